@@ -1,0 +1,18 @@
+//! What may be asked, what then happened, and the rule between: pure, without IO, clock or async.
+//!
+//! ```text
+//! command ── decide ──► events ── evolve ──► Company
+//! command.rs  decide/    event.rs  evolve.rs  company.rs
+//! ```
+//! Source of the names and codes: the product's contract, version 1.
+
+pub mod code;
+pub mod commit;
+pub mod digest;
+pub mod event;
+pub mod id;
+pub mod lock;
+pub mod personal;
+pub mod phone;
+pub mod settings;
+pub mod time;

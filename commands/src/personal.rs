@@ -1,0 +1,85 @@
+//! Personal data: a type of its own from the first stored byte, so that it can be sealed and erased later.
+
+use std::fmt;
+use std::ops::Deref;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A value that belongs to a person.
+///
+/// * `Debug` never shows it, so that no log line or panic carries it.
+/// * In a human-readable form (JSON) it is the bare value.
+/// * In the stored form it is the pair `[0, value]`. The first number says how the value is kept:
+///   0 is "in the clear"; sealing under a per-person key will take 1. What is stored is what is
+///   hashed, so that shredding a key will not break the chain.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Personal<T>(pub T);
+
+/// The stored form's number for a value in the clear.
+const IN_THE_CLEAR: u8 = 0;
+
+impl<T> Personal<T> {
+    pub fn into_inner(self) -> T {
+        self.0
+    }
+}
+
+impl<T> Deref for Personal<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> From<T> for Personal<T> {
+    fn from(value: T) -> Self {
+        Self(value)
+    }
+}
+
+impl<T> fmt::Debug for Personal<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl<T: Serialize> Serialize for Personal<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            self.0.serialize(serializer)
+        } else {
+            (IN_THE_CLEAR, &self.0).serialize(serializer)
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return T::deserialize(deserializer).map(Self);
+        }
+        match <(u8, T)>::deserialize(deserializer)? {
+            (IN_THE_CLEAR, value) => Ok(Self(value)),
+            (kind, _) => {
+                Err(D::Error::custom(format_args!("personal field of unknown kind {kind}")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_never_shows_the_value() {
+        assert_eq!(format!("{:?}", Personal("jane@acme.example")), "***");
+    }
+
+    #[test]
+    fn json_is_the_bare_value() {
+        assert_eq!(serde_json::to_string(&Personal("x")).unwrap(), "\"x\"");
+        assert_eq!(serde_json::from_str::<Personal<String>>("\"x\"").unwrap().0, "x");
+    }
+}

@@ -1,0 +1,261 @@
+//! A company's settings: every one with a name, a default, a unit and the values it takes.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::code::{Code, Refusal};
+use crate::event::{BlankMeans, Channel};
+
+/// What a company may set with `SetCompanyConfig`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The name people know the company by; shown in mails.
+    pub company_name: Option<String>,
+    /// The most recipients of one run, in people (LX-06; the vendor's default).
+    pub bulk_integration_max_records: u64,
+    /// Whether the limit above also holds for the rows of an imported `leapxpert` file (A1).
+    pub enforce_run_limit_at_import: bool,
+    /// Whether a run that waits may be withdrawn (A6).
+    pub allow_withdraw_pending: bool,
+    /// Channels people may be invited to; none until an administrator enables it (LX-05).
+    pub channels: Channels,
+    /// How long a link lives, in hours (the vendor's mails: 24 for WhatsApp, 48 for iMessage).
+    pub invitation_ttl_hours: PerChannel,
+    /// What a run does to somebody whose earlier link still lives (A11).
+    pub live_invitation: LiveInvitation,
+    /// Reads a phone number without a plus sign as if it had one (N58).
+    pub assume_plus: bool,
+    /// What a blank cell does in an update (A14).
+    pub blank_means: BlankMeans,
+    /// Whether gzip-compressed files are taken (N79).
+    pub accept_gzip: bool,
+    /// The language of mails to people who have none set: a BCP 47 tag.
+    pub language: String,
+    /// Where links lead: the token is appended.
+    pub link_base_url: String,
+    /// The sender's address of the company's mails.
+    pub mail_from: String,
+    /// How often one mail is tried in all, in attempts.
+    pub max_attempts: u32,
+    /// The wait before the second attempt, in seconds; it doubles from there.
+    pub retry_backoff_seconds: u64,
+    /// How long a claimed recipient may stay without a report, in seconds (A7).
+    pub recipient_deadline_seconds: u64,
+    /// The most runs that may wait, in runs.
+    pub max_pending_runs: u64,
+}
+
+/// Which channels are enabled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Channels {
+    pub whatsapp: bool,
+    pub imessage: bool,
+}
+
+/// A number for each channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PerChannel {
+    pub whatsapp: u64,
+    pub imessage: u64,
+}
+
+/// What a run does to somebody whose earlier link still lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveInvitation {
+    /// Sends a new link; the old one dies.
+    Supersede,
+    /// Skips the person: `recipient.invitation_already_live`.
+    Skip,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            company_name: None,
+            bulk_integration_max_records: 100,
+            enforce_run_limit_at_import: true,
+            allow_withdraw_pending: true,
+            channels: Channels::default(),
+            invitation_ttl_hours: PerChannel { whatsapp: 24, imessage: 48 },
+            live_invitation: LiveInvitation::Supersede,
+            assume_plus: false,
+            blank_means: BlankMeans::Keep,
+            accept_gzip: true,
+            language: "en".to_owned(),
+            link_base_url: "https://boarding.invalid/link/".to_owned(),
+            mail_from: "Boarding <onboarding@boarding.invalid>".to_owned(),
+            max_attempts: 3,
+            retry_backoff_seconds: 10,
+            recipient_deadline_seconds: 900,
+            max_pending_runs: 100,
+        }
+    }
+}
+
+/// A vendor's key for one of our settings.
+const ALIASES: [(&str, &str); 4] = [
+    ("com.leapxpert.user.bulkintegration.records", "bulk_integration_max_records"),
+    ("com.leapxpert.whatsapp.archived.channel.enabled", "channels.whatsapp"),
+    ("com.leapxpert.whatsapp.archived.channel.enable", "channels.whatsapp"),
+    ("com.leapxpert.imessage.archived.channel.enabled", "channels.imessage"),
+];
+
+/// The largest number any setting takes: far above every use, far below every overflow.
+const MAX_NUMBER: u64 = 10_000_000;
+/// The longest text a setting takes, in characters.
+const MAX_TEXT_CHARS: usize = 255;
+
+impl Settings {
+    pub fn channel_enabled(&self, channel: Channel) -> bool {
+        match channel {
+            Channel::Whatsapp => self.channels.whatsapp,
+            Channel::Imessage => self.channels.imessage,
+        }
+    }
+
+    /// How long a link of the channel lives, in seconds.
+    pub fn invitation_ttl_seconds(&self, channel: Channel) -> u64 {
+        3600 * match channel {
+            Channel::Whatsapp => self.invitation_ttl_hours.whatsapp,
+            Channel::Imessage => self.invitation_ttl_hours.imessage,
+        }
+    }
+
+    /// The settings as a flat list: objects are named by their paths, `channels.whatsapp`.
+    pub fn flat(&self) -> Vec<(String, Value)> {
+        let mut out = Vec::new();
+        flatten("", &serde_json::to_value(self).unwrap_or_default(), &mut out);
+        out
+    }
+
+    /// The single settings that an asker's object names, checked: path and value of each.
+    ///
+    /// # Errors
+    /// `config.unknown_setting` and `config.invalid_value`, naming the setting and what it takes.
+    pub fn check(
+        &self,
+        asked: &serde_json::Map<String, Value>,
+    ) -> Result<Vec<(String, Value)>, Refusal> {
+        let mut changes = Vec::new();
+        for (name, value) in asked {
+            let name = ALIASES
+                .iter()
+                .find(|(alias, _)| alias == name)
+                .map_or(name.as_str(), |(_, ours)| ours);
+            flatten(name, value, &mut changes);
+        }
+        let known = self.flat();
+        let mut after = self.clone();
+        for (name, value) in &changes {
+            let refuse = |code: Code, takes: &str| {
+                Refusal::new(code)
+                    .saying(&format!("{name}: {takes}"))
+                    .with(json!({"setting": name, "takes": takes}))
+            };
+            let Some((_, today)) = known.iter().find(|(known, _)| known == name) else {
+                let nearest = known
+                    .iter()
+                    .max_by(|a, b| likeness(name, &a.0).total_cmp(&likeness(name, &b.0)));
+                let hint =
+                    nearest.map(|(near, _)| format!("did you mean {near}?")).unwrap_or_default();
+                return Err(refuse(Code::ConfigUnknownSetting, &hint));
+            };
+            let takes = takes(name, today);
+            if !fits(name, today, value) || after.set(name, value).is_none() {
+                return Err(refuse(Code::ConfigInvalidValue, &takes));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Sets one setting by its path. None, and nothing changed, if the value does not fit: history is
+    /// never refused, so a value that an older program accepted is kept out rather than failed on.
+    pub fn set(&mut self, path: &str, value: &Value) -> Option<()> {
+        let mut all = serde_json::to_value(&*self).ok()?;
+        let pointer = format!("/{}", path.replace('.', "/"));
+        *all.pointer_mut(&pointer)? = value.clone();
+        *self = serde_json::from_value(all).ok()?;
+        Some(())
+    }
+}
+
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b)
+}
+
+fn flatten(path: &str, value: &Value, out: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                flatten(&inner, value, out);
+            }
+        }
+        _ => out.push((path.to_owned(), value.clone())),
+    }
+}
+
+fn takes(name: &str, today: &Value) -> String {
+    match (name, today) {
+        ("live_invitation", _) => "supersede or skip".to_owned(),
+        ("blank_means", _) => "keep or clear".to_owned(),
+        (_, Value::Bool(_)) => "true or false".to_owned(),
+        (_, Value::Number(_)) => format!("a whole number from 1 to {MAX_NUMBER}"),
+        _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
+    }
+}
+
+fn fits(name: &str, today: &Value, value: &Value) -> bool {
+    let text = |text: &str| {
+        (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
+    };
+    match (today, value) {
+        (Value::Bool(_), Value::Bool(_)) => true,
+        (Value::Number(_), Value::Number(number)) => {
+            number.as_u64().is_some_and(|number| (1..=MAX_NUMBER).contains(&number))
+        }
+        (Value::Null, Value::Null) => name == "company_name",
+        (Value::String(_) | Value::Null, Value::String(given)) => text(given),
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(asked: Value) -> Result<Vec<(String, Value)>, Refusal> {
+        Settings::default().check(asked.as_object().unwrap())
+    }
+
+    /// LX-06: any positive number, 100 unless set.
+    #[test]
+    fn the_limit_takes_positive_numbers_only() {
+        assert_eq!(Settings::default().bulk_integration_max_records, 100);
+        assert!(check(json!({"bulk_integration_max_records": 1})).is_ok());
+        for bad in [json!(0), json!(-1), json!("100"), json!(1.5), json!(null), json!(true)] {
+            let refusal = check(json!({"bulk_integration_max_records": bad})).unwrap_err();
+            assert_eq!(refusal.code, Code::ConfigInvalidValue);
+        }
+    }
+
+    /// LX-05: the vendor's keys, in both spellings, are ours under another name.
+    #[test]
+    fn the_vendors_keys_are_understood() {
+        for key in ["enabled", "enable"] {
+            let key = format!("com.leapxpert.whatsapp.archived.channel.{key}");
+            assert_eq!(
+                check(json!({key: true})).unwrap(),
+                [("channels.whatsapp".to_owned(), json!(true))]
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_with_a_hint() {
+        let refusal = check(json!({"chanels": {"whatsapp": true}})).unwrap_err();
+        assert_eq!(refusal.code, Code::ConfigUnknownSetting);
+        assert!(refusal.message.contains("channels.whatsapp"), "{refusal}");
+    }
+}
