@@ -1,1 +1,4 @@
 //! Engine.
+
+pub mod codec;
+pub mod log;
