@@ -15,4 +15,5 @@ pub mod lock;
 pub mod personal;
 pub mod phone;
 pub mod settings;
+pub mod template;
 pub mod time;
