@@ -1,1 +1,5 @@
 //! Engine.
+
+pub mod channel;
+pub mod mail;
+pub mod token;
