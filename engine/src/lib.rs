@@ -1,4 +1,7 @@
-//! Engine.
+//! The log and everything that turns: companies at work, runs, mail, read models, the program.
 
+pub mod channel;
 pub mod codec;
 pub mod log;
+pub mod mail;
+pub mod token;
