@@ -131,7 +131,6 @@ fn the_committed_files_are_the_ones_made_here() {
     }
 }
 
-/// P14: the outcomes of a file's rows add up to its rows.
 #[test]
 fn the_expected_counts_add_up() {
     for file in all_files() {
@@ -162,7 +161,7 @@ fn a_large_file_is_what_the_benchmarks_write() {
     assert!(streamed == kept, "write_csv and people-10000.csv differ");
 }
 
-/// LX-18: the sample company has the units and roles of its people, and a unit without such a role.
+/// And one of its teams has no role that lets a run select it.
 #[test]
 fn the_sample_company_knows_the_units_and_roles_of_its_people() {
     let text = std::fs::read_to_string(fixtures().join("company/acme.json")).unwrap();
@@ -193,7 +192,7 @@ fn the_sample_company_knows_the_units_and_roles_of_its_people() {
     }
 }
 
-/// LX-05: both channels are enabled; the settings are ones the product knows and takes.
+/// With both channels enabled.
 #[test]
 fn the_sample_company_has_settings_that_are_taken() {
     let text = std::fs::read_to_string(fixtures().join("company/acme.json")).unwrap();
