@@ -1,4 +1,5 @@
 //! Engine.
 
 pub mod codec;
+pub mod data_dir;
 pub mod log;
