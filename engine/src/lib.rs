@@ -3,6 +3,7 @@
 pub mod channel;
 pub mod clock;
 pub mod codec;
+pub mod data_dir;
 pub mod log;
 pub mod mail;
 pub mod people;

@@ -1,6 +1,7 @@
 //! The event log: the one truth. A trait, what it promises, and the backends that keep the promise.
 
 pub mod contract;
+pub mod file;
 pub mod memory;
 
 mod check;
