@@ -35,9 +35,13 @@ pub struct Company {
     /// Corporate phone → its user.
     pub phones: BTreeMap<Phone, UserId>,
     pub imports: BTreeMap<ImportId, Import>,
+    /// Imports that were accepted and have rows to come.
+    pub open_imports: BTreeSet<ImportId>,
     /// The import that was completed last.
     pub latest_import: Option<ImportId>,
     pub runs: BTreeMap<RunId, Run>,
+    /// Runs whose list of recipients goes on in further commits.
+    pub listing: BTreeSet<RunId>,
     pub lock: Lock,
     /// Runs that wait for their time, not for the lock.
     pub scheduled: BTreeSet<RunId>,
@@ -138,8 +142,10 @@ impl Company {
             users: Users::default(),
             phones: BTreeMap::new(),
             imports: BTreeMap::new(),
+            open_imports: BTreeSet::new(),
             latest_import: None,
             runs: BTreeMap::new(),
+            listing: BTreeSet::new(),
             lock: Lock::default(),
             scheduled: BTreeSet::new(),
             invitations: BTreeMap::new(),

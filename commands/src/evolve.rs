@@ -181,6 +181,7 @@ impl Company {
         match event {
             Event::ImportAccepted { import, files, options, total, warnings } => {
                 let ordinal = u32::try_from(self.imports.len() + 1).unwrap_or(u32::MAX);
+                self.open_imports.insert(*import);
                 let counts =
                     Counts { total: *total, warnings: warnings.len() as u64, ..Counts::default() };
                 self.imports.insert(
@@ -205,6 +206,7 @@ impl Company {
                     .insert(welcome_key(*import, *row), Notification { user, dispatched: false });
             }
             Event::ImportCompleted { import, .. } => {
+                self.open_imports.remove(import);
                 if let Some(done) = self.imports.get_mut(import) {
                     done.completed = true;
                     self.latest_import = Some(*import);
@@ -219,11 +221,14 @@ impl Company {
             Event::RunRequested { run, channel, source, total, not_before, .. } => {
                 self.request_run(*run, *channel, source, *total, *not_before);
             }
-            Event::RecipientQueued { run, user } => {
+            Event::RecipientQueued { run: id, user } => {
                 let user = self.users.enter(user.as_str());
-                if let Some(run) = self.runs.get_mut(run) {
+                if let Some(run) = self.runs.get_mut(id) {
                     run.unlisted.pop_front();
                     run.list(user);
+                    if run.unlisted.is_empty() {
+                        self.listing.remove(id);
+                    }
                 }
             }
             Event::RunScheduled { run, .. } => {
@@ -253,6 +258,9 @@ impl Company {
                 Pick::New(key) => self.users.enter(key.as_str()),
             });
         }
+        if !run.unlisted.is_empty() {
+            self.listing.insert(id);
+        }
         self.runs.insert(id, run);
     }
 
@@ -264,6 +272,7 @@ impl Company {
             run.state = state;
             if matches!(state, RunState::Completed | RunState::Withdrawn) {
                 run.unlisted.clear();
+                self.listing.remove(id);
             }
         }
     }

@@ -26,7 +26,7 @@ impl Decide for ClaimNotification {
                     key: key.clone(),
                     user: Personal(user.key()),
                     email: Personal(email.to_owned()),
-                    message_id: format!("{key}@{}.boarding.invalid", company.id),
+                    message_id: message_id(company, key),
                 },
                 _ => {
                     let code = Code::RecipientEmailMissing;
@@ -36,6 +36,11 @@ impl Decide for ClaimNotification {
         }
         Ok(Decision::if_any(events))
     }
+}
+
+/// The Message-ID of the mail of this key.
+pub fn message_id(company: &Company, key: &str) -> String {
+    format!("{key}@{}.boarding.invalid", company.id)
 }
 
 #[cfg(test)]

@@ -214,6 +214,7 @@ fn invitation_id(company: &Company, user: &User, channel: Channel, at: Time) -> 
     InvitationId(ulid::Ulid::from_parts(millis, u128::from_le_bytes(random)))
 }
 
-fn own_message_id(company: &Company, run: RunId, place: u32) -> String {
+/// The Message-ID of a run's mail to the recipient at this place: the same at every attempt.
+pub fn own_message_id(company: &Company, run: RunId, place: u32) -> String {
     format!("{}@{}.boarding.invalid", message_id(run, place), company.id)
 }
