@@ -8,6 +8,8 @@
 
 pub mod code;
 pub mod commit;
+pub mod csv_file;
+pub mod dialect;
 pub mod digest;
 pub mod event;
 pub mod id;
