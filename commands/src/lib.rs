@@ -11,6 +11,7 @@ pub mod commit;
 pub mod company;
 pub mod csv_file;
 pub mod decide;
+pub mod dialect;
 pub mod digest;
 pub mod email;
 pub mod envelope;

@@ -1,0 +1,273 @@
+//! What a dialect reads a row with: each cell by its column, checked as the kind of value it holds.
+
+use std::fmt;
+
+use super::email;
+use super::header::Header;
+use super::normalise::Quote;
+use super::options::Limits;
+use super::record::Record;
+use super::row::Given;
+use super::value;
+use crate::code::{Code, Problem};
+use crate::dialect::{Column, Dialect, OddQuote};
+use crate::id::UserKey;
+use crate::phone::Phone;
+
+/// The longest name, org unit, role or other text, in characters: what the products' forms take.
+const MAX_TEXT_CHARS: usize = 255;
+
+/// The cells of one row by the dialect's columns. Reading one notes what is wrong with it.
+///
+/// Columns are named by their place in [`Dialect::columns`]. No message repeats a value.
+pub struct Cells<'a> {
+    record: &'a Record,
+    header: &'a Header,
+    columns: &'static [Column],
+    assume_plus: bool,
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl<'a> Cells<'a> {
+    pub(super) fn new(
+        record: &'a Record,
+        header: &'a Header,
+        columns: &'static [Column],
+        assume_plus: bool,
+    ) -> Self {
+        let (problems, warnings) = (Vec::new(), Vec::new());
+        Self { record, header, columns, assume_plus, problems, warnings }
+    }
+
+    /// Notes what makes the row invalid whatever its values: too few or many fields, oversized ones, quotes.
+    pub(super) fn check_shape(&mut self, dialect: &dyn Dialect, limits: &Limits) {
+        let (expected, actual) = (self.header.names.len(), self.record.len());
+        if expected != actual {
+            let words = format!("{actual} instead of {expected}");
+            self.problems.push(Problem::new(Code::CsvFieldCountMismatch).saying(&words));
+        }
+        for (place, cell) in self.record.cells().enumerate() {
+            if cell.len() > limits.field_bytes {
+                let label = self.header.label(place, self.columns);
+                let words = format!("the limit is {} bytes", limits.field_bytes);
+                self.problems
+                    .push(Problem::in_column(&label, Code::CsvFieldTooLarge).saying(&words));
+            }
+        }
+        for &(place, quote) in &self.record.quotes {
+            let (code, judged) = match quote {
+                Quote::Stray => (Code::CsvStrayQuote, dialect.stray_quote()),
+                Quote::Doubled => (Code::CsvQuoteInValue, dialect.quote_in_value()),
+            };
+            let said = match judged {
+                OddQuote::Fine => continue,
+                OddQuote::Warning => &mut self.warnings,
+                OddQuote::Problem => &mut self.problems,
+            };
+            said.push(Problem::in_column(&self.header.label(place, self.columns), code));
+        }
+    }
+
+    /// The cell without blanks around it, otherwise unchecked.
+    pub fn raw(&self, column: usize) -> Given<&'a str> {
+        let Some(place) = self.header.places.get(column).copied().flatten() else {
+            return Given::Absent;
+        };
+        match value::trim(self.record.cell(place)) {
+            "" => Given::Blank,
+            text => Given::Value(text),
+        }
+    }
+
+    /// The person's key: required, kept as it is spelled.
+    pub fn key(&mut self, column: usize) -> Option<UserKey> {
+        let Given::Value(text) = self.raw(column) else {
+            self.problem(column, Code::FieldRequired);
+            return None;
+        };
+        let text = self.exact(column, text, UserKey::MAX_CHARS)?;
+        Some(UserKey::new(&text))
+    }
+
+    /// A name or another free text: invisible characters are taken out, and that is said.
+    pub fn text(&mut self, column: usize) -> Given<String> {
+        match self.raw(column) {
+            Given::Absent => Given::Absent,
+            Given::Blank => Given::Blank,
+            Given::Value(text) => self.free(column, text),
+        }
+    }
+
+    /// Several texts in one cell, each once.
+    pub fn list(&mut self, column: usize, separators: &[char]) -> Given<Vec<String>> {
+        let whole = match self.text(column) {
+            Given::Absent => return Given::Absent,
+            Given::Blank => return Given::Blank,
+            Given::Value(whole) => whole,
+        };
+        let mut items: Vec<String> = Vec::new();
+        for item in whole.split(separators).map(value::trim).filter(|item| !item.is_empty()) {
+            if !items.iter().any(|earlier| earlier == item) {
+                items.push(item.to_owned());
+            }
+        }
+        if items.is_empty() { Given::Blank } else { Given::Value(items) }
+    }
+
+    /// One plain e-mail address, kept as it is spelled.
+    pub fn email(&mut self, column: usize) -> Given<String> {
+        let text = match self.raw(column) {
+            Given::Absent => return Given::Absent,
+            Given::Blank => return Given::Blank,
+            Given::Value(text) => text,
+        };
+        let Some(text) = self.exact(column, text, usize::MAX) else { return Given::Absent };
+        match email::check(&text) {
+            Ok(()) => Given::Value(text),
+            Err(why) => {
+                let problem = Problem::in_column(self.name(column), Code::FieldInvalidEmail);
+                self.problems.push(problem.saying(why));
+                Given::Absent
+            }
+        }
+    }
+
+    /// A phone number. One that cannot be read is a warning, as the person is created all the same (LX-12);
+    /// control characters are a problem here as everywhere.
+    pub fn phone(&mut self, column: usize) -> Given<Result<Phone, Code>> {
+        let text = match self.raw(column) {
+            Given::Absent => return Given::Absent,
+            Given::Blank => return Given::Blank,
+            Given::Value(text) => text,
+        };
+        if !self.has_no_control(column, text) {
+            return Given::Value(Err(Code::FieldControlCharacter));
+        }
+        let read = if value::has_invisible(text) {
+            Err(Code::FieldInvisibleCharacter)
+        } else {
+            Phone::read(text, self.assume_plus)
+        };
+        match read {
+            Ok(reading) => {
+                if reading.plus_assumed {
+                    self.warning(column, Code::PhonePlusAssumed);
+                }
+                Given::Value(Ok(reading.phone))
+            }
+            Err(code) => {
+                self.warn_of_phone(column, text, code);
+                Given::Value(Err(code))
+            }
+        }
+    }
+
+    /// One of a few words, in any case; the canonical spelling comes back.
+    pub fn one_of(&mut self, column: usize, allowed: &[&'static str]) -> Given<&'static str> {
+        let text = match self.raw(column) {
+            Given::Absent => return Given::Absent,
+            Given::Blank => return Given::Blank,
+            Given::Value(text) => text,
+        };
+        match allowed.iter().find(|word| word.eq_ignore_ascii_case(text)) {
+            Some(word) => Given::Value(word),
+            None => {
+                let problem = Problem::in_column(self.name(column), Code::FieldNotAllowed);
+                self.problems.push(problem.saying(&format!("{} or blank", allowed.join(", "))));
+                Given::Absent
+            }
+        }
+    }
+
+    /// TRUE or FALSE; none where the file does not say, so that the person's state is left alone (N67, N68).
+    pub fn enabled(&mut self, column: usize) -> Option<bool> {
+        self.one_of(column, &["TRUE", "FALSE"]).value().map(|word| word == "TRUE")
+    }
+
+    /// Notes what makes the row invalid.
+    pub fn problem(&mut self, column: usize, code: Code) {
+        self.problems.push(Problem::in_column(self.name(column), code));
+    }
+
+    /// Notes what is worth saying though the row is good.
+    pub fn warning(&mut self, column: usize, code: Code) {
+        self.warnings.push(Problem::in_column(self.name(column), code));
+    }
+
+    fn name(&self, column: usize) -> &'static str {
+        self.columns.get(column).map_or("", |column| column.name)
+    }
+
+    /// A text that tells people apart: nothing invisible may be in it, and nothing is changed but its form.
+    fn exact(&mut self, column: usize, text: &str, max_chars: usize) -> Option<String> {
+        if !self.has_no_control(column, text) {
+            return None;
+        }
+        if value::has_invisible(text) {
+            self.problem(column, Code::FieldInvisibleCharacter);
+            return None;
+        }
+        self.fits(column, text, max_chars)?;
+        self.warn_of_scripts(column, text);
+        Some(value::composed(text))
+    }
+
+    fn free(&mut self, column: usize, text: &str) -> Given<String> {
+        if !self.has_no_control(column, text) {
+            return Given::Absent;
+        }
+        let seen = value::without_invisible(text);
+        if seen.len() != text.len() {
+            self.warning(column, Code::FieldInvisibleCharacter);
+        }
+        let seen = value::trim(&seen);
+        if seen.is_empty() {
+            return Given::Blank;
+        }
+        if self.fits(column, seen, MAX_TEXT_CHARS).is_none() {
+            return Given::Absent;
+        }
+        self.warn_of_scripts(column, seen);
+        Given::Value(value::composed(seen))
+    }
+
+    fn has_no_control(&mut self, column: usize, text: &str) -> bool {
+        let clean = !value::has_control(text);
+        if !clean {
+            self.problem(column, Code::FieldControlCharacter);
+        }
+        clean
+    }
+
+    fn fits(&mut self, column: usize, text: &str, max_chars: usize) -> Option<()> {
+        if text.len() <= max_chars || text.chars().count() <= max_chars {
+            return Some(());
+        }
+        let problem = Problem::in_column(self.name(column), Code::FieldLength);
+        self.problems.push(problem.saying(&format!("1 to {max_chars} characters")));
+        None
+    }
+
+    fn warn_of_scripts(&mut self, column: usize, text: &str) {
+        if value::mixes_scripts(text) {
+            self.warning(column, Code::FieldMixedScript);
+        }
+    }
+
+    fn warn_of_phone(&mut self, column: usize, text: &str, code: Code) {
+        let warning = Problem::in_column(self.name(column), code);
+        let lost_plus = code == Code::PhoneInvalid && Phone::read(text, true).is_ok();
+        self.warnings.push(if lost_plus {
+            warning.saying("a spreadsheet may have removed the plus sign")
+        } else {
+            warning
+        });
+    }
+}
+
+impl fmt::Debug for Cells<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cells").field("line", &self.record.line).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,195 @@
+//! The header: which column of the file is which of the dialect, and everything that is wrong with it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value, json};
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::failure::FileError;
+use super::record::Record;
+use super::value;
+use crate::code::{Code, Problem, Refusal};
+use crate::dialect::Column;
+
+/// How alike two names must be to ask "did you mean": one slip in five letters.
+const LIKENESS: f64 = 0.7;
+/// How much of a column's own name is shown, in characters.
+const SHOWN_CHARS: usize = 64;
+
+/// A dialect's columns by every name they go by.
+#[derive(Debug)]
+pub(super) struct Names {
+    columns: &'static [Column],
+    by_name: HashMap<String, usize>,
+    mapped: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The dialect's names, and the asker's own names for its columns, which go first.
+    pub(super) fn new(
+        columns: &'static [Column],
+        asked: &BTreeMap<String, String>,
+    ) -> Result<Self, Refusal> {
+        let mut by_name = HashMap::new();
+        for (index, column) in columns.iter().enumerate() {
+            by_name.insert(plain(column.name), index);
+            by_name.extend(column.aliases.iter().map(|alias| (plain(alias), index)));
+        }
+        let mut mapped = HashMap::new();
+        for (ours, theirs) in asked {
+            let Some(&index) = by_name.get(&plain(theirs)) else {
+                let wanted: Vec<_> = columns.iter().map(|column| column.name).collect();
+                return Err(Refusal::new(Code::CsvMissingColumn)
+                    .saying("a column is mapped to one that this dialect does not have")
+                    .with(json!({"known": wanted})));
+            };
+            mapped.insert(plain(ours), index);
+        }
+        Ok(Self { columns, by_name, mapped })
+    }
+
+    /// The dialect's column that a name of the file means. Case, blanks and punctuation do not count.
+    pub(super) fn find(&self, name: &str) -> Option<usize> {
+        let name = plain(name);
+        self.mapped.get(&name).or_else(|| self.by_name.get(&name)).copied()
+    }
+
+    fn nearest(&self, name: &str) -> Option<&'static str> {
+        let name = plain(name);
+        let likeness = |known: &str| strsim::normalized_damerau_levenshtein(&name, known);
+        let best = self
+            .by_name
+            .iter()
+            .map(|(known, &index)| (likeness(known), index))
+            .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+        let column = self.columns.get(best.1)?;
+        (best.0 >= LIKENESS).then_some(column.name)
+    }
+}
+
+/// The file's header, matched.
+#[derive(Debug)]
+pub(super) struct Header {
+    /// The names as in the file.
+    pub(super) names: Vec<String>,
+    /// The physical line it stands on.
+    pub(super) line: u64,
+    /// For each column of the dialect, the file's that is read for it.
+    pub(super) places: Vec<Option<usize>>,
+    /// The file's columns without a name.
+    pub(super) unnamed: Vec<usize>,
+    /// The columns that are not known: ignored, and said.
+    pub(super) warnings: Vec<Problem>,
+}
+
+impl Header {
+    /// Matches the first record; everything that is wrong with it is said at once.
+    pub(super) fn read(record: &Record, names: &Names) -> Result<Self, FileError> {
+        let mut header = Self {
+            names: record.cells().map(str::to_owned).collect(),
+            line: record.line,
+            places: vec![None; names.columns.len()],
+            unnamed: Vec::new(),
+            warnings: Vec::new(),
+        };
+        let mut unknown = Vec::new();
+        let mut twice = Vec::new();
+        for (place, cell) in record.cells().enumerate() {
+            let name = value::trim(cell);
+            if name.is_empty() {
+                header.unnamed.push(place);
+            } else if !name.starts_with('_') {
+                match names
+                    .find(name)
+                    .and_then(|index| Some((index, header.places.get_mut(index)?)))
+                {
+                    Some((_, free @ None)) => *free = Some(place),
+                    Some((index, Some(_))) => twice.push(index),
+                    None => unknown.push(name),
+                }
+            }
+        }
+        header.check(names, &unknown, &twice)?;
+        header.warnings = unknown.into_iter().map(|name| unknown_column(name, names)).collect();
+        Ok(header)
+    }
+
+    /// The dialect's name of the file's column, or its own; by number where it has none.
+    pub(super) fn label(&self, place: usize, columns: &'static [Column]) -> String {
+        let index = self.places.iter().position(|found| *found == Some(place));
+        if let Some(column) = index.and_then(|index| columns.get(index)) {
+            return column.name.to_owned();
+        }
+        let own = self.names.get(place).map(|name| shown(name)).filter(|name| !name.is_empty());
+        own.unwrap_or_else(|| format!("column {}", place + 1))
+    }
+
+    fn check(&self, names: &Names, unknown: &[&str], twice: &[usize]) -> Result<(), FileError> {
+        let list = |wanted: &dyn Fn(usize, &Column) -> bool| -> Vec<&'static str> {
+            let columns = names.columns.iter().enumerate();
+            columns
+                .filter(|(i, column)| wanted(*i, column))
+                .map(|(_, column)| column.name)
+                .collect()
+        };
+        let line = self.line;
+        if !twice.is_empty() {
+            let columns = list(&|index, _| twice.contains(&index));
+            return Err(Refusal::new(Code::CsvDuplicateColumn)
+                .saying(&columns.join(", "))
+                .with(json!({"columns": columns, "line": line}))
+                .into());
+        }
+        let missing =
+            list(&|i, column| column.required && self.places.get(i).is_none_or(Option::is_none));
+        let meant = did_you_mean(unknown, names);
+        let nothing_known = self.places.iter().all(Option::is_none);
+        if nothing_known && meant.is_empty() {
+            let columns = list(&|_, _| true);
+            return Err(Refusal::new(Code::CsvMissingHeader)
+                .saying(&format!("the columns are {}", columns.join(", ")))
+                .with(json!({"columns": columns, "line": line}))
+                .into());
+        }
+        if missing.is_empty() && !nothing_known {
+            return Ok(());
+        }
+        let mut details = Map::new();
+        details.insert("columns".to_owned(), json!(missing));
+        details.insert("line".to_owned(), json!(line));
+        if !meant.is_empty() {
+            details.insert("did_you_mean".to_owned(), Value::Object(meant));
+        }
+        Err(Refusal::new(Code::CsvMissingColumn)
+            .saying(&missing.join(", "))
+            .with(Value::Object(details))
+            .into())
+    }
+}
+
+/// A name without what people write differently: case, blanks, punctuation, width.
+fn plain(name: &str) -> String {
+    let letters = name.nfkc().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// A name of the file, fit to be shown.
+fn shown(name: &str) -> String {
+    let clean =
+        value::trim(name).chars().filter(|&c| !value::is_control(c) && !value::is_invisible(c));
+    clean.take(SHOWN_CHARS).collect()
+}
+
+fn unknown_column(name: &str, names: &Names) -> Problem {
+    let problem = Problem::in_column(&shown(name), Code::CsvUnknownColumn);
+    match names.nearest(name) {
+        Some(near) => problem.saying(&format!("did you mean {near}?")),
+        None => problem,
+    }
+}
+
+/// Only names that are like a known one are repeated: without a header, the others are people's data.
+fn did_you_mean(unknown: &[&str], names: &Names) -> Map<String, Value> {
+    let near = unknown.iter().filter_map(|name| Some((shown(name), names.nearest(name)?.into())));
+    near.collect()
+}

@@ -1,0 +1,101 @@
+//! A row as it was read: the values it gives, and what is wrong with or worth saying about it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::code::{Code, Problem};
+use crate::id::UserKey;
+use crate::phone::Phone;
+
+/// What a file says of one value of a person.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+pub enum Given<T> {
+    /// Nothing: the file has no such column, or the cell cannot be used.
+    #[default]
+    Absent,
+    /// The cell is blank; what that means is the company's setting.
+    Blank,
+    Value(T),
+}
+
+impl<T> Given<T> {
+    pub fn value(self) -> Option<T> {
+        match self {
+            Self::Value(value) => Some(value),
+            Self::Absent | Self::Blank => None,
+        }
+    }
+
+    pub fn as_ref(&self) -> Given<&T> {
+        match self {
+            Self::Absent => Given::Absent,
+            Self::Blank => Given::Blank,
+            Self::Value(value) => Given::Value(value),
+        }
+    }
+
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Given<U> {
+        match self {
+            Self::Absent => Given::Absent,
+            Self::Blank => Given::Blank,
+            Self::Value(value) => Given::Value(f(value)),
+        }
+    }
+}
+
+/// Never shows the value: it belongs to a person.
+impl<T> fmt::Debug for Given<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Absent => "Absent",
+            Self::Blank => "Blank",
+            Self::Value(_) => "Value(***)",
+        })
+    }
+}
+
+/// The values of a row, in the words of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowValues {
+    /// The company's key for the person; none only if the row has a problem.
+    pub user: Option<UserKey>,
+    pub first_name: Given<String>,
+    pub last_name: Given<String>,
+    pub email: Given<String>,
+    /// A bad phone does not make the row invalid: it is told in the warnings (LX-12).
+    pub phone: Given<Result<Phone, Code>>,
+    pub org_unit: Given<String>,
+    pub roles: Given<Vec<String>>,
+    /// Whether the person is to be active; none where the file does not say (N68).
+    pub enabled: Option<bool>,
+    /// The dialect's own columns, by the dialect's names.
+    pub attributes: BTreeMap<String, Given<String>>,
+}
+
+/// One data row.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ParsedRow {
+    /// The data row's number, from 1; header, blank and note rows are not counted.
+    pub row: u64,
+    /// The physical line on which it begins, from 1.
+    pub line: u64,
+    /// The cells as in the file, so that a refused row can be given back.
+    pub cells: Vec<String>,
+    pub values: RowValues,
+    /// What makes the row invalid; the row is good if there is none.
+    pub problems: Vec<Problem>,
+    /// What is worth saying though the row is good.
+    pub warnings: Vec<Problem>,
+}
+
+/// Shows the place and the codes, never the cells.
+impl fmt::Debug for ParsedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParsedRow")
+            .field("row", &self.row)
+            .field("line", &self.line)
+            .field("problems", &self.problems)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+//! The products whose files are read: each is a list of columns and how a row of them is understood.
+
+mod leapxpert;
+
+use std::fmt::Debug;
+
+use crate::csv_file::{Cells, RowValues};
+
+/// Every dialect, in the order people are shown them.
+pub const ALL: &[&dyn Dialect] = &[&leapxpert::Leapxpert];
+
+/// The dialect of that name.
+pub fn find(name: &str) -> Option<&'static dyn Dialect> {
+    ALL.iter().copied().find(|dialect| dialect.name() == name)
+}
+
+/// A column of a dialect's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The name that templates, problems and events use.
+    pub name: &'static str,
+    /// Other names it goes by. Case, blanks and punctuation never count, so only other words are listed.
+    pub aliases: &'static [&'static str],
+    /// Whether a file without it is refused.
+    pub required: bool,
+    /// What the template's example row has in it; addresses are at `example.invalid`, which is never imported.
+    pub example: &'static str,
+}
+
+/// What a dialect says of a quote in a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OddQuote {
+    Fine,
+    Warning,
+    Problem,
+}
+
+/// One product's files. Everything that is no matter of columns and their meaning is the same for all.
+pub trait Dialect: Sync + Send + Debug {
+    fn name(&self) -> &'static str;
+
+    /// The columns, in the template's order; a column is known by its place in this list.
+    fn columns(&self) -> &'static [Column];
+
+    /// Reads the values of one row; what is wrong with them is noted in `cells`.
+    fn read(&self, cells: &mut Cells<'_>) -> RowValues;
+
+    /// The most data rows of one file, where the product has a limit of its own.
+    fn row_limit(&self) -> Option<u64> {
+        None
+    }
+
+    /// Whether a row holds instructions instead of a person; such rows are passed over, also before the header.
+    fn is_note(&self, _cells: &mut dyn Iterator<Item = &str>) -> bool {
+        false
+    }
+
+    /// What a bare quote within a value is (N19).
+    fn stray_quote(&self) -> OddQuote {
+        OddQuote::Warning
+    }
+
+    /// What a doubled quote within a quoted value is (N20).
+    fn quote_in_value(&self) -> OddQuote {
+        OddQuote::Fine
+    }
+
+    /// A file to start from: the header and one example row, which is refused if it is left in (N40).
+    fn template(&self) -> String {
+        let line = |cell: fn(&Column) -> &'static str| {
+            let cells: Vec<_> = self.columns().iter().map(|column| quoted(cell(column))).collect();
+            cells.join(",")
+        };
+        format!("{}\r\n{}\r\n", line(|column| column.name), line(|column| column.example))
+    }
+}
+
+fn quoted(cell: &str) -> String {
+    if cell.contains(['"', ',', '\r', '\n']) {
+        format!("\"{}\"", cell.replace('"', "\"\""))
+    } else {
+        cell.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::code::Code;
+    use crate::csv_file::{Limits, Options, rows, scan};
+
+    #[test]
+    fn every_dialect_is_found_by_its_name() {
+        for dialect in ALL {
+            assert_eq!(find(dialect.name()).unwrap().name(), dialect.name());
+        }
+        assert!(find("unknown").is_none());
+    }
+
+    #[test]
+    fn no_two_columns_of_a_dialect_share_a_name() {
+        for dialect in ALL {
+            let mut seen = HashSet::new();
+            for column in dialect.columns() {
+                for name in column.aliases.iter().chain([&column.name]) {
+                    let plain: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+                    assert!(seen.insert(plain.to_lowercase()), "{}: {name}", dialect.name());
+                }
+            }
+        }
+    }
+
+    /// N40: the template is a good file, but its example person is never created.
+    #[test]
+    fn n40_every_template_reads_well_and_its_example_row_is_refused() {
+        let (options, limits) = (Options::default(), Limits::default());
+        for dialect in ALL {
+            let template = dialect.template();
+            let summary = scan(template.as_bytes(), *dialect, &options, &limits).unwrap();
+            assert_eq!((summary.rows, summary.warnings), (1, Vec::new()));
+            let mut read = rows(template.as_bytes(), *dialect, &options, &limits).unwrap();
+            let row = read.next().unwrap().unwrap();
+            assert_eq!(row.problems.len(), 1);
+            assert_eq!(row.problems[0].code, Code::FieldInvalidEmail);
+        }
+    }
+}

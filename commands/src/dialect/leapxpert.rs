@@ -1,0 +1,98 @@
+//! LeapXpert: one row a person, keyed by user name. Its columns are our choice, as the vendor lists none.
+
+use super::{Column, Dialect};
+use crate::csv_file::{Cells, RowValues};
+
+/// The dialect `leapxpert`.
+#[derive(Debug)]
+pub(super) struct Leapxpert;
+
+const USERNAME: usize = 0;
+const FIRST_NAME: usize = 1;
+const LAST_NAME: usize = 2;
+const EMAIL: usize = 3;
+const PHONE_NUMBER: usize = 4;
+const ORG_UNIT: usize = 5;
+const ROLE: usize = 6;
+
+const COLUMNS: [Column; 7] = [
+    Column {
+        name: "username",
+        aliases: &["user", "user id", "login", "login name"],
+        required: true,
+        example: "jane.doe",
+    },
+    Column {
+        name: "first_name",
+        aliases: &["given name", "forename"],
+        required: false,
+        example: "Jane",
+    },
+    Column {
+        name: "last_name",
+        aliases: &["surname", "family name"],
+        required: false,
+        example: "Doe",
+    },
+    Column {
+        name: "email",
+        aliases: &["email address", "mail"],
+        required: false,
+        example: "jane.doe@example.invalid",
+    },
+    Column {
+        name: "phone_number",
+        aliases: &[
+            "phone",
+            "mobile",
+            "mobile number",
+            "mobile phone",
+            "telephone",
+            "corporate phone",
+            "corporate phone number",
+        ],
+        required: false,
+        example: "+84923448071",
+    },
+    Column {
+        name: "org_unit",
+        aliases: &[
+            "organizational unit",
+            "organisational unit",
+            "organization unit",
+            "organisation unit",
+            "ou",
+        ],
+        required: false,
+        example: "Sales",
+    },
+    Column {
+        name: "role",
+        aliases: &["roles", "user role", "user roles"],
+        required: false,
+        example: "User",
+    },
+];
+
+impl Dialect for Leapxpert {
+    fn name(&self) -> &'static str {
+        "leapxpert"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> RowValues {
+        RowValues {
+            user: cells.key(USERNAME),
+            first_name: cells.text(FIRST_NAME),
+            last_name: cells.text(LAST_NAME),
+            email: cells.email(EMAIL),
+            phone: cells.phone(PHONE_NUMBER),
+            org_unit: cells.text(ORG_UNIT),
+            roles: cells.list(ROLE, &[';', '|']),
+            ..RowValues::default()
+        }
+    }
+}
