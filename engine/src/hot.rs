@@ -111,6 +111,13 @@ impl Hot {
         self.chores.clone()
     }
 
+    /// Lets go of the company and waits until its task has ended: no other handle may be left.
+    pub async fn end(self) {
+        let Self { inbox, mut chores } = self;
+        drop(inbox);
+        while chores.changed().await.is_ok() {}
+    }
+
     /// Whether its task has ended.
     pub fn is_gone(&self) -> bool {
         self.inbox.is_closed()

@@ -1,5 +1,6 @@
 //! The projector: one thread that follows the log and writes read models, index and position in one batch.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread;
 
@@ -20,6 +21,8 @@ pub enum ProjectError {
     Log(#[source] ReadError),
     #[error("keep the read models")]
     Store(#[source] StoreError),
+    #[error("start the thread of the read models")]
+    Thread(#[source] std::io::Error),
     #[error("project an event")]
     Stopped(#[source] Stopped),
     /// The rows know of events that the log does not hold: the log was cut off or exchanged.
@@ -54,6 +57,8 @@ struct Shared {
     /// The last position whose events are in the rows; an error text once they have stopped.
     seen: watch::Sender<Result<u64, Arc<str>>>,
     ask: mpsc::Sender<Ask>,
+    /// Whether the thread was told to look and has not looked since: telling it once is enough.
+    told: AtomicBool,
     thread: std::sync::Mutex<Option<thread::JoinHandle<()>>>,
 }
 
@@ -84,13 +89,14 @@ impl Projections {
             seen: watch::Sender::new(Ok(meta.position)),
             store,
             ask,
+            told: AtomicBool::new(false),
             thread: std::sync::Mutex::new(None),
         });
         let follower = Follower { log, shared: Arc::clone(&shared), meta };
         let thread = thread::Builder::new()
             .name("projector".to_owned())
             .spawn(move || follower.run(&asked))
-            .map_err(|source| ProjectError::Log(ReadError::thread(source)))?;
+            .map_err(ProjectError::Thread)?;
         *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(Self { shared })
     }
@@ -107,7 +113,9 @@ impl Projections {
 
     /// Says that the log has grown.
     pub fn look(&self) {
-        let _ = self.shared.ask.send(Ask::Look);
+        if !self.shared.told.swap(true, Ordering::AcqRel) {
+            let _ = self.shared.ask.send(Ask::Look);
+        }
     }
 
     /// Builds tables anew from the log beside the ones that are read, then puts them in their place.
@@ -168,7 +176,7 @@ impl Follower {
         loop {
             while self.batch(&mut *reader)? {}
             match asked.recv() {
-                Ok(Ask::Look) => {}
+                Ok(Ask::Look) => self.shared.told.store(false, Ordering::Release),
                 Ok(Ask::Rebuild(tables, done)) => {
                     let rebuilt = self.rebuild(&tables);
                     let _ = done.send(rebuilt.map_err(|error| crate::error_chain(&error)));

@@ -8,7 +8,7 @@ use boarding_commands::digest::Digest;
 use boarding_commands::id::CompanyId;
 use serde::{Deserialize, Serialize};
 
-use crate::config::SNAPSHOT_PART_BYTES;
+use crate::config::{SNAPSHOT_AFTER_EVENTS, SNAPSHOT_PART_BYTES};
 use crate::log::{EventLog, Head, ReadError};
 use crate::store::{Store, StoreError, snapshot_key, snapshots_prefix};
 
@@ -54,6 +54,11 @@ pub fn load(log: &dyn EventLog, store: Option<&Store>, id: &CompanyId) -> Result
         replayed += commit.events.len() as u64;
     }
     Ok(Loaded { company, hash, replayed })
+}
+
+/// Whether a snapshot would save more than it costs: the tail is long, beside what would be written.
+pub fn worth_it(company: &Company, tail: u64) -> bool {
+    tail > SNAPSHOT_AFTER_EVENTS.max(2 * company.users.len() as u64)
 }
 
 /// Whether the snapshot is of this very history: the log holds the commit it stands at.

@@ -20,6 +20,8 @@ mod mails;
 mod run;
 mod welcome;
 
+pub(crate) use import::reading_options;
+
 /// What a company has to do without being asked, as its last commit left it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chores {

@@ -181,6 +181,15 @@ impl Users {
         self.find(key).filter(|(_, user)| user.is_created())
     }
 
+    /// How many people the company's events have named.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (UserId, &User)> {
         (0u32..).map(UserId).zip(&self.slots)
     }

@@ -1,0 +1,374 @@
+//! Queries: from the rows, from the log itself, or from the rows as they were.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boarding_commands::code::{Code, Refusal};
+use boarding_commands::commit::Fact;
+use boarding_commands::decide::Authority;
+use boarding_commands::dialect;
+use boarding_commands::event::Permission;
+use boarding_commands::id::CompanyId;
+use boarding_commands::time::Time;
+use boarding_projections::history::{self, Entity};
+use boarding_projections::query::{self, QueryError};
+use boarding_projections::rows::{MemoryRows, Rows};
+use boarding_projections::sheet::{Format, Sheet};
+use serde_json::{Map, Value, json};
+
+use crate::config::VISIBLE_SECONDS_MAX;
+use crate::core::Core;
+use crate::engine::Engine;
+
+mod failed_rows;
+
+/// Who asks a query, and by what right.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    pub actor: String,
+    pub authority: Authority,
+}
+
+/// What a query answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// `{"position", "rows", "next"}` or `{"position", "row"}`.
+    Json(Value),
+    /// The whole of it as CSV.
+    Csv(Vec<u8>),
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoAnswer {
+    Refused(Refusal),
+    /// It may be asked again.
+    Failed { code: Code, why: String },
+}
+
+impl From<Refusal> for NoAnswer {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<QueryError> for NoAnswer {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Refused(refusal) => Self::Refused(refusal),
+            QueryError::Failed(error) => unavailable(&error),
+        }
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> NoAnswer {
+    NoAnswer::Failed { code: Code::Unavailable, why: crate::error_chain(error) }
+}
+
+/// The parameters that every query takes, beside its own.
+struct Common {
+    min_position: Option<u64>,
+    as_of: Option<AsOf>,
+    format: Option<Format>,
+    rest: Value,
+}
+
+/// An earlier moment.
+#[derive(Debug, Clone, Copy)]
+enum AsOf {
+    Position(u64),
+    Time(Time),
+}
+
+impl Engine {
+    /// Answers a query of the contract by its name.
+    ///
+    /// # Errors
+    /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
+    pub async fn query(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        params: Map<String, Value>,
+        asker: &Asker,
+    ) -> Result<Answer, NoAnswer> {
+        let common = Common::take(params)?;
+        self.check_permission(company, name, &common.rest, asker).await?;
+        if let Some(position) = common.min_position {
+            self.visible(position).await?;
+        }
+        let (core, company, name) = (Arc::clone(&self.core), company.clone(), name.to_owned());
+        let answering = tokio::task::spawn_blocking(move || core.answer(&company, &name, &common));
+        answering.await.map_err(|error| unavailable(&error))?
+    }
+
+    /// Waits until the read models have seen a position, at most five seconds.
+    ///
+    /// # Errors
+    /// `not_yet_visible`, or `unavailable` when they have stopped.
+    pub async fn visible(&self, position: u64) -> Result<(), NoAnswer> {
+        let mut seen = self.core.projections.seen();
+        let arrived = seen.wait_for(|seen| seen.as_ref().map_or(true, |seen| *seen >= position));
+        match tokio::time::timeout(Duration::from_secs(VISIBLE_SECONDS_MAX), arrived).await {
+            Ok(Ok(seen)) => match &*seen {
+                Ok(_) => Ok(()),
+                Err(why) => Err(NoAnswer::Failed { code: Code::Unavailable, why: why.to_string() }),
+            },
+            _ => {
+                let why = format!("position {position} was not seen within {VISIBLE_SECONDS_MAX} s");
+                Err(NoAnswer::Failed { code: Code::NotYetVisible, why })
+            }
+        }
+    }
+
+    /// Waits, however long it takes, until the read models have seen all that is in the log now.
+    ///
+    /// # Errors
+    /// `unavailable` when they have stopped.
+    pub async fn caught_up(&self) -> Result<(), NoAnswer> {
+        let end = self.core.log.end();
+        while let Err(no) = self.visible(end).await {
+            if !matches!(no, NoAnswer::Failed { code: Code::NotYetVisible, .. }) {
+                return Err(no);
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_permission(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        params: &Value,
+        asker: &Asker,
+    ) -> Result<(), NoAnswer> {
+        if asker.authority == Authority::All {
+            return Ok(());
+        }
+        let needed = match name {
+            "history" => Some(history::permission(entity_of(params)?.as_ref())),
+            "failed_rows" => Some(Permission::BulkImportUsers),
+            _ => query::permission_for(name),
+        };
+        let Some(needed) = needed else { return Ok(()) };
+        let actor = asker.actor.clone();
+        let allowed = self.hot(company).await.look(move |company| company.grants.allows(&actor, needed)).await;
+        match allowed {
+            Some(true) => Ok(()),
+            Some(false) => {
+                let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
+                Err(refusal.with(json!({"permission": needed.as_str()})).into())
+            }
+            None => Err(NoAnswer::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }),
+        }
+    }
+}
+
+impl Common {
+    fn take(mut params: Map<String, Value>) -> Result<Self, Refusal> {
+        let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+        let malformed = |name: &str, takes: &str| {
+            Refusal::new(Code::QueryMalformed)
+                .saying(&format!("{name}: expected {takes}"))
+                .with(json!({"parameter": name}))
+        };
+        let given = |params: &mut Map<String, Value>, name: &str| params.remove(name).filter(|v| !v.is_null());
+        let min_position = given(&mut params, "min_position")
+            .map(|value| number(&value).ok_or_else(|| malformed("min_position", "a position")));
+        let as_of = given(&mut params, "as_of").map(|value| {
+            let time = value.as_str().and_then(|text| text.parse().ok()).map(AsOf::Time);
+            number(&value).map(AsOf::Position).or(time).ok_or_else(|| malformed("as_of", "a position or a time"))
+        });
+        let format = given(&mut params, "format").map(|value| match value.as_str() {
+            Some("json") => Ok(None),
+            Some("csv") => Ok(Some(Format::Csv)),
+            Some("spreadsheet") => Ok(Some(Format::Spreadsheet)),
+            _ => Err(malformed("format", "json, csv or spreadsheet")),
+        });
+        Ok(Self {
+            min_position: min_position.transpose()?,
+            as_of: as_of.transpose()?,
+            format: format.transpose()?.flatten(),
+            rest: Value::Object(params),
+        })
+    }
+}
+
+impl Core {
+    fn answer(&self, company: &CompanyId, name: &str, common: &Common) -> Result<Answer, NoAnswer> {
+        let past = common.as_of.map(|as_of| self.rows_as_of(company, as_of)).transpose()?;
+        let (position, past) = match past {
+            Some((position, rows)) => (position, Some(rows)),
+            None => (self.seen(), None),
+        };
+        let view = self.projections.view();
+        let rows: &dyn Rows = past.as_ref().map_or(&view, |rows| rows);
+        match (name, common.format) {
+            ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
+            ("failed_rows", _) => self.failed_rows(company, rows, &common.rest).map(Answer::Csv),
+            ("template", _) => template(&common.rest, position),
+            (_, Some(format)) => csv(company, name, &common.rest, rows, format).map(Answer::Csv),
+            (_, None) => {
+                let answer = query::query(name, company, &common.rest, rows)?;
+                Ok(Answer::Json(match answer {
+                    query::Answer::Rows { rows, next } => json!({"position": position, "rows": rows, "next": next}),
+                    query::Answer::Row(row) => json!({"position": position, "row": row}),
+                }))
+            }
+        }
+    }
+
+    fn seen(&self) -> u64 {
+        self.projections.seen().borrow().as_ref().map_or(0, |seen| *seen)
+    }
+
+    /// The company's rows as they were: its history up to then, replayed.
+    fn rows_as_of(&self, company: &CompanyId, as_of: AsOf) -> Result<(u64, MemoryRows), NoAnswer> {
+        let mut rows = MemoryRows::default();
+        let mut position = 0;
+        let mut reader = self.log.read_company(company, 1);
+        while let Some(entry) = reader.next().map_err(|error| unavailable(&error))? {
+            let before = match as_of {
+                AsOf::Time(time) => entry.recorded.commit.at <= time,
+                AsOf::Position(end) => entry.recorded.position <= end,
+            };
+            if !before {
+                break;
+            }
+            for fact in entry.recorded.facts() {
+                if matches!(as_of, AsOf::Position(end) if fact.position > end) {
+                    break;
+                }
+                boarding_projections::apply(&fact, &mut rows).map_err(|error| unavailable(&error))?;
+                position = fact.position;
+            }
+        }
+        Ok((position, rows))
+    }
+
+    /// The events themselves, oldest first; of one thing, or of the whole company.
+    fn history(
+        &self,
+        company: &CompanyId,
+        rows: &dyn Rows,
+        position: u64,
+        params: &Value,
+    ) -> Result<Value, NoAnswer> {
+        let page = Page::of(params)?;
+        let entity = entity_of(params)?;
+        let mut shown = Vec::new();
+        let mut next = None;
+        let mut show = |fact: &Fact<'_>| {
+            let belongs = entity.as_ref().is_none_or(|entity| entity.concerns(fact.event));
+            if fact.version < page.from || fact.position > position || !belongs {
+                return true;
+            }
+            if shown.len() == page.limit {
+                next = Some(fact.version.to_string());
+                return false;
+            }
+            shown.push(history::row(fact));
+            true
+        };
+        let failed = |error| unavailable(&error);
+        match &entity {
+            None => self.read_versions(company, page.from..=u64::MAX, &mut show).map(|_| ()).map_err(failed)?,
+            Some(entity) => {
+                let places = history::places(rows, company, entity).map_err(|error| unavailable(&error))?;
+                for versions in places.into_iter().filter(|versions| *versions.end() >= page.from) {
+                    if !self.read_versions(company, versions, &mut show).map_err(failed)? {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(json!({"position": position, "rows": shown, "next": next}))
+    }
+
+    /// Shows the facts of these versions; whether it went on to the end of them.
+    fn read_versions(
+        &self,
+        company: &CompanyId,
+        versions: std::ops::RangeInclusive<u64>,
+        show: &mut dyn FnMut(&Fact<'_>) -> bool,
+    ) -> Result<bool, crate::log::ReadError> {
+        let mut reader = self.log.read_company(company, *versions.start());
+        while let Some(entry) = reader.next()? {
+            if entry.recorded.commit.first_version > *versions.end() {
+                break;
+            }
+            for fact in entry.recorded.facts().filter(|fact| versions.contains(&fact.version)) {
+                if !show(&fact) {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+/// A page of the history: cursors are versions.
+struct Page {
+    from: u64,
+    limit: usize,
+}
+
+impl Page {
+    fn of(params: &Value) -> Result<Self, Refusal> {
+        let malformed = |name: &str| {
+            Refusal::new(Code::QueryMalformed).saying(name).with(json!({"parameter": name}))
+        };
+        let number = |name: &str, unset: u64| match params.get(name) {
+            None | Some(Value::Null) => Ok(unset),
+            Some(value) => value.as_u64().or_else(|| value.as_str()?.parse().ok()).ok_or_else(|| malformed(name)),
+        };
+        for name in params.as_object().into_iter().flat_map(Map::keys) {
+            if !matches!(name.as_str(), "entity" | "limit" | "cursor") {
+                return Err(malformed(name));
+            }
+        }
+        let limit = number("limit", query::DEFAULT_LIMIT_ROWS as u64)?;
+        let limit = usize::try_from(limit).ok().filter(|limit| (1..=query::MAX_LIMIT_ROWS).contains(limit));
+        Ok(Self { from: number("cursor", 1)?, limit: limit.ok_or_else(|| malformed("limit"))? })
+    }
+}
+
+fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
+    match params.get("entity") {
+        None | Some(Value::Null) => Ok(None),
+        Some(entity) => entity.as_str().unwrap_or_default().parse().map(Some),
+    }
+}
+
+/// What an operator fills in: the dialect's header and an example row.
+fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
+    let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
+    let dialect = dialect::find(name).ok_or_else(|| {
+        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
+    })?;
+    let row = json!({"dialect": dialect.name(), "file_name": format!("{name}.csv"), "text": dialect.template()});
+    Ok(Answer::Json(json!({"position": position, "row": row})))
+}
+
+/// Every page of a query as one CSV file.
+fn csv(company: &CompanyId, name: &str, params: &Value, rows: &dyn Rows, format: Format) -> Result<Vec<u8>, NoAnswer> {
+    let sheet = Sheet::of(name, format)?;
+    let mut out = sheet.header();
+    let mut params = params.as_object().cloned().unwrap_or_default();
+    params.insert("limit".to_owned(), json!(query::MAX_LIMIT_ROWS));
+    params.remove("cursor");
+    loop {
+        match query::query(name, company, &Value::Object(params.clone()), rows)? {
+            query::Answer::Row(row) => {
+                out.extend(sheet.lines(&[row]));
+                return Ok(out);
+            }
+            query::Answer::Rows { rows, next } => {
+                out.extend(sheet.lines(&rows));
+                let Some(next) = next else { return Ok(out) };
+                params.insert("cursor".to_owned(), json!(next));
+            }
+        }
+    }
+}
