@@ -1,1 +1,10 @@
 //! Tests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "clippy knows tests by their attribute and misses the functions that help them"
+)]
+
+mod fixtures;
+mod tidy;
