@@ -4,7 +4,6 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use lettre::transport::smtp::client::AsyncSmtpConnection;
-use tokio::time::Instant;
 
 use super::Timeouts;
 use super::relay::Relay;
@@ -12,14 +11,13 @@ use super::talk;
 
 /// Mails per connection: relays behind one name share the load better when clients come anew.
 const MAILS_PER_CONNECTION: u32 = 100;
-/// How long a connection may lie idle: less than the shortest patience of servers in use.
-const IDLE: Duration = Duration::from_secs(60);
+/// How soon an idle connection must prove that it is alive: a new one is opened faster than that.
+const ALIVE_WITHIN: Duration = Duration::from_secs(5);
 
 /// An open connection and how often it has been used.
 pub(super) struct Connection {
     pub(super) line: AsyncSmtpConnection,
     mails: u32,
-    idle_since: Instant,
 }
 
 /// Open connections that nobody uses now. How many there are in all is for the channel's permits.
@@ -44,20 +42,17 @@ impl Pool {
     /// Why there is none, in words for the administrator.
     pub(super) async fn take(&self) -> Result<Connection, String> {
         while let Some(mut connection) = self.idle_one() {
-            if connection.idle_since.elapsed() < IDLE
-                && talk::reset(&mut connection.line, &self.timeouts).await
-            {
+            if talk::reset(&mut connection.line, ALIVE_WITHIN).await {
                 return Ok(connection);
             }
         }
         let line = talk::connect(&self.relay, &self.timeouts).await?;
-        Ok(Connection { line, mails: 0, idle_since: Instant::now() })
+        Ok(Connection { line, mails: 0 })
     }
 
     /// Keeps a connection for the next mail, unless it has carried enough.
     pub(super) fn put_back(&self, mut connection: Connection) {
         connection.mails += 1;
-        connection.idle_since = Instant::now();
         if connection.mails < MAILS_PER_CONNECTION
             && let Ok(mut idle) = self.idle.lock()
         {

@@ -91,8 +91,8 @@ async fn greet(relay: &Relay) -> Result<AsyncSmtpConnection, Error> {
 }
 
 /// Whether an idle connection still answers; what an earlier mail left on it is gone then.
-pub(super) async fn reset(line: &mut AsyncSmtpConnection, timeouts: &Timeouts) -> bool {
-    matches!(timeout(timeouts.command, line.command(Rset)).await, Ok(Ok(_)))
+pub(super) async fn reset(line: &mut AsyncSmtpConnection, within: Duration) -> bool {
+    matches!(timeout(within, line.command(Rset)).await, Ok(Ok(_)))
 }
 
 /// Hands one mail over.
