@@ -10,6 +10,7 @@ use crate::mail::{Mail, MailError};
 
 pub mod null;
 pub mod outbox;
+pub mod smtp;
 
 /// What became of a mail. There is always an answer; a channel that does not know says so.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,4 +7,6 @@
 )]
 
 mod fixtures;
+mod smtp;
+mod support;
 mod tidy;

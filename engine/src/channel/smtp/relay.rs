@@ -1,0 +1,209 @@
+//! A mail server as its URL names it.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
+use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
+use thiserror::Error;
+use url::{Host, Url};
+
+/// Connections at once unless the URL says otherwise: relays commonly allow 10 to 50 for one client.
+const DEFAULT_CONNECTIONS: usize = 8;
+/// The most connections a URL may ask for.
+const MAX_CONNECTIONS: usize = 64;
+
+/// What is wrong with a mail server's URL.
+#[derive(Debug, Error)]
+pub enum RelayError {
+    #[error(
+        "the mail server's URL cannot be read; write it as smtp://host:25 or smtps://user:password@host"
+    )]
+    Unreadable,
+    #[error("a mail server's URL begins with smtp:// or smtps://")]
+    Scheme,
+    #[error("the mail server's URL has an unknown part {0}; known are tls, ca and connections")]
+    UnknownPart(String),
+    #[error("tls is required, opportunistic or none, and goes with smtp:// only")]
+    Tls,
+    #[error("connections is a number from 1 to {MAX_CONNECTIONS}")]
+    Connections,
+    #[error("a password is not sent in the clear to another machine; use smtps:// or tls=required")]
+    PasswordInTheClear,
+    #[error("the certificates of {file} cannot be read")]
+    Certificates {
+        file: String,
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("TLS cannot be set up")]
+    TlsSetUp(#[source] lettre::transport::smtp::Error),
+}
+
+/// Where and how to connect.
+pub(super) struct Relay {
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) tls: Tls,
+    pub(super) credentials: Option<Credentials>,
+    pub(super) connections: usize,
+}
+
+impl Relay {
+    pub(super) fn parse(url: &str) -> Result<Self, RelayError> {
+        let url = Url::parse(url).map_err(|_| RelayError::Unreadable)?;
+        let (host, is_here) = host(&url)?;
+        let mut asked = Asked::default();
+        for (name, value) in url.query_pairs() {
+            match name.as_ref() {
+                "tls" => asked.tls = Some(value.into_owned()),
+                "ca" => asked.ca = Some(value.into_owned()),
+                "connections" => asked.connections = Some(value.into_owned()),
+                other => return Err(RelayError::UnknownPart(other.to_owned())),
+            }
+        }
+        let credentials = credentials(&url);
+        let has_password = credentials.is_some();
+        let tls = asked.tls(&url, &host, has_password)?;
+        if has_password && !is_here && matches!(tls, Tls::None | Tls::Opportunistic(_)) {
+            return Err(RelayError::PasswordInTheClear);
+        }
+        let usual_port = match tls {
+            Tls::Wrapper(_) => SUBMISSIONS_PORT,
+            _ if has_password => SUBMISSION_PORT,
+            _ => SMTP_PORT,
+        };
+        let port = url.port().unwrap_or(usual_port);
+        Ok(Self { host, port, tls, credentials, connections: asked.connections()? })
+    }
+}
+
+impl fmt::Debug for Relay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Relay({}:{})", self.host, self.port)
+    }
+}
+
+#[derive(Default)]
+struct Asked {
+    tls: Option<String>,
+    ca: Option<String>,
+    connections: Option<String>,
+}
+
+impl Asked {
+    fn tls(&self, url: &Url, host: &str, has_password: bool) -> Result<Tls, RelayError> {
+        let usual = if has_password { "required" } else { "opportunistic" };
+        match (url.scheme(), self.tls.as_deref()) {
+            ("smtps", None) => self.parameters(host).map(Tls::Wrapper),
+            ("smtp", Some("none")) => Ok(Tls::None),
+            ("smtp", given) => match given.unwrap_or(usual) {
+                "required" => self.parameters(host).map(Tls::Required),
+                "opportunistic" => self.parameters(host).map(Tls::Opportunistic),
+                _ => Err(RelayError::Tls),
+            },
+            ("smtps", Some(_)) => Err(RelayError::Tls),
+            _ => Err(RelayError::Scheme),
+        }
+    }
+
+    fn parameters(&self, host: &str) -> Result<TlsParameters, RelayError> {
+        let mut builder = TlsParameters::builder(host.to_owned());
+        if let Some(file) = &self.ca {
+            let refuse = |source| RelayError::Certificates { file: file.clone(), source };
+            let pem = std::fs::read(file).map_err(|error| refuse(error.into()))?;
+            let authority = Certificate::from_pem(&pem).map_err(|error| refuse(error.into()))?;
+            builder = builder.add_root_certificate(authority);
+        }
+        builder.build().map_err(RelayError::TlsSetUp)
+    }
+
+    fn connections(&self) -> Result<usize, RelayError> {
+        let Some(asked) = &self.connections else { return Ok(DEFAULT_CONNECTIONS) };
+        match asked.parse() {
+            Ok(number) if (1..=MAX_CONNECTIONS).contains(&number) => Ok(number),
+            _ => Err(RelayError::Connections),
+        }
+    }
+}
+
+/// The host as it is connected to, and whether it is this very machine.
+fn host(url: &Url) -> Result<(String, bool), RelayError> {
+    // Other schemes than the web's have opaque hosts: an IPv4 address comes as a name.
+    match url.host().ok_or(RelayError::Unreadable)? {
+        Host::Domain(name) => {
+            let is_here = name.eq_ignore_ascii_case("localhost")
+                || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+            Ok((name.to_owned(), is_here))
+        }
+        Host::Ipv4(address) => Ok((address.to_string(), address.is_loopback())),
+        Host::Ipv6(address) => Ok((address.to_string(), address.is_loopback())),
+    }
+}
+
+fn credentials(url: &Url) -> Option<Credentials> {
+    let user = unescaped(url.username());
+    let password = unescaped(url.password()?);
+    (!user.is_empty()).then(|| Credentials::new(user, password))
+}
+
+/// Undoes `%40` and the like. The form parser would read `+` and `&` as more than themselves.
+fn unescaped(text: &str) -> String {
+    let form = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
+    let mut pairs = url::form_urlencoded::parse(form.as_bytes());
+    pairs.next().map(|(_, value)| value.into_owned()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn relay(url: &str) -> Relay {
+        Relay::parse(url).unwrap_or_else(|error| panic!("{url}: {error}"))
+    }
+
+    #[test]
+    fn the_port_and_the_encryption_follow_from_the_url() {
+        let plain = relay("smtp://mail.example");
+        assert_eq!((plain.port, plain.connections), (25, DEFAULT_CONNECTIONS));
+        assert!(matches!(plain.tls, Tls::Opportunistic(_)));
+        let password = relay("smtp://jane:secret@mail.example");
+        assert_eq!(password.port, 587);
+        assert!(matches!(password.tls, Tls::Required(_)));
+        let wrapped = relay("smtps://jane:secret@mail.example?connections=3");
+        assert_eq!((wrapped.port, wrapped.connections), (465, 3));
+        assert!(matches!(wrapped.tls, Tls::Wrapper(_)));
+        assert!(matches!(relay("smtp://127.0.0.1:2525?tls=none").tls, Tls::None));
+        assert_eq!(relay("smtp://[::1]:2525").host, "::1");
+    }
+
+    #[test]
+    fn a_url_that_cannot_be_meant_is_refused_with_the_reason() {
+        for (url, reason) in [
+            ("mail.example", "write it as"),
+            ("http://mail.example", "begins with"),
+            ("smtp://mail.example?tls=maybe", "required, opportunistic or none"),
+            ("smtps://mail.example?tls=none", "goes with smtp://"),
+            ("smtp://mail.example?tsl=required", "unknown part tsl"),
+            ("smtp://mail.example?connections=0", "1 to 64"),
+            ("smtp://mail.example?connections=65", "1 to 64"),
+            ("smtp://mail.example?ca=/no/such/file.pem", "/no/such/file.pem"),
+            ("smtp://j:secret@mail.example?tls=none", "in the clear"),
+            ("smtp://j:secret@mail.example?tls=opportunistic", "in the clear"),
+        ] {
+            let error = Relay::parse(url).expect_err(url).to_string();
+            assert!(error.contains(reason), "{url}: {error}");
+            assert!(!error.contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_may_hold_any_character_and_is_never_shown() {
+        let relay = relay("smtps://jane%40acme.example:a%2Bb+c%26d&e=f%25@mail.example");
+        let expected = Credentials::new("jane@acme.example".to_owned(), "a+b+c&d&e=f%".to_owned());
+        assert_eq!(relay.credentials, Some(expected));
+        assert_eq!(format!("{relay:?}"), "Relay(mail.example:465)");
+    }
+}

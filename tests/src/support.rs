@@ -1,0 +1,3 @@
+//! Helpers that several themes share.
+
+pub(crate) mod sink;
