@@ -4,15 +4,17 @@
 //! [`Entity::concerns`] which of the facts found there belong, [`row`] how each is shown. Without an
 //! entity the whole log of the company is its history.
 
-use std::ops::{ControlFlow, RangeInclusive};
-use std::str::FromStr;
+mod entity;
 
-use boarding_commands::code::{Code, Refusal};
+use std::ops::{ControlFlow, RangeInclusive};
+
 use boarding_commands::commit::Fact;
-use boarding_commands::event::{Event, Permission, Who};
-use boarding_commands::id::{CompanyId, ImportId, RunId, UserKey};
-use boarding_commands::phone::Phone;
+use boarding_commands::event::{Event, Permission};
+use boarding_commands::id::CompanyId;
 use serde_json::{Value, json};
+
+pub use entity::Entity;
+use entity::{import_of, run_of, who};
 
 use crate::projection::{Projection, Projector, decode};
 use crate::rows::{Rows, RowsError, Table};
@@ -23,47 +25,6 @@ pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<Commits>(), Projector::of::<People>()],
     queries: &[],
 };
-
-/// A thing with a history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entity {
-    Run(RunId),
-    Import(ImportId),
-    User(UserKey),
-    Phone(Phone),
-}
-
-impl FromStr for Entity {
-    type Err = Refusal;
-
-    /// Reads `run:<id>`, `import:<id>`, `user:<key>`, `phone:<e164>`.
-    fn from_str(text: &str) -> Result<Self, Refusal> {
-        let read = |kind: &str, name: &str| match kind {
-            "run" => name.parse().ok().map(Self::Run),
-            "import" => name.parse().ok().map(Self::Import),
-            "user" if !name.trim().is_empty() => Some(Self::User(UserKey::new(name))),
-            "phone" => Phone::parse(name).ok().map(Self::Phone),
-            _ => None,
-        };
-        text.split_once(':').and_then(|(kind, name)| read(kind, name)).ok_or_else(|| {
-            Refusal::new(Code::QueryMalformed)
-                .saying("entity: expected run:<id>, import:<id>, user:<key> or phone:<E.164>")
-                .with(json!({"parameter": "entity"}))
-        })
-    }
-}
-
-impl Entity {
-    /// Whether a fact is about this thing.
-    pub fn concerns(&self, event: &Event) -> bool {
-        match self {
-            Self::Run(run) => run_of(event) == Some(*run),
-            Self::Import(import) => import_of(event) == Some(*import),
-            Self::User(user) => who(event).is_some_and(|who| who.folded() == user.folded()),
-            Self::Phone(phone) => phone_of(event) == Some(*phone),
-        }
-    }
-}
 
 /// What an actor needs to see a history (LX-01, LX-02): as for the thing itself; of everything, to administer.
 pub fn permission(entity: Option<&Entity>) -> Permission {
@@ -262,71 +223,57 @@ fn singles(versions: Vec<u64>) -> Vec<RangeInclusive<u64>> {
     versions.into_iter().map(|version| version..=version).collect()
 }
 
-fn run_of(event: &Event) -> Option<RunId> {
-    match event {
-        Event::RunRequested { run, .. }
-        | Event::RecipientQueued { run, .. }
-        | Event::RunScheduled { run, .. }
-        | Event::RunQueued { run }
-        | Event::RunStarted { run }
-        | Event::RunCompleted { run, .. }
-        | Event::RunWithdrawn { run }
-        | Event::InviteDispatched { run, .. }
-        | Event::InviteDeferred { run, .. }
-        | Event::InviteSent { run, .. }
-        | Event::UserSkipped { run, .. }
-        | Event::InviteFailed { run, .. }
-        | Event::DeliveryRecorded { run, .. } => Some(*run),
-        _ => None,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{
+        Story, at, completed, created, dispatched, queued, recipient, requested, run, sent, started,
+    };
+    use boarding_commands::commit::Recorded;
+    use boarding_commands::id::UserKey;
 
-fn import_of(event: &Event) -> Option<ImportId> {
-    match event {
-        Event::ImportAccepted { import, .. }
-        | Event::ImportCompleted { import, .. }
-        | Event::WelcomeEmailRequested { import, .. } => Some(*import),
-        Event::CorporatePhoneAdded { import, .. } => *import,
-        _ => event.row().map(|(_, row)| row.import),
+    #[test]
+    fn a_run_is_in_each_commit_once_however_many_facts_it_holds() {
+        let story = Story::of("acme")
+            .then([created("ann"), created("bob")])
+            .then([
+                requested(1, 2),
+                recipient(1, "ann"),
+                recipient(1, "bob"),
+                queued(1),
+                started(1),
+            ])
+            .then([requested(2, 1), recipient(2, "bob"), queued(2)])
+            .then([dispatched(1, "ann", 1, 1)])
+            .then([sent(1, "ann", 1), completed(1, 1, 0, 1), started(2)]);
+        let of = |n| places(&story.rows(), story.company(), &Entity::Run(run(n))).unwrap();
+        assert_eq!(of(1), [3..=7, 11..=11, 12..=14]);
+        assert_eq!(of(2), [8..=10, 12..=14]);
+        assert_eq!(of(3), []);
+        let bob = Entity::User(UserKey::new("BOB"));
+        assert_eq!(places(&story.rows(), story.company(), &bob).unwrap(), [2..=2, 5..=5, 9..=9]);
     }
-}
 
-fn who(event: &Event) -> Option<&Who> {
-    match event {
-        Event::UserCreated { user, .. }
-        | Event::UserUpdated { user, .. }
-        | Event::UserActivated { user, .. }
-        | Event::UserDeactivated { user, .. }
-        | Event::UserArchived { user }
-        | Event::UserRestored { user }
-        | Event::RolesAssigned { user, .. }
-        | Event::RolesRemoved { user, .. }
-        | Event::CorporatePhoneAdded { user, .. }
-        | Event::CorporatePhoneRemoved { user, .. }
-        | Event::RowUnchanged { user, .. }
-        | Event::WelcomeEmailRequested { user, .. }
-        | Event::RecipientQueued { user, .. }
-        | Event::InviteDispatched { user, .. }
-        | Event::InviteDeferred { user, .. }
-        | Event::InviteSent { user, .. }
-        | Event::UserSkipped { user, .. }
-        | Event::InviteFailed { user, .. }
-        | Event::UserLinked { user, .. }
-        | Event::UserUnlinked { user, .. }
-        | Event::InvitationExpired { user, .. }
-        | Event::InvitationRevoked { user, .. }
-        | Event::DeliveryRecorded { user, .. }
-        | Event::NotificationDispatched { user, .. } => Some(user),
-        Event::RowRefused { user, .. } => user.as_ref(),
-        _ => None,
+    #[test]
+    fn a_fact_is_shown_with_its_place_its_envelope_and_its_fields() {
+        let story = Story::of("acme").then([queued(1)]).then([started(1), recipient(1, "ann")]);
+        let mut shown = Vec::new();
+        shown.extend(story.commits().iter().flat_map(Recorded::facts).map(|fact| row(&fact)));
+        assert_eq!(
+            shown[2],
+            json!({"position": 3, "version": 3, "event": "RecipientQueued", "at": at(1),
+                "actor": "jane@acme.example", "command": "00000000000000000000000002",
+                "correlation": null, "hash": "07".repeat(32), "data": {"run": run(1), "user": "ann"}})
+        );
     }
-}
 
-fn phone_of(event: &Event) -> Option<Phone> {
-    match event {
-        Event::CorporatePhoneAdded { phone, .. } | Event::CorporatePhoneRemoved { phone, .. } => {
-            Some(**phone)
-        }
-        _ => None,
+    /// LX-01, LX-02: nobody gets round a permission by way of the history.
+    #[test]
+    fn a_history_asks_for_the_permission_of_its_thing() {
+        let of = |entity: &str| permission(Some(&entity.parse().unwrap()));
+        assert_eq!(of(&format!("run:{}", run(1))), Permission::BulkIntegrateUsers);
+        assert_eq!(of("user:ann"), Permission::BulkIntegrateUsers);
+        assert_eq!(of(&format!("import:{}", run(1))), Permission::BulkImportUsers);
+        assert_eq!(permission(None), Permission::Administer);
     }
 }

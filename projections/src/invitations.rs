@@ -1,18 +1,23 @@
 //! Invitations and links: each user's way into each channel (query `invitations`; LX-23, LX-31, P21).
 
+mod links;
+
 use boarding_commands::code::Code;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Delivery, Event, Permission, Who};
-use boarding_commands::id::{CompanyId, InvitationId, RunId, UserKey};
+use boarding_commands::id::{InvitationId, RunId, UserKey};
 use boarding_commands::time::Time;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::ReadModel;
-use crate::projection::{Projection, Projector, load};
+use crate::projection::{Projection, Projector};
 use crate::query::{Answer, Asked, Query, QueryError, Word, page, words};
-use crate::rows::{Rows, RowsError, Table};
+use crate::rows::{Rows, Table};
 use crate::runs::RunChannels;
+
+pub use links::LinkState;
+pub(crate) use links::Links;
 
 pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<Invitations>()],
@@ -208,57 +213,6 @@ fn refused_for_good(code: Code) -> bool {
     matches!(code, Code::RecipientEmailUndeliverable | Code::DeliveryRefused)
 }
 
-words! {
-    /// How a user stands to a channel: the colour of the vendor's icon (grey, orange, green).
-    LinkState {
-        NotLinked "not_linked"
-        Invited "invited"
-        Linked "linked"
-    }
-}
-
-/// How a user stands to every channel.
-#[derive(Debug)]
-pub(crate) struct Links([(Channel, LinkState); Channel::ALL.len()]);
-
-impl Links {
-    pub(crate) fn of(
-        rows: &dyn Rows,
-        company: &CompanyId,
-        folded: &str,
-        channels: &mut RunChannels<'_>,
-    ) -> Result<Self, RowsError> {
-        let mut links = Self(Channel::ALL.map(|channel| (channel, LinkState::NotLinked)));
-        let Some(contact) = load::<Invitations>(rows, company, folded.as_bytes())? else {
-            return Ok(links);
-        };
-        for invitation in contact.invitations.iter().filter(|invitation| invitation.is_live()) {
-            links.set(channels.of(invitation.run)?, LinkState::Invited);
-        }
-        for channel in contact.linked {
-            links.set(Some(channel), LinkState::Linked);
-        }
-        Ok(links)
-    }
-
-    /// An object: channel → state.
-    pub(crate) fn show(&self) -> Value {
-        let Self(links) = self;
-        let state = |state: LinkState| Value::from(state.as_str());
-        links
-            .iter()
-            .map(|(ch, s)| (ch.as_str().to_owned(), state(*s)))
-            .collect::<Map<_, _>>()
-            .into()
-    }
-
-    fn set(&mut self, channel: Option<Channel>, state: LinkState) {
-        for (_, link) in self.0.iter_mut().filter(|(known, _)| Some(*known) == channel) {
-            *link = state;
-        }
-    }
-}
-
 fn invitations(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let state = asked.word::<InvitationState>("state")?;
     let user = asked.text("user")?.map(|user| UserKey::new(user).folded());
@@ -274,4 +228,120 @@ fn invitations(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError>
         }
         Ok(shown)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Story, at, column, dispatched, invitation, requested, run, sent, who};
+
+    fn story() -> Story {
+        Story::of("acme").then([requested(1, 2), requested(2, 2)])
+    }
+
+    fn invited(story: Story, n: u128, generation: u32) -> Story {
+        story.then([dispatched(n, "ann", 1, generation)]).then([sent(n, "ann", 1)])
+    }
+
+    fn only(story: &Story) -> Value {
+        let [row] = &story.ask("invitations", &json!({}))[..] else { panic!("not one row") };
+        row.clone()
+    }
+
+    fn recorded(n: u128, delivery: Delivery) -> Event {
+        let message_id = format!("<{n}.ann@boarding.invalid>");
+        Event::DeliveryRecorded { run: run(n), user: who("ann"), message_id, delivery, code: None }
+    }
+
+    fn linked(id: Option<InvitationId>) -> Event {
+        Event::UserLinked { user: who("ANN"), channel: Channel::Whatsapp, invitation: id }
+    }
+
+    fn link(story: &Story) -> Value {
+        let rows = story.rows();
+        let mut channels = RunChannels::new(&rows, story.company());
+        let links = Links::of(&rows, story.company(), "ann", &mut channels).unwrap();
+        links.show()["whatsapp"].clone()
+    }
+
+    #[test]
+    fn an_invitation_shows_its_channel_and_its_times() {
+        assert_eq!(
+            only(&invited(story(), 1, 1)),
+            json!({"invitation": invitation("ann"), "user": "ann", "channel": "whatsapp",
+                "state": "sent", "generation": 1, "sent_at": at(2), "expires_at": at(24 * 3600)})
+        );
+    }
+
+    #[test]
+    fn the_state_follows_the_mail_and_then_the_link() {
+        let story = story().then([dispatched(1, "ann", 1, 1)]);
+        assert_eq!(only(&story)["state"], "created");
+        let story = story.then([sent(1, "ann", 1)]);
+        for (event, state, colour) in [
+            (recorded(1, Delivery::BouncedSoft), "deferred", "invited"),
+            (recorded(1, Delivery::Delivered), "delivered", "invited"),
+            (recorded(1, Delivery::Complained), "delivered", "invited"),
+        ] {
+            let story = story.clone().then([recorded(1, Delivery::Delivered), event]);
+            assert_eq!(
+                (only(&story)["state"].clone(), link(&story)),
+                (json!(state), json!(colour))
+            );
+        }
+        let story = story.then([linked(Some(invitation("ann")))]);
+        let story = story.then([recorded(1, Delivery::BouncedHard)]);
+        assert_eq!(
+            (only(&story)["state"].clone(), link(&story)),
+            (json!("linked"), json!("linked"))
+        );
+    }
+
+    #[test]
+    fn a_mail_refused_for_good_is_a_bounce_and_leaves_nobody_invited() {
+        let code = Code::RecipientEmailUndeliverable;
+        let failed =
+            Event::InviteFailed { run: run(1), user: who("ann"), attempt: 1, code, detail: None };
+        let refused = story().then([dispatched(1, "ann", 1, 1), failed]);
+        let late = invited(story(), 1, 1).then([recorded(1, Delivery::BouncedHard)]);
+        for story in [refused, late] {
+            assert_eq!(
+                (only(&story)["state"].clone(), link(&story)),
+                (json!("bounced"), json!("not_linked"))
+            );
+        }
+    }
+
+    /// P21: one live invitation a user and channel; a resend takes the place of the one before.
+    #[test]
+    fn p21_a_resend_supersedes_and_what_is_heard_of_the_old_one_changes_nothing() {
+        let story = invited(invited(story(), 1, 1), 2, 2);
+        let expired = |generation| Event::InvitationExpired {
+            user: who("ann"),
+            channel: Channel::Whatsapp,
+            invitation: invitation("ann"),
+            generation,
+        };
+        let story = story.then([recorded(1, Delivery::BouncedHard), expired(1)]);
+        assert_eq!(
+            (&only(&story)["generation"], &only(&story)["state"]),
+            (&json!(2), &json!("sent"))
+        );
+        let story = story.then([expired(2)]);
+        assert_eq!(
+            (only(&story)["state"].clone(), link(&story)),
+            (json!("expired"), json!("not_linked"))
+        );
+    }
+
+    #[test]
+    fn invitations_are_filtered_by_state_and_user() {
+        let other = dispatched(1, "anna", 1, 1);
+        let story = invited(story(), 1, 1).then([other]);
+        let users = |params: Value| column(&story.ask("invitations", &params), "user");
+        assert_eq!(users(json!({})), ["ann", "anna"]);
+        assert_eq!(users(json!({"user": "Ann"})), ["ann"]);
+        assert_eq!(users(json!({"state": "created"})), ["anna"]);
+        assert_eq!(users(json!({"state": "created", "user": "ann"})), Vec::<Value>::new());
+    }
 }

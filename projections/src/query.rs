@@ -5,6 +5,9 @@ mod page;
 mod search;
 mod word;
 
+use std::error::Error;
+use std::fmt;
+
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::event::Permission;
 use boarding_commands::id::CompanyId;
@@ -55,6 +58,24 @@ pub enum QueryError {
     Failed(RowsError),
 }
 
+impl fmt::Display for QueryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => refusal.fmt(f),
+            Self::Failed(_) => f.write_str("answer a query"),
+        }
+    }
+}
+
+impl Error for QueryError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Failed(error) => Some(error),
+        }
+    }
+}
+
 impl From<Refusal> for QueryError {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
@@ -95,13 +116,14 @@ pub fn find(name: &str) -> Option<&'static Query> {
     crate::queries().find(|query| query.name == name)
 }
 
-/// What an actor needs to ask the query of that name (LX-01, LX-02, LX-03).
+/// What an actor needs to ask the query of that name (LX-01, LX-02, LX-03). `history` is not among
+/// them: what it needs depends on its entity ([`crate::history::permission`]).
 pub fn permission_for(name: &str) -> Option<Permission> {
     find(name)?.permission
 }
 
 /// The refusal of a one-row query, or of the rows of a thing, that is not there.
-pub(crate) fn not_found(parameter: &str, given: &dyn std::fmt::Display) -> QueryError {
+pub(crate) fn not_found(parameter: &str, given: &dyn fmt::Display) -> QueryError {
     Refusal::new(Code::QueryNotFound).with(json!({ parameter: given.to_string() })).into()
 }
 
@@ -150,6 +172,17 @@ mod tests {
         let refusal = refused("users", &json!({"limit": 501}));
         assert_eq!(refusal.details["limit"], json!(500));
         assert!(refusal.message.contains("500"), "{refusal}");
+    }
+
+    #[test]
+    fn rows_that_do_not_decode_are_a_fault_and_not_an_answer() {
+        use crate::rows::{RowsMut as _, Table};
+        let company = "acme".parse().unwrap();
+        let mut rows = MemoryRows::default();
+        rows.put(Table::Users, &company, b"ann".to_vec(), b"damaged".to_vec());
+        let answer = query("users", &company, &json!({}), &rows);
+        let Err(QueryError::Failed(error)) = answer else { panic!("{answer:?}") };
+        assert_eq!(error.to_string(), "decode a row of users");
     }
 
     /// LX-01, LX-02, LX-03.

@@ -58,6 +58,10 @@ impl Story {
         self
     }
 
+    pub(crate) fn commits(&self) -> &[Recorded] {
+        &self.commits
+    }
+
     /// Each fact in order, until one fails.
     pub(crate) fn facts<E>(
         &self,

@@ -1,0 +1,137 @@
+//! What a history can be of, and which facts are about it.
+
+use std::str::FromStr;
+
+use boarding_commands::code::{Code, Refusal};
+use boarding_commands::event::{Event, Who};
+use boarding_commands::id::{ImportId, RunId, UserKey};
+use boarding_commands::phone::Phone;
+use serde_json::json;
+
+/// A thing with a history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entity {
+    Run(RunId),
+    Import(ImportId),
+    User(UserKey),
+    Phone(Phone),
+}
+
+impl FromStr for Entity {
+    type Err = Refusal;
+
+    /// Reads `run:<id>`, `import:<id>`, `user:<key>`, `phone:<e164>`.
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let read = |kind: &str, name: &str| match kind {
+            "run" => name.parse().ok().map(Self::Run),
+            "import" => name.parse().ok().map(Self::Import),
+            "user" if !name.trim().is_empty() => Some(Self::User(UserKey::new(name))),
+            "phone" => Phone::parse(name).ok().map(Self::Phone),
+            _ => None,
+        };
+        text.split_once(':').and_then(|(kind, name)| read(kind, name)).ok_or_else(|| {
+            Refusal::new(Code::QueryMalformed)
+                .saying("entity: expected run:<id>, import:<id>, user:<key> or phone:<E.164>")
+                .with(json!({"parameter": "entity"}))
+        })
+    }
+}
+
+impl Entity {
+    /// Whether a fact is about this thing.
+    pub fn concerns(&self, event: &Event) -> bool {
+        match self {
+            Self::Run(run) => run_of(event) == Some(*run),
+            Self::Import(import) => import_of(event) == Some(*import),
+            Self::User(user) => who(event).is_some_and(|who| who.folded() == user.folded()),
+            Self::Phone(phone) => phone_of(event) == Some(*phone),
+        }
+    }
+}
+
+pub(super) fn run_of(event: &Event) -> Option<RunId> {
+    match event {
+        Event::RunRequested { run, .. }
+        | Event::RecipientQueued { run, .. }
+        | Event::RunScheduled { run, .. }
+        | Event::RunQueued { run }
+        | Event::RunStarted { run }
+        | Event::RunCompleted { run, .. }
+        | Event::RunWithdrawn { run }
+        | Event::InviteDispatched { run, .. }
+        | Event::InviteDeferred { run, .. }
+        | Event::InviteSent { run, .. }
+        | Event::UserSkipped { run, .. }
+        | Event::InviteFailed { run, .. }
+        | Event::DeliveryRecorded { run, .. } => Some(*run),
+        _ => None,
+    }
+}
+
+pub(super) fn import_of(event: &Event) -> Option<ImportId> {
+    match event {
+        Event::ImportAccepted { import, .. }
+        | Event::ImportCompleted { import, .. }
+        | Event::WelcomeEmailRequested { import, .. } => Some(*import),
+        Event::CorporatePhoneAdded { import, .. } => *import,
+        _ => event.row().map(|(_, row)| row.import),
+    }
+}
+
+pub(super) fn who(event: &Event) -> Option<&Who> {
+    match event {
+        Event::UserCreated { user, .. }
+        | Event::UserUpdated { user, .. }
+        | Event::UserActivated { user, .. }
+        | Event::UserDeactivated { user, .. }
+        | Event::UserArchived { user }
+        | Event::UserRestored { user }
+        | Event::RolesAssigned { user, .. }
+        | Event::RolesRemoved { user, .. }
+        | Event::CorporatePhoneAdded { user, .. }
+        | Event::CorporatePhoneRemoved { user, .. }
+        | Event::RowUnchanged { user, .. }
+        | Event::WelcomeEmailRequested { user, .. }
+        | Event::RecipientQueued { user, .. }
+        | Event::InviteDispatched { user, .. }
+        | Event::InviteDeferred { user, .. }
+        | Event::InviteSent { user, .. }
+        | Event::UserSkipped { user, .. }
+        | Event::InviteFailed { user, .. }
+        | Event::UserLinked { user, .. }
+        | Event::UserUnlinked { user, .. }
+        | Event::InvitationExpired { user, .. }
+        | Event::InvitationRevoked { user, .. }
+        | Event::DeliveryRecorded { user, .. }
+        | Event::NotificationDispatched { user, .. } => Some(user),
+        Event::RowRefused { user, .. } => user.as_ref(),
+        _ => None,
+    }
+}
+
+fn phone_of(event: &Event) -> Option<Phone> {
+    match event {
+        Event::CorporatePhoneAdded { phone, .. } | Event::CorporatePhoneRemoved { phone, .. } => {
+            Some(**phone)
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::run;
+
+    #[test]
+    fn an_entity_is_read_from_its_kind_and_its_name() {
+        assert_eq!(format!("run:{}", run(7)).parse(), Ok(Entity::Run(run(7))));
+        assert_eq!("user:a:b".parse(), Ok(Entity::User(UserKey::new("a:b"))));
+        let phone = Phone::parse("+84923448071").unwrap();
+        assert_eq!("phone:+84 923 448 071".parse(), Ok(Entity::Phone(phone)));
+        for bad in ["", "run", "run:7", "user: ", "phone:84", "robot:7"] {
+            let refusal = bad.parse::<Entity>().unwrap_err();
+            assert_eq!(refusal.details["parameter"], "entity", "{bad}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! How a user stands to each channel: not linked, invited, linked (LX-23, LX-31).
+
+use boarding_commands::event::Channel;
+use boarding_commands::id::CompanyId;
+use serde_json::{Map, Value};
+
+use super::Invitations;
+use crate::projection::load;
+use crate::query::{Word as _, words};
+use crate::rows::{Rows, RowsError};
+use crate::runs::RunChannels;
+
+words! {
+    /// How a user stands to a channel: the colour of the vendor's icon (grey, orange, green).
+    LinkState {
+        NotLinked "not_linked"
+        Invited "invited"
+        Linked "linked"
+    }
+}
+
+/// How a user stands to every channel.
+#[derive(Debug)]
+pub(crate) struct Links([(Channel, LinkState); Channel::ALL.len()]);
+
+impl Links {
+    pub(crate) fn of(
+        rows: &dyn Rows,
+        company: &CompanyId,
+        folded: &str,
+        channels: &mut RunChannels<'_>,
+    ) -> Result<Self, RowsError> {
+        let mut links = Self(Channel::ALL.map(|channel| (channel, LinkState::NotLinked)));
+        let Some(contact) = load::<Invitations>(rows, company, folded.as_bytes())? else {
+            return Ok(links);
+        };
+        for invitation in contact.invitations.iter().filter(|invitation| invitation.is_live()) {
+            links.set(channels.of(invitation.run)?, LinkState::Invited);
+        }
+        for channel in contact.linked {
+            links.set(Some(channel), LinkState::Linked);
+        }
+        Ok(links)
+    }
+
+    /// An object: channel → state.
+    pub(crate) fn show(&self) -> Value {
+        let Self(links) = self;
+        let state = |state: LinkState| Value::from(state.as_str());
+        links
+            .iter()
+            .map(|(ch, s)| (ch.as_str().to_owned(), state(*s)))
+            .collect::<Map<_, _>>()
+            .into()
+    }
+
+    fn set(&mut self, channel: Option<Channel>, state: LinkState) {
+        for (_, link) in self.0.iter_mut().filter(|(known, _)| Some(*known) == channel) {
+            *link = state;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Story, requested, who};
+    use boarding_commands::event::Event;
+    use serde_json::json;
+
+    /// LX-31: who is linked without an invitation is linked all the same.
+    #[test]
+    fn a_link_needs_no_invitation() {
+        let (user, channel) = (who("ANN"), Channel::Whatsapp);
+        let linked = Event::UserLinked { user, channel, invitation: None };
+        let story = Story::of("acme").then([requested(1, 2)]).then([linked]);
+        assert_eq!(link(&story), "linked");
+        assert!(story.ask("invitations", &json!({})).is_empty());
+        let unlinked = Event::UserUnlinked { user: who("ann"), channel: Channel::Whatsapp };
+        assert_eq!(link(&story.then([unlinked])), "not_linked");
+    }
+
+    fn link(story: &Story) -> Value {
+        let rows = story.rows();
+        let mut channels = RunChannels::new(&rows, story.company());
+        let links = Links::of(&rows, story.company(), "ann", &mut channels).unwrap();
+        links.show()["whatsapp"].clone()
+    }
+}
