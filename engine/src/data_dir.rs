@@ -1,10 +1,317 @@
-//! The data folder.
-use std::fs::File;
-use std::io::{self, Read as _};
+//! The data folder: its parts, its format, its secret, and the lock that keeps a second process out.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// The format of data folders that this program writes and reads.
+pub const FORMAT: u32 = 1;
+
+/// The length of the secret: 256 bits, the key length of the HMAC it is for.
+pub const SECRET_BYTES: usize = 32;
+
+const FORMAT_LINE: &str = "boarding data folder, format ";
+/// Only the owner may look into the folder: it holds personal data.
+const FOLDER_MODE: u32 = 0o700;
+const FILE_MODE: u32 = 0o600;
+/// The permissions of anybody but the owner.
+const OTHERS: u32 = 0o077;
+
+/// A data folder that this process holds alone, until it is dropped or the process ends.
+#[derive(Debug)]
+pub struct DataDir {
+    path: PathBuf,
+    secret: Secret,
+    _lock: File,
+}
+
+/// The server's secret, from which invitation links are derived. Never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret([u8; SECRET_BYTES]);
+
+impl Secret {
+    pub fn bytes(&self) -> &[u8; SECRET_BYTES] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(***)")
+    }
+}
+
+/// The data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataDirError {
+    #[error("{operation} {}", path.display())]
+    Io { operation: &'static str, path: PathBuf, source: io::Error },
+    #[error("open the data folder {}: it is in use by process {process}", path.display())]
+    InUse { path: PathBuf, process: String },
+    #[error(
+        "open the data folder {}: it is of format {found} and this program knows format {FORMAT}; use a newer program",
+        path.display()
+    )]
+    Newer { path: PathBuf, found: u32 },
+    #[error(
+        "open the data folder {}: its file FORMAT does not say \"{FORMAT_LINE}{FORMAT}\"",
+        path.display()
+    )]
+    NotOurs { path: PathBuf },
+    #[error(
+        "use the secret in {}: others may read it (mode {mode:o}); chmod 600 it if nobody has, else replace it",
+        path.display()
+    )]
+    SecretExposed { path: PathBuf, mode: u32 },
+    #[error("use the secret in {}: it has {bytes} bytes and not {SECRET_BYTES}", path.display())]
+    SecretLength { path: PathBuf, bytes: usize },
+}
+
+impl DataDirError {
+    /// Whether opening may succeed later without anybody's doing: when the other process has ended.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::InUse { .. })
+    }
+}
+
+impl DataDir {
+    /// Opens a data folder for this process alone; makes it if it does not exist.
+    ///
+    /// # Errors
+    /// When another process has it, it is of a newer format or no data folder, its secret is exposed, or
+    /// its files cannot be read or written.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
+        let path = path.into();
+        make_folder(&path)?;
+        let lock = lock(&path)?;
+        check_format(&path)?;
+        for part in ["log", "files", "derived", "outbox"] {
+            make_folder(&path.join(part))?;
+        }
+        let secret = secret(&path.join("secret"))?;
+        sync(&path)?;
+        Ok(Self { path, secret, _lock: lock })
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The event log: the only part that cannot be made again.
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// The imported files, by their sha256.
+    pub fn files(&self) -> PathBuf {
+        self.path.join("files")
+    }
+
+    /// Indexes, read models and snapshots: everything that a replay of the log gives back.
+    pub fn derived(&self) -> PathBuf {
+        self.path.join("derived")
+    }
+
+    /// Mails as files.
+    pub fn outbox(&self) -> PathBuf {
+        self.path.join("outbox")
+    }
+
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+}
 
 /// Random bytes of the operating system.
 pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;
     Ok(bytes)
+}
+
+fn make_folder(path: &Path) -> Result<(), DataDirError> {
+    let made = DirBuilder::new().recursive(true).mode(FOLDER_MODE).create(path);
+    made.map_err(|source| failed("make the folder", path, source))
+}
+
+fn sync(folder: &Path) -> Result<(), DataDirError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| failed("sync the folder", folder, source))
+}
+
+/// Takes the lock and leaves this process's number in it for whoever comes second.
+fn lock(folder: &Path) -> Result<File, DataDirError> {
+    let path = folder.join("LOCK");
+    let error = |source| failed("lock", &path, source);
+    let options = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .clone();
+    let mut file = options.open(&path).map_err(error)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            file.read_to_string(&mut holder).map_err(error)?;
+            let holder = holder.trim();
+            let process = if holder.is_empty() { "(unknown)" } else { holder }.to_owned();
+            return Err(DataDirError::InUse { path: folder.to_owned(), process });
+        }
+        Err(TryLockError::Error(source)) => return Err(error(source)),
+    }
+    file.set_len(0).map_err(error)?;
+    writeln!(file, "{}", std::process::id()).map_err(error)?;
+    Ok(file)
+}
+
+/// Checks the folder's format, or writes it into a new folder.
+fn check_format(folder: &Path) -> Result<(), DataDirError> {
+    let path = folder.join("FORMAT");
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let line = format!("{FORMAT_LINE}{FORMAT}\n");
+            return write_once(&path, line.as_bytes());
+        }
+        Err(source) => return Err(failed("read", &path, source)),
+    };
+    let found = text.trim_end().strip_prefix(FORMAT_LINE).and_then(|text| text.parse().ok());
+    match found {
+        Some(FORMAT) => Ok(()),
+        Some(found) if found > FORMAT => {
+            Err(DataDirError::Newer { path: folder.to_owned(), found })
+        }
+        _ => Err(DataDirError::NotOurs { path: folder.to_owned() }),
+    }
+}
+
+/// Reads the secret, or makes it.
+fn secret(path: &Path) -> Result<Secret, DataDirError> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let bytes = random_bytes::<SECRET_BYTES>()
+                .map_err(|source| failed("make the secret in", path, source))?;
+            write_once(path, &bytes)?;
+            return Ok(Secret(bytes));
+        }
+        Err(source) => return Err(failed("open the secret in", path, source)),
+    };
+    let error = |source| failed("read the secret in", path, source);
+    let mode = file.metadata().map_err(error)?.permissions().mode() & 0o777;
+    if mode & OTHERS != 0 {
+        return Err(DataDirError::SecretExposed { path: path.to_owned(), mode });
+    }
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(error)?;
+    let length = bytes.len();
+    let wrong = |_| DataDirError::SecretLength { path: path.to_owned(), bytes: length };
+    bytes.try_into().map(Secret).map_err(wrong)
+}
+
+/// Writes a file whole or not at all: beside first, synced, then in place.
+fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
+    let unfinished = path.with_extension("tmp");
+    let written = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(FILE_MODE)
+        .open(&unfinished)
+        .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&unfinished, path));
+    written.map_err(|source| failed("write", path, source))
+}
+
+fn failed(operation: &'static str, path: &Path, source: io::Error) -> DataDirError {
+    DataDirError::Io { operation, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_folder_is_made_with_its_parts_for_its_owner_alone() {
+        let parent = tempfile::tempdir().unwrap();
+        let path = parent.path().join("a/data");
+        let data = DataDir::open(&path).unwrap();
+        for part in
+            [data.path().to_owned(), data.log(), data.files(), data.derived(), data.outbox()]
+        {
+            assert_eq!(mode(&part), 0o700, "{}", part.display());
+        }
+        assert_eq!(mode(&path.join("secret")), 0o600);
+        let format = fs::read_to_string(path.join("FORMAT")).unwrap();
+        assert_eq!(format, "boarding data folder, format 1\n");
+    }
+
+    #[test]
+    fn the_secret_is_made_once_and_never_shown() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataDir::open(folder.path()).unwrap().secret().clone();
+        let second = DataDir::open(folder.path()).unwrap();
+        assert_eq!(second.secret(), &first);
+        assert_eq!(format!("{first:?}"), "Secret(***)");
+        let other = tempfile::tempdir().unwrap();
+        assert_ne!(DataDir::open(other.path()).unwrap().secret(), &first);
+    }
+
+    #[test]
+    fn a_folder_in_use_is_refused_with_the_number_of_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = DataDir::open(folder.path()).unwrap();
+        let error = DataDir::open(folder.path()).unwrap_err();
+        let expected = format!("it is in use by process {}", std::process::id());
+        assert!(error.to_string().ends_with(&expected), "{error}");
+        assert!(error.is_transient());
+        drop(first);
+        DataDir::open(folder.path()).unwrap();
+    }
+
+    #[test]
+    fn a_folder_of_a_newer_format_is_refused_by_both_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("FORMAT"), "boarding data folder, format 2\n").unwrap();
+        let error = DataDir::open(folder.path()).unwrap_err();
+        assert!(matches!(error, DataDirError::Newer { found: 2, .. }));
+        let text = error.to_string();
+        assert!(text.contains("format 2") && text.contains("format 1"), "{text}");
+        assert!(!folder.path().join("log").exists(), "nothing was made in it");
+    }
+
+    #[test]
+    fn a_folder_of_something_else_is_refused() {
+        for text in ["", "boarding data folder, format 0\n", "postgres 15\n"] {
+            let folder = tempfile::tempdir().unwrap();
+            fs::write(folder.path().join("FORMAT"), text).unwrap();
+            let error = DataDir::open(folder.path()).unwrap_err();
+            assert!(matches!(error, DataDirError::NotOurs { .. }), "{text}: {error}");
+        }
+    }
+
+    /// Fault 38: a secret that others can read, or half of one, is not used.
+    #[test]
+    fn an_exposed_or_damaged_secret_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(DataDir::open(folder.path()).unwrap());
+        let path = folder.path().join("secret");
+        for bad in [0o640, 0o604, 0o622] {
+            fs::set_permissions(&path, fs::Permissions::from_mode(bad)).unwrap();
+            let error = DataDir::open(folder.path()).unwrap_err();
+            assert!(matches!(error, DataDirError::SecretExposed { mode, .. } if mode == bad));
+        }
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        fs::write(&path, [1; 31]).unwrap();
+        let error = DataDir::open(folder.path()).unwrap_err();
+        assert!(matches!(error, DataDirError::SecretLength { bytes: 31, .. }), "{error}");
+    }
 }

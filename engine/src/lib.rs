@@ -1,5 +1,6 @@
 //! The log and everything that turns: companies at work, runs, mail, read models, the program.
 
+pub mod bench;
 pub mod channel;
 pub mod clock;
 pub mod codec;

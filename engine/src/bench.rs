@@ -1,0 +1,3 @@
+//! Measurements the program makes of itself.
+
+pub mod log;

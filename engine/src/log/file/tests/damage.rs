@@ -1,0 +1,231 @@
+//! Every way a log can be cut, flipped, swapped or shortened is found (P29), and nothing else is.
+
+use super::*;
+
+const ROOMY: u64 = 4_096;
+
+/// Opens the log and says what it holds, or that it was refused.
+fn look(folder: &Path) -> Result<(Vec<Entry>, Option<TornTail>), OpenError> {
+    let opened = open(folder, ROOMY)?;
+    Ok((drain(&mut *opened.log.read_all(1)), opened.torn))
+}
+
+/// The history is whole, or refused, or (only where that is said) shorter by its last commit.
+#[track_caller]
+fn never_silently_different(folder: &Path, was: &[Entry], context: &str) {
+    match look(folder) {
+        Err(OpenError::Damaged { .. } | OpenError::Shorter { .. } | OpenError::Newer { .. }) => {}
+        Err(error) => panic!("{context}: {error}"),
+        Ok((now, None)) => assert_eq!(now, was, "{context}"),
+        Ok((now, Some(torn))) => {
+            assert!(now == was || now == was[..was.len() - 1], "{context}");
+            assert!(torn.kept.exists() && torn.bytes > 0, "{context}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn p29_a_flip_of_any_byte_is_found() {
+    let folder = memory_dir();
+    let was = fill(folder.path(), ROOMY, 4).await;
+    let segment = segments(folder.path()).pop().unwrap();
+    let sound = fs::read(&segment).unwrap();
+    let used = tail::last_used(&sound);
+    for heads in [true, false] {
+        if !heads {
+            forget_heads(folder.path());
+        }
+        for at in 0..used + 600 {
+            let mut bytes = sound.clone();
+            bytes[at] ^= 1 << (at % 8);
+            let copy = copy_of(folder.path());
+            fs::write(copy.path().join(segment.file_name().unwrap()), bytes).unwrap();
+            never_silently_different(copy.path(), &was, &format!("byte {at}, heads {heads}"));
+            if at < used {
+                let copy = copy_of(copy.path());
+                let refused = look(copy.path()).is_err();
+                assert!(refused, "a flip of byte {at} in what was written is damage");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_file_cut_off_anywhere_keeps_what_was_whole_and_says_what_was_not() {
+    let folder = memory_dir();
+    let was = fill(folder.path(), ROOMY, 3).await;
+    forget_heads(folder.path());
+    let segment = segments(folder.path()).pop().unwrap();
+    let sound = fs::read(&segment).unwrap();
+    let mut lengths = Vec::new();
+    for length in 0..=sound.len() {
+        let copy = copy_of(folder.path());
+        fs::write(copy.path().join(segment.file_name().unwrap()), &sound[..length]).unwrap();
+        let Ok((now, torn)) = look(copy.path()) else {
+            assert!(length < frame::SEGMENT_HEADER, "cut at {length} is no damage");
+            continue;
+        };
+        assert_eq!(now, was[..now.len()], "cut at {length}");
+        let edge = look(copy.path()).unwrap();
+        assert_eq!(edge, (now.clone(), None), "cut at {length}, opened again");
+        lengths.push((now.len(), torn.is_some()));
+    }
+    assert!(lengths.is_sorted_by_key(|(commits, _)| *commits));
+    let clean = lengths.iter().filter(|(_, torn)| !torn).count();
+    let room = sound.len() - tail::last_used(&sound);
+    assert_eq!(clean, 3 + 1 + room, "only cuts between frames and in unused room are clean");
+}
+
+/// Sectors of the last write that did not reach the disk, in every combination of two.
+#[tokio::test]
+async fn a_last_write_with_missing_sectors_is_a_torn_tail() {
+    let folder = memory_dir();
+    let was = fill(folder.path(), ROOMY, 4).await;
+    forget_heads(folder.path());
+    let segment = segments(folder.path()).pop().unwrap();
+    let sound = fs::read(&segment).unwrap();
+    let start = index::parts(was[3].place).1 as usize - frame::FRAME_HEADER;
+    let used = tail::last_used(&sound);
+    let sectors: Vec<_> = (start / 512..used.div_ceil(512)).collect();
+    for (first, second) in sectors.iter().flat_map(|a| sectors.iter().map(move |b| (*a, *b))) {
+        let mut bytes = sound.clone();
+        for sector in [first, second] {
+            bytes[start.max(sector * 512)..used.min(sector * 512 + 512)].fill(0);
+        }
+        let copy = copy_of(folder.path());
+        fs::write(copy.path().join(segment.file_name().unwrap()), &bytes).unwrap();
+        let (now, torn) = look(copy.path()).unwrap();
+        assert_eq!(now, was[..3], "without sectors {first} and {second}");
+        if tail::last_used(&bytes) > start {
+            let torn = torn.unwrap();
+            assert_eq!(fs::read(&torn.kept).unwrap(), bytes[start..tail::last_used(&bytes)]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn damage_names_segment_offset_company_and_version_and_changes_nothing() {
+    let folder = memory_dir();
+    let was = fill(folder.path(), ROOMY, 4).await;
+    let segment = segments(folder.path()).pop().unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    let offset = index::parts(was[1].place).1 as usize;
+    bytes[offset + 200] ^= 0x10;
+    fs::write(&segment, &bytes).unwrap();
+    let error = look(folder.path()).unwrap_err();
+    let OpenError::Damaged { spot, .. } = &error else { panic!("{error}") };
+    assert_eq!(spot.segment, "00000000000000000001.log");
+    assert_eq!(spot.offset, offset as u64);
+    assert_eq!((spot.company.clone(), spot.version), (Some(sample::company("zeta")), Some(1)));
+    assert!(!error.is_transient());
+    assert_eq!(fs::read(&segment).unwrap(), bytes);
+}
+
+#[tokio::test]
+async fn missing_swapped_and_foreign_segments_are_found() {
+    let folder = memory_dir();
+    fill(folder.path(), 900, 9).await;
+    let paths = segments(folder.path());
+    assert!(paths.len() > 3, "{paths:?}");
+    for heads in [true, false] {
+        if !heads {
+            forget_heads(folder.path());
+        }
+        for (at, path) in paths.iter().enumerate() {
+            let is_last = at + 1 == paths.len();
+            let copy = copy_of(folder.path());
+            fs::remove_file(copy.path().join(path.file_name().unwrap())).unwrap();
+            assert_eq!(look(copy.path()).is_err(), heads || !is_last, "without segment {at}");
+        }
+        let copy = copy_of(folder.path());
+        let [one, two] = [&paths[1], &paths[2]].map(|p| copy.path().join(p.file_name().unwrap()));
+        fs::copy(&paths[2], &one).unwrap();
+        fs::copy(&paths[1], &two).unwrap();
+        assert!(matches!(look(copy.path()), Err(OpenError::Damaged { .. })));
+        let other = memory_dir();
+        fill(other.path(), 900, 9).await;
+        let copy = copy_of(folder.path());
+        let last = paths.last().unwrap().file_name().unwrap();
+        fs::copy(other.path().join(last), copy.path().join(last)).unwrap();
+        assert!(look(copy.path()).is_err());
+    }
+}
+
+/// A history whose end was cut off between two frames is whole by itself; the second place knows.
+#[tokio::test]
+async fn a_log_that_ends_before_its_heads_say_is_refused() {
+    let folder = memory_dir();
+    let was = fill(folder.path(), ROOMY, 3).await;
+    let segment = segments(folder.path()).pop().unwrap();
+    let edge = index::parts(was[2].place).1 as usize - frame::FRAME_HEADER;
+    let bytes = fs::read(&segment).unwrap();
+    fs::write(&segment, &bytes[..edge]).unwrap();
+    let error = look(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("the log is shorter than"), "{error}");
+    assert_eq!(fs::read(&segment).unwrap(), bytes[..edge]);
+    fs::remove_file(&segment).unwrap();
+    assert!(matches!(look(folder.path()), Err(OpenError::Shorter { .. })));
+    assert_eq!(segments(folder.path()), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn damaged_heads_are_set_aside_and_said() {
+    let folder = memory_dir();
+    let was = fill(folder.path(), ROOMY, 3).await;
+    let heads = folder.path().join(heads::NAME);
+    let text = fs::read_to_string(&heads).unwrap();
+    fs::write(&heads, text.replace("end 6", "end 5")).unwrap();
+    let opened = open(folder.path(), ROOMY).unwrap();
+    assert!(opened.heads_set_aside.is_some_and(|path| path.exists()));
+    assert_eq!(drain(&mut *opened.log.read_all(1)), was);
+}
+
+/// The company's stream was exchanged for another one of the same length: hashes and all fit, but the
+/// second place knows the other hash.
+#[tokio::test]
+async fn another_history_in_place_of_the_one_that_was_is_found() {
+    let (folder, other) = (memory_dir(), memory_dir());
+    fill(folder.path(), ROOMY, 3).await;
+    fill(other.path(), ROOMY, 3).await;
+    let (from, to) =
+        (segments(other.path()).pop().unwrap(), segments(folder.path()).pop().unwrap());
+    fs::copy(from, to).unwrap();
+    assert!(matches!(look(folder.path()), Err(OpenError::Shorter { .. })));
+}
+
+#[tokio::test]
+async fn a_segment_of_a_newer_format_is_refused_by_both_numbers() {
+    let folder = memory_dir();
+    fill(folder.path(), ROOMY, 1).await;
+    let segment = segments(folder.path()).pop().unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[8] = 2;
+    let sum = crc32c::crc32c(&bytes[..60]);
+    bytes[60..64].copy_from_slice(&sum.to_le_bytes());
+    fs::write(&segment, bytes).unwrap();
+    let error = look(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("format 2") && error.contains("format 1"), "{error}");
+}
+
+/// Somebody changed a commit and mended every checksum: its hash still gives it away.
+#[tokio::test]
+async fn p29_a_changed_commit_with_mended_checksums_fails_the_verification() {
+    let folder = memory_dir();
+    let was = fill(folder.path(), ROOMY, 1).await;
+    let checked = verify(folder.path()).unwrap();
+    assert_eq!((checked.end, checked.commits, checked.companies, checked.torn_bytes), (2, 1, 1, 0));
+    let segment = segments(folder.path()).pop().unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    let log: LogId = bytes[16..32].try_into().unwrap();
+    let at = index::parts(was[0].place).1 as usize;
+    let mut commit = was[0].recorded.commit.clone();
+    commit.actor = "john@acme.example".to_owned().into();
+    let forged = Encoded::of(commit).unwrap();
+    let mut frame = frame::FrameBuilder::new(0);
+    frame.push(1, was[0].recorded.hash, forged.bytes());
+    let (frame, _) = frame.finish(&log, 1, 0);
+    bytes[at - frame::FRAME_HEADER..][..frame.len()].copy_from_slice(&frame);
+    fs::write(&segment, bytes).unwrap();
+    let error = verify(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("hash"), "{error}");
+}

@@ -1,0 +1,171 @@
+//! What the writer does when the disk does not do as it is told, and what it leaves.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+/// Opens a log whose n-th step of a kind fails with this error.
+fn open_failing(folder: &Path, step: Step, nth: usize, kind: io::ErrorKind) -> FileLog {
+    let seen = AtomicUsize::new(0);
+    let steps = Steps::new(move |now| {
+        let fails = now == step && seen.fetch_add(1, Ordering::Relaxed) == nth;
+        if fails { Err(kind.into()) } else { Ok(()) }
+    });
+    let options = Options { segment_bytes: 900, steps, ..Options::new(Time(0)) };
+    FileLog::open(folder, options).unwrap().log
+}
+
+/// Fault 8: after a failed write or sync nothing is acknowledged, not even if the disk would do it.
+#[tokio::test]
+async fn a_failed_write_or_sync_stops_the_log_until_it_is_opened_again() {
+    for step in [Step::Write, Step::Sync] {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path(), 900));
+        let log = open_failing(folder.path(), step, 2, io::ErrorKind::Other);
+        let (acme, zeta) = (sample::company("acme"), sample::company("zeta"));
+        let mut kept = 0;
+        while log.append(vec![sample::next(&log, &acme, 1)]).await.is_ok() {
+            kept += 1;
+        }
+        assert!(kept > 0);
+        for company in [&acme, &zeta] {
+            let error = log.append(vec![sample::next(&log, company, 1)]).await.unwrap_err();
+            assert!(matches!(error, AppendError::Broken { .. }), "{error}");
+            assert!(!error.is_transient());
+        }
+        assert_eq!((log.end(), drain(&mut *log.read_all(1)).len()), (kept, kept as usize));
+        drop(log);
+        let log = open(folder.path(), 900).unwrap().log;
+        assert!(log.end() >= kept, "what was acknowledged is there");
+        log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap();
+    }
+}
+
+/// Fault 6: a full disk refuses the append, and the log takes it when there is room again.
+#[tokio::test]
+async fn a_full_disk_refuses_an_append_and_is_got_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open_failing(folder.path(), Step::Create, 1, io::ErrorKind::StorageFull);
+    let acme = sample::company("acme");
+    let mut refused = 0;
+    for _ in 0..9 {
+        if let Err(error) = log.append(vec![sample::next(&log, &acme, 1)]).await {
+            assert!(matches!(error, AppendError::NoSpace { .. }) && error.is_transient());
+            refused += 1;
+        }
+    }
+    assert_eq!((refused, log.head(&acme).version), (1, 8));
+    drop(log);
+    assert_eq!(open(folder.path(), 900).unwrap().log.end(), 8);
+}
+
+/// Appends that wait while a frame is written go into the next one together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_is_written_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (syncs, gate) = (Arc::new(AtomicUsize::new(0)), std::sync::Mutex::new(()));
+    let gate = Arc::new(gate);
+    let (counted, shut) = (Arc::clone(&syncs), Arc::clone(&gate));
+    let steps = Steps::new(move |step| {
+        if step == Step::Sync {
+            counted.fetch_add(1, Ordering::Relaxed);
+            drop(shut.lock());
+        }
+        Ok(())
+    });
+    let log = FileLog::open(folder.path(), Options { steps, ..Options::new(Time(0)) }).unwrap().log;
+    let companies: Vec<_> = (0..50).map(|n| sample::company(&format!("c-{n}"))).collect();
+    let held = gate.lock().unwrap();
+    let mut appends: Vec<_> =
+        companies.iter().map(|company| log.append(vec![sample::next(&log, company, 1)])).collect();
+    for append in &mut appends {
+        let polled = std::future::poll_fn(|context| {
+            std::task::Poll::Ready(append.as_mut().poll(context).is_ready())
+        });
+        assert!(!polled.await, "nothing is acknowledged before it is synced");
+    }
+    assert_eq!(log.end(), 0);
+    drop(held);
+    for append in appends {
+        append.await.unwrap();
+    }
+    assert_eq!(log.end(), 50);
+    assert!(syncs.load(Ordering::Relaxed) <= 3, "{syncs:?}");
+}
+
+#[tokio::test]
+async fn segments_are_named_by_position_and_sealed_segments_hold_no_unused_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let was = fill(folder.path(), 900, 6).await;
+    let paths = segments(folder.path());
+    let (last, sealed) = paths.split_last().unwrap();
+    for path in sealed {
+        let bytes = fs::read(path).unwrap();
+        assert_eq!(tail::last_used(&bytes), bytes.len());
+    }
+    assert!(fs::metadata(last).unwrap().len() >= 900);
+    let first_of_last = segment::position_of(last.file_name().unwrap().to_str().unwrap());
+    assert!(was.iter().any(|entry| Some(entry.recorded.position) == first_of_last));
+}
+
+/// Fault 2: a stop while a segment or the heads were made leaves nothing that opening minds.
+#[tokio::test]
+async fn what_was_left_unfinished_is_removed_on_opening() {
+    let folder = tempfile::tempdir().unwrap();
+    let was = fill(folder.path(), 900, 3).await;
+    for name in ["00000000000000000007.log.tmp", "heads.tmp"] {
+        fs::write(folder.path().join(name), [0; 10]).unwrap();
+    }
+    let opened = open(folder.path(), 900).unwrap();
+    assert_eq!(drain(&mut *opened.log.read_all(1)), was);
+    let names = fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name());
+    assert!(!names.into_iter().any(|name| name.to_string_lossy().ends_with(".tmp")));
+}
+
+#[tokio::test]
+async fn a_crash_while_a_segment_was_sealed_leaves_room_that_is_not_damage() {
+    let folder = tempfile::tempdir().unwrap();
+    let was = fill(folder.path(), 900, 6).await;
+    let sealed = &segments(folder.path())[0];
+    let file = fs::OpenOptions::new().write(true).open(sealed).unwrap();
+    file.set_len(4_000).unwrap();
+    assert_eq!(drain(&mut *open(folder.path(), 900).unwrap().log.read_all(1)), was);
+}
+
+#[tokio::test]
+async fn commands_that_are_indexed_elsewhere_take_no_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let was = fill(folder.path(), 900, 4).await;
+    let options = Options { commands_indexed_up_to: 4, ..Options::new(Time(0)) };
+    let log = FileLog::open(folder.path(), options).unwrap().log;
+    let found: Vec<_> = was
+        .iter()
+        .map(|entry| &entry.recorded.commit)
+        .map(|commit| log.find_command(&commit.company, commit.command).unwrap().is_some())
+        .collect();
+    assert_eq!(found, [false, false, true, true]);
+    log.forget_commands_up_to(8);
+    let last = &was[3].recorded.commit;
+    assert_eq!(log.find_command(&last.company, last.command).unwrap(), None);
+    assert_eq!(log.read_at(was[3].place).unwrap(), was[3].recorded);
+}
+
+#[tokio::test]
+async fn bytes_that_rot_while_the_log_is_open_are_an_error_and_not_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let was = fill(folder.path(), 4_096, 3).await;
+    let log = open(folder.path(), 4_096).unwrap().log;
+    let segment = segments(folder.path()).pop().unwrap();
+    let mut bytes = fs::read(&segment).unwrap();
+    bytes[index::parts(was[1].place).1 as usize + 100] ^= 1;
+    fs::write(&segment, bytes).unwrap();
+    let mut reader = log.read_all(1);
+    assert_eq!(reader.next().unwrap().as_ref(), Some(&was[0]));
+    for _ in 0..2 {
+        assert!(matches!(reader.next(), Err(ReadError::Damaged { .. })));
+    }
+    assert!(log.read_at(was[1].place).is_err());
+    assert_eq!(log.read_at(was[2].place).unwrap(), was[2].recorded);
+    let head = Head { version: 4, hash: was[2].recorded.hash };
+    assert_eq!(log.head(&sample::company("acme")), head);
+}
