@@ -501,8 +501,11 @@ pub enum Source {
         include_descendants: bool,
     },
     Users(Vec<Who>),
-    /// Those whose last invitation on the channel is in this state.
-    Resend(ResendFilter),
+    /// A resend: to the people named, or to those whose last invitation is in this state.
+    Resend {
+        users: Vec<Who>,
+        filter: Option<ResendFilter>,
+    },
 }
 
 /// Whom a resend without names is for.

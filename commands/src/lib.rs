@@ -2,19 +2,25 @@
 //!
 //! ```text
 //! command ── decide ──► events ── evolve ──► Company
-//! command.rs  decide/    event.rs  evolve.rs  company.rs
+//! decide.rs   decide/    event.rs  evolve.rs  company.rs
 //! ```
 //! Source of the names and codes: the product's contract, version 1.
 
 pub mod code;
 pub mod commit;
+pub mod company;
 pub mod csv_file;
+pub mod decide;
 pub mod dialect;
 pub mod digest;
+pub mod email;
+pub mod envelope;
 pub mod event;
+pub mod evolve;
 pub mod id;
 pub mod lock;
 pub mod personal;
 pub mod phone;
 pub mod settings;
+pub mod template;
 pub mod time;

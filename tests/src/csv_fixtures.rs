@@ -3,13 +3,6 @@
 //! `<case>.options` beside a file says how it is asked to be read. `UPDATE_FIXTURES=1` rewrites the
 //! `.expected` files; the difference is then what to look at.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    reason = "the lints' own exception for tests does not reach a tests crate's helpers"
-)]
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

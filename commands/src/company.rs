@@ -1,0 +1,183 @@
+//! `Company`: the state that a company's commands are decided from, folded from its events alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::commit::Commit;
+use crate::event::{Channel, Counts, FileRef, ImportOptions, Permission, TemplateKind};
+use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
+use crate::lock::Lock;
+use crate::phone::Phone;
+use crate::settings::Settings;
+use crate::time::Time;
+
+pub mod run;
+pub mod selection;
+pub mod users;
+
+pub use run::{Recipient, RecipientState, Run, RunState};
+pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
+
+/// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Company {
+    pub id: CompanyId,
+    /// The version of the last event; 0 before the first.
+    pub version: u64,
+    pub settings: Settings,
+    pub templates: BTreeMap<(TemplateKind, String), Template>,
+    pub org_units: BTreeMap<String, OrgUnit>,
+    /// Role → the permissions it carries.
+    pub roles: BTreeMap<String, Vec<String>>,
+    pub grants: Grants,
+    pub users: Users,
+    /// Corporate phone → its user.
+    pub phones: BTreeMap<Phone, UserId>,
+    pub imports: BTreeMap<ImportId, Import>,
+    /// Imports that were accepted and have rows to come.
+    pub open_imports: BTreeSet<ImportId>,
+    /// The import that was completed last.
+    pub latest_import: Option<ImportId>,
+    pub runs: BTreeMap<RunId, Run>,
+    /// Runs whose list of recipients goes on in further commits.
+    pub listing: BTreeSet<RunId>,
+    pub lock: Lock,
+    /// Runs that wait for their time, not for the lock.
+    pub scheduled: BTreeSet<RunId>,
+    pub invitations: BTreeMap<InvitationId, (UserId, Channel)>,
+    /// Live invitations by the time they end.
+    pub expiring: BTreeSet<(Time, InvitationId)>,
+    /// Message-IDs that a worker chose itself, to the recipient they reached.
+    pub foreign_messages: BTreeMap<String, (RunId, u32)>,
+    /// Folded addresses that bounced for good or complained.
+    pub suppressed: BTreeSet<String>,
+    pub notifications: BTreeMap<String, Notification>,
+}
+
+/// The wording of one mail in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgUnit {
+    pub parent: Option<String>,
+    /// `team` is the lowest level.
+    pub level: Option<String>,
+    pub roles: Vec<String>,
+}
+
+/// Who may do what. As long as nobody was granted anything, everybody may do everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Grants {
+    enforced: bool,
+    by_actor: BTreeMap<String, BTreeSet<Permission>>,
+}
+
+impl Grants {
+    pub fn allows(&self, actor: &str, permission: Permission) -> bool {
+        !self.enforced
+            || self.by_actor.get(&fold(actor)).is_some_and(|held| held.contains(&permission))
+    }
+
+    /// Whether permissions are enforced: from the first grant on.
+    pub fn enforced(&self) -> bool {
+        self.enforced
+    }
+
+    pub fn held(&self, actor: &str) -> impl Iterator<Item = Permission> + '_ {
+        self.by_actor.get(&fold(actor)).into_iter().flatten().copied()
+    }
+
+    pub(crate) fn grant(&mut self, actor: &str, permissions: &[Permission]) {
+        self.enforced = true;
+        self.by_actor.entry(fold(actor)).or_default().extend(permissions);
+    }
+
+    pub(crate) fn revoke(&mut self, actor: &str, permissions: &[Permission]) {
+        if let Some(held) = self.by_actor.get_mut(&fold(actor)) {
+            held.retain(|permission| !permissions.contains(permission));
+        }
+    }
+}
+
+/// One import: processing until its last row is applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Import {
+    /// 1 for the company's first import: the mark by which a user knows the import it was last seen in.
+    pub ordinal: u32,
+    pub files: Vec<FileRef>,
+    pub options: ImportOptions,
+    pub completed: bool,
+    /// The number of the last data row that has an outcome.
+    pub rows_done: u64,
+    pub counts: Counts,
+    /// The people its rows name, in the order of the rows, each once; created or not.
+    pub members: Vec<UserId>,
+}
+
+/// A mail that is not an invitation, from its request to its report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Notification {
+    pub user: UserId,
+    /// Claimed, so that it is never sent a second time.
+    pub dispatched: bool,
+}
+
+impl Company {
+    /// A company before its first event.
+    pub fn new(id: CompanyId) -> Self {
+        Self {
+            id,
+            version: 0,
+            settings: Settings::default(),
+            templates: BTreeMap::new(),
+            org_units: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            grants: Grants::default(),
+            users: Users::default(),
+            phones: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            open_imports: BTreeSet::new(),
+            latest_import: None,
+            runs: BTreeMap::new(),
+            listing: BTreeSet::new(),
+            lock: Lock::default(),
+            scheduled: BTreeSet::new(),
+            invitations: BTreeMap::new(),
+            expiring: BTreeSet::new(),
+            foreign_messages: BTreeMap::new(),
+            suppressed: BTreeSet::new(),
+            notifications: BTreeMap::new(),
+        }
+    }
+
+    /// Takes note of a commit, in the order of versions.
+    pub fn apply(&mut self, commit: &Commit) {
+        for event in &commit.events {
+            self.evolve(commit.at, event);
+        }
+    }
+
+    /// The corporate phone of a user: the one on record if it is listed, else the one listed first.
+    pub fn corporate_phone(&self, user: UserId) -> Option<Phone> {
+        let user = self.users.get(user)?;
+        let own = user.phone.filter(|phone| user.listed.contains(phone));
+        own.or_else(|| user.listed.first().copied())
+    }
+
+    /// Whether a role that the org unit includes carries `bulk_integration` (LX-18).
+    pub fn may_integrate(&self, unit: &OrgUnit) -> bool {
+        let carries = |role: &String| {
+            self.roles.get(role).is_some_and(|held| held.iter().any(|one| one == BULK_INTEGRATION))
+        };
+        unit.roles.iter().any(carries)
+    }
+}
+
+/// The role permission that lets an org unit be selected for a run.
+pub const BULK_INTEGRATION: &str = "bulk_integration";

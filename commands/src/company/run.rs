@@ -1,0 +1,168 @@
+//! A run and its recipients: who waits, who is claimed, who is done.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::users::UserId;
+use crate::event::Channel;
+use crate::time::Time;
+
+/// One bulk run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Run {
+    pub channel: Channel,
+    pub state: RunState,
+    /// How many people were shown and confirmed; stays for ever.
+    pub total: u64,
+    pub not_before: Option<Time>,
+    /// A resend supersedes a link that still lives, whatever the setting.
+    pub resend: bool,
+    /// People of the frozen list whose `RecipientQueued` is still to come, in order.
+    pub unlisted: VecDeque<UserId>,
+    pub recipients: Vec<Recipient>,
+    /// A person's place in `recipients`.
+    places: BTreeMap<UserId, u32>,
+    /// The first recipient that has never been claimed.
+    pub untouched: u32,
+    /// Claimed recipients without a report, and when they were claimed.
+    pub in_flight: BTreeMap<u32, Time>,
+    /// Deferred recipients and the time they may be claimed again.
+    pub deferred: BTreeMap<u32, Time>,
+    pub passed: u64,
+    pub skipped: u64,
+    pub failed: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunState {
+    /// Confirmed; about to be scheduled or queued by the same commit.
+    Requested,
+    Scheduled,
+    Pending,
+    Running,
+    Completed,
+    Withdrawn,
+}
+
+/// One person in one run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recipient {
+    pub user: UserId,
+    pub state: RecipientState,
+    /// The attempts that were claimed so far.
+    pub attempt: u32,
+    /// The invitation's generation that was claimed last; 0 before.
+    pub generation: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecipientState {
+    Queued,
+    Dispatching,
+    Sent,
+    Skipped,
+    Failed,
+}
+
+impl RecipientState {
+    pub fn is_terminal(self) -> bool {
+        matches!(self, Self::Sent | Self::Skipped | Self::Failed)
+    }
+}
+
+impl Run {
+    pub(crate) fn new(
+        channel: Channel,
+        total: u64,
+        not_before: Option<Time>,
+        resend: bool,
+    ) -> Self {
+        Self {
+            channel,
+            state: RunState::Requested,
+            total,
+            not_before,
+            resend,
+            unlisted: VecDeque::new(),
+            recipients: Vec::new(),
+            places: BTreeMap::new(),
+            untouched: 0,
+            in_flight: BTreeMap::new(),
+            deferred: BTreeMap::new(),
+            passed: 0,
+            skipped: 0,
+            failed: 0,
+        }
+    }
+
+    /// Recipients without an outcome.
+    pub fn remaining(&self) -> u64 {
+        self.total.saturating_sub(self.passed + self.skipped + self.failed)
+    }
+
+    /// A person's place in the run, and how the person stands in it.
+    pub fn recipient(&self, user: UserId) -> Option<(u32, Recipient)> {
+        let place = *self.places.get(&user)?;
+        Some((place, *self.recipients.get(place as usize)?))
+    }
+
+    /// The recipients whose turn it is, at most `most` of them: those deferred whose wait is over, then
+    /// those never claimed, in the order of the list.
+    pub fn due(&self, now: Time, most: usize) -> Vec<(u32, Recipient)> {
+        let again =
+            self.deferred.iter().filter(|(_, retry_at)| **retry_at <= now).map(|(place, _)| *place);
+        let fresh = self.untouched..u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
+        let place = |place: u32| Some((place, *self.recipients.get(place as usize)?));
+        again.chain(fresh).filter_map(place).take(most).collect()
+    }
+
+    pub(crate) fn list(&mut self, user: UserId) {
+        let place = u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
+        self.recipients.push(Recipient {
+            user,
+            state: RecipientState::Queued,
+            attempt: 0,
+            generation: 0,
+        });
+        self.places.insert(user, place);
+    }
+
+    pub(crate) fn claim(&mut self, user: UserId, attempt: u32, generation: u32, at: Time) {
+        let Some(place) = self.set(user, RecipientState::Dispatching, Some(attempt)) else {
+            return;
+        };
+        self.in_flight.insert(place, at);
+        if let Some(recipient) = self.recipients.get_mut(place as usize) {
+            recipient.generation = generation;
+        }
+    }
+
+    /// Moves a recipient to a state; counts it if that is an outcome. An outcome is never moved.
+    pub(crate) fn set(
+        &mut self,
+        user: UserId,
+        state: RecipientState,
+        attempt: Option<u32>,
+    ) -> Option<u32> {
+        let place = *self.places.get(&user)?;
+        let recipient = self.recipients.get_mut(place as usize)?;
+        if recipient.state.is_terminal() {
+            return None;
+        }
+        recipient.state = state;
+        recipient.attempt = attempt.unwrap_or(recipient.attempt);
+        self.untouched = self.untouched.max(place + 1);
+        self.deferred.remove(&place);
+        self.in_flight.remove(&place);
+        match state {
+            RecipientState::Sent => self.passed += 1,
+            RecipientState::Skipped => self.skipped += 1,
+            RecipientState::Failed => self.failed += 1,
+            RecipientState::Queued | RecipientState::Dispatching => {}
+        }
+        Some(place)
+    }
+}

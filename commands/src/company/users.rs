@@ -1,0 +1,267 @@
+//! The company's people, packed: a million of them fit in about 200 MB, found by their folded key.
+
+use std::hash::Hasher as _;
+
+use hashbrown::HashTable;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::event::{Channel, Person};
+use crate::id::{InvitationId, UserKey, fold};
+use crate::phone::Phone;
+use crate::time::Time;
+
+/// The place of a person in [`Users`]; stays the same for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct UserId(u32);
+
+/// Everybody the company's events have named by a key, created or not.
+#[derive(Debug, Clone, Default)]
+pub struct Users {
+    slots: Vec<User>,
+    /// Slots by the hash of their folded key.
+    index: HashTable<u32>,
+}
+
+/// One person. What is personal is packed into one string, since there may be a million.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct User {
+    key: Box<str>,
+    packed: Box<str>,
+    pub org_unit: Option<Box<str>>,
+    pub roles: Box<[Box<str>]>,
+    pub phone: Option<Phone>,
+    pub state: UserState,
+    /// The corporate phones listed for the person, in the order they were added.
+    pub listed: Box<[Phone]>,
+    /// The import that named the person last, by ordinal, and the row that did so first.
+    pub seen: (u32, u32),
+    links: Option<Box<[Link; Channel::ALL.len()]>>,
+}
+
+/// Where a person stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UserState {
+    /// Named by a row that could not be applied.
+    NotCreated,
+    Active,
+    Deactivated,
+    Archived,
+}
+
+/// A person on one channel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Link {
+    pub linked: bool,
+    /// The newest invitation; earlier generations are superseded by it.
+    pub invitation: Option<Invitation>,
+}
+
+/// The newest invitation of a person to a channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invitation {
+    pub id: InvitationId,
+    /// Counts the sends: a higher one kills the links before it.
+    pub generation: u32,
+    pub state: InvitationState,
+    pub expires_at: Option<Time>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum InvitationState {
+    /// Claimed for sending; no report yet.
+    Created,
+    Sent,
+    Delivered,
+    Deferred,
+    Bounced,
+    Linked,
+    Expired,
+    Revoked,
+}
+
+impl Invitation {
+    /// Whether its link can still be used at this time.
+    pub fn is_live(&self, now: Time) -> bool {
+        let open = matches!(
+            self.state,
+            InvitationState::Created
+                | InvitationState::Sent
+                | InvitationState::Delivered
+                | InvitationState::Deferred
+        );
+        open && self.expires_at.is_none_or(|end| now < end)
+    }
+}
+
+/// Separates the packed values; no value holds it, since control characters are refused on entry.
+const FIELD: char = '\u{1f}';
+/// Separates the name of an attribute from its value.
+const PAIR: char = '\u{1e}';
+
+impl User {
+    fn new(key: &str) -> Self {
+        Self {
+            key: key.into(),
+            packed: Box::default(),
+            org_unit: None,
+            roles: Box::default(),
+            phone: None,
+            state: UserState::NotCreated,
+            listed: Box::default(),
+            seen: (0, 0),
+            links: None,
+        }
+    }
+
+    pub fn key(&self) -> UserKey {
+        UserKey::new(&self.key)
+    }
+
+    pub fn is_created(&self) -> bool {
+        self.state != UserState::NotCreated
+    }
+
+    pub fn person(&self) -> Person {
+        let mut fields = self.packed.split(FIELD);
+        let mut next = || fields.next().filter(|text| !text.is_empty()).map(str::to_owned);
+        let (first_name, last_name, email) = (next(), next(), next());
+        let attributes = fields.filter_map(|pair| pair.split_once(PAIR));
+        let attributes =
+            attributes.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Person { first_name, last_name, email, phone: self.phone, attributes }
+    }
+
+    pub fn email(&self) -> Option<&str> {
+        self.packed.split(FIELD).nth(2).filter(|email| !email.is_empty())
+    }
+
+    pub fn link(&self, channel: Channel) -> Link {
+        let links = self.links.as_deref();
+        links.and_then(|links| links.get(channel as usize)).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn link_mut(&mut self, channel: Channel) -> Option<&mut Link> {
+        self.links.get_or_insert_default().get_mut(channel as usize)
+    }
+
+    pub(crate) fn set_person(&mut self, person: &Person) {
+        let clean =
+            |text: &Option<String>| text.as_deref().unwrap_or("").replace([FIELD, PAIR], " ");
+        let mut packed = [&person.first_name, &person.last_name, &person.email]
+            .map(clean)
+            .join(&FIELD.to_string());
+        for (name, value) in &person.attributes {
+            packed.extend([FIELD]);
+            packed.push_str(&name.replace([FIELD, PAIR], " "));
+            packed.push(PAIR);
+            packed.push_str(&value.replace([FIELD, PAIR], " "));
+        }
+        self.packed = packed.into_boxed_str();
+        self.phone = person.phone;
+    }
+}
+
+impl Users {
+    pub fn get(&self, id: UserId) -> Option<&User> {
+        self.slots.get(id.0 as usize)
+    }
+
+    /// The person of this key, in whatever spelling; created or not.
+    pub fn find(&self, key: &str) -> Option<(UserId, &User)> {
+        let folded = fold(key);
+        let slot = *self.index.find(hash(&folded), |&slot| self.is(slot, &folded))?;
+        Some((UserId(slot), self.slots.get(slot as usize)?))
+    }
+
+    /// The person of this key, if it was created.
+    pub fn created(&self, key: &str) -> Option<(UserId, &User)> {
+        self.find(key).filter(|(_, user)| user.is_created())
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (UserId, &User)> {
+        (0u32..).map(UserId).zip(&self.slots)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: UserId) -> Option<&mut User> {
+        self.slots.get_mut(id.0 as usize)
+    }
+
+    /// The slot of this key, made if need be. A company's people are limited far below `u32::MAX`.
+    pub(crate) fn enter(&mut self, key: &str) -> UserId {
+        if let Some((id, _)) = self.find(key) {
+            return id;
+        }
+        let slot = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+        self.slots.push(User::new(key));
+        let slots = &self.slots;
+        self.index.insert_unique(hash(&fold(key)), slot, |&slot| hash_of(slots, slot));
+        UserId(slot)
+    }
+
+    fn is(&self, slot: u32, folded: &str) -> bool {
+        self.slots
+            .get(slot as usize)
+            .is_some_and(|user| &*user.key == folded || fold(&user.key) == folded)
+    }
+}
+
+fn hash(folded: &str) -> u64 {
+    // A fixed key: the same history gives the same table.
+    let mut hasher = std::hash::DefaultHasher::new();
+    hasher.write(folded.as_bytes());
+    hasher.finish()
+}
+
+fn hash_of(slots: &[User], slot: u32) -> u64 {
+    slots.get(slot as usize).map_or(0, |user| hash(&fold(&user.key)))
+}
+
+impl PartialEq for Users {
+    fn eq(&self, other: &Self) -> bool {
+        self.slots == other.slots
+    }
+}
+
+impl Serialize for Users {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.slots.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Users {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let slots = Vec::<User>::deserialize(deserializer)?;
+        let mut index = HashTable::with_capacity(slots.len());
+        for slot in 0..u32::try_from(slots.len()).unwrap_or(u32::MAX) {
+            index.insert_unique(hash_of(&slots, slot), slot, |&slot| hash_of(&slots, slot));
+        }
+        Ok(Self { slots, index })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_person_is_found_in_any_spelling_and_unpacks_as_packed() {
+        let mut users = Users::default();
+        let id = users.enter("Jane.Doe");
+        assert_eq!(users.enter(" jane.DOE "), id);
+        let person = Person {
+            first_name: Some("Jane".to_owned()),
+            last_name: None,
+            email: Some("jane@acme.example".to_owned()),
+            phone: None,
+            attributes: BTreeMap::from([("title".to_owned(), "Head of “Ops”".to_owned())]),
+        };
+        users.get_mut(id).unwrap().set_person(&person);
+        assert_eq!(users.find("JANE.doe").unwrap().1.person(), person);
+        assert_eq!(users.find("JANE.doe").unwrap().1.email(), Some("jane@acme.example"));
+    }
+}

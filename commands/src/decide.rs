@@ -1,0 +1,250 @@
+//! `decide`: the rule of each command. One file a command; this file is the list of them.
+
+use serde_json::{Value, json};
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::event::{Event, Permission};
+use crate::id::CommandId;
+use crate::time::Time;
+
+pub mod recipients;
+mod rows;
+#[cfg(test)]
+pub mod testing;
+mod turn;
+
+pub use turn::next_turn;
+
+/// A command and the circumstances it is asked in. Time and ids come in with it.
+#[derive(Debug, Clone)]
+pub struct Asked<'a, C> {
+    pub command: &'a C,
+    pub id: CommandId,
+    pub actor: &'a str,
+    pub authority: Authority,
+    pub at: Time,
+}
+
+/// By what right an actor asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Authority {
+    /// What the company granted the actor.
+    Granted,
+    /// Every permission: the owner of the data folder, and the engine itself.
+    All,
+}
+
+/// What a rule decided: the facts to append, and the `result` of the accepted answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decision {
+    pub events: Vec<Event>,
+    pub result: Value,
+    /// Whether to append a commit. A preview, or the engine's own question, that changed nothing leaves no trace.
+    pub recorded: bool,
+}
+
+impl Decision {
+    /// Facts, and an answer without anything to tell.
+    pub fn of(events: Vec<Event>) -> Self {
+        Self { events, result: json!({}), recorded: true }
+    }
+
+    #[must_use]
+    pub fn telling(mut self, result: Value) -> Self {
+        self.result = result;
+        self
+    }
+
+    /// An answer that leaves no trace in the log.
+    pub fn unrecorded(result: Value) -> Self {
+        Self { events: Vec::new(), result, recorded: false }
+    }
+
+    /// Facts that are only worth a commit if there are any: what the engine asks of itself again and again.
+    pub fn if_any(events: Vec<Event>) -> Self {
+        Self { recorded: !events.is_empty(), events, result: json!({}) }
+    }
+}
+
+impl<C> Asked<'_, C> {
+    /// Refuses an actor who lacks the permission.
+    ///
+    /// # Errors
+    /// `auth.permission_denied`, naming the permission.
+    pub fn require(&self, company: &Company, permission: Permission) -> Result<(), Refusal> {
+        if self.authority == Authority::All || company.grants.allows(self.actor, permission) {
+            return Ok(());
+        }
+        let name = permission.as_str();
+        Err(Refusal::new(Code::AuthPermissionDenied).saying(name).with(json!({"permission": name})))
+    }
+}
+
+/// The rule of one command. It records nothing: it returns events or a refusal.
+pub trait Decide {
+    /// What it takes to ask this at all.
+    const NEEDS: Option<Permission>;
+
+    /// # Errors
+    /// The rule that is broken, with its stable code.
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal>
+    where
+        Self: Sized;
+}
+
+macro_rules! commands {
+    (
+        asked { $($(#[$doc:meta])* $module:ident :: $name:ident),* $(,)? }
+        internal { $($(#[$idoc:meta])* $imodule:ident :: $iname:ident),* $(,)? }
+    ) => {
+        $(pub mod $module;)*
+        $(pub mod $imodule;)*
+        $(pub use $module::$name;)*
+        $(pub use $imodule::$iname;)*
+
+        /// Everything that may be asked: by anybody, and by the engine of itself.
+        #[derive(Debug, Clone)]
+        pub enum Command {
+            $($name($name),)*
+            $($iname($iname),)*
+        }
+
+        $(impl From<$name> for Command { fn from(command: $name) -> Self { Self::$name(command) } })*
+        $(impl From<$iname> for Command { fn from(command: $iname) -> Self { Self::$iname(command) } })*
+
+        /// The names that may be asked from outside.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        impl Command {
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)*
+                    $(Self::$iname(_) => stringify!($iname),)*
+                }
+            }
+
+            /// Reads a command that came from outside, by its contract name.
+            ///
+            /// # Errors
+            /// `envelope.malformed`, naming the command or the key.
+            pub fn read(name: &str, body: Value) -> Result<Self, Refusal> {
+                match name {
+                    $(stringify!($name) => serde_json::from_value(body).map(Self::$name).map_err(malformed),)*
+                    _ => Err(unknown_command(name)),
+                }
+            }
+
+            /// Decides the command against the company as it stands.
+            ///
+            /// # Errors
+            /// The rule that is broken, with its stable code.
+            pub fn decide(&self, company: &Company, asked: &Asked<'_, ()>) -> Result<Decision, Refusal> {
+                match self {
+                    $(Self::$name(command) => ask(command, company, asked),)*
+                    $(Self::$iname(command) => ask(command, company, asked),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    asked {
+        import_file::ImportFile,
+        add_corporate_phone::AddCorporatePhone,
+        remove_corporate_phone::RemoveCorporatePhone,
+        start_bulk_integration::StartBulkIntegration,
+        invite_sent::InviteSent,
+        user_skipped::UserSkipped,
+        invite_failed::InviteFailed,
+        cancel_run::CancelRun,
+        resend_invitation::ResendInvitation,
+        revoke_invitation::RevokeInvitation,
+        record_delivery::RecordDelivery,
+        link_completed::LinkCompleted,
+        unlink_user::UnlinkUser,
+        add_user::AddUser,
+        archive_user::ArchiveUser,
+        restore_user::RestoreUser,
+        deactivate_user::DeactivateUser,
+        reactivate_user::ReactivateUser,
+        define_org_unit::DefineOrgUnit,
+        define_role::DefineRole,
+        assign_roles::AssignRoles,
+        grant_permissions::GrantPermissions,
+        revoke_permissions::RevokePermissions,
+        set_company_config::SetCompanyConfig,
+        set_template::SetTemplate,
+        tick::Tick,
+    }
+    internal {
+        /// The next rows of an accepted file.
+        import_rows::ImportRows,
+        /// The rest of a long list of recipients.
+        list_recipients::ListRecipients,
+        /// The next recipients of a run, judged and claimed.
+        claim_recipients::ClaimRecipients,
+        /// What became of claimed recipients.
+        report_recipients::ReportRecipients,
+        /// A welcome mail, claimed.
+        claim_notification::ClaimNotification,
+        /// What became of it.
+        report_notification::ReportNotification,
+    }
+}
+
+fn ask<C: Decide>(
+    command: &C,
+    company: &Company,
+    asked: &Asked<'_, ()>,
+) -> Result<Decision, Refusal> {
+    let asked = Asked {
+        command,
+        id: asked.id,
+        actor: asked.actor,
+        authority: asked.authority,
+        at: asked.at,
+    };
+    if let Some(permission) = C::NEEDS {
+        asked.require(company, permission)?;
+    }
+    command.decide(company, &asked)
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
+fn malformed(error: serde_json::Error) -> Refusal {
+    Refusal::new(Code::EnvelopeMalformed).saying(&error.to_string())
+}
+
+fn unknown_command(name: &str) -> Refusal {
+    let nearest = NAMES
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    let hint = nearest.map_or("", |nearest| *nearest);
+    Refusal::new(Code::EnvelopeMalformed)
+        .saying(&format!("there is no command of this name; did you mean {hint}?"))
+        .with(json!({"known": NAMES}))
+}
+
+/// The longest name, title or other single-line text a command takes, in characters.
+pub const MAX_TEXT_CHARS: usize = 255;
+
+/// Checks a single-line text that a command brought: not empty, not too long, no control characters.
+///
+/// # Errors
+/// `field.required`, `field.length` or `field.control_character`, naming the field.
+pub fn check_text(field: &str, text: &str) -> Result<(), Refusal> {
+    let refuse = |code: Code| Refusal::new(code).saying(field).with(json!({"field": field}));
+    if text.trim().is_empty() {
+        return Err(refuse(Code::FieldRequired));
+    }
+    if text.chars().count() > MAX_TEXT_CHARS {
+        let limits = json!({"field": field, "min": 1, "max": MAX_TEXT_CHARS});
+        return Err(Refusal::new(Code::FieldLength).saying(field).with(limits));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(refuse(Code::FieldControlCharacter));
+    }
+    Ok(())
+}

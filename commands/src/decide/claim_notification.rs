@@ -1,0 +1,62 @@
+//! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
+
+use super::{Asked, Decide, Decision};
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+
+/// Claims up to `most` welcome mails (LX-14). Whoever cannot be written to is reported at once.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimNotification {
+    pub most: usize,
+}
+
+impl Decide for ClaimNotification {
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let waiting = company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
+        let mut events = Vec::new();
+        for (key, notification) in waiting.take(self.most) {
+            let user = company.users.get(notification.user);
+            let address = user.and_then(|user| user.email()).filter(|email| crate::email::is_valid(email));
+            events.push(match (user, address) {
+                (Some(user), Some(email)) => Event::NotificationDispatched {
+                    key: key.clone(),
+                    user: Personal(user.key()),
+                    email: Personal(email.to_owned()),
+                    message_id: message_id(company, key),
+                },
+                _ => {
+                    let code = Code::RecipientEmailMissing;
+                    Event::NotificationFailed { key: key.clone(), code, detail: None }
+                }
+            });
+        }
+        Ok(Decision::if_any(events))
+    }
+}
+
+/// The Message-ID of the mail of this key.
+pub fn message_id(company: &Company, key: &str) -> String {
+    format!("{key}@{}.boarding.invalid", company.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{given, user_created, who};
+    use crate::id::ImportId;
+
+    /// LX-14: a welcome mail is claimed once.
+    #[test]
+    fn lx_14_a_welcome_mail_is_claimed_once() {
+        let import = ImportId(ulid::Ulid(4));
+        let asked = Event::WelcomeEmailRequested { user: who("ann"), import, row: 1 };
+        let company = given([user_created("ann"), asked]);
+        assert_eq!(company.when(ClaimNotification { most: 9 }).names(), ["NotificationDispatched"]);
+        let company = company.after(ClaimNotification { most: 9 });
+        assert!(!company.when(ClaimNotification { most: 9 }).0.unwrap().recorded);
+    }
+}

@@ -1,0 +1,309 @@
+//! `ImportFile`: a file is accepted as a whole; its rows follow, each with an outcome of its own.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::import_rows::{ROWS_PER_COMMIT, counted};
+use super::rows::Rows;
+use super::{Asked, Decide, Decision};
+use crate::code::{Code, Problem, Refusal};
+use crate::company::{Company, Import};
+use crate::csv_file::{ParsedRow, Summary};
+use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
+use crate::id::ImportId;
+
+/// Asks for a file to be imported. Nothing happens until it is asked, and then it is one command (LX-10).
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImportFile {
+    pub import: Option<ImportId>,
+    pub dialect: String,
+    pub files: Vec<FileBody>,
+    /// What happens to users who exist; the dialect's own rule unless given.
+    pub existing: Option<Existing>,
+    #[serde(default)]
+    pub add_to_corporate_phones: bool,
+    #[serde(default)]
+    pub send_welcome_email: bool,
+    pub blank_means: Option<BlankMeans>,
+    /// The WHATWG name of the file's encoding; otherwise it must be UTF-8, or carry a mark.
+    pub encoding: Option<String>,
+    pub delimiter: Option<char>,
+    /// The file's column names → the dialect's.
+    #[serde(default)]
+    pub columns: BTreeMap<String, String>,
+    #[serde(default)]
+    pub action: Action,
+    #[serde(default)]
+    pub on_error: OnError,
+    #[serde(default)]
+    pub mode: ImportMode,
+    /// What the engine found in the file; never from outside.
+    #[serde(skip)]
+    pub read: Option<FileRead>,
+}
+
+/// A file as a command brings it: by its content, or by the digest of one that is there already.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileBody {
+    pub name: String,
+    pub text: Option<String>,
+    pub base64: Option<String>,
+    /// Checked against the content; hexadecimal.
+    pub sha256: Option<String>,
+}
+
+impl std::fmt::Debug for FileBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FileBody({:?})", self.name)
+    }
+}
+
+/// What follows the import. Inviting is a run of its own in this dialect (LX-13).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    #[default]
+    Import,
+}
+
+/// What a bad row does to the others: nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnError {
+    #[default]
+    Continue,
+}
+
+/// Whether the file is applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportMode {
+    #[default]
+    Commit,
+}
+
+/// What the engine found in the file before asking.
+#[derive(Debug, Clone)]
+pub struct FileRead {
+    pub files: Vec<FileRef>,
+    pub summary: Summary,
+    /// All rows, if there are so few that they fit in the commit that accepts the file; otherwise none.
+    pub rows: Vec<ParsedRow>,
+}
+
+impl Decide for ImportFile {
+    const NEEDS: Option<Permission> = Some(Permission::BulkImportUsers);
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let import = ImportId(self.import.map_or(asked.id.0, |import| import.0));
+        if company.imports.contains_key(&import) {
+            return Err(Code::ImportAlreadyExists.into());
+        }
+        let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
+        self.check_limit(company, read.summary.rows)?;
+        let options = self.options(company, &read.summary);
+        let mut warnings = read.summary.warnings.clone();
+        warnings.extend(same_content(company, &read.files));
+        let counts = Counts { total: read.summary.rows, warnings: warnings.len() as u64, ..Counts::default() };
+        let mut rows = Rows::new(company, import, &options, None);
+        if read.rows.len() as u64 == read.summary.rows {
+            read.rows.iter().for_each(|row| rows.apply(row));
+        }
+        let row_events = rows.events;
+        let counts = counted(counts, &row_events);
+        let files = read.files.clone();
+        let total = read.summary.rows;
+        let mut events = vec![Event::ImportAccepted { import, files, options, total, warnings }];
+        events.extend(row_events);
+        if counts.done() == total {
+            events.push(Event::ImportCompleted { import, counts });
+        }
+        let result = result_of(import, counts.done() == total, &counts);
+        Ok(Decision::of(events).telling(result))
+    }
+}
+
+impl ImportFile {
+    /// How the file is read and applied, from what was asked and what the company's settings say.
+    fn options(&self, company: &Company, summary: &Summary) -> ImportOptions {
+        ImportOptions {
+            dialect: self.dialect.clone(),
+            existing: self.existing.unwrap_or(Existing::Skip),
+            blank_means: self.blank_means.unwrap_or(company.settings.blank_means),
+            add_to_corporate_phones: self.add_to_corporate_phones,
+            send_welcome_email: self.send_welcome_email,
+            assume_plus: company.settings.assume_plus,
+            encoding: summary.encoding.clone(),
+            delimiter: summary.delimiter,
+            columns: self.columns.clone(),
+        }
+    }
+
+    /// LX-07, by its literal text: a file with more people than a run may have is not imported (A1).
+    fn check_limit(&self, company: &Company, rows: u64) -> Result<(), Refusal> {
+        let limit = company.settings.bulk_integration_max_records;
+        if self.dialect == "leapxpert" && company.settings.enforce_run_limit_at_import && rows > limit {
+            let legacy_code = super::start_bulk_integration::LEGACY_LIMIT_CODE;
+            let details = json!({"limit": limit, "actual": rows, "legacy_code": legacy_code});
+            let more = format!("{rows} rows, the limit is {limit}");
+            return Err(Refusal::new(Code::ImportTooManyRows).saying(&more).with(details));
+        }
+        Ok(())
+    }
+}
+
+/// The `result` of an import: its id and state, and the counts once it is over.
+pub fn result_of(import: ImportId, completed: bool, counts: &Counts) -> Value {
+    let mut result = json!({"import": import, "state": if completed { "completed" } else { "processing" }});
+    if let (true, Some(fields), Ok(Value::Object(counts))) =
+        (completed, result.as_object_mut(), serde_json::to_value(counts))
+    {
+        fields.extend(counts);
+    }
+    result
+}
+
+/// Whether all rows fit in the commit that accepts the file.
+pub fn fits_one_commit(rows: u64) -> bool {
+    rows <= ROWS_PER_COMMIT as u64
+}
+
+/// N81: the same content was imported before.
+fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
+    let digests = |files: &[FileRef]| files.iter().map(|file| file.sha256.clone()).collect::<Vec<_>>();
+    let asked = digests(files);
+    let same = |import: &&Import| digests(&import.files) == asked;
+    let (earlier, _) = company
+        .imports
+        .iter()
+        .filter(|(_, import)| same(import))
+        .min_by_key(|(_, import)| import.ordinal)?;
+    Some(Problem::new(Code::ImportSameContent).saying(&format!("import {earlier}")))
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::csv_file::{Given, RowValues};
+    use crate::id::UserKey;
+
+    pub(in crate::decide) fn import_id() -> ImportId {
+        ImportId(ulid::Ulid(44))
+    }
+
+    pub(in crate::decide) fn row(number: u64, key: &str) -> ParsedRow {
+        let values = RowValues {
+            user: Some(UserKey::new(key.trim())),
+            email: Given::Value(format!("{}@acme.example", key.trim().to_lowercase())),
+            ..RowValues::default()
+        };
+        let (problems, warnings) = (vec![], vec![]);
+        ParsedRow { row: number, line: number + 1, cells: vec![], values, problems, warnings }
+    }
+
+    pub(in crate::decide) fn accepted(total: u64, phones: bool, existing: Existing) -> Event {
+        let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
+        let options = ImportOptions {
+            dialect: "leapxpert".to_owned(),
+            existing,
+            blank_means: BlankMeans::Keep,
+            add_to_corporate_phones: phones,
+            send_welcome_email: false,
+            assume_plus: false,
+            encoding: "UTF-8".to_owned(),
+            delimiter: ',',
+            columns: BTreeMap::new(),
+        };
+        Event::ImportAccepted { import: import_id(), files, options, total, warnings: vec![] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::{accepted, import_id, row};
+    use super::*;
+    use crate::decide::Command;
+    use crate::decide::testing::{Then, given};
+    use crate::personal::Personal;
+
+    fn import(events: impl IntoIterator<Item = Event>, total: u64, rows: Vec<ParsedRow>, extra: Value) -> Then {
+        let mut body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "text": ""}]});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else { panic!() };
+        let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
+        let summary = Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+        command.read = Some(FileRead { files, summary, rows });
+        given(events).when(command)
+    }
+
+    /// LX-08, LX-10: a small file is one command, one commit, one answer with the counts.
+    #[test]
+    fn lx_10_a_small_file_is_over_at_once() {
+        let then = import([], 2, vec![row(1, "ann"), row(2, "bob")], json!({}));
+        assert_eq!(then.names(), ["ImportAccepted", "UserCreated", "UserCreated", "ImportCompleted"]);
+        let result = then.0.unwrap().result;
+        assert_eq!((&result["state"], &result["created"]), (&json!("completed"), &json!(2)));
+    }
+
+    /// N45: a big file is accepted and goes on in the background.
+    #[test]
+    fn a_big_file_goes_on_in_the_background() {
+        let setting = "bulk_integration_max_records".to_owned();
+        let raised = Event::CompanyConfigChanged { setting, value: json!(5_000) };
+        let then = import([raised], 5_000, vec![], json!({}));
+        assert_eq!(then.names(), ["ImportAccepted"]);
+        assert_eq!(then.0.unwrap().result["state"], "processing");
+    }
+
+    /// LX-07, N43: one row over the limit refuses the whole file, with both numbers.
+    #[test]
+    fn lx_07_a_file_over_the_limit_is_refused_whole() {
+        assert!(import([], 100, vec![], json!({})).0.is_ok());
+        let refusal = import([], 101, vec![], json!({})).then_refused(Code::ImportTooManyRows);
+        assert_eq!(refusal.details, json!({"limit": 100, "actual": 101, "legacy_code": 20001}));
+        let setting = "enforce_run_limit_at_import".to_owned();
+        let off = Event::CompanyConfigChanged { setting, value: json!(false) };
+        assert!(import([off], 101, vec![], json!({})).0.is_ok());
+    }
+
+    /// LX-14: the log-in mail is asked for created users only, and only when wanted.
+    #[test]
+    fn lx_14_welcome_mails_are_for_created_users_only() {
+        let known = crate::decide::testing::user_created("ann");
+        let rows = || vec![row(1, "ann"), row(2, "bob")];
+        let then = import([known.clone()], 2, rows(), json!({"send_welcome_email": true}));
+        let expected = ["ImportAccepted", "RowRefused", "UserCreated", "WelcomeEmailRequested", "ImportCompleted"];
+        assert_eq!(then.names(), expected);
+        assert!(!import([known], 2, rows(), json!({})).names().contains(&"WelcomeEmailRequested"));
+    }
+
+    /// N81: the same content again is a new import with a warning that names the first.
+    #[test]
+    fn n81_the_same_content_again_warns() {
+        let then = import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], json!({}));
+        let events = then.0.unwrap().events;
+        let Event::ImportAccepted { warnings, .. } = &events[0] else { panic!() };
+        assert_eq!(warnings[0].code, Code::ImportSameContent);
+        assert!(warnings[0].message.contains(&import_id().to_string()));
+    }
+
+    /// LX-02: importing needs its permission.
+    #[test]
+    fn lx_02_importing_needs_its_permission() {
+        let actor = Personal("jane@acme.example".to_owned());
+        let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::BulkIntegrateUsers] };
+        let refusal = import([granted], 1, vec![row(1, "ann")], json!({})).then_refused(Code::AuthPermissionDenied);
+        assert_eq!(refusal.details, json!({"permission": "bulk_import_users"}));
+    }
+
+    #[test]
+    fn one_id_names_one_import() {
+        let taken = json!({"import": import_id()});
+        import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], taken)
+            .then_refused(Code::ImportAlreadyExists);
+    }
+}

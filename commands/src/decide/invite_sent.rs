@@ -1,0 +1,91 @@
+//! `InviteSent`: a worker reports that a recipient's mail was handed over.
+
+use serde::Deserialize;
+
+use super::recipients::{Report, find, report};
+use super::{Asked, Decide, Decision, check_text};
+use crate::code::Refusal;
+use crate::company::Company;
+use crate::event::Permission;
+use crate::id::RunId;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InviteSent {
+    pub run: RunId,
+    pub user: String,
+    /// The attempt that succeeded; ours is counted by the claims.
+    pub attempt: Option<u32>,
+    /// The Message-ID that a later bounce will name; ours unless the worker chose another.
+    pub message_id: Option<String>,
+    pub fence: Option<u64>,
+}
+
+impl Decide for InviteSent {
+    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if let Some(message_id) = &self.message_id {
+            check_text("message_id", message_id)?;
+        }
+        let found = find(company, self.run, &self.user, self.fence)?;
+        let sent = Report::Sent { message_id: self.message_id.clone() };
+        Ok(Decision::of(report(company, &found, &sent, asked.at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::code::Code;
+    use crate::company::RecipientState;
+    use crate::decide::ClaimRecipients;
+    use crate::decide::testing::{a_running_run, channel_enabled, given, run_id, run_queued, user_created, who};
+    use crate::event::Event;
+
+    /// N86: each wrong moment has its own code, and changes nothing.
+    #[test]
+    fn n86_a_report_out_of_place_is_refused() {
+        let sent = |n: u128, user: &str| json!({"run": run_id(n), "user": user});
+        let waiting = given([channel_enabled(), user_created("ann")].into_iter().chain(run_queued(run_id(1), &["ann"])));
+        waiting.when_json("InviteSent", sent(1, "ann")).then_refused(Code::RunNotRunning);
+        waiting.when_json("InviteSent", sent(2, "ann")).then_refused(Code::RunNotFound);
+        let running = given(a_running_run());
+        running.when_json("InviteSent", sent(1, "zoe")).then_refused(Code::RecipientUnknown);
+        let skipped = Event::UserSkipped { run: run_id(1), user: who("ann"), code: Code::RecipientAlreadyLinked, detail: None };
+        let terminal = given(a_running_run().into_iter().chain([skipped]));
+        terminal.when_json("InviteSent", sent(1, "ann")).then_refused(Code::RecipientAlreadyTerminal);
+    }
+
+    /// P4: an outcome after the end of the run is refused as settled.
+    #[test]
+    fn p4_nothing_is_recorded_after_the_end() {
+        let fence = a_running_run().len() as u64;
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 9 };
+        let sent = |user: &str| InviteSent { run: run_id(1), user: user.to_owned(), attempt: None, message_id: None, fence: Some(fence) };
+        let ended = given(a_running_run()).after(claim).after(sent("ann")).after(sent("bob"));
+        assert!(ended.0.lock.holder().is_none());
+        ended.when(sent("ann")).then_refused(Code::RecipientAlreadyTerminal);
+    }
+
+    #[test]
+    fn a_claimed_recipient_is_sent() {
+        let fence = a_running_run().len() as u64;
+        let claimed = given(a_running_run()).after(ClaimRecipients { run: run_id(1), fence, most: 1 });
+        let body = json!({"run": run_id(1), "user": "ANN", "fence": fence, "message_id": "m1@relay.example"});
+        let then = claimed.when_json("InviteSent", body);
+        assert_eq!(then.names(), ["InviteSent"]);
+        let after = claimed.after(InviteSent {
+            run: run_id(1),
+            user: "ann".to_owned(),
+            attempt: None,
+            message_id: Some("m1@relay.example".to_owned()),
+            fence: None,
+        });
+        assert_eq!(after.0.runs[&run_id(1)].recipients[0].state, RecipientState::Sent);
+        assert!(after.0.foreign_messages.contains_key("m1@relay.example"));
+        assert_eq!(after.0.expiring.len(), 1);
+    }
+}

@@ -1,0 +1,54 @@
+//! `RevokeInvitation`: a person's live link stops working.
+
+use serde::Deserialize;
+
+use super::link_completed::why_not_live;
+use super::start_bulk_integration::read_channel;
+use super::{Asked, Decide, Decision};
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeInvitation {
+    pub user: String,
+    pub channel: String,
+}
+
+impl Decide for RevokeInvitation {
+    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let channel = read_channel(company, &self.channel)?;
+        let (_, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        let invitation = user.link(channel).invitation.ok_or(Code::InvitationNotFound)?;
+        if let Some(code) = why_not_live(&invitation, asked.at) {
+            return Err(code.into());
+        }
+        let (invitation, generation) = (invitation.id, invitation.generation);
+        let user = Personal(user.key());
+        Ok(Decision::of(vec![Event::InvitationRevoked { user, channel, invitation, generation }]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::link_completed::testing::invited;
+    use crate::decide::testing::given;
+
+    #[test]
+    fn a_live_invitation_is_revoked_once() {
+        let revoke = || RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
+        let company = given(invited());
+        assert_eq!(company.when(revoke()).names(), ["InvitationRevoked"]);
+        let company = company.after(revoke());
+        company.when(revoke()).then_refused(Code::InvitationRevoked);
+        let nobody = json!({"user": "zoe", "channel": "whatsapp"});
+        company.when_json("RevokeInvitation", nobody).then_refused(Code::UserNotFound);
+    }
+}

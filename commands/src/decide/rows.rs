@@ -1,0 +1,308 @@
+//! The rule for one row of a file: what becomes of the user, and of the phone.
+
+use std::collections::HashMap;
+
+use crate::code::{Code, Problem};
+use crate::company::{Company, Import, User, UserState};
+use crate::csv_file::{Given, ParsedRow, RowValues};
+use crate::event::{
+    BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
+};
+use crate::id::{ImportId, UserKey};
+use crate::personal::Personal;
+use crate::phone::Phone;
+
+/// Rows of one commit: what earlier rows of it have done to the company is remembered here.
+#[derive(Debug)]
+pub(super) struct Rows<'a> {
+    company: &'a Company,
+    id: ImportId,
+    options: &'a ImportOptions,
+    /// The import's ordinal, once it is accepted.
+    ordinal: Option<u32>,
+    seen: HashMap<String, u64>,
+    phones: HashMap<Phone, String>,
+    pub(super) events: Vec<Event>,
+}
+
+impl<'a> Rows<'a> {
+    pub(super) fn new(
+        company: &'a Company,
+        id: ImportId,
+        options: &'a ImportOptions,
+        accepted: Option<&Import>,
+    ) -> Self {
+        let ordinal = accepted.map(|import| import.ordinal);
+        Self {
+            company,
+            id,
+            options,
+            ordinal,
+            seen: HashMap::new(),
+            phones: HashMap::new(),
+            events: Vec::new(),
+        }
+    }
+
+    /// Applies the next row: exactly one event tells its outcome.
+    pub(super) fn apply(&mut self, row: &ParsedRow) {
+        let row_ref = RowRef {
+            import: self.id,
+            row: row.row,
+            line: row.line,
+            phone: None,
+            warnings: row.warnings.clone(),
+        };
+        let Some(key) = row.values.user.clone() else {
+            return self.refuse(None, row_ref, RowOutcome::Invalid, row.problems.clone());
+        };
+        let folded = key.folded();
+        let first_row = self.first_row(&folded);
+        self.seen.entry(folded.clone()).or_insert(row.row);
+        let mut problems = row.problems.clone();
+        self.check_references(&row.values, &mut problems);
+        if !problems.is_empty() {
+            return self.refuse(Some(key), row_ref, RowOutcome::Invalid, problems);
+        }
+        if let Some(first_row) = first_row {
+            let problem =
+                Problem::new(Code::RowDuplicateInFile).saying(&format!("row {first_row}"));
+            return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
+        }
+        match self.company.users.created(&folded) {
+            None => self.create(&key, &folded, row, row_ref),
+            Some((_, user)) => self.meet(&key, &folded, user, row, row_ref),
+        }
+    }
+
+    /// The row of the file that named this key before, in this commit or an earlier one.
+    fn first_row(&self, folded: &str) -> Option<u64> {
+        let (ordinal, row) = self.company.users.find(folded).map_or((0, 0), |(_, user)| user.seen);
+        let earlier = (Some(ordinal) == self.ordinal).then_some(u64::from(row));
+        earlier.or_else(|| self.seen.get(folded).copied())
+    }
+
+    fn check_references(&self, values: &RowValues, problems: &mut Vec<Problem>) {
+        if let Given::Value(unit) = &values.org_unit
+            && !self.company.org_units.contains_key(unit)
+        {
+            let near =
+                self.company.org_units.keys().find(|known| known.eq_ignore_ascii_case(unit.trim()));
+            let problem = Problem::in_column("org_unit", Code::ReferenceOrgUnitNotFound);
+            problems.push(match near {
+                Some(near) => problem.saying(&format!("did you mean {near}?")),
+                None => problem,
+            });
+        }
+        if let Given::Value(roles) = &values.roles
+            && roles.iter().any(|role| !self.company.roles.contains_key(role))
+        {
+            problems.push(Problem::in_column("role", Code::ReferenceRoleNotFound));
+        }
+    }
+
+    fn refuse(
+        &mut self,
+        user: Option<UserKey>,
+        row: RowRef,
+        outcome: RowOutcome,
+        problems: Vec<Problem>,
+    ) {
+        self.events.push(Event::RowRefused { user: user.map(Personal), row, outcome, problems });
+    }
+
+    fn create(&mut self, key: &UserKey, folded: &str, row: &ParsedRow, mut row_ref: RowRef) {
+        let values = &row.values;
+        if values.enabled == Some(false) {
+            let problems = vec![Problem::new(Code::RowDisabledNewUser)];
+            return self.refuse(Some(key.clone()), row_ref, RowOutcome::Skipped, problems);
+        }
+        let (phone, listed) = self.judge_phone(values, folded);
+        row_ref.phone = phone;
+        let user = Personal(key.clone());
+        let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
+        let (org_unit, roles) = (value(&values.org_unit), value(&values.roles).unwrap_or_default());
+        let row = Some(row_ref);
+        self.events.push(Event::UserCreated {
+            user: user.clone(),
+            person,
+            org_unit,
+            roles,
+            active: true,
+            row,
+        });
+        self.list_phone(listed, &user, folded);
+        if self.options.send_welcome_email {
+            let (import, row) = (self.id, row_number(&self.events));
+            self.events.push(Event::WelcomeEmailRequested { user, import, row });
+        }
+    }
+
+    /// A row that names somebody who exists.
+    fn meet(
+        &mut self,
+        key: &UserKey,
+        folded: &str,
+        user: &User,
+        row: &ParsedRow,
+        mut row_ref: RowRef,
+    ) {
+        let refused = match (user.state, self.options.existing) {
+            (UserState::Archived, _) => Some(Code::UserArchived),
+            (_, Existing::Skip) => Some(Code::RowUserExists),
+            (_, Existing::Update) => None,
+        };
+        if let Some(code) = refused {
+            return self.refuse(
+                Some(key.clone()),
+                row_ref,
+                RowOutcome::Skipped,
+                vec![Problem::new(code)],
+            );
+        }
+        let (phone, listed) = self.judge_phone(&row.values, folded);
+        row_ref.phone = phone;
+        let who = Personal(user.key());
+        let changes = Changes::of(user, &row.values, self.options.blank_means);
+        let state = match (row.values.enabled, user.state) {
+            (Some(true), UserState::Deactivated) => Some(RowOutcome::Activated),
+            (Some(false), UserState::Active) => Some(RowOutcome::Deactivated),
+            _ => None,
+        };
+        if !changes.changed.is_empty() {
+            let Changes { person, org_unit, roles, changed } = changes;
+            let row = state.is_none().then(|| row_ref.clone());
+            let person = Personal(person);
+            self.events.push(Event::UserUpdated {
+                user: who.clone(),
+                person,
+                org_unit,
+                roles,
+                changed,
+                row,
+            });
+        } else if state.is_none() {
+            self.events.push(Event::RowUnchanged { user: who.clone(), row: row_ref.clone() });
+        }
+        match state {
+            Some(RowOutcome::Activated) => {
+                self.events.push(Event::UserActivated { user: who.clone(), row: Some(row_ref) });
+            }
+            Some(_) => {
+                self.events.push(Event::UserDeactivated { user: who.clone(), row: Some(row_ref) })
+            }
+            None => {}
+        }
+        self.list_phone(listed, &who, folded);
+    }
+
+    /// What becomes of the row's phone, and the number to list, if it is to be listed.
+    fn judge_phone(
+        &self,
+        values: &RowValues,
+        folded: &str,
+    ) -> (Option<PhoneOutcome>, Option<Phone>) {
+        if !self.options.add_to_corporate_phones {
+            return (None, None);
+        }
+        let phone = match values.phone {
+            Given::Value(Ok(phone)) => phone,
+            Given::Value(Err(code)) => return (Some(PhoneOutcome::Rejected(code)), None),
+            Given::Absent | Given::Blank => return (None, None),
+        };
+        let listed =
+            self.company.phones.get(&phone).and_then(|owner| self.company.users.get(*owner));
+        let owner =
+            self.phones.get(&phone).cloned().or_else(|| listed.map(|owner| owner.key().folded()));
+        match owner {
+            Some(owner) if owner == folded => (Some(PhoneOutcome::AlreadyPresent), None),
+            Some(_) => (Some(PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned)), None),
+            None => (Some(PhoneOutcome::Added), Some(phone)),
+        }
+    }
+
+    fn list_phone(&mut self, phone: Option<Phone>, user: &Personal<UserKey>, folded: &str) {
+        let Some(phone) = phone else { return };
+        self.phones.insert(phone, folded.to_owned());
+        let (user, import) = (user.clone(), Some(self.id));
+        self.events.push(Event::CorporatePhoneAdded { phone: Personal(phone), user, import });
+    }
+}
+
+/// The number of the row that the events are about: the last one that names a row.
+fn row_number(events: &[Event]) -> u64 {
+    events.iter().rev().find_map(|event| event.row().map(|(_, row)| row.row)).unwrap_or_default()
+}
+
+fn value<T: Clone>(given: &Given<T>) -> Option<T> {
+    match given {
+        Given::Value(value) => Some(value.clone()),
+        Given::Absent | Given::Blank => None,
+    }
+}
+
+/// What a row makes of a value that stands already.
+fn over<T: Clone>(old: Option<T>, given: &Given<T>, blank_means: BlankMeans) -> Option<T> {
+    match (given, blank_means) {
+        (Given::Value(new), _) => Some(new.clone()),
+        (Given::Blank, BlankMeans::Clear) => None,
+        (Given::Absent | Given::Blank, _) => old,
+    }
+}
+
+fn merged(old: Person, values: &RowValues, blank_means: BlankMeans) -> Person {
+    let phone = match &values.phone {
+        Given::Value(Ok(phone)) => Given::Value(*phone),
+        Given::Value(Err(_)) | Given::Absent => Given::Absent,
+        Given::Blank => Given::Blank,
+    };
+    let mut attributes = old.attributes;
+    for (name, given) in &values.attributes {
+        match over(attributes.remove(name), given, blank_means) {
+            Some(value) => attributes.insert(name.clone(), value),
+            None => None,
+        };
+    }
+    Person {
+        first_name: over(old.first_name, &values.first_name, blank_means),
+        last_name: over(old.last_name, &values.last_name, blank_means),
+        email: over(old.email, &values.email, blank_means),
+        phone: over(old.phone, &phone, blank_means),
+        attributes,
+    }
+}
+
+/// A user's values after a row, and the names of those that differ.
+#[derive(Debug)]
+struct Changes {
+    person: Person,
+    org_unit: Option<String>,
+    roles: Vec<String>,
+    changed: Vec<String>,
+}
+
+impl Changes {
+    fn of(user: &User, values: &RowValues, blank_means: BlankMeans) -> Self {
+        let old = user.person();
+        let old_unit = user.org_unit.as_deref().map(str::to_owned);
+        let old_roles: Vec<String> = user.roles.iter().map(|role| role.to_string()).collect();
+        let person = merged(old.clone(), values, blank_means);
+        let org_unit = over(old_unit.clone(), &values.org_unit, blank_means);
+        let roles = over(Some(old_roles.clone()), &values.roles, blank_means).unwrap_or_default();
+        let differs = [
+            ("first_name", old.first_name != person.first_name),
+            ("last_name", old.last_name != person.last_name),
+            ("email", old.email != person.email),
+            ("phone", old.phone != person.phone),
+            ("org_unit", old_unit != org_unit),
+            ("roles", old_roles != roles),
+            ("attributes", old.attributes != person.attributes),
+        ];
+        let changed = differs
+            .iter()
+            .filter(|(_, differs)| *differs)
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        Self { person, org_unit, roles, changed }
+    }
+}

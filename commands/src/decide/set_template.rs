@@ -1,0 +1,65 @@
+//! `SetTemplate`: the company's own wording of a mail, in one language.
+
+use serde::Deserialize;
+
+use super::{Asked, Decide, Decision, check_text};
+use crate::code::{Code, Refusal};
+use crate::company::{Company, Template};
+use crate::event::{Event, Permission, TemplateKind};
+use crate::template;
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SetTemplate {
+    pub kind: TemplateKind,
+    /// A BCP 47 tag: `en`, `pt-BR`.
+    pub language: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// The largest part of a mail, in bytes: far above every invitation, far below what a commit holds.
+pub const MAX_PART_BYTES: usize = 64 * 1024;
+
+impl Decide for SetTemplate {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        check_text("language", &self.language)?;
+        check_text("subject", &self.subject)?;
+        let is_tag = self.language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        if !is_tag || self.text.len().max(self.html.len()) > MAX_PART_BYTES {
+            return Err(Refusal::new(Code::TemplateInvalid)
+                .saying("language is a tag such as pt-BR; text and html hold at most 64 KiB each"));
+        }
+        template::check(self.kind, &self.subject, &self.text, &self.html)?;
+        let Self { kind, language, subject, text, html } = self.clone();
+        let template = Template { subject, text, html };
+        if company.templates.get(&(kind, language.clone())) == Some(&template) {
+            return Ok(Decision::of(vec![]));
+        }
+        let Template { subject, text, html } = template;
+        Ok(Decision::of(vec![Event::TemplateSet { kind, language, subject, text, html }]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::testing::given;
+
+    /// LX-30: without the link as button and as text a template is refused.
+    #[test]
+    fn lx_30_the_link_must_be_there() {
+        let mut body = json!({
+            "kind": "channel_invitation", "language": "en", "subject": "Link your account",
+            "text": "Open {{ link_url }}", "html": "<p>{{ link_button }} or {{ link_url }}</p>",
+        });
+        assert_eq!(given([]).when_json("SetTemplate", body.clone()).names(), ["TemplateSet"]);
+        body["html"] = json!("<p>{{ link_url }}</p>");
+        given([]).when_json("SetTemplate", body).then_refused(Code::TemplateMissingRequiredVariable);
+    }
+}

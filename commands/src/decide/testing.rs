@@ -1,0 +1,162 @@
+//! Given these events, when this is asked, then these events, or this refusal.
+
+use serde_json::Value;
+use ulid::Ulid;
+
+use super::{Asked, Authority, Command, Decision};
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::event::{Channel, Event, Person, Source};
+use crate::id::{CommandId, CompanyId, RunId, UserKey};
+use crate::personal::Personal;
+use crate::phone::Phone;
+use crate::time::Time;
+
+/// The time at which specs ask: 2026-11-21T08:00:00Z.
+pub const NOW: Time = Time(1_795_248_000_000);
+
+/// A company with a history.
+#[derive(Debug)]
+pub struct Given(pub Company);
+
+/// What came of asking.
+#[derive(Debug)]
+pub struct Then(pub Result<Decision, Refusal>);
+
+/// A company after these events, all of them an hour old.
+pub fn given(events: impl IntoIterator<Item = Event>) -> Given {
+    let mut company = Company::new("acme".parse::<CompanyId>().unwrap());
+    for event in events {
+        company.evolve(Time(NOW.0 - 3_600_000), &event);
+    }
+    Given(company)
+}
+
+impl Given {
+    #[track_caller]
+    pub fn when(&self, command: impl Into<Command>) -> Then {
+        self.when_asked_by("jane@acme.example", Authority::Granted, NOW, &command.into())
+    }
+
+    /// The command as JSON, as it comes over the wire.
+    #[track_caller]
+    pub fn when_json(&self, name: &str, body: Value) -> Then {
+        match Command::read(name, body) {
+            Ok(command) => self.when(command),
+            Err(refusal) => Then(Err(refusal)),
+        }
+    }
+
+    #[track_caller]
+    pub fn when_asked_by(
+        &self,
+        actor: &str,
+        authority: Authority,
+        at: Time,
+        command: &Command,
+    ) -> Then {
+        let asked = Asked { command: &(), id: CommandId(Ulid(7)), actor, authority, at };
+        Then(command.decide(&self.0, &asked))
+    }
+
+    /// The company after the command's events.
+    #[track_caller]
+    pub fn after(mut self, command: impl Into<Command>) -> Self {
+        let decision = self.when(command).0.unwrap();
+        for event in &decision.events {
+            self.0.evolve(NOW, event);
+        }
+        self
+    }
+}
+
+impl Then {
+    #[track_caller]
+    pub fn then(self, expected: impl IntoIterator<Item = Event>) -> Value {
+        let decision = self.0.unwrap();
+        assert_eq!(decision.events, expected.into_iter().collect::<Vec<_>>());
+        decision.result
+    }
+
+    #[track_caller]
+    pub fn then_refused(self, code: Code) -> Refusal {
+        let refusal = self.0.expect_err("it was accepted");
+        assert_eq!(refusal.code, code, "{refusal}");
+        refusal
+    }
+
+    #[track_caller]
+    pub fn names(&self) -> Vec<&'static str> {
+        self.0.as_ref().unwrap().events.iter().map(Event::name).collect()
+    }
+}
+
+pub fn who(key: &str) -> Personal<UserKey> {
+    Personal(UserKey::new(key))
+}
+
+pub fn run_id(n: u128) -> RunId {
+    RunId(Ulid(n))
+}
+
+pub fn phone(n: u64) -> Phone {
+    Phone::parse(&format!("+8492344{n:04}")).unwrap()
+}
+
+/// An active user with an e-mail address.
+pub fn user_created(key: &str) -> Event {
+    Event::UserCreated {
+        user: who(key),
+        person: Personal(Person {
+            email: Some(format!("{key}@acme.example")),
+            ..Person::default()
+        }),
+        org_unit: None,
+        roles: vec![],
+        active: true,
+        row: None,
+    }
+}
+
+pub fn phone_added(key: &str, n: u64) -> Event {
+    Event::CorporatePhoneAdded { phone: Personal(phone(n)), user: who(key), import: None }
+}
+
+pub fn channel_enabled() -> Event {
+    Event::CompanyConfigChanged {
+        setting: "channels.whatsapp".to_owned(),
+        value: Value::Bool(true),
+    }
+}
+
+/// A run that was requested, listed, queued and started for these people.
+pub fn run_started(run: RunId, keys: &[&str]) -> Vec<Event> {
+    let mut events = run_queued(run, keys);
+    events.push(Event::RunStarted { run });
+    events
+}
+
+/// A run that waits for the lock.
+pub fn run_queued(run: RunId, keys: &[&str]) -> Vec<Event> {
+    let users = keys.iter().map(|key| who(key)).collect();
+    let requested = Event::RunRequested {
+        run,
+        channel: Channel::Whatsapp,
+        source: Source::Users(users),
+        total: keys.len() as u64,
+        duplicates_removed: 0,
+        not_before: None,
+    };
+    let listed = keys.iter().map(|key| Event::RecipientQueued { run, user: who(key) });
+    [requested].into_iter().chain(listed).chain([Event::RunQueued { run }]).collect()
+}
+
+/// Two people who can be invited, and a running run for both.
+pub fn a_running_run() -> Vec<Event> {
+    let mut events = vec![channel_enabled()];
+    for (key, n) in [("ann", 1), ("bob", 2)] {
+        events.extend([user_created(key), phone_added(key, n)]);
+    }
+    events.extend(run_started(run_id(1), &["ann", "bob"]));
+    events
+}

@@ -1,0 +1,131 @@
+//! `Tick`: time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::recipients::{Found, Report, report_events};
+use super::turn::{end_if_done, enter_queue, next_turn};
+use super::{Asked, Decide, Decision};
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+use crate::time::Time;
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tick {
+    pub now: Time,
+}
+
+/// The most things one tick lets happen, in events; the rest waits for the next.
+const MAX_EVENTS: usize = 500;
+
+impl Decide for Tick {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let mut events = Vec::new();
+        self.time_out(company, &mut events);
+        self.start_scheduled(company, &mut events);
+        self.expire(company, &mut events);
+        let due = next_turn(company).is_some_and(|next| next <= self.now);
+        Ok(Decision::if_any(events).telling(json!({"due": due})))
+    }
+}
+
+impl Tick {
+    /// A7: a claim whose deadline has passed is over; the mail may or may not have gone.
+    fn time_out(self, company: &Company, events: &mut Vec<Event>) {
+        let Some(holder) = company.lock.holder() else { return };
+        let Some(run) = company.runs.get(&holder.run) else { return };
+        let deadline = company.settings.recipient_deadline_seconds;
+        let late = run.in_flight.iter().filter(|(_, since)| since.plus_seconds(deadline) <= self.now);
+        let timeout = Report::Permanent { code: Code::DeliveryTimeout, detail: None };
+        for (&place, _) in late.take(MAX_EVENTS) {
+            let Some(&recipient) = run.recipients.get(place as usize) else { continue };
+            let Some(user) = company.users.get(recipient.user) else { continue };
+            let found = Found { id: holder.run, run, place, recipient, user };
+            events.extend(report_events(company, &found, &timeout, self.now));
+        }
+        end_if_done(company, holder.run, run, events);
+    }
+
+    /// P2: a scheduled run enters the queue when its time has come, the earliest first.
+    fn start_scheduled(self, company: &Company, events: &mut Vec<Event>) {
+        let times = company.scheduled.iter().filter_map(|run| Some((company.runs.get(run)?.not_before?, *run)));
+        let mut due: Vec<_> = times.filter(|(not_before, _)| *not_before <= self.now).collect();
+        due.sort_unstable();
+        for (_, run) in due.into_iter().take(MAX_EVENTS) {
+            enter_queue(company, run, events);
+        }
+    }
+
+    fn expire(self, company: &Company, events: &mut Vec<Event>) {
+        let over = company.expiring.iter().take_while(|(end, _)| *end <= self.now);
+        for (_, id) in over.take(MAX_EVENTS) {
+            let Some((user, channel)) = company.invitations.get(id) else { continue };
+            let Some(user) = company.users.get(*user) else { continue };
+            let Some(invitation) = user.link(*channel).invitation else { continue };
+            let (channel, generation) = (*channel, invitation.generation);
+            let user = Personal(user.key());
+            events.push(Event::InvitationExpired { user, channel, invitation: *id, generation });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::link_completed::testing::invited;
+    use crate::decide::testing::{NOW, a_running_run, given, run_id, run_queued};
+    use crate::decide::{Authority, ClaimRecipients, Command};
+    use crate::event::{Channel, Source};
+
+    #[test]
+    fn nothing_due_leaves_no_trace() {
+        assert!(!given(a_running_run()).when(Tick { now: NOW }).0.unwrap().recorded);
+    }
+
+    /// A7, P30: a claim without a report fails after its deadline; the run ends and the next one starts.
+    #[test]
+    fn a_claim_times_out_and_the_queue_moves_on() {
+        let fence = a_running_run().len() as u64;
+        let company = given(a_running_run().into_iter().chain(run_queued(run_id(2), &["zoe"])));
+        let company = company.after(ClaimRecipients { run: run_id(1), fence, most: 9 });
+        let deadline = NOW.plus_seconds(company.0.settings.recipient_deadline_seconds);
+        assert_eq!(next_turn(&company.0), Some(deadline));
+        assert!(!company.when(Tick { now: Time(deadline.0 - 1) }).0.unwrap().recorded);
+        let then = company.when(Tick { now: deadline });
+        assert_eq!(then.names(), ["InviteFailed", "InviteFailed", "RunCompleted", "RunStarted"]);
+    }
+
+    #[test]
+    fn a_link_expires_when_its_time_is_over() {
+        let company = given(invited());
+        let end = NOW.plus_seconds(23 * 3600);
+        assert_eq!(company.when(Tick { now: end }).names(), ["InvitationExpired"]);
+        let company = company.after(Tick { now: end });
+        assert!(!company.when(Tick { now: end }).0.unwrap().recorded);
+    }
+
+    /// P2: a scheduled run enters the queue at its tick, and starts if the lock is free.
+    #[test]
+    fn a_scheduled_run_starts_when_its_time_comes() {
+        let not_before = NOW.plus_seconds(60);
+        let requested = Event::RunRequested {
+            run: run_id(3),
+            channel: Channel::Whatsapp,
+            source: Source::Users(vec![]),
+            total: 1,
+            duplicates_removed: 0,
+            not_before: Some(not_before),
+        };
+        let company = given([requested, Event::RunScheduled { run: run_id(3), not_before }]);
+        let early = Command::from(Tick { now: NOW });
+        assert!(!company.when_asked_by("engine", Authority::All, NOW, &early).0.unwrap().recorded);
+        company
+            .when(Tick { now: not_before })
+            .then([Event::RunQueued { run: run_id(3) }, Event::RunStarted { run: run_id(3) }]);
+    }
+}

@@ -1,0 +1,104 @@
+//! The envelope that commands come in, and the answers that go back: contract, section 2.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use ulid::Ulid;
+
+use crate::code::{Code, Refusal};
+use crate::id::CommandId;
+use crate::time::Time;
+
+/// A command as it is sent: who asks what, under which id. Unknown keys are refused, never ignored.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// The idempotency key, for as long as the log lasts.
+    pub id: CommandId,
+    pub actor: Option<String>,
+    pub issued_at: Option<Time>,
+    pub correlation: Option<Ulid>,
+    pub expected_version: Option<u64>,
+    pub traceparent: Option<String>,
+    /// The version of the contract, if given: 1 (LX-04).
+    pub api_version: Option<u16>,
+    #[serde(default)]
+    pub body: Value,
+}
+
+/// The version of the contract that is served.
+pub const API_VERSION: u16 = 1;
+
+impl Envelope {
+    /// Reads an envelope.
+    ///
+    /// # Errors
+    /// `envelope.malformed`, naming the key; `envelope.unsupported_version` (LX-04).
+    pub fn read(value: Value) -> Result<Self, Refusal> {
+        let envelope: Self = serde_json::from_value(value)
+            .map_err(|error| Refusal::new(Code::EnvelopeMalformed).saying(&error.to_string()))?;
+        match envelope.api_version {
+            Some(asked) if asked != API_VERSION => {
+                let details = json!({"supported": [API_VERSION], "asked": asked});
+                Err(Refusal::new(Code::EnvelopeUnsupportedVersion).with(details))
+            }
+            _ => Ok(envelope),
+        }
+    }
+}
+
+/// What the asker is told.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Answer {
+    /// Durable before it is told.
+    Accepted { command: CommandId, duplicate: bool, version: u64, position: u64, result: Value },
+    /// A rule is broken; asking again changes nothing.
+    Refused { command: CommandId, code: Code, message: String, details: Value },
+    /// The same command may be sent again.
+    Failed { command: CommandId, code: Code, message: String, retry: bool },
+}
+
+impl Answer {
+    pub fn refused(command: CommandId, refusal: Refusal) -> Self {
+        Self::Refused {
+            command,
+            code: refusal.code,
+            message: refusal.message,
+            details: refusal.details,
+        }
+    }
+
+    pub fn failed(command: CommandId, code: Code, why: &str) -> Self {
+        Self::Failed { command, code, message: format!("{} ({why})", code.text()), retry: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn envelope(extra: Value) -> Value {
+        let mut all =
+            json!({"id": "01JD0000000000000000000000", "actor": "jane@acme.example", "body": {}});
+        all.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        all
+    }
+
+    /// LX-04: another version of the contract is refused, naming the one that is served.
+    #[test]
+    fn lx_04_another_version_is_refused() {
+        assert!(Envelope::read(envelope(json!({"api_version": 1}))).is_ok());
+        for version in [0, 2] {
+            let refusal = Envelope::read(envelope(json!({"api_version": version}))).unwrap_err();
+            assert_eq!(refusal.code, Code::EnvelopeUnsupportedVersion);
+            assert_eq!(refusal.details["supported"], json!([1]));
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        let refusal = Envelope::read(envelope(json!({"compnay": "acme"}))).unwrap_err();
+        assert_eq!(refusal.code, Code::EnvelopeMalformed);
+        assert!(refusal.message.contains("compnay"), "{refusal}");
+    }
+}

@@ -1,0 +1,122 @@
+//! What a filled-in mail shows, and what a hostile value cannot do to it.
+
+use super::*;
+use crate::template::{LANGUAGES, builtin};
+
+const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
+
+fn values() -> Values<'static> {
+    Values {
+        first_name: "Jane",
+        last_name: "Hudson",
+        username: "janeuser115",
+        company_name: "Acme",
+        channel: Channel::Whatsapp,
+        masked_phone: "********071",
+        link_url: "https://link.example/l?a=1&t=abc",
+        expires_hours: 24,
+        expires_at: Time(1_763_800_000_000),
+    }
+}
+
+fn template(subject: &str, text: &str, html: &str) -> Template {
+    Template {
+        language: "en".to_owned(),
+        subject: subject.to_owned(),
+        text: text.to_owned(),
+        html: html.to_owned(),
+    }
+}
+
+/// LX-30: the button, the same link as text, the masked phone and how long the link lives.
+#[test]
+fn the_invitation_reads_as_the_vendors_does() {
+    let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values()).unwrap();
+    let valid = "The link is only valid within 24 hour(s), please contact your administrator to get \
+                 a new link when it expires.";
+    assert_eq!(mail.subject, "Link your WhatsApp account");
+    for part in [&mail.text, &mail.html] {
+        assert!(part.contains("Dear Jane Hudson,"), "{part}");
+        assert!(part.contains("********071"), "{part}");
+        assert!(part.contains(valid), "{part}");
+    }
+    assert!(mail.text.contains("\nhttps://link.example/l?a=1&t=abc\n"), "{}", mail.text);
+    assert!(mail.html.contains(">Link Your WhatsApp Account</a>"), "{}", mail.html);
+    assert_eq!(mail.html.matches("https://link.example/l?a=1&amp;t=abc").count(), 2);
+}
+
+/// LX-30: each channel has its own button.
+#[test]
+fn the_button_names_the_channel() {
+    let values = Values { channel: Channel::Imessage, ..values() };
+    let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
+    assert!(mail.html.contains(">Link Your iMessage Account</a>"), "{}", mail.html);
+    assert!(!mail.html.contains("WhatsApp"), "{}", mail.html);
+}
+
+/// LX-14: the log-in mail names the account, and works for a company without a name.
+#[test]
+fn the_welcome_mail_names_the_user_in_every_language() {
+    for language in LANGUAGES {
+        for company_name in ["Acme", ""] {
+            let template = builtin(TemplateKind::Welcome, language).unwrap();
+            let values = Values { company_name, ..values() };
+            let mail = render(TemplateKind::Welcome, &template, &values).unwrap();
+            assert!(mail.text.contains("janeuser115"), "{language}");
+            assert!(mail.html.contains("janeuser115"), "{language}");
+            assert_eq!(mail.subject.contains("Acme"), !company_name.is_empty(), "{language}");
+        }
+    }
+}
+
+#[test]
+fn somebody_without_a_name_is_greeted_by_user_name() {
+    let values = Values { first_name: "", last_name: " ", ..values() };
+    let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
+    assert!(mail.text.starts_with("Dear janeuser115,"), "{}", mail.text);
+}
+
+/// N66: a name is shown, not run.
+#[test]
+fn n66_a_hostile_name_stays_text() {
+    let hostile = "<script>x</script>{{ link_url }}{% for i in range(9) %}";
+    let values = Values { first_name: hostile, last_name: "", ..values() };
+    let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
+    assert!(!mail.html.contains("<script>"), "{}", mail.html);
+    assert!(mail.html.contains("&lt;script&gt;"), "{}", mail.html);
+    assert!(mail.text.contains("{{ link_url }}{% for i in range(9) %}"), "{}", mail.text);
+    assert_eq!(mail.text.matches("https://link.example").count(), 1, "{}", mail.text);
+}
+
+/// N66: a link that tries to leave its attribute.
+#[test]
+fn n66_the_button_escapes_its_link() {
+    let values = Values { link_url: "https://x.example/\"><script>", ..values() };
+    let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
+    assert!(!mail.html.contains("<script>"), "{}", mail.html);
+}
+
+/// N56: no value brings a line break into the subject or a line of its own into the text.
+#[test]
+fn n56_line_breaks_in_values_become_spaces() {
+    let values = Values { first_name: "Jane\r\nBcc: all@acme.example\u{2028}x", ..values() };
+    let own =
+        template("Hello {{ first_name }}", "{{ first_name }}{{ link_url }}", "{{ first_name }}");
+    let mail = render(INVITATION, &own, &values).unwrap();
+    assert_eq!(mail.subject, "Hello Jane  Bcc: all@acme.example x");
+    assert_eq!(mail.text.lines().count(), 1);
+}
+
+#[test]
+fn a_template_that_never_ends_runs_out_of_fuel() {
+    let greedy = "{% for a in range(1000) %}{% for b in range(1000) %}x{% endfor %}{% endfor %}";
+    let error = render(INVITATION, &template("s", greedy, "h"), &values()).unwrap_err();
+    assert_eq!(error.part, "text");
+    assert!(error.message.contains("fuel"), "{error}");
+}
+
+#[test]
+fn an_unknown_variable_fails_with_its_line() {
+    let error = render(INVITATION, &template("s", "a\n{{ nobody }}", "h"), &values()).unwrap_err();
+    assert_eq!((error.part, error.line), ("text", Some(2)));
+}

@@ -1,0 +1,50 @@
+//! The engine's limits and settings: each named with its unit, and a sentence why.
+
+/// The most commands that wait for one company, in commands: a second's work; more is `overloaded`.
+pub const INBOX_COMMANDS_MAX: usize = 1_024;
+
+/// The most commands decided and appended as one, in commands: half an inbox, so that answers flow.
+pub const BATCH_COMMANDS_MAX: usize = 512;
+
+/// The most bytes of commits appended as one, in bytes: what one append of the log takes at the least.
+pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// The most companies whose state stays in memory without work, in companies.
+pub const HOT_COMPANIES_MAX: usize = 64;
+
+/// A company's state is snapshotted when its tail is longer, in events: what replays in about 50 ms.
+pub const SNAPSHOT_AFTER_EVENTS: u64 = 20_000;
+
+/// The part of a snapshot that one row of the store holds, in bytes: sled keeps rows, not blobs.
+pub const SNAPSHOT_PART_BYTES: usize = 32 * 1024;
+
+/// The most events that read models take in one batch, in events.
+pub const PROJECT_EVENTS_MAX: u64 = 2_000;
+
+/// The memory that the store of read models may use for its cache, in bytes.
+pub const STORE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// How often the store writes to the disk, in milliseconds; it reclaims space only then.
+pub const STORE_FLUSH_MILLIS: u64 = 500;
+
+/// The longest that a query waits for `min_position`, in seconds (contract, section 3).
+pub const VISIBLE_SECONDS_MAX: u64 = 5;
+
+/// The largest file that a command may carry inline, in bytes (contract, section 2).
+pub const INLINE_FILE_BYTES_MAX: usize = 512 * 1024;
+
+/// The most rows of a file that one command applies, in rows.
+pub const IMPORT_ROWS_PER_COMMAND: usize = boarding_commands::decide::import_rows::ROWS_PER_COMMIT;
+
+/// The most bytes of cells that one command applies, in bytes: events add names and envelopes to them,
+/// and a commit holds 256 KiB.
+pub const IMPORT_BYTES_PER_COMMAND: usize = 64 * 1024;
+
+/// The most recipients claimed at once, in people, whatever a channel could take.
+pub const CLAIM_MAX: usize = 500;
+
+/// The most welcome mails claimed at once, in mails.
+pub const WELCOME_CLAIM_MAX: usize = 64;
+
+/// The wait before a process manager asks again after a fault that may pass, in milliseconds.
+pub const RETRY_MILLIS: u64 = 200;

@@ -1,0 +1,63 @@
+//! What all tasks of one engine share: the log, the read models, the clock, the way out for mails.
+
+use std::sync::Arc;
+
+use boarding_commands::code::{Code, Refusal};
+use boarding_commands::digest::Digest;
+use boarding_commands::id::{CommandId, CompanyId};
+
+use crate::channel::Channel;
+use crate::clock::Clock;
+use crate::files::Files;
+use crate::hot::Reply;
+use crate::log::{EventLog, Place};
+use crate::projector::Projections;
+use crate::store::Store;
+use crate::token::Tokens;
+
+#[derive(Debug)]
+pub struct Core {
+    pub log: Arc<dyn EventLog>,
+    pub store: Store,
+    pub projections: Projections,
+    pub clock: Clock,
+    pub files: Files,
+    pub tokens: Tokens,
+    pub channel: Arc<dyn Channel>,
+}
+
+impl Core {
+    /// The answer that a command of this id was given before, for as long as the log lasts; or the
+    /// refusal of one that asks for something else under the same id.
+    pub fn first_answer(&self, company: &CompanyId, id: CommandId, body: Digest) -> Option<Reply> {
+        let place = match self.place_of(company, id) {
+            Ok(place) => place?,
+            Err(why) => return Some(Reply::Failed { code: Code::Unavailable, why }),
+        };
+        let recorded = match self.log.read_at(place) {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                return Some(Reply::Failed { code: Code::Unavailable, why: crate::error_chain(&error) });
+            }
+        };
+        if recorded.commit.body != body {
+            return Some(Reply::Refused(Refusal::new(Code::CommandDuplicateConflict)));
+        }
+        Some(Reply::Accepted {
+            duplicate: true,
+            version: recorded.commit.last_version(),
+            position: recorded.last_position(),
+            result: recorded.commit.result,
+            events: Vec::new(),
+        })
+    }
+
+    /// First the log's own memory of what is new, then the index: what leaves the one is in the other.
+    fn place_of(&self, company: &CompanyId, id: CommandId) -> Result<Option<Place>, String> {
+        let recent = self.log.find_command(company, id).map_err(|error| crate::error_chain(&error))?;
+        match recent {
+            Some(found) => Ok(Some(found.place)),
+            None => self.projections.find_command(company, id).map_err(|error| crate::error_chain(&error)),
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! A company at work: one task decides its commands one after another and appends what was decided as one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use boarding_commands::code::{Code, Refusal};
+use boarding_commands::commit::{Commit, SCHEMA};
+use boarding_commands::company::Company;
+use boarding_commands::decide::{Asked, Authority, Command, Decision};
+use boarding_commands::digest::Digest;
+use boarding_commands::event::Event;
+use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::personal::Personal;
+use boarding_commands::time::Time;
+use serde_json::{Value, json};
+use tokio::sync::{mpsc, oneshot, watch};
+use ulid::Ulid;
+
+use crate::codec::Encoded;
+use crate::config::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, INBOX_COMMANDS_MAX};
+use crate::core::Core;
+use crate::log::AppendError;
+use crate::snapshots;
+use crate::work::Chores;
+
+/// A command on its way to a company.
+#[derive(Debug)]
+pub struct Request {
+    pub command: Command,
+    pub id: CommandId,
+    /// The digest of name and body; none for what the engine asks of itself, which is never repeated by id.
+    pub body: Option<Digest>,
+    pub actor: String,
+    pub authority: Authority,
+    pub at: Time,
+    pub correlation: Option<Ulid>,
+    pub traceparent: Option<String>,
+    pub expected_version: Option<u64>,
+}
+
+/// What came of a command.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// Durable. The events are those of a new commit; a repeat gets the first answer without them.
+    Accepted { duplicate: bool, version: u64, position: u64, result: Value, events: Vec<Event> },
+    Refused(Refusal),
+    /// Nothing was appended, or it is not known whether it was: the same command may be sent again.
+    Failed { code: Code, why: String },
+    /// What was decided does not fit in one commit.
+    TooLarge,
+}
+
+/// Looks at the company between two commands.
+type Look = Box<dyn FnOnce(&Company) + Send>;
+
+enum Message {
+    Ask(Box<Request>, oneshot::Sender<Reply>),
+    Look(Look),
+}
+
+/// The way to a company's task; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Hot {
+    inbox: mpsc::Sender<Message>,
+    chores: watch::Receiver<Chores>,
+}
+
+impl Hot {
+    /// Starts the company's task.
+    pub fn start(core: Arc<Core>, id: CompanyId) -> Self {
+        let (inbox, messages) = mpsc::channel(INBOX_COMMANDS_MAX);
+        let (told, chores) = watch::channel(Chores::default());
+        tokio::spawn(Task { core, id, told, state: None }.run(messages));
+        Self { inbox, chores }
+    }
+
+    /// Asks a command; the answer is given when what it led to is durable.
+    pub async fn ask(&self, request: Request) -> Reply {
+        let (reply, answer) = oneshot::channel();
+        match self.inbox.try_send(Message::Ask(Box::new(request), reply)) {
+            Ok(()) => answer.await.unwrap_or_else(|_| gone()),
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                let why = format!("{INBOX_COMMANDS_MAX} commands are waiting");
+                Reply::Failed { code: Code::Overloaded, why }
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => gone(),
+        }
+    }
+
+    /// Asks a command of the engine's own, waiting for a place in the inbox.
+    pub async fn ask_patiently(&self, request: Request) -> Reply {
+        let (reply, answer) = oneshot::channel();
+        if self.inbox.send(Message::Ask(Box::new(request), reply)).await.is_err() {
+            return gone();
+        }
+        answer.await.unwrap_or_else(|_| gone())
+    }
+
+    /// Looks at the company's state as its last durable commit left it.
+    pub async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Company) -> T + Send + 'static) -> Option<T> {
+        let (reply, answer) = oneshot::channel();
+        let look: Look = Box::new(move |company| {
+            let _ = reply.send(look(company));
+        });
+        self.inbox.send(Message::Look(look)).await.ok()?;
+        answer.await.ok()
+    }
+
+    /// What the company has to do by itself, as it changes.
+    pub fn chores(&self) -> watch::Receiver<Chores> {
+        self.chores.clone()
+    }
+
+    /// Whether its task has ended.
+    pub fn is_gone(&self) -> bool {
+        self.inbox.is_closed()
+    }
+}
+
+fn gone() -> Reply {
+    Reply::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }
+}
+
+/// The task's own.
+struct Task {
+    core: Arc<Core>,
+    id: CompanyId,
+    told: watch::Sender<Chores>,
+    state: Option<State>,
+}
+
+struct State {
+    company: Company,
+    /// The hash of the company's last commit.
+    hash: Digest,
+    /// Events since the last snapshot.
+    tail: u64,
+}
+
+/// Commands decided together, before they are durable.
+#[derive(Default)]
+struct Batch {
+    commits: Vec<Encoded>,
+    bytes: usize,
+    /// The n-th waits for the n-th commit.
+    waiting: Vec<(oneshot::Sender<Reply>, Value)>,
+    ids: HashMap<CommandId, ()>,
+}
+
+impl Task {
+    async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
+        let mut put_back = None;
+        loop {
+            let first = match put_back.take() {
+                Some(message) => message,
+                None => match messages.recv().await {
+                    Some(message) => message,
+                    None => break,
+                },
+            };
+            if let Err(why) = self.wake().await {
+                refuse_all(first, &mut messages, &why);
+                continue;
+            }
+            let mut batch = Batch::default();
+            let mut next = Some(first);
+            while let Some(message) = next.take() {
+                put_back = self.take(message, &mut batch);
+                let full = batch.commits.len() >= BATCH_COMMANDS_MAX || batch.bytes >= BATCH_BYTES_MAX;
+                if full || put_back.is_some() {
+                    break;
+                }
+                next = messages.try_recv().ok();
+            }
+            self.append(batch).await;
+            self.tell();
+        }
+        self.leave();
+    }
+
+    /// Loads the company's state, if it is not there.
+    async fn wake(&mut self) -> Result<(), String> {
+        if self.state.is_some() {
+            return Ok(());
+        }
+        let (core, id) = (Arc::clone(&self.core), self.id.clone());
+        let load = move || snapshots::load(&*core.log, Some(&core.store), &id);
+        let loaded = match tokio::task::spawn_blocking(load).await {
+            Ok(loaded) => loaded.map_err(|error| crate::error_chain(&error))?,
+            Err(error) => return Err(error.to_string()),
+        };
+        self.state = Some(State { company: loaded.company, hash: loaded.hash, tail: loaded.replayed });
+        self.tell();
+        Ok(())
+    }
+
+    /// Takes one message into the batch; gives it back if it has to wait for the batch to be durable.
+    fn take(&mut self, message: Message, batch: &mut Batch) -> Option<Message> {
+        let state = self.state.as_mut()?;
+        let (request, reply) = match message {
+            Message::Look(_) if !batch.commits.is_empty() => return Some(message),
+            Message::Look(look) => {
+                look(&state.company);
+                return None;
+            }
+            Message::Ask(request, reply) if batch.ids.contains_key(&request.id) => {
+                return Some(Message::Ask(request, reply));
+            }
+            Message::Ask(request, reply) => (request, reply),
+        };
+        match decide(&self.core, state, &request) {
+            Ok((encoded, result)) => {
+                batch.ids.insert(request.id, ());
+                batch.bytes += encoded.bytes().len();
+                state.company.apply(encoded.commit());
+                state.hash = encoded.hash();
+                state.tail += encoded.commit().events.len() as u64;
+                batch.commits.push(encoded);
+                batch.waiting.push((reply, result));
+            }
+            Err(answer) => {
+                let _ = reply.send(*answer);
+            }
+        }
+        None
+    }
+
+    async fn append(&mut self, batch: Batch) {
+        let Batch { commits, waiting, .. } = batch;
+        if commits.is_empty() {
+            return;
+        }
+        let events: Vec<Vec<Event>> = commits.iter().map(|commit| commit.commit().events.clone()).collect();
+        match self.core.log.append(commits).await {
+            Ok(appended) => {
+                for (((reply, result), events), at) in waiting.into_iter().zip(events).zip(appended) {
+                    let (version, position) = (at.last_version, at.last_position);
+                    let _ = reply.send(Reply::Accepted { duplicate: false, version, position, result, events });
+                }
+                self.core.projections.look();
+            }
+            Err(error) => {
+                // What was decided rests on what was not appended: look again before deciding anew.
+                self.state = None;
+                let failed = failed(&error);
+                waiting.into_iter().for_each(|(reply, _)| drop(reply.send(failed.clone())));
+            }
+        }
+    }
+
+    fn tell(&self) {
+        if let Some(state) = &self.state {
+            let chores = Chores::of(&state.company);
+            self.told.send_if_modified(|told| {
+                let differs = *told != chores;
+                *told = chores;
+                differs
+            });
+        }
+    }
+
+    /// Keeps the state for the next time, if loading it would take long.
+    fn leave(&mut self) {
+        let Some(state) = self.state.take() else { return };
+        if !snapshots::worth_it(&state.company, state.tail) {
+            return;
+        }
+        if let Err(error) = snapshots::write(&self.core.store, &state.company, state.hash) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "no snapshot was written");
+        }
+    }
+}
+
+/// Decides one command: a commit to append, or an answer at once.
+fn decide(core: &Core, state: &State, request: &Request) -> Result<(Encoded, Value), Box<Reply>> {
+    if let Some(body) = request.body
+        && let Some(answer) = core.first_answer(&state.company.id, request.id, body)
+    {
+        return Err(Box::new(answer));
+    }
+    let refused = |refusal| Box::new(Reply::Refused(refusal));
+    check_version(&state.company, request).map_err(refused)?;
+    let Request { id, actor, authority, at, .. } = request;
+    let asked = Asked { command: &(), id: *id, actor, authority: *authority, at: *at };
+    let decision = request.command.decide(&state.company, &asked).map_err(refused)?;
+    let Decision { events, result, recorded } = decision;
+    if !recorded {
+        let (version, position) = (state.company.version, core.log.end());
+        return Err(Box::new(Reply::Accepted { duplicate: false, version, position, result, events }));
+    }
+    let commit = Commit {
+        company: state.company.id.clone(),
+        first_version: state.company.version + 1,
+        command: request.id,
+        body: request.body.unwrap_or_else(|| Digest::of(request.command.name().as_bytes())),
+        actor: Personal(request.actor.clone()),
+        at: request.at,
+        correlation: request.correlation,
+        causation: None,
+        traceparent: request.traceparent.clone(),
+        schema: SCHEMA,
+        result: result.clone(),
+        previous: state.hash,
+        events,
+    };
+    match Encoded::of(commit) {
+        Ok(encoded) => Ok((encoded, result)),
+        Err(error) if error.is_too_large() => Err(Box::new(Reply::TooLarge)),
+        Err(error) => {
+            Err(Box::new(Reply::Failed { code: Code::Unavailable, why: crate::error_chain(&error) }))
+        }
+    }
+}
+
+fn check_version(company: &Company, request: &Request) -> Result<(), Refusal> {
+    match request.expected_version {
+        Some(expected) if expected != company.version => {
+            let details = json!({"expected": expected, "actual": company.version});
+            Err(Refusal::new(Code::StreamVersionConflict).with(details))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn failed(error: &AppendError) -> Reply {
+    Reply::Failed { code: Code::Unavailable, why: crate::error_chain(error) }
+}
+
+fn refuse_all(first: Message, messages: &mut mpsc::Receiver<Message>, why: &str) {
+    let mut next = Some(first);
+    while let Some(message) = next {
+        if let Message::Ask(_, reply) = message {
+            let _ = reply.send(Reply::Failed { code: Code::Unavailable, why: why.to_owned() });
+        }
+        next = messages.try_recv().ok();
+    }
+}

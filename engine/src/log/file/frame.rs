@@ -1,0 +1,243 @@
+//! The bytes around commits: segment headers, frames and records, as `log/FORMAT.md` describes them.
+//!
+//! All numbers are little-endian. A frame is what one write appends; its header's checksum covers the
+//! header, which holds the checksum of the payload and that of the frame before, so the frames of a
+//! log are a chain of their own.
+
+use boarding_commands::digest::Digest;
+
+/// The format of segments that this program writes and reads.
+pub(super) const FORMAT: u32 = 1;
+
+/// The bytes of a segment's header.
+pub(super) const SEGMENT_HEADER: usize = 64;
+/// The bytes before a frame's records.
+pub(super) const FRAME_HEADER: usize = 40;
+/// The bytes after a frame's records. Never zero, so that a frame cut short shows.
+pub(super) const FRAME_TRAILER: [u8; 4] = *b"MARF";
+/// The bytes of a record before its commit's own.
+pub(super) const RECORD_HEADER: usize = 48;
+
+pub(super) const FRAME_MAGIC: [u8; 4] = *b"FRAM";
+const SEGMENT_MAGIC: [u8; 8] = *b"BOARDLOG";
+
+/// The random name of one log, in every segment and (its first half) in every frame: bytes of another
+/// log, or bytes that a person's data imitates, are not taken for this one's.
+pub(super) type LogId = [u8; 16];
+
+/// What stands at the head of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct SegmentHeader {
+    pub(super) log: LogId,
+    pub(super) first_position: u64,
+    /// Milliseconds since 1970 of the commit that opened it, or of the log's creation.
+    pub(super) created: i64,
+    /// The number of segments before it.
+    pub(super) ordinal: u32,
+    /// The checksum of the last frame before it; 0 if there is none.
+    pub(super) previous: u32,
+}
+
+/// Why the head of a file is not the head of a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotASegment {
+    Damaged(&'static str),
+    Newer(u32),
+}
+
+impl SegmentHeader {
+    pub(super) fn to_bytes(self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(SEGMENT_HEADER);
+        out.extend(SEGMENT_MAGIC);
+        out.extend(FORMAT.to_le_bytes());
+        out.extend(64u32.to_le_bytes());
+        out.extend(self.log);
+        out.extend(self.first_position.to_le_bytes());
+        out.extend(self.created.to_le_bytes());
+        out.extend(self.ordinal.to_le_bytes());
+        out.extend(self.previous.to_le_bytes());
+        out.extend([0; 4]);
+        out.extend(crc32c::crc32c(&out).to_le_bytes());
+        out
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, NotASegment> {
+        let header = bytes.get(..SEGMENT_HEADER).ok_or(NotASegment::Damaged("header cut short"))?;
+        let mut fields = Fields(header);
+        let magic: [u8; 8] = fields.array();
+        let format = fields.u32();
+        if magic != SEGMENT_MAGIC {
+            return Err(NotASegment::Damaged("not a segment of a boarding log"));
+        }
+        let (body, sum) = header.split_at(SEGMENT_HEADER - 4);
+        if Fields(sum).u32() != crc32c::crc32c(body) {
+            return Err(NotASegment::Damaged("checksum of the segment's header"));
+        }
+        if format != FORMAT {
+            return Err(NotASegment::Newer(format));
+        }
+        fields.u32();
+        Ok(Self {
+            log: fields.array(),
+            first_position: fields.u64(),
+            created: fields.u64().cast_signed(),
+            ordinal: fields.u32(),
+            previous: fields.u32(),
+        })
+    }
+}
+
+/// What stands at the head of a frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct FrameHeader {
+    /// The bytes of its records.
+    pub(super) payload: u32,
+    /// The position of its first commit.
+    pub(super) first_position: u64,
+    pub(super) commits: u32,
+    /// The checksum of the frame before it in the log; 0 for the first.
+    pub(super) previous: u32,
+    payload_sum: u32,
+    /// The frame's checksum.
+    pub(super) checksum: u32,
+}
+
+impl FrameHeader {
+    /// The header, if the bytes begin with one of this log whose checksum holds.
+    pub(super) fn parse(bytes: &[u8], log: &LogId) -> Option<Self> {
+        let header = bytes.get(..FRAME_HEADER)?;
+        let (body, sum) = header.split_at(FRAME_HEADER - 4);
+        let mut fields = Fields(body);
+        let magic: [u8; 4] = fields.array();
+        let payload = fields.u32();
+        let name: [u8; 8] = fields.array();
+        let checksum = Fields(sum).u32();
+        if magic != FRAME_MAGIC || !log.starts_with(&name) || checksum != crc32c::crc32c(body) {
+            return None;
+        }
+        let (first_position, commits, previous) = (fields.u64(), fields.u32(), fields.u32());
+        let payload_sum = fields.u32();
+        Some(Self { payload, first_position, commits, previous, payload_sum, checksum })
+    }
+
+    /// The bytes of the whole frame.
+    pub(super) fn total(&self) -> usize {
+        FRAME_HEADER + self.payload as usize + FRAME_TRAILER.len()
+    }
+
+    /// The records' bytes, if the bytes hold the whole frame undamaged.
+    pub(super) fn payload<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let (payload, trailer) =
+            bytes.get(FRAME_HEADER..self.total())?.split_at_checked(self.payload as usize)?;
+        (trailer == FRAME_TRAILER && crc32c::crc32c(payload) == self.payload_sum).then_some(payload)
+    }
+}
+
+/// A frame as it is put together: records first, then the header that covers them.
+#[derive(Debug)]
+pub(super) struct FrameBuilder {
+    bytes: Vec<u8>,
+    commits: u32,
+}
+
+impl FrameBuilder {
+    pub(super) fn new(capacity: usize) -> Self {
+        let mut bytes = Vec::with_capacity(capacity);
+        bytes.resize(FRAME_HEADER, 0);
+        Self { bytes, commits: 0 }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.commits == 0
+    }
+
+    /// Adds a commit and answers where in the frame its record begins.
+    pub(super) fn push(&mut self, position: u64, hash: Digest, commit: &[u8]) -> usize {
+        let at = self.bytes.len();
+        self.commits += 1;
+        let length = u32::try_from(commit.len()).unwrap_or(u32::MAX);
+        let sum = crc32c::crc32c(&position.to_le_bytes());
+        let sum = crc32c::crc32c_append(sum, &hash.0);
+        let sum = crc32c::crc32c_append(sum, commit);
+        self.bytes.extend(length.to_le_bytes());
+        self.bytes.extend(sum.to_le_bytes());
+        self.bytes.extend(position.to_le_bytes());
+        self.bytes.extend(hash.0);
+        self.bytes.extend_from_slice(commit);
+        at
+    }
+
+    /// The frame's bytes and its checksum.
+    pub(super) fn finish(mut self, log: &LogId, first: u64, previous: u32) -> (Vec<u8>, u32) {
+        let payload = self.bytes.get(FRAME_HEADER..).unwrap_or_default();
+        let length = u32::try_from(payload.len()).unwrap_or(u32::MAX);
+        let mut header = Vec::with_capacity(FRAME_HEADER);
+        header.extend(FRAME_MAGIC);
+        header.extend(length.to_le_bytes());
+        header.extend(log.iter().take(8));
+        header.extend(first.to_le_bytes());
+        header.extend(self.commits.to_le_bytes());
+        header.extend(previous.to_le_bytes());
+        header.extend(crc32c::crc32c(payload).to_le_bytes());
+        let checksum = crc32c::crc32c(&header);
+        header.extend(checksum.to_le_bytes());
+        self.bytes.splice(..FRAME_HEADER, header);
+        self.bytes.extend(FRAME_TRAILER);
+        (self.bytes, checksum)
+    }
+}
+
+/// A commit's record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Record<'a> {
+    pub(super) position: u64,
+    pub(super) hash: Digest,
+    /// The canonical bytes of the commit.
+    pub(super) commit: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// The bytes of the whole record, as its first four say.
+    pub(super) fn total(bytes: &[u8]) -> Option<usize> {
+        let length = bytes.get(..4).map(|bytes| Fields(bytes).u32())?;
+        (length as usize).checked_add(RECORD_HEADER)
+    }
+
+    /// The record the bytes begin with, if it is whole and its checksum holds.
+    pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
+        let bytes = bytes.get(..Self::total(bytes)?)?;
+        let sum = Fields(bytes.get(4..8)?).u32();
+        (sum == crc32c::crc32c(bytes.get(8..)?)).then(|| Self::trust(bytes))?
+    }
+
+    /// The record the bytes begin with, where a checksum around it holds already.
+    pub(super) fn trust(bytes: &'a [u8]) -> Option<Self> {
+        let bytes = bytes.get(..Self::total(bytes)?)?;
+        let (header, commit) = bytes.split_at_checked(RECORD_HEADER)?;
+        let mut fields = Fields(header.get(8..)?);
+        Some(Self { position: fields.u64(), hash: Digest(fields.array()), commit })
+    }
+}
+
+/// Takes little-endian numbers from the front of bytes whose length was checked; zeros beyond.
+struct Fields<'a>(&'a [u8]);
+
+impl Fields<'_> {
+    fn array<const N: usize>(&mut self) -> [u8; N] {
+        match self.0.split_first_chunk::<N>() {
+            Some((taken, rest)) => {
+                self.0 = rest;
+                *taken
+            }
+            None => [0; N],
+        }
+    }
+
+    fn u32(&mut self) -> u32 {
+        u32::from_le_bytes(self.array())
+    }
+
+    fn u64(&mut self) -> u64 {
+        u64::from_le_bytes(self.array())
+    }
+}

@@ -1,0 +1,128 @@
+//! A segment's file: made whole or not at all, written at an offset, synced.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::FileExt as _;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FallocateFlags, fallocate};
+
+use super::frame::SegmentHeader;
+use super::{Step, Steps};
+
+/// The ending of segment files; their names are their first position in twenty digits.
+pub(super) const ENDING: &str = ".log";
+const UNFINISHED: &str = ".tmp";
+
+/// A segment that is written.
+#[derive(Debug)]
+pub(super) struct SegmentFile {
+    file: File,
+    path: PathBuf,
+    /// How many bytes it is to hold.
+    pub(super) capacity: u64,
+    steps: Steps,
+}
+
+/// The file name of the segment that begins with a position.
+pub(super) fn name(first_position: u64) -> String {
+    format!("{first_position:020}{ENDING}")
+}
+
+/// The first position that a file name stands for, if it is a segment's.
+pub(super) fn position_of(name: &str) -> Option<u64> {
+    let digits = name.strip_suffix(ENDING)?;
+    (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit()))
+        .then(|| digits.parse().ok())?
+}
+
+impl SegmentFile {
+    /// Makes a segment: under another name until its room and header are durable, so that a segment
+    /// that exists is one.
+    pub(super) fn create(
+        folder: &Path,
+        header: SegmentHeader,
+        capacity: u64,
+        steps: &Steps,
+    ) -> io::Result<Self> {
+        let path = folder.join(name(header.first_position));
+        let unfinished = path.with_extension("log.tmp");
+        steps.pass(Step::Create)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .open(&unfinished)?;
+        reserve(&file, capacity)?;
+        file.write_all_at(&header.to_bytes(), 0)?;
+        file.sync_all()?;
+        fs::rename(&unfinished, &path)?;
+        sync_folder(folder)?;
+        Ok(Self { file, path, capacity, steps: steps.clone() })
+    }
+
+    /// Opens the last segment to go on with it, with all its room.
+    pub(super) fn reopen(path: &Path, capacity: u64, steps: &Steps) -> io::Result<Self> {
+        let file = OpenOptions::new().read(true).write(true).open(path)?;
+        let capacity = capacity.max(file.metadata()?.len());
+        reserve(&file, capacity)?;
+        Ok(Self { file, path: path.to_owned(), capacity, steps: steps.clone() })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    pub(super) fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.steps.pass(Step::Write)?;
+        self.file.write_all_at(bytes, offset)
+    }
+
+    /// Makes everything written durable.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.steps.pass(Step::Sync)?;
+        self.file.sync_data()
+    }
+
+    /// Empties the file from an offset on; the room there reads as zeros afterwards.
+    pub(super) fn cut(&self, offset: u64) -> io::Result<()> {
+        self.file.set_len(offset)?;
+        reserve(&self.file, self.capacity)?;
+        self.file.sync_all()
+    }
+
+    /// Gives back the room that was not used; nothing is written here any more.
+    pub(super) fn seal(&self, end: u64) -> io::Result<()> {
+        self.file.set_len(end)
+    }
+}
+
+/// Removes what was left of a segment whose making was interrupted. Nothing was written to it yet.
+pub(super) fn remove_unfinished(path: &Path) -> io::Result<bool> {
+    let is = path.to_str().is_some_and(|path| path.ends_with(UNFINISHED));
+    if is {
+        fs::remove_file(path)?;
+    }
+    Ok(is)
+}
+
+/// Makes the names in a folder durable.
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// Takes the room from the file system now, so that a write does not find it full, and a sync has less
+/// to do. Where that is not possible, the file is as long all the same and reads as zeros.
+fn reserve(file: &File, capacity: u64) -> io::Result<()> {
+    match fallocate(file, FallocateFlags::empty(), 0, capacity) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::NOSYS) => {
+            if file.metadata()?.len() < capacity {
+                file.set_len(capacity)?;
+            }
+            Ok(())
+        }
+        Err(errno) => Err(errno.into()),
+    }
+}

@@ -1,0 +1,264 @@
+//! The projector: one thread that follows the log and writes read models, index and position in one batch.
+
+use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::thread;
+
+use boarding_commands::id::{CommandId, CompanyId};
+use boarding_projections::projectors;
+use boarding_projections::projection::Stopped;
+use boarding_projections::rows::{Staged, Table};
+use tokio::sync::watch;
+
+use crate::config::PROJECT_EVENTS_MAX;
+use crate::log::{Entry, EventLog, Place, ReadError, Reader};
+use crate::store::{Meta, Store, StoreError, View, command_key};
+
+/// What stops the read models. The log goes on; a query says so.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    #[error("read the log for the read models")]
+    Log(#[source] ReadError),
+    #[error("keep the read models")]
+    Store(#[source] StoreError),
+    #[error("project an event")]
+    Stopped(#[source] Stopped),
+    /// The rows know of events that the log does not hold: the log was cut off or exchanged.
+    #[error(
+        "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore it from a backup"
+    )]
+    LogIsShorter { seen: u64, end: u64 },
+}
+
+impl From<ReadError> for ProjectError {
+    fn from(error: ReadError) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl From<StoreError> for ProjectError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The read models, as they follow the log.
+#[derive(Debug, Clone)]
+pub struct Projections {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    view: RwLock<View>,
+    /// The last position whose events are in the rows; an error text once they have stopped.
+    seen: watch::Sender<Result<u64, Arc<str>>>,
+    ask: mpsc::Sender<Ask>,
+    thread: std::sync::Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Ask {
+    /// The log has grown.
+    Look,
+    Rebuild(Vec<Table>, mpsc::Sender<Result<(), String>>),
+    Stop,
+}
+
+impl Projections {
+    /// Starts to follow the log from where the rows stand. Tables whose projection has changed are built
+    /// anew before anything else.
+    ///
+    /// # Errors
+    /// When the rows are ahead of the log, or the store fails.
+    pub fn follow(log: Arc<dyn EventLog>, store: Store) -> Result<Self, ProjectError> {
+        let meta = store.read_meta()?;
+        if meta.position > log.end() {
+            return Err(ProjectError::LogIsShorter { seen: meta.position, end: log.end() });
+        }
+        log.forget_commands_up_to(meta.position);
+        let (ask, asked) = mpsc::channel();
+        let shared = Arc::new(Shared {
+            view: RwLock::new(store.view(meta.clone())),
+            seen: watch::Sender::new(Ok(meta.position)),
+            store,
+            ask,
+            thread: std::sync::Mutex::new(None),
+        });
+        let follower = Follower { log, shared: Arc::clone(&shared), meta };
+        let thread = thread::Builder::new()
+            .name("projector".to_owned())
+            .spawn(move || follower.run(&asked))
+            .map_err(|source| ProjectError::Log(ReadError::thread(source)))?;
+        *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(Self { shared })
+    }
+
+    /// The rows as they stand now.
+    pub fn view(&self) -> View {
+        self.shared.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The last position that the rows have seen, as it moves; an error text once they have stopped.
+    pub fn seen(&self) -> watch::Receiver<Result<u64, Arc<str>>> {
+        self.shared.seen.subscribe()
+    }
+
+    /// Says that the log has grown.
+    pub fn look(&self) {
+        let _ = self.shared.ask.send(Ask::Look);
+    }
+
+    /// Builds tables anew from the log beside the ones that are read, then puts them in their place.
+    ///
+    /// # Errors
+    /// What went wrong, in words; the old rows stay.
+    pub fn rebuild(&self, tables: &[Table]) -> Result<(), String> {
+        let (done, wait) = mpsc::channel();
+        let gone = |_| "the read models have stopped".to_owned();
+        self.shared.ask.send(Ask::Rebuild(tables.to_vec(), done)).map_err(|_| gone(()))?;
+        wait.recv().map_err(|_| gone(()))?
+    }
+
+    /// Where a command's commit stands, as far as the rows have seen.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn find_command(&self, company: &CompanyId, command: CommandId) -> Result<Option<Place>, StoreError> {
+        let bytes = self.shared.store.get_raw(&command_key(company, command))?;
+        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(|bytes| Place(u64::from_be_bytes(bytes))))
+    }
+
+    /// Ends the thread after its batch, and closes the store in peace.
+    pub fn stop(&self) {
+        let _ = self.shared.ask.send(Ask::Stop);
+        let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+        if let Err(error) = self.shared.store.close() {
+            tracing::warn!(error = &error as &dyn std::error::Error, "the read models will be rebuilt");
+        }
+    }
+}
+
+/// The thread's own.
+struct Follower {
+    log: Arc<dyn EventLog>,
+    shared: Arc<Shared>,
+    meta: Meta,
+}
+
+impl Follower {
+    fn run(mut self, asked: &mpsc::Receiver<Ask>) {
+        if let Err(error) = self.work(asked) {
+            let text = crate::error_chain(&error);
+            tracing::error!(%text, "the read models have stopped");
+            self.shared.seen.send_replace(Err(text.into()));
+        }
+    }
+
+    fn work(&mut self, asked: &mpsc::Receiver<Ask>) -> Result<(), ProjectError> {
+        let outdated = self.meta.outdated();
+        if !outdated.is_empty() {
+            self.rebuild(&outdated)?;
+        }
+        let mut reader = self.log.read_all(self.meta.position + 1);
+        loop {
+            while self.batch(&mut *reader)? {}
+            match asked.recv() {
+                Ok(Ask::Look) => {}
+                Ok(Ask::Rebuild(tables, done)) => {
+                    let rebuilt = self.rebuild(&tables);
+                    let _ = done.send(rebuilt.map_err(|error| crate::error_chain(&error)));
+                }
+                Ok(Ask::Stop) | Err(_) => return Ok(()),
+            }
+        }
+    }
+
+    /// One batch of the log's tail; whether there was any.
+    fn batch(&mut self, reader: &mut dyn Reader) -> Result<bool, ProjectError> {
+        let entries = next_entries(reader, u64::MAX)?;
+        let Some(last) = entries.last() else { return Ok(false) };
+        let mut meta = self.meta.clone();
+        meta.position = last.recorded.last_position();
+        let view = self.shared.store.view(self.meta.clone());
+        let mut batch = sled::Batch::default();
+        let every: Vec<Table> = projectors().map(|one| one.table).collect();
+        stage(&view, &entries, &every, &mut batch)?;
+        for entry in &entries {
+            let commit = &entry.recorded.commit;
+            let key = command_key(&commit.company, commit.command);
+            batch.insert(key, &entry.place.0.to_be_bytes());
+        }
+        self.shared.store.stage_meta(&meta, &mut batch)?;
+        self.shared.store.apply(batch)?;
+        self.log.forget_commands_up_to(meta.position);
+        self.take(meta);
+        Ok(true)
+    }
+
+    fn take(&mut self, meta: Meta) {
+        self.meta = meta;
+        let view = self.shared.store.view(self.meta.clone());
+        *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        self.shared.seen.send_replace(Ok(self.meta.position));
+    }
+
+    /// Builds tables anew, up to where the others stand.
+    fn rebuild(&mut self, tables: &[Table]) -> Result<(), ProjectError> {
+        let old = self.meta.clone();
+        let meta = old.rebuilt(tables);
+        for &table in tables {
+            self.shared.store.remove_build(table, meta.build(table))?;
+        }
+        let view = self.shared.store.view(meta.clone());
+        let mut reader = self.log.read_all(1);
+        loop {
+            let entries = next_entries(&mut *reader, meta.position)?;
+            if entries.is_empty() {
+                break;
+            }
+            let mut batch = sled::Batch::default();
+            stage(&view, &entries, tables, &mut batch)?;
+            self.shared.store.apply(batch)?;
+        }
+        let mut batch = sled::Batch::default();
+        self.shared.store.stage_meta(&meta, &mut batch)?;
+        self.shared.store.apply(batch)?;
+        self.take(meta);
+        for &table in tables {
+            self.shared.store.remove_build(table, old.build(table))?;
+        }
+        Ok(())
+    }
+}
+
+/// Commits of about one batch, none beyond this position.
+fn next_entries(reader: &mut dyn Reader, end: u64) -> Result<Vec<Entry>, ReadError> {
+    let (mut entries, mut events) = (Vec::new(), 0);
+    while events < PROJECT_EVENTS_MAX {
+        match reader.next()? {
+            Some(entry) if entry.recorded.position <= end => {
+                events += entry.recorded.commit.span();
+                entries.push(entry);
+            }
+            _ => break,
+        }
+    }
+    Ok(entries)
+}
+
+fn stage(view: &View, entries: &[Entry], tables: &[Table], batch: &mut sled::Batch) -> Result<(), ProjectError> {
+    let mut staged = Staged::over(view);
+    let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
+    for fact in entries.iter().flat_map(|entry| entry.recorded.facts()) {
+        for projector in &projectors {
+            projector.apply(&fact, &mut staged).map_err(ProjectError::Stopped)?;
+        }
+    }
+    view.stage(staged.into_changes(), batch);
+    Ok(())
+}

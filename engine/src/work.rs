@@ -1,0 +1,152 @@
+//! Process managers: what a company has to do by itself, and the tasks that see to it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boarding_commands::company::Company;
+use boarding_commands::decide::{Authority, Command, Tick, next_turn};
+use boarding_commands::id::{CompanyId, ImportId, RunId};
+use boarding_commands::time::Time;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use ulid::Ulid;
+
+use crate::config::RETRY_MILLIS;
+use crate::core::Core;
+use crate::hot::{Hot, Reply, Request};
+
+mod import;
+mod mails;
+mod run;
+mod welcome;
+
+/// What a company has to do without being asked, as its last commit left it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Chores {
+    /// Imports that were accepted and have rows to come.
+    pub imports: Vec<ImportId>,
+    /// Runs whose list of recipients goes on.
+    pub listing: Vec<RunId>,
+    /// The run that holds the lock, and its fence.
+    pub run: Option<(RunId, u64)>,
+    /// Recipients that wait for their turn or for the end of a wait; by this the run worker sees change.
+    pub remaining: u64,
+    /// The first time at which a deferred recipient may be tried again.
+    pub retry_at: Option<Time>,
+    /// Whether welcome mails wait.
+    pub welcome: bool,
+    /// The next time at which something happens by itself.
+    pub tick_at: Option<Time>,
+}
+
+impl Chores {
+    pub fn of(company: &Company) -> Self {
+        let holder = company.lock.holder();
+        let running = holder.and_then(|holder| company.runs.get(&holder.run));
+        Self {
+            imports: company.open_imports.iter().copied().collect(),
+            listing: company.listing.iter().copied().collect(),
+            run: holder.map(|holder| (holder.run, holder.fence)),
+            remaining: running.map_or(0, |run| run.remaining()),
+            retry_at: running.and_then(|run| run.deferred.values().min().copied()),
+            welcome: company.notifications.values().any(|one| !one.dispatched),
+            tick_at: next_turn(company),
+        }
+    }
+
+    /// Whether anything goes on that ends by itself: the program waits for this before it leaves.
+    pub fn is_idle(&self) -> bool {
+        self.imports.is_empty() && self.listing.is_empty() && self.run.is_none() && !self.welcome
+    }
+}
+
+/// What a process manager needs: its company's task and what all share.
+#[derive(Debug, Clone)]
+struct Desk {
+    core: Arc<Core>,
+    hot: Hot,
+    company: CompanyId,
+}
+
+/// Starts the company's process managers; they end when the set is dropped.
+pub fn start(core: &Arc<Core>, hot: &Hot, company: &CompanyId) -> JoinSet<()> {
+    let desk = Desk { core: Arc::clone(core), hot: hot.clone(), company: company.clone() };
+    let mut tasks = JoinSet::new();
+    tasks.spawn(import::manage(desk.clone()));
+    tasks.spawn(run::manage(desk.clone()));
+    tasks.spawn(welcome::manage(desk.clone()));
+    tasks.spawn(list(desk.clone()));
+    tasks.spawn(tick(desk));
+    tasks
+}
+
+impl Desk {
+    /// Asks a command of the engine's own.
+    async fn ask(&self, command: impl Into<Command>, correlation: Ulid) -> Reply {
+        let request = Request {
+            command: command.into(),
+            id: self.core.clock.id(),
+            body: None,
+            actor: ENGINE.to_owned(),
+            authority: Authority::All,
+            at: self.core.clock.now(),
+            correlation: Some(correlation),
+            traceparent: None,
+            expected_version: None,
+        };
+        self.hot.ask_patiently(request).await
+    }
+
+    /// Waits until what the company has to do satisfies the condition, and gives what it chose of it.
+    async fn until<T>(&self, chores: &mut watch::Receiver<Chores>, choose: impl Fn(&Chores) -> Option<T>) -> Option<T> {
+        loop {
+            let chosen = choose(&chores.borrow_and_update());
+            if chosen.is_some() {
+                return chosen;
+            }
+            chores.changed().await.ok()?;
+        }
+    }
+}
+
+/// The actor of what the engine does by itself.
+pub const ENGINE: &str = "engine";
+
+/// The pause after a fault that may pass.
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
+}
+
+/// Goes on with lists of recipients that were too long for one commit.
+async fn list(desk: Desk) {
+    let mut chores = desk.hot.chores();
+    while let Some(run) = desk.until(&mut chores, |chores| chores.listing.first().copied()).await {
+        let command = boarding_commands::decide::ListRecipients { run };
+        if !matches!(desk.ask(command, run.0).await, Reply::Accepted { .. }) {
+            pause().await;
+        }
+    }
+}
+
+/// The longest sleep before the clock is looked at again, in seconds: it may have been set.
+const NAP_SECONDS: u64 = 60;
+
+/// Brings time in as data when something is due.
+async fn tick(desk: Desk) {
+    let mut chores = desk.hot.chores();
+    while let Some(due) = desk.until(&mut chores, |chores| chores.tick_at).await {
+        let now = desk.core.clock.now();
+        let wait = u64::try_from(due.0 - now.0).unwrap_or(0);
+        if wait > 0 {
+            let nap = Duration::from_millis(wait.min(NAP_SECONDS * 1000));
+            tokio::select! {
+                () = tokio::time::sleep(nap) => {}
+                changed = chores.changed() => if changed.is_err() { return },
+            }
+            continue;
+        }
+        if !matches!(desk.ask(Tick { now }, Ulid::nil()).await, Reply::Accepted { .. }) {
+            pause().await;
+        }
+    }
+}

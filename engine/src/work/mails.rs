@@ -1,0 +1,173 @@
+//! From a claim to a mail: the company's wording, the person's name, the link.
+
+use std::collections::HashMap;
+
+use boarding_commands::code::Code;
+use boarding_commands::company::Company;
+use boarding_commands::event::{Channel, Event, TemplateKind};
+use boarding_commands::id::{CompanyId, UserKey};
+use boarding_commands::template::{self, Renderer, Template, Values};
+use boarding_commands::time::Time;
+
+use super::Desk;
+use crate::mail::{Mail, Purpose};
+
+/// What a mail needs of the company, taken at the moment of the claim.
+#[derive(Debug)]
+pub(super) struct Draft {
+    user: UserKey,
+    first_name: String,
+    last_name: String,
+    masked_phone: String,
+    template: Template,
+    /// The channel, for an invitation; what a welcome mail shows is the first one enabled.
+    channel: Channel,
+    token: Option<(boarding_commands::id::InvitationId, u32)>,
+    company_name: String,
+    from: String,
+    link_base_url: String,
+    expires_hours: u64,
+    message_id: String,
+    to: String,
+    purpose: Purpose,
+    kind: TemplateKind,
+}
+
+/// A claim's user, where its mail goes, and what it is for.
+pub(super) struct Claim {
+    pub user: UserKey,
+    pub to: String,
+    pub message_id: String,
+    pub purpose: Purpose,
+    pub kind: TemplateKind,
+    pub channel: Channel,
+    pub token: Option<(boarding_commands::id::InvitationId, u32)>,
+}
+
+impl Claim {
+    /// The claim that an event tells of, if it does.
+    pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
+        match event {
+            Event::InviteDispatched { run, user, invitation, generation, email, message_id, .. } => Some(Self {
+                user: user.0.clone(),
+                to: email.0.clone(),
+                message_id: message_id.clone(),
+                purpose: Purpose::Run(*run),
+                kind: TemplateKind::ChannelInvitation,
+                channel,
+                token: Some((*invitation, *generation)),
+            }),
+            Event::NotificationDispatched { user, email, message_id, .. } => Some(Self {
+                user: user.0.clone(),
+                to: email.0.clone(),
+                message_id: message_id.clone(),
+                purpose: Purpose::Welcome,
+                kind: TemplateKind::Welcome,
+                channel,
+                token: None,
+            }),
+            _ => None,
+        }
+    }
+
+    fn draft(self, company: &Company) -> Option<Draft> {
+        let (id, user) = company.users.find(self.user.as_str())?;
+        let person = user.person();
+        let language = person.attributes.get("language").map(String::as_str);
+        let own = |kind: TemplateKind, language: &str| {
+            let own = company.templates.get(&(kind, language.to_owned()))?;
+            Some(Template {
+                language: language.to_owned(),
+                subject: own.subject.clone(),
+                text: own.text.clone(),
+                html: own.html.clone(),
+            })
+        };
+        let settings = &company.settings;
+        Some(Draft {
+            masked_phone: company.corporate_phone(id).map(|phone| phone.masked()).unwrap_or_default(),
+            template: template::choose(self.kind, language, &settings.language, own)?,
+            user: user.key(),
+            first_name: person.first_name.unwrap_or_default(),
+            last_name: person.last_name.unwrap_or_default(),
+            channel: self.channel,
+            token: self.token,
+            company_name: settings.company_name.clone().unwrap_or_default(),
+            from: settings.mail_from.clone(),
+            link_base_url: settings.link_base_url.clone(),
+            expires_hours: settings.invitation_ttl_seconds(self.channel) / 3600,
+            message_id: self.message_id,
+            to: self.to,
+            purpose: self.purpose,
+            kind: self.kind,
+        })
+    }
+}
+
+/// Templates that were read once for the mails of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Renderers(HashMap<(TemplateKindKey, String), (Template, Renderer)>);
+
+type TemplateKindKey = u8;
+
+impl Desk {
+    /// Takes from the company what the claims' mails need; in the order of the claims.
+    pub(super) async fn drafts(&self, claims: Vec<Claim>) -> Vec<Option<Draft>> {
+        let count = claims.len();
+        let drafts = self.hot.look(move |company| {
+            claims.into_iter().map(|claim| claim.draft(company)).collect::<Vec<_>>()
+        });
+        drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())
+    }
+
+    /// Words one mail.
+    ///
+    /// # Errors
+    /// A code and a text, when the company's template cannot be filled in.
+    pub(super) fn word(&self, draft: &Draft, renderers: &mut Renderers, at: Time) -> Result<Mail, (Code, String)> {
+        let link_url = draft.link(&self.company, self);
+        let renderer = renderers.of(draft).map_err(|error| (Code::TemplateInvalid, error))?;
+        let values = Values {
+            first_name: &draft.first_name,
+            last_name: &draft.last_name,
+            username: draft.user.as_str(),
+            company_name: &draft.company_name,
+            channel: draft.channel,
+            masked_phone: &draft.masked_phone,
+            link_url: &link_url,
+            expires_hours: draft.expires_hours,
+            expires_at: at.plus_seconds(draft.expires_hours * 3600),
+        };
+        let content = renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
+        let to_name = [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
+        Ok(Mail {
+            company: self.company.clone(),
+            purpose: draft.purpose.clone(),
+            message_id: draft.message_id.clone(),
+            from: draft.from.clone(),
+            to: draft.to.clone(),
+            to_name,
+            date: at,
+            content,
+        })
+    }
+}
+
+impl Draft {
+    fn link(&self, company: &CompanyId, desk: &Desk) -> String {
+        let token = self.token.map(|(id, generation)| desk.core.tokens.token(company, id, generation));
+        format!("{}{}", self.link_base_url, token.unwrap_or_default())
+    }
+}
+
+impl Renderers {
+    fn of(&mut self, draft: &Draft) -> Result<&Renderer, String> {
+        let key = (draft.kind as TemplateKindKey, draft.template.language.clone());
+        let known = self.0.get(&key).is_some_and(|(template, _)| *template == draft.template);
+        if !known {
+            let renderer = Renderer::new(draft.kind, &draft.template).map_err(|error| error.to_string())?;
+            self.0.insert(key.clone(), (draft.template.clone(), renderer));
+        }
+        self.0.get(&key).map(|(_, renderer)| renderer).ok_or_else(|| "no template".to_owned())
+    }
+}

@@ -1,0 +1,198 @@
+//! The run worker: claims the next recipients of the run that holds the lock, sends, and reports.
+
+use boarding_commands::code::Code;
+use boarding_commands::company::RecipientState;
+use boarding_commands::decide::recipients::Report;
+use boarding_commands::decide::{ClaimRecipients, ReportRecipients};
+use boarding_commands::event::{Channel, Event, Who};
+use boarding_commands::id::RunId;
+use boarding_commands::personal::Personal;
+use tokio::task::JoinSet;
+
+use super::mails::{Claim, Renderers};
+use super::{Desk, pause};
+use crate::channel::Sent;
+use crate::config::CLAIM_MAX;
+use crate::hot::Reply;
+
+/// How many batches are on their way at once: one is claimed while another is sent.
+const BATCHES: usize = 2;
+
+pub(super) async fn manage(desk: Desk) {
+    let mut chores = desk.hot.chores();
+    let mut recovered = None;
+    while let Some((run, fence)) = desk.until(&mut chores, |chores| chores.run).await {
+        let Some(channel) = desk.hot.look(move |company| company.runs.get(&run).map(|run| run.channel)).await.flatten()
+        else {
+            return;
+        };
+        let turn = Turn { desk: desk.clone(), run, fence, channel };
+        if recovered != Some((run, fence)) {
+            turn.recover().await;
+            recovered = Some((run, fence));
+        }
+        turn.work().await;
+        turn.wait(&mut chores).await;
+    }
+}
+
+/// The worker's turn at one start of one run.
+#[derive(Debug, Clone)]
+struct Turn {
+    desk: Desk,
+    run: RunId,
+    fence: u64,
+    channel: Channel,
+}
+
+impl Turn {
+    /// Claims of an earlier process have no report, and nobody knows whether they were sent. A channel
+    /// that deduplicates is handed them again; otherwise they are uncertain, and never sent again.
+    async fn recover(&self) {
+        let run = self.run;
+        let claims = self.desk.hot.look(move |company| {
+            let known = company.runs.get(&run)?;
+            let mut claims = Vec::new();
+            for &place in known.in_flight.keys() {
+                let recipient = known.recipients.get(place as usize)?;
+                let user = company.users.get(recipient.user)?;
+                let invitation = user.link(known.channel).invitation?;
+                if recipient.state == RecipientState::Dispatching {
+                    claims.push(Event::InviteDispatched {
+                        run,
+                        user: Personal(user.key()),
+                        attempt: recipient.attempt,
+                        invitation: invitation.id,
+                        generation: recipient.generation,
+                        email: Personal(user.email().unwrap_or_default().to_owned()),
+                        message_id: boarding_commands::decide::recipients::own_message_id(company, run, place),
+                    });
+                }
+            }
+            Some(claims)
+        });
+        let claims = claims.await.flatten().unwrap_or_default();
+        if claims.is_empty() {
+            return;
+        }
+        tracing::info!(company = %self.desk.company, run = %self.run, claims = claims.len(), "claims of an earlier process");
+        if self.desk.core.channel.deduplicates() {
+            for claims in claims.chunks(self.claim_size()) {
+                self.clone().send(claims.to_vec()).await;
+            }
+            return;
+        }
+        let uncertain = |event: &Event| match event {
+            Event::InviteDispatched { user, .. } => {
+                Some((user.clone(), Report::Permanent { code: Code::DeliveryUncertain, detail: None }))
+            }
+            _ => None,
+        };
+        for claims in claims.chunks(CLAIM_MAX) {
+            self.report(claims.iter().filter_map(uncertain).collect()).await;
+        }
+    }
+
+    /// Claims and sends until nobody's turn is now.
+    async fn work(&self) {
+        let mut sending = JoinSet::new();
+        loop {
+            while sending.len() >= BATCHES {
+                sending.join_next().await;
+            }
+            let claim = ClaimRecipients { run: self.run, fence: self.fence, most: self.claim_size() };
+            match self.desk.ask(claim, self.run.0).await {
+                Reply::Accepted { events, .. } if events.is_empty() => break,
+                Reply::Accepted { events, .. } => {
+                    sending.spawn(self.clone().send(events));
+                }
+                Reply::Refused(_) => break,
+                Reply::Failed { why, .. } => {
+                    tracing::warn!(company = %self.desk.company, run = %self.run, %why, "the run waits");
+                    pause().await;
+                }
+                Reply::TooLarge => break,
+            }
+        }
+        while sending.join_next().await.is_some() {}
+    }
+
+    fn claim_size(&self) -> usize {
+        (self.desk.core.channel.in_flight() / BATCHES).clamp(1, CLAIM_MAX)
+    }
+
+    /// Sends the claims among these events, and reports what became of each.
+    async fn send(self, events: Vec<Event>) {
+        let claims: Vec<Claim> = events.iter().filter_map(|event| Claim::of(event, self.channel)).collect();
+        if claims.is_empty() {
+            return;
+        }
+        let users: Vec<Who> = claims.iter().map(|claim| Personal(claim.user.clone())).collect();
+        let drafts = self.desk.drafts(claims).await;
+        let (mut renderers, at) = (Renderers::default(), self.desk.core.clock.now());
+        let (mut reports, mut mails, mut mailed) = (Vec::new(), Vec::new(), Vec::new());
+        for (user, draft) in users.into_iter().zip(drafts) {
+            let worded = draft.map(|draft| self.desk.word(&draft, &mut renderers, at));
+            match worded {
+                Some(Ok(mail)) => {
+                    mails.push(mail);
+                    mailed.push(user);
+                }
+                Some(Err((code, detail))) => {
+                    reports.push((user, Report::Permanent { code, detail: Some(detail) }));
+                }
+                None => {
+                    let (code, detail) = (Code::TemplateInvalid, Some("no template was found".to_owned()));
+                    reports.push((user, Report::Permanent { code, detail }));
+                }
+            }
+        }
+        let sent = self.desk.core.channel.send_batch(mails).await;
+        reports.extend(mailed.into_iter().zip(sent.into_iter().map(report)));
+        self.report(reports).await;
+    }
+
+    /// Reports until the log has taken it: what was sent must not be forgotten.
+    async fn report(&self, reports: Vec<(Who, Report)>) {
+        loop {
+            let command = ReportRecipients { run: self.run, fence: self.fence, reports: reports.clone() };
+            match self.desk.ask(command, self.run.0).await {
+                Reply::Failed { why, .. } if !self.desk.hot.is_gone() => {
+                    tracing::warn!(company = %self.desk.company, run = %self.run, %why, "reports wait");
+                    pause().await;
+                }
+                Reply::Refused(refusal) => {
+                    tracing::warn!(company = %self.desk.company, run = %self.run, %refusal, "reports came too late");
+                    return;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Waits until somebody's turn may have come: the list has grown, a wait is over, or the run has ended.
+    async fn wait(&self, chores: &mut tokio::sync::watch::Receiver<super::Chores>) {
+        let retry_at = chores.borrow_and_update().retry_at;
+        let now = self.desk.core.clock.now();
+        let ended = chores.borrow().run != Some((self.run, self.fence));
+        if ended || retry_at.is_some_and(|at| at <= now) {
+            return;
+        }
+        let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
+        let wait = std::time::Duration::from_millis(wait.min(super::NAP_SECONDS * 1000));
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            _ = chores.changed() => {}
+        }
+    }
+}
+
+/// What a channel's word means for the recipient.
+pub(super) fn report(sent: Sent) -> Report {
+    match sent {
+        Sent::Sent => Report::Sent { message_id: None },
+        Sent::TemporaryFailure { code, detail } => Report::Temporary { code, detail: Some(detail) },
+        Sent::PermanentFailure { code, detail } => Report::Permanent { code, detail: Some(detail) },
+        Sent::Uncertain { detail } => Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) },
+    }
+}

@@ -1,0 +1,91 @@
+//! Welcome mails (LX-14): claimed, sent and reported, like invitations; a failed one is not tried again.
+
+use boarding_commands::code::Code;
+use boarding_commands::decide::recipients::Report;
+use boarding_commands::decide::{ClaimNotification, ReportNotification};
+use boarding_commands::event::{Channel, Event};
+use boarding_commands::id::UserKey;
+use boarding_commands::personal::Personal;
+use ulid::Ulid;
+
+use super::mails::{Claim, Renderers};
+use super::run::report;
+use super::{Desk, pause};
+use crate::config::WELCOME_CLAIM_MAX;
+use crate::hot::Reply;
+
+pub(super) async fn manage(desk: Desk) {
+    recover(&desk).await;
+    let mut chores = desk.hot.chores();
+    while desk.until(&mut chores, |chores| chores.welcome.then_some(())).await.is_some() {
+        match desk.ask(ClaimNotification { most: WELCOME_CLAIM_MAX }, Ulid::nil()).await {
+            Reply::Accepted { events, .. } => send(&desk, &events).await,
+            Reply::Refused(_) | Reply::Failed { .. } | Reply::TooLarge => pause().await,
+        }
+    }
+}
+
+/// Claims of an earlier process: sent again only where that cannot reach anybody twice.
+async fn recover(desk: &Desk) {
+    let claims = desk.hot.look(|company| {
+        let open = company.notifications.iter().filter(|(_, one)| one.dispatched);
+        let claim = |(key, one): (&String, &boarding_commands::company::Notification)| {
+            let user = company.users.get(one.user)?;
+            Some(Event::NotificationDispatched {
+                key: key.clone(),
+                user: Personal(UserKey::new(user.key().as_str())),
+                email: Personal(user.email().unwrap_or_default().to_owned()),
+                message_id: boarding_commands::decide::claim_notification::message_id(company, key),
+            })
+        };
+        open.filter_map(claim).collect::<Vec<_>>()
+    });
+    let claims = claims.await.unwrap_or_default();
+    if claims.is_empty() {
+        return;
+    }
+    if desk.core.channel.deduplicates() {
+        return send(desk, &claims).await;
+    }
+    let uncertain = Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+    tell(desk, keys(&claims).map(|key| (key, uncertain.clone())).collect()).await;
+}
+
+fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
+    events.iter().filter_map(|event| match event {
+        Event::NotificationDispatched { key, .. } => Some(key.clone()),
+        _ => None,
+    })
+}
+
+async fn send(desk: &Desk, events: &[Event]) {
+    let claims: Vec<Claim> = events.iter().filter_map(|event| Claim::of(event, Channel::Whatsapp)).collect();
+    let drafts = desk.drafts(claims).await;
+    let (mut renderers, at) = (Renderers::default(), desk.core.clock.now());
+    let (mut mails, mut mailed, mut reports) = (Vec::new(), Vec::new(), Vec::new());
+    for (key, draft) in keys(events).zip(drafts) {
+        match draft.map(|draft| desk.word(&draft, &mut renderers, at)) {
+            Some(Ok(mail)) => {
+                mails.push(mail);
+                mailed.push(key);
+            }
+            Some(Err((code, detail))) => reports.push((key, Report::Permanent { code, detail: Some(detail) })),
+            None => reports.push((key, Report::Permanent { code: Code::TemplateInvalid, detail: None })),
+        }
+    }
+    let sent = desk.core.channel.send_batch(mails).await;
+    reports.extend(mailed.into_iter().zip(sent.into_iter().map(report)));
+    tell(desk, reports).await;
+}
+
+async fn tell(desk: &Desk, reports: Vec<(String, Report)>) {
+    while let Reply::Failed { why, .. } =
+        desk.ask(ReportNotification { reports: reports.clone() }, Ulid::nil()).await
+    {
+        if desk.hot.is_gone() {
+            return;
+        }
+        tracing::warn!(company = %desk.company, %why, "reports of welcome mails wait");
+        pause().await;
+    }
+}

@@ -1,0 +1,224 @@
+//! Import rows: what became of each row of a file, and why (query `import_rows`; LX-12).
+
+use boarding_commands::code::Problem;
+use boarding_commands::commit::Fact;
+use boarding_commands::event::{Event, Permission, PhoneOutcome, RowOutcome, Who};
+use boarding_commands::id::ImportId;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::projection::{Projection, Projector};
+use crate::query::{Answer, Asked, Query, QueryError, Word, not_found, page};
+use crate::rows::{Rows, Table};
+use crate::sheet::Column;
+use crate::{ReadModel, imports};
+
+pub const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<ImportRows>()],
+    queries: &[Query {
+        name: "import_rows",
+        permission: Some(Permission::BulkImportUsers),
+        params: &["import", "outcome"],
+        paged: true,
+        columns: Some(&[
+            Column { title: "Row", field: "/row" },
+            Column { title: "Line", field: "/line" },
+            Column { title: "Key", field: "/key" },
+            Column { title: "Outcome", field: "/outcome" },
+            Column { title: "Problems", field: "/problems" },
+            Column { title: "Warnings", field: "/warnings" },
+            Column { title: "Phone", field: "/phone" },
+            Column { title: "Number", field: "/number" },
+            Column { title: "Invite", field: "/invite" },
+        ]),
+        answer: import_rows,
+    }],
+};
+
+/// A row of an imported file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ImportRow {
+    pub row: u64,
+    pub line: u64,
+    /// The user's key as the row spells it; none where it has none.
+    pub key: Option<Who>,
+    pub outcome: RowOutcome,
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+    pub phone: Option<PhoneOutcome>,
+}
+
+impl ImportRow {
+    fn show(&self) -> Value {
+        json!({
+            "row": self.row,
+            "line": self.line,
+            "key": self.key,
+            "outcome": self.outcome.as_str(),
+            "problems": self.problems,
+            "warnings": self.warnings,
+            "phone": self.phone.map(phone),
+            "number": null,
+            "invite": null,
+        })
+    }
+}
+
+/// One text, so that a table can show it: `added`, `already_present`, `rejected:phone.invalid`.
+fn phone(outcome: PhoneOutcome) -> String {
+    match outcome {
+        PhoneOutcome::Added => "added".to_owned(),
+        PhoneOutcome::AlreadyPresent => "already_present".to_owned(),
+        PhoneOutcome::Rejected(code) => format!("rejected:{code}"),
+    }
+}
+
+/// Rows by import and number. Each is the work of one fact, so nothing is read to write it.
+#[derive(Debug)]
+pub struct ImportRows;
+
+impl Projection for ImportRows {
+    const TABLE: Table = Table::ImportRows;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = ImportRow;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        let (_, row) = fact.event.row()?;
+        Some([imports::key(row.import).as_slice(), &row.row.to_be_bytes()].concat())
+    }
+
+    fn evolve(_: Option<ImportRow>, fact: &Fact<'_>) -> Option<ImportRow> {
+        let (outcome, row) = fact.event.row()?;
+        let (key, problems) = key_and_problems(fact.event);
+        Some(ImportRow {
+            row: row.row,
+            line: row.line,
+            key: key.cloned(),
+            outcome,
+            problems: problems.to_vec(),
+            warnings: row.warnings.clone(),
+            phone: row.phone,
+        })
+    }
+}
+
+fn key_and_problems(event: &Event) -> (Option<&Who>, &[Problem]) {
+    match event {
+        Event::RowRefused { user, problems, .. } => (user.as_ref(), problems),
+        Event::UserCreated { user, .. }
+        | Event::UserUpdated { user, .. }
+        | Event::UserActivated { user, .. }
+        | Event::UserDeactivated { user, .. }
+        | Event::RowUnchanged { user, .. } => (Some(user), &[]),
+        _ => (None, &[]),
+    }
+}
+
+impl Word for RowOutcome {
+    const ALL: &'static [Self] = &[
+        Self::Created,
+        Self::Updated,
+        Self::Unchanged,
+        Self::Activated,
+        Self::Deactivated,
+        Self::Skipped,
+        Self::Duplicate,
+        Self::Invalid,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Activated => "activated",
+            Self::Deactivated => "deactivated",
+            Self::Skipped => "skipped",
+            Self::Duplicate => "duplicate",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+fn import_rows(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
+    let id: ImportId = asked.required_id("import")?;
+    let outcome = asked.word::<RowOutcome>("outcome")?;
+    imports::find(rows, asked.company, id)?.ok_or_else(|| not_found("import", &id))?;
+    page::<ImportRows, _>(asked, rows, &imports::key(id), |_, row| {
+        let wanted = outcome.is_none_or(|outcome| row.outcome == outcome);
+        Ok([wanted.then(|| row.show())])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Story, accepted, column, created_by_row, import, row, who};
+    use boarding_commands::code::Code;
+    use boarding_commands::event::RowRef;
+
+    fn story() -> Story {
+        let with_phone = |n, phone| RowRef { phone: Some(phone), ..row(1, n) };
+        let rejected = PhoneOutcome::Rejected(Code::PhoneInvalid);
+        Story::of("acme")
+            .then([accepted(1, 300)])
+            .then([created_by_row("Ann", Some(with_phone(1, PhoneOutcome::Added)))])
+            .then([created_by_row("bob", Some(with_phone(2, rejected)))])
+            .then([Event::RowUnchanged {
+                user: who("cid"),
+                row: with_phone(256, PhoneOutcome::AlreadyPresent),
+            }])
+            .then([Event::RowRefused {
+                user: None,
+                row: RowRef { warnings: vec![Problem::new(Code::PhonePlusAssumed)], ..row(1, 3) },
+                outcome: RowOutcome::Invalid,
+                problems: vec![Problem::in_column("Email", Code::FieldInvalidEmail)],
+            }])
+    }
+
+    /// LX-12: a phone that was not added says why, beside a user who was created all the same.
+    #[test]
+    fn a_row_shows_its_outcome_and_its_phones_own() {
+        let rows = story().ask("import_rows", &json!({"import": import(1)}));
+        assert_eq!(column(&rows, "row"), [1, 2, 3, 256].map(|n| json!(n)));
+        assert_eq!(
+            column(&rows, "phone"),
+            [
+                json!("added"),
+                json!("rejected:phone.invalid"),
+                json!(null),
+                json!("already_present")
+            ]
+        );
+        assert_eq!(column(&rows, "key"), [json!("Ann"), json!("bob"), json!(null), json!("cid")]);
+        assert_eq!(
+            rows[2],
+            json!({"row": 3, "line": 4, "key": null, "outcome": "invalid",
+                "problems": [{"column": "Email", "code": "field.invalid_email",
+                    "message": Code::FieldInvalidEmail.text()}],
+                "warnings": [{"column": null, "code": "phone.plus_assumed",
+                    "message": Code::PhonePlusAssumed.text()}],
+                "phone": null, "number": null, "invite": null})
+        );
+    }
+
+    #[test]
+    fn rows_are_filtered_by_outcome_and_an_unknown_import_is_not_found() {
+        let story = story();
+        let of = |outcome: &str| {
+            let params = json!({"import": import(1), "outcome": outcome});
+            column(&story.ask("import_rows", &params), "row")
+        };
+        assert_eq!(of("created"), [json!(1), json!(2)]);
+        assert_eq!(of("duplicate"), Vec::<Value>::new());
+        assert_eq!(story.refused("import_rows", &json!({"import": import(2)})), "query.not_found");
+    }
+
+    #[test]
+    fn the_outcomes_are_spelled_as_the_events_spell_them() {
+        for outcome in RowOutcome::ALL {
+            assert_eq!(json!(outcome), json!(outcome.as_str()));
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Imports: each file, how it was read and what became of its rows (queries `imports`, `import`; LX-02, LX-11).
+
+use boarding_commands::commit::Fact;
+use boarding_commands::event::{Counts, Event, FileRef, Permission};
+use boarding_commands::id::{CompanyId, ImportId};
+use boarding_commands::personal::Personal;
+use boarding_commands::time::Time;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ReadModel;
+use crate::projection::{Projection, Projector, load};
+use crate::query::{Answer, Asked, Query, QueryError, Word as _, not_found, page, words};
+use crate::rows::{Rows, RowsError, Table};
+use crate::runs::newest_first;
+
+pub const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<Imports>(), Projector::of::<ImportOrder>()],
+    queries: &[
+        Query {
+            name: "imports",
+            permission: Some(Permission::BulkImportUsers),
+            params: &[],
+            paged: true,
+            columns: None,
+            answer: imports,
+        },
+        Query {
+            name: "import",
+            permission: Some(Permission::BulkImportUsers),
+            params: &["import"],
+            paged: false,
+            columns: None,
+            answer: import,
+        },
+    ],
+};
+
+words! {
+    /// Where an import stands.
+    ImportState {
+        Processing "processing"
+        Completed "completed"
+    }
+}
+
+/// An import: one row an import, so that a million rows are counted in one place.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Import {
+    pub import: ImportId,
+    /// The first file: the one with the people in it.
+    pub file: Option<FileRef>,
+    pub dialect: String,
+    pub state: ImportState,
+    /// Live while it goes on.
+    pub counts: Counts,
+    pub requested_by: Personal<String>,
+    pub started_at: Time,
+    pub ended_at: Option<Time>,
+}
+
+impl Import {
+    fn show(&self) -> Value {
+        let Counts {
+            total,
+            created,
+            updated,
+            unchanged,
+            activated,
+            deactivated,
+            skipped,
+            duplicate,
+            invalid,
+            warnings,
+            phones_added,
+            phones_failed,
+        } = self.counts;
+        json!({
+            "import": self.import,
+            "file_name": self.file.as_ref().map(|file| &file.name),
+            "sha256": self.file.as_ref().map(|file| &file.sha256),
+            "dialect": self.dialect,
+            "state": self.state.as_str(),
+            "total": total,
+            "created": created,
+            "updated": updated,
+            "unchanged": unchanged,
+            "activated": activated,
+            "deactivated": deactivated,
+            "skipped": skipped,
+            "duplicate": duplicate,
+            "invalid": invalid,
+            "warnings": warnings,
+            "phones_added": phones_added,
+            "phones_failed": phones_failed,
+            "requested_by": self.requested_by,
+            "started_at": self.started_at,
+            "ended_at": self.ended_at,
+        })
+    }
+}
+
+/// Imports by id.
+#[derive(Debug)]
+pub struct Imports;
+
+impl Projection for Imports {
+    const TABLE: Table = Table::Imports;
+    const VERSION: u32 = 1;
+    type Row = Import;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::ImportAccepted { import, .. } | Event::ImportCompleted { import, .. } => {
+                Some(key(*import).into())
+            }
+            event => event.row().map(|(_, row)| key(row.import).into()),
+        }
+    }
+
+    fn evolve(row: Option<Import>, fact: &Fact<'_>) -> Option<Import> {
+        if let Event::ImportAccepted { import, files, options, total, warnings } = fact.event {
+            let warnings = warnings.len() as u64;
+            return Some(Import {
+                import: *import,
+                file: files.first().cloned(),
+                dialect: options.dialect.clone(),
+                state: ImportState::Processing,
+                counts: Counts { total: *total, warnings, ..Counts::default() },
+                requested_by: fact.commit.actor.clone(),
+                started_at: fact.commit.at,
+                ended_at: None,
+            });
+        }
+        let mut import = row?;
+        if let Some((outcome, row)) = fact.event.row() {
+            import.counts.add(outcome, row);
+        }
+        if let Event::ImportCompleted { counts, .. } = fact.event {
+            import.counts = *counts;
+            import.state = ImportState::Completed;
+            import.ended_at = Some(fact.commit.at);
+        }
+        Some(import)
+    }
+}
+
+/// Imports in order, the newest first: an import's id may be chosen by the asker.
+#[derive(Debug)]
+pub struct ImportOrder;
+
+impl Projection for ImportOrder {
+    const TABLE: Table = Table::ImportOrder;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = ImportId;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        matches!(fact.event, Event::ImportAccepted { .. }).then(|| newest_first(fact.version))
+    }
+
+    fn evolve(_: Option<ImportId>, fact: &Fact<'_>) -> Option<ImportId> {
+        match fact.event {
+            Event::ImportAccepted { import, .. } => Some(*import),
+            _ => None,
+        }
+    }
+}
+
+/// The key of an import's row, and what the keys of its parts begin with.
+pub(crate) fn key(import: ImportId) -> [u8; 16] {
+    import.0.0.to_be_bytes()
+}
+
+/// The import of that id, if there is one.
+pub(crate) fn find(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    import: ImportId,
+) -> Result<Option<Import>, RowsError> {
+    load::<Imports>(rows, company, &key(import))
+}
+
+fn imports(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
+    page::<ImportOrder, _>(asked, rows, &[], |_, id| {
+        Ok([find(rows, asked.company, id)?.map(|import| import.show())])
+    })
+}
+
+fn import(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
+    let id: ImportId = asked.required_id("import")?;
+    let import = find(rows, asked.company, id)?.ok_or_else(|| not_found("import", &id))?;
+    Ok(Answer::Row(import.show()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{
+        Story, accepted, at, column, created_by_row, import, import_completed, row, who,
+    };
+    use boarding_commands::code::{Code, Problem};
+    use boarding_commands::event::{PhoneOutcome, RowOutcome, RowRef};
+
+    fn processing() -> Story {
+        let added = RowRef { phone: Some(PhoneOutcome::Added), ..row(1, 1) };
+        let bad_phone = RowRef {
+            phone: Some(PhoneOutcome::Rejected(Code::PhoneInvalid)),
+            warnings: vec![Problem::new(Code::PhonePlusAssumed)],
+            ..row(1, 2)
+        };
+        Story::of("acme")
+            .then([accepted(1, 4), created_by_row("ann", Some(added))])
+            .then([created_by_row("bob", Some(bad_phone))])
+            .then([Event::RowRefused {
+                user: None,
+                row: row(1, 3),
+                outcome: RowOutcome::Invalid,
+                problems: vec![Problem::in_column("Email", Code::FieldRequired)],
+            }])
+            .then([Event::UserDeactivated { user: who("ann"), row: None }])
+    }
+
+    /// LX-11: the counts are live while the import goes on, phones among them.
+    #[test]
+    fn an_import_is_counted_while_it_goes_on() {
+        assert_eq!(
+            processing().ask_row("import", &json!({"import": import(1)})),
+            json!({
+                "import": import(1), "file_name": "people.csv", "sha256": "ab".repeat(32),
+                "dialect": "leapxpert", "state": "processing", "total": 4, "created": 2,
+                "updated": 0, "unchanged": 0, "activated": 0, "deactivated": 0, "skipped": 0,
+                "duplicate": 0, "invalid": 1, "warnings": 1, "phones_added": 1, "phones_failed": 1,
+                "requested_by": "jane@acme.example", "started_at": at(0), "ended_at": null,
+            })
+        );
+    }
+
+    /// P14: once over, the outcomes add up to the data rows.
+    #[test]
+    fn a_completed_import_shows_its_end_and_its_counts() {
+        let counts = Counts { total: 4, created: 2, invalid: 1, skipped: 1, ..Counts::default() };
+        let story = processing().then([import_completed(1, counts)]);
+        let shown = story.ask_row("import", &json!({"import": import(1)}));
+        assert_eq!((&shown["state"], &shown["ended_at"]), (&json!("completed"), &json!(at(4))));
+        assert_eq!(counts.done(), shown["total"].as_u64().unwrap());
+        assert_eq!(shown["skipped"], 1);
+    }
+
+    #[test]
+    fn the_newest_import_is_first_and_an_unknown_one_is_not_found() {
+        let story = Story::of("acme").then([accepted(5, 1)]).then([accepted(2, 1)]);
+        let imports = story.ask("imports", &json!({}));
+        assert_eq!(column(&imports, "import"), [json!(import(2)), json!(import(5))]);
+        assert_eq!(story.refused("import", &json!({"import": import(9)})), "query.not_found");
+    }
+}

@@ -1,0 +1,1 @@
+//! The laws of the read side, as properties of generated histories.

@@ -1,0 +1,170 @@
+//! Rows: bytes by table, company and key. What a projection writes and a query reads.
+
+mod memory;
+mod staged;
+
+use std::error::Error;
+use std::fmt;
+use std::ops::ControlFlow;
+
+use boarding_commands::id::CompanyId;
+
+pub use memory::MemoryRows;
+pub use staged::{Change, Staged};
+
+macro_rules! tables {
+    ($($variant:ident $id:literal $name:literal)*) => {
+        /// A set of rows. Its number is part of stored keys: never use one again for another table.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Table { $($variant = $id),* }
+
+        impl Table {
+            /// Every table there is.
+            pub const ALL: &[Self] = &[$(Self::$variant),*];
+
+            /// The number that stored keys begin with.
+            pub fn id(self) -> u8 {
+                match self { $(Self::$variant => $id),* }
+            }
+
+            /// Its name, for people.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+        }
+    };
+}
+
+tables! {
+    Lock 1 "lock"
+    Runs 2 "runs"
+    RunOrder 3 "run_order"
+    IntegrationLog 4 "integration_log"
+    Imports 5 "imports"
+    ImportOrder 6 "import_order"
+    ImportRows 7 "import_rows"
+    PhoneList 8 "phone_list"
+    Users 9 "users"
+    Invitations 10 "invitations"
+    OrgUnits 11 "org_units"
+    Roles 12 "roles"
+    Config 13 "config"
+    Templates 14 "templates"
+    HistoryCommits 15 "history_commits"
+    HistoryPeople 16 "history_people"
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a scan calls for each row: its key and its bytes.
+pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
+
+/// Rows to read: a view of one moment, or of one that moves on while it is read.
+pub trait Rows {
+    /// The bytes of one row.
+    ///
+    /// # Errors
+    /// [`RowsError::Store`] when the store cannot be read.
+    fn get(
+        &self,
+        table: Table,
+        company: &CompanyId,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, RowsError>;
+
+    /// Visits, in the order of their keys, the company's rows whose key begins with `prefix` and is
+    /// not below `from`, until the visitor breaks off. `from` may be empty.
+    ///
+    /// # Errors
+    /// [`RowsError::Store`] when the store cannot be read.
+    fn scan(
+        &self,
+        table: Table,
+        company: &CompanyId,
+        prefix: &[u8],
+        from: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), RowsError>;
+}
+
+/// Rows to write. A `get` sees what was put before it.
+pub trait RowsMut {
+    /// The bytes of one row.
+    ///
+    /// # Errors
+    /// [`RowsError::Store`] when the store cannot be read.
+    fn get(
+        &self,
+        table: Table,
+        company: &CompanyId,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, RowsError>;
+
+    /// Writes a row in the place of the one that was there, if any.
+    fn put(&mut self, table: Table, company: &CompanyId, key: Vec<u8>, row: Vec<u8>);
+
+    /// Takes a row away, if it is there.
+    fn delete(&mut self, table: Table, company: &CompanyId, key: Vec<u8>);
+}
+
+/// What lies behind a fault of a store or a row's bytes.
+pub type Cause = Box<dyn Error + Send + Sync>;
+
+/// Rows could not be read or written: a fault, not an answer.
+#[derive(Debug)]
+pub enum RowsError {
+    /// The store could not do its work.
+    Store { table: Table, cause: Cause },
+    /// The stored bytes are no row of this table: written by another version, or damaged. A rebuild mends it.
+    Undecodable { table: Table, cause: Cause },
+    /// A row cannot be turned into bytes.
+    Unencodable { table: Table, cause: Cause },
+}
+
+impl fmt::Display for RowsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Store { table, .. } => write!(f, "read rows of {table}"),
+            Self::Undecodable { table, .. } => write!(f, "decode a row of {table}"),
+            Self::Unencodable { table, .. } => write!(f, "encode a row of {table}"),
+        }
+    }
+}
+
+impl Error for RowsError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Store { cause, .. }
+            | Self::Undecodable { cause, .. }
+            | Self::Unencodable { cause, .. } => Some(cause.as_ref()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_tables_share_a_number_or_a_name() {
+        let mut ids: Vec<_> = Table::ALL.iter().map(|table| table.id()).collect();
+        let mut names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!((ids.len(), names.len()), (Table::ALL.len(), Table::ALL.len()));
+    }
+
+    #[test]
+    fn an_error_names_its_table_and_leaves_the_cause_to_its_source() {
+        let error = RowsError::Undecodable { table: Table::Users, cause: "odd bytes".into() };
+        assert_eq!(error.to_string(), "decode a row of users");
+        assert_eq!(error.source().unwrap().to_string(), "odd bytes");
+    }
+}

@@ -1,0 +1,102 @@
+//! Changes held back over rows that stay as they are, to be written as one batch with the position.
+
+use std::collections::HashMap;
+
+use boarding_commands::id::CompanyId;
+
+use super::{Rows, RowsError, RowsMut, Table};
+
+/// A write overlay. A row that many facts of a batch touch is read once and written once.
+#[derive(Debug)]
+pub struct Staged<'a, R: Rows + ?Sized> {
+    below: &'a R,
+    changes: HashMap<(Table, CompanyId), Staging>,
+}
+
+/// Rows to write by key; none for one to take away.
+type Staging = HashMap<Vec<u8>, Option<Vec<u8>>>;
+
+/// One row to write, or to take away where `row` is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub table: Table,
+    pub company: CompanyId,
+    pub key: Vec<u8>,
+    pub row: Option<Vec<u8>>,
+}
+
+impl<'a, R: Rows + ?Sized> Staged<'a, R> {
+    pub fn over(below: &'a R) -> Self {
+        Self { below, changes: HashMap::new() }
+    }
+
+    /// How many rows would change.
+    pub fn len(&self) -> usize {
+        self.changes.values().map(HashMap::len).sum()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// What to write, each row once, in no order.
+    pub fn into_changes(self) -> impl Iterator<Item = Change> {
+        self.changes.into_iter().flat_map(|((table, company), rows)| {
+            rows.into_iter().map(move |(key, row)| Change {
+                table,
+                company: company.clone(),
+                key,
+                row,
+            })
+        })
+    }
+
+    fn stage(&mut self, table: Table, company: &CompanyId, key: Vec<u8>, row: Option<Vec<u8>>) {
+        self.changes.entry((table, company.clone())).or_default().insert(key, row);
+    }
+}
+
+impl<R: Rows + ?Sized> RowsMut for Staged<'_, R> {
+    fn get(
+        &self,
+        table: Table,
+        company: &CompanyId,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, RowsError> {
+        match self.changes.get(&(table, company.clone())).and_then(|rows| rows.get(key)) {
+            Some(staged) => Ok(staged.clone()),
+            None => self.below.get(table, company, key),
+        }
+    }
+
+    fn put(&mut self, table: Table, company: &CompanyId, key: Vec<u8>, row: Vec<u8>) {
+        self.stage(table, company, key, Some(row));
+    }
+
+    fn delete(&mut self, table: Table, company: &CompanyId, key: Vec<u8>) {
+        self.stage(table, company, key, None);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rows::MemoryRows;
+
+    #[test]
+    fn staged_changes_are_seen_through_the_overlay_and_not_below() {
+        let acme: CompanyId = "acme".parse().unwrap();
+        let mut below = MemoryRows::default();
+        below.put(Table::Users, &acme, b"old".to_vec(), vec![1]);
+        let mut staged = Staged::over(&below);
+        staged.put(Table::Users, &acme, b"new".to_vec(), vec![2]);
+        staged.put(Table::Users, &acme, b"new".to_vec(), vec![3]);
+        staged.delete(Table::Users, &acme, b"old".to_vec());
+        assert_eq!(staged.get(Table::Users, &acme, b"new").unwrap(), Some(vec![3]));
+        assert_eq!(staged.get(Table::Users, &acme, b"old").unwrap(), None);
+        assert_eq!((staged.len(), below.len()), (2, 1));
+        let mut changes: Vec<_> = staged.into_changes().map(|c| (c.key, c.row)).collect();
+        changes.sort();
+        assert_eq!(changes, [(b"new".to_vec(), Some(vec![3])), (b"old".to_vec(), None)]);
+    }
+}

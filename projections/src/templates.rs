@@ -1,0 +1,102 @@
+//! The mails that a company words itself (query `templates`; LX-30).
+
+use boarding_commands::commit::Fact;
+use boarding_commands::event::{Event, TemplateKind};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::ReadModel;
+use crate::projection::{Projection, Projector};
+use crate::query::{Answer, Asked, Query, QueryError, page};
+use crate::rows::{Rows, Table};
+
+pub const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<Templates>()],
+    queries: &[Query {
+        name: "templates",
+        permission: None,
+        params: &[],
+        paged: true,
+        columns: None,
+        answer: templates,
+    }],
+};
+
+/// A mail of the company's own, in one language.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Template {
+    pub kind: TemplateKind,
+    pub language: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// Templates by kind and language.
+#[derive(Debug)]
+pub struct Templates;
+
+impl Projection for Templates {
+    const TABLE: Table = Table::Templates;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = Template;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::TemplateSet { kind, language, .. } => {
+                Some([&[number(*kind)], language.as_bytes()].concat())
+            }
+            _ => None,
+        }
+    }
+
+    fn evolve(_: Option<Template>, fact: &Fact<'_>) -> Option<Template> {
+        match fact.event {
+            Event::TemplateSet { kind, language, subject, text, html } => Some(Template {
+                kind: *kind,
+                language: language.clone(),
+                subject: subject.clone(),
+                text: text.clone(),
+                html: html.clone(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+fn number(kind: TemplateKind) -> u8 {
+    match kind {
+        TemplateKind::ChannelInvitation => 1,
+        TemplateKind::Welcome => 2,
+    }
+}
+
+fn templates(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
+    page::<Templates, _>(asked, rows, &[], |_, template| Ok([Some(json!(template))]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Story, column};
+
+    #[test]
+    fn each_kind_and_language_has_the_template_that_was_last_set() {
+        let set = |kind, language: &str, subject: &str| Event::TemplateSet {
+            kind,
+            language: language.to_owned(),
+            subject: subject.to_owned(),
+            text: "{{link_url}}".to_owned(),
+            html: "{{link_button}}".to_owned(),
+        };
+        let rows = Story::of("acme")
+            .then([set(TemplateKind::Welcome, "en", "Welcome")])
+            .then([set(TemplateKind::ChannelInvitation, "vi", "Chào")])
+            .then([set(TemplateKind::ChannelInvitation, "en", "Hi")])
+            .then([set(TemplateKind::ChannelInvitation, "en", "Hello")])
+            .ask("templates", &json!({}));
+        assert_eq!(column(&rows, "subject"), ["Hello", "Chào", "Welcome"]);
+        assert_eq!(rows[1]["kind"], "channel_invitation");
+    }
+}

@@ -1,0 +1,239 @@
+//! Given facts, then rows: how the tests of this crate tell a company's story.
+
+use std::collections::BTreeMap;
+
+use boarding_commands::commit::{Commit, Fact, Recorded, SCHEMA};
+use boarding_commands::digest::Digest;
+use boarding_commands::event::{
+    Channel, Counts, Event, Existing, FileRef, ImportOptions, Person, RowRef, Source, Who,
+};
+use boarding_commands::id::{CommandId, CompanyId, ImportId, InvitationId, RunId, UserKey};
+use boarding_commands::time::Time;
+use serde_json::Value;
+use ulid::Ulid;
+
+use crate::query::{Answer, QueryError, query};
+use crate::rows::MemoryRows;
+
+/// The commits of one company, a second apart, from 2026-11-21T08:00:00Z.
+#[derive(Debug, Clone)]
+pub(crate) struct Story {
+    company: CompanyId,
+    version: u64,
+    commits: Vec<Recorded>,
+}
+
+impl Story {
+    pub(crate) fn of(company: &str) -> Self {
+        Self { company: company.parse().unwrap(), version: 0, commits: Vec::new() }
+    }
+
+    pub(crate) fn company(&self) -> &CompanyId {
+        &self.company
+    }
+
+    /// One more commit, by `jane@acme.example`.
+    pub(crate) fn then(mut self, events: impl IntoIterator<Item = Event>) -> Self {
+        let events: Vec<_> = events.into_iter().collect();
+        let n = self.commits.len() as u64;
+        let position = self.commits.last().map_or(1, |last| last.last_position() + 1);
+        let first_version = self.version + 1;
+        self.version += events.len() as u64;
+        let commit = Commit {
+            company: self.company.clone(),
+            first_version,
+            command: CommandId(Ulid(u128::from(n) + 1)),
+            body: Digest::default(),
+            actor: "jane@acme.example".to_owned().into(),
+            at: at(n),
+            correlation: None,
+            causation: None,
+            traceparent: None,
+            schema: SCHEMA,
+            result: Value::Null,
+            previous: Digest::default(),
+            events,
+        };
+        self.commits.push(Recorded { position, hash: Digest([7; 32]), commit });
+        self
+    }
+
+    /// Each fact in order, until one fails.
+    pub(crate) fn facts<E>(
+        &self,
+        mut each: impl FnMut(&Fact<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        self.commits.iter().flat_map(Recorded::facts).try_for_each(|fact| each(&fact))
+    }
+
+    /// The rows of all read models.
+    pub(crate) fn rows(&self) -> MemoryRows {
+        let mut rows = MemoryRows::default();
+        self.facts(|fact| crate::apply(fact, &mut rows)).unwrap();
+        rows
+    }
+
+    #[track_caller]
+    pub(crate) fn ask(&self, name: &str, params: &Value) -> Vec<Value> {
+        ask_page(&self.rows(), name, params).0
+    }
+
+    #[track_caller]
+    pub(crate) fn ask_row(&self, name: &str, params: &Value) -> Value {
+        match query(name, &self.company, params, &self.rows()) {
+            Ok(Answer::Row(row)) => row,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    /// The code of the refusal.
+    #[track_caller]
+    pub(crate) fn refused(&self, name: &str, params: &Value) -> &'static str {
+        match query(name, &self.company, params, &self.rows()) {
+            Err(QueryError::Refused(refusal)) => refusal.code.as_str(),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}
+
+#[track_caller]
+pub(crate) fn ask_page(
+    rows: &MemoryRows,
+    name: &str,
+    params: &Value,
+) -> (Vec<Value>, Option<String>) {
+    match query(name, &"acme".parse().unwrap(), params, rows) {
+        Ok(Answer::Rows { rows, next }) => (rows, next),
+        other => panic!("{name}: {other:?}"),
+    }
+}
+
+/// The values of one field, row by row.
+#[track_caller]
+pub(crate) fn column(rows: &[Value], field: &str) -> Vec<Value> {
+    rows.iter().map(|row| row.get(field).expect(field).clone()).collect()
+}
+
+/// The time of the n-th commit, from 0.
+pub(crate) fn at(n: u64) -> Time {
+    "2026-11-21T08:00:00Z".parse::<Time>().unwrap().plus_seconds(n)
+}
+
+pub(crate) fn run(n: u128) -> RunId {
+    RunId(Ulid(n))
+}
+
+pub(crate) fn import(n: u128) -> ImportId {
+    ImportId(Ulid(n))
+}
+
+pub(crate) fn who(user: &str) -> Who {
+    UserKey::new(user).into()
+}
+
+pub(crate) fn person(user: &str) -> Person {
+    Person {
+        first_name: Some(user.to_uppercase()),
+        last_name: Some("Hudson".to_owned()),
+        email: Some(format!("{user}@acme.example")),
+        phone: None,
+        attributes: BTreeMap::new(),
+    }
+}
+
+pub(crate) fn created(user: &str) -> Event {
+    created_by_row(user, None)
+}
+
+pub(crate) fn created_by_row(user: &str, row: Option<RowRef>) -> Event {
+    Event::UserCreated {
+        user: who(user),
+        person: person(user).into(),
+        org_unit: Some("Sales".to_owned()),
+        roles: vec!["Agent".to_owned()],
+        active: true,
+        row,
+    }
+}
+
+pub(crate) fn row(import_number: u128, row: u64) -> RowRef {
+    RowRef { import: import(import_number), row, line: row + 1, phone: None, warnings: vec![] }
+}
+
+pub(crate) fn accepted(n: u128, total: u64) -> Event {
+    Event::ImportAccepted {
+        import: import(n),
+        files: vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 9 }],
+        options: ImportOptions {
+            dialect: "leapxpert".to_owned(),
+            existing: Existing::Skip,
+            blank_means: boarding_commands::event::BlankMeans::Keep,
+            add_to_corporate_phones: true,
+            send_welcome_email: false,
+            assume_plus: false,
+            encoding: "UTF-8".to_owned(),
+            delimiter: ',',
+            columns: BTreeMap::new(),
+        },
+        total,
+        warnings: vec![],
+    }
+}
+
+pub(crate) fn import_completed(n: u128, counts: Counts) -> Event {
+    Event::ImportCompleted { import: import(n), counts }
+}
+
+pub(crate) fn requested(n: u128, total: u64) -> Event {
+    Event::RunRequested {
+        run: run(n),
+        channel: Channel::Whatsapp,
+        source: Source::Import(import(1)),
+        total,
+        duplicates_removed: 0,
+        not_before: None,
+    }
+}
+
+pub(crate) fn recipient(n: u128, user: &str) -> Event {
+    Event::RecipientQueued { run: run(n), user: who(user) }
+}
+
+pub(crate) fn queued(n: u128) -> Event {
+    Event::RunQueued { run: run(n) }
+}
+
+pub(crate) fn started(n: u128) -> Event {
+    Event::RunStarted { run: run(n) }
+}
+
+pub(crate) fn completed(n: u128, passed: u64, skipped: u64, failed: u64) -> Event {
+    Event::RunCompleted { run: run(n), passed, skipped, failed }
+}
+
+/// The invitation of a user: the same for every run.
+pub(crate) fn invitation(user: &str) -> InvitationId {
+    InvitationId(Ulid(user.bytes().fold(0, |id, byte| id * 256 + u128::from(byte))))
+}
+
+pub(crate) fn dispatched(n: u128, user: &str, attempt: u32, generation: u32) -> Event {
+    Event::InviteDispatched {
+        run: run(n),
+        user: who(user),
+        attempt,
+        invitation: invitation(user),
+        generation,
+        email: format!("{user}@acme.example").into(),
+        message_id: format!("<{n}.{user}@boarding.invalid>"),
+    }
+}
+
+pub(crate) fn sent(n: u128, user: &str, attempt: u32) -> Event {
+    Event::InviteSent {
+        run: run(n),
+        user: who(user),
+        attempt,
+        message_id: format!("<{n}.{user}@boarding.invalid>"),
+        expires_at: at(24 * 3600),
+    }
+}

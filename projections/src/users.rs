@@ -1,0 +1,279 @@
+//! Users: who they are, where they belong and to what they are linked (queries `users`, `user`).
+
+use boarding_commands::commit::Fact;
+use boarding_commands::event::{Event, Person, Who};
+use boarding_commands::id::{CompanyId, UserKey};
+use boarding_commands::personal::Personal;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::ReadModel;
+use crate::invitations::Links;
+use crate::projection::{Projection, Projector, load};
+use crate::query::{Answer, Asked, Needle, Query, QueryError, Word as _, not_found, page, words};
+use crate::rows::{Rows, RowsError, Table};
+use crate::runs::RunChannels;
+
+pub const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<Users>()],
+    queries: &[
+        Query {
+            name: "users",
+            permission: None,
+            params: &["search", "org_unit", "state"],
+            paged: true,
+            columns: None,
+            answer: users,
+        },
+        Query {
+            name: "user",
+            permission: None,
+            params: &["user"],
+            paged: false,
+            columns: None,
+            answer: user,
+        },
+    ],
+};
+
+words! {
+    /// Where a user stands.
+    UserState {
+        Active "active"
+        Deactivated "deactivated"
+        Archived "archived"
+    }
+}
+
+/// A user of the company.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct User {
+    pub user: Who,
+    pub person: Personal<Person>,
+    pub org_unit: Option<String>,
+    pub roles: Vec<String>,
+    pub state: UserState,
+    /// The versions of the user's creation and phones, for `history`: the two facts that each row of
+    /// a first import makes. The others have keys of their own, so that this stays short.
+    pub(crate) versions: Vec<u64>,
+}
+
+impl User {
+    fn show(&self, links: &Links) -> Value {
+        json!({
+            "user": self.user,
+            "first_name": self.person.first_name,
+            "last_name": self.person.last_name,
+            "email": self.person.email,
+            "phone": self.person.phone,
+            "org_unit": self.org_unit,
+            "roles": self.roles,
+            "state": self.state.as_str(),
+            "attributes": self.person.attributes,
+            "links": links.show(),
+        })
+    }
+
+    fn matches(&self, needle: &Needle) -> bool {
+        needle.is_in(self.user.as_str())
+            || needle.is_in(&self.person.full_name())
+            || self.person.email.as_deref().is_some_and(|email| needle.is_in(email))
+            || self.person.phone.is_some_and(|phone| needle.is_in_phone(phone))
+    }
+}
+
+/// Users by folded key.
+#[derive(Debug)]
+pub struct Users;
+
+impl Projection for Users {
+    const TABLE: Table = Table::Users;
+    const VERSION: u32 = 1;
+    type Row = User;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::UserCreated { user, .. }
+            | Event::UserUpdated { user, .. }
+            | Event::UserActivated { user, .. }
+            | Event::UserDeactivated { user, .. }
+            | Event::UserArchived { user }
+            | Event::UserRestored { user }
+            | Event::RolesAssigned { user, .. }
+            | Event::RolesRemoved { user, .. }
+            | Event::CorporatePhoneAdded { user, .. }
+            | Event::CorporatePhoneRemoved { user, .. } => Some(user.folded().into()),
+            _ => None,
+        }
+    }
+
+    fn evolve(row: Option<User>, fact: &Fact<'_>) -> Option<User> {
+        if let Event::UserCreated { user, person, org_unit, roles, active, .. } = fact.event {
+            let mut versions = row.map_or_else(|| Vec::with_capacity(1), |user| user.versions);
+            versions.push(fact.version);
+            return Some(User {
+                user: user.clone(),
+                person: person.clone(),
+                org_unit: org_unit.clone(),
+                roles: roles.clone(),
+                state: if *active { UserState::Active } else { UserState::Deactivated },
+                versions,
+            });
+        }
+        let mut user = row?;
+        match fact.event {
+            Event::UserUpdated { person, org_unit, roles, .. } => {
+                user.person.clone_from(person);
+                user.org_unit.clone_from(org_unit);
+                user.roles.clone_from(roles);
+            }
+            Event::UserActivated { .. } | Event::UserRestored { .. } => {
+                user.state = UserState::Active;
+            }
+            Event::UserDeactivated { .. } => user.state = UserState::Deactivated,
+            Event::UserArchived { .. } => user.state = UserState::Archived,
+            Event::RolesAssigned { roles, .. } => {
+                let new: Vec<_> = roles.iter().filter(|role| !user.roles.contains(role)).collect();
+                user.roles.extend(new.into_iter().cloned());
+            }
+            Event::RolesRemoved { roles, .. } => user.roles.retain(|role| !roles.contains(role)),
+            Event::CorporatePhoneAdded { .. } | Event::CorporatePhoneRemoved { .. } => {
+                user.versions.push(fact.version);
+            }
+            _ => {}
+        }
+        Some(user)
+    }
+}
+
+/// The user of that folded key, if there is one.
+pub(crate) fn find(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    folded: &str,
+) -> Result<Option<User>, RowsError> {
+    load::<Users>(rows, company, folded.as_bytes())
+}
+
+fn users(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
+    let search = asked.search()?;
+    let org_unit = asked.text("org_unit")?;
+    let state = asked.word::<UserState>("state")?;
+    let mut channels = RunChannels::new(rows, asked.company);
+    page::<Users, _>(asked, rows, &[], |_, user| {
+        let wanted = search.as_ref().is_none_or(|needle| user.matches(needle))
+            && org_unit.is_none_or(|name| user.org_unit.as_deref() == Some(name))
+            && state.is_none_or(|state| user.state == state);
+        if !wanted {
+            return Ok([None]);
+        }
+        let links = Links::of(rows, asked.company, &user.user.folded(), &mut channels)?;
+        Ok([Some(user.show(&links))])
+    })
+}
+
+fn user(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
+    let key = UserKey::new(asked.required("user")?).folded();
+    let user = find(rows, asked.company, &key)?.ok_or_else(|| not_found("user", &key))?;
+    let mut channels = RunChannels::new(rows, asked.company);
+    let links = Links::of(rows, asked.company, &key, &mut channels)?;
+    Ok(Answer::Row(user.show(&links)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Story, column, created, person, who};
+    use boarding_commands::phone::Phone;
+    use std::collections::BTreeMap;
+
+    fn ann() -> Value {
+        json!({"user": "Ann"})
+    }
+
+    #[test]
+    fn a_user_is_found_by_any_spelling_and_shows_what_is_known() {
+        let story = Story::of("acme").then([created("Ann")]);
+        assert_eq!(
+            story.ask_row("user", &json!({"user": " aNN "})),
+            json!({"user": "Ann", "first_name": "ANN", "last_name": "Hudson",
+                "email": "Ann@acme.example", "phone": null, "org_unit": "Sales", "roles": ["Agent"],
+                "state": "active", "attributes": {},
+                "links": {"whatsapp": "not_linked", "imessage": "not_linked"}})
+        );
+        assert_eq!(story.refused("user", &json!({"user": "bob"})), "query.not_found");
+    }
+
+    #[test]
+    fn an_update_replaces_the_values_and_keeps_the_state_and_the_spelling() {
+        let updated = Event::UserUpdated {
+            user: who("ANN"),
+            person: Person {
+                phone: Some(Phone::parse("+84923448071").unwrap()),
+                attributes: BTreeMap::from([("department".to_owned(), "Desk 4".to_owned())]),
+                ..person("anna")
+            }
+            .into(),
+            org_unit: None,
+            roles: vec![],
+            changed: vec!["phone".to_owned()],
+            row: None,
+        };
+        let archived = Event::UserArchived { user: who("ann") };
+        let row =
+            Story::of("acme").then([created("Ann"), archived, updated]).ask_row("user", &ann());
+        assert_eq!((&row["user"], &row["state"]), (&json!("Ann"), &json!("archived")));
+        assert_eq!((&row["first_name"], &row["phone"]), (&json!("ANNA"), &json!("+84923448071")));
+        assert_eq!((&row["org_unit"], &row["roles"]), (&json!(null), &json!([])));
+        assert_eq!(row["attributes"], json!({"department": "Desk 4"}));
+    }
+
+    #[test]
+    fn the_state_follows_the_life_of_the_user() {
+        let steps = [
+            (Event::UserDeactivated { user: who("ann"), row: None }, "deactivated"),
+            (Event::UserActivated { user: who("ann"), row: None }, "active"),
+            (Event::UserArchived { user: who("ann") }, "archived"),
+            (Event::UserRestored { user: who("ann") }, "active"),
+        ];
+        let mut story = Story::of("acme").then([created("Ann")]);
+        for (event, state) in steps {
+            story = story.then([event]);
+            assert_eq!(story.ask_row("user", &ann())["state"], state);
+        }
+    }
+
+    #[test]
+    fn roles_are_added_once_and_removed() {
+        let roles = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        let story = Story::of("acme")
+            .then([created("Ann")])
+            .then([Event::RolesAssigned { user: who("ann"), roles: roles(["Agent", "Lead"]) }]);
+        assert_eq!(story.ask_row("user", &ann())["roles"], json!(["Agent", "Lead"]));
+        let removed = Event::RolesRemoved { user: who("ann"), roles: roles(["Agent", "None"]) };
+        assert_eq!(story.then([removed]).ask_row("user", &ann())["roles"], json!(["Lead"]));
+    }
+
+    #[test]
+    fn users_are_searched_and_filtered_in_the_order_of_their_keys() {
+        let story = Story::of("acme")
+            .then([created("cid"), created("Ann"), created("bob")])
+            .then([Event::UserArchived { user: who("bob") }]);
+        let keys = |params: Value| column(&story.ask("users", &params), "user");
+        assert_eq!(keys(json!({})), [json!("Ann"), json!("bob"), json!("cid")]);
+        assert_eq!(keys(json!({"search": "HUDSON"})).len(), 3);
+        assert_eq!(keys(json!({"search": "bob@"})), [json!("bob")]);
+        assert_eq!(keys(json!({"state": "archived"})), [json!("bob")]);
+        assert_eq!(keys(json!({"org_unit": "sales"})), Vec::<Value>::new());
+        assert_eq!(keys(json!({"org_unit": "Sales", "state": "active"})).len(), 2);
+    }
+
+    /// P31: what a log line of ours could show of a row.
+    #[test]
+    fn p31_debug_never_shows_who_it_is() {
+        let story = Story::of("acme").then([created("Ann")]);
+        let user = find(&story.rows(), story.company(), "ann").unwrap().unwrap();
+        let shown = format!("{user:?}");
+        assert!(!shown.contains("Ann") && !shown.contains("Hudson"), "{shown}");
+    }
+}
