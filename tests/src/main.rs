@@ -6,6 +6,7 @@
     reason = "clippy knows tests by their attribute and misses the functions that help them"
 )]
 
+mod csv_fixtures;
 mod fixtures;
 mod smtp;
 mod support;

@@ -1,6 +1,6 @@
 //! The header: which column of the file is which of the dialect, and everything that is wrong with it.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value, json};
 use unicode_normalization::UnicodeNormalization as _;
@@ -10,6 +10,7 @@ use super::record::Record;
 use super::value;
 use crate::code::{Code, Problem, Refusal};
 use crate::dialect::Column;
+use crate::phone::Phone;
 
 /// How alike two names must be to ask "did you mean": one slip in five letters.
 const LIKENESS: f64 = 0.7;
@@ -52,6 +53,21 @@ impl Names {
     pub(super) fn find(&self, name: &str) -> Option<usize> {
         let name = plain(name);
         self.mapped.get(&name).or_else(|| self.by_name.get(&name)).copied()
+    }
+
+    /// What the asker maps must be there: a slip in the mapping would silently lose the column.
+    fn check_asked(&self, record: &Record) -> Result<(), Refusal> {
+        let there: HashSet<String> = record.cells().map(plain).collect();
+        let lost = self.mapped.iter().filter(|(name, _)| !there.contains(*name));
+        let mut lost: Vec<&str> =
+            lost.filter_map(|(_, &index)| Some(self.columns.get(index)?.name)).collect();
+        lost.sort_unstable();
+        if lost.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::CsvMissingColumn)
+            .saying(&format!("the file has no such column as is mapped to {}", lost.join(", ")))
+            .with(json!({"columns": lost, "line": record.line})))
     }
 
     fn nearest(&self, name: &str) -> Option<&'static str> {
@@ -109,6 +125,7 @@ impl Header {
                 }
             }
         }
+        names.check_asked(record)?;
         header.check(names, &unknown, &twice)?;
         header.warnings = unknown.into_iter().map(|name| unknown_column(name, names)).collect();
         Ok(header)
@@ -122,6 +139,11 @@ impl Header {
         }
         let own = self.names.get(place).map(|name| shown(name)).filter(|name| !name.is_empty());
         own.unwrap_or_else(|| format!("column {}", place + 1))
+    }
+
+    /// No column is called by an address or a phone number: the first line is somebody already.
+    fn is_data(&self) -> bool {
+        self.names.iter().any(|name| name.contains('@') || Phone::read(name, false).is_ok())
     }
 
     fn check(&self, names: &Names, unknown: &[&str], twice: &[usize]) -> Result<(), FileError> {
@@ -144,7 +166,7 @@ impl Header {
             list(&|i, column| column.required && self.places.get(i).is_none_or(Option::is_none));
         let meant = did_you_mean(unknown, names);
         let nothing_known = self.places.iter().all(Option::is_none);
-        if nothing_known && meant.is_empty() {
+        if self.is_data() || (nothing_known && meant.is_empty()) {
             let columns = list(&|_, _| true);
             return Err(Refusal::new(Code::CsvMissingHeader)
                 .saying(&format!("the columns are {}", columns.join(", ")))

@@ -6,6 +6,9 @@ const TYPOGRAPHIC: &[char] = &[
     '\u{bb}', '\u{301d}', '\u{301e}', '\u{301f}', '\u{275d}', '\u{275e}',
 ];
 
+/// Quotes that tell by their shape which end they stand at. Others are used at both.
+const PAIRS: [(&str, &str); 2] = [("\u{201c}", "\u{201d}"), ("\u{ab}", "\u{bb}")];
+
 /// A quote where RFC 4180 has none, or one that it has doubled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Quote {
@@ -167,7 +170,7 @@ impl Normaliser {
     fn typographic(&mut self, line: &[u8], first: usize, out: &mut Vec<u8>) -> Option<usize> {
         let opening = typographic_at(line, first)?;
         let inside = first + opening;
-        let (close, closing, end) = self.closing(line, inside)?;
+        let (close, closing, end) = self.closing(line, first, inside)?;
         out.push(b'"');
         for &byte in line.get(inside..close).unwrap_or_default() {
             if byte == b'"' {
@@ -183,7 +186,11 @@ impl Normaliser {
 
     /// The first quote of any kind with the field's end behind it: where it is, how long, and that end.
     /// None if another quoted field begins before: then the first quote was only a character.
-    fn closing(&self, line: &[u8], mut at: usize) -> Option<(usize, usize, usize)> {
+    /// None also if it was closed before, as in `“Ops” team`.
+    fn closing(&self, line: &[u8], first: usize, mut at: usize) -> Option<(usize, usize, usize)> {
+        let opening = line.get(first..at)?;
+        let partner = PAIRS.iter().find(|(left, _)| left.as_bytes() == opening);
+        let mut depth = 1;
         while let Some(&byte) = line.get(at) {
             if byte == self.delimiter {
                 let next = self.skip_blanks(line, at + 1);
@@ -194,6 +201,14 @@ impl Normaliser {
                 let end = self.skip_blanks(line, at + len);
                 if self.is_end(line, end) {
                     return Some((at, len, end));
+                }
+                if let Some((left, right)) = partner {
+                    let quote = line.get(at..at + len)?;
+                    depth += i32::from(quote == left.as_bytes());
+                    depth -= i32::from(quote == right.as_bytes());
+                    if depth == 0 {
+                        return None;
+                    }
                 }
             }
             at += 1;
@@ -256,6 +271,7 @@ mod tests {
         becomes("“name”,”firstname”", "\"name\",\"firstname\"");
         becomes("”(+91)1234123411″, “TRUE”", "\"(+91)1234123411\",\"TRUE\"");
         becomes("＂a＂,«b»,”” ,„c“", "\"a\",\"b\",\"\",\"c\"");
+        becomes("“Will “Bill” Smith”,x", "\"Will “Bill” Smith\",x");
         becomes("“Smith, Will”,x", "\"Smith, Will\",x");
         becomes("“say \"hi\" now”", "\"say \"\"hi\"\" now\"");
     }
@@ -266,6 +282,7 @@ mod tests {
             "Head of “Ops” team,5″",
             "\"say “hi”\",x",
             "“Ops” team,“Berlin” office",
+            "“Ops” team,5″,x",
             "\"Head of “Ops”, Berlin\",x",
             "“never closed,x",
         ] {

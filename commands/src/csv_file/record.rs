@@ -92,7 +92,7 @@ impl<R: Read> Records<R> {
                     self.blank_lines += 1;
                     continue;
                 }
-                self.record.line = self.text.line() + u64::from(ending == Ending::TooLong);
+                self.record.line = self.text.line();
             }
             self.normaliser.line(&self.line, &mut self.framed);
             self.check_size(ending)?;

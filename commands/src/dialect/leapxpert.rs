@@ -18,7 +18,7 @@ const ROLE: usize = 6;
 const COLUMNS: [Column; 7] = [
     Column {
         name: "username",
-        aliases: &["user", "user id", "login", "login name"],
+        aliases: &["user id", "login name"],
         required: true,
         example: "jane.doe",
     },

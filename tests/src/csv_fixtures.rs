@@ -1,0 +1,174 @@
+//! Every file under `fixtures/csv/<dialect>/` is read as its `.expected` says, down to each row's problems.
+//!
+//! `<case>.options` beside a file says how it is asked to be read. `UPDATE_FIXTURES=1` rewrites the
+//! `.expected` files; the difference is then what to look at.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use boarding_commands::csv_file::{self, FileError, Given, Limits, Options, ParsedRow, RowValues};
+use boarding_commands::dialect::{self, Dialect};
+use serde_json::{Map, Value, json};
+
+/// N01 to N79 as far as a file can show them; each case's name begins with its number.
+#[test]
+fn every_csv_fixture_is_read_as_expected() {
+    let update = std::env::var_os("UPDATE_FIXTURES").is_some();
+    let mut wrong = Vec::new();
+    let mut cases = 0;
+    for dialect in dialect::ALL {
+        for file in files(&folder().join(dialect.name())) {
+            let found = pretty(&outcome(&file, *dialect));
+            let expected = file.with_extension("expected");
+            if update {
+                std::fs::write(&expected, &found).unwrap();
+            } else if std::fs::read_to_string(&expected).ok().as_deref() != Some(&found) {
+                wrong.push(format!("{}:\n{found}", file.display()));
+            }
+            cases += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{} of {cases} differ\n{}", wrong.len(), wrong.join("\n"));
+    assert!(cases >= 90, "only {cases} cases were found");
+}
+
+/// P31: whatever is wrong with a file, no message repeats a value of it.
+#[test]
+fn p31_no_message_repeats_a_value() {
+    for dialect in dialect::ALL {
+        for file in files(&folder().join(dialect.name())) {
+            let (options, limits) = (options(&file), Limits::default());
+            let bytes = std::fs::read(&file).unwrap();
+            let Ok(rows) = csv_file::rows(bytes.as_slice(), *dialect, &options, &limits) else {
+                continue;
+            };
+            for row in rows.map_while(Result::ok) {
+                // Short and ordinary words of a cell may well stand in a message by chance.
+                let telling = |cell: &&String| cell.trim().len() > 5 && cell.contains(['@', '+']);
+                for cell in row.cells.iter().filter(telling) {
+                    for problem in row.problems.iter().chain(&row.warnings) {
+                        assert!(!problem.message.contains(cell.trim()), "{}", file.display());
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/csv")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.filter(|path| path.extension().is_some_and(|e| e == "csv")).collect();
+    files.sort();
+    files
+}
+
+fn options(file: &Path) -> Options {
+    let asked: Value = match std::fs::read_to_string(file.with_extension("options")) {
+        Ok(text) => serde_json::from_str(&text).unwrap(),
+        Err(_) => json!({}),
+    };
+    let columns = asked["columns"].as_object().cloned().unwrap_or_default();
+    Options {
+        encoding: asked["encoding"].as_str().map(str::to_owned),
+        delimiter: asked["delimiter"].as_str().and_then(|text| text.chars().next()),
+        columns: columns
+            .into_iter()
+            .map(|(theirs, ours)| (theirs, ours.as_str().unwrap().to_owned()))
+            .collect::<BTreeMap<_, _>>(),
+        accept_gzip: asked["accept_gzip"].as_bool().unwrap_or(true),
+        assume_plus: asked["assume_plus"].as_bool().unwrap_or(false),
+    }
+}
+
+fn outcome(file: &Path, dialect: &dyn Dialect) -> Value {
+    let bytes = std::fs::read(file).unwrap();
+    let (options, limits) = (options(file), Limits::default());
+    let summary = match csv_file::scan(bytes.as_slice(), dialect, &options, &limits) {
+        Ok(summary) => summary,
+        Err(FileError::Refused(refusal)) => {
+            let (code, message) = (refusal.code, refusal.message);
+            return json!({"refused": {"code": code, "message": message, "details": refusal.details}});
+        }
+        Err(FileError::Io(error)) => panic!("{}: {error}", file.display()),
+    };
+    let rows = csv_file::rows(bytes.as_slice(), dialect, &options, &limits).unwrap();
+    let header = rows.header().to_vec();
+    let rows: Vec<_> = rows.map(|row| row_json(&row.unwrap())).collect();
+    assert_eq!(rows.len() as u64, summary.rows, "both readings count the same rows");
+    let read = json!({
+        "encoding": summary.encoding,
+        "delimiter": summary.delimiter,
+        "warnings": summary.warnings,
+        "rows": summary.rows,
+    });
+    json!({"read": read, "header": header, "rows": rows})
+}
+
+fn row_json(row: &ParsedRow) -> Value {
+    let cells: Vec<_> = row.cells.iter().map(|cell| abridged(cell)).collect();
+    json!({
+        "row": row.row,
+        "line": row.line,
+        "cells": cells,
+        "values": values(&row.values),
+        "problems": row.problems,
+        "warnings": row.warnings,
+    })
+}
+
+/// Huge cells are told by their size, so that the expected files stay small.
+fn abridged(cell: &str) -> String {
+    if cell.len() <= 300 { cell.to_owned() } else { format!("({} bytes)", cell.len()) }
+}
+
+/// What the row gives; what it says nothing about is left out, and blank is null.
+fn values(values: &RowValues) -> Value {
+    let mut out = Map::new();
+    let mut put = |name: &str, given: Given<Value>| match given {
+        Given::Absent => {}
+        Given::Blank => drop(out.insert(name.to_owned(), Value::Null)),
+        Given::Value(value) => drop(out.insert(name.to_owned(), value)),
+    };
+    if let Some(user) = &values.user {
+        put("user", Given::Value(json!(user.as_str())));
+    }
+    put("first_name", values.first_name.as_ref().map(|text| json!(text)));
+    put("last_name", values.last_name.as_ref().map(|text| json!(text)));
+    put("email", values.email.as_ref().map(|text| json!(text)));
+    put(
+        "phone",
+        values.phone.map(|read| read.map_or_else(|code| json!({"code": code}), |p| json!(p))),
+    );
+    put("org_unit", values.org_unit.as_ref().map(|text| json!(text)));
+    put("roles", values.roles.as_ref().map(|roles| json!(roles)));
+    if let Some(enabled) = values.enabled {
+        put("enabled", Given::Value(json!(enabled)));
+    }
+    for (name, given) in &values.attributes {
+        put(name, given.as_ref().map(|text| json!(text)));
+    }
+    Value::Object(out)
+}
+
+/// Pretty JSON in which nothing invisible stays invisible.
+fn pretty(outcome: &Value) -> String {
+    let mut out = String::new();
+    for c in serde_json::to_string_pretty(outcome).unwrap().chars() {
+        match c {
+            '\n' | ' '..='~' => out.push(c),
+            c if c.is_alphanumeric() => out.push(c),
+            c => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    out += &format!("\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    out.push('\n');
+    out
+}
