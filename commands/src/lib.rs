@@ -13,7 +13,6 @@ pub mod csv_file;
 pub mod decide;
 pub mod dialect;
 pub mod digest;
-pub mod email;
 pub mod envelope;
 pub mod event;
 pub mod evolve;

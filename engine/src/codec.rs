@@ -18,8 +18,9 @@ use scan::Scan;
 /// broker may hold, so that any commit fits any log.
 pub const COMMIT_BYTES_MAX: usize = 256 * 1024;
 
-/// The most events of one commit: what one command of a big import appends at a time.
-pub const COMMIT_EVENTS_MAX: usize = 500;
+/// The most events of one commit: 500 rows of a file or 500 recipients of a run, each with at most three
+/// facts, and what begins and ends them.
+pub const COMMIT_EVENTS_MAX: usize = 1_600;
 
 /// A commit with its bytes and its hash fixed, ready to be appended.
 ///
@@ -95,6 +96,13 @@ pub enum EncodeError {
     NoVersion { command: CommandId },
     #[error("encode the commit of command {command}")]
     Encode { command: CommandId, source: rmp_serde::encode::Error },
+}
+
+impl EncodeError {
+    /// Whether the same facts in several commits would do.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::TooLarge { .. } | Self::TooManyEvents { .. })
+    }
 }
 
 /// Stored bytes are not a commit that this program can read. They are never skipped.

@@ -37,7 +37,10 @@ impl Core {
         let recorded = match self.log.read_at(place) {
             Ok(recorded) => recorded,
             Err(error) => {
-                return Some(Reply::Failed { code: Code::Unavailable, why: crate::error_chain(&error) });
+                return Some(Reply::Failed {
+                    code: Code::Unavailable,
+                    why: crate::error_chain(&error),
+                });
             }
         };
         if recorded.commit.body != body {
@@ -54,10 +57,14 @@ impl Core {
 
     /// First the log's own memory of what is new, then the index: what leaves the one is in the other.
     fn place_of(&self, company: &CompanyId, id: CommandId) -> Result<Option<Place>, String> {
-        let recent = self.log.find_command(company, id).map_err(|error| crate::error_chain(&error))?;
+        let recent =
+            self.log.find_command(company, id).map_err(|error| crate::error_chain(&error))?;
         match recent {
             Some(found) => Ok(Some(found.place)),
-            None => self.projections.find_command(company, id).map_err(|error| crate::error_chain(&error)),
+            None => self
+                .projections
+                .find_command(company, id)
+                .map_err(|error| crate::error_chain(&error)),
         }
     }
 }

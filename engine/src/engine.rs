@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 
 use crate::channel::Channel;
+use crate::channel::outbox::Outbox;
 use crate::clock::Clock;
 use crate::config::HOT_COMPANIES_MAX;
 use crate::core::Core;
@@ -76,6 +77,8 @@ pub enum EngineError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Projections(#[from] ProjectError),
+    #[error("open the outbox in {}", folder.display())]
+    Outbox { folder: PathBuf, source: std::io::Error },
     #[error("sweep the files in {}", folder.display())]
     Sweep { folder: PathBuf, source: std::io::Error },
 }
@@ -84,7 +87,14 @@ impl EngineError {
     /// Whether the log failed its check: not a fault of the moment but of what is stored.
     pub fn is_damage(&self) -> bool {
         match self {
-            Self::Log(error) => error.is_damage(),
+            Self::Log(error) => {
+                matches!(
+                    error,
+                    OpenError::Damaged { .. }
+                        | OpenError::Unreadable { .. }
+                        | OpenError::Shorter { .. }
+                )
+            }
             Self::Projections(ProjectError::LogIsShorter { .. }) => true,
             _ => false,
         }
@@ -99,16 +109,22 @@ impl Engine {
     pub fn open(options: Options) -> Result<Self, EngineError> {
         let folder = DataDir::open(&options.data)?;
         let files = folder.files();
-        files::sweep(&files).map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
+        files::sweep(&files)
+            .map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
         let (store, opened) = Store::open(&folder.derived())?;
         let mut log_options = file_log::Options::new(options.clock.now());
         log_options.commands_indexed_up_to = store.read_meta()?.position;
-        let file_log::Opened { log, torn_tail, .. } = FileLog::open(&folder.log(), log_options)?;
+        let file_log::Opened { log, torn: torn_tail, .. } =
+            FileLog::open(&folder.log(), log_options)?;
         let log: Arc<dyn crate::log::EventLog> = Arc::new(log);
         let projections = Projections::follow(Arc::clone(&log), store.clone())?;
         let channel = match options.channel {
             Some(channel) => channel,
-            None => Arc::new(crate::channel::outbox::Outbox::new(folder.outbox())),
+            None => {
+                let outbox = folder.outbox();
+                let opened = Outbox::open(&outbox);
+                Arc::new(opened.map_err(|source| EngineError::Outbox { folder: outbox, source })?)
+            }
         };
         let set_aside = match opened {
             store::Opened::Empty { set_aside } => set_aside,
@@ -142,7 +158,13 @@ impl Engine {
     }
 
     /// Asks a command by its contract name. An accepted answer is given when it is durable.
-    pub async fn submit(&self, company: &CompanyId, name: &str, envelope: Envelope, authority: Authority) -> Answer {
+    pub async fn submit(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        envelope: Envelope,
+        authority: Authority,
+    ) -> Answer {
         let id = envelope.id;
         let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
         match self.prepare(company, name, body).await {
@@ -152,17 +174,19 @@ impl Engine {
     }
 
     /// Reads the command, keeps its files, and adds what only the engine can find out.
-    async fn prepare(&self, company: &CompanyId, name: &str, body: Value) -> Result<(Command, Digest), Refusal> {
+    async fn prepare(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        body: Value,
+    ) -> Result<(Command, Digest), Refusal> {
         let mut command = Command::read(name, body.clone())?;
         let digest = match &mut command {
             Command::ImportFile(import) => {
                 let files = self.core.keep(&import.files).await?;
                 let digest = Digest::of_body(name, &canonical_body(&body, &files));
-                let settings = self.hot(company).await.look(|company| CompanySays {
-                    assume_plus: company.settings.assume_plus,
-                    accept_gzip: company.settings.accept_gzip,
-                });
-                let says = settings.await.unwrap_or_default();
+                let hot = self.hot(company).await;
+                let says = hot.look(CompanySays::of).await.unwrap_or_default();
                 import.read = Some(self.core.read(import, files, says).await?);
                 digest
             }
@@ -285,7 +309,8 @@ fn answer(command: CommandId, reply: Reply) -> Answer {
         Reply::Refused(refusal) => Answer::refused(command, refusal),
         Reply::Failed { code, why } => Answer::failed(command, code, &why),
         Reply::TooLarge => {
-            let refusal = Refusal::new(Code::EnvelopeMalformed).saying("the command is too large for one commit");
+            let refusal = Refusal::new(Code::EnvelopeMalformed)
+                .saying("the command is too large for one commit");
             Answer::refused(command, refusal)
         }
     }

@@ -42,10 +42,19 @@ pub struct Request {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
     /// Durable. The events are those of a new commit; a repeat gets the first answer without them.
-    Accepted { duplicate: bool, version: u64, position: u64, result: Value, events: Vec<Event> },
+    Accepted {
+        duplicate: bool,
+        version: u64,
+        position: u64,
+        result: Value,
+        events: Vec<Event>,
+    },
     Refused(Refusal),
     /// Nothing was appended, or it is not known whether it was: the same command may be sent again.
-    Failed { code: Code, why: String },
+    Failed {
+        code: Code,
+        why: String,
+    },
     /// What was decided does not fit in one commit.
     TooLarge,
 }
@@ -97,7 +106,10 @@ impl Hot {
     }
 
     /// Looks at the company's state as its last durable commit left it.
-    pub async fn look<T: Send + 'static>(&self, look: impl FnOnce(&Company) -> T + Send + 'static) -> Option<T> {
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Company) -> T + Send + 'static,
+    ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
         let look: Look = Box::new(move |company| {
             let _ = reply.send(look(company));
@@ -173,7 +185,8 @@ impl Task {
             let mut next = Some(first);
             while let Some(message) = next.take() {
                 put_back = self.take(message, &mut batch);
-                let full = batch.commits.len() >= BATCH_COMMANDS_MAX || batch.bytes >= BATCH_BYTES_MAX;
+                let full =
+                    batch.commits.len() >= BATCH_COMMANDS_MAX || batch.bytes >= BATCH_BYTES_MAX;
                 if full || put_back.is_some() {
                     break;
                 }
@@ -196,7 +209,8 @@ impl Task {
             Ok(loaded) => loaded.map_err(|error| crate::error_chain(&error))?,
             Err(error) => return Err(error.to_string()),
         };
-        self.state = Some(State { company: loaded.company, hash: loaded.hash, tail: loaded.replayed });
+        self.state =
+            Some(State { company: loaded.company, hash: loaded.hash, tail: loaded.replayed });
         self.tell();
         Ok(())
     }
@@ -237,12 +251,20 @@ impl Task {
         if commits.is_empty() {
             return;
         }
-        let events: Vec<Vec<Event>> = commits.iter().map(|commit| commit.commit().events.clone()).collect();
+        let events: Vec<Vec<Event>> =
+            commits.iter().map(|commit| commit.commit().events.clone()).collect();
         match self.core.log.append(commits).await {
             Ok(appended) => {
-                for (((reply, result), events), at) in waiting.into_iter().zip(events).zip(appended) {
+                for (((reply, result), events), at) in waiting.into_iter().zip(events).zip(appended)
+                {
                     let (version, position) = (at.last_version, at.last_position);
-                    let _ = reply.send(Reply::Accepted { duplicate: false, version, position, result, events });
+                    let _ = reply.send(Reply::Accepted {
+                        duplicate: false,
+                        version,
+                        position,
+                        result,
+                        events,
+                    });
                 }
                 self.core.projections.look();
             }
@@ -293,7 +315,13 @@ fn decide(core: &Core, state: &State, request: &Request) -> Result<(Encoded, Val
     let Decision { events, result, recorded } = decision;
     if !recorded {
         let (version, position) = (state.company.version, core.log.end());
-        return Err(Box::new(Reply::Accepted { duplicate: false, version, position, result, events }));
+        return Err(Box::new(Reply::Accepted {
+            duplicate: false,
+            version,
+            position,
+            result,
+            events,
+        }));
     }
     let commit = Commit {
         company: state.company.id.clone(),
@@ -313,9 +341,10 @@ fn decide(core: &Core, state: &State, request: &Request) -> Result<(Encoded, Val
     match Encoded::of(commit) {
         Ok(encoded) => Ok((encoded, result)),
         Err(error) if error.is_too_large() => Err(Box::new(Reply::TooLarge)),
-        Err(error) => {
-            Err(Box::new(Reply::Failed { code: Code::Unavailable, why: crate::error_chain(&error) }))
-        }
+        Err(error) => Err(Box::new(Reply::Failed {
+            code: Code::Unavailable,
+            why: crate::error_chain(&error),
+        })),
     }
 }
 

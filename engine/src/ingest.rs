@@ -4,6 +4,7 @@ use std::io::{BufReader, Cursor};
 
 use base64::Engine as _;
 use boarding_commands::code::{Code, Refusal};
+use boarding_commands::company::Company;
 use boarding_commands::csv_file::{self, FileError, Limits};
 use boarding_commands::decide::import_file::{FileBody, FileRead, ImportFile, fits_one_commit};
 use boarding_commands::dialect;
@@ -21,7 +22,10 @@ impl Engine {
     /// # Errors
     /// `import.too_large`, or `unavailable` when it cannot be read or written.
     pub fn keep_file(&self, name: &str, content: impl std::io::Read) -> Result<FileRef, Refusal> {
-        self.core.files.keep(name, content, Limits::default().file_bytes).map_err(|error| refused(&error))
+        self.core
+            .files
+            .keep(name, content, Limits::default().file_bytes)
+            .map_err(|error| refused(&error))
     }
 }
 
@@ -32,7 +36,9 @@ impl Core {
     /// `import.*` for a file that is not what the command says, `envelope.malformed` for one it does not give.
     pub(crate) async fn keep(&self, files: &[FileBody]) -> Result<Vec<FileRef>, Refusal> {
         let (kept, bodies) = (self.files.clone(), files.to_vec());
-        let keeping = tokio::task::spawn_blocking(move || bodies.iter().map(|body| keep(&kept, body)).collect());
+        let keeping = tokio::task::spawn_blocking(move || {
+            bodies.iter().map(|body| keep(&kept, body)).collect()
+        });
         keeping.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
     }
 
@@ -59,6 +65,13 @@ pub(crate) struct CompanySays {
     pub accept_gzip: bool,
 }
 
+impl CompanySays {
+    pub(crate) fn of(company: &Company) -> Self {
+        let settings = &company.settings;
+        Self { assume_plus: settings.assume_plus, accept_gzip: settings.accept_gzip }
+    }
+}
+
 /// The body by which a repeat is recognised: files by their digests, however they were sent.
 pub(crate) fn canonical_body(body: &Value, files: &[FileRef]) -> Value {
     let mut body = body.clone();
@@ -68,7 +81,8 @@ pub(crate) fn canonical_body(body: &Value, files: &[FileRef]) -> Value {
 }
 
 fn keep(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
-    let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(&format!("files: {why}"));
+    let malformed =
+        |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(&format!("files: {why}"));
     let content = match (&body.text, &body.base64) {
         (Some(text), None) => text.clone().into_bytes(),
         (None, Some(text)) => base64::engine::general_purpose::STANDARD
@@ -79,10 +93,13 @@ fn keep(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
     };
     if content.len() > INLINE_FILE_BYTES_MAX {
         let details = json!({"limit": INLINE_FILE_BYTES_MAX, "actual": content.len()});
-        return Err(Refusal::new(Code::ImportTooLarge).saying("a file inside a command").with(details));
+        return Err(Refusal::new(Code::ImportTooLarge)
+            .saying("a file inside a command")
+            .with(details));
     }
     let limit = INLINE_FILE_BYTES_MAX as u64;
-    let kept = files.keep(&body.name, Cursor::new(content), limit).map_err(|error| refused(&error))?;
+    let kept =
+        files.keep(&body.name, Cursor::new(content), limit).map_err(|error| refused(&error))?;
     match &body.sha256 {
         Some(announced) if !announced.eq_ignore_ascii_case(&kept.sha256) => {
             let details = json!({"announced": announced, "actual": kept.sha256});
@@ -94,18 +111,29 @@ fn keep(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
 
 /// A file that was kept before, named by its digest alone.
 fn known(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
-    let malformed = || Refusal::new(Code::EnvelopeMalformed).saying("files: give text, base64, or the sha256 of a kept file");
+    let malformed = || {
+        Refusal::new(Code::EnvelopeMalformed)
+            .saying("files: give text, base64, or the sha256 of a kept file")
+    };
     let digest = body.sha256.as_deref().ok_or_else(malformed)?;
-    let is_digest = digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_digest =
+        digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !is_digest {
         return Err(malformed());
     }
-    let missing = |_| Refusal::new(Code::ImportChecksumMismatch).saying("no file of this digest is kept here");
+    let missing = |_| {
+        Refusal::new(Code::ImportChecksumMismatch).saying("no file of this digest is kept here")
+    };
     let bytes = files.open(digest).and_then(|file| file.metadata()).map_err(missing)?.len();
     Ok(FileRef { name: csv_file::clean_name(&body.name), sha256: digest.to_owned(), bytes })
 }
 
-fn read(files: &Files, import: &ImportFile, kept: Vec<FileRef>, company: CompanySays) -> Result<FileRead, Refusal> {
+fn read(
+    files: &Files,
+    import: &ImportFile,
+    kept: Vec<FileRef>,
+    company: CompanySays,
+) -> Result<FileRead, Refusal> {
     let dialect = dialect::find(&import.dialect).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
@@ -115,7 +143,9 @@ fn read(files: &Files, import: &ImportFile, kept: Vec<FileRef>, company: Company
         [] => return Err(Refusal::new(Code::ImportMissingCompanionFile).saying("files is empty")),
         [_, unexpected, ..] => {
             let details = json!({"file": unexpected.name});
-            return Err(Refusal::new(Code::ImportUnexpectedFile).saying("one file at a time").with(details));
+            return Err(Refusal::new(Code::ImportUnexpectedFile)
+                .saying("one file at a time")
+                .with(details));
         }
     };
     let options = csv_file::Options {
@@ -127,10 +157,13 @@ fn read(files: &Files, import: &ImportFile, kept: Vec<FileRef>, company: Company
     };
     let limits = Limits::default();
     let open = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);
-    let summary = open().and_then(|input| csv_file::scan(input, dialect, &options, &limits)).map_err(unreadable)?;
+    let summary = open()
+        .and_then(|input| csv_file::scan(input, dialect, &options, &limits))
+        .map_err(unreadable)?;
     let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;
     let rows = if small {
-        let rows = open().and_then(|input| csv_file::rows(input, dialect, &options, &limits)?.collect());
+        let rows =
+            open().and_then(|input| csv_file::rows(input, dialect, &options, &limits)?.collect());
         rows.map_err(unreadable)?
     } else {
         Vec::new()
@@ -147,7 +180,9 @@ fn unreadable(error: FileError) -> Refusal {
 
 fn refused(error: &KeepError) -> Refusal {
     match error {
-        KeepError::TooLarge { limit } => Refusal::new(Code::ImportTooLarge).with(json!({"limit": limit})),
+        KeepError::TooLarge { limit } => {
+            Refusal::new(Code::ImportTooLarge).with(json!({"limit": limit}))
+        }
         KeepError::Io { .. } => Refusal::new(Code::Unavailable).saying(&crate::error_chain(error)),
     }
 }

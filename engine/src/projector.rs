@@ -5,8 +5,8 @@ use std::sync::{Arc, PoisonError, RwLock, mpsc};
 use std::thread;
 
 use boarding_commands::id::{CommandId, CompanyId};
-use boarding_projections::projectors;
 use boarding_projections::projection::Stopped;
+use boarding_projections::projectors;
 use boarding_projections::rows::{Staged, Table};
 use tokio::sync::watch;
 
@@ -133,9 +133,15 @@ impl Projections {
     ///
     /// # Errors
     /// When the store cannot be read.
-    pub fn find_command(&self, company: &CompanyId, command: CommandId) -> Result<Option<Place>, StoreError> {
+    pub fn find_command(
+        &self,
+        company: &CompanyId,
+        command: CommandId,
+    ) -> Result<Option<Place>, StoreError> {
         let bytes = self.shared.store.get_raw(&command_key(company, command))?;
-        Ok(bytes.and_then(|bytes| bytes.try_into().ok()).map(|bytes| Place(u64::from_be_bytes(bytes))))
+        Ok(bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(|bytes| Place(u64::from_be_bytes(bytes))))
     }
 
     /// Ends the thread after its batch, and closes the store in peace.
@@ -146,7 +152,10 @@ impl Projections {
             let _ = thread.join();
         }
         if let Err(error) = self.shared.store.close() {
-            tracing::warn!(error = &error as &dyn std::error::Error, "the read models will be rebuilt");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the read models will be rebuilt"
+            );
         }
     }
 }
@@ -163,7 +172,7 @@ impl Follower {
         if let Err(error) = self.work(asked) {
             let text = crate::error_chain(&error);
             tracing::error!(%text, "the read models have stopped");
-            self.shared.seen.send_replace(Err(text.into()));
+            drop(self.shared.seen.send_replace(Err(text.into())));
         }
     }
 
@@ -204,15 +213,15 @@ impl Follower {
         self.shared.store.stage_meta(&meta, &mut batch)?;
         self.shared.store.apply(batch)?;
         self.log.forget_commands_up_to(meta.position);
-        self.take(meta);
+        self.adopt(meta);
         Ok(true)
     }
 
-    fn take(&mut self, meta: Meta) {
+    fn adopt(&mut self, meta: Meta) {
         self.meta = meta;
         let view = self.shared.store.view(self.meta.clone());
         *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view;
-        self.shared.seen.send_replace(Ok(self.meta.position));
+        drop(self.shared.seen.send_replace(Ok(self.meta.position)));
     }
 
     /// Builds tables anew, up to where the others stand.
@@ -236,7 +245,7 @@ impl Follower {
         let mut batch = sled::Batch::default();
         self.shared.store.stage_meta(&meta, &mut batch)?;
         self.shared.store.apply(batch)?;
-        self.take(meta);
+        self.adopt(meta);
         for &table in tables {
             self.shared.store.remove_build(table, old.build(table))?;
         }
@@ -259,7 +268,12 @@ fn next_entries(reader: &mut dyn Reader, end: u64) -> Result<Vec<Entry>, ReadErr
     Ok(entries)
 }
 
-fn stage(view: &View, entries: &[Entry], tables: &[Table], batch: &mut sled::Batch) -> Result<(), ProjectError> {
+fn stage(
+    view: &View,
+    entries: &[Entry],
+    tables: &[Table],
+    batch: &mut sled::Batch,
+) -> Result<(), ProjectError> {
     let mut staged = Staged::over(view);
     let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
     for fact in entries.iter().flat_map(|entry| entry.recorded.facts()) {

@@ -43,7 +43,10 @@ pub enum Answer {
 pub enum NoAnswer {
     Refused(Refusal),
     /// It may be asked again.
-    Failed { code: Code, why: String },
+    Failed {
+        code: Code,
+        why: String,
+    },
 }
 
 impl From<Refusal> for NoAnswer {
@@ -115,7 +118,8 @@ impl Engine {
                 Err(why) => Err(NoAnswer::Failed { code: Code::Unavailable, why: why.to_string() }),
             },
             _ => {
-                let why = format!("position {position} was not seen within {VISIBLE_SECONDS_MAX} s");
+                let why =
+                    format!("position {position} was not seen within {VISIBLE_SECONDS_MAX} s");
                 Err(NoAnswer::Failed { code: Code::NotYetVisible, why })
             }
         }
@@ -152,14 +156,21 @@ impl Engine {
         };
         let Some(needed) = needed else { return Ok(()) };
         let actor = asker.actor.clone();
-        let allowed = self.hot(company).await.look(move |company| company.grants.allows(&actor, needed)).await;
+        let allowed = self
+            .hot(company)
+            .await
+            .look(move |company| company.grants.allows(&actor, needed))
+            .await;
         match allowed {
             Some(true) => Ok(()),
             Some(false) => {
                 let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
                 Err(refusal.with(json!({"permission": needed.as_str()})).into())
             }
-            None => Err(NoAnswer::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }),
+            None => Err(NoAnswer::Failed {
+                code: Code::Unavailable,
+                why: "the engine is stopping".to_owned(),
+            }),
         }
     }
 }
@@ -172,12 +183,17 @@ impl Common {
                 .saying(&format!("{name}: expected {takes}"))
                 .with(json!({"parameter": name}))
         };
-        let given = |params: &mut Map<String, Value>, name: &str| params.remove(name).filter(|v| !v.is_null());
+        let given = |params: &mut Map<String, Value>, name: &str| {
+            params.remove(name).filter(|v| !v.is_null())
+        };
         let min_position = given(&mut params, "min_position")
             .map(|value| number(&value).ok_or_else(|| malformed("min_position", "a position")));
         let as_of = given(&mut params, "as_of").map(|value| {
             let time = value.as_str().and_then(|text| text.parse().ok()).map(AsOf::Time);
-            number(&value).map(AsOf::Position).or(time).ok_or_else(|| malformed("as_of", "a position or a time"))
+            number(&value)
+                .map(AsOf::Position)
+                .or(time)
+                .ok_or_else(|| malformed("as_of", "a position or a time"))
         });
         let format = given(&mut params, "format").map(|value| match value.as_str() {
             Some("json") => Ok(None),
@@ -211,7 +227,9 @@ impl Core {
             (_, None) => {
                 let answer = query::query(name, company, &common.rest, rows)?;
                 Ok(Answer::Json(match answer {
-                    query::Answer::Rows { rows, next } => json!({"position": position, "rows": rows, "next": next}),
+                    query::Answer::Rows { rows, next } => {
+                        json!({"position": position, "rows": rows, "next": next})
+                    }
                     query::Answer::Row(row) => json!({"position": position, "row": row}),
                 }))
             }
@@ -239,7 +257,8 @@ impl Core {
                 if matches!(as_of, AsOf::Position(end) if fact.position > end) {
                     break;
                 }
-                boarding_projections::apply(&fact, &mut rows).map_err(|error| unavailable(&error))?;
+                boarding_projections::apply(&fact, &mut rows)
+                    .map_err(|error| unavailable(&error))?;
                 position = fact.position;
             }
         }
@@ -272,9 +291,13 @@ impl Core {
         };
         let failed = |error| unavailable(&error);
         match &entity {
-            None => self.read_versions(company, page.from..=u64::MAX, &mut show).map(|_| ()).map_err(failed)?,
+            None => self
+                .read_versions(company, page.from..=u64::MAX, &mut show)
+                .map(|_| ())
+                .map_err(failed)?,
             Some(entity) => {
-                let places = history::places(rows, company, entity).map_err(|error| unavailable(&error))?;
+                let places =
+                    history::places(rows, company, entity).map_err(|error| unavailable(&error))?;
                 for versions in places.into_iter().filter(|versions| *versions.end() >= page.from) {
                     if !self.read_versions(company, versions, &mut show).map_err(failed)? {
                         break;
@@ -320,7 +343,10 @@ impl Page {
         };
         let number = |name: &str, unset: u64| match params.get(name) {
             None | Some(Value::Null) => Ok(unset),
-            Some(value) => value.as_u64().or_else(|| value.as_str()?.parse().ok()).ok_or_else(|| malformed(name)),
+            Some(value) => value
+                .as_u64()
+                .or_else(|| value.as_str()?.parse().ok())
+                .ok_or_else(|| malformed(name)),
         };
         for name in params.as_object().into_iter().flat_map(Map::keys) {
             if !matches!(name.as_str(), "entity" | "limit" | "cursor") {
@@ -328,7 +354,8 @@ impl Page {
             }
         }
         let limit = number("limit", query::DEFAULT_LIMIT_ROWS as u64)?;
-        let limit = usize::try_from(limit).ok().filter(|limit| (1..=query::MAX_LIMIT_ROWS).contains(limit));
+        let limit =
+            usize::try_from(limit).ok().filter(|limit| (1..=query::MAX_LIMIT_ROWS).contains(limit));
         Ok(Self { from: number("cursor", 1)?, limit: limit.ok_or_else(|| malformed("limit"))? })
     }
 }
@@ -352,7 +379,13 @@ fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
 }
 
 /// Every page of a query as one CSV file.
-fn csv(company: &CompanyId, name: &str, params: &Value, rows: &dyn Rows, format: Format) -> Result<Vec<u8>, NoAnswer> {
+fn csv(
+    company: &CompanyId,
+    name: &str,
+    params: &Value,
+    rows: &dyn Rows,
+    format: Format,
+) -> Result<Vec<u8>, NoAnswer> {
     let sheet = Sheet::of(name, format)?;
     let mut out = sheet.header();
     let mut params = params.as_object().cloned().unwrap_or_default();

@@ -36,17 +36,26 @@ pub struct Loaded {
 ///
 /// # Errors
 /// When the log cannot be read. A snapshot that cannot be used is only not used.
-pub fn load(log: &dyn EventLog, store: Option<&Store>, id: &CompanyId) -> Result<Loaded, ReadError> {
+pub fn load(
+    log: &dyn EventLog,
+    store: Option<&Store>,
+    id: &CompanyId,
+) -> Result<Loaded, ReadError> {
     let head = log.head(id);
-    let snapshot = store.and_then(|store| read(store, id)).filter(|snapshot| fits(log, snapshot, head));
-    let (mut company, mut hash) =
-        snapshot.map_or_else(|| (Company::new(id.clone()), Digest::default()), |s| (s.company, s.hash));
+    let snapshot =
+        store.and_then(|store| read(store, id)).filter(|snapshot| fits(log, snapshot, head));
+    let (mut company, mut hash) = snapshot
+        .map_or_else(|| (Company::new(id.clone()), Digest::default()), |s| (s.company, s.hash));
     let from = company.version + 1;
     let mut replayed = 0;
     let mut reader = log.read_company(id, from);
     while let Some(entry) = reader.next()? {
         let commit = &entry.recorded.commit;
-        if commit.first_version < from || (commit.events.is_empty() && commit.first_version == from && entry.recorded.hash == hash) {
+        if commit.first_version < from
+            || (commit.events.is_empty()
+                && commit.first_version == from
+                && entry.recorded.hash == hash)
+        {
             continue;
         }
         company.apply(commit);
@@ -145,7 +154,11 @@ impl io::Write for Parts<'_> {
         if self.bytes.len() >= SNAPSHOT_PART_BYTES {
             self.put();
         }
-        if self.failed.is_some() { Err(io::Error::other("the store failed")) } else { Ok(bytes.len()) }
+        if self.failed.is_some() {
+            Err(io::Error::other("the store failed"))
+        } else {
+            Ok(bytes.len())
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -16,7 +16,9 @@ use crate::config::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS};
 mod keys;
 mod meta;
 
-pub(crate) use keys::{command as command_key, snapshot as snapshot_key, snapshots as snapshots_prefix};
+pub(crate) use keys::{
+    command as command_key, snapshot as snapshot_key, snapshots as snapshots_prefix,
+};
 pub use meta::{Build, Meta};
 
 /// The store could not do its work; the remedy is always a rebuild.
@@ -69,10 +71,14 @@ impl Store {
                 }
             }
         }
-        let set_aside = if fresh { None } else { Some(set_aside(folder).map_err(|e| failed("set aside", e))?) };
+        let set_aside =
+            if fresh { None } else { Some(set_aside(folder).map_err(|e| failed("set aside", e))?) };
         fs::create_dir_all(folder).map_err(|error| failed("make a folder for", error))?;
-        let tree = open_tree(folder)
-            .map_err(|source| StoreError { operation: "open", path: folder.to_owned(), source })?;
+        let tree = open_tree(folder).map_err(|source| StoreError {
+            operation: "open",
+            path: folder.to_owned(),
+            source,
+        })?;
         mark(folder, &boot_id()).map_err(|error| failed("mark", error))?;
         Ok((Self { tree, folder: folder.to_owned() }, Opened::Empty { set_aside }))
     }
@@ -95,7 +101,12 @@ impl Store {
     }
 
     /// Visits keys from `from` on that begin with `prefix`.
-    pub(crate) fn scan_raw(&self, prefix: &[u8], from: &[u8], visit: &mut Visit<'_>) -> Result<(), StoreError> {
+    pub(crate) fn scan_raw(
+        &self,
+        prefix: &[u8],
+        from: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), StoreError> {
         let start = if from > prefix { from.to_vec() } else { prefix.to_vec() };
         self.guard("read", |tree| {
             for entry in tree.range(start..) {
@@ -144,21 +155,27 @@ impl View {
     /// Adds these changes to a batch.
     pub(crate) fn stage(&self, changes: impl Iterator<Item = Change>, batch: &mut sled::Batch) {
         for change in changes {
-            let key = keys::row(change.table, self.meta.build(change.table), &change.company, &change.key);
+            let key = keys::row(
+                change.table,
+                self.meta.build(change.table),
+                &change.company,
+                &change.key,
+            );
             match change.row {
                 Some(row) => batch.insert(key, row),
                 None => batch.remove(key),
             }
         }
     }
-
-    pub(crate) fn with(&self, meta: Meta) -> Self {
-        Self { store: self.store.clone(), meta }
-    }
 }
 
 impl Rows for View {
-    fn get(&self, table: Table, company: &CompanyId, key: &[u8]) -> Result<Option<Vec<u8>>, RowsError> {
+    fn get(
+        &self,
+        table: Table,
+        company: &CompanyId,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, RowsError> {
         let key = keys::row(table, self.meta.build(table), company, key);
         self.store.get_raw(&key).map_err(|cause| RowsError::Store { table, cause: cause.into() })
     }
@@ -173,8 +190,10 @@ impl Rows for View {
     ) -> Result<(), RowsError> {
         let build = self.meta.build(table);
         let base = keys::row(table, build, company, &[]);
-        let (prefix, from) = (keys::row(table, build, company, prefix), keys::row(table, build, company, from));
-        let mut visit = |key: &[u8], row: &[u8]| visit(key.get(base.len()..).unwrap_or_default(), row);
+        let (prefix, from) =
+            (keys::row(table, build, company, prefix), keys::row(table, build, company, from));
+        let mut visit =
+            |key: &[u8], row: &[u8]| visit(key.get(base.len()..).unwrap_or_default(), row);
         self.store
             .scan_raw(&prefix, &from, &mut visit)
             .map_err(|cause| RowsError::Store { table, cause: cause.into() })

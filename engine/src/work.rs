@@ -100,7 +100,11 @@ impl Desk {
     }
 
     /// Waits until what the company has to do satisfies the condition, and gives what it chose of it.
-    async fn until<T>(&self, chores: &mut watch::Receiver<Chores>, choose: impl Fn(&Chores) -> Option<T>) -> Option<T> {
+    async fn until<T>(
+        &self,
+        chores: &mut watch::Receiver<Chores>,
+        choose: impl Fn(&Chores) -> Option<T>,
+    ) -> Option<T> {
         loop {
             let chosen = choose(&chores.borrow_and_update());
             if chosen.is_some() {

@@ -20,7 +20,7 @@ impl Decide for ClaimNotification {
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
             let user = company.users.get(notification.user);
-            let address = user.and_then(|user| user.email()).filter(|email| crate::email::is_valid(email));
+            let address = user.and_then(|user| user.email()).filter(|email| crate::csv_file::check_email(email).is_ok());
             events.push(match (user, address) {
                 (Some(user), Some(email)) => Event::NotificationDispatched {
                     key: key.clone(),

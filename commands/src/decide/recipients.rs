@@ -188,7 +188,8 @@ pub(super) fn judge(
     if user.listed.is_empty() {
         return fail(Code::RecipientCorporatePhoneMissing);
     }
-    let Some(email) = user.email().filter(|email| crate::email::is_valid(email)) else {
+    let Some(email) = user.email().filter(|email| crate::csv_file::check_email(email).is_ok())
+    else {
         return fail(Code::RecipientEmailMissing);
     };
     if company.suppressed.contains(&crate::id::fold(email)) {

@@ -117,8 +117,7 @@ impl<'a> Rows<'a> {
             let problems = vec![Problem::new(Code::RowDisabledNewUser)];
             return self.refuse(Some(key.clone()), row_ref, RowOutcome::Skipped, problems);
         }
-        let (phone, listed) = self.judge_phone(values, folded);
-        row_ref.phone = phone;
+        let listed = self.judge_phone(values, folded, &mut row_ref);
         let user = Personal(key.clone());
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
         let (org_unit, roles) = (value(&values.org_unit), value(&values.roles).unwrap_or_default());
@@ -160,8 +159,7 @@ impl<'a> Rows<'a> {
                 vec![Problem::new(code)],
             );
         }
-        let (phone, listed) = self.judge_phone(&row.values, folded);
-        row_ref.phone = phone;
+        let listed = self.judge_phone(&row.values, folded, &mut row_ref);
         let who = Personal(user.key());
         let changes = Changes::of(user, &row.values, self.options.blank_means);
         let state = match (row.values.enabled, user.state) {
@@ -196,29 +194,32 @@ impl<'a> Rows<'a> {
         self.list_phone(listed, &who, folded);
     }
 
-    /// What becomes of the row's phone, and the number to list, if it is to be listed.
-    fn judge_phone(
-        &self,
-        values: &RowValues,
-        folded: &str,
-    ) -> (Option<PhoneOutcome>, Option<Phone>) {
+    /// Tells what becomes of the row's phone; the number to list, if it is to be listed.
+    fn judge_phone(&self, values: &RowValues, folded: &str, row: &mut RowRef) -> Option<Phone> {
         if !self.options.add_to_corporate_phones {
-            return (None, None);
+            return None;
         }
         let phone = match values.phone {
             Given::Value(Ok(phone)) => phone,
-            Given::Value(Err(code)) => return (Some(PhoneOutcome::Rejected(code)), None),
-            Given::Absent | Given::Blank => return (None, None),
+            Given::Value(Err(code)) => {
+                // The phone has an outcome of its own: the warning would say the same again.
+                row.warnings.retain(|warning| warning.code != code);
+                row.phone = Some(PhoneOutcome::Rejected(code));
+                return None;
+            }
+            Given::Absent | Given::Blank => return None,
         };
         let listed =
             self.company.phones.get(&phone).and_then(|owner| self.company.users.get(*owner));
         let owner =
             self.phones.get(&phone).cloned().or_else(|| listed.map(|owner| owner.key().folded()));
-        match owner {
-            Some(owner) if owner == folded => (Some(PhoneOutcome::AlreadyPresent), None),
-            Some(_) => (Some(PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned)), None),
-            None => (Some(PhoneOutcome::Added), Some(phone)),
-        }
+        let (outcome, to_list) = match owner {
+            Some(owner) if owner == folded => (PhoneOutcome::AlreadyPresent, None),
+            Some(_) => (PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned), None),
+            None => (PhoneOutcome::Added, Some(phone)),
+        };
+        row.phone = Some(outcome);
+        to_list
     }
 
     fn list_phone(&mut self, phone: Option<Phone>, user: &Personal<UserKey>, folded: &str) {

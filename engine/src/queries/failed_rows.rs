@@ -22,16 +22,36 @@ const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
 const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 
 impl Core {
-    pub(super) fn failed_rows(&self, company: &CompanyId, rows: &dyn Rows, params: &Value) -> Result<Vec<u8>, NoAnswer> {
-        let malformed = || Refusal::new(Code::QueryMalformed).saying("import: expected an import's id");
-        let id: ImportId = params.get("import").and_then(Value::as_str).and_then(|id| id.parse().ok()).ok_or_else(malformed)?;
+    pub(super) fn failed_rows(
+        &self,
+        company: &CompanyId,
+        rows: &dyn Rows,
+        params: &Value,
+    ) -> Result<Vec<u8>, NoAnswer> {
+        let malformed =
+            || Refusal::new(Code::QueryMalformed).saying("import: expected an import's id");
+        let id: ImportId = params
+            .get("import")
+            .and_then(Value::as_str)
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(malformed)?;
         let refused = refused_rows(company, rows, id)?;
         let options = self.options_of(company, id)?;
-        let dialect = dialect::find(&options.1.dialect).ok_or(Code::ImportUnknownDialect).map_err(Refusal::from)?;
+        let dialect = dialect::find(&options.1.dialect)
+            .ok_or(Code::ImportUnknownDialect)
+            .map_err(Refusal::from)?;
         let file = self.files.open(&options.0).map_err(|error| unavailable(&error))?;
-        let parsed = csv_file::rows(BufReader::new(file), dialect, &reading_options(&options.1), &Limits::default());
+        let parsed = csv_file::rows(
+            BufReader::new(file),
+            dialect,
+            &reading_options(&options.1),
+            &Limits::default(),
+        );
         let parsed = parsed.map_err(unreadable)?;
-        let mut out = csv::WriterBuilder::new().flexible(true).terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+        let mut out = csv::WriterBuilder::new()
+            .flexible(true)
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(Vec::new());
         let header: Vec<String> = parsed.header().to_vec();
         let width = header.len();
         let written = |error: csv::Error| unavailable(&error);
@@ -41,7 +61,8 @@ impl Core {
             let Some(why) = refused.get(&row.row) else { continue };
             let mut cells = row.cells;
             cells.resize(width, String::new());
-            let added = [row.row.to_string(), why.columns.clone(), why.codes.clone(), why.reasons.clone()];
+            let added =
+                [row.row.to_string(), why.columns.clone(), why.codes.clone(), why.reasons.clone()];
             out.write_record(cells.into_iter().chain(added)).map_err(written)?;
         }
         out.into_inner().map_err(|error| unavailable(&error))
@@ -60,13 +81,16 @@ impl Core {
         let mut found = None;
         if let Some(versions) = first {
             let mut look = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
-                boarding_commands::event::Event::ImportAccepted { import, files, options, .. } if *import == id => {
+                boarding_commands::event::Event::ImportAccepted {
+                    import, files, options, ..
+                } if *import == id => {
                     found = files.first().map(|file| (file.sha256.clone(), options.clone()));
                     false
                 }
                 _ => true,
             };
-            self.read_versions(company, versions, &mut look).map_err(|error| unavailable(&error))?;
+            self.read_versions(company, versions, &mut look)
+                .map_err(|error| unavailable(&error))?;
         }
         found.ok_or_else(|| Refusal::new(Code::ImportNotFound).into())
     }
@@ -79,14 +103,22 @@ struct Why {
     reasons: String,
 }
 
-fn refused_rows(company: &CompanyId, rows: &dyn Rows, id: ImportId) -> Result<BTreeMap<u64, Why>, NoAnswer> {
+fn refused_rows(
+    company: &CompanyId,
+    rows: &dyn Rows,
+    id: ImportId,
+) -> Result<BTreeMap<u64, Why>, NoAnswer> {
     let mut refused = BTreeMap::new();
     for outcome in REFUSED {
         let mut cursor = Value::Null;
         loop {
             let params = json!({"import": id, "outcome": outcome, "limit": query::MAX_LIMIT_ROWS, "cursor": cursor});
-            let Answer::Rows { rows, next } = query::query("import_rows", company, &params, rows)? else { break };
-            refused.extend(rows.iter().filter_map(|row| Some((row.get("row")?.as_u64()?, why(row)))));
+            let Answer::Rows { rows, next } = query::query("import_rows", company, &params, rows)?
+            else {
+                break;
+            };
+            refused
+                .extend(rows.iter().filter_map(|row| Some((row.get("row")?.as_u64()?, why(row)))));
             let Some(next) = next else { break };
             cursor = json!(next);
         }

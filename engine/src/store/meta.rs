@@ -29,7 +29,8 @@ pub struct Build {
 impl Meta {
     /// A store without rows, for today's projections.
     pub fn empty() -> Self {
-        let builds = projectors().map(|one| (one.table.id(), Build { number: 0, version: one.version }));
+        let builds =
+            projectors().map(|one| (one.table.id(), Build { number: 0, version: one.version }));
         Self { position: 0, builds: builds.collect() }
     }
 
@@ -39,7 +40,9 @@ impl Meta {
 
     /// The tables whose projection is not the one that made their rows.
     pub fn outdated(&self) -> Vec<Table> {
-        let current = |table: Table, version| self.builds.get(&table.id()).is_some_and(|b| b.version == version);
+        let current = |table: Table, version| {
+            self.builds.get(&table.id()).is_some_and(|b| b.version == version)
+        };
         projectors().filter(|one| !current(one.table, one.version)).map(|one| one.table).collect()
     }
 
@@ -63,11 +66,17 @@ impl Store {
     pub fn read_meta(&self) -> Result<Meta, StoreError> {
         match self.get_raw(keys::META)? {
             None => Ok(Meta::empty()),
-            Some(bytes) => rmp_serde::from_slice(&bytes).map_err(|error| self.error("decode", error)),
+            Some(bytes) => {
+                rmp_serde::from_slice(&bytes).map_err(|error| self.error("decode", error))
+            }
         }
     }
 
-    pub(crate) fn stage_meta(&self, meta: &Meta, batch: &mut sled::Batch) -> Result<(), StoreError> {
+    pub(crate) fn stage_meta(
+        &self,
+        meta: &Meta,
+        batch: &mut sled::Batch,
+    ) -> Result<(), StoreError> {
         let bytes = rmp_serde::to_vec(meta).map_err(|error| self.error("encode", error))?;
         batch.insert(keys::META, bytes);
         Ok(())

@@ -19,7 +19,8 @@ const CHUNKS_AHEAD: usize = 2;
 
 pub(super) async fn manage(desk: Desk) {
     let mut chores = desk.hot.chores();
-    while let Some(import) = desk.until(&mut chores, |chores| chores.imports.first().copied()).await {
+    while let Some(import) = desk.until(&mut chores, |chores| chores.imports.first().copied()).await
+    {
         if let Err(error) = go_on(&desk, import).await {
             let error = crate::error_chain(&*error);
             tracing::error!(company = %desk.company, %import, %error, "an import cannot go on");
@@ -78,10 +79,12 @@ async fn apply(desk: &Desk, import: ImportId, rows: Vec<ParsedRow>) {
 
 /// Reads the file in chunks from the row after the last one done.
 fn read(files: &Files, place: &Place, chunks: &mpsc::Sender<Vec<ParsedRow>>) -> Result<(), Fault> {
-    let dialect = dialect::find(&place.options.dialect).ok_or("the dialect is not known any more")?;
+    let dialect =
+        dialect::find(&place.options.dialect).ok_or("the dialect is not known any more")?;
     let file = io::BufReader::new(files.open(&place.sha256)?);
     let options = reading_options(&place.options);
-    let rows = csv_file::rows(file, dialect, &options, &csv_file::Limits::default()).map_err(fault)?;
+    let rows =
+        csv_file::rows(file, dialect, &options, &csv_file::Limits::default()).map_err(fault)?;
     let (mut chunk, mut bytes) = (Vec::new(), 0);
     for row in rows {
         let row = row.map_err(fault)?;

@@ -48,7 +48,15 @@ impl Claim {
     /// The claim that an event tells of, if it does.
     pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
         match event {
-            Event::InviteDispatched { run, user, invitation, generation, email, message_id, .. } => Some(Self {
+            Event::InviteDispatched {
+                run,
+                user,
+                invitation,
+                generation,
+                email,
+                message_id,
+                ..
+            } => Some(Self {
                 user: user.0.clone(),
                 to: email.0.clone(),
                 message_id: message_id.clone(),
@@ -85,7 +93,10 @@ impl Claim {
         };
         let settings = &company.settings;
         Some(Draft {
-            masked_phone: company.corporate_phone(id).map(|phone| phone.masked()).unwrap_or_default(),
+            masked_phone: company
+                .corporate_phone(id)
+                .map(|phone| phone.masked())
+                .unwrap_or_default(),
             template: template::choose(self.kind, language, &settings.language, own)?,
             user: user.key(),
             first_name: person.first_name.unwrap_or_default(),
@@ -124,7 +135,12 @@ impl Desk {
     ///
     /// # Errors
     /// A code and a text, when the company's template cannot be filled in.
-    pub(super) fn word(&self, draft: &Draft, renderers: &mut Renderers, at: Time) -> Result<Mail, (Code, String)> {
+    pub(super) fn word(
+        &self,
+        draft: &Draft,
+        renderers: &mut Renderers,
+        at: Time,
+    ) -> Result<Mail, (Code, String)> {
         let link_url = draft.link(&self.company, self);
         let renderer = renderers.of(draft).map_err(|error| (Code::TemplateInvalid, error))?;
         let values = Values {
@@ -138,8 +154,10 @@ impl Desk {
             expires_hours: draft.expires_hours,
             expires_at: at.plus_seconds(draft.expires_hours * 3600),
         };
-        let content = renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
-        let to_name = [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
+        let content =
+            renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
+        let to_name =
+            [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
         Ok(Mail {
             company: self.company.clone(),
             purpose: draft.purpose.clone(),
@@ -155,7 +173,8 @@ impl Desk {
 
 impl Draft {
     fn link(&self, company: &CompanyId, desk: &Desk) -> String {
-        let token = self.token.map(|(id, generation)| desk.core.tokens.token(company, id, generation));
+        let token =
+            self.token.map(|(id, generation)| desk.core.tokens.token(company, id, generation));
         format!("{}{}", self.link_base_url, token.unwrap_or_default())
     }
 }
@@ -165,7 +184,8 @@ impl Renderers {
         let key = (draft.kind as TemplateKindKey, draft.template.language.clone());
         let known = self.0.get(&key).is_some_and(|(template, _)| *template == draft.template);
         if !known {
-            let renderer = Renderer::new(draft.kind, &draft.template).map_err(|error| error.to_string())?;
+            let renderer =
+                Renderer::new(draft.kind, &draft.template).map_err(|error| error.to_string())?;
             self.0.insert(key.clone(), (draft.template.clone(), renderer));
         }
         self.0.get(&key).map(|(_, renderer)| renderer).ok_or_else(|| "no template".to_owned())

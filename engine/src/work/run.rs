@@ -22,7 +22,11 @@ pub(super) async fn manage(desk: Desk) {
     let mut chores = desk.hot.chores();
     let mut recovered = None;
     while let Some((run, fence)) = desk.until(&mut chores, |chores| chores.run).await {
-        let Some(channel) = desk.hot.look(move |company| company.runs.get(&run).map(|run| run.channel)).await.flatten()
+        let Some(channel) = desk
+            .hot
+            .look(move |company| company.runs.get(&run).map(|run| run.channel))
+            .await
+            .flatten()
         else {
             return;
         };
@@ -65,7 +69,9 @@ impl Turn {
                         invitation: invitation.id,
                         generation: recipient.generation,
                         email: Personal(user.email().unwrap_or_default().to_owned()),
-                        message_id: boarding_commands::decide::recipients::own_message_id(company, run, place),
+                        message_id: boarding_commands::decide::recipients::own_message_id(
+                            company, run, place,
+                        ),
                     });
                 }
             }
@@ -83,9 +89,10 @@ impl Turn {
             return;
         }
         let uncertain = |event: &Event| match event {
-            Event::InviteDispatched { user, .. } => {
-                Some((user.clone(), Report::Permanent { code: Code::DeliveryUncertain, detail: None }))
-            }
+            Event::InviteDispatched { user, .. } => Some((
+                user.clone(),
+                Report::Permanent { code: Code::DeliveryUncertain, detail: None },
+            )),
             _ => None,
         };
         for claims in claims.chunks(CLAIM_MAX) {
@@ -100,7 +107,8 @@ impl Turn {
             while sending.len() >= BATCHES {
                 sending.join_next().await;
             }
-            let claim = ClaimRecipients { run: self.run, fence: self.fence, most: self.claim_size() };
+            let claim =
+                ClaimRecipients { run: self.run, fence: self.fence, most: self.claim_size() };
             match self.desk.ask(claim, self.run.0).await {
                 Reply::Accepted { events, .. } if events.is_empty() => break,
                 Reply::Accepted { events, .. } => {
@@ -123,7 +131,8 @@ impl Turn {
 
     /// Sends the claims among these events, and reports what became of each.
     async fn send(self, events: Vec<Event>) {
-        let claims: Vec<Claim> = events.iter().filter_map(|event| Claim::of(event, self.channel)).collect();
+        let claims: Vec<Claim> =
+            events.iter().filter_map(|event| Claim::of(event, self.channel)).collect();
         if claims.is_empty() {
             return;
         }
@@ -142,7 +151,8 @@ impl Turn {
                     reports.push((user, Report::Permanent { code, detail: Some(detail) }));
                 }
                 None => {
-                    let (code, detail) = (Code::TemplateInvalid, Some("no template was found".to_owned()));
+                    let (code, detail) =
+                        (Code::TemplateInvalid, Some("no template was found".to_owned()));
                     reports.push((user, Report::Permanent { code, detail }));
                 }
             }
@@ -155,7 +165,8 @@ impl Turn {
     /// Reports until the log has taken it: what was sent must not be forgotten.
     async fn report(&self, reports: Vec<(Who, Report)>) {
         loop {
-            let command = ReportRecipients { run: self.run, fence: self.fence, reports: reports.clone() };
+            let command =
+                ReportRecipients { run: self.run, fence: self.fence, reports: reports.clone() };
             match self.desk.ask(command, self.run.0).await {
                 Reply::Failed { why, .. } if !self.desk.hot.is_gone() => {
                     tracing::warn!(company = %self.desk.company, run = %self.run, %why, "reports wait");
@@ -193,6 +204,8 @@ pub(super) fn report(sent: Sent) -> Report {
         Sent::Sent => Report::Sent { message_id: None },
         Sent::TemporaryFailure { code, detail } => Report::Temporary { code, detail: Some(detail) },
         Sent::PermanentFailure { code, detail } => Report::Permanent { code, detail: Some(detail) },
-        Sent::Uncertain { detail } => Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) },
+        Sent::Uncertain { detail } => {
+            Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) }
+        }
     }
 }

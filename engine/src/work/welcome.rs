@@ -59,7 +59,8 @@ fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
 }
 
 async fn send(desk: &Desk, events: &[Event]) {
-    let claims: Vec<Claim> = events.iter().filter_map(|event| Claim::of(event, Channel::Whatsapp)).collect();
+    let claims: Vec<Claim> =
+        events.iter().filter_map(|event| Claim::of(event, Channel::Whatsapp)).collect();
     let drafts = desk.drafts(claims).await;
     let (mut renderers, at) = (Renderers::default(), desk.core.clock.now());
     let (mut mails, mut mailed, mut reports) = (Vec::new(), Vec::new(), Vec::new());
@@ -69,8 +70,12 @@ async fn send(desk: &Desk, events: &[Event]) {
                 mails.push(mail);
                 mailed.push(key);
             }
-            Some(Err((code, detail))) => reports.push((key, Report::Permanent { code, detail: Some(detail) })),
-            None => reports.push((key, Report::Permanent { code: Code::TemplateInvalid, detail: None })),
+            Some(Err((code, detail))) => {
+                reports.push((key, Report::Permanent { code, detail: Some(detail) }))
+            }
+            None => {
+                reports.push((key, Report::Permanent { code: Code::TemplateInvalid, detail: None }))
+            }
         }
     }
     let sent = desk.core.channel.send_batch(mails).await;
