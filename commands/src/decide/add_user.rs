@@ -67,7 +67,7 @@ impl AddUser {
             check_text("attributes", name)?;
             check_text("attributes", value)?;
         }
-        if self.email.as_deref().is_some_and(|email| !crate::csv_file::check_email(email.trim()).is_ok()) {
+        if self.email.as_deref().is_some_and(|email| crate::csv_file::check_email(email.trim()).is_err()) {
             return Err(Code::FieldInvalidEmail.into());
         }
         let phone = self.phone.as_deref().map(|text| Phone::read(text, company.settings.assume_plus));

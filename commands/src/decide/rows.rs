@@ -187,7 +187,7 @@ impl<'a> Rows<'a> {
                 self.events.push(Event::UserActivated { user: who.clone(), row: Some(row_ref) });
             }
             Some(_) => {
-                self.events.push(Event::UserDeactivated { user: who.clone(), row: Some(row_ref) })
+                self.events.push(Event::UserDeactivated { user: who.clone(), row: Some(row_ref) });
             }
             None => {}
         }

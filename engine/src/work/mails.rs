@@ -160,7 +160,7 @@ impl Desk {
             [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
         Ok(Mail {
             company: self.company.clone(),
-            purpose: draft.purpose.clone(),
+            purpose: draft.purpose,
             message_id: draft.message_id.clone(),
             from: draft.from.clone(),
             to: draft.to.clone(),

@@ -71,10 +71,11 @@ async fn send(desk: &Desk, events: &[Event]) {
                 mailed.push(key);
             }
             Some(Err((code, detail))) => {
-                reports.push((key, Report::Permanent { code, detail: Some(detail) }))
+                reports.push((key, Report::Permanent { code, detail: Some(detail) }));
             }
             None => {
-                reports.push((key, Report::Permanent { code: Code::TemplateInvalid, detail: None }))
+                reports
+                    .push((key, Report::Permanent { code: Code::TemplateInvalid, detail: None }));
             }
         }
     }

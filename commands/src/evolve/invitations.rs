@@ -1,0 +1,115 @@
+//! How events change invitations, links and other mails.
+
+use crate::company::{Company, Invitation, InvitationState, UserId};
+use crate::event::{Channel, Delivery, Event};
+use crate::id::{RunId, UserKey, fold};
+use crate::time::Time;
+
+impl Company {
+    /// Changes the newest invitation, and keeps the index of those that will expire.
+    pub(super) fn change_invitation(
+        &mut self,
+        user: UserId,
+        channel: Channel,
+        change: impl FnOnce(&mut Invitation),
+    ) {
+        let link = self.users.get_mut(user).and_then(|user| user.link_mut(channel));
+        let Some(invitation) = link.and_then(|link| link.invitation.as_mut()) else { return };
+        if let Some(end) = invitation.expires_at {
+            self.expiring.remove(&(end, invitation.id));
+        }
+        change(invitation);
+        if let Some(end) = invitation.expires_at.filter(|end| invitation.is_live(Time(end.0 - 1))) {
+            self.expiring.insert((end, invitation.id));
+        }
+    }
+
+    pub(super) fn evolve_invitation(&mut self, event: &Event) {
+        match event {
+            Event::UserLinked { user, channel, .. } => {
+                let user = self.users.enter(user.as_str());
+                if let Some(link) =
+                    self.users.get_mut(user).and_then(|user| user.link_mut(*channel))
+                {
+                    link.linked = true;
+                }
+                self.change_invitation(user, *channel, |invitation| {
+                    invitation.state = InvitationState::Linked;
+                });
+            }
+            Event::UserUnlinked { user, channel } => {
+                let user = self.users.enter(user.as_str());
+                if let Some(link) =
+                    self.users.get_mut(user).and_then(|user| user.link_mut(*channel))
+                {
+                    link.linked = false;
+                }
+            }
+            Event::InvitationExpired { user, channel, generation, .. } => {
+                self.end_invitation(user, *channel, *generation, InvitationState::Expired);
+            }
+            Event::InvitationRevoked { user, channel, generation, .. } => {
+                self.end_invitation(user, *channel, *generation, InvitationState::Revoked);
+            }
+            Event::DeliveryRecorded { run, user, delivery, .. } => {
+                self.record_delivery(run, user, *delivery);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn end_invitation(
+        &mut self,
+        key: &UserKey,
+        channel: Channel,
+        generation: u32,
+        state: InvitationState,
+    ) {
+        let user = self.users.enter(key.as_str());
+        self.change_invitation(user, channel, |invitation| {
+            if invitation.generation == generation {
+                invitation.state = state;
+            }
+        });
+    }
+
+    pub(super) fn record_delivery(&mut self, run: &RunId, key: &UserKey, delivery: Delivery) {
+        let user = self.users.enter(key.as_str());
+        let Some(run) = self.runs.get(run) else { return };
+        let channel = run.channel;
+        let generation = run.recipient(user).map(|(_, recipient)| recipient.generation);
+        if matches!(delivery, Delivery::BouncedHard | Delivery::Complained)
+            && let Some(email) = self.users.get(user).and_then(|user| user.email())
+        {
+            self.suppressed.insert(fold(email));
+        }
+        let state = match delivery {
+            Delivery::Delivered | Delivery::Complained => InvitationState::Delivered,
+            Delivery::BouncedHard => InvitationState::Bounced,
+            Delivery::BouncedSoft => InvitationState::Deferred,
+        };
+        self.change_invitation(user, channel, |invitation| {
+            let handed_over = matches!(
+                invitation.state,
+                InvitationState::Sent | InvitationState::Delivered | InvitationState::Deferred
+            );
+            if handed_over && Some(invitation.generation) == generation {
+                invitation.state = state;
+            }
+        });
+    }
+
+    pub(super) fn evolve_notification(&mut self, event: &Event) {
+        match event {
+            Event::NotificationDispatched { key, .. } => {
+                if let Some(notification) = self.notifications.get_mut(key) {
+                    notification.dispatched = true;
+                }
+            }
+            Event::NotificationSent { key } | Event::NotificationFailed { key, .. } => {
+                self.notifications.remove(key);
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! How events change the company's people and phones.
+
+use crate::company::{Company, UserId, UserState};
+use crate::event::{Event, RowRef};
+use crate::id::UserKey;
+use crate::phone::Phone;
+
+impl Company {
+    pub(super) fn evolve_user(&mut self, event: &Event) {
+        match event {
+            Event::UserCreated { user, person, org_unit, roles, active, row } => {
+                let id = self.name(user, row.as_ref());
+                if let Some(user) = self.users.get_mut(id) {
+                    user.state = if *active { UserState::Active } else { UserState::Deactivated };
+                    user.set_person(person);
+                    user.org_unit = org_unit.as_deref().map(Into::into);
+                    user.roles = roles.iter().map(|role| role.as_str().into()).collect();
+                }
+            }
+            Event::UserUpdated { user, person, org_unit, roles, row, .. } => {
+                let id = self.name(user, row.as_ref());
+                if let Some(user) = self.users.get_mut(id) {
+                    user.set_person(person);
+                    user.org_unit = org_unit.as_deref().map(Into::into);
+                    user.roles = roles.iter().map(|role| role.as_str().into()).collect();
+                }
+            }
+            Event::UserActivated { user, row } => {
+                self.move_user(user, row.as_ref(), UserState::Active);
+            }
+            Event::UserDeactivated { user, row } => {
+                self.move_user(user, row.as_ref(), UserState::Deactivated);
+            }
+            Event::UserArchived { user } => self.move_user(user, None, UserState::Archived),
+            Event::UserRestored { user } => self.move_user(user, None, UserState::Active),
+            Event::RolesAssigned { user, roles } => self.change_roles(user, |held| {
+                held.extend(roles.iter().map(|role| Box::from(role.as_str())));
+            }),
+            Event::RolesRemoved { user, roles } => self.change_roles(user, |held| {
+                held.retain(|role| !roles.iter().any(|removed| removed.as_str() == &**role));
+            }),
+            Event::CorporatePhoneAdded { phone, user, .. } => self.list_phone(**phone, user),
+            Event::CorporatePhoneRemoved { phone, .. } => {
+                let owner = self.phones.remove(&**phone).and_then(|id| self.users.get_mut(id));
+                if let Some(user) = owner {
+                    user.listed =
+                        user.listed.iter().copied().filter(|listed| listed != &**phone).collect();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The person of this key; notes that the row named it, if a row did.
+    pub(super) fn name(&mut self, key: &UserKey, row: Option<&RowRef>) -> UserId {
+        let id = self.users.enter(key.as_str());
+        if let Some(row) = row
+            && let Some(import) = self.imports.get_mut(&row.import)
+            && let Some(user) = self.users.get_mut(id)
+            && user.seen.0 != import.ordinal
+        {
+            user.seen = (import.ordinal, u32::try_from(row.row).unwrap_or(u32::MAX));
+            import.members.push(id);
+        }
+        id
+    }
+
+    pub(super) fn move_user(&mut self, key: &UserKey, row: Option<&RowRef>, state: UserState) {
+        let id = self.name(key, row);
+        if let Some(user) = self.users.get_mut(id) {
+            user.state = state;
+        }
+    }
+
+    pub(super) fn change_roles(&mut self, key: &UserKey, change: impl FnOnce(&mut Vec<Box<str>>)) {
+        let id = self.users.enter(key.as_str());
+        if let Some(user) = self.users.get_mut(id) {
+            let mut roles = user.roles.to_vec();
+            change(&mut roles);
+            user.roles = roles.into_boxed_slice();
+        }
+    }
+
+    pub(super) fn list_phone(&mut self, phone: Phone, key: &UserKey) {
+        let id = self.users.enter(key.as_str());
+        self.phones.insert(phone, id);
+        if let Some(user) = self.users.get_mut(id) {
+            user.listed = user.listed.iter().copied().chain([phone]).collect();
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! How events change runs and their recipients.
+
+use super::recipient_of;
+use crate::company::selection::Pick;
+use crate::company::{Company, Invitation, InvitationState, RecipientState, Run, RunState, UserId};
+use crate::event::{Channel, Event, Source};
+use crate::id::{InvitationId, RunId, UserKey};
+use crate::time::Time;
+
+impl Company {
+    pub(super) fn evolve_run(&mut self, event: &Event) {
+        match event {
+            Event::RunRequested { run, channel, source, total, not_before, .. } => {
+                self.request_run(*run, *channel, source, *total, *not_before);
+            }
+            Event::RecipientQueued { run: id, user } => {
+                let user = self.users.enter(user.as_str());
+                if let Some(run) = self.runs.get_mut(id) {
+                    run.unlisted.pop_front();
+                    run.list(user);
+                    if run.unlisted.is_empty() {
+                        self.listing.remove(id);
+                    }
+                }
+            }
+            Event::RunScheduled { run, .. } => {
+                self.scheduled.insert(*run);
+                self.move_run(run, RunState::Scheduled);
+            }
+            Event::RunQueued { run } => self.move_run(run, RunState::Pending),
+            Event::RunStarted { run } => self.move_run(run, RunState::Running),
+            Event::RunCompleted { run, .. } => self.move_run(run, RunState::Completed),
+            Event::RunWithdrawn { run } => self.move_run(run, RunState::Withdrawn),
+            _ => {}
+        }
+    }
+
+    pub(super) fn request_run(
+        &mut self,
+        id: RunId,
+        channel: Channel,
+        source: &Source,
+        total: u64,
+        not_before: Option<Time>,
+    ) {
+        let mut run = Run::new(channel, total, not_before, matches!(source, Source::Resend { .. }));
+        for pick in self.select(source, channel).unwrap_or_default().picks {
+            run.unlisted.push_back(match pick {
+                Pick::Known(id) => id,
+                Pick::New(key) => self.users.enter(key.as_str()),
+            });
+        }
+        if !run.unlisted.is_empty() {
+            self.listing.insert(id);
+        }
+        self.runs.insert(id, run);
+    }
+
+    pub(super) fn move_run(&mut self, id: &RunId, state: RunState) {
+        if state != RunState::Scheduled {
+            self.scheduled.remove(id);
+        }
+        if let Some(run) = self.runs.get_mut(id) {
+            run.state = state;
+            if matches!(state, RunState::Completed | RunState::Withdrawn) {
+                run.unlisted.clear();
+                self.listing.remove(id);
+            }
+        }
+    }
+
+    pub(super) fn evolve_recipient(&mut self, at: Time, event: &Event) {
+        match event {
+            Event::InviteDispatched { run, user, attempt, invitation, generation, .. } => {
+                let user = self.users.enter(user.as_str());
+                let Some(run) = self.runs.get_mut(run) else { return };
+                run.claim(user, *attempt, *generation, at);
+                let channel = run.channel;
+                self.invite(user, channel, *invitation, *generation);
+            }
+            Event::InviteDeferred { run, user, attempt, retry_at, .. } => {
+                let user = self.users.enter(user.as_str());
+                let Some(run) = self.runs.get_mut(run) else { return };
+                if let Some(place) = run.set(user, RecipientState::Queued, Some(*attempt)) {
+                    run.deferred.insert(place, *retry_at);
+                }
+            }
+            Event::InviteSent { run, user, attempt, message_id, expires_at } => {
+                let user = self.users.enter(user.as_str());
+                let Some(known) = self.runs.get_mut(run) else { return };
+                let place = known.set(user, RecipientState::Sent, Some(*attempt));
+                let channel = known.channel;
+                if let Some(place) = place
+                    && recipient_of(message_id) != Some((*run, place))
+                {
+                    self.foreign_messages.insert(message_id.clone(), (*run, place));
+                }
+                self.change_invitation(user, channel, |invitation| {
+                    invitation.state = InvitationState::Sent;
+                    invitation.expires_at = Some(*expires_at);
+                });
+            }
+            Event::UserSkipped { run, user, .. } => {
+                self.end_recipient(run, user, RecipientState::Skipped);
+            }
+            Event::InviteFailed { run, user, .. } => {
+                self.end_recipient(run, user, RecipientState::Failed);
+            }
+            _ => {}
+        }
+    }
+
+    pub(super) fn end_recipient(&mut self, run: &RunId, key: &UserKey, state: RecipientState) {
+        let user = self.users.enter(key.as_str());
+        if let Some(run) = self.runs.get_mut(run) {
+            run.set(user, state, None);
+        }
+    }
+
+    pub(super) fn invite(
+        &mut self,
+        user: UserId,
+        channel: Channel,
+        id: InvitationId,
+        generation: u32,
+    ) {
+        self.invitations.insert(id, (user, channel));
+        self.change_invitation(user, channel, |old| old.state = InvitationState::Revoked);
+        if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
+            let created =
+                Invitation { id, generation, state: InvitationState::Created, expires_at: None };
+            link.invitation = Some(created);
+        }
+    }
+}
