@@ -84,7 +84,7 @@ async fn a_last_write_with_missing_sectors_is_a_torn_tail() {
     forget_heads(folder.path());
     let segment = segments(folder.path()).pop().unwrap();
     let sound = fs::read(&segment).unwrap();
-    let start = index::parts(was[3].place).1 as usize - frame::FRAME_HEADER;
+    let start = offset_of(&was[3]) - frame::FRAME_HEADER;
     let used = tail::last_used(&sound);
     let sectors: Vec<_> = (start / 512..used.div_ceil(512)).collect();
     for (first, second) in sectors.iter().flat_map(|a| sectors.iter().map(move |b| (*a, *b))) {
@@ -109,7 +109,7 @@ async fn damage_names_segment_offset_company_and_version_and_changes_nothing() {
     let was = fill(folder.path(), ROOMY, 4).await;
     let segment = segments(folder.path()).pop().unwrap();
     let mut bytes = fs::read(&segment).unwrap();
-    let offset = index::parts(was[1].place).1 as usize;
+    let offset = offset_of(&was[1]);
     bytes[offset + 200] ^= 0x10;
     fs::write(&segment, &bytes).unwrap();
     let error = look(folder.path()).unwrap_err();
@@ -157,7 +157,7 @@ async fn a_log_that_ends_before_its_heads_say_is_refused() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 3).await;
     let segment = segments(folder.path()).pop().unwrap();
-    let edge = index::parts(was[2].place).1 as usize - frame::FRAME_HEADER;
+    let edge = offset_of(&was[2]) - frame::FRAME_HEADER;
     let bytes = fs::read(&segment).unwrap();
     fs::write(&segment, &bytes[..edge]).unwrap();
     let error = look(folder.path()).unwrap_err();
@@ -217,7 +217,7 @@ async fn p29_a_changed_commit_with_mended_checksums_fails_the_verification() {
     let segment = segments(folder.path()).pop().unwrap();
     let mut bytes = fs::read(&segment).unwrap();
     let log: LogId = bytes[16..32].try_into().unwrap();
-    let at = index::parts(was[0].place).1 as usize;
+    let at = offset_of(&was[0]);
     let mut commit = was[0].recorded.commit.clone();
     commit.actor = "john@acme.example".to_owned().into();
     let forged = Encoded::of(commit).unwrap();
