@@ -6,6 +6,11 @@
 
 mod scan;
 
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod golden_events;
+
 use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::digest::Digest;
 use boarding_commands::id::{CommandId, CompanyId};

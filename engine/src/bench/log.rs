@@ -1,7 +1,8 @@
 //! Measures the log in files against the least that durability costs: a raw file that grows, with one
 //! `fdatasync` for all that waits.
 //!
-//! Both sides get the same events from the same number of tasks, in rounds that alternate, because a
+//! Both sides get the same commits and turn them into bytes; the log checks expected versions, chains,
+//! hashes, checksums and indexes them besides. Both get them from the same number of tasks, in rounds that alternate, because a
 //! disk's own speed swings more than what is measured. What counts is the ratio.
 
 use std::fmt;
@@ -25,8 +26,9 @@ use crate::log::{AppendError, Encoded, EventLog as _, Head};
 /// How many appends are under way at once in each measurement.
 pub const IN_FLIGHT: [usize; 4] = [1, 16, 64, 256];
 
-/// The stored size of the event that is appended: about what an invitation's takes.
-const EVENT_BYTES: usize = 300;
+/// The characters of the user in the event that is appended, which make it some 300 bytes: about what
+/// an invitation takes.
+const USER_CHARS: usize = 260;
 
 /// Three rounds, of which the median counts: one bad second of the disk does not.
 const ROUNDS: usize = 3;
@@ -69,6 +71,8 @@ pub enum BenchError {
     Company(#[from] IdError),
     #[error("make a commit to append")]
     Encode(#[from] crate::codec::EncodeError),
+    #[error("make the bytes of the raw file")]
+    RawBytes(#[from] rmp_serde::encode::Error),
     #[error("run the tasks of the measurement")]
     Join(#[from] tokio::task::JoinError),
 }
@@ -138,22 +142,25 @@ async fn raw(path: &Path, in_flight: usize, each: usize) -> Result<Duration, Ben
     let writer = tokio::task::spawn_blocking(move || write_raw(file, receiver));
     let begun = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
-    for _ in 0..in_flight {
-        let calls: mpsc::Sender<RawCall> = calls.clone();
+    for task in 0..in_flight {
+        let (calls, company): (mpsc::Sender<RawCall>, _) = (calls.clone(), company(task)?);
         tasks.spawn(async move {
-            for _ in 0..each {
+            for n in 0..each {
+                let head = Head { version: n as u64, hash: Digest::default() };
+                // What has to be done for any store: the commit is turned into bytes.
+                let bytes = rmp_serde::to_vec(&commit(&company, head, task * each + n))?;
                 let (answer, done) = oneshot::channel();
-                let sent = calls.send((vec![7; EVENT_BYTES], answer)).await;
-                if sent.is_err() || done.await.is_err() {
+                if calls.send((bytes, answer)).await.is_err() || done.await.is_err() {
                     // The writer has failed and says why when it is joined.
-                    return;
+                    break;
                 }
             }
+            Ok::<(), BenchError>(())
         });
     }
     drop(calls);
     while let Some(done) = tasks.join_next().await {
-        done?;
+        done??;
     }
     let took = begun.elapsed();
     writer.await??;
@@ -187,7 +194,7 @@ fn company(number: usize) -> Result<CompanyId, IdError> {
 }
 
 fn commit(company: &CompanyId, head: Head, number: usize) -> Commit {
-    let user = format!("{number:0>200}@example.test");
+    let user = format!("{number:0>USER_CHARS$}@example.test");
     Commit {
         company: company.clone(),
         first_version: head.version + 1,

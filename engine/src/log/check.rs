@@ -23,14 +23,19 @@ pub(super) fn check_chain(
 ) -> Result<HashMap<CompanyId, Head>, AppendError> {
     let mut heads: HashMap<CompanyId, Head> = HashMap::new();
     for encoded in commits {
-        let commit = encoded.commit();
-        let actual = heads.entry(commit.company.clone()).or_insert_with(|| head(&commit.company));
-        let expected = Head { version: commit.first_version - 1, hash: commit.previous };
-        if *actual != expected {
-            let company = commit.company.clone();
-            return Err(AppendError::Conflict { company, expected, actual: *actual });
-        }
-        *actual = Head { version: commit.last_version(), hash: encoded.hash() };
+        let company = &encoded.commit().company;
+        let actual = heads.entry(company.clone()).or_insert_with(|| head(company));
+        *actual = follow(encoded, *actual)?;
     }
     Ok(heads)
+}
+
+/// Refuses a commit that does not follow on this head of its company, and answers with the head it makes.
+pub(super) fn follow(encoded: &Encoded, actual: Head) -> Result<Head, AppendError> {
+    let commit = encoded.commit();
+    let expected = Head { version: commit.first_version - 1, hash: commit.previous };
+    if actual != expected {
+        return Err(AppendError::Conflict { company: commit.company.clone(), expected, actual });
+    }
+    Ok(Head { version: commit.last_version(), hash: encoded.hash() })
 }

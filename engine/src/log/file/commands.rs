@@ -59,10 +59,10 @@ fn key(company: &CompanyId, command: CommandId) -> Key {
     hasher.update(company.as_str().as_bytes());
     hasher.update(&[0]);
     hasher.update(&command.0.0.to_be_bytes());
-    let mut halves = [[0; 8]; 2];
-    let mut output = hasher.finalize_xof();
-    halves.iter_mut().for_each(|half| output.fill(half));
-    halves.map(u64::from_le_bytes)
+    let hash = hasher.finalize();
+    let (halves, _) = hash.as_bytes().as_chunks::<8>();
+    let half = |at: usize| halves.get(at).copied().map_or(0, u64::from_le_bytes);
+    [half(0), half(1)]
 }
 
 #[cfg(test)]

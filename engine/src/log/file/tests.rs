@@ -1,6 +1,7 @@
 //! What only files can go wrong with.
 
 mod damage;
+mod format;
 mod writing;
 
 use std::fs;
@@ -68,6 +69,11 @@ fn copy_of(folder: &Path) -> tempfile::TempDir {
         fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
     }
     copy
+}
+
+/// Where in its segment a commit's record begins.
+fn offset_of(entry: &Entry) -> usize {
+    usize::try_from(index::parts(entry.place).1).unwrap()
 }
 
 /// What an unclean stop leaves: no heads.

@@ -11,7 +11,7 @@ use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameBuilder, RECORD_HEADER, Seg
 use super::index::{Noted, Segment, place};
 use super::segment::SegmentFile;
 use super::{Inner, Steps, heads};
-use crate::log::check::check_chain;
+use crate::log::check::{check_chain, follow};
 use crate::log::{AppendError, Appended, Encoded, Head};
 
 /// The most commits that are drained into one frame: at 256 appends in flight all of them, and a bound
@@ -73,10 +73,14 @@ impl Writer {
             Ok(outcomes) => outcomes,
             Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
         };
-        for (call, outcome) in batch.into_iter().zip(outcomes) {
+        let (spent, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|call| (call.commits, call.answer)).unzip();
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
             // Nobody waits any more if the append's future was dropped.
-            let _ = call.answer.send(outcome);
+            let _ = answer.send(outcome);
         }
+        // Freed only now: those who wait come first.
+        drop(spent);
     }
 
     /// Appends what of the batch follows on its companies' heads.
@@ -101,11 +105,19 @@ impl Writer {
 
     /// Adds an append to the draft, or answers why it cannot be.
     fn add(&self, draft: &mut Draft, commits: &[Encoded]) -> Outcome {
-        let heads = check_chain(commits, |company| match draft.heads.get(company) {
+        let head = |company: &CompanyId| match draft.heads.get(company) {
             Some(head) => *head,
             None => self.inner.index().head(company),
-        })?;
-        draft.heads.extend(heads);
+        };
+        // Most appends are one commit, which needs no table of its own.
+        if let [commit] = commits {
+            let company = &commit.commit().company;
+            let next = follow(commit, head(company))?;
+            draft.heads.insert(company.clone(), next);
+        } else {
+            let heads = check_chain(commits, head)?;
+            draft.heads.extend(heads);
+        }
         Ok(commits.iter().map(|commit| self.push(draft, commit)).collect())
     }
 

@@ -84,7 +84,7 @@ async fn a_last_write_with_missing_sectors_is_a_torn_tail() {
     forget_heads(folder.path());
     let segment = segments(folder.path()).pop().unwrap();
     let sound = fs::read(&segment).unwrap();
-    let start = index::parts(was[3].place).1 as usize - frame::FRAME_HEADER;
+    let start = offset_of(&was[3]) - frame::FRAME_HEADER;
     let used = tail::last_used(&sound);
     let sectors: Vec<_> = (start / 512..used.div_ceil(512)).collect();
     for (first, second) in sectors.iter().flat_map(|a| sectors.iter().map(move |b| (*a, *b))) {
@@ -109,7 +109,7 @@ async fn damage_names_segment_offset_company_and_version_and_changes_nothing() {
     let was = fill(folder.path(), ROOMY, 4).await;
     let segment = segments(folder.path()).pop().unwrap();
     let mut bytes = fs::read(&segment).unwrap();
-    let offset = index::parts(was[1].place).1 as usize;
+    let offset = offset_of(&was[1]);
     bytes[offset + 200] ^= 0x10;
     fs::write(&segment, &bytes).unwrap();
     let error = look(folder.path()).unwrap_err();
@@ -157,7 +157,7 @@ async fn a_log_that_ends_before_its_heads_say_is_refused() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 3).await;
     let segment = segments(folder.path()).pop().unwrap();
-    let edge = index::parts(was[2].place).1 as usize - frame::FRAME_HEADER;
+    let edge = offset_of(&was[2]) - frame::FRAME_HEADER;
     let bytes = fs::read(&segment).unwrap();
     fs::write(&segment, &bytes[..edge]).unwrap();
     let error = look(folder.path()).unwrap_err();
@@ -207,6 +207,47 @@ async fn a_segment_of_a_newer_format_is_refused_by_both_numbers() {
     assert!(error.contains("format 2") && error.contains("format 1"), "{error}");
 }
 
+/// Frames whose checksums all hold and whose commits do not follow on what was: a wrong chain, a version
+/// left out, a position left out, a frame of an earlier time.
+#[tokio::test]
+async fn what_does_not_follow_on_the_history_is_damage() {
+    let folder = memory_dir();
+    let was = fill(folder.path(), ROOMY, 2).await;
+    let segment = segments(folder.path()).pop().unwrap();
+    let sound = fs::read(&segment).unwrap();
+    let log: LogId = sound[16..32].try_into().unwrap();
+    let end = tail::last_used(&sound);
+    let second = offset_of(&was[1]) - frame::FRAME_HEADER;
+    let previous = frame::FrameHeader::parse(&sound[second..], &log).unwrap().checksum;
+    let hash = was[0].recorded.hash;
+    let cases = [
+        (3, hash, 5, previous, None),
+        (3, was[1].recorded.hash, 5, previous, Some("chain is broken")),
+        (4, hash, 5, previous, Some("version 3 of the company is due")),
+        (3, hash, 6, previous, Some("position 5 is due")),
+        (3, hash, 5, previous ^ 1, Some("position 5 is due")),
+    ];
+    for (version, hash, position, previous, expected) in cases {
+        let commit = sample::commit(&sample::company("acme"), version, hash, 1);
+        let commit = Encoded::of(commit).unwrap();
+        let mut frame = frame::FrameBuilder::new(0);
+        frame.push(position, commit.hash(), commit.bytes());
+        let (frame, _) = frame.finish(&log, position, previous);
+        let mut bytes = sound.clone();
+        bytes[end..end + frame.len()].copy_from_slice(&frame);
+        fs::write(&segment, bytes).unwrap();
+        match (look(folder.path()), expected) {
+            (Ok((now, None)), None) => assert_eq!(now.len(), 3),
+            (Err(error), Some(expected)) => {
+                assert!(error.to_string().contains(expected), "{error}");
+            }
+            (other, _) => panic!("{expected:?}: {other:?}"),
+        }
+        fs::write(&segment, &sound).unwrap();
+        fs::write(folder.path().join(heads::NAME), "").unwrap();
+    }
+}
+
 /// Somebody changed a commit and mended every checksum: its hash still gives it away.
 #[tokio::test]
 async fn p29_a_changed_commit_with_mended_checksums_fails_the_verification() {
@@ -217,7 +258,7 @@ async fn p29_a_changed_commit_with_mended_checksums_fails_the_verification() {
     let segment = segments(folder.path()).pop().unwrap();
     let mut bytes = fs::read(&segment).unwrap();
     let log: LogId = bytes[16..32].try_into().unwrap();
-    let at = index::parts(was[0].place).1 as usize;
+    let at = offset_of(&was[0]);
     let mut commit = was[0].recorded.commit.clone();
     commit.actor = "john@acme.example".to_owned().into();
     let forged = Encoded::of(commit).unwrap();

@@ -1,0 +1,252 @@
+//! One event of each kind with every field filled, for the golden bytes.
+
+use std::collections::BTreeMap;
+
+use boarding_commands::code::{Code, Problem};
+use boarding_commands::event::*;
+use boarding_commands::id::{ImportId, InvitationId, RunId, UserKey};
+use boarding_commands::personal::Personal;
+use boarding_commands::phone::Phone;
+use boarding_commands::time::Time;
+use serde_json::json;
+use ulid::Ulid;
+
+const IMPORT: ImportId = ImportId(Ulid(0x0193_4c5a_7d03_0000_0000_0000_0000_0003));
+const RUN: RunId = RunId(Ulid(0x0193_4c5a_7d04_0000_0000_0000_0000_0004));
+const INVITATION: InvitationId = InvitationId(Ulid(0x0193_4c5a_7d05_0000_0000_0000_0000_0005));
+const LATER: Time = Time(1_795_852_800_000);
+
+pub(super) fn events() -> Vec<Event> {
+    [company(), users(), phones_and_imports(), runs(), recipients(), invitations(), notifications()]
+        .concat()
+}
+
+fn who() -> Who {
+    Personal(UserKey::new("Trần.Thu@acme.example"))
+}
+
+fn phone() -> Personal<Phone> {
+    Personal(Phone::parse("+84923448071").unwrap())
+}
+
+fn text(text: &str) -> String {
+    text.to_owned()
+}
+
+fn person() -> Personal<Person> {
+    Personal(Person {
+        first_name: Some(text("Thu")),
+        last_name: Some(text("Trần")),
+        email: Some(text("thu.tran@acme.example")),
+        phone: Some(*phone()),
+        attributes: BTreeMap::from([(text("department"), text("Sales"))]),
+    })
+}
+
+fn row() -> RowRef {
+    RowRef {
+        import: IMPORT,
+        row: 17,
+        line: 19,
+        phone: Some(PhoneOutcome::Rejected(Code::PhoneInvalid)),
+        warnings: vec![Problem::in_column("phone", Code::PhonePlusAssumed)],
+    }
+}
+
+fn company() -> Vec<Event> {
+    vec![
+        Event::CompanyConfigChanged {
+            setting: text("channels"),
+            value: json!({"whatsapp": true, "limit": 100}),
+        },
+        Event::TemplateSet {
+            kind: TemplateKind::ChannelInvitation,
+            language: text("vi"),
+            subject: text("Lời mời"),
+            text: text("{{ link }}"),
+            html: text("<a href=\"{{ link }}\">…</a>"),
+        },
+        Event::OrgUnitDefined {
+            org_unit: text("Sales APAC"),
+            parent: Some(text("Sales")),
+            level: Some(text("team")),
+            roles: vec![text("Agent")],
+        },
+        Event::RoleDefined { role: text("Agent"), permissions: vec![text("bulk_integration")] },
+        Event::PermissionsGranted {
+            actor: text("jane@acme.example").into(),
+            permissions: vec![Permission::BulkImportUsers, Permission::Administer],
+        },
+        Event::PermissionsRevoked {
+            actor: text("jane@acme.example").into(),
+            permissions: vec![Permission::ViewOrgUnits],
+        },
+    ]
+}
+
+fn users() -> Vec<Event> {
+    let org_unit = Some(text("Sales APAC"));
+    let roles = vec![text("Agent"), text("Lead")];
+    vec![
+        Event::UserCreated {
+            user: who(),
+            person: person(),
+            org_unit: org_unit.clone(),
+            roles: roles.clone(),
+            active: true,
+            row: Some(row()),
+        },
+        Event::UserUpdated {
+            user: who(),
+            person: person(),
+            org_unit,
+            roles: roles.clone(),
+            changed: vec![text("last_name")],
+            row: Some(row()),
+        },
+        Event::UserActivated { user: who(), row: Some(row()) },
+        Event::UserDeactivated { user: who(), row: None },
+        Event::UserArchived { user: who() },
+        Event::UserRestored { user: who() },
+        Event::RolesAssigned { user: who(), roles: roles.clone() },
+        Event::RolesRemoved { user: who(), roles },
+    ]
+}
+
+fn phones_and_imports() -> Vec<Event> {
+    let options = ImportOptions {
+        dialect: text("leapxpert"),
+        existing: Existing::Update,
+        blank_means: BlankMeans::Keep,
+        add_to_corporate_phones: true,
+        send_welcome_email: true,
+        assume_plus: false,
+        encoding: text("UTF-8"),
+        delimiter: ';',
+        columns: BTreeMap::from([(text("Mail"), text("email"))]),
+    };
+    let counts = Counts {
+        total: 300,
+        created: 1,
+        updated: 2,
+        unchanged: 3,
+        activated: 4,
+        deactivated: 5,
+        skipped: 6,
+        duplicate: 7,
+        invalid: 272,
+        warnings: 9,
+        phones_added: 10,
+        phones_failed: 11,
+    };
+    vec![
+        Event::CorporatePhoneAdded { phone: phone(), user: who(), import: Some(IMPORT) },
+        Event::CorporatePhoneRemoved { phone: phone(), user: who() },
+        Event::ImportAccepted {
+            import: IMPORT,
+            files: vec![FileRef {
+                name: text("users.csv"),
+                sha256: "5e".repeat(32),
+                bytes: 70_000,
+            }],
+            options,
+            total: 300,
+            warnings: vec![Problem::new(Code::CsvBomRemoved).saying("UTF-8")],
+        },
+        Event::RowUnchanged { user: who(), row: RowRef { phone: None, warnings: vec![], ..row() } },
+        Event::RowRefused {
+            user: Some(who()),
+            row: RowRef { phone: Some(PhoneOutcome::AlreadyPresent), ..row() },
+            outcome: RowOutcome::Invalid,
+            problems: vec![Problem::in_column("email", Code::FieldInvalidEmail)],
+        },
+        Event::WelcomeEmailRequested { user: who(), import: IMPORT, row: 17 },
+        Event::ImportCompleted { import: IMPORT, counts },
+    ]
+}
+
+fn runs() -> Vec<Event> {
+    vec![
+        Event::RunRequested {
+            run: RUN,
+            channel: Channel::Whatsapp,
+            source: Source::OrgUnits {
+                org_units: vec![text("Sales APAC")],
+                include_descendants: true,
+            },
+            total: 100,
+            duplicates_removed: 2,
+            not_before: Some(LATER),
+        },
+        Event::RecipientQueued { run: RUN, user: who() },
+        Event::RunScheduled { run: RUN, not_before: LATER },
+        Event::RunQueued { run: RUN },
+        Event::RunStarted { run: RUN },
+        Event::RunCompleted { run: RUN, passed: 90, skipped: 7, failed: 3 },
+        Event::RunWithdrawn { run: RUN },
+    ]
+}
+
+fn recipients() -> Vec<Event> {
+    let message_id = text("<01JD.thu@boarding.example>");
+    let detail = Some(text("451 4.7.1 try again"));
+    let code = Code::DeliveryTemporaryFailure;
+    vec![
+        Event::InviteDispatched {
+            run: RUN,
+            user: who(),
+            attempt: 2,
+            invitation: INVITATION,
+            generation: 3,
+            email: text("thu.tran@acme.example").into(),
+            message_id: message_id.clone(),
+        },
+        Event::InviteDeferred {
+            run: RUN,
+            user: who(),
+            attempt: 2,
+            code,
+            detail: detail.clone(),
+            retry_at: LATER,
+        },
+        Event::InviteSent { run: RUN, user: who(), attempt: 2, message_id, expires_at: LATER },
+        Event::UserSkipped {
+            run: RUN,
+            user: who(),
+            code: Code::RecipientAlreadyLinked,
+            detail: None,
+        },
+        Event::InviteFailed { run: RUN, user: who(), attempt: 2, code, detail },
+    ]
+}
+
+fn invitations() -> Vec<Event> {
+    let (channel, invitation, generation) = (Channel::Imessage, INVITATION, 3);
+    vec![
+        Event::UserLinked { user: who(), channel, invitation: Some(INVITATION) },
+        Event::UserUnlinked { user: who(), channel },
+        Event::InvitationExpired { user: who(), channel, invitation, generation },
+        Event::InvitationRevoked { user: who(), channel, invitation, generation },
+        Event::DeliveryRecorded {
+            run: RUN,
+            user: who(),
+            message_id: text("<01JD.thu@boarding.example>"),
+            delivery: Delivery::BouncedHard,
+            code: Some(text("5.1.1")),
+        },
+    ]
+}
+
+fn notifications() -> Vec<Event> {
+    let key = text("welcome:01JD");
+    vec![
+        Event::NotificationDispatched {
+            key: key.clone(),
+            user: who(),
+            email: text("thu.tran@acme.example").into(),
+            message_id: text("<01JE.thu@boarding.example>"),
+        },
+        Event::NotificationSent { key: key.clone() },
+        Event::NotificationFailed { key, code: Code::DeliveryRefused, detail: Some(text("550")) },
+    ]
+}
