@@ -77,7 +77,7 @@ impl Answer {
 mod tests {
     use super::*;
 
-    fn envelope(extra: Value) -> Value {
+    fn envelope(extra: &Value) -> Value {
         let mut all =
             json!({"id": "01JD0000000000000000000000", "actor": "jane@acme.example", "body": {}});
         all.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
@@ -87,9 +87,9 @@ mod tests {
     /// LX-04: another version of the contract is refused, naming the one that is served.
     #[test]
     fn lx_04_another_version_is_refused() {
-        assert!(Envelope::read(envelope(json!({"api_version": 1}))).is_ok());
+        assert!(Envelope::read(envelope(&json!({"api_version": 1}))).is_ok());
         for version in [0, 2] {
-            let refusal = Envelope::read(envelope(json!({"api_version": version}))).unwrap_err();
+            let refusal = Envelope::read(envelope(&json!({"api_version": version}))).unwrap_err();
             assert_eq!(refusal.code, Code::EnvelopeUnsupportedVersion);
             assert_eq!(refusal.details["supported"], json!([1]));
         }
@@ -97,7 +97,7 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_by_name() {
-        let refusal = Envelope::read(envelope(json!({"compnay": "acme"}))).unwrap_err();
+        let refusal = Envelope::read(envelope(&json!({"compnay": "acme"}))).unwrap_err();
         assert_eq!(refusal.code, Code::EnvelopeMalformed);
         assert!(refusal.message.contains("compnay"), "{refusal}");
     }

@@ -1,6 +1,7 @@
 //! Phone numbers in E.164: normalised from what people type, masked wherever people may look over a shoulder.
 
 use std::fmt;
+use std::num::NonZeroU64;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -10,7 +11,7 @@ use crate::code::Code;
 
 /// An E.164 number: 7 to 15 digits, the first not 0. Kept as the number itself, shown as `+digits`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Phone(u64);
+pub struct Phone(NonZeroU64);
 
 /// A phone as it was read: the number, and whether its plus sign had to be assumed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +64,7 @@ impl Phone {
             return Err(Code::PhoneInvalid);
         }
         let fits = (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&digits.len());
-        match digits.parse::<u64>() {
+        match digits.parse::<NonZeroU64>() {
             Ok(number) if fits && !digits.starts_with('0') => {
                 Ok(Reading { phone: Self(number), plus_assumed: !plus })
             }
@@ -81,7 +82,7 @@ impl Phone {
 
     /// The digits as one number, for keys.
     pub fn number(self) -> u64 {
-        self.0
+        self.0.get()
     }
 
     /// All but the last three digits as stars, as the vendor's mails show it: `********071`.
@@ -130,7 +131,7 @@ impl Serialize for Phone {
         if serializer.is_human_readable() {
             serializer.collect_str(self)
         } else {
-            serializer.serialize_u64(self.0)
+            serializer.serialize_u64(self.0.get())
         }
     }
 }
@@ -141,7 +142,7 @@ impl<'de> Deserialize<'de> for Phone {
             let text = String::deserialize(deserializer)?;
             Self::parse(&text).map_err(|_| D::Error::custom("not an E.164 phone number"))
         } else {
-            u64::deserialize(deserializer).map(Self)
+            NonZeroU64::deserialize(deserializer).map(Self)
         }
     }
 }

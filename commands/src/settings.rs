@@ -225,7 +225,7 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn check(asked: Value) -> Result<Vec<(String, Value)>, Refusal> {
+    fn check(asked: &Value) -> Result<Vec<(String, Value)>, Refusal> {
         Settings::default().check(asked.as_object().unwrap())
     }
 
@@ -233,9 +233,9 @@ mod tests {
     #[test]
     fn the_limit_takes_positive_numbers_only() {
         assert_eq!(Settings::default().bulk_integration_max_records, 100);
-        assert!(check(json!({"bulk_integration_max_records": 1})).is_ok());
+        assert!(check(&json!({"bulk_integration_max_records": 1})).is_ok());
         for bad in [json!(0), json!(-1), json!("100"), json!(1.5), json!(null), json!(true)] {
-            let refusal = check(json!({"bulk_integration_max_records": bad})).unwrap_err();
+            let refusal = check(&json!({"bulk_integration_max_records": bad})).unwrap_err();
             assert_eq!(refusal.code, Code::ConfigInvalidValue);
         }
     }
@@ -246,7 +246,7 @@ mod tests {
         for key in ["enabled", "enable"] {
             let key = format!("com.leapxpert.whatsapp.archived.channel.{key}");
             assert_eq!(
-                check(json!({key: true})).unwrap(),
+                check(&json!({key: true})).unwrap(),
                 [("channels.whatsapp".to_owned(), json!(true))]
             );
         }
@@ -254,7 +254,7 @@ mod tests {
 
     #[test]
     fn an_unknown_setting_is_refused_with_a_hint() {
-        let refusal = check(json!({"chanels": {"whatsapp": true}})).unwrap_err();
+        let refusal = check(&json!({"chanels": {"whatsapp": true}})).unwrap_err();
         assert_eq!(refusal.code, Code::ConfigUnknownSetting);
         assert!(refusal.message.contains("channels.whatsapp"), "{refusal}");
     }

@@ -1,3 +1,4 @@
 //! Measurements the program makes of itself.
 
 pub mod log;
+pub mod onboarding;

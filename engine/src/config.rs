@@ -22,7 +22,7 @@ pub const SNAPSHOT_PART_BYTES: usize = 32 * 1024;
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 
 /// The memory that the store of read models may use for its cache, in bytes.
-pub const STORE_CACHE_BYTES: u64 = 64 * 1024 * 1024;
+pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
 /// How often the store writes to the disk, in milliseconds; it reclaims space only then.
 pub const STORE_FLUSH_MILLIS: u64 = 500;

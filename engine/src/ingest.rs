@@ -74,10 +74,10 @@ impl CompanySays {
 
 /// The body by which a repeat is recognised: files by their digests, however they were sent.
 pub(crate) fn canonical_body(body: &Value, files: &[FileRef]) -> Value {
-    let mut body = body.clone();
+    let mut fields = body.as_object().cloned().unwrap_or_default();
     let named = files.iter().map(|file| json!({"name": file.name, "sha256": file.sha256}));
-    body["files"] = named.collect();
-    body
+    fields.insert("files".to_owned(), named.collect());
+    Value::Object(fields)
 }
 
 fn keep(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {

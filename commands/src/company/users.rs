@@ -1,6 +1,8 @@
 //! The company's people, packed: a million of them fit in about 200 MB, found by their folded key.
 
+use std::collections::BTreeSet;
 use std::hash::Hasher as _;
+use std::sync::Arc;
 
 use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -21,6 +23,34 @@ pub struct Users {
     slots: Vec<User>,
     /// Slots by the hash of their folded key.
     index: HashTable<u32>,
+    names: Names,
+}
+
+/// Names that many people share, each kept once.
+#[derive(Debug, Clone, Default)]
+struct Names {
+    org_units: BTreeSet<Arc<str>>,
+    roles: BTreeSet<Arc<[Box<str>]>>,
+}
+
+impl Names {
+    fn org_unit(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.org_units.get(name) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = name.into();
+        self.org_units.insert(Arc::clone(&name));
+        name
+    }
+
+    fn roles(&mut self, roles: &[Box<str>]) -> Arc<[Box<str>]> {
+        if let Some(known) = self.roles.get(roles) {
+            return Arc::clone(known);
+        }
+        let roles: Arc<[Box<str>]> = roles.into();
+        self.roles.insert(Arc::clone(&roles));
+        roles
+    }
 }
 
 /// One person. What is personal is packed into one string, since there may be a million.
@@ -28,8 +58,10 @@ pub struct Users {
 pub struct User {
     key: Box<str>,
     packed: Box<str>,
-    pub org_unit: Option<Box<str>>,
-    pub roles: Box<[Box<str>]>,
+    /// Shared by all who have the same.
+    pub org_unit: Option<Arc<str>>,
+    /// Shared by all who have the same.
+    pub roles: Arc<[Box<str>]>,
     pub phone: Option<Phone>,
     pub state: UserState,
     /// The corporate phones listed for the person, in the order they were added.
@@ -107,7 +139,7 @@ impl User {
             key: key.into(),
             packed: Box::default(),
             org_unit: None,
-            roles: Box::default(),
+            roles: Arc::default(),
             phone: None,
             state: UserState::NotCreated,
             listed: Box::default(),
@@ -198,6 +230,20 @@ impl Users {
         self.slots.get_mut(id.0 as usize)
     }
 
+    pub(crate) fn set_org_unit(&mut self, id: UserId, name: Option<&str>) {
+        let name = name.map(|name| self.names.org_unit(name));
+        if let Some(user) = self.get_mut(id) {
+            user.org_unit = name;
+        }
+    }
+
+    pub(crate) fn set_roles(&mut self, id: UserId, roles: &[Box<str>]) {
+        let roles = self.names.roles(roles);
+        if let Some(user) = self.get_mut(id) {
+            user.roles = roles;
+        }
+    }
+
     /// The slot of this key, made if need be. A company's people are limited far below `u32::MAX`.
     pub(crate) fn enter(&mut self, key: &str) -> UserId {
         if let Some((id, _)) = self.find(key) {
@@ -242,12 +288,17 @@ impl Serialize for Users {
 
 impl<'de> Deserialize<'de> for Users {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let slots = Vec::<User>::deserialize(deserializer)?;
+        let mut slots = Vec::<User>::deserialize(deserializer)?;
+        let mut names = Names::default();
+        for user in &mut slots {
+            user.org_unit = user.org_unit.as_deref().map(|name| names.org_unit(name));
+            user.roles = names.roles(&user.roles);
+        }
         let mut index = HashTable::with_capacity(slots.len());
         for slot in 0..u32::try_from(slots.len()).unwrap_or(u32::MAX) {
             index.insert_unique(hash_of(&slots, slot), slot, |&slot| hash_of(&slots, slot));
         }
-        Ok(Self { slots, index })
+        Ok(Self { slots, index, names })
     }
 }
 

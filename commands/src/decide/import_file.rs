@@ -230,7 +230,7 @@ mod tests {
     use crate::decide::testing::{Then, given};
     use crate::personal::Personal;
 
-    fn import(events: impl IntoIterator<Item = Event>, total: u64, rows: Vec<ParsedRow>, extra: Value) -> Then {
+    fn import(events: impl IntoIterator<Item = Event>, total: u64, rows: Vec<ParsedRow>, extra: &Value) -> Then {
         let mut body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "text": ""}]});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
         let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else { panic!() };
@@ -243,7 +243,7 @@ mod tests {
     /// LX-08, LX-10: a small file is one command, one commit, one answer with the counts.
     #[test]
     fn lx_10_a_small_file_is_over_at_once() {
-        let then = import([], 2, vec![row(1, "ann"), row(2, "bob")], json!({}));
+        let then = import([], 2, vec![row(1, "ann"), row(2, "bob")], &json!({}));
         assert_eq!(then.names(), ["ImportAccepted", "UserCreated", "UserCreated", "ImportCompleted"]);
         let result = then.0.unwrap().result;
         assert_eq!((&result["state"], &result["created"]), (&json!("completed"), &json!(2)));
@@ -254,7 +254,7 @@ mod tests {
     fn a_big_file_goes_on_in_the_background() {
         let setting = "bulk_integration_max_records".to_owned();
         let raised = Event::CompanyConfigChanged { setting, value: json!(5_000) };
-        let then = import([raised], 5_000, vec![], json!({}));
+        let then = import([raised], 5_000, vec![], &json!({}));
         assert_eq!(then.names(), ["ImportAccepted"]);
         assert_eq!(then.0.unwrap().result["state"], "processing");
     }
@@ -262,12 +262,12 @@ mod tests {
     /// LX-07, N43: one row over the limit refuses the whole file, with both numbers.
     #[test]
     fn lx_07_a_file_over_the_limit_is_refused_whole() {
-        assert!(import([], 100, vec![], json!({})).0.is_ok());
-        let refusal = import([], 101, vec![], json!({})).then_refused(Code::ImportTooManyRows);
+        assert!(import([], 100, vec![], &json!({})).0.is_ok());
+        let refusal = import([], 101, vec![], &json!({})).then_refused(Code::ImportTooManyRows);
         assert_eq!(refusal.details, json!({"limit": 100, "actual": 101, "legacy_code": 20001}));
         let setting = "enforce_run_limit_at_import".to_owned();
         let off = Event::CompanyConfigChanged { setting, value: json!(false) };
-        assert!(import([off], 101, vec![], json!({})).0.is_ok());
+        assert!(import([off], 101, vec![], &json!({})).0.is_ok());
     }
 
     /// LX-14: the log-in mail is asked for created users only, and only when wanted.
@@ -275,16 +275,16 @@ mod tests {
     fn lx_14_welcome_mails_are_for_created_users_only() {
         let known = crate::decide::testing::user_created("ann");
         let rows = || vec![row(1, "ann"), row(2, "bob")];
-        let then = import([known.clone()], 2, rows(), json!({"send_welcome_email": true}));
+        let then = import([known.clone()], 2, rows(), &json!({"send_welcome_email": true}));
         let expected = ["ImportAccepted", "RowRefused", "UserCreated", "WelcomeEmailRequested", "ImportCompleted"];
         assert_eq!(then.names(), expected);
-        assert!(!import([known], 2, rows(), json!({})).names().contains(&"WelcomeEmailRequested"));
+        assert!(!import([known], 2, rows(), &json!({})).names().contains(&"WelcomeEmailRequested"));
     }
 
     /// N81: the same content again is a new import with a warning that names the first.
     #[test]
     fn n81_the_same_content_again_warns() {
-        let then = import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], json!({}));
+        let then = import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], &json!({}));
         let events = then.0.unwrap().events;
         let Event::ImportAccepted { warnings, .. } = &events[0] else { panic!() };
         assert_eq!(warnings[0].code, Code::ImportSameContent);
@@ -296,14 +296,14 @@ mod tests {
     fn lx_02_importing_needs_its_permission() {
         let actor = Personal("jane@acme.example".to_owned());
         let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::BulkIntegrateUsers] };
-        let refusal = import([granted], 1, vec![row(1, "ann")], json!({})).then_refused(Code::AuthPermissionDenied);
+        let refusal = import([granted], 1, vec![row(1, "ann")], &json!({})).then_refused(Code::AuthPermissionDenied);
         assert_eq!(refusal.details, json!({"permission": "bulk_import_users"}));
     }
 
     #[test]
     fn one_id_names_one_import() {
         let taken = json!({"import": import_id()});
-        import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], taken)
+        import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], &taken)
             .then_refused(Code::ImportAlreadyExists);
     }
 }

@@ -13,17 +13,15 @@ impl Company {
                 if let Some(user) = self.users.get_mut(id) {
                     user.state = if *active { UserState::Active } else { UserState::Deactivated };
                     user.set_person(person);
-                    user.org_unit = org_unit.as_deref().map(Into::into);
-                    user.roles = roles.iter().map(|role| role.as_str().into()).collect();
                 }
+                self.place(id, org_unit.as_deref(), roles);
             }
             Event::UserUpdated { user, person, org_unit, roles, row, .. } => {
                 let id = self.name(user, row.as_ref());
                 if let Some(user) = self.users.get_mut(id) {
                     user.set_person(person);
-                    user.org_unit = org_unit.as_deref().map(Into::into);
-                    user.roles = roles.iter().map(|role| role.as_str().into()).collect();
                 }
+                self.place(id, org_unit.as_deref(), roles);
             }
             Event::UserActivated { user, row } => {
                 self.move_user(user, row.as_ref(), UserState::Active);
@@ -72,13 +70,17 @@ impl Company {
         }
     }
 
-    pub(super) fn change_roles(&mut self, key: &UserKey, change: impl FnOnce(&mut Vec<Box<str>>)) {
+    fn place(&mut self, id: UserId, org_unit: Option<&str>, roles: &[String]) {
+        let roles: Vec<Box<str>> = roles.iter().map(|role| role.as_str().into()).collect();
+        self.users.set_org_unit(id, org_unit);
+        self.users.set_roles(id, &roles);
+    }
+
+    fn change_roles(&mut self, key: &UserKey, change: impl FnOnce(&mut Vec<Box<str>>)) {
         let id = self.users.enter(key.as_str());
-        if let Some(user) = self.users.get_mut(id) {
-            let mut roles = user.roles.to_vec();
-            change(&mut roles);
-            user.roles = roles.into_boxed_slice();
-        }
+        let mut roles = self.users.get(id).map(|user| user.roles.to_vec()).unwrap_or_default();
+        change(&mut roles);
+        self.users.set_roles(id, &roles);
     }
 
     pub(super) fn list_phone(&mut self, phone: Phone, key: &UserKey) {

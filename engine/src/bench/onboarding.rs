@@ -1,0 +1,203 @@
+//! Measures the main job: an import, then a run for everybody in it, every claim and outcome durable.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use boarding_commands::decide::Authority;
+use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::id::CompanyId;
+use serde_json::{Value, json};
+
+use crate::channel::Channel;
+use crate::clock::Clock;
+use crate::engine::{Engine, EngineError, Options};
+use crate::people;
+
+/// What is measured.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// A folder of its own for the data.
+    pub data: &'a Path,
+    pub people: u64,
+    pub add_phones: bool,
+    /// Whether a run follows the import; without, only the import is measured.
+    pub run: bool,
+    /// Where the mails go; the data folder's outbox unless given.
+    pub channel: Option<Arc<dyn Channel>>,
+}
+
+/// What was measured.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    pub people: u64,
+    /// Until the last row was durable, from the command on, the check of the whole file included.
+    pub import: Duration,
+    /// Until the read models had seen it too.
+    pub import_visible: Duration,
+    /// Until the last outcome was durable, from the confirmation on.
+    pub run: Option<Duration>,
+    pub run_visible: Option<Duration>,
+    /// The last word of query `run`.
+    pub outcome: Option<Value>,
+    /// The most memory the process has had, in bytes.
+    pub peak_memory_bytes: u64,
+}
+
+/// Why a measurement came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("{command} was not accepted: {answer}")]
+    NotAccepted { command: String, answer: String },
+    #[error("write the sample file {}", .0.display())]
+    Roster(PathBuf, #[source] io::Error),
+    #[error("the read models do not follow: {0}")]
+    Unseen(String),
+}
+
+const SEED: u64 = 20_261_121;
+
+/// Does the job once, in a fresh folder.
+///
+/// # Errors
+/// When the engine cannot be opened or refuses.
+pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
+    let clock = Clock::system();
+    let engine = Engine::open(Options { data: job.data.to_owned(), channel: job.channel, clock })?;
+    let company: CompanyId =
+        "bench".parse().map_err(|error| BenchError::Unseen(format!("{error}")))?;
+    let roster = job.data.join("roster.csv");
+    write_roster(&roster, job.people).map_err(|error| BenchError::Roster(roster.clone(), error))?;
+    prepare(&engine, &company, job.people).await?;
+    let file = File::open(&roster).map_err(|error| BenchError::Roster(roster.clone(), error))?;
+    let kept = engine.keep_file("people.csv", file);
+    let kept = kept.map_err(|refusal| BenchError::Unseen(refusal.to_string()))?;
+    let started = Instant::now();
+    let body = json!({
+        "dialect": "leapxpert", "files": [{"name": kept.name, "sha256": kept.sha256}],
+        "add_to_corporate_phones": job.add_phones,
+    });
+    ask(&engine, &company, "ImportFile", body).await?;
+    engine.settle(&company).await;
+    let import = started.elapsed();
+    seen(&engine).await?;
+    let import_visible = started.elapsed();
+    let (mut run, mut run_visible, mut outcome) = (None, None, None);
+    if job.run {
+        let started = Instant::now();
+        let body =
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+        let confirmed = ask(&engine, &company, "StartBulkIntegration", body).await?;
+        engine.settle(&company).await;
+        run = Some(started.elapsed());
+        seen(&engine).await?;
+        run_visible = Some(started.elapsed());
+        outcome = row(&engine, &company, &confirmed).await;
+    }
+    engine.close().await;
+    let (people, peak_memory_bytes) = (job.people, peak_memory_bytes());
+    Ok(Measured { people, import, import_visible, run, run_visible, outcome, peak_memory_bytes })
+}
+
+fn write_roster(path: &Path, people: u64) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    people::write_csv(&mut file, SEED, people)?;
+    file.flush()
+}
+
+async fn prepare(engine: &Engine, company: &CompanyId, people: u64) -> Result<(), BenchError> {
+    let settings =
+        json!({"bulk_integration_max_records": people.max(1), "channels": {"whatsapp": true}});
+    ask(engine, company, "SetCompanyConfig", settings).await?;
+    for role in people::ROLES {
+        ask(
+            engine,
+            company,
+            "DefineRole",
+            json!({"role": role, "permissions": ["bulk_integration"]}),
+        )
+        .await?;
+    }
+    for unit in people::ORG_UNITS {
+        ask(engine, company, "DefineOrgUnit", json!({"org_unit": unit, "roles": people::ROLES}))
+            .await?;
+    }
+    Ok(())
+}
+
+async fn ask(
+    engine: &Engine,
+    company: &CompanyId,
+    name: &str,
+    body: Value,
+) -> Result<Value, BenchError> {
+    let envelope = Envelope {
+        id: engine.clock().id(),
+        actor: Some("bench@local".to_owned()),
+        issued_at: None,
+        correlation: None,
+        expected_version: None,
+        traceparent: None,
+        api_version: None,
+        body,
+    };
+    match engine.submit(company, name, envelope, Authority::All).await {
+        Answer::Accepted { result, .. } => Ok(result),
+        other => {
+            let answer = serde_json::to_string(&other).unwrap_or_default();
+            Err(BenchError::NotAccepted { command: name.to_owned(), answer })
+        }
+    }
+}
+
+async fn seen(engine: &Engine) -> Result<(), BenchError> {
+    engine.caught_up().await.map_err(|no| BenchError::Unseen(format!("{no:?}")))
+}
+
+async fn row(engine: &Engine, company: &CompanyId, confirmed: &Value) -> Option<Value> {
+    let asker = crate::queries::Asker { actor: String::new(), authority: Authority::All };
+    let params = [("run".to_owned(), confirmed.get("run")?.clone())].into_iter().collect();
+    match engine.query(company, "run", params, &asker).await.ok()? {
+        crate::queries::Answer::Json(answer) => answer.get("row").cloned(),
+        crate::queries::Answer::Csv(_) => None,
+    }
+}
+
+/// The high-water mark of the process's memory, as the kernel counts it.
+fn peak_memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |what: &str, took: Duration| {
+            let rate = self.people as f64 / took.as_secs_f64().max(1e-9);
+            writeln!(f, "{what:<28}{:>10.3} s {rate:>12.0} a second", took.as_secs_f64())
+        };
+        line("import, durable", self.import)?;
+        line("import, in the read models", self.import_visible)?;
+        if let (Some(run), Some(visible)) = (self.run, self.run_visible) {
+            line("run, durable", run)?;
+            line("run, in the read models", visible)?;
+        }
+        if let Some(outcome) = &self.outcome {
+            let of = |name: &str| outcome.get(name).map(ToString::to_string).unwrap_or_default();
+            writeln!(
+                f,
+                "passed {} · skipped {} · failed {}",
+                of("passed"),
+                of("skipped"),
+                of("failed")
+            )?;
+        }
+        write!(f, "peak memory {} MiB", self.peak_memory_bytes / (1024 * 1024))
+    }
+}
