@@ -21,6 +21,10 @@ pub const SNAPSHOT_PART_BYTES: usize = 32 * 1024;
 /// The most events that read models take in one batch, in events.
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 
+/// How often read models are handed to the operating system while they catch up, in batches: what the
+/// store holds back is memory, and a slow disk lets it grow.
+pub const FLUSH_AFTER_BATCHES: u32 = 8;
+
 /// The memory that the store of read models may use for its cache, in bytes.
 pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 

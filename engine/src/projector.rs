@@ -10,7 +10,7 @@ use boarding_projections::projectors;
 use boarding_projections::rows::{Staged, Table};
 use tokio::sync::watch;
 
-use crate::config::PROJECT_EVENTS_MAX;
+use crate::config::{FLUSH_AFTER_BATCHES, PROJECT_EVENTS_MAX};
 use crate::log::{Entry, EventLog, Place, ReadError, Reader};
 use crate::store::{Meta, Store, StoreError, View, command_key};
 
@@ -92,7 +92,7 @@ impl Projections {
             told: AtomicBool::new(false),
             thread: std::sync::Mutex::new(None),
         });
-        let follower = Follower { log, shared: Arc::clone(&shared), meta };
+        let follower = Follower { log, shared: Arc::clone(&shared), meta, unflushed: 0 };
         let thread = thread::Builder::new()
             .name("projector".to_owned())
             .spawn(move || follower.run(&asked))
@@ -165,6 +165,8 @@ struct Follower {
     log: Arc<dyn EventLog>,
     shared: Arc<Shared>,
     meta: Meta,
+    /// Batches since the store was last told to write: what it holds back is memory.
+    unflushed: u32,
 }
 
 impl Follower {
@@ -212,6 +214,11 @@ impl Follower {
         }
         self.shared.store.stage_meta(&meta, &mut batch)?;
         self.shared.store.apply(batch)?;
+        self.unflushed += 1;
+        if self.unflushed >= FLUSH_AFTER_BATCHES {
+            self.shared.store.flush()?;
+            self.unflushed = 0;
+        }
         self.log.forget_commands_up_to(meta.position);
         self.adopt(meta);
         Ok(true)

@@ -83,12 +83,17 @@ impl Store {
         Ok((Self { tree, folder: folder.to_owned() }, Opened::Empty { set_aside }))
     }
 
+    /// Hands what is held back to the operating system. Not needed for safety: it bounds memory.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        self.guard("flush", |tree| tree.flush().map(|_| ()))
+    }
+
     /// Flushes and marks the folder as closed in peace.
     ///
     /// # Errors
     /// When it cannot be flushed; the next opening then rebuilds if the machine restarts in between.
     pub fn close(&self) -> Result<(), StoreError> {
-        self.guard("flush", |tree| tree.flush().map(|_| ()))?;
+        self.flush()?;
         mark(&self.folder, CLOSED).map_err(|source| self.error("mark", source))
     }
 
