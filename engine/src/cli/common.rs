@@ -12,7 +12,7 @@ use crate::channel::outbox::Outbox;
 use crate::channel::smtp::SmtpChannel;
 
 /// Where data is kept unless told.
-const DEFAULT_DATA: &str = "./boarding-data";
+pub(super) const DEFAULT_DATA: &str = "./boarding-data";
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]

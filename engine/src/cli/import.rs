@@ -147,7 +147,6 @@ pub(super) async fn carry(session: &Session<'_>, accepted: &Accepted) -> Result<
 }
 
 fn hint_next(session: &Session<'_>, row: &Value, phones_added: bool) {
-    let company = &session.company;
     if number(row, "created") + number(row, "updated") + number(row, "skipped") == 0 {
         return;
     }
@@ -157,8 +156,9 @@ fn hint_next(session: &Session<'_>, row: &Value, phones_added: bool) {
         );
     }
     session.out.note(&format!(
-        "next, invite them: boarding runs start --channel whatsapp --import {} --company {company}",
-        text(row, "import")
+        "next, invite them: boarding runs start --channel whatsapp --import {} {}",
+        text(row, "import"),
+        session.place()
     ));
 }
 

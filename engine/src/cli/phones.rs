@@ -13,7 +13,7 @@ use super::session::Session;
 #[command(after_help = "\
 Examples:
   boarding phones --company acme
-  boarding phones list --search hanoi --company acme
+  boarding phones list --search hudson --company acme
   boarding phones add +84923448071 janeuser115 --company acme
   boarding phones remove +84923448071 --company acme")]
 pub(super) struct Phones {

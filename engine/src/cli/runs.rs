@@ -100,7 +100,7 @@ async fn resume(session: &Session<'_>) -> Ending {
         if session.out.is_json() {
             session.out.document(&row);
         } else {
-            summarise(session, &row).await?;
+            summarise(session, &row, Some(SHOWN_PEOPLE)).await?;
         }
     }
     if open.is_empty() {
@@ -110,10 +110,14 @@ async fn resume(session: &Session<'_>) -> Ending {
 }
 
 /// How many people without a mail are shown at once, in people.
-const SHOWN_PEOPLE: usize = 20;
+pub(super) const SHOWN_PEOPLE: usize = 20;
 
-/// Shows how a run ended: its counts, and who got no mail and why (LX-21, LX-25).
-pub(super) async fn summarise(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
+/// Shows how a run ended: its counts, and who got no mail and why, so many of each (LX-21, LX-25).
+pub(super) async fn summarise(
+    session: &Session<'_>,
+    row: &Value,
+    shown: Option<usize>,
+) -> Result<(), Failure> {
     let out = session.out;
     out.line(&sentence(row));
     let run = text(row, "run");
@@ -123,7 +127,7 @@ pub(super) async fn summarise(session: &Session<'_>, row: &Value) -> Result<(), 
             continue;
         }
         let params = json!({"run": run, "status": status});
-        let people = session.rows("integration_log", params, Some(SHOWN_PEOPLE)).await?;
+        let people = session.rows("integration_log", params, shown).await?;
         out.line(&format!("\n{status}:"));
         out.table(UNREACHED, &people);
         let more = count.saturating_sub(people.len() as u64);
@@ -131,7 +135,7 @@ pub(super) async fn summarise(session: &Session<'_>, row: &Value) -> Result<(), 
             out.line(&format!("… and {more} more"));
         }
     }
-    out.note(&format!("everybody: boarding log {run} --company {}", session.company));
+    out.note(&format!("everybody: boarding log {run} {}", session.place()));
     Ok(())
 }
 

@@ -1,6 +1,7 @@
 //! A data folder opened for one company: asks its engine commands and queries, and closes it in peace.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use boarding_commands::decide::Authority;
@@ -9,7 +10,7 @@ use boarding_commands::id::{CommandId, CompanyId};
 use boarding_projections::query::MAX_LIMIT_ROWS;
 use serde_json::{Map, Value, json};
 
-use super::common::Common;
+use super::common::{Common, DEFAULT_DATA};
 use super::failure::{Ending, Failure};
 use super::output::Out;
 use crate::clock::Clock;
@@ -23,6 +24,7 @@ pub(super) struct Session<'a> {
     pub engine: Engine,
     pub company: CompanyId,
     pub out: &'a Out,
+    data: PathBuf,
     asker: Asker,
     id: Option<CommandId>,
     as_of: Option<String>,
@@ -49,19 +51,27 @@ impl Accepted {
 impl<'a> Session<'a> {
     /// Opens the data folder, and waits until its read models stand where the log ends.
     pub(super) async fn open(common: &Common, out: &'a Out) -> Result<Self, Failure> {
-        let company = common.company()?;
+        common.company()?;
         let data = common.data();
         if !data.exists() {
             out.note(&format!("a new data folder: {}", data.display()));
         }
+        Self::open_new(common, out).await
+    }
+
+    /// As [`Session::open`], where it goes without saying that the folder is new.
+    pub(super) async fn open_new(common: &Common, out: &'a Out) -> Result<Self, Failure> {
+        let company = common.company()?;
         let channel = common.channel()?;
-        let options = Options { data, channel, clock: Clock::system() };
+        let data = common.data();
+        let options = Options { data: data.clone(), channel, clock: Clock::system() };
         let opening = tokio::task::spawn_blocking(move || Engine::open(options));
         let opened = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))?;
         let session = Self {
             engine: opened?,
             company,
             out,
+            data,
             asker: Asker { actor: common.actor(), authority: AUTHORITY },
             id: common.command_id,
             as_of: common.as_of.clone(),
@@ -114,6 +124,20 @@ impl<'a> Session<'a> {
     /// Closes the folder, so that the next opening is quick.
     pub(super) async fn close(self) {
         self.engine.close().await;
+    }
+
+    /// The options that lead here again: for commands that are suggested.
+    pub(super) fn place(&self) -> String {
+        let data = self.data.to_string_lossy();
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./~:@".contains(c);
+        match data.as_ref() {
+            DEFAULT_DATA => format!("--company {}", self.company),
+            path if path.chars().all(plain) => format!("--company {} --data {path}", self.company),
+            path => {
+                let quoted = path.replace('\'', r"'\''");
+                format!("--company {} --data '{quoted}'", self.company)
+            }
+        }
     }
 
     /// The command's id, if one was given.

@@ -174,7 +174,7 @@ async fn finish(session: &Session<'_>, accepted: &Accepted) -> Ending {
     if out.is_json() {
         out.document(&together(&accepted.document, &row));
     } else {
-        runs::summarise(session, &row).await?;
+        runs::summarise(session, &row, Some(runs::SHOWN_PEOPLE)).await?;
         out.note(&list::receipt(accepted));
     }
     Ok(Done::losing(number(&row, "failed")))

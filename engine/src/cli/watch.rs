@@ -9,7 +9,7 @@ use super::list::{number, text};
 use super::session::Session;
 
 /// How often the read models are looked at, in milliseconds: a bar that moves, and no load to speak of.
-const LOOK_MILLIS: u64 = 50;
+const LOOK_MILLIS: u64 = 20;
 
 /// Watches an import until it is completed.
 pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Failure> {
@@ -17,9 +17,6 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
     let mut progress = session.out.progress("importing");
     loop {
         let row = session.row("import", json!({"import": import})).await?;
-        if text(&row, "state") != "processing" {
-            return Ok(());
-        }
         let outcomes = [
             "created",
             "updated",
@@ -33,6 +30,9 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
         let done = outcomes.iter().map(|outcome| number(&row, outcome)).sum();
         let message = format!("rows, {} invalid", number(&row, "invalid"));
         progress.at(done, number(&row, "total"), &message);
+        if text(&row, "state") != "processing" {
+            return Ok(());
+        }
         pause().await;
     }
 }
@@ -43,11 +43,11 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
     let mut progress = session.out.progress("inviting");
     loop {
         let row = session.row("run", json!({"run": run})).await?;
+        let total = number(&row, "total");
+        progress.at(total.saturating_sub(number(&row, "remaining")), total, &standing(&row));
         if !matches!(text(&row, "state"), "pending" | "running") {
             return Ok(row);
         }
-        let done = number(&row, "total") - number(&row, "remaining").min(number(&row, "total"));
-        progress.at(done, number(&row, "total"), &standing(&row));
         pause().await;
     }
 }

@@ -22,10 +22,10 @@ pub(in crate::cli) async fn report(session: &Session<'_>, row: &Value) -> Result
     show_refused_phones(session, row, import).await?;
     let refused = ["invalid", "duplicate", "skipped"].map(|outcome| number(row, outcome));
     if refused.iter().sum::<u64>() > 0 {
-        let company = &session.company;
+        let place = session.place();
         session.out.note(&format!(
-            "all of them:     boarding imports rows {import} --company {company}\n\
-             to mend them:    boarding imports failed-rows {import} --company {company} -o failed.csv\n\
+            "all of them:     boarding imports rows {import} {place}\n\
+             to mend them:    boarding imports failed-rows {import} {place} -o failed.csv\n\
              \x20                mend failed.csv (columns that begin with _ say what is wrong), then import it as it is"
         ));
     }
@@ -114,10 +114,8 @@ async fn show_refused_phones(
     if more > 0 {
         session.out.line(&format!("… and {more} more"));
     }
-    let company = &session.company;
-    session
-        .out
-        .note(&format!("to add a number: boarding phones add PHONE USER --company {company}"));
+    let place = session.place();
+    session.out.note(&format!("to add a number: boarding phones add PHONE USER {place}"));
     Ok(())
 }
 

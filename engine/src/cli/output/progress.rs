@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Below this a line for each tenth says nothing that the end does not, in steps.
-const WORTH_LINES: u64 = 1_000;
+const WORTH_LINES: u64 = 100;
 
 #[derive(Debug)]
 pub(in crate::cli) struct Progress {
