@@ -1,0 +1,51 @@
+//! The demo's two runs: previewed, started at once, watched one after the other.
+
+use serde_json::{Value, json};
+
+use crate::cli::columns::QUEUE;
+use crate::cli::failure::Failure;
+use crate::cli::list::{number, text};
+use crate::cli::session::Session;
+use crate::cli::{runs, start, watch};
+
+/// Shows how many people a run for an import would be; the body that confirms it.
+pub(super) async fn preview(session: &Session<'_>, import: &Value) -> Result<Value, Failure> {
+    let body = |mode: &str| json!({"source": {"import": import.get("import")}, "channel": "whatsapp", "mode": mode});
+    let preview = session.submit_anew("StartBulkIntegration", body("preview")).await?;
+    let [count, duplicates] =
+        ["recipient_count", "duplicates_removed"].map(|name| number(&preview.result, name));
+    let file = text(import, "file_name");
+    session.out.say(&format!("{file}: {}", start::announcement(count, duplicates)));
+    let mut confirmed = body("confirmed");
+    confirmed["plan_hash"] = preview.result.get("plan_hash").cloned().unwrap_or_default();
+    Ok(confirmed)
+}
+
+/// Starts both, and shows the queue as the second answer found it: a moment later the first is over.
+pub(super) async fn start_both(
+    session: &Session<'_>,
+    plans: [Value; 2],
+) -> Result<[String; 2], Failure> {
+    let [first, second] = plans;
+    let (first, second) = tokio::join!(
+        session.submit_anew("StartBulkIntegration", first),
+        session.submit_anew("StartBulkIntegration", second),
+    );
+    let (first, second) = (first?, second?);
+    let position = second.document.get("position").cloned().unwrap_or_default();
+    session.engine.caught_up().await?;
+    let queue = session.rows("queue", json!({"as_of": position}), None).await?;
+    if !session.out.is_json() {
+        session.out.table(QUEUE, &queue);
+    }
+    Ok([first.id("run"), second.id("run")])
+}
+
+/// Watches a run to its end and shows who got no mail, and why: everybody; its row.
+pub(super) async fn see_through(session: &Session<'_>, run: &str) -> Result<Value, Failure> {
+    let row = watch::run(session, run).await?;
+    if !session.out.is_json() {
+        runs::summarise(session, &row, None).await?;
+    }
+    Ok(row)
+}
