@@ -201,3 +201,79 @@ impl fmt::Display for Measured {
         write!(f, "peak memory {} MiB", self.peak_memory_bytes / (1024 * 1024))
     }
 }
+
+impl Measured {
+    /// The same for a program: seconds, people a second, bytes.
+    pub fn as_json(&self) -> Value {
+        let rate = |took: Duration| self.people as f64 / took.as_secs_f64().max(1e-9);
+        json!({
+            "people": self.people,
+            "import_seconds": self.import.as_secs_f64(),
+            "import_visible_seconds": self.import_visible.as_secs_f64(),
+            "rows_per_second": rate(self.import),
+            "run_seconds": self.run.map(|took| took.as_secs_f64()),
+            "run_visible_seconds": self.run_visible.map(|took| took.as_secs_f64()),
+            "recipients_per_second": self.run.map(rate),
+            "outcome": self.outcome,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        })
+    }
+}
+
+/// What the disk does for a program that does nothing else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Yardstick {
+    /// Small appends to one file, each made durable before the next.
+    pub fdatasyncs_per_second: f64,
+    /// New files of a mail's size, each made durable before the next.
+    pub durable_files_per_second: f64,
+}
+
+/// How long each figure is measured.
+const YARDSTICK: Duration = Duration::from_millis(500);
+/// About what an invitation takes as a file, in bytes.
+const MAIL_BYTES: usize = 2_500;
+
+impl Yardstick {
+    /// Measures in this folder; what is written there is removed again.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn measure(folder: &Path) -> io::Result<Self> {
+        let path = folder.join("yardstick");
+        let mut file = File::create(&path)?;
+        let fdatasyncs_per_second = rate(|_| {
+            file.write_all(&[0x42; 300])?;
+            file.sync_data()
+        })?;
+        std::fs::remove_file(&path)?;
+        std::fs::create_dir_all(&path)?;
+        let durable_files_per_second = rate(|n| {
+            let mut file = File::create(path.join(n.to_string()))?;
+            file.write_all(&[0x42; MAIL_BYTES])?;
+            file.sync_all()
+        })?;
+        std::fs::remove_dir_all(&path)?;
+        Ok(Self { fdatasyncs_per_second, durable_files_per_second })
+    }
+}
+
+fn rate(mut once: impl FnMut(u64) -> io::Result<()>) -> io::Result<f64> {
+    let (started, mut done) = (Instant::now(), 0u64);
+    while started.elapsed() < YARDSTICK {
+        once(done)?;
+        done += 1;
+    }
+    Ok(done as f64 / started.elapsed().as_secs_f64())
+}
+
+impl fmt::Display for Yardstick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fdatasyncs_per_second, durable_files_per_second } = self;
+        write!(
+            f,
+            "this disk beside it, one after another: {fdatasyncs_per_second:.0} fdatasync/s, \
+             {durable_files_per_second:.0} durable files of a mail's size/s"
+        )
+    }
+}
