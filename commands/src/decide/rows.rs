@@ -53,14 +53,14 @@ impl<'a> Rows<'a> {
             phone: None,
             warnings: row.warnings.clone(),
         };
+        let mut problems = row.problems.clone();
+        self.check_references(&row.values, &mut problems);
         let Some(key) = row.values.user.clone() else {
-            return self.refuse(None, row_ref, RowOutcome::Invalid, row.problems.clone());
+            return self.refuse(None, row_ref, RowOutcome::Invalid, problems);
         };
         let folded = key.folded();
         let first_row = self.first_row(&folded);
         self.seen.entry(folded.clone()).or_insert(row.row);
-        let mut problems = row.problems.clone();
-        self.check_references(&row.values, &mut problems);
         if !problems.is_empty() {
             return self.refuse(Some(key), row_ref, RowOutcome::Invalid, problems);
         }
