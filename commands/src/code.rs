@@ -183,7 +183,7 @@ impl Serialize for Code {
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Self::find(&text).ok_or_else(|| D::Error::custom(format_args!("unknown code {text}")))
+        Self::find(&text).ok_or_else(|| D::Error::custom("there is no such code"))
     }
 }
 

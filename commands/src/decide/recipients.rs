@@ -22,6 +22,13 @@ pub struct Found<'a> {
     pub user: &'a User,
 }
 
+impl Found<'_> {
+    /// Whether this attempt is the one that was claimed last and has no report yet.
+    pub(super) fn is_under_way(&self, attempt: u32) -> bool {
+        self.recipient.state == RecipientState::Dispatching && self.recipient.attempt == attempt
+    }
+}
+
 /// What a channel made of a claimed recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
