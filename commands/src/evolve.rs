@@ -1,12 +1,16 @@
 //! `evolve`: how an event changes the company. It never fails, for history is never refused.
 
+use std::collections::BTreeMap;
+
+use crate::code::Code;
+use crate::company::run::Claim;
 use crate::company::selection::Pick;
 use crate::company::{
-    Company, Import, Invitation, InvitationState, Notification, OrgUnit, RecipientState, Run,
-    RunState, Template, UserId, UserState,
+    AddressMark, Company, Import, Invitation, InvitationState, Notification, OrgUnit,
+    RecipientState, Run, RunState, Template, UserId, UserState,
 };
 use crate::event::{Channel, Counts, Delivery, Event, RowRef, Source};
-use crate::id::{ImportId, InvitationId, RunId, UserKey, fold};
+use crate::id::{ImportId, InvitationId, RunId, UserKey};
 use crate::phone::Phone;
 use crate::time::Time;
 
@@ -142,13 +146,24 @@ impl Company {
     /// The person of this key; notes that the row named it, if a row did.
     fn name(&mut self, key: &UserKey, row: Option<&RowRef>) -> UserId {
         let id = self.users.enter(key.as_str());
-        if let Some(row) = row
-            && let Some(import) = self.imports.get_mut(&row.import)
-            && let Some(user) = self.users.get_mut(id)
-            && user.seen.0 != import.ordinal
-        {
-            user.seen = (import.ordinal, u32::try_from(row.row).unwrap_or(u32::MAX));
-            import.members.push(id);
+        let Some(row) = row else { return id };
+        let Some(user) = self.users.get_mut(id) else { return id };
+        let Some(import) = self.imports.get_mut(&row.import) else { return id };
+        if import.row_of(id, user).is_some() {
+            return id;
+        }
+        import.members.push(id);
+        let before = std::mem::replace(
+            &mut user.seen,
+            (import.ordinal, u32::try_from(row.row).unwrap_or(u32::MAX)),
+        );
+        // An import that still goes on must know the person again, though this one came between.
+        for open in &self.open_imports {
+            if let Some(open) = self.imports.get_mut(open)
+                && open.ordinal == before.0
+            {
+                open.named_since.insert(id, before.1);
+            }
         }
         id
     }
@@ -194,6 +209,7 @@ impl Company {
                         rows_done: 0,
                         counts,
                         members: Vec::new(),
+                        named_since: BTreeMap::new(),
                     },
                 );
             }
@@ -209,6 +225,7 @@ impl Company {
                 self.open_imports.remove(import);
                 if let Some(done) = self.imports.get_mut(import) {
                     done.completed = true;
+                    done.named_since = BTreeMap::new();
                     self.latest_import = Some(*import);
                 }
             }
@@ -279,10 +296,12 @@ impl Company {
 
     fn evolve_recipient(&mut self, at: Time, event: &Event) {
         match event {
-            Event::InviteDispatched { run, user, attempt, invitation, generation, .. } => {
+            Event::InviteDispatched {
+                run, user, attempt, invitation, generation, email, ..
+            } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
-                run.claim(user, *attempt, *generation, at);
+                run.claim(user, Claim { attempt: *attempt, generation: *generation, email }, at);
                 let channel = run.channel;
                 self.invite(user, channel, *invitation, *generation);
             }
@@ -296,6 +315,7 @@ impl Company {
             Event::InviteSent { run, user, attempt, message_id, expires_at } => {
                 let user = self.users.enter(user.as_str());
                 let Some(known) = self.runs.get_mut(run) else { return };
+                let Some((_, recipient)) = known.recipient(user) else { return };
                 let place = known.set(user, RecipientState::Sent, Some(*attempt));
                 let channel = known.channel;
                 if let Some(place) = place
@@ -303,26 +323,49 @@ impl Company {
                 {
                     self.foreign_messages.insert(message_id.clone(), (*run, place));
                 }
+                // What was revoked or used while the mail was on its way stays so.
                 self.change_invitation(user, channel, |invitation| {
-                    invitation.state = InvitationState::Sent;
-                    invitation.expires_at = Some(*expires_at);
+                    if invitation.is_claimed_by(&recipient) {
+                        invitation.state = InvitationState::Sent;
+                        invitation.expires_at = Some(*expires_at);
+                    }
                 });
             }
             Event::UserSkipped { run, user, .. } => {
-                self.end_recipient(run, user, RecipientState::Skipped)
+                self.end_recipient(at, run, user, RecipientState::Skipped, None)
             }
-            Event::InviteFailed { run, user, .. } => {
-                self.end_recipient(run, user, RecipientState::Failed)
+            Event::InviteFailed { run, user, code, .. } => {
+                self.end_recipient(at, run, user, RecipientState::Failed, Some(*code))
             }
             _ => {}
         }
     }
 
-    fn end_recipient(&mut self, run: &RunId, key: &UserKey, state: RecipientState) {
+    /// Ends a recipient without a mail, as far as anybody knows: if one has gone all the same, its link
+    /// lives as long as any other, and if none has, nobody holds it.
+    fn end_recipient(
+        &mut self,
+        at: Time,
+        run: &RunId,
+        key: &UserKey,
+        state: RecipientState,
+        code: Option<Code>,
+    ) {
         let user = self.users.enter(key.as_str());
-        if let Some(run) = self.runs.get_mut(run) {
-            run.set(user, state, None);
-        }
+        let Some(run) = self.runs.get_mut(run) else { return };
+        let Some((place, recipient)) = run.recipient(user) else { return };
+        let claimed_at = run.in_flight.get(&place).copied().unwrap_or(at);
+        run.set(user, state, None);
+        let channel = run.channel;
+        let end = claimed_at.plus_seconds(self.settings.invitation_ttl_seconds(channel));
+        self.change_invitation(user, channel, |invitation| {
+            if invitation.is_claimed_by(&recipient) {
+                invitation.expires_at = Some(end);
+                if code.is_some_and(|code| !code.leaves_delivery_open()) {
+                    invitation.state = InvitationState::Bounced;
+                }
+            }
+        });
     }
 
     fn invite(&mut self, user: UserId, channel: Channel, id: InvitationId, generation: u32) {
@@ -406,11 +449,10 @@ impl Company {
         let user = self.users.enter(key.as_str());
         let Some(run) = self.runs.get(run) else { return };
         let channel = run.channel;
-        let generation = run.recipient(user).map(|(_, recipient)| recipient.generation);
-        if matches!(delivery, Delivery::BouncedHard | Delivery::Complained)
-            && let Some(email) = self.users.get(user).and_then(|user| user.email())
-        {
-            self.suppressed.insert(fold(email));
+        let Some((_, recipient)) = run.recipient(user) else { return };
+        if matches!(delivery, Delivery::BouncedHard | Delivery::Complained) {
+            let on_record = self.users.get(user).and_then(|user| user.email()).map(AddressMark::of);
+            self.suppressed.extend(recipient.mailed_to.or(on_record));
         }
         let state = match delivery {
             Delivery::Delivered | Delivery::Complained => InvitationState::Delivered,
@@ -422,7 +464,7 @@ impl Company {
                 invitation.state,
                 InvitationState::Sent | InvitationState::Delivered | InvitationState::Deferred
             );
-            if handed_over && Some(invitation.generation) == generation {
+            if handed_over && invitation.generation == recipient.generation {
                 invitation.state = state;
             }
         });

@@ -25,7 +25,8 @@ fn without_values(told: &str) -> String {
         text = format!("{head}{what}{tail}, expected{expected}");
         break;
     }
-    let told: Vec<&str> = text.split(' ').map(|word| if is_personal(word) { "***" } else { word }).collect();
+    let told: Vec<&str> =
+        text.split(' ').map(|word| if is_personal(word) { "***" } else { word }).collect();
     told.join(" ")
 }
 
@@ -44,12 +45,28 @@ mod tests {
     #[test]
     fn p31_a_refusal_never_repeats_a_value() {
         let bodies = [
-            ("AddCorporatePhone", json!({"user": "ann", "phone": 84_923_448_071_u64}), "integer, expected"),
-            ("AddUser", json!({"user": "ann", "roles": "ann@acme.example, expected \"x\""}), "string, expected"),
-            ("StartBulkIntegration", json!({"source": {}, "channel": "x", "mode": "ann@acme.example"}), "unknown variant"),
+            (
+                "AddCorporatePhone",
+                json!({"user": "ann", "phone": 84_923_448_071_u64}),
+                "integer, expected",
+            ),
+            (
+                "AddUser",
+                json!({"user": "ann", "roles": "ann@acme.example, expected \"x\""}),
+                "string, expected",
+            ),
+            (
+                "StartBulkIntegration",
+                json!({"source": {}, "channel": "x", "mode": "ann@acme.example"}),
+                "unknown variant",
+            ),
             ("AddUser", json!({"ann@acme.example": 1}), "unknown field ***"),
             ("AddUser", json!({"user": "ann", "colour": 1}), "unknown field `colour`"),
-            ("UserSkipped", json!({"run": "01JD0000000000000000000000", "user": "x", "code": "+84923448071"}), "no such code"),
+            (
+                "UserSkipped",
+                json!({"run": "01JD0000000000000000000000", "user": "x", "code": "+84923448071"}),
+                "no such code",
+            ),
         ];
         for (name, body, named) in bodies {
             let refusal = Command::read(name, body).expect_err(name);

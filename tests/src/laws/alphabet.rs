@@ -1,7 +1,8 @@
 //! The few people, numbers, addresses and units of which histories are made, right ones and wrong ones.
 
 /// Keys, some of them one person's in two spellings.
-pub(super) const USERS: [&str; 9] = ["ann", "ANN", "bob", "Bob ", "cid", "dee.x", "eve", "zoë", "nobody"];
+pub(super) const USERS: [&str; 9] =
+    ["ann", "ANN", "bob", "Bob ", "cid", "dee.x", "eve", "zoë", "nobody"];
 
 /// One number in two spellings, good ones, and some that are none.
 pub(super) const PHONES: [&str; 9] = [
@@ -33,6 +34,7 @@ pub(super) const UNITS: [&str; 4] = ["Sales", "Support", "Ops", "Nowhere"];
 
 pub(super) const ROLES: [&str; 3] = ["Agent", "Guest", "King"];
 
-pub(super) const CHANNELS: [&str; 5] = ["whatsapp", "WhatsApp Native", "whatsapp", "imessage", "pigeon"];
+pub(super) const CHANNELS: [&str; 5] =
+    ["whatsapp", "WhatsApp Native", "whatsapp", "imessage", "pigeon"];
 
 pub(super) const ACTORS: [&str; 2] = ["jane", "joe"];

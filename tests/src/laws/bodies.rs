@@ -29,7 +29,9 @@ pub(super) fn setting(dice: &mut Dice) -> Value {
         4 => json!({"max_attempts": 1 + dice.next() % 4}),
         5 => json!({"com.leapxpert.whatsapp.archived.channel.enable": !dice.one_in(4)}),
         6 => json!({"assume_plus": dice.one_in(2), "blank_means": dice.pick(&["keep", "clear"])}),
-        7 => json!({"max_pending_runs": 1 + dice.next() % 6, "allow_withdraw_pending": !dice.one_in(4)}),
+        7 => {
+            json!({"max_pending_runs": 1 + dice.next() % 6, "allow_withdraw_pending": !dice.one_in(4)})
+        }
         _ => json!({"recipient_deadline_seconds": 60 * (1 + dice.next() % 20), "colour": "red"}),
     }
 }
@@ -44,7 +46,8 @@ pub(super) fn role(dice: &mut Dice) -> Value {
 }
 
 pub(super) fn grant(dice: &mut Dice) -> (&'static str, Value) {
-    let all = ["bulk_integrate_users", "bulk_import_users", "view_org_units", "accounts", "administer"];
+    let all =
+        ["bulk_integrate_users", "bulk_import_users", "view_org_units", "accounts", "administer"];
     if dice.one_in(5) {
         return ("RevokePermissions", json!({"actor": "joe", "permissions": [dice.pick(&all)]}));
     }
@@ -75,8 +78,10 @@ pub(super) fn resend(dice: &mut Dice) -> Value {
 }
 
 pub(super) fn any_run(tenant: &Tenant, dice: &mut Dice) -> String {
-    let runs: Vec<String> = tenant.company.runs.keys().rev().take(4).map(ToString::to_string).collect();
-    let known: Vec<&str> = runs.iter().map(String::as_str).chain(["01JD0000000000000000000000"]).collect();
+    let runs: Vec<String> =
+        tenant.company.runs.keys().rev().take(4).map(ToString::to_string).collect();
+    let known: Vec<&str> =
+        runs.iter().map(String::as_str).chain(["01JD0000000000000000000000"]).collect();
     dice.pick(&known).to_owned()
 }
 
@@ -84,9 +89,12 @@ pub(super) fn any_run(tenant: &Tenant, dice: &mut Dice) -> String {
 /// time being while the engine's own worker has it in hand: that would be a lie, and a second mail.
 pub(super) fn report(tenant: &Tenant, dice: &mut Dice) -> (&'static str, Value, Option<u64>) {
     let holder = tenant.company.lock.holder();
-    let run = holder.filter(|_| !dice.one_in(5)).map_or_else(|| any_run(tenant, dice), |it| it.run.to_string());
+    let run = holder
+        .filter(|_| !dice.one_in(5))
+        .map_or_else(|| any_run(tenant, dice), |it| it.run.to_string());
     let right = holder.map_or(7, |holder| holder.fence);
-    let fence = [None, Some(right), Some(right), Some(right + 1)][dice.below(4)].filter(|_| holder.is_some_and(|it| it.run.to_string() == run));
+    let fence = [None, Some(right), Some(right), Some(right + 1)][dice.below(4)]
+        .filter(|_| holder.is_some_and(|it| it.run.to_string() == run));
     let user = tenant.a_recipient(dice);
     let known = tenant.company.users.find(user.as_str());
     let recipient = known.and_then(|(id, _)| {
@@ -96,9 +104,17 @@ pub(super) fn report(tenant: &Tenant, dice: &mut Dice) -> (&'static str, Value, 
     let in_hand = recipient.is_some_and(|one| one.state == RecipientState::Dispatching);
     let key = user.as_str();
     match dice.below(8) {
-        0 => ("InviteSent", json!({"run": run, "user": key, "message_id": "foreign-1", "fence": fence}), fence),
+        0 => (
+            "InviteSent",
+            json!({"run": run, "user": key, "message_id": "foreign-1", "fence": fence}),
+            fence,
+        ),
         1 | 2 => ("InviteSent", json!({"run": run, "user": key, "fence": fence}), fence),
-        3 | 4 => ("UserSkipped", json!({"run": run, "user": key, "code": "recipient.already_linked", "fence": fence}), fence),
+        3 | 4 => (
+            "UserSkipped",
+            json!({"run": run, "user": key, "code": "recipient.already_linked", "fence": fence}),
+            fence,
+        ),
         5 | 6 if in_hand => {
             // An old failure comes in again while a later attempt is under way.
             let attempt = recipient.map_or(0, |one| one.attempt).saturating_sub(1);
@@ -122,10 +138,16 @@ pub(super) fn wrong(dice: &mut Dice) -> (&'static str, Value) {
         1 => ("AddUser", json!({"user": "ann", "roles": ADDRESSES[0]})),
         2 => ("AddUser", json!({"user": "ann", "email": [ADDRESSES[0]], "surname": "x"})),
         3 => ("LinkCompleted", json!({"token": ADDRESSES[1], "user": "ann"})),
-        4 => ("StartBulkIntegration", json!({"source": {}, "channel": "whatsapp", "mode": ADDRESSES[2]})),
+        4 => (
+            "StartBulkIntegration",
+            json!({"source": {}, "channel": "whatsapp", "mode": ADDRESSES[2]}),
+        ),
         5 => ("UserSkipped", json!({"run": "x", "user": "ann", "code": PHONES[0]})),
         6 => ("DestroyEverything", json!({"user": PHONES[0]})),
-        _ => ("StartBulkIntegration", json!({"source": {"import": "latest", "users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed"})),
+        _ => (
+            "StartBulkIntegration",
+            json!({"source": {"import": "latest", "users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed"}),
+        ),
     }
 }
 
@@ -133,10 +155,14 @@ pub(super) fn wrong(dice: &mut Dice) -> (&'static str, Value) {
 pub(super) fn file(dice: &mut Dice) -> String {
     let mut text = "username,first_name,last_name,email,phone_number,org_unit,role\n".to_owned();
     if dice.one_in(12) {
-        return dice.pick(&["", "username\n", "a;b;c\n1;2;3\n", "username,email\n\"ann,x\n"]).to_owned();
+        return dice
+            .pick(&["", "username\n", "a;b;c\n1;2;3\n", "username,email\n\"ann,x\n"])
+            .to_owned();
     }
     for _ in 0..=dice.below(6) {
-        let or_blank = |dice: &mut Dice, all: &[&str]| if dice.one_in(4) { String::new() } else { quoted(dice.pick(all)) };
+        let or_blank = |dice: &mut Dice, all: &[&str]| {
+            if dice.one_in(4) { String::new() } else { quoted(dice.pick(all)) }
+        };
         let cells = [
             quoted(if dice.one_in(9) { "" } else { dice.pick(&USERS[..8]) }),
             or_blank(dice, &NAMES),
@@ -165,4 +191,3 @@ pub(super) fn import(dice: &mut Dice, text: &str) -> Value {
         "send_welcome_email": dice.one_in(3),
     })
 }
-

@@ -41,7 +41,8 @@ fn replay(shared: &Shared, dice: &mut Dice) -> Law {
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at((1 + dice.below(60)).min(rest.len()));
         let mut staged = Staged::over(&rows);
-        let applied = chunk.iter().try_for_each(|fact| boarding_projections::apply(fact, &mut staged));
+        let applied =
+            chunk.iter().try_for_each(|fact| boarding_projections::apply(fact, &mut staged));
         applied.map_err(|error| format!("P12 project again: {error}"))?;
         let changes: Vec<_> = staged.into_changes().collect();
         for change in changes {
@@ -60,7 +61,8 @@ fn replay(shared: &Shared, dice: &mut Dice) -> Law {
 fn alone(digest: &[String], mode: Mode, steps: &[u64]) -> Law {
     for (only, hash) in super::world::COMPANIES.iter().zip(digest) {
         let mode = Mode { only: Some(only), ..mode };
-        let alone = World::live(mode, steps).map_err(|(_, why)| format!("P13 {only} alone: {why}"))?;
+        let alone =
+            World::live(mode, steps).map_err(|(_, why)| format!("P13 {only} alone: {why}"))?;
         holds!(alone.digest().contains(hash), "P13 {only} alone has another history");
     }
     Ok(())
@@ -72,9 +74,15 @@ fn totals(tenant: &Tenant, shared: &Shared) -> Law {
         let log = shared.ask(&tenant.id, "integration_log", json!({"run": run["run"]}));
         let over = run["state"] == "completed" || run["state"] == "withdrawn";
         holds!(over, "P30 a settled company has a run that is {}", run["state"]);
-        for (counter, status) in [("passed", "success"), ("skipped", "skipped"), ("failed", "failed")] {
+        for (counter, status) in
+            [("passed", "success"), ("skipped", "skipped"), ("failed", "failed")]
+        {
             let shown = log.iter().filter(|row| row["status"] == status).count();
-            holds!(run[counter] == json!(shown), "P5 {counter} is {}, the log shows {shown}", run[counter]);
+            holds!(
+                run[counter] == json!(shown),
+                "P5 {counter} is {}, the log shows {shown}",
+                run[counter]
+            );
         }
     }
     Ok(())
@@ -96,10 +104,19 @@ fn again(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
 }
 
 /// Asks as the owner of the data, whatever was granted.
-fn own(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice, body: serde_json::Value) -> Result<Reply, String> {
+fn own(
+    tenant: &mut Tenant,
+    shared: &mut Shared,
+    dice: &mut Dice,
+    body: serde_json::Value,
+) -> Result<Reply, String> {
     let mut asked = asking(dice, "ImportFile", body);
     asked.actor = "jane";
-    let mut grant = asking(dice, "GrantPermissions", json!({"actor": "jane", "permissions": ["bulk_import_users"]}));
+    let mut grant = asking(
+        dice,
+        "GrantPermissions",
+        json!({"actor": "jane", "permissions": ["bulk_import_users"]}),
+    );
     grant.actor = "jane";
     tenant.ask(shared, &grant)?;
     tenant.ask(shared, &asked)
@@ -112,14 +129,29 @@ fn round_trip(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law 
     let mut written = 0;
     for user in users.iter().filter(|user| user["state"] != "archived") {
         let cell = |name: &str| quoted(user[name].as_str().unwrap_or_default());
-        let roles: Vec<&str> = user["roles"].as_array().into_iter().flatten().filter_map(|role| role.as_str()).collect();
+        let roles: Vec<&str> = user["roles"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|role| role.as_str())
+            .collect();
         let cells = ["user", "first_name", "last_name", "email", "phone", "org_unit"].map(cell);
         text.push_str(&format!("{},{}\n", cells.join(","), quoted(&roles.join(";"))));
         written += 1;
     }
     let files = json!([{"name": "export.csv", "text": text}]);
-    let reply = own(tenant, shared, dice, json!({"dialect": "leapxpert", "files": files, "existing": "update"}))?;
-    let unchanged = reply.events().iter().filter(|event| matches!(event, Event::RowUnchanged { .. })).count();
-    holds!(reply.code().is_some() || unchanged == written, "P25 {unchanged} of {written} are unchanged");
+    let reply = own(
+        tenant,
+        shared,
+        dice,
+        json!({"dialect": "leapxpert", "files": files, "existing": "update"}),
+    )?;
+    let unchanged =
+        reply.events().iter().filter(|event| matches!(event, Event::RowUnchanged { .. })).count();
+    holds!(
+        reply.code().is_some() || unchanged == written,
+        "P25 {unchanged} of {written} are unchanged: {:?}\n{text}",
+        reply.events()
+    );
     Ok(())
 }

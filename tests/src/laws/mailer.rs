@@ -24,7 +24,15 @@ pub(super) struct Claim {
 impl Claim {
     pub(super) fn of(event: &Event, fence: u64) -> Option<Self> {
         match event {
-            Event::InviteDispatched { run, user, attempt, invitation, generation, message_id, .. } => Some(Self {
+            Event::InviteDispatched {
+                run,
+                user,
+                attempt,
+                invitation,
+                generation,
+                message_id,
+                ..
+            } => Some(Self {
                 run: *run,
                 fence,
                 user: user.clone(),
@@ -70,8 +78,12 @@ impl Mailer {
         }
         Ok(match fault {
             Fault::None => Report::Sent { message_id: None },
-            Fault::Temporary => Report::Temporary { code: Code::DeliveryTemporaryFailure, detail: None },
-            Fault::Permanent => Report::Permanent { code: Code::RecipientEmailUndeliverable, detail: None },
+            Fault::Temporary => {
+                Report::Temporary { code: Code::DeliveryTemporaryFailure, detail: None }
+            }
+            Fault::Permanent => {
+                Report::Permanent { code: Code::RecipientEmailUndeliverable, detail: None }
+            }
             Fault::LostAnswer => Report::Permanent { code: Code::DeliveryUncertain, detail: None },
         })
     }

@@ -71,7 +71,10 @@ fn seeds_that_broke_a_law_once_keep_all_of_them() {
 
 #[test]
 fn the_same_seed_twice_is_the_same_history_to_the_byte() {
-    let lives = [5, 5, 6].map(|seed| World::live(mode_of(5), &steps_of(seed)).map_or_else(|(_, why)| panic!("{why}"), |world| world.digest()));
+    let lives = [5, 5, 6].map(|seed| {
+        World::live(mode_of(5), &steps_of(seed))
+            .map_or_else(|(_, why)| panic!("{why}"), |world| world.digest())
+    });
     assert_eq!(lives[0], lives[1]);
     assert_ne!(lives[0], lives[2]);
 }

@@ -12,10 +12,12 @@ use super::mailer::Fault;
 use super::tenant::{Asking, Preview, Reply, Tenant};
 use super::world::Shared;
 
+pub(super) const HOUR_SECONDS: u64 = 3600;
+
 /// How long passes before a step, in seconds: mostly little, now and then past a deadline or a link's end.
 pub(super) fn wait_seconds(dice: &mut Dice) -> u64 {
     match dice.below(40) {
-        0 => 3600 * (1 + dice.next() % 30),
+        0 => HOUR_SECONDS * (1 + dice.next() % 30),
         1 | 2 => 60 * (1 + dice.next() % 20),
         _ => dice.next() % 8,
     }
@@ -85,7 +87,10 @@ fn repeat(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
         let conflict = boarding_commands::code::Code::CommandDuplicateConflict;
         let accepted = tenant.was_accepted(&asking.id);
         let reply = tenant.ask(shared, &asking)?;
-        holds!(!accepted || known || reply.code() == Some(conflict), "P10 another body under one id: {reply:?}");
+        holds!(
+            !accepted || known || reply.code() == Some(conflict),
+            "P10 another body under one id: {reply:?}"
+        );
         return Ok(());
     }
     tenant.ask(shared, &asking).map(|_| ())
@@ -97,7 +102,7 @@ fn preview_or_confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice)
         let body = bodies::start(tenant, dice);
         let mut shown = body.clone();
         shown["mode"] = json!("preview");
-        let asked = asking(dice, "StartBulkIntegration", shown);
+        let asked = Asking { actor: "jane", ..asking(dice, "StartBulkIntegration", shown) };
         let end = tenant.company.version;
         let reply = ask(tenant, shared, asked)?;
         holds!(tenant.company.version == end, "P16 a preview left a trace");
@@ -120,11 +125,14 @@ fn confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice, preview: &
         body["not_before"] = json!(shared.now.plus_seconds(dice.next() % 400));
     }
     let before = tenant.company.version;
-    let asked = asking(dice, "StartBulkIntegration", body);
+    let asked = Asking { actor: "jane", ..asking(dice, "StartBulkIntegration", body) };
     let reply = ask(tenant, shared, asked)?;
     let now_refused = reply.code();
     if before == preview.version {
-        holds!(now_refused.is_none(), "P16 nothing came between and the run is refused: {now_refused:?}");
+        holds!(
+            now_refused.is_none(),
+            "P16 nothing came between and the run is refused: {now_refused:?}"
+        );
     }
     if let Reply::Accepted { result, .. } = &reply {
         let (total, shown) = (&result["total"], &preview.answer["recipient_count"]);
@@ -165,16 +173,23 @@ fn follow_link(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law
     // The body holds the token, which no line that people read may.
     let reply = tenant.ask(shared, &asked)?;
     shared.told.pop();
-    shared.told.push(format!("{} follows the link {id}.{generation}: {:?}", tenant.id, reply.code()));
+    shared.told.push(format!(
+        "{} follows the link {id}.{generation}: {:?}",
+        tenant.id,
+        reply.code()
+    ));
     tenant.past.push(asked);
     Ok(())
 }
 
 /// P22: a word about a mail, however late; it may change no count.
 fn bounce(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let known: Vec<&str> = tenant.mailer.message_ids.iter().map(String::as_str).chain(["foreign-1", "x"]).collect();
+    let known: Vec<&str> =
+        tenant.mailer.message_ids.iter().map(String::as_str).chain(["foreign-1", "x"]).collect();
     let message_id = dice.pick(&known).to_owned();
-    let delivery = dice.pick(&["delivered", "bounced_hard", "bounced_hard", "bounced_soft", "complained"]).to_owned();
+    let delivery = dice
+        .pick(&["delivered", "bounced_hard", "bounced_hard", "bounced_soft", "complained"])
+        .to_owned();
     let before = shared.ask(&tenant.id, "runs", json!({}));
     let body = json!({"message_id": message_id, "delivery": delivery});
     let asked = asking(dice, "RecordDelivery", body);
@@ -197,7 +212,10 @@ fn outside(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
             boarding_commands::code::Code::RunStaleFence,
             boarding_commands::code::Code::AuthPermissionDenied,
         ];
-        holds!(code.is_some_and(|code| first.contains(&code)), "P28 a stale fence came to {code:?}");
+        holds!(
+            code.is_some_and(|code| first.contains(&code)),
+            "P28 a stale fence came to {code:?}"
+        );
     }
     if reply.code().is_none() {
         tenant.past.push(asked);
@@ -218,7 +236,10 @@ fn anything(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
         14 | 15 => ("SetCompanyConfig", bodies::setting(dice)),
         16 => ("DefineOrgUnit", bodies::unit(dice)),
         17 => ("DefineRole", bodies::role(dice)),
-        18 => ("AssignRoles", json!({"users": dice.some(&USERS, 3), "roles": dice.some(&ROLES, 2), "remove": dice.one_in(3)})),
+        18 => (
+            "AssignRoles",
+            json!({"users": dice.some(&USERS, 3), "roles": dice.some(&ROLES, 2), "remove": dice.one_in(3)}),
+        ),
         19 | 20 => ("ResendInvitation", bodies::resend(dice)),
         21 => ("RevokeInvitation", json!({"user": user, "channel": dice.pick(&CHANNELS)})),
         22 => ("CancelRun", json!({"run": bodies::any_run(tenant, dice)})),
@@ -238,7 +259,10 @@ pub(super) fn found(tenant: &mut Tenant, shared: &mut Shared) -> Law {
         ("DefineRole", json!({"role": ROLES[0], "permissions": ["bulk_integration"]})),
         ("DefineRole", json!({"role": ROLES[1]})),
         ("DefineOrgUnit", json!({"org_unit": UNITS[0], "roles": [ROLES[0]]})),
-        ("DefineOrgUnit", json!({"org_unit": UNITS[1], "parent": UNITS[0], "level": "team", "roles": [ROLES[0]]})),
+        (
+            "DefineOrgUnit",
+            json!({"org_unit": UNITS[1], "parent": UNITS[0], "level": "team", "roles": [ROLES[0]]}),
+        ),
         ("DefineOrgUnit", json!({"org_unit": UNITS[2], "roles": [ROLES[1]]})),
     ];
     for (name, body) in begin {

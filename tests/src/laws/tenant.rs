@@ -109,17 +109,27 @@ impl Tenant {
     pub(super) fn ask(&mut self, shared: &mut Shared, asking: &Asking) -> Result<Reply, String> {
         let (end, head) = (shared.log.end(), shared.log.head(&self.id));
         let reply = self.answer(shared, asking)?;
-        let recorded = matches!(reply, Reply::Accepted { duplicate: false, .. }) && shared.log.end() != end;
+        let recorded =
+            matches!(reply, Reply::Accepted { duplicate: false, .. }) && shared.log.end() != end;
         let name = asking.name;
-        holds!(recorded || shared.log.head(&self.id) == head, "P11 {name} changed the log without a commit");
-        holds!(recorded || shared.log.end() == end, "P10 the log grew by a repeat or a refusal of {name}");
+        holds!(
+            recorded || shared.log.head(&self.id) == head,
+            "P11 {name} changed the log without a commit"
+        );
+        holds!(
+            recorded || shared.log.end() == end,
+            "P10 the log grew by a repeat or a refusal of {name}"
+        );
         if let Reply::Refused(refusal) = &reply {
             shared.secrets.check("a refusal", &format!("{refusal} {}", refusal.details))?;
             shared.met.insert(refusal.code.to_string());
         }
         let outcome = match &reply {
             Reply::Accepted { duplicate, events, .. } => {
-                format!("duplicate {duplicate}, {:?}", events.iter().map(Event::name).collect::<Vec<_>>())
+                format!(
+                    "duplicate {duplicate}, {:?}",
+                    events.iter().map(Event::name).collect::<Vec<_>>()
+                )
             }
             Reply::Refused(refusal) => refusal.code.to_string(),
         };
@@ -140,7 +150,8 @@ impl Tenant {
             return Ok(if first_body == body { first } else { conflict });
         }
         let authority = if asking.own.is_some() { Authority::All } else { Authority::Granted };
-        let asked = Asked { command: &(), id: asking.id, actor: asking.actor, authority, at: shared.now };
+        let asked =
+            Asked { command: &(), id: asking.id, actor: asking.actor, authority, at: shared.now };
         let decision = match command.decide(&self.company, &asked) {
             Ok(decision) => decision,
             Err(refusal) => return Ok(Reply::Refused(refusal)),
@@ -167,7 +178,13 @@ impl Tenant {
         self.record(shared, commit, origin, asking.own.is_none())
     }
 
-    fn record(&mut self, shared: &mut Shared, commit: Commit, origin: Origin, remember: bool) -> Result<Reply, String> {
+    fn record(
+        &mut self,
+        shared: &mut Shared,
+        commit: Commit,
+        origin: Origin,
+        remember: bool,
+    ) -> Result<Reply, String> {
         let (id, body) = (commit.command, commit.body);
         let encoded = Encoded::of(commit).map_err(|error| format!("P11 encode: {error}"))?;
         let recorded = shared.append(encoded)?;
@@ -181,14 +198,23 @@ impl Tenant {
         let Commit { result, events, .. } = recorded.commit;
         let version = self.company.version;
         if remember {
-            let again = Reply::Accepted { duplicate: true, version, result: result.clone(), events: Vec::new() };
+            let again = Reply::Accepted {
+                duplicate: true,
+                version,
+                result: result.clone(),
+                events: Vec::new(),
+            };
             self.first.insert(id, (body, again));
         }
         Ok(Reply::Accepted { duplicate: false, version, result, events })
     }
 
     /// P10: what the log says of a command of this id is what was answered then.
-    fn first_answer(&self, shared: &Shared, id: CommandId) -> Result<Option<(Digest, Reply)>, String> {
+    fn first_answer(
+        &self,
+        shared: &Shared,
+        id: CommandId,
+    ) -> Result<Option<(Digest, Reply)>, String> {
         let found = shared.log.find_command(&self.id, id).map_err(|error| error.to_string())?;
         let Some(place) = found else {
             holds!(!self.first.contains_key(&id), "P10 the log forgot a command");
@@ -196,7 +222,8 @@ impl Tenant {
         };
         let commit = shared.log.read_at(place.place).map_err(|error| error.to_string())?.commit;
         let version = commit.last_version();
-        let again = Reply::Accepted { duplicate: true, version, result: commit.result, events: Vec::new() };
+        let again =
+            Reply::Accepted { duplicate: true, version, result: commit.result, events: Vec::new() };
         let first = (commit.body, again);
         holds!(self.first.get(&id) == Some(&first), "P10 a repeat is answered otherwise");
         Ok(Some(first))
@@ -218,13 +245,15 @@ impl Tenant {
         let mut origin = Origin::Other;
         match &mut command {
             Command::ImportFile(import) => {
-                let text = import.files.first().and_then(|file| file.text.clone()).unwrap_or_default();
+                let text =
+                    import.files.first().and_then(|file| file.text.clone()).unwrap_or_default();
                 import.read = Some(self.read(&import.dialect, &text, asking.long)?);
             }
             Command::LinkCompleted(link) => {
                 let said = link.token.as_ref().and_then(|token| self.tokens.read(&self.id, token));
                 link.verified = said;
-                origin = said.map_or(Origin::Other, |(id, generation)| Origin::Token(id, generation));
+                origin =
+                    said.map_or(Origin::Other, |(id, generation)| Origin::Token(id, generation));
             }
             _ => {}
         }
@@ -234,7 +263,8 @@ impl Tenant {
     fn read(&self, dialect: &str, text: &str, long: bool) -> Result<FileRead, Refusal> {
         let dialect = dialect::find(dialect).ok_or(Code::ImportUnknownDialect)?;
         let (options, limits) = (self.options(), Limits::default());
-        let summary = csv_file::scan(text.as_bytes(), dialect, &options, &limits).map_err(refused)?;
+        let summary =
+            csv_file::scan(text.as_bytes(), dialect, &options, &limits).map_err(refused)?;
         let rows = if long { Vec::new() } else { self.rows(text) };
         let sha256 = Digest::of(text.as_bytes()).to_string();
         let file = FileRef { name: "people.csv".to_owned(), sha256, bytes: text.len() as u64 };
@@ -259,7 +289,8 @@ impl Tenant {
         commits.iter().for_each(|recorded| again.apply(&recorded.commit));
         holds!(again == self.company, "P12 the replayed company differs from the live one");
         let Some(bytes) = &self.snapshot else { return Ok(()) };
-        let mut later: Company = rmp_serde::from_slice(bytes).map_err(|error| format!("P12 snapshot: {error}"))?;
+        let mut later: Company =
+            rmp_serde::from_slice(bytes).map_err(|error| format!("P12 snapshot: {error}"))?;
         let version = later.version;
         let tail = commits.iter().filter(|one| one.commit.first_version > version);
         tail.for_each(|recorded| later.apply(&recorded.commit));

@@ -38,7 +38,9 @@ impl Watch {
         let at = recorded.commit.at;
         for fact in recorded.facts() {
             let channel = self.runs.channel_of(fact.event);
-            if let (Event::InviteDispatched { .. }, Origin::Claim, Some(channel)) = (fact.event, origin, channel) {
+            if let (Event::InviteDispatched { .. }, Origin::Claim, Some(channel)) =
+                (fact.event, origin, channel)
+            {
                 self.people.may_be_mailed(fact.event, channel)?;
             }
             self.runs.note(fact.event, at)?;

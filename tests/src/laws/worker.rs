@@ -4,8 +4,8 @@ use boarding_commands::code::Code;
 use boarding_commands::company::RecipientState;
 use boarding_commands::decide::recipients::{Report, own_message_id};
 use boarding_commands::decide::{
-    ClaimNotification, ClaimRecipients, Command, ImportRows, ListRecipients, ReportNotification, ReportRecipients,
-    Tick, next_turn,
+    ClaimNotification, ClaimRecipients, Command, ImportRows, ListRecipients, ReportNotification,
+    ReportRecipients, Tick, next_turn,
 };
 use boarding_commands::event::{Event, Who};
 use boarding_commands::id::CommandId;
@@ -50,10 +50,13 @@ impl Tenant {
 
     pub(super) fn claim(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
         let Some(holder) = self.company.lock.holder() else { return Ok(()) };
-        let command = ClaimRecipients { run: holder.run, fence: holder.fence, most: 1 + dice.below(3) };
+        let command =
+            ClaimRecipients { run: holder.run, fence: holder.fence, most: 1 + dice.below(3) };
         let reply = self.ask_own(shared, dice, command)?;
         holds!(reply.code().is_none(), "P30 the worker's claim was refused: {:?}", reply.code());
-        self.worker.claims.extend(reply.events().iter().filter_map(|event| Claim::of(event, holder.fence)));
+        self.worker
+            .claims
+            .extend(reply.events().iter().filter_map(|event| Claim::of(event, holder.fence)));
         Ok(())
     }
 
@@ -76,10 +79,16 @@ impl Tenant {
         let Some((first, _)) = reports.first() else { return Ok(()) };
         let (run, fence) = (first.run, first.fence);
         let mine = reports.iter().filter(|(claim, _)| claim.run == run);
-        let reports = mine.map(|(claim, report)| (claim.user.clone(), claim.attempt, report.clone())).collect();
+        let reports = mine
+            .map(|(claim, report)| (claim.user.clone(), claim.attempt, report.clone()))
+            .collect();
         let reply = self.ask_own(shared, dice, ReportRecipients { run, fence, reports })?;
         let known = self.company.runs.get(&run).is_some_and(|run| run.remaining() > 0);
-        holds!(!known || reply.code().is_none(), "P30 the worker's report was refused: {:?}", reply.code());
+        holds!(
+            !known || reply.code().is_none(),
+            "P30 the worker's report was refused: {:?}",
+            reply.code()
+        );
         Ok(())
     }
 
@@ -91,10 +100,19 @@ impl Tenant {
         let command: Command = if dice.one_in(2) {
             ClaimRecipients { run, fence, most: 3 }.into()
         } else {
-            ReportRecipients { run, fence, reports: vec![(user, 1, Report::Sent { message_id: None })] }.into()
+            ReportRecipients {
+                run,
+                fence,
+                reports: vec![(user, 1, Report::Sent { message_id: None })],
+            }
+            .into()
         };
         let reply = self.ask_own(shared, dice, command)?;
-        holds!(reply.code() == Some(Code::RunStaleFence), "P28 a stale fence came to {:?}", reply.code());
+        holds!(
+            reply.code() == Some(Code::RunStaleFence),
+            "P28 a stale fence came to {:?}",
+            reply.code()
+        );
         Ok(())
     }
 
@@ -169,7 +187,9 @@ impl Tenant {
     pub(super) fn welcome(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
         let reply = self.ask_own(shared, dice, ClaimNotification { most: 2 })?;
         let keys = reply.events().iter().filter_map(|event| match event {
-            Event::NotificationDispatched { key, .. } => Some((key.clone(), Report::Sent { message_id: None })),
+            Event::NotificationDispatched { key, .. } => {
+                Some((key.clone(), Report::Sent { message_id: None }))
+            }
             _ => None,
         });
         let reports = keys.collect();
@@ -195,7 +215,10 @@ impl Tenant {
             shared.now = self.next_time(shared.now);
             self.tick(shared, dice)?;
         }
-        Err(format!("P30 after {bound} steps without faults something still goes on: {:?}", self.company.lock))
+        Err(format!(
+            "P30 after {bound} steps without faults something still goes on: {:?}",
+            self.company.lock
+        ))
     }
 
     fn is_idle(&self) -> bool {

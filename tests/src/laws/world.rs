@@ -89,8 +89,15 @@ impl World {
     fn step(&mut self, mode: Mode, step: u64) -> Law {
         let mut dice = Dice::new(step);
         let company = dice.below(COMPANIES.len());
-        self.shared.now = self.shared.now.plus_seconds(steps::wait_seconds(&mut dice));
-        if mode.only.is_some_and(|only| only != COMPANIES[company]) {
+        let wait = steps::wait_seconds(&mut dice);
+        self.shared.now = self.shared.now.plus_seconds(wait);
+        let acts = |name: &str| mode.only.is_none_or(|only| only == name);
+        // Time that passes unseen is seen by the engine's own tick before anybody asks anything.
+        let acting = self.tenants.iter_mut().filter(|tenant| acts(tenant.id.as_str()));
+        for tenant in acting.filter(|_| wait >= steps::HOUR_SECONDS) {
+            tenant.tick(&mut self.shared, &mut dice.clone())?;
+        }
+        if !acts(COMPANIES[company]) {
             return Ok(());
         }
         steps::take(&mut self.tenants[company], &mut self.shared, &mut dice)
@@ -98,17 +105,23 @@ impl World {
 
     /// What every company came to: the hash of its last commit holds all its events.
     pub(super) fn digest(&self) -> Vec<String> {
-        COMPANIES.iter().map(|name| self.shared.log.head(&name.parse().unwrap()).hash.to_string()).collect()
+        COMPANIES
+            .iter()
+            .map(|name| self.shared.log.head(&name.parse().unwrap()).hash.to_string())
+            .collect()
     }
 }
 
 impl Shared {
     /// Appends a commit and lets the read models follow.
     pub(super) fn append(&mut self, encoded: Encoded) -> Result<Recorded, String> {
-        let appended = ready(self.log.append(vec![encoded])).map_err(|error| format!("P11 append: {error}"))?;
-        let recorded = self.log.read_at(appended[0].place).map_err(|error| format!("P12 read: {error}"))?;
+        let appended = ready(self.log.append(vec![encoded]))
+            .map_err(|error| format!("P11 append: {error}"))?;
+        let recorded =
+            self.log.read_at(appended[0].place).map_err(|error| format!("P12 read: {error}"))?;
         for fact in recorded.facts() {
-            boarding_projections::apply(&fact, &mut self.rows).map_err(|error| format!("P12 project: {error}"))?;
+            boarding_projections::apply(&fact, &mut self.rows)
+                .map_err(|error| format!("P12 project: {error}"))?;
             self.met.insert(fact.event.name().to_owned());
         }
         Ok(recorded)

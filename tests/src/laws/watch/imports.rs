@@ -21,21 +21,36 @@ impl Imports {
     pub(super) fn note(&mut self, event: &Event) -> Law {
         match event {
             Event::ImportAccepted { import, total, warnings, .. } => {
-                let counts = Counts { total: *total, warnings: warnings.len() as u64, ..Counts::default() };
+                let counts =
+                    Counts { total: *total, warnings: warnings.len() as u64, ..Counts::default() };
                 let seen = Seen { last_row: 0, counts, completed: false };
-                holds!(self.0.insert(*import, seen).is_none(), "P10 import {import} was accepted twice");
+                holds!(
+                    self.0.insert(*import, seen).is_none(),
+                    "P10 import {import} was accepted twice"
+                );
             }
             Event::ImportCompleted { import, counts } => {
-                let Some(seen) = self.0.get_mut(import) else { return Err("P14 an unknown import ends".to_owned()) };
+                let Some(seen) = self.0.get_mut(import) else {
+                    return Err("P14 an unknown import ends".to_owned());
+                };
                 holds!(!seen.completed, "P14 import {import} ends twice");
-                holds!(*counts == seen.counts, "P14 import {import} tells {counts:?}, seen {:?}", seen.counts);
-                holds!(seen.counts.done() == seen.counts.total, "P14 import {import} ends with rows left");
+                holds!(
+                    *counts == seen.counts,
+                    "P14 import {import} tells {counts:?}, seen {:?}",
+                    seen.counts
+                );
+                holds!(
+                    seen.counts.done() == seen.counts.total,
+                    "P14 import {import} ends with rows left"
+                );
                 seen.completed = true;
             }
             _ => {}
         }
         let Some((outcome, row)) = event.row() else { return Ok(()) };
-        let Some(seen) = self.0.get_mut(&row.import) else { return Err("P14 a row of an unknown import".to_owned()) };
+        let Some(seen) = self.0.get_mut(&row.import) else {
+            return Err("P14 a row of an unknown import".to_owned());
+        };
         holds!(!seen.completed, "P14 a row after the end of its import");
         holds!(row.row == seen.last_row + 1, "P14 row {} follows row {}", row.row, seen.last_row);
         seen.last_row = row.row;

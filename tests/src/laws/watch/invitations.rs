@@ -25,7 +25,13 @@ struct Seen {
 }
 
 impl Invitations {
-    pub(super) fn note(&mut self, event: &Event, channel: Option<Channel>, origin: Origin, at: Time) -> Law {
+    pub(super) fn note(
+        &mut self,
+        event: &Event,
+        channel: Option<Channel>,
+        origin: Origin,
+        at: Time,
+    ) -> Law {
         match (event, channel) {
             (Event::InviteDispatched { user, invitation, generation, .. }, Some(channel)) => {
                 self.dispatched(user, channel, *invitation, *generation, at)?;
@@ -47,13 +53,22 @@ impl Invitations {
                 holds!(!seen.dead.contains(generation), "P21 an invitation ends twice");
                 seen.dead.insert(*generation);
             }
-            (Event::UserLinked { user, channel, .. }, _) => self.linked(user, *channel, origin, at)?,
+            (Event::UserLinked { user, channel, .. }, _) => {
+                self.linked(user, *channel, origin, at)?
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn dispatched(&mut self, user: &Who, channel: Channel, id: InvitationId, generation: u32, at: Time) -> Law {
+    fn dispatched(
+        &mut self,
+        user: &Who,
+        channel: Channel,
+        id: InvitationId,
+        generation: u32,
+        at: Time,
+    ) -> Law {
         holds!(generation > 0, "P21 a generation counts from 1");
         let seen = self.0.entry((user.folded(), channel)).or_insert(Seen {
             id,
@@ -63,7 +78,10 @@ impl Invitations {
         });
         holds!(seen.id == id, "P21 two invitations of one user to one channel");
         holds!(generation >= seen.newest, "P21 generation {generation} follows {}", seen.newest);
-        holds!(!seen.dead.contains(&generation), "P21 a dead token comes to life: generation {generation}");
+        holds!(
+            !seen.dead.contains(&generation),
+            "P21 a dead token comes to life: generation {generation}"
+        );
         seen.dead.extend(seen.newest..generation);
         (seen.newest, seen.mailed_at) = (generation, at);
         Ok(())
@@ -72,9 +90,14 @@ impl Invitations {
     fn linked(&mut self, user: &Who, channel: Channel, origin: Origin, at: Time) -> Law {
         let seen = self.0.get_mut(&(user.folded(), channel));
         if let Origin::Token(id, generation) = origin {
-            let Some(seen) = &seen else { return Err("P21 a token without an invitation linked".to_owned()) };
+            let Some(seen) = &seen else {
+                return Err("P21 a token without an invitation linked".to_owned());
+            };
             holds!(seen.id == id, "P21 a token of another invitation linked");
-            holds!(!seen.dead.contains(&generation), "P21 a dead token linked: generation {generation}");
+            holds!(
+                !seen.dead.contains(&generation),
+                "P21 a dead token linked: generation {generation}"
+            );
             let end = seen.mailed_at.plus_seconds(LONGEST_LIFE_SECONDS);
             holds!(at < end, "P21 a token linked after its time");
         }

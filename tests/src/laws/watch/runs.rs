@@ -62,10 +62,14 @@ impl Runs {
 
     pub(super) fn note(&mut self, event: &Event, at: Time) -> Law {
         match event {
-            Event::CompanyConfigChanged { setting, value } if setting == "bulk_integration_max_records" => {
+            Event::CompanyConfigChanged { setting, value }
+                if setting == "bulk_integration_max_records" =>
+            {
                 self.limit = value.as_u64().ok_or("LX-06 the limit is no number")?;
             }
-            Event::RunRequested { run, channel, total, .. } => self.requested(*run, *channel, *total)?,
+            Event::RunRequested { run, channel, total, .. } => {
+                self.requested(*run, *channel, *total)?
+            }
             Event::RecipientQueued { run, user } => self.listed(*run, user)?,
             Event::RunQueued { run } => self.queue.push_back(*run),
             Event::RunStarted { run } => self.started(*run, at)?,
@@ -73,7 +77,9 @@ impl Runs {
             Event::RunCompleted { run, passed, skipped, failed } => {
                 self.completed(*run, [*passed, *skipped, *failed], at)?;
             }
-            Event::InviteDispatched { run, user, attempt, .. } => self.claimed(*run, user, *attempt)?,
+            Event::InviteDispatched { run, user, attempt, .. } => {
+                self.claimed(*run, user, *attempt)?
+            }
             Event::InviteDeferred { run, user, .. } => {
                 self.open(*run, user)?;
             }
@@ -88,16 +94,26 @@ impl Runs {
     /// P3, after every complete commit.
     pub(super) fn settled(&self) -> Law {
         let free = !self.known.values().any(|run| run.stage == Stage::Running);
-        holds!(!free || self.queue.is_empty(), "P3 the lock is free and {} runs wait", self.queue.len());
+        holds!(
+            !free || self.queue.is_empty(),
+            "P3 the lock is free and {} runs wait",
+            self.queue.len()
+        );
         Ok(())
     }
 
     fn run(&mut self, run: RunId) -> Result<&mut Seen, String> {
-        self.known.get_mut(&run).ok_or_else(|| format!("P4 an event of run {run}, which nobody asked for"))
+        self.known
+            .get_mut(&run)
+            .ok_or_else(|| format!("P4 an event of run {run}, which nobody asked for"))
     }
 
     fn requested(&mut self, run: RunId, channel: Channel, total: u64) -> Law {
-        holds!(total <= self.limit && total > 0, "P9 {total} recipients, the limit is {}", self.limit);
+        holds!(
+            total <= self.limit && total > 0,
+            "P9 {total} recipients, the limit is {}",
+            self.limit
+        );
         let seen = Seen {
             stage: Stage::Waiting,
             channel,
@@ -145,9 +161,15 @@ impl Runs {
         let run = self.run(id)?;
         holds!(run.stage == Stage::Running, "P6 run {id} ends without running");
         holds!(run.counts == told, "P5 run {id} tells {told:?}, seen {:?}", run.counts);
-        holds!(run.counts.iter().sum::<u64>() == run.total, "P4 run {id} ends with recipients left");
+        holds!(
+            run.counts.iter().sum::<u64>() == run.total,
+            "P4 run {id} ends with recipients left"
+        );
         holds!(run.outcomes.len() as u64 == run.total, "P4 run {id} ends with recipients left");
-        holds!(run.started_at.is_some_and(|start| start <= at), "P6 run {id} ends before its start");
+        holds!(
+            run.started_at.is_some_and(|start| start <= at),
+            "P6 run {id} ends before its start"
+        );
         (run.stage, run.ended_at) = (Stage::Completed, Some(at));
         Ok(())
     }
@@ -175,20 +197,40 @@ impl Runs {
 
     /// P5 and P6 as the query shows them.
     pub(crate) fn agree_with(&self, shown: &[Value]) -> Law {
-        holds!(shown.len() == self.known.len(), "P12 {} runs shown, {} known", shown.len(), self.known.len());
+        holds!(
+            shown.len() == self.known.len(),
+            "P12 {} runs shown, {} known",
+            shown.len(),
+            self.known.len()
+        );
         for row in shown {
-            let id: RunId = row["run"].as_str().unwrap_or_default().parse().map_err(|_| "P5 no run id")?;
-            let Some(run) = self.known.get(&id) else { return Err(format!("P5 unknown run {id} is shown")) };
+            let id: RunId =
+                row["run"].as_str().unwrap_or_default().parse().map_err(|_| "P5 no run id")?;
+            let Some(run) = self.known.get(&id) else {
+                return Err(format!("P5 unknown run {id} is shown"));
+            };
             let remaining = run.total - run.counts.iter().sum::<u64>();
             let [passed, skipped, failed] = run.counts;
             let expected = json!([run.total, passed, skipped, failed, remaining]);
-            let counts = ["total", "passed", "skipped", "failed", "remaining"].map(|name| row[name].clone());
+            let counts =
+                ["total", "passed", "skipped", "failed", "remaining"].map(|name| row[name].clone());
             holds!(json!(counts) == expected, "P5 run {id} shows {counts:?}, seen {expected}");
             let completed = run.stage == Stage::Completed;
-            holds!((remaining == 0) == completed, "P5 run {id} has {remaining} left and is {:?}", run.stage);
+            holds!(
+                (remaining == 0) == completed,
+                "P5 run {id} has {remaining} left and is {:?}",
+                run.stage
+            );
             let times = json!([run.started_at, run.ended_at]);
-            holds!(json!([row["started_at"], row["ended_at"]]) == times, "P6 run {id} shows other times: {row}");
-            holds!((row["state"] == "completed") == completed, "P6 run {id} shows {}", row["state"]);
+            holds!(
+                json!([row["started_at"], row["ended_at"]]) == times,
+                "P6 run {id} shows other times: {row}"
+            );
+            holds!(
+                (row["state"] == "completed") == completed,
+                "P6 run {id} shows {}",
+                row["state"]
+            );
         }
         Ok(())
     }
@@ -197,6 +239,9 @@ impl Runs {
 fn holds_open(run: &Seen, id: RunId, user: &Who) -> Law {
     holds!(run.stage == Stage::Running, "P4 a report of run {id}, which is {:?}", run.stage);
     holds!(run.names.contains(&user.folded()), "P4 a report of run {id} about somebody else");
-    holds!(!run.outcomes.contains_key(&user.folded()), "P4 a second outcome of one recipient of run {id}");
+    holds!(
+        !run.outcomes.contains_key(&user.folded()),
+        "P4 a second outcome of one recipient of run {id}"
+    );
     Ok(())
 }
