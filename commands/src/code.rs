@@ -168,6 +168,13 @@ codes! {
     QueryNotFound "query.not_found" "Nothing of this id is known."
 }
 
+impl Code {
+    /// Whether a mail that failed with it may have reached somebody all the same.
+    pub fn leaves_delivery_open(self) -> bool {
+        matches!(self, Self::DeliveryUncertain | Self::DeliveryTimeout)
+    }
+}
+
 impl fmt::Display for Code {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -183,7 +190,7 @@ impl Serialize for Code {
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Self::find(&text).ok_or_else(|| D::Error::custom(format_args!("unknown code {text}")))
+        Self::find(&text).ok_or_else(|| D::Error::custom("there is no such code"))
     }
 }
 

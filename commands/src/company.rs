@@ -16,7 +16,7 @@ pub mod run;
 pub mod selection;
 pub mod users;
 
-pub use run::{Recipient, RecipientState, Run, RunState};
+pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
 
 /// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
@@ -50,8 +50,8 @@ pub struct Company {
     pub expiring: BTreeSet<(Time, InvitationId)>,
     /// Message-IDs that a worker chose itself, to the recipient they reached.
     pub foreign_messages: BTreeMap<String, (RunId, u32)>,
-    /// Folded addresses that bounced for good or complained.
-    pub suppressed: BTreeSet<String>,
+    /// Marks of the addresses that bounced for good or complained.
+    pub suppressed: BTreeSet<AddressMark>,
     pub notifications: BTreeMap<String, Notification>,
 }
 
@@ -118,6 +118,16 @@ pub struct Import {
     pub counts: Counts,
     /// The people its rows name, in the order of the rows, each once; created or not.
     pub members: Vec<UserId>,
+    /// While it goes on: its people whom another import has named since, and the row that did so first here.
+    pub named_since: BTreeMap<UserId, u32>,
+}
+
+impl Import {
+    /// The row that named the person first, if one did.
+    pub fn row_of(&self, id: UserId, user: &User) -> Option<u32> {
+        let (ordinal, row) = user.seen;
+        if ordinal == self.ordinal { Some(row) } else { self.named_since.get(&id).copied() }
+    }
 }
 
 /// A mail that is not an invitation, from its request to its report.
@@ -168,6 +178,11 @@ impl Company {
         let user = self.users.get(user)?;
         let own = user.phone.filter(|phone| user.listed.contains(phone));
         own.or_else(|| user.listed.first().copied())
+    }
+
+    /// Whether mail to this address bounced for good or was complained about.
+    pub fn is_suppressed(&self, email: &str) -> bool {
+        self.suppressed.contains(&AddressMark::of(email))
     }
 
     /// Whether a role that the org unit includes carries `bulk_integration` (LX-18).

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::code::{Code, Refusal};
 use crate::company::Company;
+use crate::envelope::malformed;
 use crate::event::{Event, Permission};
 use crate::id::CommandId;
 use crate::time::Time;
@@ -130,7 +131,7 @@ macro_rules! commands {
             /// `envelope.malformed`, naming the command or the key.
             pub fn read(name: &str, body: Value) -> Result<Self, Refusal> {
                 match name {
-                    $(stringify!($name) => serde_json::from_value(body).map(Self::$name).map_err(malformed),)*
+                    $(stringify!($name) => serde_json::from_value(body).map(Self::$name).map_err(|error| malformed(&error)),)*
                     _ => Err(unknown_command(name)),
                 }
             }
@@ -210,11 +211,6 @@ fn ask<C: Decide>(
         asked.require(company, permission)?;
     }
     command.decide(company, &asked)
-}
-
-#[expect(clippy::needless_pass_by_value, reason = "the shape map_err asks for")]
-fn malformed(error: serde_json::Error) -> Refusal {
-    Refusal::new(Code::EnvelopeMalformed).saying(&error.to_string())
 }
 
 fn unknown_command(name: &str) -> Refusal {

@@ -8,6 +8,10 @@ use crate::code::{Code, Refusal};
 use crate::id::CommandId;
 use crate::time::Time;
 
+mod malformed;
+
+pub(crate) use malformed::malformed;
+
 /// A command as it is sent: who asks what, under which id. Unknown keys are refused, never ignored.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,8 +38,7 @@ impl Envelope {
     /// # Errors
     /// `envelope.malformed`, naming the key; `envelope.unsupported_version` (LX-04).
     pub fn read(value: Value) -> Result<Self, Refusal> {
-        let envelope: Self = serde_json::from_value(value)
-            .map_err(|error| Refusal::new(Code::EnvelopeMalformed).saying(&error.to_string()))?;
+        let envelope: Self = serde_json::from_value(value).map_err(|error| malformed(&error))?;
         match envelope.api_version {
             Some(asked) if asked != API_VERSION => {
                 let details = json!({"supported": [API_VERSION], "asked": asked});

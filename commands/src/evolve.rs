@@ -85,10 +85,10 @@ impl Company {
                 self.roles.insert(role.clone(), permissions.clone());
             }
             Event::PermissionsGranted { actor, permissions } => {
-                self.grants.grant(actor, permissions);
+                self.grants.grant(actor, permissions)
             }
             Event::PermissionsRevoked { actor, permissions } => {
-                self.grants.revoke(actor, permissions);
+                self.grants.revoke(actor, permissions)
             }
             _ => {}
         }

@@ -2,7 +2,6 @@
 
 mod links;
 
-use boarding_commands::code::Code;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Delivery, Event, Permission, Who};
 use boarding_commands::id::{InvitationId, RunId, UserKey};
@@ -109,7 +108,7 @@ pub struct Invitations;
 
 impl Projection for Invitations {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = Contact;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -187,7 +186,7 @@ impl Contact {
         let (run, state) = match event {
             Event::InviteSent { run, .. } => (*run, InvitationState::Sent),
             Event::InviteDeferred { run, .. } => (*run, InvitationState::Deferred),
-            Event::InviteFailed { run, code, .. } if refused_for_good(*code) => {
+            Event::InviteFailed { run, code, .. } if !code.leaves_delivery_open() => {
                 (*run, InvitationState::Bounced)
             }
             Event::DeliveryRecorded { run, delivery, .. } => match delivery {
@@ -209,10 +208,6 @@ impl Contact {
     }
 }
 
-fn refused_for_good(code: Code) -> bool {
-    matches!(code, Code::RecipientEmailUndeliverable | Code::DeliveryRefused)
-}
-
 fn invitations(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let state = asked.word::<InvitationState>("state")?;
     let user = asked.text("user")?.map(|user| UserKey::new(user).folded());
@@ -232,6 +227,8 @@ fn invitations(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError>
 
 #[cfg(test)]
 mod tests {
+    use boarding_commands::code::Code;
+
     use super::*;
     use crate::testing::{Story, at, column, dispatched, invitation, requested, run, sent, who};
 

@@ -8,6 +8,7 @@
 
 mod csv_fixtures;
 mod fixtures;
+mod laws;
 mod rosters;
 mod smoke;
 mod smtp;

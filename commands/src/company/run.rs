@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::users::UserId;
 use crate::event::Channel;
+use crate::id::fold;
 use crate::time::Time;
 
 /// One bulk run.
@@ -23,7 +24,7 @@ pub struct Run {
     pub recipients: Vec<Recipient>,
     /// A person's place in `recipients`.
     places: BTreeMap<UserId, u32>,
-    /// The first recipient that has never been claimed.
+    /// Everybody before this place has been claimed or reported at least once.
     pub untouched: u32,
     /// Claimed recipients without a report, and when they were claimed.
     pub in_flight: BTreeMap<u32, Time>,
@@ -55,6 +56,20 @@ pub struct Recipient {
     pub attempt: u32,
     /// The invitation's generation that was claimed last; 0 before.
     pub generation: u32,
+    /// Where the mail of the last claim goes: a bounce is about this address, whatever is on record by then.
+    pub mailed_to: Option<AddressMark>,
+}
+
+/// An address as far as it must be known again: a digest of its folded form, small enough for a million.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct AddressMark(u64);
+
+impl AddressMark {
+    pub fn of(email: &str) -> Self {
+        let hash = blake3::hash(fold(email).as_bytes());
+        Self(hash.as_bytes().iter().take(8).fold(0, |mark, byte| mark << 8 | u64::from(*byte)))
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +80,21 @@ pub enum RecipientState {
     Sent,
     Skipped,
     Failed,
+}
+
+/// What a claim says.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Claim<'a> {
+    pub attempt: u32,
+    pub generation: u32,
+    pub email: &'a str,
+}
+
+impl Recipient {
+    /// Whether the recipient has never been claimed, nor reported.
+    pub fn is_untouched(&self) -> bool {
+        self.state == RecipientState::Queued && self.attempt == 0
+    }
 }
 
 impl RecipientState {
@@ -116,7 +146,8 @@ impl Run {
             self.deferred.iter().filter(|(_, retry_at)| **retry_at <= now).map(|(place, _)| *place);
         let fresh = self.untouched..u32::try_from(self.recipients.len()).unwrap_or(u32::MAX);
         let place = |place: u32| Some((place, *self.recipients.get(place as usize)?));
-        again.chain(fresh).filter_map(place).take(most).collect()
+        let fresh = fresh.filter_map(place).filter(|(_, recipient)| recipient.is_untouched());
+        again.filter_map(place).chain(fresh).take(most).collect()
     }
 
     pub(crate) fn list(&mut self, user: UserId) {
@@ -126,17 +157,19 @@ impl Run {
             state: RecipientState::Queued,
             attempt: 0,
             generation: 0,
+            mailed_to: None,
         });
         self.places.insert(user, place);
     }
 
-    pub(crate) fn claim(&mut self, user: UserId, attempt: u32, generation: u32, at: Time) {
-        let Some(place) = self.set(user, RecipientState::Dispatching, Some(attempt)) else {
+    pub(crate) fn claim(&mut self, user: UserId, claim: Claim<'_>, at: Time) {
+        let Some(place) = self.set(user, RecipientState::Dispatching, Some(claim.attempt)) else {
             return;
         };
         self.in_flight.insert(place, at);
         if let Some(recipient) = self.recipients.get_mut(place as usize) {
-            recipient.generation = generation;
+            recipient.generation = claim.generation;
+            recipient.mailed_to = Some(AddressMark::of(claim.email));
         }
     }
 
@@ -154,7 +187,6 @@ impl Run {
         }
         recipient.state = state;
         recipient.attempt = attempt.unwrap_or(recipient.attempt);
-        self.untouched = self.untouched.max(place + 1);
         self.deferred.remove(&place);
         self.in_flight.remove(&place);
         match state {
@@ -162,6 +194,10 @@ impl Run {
             RecipientState::Skipped => self.skipped += 1,
             RecipientState::Failed => self.failed += 1,
             RecipientState::Queued | RecipientState::Dispatching => {}
+        }
+        // A worker outside may report anybody: whoever was passed over still has a turn.
+        while self.recipients.get(self.untouched as usize).is_some_and(|one| !one.is_untouched()) {
+            self.untouched += 1;
         }
         Some(place)
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::run::Recipient;
 use crate::event::{Channel, Person};
 use crate::id::{InvitationId, UserKey, fold};
 use crate::phone::Phone;
@@ -115,6 +116,11 @@ pub enum InvitationState {
 }
 
 impl Invitation {
+    /// Whether this is the claim of a recipient, still without a report.
+    pub(crate) fn is_claimed_by(&self, recipient: &Recipient) -> bool {
+        self.state == InvitationState::Created && self.generation == recipient.generation
+    }
+
     /// Whether its link can still be used at this time.
     pub fn is_live(&self, now: Time) -> bool {
         let open = matches!(

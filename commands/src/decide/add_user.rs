@@ -48,7 +48,7 @@ impl Decide for AddUser {
             user: Personal(UserKey::new(self.user.trim())),
             person: Personal(person),
             org_unit: self.org_unit.clone(),
-            roles: self.roles.clone(),
+            roles: distinct(&self.roles),
             active: true,
             row: None,
         }]))
@@ -82,6 +82,12 @@ impl AddUser {
     }
 }
 
+/// Each role once, in the order they were given.
+pub(super) fn distinct(roles: &[String]) -> Vec<String> {
+    let mut seen = std::collections::BTreeSet::new();
+    roles.iter().filter(|role| seen.insert(role.as_str())).cloned().collect()
+}
+
 /// Refuses an org unit or a role that the company does not know.
 ///
 /// # Errors
@@ -110,6 +116,15 @@ mod tests {
         let ann = json!({"user": "Ann", "email": "ann@acme.example", "phone": "+84 923 448 071"});
         assert_eq!(given([]).when_json("AddUser", ann.clone()).names(), ["UserCreated"]);
         given([user_created("ann")]).when_json("AddUser", ann).then_refused(Code::UserExists);
+    }
+
+    /// P25: a role is held once, so that a list of people written out reads back as it was.
+    #[test]
+    fn p25_a_role_named_twice_is_held_once() {
+        let role = Event::RoleDefined { role: "Agent".to_owned(), permissions: vec![] };
+        let body = json!({"user": "ann", "roles": ["Agent", "Agent"]});
+        let decision = given([role]).when_json("AddUser", body).0.unwrap();
+        assert!(matches!(&decision.events[..], [Event::UserCreated { roles, .. }] if roles == &["Agent"]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::add_user::check_references;
+use super::add_user::{check_references, distinct};
 use super::start_bulk_integration::{MAX_NAMED_USERS, keys};
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
@@ -50,7 +50,8 @@ impl AssignRoles {
             return (told("failed", Some(Code::RecipientUserNotCreated)), None);
         };
         let held = |role: &&String| user.roles.iter().any(|one| **one == ***role);
-        let roles: Vec<String> = self.roles.iter().filter(|role| held(role) == self.remove).cloned().collect();
+        let asked = distinct(&self.roles);
+        let roles: Vec<String> = asked.iter().filter(|role| held(role) == self.remove).cloned().collect();
         if roles.is_empty() {
             let code = if self.remove { Code::RoleNotAssigned } else { Code::RoleAlreadyAssigned };
             return (told("skipped", Some(code)), None);

@@ -2,7 +2,7 @@
 
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
-use crate::company::Company;
+use crate::company::{Company, User, UserId, UserState};
 use crate::event::{Event, Permission};
 use crate::personal::Personal;
 
@@ -19,23 +19,33 @@ impl Decide for ClaimNotification {
         let waiting = company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
-            let user = company.users.get(notification.user);
-            let address = user.and_then(|user| user.email()).filter(|email| crate::csv_file::check_email(email).is_ok());
-            events.push(match (user, address) {
-                (Some(user), Some(email)) => Event::NotificationDispatched {
+            events.push(match address(company, notification.user) {
+                Ok((user, email)) => Event::NotificationDispatched {
                     key: key.clone(),
                     user: Personal(user.key()),
                     email: Personal(email.to_owned()),
                     message_id: message_id(company, key),
                 },
-                _ => {
-                    let code = Code::RecipientEmailMissing;
-                    Event::NotificationFailed { key: key.clone(), code, detail: None }
-                }
+                Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
             });
         }
         Ok(Decision::if_any(events))
     }
+}
+
+/// P8: nobody who was shut out is written to, and no address that bounced.
+fn address(company: &Company, id: UserId) -> Result<(&User, &str), Code> {
+    let user = company.users.get(id).filter(|user| user.is_created());
+    let user = user.ok_or(Code::RecipientUserNotCreated)?;
+    if user.state != UserState::Active {
+        return Err(Code::RecipientUserArchived);
+    }
+    let email = user.email().filter(|email| crate::csv_file::check_email(email).is_ok());
+    let email = email.ok_or(Code::RecipientEmailMissing)?;
+    if company.is_suppressed(email) {
+        return Err(Code::DeliverySuppressed);
+    }
+    Ok((user, email))
 }
 
 /// The Message-ID of the mail of this key.

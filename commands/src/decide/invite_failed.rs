@@ -18,6 +18,7 @@ pub struct InviteFailed {
     pub detail: Option<String>,
     /// Whether trying again is pointless; otherwise the recipient waits and is tried again.
     pub permanent: bool,
+    /// The attempt that failed; news of an earlier one than the last change nothing.
     pub attempt: Option<u32>,
     pub fence: Option<u64>,
 }
@@ -30,6 +31,9 @@ impl Decide for InviteFailed {
             check_text("detail", detail)?;
         }
         let found = find(company, self.run, &self.user, self.fence)?;
+        if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
+            return Ok(Decision::of(vec![]));
+        }
         let (code, detail) = (self.code, self.detail.clone());
         let failed =
             if self.permanent { Report::Permanent { code, detail } } else { Report::Temporary { code, detail } };

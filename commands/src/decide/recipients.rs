@@ -22,6 +22,21 @@ pub struct Found<'a> {
     pub user: &'a User,
 }
 
+impl Found<'_> {
+    /// Whether the failure of this attempt has been reported before, or given up: a later one was claimed.
+    pub(super) fn knows_of(&self, attempt: u32) -> bool {
+        match self.recipient.state {
+            RecipientState::Dispatching => attempt < self.recipient.attempt,
+            _ => attempt <= self.recipient.attempt,
+        }
+    }
+
+    /// Whether this attempt is the one that was claimed last and has no report yet.
+    pub(super) fn is_under_way(&self, attempt: u32) -> bool {
+        self.recipient.state == RecipientState::Dispatching && self.recipient.attempt == attempt
+    }
+}
+
 /// What a channel made of a claimed recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
@@ -149,9 +164,10 @@ pub(super) fn dispatched(company: &Company, found: &Found<'_>, at: Time) -> Even
     let current = user.link(known.channel).invitation;
     let invitation =
         current.map_or_else(|| invitation_id(company, user, known.channel, at), |one| one.id);
+    // A link that was used, revoked or never made is not given out (again) by another attempt.
+    let repeated = current.filter(|one| one.is_claimed_by(&recipient));
     let newest = current.map_or(0, |one| one.generation);
-    let generation =
-        if recipient.attempt > 0 && recipient.generation == newest { newest } else { newest + 1 };
+    let generation = repeated.map_or(newest + 1, |one| one.generation);
     Event::InviteDispatched {
         run,
         user: Personal(user.key()),
@@ -192,10 +208,14 @@ pub(super) fn judge(
     else {
         return fail(Code::RecipientEmailMissing);
     };
-    if company.suppressed.contains(&crate::id::fold(email)) {
+    if company.is_suppressed(email) {
         return fail(Code::DeliverySuppressed);
     }
-    let live = link.invitation.is_some_and(|invitation| invitation.is_live(now));
+    // The claim of an attempt that failed is no invitation that anybody holds.
+    let own = run.recipient(id).map(|(_, recipient)| recipient);
+    let live = link.invitation.is_some_and(|invitation| {
+        invitation.is_live(now) && !own.is_some_and(|own| invitation.is_claimed_by(&own))
+    });
     if live && !run.resend && company.settings.live_invitation == LiveInvitation::Skip {
         return Err((true, Code::RecipientInvitationAlreadyLive));
     }

@@ -18,8 +18,8 @@ pub(super) struct Rows<'a> {
     company: &'a Company,
     id: ImportId,
     options: &'a ImportOptions,
-    /// The import's ordinal, once it is accepted.
-    ordinal: Option<u32>,
+    /// The import, once it is accepted.
+    accepted: Option<&'a Import>,
     seen: HashMap<String, u64>,
     phones: HashMap<Phone, String>,
     pub(super) events: Vec<Event>,
@@ -30,14 +30,13 @@ impl<'a> Rows<'a> {
         company: &'a Company,
         id: ImportId,
         options: &'a ImportOptions,
-        accepted: Option<&Import>,
+        accepted: Option<&'a Import>,
     ) -> Self {
-        let ordinal = accepted.map(|import| import.ordinal);
         Self {
             company,
             id,
             options,
-            ordinal,
+            accepted,
             seen: HashMap::new(),
             phones: HashMap::new(),
             events: Vec::new(),
@@ -77,8 +76,8 @@ impl<'a> Rows<'a> {
 
     /// The row of the file that named this key before, in this commit or an earlier one.
     fn first_row(&self, folded: &str) -> Option<u64> {
-        let (ordinal, row) = self.company.users.find(folded).map_or((0, 0), |(_, user)| user.seen);
-        let earlier = (Some(ordinal) == self.ordinal).then_some(u64::from(row));
+        let known = self.company.users.find(folded);
+        let earlier = known.and_then(|(id, user)| self.accepted?.row_of(id, user)).map(u64::from);
         earlier.or_else(|| self.seen.get(folded).copied())
     }
 

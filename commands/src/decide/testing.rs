@@ -61,10 +61,16 @@ impl Given {
 
     /// The company after the command's events.
     #[track_caller]
-    pub fn after(mut self, command: impl Into<Command>) -> Self {
-        let decision = self.when(command).0.unwrap();
-        for event in &decision.events {
-            self.0.evolve(NOW, event);
+    pub fn after(self, command: impl Into<Command>) -> Self {
+        self.after_at(NOW, command)
+    }
+
+    /// The company after the command's events at another time.
+    #[track_caller]
+    pub fn after_at(mut self, at: Time, command: impl Into<Command>) -> Self {
+        let then = self.when_asked_by("jane@acme.example", Authority::Granted, at, &command.into());
+        for event in &then.0.unwrap().events {
+            self.0.evolve(at, event);
         }
         self
     }

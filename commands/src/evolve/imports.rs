@@ -1,5 +1,7 @@
 //! How events change imports.
 
+use std::collections::BTreeMap;
+
 use super::welcome_key;
 use crate::company::{Company, Import, Notification};
 use crate::event::{Counts, Event};
@@ -22,6 +24,7 @@ impl Company {
                         rows_done: 0,
                         counts,
                         members: Vec::new(),
+                        named_since: BTreeMap::new(),
                     },
                 );
             }
@@ -37,6 +40,7 @@ impl Company {
                 self.open_imports.remove(import);
                 if let Some(done) = self.imports.get_mut(import) {
                     done.completed = true;
+                    done.named_since = BTreeMap::new();
                     self.latest_import = Some(*import);
                 }
             }

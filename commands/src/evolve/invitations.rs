@@ -1,8 +1,8 @@
 //! How events change invitations, links and other mails.
 
-use crate::company::{Company, Invitation, InvitationState, UserId};
+use crate::company::{AddressMark, Company, Invitation, InvitationState, UserId};
 use crate::event::{Channel, Delivery, Event};
-use crate::id::{RunId, UserKey, fold};
+use crate::id::{RunId, UserKey};
 use crate::time::Time;
 
 impl Company {
@@ -34,7 +34,7 @@ impl Company {
                     link.linked = true;
                 }
                 self.change_invitation(user, *channel, |invitation| {
-                    invitation.state = InvitationState::Linked;
+                    invitation.state = InvitationState::Linked
                 });
             }
             Event::UserUnlinked { user, channel } => {
@@ -52,7 +52,7 @@ impl Company {
                 self.end_invitation(user, *channel, *generation, InvitationState::Revoked);
             }
             Event::DeliveryRecorded { run, user, delivery, .. } => {
-                self.record_delivery(run, user, *delivery);
+                self.record_delivery(run, user, *delivery)
             }
             _ => {}
         }
@@ -77,11 +77,10 @@ impl Company {
         let user = self.users.enter(key.as_str());
         let Some(run) = self.runs.get(run) else { return };
         let channel = run.channel;
-        let generation = run.recipient(user).map(|(_, recipient)| recipient.generation);
-        if matches!(delivery, Delivery::BouncedHard | Delivery::Complained)
-            && let Some(email) = self.users.get(user).and_then(|user| user.email())
-        {
-            self.suppressed.insert(fold(email));
+        let Some((_, recipient)) = run.recipient(user) else { return };
+        if matches!(delivery, Delivery::BouncedHard | Delivery::Complained) {
+            let on_record = self.users.get(user).and_then(|user| user.email()).map(AddressMark::of);
+            self.suppressed.extend(recipient.mailed_to.or(on_record));
         }
         let state = match delivery {
             Delivery::Delivered | Delivery::Complained => InvitationState::Delivered,
@@ -93,7 +92,7 @@ impl Company {
                 invitation.state,
                 InvitationState::Sent | InvitationState::Delivered | InvitationState::Deferred
             );
-            if handed_over && Some(invitation.generation) == generation {
+            if handed_over && invitation.generation == recipient.generation {
                 invitation.state = state;
             }
         });

@@ -24,10 +24,10 @@ impl Company {
                 self.place(id, org_unit.as_deref(), roles);
             }
             Event::UserActivated { user, row } => {
-                self.move_user(user, row.as_ref(), UserState::Active);
+                self.move_user(user, row.as_ref(), UserState::Active)
             }
             Event::UserDeactivated { user, row } => {
-                self.move_user(user, row.as_ref(), UserState::Deactivated);
+                self.move_user(user, row.as_ref(), UserState::Deactivated)
             }
             Event::UserArchived { user } => self.move_user(user, None, UserState::Archived),
             Event::UserRestored { user } => self.move_user(user, None, UserState::Active),
@@ -52,13 +52,24 @@ impl Company {
     /// The person of this key; notes that the row named it, if a row did.
     pub(super) fn name(&mut self, key: &UserKey, row: Option<&RowRef>) -> UserId {
         let id = self.users.enter(key.as_str());
-        if let Some(row) = row
-            && let Some(import) = self.imports.get_mut(&row.import)
-            && let Some(user) = self.users.get_mut(id)
-            && user.seen.0 != import.ordinal
-        {
-            user.seen = (import.ordinal, u32::try_from(row.row).unwrap_or(u32::MAX));
-            import.members.push(id);
+        let Some(row) = row else { return id };
+        let Some(user) = self.users.get_mut(id) else { return id };
+        let Some(import) = self.imports.get_mut(&row.import) else { return id };
+        if import.row_of(id, user).is_some() {
+            return id;
+        }
+        import.members.push(id);
+        let before = std::mem::replace(
+            &mut user.seen,
+            (import.ordinal, u32::try_from(row.row).unwrap_or(u32::MAX)),
+        );
+        // An import that still goes on must know the person again, though this one came between.
+        for open in &self.open_imports {
+            if let Some(open) = self.imports.get_mut(open)
+                && open.ordinal == before.0
+            {
+                open.named_since.insert(id, before.1);
+            }
         }
         id
     }
@@ -70,13 +81,13 @@ impl Company {
         }
     }
 
-    fn place(&mut self, id: UserId, org_unit: Option<&str>, roles: &[String]) {
+    pub(super) fn place(&mut self, id: UserId, org_unit: Option<&str>, roles: &[String]) {
         let roles: Vec<Box<str>> = roles.iter().map(|role| role.as_str().into()).collect();
         self.users.set_org_unit(id, org_unit);
         self.users.set_roles(id, &roles);
     }
 
-    fn change_roles(&mut self, key: &UserKey, change: impl FnOnce(&mut Vec<Box<str>>)) {
+    pub(super) fn change_roles(&mut self, key: &UserKey, change: impl FnOnce(&mut Vec<Box<str>>)) {
         let id = self.users.enter(key.as_str());
         let mut roles = self.users.get(id).map(|user| user.roles.to_vec()).unwrap_or_default();
         change(&mut roles);

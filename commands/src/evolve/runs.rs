@@ -1,6 +1,8 @@
 //! How events change runs and their recipients.
 
 use super::recipient_of;
+use crate::code::Code;
+use crate::company::run::Claim;
 use crate::company::selection::Pick;
 use crate::company::{Company, Invitation, InvitationState, RecipientState, Run, RunState, UserId};
 use crate::event::{Channel, Event, Source};
@@ -71,10 +73,12 @@ impl Company {
 
     pub(super) fn evolve_recipient(&mut self, at: Time, event: &Event) {
         match event {
-            Event::InviteDispatched { run, user, attempt, invitation, generation, .. } => {
+            Event::InviteDispatched {
+                run, user, attempt, invitation, generation, email, ..
+            } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
-                run.claim(user, *attempt, *generation, at);
+                run.claim(user, Claim { attempt: *attempt, generation: *generation, email }, at);
                 let channel = run.channel;
                 self.invite(user, channel, *invitation, *generation);
             }
@@ -88,6 +92,7 @@ impl Company {
             Event::InviteSent { run, user, attempt, message_id, expires_at } => {
                 let user = self.users.enter(user.as_str());
                 let Some(known) = self.runs.get_mut(run) else { return };
+                let Some((_, recipient)) = known.recipient(user) else { return };
                 let place = known.set(user, RecipientState::Sent, Some(*attempt));
                 let channel = known.channel;
                 if let Some(place) = place
@@ -95,26 +100,49 @@ impl Company {
                 {
                     self.foreign_messages.insert(message_id.clone(), (*run, place));
                 }
+                // What was revoked or used while the mail was on its way stays so.
                 self.change_invitation(user, channel, |invitation| {
-                    invitation.state = InvitationState::Sent;
-                    invitation.expires_at = Some(*expires_at);
+                    if invitation.is_claimed_by(&recipient) {
+                        invitation.state = InvitationState::Sent;
+                        invitation.expires_at = Some(*expires_at);
+                    }
                 });
             }
             Event::UserSkipped { run, user, .. } => {
-                self.end_recipient(run, user, RecipientState::Skipped);
+                self.end_recipient(at, run, user, RecipientState::Skipped, None)
             }
-            Event::InviteFailed { run, user, .. } => {
-                self.end_recipient(run, user, RecipientState::Failed);
+            Event::InviteFailed { run, user, code, .. } => {
+                self.end_recipient(at, run, user, RecipientState::Failed, Some(*code))
             }
             _ => {}
         }
     }
 
-    pub(super) fn end_recipient(&mut self, run: &RunId, key: &UserKey, state: RecipientState) {
+    /// Ends a recipient without a mail, as far as anybody knows: if one has gone all the same, its link
+    /// lives as long as any other, and if none has, nobody holds it.
+    pub(super) fn end_recipient(
+        &mut self,
+        at: Time,
+        run: &RunId,
+        key: &UserKey,
+        state: RecipientState,
+        code: Option<Code>,
+    ) {
         let user = self.users.enter(key.as_str());
-        if let Some(run) = self.runs.get_mut(run) {
-            run.set(user, state, None);
-        }
+        let Some(run) = self.runs.get_mut(run) else { return };
+        let Some((place, recipient)) = run.recipient(user) else { return };
+        let claimed_at = run.in_flight.get(&place).copied().unwrap_or(at);
+        run.set(user, state, None);
+        let channel = run.channel;
+        let end = claimed_at.plus_seconds(self.settings.invitation_ttl_seconds(channel));
+        self.change_invitation(user, channel, |invitation| {
+            if invitation.is_claimed_by(&recipient) {
+                invitation.expires_at = Some(end);
+                if code.is_some_and(|code| !code.leaves_delivery_open()) {
+                    invitation.state = InvitationState::Bounced;
+                }
+            }
+        });
     }
 
     pub(super) fn invite(

@@ -89,8 +89,9 @@ impl Turn {
             return;
         }
         let uncertain = |event: &Event| match event {
-            Event::InviteDispatched { user, .. } => Some((
+            Event::InviteDispatched { user, attempt, .. } => Some((
                 user.clone(),
+                *attempt,
                 Report::Permanent { code: Code::DeliveryUncertain, detail: None },
             )),
             _ => None,
@@ -136,34 +137,39 @@ impl Turn {
         if claims.is_empty() {
             return;
         }
-        let users: Vec<Who> = claims.iter().map(|claim| Personal(claim.user.clone())).collect();
+        let claimed = |event: &Event| match event {
+            Event::InviteDispatched { user, attempt, .. } => Some((user.clone(), *attempt)),
+            _ => None,
+        };
+        let users: Vec<(Who, u32)> = events.iter().filter_map(claimed).collect();
         let drafts = self.desk.drafts(claims).await;
         let (mut renderers, at) = (Renderers::default(), self.desk.core.clock.now());
         let (mut reports, mut mails, mut mailed) = (Vec::new(), Vec::new(), Vec::new());
-        for (user, draft) in users.into_iter().zip(drafts) {
+        for ((user, attempt), draft) in users.into_iter().zip(drafts) {
             let worded = draft.map(|draft| self.desk.word(&draft, &mut renderers, at));
             match worded {
                 Some(Ok(mail)) => {
                     mails.push(mail);
-                    mailed.push(user);
+                    mailed.push((user, attempt));
                 }
                 Some(Err((code, detail))) => {
-                    reports.push((user, Report::Permanent { code, detail: Some(detail) }));
+                    reports.push((user, attempt, Report::Permanent { code, detail: Some(detail) }));
                 }
                 None => {
                     let (code, detail) =
                         (Code::TemplateInvalid, Some("no template was found".to_owned()));
-                    reports.push((user, Report::Permanent { code, detail }));
+                    reports.push((user, attempt, Report::Permanent { code, detail }));
                 }
             }
         }
         let sent = self.desk.core.channel.send_batch(mails).await;
-        reports.extend(mailed.into_iter().zip(sent.into_iter().map(report)));
+        let outcomes = mailed.into_iter().zip(sent.into_iter().map(report));
+        reports.extend(outcomes.map(|((user, attempt), report)| (user, attempt, report)));
         self.report(reports).await;
     }
 
     /// Reports until the log has taken it: what was sent must not be forgotten.
-    async fn report(&self, reports: Vec<(Who, Report)>) {
+    async fn report(&self, reports: Vec<(Who, u32, Report)>) {
         loop {
             let command =
                 ReportRecipients { run: self.run, fence: self.fence, reports: reports.clone() };

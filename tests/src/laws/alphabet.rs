@@ -1,0 +1,40 @@
+//! The few people, numbers, addresses and units of which histories are made, right ones and wrong ones.
+
+/// Keys, some of them one person's in two spellings.
+pub(super) const USERS: [&str; 9] =
+    ["ann", "ANN", "bob", "Bob ", "cid", "dee.x", "eve", "zoë", "nobody"];
+
+/// One number in two spellings, good ones, and some that are none.
+pub(super) const PHONES: [&str; 9] = [
+    "+66812340987",
+    "+66 812 340 987",
+    "+4930123456",
+    "+14155550100",
+    "(+91)1234123411",
+    "+33612345678",
+    "0044205551234567",
+    "8.4923E+10",
+    "66812340987",
+];
+
+pub(super) const ADDRESSES: [&str; 8] = [
+    "ann@acme.example",
+    "Ann@Acme.example",
+    "bob@acme.example",
+    "cid@acme.example",
+    "dee@globex.example",
+    "eve@globex.example",
+    "zoe@post.example",
+    "nobody@here",
+];
+
+pub(super) const NAMES: [&str; 5] = ["Ann", "Bob, Jr.", "D\"Arcy", "Zoë", "=1+1"];
+
+pub(super) const UNITS: [&str; 4] = ["Sales", "Support", "Ops", "Nowhere"];
+
+pub(super) const ROLES: [&str; 3] = ["Agent", "Guest", "King"];
+
+pub(super) const CHANNELS: [&str; 5] =
+    ["whatsapp", "WhatsApp Native", "whatsapp", "imessage", "pigeon"];
+
+pub(super) const ACTORS: [&str; 2] = ["jane", "joe"];

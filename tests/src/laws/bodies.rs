@@ -1,0 +1,193 @@
+//! Bodies of commands: plausible ones, and ones that must be refused.
+
+use boarding_commands::company::RecipientState;
+use serde_json::{Value, json};
+
+use super::alphabet::{ADDRESSES, CHANNELS, NAMES, PHONES, ROLES, UNITS, USERS};
+use super::dice::Dice;
+use super::tenant::Tenant;
+
+pub(super) fn person(dice: &mut Dice) -> Value {
+    let mut body = json!({"user": dice.pick(&USERS), "first_name": dice.pick(&NAMES)});
+    if !dice.one_in(5) {
+        body["email"] = json!(dice.pick(&ADDRESSES));
+    }
+    if dice.one_in(2) {
+        body["phone"] = json!(dice.pick(&PHONES));
+    }
+    if dice.one_in(2) {
+        body["org_unit"] = json!(dice.pick(&UNITS));
+        body["roles"] = json!(dice.some(&ROLES[..2], 2));
+    }
+    body
+}
+
+pub(super) fn setting(dice: &mut Dice) -> Value {
+    match dice.below(9) {
+        0..3 => json!({"bulk_integration_max_records": dice.next() % 9}),
+        3 => json!({"live_invitation": dice.pick(&["skip", "supersede", "perhaps"])}),
+        4 => json!({"max_attempts": 1 + dice.next() % 4}),
+        5 => json!({"com.leapxpert.whatsapp.archived.channel.enable": !dice.one_in(4)}),
+        6 => json!({"assume_plus": dice.one_in(2), "blank_means": dice.pick(&["keep", "clear"])}),
+        7 => {
+            json!({"max_pending_runs": 1 + dice.next() % 6, "allow_withdraw_pending": !dice.one_in(4)})
+        }
+        _ => json!({"recipient_deadline_seconds": 60 * (1 + dice.next() % 20), "colour": "red"}),
+    }
+}
+
+pub(super) fn unit(dice: &mut Dice) -> Value {
+    json!({"org_unit": dice.pick(&UNITS[..3]), "parent": dice.pick(&UNITS), "roles": dice.some(&ROLES, 2)})
+}
+
+pub(super) fn role(dice: &mut Dice) -> Value {
+    let permissions: &[&str] = if dice.one_in(4) { &[] } else { &["bulk_integration"] };
+    json!({"role": dice.pick(&ROLES[..2]), "permissions": permissions})
+}
+
+pub(super) fn grant(dice: &mut Dice) -> (&'static str, Value) {
+    let all =
+        ["bulk_integrate_users", "bulk_import_users", "view_org_units", "accounts", "administer"];
+    if dice.one_in(5) {
+        return ("RevokePermissions", json!({"actor": "joe", "permissions": [dice.pick(&all)]}));
+    }
+    ("GrantPermissions", json!({"actor": dice.pick(&["jane", "Jane"]), "permissions": all}))
+}
+
+/// A source of people and a channel, without a mode.
+pub(super) fn start(tenant: &Tenant, dice: &mut Dice) -> Value {
+    let source = match dice.below(7) {
+        0 => json!({"import": "latest"}),
+        1 => {
+            let imports: Vec<_> = tenant.company.imports.keys().map(ToString::to_string).collect();
+            let known: Vec<&str> = imports.iter().map(String::as_str).chain(["none"]).collect();
+            json!({"import": dice.pick(&known)})
+        }
+        2 => json!({"org_units": dice.some(&UNITS[..2], 2), "include_descendants": dice.one_in(2)}),
+        3 => json!({"org_units": dice.some(&UNITS, 2)}),
+        _ => json!({"users": dice.some(&USERS, 6)}),
+    };
+    json!({"source": source, "channel": dice.pick(&CHANNELS)})
+}
+
+pub(super) fn resend(dice: &mut Dice) -> Value {
+    if dice.one_in(2) {
+        return json!({"users": dice.some(&USERS, 4), "channel": dice.pick(&CHANNELS)});
+    }
+    json!({"filter": dice.pick(&["bounced", "expired", "not_invited"]), "channel": dice.pick(&CHANNELS)})
+}
+
+pub(super) fn any_run(tenant: &Tenant, dice: &mut Dice) -> String {
+    let runs: Vec<String> =
+        tenant.company.runs.keys().rev().take(4).map(ToString::to_string).collect();
+    let known: Vec<&str> =
+        runs.iter().map(String::as_str).chain(["01JD0000000000000000000000"]).collect();
+    dice.pick(&known).to_owned()
+}
+
+/// What a worker outside reports, and the fence it carries. It does not claim that a mail failed for the
+/// time being while the engine's own worker has it in hand: that would be a lie, and a second mail.
+pub(super) fn report(tenant: &Tenant, dice: &mut Dice) -> (&'static str, Value, Option<u64>) {
+    let holder = tenant.company.lock.holder();
+    let run = holder
+        .filter(|_| !dice.one_in(5))
+        .map_or_else(|| any_run(tenant, dice), |it| it.run.to_string());
+    let right = holder.map_or(7, |holder| holder.fence);
+    let fence = [None, Some(right), Some(right), Some(right + 1)][dice.below(4)]
+        .filter(|_| holder.is_some_and(|it| it.run.to_string() == run));
+    let user = tenant.a_recipient(dice);
+    let known = tenant.company.users.find(user.as_str());
+    let recipient = known.and_then(|(id, _)| {
+        let run = tenant.company.runs.get(&holder?.run)?;
+        run.recipient(id).map(|(_, recipient)| recipient)
+    });
+    let in_hand = recipient.is_some_and(|one| one.state == RecipientState::Dispatching);
+    let key = user.as_str();
+    match dice.below(8) {
+        0 => (
+            "InviteSent",
+            json!({"run": run, "user": key, "message_id": "foreign-1", "fence": fence}),
+            fence,
+        ),
+        1 | 2 => ("InviteSent", json!({"run": run, "user": key, "fence": fence}), fence),
+        3 | 4 => (
+            "UserSkipped",
+            json!({"run": run, "user": key, "code": "recipient.already_linked", "fence": fence}),
+            fence,
+        ),
+        5 | 6 if in_hand => {
+            // An old failure comes in again while a later attempt is under way.
+            let attempt = recipient.map_or(0, |one| one.attempt).saturating_sub(1);
+            let code = "delivery.temporary_failure";
+            let body = json!({"run": run, "user": key, "code": code, "permanent": false, "attempt": attempt, "fence": fence});
+            ("InviteFailed", body, fence)
+        }
+        kind => {
+            let code = "delivery.temporary_failure";
+            let permanent = in_hand || kind == 7;
+            let body = json!({"run": run, "user": key, "code": code, "permanent": permanent, "fence": fence});
+            ("InviteFailed", body, fence)
+        }
+    }
+}
+
+/// Bodies that no command has, among them ones with values where they must not be told again.
+pub(super) fn wrong(dice: &mut Dice) -> (&'static str, Value) {
+    match dice.below(8) {
+        0 => ("AddCorporatePhone", json!({"user": "ann", "phone": 66_812_340_987_u64})),
+        1 => ("AddUser", json!({"user": "ann", "roles": ADDRESSES[0]})),
+        2 => ("AddUser", json!({"user": "ann", "email": [ADDRESSES[0]], "surname": "x"})),
+        3 => ("LinkCompleted", json!({"token": ADDRESSES[1], "user": "ann"})),
+        4 => (
+            "StartBulkIntegration",
+            json!({"source": {}, "channel": "whatsapp", "mode": ADDRESSES[2]}),
+        ),
+        5 => ("UserSkipped", json!({"run": "x", "user": "ann", "code": PHONES[0]})),
+        6 => ("DestroyEverything", json!({"user": PHONES[0]})),
+        _ => (
+            "StartBulkIntegration",
+            json!({"source": {"import": "latest", "users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed"}),
+        ),
+    }
+}
+
+/// A file of a few rows; now and then one that is no file.
+pub(super) fn file(dice: &mut Dice) -> String {
+    let mut text = "username,first_name,last_name,email,phone_number,org_unit,role\n".to_owned();
+    if dice.one_in(12) {
+        return dice
+            .pick(&["", "username\n", "a;b;c\n1;2;3\n", "username,email\n\"ann,x\n"])
+            .to_owned();
+    }
+    for _ in 0..=dice.below(6) {
+        let or_blank = |dice: &mut Dice, all: &[&str]| {
+            if dice.one_in(4) { String::new() } else { quoted(dice.pick(all)) }
+        };
+        let cells = [
+            quoted(if dice.one_in(9) { "" } else { dice.pick(&USERS[..8]) }),
+            or_blank(dice, &NAMES),
+            or_blank(dice, &NAMES),
+            or_blank(dice, &ADDRESSES),
+            or_blank(dice, &PHONES),
+            or_blank(dice, &[UNITS[0], UNITS[0], UNITS[1], UNITS[2], "sales"]),
+            or_blank(dice, &["Agent", "Agent", "Agent;Guest", "King"]),
+        ];
+        text.push_str(&cells.join(","));
+        text.push('\n');
+    }
+    text
+}
+
+pub(super) fn quoted(cell: &str) -> String {
+    format!("\"{}\"", cell.replace('"', "\"\""))
+}
+
+pub(super) fn import(dice: &mut Dice, text: &str) -> Value {
+    json!({
+        "dialect": if dice.one_in(20) { "unknown" } else { "leapxpert" },
+        "files": [{"name": "people.csv", "text": text}],
+        "existing": dice.pick(&["skip", "update"]),
+        "add_to_corporate_phones": !dice.one_in(4),
+        "send_welcome_email": dice.one_in(3),
+    })
+}

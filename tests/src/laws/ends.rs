@@ -1,0 +1,157 @@
+//! What must hold when a history is over: it settles, it replays, and each company is alone in its own.
+
+use boarding_commands::commit::Recorded;
+use boarding_commands::event::Event;
+use boarding_projections::rows::{MemoryRows, RowsMut as _, Staged};
+use serde_json::json;
+
+use super::bodies::quoted;
+use super::broken::{Law, holds};
+use super::dice::Dice;
+use super::steps::asking;
+use super::tenant::{Reply, Tenant};
+use super::world::{Mode, Shared, World};
+
+/// Checks everything that is checked at the end of a history.
+pub(super) fn check(world: &mut World, mode: Mode, steps: &[u64], thorough: bool) -> Law {
+    let digest = world.digest();
+    if thorough {
+        alone(&digest, mode, steps)?;
+    }
+    let World { shared, tenants } = world;
+    for tenant in tenants.iter_mut() {
+        let mut dice = Dice::new(9);
+        tenant.settle(shared, &mut dice)?;
+        totals(tenant, shared)?;
+        if thorough {
+            again(tenant, shared, &mut dice)?;
+            round_trip(tenant, shared, &mut dice)?;
+        }
+        tenant.replayed(shared)?;
+    }
+    replay(shared, &mut Dice::new(11))
+}
+
+/// P12: rows caught up in batches of any size are the live rows.
+fn replay(shared: &Shared, dice: &mut Dice) -> Law {
+    let commits = shared.commits(None);
+    let facts: Vec<_> = commits.iter().flat_map(Recorded::facts).collect();
+    let mut rows = MemoryRows::default();
+    let mut rest = facts.as_slice();
+    while !rest.is_empty() {
+        let (chunk, later) = rest.split_at((1 + dice.below(60)).min(rest.len()));
+        let mut staged = Staged::over(&rows);
+        let applied =
+            chunk.iter().try_for_each(|fact| boarding_projections::apply(fact, &mut staged));
+        applied.map_err(|error| format!("P12 project again: {error}"))?;
+        let changes: Vec<_> = staged.into_changes().collect();
+        for change in changes {
+            match change.row {
+                Some(row) => rows.put(change.table, &change.company, change.key, row),
+                None => rows.delete(change.table, &change.company, change.key),
+            }
+        }
+        rest = later;
+    }
+    holds!(rows == shared.rows, "P12 replayed rows differ from the live ones");
+    Ok(())
+}
+
+/// P13: without the other company's commands, each company's stream is the same to the byte.
+fn alone(digest: &[String], mode: Mode, steps: &[u64]) -> Law {
+    for (only, hash) in super::world::COMPANIES.iter().zip(digest) {
+        let mode = Mode { only: Some(only), ..mode };
+        let alone =
+            World::live(mode, steps).map_err(|(_, why)| format!("P13 {only} alone: {why}"))?;
+        holds!(alone.digest().contains(hash), "P13 {only} alone has another history");
+    }
+    Ok(())
+}
+
+/// P5 once more, as people see it: what a run counts is what its log shows.
+fn totals(tenant: &Tenant, shared: &Shared) -> Law {
+    for run in shared.ask(&tenant.id, "runs", json!({})) {
+        let log = shared.ask(&tenant.id, "integration_log", json!({"run": run["run"]}));
+        let over = run["state"] == "completed" || run["state"] == "withdrawn";
+        holds!(over, "P30 a settled company has a run that is {}", run["state"]);
+        for (counter, status) in
+            [("passed", "success"), ("skipped", "skipped"), ("failed", "failed")]
+        {
+            let shown = log.iter().filter(|row| row["status"] == status).count();
+            holds!(
+                run[counter] == json!(shown),
+                "P5 {counter} is {}, the log shows {shown}",
+                run[counter]
+            );
+        }
+    }
+    Ok(())
+}
+
+/// P15: the same file again creates nobody, and changes nothing the second time.
+fn again(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let text = super::bodies::file(dice);
+    for (turn, existing) in ["skip", "skip", "update", "update"].into_iter().enumerate() {
+        let files = json!([{"name": "again.csv", "text": text}]);
+        let body = json!({"dialect": "leapxpert", "files": files, "existing": existing});
+        let reply = own(tenant, shared, dice, body)?;
+        let Reply::Accepted { result, .. } = reply else { return Ok(()) };
+        let count = |name: &str| result[name].as_u64().unwrap_or_default();
+        holds!(turn == 0 || count("created") == 0, "P15 a file again creates {}", count("created"));
+        holds!(turn != 3 || count("updated") == 0, "P15 a file again updates {}", count("updated"));
+    }
+    Ok(())
+}
+
+/// Asks as the owner of the data, whatever was granted.
+fn own(
+    tenant: &mut Tenant,
+    shared: &mut Shared,
+    dice: &mut Dice,
+    body: serde_json::Value,
+) -> Result<Reply, String> {
+    let mut asked = asking(dice, "ImportFile", body);
+    asked.actor = "jane";
+    let mut grant = asking(
+        dice,
+        "GrantPermissions",
+        json!({"actor": "jane", "permissions": ["bulk_import_users"]}),
+    );
+    grant.actor = "jane";
+    tenant.ask(shared, &grant)?;
+    tenant.ask(shared, &asked)
+}
+
+/// P25: everybody written out and imported again is unchanged.
+fn round_trip(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let users = shared.ask(&tenant.id, "users", json!({}));
+    let mut text = "username,first_name,last_name,email,phone_number,org_unit,role\n".to_owned();
+    let mut written = 0;
+    for user in users.iter().filter(|user| user["state"] != "archived") {
+        let cell = |name: &str| quoted(user[name].as_str().unwrap_or_default());
+        let roles: Vec<&str> = user["roles"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|role| role.as_str())
+            .collect();
+        let cells = ["user", "first_name", "last_name", "email", "phone", "org_unit"].map(cell);
+        text.push_str(&format!("{},{}\n", cells.join(","), quoted(&roles.join(";"))));
+        written += 1;
+    }
+    let files = json!([{"name": "export.csv", "text": text}]);
+    let reply = own(
+        tenant,
+        shared,
+        dice,
+        json!({"dialect": "leapxpert", "files": files, "existing": "update"}),
+    )?;
+    let unchanged =
+        reply.events().iter().filter(|event| matches!(event, Event::RowUnchanged { .. })).count();
+    holds!(
+        reply.code().is_some() || unchanged == written,
+        "P25 {unchanged} of {written} are unchanged: {:?}\n{text}",
+        reply.events()
+    );
+    Ok(())
+}

@@ -1,0 +1,274 @@
+//! What a step of a history is: any command, plausible or wrong, a piece of work, a fault, or a crash.
+
+use boarding_commands::event::Event;
+use boarding_commands::id::{CommandId, ImportId};
+use serde_json::{Value, json};
+
+use super::alphabet::{ACTORS, CHANNELS, PHONES, ROLES, UNITS, USERS};
+use super::bodies;
+use super::broken::{Law, holds};
+use super::dice::Dice;
+use super::mailer::Fault;
+use super::tenant::{Asking, Preview, Reply, Tenant};
+use super::world::Shared;
+
+pub(super) const HOUR_SECONDS: u64 = 3600;
+
+/// How long passes before a step, in seconds: mostly little, now and then past a deadline or a link's end.
+pub(super) fn wait_seconds(dice: &mut Dice) -> u64 {
+    match dice.below(40) {
+        0 => HOUR_SECONDS * (1 + dice.next() % 30),
+        1 | 2 => 60 * (1 + dice.next() % 20),
+        _ => dice.next() % 8,
+    }
+}
+
+/// Takes one step in one company.
+pub(super) fn take(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    match dice.below(100) {
+        0..12 => tenant.claim(shared, dice),
+        12..26 => {
+            let fault = fault(dice);
+            tenant.send(dice, fault)
+        }
+        26..36 => {
+            let again = dice.one_in(5);
+            tenant.report(shared, dice, again)
+        }
+        36..40 => tenant.go_on(shared, dice),
+        40..45 => tenant.tick(shared, dice),
+        45 => tenant.crash(shared, dice),
+        46 => tenant.stale(shared, dice),
+        47 => {
+            tenant.snapshot = rmp_serde::to_vec(&tenant.company).ok();
+            Ok(())
+        }
+        48 => tenant.welcome(shared, dice),
+        49..54 => repeat(tenant, shared, dice),
+        54..61 => preview_or_confirm(tenant, shared, dice),
+        61..66 => import(tenant, shared, dice),
+        66..73 => follow_link(tenant, shared, dice),
+        73..77 => bounce(tenant, shared, dice),
+        77..84 => outside(tenant, shared, dice),
+        _ => anything(tenant, shared, dice),
+    }
+}
+
+fn fault(dice: &mut Dice) -> Fault {
+    match dice.below(8) {
+        0 | 1 => Fault::Temporary,
+        2 => Fault::Permanent,
+        3 => Fault::LostAnswer,
+        _ => Fault::None,
+    }
+}
+
+pub(super) fn asking(dice: &mut Dice, name: &'static str, body: Value) -> Asking {
+    let (id, actor) = (CommandId(dice.ulid()), dice.pick(&ACTORS));
+    let actor = ACTORS.iter().copied().find(|one| *one == actor).unwrap_or_default();
+    Asking { id, name, body, actor, own: None, long: false }
+}
+
+fn ask(tenant: &mut Tenant, shared: &mut Shared, asking: Asking) -> Result<Reply, String> {
+    let reply = tenant.ask(shared, &asking)?;
+    tenant.past.push(asking);
+    Ok(reply)
+}
+
+/// P10: an earlier command again, late; or another one under its id.
+fn repeat(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    if tenant.past.is_empty() {
+        return Ok(());
+    }
+    let mut asking = tenant.past[dice.below(tenant.past.len())].clone();
+    if dice.one_in(4) {
+        (asking.name, asking.body) = ("ArchiveUser", json!({"user": dice.pick(&USERS)}));
+        let known = tenant.past.iter().any(|one| one.id == asking.id && one.body == asking.body);
+        let conflict = boarding_commands::code::Code::CommandDuplicateConflict;
+        let accepted = tenant.was_accepted(&asking.id);
+        let reply = tenant.ask(shared, &asking)?;
+        holds!(
+            !accepted || known || reply.code() == Some(conflict),
+            "P10 another body under one id: {reply:?}"
+        );
+        return Ok(());
+    }
+    tenant.ask(shared, &asking).map(|_| ())
+}
+
+/// P16: what was shown is what is confirmed, or the run is refused.
+fn preview_or_confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let Some(preview) = tenant.preview.take().filter(|_| !dice.one_in(4)) else {
+        let body = bodies::start(tenant, dice);
+        let mut shown = body.clone();
+        shown["mode"] = json!("preview");
+        let asked = Asking { actor: "jane", ..asking(dice, "StartBulkIntegration", shown) };
+        let end = tenant.company.version;
+        let reply = ask(tenant, shared, asked)?;
+        holds!(tenant.company.version == end, "P16 a preview left a trace");
+        if let Reply::Accepted { result, version, duplicate: false, .. } = reply {
+            tenant.preview = Some(Preview { body, answer: result, version });
+        }
+        return Ok(());
+    };
+    confirm(tenant, shared, dice, &preview)
+}
+
+fn confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice, preview: &Preview) -> Law {
+    let mut body = preview.body.clone();
+    body["mode"] = json!("confirmed");
+    body["plan_hash"] = preview.answer["plan_hash"].clone();
+    if dice.one_in(2) {
+        body["expected_recipients"] = preview.answer["recipient_count"].clone();
+    }
+    if dice.one_in(5) {
+        body["not_before"] = json!(shared.now.plus_seconds(dice.next() % 400));
+    }
+    let before = tenant.company.version;
+    let asked = Asking { actor: "jane", ..asking(dice, "StartBulkIntegration", body) };
+    let reply = ask(tenant, shared, asked)?;
+    let now_refused = reply.code();
+    if before == preview.version {
+        holds!(
+            now_refused.is_none(),
+            "P16 nothing came between and the run is refused: {now_refused:?}"
+        );
+    }
+    if let Reply::Accepted { result, .. } = &reply {
+        let (total, shown) = (&result["total"], &preview.answer["recipient_count"]);
+        holds!(total == shown, "P16 {shown} were shown and {total} are confirmed");
+    }
+    Ok(())
+}
+
+fn import(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let text = bodies::file(dice);
+    let body = bodies::import(dice, &text);
+    let mut asked = asking(dice, "ImportFile", body);
+    asked.long = dice.one_in(3);
+    let rows = tenant.rows(&text);
+    let reply = ask(tenant, shared, asked)?;
+    if let Some(Event::ImportAccepted { import, .. }) = reply.events().first() {
+        let import: ImportId = *import;
+        tenant.files.insert(import, rows);
+    }
+    Ok(())
+}
+
+/// Somebody follows a link that is out there, or one that never was.
+fn follow_link(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    if dice.one_in(4) || tenant.mailer.links.is_empty() {
+        let body = json!({"user": dice.pick(&USERS), "channel": dice.pick(&CHANNELS)});
+        let name = if dice.one_in(2) { "UnlinkUser" } else { "LinkCompleted" };
+        let asked = asking(dice, name, body);
+        return ask(tenant, shared, asked).map(|_| ());
+    }
+    let (id, generation) = tenant.mailer.links[dice.below(tenant.mailer.links.len())];
+    let mut token = tenant.tokens.token(&tenant.id, id, generation);
+    shared.secrets.keep(token.clone());
+    if dice.one_in(8) {
+        token.replace_range(20..21, "_");
+    }
+    let asked = asking(dice, "LinkCompleted", json!({"token": token}));
+    // The body holds the token, which no line that people read may.
+    let reply = tenant.ask(shared, &asked)?;
+    shared.told.pop();
+    shared.told.push(format!(
+        "{} follows the link {id}.{generation}: {:?}",
+        tenant.id,
+        reply.code()
+    ));
+    tenant.past.push(asked);
+    Ok(())
+}
+
+/// P22: a word about a mail, however late; it may change no count.
+fn bounce(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let known: Vec<&str> =
+        tenant.mailer.message_ids.iter().map(String::as_str).chain(["foreign-1", "x"]).collect();
+    let message_id = dice.pick(&known).to_owned();
+    let delivery = dice
+        .pick(&["delivered", "bounced_hard", "bounced_hard", "bounced_soft", "complained"])
+        .to_owned();
+    let before = shared.ask(&tenant.id, "runs", json!({}));
+    let body = json!({"message_id": message_id, "delivery": delivery});
+    let asked = asking(dice, "RecordDelivery", body);
+    ask(tenant, shared, asked)?;
+    let after = shared.ask(&tenant.id, "runs", json!({}));
+    holds!(before == after, "P22 a late {delivery} changed the runs");
+    Ok(())
+}
+
+/// A worker outside the engine reports, with the right fence, a wrong one or none.
+fn outside(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let (name, body, fence) = bodies::report(tenant, dice);
+    let holder = tenant.company.lock.holder();
+    let stale = holder.is_some_and(|holder| fence.is_some_and(|given| given != holder.fence));
+    let asked = asking(dice, name, body);
+    let reply = tenant.ask(shared, &asked)?;
+    if holder.is_some() && stale {
+        let code = reply.code();
+        let first = [
+            boarding_commands::code::Code::RunStaleFence,
+            boarding_commands::code::Code::AuthPermissionDenied,
+        ];
+        holds!(
+            code.is_some_and(|code| first.contains(&code)),
+            "P28 a stale fence came to {code:?}"
+        );
+    }
+    if reply.code().is_none() {
+        tenant.past.push(asked);
+    }
+    Ok(())
+}
+
+fn anything(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let user = dice.pick(&USERS);
+    let (name, body) = match dice.below(26) {
+        0..4 => ("AddUser", bodies::person(dice)),
+        4 => ("ArchiveUser", json!({"user": user})),
+        5 => ("RestoreUser", json!({"user": user})),
+        6 => ("DeactivateUser", json!({"user": user})),
+        7 | 8 => ("ReactivateUser", json!({"user": user})),
+        9..13 => ("AddCorporatePhone", json!({"user": user, "phone": dice.pick(&PHONES)})),
+        13 => ("RemoveCorporatePhone", json!({"phone": dice.pick(&PHONES)})),
+        14 | 15 => ("SetCompanyConfig", bodies::setting(dice)),
+        16 => ("DefineOrgUnit", bodies::unit(dice)),
+        17 => ("DefineRole", bodies::role(dice)),
+        18 => (
+            "AssignRoles",
+            json!({"users": dice.some(&USERS, 3), "roles": dice.some(&ROLES, 2), "remove": dice.one_in(3)}),
+        ),
+        19 | 20 => ("ResendInvitation", bodies::resend(dice)),
+        21 => ("RevokeInvitation", json!({"user": user, "channel": dice.pick(&CHANNELS)})),
+        22 => ("CancelRun", json!({"run": bodies::any_run(tenant, dice)})),
+        23 => ("Tick", json!({"now": shared.now})),
+        24 => bodies::grant(dice),
+        _ => bodies::wrong(dice),
+    };
+    let asked = asking(dice, name, body);
+    ask(tenant, shared, asked).map(|_| ())
+}
+
+/// What every company needs before anything can happen.
+pub(super) fn found(tenant: &mut Tenant, shared: &mut Shared) -> Law {
+    let mut dice = Dice::new(1);
+    let begin = [
+        ("SetCompanyConfig", json!({"channels": {"whatsapp": true, "imessage": true}})),
+        ("DefineRole", json!({"role": ROLES[0], "permissions": ["bulk_integration"]})),
+        ("DefineRole", json!({"role": ROLES[1]})),
+        ("DefineOrgUnit", json!({"org_unit": UNITS[0], "roles": [ROLES[0]]})),
+        (
+            "DefineOrgUnit",
+            json!({"org_unit": UNITS[1], "parent": UNITS[0], "level": "team", "roles": [ROLES[0]]}),
+        ),
+        ("DefineOrgUnit", json!({"org_unit": UNITS[2], "roles": [ROLES[1]]})),
+    ];
+    for (name, body) in begin {
+        let asked = asking(&mut dice, name, body);
+        let reply = ask(tenant, shared, asked)?;
+        holds!(reply.code().is_none(), "P10 a company cannot begin: {:?}", reply.code());
+    }
+    Ok(())
+}

@@ -1,0 +1,107 @@
+//! P8 and P17: who may be mailed, whose number a number is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use boarding_commands::event::{Channel, Delivery, Event, Who};
+use boarding_commands::id::{RunId, fold};
+use boarding_commands::phone::Phone;
+
+use super::super::broken::{Law, holds};
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct People {
+    known: BTreeMap<String, Seen>,
+    phones: BTreeMap<Phone, String>,
+    /// The address each recipient's mail went to.
+    mailed: BTreeMap<(RunId, String), String>,
+    suppressed: BTreeSet<String>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Seen {
+    active: bool,
+    email: Option<String>,
+    linked: BTreeSet<Channel>,
+}
+
+impl People {
+    /// P8, at the claim that precedes a mail.
+    pub(super) fn may_be_mailed(&self, event: &Event, channel: Channel) -> Law {
+        let Event::InviteDispatched { user, email, .. } = event else { return Ok(()) };
+        let Some(seen) = self.known.get(&user.folded()) else {
+            return Err("P8 a mail to somebody who was not created".to_owned());
+        };
+        holds!(seen.active, "P8 a mail to somebody archived or deactivated");
+        holds!(!seen.linked.contains(&channel), "P8 a mail to somebody linked");
+        holds!(
+            self.phones.values().any(|owner| *owner == user.folded()),
+            "P8 a mail to somebody without a number"
+        );
+        holds!(
+            seen.email.as_deref() == Some(email.as_str()),
+            "P8 a mail to another address than the one on record"
+        );
+        holds!(!self.suppressed.contains(&fold(email)), "P8 a mail to an address that bounced");
+        Ok(())
+    }
+
+    pub(super) fn note(&mut self, event: &Event, _: Option<Channel>) -> Law {
+        match event {
+            Event::UserCreated { user, person, active, .. } => {
+                let seen =
+                    Seen { active: *active, email: person.email.clone(), linked: BTreeSet::new() };
+                holds!(
+                    self.known.insert(user.folded(), seen).is_none(),
+                    "P17 a key is created twice"
+                );
+            }
+            Event::UserUpdated { user, person, .. } => {
+                self.person(user)?.email = person.email.clone()
+            }
+            Event::UserActivated { user, .. } | Event::UserRestored { user } => {
+                self.person(user)?.active = true
+            }
+            Event::UserDeactivated { user, .. } | Event::UserArchived { user } => {
+                self.person(user)?.active = false
+            }
+            Event::UserLinked { user, channel, .. } => {
+                holds!(
+                    self.person(user)?.linked.insert(*channel),
+                    "P21 a second link of one channel"
+                );
+            }
+            Event::UserUnlinked { user, channel } => {
+                self.person(user)?.linked.remove(channel);
+            }
+            Event::CorporatePhoneAdded { phone, user, .. } => {
+                let before = self.phones.insert(**phone, user.folded());
+                holds!(before.is_none(), "P17 a number is listed for a second user");
+            }
+            Event::CorporatePhoneRemoved { phone, .. } => {
+                holds!(
+                    self.phones.remove(&**phone).is_some(),
+                    "P17 a number is removed that was not listed"
+                );
+            }
+            Event::InviteDispatched { run, user, email, .. } => {
+                self.mailed.insert((*run, user.folded()), fold(email));
+            }
+            Event::DeliveryRecorded {
+                run,
+                user,
+                delivery: Delivery::BouncedHard | Delivery::Complained,
+                ..
+            } => {
+                self.suppressed.extend(self.mailed.get(&(*run, user.folded())).cloned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn person(&mut self, user: &Who) -> Result<&mut Seen, String> {
+        self.known
+            .get_mut(&user.folded())
+            .ok_or_else(|| "P17 an event of somebody who was not created".to_owned())
+    }
+}

@@ -1,0 +1,241 @@
+//! The run worker of the model world: claims, sends and reports as the engine's does, and may be lost at any phase.
+
+use boarding_commands::code::Code;
+use boarding_commands::company::RecipientState;
+use boarding_commands::decide::recipients::{Report, own_message_id};
+use boarding_commands::decide::{
+    ClaimNotification, ClaimRecipients, Command, ImportRows, ListRecipients, ReportNotification,
+    ReportRecipients, Tick, next_turn,
+};
+use boarding_commands::event::{Event, Who};
+use boarding_commands::id::CommandId;
+use boarding_commands::personal::Personal;
+use boarding_commands::time::Time;
+use serde_json::Value;
+
+use super::broken::{Law, holds};
+use super::dice::Dice;
+use super::mailer::{Claim, Fault};
+use super::tenant::{Asking, Reply, Tenant};
+use super::world::Shared;
+
+/// What the worker holds in its hands and a crash takes from it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Worker {
+    pub claims: Vec<Claim>,
+    pub reports: Vec<(Claim, Report)>,
+    /// The last report that was made: it may come in again.
+    pub last: Vec<(Claim, Report)>,
+}
+
+impl Tenant {
+    /// Asks a command of the engine's own.
+    pub(super) fn ask_own(
+        &mut self,
+        shared: &mut Shared,
+        dice: &mut Dice,
+        command: impl Into<Command>,
+    ) -> Result<Reply, String> {
+        let command = command.into();
+        let asking = Asking {
+            id: CommandId(dice.ulid()),
+            name: command.name(),
+            body: Value::Null,
+            actor: "engine",
+            own: Some(command),
+            long: false,
+        };
+        self.ask(shared, &asking)
+    }
+
+    pub(super) fn claim(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
+        let Some(holder) = self.company.lock.holder() else { return Ok(()) };
+        let command =
+            ClaimRecipients { run: holder.run, fence: holder.fence, most: 1 + dice.below(3) };
+        let reply = self.ask_own(shared, dice, command)?;
+        holds!(reply.code().is_none(), "P30 the worker's claim was refused: {:?}", reply.code());
+        self.worker
+            .claims
+            .extend(reply.events().iter().filter_map(|event| Claim::of(event, holder.fence)));
+        Ok(())
+    }
+
+    pub(super) fn send(&mut self, dice: &mut Dice, fault: Fault) -> Law {
+        if self.worker.claims.is_empty() {
+            return Ok(());
+        }
+        let claim = self.worker.claims.remove(dice.below(self.worker.claims.len()));
+        let report = self.mailer.send(&claim, fault)?;
+        self.worker.reports.push((claim, report));
+        Ok(())
+    }
+
+    /// Reports what is known, or asks the last report once more.
+    pub(super) fn report(&mut self, shared: &mut Shared, dice: &mut Dice, again: bool) -> Law {
+        if !again {
+            self.worker.last = std::mem::take(&mut self.worker.reports);
+        }
+        let reports = self.worker.last.clone();
+        let Some((first, _)) = reports.first() else { return Ok(()) };
+        let (run, fence) = (first.run, first.fence);
+        let mine = reports.iter().filter(|(claim, _)| claim.run == run);
+        let reports = mine
+            .map(|(claim, report)| (claim.user.clone(), claim.attempt, report.clone()))
+            .collect();
+        let reply = self.ask_own(shared, dice, ReportRecipients { run, fence, reports })?;
+        let known = self.company.runs.get(&run).is_some_and(|run| run.remaining() > 0);
+        holds!(
+            !known || reply.code().is_none(),
+            "P30 the worker's report was refused: {:?}",
+            reply.code()
+        );
+        Ok(())
+    }
+
+    /// P28: claims and reports with another fence change nothing.
+    pub(super) fn stale(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
+        let Some(holder) = self.company.lock.holder() else { return Ok(()) };
+        let (run, fence) = (holder.run, holder.fence + 1 + dice.next() % 3);
+        let user = self.a_recipient(dice);
+        let command: Command = if dice.one_in(2) {
+            ClaimRecipients { run, fence, most: 3 }.into()
+        } else {
+            ReportRecipients {
+                run,
+                fence,
+                reports: vec![(user, 1, Report::Sent { message_id: None })],
+            }
+            .into()
+        };
+        let reply = self.ask_own(shared, dice, command)?;
+        holds!(
+            reply.code() == Some(Code::RunStaleFence),
+            "P28 a stale fence came to {:?}",
+            reply.code()
+        );
+        Ok(())
+    }
+
+    /// Somebody of the run that holds the lock.
+    pub(super) fn a_recipient(&self, dice: &mut Dice) -> Who {
+        let run = self.company.lock.holder().and_then(|holder| self.company.runs.get(&holder.run));
+        let found = run.filter(|run| !run.recipients.is_empty()).and_then(|run| {
+            let recipient = run.recipients[dice.below(run.recipients.len())];
+            self.company.users.get(recipient.user).map(|user| Personal(user.key()))
+        });
+        found.unwrap_or_else(|| Personal(boarding_commands::id::UserKey::new("nobody")))
+    }
+
+    /// The process ends without a word and begins again: what was in hand is gone, claims are recovered.
+    pub(super) fn crash(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
+        self.worker = Worker::default();
+        self.replayed(shared)?;
+        let claims = self.open_claims();
+        if self.mailer.deduplicates {
+            self.worker.claims = claims;
+            return Ok(());
+        }
+        let uncertain = Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+        self.worker.reports = claims.into_iter().map(|claim| (claim, uncertain.clone())).collect();
+        self.report(shared, dice, false)
+    }
+
+    /// Claims without a report, as the engine finds them after a start.
+    fn open_claims(&self) -> Vec<Claim> {
+        let Some(holder) = self.company.lock.holder() else { return Vec::new() };
+        let Some(run) = self.company.runs.get(&holder.run) else { return Vec::new() };
+        let claim = |&place: &u32| {
+            let recipient = run.recipients.get(place as usize)?;
+            let user = self.company.users.get(recipient.user)?;
+            (recipient.state == RecipientState::Dispatching).then_some(())?;
+            Some(Claim {
+                run: holder.run,
+                fence: holder.fence,
+                user: Personal(user.key()),
+                attempt: recipient.attempt,
+                invitation: user.link(run.channel).invitation?.id,
+                generation: recipient.generation,
+                message_id: own_message_id(&self.company, holder.run, place),
+            })
+        };
+        run.in_flight.keys().filter_map(claim).collect()
+    }
+
+    /// Goes on with imports and lists, as far as one step does.
+    pub(super) fn go_on(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
+        if let Some(run) = self.company.listing.first().copied() {
+            self.ask_own(shared, dice, ListRecipients { run })?;
+        }
+        let open: Vec<_> = self.company.open_imports.iter().copied().collect();
+        if let Some(import) = open.first().copied() {
+            let done = self.company.imports.get(&import).map_or(0, |import| import.rows_done);
+            let all = self.files.get(&import).cloned().unwrap_or_default();
+            // A chunk may overlap what was done already: it is asked again after a crash.
+            let from = usize::try_from(done).unwrap().saturating_sub(dice.below(2));
+            let rows = all.into_iter().skip(from).take(1 + dice.below(3)).collect();
+            self.ask_own(shared, dice, ImportRows { import, rows })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn tick(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
+        let now = shared.now;
+        self.ask_own(shared, dice, Tick { now }).map(|_| ())
+    }
+
+    /// Welcome mails: claimed, sent, reported in one go.
+    pub(super) fn welcome(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
+        let reply = self.ask_own(shared, dice, ClaimNotification { most: 2 })?;
+        let keys = reply.events().iter().filter_map(|event| match event {
+            Event::NotificationDispatched { key, .. } => {
+                Some((key.clone(), Report::Sent { message_id: None }))
+            }
+            _ => None,
+        });
+        let reports = keys.collect();
+        self.ask_own(shared, dice, ReportNotification { reports }).map(|_| ())
+    }
+
+    /// After faults stop, everything that was begun comes to its end within bounded steps (liveness, P30).
+    pub(super) fn settle(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
+        let recipients: u64 = self.company.runs.values().map(|run| run.total).sum();
+        let rows: u64 = self.company.imports.values().map(|import| import.counts.total).sum();
+        let bound = 50 + 10 * (recipients + rows) + 4 * self.company.runs.len() as u64;
+        for _ in 0..bound {
+            if self.is_idle() {
+                return Ok(());
+            }
+            self.go_on(shared, dice)?;
+            self.claim(shared, dice)?;
+            while !self.worker.claims.is_empty() {
+                self.send(dice, Fault::None)?;
+            }
+            self.report(shared, dice, false)?;
+            self.welcome(shared, dice)?;
+            shared.now = self.next_time(shared.now);
+            self.tick(shared, dice)?;
+        }
+        Err(format!(
+            "P30 after {bound} steps without faults something still goes on: {:?}",
+            self.company.lock
+        ))
+    }
+
+    fn is_idle(&self) -> bool {
+        let company = &self.company;
+        company.lock.holder().is_none()
+            && company.lock.queue().len() == 0
+            && company.scheduled.is_empty()
+            && company.open_imports.is_empty()
+            && company.listing.is_empty()
+            && company.notifications.is_empty()
+    }
+
+    /// The next moment at which something is due, links' ends aside.
+    fn next_time(&self, now: Time) -> Time {
+        let run = self.company.lock.holder().and_then(|holder| self.company.runs.get(&holder.run));
+        let retry = run.and_then(|run| run.deferred.values().min().copied());
+        let next = [retry, next_turn(&self.company)].into_iter().flatten().min();
+        next.map_or(now, |next| next.max(now))
+    }
+}
