@@ -6,9 +6,9 @@
     reason = "clippy knows tests by their attribute and misses the functions that help them"
 )]
 
+mod cli;
 mod csv_fixtures;
 mod fixtures;
-mod smoke;
 mod smtp;
 mod support;
 mod tidy;
