@@ -281,6 +281,12 @@ pub(crate) fn template_row(name: &str) -> Result<Value, Refusal> {
     )
 }
 
+fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
+    let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
+    let row = template_row(name)?;
+    Ok(Answer::Json(json!({"position": position, "row": row})))
+}
+
 /// Every page of a query as one CSV file.
 fn csv(
     company: &CompanyId,

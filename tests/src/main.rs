@@ -1,4 +1,4 @@
-//! Tests.
+//! One crate, one binary: fixtures, journeys from outside, laws, crash tests, tidy.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -6,11 +6,12 @@
     reason = "clippy knows tests by their attribute and misses the functions that help them"
 )]
 
+mod cli;
 mod csv_fixtures;
 mod fixtures;
 mod laws;
+mod readme;
 mod rosters;
-mod smoke;
 mod smtp;
 mod support;
 mod tidy;

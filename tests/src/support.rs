@@ -1,3 +1,4 @@
 //! Helpers that several themes share.
 
+pub(crate) mod program;
 pub(crate) mod sink;

@@ -75,7 +75,7 @@ pub(super) async fn show_or_write(
     let Some(format) = sheet.format() else {
         return show(session, query, params, limit, columns).await;
     };
-    params["format"] = format.into();
+    set(&mut params, "format", format);
     let bytes = session.csv(query, params).await?;
     session.out.file(&bytes, sheet.output.as_deref())?;
     Ok(Done::Well)
@@ -152,6 +152,13 @@ pub(super) fn pair(text: &str) -> Result<(String, String), Failure> {
 /// A value as JSON if it reads so, and as text if not.
 pub(super) fn value(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// Sets a field of an object.
+pub(super) fn set(object: &mut Value, field: &str, value: impl Into<Value>) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(field.to_owned(), value.into());
+    }
 }
 
 /// A field of a row as a number; 0 where it is none.

@@ -154,10 +154,11 @@ impl Out {
     fn write(&self, bytes: &[u8]) {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-                if !self.broken.swap(true, Ordering::Relaxed) {
-                    self.warn(&format!("boarding: write the answer: {error}"));
-                }
+            Err(error)
+                if error.kind() != ErrorKind::BrokenPipe
+                    && !self.broken.swap(true, Ordering::Relaxed) =>
+            {
+                self.warn(&format!("boarding: write the answer: {error}"));
             }
             _ => {}
         }

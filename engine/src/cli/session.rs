@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::common::{Common, DEFAULT_DATA};
 use super::failure::{Ending, Failure};
+use super::list::set;
 use super::output::Out;
 use crate::clock::Clock;
 use crate::engine::{Engine, Options};
@@ -243,7 +244,7 @@ impl<'a> Session<'a> {
         let mut left = limit.unwrap_or(usize::MAX);
         let mut params = params;
         while left > 0 {
-            params["limit"] = json!(left.min(MAX_LIMIT_ROWS));
+            set(&mut params, "limit", left.min(MAX_LIMIT_ROWS));
             let mut answer = self.answer(name, params.clone()).await?;
             let rows = match answer.get_mut("rows").map(Value::take) {
                 Some(Value::Array(rows)) => rows,
@@ -252,7 +253,7 @@ impl<'a> Session<'a> {
             left -= rows.len().min(left);
             take(rows);
             match answer.get("next") {
-                Some(next) if !next.is_null() => params["cursor"] = next.clone(),
+                Some(next) if !next.is_null() => set(&mut params, "cursor", next.clone()),
                 _ => break,
             }
         }

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::failure::{Done, Ending, Failure};
-use super::list::{self, number, text};
+use super::list::{self, number, set, text};
 use super::session::{Accepted, Session};
 use super::{runs, watch};
 
@@ -98,7 +98,7 @@ impl Start {
             return Ok(Some(self.confirmed_for(count)));
         }
         let mut body = self.body("confirmed");
-        body["plan_hash"] = preview.result.get("plan_hash").cloned().unwrap_or_default();
+        set(&mut body, "plan_hash", text(&preview.result, "plan_hash"));
         Ok(Some(body))
     }
 
@@ -117,7 +117,7 @@ impl Start {
     /// from the run itself, and a repeat must have the same body.
     fn confirmed_for(&self, recipients: u64) -> Value {
         let mut body = self.body("confirmed");
-        body["expected_recipients"] = json!(recipients);
+        set(&mut body, "expected_recipients", recipients);
         body
     }
 
@@ -137,10 +137,10 @@ impl Start {
         }
         let mut body = json!({"source": source, "channel": self.channel, "mode": mode});
         if let Some(run) = self.run {
-            body["run"] = json!(run);
+            set(&mut body, "run", run.to_string());
         }
         if let Some(not_before) = self.not_before {
-            body["not_before"] = json!(not_before);
+            set(&mut body, "not_before", not_before.to_string());
         }
         body
     }

@@ -116,9 +116,3 @@ pub(super) fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
         Some(entity) => entity.as_str().unwrap_or_default().parse().map(Some),
     }
 }
-
-fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
-    let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
-    let row = template_row(name)?;
-    Ok(Answer::Json(json!({"position": position, "row": row})))
-}

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::columns::QUEUE;
 use crate::cli::failure::Failure;
-use crate::cli::list::{number, text};
+use crate::cli::list::{number, set, text};
 use crate::cli::session::Session;
 use crate::cli::{runs, start, watch};
 
@@ -17,7 +17,7 @@ pub(super) async fn preview(session: &Session<'_>, import: &Value) -> Result<Val
     let file = text(import, "file_name");
     session.out.say(&format!("{file}: {}", start::announcement(count, duplicates)));
     let mut confirmed = body("confirmed");
-    confirmed["plan_hash"] = preview.result.get("plan_hash").cloned().unwrap_or_default();
+    set(&mut confirmed, "plan_hash", text(&preview.result, "plan_hash"));
     Ok(confirmed)
 }
 

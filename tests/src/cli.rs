@@ -1,0 +1,6 @@
+//! The program from outside: exit statuses, JSON shapes, and the main job as journeys.
+
+mod contract;
+mod demo;
+mod imports;
+mod runs;

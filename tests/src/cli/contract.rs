@@ -1,0 +1,359 @@
+//! What section 5 of the contract promises of every verb: exit statuses, JSON, ids.
+
+use serde_json::{Value, json};
+
+use crate::support::program::{Place, fixture, keys};
+
+const RUN_KEYS: [&str; 13] = [
+    "channel",
+    "ended_at",
+    "failed",
+    "passed",
+    "queue_place",
+    "remaining",
+    "requested_at",
+    "requested_by",
+    "run",
+    "skipped",
+    "started_at",
+    "state",
+    "total",
+];
+const IMPORT_KEYS: [&str; 19] = [
+    "activated",
+    "created",
+    "deactivated",
+    "dialect",
+    "duplicate",
+    "ended_at",
+    "file_name",
+    "import",
+    "invalid",
+    "phones_added",
+    "phones_failed",
+    "requested_by",
+    "sha256",
+    "skipped",
+    "started_at",
+    "state",
+    "total",
+    "unchanged",
+    "updated",
+];
+
+#[test]
+fn words_that_are_not_understood_end_with_2_and_make_no_folder() {
+    let place = Place::new();
+    for words in [
+        &["fly"][..],
+        &["import"],
+        &["import", "people.csv"],
+        &["import", "nowhere.csv", "--dialect", "leapxpert"],
+        &["runs", "start", "--channel", "whatsapp"],
+        &["runs", "start", "--channel", "whatsapp", "--import", "latest", "--user", "ann", "--yes"],
+        &["runs", "--company", "Not A Company"],
+        &["config", "set", "language"],
+        &["config", "set", "language", "en", "company_name"],
+        &["command", "ArchiveUser", "{not json"],
+        &["query", "runs", "state"],
+        &["import", "x.csv", "--dialect", "leapxpert", "--delimiter", "ab"],
+        &["runs", "--as-of"],
+        &["runs", "list", "--smtp", "gopher://mail.example"],
+    ] {
+        let ended = place.run(words).with(2);
+        assert!(ended.out.is_empty(), "{words:?}: {}", ended.out);
+        assert!(!ended.err.is_empty(), "{words:?}");
+        assert!(!place.data().exists(), "{words:?} made a data folder");
+    }
+}
+
+#[test]
+fn a_company_is_asked_for_where_one_is_needed() {
+    let place = Place::new();
+    let mut command = place.command(&["runs"]);
+    let output = command.env_remove("BOARDING_COMPANY").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("--company"));
+    let mut command = place.command(&["template", "leapxpert"]);
+    let output = command.env_remove("BOARDING_COMPANY").output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "a template is nobody's own");
+    assert!(!place.data().exists());
+}
+
+#[test]
+fn the_password_of_a_mail_server_is_never_shown() {
+    let place = Place::new();
+    for words in [&["runs", "--smtp", "smtp://u:s3cret@mail.example:none"][..], &["--help"]] {
+        let mut command = place.command(words);
+        let output = command.env("BOARDING_SMTP", "smtp://u:s3cret@mail.example").output().unwrap();
+        let shown = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&shown).contains("s3cret"), "{words:?}");
+    }
+}
+
+#[test]
+fn a_refusal_ends_with_1_and_is_told_on_both_ways_out() {
+    let place = Place::new();
+    let answer = place.refused(&["command", "ArchiveUser", r#"{"user":"nobody"}"#]);
+    assert_eq!(keys(&answer), ["code", "command", "details", "message", "outcome"]);
+    assert_eq!(answer["code"], json!("user.not_found"));
+    for words in [
+        &["query", "rumours"][..],
+        &["query", "runs", "state=asleep"],
+        &["runs", "show", "01JD0000000000000000000000"],
+        &["users", "show", "nobody"],
+        &["config", "get", "colour"],
+        &["template", "morse"],
+        &["command", "FlyAway"],
+    ] {
+        place.refused(words);
+    }
+    let plain = place.run(&["users", "archive", "nobody"]).with(1);
+    assert!(plain.out.is_empty(), "without --json a refusal leaves stdout alone: {}", plain.out);
+    assert!(plain.err.contains("boarding users --search"), "it says what to do: {}", plain.err);
+}
+
+/// A folder that another process has is told apart from damage.
+#[test]
+fn a_folder_in_use_ends_with_4_and_a_damaged_log_with_3() {
+    let place = Place::new();
+    place.run(&["config", "set", "language", "en"]).with(0);
+    let lock = std::fs::File::open(place.data().join("LOCK")).unwrap();
+    lock.lock().unwrap();
+    let ended = place.run(&["runs"]).with(4);
+    assert!(ended.err.contains("in use"), "{}", ended.err);
+    drop(lock);
+    for _ in 0..3 {
+        place.run(&["config", "set", "language", "de"]).with(0);
+    }
+    damage(&place);
+    let ended = place.run(&["runs"]).with(3);
+    assert!(!ended.err.is_empty());
+}
+
+/// Turns one byte in the middle of the first segment.
+fn damage(place: &Place) {
+    let mut segments: Vec<_> = std::fs::read_dir(place.data().join("log"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file() && path.metadata().unwrap().len() > 400)
+        .collect();
+    segments.sort();
+    let path = segments.first().unwrap();
+    let mut bytes = std::fs::read(path).unwrap();
+    let middle = 200;
+    bytes[middle] ^= 0x40;
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_newer_folder_ends_with_4() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.data()).unwrap();
+    std::fs::write(place.data().join("FORMAT"), "boarding data folder, format 99\n").unwrap();
+    let ended = place.run(&["runs"]).with(4);
+    assert!(ended.err.contains("newer program"), "{}", ended.err);
+}
+
+/// P10: the same command under the same id is done once, and answered the same.
+#[test]
+fn a_command_asked_twice_under_one_id_is_done_once() {
+    let place = Place::new();
+    let id = "01JD0000000000000000000001";
+    let words = ["config", "set", "language", "de", "--id", id];
+    let first = place.json(&words);
+    assert_eq!(keys(&first), ["command", "duplicate", "outcome", "position", "result", "version"]);
+    assert_eq!((&first["command"], &first["duplicate"]), (&json!(id), &json!(false)));
+    let mut again = place.json(&words);
+    assert_eq!(again["duplicate"], json!(true));
+    again["duplicate"] = json!(false);
+    assert_eq!(again, first);
+    let other = place.refused(&["config", "set", "language", "fr", "--id", id]);
+    assert_eq!(other["code"], json!("command.duplicate_conflict"));
+    assert_eq!(place.rows(&["history"]).len(), 1);
+    let told = place.run(&["config", "set", "language", "en"]).with(0);
+    assert!(told.err.contains("command 01"), "the id is printed: {}", told.err);
+}
+
+/// P10: an import and a run asked twice under their ids.
+#[test]
+fn an_import_and_a_run_asked_twice_are_done_once() {
+    let place = Place::with_company();
+    let file = fixture("leapxpert/people-5.csv");
+    let id = "01JD0000000000000000000002";
+    let import = ["import", &file, "--dialect", "leapxpert", "--add-phones", "--id", id];
+    let first = place.json(&import);
+    assert_eq!(place.json(&import), first);
+    assert_eq!(first["import"], json!(id));
+    let run = "01JD0000000000000000000003";
+    let start =
+        ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes", "--id", run];
+    let first = place.json(&start);
+    let again = place.json(&start);
+    assert_eq!((&first["run"], &again["duplicate"]), (&json!(run), &json!(true)));
+    assert_eq!(first["passed"], again["passed"]);
+    assert_eq!(place.rows(&["runs"]).len(), 1);
+    assert_eq!(std::fs::read_dir(place.outbox().join(run)).unwrap().count(), 5);
+}
+
+/// Section 3 of the contract, key by key.
+#[test]
+fn rows_have_the_keys_of_the_contract() {
+    let place = Place::with_company();
+    let import = place.import(&fixture("leapxpert/people-5.csv"));
+    let without_warnings: Vec<_> =
+        keys(&import).into_iter().filter(|key| *key != "warnings").collect();
+    assert_eq!(without_warnings, IMPORT_KEYS);
+    let started = place.start(&["--import", "latest"]);
+    let run = started["run"].as_str().unwrap();
+    assert_eq!(keys(&place.json(&["runs", "show", run])), RUN_KEYS);
+    assert_eq!(keys(&place.rows(&["runs"])[0]), RUN_KEYS);
+    for (words, expected) in [
+        (
+            &["log", run][..],
+            &[
+                "at", "attempt", "channel", "code", "delivery", "email", "org_unit", "reason",
+                "status", "username",
+            ][..],
+        ),
+        (&["phones"], &["channels", "full_name", "phone", "updated_at", "user"]),
+        (
+            &["users", "list"],
+            &[
+                "attributes",
+                "email",
+                "first_name",
+                "last_name",
+                "links",
+                "org_unit",
+                "phone",
+                "roles",
+                "state",
+                "user",
+            ],
+        ),
+        (
+            &["imports", "rows", "latest"],
+            &["invite", "key", "line", "number", "outcome", "phone", "problems", "row", "warnings"],
+        ),
+        (
+            &["history"],
+            &[
+                "actor",
+                "at",
+                "command",
+                "correlation",
+                "data",
+                "event",
+                "hash",
+                "position",
+                "version",
+            ],
+        ),
+    ] {
+        let rows = place.rows(words);
+        assert!(rows.len() >= 5, "{words:?}: {rows:?}");
+        assert_eq!(keys(&rows[0]), expected, "{words:?}");
+    }
+}
+
+/// LX-33: the queue is shown in the words of the contract, and `query` answers the document as it is.
+#[test]
+fn a_query_answers_the_document_as_it_is() {
+    let place = Place::with_company();
+    let answer = place.run(&["query", "org_units", "limit=2"]).with(0).json();
+    assert_eq!(keys(&answer), ["next", "position", "rows"]);
+    assert_eq!(answer["rows"].as_array().unwrap().len(), 2);
+    assert!(answer["next"].is_string());
+    let answer = place.run(&["query", "config"]).with(0).json();
+    assert_eq!(keys(&answer), ["position", "row"]);
+    let searched = place.run(&["query", "users", "search=123"]).with(0).json();
+    assert_eq!(searched["rows"], json!([]), "digits are a text where a text is asked for");
+}
+
+/// Lists follow every page, `--limit` cuts them.
+#[test]
+fn lists_are_whole_unless_limited() {
+    let place = Place::with_company();
+    place.run(&["config", "set", "bulk_integration_max_records", "5000"]).with(0);
+    place.import(&fixture("leapxpert/people-1000-30-bad.csv"));
+    assert_eq!(place.rows(&["imports", "rows", "latest"]).len(), 1000);
+    assert_eq!(place.rows(&["users"]).len(), 970);
+    for limit in ["1", "7", "501"] {
+        let rows = place.rows(&["users", "--limit", limit]);
+        assert_eq!(rows.len().to_string(), limit);
+    }
+}
+
+/// LX-24: any earlier moment can be looked at; nothing can be changed there.
+#[test]
+fn the_past_can_be_looked_at_and_not_changed() {
+    let place = Place::new();
+    let first = place.json(&["users", "add", "ann"]);
+    place.json(&["users", "add", "bob"]);
+    let position = first["position"].to_string();
+    let then = place.rows(&["users", "--as-of", &position]);
+    assert_eq!(then.len(), 1);
+    assert_eq!(place.rows(&["users"]).len(), 2);
+    place.run(&["users", "add", "eve", "--as-of", &position]).with(2);
+}
+
+#[test]
+fn output_on_a_pipe_is_plain_and_quiet_says_only_what_was_asked_for() {
+    let place = Place::with_company();
+    let file = fixture("leapxpert/people-5.csv");
+    let words = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
+    let ended = place.run(&words).with(0);
+    let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
+    let started = place.run(&start).with(0);
+    for text in [&ended.out, &ended.err, &started.out, &started.err] {
+        assert!(!text.contains('\u{1b}'), "no escape sequences: {text:?}");
+    }
+    let quiet = place.run(&["phones", "-q"]).with(0);
+    assert!(quiet.err.is_empty(), "{}", quiet.err);
+    assert_eq!(quiet.out.lines().count(), 6, "a heading and five people: {}", quiet.out);
+}
+
+/// Whoever reads only the first lines is not punished.
+#[test]
+fn a_reader_that_goes_away_is_no_fault() {
+    let place = Place::with_company();
+    place.import(&fixture("leapxpert/people-100.csv"));
+    let mut child = place.command(&["history", "--json"]).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+#[test]
+fn a_command_takes_a_body_an_envelope_and_the_standard_input() {
+    let place = Place::new();
+    place.run(&["command", "AddUser", r#"{"user":"ann"}"#]).with(0);
+    let envelope = json!({
+        "id": "01JD0000000000000000000004", "actor": "jane@acme.example", "body": {"user": "bob"},
+    });
+    let answer = place
+        .run_with_input(&["command", "AddUser", "-", "--json"], &envelope.to_string())
+        .with(0)
+        .json();
+    assert_eq!(answer["command"], envelope["id"]);
+    let actors: Vec<Value> =
+        place.rows(&["history"]).iter().map(|event| event["actor"].clone()).collect();
+    assert_eq!(actors, [json!("olga@local"), json!("jane@acme.example")]);
+    let acting = place.run(&["users", "add", "cid", "--actor", "kim@acme.example"]);
+    acting.with(0);
+    assert_eq!(place.rows(&["history"])[2]["actor"], json!("kim@acme.example"));
+}
+
+#[test]
+fn what_comes_with_later_issues_is_absent() {
+    let place = Place::new();
+    for verb in ["serve", "audit", "why", "doctor", "backup", "restore", "schema"] {
+        place.run(&[verb]).with(2);
+    }
+    for option in ["--url", "--token"] {
+        place.run(&["runs", option, "x"]).with(2);
+    }
+    let script = place.run(&["completions", "bash"]).with(0);
+    assert!(script.out.contains("failed-rows"));
+}

@@ -1,0 +1,163 @@
+//! Imports as an operator lives them: what came in, what did not, and how to mend it.
+
+use serde_json::{Value, json};
+
+use crate::support::program::{Place, fixture};
+
+/// LX-08, LX-11, LX-12, LX-13: 1,000 people with 30 bad rows, and nobody to ask.
+#[test]
+fn an_operator_gets_through_a_file_with_bad_rows_alone() {
+    let place = Place::with_company();
+    let file = fixture("leapxpert/people-1000-30-bad.csv");
+    let words = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
+    let refused = place.run(&words).with(1);
+    assert!(refused.err.contains("bulk_integration_max_records"), "{}", refused.err);
+    place.run(&["config", "set", "bulk_integration_max_records", "5000"]).with(0);
+
+    let told = place.run(&words).with(5);
+    for words in [
+        "970 created",
+        "26 invalid",
+        "4 duplicate",
+        "962 phones added",
+        "field.required",
+        "and 16 more invalid rows",
+        "phone.scientific_notation",
+    ] {
+        assert!(told.out.contains(words), "{words}: {}", told.out);
+    }
+    for words in
+        ["imports rows", "imports failed-rows", "phones add", "runs start --channel whatsapp"]
+    {
+        assert!(told.err.contains(words), "{words}: {}", told.err);
+    }
+
+    let import = place.json(&["imports", "show", "latest"]);
+    let import = import["import"].as_str().unwrap();
+    let invalid = place.rows(&["imports", "rows", import, "--outcome", "invalid"]);
+    assert_eq!(invalid.len(), 26);
+    assert!(invalid.iter().all(|row| !row["problems"].as_array().unwrap().is_empty()));
+    assert_eq!(place.rows(&["imports", "rows", import, "--phone", "rejected"]).len(), 8);
+    let csv = place.run(&["imports", "failed-rows", import]).with(0).out;
+    assert_eq!(csv.lines().next().unwrap().matches(",_").count(), 4, "{csv}");
+}
+
+/// LX-12: the refused rows, mended, are imported as they are; a refused number is added by itself.
+#[test]
+fn refused_rows_are_mended_and_imported_again() {
+    let place = Place::with_company();
+    let good = "+84 923 448 071";
+    let file =
+        place.people("people.csv", &[("ann", good), ("", "+84923448072"), ("bob", "8.4E+10")]);
+    let import = place.import(&file);
+    assert_eq!((&import["created"], &import["invalid"]), (&json!(2), &json!(1)));
+    let out = place.path().join("mend.csv");
+    let out = out.to_str().unwrap();
+    place.run(&["imports", "failed-rows", "latest", "-o", out]).with(0);
+    let mended = std::fs::read_to_string(out).unwrap().replacen("\n,,Doe,@", "\ncid,,Doe,cid@", 1);
+    let mended = place.file("mended.csv", &mended);
+    let import = place.import(&mended);
+    assert_eq!((&import["created"], &import["phones_added"]), (&json!(1), &json!(1)));
+
+    assert_eq!(place.rows(&["phones", "--search", "bob"]), Vec::<Value>::new());
+    place.run(&["phones", "add", "+84923448073", "bob"]).with(0);
+    assert_eq!(place.rows(&["phones", "--search", "bob"])[0]["phone"], json!("+84923448073"));
+    place.run(&["phones", "remove", "+84923448073"]).with(0);
+    assert_eq!(place.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
+}
+
+/// LX-07: one person over the limit and nothing is imported; at the limit, all are.
+#[test]
+fn the_limit_holds_at_the_import() {
+    let place = Place::with_company();
+    let over = fixture("leapxpert/people-101.csv");
+    let answer = place.refused(&["import", &over, "--dialect", "leapxpert"]);
+    assert_eq!(answer["code"], json!("import.too_many_rows"));
+    assert_eq!(answer["details"], json!({"limit": 100, "actual": 101, "legacy_code": 20001}));
+    assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());
+    let import = place.import(&fixture("leapxpert/people-100.csv"));
+    assert_eq!(import["created"], json!(100));
+}
+
+/// LX-08: what is no CSV file is refused as a whole.
+#[test]
+fn another_kind_of_file_is_refused() {
+    let place = Place::new();
+    let file = fixture("csv/leapxpert/n78-pdf.csv");
+    let answer = place.refused(&["import", &file, "--dialect", "leapxpert"]);
+    assert_eq!(answer["code"], json!("import.unsupported_file_type"));
+    let answer = place.refused(&["import", &file, "--dialect", "morse"]);
+    assert_eq!(answer["code"], json!("import.unknown_dialect"));
+}
+
+/// LX-09: numbers are listed where that was asked for, and only there.
+#[test]
+fn phones_are_added_only_if_asked_for() {
+    let place = Place::with_company();
+    let file = fixture("leapxpert/people-5.csv");
+    let import = place.json(&["import", &file, "--dialect", "leapxpert"]);
+    assert_eq!((&import["created"], &import["phones_added"]), (&json!(5), &json!(0)));
+    assert!(place.rows(&["phones"]).is_empty());
+    let again = place.json(&[
+        "import",
+        &file,
+        "--dialect",
+        "leapxpert",
+        "--add-phones",
+        "--existing",
+        "update",
+    ]);
+    assert_eq!((&again["created"], &again["phones_added"]), (&json!(0), &json!(5)));
+    assert_eq!(place.rows(&["phones"]).len(), 5);
+}
+
+/// LX-11: what an import put on the list can be seen before anybody is invited.
+#[test]
+fn phones_can_be_listed_by_import() {
+    let place = Place::with_company();
+    let first = place.import(&place.people("a.csv", &[("ann", "+84923448071")]));
+    place.import(&place.people("b.csv", &[("bob", "+84923448072")]));
+    let listed = place.rows(&["phones", "--import", first["import"].as_str().unwrap()]);
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0]["user"], json!("ann"));
+    let csv = place.run(&["phones", "--csv"]).with(0).out;
+    assert_eq!(csv.lines().count(), 3, "{csv}");
+}
+
+/// The operator says how the file is to be read, and may give it by the standard input.
+#[test]
+fn a_file_is_read_as_the_operator_says() {
+    let place = Place::with_company();
+    let text = "Login;Vorname\nann;Jörg\n";
+    let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    let path = place.path().join("old.csv");
+    std::fs::write(&path, bytes).unwrap();
+    let words = [
+        "import",
+        path.to_str().unwrap(),
+        "--dialect",
+        "leapxpert",
+        "--encoding",
+        "windows-1252",
+        "--delimiter",
+        ";",
+        "--column",
+        "Login=username",
+        "--column",
+        "Vorname=first_name",
+    ];
+    assert_eq!(place.json(&words)["created"], json!(1));
+    assert_eq!(place.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
+    let words = ["import", "-", "--dialect", "leapxpert", "--json"];
+    let import = place.run_with_input(&words, "username\nbob\n").with(0).json();
+    assert_eq!(import["file_name"], json!("stdin.csv"));
+}
+
+/// LX-14: new people get a log-in mail where that was asked for.
+#[test]
+fn new_people_get_a_log_in_mail_if_asked_for() {
+    let place = Place::with_company();
+    let file = fixture("leapxpert/people-5.csv");
+    place.json(&["import", &file, "--dialect", "leapxpert", "--send-welcome-email"]);
+    assert_eq!(std::fs::read_dir(place.outbox().join("welcome")).unwrap().count(), 5);
+}
