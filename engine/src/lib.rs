@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod channel;
+pub mod cli;
 pub mod clock;
 pub mod codec;
 pub mod config;
@@ -16,6 +17,7 @@ pub mod mail;
 pub mod people;
 pub mod projector;
 pub mod queries;
+pub mod replay;
 pub mod snapshots;
 pub mod store;
 pub mod token;

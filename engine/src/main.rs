@@ -1,2 +1,7 @@
-//! The program.
-fn main() {}
+//! The program `boarding`: everything it does is in the library's `cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    boarding_engine::cli::main()
+}

@@ -1,0 +1,38 @@
+//! What to do about a refusal: one line a code, where there is something to type.
+
+/// The advice that goes with a code, if there is any.
+pub(super) fn on(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "channel.not_enabled" => "enable it: boarding config set channels.whatsapp true",
+        "channel.unknown" => "name one of whatsapp, imessage",
+        "run.too_many_recipients" | "import.too_many_rows" => {
+            "raise the limit: boarding config set bulk_integration_max_records NUMBER"
+        }
+        "run.plan_changed" => "look at the number again: ask without --id, or with a new one",
+        "run.not_found" => "see which there are: boarding runs list",
+        "run.cannot_be_stopped" => "a started run goes on to its end: boarding runs show ID",
+        "import.none_available" => {
+            "import a file first: boarding import FILE --dialect leapxpert --add-phones"
+        }
+        "import.not_found" | "import.not_completed" => "see which there are: boarding imports list",
+        "import.unknown_dialect" => "see a dialect's columns: boarding template leapxpert",
+        "csv.missing_column" | "csv.missing_header" => {
+            "name the file's columns with --column THEIRS=OURS; ours: boarding template leapxpert"
+        }
+        "csv.wrong_delimiter" => "name it: --delimiter ';'",
+        "csv.invalid_encoding" => "name it: --encoding windows-1252",
+        "org_unit.not_found" | "reference.org_unit_not_found" => {
+            "see which there are: boarding query org_units"
+        }
+        "org_unit.role_lacks_permission" => {
+            "give one of its roles the permission: boarding command DefineRole '{\"role\":\"…\",\"permissions\":[\"bulk_integration\"]}'"
+        }
+        "user.not_found" => "see who is there: boarding users --search TEXT",
+        "phone.not_found" => "see which are listed: boarding phones --search TEXT",
+        "command.duplicate_conflict" => "this id was used for something else: leave --id away",
+        "config.unknown_setting" | "config.invalid_value" => {
+            "see what may be set: boarding config get"
+        }
+        _ => return None,
+    })
+}

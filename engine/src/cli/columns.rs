@@ -1,0 +1,161 @@
+//! The columns that tables show of each query's rows, and how a JSON value reads as text.
+
+use serde_json::Value;
+
+/// A column of a table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Column {
+    pub title: &'static str,
+    /// Where its value stands in a row: a JSON pointer.
+    pub field: &'static str,
+}
+
+const fn column(title: &'static str, field: &'static str) -> Column {
+    Column { title, field }
+}
+
+impl Column {
+    pub(super) fn cell(&self, row: &Value) -> String {
+        row.pointer(self.field).map(text_of).unwrap_or_default()
+    }
+}
+
+/// A value as people read it.
+pub(super) fn text_of(value: &Value) -> String {
+    match value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => text.clone(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+        Value::Array(list) => list.iter().map(text_of).collect::<Vec<_>>().join(", "),
+        Value::Object(fields) => match (fields.get("code"), fields.get("message")) {
+            (Some(code), Some(message)) => {
+                let column = fields.get("column").and_then(Value::as_str);
+                let place = column.map(|column| format!("{column}: ")).unwrap_or_default();
+                format!("{place}{} [{}]", text_of(message), text_of(code))
+            }
+            _ => {
+                let named =
+                    |(name, value): (&String, &Value)| format!("{name}: {}", text_of(value));
+                fields.iter().map(named).collect::<Vec<_>>().join(", ")
+            }
+        },
+    }
+}
+
+pub(super) const RUNS: &[Column] = &[
+    column("RUN", "/run"),
+    column("CHANNEL", "/channel"),
+    column("STATE", "/state"),
+    column("PLACE", "/queue_place"),
+    column("TOTAL", "/total"),
+    column("PASSED", "/passed"),
+    column("SKIPPED", "/skipped"),
+    column("FAILED", "/failed"),
+    column("LEFT", "/remaining"),
+    column("REQUESTED BY", "/requested_by"),
+    column("REQUESTED AT", "/requested_at"),
+];
+
+pub(super) const QUEUE: &[Column] = &[
+    column("RUN", "/run"),
+    column("STATE", "/state"),
+    column("PLACE", "/place"),
+    column("REQUESTED BY", "/requested_by"),
+    column("WAITING SINCE", "/waiting_since"),
+];
+
+pub(super) const LOG: &[Column] = &[
+    column("USERNAME", "/username"),
+    column("EMAIL", "/email"),
+    column("ORG UNIT", "/org_unit"),
+    column("CHANNEL", "/channel"),
+    column("STATUS", "/status"),
+    column("DELIVERY", "/delivery"),
+    column("CODE", "/code"),
+    column("REASON", "/reason"),
+];
+
+/// Those of the log that say why somebody got no mail.
+pub(super) const UNREACHED: &[Column] = &[
+    column("USERNAME", "/username"),
+    column("STATUS", "/status"),
+    column("CODE", "/code"),
+    column("REASON", "/reason"),
+];
+
+pub(super) const IMPORTS: &[Column] = &[
+    column("IMPORT", "/import"),
+    column("FILE", "/file_name"),
+    column("STATE", "/state"),
+    column("TOTAL", "/total"),
+    column("CREATED", "/created"),
+    column("UPDATED", "/updated"),
+    column("SKIPPED", "/skipped"),
+    column("DUPLICATE", "/duplicate"),
+    column("INVALID", "/invalid"),
+    column("PHONES", "/phones_added"),
+    column("STARTED AT", "/started_at"),
+];
+
+pub(super) const IMPORT_ROWS: &[Column] = &[
+    column("ROW", "/row"),
+    column("LINE", "/line"),
+    column("KEY", "/key"),
+    column("OUTCOME", "/outcome"),
+    column("PHONE", "/phone"),
+    column("PROBLEMS", "/problems"),
+    column("WARNINGS", "/warnings"),
+];
+
+/// A refused row as one line for each of its problems.
+pub(super) const PROBLEMS: &[Column] = &[
+    column("ROW", "/row"),
+    column("LINE", "/line"),
+    column("KEY", "/key"),
+    column("COLUMN", "/column"),
+    column("CODE", "/code"),
+    column("MESSAGE", "/message"),
+];
+
+pub(super) const PHONES: &[Column] = &[
+    column("PHONE", "/phone"),
+    column("USER", "/user"),
+    column("FULL NAME", "/full_name"),
+    column("CHANNELS", "/channels"),
+    column("UPDATED AT", "/updated_at"),
+];
+
+pub(super) const USERS: &[Column] = &[
+    column("USER", "/user"),
+    column("FIRST NAME", "/first_name"),
+    column("LAST NAME", "/last_name"),
+    column("EMAIL", "/email"),
+    column("PHONE", "/phone"),
+    column("ORG UNIT", "/org_unit"),
+    column("ROLES", "/roles"),
+    column("STATE", "/state"),
+];
+
+pub(super) const HISTORY: &[Column] = &[
+    column("POSITION", "/position"),
+    column("VERSION", "/version"),
+    column("AT", "/at"),
+    column("EVENT", "/event"),
+    column("ACTOR", "/actor"),
+    column("DATA", "/data"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn values_read_as_text() {
+        let problem =
+            json!({"column": "email", "code": "field.required", "message": "Fill it in."});
+        assert_eq!(text_of(&json!([problem])), "email: Fill it in. [field.required]");
+        assert_eq!(text_of(&json!({"whatsapp": "invited"})), "whatsapp: invited");
+        assert_eq!(text_of(&json!([null, 1, "a"])), "-, 1, a");
+    }
+}

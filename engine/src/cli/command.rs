@@ -1,0 +1,72 @@
+//! `boarding command`: any command by its contract name.
+
+use std::io::Read as _;
+
+use boarding_commands::envelope::Envelope;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::failure::{Done, Ending, Failure};
+use super::list;
+use super::session::Session;
+
+/// Asks any command by its contract name
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding command ArchiveUser '{\"user\":\"janeuser115\"}' --company acme
+  boarding command DefineOrgUnit '{\"org_unit\":\"Fixed Income Desk\",\"level\":\"team\"}' --company acme
+  boarding command StartBulkIntegration - --company acme < envelope.json")]
+pub(super) struct Command {
+    /// Its name, e.g. ArchiveUser
+    name: String,
+    /// The body, or a whole envelope with `id` and `body`; - reads it from the standard input
+    #[arg(value_name = "JSON | -")]
+    body: Option<String>,
+}
+
+impl Command {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        match self.body.as_deref() {
+            None | Some("-") => Ok(()),
+            Some(text) => parse(text).map(drop),
+        }
+    }
+
+    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+        let value = match self.body.as_deref() {
+            None => json!({}),
+            Some("-") => parse(&standard_input()?)?,
+            Some(text) => parse(text)?,
+        };
+        let is_envelope = value.get("id").is_some() && value.get("body").is_some();
+        let accepted = if is_envelope {
+            session.submit_envelope(&self.name, Envelope::read(value)?).await?
+        } else {
+            session.submit(&self.name, value).await?
+        };
+        session.settle().await?;
+        if session.out.is_json() {
+            session.out.document(&accepted.document);
+            return Ok(Done::Well);
+        }
+        session.out.line(&format!("accepted: {}", list::receipt(&accepted)));
+        if accepted.result.as_object().is_some_and(|result| !result.is_empty()) {
+            session.out.fields(&accepted.result);
+        }
+        Ok(Done::Well)
+    }
+}
+
+fn parse(text: &str) -> Result<Value, Failure> {
+    serde_json::from_str(text)
+        .map_err(|error| Failure::Usage(format!("the body is not JSON: {error}")))
+}
+
+fn standard_input() -> Result<String, Failure> {
+    let mut text = String::new();
+    std::io::stdin()
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::Usage(format!("read the standard input: {error}")))?;
+    Ok(text)
+}

@@ -1,0 +1,183 @@
+//! `boarding import`: a file in, its outcome row by row, and what to do next (LX-08, LX-09, LX-11 … LX-13).
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use boarding_commands::id::ImportId;
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::failure::{Done, Ending, Failure};
+use super::list::{self, number, text};
+use super::session::{Accepted, Session};
+use super::watch;
+
+mod report;
+
+pub(super) use report::report;
+
+/// Imports people from a file, and says what became of each row
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding import people.csv --company acme --dialect leapxpert --add-phones
+  boarding import people.csv --company acme --dialect leapxpert --existing update
+  boarding import export.csv --company acme --dialect leapxpert --encoding windows-1252 \\
+      --delimiter ';' --column 'E-Mail=email' --column 'Login=username'
+
+The file's columns: boarding template leapxpert. Rows that are refused do not hold up the others:
+boarding imports failed-rows latest gives them back, to be mended and imported again.")]
+pub(super) struct Import {
+    /// The file; - reads the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How the file is to be read: leapxpert
+    #[arg(long, value_name = "DIALECT")]
+    dialect: String,
+    /// Puts each person's number on the corporate phone list
+    #[arg(long)]
+    add_phones: bool,
+    /// What happens to people who are there already [default: the dialect's own rule]
+    #[arg(long, value_parser = ["skip", "update"])]
+    existing: Option<String>,
+    /// What a blank cell does in an update [default: the company's setting]
+    #[arg(long, value_parser = ["keep", "clear"])]
+    blank_means: Option<String>,
+    /// The file's encoding, e.g. windows-1252 [default: UTF-8, or what its mark says]
+    #[arg(long, value_name = "NAME")]
+    encoding: Option<String>,
+    /// What separates the cells: one character, or tab [default: the dialect's own]
+    #[arg(long, value_name = "CHARACTER")]
+    delimiter: Option<String>,
+    /// Reads the file's column THEIRS as our column OURS; may be given several times
+    #[arg(long = "column", value_name = "THEIRS=OURS")]
+    columns: Vec<String>,
+    /// Sends new people a log-in mail
+    #[arg(long)]
+    send_welcome_email: bool,
+    /// The id that the import is to have [default: the command's]
+    #[arg(long = "import", value_name = "ULID")]
+    import: Option<ImportId>,
+}
+
+impl Import {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        self.delimiter()?;
+        self.columns()?;
+        self.files.iter().try_for_each(|file| open(file).map(drop))
+    }
+
+    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+        let mut kept = Vec::new();
+        for file in &self.files {
+            let content = open(file)?;
+            let name = name_of(file);
+            let keep = || session.engine.keep_file(&name, content);
+            let file = tokio::task::block_in_place(keep)?;
+            kept.push(json!({"name": file.name, "sha256": file.sha256}));
+        }
+        let accepted = session.submit("ImportFile", self.body(kept)?).await?;
+        let row = carry(session, &accepted).await?;
+        let out = session.out;
+        if out.is_json() {
+            out.document(&row);
+        } else {
+            report(session, &row).await?;
+            out.note(&list::receipt(&accepted));
+            hint_next(session, &row, self.add_phones);
+        }
+        Ok(Done::losing(number(&row, "invalid")))
+    }
+
+    fn body(&self, files: Vec<Value>) -> Result<Value, Failure> {
+        let mut body = Map::new();
+        let mut set = |name: &str, value: Value| drop(body.insert(name.to_owned(), value));
+        set("dialect", json!(self.dialect));
+        set("files", files.into());
+        if self.add_phones {
+            set("add_to_corporate_phones", json!(true));
+        }
+        if self.send_welcome_email {
+            set("send_welcome_email", json!(true));
+        }
+        for (name, value) in [
+            ("existing", &self.existing),
+            ("blank_means", &self.blank_means),
+            ("encoding", &self.encoding),
+        ] {
+            if let Some(value) = value {
+                set(name, json!(value));
+            }
+        }
+        if let Some(delimiter) = self.delimiter()? {
+            set("delimiter", json!(delimiter));
+        }
+        if !self.columns.is_empty() {
+            set("columns", Value::Object(self.columns()?));
+        }
+        if let Some(import) = self.import {
+            set("import", json!(import));
+        }
+        Ok(Value::Object(body))
+    }
+
+    fn delimiter(&self) -> Result<Option<char>, Failure> {
+        let Some(text) = &self.delimiter else { return Ok(None) };
+        let mut chars = text.chars();
+        match (text.as_str(), chars.next(), chars.next()) {
+            ("tab" | "\\t", ..) => Ok(Some('\t')),
+            (_, Some(one), None) => Ok(Some(one)),
+            _ => Err(Failure::Usage("--delimiter takes one character, or tab".to_owned())),
+        }
+    }
+
+    fn columns(&self) -> Result<Map<String, Value>, Failure> {
+        let read = |text: &String| list::pair(text).map(|(theirs, ours)| (theirs, json!(ours)));
+        self.columns.iter().map(read).collect()
+    }
+}
+
+/// Sees an accepted import through to its end, and gives its row.
+pub(super) async fn carry(session: &Session<'_>, accepted: &Accepted) -> Result<Value, Failure> {
+    let import = accepted.id("import");
+    watch::import(session, &import).await?;
+    session.settle().await?;
+    session.row("import", json!({"import": import})).await
+}
+
+fn hint_next(session: &Session<'_>, row: &Value, phones_added: bool) {
+    let company = &session.company;
+    if number(row, "created") + number(row, "updated") + number(row, "skipped") == 0 {
+        return;
+    }
+    if !phones_added {
+        session.out.note(
+            "no numbers were put on the corporate phone list (--add-phones does); nobody without one can be invited",
+        );
+    }
+    session.out.note(&format!(
+        "next, invite them: boarding runs start --channel whatsapp --import {} --company {company}",
+        text(row, "import")
+    ));
+}
+
+fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
+    if file.as_os_str() == "-" {
+        return Ok(Box::new(io::stdin()));
+    }
+    let failed = |why: String| Failure::Usage(format!("read {}: {why}", file.display()));
+    let content = File::open(file).map_err(|error| failed(error.to_string()))?;
+    let is_folder = content.metadata().is_ok_and(|metadata| metadata.is_dir());
+    if is_folder {
+        return Err(failed("it is a folder".to_owned()));
+    }
+    Ok(Box::new(content))
+}
+
+fn name_of(file: &Path) -> String {
+    match file.file_name() {
+        Some(name) if name != "-" => name.to_string_lossy().into_owned(),
+        _ => "stdin.csv".to_owned(),
+    }
+}

@@ -1,0 +1,36 @@
+//! `boarding template`: a dialect's header and an example row, to be filled in.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::failure::{Done, Ending};
+use super::output::Out;
+use crate::queries;
+
+/// A file to fill in: a dialect's columns with an example
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding template leapxpert
+  boarding template leapxpert -o people.csv")]
+pub(super) struct Template {
+    /// leapxpert
+    dialect: String,
+    /// Writes into this file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+impl Template {
+    pub(super) fn run(self, out: &Out) -> Ending {
+        let row = queries::template_row(&self.dialect)?;
+        if out.is_json() {
+            out.document(&row);
+        } else {
+            let text = row.get("text").and_then(serde_json::Value::as_str).unwrap_or_default();
+            out.file(text.as_bytes(), self.output.as_deref())?;
+        }
+        Ok(Done::Well)
+    }
+}

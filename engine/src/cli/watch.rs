@@ -1,0 +1,68 @@
+//! Watching what goes on: an import or a run, until it is over, with progress.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::list::{number, text};
+use super::session::Session;
+
+/// How often the read models are looked at, in milliseconds: a bar that moves, and no load to speak of.
+const LOOK_MILLIS: u64 = 50;
+
+/// Watches an import until it is completed.
+pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Failure> {
+    session.engine.caught_up().await?;
+    let mut progress = session.out.progress("importing");
+    loop {
+        let row = session.row("import", json!({"import": import})).await?;
+        if text(&row, "state") != "processing" {
+            return Ok(());
+        }
+        let outcomes = [
+            "created",
+            "updated",
+            "unchanged",
+            "activated",
+            "deactivated",
+            "skipped",
+            "duplicate",
+            "invalid",
+        ];
+        let done = outcomes.iter().map(|outcome| number(&row, outcome)).sum();
+        let message = format!("rows, {} invalid", number(&row, "invalid"));
+        progress.at(done, number(&row, "total"), &message);
+        pause().await;
+    }
+}
+
+/// Watches a run until it is over, or waits for a time to come; gives its row.
+pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failure> {
+    session.engine.caught_up().await?;
+    let mut progress = session.out.progress("inviting");
+    loop {
+        let row = session.row("run", json!({"run": run})).await?;
+        if !matches!(text(&row, "state"), "pending" | "running") {
+            return Ok(row);
+        }
+        let done = number(&row, "total") - number(&row, "remaining").min(number(&row, "total"));
+        progress.at(done, number(&row, "total"), &standing(&row));
+        pause().await;
+    }
+}
+
+fn standing(row: &Value) -> String {
+    match row.get("queue_place").and_then(Value::as_u64) {
+        Some(place) => format!("waiting, place {place} in the queue"),
+        None => {
+            let [passed, skipped, failed] =
+                ["passed", "skipped", "failed"].map(|name| number(row, name));
+            format!("people: {passed} invited, {skipped} skipped, {failed} failed")
+        }
+    }
+}
+
+async fn pause() {
+    tokio::time::sleep(Duration::from_millis(LOOK_MILLIS)).await;
+}

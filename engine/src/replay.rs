@@ -1,0 +1,1 @@
+//! Proof that the read models are what the log says.
