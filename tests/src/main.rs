@@ -7,9 +7,11 @@
 )]
 
 mod cli;
+mod crash;
 mod csv_fixtures;
 mod fixtures;
 mod laws;
+mod program;
 mod readme;
 mod rosters;
 mod smtp;
