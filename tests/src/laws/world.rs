@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use boarding_commands::commit::Recorded;
+use boarding_commands::event::Event;
 use boarding_commands::id::CompanyId;
 use boarding_commands::time::Time;
 use boarding_engine::log::memory::MemoryLog;
@@ -123,6 +124,9 @@ impl Shared {
             boarding_projections::apply(&fact, &mut self.rows)
                 .map_err(|error| format!("P12 project: {error}"))?;
             self.met.insert(fact.event.name().to_owned());
+            if let Event::InviteFailed { code, .. } | Event::UserSkipped { code, .. } = fact.event {
+                self.met.insert(code.to_string());
+            }
         }
         Ok(recorded)
     }
