@@ -11,7 +11,6 @@ mod crash;
 mod csv_fixtures;
 mod fixtures;
 mod laws;
-mod program;
 mod readme;
 mod rosters;
 mod smtp;

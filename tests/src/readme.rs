@@ -1,12 +1,16 @@
 //! The README's tour, word for word: what it tells people to type works.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::program::program;
+
 /// The shell blocks of the tour, without the one that builds.
 fn tour(readme: &str) -> String {
-    let tour = readme.split("## Five minutes by hand").nth(1).unwrap().split("\n## ").next().unwrap();
+    let tour =
+        readme.split("## Five minutes by hand").nth(1).unwrap().split("\n## ").next().unwrap();
     let blocks = tour.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.filter(|block| !block.contains("cargo build")).collect::<Vec<_>>().join("\n")
 }
@@ -17,8 +21,10 @@ fn the_tour_works_word_for_word() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let tour = tour(&fs::read_to_string(root.join("README.md")).unwrap());
     let folder = tempfile::tempdir().unwrap();
-    let program = crate::support::program();
-    let path = format!("{}:{}", program.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let bin = folder.path().join("bin");
+    fs::create_dir(&bin).unwrap();
+    symlink(program(), bin.join("boarding")).unwrap();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
     let data = folder.path().join("tour");
     let tour = tour.replace("/tmp/tour", data.to_str().unwrap());
     let done = Command::new("bash")
@@ -32,7 +38,13 @@ fn the_tour_works_word_for_word() {
     let shown = String::from_utf8_lossy(&done.stdout);
     let told = String::from_utf8_lossy(&done.stderr);
     assert!(done.status.success(), "{shown}\n{told}");
-    for expected in ["field.invalid_email", "phone.invalid", "4 invited, 0 skipped, 0 failed", ".eml", "InviteSent"] {
+    for expected in [
+        "field.invalid_email",
+        "phone.invalid",
+        "4 invited, 0 skipped, 0 failed",
+        ".eml",
+        "InviteSent",
+    ] {
         assert!(shown.contains(expected), "{expected} is not in:\n{shown}\n{told}");
     }
 }

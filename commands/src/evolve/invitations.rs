@@ -34,7 +34,7 @@ impl Company {
                     link.linked = true;
                 }
                 self.change_invitation(user, *channel, |invitation| {
-                    invitation.state = InvitationState::Linked
+                    invitation.state = InvitationState::Linked;
                 });
             }
             Event::UserUnlinked { user, channel } => {
@@ -52,7 +52,7 @@ impl Company {
                 self.end_invitation(user, *channel, *generation, InvitationState::Revoked);
             }
             Event::DeliveryRecorded { run, user, delivery, .. } => {
-                self.record_delivery(run, user, *delivery)
+                self.record_delivery(run, user, *delivery);
             }
             _ => {}
         }

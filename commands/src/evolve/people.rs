@@ -24,10 +24,10 @@ impl Company {
                 self.place(id, org_unit.as_deref(), roles);
             }
             Event::UserActivated { user, row } => {
-                self.move_user(user, row.as_ref(), UserState::Active)
+                self.move_user(user, row.as_ref(), UserState::Active);
             }
             Event::UserDeactivated { user, row } => {
-                self.move_user(user, row.as_ref(), UserState::Deactivated)
+                self.move_user(user, row.as_ref(), UserState::Deactivated);
             }
             Event::UserArchived { user } => self.move_user(user, None, UserState::Archived),
             Event::UserRestored { user } => self.move_user(user, None, UserState::Active),

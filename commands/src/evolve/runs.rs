@@ -109,10 +109,10 @@ impl Company {
                 });
             }
             Event::UserSkipped { run, user, .. } => {
-                self.end_recipient(at, run, user, RecipientState::Skipped, None)
+                self.end_recipient(at, run, user, RecipientState::Skipped, None);
             }
             Event::InviteFailed { run, user, code, .. } => {
-                self.end_recipient(at, run, user, RecipientState::Failed, Some(*code))
+                self.end_recipient(at, run, user, RecipientState::Failed, Some(*code));
             }
             _ => {}
         }
