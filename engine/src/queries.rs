@@ -6,7 +6,6 @@ use std::time::Duration;
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::commit::Fact;
 use boarding_commands::decide::Authority;
-use boarding_commands::dialect;
 use boarding_commands::event::Permission;
 use boarding_commands::id::CompanyId;
 use boarding_commands::time::Time;
@@ -21,6 +20,9 @@ use crate::core::Core;
 use crate::engine::Engine;
 
 mod failed_rows;
+mod template;
+
+pub(crate) use template::template_row;
 
 /// Who asks a query, and by what right.
 #[derive(Debug, Clone)]
@@ -222,7 +224,7 @@ impl Core {
         match (name, common.format) {
             ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
             ("failed_rows", _) => self.failed_rows(company, rows, &common.rest).map(Answer::Csv),
-            ("template", _) => template(&common.rest, position),
+            ("template", _) => template::template(&common.rest, position),
             (_, Some(format)) => csv(company, name, &common.rest, rows, format).map(Answer::Csv),
             (_, None) => {
                 let answer = query::query(name, company, &common.rest, rows)?;
@@ -365,26 +367,6 @@ fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
         None | Some(Value::Null) => Ok(None),
         Some(entity) => entity.as_str().unwrap_or_default().parse().map(Some),
     }
-}
-
-fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
-    let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
-    let row = template_row(name)?;
-    Ok(Answer::Json(json!({"position": position, "row": row})))
-}
-
-/// What an operator fills in: the dialect's header and an example row.
-///
-/// # Errors
-/// `import.unknown_dialect`, with those that are known.
-pub(crate) fn template_row(name: &str) -> Result<Value, Refusal> {
-    let dialect = dialect::find(name).ok_or_else(|| {
-        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
-    })?;
-    Ok(
-        json!({"dialect": dialect.name(), "file_name": format!("{name}.csv"), "text": dialect.template()}),
-    )
 }
 
 /// Every page of a query as one CSV file.
