@@ -30,14 +30,13 @@ mod users;
 mod watch;
 
 use common::Common;
-use failure::{Done, Ending, Failure};
+use failure::{Ending, Failure};
 use output::Out;
 use session::Session;
 
 /// Bulk user onboarding: import people, invite them channel by channel, and see what became of each.
 #[derive(Debug, Parser)]
 #[command(name = "boarding", version, arg_required_else_help = true, after_help = EXAMPLES)]
-#[command(infer_long_args = true)]
 struct Cli {
     #[command(flatten)]
     common: Common,
@@ -59,6 +58,16 @@ Exit status: 0 done · 1 refused · 2 usage · 3 the log failed its check · 4 l
 #[derive(Debug, Subcommand)]
 enum Verb {
     Demo(demo::Demo),
+    #[command(flatten)]
+    OfCompany(Box<OfCompany>),
+    Template(template::Template),
+    Bench(bench::Bench),
+    Completions(completions::Completions),
+}
+
+/// The verbs that open a data folder for one company.
+#[derive(Debug, Subcommand)]
+enum OfCompany {
     Import(import::Import),
     Phones(phones::Phones),
     Users(users::Users),
@@ -66,12 +75,9 @@ enum Verb {
     Runs(runs::Runs),
     Log(log::Log),
     Config(config::Config),
-    Template(template::Template),
     History(history::History),
     Command(command::Command),
     Query(query::Query),
-    Bench(bench::Bench),
-    Completions(completions::Completions),
 }
 
 /// Reads the command line, does what it says and tells how it ended.
@@ -95,11 +101,11 @@ pub fn main() -> ExitCode {
 async fn run(cli: Cli, out: &Out) -> Ending {
     let Cli { common, verb } = cli;
     match verb {
-        Verb::Completions(verb) => verb.run(out, Cli::command()),
+        Verb::Demo(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(out),
         Verb::Bench(verb) => verb.run(&common, out).await,
-        Verb::Demo(verb) => verb.run(&common, out).await,
-        verb => {
+        Verb::Completions(verb) => verb.run(out, Cli::command()),
+        Verb::OfCompany(verb) => {
             verb.check()?;
             let session = Session::open(&common, out).await?;
             let ending = session.run(verb.work(&session)).await;
@@ -109,7 +115,7 @@ async fn run(cli: Cli, out: &Out) -> Ending {
     }
 }
 
-impl Verb {
+impl OfCompany {
     /// What can be said about the words alone, before a data folder is opened.
     fn check(&self) -> Result<(), Failure> {
         match self {
@@ -118,7 +124,10 @@ impl Verb {
             Self::Config(verb) => verb.check(),
             Self::Command(verb) => verb.check(),
             Self::Query(verb) => verb.check(),
-            _ => Ok(()),
+            Self::Phones(verb) => verb.check(),
+            Self::Users(verb) => verb.check(),
+            Self::Imports(verb) => verb.check(),
+            Self::Log(_) | Self::History(_) => Ok(()),
         }
     }
 
@@ -134,9 +143,6 @@ impl Verb {
             Self::History(verb) => verb.run(session).await,
             Self::Command(verb) => verb.run(session).await,
             Self::Query(verb) => verb.run(session).await,
-            Self::Completions(_) | Self::Template(_) | Self::Bench(_) | Self::Demo(_) => {
-                Ok(Done::Well)
-            }
         }
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::decide::Authority;
-use boarding_commands::dialect;
 use boarding_commands::event::Permission;
 use boarding_commands::id::CompanyId;
 use boarding_commands::time::Time;
+use boarding_projections::history::{self, Entity};
 use boarding_projections::query::{self, QueryError};
 use boarding_projections::rows::{MemoryRows, Rows};
 use boarding_projections::sheet::{Format, Sheet};
@@ -18,8 +18,11 @@ use crate::config::VISIBLE_SECONDS_MAX;
 use crate::core::Core;
 use crate::engine::Engine;
 
+mod events;
 mod failed_rows;
-mod history;
+mod template;
+
+pub(crate) use template::template_row;
 
 /// Who asks a query, and by what right.
 #[derive(Debug, Clone)]
@@ -149,9 +152,7 @@ impl Engine {
             return Ok(());
         }
         let needed = match name {
-            "history" => Some(boarding_projections::history::permission(
-                history::entity_of(params)?.as_ref(),
-            )),
+            "history" => Some(history::permission(entity_of(params)?.as_ref())),
             "failed_rows" => Some(Permission::BulkImportUsers),
             _ => query::permission_for(name),
         };
@@ -214,16 +215,19 @@ impl Common {
 impl Core {
     fn answer(&self, company: &CompanyId, name: &str, common: &Common) -> Result<Answer, NoAnswer> {
         let past = common.as_of.map(|as_of| self.rows_as_of(company, as_of)).transpose()?;
+        let view = self.projections.view();
         let (position, past) = match past {
             Some((position, rows)) => (position, Some(rows)),
-            None => (self.seen(), None),
+            None => {
+                self.check_following()?;
+                (view.position(), None)
+            }
         };
-        let view = self.projections.view();
         let rows: &dyn Rows = past.as_ref().map_or(&view, |rows| rows);
         match (name, common.format) {
             ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
             ("failed_rows", _) => self.failed_rows(company, rows, &common.rest).map(Answer::Csv),
-            ("template", _) => template(&common.rest, position),
+            ("template", _) => template::template(&common.rest, position),
             (_, Some(format)) => csv(company, name, &common.rest, rows, format).map(Answer::Csv),
             (_, None) => {
                 let answer = query::query(name, company, &common.rest, rows)?;
@@ -237,8 +241,11 @@ impl Core {
         }
     }
 
-    fn seen(&self) -> u64 {
-        self.projections.seen().borrow().as_ref().map_or(0, |seen| *seen)
+    /// Rows that no longer follow the log are not shown as if they did.
+    fn check_following(&self) -> Result<(), NoAnswer> {
+        let failed =
+            |why: &Arc<str>| NoAnswer::Failed { code: Code::Unavailable, why: why.to_string() };
+        self.projections.seen().borrow().as_ref().map(|_| ()).map_err(failed)
     }
 
     /// The company's rows as they were: its history up to then, replayed.
@@ -267,24 +274,11 @@ impl Core {
     }
 }
 
-/// What an operator fills in: the dialect's header and an example row.
-///
-/// # Errors
-/// `import.unknown_dialect`, with those that are known.
-pub(crate) fn template_row(name: &str) -> Result<Value, Refusal> {
-    let dialect = dialect::find(name).ok_or_else(|| {
-        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
-    })?;
-    Ok(
-        json!({"dialect": dialect.name(), "file_name": format!("{name}.csv"), "text": dialect.template()}),
-    )
-}
-
-fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
-    let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
-    let row = template_row(name)?;
-    Ok(Answer::Json(json!({"position": position, "row": row})))
+fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
+    match params.get("entity") {
+        None | Some(Value::Null) => Ok(None),
+        Some(entity) => entity.as_str().unwrap_or_default().parse().map(Some),
+    }
 }
 
 /// Every page of a query as one CSV file.

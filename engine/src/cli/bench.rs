@@ -66,7 +66,13 @@ enum To {
 impl Bench {
     pub(super) async fn run(self, common: &Common, out: &Out) -> Ending {
         match self.verb {
-            Verb::Log { events } => measure_log(&folder(common)?, events, out).await,
+            Verb::Log { events } => {
+                let folder = folder(common)?;
+                let ending = measure_log(&folder, events, out).await;
+                // Only an empty folder goes: what a failed measurement left may be worth a look.
+                let _ = std::fs::remove_dir(&folder);
+                ending
+            }
             Verb::Run { people, channel } => {
                 let folder = folder(common)?;
                 if channel != To::Outbox {

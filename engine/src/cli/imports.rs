@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::columns;
-use super::failure::{Done, Ending};
+use super::failure::{Done, Ending, Failure};
 use super::list::{self, Limit, Sheet};
 use super::session::Session;
 
@@ -63,6 +63,10 @@ struct Rows {
 }
 
 impl Imports {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        list::check_place(self.verb.is_some(), &self.limit)
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> Ending {
         match self.verb.unwrap_or(Verb::List(self.limit)) {
             Verb::List(limit) => {
@@ -116,7 +120,7 @@ pub(super) async fn rows_by_phone(
     session: &Session<'_>,
     params: Value,
     phone: &str,
-) -> Result<Vec<Value>, super::failure::Failure> {
+) -> Result<Vec<Value>, Failure> {
     let mut found = Vec::new();
     let wanted = |row: &Value| list::text(row, "phone").starts_with(phone);
     session
@@ -126,7 +130,7 @@ pub(super) async fn rows_by_phone(
 }
 
 /// `latest` as the id of the newest import; anything else as it is.
-async fn resolve(session: &Session<'_>, id: String) -> Result<String, super::failure::Failure> {
+async fn resolve(session: &Session<'_>, id: String) -> Result<String, Failure> {
     if id != "latest" {
         return Ok(id);
     }

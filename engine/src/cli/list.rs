@@ -9,7 +9,7 @@ use super::output::Out;
 use super::session::{Accepted, Session};
 
 /// How much of a list.
-#[derive(Debug, Clone, Copy, Default, Args)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Args)]
 pub(super) struct Limit {
     /// Shows at most so many rows; all unless told
     #[arg(long, value_name = "ROWS")]
@@ -17,7 +17,7 @@ pub(super) struct Limit {
 }
 
 /// What is asked for as CSV.
-#[derive(Debug, Clone, Default, Args)]
+#[derive(Debug, Clone, Default, PartialEq, Args)]
 pub(super) struct Sheet {
     /// Writes CSV, every value as it is
     #[arg(long, conflicts_with = "spreadsheet")]
@@ -38,6 +38,15 @@ impl Sheet {
             (false, false) => self.output.as_ref().map(|_| "csv"),
         }
     }
+}
+
+/// Refuses a list's options before another verb's name, where they would mean nothing.
+pub(super) fn check_place<L: Default + PartialEq>(verb: bool, list: &L) -> Result<(), Failure> {
+    if verb && *list != L::default() {
+        let text = "options of the list go behind its name: … list --search TEXT";
+        return Err(Failure::Usage(text.to_owned()));
+    }
+    Ok(())
 }
 
 /// Shows the rows of a query.

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns;
-use super::failure::Ending;
+use super::failure::{Ending, Failure};
 use super::list::{self, Limit, Sheet};
 use super::session::Session;
 
@@ -41,7 +41,7 @@ enum Verb {
     },
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 struct List {
     /// Part of a number, a user name or a name
     #[arg(long, value_name = "TEXT")]
@@ -56,6 +56,10 @@ struct List {
 }
 
 impl Phones {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        list::check_place(self.verb.is_some(), &self.list)
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> Ending {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => {

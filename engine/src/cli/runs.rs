@@ -48,7 +48,7 @@ enum Verb {
     Resume,
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 struct List {
     /// Only runs in this state: scheduled, pending, running, completed, withdrawn
     #[arg(long, value_name = "STATE")]
@@ -59,6 +59,7 @@ struct List {
 
 impl Runs {
     pub(super) fn check(&self) -> Result<(), Failure> {
+        list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
             Some(Verb::Start(start)) => start.check(),
             _ => Ok(()),

@@ -4,7 +4,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns;
-use super::failure::Ending;
+use super::failure::{Ending, Failure};
 use super::list::{self, Limit};
 use super::session::Session;
 
@@ -42,7 +42,7 @@ enum Verb {
     Reactivate { user: String },
 }
 
-#[derive(Debug, Default, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 struct List {
     /// Part of a user name, a name or an address
     #[arg(long, value_name = "TEXT")]
@@ -100,6 +100,10 @@ impl Add {
 }
 
 impl Users {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        list::check_place(self.verb.is_some(), &self.list)
+    }
+
     pub(super) async fn run(self, session: &Session<'_>) -> Ending {
         let (command, user, done) = match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => {

@@ -58,6 +58,8 @@ fn words_that_are_not_understood_end_with_2_and_make_no_folder() {
         &["query", "runs", "state"],
         &["import", "x.csv", "--dialect", "leapxpert", "--delimiter", "ab"],
         &["runs", "--as-of"],
+        &["phones", "--search", "ann", "list"],
+        &["runs", "--limit", "1", "queue"],
         &["runs", "list", "--smtp", "gopher://mail.example"],
     ] {
         let ended = place.run(words).with(2);
@@ -144,6 +146,19 @@ fn damage(place: &Place) {
     let middle = 200;
     bytes[middle] ^= 0x40;
     std::fs::write(path, bytes).unwrap();
+}
+
+/// Common options may stand anywhere.
+#[test]
+fn common_options_stand_before_between_and_behind() {
+    let place = Place::new();
+    for words in [
+        &["--json", "phones", "list"][..],
+        &["phones", "--json", "--company", "acme", "list"],
+        &["phones", "list", "--json", "--actor", "kim"],
+    ] {
+        assert!(place.run(words).with(0).out.is_empty());
+    }
 }
 
 #[test]

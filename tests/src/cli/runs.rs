@@ -1,8 +1,8 @@
 //! Runs as an operator lives them: who is invited, who is not and why, and who has linked.
 
-use std::io::Write as _;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -155,7 +155,7 @@ fn on_a_terminal_the_question_is_asked() {
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
             .collect();
-        command = std::process::Command::new("script");
+        command = Command::new("script");
         command.args(["-qec", &line, "/dev/null"]).envs(environment).current_dir(place.path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(format!("{answer}\n").as_bytes()).unwrap();
@@ -223,4 +223,33 @@ fn the_outbox_may_be_elsewhere() {
     let folder = outbox.join("acme").join(run["run"].as_str().unwrap());
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 5);
     assert!(!place.outbox().exists());
+}
+
+/// LX-24, P7: Ctrl-C leaves the run for the next start, which invites the others and nobody twice.
+#[test]
+fn an_interrupted_run_goes_on_with_the_next_start() {
+    let place = Place::with_company();
+    place.run(&["config", "set", "bulk_integration_max_records", "10000"]).with(0);
+    place.import(&fixture("leapxpert/people-10000.csv"));
+    let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
+    let mut child = place.command(&start).spawn().unwrap();
+    let mut told = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert!(line.starts_with("inviting"), "{line}");
+    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(interrupt.unwrap().success());
+    told.read_to_string(&mut line).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
+    assert!(line.contains("boarding runs resume"), "{line}");
+
+    let run = &place.rows(&["runs"])[0];
+    assert_eq!(run["state"], "running", "{run}");
+    let resumed = place.run(&["runs", "resume", "--json"]).with(0).rows();
+    assert_eq!(
+        (&resumed[0]["state"], &resumed[0]["passed"]),
+        (&json!("completed"), &json!(10_000))
+    );
+    let mails = std::fs::read_dir(place.outbox().join(run["run"].as_str().unwrap())).unwrap();
+    assert_eq!(mails.count(), 10_000);
 }

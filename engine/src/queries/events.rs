@@ -1,18 +1,15 @@
-//! Query `history`: the events themselves, read from the log.
-
-use std::ops::RangeInclusive;
+//! `history`: the events themselves, from the log; the rows only say where to look.
 
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::commit::Fact;
 use boarding_commands::id::CompanyId;
-use boarding_projections::history::{self, Entity};
+use boarding_projections::history;
 use boarding_projections::query;
 use boarding_projections::rows::Rows;
 use serde_json::{Map, Value, json};
 
-use super::{NoAnswer, unavailable};
+use super::{NoAnswer, entity_of, unavailable};
 use crate::core::Core;
-use crate::log::ReadError;
 
 impl Core {
     /// The events themselves, oldest first; of one thing, or of the whole company.
@@ -62,9 +59,9 @@ impl Core {
     pub(super) fn read_versions(
         &self,
         company: &CompanyId,
-        versions: RangeInclusive<u64>,
+        versions: std::ops::RangeInclusive<u64>,
         show: &mut dyn FnMut(&Fact<'_>) -> bool,
-    ) -> Result<bool, ReadError> {
+    ) -> Result<bool, crate::log::ReadError> {
         let mut reader = self.log.read_company(company, *versions.start());
         while let Some(entry) = reader.next()? {
             if entry.recorded.commit.first_version > *versions.end() {
@@ -107,12 +104,5 @@ impl Page {
         let limit =
             usize::try_from(limit).ok().filter(|limit| (1..=query::MAX_LIMIT_ROWS).contains(limit));
         Ok(Self { from: number("cursor", 1)?, limit: limit.ok_or_else(|| malformed("limit"))? })
-    }
-}
-
-pub(super) fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
-    match params.get("entity") {
-        None | Some(Value::Null) => Ok(None),
-        Some(entity) => entity.as_str().unwrap_or_default().parse().map(Some),
     }
 }

@@ -1,0 +1,28 @@
+//! `template`: what an operator fills in, a dialect's header and an example row.
+
+use boarding_commands::code::{Code, Refusal};
+use boarding_commands::dialect;
+use serde_json::{Value, json};
+
+use super::{Answer, NoAnswer};
+
+/// Answers the query.
+pub(super) fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
+    let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
+    let row = template_row(name)?;
+    Ok(Answer::Json(json!({"position": position, "row": row})))
+}
+
+/// What an operator fills in: the dialect's header and an example row.
+///
+/// # Errors
+/// `import.unknown_dialect`, with those that are known.
+pub(crate) fn template_row(name: &str) -> Result<Value, Refusal> {
+    let dialect = dialect::find(name).ok_or_else(|| {
+        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
+    })?;
+    Ok(
+        json!({"dialect": dialect.name(), "file_name": format!("{name}.csv"), "text": dialect.template()}),
+    )
+}
