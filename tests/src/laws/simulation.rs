@@ -9,7 +9,7 @@ use super::ends;
 use super::world::{Mode, World};
 
 /// How many seeds a plain `cargo test` lives: a few seconds in the dev profile. `BOARDING_SEEDS=n` lives n.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 /// Steps of one history: enough for several runs one behind the other.
 const STEPS: usize = 260;
 /// Every so many seeds the dear checks are made too: each company alone, files again, out and in.
