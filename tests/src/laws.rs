@@ -14,5 +14,6 @@ mod watch;
 mod worker;
 mod world;
 
+mod crashes;
 mod ends;
 mod simulation;

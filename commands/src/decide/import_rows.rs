@@ -52,6 +52,8 @@ pub(super) fn counted(mut counts: Counts, events: &[Event]) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ulid::Ulid;
+
     use crate::csv_file::{Given, RowValues};
     use crate::decide::import_file::testing::{accepted, import_id, row};
     use crate::decide::testing::{given, phone, phone_added, user_created, who};
@@ -87,6 +89,23 @@ mod tests {
         assert_eq!(outcomes(&events), [(RowOutcome::Duplicate, None); 2]);
         let Event::RowRefused { problems, .. } = &events[1] else { panic!() };
         assert!(problems[0].message.contains("row 1"));
+    }
+
+    /// N46, P4: two imports side by side that name one person: neither lists the person twice.
+    #[test]
+    fn n46_a_key_is_a_duplicate_though_another_import_named_it_in_between() {
+        let other = Ulid(77);
+        let Event::ImportAccepted { files, options, warnings, .. } = accepted(1, true, Existing::Skip) else {
+            panic!()
+        };
+        let short = Event::ImportAccepted { import: ImportId(other), files, options, total: 1, warnings };
+        let company = given([accepted(3, true, Existing::Update), short]).after(rows(vec![row(1, "ann")]));
+        let company = company.after(ImportRows { import: ImportId(other), rows: vec![row(1, "ann")] });
+        let last = rows(vec![row(2, "ANN"), row(3, "bob")]);
+        let events = company.when(last.clone()).0.unwrap().events;
+        assert_eq!(outcomes(&events)[0], (RowOutcome::Duplicate, None));
+        let import = &company.after(last).0.imports[&import_id()];
+        assert_eq!(import.members.len(), 2);
     }
 
     /// LX-09, LX-11, N63: the user and the phone are two facts; a number of somebody else is only not added.

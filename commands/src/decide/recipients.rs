@@ -1,5 +1,8 @@
 //! What is true of every recipient: who may be invited when the turn comes, and what a report leads to.
 
+#[cfg(test)]
+mod spec;
+
 use serde_json::json;
 
 use super::turn::end_if_done;

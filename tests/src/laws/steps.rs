@@ -4,7 +4,7 @@ use boarding_commands::event::Event;
 use boarding_commands::id::{CommandId, ImportId};
 use serde_json::{Value, json};
 
-use super::alphabet::{ACTORS, CHANNELS, PHONES, ROLES, UNITS, USERS};
+use super::alphabet::{ACTORS, ADDRESSES, CHANNELS, PHONES, ROLES, UNITS, USERS};
 use super::bodies;
 use super::broken::{Law, holds};
 use super::dice::Dice;
@@ -265,7 +265,11 @@ pub(super) fn found(tenant: &mut Tenant, shared: &mut Shared) -> Law {
         ),
         ("DefineOrgUnit", json!({"org_unit": UNITS[2], "roles": [ROLES[1]]})),
     ];
-    for (name, body) in begin {
+    let people = [("ann", 0, 0), ("bob", 2, 2), ("cid", 3, 3), ("dee.x", 4, 4)].into_iter().flat_map(|(user, phone, email)| {
+        let added = json!({"user": user, "email": ADDRESSES[email], "org_unit": UNITS[0], "roles": [ROLES[0]]});
+        [("AddUser", added), ("AddCorporatePhone", json!({"user": user, "phone": PHONES[phone]}))]
+    });
+    for (name, body) in begin.into_iter().chain(people) {
         let asked = asking(&mut dice, name, body);
         let reply = ask(tenant, shared, asked)?;
         holds!(reply.code().is_none(), "P10 a company cannot begin: {:?}", reply.code());

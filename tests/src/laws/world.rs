@@ -70,18 +70,18 @@ impl World {
     }
 
     /// Lives a history: one step for each number. The laws that can be told at once are told at once.
-    pub(super) fn live(mode: Mode, steps: &[u64]) -> Result<Self, (Self, String)> {
+    pub(super) fn live(mode: Mode, steps: &[u64]) -> Result<Self, Box<(Self, String)>> {
         let mut world = Self::new(mode);
         for tenant in &mut world.tenants {
             if mode.only.is_none_or(|only| only == tenant.id.as_str())
                 && let Err(why) = steps::found(tenant, &mut world.shared)
             {
-                return Err((world, why));
+                return Err(Box::new((world, why)));
             }
         }
         for step in steps {
             if let Err(why) = world.step(mode, *step) {
-                return Err((world, why));
+                return Err(Box::new((world, why)));
             }
         }
         Ok(world)

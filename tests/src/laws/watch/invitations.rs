@@ -54,7 +54,7 @@ impl Invitations {
                 seen.dead.insert(*generation);
             }
             (Event::UserLinked { user, channel, .. }, _) => {
-                self.linked(user, *channel, origin, at)?
+                self.linked(user, *channel, origin, at)?;
             }
             _ => {}
         }

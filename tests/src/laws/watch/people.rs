@@ -56,13 +56,13 @@ impl People {
                 );
             }
             Event::UserUpdated { user, person, .. } => {
-                self.person(user)?.email = person.email.clone()
+                self.person(user)?.email = person.email.clone();
             }
             Event::UserActivated { user, .. } | Event::UserRestored { user } => {
-                self.person(user)?.active = true
+                self.person(user)?.active = true;
             }
             Event::UserDeactivated { user, .. } | Event::UserArchived { user } => {
-                self.person(user)?.active = false
+                self.person(user)?.active = false;
             }
             Event::UserLinked { user, channel, .. } => {
                 holds!(

@@ -48,14 +48,14 @@ impl Default for Runs {
 
 impl Runs {
     pub(super) fn channel_of(&self, event: &Event) -> Option<Channel> {
-        let run = match event {
-            Event::InviteDispatched { run, .. }
-            | Event::InviteDeferred { run, .. }
-            | Event::InviteSent { run, .. }
-            | Event::UserSkipped { run, .. }
-            | Event::InviteFailed { run, .. }
-            | Event::DeliveryRecorded { run, .. } => run,
-            _ => return None,
+        let (Event::InviteDispatched { run, .. }
+        | Event::InviteDeferred { run, .. }
+        | Event::InviteSent { run, .. }
+        | Event::UserSkipped { run, .. }
+        | Event::InviteFailed { run, .. }
+        | Event::DeliveryRecorded { run, .. }) = event
+        else {
+            return None;
         };
         self.known.get(run).map(|run| run.channel)
     }
@@ -68,7 +68,7 @@ impl Runs {
                 self.limit = value.as_u64().ok_or("LX-06 the limit is no number")?;
             }
             Event::RunRequested { run, channel, total, .. } => {
-                self.requested(*run, *channel, *total)?
+                self.requested(*run, *channel, *total)?;
             }
             Event::RecipientQueued { run, user } => self.listed(*run, user)?,
             Event::RunQueued { run } => self.queue.push_back(*run),
@@ -78,7 +78,7 @@ impl Runs {
                 self.completed(*run, [*passed, *skipped, *failed], at)?;
             }
             Event::InviteDispatched { run, user, attempt, .. } => {
-                self.claimed(*run, user, *attempt)?
+                self.claimed(*run, user, *attempt)?;
             }
             Event::InviteDeferred { run, user, .. } => {
                 self.open(*run, user)?;

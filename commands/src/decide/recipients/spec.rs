@@ -1,0 +1,125 @@
+//! Reports in any order, and links that must stay dead: what chance's histories found broken once.
+
+use crate::code::Code;
+use crate::decide::testing::{Given, NOW, a_running_run, given, run_id};
+use crate::decide::{
+    Authority, ClaimRecipients, InviteFailed, InviteSent, RecordDelivery, RevokeInvitation, Tick,
+};
+use crate::event::{Delivery, Event};
+
+fn report(user: &str, permanent: bool) -> InviteFailed {
+    InviteFailed {
+        run: run_id(1),
+        user: user.to_owned(),
+        code: Code::DeliveryTemporaryFailure,
+        detail: None,
+        permanent,
+        attempt: None,
+        fence: None,
+    }
+}
+
+fn claim() -> ClaimRecipients {
+    ClaimRecipients { run: run_id(1), fence: a_running_run().len() as u64, most: 9 }
+}
+
+/// P30: a worker outside that reports the last recipient first leaves the others their turn.
+#[test]
+fn p30_whoever_was_passed_over_by_a_report_still_has_a_turn() {
+    let company = given(a_running_run()).after(report("bob", true));
+    assert_eq!(company.when(claim()).names(), ["InviteDispatched"]);
+}
+
+/// A11: the claim of an attempt that failed is no live invitation: the retry is not skipped for it.
+#[test]
+fn a_retry_is_not_skipped_for_its_own_claim() {
+    let skip = Event::CompanyConfigChanged {
+        setting: "live_invitation".to_owned(),
+        value: serde_json::json!("skip"),
+    };
+    let company = given(a_running_run().into_iter().chain([skip])).after(claim());
+    let company = company.after(report("ann", false)).after(report("bob", false));
+    let later = NOW.plus_seconds(company.0.settings.retry_backoff_seconds);
+    let then = company.when_asked_by("engine", Authority::All, later, &claim().into());
+    assert_eq!(then.names(), ["InviteDispatched", "InviteDispatched"]);
+}
+
+/// P21: a link that was revoked while its mail waited is not given out by the next attempt.
+#[test]
+fn p21_a_retry_after_a_revocation_has_a_link_of_its_own() {
+    let revoke = RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
+    let company = given(a_running_run()).after(claim()).after(report("ann", false)).after(revoke);
+    let later = NOW.plus_seconds(company.0.settings.retry_backoff_seconds);
+    let events =
+        company.when_asked_by("engine", Authority::All, later, &claim().into()).0.unwrap().events;
+    assert!(
+        matches!(&events[..], [Event::InviteDispatched { generation: 2, attempt: 2, .. }]),
+        "{events:?}"
+    );
+}
+
+/// P21: a report of the mail does not bring back a link that was revoked while it was on its way.
+#[test]
+fn p21_a_revoked_link_stays_dead_when_its_mail_arrives() {
+    let revoke = RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
+    let sent = InviteSent {
+        run: run_id(1),
+        user: "ann".to_owned(),
+        attempt: None,
+        message_id: None,
+        fence: None,
+    };
+    let company = given(a_running_run()).after(claim()).after(revoke.clone()).after(sent);
+    company.when(revoke).then_refused(Code::InvitationRevoked);
+}
+
+/// P21: the link of a mail that may have arrived ends like any other.
+#[test]
+fn p21_the_link_of_an_uncertain_mail_expires() {
+    let mut uncertain = report("ann", true);
+    uncertain.code = Code::DeliveryUncertain;
+    let company = given(a_running_run()).after(claim()).after(uncertain);
+    let end = NOW.plus_seconds(24 * 3600);
+    let names = company.when(Tick { now: end }).names();
+    assert_eq!(names, ["InviteFailed", "RunCompleted", "InvitationExpired"]);
+}
+
+/// P7: an old failure that comes in late does not take back a later attempt.
+#[test]
+fn p7_news_of_an_earlier_attempt_change_nothing() {
+    let company = given(a_running_run()).after(claim()).after(report("ann", false));
+    let old = InviteFailed { attempt: Some(1), ..report("ann", false) };
+    company.when(old.clone()).then([]);
+    let later = NOW.plus_seconds(company.0.settings.retry_backoff_seconds);
+    company.after_at(later, claim()).when(old).then([]);
+}
+
+/// P8: a bounce is about the address the mail went to, not about the one that was mended since.
+#[test]
+fn p8_a_bounce_suppresses_the_address_it_came_from() {
+    let mended = Event::UserUpdated {
+        user: crate::decide::testing::who("ann"),
+        person: crate::personal::Personal(crate::event::Person {
+            email: Some("right@acme.example".to_owned()),
+            ..Default::default()
+        }),
+        org_unit: None,
+        roles: vec![],
+        changed: vec!["email".to_owned()],
+        row: None,
+    };
+    let sent = InviteSent {
+        run: run_id(1),
+        user: "ann".to_owned(),
+        attempt: None,
+        message_id: None,
+        fence: None,
+    };
+    let Given(mut company) = given(a_running_run()).after(claim()).after(sent);
+    company.evolve(NOW, &mended);
+    let message_id = format!("{}.0@acme.boarding.invalid", run_id(1));
+    let bounced = RecordDelivery { message_id, delivery: Delivery::BouncedHard, code: None };
+    let Given(company) = Given(company).after(bounced);
+    assert!(company.is_suppressed("ann@acme.example"));
+    assert!(!company.is_suppressed("right@acme.example"));
+}
