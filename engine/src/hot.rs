@@ -72,6 +72,8 @@ enum Message {
 pub struct Hot {
     inbox: mpsc::Sender<Message>,
     chores: watch::Receiver<Chores>,
+    /// Counts the handles that are out.
+    _lent: Option<Arc<()>>,
 }
 
 impl Hot {
@@ -80,7 +82,12 @@ impl Hot {
         let (inbox, messages) = mpsc::channel(INBOX_COMMANDS_MAX);
         let (told, chores) = watch::channel(Chores::default());
         tokio::spawn(Task { core, id, told, state: None }.run(messages));
-        Self { inbox, chores }
+        Self { inbox, chores, _lent: None }
+    }
+
+    /// A handle that is counted as long as it lives.
+    pub(crate) fn lent(&self, handles: &Arc<()>) -> Self {
+        Self { _lent: Some(Arc::clone(handles)), ..self.clone() }
     }
 
     /// Asks a command; the answer is given when what it led to is durable.
@@ -125,7 +132,7 @@ impl Hot {
 
     /// Lets go of the company and waits until its task has ended: no other handle may be left.
     pub async fn end(self) {
-        let Self { inbox, mut chores } = self;
+        let Self { inbox, mut chores, .. } = self;
         drop(inbox);
         while chores.changed().await.is_ok() {}
     }
@@ -136,7 +143,7 @@ impl Hot {
     }
 }
 
-fn gone() -> Reply {
+pub(crate) fn gone() -> Reply {
     Reply::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }
 }
 

@@ -4,6 +4,7 @@ pub mod bench;
 pub mod channel;
 pub mod clock;
 pub mod codec;
+pub(crate) mod companies;
 pub mod config;
 pub mod core;
 pub mod data_dir;

@@ -213,11 +213,14 @@ impl Common {
 impl Core {
     fn answer(&self, company: &CompanyId, name: &str, common: &Common) -> Result<Answer, NoAnswer> {
         let past = common.as_of.map(|as_of| self.rows_as_of(company, as_of)).transpose()?;
+        let view = self.projections.view();
         let (position, past) = match past {
             Some((position, rows)) => (position, Some(rows)),
-            None => (self.seen(), None),
+            None => {
+                self.check_following()?;
+                (view.position(), None)
+            }
         };
-        let view = self.projections.view();
         let rows: &dyn Rows = past.as_ref().map_or(&view, |rows| rows);
         match (name, common.format) {
             ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
@@ -236,8 +239,11 @@ impl Core {
         }
     }
 
-    fn seen(&self) -> u64 {
-        self.projections.seen().borrow().as_ref().map_or(0, |seen| *seen)
+    /// Rows that no longer follow the log are not shown as if they did.
+    fn check_following(&self) -> Result<(), NoAnswer> {
+        let failed =
+            |why: &Arc<str>| NoAnswer::Failed { code: Code::Unavailable, why: why.to_string() };
+        self.projections.seen().borrow().as_ref().map(|_| ()).map_err(failed)
     }
 
     /// The company's rows as they were: its history up to then, replayed.

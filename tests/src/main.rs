@@ -7,6 +7,7 @@
 )]
 
 mod csv_fixtures;
+mod engine;
 mod fixtures;
 mod smoke;
 mod smtp;

@@ -25,9 +25,7 @@ pub(super) async fn manage(desk: Desk) {
             let error = crate::error_chain(&*error);
             tracing::error!(company = %desk.company, %import, %error, "an import cannot go on");
             // The file may come back; asking for it again and again would not bring it.
-            if chores.changed().await.is_err() {
-                return;
-            }
+            desk.nap(&mut chores, u64::MAX).await;
         }
     }
 }
@@ -53,7 +51,11 @@ async fn go_on(desk: &Desk, import: ImportId) -> Result<(), Fault> {
     let reading = tokio::task::spawn_blocking(move || read(&files, &place, &chunks));
     while let Some(rows) = chunk.recv().await {
         apply(desk, import, rows).await;
+        if desk.is_closing() {
+            break;
+        }
     }
+    drop(chunk);
     reading.await??;
     Ok(())
 }
