@@ -193,7 +193,7 @@ async fn failed_rows_are_imported_again_after_mending() {
     let none =
         site.get("failed_rows", json!({"import": "01JD0000000000000000000000"})).await.unwrap_err();
     assert!(
-        matches!(&none, NoAnswer::Refused(refusal) if refusal.code == Code::ImportNotFound),
+        matches!(&none, NoAnswer::Refused(refusal) if refusal.code == Code::QueryNotFound),
         "{none:?}"
     );
 }
