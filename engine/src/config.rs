@@ -50,5 +50,11 @@ pub const CLAIM_MAX: usize = 500;
 /// The most welcome mails claimed at once, in mails.
 pub const WELCOME_CLAIM_MAX: usize = 64;
 
+/// How long a closing engine waits for mails that are on their way, in seconds: a service is given ten.
+pub const CLOSE_SECONDS_MAX: u64 = 8;
+
+/// The longest sleep before the clock is looked at again, in seconds: it may have been set.
+pub const NAP_SECONDS: u64 = 60;
+
 /// The wait before a process manager asks again after a fault that may pass, in milliseconds.
 pub const RETRY_MILLIS: u64 = 200;

@@ -8,12 +8,14 @@ use boarding_commands::id::{CommandId, CompanyId};
 
 use crate::channel::Channel;
 use crate::clock::Clock;
+use crate::data_dir::DataDir;
 use crate::files::Files;
 use crate::hot::Reply;
 use crate::log::{EventLog, Place};
 use crate::projector::Projections;
 use crate::store::Store;
 use crate::token::Tokens;
+use tokio::sync::watch;
 
 #[derive(Debug)]
 pub struct Core {
@@ -24,6 +26,17 @@ pub struct Core {
     pub files: Files,
     pub tokens: Tokens,
     pub channel: Arc<dyn Channel>,
+    /// Whether the engine is being closed: nothing new is begun.
+    pub closing: watch::Sender<bool>,
+    /// Goes last: whoever opens the folder next finds nobody of ours at work in it.
+    pub folder: DataDir,
+}
+
+impl Drop for Core {
+    /// The thread of the read models works in the folder, so it ends before the folder is let go.
+    fn drop(&mut self) {
+        self.projections.end();
+    }
 }
 
 impl Core {
@@ -53,6 +66,11 @@ impl Core {
             result: recorded.commit.result,
             events: Vec::new(),
         })
+    }
+
+    /// Whether a command of this id was accepted before.
+    pub fn knows(&self, company: &CompanyId, id: CommandId) -> bool {
+        matches!(self.place_of(company, id), Ok(Some(_)))
     }
 
     /// First the log's own memory of what is new, then the index: what leaves the one is in the other.

@@ -1,24 +1,24 @@
 //! The engine: opens a data folder, takes commands, answers queries, and sees to what goes on by itself.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::decide::{Authority, Command};
+use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::digest::Digest;
 use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::event::Permission;
 use boarding_commands::id::{CommandId, CompanyId};
 use boarding_projections::rows::Table;
 use serde_json::{Value, json};
-use tokio::sync::Mutex;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::channel::Channel;
 use crate::channel::outbox::Outbox;
 use crate::clock::Clock;
-use crate::config::HOT_COMPANIES_MAX;
+use crate::companies::Companies;
 use crate::core::Core;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::files::{self, Files};
@@ -28,23 +28,15 @@ use crate::log::file::{self as file_log, FileLog, OpenError, TornTail};
 use crate::projector::{ProjectError, Projections};
 use crate::store::{self, Store, StoreError};
 use crate::token::Tokens;
-use crate::work;
 
 /// A running engine on the embedded log. Dropping it without [`Engine::close`] is like a crash: nothing
 /// is lost, the next opening takes longer.
 pub struct Engine {
     pub(crate) core: Arc<Core>,
-    working: Mutex<HashMap<CompanyId, Working>>,
+    companies: Arc<Companies>,
+    /// Wakes companies that sleep; ends with the engine, and is started by the first who asks.
+    alarm: OnceLock<JoinSet<()>>,
     found: Found,
-    _folder: DataDir,
-}
-
-/// A company in memory, with its process managers.
-struct Working {
-    hot: Hot,
-    _managers: JoinSet<()>,
-    /// The number of its last use; the lowest goes first.
-    used: u64,
 }
 
 /// How an engine is opened.
@@ -138,9 +130,13 @@ impl Engine {
             files: Files::new(files),
             tokens: Tokens::new(*folder.secret().bytes()),
             channel,
+            closing: watch::Sender::new(false),
+            folder,
         };
         let found = Found { torn_tail, set_aside };
-        Ok(Self { core: Arc::new(core), working: Mutex::default(), found, _folder: folder })
+        let core = Arc::new(core);
+        let companies = Arc::new(Companies::new(Arc::clone(&core)));
+        Ok(Self { core, companies, alarm: OnceLock::new(), found })
     }
 
     /// What the opening found.
@@ -166,10 +162,9 @@ impl Engine {
         authority: Authority,
     ) -> Answer {
         let id = envelope.id;
-        let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
-        match self.prepare(company, name, body).await {
+        match self.prepare(company, name, &envelope, authority).await {
             Ok((command, body)) => self.ask(company, command, body, envelope, authority).await,
-            Err(refusal) => Answer::refused(id, refusal),
+            Err(reply) => answer(id, reply),
         }
     }
 
@@ -178,17 +173,15 @@ impl Engine {
         &self,
         company: &CompanyId,
         name: &str,
-        body: Value,
-    ) -> Result<(Command, Digest), Refusal> {
-        let mut command = Command::read(name, body.clone())?;
+        envelope: &Envelope,
+        authority: Authority,
+    ) -> Result<(Command, Digest), Reply> {
+        let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
+        let mut command = Command::read(name, body.clone()).map_err(no)?;
         let digest = match &mut command {
             Command::ImportFile(import) => {
-                let files = self.core.keep(&import.files).await?;
-                let digest = Digest::of_body(name, &canonical_body(&body, &files));
-                let hot = self.hot(company).await;
-                let says = hot.look(CompanySays::of).await.unwrap_or_default();
-                import.read = Some(self.core.read(import, files, says).await?);
-                digest
+                let digest = self.prepare_import(company, import, &body, envelope, authority);
+                digest.await?
             }
             Command::LinkCompleted(link) => {
                 let token = link.token.as_ref();
@@ -198,6 +191,36 @@ impl Engine {
             _ => Digest::of_body(name, &body),
         };
         Ok((command, digest))
+    }
+
+    /// Keeps and reads an import's file, for those who may import; a repeat is known before it is read,
+    /// since what the company's settings say of reading may have changed since.
+    async fn prepare_import(
+        &self,
+        company: &CompanyId,
+        import: &mut ImportFile,
+        body: &Value,
+        envelope: &Envelope,
+        authority: Authority,
+    ) -> Result<Digest, Reply> {
+        let hot = self.hot(company).await;
+        let actor = envelope.actor.clone().unwrap_or_default();
+        let needed = Permission::BulkImportUsers;
+        let look = hot
+            .look(move |company| (CompanySays::of(company), company.grants.allows(&actor, needed)));
+        let (says, allowed) = look.await.ok_or_else(crate::hot::gone)?;
+        let known = self.core.knows(company, envelope.id);
+        if authority == Authority::Granted && !allowed && !known {
+            let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
+            return Err(no(refusal.with(json!({"permission": needed.as_str()}))));
+        }
+        let files = self.core.keep(&import.files).await.map_err(no)?;
+        let digest = Digest::of_body("ImportFile", &canonical_body(body, &files));
+        if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
+            return Err(first);
+        }
+        import.read = Some(self.core.read(import, files, says).await.map_err(no)?);
+        Ok(digest)
     }
 
     async fn ask(
@@ -232,25 +255,14 @@ impl Engine {
         answer(id, reply)
     }
 
-    /// The company's task, started if need be. A company whose chores are done makes room for another.
+    /// The company's task, started if need be. While the handle is held, the company stays in memory.
     pub async fn hot(&self, company: &CompanyId) -> Hot {
-        let mut working = self.working.lock().await;
-        let used = working.values().map(|one| one.used).max().unwrap_or(0) + 1;
-        if let Some(known) = working.get_mut(company)
-            && !known.hot.is_gone()
-        {
-            known.used = used;
-            return known.hot.clone();
-        }
-        if working.len() >= HOT_COMPANIES_MAX {
-            let idle = working.iter().filter(|(_, one)| one.hot.chores().borrow().is_idle());
-            let oldest = idle.min_by_key(|(_, one)| one.used).map(|(id, _)| id.clone());
-            oldest.map(|id| working.remove(&id));
-        }
-        let hot = Hot::start(Arc::clone(&self.core), company.clone());
-        let managers = work::start(&self.core, &hot, company);
-        working.insert(company.clone(), Working { hot: hot.clone(), _managers: managers, used });
-        hot
+        self.alarm.get_or_init(|| {
+            let (companies, mut alarm) = (Arc::clone(&self.companies), JoinSet::new());
+            alarm.spawn(async move { companies.wake_in_time().await });
+            alarm
+        });
+        self.companies.hot(company).await
     }
 
     /// Goes on with everything that was going on when the engine was closed or killed.
@@ -283,12 +295,8 @@ impl Engine {
 
     /// Stops: nothing new is begun, what is decided is appended, the read models are closed in peace.
     pub async fn close(self) {
-        let working = std::mem::take(&mut *self.working.lock().await);
-        for (_, one) in working {
-            let Working { hot, _managers: mut managers, .. } = one;
-            managers.shutdown().await;
-            hot.end().await;
-        }
+        drop(self.alarm);
+        self.companies.close().await;
         let projections = self.core.projections.clone();
         let _ = tokio::task::spawn_blocking(move || projections.stop()).await;
     }
@@ -297,6 +305,15 @@ impl Engine {
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("core", &self.core).finish_non_exhaustive()
+    }
+}
+
+/// The reply to a command that does not reach its company: a fault may pass, a broken rule stays.
+fn no(refusal: Refusal) -> Reply {
+    if refusal.code == Code::Unavailable {
+        Reply::Failed { code: refusal.code, why: refusal.message }
+    } else {
+        Reply::Refused(refusal)
     }
 }
 

@@ -72,6 +72,8 @@ enum Message {
 pub struct Hot {
     inbox: mpsc::Sender<Message>,
     chores: watch::Receiver<Chores>,
+    /// Counts the handles that are out.
+    _lent: Option<Arc<()>>,
 }
 
 impl Hot {
@@ -80,7 +82,12 @@ impl Hot {
         let (inbox, messages) = mpsc::channel(INBOX_COMMANDS_MAX);
         let (told, chores) = watch::channel(Chores::default());
         tokio::spawn(Task { core, id, told, state: None }.run(messages));
-        Self { inbox, chores }
+        Self { inbox, chores, _lent: None }
+    }
+
+    /// A handle that is counted as long as it lives.
+    pub(crate) fn lent(&self, handles: &Arc<()>) -> Self {
+        Self { _lent: Some(Arc::clone(handles)), ..self.clone() }
     }
 
     /// Asks a command; the answer is given when what it led to is durable.
@@ -125,7 +132,7 @@ impl Hot {
 
     /// Lets go of the company and waits until its task has ended: no other handle may be left.
     pub async fn end(self) {
-        let Self { inbox, mut chores } = self;
+        let Self { inbox, mut chores, .. } = self;
         drop(inbox);
         while chores.changed().await.is_ok() {}
     }
@@ -136,7 +143,7 @@ impl Hot {
     }
 }
 
-fn gone() -> Reply {
+pub(crate) fn gone() -> Reply {
     Reply::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }
 }
 
@@ -163,6 +170,8 @@ struct Batch {
     bytes: usize,
     /// The n-th waits for the n-th commit.
     waiting: Vec<(oneshot::Sender<Reply>, Value)>,
+    /// Answers that append nothing, but rest on what the others append.
+    refused: Vec<(oneshot::Sender<Reply>, Reply)>,
     ids: HashMap<CommandId, ()>,
 }
 
@@ -185,8 +194,8 @@ impl Task {
             let mut next = Some(first);
             while let Some(message) = next.take() {
                 put_back = self.take(message, &mut batch);
-                let full =
-                    batch.commits.len() >= BATCH_COMMANDS_MAX || batch.bytes >= BATCH_BYTES_MAX;
+                let commands = batch.commits.len() + batch.refused.len();
+                let full = commands >= BATCH_COMMANDS_MAX || batch.bytes >= BATCH_BYTES_MAX;
                 if full || put_back.is_some() {
                     break;
                 }
@@ -239,17 +248,17 @@ impl Task {
                 batch.commits.push(encoded);
                 batch.waiting.push((reply, result));
             }
-            Err(answer) => {
-                let _ = reply.send(*answer);
-            }
+            // What refuses may be of this very batch: it is told once that is durable.
+            Err(answer) => batch.refused.push((reply, *answer)),
         }
         None
     }
 
     async fn append(&mut self, batch: Batch) {
-        let Batch { commits, waiting, .. } = batch;
+        let Batch { commits, waiting, refused, .. } = batch;
+        let tell = |(reply, answer): (oneshot::Sender<Reply>, Reply)| drop(reply.send(answer));
         if commits.is_empty() {
-            return;
+            return refused.into_iter().for_each(tell);
         }
         let events: Vec<Vec<Event>> =
             commits.iter().map(|commit| commit.commit().events.clone()).collect();
@@ -266,13 +275,16 @@ impl Task {
                         events,
                     });
                 }
+                refused.into_iter().for_each(tell);
                 self.core.projections.look();
             }
             Err(error) => {
                 // What was decided rests on what was not appended: look again before deciding anew.
                 self.state = None;
                 let failed = failed(&error);
-                waiting.into_iter().for_each(|(reply, _)| drop(reply.send(failed.clone())));
+                let waiting = waiting.into_iter().map(|(reply, _)| reply);
+                let all = waiting.chain(refused.into_iter().map(|(reply, _)| reply));
+                all.for_each(|reply| tell((reply, failed.clone())));
             }
         }
     }

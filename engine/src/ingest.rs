@@ -148,6 +148,9 @@ fn read(
                 .with(details));
         }
     };
+    if !is_csv_by_name(&file.name) {
+        return Err(Refusal::new(Code::ImportUnsupportedFileType).with(json!({"file": file.name})));
+    }
     let options = csv_file::Options {
         encoding: import.encoding.clone(),
         delimiter: import.delimiter,
@@ -169,6 +172,14 @@ fn read(
         Vec::new()
     };
     Ok(FileRead { files: kept, summary, rows })
+}
+
+/// LX-08: a file that says it is something else is not taken at its content; one that says nothing is.
+fn is_csv_by_name(name: &str) -> bool {
+    match name.rsplit_once('.') {
+        Some((_, extension)) => ["csv", "gz"].iter().any(|one| extension.eq_ignore_ascii_case(one)),
+        None => true,
+    }
 }
 
 fn unreadable(error: FileError) -> Refusal {

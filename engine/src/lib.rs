@@ -5,6 +5,7 @@ pub mod channel;
 pub mod cli;
 pub mod clock;
 pub mod codec;
+pub(crate) mod companies;
 pub mod config;
 pub mod core;
 pub mod data_dir;

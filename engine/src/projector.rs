@@ -1,7 +1,7 @@
 //! The projector: one thread that follows the log and writes read models, index and position in one batch.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, mpsc};
+use std::sync::{Arc, PoisonError, RwLock, Weak, mpsc};
 use std::thread;
 
 use boarding_commands::id::{CommandId, CompanyId};
@@ -84,15 +84,18 @@ impl Projections {
         }
         log.forget_commands_up_to(meta.position);
         let (ask, asked) = mpsc::channel();
+        let lease = Arc::new(());
         let shared = Arc::new(Shared {
-            view: RwLock::new(store.view(meta.clone())),
+            view: RwLock::new(store.view(meta.clone(), &lease)),
             seen: watch::Sender::new(Ok(meta.position)),
             store,
             ask,
             told: AtomicBool::new(false),
             thread: std::sync::Mutex::new(None),
         });
-        let follower = Follower { log, shared: Arc::clone(&shared), meta, unflushed: 0 };
+        let (retired, unflushed) = (Vec::new(), 0);
+        let follower =
+            Follower { log, shared: Arc::clone(&shared), meta, lease, retired, unflushed };
         let thread = thread::Builder::new()
             .name("projector".to_owned())
             .spawn(move || follower.run(&asked))
@@ -144,13 +147,18 @@ impl Projections {
             .map(|bytes| Place(u64::from_be_bytes(bytes))))
     }
 
-    /// Ends the thread after its batch, and closes the store in peace.
-    pub fn stop(&self) {
+    /// Ends the thread after its batch.
+    pub fn end(&self) {
         let _ = self.shared.ask.send(Ask::Stop);
         let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
         }
+    }
+
+    /// Ends the thread after its batch, and closes the store in peace.
+    pub fn stop(&self) {
+        self.end();
         if let Err(error) = self.shared.store.close() {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
@@ -160,6 +168,12 @@ impl Projections {
     }
 }
 
+/// Builds that were replaced together, by table and number.
+struct Retired {
+    lease: Weak<()>,
+    builds: Vec<(Table, u8)>,
+}
+
 /// The thread's own.
 struct Follower {
     log: Arc<dyn EventLog>,
@@ -167,6 +181,10 @@ struct Follower {
     meta: Meta,
     /// Batches since the store was last told to write: what it holds back is memory.
     unflushed: u32,
+    /// Held by every view of the builds that are read now.
+    lease: Arc<()>,
+    /// Builds that have a successor, and the lease of those who may still read them.
+    retired: Vec<Retired>,
 }
 
 impl Follower {
@@ -179,6 +197,9 @@ impl Follower {
     }
 
     fn work(&mut self, asked: &mpsc::Receiver<Ask>) -> Result<(), ProjectError> {
+        for (table, build) in self.shared.store.forgotten_builds(&self.meta)? {
+            self.shared.store.remove_build(table, build)?;
+        }
         let outdated = self.meta.outdated();
         if !outdated.is_empty() {
             self.rebuild(&outdated)?;
@@ -186,6 +207,7 @@ impl Follower {
         let mut reader = self.log.read_all(self.meta.position + 1);
         loop {
             while self.batch(&mut *reader)? {}
+            self.sweep()?;
             match asked.recv() {
                 Ok(Ask::Look) => self.shared.told.store(false, Ordering::Release),
                 Ok(Ask::Rebuild(tables, done)) => {
@@ -203,7 +225,7 @@ impl Follower {
         let Some(last) = entries.last() else { return Ok(false) };
         let mut meta = self.meta.clone();
         meta.position = last.recorded.last_position();
-        let view = self.shared.store.view(self.meta.clone());
+        let view = self.shared.store.view(self.meta.clone(), &self.lease);
         let mut batch = sled::Batch::default();
         let every: Vec<Table> = projectors().map(|one| one.table).collect();
         stage(&view, &entries, &every, &mut batch)?;
@@ -226,7 +248,7 @@ impl Follower {
 
     fn adopt(&mut self, meta: Meta) {
         self.meta = meta;
-        let view = self.shared.store.view(self.meta.clone());
+        let view = self.shared.store.view(self.meta.clone(), &self.lease);
         *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view;
         drop(self.shared.seen.send_replace(Ok(self.meta.position)));
     }
@@ -238,7 +260,8 @@ impl Follower {
         for &table in tables {
             self.shared.store.remove_build(table, meta.build(table))?;
         }
-        let view = self.shared.store.view(meta.clone());
+        let lease = Arc::new(());
+        let view = self.shared.store.view(meta.clone(), &lease);
         let mut reader = self.log.read_all(1);
         loop {
             let entries = next_entries(&mut *reader, meta.position)?;
@@ -252,9 +275,21 @@ impl Follower {
         let mut batch = sled::Batch::default();
         self.shared.store.stage_meta(&meta, &mut batch)?;
         self.shared.store.apply(batch)?;
+        let before = std::mem::replace(&mut self.lease, lease);
+        let builds = tables.iter().map(|&table| (table, old.build(table))).collect();
+        self.retired.push(Retired { lease: Arc::downgrade(&before), builds });
         self.adopt(meta);
-        for &table in tables {
-            self.shared.store.remove_build(table, old.build(table))?;
+        Ok(())
+    }
+
+    /// Removes the builds that nobody reads any more: a query keeps those it began with.
+    fn sweep(&mut self) -> Result<(), ProjectError> {
+        let (over, read) = std::mem::take(&mut self.retired)
+            .into_iter()
+            .partition(|one| one.lease.strong_count() == 0);
+        self.retired = read;
+        for (table, build) in Vec::into_iter(over).flat_map(|one: Retired| one.builds) {
+            self.shared.store.remove_build(table, build)?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use std::io::{self, Write as _};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use boarding_commands::id::CompanyId;
 use boarding_projections::rows::{Change, Rows, RowsError, Table, Visit};
@@ -144,8 +145,9 @@ impl Store {
     }
 
     /// The read models' rows as they stand, each table in its current build.
-    pub fn view(&self, meta: Meta) -> View {
-        View { store: self.clone(), meta }
+    /// The lease says that somebody reads them.
+    pub fn view(&self, meta: Meta, lease: &Arc<()>) -> View {
+        View { store: self.clone(), meta, _lease: Arc::clone(lease) }
     }
 }
 
@@ -154,9 +156,15 @@ impl Store {
 pub struct View {
     store: Store,
     meta: Meta,
+    _lease: Arc<()>,
 }
 
 impl View {
+    /// The position that the rows had seen when the view was taken; they may have moved on.
+    pub fn position(&self) -> u64 {
+        self.meta.position
+    }
+
     /// Adds these changes to a batch.
     pub(crate) fn stage(&self, changes: impl Iterator<Item = Change>, batch: &mut sled::Batch) {
         for change in changes {

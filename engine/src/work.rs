@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use ulid::Ulid;
 
-use crate::config::RETRY_MILLIS;
+use crate::config::{NAP_SECONDS, RETRY_MILLIS};
 use crate::core::Core;
 use crate::hot::{Hot, Reply, Request};
 
@@ -37,6 +37,8 @@ pub struct Chores {
     pub retry_at: Option<Time>,
     /// Whether welcome mails wait.
     pub welcome: bool,
+    /// Welcome mails that wait or are on their way.
+    pub welcome_open: usize,
     /// The next time at which something happens by itself.
     pub tick_at: Option<Time>,
 }
@@ -52,13 +54,17 @@ impl Chores {
             remaining: running.map_or(0, |run| run.remaining()),
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
             welcome: company.notifications.values().any(|one| !one.dispatched),
+            welcome_open: company.notifications.len(),
             tick_at: next_turn(company),
         }
     }
 
     /// Whether anything goes on that ends by itself: the program waits for this before it leaves.
     pub fn is_idle(&self) -> bool {
-        self.imports.is_empty() && self.listing.is_empty() && self.run.is_none() && !self.welcome
+        self.imports.is_empty()
+            && self.listing.is_empty()
+            && self.run.is_none()
+            && self.welcome_open == 0
     }
 }
 
@@ -105,12 +111,35 @@ impl Desk {
         chores: &mut watch::Receiver<Chores>,
         choose: impl Fn(&Chores) -> Option<T>,
     ) -> Option<T> {
+        let mut closing = self.core.closing.subscribe();
         loop {
             let chosen = choose(&chores.borrow_and_update());
+            if self.is_closing() {
+                return None;
+            }
             if chosen.is_some() {
                 return chosen;
             }
-            chores.changed().await.ok()?;
+            tokio::select! {
+                changed = chores.changed() => changed.ok()?,
+                _ = closing.wait_for(|closing| *closing) => return None,
+            }
+        }
+    }
+
+    /// Whether nothing new is to be begun.
+    fn is_closing(&self) -> bool {
+        *self.core.closing.borrow()
+    }
+
+    /// Sleeps until the time is over, the company has changed, or the engine is being closed.
+    async fn nap(&self, chores: &mut watch::Receiver<Chores>, wait_millis: u64) {
+        let mut closing = self.core.closing.subscribe();
+        let nap = Duration::from_millis(wait_millis.min(NAP_SECONDS * 1000));
+        tokio::select! {
+            () = tokio::time::sleep(nap) => {}
+            _ = chores.changed() => {}
+            _ = closing.wait_for(|closing| *closing) => {}
         }
     }
 }
@@ -134,9 +163,6 @@ async fn list(desk: Desk) {
     }
 }
 
-/// The longest sleep before the clock is looked at again, in seconds: it may have been set.
-const NAP_SECONDS: u64 = 60;
-
 /// Brings time in as data when something is due.
 async fn tick(desk: Desk) {
     let mut chores = desk.hot.chores();
@@ -144,10 +170,9 @@ async fn tick(desk: Desk) {
         let now = desk.core.clock.now();
         let wait = u64::try_from(due.0 - now.0).unwrap_or(0);
         if wait > 0 {
-            let nap = Duration::from_millis(wait.min(NAP_SECONDS * 1000));
-            tokio::select! {
-                () = tokio::time::sleep(nap) => {}
-                changed = chores.changed() => if changed.is_err() { return },
+            desk.nap(&mut chores, wait).await;
+            if desk.hot.is_gone() {
+                return;
             }
             continue;
         }

@@ -9,6 +9,7 @@
 mod cli;
 mod crash;
 mod csv_fixtures;
+mod engine;
 mod fixtures;
 mod laws;
 mod readme;

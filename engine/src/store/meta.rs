@@ -82,6 +82,26 @@ impl Store {
         Ok(())
     }
 
+    /// Builds that were not read any more when a process ended, and were not removed.
+    pub(crate) fn forgotten_builds(&self, meta: &Meta) -> Result<Vec<(Table, u8)>, StoreError> {
+        let mut forgotten = Vec::new();
+        for &table in Table::ALL {
+            let mut from = Some(0);
+            while let Some(number) = from {
+                let mut found = None;
+                self.scan_raw(&[table.id()], &keys::build(table, number), &mut |key, _| {
+                    found = key.get(1).copied();
+                    std::ops::ControlFlow::Break(())
+                })?;
+                forgotten.extend(
+                    found.filter(|build| *build != meta.build(table)).map(|build| (table, build)),
+                );
+                from = found.and_then(|build| build.checked_add(1));
+            }
+        }
+        Ok(forgotten)
+    }
+
     /// Removes the rows of a build that nobody reads any more.
     pub(crate) fn remove_build(&self, table: Table, build: u8) -> Result<(), StoreError> {
         let prefix = keys::build(table, build);

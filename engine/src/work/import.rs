@@ -19,15 +19,20 @@ const CHUNKS_AHEAD: usize = 2;
 
 pub(super) async fn manage(desk: Desk) {
     let mut chores = desk.hot.chores();
+    let mut stood = None;
     while let Some(import) = desk.until(&mut chores, |chores| chores.imports.first().copied()).await
     {
-        if let Err(error) = go_on(&desk, import).await {
+        let went = go_on(&desk, import).await.and_then(|rows_done| {
+            // A file that was read to its end and leaves rows open would be read for ever.
+            let place = Some((import, rows_done));
+            let stands = std::mem::replace(&mut stood, place) == place;
+            if stands { Err("its file gives no more rows".into()) } else { Ok(()) }
+        });
+        if let Err(error) = went {
             let error = crate::error_chain(&*error);
             tracing::error!(company = %desk.company, %import, %error, "an import cannot go on");
             // The file may come back; asking for it again and again would not bring it.
-            if chores.changed().await.is_err() {
-                return;
-            }
+            desk.nap(&mut chores, u64::MAX).await;
         }
     }
 }
@@ -41,21 +46,27 @@ struct Place {
     rows_done: u64,
 }
 
-async fn go_on(desk: &Desk, import: ImportId) -> Result<(), Fault> {
+/// Applies the rows to come; answers how many had an outcome when it began.
+async fn go_on(desk: &Desk, import: ImportId) -> Result<u64, Fault> {
     let place = desk.hot.look(move |company| {
         let import = company.imports.get(&import)?;
         let sha256 = import.files.first()?.sha256.clone();
         Some(Place { sha256, options: import.options.clone(), rows_done: import.rows_done })
     });
-    let Some(place) = place.await.flatten() else { return Ok(()) };
+    let Some(place) = place.await.flatten() else { return Ok(u64::MAX) };
+    let rows_done = place.rows_done;
     let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);
     let files = desk.core.files.clone();
     let reading = tokio::task::spawn_blocking(move || read(&files, &place, &chunks));
     while let Some(rows) = chunk.recv().await {
         apply(desk, import, rows).await;
+        if desk.is_closing() {
+            break;
+        }
     }
+    drop(chunk);
     reading.await??;
-    Ok(())
+    Ok(rows_done)
 }
 
 /// Applies rows; in halves, if what they lead to does not fit in one commit.

@@ -108,6 +108,9 @@ impl Turn {
             while sending.len() >= BATCHES {
                 sending.join_next().await;
             }
+            if self.desk.is_closing() {
+                break;
+            }
             let claim =
                 ClaimRecipients { run: self.run, fence: self.fence, most: self.claim_size() };
             match self.desk.ask(claim, self.run.0).await {
@@ -189,18 +192,15 @@ impl Turn {
 
     /// Waits until somebody's turn may have come: the list has grown, a wait is over, or the run has ended.
     async fn wait(&self, chores: &mut tokio::sync::watch::Receiver<super::Chores>) {
-        let retry_at = chores.borrow_and_update().retry_at;
+        // What changed since the turn began has not been looked at: it ends the wait at once.
+        let retry_at = chores.borrow().retry_at;
         let now = self.desk.core.clock.now();
         let ended = chores.borrow().run != Some((self.run, self.fence));
         if ended || retry_at.is_some_and(|at| at <= now) {
             return;
         }
         let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
-        let wait = std::time::Duration::from_millis(wait.min(super::NAP_SECONDS * 1000));
-        tokio::select! {
-            () = tokio::time::sleep(wait) => {}
-            _ = chores.changed() => {}
-        }
+        self.desk.nap(chores, wait).await;
     }
 }
 

@@ -1,0 +1,289 @@
+//! The engine as a whole, at its Rust API: real folders, the real log, the real outbox, a real mail server.
+
+mod folder;
+mod gate;
+mod idempotency;
+mod links;
+mod load;
+mod mails;
+mod permissions;
+mod privacy;
+mod queries;
+mod read_models;
+mod restart;
+mod runs;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use boarding_commands::code::Code;
+use boarding_commands::decide::Authority;
+use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::time::Time;
+use boarding_engine::channel::Channel;
+use boarding_engine::clock::Clock;
+use boarding_engine::data_dir::DataDirError;
+use boarding_engine::engine::{Engine, EngineError, Options};
+use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
+use serde_json::{Map, Value, json};
+
+/// When tests begin: the clock stands still until a test moves it.
+const START: i64 = 1_795_248_000_000;
+const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";
+
+/// A data folder, its clock, and the engine that has it open.
+struct Site {
+    folder: tempfile::TempDir,
+    hand: Arc<AtomicI64>,
+    channel: Option<Arc<dyn Channel>>,
+    engine: Option<Engine>,
+}
+
+fn id(text: &str) -> CompanyId {
+    text.parse().unwrap()
+}
+
+impl Site {
+    /// A new folder; mails go into its outbox unless there is another channel.
+    async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let hand = Arc::new(AtomicI64::new(START));
+        let mut site = Self { folder, hand, channel, engine: None };
+        site.open().await;
+        site
+    }
+
+    /// The same, with the company `acme` that may invite.
+    async fn acme(channel: Option<Arc<dyn Channel>>) -> Self {
+        let site = Self::with(channel).await;
+        site.set_up("acme").await;
+        site
+    }
+
+    async fn set_up(&self, company: &str) {
+        let commands = include_str!("../../fixtures/company/acme.json");
+        for command in serde_json::from_str::<Vec<Value>>(commands).unwrap() {
+            let name = command["command"].as_str().unwrap();
+            ok(&self.ask_in(company, name, command["body"].clone()).await);
+        }
+    }
+
+    fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    fn options(&self) -> Options {
+        let hand = Arc::clone(&self.hand);
+        let clock = Clock::reading(move || Time(hand.load(Ordering::SeqCst)));
+        Options { data: self.data(), channel: self.channel.clone(), clock }
+    }
+
+    /// Opens the folder, as soon as the engine that was dropped has let go of it.
+    async fn open(&mut self) {
+        self.engine = Some(self.try_open().await.unwrap());
+        self.engine().resume().await;
+    }
+
+    async fn try_open(&self) -> Result<Engine, EngineError> {
+        loop {
+            match Engine::open(self.options()) {
+                Err(EngineError::Folder(DataDirError::InUse { .. })) if self.engine.is_none() => {
+                    tokio::task::yield_now().await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+
+    fn engine(&self) -> &Engine {
+        self.engine.as_ref().unwrap()
+    }
+
+    /// Drops the engine without closing it, and waits until nobody is at work in the folder.
+    async fn crash(&mut self) {
+        drop(self.engine.take());
+        drop(self.try_folder().await);
+    }
+
+    async fn try_folder(&self) -> boarding_engine::data_dir::DataDir {
+        loop {
+            match boarding_engine::data_dir::DataDir::open(self.data()) {
+                Err(DataDirError::InUse { .. }) => tokio::task::yield_now().await,
+                opened => return opened.unwrap(),
+            }
+        }
+    }
+
+    async fn close(&mut self) {
+        self.engine.take().unwrap().close().await;
+    }
+
+    /// A crash, and a new start.
+    async fn restart(&mut self) {
+        self.crash().await;
+        self.open().await;
+    }
+
+    fn pass(&self, seconds: i64) {
+        self.hand.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    fn now(&self) -> Time {
+        Time(self.hand.load(Ordering::SeqCst))
+    }
+
+    async fn ask(&self, name: &str, body: Value) -> Answer {
+        self.ask_in("acme", name, body).await
+    }
+
+    async fn ask_in(&self, company: &str, name: &str, body: Value) -> Answer {
+        let command = self.engine().clock().id();
+        self.ask_as(company, command, name, body).await
+    }
+
+    async fn ask_as(&self, company: &str, command: CommandId, name: &str, body: Value) -> Answer {
+        let asked = envelope(command, "admin", &body);
+        self.engine().submit(&id(company), name, asked, Authority::All).await
+    }
+
+    /// Imports these rows (without the header), with their phones.
+    async fn import(&self, rows: &str) -> Value {
+        self.import_in("acme", rows).await
+    }
+
+    async fn import_in(&self, company: &str, rows: &str) -> Value {
+        let answer = self.ask_in(company, "ImportFile", file("people.csv", rows)).await;
+        self.engine().settle(&id(company)).await;
+        ok(&answer)
+    }
+
+    /// A confirmed run on WhatsApp for the newest import.
+    async fn run(&self) -> String {
+        self.run_in("acme").await
+    }
+
+    async fn run_in(&self, company: &str) -> String {
+        let body =
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+        let result = ok(&self.ask_in(company, "StartBulkIntegration", body).await);
+        result["run"].as_str().unwrap().to_owned()
+    }
+
+    async fn settle(&self) {
+        self.engine().settle(&id("acme")).await;
+        self.engine().caught_up().await.unwrap();
+    }
+
+    async fn get(&self, name: &str, params: Value) -> Result<Found, NoAnswer> {
+        self.get_in("acme", name, params).await
+    }
+
+    async fn get_in(&self, company: &str, name: &str, params: Value) -> Result<Found, NoAnswer> {
+        self.engine().caught_up().await.unwrap();
+        let asker = Asker { actor: "admin".to_owned(), authority: Authority::All };
+        self.engine().query(&id(company), name, object(params), &asker).await
+    }
+
+    async fn json(&self, name: &str, params: Value) -> Value {
+        match self.get(name, params).await {
+            Ok(Found::Json(answer)) => answer,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    async fn rows(&self, name: &str, params: Value) -> Vec<Value> {
+        self.json(name, params).await["rows"].as_array().unwrap().clone()
+    }
+
+    async fn row(&self, name: &str, params: Value) -> Value {
+        self.json(name, params).await["row"].clone()
+    }
+
+    async fn csv(&self, name: &str, params: Value) -> String {
+        match self.get(name, params).await {
+            Ok(Found::Csv(bytes)) => String::from_utf8(bytes).unwrap(),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    /// The names of the company's events so far.
+    async fn events(&self) -> Vec<String> {
+        let rows = self.rows("history", json!({"limit": 500})).await;
+        rows.iter().map(|row| row["event"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// Every mail in the outbox, decoded enough to be searched.
+    fn outbox(&self) -> Vec<String> {
+        let mut found = Vec::new();
+        files_under(&self.data().join("outbox"), &mut found);
+        found.iter().map(|path| decoded(&std::fs::read_to_string(path).unwrap())).collect()
+    }
+
+    /// The bytes of the log as they stand on the disk.
+    fn log_bytes(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let mut found = Vec::new();
+        files_under(&self.data().join("log"), &mut found);
+        found.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
+    }
+}
+
+fn files_under(folder: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<_> =
+        std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() { files_under(&path, found) } else { found.push(path) }
+    }
+}
+
+/// Quoted-printable undone: its soft line ends, and the characters that links hold.
+fn decoded(mail: &str) -> String {
+    mail.replace("=\r\n", "").replace("=3D", "=")
+}
+
+fn envelope(command: CommandId, actor: &str, body: &Value) -> Envelope {
+    Envelope::read(json!({"id": command, "actor": actor, "body": body})).unwrap()
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        _ => Map::new(),
+    }
+}
+
+/// The body of an import of these rows.
+fn file(name: &str, rows: &str) -> Value {
+    json!({
+        "dialect": "leapxpert",
+        "files": [{"name": name, "text": format!("{HEADER}{rows}")}],
+        "add_to_corporate_phones": true,
+    })
+}
+
+/// A row for each name; the e-mail's first word is the name, which a mail server may act on.
+fn people(names: &[&str]) -> String {
+    let row = |(at, name): (usize, &&str)| {
+        let user = name.replace(['.', '-'], "_");
+        format!("{user},First,Last,{name}@people.example,+84912{:06},,\n", at + 345_000)
+    };
+    names.iter().enumerate().map(row).collect()
+}
+
+#[track_caller]
+fn ok(answer: &Answer) -> Value {
+    match answer {
+        Answer::Accepted { result, .. } => result.clone(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[track_caller]
+fn refused(answer: &Answer, expected: Code) -> Value {
+    match answer {
+        Answer::Refused { code, details, .. } if *code == expected => details.clone(),
+        other => panic!("expected {expected:?}: {other:?}"),
+    }
+}

@@ -1,0 +1,225 @@
+//! Read models: deleted, damaged or rebuilt at any time, they come back equal.
+
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+
+use boarding_engine::log::EventLog;
+use boarding_engine::log::file::{FileLog, Options};
+use boarding_engine::store::Store;
+use boarding_projections::rows::{MemoryRows, Rows, Table};
+use serde_json::json;
+
+use super::{Site, id, ok, people};
+
+/// A company with something in every table.
+async fn lived_in() -> Site {
+    let site = Site::acme(None).await;
+    site.import(&people(&["ann", "bob", "cid"])).await;
+    site.import(&people(&["ann", "dan", "not an address"])).await;
+    site.run().await;
+    site.settle().await;
+    ok(&site.ask("LinkCompleted", json!({"user": "ann", "channel": "whatsapp"})).await);
+    ok(&site.ask("ArchiveUser", json!({"user": "bob"})).await);
+    let own = json!({"kind": "channel_invitation", "language": "en", "subject": "Hello", "text": "{{ link_url }}", "html": "{{ link_button }} {{ link_url }}"});
+    ok(&site.ask("SetTemplate", own).await);
+    let later = json!({"source": {"users": ["cid"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": site.now().plus_seconds(3600)});
+    ok(&site.ask("StartBulkIntegration", later).await);
+    site.set_up("umbrella").await;
+    site.engine().caught_up().await.unwrap();
+    site
+}
+
+const COMPANIES: [&str; 2] = ["acme", "umbrella"];
+
+type Dump = Vec<(Table, Vec<u8>, Vec<u8>)>;
+
+fn dump(rows: &dyn Rows) -> Dump {
+    let mut found = Vec::new();
+    for company in COMPANIES {
+        for &table in Table::ALL {
+            rows.scan(table, &id(company), &[], &[], &mut |key, row| {
+                found.push((table, key.to_vec(), row.to_vec()));
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        }
+    }
+    found
+}
+
+/// The rows on the disk, of an engine that was closed or killed.
+fn stored(site: &Site) -> Dump {
+    let (store, _) = Store::open(&site.data().join("derived")).unwrap();
+    let meta = store.read_meta().unwrap();
+    dump(&store.view(meta, &Arc::new(())))
+}
+
+/// The rows that a replay of the log gives.
+fn replayed(site: &Site) -> Dump {
+    let log = FileLog::open(&site.data().join("log"), Options::new(site.now())).unwrap().log;
+    let mut rows = MemoryRows::default();
+    let mut reader = log.read_all(1);
+    while let Some(entry) = reader.next().unwrap() {
+        for fact in entry.recorded.facts() {
+            boarding_projections::apply(&fact, &mut rows).unwrap();
+        }
+    }
+    dump(&rows)
+}
+
+/// P12: live rows, rows after a rebuild of everything, and a replay into memory are the same.
+#[tokio::test]
+async fn p12_all_tables_equal_a_replay_and_come_back_when_deleted() {
+    let mut site = lived_in().await;
+    site.close().await;
+    let live = stored(&site);
+    assert_eq!(live, replayed(&site));
+    for &table in Table::ALL {
+        assert!(
+            live.iter().any(|(one, ..)| *one == table) || table == Table::Lock,
+            "{table} is empty"
+        );
+    }
+    fs::remove_dir_all(site.data().join("derived")).unwrap();
+    site.open().await;
+    assert!(site.engine().found().set_aside.is_none(), "nothing was there to set aside");
+    site.engine().caught_up().await.unwrap();
+    site.close().await;
+    assert_eq!(stored(&site), live);
+}
+
+type Spoil = (&'static str, fn(&Path));
+
+/// How a folder of read models may come to harm.
+const SPOILS: [Spoil; 7] = [
+    ("the tree cut in half", |folder| {
+        let file = fs::OpenOptions::new().write(true).open(folder.join("db")).unwrap();
+        file.set_len(file.metadata().unwrap().len() / 2).unwrap();
+    }),
+    ("the tree empty", |folder| fs::write(folder.join("db"), b"").unwrap()),
+    ("the tree flipped", |folder| flip(&folder.join("db"))),
+    ("the settings flipped", |folder| flip(&folder.join("conf"))),
+    ("the mark of another machine", |folder| {
+        fs::write(folder.join("MARK"), "open since yesterday").unwrap();
+    }),
+    ("no mark", |folder| fs::remove_file(folder.join("MARK")).unwrap()),
+    ("a snapshot flipped", |folder| {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.file_name().unwrap().to_string_lossy().starts_with("snap.") {
+                flip(&path);
+            }
+        }
+    }),
+];
+
+/// Turns every 61st byte over.
+fn flip(path: &Path) {
+    let mut bytes = fs::read(path).unwrap();
+    bytes.iter_mut().step_by(61).for_each(|byte| *byte = !*byte);
+    fs::write(path, bytes).unwrap();
+}
+
+/// Whatever has become of the folder, it is set aside and built anew, without a question.
+#[tokio::test]
+async fn damaged_read_models_are_set_aside_and_built_anew() {
+    let mut site = lived_in().await;
+    site.close().await;
+    let live = stored(&site);
+    for (what, spoil) in SPOILS {
+        spoil(&site.data().join("derived"));
+        site.open().await;
+        let set_aside = site.engine().found().set_aside.clone();
+        site.engine().caught_up().await.unwrap();
+        assert!(site.row("user", json!({"user": "ann"})).await.is_object(), "{what}");
+        site.close().await;
+        assert_eq!(stored(&site), live, "{what}");
+        // Of a tree that lost its end, sled keeps the beginning, and the log gives the rest again.
+        if what.contains("mark") {
+            assert!(set_aside.is_some_and(|path| path.exists()), "{what}");
+        }
+    }
+}
+
+/// What sled did not finish is cleared away; it needs no rebuild.
+#[tokio::test]
+async fn a_half_written_snapshot_is_cleared_away() {
+    let mut site = lived_in().await;
+    site.close().await;
+    let live = stored(&site);
+    fs::write(site.data().join("derived/snap.0000000000000042.generating"), [7; 100]).unwrap();
+    site.open().await;
+    assert!(site.engine().found().set_aside.is_none());
+    site.close().await;
+    assert_eq!(stored(&site), live);
+}
+
+/// Rows of a projection of another version are built anew from the log at the start.
+#[tokio::test]
+async fn rows_of_another_projections_version_are_built_anew() {
+    let mut site = lived_in().await;
+    site.close().await;
+    let live = stored(&site);
+    for &table in Table::ALL {
+        change_version(&site, table);
+    }
+    site.open().await;
+    site.engine().caught_up().await.unwrap();
+    site.close().await;
+    assert_eq!(stored(&site), live);
+    let tree = sled::open(site.data().join("derived")).unwrap();
+    let junk = tree.iter().values().any(|row| row.unwrap() == "junk".as_bytes());
+    assert!(!junk, "what nobody reads any more is removed");
+}
+
+/// Makes the table's rows those of version 0, and spoils one of them.
+fn change_version(site: &Site, table: Table) {
+    let tree = sled::open(site.data().join("derived")).unwrap();
+    let key = b"\0meta";
+    let (position, mut builds): (u64, std::collections::BTreeMap<u8, (u8, u32)>) =
+        rmp_serde::from_slice(&tree.get(key).unwrap().unwrap()).unwrap();
+    let build = builds.get_mut(&table.id()).unwrap();
+    build.1 = 0;
+    tree.insert([&[table.id(), build.0], b"acme\0junk".as_slice()].concat(), "junk").unwrap();
+    tree.insert(key, rmp_serde::to_vec(&(position, builds)).unwrap()).unwrap();
+    tree.flush().unwrap();
+}
+
+/// Every table is rebuilt again and again while it is read: no answer ever misses a row.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tables_are_rebuilt_while_they_are_read() {
+    let mut site = lived_in().await;
+    let engine = Arc::new(site.engine.take().unwrap());
+    let rebuilding = {
+        let engine = Arc::clone(&engine);
+        tokio::task::spawn_blocking(move || {
+            for _ in 0..10 {
+                engine.rebuild(Table::ALL).unwrap();
+            }
+        })
+    };
+    let asker = boarding_engine::queries::Asker {
+        actor: "admin".to_owned(),
+        authority: boarding_commands::decide::Authority::All,
+    };
+    let mut asked = 0;
+    while !rebuilding.is_finished() {
+        for (name, count) in
+            [("users", 4), ("imports", 2), ("runs", 2), ("phone_list", 3), ("org_units", 17)]
+        {
+            let answer = engine
+                .query(&id("acme"), name, super::object(json!({"limit": 500})), &asker)
+                .await
+                .unwrap();
+            let boarding_engine::queries::Answer::Json(answer) = answer else { panic!() };
+            assert_eq!(answer["rows"].as_array().unwrap().len(), count, "{name}");
+            asked += 1;
+        }
+    }
+    rebuilding.await.unwrap();
+    assert!(asked > 0);
+    Arc::into_inner(engine).unwrap().close().await;
+    assert_eq!(stored(&site), replayed(&site));
+}

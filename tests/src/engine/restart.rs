@@ -1,0 +1,130 @@
+//! A crash at any moment: what was durable is there, and what was going on goes on.
+
+use boarding_commands::id::ImportId;
+use serde_json::{Value, json};
+
+use super::gate::Gate;
+use super::{Site, id, ok, people};
+
+fn many(count: usize) -> String {
+    let names: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
+    people(&names.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+async fn counts(site: &Site, run: &str) -> [u64; 5] {
+    let row = site.row("run", json!({"run": run})).await;
+    ["total", "passed", "skipped", "failed", "remaining"].map(|name| row[name].as_u64().unwrap())
+}
+
+/// P27, P7: claims without a report are uncertain where a repeat could reach somebody twice.
+#[tokio::test]
+async fn p27_a_crash_with_mails_on_their_way_leaves_them_in_doubt() {
+    let gate = Gate::shut(false);
+    let mut site = Site::acme(Some(gate.clone())).await;
+    site.import(&many(10)).await;
+    let run = site.run().await;
+    gate.arrival(4).await;
+    site.crash().await;
+    gate.open();
+    site.open().await;
+    site.settle().await;
+    assert_eq!(counts(&site, &run).await, [10, 6, 0, 4, 0]);
+    let failed = site.rows("integration_log", json!({"run": run, "status": "failed"})).await;
+    assert!(failed.iter().all(|row| row["code"] == "delivery.uncertain"), "{failed:?}");
+    let mails = gate.mails();
+    let ids: std::collections::BTreeSet<_> = mails.iter().map(|mail| &mail.message_id).collect();
+    assert_eq!((mails.len(), ids.len()), (10, 10), "nobody was written to twice");
+}
+
+/// P27: a channel that knows its mails again is given them again; the result is as without the crash.
+#[tokio::test]
+async fn p27_a_crash_with_a_channel_that_deduplicates_changes_nothing() {
+    let gate = Gate::shut(true);
+    let mut site = Site::acme(Some(gate.clone())).await;
+    site.import(&many(10)).await;
+    let run = site.run().await;
+    gate.arrival(4).await;
+    site.crash().await;
+    gate.open();
+    site.open().await;
+    site.settle().await;
+    assert_eq!(counts(&site, &run).await, [10, 10, 0, 0, 0]);
+    let mails = gate.mails();
+    for mail in &mails {
+        assert!(
+            mails.iter().filter(|one| one.message_id == mail.message_id).all(|one| one == mail)
+        );
+    }
+}
+
+/// P27: the outbox holds one mail for each, however often the engine dies.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p27_the_outbox_holds_one_mail_each_after_crashes_in_a_run() {
+    let mut site = Site::acme(None).await;
+    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
+    site.import(&many(1_500)).await;
+    let run = site.run().await;
+    for _ in 0..3 {
+        site.restart().await;
+    }
+    site.settle().await;
+    assert_eq!(counts(&site, &run).await, [1500, 1500, 0, 0, 0]);
+    assert_eq!(site.outbox().len(), 1500);
+}
+
+/// N84, P14: a large import goes on where it was: totals exact, no row twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn n84_a_large_import_goes_on_after_a_crash() {
+    let mut site = Site::acme(None).await;
+    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
+    let answer = site.ask("ImportFile", super::file("people.csv", &many(3_000))).await;
+    let result = ok(&answer);
+    let import: ImportId = result["import"].as_str().unwrap().parse().unwrap();
+    assert_eq!(result["state"], "processing");
+    let mut seen = 0;
+    loop {
+        // Each time, the engine dies after it has applied some more rows.
+        let hot = site.engine().hot(&id("acme")).await;
+        let done = loop {
+            let (done, over) = hot
+                .look(move |company| {
+                    (company.imports[&import].rows_done, company.imports[&import].completed)
+                })
+                .await
+                .unwrap();
+            if over || done > seen {
+                break (!over).then_some(done);
+            }
+            tokio::task::yield_now().await;
+        };
+        drop(hot);
+        let Some(done) = done else { break };
+        seen = done;
+        site.restart().await;
+    }
+    assert!(seen > 0, "the import was interrupted at least once");
+    site.settle().await;
+    let row = site.row("import", json!({"import": result["import"]})).await;
+    assert_eq!(
+        (&row["state"], &row["total"], &row["created"]),
+        (&json!("completed"), &json!(3000), &json!(3000)),
+        "{row}"
+    );
+    assert_eq!((&row["phones_added"], &row["invalid"]), (&json!(3000), &json!(0)), "{row}");
+    let rows = all(&site, "import_rows", json!({"import": result["import"]})).await;
+    let numbers: Vec<_> = rows.iter().map(|row| row["row"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=3000).collect::<Vec<_>>());
+}
+
+/// Every page of a query.
+pub(super) async fn all(site: &Site, name: &str, params: Value) -> Vec<Value> {
+    let (mut rows, mut params) = (Vec::new(), params);
+    loop {
+        let answer = site.json(name, params.clone()).await;
+        rows.extend(answer["rows"].as_array().unwrap().clone());
+        if answer["next"].is_null() {
+            return rows;
+        }
+        params["cursor"] = answer["next"].clone();
+    }
+}

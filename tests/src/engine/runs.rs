@@ -1,0 +1,204 @@
+//! One run at a time for a company; companies never wait for each other.
+
+use boarding_commands::code::Code;
+use serde_json::{Value, json};
+
+use super::gate::Gate;
+use super::{Site, id, ok, people, refused};
+
+async fn states(site: &Site) -> Vec<(String, Value)> {
+    let rows = site.rows("runs", json!({})).await;
+    rows.iter()
+        .map(|row| (row["state"].as_str().unwrap().to_owned(), row["queue_place"].clone()))
+        .collect()
+}
+
+/// LX-33, LX-34: the second waits with place 1 and starts in the commit that ends the first.
+#[tokio::test]
+async fn lx_34_the_second_run_waits_and_starts_with_the_end_of_the_first() {
+    let gate = Gate::shut(false);
+    let site = Site::acme(Some(gate.clone())).await;
+    site.import(&people(&["ann", "bob"])).await;
+    site.run().await;
+    gate.arrival(2).await;
+    let second = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed"});
+    let result = ok(&site.ask("StartBulkIntegration", second).await);
+    assert_eq!((&result["state"], &result["queue_place"]), (&json!("pending"), &json!(1)));
+    assert_eq!(
+        states(&site).await,
+        [("pending".into(), json!(1)), ("running".into(), Value::Null)]
+    );
+    let queue = site.rows("queue", json!({})).await;
+    let holders: Vec<_> =
+        queue.iter().map(|row| (row["holder"].clone(), row["place"].clone())).collect();
+    assert_eq!(holders.len(), 2);
+    assert_eq!(holders.iter().filter(|(holder, _)| *holder == json!(true)).count(), 1);
+    gate.open();
+    site.settle().await;
+    assert_eq!(
+        states(&site).await,
+        [("completed".into(), Value::Null), ("completed".into(), Value::Null)]
+    );
+    let history = site.rows("history", json!({"limit": 500})).await;
+    let of = |event: &str| history.iter().filter(|row| row["event"] == event).collect::<Vec<_>>();
+    assert_eq!(of("RunCompleted")[0]["hash"], of("RunStarted")[1]["hash"], "one commit");
+    for row in site.rows("runs", json!({})).await {
+        assert!(row["started_at"].is_string() && row["ended_at"].is_string(), "{row}");
+    }
+}
+
+/// LX-35: what holds one company up holds up nobody else.
+#[tokio::test]
+async fn lx_35_two_companies_never_block_each_other() {
+    let gate = Gate::shut(false);
+    let site = Site::acme(Some(gate.clone())).await;
+    site.set_up("umbrella").await;
+    site.import(&people(&["ann"])).await;
+    site.import_in("umbrella", &people(&["ann"])).await;
+    site.run().await;
+    gate.arrival(1).await;
+    let result = ok(&site
+        .ask_in(
+            "umbrella",
+            "StartBulkIntegration",
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"}),
+        )
+        .await);
+    assert_eq!(result["state"], "running");
+    gate.arrival(2).await;
+    let companies: Vec<_> = gate.mails().iter().map(|mail| mail.company.to_string()).collect();
+    assert_eq!(companies, ["acme", "umbrella"]);
+    gate.open();
+    site.settle().await;
+    site.engine().settle(&id("umbrella")).await;
+}
+
+/// LX-32: what has started cannot be stopped; what waits may be withdrawn.
+#[tokio::test]
+async fn lx_32_only_a_run_that_waits_can_be_withdrawn() {
+    let gate = Gate::shut(false);
+    let site = Site::acme(Some(gate.clone())).await;
+    site.import(&people(&["ann"])).await;
+    let first = site.run().await;
+    let second = site.run().await;
+    gate.arrival(1).await;
+    let before = site.log_bytes();
+    refused(&site.ask("CancelRun", json!({"run": first})).await, Code::RunCannotBeStopped);
+    assert_eq!(site.log_bytes(), before);
+    ok(&site.ask("CancelRun", json!({"run": second})).await);
+    gate.open();
+    site.settle().await;
+    refused(&site.ask("CancelRun", json!({"run": first})).await, Code::RunCannotBeStopped);
+    assert_eq!(
+        states(&site).await,
+        [("withdrawn".into(), Value::Null), ("completed".into(), Value::Null)]
+    );
+    assert_eq!(gate.mails().len(), 1);
+}
+
+/// P2: a scheduled run survives a restart, and starts at its tick.
+#[tokio::test]
+async fn p2_a_scheduled_run_starts_after_a_restart_when_its_time_comes() {
+    let mut site = Site::acme(None).await;
+    site.import(&people(&["ann"])).await;
+    let not_before = site.now().plus_seconds(3600);
+    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
+    let result = ok(&site.ask("StartBulkIntegration", body).await);
+    assert_eq!(result["state"], "scheduled");
+    site.restart().await;
+    assert_eq!(states(&site).await, [("scheduled".into(), Value::Null)]);
+    site.crash().await;
+    site.pass(3600);
+    site.open().await;
+    site.engine()
+        .hot(&id("acme"))
+        .await
+        .chores()
+        .wait_for(|chores| chores.tick_at.is_none_or(|at| at.0 > site.now().0))
+        .await
+        .unwrap();
+    site.settle().await;
+    assert_eq!(states(&site).await, [("completed".into(), Value::Null)]);
+    assert_eq!(site.outbox().len(), 1);
+}
+
+/// N85: who changed between the confirmation and the turn is judged as he then is; the total stays.
+#[tokio::test]
+async fn n85_people_are_judged_when_their_turn_comes() {
+    let gate = Gate::shut(false);
+    let site = Site::acme(Some(gate.clone())).await;
+    site.import(&people(&["a1", "a2", "a3", "a4", "archived", "linked", "phoneless", "fine"]))
+        .await;
+    let run = site.run().await;
+    gate.arrival(4).await;
+    ok(&site.ask("ArchiveUser", json!({"user": "archived"})).await);
+    ok(&site.ask("LinkCompleted", json!({"user": "linked", "channel": "whatsapp"})).await);
+    let phone = site.rows("phone_list", json!({"search": "phoneless"})).await[0]["phone"].clone();
+    ok(&site.ask("RemoveCorporatePhone", json!({"phone": phone})).await);
+    gate.open();
+    site.settle().await;
+    let row = site.row("run", json!({"run": run})).await;
+    let counts = ["total", "passed", "skipped", "failed", "remaining"]
+        .map(|name| row[name].as_u64().unwrap());
+    assert_eq!(counts, [8, 5, 1, 2, 0], "{row}");
+    let code = async |user: &str| {
+        let rows = site.rows("integration_log", json!({"run": run, "search": user})).await;
+        (rows[0]["status"].clone(), rows[0]["code"].clone())
+    };
+    assert_eq!(code("archived").await, (json!("failed"), json!("recipient.user_archived")));
+    assert_eq!(code("linked").await, (json!("skipped"), json!("recipient.already_linked")));
+    assert_eq!(
+        code("phoneless").await,
+        (json!("failed"), json!("recipient.corporate_phone_missing"))
+    );
+}
+
+/// N86, N87: a report that fits nothing changes nothing.
+#[tokio::test]
+async fn n86_a_report_at_the_wrong_time_changes_nothing() {
+    let gate = Gate::shut(false);
+    let site = Site::acme(Some(gate.clone())).await;
+    site.set_up("umbrella").await;
+    site.import(&people(&["ann", "bob"])).await;
+    let first = site.run().await;
+    let second = site.run().await;
+    gate.arrival(2).await;
+    let before = site.log_bytes();
+    let sent = |run: &str, user: &str| json!({"run": run, "user": user});
+    refused(&site.ask("InviteSent", sent(&second, "ann")).await, Code::RunNotRunning);
+    refused(&site.ask("InviteSent", sent(&first, "nobody")).await, Code::RecipientUnknown);
+    let elsewhere = site.ask_in("umbrella", "InviteSent", sent(&first, "ann")).await;
+    refused(&elsewhere, Code::RunNotFound);
+    assert_eq!(site.log_bytes(), before);
+    ok(&site.ask("InviteSent", sent(&first, "ann")).await);
+    let before = site.log_bytes();
+    refused(&site.ask("InviteSent", sent(&first, "ann")).await, Code::RecipientAlreadyTerminal);
+    let skip = json!({"run": first, "user": "ann", "code": "recipient.already_linked"});
+    refused(&site.ask("UserSkipped", skip.clone()).await, Code::RecipientAlreadyTerminal);
+    assert_eq!(site.log_bytes(), before);
+    gate.open();
+    site.settle().await;
+    let before = site.log_bytes();
+    let late = site.ask("InviteSent", sent(&first, "bob")).await;
+    assert!(matches!(late, boarding_commands::envelope::Answer::Refused { .. }), "{late:?}");
+    refused(&site.ask("UserSkipped", skip).await, Code::RecipientAlreadyTerminal);
+    assert_eq!(site.log_bytes(), before);
+    for run in [first, second] {
+        let row = site.row("run", json!({"run": run})).await;
+        assert_eq!((&row["total"], &row["passed"]), (&json!(2), &json!(2)));
+    }
+}
+
+/// LX-34: a list longer than one commit goes on while its first people are already written to.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_long_list_of_recipients_is_written_to_without_a_pause() {
+    let site = Site::acme(None).await;
+    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
+    let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
+    site.import(&people(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    let run = site.run().await;
+    site.settle().await;
+    let row = site.row("run", json!({"run": run})).await;
+    assert_eq!((&row["total"], &row["passed"]), (&json!(1200), &json!(1200)), "{row}");
+    assert_eq!(site.outbox().len(), 1200);
+}
