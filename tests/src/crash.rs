@@ -3,7 +3,7 @@
 //!
 //! The moments are dice: a failing test prints its seed, and `BOARDING_SEED` repeats its moments.
 //! `BOARDING_CRASHES=50` kills more often, `BOARDING_MILLION=1` imports a million rows, and
-//! `BOARDING_BIN` names another build of the program.
+//! `BOARDING_PROGRAM` names another build of the program.
 
 mod acknowledged;
 mod dice;

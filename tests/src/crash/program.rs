@@ -2,13 +2,14 @@
 
 use std::io::Read;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use serde_json::Value;
+
+use crate::support;
 
 /// How often a measured process is looked at.
 const LOOK: Duration = Duration::from_millis(50);
@@ -109,8 +110,7 @@ fn all(mut from: impl Read) -> String {
 
 /// The program, with nothing in its environment that would change what it does.
 pub(super) fn program() -> Command {
-    let built = || PathBuf::from(env!("CARGO_BIN_EXE_boarding-under-test"));
-    let mut command = Command::new(std::env::var_os("BOARDING_BIN").map_or_else(built, Into::into));
+    let mut command = Command::new(support::program::program());
     for name in ["BOARDING_COMPANY", "BOARDING_DATA", "BOARDING_SMTP", "BOARDING_LOG"] {
         command.env_remove(name);
     }
