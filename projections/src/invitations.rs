@@ -231,7 +231,6 @@ mod tests {
 
     use super::*;
     use crate::testing::{Story, at, column, dispatched, invitation, requested, run, sent, who};
-    use boarding_commands::code::Code;
 
     fn story() -> Story {
         Story::of("acme").then([requested(1, 2), requested(2, 2)])

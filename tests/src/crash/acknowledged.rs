@@ -68,7 +68,7 @@ fn acknowledged_commands_are_in_history(place: &Place, asked: &[AddedUser]) {
     }
     let acknowledged = asked.iter().filter(|user| user.answer.is_some()).count();
     let present = asked.iter().filter(|user| found.contains_key(&user.id)).count();
-    println!("{} asked, {acknowledged} acknowledged, {present} in history", asked.len());
+    eprintln!("{} asked, {acknowledged} acknowledged, {present} in history", asked.len());
     for user in asked {
         let commits = found.get(&user.id).map_or(&[][..], Vec::as_slice);
         assert!(commits.len() <= 1, "{} is in history twice", user.id);

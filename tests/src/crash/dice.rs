@@ -13,7 +13,7 @@ impl Dice {
     pub(super) fn thrown() -> Self {
         let asked = std::env::var("BOARDING_SEED").ok();
         let seed = asked.map_or_else(seed_of_the_clock, |text| text.parse().expect("a number"));
-        println!("BOARDING_SEED={seed}");
+        eprintln!("BOARDING_SEED={seed}");
         Self(seed)
     }
 

@@ -105,7 +105,7 @@ impl Place {
     /// Calls the program and kills it after this time, unless it has ended before.
     pub(super) fn kill(&self, words: &[&str], moment: Duration) -> Ended {
         let ended = self.start(words).killed_after(moment);
-        println!("{} {moment:?}: {}", words.join(" "), ended.status);
+        eprintln!("{} {moment:?}: {}", words.join(" "), ended.status);
         ended
     }
 
@@ -127,7 +127,7 @@ impl Place {
         let before = clock.now();
         self.call(words).lines(status);
         let took = Duration::from_millis(u64::try_from(clock.now().0 - before.0).unwrap());
-        println!("{} undisturbed: {took:?}", words.join(" "));
+        eprintln!("{} undisturbed: {took:?}", words.join(" "));
         took
     }
 }
