@@ -14,6 +14,9 @@ use crate::support;
 /// How often a measured process is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
+/// How long a process may take that has to end: far more than any does, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(150);
+
 /// How a process ended, and what it said.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -67,9 +70,14 @@ impl Running {
         self.ended(said)
     }
 
-    pub(super) fn finished(self) -> Ended {
-        let said = self.said.recv().unwrap();
-        self.ended(said)
+    /// Sees it through to its end; one that does not come to an end is killed and fails the test.
+    #[track_caller]
+    pub(super) fn finished(mut self) -> Ended {
+        if let Ok(said) = self.said.recv_timeout(PATIENCE) {
+            return self.ended(said);
+        }
+        self.child.kill().unwrap();
+        panic!("it goes on for ever: {}", self.complained.join().unwrap());
     }
 
     /// Sees it through to its end, and says how much memory it had at most, in bytes.

@@ -30,7 +30,10 @@ fn p7_a_run_by_smtp_that_is_killed_mails_nobody_twice_and_says_who_is_uncertain(
         place.kill(&start(&run), moment);
         while dice.throw(3) == 0 {
             let Some(moment) = moments.pop() else { break };
-            place.kill(&["runs", "resume"], moment);
+            if !place.kill(&["runs", "resume"], moment).was_killed() {
+                moments.push(moment);
+                break;
+            }
         }
         go_on(&place, &mut dice);
         everything_is_completed(&place);
