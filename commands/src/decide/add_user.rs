@@ -39,6 +39,10 @@ impl Decide for AddUser {
 
     fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         check_text("user", &self.user)?;
+        if self.user.trim().chars().count() > UserKey::MAX_CHARS {
+            let details = json!({"field": "user", "min": 1, "max": UserKey::MAX_CHARS});
+            return Err(Refusal::new(Code::FieldLength).saying("user").with(details));
+        }
         if company.users.created(&self.user).is_some() {
             return Err(Code::UserExists.into());
         }

@@ -7,7 +7,9 @@ use serde_json::json;
 
 use super::turn::end_if_done;
 use crate::code::{Code, Refusal};
-use crate::company::{Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState};
+use crate::company::{
+    AddressMark, Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState,
+};
 use crate::event::{Channel, Event};
 use crate::evolve::message_id;
 use crate::id::{InvitationId, RunId};
@@ -223,6 +225,38 @@ pub(super) fn judge(
         return Err((true, Code::RecipientInvitationAlreadyLive));
     }
     Ok(())
+}
+
+/// A claim without a report that an earlier process left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenClaim {
+    /// The claim, as its `InviteDispatched` told it.
+    pub claim: Event,
+    /// Whether the person may still be written to, at the address that was claimed.
+    pub may_go_on: bool,
+}
+
+/// The claims of a run that have no report, in the order of its list.
+pub fn open_claims(company: &Company, id: RunId, now: Time) -> Vec<OpenClaim> {
+    let Some(run) = company.runs.get(&id) else { return Vec::new() };
+    let open = |&place: &u32| {
+        let recipient = run.recipients.get(place as usize)?;
+        let user = company.users.get(recipient.user)?;
+        let email = user.email().unwrap_or_default();
+        let same_address = recipient.mailed_to == Some(AddressMark::of(email));
+        let claim = Event::InviteDispatched {
+            run: id,
+            user: Personal(user.key()),
+            attempt: recipient.attempt,
+            invitation: user.link(run.channel).invitation?.id,
+            generation: recipient.generation,
+            email: Personal(email.to_owned()),
+            message_id: own_message_id(company, id, place),
+        };
+        let may_go_on = same_address && judge(company, run, recipient.user, now).is_ok();
+        Some(OpenClaim { claim, may_go_on })
+    };
+    run.in_flight.keys().filter_map(open).collect()
 }
 
 /// The id of a person's invitation to a channel: made of what it is for, so that a rule needs no chance.

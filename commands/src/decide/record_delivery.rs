@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Asked, Decide, Decision, check_text};
+use super::{Asked, Decide, Decision, MAX_TEXT_CHARS, check_text};
 use crate::code::{Code, Refusal};
 use crate::company::{Company, RecipientState};
 use crate::event::{Delivery, Event, Permission};
@@ -24,6 +24,9 @@ impl Decide for RecordDelivery {
     fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         if let Some(code) = &self.code {
             check_text("code", code)?;
+        }
+        if self.message_id.len() > MAX_TEXT_CHARS {
+            return Err(Code::InvitationNotFound.into());
         }
         let foreign = company.foreign_messages.get(&self.message_id).copied();
         let (id, place) = foreign.or_else(|| recipient_of(&self.message_id)).ok_or(Code::InvitationNotFound)?;

@@ -102,6 +102,10 @@ pub(super) fn read_channel(company: &Company, name: &str) -> Result<Channel, Ref
 
 impl SourceBody {
     fn read(&self, company: &Company) -> Result<Source, Refusal> {
+        if self.include_descendants.is_some() && self.org_units.is_none() {
+            return Err(Refusal::new(Code::EnvelopeMalformed)
+                .saying("include_descendants belongs to org_units"));
+        }
         match (&self.import, &self.org_units, &self.users) {
             (Some(import), None, None) if import == "latest" => {
                 company.latest_import.map(Source::Import).ok_or_else(|| Code::ImportNoneAvailable.into())

@@ -1,12 +1,10 @@
 //! The run worker: claims the next recipients of the run that holds the lock, sends, and reports.
 
 use boarding_commands::code::Code;
-use boarding_commands::company::RecipientState;
-use boarding_commands::decide::recipients::Report;
+use boarding_commands::decide::recipients::{OpenClaim, Report, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients};
 use boarding_commands::event::{Channel, Event, Who};
 use boarding_commands::id::RunId;
-use boarding_commands::personal::Personal;
 use tokio::task::JoinSet;
 
 use super::mails::{Claim, Renderers};
@@ -51,44 +49,23 @@ struct Turn {
 
 impl Turn {
     /// Claims of an earlier process have no report, and nobody knows whether they were sent. A channel
-    /// that deduplicates is handed them again; otherwise they are uncertain, and never sent again.
+    /// that deduplicates is handed them again, unless the person may not be written to any more; all
+    /// others are uncertain, and never sent again.
     async fn recover(&self) {
-        let run = self.run;
-        let claims = self.desk.hot.look(move |company| {
-            let known = company.runs.get(&run)?;
-            let mut claims = Vec::new();
-            for &place in known.in_flight.keys() {
-                let recipient = known.recipients.get(place as usize)?;
-                let user = company.users.get(recipient.user)?;
-                let invitation = user.link(known.channel).invitation?;
-                if recipient.state == RecipientState::Dispatching {
-                    claims.push(Event::InviteDispatched {
-                        run,
-                        user: Personal(user.key()),
-                        attempt: recipient.attempt,
-                        invitation: invitation.id,
-                        generation: recipient.generation,
-                        email: Personal(user.email().unwrap_or_default().to_owned()),
-                        message_id: boarding_commands::decide::recipients::own_message_id(
-                            company, run, place,
-                        ),
-                    });
-                }
-            }
-            Some(claims)
-        });
-        let claims = claims.await.flatten().unwrap_or_default();
-        if claims.is_empty() {
+        let (run, now) = (self.run, self.desk.core.clock.now());
+        let open = self.desk.hot.look(move |company| open_claims(company, run, now)).await;
+        let open = open.unwrap_or_default();
+        if open.is_empty() {
             return;
         }
-        tracing::info!(company = %self.desk.company, run = %self.run, claims = claims.len(), "claims of an earlier process");
-        if self.desk.core.channel.deduplicates() {
-            for claims in claims.chunks(self.claim_size()) {
-                self.clone().send(claims.to_vec()).await;
-            }
-            return;
+        tracing::info!(company = %self.desk.company, run = %self.run, claims = open.len(), "claims of an earlier process");
+        let again = |claim: &OpenClaim| claim.may_go_on && self.desk.core.channel.deduplicates();
+        let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
+        let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
+        for claims in again.chunks(self.claim_size()) {
+            self.clone().send(claims.to_vec()).await;
         }
-        let uncertain = |event: &Event| match event {
+        let in_doubt = |open: &OpenClaim| match &open.claim {
             Event::InviteDispatched { user, attempt, .. } => Some((
                 user.clone(),
                 *attempt,
@@ -96,8 +73,8 @@ impl Turn {
             )),
             _ => None,
         };
-        for claims in claims.chunks(CLAIM_MAX) {
-            self.report(claims.iter().filter_map(uncertain).collect()).await;
+        for claims in uncertain.chunks(CLAIM_MAX) {
+            self.report(claims.iter().filter_map(in_doubt).collect()).await;
         }
     }
 
