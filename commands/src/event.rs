@@ -171,6 +171,9 @@ pub enum Event {
         generation: u32,
         email: Personal<String>,
         message_id: String,
+        /// The channel it was handed to, by name; empty where a worker outside had no claim of ours.
+        #[serde(default)]
+        via: String,
     },
     /// A temporary failure was reported; the recipient waits until `retry_at`.
     InviteDeferred {

@@ -26,6 +26,8 @@ pub struct Core {
     pub files: Files,
     pub tokens: Tokens,
     pub channel: Arc<dyn Channel>,
+    /// Whether runs that were begun with another channel go on with this one.
+    pub adopt_runs: bool,
     /// Whether the engine is being closed: nothing new is begun.
     pub closing: watch::Sender<bool>,
     /// Goes last: whoever opens the folder next finds nobody of ours at work in it.

@@ -46,6 +46,8 @@ pub struct Options {
     pub data: PathBuf,
     /// Where mails go; by default, into the data folder's outbox.
     pub channel: Option<Arc<dyn Channel>>,
+    /// Whether runs that were begun with another channel go on with this one; otherwise they wait.
+    pub adopt_runs: bool,
     pub clock: Clock,
 }
 
@@ -130,6 +132,7 @@ impl Engine {
             files: Files::new(files),
             tokens: Tokens::new(*folder.secret().bytes()),
             channel,
+            adopt_runs: options.adopt_runs,
             closing: watch::Sender::new(false),
             folder,
         };

@@ -291,7 +291,7 @@ impl Task {
 
     fn tell(&self) {
         if let Some(state) = &self.state {
-            let chores = Chores::of(&state.company);
+            let chores = Chores::of(&state.company, &self.core);
             self.told.send_if_modified(|told| {
                 let differs = *told != chores;
                 *told = chores;

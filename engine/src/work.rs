@@ -31,6 +31,9 @@ pub struct Chores {
     pub listing: Vec<RunId>,
     /// The run that holds the lock, and its fence.
     pub run: Option<(RunId, u64)>,
+    /// The channel that the running run was begun with, where it is not this engine's: the run waits
+    /// for an engine with that channel, for half of its people must not go another way unasked.
+    pub elsewhere: Option<String>,
     /// Recipients that wait for their turn or for the end of a wait; by this the run worker sees change.
     pub remaining: u64,
     /// The first time at which a deferred recipient may be tried again.
@@ -44,13 +47,17 @@ pub struct Chores {
 }
 
 impl Chores {
-    pub fn of(company: &Company) -> Self {
-        let holder = company.lock.holder();
-        let running = holder.and_then(|holder| company.runs.get(&holder.run));
+    pub fn of(company: &Company, core: &Core) -> Self {
+        let held = company.lock.holder();
+        let running = held.and_then(|holder| company.runs.get(&holder.run));
+        let via = running.and_then(|run| run.via.as_deref());
+        let elsewhere = via.filter(|via| *via != core.channel.name() && !core.adopt_runs);
+        let holder = held.filter(|_| elsewhere.is_none());
         Self {
             imports: company.open_imports.iter().copied().collect(),
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
+            elsewhere: elsewhere.map(str::to_owned),
             remaining: running.map_or(0, |run| run.remaining()),
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
             welcome: company.notifications.values().any(|one| !one.dispatched),

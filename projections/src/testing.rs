@@ -229,6 +229,7 @@ pub(crate) fn dispatched(n: u128, user: &str, attempt: u32, generation: u32) -> 
         generation,
         email: format!("{user}@acme.example").into(),
         message_id: format!("<{n}.{user}@boarding.invalid>"),
+        via: "outbox".to_owned(),
     }
 }
 

@@ -77,7 +77,7 @@ impl Site {
     fn options(&self) -> Options {
         let hand = Arc::clone(&self.hand);
         let clock = Clock::reading(move || Time(hand.load(Ordering::SeqCst)));
-        Options { data: self.data(), channel: self.channel.clone(), clock }
+        Options { data: self.data(), channel: self.channel.clone(), adopt_runs: false, clock }
     }
 
     /// Opens the folder, as soon as the engine that was dropped has let go of it.

@@ -29,8 +29,12 @@ struct Sample {
 impl Sample {
     async fn open(expected: &Value) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options =
-            Options { data: folder.path().join("data"), channel: None, clock: Clock::system() };
+        let options = Options {
+            data: folder.path().join("data"),
+            channel: None,
+            adopt_runs: false,
+            clock: Clock::system(),
+        };
         let company = "acme".parse().unwrap();
         let sample = Self { engine: Engine::open(options).unwrap(), company, _folder: folder };
         let commands =

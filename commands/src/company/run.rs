@@ -19,6 +19,8 @@ pub struct Run {
     pub not_before: Option<Time>,
     /// A resend supersedes a link that still lives, whatever the setting.
     pub resend: bool,
+    /// The channel that its claims were handed to; the run stays with it.
+    pub via: Option<Box<str>>,
     /// People of the frozen list whose `RecipientQueued` is still to come, in order.
     pub unlisted: VecDeque<UserId>,
     pub recipients: Vec<Recipient>,
@@ -88,6 +90,7 @@ pub(crate) struct Claim<'a> {
     pub attempt: u32,
     pub generation: u32,
     pub email: &'a str,
+    pub via: &'a str,
 }
 
 impl Recipient {
@@ -116,6 +119,7 @@ impl Run {
             total,
             not_before,
             resend,
+            via: None,
             unlisted: VecDeque::new(),
             recipients: Vec::new(),
             places: BTreeMap::new(),
@@ -167,6 +171,9 @@ impl Run {
             return;
         };
         self.in_flight.insert(place, at);
+        if !claim.via.is_empty() {
+            self.via = Some(claim.via.into());
+        }
         if let Some(recipient) = self.recipients.get_mut(place as usize) {
             recipient.generation = claim.generation;
             recipient.mailed_to = Some(AddressMark::of(claim.email));

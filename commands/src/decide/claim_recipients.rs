@@ -18,6 +18,8 @@ pub struct ClaimRecipients {
     pub fence: u64,
     /// At most this many recipients are judged.
     pub most: usize,
+    /// The channel that the claims will be handed to, by name.
+    pub via: &'static str,
 }
 
 impl Decide for ClaimRecipients {
@@ -38,7 +40,7 @@ impl Decide for ClaimRecipients {
             let found = Found { id: self.run, run, place, recipient, user };
             let who = || Personal(user.key());
             events.push(match judge(company, run, recipient.user, asked.at) {
-                Ok(()) => dispatched(company, &found, asked.at),
+                Ok(()) => dispatched(company, &found, self.via, asked.at),
                 Err((true, code)) => Event::UserSkipped { run: self.run, user: who(), code, detail: None },
                 Err((false, code)) => {
                     let attempt = recipient.attempt;
@@ -60,7 +62,7 @@ mod tests {
     use crate::event::{Channel, Delivery, Person};
 
     fn claim(most: usize, fence: u64) -> ClaimRecipients {
-        ClaimRecipients { run: run_id(1), fence, most }
+        ClaimRecipients { run: run_id(1), fence, most, via: "outbox" }
     }
 
     /// A running run for `ann` alone after these events, and what claiming her leads to.

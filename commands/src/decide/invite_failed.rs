@@ -65,7 +65,7 @@ mod tests {
 
     fn claim_at(mut given: Given, at: Time) -> Given {
         let fence = a_running_run().len() as u64;
-        let command = Command::from(ClaimRecipients { run: run_id(1), fence, most: 1 });
+        let command = Command::from(ClaimRecipients { run: run_id(1), fence, most: 1, via: "outbox" });
         let decision = given.when_asked_by("engine", Authority::All, at, &command).0.unwrap();
         decision.events.iter().for_each(|event| given.0.evolve(at, event));
         given

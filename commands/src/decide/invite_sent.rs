@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn p4_nothing_is_recorded_after_the_end() {
         let fence = a_running_run().len() as u64;
-        let claim = ClaimRecipients { run: run_id(1), fence, most: 9 };
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
         let sent = |user: &str| InviteSent { run: run_id(1), user: user.to_owned(), attempt: None, message_id: None, fence: Some(fence) };
         let ended = given(a_running_run()).after(claim).after(sent("ann")).after(sent("bob"));
         assert!(ended.0.lock.holder().is_none());
@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn a_claimed_recipient_is_sent() {
         let fence = a_running_run().len() as u64;
-        let claimed = given(a_running_run()).after(ClaimRecipients { run: run_id(1), fence, most: 1 });
+        let claimed = given(a_running_run()).after(ClaimRecipients { run: run_id(1), fence, most: 1, via: "outbox" });
         let body = json!({"run": run_id(1), "user": "ANN", "fence": fence, "message_id": "m1@relay.example"});
         let then = claimed.when_json("InviteSent", body);
         assert_eq!(then.names(), ["InviteSent"]);

@@ -112,6 +112,7 @@ pub(super) mod testing {
             generation,
             email: Personal("ann@acme.example".to_owned()),
             message_id: "m".to_owned(),
+            via: "outbox".to_owned(),
         };
         let expires_at = NOW.plus_seconds(23 * 3600);
         let sent =

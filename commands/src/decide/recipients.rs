@@ -120,7 +120,7 @@ pub(super) fn report_events(
             if recipient.state != RecipientState::Dispatching {
                 // A worker sent it without a claim of ours: the claim is recorded with the report.
                 attempt += 1;
-                events.push(dispatched(company, found, at));
+                events.push(dispatched(company, found, "", at));
             }
             let message_id =
                 message_id.clone().unwrap_or_else(|| own_message_id(company, run, found.place));
@@ -164,7 +164,7 @@ fn backoff_seconds(first: u64, attempt: u32) -> u64 {
 }
 
 /// The claim of a recipient: a new generation of the invitation, unless an attempt of it is repeated.
-pub(super) fn dispatched(company: &Company, found: &Found<'_>, at: Time) -> Event {
+pub(super) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Time) -> Event {
     let Found { id: run, run: known, place, recipient, user } = *found;
     let current = user.link(known.channel).invitation;
     let invitation =
@@ -181,6 +181,7 @@ pub(super) fn dispatched(company: &Company, found: &Found<'_>, at: Time) -> Even
         generation,
         email: Personal(user.email().unwrap_or_default().to_owned()),
         message_id: own_message_id(company, run, place),
+        via: via.to_owned(),
     }
 }
 
@@ -237,7 +238,9 @@ pub struct OpenClaim {
 }
 
 /// The claims of a run that have no report, in the order of its list.
-pub fn open_claims(company: &Company, id: RunId, now: Time) -> Vec<OpenClaim> {
+///
+/// They may go on only through `via`, the channel they were handed to.
+pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<OpenClaim> {
     let Some(run) = company.runs.get(&id) else { return Vec::new() };
     let open = |&place: &u32| {
         let recipient = run.recipients.get(place as usize)?;
@@ -252,8 +255,11 @@ pub fn open_claims(company: &Company, id: RunId, now: Time) -> Vec<OpenClaim> {
             generation: recipient.generation,
             email: Personal(email.to_owned()),
             message_id: own_message_id(company, id, place),
+            via: via.to_owned(),
         };
-        let may_go_on = same_address && judge(company, run, recipient.user, now).is_ok();
+        let same_channel = run.via.as_deref() == Some(via);
+        let may_go_on =
+            same_channel && same_address && judge(company, run, recipient.user, now).is_ok();
         Some(OpenClaim { claim, may_go_on })
     };
     run.in_flight.keys().filter_map(open).collect()

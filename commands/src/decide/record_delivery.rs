@@ -62,7 +62,7 @@ mod tests {
             message_id: None,
             fence: None,
         };
-        let claim = ClaimRecipients { run: run_id(1), fence, most: 9 };
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
         given(a_running_run()).after(claim).after(sent("ann")).after(sent("bob"))
     }
 

@@ -49,7 +49,7 @@ mod tests {
 
     fn claimed() -> (Given, u64) {
         let fence = a_running_run().len() as u64;
-        (given(a_running_run()).after(ClaimRecipients { run: run_id(1), fence, most: 9 }), fence)
+        (given(a_running_run()).after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" }), fence)
     }
 
     #[test]
@@ -71,7 +71,7 @@ mod tests {
         let company = company.after(report.clone());
         assert!(!company.when(report.clone()).0.unwrap().recorded, "it was reported before");
         let wait = company.0.settings.retry_backoff_seconds;
-        let claim = ClaimRecipients { run: run_id(1), fence, most: 9 };
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
         let company = company.after_at(NOW.plus_seconds(wait), claim);
         assert!(!company.when(report).0.unwrap().recorded, "the second attempt is under way");
     }

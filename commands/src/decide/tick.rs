@@ -92,7 +92,7 @@ mod tests {
     fn a_claim_times_out_and_the_queue_moves_on() {
         let fence = a_running_run().len() as u64;
         let company = given(a_running_run().into_iter().chain(run_queued(run_id(2), &["zoe"])));
-        let company = company.after(ClaimRecipients { run: run_id(1), fence, most: 9 });
+        let company = company.after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" });
         let deadline = NOW.plus_seconds(company.0.settings.recipient_deadline_seconds);
         assert_eq!(next_turn(&company.0), Some(deadline));
         assert!(!company.when(Tick { now: Time(deadline.0 - 1) }).0.unwrap().recorded);

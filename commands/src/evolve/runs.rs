@@ -74,13 +74,21 @@ impl Company {
     pub(super) fn evolve_recipient(&mut self, at: Time, event: &Event) {
         match event {
             Event::InviteDispatched {
-                run, user, attempt, invitation, generation, email, ..
+                run,
+                user,
+                attempt,
+                invitation,
+                generation,
+                email,
+                via,
+                ..
             } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
-                run.claim(user, Claim { attempt: *attempt, generation: *generation, email }, at);
+                let (attempt, generation) = (*attempt, *generation);
+                run.claim(user, Claim { attempt, generation, email, via }, at);
                 let channel = run.channel;
-                self.invite(user, channel, *invitation, *generation);
+                self.invite(user, channel, *invitation, generation);
             }
             Event::InviteDeferred { run, user, attempt, retry_at, .. } => {
                 let user = self.users.enter(user.as_str());

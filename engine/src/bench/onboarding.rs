@@ -68,7 +68,12 @@ const SEED: u64 = 20_261_121;
 /// When the engine cannot be opened or refuses.
 pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     let clock = Clock::system();
-    let engine = Engine::open(Options { data: job.data.to_owned(), channel: job.channel, clock })?;
+    let engine = Engine::open(Options {
+        data: job.data.to_owned(),
+        channel: job.channel,
+        adopt_runs: false,
+        clock,
+    })?;
     let company: CompanyId =
         "bench".parse().map_err(|error| BenchError::Unseen(format!("{error}")))?;
     let roster = job.data.join("roster.csv");

@@ -38,6 +38,10 @@ pub(super) struct Common {
     /// Sends mails by this server, smtp://[user:password@]host[:port] or smtps://…; --outbox goes first
     #[arg(long, global = true, env = "BOARDING_SMTP", hide_env_values = true, value_name = "URL")]
     pub smtp: Option<String>,
+    /// Goes on with runs that were begun another way (by --smtp, or as files): what may have been sent
+    /// already is not sent again
+    #[arg(long, global = true)]
+    pub adopt_runs: bool,
     /// The command's id, a ULID: asking the same again under it changes nothing
     #[arg(long = "id", global = true, value_name = "ULID")]
     pub command_id: Option<CommandId>,

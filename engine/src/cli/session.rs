@@ -65,7 +65,12 @@ impl<'a> Session<'a> {
         let company = common.company()?;
         let channel = common.channel()?;
         let data = common.data();
-        let options = Options { data: data.clone(), channel, clock: Clock::system() };
+        let options = Options {
+            data: data.clone(),
+            channel,
+            adopt_runs: common.adopt_runs,
+            clock: Clock::system(),
+        };
         let opening = tokio::task::spawn_blocking(move || Engine::open(options));
         let opened = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))?;
         let session = Self {
@@ -116,6 +121,11 @@ impl<'a> Session<'a> {
             );
         }
         Failure::Interrupted(text)
+    }
+
+    /// The channel that the running run waits for, where it is not this session's.
+    pub(super) async fn begun_elsewhere(&self) -> Option<String> {
+        self.engine.hot(&self.company).await.chores().borrow().elsewhere.clone()
     }
 
     pub(super) async fn is_idle(&self) -> bool {

@@ -48,6 +48,13 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
         if !matches!(text(&row, "state"), "pending" | "running") {
             return Ok(row);
         }
+        if let Some(via) = session.begun_elsewhere().await {
+            return Err(Failure::Unavailable(format!(
+                "a run of the company was begun through {via} and waits for it: ask again with {way}, \
+                 or with --adopt-runs to go on this way (nobody gets a second mail)",
+                way = if via == "smtp" { "--smtp URL" } else { "the outbox, without --smtp" },
+            )));
+        }
         pause().await;
     }
 }

@@ -200,6 +200,7 @@ fn recipients() -> Vec<Event> {
             generation: 3,
             email: text("thu.tran@acme.example").into(),
             message_id: message_id.clone(),
+            via: text("smtp"),
         },
         Event::InviteDeferred {
             run: RUN,

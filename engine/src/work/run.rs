@@ -53,7 +53,8 @@ impl Turn {
     /// others are uncertain, and never sent again.
     async fn recover(&self) {
         let (run, now) = (self.run, self.desk.core.clock.now());
-        let open = self.desk.hot.look(move |company| open_claims(company, run, now)).await;
+        let via = self.desk.core.channel.name();
+        let open = self.desk.hot.look(move |company| open_claims(company, run, via, now)).await;
         let open = open.unwrap_or_default();
         if open.is_empty() {
             return;
@@ -88,8 +89,12 @@ impl Turn {
             if self.desk.is_closing() {
                 break;
             }
-            let claim =
-                ClaimRecipients { run: self.run, fence: self.fence, most: self.claim_size() };
+            let claim = ClaimRecipients {
+                run: self.run,
+                fence: self.fence,
+                most: self.claim_size(),
+                via: self.desk.core.channel.name(),
+            };
             match self.desk.ask(claim, self.run.0).await {
                 Reply::Accepted { events, .. } if events.is_empty() => break,
                 Reply::Accepted { events, .. } => {

@@ -50,8 +50,12 @@ impl Tenant {
 
     pub(super) fn claim(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
         let Some(holder) = self.company.lock.holder() else { return Ok(()) };
-        let command =
-            ClaimRecipients { run: holder.run, fence: holder.fence, most: 1 + dice.below(3) };
+        let command = ClaimRecipients {
+            run: holder.run,
+            fence: holder.fence,
+            most: 1 + dice.below(3),
+            via: "outbox",
+        };
         let reply = self.ask_own(shared, dice, command)?;
         holds!(reply.code().is_none(), "P30 the worker's claim was refused: {:?}", reply.code());
         self.worker
@@ -98,7 +102,7 @@ impl Tenant {
         let (run, fence) = (holder.run, holder.fence + 1 + dice.next() % 3);
         let user = self.a_recipient(dice);
         let command: Command = if dice.one_in(2) {
-            ClaimRecipients { run, fence, most: 3 }.into()
+            ClaimRecipients { run, fence, most: 3, via: "outbox" }.into()
         } else {
             ReportRecipients {
                 run,

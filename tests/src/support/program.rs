@@ -183,7 +183,9 @@ impl Place {
 async fn define_company(data: PathBuf) {
     let commands = std::fs::read_to_string(fixture("company/acme.json")).unwrap();
     let commands: Vec<Value> = serde_json::from_str(&commands).unwrap();
-    let engine = Engine::open(Options { data, channel: None, clock: Clock::system() }).unwrap();
+    let engine =
+        Engine::open(Options { data, channel: None, adopt_runs: false, clock: Clock::system() })
+            .unwrap();
     for command in commands {
         let envelope =
             json!({"id": engine.clock().id(), "actor": "setup", "body": command["body"]});

@@ -20,7 +20,7 @@ fn report(user: &str, permanent: bool) -> InviteFailed {
 }
 
 fn claim() -> ClaimRecipients {
-    ClaimRecipients { run: run_id(1), fence: a_running_run().len() as u64, most: 9 }
+    ClaimRecipients { run: run_id(1), fence: a_running_run().len() as u64, most: 9, via: "outbox" }
 }
 
 /// P30: a worker outside that reports the last recipient first leaves the others their turn.
