@@ -38,6 +38,7 @@ struct Site {
     folder: tempfile::TempDir,
     hand: Arc<AtomicI64>,
     channel: Option<Arc<dyn Channel>>,
+    adopt_runs: bool,
     engine: Option<Engine>,
 }
 
@@ -50,7 +51,7 @@ impl Site {
     async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hand = Arc::new(AtomicI64::new(START));
-        let mut site = Self { folder, hand, channel, engine: None };
+        let mut site = Self { folder, hand, channel, adopt_runs: false, engine: None };
         site.open().await;
         site
     }
@@ -77,7 +78,8 @@ impl Site {
     fn options(&self) -> Options {
         let hand = Arc::clone(&self.hand);
         let clock = Clock::reading(move || Time(hand.load(Ordering::SeqCst)));
-        Options { data: self.data(), channel: self.channel.clone(), adopt_runs: false, clock }
+        let (channel, adopt_runs) = (self.channel.clone(), self.adopt_runs);
+        Options { data: self.data(), channel, adopt_runs, clock }
     }
 
     /// Opens the folder, as soon as the engine that was dropped has let go of it.

@@ -72,6 +72,49 @@ async fn p27_the_outbox_holds_one_mail_each_after_crashes_in_a_run() {
     assert_eq!(site.outbox().len(), 1500);
 }
 
+/// P7: a run stays with its channel; told to go on another way, nobody gets a second mail.
+#[tokio::test]
+async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
+    let gate = Gate::shut(true);
+    let mut site = Site::acme(Some(gate.clone())).await;
+    site.import(&many(10)).await;
+    let run = site.run().await;
+    gate.arrival(4).await;
+    site.crash().await;
+    site.channel = None;
+    site.open().await;
+    site.settle().await;
+    assert_eq!(counts(&site, &run).await, [10, 0, 0, 0, 10], "nobody goes another way unasked");
+    let hot = site.engine().hot(&id("acme")).await;
+    assert_eq!(hot.chores().borrow().elsewhere.as_deref(), Some("gate"));
+    drop(hot);
+    site.crash().await;
+    site.adopt_runs = true;
+    site.open().await;
+    site.settle().await;
+    assert_eq!(counts(&site, &run).await, [10, 6, 0, 4, 0]);
+    assert_eq!(site.outbox().len(), 6, "those claimed before are in doubt, and get no file");
+}
+
+/// P8: whoever left between the claim and the crash is not handed to the channel again.
+#[tokio::test]
+async fn p8_an_open_claim_is_judged_again_before_it_is_repeated() {
+    let gate = Gate::shut(true);
+    let mut site = Site::acme(Some(gate.clone())).await;
+    site.import(&many(2)).await;
+    let run = site.run().await;
+    gate.arrival(2).await;
+    ok(&site.ask("ArchiveUser", json!({"user": "user0"})).await);
+    site.crash().await;
+    gate.open();
+    site.open().await;
+    site.settle().await;
+    assert_eq!(counts(&site, &run).await, [2, 1, 0, 1, 0]);
+    let failed = site.rows("integration_log", json!({"run": run, "status": "failed"})).await;
+    assert_eq!(failed[0]["code"], "delivery.uncertain");
+    assert_eq!(gate.mails().len(), 3, "one of the two was handed over again");
+}
+
 /// N84, P14: a large import goes on where it was: totals exact, no row twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn n84_a_large_import_goes_on_after_a_crash() {
