@@ -314,6 +314,20 @@ mod tests {
 
     use super::*;
 
+    /// N47, N48: one key in any spelling is one person; another key is another, however alike.
+    #[test]
+    fn n47_n48_a_key_is_compared_folded_and_whole() {
+        let mut users = Users::default();
+        let id = users.enter("A@X.example");
+        assert_eq!(users.enter(" a@x.EXAMPLE "), id);
+        assert_ne!(users.enter("a+tag@x.example"), id);
+        assert_eq!(
+            users.get(id).unwrap().key().as_str(),
+            "A@X.example",
+            "the first spelling stays"
+        );
+    }
+
     #[test]
     fn a_person_is_found_in_any_spelling_and_unpacks_as_packed() {
         let mut users = Users::default();

@@ -281,7 +281,7 @@ mod tests {
         assert_eq!((&result["state"], &result["queue_place"]), (&json!("pending"), &json!(2)));
     }
 
-    /// LX-20: what was shown is what is confirmed.
+    /// LX-20, P16: what was shown is what is confirmed.
     #[test]
     fn a_changed_plan_is_refused() {
         let mut body = for_users(&["ann", "bob"], "confirmed");
