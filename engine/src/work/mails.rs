@@ -4,17 +4,19 @@ use std::collections::HashMap;
 
 use boarding_commands::code::Code;
 use boarding_commands::company::Company;
+use boarding_commands::decide::recipients::Report;
 use boarding_commands::event::{Channel, Event, TemplateKind};
 use boarding_commands::id::{CompanyId, UserKey};
 use boarding_commands::template::{self, Renderer, Template, Values};
 use boarding_commands::time::Time;
 
 use super::Desk;
+use crate::channel::Sent;
 use crate::mail::{Mail, Purpose};
 
 /// What a mail needs of the company, taken at the moment of the claim.
 #[derive(Debug)]
-pub(super) struct Draft {
+struct Draft {
     user: UserKey,
     first_name: String,
     last_name: String,
@@ -34,7 +36,7 @@ pub(super) struct Draft {
 }
 
 /// A claim's user, where its mail goes, and what it is for.
-pub(super) struct Claim {
+struct Claim {
     pub user: UserKey,
     pub to: String,
     pub message_id: String,
@@ -46,7 +48,7 @@ pub(super) struct Claim {
 
 impl Claim {
     /// The claim that an event tells of, if it does.
-    pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
+    fn of(event: &Event, channel: Channel) -> Option<Self> {
         match event {
             Event::InviteDispatched {
                 run,
@@ -117,13 +119,40 @@ impl Claim {
 
 /// Templates that were read once for the mails of a batch.
 #[derive(Debug, Default)]
-pub(super) struct Renderers(HashMap<(TemplateKindKey, String), (Template, Renderer)>);
+struct Renderers(HashMap<(TemplateKindKey, String), (Template, Renderer)>);
 
 type TemplateKindKey = u8;
 
 impl Desk {
+    /// Words and sends the mails of the claims among these events; what became of each, in their order.
+    pub(super) async fn send(&self, events: &[Event], channel: Channel) -> Vec<Report> {
+        let claims = events.iter().filter_map(|event| Claim::of(event, channel)).collect();
+        let (mut renderers, at) = (Renderers::default(), self.core.clock.now());
+        let (mut reports, mut mails) = (Vec::new(), Vec::new());
+        for draft in self.drafts(claims).await {
+            let worded = match &draft {
+                Some(draft) => self.word(draft, &mut renderers, at),
+                None => Err((Code::TemplateInvalid, "no template was found".to_owned())),
+            };
+            // A mail's place is held by nobody until the channel has answered.
+            reports.push(match worded {
+                Ok(mail) => {
+                    mails.push(mail);
+                    None
+                }
+                Err((code, detail)) => Some(Report::Permanent { code, detail: Some(detail) }),
+            });
+        }
+        let mut sent = self.core.channel.send_batch(mails).await.into_iter();
+        let unanswered = || Sent::Uncertain { detail: "the channel gave no answer".to_owned() };
+        let answered = |known: Option<Report>| {
+            known.unwrap_or_else(|| report(sent.next().unwrap_or_else(unanswered)))
+        };
+        reports.into_iter().map(answered).collect()
+    }
+
     /// Takes from the company what the claims' mails need; in the order of the claims.
-    pub(super) async fn drafts(&self, claims: Vec<Claim>) -> Vec<Option<Draft>> {
+    async fn drafts(&self, claims: Vec<Claim>) -> Vec<Option<Draft>> {
         let count = claims.len();
         let drafts = self.hot.look(move |company| {
             claims.into_iter().map(|claim| claim.draft(company)).collect::<Vec<_>>()
@@ -135,7 +164,7 @@ impl Desk {
     ///
     /// # Errors
     /// A code and a text, when the company's template cannot be filled in.
-    pub(super) fn word(
+    fn word(
         &self,
         draft: &Draft,
         renderers: &mut Renderers,
@@ -189,5 +218,17 @@ impl Renderers {
             self.0.insert(key.clone(), (draft.template.clone(), renderer));
         }
         self.0.get(&key).map(|(_, renderer)| renderer).ok_or_else(|| "no template".to_owned())
+    }
+}
+
+/// What a channel's word means for the recipient.
+fn report(sent: Sent) -> Report {
+    match sent {
+        Sent::Sent => Report::Sent { message_id: None },
+        Sent::TemporaryFailure { code, detail } => Report::Temporary { code, detail: Some(detail) },
+        Sent::PermanentFailure { code, detail } => Report::Permanent { code, detail: Some(detail) },
+        Sent::Uncertain { detail } => {
+            Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) }
+        }
     }
 }

@@ -7,9 +7,7 @@ use boarding_commands::event::{Channel, Event, Who};
 use boarding_commands::id::RunId;
 use tokio::task::JoinSet;
 
-use super::mails::{Claim, Renderers};
 use super::{Desk, pause};
-use crate::channel::Sent;
 use crate::config::CLAIM_MAX;
 use crate::hot::Reply;
 
@@ -117,39 +115,17 @@ impl Turn {
 
     /// Sends the claims among these events, and reports what became of each.
     async fn send(self, events: Vec<Event>) {
-        let claims: Vec<Claim> =
-            events.iter().filter_map(|event| Claim::of(event, self.channel)).collect();
-        if claims.is_empty() {
-            return;
-        }
         let claimed = |event: &Event| match event {
             Event::InviteDispatched { user, attempt, .. } => Some((user.clone(), *attempt)),
             _ => None,
         };
-        let users: Vec<(Who, u32)> = events.iter().filter_map(claimed).collect();
-        let drafts = self.desk.drafts(claims).await;
-        let (mut renderers, at) = (Renderers::default(), self.desk.core.clock.now());
-        let (mut reports, mut mails, mut mailed) = (Vec::new(), Vec::new(), Vec::new());
-        for ((user, attempt), draft) in users.into_iter().zip(drafts) {
-            let worded = draft.map(|draft| self.desk.word(&draft, &mut renderers, at));
-            match worded {
-                Some(Ok(mail)) => {
-                    mails.push(mail);
-                    mailed.push((user, attempt));
-                }
-                Some(Err((code, detail))) => {
-                    reports.push((user, attempt, Report::Permanent { code, detail: Some(detail) }));
-                }
-                None => {
-                    let (code, detail) =
-                        (Code::TemplateInvalid, Some("no template was found".to_owned()));
-                    reports.push((user, attempt, Report::Permanent { code, detail }));
-                }
-            }
+        let claims: Vec<(Who, u32)> = events.iter().filter_map(claimed).collect();
+        if claims.is_empty() {
+            return;
         }
-        let sent = self.desk.core.channel.send_batch(mails).await;
-        let outcomes = mailed.into_iter().zip(sent.into_iter().map(report));
-        reports.extend(outcomes.map(|((user, attempt), report)| (user, attempt, report)));
+        let sent = self.desk.send(&events, self.channel).await;
+        let reports = claims.into_iter().zip(sent);
+        let reports = reports.map(|((user, attempt), report)| (user, attempt, report)).collect();
         self.report(reports).await;
     }
 
@@ -183,17 +159,5 @@ impl Turn {
         }
         let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
         self.desk.nap(chores, wait).await;
-    }
-}
-
-/// What a channel's word means for the recipient.
-pub(super) fn report(sent: Sent) -> Report {
-    match sent {
-        Sent::Sent => Report::Sent { message_id: None },
-        Sent::TemporaryFailure { code, detail } => Report::Temporary { code, detail: Some(detail) },
-        Sent::PermanentFailure { code, detail } => Report::Permanent { code, detail: Some(detail) },
-        Sent::Uncertain { detail } => {
-            Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) }
-        }
     }
 }

@@ -8,8 +8,6 @@ use boarding_commands::id::UserKey;
 use boarding_commands::personal::Personal;
 use ulid::Ulid;
 
-use super::mails::{Claim, Renderers};
-use super::run::report;
 use super::{Desk, pause};
 use crate::config::WELCOME_CLAIM_MAX;
 use crate::hot::Reply;
@@ -59,29 +57,8 @@ fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
 }
 
 async fn send(desk: &Desk, events: &[Event]) {
-    let claims: Vec<Claim> =
-        events.iter().filter_map(|event| Claim::of(event, Channel::Whatsapp)).collect();
-    let drafts = desk.drafts(claims).await;
-    let (mut renderers, at) = (Renderers::default(), desk.core.clock.now());
-    let (mut mails, mut mailed, mut reports) = (Vec::new(), Vec::new(), Vec::new());
-    for (key, draft) in keys(events).zip(drafts) {
-        match draft.map(|draft| desk.word(&draft, &mut renderers, at)) {
-            Some(Ok(mail)) => {
-                mails.push(mail);
-                mailed.push(key);
-            }
-            Some(Err((code, detail))) => {
-                reports.push((key, Report::Permanent { code, detail: Some(detail) }));
-            }
-            None => {
-                reports
-                    .push((key, Report::Permanent { code: Code::TemplateInvalid, detail: None }));
-            }
-        }
-    }
-    let sent = desk.core.channel.send_batch(mails).await;
-    reports.extend(mailed.into_iter().zip(sent.into_iter().map(report)));
-    tell(desk, reports).await;
+    let sent = desk.send(events, Channel::Whatsapp).await;
+    tell(desk, keys(events).zip(sent).collect()).await;
 }
 
 async fn tell(desk: &Desk, reports: Vec<(String, Report)>) {
