@@ -176,8 +176,8 @@ impl Company {
     /// The corporate phone of a user: the one on record if it is listed, else the one listed first.
     pub fn corporate_phone(&self, user: UserId) -> Option<Phone> {
         let user = self.users.get(user)?;
-        let own = user.phone.filter(|phone| user.listed.contains(phone));
-        own.or_else(|| user.listed.first().copied())
+        let own = user.phone.filter(|phone| user.listed().contains(phone));
+        own.or_else(|| user.listed().first().copied())
     }
 
     /// Whether mail to this address bounced for good or was complained about.

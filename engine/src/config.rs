@@ -16,7 +16,11 @@ pub const HOT_COMPANIES_MAX: usize = 64;
 pub const SNAPSHOT_AFTER_EVENTS: u64 = 20_000;
 
 /// The part of a snapshot that one row of the store holds, in bytes: sled keeps rows, not blobs.
-pub const SNAPSHOT_PART_BYTES: usize = 32 * 1024;
+pub const SNAPSHOT_PART_BYTES: usize = 4 * 1024;
+
+/// How often a snapshot on its way to the store is handed to the operating system, in parts: what the
+/// store holds back is memory, and a snapshot of a million people is 200 MB.
+pub const SNAPSHOT_FLUSH_PARTS: u32 = 256;
 
 /// The most events that read models take in one batch, in events.
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;

@@ -8,13 +8,13 @@ use boarding_commands::digest::Digest;
 use boarding_commands::id::CompanyId;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{SNAPSHOT_AFTER_EVENTS, SNAPSHOT_PART_BYTES};
+use crate::config::{SNAPSHOT_AFTER_EVENTS, SNAPSHOT_FLUSH_PARTS, SNAPSHOT_PART_BYTES};
 use crate::log::{EventLog, Head, ReadError};
 use crate::store::{Store, StoreError, snapshot_key, snapshots_prefix};
 
 /// The shape of a snapshot; another one is ignored, and the state replayed. Raise it with any change of
 /// `Company` or its parts.
-const SHAPE: u32 = 3;
+const SHAPE: u32 = 4;
 
 /// A company's state, and the commit it stands at.
 #[derive(Deserialize)]
@@ -142,7 +142,10 @@ impl Parts<'_> {
         let mut batch = sled::Batch::default();
         batch.insert(snapshot_key(self.id, self.next), std::mem::take(&mut self.bytes));
         self.next += 1;
-        if let Err(error) = self.store.apply(batch) {
+        let flush = self.next.is_multiple_of(SNAPSHOT_FLUSH_PARTS);
+        let put = self.store.apply(batch);
+        let put = put.and_then(|()| if flush { self.store.flush() } else { Ok(()) });
+        if let Err(error) = put {
             self.failed = Some(error);
         }
     }

@@ -1,4 +1,4 @@
-//! The company's people, packed: a million of them fit in about 200 MB, found by their folded key.
+//! The company's people, packed: a million of them fit in about 150 MB, found by their folded key.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher as _;
@@ -57,19 +57,50 @@ impl Names {
 /// One person. What is personal is packed into one string, since there may be a million.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct User {
-    key: Box<str>,
-    packed: Box<str>,
+    /// The key, then the packed values: one piece of memory for both.
+    text: Box<str>,
+    /// How much of the text is the key, in bytes.
+    key_bytes: u32,
     /// Shared by all who have the same.
     pub org_unit: Option<Arc<str>>,
     /// Shared by all who have the same.
     pub roles: Arc<[Box<str>]>,
     pub phone: Option<Phone>,
     pub state: UserState,
-    /// The corporate phones listed for the person, in the order they were added.
-    pub listed: Box<[Phone]>,
+    listed: Listed,
     /// The import that named the person last, by ordinal, and the row that did so first.
     pub seen: (u32, u32),
     links: Option<Box<[Link; Channel::ALL.len()]>>,
+}
+
+/// The corporate phones of a person, in the order they were added. Nearly everybody has one.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+enum Listed {
+    #[default]
+    None,
+    One(Phone),
+    Many(Box<[Phone]>),
+}
+
+impl Listed {
+    fn phones(&self) -> &[Phone] {
+        match self {
+            Self::None => &[],
+            Self::One(phone) => std::slice::from_ref(phone),
+            Self::Many(phones) => phones,
+        }
+    }
+}
+
+impl FromIterator<Phone> for Listed {
+    fn from_iter<I: IntoIterator<Item = Phone>>(phones: I) -> Self {
+        let phones: Vec<Phone> = phones.into_iter().collect();
+        match phones.as_slice() {
+            [] => Self::None,
+            [phone] => Self::One(*phone),
+            _ => Self::Many(phones.into_boxed_slice()),
+        }
+    }
 }
 
 /// Where a person stands.
@@ -142,20 +173,38 @@ const PAIR: char = '\u{1e}';
 impl User {
     fn new(key: &str) -> Self {
         Self {
-            key: key.into(),
-            packed: Box::default(),
+            text: key.into(),
+            key_bytes: u32::try_from(key.len()).unwrap_or(u32::MAX),
             org_unit: None,
             roles: Arc::default(),
             phone: None,
             state: UserState::NotCreated,
-            listed: Box::default(),
+            listed: Listed::None,
             seen: (0, 0),
             links: None,
         }
     }
 
     pub fn key(&self) -> UserKey {
-        UserKey::new(&self.key)
+        UserKey::new(self.halves().0)
+    }
+
+    /// The key, and the packed values.
+    fn halves(&self) -> (&str, &str) {
+        self.text.split_at_checked(self.key_bytes as usize).unwrap_or((&self.text, ""))
+    }
+
+    /// The corporate phones listed for the person, in the order they were added.
+    pub fn listed(&self) -> &[Phone] {
+        self.listed.phones()
+    }
+
+    pub(crate) fn list(&mut self, phone: Phone) {
+        self.listed = self.listed().iter().copied().chain([phone]).collect();
+    }
+
+    pub(crate) fn unlist(&mut self, phone: Phone) {
+        self.listed = self.listed().iter().copied().filter(|one| *one != phone).collect();
     }
 
     pub fn is_created(&self) -> bool {
@@ -163,7 +212,7 @@ impl User {
     }
 
     pub fn person(&self) -> Person {
-        let mut fields = self.packed.split(FIELD);
+        let mut fields = self.halves().1.split(FIELD);
         let mut next = || fields.next().filter(|text| !text.is_empty()).map(str::to_owned);
         let (first_name, last_name, email) = (next(), next(), next());
         let attributes = fields.filter_map(|pair| pair.split_once(PAIR));
@@ -173,7 +222,7 @@ impl User {
     }
 
     pub fn email(&self) -> Option<&str> {
-        self.packed.split(FIELD).nth(2).filter(|email| !email.is_empty())
+        self.halves().1.split(FIELD).nth(2).filter(|email| !email.is_empty())
     }
 
     pub fn link(&self, channel: Channel) -> Link {
@@ -188,16 +237,16 @@ impl User {
     pub(crate) fn set_person(&mut self, person: &Person) {
         let clean =
             |text: &Option<String>| text.as_deref().unwrap_or("").replace([FIELD, PAIR], " ");
-        let mut packed = [&person.first_name, &person.last_name, &person.email]
-            .map(clean)
-            .join(&FIELD.to_string());
+        let mut text = self.halves().0.to_owned();
+        let values = [&person.first_name, &person.last_name, &person.email].map(clean);
+        text.push_str(&values.join(&FIELD.to_string()));
         for (name, value) in &person.attributes {
-            packed.extend([FIELD]);
-            packed.push_str(&name.replace([FIELD, PAIR], " "));
-            packed.push(PAIR);
-            packed.push_str(&value.replace([FIELD, PAIR], " "));
+            text.push(FIELD);
+            text.push_str(&name.replace([FIELD, PAIR], " "));
+            text.push(PAIR);
+            text.push_str(&value.replace([FIELD, PAIR], " "));
         }
-        self.packed = packed.into_boxed_str();
+        self.text = text.into_boxed_str();
         self.phone = person.phone;
     }
 }
@@ -265,7 +314,7 @@ impl Users {
     fn is(&self, slot: u32, folded: &str) -> bool {
         self.slots
             .get(slot as usize)
-            .is_some_and(|user| &*user.key == folded || fold(&user.key) == folded)
+            .is_some_and(|user| user.halves().0 == folded || fold(user.halves().0) == folded)
     }
 }
 
@@ -277,7 +326,7 @@ fn hash(folded: &str) -> u64 {
 }
 
 fn hash_of(slots: &[User], slot: u32) -> u64 {
-    slots.get(slot as usize).map_or(0, |user| hash(&fold(&user.key)))
+    slots.get(slot as usize).map_or(0, |user| hash(&fold(user.halves().0)))
 }
 
 impl PartialEq for Users {

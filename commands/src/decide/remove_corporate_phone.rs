@@ -38,6 +38,6 @@ mod tests {
         assert_eq!(company.when(remove()).names(), ["CorporatePhoneRemoved"]);
         let company = company.after(remove());
         company.when(remove()).then_refused(Code::PhoneNotFound);
-        assert!(company.0.users.find("ann").unwrap().1.listed.is_empty());
+        assert!(company.0.users.find("ann").unwrap().1.listed().is_empty());
     }
 }

@@ -41,8 +41,7 @@ impl Company {
             Event::CorporatePhoneRemoved { phone, .. } => {
                 let owner = self.phones.remove(&**phone).and_then(|id| self.users.get_mut(id));
                 if let Some(user) = owner {
-                    user.listed =
-                        user.listed.iter().copied().filter(|listed| listed != &**phone).collect();
+                    user.unlist(**phone);
                 }
             }
             _ => {}
@@ -98,7 +97,7 @@ impl Company {
         let id = self.users.enter(key.as_str());
         self.phones.insert(phone, id);
         if let Some(user) = self.users.get_mut(id) {
-            user.listed = user.listed.iter().copied().chain([phone]).collect();
+            user.list(phone);
         }
     }
 }
