@@ -62,3 +62,6 @@ pub const NAP_SECONDS: u64 = 60;
 
 /// The wait before a process manager asks again after a fault that may pass, in milliseconds.
 pub const RETRY_MILLIS: u64 = 200;
+
+/// How long a first connection to NATS may take, in seconds: longer, and the address is wrong.
+pub const NATS_CONNECT_SECONDS_MAX: u64 = 5;

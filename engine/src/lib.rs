@@ -1,6 +1,7 @@
 //! The log and everything that turns: companies at work, runs, mail, read models, the program.
 
 pub mod bench;
+pub mod bus;
 pub mod channel;
 pub mod cli;
 pub mod clock;

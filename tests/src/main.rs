@@ -12,6 +12,7 @@ mod csv_fixtures;
 mod engine;
 mod fixtures;
 mod laws;
+mod nats;
 mod readme;
 mod rosters;
 mod smtp;

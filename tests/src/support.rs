@@ -1,4 +1,6 @@
 //! Helpers that several themes share.
 
+pub(crate) mod nats;
+pub(crate) mod patience;
 pub(crate) mod program;
 pub(crate) mod sink;

@@ -1,0 +1,4 @@
+//! NATS: the front door for other services. Only this folder, the JetStream log and the `nats` channel know it.
+
+pub mod connect;
+pub mod names;

@@ -1,0 +1,111 @@
+//! The connection to NATS: addresses, credentials, and an inbox of one's own.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use async_nats::{Client, ConnectOptions, ServerAddr};
+
+use crate::config::NATS_CONNECT_SECONDS_MAX;
+
+/// Where the servers are, and who we are to them.
+#[derive(Clone, Default)]
+pub struct Server {
+    /// One or more addresses with commas between, `nats://[user:password@]host[:port]` or `tls://…`.
+    pub url: String,
+    /// A file with a JWT and its key, as `nsc` makes them.
+    pub credentials: Option<PathBuf>,
+    /// The certificates that a server's may be signed by; the system's unless given.
+    pub authorities: Option<PathBuf>,
+    /// What answers to us begin with; `_INBOX.<user>` if the address names a user, so that no other
+    /// user reads them.
+    pub inbox: Option<String>,
+}
+
+impl std::fmt::Debug for Server {
+    /// The address may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("url", &"…").finish_non_exhaustive()
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error(
+        "read the NATS address: {0} (it looks like nats://host:4222, several with commas between)"
+    )]
+    Address(String),
+    #[error("read the NATS credentials in {}", file.display())]
+    Credentials { file: PathBuf, source: std::io::Error },
+    #[error("connect to NATS at {hosts}")]
+    Connect { hosts: String, source: async_nats::ConnectError },
+}
+
+impl Server {
+    /// Connects; the first connection has to succeed within seconds, later ones are made for ever.
+    ///
+    /// # Errors
+    /// When an address is none, a file cannot be read, or no server answers.
+    pub async fn connect(&self, name: &str) -> Result<Client, ConnectError> {
+        let addresses = self.addresses()?;
+        let mut options = ConnectOptions::new()
+            .name(name)
+            .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX));
+        if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
+            options = options.custom_inbox_prefix(prefix);
+        }
+        if let Some(file) = &self.credentials {
+            let failed = |source| ConnectError::Credentials { file: file.clone(), source };
+            options = options.credentials_file(file).await.map_err(failed)?;
+        }
+        if let Some(file) = &self.authorities {
+            options = options.add_root_certificates(file.clone());
+        }
+        let hosts = hosts(&addresses);
+        let connected = options.connect(addresses).await;
+        connected.map_err(|source| ConnectError::Connect { hosts, source })
+    }
+
+    fn addresses(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        let read = |text: &str| text.trim().parse::<ServerAddr>();
+        let failed = |error: std::io::Error| ConnectError::Address(error.to_string());
+        self.url.split(',').map(|text| read(text).map_err(failed)).collect()
+    }
+}
+
+/// An inbox that only this user may read.
+fn inbox_of(addresses: &[ServerAddr]) -> Option<String> {
+    let user = addresses.first()?.username()?;
+    let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    user.chars().all(is_token).then(|| format!("_INBOX.{user}"))
+}
+
+/// The addresses without who we are to them: for messages.
+fn hosts(addresses: &[ServerAddr]) -> String {
+    let shown = addresses.iter().map(|one| format!("{}:{}", one.host(), one.port()));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn server(url: &str) -> Server {
+        Server { url: url.to_owned(), ..Server::default() }
+    }
+
+    #[test]
+    fn a_password_is_shown_nowhere() {
+        let server = server("nats://engine:s3cret@localhost:4222");
+        assert!(!format!("{server:?}").contains("s3cret"));
+        assert_eq!(hosts(&server.addresses().unwrap()), "localhost:4222");
+    }
+
+    #[test]
+    fn each_user_has_an_inbox_of_its_own() {
+        let named = server("nats://engine:s3cret@localhost,nats://other").addresses().unwrap();
+        assert_eq!(inbox_of(&named).as_deref(), Some("_INBOX.engine"));
+        let wild = server("nats://a%3E:x@localhost").addresses().unwrap();
+        assert_eq!(inbox_of(&wild), None, "a user's name may not widen what is listened to");
+    }
+}

@@ -1,0 +1,43 @@
+//! The servers that the tests start: alone, again after a kill, and as a cluster.
+
+use async_nats::jetstream::{self, stream};
+
+use crate::support::nats::{Cluster, Server};
+use crate::support::patience::eventually;
+
+async fn stream_of(url: &str, copies: usize) -> jetstream::Context {
+    let addresses: Vec<String> = url.split(',').map(str::to_owned).collect();
+    let client = async_nats::connect(addresses).await.unwrap();
+    let jetstream = jetstream::new(client);
+    // A cluster that has just started has no leader yet.
+    eventually("the stream is there", async || {
+        let config = stream::Config {
+            name: "SAMPLE".to_owned(),
+            subjects: vec!["sample.>".to_owned()],
+            num_replicas: copies,
+            ..Default::default()
+        };
+        jetstream.get_or_create_stream(config).await.ok()
+    })
+    .await;
+    jetstream
+}
+
+#[tokio::test]
+async fn a_server_keeps_what_it_acknowledged_when_it_is_killed() {
+    let mut server = Server::start();
+    let jetstream = stream_of(&server.url(), 1).await;
+    let ack = jetstream.publish("sample.a", "kept".into()).await.unwrap().await.unwrap();
+    server.kill();
+    server.restart();
+    let stream = stream_of(&server.url(), 1).await.get_stream("SAMPLE").await.unwrap();
+    assert_eq!(&*stream.get_raw_message(ack.sequence).await.unwrap().payload, b"kept");
+}
+
+#[tokio::test]
+async fn three_servers_are_a_cluster() {
+    let cluster = Cluster::start();
+    let jetstream = stream_of(&cluster.url(), 3).await;
+    let ack = jetstream.publish("sample.a", "kept".into()).await.unwrap().await.unwrap();
+    assert_eq!(ack.sequence, 1);
+}

