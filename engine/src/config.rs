@@ -65,3 +65,13 @@ pub const RETRY_MILLIS: u64 = 200;
 
 /// How long a first connection to NATS may take, in seconds: longer, and the address is wrong.
 pub const NATS_CONNECT_SECONDS_MAX: u64 = 5;
+
+/// How long an engine is taken to live after it last said so, in seconds: its companies wait that long
+/// if it dies, and go on elsewhere within ten.
+pub const LEASE_SECONDS: u64 = 5;
+
+/// How often an engine says that it lives, in times a lease: some may be lost.
+pub const RENEWALS_PER_LEASE: u32 = 5;
+
+/// How often an engine tries to take a company while others change its owner, in times.
+pub const CLAIM_OWNER_TRIES: usize = 5;

@@ -20,6 +20,9 @@ pub const WORK_STREAM: &str = "BOARDING_WORK";
 /// The bucket of files that are too large for a command.
 pub const FILES_BUCKET: &str = "BOARDING_FILES";
 
+/// The bucket in which each engine says that it lives.
+pub const ENGINES_BUCKET: &str = "BOARDING_ENGINES";
+
 /// The bucket that says which engine works for which company.
 pub const OWNERS_BUCKET: &str = "BOARDING_OWNERS";
 
