@@ -75,3 +75,12 @@ pub const RENEWALS_PER_LEASE: u32 = 5;
 
 /// How often an engine tries to take a company while others change its owner, in times.
 pub const CLAIM_OWNER_TRIES: usize = 5;
+
+/// The most commits that a move appends at once, in commits: neighbours of one company.
+pub const MOVE_COMMITS_PER_APPEND: usize = 512;
+
+/// The most bytes that a move appends at once, in bytes: what one message of a broker holds, with air.
+pub const MOVE_BYTES_PER_APPEND: usize = 768 * 1024;
+
+/// How many commits a move reads ahead, in commits.
+pub const MOVE_COMMITS_AHEAD: usize = 64;

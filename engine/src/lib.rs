@@ -16,6 +16,7 @@ pub mod hot;
 pub mod ingest;
 pub mod log;
 pub mod mail;
+pub mod moving;
 pub mod people;
 pub mod projector;
 pub mod queries;

@@ -1,0 +1,252 @@
+//! Moves a whole log into another, commit by commit, and proves that it arrived: `boarding move`.
+
+use std::sync::Arc;
+
+use boarding_commands::id::CompanyId;
+use tokio::sync::mpsc;
+
+use crate::codec::{EncodeError, Encoded};
+use crate::config::{MOVE_BYTES_PER_APPEND, MOVE_COMMITS_AHEAD, MOVE_COMMITS_PER_APPEND};
+use crate::log::{AppendError, Entry, EventLog, ReadError, Reader};
+
+/// How far a move is, in commits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Commits that an earlier, interrupted move had brought over.
+    pub found: u64,
+    pub moved: u64,
+    /// Commits read again from both logs and found the same.
+    pub verified: u64,
+    /// Events in the commits that were verified.
+    pub events: u64,
+}
+
+/// Why a log did not move. What has arrived stays, and the same move asked again goes on from there.
+#[derive(Debug, thiserror::Error)]
+pub enum MoveError {
+    #[error("read the log that is to move")]
+    Source(#[source] ReadError),
+    #[error("read the log that it moves into")]
+    Target(#[source] ReadError),
+    #[error(
+        "move into a log that holds something else: commit {commit} of the target is of company {company} and not what the source has there; a log is moved into an empty one, never merged"
+    )]
+    Merge { commit: u64, company: CompanyId },
+    #[error(
+        "move into a log that has gone on by itself: it holds all {commits} commits of the source and more; it is the newer one"
+    )]
+    Ahead { commits: u64 },
+    #[error("move commit {commit} of the log")]
+    Append { commit: u64, source: AppendError },
+    #[error("write commit {commit} of the log anew")]
+    Encode { commit: u64, source: EncodeError },
+    #[error(
+        "write commit {commit} of the log anew: its bytes differ, so its hash would too; move it with the program that wrote it"
+    )]
+    Changed { commit: u64 },
+    #[error("verify what was moved: commit {commit} of the target is not that of the source")]
+    Differs { commit: u64 },
+    #[error("move a log that still grows: stop what writes to it, and move again")]
+    Growing,
+}
+
+/// Moves every commit of one log into another: its bytes, its order, the companies' versions and chains.
+/// Nothing else may write to either. The positions of the target are its own.
+///
+/// # Errors
+/// See [`MoveError`]; the source is never changed.
+pub async fn move_log(
+    source: &Arc<dyn EventLog>,
+    target: &Arc<dyn EventLog>,
+    mut tell: impl FnMut(Progress),
+) -> Result<Progress, MoveError> {
+    let end = source.end();
+    let mut progress = Progress::default();
+    let mut entries = read(source);
+    let mut there = read(target);
+    while let Some(found) = there.recv().await {
+        let found = found.map_err(MoveError::Target)?;
+        progress.found += 1;
+        let commit = progress.found;
+        let Some(expected) = entries.recv().await else {
+            return Err(MoveError::Ahead { commits: commit - 1 });
+        };
+        if expected.map_err(MoveError::Source)?.recorded.hash != found.recorded.hash {
+            return Err(MoveError::Merge { commit, company: found.recorded.commit.company });
+        }
+    }
+    let mut append = Append { target, waiting: Vec::new(), bytes: 0, progress };
+    while let Some(entry) = entries.recv().await {
+        if append.take(entry.map_err(MoveError::Source)?).await? {
+            tell(append.progress);
+        }
+    }
+    append.flush().await?;
+    let mut progress = append.progress;
+    tell(progress);
+    verify(source, target, &mut progress, &mut tell).await?;
+    if source.end() != end {
+        return Err(MoveError::Growing);
+    }
+    Ok(progress)
+}
+
+/// Reads both logs again, and compares them commit by commit.
+async fn verify(
+    source: &Arc<dyn EventLog>,
+    target: &Arc<dyn EventLog>,
+    progress: &mut Progress,
+    tell: &mut impl FnMut(Progress),
+) -> Result<(), MoveError> {
+    let (mut expected, mut found) = (read(source), read(target));
+    loop {
+        let commit = progress.verified + 1;
+        let pair = (expected.recv().await.transpose(), found.recv().await.transpose());
+        let pair = (pair.0.map_err(MoveError::Source)?, pair.1.map_err(MoveError::Target)?);
+        let entry = match pair {
+            (None, None) => return Ok(()),
+            (Some(expected), Some(found)) if is_same(&expected, &found) => expected,
+            _ => return Err(MoveError::Differs { commit }),
+        };
+        progress.verified = commit;
+        progress.events += entry.recorded.commit.events.len() as u64;
+        if commit.is_multiple_of(MOVE_COMMITS_PER_APPEND as u64) {
+            tell(*progress);
+        }
+    }
+}
+
+fn is_same(expected: &Entry, found: &Entry) -> bool {
+    expected.recorded.hash == found.recorded.hash
+        && expected.recorded.commit == found.recorded.commit
+}
+
+/// Commits on their way: neighbours of one company go as one append.
+struct Append<'a> {
+    target: &'a Arc<dyn EventLog>,
+    waiting: Vec<Encoded>,
+    bytes: usize,
+    progress: Progress,
+}
+
+impl Append<'_> {
+    /// Takes a commit; answers whether others were appended.
+    async fn take(&mut self, entry: Entry) -> Result<bool, MoveError> {
+        let commit = self.progress.found + self.progress.moved + self.waiting.len() as u64 + 1;
+        let hash = entry.recorded.hash;
+        let encoded = Encoded::of(entry.recorded.commit)
+            .map_err(|source| MoveError::Encode { commit, source })?;
+        if encoded.hash() != hash {
+            return Err(MoveError::Changed { commit });
+        }
+        let of_another = self
+            .waiting
+            .last()
+            .is_some_and(|last| last.commit().company != encoded.commit().company);
+        let bytes = self.bytes + encoded.bytes().len();
+        let full = self.waiting.len() >= MOVE_COMMITS_PER_APPEND || bytes > MOVE_BYTES_PER_APPEND;
+        let flush = !self.waiting.is_empty() && (of_another || full);
+        if flush {
+            self.flush().await?;
+        }
+        self.bytes += encoded.bytes().len();
+        self.waiting.push(encoded);
+        Ok(flush)
+    }
+
+    async fn flush(&mut self) -> Result<(), MoveError> {
+        let commit = self.progress.found + self.progress.moved + 1;
+        let commits = std::mem::take(&mut self.waiting);
+        self.bytes = 0;
+        if commits.is_empty() {
+            return Ok(());
+        }
+        let appended = self.target.append(commits).await;
+        let appended = appended.map_err(|source| MoveError::Append { commit, source })?;
+        self.progress.moved += appended.len() as u64;
+        Ok(())
+    }
+}
+
+/// Reads a log from its start on a thread of its own, since reading blocks.
+fn read(log: &Arc<dyn EventLog>) -> Reading {
+    let (entries, read) = mpsc::channel(MOVE_COMMITS_AHEAD);
+    let log = Arc::clone(log);
+    tokio::task::spawn_blocking(move || {
+        let mut reader: Box<dyn Reader> = log.read_all(1);
+        while let Some(entry) = reader.next().transpose() {
+            let failed = entry.is_err();
+            if entries.blocking_send(entry).is_err() || failed {
+                break;
+            }
+        }
+    });
+    read
+}
+
+type Reading = mpsc::Receiver<Result<Entry, ReadError>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::log::contract::sample;
+    use crate::log::memory::MemoryLog;
+
+    fn logs() -> (Arc<dyn EventLog>, Arc<dyn EventLog>) {
+        (Arc::new(MemoryLog::new()), Arc::new(MemoryLog::new()))
+    }
+
+    async fn grow(log: &Arc<dyn EventLog>, commits: u64) {
+        for n in 0..commits {
+            let company = if n % 3 == 0 { "acme" } else { "globex" }.parse().unwrap();
+            let commit = sample::next(&**log, &company, (n % 4) as usize);
+            log.append(vec![commit]).await.unwrap();
+        }
+    }
+
+    fn quiet(_: Progress) {}
+
+    #[tokio::test]
+    async fn a_log_arrives_whole_and_in_order() {
+        let (source, target) = logs();
+        grow(&source, 40).await;
+        let moved = move_log(&source, &target, quiet).await.unwrap();
+        assert_eq!((moved.found, moved.moved, moved.verified), (0, 40, 40));
+        assert_eq!(target.end(), source.end());
+        assert_eq!(target.companies(), source.companies());
+        for company in source.companies() {
+            assert_eq!(target.head(&company), source.head(&company));
+        }
+    }
+
+    #[tokio::test]
+    async fn an_interrupted_move_goes_on() {
+        let (source, target) = logs();
+        grow(&source, 10).await;
+        move_log(&source, &target, quiet).await.unwrap();
+        grow(&source, 5).await;
+        let moved = move_log(&source, &target, quiet).await.unwrap();
+        assert_eq!((moved.found, moved.moved, moved.verified), (10, 5, 15));
+    }
+
+    #[tokio::test]
+    async fn logs_are_never_merged() {
+        let (source, target) = logs();
+        grow(&source, 4).await;
+        let other = "initech".parse().unwrap();
+        target.append(vec![sample::next(&*target, &other, 1)]).await.unwrap();
+        let refused = move_log(&source, &target, quiet).await.unwrap_err();
+        assert!(matches!(refused, MoveError::Merge { commit: 1, .. }), "{refused}");
+        assert_eq!(target.end(), 1, "nothing was added");
+    }
+
+    #[tokio::test]
+    async fn a_target_that_went_on_is_the_newer_one() {
+        let (source, target) = logs();
+        grow(&source, 4).await;
+        move_log(&source, &target, quiet).await.unwrap();
+        grow(&target, 1).await;
+        let refused = move_log(&source, &target, quiet).await.unwrap_err();
+        assert!(matches!(refused, MoveError::Ahead { commits: 4 }), "{refused}");
+    }
+}
