@@ -88,7 +88,11 @@ impl State {
         request.command.decide(&self.company, &asked).map_err(refused)
     }
 
-    fn check_version(&self, request: &Request) -> Result<(), Refusal> {
+    /// Whether the company stands where the asker expects it.
+    ///
+    /// # Errors
+    /// `stream.version_conflict`, or `import.plan_changed` if a plan was overtaken.
+    pub(crate) fn check_version(&self, request: &Request) -> Result<(), Refusal> {
         let actual = self.company.version;
         if let Some(expected) = request.expected_version.filter(|expected| *expected != actual) {
             let details = json!({"expected": expected, "actual": actual});

@@ -43,6 +43,7 @@ pub(super) fn plan(
     let command = import.clone();
     let request = asking.request(Command::ImportFile(import), core.clock.now());
     let mut rehearsal = Rehearsal { state: State::of(loaded), tally: Tally::default() };
+    rehearsal.state.check_version(&request).map_err(Reply::Refused)?;
     rehearsal.accept(request.clone())?;
     let id = ImportId(command.import.map_or(request.id.0, |import| import.0));
     rehearsal.go_on(core, &request, id)?;

@@ -22,6 +22,7 @@ pub(super) async fn manage(desk: Desk) {
     let mut chores = desk.hot.chores();
     let (mut stood, mut stuck) = (None, BTreeSet::new());
     while let Some(import) = next(&desk, &mut chores, &mut stuck).await {
+        desk.core.stuck.release(&desk.company, import);
         let went = go_on(&desk, import).await.and_then(|rows_done| {
             // A file that was read to its end and leaves rows open would be read for ever.
             let place = Some((import, rows_done));
@@ -55,9 +56,7 @@ async fn next(
             next = desk.until(chores, can_go_on) => return next,
             () = nap, if !stuck.is_empty() => {}
         }
-        for import in std::mem::take(stuck) {
-            desk.core.stuck.release(&desk.company, import);
-        }
+        stuck.clear();
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Place, keys};
+use crate::support::program::{Place, fixture, keys};
 
 const COUNTS: [&str; 12] = [
     "activated",
@@ -109,4 +109,23 @@ fn p16_what_has_changed_since_refuses_the_import() {
     let body = json!({"dialect": "leapxpert", "files": [{"name": "a.csv", "text": text}], "mode": "preview"});
     let answer = place.json(&["command", "ImportFile", &body.to_string()]);
     assert_eq!(answer["result"]["counts"]["skipped"], 1);
+}
+
+/// LX-11, LX-12: what needs attention is shown wherever it stands in a long file.
+#[test]
+fn lx_12_the_rows_to_mend_are_shown_before_the_import() {
+    let place = Place::with_company();
+    let file = fixture("leapxpert/people-1000-30-bad.csv");
+    let words = ["import", &file, "--dialect", "leapxpert", "--add-phones", "--preview"];
+    place.run(&words).with(1);
+    place.run(&["config", "set", "bulk_integration_max_records", "5000"]).with(0);
+    let told = place.run(&words).with(5).out;
+    for words in ["970", "and 16 more invalid rows", "duplicate rows:", "phone.scientific_notation"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+    let document = place.run(&[&words[..], &["--json"]].concat()).with(5).json();
+    assert_eq!((&document["counts"]["invalid"], &document["next"]), (&json!(26), &json!(101)));
+    assert_eq!(document["rows"].as_array().unwrap().len(), 100);
+    assert!(place.rows(&["users"]).is_empty());
 }

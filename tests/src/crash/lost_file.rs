@@ -32,6 +32,13 @@ fn p27_an_import_without_its_file_says_so_and_goes_on_when_it_is_back() {
             assert!(ended.complained.contains(told), "{words:?}: {told}: {}", ended.complained);
         }
     }
+    // Something else in its place cannot be read: whoever asks for the import is told, and not kept waiting.
+    fs::create_dir(&kept).unwrap();
+    let ended = place.call(&words);
+    assert_eq!(ended.status.code(), Some(4), "{ended:?}");
+    assert!(ended.complained.contains(&format!("import {import} cannot go on")), "{ended:?}");
+    fs::remove_dir(&kept).unwrap();
+
     let other = place.file("other.csv", [Row { user: ROWS, is_good: true }].into_iter());
     let row = place.lines(&["import", other.to_str().unwrap(), "--dialect", "leapxpert"], 0);
     assert_eq!(row[0]["created"], 1, "another import is not held up");

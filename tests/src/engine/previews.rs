@@ -2,7 +2,7 @@
 
 use boarding_commands::code::Code;
 use boarding_commands::decide::{Authority, Command};
-use boarding_commands::envelope::Answer;
+use boarding_commands::envelope::{Answer, Envelope};
 use boarding_engine::hot::{Reply, Request};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -320,8 +320,14 @@ async fn p11_a_preview_is_refused_as_its_commit_would_be() {
     refused(&answer, Code::AuthPermissionDenied);
     again["import"] = taken;
     refused(&site.ask("ImportFile", again.clone()).await, Code::ImportAlreadyExists);
+    let text = again["files"][0]["text"].take();
     again["files"][0]["text"] = json!("username\n");
     refused(&site.ask("ImportFile", again.clone()).await, Code::ImportHeaderOnly);
+    again["files"][0]["text"] = text;
+    let expecting = json!({"id": site.engine().clock().id(), "actor": "admin", "expected_version": 1, "body": again.clone()});
+    let expecting = Envelope::read(expecting).unwrap();
+    let answer = site.engine().submit(&id("acme"), "ImportFile", expecting, Authority::All).await;
+    refused(&answer, Code::StreamVersionConflict);
     again["mode"] = json!("perhaps");
     refused(&site.ask("ImportFile", again).await, Code::EnvelopeMalformed);
     assert!(site.log_bytes() == before);

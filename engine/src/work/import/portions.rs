@@ -134,3 +134,37 @@ impl Portions {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(row: u64) -> ParsedRow {
+        let (problems, warnings) = (vec![], vec![]);
+        let values = csv_file::RowValues::default();
+        ParsedRow { row, line: row + 1, cells: vec![], values, problems, warnings }
+    }
+
+    fn numbers(rows: &[ParsedRow]) -> Vec<u64> {
+        rows.iter().map(|row| row.row).collect()
+    }
+
+    /// P14: halves keep the order of the file; a row that does not fit alone is refused, and told if it
+    /// does not fit even so.
+    #[test]
+    fn p14_rows_are_split_in_order_and_none_is_passed_over() {
+        let mut portions = Portions::of((1..=3).map(row).collect());
+        let all = portions.next().unwrap();
+        portions.split(all).unwrap();
+        let first = portions.next().unwrap();
+        assert_eq!(numbers(&first), [1]);
+        portions.split(first).unwrap();
+        let refused = portions.next().unwrap();
+        assert_eq!(numbers(&refused), [1]);
+        assert_eq!(refused[0].problems[0].code, Code::CsvRecordTooLarge);
+        let error = portions.split(refused).unwrap_err();
+        assert_eq!(error.to_string(), "row 1 is too large even to be refused");
+        assert_eq!(numbers(&portions.next().unwrap()), [2, 3]);
+        assert!(portions.next().is_none());
+    }
+}
