@@ -198,30 +198,64 @@ proptest! {
     }
 }
 
-/// P16: ten thousand rows are planned and come out so; the log does not change by the plan.
-#[tokio::test]
-async fn p16_ten_thousand_rows_come_out_as_shown() {
+/// A company that takes ten thousand rows, and the body of an import of as many, by their file's digest.
+async fn ten_thousand() -> (Site, Value) {
     let site = Site::acme(None).await;
     ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
     let path = crate::support::program::fixture("leapxpert/people-10000.csv");
     let content = std::fs::File::open(path).unwrap();
     let kept = site.engine().keep_file("people-10000.csv", content).unwrap();
-    let body = |more: Value| {
-        let mut body = json!({
-            "dialect": "leapxpert",
-            "files": [{"name": kept.name, "sha256": kept.sha256}],
-            "add_to_corporate_phones": true,
-        });
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        body
-    };
+    let body = json!({
+        "dialect": "leapxpert",
+        "files": [{"name": kept.name, "sha256": kept.sha256}],
+        "add_to_corporate_phones": true,
+    });
+    (site, body)
+}
+
+/// The answer to a preview, and the body that commits exactly that.
+async fn previewed(site: &Site, mut body: Value) -> (Value, Value) {
+    body["mode"] = json!("preview");
+    let shown = ok(&site.ask("ImportFile", body.clone()).await);
+    body["mode"] = json!("commit");
+    body["plan_hash"] = shown["plan_hash"].clone();
+    (shown, body)
+}
+
+/// P16: ten thousand rows are planned and come out so; the log does not change by the plan.
+#[tokio::test]
+async fn p16_ten_thousand_rows_come_out_as_shown() {
+    let (site, body) = ten_thousand().await;
     let before = site.log_bytes();
-    let shown = ok(&site.ask("ImportFile", body(json!({"mode": "preview"}))).await);
+    let (shown, commit) = previewed(&site, body).await;
     assert!(site.log_bytes() == before);
     assert_eq!(shown["counts"]["total"], 10_000);
-    let import = ok(&site.ask("ImportFile", body(json!({"plan_hash": shown["plan_hash"]}))).await);
+    let import = ok(&site.ask("ImportFile", commit).await);
     site.settle().await;
     came_out_as_shown(&site, &import["import"], &shown).await;
+}
+
+/// P16, LX-35: where the company changes faster than a long file is planned, the command fails and may be
+/// sent again; it does not claim that its plan has changed, for then it is done.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p16_a_commit_that_is_overtaken_again_and_again_may_be_sent_again() {
+    let (site, body) = ten_thousand().await;
+    let (_, commit) = previewed(&site, body).await;
+    let strangers = async {
+        for n in 0_u64.. {
+            ok(&site.ask("AddUser", json!({"user": format!("stranger{n}")})).await);
+        }
+    };
+    let answer = tokio::select! {
+        answer = site.ask("ImportFile", commit.clone()) => answer,
+        () = strangers => panic!("strangers never end"),
+    };
+    match answer {
+        Answer::Failed { code: Code::Overloaded, retry: true, .. } => {}
+        other => panic!("{other:?}"),
+    }
+    assert!(site.rows("imports", json!({})).await.is_empty());
+    ok(&site.ask("ImportFile", commit).await);
 }
 
 /// P16: a run that goes on changes no plan, and is not waited for.
