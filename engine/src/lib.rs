@@ -16,6 +16,7 @@ pub mod ingest;
 pub mod log;
 pub mod mail;
 pub mod people;
+pub mod preview;
 pub mod projector;
 pub mod queries;
 pub mod replay;
