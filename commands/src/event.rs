@@ -421,6 +421,53 @@ impl Event {
             _ => None,
         }
     }
+
+    /// Whether the fate of an import's rows may depend on it: what runs and mails lead to bears on none.
+    pub fn bears_on_imports(&self) -> bool {
+        match self {
+            Self::CompanyConfigChanged { .. }
+            | Self::OrgUnitDefined { .. }
+            | Self::RoleDefined { .. }
+            | Self::PermissionsGranted { .. }
+            | Self::PermissionsRevoked { .. }
+            | Self::UserCreated { .. }
+            | Self::UserUpdated { .. }
+            | Self::UserActivated { .. }
+            | Self::UserDeactivated { .. }
+            | Self::UserArchived { .. }
+            | Self::UserRestored { .. }
+            | Self::RolesAssigned { .. }
+            | Self::RolesRemoved { .. }
+            | Self::CorporatePhoneAdded { .. }
+            | Self::CorporatePhoneRemoved { .. }
+            | Self::ImportAccepted { .. }
+            | Self::RowUnchanged { .. }
+            | Self::RowRefused { .. }
+            | Self::ImportCompleted { .. } => true,
+            Self::TemplateSet { .. }
+            | Self::WelcomeEmailRequested { .. }
+            | Self::RunRequested { .. }
+            | Self::RecipientQueued { .. }
+            | Self::RunScheduled { .. }
+            | Self::RunQueued { .. }
+            | Self::RunStarted { .. }
+            | Self::RunCompleted { .. }
+            | Self::RunWithdrawn { .. }
+            | Self::InviteDispatched { .. }
+            | Self::InviteDeferred { .. }
+            | Self::InviteSent { .. }
+            | Self::UserSkipped { .. }
+            | Self::InviteFailed { .. }
+            | Self::UserLinked { .. }
+            | Self::UserUnlinked { .. }
+            | Self::InvitationExpired { .. }
+            | Self::InvitationRevoked { .. }
+            | Self::DeliveryRecorded { .. }
+            | Self::NotificationDispatched { .. }
+            | Self::NotificationSent { .. }
+            | Self::NotificationFailed { .. } => false,
+        }
+    }
 }
 
 /// An imported file: kept by its sha256.

@@ -48,6 +48,20 @@ pub const IMPORT_ROWS_PER_COMMAND: usize = boarding_commands::decide::import_row
 /// and a commit holds 256 KiB.
 pub const IMPORT_BYTES_PER_COMMAND: usize = 64 * 1024;
 
+/// The rows that a preview shows, in rows (contract, section 2).
+pub const PREVIEW_ROWS: usize = 100;
+
+/// The rows of each kind that need somebody's attention and that a preview keeps besides, in rows: what fits
+/// on a screen beside the counts.
+pub const PREVIEW_ATTENTION_ROWS: usize = 10;
+
+/// The most imports planned at once, in plans: each holds a copy of its company in memory.
+pub const PLANS_AT_ONCE: usize = 2;
+
+/// How often an import is planned anew because its company moved meanwhile, in plans: whoever asks again
+/// later finds a quieter company.
+pub const PLANS_PER_COMMAND: usize = 4;
+
 /// The most recipients claimed at once, in people, whatever a channel could take.
 pub const CLAIM_MAX: usize = 500;
 

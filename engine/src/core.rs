@@ -15,6 +15,7 @@ use crate::log::{EventLog, Place};
 use crate::projector::Projections;
 use crate::store::Store;
 use crate::token::Tokens;
+use crate::work::Stuck;
 use tokio::sync::watch;
 
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub struct Core {
     pub channel: Arc<dyn Channel>,
     /// Whether runs that were begun with another channel go on with this one.
     pub adopt_runs: bool,
+    /// Imports that cannot go on.
+    pub stuck: Stuck,
     /// Whether the engine is being closed: nothing new is begun.
     pub closing: watch::Sender<bool>,
     /// Goes last: whoever opens the folder next finds nobody of ours at work in it.

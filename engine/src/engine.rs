@@ -8,17 +8,19 @@ use boarding_commands::code::{Code, Refusal};
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::digest::Digest;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::event::Permission;
+use boarding_commands::event::{FileRef, Permission};
 use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::time::Time;
 use boarding_projections::rows::Table;
 use serde_json::{Value, json};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::channel::Channel;
 use crate::channel::outbox::Outbox;
 use crate::clock::Clock;
 use crate::companies::Companies;
+use crate::config::PLANS_AT_ONCE;
 use crate::core::Core;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::files::{self, Files};
@@ -28,6 +30,7 @@ use crate::log::file::{self as file_log, FileLog, OpenError, TornTail};
 use crate::projector::{ProjectError, Projections};
 use crate::store::{self, Store, StoreError};
 use crate::token::Tokens;
+use crate::work::Stuck;
 
 /// A running engine on the embedded log. Dropping it without [`Engine::close`] is like a crash: nothing
 /// is lost, the next opening takes longer.
@@ -37,6 +40,8 @@ pub struct Engine {
     /// Wakes companies that sleep; ends with the engine, and is started by the first who asks.
     alarm: OnceLock<JoinSet<()>>,
     found: Found,
+    /// How many plans of imports may be made at once: each holds a company in memory.
+    pub(crate) planning: Semaphore,
 }
 
 /// How an engine is opened.
@@ -133,13 +138,20 @@ impl Engine {
             tokens: Tokens::new(*folder.secret().bytes()),
             channel,
             adopt_runs: options.adopt_runs,
+            stuck: Stuck::default(),
             closing: watch::Sender::new(false),
             folder,
         };
         let found = Found { torn_tail, set_aside };
         let core = Arc::new(core);
         let companies = Arc::new(Companies::new(Arc::clone(&core)));
-        Ok(Self { core, companies, alarm: OnceLock::new(), found })
+        Ok(Self {
+            core,
+            companies,
+            alarm: OnceLock::new(),
+            found,
+            planning: Semaphore::new(PLANS_AT_ONCE),
+        })
     }
 
     /// What the opening found.
@@ -165,26 +177,37 @@ impl Engine {
         authority: Authority,
     ) -> Answer {
         let id = envelope.id;
-        match self.prepare(company, name, &envelope, authority).await {
-            Ok((command, body)) => self.ask(company, command, body, envelope, authority).await,
-            Err(reply) => answer(id, reply),
-        }
+        let reply = match self.prepare(company, name, &envelope, authority).await {
+            Ok(Prepared { command: Command::ImportFile(import), body, kept: Some(files) }) => {
+                let asking = Asking { company: company.clone(), body, envelope, authority };
+                self.import_as_planned(&asking, import, files).await
+            }
+            Ok(Prepared { command, body, .. }) => {
+                let asking = Asking { company: company.clone(), body, envelope, authority };
+                self.ask(&asking, command, None).await
+            }
+            Err(reply) => reply,
+        };
+        answer(id, reply)
     }
 
     /// Reads the command, keeps its files, and adds what only the engine can find out.
-    async fn prepare(
+    pub(crate) async fn prepare(
         &self,
         company: &CompanyId,
         name: &str,
         envelope: &Envelope,
         authority: Authority,
-    ) -> Result<(Command, Digest), Reply> {
+    ) -> Result<Prepared, Reply> {
         let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
         let mut command = Command::read(name, body.clone()).map_err(no)?;
+        let mut kept = None;
         let digest = match &mut command {
             Command::ImportFile(import) => {
-                let digest = self.prepare_import(company, import, &body, envelope, authority);
-                digest.await?
+                let prepared = self.prepare_import(company, import, &body, envelope, authority);
+                let (digest, files) = prepared.await?;
+                kept = files;
+                digest
             }
             Command::LinkCompleted(link) => {
                 let token = link.token.as_ref();
@@ -193,11 +216,12 @@ impl Engine {
             }
             _ => Digest::of_body(name, &body),
         };
-        Ok((command, digest))
+        Ok(Prepared { command, body: digest, kept })
     }
 
     /// Keeps and reads an import's file, for those who may import; a repeat is known before it is read,
-    /// since what the company's settings say of reading may have changed since.
+    /// since what the company's settings say of reading may have changed since. The files of an import that
+    /// is planned are read with its plan.
     async fn prepare_import(
         &self,
         company: &CompanyId,
@@ -205,7 +229,7 @@ impl Engine {
         body: &Value,
         envelope: &Envelope,
         authority: Authority,
-    ) -> Result<Digest, Reply> {
+    ) -> Result<(Digest, Option<Vec<FileRef>>), Reply> {
         let hot = self.hot(company).await;
         let actor = envelope.actor.clone().unwrap_or_default();
         let needed = Permission::BulkImportUsers;
@@ -222,31 +246,23 @@ impl Engine {
         if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
             return Err(first);
         }
+        if import.is_planned() {
+            return Ok((digest, Some(files)));
+        }
         import.read = Some(self.core.read(import, files, says).await.map_err(no)?);
-        Ok(digest)
+        Ok((digest, None))
     }
 
-    async fn ask(
+    /// Asks a command of its company; `planned_at` is the version that its plan was made at, if it has one.
+    pub(crate) async fn ask(
         &self,
-        company: &CompanyId,
+        asking: &Asking,
         mut command: Command,
-        body: Digest,
-        envelope: Envelope,
-        authority: Authority,
-    ) -> Answer {
-        let id = envelope.id;
-        let request = |command: Command| Request {
-            command,
-            id,
-            body: Some(body),
-            actor: envelope.actor.clone().unwrap_or_default(),
-            authority,
-            at: self.core.clock.now(),
-            correlation: envelope.correlation,
-            traceparent: envelope.traceparent.clone(),
-            expected_version: envelope.expected_version,
-        };
-        let hot = self.hot(company).await;
+        planned_at: Option<u64>,
+    ) -> Reply {
+        let at = self.core.clock.now();
+        let request = |command: Command| Request { planned_at, ..asking.request(command, at) };
+        let hot = self.hot(&asking.company).await;
         let mut reply = hot.ask(request(command.clone())).await;
         if let (Reply::TooLarge, Command::ImportFile(import)) = (&reply, &mut command)
             && let Some(read) = &mut import.read
@@ -255,7 +271,7 @@ impl Engine {
             read.rows.clear();
             reply = hot.ask(request(command)).await;
         }
-        answer(id, reply)
+        reply
     }
 
     /// The company's task, started if need be. While the handle is held, the company stays in memory.
@@ -305,6 +321,43 @@ impl Engine {
     }
 }
 
+/// A command that was read, and what is known of it.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub command: Command,
+    /// The digest by which a repeat is recognised.
+    pub body: Digest,
+    /// The files of an import that is to be planned first.
+    pub kept: Option<Vec<FileRef>>,
+}
+
+/// Who asks what, of which company.
+#[derive(Debug, Clone)]
+pub(crate) struct Asking {
+    pub company: CompanyId,
+    pub body: Digest,
+    pub envelope: Envelope,
+    pub authority: Authority,
+}
+
+impl Asking {
+    pub(crate) fn request(&self, command: Command, at: Time) -> Request {
+        let envelope = &self.envelope;
+        Request {
+            command,
+            id: envelope.id,
+            body: Some(self.body),
+            actor: envelope.actor.clone().unwrap_or_default(),
+            authority: self.authority,
+            at,
+            correlation: envelope.correlation,
+            traceparent: envelope.traceparent.clone(),
+            expected_version: envelope.expected_version,
+            planned_at: None,
+        }
+    }
+}
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("core", &self.core).finish_non_exhaustive()
@@ -312,7 +365,7 @@ impl fmt::Debug for Engine {
 }
 
 /// The reply to a command that does not reach its company: a fault may pass, a broken rule stays.
-fn no(refusal: Refusal) -> Reply {
+pub(crate) fn no(refusal: Refusal) -> Reply {
     if refusal.code == Code::Unavailable {
         Reply::Failed { code: refusal.code, why: refusal.message }
     } else {
@@ -321,7 +374,7 @@ fn no(refusal: Refusal) -> Reply {
 }
 
 /// The answer that a reply makes.
-fn answer(command: CommandId, reply: Reply) -> Answer {
+pub(crate) fn answer(command: CommandId, reply: Reply) -> Answer {
     match reply {
         Reply::Accepted { duplicate, version, position, result, .. } => {
             Answer::Accepted { command, duplicate, version, position, result }

@@ -70,6 +70,19 @@ impl Files {
         File::open(self.path(sha256))
     }
 
+    /// What is the matter where the file that an import needs is not there.
+    pub fn missing(&self, sha256: &str) -> Option<String> {
+        let path = self.path(sha256);
+        let is_there = path.try_exists().unwrap_or(true);
+        let lost = || {
+            let path = path.display();
+            format!(
+                "its file (sha256 {sha256}) is missing; put it back as {path}, and the import goes on at the next start"
+            )
+        };
+        (!is_there).then(lost)
+    }
+
     fn path(&self, sha256: &str) -> PathBuf {
         self.folder.join(sha256)
     }

@@ -4,15 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::company::Company;
-use boarding_commands::decide::{Asked, Authority, Command, Decision};
+use boarding_commands::decide::{Authority, Command};
 use boarding_commands::digest::Digest;
 use boarding_commands::event::Event;
 use boarding_commands::id::{CommandId, CompanyId};
-use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use ulid::Ulid;
 
@@ -23,8 +21,12 @@ use crate::log::AppendError;
 use crate::snapshots;
 use crate::work::Chores;
 
+pub(crate) mod rule;
+
+use rule::State;
+
 /// A command on its way to a company.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Request {
     pub command: Command,
     pub id: CommandId,
@@ -36,6 +38,9 @@ pub struct Request {
     pub correlation: Option<Ulid>,
     pub traceparent: Option<String>,
     pub expected_version: Option<u64>,
+    /// The version at which it was planned: refused `import.plan_changed` if anything that bears on
+    /// imports has happened since.
+    pub planned_at: Option<u64>,
 }
 
 /// What came of a command.
@@ -155,14 +160,6 @@ struct Task {
     state: Option<State>,
 }
 
-struct State {
-    company: Company,
-    /// The hash of the company's last commit.
-    hash: Digest,
-    /// Events since the last snapshot.
-    tail: u64,
-}
-
 /// Commands decided together, before they are durable.
 #[derive(Default)]
 struct Batch {
@@ -218,8 +215,7 @@ impl Task {
             Ok(loaded) => loaded.map_err(|error| crate::error_chain(&error))?,
             Err(error) => return Err(error.to_string()),
         };
-        self.state =
-            Some(State { company: loaded.company, hash: loaded.hash, tail: loaded.replayed });
+        self.state = Some(State::of(loaded));
         self.tell();
         Ok(())
     }
@@ -238,13 +234,11 @@ impl Task {
             }
             Message::Ask(request, reply) => (request, reply),
         };
-        match decide(&self.core, state, &request) {
+        match rule::decide(&self.core, state, &request) {
             Ok((encoded, result)) => {
                 batch.ids.insert(request.id, ());
                 batch.bytes += encoded.bytes().len();
-                state.company.apply(encoded.commit());
-                state.hash = encoded.hash();
-                state.tail += encoded.commit().events.len() as u64;
+                state.note(&encoded);
                 batch.commits.push(encoded);
                 batch.waiting.push((reply, result));
             }
@@ -309,64 +303,6 @@ impl Task {
         if let Err(error) = snapshots::write(&self.core.store, &state.company, state.hash) {
             tracing::warn!(error = &error as &dyn std::error::Error, "no snapshot was written");
         }
-    }
-}
-
-/// Decides one command: a commit to append, or an answer at once.
-fn decide(core: &Core, state: &State, request: &Request) -> Result<(Encoded, Value), Box<Reply>> {
-    if let Some(body) = request.body
-        && let Some(answer) = core.first_answer(&state.company.id, request.id, body)
-    {
-        return Err(Box::new(answer));
-    }
-    let refused = |refusal| Box::new(Reply::Refused(refusal));
-    check_version(&state.company, request).map_err(refused)?;
-    let Request { id, actor, authority, at, .. } = request;
-    let asked = Asked { command: &(), id: *id, actor, authority: *authority, at: *at };
-    let decision = request.command.decide(&state.company, &asked).map_err(refused)?;
-    let Decision { events, result, recorded } = decision;
-    if !recorded {
-        let (version, position) = (state.company.version, core.log.end());
-        return Err(Box::new(Reply::Accepted {
-            duplicate: false,
-            version,
-            position,
-            result,
-            events,
-        }));
-    }
-    let commit = Commit {
-        company: state.company.id.clone(),
-        first_version: state.company.version + 1,
-        command: request.id,
-        body: request.body.unwrap_or_else(|| Digest::of(request.command.name().as_bytes())),
-        actor: Personal(request.actor.clone()),
-        at: request.at,
-        correlation: request.correlation,
-        causation: None,
-        traceparent: request.traceparent.clone(),
-        schema: SCHEMA,
-        result: result.clone(),
-        previous: state.hash,
-        events,
-    };
-    match Encoded::of(commit) {
-        Ok(encoded) => Ok((encoded, result)),
-        Err(error) if error.is_too_large() => Err(Box::new(Reply::TooLarge)),
-        Err(error) => Err(Box::new(Reply::Failed {
-            code: Code::Unavailable,
-            why: crate::error_chain(&error),
-        })),
-    }
-}
-
-fn check_version(company: &Company, request: &Request) -> Result<(), Refusal> {
-    match request.expected_version {
-        Some(expected) if expected != company.version => {
-            let details = json!({"expected": expected, "actual": company.version});
-            Err(Refusal::new(Code::StreamVersionConflict).with(details))
-        }
-        _ => Ok(()),
     }
 }
 

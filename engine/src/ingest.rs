@@ -27,6 +27,11 @@ impl Engine {
             .keep(name, content, Limits::default().file_bytes)
             .map_err(|error| refused(&error))
     }
+
+    /// What is the matter where a kept file is not there any more.
+    pub fn missing_file(&self, sha256: &str) -> Option<String> {
+        self.core.files.missing(sha256)
+    }
 }
 
 impl Core {
@@ -128,7 +133,11 @@ fn known(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
     Ok(FileRef { name: csv_file::clean_name(&body.name), sha256: digest.to_owned(), bytes })
 }
 
-fn read(
+/// Checks an import's file as a whole, and reads its rows if they fit in one commit.
+///
+/// # Errors
+/// `import.*` and `csv.*`: nothing of the file is imported.
+pub(crate) fn read(
     files: &Files,
     import: &ImportFile,
     kept: Vec<FileRef>,

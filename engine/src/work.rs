@@ -18,15 +18,19 @@ use crate::hot::{Hot, Reply, Request};
 mod import;
 mod mails;
 mod run;
+mod stuck;
 mod welcome;
 
-pub(crate) use import::reading_options;
+pub(crate) use import::portions;
+pub use stuck::Stuck;
 
 /// What a company has to do without being asked, as its last commit left it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Chores {
     /// Imports that were accepted and have rows to come.
     pub imports: Vec<ImportId>,
+    /// Those among them that cannot go on, and why: nobody waits for them.
+    pub stuck: Vec<(ImportId, String)>,
     /// Runs whose list of recipients goes on.
     pub listing: Vec<RunId>,
     /// The run that holds the lock, and its fence.
@@ -55,6 +59,7 @@ impl Chores {
         let holder = held.filter(|_| elsewhere.is_none());
         Self {
             imports: company.open_imports.iter().copied().collect(),
+            stuck: core.stuck.among(company),
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
             elsewhere: elsewhere.map(str::to_owned),
@@ -68,7 +73,7 @@ impl Chores {
 
     /// Whether anything goes on that ends by itself: the program waits for this before it leaves.
     pub fn is_idle(&self) -> bool {
-        self.imports.is_empty()
+        self.imports.len() == self.stuck.len()
             && self.listing.is_empty()
             && self.run.is_none()
             && self.welcome_open == 0
@@ -108,6 +113,7 @@ impl Desk {
             correlation: Some(correlation),
             traceparent: None,
             expected_version: None,
+            planned_at: None,
         };
         self.hot.ask_patiently(request).await
     }

@@ -49,7 +49,7 @@ pub struct ImportRow {
 }
 
 impl ImportRow {
-    fn show(&self) -> Value {
+    pub(crate) fn show(&self) -> Value {
         json!({
             "row": self.row,
             "line": self.line,

@@ -15,6 +15,7 @@ pub mod integration_log;
 pub mod invitations;
 pub mod lock;
 pub mod org_units;
+pub mod outlook;
 pub mod phone_list;
 pub mod projection;
 pub mod query;

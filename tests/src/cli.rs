@@ -3,4 +3,5 @@
 mod contract;
 mod demo;
 mod imports;
+mod previews;
 mod runs;

@@ -9,6 +9,7 @@ mod acknowledged;
 mod dice;
 mod history;
 mod import;
+mod lost_file;
 mod mails;
 mod opening;
 mod place;

@@ -7,6 +7,7 @@ mod links;
 mod load;
 mod mails;
 mod permissions;
+mod previews;
 mod privacy;
 mod queries;
 mod read_models;

@@ -88,6 +88,18 @@ pub struct ParsedRow {
     pub warnings: Vec<Problem>,
 }
 
+impl ParsedRow {
+    /// The row without its values, to be refused: with what the person has already, it makes more than one
+    /// commit holds.
+    #[must_use]
+    pub fn as_too_large(self) -> Self {
+        let problem = Problem::new(Code::CsvRecordTooLarge)
+            .saying("together with what is known of the person, more than one commit holds");
+        let values = RowValues { user: self.values.user, ..RowValues::default() };
+        Self { values, problems: vec![problem], warnings: Vec::new(), ..self }
+    }
+}
+
 /// Shows the place and the codes, never the cells.
 impl fmt::Debug for ParsedRow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

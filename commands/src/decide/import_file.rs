@@ -40,6 +40,9 @@ pub struct ImportFile {
     pub on_error: OnError,
     #[serde(default)]
     pub mode: ImportMode,
+    /// What the preview answered: the file is refused if it would come out otherwise by now. Whoever asks
+    /// the rule has compared the plans.
+    pub plan_hash: Option<String>,
     /// What the engine found in the file; never from outside.
     #[serde(skip)]
     pub read: Option<FileRead>,
@@ -84,6 +87,8 @@ pub enum OnError {
 pub enum ImportMode {
     #[default]
     Commit,
+    /// What it would come to is shown, and nothing is recorded.
+    Preview,
 }
 
 /// What the engine found in the file before asking.
@@ -123,11 +128,17 @@ impl Decide for ImportFile {
             events.push(Event::ImportCompleted { import, counts });
         }
         let result = result_of(import, counts.done() == total, &counts);
-        Ok(Decision::of(events).telling(result))
+        let recorded = self.mode == ImportMode::Commit;
+        Ok(Decision { events, result, recorded })
     }
 }
 
 impl ImportFile {
+    /// Whether it is to be known what the file would come to, before anything is decided.
+    pub fn is_planned(&self) -> bool {
+        self.mode == ImportMode::Preview || self.plan_hash.is_some()
+    }
+
     /// How the file is read and applied, from what was asked and what the company's settings say.
     fn options(&self, company: &Company, summary: &Summary) -> ImportOptions {
         ImportOptions {
@@ -247,6 +258,18 @@ mod tests {
         assert_eq!(then.names(), ["ImportAccepted", "UserCreated", "UserCreated", "ImportCompleted"]);
         let result = then.0.unwrap().result;
         assert_eq!((&result["state"], &result["created"]), (&json!("completed"), &json!(2)));
+    }
+
+    /// P16: a preview decides what a commit decides, and records none of it; what refuses the one refuses
+    /// the other.
+    #[test]
+    fn p16_a_preview_decides_the_same_and_records_nothing() {
+        let rows = || vec![row(1, "ann"), row(2, "ann")];
+        let shown = import([], 2, rows(), &json!({"mode": "preview"})).0.unwrap();
+        let done = import([], 2, rows(), &json!({})).0.unwrap();
+        assert_eq!((shown.recorded, done.recorded), (false, true));
+        assert_eq!(shown.events, done.events);
+        import([], 101, vec![], &json!({"mode": "preview"})).then_refused(Code::ImportTooManyRows);
     }
 
     /// N45: a big file is accepted and goes on in the background.

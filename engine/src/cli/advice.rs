@@ -14,6 +14,7 @@ pub(super) fn on(code: &str) -> Option<&'static str> {
         "import.none_available" => {
             "import a file first: boarding import FILE --dialect leapxpert --add-phones"
         }
+        "import.plan_changed" => "look again: the same with --preview in the place of --plan-hash",
         "import.not_found" | "import.not_completed" => "see which there are: boarding imports list",
         "import.unknown_dialect" => "see a dialect's columns: boarding template leapxpert",
         "csv.missing_column" | "csv.missing_header" => {

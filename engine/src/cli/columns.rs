@@ -97,6 +97,22 @@ pub(super) const IMPORTS: &[Column] = &[
     column("STARTED AT", "/started_at"),
 ];
 
+/// The counts of one import, as they stand or as they would.
+pub(super) const COUNTS: &[Column] = &[
+    column("TOTAL", "/total"),
+    column("CREATED", "/created"),
+    column("UPDATED", "/updated"),
+    column("UNCHANGED", "/unchanged"),
+    column("ACTIVATED", "/activated"),
+    column("DEACTIVATED", "/deactivated"),
+    column("SKIPPED", "/skipped"),
+    column("DUPLICATE", "/duplicate"),
+    column("INVALID", "/invalid"),
+    column("WARNINGS", "/warnings"),
+    column("PHONES ADDED", "/phones_added"),
+    column("PHONES REFUSED", "/phones_failed"),
+];
+
 pub(super) const IMPORT_ROWS: &[Column] = &[
     column("ROW", "/row"),
     column("LINE", "/line"),

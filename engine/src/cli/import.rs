@@ -13,6 +13,7 @@ use super::list::{self, number, text};
 use super::session::{Accepted, Session};
 use super::watch;
 
+mod preview;
 mod report;
 
 pub(super) use report::report;
@@ -25,7 +26,11 @@ Examples:
   boarding import people.csv --company acme --dialect leapxpert --existing update
   boarding import export.csv --company acme --dialect leapxpert --encoding windows-1252 \\
       --delimiter ';' --column 'E-Mail=email' --column 'Login=username'
+  boarding import people.csv --company acme --dialect leapxpert --preview
+  boarding import people.csv --company acme --dialect leapxpert --plan-hash HASH
 
+--preview shows what would become of each row and changes nothing; the hash it tells imports exactly that,
+or nothing if it would come out otherwise by now.
 The file's columns: boarding template leapxpert. Rows that are refused do not hold up the others:
 boarding imports failed-rows latest gives them back, to be mended and imported again.")]
 pub(super) struct Import {
@@ -56,6 +61,12 @@ pub(super) struct Import {
     /// Sends new people a log-in mail
     #[arg(long)]
     send_welcome_email: bool,
+    /// Shows what the file would come to, and imports nothing
+    #[arg(long, conflicts_with = "plan_hash")]
+    preview: bool,
+    /// Imports exactly what the preview with this hash showed; refused if it would come out otherwise
+    #[arg(long, value_name = "HASH")]
+    plan_hash: Option<String>,
     /// The id that the import is to have [default: the command's]
     #[arg(long = "import", value_name = "ULID")]
     import: Option<ImportId>,
@@ -77,7 +88,11 @@ impl Import {
             let file = tokio::task::block_in_place(keep)?;
             kept.push(json!({"name": file.name, "sha256": file.sha256}));
         }
-        let accepted = session.submit("ImportFile", self.body(kept)?).await?;
+        let body = self.body(kept)?;
+        if self.preview {
+            return preview::show(session, &self, body).await;
+        }
+        let accepted = session.submit("ImportFile", body).await?;
         let row = carry(session, &accepted).await?;
         let out = session.out;
         if out.is_json() {
@@ -105,6 +120,7 @@ impl Import {
             ("existing", &self.existing),
             ("blank_means", &self.blank_means),
             ("encoding", &self.encoding),
+            ("plan_hash", &self.plan_hash),
         ] {
             if let Some(value) = value {
                 set(name, json!(value));

@@ -9,6 +9,7 @@ use super::columns;
 use super::failure::{Done, Ending, Failure};
 use super::list::{self, Limit, Sheet};
 use super::session::Session;
+use super::watch;
 
 /// What was imported, and what became of each row
 #[derive(Debug, Args)]
@@ -75,7 +76,12 @@ impl Imports {
             Verb::Show { id } => {
                 let id = resolve(session, id).await?;
                 let row = session.row("import", json!({"import": id})).await?;
-                list::show_row(session.out, &row)
+                let shown = list::show_row(session.out, &row);
+                let missing = session.engine.missing_file(list::text(&row, "sha256"));
+                match missing.filter(|_| list::text(&row, "state") == "processing") {
+                    Some(why) => Err(watch::cannot_go_on(&id, &why)),
+                    None => shown,
+                }
             }
             Verb::Rows(rows) => rows.run(session).await,
             Verb::FailedRows { id, output } => {

@@ -148,6 +148,15 @@ pub(super) fn receipt(accepted: &Accepted) -> String {
     )
 }
 
+/// A word as a shell takes it for one.
+pub(super) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./~:@+,=".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
 /// `KEY=VALUE`, split.
 pub(super) fn pair(text: &str) -> Result<(String, String), Failure> {
     match text.split_once('=') {

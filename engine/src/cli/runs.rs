@@ -107,6 +107,9 @@ async fn resume(session: &Session<'_>) -> Ending {
     if open.is_empty() {
         session.out.note("no run was under way");
     }
+    if let Some((import, why)) = session.stuck().await.first() {
+        return Err(super::watch::cannot_go_on(&import.to_string(), why));
+    }
     Ok(Done::losing(failed))
 }
 

@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer as Told, Envelope};
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::id::{CommandId, CompanyId, ImportId};
 use boarding_projections::query::MAX_LIMIT_ROWS;
 use serde_json::{Map, Value, json};
 
 use super::common::{Common, DEFAULT_DATA};
 use super::failure::{Ending, Failure};
-use super::list::set;
+use super::list::{self, set};
 use super::output::Out;
 use crate::clock::Clock;
 use crate::engine::{Engine, Options};
+use crate::preview::Plan;
 use crate::queries::{Answer, Asker};
 
 /// Whoever may open the data folder may do everything in it: it is theirs.
@@ -140,14 +141,9 @@ impl<'a> Session<'a> {
     /// The options that lead here again: for commands that are suggested.
     pub(super) fn place(&self) -> String {
         let data = self.data.to_string_lossy();
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./~:@".contains(c);
         match data.as_ref() {
             DEFAULT_DATA => format!("--company {}", self.company),
-            path if path.chars().all(plain) => format!("--company {} --data {path}", self.company),
-            path => {
-                let quoted = path.replace('\'', r"'\''");
-                format!("--company {} --data '{quoted}'", self.company)
-            }
+            path => format!("--company {} --data {}", self.company, list::quoted(path)),
         }
     }
 
@@ -168,17 +164,17 @@ impl<'a> Session<'a> {
     }
 
     async fn submit_as(&self, id: CommandId, name: &str, body: Value) -> Result<Accepted, Failure> {
-        let envelope = Envelope {
-            id,
-            actor: None,
-            issued_at: None,
-            correlation: None,
-            expected_version: None,
-            traceparent: None,
-            api_version: None,
-            body,
-        };
-        self.submit_envelope(name, envelope).await
+        self.submit_envelope(name, envelope(id, body)).await
+    }
+
+    /// What an `ImportFile` of this body would come to.
+    pub(super) async fn preview(&self, body: Value) -> Result<Plan, Failure> {
+        self.check_now()?;
+        let id = self.id.unwrap_or_else(|| self.engine.clock().id());
+        let actor = Some(self.asker.actor.clone());
+        let asked = Envelope { actor, ..envelope(id, body) };
+        let shown = self.engine.preview(&self.company, asked, AUTHORITY).await;
+        shown.map_err(|answer| Failure::of_answer(&answer))
     }
 
     /// Asks a command as it comes. Who asks is the one at the keyboard unless the envelope says.
@@ -187,10 +183,7 @@ impl<'a> Session<'a> {
         name: &str,
         mut envelope: Envelope,
     ) -> Result<Accepted, Failure> {
-        if self.as_of.is_some() {
-            let text = "--as-of looks back, and the past does not change: leave it away";
-            return Err(Failure::Usage(text.to_owned()));
-        }
+        self.check_now()?;
         self.at_work.store(true, Ordering::Relaxed);
         envelope.actor.get_or_insert_with(|| self.asker.actor.clone());
         let answer = self.engine.submit(&self.company, name, envelope, AUTHORITY).await;
@@ -200,6 +193,19 @@ impl<'a> Session<'a> {
             }
             _ => Err(Failure::of_answer(&answer)),
         }
+    }
+
+    fn check_now(&self) -> Result<(), Failure> {
+        if self.as_of.is_some() {
+            let text = "--as-of looks back, and the past does not change: leave it away";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        Ok(())
+    }
+
+    /// The company's imports that cannot go on, and why.
+    pub(super) async fn stuck(&self) -> Vec<(ImportId, String)> {
+        self.engine.hot(&self.company).await.chores().borrow().stuck.clone()
     }
 
     /// Waits until everything that was begun is done and can be seen.
@@ -280,6 +286,19 @@ impl<'a> Session<'a> {
         let mut all = Vec::new();
         self.pages(name, params, limit, |rows| all.extend(rows)).await?;
         Ok(all)
+    }
+}
+
+fn envelope(id: CommandId, body: Value) -> Envelope {
+    Envelope {
+        id,
+        actor: None,
+        issued_at: None,
+        correlation: None,
+        expected_version: None,
+        traceparent: None,
+        api_version: None,
+        body,
     }
 }
 

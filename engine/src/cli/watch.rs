@@ -33,8 +33,17 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
         if text(&row, "state") != "processing" {
             return Ok(());
         }
+        let stuck = session.stuck().await;
+        if let Some((id, why)) = stuck.iter().find(|(id, _)| id.to_string() == import) {
+            return Err(cannot_go_on(&id.to_string(), why));
+        }
         pause().await;
     }
+}
+
+/// An import that waits for something which does not come by itself.
+pub(super) fn cannot_go_on(import: &str, why: &str) -> Failure {
+    Failure::Unavailable(format!("import {import} cannot go on: {why}"))
 }
 
 /// Watches a run until it is over, or waits for a time to come; gives its row.

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::{NoAnswer, unavailable};
 use crate::core::Core;
-use crate::work::reading_options;
+use crate::work::portions::reading_options;
 
 /// The columns that are added; an import ignores columns that begin with `_`.
 const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];

@@ -80,6 +80,7 @@ impl Turn {
     /// Claims and sends until nobody's turn is now.
     async fn work(&self) {
         let mut sending = JoinSet::new();
+        let mut most = self.claim_size();
         loop {
             while sending.len() >= BATCHES {
                 sending.join_next().await;
@@ -90,7 +91,7 @@ impl Turn {
             let claim = ClaimRecipients {
                 run: self.run,
                 fence: self.fence,
-                most: self.claim_size(),
+                most,
                 via: self.desk.core.channel.name(),
             };
             match self.desk.ask(claim, self.run.0).await {
@@ -103,7 +104,11 @@ impl Turn {
                     tracing::warn!(company = %self.desk.company, run = %self.run, %why, "the run waits");
                     pause().await;
                 }
-                Reply::TooLarge => break,
+                Reply::TooLarge if most > 1 => most /= 2,
+                Reply::TooLarge => {
+                    tracing::error!(company = %self.desk.company, run = %self.run, "a single claim does not fit in a commit");
+                    break;
+                }
             }
         }
         while sending.join_next().await.is_some() {}
@@ -129,21 +134,32 @@ impl Turn {
         self.report(reports).await;
     }
 
-    /// Reports until the log has taken it: what was sent must not be forgotten.
+    /// Reports until the log has taken it: what was sent must not be forgotten. Reports that do not fit in
+    /// one commit go in halves, and a single one without its words.
     async fn report(&self, reports: Vec<(Who, u32, Report)>) {
-        loop {
+        let mut waiting = vec![reports];
+        while let Some(mut reports) = waiting.pop() {
             let command =
                 ReportRecipients { run: self.run, fence: self.fence, reports: reports.clone() };
             match self.desk.ask(command, self.run.0).await {
+                Reply::Accepted { .. } => {}
                 Reply::Failed { why, .. } if !self.desk.hot.is_gone() => {
                     tracing::warn!(company = %self.desk.company, run = %self.run, %why, "reports wait");
                     pause().await;
+                    waiting.push(reports);
                 }
+                Reply::Failed { .. } => return,
                 Reply::Refused(refusal) => {
                     tracing::warn!(company = %self.desk.company, run = %self.run, %refusal, "reports came too late");
-                    return;
                 }
-                _ => return,
+                Reply::TooLarge if reports.len() > 1 => {
+                    let rest = reports.split_off(reports.len() / 2);
+                    waiting.extend([rest, reports]);
+                }
+                Reply::TooLarge if reports.iter_mut().any(forget_words) => waiting.push(reports),
+                Reply::TooLarge => {
+                    tracing::error!(company = %self.desk.company, run = %self.run, "a report without words does not fit in a commit");
+                }
             }
         }
     }
@@ -159,5 +175,15 @@ impl Turn {
         }
         let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
         self.desk.nap(chores, wait).await;
+    }
+}
+
+/// Takes a report's words away, so that what they are about is not lost; whether there were any.
+fn forget_words((_, _, report): &mut (Who, u32, Report)) -> bool {
+    match report {
+        Report::Sent { message_id } => message_id.take().is_some(),
+        Report::Skipped { detail, .. }
+        | Report::Temporary { detail, .. }
+        | Report::Permanent { detail, .. } => detail.take().is_some(),
     }
 }

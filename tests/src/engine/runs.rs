@@ -1,6 +1,10 @@
 //! One run at a time for a company; companies never wait for each other.
 
+use std::sync::Arc;
+
 use boarding_commands::code::Code;
+use boarding_engine::channel::Sent;
+use boarding_engine::channel::null::NullChannel;
 use serde_json::{Value, json};
 
 use super::gate::Gate;
@@ -201,4 +205,45 @@ async fn a_long_list_of_recipients_is_written_to_without_a_pause() {
     let row = site.row("run", json!({"run": run})).await;
     assert_eq!((&row["total"], &row["passed"]), (&json!(1200), &json!(1200)), "{row}");
     assert_eq!(site.outbox().len(), 1200);
+}
+
+/// P4: outcomes whose words do not fit in one commit are told all the same, in several or without them.
+#[tokio::test]
+async fn p4_outcomes_with_endless_words_are_not_lost() {
+    for (length, words_kept) in [(200_000, true), (300_000, false)] {
+        let detail = "x".repeat(length);
+        let answer = Sent::PermanentFailure { code: Code::DeliveryRefused, detail };
+        let gate = Gate::answering(false, answer);
+        gate.open();
+        let site = Site::acme(Some(gate)).await;
+        site.import(&people(&["ann", "bob", "cid", "dee"])).await;
+        let run = site.run().await;
+        site.settle().await;
+        let row = site.row("run", json!({"run": run})).await;
+        assert_eq!((&row["state"], &row["failed"]), (&json!("completed"), &json!(4)));
+        let failed = site.rows("integration_log", json!({"run": run})).await;
+        for row in failed {
+            assert_eq!(row["code"], "delivery.refused");
+            assert_eq!(row["reason"].as_str().unwrap().len() > length, words_kept);
+        }
+    }
+}
+
+/// P4: claims that do not fit in one commit are made in smaller portions; nobody waits for ever.
+#[tokio::test]
+async fn p4_people_with_endless_names_are_claimed_a_few_at_a_time() {
+    let site = Site::acme(Some(Arc::new(NullChannel))).await;
+    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 250})).await);
+    let domain = format!("{0}.{0}.{0}.example", "d".repeat(57));
+    let row = |n: usize| {
+        let (key, local) = ("語".repeat(230), "l".repeat(60));
+        format!("{key}{n:03},A,B,{local}{n:03}@{domain},+8491234{n:04},,\n")
+    };
+    let import = site.import(&(0..250).map(row).collect::<String>()).await;
+    let import = site.row("import", json!({"import": import["import"]})).await;
+    assert_eq!((&import["created"], &import["phones_added"]), (&json!(250), &json!(250)));
+    let run = site.run().await;
+    site.settle().await;
+    let row = site.row("run", json!({"run": run})).await;
+    assert_eq!((&row["state"], &row["passed"]), (&json!("completed"), &json!(250)));
 }

@@ -6,6 +6,7 @@ use crate::cli::columns::{PROBLEMS, text_of};
 use crate::cli::failure::Failure;
 use crate::cli::imports::rows_by_phone;
 use crate::cli::list::{number, text};
+use crate::cli::output::Out;
 use crate::cli::session::Session;
 
 /// How many refused rows are shown at once, in rows: what fits on a screen beside the counts.
@@ -84,15 +85,8 @@ async fn show_refused(session: &Session<'_>, row: &Value, import: &str) -> Resul
         }
         let params = json!({"import": import, "outcome": outcome});
         let rows = session.rows("import_rows", params, Some(left)).await?;
-        let shown = rows.len();
-        left -= shown.min(left);
-        let problems: Vec<Value> = rows.iter().flat_map(problems_of).collect();
-        session.out.line(&format!("\n{outcome} rows:"));
-        session.out.table(PROBLEMS, &problems);
-        let more = count.saturating_sub(shown as u64);
-        if more > 0 {
-            session.out.line(&format!("… and {more} more {outcome} rows"));
-        }
+        left -= rows.len().min(left);
+        list_refused(session.out, outcome, count, &rows);
     }
     Ok(())
 }
@@ -107,16 +101,34 @@ async fn show_refused_phones(
         return Ok(());
     }
     let rows = rows_by_phone(session, json!({"import": import}), "rejected").await?;
-    let numberless: Vec<Value> = rows.iter().take(SHOWN_ROWS).map(phone_problem).collect();
-    session.out.line("\nin without a listed number (the user is there, the number is not):");
-    session.out.table(PROBLEMS, &numberless);
-    let more = rows.len().saturating_sub(numberless.len());
-    if more > 0 {
-        session.out.line(&format!("… and {more} more"));
-    }
+    let (count, shown) = (rows.len(), rows.get(..SHOWN_ROWS).unwrap_or(&rows));
+    let title = "in without a listed number (the user is there, the number is not):";
+    list_phones(session.out, title, count as u64, shown);
     let place = session.place();
     session.out.note(&format!("to add a number: boarding phones add PHONE USER {place}"));
     Ok(())
+}
+
+/// Rows of one outcome from which nobody comes: the first of so many.
+pub(super) fn list_refused(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
+    let problems: Vec<Value> = rows.iter().flat_map(problems_of).collect();
+    out.line(&format!("\n{outcome} rows:"));
+    out.table(PROBLEMS, &problems);
+    let more = count.saturating_sub(rows.len() as u64);
+    if more > 0 {
+        out.line(&format!("… and {more} more {outcome} rows"));
+    }
+}
+
+/// Rows whose number is not listed: the first of so many.
+pub(super) fn list_phones(out: &Out, title: &str, count: u64, rows: &[Value]) {
+    let problems: Vec<Value> = rows.iter().map(phone_problem).collect();
+    out.line(&format!("\n{title}"));
+    out.table(PROBLEMS, &problems);
+    let more = count.saturating_sub(rows.len() as u64);
+    if more > 0 {
+        out.line(&format!("… and {more} more"));
+    }
 }
 
 /// A row as one line for each of its problems.
