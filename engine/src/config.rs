@@ -6,8 +6,12 @@ pub const INBOX_COMMANDS_MAX: usize = 1_024;
 /// The most commands decided and appended as one, in commands: half an inbox, so that answers flow.
 pub const BATCH_COMMANDS_MAX: usize = 512;
 
-/// The most bytes of commits appended as one, in bytes: what one append of the log takes at the least.
+/// The most bytes of commits appended as one, in bytes, if the log takes as many: more makes answers wait.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
+
+/// How often the commands of one append are decided anew because another writer was faster, in times: two
+/// writers for one company are a moment of taking over, not a state.
+pub const CONFLICTS_MAX: usize = 5;
 
 /// The most companies whose state stays in memory without work, in companies.
 pub const HOT_COMPANIES_MAX: usize = 64;

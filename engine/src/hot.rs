@@ -1,6 +1,8 @@
 //! A company at work: one task decides its commands one after another and appends what was decided as one.
 
-use std::collections::HashMap;
+mod batch;
+
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use boarding_commands::code::{Code, Refusal};
@@ -14,12 +16,13 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use ulid::Ulid;
 
-use crate::codec::Encoded;
-use crate::config::{BATCH_BYTES_MAX, BATCH_COMMANDS_MAX, INBOX_COMMANDS_MAX};
+use crate::codec::COMMIT_BYTES_MAX;
+use crate::config::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX};
 use crate::core::Core;
 use crate::log::AppendError;
 use crate::snapshots;
 use crate::work::Chores;
+use batch::{Batch, Decided, Outcome, answer_all};
 
 pub(crate) mod rule;
 
@@ -86,7 +89,10 @@ impl Hot {
     pub fn start(core: Arc<Core>, id: CompanyId) -> Self {
         let (inbox, messages) = mpsc::channel(INBOX_COMMANDS_MAX);
         let (told, chores) = watch::channel(Chores::default());
-        tokio::spawn(Task { core, id, told, state: None }.run(messages));
+        let bytes_max = core.log.append_bytes_max().min(BATCH_BYTES_MAX + COMMIT_BYTES_MAX);
+        let task =
+            Task { core, id, told, bytes_max, state: None, again: VecDeque::new(), conflicts: 0 };
+        tokio::spawn(task.run(messages));
         Self { inbox, chores, _lent: None }
     }
 
@@ -157,26 +163,19 @@ struct Task {
     core: Arc<Core>,
     id: CompanyId,
     told: watch::Sender<Chores>,
+    /// The most bytes of a batch.
+    bytes_max: usize,
     state: Option<State>,
-}
-
-/// Commands decided together, before they are durable.
-#[derive(Default)]
-struct Batch {
-    commits: Vec<Encoded>,
-    bytes: usize,
-    /// The n-th waits for the n-th commit.
-    waiting: Vec<(oneshot::Sender<Reply>, Value)>,
-    /// Answers that append nothing, but rest on what the others append.
-    refused: Vec<(oneshot::Sender<Reply>, Reply)>,
-    ids: HashMap<CommandId, ()>,
+    /// Messages that go before the inbox: they wait for a batch, or are decided anew.
+    again: VecDeque<Message>,
+    /// How many appends in a row found that another writer was faster.
+    conflicts: usize,
 }
 
 impl Task {
     async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
-        let mut put_back = None;
         loop {
-            let first = match put_back.take() {
+            let first = match self.again.pop_front() {
                 Some(message) => message,
                 None => match messages.recv().await {
                     Some(message) => message,
@@ -184,38 +183,50 @@ impl Task {
                 },
             };
             if let Err(why) = self.wake().await {
-                refuse_all(first, &mut messages, &why);
+                let again = std::mem::take(&mut self.again);
+                refuse_all([first].into_iter().chain(again), &mut messages, &why);
                 continue;
             }
-            let mut batch = Batch::default();
-            let mut next = Some(first);
-            while let Some(message) = next.take() {
-                put_back = self.take(message, &mut batch);
-                let commands = batch.commits.len() + batch.refused.len();
-                let full = commands >= BATCH_COMMANDS_MAX || batch.bytes >= BATCH_BYTES_MAX;
-                if full || put_back.is_some() {
-                    break;
-                }
-                next = messages.try_recv().ok();
-            }
+            let batch = self.decide_all(first, &mut messages);
             self.append(batch).await;
             self.tell();
         }
         self.leave();
     }
 
-    /// Loads the company's state, if it is not there.
+    /// Decides what waits, as far as it may be appended as one.
+    fn decide_all(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) -> Batch {
+        let mut batch = Batch::default();
+        let mut next = Some(first);
+        while let Some(message) = next.take() {
+            if let Some(waits) = self.take(message, &mut batch) {
+                self.again.push_front(waits);
+                break;
+            }
+            if batch.is_full(self.bytes_max) {
+                break;
+            }
+            next = self.again.pop_front().or_else(|| messages.try_recv().ok());
+        }
+        batch
+    }
+
+    /// Loads the company's state if it is not there, or what other engines have appended since.
     async fn wake(&mut self) -> Result<(), String> {
-        if self.state.is_some() {
+        let head = self.core.log.head(&self.id);
+        if self.state.as_ref().is_some_and(|state| state.has_seen(head)) {
             return Ok(());
         }
-        let (core, id) = (Arc::clone(&self.core), self.id.clone());
-        let load = move || snapshots::load(&*core.log, Some(&core.store), &id);
+        let (core, id, known) = (Arc::clone(&self.core), self.id.clone(), self.state.take());
+        let load = move || match known {
+            Some(state) => state.caught_up(&*core.log),
+            None => snapshots::load(&*core.log, Some(&core.store), &id).map(State::of),
+        };
         let loaded = match tokio::task::spawn_blocking(load).await {
             Ok(loaded) => loaded.map_err(|error| crate::error_chain(&error))?,
             Err(error) => return Err(error.to_string()),
         };
-        self.state = Some(State::of(loaded));
+        self.state = Some(loaded);
         self.tell();
         Ok(())
     }
@@ -229,57 +240,58 @@ impl Task {
                 look(&state.company);
                 return None;
             }
-            Message::Ask(request, reply) if batch.ids.contains_key(&request.id) => {
+            Message::Ask(request, reply) if batch.ids.contains(&request.id) => {
                 return Some(Message::Ask(request, reply));
             }
             Message::Ask(request, reply) => (request, reply),
         };
-        match rule::decide(&self.core, state, &request) {
+        let outcome = match rule::decide(&self.core, state, &request) {
             Ok((encoded, result)) => {
-                batch.ids.insert(request.id, ());
+                let events = encoded.commit().events.clone();
+                batch.ids.insert(request.id);
                 batch.bytes += encoded.bytes().len();
+                batch.positions += encoded.commit().span();
                 state.note(&encoded);
                 batch.commits.push(encoded);
-                batch.waiting.push((reply, result));
+                Outcome::Commit { result, events }
             }
             // What refuses may be of this very batch: it is told once that is durable.
-            Err(answer) => batch.refused.push((reply, *answer)),
-        }
+            Err(answer) => Outcome::Answer(answer),
+        };
+        batch.decided.push(Decided { request, reply, outcome });
         None
     }
 
     async fn append(&mut self, batch: Batch) {
-        let Batch { commits, waiting, refused, .. } = batch;
-        let tell = |(reply, answer): (oneshot::Sender<Reply>, Reply)| drop(reply.send(answer));
+        let Batch { commits, decided, .. } = batch;
         if commits.is_empty() {
-            return refused.into_iter().for_each(tell);
+            return answer_all(decided, Vec::new());
         }
-        let events: Vec<Vec<Event>> =
-            commits.iter().map(|commit| commit.commit().events.clone()).collect();
         match self.core.log.append(commits).await {
             Ok(appended) => {
-                for (((reply, result), events), at) in waiting.into_iter().zip(events).zip(appended)
-                {
-                    let (version, position) = (at.last_version, at.last_position);
-                    let _ = reply.send(Reply::Accepted {
-                        duplicate: false,
-                        version,
-                        position,
-                        result,
-                        events,
-                    });
-                }
-                refused.into_iter().for_each(tell);
+                self.conflicts = 0;
+                answer_all(decided, appended);
                 self.core.projections.look();
             }
             Err(error) => {
                 // What was decided rests on what was not appended: look again before deciding anew.
                 self.state = None;
-                let failed = failed(&error);
-                let waiting = waiting.into_iter().map(|(reply, _)| reply);
-                let all = waiting.chain(refused.into_iter().map(|(reply, _)| reply));
-                all.for_each(|reply| tell((reply, failed.clone())));
+                if matches!(error, AppendError::Conflict { .. }) && self.conflicts < CONFLICTS_MAX {
+                    self.conflicts += 1;
+                    self.decide_again(decided);
+                } else {
+                    self.conflicts = 0;
+                    let failed = failed(&error);
+                    decided.into_iter().for_each(|one| drop(one.reply.send(failed.clone())));
+                }
             }
+        }
+    }
+
+    /// Another writer was faster: to those who asked, nothing is wrong.
+    fn decide_again(&mut self, decided: Vec<Decided>) {
+        for Decided { request, reply, .. } in decided.into_iter().rev() {
+            self.again.push_front(Message::Ask(request, reply));
         }
     }
 
@@ -310,12 +322,14 @@ fn failed(error: &AppendError) -> Reply {
     Reply::Failed { code: Code::Unavailable, why: crate::error_chain(error) }
 }
 
-fn refuse_all(first: Message, messages: &mut mpsc::Receiver<Message>, why: &str) {
-    let mut next = Some(first);
-    while let Some(message) = next {
+fn refuse_all(
+    waiting: impl Iterator<Item = Message>,
+    messages: &mut mpsc::Receiver<Message>,
+    why: &str,
+) {
+    for message in waiting.chain(std::iter::from_fn(|| messages.try_recv().ok())) {
         if let Message::Ask(_, reply) = message {
             let _ = reply.send(Reply::Failed { code: Code::Unavailable, why: why.to_owned() });
         }
-        next = messages.try_recv().ok();
     }
 }

@@ -5,6 +5,7 @@ pub mod file;
 pub mod memory;
 
 mod check;
+mod commands;
 mod error;
 
 use std::fmt;
@@ -26,19 +27,27 @@ pub const APPEND_COMMITS_MAX: usize = 1_024;
 /// The most bytes of one append: sixteen commits of the largest size.
 pub const APPEND_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// The most positions of one append, so that the place of an event in its append takes sixteen bits.
+pub const APPEND_POSITIONS_MAX: u64 = 1 << 16;
+
 /// Where all that ever happened is kept, and nothing else is needed to know it.
 ///
-/// **Order.** Every event has a *position* in the whole log, from 1 and without gaps: a commit takes
-/// as many as it has events, and one if it has none. Every company has a *version*, from 1 and
-/// without gaps, that only its own events move; a commit without events moves no version.
+/// **Order.** Every event has a *position* in the whole log, from 1: a commit takes as many as it has
+/// events, and one if it has none. Positions rise from commit to commit; within one append there are no
+/// gaps, between two there may be. They stay below 2^53, so that JSON holds them. Every company has a
+/// *version*, from 1 and without gaps, that only its own events move; a commit without events moves no
+/// version.
 ///
-/// **Append.** A commit says what it was decided on: `first_version` is one more than the company's
-/// version and `previous` the hash of its last commit (zeros at first), or those of the commit before
-/// it in the same call. If that holds for all commits of a call, all are appended, next to each other
-/// in a company's stream, in the order given; if not, none is, of any company: a reader sees all of
-/// an append or nothing, also after a crash. Of two appends that expect the same version exactly one
-/// wins. The answer comes when what was appended is durable: it survives the loss of power.
+/// **Append.** The commits of one call are of one company. A commit says what it was decided on:
+/// `first_version` is one more than the company's version and `previous` the hash of its last commit
+/// (zeros at first), or those of the commit before it in the same call. If that holds for all commits
+/// of a call, all are appended, next to each other, in the order given; if not, none is: a reader sees
+/// all of an append or nothing, also after a crash. Of two appends that expect the same version exactly
+/// one wins. The answer comes when what was appended is durable: it survives the loss of power.
 /// Appends of one caller that do not wait for each other may come to stand in either order.
+///
+/// **Other writers.** A log may have more than one, each with a trait object of its own. What another
+/// one appended is seen after a while; after a conflict at once, by whoever was told of it.
 ///
 /// **Dropping** an append's future before it is ready leaves open whether it happens.
 ///
@@ -48,10 +57,17 @@ pub const APPEND_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// the disk or the network: a task of the async runtime asks where blocking is allowed.
 ///
 /// **Faults.** Bytes that cannot be read are an error, never skipped. After a write whose outcome is
-/// unknown the log refuses every append until it is opened again; reading goes on.
+/// unknown ([`AppendError::is_outcome_unknown`]) the caller reads the company again before it decides
+/// anything; a log that cannot go on from there refuses every append until it is opened again, while
+/// reading goes on.
 pub trait EventLog: Send + Sync + fmt::Debug {
     /// Appends commits, all or none, and answers for each once they are durable.
     fn append(&self, commits: Vec<Encoded>) -> Appending<'_>;
+
+    /// The most bytes of commits that one append of this log takes; at least one commit of the largest size.
+    fn append_bytes_max(&self) -> usize {
+        APPEND_BYTES_MAX
+    }
 
     /// Where a company's stream stands. A company that is not known is at version 0.
     fn head(&self, company: &CompanyId) -> Head;
@@ -65,7 +81,8 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// The last position, as it moves.
     fn watch(&self) -> watch::Receiver<u64>;
 
-    /// Reads the whole log from the commit that holds `position` (0 and 1 both mean the start).
+    /// Reads the whole log from the commit that holds `position`, or from the first one after it if none
+    /// does (0 and 1 both mean the start).
     fn read_all(&self, position: u64) -> Box<dyn Reader>;
 
     /// Reads one company from the commit that holds `version` (0 and 1 both mean the start).

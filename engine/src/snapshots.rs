@@ -46,23 +46,35 @@ pub fn load(
         store.and_then(|store| read(store, id)).filter(|snapshot| fits(log, snapshot, head));
     let (mut company, mut hash) = snapshot
         .map_or_else(|| (Company::new(id.clone()), Digest::default()), |s| (s.company, s.hash));
+    let replayed = catch_up(log, &mut company, &mut hash)?;
+    Ok(Loaded { company, hash, replayed })
+}
+
+/// Adds what the log holds beyond this state; answers how many events that were.
+///
+/// # Errors
+/// When the log cannot be read.
+pub fn catch_up(
+    log: &dyn EventLog,
+    company: &mut Company,
+    hash: &mut Digest,
+) -> Result<u64, ReadError> {
     let from = company.version + 1;
     let mut replayed = 0;
-    let mut reader = log.read_company(id, from);
+    let mut reader = log.read_company(&company.id, from);
     while let Some(entry) = reader.next()? {
         let commit = &entry.recorded.commit;
-        if commit.first_version < from
+        let is_known = commit.first_version < from
             || (commit.events.is_empty()
                 && commit.first_version == from
-                && entry.recorded.hash == hash)
-        {
-            continue;
+                && entry.recorded.hash == *hash);
+        if !is_known {
+            company.apply(commit);
+            *hash = entry.recorded.hash;
+            replayed += commit.events.len() as u64;
         }
-        company.apply(commit);
-        hash = entry.recorded.hash;
-        replayed += commit.events.len() as u64;
     }
-    Ok(Loaded { company, hash, replayed })
+    Ok(replayed)
 }
 
 /// Whether a snapshot would save more than it costs: the tail is long, beside what would be written.

@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use super::{Reply, Request};
 use crate::codec::Encoded;
 use crate::core::Core;
-use crate::snapshots::Loaded;
+use crate::log::{EventLog, Head, ReadError};
+use crate::snapshots::{self, Loaded};
 
 /// A company's state between two commands.
 #[derive(Debug)]
@@ -31,6 +32,22 @@ impl State {
     pub(crate) fn of(loaded: Loaded) -> Self {
         let Loaded { company, hash, replayed } = loaded;
         Self { plans_hold_from: company.version, company, hash, tail: replayed }
+    }
+
+    /// Whether nothing stands in the log that this state does not hold.
+    pub(crate) fn has_seen(&self, head: Head) -> bool {
+        let Head { version, hash } = head;
+        self.company.version > version || (self.company.version == version && self.hash == hash)
+    }
+
+    /// The state with what others have appended since.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub(crate) fn caught_up(mut self, log: &dyn EventLog) -> Result<Self, ReadError> {
+        self.tail += snapshots::catch_up(log, &mut self.company, &mut self.hash)?;
+        self.plans_hold_from = self.company.version;
+        Ok(self)
     }
 
     /// Takes note of the next commit.

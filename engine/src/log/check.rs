@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use boarding_commands::id::CompanyId;
 
-use super::{APPEND_BYTES_MAX, APPEND_COMMITS_MAX, AppendError, Encoded, Head};
+use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, AppendError, Encoded, Head};
 
 /// Refuses an append that is larger than one may be.
-pub(super) fn check_size(commits: &[Encoded]) -> Result<(), AppendError> {
+pub(super) fn check_size(commits: &[Encoded], bytes_max: usize) -> Result<(), AppendError> {
     let bytes = commits.iter().map(|commit| commit.bytes().len()).sum();
-    if commits.len() > APPEND_COMMITS_MAX || bytes > APPEND_BYTES_MAX {
-        return Err(AppendError::TooLarge { commits: commits.len(), bytes });
+    let positions: u64 = commits.iter().map(|commit| commit.commit().span()).sum();
+    let fits = commits.len() <= APPEND_COMMITS_MAX && positions <= APPEND_POSITIONS_MAX;
+    if !fits || bytes > bytes_max {
+        return Err(AppendError::TooLarge { commits: commits.len(), positions, bytes, bytes_max });
     }
     Ok(())
 }

@@ -31,11 +31,14 @@ pub trait Backend {
     fn open(&self) -> impl Future<Output = Arc<dyn EventLog>>;
 }
 
-/// Makes one test of each part of the promise, each with a backend of its own.
+/// Makes one test of each part of the promise, each with a backend of its own; or, with `run` before the
+/// backend, runs one part after the other where it stands.
 #[macro_export]
 macro_rules! event_log_contract {
-    ($backend:expr) => {
-        $crate::event_log_contract!(@each $backend,
+    ($backend:expr) => { $crate::event_log_contract!(@parts tests $backend); };
+    (run $backend:expr) => { $crate::event_log_contract!(@parts run $backend); };
+    (@parts $how:ident $backend:expr) => {
+        $crate::event_log_contract!(@$how $backend,
             commits_are_read_back_as_they_were_appended,
             an_append_at_a_stale_or_future_version_is_a_conflict,
             a_first_append_that_expects_a_later_version_is_a_conflict,
@@ -44,10 +47,11 @@ macro_rules! event_log_contract {
             an_append_is_all_or_nothing,
             an_append_may_hold_commits_that_follow_each_other,
             interleaved_companies_keep_their_own_versions_and_chains,
-            positions_have_no_gaps,
+            positions_rise_and_have_no_gaps_within_an_append,
             a_commit_without_events_takes_a_position_and_no_version,
             an_empty_append_changes_nothing,
-            an_append_larger_than_the_limit_is_refused_whole,
+            an_append_of_too_many_commits_is_refused_whole,
+            an_append_takes_as_many_bytes_as_it_says,
             the_hash_chain_verifies,
             a_reader_goes_on_at_the_tail,
             reading_starts_at_any_position,
@@ -58,13 +62,16 @@ macro_rules! event_log_contract {
             opened_again_the_log_is_the_same,
         );
     };
-    (@each $backend:expr, $($test:ident),* $(,)?) => {
+    (@tests $backend:expr, $($test:ident),* $(,)?) => {
         $(
             #[tokio::test]
             async fn $test() {
                 $crate::log::contract::$test(&$backend).await;
             }
         )*
+    };
+    (@run $backend:expr, $($test:ident),* $(,)?) => {
+        $( $crate::log::contract::$test(&$backend).await; )*
     };
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use boarding_commands::id::CompanyId;
 
-use super::{APPEND_BYTES_MAX, APPEND_COMMITS_MAX, Head, Place};
+use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, Head, Place};
 use crate::codec::DecodeError;
 
-/// Nothing was appended, or (only for `Broken`) it is not known whether it was.
+/// Nothing was appended, or ([`AppendError::is_outcome_unknown`]) it is not known whether it was.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AppendError {
     /// The company has moved on since the commit was decided: decide anew.
@@ -19,9 +19,12 @@ pub enum AppendError {
     )]
     Conflict { company: CompanyId, expected: Head, actual: Head },
     #[error(
-        "append {commits} commits of {bytes} bytes: one append takes at most {APPEND_COMMITS_MAX} commits and {APPEND_BYTES_MAX} bytes"
+        "append {commits} commits with {positions} positions and {bytes} bytes: one append takes at most {APPEND_COMMITS_MAX} commits, {APPEND_POSITIONS_MAX} positions and {bytes_max} bytes"
     )]
-    TooLarge { commits: usize, bytes: usize },
+    TooLarge { commits: usize, positions: u64, bytes: usize, bytes_max: usize },
+    /// This log appends one company's commits at a time.
+    #[error("append to companies {first} and {second} at once: one append is of one company")]
+    SeveralCompanies { first: CompanyId, second: CompanyId },
     /// There is no room; nothing was written. The log takes appends again once there is.
     #[error("make room for an append in {}", path.display())]
     NoSpace { path: PathBuf, source: Arc<io::Error> },
@@ -30,6 +33,17 @@ pub enum AppendError {
         "{operation} {}: the log takes no more appends until it is opened again", path.display()
     )]
     Broken { operation: &'static str, path: PathBuf, source: Arc<io::Error> },
+    /// The server did not say whether it keeps the append. Read the company again before deciding anew.
+    #[error("append to company {company} in stream {stream}: {why}; it may be stored or not")]
+    Unknown { company: CompanyId, stream: String, why: String },
+    /// The server refused the append for now, and stored nothing.
+    #[error("append to company {company} in stream {stream}: {why}")]
+    Unavailable { company: CompanyId, stream: String, why: String },
+    /// The stream is not what it was: appending to it would hide that.
+    #[error(
+        "append to stream {stream}: {what}; nothing is appended until it is restored from a backup"
+    )]
+    Damaged { stream: String, what: String },
     #[error("append to a log that is closed")]
     Closed,
 }
@@ -38,11 +52,19 @@ impl AppendError {
     /// Whether the same append may succeed later.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::NoSpace { .. } => true,
-            Self::Conflict { .. } | Self::TooLarge { .. } | Self::Broken { .. } | Self::Closed => {
-                false
-            }
+            Self::NoSpace { .. } | Self::Unknown { .. } | Self::Unavailable { .. } => true,
+            Self::Conflict { .. }
+            | Self::TooLarge { .. }
+            | Self::SeveralCompanies { .. }
+            | Self::Broken { .. }
+            | Self::Damaged { .. }
+            | Self::Closed => false,
         }
+    }
+
+    /// Whether it may have been appended nevertheless, or may still be.
+    pub fn is_outcome_unknown(&self) -> bool {
+        matches!(self, Self::Broken { .. } | Self::Unknown { .. })
     }
 }
 
@@ -53,6 +75,14 @@ pub enum ReadError {
     Io { operation: &'static str, path: PathBuf, source: io::Error },
     #[error("read segment {segment} of the log at byte {offset}: {what}")]
     Damaged { segment: String, offset: u64, what: &'static str },
+    /// The server did not answer in time, or said that it cannot now.
+    #[error("read stream {stream} from message {sequence}: {why}")]
+    Unavailable { stream: String, sequence: u64, why: String },
+    /// A message is not what was appended, or is not there any more.
+    #[error(
+        "read stream {stream}: message {sequence} is damaged: {what}; restore the stream from a backup"
+    )]
+    DamagedStream { stream: String, sequence: u64, what: String },
     #[error("read the commit at position {position}")]
     Decode { position: u64, source: DecodeError },
     #[error("read the log at place {}: no commit stands there", place.0)]
@@ -64,7 +94,11 @@ impl ReadError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io { source, .. } => source.kind() == io::ErrorKind::Interrupted,
-            Self::Damaged { .. } | Self::Decode { .. } | Self::NoSuchPlace { .. } => false,
+            Self::Unavailable { .. } => true,
+            Self::Damaged { .. }
+            | Self::DamagedStream { .. }
+            | Self::Decode { .. }
+            | Self::NoSuchPlace { .. } => false,
         }
     }
 }

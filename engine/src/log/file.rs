@@ -3,7 +3,6 @@
 //! `FORMAT.md` beside this file describes the bytes. Why files and not a store: the log has to keep what
 //! it acknowledged through a loss of power, and to say so when it cannot.
 
-mod commands;
 mod error;
 mod files;
 mod frame;
@@ -140,7 +139,7 @@ impl Inner {
 impl EventLog for FileLog {
     fn append(&self, commits: Vec<Encoded>) -> Appending<'_> {
         Box::pin(async move {
-            check_size(&commits)?;
+            check_size(&commits, self.append_bytes_max())?;
             if commits.is_empty() {
                 return Ok(Vec::new());
             }

@@ -40,7 +40,7 @@ impl MemoryLog {
     }
 
     fn append_now(&self, commits: Vec<Encoded>) -> Result<Vec<Appended>, AppendError> {
-        check_size(&commits)?;
+        check_size(&commits, self.append_bytes_max())?;
         let mut shared = write(&self.shared);
         check_chain(&commits, |company| shared.head(company))?;
         let appended = commits.into_iter().map(|commit| shared.push(commit)).collect();
@@ -199,4 +199,9 @@ mod tests {
     }
 
     crate::event_log_contract!(Memory(Arc::new(MemoryLog::new())));
+
+    #[tokio::test]
+    async fn positions_have_no_gaps() {
+        crate::log::contract::positions_have_no_gaps(&Memory(Arc::new(MemoryLog::new()))).await;
+    }
 }

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use boarding_commands::id::{CommandId, CompanyId};
 
-use super::commands::Commands;
 use super::frame::SEGMENT_HEADER;
+use crate::log::commands::Commands;
 use crate::log::{Head, Place};
 
 /// A frame is remembered by its position every so many bytes: reading from a position walks over at

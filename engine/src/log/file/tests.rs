@@ -34,6 +34,11 @@ mod segments_of_a_few_frames {
     crate::event_log_contract!(Files(tempfile::tempdir().unwrap(), 2_000));
 }
 
+#[tokio::test]
+async fn positions_have_no_gaps() {
+    crate::log::contract::positions_have_no_gaps(&Files(memory_dir(), 1)).await;
+}
+
 fn open(folder: &Path, segment_bytes: u64) -> Result<Opened, OpenError> {
     FileLog::open(folder, Options { segment_bytes, ..Options::new(Time(1_795_248_000_000)) })
 }

@@ -36,7 +36,8 @@ impl Commands {
             self.generations.push_back(Generation { last_position: 0, places: HashMap::new() });
         }
         if let Some(newest) = self.generations.back_mut() {
-            newest.last_position = position;
+            // Appends that are under way together may be told in either order.
+            newest.last_position = newest.last_position.max(position);
             newest.places.insert(key(company, command), at);
         }
     }
