@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::config::{CLOSE_SECONDS_MAX, HOT_COMPANIES_MAX, NAP_SECONDS};
 use crate::core::Core;
 use crate::hot::Hot;
-use crate::work;
+use crate::work::Managers;
 
 /// The companies in memory, and when those that sleep have something to do.
 pub(crate) struct Companies {
@@ -33,7 +33,8 @@ struct All {
 /// A company in memory, with its process managers.
 struct Working {
     hot: Hot,
-    managers: JoinSet<()>,
+    /// None while another engine works for the company.
+    managers: Option<Managers>,
     /// One more than the handles that are out: as long as there is one, something may be asked.
     handles: Arc<()>,
     /// The number of its last use; the lowest goes first.
@@ -61,11 +62,33 @@ impl Companies {
         }
         all.asleep.remove(company);
         let hot = Hot::start(Arc::clone(&self.core), company.clone());
-        let managers = work::start(&self.core, &hot, company);
+        let mine = self.core.works_for(company);
+        let managers = mine.then(|| Managers::start(&self.core, &hot, company));
         let handles = Arc::new(());
         let lent = hot.lent(&handles);
         all.working.insert(company.clone(), Working { hot, managers, handles, used });
         lent
+    }
+
+    /// Starts and stops process managers, as companies have become this engine's own or another's. Those
+    /// that were stopped come to their end before others are started in their place.
+    pub(crate) async fn mind_owners(&self) {
+        let mut all = self.all.lock().await;
+        for (company, working) in &mut all.working {
+            let mine = self.core.works_for(company);
+            let stopped = |managers: &mut Managers| managers.is_stopping() && managers.have_ended();
+            if working.managers.as_mut().is_some_and(stopped) {
+                working.managers = None;
+            }
+            match &working.managers {
+                Some(managers) if !mine => managers.stop(),
+                Some(_) => {}
+                None if mine => {
+                    working.managers = Some(Managers::start(&self.core, &working.hot, company));
+                }
+                None => {}
+            }
+        }
     }
 
     /// Puts the company to sleep that was not used for longest, of those that nobody holds and that
@@ -113,11 +136,10 @@ impl Companies {
         let working = std::mem::take(&mut self.all.lock().await.working);
         let patience = Duration::from_secs(CLOSE_SECONDS_MAX);
         let mut ending = JoinSet::new();
-        for (_, Working { hot, mut managers, .. }) in working {
+        for (_, Working { hot, managers, .. }) in working {
             ending.spawn(async move {
-                let ended = async { while managers.join_next().await.is_some() {} };
-                if tokio::time::timeout(patience, ended).await.is_err() {
-                    managers.shutdown().await;
+                if let Some(managers) = managers {
+                    managers.end(patience).await;
                 }
                 hot.end().await;
             });

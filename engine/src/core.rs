@@ -1,11 +1,12 @@
 //! What all tasks of one engine share: the log, the read models, the clock, the way out for mails.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::digest::Digest;
 use boarding_commands::id::{CommandId, CompanyId};
 
+use crate::bus::owners::{Owner, Owners};
 use crate::channel::Channel;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
@@ -31,6 +32,8 @@ pub struct Core {
     pub adopt_runs: bool,
     /// Imports that cannot go on.
     pub stuck: Stuck,
+    /// The engines that share the companies; unset where this engine works for all of them.
+    pub owners: OnceLock<Owners>,
     /// Whether the engine is being closed: nothing new is begun.
     pub closing: watch::Sender<bool>,
     /// Goes last: whoever opens the folder next finds nobody of ours at work in it.
@@ -71,6 +74,17 @@ impl Core {
             result: recorded.commit.result,
             events: Vec::new(),
         })
+    }
+
+    /// Whether it is this engine that sees to the company's imports, runs and times.
+    pub fn works_for(&self, company: &CompanyId) -> bool {
+        self.owners.get().is_none_or(|owners| owners.owner(company) == Some(Owner::Me))
+    }
+
+    /// Whether sending a claim again that an earlier process left open cannot reach the person twice. That
+    /// process may have been another engine, with an outbox of its own.
+    pub fn may_send_again(&self) -> bool {
+        self.channel.deduplicates() && self.owners.get().is_none()
     }
 
     /// Whether a command of this id was accepted before.

@@ -36,7 +36,7 @@ use crate::work::Stuck;
 /// is lost, the next opening takes longer.
 pub struct Engine {
     pub(crate) core: Arc<Core>,
-    companies: Arc<Companies>,
+    pub(crate) companies: Arc<Companies>,
     /// Wakes companies that sleep; ends with the engine, and is started by the first who asks.
     alarm: OnceLock<JoinSet<()>>,
     found: Found,
@@ -139,6 +139,7 @@ impl Engine {
             channel,
             adopt_runs: options.adopt_runs,
             stuck: Stuck::default(),
+            owners: OnceLock::new(),
             closing: watch::Sender::new(false),
             folder,
         };

@@ -86,18 +86,58 @@ struct Desk {
     core: Arc<Core>,
     hot: Hot,
     company: CompanyId,
+    /// Told when nothing new is to be begun.
+    stop: watch::Receiver<bool>,
 }
 
-/// Starts the company's process managers; they end when the set is dropped.
-pub fn start(core: &Arc<Core>, hot: &Hot, company: &CompanyId) -> JoinSet<()> {
-    let desk = Desk { core: Arc::clone(core), hot: hot.clone(), company: company.clone() };
-    let mut tasks = JoinSet::new();
-    tasks.spawn(import::manage(desk.clone()));
-    tasks.spawn(run::manage(desk.clone()));
-    tasks.spawn(welcome::manage(desk.clone()));
-    tasks.spawn(list(desk.clone()));
-    tasks.spawn(tick(desk));
-    tasks
+/// A company's process managers at work; dropped, they end at once.
+#[derive(Debug)]
+pub(crate) struct Managers {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+}
+
+impl Managers {
+    pub(crate) fn start(core: &Arc<Core>, hot: &Hot, company: &CompanyId) -> Self {
+        let stop = watch::Sender::new(false);
+        let desk = Desk {
+            core: Arc::clone(core),
+            hot: hot.clone(),
+            company: company.clone(),
+            stop: stop.subscribe(),
+        };
+        let mut tasks = JoinSet::new();
+        tasks.spawn(import::manage(desk.clone()));
+        tasks.spawn(run::manage(desk.clone()));
+        tasks.spawn(welcome::manage(desk.clone()));
+        tasks.spawn(list(desk.clone()));
+        tasks.spawn(tick(desk));
+        Self { stop, tasks }
+    }
+
+    /// Has them begin nothing new; what is on its way is reported yet.
+    pub(crate) fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stop.borrow()
+    }
+
+    /// Whether all of them have ended.
+    pub(crate) fn have_ended(&mut self) -> bool {
+        while self.tasks.try_join_next().is_some() {}
+        self.tasks.is_empty()
+    }
+
+    /// Stops them; those that have not ended in time are cut off.
+    pub(crate) async fn end(mut self, patience: Duration) {
+        self.stop();
+        let ended = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(patience, ended).await.is_err() {
+            self.tasks.shutdown().await;
+        }
+    }
 }
 
 impl Desk {
@@ -124,7 +164,7 @@ impl Desk {
         chores: &mut watch::Receiver<Chores>,
         choose: impl Fn(&Chores) -> Option<T>,
     ) -> Option<T> {
-        let mut closing = self.core.closing.subscribe();
+        let mut stop = self.stop.clone();
         loop {
             let chosen = choose(&chores.borrow_and_update());
             if self.is_closing() {
@@ -135,24 +175,24 @@ impl Desk {
             }
             tokio::select! {
                 changed = chores.changed() => changed.ok()?,
-                _ = closing.wait_for(|closing| *closing) => return None,
+                _ = stop.wait_for(|stop| *stop) => return None,
             }
         }
     }
 
     /// Whether nothing new is to be begun.
     fn is_closing(&self) -> bool {
-        *self.core.closing.borrow()
+        *self.stop.borrow()
     }
 
-    /// Sleeps until the time is over, the company has changed, or the engine is being closed.
+    /// Sleeps until the time is over, the company has changed, or nothing new is to be begun.
     async fn nap(&self, chores: &mut watch::Receiver<Chores>, wait_millis: u64) {
-        let mut closing = self.core.closing.subscribe();
+        let mut stop = self.stop.clone();
         let nap = Duration::from_millis(wait_millis.min(NAP_SECONDS * 1000));
         tokio::select! {
             () = tokio::time::sleep(nap) => {}
             _ = chores.changed() => {}
-            _ = closing.wait_for(|closing| *closing) => {}
+            _ = stop.wait_for(|stop| *stop) => {}
         }
     }
 }

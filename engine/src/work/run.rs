@@ -58,7 +58,7 @@ impl Turn {
             return;
         }
         tracing::info!(company = %self.desk.company, run = %self.run, claims = open.len(), "claims of an earlier process");
-        let again = |claim: &OpenClaim| claim.may_go_on && self.desk.core.channel.deduplicates();
+        let again = |claim: &OpenClaim| claim.may_go_on && self.desk.core.may_send_again();
         let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
         let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
         for claims in again.chunks(self.claim_size()) {
