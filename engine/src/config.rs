@@ -65,3 +65,25 @@ pub const RETRY_MILLIS: u64 = 200;
 
 /// How long a first connection to NATS may take, in seconds: longer, and the address is wrong.
 pub const NATS_CONNECT_SECONDS_MAX: u64 = 5;
+
+/// The most events of the feed that are on their way to NATS at once, in events: at a millisecond an
+/// acknowledgement, far more than the log takes.
+pub const FEED_IN_FLIGHT_EVENTS: usize = 256;
+
+/// The most bytes of the feed that are on their way at once, in bytes: four of the largest messages.
+pub const FEED_IN_FLIGHT_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many events the feed reads from the log before it publishes them, in events; a commit stays whole.
+pub const FEED_READ_EVENTS: usize = 512;
+
+/// How long NATS may take to acknowledge an event, in seconds: what is lost is looked up after that.
+pub const FEED_ACK_SECONDS_MAX: u64 = 3;
+
+/// The first wait before the feed asks a NATS that failed it again, in milliseconds; it doubles from there.
+pub const FEED_RETRY_MILLIS: u64 = 100;
+
+/// The longest wait before the feed asks again, in milliseconds: news are late by no more than this.
+pub const FEED_RETRY_MILLIS_MAX: u64 = 5_000;
+
+/// How long the feed stands back after another engine has published, in milliseconds.
+pub const FEED_YIELD_MILLIS: u64 = 1_000;

@@ -11,6 +11,9 @@ pub const LOG_STREAM: &str = "BOARDING_LOG";
 /// The events for other services.
 pub const EVENT_STREAM: &str = "BOARDING_EVENTS";
 
+/// The last event alone, kept for as long as the events are forgotten after a time.
+pub const LAST_EVENT_STREAM: &str = "BOARDING_EVENTS_LAST";
+
 /// Commands that were left while no engine was up.
 pub const QUEUE_STREAM: &str = "BOARDING_QUEUE";
 
@@ -41,6 +44,11 @@ pub fn queue(company: &CompanyId, name: &str) -> String {
 /// Where an event is published: `boarding.v1.<company>.event.<EventName>`.
 pub fn event(company: &CompanyId, name: &str) -> String {
     format!("{ROOT}.{company}.event.{name}")
+}
+
+/// Where all events of all companies are published.
+pub fn all_events() -> String {
+    format!("{ROOT}.*.event.*")
 }
 
 /// Where work for a channel's workers waits: `boarding.v1.<company>.work.<channel>`.
