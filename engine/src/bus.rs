@@ -3,3 +3,4 @@
 pub mod connect;
 pub mod feed;
 pub mod names;
+pub mod work;

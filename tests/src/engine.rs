@@ -261,7 +261,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// The body of an import of these rows.
-fn file(name: &str, rows: &str) -> Value {
+pub(crate) fn file(name: &str, rows: &str) -> Value {
     json!({
         "dialect": "leapxpert",
         "files": [{"name": name, "text": format!("{HEADER}{rows}")}],

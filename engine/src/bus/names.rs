@@ -56,6 +56,25 @@ pub fn work(company: &CompanyId, channel: &str) -> String {
     format!("{ROOT}.{company}.work.{channel}")
 }
 
+/// Where the work of one kind waits, of all companies.
+pub fn all_work(channel: &str) -> String {
+    format!("{ROOT}.*.work.{channel}")
+}
+
+/// Where it is remembered that an attempt at a mail was handed to a worker, by the mark of its
+/// Message-ID: `boarding.handed.v1.<company>.<mark>.<attempt>`.
+pub fn handed(company: &CompanyId, mark: &str, attempt: u32) -> String {
+    format!("{HANDED_ROOT}.{company}.{mark}.{attempt}")
+}
+
+/// All that was handed to workers.
+pub fn all_handed() -> String {
+    format!("{HANDED_ROOT}.*.*.*")
+}
+
+/// Nobody's but the engine's.
+const HANDED_ROOT: &str = "boarding.handed.v1";
+
 /// Where a company's commits are kept, in the log's own stream: `boarding.log.v1.<company>`.
 pub fn log(company: &CompanyId) -> String {
     format!("boarding.log.v1.{company}")

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::{Desk, pause};
 use crate::config::CLAIM_MAX;
 use crate::hot::Reply;
+use crate::mail::Purpose;
 
 /// How many batches are on their way at once: one is claimed while another is sent.
 const BATCHES: usize = 2;
@@ -47,8 +48,8 @@ struct Turn {
 
 impl Turn {
     /// Claims of an earlier process have no report, and nobody knows whether they were sent. A channel
-    /// that deduplicates is handed them again, unless the person may not be written to any more; all
-    /// others are uncertain, and never sent again.
+    /// that deduplicates is handed them again, for as long as it does, unless the person may not be
+    /// written to any more; all others are uncertain, and never sent again.
     async fn recover(&self) {
         let (run, now) = (self.run, self.desk.core.clock.now());
         let via = self.desk.core.channel.name();
@@ -58,7 +59,8 @@ impl Turn {
             return;
         }
         tracing::info!(company = %self.desk.company, run = %self.run, claims = open.len(), "claims of an earlier process");
-        let again = |claim: &OpenClaim| claim.may_go_on && self.desk.core.channel.deduplicates();
+        let within = self.desk.core.channel.repeats_within_seconds(Purpose::Run(self.run));
+        let again = |claim: &OpenClaim| claim.may_go_on && now < claim.since.plus_seconds(within);
         let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
         let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
         for claims in again.chunks(self.claim_size()) {
@@ -87,10 +89,14 @@ impl Turn {
             if self.desk.is_closing() {
                 break;
             }
+            let most = self.claim_size().min(self.room().await);
+            if most == 0 {
+                break;
+            }
             let claim = ClaimRecipients {
                 run: self.run,
                 fence: self.fence,
-                most: self.claim_size(),
+                most,
                 via: self.desk.core.channel.name(),
             };
             match self.desk.ask(claim, self.run.0).await {
@@ -109,6 +115,21 @@ impl Turn {
         while sending.join_next().await.is_some() {}
     }
 
+    /// How many more claims may be open. Where a claim is over when its mail is answered, the batches on
+    /// their way are the limit.
+    async fn room(&self) -> usize {
+        let channel = &self.desk.core.channel;
+        if !channel.hands_over() {
+            return usize::MAX;
+        }
+        let run = self.run;
+        let open = self
+            .desk
+            .hot
+            .look(move |company| company.runs.get(&run).map_or(0, |run| run.in_flight.len()));
+        channel.in_flight().saturating_sub(open.await.unwrap_or(usize::MAX))
+    }
+
     fn claim_size(&self) -> usize {
         (self.desk.core.channel.in_flight() / BATCHES).clamp(1, CLAIM_MAX)
     }
@@ -125,8 +146,12 @@ impl Turn {
         }
         let sent = self.desk.send(&events, self.channel).await;
         let reports = claims.into_iter().zip(sent);
-        let reports = reports.map(|((user, attempt), report)| (user, attempt, report)).collect();
-        self.report(reports).await;
+        let reports: Vec<_> = reports
+            .filter_map(|((user, attempt), report)| Some((user, attempt, report?)))
+            .collect();
+        if !reports.is_empty() {
+            self.report(reports).await;
+        }
     }
 
     /// Reports until the log has taken it: what was sent must not be forgotten.
