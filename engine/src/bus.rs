@@ -1,5 +1,7 @@
 //! NATS: the front door for other services. Only this folder, the JetStream log and the `nats` channel know it.
 
 pub mod connect;
+pub mod feed;
 pub mod names;
 pub mod owners;
+pub mod work;

@@ -6,8 +6,9 @@ use std::pin::Pin;
 
 use boarding_commands::code::Code;
 
-use crate::mail::{Mail, MailError};
+use crate::mail::{Mail, MailError, Purpose};
 
+pub mod nats;
 pub mod null;
 pub mod outbox;
 pub mod smtp;
@@ -23,6 +24,8 @@ pub enum Sent {
     PermanentFailure { code: Code, detail: String },
     /// It may or may not have been handed over.
     Uncertain { detail: String },
+    /// Somebody outside has it in hand and will report by command, or its deadline passes.
+    HandedOver,
 }
 
 impl Sent {
@@ -55,6 +58,22 @@ pub trait Channel: Send + Sync + fmt::Debug {
 
     /// Whether sending a Message-ID again cannot reach the person twice.
     fn deduplicates(&self) -> bool;
+
+    /// How long after the claim a mail may be sent again under its Message-ID, in seconds; 0 is never.
+    fn repeats_within_seconds(&self, _: Purpose) -> u64 {
+        if self.deduplicates() { u64::MAX } else { 0 }
+    }
+
+    /// Whether what another engine sent by this channel counts as sent here too.
+    fn remembers_for_all_engines(&self, _: Purpose) -> bool {
+        false
+    }
+
+    /// Whether it answers [`Sent::HandedOver`]: then claims stay open after they are answered, and the
+    /// limit of those in flight holds for them as well.
+    fn hands_over(&self) -> bool {
+        false
+    }
 
     /// How many claims may be open at once, in mails: more would only wait.
     fn in_flight(&self) -> usize;

@@ -102,3 +102,49 @@ pub const MOVE_BYTES_PER_APPEND: usize = 768 * 1024;
 
 /// How many commits a move reads ahead, in commits.
 pub const MOVE_COMMITS_AHEAD: usize = 64;
+
+/// The most events of the feed that are on their way to NATS at once, in events: at a millisecond an
+/// acknowledgement, far more than the log takes.
+pub const FEED_IN_FLIGHT_EVENTS: usize = 256;
+
+/// The most bytes of the feed that are on their way at once, in bytes: four of the largest messages.
+pub const FEED_IN_FLIGHT_BYTES: usize = 4 * 1024 * 1024;
+
+/// How many events the feed reads from the log before it publishes them, in events; a commit stays whole.
+pub const FEED_READ_EVENTS: usize = 512;
+
+/// How long NATS may take to acknowledge an event, in seconds: what is lost is looked up after that.
+pub const FEED_ACK_SECONDS_MAX: u64 = 3;
+
+/// The first wait before the feed asks a NATS that failed it again, in milliseconds; it doubles from there.
+pub const FEED_RETRY_MILLIS: u64 = 100;
+
+/// The longest wait before the feed asks again, in milliseconds: news are late by no more than this.
+pub const FEED_RETRY_MILLIS_MAX: u64 = 5_000;
+
+/// How long the feed stands back after another engine has published, in milliseconds.
+pub const FEED_YIELD_MILLIS: u64 = 1_000;
+
+/// The most recipients of one run that workers outside may have in their hands at once, in people: what
+/// they do within the deadline of a recipient, 15 minutes, if each takes 4 seconds.
+pub const WORK_OPEN_MAX: usize = 200;
+
+/// How many pieces of work are on their way to NATS at once, in pieces: a server takes 50 batches a stream.
+pub const WORK_IN_FLIGHT: usize = 16;
+
+/// How long NATS may take to acknowledge a piece of work, in seconds: then it is handed in again.
+pub const WORK_ACK_SECONDS_MAX: u64 = 3;
+
+/// The first wait before work that did not arrive is handed in again, in milliseconds; it doubles.
+pub const WORK_RETRY_MILLIS: u64 = 100;
+
+/// The longest wait before work is handed in again, in milliseconds.
+pub const WORK_RETRY_MILLIS_MAX: u64 = 2_000;
+
+/// How long after its claim a recipient may be handed to a worker, in seconds: a week, far longer than
+/// anybody lets a recipient wait.
+pub const WORK_CLAIM_SECONDS_MAX: u64 = 7 * 24 * 3600;
+
+/// How long it is remembered what was handed to workers, in seconds: a day longer than work may be
+/// handed in, whatever two clocks say.
+pub const WORK_REMEMBERED_SECONDS: u64 = WORK_CLAIM_SECONDS_MAX + 24 * 3600;

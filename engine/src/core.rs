@@ -13,6 +13,7 @@ use crate::data_dir::DataDir;
 use crate::files::Files;
 use crate::hot::Reply;
 use crate::log::{EventLog, Place};
+use crate::mail::Purpose;
 use crate::projector::Projections;
 use crate::store::Store;
 use crate::token::Tokens;
@@ -81,10 +82,15 @@ impl Core {
         self.owners.get().is_none_or(|owners| owners.owner(company) == Some(Owner::Me))
     }
 
-    /// Whether sending a claim again that an earlier process left open cannot reach the person twice. That
-    /// process may have been another engine, with an outbox of its own.
-    pub fn may_send_again(&self) -> bool {
-        self.channel.deduplicates() && self.owners.get().is_none()
+    /// How long after its claim a mail that an earlier process left open may be sent again, in seconds; 0
+    /// is never. That process may have been another engine, whose outbox is not this one.
+    pub fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
+        let alone = self.owners.get().is_none();
+        if alone || self.channel.remembers_for_all_engines(purpose) {
+            self.channel.repeats_within_seconds(purpose)
+        } else {
+            0
+        }
     }
 
     /// Whether a command of this id was accepted before.

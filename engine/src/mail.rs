@@ -5,7 +5,9 @@ use std::time::{Duration, SystemTime};
 
 use boarding_commands::code::Code;
 use boarding_commands::digest::Digest;
-use boarding_commands::id::{CompanyId, RunId};
+use boarding_commands::event::Channel;
+use boarding_commands::id::{CompanyId, InvitationId, RunId, UserKey};
+use boarding_commands::personal::Personal;
 use boarding_commands::template::Rendered;
 use boarding_commands::time::Time;
 use lettre::Address;
@@ -51,6 +53,29 @@ pub struct Mail {
     pub to_name: String,
     pub date: Time,
     pub content: Rendered,
+    /// For an invitation, as long as its claim is open: what somebody needs who sends it another way.
+    pub claim: Option<Claim>,
+}
+
+/// The claim that an invitation is sent for, and what its wording was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub user: Personal<UserKey>,
+    pub attempt: u32,
+    /// The version of the run's start: a report carries it.
+    pub fence: u64,
+    pub channel: Channel,
+    pub invitation: InvitationId,
+    pub generation: u32,
+    /// When the recipient is given up.
+    pub deadline: Time,
+    /// All but the last digits are hidden.
+    pub masked_phone: String,
+    /// A BCP 47 tag.
+    pub language: String,
+    pub link: Personal<String>,
+    /// When the link ends, if it is sent now.
+    pub expires_at: Time,
 }
 
 impl fmt::Debug for Mail {
@@ -185,6 +210,7 @@ mod tests {
                 text: "Guten Tag\n.\n日本\n".to_owned(),
                 html: "<p>Guten Tag</p>".to_owned(),
             },
+            claim: None,
         }
     }
 

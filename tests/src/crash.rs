@@ -6,7 +6,7 @@
 //! `BOARDING_PROGRAM` names another build of the program.
 
 mod acknowledged;
-mod dice;
+pub(crate) mod dice;
 mod history;
 mod import;
 mod lost_file;

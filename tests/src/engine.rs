@@ -35,21 +35,21 @@ const START: i64 = 1_795_248_000_000;
 const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";
 
 /// A data folder, its clock, and the engine that has it open.
-struct Site {
+pub(crate) struct Site {
     folder: tempfile::TempDir,
     hand: Arc<AtomicI64>,
-    channel: Option<Arc<dyn Channel>>,
+    pub(crate) channel: Option<Arc<dyn Channel>>,
     adopt_runs: bool,
-    engine: Option<Engine>,
+    pub(crate) engine: Option<Engine>,
 }
 
-fn id(text: &str) -> CompanyId {
+pub(crate) fn id(text: &str) -> CompanyId {
     text.parse().unwrap()
 }
 
 impl Site {
     /// A new folder; mails go into its outbox unless there is another channel.
-    async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
+    pub(crate) async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hand = Arc::new(AtomicI64::new(START));
         let mut site = Self { folder, hand, channel, adopt_runs: false, engine: None };
@@ -58,13 +58,13 @@ impl Site {
     }
 
     /// The same, with the company `acme` that may invite.
-    async fn acme(channel: Option<Arc<dyn Channel>>) -> Self {
+    pub(crate) async fn acme(channel: Option<Arc<dyn Channel>>) -> Self {
         let site = Self::with(channel).await;
         site.set_up("acme").await;
         site
     }
 
-    async fn set_up(&self, company: &str) {
+    pub(crate) async fn set_up(&self, company: &str) {
         let commands = include_str!("../../fixtures/company/acme.json");
         for command in serde_json::from_str::<Vec<Value>>(commands).unwrap() {
             let name = command["command"].as_str().unwrap();
@@ -72,7 +72,7 @@ impl Site {
         }
     }
 
-    fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -84,7 +84,7 @@ impl Site {
     }
 
     /// Opens the folder, as soon as the engine that was dropped has let go of it.
-    async fn open(&mut self) {
+    pub(crate) async fn open(&mut self) {
         self.engine = Some(self.try_open().await.unwrap());
         self.engine().resume().await;
     }
@@ -100,12 +100,12 @@ impl Site {
         }
     }
 
-    fn engine(&self) -> &Engine {
+    pub(crate) fn engine(&self) -> &Engine {
         self.engine.as_ref().unwrap()
     }
 
     /// Drops the engine without closing it, and waits until nobody is at work in the folder.
-    async fn crash(&mut self) {
+    pub(crate) async fn crash(&mut self) {
         drop(self.engine.take());
         drop(self.try_folder().await);
     }
@@ -124,24 +124,24 @@ impl Site {
     }
 
     /// A crash, and a new start.
-    async fn restart(&mut self) {
+    pub(crate) async fn restart(&mut self) {
         self.crash().await;
         self.open().await;
     }
 
-    fn pass(&self, seconds: i64) {
+    pub(crate) fn pass(&self, seconds: i64) {
         self.hand.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    fn now(&self) -> Time {
+    pub(crate) fn now(&self) -> Time {
         Time(self.hand.load(Ordering::SeqCst))
     }
 
-    async fn ask(&self, name: &str, body: Value) -> Answer {
+    pub(crate) async fn ask(&self, name: &str, body: Value) -> Answer {
         self.ask_in("acme", name, body).await
     }
 
-    async fn ask_in(&self, company: &str, name: &str, body: Value) -> Answer {
+    pub(crate) async fn ask_in(&self, company: &str, name: &str, body: Value) -> Answer {
         let command = self.engine().clock().id();
         self.ask_as(company, command, name, body).await
     }
@@ -152,29 +152,29 @@ impl Site {
     }
 
     /// Imports these rows (without the header), with their phones.
-    async fn import(&self, rows: &str) -> Value {
+    pub(crate) async fn import(&self, rows: &str) -> Value {
         self.import_in("acme", rows).await
     }
 
-    async fn import_in(&self, company: &str, rows: &str) -> Value {
+    pub(crate) async fn import_in(&self, company: &str, rows: &str) -> Value {
         let answer = self.ask_in(company, "ImportFile", file("people.csv", rows)).await;
         self.engine().settle(&id(company)).await;
         ok(&answer)
     }
 
     /// A confirmed run on WhatsApp for the newest import.
-    async fn run(&self) -> String {
+    pub(crate) async fn run(&self) -> String {
         self.run_in("acme").await
     }
 
-    async fn run_in(&self, company: &str) -> String {
+    pub(crate) async fn run_in(&self, company: &str) -> String {
         let body =
             json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
         let result = ok(&self.ask_in(company, "StartBulkIntegration", body).await);
         result["run"].as_str().unwrap().to_owned()
     }
 
-    async fn settle(&self) {
+    pub(crate) async fn settle(&self) {
         self.engine().settle(&id("acme")).await;
         self.engine().caught_up().await.unwrap();
     }
@@ -189,18 +189,22 @@ impl Site {
         self.engine().query(&id(company), name, object(params), &asker).await
     }
 
-    async fn json(&self, name: &str, params: Value) -> Value {
-        match self.get(name, params).await {
+    pub(crate) async fn json(&self, name: &str, params: Value) -> Value {
+        self.json_in("acme", name, params).await
+    }
+
+    pub(crate) async fn json_in(&self, company: &str, name: &str, params: Value) -> Value {
+        match self.get_in(company, name, params).await {
             Ok(Found::Json(answer)) => answer,
             other => panic!("{name}: {other:?}"),
         }
     }
 
-    async fn rows(&self, name: &str, params: Value) -> Vec<Value> {
+    pub(crate) async fn rows(&self, name: &str, params: Value) -> Vec<Value> {
         self.json(name, params).await["rows"].as_array().unwrap().clone()
     }
 
-    async fn row(&self, name: &str, params: Value) -> Value {
+    pub(crate) async fn row(&self, name: &str, params: Value) -> Value {
         self.json(name, params).await["row"].clone()
     }
 
@@ -218,7 +222,7 @@ impl Site {
     }
 
     /// Every mail in the outbox, decoded enough to be searched.
-    fn outbox(&self) -> Vec<String> {
+    pub(crate) fn outbox(&self) -> Vec<String> {
         let mut found = Vec::new();
         files_under(&self.data().join("outbox"), &mut found);
         found.iter().map(|path| decoded(&std::fs::read_to_string(path).unwrap())).collect()
@@ -258,7 +262,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// The body of an import of these rows.
-fn file(name: &str, rows: &str) -> Value {
+pub(crate) fn file(name: &str, rows: &str) -> Value {
     json!({
         "dialect": "leapxpert",
         "files": [{"name": name, "text": format!("{HEADER}{rows}")}],
@@ -267,7 +271,7 @@ fn file(name: &str, rows: &str) -> Value {
 }
 
 /// A row for each name; the e-mail's first word is the name, which a mail server may act on.
-fn people(names: &[&str]) -> String {
+pub(crate) fn people(names: &[&str]) -> String {
     let row = |(at, name): (usize, &&str)| {
         let user = name.replace(['.', '-'], "_");
         format!("{user},First,Last,{name}@people.example,+84912{:06},,\n", at + 345_000)
@@ -276,7 +280,7 @@ fn people(names: &[&str]) -> String {
 }
 
 #[track_caller]
-fn ok(answer: &Answer) -> Value {
+pub(crate) fn ok(answer: &Answer) -> Value {
     match answer {
         Answer::Accepted { result, .. } => result.clone(),
         other => panic!("{other:?}"),
@@ -284,7 +288,7 @@ fn ok(answer: &Answer) -> Value {
 }
 
 #[track_caller]
-fn refused(answer: &Answer, expected: Code) -> Value {
+pub(crate) fn refused(answer: &Answer, expected: Code) -> Value {
     match answer {
         Answer::Refused { code, details, .. } if *code == expected => details.clone(),
         other => panic!("expected {expected:?}: {other:?}"),

@@ -1,4 +1,6 @@
 //! On a real NATS server: the log in JetStream, the front door, several engines, what breaks.
 
+mod feed;
 mod owners;
 mod server;
+mod work;

@@ -14,7 +14,8 @@ use crate::id::RunId;
 pub struct InviteSent {
     pub run: RunId,
     pub user: String,
-    /// The attempt that succeeded; ours is counted by the claims.
+    /// The attempt that succeeded; ours is counted by the claims. News of one that was reported before
+    /// change nothing.
     pub attempt: Option<u32>,
     /// The Message-ID that a later bounce will name; ours unless the worker chose another.
     pub message_id: Option<String>,
@@ -29,6 +30,9 @@ impl Decide for InviteSent {
             check_text("message_id", message_id)?;
         }
         let found = find(company, self.run, &self.user, self.fence)?;
+        if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
+            return Ok(Decision::of(vec![]));
+        }
         let sent = Report::Sent { message_id: self.message_id.clone() };
         Ok(Decision::of(report(company, &found, &sent, asked.at)))
     }
@@ -42,7 +46,7 @@ mod tests {
     use crate::code::Code;
     use crate::company::RecipientState;
     use crate::decide::ClaimRecipients;
-    use crate::decide::testing::{a_running_run, channel_enabled, given, run_id, run_queued, user_created, who};
+    use crate::decide::testing::{NOW, a_running_run, channel_enabled, given, run_id, run_queued, user_created, who};
     use crate::event::Event;
 
     /// N86: each wrong moment has its own code, and changes nothing.
@@ -68,6 +72,28 @@ mod tests {
         let ended = given(a_running_run()).after(claim).after(sent("ann")).after(sent("bob"));
         assert!(ended.0.lock.holder().is_none());
         ended.when(sent("ann")).then_refused(Code::RecipientAlreadyTerminal);
+    }
+
+    /// P28: who was reported to have failed is tried again; then nothing more is heard of the first attempt.
+    #[test]
+    fn p28_a_report_of_an_earlier_attempt_changes_nothing() {
+        let fence = a_running_run().len() as u64;
+        let claimed = given(a_running_run()).after(ClaimRecipients { run: run_id(1), fence, most: 1, via: "nats" });
+        let failed = Event::InviteDeferred {
+            run: run_id(1),
+            user: who("ann"),
+            attempt: 1,
+            code: Code::DeliveryTemporaryFailure,
+            detail: None,
+            retry_at: NOW,
+        };
+        let mut deferred = claimed;
+        deferred.0.evolve(NOW, &failed);
+        let sent = |attempt: u32| json!({"run": run_id(1), "user": "ann", "fence": fence, "attempt": attempt});
+        assert!(deferred.when_json("InviteSent", sent(1)).names().is_empty());
+        let again = deferred.after(ClaimRecipients { run: run_id(1), fence, most: 1, via: "nats" });
+        assert!(again.when_json("InviteSent", sent(1)).names().is_empty());
+        assert_eq!(again.when_json("InviteSent", sent(2)).names(), ["InviteSent"]);
     }
 
     #[test]

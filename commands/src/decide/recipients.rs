@@ -235,6 +235,8 @@ pub struct OpenClaim {
     pub claim: Event,
     /// Whether the person may still be written to, at the address that was claimed.
     pub may_go_on: bool,
+    /// When it was claimed.
+    pub since: Time,
 }
 
 /// The claims of a run that have no report, in the order of its list.
@@ -242,7 +244,7 @@ pub struct OpenClaim {
 /// They may go on only through `via`, the channel they were handed to.
 pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<OpenClaim> {
     let Some(run) = company.runs.get(&id) else { return Vec::new() };
-    let open = |&place: &u32| {
+    let open = |(&place, &since): (&u32, &Time)| {
         let recipient = run.recipients.get(place as usize)?;
         let user = company.users.get(recipient.user)?;
         let email = user.email().unwrap_or_default();
@@ -260,9 +262,9 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
         let same_channel = run.via.as_deref() == Some(via);
         let may_go_on =
             same_channel && same_address && judge(company, run, recipient.user, now).is_ok();
-        Some(OpenClaim { claim, may_go_on })
+        Some(OpenClaim { claim, may_go_on, since })
     };
-    run.in_flight.keys().filter_map(open).collect()
+    run.in_flight.iter().filter_map(open).collect()
 }
 
 /// The id of a person's invitation to a channel: made of what it is for, so that a rule needs no chance.

@@ -11,6 +11,9 @@ pub const LOG_STREAM: &str = "BOARDING_LOG";
 /// The events for other services.
 pub const EVENT_STREAM: &str = "BOARDING_EVENTS";
 
+/// The last event alone, kept for as long as the events are forgotten after a time.
+pub const LAST_EVENT_STREAM: &str = "BOARDING_EVENTS_LAST";
+
 /// Commands that were left while no engine was up.
 pub const QUEUE_STREAM: &str = "BOARDING_QUEUE";
 
@@ -46,10 +49,34 @@ pub fn event(company: &CompanyId, name: &str) -> String {
     format!("{ROOT}.{company}.event.{name}")
 }
 
+/// Where all events of all companies are published.
+pub fn all_events() -> String {
+    format!("{ROOT}.*.event.*")
+}
+
 /// Where work for a channel's workers waits: `boarding.v1.<company>.work.<channel>`.
 pub fn work(company: &CompanyId, channel: &str) -> String {
     format!("{ROOT}.{company}.work.{channel}")
 }
+
+/// Where the work of one kind waits, of all companies.
+pub fn all_work(channel: &str) -> String {
+    format!("{ROOT}.*.work.{channel}")
+}
+
+/// Where it is remembered that an attempt at a mail was handed to a worker, by the mark of its
+/// Message-ID: `boarding.handed.v1.<company>.<mark>.<attempt>`.
+pub fn handed(company: &CompanyId, mark: &str, attempt: u32) -> String {
+    format!("{HANDED_ROOT}.{company}.{mark}.{attempt}")
+}
+
+/// All that was handed to workers.
+pub fn all_handed() -> String {
+    format!("{HANDED_ROOT}.*.*.*")
+}
+
+/// Nobody's but the engine's.
+const HANDED_ROOT: &str = "boarding.handed.v1";
 
 /// Where a company's commits are kept, in the log's own stream: `boarding.log.v1.<company>`.
 pub fn log(company: &CompanyId) -> String {

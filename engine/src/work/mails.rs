@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 
 use boarding_commands::code::Code;
-use boarding_commands::company::Company;
+use boarding_commands::company::{Company, UserId};
 use boarding_commands::decide::recipients::Report;
 use boarding_commands::event::{Channel, Event, TemplateKind};
 use boarding_commands::id::{CompanyId, UserKey};
+use boarding_commands::personal::Personal;
 use boarding_commands::template::{self, Renderer, Template, Values};
 use boarding_commands::time::Time;
 
 use super::Desk;
 use crate::channel::Sent;
-use crate::mail::{Mail, Purpose};
+use crate::mail::{Claim as MailClaim, Mail, Purpose};
 
 /// What a mail needs of the company, taken at the moment of the claim.
 #[derive(Debug)]
@@ -33,6 +34,28 @@ struct Draft {
     to: String,
     purpose: Purpose,
     kind: TemplateKind,
+    open: Option<Open>,
+}
+
+/// The claim of a recipient that has no report yet, as the company knows it.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    attempt: u32,
+    fence: u64,
+    deadline: Time,
+}
+
+impl Open {
+    fn of(company: &Company, purpose: Purpose, user: UserId) -> Option<Self> {
+        let Purpose::Run(id) = purpose else { return None };
+        let holder = company.lock.holder().filter(|holder| holder.run == id)?;
+        let run = company.runs.get(&id)?;
+        let (place, recipient) = run.recipient(user)?;
+        let deadline = company.settings.recipient_deadline_seconds;
+        let since = run.in_flight.get(&place)?;
+        let (attempt, fence) = (recipient.attempt, holder.fence);
+        Some(Self { attempt, fence, deadline: since.plus_seconds(deadline) })
+    }
 }
 
 /// A claim's user, where its mail goes, and what it is for.
@@ -113,6 +136,7 @@ impl Claim {
             to: self.to,
             purpose: self.purpose,
             kind: self.kind,
+            open: Open::of(company, self.purpose, id),
         })
     }
 }
@@ -124,8 +148,9 @@ struct Renderers(HashMap<(TemplateKindKey, String), (Template, Renderer)>);
 type TemplateKindKey = u8;
 
 impl Desk {
-    /// Words and sends the mails of the claims among these events; what became of each, in their order.
-    pub(super) async fn send(&self, events: &[Event], channel: Channel) -> Vec<Report> {
+    /// Words and sends the mails of the claims among these events; what became of each, in their order,
+    /// and nothing where somebody outside will tell.
+    pub(super) async fn send(&self, events: &[Event], channel: Channel) -> Vec<Option<Report>> {
         let claims = events.iter().filter_map(|event| Claim::of(event, channel)).collect();
         let (mut renderers, at) = (Renderers::default(), self.core.clock.now());
         let (mut reports, mut mails) = (Vec::new(), Vec::new());
@@ -146,7 +171,7 @@ impl Desk {
         let mut sent = self.core.channel.send_batch(mails).await.into_iter();
         let unanswered = || Sent::Uncertain { detail: "the channel gave no answer".to_owned() };
         let answered = |known: Option<Report>| {
-            known.unwrap_or_else(|| report(sent.next().unwrap_or_else(unanswered)))
+            known.or_else(|| report(sent.next().unwrap_or_else(unanswered)))
         };
         reports.into_iter().map(answered).collect()
     }
@@ -196,11 +221,30 @@ impl Desk {
             to_name,
             date: at,
             content,
+            claim: draft.claim(&link_url, values.expires_at),
         })
     }
 }
 
 impl Draft {
+    fn claim(&self, link: &str, expires_at: Time) -> Option<MailClaim> {
+        let (Open { attempt, fence, deadline }, (invitation, generation)) =
+            (self.open?, self.token?);
+        Some(MailClaim {
+            user: Personal(self.user.clone()),
+            attempt,
+            fence,
+            channel: self.channel,
+            invitation,
+            generation,
+            deadline,
+            masked_phone: self.masked_phone.clone(),
+            language: self.template.language.clone(),
+            link: Personal(link.to_owned()),
+            expires_at,
+        })
+    }
+
     fn link(&self, company: &CompanyId, desk: &Desk) -> String {
         let token =
             self.token.map(|(id, generation)| desk.core.tokens.token(company, id, generation));
@@ -221,14 +265,15 @@ impl Renderers {
     }
 }
 
-/// What a channel's word means for the recipient.
-fn report(sent: Sent) -> Report {
-    match sent {
+/// What a channel's word means for the recipient; nothing yet, where somebody else has the mail in hand.
+fn report(sent: Sent) -> Option<Report> {
+    Some(match sent {
+        Sent::HandedOver => return None,
         Sent::Sent => Report::Sent { message_id: None },
         Sent::TemporaryFailure { code, detail } => Report::Temporary { code, detail: Some(detail) },
         Sent::PermanentFailure { code, detail } => Report::Permanent { code, detail: Some(detail) },
         Sent::Uncertain { detail } => {
             Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) }
         }
-    }
+    })
 }

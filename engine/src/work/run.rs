@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 use super::{Desk, pause};
 use crate::config::CLAIM_MAX;
 use crate::hot::Reply;
+use crate::mail::Purpose;
 
 /// How many batches are on their way at once: one is claimed while another is sent.
 const BATCHES: usize = 2;
@@ -47,8 +48,8 @@ struct Turn {
 
 impl Turn {
     /// Claims of an earlier process have no report, and nobody knows whether they were sent. A channel
-    /// that deduplicates is handed them again, unless the person may not be written to any more; all
-    /// others are uncertain, and never sent again.
+    /// that deduplicates is handed them again, for as long as it does, unless the person may not be
+    /// written to any more; all others are uncertain, and never sent again.
     async fn recover(&self) {
         let (run, now) = (self.run, self.desk.core.clock.now());
         let via = self.desk.core.channel.name();
@@ -58,7 +59,8 @@ impl Turn {
             return;
         }
         tracing::info!(company = %self.desk.company, run = %self.run, claims = open.len(), "claims of an earlier process");
-        let again = |claim: &OpenClaim| claim.may_go_on && self.desk.core.may_send_again();
+        let within = self.desk.core.repeats_within_seconds(Purpose::Run(self.run));
+        let again = |claim: &OpenClaim| claim.may_go_on && now < claim.since.plus_seconds(within);
         let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
         let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
         for claims in again.chunks(self.claim_size()) {
@@ -80,12 +82,16 @@ impl Turn {
     /// Claims and sends until nobody's turn is now.
     async fn work(&self) {
         let mut sending = JoinSet::new();
-        let mut most = self.claim_size();
+        let mut fits = self.claim_size();
         loop {
             while sending.len() >= BATCHES {
                 sending.join_next().await;
             }
             if self.desk.is_closing() {
+                break;
+            }
+            let most = fits.min(self.room().await);
+            if most == 0 {
                 break;
             }
             let claim = ClaimRecipients {
@@ -104,7 +110,7 @@ impl Turn {
                     tracing::warn!(company = %self.desk.company, run = %self.run, %why, "the run waits");
                     pause().await;
                 }
-                Reply::TooLarge if most > 1 => most /= 2,
+                Reply::TooLarge if most > 1 => fits = most / 2,
                 Reply::TooLarge => {
                     tracing::error!(company = %self.desk.company, run = %self.run, "a single claim does not fit in a commit");
                     break;
@@ -112,6 +118,21 @@ impl Turn {
             }
         }
         while sending.join_next().await.is_some() {}
+    }
+
+    /// How many more claims may be open. Where a claim is over when its mail is answered, the batches on
+    /// their way are the limit.
+    async fn room(&self) -> usize {
+        let channel = &self.desk.core.channel;
+        if !channel.hands_over() {
+            return usize::MAX;
+        }
+        let run = self.run;
+        let open = self
+            .desk
+            .hot
+            .look(move |company| company.runs.get(&run).map_or(0, |run| run.in_flight.len()));
+        channel.in_flight().saturating_sub(open.await.unwrap_or(usize::MAX))
     }
 
     fn claim_size(&self) -> usize {
@@ -130,8 +151,12 @@ impl Turn {
         }
         let sent = self.desk.send(&events, self.channel).await;
         let reports = claims.into_iter().zip(sent);
-        let reports = reports.map(|((user, attempt), report)| (user, attempt, report)).collect();
-        self.report(reports).await;
+        let reports: Vec<_> = reports
+            .filter_map(|((user, attempt), report)| Some((user, attempt, report?)))
+            .collect();
+        if !reports.is_empty() {
+            self.report(reports).await;
+        }
     }
 
     /// Reports until the log has taken it: what was sent must not be forgotten. Reports that do not fit in

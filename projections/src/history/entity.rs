@@ -1,5 +1,6 @@
 //! What a history can be of, and which facts are about it.
 
+use std::fmt;
 use std::str::FromStr;
 
 use boarding_commands::code::{Code, Refusal};
@@ -15,6 +16,18 @@ pub enum Entity {
     Import(ImportId),
     User(UserKey),
     Phone(Phone),
+}
+
+impl fmt::Display for Entity {
+    /// As the query `history` takes it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(run) => write!(f, "run:{run}"),
+            Self::Import(import) => write!(f, "import:{import}"),
+            Self::User(user) => write!(f, "user:{}", user.as_str()),
+            Self::Phone(phone) => write!(f, "phone:{phone}"),
+        }
+    }
 }
 
 impl FromStr for Entity {
@@ -38,6 +51,13 @@ impl FromStr for Entity {
 }
 
 impl Entity {
+    /// The run, or else the import, that a fact belongs to. People and their phones are not named: what
+    /// stands for a fact beside its data must not say whom it is about.
+    pub fn of_process(event: &Event) -> Option<Self> {
+        let run = run_of(event).map(Self::Run);
+        run.or_else(|| import_of(event).map(Self::Import))
+    }
+
     /// Whether a fact is about this thing.
     pub fn concerns(&self, event: &Event) -> bool {
         match self {
@@ -129,6 +149,11 @@ mod tests {
         assert_eq!("user:a:b".parse(), Ok(Entity::User(UserKey::new("a:b"))));
         let phone = Phone::parse("+84923448071").unwrap();
         assert_eq!("phone:+84 923 448 071".parse(), Ok(Entity::Phone(phone)));
+        for text in
+            [format!("run:{}", run(7)), "user:a:b".to_owned(), "phone:+84923448071".to_owned()]
+        {
+            assert_eq!(text.parse::<Entity>().unwrap().to_string(), text);
+        }
         for bad in ["", "run", "run:7", "user: ", "phone:84", "robot:7"] {
             let refusal = bad.parse::<Entity>().unwrap_err();
             assert_eq!(refusal.details["parameter"], "entity", "{bad}");

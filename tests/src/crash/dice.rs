@@ -6,11 +6,11 @@ use boarding_engine::clock::Clock;
 
 /// SplitMix64: small, and good enough to choose moments.
 #[derive(Debug)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// Of `BOARDING_SEED`, or of the clock. Prints the seed, which is shown when the test fails.
-    pub(super) fn thrown() -> Self {
+    pub(crate) fn thrown() -> Self {
         let asked = std::env::var("BOARDING_SEED").ok();
         let seed = asked.map_or_else(seed_of_the_clock, |text| text.parse().expect("a number"));
         eprintln!("BOARDING_SEED={seed}");
@@ -25,18 +25,18 @@ impl Dice {
     }
 
     /// One of `0..sides`.
-    pub(super) fn throw(&mut self, sides: u64) -> u64 {
+    pub(crate) fn throw(&mut self, sides: u64) -> u64 {
         self.next() % sides
     }
 
     /// A moment within a span.
-    pub(super) fn moment(&mut self, span: Duration) -> Duration {
+    pub(crate) fn moment(&mut self, span: Duration) -> Duration {
         let micros = u64::try_from(span.as_micros()).unwrap_or(u64::MAX);
         Duration::from_micros(self.throw(micros.max(1)))
     }
 
     /// So many moments, one in each equal part of a span, in no order.
-    pub(super) fn moments(&mut self, count: usize, span: Duration) -> Vec<Duration> {
+    pub(crate) fn moments(&mut self, count: usize, span: Duration) -> Vec<Duration> {
         let part = span / u32::try_from(count.max(1)).unwrap_or(u32::MAX);
         let mut moments: Vec<Duration> =
             (0..count).map(|n| part * u32::try_from(n).unwrap_or(0) + self.moment(part)).collect();
