@@ -2,5 +2,6 @@
 
 mod feed;
 mod owners;
+mod permissions;
 mod server;
 mod work;
