@@ -20,6 +20,7 @@ pub mod people;
 pub mod projector;
 pub mod queries;
 pub mod replay;
+pub mod schema;
 pub mod snapshots;
 pub mod store;
 pub mod token;
