@@ -224,7 +224,7 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
         (Value::Number(_), Value::Number(number)) => {
             number.as_u64().is_some_and(|number| (1..=MAX_NUMBER).contains(&number))
         }
-        (Value::Null, Value::Null) => name == "company_name",
+        (Value::String(_) | Value::Null, Value::Null) => name == "company_name",
         (Value::String(_) | Value::Null, Value::String(given)) => text(given),
         _ => false,
     }

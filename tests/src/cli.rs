@@ -4,3 +4,4 @@ mod contract;
 mod demo;
 mod imports;
 mod runs;
+mod schema;

@@ -28,11 +28,15 @@ pub(crate) enum Tells {
     Csv,
 }
 
+/// `run:<id>`, `import:<id>`, `user:<key>`, `phone:<E.164>`.
+const ENTITY: &str =
+    "^((run|import):[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}|user:.*\\S.*|phone:.*[0-9].*)$";
+
 /// The queries that are answered here and not from rows.
 const OWN: [Shape; 3] = [
     Shape {
         name: "history",
-        params: &[Param::text("entity")],
+        params: &[Param::shaped("entity", ENTITY)],
         paged: true,
         sheet: false,
         tells: Tells::Rows(Published::json_schema),

@@ -76,9 +76,9 @@ impl Wire {
             schema("command"),
             {"type": "object", "properties": {"actor": {"type": "string"}, "body": schema(name)}, "required": ["actor", "body"]},
         ]});
-        self.message(&asked, "headers.asked", payload.clone());
-        self.message(&left, "headers.left", payload);
-        self.message(&answer, "headers.answer", schema(&format!("{name}.answer")));
+        self.message(&asked, "headers.asked", &payload);
+        self.message(&left, "headers.left", &payload);
+        self.message(&answer, "headers.answer", &schema(&format!("{name}.answer")));
         self.channel(&asked, Some(subject(names::command, name)), &asked);
         self.channel(&left, Some(subject(names::queue, name)), &left);
         self.channel(&answer, None, &answer);
@@ -95,9 +95,9 @@ impl Wire {
 
     fn query(&mut self, name: &str) {
         let (asked, answer) = (format!("query.{name}"), format!("query.{name}.answer"));
-        self.message(&asked, "headers.asked", schema(&asked));
+        self.message(&asked, "headers.asked", &schema(&asked));
         let ways = [schema(&answer), schema("query.refused"), schema("query.failed")];
-        self.message(&answer, "headers.answer", json!({"anyOf": ways}));
+        self.message(&answer, "headers.answer", &json!({"anyOf": ways}));
         self.channel(&asked, Some(subject(names::query, name)), &asked);
         self.channel(&answer, None, &answer);
         self.operation(&asked, Action::Receive, Some(on_channel(&answer)));
@@ -105,13 +105,13 @@ impl Wire {
 
     fn event(&mut self, name: &str) {
         let published = format!("event.{name}");
-        self.message(&published, "headers.event", schema(&published));
+        self.message(&published, "headers.event", &schema(&published));
         self.channel(&published, Some(subject(names::event, name)), &published);
         self.operation(&published, Action::Send, None);
     }
 
     fn work(&mut self) {
-        self.message("work", "headers.work", schema("work"));
+        self.message("work", "headers.work", &schema("work"));
         for channel in Channel::ALL {
             let name = format!("work.{}", channel.as_str());
             self.channel(&name, Some(subject(names::work, channel.as_str())), "work");
@@ -119,7 +119,7 @@ impl Wire {
         }
     }
 
-    fn message(&mut self, name: &str, headers: &str, payload: Value) {
+    fn message(&mut self, name: &str, headers: &str, payload: &Value) {
         let message = json!({
             "name": name,
             "contentType": "application/json",

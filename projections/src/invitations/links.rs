@@ -51,33 +51,6 @@ impl Links {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::testing::{Story, requested, who};
-    use boarding_commands::event::Event;
-    use serde_json::json;
-
-    /// LX-31: who is linked without an invitation is linked all the same.
-    #[test]
-    fn a_link_needs_no_invitation() {
-        let (user, channel) = (who("ANN"), Channel::Whatsapp);
-        let linked = Event::UserLinked { user, channel, invitation: None };
-        let story = Story::of("acme").then([requested(1, 2)]).then([linked]);
-        assert_eq!(link(&story), "linked");
-        assert!(story.ask("invitations", &json!({})).is_empty());
-        let unlinked = Event::UserUnlinked { user: who("ann"), channel: Channel::Whatsapp };
-        assert_eq!(link(&story.then([unlinked])), "not_linked");
-    }
-
-    fn link(story: &Story) -> serde_json::Value {
-        let rows = story.rows();
-        let mut channels = RunChannels::new(&rows, story.company());
-        let links = Links::of(&rows, story.company(), "ann", &mut channels).unwrap();
-        serde_json::json!(links)["whatsapp"].clone()
-    }
-}
-
 /// An object: channel → state.
 impl Serialize for Links {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -104,5 +77,32 @@ impl JsonSchema for Links {
             "description": "How a user stands to each channel.",
             "type": "object", "properties": properties, "required": channels,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Story, requested, who};
+    use boarding_commands::event::Event;
+    use serde_json::json;
+
+    /// LX-31: who is linked without an invitation is linked all the same.
+    #[test]
+    fn a_link_needs_no_invitation() {
+        let (user, channel) = (who("ANN"), Channel::Whatsapp);
+        let linked = Event::UserLinked { user, channel, invitation: None };
+        let story = Story::of("acme").then([requested(1, 2)]).then([linked]);
+        assert_eq!(link(&story), "linked");
+        assert!(story.ask("invitations", &json!({})).is_empty());
+        let unlinked = Event::UserUnlinked { user: who("ann"), channel: Channel::Whatsapp };
+        assert_eq!(link(&story.then([unlinked])), "not_linked");
+    }
+
+    fn link(story: &Story) -> serde_json::Value {
+        let rows = story.rows();
+        let mut channels = RunChannels::new(&rows, story.company());
+        let links = Links::of(&rows, story.company(), "ann", &mut channels).unwrap();
+        serde_json::json!(links)["whatsapp"].clone()
     }
 }

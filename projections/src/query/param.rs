@@ -19,6 +19,8 @@ pub struct Param {
 #[derive(Debug, Clone, Copy)]
 enum Takes {
     Text,
+    /// A text of this shape: a regular expression.
+    Shaped(&'static str),
     /// A ULID.
     Id,
     /// One of a list of words.
@@ -29,6 +31,11 @@ impl Param {
     /// Any text.
     pub const fn text(name: &'static str) -> Self {
         Self { name, required: false, takes: Takes::Text }
+    }
+
+    /// A text that looks like this regular expression.
+    pub const fn shaped(name: &'static str, pattern: &'static str) -> Self {
+        Self { name, required: false, takes: Takes::Shaped(pattern) }
     }
 
     /// The id of something.
@@ -47,22 +54,20 @@ impl Param {
         Self { required: true, ..self }
     }
 
-    /// What it takes. One that may be left out may also be null or empty.
+    /// What it takes. One that may be left out may also be null or, but for a shape, empty.
     pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
-        let mut schema = match self.takes {
-            Takes::Text => json_schema!({"type": "string"}),
+        let null = (!self.required).then_some("null");
+        let text: Vec<_> = std::iter::once("string").chain(null).collect();
+        let word = match self.takes {
+            Takes::Text if self.required => return json_schema!({"type": text, "minLength": 1}),
+            Takes::Text => return json_schema!({"type": text}),
+            Takes::Shaped(pattern) => return json_schema!({"type": text, "pattern": pattern}),
             Takes::Id => AnyId::json_schema(generator),
             Takes::Word(words) => json_schema!({"type": "string", "enum": words()}),
         };
-        if self.required {
-            if matches!(self.takes, Takes::Text) {
-                schema.insert("minLength".to_owned(), 1.into());
-            }
-            return schema;
+        match null {
+            None => word,
+            Some(_) => json_schema!({"anyOf": [word, {"enum": [null, ""]}]}),
         }
-        if matches!(self.takes, Takes::Text) {
-            return json_schema!({"type": ["string", "null"]});
-        }
-        json_schema!({"anyOf": [schema, {"enum": [null, ""]}]})
     }
 }
