@@ -262,6 +262,14 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_was_set_can_be_unset_and_nothing_else_can() {
+        let named = Settings { company_name: Some("Acme".to_owned()), ..Settings::default() };
+        let check = |asked: &Value| named.check(asked.as_object().unwrap());
+        assert!(check(&json!({"company_name": null})).is_ok());
+        assert!(check(&json!({"language": null})).is_err());
+    }
+
+    #[test]
     fn an_unknown_setting_is_refused_with_a_hint() {
         let refusal = check(&json!({"chanels": {"whatsapp": true}})).unwrap_err();
         assert_eq!(refusal.code, Code::ConfigUnknownSetting);

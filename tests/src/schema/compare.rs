@@ -64,7 +64,23 @@ pub(super) fn broken_on_the_wire(old: &Value, new: &Value) -> Vec<String> {
             }
         }
     }
+    found.extend(broken_messages(old, new));
     found.extend(broken_in(old, new, "/components/schemas"));
+    found
+}
+
+/// Messages by what they carry; one that is gone is missed where its channel is.
+fn broken_messages(old: &Value, new: &Value) -> Vec<String> {
+    let section = "/components/messages";
+    let mut found = Vec::new();
+    for (name, before) in fields(old.pointer(section)) {
+        let Some(now) = new.pointer(section).and_then(|all| all.get(name)) else { continue };
+        for what in ["headers", "payload"] {
+            let place = format!("{section}/{name}/{what}");
+            let mut comparison = Comparison::new(old, new, Side::of(name));
+            found.extend(comparison.compare(&place, &before[what], &now[what]));
+        }
+    }
     found
 }
 
@@ -79,7 +95,7 @@ fn broken_in(old: &Value, new: &Value, section: &str) -> Vec<String> {
             found.push(format!("{name}: it was removed"));
             continue;
         };
-        let mut comparison = Comparison { old, new, side: Side::of(name), open: BTreeSet::new() };
+        let mut comparison = Comparison::new(old, new, Side::of(name));
         found.extend(comparison.compare(name, before, now));
     }
     found
@@ -89,7 +105,11 @@ fn fields(object: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
     object.and_then(Value::as_object).into_iter().flatten()
 }
 
-impl Comparison<'_> {
+impl<'a> Comparison<'a> {
+    fn new(old: &'a Value, new: &'a Value, side: Side) -> Self {
+        Self { old, new, side, open: BTreeSet::new() }
+    }
+
     /// What the change from one schema to another breaks. A schema may be read in several ways: asked, each
     /// old way must be one of the new ones still; told, each new way must be one of the old ones already.
     fn compare(&mut self, place: &str, old: &Value, new: &Value) -> Vec<String> {

@@ -184,6 +184,24 @@ fn additions_pass() {
 }
 
 #[test]
+fn a_message_that_asks_for_more_or_tells_less_is_missed() {
+    let wire = |name: &str, payload: &Value| {
+        let schemas = json!({"Fly": {"type": "object", "properties": {"to": {"type": "string"}}}});
+        let messages = json!({name: {"payload": payload, "headers": true}});
+        json!({"components": {"messages": messages, "schemas": schemas}})
+    };
+    let plain = json!({"$ref": "#/components/schemas/Fly"});
+    let strict = json!({"allOf": [plain, {"required": ["to"]}]});
+    for (name, before, now) in [("command.Fly", &plain, &strict), ("event.Flown", &strict, &plain)]
+    {
+        let found = broken_on_the_wire(&wire(name, before), &wire(name, now));
+        assert_eq!(found.len(), 1, "{name}: {found:?}");
+        assert!(found[0].contains(&format!("{name}/payload.to: the key may")), "{found:?}");
+        assert!(broken_on_the_wire(&wire(name, now), &wire(name, before)).is_empty(), "{name}");
+    }
+}
+
+#[test]
 fn a_subject_that_moves_or_goes_is_missed() {
     let wire = |channels: Value| json!({"channels": channels, "operations": {}, "components": {"schemas": {}}});
     let before = wire(json!({"event.Flown": {"address": "v1.event.Flown"}}));
