@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use schemars::JsonSchema;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -195,7 +196,7 @@ impl<'de> Deserialize<'de> for Code {
 }
 
 /// What is wrong with (or worth saying about) one row or one file. Its message never carries the value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
     /// The column as the dialect names it; none where the row or file as a whole is meant.
     pub column: Option<String>,

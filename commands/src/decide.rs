@@ -1,5 +1,6 @@
 //! `decide`: the rule of each command. One file a command; this file is the list of them.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::code::{Code, Refusal};
@@ -7,6 +8,7 @@ use crate::company::Company;
 use crate::envelope::malformed;
 use crate::event::{Event, Permission};
 use crate::id::CommandId;
+use crate::schema::Nothing;
 use crate::time::Time;
 
 pub mod recipients;
@@ -92,6 +94,22 @@ pub trait Decide {
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal>
     where
         Self: Sized;
+
+    /// The shape of the `result` of its accepted answer.
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema
+    where
+        Self: Sized,
+    {
+        Nothing::json_schema(generator)
+    }
+}
+
+/// A command that may be asked from outside, as the contract describes it.
+#[derive(Debug)]
+pub struct CommandSchema {
+    pub name: &'static str,
+    pub body: Schema,
+    pub result: Schema,
 }
 
 macro_rules! commands {
@@ -116,6 +134,15 @@ macro_rules! commands {
 
         /// The names that may be asked from outside.
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Describes every command that may be asked from outside: bodies as they are read, results as they are told.
+        pub fn schemas(asked: &mut SchemaGenerator, told: &mut SchemaGenerator) -> Vec<CommandSchema> {
+            vec![$(CommandSchema {
+                name: stringify!($name),
+                body: <$name as JsonSchema>::json_schema(asked),
+                result: <$name as Decide>::result_schema(told),
+            }),*]
+        }
 
         impl Command {
             pub fn name(&self) -> &'static str {

@@ -1,11 +1,13 @@
 //! The envelope that commands come in, and the answers that go back: contract, section 2.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use ulid::Ulid;
 
 use crate::code::{Code, Refusal};
 use crate::id::CommandId;
+use crate::schema::AnyId;
 use crate::time::Time;
 
 mod malformed;
@@ -13,17 +15,19 @@ mod malformed;
 pub(crate) use malformed::malformed;
 
 /// A command as it is sent: who asks what, under which id. Unknown keys are refused, never ignored.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
     /// The idempotency key, for as long as the log lasts.
     pub id: CommandId,
     pub actor: Option<String>,
     pub issued_at: Option<Time>,
+    #[schemars(with = "Option<AnyId>")]
     pub correlation: Option<Ulid>,
     pub expected_version: Option<u64>,
     pub traceparent: Option<String>,
     /// The version of the contract, if given: 1 (LX-04).
+    #[schemars(extend("enum" = [API_VERSION, null]))]
     pub api_version: Option<u16>,
     #[serde(default)]
     pub body: Value,
@@ -50,13 +54,31 @@ impl Envelope {
 }
 
 /// What the asker is told.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Answer {
     /// Durable before it is told.
-    Accepted { command: CommandId, duplicate: bool, version: u64, position: u64, result: Value },
+    Accepted {
+        command: CommandId,
+        /// Whether it was accepted before, and this is the first answer again.
+        duplicate: bool,
+        /// The company's version after it.
+        version: u64,
+        /// The position of its last event in the log.
+        position: u64,
+        #[schemars(with = "Map<String, Value>")]
+        result: Value,
+    },
     /// A rule is broken; asking again changes nothing.
-    Refused { command: CommandId, code: Code, message: String, details: Value },
+    Refused {
+        command: CommandId,
+        code: Code,
+        /// What it means and what to do, for a person.
+        message: String,
+        /// The numbers and names behind it.
+        #[schemars(with = "Option<Map<String, Value>>")]
+        details: Value,
+    },
     /// The same command may be sent again.
     Failed { command: CommandId, code: Code, message: String, retry: bool },
 }

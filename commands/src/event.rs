@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::code::{Code, Problem};
@@ -14,7 +15,7 @@ use crate::time::Time;
 pub type Who = Personal<UserKey>;
 
 /// A fact. Fields are stored in this order: add new ones at the end, with `#[serde(default)]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub enum Event {
     // The company's settings.
     CompanyConfigChanged {
@@ -302,7 +303,7 @@ impl Event {
 }
 
 /// What is kept of a person beside the key: all of it personal.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Person {
     pub first_name: Option<String>,
     pub last_name: Option<String>,
@@ -321,7 +322,7 @@ impl Person {
 }
 
 /// A row of an imported file, as the event it led to names it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct RowRef {
     pub import: ImportId,
     /// The data row's number, from 1; the header, blank and note rows are not counted.
@@ -334,7 +335,7 @@ pub struct RowRef {
 }
 
 /// What became of a row's phone number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PhoneOutcome {
     Added,
@@ -343,7 +344,9 @@ pub enum PhoneOutcome {
 }
 
 /// What became of a row: exactly one of these.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum RowOutcome {
     Created,
@@ -357,7 +360,7 @@ pub enum RowOutcome {
 }
 
 /// How many rows came to which outcome; the outcomes add up to `total` once an import is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     pub total: u64,
     pub created: u64,
@@ -471,7 +474,7 @@ impl Event {
 }
 
 /// An imported file: kept by its sha256.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FileRef {
     /// The base name, cleaned of what could mislead; at most 255 characters.
     pub name: String,
@@ -481,7 +484,7 @@ pub struct FileRef {
 }
 
 /// How a file is to be read and applied, fixed at acceptance so that it resumes the same.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ImportOptions {
     pub dialect: String,
     pub existing: Existing,
@@ -497,7 +500,7 @@ pub struct ImportOptions {
 }
 
 /// What a row does to a user who exists.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Existing {
     Skip,
@@ -505,7 +508,7 @@ pub enum Existing {
 }
 
 /// What a blank cell does to the value of a user who is updated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum BlankMeans {
     Keep,
@@ -513,7 +516,9 @@ pub enum BlankMeans {
 }
 
 /// Where people are invited to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Channel {
     Whatsapp,
@@ -522,6 +527,10 @@ pub enum Channel {
 
 impl Channel {
     pub const ALL: [Self; 2] = [Self::Whatsapp, Self::Imessage];
+
+    /// The spellings that askers are told of; [`Channel::read`] is not fussy about case and spaces.
+    pub const SPELLINGS: &[&str] =
+        &["whatsapp", "imessage", "WhatsApp", "WhatsApp Native", "iMessage", "iMessage Native"];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -542,7 +551,7 @@ impl Channel {
 }
 
 /// Whom a run is for, as it was asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     Import(ImportId),
@@ -559,7 +568,7 @@ pub enum Source {
 }
 
 /// Whom a resend without names is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResendFilter {
     Bounced,
@@ -568,7 +577,7 @@ pub enum ResendFilter {
 }
 
 /// What became of a mail after it was handed over; an overlay, never an outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {
     Delivered,
@@ -578,7 +587,9 @@ pub enum Delivery {
 }
 
 /// What an actor may do in a company.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Permission {
     BulkIntegrateUsers,
@@ -601,7 +612,9 @@ impl Permission {
 }
 
 /// The mails a company may word itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateKind {
     ChannelInvitation,

@@ -20,6 +20,7 @@ pub mod id;
 pub mod lock;
 pub mod personal;
 pub mod phone;
+pub mod schema;
 pub mod settings;
 pub mod template;
 pub mod time;

@@ -1,5 +1,6 @@
 //! A company's settings: every one with a name, a default, a unit and the values it takes.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -7,7 +8,7 @@ use crate::code::{Code, Refusal};
 use crate::event::{BlankMeans, Channel};
 
 /// What a company may set with `SetCompanyConfig`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Settings {
     /// The name people know the company by; shown in mails.
     pub company_name: Option<String>,
@@ -46,21 +47,21 @@ pub struct Settings {
 }
 
 /// Which channels are enabled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Channels {
     pub whatsapp: bool,
     pub imessage: bool,
 }
 
 /// A number for each channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PerChannel {
     pub whatsapp: u64,
     pub imessage: u64,
 }
 
 /// What a run does to somebody whose earlier link still lives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiveInvitation {
     /// Sends a new link; the old one dies.
@@ -94,7 +95,7 @@ impl Default for Settings {
 }
 
 /// A vendor's key for one of our settings.
-const ALIASES: [(&str, &str); 4] = [
+pub(crate) const ALIASES: [(&str, &str); 4] = [
     ("com.leapxpert.user.bulkintegration.records", "bulk_integration_max_records"),
     ("com.leapxpert.whatsapp.archived.channel.enabled", "channels.whatsapp"),
     ("com.leapxpert.whatsapp.archived.channel.enable", "channels.whatsapp"),
@@ -102,9 +103,9 @@ const ALIASES: [(&str, &str); 4] = [
 ];
 
 /// The largest number any setting takes: far above every use, far below every overflow.
-const MAX_NUMBER: u64 = 10_000_000;
+pub(crate) const MAX_NUMBER: u64 = 10_000_000;
 /// The longest text a setting takes, in characters.
-const MAX_TEXT_CHARS: usize = 255;
+pub(crate) const MAX_TEXT_CHARS: usize = 255;
 
 impl Settings {
     pub fn channel_enabled(&self, channel: Channel) -> bool {
@@ -196,10 +197,18 @@ fn flatten(path: &str, value: &Value, out: &mut Vec<(String, Value)>) {
     }
 }
 
+/// The words that a setting takes, where it takes nothing else.
+pub(crate) fn words(name: &str) -> Option<&'static [&'static str]> {
+    match name {
+        "live_invitation" => Some(&["supersede", "skip"]),
+        "blank_means" => Some(&["keep", "clear"]),
+        _ => None,
+    }
+}
+
 fn takes(name: &str, today: &Value) -> String {
-    match (name, today) {
-        ("live_invitation", _) => "supersede or skip".to_owned(),
-        ("blank_means", _) => "keep or clear".to_owned(),
+    match (words(name), today) {
+        (Some(words), _) => words.join(" or "),
         (_, Value::Bool(_)) => "true or false".to_owned(),
         (_, Value::Number(_)) => format!("a whole number from 1 to {MAX_NUMBER}"),
         _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
@@ -215,7 +224,7 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
         (Value::Number(_), Value::Number(number)) => {
             number.as_u64().is_some_and(|number| (1..=MAX_NUMBER).contains(&number))
         }
-        (Value::Null, Value::Null) => name == "company_name",
+        (Value::String(_) | Value::Null, Value::Null) => name == "company_name",
         (Value::String(_) | Value::Null, Value::String(given)) => text(given),
         _ => false,
     }
@@ -250,6 +259,14 @@ mod tests {
                 [("channels.whatsapp".to_owned(), json!(true))]
             );
         }
+    }
+
+    #[test]
+    fn a_name_that_was_set_can_be_unset_and_nothing_else_can() {
+        let named = Settings { company_name: Some("Acme".to_owned()), ..Settings::default() };
+        let check = |asked: &Value| named.check(asked.as_object().unwrap());
+        assert!(check(&json!({"company_name": null})).is_ok());
+        assert!(check(&json!({"language": null})).is_err());
     }
 
     #[test]

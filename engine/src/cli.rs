@@ -23,6 +23,7 @@ mod output;
 mod phones;
 mod query;
 mod runs;
+mod schema;
 mod session;
 mod start;
 mod template;
@@ -61,6 +62,7 @@ enum Verb {
     #[command(flatten)]
     OfCompany(Box<OfCompany>),
     Template(template::Template),
+    Schema(schema::Schema),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
@@ -103,6 +105,7 @@ async fn run(cli: Cli, out: &Out) -> Ending {
     match verb {
         Verb::Demo(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(out),
+        Verb::Schema(verb) => verb.run(out),
         Verb::Bench(verb) => verb.run(&common, out).await,
         Verb::Completions(verb) => verb.run(out, Cli::command()),
         Verb::OfCompany(verb) => {

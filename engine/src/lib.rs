@@ -22,6 +22,7 @@ pub mod preview;
 pub mod projector;
 pub mod queries;
 pub mod replay;
+pub mod schema;
 pub mod sharing;
 pub mod snapshots;
 pub mod store;

@@ -20,8 +20,10 @@ use crate::engine::Engine;
 
 mod events;
 mod failed_rows;
+mod shape;
 mod template;
 
+pub(crate) use shape::{Tells, shapes};
 pub(crate) use template::template_row;
 
 /// Who asks a query, and by what right.

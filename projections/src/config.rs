@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::ReadModel;
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Query, QueryError};
+use crate::query::{Answer, Asked, Query, QueryError, shape_of};
 use crate::rows::{Rows, Table};
 
 pub const MODEL: ReadModel = ReadModel {
@@ -17,6 +17,7 @@ pub const MODEL: ReadModel = ReadModel {
         permission: None,
         params: &[],
         paged: false,
+        row: shape_of::<Settings>,
         columns: None,
         answer: config,
     }],

@@ -9,9 +9,16 @@ mod entity;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use boarding_commands::commit::Fact;
+use boarding_commands::digest::Digest;
 use boarding_commands::event::{Event, Permission};
-use boarding_commands::id::CompanyId;
+use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::personal::Personal;
+use boarding_commands::schema::AnyId;
+use boarding_commands::time::Time;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
+use ulid::Ulid;
 
 pub use entity::Entity;
 use entity::{import_of, run_of, who};
@@ -58,6 +65,28 @@ pub fn places(
     }
 }
 
+/// A fact as it is published: its place, its envelope and its fields.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct Published<'a> {
+    /// Its place in the whole log.
+    position: u64,
+    /// Its place in its company's history, without gaps from 1.
+    version: u64,
+    /// The event's name.
+    event: &'a str,
+    at: Time,
+    /// Who asked for what led to it.
+    actor: &'a Personal<String>,
+    command: CommandId,
+    /// The import, run or foreign process that it belongs to.
+    #[schemars(with = "Option<AnyId>")]
+    correlation: Option<Ulid>,
+    /// The BLAKE3 hash of its commit, which holds the one before.
+    hash: Digest,
+    /// The event's own fields.
+    data: Value,
+}
+
 /// A fact as the query shows it.
 pub fn row(fact: &Fact<'_>) -> Value {
     let tagged = serde_json::to_value(fact.event).unwrap_or_default();
@@ -65,16 +94,16 @@ pub fn row(fact: &Fact<'_>) -> Value {
         Value::Object(fields) => fields.into_values().next().unwrap_or_default(),
         other => other,
     };
-    json!({
-        "position": fact.position,
-        "version": fact.version,
-        "event": fact.event.name(),
-        "at": fact.commit.at,
-        "actor": fact.commit.actor,
-        "command": fact.commit.command,
-        "correlation": fact.commit.correlation,
-        "hash": fact.hash,
-        "data": data,
+    json!(Published {
+        position: fact.position,
+        version: fact.version,
+        event: fact.event.name(),
+        at: fact.commit.at,
+        actor: &fact.commit.actor,
+        command: fact.commit.command,
+        correlation: fact.commit.correlation,
+        hash: fact.hash,
+        data,
     })
 }
 

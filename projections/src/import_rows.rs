@@ -4,11 +4,12 @@ use boarding_commands::code::Problem;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission, PhoneOutcome, RowOutcome, Who};
 use boarding_commands::id::ImportId;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::projection::{Projection, Projector};
-use crate::query::{Answer, Asked, Query, QueryError, Word, not_found, page};
+use crate::query::{Answer, Asked, Param, Query, QueryError, Word, not_found, page, shape_of};
 use crate::rows::{Rows, Table};
 use crate::sheet::Column;
 use crate::{ReadModel, imports};
@@ -18,8 +19,9 @@ pub const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "import_rows",
         permission: Some(Permission::BulkImportUsers),
-        params: &["import", "outcome"],
+        params: &[Param::id("import").required(), Param::word::<RowOutcome>("outcome")],
         paged: true,
+        row: shape_of::<RowShown>,
         columns: Some(&[
             Column { title: "Row", field: "/row" },
             Column { title: "Line", field: "/line" },
@@ -50,18 +52,37 @@ pub struct ImportRow {
 
 impl ImportRow {
     pub(crate) fn show(&self) -> Value {
-        json!({
-            "row": self.row,
-            "line": self.line,
-            "key": self.key,
-            "outcome": self.outcome.as_str(),
-            "problems": self.problems,
-            "warnings": self.warnings,
-            "phone": self.phone.map(phone),
-            "number": null,
-            "invite": null,
+        json!(RowShown {
+            row: self.row,
+            line: self.line,
+            key: self.key.as_ref(),
+            outcome: self.outcome,
+            problems: &self.problems,
+            warnings: &self.warnings,
+            phone: self.phone.map(phone),
+            number: None,
+            invite: None,
         })
     }
+}
+
+/// What became of a row of a file, and why.
+#[derive(Serialize, JsonSchema)]
+struct RowShown<'a> {
+    /// The data row's number, from 1.
+    row: u64,
+    /// The physical line of the file on which the row begins, from 1.
+    line: u64,
+    key: Option<&'a Who>,
+    outcome: RowOutcome,
+    problems: &'a [Problem],
+    warnings: &'a [Problem],
+    /// `added`, `already_present`, or `rejected:` and the code; null where no phone was to be added.
+    phone: Option<String>,
+    /// For dialects with a pool of numbers.
+    number: Option<String>,
+    /// For dialects that invite with the import.
+    invite: Option<String>,
 }
 
 /// One text, so that a table can show it: `added`, `already_present`, `rejected:phone.invalid`.

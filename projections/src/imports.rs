@@ -5,12 +5,15 @@ use boarding_commands::event::{Counts, Event, FileRef, Permission};
 use boarding_commands::id::{CompanyId, ImportId};
 use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ReadModel;
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Query, QueryError, Word as _, not_found, page, words};
+use crate::query::{
+    Answer, Asked, Param, Query, QueryError, Spelled, not_found, page, shape_of, words,
+};
 use crate::rows::{Rows, RowsError, Table};
 use crate::runs::newest_first;
 
@@ -22,14 +25,16 @@ pub const MODEL: ReadModel = ReadModel {
             permission: Some(Permission::BulkImportUsers),
             params: &[],
             paged: true,
+            row: shape_of::<ImportShown>,
             columns: None,
             answer: imports,
         },
         Query {
             name: "import",
             permission: Some(Permission::BulkImportUsers),
-            params: &["import"],
+            params: &[Param::id("import").required()],
             paged: false,
+            row: shape_of::<ImportShown>,
             columns: None,
             answer: import,
         },
@@ -61,43 +66,33 @@ pub struct Import {
 
 impl Import {
     fn show(&self) -> Value {
-        let Counts {
-            total,
-            created,
-            updated,
-            unchanged,
-            activated,
-            deactivated,
-            skipped,
-            duplicate,
-            invalid,
-            warnings,
-            phones_added,
-            phones_failed,
-        } = self.counts;
-        json!({
-            "import": self.import,
-            "file_name": self.file.as_ref().map(|file| &file.name),
-            "sha256": self.file.as_ref().map(|file| &file.sha256),
-            "dialect": self.dialect,
-            "state": self.state.as_str(),
-            "total": total,
-            "created": created,
-            "updated": updated,
-            "unchanged": unchanged,
-            "activated": activated,
-            "deactivated": deactivated,
-            "skipped": skipped,
-            "duplicate": duplicate,
-            "invalid": invalid,
-            "warnings": warnings,
-            "phones_added": phones_added,
-            "phones_failed": phones_failed,
-            "requested_by": self.requested_by,
-            "started_at": self.started_at,
-            "ended_at": self.ended_at,
+        json!(ImportShown {
+            import: self.import,
+            file_name: self.file.as_ref().map(|file| file.name.as_str()),
+            sha256: self.file.as_ref().map(|file| file.sha256.as_str()),
+            dialect: &self.dialect,
+            state: Spelled(self.state),
+            counts: self.counts,
+            requested_by: &self.requested_by,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
         })
     }
+}
+
+/// An import, how far it is and what became of its rows.
+#[derive(Serialize, JsonSchema)]
+struct ImportShown<'a> {
+    import: ImportId,
+    file_name: Option<&'a str>,
+    sha256: Option<&'a str>,
+    dialect: &'a str,
+    state: Spelled<ImportState>,
+    #[serde(flatten)]
+    counts: Counts,
+    requested_by: &'a Personal<String>,
+    started_at: Time,
+    ended_at: Option<Time>,
 }
 
 /// Imports by id.

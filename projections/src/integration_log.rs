@@ -6,11 +6,14 @@ use boarding_commands::event::{Channel, Delivery, Event, Permission, Who};
 use boarding_commands::id::{CompanyId, RunId};
 use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Needle, Query, QueryError, Word as _, not_found, page, words};
+use crate::query::{
+    Answer, Asked, Needle, Param, Query, QueryError, Spelled, not_found, page, shape_of, words,
+};
 use crate::rows::{Rows, RowsError, Table};
 use crate::sheet::Column;
 use crate::users::{self, User};
@@ -21,8 +24,13 @@ pub const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "integration_log",
         permission: Some(Permission::BulkIntegrateUsers),
-        params: &["run", "status", "search"],
+        params: &[
+            Param::id("run").required(),
+            Param::word::<Status>("status"),
+            Param::text("search"),
+        ],
         paged: true,
+        row: shape_of::<EntryShown>,
         columns: Some(&[
             Column { title: "Username", field: "/username" },
             Column { title: "Email", field: "/email" },
@@ -67,6 +75,24 @@ pub struct Entry {
     pub at: Time,
     /// The versions of the facts about this recipient, for `history`.
     pub(crate) versions: Vec<u64>,
+}
+
+/// What became of a recipient of a run, and why.
+#[derive(Serialize, JsonSchema)]
+struct EntryShown<'a> {
+    username: &'a Who,
+    email: Option<Personal<&'a str>>,
+    org_unit: Option<&'a str>,
+    channel: Channel,
+    status: Spelled<Status>,
+    code: Option<Code>,
+    /// In words; `-` where there is nothing to explain.
+    reason: String,
+    /// The number of the last attempt; 0 before the first.
+    attempt: u32,
+    delivery: Option<Delivery>,
+    /// When the status was last set.
+    at: Time,
 }
 
 /// Recipients by run and folded user key.
@@ -160,17 +186,17 @@ impl Entry {
     }
 
     fn show(&self, user: Option<&User>, channel: Channel) -> Value {
-        json!({
-            "username": user.map_or(&self.user, |user| &user.user),
-            "email": self.email(user),
-            "org_unit": user.and_then(|user| user.org_unit.as_deref()),
-            "channel": channel,
-            "status": self.status.as_str(),
-            "code": self.code,
-            "reason": self.reason(),
-            "attempt": self.attempt,
-            "delivery": self.delivery,
-            "at": self.at,
+        json!(EntryShown {
+            username: user.map_or(&self.user, |user| &user.user),
+            email: self.email(user).map(Personal),
+            org_unit: user.and_then(|user| user.org_unit.as_deref()),
+            channel,
+            status: Spelled(self.status),
+            code: self.code,
+            reason: self.reason(),
+            attempt: self.attempt,
+            delivery: self.delivery,
+            at: self.at,
         })
     }
 

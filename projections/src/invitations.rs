@@ -6,12 +6,13 @@ use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Delivery, Event, Permission, Who};
 use boarding_commands::id::{InvitationId, RunId, UserKey};
 use boarding_commands::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ReadModel;
 use crate::projection::{Projection, Projector};
-use crate::query::{Answer, Asked, Query, QueryError, Word, page, words};
+use crate::query::{Answer, Asked, Param, Query, QueryError, Spelled, page, shape_of, words};
 use crate::rows::{Rows, Table};
 use crate::runs::RunChannels;
 
@@ -23,8 +24,9 @@ pub const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "invitations",
         permission: Some(Permission::BulkIntegrateUsers),
-        params: &["state", "user"],
+        params: &[Param::word::<InvitationState>("state"), Param::text("user")],
         paged: true,
+        row: shape_of::<InvitationShown>,
         columns: None,
         answer: invitations,
     }],
@@ -71,16 +73,29 @@ impl Invitation {
     }
 
     fn show(&self, user: &Who, channel: Option<Channel>) -> Value {
-        json!({
-            "invitation": self.invitation,
-            "user": user,
-            "channel": channel,
-            "state": self.state.as_str(),
-            "generation": self.generation,
-            "sent_at": self.sent_at,
-            "expires_at": self.expires_at,
+        json!(InvitationShown {
+            invitation: self.invitation,
+            user,
+            channel,
+            state: Spelled(self.state),
+            generation: self.generation,
+            sent_at: self.sent_at,
+            expires_at: self.expires_at,
         })
     }
+}
+
+/// An invitation of a user to a channel, in its newest generation.
+#[derive(Serialize, JsonSchema)]
+struct InvitationShown<'a> {
+    invitation: InvitationId,
+    user: &'a Who,
+    channel: Option<Channel>,
+    state: Spelled<InvitationState>,
+    /// Counts the resends.
+    generation: u32,
+    sent_at: Option<Time>,
+    expires_at: Option<Time>,
 }
 
 /// A user's invitations and links, one row a user: reports name the run and the user, not the invitation.
@@ -258,7 +273,7 @@ mod tests {
         let rows = story.rows();
         let mut channels = RunChannels::new(&rows, story.company());
         let links = Links::of(&rows, story.company(), "ann", &mut channels).unwrap();
-        links.show()["whatsapp"].clone()
+        serde_json::json!(links)["whatsapp"].clone()
     }
 
     #[test]

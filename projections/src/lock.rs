@@ -4,13 +4,15 @@ use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission};
 use boarding_commands::id::{CompanyId, RunId};
 use boarding_commands::lock::Lock;
+use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ReadModel;
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Query, QueryError, page};
+use crate::query::{Answer, Asked, Query, QueryError, page, shape_of};
 use crate::rows::{Rows, RowsError, Table};
 use crate::runs;
 
@@ -21,6 +23,7 @@ pub const MODEL: ReadModel = ReadModel {
         permission: Some(Permission::BulkIntegrateUsers),
         params: &[],
         paged: true,
+        row: shape_of::<WaitingShown>,
         columns: None,
         answer: queue,
     }],
@@ -81,6 +84,26 @@ impl Projection for Locks {
     }
 }
 
+/// A run that holds the company, or waits for it.
+#[derive(Serialize, JsonSchema)]
+struct WaitingShown {
+    run: RunId,
+    state: HolderState,
+    /// Its place among the waiting, from 1; null for the holder.
+    place: Option<u64>,
+    holder: bool,
+    requested_by: Option<Personal<String>>,
+    waiting_since: Option<Time>,
+}
+
+/// Where a run in the queue stands.
+#[derive(Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum HolderState {
+    Running,
+    Pending,
+}
+
 /// The one stored row is shown as the holder and then the waiting, the next one first.
 fn queue(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     page::<Locks, _>(asked, rows, &[], |_, queue| {
@@ -101,13 +124,13 @@ fn show(
     rows: &dyn Rows,
 ) -> Result<Value, RowsError> {
     let known = runs::find(rows, asked.company, run)?;
-    Ok(json!({
-        "run": run,
-        "state": if holder { "running" } else { "pending" },
-        "place": queue.place(run),
-        "holder": holder,
-        "requested_by": known.map(|run| run.requested_by),
-        "waiting_since": queue.since(run),
+    Ok(json!(WaitingShown {
+        run,
+        state: if holder { HolderState::Running } else { HolderState::Pending },
+        place: queue.place(run),
+        holder,
+        requested_by: known.map(|run| run.requested_by),
+        waiting_since: queue.since(run),
     }))
 }
 

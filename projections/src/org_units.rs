@@ -2,12 +2,13 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::ReadModel;
 use crate::projection::{Projection, Projector};
-use crate::query::{Answer, Asked, Query, QueryError, page};
+use crate::query::{Answer, Asked, Query, QueryError, page, shape_of};
 use crate::rows::{Rows, Table};
 
 pub const MODEL: ReadModel = ReadModel {
@@ -17,13 +18,14 @@ pub const MODEL: ReadModel = ReadModel {
         permission: Some(Permission::ViewOrgUnits),
         params: &[],
         paged: true,
+        row: shape_of::<OrgUnit>,
         columns: None,
         answer: org_units,
     }],
 };
 
 /// An organizational unit.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct OrgUnit {
     pub org_unit: String,
     pub parent: Option<String>,

@@ -6,13 +6,14 @@ use boarding_commands::id::{CompanyId, ImportId};
 use boarding_commands::personal::Personal;
 use boarding_commands::phone::Phone;
 use boarding_commands::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ReadModel;
 use crate::invitations::Links;
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Needle, Query, QueryError, page};
+use crate::query::{Answer, Asked, Needle, Param, Query, QueryError, page, shape_of};
 use crate::rows::{Rows, RowsError, Table};
 use crate::runs::RunChannels;
 use crate::sheet::Column;
@@ -23,8 +24,9 @@ pub const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "phone_list",
         permission: None,
-        params: &["search", "import"],
+        params: &[Param::text("search"), Param::id("import")],
         paged: true,
+        row: shape_of::<PhoneShown>,
         columns: Some(&[
             Column { title: "Phone Number", field: "/phone" },
             Column { title: "Username", field: "/user" },
@@ -58,15 +60,25 @@ impl ListedPhone {
             || user.is_some_and(|user| needle.is_in(&user.person.full_name()))
     }
 
-    fn show(&self, user: Option<&User>, links: &Links) -> Value {
-        json!({
-            "phone": self.phone,
-            "user": user.map_or(&self.user, |user| &user.user),
-            "full_name": user.map(|user| user.person.full_name()),
-            "channels": links.show(),
-            "updated_at": self.updated_at,
+    fn show<'a>(&'a self, user: Option<&'a User>, links: &'a Links) -> Value {
+        json!(PhoneShown {
+            phone: &self.phone,
+            user: user.map_or(&self.user, |user| &user.user),
+            full_name: user.map(|user| user.person.full_name().into()),
+            channels: links,
+            updated_at: self.updated_at,
         })
     }
+}
+
+/// A number of the list, whose it is and how that user stands to each channel.
+#[derive(Serialize, JsonSchema)]
+struct PhoneShown<'a> {
+    phone: &'a Personal<Phone>,
+    user: &'a Who,
+    full_name: Option<Personal<String>>,
+    channels: &'a Links,
+    updated_at: Time,
 }
 
 /// Numbers in numerical order.

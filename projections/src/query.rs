@@ -2,6 +2,7 @@
 
 mod asked;
 mod page;
+mod param;
 mod search;
 mod word;
 
@@ -11,6 +12,7 @@ use std::fmt;
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::event::Permission;
 use boarding_commands::id::CompanyId;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use crate::rows::{Rows, RowsError};
@@ -19,8 +21,9 @@ use crate::sheet::Column;
 pub use asked::Asked;
 pub(crate) use page::page;
 pub use page::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS};
+pub use param::Param;
 pub(crate) use search::Needle;
-pub(crate) use word::{Word, words};
+pub(crate) use word::{Spelled, Word, spellings, words};
 
 /// A question that rows can answer.
 #[derive(Debug)]
@@ -30,9 +33,11 @@ pub struct Query {
     /// What an actor needs to ask it, where anything was ever granted in the company.
     pub permission: Option<Permission>,
     /// Its own parameters.
-    pub params: &'static [&'static str],
+    pub params: &'static [Param],
     /// Whether it answers with many rows, and so takes `limit` and `cursor` too.
     pub paged: bool,
+    /// The shape of a row.
+    pub row: fn(&mut SchemaGenerator) -> Schema,
     /// Its columns as a table, where the contract gives it as CSV.
     pub columns: Option<&'static [Column]>,
     pub answer: fn(&Asked<'_>, &dyn Rows) -> Result<Answer, QueryError>,
@@ -109,6 +114,11 @@ pub fn query(
     };
     let asked = Asked::check(query, company, params)?;
     (query.answer)(&asked, rows)
+}
+
+/// The shape of a type that is a query's row.
+pub(crate) fn shape_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+    T::json_schema(generator)
 }
 
 /// The query of that name.

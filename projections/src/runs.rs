@@ -7,13 +7,16 @@ use boarding_commands::event::{Channel, Event, Permission};
 use boarding_commands::id::{CompanyId, RunId};
 use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ReadModel;
 use crate::lock::Queue;
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Query, QueryError, Word as _, not_found, page, words};
+use crate::query::{
+    Answer, Asked, Param, Query, QueryError, Spelled, not_found, page, shape_of, words,
+};
 use crate::rows::{Rows, RowsError, Table};
 
 pub const MODEL: ReadModel = ReadModel {
@@ -22,16 +25,18 @@ pub const MODEL: ReadModel = ReadModel {
         Query {
             name: "runs",
             permission: Some(Permission::BulkIntegrateUsers),
-            params: &["state"],
+            params: &[Param::word::<RunState>("state")],
             paged: true,
+            row: shape_of::<RunShown>,
             columns: None,
             answer: runs,
         },
         Query {
             name: "run",
             permission: Some(Permission::BulkIntegrateUsers),
-            params: &["run"],
+            params: &[Param::id("run").required()],
             paged: false,
+            row: shape_of::<RunShown>,
             columns: None,
             answer: run,
         },
@@ -73,22 +78,42 @@ impl Run {
 
     fn show(&self, queue: &Queue) -> Value {
         let pending = self.state == RunState::Pending;
-        json!({
-            "run": self.run,
-            "channel": self.channel,
-            "state": self.state.as_str(),
-            "queue_place": queue.place(self.run).filter(|_| pending),
-            "total": self.total,
-            "passed": self.passed,
-            "skipped": self.skipped,
-            "failed": self.failed,
-            "remaining": self.remaining(),
-            "requested_by": self.requested_by,
-            "requested_at": self.requested_at,
-            "started_at": self.started_at,
-            "ended_at": self.ended_at,
+        json!(RunShown {
+            run: self.run,
+            channel: self.channel,
+            state: Spelled(self.state),
+            queue_place: queue.place(self.run).filter(|_| pending),
+            total: self.total,
+            passed: self.passed,
+            skipped: self.skipped,
+            failed: self.failed,
+            remaining: self.remaining(),
+            requested_by: &self.requested_by,
+            requested_at: self.requested_at,
+            started_at: self.started_at,
+            ended_at: self.ended_at,
         })
     }
+}
+
+/// A run, where it stands and how far it is.
+#[derive(Serialize, JsonSchema)]
+struct RunShown<'a> {
+    run: RunId,
+    channel: Channel,
+    state: Spelled<RunState>,
+    /// Its place among the waiting, from 1; null unless pending.
+    queue_place: Option<u64>,
+    total: u64,
+    passed: u64,
+    skipped: u64,
+    failed: u64,
+    /// Recipients without an outcome yet.
+    remaining: u64,
+    requested_by: &'a Personal<String>,
+    requested_at: Time,
+    started_at: Option<Time>,
+    ended_at: Option<Time>,
 }
 
 /// Runs by id.

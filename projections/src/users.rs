@@ -1,16 +1,22 @@
 //! Users: who they are, where they belong and to what they are linked (queries `users`, `user`).
 
+use std::collections::BTreeMap;
+
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Person, Who};
 use boarding_commands::id::{CompanyId, UserKey};
 use boarding_commands::personal::Personal;
+use boarding_commands::phone::Phone;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ReadModel;
 use crate::invitations::Links;
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Needle, Query, QueryError, Word as _, not_found, page, words};
+use crate::query::{
+    Answer, Asked, Needle, Param, Query, QueryError, Spelled, not_found, page, shape_of, words,
+};
 use crate::rows::{Rows, RowsError, Table};
 use crate::runs::RunChannels;
 
@@ -20,16 +26,22 @@ pub const MODEL: ReadModel = ReadModel {
         Query {
             name: "users",
             permission: None,
-            params: &["search", "org_unit", "state"],
+            params: &[
+                Param::text("search"),
+                Param::text("org_unit"),
+                Param::word::<UserState>("state"),
+            ],
             paged: true,
+            row: shape_of::<UserShown>,
             columns: None,
             answer: users,
         },
         Query {
             name: "user",
             permission: None,
-            params: &["user"],
+            params: &[Param::text("user").required()],
             paged: false,
+            row: shape_of::<UserShown>,
             columns: None,
             answer: user,
         },
@@ -60,17 +72,18 @@ pub struct User {
 
 impl User {
     fn show(&self, links: &Links) -> Value {
-        json!({
-            "user": self.user,
-            "first_name": self.person.first_name,
-            "last_name": self.person.last_name,
-            "email": self.person.email,
-            "phone": self.person.phone,
-            "org_unit": self.org_unit,
-            "roles": self.roles,
-            "state": self.state.as_str(),
-            "attributes": self.person.attributes,
-            "links": links.show(),
+        let Person { first_name, last_name, email, phone, attributes } = &*self.person;
+        json!(UserShown {
+            user: &self.user,
+            first_name: first_name.as_deref().map(Personal),
+            last_name: last_name.as_deref().map(Personal),
+            email: email.as_deref().map(Personal),
+            phone: phone.map(Personal),
+            org_unit: self.org_unit.as_deref(),
+            roles: &self.roles,
+            state: Spelled(self.state),
+            attributes: Personal(attributes),
+            links,
         })
     }
 
@@ -80,6 +93,22 @@ impl User {
             || self.person.email.as_deref().is_some_and(|email| needle.is_in(email))
             || self.person.phone.is_some_and(|phone| needle.is_in_phone(phone))
     }
+}
+
+/// A user, where they belong and to what they are linked.
+#[derive(Serialize, JsonSchema)]
+struct UserShown<'a> {
+    user: &'a Who,
+    first_name: Option<Personal<&'a str>>,
+    last_name: Option<Personal<&'a str>>,
+    email: Option<Personal<&'a str>>,
+    phone: Option<Personal<Phone>>,
+    org_unit: Option<&'a str>,
+    roles: &'a [String],
+    state: Spelled<UserState>,
+    /// The dialect's own columns, by their normalised names.
+    attributes: Personal<&'a BTreeMap<String, String>>,
+    links: &'a Links,
 }
 
 /// Users by folded key.

@@ -5,3 +5,4 @@ mod demo;
 mod imports;
 mod previews;
 mod runs;
+mod schema;

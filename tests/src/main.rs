@@ -15,6 +15,7 @@ mod laws;
 mod nats;
 mod readme;
 mod rosters;
+mod schema;
 mod smtp;
 mod support;
 mod tidy;

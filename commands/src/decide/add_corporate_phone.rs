@@ -1,5 +1,6 @@
 //! `AddCorporatePhone`: lists a phone number for a user; also how a number that an import refused is mended.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -10,7 +11,8 @@ use crate::event::{Event, Permission};
 use crate::personal::Personal;
 use crate::phone::Phone;
 
-#[derive(Debug, Clone, Deserialize)]
+/// Lists a phone number for a user; also how a number that an import refused is mended.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddCorporatePhone {
     pub phone: Personal<String>,

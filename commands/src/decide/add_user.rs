@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -13,7 +14,8 @@ use crate::id::UserKey;
 use crate::personal::Personal;
 use crate::phone::Phone;
 
-#[derive(Clone, Deserialize)]
+/// One person, without a file.
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AddUser {
     pub user: String,

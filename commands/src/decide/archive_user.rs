@@ -1,5 +1,6 @@
 //! `ArchiveUser`: a person leaves; nothing of the history goes.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
@@ -8,7 +9,8 @@ use crate::company::{Company, UserState};
 use crate::event::{Event, Permission};
 use crate::personal::Personal;
 
-#[derive(Debug, Clone, Deserialize)]
+/// A person leaves; nothing of the history goes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ArchiveUser {
     pub user: String,

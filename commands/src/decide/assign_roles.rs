@@ -1,7 +1,8 @@
 //! `AssignRoles`: gives roles to people, or takes them away; each person has an outcome of its own.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::add_user::{check_references, distinct};
 use super::start_bulk_integration::{MAX_NAMED_USERS, keys};
@@ -11,18 +12,50 @@ use crate::company::{Company, User};
 use crate::event::{Event, Permission, Who};
 use crate::personal::Personal;
 
-#[derive(Debug, Clone, Deserialize)]
+/// Gives roles to people, or takes them away; each person has an outcome of its own.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssignRoles {
+    #[schemars(length(min = 1, max = MAX_NAMED_USERS))]
     pub users: Vec<String>,
+    #[schemars(length(min = 1))]
     pub roles: Vec<String>,
     /// Removes the roles instead.
     #[serde(default)]
     pub remove: bool,
 }
 
+/// What became of each of the people, in the order they were named.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Assigned {
+    users: Vec<OneUser>,
+}
+
+/// What became of one of them.
+#[derive(Debug, Serialize, JsonSchema)]
+struct OneUser {
+    user: Who,
+    outcome: RolesOutcome,
+    /// Why not, where nothing changed.
+    code: Option<Code>,
+}
+
+/// Skipped is who has (or has not) all of the roles already; failed is who is not there.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum RolesOutcome {
+    Assigned,
+    Removed,
+    Skipped,
+    Failed,
+}
+
 impl Decide for AssignRoles {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Assigned::json_schema(generator)
+    }
 
     fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         if self.roles.is_empty() || self.users.is_empty() || self.users.len() > MAX_NAMED_USERS {
@@ -39,24 +72,25 @@ impl Decide for AssignRoles {
             outcomes.push(outcome);
             events.extend(event);
         }
-        Ok(Decision::of(events).telling(json!({"users": outcomes})))
+        Ok(Decision::of(events).telling(json!(Assigned { users: outcomes })))
     }
 }
 
 impl AssignRoles {
-    fn one(&self, company: &Company, key: &Who) -> (Value, Option<Event>) {
-        let told = |outcome: &str, code: Option<Code>| json!({"user": key, "outcome": outcome, "code": code});
+    fn one(&self, company: &Company, key: &Who) -> (OneUser, Option<Event>) {
+        let told = |outcome: RolesOutcome, code: Option<Code>| OneUser { user: key.clone(), outcome, code };
         let Some((_, user)) = company.users.created(key.as_str()) else {
-            return (told("failed", Some(Code::RecipientUserNotCreated)), None);
+            return (told(RolesOutcome::Failed, Some(Code::RecipientUserNotCreated)), None);
         };
         let held = |role: &&String| user.roles.iter().any(|one| **one == ***role);
         let asked = distinct(&self.roles);
         let roles: Vec<String> = asked.iter().filter(|role| held(role) == self.remove).cloned().collect();
         if roles.is_empty() {
             let code = if self.remove { Code::RoleNotAssigned } else { Code::RoleAlreadyAssigned };
-            return (told("skipped", Some(code)), None);
+            return (told(RolesOutcome::Skipped, Some(code)), None);
         }
-        (told(if self.remove { "removed" } else { "assigned" }, None), Some(self.event(user, roles)))
+        let outcome = if self.remove { RolesOutcome::Removed } else { RolesOutcome::Assigned };
+        (told(outcome, None), Some(self.event(user, roles)))
     }
 
     fn event(&self, user: &User, roles: Vec<String>) -> Event {

@@ -1,5 +1,6 @@
 //! `CancelRun`: withdraws a run that waits; one that has started cannot be stopped.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
@@ -8,7 +9,8 @@ use crate::company::{Company, RunState};
 use crate::event::{Event, Permission};
 use crate::id::RunId;
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// Withdraws a run that waits; one that has started cannot be stopped.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelRun {
     pub run: RunId,

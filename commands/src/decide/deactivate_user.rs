@@ -1,5 +1,6 @@
 //! `DeactivateUser`: a person is shut out for the time being.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
@@ -8,7 +9,8 @@ use crate::company::{Company, UserState};
 use crate::event::{Event, Permission};
 use crate::personal::Personal;
 
-#[derive(Debug, Clone, Deserialize)]
+/// A person is shut out for the time being.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DeactivateUser {
     pub user: String,

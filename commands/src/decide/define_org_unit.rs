@@ -1,5 +1,6 @@
 //! `DefineOrgUnit`: an organizational unit by its exact name, its parent, level and roles.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
@@ -9,7 +10,8 @@ use crate::code::{Code, Refusal};
 use crate::company::{Company, OrgUnit};
 use crate::event::{Event, Permission};
 
-#[derive(Debug, Clone, Deserialize)]
+/// An organizational unit by its exact name, its parent, level and roles.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DefineOrgUnit {
     pub org_unit: String,

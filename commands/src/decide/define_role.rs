@@ -1,5 +1,6 @@
 //! `DefineRole`: a role, and the permissions it carries.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision, check_text};
@@ -7,7 +8,8 @@ use crate::code::Refusal;
 use crate::company::Company;
 use crate::event::{Event, Permission};
 
-#[derive(Debug, Clone, Deserialize)]
+/// A role, and the permissions it carries.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DefineRole {
     pub role: String,

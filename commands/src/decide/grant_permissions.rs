@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision, check_text};
@@ -10,10 +11,12 @@ use crate::company::Company;
 use crate::event::{Event, Permission};
 use crate::personal::Personal;
 
-#[derive(Debug, Clone, Deserialize)]
+/// Gives an actor permissions; from the first grant on they are enforced.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GrantPermissions {
     pub actor: Personal<String>,
+    #[schemars(length(min = 1))]
     pub permissions: Vec<Permission>,
 }
 

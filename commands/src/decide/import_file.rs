@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::import_rows::{ROWS_PER_COMMIT, counted};
@@ -13,12 +14,14 @@ use crate::company::{Company, Import};
 use crate::csv_file::{ParsedRow, Summary};
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
 use crate::id::ImportId;
+use crate::schema::DialectName;
 
 /// Asks for a file to be imported. Nothing happens until it is asked, and then it is one command (LX-10).
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportFile {
     pub import: Option<ImportId>,
+    #[schemars(with = "DialectName")]
     pub dialect: String,
     pub files: Vec<FileBody>,
     /// What happens to users who exist; the dialect's own rule unless given.
@@ -49,7 +52,7 @@ pub struct ImportFile {
 }
 
 /// A file as a command brings it: by its content, or by the digest of one that is there already.
-#[derive(Clone, Deserialize)]
+#[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
     pub name: String,
@@ -66,7 +69,7 @@ impl std::fmt::Debug for FileBody {
 }
 
 /// What follows the import. Inviting is a run of its own in this dialect (LX-13).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     #[default]
@@ -74,7 +77,7 @@ pub enum Action {
 }
 
 /// What a bad row does to the others: nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
     #[default]
@@ -82,7 +85,7 @@ pub enum OnError {
 }
 
 /// Whether the file is applied.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ImportMode {
     #[default]
@@ -102,6 +105,10 @@ pub struct FileRead {
 
 impl Decide for ImportFile {
     const NEEDS: Option<Permission> = Some(Permission::BulkImportUsers);
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Accepted::json_schema(generator)
+    }
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let import = ImportId(self.import.map_or(asked.id.0, |import| import.0));
@@ -168,14 +175,26 @@ impl ImportFile {
 }
 
 /// The `result` of an import: its id and state, and the counts once it is over.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Accepted {
+    import: ImportId,
+    state: Progress,
+    #[serde(flatten)]
+    counts: Option<Counts>,
+}
+
+/// How far an import is.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Progress {
+    Processing,
+    Completed,
+}
+
+/// The `result` of an import.
 pub fn result_of(import: ImportId, completed: bool, counts: &Counts) -> Value {
-    let mut result = json!({"import": import, "state": if completed { "completed" } else { "processing" }});
-    if let (true, Some(fields), Ok(Value::Object(counts))) =
-        (completed, result.as_object_mut(), serde_json::to_value(counts))
-    {
-        fields.extend(counts);
-    }
-    result
+    let state = if completed { Progress::Completed } else { Progress::Processing };
+    json!(Accepted { import, state, counts: completed.then_some(*counts) })
 }
 
 /// Whether all rows fit in the commit that accepts the file.

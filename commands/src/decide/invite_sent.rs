@@ -1,5 +1,6 @@
 //! `InviteSent`: a worker reports that a recipient's mail was handed over.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::recipients::{Report, find, report};
@@ -9,7 +10,8 @@ use crate::company::Company;
 use crate::event::Permission;
 use crate::id::RunId;
 
-#[derive(Debug, Clone, Deserialize)]
+/// A worker reports that a recipient's mail was handed over.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InviteSent {
     pub run: RunId,

@@ -1,5 +1,6 @@
 //! `LinkCompleted`: somebody followed the link to its end; the channel is linked.
 
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
@@ -8,18 +9,25 @@ use crate::company::{Company, Invitation, InvitationState, User, UserState};
 use crate::event::{Channel, Event, Permission};
 use crate::id::InvitationId;
 use crate::personal::Personal;
+use crate::schema::{ChannelName, exactly_one_of};
 use crate::time::Time;
 
 /// Either the link's `token`, or a `user` and a `channel`.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = either_way)]
 pub struct LinkCompleted {
     pub token: Option<Personal<String>>,
     pub user: Option<String>,
+    #[schemars(with = "Option<ChannelName>")]
     pub channel: Option<String>,
     /// What the token says, once the engine has verified it; never from outside.
     #[serde(skip)]
     pub verified: Option<(InvitationId, u32)>,
+}
+
+fn either_way(schema: &mut Schema) {
+    exactly_one_of(schema, &[&["token"], &["user", "channel"]]);
 }
 
 impl Decide for LinkCompleted {

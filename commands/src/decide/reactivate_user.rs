@@ -1,5 +1,6 @@
 //! `ReactivateUser`: a person who was shut out is let in again.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
@@ -8,7 +9,8 @@ use crate::company::{Company, UserState};
 use crate::event::{Event, Permission};
 use crate::personal::Personal;
 
-#[derive(Debug, Clone, Deserialize)]
+/// A person who was shut out is let in again.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReactivateUser {
     pub user: String,

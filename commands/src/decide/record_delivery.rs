@@ -1,5 +1,6 @@
 //! `RecordDelivery`: what became of a mail after it was handed over. Never changes an outcome.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision, MAX_TEXT_CHARS, check_text};
@@ -9,7 +10,8 @@ use crate::event::{Delivery, Event, Permission};
 use crate::evolve::recipient_of;
 use crate::personal::Personal;
 
-#[derive(Debug, Clone, Deserialize)]
+/// What became of a mail after it was handed over. Never changes an outcome.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordDelivery {
     pub message_id: String,

@@ -1,5 +1,6 @@
 //! `RemoveCorporatePhone`: takes a phone number off the list.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
@@ -9,7 +10,8 @@ use crate::event::{Event, Permission};
 use crate::personal::Personal;
 use crate::phone::Phone;
 
-#[derive(Debug, Clone, Deserialize)]
+/// Takes a phone number off the list.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RemoveCorporatePhone {
     pub phone: Personal<String>,

@@ -1,19 +1,23 @@
 //! `ResendInvitation`: a run for people named, or for those whose last invitation came to nothing.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::start_bulk_integration::{MAX_NAMED_USERS, Request, keys, read_channel};
+use super::start_bulk_integration::{Confirmed, MAX_NAMED_USERS, Request, keys, read_channel};
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::event::{Permission, ResendFilter, Source};
 use crate::id::RunId;
+use crate::schema::{ChannelName, exactly_one_of};
 
 /// A resend goes through the lock and the log like any run; the links before it die.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = either_way)]
 pub struct ResendInvitation {
     pub run: Option<RunId>,
+    #[schemars(with = "ChannelName")]
     pub channel: String,
     /// Either these people …
     pub users: Option<Vec<String>>,
@@ -21,8 +25,16 @@ pub struct ResendInvitation {
     pub filter: Option<ResendFilter>,
 }
 
+fn either_way(schema: &mut Schema) {
+    exactly_one_of(schema, &[&["users"], &["filter"]]);
+}
+
 impl Decide for ResendInvitation {
     const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Confirmed::json_schema(generator)
+    }
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);

@@ -1,5 +1,6 @@
 //! `RestoreUser`: an archived person comes back, active.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
@@ -8,7 +9,8 @@ use crate::company::{Company, UserState};
 use crate::event::{Event, Permission};
 use crate::personal::Personal;
 
-#[derive(Debug, Clone, Deserialize)]
+/// An archived person comes back, active.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RestoreUser {
     pub user: String,

@@ -1,5 +1,6 @@
 //! `RevokeInvitation`: a person's live link stops working.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::link_completed::why_not_live;
@@ -9,11 +10,14 @@ use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::event::{Event, Permission};
 use crate::personal::Personal;
+use crate::schema::ChannelName;
 
-#[derive(Debug, Clone, Deserialize)]
+/// A person's live link stops working.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokeInvitation {
     pub user: String,
+    #[schemars(with = "ChannelName")]
     pub channel: String,
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision, check_text};
@@ -10,10 +11,12 @@ use crate::company::Company;
 use crate::event::{Event, Permission};
 use crate::personal::Personal;
 
-#[derive(Debug, Clone, Deserialize)]
+/// Takes permissions from an actor.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RevokePermissions {
     pub actor: Personal<String>,
+    #[schemars(length(min = 1))]
     pub permissions: Vec<Permission>,
 }
 

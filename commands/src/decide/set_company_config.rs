@@ -8,6 +8,7 @@ use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::event::{Event, Permission};
 
+/// Sets any of the company's settings by name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct SetCompanyConfig(pub Map<String, Value>);

@@ -1,5 +1,6 @@
 //! `SetTemplate`: the company's own wording of a mail, in one language.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision, check_text};
@@ -8,7 +9,8 @@ use crate::company::{Company, Template};
 use crate::event::{Event, Permission, TemplateKind};
 use crate::template;
 
-#[derive(Debug, Clone, Deserialize)]
+/// The company's own wording of a mail, in one language.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SetTemplate {
     pub kind: TemplateKind,

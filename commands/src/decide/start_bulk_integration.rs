@@ -1,7 +1,8 @@
 //! `StartBulkIntegration`: shows how many people a run would reach, or confirms it.
 
-use serde::Deserialize;
-use serde_json::{Value, json};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 use super::turn::enter_queue;
 use super::{Asked, Decide, Decision};
@@ -11,15 +12,17 @@ use crate::company::selection::{Pick, Selection};
 use crate::event::{Channel, Event, Permission, Source};
 use crate::id::{RunId, UserKey};
 use crate::personal::Personal;
+use crate::schema::{ChannelName, exactly_one_of};
 use crate::time::Time;
 
 /// Asks for a run on a channel for a source of people.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartBulkIntegration {
     pub run: Option<RunId>,
     pub source: SourceBody,
     /// `whatsapp` or `imessage`, in any of the spellings the products use (LX-19).
+    #[schemars(with = "ChannelName")]
     pub channel: String,
     pub mode: Mode,
     /// What the preview answered: the run is refused if the list has changed since.
@@ -31,8 +34,9 @@ pub struct StartBulkIntegration {
 }
 
 /// Exactly one of `import`, `org_units` and `users`.
-#[derive(Debug, Clone, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = one_source)]
 pub struct SourceBody {
     /// `latest`, or an import's id.
     pub import: Option<String>,
@@ -41,7 +45,12 @@ pub struct SourceBody {
     pub users: Option<Vec<String>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+fn one_source(schema: &mut Schema) {
+    exactly_one_of(schema, &[&["import"], &["org_units"], &["users"]]);
+}
+
+/// Whether the run is only shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Mode {
     Preview,
@@ -54,8 +63,44 @@ pub const MAX_NAMED_USERS: usize = 5_000;
 /// The most recipients that one commit lists, in people; a longer list goes on in further commits.
 pub const RECIPIENTS_PER_COMMIT: usize = 500;
 
+/// The `result` of a preview: what a confirmation may hold the run to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RunPreview")]
+struct Preview {
+    plan_hash: String,
+    recipient_count: u64,
+    duplicates_removed: u64,
+}
+
+/// The `result` of a run that was confirmed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RunConfirmed")]
+pub(super) struct Confirmed {
+    run: RunId,
+    state: ConfirmedState,
+    /// Its place among the waiting, from 1; null unless pending.
+    queue_place: Option<u64>,
+    /// How many people it is for.
+    total: u64,
+}
+
+/// Where a run stands once it is confirmed.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ConfirmedState {
+    Scheduled,
+    Pending,
+    Running,
+}
+
 impl Decide for StartBulkIntegration {
     const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (confirmed, preview) =
+            (generator.subschema_for::<Confirmed>(), generator.subschema_for::<Preview>());
+        json_schema!({"anyOf": [confirmed, preview]})
+    }
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         if self.source.org_units.is_some() {
@@ -67,10 +112,10 @@ impl Decide for StartBulkIntegration {
         let selection = request.check(company)?;
         let plan_hash = plan_hash(company, channel, &selection);
         if self.mode == Mode::Preview {
-            return Ok(Decision::unrecorded(json!({
-                "plan_hash": plan_hash,
-                "recipient_count": selection.picks.len(),
-                "duplicates_removed": selection.duplicates_removed,
+            return Ok(Decision::unrecorded(json!(Preview {
+                plan_hash,
+                recipient_count: selection.picks.len() as u64,
+                duplicates_removed: selection.duplicates_removed,
             })));
         }
         let actual = selection.picks.len() as u64;
@@ -181,17 +226,17 @@ impl Request {
         let (state, queue_place) = match not_before {
             Some(not_before) => {
                 events.push(Event::RunScheduled { run, not_before });
-                ("scheduled", Value::Null)
+                (ConfirmedState::Scheduled, None)
             }
             None => {
                 let place = company.lock.queue().len() + 1;
                 enter_queue(company, run, &mut events);
                 let started = matches!(events.last(), Some(Event::RunStarted { .. }));
-                if started { ("running", Value::Null) } else { ("pending", json!(place)) }
+                if started { (ConfirmedState::Running, None) } else { (ConfirmedState::Pending, Some(place as u64)) }
             }
         };
         Decision::of(events)
-            .telling(json!({"run": run, "state": state, "queue_place": queue_place, "total": total}))
+            .telling(json!(Confirmed { run, state, queue_place, total }))
     }
 }
 
@@ -221,7 +266,7 @@ mod tests {
     };
     use crate::decide::{Authority, Command};
 
-    fn for_users(users: &[&str], mode: &str) -> Value {
+    fn for_users(users: &[&str], mode: &str) -> serde_json::Value {
         json!({"source": {"users": users}, "channel": "WhatsApp Native", "mode": mode})
     }
 
@@ -331,7 +376,7 @@ mod tests {
     fn org_units_select_their_people() {
         let events = [channel_enabled(), role(), define("Desk", None, &["Adviser"]), define("Team", Some("Desk"), &["Adviser"])];
         let events: Vec<_> = events.into_iter().chain([member("ann", "Desk"), member("bob", "Team")]).collect();
-        let count = |source: Value| {
+        let count = |source: serde_json::Value| {
             let body = json!({"source": source, "channel": "whatsapp", "mode": "preview"});
             given(events.clone()).when_json("StartBulkIntegration", body).0.map(|decision| decision.result["recipient_count"].clone())
         };

@@ -1,6 +1,7 @@
 //! `Tick`: time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
 
-use serde::Deserialize;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::recipients::{Found, Report, report_events};
@@ -12,7 +13,8 @@ use crate::event::{Event, Permission};
 use crate::personal::Personal;
 use crate::time::Time;
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+/// Time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tick {
     pub now: Time,
@@ -21,8 +23,18 @@ pub struct Tick {
 /// The most things one tick lets happen, in events; the rest waits for the next.
 const MAX_EVENTS: usize = 500;
 
+/// Whether something is due right away: the next tick should not wait.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Ticked {
+    due: bool,
+}
+
 impl Decide for Tick {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Ticked::json_schema(generator)
+    }
 
     fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let mut events = Vec::new();
@@ -30,7 +42,7 @@ impl Decide for Tick {
         self.start_scheduled(company, &mut events);
         self.expire(company, &mut events);
         let due = next_turn(company).is_some_and(|next| next <= self.now);
-        Ok(Decision::if_any(events).telling(json!({"due": due})))
+        Ok(Decision::if_any(events).telling(json!(Ticked { due })))
     }
 }
 

@@ -1,5 +1,6 @@
 //! `UnlinkUser`: a person's channel is no longer linked; a new invitation may follow.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
@@ -7,11 +8,14 @@ use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::event::{Channel, Event, Permission};
 use crate::personal::Personal;
+use crate::schema::ChannelName;
 
-#[derive(Debug, Clone, Deserialize)]
+/// A person's channel is no longer linked; a new invitation may follow.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UnlinkUser {
     pub user: String,
+    #[schemars(with = "ChannelName")]
     pub channel: String,
 }
 

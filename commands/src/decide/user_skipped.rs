@@ -1,5 +1,6 @@
 //! `UserSkipped`: a worker reports that a recipient was passed over, and why.
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::recipients::{Report, find, report};
@@ -9,7 +10,8 @@ use crate::company::Company;
 use crate::event::Permission;
 use crate::id::RunId;
 
-#[derive(Debug, Clone, Deserialize)]
+/// A worker reports that a recipient was passed over, and why.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserSkipped {
     pub run: RunId,

@@ -18,6 +18,7 @@ use boarding_commands::digest::Digest;
 use boarding_commands::event::Channel;
 use boarding_commands::id::{CompanyId, InvitationId, RunId, UserKey};
 use boarding_commands::time::Time;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::names::{self, WORK_STREAM};
@@ -32,7 +33,7 @@ use crate::mail::{Mail, Purpose};
 /// The report is the command `InviteSent`, `UserSkipped` or `InviteFailed` with the `run`, `user`,
 /// `attempt` and `fence` given here. After the `deadline` nobody waits for it any more: work that is
 /// taken later is left alone.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkItem {
     pub company: CompanyId,
     pub run: RunId,
@@ -62,7 +63,7 @@ pub struct WorkItem {
 }
 
 /// A person's mail address.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Address {
     pub address: String,
     /// May be empty.

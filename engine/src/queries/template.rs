@@ -2,9 +2,19 @@
 
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::dialect;
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{Answer, NoAnswer};
+
+/// A file to fill in: its name and its text.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Template {
+    dialect: &'static str,
+    file_name: String,
+    text: String,
+}
 
 /// Answers the query.
 pub(super) fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
@@ -22,7 +32,6 @@ pub(crate) fn template_row(name: &str) -> Result<Value, Refusal> {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
     })?;
-    Ok(
-        json!({"dialect": dialect.name(), "file_name": format!("{name}.csv"), "text": dialect.template()}),
-    )
+    let file_name = format!("{name}.csv");
+    Ok(json!(Template { dialect: dialect.name(), file_name, text: dialect.template() }))
 }

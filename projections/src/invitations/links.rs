@@ -2,11 +2,12 @@
 
 use boarding_commands::event::Channel;
 use boarding_commands::id::CompanyId;
-use serde_json::{Map, Value};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::Invitations;
 use crate::projection::load;
-use crate::query::{Word as _, words};
+use crate::query::{Spelled, words};
 use crate::rows::{Rows, RowsError};
 use crate::runs::RunChannels;
 
@@ -43,21 +44,39 @@ impl Links {
         Ok(links)
     }
 
-    /// An object: channel → state.
-    pub(crate) fn show(&self) -> Value {
-        let Self(links) = self;
-        let state = |state: LinkState| Value::from(state.as_str());
-        links
-            .iter()
-            .map(|(ch, s)| (ch.as_str().to_owned(), state(*s)))
-            .collect::<Map<_, _>>()
-            .into()
-    }
-
     fn set(&mut self, channel: Option<Channel>, state: LinkState) {
         for (_, link) in self.0.iter_mut().filter(|(known, _)| Some(*known) == channel) {
             *link = state;
         }
+    }
+}
+
+/// An object: channel → state.
+impl Serialize for Links {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self(links) = self;
+        let mut map = serializer.serialize_map(Some(links.len()))?;
+        for (channel, state) in links {
+            map.serialize_entry(channel.as_str(), &Spelled(*state))?;
+        }
+        map.end()
+    }
+}
+
+impl JsonSchema for Links {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Links".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let state = generator.subschema_for::<Spelled<LinkState>>();
+        let channels = Channel::ALL.map(Channel::as_str);
+        let properties: serde_json::Map<_, _> =
+            channels.iter().map(|name| ((*name).to_owned(), state.clone().into())).collect();
+        json_schema!({
+            "description": "How a user stands to each channel.",
+            "type": "object", "properties": properties, "required": channels,
+        })
     }
 }
 
@@ -80,10 +99,10 @@ mod tests {
         assert_eq!(link(&story.then([unlinked])), "not_linked");
     }
 
-    fn link(story: &Story) -> Value {
+    fn link(story: &Story) -> serde_json::Value {
         let rows = story.rows();
         let mut channels = RunChannels::new(&rows, story.company());
         let links = Links::of(&rows, story.company(), "ann", &mut channels).unwrap();
-        links.show()["whatsapp"].clone()
+        serde_json::json!(links)["whatsapp"].clone()
     }
 }

@@ -24,7 +24,9 @@ impl<'a> Asked<'a> {
         params: &'a Map<String, Value>,
     ) -> Result<Self, Refusal> {
         let of_pages = |name: &str| query.paged && matches!(name, "limit" | "cursor");
-        match params.keys().find(|name| !query.params.contains(&name.as_str()) && !of_pages(name)) {
+        match params.keys().find(|name| {
+            !query.params.iter().any(|param| param.name == name.as_str()) && !of_pages(name)
+        }) {
             Some(unknown) => {
                 Err(malformed(unknown, &format!("{} takes no such parameter", query.name)))
             }

@@ -363,7 +363,7 @@ fn a_command_takes_a_body_an_envelope_and_the_standard_input() {
 #[test]
 fn what_comes_with_later_issues_is_absent() {
     let place = Place::new();
-    for verb in ["serve", "audit", "why", "doctor", "backup", "restore", "schema"] {
+    for verb in ["serve", "audit", "why", "doctor", "backup", "restore"] {
         place.run(&[verb]).with(2);
     }
     for option in ["--url", "--token"] {

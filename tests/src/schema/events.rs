@@ -1,0 +1,65 @@
+//! Every event as it is published, from the golden bytes: each kind with every field filled.
+
+use std::collections::BTreeSet;
+
+use boarding_commands::commit::Recorded;
+use boarding_projections::history;
+use serde_json::Value;
+
+use super::proof::Proof;
+use crate::support::program::fixture;
+
+/// The events of the golden files, as rows of `history`.
+fn golden() -> Vec<Value> {
+    let files = std::fs::read_dir(fixture("log")).unwrap().map(|entry| entry.unwrap().path());
+    files.flat_map(|path| rows(&std::fs::read_to_string(path).unwrap())).collect()
+}
+
+fn rows(hex: &str) -> Vec<Value> {
+    let digits: Vec<char> = hex.chars().filter(char::is_ascii_hexdigit).collect();
+    let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
+    let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
+    let commit = boarding_engine::codec::decode(&bytes).unwrap();
+    let recorded = Recorded { position: 7, hash: boarding_engine::codec::hash(&bytes), commit };
+    recorded.facts().map(|fact| history::row(&fact)).collect()
+}
+
+/// Contract, section 4: every event has a schema, and every event is what its schema says, key by key.
+#[test]
+fn every_event_is_what_its_schema_says() {
+    let mut proof = Proof::new();
+    let document = boarding_engine::schema::json_schema();
+    let described: BTreeSet<String> = boarding_engine::schema::names(&document)
+        .iter()
+        .filter_map(|name| name.strip_prefix("event.").map(str::to_owned))
+        .collect();
+    let mut seen = BTreeSet::new();
+    for event in golden() {
+        let name = event["event"].as_str().unwrap();
+        proof.holds(&format!("event.{name}"), &event);
+        proof.holds("query.history.row", &event);
+        seen.insert(name.to_owned());
+    }
+    assert_eq!(seen, described);
+}
+
+#[test]
+fn an_event_with_a_key_more_or_less_or_of_another_type_is_not_what_its_schema_says() {
+    let mut proof = Proof::new();
+    for event in golden() {
+        let part = format!("event.{}", event["event"].as_str().unwrap());
+        for name in event["data"].as_object().unwrap().keys() {
+            let mut less = event.clone();
+            less["data"].as_object_mut().unwrap().remove(name);
+            proof.objects(&part, &less);
+        }
+        let mut more = event.clone();
+        more["data"]["colour"] = "red".into();
+        proof.objects(&part, &more);
+        let mut other = event.clone();
+        other["at"] = 7.into();
+        proof.objects(&part, &other);
+        other["at"] = "yesterday".into();
+        proof.objects(&part, &other);
+    }
+}

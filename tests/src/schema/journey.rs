@@ -1,0 +1,364 @@
+//! A real journey: every command, every answer, every query and every event of it is what its schema says.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use boarding_commands::decide::{Authority, NAMES};
+use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::id::CompanyId;
+use boarding_commands::time::Time;
+use boarding_engine::clock::Clock;
+use boarding_engine::engine::{Engine, Options};
+use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
+use serde_json::{Value, json};
+
+use super::proof::Proof;
+use crate::support::program::fixture;
+
+/// When the journey begins, in milliseconds since 1970.
+const START: i64 = 1_795_248_000_000;
+
+/// An engine in a folder of its own.
+pub(super) struct Stage {
+    _folder: tempfile::TempDir,
+    hand: Arc<AtomicI64>,
+    engine: Engine,
+    acme: CompanyId,
+}
+
+impl Stage {
+    pub(super) async fn empty() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let hand = Arc::new(AtomicI64::new(START));
+        let clock = Clock::reading({
+            let hand = Arc::clone(&hand);
+            move || Time(hand.load(Ordering::SeqCst))
+        });
+        let data = folder.path().join("data");
+        let engine =
+            Engine::open(Options { data, channel: None, adopt_runs: false, clock }).unwrap();
+        engine.resume().await;
+        Self { _folder: folder, hand, engine, acme: "acme".parse().unwrap() }
+    }
+
+    pub(super) async fn try_query(&self, name: &str, params: Value) -> Result<Value, Value> {
+        self.engine.caught_up().await.unwrap();
+        let asker = Asker { actor: "olga".to_owned(), authority: Authority::All };
+        let params = params.as_object().cloned().unwrap();
+        match self.engine.query(&self.acme, name, params, &asker).await {
+            Ok(Found::Json(answer)) => Ok(answer),
+            Ok(Found::Csv(bytes)) => Ok(String::from_utf8(bytes).unwrap().into()),
+            Err(NoAnswer::Refused(refusal)) => Err(json!({
+                "outcome": "refused", "code": refusal.code, "message": refusal.message, "details": refusal.details,
+            })),
+            Err(NoAnswer::Failed { code, why }) => Err(json!({
+                "outcome": "failed", "code": code, "message": why, "retry": true,
+            })),
+        }
+    }
+
+    pub(super) async fn close(self) {
+        self.engine.close().await;
+    }
+}
+
+/// The journey: what is asked and told is put to the proof on the way.
+struct Journey {
+    stage: Stage,
+    proof: Proof,
+    asked: BTreeSet<String>,
+}
+
+impl Journey {
+    /// Asks a command that its schema takes; the whole answer.
+    async fn ask(&mut self, name: &str, body: Value) -> Value {
+        self.proof.holds(name, &body);
+        self.ask_anyway(name, body).await
+    }
+
+    async fn ask_anyway(&mut self, name: &str, body: Value) -> Value {
+        let id = self.stage.engine.clock().id();
+        let envelope = json!({"id": id, "actor": "olga", "body": body});
+        self.proof.holds("command", &envelope);
+        let envelope = Envelope::read(envelope).unwrap();
+        let answer: Answer =
+            self.stage.engine.submit(&self.stage.acme, name, envelope, Authority::All).await;
+        self.stage.engine.settle(&self.stage.acme).await;
+        let answer = json!(answer);
+        self.proof.holds(&format!("{name}.answer"), &answer);
+        self.asked.insert(name.to_owned());
+        answer
+    }
+
+    async fn accepted(&mut self, name: &str, body: Value) -> Value {
+        let answer = self.ask(name, body).await;
+        assert_eq!(answer["outcome"], json!("accepted"), "{name}: {answer}");
+        answer["result"].clone()
+    }
+
+    /// Asks what neither the schema nor the program takes.
+    async fn malformed(&mut self, name: &str, body: Value) {
+        self.proof.objects(name, &body);
+        let answer = self.ask_anyway(name, body.clone()).await;
+        let codes = [
+            "envelope.malformed",
+            "config.invalid_value",
+            "config.unknown_setting",
+            "channel.unknown",
+            "import.unknown_dialect",
+        ];
+        assert!(codes.contains(&answer["code"].as_str().unwrap()), "{name} {body}: {answer}");
+    }
+
+    /// Every row of a query, page by page, each put to the proof.
+    async fn rows(&mut self, name: &str, params: Value) -> Vec<Value> {
+        let mut rows = Vec::new();
+        let mut params = params;
+        loop {
+            let answer = self.answer(name, params.clone()).await;
+            rows.extend(answer["rows"].as_array().unwrap().iter().cloned());
+            if answer["next"].is_null() {
+                return rows;
+            }
+            params["cursor"] = answer["next"].clone();
+        }
+    }
+
+    async fn answer(&mut self, name: &str, params: Value) -> Value {
+        self.proof.holds(&format!("query.{name}"), &params);
+        let answer = self.stage.try_query(name, params).await.unwrap();
+        self.proof.holds(&format!("query.{name}.answer"), &answer);
+        answer
+    }
+
+    async fn company(&mut self) {
+        let commands = std::fs::read_to_string(fixture("company/acme.json")).unwrap();
+        for command in serde_json::from_str::<Vec<Value>>(&commands).unwrap() {
+            self.accepted(command["command"].as_str().unwrap(), command["body"].clone()).await;
+        }
+        let settings = json!({"bulk_integration_max_records": 500, "invitation_ttl_hours": {"whatsapp": 1}, "company_name": null});
+        self.accepted("SetCompanyConfig", settings).await;
+        let permissions =
+            json!({"actor": "kim", "permissions": ["bulk_integrate_users", "administer"]});
+        self.accepted("GrantPermissions", permissions.clone()).await;
+        self.accepted("RevokePermissions", permissions).await;
+        let html = "<a href=\"{{ link }}\">{{ link }}</a>";
+        let template = json!({"kind": "channel_invitation", "language": "pt-BR", "subject": "Olá", "text": "{{ link }}", "html": html});
+        self.ask("SetTemplate", template).await;
+    }
+
+    async fn people(&mut self) -> Value {
+        let demo = |name: &str| {
+            std::fs::read_to_string(fixture(&format!("leapxpert/{name}.csv"))).unwrap()
+        };
+        let mut last = Value::Null;
+        for name in ["demo-1", "demo-2", "people-5"] {
+            let body = json!({
+                "dialect": "leapxpert", "files": [{"name": format!("{name}.csv"), "text": demo(name)}],
+                "existing": "update", "add_to_corporate_phones": true, "send_welcome_email": name == "people-5",
+            });
+            last = self.accepted("ImportFile", body).await["import"].clone();
+        }
+        for user in ["ann", "bob", "cid"] {
+            let email = format!("{user}@acme.example");
+            let body = json!({"user": user, "first_name": user, "email": email, "roles": ["Team Lead"], "attributes": {"desk": "7"}});
+            self.accepted("AddUser", body).await;
+        }
+        for (at, user) in ["ann", "bob"].into_iter().enumerate() {
+            let body = json!({"phone": format!("+84 912 000 00{at}"), "user": user});
+            self.accepted("AddCorporatePhone", body).await;
+        }
+        self.accepted(
+            "AssignRoles",
+            json!({"users": ["ann", "nobody"], "roles": ["Account Manager"]}),
+        )
+        .await;
+        self.accepted(
+            "AssignRoles",
+            json!({"users": ["ann", "bob"], "roles": ["Account Manager"], "remove": true}),
+        )
+        .await;
+        for name in ["DeactivateUser", "ReactivateUser", "ArchiveUser", "RestoreUser"] {
+            self.accepted(name, json!({"user": "cid"})).await;
+        }
+        self.ask("ArchiveUser", json!({"user": "nobody"})).await;
+        last
+    }
+
+    async fn invitations(&mut self) -> Value {
+        let users = json!({"users": ["ann", "bob"]});
+        let preview = json!({"source": users, "channel": "WhatsApp Native", "mode": "preview"});
+        let shown = self.accepted("StartBulkIntegration", preview).await;
+        let confirmed = json!({"source": users, "channel": "whatsapp", "mode": "confirmed", "plan_hash": shown["plan_hash"]});
+        let run = self.accepted("StartBulkIntegration", confirmed).await["run"].clone();
+        let imports = json!({"source": {"import": "latest"}, "channel": "iMessage", "mode": "confirmed", "run": null});
+        self.accepted("StartBulkIntegration", imports).await;
+        let units = json!({"source": {"org_units": ["Sales"], "include_descendants": true}, "channel": "whatsapp", "mode": "confirmed"});
+        self.ask("StartBulkIntegration", units).await;
+        let later = Time(START + 86_400_000);
+        let scheduled = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": later});
+        let waiting = self.accepted("StartBulkIntegration", scheduled).await["run"].clone();
+        self.accepted("CancelRun", json!({"run": waiting})).await;
+        for (name, body) in [
+            ("InviteSent", json!({"run": run, "user": "ann", "attempt": 1, "fence": 1})),
+            (
+                "UserSkipped",
+                json!({"run": run, "user": "ann", "code": "recipient.already_linked", "detail": "as it is"}),
+            ),
+            (
+                "InviteFailed",
+                json!({"run": run, "user": "ann", "code": "delivery.refused", "permanent": true}),
+            ),
+        ] {
+            self.ask(name, body).await;
+        }
+        let dispatched =
+            self.rows("history", json!({"entity": format!("run:{}", run.as_str().unwrap())})).await;
+        let sent = dispatched.iter().find(|row| row["event"] == json!("InviteSent")).unwrap();
+        let bounced = json!({"message_id": sent["data"]["message_id"], "delivery": "bounced_soft", "code": "4.2.2"});
+        self.accepted("RecordDelivery", bounced).await;
+        self.accepted("LinkCompleted", json!({"user": "ann", "channel": "whatsapp"})).await;
+        self.ask("LinkCompleted", json!({"token": "no such token", "user": null})).await;
+        self.accepted("UnlinkUser", json!({"user": "ann", "channel": "whatsapp"})).await;
+        self.accepted("ResendInvitation", json!({"channel": "whatsapp", "users": ["bob"]})).await;
+        self.accepted("RevokeInvitation", json!({"user": "bob", "channel": "whatsapp"})).await;
+        self.ask("ResendInvitation", json!({"channel": "imessage", "filter": "not_invited"})).await;
+        self.stage.hand.fetch_add(7_200_000, Ordering::SeqCst);
+        self.accepted("Tick", json!({"now": Time(START + 7_200_000)})).await;
+        self.accepted("RemoveCorporatePhone", json!({"phone": "+84912000001"})).await;
+        run
+    }
+
+    async fn look(&mut self, import: &Value, run: &Value) {
+        for (name, params, at_least) in [
+            ("runs", json!({}), 4),
+            ("runs", json!({"state": "withdrawn", "limit": "1"}), 1),
+            ("integration_log", json!({"run": run}), 2),
+            ("queue", json!({}), 0),
+            ("imports", json!({"limit": 1}), 3),
+            ("import_rows", json!({"import": import, "outcome": null}), 5),
+            ("phone_list", json!({"search": "+84"}), 50),
+            ("phone_list", json!({"limit": 500}), 300),
+            ("users", json!({"state": "active"}), 300),
+            ("invitations", json!({"user": "bob"}), 1),
+            ("invitations", json!({}), 3),
+            ("org_units", json!({"min_position": 1}), 5),
+            ("roles", json!({"as_of": Time(START)}), 3),
+            ("templates", json!({}), 0),
+        ] {
+            let rows = self.rows(name, params.clone()).await;
+            assert!(rows.len() >= at_least, "{name} {params}: {}", rows.len());
+        }
+        let imports = self.rows("imports", json!({})).await;
+        for one in imports {
+            self.rows("import_rows", json!({"import": one["import"]})).await;
+        }
+        for (name, params) in [
+            ("run", json!({"run": run})),
+            ("import", json!({"import": import})),
+            ("user", json!({"user": "ann"})),
+            ("config", json!({})),
+            ("template", json!({"dialect": "leapxpert"})),
+            ("failed_rows", json!({"import": import})),
+        ] {
+            self.answer(name, params).await;
+        }
+        for (name, params) in [("run", json!({"run": import})), ("users", json!({"search": 7}))] {
+            let refusal = self.stage.try_query(name, params).await.unwrap_err();
+            self.proof.holds("query.refused", &refusal);
+        }
+    }
+
+    /// The whole history, each event by its own schema.
+    async fn history(&mut self) -> BTreeSet<String> {
+        let mut kinds = BTreeSet::new();
+        for row in self.rows("history", json!({"limit": 500})).await {
+            let kind = row["event"].as_str().unwrap().to_owned();
+            self.proof.holds(&format!("event.{kind}"), &row);
+            kinds.insert(kind);
+        }
+        kinds
+    }
+}
+
+/// LX-04, and contract, sections 2 to 4: what is described is what is asked and told.
+#[tokio::test]
+async fn all_that_is_asked_and_told_on_a_journey_is_what_the_schemas_say() {
+    let mut journey =
+        Journey { stage: Stage::empty().await, proof: Proof::new(), asked: BTreeSet::new() };
+    journey.company().await;
+    let import = journey.people().await;
+    let run = journey.invitations().await;
+    journey.look(&import, &run).await;
+    let kinds = journey.history().await;
+    assert!(kinds.len() > 25, "{kinds:?}");
+    let asked: Vec<_> = journey.asked.iter().map(String::as_str).collect();
+    let mut known = NAMES.to_vec();
+    known.sort_unstable();
+    assert_eq!(asked, known, "every command is asked");
+    journey.stage.close().await;
+}
+
+#[tokio::test]
+async fn what_no_schema_takes_is_refused() {
+    let mut journey =
+        Journey { stage: Stage::empty().await, proof: Proof::new(), asked: BTreeSet::new() };
+    journey.accepted("SetCompanyConfig", json!({"channels": {"whatsapp": true}})).await;
+    let file = json!({"name": "a.csv", "text": "x"});
+    for (name, body) in [
+        ("AddUser", json!({"user": "ann", "colour": "red"})),
+        ("AddUser", json!({"user": 7})),
+        ("AddUser", json!({})),
+        ("AddUser", json!([])),
+        ("AddCorporatePhone", json!({"user": "ann", "phone": 84_923_448_071_u64})),
+        ("ImportFile", json!({"dialect": "leapxpert", "files": [{"name": "a.csv", "texts": "x"}]})),
+        ("ImportFile", json!({"dialect": "morse", "files": [file]})),
+        ("ImportFile", json!({"dialect": "leapxpert", "files": [file], "existing": "double"})),
+        ("ImportFile", json!({"dialect": "leapxpert", "files": [file], "delimiter": "ab"})),
+        ("ImportFile", json!({"dialect": "leapxpert", "files": [file], "import": "no ULID"})),
+        (
+            "StartBulkIntegration",
+            json!({"source": {"users": ["ann"], "import": "latest"}, "channel": "whatsapp", "mode": "preview"}),
+        ),
+        (
+            "StartBulkIntegration",
+            json!({"source": {"users": ["ann"]}, "channel": "pigeon", "mode": "preview"}),
+        ),
+        (
+            "StartBulkIntegration",
+            json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "perhaps"}),
+        ),
+        (
+            "StartBulkIntegration",
+            json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "preview", "not_before": "soon"}),
+        ),
+        ("ResendInvitation", json!({"channel": "whatsapp"})),
+        ("LinkCompleted", json!({"token": "t", "user": "ann", "channel": "whatsapp"})),
+        (
+            "UserSkipped",
+            json!({"run": "01JD0000000000000000000000", "user": "ann", "code": "no.such_code"}),
+        ),
+        ("GrantPermissions", json!({"actor": "kim", "permissions": []})),
+        ("GrantPermissions", json!({"actor": "kim", "permissions": ["fly"]})),
+        ("AssignRoles", json!({"users": [], "roles": ["x"]})),
+        ("SetCompanyConfig", json!({})),
+        ("SetCompanyConfig", json!({"colour": "red"})),
+        ("SetCompanyConfig", json!({"channels": {"pigeon": true}})),
+        ("SetCompanyConfig", json!({"bulk_integration_max_records": 0})),
+        ("SetCompanyConfig", json!({"live_invitation": "perhaps"})),
+        ("Tick", json!({"now": "yesterday"})),
+    ] {
+        journey.malformed(name, body).await;
+    }
+    for envelope in [
+        json!({"id": "short", "body": {}}),
+        json!({"body": {}}),
+        json!({"id": "01JD0000000000000000000000", "compnay": "acme"}),
+        json!({"id": "01JD0000000000000000000000", "api_version": 2}),
+    ] {
+        journey.proof.objects("command", &envelope);
+        assert!(Envelope::read(envelope).is_err());
+    }
+    journey.stage.close().await;
+}
