@@ -2,4 +2,5 @@
 
 mod feed;
 mod server;
+mod users;
 mod work;

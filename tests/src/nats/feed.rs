@@ -34,6 +34,21 @@ async fn feed(site: &Site, server: &Server) -> Feed {
     Feed::start(site.engine(), client(server).await, Options::default())
 }
 
+/// A server whose stream knows ids again for a moment only: what it must not take it is told by place.
+async fn forgetful() -> Server {
+    let server = Server::start();
+    let config = jetstream::stream::Config {
+        name: "BOARDING_EVENTS".to_owned(),
+        subjects: vec!["boarding.v1.*.event.*".to_owned()],
+        duplicate_window: Duration::from_millis(100),
+        deny_delete: true,
+        deny_purge: true,
+        ..Default::default()
+    };
+    jetstream::new(client(&server).await).create_stream(config).await.unwrap();
+    server
+}
+
 /// Waits until the stream has every event that the log has now.
 async fn published(feed: &Feed) {
     eventually("everything is published", async || (feed.lag() == 0).then_some(())).await;
@@ -180,6 +195,19 @@ async fn the_stream_is_the_history_of_each_company() {
     assert_eq!(created.header("ce-subject"), Some(format!("import:{import}").as_str()));
 }
 
+/// An engine that is closed leaves nothing unsaid, if it is given the time.
+#[tokio::test]
+async fn what_is_appended_last_is_published_before_the_end() {
+    let server = Server::start();
+    let mut site = Site::acme(None).await;
+    let feed = feed(&site, &server).await;
+    site.import(&people(&["ann", "bob"])).await;
+    site.close().await;
+    assert!(feed.finish(Duration::from_secs(60)).await);
+    site.open().await;
+    assert_is_the_log(&all(&server).await, &histories(&site, &["acme"]).await);
+}
+
 /// A header stands in logs and traces of others: it names nobody.
 #[tokio::test]
 async fn no_header_names_a_person() {
@@ -200,14 +228,13 @@ async fn no_header_names_a_person() {
 /// Whenever a feeder dies, the next goes on right after what arrived.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_feeder_killed_fifty_times_leaves_no_gap() {
-    let server = Server::start();
+    let server = forgetful().await;
     let site = two_companies().await;
-    let client = client(&server).await;
     let mut moments = Dice::thrown().moments(KILLS, LIFE_MAX);
     let mut died_early = 0;
     load(&site, 10, async |_| {
         for _ in 0..KILLS / 10 {
-            let feed = Feed::start(site.engine(), client.clone(), Options::default());
+            let feed = feed(&site, &server).await;
             let done = feed.finish(moments.pop().unwrap()).await;
             died_early += usize::from(!done);
         }
@@ -222,7 +249,7 @@ async fn a_feeder_killed_fifty_times_leaves_no_gap() {
 /// Two engines may publish the same log: the server refuses whoever is late.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_feeders_at_once_make_one_stream() {
-    let server = Server::start();
+    let server = forgetful().await;
     let site = two_companies().await;
     let (one, two) = (feed(&site, &server).await, feed(&site, &server).await);
     load(&site, 10, async |_| ()).await;
@@ -234,7 +261,7 @@ async fn two_feeders_at_once_make_one_stream() {
 /// What was not acknowledged when the server died is looked up, not guessed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_killed_under_load_gets_every_event_once() {
-    let mut server = Server::start();
+    let mut server = forgetful().await;
     let site = two_companies().await;
     let feed = feed(&site, &server).await;
     load(&site, 6, async |round| {
