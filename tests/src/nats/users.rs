@@ -55,7 +55,7 @@ async fn a_worker_takes_work_and_sees_nothing_else() {
     let worker = client(&server, "worker").await;
     let context = jetstream::new(worker.clone());
     let consumer: PullConsumer = eventually("there is a queue to take from", async || {
-        context.get_consumer_from_stream("whatsapp", "BOARDING_WORK").await.ok()
+        context.get_consumer_from_stream("acme_whatsapp", "BOARDING_WORK").await.ok()
     })
     .await;
     let message = consumer.messages().await.unwrap().next().await.unwrap().unwrap();
