@@ -119,7 +119,7 @@ impl Site {
         }
     }
 
-    async fn close(&mut self) {
+    pub(crate) async fn close(&mut self) {
         self.engine.take().unwrap().close().await;
     }
 

@@ -4,4 +4,5 @@ mod feed;
 mod owners;
 mod permissions;
 mod server;
+mod users;
 mod work;

@@ -59,9 +59,14 @@ pub fn work(company: &CompanyId, channel: &str) -> String {
     format!("{ROOT}.{company}.work.{channel}")
 }
 
-/// Where the work of one kind waits, of all companies.
-pub fn all_work(channel: &str) -> String {
-    format!("{ROOT}.*.work.{channel}")
+/// Where all work of all companies waits.
+pub fn all_work() -> String {
+    format!("{ROOT}.*.work.*")
+}
+
+/// The durable consumer by which a company's workers for a channel take work: `<company>_<channel>`.
+pub fn workers(company: &CompanyId, channel: &str) -> String {
+    format!("{company}_{channel}")
 }
 
 /// Where it is remembered that an attempt at a mail was handed to a worker, by the mark of its

@@ -1,7 +1,8 @@
 //! Work for channel workers outside the engine: one piece for each attempt at a recipient, never two.
 
+use std::collections::HashSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_nats::header::{
@@ -143,14 +144,14 @@ pub struct WorkQueue {
     client: Client,
     clock: Clock,
     copies: usize,
-    /// Whether the stream and its consumers were seen, and nothing has failed since.
-    open: AtomicBool,
+    /// The companies whose workers have a place to take from, as long as nothing has failed since.
+    open: Mutex<HashSet<CompanyId>>,
 }
 
 impl WorkQueue {
     /// The queue on this server, in so many copies. The clock is the engine's: deadlines are told by it.
     pub fn new(client: Client, clock: Clock, copies: usize) -> Self {
-        Self { client, clock, copies, open: AtomicBool::new(false) }
+        Self { client, clock, copies, open: Mutex::default() }
     }
 
     /// Hands in a piece of work, as often as it takes and until its deadline.
@@ -169,7 +170,7 @@ impl WorkQueue {
             match self.try_to(item, &payload, seconds.div_ceil(1000)).await {
                 Ok(handed) => return handed,
                 Err(error) => {
-                    self.open.store(false, Ordering::Relaxed);
+                    self.opened().clear();
                     let error = crate::error_chain(&error);
                     tracing::warn!(company = %item.company, run = %item.run, %error, "work waits");
                 }
@@ -185,9 +186,9 @@ impl WorkQueue {
         payload: &[u8],
         seconds: u64,
     ) -> Result<Handed, Failed> {
-        if !self.open.load(Ordering::Relaxed) {
-            self.open().await?;
-            self.open.store(true, Ordering::Relaxed);
+        if !self.opened().contains(&item.company) {
+            self.open(&item.company).await?;
+            self.opened().insert(item.company.clone());
         }
         let (memory, work) = self.headers(item, seconds);
         if payload.len() + HEADERS_BYTES > self.client.server_info().max_payload {
@@ -232,16 +233,21 @@ impl WorkQueue {
         (memory, work)
     }
 
-    /// Makes the stream, and the places where workers take from it, if they are not there.
-    async fn open(&self) -> Result<(), Failed> {
+    fn opened(&self) -> MutexGuard<'_, HashSet<CompanyId>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes the stream, and the places where the company's workers take from it, if they are not there.
+    async fn open(&self, company: &CompanyId) -> Result<(), Failed> {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| Failed::Open(error);
         let context = jetstream::new(self.client.clone());
         let stream = context.get_or_create_stream(config(self.copies)).await;
         let stream = stream.map_err(|error| failed(error.into()))?;
         check(&stream.cached_info().config)?;
         for channel in Channel::ALL {
-            let name = channel.as_str();
-            let made = stream.get_or_create_consumer(name, consumer(name)).await;
+            let name = names::workers(company, channel.as_str());
+            let config = consumer(&name, names::work(company, channel.as_str()));
+            let made = stream.get_or_create_consumer(&name, config).await;
             made.map_err(|error| failed(error.into()))?;
         }
         Ok(())
@@ -262,7 +268,7 @@ fn config(copies: usize) -> Config {
     Config {
         name: WORK_STREAM.to_owned(),
         description: Some("Work for channel workers, and what was handed to them".to_owned()),
-        subjects: vec![names::all_work("*"), names::all_handed()],
+        subjects: vec![names::all_work(), names::all_handed()],
         storage: StorageType::File,
         retention: RetentionPolicy::WorkQueue,
         max_age: Duration::from_secs(WORK_REMEMBERED_SECONDS),
@@ -273,12 +279,13 @@ fn config(copies: usize) -> Config {
     }
 }
 
-/// Where a channel's workers take work: each piece is given out once. One whose worker died is not given
-/// to another, who could invite the person a second time; its deadline ends it.
-fn consumer(channel: &str) -> pull::Config {
+/// Where a company's workers take work of one channel, and see no other company's: each piece is given out
+/// once. One whose worker died is not given to another, who could invite the person a second time; its
+/// deadline ends it.
+fn consumer(name: &str, subject: String) -> pull::Config {
     pull::Config {
-        durable_name: Some(channel.to_owned()),
-        filter_subject: names::all_work(channel),
+        durable_name: Some(name.to_owned()),
+        filter_subject: subject,
         ack_policy: AckPolicy::Explicit,
         max_deliver: 1,
         ..pull::Config::default()

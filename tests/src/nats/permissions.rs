@@ -14,7 +14,7 @@ struct Row {
     allowed: Vec<bool>,
 }
 
-fn config() -> String {
+pub(super) fn config() -> String {
     std::fs::read_to_string(here().parent().unwrap().join("nats.conf")).unwrap()
 }
 
@@ -36,7 +36,7 @@ fn table(config: &str) -> (Vec<String>, Vec<Row>) {
 }
 
 /// The server of nats.conf, on other ports and with a folder of its own; each password is the user's name.
-fn server(config: &str) -> Server {
+pub(super) fn server(config: &str) -> Server {
     let passwords = config.lines().filter_map(|line| line.trim().strip_prefix("password: $"));
     let mut text = config.replace("store_dir: \"nats-data\"", "store_dir: \"STORE\"");
     for variable in passwords.collect::<BTreeSet<_>>() {

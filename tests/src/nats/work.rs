@@ -55,10 +55,15 @@ struct Worker {
 
 impl Worker {
     async fn start(server: &Server) -> Self {
+        Self::of("acme", server).await
+    }
+
+    async fn of(company: &str, server: &Server) -> Self {
+        let name = format!("{company}_whatsapp");
         let context = jetstream::new(client(server).await);
         let consumer: jetstream::consumer::PullConsumer =
             eventually("there is a queue to take from", async || {
-                context.get_consumer_from_stream("whatsapp", "BOARDING_WORK").await.ok()
+                context.get_consumer_from_stream(&name, "BOARDING_WORK").await.ok()
             })
             .await;
         let messages = consumer.stream().max_messages_per_batch(1).messages().await.unwrap();
@@ -352,6 +357,25 @@ async fn so_many_are_in_the_hands_of_workers_and_no_more() {
     }
     site.settle().await;
     assert_eq!(counts(&site, &run).await, [230, 230, 0, 0, 0]);
+}
+
+/// LX-35: each company's workers get their own company's people, and nobody else's.
+#[tokio::test]
+async fn lx_35_workers_of_a_company_see_no_other_companys_work() {
+    let server = Server::start();
+    let site = site(&server).await;
+    site.set_up("umbrella").await;
+    for (company, person) in [("acme", "ann"), ("umbrella", "zoe")] {
+        site.import_in(company, &people(&[person])).await;
+        site.run_in(company).await;
+    }
+    for (company, person) in [("umbrella", "zoe"), ("acme", "ann")] {
+        let item = Worker::of(company, &server).await.take().await;
+        assert_eq!((item.company.as_str(), item.user.as_str()), (company, person));
+        let sent = site.ask_in(company, "InviteSent", about(&item, &json!({}))).await;
+        ok(&sent);
+    }
+    assert_eq!(pieces(&server).await, 2);
 }
 
 /// LX-14: a welcome mail is a mail, whoever sends the invitations.

@@ -1,0 +1,71 @@
+//! The users of nats.conf: each may do what its part needs, and a worker sees nothing but work.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::PullConsumer;
+use async_nats::{Client, Request};
+use boarding_engine::bus::feed::{Feed, Options};
+use boarding_engine::bus::work::{WorkItem, WorkQueue};
+use boarding_engine::channel::nats::NatsChannel;
+use boarding_engine::channel::null::NullChannel;
+use futures_util::StreamExt as _;
+use serde_json::json;
+
+use super::permissions::{config, server};
+use crate::engine::{Site, ok, people};
+use crate::support::nats::Server;
+use crate::support::patience::eventually;
+
+/// How long an answer is waited for that must not come.
+const NO_ANSWER: Duration = Duration::from_millis(500);
+
+async fn client(server: &Server, user: &str) -> Client {
+    let options = async_nats::ConnectOptions::new()
+        .user_and_password(user.to_owned(), user.to_owned())
+        .custom_inbox_prefix(format!("_INBOX.{user}"));
+    options.connect(server.url()).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_worker_takes_work_and_sees_nothing_else() {
+    let server = server(&config());
+    let engine = client(&server, "engine").await;
+    let mut site = Site::acme(None).await;
+    let queue = WorkQueue::new(engine.clone(), site.engine().clock().clone(), 1);
+    site.channel = Some(Arc::new(NatsChannel::new(queue, Arc::new(NullChannel))));
+    site.restart().await;
+    let feed = Feed::start(site.engine(), engine.clone(), Options::default());
+    site.import(&people(&["ann"])).await;
+    let run = site.run().await;
+    eventually("the events are published", async || (feed.lag() == 0).then_some(())).await;
+
+    let worker = client(&server, "acme-worker").await;
+    let context = jetstream::new(worker.clone());
+    let consumer: PullConsumer = eventually("there is a queue to take from", async || {
+        context.get_consumer_from_stream("acme_whatsapp", "BOARDING_WORK").await.ok()
+    })
+    .await;
+    let message = consumer.messages().await.unwrap().next().await.unwrap().unwrap();
+    message.double_ack().await.unwrap();
+    let item: WorkItem = serde_json::from_slice(&message.payload).unwrap();
+    assert_eq!(item.run.to_string(), run);
+
+    for subject in [
+        "$JS.API.STREAM.MSG.GET.BOARDING_EVENTS",
+        "$JS.API.STREAM.MSG.GET.BOARDING_WORK",
+        "$JS.API.CONSUMER.CREATE.BOARDING_WORK",
+        "$JS.API.STREAM.DELETE.BOARDING_WORK",
+    ] {
+        let question = json!({"seq": 1, "stream_name": "BOARDING_WORK", "config": {}});
+        let request = Request::new().payload(question.to_string().into()).timeout(Some(NO_ANSWER));
+        let answer = worker.send_request(subject, request).await;
+        assert!(answer.is_err(), "{subject}: {answer:?}");
+    }
+    // The engine, who may ask, is answered.
+    let request = Request::new().payload(json!({"seq": 1}).to_string().into());
+    engine.send_request("$JS.API.STREAM.MSG.GET.BOARDING_EVENTS", request).await.unwrap();
+    ok(&site.ask("InviteSent", json!({"run": run, "user": "ann"})).await);
+    site.settle().await;
+}
