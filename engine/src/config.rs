@@ -69,3 +69,30 @@ pub const RETRY_MILLIS: u64 = 200;
 
 /// How long a first connection to NATS may take, in seconds: longer, and the address is wrong.
 pub const NATS_CONNECT_SECONDS_MAX: u64 = 5;
+
+/// How long one question to NATS waits for its answer, in seconds: a leader that was killed never answers.
+pub const NATS_ANSWER_SECONDS_MAX: u64 = 2;
+
+/// How long an append is tried again while nobody says what became of it, in seconds: three times what a
+/// cluster was seen to need for a new leader.
+pub const NATS_APPEND_SECONDS_MAX: u64 = 30;
+
+/// How long a read is tried again, in seconds: longer than a cluster was seen to need for a new leader.
+pub const NATS_READ_SECONDS_MAX: u64 = 15;
+
+/// How long opening waits for a cluster that has just started, in seconds.
+pub const NATS_OPEN_SECONDS_MAX: u64 = 20;
+
+/// How long one wait for other writers' messages lasts, in seconds; then the stream is looked over.
+pub const NATS_POLL_SECONDS: u64 = 5;
+
+/// When the server forgets a consumer that nobody asks, in seconds: longer than any pause of a reader.
+pub const NATS_CONSUMER_SECONDS: u64 = 60;
+
+/// How many messages a reader takes one by one before it makes a consumer, in messages: one costs about
+/// as much as eight of them.
+pub const NATS_SINGLE_READS: u32 = 8;
+
+/// The most messages of one page, in messages, and the most bytes: two appends of the largest size.
+pub const NATS_PAGE_MESSAGES: usize = 512;
+pub const NATS_PAGE_BYTES: usize = 9 * 1024 * 1024;
