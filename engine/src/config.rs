@@ -29,6 +29,10 @@ pub const SNAPSHOT_FLUSH_PARTS: u32 = 256;
 /// The most events that read models take in one batch, in events.
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 
+/// How often the read models look for what other engines appended, in milliseconds: they are told at once of
+/// what their own engine did, and before a query that waits for a position.
+pub const LOOK_MILLIS: u64 = 200;
+
 /// How often read models are handed to the operating system while they catch up, in batches: what the
 /// store holds back is memory, and a slow disk lets it grow.
 pub const FLUSH_AFTER_BATCHES: u32 = 8;

@@ -3,6 +3,7 @@
 mod folder;
 mod gate;
 mod idempotency;
+mod jetstream;
 mod links;
 mod load;
 mod mails;
@@ -25,7 +26,7 @@ use boarding_commands::time::Time;
 use boarding_engine::channel::Channel;
 use boarding_engine::clock::Clock;
 use boarding_engine::data_dir::DataDirError;
-use boarding_engine::engine::{Engine, EngineError, Options};
+use boarding_engine::engine::{Engine, EngineError, LogChoice, Options};
 use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
 use serde_json::{Map, Value, json};
 
@@ -39,6 +40,7 @@ struct Site {
     hand: Arc<AtomicI64>,
     channel: Option<Arc<dyn Channel>>,
     adopt_runs: bool,
+    log: LogChoice,
     engine: Option<Engine>,
 }
 
@@ -49,9 +51,13 @@ fn id(text: &str) -> CompanyId {
 impl Site {
     /// A new folder; mails go into its outbox unless there is another channel.
     async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
+        Self::on(LogChoice::Files, channel).await
+    }
+
+    async fn on(log: LogChoice, channel: Option<Arc<dyn Channel>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hand = Arc::new(AtomicI64::new(START));
-        let mut site = Self { folder, hand, channel, adopt_runs: false, engine: None };
+        let mut site = Self { folder, hand, channel, adopt_runs: false, log, engine: None };
         site.open().await;
         site
     }
@@ -79,7 +85,8 @@ impl Site {
         let hand = Arc::clone(&self.hand);
         let clock = Clock::reading(move || Time(hand.load(Ordering::SeqCst)));
         let (channel, adopt_runs) = (self.channel.clone(), self.adopt_runs);
-        Options { data: self.data(), channel, adopt_runs, clock }
+        let log = self.log.clone();
+        Options { data: self.data(), log, channel, adopt_runs, clock }
     }
 
     /// Opens the folder, as soon as the engine that was dropped has let go of it.

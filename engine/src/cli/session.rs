@@ -15,7 +15,7 @@ use super::failure::{Ending, Failure};
 use super::list::set;
 use super::output::Out;
 use crate::clock::Clock;
-use crate::engine::{Engine, Options};
+use crate::engine::{Engine, LogChoice, Options};
 use crate::queries::{Answer, Asker};
 
 /// Whoever may open the data folder may do everything in it: it is theirs.
@@ -67,6 +67,7 @@ impl<'a> Session<'a> {
         let data = common.data();
         let options = Options {
             data: data.clone(),
+            log: LogChoice::Files,
             channel,
             adopt_runs: common.adopt_runs,
             clock: Clock::system(),
