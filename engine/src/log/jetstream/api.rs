@@ -42,9 +42,8 @@ pub(super) struct Api {
 /// What became of one attempt to publish.
 #[derive(Debug)]
 pub(super) enum Published {
-    Stored {
-        sequence: u64,
-    },
+    /// Now, or before if it is a duplicate.
+    Stored { sequence: u64, duplicate: bool },
     /// Another message stands at the end of the subject, or is about to.
     WrongLastSequence,
     /// Not stored, and trying again may help.
@@ -161,7 +160,7 @@ impl Api {
 fn read_answer(payload: &[u8], stream: &str) -> Published {
     match serde_json::from_slice::<Response<PublishAck>>(payload) {
         Ok(Response::Ok(ack)) if ack.stream == stream && ack.sequence > 0 => {
-            Published::Stored { sequence: ack.sequence }
+            Published::Stored { sequence: ack.sequence, duplicate: ack.duplicate }
         }
         Ok(Response::Ok(ack)) => {
             Published::Unknown(format!("stream {} answered in its place", ack.stream))
@@ -198,9 +197,10 @@ mod tests {
                 r#"{{"error":{{"code":{status},"err_code":{number},"description":"no"}},"stream":"LOG","seq":0}}"#
             ))
         };
-        assert!(matches!(read(r#"{"stream":"LOG","seq":7}"#), Published::Stored { sequence: 7 }));
+        let stored = read(r#"{"stream":"LOG","seq":7}"#);
+        assert!(matches!(stored, Published::Stored { sequence: 7, duplicate: false }));
         let again = read(r#"{"stream":"LOG","seq":7,"duplicate":true}"#);
-        assert!(matches!(again, Published::Stored { sequence: 7 }));
+        assert!(matches!(again, Published::Stored { sequence: 7, duplicate: true }));
         assert!(matches!(read(r#"{"stream":"OTHER","seq":7}"#), Published::Unknown(_)));
         assert!(matches!(error(400, 10_071), Published::WrongLastSequence));
         assert!(matches!(error(400, 10_164), Published::WrongLastSequence));

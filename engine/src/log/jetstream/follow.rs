@@ -7,7 +7,7 @@ use futures_util::StreamExt as _;
 
 use super::Inner;
 use super::frame::Message;
-use super::pages::Pages;
+use super::pages::{Pages, surely};
 use crate::config::{NATS_PAGE_BYTES, NATS_PAGE_MESSAGES, NATS_POLL_SECONDS, RETRY_MILLIS};
 use crate::log::ReadError;
 
@@ -63,7 +63,12 @@ enum Trouble {
 async fn look_over(inner: &Inner, seen: &mut u64) -> Result<(), Trouble> {
     let state = inner.api.info().await.map_err(Trouble::Passing)?.state;
     super::open::check_whole(&state).map_err(Trouble::Damage)?;
-    match read_up_to(inner, *seen + 1, state.last_sequence).await {
+    let read = if state.last_sequence < *seen {
+        surely(&inner.api, *seen, None, *seen).await.map(drop)
+    } else {
+        read_up_to(inner, *seen + 1, state.last_sequence).await
+    };
+    match read {
         Ok(()) => {
             *seen = state.last_sequence.max(*seen);
             Ok(())

@@ -115,52 +115,66 @@ pub(super) async fn surely(
     subject: Option<&str>,
     target: u64,
 ) -> Result<Message, ReadError> {
-    let mut why = "no answer".to_owned();
+    let (mut why, mut shorter) = ("no answer".to_owned(), None);
     let asking = async {
         loop {
+            shorter = None;
             match look(api, sequence, subject, target).await {
-                Ok(Some(message)) => return Ok(message),
-                Ok(None) => why = format!("the stream's leader does not know message {target} yet"),
-                Err(Look::Gone(what)) => {
+                Look::Found(message) => return Ok(message),
+                Look::Gone(what) => {
                     let stream = api.name.clone();
                     return Err(ReadError::DamagedStream { stream, sequence, what });
                 }
-                Err(Look::NoAnswer(text)) => why = text,
+                Look::Shorter(last) => shorter = Some(last),
+                Look::NoAnswer(text) => why = text,
             }
             tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
         }
     };
-    match tokio::time::timeout(Duration::from_secs(NATS_READ_SECONDS_MAX), asking).await {
-        Ok(read) => read,
-        Err(_) => Err(ReadError::Unavailable { stream: api.name.clone(), sequence, why }),
+    let limit = Duration::from_secs(NATS_READ_SECONDS_MAX);
+    let read = tokio::time::timeout(limit, asking).await;
+    let stream = api.name.clone();
+    match (read, shorter) {
+        (Ok(read), _) => read,
+        (Err(_), Some(last)) => {
+            let what = format!("the stream ends at message {last} and went on to {target}");
+            Err(ReadError::DamagedStream { stream, sequence, what })
+        }
+        (Err(_), None) => Err(ReadError::Unavailable { stream, sequence, why }),
     }
 }
 
+/// What the leader says.
 enum Look {
+    Found(Message),
+    /// It is not there any more.
     Gone(String),
+    /// The stream ends before the message that was there. A leader that has just been deposed may not have
+    /// what was acknowledged by the next one; if it stays so, it is lost.
+    Shorter(u64),
     NoAnswer(String),
 }
 
-/// Looks once. A leader that has just been deposed may not have what was acknowledged by the next one.
-async fn look(
-    api: &Api,
-    sequence: u64,
-    subject: Option<&str>,
-    target: u64,
-) -> Result<Option<Message>, Look> {
-    if let Some(message) = api.get(sequence, subject).await.map_err(Look::NoAnswer)? {
-        return Ok(Some(message));
+/// Looks once.
+async fn look(api: &Api, sequence: u64, subject: Option<&str>, target: u64) -> Look {
+    match api.get(sequence, subject).await {
+        Ok(Some(message)) => return Look::Found(message),
+        Ok(None) => {}
+        Err(why) => return Look::NoAnswer(why),
     }
-    let state = api.info().await.map_err(Look::NoAnswer)?.state;
-    if state.last_sequence < target {
-        return Ok(None);
+    let last = match api.info().await {
+        Ok(info) => info.state.last_sequence,
+        Err(why) => return Look::NoAnswer(why),
+    };
+    if last < target {
+        return Look::Shorter(last);
     }
     // Between the two answers it may have come.
-    match api.get(sequence, subject).await.map_err(Look::NoAnswer)? {
-        Some(message) => Ok(Some(message)),
-        None => Err(Look::Gone(format!(
-            "it is not there, although the stream goes on to message {}",
-            state.last_sequence
-        ))),
+    match api.get(sequence, subject).await {
+        Ok(Some(message)) => Look::Found(message),
+        Ok(None) => {
+            Look::Gone(format!("it is not there, although the stream goes on to message {last}"))
+        }
+        Err(why) => Look::NoAnswer(why),
     }
 }

@@ -33,6 +33,7 @@ pub(super) async fn append(
         subject: inner.api.subject(&company),
         id: frame::digest(&payload).unwrap_or_default(),
         expected: standing.sequence,
+        known: inner.view().sequence,
         company: &company,
         inner: &inner,
         payload,
@@ -92,6 +93,8 @@ struct Attempt<'a> {
     subject: String,
     /// The company's last message that the append follows on.
     expected: u64,
+    /// The stream's last message that was known before.
+    known: u64,
     id: Digest,
     payload: Bytes,
     doubt: Doubt,
@@ -135,7 +138,9 @@ impl Attempt<'_> {
             let published =
                 inner.api.publish(&self.subject, expected, self.id, self.payload.clone()).await;
             match published {
-                Published::Stored { sequence } => return Ok(Some(sequence)),
+                Published::Stored { sequence, duplicate } => {
+                    return self.check_new(sequence, duplicate).map(|()| Some(sequence));
+                }
                 Published::WrongLastSequence => {
                     self.doubt.perhaps_stored = before;
                     if let Some(known) = self.look().await? {
@@ -196,6 +201,18 @@ impl Attempt<'_> {
             next = message.sequence + 1;
         }
         Ok(ours)
+    }
+
+    /// A stream that lost its end, by a loss of power or a backup that is too old, gives the numbers of
+    /// lost messages to new ones.
+    fn check_new(&self, sequence: u64, duplicate: bool) -> Result<(), AppendError> {
+        if duplicate || sequence > self.known {
+            return Ok(());
+        }
+        Err(self.inner.damaged(format!(
+            "it went on to message {} and took a new one as message {sequence}: acknowledged messages are gone",
+            self.known
+        )))
     }
 
     fn unknown(&self, why: String) -> AppendError {

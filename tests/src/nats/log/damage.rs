@@ -47,7 +47,11 @@ fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
-        if path.is_dir() { copy(&path, &target) } else { drop(fs::copy(&path, &target).unwrap()) }
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
     }
 }
 
@@ -109,5 +113,30 @@ async fn messages_that_are_gone_while_the_log_is_open_are_noticed_by_readers_and
         log.append(vec![sample::next(&log, &zeta, 1)]).await.err()
     })
     .await;
+    assert!(matches!(error, AppendError::Damaged { .. }), "{error}");
+}
+
+/// F8: a loss of power with a server that syncs late, or a backup that is too old.
+#[tokio::test]
+async fn a_stream_that_lost_its_end_takes_no_append_for_one_it_lost() {
+    let mut server = Server::start();
+    let log = open(options_of(&server)).unwrap();
+    let (acme, zeta) = (sample::company("acme"), sample::company("zeta"));
+    for company in [&acme, &zeta] {
+        log.append(vec![sample::next(&log, company, 1)]).await.unwrap();
+    }
+    server.kill();
+    let kept = tempfile::tempdir().unwrap();
+    copy(&server.store(), kept.path());
+    server.restart();
+    log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap();
+    server.kill();
+    fs::remove_dir_all(server.store()).unwrap();
+    copy(kept.path(), &server.store());
+    server.restart();
+    // The other company's own messages are all there: only the whole stream shows what is gone.
+    let error = log.append(vec![sample::next(&log, &zeta, 1)]).await.unwrap_err();
+    assert!(matches!(error, AppendError::Damaged { .. }), "{error}");
+    let error = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap_err();
     assert!(matches!(error, AppendError::Damaged { .. }), "{error}");
 }
