@@ -63,7 +63,7 @@ async fn p12_an_import_and_a_run_are_the_same_after_the_derived_folder_is_gone()
     assert_eq!(site.outbox().len(), 40, "nobody was written to twice");
 }
 
-/// P14: an earlier moment is asked by position, and positions of the stream have gaps.
+/// An earlier moment is asked by position, and positions of the stream have gaps.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_company_is_shown_as_it_was_at_any_position() {
     let server = Server::start();
@@ -78,10 +78,10 @@ async fn a_company_is_shown_as_it_was_at_any_position() {
     assert_eq!(site.rows("users", json!({})).await.len(), 3);
 }
 
-/// P14, P15: two engines work for one company at once. Every command is answered as if there were one, and a
+/// P10: two engines work for one company at once. Every command is answered as if there were one, and a
 /// repeat at the other engine is the first answer again.
 #[tokio::test(flavor = "multi_thread")]
-async fn p14_commands_that_another_engine_overtook_are_decided_again() {
+async fn p10_commands_that_another_engine_overtook_are_decided_again() {
     let server = Server::start();
     let one = acme_on(&server).await;
     let two = Site::on(on(&server), None).await;

@@ -14,6 +14,7 @@ use boarding_engine::log::jetstream::{JetStreamLog, OpenError, Options};
 use boarding_engine::log::{AppendError, Encoded, Entry, EventLog, Head};
 
 use crate::support::nats::{Cluster, Server};
+use crate::support::sink::here;
 
 fn options(url: &str) -> Options {
     let server = bus::connect::Server { url: url.to_owned(), ..Default::default() };
@@ -92,7 +93,7 @@ async fn on_three_servers_the_log_keeps_the_whole_promise() {
     assert!(number.load(Ordering::Relaxed) > 20, "every part has a stream of its own");
 }
 
-/// P14: two engines for one company, each on a log of its own; one is faster, the other is told and sees why.
+/// Two engines for one company, each on a log of its own; one is faster, the other is told and sees why.
 #[tokio::test]
 async fn of_two_writers_one_wins_and_the_other_sees_at_once_what_it_lost_to() {
     let server = Server::start();
@@ -117,6 +118,42 @@ async fn of_two_writers_one_wins_and_the_other_sees_at_once_what_it_lost_to() {
         assert_eq!(one.head(&acme), Head { version: other.last_version, hash: other.hash });
     }
     assert_eq!(check_chains(&one), check_chains(&two));
+}
+
+/// The log needs no more than the user `engine` of our `nats.conf` may do, and nobody else may write it.
+#[tokio::test]
+async fn the_engines_user_of_our_configuration_may_do_what_the_log_needs() {
+    let text = std::fs::read_to_string(here().parent().unwrap().join("nats.conf")).unwrap();
+    let users = text[text.find("authorization {").unwrap()..].to_owned();
+    let users = users.split('\n').map(|line| match line.split_once("password: $") {
+        Some((before, _)) => format!("{before}password: secret\n"),
+        None => format!("{line}\n"),
+    });
+    let safe = "jetstream { store_dir: \"STORE\", sync_interval: always }\n".to_owned();
+    let server = Server::with(&(safe + &users.collect::<String>()));
+    let url = server.url().replace("://", "://engine:secret@");
+    let monitors = vec![server.monitor_url()];
+    let log = open(Options { monitors, ..options(&url) }).unwrap();
+    let acme = sample::company("acme");
+    for round in 0..30 {
+        log.append(vec![sample::next(&log, &acme, round % 3)]).await.unwrap();
+    }
+    assert_eq!(check_chains(&log).len(), 30);
+    assert_eq!(
+        drain(&mut *log.read_company(&acme, 9)).last().unwrap().recorded.last_position(),
+        log.end()
+    );
+    for user in ["publisher", "operator", "auditor", "worker"] {
+        let who = async_nats::ConnectOptions::with_user_and_password(user.into(), "secret".into());
+        let who = who.custom_inbox_prefix(format!("_INBOX.{user}"));
+        let client = who.connect(server.url()).await.unwrap();
+        let jetstream = async_nats::jetstream::new(client.clone());
+        jetstream.publish("boarding.log.v1.acme", "hello".into()).await.unwrap();
+        client.flush().await.unwrap();
+    }
+    let before = log.end();
+    let appended = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap()[0];
+    assert_eq!(appended.position >> 16, (before >> 16) + 1, "nothing came between");
 }
 
 /// What another engine appended is seen without asking for it.

@@ -10,6 +10,7 @@ use async_nats::header::{
     NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID,
 };
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::message::StreamMessage;
 use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
@@ -89,7 +90,10 @@ impl Api {
             None => asked,
         };
         match asked.send().await {
-            Ok(found) => Ok(Some(Message { sequence: found.sequence, payload: found.payload })),
+            Ok(found) => {
+                let StreamMessage { sequence, subject, payload, .. } = found;
+                Ok(Some(Message { sequence, subject, payload }))
+            }
             Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
             Err(error) => Err(error_chain(&error)),
         }

@@ -96,7 +96,8 @@ async fn wait_for_more(inner: &Inner, mut seen: u64) -> u64 {
         while let Some(message) = batch.next().await {
             let Ok(message) = message else { return seen };
             let Ok(sequence) = message.info().map(|info| info.stream_sequence) else { return seen };
-            let message = Message { sequence, payload: message.message.payload };
+            let async_nats::Message { subject, payload, .. } = message.message;
+            let message = Message { sequence, subject, payload };
             if sequence != seen + 1 || inner.take(&message).is_err() {
                 return seen;
             }

@@ -2,6 +2,7 @@
 //!
 //! `FORMAT.md` describes them.
 
+use async_nats::Subject;
 use boarding_commands::commit::Recorded;
 use boarding_commands::digest::Digest;
 use boarding_commands::id::CompanyId;
@@ -33,6 +34,7 @@ pub(super) const SEQUENCE_MAX: u64 = (1 << (53 - OFFSET_BITS)) - 1;
 pub(super) struct Message {
     /// Its number among all messages, from 1.
     pub(super) sequence: u64,
+    pub(super) subject: Subject,
     pub(super) payload: Bytes,
 }
 
@@ -105,8 +107,9 @@ impl Message {
         let mut offset = 0;
         for (bytes, index) in commits.into_iter().zip(0..) {
             let envelope = codec::peek(bytes).map_err(|error| error.to_string())?;
-            if let Some(before) = stored.last() {
-                check_follows(before, &envelope)?;
+            match stored.last() {
+                Some(before) => check_follows(before, &envelope)?,
+                None => self.check_subject(&envelope)?,
             }
             let (position, place) = (position(self.sequence, offset), place(self.sequence, index));
             offset += envelope.span();
@@ -116,6 +119,16 @@ impl Message {
             return Err(format!("it holds {} commits and {offset} positions", stored.len()));
         }
         Ok(stored)
+    }
+}
+
+impl Message {
+    /// The subject is what expected sequences are about: another company's would not be checked.
+    fn check_subject(&self, first: &Envelope<'_>) -> Result<(), String> {
+        if self.subject.rsplit('.').next() == Some(first.company) {
+            return Ok(());
+        }
+        Err(format!("it is of company {} and its subject is {}", first.company, self.subject))
     }
 }
 
@@ -174,7 +187,7 @@ mod tests {
             (version, previous) = (commit.commit().last_version() + 1, commit.hash());
             commits.push(commit);
         }
-        (Message { sequence, payload: encode(&commits) }, commits)
+        (Message { sequence, subject: "log.acme".into(), payload: encode(&commits) }, commits)
     }
 
     #[test]
@@ -197,23 +210,25 @@ mod tests {
         for bit in 0..message.payload.len() * 8 {
             let mut payload = message.payload.to_vec();
             payload[bit / 8] ^= 1 << (bit % 8);
-            let flipped = Message { sequence: 1, payload: payload.into() };
+            let flipped = Message { payload: payload.into(), ..message.clone() };
             assert!(flipped.stored().is_err(), "bit {bit}");
         }
         for end in 0..message.payload.len() {
-            let cut = Message { sequence: 1, payload: message.payload.slice(..end) };
+            let cut = Message { payload: message.payload.slice(..end), ..message.clone() };
             assert!(cut.stored().is_err(), "cut at {end}");
         }
     }
 
     #[test]
     fn commits_that_do_not_follow_each_other_are_noticed() {
-        let (_, commits) = message(1, &[1, 1]);
+        let (message, commits) = message(1, &[1, 1]);
         for wrong in [vec![&commits[1], &commits[0]], vec![&commits[0], &commits[0]]] {
             let wrong: Vec<_> = wrong.into_iter().cloned().collect();
-            assert!(Message { sequence: 1, payload: encode(&wrong) }.stored().is_err());
+            assert!(Message { payload: encode(&wrong), ..message.clone() }.stored().is_err());
         }
-        assert!(Message { sequence: 1, payload: encode(&[]) }.stored().is_err());
+        assert!(Message { payload: encode(&[]), ..message.clone() }.stored().is_err());
+        let other = Message { subject: "log.zeta".into(), ..message.clone() };
+        assert!(other.stored().is_err() && message.stored().is_ok());
     }
 
     #[test]

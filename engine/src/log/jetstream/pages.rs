@@ -99,7 +99,8 @@ impl Cursor {
                 return false;
             }
             self.next = sequence + 1;
-            page.push(Message { sequence, payload: message.message.payload });
+            let async_nats::Message { subject, payload, .. } = message.message;
+            page.push(Message { sequence, subject, payload });
         }
         true
     }

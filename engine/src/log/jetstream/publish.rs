@@ -44,7 +44,8 @@ pub(super) async fn append(
         let actual = inner.view().standing(&company).head;
         return Err(AppendError::Conflict { company, expected, actual });
     };
-    let message = Message { sequence, payload: attempt.payload };
+    let Attempt { subject, payload, .. } = attempt;
+    let message = Message { sequence, subject: subject.into(), payload };
     inner.take(&message).map_err(|what| inner.damaged(what))?;
     Ok(appended(&commits, sequence))
 }

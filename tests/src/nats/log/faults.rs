@@ -100,9 +100,9 @@ fn check(log: &dyn EventLog, acknowledged: &BTreeMap<CompanyId, Vec<Digest>>) {
     }
 }
 
-/// P18: on one server, killed and started again five times.
+/// P27: on one server, killed and started again five times.
 #[tokio::test(flavor = "multi_thread")]
-async fn p18_what_was_acknowledged_before_the_server_was_killed_is_there() {
+async fn p27_what_was_acknowledged_before_the_server_was_killed_is_there() {
     let mut server = Server::start();
     let load = Load::start(open(options_of(&server)).unwrap());
     for _ in 0..5 {
@@ -135,9 +135,9 @@ async fn leader(cluster: &Cluster) -> usize {
     .await
 }
 
-/// P18, F10: on three servers, of which the leader is killed three times.
+/// P27, F10: on three servers, of which the leader is killed three times.
 #[tokio::test(flavor = "multi_thread")]
-async fn p18_when_a_leader_is_killed_appends_go_on_within_seconds_and_nothing_is_lost() {
+async fn p27_when_a_leader_is_killed_appends_go_on_within_seconds_and_nothing_is_lost() {
     let mut cluster = Cluster::start();
     let load = Load::start(open(options_of_all(&cluster)).unwrap());
     for _ in 0..3 {
