@@ -28,7 +28,8 @@ pub(super) fn get(address: &str, path: &str, patience: Duration) -> io::Result<S
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
     // Version 1.0 is answered in one piece and ends with the connection.
-    write!(stream, "GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n")?;
+    let asked = format!("GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(asked.as_bytes())?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
     let odd = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not one of HTTP");
