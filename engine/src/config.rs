@@ -29,6 +29,10 @@ pub const SNAPSHOT_FLUSH_PARTS: u32 = 256;
 /// The most events that read models take in one batch, in events.
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 
+/// How often the read models look for what other engines appended, in milliseconds: they are told at once of
+/// what their own engine did, and before a query that waits for a position.
+pub const LOOK_MILLIS: u64 = 200;
+
 /// How often read models are handed to the operating system while they catch up, in batches: what the
 /// store holds back is memory, and a slow disk lets it grow.
 pub const FLUSH_AFTER_BATCHES: u32 = 8;
@@ -148,3 +152,30 @@ pub const WORK_CLAIM_SECONDS_MAX: u64 = 7 * 24 * 3600;
 /// How long it is remembered what was handed to workers, in seconds: a day longer than work may be
 /// handed in, whatever two clocks say.
 pub const WORK_REMEMBERED_SECONDS: u64 = WORK_CLAIM_SECONDS_MAX + 24 * 3600;
+
+/// How long one question to NATS waits for its answer, in seconds: a leader that was killed never answers.
+pub const NATS_ANSWER_SECONDS_MAX: u64 = 2;
+
+/// How long an append is tried again while nobody says what became of it, in seconds: three times what a
+/// cluster was seen to need for a new leader.
+pub const NATS_APPEND_SECONDS_MAX: u64 = 30;
+
+/// How long a read is tried again, in seconds: longer than a cluster was seen to need for a new leader.
+pub const NATS_READ_SECONDS_MAX: u64 = 15;
+
+/// How long opening waits for a cluster that has just started, in seconds.
+pub const NATS_OPEN_SECONDS_MAX: u64 = 20;
+
+/// How long one wait for other writers' messages lasts, in seconds; then the stream is looked over.
+pub const NATS_POLL_SECONDS: u64 = 5;
+
+/// When the server forgets a consumer that nobody asks, in seconds: longer than any pause of a reader.
+pub const NATS_CONSUMER_SECONDS: u64 = 60;
+
+/// How many messages a reader takes one by one before it makes a consumer, in messages: one costs about
+/// as much as eight of them.
+pub const NATS_SINGLE_READS: u32 = 8;
+
+/// The most messages of one page, in messages, and the most bytes: two appends of the largest size.
+pub const NATS_PAGE_MESSAGES: usize = 512;
+pub const NATS_PAGE_BYTES: usize = 9 * 1024 * 1024;

@@ -26,13 +26,15 @@ use crate::data_dir::{DataDir, DataDirError};
 use crate::files::{self, Files};
 use crate::hot::{Hot, Reply, Request};
 use crate::ingest::{CompanySays, canonical_body};
+use crate::log::EventLog;
 use crate::log::file::{self as file_log, FileLog, OpenError, TornTail};
+use crate::log::jetstream::{self, JetStreamLog};
 use crate::projector::{ProjectError, Projections};
 use crate::store::{self, Store, StoreError};
 use crate::token::Tokens;
 use crate::work::Stuck;
 
-/// A running engine on the embedded log. Dropping it without [`Engine::close`] is like a crash: nothing
+/// A running engine. Dropping it without [`Engine::close`] is like a crash: nothing
 /// is lost, the next opening takes longer.
 pub struct Engine {
     pub(crate) core: Arc<Core>,
@@ -49,11 +51,23 @@ pub struct Engine {
 pub struct Options {
     /// The data folder; made if it is not there.
     pub data: PathBuf,
+    /// Where the log is; with one elsewhere, the folder holds what is derived from it, files and outbox.
+    pub log: LogChoice,
     /// Where mails go; by default, into the data folder's outbox.
     pub channel: Option<Arc<dyn Channel>>,
     /// Whether runs that were begun with another channel go on with this one; otherwise they wait.
     pub adopt_runs: bool,
     pub clock: Clock,
+}
+
+/// Which log an engine works on.
+#[derive(Debug, Clone, Default)]
+pub enum LogChoice {
+    /// Files in the data folder, for one machine.
+    #[default]
+    Files,
+    /// A stream in NATS JetStream, for more than one.
+    JetStream(jetstream::Options),
 }
 
 /// What an opening found that an operator may want to know.
@@ -72,6 +86,14 @@ pub enum EngineError {
     Folder(#[from] DataDirError),
     #[error(transparent)]
     Log(#[from] OpenError),
+    #[error(transparent)]
+    JetStream(#[from] jetstream::OpenError),
+    #[error(
+        "open {} with a log in JetStream: it holds a log of its own; use another data folder", folder.display()
+    )]
+    HasItsOwnLog { folder: PathBuf },
+    #[error("look into {}", folder.display())]
+    Look { folder: PathBuf, source: std::io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -94,6 +116,7 @@ impl EngineError {
                         | OpenError::Shorter { .. }
                 )
             }
+            Self::JetStream(error) => error.is_damage(),
             Self::Projections(ProjectError::LogIsShorter { .. }) => true,
             _ => false,
         }
@@ -101,21 +124,19 @@ impl EngineError {
 }
 
 impl Engine {
-    /// Opens a data folder. Blocks on the disk: a long log is checked from end to end.
+    /// Opens a data folder. Blocks on the disk and the network: a long log is checked from end to end.
     ///
     /// # Errors
-    /// When the folder is in use, of a newer format, or damaged; the message says what to do.
+    /// When the folder is in use, of a newer format, or damaged; when the log's servers are not safe. The
+    /// message says what to do.
     pub fn open(options: Options) -> Result<Self, EngineError> {
         let folder = DataDir::open(&options.data)?;
         let files = folder.files();
         files::sweep(&files)
             .map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
         let (store, opened) = Store::open(&folder.derived())?;
-        let mut log_options = file_log::Options::new(options.clock.now());
-        log_options.commands_indexed_up_to = store.read_meta()?.position;
-        let file_log::Opened { log, torn: torn_tail, .. } =
-            FileLog::open(&folder.log(), log_options)?;
-        let log: Arc<dyn crate::log::EventLog> = Arc::new(log);
+        let indexed_up_to = store.read_meta()?.position;
+        let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
         let projections = Projections::follow(Arc::clone(&log), store.clone())?;
         let channel = match options.channel {
             Some(channel) => channel,
@@ -355,6 +376,32 @@ impl Asking {
             traceparent: envelope.traceparent.clone(),
             expected_version: envelope.expected_version,
             planned_at: None,
+        }
+    }
+}
+
+/// Opens the log that was chosen, and what was found at its torn end.
+fn open_log(
+    choice: LogChoice,
+    folder: &DataDir,
+    clock: &Clock,
+    indexed_up_to: u64,
+) -> Result<(Arc<dyn EventLog>, Option<TornTail>), EngineError> {
+    match choice {
+        LogChoice::Files => {
+            let mut options = file_log::Options::new(clock.now());
+            options.commands_indexed_up_to = indexed_up_to;
+            let file_log::Opened { log, torn, .. } = FileLog::open(&folder.log(), options)?;
+            Ok((Arc::new(log), torn))
+        }
+        LogChoice::JetStream(options) => {
+            let mut files = std::fs::read_dir(folder.log())
+                .map_err(|source| EngineError::Look { folder: folder.log(), source })?;
+            if files.next().is_some() {
+                return Err(EngineError::HasItsOwnLog { folder: folder.path().to_owned() });
+            }
+            let options = jetstream::Options { indexed_up_to, ..options };
+            Ok((Arc::new(JetStreamLog::open(options)?), None))
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod contract;
 pub mod file;
+pub mod jetstream;
 pub mod memory;
 
 mod check;

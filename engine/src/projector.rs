@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use boarding_commands::id::{CommandId, CompanyId};
 use boarding_projections::projection::Stopped;
@@ -10,7 +11,7 @@ use boarding_projections::projectors;
 use boarding_projections::rows::{Staged, Table};
 use tokio::sync::watch;
 
-use crate::config::{FLUSH_AFTER_BATCHES, PROJECT_EVENTS_MAX};
+use crate::config::{FLUSH_AFTER_BATCHES, LOOK_MILLIS, PROJECT_EVENTS_MAX, RETRY_MILLIS};
 use crate::log::{Entry, EventLog, Place, ReadError, Reader};
 use crate::store::{Meta, Store, StoreError, View, command_key};
 
@@ -30,6 +31,11 @@ pub enum ProjectError {
         "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore it from a backup"
     )]
     LogIsShorter { seen: u64, end: u64 },
+    /// What stands where the rows end is not what they ended with.
+    #[error(
+        "the read models end at position {seen} with another commit than the log: they are of another log; use the data folder that belongs to it"
+    )]
+    OtherLog { seen: u64 },
 }
 
 impl From<ReadError> for ProjectError {
@@ -82,6 +88,7 @@ impl Projections {
         if meta.position > log.end() {
             return Err(ProjectError::LogIsShorter { seen: meta.position, end: log.end() });
         }
+        check_same_log(&*log, &store, meta.position)?;
         log.forget_commands_up_to(meta.position);
         let (ask, asked) = mpsc::channel();
         let lease = Arc::new(());
@@ -206,17 +213,49 @@ impl Follower {
         }
         let mut reader = self.log.read_all(self.meta.position + 1);
         loop {
-            while self.batch(&mut *reader)? {}
-            self.sweep()?;
-            match asked.recv() {
-                Ok(Ask::Look) => self.shared.told.store(false, Ordering::Release),
-                Ok(Ask::Rebuild(tables, done)) => {
+            let told = match self.catch_up(&mut *reader) {
+                Ok(()) => Some(self.rest(asked)),
+                // A log on the network may be away for a while.
+                Err(ProjectError::Log(error)) if error.is_transient() => {
+                    let text = crate::error_chain(&error);
+                    tracing::warn!(%text, "the read models wait for the log");
+                    match asked.recv_timeout(Duration::from_millis(RETRY_MILLIS)) {
+                        Ok(told) => Some(told),
+                        Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                        Err(mpsc::RecvTimeoutError::Disconnected) => None,
+                    }
+                }
+                Err(error) => return Err(error),
+            };
+            match told {
+                Some(Ask::Look) => self.shared.told.store(false, Ordering::Release),
+                Some(Ask::Rebuild(tables, done)) => {
                     let rebuilt = self.rebuild(&tables);
                     let _ = done.send(rebuilt.map_err(|error| crate::error_chain(&error)));
                 }
-                Ok(Ask::Stop) | Err(_) => return Ok(()),
+                Some(Ask::Stop) | None => return Ok(()),
             }
         }
+    }
+
+    /// Waits until there is something to do: until it is told so, or until another writer has appended.
+    fn rest(&self, asked: &mpsc::Receiver<Ask>) -> Ask {
+        loop {
+            match asked.recv_timeout(Duration::from_millis(LOOK_MILLIS)) {
+                Ok(ask) => return ask,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ask::Stop,
+                Err(mpsc::RecvTimeoutError::Timeout) if self.log.end() > self.meta.position => {
+                    return Ask::Look;
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// All of the log's tail, and what is no longer read away.
+    fn catch_up(&mut self, reader: &mut dyn Reader) -> Result<(), ProjectError> {
+        while self.batch(reader)? {}
+        self.sweep()
     }
 
     /// One batch of the log's tail; whether there was any.
@@ -295,15 +334,31 @@ impl Follower {
     }
 }
 
-/// Commits of about one batch, none beyond this position.
+/// Whether the commit that the rows end with stands in this log, at the same place.
+fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), ProjectError> {
+    if seen == 0 {
+        return Ok(());
+    }
+    let other = ProjectError::OtherLog { seen };
+    let Some(Entry { place, recorded }) = log.read_all(seen).next()? else { return Err(other) };
+    let key = command_key(&recorded.commit.company, recorded.commit.command);
+    let known = store.get_raw(&key)?;
+    let is_same = recorded.last_position() == seen
+        && known.is_some_and(|known| known.as_slice() == place.0.to_be_bytes());
+    if is_same { Ok(()) } else { Err(other) }
+}
+
+/// Commits of about one batch, none beyond this position. What was read before a fault is not lost by it:
+/// the reader stays before the fault, and meets it again.
 fn next_entries(reader: &mut dyn Reader, end: u64) -> Result<Vec<Entry>, ReadError> {
     let (mut entries, mut events) = (Vec::new(), 0);
     while events < PROJECT_EVENTS_MAX {
-        match reader.next()? {
-            Some(entry) if entry.recorded.position <= end => {
+        match reader.next() {
+            Ok(Some(entry)) if entry.recorded.position <= end => {
                 events += entry.recorded.commit.span();
                 entries.push(entry);
             }
+            Err(error) if entries.is_empty() => return Err(error),
             _ => break,
         }
     }

@@ -115,6 +115,7 @@ impl Engine {
     /// `not_yet_visible`, or `unavailable` when they have stopped.
     pub async fn visible(&self, position: u64) -> Result<(), NoAnswer> {
         let mut seen = self.core.projections.seen();
+        self.core.projections.look();
         let arrived = seen.wait_for(|seen| seen.as_ref().map_or(true, |seen| *seen >= position));
         match tokio::time::timeout(Duration::from_secs(VISIBLE_SECONDS_MAX), arrived).await {
             Ok(Ok(seen)) => match &*seen {

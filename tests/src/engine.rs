@@ -3,6 +3,7 @@
 mod folder;
 mod gate;
 mod idempotency;
+mod jetstream;
 mod links;
 mod load;
 mod mails;
@@ -26,7 +27,7 @@ use boarding_commands::time::Time;
 use boarding_engine::channel::Channel;
 use boarding_engine::clock::Clock;
 use boarding_engine::data_dir::DataDirError;
-use boarding_engine::engine::{Engine, EngineError, Options};
+use boarding_engine::engine::{Engine, EngineError, LogChoice, Options};
 use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
 use serde_json::{Map, Value, json};
 
@@ -40,6 +41,7 @@ pub(crate) struct Site {
     hand: Arc<AtomicI64>,
     pub(crate) channel: Option<Arc<dyn Channel>>,
     adopt_runs: bool,
+    log: LogChoice,
     pub(crate) engine: Option<Engine>,
 }
 
@@ -50,9 +52,13 @@ pub(crate) fn id(text: &str) -> CompanyId {
 impl Site {
     /// A new folder; mails go into its outbox unless there is another channel.
     pub(crate) async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
+        Self::on(LogChoice::Files, channel).await
+    }
+
+    pub(crate) async fn on(log: LogChoice, channel: Option<Arc<dyn Channel>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hand = Arc::new(AtomicI64::new(START));
-        let mut site = Self { folder, hand, channel, adopt_runs: false, engine: None };
+        let mut site = Self { folder, hand, channel, adopt_runs: false, log, engine: None };
         site.open().await;
         site
     }
@@ -80,7 +86,8 @@ impl Site {
         let hand = Arc::clone(&self.hand);
         let clock = Clock::reading(move || Time(hand.load(Ordering::SeqCst)));
         let (channel, adopt_runs) = (self.channel.clone(), self.adopt_runs);
-        Options { data: self.data(), channel, adopt_runs, clock }
+        let log = self.log.clone();
+        Options { data: self.data(), log, channel, adopt_runs, clock }
     }
 
     /// Opens the folder, as soon as the engine that was dropped has let go of it.

@@ -7,7 +7,7 @@ use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::id::CompanyId;
 use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, Options};
+use boarding_engine::engine::{Engine, LogChoice, Options};
 use boarding_engine::queries::{self, Asker};
 use serde_json::{Map, Value, json};
 
@@ -31,6 +31,7 @@ impl Sample {
         let folder = tempfile::tempdir().unwrap();
         let options = Options {
             data: folder.path().join("data"),
+            log: LogChoice::Files,
             channel: None,
             adopt_runs: false,
             clock: Clock::system(),

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::channel::Channel;
 use crate::clock::Clock;
-use crate::engine::{Engine, EngineError, Options};
+use crate::engine::{Engine, EngineError, LogChoice, Options};
 use crate::people;
 
 /// What is measured.
@@ -70,6 +70,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     let clock = Clock::system();
     let engine = Engine::open(Options {
         data: job.data.to_owned(),
+        log: LogChoice::Files,
         channel: job.channel,
         adopt_runs: false,
         clock,

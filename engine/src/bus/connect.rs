@@ -54,6 +54,11 @@ impl Server {
         if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
             options = options.custom_inbox_prefix(prefix);
         }
+        // The client does not read them from the address itself.
+        let first = addresses.first();
+        if let Some((user, password)) = first.and_then(|one| one.username().zip(one.password())) {
+            options = options.user_and_password(plain(user), plain(password));
+        }
         if let Some(file) = &self.credentials {
             let failed = |source| ConnectError::Credentials { file: file.clone(), source };
             options = options.credentials_file(file).await.map_err(failed)?;
@@ -71,6 +76,27 @@ impl Server {
         let failed = |error: std::io::Error| ConnectError::Address(error.to_string());
         self.url.split(',').map(|text| read(text).map_err(failed)).collect()
     }
+}
+
+/// What an address says with `%` and two digits in the place of some bytes.
+fn plain(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, after)) = rest.split_first() {
+        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
+        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        match (first, byte) {
+            (b'%', Some(byte)) => {
+                bytes.push(byte);
+                rest = after.get(2..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(first);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// An inbox that only this user may read.
@@ -99,6 +125,13 @@ mod tests {
         let server = server("nats://engine:s3cret@localhost:4222");
         assert!(!format!("{server:?}").contains("s3cret"));
         assert_eq!(hosts(&server.addresses().unwrap()), "localhost:4222");
+    }
+
+    #[test]
+    fn a_password_may_hold_what_an_address_may_not() {
+        assert_eq!(plain("a%40b%2fc%C3%A9"), "a@b/cé");
+        assert_eq!(plain("100%"), "100%");
+        assert_eq!(plain("%zz%4"), "%zz%4");
     }
 
     #[test]

@@ -8,6 +8,9 @@ pub const ROOT: &str = "boarding.v1";
 /// The log itself, where it is in JetStream; one subject a company, and nobody's but the engine's.
 pub const LOG_STREAM: &str = "BOARDING_LOG";
 
+/// What the subjects of the log begin with; a company's id follows.
+pub const LOG: &str = "boarding.log.v1";
+
 /// The events for other services.
 pub const EVENT_STREAM: &str = "BOARDING_EVENTS";
 
@@ -85,5 +88,5 @@ const HANDED_ROOT: &str = "boarding.handed.v1";
 
 /// Where a company's commits are kept, in the log's own stream: `boarding.log.v1.<company>`.
 pub fn log(company: &CompanyId) -> String {
-    format!("boarding.log.v1.{company}")
+    format!("{LOG}.{company}")
 }

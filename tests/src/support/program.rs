@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, Options};
+use boarding_engine::engine::{Engine, LogChoice, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -183,9 +183,14 @@ impl Place {
 async fn define_company(data: PathBuf) {
     let commands = std::fs::read_to_string(fixture("company/acme.json")).unwrap();
     let commands: Vec<Value> = serde_json::from_str(&commands).unwrap();
-    let engine =
-        Engine::open(Options { data, channel: None, adopt_runs: false, clock: Clock::system() })
-            .unwrap();
+    let engine = Engine::open(Options {
+        data,
+        log: LogChoice::Files,
+        channel: None,
+        adopt_runs: false,
+        clock: Clock::system(),
+    })
+    .unwrap();
     for command in commands {
         let envelope =
             json!({"id": engine.clock().id(), "actor": "setup", "body": command["body"]});

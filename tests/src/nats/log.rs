@@ -1,0 +1,211 @@
+//! The log in JetStream: it keeps the same promise as the others, on one server and on three.
+
+mod damage;
+mod engine;
+mod faults;
+mod unsafe_servers;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use boarding_engine::bus;
+use boarding_engine::log::contract::{Backend, drain, sample};
+use boarding_engine::log::jetstream::{JetStreamLog, OpenError, Options};
+use boarding_engine::log::{AppendError, Encoded, Entry, EventLog, Head};
+
+use crate::support::nats::{Cluster, Server};
+use crate::support::sink::here;
+
+fn options(url: &str) -> Options {
+    let server = bus::connect::Server { url: url.to_owned(), ..Default::default() };
+    Options::new(server)
+}
+
+/// Of one server that says of itself that it is safe.
+fn options_of(server: &Server) -> Options {
+    Options { monitors: vec![server.monitor_url()], ..options(&server.url()) }
+}
+
+fn open(options: Options) -> Result<JetStreamLog, OpenError> {
+    JetStreamLog::open(options)
+}
+
+/// Every company's commits follow each other, and end at the log's head; all of them.
+fn check_chains(log: &dyn EventLog) -> Vec<Entry> {
+    let mut heads = std::collections::BTreeMap::new();
+    let entries = drain(&mut *log.read_all(1));
+    for entry in &entries {
+        let commit = &entry.recorded.commit;
+        let head: &mut Head = heads.entry(commit.company.clone()).or_default();
+        assert_eq!((commit.first_version, commit.previous), (head.version + 1, head.hash));
+        *head = Head { version: commit.last_version(), hash: entry.recorded.hash };
+    }
+    for (company, head) in heads {
+        assert_eq!(log.head(&company), head, "{company}");
+    }
+    entries
+}
+
+/// A log on a server of its own.
+struct One(Server);
+
+impl Backend for One {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        Arc::new(open(options_of(&self.0)).unwrap())
+    }
+}
+
+mod on_one_server {
+    use super::*;
+    boarding_engine::event_log_contract!(One(Server::start()));
+}
+
+/// Logs on one cluster, each in a stream of its own.
+struct Three<'a> {
+    cluster: &'a Cluster,
+    stream: String,
+}
+
+impl<'a> Three<'a> {
+    fn new(cluster: &'a Cluster, number: &AtomicU32) -> Self {
+        let number = number.fetch_add(1, Ordering::Relaxed);
+        Self { cluster, stream: format!("LOG{number}") }
+    }
+}
+
+fn options_of_all(cluster: &Cluster) -> Options {
+    let monitors = cluster.servers.iter().map(Server::monitor_url).collect();
+    Options { monitors, ..options(&cluster.url()) }
+}
+
+impl Backend for Three<'_> {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        let subjects = format!("log.{}", self.stream);
+        let stream = self.stream.clone();
+        Arc::new(open(Options { stream, subjects, ..options_of_all(self.cluster) }).unwrap())
+    }
+}
+
+#[tokio::test]
+async fn on_three_servers_the_log_keeps_the_whole_promise() {
+    let (cluster, number) = (Cluster::start(), AtomicU32::new(1));
+    boarding_engine::event_log_contract!(run Three::new(&cluster, &number));
+    assert!(number.load(Ordering::Relaxed) > 20, "every part has a stream of its own");
+}
+
+/// Two engines for one company, each on a log of its own; one is faster, the other is told and sees why.
+#[tokio::test]
+async fn of_two_writers_one_wins_and_the_other_sees_at_once_what_it_lost_to() {
+    let server = Server::start();
+    let (one, two) = (open(options_of(&server)).unwrap(), open(options_of(&server)).unwrap());
+    let acme = sample::company("acme");
+    for _ in 0..20 {
+        let commit = sample::next(&one, &acme, 1);
+        let stale = sample::next(&two, &acme, 2);
+        let won = one.append(vec![commit.clone()]).await.unwrap()[0];
+        match two.append(vec![stale]).await {
+            Err(AppendError::Conflict { actual, .. }) => assert_eq!(actual, two.head(&acme)),
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(two.head(&acme), Head { version: won.last_version, hash: won.hash });
+        let found = two.find_command(&acme, commit.commit().command).unwrap().unwrap();
+        assert_eq!(found.place, won.place);
+        let other = two.append(vec![sample::next(&two, &acme, 3)]).await.unwrap()[0];
+        // It may not have seen that one: then it is told when it appends.
+        let stale = sample::commit(&acme, won.last_version + 1, won.hash, 4);
+        let lost = one.append(vec![Encoded::of(stale).unwrap()]).await.unwrap_err();
+        assert!(matches!(lost, AppendError::Conflict { .. }), "{lost}");
+        assert_eq!(one.head(&acme), Head { version: other.last_version, hash: other.hash });
+    }
+    assert_eq!(check_chains(&one), check_chains(&two));
+}
+
+/// The log needs no more than the user `engine` of our `nats.conf` may do, and nobody else may write it.
+#[tokio::test]
+async fn the_engines_user_of_our_configuration_may_do_what_the_log_needs() {
+    let text = std::fs::read_to_string(here().parent().unwrap().join("nats.conf")).unwrap();
+    let users = text[text.find("authorization {").unwrap()..].to_owned();
+    let users = users.split('\n').map(|line| match line.split_once("password: $") {
+        Some((before, _)) => format!("{before}password: secret\n"),
+        None => format!("{line}\n"),
+    });
+    let safe = "jetstream { store_dir: \"STORE\", sync_interval: always }\n".to_owned();
+    let server = Server::with(&(safe + &users.collect::<String>()));
+    let url = server.url().replace("://", "://engine:secret@");
+    let monitors = vec![server.monitor_url()];
+    let log = open(Options { monitors, ..options(&url) }).unwrap();
+    let acme = sample::company("acme");
+    for round in 0..30 {
+        log.append(vec![sample::next(&log, &acme, round % 3)]).await.unwrap();
+    }
+    assert_eq!(check_chains(&log).len(), 30);
+    assert_eq!(
+        drain(&mut *log.read_company(&acme, 9)).last().unwrap().recorded.last_position(),
+        log.end()
+    );
+    for user in ["publisher", "operator", "auditor", "worker"] {
+        let who = async_nats::ConnectOptions::with_user_and_password(user.into(), "secret".into());
+        let who = who.custom_inbox_prefix(format!("_INBOX.{user}"));
+        let client = who.connect(server.url()).await.unwrap();
+        let jetstream = async_nats::jetstream::new(client.clone());
+        jetstream.publish("boarding.log.v1.acme", "hello".into()).await.unwrap();
+        client.flush().await.unwrap();
+    }
+    let before = log.end();
+    let appended = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap()[0];
+    assert_eq!(appended.position >> 16, (before >> 16) + 1, "nothing came between");
+}
+
+/// What another engine appended is seen without asking for it.
+#[tokio::test]
+async fn what_another_writer_appended_is_seen_after_a_while() {
+    let server = Server::start();
+    let (one, two) = (open(options_of(&server)).unwrap(), open(options_of(&server)).unwrap());
+    let mut watch = two.watch();
+    for name in ["acme", "zeta", "acme"] {
+        let company = sample::company(name);
+        let appended = one.append(vec![sample::next(&one, &company, 2)]).await.unwrap()[0];
+        let seen = watch.wait_for(|end| *end >= appended.last_position);
+        tokio::time::timeout(std::time::Duration::from_secs(20), seen).await.unwrap().unwrap();
+        assert_eq!(two.head(&company), one.head(&company));
+    }
+    check_chains(&two);
+}
+
+#[tokio::test]
+async fn an_append_of_two_companies_is_refused_and_changes_nothing() {
+    let server = Server::start();
+    let log = open(options_of(&server)).unwrap();
+    let commits = ["acme", "zeta"].map(|name| sample::next(&log, &sample::company(name), 1));
+    let error = log.append(commits.to_vec()).await.unwrap_err();
+    assert!(matches!(error, AppendError::SeveralCompanies { .. }), "{error}");
+    assert_eq!((log.end(), log.companies()), (0, vec![]));
+}
+
+/// More commits than a reader takes one by one, so that it reads whole pages, of all and of one company.
+#[tokio::test]
+async fn a_long_log_is_read_in_pages_from_anywhere() {
+    let server = Server::start();
+    let log = open(options_of(&server)).unwrap();
+    let companies = ["acme", "zeta"].map(sample::company);
+    for round in 0..120 {
+        for company in &companies {
+            log.append(vec![sample::next(&log, company, round % 3)]).await.unwrap();
+        }
+    }
+    let all = check_chains(&log);
+    assert_eq!(all.len(), 240);
+    for company in &companies {
+        let own: Vec<_> =
+            all.iter().filter(|e| e.recorded.commit.company == *company).cloned().collect();
+        assert_eq!(drain(&mut *log.read_company(company, 1)), own);
+        let from = own[70].recorded.commit.clone();
+        let tail = drain(&mut *log.read_company(company, from.first_version));
+        assert!(own.ends_with(&tail) && tail.len() >= 50);
+        assert!(tail[0].recorded.commit.first_version <= from.first_version);
+    }
+    let tail = drain(&mut *log.read_all(all[100].recorded.position));
+    assert_eq!(tail, all[100..]);
+    let again = open(options_of(&server)).unwrap();
+    assert_eq!(check_chains(&again), all);
+}

@@ -1,0 +1,142 @@
+//! F9: a server that lost messages to a flipped bit says nothing of it. The log does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use boarding_engine::log::contract::{drain, sample};
+use boarding_engine::log::jetstream::Options;
+use boarding_engine::log::{AppendError, EventLog, ReadError};
+
+use super::{check_chains, open, options_of};
+use crate::support::nats::Server;
+use crate::support::patience::eventually;
+
+/// How many places of the stream's file are spoiled, one after the other.
+const PLACES: usize = 12;
+
+/// A log of two companies whose server is stopped, and where it ended.
+async fn stopped_log(rounds: usize) -> (Server, u64) {
+    let mut server = Server::start();
+    let log = open(options_of(&server)).unwrap();
+    for round in 0..rounds {
+        for name in ["acme", "zeta"] {
+            let commit = sample::next(&log, &sample::company(name), round % 3);
+            log.append(vec![commit]).await.unwrap();
+        }
+    }
+    server.kill();
+    (server, log.end())
+}
+
+/// The largest file of messages.
+fn block(folder: &Path) -> PathBuf {
+    let mut found = Vec::new();
+    files(folder, &mut found);
+    found.retain(|path| path.extension().is_some_and(|extension| extension == "blk"));
+    found.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+}
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+/// Flips a bit at this part of the way through the file.
+fn flip(file: &Path, part: usize, of: usize) {
+    let mut bytes = fs::read(file).unwrap();
+    let at = bytes.len() * part / of;
+    bytes[at] ^= 0x10;
+    fs::write(file, bytes).unwrap();
+}
+
+#[tokio::test]
+async fn a_bit_that_flipped_on_the_disk_is_noticed_when_the_log_is_opened() {
+    let (mut server, end) = stopped_log(60).await;
+    let kept = tempfile::tempdir().unwrap();
+    copy(&server.store(), kept.path());
+    server.restart();
+    let before = check_chains(&open(options_of(&server)).unwrap());
+    for place in 1..=PLACES {
+        server.kill();
+        fs::remove_dir_all(server.store()).unwrap();
+        copy(kept.path(), &server.store());
+        flip(&block(&server.store()), place, PLACES + 1);
+        server.restart();
+        let opened = open(Options { indexed_up_to: end, ..options_of(&server) });
+        let error = opened.map(|log| drain(&mut *log.read_all(1)).len()).unwrap_err();
+        assert!(error.is_damage(), "place {place}: {}", boarding_engine::error_chain(&error));
+    }
+    assert_eq!(before.len(), 120);
+}
+
+#[tokio::test]
+async fn messages_that_are_gone_while_the_log_is_open_are_noticed_by_readers_and_writers() {
+    let mut server = Server::start();
+    let log = open(options_of(&server)).unwrap();
+    let (acme, zeta) = (sample::company("acme"), sample::company("zeta"));
+    for round in 0..100 {
+        for company in [&acme, &zeta] {
+            log.append(vec![sample::next(&log, company, round % 3)]).await.unwrap();
+        }
+    }
+    let (whole, own) = (check_chains(&log), drain(&mut *log.read_company(&acme, 1)));
+    server.kill();
+    flip(&block(&server.store()), 1, 2);
+    server.restart();
+    for (mut reader, before) in [(log.read_all(1), whole), (log.read_company(&acme, 1), own)] {
+        let mut read = Vec::new();
+        let error = loop {
+            match reader.next() {
+                Ok(entry) => read.push(entry.expect("the log does not end before the damage")),
+                Err(error) if error.is_transient() => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(matches!(error, ReadError::DamagedStream { .. }), "{error}");
+        assert!(before.starts_with(&read) && read.len() < before.len());
+    }
+    let error = eventually("the writer has noticed", async || {
+        log.append(vec![sample::next(&log, &zeta, 1)]).await.err()
+    })
+    .await;
+    assert!(matches!(error, AppendError::Damaged { .. }), "{error}");
+}
+
+/// F8: a loss of power with a server that syncs late, or a backup that is too old.
+#[tokio::test]
+async fn a_stream_that_lost_its_end_takes_no_append_for_one_it_lost() {
+    let mut server = Server::start();
+    let log = open(options_of(&server)).unwrap();
+    let (acme, zeta) = (sample::company("acme"), sample::company("zeta"));
+    for company in [&acme, &zeta] {
+        log.append(vec![sample::next(&log, company, 1)]).await.unwrap();
+    }
+    server.kill();
+    let kept = tempfile::tempdir().unwrap();
+    copy(&server.store(), kept.path());
+    server.restart();
+    log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap();
+    server.kill();
+    fs::remove_dir_all(server.store()).unwrap();
+    copy(kept.path(), &server.store());
+    server.restart();
+    // The other company's own messages are all there: only the whole stream shows what is gone.
+    let error = log.append(vec![sample::next(&log, &zeta, 1)]).await.unwrap_err();
+    assert!(matches!(error, AppendError::Damaged { .. }), "{error}");
+    let error = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap_err();
+    assert!(matches!(error, AppendError::Damaged { .. }), "{error}");
+}

@@ -1,0 +1,156 @@
+//! Servers are killed while the log is appended to: what was acknowledged is there, once and in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use boarding_commands::digest::Digest;
+use boarding_commands::id::CompanyId;
+use boarding_engine::log::contract::sample;
+use boarding_engine::log::jetstream::JetStreamLog;
+use boarding_engine::log::{AppendError, EventLog};
+use tokio::task::JoinSet;
+
+use super::{check_chains, open, options_of, options_of_all};
+use crate::support::nats::{Cluster, Server};
+use crate::support::patience::eventually;
+
+/// How many companies are appended to at once.
+const COMPANIES: usize = 6;
+
+/// How long a cluster may take appends again after its leader was killed.
+const OUTAGE: Duration = Duration::from_secs(15);
+
+/// Appends to several companies at once, until it is told to stop.
+struct Load {
+    log: Arc<JetStreamLog>,
+    acknowledged: Vec<Arc<AtomicU64>>,
+    stop: Arc<AtomicBool>,
+    tasks: JoinSet<(CompanyId, Vec<Digest>)>,
+}
+
+impl Load {
+    fn start(log: JetStreamLog) -> Self {
+        let log = Arc::new(log);
+        let (stop, mut tasks) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
+        let mut acknowledged = Vec::new();
+        for n in 0..COMPANIES {
+            let count = Arc::new(AtomicU64::new(0));
+            let company = sample::company(&format!("c-{n}"));
+            let load = append_all(Arc::clone(&log), company, Arc::clone(&count), Arc::clone(&stop));
+            acknowledged.push(count);
+            tasks.spawn(load);
+        }
+        Self { log, acknowledged, stop, tasks }
+    }
+
+    /// Waits until every company has this many more acknowledged appends.
+    async fn goes_on(&self, more: u64) {
+        let now = || self.acknowledged.iter().map(|count| count.load(Ordering::Relaxed));
+        let targets: Vec<u64> = now().map(|count| count + more).collect();
+        eventually("every company is appended to", async || {
+            now().zip(&targets).all(|(count, target)| count >= *target).then_some(())
+        })
+        .await;
+    }
+
+    /// Stops, and what was acknowledged.
+    async fn end(mut self) -> (Arc<JetStreamLog>, BTreeMap<CompanyId, Vec<Digest>>) {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = BTreeMap::new();
+        while let Some(ended) = self.tasks.join_next().await {
+            all.extend([ended.unwrap()]);
+        }
+        (self.log, all)
+    }
+}
+
+/// Appends one commit after the other; the hashes of those that were acknowledged.
+async fn append_all(
+    log: Arc<JetStreamLog>,
+    company: CompanyId,
+    count: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+) -> (CompanyId, Vec<Digest>) {
+    let mut acknowledged = Vec::new();
+    while !stop.load(Ordering::Relaxed) {
+        match log.append(vec![sample::next(&*log, &company, 2)]).await {
+            Ok(appended) => {
+                acknowledged.push(appended[0].hash);
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+            // Decided anew on what is there now.
+            Err(AppendError::Conflict { .. }) => {}
+            Err(error) => assert!(error.is_transient(), "{error}"),
+        }
+    }
+    (company, acknowledged)
+}
+
+/// Everything acknowledged stands in the log, in order, and nothing stands in it twice.
+fn check(log: &dyn EventLog, acknowledged: &BTreeMap<CompanyId, Vec<Digest>>) {
+    let mut found: BTreeMap<CompanyId, Vec<Digest>> = BTreeMap::new();
+    for entry in check_chains(log) {
+        found.entry(entry.recorded.commit.company).or_default().push(entry.recorded.hash);
+    }
+    for (company, hashes) in acknowledged {
+        let mut stored = found[company].iter();
+        assert!(hashes.iter().all(|hash| stored.any(|one| one == hash)), "{company}");
+    }
+}
+
+/// P27: on one server, killed and started again five times.
+#[tokio::test(flavor = "multi_thread")]
+async fn p27_what_was_acknowledged_before_the_server_was_killed_is_there() {
+    let mut server = Server::start();
+    let load = Load::start(open(options_of(&server)).unwrap());
+    for _ in 0..5 {
+        load.goes_on(15).await;
+        server.kill();
+        server.restart();
+    }
+    load.goes_on(15).await;
+    let (log, acknowledged) = load.end().await;
+    check(&*log, &acknowledged);
+    let end = log.end();
+    drop(log);
+    let again = open(options_of(&server)).unwrap();
+    assert_eq!(again.end(), end);
+    check(&again, &acknowledged);
+}
+
+/// Where the stream's leader is.
+async fn leader(cluster: &Cluster) -> usize {
+    eventually("the stream has a leader and three whole copies", async || {
+        let addresses: Vec<String> = cluster.servers.iter().map(Server::url).collect();
+        let client = async_nats::connect(addresses).await.ok()?;
+        let jetstream = async_nats::jetstream::new(client);
+        let stream = jetstream.get_stream("BOARDING_LOG").await.ok()?;
+        let state = stream.cached_info().cluster.clone()?;
+        let whole = state.replicas.len() == 2 && state.replicas.iter().all(|one| one.current);
+        let number: usize = state.leader?.strip_prefix('n')?.parse().ok()?;
+        whole.then_some(number - 1)
+    })
+    .await
+}
+
+/// P27, F10: on three servers, of which the leader is killed three times.
+#[tokio::test(flavor = "multi_thread")]
+async fn p27_when_a_leader_is_killed_appends_go_on_within_seconds_and_nothing_is_lost() {
+    let mut cluster = Cluster::start();
+    let load = Load::start(open(options_of_all(&cluster)).unwrap());
+    for _ in 0..3 {
+        load.goes_on(5).await;
+        let leader = leader(&cluster).await;
+        cluster.servers[leader].kill();
+        tokio::time::timeout(OUTAGE, load.goes_on(5)).await.expect("a new leader");
+        cluster.servers[leader].restart();
+    }
+    leader(&cluster).await;
+    let (log, acknowledged) = load.end().await;
+    check(&*log, &acknowledged);
+    let again = open(options_of_all(&cluster)).unwrap();
+    assert_eq!(again.end(), log.end());
+    check(&again, &acknowledged);
+}
