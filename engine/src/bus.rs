@@ -1,4 +1,10 @@
 //! NATS: the front door for other services. Only this folder, the JetStream log and the `nats` channel know it.
 
 pub mod connect;
+mod micro;
 pub mod names;
+mod objects;
+mod queue;
+mod requests;
+pub mod serve;
+mod wire;

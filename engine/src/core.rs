@@ -1,6 +1,6 @@
 //! What all tasks of one engine share: the log, the read models, the clock, the way out for mails.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::digest::Digest;
@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::files::Files;
 use crate::hot::Reply;
+use crate::ingest::objects::Objects;
 use crate::log::{EventLog, Place};
 use crate::projector::Projections;
 use crate::store::Store;
@@ -28,6 +29,8 @@ pub struct Core {
     pub channel: Arc<dyn Channel>,
     /// Whether runs that were begun with another channel go on with this one.
     pub adopt_runs: bool,
+    /// Where files are fetched from that commands only name; nowhere unless said.
+    pub objects: OnceLock<Arc<dyn Objects>>,
     /// Whether the engine is being closed: nothing new is begun.
     pub closing: watch::Sender<bool>,
     /// Goes last: whoever opens the folder next finds nobody of ours at work in it.
@@ -76,7 +79,11 @@ impl Core {
     }
 
     /// First the log's own memory of what is new, then the index: what leaves the one is in the other.
-    fn place_of(&self, company: &CompanyId, id: CommandId) -> Result<Option<Place>, String> {
+    pub(crate) fn place_of(
+        &self,
+        company: &CompanyId,
+        id: CommandId,
+    ) -> Result<Option<Place>, String> {
         let recent =
             self.log.find_command(company, id).map_err(|error| crate::error_chain(&error))?;
         match recent {

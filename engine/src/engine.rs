@@ -23,6 +23,7 @@ use crate::core::Core;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::files::{self, Files};
 use crate::hot::{Hot, Reply, Request};
+use crate::ingest::objects::Objects;
 use crate::ingest::{CompanySays, canonical_body};
 use crate::log::file::{self as file_log, FileLog, OpenError, TornTail};
 use crate::projector::{ProjectError, Projections};
@@ -133,6 +134,7 @@ impl Engine {
             tokens: Tokens::new(*folder.secret().bytes()),
             channel,
             adopt_runs: options.adopt_runs,
+            objects: OnceLock::new(),
             closing: watch::Sender::new(false),
             folder,
         };
@@ -149,6 +151,11 @@ impl Engine {
 
     pub fn clock(&self) -> &Clock {
         &self.core.clock
+    }
+
+    /// Says where files are fetched from that commands only name; the first word counts.
+    pub fn fetch_from(&self, objects: Arc<dyn Objects>) {
+        let _ = self.core.objects.set(objects);
     }
 
     /// The companies that have a history.
@@ -217,7 +224,14 @@ impl Engine {
             let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
             return Err(no(refusal.with(json!({"permission": needed.as_str()}))));
         }
-        let files = self.core.keep(&import.files).await.map_err(no)?;
+        let recalled = match known {
+            true => self.core.recall(company, envelope.id, &import.files).map_err(no)?,
+            false => None,
+        };
+        let files = match recalled {
+            Some(files) => files,
+            None => self.core.keep(company, &import.files, authority).await.map_err(no)?,
+        };
         let digest = Digest::of_body("ImportFile", &canonical_body(body, &files));
         if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
             return Err(first);
@@ -294,6 +308,11 @@ impl Engine {
     /// What went wrong, in words; the old rows stay.
     pub fn rebuild(&self, tables: &[Table]) -> Result<(), String> {
         self.core.projections.rebuild(tables)
+    }
+
+    /// Begins to stop: what goes on by itself comes to a halt; commands and queries are still answered.
+    pub fn wind_down(&self) {
+        self.core.closing.send_replace(true);
     }
 
     /// Stops: nothing new is begun, what is decided is appended, the read models are closed in peace.

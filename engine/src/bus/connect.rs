@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 
 use crate::config::NATS_CONNECT_SECONDS_MAX;
 
@@ -50,7 +50,8 @@ impl Server {
         let addresses = self.addresses()?;
         let mut options = ConnectOptions::new()
             .name(name)
-            .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX));
+            .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX))
+            .event_callback(|event| async { say(event) });
         if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
             options = options.custom_inbox_prefix(prefix);
         }
@@ -66,10 +67,34 @@ impl Server {
         connected.map_err(|source| ConnectError::Connect { hosts, source })
     }
 
+    /// The addresses as they may be shown: without who we are.
+    ///
+    /// # Errors
+    /// When an address is none.
+    pub fn shown(&self) -> Result<Vec<String>, ConnectError> {
+        let show = |one: &ServerAddr| format!("{}://{}:{}", one.scheme(), one.host(), one.port());
+        Ok(self.addresses()?.iter().map(show).collect())
+    }
+
     fn addresses(&self) -> Result<Vec<ServerAddr>, ConnectError> {
         let read = |text: &str| text.trim().parse::<ServerAddr>();
         let failed = |error: std::io::Error| ConnectError::Address(error.to_string());
         self.url.split(',').map(|text| read(text).map_err(failed)).collect()
+    }
+}
+
+/// What becomes of the connection, for those who run the engine.
+fn say(event: Event) {
+    match event {
+        Event::Connected => tracing::info!("connected to NATS"),
+        Event::Draining | Event::Closed => tracing::debug!(%event, "NATS says"),
+        Event::Disconnected => {
+            tracing::warn!("the connection to NATS is lost; it is tried again until it is back");
+        }
+        Event::SlowConsumer(_) => {
+            tracing::warn!("messages came faster than they were taken, and some were dropped");
+        }
+        event => tracing::warn!(%event, "NATS says"),
     }
 }
 
