@@ -117,7 +117,7 @@ pub const JETSTREAM_RETRY_MILLIS: u64 = 2_000;
 pub const OBJECTS_AT_ONCE_MAX: usize = 8;
 
 /// The longest silence of an object store while a file is fetched, in seconds.
-pub const OBJECT_SILENCE_SECONDS_MAX: u64 = 10;
+pub const OBJECT_SILENCE_SECONDS_MAX: u64 = 5;
 
 /// How long the object store keeps a file, in days: it holds people's data, and once imported the engine
 /// has a copy of its own.

@@ -30,19 +30,16 @@ const HEARTBEAT_SECONDS: u64 = 5;
 const EXPIRES_SECONDS: u64 = 30;
 
 /// Takes commands from the queue until the door closes. Without JetStream it says so, and looks again.
-pub(super) async fn run(hall: Arc<Hall>) {
-    let mut told = String::new();
+pub(super) async fn run(hall: Arc<Hall>, first: Result<pull::Stream, async_nats::Error>) {
+    let (mut told, mut opened) = (String::new(), first);
     loop {
-        let ended = tokio::select! {
-            () = hall.closing() => return,
-            opened = open(&hall) => match opened {
-                Ok(commands) => {
-                    tracing::info!("boarding.v1.<company>.queue.* is on");
-                    told.clear();
-                    work(&hall, commands).await
-                }
-                Err(error) => Err(error),
-            },
+        let ended = match opened {
+            Ok(commands) => {
+                tracing::info!("boarding.v1.<company>.queue.* is on");
+                told.clear();
+                work(&hall, commands).await
+            }
+            Err(error) => Err(error),
         };
         let Err(error) = ended else { return };
         let why = crate::error_chain(&*error);
@@ -53,15 +50,18 @@ pub(super) async fn run(hall: Arc<Hall>) {
             );
             told = why;
         }
-        tokio::select! {
+        let pause = tokio::time::sleep(Duration::from_millis(JETSTREAM_RETRY_MILLIS));
+        opened = tokio::select! {
             () = hall.closing() => return,
-            () = tokio::time::sleep(Duration::from_millis(JETSTREAM_RETRY_MILLIS)) => {}
-        }
+            opened = async { pause.await; open(&hall).await } => opened,
+        };
     }
 }
 
-/// Opens the stream and its consumer, and makes them if they are not there.
-async fn open(hall: &Hall) -> Result<pull::Stream, async_nats::Error> {
+/// Opens the bucket of files, the stream and its consumer, and makes them if they are not there: those who
+/// hand in files and commands may not.
+pub(super) async fn open(hall: &Hall) -> Result<pull::Stream, async_nats::Error> {
+    hall.bucket.open().await?;
     let jetstream = jetstream::new(hall.client.clone());
     let wanted = stream::Config {
         name: QUEUE_STREAM.to_owned(),

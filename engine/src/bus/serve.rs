@@ -60,7 +60,8 @@ pub(super) enum Phase {
 pub(super) struct Hall {
     pub(super) engine: Arc<Engine>,
     pub(super) client: Client,
-    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) bucket: Arc<Bucket>,
+    phase: watch::Receiver<Phase>,
     service: Service,
     commands: usize,
     places: Arc<Semaphore>,
@@ -76,12 +77,14 @@ pub struct Door {
 }
 
 impl Door {
-    /// Goes on with what was interrupted, and takes requests. When this returns, the server knows it.
+    /// Goes on with what was interrupted, and takes requests. When this returns, the server knows it, and
+    /// files and commands may be left there if it has JetStream.
     ///
     /// # Errors
     /// When the server cannot be reached.
     pub async fn open(engine: Engine, client: Client, limits: Limits) -> Result<Self, ServeError> {
-        engine.fetch_from(Arc::new(Bucket::new(&client)));
+        let bucket = Arc::new(Bucket::new(&client));
+        engine.fetch_from(Arc::<Bucket>::clone(&bucket));
         engine.resume().await;
         let mut service = Service::new(engine.clock().id().to_string(), engine.clock().now());
         let commands = service.add("command", format!("{ROOT}.*.command.*"), &COMMAND);
@@ -90,6 +93,7 @@ impl Door {
         let hall = Arc::new(Hall {
             engine: Arc::new(engine),
             client,
+            bucket,
             phase: watched,
             service,
             commands,
@@ -106,7 +110,7 @@ impl Door {
             questions.push(hall.listen(&subject, false).await?);
         }
         tasks.spawn(Arc::clone(&hall).introduce(questions));
-        start_others(&mut tasks, &hall);
+        start_others(&mut tasks, &hall).await;
         hall.client.flush().await?;
         Ok(Self { hall, phase, tasks })
     }
@@ -150,8 +154,9 @@ const QUERY: [(&str, &str); 4] = [
 ];
 
 /// Starts what runs beside requests: each takes the hall, and ends when its phase is no longer `Open`.
-fn start_others(tasks: &mut JoinSet<()>, hall: &Arc<Hall>) {
-    tasks.spawn(queue::run(Arc::clone(hall)));
+async fn start_others(tasks: &mut JoinSet<()>, hall: &Arc<Hall>) {
+    let queue = queue::open(hall).await;
+    tasks.spawn(queue::run(Arc::clone(hall), queue));
 }
 
 async fn ended(tasks: &mut JoinSet<()>) {
