@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use percent_encoding::percent_decode_str;
 
 use crate::config::NATS_CONNECT_SECONDS_MAX;
 
@@ -55,6 +56,12 @@ impl Server {
         if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
             options = options.custom_inbox_prefix(prefix);
         }
+        // The client reads host and port of an address only.
+        options = match who(&addresses) {
+            Some((user, Some(password))) => options.user_and_password(user, password),
+            Some((token, None)) => options.token(token),
+            None => options,
+        };
         if let Some(file) = &self.credentials {
             let failed = |source| ConnectError::Credentials { file: file.clone(), source };
             options = options.credentials_file(file).await.map_err(failed)?;
@@ -98,9 +105,18 @@ fn say(event: Event) {
     }
 }
 
+/// Who we are, as the first address that says so has it: a user with a password, or a token alone.
+fn who(addresses: &[ServerAddr]) -> Option<(String, Option<String>)> {
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let named = addresses.iter().find(|one| one.has_user_pass())?;
+    Some((plain(named.username()?), named.password().map(plain)))
+}
+
 /// An inbox that only this user may read.
 fn inbox_of(addresses: &[ServerAddr]) -> Option<String> {
-    let user = addresses.first()?.username()?;
+    let (user, password) = who(addresses)?;
+    // A token says nothing about who we are, and nobody is to read it in a subject.
+    password?;
     let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     user.chars().all(is_token).then(|| format!("_INBOX.{user}"))
 }
@@ -127,9 +143,23 @@ mod tests {
     }
 
     #[test]
+    fn an_address_says_who_we_are() {
+        let who = |url| who(&server(url).addresses().unwrap());
+        let some = |user: &str, password: Option<&str>| {
+            Some((user.to_owned(), password.map(str::to_owned)))
+        };
+        assert_eq!(who("nats://engine:a%40b%25@one,nats://two"), some("engine", Some("a@b%")));
+        assert_eq!(who("nats://one,nats://engine:x@two"), some("engine", Some("x")));
+        assert_eq!(who("nats://t0ken@one"), some("t0ken", None));
+        assert_eq!(who("one,two"), None);
+    }
+
+    #[test]
     fn each_user_has_an_inbox_of_its_own() {
         let named = server("nats://engine:s3cret@localhost,nats://other").addresses().unwrap();
         assert_eq!(inbox_of(&named).as_deref(), Some("_INBOX.engine"));
+        let token = server("nats://t0ken@localhost").addresses().unwrap();
+        assert_eq!(inbox_of(&token), None, "a token is secret");
         let wild = server("nats://a%3E:x@localhost").addresses().unwrap();
         assert_eq!(inbox_of(&wild), None, "a user's name may not widen what is listened to");
     }

@@ -20,6 +20,19 @@ pub(super) const NAME: &str = "boarding";
 /// The questions that every service answers.
 const VERBS: [&str; 3] = ["PING", "INFO", "STATS"];
 
+/// How long another engine has to say that it is there, in milliseconds. Where there is none, the server
+/// says so at once.
+const ANOTHER_MILLIS_MAX: u64 = 2_000;
+
+/// The id of another engine that serves on these servers, if there is one. Each engine here has a log of
+/// its own, and requests would be shared out between them.
+pub(super) async fn another(client: &Client) -> Option<String> {
+    let asked = client.request(format!("$SRV.PING.{NAME}"), "".into());
+    let answer = tokio::time::timeout(Duration::from_millis(ANOTHER_MILLIS_MAX), asked).await;
+    let ping: PingResponse = serde_json::from_slice(&answer.ok()?.ok()?.payload).ok()?;
+    Some(ping.id)
+}
+
 /// The service, with what its endpoints have done.
 #[derive(Debug)]
 pub(super) struct Service {

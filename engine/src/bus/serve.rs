@@ -41,6 +41,10 @@ impl Default for Limits {
 pub enum ServeError {
     #[error("listen to {subject}")]
     Subscribe { subject: String, source: async_nats::SubscribeError },
+    #[error(
+        "another engine serves here already, with a log of its own (service id {id}); stop it first"
+    )]
+    Another { id: String },
     #[error("reach the NATS server")]
     Flush(#[from] async_nats::client::FlushError),
 }
@@ -81,8 +85,11 @@ impl Door {
     /// files and commands may be left there if it has JetStream.
     ///
     /// # Errors
-    /// When the server cannot be reached.
+    /// When the server cannot be reached, or another engine serves there.
     pub async fn open(engine: Engine, client: Client, limits: Limits) -> Result<Self, ServeError> {
+        if let Some(id) = micro::another(&client).await {
+            return Err(ServeError::Another { id });
+        }
         let bucket = Arc::new(Bucket::new(&client));
         engine.fetch_from(Arc::<Bucket>::clone(&bucket));
         engine.resume().await;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use async_nats::{Client, HeaderMap};
 use boarding_commands::id::CommandId;
+use boarding_engine::bus::connect::Server;
 use boarding_engine::clock::Clock;
 use serde_json::{Value, json};
 
@@ -71,7 +72,8 @@ impl Told {
 
 impl Caller {
     pub(super) async fn on(url: &str) -> Self {
-        let client = async_nats::connect(url).await.unwrap();
+        let address = Server { url: url.to_owned(), ..Server::default() };
+        let client = address.connect("caller").await.unwrap();
         Self { client, clock: Clock::system(), company: "acme".to_owned(), packed: false }
     }
 

@@ -56,6 +56,7 @@ async fn a_stop_under_load_loses_no_answered_command() {
     });
     let status = ended.await.expect("it stops within ten seconds");
     assert_eq!(status.code(), Some(0), "{}", serving.log());
+    assert!(!serving.log().contains("still asked"), "{}", serving.log());
     while let Some(one) = heard.recv().await {
         accepted.push(one);
     }
@@ -135,7 +136,13 @@ async fn a_lost_connection_is_survived() {
         (row["company_name"] == "Left").then_some(())
     })
     .await;
-    assert!(serving.ended().is_none());
+    // It stops in time even while the server is away.
+    server.kill();
+    serving.terminate("-TERM");
+    let ended = tokio::time::timeout(Duration::from_secs(10), async {
+        eventually("it has stopped", async || serving.ended()).await
+    });
+    assert_eq!(ended.await.expect("it stops within ten seconds").code(), Some(0));
 }
 
 /// Section 5: exit statuses, the line that says it is ready, and no password anywhere.
@@ -161,9 +168,63 @@ fn it_says_how_it_starts_and_why_it_does_not() {
     assert_eq!((&ready["ready"], &ready["nats"]), (&json!(true), &json!([server.url()])));
     let (status, said) = fails(&serving, &[]);
     assert_eq!(status, 4, "the folder is in use: {said}");
+    // Two engines with a log each would share the requests out between them.
+    let second = Serving::prepared(&server);
+    let (status, said) = fails(&second, &[]);
+    assert_eq!(status, 4, "{said}");
+    assert!(said.contains("another engine serves here"), "{said}");
     serving.kill();
     serving.restart(&[]);
     assert!(serving.ready.starts_with(&format!("ready: {}", server.url())), "{}", serving.ready);
+}
+
+/// The rights in `nats.conf` are enough for the engine and for those who hand in commands and files.
+#[tokio::test]
+async fn the_rights_of_the_sample_configuration_are_enough() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = std::fs::read_to_string(root.join("nats.conf")).unwrap();
+    let lines =
+        text.lines().filter(|line| !line.starts_with("listen:") && !line.starts_with("http:"));
+    let mut text = lines.collect::<Vec<_>>().join("\n").replace("nats-data", "STORE");
+    for user in ["engine", "publisher", "operator", "auditor", "worker"] {
+        let variable = format!("$BOARDING_NATS_{}_PASSWORD", user.to_uppercase());
+        assert!(text.contains(&variable), "{variable}");
+        text = text.replace(&variable, &format!("\"{user}-secret\""));
+    }
+    let server = Server::with(&text);
+    let url = |user: &str| server.url().replace("//", &format!("//{user}:{user}-secret@"));
+    let mut serving = Serving::prepared(&server);
+    serving.restart(&["--nats", &url("engine")]);
+
+    let publisher = Caller::on(&url("publisher")).await;
+    publisher.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let jetstream = async_nats::jetstream::new(publisher.client.clone());
+    let store = jetstream.get_object_store("BOARDING_FILES").await.unwrap();
+    store.put("acme/people.csv", &mut people(2).as_bytes()).await.unwrap();
+    let object = json!({"bucket": "BOARDING_FILES", "name": "acme/people.csv"});
+    let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}]});
+    let inbox = publisher.client.new_inbox();
+    let mut answers = publisher.client.subscribe(inbox.clone()).await.unwrap();
+    let (mut headers, bytes) = publisher.written(&publisher.envelope(&body));
+    headers.insert("Boarding-Reply-To", inbox.as_str());
+    let subject = publisher.subject("queue", "ImportFile");
+    let left = jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
+    left.await.unwrap();
+    let answer = tokio::time::timeout(Duration::from_secs(30), {
+        use futures_util::StreamExt as _;
+        answers.next()
+    });
+    super::caller::Told::of(&answer.await.unwrap().unwrap()).ok();
+
+    let operator = Caller::on(&url("operator")).await;
+    operator.client.request("$SRV.PING.boarding", "".into()).await.unwrap();
+    let auditor = Caller::on(&url("auditor")).await;
+    assert_eq!(
+        auditor.query("imports", json!({})).await.value["rows"].as_array().unwrap().len(),
+        1
+    );
+    assert!(!serving.log().contains("ermissions"), "{}", serving.log());
+    assert!(!serving.log().contains("secret"), "{}", serving.log());
 }
 
 /// The options as a file; a key that is not known is named.
