@@ -70,6 +70,26 @@ async fn a_stop_under_load_loses_no_answered_command() {
     }
 }
 
+/// What cannot be answered before the stop is told to come again.
+#[tokio::test]
+async fn who_still_waits_at_the_stop_is_told_to_come_again() {
+    let server = Server::start();
+    let mut serving = Serving::start(&server);
+    let caller = Caller::on(&server.url()).await;
+    let waiting = caller.clone();
+    let params = json!({"min_position": 1_000_000});
+    let waiting = tokio::spawn(async move { waiting.query("users", params).await });
+    // Questions are taken one after another: once this one is answered, that one was taken.
+    tokio::task::yield_now().await;
+    caller.query("users", json!({})).await;
+    serving.terminate("-TERM");
+    let told = waiting.await.unwrap();
+    assert_eq!(told.value["retry"], true);
+    told.no("unavailable", 503);
+    let status = eventually("it has stopped", async || serving.ended()).await;
+    assert_eq!(status.code(), Some(0));
+}
+
 /// P27: what was interrupted goes on by itself, before anybody asks.
 #[tokio::test]
 async fn p27_a_killed_service_goes_on_with_its_run() {

@@ -245,6 +245,9 @@ async fn p31_whatever_is_sent_there_is_an_answer() {
         caller.at(company).query("users", json!({})).await.no("envelope.malformed", 400);
     }
 
+    let large = import(&json!({"name": "a.csv", "text": "x".repeat(600 * 1024)}));
+    caller.packed().command("ImportFile", large).await.no("import.too_large", 413);
+
     // A query asked with nothing is one without parameters.
     let told = caller.send(caller.subject("query", "users"), HeaderMap::new(), vec![]).await;
     assert_eq!(told.value["rows"], json!([]));
