@@ -1,6 +1,8 @@
 //! The connection to NATS: addresses, credentials, and an inbox of one's own.
 
+use std::future::{Ready, ready};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
@@ -52,7 +54,7 @@ impl Server {
         let mut options = ConnectOptions::new()
             .name(name)
             .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX))
-            .event_callback(|event| async { say(event) });
+            .event_callback(say());
         if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
             options = options.custom_inbox_prefix(prefix);
         }
@@ -90,18 +92,31 @@ impl Server {
     }
 }
 
-/// What becomes of the connection, for those who run the engine.
-fn say(event: Event) {
-    match event {
-        Event::Connected => tracing::info!("connected to NATS"),
-        Event::Draining | Event::Closed => tracing::debug!(%event, "NATS says"),
-        Event::Disconnected => {
-            tracing::warn!("the connection to NATS is lost; it is tried again until it is back");
+/// Says what becomes of the connection to those who run the engine: of tries that fail in the same way,
+/// the first.
+fn say() -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
+    let last = Mutex::new(String::new());
+    move |event| {
+        let text = event.to_string();
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *last != text;
+        match event {
+            Event::Connected => tracing::info!("connected to NATS"),
+            Event::Disconnected => {
+                tracing::warn!(
+                    "the connection to NATS is lost; it is tried again until it is back"
+                );
+            }
+            Event::SlowConsumer(_) => {
+                tracing::warn!("messages came faster than they were taken, and some were dropped");
+            }
+            Event::ClientError(_) | Event::ServerError(_) if is_new => {
+                tracing::warn!(event = text, "NATS says");
+            }
+            _ => tracing::debug!(event = text, "NATS says"),
         }
-        Event::SlowConsumer(_) => {
-            tracing::warn!("messages came faster than they were taken, and some were dropped");
-        }
-        event => tracing::warn!(%event, "NATS says"),
+        *last = text;
+        ready(())
     }
 }
 

@@ -46,7 +46,7 @@ pub(super) async fn run(hall: Arc<Hall>, first: Result<pull::Stream, async_nats:
         if why != told {
             tracing::warn!(
                 why,
-                "boarding.v1.<company>.queue.* is off: it needs JetStream; requests are answered"
+                "boarding.v1.<company>.queue.* is off for now, it needs JetStream; requests are answered"
             );
             told = why;
         }

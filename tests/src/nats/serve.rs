@@ -140,6 +140,7 @@ async fn a_lost_connection_is_survived() {
     })
     .await;
     assert_eq!(again["duplicate"], true);
+    assert!(serving.log().matches("IO error").count() <= 1, "{}", serving.log());
     // The queue is back as well.
     let jetstream = async_nats::jetstream::new(caller.client.clone());
     let body = caller.envelope(&json!({"company_name": "Left"}));
