@@ -4,6 +4,7 @@ pub mod connect;
 mod micro;
 pub mod names;
 mod objects;
+pub mod places;
 mod queue;
 mod requests;
 pub mod serve;

@@ -71,6 +71,9 @@ pub const NATS_CONNECT_SECONDS_MAX: u64 = 5;
 /// more is `overloaded`.
 pub const NATS_REQUESTS_MAX: usize = 4_096;
 
+/// The most of them for one company, in requests: half, so that no company takes the places of all.
+pub const NATS_REQUESTS_OF_COMPANY_MAX: usize = NATS_REQUESTS_MAX / 2;
+
 /// The most bytes of requests from NATS that are worked at, in bytes: what they are read into takes a
 /// multiple of it.
 pub const NATS_REQUEST_BYTES_MAX: u32 = 64 * 1024 * 1024;
@@ -78,6 +81,13 @@ pub const NATS_REQUEST_BYTES_MAX: u32 = 64 * 1024 * 1024;
 /// The largest request that is still looked into for its id when there is no place for it, in bytes: a
 /// refusal has to be cheaper than the work.
 pub const NATS_GLANCE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long it may take to tell a request that there is no place for it, in milliseconds: whoever hears
+/// nothing comes again as well, and the others wait meanwhile.
+pub const TURN_AWAY_MILLIS_MAX: u64 = 100;
+
+/// The most messages that wait for one of our tasks, in messages: two bursts; more are dropped, and said.
+pub const NATS_BUFFER_MESSAGES_MAX: usize = 2 * NATS_REQUESTS_MAX;
 
 /// The deepest that a request may be nested, in levels: far more than any command, far less than a stack.
 pub const REQUEST_LEVELS_MAX: usize = 128;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use percent_encoding::percent_decode_str;
 
-use crate::config::NATS_CONNECT_SECONDS_MAX;
+use crate::config::{NATS_BUFFER_MESSAGES_MAX, NATS_CONNECT_SECONDS_MAX};
 
 /// Where the servers are, and who we are to them.
 #[derive(Clone, Default)]
@@ -53,6 +53,7 @@ impl Server {
         let addresses = self.addresses()?;
         let mut options = ConnectOptions::new()
             .name(name)
+            .subscription_capacity(NATS_BUFFER_MESSAGES_MAX)
             .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX))
             .event_callback(say());
         if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {

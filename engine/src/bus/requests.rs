@@ -37,12 +37,19 @@ struct Named<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// `boarding.v1.<company>.<kind>.<name>`.
+    /// The subject's words: `boarding.v1.<company>.<kind>.<name>`, from the company on.
+    fn words(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.subject.strip_prefix(ROOT).unwrap_or_default().split('.').skip(1)
+    }
+
+    /// The company as the subject names it, whether it can be one or not.
+    pub(super) fn company(&self) -> &'a str {
+        self.words().next().unwrap_or_default()
+    }
+
     fn named(&self) -> Named<'a> {
-        let mut tokens = self.subject.strip_prefix(ROOT).unwrap_or_default().split('.').skip(1);
-        let company = tokens.next().unwrap_or_default();
-        let name = tokens.nth(1).unwrap_or_default();
-        let company = company.parse().map_err(|error| {
+        let name = self.words().nth(2).unwrap_or_default();
+        let company = self.company().parse().map_err(|error| {
             Refusal::new(Code::EnvelopeMalformed)
                 .saying(&format!("the company in the subject: {error}"))
         });

@@ -7,34 +7,18 @@ use std::time::Duration;
 use async_nats::{Client, Message, Subscriber};
 use boarding_commands::code::Code;
 use futures_util::{FutureExt as _, StreamExt as _, stream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::micro::{self, Service};
 use super::names::ROOT;
 use super::objects::Bucket;
+use super::places::{Limits, Places};
 use super::queue;
 use super::requests::{self, Request, broken, may_answer};
 use super::wire::Told;
-use crate::config::{
-    DRAIN_MILLIS_MAX, FAREWELL_MILLIS_MAX, NATS_REQUEST_BYTES_MAX, NATS_REQUESTS_MAX,
-};
+use crate::config::{DRAIN_MILLIS_MAX, FAREWELL_MILLIS_MAX, TURN_AWAY_MILLIS_MAX};
 use crate::engine::Engine;
-
-/// How much is worked at together.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// In requests.
-    pub requests: usize,
-    /// In bytes of their payloads.
-    pub bytes: u32,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { requests: NATS_REQUESTS_MAX, bytes: NATS_REQUEST_BYTES_MAX }
-    }
-}
 
 /// Why the front door could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -68,8 +52,7 @@ pub(super) struct Hall {
     phase: watch::Receiver<Phase>,
     service: Service,
     commands: usize,
-    places: Arc<Semaphore>,
-    bytes: Arc<Semaphore>,
+    places: Places,
 }
 
 /// An engine that is served on NATS, until it is closed.
@@ -104,8 +87,7 @@ impl Door {
             phase: watched,
             service,
             commands,
-            places: Arc::new(Semaphore::new(limits.requests)),
-            bytes: Arc::new(Semaphore::new(limits.bytes as usize)),
+            places: Places::new(limits),
         });
         let mut tasks = JoinSet::new();
         for endpoint in [commands, queries] {
@@ -170,9 +152,6 @@ async fn ended(tasks: &mut JoinSet<()>) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// A place among the requests that are worked at, given back when the request is answered.
-type Place = (OwnedSemaphorePermit, OwnedSemaphorePermit);
-
 impl Hall {
     async fn listen(&self, subject: &str, shared: bool) -> Result<Subscriber, ServeError> {
         let listening = if shared {
@@ -203,7 +182,7 @@ impl Hall {
                 }
                 Some(_) = at_work.join_next() => {}
                 request = requests.next() => match request {
-                    Some(request) => self.take(endpoint, request, &mut at_work),
+                    Some(request) => self.take(endpoint, request, &mut at_work).await,
                     None => break,
                 },
             }
@@ -211,12 +190,12 @@ impl Hall {
         ended(&mut at_work).await;
     }
 
-    fn take(self: &Arc<Self>, endpoint: usize, message: Message, at_work: &mut JoinSet<()>) {
+    async fn take(self: &Arc<Self>, endpoint: usize, message: Message, at_work: &mut JoinSet<()>) {
         if message.reply.as_ref().is_some_and(|reply| !may_answer(reply)) {
             tracing::warn!(subject = %message.subject, "a request that wants its answer sent where none may go");
             return;
         }
-        match self.place_for(&message) {
+        match self.places.take(request(&message).company(), message.payload.len()) {
             Some(place) => {
                 let hall = Arc::clone(self);
                 at_work.spawn(async move {
@@ -224,27 +203,19 @@ impl Hall {
                     drop(place);
                 });
             }
-            None => self.turn_away(endpoint, message),
+            None => self.turn_away(endpoint, message).await,
         }
     }
 
-    fn place_for(&self, message: &Message) -> Option<Place> {
-        let place = Arc::clone(&self.places).try_acquire_owned().ok()?;
-        let bytes = u32::try_from(message.payload.len()).ok()?;
-        Some((place, Arc::clone(&self.bytes).try_acquire_many_owned(bytes).ok()?))
-    }
-
-    /// Says that there is no place, if that can be said at once: nothing may pile up here.
-    fn turn_away(&self, endpoint: usize, message: Message) {
+    /// Says that there is no place, if that can be said soon: nothing may pile up here.
+    async fn turn_away(&self, endpoint: usize, message: Message) {
         let glance = request(&message).glance();
         let why = "too many requests are being worked at";
         let told = Told::failed(glance.encoding, glance.id, Code::Overloaded, why);
         self.service.count(endpoint, 0, told.code);
         let Some(reply) = message.reply else { return };
-        let _ = self
-            .client
-            .publish_with_headers(reply, told.headers(), told.body.into())
-            .now_or_never();
+        let soon = Duration::from_millis(TURN_AWAY_MILLIS_MAX);
+        let _ = tokio::time::timeout(soon, self.send(&reply, told)).await;
     }
 
     async fn answer(&self, endpoint: usize, message: Message) {

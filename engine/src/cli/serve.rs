@@ -11,7 +11,8 @@ use super::failure::{Done, Ending, Failure};
 use super::output::Out;
 use super::session::open_engine;
 use crate::bus::connect::{ConnectError, Server};
-use crate::bus::serve::{Door, Limits};
+use crate::bus::places::Limits;
+use crate::bus::serve::Door;
 
 mod settings;
 

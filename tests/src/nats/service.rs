@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_nats::HeaderMap;
 use base64::Engine as _;
 use boarding_engine::bus::connect::Server as Address;
-use boarding_engine::bus::serve::{Door, Limits};
+use boarding_engine::bus::places::Limits;
+use boarding_engine::bus::serve::Door;
 use boarding_engine::clock::Clock;
 use boarding_engine::engine::{Engine, Options};
 use futures_util::future::join_all;
@@ -290,9 +291,10 @@ async fn lx_02_permissions_are_enforced_by_actor() {
 #[tokio::test]
 async fn more_than_fits_is_told_to_come_again() {
     let server = Server::start();
-    let (_folder, door) = door(&server, Limits { requests: 2, bytes: 100_000 }).await;
+    let (_folder, door) =
+        door(&server, Limits { requests: 3, of_company: 2, bytes: 100_000 }).await;
     let caller = Caller::on(&server.url()).await;
-    // Two who wait for what is not there yet take both places for five seconds.
+    // Two who wait for what is not there yet take the company's places for five seconds.
     let waiting = |caller: Caller| async move {
         caller.query("users", json!({"min_position": 1_000_000})).await
     };
@@ -306,6 +308,9 @@ async fn more_than_fits_is_told_to_come_again() {
     assert_eq!(no.value["command"], envelope["id"]);
     assert_eq!(no.value["retry"], true);
     no.no("overloaded", 429);
+    // There is one for another company, until it is taken as well.
+    let globex = caller.at("globex");
+    globex.command("SetCompanyConfig", json!({"company_name": "Globex"})).await.ok();
     for one in held {
         one.await.unwrap().no("not_yet_visible", 503);
     }
