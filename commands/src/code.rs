@@ -39,6 +39,7 @@ codes! {
     AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission this needs; an administrator can grant it."
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not served; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command could not be read; mend the part that is named and send it again."
+    EnvelopeUnsupportedContentType "envelope.unsupported_content_type" "Only application/json and application/msgpack are understood; name one of them as Content-Type, or none for JSON."
     CommandDuplicateConflict "command.duplicate_conflict" "A command of this id was accepted before with another body; use a new id."
     StreamVersionConflict "stream.version_conflict" "The company has moved on since the version you expected; look again and decide anew."
 
@@ -58,6 +59,7 @@ codes! {
     ImportPlanChanged "import.plan_changed" "Something changed since the preview; look at a new preview."
     ImportAlreadyExists "import.already_exists" "An import of this id exists already; choose another id."
     ImportDecompressionLimit "import.decompression_limit" "The compressed file grows beyond the limit; send it uncompressed or split it."
+    ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload it first, then name it."
     ImportSameContent "import.same_content" "The same file was imported before."
 
     // Reading CSV.
@@ -163,13 +165,55 @@ codes! {
     // The engine itself.
     Overloaded "overloaded" "Too much is waiting for this company; try again shortly."
     Unavailable "unavailable" "The log cannot be written just now; try again."
+    Internal "internal" "Something went wrong inside, and was logged; the same command may be sent again."
     NotYetVisible "not_yet_visible" "The read model has not seen this position yet; ask again."
     QueryUnknown "query.unknown" "No such query is known."
     QueryMalformed "query.malformed" "The query could not be read; mend the part that is named."
+    QueryTooLarge "query.too_large" "The answer is larger than one message may be; ask for fewer rows at a time."
     QueryNotFound "query.not_found" "Nothing of this id is known."
 }
 
+/// The class that a code is of where it is not 400: a number that services on NATS and HTTP share.
+const STATUSES: [(u16, &[Code]); 6] = [
+    (403, &[Code::AuthPermissionDenied]),
+    // Something is there already, or has moved on.
+    (
+        409,
+        &[
+            Code::CommandDuplicateConflict,
+            Code::StreamVersionConflict,
+            Code::ImportAlreadyExists,
+            Code::ImportPlanChanged,
+            Code::RunAlreadyExists,
+            Code::RunPlanChanged,
+            Code::RunStaleFence,
+            Code::RecipientAlreadyTerminal,
+            Code::UserExists,
+            Code::PhoneAlreadyProvisioned,
+        ],
+    ),
+    (
+        413,
+        &[
+            Code::ImportTooLarge,
+            Code::ImportTooManyRows,
+            Code::ImportDecompressionLimit,
+            Code::QueryTooLarge,
+        ],
+    ),
+    (429, &[Code::Overloaded, Code::RunQueueFull]),
+    (500, &[Code::Internal]),
+    (503, &[Code::Unavailable, Code::NotYetVisible]),
+];
+
 impl Code {
+    /// The number of its class: 400 refused, 403 permission, 409 conflict, 413 too large, 429 overload, 500
+    /// and 503 faults (contract, section 2).
+    pub fn status(self) -> u16 {
+        let of = |(_, codes): &&(u16, &[Self])| codes.contains(&self);
+        STATUSES.iter().find(of).map_or(400, |(status, _)| *status)
+    }
+
     /// Whether a mail that failed with it may have reached somebody all the same.
     pub fn leaves_delivery_open(self) -> bool {
         matches!(self, Self::DeliveryUncertain | Self::DeliveryTimeout)
@@ -282,5 +326,27 @@ mod tests {
         spellings.sort_unstable();
         spellings.dedup();
         assert_eq!(spellings.len(), Code::ALL.len());
+    }
+
+    /// Contract, section 2: the class follows from what a code says, for every code there is.
+    #[test]
+    fn every_code_is_of_one_class() {
+        for &code in Code::ALL {
+            let classes = STATUSES.iter().filter(|(_, codes)| codes.contains(&code)).count();
+            assert!(classes <= 1, "{code} is of {classes} classes");
+            let name = code.as_str();
+            let told = match name.rsplit('.').next().unwrap() {
+                "permission_denied" => 403,
+                "already_exists" | "plan_changed" | "stale_fence" | "already_terminal" => 409,
+                "exists" | "already_provisioned" | "duplicate_conflict" | "version_conflict" => 409,
+                "too_many_rows" | "decompression_limit" => 413,
+                "too_large" if !name.starts_with("csv.") => 413,
+                "overloaded" | "queue_full" => 429,
+                "internal" => 500,
+                "unavailable" | "not_yet_visible" => 503,
+                _ => 400,
+            };
+            assert_eq!(code.status(), told, "{code}");
+        }
     }
 }

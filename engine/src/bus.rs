@@ -2,6 +2,13 @@
 
 pub mod connect;
 pub mod feed;
+mod micro;
 pub mod names;
+mod objects;
 pub mod owners;
+pub mod places;
+mod queue;
+mod requests;
+pub mod serve;
+mod wire;
 pub mod work;

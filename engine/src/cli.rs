@@ -24,6 +24,7 @@ mod phones;
 mod query;
 mod runs;
 mod schema;
+mod serve;
 mod session;
 mod start;
 mod template;
@@ -52,8 +53,9 @@ Examples:
   boarding import people.csv --company acme --dialect leapxpert --add-phones
   boarding runs start --company acme --channel whatsapp --import latest
   boarding log 01JD0000000000000000000000 --company acme --status failed
+  boarding serve --nats nats://localhost:4222                answers other programs until it is stopped
 
-Exit status: 0 done · 1 refused · 2 usage · 3 the log failed its check · 4 log unavailable
+Exit status: 0 done · 1 refused · 2 usage · 3 the log failed its check · 4 server or log unavailable
              5 done, but rows were invalid or people failed · 130 interrupted";
 
 #[derive(Debug, Subcommand)]
@@ -61,6 +63,7 @@ enum Verb {
     Demo(demo::Demo),
     #[command(flatten)]
     OfCompany(Box<OfCompany>),
+    Serve(serve::Serve),
     Template(template::Template),
     Schema(schema::Schema),
     Bench(bench::Bench),
@@ -86,7 +89,7 @@ enum OfCompany {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = Out::new(cli.common.json, cli.common.quiet);
-    log_to_stderr(&cli.common);
+    log_to_stderr(&cli);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -104,6 +107,7 @@ async fn run(cli: Cli, out: &Out) -> Ending {
     let Cli { common, verb } = cli;
     match verb {
         Verb::Demo(verb) => verb.run(&common, out).await,
+        Verb::Serve(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(out),
         Verb::Schema(verb) => verb.run(out),
         Verb::Bench(verb) => verb.run(&common, out).await,
@@ -150,10 +154,13 @@ impl OfCompany {
     }
 }
 
-/// Logs go to stderr, so that what is asked for has stdout for itself.
-fn log_to_stderr(common: &Common) {
-    let level = match (common.quiet, common.verbose) {
+/// Logs go to stderr, so that what is asked for has stdout for itself. Nobody looks on while `serve` runs:
+/// its log says what it does.
+fn log_to_stderr(cli: &Cli) {
+    let serves = matches!(cli.verb, Verb::Serve(_));
+    let level = match (cli.common.quiet, cli.common.verbose) {
         (true, _) => "error",
+        (false, 0) if serves => "boarding_engine=info,warn",
         (false, 0) => "warn",
         (false, 1) => "info",
         (false, _) => "debug",

@@ -76,8 +76,9 @@ pub const CLAIM_MAX: usize = 500;
 /// The most welcome mails claimed at once, in mails.
 pub const WELCOME_CLAIM_MAX: usize = 64;
 
-/// How long a closing engine waits for mails that are on their way, in seconds: a service is given ten.
-pub const CLOSE_SECONDS_MAX: u64 = 8;
+/// How long a closing engine waits for mails that are on their way, in seconds: a service is given ten,
+/// and answers what it has taken first.
+pub const CLOSE_SECONDS_MAX: u64 = 7;
 
 /// The longest sleep before the clock is looked at again, in seconds: it may have been set.
 pub const NAP_SECONDS: u64 = 60;
@@ -179,3 +180,69 @@ pub const NATS_SINGLE_READS: u32 = 8;
 /// The most messages of one page, in messages, and the most bytes: two appends of the largest size.
 pub const NATS_PAGE_MESSAGES: usize = 512;
 pub const NATS_PAGE_BYTES: usize = 9 * 1024 * 1024;
+
+/// The most requests from NATS that are worked at, in requests: two full inboxes and as many queries;
+/// more is `overloaded`.
+pub const NATS_REQUESTS_MAX: usize = 4_096;
+
+/// The most of them for one company, in requests: half, so that no company takes the places of all.
+pub const NATS_REQUESTS_OF_COMPANY_MAX: usize = NATS_REQUESTS_MAX / 2;
+
+/// The most bytes of requests from NATS that are worked at, in bytes: what they are read into takes a
+/// multiple of it.
+pub const NATS_REQUEST_BYTES_MAX: u32 = 64 * 1024 * 1024;
+
+/// The largest request that is still looked into for its id when there is no place for it, in bytes: a
+/// refusal has to be cheaper than the work.
+pub const NATS_GLANCE_BYTES_MAX: usize = 64 * 1024;
+
+/// How long it may take to tell a request that there is no place for it, in milliseconds: whoever hears
+/// nothing comes again as well, and the others wait meanwhile.
+pub const TURN_AWAY_MILLIS_MAX: u64 = 100;
+
+/// The most messages that wait for one of our tasks, in messages: two bursts; more are dropped, and said.
+pub const NATS_BUFFER_MESSAGES_MAX: usize = 2 * NATS_REQUESTS_MAX;
+
+/// The deepest that a request may be nested, in levels: far more than any command, far less than a stack.
+pub const REQUEST_LEVELS_MAX: usize = 128;
+
+/// What the headers of an answer may take of a message's size, in bytes.
+pub const ANSWER_HEADER_BYTES: usize = 1_024;
+
+/// How long an engine that stops goes on answering what it has taken, in milliseconds: mails get the rest
+/// of the ten seconds of a service.
+pub const DRAIN_MILLIS_MAX: u64 = 1_200;
+
+/// How long the last answers may take to be sent once that time is over, in milliseconds.
+pub const FAREWELL_MILLIS_MAX: u64 = 400;
+
+/// The most commands left in the queue that are worked at, in commands.
+pub const QUEUE_COMMANDS_MAX: usize = 64;
+
+/// How long a command of the queue may be worked at before it says that it still is, in seconds.
+pub const QUEUE_PROGRESS_SECONDS: u64 = 5;
+
+/// How long the queue waits for a sign of life before another engine gets the command, in seconds.
+pub const QUEUE_ACK_SECONDS_MAX: u64 = 15;
+
+/// The most that the queue may hold, in bytes: then leaving a command there is refused, and nothing is lost.
+pub const QUEUE_BYTES_MAX: i64 = 1024 * 1024 * 1024;
+
+/// The first wait before a command of the queue that failed is tried again, in milliseconds; it doubles.
+pub const QUEUE_RETRY_MILLIS: u64 = 500;
+
+/// The longest such wait, in milliseconds.
+pub const QUEUE_RETRY_MILLIS_MAX: u64 = 60_000;
+
+/// How long after a fault of JetStream it is tried again, in milliseconds.
+pub const JETSTREAM_RETRY_MILLIS: u64 = 2_000;
+
+/// The most files that are fetched from the object store at once, in files: each takes a thread.
+pub const OBJECTS_AT_ONCE_MAX: usize = 8;
+
+/// The longest silence of an object store while a file is fetched, in seconds.
+pub const OBJECT_SILENCE_SECONDS_MAX: u64 = 5;
+
+/// How long the object store keeps a file, in days: it holds people's data, and once imported the engine
+/// has a copy of its own.
+pub const OBJECTS_KEPT_DAYS: u64 = 30;

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::files::Files;
 use crate::hot::Reply;
+use crate::ingest::objects::Objects;
 use crate::log::{EventLog, Place};
 use crate::mail::Purpose;
 use crate::projector::Projections;
@@ -35,6 +36,8 @@ pub struct Core {
     pub stuck: Stuck,
     /// The engines that share the companies; unset where this engine works for all of them.
     pub owners: OnceLock<Owners>,
+    /// Where files are fetched from that commands only name; nowhere unless said.
+    pub objects: OnceLock<Arc<dyn Objects>>,
     /// Whether the engine is being closed: nothing new is begun.
     pub closing: watch::Sender<bool>,
     /// Goes last: whoever opens the folder next finds nobody of ours at work in it.
@@ -99,7 +102,11 @@ impl Core {
     }
 
     /// First the log's own memory of what is new, then the index: what leaves the one is in the other.
-    fn place_of(&self, company: &CompanyId, id: CommandId) -> Result<Option<Place>, String> {
+    pub(crate) fn place_of(
+        &self,
+        company: &CompanyId,
+        id: CommandId,
+    ) -> Result<Option<Place>, String> {
         let recent =
             self.log.find_command(company, id).map_err(|error| crate::error_chain(&error))?;
         match recent {

@@ -1,7 +1,6 @@
 //! The engine: opens a data folder, takes commands, answers queries, and sees to what goes on by itself.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use boarding_commands::code::{Code, Refusal};
@@ -13,26 +12,19 @@ use boarding_commands::id::{CommandId, CompanyId};
 use boarding_commands::time::Time;
 use boarding_projections::rows::Table;
 use serde_json::{Value, json};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::channel::Channel;
-use crate::channel::outbox::Outbox;
 use crate::clock::Clock;
 use crate::companies::Companies;
-use crate::config::PLANS_AT_ONCE;
 use crate::core::Core;
-use crate::data_dir::{DataDir, DataDirError};
-use crate::files::{self, Files};
 use crate::hot::{Hot, Reply, Request};
+use crate::ingest::objects::Objects;
 use crate::ingest::{CompanySays, canonical_body};
-use crate::log::EventLog;
-use crate::log::file::{self as file_log, FileLog, OpenError, TornTail};
-use crate::log::jetstream::{self, JetStreamLog};
-use crate::projector::{ProjectError, Projections};
-use crate::store::{self, Store, StoreError};
-use crate::token::Tokens;
-use crate::work::Stuck;
+
+mod opening;
+
+pub use opening::{EngineError, Found, LogChoice, Options};
 
 /// A running engine. Dropping it without [`Engine::close`] is like a crash: nothing
 /// is lost, the next opening takes longer.
@@ -46,136 +38,7 @@ pub struct Engine {
     pub(crate) planning: Semaphore,
 }
 
-/// How an engine is opened.
-#[derive(Debug)]
-pub struct Options {
-    /// The data folder; made if it is not there.
-    pub data: PathBuf,
-    /// Where the log is; with one elsewhere, the folder holds what is derived from it, files and outbox.
-    pub log: LogChoice,
-    /// Where mails go; by default, into the data folder's outbox.
-    pub channel: Option<Arc<dyn Channel>>,
-    /// Whether runs that were begun with another channel go on with this one; otherwise they wait.
-    pub adopt_runs: bool,
-    pub clock: Clock,
-}
-
-/// Which log an engine works on.
-#[derive(Debug, Clone, Default)]
-pub enum LogChoice {
-    /// Files in the data folder, for one machine.
-    #[default]
-    Files,
-    /// A stream in NATS JetStream, for more than one.
-    JetStream(jetstream::Options),
-}
-
-/// What an opening found that an operator may want to know.
-#[derive(Debug, Default)]
-pub struct Found {
-    /// The end of a write that was interrupted; never acknowledged, and cut off.
-    pub torn_tail: Option<TornTail>,
-    /// Read models that could not be trusted, set aside; they are built anew.
-    pub set_aside: Option<PathBuf>,
-}
-
-/// Why a data folder could not be opened.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    #[error(transparent)]
-    Folder(#[from] DataDirError),
-    #[error(transparent)]
-    Log(#[from] OpenError),
-    #[error(transparent)]
-    JetStream(#[from] jetstream::OpenError),
-    #[error(
-        "open {} with a log in JetStream: it holds a log of its own; use another data folder", folder.display()
-    )]
-    HasItsOwnLog { folder: PathBuf },
-    #[error("look into {}", folder.display())]
-    Look { folder: PathBuf, source: std::io::Error },
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Projections(#[from] ProjectError),
-    #[error("open the outbox in {}", folder.display())]
-    Outbox { folder: PathBuf, source: std::io::Error },
-    #[error("sweep the files in {}", folder.display())]
-    Sweep { folder: PathBuf, source: std::io::Error },
-}
-
-impl EngineError {
-    /// Whether the log failed its check: not a fault of the moment but of what is stored.
-    pub fn is_damage(&self) -> bool {
-        match self {
-            Self::Log(error) => {
-                matches!(
-                    error,
-                    OpenError::Damaged { .. }
-                        | OpenError::Unreadable { .. }
-                        | OpenError::Shorter { .. }
-                )
-            }
-            Self::JetStream(error) => error.is_damage(),
-            Self::Projections(ProjectError::LogIsShorter { .. }) => true,
-            _ => false,
-        }
-    }
-}
-
 impl Engine {
-    /// Opens a data folder. Blocks on the disk and the network: a long log is checked from end to end.
-    ///
-    /// # Errors
-    /// When the folder is in use, of a newer format, or damaged; when the log's servers are not safe. The
-    /// message says what to do.
-    pub fn open(options: Options) -> Result<Self, EngineError> {
-        let folder = DataDir::open(&options.data)?;
-        let files = folder.files();
-        files::sweep(&files)
-            .map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
-        let (store, opened) = Store::open(&folder.derived())?;
-        let indexed_up_to = store.read_meta()?.position;
-        let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
-        let projections = Projections::follow(Arc::clone(&log), store.clone())?;
-        let channel = match options.channel {
-            Some(channel) => channel,
-            None => {
-                let outbox = folder.outbox();
-                let opened = Outbox::open(&outbox);
-                Arc::new(opened.map_err(|source| EngineError::Outbox { folder: outbox, source })?)
-            }
-        };
-        let set_aside = match opened {
-            store::Opened::Empty { set_aside } => set_aside,
-            store::Opened::Kept => None,
-        };
-        let core = Core {
-            log,
-            store,
-            projections,
-            clock: options.clock,
-            files: Files::new(files),
-            tokens: Tokens::new(*folder.secret().bytes()),
-            channel,
-            adopt_runs: options.adopt_runs,
-            stuck: Stuck::default(),
-            owners: OnceLock::new(),
-            closing: watch::Sender::new(false),
-            folder,
-        };
-        let found = Found { torn_tail, set_aside };
-        let core = Arc::new(core);
-        let companies = Arc::new(Companies::new(Arc::clone(&core)));
-        Ok(Self {
-            core,
-            companies,
-            alarm: OnceLock::new(),
-            found,
-            planning: Semaphore::new(PLANS_AT_ONCE),
-        })
-    }
-
     /// What the opening found.
     pub fn found(&self) -> &Found {
         &self.found
@@ -183,6 +46,11 @@ impl Engine {
 
     pub fn clock(&self) -> &Clock {
         &self.core.clock
+    }
+
+    /// Says where files are fetched from that commands only name; the first word counts.
+    pub fn fetch_from(&self, objects: Arc<dyn Objects>) {
+        let _ = self.core.objects.set(objects);
     }
 
     /// The companies that have a history.
@@ -263,7 +131,14 @@ impl Engine {
             let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
             return Err(no(refusal.with(json!({"permission": needed.as_str()}))));
         }
-        let files = self.core.keep(&import.files).await.map_err(no)?;
+        let recalled = match known {
+            true => self.core.recall(company, envelope.id, &import.files).map_err(no)?,
+            false => None,
+        };
+        let files = match recalled {
+            Some(files) => files,
+            None => self.core.keep(company, &import.files, authority).await.map_err(no)?,
+        };
         let digest = Digest::of_body("ImportFile", &canonical_body(body, &files));
         if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
             return Err(first);
@@ -334,6 +209,11 @@ impl Engine {
         self.core.projections.rebuild(tables)
     }
 
+    /// Begins to stop: what goes on by itself comes to a halt; commands and queries are still answered.
+    pub fn wind_down(&self) {
+        self.core.closing.send_replace(true);
+    }
+
     /// Stops: nothing new is begun, what is decided is appended, the read models are closed in peace.
     pub async fn close(self) {
         drop(self.alarm);
@@ -376,32 +256,6 @@ impl Asking {
             traceparent: envelope.traceparent.clone(),
             expected_version: envelope.expected_version,
             planned_at: None,
-        }
-    }
-}
-
-/// Opens the log that was chosen, and what was found at its torn end.
-fn open_log(
-    choice: LogChoice,
-    folder: &DataDir,
-    clock: &Clock,
-    indexed_up_to: u64,
-) -> Result<(Arc<dyn EventLog>, Option<TornTail>), EngineError> {
-    match choice {
-        LogChoice::Files => {
-            let mut options = file_log::Options::new(clock.now());
-            options.commands_indexed_up_to = indexed_up_to;
-            let file_log::Opened { log, torn, .. } = FileLog::open(&folder.log(), options)?;
-            Ok((Arc::new(log), torn))
-        }
-        LogChoice::JetStream(options) => {
-            let mut files = std::fs::read_dir(folder.log())
-                .map_err(|source| EngineError::Look { folder: folder.log(), source })?;
-            if files.next().is_some() {
-                return Err(EngineError::HasItsOwnLog { folder: folder.path().to_owned() });
-            }
-            let options = jetstream::Options { indexed_up_to, ..options };
-            Ok((Arc::new(JetStreamLog::open(options)?), None))
         }
     }
 }

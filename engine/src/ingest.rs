@@ -6,15 +6,19 @@ use base64::Engine as _;
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
 use boarding_commands::csv_file::{self, FileError, Limits};
+use boarding_commands::decide::Authority;
 use boarding_commands::decide::import_file::{FileBody, FileRead, ImportFile, fits_one_commit};
 use boarding_commands::dialect;
 use boarding_commands::event::FileRef;
+use boarding_commands::id::CompanyId;
 use serde_json::{Value, json};
 
 use crate::config::{IMPORT_BYTES_PER_COMMAND, INLINE_FILE_BYTES_MAX};
 use crate::core::Core;
 use crate::engine::Engine;
 use crate::files::{Files, KeepError};
+
+pub mod objects;
 
 impl Engine {
     /// Keeps a file that a command will name by its digest; durable when this returns.
@@ -35,15 +39,33 @@ impl Engine {
 }
 
 impl Core {
-    /// Keeps the files of a command: what it carries itself, or what is there already.
+    /// Keeps the files of a command: what it carries itself, what it names, or what is there already.
     ///
     /// # Errors
     /// `import.*` for a file that is not what the command says, `envelope.malformed` for one it does not give.
-    pub(crate) async fn keep(&self, files: &[FileBody]) -> Result<Vec<FileRef>, Refusal> {
-        let (kept, bodies) = (self.files.clone(), files.to_vec());
-        let keeping = tokio::task::spawn_blocking(move || {
-            bodies.iter().map(|body| keep(&kept, body)).collect()
-        });
+    pub(crate) async fn keep(
+        &self,
+        company: &CompanyId,
+        files: &[FileBody],
+        authority: Authority,
+    ) -> Result<Vec<FileRef>, Refusal> {
+        let mut all = Vec::with_capacity(files.len());
+        for body in files {
+            all.push(match &body.object {
+                Some(object) => self.keep_object(company, body, object).await?,
+                None => self.keep_carried(body, authority).await?,
+            });
+        }
+        Ok(all)
+    }
+
+    async fn keep_carried(
+        &self,
+        body: &FileBody,
+        authority: Authority,
+    ) -> Result<FileRef, Refusal> {
+        let (kept, body) = (self.files.clone(), body.clone());
+        let keeping = tokio::task::spawn_blocking(move || keep(&kept, &body, authority));
         keeping.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
     }
 
@@ -85,7 +107,7 @@ pub(crate) fn canonical_body(body: &Value, files: &[FileRef]) -> Value {
     Value::Object(fields)
 }
 
-fn keep(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
+fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef, Refusal> {
     let malformed =
         |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(&format!("files: {why}"));
     let content = match (&body.text, &body.base64) {
@@ -93,7 +115,9 @@ fn keep(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
         (None, Some(text)) => base64::engine::general_purpose::STANDARD
             .decode(text)
             .map_err(|_| malformed("base64 does not decode"))?,
-        (None, None) => return known(files, body),
+        (None, None) if authority == Authority::All => return known(files, body),
+        // A digest alone opens the files of all companies.
+        (None, None) => return Err(malformed("give one of text, base64 and object")),
         (Some(_), Some(_)) => return Err(malformed("give one of text and base64")),
     };
     if content.len() > INLINE_FILE_BYTES_MAX {
@@ -198,7 +222,7 @@ fn unreadable(error: FileError) -> Refusal {
     }
 }
 
-fn refused(error: &KeepError) -> Refusal {
+pub(crate) fn refused(error: &KeepError) -> Refusal {
     match error {
         KeepError::TooLarge { limit } => {
             Refusal::new(Code::ImportTooLarge).with(json!({"limit": limit}))

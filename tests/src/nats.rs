@@ -1,9 +1,15 @@
 //! On a real NATS server: the log in JetStream, the front door, several engines, what breaks.
 
+mod caller;
 mod feed;
+mod files;
 mod log;
 mod owners;
 mod permissions;
+mod queue;
+mod serve;
 mod server;
+mod service;
+mod serving;
 mod users;
 mod work;

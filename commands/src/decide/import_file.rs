@@ -51,13 +51,15 @@ pub struct ImportFile {
     pub read: Option<FileRead>,
 }
 
-/// A file as a command brings it: by its content, or by the digest of one that is there already.
+/// A file as a command brings it: by its content, by where it was put, or by the digest of one that is
+/// there already.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
     pub name: String,
     pub text: Option<String>,
     pub base64: Option<String>,
+    pub object: Option<ObjectRef>,
     /// Checked against the content; hexadecimal.
     pub sha256: Option<String>,
 }
@@ -66,6 +68,16 @@ impl std::fmt::Debug for FileBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "FileBody({:?})", self.name)
     }
+}
+
+/// A file in an object store.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectRef {
+    pub bucket: String,
+    pub name: String,
+    /// `SHA-256=` and the digest in base64url, as object stores write it; the object's own unless given.
+    pub digest: Option<String>,
 }
 
 /// What follows the import. Inviting is a run of its own in this dialect (LX-13).

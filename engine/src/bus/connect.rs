@@ -1,11 +1,14 @@
 //! The connection to NATS: addresses, credentials, and an inbox of one's own.
 
+use std::future::{Ready, ready};
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use async_nats::{Client, ConnectOptions, ServerAddr};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use percent_encoding::percent_decode_str;
 
-use crate::config::NATS_CONNECT_SECONDS_MAX;
+use crate::config::{NATS_BUFFER_MESSAGES_MAX, NATS_CONNECT_SECONDS_MAX};
 
 /// Where the servers are, and who we are to them.
 #[derive(Clone, Default)]
@@ -50,15 +53,18 @@ impl Server {
         let addresses = self.addresses()?;
         let mut options = ConnectOptions::new()
             .name(name)
-            .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX));
+            .subscription_capacity(NATS_BUFFER_MESSAGES_MAX)
+            .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX))
+            .event_callback(say());
         if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
             options = options.custom_inbox_prefix(prefix);
         }
-        // The client does not read them from the address itself.
-        let first = addresses.first();
-        if let Some((user, password)) = first.and_then(|one| one.username().zip(one.password())) {
-            options = options.user_and_password(plain(user), plain(password));
-        }
+        // The client reads host and port of an address only.
+        options = match who(&addresses) {
+            Some((user, Some(password))) => options.user_and_password(user, password),
+            Some((token, None)) => options.token(token),
+            None => options,
+        };
         if let Some(file) = &self.credentials {
             let failed = |source| ConnectError::Credentials { file: file.clone(), source };
             options = options.credentials_file(file).await.map_err(failed)?;
@@ -71,6 +77,15 @@ impl Server {
         connected.map_err(|source| ConnectError::Connect { hosts, source })
     }
 
+    /// The addresses as they may be shown: without who we are.
+    ///
+    /// # Errors
+    /// When an address is none.
+    pub fn shown(&self) -> Result<Vec<String>, ConnectError> {
+        let show = |one: &ServerAddr| format!("{}://{}:{}", one.scheme(), one.host(), one.port());
+        Ok(self.addresses()?.iter().map(show).collect())
+    }
+
     fn addresses(&self) -> Result<Vec<ServerAddr>, ConnectError> {
         let read = |text: &str| text.trim().parse::<ServerAddr>();
         let failed = |error: std::io::Error| ConnectError::Address(error.to_string());
@@ -78,30 +93,46 @@ impl Server {
     }
 }
 
-/// What an address says with `%` and two digits in the place of some bytes.
-fn plain(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        match (first, byte) {
-            (b'%', Some(byte)) => {
-                bytes.push(byte);
-                rest = after.get(2..).unwrap_or_default();
+/// Says what becomes of the connection to those who run the engine: of tries that fail in the same way,
+/// the first.
+fn say() -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
+    let last = Mutex::new(String::new());
+    move |event| {
+        let text = event.to_string();
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *last != text;
+        match event {
+            Event::Connected => tracing::info!("connected to NATS"),
+            Event::Disconnected => {
+                tracing::warn!(
+                    "the connection to NATS is lost; it is tried again until it is back"
+                );
             }
-            _ => {
-                bytes.push(first);
-                rest = after;
+            Event::SlowConsumer(_) => {
+                tracing::warn!("messages came faster than they were taken, and some were dropped");
             }
+            Event::ClientError(_) | Event::ServerError(_) if is_new => {
+                tracing::warn!(event = text, "NATS says");
+            }
+            _ => tracing::debug!(event = text, "NATS says"),
         }
+        *last = text;
+        ready(())
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Who we are, as the first address that says so has it: a user with a password, or a token alone.
+fn who(addresses: &[ServerAddr]) -> Option<(String, Option<String>)> {
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let named = addresses.iter().find(|one| one.has_user_pass())?;
+    Some((plain(named.username()?), named.password().map(plain)))
 }
 
 /// An inbox that only this user may read.
 fn inbox_of(addresses: &[ServerAddr]) -> Option<String> {
-    let user = addresses.first()?.username()?;
+    let (user, password) = who(addresses)?;
+    // A token says nothing about who we are, and nobody is to read it in a subject.
+    password?;
     let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     user.chars().all(is_token).then(|| format!("_INBOX.{user}"))
 }
@@ -128,16 +159,23 @@ mod tests {
     }
 
     #[test]
-    fn a_password_may_hold_what_an_address_may_not() {
-        assert_eq!(plain("a%40b%2fc%C3%A9"), "a@b/cé");
-        assert_eq!(plain("100%"), "100%");
-        assert_eq!(plain("%zz%4"), "%zz%4");
+    fn an_address_says_who_we_are() {
+        let who = |url| who(&server(url).addresses().unwrap());
+        let some = |user: &str, password: Option<&str>| {
+            Some((user.to_owned(), password.map(str::to_owned)))
+        };
+        assert_eq!(who("nats://engine:a%40b%25@one,nats://two"), some("engine", Some("a@b%")));
+        assert_eq!(who("nats://one,nats://engine:x@two"), some("engine", Some("x")));
+        assert_eq!(who("nats://t0ken@one"), some("t0ken", None));
+        assert_eq!(who("one,two"), None);
     }
 
     #[test]
     fn each_user_has_an_inbox_of_its_own() {
         let named = server("nats://engine:s3cret@localhost,nats://other").addresses().unwrap();
         assert_eq!(inbox_of(&named).as_deref(), Some("_INBOX.engine"));
+        let token = server("nats://t0ken@localhost").addresses().unwrap();
+        assert_eq!(inbox_of(&token), None, "a token is secret");
         let wild = server("nats://a%3E:x@localhost").addresses().unwrap();
         assert_eq!(inbox_of(&wild), None, "a user's name may not widen what is listened to");
     }

@@ -64,46 +64,18 @@ impl<'a> Session<'a> {
     /// As [`Session::open`], where it goes without saying that the folder is new.
     pub(super) async fn open_new(common: &Common, out: &'a Out) -> Result<Self, Failure> {
         let company = common.company()?;
-        let channel = common.channel()?;
-        let data = common.data();
-        let options = Options {
-            data: data.clone(),
-            log: LogChoice::Files,
-            channel,
-            adopt_runs: common.adopt_runs,
-            clock: Clock::system(),
-        };
-        let opening = tokio::task::spawn_blocking(move || Engine::open(options));
-        let opened = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))?;
         let session = Self {
-            engine: opened?,
+            engine: open_engine(common, out).await?,
             company,
             out,
-            data,
+            data: common.data(),
             asker: Asker { actor: common.actor(), authority: AUTHORITY },
             id: common.command_id,
             as_of: common.as_of.clone(),
             at_work: AtomicBool::new(false),
         };
-        session.tell_what_was_found();
         session.engine.caught_up().await?;
         Ok(session)
-    }
-
-    fn tell_what_was_found(&self) {
-        let found = self.engine.found();
-        if let Some(torn) = &found.torn_tail {
-            let (bytes, segment, kept) = (torn.bytes, &torn.segment, torn.kept.display());
-            self.out.warn(&format!(
-                "note: the last write was interrupted before anybody was told of it; its {bytes} bytes were cut off {segment} and kept in {kept}"
-            ));
-        }
-        if let Some(folder) = &found.set_aside {
-            let folder = folder.display();
-            self.out.warn(&format!(
-                "note: the read models could not be trusted and are built anew from the log; the old ones are in {folder}"
-            ));
-        }
     }
 
     /// Does the work to its end or until Ctrl-C, and closes the folder either way.
@@ -300,6 +272,37 @@ fn envelope(id: CommandId, body: Value) -> Envelope {
         traceparent: None,
         api_version: None,
         body,
+    }
+}
+
+/// Opens the data folder, and tells what was found in it.
+pub(super) async fn open_engine(common: &Common, out: &Out) -> Result<Engine, Failure> {
+    let options = Options {
+        data: common.data(),
+        log: LogChoice::Files,
+        channel: common.channel()?,
+        adopt_runs: common.adopt_runs,
+        clock: Clock::system(),
+    };
+    let opening = tokio::task::spawn_blocking(move || Engine::open(options));
+    let engine = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))??;
+    tell_what_was_found(&engine, out);
+    Ok(engine)
+}
+
+fn tell_what_was_found(engine: &Engine, out: &Out) {
+    let found = engine.found();
+    if let Some(torn) = &found.torn_tail {
+        let (bytes, segment, kept) = (torn.bytes, &torn.segment, torn.kept.display());
+        out.warn(&format!(
+            "note: the last write was interrupted before anybody was told of it; its {bytes} bytes were cut off {segment} and kept in {kept}"
+        ));
+    }
+    if let Some(folder) = &found.set_aside {
+        let folder = folder.display();
+        out.warn(&format!(
+            "note: the read models could not be trusted and are built anew from the log; the old ones are in {folder}"
+        ));
     }
 }
 

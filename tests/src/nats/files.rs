@@ -1,0 +1,175 @@
+//! Files from the object store: fetched, checked, and a company's own only.
+
+use async_nats::HeaderMap;
+use async_nats::jetstream::object_store::{ObjectMetadata, ObjectStore};
+use async_nats::jetstream::{self, stream::Stream};
+use boarding_engine::bus::names::FILES_BUCKET;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+
+use super::caller::{Caller, Told, people};
+use super::serving::Serving;
+use crate::support::nats::Server;
+use crate::support::patience::eventually;
+
+const OTHER_DIGEST: &str = "SHA-256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+async fn bucket(caller: &Caller) -> ObjectStore {
+    jetstream::new(caller.client.clone()).get_object_store(FILES_BUCKET).await.unwrap()
+}
+
+async fn put(store: &ObjectStore, name: &str, content: &[u8]) -> String {
+    let mut content = content;
+    store.put(name, &mut content).await.unwrap().digest.unwrap()
+}
+
+fn body(object: &Value) -> Value {
+    let object = json!([{"name": "people.csv", "object": object}]);
+    json!({"dialect": "leapxpert", "files": object, "add_to_corporate_phones": true})
+}
+
+fn object(name: &str, digest: Option<&str>) -> Value {
+    match digest {
+        Some(digest) => json!({"bucket": FILES_BUCKET, "name": name, "digest": digest}),
+        None => json!({"bucket": FILES_BUCKET, "name": name}),
+    }
+}
+
+/// LX-08: a file that is too large for a command comes from the object store, and is checked like any other.
+#[tokio::test]
+async fn lx_08_a_file_is_imported_from_the_object_store() {
+    let server = Server::start();
+    let _serving = Serving::start(&server);
+    let caller = Caller::on(&server.url()).await;
+    caller.define_company().await;
+    let limit = json!({"bulk_integration_max_records": 50_000});
+    caller.command("SetCompanyConfig", limit).await.ok();
+    let store = bucket(&caller).await;
+    let text = people(15_000);
+    assert!(text.len() > 1024 * 1024, "it would fit in a message");
+    let digest = put(&store, "acme/2026/people.csv", text.as_bytes()).await;
+    let envelope = caller.envelope(&body(&object("acme/2026/people.csv", Some(&digest))));
+    let done = caller.packed().ask("ImportFile", &envelope).await.ok();
+    let import = json!({"import": done["result"]["import"]});
+    let row = eventually("the import is completed", async || {
+        let row = caller.query("import", import.clone()).await.value["row"].clone();
+        (row["state"] == "completed").then_some(row)
+    })
+    .await;
+    assert_eq!((&row["total"], &row["created"]), (&json!(15_000), &json!(15_000)), "{row}");
+
+    // P10: the retry is known, though the file is gone from the store since.
+    store.delete("acme/2026/people.csv").await.unwrap();
+    let again = caller.ask("ImportFile", &envelope).await.ok();
+    assert_eq!((&again["duplicate"], &again["result"]), (&json!(true), &done["result"]));
+    let mut without_digest = envelope.clone();
+    without_digest["body"] = body(&object("acme/2026/people.csv", None));
+    assert_eq!(caller.ask("ImportFile", &without_digest).await.ok()["duplicate"], true);
+    let mut other = envelope.clone();
+    other["body"] = body(&object("acme/2026/people.csv", Some(OTHER_DIGEST)));
+    caller.ask("ImportFile", &other).await.no("command.duplicate_conflict", 409);
+}
+
+/// P13: what is not the company's own, not there, or not what was announced is refused; nothing is imported.
+#[tokio::test]
+async fn p13_a_file_that_is_not_the_right_one_is_refused() {
+    let server = Server::start();
+    let _serving = Serving::start(&server);
+    let caller = Caller::on(&server.url()).await;
+    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let store = bucket(&caller).await;
+    let text = people(2);
+    let digest = put(&store, "acme/people.csv", text.as_bytes()).await;
+    put(&store, "globex/people.csv", text.as_bytes()).await;
+    put(&store, "acme/empty.csv", b"").await;
+    let target = store.info("globex/people.csv").await.unwrap();
+    store.add_link("acme/link.csv", &target).await.unwrap();
+
+    let ask = async |object: &Value| caller.command("ImportFile", body(object)).await;
+    let malformed = [
+        object("globex/people.csv", None),
+        object("people.csv", None),
+        object("acme/people.csv", Some("MD5=x")),
+        json!({"bucket": "OTHER", "name": "acme/people.csv"}),
+        json!({"bucket": FILES_BUCKET, "name": "acme/people.csv", "nuid": "x"}),
+    ];
+    for object in malformed {
+        ask(&object).await.no("envelope.malformed", 400);
+    }
+    ask(&object("acme/nothing.csv", None)).await.no("import.object_not_found", 400);
+    ask(&object("acme/link.csv", None)).await.no("import.object_not_found", 400);
+    ask(&object("acme/empty.csv", None)).await.no("import.empty_file", 400);
+    let wrong = ask(&object("acme/people.csv", Some(OTHER_DIGEST))).await;
+    wrong.no("import.checksum_mismatch", 400);
+    let mut both = body(&object("acme/people.csv", None));
+    both["files"][0]["text"] = json!(text);
+    caller.command("ImportFile", both).await.no("envelope.malformed", 400);
+    let mut announced = body(&object("acme/people.csv", Some(&digest)));
+    announced["files"][0]["sha256"] = json!("00".repeat(32));
+    caller.command("ImportFile", announced).await.no("import.checksum_mismatch", 400);
+
+    // The entry may say what the store does not hold: the size is believed, and the digest is checked.
+    forge(&caller, &store, "acme/people.csv", |entry| entry["size"] = json!(10_u64.pow(12))).await;
+    ask(&object("acme/people.csv", None)).await.no("import.too_large", 413);
+    forge(&caller, &store, "acme/people.csv", |entry| {
+        entry["size"] = json!(text.len());
+        entry["digest"] = json!(OTHER_DIGEST);
+    })
+    .await;
+    ask(&object("acme/people.csv", None)).await.no("import.checksum_mismatch", 400);
+    let imports = caller.query("imports", json!({})).await.value;
+    assert_eq!(imports["rows"], json!([]));
+    let last = caller.command("SetCompanyConfig", json!({"company_name": "B"})).await.ok();
+    assert_eq!(last["version"], 2, "something was recorded");
+}
+
+async fn chunks_of(caller: &Caller) -> Stream {
+    let jetstream = jetstream::new(caller.client.clone());
+    jetstream.get_stream(format!("OBJ_{FILES_BUCKET}")).await.unwrap()
+}
+
+/// Changes an object's entry as nobody should.
+async fn forge(caller: &Caller, store: &ObjectStore, name: &str, change: impl FnOnce(&mut Value)) {
+    use base64::Engine as _;
+    let mut entry = json!(store.info(name).await.unwrap());
+    change(&mut entry);
+    let encoded = base64::engine::general_purpose::URL_SAFE.encode(name);
+    let mut headers = HeaderMap::new();
+    headers.insert("Nats-Rollup", "sub");
+    let subject = format!("$O.{FILES_BUCKET}.M.{encoded}");
+    let bytes = serde_json::to_vec(&entry).unwrap();
+    let jetstream = jetstream::new(caller.client.clone());
+    let sent = jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
+    sent.await.unwrap();
+}
+
+/// Section 4: a command of the queue that cannot be done just now is tried until it can.
+#[tokio::test]
+async fn a_command_of_the_queue_is_tried_until_its_file_can_be_read() {
+    let server = Server::start();
+    let serving = Serving::start(&server);
+    let caller = Caller::on(&server.url()).await;
+    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let store = bucket(&caller).await;
+    let text = people(2);
+    put(&store, "acme/people.csv", text.as_bytes()).await;
+    let stream = chunks_of(&caller).await;
+    stream.purge().filter(format!("$O.{FILES_BUCKET}.C.>")).await.unwrap();
+
+    let mut answers = caller.client.subscribe("answers.here").await.unwrap();
+    caller.client.flush().await.unwrap();
+    let (mut headers, bytes) =
+        caller.written(&caller.envelope(&body(&object("acme/people.csv", None))));
+    headers.insert("Boarding-Reply-To", "answers.here");
+    let jetstream = jetstream::new(caller.client.clone());
+    let subject = caller.subject("queue", "ImportFile");
+    jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap().await.unwrap();
+    eventually("it was tried", async || serving.log().contains("is tried again").then_some(()))
+        .await;
+    let metadata = ObjectMetadata { name: "acme/people.csv".to_owned(), ..Default::default() };
+    store.put(metadata, &mut text.as_bytes()).await.unwrap();
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(60), answers.next()).await;
+    Told::of(&answer.unwrap().unwrap()).ok();
+    let log = serving.log();
+    assert!(log.contains("unavailable"), "{log}");
+}
