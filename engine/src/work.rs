@@ -164,7 +164,6 @@ impl Desk {
         chores: &mut watch::Receiver<Chores>,
         choose: impl Fn(&Chores) -> Option<T>,
     ) -> Option<T> {
-        let mut stop = self.stop.clone();
         loop {
             let chosen = choose(&chores.borrow_and_update());
             if self.is_closing() {
@@ -175,24 +174,32 @@ impl Desk {
             }
             tokio::select! {
                 changed = chores.changed() => changed.ok()?,
-                _ = stop.wait_for(|stop| *stop) => return None,
+                () = self.stopped() => return None,
             }
         }
     }
 
     /// Whether nothing new is to be begun.
     fn is_closing(&self) -> bool {
-        *self.stop.borrow()
+        *self.stop.borrow() || *self.core.closing.borrow()
+    }
+
+    /// Waits until nothing new is to be begun: here, or anywhere in the engine.
+    async fn stopped(&self) {
+        let (mut stop, mut closing) = (self.stop.clone(), self.core.closing.subscribe());
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => {}
+            _ = closing.wait_for(|closing| *closing) => {}
+        }
     }
 
     /// Sleeps until the time is over, the company has changed, or nothing new is to be begun.
     async fn nap(&self, chores: &mut watch::Receiver<Chores>, wait_millis: u64) {
-        let mut stop = self.stop.clone();
         let nap = Duration::from_millis(wait_millis.min(NAP_SECONDS * 1000));
         tokio::select! {
             () = tokio::time::sleep(nap) => {}
             _ = chores.changed() => {}
-            _ = stop.wait_for(|stop| *stop) => {}
+            () = self.stopped() => {}
         }
     }
 }

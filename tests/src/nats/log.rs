@@ -13,8 +13,8 @@ use boarding_engine::log::contract::{Backend, drain, sample};
 use boarding_engine::log::jetstream::{JetStreamLog, OpenError, Options};
 use boarding_engine::log::{AppendError, Encoded, Entry, EventLog, Head};
 
+use super::permissions::{config, server};
 use crate::support::nats::{Cluster, Server};
-use crate::support::sink::here;
 
 fn options(url: &str) -> Options {
     let server = bus::connect::Server { url: url.to_owned(), ..Default::default() };
@@ -123,15 +123,8 @@ async fn of_two_writers_one_wins_and_the_other_sees_at_once_what_it_lost_to() {
 /// The log needs no more than the user `engine` of our `nats.conf` may do, and nobody else may write it.
 #[tokio::test]
 async fn the_engines_user_of_our_configuration_may_do_what_the_log_needs() {
-    let text = std::fs::read_to_string(here().parent().unwrap().join("nats.conf")).unwrap();
-    let users = text[text.find("authorization {").unwrap()..].to_owned();
-    let users = users.split('\n').map(|line| match line.split_once("password: $") {
-        Some((before, _)) => format!("{before}password: secret\n"),
-        None => format!("{line}\n"),
-    });
-    let safe = "jetstream { store_dir: \"STORE\", sync_interval: always }\n".to_owned();
-    let server = Server::with(&(safe + &users.collect::<String>()));
-    let url = server.url().replace("://", "://engine:secret@");
+    let server = server(&config());
+    let url = server.url().replace("://", "://engine:engine@");
     let monitors = vec![server.monitor_url()];
     let log = open(Options { monitors, ..options(&url) }).unwrap();
     let acme = sample::company("acme");
@@ -143,8 +136,8 @@ async fn the_engines_user_of_our_configuration_may_do_what_the_log_needs() {
         drain(&mut *log.read_company(&acme, 9)).last().unwrap().recorded.last_position(),
         log.end()
     );
-    for user in ["publisher", "operator", "auditor", "worker"] {
-        let who = async_nats::ConnectOptions::with_user_and_password(user.into(), "secret".into());
+    for user in ["operator", "auditor", "acme-publisher", "acme-auditor", "acme-worker"] {
+        let who = async_nats::ConnectOptions::with_user_and_password(user.into(), user.into());
         let who = who.custom_inbox_prefix(format!("_INBOX.{user}"));
         let client = who.connect(server.url()).await.unwrap();
         let jetstream = async_nats::jetstream::new(client.clone());
