@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod feed;
+mod forward;
 mod micro;
 pub mod names;
 mod objects;
@@ -10,5 +11,6 @@ pub mod places;
 mod queue;
 mod requests;
 pub mod serve;
+pub mod shared;
 mod wire;
 pub mod work;

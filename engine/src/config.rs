@@ -96,6 +96,10 @@ pub const LEASE_SECONDS: u64 = 5;
 /// How often an engine says that it lives, in times a lease: some may be lost.
 pub const RENEWALS_PER_LEASE: u32 = 5;
 
+/// How long an engine waits for the one that it handed a command on to, in seconds: less than those who
+/// ask wait themselves, so that they are told.
+pub const HAND_ON_SECONDS_MAX: u64 = 8;
+
 /// How often an engine tries to take a company while others change its owner, in times.
 pub const CLAIM_OWNER_TRIES: usize = 5;
 

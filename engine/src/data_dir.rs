@@ -31,6 +31,10 @@ pub struct DataDir {
 pub struct Secret([u8; SECRET_BYTES]);
 
 impl Secret {
+    pub fn new(bytes: [u8; SECRET_BYTES]) -> Self {
+        Self(bytes)
+    }
+
     pub fn bytes(&self) -> &[u8; SECRET_BYTES] {
         &self.0
     }

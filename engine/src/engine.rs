@@ -18,6 +18,7 @@ use tokio::task::JoinSet;
 use crate::clock::Clock;
 use crate::companies::Companies;
 use crate::core::Core;
+use crate::files::Elsewhere;
 use crate::hot::{Hot, Reply, Request};
 use crate::ingest::objects::Objects;
 use crate::ingest::{CompanySays, canonical_body};
@@ -51,6 +52,11 @@ impl Engine {
     /// Says where files are fetched from that commands only name; the first word counts.
     pub fn fetch_from(&self, objects: Arc<dyn Objects>) {
         let _ = self.core.objects.set(objects);
+    }
+
+    /// Has files kept where other engines find them, and found where those keep them.
+    pub fn share_files(&self, elsewhere: Arc<dyn Elsewhere>) {
+        self.core.files.share(elsewhere);
     }
 
     /// The companies that have a history.

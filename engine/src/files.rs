@@ -1,8 +1,10 @@
 //! Imported files, kept by the SHA-256 of their bytes as they came.
 
+use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use boarding_commands::event::FileRef;
 use sha2::{Digest as _, Sha256};
@@ -11,6 +13,23 @@ use sha2::{Digest as _, Sha256};
 #[derive(Debug, Clone)]
 pub struct Files {
     folder: PathBuf,
+    /// Where others find what is kept here, and we what they keep.
+    elsewhere: Arc<OnceLock<Arc<dyn Elsewhere>>>,
+}
+
+/// A place where engines on several machines keep their files in common. Blocks.
+pub trait Elsewhere: Send + Sync + fmt::Debug {
+    /// Keeps a file there; durable when this returns. What is there already stays.
+    ///
+    /// # Errors
+    /// When the place cannot be reached.
+    fn put(&self, sha256: &str, file: File) -> io::Result<()>;
+
+    /// Reads a file from there.
+    ///
+    /// # Errors
+    /// When it is not there, or the place cannot be reached.
+    fn get(&self, sha256: &str) -> io::Result<Box<dyn Read>>;
 }
 
 /// How much is copied at a time, in bytes.
@@ -28,7 +47,12 @@ pub enum KeepError {
 
 impl Files {
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder }
+        Self { folder, elsewhere: Arc::default() }
+    }
+
+    /// Has every file kept elsewhere too from now on, and looked for there; the first word counts.
+    pub fn share(&self, elsewhere: Arc<dyn Elsewhere>) {
+        let _ = self.elsewhere.set(elsewhere);
     }
 
     /// Keeps what `content` reads: durable when this returns. The same content is kept once.
@@ -44,6 +68,10 @@ impl Files {
                 return Err(KeepError::TooLarge { limit });
             }
             self.settle(&draft, &sha256).map_err(failed)?;
+            if let Some(elsewhere) = self.elsewhere.get() {
+                let file = File::open(self.path(&sha256)).map_err(failed)?;
+                elsewhere.put(&sha256, file).map_err(failed)?;
+            }
             Ok(FileRef { name: boarding_commands::csv_file::clean_name(name), sha256, bytes })
         });
         if kept.is_err() {
@@ -67,13 +95,36 @@ impl Files {
     /// # Errors
     /// When it is not there or cannot be read.
     pub fn open(&self, sha256: &str) -> io::Result<File> {
-        File::open(self.path(sha256))
+        match (File::open(self.path(sha256)), self.elsewhere.get()) {
+            (Err(error), Some(elsewhere)) if error.kind() == io::ErrorKind::NotFound => {
+                self.fetch(sha256, &**elsewhere)?;
+                File::open(self.path(sha256))
+            }
+            (opened, _) => opened,
+        }
+    }
+
+    /// Brings a file here that another engine keeps.
+    fn fetch(&self, sha256: &str, elsewhere: &dyn Elsewhere) -> io::Result<()> {
+        let content = elsewhere.get(sha256)?;
+        let mut draft = new_draft(&self.folder)?;
+        let settled = copy(content, &mut draft.1, u64::MAX).and_then(|(found, _)| {
+            if found == sha256 {
+                self.settle(&draft, sha256)
+            } else {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "it holds something else"))
+            }
+        });
+        if settled.is_err() {
+            let _ = fs::remove_file(&draft.0);
+        }
+        settled
     }
 
     /// What is the matter where the file that an import needs is not there.
     pub fn missing(&self, sha256: &str) -> Option<String> {
         let path = self.path(sha256);
-        let is_there = path.try_exists().unwrap_or(true);
+        let is_there = path.try_exists().unwrap_or(true) || self.open(sha256).is_ok();
         let lost = || {
             let path = path.display();
             format!(

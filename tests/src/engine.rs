@@ -87,7 +87,7 @@ impl Site {
         let clock = Clock::reading(move || Time(hand.load(Ordering::SeqCst)));
         let (channel, adopt_runs) = (self.channel.clone(), self.adopt_runs);
         let log = self.log.clone();
-        Options { data: self.data(), log, channel, adopt_runs, clock }
+        Options { data: self.data(), log, channel, adopt_runs, secret: None, clock }
     }
 
     /// Opens the folder, as soon as the engine that was dropped has let go of it.

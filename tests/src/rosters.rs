@@ -34,6 +34,7 @@ impl Sample {
             log: LogChoice::Files,
             channel: None,
             adopt_runs: false,
+            secret: None,
             clock: Clock::system(),
         };
         let company = "acme".parse().unwrap();

@@ -73,6 +73,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
         log: LogChoice::Files,
         channel: job.channel,
         adopt_runs: false,
+        secret: None,
         clock,
     })?;
     let company: CompanyId =

@@ -1,6 +1,7 @@
 //! The subjects of the contract (sections 2 to 4) and the names of the streams behind them.
 
 use boarding_commands::id::CompanyId;
+use ulid::Ulid;
 
 /// What all subjects of this version of the contract begin with.
 pub const ROOT: &str = "boarding.v1";
@@ -31,6 +32,17 @@ pub const ENGINES_BUCKET: &str = "BOARDING_ENGINES";
 
 /// The bucket that says which engine works for which company.
 pub const OWNERS_BUCKET: &str = "BOARDING_OWNERS";
+
+/// The bucket of the files that imports need until they are done, for engines that share a log.
+pub const KEPT_BUCKET: &str = "BOARDING_KEPT";
+
+/// The bucket of what engines that share a log must have in common, and nobody else may read.
+pub const SECRETS_BUCKET: &str = "BOARDING_SECRETS";
+
+/// Where one engine hands commands on to another: `boarding.engine.<engine id>.command`.
+pub fn handed_on(engine: Ulid) -> String {
+    format!("boarding.engine.{engine}.command")
+}
 
 /// Where commands of one kind are asked: `boarding.v1.<company>.command.<CommandName>`.
 pub fn command(company: &CompanyId, name: &str) -> String {

@@ -122,7 +122,8 @@ async fn work(hall: &Arc<Hall>, mut commands: pull::Stream) -> Result<(), async_
 /// Does one command, tells what came of it where that is wanted, and only then lets the queue forget it.
 async fn one(hall: Arc<Hall>, command: jetstream::Message) {
     let headers = command.headers.as_ref();
-    let request = Request { subject: &command.subject, headers, payload: &command.payload };
+    let request =
+        Request { subject: &command.subject, headers, payload: &command.payload, handed_on: false };
     let told = patiently(&command, hall.command(request)).await;
     let tries = command.info().map_or(1, |info| info.delivered);
     if told.may_pass() {

@@ -21,6 +21,8 @@ pub(super) struct Request<'a> {
     pub(super) subject: &'a str,
     pub(super) headers: Option<&'a HeaderMap>,
     pub(super) payload: &'a [u8],
+    /// Whether another engine has handed it on to this one.
+    pub(super) handed_on: bool,
 }
 
 /// What can be known of a request before any work is done for it.
@@ -221,7 +223,8 @@ mod tests {
 
     #[test]
     fn the_subject_names_company_and_command() {
-        let named = |subject| Request { subject, headers: None, payload: &[] }.named();
+        let named =
+            |subject| Request { subject, headers: None, payload: &[], handed_on: false }.named();
         let good = named("boarding.v1.acme.command.AddUser");
         assert_eq!((good.company.unwrap().as_str(), good.name), ("acme", "AddUser"));
         assert!(named("boarding.v1.Acme.command.AddUser").company.is_err());
@@ -236,7 +239,7 @@ mod tests {
         let packed = rmp_serde::to_vec_named(&value).unwrap();
         let json = value.to_string();
         for (headers, payload) in [(None, json.as_bytes()), (Some(&headers), &packed)] {
-            let glance = Request { subject: "", headers, payload }.glance();
+            let glance = Request { subject: "", headers, payload, handed_on: false }.glance();
             assert_eq!(glance.id, Some("01JD0000000000000000000000".parse().unwrap()));
         }
     }

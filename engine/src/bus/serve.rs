@@ -10,9 +10,12 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::feed::{self, Feed};
+use super::forward;
 use super::micro::{self, Service};
-use super::names::ROOT;
+use super::names::{self, ROOT};
 use super::objects::Bucket;
+use super::owners::Owners;
 use super::places::{Limits, Places};
 use super::queue;
 use super::requests::{self, Request, broken, may_answer};
@@ -31,6 +34,16 @@ pub enum ServeError {
     Another { id: String },
     #[error("reach the NATS server")]
     Flush(#[from] async_nats::client::FlushError),
+}
+
+/// How an engine is served.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    pub limits: Limits,
+    /// The engines that share the log with this one, where it is shared.
+    pub owners: Option<Owners>,
+    /// Whether and how events are published; it needs JetStream.
+    pub feed: Option<feed::Options>,
 }
 
 /// How far the door is on its way to being closed.
@@ -53,6 +66,7 @@ pub(super) struct Hall {
     service: Service,
     commands: usize,
     places: Places,
+    owners: Option<Owners>,
 }
 
 /// An engine that is served on NATS, until it is closed.
@@ -61,6 +75,7 @@ pub struct Door {
     hall: Arc<Hall>,
     phase: watch::Sender<Phase>,
     tasks: JoinSet<()>,
+    feed: Option<Feed>,
 }
 
 impl Door {
@@ -69,14 +84,27 @@ impl Door {
     ///
     /// # Errors
     /// When the server cannot be reached, or another engine serves there.
-    pub async fn open(engine: Engine, client: Client, limits: Limits) -> Result<Self, ServeError> {
-        if let Some(id) = micro::another(&client).await {
-            return Err(ServeError::Another { id });
-        }
+    pub async fn open(
+        engine: Engine,
+        client: Client,
+        options: Options,
+    ) -> Result<Self, ServeError> {
+        let Options { limits, owners, feed } = options;
         let bucket = Arc::new(Bucket::new(&client));
         engine.fetch_from(Arc::<Bucket>::clone(&bucket));
-        engine.resume().await;
-        let mut service = Service::new(engine.clock().id().to_string(), engine.clock().now());
+        match &owners {
+            // The log is shared: which companies are this engine's turns out as it goes on.
+            Some(owners) => engine.share(owners.clone()),
+            None => {
+                if let Some(id) = micro::another(&client).await {
+                    return Err(ServeError::Another { id });
+                }
+                engine.resume().await;
+            }
+        }
+        let id = owners.as_ref().map_or_else(|| engine.clock().id().0, Owners::me);
+        let feed = feed.map(|options| Feed::start(&engine, client.clone(), options));
+        let mut service = Service::new(id.to_string(), engine.clock().now());
         let commands = service.add("command", format!("{ROOT}.*.command.*"), &COMMAND);
         let queries = service.add("query", format!("{ROOT}.*.query.*"), &QUERY);
         let (phase, watched) = watch::channel(Phase::Open);
@@ -88,12 +116,15 @@ impl Door {
             service,
             commands,
             places: Places::new(limits),
+            owners,
         });
         let mut tasks = JoinSet::new();
         for endpoint in [commands, queries] {
             let requests = hall.listen(&hall.service.subject(endpoint), true).await?;
             tasks.spawn(Arc::clone(&hall).serve(endpoint, requests));
         }
+        let handed_on = hall.listen(&names::handed_on(id), false).await?;
+        tasks.spawn(Arc::clone(&hall).serve(commands, handed_on));
         let mut questions = Vec::new();
         for subject in hall.service.questions() {
             questions.push(hall.listen(&subject, false).await?);
@@ -101,7 +132,7 @@ impl Door {
         tasks.spawn(Arc::clone(&hall).introduce(questions));
         start_others(&mut tasks, &hall).await;
         hall.client.flush().await?;
-        Ok(Self { hall, phase, tasks })
+        Ok(Self { hall, phase, tasks, feed })
     }
 
     /// Takes nothing new, answers what was taken, and closes the engine; all of it within ten seconds.
@@ -120,10 +151,20 @@ impl Door {
         if !matches!(sent.await, Ok(Ok(()))) {
             tracing::warn!("NATS was not reached: the last answers may not have been sent");
         }
+        let owners = self.hall.owners.clone();
         let engine = Arc::into_inner(self.hall).and_then(|hall| Arc::into_inner(hall.engine));
         match engine {
             Some(engine) => engine.close().await,
             None => tracing::warn!("the engine was still asked when it stopped; nothing is lost"),
+        }
+        let farewell = millis(FAREWELL_MILLIS_MAX);
+        if let Some(feed) = self.feed
+            && !feed.finish(farewell).await
+        {
+            tracing::info!("events that are not published yet will be after the next start");
+        }
+        if let Some(owners) = owners {
+            let _ = tokio::time::timeout(farewell, owners.leave()).await;
         }
     }
 }
@@ -146,6 +187,15 @@ const QUERY: [(&str, &str); 4] = [
 async fn start_others(tasks: &mut JoinSet<()>, hall: &Arc<Hall>) {
     let queue = queue::open(hall).await;
     tasks.spawn(queue::run(Arc::clone(hall), queue));
+    if hall.owners.is_some() {
+        let hall = Arc::clone(hall);
+        tasks.spawn(async move {
+            tokio::select! {
+                () = hall.engine.mind_companies() => {}
+                () = hall.closing() => {}
+            }
+        });
+    }
 }
 
 async fn ended(tasks: &mut JoinSet<()>) {
@@ -236,7 +286,11 @@ impl Hall {
 
     /// Does what a command asks, whichever way it came.
     pub(super) async fn command(&self, request: Request<'_>) -> Told {
-        self.guarded(request, requests::command(&self.engine, request)).await
+        if request.handed_on {
+            self.guarded(request, requests::command(&self.engine, request)).await
+        } else {
+            self.guarded(request, forward::command(self, request)).await
+        }
     }
 
     /// Whatever happens at work, there is an answer.
@@ -279,9 +333,14 @@ impl Hall {
 }
 
 fn request(message: &Message) -> Request<'_> {
+    let headers = message.headers.as_ref();
+    // Only engines may say so; at the front door the header means nothing.
+    let inside = !message.subject.starts_with(ROOT);
+    let handed_on = inside.then(|| forward::asked_as(headers)).flatten();
     Request {
-        subject: &message.subject,
-        headers: message.headers.as_ref(),
+        subject: handed_on.unwrap_or(&message.subject),
+        headers,
         payload: &message.payload,
+        handed_on: handed_on.is_some(),
     }
 }

@@ -134,6 +134,13 @@ impl Told {
         Self::document(encoding, &document, Some(code))
     }
 
+    /// The answer that another engine gave.
+    pub(super) fn relayed(encoding: Encoding, body: Vec<u8>) -> Self {
+        let answer = encoding.read(&body).unwrap_or_default();
+        let code = answer.get("code").cloned().and_then(|code| serde_json::from_value(code).ok());
+        Self { body, content_type: encoding.content_type(), code }
+    }
+
     /// It may be asked again.
     pub(super) fn failed(encoding: Encoding, id: Option<CommandId>, code: Code, why: &str) -> Self {
         let message = format!("{} ({why})", code.text());

@@ -1,22 +1,35 @@
 //! `boarding serve`: the engine as a service on NATS, until it is told to stop.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
+use async_nats::Client;
 use clap::Args;
+use clap::builder::TypedValueParser as _;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::common::Common;
 use super::failure::{Done, Ending, Failure};
 use super::output::Out;
-use super::session::open_engine;
+use super::session::{self, open_engine};
 use crate::bus::connect::{ConnectError, Server};
-use crate::bus::places::Limits;
-use crate::bus::serve::Door;
+use crate::bus::feed;
+use crate::bus::owners::Owners;
+use crate::bus::serve::{self, Door};
+use crate::bus::shared::{self, KeptFiles};
+use crate::bus::work::WorkQueue;
+use crate::channel::Channel;
+use crate::channel::nats::NatsChannel;
+use crate::channel::outbox::Outbox;
+use crate::clock::Clock;
+use crate::data_dir::DataDir;
+use crate::engine::{Engine, EngineError, LogChoice};
+use crate::log::jetstream;
 
 mod settings;
 
-use settings::Settings;
+use settings::{Log, Settings};
 
 /// Serves other programs on NATS until it is stopped
 #[derive(Debug, Args)]
@@ -24,6 +37,9 @@ use settings::Settings;
 Examples:
   boarding serve --nats nats://localhost:4222
   BOARDING_NATS=nats://engine:secret@nats.example:4222 boarding serve --data /var/lib/boarding
+  boarding serve --nats nats://localhost:4222 --workers
+  boarding serve --nats nats://a:4222,nats://b:4222,nats://c:4222 --log jetstream --copies 3 \\
+      --nats-monitor http://a:8222,http://b:8222,http://c:8222
   boarding serve --config /etc/boarding.toml
 
 The file has the options without their dashes, and paths as seen from where it lies; what is given on the
@@ -48,6 +64,25 @@ pub(super) struct Serve {
     /// What the subjects of answers to the engine begin with [default: _INBOX.<user>, or _INBOX]
     #[arg(long, env = "BOARDING_NATS_INBOX", value_name = "PREFIX")]
     nats_inbox: Option<String>,
+    /// Where the log is: in files in the data folder, or in NATS JetStream, where several engines may share
+    /// it [default: file]
+    #[arg(long, env = "BOARDING_LOG_IN", value_name = "WHERE")]
+    log: Option<Log>,
+    /// Where a server of the log says how it is set up, http://host:8222; one for each server
+    #[arg(long, env = "BOARDING_NATS_MONITOR", value_name = "URL", value_delimiter = ',')]
+    nats_monitor: Vec<String>,
+    /// Keeps the log on servers that may not sync what they acknowledge: they are not asked
+    #[arg(long)]
+    accept_unknown_sync: bool,
+    /// Keeps the log of a cluster on one of its servers alone
+    #[arg(long)]
+    accept_one_copy: bool,
+    /// How many servers of a cluster keep what is made there [default: three for the log, one for the rest]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
+    copies: Option<usize>,
+    /// Hands invitations to channel workers over NATS, instead of mailing them
+    #[arg(long, env = "BOARDING_WORKERS")]
+    workers: bool,
     /// Takes options from this TOML file
     #[arg(long, env = "BOARDING_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -69,18 +104,20 @@ impl Serve {
     }
 
     /// Opens the door, and says so once it is open.
-    async fn start(self, mut common: Common, out: &Out) -> Result<Door, Failure> {
+    async fn start(mut self, mut common: Common, out: &Out) -> Result<Door, Failure> {
         let mut settings = match &self.config {
             Some(file) => Settings::read(file)?,
             None => Settings::default(),
         };
         settings.fill(&mut common);
+        self.fill(&mut settings);
         let server = self.server(&mut settings)?;
         let shown = server.shown().map_err(|error| of_connection(&error))?;
         let client = server.connect("boarding").await.map_err(|error| of_connection(&error))?;
-        let engine = open_engine(&common, out).await?;
-        let door = Door::open(engine, client, Limits::default()).await;
-        let door = door.map_err(|error| Failure::Unavailable(crate::error_chain(&error)))?;
+        let door = match self.log {
+            Some(Log::Jetstream) => self.open_shared(&common, out, server, client).await?,
+            _ => self.open_alone(&common, out, client).await?,
+        };
         let data = common.data();
         if out.is_json() {
             let version = env!("CARGO_PKG_VERSION");
@@ -91,13 +128,103 @@ impl Serve {
         Ok(door)
     }
 
+    /// An engine with a log of its own.
+    async fn open_alone(
+        &self,
+        common: &Common,
+        out: &Out,
+        client: Client,
+    ) -> Result<Door, Failure> {
+        let mut options = session::options(common)?;
+        options.channel = self.channel(options.channel, &client, &options.clock, common)?;
+        let engine = open_engine(options, out).await?;
+        open_door(engine, client, serve::Options { feed: self.feed(), ..Default::default() }).await
+    }
+
+    /// An engine beside others, on a log in JetStream.
+    async fn open_shared(
+        &self,
+        common: &Common,
+        out: &Out,
+        server: Server,
+        client: Client,
+    ) -> Result<Door, Failure> {
+        let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies());
+        let mut options = session::options(common)?;
+        // The folder is opened by the engine in a moment; here it only says its secret.
+        let ours = DataDir::open(common.data()).map_err(EngineError::from)?.secret().clone();
+        let secret = shared::secret(&context, &ours, copies).await.map_err(|e| unavailable(&e))?;
+        options.secret = Some(secret);
+        options.log = LogChoice::JetStream(jetstream::Options {
+            copies: self.copies,
+            accept_one_copy: self.accept_one_copy,
+            monitors: self.nats_monitor.clone(),
+            accept_unknown_sync: self.accept_unknown_sync,
+            ..jetstream::Options::new(server)
+        });
+        options.channel = self.channel(options.channel, &client, &options.clock, common)?;
+        let me = options.clock.id().0;
+        let engine = open_engine(options, out).await?;
+        let kept = KeptFiles::open(&context, copies).await.map_err(|e| unavailable(&e))?;
+        engine.share_files(Arc::new(kept));
+        let owners = Owners::join(&context, me, copies).await.map_err(|e| unavailable(&e))?;
+        let options =
+            serve::Options { owners: Some(owners), feed: self.feed(), ..Default::default() };
+        open_door(engine, client, options).await
+    }
+
+    /// Where invitations go: to workers outside, if they are to; all other mails as ever.
+    fn channel(
+        &self,
+        mail: Option<Arc<dyn Channel>>,
+        client: &Client,
+        clock: &Clock,
+        common: &Common,
+    ) -> Result<Option<Arc<dyn Channel>>, Failure> {
+        if !self.workers {
+            return Ok(mail);
+        }
+        let mail = match mail {
+            Some(mail) => mail,
+            None => {
+                let folder = common.data().join("outbox");
+                let failed =
+                    |error| Failure::Unavailable(format!("open {}: {error}", folder.display()));
+                Arc::new(Outbox::open(&folder).map_err(failed)?)
+            }
+        };
+        let work = WorkQueue::new(client.clone(), clock.clone(), self.copies());
+        Ok(Some(Arc::new(NatsChannel::new(work, mail))))
+    }
+
+    fn feed(&self) -> Option<feed::Options> {
+        Some(feed::Options { copies: self.copies(), ..feed::Options::default() })
+    }
+
+    /// In how many copies what is made beside the log is kept.
+    fn copies(&self) -> usize {
+        self.copies.unwrap_or(1)
+    }
+
+    /// Takes from the file what neither the command line nor the environment says.
+    fn fill(&mut self, settings: &mut Settings) {
+        self.log = self.log.or(settings.log);
+        self.copies = self.copies.or(settings.copies);
+        self.workers |= settings.workers.unwrap_or(false);
+        self.accept_unknown_sync |= settings.accept_unknown_sync.unwrap_or(false);
+        self.accept_one_copy |= settings.accept_one_copy.unwrap_or(false);
+        if self.nats_monitor.is_empty() {
+            self.nats_monitor = settings.nats_monitor.take().unwrap_or_default();
+        }
+    }
+
     /// The NATS servers: as the command line or the environment says, or else the file.
-    fn server(self, settings: &mut Settings) -> Result<Server, Failure> {
-        let url = self.nats.or(settings.nats.take()).ok_or_else(|| {
+    fn server(&self, settings: &mut Settings) -> Result<Server, Failure> {
+        let url = self.nats.clone().or(settings.nats.take()).ok_or_else(|| {
             let text = "serve on what? give --nats URL, or set BOARDING_NATS";
             Failure::Usage(text.to_owned())
         })?;
-        let inbox = self.nats_inbox.or(settings.nats_inbox.take());
+        let inbox = self.nats_inbox.clone().or(settings.nats_inbox.take());
         match inbox.as_deref().filter(|prefix| !is_prefix(prefix)) {
             Some(_) => {
                 let text =
@@ -106,8 +233,8 @@ impl Serve {
             }
             None => Ok(Server {
                 url,
-                credentials: self.nats_credentials.or(settings.nats_credentials.take()),
-                authorities: self.nats_ca.or(settings.nats_ca.take()),
+                credentials: self.nats_credentials.clone().or(settings.nats_credentials.take()),
+                authorities: self.nats_ca.clone().or(settings.nats_ca.take()),
                 inbox,
             }),
         }
@@ -118,6 +245,18 @@ impl Serve {
 fn is_prefix(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     text.split('.').all(|token| !token.is_empty() && token.chars().all(plain))
+}
+
+async fn open_door(
+    engine: Engine,
+    client: Client,
+    options: serve::Options,
+) -> Result<Door, Failure> {
+    Door::open(engine, client, options).await.map_err(|error| unavailable(&error))
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Failure {
+    Failure::Unavailable(crate::error_chain(error))
 }
 
 /// An address that is none is the asker's to mend; a server that does not answer may come back.

@@ -65,7 +65,7 @@ impl<'a> Session<'a> {
     pub(super) async fn open_new(common: &Common, out: &'a Out) -> Result<Self, Failure> {
         let company = common.company()?;
         let session = Self {
-            engine: open_engine(common, out).await?,
+            engine: open_engine(options(common)?, out).await?,
             company,
             out,
             data: common.data(),
@@ -275,15 +275,20 @@ fn envelope(id: CommandId, body: Value) -> Envelope {
     }
 }
 
-/// Opens the data folder, and tells what was found in it.
-pub(super) async fn open_engine(common: &Common, out: &Out) -> Result<Engine, Failure> {
-    let options = Options {
+/// How the common options have a data folder opened.
+pub(super) fn options(common: &Common) -> Result<Options, Failure> {
+    Ok(Options {
         data: common.data(),
         log: LogChoice::Files,
         channel: common.channel()?,
         adopt_runs: common.adopt_runs,
+        secret: None,
         clock: Clock::system(),
-    };
+    })
+}
+
+/// Opens the data folder, and tells what was found in it.
+pub(super) async fn open_engine(options: Options, out: &Out) -> Result<Engine, Failure> {
     let opening = tokio::task::spawn_blocking(move || Engine::open(options));
     let engine = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))??;
     tell_what_was_found(&engine, out);

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::companies::Companies;
 use crate::config::PLANS_AT_ONCE;
 use crate::core::Core;
-use crate::data_dir::{DataDir, DataDirError};
+use crate::data_dir::{DataDir, DataDirError, Secret};
 use crate::files::{self, Files};
 use crate::log::EventLog;
 use crate::log::file::{self as file_log, FileLog, OpenError, TornTail};
@@ -33,6 +33,8 @@ pub struct Options {
     pub channel: Option<Arc<dyn Channel>>,
     /// Whether runs that were begun with another channel go on with this one; otherwise they wait.
     pub adopt_runs: bool,
+    /// The secret that links are derived from, where engines share one; the data folder's own unless given.
+    pub secret: Option<Secret>,
     pub clock: Clock,
 }
 
@@ -132,7 +134,7 @@ impl Engine {
             projections,
             clock: options.clock,
             files: Files::new(files),
-            tokens: Tokens::new(*folder.secret().bytes()),
+            tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
             channel,
             adopt_runs: options.adopt_runs,
             stuck: Stuck::default(),

@@ -6,7 +6,7 @@ use async_nats::HeaderMap;
 use base64::Engine as _;
 use boarding_engine::bus::connect::Server as Address;
 use boarding_engine::bus::places::Limits;
-use boarding_engine::bus::serve::Door;
+use boarding_engine::bus::serve::{self, Door};
 use boarding_engine::clock::Clock;
 use boarding_engine::engine::{Engine, LogChoice, Options};
 use futures_util::future::join_all;
@@ -25,13 +25,17 @@ async fn door(server: &Server, limits: Limits) -> (tempfile::TempDir, Door) {
         data,
         channel: None,
         adopt_runs: false,
+        secret: None,
         log: LogChoice::default(),
         clock: Clock::system(),
     };
     let engine = Engine::open(options).unwrap();
     let address = Address { url: server.url(), ..Address::default() };
     let client = address.connect("test").await.unwrap();
-    (folder, Door::open(engine, client, limits).await.unwrap())
+    (
+        folder,
+        Door::open(engine, client, serve::Options { limits, ..Default::default() }).await.unwrap(),
+    )
 }
 
 fn import(file: &Value) -> Value {

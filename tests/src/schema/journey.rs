@@ -40,6 +40,7 @@ impl Stage {
             data,
             channel: None,
             adopt_runs: false,
+            secret: None,
             log: LogChoice::default(),
             clock,
         })

@@ -188,6 +188,7 @@ async fn define_company(data: PathBuf) {
         log: LogChoice::Files,
         channel: None,
         adopt_runs: false,
+        secret: None,
         clock: Clock::system(),
     })
     .unwrap();

@@ -19,6 +19,22 @@ pub(super) struct Settings {
     pub(super) nats_credentials: Option<PathBuf>,
     pub(super) nats_ca: Option<PathBuf>,
     pub(super) nats_inbox: Option<String>,
+    pub(super) log: Option<Log>,
+    pub(super) nats_monitor: Option<Vec<String>>,
+    pub(super) accept_unknown_sync: Option<bool>,
+    pub(super) accept_one_copy: Option<bool>,
+    pub(super) copies: Option<usize>,
+    pub(super) workers: Option<bool>,
+}
+
+/// Where the log is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Log {
+    /// In files in the data folder
+    File,
+    /// In NATS JetStream, for one engine or several
+    Jetstream,
 }
 
 impl Settings {

@@ -1,0 +1,361 @@
+//! Several engines on one log, as processes: they share the work, and whatever breaks, nothing is lost,
+//! nobody gets a second mail, and the queue goes on.
+//!
+//! Each fault is tried twice; `BOARDING_FAULTS=20` tries it so many times.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use async_nats::jetstream;
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+use super::caller::{Caller, people};
+use super::serving::Serving;
+use crate::support::nats::Server;
+use crate::support::patience::eventually;
+
+/// How many people a run has: it lasts long enough to be interrupted.
+const PEOPLE: usize = 1_500;
+
+/// How often each fault is tried.
+fn faults() -> usize {
+    std::env::var("BOARDING_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
+}
+
+/// How often a command is asked before it is given up: more than a minute's worth.
+const TRIES_MAX: usize = 3_000;
+
+/// Two engines on one server, and a client of the company `acme`.
+struct Site {
+    server: Server,
+    engines: Vec<Serving>,
+    caller: Caller,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let server = Server::start();
+        let mut engines = vec![Serving::prepared(&server), Serving::prepared(&server)];
+        for engine in &mut engines {
+            engine.restart(&Self::options(&server));
+        }
+        let caller = Caller::on(&server.url()).await;
+        Self { server, engines, caller }
+    }
+
+    fn options(server: &Server) -> [&'static str; 4] {
+        let monitor: &'static str = server.monitor_url().leak();
+        ["--log", "jetstream", "--nats-monitor", monitor]
+    }
+
+    fn restart(&mut self, n: usize) {
+        self.engines[n].restart(&Self::options(&self.server));
+    }
+
+    /// A company whose people may all be invited in one run.
+    async fn with_people(people_count: usize) -> Self {
+        let site = Self::start().await;
+        site.caller.define_company().await;
+        let limit = json!({"bulk_integration_max_records": people_count});
+        until_accepted(&site.caller, "SetCompanyConfig", limit).await;
+        let store = eventually("there is a bucket for files", async || {
+            let jetstream = jetstream::new(site.caller.client.clone());
+            jetstream.get_object_store("BOARDING_FILES").await.ok()
+        })
+        .await;
+        let text = people(people_count);
+        store.put("acme/people.csv", &mut text.as_bytes()).await.unwrap();
+        let object = json!({"bucket": "BOARDING_FILES", "name": "acme/people.csv"});
+        let import = json!({
+            "dialect": "leapxpert", "add_to_corporate_phones": true,
+            "files": [{"name": "people.csv", "object": object}],
+        });
+        until_accepted(&site.caller, "ImportFile", import).await;
+        eventually("the import is done", async || {
+            let imports = site.caller.query("imports", json!({})).await.value;
+            (imports["rows"][0]["state"] == "completed").then_some(())
+        })
+        .await;
+        site
+    }
+
+    /// Starts a run for everybody; its id.
+    async fn run(&self) -> String {
+        let body =
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+        let started = until_accepted(&self.caller, "StartBulkIntegration", body).await;
+        started["result"]["run"].as_str().unwrap().to_owned()
+    }
+
+    async fn row(&self, run: &str) -> Option<Value> {
+        let mut told = asked(&self.caller, "query", "run", json!({"run": run})).await?;
+        // Any engine may answer the next question: it is to have seen what this one has.
+        let position = told["position"].clone();
+        let mut row = told.get_mut("row").map(Value::take)?;
+        row["position"] = position;
+        Some(row)
+    }
+
+    /// Waits until so many recipients of a run have an outcome.
+    async fn done(&self, run: &str, least: u64) {
+        eventually("the run gets on", async || {
+            let row = self.row(run).await?;
+            let done = row["total"].as_u64()? - row["remaining"].as_u64()?;
+            (row["state"] != "pending" && done >= least).then_some(())
+        })
+        .await;
+    }
+
+    async fn completed(&self, run: &str) -> Value {
+        eventually("the run is completed", async || {
+            self.row(run).await.filter(|row| row["state"] == "completed")
+        })
+        .await
+    }
+
+    /// Everybody has one outcome, and nobody two mails, whichever engine sent them.
+    async fn check_mails(&self, run: &str) {
+        let row = self.completed(run).await;
+        let number = |name: &str| row[name].as_u64().unwrap();
+        assert_eq!(
+            number("passed") + number("skipped") + number("failed"),
+            number("total"),
+            "{row}"
+        );
+        let log = every_row(
+            &self.caller,
+            "integration_log",
+            json!({"run": run, "min_position": row["position"]}),
+        )
+        .await;
+        let mut outcomes = BTreeMap::new();
+        for row in &log {
+            let before = outcomes.insert(row["username"].as_str().unwrap().to_owned(), row.clone());
+            assert!(before.is_none(), "two rows: {row}");
+        }
+        assert_eq!(outcomes.len() as u64, number("total"));
+        let mut mails = BTreeMap::<String, usize>::new();
+        for engine in &self.engines {
+            for name in files(&engine.data().join("outbox/acme").join(run)) {
+                *mails.entry(name).or_default() += 1;
+            }
+        }
+        let twice: Vec<_> = mails.iter().filter(|(_, count)| **count > 1).collect();
+        assert!(twice.is_empty(), "mailed twice: {twice:?}");
+        let sent = log.iter().filter(|row| row["status"] == "success").count();
+        let doubt = log.iter().filter(|row| row["code"] == "delivery.uncertain").count();
+        assert!(
+            mails.len() >= sent && mails.len() <= sent + doubt,
+            "{} mails, {sent} sent, {doubt} in doubt",
+            mails.len()
+        );
+    }
+
+    /// The feed holds the company's whole history, in order.
+    async fn check_feed(&self) {
+        let mark = until_accepted(&self.caller, "AddUser", json!({"user": "the-last"})).await;
+        let history =
+            every_row(&self.caller, "history", json!({"min_position": mark["position"]})).await;
+        let last = history.last().unwrap()["version"].as_u64().unwrap();
+        let jetstream = jetstream::new(self.caller.client.clone());
+        let mut seen = eventually("the feed has come so far", async || {
+            let stream = jetstream.get_stream("BOARDING_EVENTS").await.ok()?;
+            let event =
+                stream.get_last_raw_message_by_subject("boarding.v1.acme.event.*").await.ok()?;
+            let event: Value = serde_json::from_slice(&event.payload).ok()?;
+            (event["version"].as_u64()? >= last).then_some(stream)
+        })
+        .await;
+        let total = usize::try_from(seen.info().await.unwrap().state.messages).unwrap();
+        let consumer =
+            seen.create_consumer(jetstream::consumer::pull::OrderedConfig::default()).await;
+        let events = consumer.unwrap().messages().await.unwrap().take(total);
+        let versions: Vec<u64> = events
+            .map(|event| serde_json::from_slice::<Value>(&event.unwrap().payload).unwrap())
+            .map(|event| event["version"].as_u64().unwrap())
+            .collect()
+            .await;
+        let once: BTreeSet<u64> = versions.iter().copied().collect();
+        assert_eq!(once.len() as u64, *once.last().unwrap(), "there is a gap");
+        let mut highest = 0;
+        for version in versions {
+            assert!(version <= highest + 1, "version {version} after {highest}");
+            highest = highest.max(version);
+        }
+    }
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+}
+
+/// Asks once; nothing if there is no answer.
+async fn asked(caller: &Caller, kind: &str, name: &str, value: Value) -> Option<Value> {
+    let (headers, bytes) = caller.written(&value);
+    let subject = caller.subject(kind, name);
+    let answer = caller.client.request_with_headers(subject, headers, bytes.into()).await.ok()?;
+    serde_json::from_slice(&answer.payload).ok()
+}
+
+/// Asks a command until it is accepted, always under one id, as the contract tells askers to.
+async fn until_accepted(caller: &Caller, name: &str, body: Value) -> Value {
+    let envelope = caller.envelope(&body);
+    let mut again = tokio::time::interval(Duration::from_millis(20));
+    for _ in 0..TRIES_MAX {
+        again.tick().await;
+        let Some(answer) = asked(caller, "command", name, envelope.clone()).await else { continue };
+        assert_ne!(answer["outcome"], "refused", "{answer}");
+        if answer["outcome"] == "accepted" {
+            return answer;
+        }
+    }
+    panic!("{name} is not accepted");
+}
+
+async fn every_row(caller: &Caller, name: &str, params: Value) -> Vec<Value> {
+    let (mut rows, mut cursor) = (Vec::new(), Value::Null);
+    loop {
+        let mut params = params.clone();
+        params["limit"] = json!(500);
+        if !cursor.is_null() {
+            params["cursor"] = cursor;
+        }
+        let page = eventually("a page is answered", async || {
+            asked(caller, "query", name, params.clone())
+                .await
+                .filter(|page| page["rows"].is_array())
+        })
+        .await;
+        rows.extend(page["rows"].as_array().unwrap().clone());
+        cursor = page["next"].clone();
+        if cursor.is_null() {
+            return rows;
+        }
+    }
+}
+
+/// Commands all the time, each asked under one id until it is accepted.
+struct Load {
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<(Vec<String>, Value)>,
+}
+
+impl Load {
+    fn start(caller: &Caller, prefix: &'static str) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let (ended, caller) = (Arc::clone(&stop), caller.clone());
+        let task = tokio::spawn(async move {
+            let (mut accepted, mut position) = (Vec::new(), Value::Null);
+            while !ended.load(Ordering::Relaxed) {
+                let user = format!("{prefix}{}", accepted.len());
+                let answer = until_accepted(&caller, "AddUser", json!({"user": user})).await;
+                accepted.push(user);
+                position = answer["position"].clone();
+            }
+            (accepted, position)
+        });
+        Self { stop, task }
+    }
+
+    /// Every command that was acknowledged is in the history, and once.
+    async fn check(self, caller: &Caller) {
+        self.stop.store(true, Ordering::Relaxed);
+        let (accepted, position) = self.task.await.unwrap();
+        let history = every_row(caller, "history", json!({"min_position": position})).await;
+        let mut created = BTreeMap::<&str, usize>::new();
+        for event in history.iter().filter(|event| event["event"] == "UserCreated") {
+            *created.entry(event["data"]["user"].as_str().unwrap()).or_default() += 1;
+        }
+        for user in &accepted {
+            assert_eq!(created.get(user.as_str()), Some(&1), "{user}");
+        }
+        let versions = history.iter().map(|event| event["version"].as_u64().unwrap());
+        assert!(versions.eq(1..=history.len() as u64), "the history has no gap");
+    }
+}
+
+/// P10 on two engines: of concurrent commands from 64 clients none is lost or done twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn p10_two_engines_take_commands_of_64_clients_for_one_company() {
+    let site = Site::start().await;
+    let clients = (0..64).map(|n| {
+        let caller = site.caller.clone();
+        tokio::spawn(async move {
+            for k in 0..5 {
+                let envelope = caller.envelope(&json!({"user": format!("user-{n}-{k}")}));
+                let first = asked(&caller, "command", "AddUser", envelope.clone()).await.unwrap();
+                assert_eq!(first["outcome"], "accepted", "{first}");
+                let again = asked(&caller, "command", "AddUser", envelope.clone()).await.unwrap();
+                assert_eq!(
+                    (&again["duplicate"], &again["version"]),
+                    (&json!(true), &first["version"])
+                );
+            }
+        })
+    });
+    for client in futures_util::future::join_all(clients).await {
+        client.unwrap();
+    }
+    let mark = until_accepted(&site.caller, "AddUser", json!({"user": "mark"})).await;
+    let history =
+        every_row(&site.caller, "history", json!({"min_position": mark["position"]})).await;
+    assert_eq!(history.len(), 321);
+    assert!(history.iter().map(|event| event["version"].as_u64().unwrap()).eq(1..=321));
+    site.check_feed().await;
+}
+
+/// What every fault must leave as it was: two runs at its hands, commands all the while.
+async fn survives(break_it: impl AsyncFn(&mut Site, usize), mend: impl AsyncFn(&mut Site, usize)) {
+    let mut site = Site::with_people(PEOPLE).await;
+    let load = Load::start(&site.caller, "load-");
+    for trial in 0..faults() {
+        let (first, second) = (site.run().await, site.run().await);
+        site.done(&first, 50 + (trial as u64 * 97) % 900).await;
+        break_it(&mut site, trial).await;
+        mend(&mut site, trial).await;
+        site.completed(&first).await;
+        site.check_mails(&first).await;
+        site.completed(&second).await;
+        site.check_mails(&second).await;
+    }
+    load.check(&site.caller).await;
+    site.check_feed().await;
+}
+
+/// P7, P30: kill -9 of an engine, now the one that works for the company and now the other.
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_p30_an_engine_is_killed_and_the_other_goes_on() {
+    survives(
+        async |site, trial| site.engines[trial % 2].kill(),
+        async |site, trial| site.restart(trial % 2),
+    )
+    .await;
+}
+
+/// P28: an engine that was stopped for longer than its lease and goes on then is fenced off.
+#[tokio::test(flavor = "multi_thread")]
+async fn p28_an_engine_that_slept_longer_than_its_lease_does_no_harm() {
+    survives(
+        async |site, trial| {
+            let sleeper = trial % 2;
+            site.engines[sleeper].terminate("-STOP");
+            // The other one has taken over when commands are accepted again.
+            until_accepted(&site.caller, "AddUser", json!({"user": format!("awake-{trial}")}))
+                .await;
+        },
+        async |site, trial| site.engines[trial % 2].terminate("-CONT"),
+    )
+    .await;
+}
+
+/// The NATS server is killed and comes back.
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_the_server_of_the_log_is_killed_and_comes_back() {
+    survives(async |site, _| site.server.kill(), async |site, _| site.server.restart()).await;
+}
