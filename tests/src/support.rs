@@ -3,4 +3,5 @@
 pub(crate) mod nats;
 pub(crate) mod patience;
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod sink;

@@ -16,8 +16,9 @@ use tokio::task::JoinHandle;
 
 use super::caller::{Caller, people};
 use super::serving::Serving;
-use crate::support::nats::Server;
+use crate::support::nats::{Cluster, Server};
 use crate::support::patience::eventually;
+use crate::support::proxy::Proxy;
 
 /// How many people a run has: it lasts long enough to be interrupted.
 const PEOPLE: usize = 1_500;
@@ -30,36 +31,72 @@ fn faults() -> usize {
 /// How often a command is asked before it is given up: more than a minute's worth.
 const TRIES_MAX: usize = 3_000;
 
-/// Two engines on one server, and a client of the company `acme`.
+/// How long a fault lasts that is one of time, in seconds: half a minute where faults are tried in earnest.
+fn fault_seconds() -> u64 {
+    if faults() > 2 { 30 } else { 4 }
+}
+
+/// Lets a fault last.
+async fn while_it_lasts() {
+    let fault = Duration::from_secs(fault_seconds());
+    let _ = tokio::time::timeout(fault, std::future::pending::<()>()).await;
+}
+
+/// Two engines on one log, and a client of the company `acme`.
 struct Site {
-    server: Server,
+    servers: Vec<Server>,
     engines: Vec<Serving>,
+    /// Between each engine and the server, if there is only one.
+    wires: Vec<Proxy>,
     caller: Caller,
 }
 
 impl Site {
+    /// On one server, to which each engine has a wire of its own.
     async fn start() -> Self {
         let server = Server::start();
-        let mut engines = vec![Serving::prepared(&server), Serving::prepared(&server)];
-        for engine in &mut engines {
-            engine.restart(&Self::options(&server));
-        }
-        let caller = Caller::on(&server.url()).await;
-        Self { server, engines, caller }
+        let wires = [Proxy::to(server.port).await, Proxy::to(server.port).await];
+        let engines = wires.each_ref().map(|wire| format!("nats://127.0.0.1:{}", wire.port));
+        Self::on(vec![server], engines.map(Serving::at).into(), wires.into()).await
     }
 
-    fn options(server: &Server) -> [&'static str; 4] {
-        let monitor: &'static str = server.monitor_url().leak();
-        ["--log", "jetstream", "--nats-monitor", monitor]
+    /// On a cluster of three.
+    async fn on_cluster() -> Self {
+        let cluster = Cluster::start();
+        let engines = vec![Serving::at(cluster.url()), Serving::at(cluster.url())];
+        Self::on(cluster.servers, engines, Vec::new()).await
+    }
+
+    async fn on(servers: Vec<Server>, engines: Vec<Serving>, wires: Vec<Proxy>) -> Self {
+        let url = servers.iter().map(Server::url).collect::<Vec<_>>().join(",");
+        let caller = Caller::on(&url).await;
+        let mut site = Self { servers, engines, wires, caller };
+        for n in 0..site.engines.len() {
+            site.restart(n);
+        }
+        site
     }
 
     fn restart(&mut self, n: usize) {
-        self.engines[n].restart(&Self::options(&self.server));
+        let monitors: Vec<String> = self.servers.iter().map(Server::monitor_url).collect();
+        let (monitors, copies) = (monitors.join(","), self.servers.len().to_string());
+        let options = ["--log", "jetstream", "--nats-monitor", &monitors, "--copies", &copies];
+        self.engines[n].restart(&options);
+    }
+
+    /// Which server leads the stream of the log, or another one.
+    async fn server(&self, leads: bool) -> usize {
+        let jetstream = jetstream::new(self.caller.client.clone());
+        let leader = eventually("the log has a leader", async || {
+            let info = jetstream.get_stream("BOARDING_LOG").await.ok()?.get_info().await.ok()?;
+            info.cluster?.leader?.strip_prefix('n')?.parse::<usize>().ok()
+        })
+        .await;
+        if leads { leader - 1 } else { leader % self.servers.len() }
     }
 
     /// A company whose people may all be invited in one run.
-    async fn with_people(people_count: usize) -> Self {
-        let site = Self::start().await;
+    async fn with_people(site: Self, people_count: usize) -> Self {
         site.caller.define_company().await;
         let limit = json!({"bulk_integration_max_records": people_count});
         until_accepted(&site.caller, "SetCompanyConfig", limit).await;
@@ -311,8 +348,12 @@ async fn p10_two_engines_take_commands_of_64_clients_for_one_company() {
 }
 
 /// What every fault must leave as it was: two runs at its hands, commands all the while.
-async fn survives(break_it: impl AsyncFn(&mut Site, usize), mend: impl AsyncFn(&mut Site, usize)) {
-    let mut site = Site::with_people(PEOPLE).await;
+async fn survives(
+    site: Site,
+    break_it: impl AsyncFn(&mut Site, usize),
+    mend: impl AsyncFn(&mut Site, usize),
+) {
+    let mut site = Site::with_people(site, PEOPLE).await;
     let load = Load::start(&site.caller, "load-");
     for trial in 0..faults() {
         let (first, second) = (site.run().await, site.run().await);
@@ -332,6 +373,7 @@ async fn survives(break_it: impl AsyncFn(&mut Site, usize), mend: impl AsyncFn(&
 #[tokio::test(flavor = "multi_thread")]
 async fn p7_p30_an_engine_is_killed_and_the_other_goes_on() {
     survives(
+        Site::start().await,
         async |site, trial| site.engines[trial % 2].kill(),
         async |site, trial| site.restart(trial % 2),
     )
@@ -342,20 +384,62 @@ async fn p7_p30_an_engine_is_killed_and_the_other_goes_on() {
 #[tokio::test(flavor = "multi_thread")]
 async fn p28_an_engine_that_slept_longer_than_its_lease_does_no_harm() {
     survives(
+        Site::start().await,
         async |site, trial| {
-            let sleeper = trial % 2;
-            site.engines[sleeper].terminate("-STOP");
+            site.engines[trial % 2].terminate("-STOP");
             // The other one has taken over when commands are accepted again.
             until_accepted(&site.caller, "AddUser", json!({"user": format!("awake-{trial}")}))
                 .await;
+            while_it_lasts().await;
         },
         async |site, trial| site.engines[trial % 2].terminate("-CONT"),
     )
     .await;
 }
 
-/// The NATS server is killed and comes back.
+/// P7: the NATS server is killed, is away for a while, and comes back.
 #[tokio::test(flavor = "multi_thread")]
 async fn p7_the_server_of_the_log_is_killed_and_comes_back() {
-    survives(async |site, _| site.server.kill(), async |site, _| site.server.restart()).await;
+    survives(
+        Site::start().await,
+        async |site, _| {
+            site.servers[0].kill();
+            while_it_lasts().await;
+        },
+        async |site, _| site.servers[0].restart(),
+    )
+    .await;
+}
+
+/// P28, P30: the network between one engine and NATS is cut, and nobody is told.
+#[tokio::test(flavor = "multi_thread")]
+async fn p28_p30_the_network_of_one_engine_is_cut_for_a_while() {
+    survives(
+        Site::start().await,
+        async |site, trial| {
+            site.wires[trial % 2].cut();
+            while_it_lasts().await;
+        },
+        async |site, trial| site.wires[trial % 2].mend(),
+    )
+    .await;
+}
+
+/// P7: in a cluster, the server that leads the log is killed, or one that follows.
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_a_server_of_the_cluster_is_killed_the_leader_or_another() {
+    let killed = std::sync::Mutex::new(0);
+    survives(
+        Site::on_cluster().await,
+        async |site, trial| {
+            let server = site.server(trial % 2 == 0).await;
+            site.servers[server].kill();
+            *killed.lock().unwrap() = server;
+        },
+        async |site, _| {
+            let server = *killed.lock().unwrap();
+            site.servers[server].restart();
+        },
+    )
+    .await;
 }
