@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::jetstream;
+use async_nats::{Request, jetstream};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -237,7 +237,10 @@ fn files(folder: &Path) -> Vec<String> {
 async fn asked(caller: &Caller, kind: &str, name: &str, value: Value) -> Option<Value> {
     let (headers, bytes) = caller.written(&value);
     let subject = caller.subject(kind, name);
-    let answer = caller.client.request_with_headers(subject, headers, bytes.into()).await.ok()?;
+    // An engine that sleeps is asked as well, and never answers.
+    let patience = Some(Duration::from_secs(2));
+    let request = Request::new().headers(headers).payload(bytes.into()).timeout(patience);
+    let answer = caller.client.send_request(subject, request).await.ok()?;
     serde_json::from_slice(&answer.payload).ok()
 }
 

@@ -3,6 +3,7 @@
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use super::sink::here;
@@ -172,11 +173,20 @@ impl Cluster {
     }
 }
 
-/// Ports that nobody uses now. Another process may take one before we do; then the server says so.
+/// Ports that nobody uses now, below those that the system gives to clients: a server that is started
+/// again finds its own still free. Each process of tests begins to look elsewhere.
 fn free_ports<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-    held.map(|listener| listener.local_addr().unwrap().port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let start = std::process::id().wrapping_mul(97);
+    let mut ports = std::iter::from_fn(|| Some(NEXT.fetch_add(1, Ordering::Relaxed)))
+        .map(|n| FIRST_PORT + u16::try_from(start.wrapping_add(n) % u32::from(PORTS)).unwrap())
+        .filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    std::array::from_fn(|_| ports.next().unwrap())
 }
+
+/// Where servers listen.
+const FIRST_PORT: u16 = 12_000;
+const PORTS: u16 = 20_000;
 
 /// A nats-server that tests/run has installed.
 fn program(path: &str, package: &str) -> PathBuf {
