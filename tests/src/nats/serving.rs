@@ -19,8 +19,13 @@ pub(super) struct Serving {
 impl Serving {
     /// A place for one that does not run yet.
     pub(super) fn prepared(server: &Server) -> Self {
+        Self::at(server.url())
+    }
+
+    /// The same, at an address that may say who it is.
+    pub(super) fn at(url: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { child: None, url: server.url(), folder, ready: String::new() }
+        Self { child: None, url, folder, ready: String::new() }
     }
 
     /// Starts it, and waits until it is ready.
