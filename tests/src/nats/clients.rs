@@ -2,20 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
 
 use async_nats::{Client, Subscriber, jetstream};
 use boarding_engine::bus::connect::Server as Address;
-use boarding_engine::bus::feed::{self, Feed};
-use boarding_engine::bus::places::Limits;
-use boarding_engine::bus::serve::Door;
-use boarding_engine::bus::work::WorkQueue;
-use boarding_engine::channel::nats::NatsChannel;
-use boarding_engine::channel::null::NullChannel;
-use boarding_engine::clock::Clock;
-use boarding_engine::data_dir::DataDirError;
-use boarding_engine::engine::{Engine, EngineError, LogChoice, Options};
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 
@@ -148,41 +137,6 @@ async fn p10_a_client_asks_until_an_engine_is_up_and_takes_no_for_an_answer() {
     }
 }
 
-/// An engine with everything for other services: its door, its feed, and work for workers.
-struct Hosted {
-    feed: Feed,
-    door: Door,
-}
-
-impl Hosted {
-    async fn on(server: &Server, data: &Path) -> Self {
-        let client = client(server, "engine").await;
-        let queue = WorkQueue::new(client.clone(), Clock::system(), 1);
-        let channel = Arc::new(NatsChannel::new(queue, Arc::new(NullChannel)));
-        let open = || {
-            Engine::open(Options {
-                data: data.to_owned(),
-                channel: Some(channel.clone()),
-                adopt_runs: false,
-                log: LogChoice::Files,
-                clock: Clock::system(),
-            })
-        };
-        let engine = eventually("the folder is free", async || match open() {
-            Err(EngineError::Folder(DataDirError::InUse { .. })) => None,
-            opened => Some(opened.unwrap()),
-        })
-        .await;
-        let feed = Feed::start(&engine, client.clone(), feed::Options::default());
-        Self { feed, door: Door::open(engine, client, Limits::default()).await.unwrap() }
-    }
-
-    async fn close(self) {
-        self.door.close().await;
-        assert!(self.feed.finish(Duration::from_secs(60)).await);
-    }
-}
-
 /// The events in a follower's file; a line that is half written is none yet.
 fn kept(file: &Path) -> Vec<Value> {
     let text = fs::read_to_string(file).unwrap_or_default();
@@ -225,8 +179,9 @@ async fn make_consumer(clients: &Clients, caller: &Caller) {
 #[tokio::test]
 async fn a_follower_has_every_event_once_across_its_own_restarts() {
     for language in Language::ALL {
-        let (server, data) = (server(&config()), tempfile::tempdir().unwrap());
-        let _hosted = Hosted::on(&server, &data.path().join("data")).await;
+        let server = server(&config());
+        let mut serving = Serving::at(url(&server, "engine"));
+        serving.restart(&[]);
         let caller = operator(&server).await;
         caller.define_company().await;
         let clients = Clients::of(language, &server);
@@ -252,7 +207,8 @@ async fn a_follower_has_every_event_once_across_its_own_restarts() {
         has_all(&mut following, &caller, &file).await;
         following.kill();
 
-        // All of it comes again, and more.
+        // All of it comes again, and more, from an engine that was killed too.
+        serving.restart(&[]);
         let jetstream = jetstream::new(caller.client.clone());
         let stream = jetstream.get_stream("BOARDING_EVENTS").await.unwrap();
         stream.delete_consumer("acme").await.unwrap();
@@ -283,9 +239,9 @@ fn done(worker: &Running) -> Vec<Value> {
 #[tokio::test]
 async fn lx_24_a_worker_does_every_piece_and_reports_until_it_is_heard() {
     for language in Language::ALL {
-        let (server, folder) = (server(&config()), tempfile::tempdir().unwrap());
-        let data = folder.path().join("data");
-        let hosted = Hosted::on(&server, &data).await;
+        let server = server(&config());
+        let mut serving = Serving::at(url(&server, "engine"));
+        serving.restart(&["--workers"]);
         let caller = operator(&server).await;
         caller.define_company().await;
         caller.command("SetCompanyConfig", json!({"retry_backoff_seconds": 1})).await.ok();
@@ -295,7 +251,7 @@ async fn lx_24_a_worker_does_every_piece_and_reports_until_it_is_heard() {
         let run = caller.command("StartBulkIntegration", run).await.ok()["result"]["run"].clone();
         let engine = client(&server, "engine").await;
         waits(&engine, 4).await;
-        hosted.close().await;
+        serving.kill();
 
         let (watching, mut seen) = watch(&server, "boarding.v1.acme.command.*").await;
         let clients = Clients::of(language, &server);
@@ -303,7 +259,7 @@ async fn lx_24_a_worker_does_every_piece_and_reports_until_it_is_heard() {
         let (first, second) =
             (next(&mut worker, &mut seen).await, next(&mut worker, &mut seen).await);
         assert_eq!((&first.payload, &first.subject), (&second.payload, &second.subject));
-        let _hosted = Hosted::on(&server, &data).await;
+        serving.restart(&["--workers"]);
         drop(watching);
         let five = |it: &Running| (done(it).len() == 5).then(|| done(it));
         let pieces = worker.until("it has done every piece", five).await;

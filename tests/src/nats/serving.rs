@@ -22,7 +22,7 @@ impl Serving {
         Self::at(server.url())
     }
 
-    /// The same, at an address that may say who it is.
+    /// The same for servers at this address.
     pub(super) fn at(url: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { child: None, url, folder, ready: String::new() }

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use super::nats::Server;
 use super::patience::eventually;
@@ -88,6 +88,11 @@ impl Running {
         let file = |name| File::create(folder.path().join(name)).unwrap();
         let child = command.stdout(file("out")).stderr(file("err")).spawn().unwrap();
         Self { child, folder }
+    }
+
+    /// What is written there is its standard input, if that is piped.
+    pub(crate) fn keys(&mut self) -> ChildStdin {
+        self.child.stdin.take().unwrap()
     }
 
     pub(crate) fn out(&self) -> String {

@@ -173,7 +173,7 @@ impl Cluster {
 }
 
 /// Ports that nobody uses now. Another process may take one before we do; then the server says so.
-fn free_ports<const N: usize>() -> [u16; N] {
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     let held: [TcpListener; N] = std::array::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
     held.map(|listener| listener.local_addr().unwrap().port())
 }
