@@ -1,6 +1,7 @@
 //! On a real NATS server: the log in JetStream, the front door, several engines, what breaks.
 
 mod caller;
+mod clients;
 mod engines;
 mod feed;
 mod files;

@@ -1,25 +1,41 @@
-//! The README's tour, word for word: what it tells people to type works.
+//! The README's tours, word for word: what it tells people to type works.
 
 use std::fs;
+use std::io::Write as _;
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
+use crate::support::clients::{Running, python};
+use crate::support::nats::free_ports;
 use crate::support::program::program;
 
+/// The repository.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// The blocks of a language in a section of the README.
+fn blocks(section: &str, language: &str) -> Vec<String> {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let section = format!("\n## {section}\n");
+    let section = readme.split(&section).nth(1).unwrap().split("\n## ").next().unwrap();
+    let fence = format!("```{language}\n");
+    let blocks = section.split(&fence).skip(1);
+    blocks.map(|rest| rest.split("```").next().unwrap().to_owned()).collect()
+}
+
 /// The shell blocks of the tour, without the one that builds.
-fn tour(readme: &str) -> String {
-    let tour =
-        readme.split("## Five minutes by hand").nth(1).unwrap().split("\n## ").next().unwrap();
-    let blocks = tour.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    blocks.filter(|block| !block.contains("cargo build")).collect::<Vec<_>>().join("\n")
+fn tour() -> String {
+    let mut blocks = blocks("Five minutes by hand", "sh");
+    blocks.retain(|block| !block.contains("cargo build"));
+    blocks.join("\n")
 }
 
 /// LX-08, LX-09, LX-12, LX-17, LX-22, LX-24: by hand, step by step, in a fresh data folder.
 #[test]
 fn the_tour_works_word_for_word() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let tour = tour(&fs::read_to_string(root.join("README.md")).unwrap());
+    let tour = tour();
     let folder = tempfile::tempdir().unwrap();
     let bin = folder.path().join("bin");
     fs::create_dir(&bin).unwrap();
@@ -46,5 +62,48 @@ fn the_tour_works_word_for_word() {
         "InviteSent",
     ] {
         assert!(shown.contains(expected), "{expected} is not in:\n{shown}\n{told}");
+    }
+}
+
+/// Contract 2 to 4: a server of `nats.conf`, an engine and a stock client, typed at one terminal. Only the
+/// ports and the folder of the data are others.
+#[tokio::test]
+async fn the_tour_over_nats_works_word_for_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let [port, monitor] = free_ports();
+    let ours = |text: &str| {
+        let text = text.replace("4222", &port.to_string()).replace("8222", &monitor.to_string());
+        text.replace("/tmp/tour-nats", folder.path().join("data").to_str().unwrap())
+    };
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), ours(text)).unwrap();
+    file("nats.conf", &fs::read_to_string(root().join("nats.conf")).unwrap());
+    file("tour.py", &blocks("Over NATS", "python").concat());
+    symlink(program(), folder.path().join("boarding")).unwrap();
+    let installed = python();
+    let installed = installed.parent().unwrap().display();
+    let path =
+        format!("{}:{installed}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let mut bash = Command::new("bash");
+    bash.env("PATH", path).env("BOARDING_DATA", "/nowhere").env("BOARDING_COMPANY", "acme");
+    bash.current_dir(folder.path()).stdin(Stdio::piped());
+    let mut terminal = Running::start(bash);
+    let mut keys = terminal.keys();
+    // Whatever happens, servers end with the terminal.
+    keys.write_all(b"set -e; trap 'kill $(jobs -p); wait' EXIT\n").unwrap();
+    keys.write_all(ours(&blocks("Over NATS", "sh").concat()).as_bytes()).unwrap();
+    let ready = |it: &Running| it.out().contains("ready: ").then_some(());
+    terminal.until("the engine is ready", ready).await;
+    keys.write_all(b"python tour.py\n").unwrap();
+    drop(keys);
+    terminal.ends_with(0).await;
+    let shown = terminal.out();
+    for expected in [
+        "no: config.unknown_setting: ",
+        "'created': 1",
+        " ImportCompleted\n",
+        " InviteSent\n",
+        " RunCompleted\n[('jane.hudson', 'success')]\naccepted\n",
+    ] {
+        assert!(shown.contains(expected), "{expected} is not in:\n{shown}\n{}", terminal.err());
     }
 }

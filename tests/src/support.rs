@@ -1,5 +1,6 @@
 //! Helpers that several themes share.
 
+pub(crate) mod clients;
 pub(crate) mod nats;
 pub(crate) mod patience;
 pub(crate) mod program;

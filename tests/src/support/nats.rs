@@ -175,7 +175,7 @@ impl Cluster {
 
 /// Ports that nobody uses now, below those that the system gives to clients: a server that is started
 /// again finds its own still free. Each process of tests begins to look elsewhere.
-fn free_ports<const N: usize>() -> [u16; N] {
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(97);
     let mut ports = std::iter::from_fn(|| Some(NEXT.fetch_add(1, Ordering::Relaxed)))
