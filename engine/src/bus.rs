@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod feed;
+pub mod idle;
 mod micro;
 pub mod names;
 mod objects;

@@ -4,6 +4,7 @@ mod caller;
 mod feed;
 mod files;
 mod log;
+mod moving;
 mod owners;
 mod permissions;
 mod queue;
