@@ -9,7 +9,7 @@ use futures_util::StreamExt as _;
 
 use super::micro;
 use super::names::{ENGINES_BUCKET, EVENT_STREAM};
-use crate::config::{LEASE_SECONDS, NATS_READ_SECONDS_MAX};
+use crate::config::{LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX, NATS_OPEN_SECONDS_MAX, RETRY_MILLIS};
 
 /// Why it cannot be said that nobody works on the log.
 #[derive(Debug, thiserror::Error)]
@@ -36,18 +36,22 @@ pub async fn check(client: &Client) -> Result<(), IdleError> {
     if let Some(id) = micro::another(client).await {
         return Err(IdleError::Serves { id });
     }
+    match patiently(client, async || engine(client).await).await? {
+        Some(engine) => Err(IdleError::Works { engine }),
+        None => Ok(()),
+    }
+}
+
+/// An engine that lives.
+async fn engine(client: &Client) -> Result<Option<String>, IdleError> {
     // Without the bucket no engine ever said anything.
-    if messages(client, &format!("KV_{ENGINES_BUCKET}")).await?.is_none() {
-        return Ok(());
+    if messages_now(client, &format!("KV_{ENGINES_BUCKET}")).await?.is_none() {
+        return Ok(None);
     }
     let bucket = context(client).get_key_value(ENGINES_BUCKET).await;
     let bucket = bucket.map_err(|error| IdleError::Look(error.into()))?;
     let mut engines = bucket.keys().await.map_err(|error| IdleError::Look(error.into()))?;
-    match engines.next().await {
-        None => Ok(()),
-        Some(Ok(engine)) => Err(IdleError::Works { engine }),
-        Some(Err(error)) => Err(IdleError::Look(error.into())),
-    }
+    engines.next().await.transpose().map_err(|error| IdleError::Look(error.into()))
 }
 
 /// How many messages the stream holds; none if there is no such stream.
@@ -55,6 +59,10 @@ pub async fn check(client: &Client) -> Result<(), IdleError> {
 /// # Errors
 /// When nobody says so.
 pub async fn messages(client: &Client, stream: &str) -> Result<Option<u64>, IdleError> {
+    patiently(client, async || messages_now(client, stream).await).await
+}
+
+async fn messages_now(client: &Client, stream: &str) -> Result<Option<u64>, IdleError> {
     match context(client).get_stream(stream).await {
         Ok(stream) => Ok(Some(stream.cached_info().state.messages)),
         Err(error) => match error.kind() {
@@ -63,6 +71,27 @@ pub async fn messages(client: &Client, stream: &str) -> Result<Option<u64>, Idle
             }
             _ => Err(IdleError::Stream { stream: stream.to_owned(), source: error.into() }),
         },
+    }
+}
+
+/// Asks again for a while: a cluster that has just started has no leader yet, and answers nothing.
+async fn patiently<T>(
+    client: &Client,
+    mut ask: impl AsyncFnMut() -> Result<T, IdleError>,
+) -> Result<T, IdleError> {
+    let mut last = None;
+    let asking = async {
+        loop {
+            match ask().await {
+                Err(error) if client.server_info().jetstream => last = Some(error),
+                known => return known,
+            }
+            tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
+        }
+    };
+    match tokio::time::timeout(Duration::from_secs(NATS_OPEN_SECONDS_MAX), asking).await {
+        Ok(known) => known,
+        Err(elapsed) => Err(last.unwrap_or_else(|| IdleError::Look(elapsed.into()))),
     }
 }
 
@@ -75,5 +104,7 @@ pub async fn has_published(client: &Client) -> Result<bool, IdleError> {
 }
 
 fn context(client: &Client) -> jetstream::Context {
-    ContextBuilder::new().timeout(Duration::from_secs(NATS_READ_SECONDS_MAX)).build(client.clone())
+    ContextBuilder::new()
+        .timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX))
+        .build(client.clone())
 }

@@ -23,13 +23,13 @@ Examples:
   boarding move --from jetstream --data /var/lib/boarding --nats nats://nats.example:4222 \\
                 --nats-monitor http://nats.example:8222
 
-Nothing else may work on either meanwhile: stop every engine first. Order, versions, ids and the chain of
-hashes stay as they are; only positions, the numbers that count all events, are new in each log. At the end
-both logs are read again and compared. A move that was interrupted goes on when it is asked again. Logs are
-never merged: what a log moves into is empty, or holds a beginning of it.
+Nothing else may work on either meanwhile: stop every engine first. Order, versions, ids and the
+chain of hashes stay as they are; only positions, the numbers that count all events, are new in each
+log. At the end both logs are read again and compared. A move that was interrupted goes on when it is
+asked again. Logs are never merged: what a log moves into is empty, or holds a beginning of it.
 
-After a move to JetStream the folder keeps its files of the log, and its file MOVED says where the log is;
-the program refuses to go on with those files until the log is moved back."
+After a move to JetStream the folder keeps its files of the log, and its file MOVED says where the log
+is; the program refuses to go on with those files until the log is moved back."
 )]
 pub(super) struct Move {
     /// Where the log moves to
@@ -119,8 +119,9 @@ fn tell(out: &Out, common: &Common, way: Way, moved: &Moved) {
         return;
     }
     let (commits, events) = (progress.verified, progress.events);
+    let noun = if *companies == 1 { "company" } else { "companies" };
     out.line(&format!(
-        "{commits} commits, {events} events of {companies} companies moved and verified"
+        "{commits} commits, {events} events of {companies} {noun} moved and verified"
     ));
     let place = format!("stream {stream} at {}", servers.join(","));
     let data = data.display();

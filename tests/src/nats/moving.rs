@@ -84,8 +84,7 @@ async fn history() -> Site {
     for company in COMPANIES {
         site.set_up(company).await;
     }
-    let names: Vec<String> = (0..30).map(|n| format!("user{n}")).collect();
-    let rows = people(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    let rows = users(30);
     for round in 0..2 {
         for company in COMPANIES {
             let bad = format!("bad{round},Bad,Row,no address,12,,\n");
@@ -97,6 +96,11 @@ async fn history() -> Site {
         site.engine().settle(&id(company)).await;
     }
     site
+}
+
+fn users(count: usize) -> String {
+    let names: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
+    people(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 async fn first_id(site: &Site, company: &str, list: &str, name: &str) -> Value {
@@ -205,10 +209,11 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
         panic!("{first:?}")
     };
     assert_eq!((same, duplicate), (version, &true));
-    site.import(&people(&["ann", "bob"])).await;
+    site.import(&users(32)).await;
     let run = site.run().await;
     site.settle().await;
-    assert_eq!(site.row("run", json!({"run": run})).await["passed"], 2);
+    let row = site.row("run", json!({"run": run})).await;
+    assert_eq!((&row["state"], &row["passed"]), (&json!("completed"), &json!(32)), "{row}");
     verified(&mut site).await;
     let after = answers(&site).await;
     site.close().await;
