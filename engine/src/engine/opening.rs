@@ -184,6 +184,9 @@ fn open_log(
             Ok((Arc::new(log), torn))
         }
         LogChoice::JetStream(options) => {
+            // A log that was moved has commits: a stream without any is another one, or was lost.
+            let at_least = u64::from(folder.moved_to()?.is_some());
+            let indexed_up_to = indexed_up_to.max(at_least);
             let options = jetstream::Options { indexed_up_to, ..options };
             Ok((Arc::new(JetStreamLog::open(options)?), None))
         }

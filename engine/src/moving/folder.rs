@@ -103,13 +103,13 @@ pub async fn move_folder(
     }
     let folder = DataDir::open(&options.data)?;
     check_folder(&folder, options.way)?;
+    let has_published = idle::has_published(&client).await?;
     let place = format!("stream {stream} at {}", servers.join(","));
     let (progress, companies) = match options.way {
         Way::ToJetStream => to_jetstream(options, &folder, &client, &place, tell).await?,
         Way::FromJetStream => from_jetstream(options, &folder, &client, &place, tell).await?,
     };
     let has_files = std::fs::read_dir(folder.files()).is_ok_and(|mut files| files.next().is_some());
-    let has_published = idle::has_published(&client).await?;
     Ok(Moved { progress, companies, stream, servers, has_files, has_published })
 }
 

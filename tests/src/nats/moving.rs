@@ -12,7 +12,7 @@ use boarding_engine::bus;
 use boarding_engine::engine::{EngineError, LogChoice};
 use boarding_engine::log::contract::sample;
 use boarding_engine::log::file::{FileLog, Options as FileOptions};
-use boarding_engine::log::jetstream::{JetStreamLog, Options};
+use boarding_engine::log::jetstream::{JetStreamLog, OpenError, Options};
 use boarding_engine::log::{EventLog, Head};
 use boarding_engine::moving::move_log;
 use boarding_engine::queries::Answer as Found;
@@ -172,6 +172,13 @@ async fn verified(site: &mut Site) {
     site.engine = Some(engine);
 }
 
+/// How many messages the log's stream holds; none if there is no such stream.
+async fn messages(server: &Server) -> Option<u64> {
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let stream = async_nats::jetstream::new(client).get_stream("BOARDING_LOG").await;
+    stream.ok().map(|stream| stream.cached_info().state.messages)
+}
+
 fn copy(from: &Path, to: &Path) {
     let status = Command::new("cp").arg("-a").args([from, to]).status().unwrap();
     assert!(status.success());
@@ -199,6 +206,13 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     let said = error.to_string();
     assert!(said.contains(&server.url()) && said.contains("move --from jetstream"), "{said}");
     moves(&site.data(), &server, &TO).with(1);
+
+    // Servers where no log is, and none is begun.
+    let elsewhere = Server::start();
+    site.log = LogChoice::JetStream(options(&elsewhere));
+    let error = site.try_open().await.unwrap_err();
+    assert!(matches!(error, EngineError::JetStream(OpenError::Behind { .. })), "{error}");
+    assert_eq!(messages(&elsewhere).await, None);
 
     site.log = LogChoice::JetStream(options(&server));
     site.open().await;
@@ -271,6 +285,31 @@ async fn a_log_moves_to_a_cluster_in_three_copies_and_back() {
     assert!(!back.said.contains("BOARDING_EVENTS"), "{}", back.said);
     site.open().await;
     assert_same(&answers(&site).await, &before);
+}
+
+/// A move needs no more than the user `engine` of our `nats.conf` may do.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_engines_user_of_our_configuration_may_move_a_log() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let text = std::fs::read_to_string(root.join("nats.conf")).unwrap();
+    let users = text[text.find("authorization {").unwrap()..].to_owned();
+    let users = users.split('\n').map(|line| match line.split_once("password: $") {
+        Some((before, _)) => format!("{before}password: secret\n"),
+        None => format!("{line}\n"),
+    });
+    let safe = "jetstream { store_dir: \"STORE\", sync_interval: always }\n".to_owned();
+    let server = Server::with(&(safe + &users.collect::<String>()));
+    let url = server.url().replace("://", "://engine:secret@");
+    let folder = tempfile::tempdir().unwrap();
+    drop(boarding_engine::data_dir::DataDir::open(folder.path()).unwrap());
+    let log = files(&folder.path().join("log"));
+    log.append(vec![sample::next(&*log, &sample::company("acme"), 3)]).await.unwrap();
+    drop(log);
+    let monitor = server.monitor_url();
+    for way in [TO, FROM] {
+        let moved = ended(mover(folder.path(), &url, &monitored(&way, &monitor))).with(0);
+        assert!(!moved.said.contains("ermissions"), "{}", moved.said);
+    }
 }
 
 /// A server whose messages hold one commit of the largest size and little more.

@@ -21,12 +21,6 @@ async fn append(data: &Path, companies: &[&str]) {
     }
 }
 
-async fn messages(server: &Server) -> Option<u64> {
-    let client = async_nats::connect(server.url()).await.unwrap();
-    let stream = async_nats::jetstream::new(client).get_stream("BOARDING_LOG").await;
-    stream.ok().map(|stream| stream.cached_info().state.messages)
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn logs_are_never_merged() {
     let server = Server::start();
