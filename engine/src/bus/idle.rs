@@ -7,6 +7,7 @@ use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 use futures_util::StreamExt as _;
 
+use super::connect::{ConnectError, Server};
 use super::micro;
 use super::names::{ENGINES_BUCKET, EVENT_STREAM};
 use crate::config::{LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX, NATS_OPEN_SECONDS_MAX, RETRY_MILLIS};
@@ -28,17 +29,47 @@ pub enum IdleError {
     Stream { stream: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
-/// Refuses while an engine answers on these servers, or says in the bucket of engines that it lives.
-///
-/// # Errors
-/// Which engine it is, or why that cannot be known.
-pub async fn check(client: &Client) -> Result<(), IdleError> {
-    if let Some(id) = micro::another(client).await {
-        return Err(IdleError::Serves { id });
+/// The servers, as they are asked.
+#[derive(Debug)]
+pub struct Servers(Client);
+
+impl Servers {
+    /// Connects to them.
+    ///
+    /// # Errors
+    /// When there is no connection.
+    pub async fn reach(server: &Server) -> Result<Self, ConnectError> {
+        Ok(Self(server.connect("boarding move").await?))
     }
-    match patiently(client, async || engine(client).await).await? {
-        Some(engine) => Err(IdleError::Works { engine }),
-        None => Ok(()),
+
+    /// Refuses while an engine answers on these servers, or says in the bucket of engines that it lives.
+    ///
+    /// # Errors
+    /// Which engine it is, or why that cannot be known.
+    pub async fn check_idle(&self) -> Result<(), IdleError> {
+        if let Some(id) = micro::another(&self.0).await {
+            return Err(IdleError::Serves { id });
+        }
+        match patiently(&self.0, async || engine(&self.0).await).await? {
+            Some(engine) => Err(IdleError::Works { engine }),
+            None => Ok(()),
+        }
+    }
+
+    /// How many messages the stream holds; none if there is no such stream.
+    ///
+    /// # Errors
+    /// When nobody says so.
+    pub async fn messages(&self, stream: &str) -> Result<Option<u64>, IdleError> {
+        patiently(&self.0, async || messages_now(&self.0, stream).await).await
+    }
+
+    /// Whether events were published, with positions that are those of the log at that time.
+    ///
+    /// # Errors
+    /// When nobody says so.
+    pub async fn has_published(&self) -> Result<bool, IdleError> {
+        Ok(self.messages(EVENT_STREAM).await?.is_some_and(|messages| messages > 0))
     }
 }
 
@@ -52,14 +83,6 @@ async fn engine(client: &Client) -> Result<Option<String>, IdleError> {
     let bucket = bucket.map_err(|error| IdleError::Look(error.into()))?;
     let mut engines = bucket.keys().await.map_err(|error| IdleError::Look(error.into()))?;
     engines.next().await.transpose().map_err(|error| IdleError::Look(error.into()))
-}
-
-/// How many messages the stream holds; none if there is no such stream.
-///
-/// # Errors
-/// When nobody says so.
-pub async fn messages(client: &Client, stream: &str) -> Result<Option<u64>, IdleError> {
-    patiently(client, async || messages_now(client, stream).await).await
 }
 
 async fn messages_now(client: &Client, stream: &str) -> Result<Option<u64>, IdleError> {
@@ -93,14 +116,6 @@ async fn patiently<T>(
         Ok(known) => known,
         Err(elapsed) => Err(last.unwrap_or_else(|| IdleError::Look(elapsed.into()))),
     }
-}
-
-/// Whether events were published, with positions that are those of the log at that time.
-///
-/// # Errors
-/// When nobody says so.
-pub async fn has_published(client: &Client) -> Result<bool, IdleError> {
-    Ok(messages(client, EVENT_STREAM).await?.is_some_and(|messages| messages > 0))
 }
 
 fn context(client: &Client) -> jetstream::Context {

@@ -4,12 +4,11 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use async_nats::Client;
 use tokio::task::JoinError;
 
 use super::{MoveError, Progress, move_log};
 use crate::bus::connect::ConnectError;
-use crate::bus::idle::{self, IdleError};
+use crate::bus::idle::{IdleError, Servers};
 use crate::clock::Clock;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::log::EventLog;
@@ -91,26 +90,26 @@ pub async fn move_folder(
     if options.way == Way::ToJetStream && !options.data.join("log").exists() {
         return Err(FolderError::NothingHere { folder: options.data });
     }
-    let servers = options.jetstream.server.shown()?;
+    let addresses = options.jetstream.server.shown()?;
     let stream = options.jetstream.stream.clone();
-    let client = options.jetstream.server.connect("boarding move").await?;
-    idle::check(&client).await?;
+    let servers = Servers::reach(&options.jetstream.server).await?;
+    servers.check_idle().await?;
     // Opening a log makes its stream, and opening a folder makes the folder.
     if options.way == Way::FromJetStream
-        && idle::messages(&client, &stream).await?.unwrap_or_default() == 0
+        && servers.messages(&stream).await?.unwrap_or_default() == 0
     {
         return Err(FolderError::NothingThere { stream });
     }
     let folder = DataDir::open(&options.data)?;
     check_folder(&folder, options.way)?;
-    let has_published = idle::has_published(&client).await?;
-    let place = format!("stream {stream} at {}", servers.join(","));
+    let has_published = servers.has_published().await?;
+    let place = format!("stream {stream} at {}", addresses.join(","));
     let (progress, companies) = match options.way {
-        Way::ToJetStream => to_jetstream(options, &folder, &client, &place, tell).await?,
-        Way::FromJetStream => from_jetstream(options, &folder, &client, &place, tell).await?,
+        Way::ToJetStream => to_jetstream(options, &folder, &servers, &place, tell).await?,
+        Way::FromJetStream => from_jetstream(options, &folder, &servers, &place, tell).await?,
     };
     let has_files = std::fs::read_dir(folder.files()).is_ok_and(|mut files| files.next().is_some());
-    Ok(Moved { progress, companies, stream, servers, has_files, has_published })
+    Ok(Moved { progress, companies, stream, servers: addresses, has_files, has_published })
 }
 
 /// Whether a log may move out of this folder, or into it.
@@ -128,7 +127,7 @@ fn check_folder(folder: &DataDir, way: Way) -> Result<(), FolderError> {
 async fn to_jetstream(
     options: Options,
     folder: &DataDir,
-    client: &Client,
+    servers: &Servers,
     place: &str,
     tell: impl FnMut(Progress),
 ) -> Result<(Progress, usize), FolderError> {
@@ -138,7 +137,7 @@ async fn to_jetstream(
     }
     let target = open_jetstream(options.jetstream).await?;
     let progress = move_log(&source, &target, tell).await?;
-    idle::check(client).await?;
+    servers.check_idle().await?;
     let companies = source.companies().len();
     close(source).await;
     folder.mark_moved(place)?;
@@ -148,7 +147,7 @@ async fn to_jetstream(
 async fn from_jetstream(
     options: Options,
     folder: &DataDir,
-    client: &Client,
+    servers: &Servers,
     place: &str,
     tell: impl FnMut(Progress),
 ) -> Result<(Progress, usize), FolderError> {
@@ -159,7 +158,7 @@ async fn from_jetstream(
     }
     let target = open_files(folder, &options.clock).await?;
     let progress = move_log(&source, &target, tell).await?;
-    idle::check(client).await?;
+    servers.check_idle().await?;
     let companies = target.companies().len();
     close(target).await;
     folder.mark_returned()?;
@@ -171,6 +170,10 @@ async fn open_files(folder: &DataDir, clock: &Clock) -> Result<Arc<dyn EventLog>
     // Nobody asks for commands here, and there may be millions.
     options.commands_indexed_up_to = u64::MAX;
     let opened = blocking(move || FileLog::open(&path, options)).await?;
+    if let Some(torn) = &opened.torn {
+        let (bytes, kept) = (torn.bytes, torn.kept.display());
+        tracing::warn!(bytes, %kept, "the end of an interrupted write was cut off the log and kept");
+    }
     Ok(Arc::new(opened.log))
 }
 

@@ -258,8 +258,20 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     ok(&site.ask("DefineRole", json!({"role": "New", "permissions": []})).await);
     site.close().await;
 
-    // What was done here meanwhile follows on what is there.
+    // What was done here meanwhile follows on what is there; and it is told whom positions mislead.
+    assert_eq!(back["published_positions_are_old"], false, "{back}");
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    let name = bus::names::EVENT_STREAM.to_owned();
+    let events = async_nats::jetstream::stream::Config {
+        name,
+        subjects: vec!["events".to_owned()],
+        ..Default::default()
+    };
+    jetstream.create_stream(events).await.unwrap();
+    jetstream.publish("events", "one".into()).await.unwrap().await.unwrap();
     let again = moves(&data, &server, &TO).with(0).document;
+    assert_eq!(again["published_positions_are_old"], true, "{again}");
     assert_eq!((&again["found"], &again["moved"]), (&back["commits"], &json!(1)), "{again}");
 }
 
