@@ -3,6 +3,7 @@
 pub mod connect;
 pub mod feed;
 mod forward;
+pub mod idle;
 mod micro;
 pub mod names;
 mod objects;

@@ -19,6 +19,8 @@ mod import;
 mod imports;
 mod list;
 mod log;
+mod moving;
+mod nats_options;
 mod output;
 mod phones;
 mod query;
@@ -64,6 +66,7 @@ enum Verb {
     #[command(flatten)]
     OfCompany(Box<OfCompany>),
     Serve(serve::Serve),
+    Move(Box<moving::Move>),
     Template(template::Template),
     Schema(schema::Schema),
     Bench(bench::Bench),
@@ -108,6 +111,7 @@ async fn run(cli: Cli, out: &Out) -> Ending {
     match verb {
         Verb::Demo(verb) => verb.run(&common, out).await,
         Verb::Serve(verb) => verb.run(&common, out).await,
+        Verb::Move(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(out),
         Verb::Schema(verb) => verb.run(out),
         Verb::Bench(verb) => verb.run(&common, out).await,

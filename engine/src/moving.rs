@@ -4,14 +4,21 @@ use std::sync::Arc;
 
 use boarding_commands::id::CompanyId;
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
 
 use crate::codec::{EncodeError, Encoded};
 use crate::config::{MOVE_BYTES_PER_APPEND, MOVE_COMMITS_AHEAD, MOVE_COMMITS_PER_APPEND};
 use crate::log::{AppendError, Entry, EventLog, ReadError, Reader};
 
+pub mod folder;
+
 /// How far a move is, in commits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
+    /// The last position of the source that was found in the target or moved into it, and the source's last
+    /// one: how many commits a source has is not known before they are read.
+    pub position: u64,
+    pub end: u64,
     /// Commits that an earlier, interrupted move had brought over.
     pub found: u64,
     pub moved: u64,
@@ -50,6 +57,24 @@ pub enum MoveError {
     Growing,
 }
 
+impl MoveError {
+    /// Whether what is stored is not what was appended.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Source(error) | Self::Target(error) => {
+                !error.is_transient() && !matches!(error, ReadError::Io { .. })
+            }
+            Self::Append { source, .. } => matches!(source, AppendError::Damaged { .. }),
+            Self::Differs { .. } => true,
+            Self::Merge { .. }
+            | Self::Ahead { .. }
+            | Self::Encode { .. }
+            | Self::Changed { .. }
+            | Self::Growing => false,
+        }
+    }
+}
+
 /// Moves every commit of one log into another: its bytes, its order, the companies' versions and chains.
 /// Nothing else may write to either. The positions of the target are its own.
 ///
@@ -60,24 +85,24 @@ pub async fn move_log(
     target: &Arc<dyn EventLog>,
     mut tell: impl FnMut(Progress),
 ) -> Result<Progress, MoveError> {
-    let end = source.end();
-    let mut progress = Progress::default();
+    let mut progress = Progress { end: source.end(), ..Progress::default() };
     let mut entries = read(source);
     let mut there = read(target);
-    while let Some(found) = there.recv().await {
-        let found = found.map_err(MoveError::Target)?;
-        progress.found += 1;
-        let commit = progress.found;
-        let Some(expected) = entries.recv().await else {
+    while let Some(found) = there.next().await.map_err(MoveError::Target)? {
+        let commit = progress.found + 1;
+        let Some(expected) = entries.next().await.map_err(MoveError::Source)? else {
             return Err(MoveError::Ahead { commits: commit - 1 });
         };
-        if expected.map_err(MoveError::Source)?.recorded.hash != found.recorded.hash {
+        if expected.recorded.hash != found.recorded.hash {
             return Err(MoveError::Merge { commit, company: found.recorded.commit.company });
         }
+        progress.found = commit;
+        progress.position = expected.recorded.last_position();
+        tell_now_and_then(progress.found, progress, &mut tell);
     }
-    let mut append = Append { target, waiting: Vec::new(), bytes: 0, progress };
-    while let Some(entry) = entries.recv().await {
-        if append.take(entry.map_err(MoveError::Source)?).await? {
+    let mut append = Append::to(target, progress);
+    while let Some(entry) = entries.next().await.map_err(MoveError::Source)? {
+        if append.take(entry).await? {
             tell(append.progress);
         }
     }
@@ -85,10 +110,16 @@ pub async fn move_log(
     let mut progress = append.progress;
     tell(progress);
     verify(source, target, &mut progress, &mut tell).await?;
-    if source.end() != end {
+    if source.end() != progress.end {
         return Err(MoveError::Growing);
     }
     Ok(progress)
+}
+
+fn tell_now_and_then(commits: u64, progress: Progress, tell: &mut impl FnMut(Progress)) {
+    if commits.is_multiple_of(MOVE_COMMITS_PER_APPEND as u64) {
+        tell(progress);
+    }
 }
 
 /// Reads both logs again, and compares them commit by commit.
@@ -101,18 +132,15 @@ async fn verify(
     let (mut expected, mut found) = (read(source), read(target));
     loop {
         let commit = progress.verified + 1;
-        let pair = (expected.recv().await.transpose(), found.recv().await.transpose());
-        let pair = (pair.0.map_err(MoveError::Source)?, pair.1.map_err(MoveError::Target)?);
-        let entry = match pair {
+        let next = expected.next().await.map_err(MoveError::Source)?;
+        let entry = match (next, found.next().await.map_err(MoveError::Target)?) {
             (None, None) => return Ok(()),
             (Some(expected), Some(found)) if is_same(&expected, &found) => expected,
             _ => return Err(MoveError::Differs { commit }),
         };
         progress.verified = commit;
         progress.events += entry.recorded.commit.events.len() as u64;
-        if commit.is_multiple_of(MOVE_COMMITS_PER_APPEND as u64) {
-            tell(*progress);
-        }
+        tell_now_and_then(commit, *progress, tell);
     }
 }
 
@@ -126,14 +154,22 @@ struct Append<'a> {
     target: &'a Arc<dyn EventLog>,
     waiting: Vec<Encoded>,
     bytes: usize,
+    bytes_max: usize,
+    /// The source's last position among those that wait.
+    last: u64,
     progress: Progress,
 }
 
-impl Append<'_> {
+impl<'a> Append<'a> {
+    fn to(target: &'a Arc<dyn EventLog>, progress: Progress) -> Self {
+        let bytes_max = MOVE_BYTES_PER_APPEND.min(target.append_bytes_max());
+        Self { target, waiting: Vec::new(), bytes: 0, bytes_max, last: 0, progress }
+    }
+
     /// Takes a commit; answers whether others were appended.
     async fn take(&mut self, entry: Entry) -> Result<bool, MoveError> {
         let commit = self.progress.found + self.progress.moved + self.waiting.len() as u64 + 1;
-        let hash = entry.recorded.hash;
+        let (hash, last) = (entry.recorded.hash, entry.recorded.last_position());
         let encoded = Encoded::of(entry.recorded.commit)
             .map_err(|source| MoveError::Encode { commit, source })?;
         if encoded.hash() != hash {
@@ -143,13 +179,14 @@ impl Append<'_> {
             .waiting
             .last()
             .is_some_and(|last| last.commit().company != encoded.commit().company);
-        let bytes = self.bytes + encoded.bytes().len();
-        let full = self.waiting.len() >= MOVE_COMMITS_PER_APPEND || bytes > MOVE_BYTES_PER_APPEND;
+        let full = self.waiting.len() >= MOVE_COMMITS_PER_APPEND
+            || self.bytes + encoded.bytes().len() > self.bytes_max;
         let flush = !self.waiting.is_empty() && (of_another || full);
         if flush {
             self.flush().await?;
         }
         self.bytes += encoded.bytes().len();
+        self.last = last;
         self.waiting.push(encoded);
         Ok(flush)
     }
@@ -164,15 +201,22 @@ impl Append<'_> {
         let appended = self.target.append(commits).await;
         let appended = appended.map_err(|source| MoveError::Append { commit, source })?;
         self.progress.moved += appended.len() as u64;
+        self.progress.position = self.last;
         Ok(())
     }
+}
+
+/// Commits that are read ahead.
+struct Reading {
+    entries: mpsc::Receiver<Result<Entry, ReadError>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 /// Reads a log from its start on a thread of its own, since reading blocks.
 fn read(log: &Arc<dyn EventLog>) -> Reading {
     let (entries, read) = mpsc::channel(MOVE_COMMITS_AHEAD);
     let log = Arc::clone(log);
-    tokio::task::spawn_blocking(move || {
+    let thread = tokio::task::spawn_blocking(move || {
         let mut reader: Box<dyn Reader> = log.read_all(1);
         while let Some(entry) = reader.next().transpose() {
             let failed = entry.is_err();
@@ -181,10 +225,26 @@ fn read(log: &Arc<dyn EventLog>) -> Reading {
             }
         }
     });
-    read
+    Reading { entries: read, thread: Some(thread) }
 }
 
-type Reading = mpsc::Receiver<Result<Entry, ReadError>>;
+impl Reading {
+    /// The next commit; at the end of the log none, and then nobody reads it any more.
+    async fn next(&mut self) -> Result<Option<Entry>, ReadError> {
+        if let Some(entry) = self.entries.recv().await {
+            return entry.map(Some);
+        }
+        if let Some(thread) = self.thread.take() {
+            // A reader that panicked must not pass for the end of a log.
+            if let Err(panic) = thread.await.map_err(JoinError::try_into_panic)
+                && let Ok(panic) = panic
+            {
+                std::panic::resume_unwind(panic);
+            }
+        }
+        Ok(None)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -227,6 +287,19 @@ mod tests {
         grow(&source, 5).await;
         let moved = move_log(&source, &target, quiet).await.unwrap();
         assert_eq!((moved.found, moved.moved, moved.verified), (10, 5, 15));
+    }
+
+    /// What is told never goes beyond the source, and ends at its end.
+    #[tokio::test]
+    async fn a_move_tells_how_far_it_is() {
+        let (source, target) = logs();
+        grow(&source, 1_100).await;
+        let mut told = Vec::new();
+        let moved = move_log(&source, &target, |progress| told.push(progress)).await.unwrap();
+        let end = source.end();
+        assert!(told.iter().all(|now| now.position <= now.end && now.end == end));
+        assert!(told.is_sorted_by_key(|now| (now.moved, now.verified)) && told.len() > 100);
+        assert_eq!((moved.position, moved.moved, moved.verified), (end, 1_100, 1_100));
     }
 
     #[tokio::test]

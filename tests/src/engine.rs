@@ -41,7 +41,7 @@ pub(crate) struct Site {
     hand: Arc<AtomicI64>,
     pub(crate) channel: Option<Arc<dyn Channel>>,
     adopt_runs: bool,
-    log: LogChoice,
+    pub(crate) log: LogChoice,
     pub(crate) engine: Option<Engine>,
 }
 
@@ -96,7 +96,7 @@ impl Site {
         self.engine().resume().await;
     }
 
-    async fn try_open(&self) -> Result<Engine, EngineError> {
+    pub(crate) async fn try_open(&self) -> Result<Engine, EngineError> {
         loop {
             match Engine::open(self.options()) {
                 Err(EngineError::Folder(DataDirError::InUse { .. })) if self.engine.is_none() => {
@@ -153,7 +153,13 @@ impl Site {
         self.ask_as(company, command, name, body).await
     }
 
-    async fn ask_as(&self, company: &str, command: CommandId, name: &str, body: Value) -> Answer {
+    pub(crate) async fn ask_as(
+        &self,
+        company: &str,
+        command: CommandId,
+        name: &str,
+        body: Value,
+    ) -> Answer {
         let asked = envelope(command, "admin", &body);
         self.engine().submit(&id(company), name, asked, Authority::All).await
     }
@@ -190,7 +196,12 @@ impl Site {
         self.get_in("acme", name, params).await
     }
 
-    async fn get_in(&self, company: &str, name: &str, params: Value) -> Result<Found, NoAnswer> {
+    pub(crate) async fn get_in(
+        &self,
+        company: &str,
+        name: &str,
+        params: Value,
+    ) -> Result<Found, NoAnswer> {
         self.engine().caught_up().await.unwrap();
         let asker = Asker { actor: "admin".to_owned(), authority: Authority::All };
         self.engine().query(&id(company), name, object(params), &asker).await

@@ -6,6 +6,7 @@ mod engines;
 mod feed;
 mod files;
 mod log;
+mod moving;
 mod owners;
 mod permissions;
 mod queue;

@@ -67,11 +67,13 @@ pub enum EngineError {
     #[error(transparent)]
     JetStream(#[from] jetstream::OpenError),
     #[error(
-        "open {} with a log in JetStream: it holds a log of its own; use another data folder", folder.display()
+        "open {} with a log in JetStream: it holds a log of its own; use another data folder, or move the log with `boarding move --to jetstream`", folder.display()
     )]
     HasItsOwnLog { folder: PathBuf },
-    #[error("look into {}", folder.display())]
-    Look { folder: PathBuf, source: std::io::Error },
+    #[error(
+        "open the log in the files of {}: the log is in {to}, and the files may hold only a beginning of it; open it there, or bring it back with `boarding move --from jetstream --data {0} --nats URL`", folder.display()
+    )]
+    Moved { folder: PathBuf, to: String },
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
@@ -109,6 +111,7 @@ impl Engine {
     /// message says what to do.
     pub fn open(options: Options) -> Result<Self, EngineError> {
         let folder = DataDir::open(&options.data)?;
+        check_place(&options.log, &folder)?;
         let files = folder.files();
         files::sweep(&files)
             .map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
@@ -156,6 +159,18 @@ impl Engine {
     }
 }
 
+/// Whether the folder's log is where it was chosen to be: nothing is opened, and nothing made, if not.
+fn check_place(choice: &LogChoice, folder: &DataDir) -> Result<(), EngineError> {
+    let path = || folder.path().to_owned();
+    match (choice, folder.moved_to()?) {
+        (LogChoice::Files, Some(to)) => Err(EngineError::Moved { folder: path(), to }),
+        (LogChoice::JetStream(_), None) if folder.has_log()? => {
+            Err(EngineError::HasItsOwnLog { folder: path() })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Opens the log that was chosen, and what was found at its torn end.
 fn open_log(
     choice: LogChoice,
@@ -171,11 +186,9 @@ fn open_log(
             Ok((Arc::new(log), torn))
         }
         LogChoice::JetStream(options) => {
-            let mut files = std::fs::read_dir(folder.log())
-                .map_err(|source| EngineError::Look { folder: folder.log(), source })?;
-            if files.next().is_some() {
-                return Err(EngineError::HasItsOwnLog { folder: folder.path().to_owned() });
-            }
+            // A log that was moved has commits: a stream without any is another one, or was lost.
+            let at_least = u64::from(folder.moved_to()?.is_some());
+            let indexed_up_to = indexed_up_to.max(at_least);
             let options = jetstream::Options { indexed_up_to, ..options };
             Ok((Arc::new(JetStreamLog::open(options)?), None))
         }

@@ -1,0 +1,108 @@
+//! The mark of a folder whose log is elsewhere: what its own files hold of the log is not the truth then.
+
+use std::fs;
+use std::io::ErrorKind;
+
+use super::{DataDir, DataDirError, failed, make_folder, sync, write_once};
+
+/// The file that says where the log is.
+const NAME: &str = "MOVED";
+
+const LINE: &str = "the log is in ";
+
+impl DataDir {
+    /// Where the log is, if it is not in the folder's own files.
+    ///
+    /// # Errors
+    /// When the mark cannot be read.
+    pub fn moved_to(&self) -> Result<Option<String>, DataDirError> {
+        let path = self.path.join(NAME);
+        match fs::read_to_string(&path) {
+            Ok(text) => {
+                let text = text.trim();
+                // A mark that says something else is a mark nevertheless.
+                Ok(Some(text.strip_prefix(LINE).unwrap_or("another place").to_owned()))
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(failed("read", &path, source)),
+        }
+    }
+
+    /// Says for good that the log is there and no longer here. What is derived goes first: its positions
+    /// are those of the log it was made from.
+    ///
+    /// # Errors
+    /// When that cannot be written; then the folder is as it was, but for what is derived.
+    pub fn mark_moved(&self, to: &str) -> Result<(), DataDirError> {
+        self.remove_derived()?;
+        write_once(&self.path.join(NAME), format!("{LINE}{to}\n").as_bytes())?;
+        sync(&self.path)
+    }
+
+    /// Says for good that the folder's own files are the log.
+    ///
+    /// # Errors
+    /// When that cannot be written; then the log is still elsewhere.
+    pub fn mark_returned(&self) -> Result<(), DataDirError> {
+        self.remove_derived()?;
+        let path = self.path.join(NAME);
+        fs::remove_file(&path).map_err(|source| failed("remove", &path, source))?;
+        sync(&self.path)
+    }
+
+    /// Whether the folder holds files of a log.
+    ///
+    /// # Errors
+    /// When it cannot be looked into.
+    pub fn has_log(&self) -> Result<bool, DataDirError> {
+        let folder = self.log();
+        let entries = fs::read_dir(&folder).map_err(|source| failed("look into", &folder, source));
+        Ok(entries?.next().is_some())
+    }
+
+    /// Removes what a replay gives back. It is put aside first, as a whole: half of it would be taken for all.
+    fn remove_derived(&self) -> Result<(), DataDirError> {
+        let (derived, aside) = (self.derived(), self.path.join("derived.removed"));
+        let gone = |error: std::io::Error| match error.kind() {
+            ErrorKind::NotFound => Ok(()),
+            _ => Err(failed("remove", &aside, error)),
+        };
+        fs::remove_dir_all(&aside).or_else(gone)?;
+        fs::rename(&derived, &aside).or_else(gone)?;
+        make_folder(&derived)?;
+        sync(&self.path)?;
+        fs::remove_dir_all(&aside).or_else(gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_knows_where_its_log_is_and_forgets_what_was_derived_from_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        assert_eq!(data.moved_to().unwrap(), None);
+        let derive = || fs::write(data.derived().join("db"), "rows").unwrap();
+        derive();
+        data.mark_moved("stream A").unwrap();
+        assert_eq!(data.moved_to().unwrap().as_deref(), Some("stream A"));
+        assert!(!data.derived().join("db").exists());
+        derive();
+        // What a removal left that was interrupted.
+        fs::create_dir_all(folder.path().join("derived.removed/x")).unwrap();
+        data.mark_returned().unwrap();
+        assert_eq!(data.moved_to().unwrap(), None);
+        assert!(!data.derived().join("db").exists() && data.derived().exists());
+        assert!(!folder.path().join("derived.removed").exists());
+    }
+
+    #[test]
+    fn a_mark_that_cannot_be_understood_is_a_mark() {
+        let folder = tempfile::tempdir().unwrap();
+        let data = DataDir::open(folder.path()).unwrap();
+        fs::write(folder.path().join(NAME), "").unwrap();
+        assert!(data.moved_to().unwrap().is_some());
+    }
+}
