@@ -38,6 +38,8 @@ use reader::StreamReader;
 use view::View;
 
 pub use error::OpenError;
+pub(crate) use frame::encode as payload;
+pub(crate) use open::config as stream_config;
 
 /// How a log in JetStream is opened.
 #[derive(Debug, Clone)]
