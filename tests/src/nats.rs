@@ -1,5 +1,6 @@
 //! On a real NATS server: the log in JetStream, the front door, several engines, what breaks.
 
+mod bench;
 mod caller;
 mod clients;
 mod engines;

@@ -189,11 +189,11 @@ fn write_raw(mut file: File, mut calls: mpsc::Receiver<RawCall>) -> io::Result<(
     Ok(())
 }
 
-fn company(number: usize) -> Result<CompanyId, IdError> {
+pub(super) fn company(number: usize) -> Result<CompanyId, IdError> {
     format!("bench-{number}").parse()
 }
 
-fn commit(company: &CompanyId, head: Head, number: usize) -> Commit {
+pub(super) fn commit(company: &CompanyId, head: Head, number: usize) -> Commit {
     let user = format!("{number:0>USER_CHARS$}@example.test");
     Commit {
         company: company.clone(),

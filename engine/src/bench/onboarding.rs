@@ -22,6 +22,7 @@ use crate::people;
 pub struct Job<'a> {
     /// A folder of its own for the data.
     pub data: &'a Path,
+    pub log: LogChoice,
     pub people: u64,
     pub add_phones: bool,
     /// Whether a run follows the import; without, only the import is measured.
@@ -70,7 +71,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     let clock = Clock::system();
     let engine = Engine::open(Options {
         data: job.data.to_owned(),
-        log: LogChoice::Files,
+        log: job.log,
         channel: job.channel,
         adopt_runs: false,
         secret: None,

@@ -13,6 +13,9 @@ use crate::bench::log;
 use crate::bench::onboarding::{self, Job};
 use crate::channel::Channel;
 use crate::channel::null::NullChannel;
+use crate::engine::LogChoice;
+
+mod nats;
 
 /// Measures this program on this machine
 #[derive(Debug, Args)]
@@ -21,7 +24,8 @@ Examples:
   boarding bench run
   boarding bench run --people 100000 --channel null
   boarding bench import --rows 1000000
-  boarding bench log --events 100000 --data /mnt/fast-disk")]
+  boarding bench log --events 100000 --data /mnt/fast-disk
+  boarding bench nats --nats nats://localhost:4222 --monitor http://localhost:8222")]
 pub(super) struct Bench {
     #[command(subcommand)]
     verb: Verb,
@@ -53,6 +57,12 @@ enum Verb {
         #[arg(long)]
         add_phones: bool,
     },
+    /// The log and the service on NATS with JetStream, against publishing and nothing else
+    #[command(after_help = "\
+The servers must serve no engine: what one makes there is made and removed. Commands and queries are asked
+over NATS, many at once; \"beside raw\" is their share of what a program does that publishes the same bytes to
+JetStream, as many at once, and waits for each to be durable.")]
+    Nats(Box<nats::Nats>),
 }
 
 /// Where a measured run's mails go.
@@ -91,6 +101,7 @@ impl Bench {
                 measure_job(&folder, rows, add_phones, None, out).await?;
                 yardstick(&folder, out)
             }
+            Verb::Nats(verb) => verb.run(&folder(common)?, out).await,
         }
     }
 }
@@ -129,7 +140,14 @@ async fn measure_job(
     out: &Out,
 ) -> Ending {
     let data = folder.join(format!("job-{}", std::process::id()));
-    let job = Job { data: &data, people, add_phones, run: run.is_some(), channel: run.flatten() };
+    let job = Job {
+        data: &data,
+        log: LogChoice::Files,
+        people,
+        add_phones,
+        run: run.is_some(),
+        channel: run.flatten(),
+    };
     let measured = onboarding::measure(job).await;
     let _ = std::fs::remove_dir_all(&data);
     let measured = measured.map_err(|error| Failure::Unavailable(crate::error_chain(&error)))?;

@@ -49,7 +49,7 @@ pub(super) struct Stored<'a> {
 }
 
 /// The bytes that hold these commits.
-pub(super) fn encode(commits: &[Encoded]) -> Bytes {
+pub(crate) fn encode(commits: &[Encoded]) -> Bytes {
     let bytes: usize = commits.iter().map(|commit| commit.bytes().len()).sum();
     let mut payload = Vec::with_capacity(HEADER_BYTES + LENGTH_BYTES * commits.len() + bytes);
     payload.resize(HEADER_BYTES, FORMAT);

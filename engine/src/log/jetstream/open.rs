@@ -122,7 +122,7 @@ fn is_clustered(client: &Client) -> bool {
 }
 
 /// A stream that keeps everything for ever.
-fn config(client: &Client, options: &Options) -> Config {
+pub(crate) fn config(client: &Client, options: &Options) -> Config {
     Config {
         name: options.stream.clone(),
         subjects: vec![format!("{}.*", options.subjects)],

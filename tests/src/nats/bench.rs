@@ -1,0 +1,99 @@
+//! `boarding bench nats` comes to its end, measures all that it says, and leaves nothing behind. What the
+//! figures are is the machine's.
+
+use std::process::{Command, Output};
+
+use async_nats::jetstream;
+use futures_util::TryStreamExt as _;
+use serde_json::Value;
+
+use crate::support::nats::Server;
+use crate::support::program::program;
+
+/// What is measured once for each number of appends in flight, beside what.
+const LOG: [&str; 2] = ["raw publish, one event", "log alone"];
+
+/// What else is measured.
+const REST: [&str; 10] = [
+    "commands, log in files",
+    "raw publish, commands",
+    "commands, log in JetStream",
+    "query users",
+    "query run",
+    "query integration_log",
+    "commands, feed on",
+    "feed behind the answer",
+    "commands, feed on",
+    "feed behind the answer",
+];
+
+fn bench(server: &Server, options: &[&str]) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = Command::new(program());
+    command.args(["bench", "nats", "--json", "--nats", &server.url()]).args(options);
+    command.args(["--companies", "3", "--clients", "8", "--commands", "24", "--events", "50"]);
+    command.env("BOARDING_DATA", folder.path()).env_remove("BOARDING_NATS_CREDENTIALS");
+    command.output().unwrap()
+}
+
+async fn streams(server: &Server) -> Vec<String> {
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let mut names: Vec<String> = jetstream::new(client).stream_names().try_collect().await.unwrap();
+    names.sort_unstable();
+    names
+}
+
+#[tokio::test]
+async fn a_bench_measures_all_it_says_and_leaves_nothing_behind() {
+    let server = Server::start();
+    let output = bench(&server, &["--monitor", &server.monitor_url()]);
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{told}");
+    let lines: Vec<Value> = String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let what: Vec<&str> = lines.iter().map(|line| line["what"].as_str().unwrap()).collect();
+    let expected: Vec<&str> = LOG.repeat(4).into_iter().chain(REST).chain(["memory"]).collect();
+    assert_eq!(what, expected);
+    let (memory, measured) = lines.split_last().unwrap();
+    for line in measured {
+        assert!(line["in_flight"].as_u64().unwrap() > 0, "{line}");
+        assert!(line["per_second"].as_f64().unwrap() > 0.0, "{line}");
+        let [p50, p99] = ["p50_millis", "p99_millis"].map(|name| line[name].as_f64().unwrap());
+        assert!(p50 <= p99, "{line}");
+        let is_beside =
+            ["log alone", "commands, log in JetStream"].contains(&&*line["what"].as_str().unwrap());
+        assert_eq!(line["ratio"].is_f64(), is_beside, "{line}");
+    }
+    assert_eq!(memory["events"], 50);
+    for name in
+        ["import_seconds", "import_visible_seconds", "events_per_second", "peak_memory_bytes"]
+    {
+        assert!(memory[name].as_f64().unwrap() > 0.0, "{memory}");
+    }
+    assert_eq!(streams(&server).await, [""; 0]);
+}
+
+/// Streams that an engine uses are not touched, and nothing is measured on servers that may lose what they
+/// acknowledged.
+#[tokio::test]
+async fn a_bench_keeps_away_from_an_engines_streams_and_from_unsafe_servers() {
+    let server = Server::start();
+    let output = bench(&server, &[]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("monitoring address"), "{told}");
+    assert_eq!(streams(&server).await, [""; 0]);
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let config = jetstream::stream::Config {
+        name: "BOARDING_EVENTS".to_owned(),
+        subjects: vec!["boarding.v1.*.event.*".to_owned()],
+        ..Default::default()
+    };
+    jetstream::new(client).create_stream(config).await.unwrap();
+    let output = bench(&server, &["--accept-unknown-sync"]);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && told.contains("BOARDING_EVENTS is there"), "{told}");
+    assert_eq!(streams(&server).await, ["BOARDING_EVENTS"]);
+}
