@@ -24,8 +24,7 @@ use self::streams::Streams;
 use super::log::{IN_FLIGHT, commit, company};
 use super::onboarding;
 use crate::bus::connect::ConnectError;
-use crate::bus::places::Limits;
-use crate::bus::serve::{Door, ServeError};
+use crate::bus::serve::{self, Door, ServeError};
 use crate::channel::null::NullChannel;
 use crate::clock::Clock;
 use crate::codec::EncodeError;
@@ -179,7 +178,7 @@ impl Bench<'_> {
 
     async fn commands_on_files(&self) -> Result<Line, BenchError> {
         let engine = self.engine("files", LogChoice::Files)?;
-        let door = Door::open(engine, self.client.clone(), Limits::default()).await?;
+        let door = Door::open(engine, self.client.clone(), serve::Options::default()).await?;
         let callers = Callers::new(&self.job).await?;
         callers.prepare().await?;
         let mut rounds = Vec::new();
@@ -195,7 +194,7 @@ impl Bench<'_> {
         let Job { clients, companies, commands, .. } = self.job;
         let engine = self.engine("jetstream", LogChoice::JetStream(self.streams.log("ENGINE")))?;
         let log = Arc::clone(&engine.core.log);
-        let door = Door::open(engine, self.client.clone(), Limits::default()).await?;
+        let door = Door::open(engine, self.client.clone(), serve::Options::default()).await?;
         let callers = Callers::new(&self.job).await?;
         callers.prepare().await?;
         let (mut raws, mut asked) = (Vec::new(), Vec::new());
@@ -222,6 +221,7 @@ impl Bench<'_> {
             log,
             channel: Some(Arc::new(NullChannel)),
             adopt_runs: false,
+            secret: None,
             clock: Clock::system(),
         })
     }

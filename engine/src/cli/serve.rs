@@ -5,15 +5,14 @@ use std::sync::Arc;
 
 use async_nats::Client;
 use clap::Args;
-use clap::builder::TypedValueParser as _;
 use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::common::Common;
 use super::failure::{Done, Ending, Failure};
+use super::nats_options::{NatsOptions, of_connection};
 use super::output::Out;
 use super::session::{self, open_engine};
-use crate::bus::connect::{ConnectError, Server};
 use crate::bus::feed;
 use crate::bus::owners::Owners;
 use crate::bus::serve::{self, Door};
@@ -25,7 +24,6 @@ use crate::channel::outbox::Outbox;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError, LogChoice};
-use crate::log::jetstream;
 
 mod settings;
 
@@ -38,7 +36,7 @@ Examples:
   boarding serve --nats nats://localhost:4222
   BOARDING_NATS=nats://engine:secret@nats.example:4222 boarding serve --data /var/lib/boarding
   boarding serve --nats nats://localhost:4222 --workers
-  boarding serve --nats nats://a:4222,nats://b:4222,nats://c:4222 --log jetstream --copies 3 \\
+  boarding serve --nats nats://a:4222,nats://b:4222,nats://c:4222 --log jetstream --replicas 3 \\
       --nats-monitor http://a:8222,http://b:8222,http://c:8222
   boarding serve --config /etc/boarding.toml
 
@@ -52,34 +50,12 @@ command line or in the environment goes first:
 When it is ready it prints one line with its addresses. SIGTERM and SIGINT stop it: what it has taken is
 answered, mails on their way are given some seconds, the rest goes on with the next start.")]
 pub(super) struct Serve {
-    /// The NATS servers, with commas between: nats://[user:password@]host[:port] or tls://…
-    #[arg(long, env = "BOARDING_NATS", hide_env_values = true, value_name = "URL")]
-    nats: Option<String>,
-    /// A file with a JWT and its key, as nsc makes them
-    #[arg(long, env = "BOARDING_NATS_CREDENTIALS", value_name = "FILE")]
-    nats_credentials: Option<PathBuf>,
-    /// The certificates that the servers' may be signed by [default: the system's]
-    #[arg(long, env = "BOARDING_NATS_CA", value_name = "FILE")]
-    nats_ca: Option<PathBuf>,
-    /// What the subjects of answers to the engine begin with [default: _INBOX.<user>, or _INBOX]
-    #[arg(long, env = "BOARDING_NATS_INBOX", value_name = "PREFIX")]
-    nats_inbox: Option<String>,
+    #[command(flatten)]
+    nats: NatsOptions,
     /// Where the log is: in files in the data folder, or in NATS JetStream, where several engines may share
     /// it [default: file]
     #[arg(long, env = "BOARDING_LOG_IN", value_name = "WHERE")]
     log: Option<Log>,
-    /// Where a server of the log says how it is set up, http://host:8222; one for each server
-    #[arg(long, env = "BOARDING_NATS_MONITOR", value_name = "URL", value_delimiter = ',')]
-    nats_monitor: Vec<String>,
-    /// Keeps the log on servers that may not sync what they acknowledge: they are not asked
-    #[arg(long)]
-    accept_unknown_sync: bool,
-    /// Keeps the log of a cluster on one of its servers alone
-    #[arg(long)]
-    accept_one_copy: bool,
-    /// How many servers of a cluster keep what is made there [default: three for the log, one for the rest]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=5).map(usize::from))]
-    copies: Option<usize>,
     /// Hands invitations to channel workers over NATS, instead of mailing them
     #[arg(long, env = "BOARDING_WORKERS")]
     workers: bool,
@@ -111,11 +87,11 @@ impl Serve {
         };
         settings.fill(&mut common);
         self.fill(&mut settings);
-        let server = self.server(&mut settings)?;
+        let server = self.nats.server()?;
         let shown = server.shown().map_err(|error| of_connection(&error))?;
         let client = server.connect("boarding").await.map_err(|error| of_connection(&error))?;
         let door = match self.log {
-            Some(Log::Jetstream) => self.open_shared(&common, out, server, client).await?,
+            Some(Log::Jetstream) => self.open_shared(&common, out, client).await?,
             _ => self.open_alone(&common, out, client).await?,
         };
         let data = common.data();
@@ -146,7 +122,6 @@ impl Serve {
         &self,
         common: &Common,
         out: &Out,
-        server: Server,
         client: Client,
     ) -> Result<Door, Failure> {
         let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies());
@@ -155,13 +130,7 @@ impl Serve {
         let ours = DataDir::open(common.data()).map_err(EngineError::from)?.secret().clone();
         let secret = shared::secret(&context, &ours, copies).await.map_err(|e| unavailable(&e))?;
         options.secret = Some(secret);
-        options.log = LogChoice::JetStream(jetstream::Options {
-            copies: self.copies,
-            accept_one_copy: self.accept_one_copy,
-            monitors: self.nats_monitor.clone(),
-            accept_unknown_sync: self.accept_unknown_sync,
-            ..jetstream::Options::new(server)
-        });
+        options.log = LogChoice::JetStream(self.nats.log()?);
         options.channel = self.channel(options.channel, &client, &options.clock, common)?;
         let me = options.clock.id().0;
         let engine = open_engine(options, out).await?;
@@ -203,48 +172,25 @@ impl Serve {
 
     /// In how many copies what is made beside the log is kept.
     fn copies(&self) -> usize {
-        self.copies.unwrap_or(1)
+        self.nats.replicas.map_or(1, usize::from)
     }
 
     /// Takes from the file what neither the command line nor the environment says.
     fn fill(&mut self, settings: &mut Settings) {
         self.log = self.log.or(settings.log);
-        self.copies = self.copies.or(settings.copies);
         self.workers |= settings.workers.unwrap_or(false);
-        self.accept_unknown_sync |= settings.accept_unknown_sync.unwrap_or(false);
-        self.accept_one_copy |= settings.accept_one_copy.unwrap_or(false);
-        if self.nats_monitor.is_empty() {
-            self.nats_monitor = settings.nats_monitor.take().unwrap_or_default();
+        let nats = &mut self.nats;
+        nats.nats = nats.nats.take().or(settings.nats.take());
+        nats.nats_credentials = nats.nats_credentials.take().or(settings.nats_credentials.take());
+        nats.nats_ca = nats.nats_ca.take().or(settings.nats_ca.take());
+        nats.nats_inbox = nats.nats_inbox.take().or(settings.nats_inbox.take());
+        nats.replicas = nats.replicas.or(settings.replicas);
+        nats.accept_unknown_sync |= settings.accept_unknown_sync.unwrap_or(false);
+        nats.accept_one_copy |= settings.accept_one_copy.unwrap_or(false);
+        if nats.nats_monitor.is_empty() {
+            nats.nats_monitor = settings.nats_monitor.take().unwrap_or_default();
         }
     }
-
-    /// The NATS servers: as the command line or the environment says, or else the file.
-    fn server(&self, settings: &mut Settings) -> Result<Server, Failure> {
-        let url = self.nats.clone().or(settings.nats.take()).ok_or_else(|| {
-            let text = "serve on what? give --nats URL, or set BOARDING_NATS";
-            Failure::Usage(text.to_owned())
-        })?;
-        let inbox = self.nats_inbox.clone().or(settings.nats_inbox.take());
-        match inbox.as_deref().filter(|prefix| !is_prefix(prefix)) {
-            Some(_) => {
-                let text =
-                    "--nats-inbox: expected words of letters, digits, - and _ with dots between";
-                Err(Failure::Usage(text.to_owned()))
-            }
-            None => Ok(Server {
-                url,
-                credentials: self.nats_credentials.clone().or(settings.nats_credentials.take()),
-                authorities: self.nats_ca.clone().or(settings.nats_ca.take()),
-                inbox,
-            }),
-        }
-    }
-}
-
-/// What an inbox may begin with: no wildcard, or others' answers would be read.
-fn is_prefix(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-    text.split('.').all(|token| !token.is_empty() && token.chars().all(plain))
 }
 
 async fn open_door(
@@ -257,17 +203,6 @@ async fn open_door(
 
 fn unavailable(error: &dyn std::error::Error) -> Failure {
     Failure::Unavailable(crate::error_chain(error))
-}
-
-/// An address that is none is the asker's to mend; a server that does not answer may come back.
-fn of_connection(error: &ConnectError) -> Failure {
-    let text = crate::error_chain(error);
-    match error {
-        ConnectError::Address(_) => Failure::Usage(format!("--nats: {text}")),
-        ConnectError::Credentials { .. } | ConnectError::Connect { .. } => {
-            Failure::Unavailable(text)
-        }
-    }
 }
 
 /// The two ways to ask a service to stop.
@@ -292,19 +227,6 @@ impl Stop {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_inbox_prefix_holds_no_wildcard() {
-        assert!(is_prefix("_INBOX.engine"));
-        for bad in ["", "a.", "_INBOX.>", "*", "a b"] {
-            assert!(!is_prefix(bad), "{bad}");
         }
     }
 }

@@ -64,7 +64,7 @@ async fn a_bench_measures_all_it_says_and_leaves_nothing_behind() {
         let [p50, p99] = ["p50_millis", "p99_millis"].map(|name| line[name].as_f64().unwrap());
         assert!(p50 <= p99, "{line}");
         let is_beside =
-            ["log alone", "commands, log in JetStream"].contains(&&*line["what"].as_str().unwrap());
+            ["log alone", "commands, log in JetStream"].contains(&line["what"].as_str().unwrap());
         assert_eq!(line["ratio"].is_f64(), is_beside, "{line}");
     }
     assert_eq!(memory["events"], 50);

@@ -80,7 +80,7 @@ impl Site {
     fn restart(&mut self, n: usize) {
         let monitors: Vec<String> = self.servers.iter().map(Server::monitor_url).collect();
         let (monitors, copies) = (monitors.join(","), self.servers.len().to_string());
-        let options = ["--log", "jetstream", "--nats-monitor", &monitors, "--copies", &copies];
+        let options = ["--log", "jetstream", "--nats-monitor", &monitors, "--replicas", &copies];
         self.engines[n].restart(&options);
     }
 

@@ -10,8 +10,7 @@ use super::callers::{Answered, Callers};
 use super::{Bench, BenchError, CALM_CLIENTS, Line, Timed};
 use crate::bus::feed::{Feed, Options};
 use crate::bus::names;
-use crate::bus::places::Limits;
-use crate::bus::serve::Door;
+use crate::bus::serve::{self, Door};
 use crate::engine::LogChoice;
 
 /// The copies of the events in a cluster, as many as the log's.
@@ -28,7 +27,7 @@ impl Bench<'_> {
         let copies = self.job.log.copies.unwrap_or(if in_cluster { COPIES } else { 1 });
         let options = Options { copies, ..Options::default() };
         let feed = Feed::start(&engine, self.client.clone(), options);
-        let door = Door::open(engine, self.client.clone(), Limits::default()).await?;
+        let door = Door::open(engine, self.client.clone(), serve::Options::default()).await?;
         let callers = Callers::new(&self.job).await?;
         callers.prepare().await?;
         let mut lines = Vec::new();

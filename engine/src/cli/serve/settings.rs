@@ -23,7 +23,7 @@ pub(super) struct Settings {
     pub(super) nats_monitor: Option<Vec<String>>,
     pub(super) accept_unknown_sync: Option<bool>,
     pub(super) accept_one_copy: Option<bool>,
-    pub(super) copies: Option<usize>,
+    pub(super) replicas: Option<u8>,
     pub(super) workers: Option<bool>,
 }
 

@@ -52,6 +52,7 @@ fn open(data: &Path) -> Result<Engine, EngineError> {
         log: LogChoice::Files,
         channel: None,
         adopt_runs: false,
+        secret: None,
         clock: Clock::system(),
     })
 }
