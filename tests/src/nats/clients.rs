@@ -194,7 +194,7 @@ async fn a_follower_has_every_event_once_across_its_own_restarts() {
         make_consumer(&clients, &caller).await;
 
         // Killed at work, with more to come than it has.
-        import(&caller, &people(100)).await;
+        import(&caller, &people(40)).await;
         let mut following = start();
         let some = |_: &Running| (kept(&file).len() > 20).then_some(());
         following.until("it follows", some).await;
