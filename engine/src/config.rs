@@ -174,14 +174,6 @@ pub const NATS_OPEN_SECONDS_MAX: u64 = 20;
 /// How long one wait for other writers' messages lasts, in seconds; then the stream is looked over.
 pub const NATS_POLL_SECONDS: u64 = 5;
 
-/// How often a log that writes alone sees that it still does, in milliseconds: so long another's message
-/// may go unseen, and a consumer would hand out some tens of its own in the meantime.
-pub const NATS_ALONE_MILLIS: u64 = 10;
-
-/// The bytes of the newest messages that are kept for readers who follow the log: some tens of thousands
-/// of small commits, which is what a reader may be behind for a moment.
-pub const NATS_RECENT_BYTES: usize = 8 * 1024 * 1024;
-
 /// When the server forgets a consumer that nobody asks, in seconds: longer than any pause of a reader.
 pub const NATS_CONSUMER_SECONDS: u64 = 60;
 

@@ -13,13 +13,11 @@ mod open;
 mod pages;
 mod publish;
 mod reader;
-mod recent;
 mod safety;
 mod view;
 
 use std::collections::HashMap;
 use std::future::Future;
-use std::sync::atomic::AtomicU64;
 use std::sync::{
     Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, mpsc,
 };
@@ -96,8 +94,6 @@ struct Inner {
     append_bytes_max: usize,
     /// Held by the company's append that is under way.
     turns: Mutex<HashMap<CompanyId, Arc<tokio::sync::Mutex<()>>>>,
-    /// How many messages this log has appended since it was opened.
-    appended: AtomicU64,
     /// What is wrong with the stream, once anything is: nothing is appended any more.
     damage: OnceLock<String>,
 }
@@ -139,7 +135,6 @@ async fn open_on(runtime: Handle, options: Options) -> Result<Arc<Inner>, OpenEr
         end: watch::Sender::new(0),
         append_bytes_max,
         turns: Mutex::default(),
-        appended: AtomicU64::new(0),
         damage: OnceLock::new(),
     });
     follow::read_up_to(&inner, 1, state.last_sequence).await?;

@@ -1,7 +1,6 @@
 //! Following the stream: from its start when it is opened, then what other writers append.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -9,9 +8,7 @@ use futures_util::StreamExt as _;
 use super::Inner;
 use super::frame::Message;
 use super::pages::{Pages, surely};
-use crate::config::{
-    NATS_ALONE_MILLIS, NATS_PAGE_BYTES, NATS_PAGE_MESSAGES, NATS_POLL_SECONDS, RETRY_MILLIS,
-};
+use crate::config::{NATS_PAGE_BYTES, NATS_PAGE_MESSAGES, NATS_POLL_SECONDS, RETRY_MILLIS};
 use crate::log::ReadError;
 
 /// Takes note of every message from `from` to `target`.
@@ -95,7 +92,7 @@ async fn wait_for_more(inner: &Inner, mut seen: u64) -> u64 {
             .max_bytes(NATS_PAGE_BYTES)
             .expires(Duration::from_secs(NATS_POLL_SECONDS));
         let Ok(mut batch) = batch.messages().await else { return seen };
-        let (mut came, before) = (0, inner.appended.load(Ordering::Relaxed));
+        let mut came = 0;
         while let Some(message) = batch.next().await {
             let Ok(message) = message else { return seen };
             let Ok(sequence) = message.info().map(|info| info.stream_sequence) else { return seen };
@@ -109,24 +106,5 @@ async fn wait_for_more(inner: &Inner, mut seen: u64) -> u64 {
         if came == 0 {
             return seen;
         }
-        let own = inner.appended.load(Ordering::Relaxed) - before;
-        if came == NATS_PAGE_MESSAGES as u64 && own >= came / 8 * 7 {
-            return alone(inner, seen).await;
-        }
     }
-}
-
-/// Follows the log's own appends from their acknowledgements, while hardly anybody else appends: to have
-/// each handed out again would cost the server about as much as to store it. What is missing between
-/// them another has written, and ends this; so does time, and the stream is looked over.
-async fn alone(inner: &Inner, mut seen: u64) -> u64 {
-    for _ in 0..NATS_POLL_SECONDS * 1_000 / NATS_ALONE_MILLIS {
-        tokio::time::sleep(Duration::from_millis(NATS_ALONE_MILLIS)).await;
-        let known = inner.view().recent.known_up_to(seen);
-        if known == seen {
-            break;
-        }
-        seen = known;
-    }
-    seen
 }

@@ -1,7 +1,6 @@
 //! One append: published until it is certain what became of it, or time is up.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use boarding_commands::digest::Digest;
@@ -48,7 +47,6 @@ pub(super) async fn append(
     let Attempt { subject, payload, .. } = attempt;
     let message = Message { sequence, subject: subject.into(), payload };
     inner.take(&message).map_err(|what| inner.damaged(what))?;
-    inner.appended.fetch_add(1, Ordering::Relaxed);
     Ok(appended(&commits, sequence))
 }
 

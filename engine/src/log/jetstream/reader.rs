@@ -19,9 +19,6 @@ pub(super) struct StreamReader {
     of: Of,
     pages: Pages,
     ready: VecDeque<Entry>,
-    /// Whether it has been at the end: what came since may be taken from memory, everything else is read
-    /// where it is stored.
-    follows: bool,
     /// Whether what was handed out was not what should come: then the leader is asked.
     doubt: bool,
 }
@@ -43,17 +40,13 @@ enum Of {
 impl StreamReader {
     pub(super) fn all(inner: Arc<Inner>, position: u64) -> Self {
         let pages = Pages::at(None, frame::parts(position).0);
-        Self::of(inner, Of::All { position }, pages)
+        Self { inner, of: Of::All { position }, pages, ready: VecDeque::new(), doubt: false }
     }
 
     pub(super) fn company(inner: Arc<Inner>, company: CompanyId, version: u64) -> Self {
         let pages = Pages::at(Some(inner.api.subject(&company)), 1);
         let of = Of::Company { company, version, head: None, found: version <= 1 };
-        Self::of(inner, of, pages)
-    }
-
-    fn of(inner: Arc<Inner>, of: Of, pages: Pages) -> Self {
-        Self { inner, of, pages, ready: VecDeque::new(), follows: false, doubt: false }
+        Self { inner, of, pages, ready: VecDeque::new(), doubt: false }
     }
 
     /// The last message that there is to read.
@@ -67,7 +60,18 @@ impl StreamReader {
 
     /// Reads on; when it succeeds, something was read.
     fn read_on(&mut self, target: u64) -> Result<(), ReadError> {
-        for message in self.page(target)? {
+        let next = self.pages.next;
+        let mut pages = std::mem::replace(&mut self.pages, Pages::at(None, next));
+        let subject = pages.subject.clone();
+        let (inner, sure) = (Arc::clone(&self.inner), self.doubt);
+        let reading = async move {
+            let page = pages.page(&inner.api, target, sure).await;
+            (pages, page)
+        };
+        let read = self.inner.wait(next, reading);
+        let (pages, page) = read.inspect_err(|_| self.pages.subject = subject)?;
+        self.pages = pages;
+        for message in page? {
             match self.accept(&message) {
                 Ok(()) => self.pages.next = message.sequence + 1,
                 Err(Fault::Damage(_)) if !self.doubt => {
@@ -83,28 +87,6 @@ impl StreamReader {
         }
         self.doubt = false;
         Ok(())
-    }
-
-    /// What stands next, at least one message.
-    fn page(&mut self, target: u64) -> Result<Vec<Message>, ReadError> {
-        let next = self.pages.next;
-        if self.follows && !self.doubt && matches!(self.of, Of::All { .. }) {
-            let page = self.inner.view().recent.page(next, target);
-            if !page.is_empty() {
-                return Ok(page);
-            }
-        }
-        let mut pages = std::mem::replace(&mut self.pages, Pages::at(None, next));
-        let subject = pages.subject.clone();
-        let (inner, sure) = (Arc::clone(&self.inner), self.doubt);
-        let reading = async move {
-            let page = pages.page(&inner.api, target, sure).await;
-            (pages, page)
-        };
-        let read = self.inner.wait(next, reading);
-        let (pages, page) = read.inspect_err(|_| self.pages.subject = subject)?;
-        self.pages = pages;
-        page
     }
 
     /// Makes a message's commits ready, if it is the one that should come.
@@ -181,7 +163,6 @@ impl Reader for StreamReader {
             }
             let target = self.target();
             if self.pages.next > target {
-                self.follows = true;
                 return Ok(None);
             }
             self.find(target)?;

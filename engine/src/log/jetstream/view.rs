@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use boarding_commands::id::CompanyId;
 
 use super::frame::{Message, Stored};
-use super::recent::Recent;
 use crate::log::Head;
 use crate::log::commands::Commands;
 
@@ -20,7 +19,6 @@ pub(super) struct View {
     pub(super) end: u64,
     /// The last message.
     pub(super) sequence: u64,
-    pub(super) recent: Recent,
 }
 
 /// Where a company stands, and the message that left it there.
@@ -40,10 +38,6 @@ impl View {
     /// # Errors
     /// When it does not follow on what is known of its company.
     pub(super) fn take(&mut self, message: &Message) -> Result<(), String> {
-        // What comes once more is known, and was checked.
-        if self.recent.holds(message) {
-            return Ok(());
-        }
         let stored = message.stored()?;
         let (Some(first), Some(last)) = (stored.first(), stored.last()) else { return Ok(()) };
         let company = first.company()?;
@@ -56,7 +50,6 @@ impl View {
         }
         self.end = self.end.max(last.last_position());
         self.sequence = self.sequence.max(message.sequence);
-        self.recent.keep(message);
         Ok(())
     }
 
