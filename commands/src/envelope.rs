@@ -37,6 +37,20 @@ pub struct Envelope {
 pub const API_VERSION: u16 = 1;
 
 impl Envelope {
+    /// A command that says nothing of itself but its id and its body.
+    pub fn of(id: CommandId, body: Value) -> Self {
+        Self {
+            id,
+            actor: None,
+            issued_at: None,
+            correlation: None,
+            expected_version: None,
+            traceparent: None,
+            api_version: None,
+            body,
+        }
+    }
+
     /// Reads an envelope.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The company's people, packed: a million of them fit in about 150 MB, found by their folded key.
+//! The company's people, packed: a million of them fit in about 200 MB, found by their folded key.
 
 use std::collections::BTreeSet;
 use std::hash::Hasher as _;

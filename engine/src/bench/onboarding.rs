@@ -144,16 +144,8 @@ async fn ask(
     name: &str,
     body: Value,
 ) -> Result<Value, BenchError> {
-    let envelope = Envelope {
-        id: engine.clock().id(),
-        actor: Some("bench@local".to_owned()),
-        issued_at: None,
-        correlation: None,
-        expected_version: None,
-        traceparent: None,
-        api_version: None,
-        body,
-    };
+    let actor = Some("bench@local".to_owned());
+    let envelope = Envelope { actor, ..Envelope::of(engine.clock().id(), body) };
     match engine.submit(company, name, envelope, Authority::All).await {
         Answer::Accepted { result, .. } => Ok(result),
         other => {

@@ -137,7 +137,7 @@ impl<'a> Session<'a> {
     }
 
     async fn submit_as(&self, id: CommandId, name: &str, body: Value) -> Result<Accepted, Failure> {
-        self.submit_envelope(name, envelope(id, body)).await
+        self.submit_envelope(name, Envelope::of(id, body)).await
     }
 
     /// What an `ImportFile` of this body would come to.
@@ -145,7 +145,7 @@ impl<'a> Session<'a> {
         self.check_now()?;
         let id = self.id.unwrap_or_else(|| self.engine.clock().id());
         let actor = Some(self.asker.actor.clone());
-        let asked = Envelope { actor, ..envelope(id, body) };
+        let asked = Envelope { actor, ..Envelope::of(id, body) };
         let shown = self.engine.preview(&self.company, asked, AUTHORITY).await;
         shown.map_err(|answer| Failure::of_answer(&answer))
     }
@@ -259,19 +259,6 @@ impl<'a> Session<'a> {
         let mut all = Vec::new();
         self.pages(name, params, limit, |rows| all.extend(rows)).await?;
         Ok(all)
-    }
-}
-
-fn envelope(id: CommandId, body: Value) -> Envelope {
-    Envelope {
-        id,
-        actor: None,
-        issued_at: None,
-        correlation: None,
-        expected_version: None,
-        traceparent: None,
-        api_version: None,
-        body,
     }
 }
 

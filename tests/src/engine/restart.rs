@@ -1,5 +1,7 @@
 //! A crash at any moment: what was durable is there, and what was going on goes on.
 
+use std::sync::Arc;
+
 use boarding_commands::id::ImportId;
 use serde_json::{Value, json};
 
@@ -16,10 +18,9 @@ async fn counts(site: &Site, run: &str) -> [u64; 5] {
     ["total", "passed", "skipped", "failed", "remaining"].map(|name| row[name].as_u64().unwrap())
 }
 
-/// P27, P7: claims without a report are uncertain where a repeat could reach somebody twice.
-#[tokio::test]
-async fn p27_a_crash_with_mails_on_their_way_leaves_them_in_doubt() {
-    let gate = Gate::shut(false);
+/// A run of ten people that was killed with mails on their way, and went on to its end.
+async fn crashed_with_mails_on_their_way(deduplicates: bool) -> (Arc<Gate>, Site, String) {
+    let gate = Gate::shut(deduplicates);
     let mut site = Site::acme(Some(gate.clone())).await;
     site.import(&many(10)).await;
     let run = site.run().await;
@@ -28,6 +29,13 @@ async fn p27_a_crash_with_mails_on_their_way_leaves_them_in_doubt() {
     gate.open();
     site.open().await;
     site.settle().await;
+    (gate, site, run)
+}
+
+/// P27, P7: claims without a report are uncertain where a repeat could reach somebody twice.
+#[tokio::test]
+async fn p27_a_crash_with_mails_on_their_way_leaves_them_in_doubt() {
+    let (gate, site, run) = crashed_with_mails_on_their_way(false).await;
     assert_eq!(counts(&site, &run).await, [10, 6, 0, 4, 0]);
     let failed = site.rows("integration_log", json!({"run": run, "status": "failed"})).await;
     assert!(failed.iter().all(|row| row["code"] == "delivery.uncertain"), "{failed:?}");
@@ -39,15 +47,7 @@ async fn p27_a_crash_with_mails_on_their_way_leaves_them_in_doubt() {
 /// P27: a channel that knows its mails again is given them again; the result is as without the crash.
 #[tokio::test]
 async fn p27_a_crash_with_a_channel_that_deduplicates_changes_nothing() {
-    let gate = Gate::shut(true);
-    let mut site = Site::acme(Some(gate.clone())).await;
-    site.import(&many(10)).await;
-    let run = site.run().await;
-    gate.arrival(4).await;
-    site.crash().await;
-    gate.open();
-    site.open().await;
-    site.settle().await;
+    let (gate, site, run) = crashed_with_mails_on_their_way(true).await;
     assert_eq!(counts(&site, &run).await, [10, 10, 0, 0, 0]);
     let mails = gate.mails();
     for mail in &mails {
