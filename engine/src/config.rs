@@ -185,6 +185,10 @@ pub const NATS_SINGLE_READS: u32 = 8;
 pub const NATS_PAGE_MESSAGES: usize = 512;
 pub const NATS_PAGE_BYTES: usize = 9 * 1024 * 1024;
 
+/// How many bytes of the newest messages of a log in JetStream an engine has in memory: enough for the
+/// commands that are sent again because an answer was slow.
+pub const NATS_RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// The most requests from NATS that are worked at, in requests: two full inboxes and as many queries;
 /// more is `overloaded`.
 pub const NATS_REQUESTS_MAX: usize = 4_096;

@@ -13,6 +13,7 @@ mod open;
 mod pages;
 mod publish;
 mod reader;
+mod recent;
 mod safety;
 mod view;
 
@@ -33,7 +34,7 @@ use super::{
 use crate::bus::connect::Server;
 use crate::bus::names;
 use api::Api;
-use frame::Message;
+use frame::{Message, Stored};
 use reader::StreamReader;
 use view::View;
 
@@ -260,7 +261,7 @@ impl EventLog for JetStreamLog {
     }
 
     fn read_at(&self, place: Place) -> Result<Recorded, ReadError> {
-        reader::read_at(&self.inner, place)
+        reader::stored_at(&self.inner, place, |stored| stored.recorded())
     }
 
     fn find_command(
@@ -270,10 +271,12 @@ impl EventLog for JetStreamLog {
     ) -> Result<Option<CommandPlace>, ReadError> {
         let found = self.inner.view().commands.find(company, command);
         let Some(place) = found else { return Ok(None) };
-        let Recorded { position, commit, .. } = self.read_at(place)?;
-        let is_it = commit.company == *company && commit.command == command;
-        let (first_version, body) = (commit.first_version, commit.body);
-        Ok(is_it.then_some(CommandPlace { first_version, body, position, place }))
+        reader::stored_at(&self.inner, place, |stored| {
+            let Stored { position, envelope, .. } = stored;
+            let is_it = envelope.company == company.as_str() && envelope.command == command;
+            let (first_version, body) = (envelope.first_version, envelope.body);
+            Ok(is_it.then_some(CommandPlace { first_version, body, position: *position, place }))
+        })
     }
 
     fn forget_commands_up_to(&self, position: u64) {

@@ -41,9 +41,15 @@ async fn next(program: &mut Running, seen: &mut Subscriber) -> async_nats::Messa
     program.until("it sends something", |_| seen.next().now_or_never().flatten()).await
 }
 
-/// The whole history of acme.
+/// The whole history of acme, as it is known now.
 async fn history(caller: &Caller) -> Vec<Value> {
-    let (mut rows, mut params) = (Vec::new(), json!({"limit": 500, "actor": "admin"}));
+    history_up_to(caller, &json!(0)).await
+}
+
+/// The same, with everything up to this position in it.
+async fn history_up_to(caller: &Caller, position: &Value) -> Vec<Value> {
+    let mut params = json!({"limit": 500, "actor": "admin", "min_position": position});
+    let mut rows = Vec::new();
     loop {
         let page = caller.query("history", params.clone()).await.value;
         rows.extend(page["rows"].as_array().unwrap_or_else(|| panic!("{page}")).clone());
@@ -144,9 +150,10 @@ fn kept(file: &Path) -> Vec<Value> {
     whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Lets a follower go on until it has every event that there is; it must have each once and in order.
-async fn has_all(following: &mut Running, caller: &Caller, file: &Path) {
-    let expected = history(caller).await;
+/// Lets a follower go on until it has every event up to this position and those that are known by then; it
+/// must have each once and in order.
+async fn has_all(following: &mut Running, caller: &Caller, file: &Path, position: &Value) {
+    let expected = history_up_to(caller, position).await;
     let last = expected.last().unwrap()["version"].clone();
     let reached =
         |_: &Running| kept(file).last().is_some_and(|event| event["version"] == last).then_some(());
@@ -204,7 +211,7 @@ async fn a_follower_has_every_event_once_across_its_own_restarts() {
         torn.extend(b"{\"version\":");
         fs::write(&file, torn).unwrap();
         let mut following = start();
-        has_all(&mut following, &caller, &file).await;
+        has_all(&mut following, &caller, &file, &json!(0)).await;
         following.kill();
 
         // All of it comes again, and more, from an engine that was killed too.
@@ -213,11 +220,13 @@ async fn a_follower_has_every_event_once_across_its_own_restarts() {
         let stream = jetstream.get_stream("BOARDING_EVENTS").await.unwrap();
         stream.delete_consumer("acme").await.unwrap();
         make_consumer(&clients, &caller).await;
-        caller.command("SetCompanyConfig", json!({"company_name": "Acme II"})).await.ok();
+        let named = json!({"company_name": "Acme II"});
+        let named = caller.command("SetCompanyConfig", named).await.ok();
         let mut following = start();
-        has_all(&mut following, &caller, &file).await;
-        caller.command("SetCompanyConfig", json!({"company_name": "Acme III"})).await.ok();
-        has_all(&mut following, &caller, &file).await;
+        has_all(&mut following, &caller, &file, &named["position"]).await;
+        let named = json!({"company_name": "Acme III"});
+        let named = caller.command("SetCompanyConfig", named).await.ok();
+        has_all(&mut following, &caller, &file, &named["position"]).await;
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use boarding_commands::commit::Recorded;
 use boarding_commands::id::CompanyId;
 
 use super::Inner;
@@ -199,19 +198,32 @@ async fn find_version(
     Ok(low)
 }
 
-/// Reads one commit again.
-pub(super) fn read_at(inner: &Arc<Inner>, at: Place) -> Result<Recorded, ReadError> {
+/// Looks at one commit again: among the newest messages, or else in the leader's.
+pub(super) fn stored_at<T>(
+    inner: &Arc<Inner>,
+    at: Place,
+    look: impl FnOnce(&Stored<'_>) -> Result<T, ReadError>,
+) -> Result<T, ReadError> {
     let (sequence, index) = frame::parts(at.0);
     let nothing = ReadError::NoSuchPlace { place: at };
-    if sequence == 0 || sequence > inner.view().sequence {
+    let (last, recent) = {
+        let view = inner.view();
+        (view.sequence, view.recent.get(sequence))
+    };
+    if sequence == 0 || sequence > last {
         return Err(nothing);
     }
-    let asked = Arc::clone(inner);
-    let reading = async move { surely(&asked.api, sequence, None, sequence).await };
-    let message = inner.wait(sequence, reading)??;
+    let message = match recent {
+        Some(message) => message,
+        None => {
+            let asked = Arc::clone(inner);
+            let reading = async move { surely(&asked.api, sequence, None, sequence).await };
+            inner.wait(sequence, reading)??
+        }
+    };
     let stream = inner.api.name.clone();
     let stored = message.stored();
     let stored = stored.map_err(|what| ReadError::DamagedStream { stream, sequence, what })?;
     let found = usize::try_from(index).ok().and_then(|index| stored.get(index));
-    found.ok_or(nothing)?.recorded()
+    look(found.ok_or(nothing)?)
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use boarding_commands::id::CompanyId;
 
 use super::frame::{Message, Stored};
+use super::recent::Recent;
 use crate::log::Head;
 use crate::log::commands::Commands;
 
@@ -19,6 +20,7 @@ pub(super) struct View {
     pub(super) end: u64,
     /// The last message.
     pub(super) sequence: u64,
+    pub(super) recent: Recent,
 }
 
 /// Where a company stands, and the message that left it there.
@@ -47,6 +49,7 @@ impl View {
             self.note_commands(&company, &stored);
             let head = Head { version: last.envelope.last_version(), hash: last.hash };
             self.companies.insert(company, Standing { head, sequence: message.sequence });
+            self.recent.keep(message);
         }
         self.end = self.end.max(last.last_position());
         self.sequence = self.sequence.max(message.sequence);
