@@ -31,6 +31,18 @@ impl std::fmt::Debug for Server {
     }
 }
 
+/// The copies of a stream in a cluster, unless somebody says otherwise: one server may be lost.
+const COPIES: usize = 3;
+
+pub(crate) fn is_clustered(client: &Client) -> bool {
+    client.server_info().cluster.is_some()
+}
+
+/// How many servers keep what is made there, unless somebody says otherwise.
+pub fn usual_copies(client: &Client) -> usize {
+    if is_clustered(client) { COPIES } else { 1 }
+}
+
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {

@@ -23,13 +23,15 @@ use crate::ingest::refused;
 #[derive(Debug)]
 pub(super) struct Bucket {
     jetstream: Context,
+    /// How many servers keep the bucket, when it is made.
+    copies: usize,
     places: Semaphore,
 }
 
 impl Bucket {
-    pub(super) fn new(client: &async_nats::Client) -> Self {
+    pub(super) fn new(client: &async_nats::Client, copies: usize) -> Self {
         let jetstream = jetstream::new(client.clone());
-        Self { jetstream, places: Semaphore::new(OBJECTS_AT_ONCE_MAX) }
+        Self { jetstream, copies, places: Semaphore::new(OBJECTS_AT_ONCE_MAX) }
     }
 
     /// Opens the bucket, and makes it if it is not there.
@@ -41,6 +43,7 @@ impl Bucket {
             bucket: FILES_BUCKET.to_owned(),
             description: Some("Files for ImportFile; names begin with <company>/".to_owned()),
             max_age: Duration::from_secs(OBJECTS_KEPT_DAYS * 24 * 60 * 60),
+            num_replicas: self.copies,
             ..Config::default()
         };
         Ok(self.jetstream.create_object_store(config).await?)

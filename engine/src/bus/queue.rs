@@ -70,6 +70,7 @@ pub(super) async fn open(hall: &Hall) -> Result<pull::Stream, async_nats::Error>
         retention: stream::RetentionPolicy::WorkQueue,
         discard: stream::DiscardPolicy::New,
         storage: stream::StorageType::File,
+        num_replicas: hall.copies,
         max_bytes: QUEUE_BYTES_MAX,
         ..stream::Config::default()
     };

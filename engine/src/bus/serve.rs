@@ -10,6 +10,7 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::connect::usual_copies;
 use super::feed::{self, Feed};
 use super::forward;
 use super::micro::{self, Service};
@@ -44,6 +45,9 @@ pub struct Options {
     pub owners: Option<Owners>,
     /// Whether and how events are published; it needs JetStream.
     pub feed: Option<feed::Options>,
+    /// On how many servers commands and files are kept that are left for an engine, when the places for
+    /// them are made; as many as is usual there unless given.
+    pub copies: Option<usize>,
 }
 
 /// How far the door is on its way to being closed.
@@ -62,6 +66,8 @@ pub(super) struct Hall {
     pub(super) engine: Arc<Engine>,
     pub(super) client: Client,
     pub(super) bucket: Arc<Bucket>,
+    /// How many servers keep the queue, when it is made.
+    pub(super) copies: usize,
     phase: watch::Receiver<Phase>,
     service: Service,
     commands: usize,
@@ -89,8 +95,9 @@ impl Door {
         client: Client,
         options: Options,
     ) -> Result<Self, ServeError> {
-        let Options { limits, owners, feed } = options;
-        let bucket = Arc::new(Bucket::new(&client));
+        let Options { limits, owners, feed, copies } = options;
+        let copies = copies.unwrap_or_else(|| usual_copies(&client));
+        let bucket = Arc::new(Bucket::new(&client, copies));
         engine.fetch_from(Arc::<Bucket>::clone(&bucket));
         match &owners {
             // The log is shared: which companies are this engine's turns out as it goes on.
@@ -112,6 +119,7 @@ impl Door {
             engine: Arc::new(engine),
             client,
             bucket,
+            copies,
             phase: watched,
             service,
             commands,

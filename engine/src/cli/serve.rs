@@ -13,6 +13,7 @@ use super::failure::{Done, Ending, Failure};
 use super::nats_options::{NatsOptions, of_connection};
 use super::output::Out;
 use super::session::{self, open_engine};
+use crate::bus::connect::usual_copies;
 use crate::bus::feed;
 use crate::bus::owners::Owners;
 use crate::bus::serve::{self, Door};
@@ -113,8 +114,10 @@ impl Serve {
     ) -> Result<Door, Failure> {
         let mut options = session::options(common)?;
         options.channel = self.channel(options.channel, &client, &options.clock, common)?;
+        let copies = self.copies(&client);
         let engine = open_engine(options, out).await?;
-        open_door(engine, client, serve::Options { feed: self.feed(), ..Default::default() }).await
+        let options = self.door(None, copies);
+        open_door(engine, client, options).await
     }
 
     /// An engine beside others, on a log in JetStream.
@@ -124,7 +127,7 @@ impl Serve {
         out: &Out,
         client: Client,
     ) -> Result<Door, Failure> {
-        let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies());
+        let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies(&client));
         let mut options = session::options(common)?;
         // The folder is opened by the engine in a moment; here it only says its secret.
         let ours = DataDir::open(common.data()).map_err(EngineError::from)?.secret().clone();
@@ -137,8 +140,7 @@ impl Serve {
         let kept = KeptFiles::open(&context, copies).await.map_err(|e| unavailable(&e))?;
         engine.share_files(Arc::new(kept));
         let owners = Owners::join(&context, me, copies).await.map_err(|e| unavailable(&e))?;
-        let options =
-            serve::Options { owners: Some(owners), feed: self.feed(), ..Default::default() };
+        let options = self.door(Some(owners), copies);
         open_door(engine, client, options).await
     }
 
@@ -162,17 +164,18 @@ impl Serve {
                 Arc::new(Outbox::open(&folder).map_err(failed)?)
             }
         };
-        let work = WorkQueue::new(client.clone(), clock.clone(), self.copies());
+        let work = WorkQueue::new(client.clone(), clock.clone(), self.copies(client));
         Ok(Some(Arc::new(NatsChannel::new(work, mail))))
     }
 
-    fn feed(&self) -> Option<feed::Options> {
-        Some(feed::Options { copies: self.copies(), ..feed::Options::default() })
+    fn door(&self, owners: Option<Owners>, copies: usize) -> serve::Options {
+        let feed = Some(feed::Options { copies, ..feed::Options::default() });
+        serve::Options { owners, feed, copies: Some(copies), ..Default::default() }
     }
 
-    /// In how many copies what is made beside the log is kept.
-    fn copies(&self) -> usize {
-        self.nats.replicas.map_or(1, usize::from)
+    /// In how many copies everything is kept that is made beside the log.
+    fn copies(&self, client: &Client) -> usize {
+        self.nats.replicas.map_or_else(|| usual_copies(client), usize::from)
     }
 
     /// Takes from the file what neither the command line nor the environment says.

@@ -469,3 +469,27 @@ async fn p7_a_server_of_the_cluster_is_killed_the_leader_or_another() {
     )
     .await;
 }
+
+/// P7: whatever an engine makes in a cluster is kept by three servers, unless it is told otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn p7_all_that_an_engine_makes_in_a_cluster_outlives_a_server() {
+    let cluster = Cluster::start();
+    let monitors: Vec<String> = cluster.servers.iter().map(Server::monitor_url).collect();
+    let mut serving = Serving::at(cluster.url());
+    serving.restart(&["--workers", "--log", "jetstream", "--nats-monitor", &monitors.join(",")]);
+    let client = Caller::on(&cluster.url()).await.client;
+    let jetstream = jetstream::new(client);
+    let expected = ["BOARDING_LOG", "BOARDING_QUEUE", "BOARDING_EVENTS", "OBJ_BOARDING_FILES"];
+    let copies = eventually("all of it is made", async || {
+        let mut copies = BTreeMap::new();
+        let mut streams = jetstream.streams();
+        while let Some(stream) = streams.next().await {
+            let config = stream.ok()?.config;
+            copies.insert(config.name, config.num_replicas);
+        }
+        expected.iter().all(|name| copies.contains_key(*name)).then_some(copies)
+    })
+    .await;
+    assert!(copies.values().all(|copies| *copies == 3), "{copies:?}");
+    assert!(copies.len() > expected.len(), "{copies:?}");
+}

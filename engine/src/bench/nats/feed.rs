@@ -8,13 +8,11 @@ use futures_util::StreamExt as _;
 
 use super::callers::{Answered, Callers};
 use super::{Bench, BenchError, CALM_CLIENTS, Line, Timed};
+use crate::bus::connect::usual_copies;
 use crate::bus::feed::{Feed, Options};
 use crate::bus::names;
 use crate::bus::serve::{self, Door};
 use crate::engine::LogChoice;
-
-/// The copies of the events in a cluster, as many as the log's.
-const COPIES: usize = 3;
 
 /// How long the feed may take to come to its end after the last command, in seconds.
 const FEED_SECONDS_MAX: u64 = 120;
@@ -23,8 +21,7 @@ impl Bench<'_> {
     /// Commands while their events are published, by few callers and by all.
     pub(super) async fn feed(&self) -> Result<Vec<Line>, BenchError> {
         let engine = self.engine("feed", LogChoice::JetStream(self.streams.log("FEED")))?;
-        let in_cluster = self.client.server_info().cluster.is_some();
-        let copies = self.job.log.copies.unwrap_or(if in_cluster { COPIES } else { 1 });
+        let copies = self.job.log.copies.unwrap_or_else(|| usual_copies(&self.client));
         let options = Options { copies, ..Options::default() };
         let feed = Feed::start(&engine, self.client.clone(), options);
         let door = Door::open(engine, self.client.clone(), serve::Options::default()).await?;

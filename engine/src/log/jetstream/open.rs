@@ -13,6 +13,7 @@ use super::api::Api;
 use super::error::OpenError;
 use super::frame::FRAME_BYTES_MAX;
 use super::{Options, safety};
+use crate::bus::connect::{is_clustered, usual_copies};
 use crate::codec::COMMIT_BYTES_MAX;
 use crate::config::{NATS_OPEN_SECONDS_MAX, RETRY_MILLIS};
 use crate::error_chain;
@@ -23,9 +24,6 @@ pub(super) const OLDEST_SERVER: (u64, u64) = (2, 12);
 
 /// What a message's subject and headers take beside its payload, at the most.
 const HEADERS_BYTES_MAX: usize = 1_024;
-
-/// The copies of a stream in a cluster, unless the options say otherwise: one server may be lost.
-const COPIES: usize = 3;
 
 /// A stream that may be appended to.
 pub(super) struct Ready {
@@ -117,10 +115,6 @@ fn is_disabled(code: ErrorCode) -> bool {
     code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
-fn is_clustered(client: &Client) -> bool {
-    client.server_info().cluster.is_some()
-}
-
 /// A stream that keeps everything for ever.
 pub(crate) fn config(client: &Client, options: &Options) -> Config {
     Config {
@@ -132,7 +126,7 @@ pub(crate) fn config(client: &Client, options: &Options) -> Config {
         max_messages: -1,
         max_bytes: -1,
         max_messages_per_subject: -1,
-        num_replicas: options.copies.unwrap_or(if is_clustered(client) { COPIES } else { 1 }),
+        num_replicas: options.copies.unwrap_or_else(|| usual_copies(client)),
         deny_delete: true,
         deny_purge: true,
         description: Some("Boarding: the event log. Nothing is ever removed from it.".to_owned()),

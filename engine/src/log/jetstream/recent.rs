@@ -31,6 +31,13 @@ impl Recent {
         }
     }
 
+    /// Whether this very message is among them.
+    pub(super) fn holds(&self, message: &Message) -> bool {
+        self.messages
+            .get(&message.sequence)
+            .is_some_and(|kept| kept.payload == message.payload && kept.subject == message.subject)
+    }
+
     pub(super) fn get(&self, sequence: u64) -> Option<Message> {
         self.messages.get(&sequence).cloned()
     }

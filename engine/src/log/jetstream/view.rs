@@ -35,11 +35,15 @@ impl View {
         self.companies.get(company).copied().unwrap_or_default()
     }
 
-    /// Takes note of a message. Those of one company come in order, or once more.
+    /// Takes note of a message. Those of one company come in order, or once more: what this engine has
+    /// appended comes back to it from the server.
     ///
     /// # Errors
     /// When it does not follow on what is known of its company.
     pub(super) fn take(&mut self, message: &Message) -> Result<(), String> {
+        if self.recent.holds(message) {
+            return Ok(());
+        }
         let stored = message.stored()?;
         let (Some(first), Some(last)) = (stored.first(), stored.last()) else { return Ok(()) };
         let company = first.company()?;
