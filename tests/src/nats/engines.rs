@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_nats::{Request, jetstream};
+use boarding_engine::clock::Clock;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -147,6 +148,20 @@ impl Site {
                 .then_some(done)
         })
         .await
+    }
+
+    /// Waits for an invitation that was sent later than this, by whichever engine: an event of it has been
+    /// published. No engine is asked, since one that is asleep would keep the answer waiting.
+    async fn invites_somebody_after(&self, since: &str) {
+        let jetstream = jetstream::new(self.caller.client.clone());
+        eventually("an invitation is sent", async || {
+            let stream = jetstream.get_stream_no_info("BOARDING_EVENTS").await.ok()?;
+            let subject = "boarding.v1.acme.event.InviteSent";
+            let event = stream.get_last_raw_message_by_subject(subject).await.ok()?;
+            let event: Value = serde_json::from_slice(&event.payload).ok()?;
+            (event["at"].as_str()? > since).then_some(())
+        })
+        .await;
     }
 
     async fn completed(&self, run: &str) -> Value {
@@ -378,12 +393,11 @@ async fn survives(
             while_it_lasts().await;
             mend(&mut site, trial).await;
         }
-        let watch = Stopwatch::start();
+        let (watch, since) = (Stopwatch::start(), Clock::system().now());
+        site.invites_somebody_after(&since.to_string()).await;
+        let moved = watch.elapsed();
+        eprintln!("fault {trial}: after {before} people; the queue moved {moved:?} later");
         site.done(&first, before + 1).await;
-        eprintln!(
-            "fault {trial}: after {before} people; the queue moved {:?} later",
-            watch.elapsed()
-        );
         if meanwhile == Meanwhile::OthersGoOn {
             mend(&mut site, trial).await;
         }
