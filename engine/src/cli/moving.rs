@@ -138,7 +138,7 @@ fn tell(out: &Out, common: &Common, way: Way, moved: &Moved) {
         )),
     }
     if moved.has_published {
-        out.warn("note: the stream BOARDING_EVENTS has the positions of the log before the move; move it away, and it is made anew");
+        out.warn("note: events that were published before the move have the positions of the old log; versions, ids and hashes stay, and the events go on after the last one");
     }
 }
 

@@ -3,12 +3,14 @@
 mod interrupted;
 mod refused;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use boarding_commands::envelope::Answer;
-use boarding_engine::bus;
+use boarding_engine::bus::{self, feed::Feed};
 use boarding_engine::engine::{EngineError, LogChoice};
 use boarding_engine::log::contract::sample;
 use boarding_engine::log::file::{FileLog, Options as FileOptions};
@@ -273,6 +275,54 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     let again = moves(&data, &server, &TO).with(0).document;
     assert_eq!(again["published_positions_are_old"], true, "{again}");
     assert_eq!((&again["found"], &again["moved"]), (&back["commits"], &json!(1)), "{again}");
+}
+
+/// Contract 4: who follows the events has each of them once and in order, wherever the log moves meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn events_go_on_after_a_move() {
+    let server = Server::start();
+    let mut site = history().await;
+    publish(&site, &server).await;
+    site.close().await;
+    for (way, log) in [(TO, LogChoice::JetStream(options(&server))), (FROM, LogChoice::Files)] {
+        let moved = moves(&site.data(), &server, &way).with(0).document;
+        assert_eq!(moved["published_positions_are_old"], true, "{moved}");
+        site.log = log;
+        site.open().await;
+        let mut versions = BTreeMap::new();
+        for company in COMPANIES {
+            site.import_in(company, &users(32)).await;
+            let role = json!({"role": format!("after {way:?}"), "permissions": []});
+            let answer = site.ask_in(company, "DefineRole", role).await;
+            let Answer::Accepted { version, .. } = answer else { panic!("{answer:?}") };
+            versions.insert(company.to_owned(), (1..=version).collect());
+        }
+        publish(&site, &server).await;
+        assert_eq!(published_versions(&server).await, versions);
+        site.close().await;
+    }
+}
+
+/// Publishes everything that is in the log.
+async fn publish(site: &Site, server: &Server) {
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let feed = Feed::start(site.engine(), client, bus::feed::Options::default());
+    assert!(feed.finish(Duration::from_secs(30)).await, "all events are published");
+}
+
+/// The versions of each company's events, as they stand in the stream.
+async fn published_versions(server: &Server) -> BTreeMap<String, Vec<u64>> {
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    let stream = jetstream.get_stream(bus::names::EVENT_STREAM).await.unwrap();
+    let mut versions = BTreeMap::<String, Vec<u64>>::new();
+    for sequence in 1..=stream.get_info().await.unwrap().state.last_sequence {
+        let message = stream.get_raw_message(sequence).await.unwrap();
+        let company = message.subject.split('.').nth(2).unwrap().to_owned();
+        let row: Value = serde_json::from_slice(&message.payload).unwrap();
+        versions.entry(company).or_default().push(row["version"].as_u64().unwrap());
+    }
+    versions
 }
 
 /// Three copies, and the words that people read.

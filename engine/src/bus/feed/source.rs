@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use boarding_commands::commit::Recorded;
 use boarding_commands::digest::Digest;
 use boarding_commands::id::CompanyId;
 
 use super::{FeedError, Message};
 use crate::config::FEED_READ_EVENTS;
 use crate::core::Core;
-use crate::log::Reader;
+use crate::log::{EventLog, Reader};
 
 /// The event that was published last, as its message tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Source {
     /// The events after the one published last; all of them if there is none.
     ///
     /// # Errors
-    /// When the log does not hold that event at its place: it is another log, or an older one.
+    /// When the log does not hold that event: it is another log, or an older one.
     pub(super) async fn after(
         core: &Arc<Core>,
         last: Option<Last>,
@@ -46,26 +47,10 @@ impl Source {
             let Some(last) = last else {
                 return Ok(Self { reader: Some(core.log.read_all(0)), given: 0, max_bytes });
             };
-            let (company, version) = (last.company.clone(), last.version);
-            if core.log.end() < last.position {
-                return Err(FeedError::Ahead { company, version });
-            }
-            let mut reader = core.log.read_all(last.position);
-            let found = reader.next().map_err(FeedError::Log)?;
-            let is_last = found.is_some_and(|entry| {
-                let recorded = &entry.recorded;
-                recorded.hash == last.hash
-                    && recorded.commit.company == last.company
-                    && recorded
-                        .facts()
-                        .any(|fact| (fact.position, fact.version) == (last.position, last.version))
-            });
-            if !is_last {
-                return Err(FeedError::OtherLog { company, version });
-            }
+            let position = place_of(&*core.log, &last)?;
             // The rest of its commit may be still to come: that commit is read again.
-            let reader = Some(core.log.read_all(last.position));
-            Ok(Self { reader, given: last.position, max_bytes })
+            let reader = Some(core.log.read_all(position));
+            Ok(Self { reader, given: position, max_bytes })
         })
         .await
     }
@@ -95,6 +80,29 @@ impl Source {
         self.given = given;
         Ok(messages)
     }
+}
+
+/// Where the log holds an event: as a rule where it was when it was published, and elsewhere if the log has
+/// moved since. It keeps its order then, so what stood before the event stands there still.
+fn place_of(log: &dyn EventLog, last: &Last) -> Result<u64, FeedError> {
+    let at_its_place = log.read_all(last.position).next().map_err(FeedError::Log)?;
+    if at_its_place.is_some_and(|entry| position_in(&entry.recorded, last) == Some(last.position)) {
+        return Ok(last.position);
+    }
+    let (company, version) = (last.company.clone(), last.version);
+    if log.head(&company).version < version {
+        return Err(FeedError::Ahead { company, version });
+    }
+    let moved = log.read_company(&company, version).next().map_err(FeedError::Log)?;
+    let position = moved.and_then(|entry| position_in(&entry.recorded, last));
+    position.ok_or(FeedError::OtherLog { company, version })
+}
+
+/// The event's position, if it is this commit's.
+fn position_in(recorded: &Recorded, last: &Last) -> Option<u64> {
+    let is_it = recorded.hash == last.hash && recorded.commit.company == last.company;
+    let mut facts = recorded.facts().filter(|_| is_it);
+    facts.find(|fact| fact.version == last.version).map(|fact| fact.position)
 }
 
 /// Reading the log blocks.
