@@ -9,6 +9,7 @@ use super::Inner;
 use super::frame::{self, Message, Stored};
 use super::pages::{Pages, surely};
 use super::view::check_follows;
+use crate::config::NATS_PAGE_MESSAGES;
 use crate::log::{Entry, Head, Place, ReadError, Reader};
 
 /// Reads the whole stream, or one company's messages.
@@ -20,6 +21,8 @@ pub(super) struct StreamReader {
     ready: VecDeque<Entry>,
     /// Whether what was handed out was not what should come: then the leader is asked.
     doubt: bool,
+    /// Whether it has been at the end.
+    follows: bool,
 }
 
 #[derive(Debug)]
@@ -39,13 +42,17 @@ enum Of {
 impl StreamReader {
     pub(super) fn all(inner: Arc<Inner>, position: u64) -> Self {
         let pages = Pages::at(None, frame::parts(position).0);
-        Self { inner, of: Of::All { position }, pages, ready: VecDeque::new(), doubt: false }
+        Self::at(inner, Of::All { position }, pages)
     }
 
     pub(super) fn company(inner: Arc<Inner>, company: CompanyId, version: u64) -> Self {
         let pages = Pages::at(Some(inner.api.subject(&company)), 1);
         let of = Of::Company { company, version, head: None, found: version <= 1 };
-        Self { inner, of, pages, ready: VecDeque::new(), doubt: false }
+        Self::at(inner, of, pages)
+    }
+
+    fn at(inner: Arc<Inner>, of: Of, pages: Pages) -> Self {
+        Self { inner, of, pages, ready: VecDeque::new(), doubt: false, follows: false }
     }
 
     /// The last message that there is to read.
@@ -57,8 +64,23 @@ impl StreamReader {
         }
     }
 
+    /// The next messages of the whole stream, for a reader that follows it: from memory, where they are since
+    /// they were appended. Whoever reads history is given what the stream holds now.
+    fn at_hand(&self) -> Vec<Message> {
+        match self.of {
+            Of::All { .. } if self.follows && !self.doubt => {
+                self.inner.view().recent.run(self.pages.next, NATS_PAGE_MESSAGES)
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Reads on; when it succeeds, something was read.
     fn read_on(&mut self, target: u64) -> Result<(), ReadError> {
+        let at_hand = self.at_hand();
+        if !at_hand.is_empty() {
+            return self.accept_all(at_hand);
+        }
         let next = self.pages.next;
         let mut pages = std::mem::replace(&mut self.pages, Pages::at(None, next));
         let subject = pages.subject.clone();
@@ -70,7 +92,11 @@ impl StreamReader {
         let read = self.inner.wait(next, reading);
         let (pages, page) = read.inspect_err(|_| self.pages.subject = subject)?;
         self.pages = pages;
-        for message in page? {
+        self.accept_all(page?)
+    }
+
+    fn accept_all(&mut self, page: Vec<Message>) -> Result<(), ReadError> {
+        for message in page {
             match self.accept(&message) {
                 Ok(()) => self.pages.next = message.sequence + 1,
                 Err(Fault::Damage(_)) if !self.doubt => {
@@ -162,6 +188,7 @@ impl Reader for StreamReader {
             }
             let target = self.target();
             if self.pages.next > target {
+                self.follows = true;
                 return Ok(None);
             }
             self.find(target)?;

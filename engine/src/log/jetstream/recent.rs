@@ -1,5 +1,5 @@
-//! The newest messages, as they were appended: a command that is sent again, which happens soon after the
-//! first time, is answered from here and not from the leader.
+//! The newest messages, as they were appended: whoever follows the log, and a command that is sent
+//! again, which happens soon after the first time, are served from here and not by the leader.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +41,13 @@ impl Recent {
     pub(super) fn get(&self, sequence: u64) -> Option<Message> {
         self.messages.get(&sequence).cloned()
     }
+
+    /// The messages that stand at `next` and right behind it, as far as they are here; at most so many.
+    pub(super) fn run(&self, next: u64, most: usize) -> Vec<Message> {
+        let ahead = self.messages.range(next..).zip(next..);
+        let run = ahead.take_while(|((sequence, _), wanted)| *sequence == wanted);
+        run.take(most).map(|((_, message), _)| message.clone()).collect()
+    }
 }
 
 #[cfg(test)]
@@ -62,6 +69,10 @@ mod tests {
         let there: Vec<u64> = (1..=6).filter(|sequence| recent.get(*sequence).is_some()).collect();
         assert_eq!(there, [3, 4, 5, 6]);
         assert_eq!(recent.bytes, 4 * bytes);
+        for (next, most, there) in [(4, 9, vec![4, 5, 6]), (4, 2, vec![4, 5]), (2, 9, vec![])] {
+            let run: Vec<u64> = recent.run(next, most).iter().map(|one| one.sequence).collect();
+            assert_eq!(run, there);
+        }
         recent.keep(&Message { payload: vec![1; 5 * bytes].into(), ..of(7) });
         assert_eq!(recent.bytes, 0);
     }
