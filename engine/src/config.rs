@@ -128,8 +128,9 @@ pub const FEED_ACK_SECONDS_MAX: u64 = 3;
 /// The first wait before the feed asks a NATS that failed it again, in milliseconds; it doubles from there.
 pub const FEED_RETRY_MILLIS: u64 = 100;
 
-/// The longest wait before the feed asks again, in milliseconds: news are late by no more than this.
-pub const FEED_RETRY_MILLIS_MAX: u64 = 5_000;
+/// The longest wait before the feed asks again, in milliseconds: after a cluster has found a new leader, news
+/// are late by no more than this.
+pub const FEED_RETRY_MILLIS_MAX: u64 = 1_000;
 
 /// How long the feed stands back after another engine has published, in milliseconds.
 pub const FEED_YIELD_MILLIS: u64 = 1_000;

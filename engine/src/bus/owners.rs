@@ -18,7 +18,9 @@ use tokio::task::JoinSet;
 use ulid::Ulid;
 
 use super::names::{ENGINES_BUCKET, OWNERS_BUCKET};
-use crate::config::{CLAIM_OWNER_TRIES, LEASE_SECONDS, RENEWALS_PER_LEASE};
+use crate::config::{
+    CLAIM_OWNER_TRIES, LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX, RENEWALS_PER_LEASE,
+};
 
 /// The name of one start of an engine.
 pub type EngineId = Ulid;
@@ -142,10 +144,10 @@ impl Owners {
                 return Ok(owner);
             }
             let failed = |source| OwnersError::Claim { company: company.clone(), source };
-            if shared.take(company).await.map_err(failed)? {
+            if answered(shared.take(company)).await.map_err(failed)? {
                 return Ok(Owner::Me);
             }
-            shared.look_at_owner(company).await.map_err(failed)?;
+            answered(shared.look_at_owner(company)).await.map_err(failed)?;
         }
         Err(OwnersError::Contended { company: company.clone() })
     }
@@ -332,6 +334,11 @@ impl Shared {
         });
         Ok(true)
     }
+}
+
+/// No longer than a leader that lives takes. What is given up and done all the same is seen by who follows.
+async fn answered<T>(asking: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+    tokio::time::timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX), Box::pin(asking)).await?
 }
 
 /// Whether an entry says something: one that was deleted is an entry too.

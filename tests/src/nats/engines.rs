@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use async_nats::{Request, jetstream};
+use async_nats::Request;
+use async_nats::jetstream::{self, context::ContextBuilder};
 use boarding_engine::clock::Clock;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -153,7 +154,9 @@ impl Site {
     /// Waits for an invitation that was sent later than this, by whichever engine: an event of it has been
     /// published. No engine is asked, since one that is asleep would keep the answer waiting.
     async fn invites_somebody_after(&self, since: &str) {
-        let jetstream = jetstream::new(self.caller.client.clone());
+        // A stream without a leader never answers: asked often, it tells when it has one.
+        let soon = ContextBuilder::new().timeout(Duration::from_millis(500));
+        let jetstream = soon.build(self.caller.client.clone());
         eventually("an invitation is sent", async || {
             let stream = jetstream.get_stream_no_info("BOARDING_EVENTS").await.ok()?;
             let subject = "boarding.v1.acme.event.InviteSent";
