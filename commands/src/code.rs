@@ -56,6 +56,7 @@ codes! {
     ImportNotFound "import.not_found" "The company has no such import."
     ImportNotCompleted "import.not_completed" "The import is still going on; wait for its end."
     ImportNoneAvailable "import.none_available" "The company has no completed import yet; import a file first."
+    ImportInvalidRows "import.invalid_rows" "The file has invalid rows and was to be refused for any; mend them and import it again. Nothing was imported."
     ImportPlanChanged "import.plan_changed" "Something changed since the preview; look at a new preview."
     ImportAlreadyExists "import.already_exists" "An import of this id exists already; choose another id."
     ImportDecompressionLimit "import.decompression_limit" "The compressed file grows beyond the limit; send it uncompressed or split it."

@@ -12,6 +12,7 @@ mod previews;
 mod privacy;
 mod queries;
 mod read_models;
+mod reject_file;
 mod restart;
 mod runs;
 

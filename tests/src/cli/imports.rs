@@ -66,6 +66,23 @@ fn refused_rows_are_mended_and_imported_again() {
     assert_eq!(place.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
+/// `--on-error reject_file`: nobody comes in, and the operator reads which rows to mend.
+#[test]
+fn a_file_may_be_refused_for_any_invalid_row() {
+    let place = Place::with_company();
+    let file = place.people("people.csv", &[("ann", ""), ("", ""), ("bob", "")]);
+    let words = ["import", &file, "--dialect", "leapxpert", "--on-error", "reject_file"];
+    let answer = place.refused(&words);
+    assert_eq!(answer["code"], json!("import.invalid_rows"));
+    assert_eq!((&answer["details"]["invalid"], &answer["details"]["total"]), (&json!(1), &json!(3)));
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.contains("row 2, username: field.required"), "{message}");
+    assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());
+    place.refused(&[&words[..], &["--preview"]].concat());
+    place.run(&[&words[..4], &["--on-error", "continue"]].concat()).with(5);
+    assert_eq!(place.rows(&["users"]).len(), 2);
+}
+
 /// LX-07: one person over the limit and nothing is imported; at the limit, all are.
 #[test]
 fn the_limit_holds_at_the_import() {
