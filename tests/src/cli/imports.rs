@@ -66,6 +66,43 @@ fn refused_rows_are_mended_and_imported_again() {
     assert_eq!(place.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
+/// LX-12: a file in another encoding, with names and a delimiter of its own, is mended and imported by the same
+/// words; what did not fit a column is told, and a second round adds no columns to the first one's.
+#[test]
+fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
+    let place = Place::with_company();
+    let bytes = |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<_>>();
+    let path = place.path().join("old.csv");
+    let text = "Login;Vorname;email\nann;Jörg;nobody\nbob;Bärbel;bob@acme.example;Köln;7\n;Zoë;z@acme.example\n";
+    std::fs::write(&path, bytes(text)).unwrap();
+    let options = ["--dialect", "leapxpert", "--encoding", "windows-1252", "--delimiter", ";"];
+    let columns = ["--column", "Login=username", "--column", "Vorname=first_name", "--json"];
+    let import = |file: &str| place.run(&[&["import", file], &options[..], &columns].concat());
+    import(path.to_str().unwrap()).with(5);
+
+    let failed = |name: &str| {
+        let out = place.path().join(name);
+        place.run(&["imports", "failed-rows", "latest", "-o", out.to_str().unwrap()]).with(0);
+        std::fs::read_to_string(out).unwrap()
+    };
+    let first = failed("first.csv");
+    let lines: Vec<&str> = first.lines().collect();
+    assert_eq!(lines[0], "\u{feff}Login;Vorname;email;_row;_column;_code;_reason");
+    assert!(lines[1].starts_with("ann;Jörg;nobody;1;email;field.invalid_email;"), "{first}");
+    assert!(lines[2].starts_with("bob;Bärbel;bob@acme.example;2;;csv.field_count_mismatch;"), "{first}");
+    assert!(lines[2].contains("(beyond: Köln;7)"), "{first}");
+    assert_eq!(lines.len(), 4);
+
+    let half = first.replacen("nobody", "ann@acme.example", 1);
+    let row = import(&place.file("half.csv", &half)).with(5).json();
+    assert_eq!((&row["created"], &row["invalid"]), (&json!(2), &json!(1)));
+    assert_eq!(place.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
+    let second = failed("second.csv");
+    assert_eq!(second.lines().next().unwrap().matches("_row").count(), 1, "{second}");
+    let row = import(&place.file("whole.csv", &second.replacen("\n;Zoë", "\nzoe;Zoë", 1))).with(0).json();
+    assert_eq!((&row["created"], &row["total"]), (&json!(1), &json!(1)));
+}
+
 /// `--on-error reject_file`: nobody comes in, and the operator reads which rows to mend.
 #[test]
 fn a_file_may_be_refused_for_any_invalid_row() {
