@@ -59,6 +59,7 @@ codes! {
     ImportInvalidRows "import.invalid_rows" "The file has invalid rows and was to be refused for any; mend them and import it again. Nothing was imported."
     ImportPlanChanged "import.plan_changed" "Something changed since the preview; look at a new preview."
     ImportAlreadyExists "import.already_exists" "An import of this id exists already; choose another id."
+    ImportAlreadyUndone "import.already_undone" "The import was undone already, or is being undone."
     ImportDecompressionLimit "import.decompression_limit" "The compressed file grows beyond the limit; send it uncompressed or split it."
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload it first, then name it."
     ImportSameContent "import.same_content" "The same file was imported before."
@@ -102,6 +103,9 @@ codes! {
     RowDuplicateInFile "row.duplicate_in_file" "An earlier row of the file names the same user."
     RowDisabledNewUser "row.disabled_new_user" "The row disables a user who does not exist."
     RowManagerNotFound "row.manager_not_found" "The manager is not known."
+    RowChangedSince "row.changed_since" "The user was changed after the import, and was left as is."
+    RowNamedSince "row.named_since" "A later import names the user, who was left as is; undo that import first."
+    RowInvitedSince "row.invited_since" "The user was invited or linked after the import, and was left as is."
     ReferenceOrgUnitNotFound "reference.org_unit_not_found" "The company has no organizational unit of exactly this name."
     ReferenceRoleNotFound "reference.role_not_found" "The company has no role of this name."
 

@@ -171,7 +171,7 @@ mod tests {
         let sheet = Sheet::of("import_rows", Format::Csv).unwrap();
         assert_eq!(
             String::from_utf8(sheet.lines(&rows)).unwrap(),
-            "3,4,,invalid,Email: Missing.; Quote.,,,,\r\n"
+            "3,4,,invalid,Email: Missing.; Quote.,,,,,\r\n"
         );
     }
 
