@@ -5,9 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::Commit;
-use crate::event::{
-    Channel, Counts, FileRef, ImportOptions, Permission, TemplateKind, UndoCounts,
-};
+use crate::event::{Channel, Counts, FileRef, ImportOptions, Permission, TemplateKind, UndoCounts};
 use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
 use crate::lock::Lock;
 use crate::phone::Phone;
@@ -145,7 +143,10 @@ pub enum Undo {
     #[default]
     No,
     /// The number of the last row that has an outcome, and the counts so far.
-    Going { rows_done: u64, counts: UndoCounts },
+    Going {
+        rows_done: u64,
+        counts: UndoCounts,
+    },
     Done,
 }
 

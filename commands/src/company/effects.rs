@@ -198,14 +198,19 @@ mod tests {
     }
 
     fn created(user: &str, at: u64) -> Event {
-        let Event::UserCreated { user, person, org_unit, roles, active, .. } = user_created(user) else {
+        let Event::UserCreated { user, person, org_unit, roles, active, .. } = user_created(user)
+        else {
             panic!()
         };
         Event::UserCreated { user, person, org_unit, roles, active, row: Some(row(at)) }
     }
 
     fn listed(user: &str, n: u64) -> Event {
-        Event::CorporatePhoneAdded { phone: Personal(phone(n)), user: who(user), import: Some(import_id()) }
+        Event::CorporatePhoneAdded {
+            phone: Personal(phone(n)),
+            user: who(user),
+            import: Some(import_id()),
+        }
     }
 
     fn effects() -> Effects {
@@ -237,7 +242,10 @@ mod tests {
         assert_eq!((rows[0].before.state, rows[0].after.state), (None, Some(UserState::Active)));
         assert_eq!(rows[0].after.listed, [phone(1)]);
         assert_eq!(rows[1].before.person.email.as_deref(), Some("bob@acme.example"));
-        assert_eq!((&rows[1].after.person.email, &rows[1].after.listed[..]), (&None, &[phone(7)][..]));
+        assert_eq!(
+            (&rows[1].after.person.email, &rows[1].after.listed[..]),
+            (&None, &[phone(7)][..])
+        );
         let states = (rows[2].before.state, rows[2].after.state);
         assert_eq!(states, (Some(UserState::Deactivated), Some(UserState::Active)));
         assert_eq!(rows[2].before.person.email.as_deref(), Some("cid@acme.example"));

@@ -240,12 +240,12 @@ fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     use super::*;
     use crate::csv_file::{Given, RowValues};
     use crate::id::UserKey;
 
-    pub(in crate::decide) fn import_id() -> ImportId {
+    pub(crate) fn import_id() -> ImportId {
         ImportId(ulid::Ulid(44))
     }
 
@@ -259,7 +259,7 @@ pub(super) mod testing {
         ParsedRow { row: number, line: number + 1, cells: vec![], values, problems, warnings }
     }
 
-    pub(in crate::decide) fn accepted(total: u64, phones: bool, existing: Existing) -> Event {
+    pub(crate) fn accepted(total: u64, phones: bool, existing: Existing) -> Event {
         let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
         let options = ImportOptions {
             dialect: "leapxpert".to_owned(),
@@ -321,7 +321,7 @@ mod tests {
         let asked = json!({"on_error": "reject_file"});
         let mut bad = row(2, "bob");
         bad.problems = vec![Problem::in_column("email", Code::FieldInvalidEmail)];
-        let rows = vec![row(1, "ann"), bad.clone(), row(3, "ann")];
+        let rows = vec![row(1, "ann"), bad, row(3, "ann")];
         let refusal = import([], 3, rows.clone(), &asked).then_refused(Code::ImportInvalidRows);
         let first = json!({"row": 2, "line": 3, "column": "email", "code": "field.invalid_email"});
         assert_eq!(refusal.details, json!({"invalid": 1, "total": 3, "problems": [first]}));

@@ -44,7 +44,13 @@ impl<'a> Reversals<'a> {
             },
         };
         let user = Personal(effect.user.clone());
-        self.events.push(Event::RowUndone { import: self.id, row: effect.row, user, outcome, code });
+        self.events.push(Event::RowUndone {
+            import: self.id,
+            row: effect.row,
+            user,
+            outcome,
+            code,
+        });
     }
 
     /// What has happened to the person since the row, if anything has.
@@ -90,7 +96,14 @@ impl<'a> Reversals<'a> {
         if !changed.is_empty() {
             let Standing { person, org_unit, roles, .. } = before.clone();
             let (user, person) = (who.clone(), Personal(person));
-            self.events.push(Event::UserUpdated { user, person, org_unit, roles, changed, row: None });
+            self.events.push(Event::UserUpdated {
+                user,
+                person,
+                org_unit,
+                roles,
+                changed,
+                row: None,
+            });
         }
         if before.state != after.state {
             self.events.push(match before.state {

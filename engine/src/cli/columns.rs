@@ -124,8 +124,12 @@ pub(super) const IMPORT_ROWS: &[Column] = &[
 ];
 
 /// Rows of an import that was undone, and why they were not reversed.
-pub(super) const UNDONE: &[Column] =
-    &[column("ROW", "/row"), column("KEY", "/key"), column("OUTCOME", "/outcome"), column("UNDO", "/undo")];
+pub(super) const UNDONE: &[Column] = &[
+    column("ROW", "/row"),
+    column("KEY", "/key"),
+    column("OUTCOME", "/outcome"),
+    column("UNDO", "/undo"),
+];
 
 /// A refused row as one line for each of its problems.
 pub(super) const PROBLEMS: &[Column] = &[

@@ -49,7 +49,8 @@ impl Core {
             &Limits::default(),
         );
         let parsed = parsed.map_err(unreadable)?;
-        let mut out = Mending::of(parsed.header(), &options.1).map_err(|error| unavailable(&error))?;
+        let mut out =
+            Mending::of(parsed.header(), &options.1).map_err(|error| unavailable(&error))?;
         for row in parsed {
             let row = row.map_err(unreadable)?;
             if let Some(why) = refused.get(&row.row) {
@@ -118,8 +119,7 @@ impl Mending {
     /// over whatever encoding is named when the file is imported again.
     fn finish(self) -> Result<Vec<u8>, NoAnswer> {
         let text = self.writer.into_inner().map_err(|error| unavailable(&error))?;
-        let mark: &[u8] =
-            if self.is_utf8 && text.is_ascii() { b"" } else { "\u{feff}".as_bytes() };
+        let mark: &[u8] = if self.is_utf8 && text.is_ascii() { b"" } else { "\u{feff}".as_bytes() };
         Ok([mark, &text].concat())
     }
 

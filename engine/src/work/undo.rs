@@ -19,7 +19,8 @@ const COMMITS_AHEAD: usize = 2;
 
 pub(super) async fn manage(desk: Desk) {
     let mut chores = desk.hot.chores();
-    while let Some(import) = desk.until(&mut chores, |chores| chores.undoing.first().copied()).await {
+    while let Some(import) = desk.until(&mut chores, |chores| chores.undoing.first().copied()).await
+    {
         if let Err(error) = go_on(&desk, import).await {
             let error = crate::error_chain(&*error);
             tracing::error!(company = %desk.company, %import, %error, "an undo cannot go on");

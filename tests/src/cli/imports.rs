@@ -71,7 +71,8 @@ fn refused_rows_are_mended_and_imported_again() {
 #[test]
 fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
     let place = Place::with_company();
-    let bytes = |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<_>>();
+    let bytes =
+        |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<_>>();
     let path = place.path().join("old.csv");
     let text = "Login;Vorname;email\nann;Jörg;nobody\nbob;Bärbel;bob@acme.example;Köln;7\n;Zoë;z@acme.example\n";
     std::fs::write(&path, bytes(text)).unwrap();
@@ -89,7 +90,10 @@ fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
     let lines: Vec<&str> = first.lines().collect();
     assert_eq!(lines[0], "\u{feff}Login;Vorname;email;_row;_column;_code;_reason");
     assert!(lines[1].starts_with("ann;Jörg;nobody;1;email;field.invalid_email;"), "{first}");
-    assert!(lines[2].starts_with("bob;Bärbel;bob@acme.example;2;;csv.field_count_mismatch;"), "{first}");
+    assert!(
+        lines[2].starts_with("bob;Bärbel;bob@acme.example;2;;csv.field_count_mismatch;"),
+        "{first}"
+    );
     assert!(lines[2].contains("(beyond: Köln;7)"), "{first}");
     assert_eq!(lines.len(), 4);
 
@@ -99,7 +103,8 @@ fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
     assert_eq!(place.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
     let second = failed("second.csv");
     assert_eq!(second.lines().next().unwrap().matches("_row").count(), 1, "{second}");
-    let row = import(&place.file("whole.csv", &second.replacen("\n;Zoë", "\nzoe;Zoë", 1))).with(0).json();
+    let row =
+        import(&place.file("whole.csv", &second.replacen("\n;Zoë", "\nzoe;Zoë", 1))).with(0).json();
     assert_eq!((&row["created"], &row["total"]), (&json!(1), &json!(1)));
 }
 
@@ -111,7 +116,10 @@ fn a_file_may_be_refused_for_any_invalid_row() {
     let words = ["import", &file, "--dialect", "leapxpert", "--on-error", "reject_file"];
     let answer = place.refused(&words);
     assert_eq!(answer["code"], json!("import.invalid_rows"));
-    assert_eq!((&answer["details"]["invalid"], &answer["details"]["total"]), (&json!(1), &json!(3)));
+    assert_eq!(
+        (&answer["details"]["invalid"], &answer["details"]["total"]),
+        (&json!(1), &json!(3))
+    );
     let message = answer["message"].as_str().unwrap();
     assert!(message.contains("row 2, username: field.required"), "{message}");
     assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());

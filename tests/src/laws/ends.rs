@@ -1,7 +1,9 @@
 //! What must hold when a history is over: it settles, it replays, and each company is alone in its own.
 
+use boarding_commands::code::Code;
 use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
+use boarding_commands::id::CommandId;
 use boarding_projections::rows::{MemoryRows, RowsMut as _, Staged};
 use serde_json::json;
 
@@ -9,7 +11,7 @@ use super::bodies::quoted;
 use super::broken::{Law, holds};
 use super::dice::Dice;
 use super::steps::asking;
-use super::tenant::{Reply, Tenant};
+use super::tenant::{Asking, Reply, Tenant};
 use super::world::{Mode, Shared, World};
 
 /// Checks everything that is checked at the end of a history.
@@ -24,6 +26,7 @@ pub(super) fn check(world: &mut World, mode: Mode, steps: &[u64], thorough: bool
         tenant.settle(shared, &mut dice)?;
         totals(tenant, shared)?;
         if thorough {
+            taken_back(tenant, shared, &mut dice)?;
             again(tenant, shared, &mut dice)?;
             round_trip(tenant, shared, &mut dice)?;
         }
@@ -85,6 +88,34 @@ fn totals(tenant: &Tenant, shared: &Shared) -> Law {
             );
         }
     }
+    Ok(())
+}
+
+/// P23: an import that is undone at once has never been, for all that people can see but its own record.
+fn taken_back(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let seen = |shared: &Shared, tenant: &Tenant| {
+        ["users", "phone_list", "invitations", "org_units", "roles", "config", "runs"]
+            .map(|name| shared.ask(&tenant.id, name, json!({})))
+    };
+    let before = seen(shared, tenant);
+    let body = super::bodies::import(dice, &super::bodies::file(dice));
+    let Reply::Accepted { result, .. } = own(tenant, shared, dice, body)? else { return Ok(()) };
+    let import = result["import"].clone();
+    let mut asked = asking(dice, "UndoImport", json!({"import": import}));
+    asked.actor = "jane";
+    let reply = tenant.ask(shared, &asked)?;
+    holds!(reply.code().is_none(), "P23 an import is not undone: {:?}", reply.code());
+    // Time stands still meanwhile: no link ends between the two looks.
+    while !tenant.company.undoing.is_empty() {
+        tenant.go_on(shared, dice)?;
+    }
+    let row = &shared.ask(&tenant.id, "import", json!({"import": import}))[0];
+    holds!(row["state"] == "undone", "P23 an undone import is {}", row["state"]);
+    let left = [&row["undo"]["kept"], &row["undo"]["errored"]];
+    holds!(left == [&json!(0), &json!(0)], "P23 nobody touched anything: {row}");
+    holds!(seen(shared, tenant) == before, "P23 an undone import left a trace");
+    let again = tenant.ask(shared, &Asking { id: CommandId(dice.ulid()), ..asked })?;
+    holds!(again.code() == Some(Code::ImportAlreadyUndone), "P23 undone twice: {again:?}");
     Ok(())
 }
 
