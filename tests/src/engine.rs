@@ -15,6 +15,7 @@ mod read_models;
 mod reject_file;
 mod restart;
 mod runs;
+mod undo;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

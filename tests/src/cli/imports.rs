@@ -128,6 +128,39 @@ fn a_file_may_be_refused_for_any_invalid_row() {
     assert_eq!(place.rows(&["users"]).len(), 2);
 }
 
+/// P23: an operator looks, takes an import back, and reads who stayed and why.
+#[test]
+fn p23_an_operator_takes_an_import_back() {
+    let place = Place::with_company();
+    let file = place.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
+    let import = place.import(&file);
+    let id = import["import"].as_str().unwrap();
+    assert_eq!((&import["state"], &import["undo"]), (&json!("completed"), &Value::Null));
+    let asked = place.run(&["imports", "undo", "latest"]).with(2);
+    assert!(asked.err.contains("--yes"), "{}", asked.err);
+    assert_eq!(place.rows(&["users"]).len(), 2, "nothing was undone");
+    place.run(&["command", "AssignRoles", r#"{"users":["bob"],"roles":["Team Lead"]}"#]).with(0);
+
+    let told = place.run(&["imports", "undo", "latest", "--yes"]).with(0);
+    assert!(told.err.contains("1 rows would be reversed, 1 left as they are"), "{}", told.err);
+    let shown = format!("import {id} of people.csv is undone: 1 rows reversed, 1 kept, 0 errored");
+    assert!(told.out.contains(&shown), "{}", told.out);
+    assert!(told.out.contains("kept:row.changed_since"), "{}", told.out);
+    assert_eq!(place.rows(&["users"]).len(), 1);
+    assert_eq!(place.rows(&["phones"]).len(), 1);
+    let kept = place.rows(&["imports", "rows", id, "--undo", "kept"]);
+    assert_eq!((kept.len(), &kept[0]["key"]), (1, &json!("bob")));
+    let answer = place.refused(&["imports", "undo", id, "--yes"]);
+    assert_eq!(answer["code"], json!("import.already_undone"));
+
+    let again = place.import(&file);
+    assert_eq!((&again["created"], &again["skipped"]), (&json!(1), &json!(1)));
+    let row = place.json(&["imports", "undo", again["import"].as_str().unwrap(), "--yes"]);
+    assert_eq!(row["state"], json!("undone"));
+    assert_eq!(row["undo"], json!({"reversed": 1, "kept": 0, "errored": 0}));
+    assert_eq!(place.rows(&["imports"]).len(), 2);
+}
+
 /// LX-07: one person over the limit and nothing is imported; at the limit, all are.
 #[test]
 fn the_limit_holds_at_the_import() {
