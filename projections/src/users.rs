@@ -19,6 +19,7 @@ use crate::query::{
 };
 use crate::rows::{Rows, RowsError, Table};
 use crate::runs::RunChannels;
+use crate::sheet::Column;
 
 pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<Users>()],
@@ -33,7 +34,17 @@ pub const MODEL: ReadModel = ReadModel {
             ],
             paged: true,
             row: shape_of::<UserShown>,
-            columns: None,
+            // The columns of `leapxpert`, so that the list can be imported as it is; `_state` is ignored then.
+            columns: Some(&[
+                Column { title: "username", field: "/user" },
+                Column { title: "first_name", field: "/first_name" },
+                Column { title: "last_name", field: "/last_name" },
+                Column { title: "email", field: "/email" },
+                Column { title: "phone_number", field: "/phone" },
+                Column { title: "org_unit", field: "/org_unit" },
+                Column { title: "role", field: "/roles" },
+                Column { title: "_state", field: "/state" },
+            ]),
             answer: users,
         },
         Query {

@@ -112,7 +112,8 @@ async fn p23_whoever_was_touched_since_is_kept_and_a_preview_says_so() {
     let before = (site.log_bytes(), views(&site).await);
     let body = json!({"import": first, "mode": "preview"});
     let shown = ok(&site.ask("UndoImport", body).await);
-    let expected = json!({"import": first, "state": "completed", "reversed": 1, "kept": 3, "errored": 0});
+    let expected =
+        json!({"import": first, "state": "completed", "reversed": 1, "kept": 3, "errored": 0});
     assert_eq!(shown, expected);
     assert!((site.log_bytes(), views(&site).await) == before, "a preview left a trace");
 
@@ -162,7 +163,8 @@ async fn p27_an_undo_goes_on_after_a_crash() {
     let row = site.row("import", json!({"import": first})).await;
     assert_eq!(row["undo"], json!({"reversed": 3_998, "kept": 0, "errored": 0}));
     assert_eq!(views(&site).await, before);
-    let told = all(&site, "history", json!({"entity": format!("import:{import}"), "limit": 500})).await;
+    let told =
+        all(&site, "history", json!({"entity": format!("import:{import}"), "limit": 500})).await;
     let rows = told.iter().filter(|row| row["event"] == "RowUndone");
     let rows: Vec<_> = rows.map(|row| row["data"]["row"].as_u64().unwrap()).collect();
     assert!(rows.is_sorted_by(|a, b| a < b) && rows.len() == 3_998, "a row was undone twice");

@@ -5,9 +5,9 @@ use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
 use boarding_commands::id::CommandId;
 use boarding_projections::rows::{MemoryRows, RowsMut as _, Staged};
+use boarding_projections::sheet::{Format, Sheet};
 use serde_json::json;
 
-use super::bodies::quoted;
 use super::broken::{Law, holds};
 use super::dice::Dice;
 use super::steps::asking;
@@ -155,21 +155,25 @@ fn own(
 
 /// P25: everybody written out and imported again is unchanged.
 fn round_trip(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let users = shared.ask(&tenant.id, "users", json!({}));
-    let mut text = "username,first_name,last_name,email,phone_number,org_unit,role\n".to_owned();
-    let mut written = 0;
-    for user in users.iter().filter(|user| user["state"] != "archived") {
-        let cell = |name: &str| quoted(user[name].as_str().unwrap_or_default());
-        let roles: Vec<&str> = user["roles"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|role| role.as_str())
-            .collect();
-        let cells = ["user", "first_name", "last_name", "email", "phone", "org_unit"].map(cell);
-        text.push_str(&format!("{},{}\n", cells.join(","), quoted(&roles.join(";"))));
-        written += 1;
+    for format in [Format::Csv, Format::Spreadsheet] {
+        let mut users = shared.ask(&tenant.id, "users", json!({}));
+        users.retain(|user| user["state"] != "archived");
+        let sheet = Sheet::of("users", format).map_err(|refusal| refusal.to_string())?;
+        let bytes = [sheet.header(), sheet.lines(&users)].concat();
+        let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+        is_unchanged(tenant, shared, dice, &text, users.len())?;
     }
+    Ok(())
+}
+
+/// Imports a list of so many people, none of whom it changes.
+fn is_unchanged(
+    tenant: &mut Tenant,
+    shared: &mut Shared,
+    dice: &mut Dice,
+    text: &str,
+    written: usize,
+) -> Law {
     let files = json!([{"name": "export.csv", "text": text}]);
     let reply = own(
         tenant,

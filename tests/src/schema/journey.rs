@@ -240,7 +240,8 @@ impl Journey {
     /// An import is taken back, with somebody who stays.
     async fn undo(&mut self) {
         let text = "username,email\ngus,gus@acme.example\nhal,hal@acme.example\n";
-        let mut body = json!({"dialect": "leapxpert", "files": [{"name": "two.csv", "text": text}]});
+        let mut body =
+            json!({"dialect": "leapxpert", "files": [{"name": "two.csv", "text": text}]});
         let import = self.accepted("ImportFile", body.clone()).await["import"].clone();
         self.accepted("DeactivateUser", json!({"user": "hal"})).await;
         let shown = self.accepted("UndoImport", json!({"import": import, "mode": "preview"})).await;
