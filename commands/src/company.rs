@@ -5,17 +5,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::Commit;
-use crate::event::{Channel, Counts, FileRef, ImportOptions, Permission, TemplateKind};
+use crate::event::{Channel, Counts, FileRef, ImportOptions, Permission, TemplateKind, UndoCounts};
 use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
 use crate::lock::Lock;
 use crate::phone::Phone;
 use crate::settings::Settings;
 use crate::time::Time;
 
+pub mod effects;
 pub mod run;
 pub mod selection;
 pub mod users;
 
+pub use effects::{Effects, RowEffect, Standing};
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
 
@@ -37,7 +39,9 @@ pub struct Company {
     pub imports: BTreeMap<ImportId, Import>,
     /// Imports that were accepted and have rows to come.
     pub open_imports: BTreeSet<ImportId>,
-    /// The import that was completed last.
+    /// Imports that are being undone.
+    pub undoing: BTreeSet<ImportId>,
+    /// The import that was completed last, of those that were not undone.
     pub latest_import: Option<ImportId>,
     pub runs: BTreeMap<RunId, Run>,
     /// Runs whose list of recipients goes on in further commits.
@@ -113,6 +117,7 @@ pub struct Import {
     pub files: Vec<FileRef>,
     pub options: ImportOptions,
     pub completed: bool,
+    pub undo: Undo,
     /// The number of the last data row that has an outcome.
     pub rows_done: u64,
     pub counts: Counts,
@@ -128,6 +133,21 @@ impl Import {
         let (ordinal, row) = user.seen;
         if ordinal == self.ordinal { Some(row) } else { self.named_since.get(&id).copied() }
     }
+}
+
+/// How far the undoing of an import is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Undo {
+    /// Nobody asked for it: the import stands.
+    #[default]
+    No,
+    /// The number of the last row that has an outcome, and the counts so far.
+    Going {
+        rows_done: u64,
+        counts: UndoCounts,
+    },
+    Done,
 }
 
 /// A mail that is not an invitation, from its request to its report.
@@ -153,6 +173,7 @@ impl Company {
             phones: BTreeMap::new(),
             imports: BTreeMap::new(),
             open_imports: BTreeSet::new(),
+            undoing: BTreeSet::new(),
             latest_import: None,
             runs: BTreeMap::new(),
             listing: BTreeSet::new(),

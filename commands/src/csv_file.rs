@@ -12,6 +12,7 @@ mod cells;
 mod delimiter;
 mod email;
 mod failure;
+mod guard;
 mod header;
 mod magic;
 mod name;
@@ -33,8 +34,9 @@ use std::io::Read;
 pub use cells::Cells;
 pub use email::check as check_email;
 pub use failure::FileError;
+pub use guard::{escaped, guarded};
 pub use name::clean_name;
-pub use normalise::normalise;
+pub use normalise::{is_typographic, normalise};
 pub use options::{Limits, Options};
 pub use row::{Given, ParsedRow, RowValues};
 

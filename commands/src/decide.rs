@@ -12,6 +12,7 @@ use crate::schema::Nothing;
 use crate::time::Time;
 
 pub mod recipients;
+mod reversals;
 mod rows;
 #[cfg(test)]
 pub mod testing;
@@ -204,11 +205,14 @@ commands! {
         revoke_permissions::RevokePermissions,
         set_company_config::SetCompanyConfig,
         set_template::SetTemplate,
+        undo_import::UndoImport,
         tick::Tick,
     }
     internal {
         /// The next rows of an accepted file.
         import_rows::ImportRows,
+        /// The next rows of an import that is being undone.
+        undo_rows::UndoRows,
         /// The rest of a long list of recipients.
         list_recipients::ListRecipients,
         /// The next recipients of a run, judged and claimed.

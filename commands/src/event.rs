@@ -88,6 +88,10 @@ pub enum Event {
         user: Who,
         roles: Vec<String>,
     },
+    /// The person was taken out as if never created: the import that did it was undone.
+    UserRemoved {
+        user: Who,
+    },
 
     // The corporate phone list.
     CorporatePhoneAdded {
@@ -127,6 +131,21 @@ pub enum Event {
     ImportCompleted {
         import: ImportId,
         counts: Counts,
+    },
+    ImportUndoStarted {
+        import: ImportId,
+    },
+    /// What came of undoing a row that had changed something; `code` says why it was not reversed.
+    RowUndone {
+        import: ImportId,
+        row: u64,
+        user: Who,
+        outcome: UndoOutcome,
+        code: Option<Code>,
+    },
+    ImportUndone {
+        import: ImportId,
+        counts: UndoCounts,
     },
 
     // Runs.
@@ -271,6 +290,7 @@ impl Event {
             Self::UserRestored { .. } => "UserRestored",
             Self::RolesAssigned { .. } => "RolesAssigned",
             Self::RolesRemoved { .. } => "RolesRemoved",
+            Self::UserRemoved { .. } => "UserRemoved",
             Self::CorporatePhoneAdded { .. } => "CorporatePhoneAdded",
             Self::CorporatePhoneRemoved { .. } => "CorporatePhoneRemoved",
             Self::ImportAccepted { .. } => "ImportAccepted",
@@ -278,6 +298,9 @@ impl Event {
             Self::RowRefused { .. } => "RowRefused",
             Self::WelcomeEmailRequested { .. } => "WelcomeEmailRequested",
             Self::ImportCompleted { .. } => "ImportCompleted",
+            Self::ImportUndoStarted { .. } => "ImportUndoStarted",
+            Self::RowUndone { .. } => "RowUndone",
+            Self::ImportUndone { .. } => "ImportUndone",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -411,6 +434,39 @@ impl Counts {
     }
 }
 
+/// What came of undoing a row: exactly one of these.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum UndoOutcome {
+    /// The person stands as before the row.
+    Reversed,
+    /// Something has happened to the person since; everything was left as it is.
+    Kept,
+    /// It could not be reversed; everything was left as it is.
+    Errored,
+}
+
+/// How many rows of an undone import came to which outcome; rows that had changed nothing count nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct UndoCounts {
+    pub reversed: u64,
+    pub kept: u64,
+    pub errored: u64,
+}
+
+impl UndoCounts {
+    /// Counts one row with this outcome.
+    pub fn add(&mut self, outcome: UndoOutcome) {
+        *match outcome {
+            UndoOutcome::Reversed => &mut self.reversed,
+            UndoOutcome::Kept => &mut self.kept,
+            UndoOutcome::Errored => &mut self.errored,
+        } += 1;
+    }
+}
+
 /// The row an event belongs to and its outcome, where it is the one event that says so.
 impl Event {
     pub fn row(&self) -> Option<(RowOutcome, &RowRef)> {
@@ -441,12 +497,16 @@ impl Event {
             | Self::UserRestored { .. }
             | Self::RolesAssigned { .. }
             | Self::RolesRemoved { .. }
+            | Self::UserRemoved { .. }
             | Self::CorporatePhoneAdded { .. }
             | Self::CorporatePhoneRemoved { .. }
             | Self::ImportAccepted { .. }
             | Self::RowUnchanged { .. }
             | Self::RowRefused { .. }
-            | Self::ImportCompleted { .. } => true,
+            | Self::ImportCompleted { .. }
+            | Self::ImportUndoStarted { .. }
+            | Self::RowUndone { .. }
+            | Self::ImportUndone { .. } => true,
             Self::TemplateSet { .. }
             | Self::WelcomeEmailRequested { .. }
             | Self::RunRequested { .. }

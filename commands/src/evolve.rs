@@ -30,6 +30,7 @@ impl Company {
             | Event::UserRestored { .. }
             | Event::RolesAssigned { .. }
             | Event::RolesRemoved { .. }
+            | Event::UserRemoved { .. }
             | Event::CorporatePhoneAdded { .. }
             | Event::CorporatePhoneRemoved { .. } => self.evolve_user(event),
             Event::ImportAccepted { .. }
@@ -37,6 +38,9 @@ impl Company {
             | Event::RowRefused { .. }
             | Event::WelcomeEmailRequested { .. }
             | Event::ImportCompleted { .. } => self.evolve_import(event),
+            Event::ImportUndoStarted { .. }
+            | Event::RowUndone { .. }
+            | Event::ImportUndone { .. } => self.evolve_undo(event),
             Event::RunRequested { .. }
             | Event::RecipientQueued { .. }
             | Event::RunScheduled { .. }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use boarding_commands::code::{Code, Refusal};
+use boarding_commands::decide::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::digest::Digest;
 use boarding_commands::envelope::{Answer, Envelope};
@@ -77,6 +78,12 @@ impl Engine {
             Ok(Prepared { command: Command::ImportFile(import), body, kept: Some(files) }) => {
                 let asking = Asking { company: company.clone(), body, envelope, authority };
                 self.import_as_planned(&asking, import, files).await
+            }
+            Ok(Prepared { command: Command::UndoImport(undo), body, .. })
+                if undo.mode == ImportMode::Preview =>
+            {
+                let asking = Asking { company: company.clone(), body, envelope, authority };
+                self.foresee_undo(&asking, undo).await
             }
             Ok(Prepared { command, body, .. }) => {
                 let asking = Asking { company: company.clone(), body, envelope, authority };

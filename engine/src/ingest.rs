@@ -7,7 +7,9 @@ use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
 use boarding_commands::csv_file::{self, FileError, Limits};
 use boarding_commands::decide::Authority;
-use boarding_commands::decide::import_file::{FileBody, FileRead, ImportFile, fits_one_commit};
+use boarding_commands::decide::import_file::{
+    FileBody, FileRead, ImportFile, OnError, fits_one_commit,
+};
 use boarding_commands::dialect;
 use boarding_commands::event::FileRef;
 use boarding_commands::id::CompanyId;
@@ -190,6 +192,7 @@ pub(crate) fn read(
         columns: import.columns.clone(),
         accept_gzip: company.accept_gzip,
         assume_plus: company.assume_plus,
+        known_columns_only: import.on_error == OnError::RejectFile,
     };
     let limits = Limits::default();
     let open = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);

@@ -27,6 +27,7 @@ pub mod sharing;
 pub mod snapshots;
 pub mod store;
 pub mod token;
+pub(crate) mod undo;
 pub mod work;
 
 /// An error with everything that lies behind it, in one line.

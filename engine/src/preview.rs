@@ -1,7 +1,8 @@
 //! What a file would come to, and the commit of exactly that: previews of imports (P16).
 //!
 //! A plan is made on a copy of the company's state, by the rules, commits and projections of a real import
-//! (`preview/rehearsal.rs`). It appends nothing, and the company's task goes on meanwhile.
+//! (`preview/rehearsal.rs`). It appends nothing, and the company's task goes on meanwhile. What comes between
+//! a plan and the acceptance makes the plan anew; once accepted, the rows of a long file are judged as they come.
 
 use std::fmt;
 use std::sync::Arc;
@@ -105,7 +106,8 @@ impl Engine {
         planned.map(|(plan, _)| plan).map_err(no)
     }
 
-    /// Shows what an import would come to, or imports exactly what was shown.
+    /// Shows what an import would come to, or imports exactly what was shown; a file that any invalid row
+    /// is to refuse is imported if its plan has none.
     ///
     /// A plan that differs is refused; one that may have been overtaken while it was made is made anew. Where
     /// the company moves faster than plans are made, the command fails and may be sent again: that its plan
@@ -124,7 +126,7 @@ impl Engine {
             if import.mode == ImportMode::Preview {
                 return self.shown(&plan);
             }
-            if import.plan_hash.as_ref() != Some(&plan.hash) {
+            if import.plan_hash.as_ref().is_some_and(|shown| *shown != plan.hash) {
                 let details = json!({"plan_hash": plan.hash, "counts": plan.counts});
                 return Reply::Refused(Refusal::new(Code::ImportPlanChanged).with(details));
             }

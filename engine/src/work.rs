@@ -19,6 +19,7 @@ mod import;
 mod mails;
 mod run;
 mod stuck;
+mod undo;
 mod welcome;
 
 pub(crate) use import::portions;
@@ -31,6 +32,8 @@ pub struct Chores {
     pub imports: Vec<ImportId>,
     /// Those among them that cannot go on, and why: nobody waits for them.
     pub stuck: Vec<(ImportId, String)>,
+    /// Imports that are being undone.
+    pub undoing: Vec<ImportId>,
     /// Runs whose list of recipients goes on.
     pub listing: Vec<RunId>,
     /// The run that holds the lock, and its fence.
@@ -60,6 +63,7 @@ impl Chores {
         Self {
             imports: company.open_imports.iter().copied().collect(),
             stuck: core.stuck.among(company),
+            undoing: company.undoing.iter().copied().collect(),
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
             elsewhere: elsewhere.map(str::to_owned),
@@ -74,6 +78,7 @@ impl Chores {
     /// Whether anything goes on that ends by itself: the program waits for this before it leaves.
     pub fn is_idle(&self) -> bool {
         self.imports.len() == self.stuck.len()
+            && self.undoing.is_empty()
             && self.listing.is_empty()
             && self.run.is_none()
             && self.welcome_open == 0
@@ -108,6 +113,7 @@ impl Managers {
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(import::manage(desk.clone()));
+        tasks.spawn(undo::manage(desk.clone()));
         tasks.spawn(run::manage(desk.clone()));
         tasks.spawn(welcome::manage(desk.clone()));
         tasks.spawn(list(desk.clone()));

@@ -178,6 +178,7 @@ impl Projection for People {
         let kept_in_users = matches!(
             fact.event,
             Event::UserCreated { .. }
+                | Event::UserRemoved { .. }
                 | Event::CorporatePhoneAdded { .. }
                 | Event::CorporatePhoneRemoved { .. }
         );
@@ -203,8 +204,7 @@ fn versions_of_user(
     company: &CompanyId,
     folded: &str,
 ) -> Result<Vec<u64>, RowsError> {
-    let user = users::find(rows, company, folded)?;
-    let mut versions = user.map(|user| user.versions).unwrap_or_default();
+    let mut versions = users::versions(rows, company, folded)?;
     let prefix = person_prefix(folded);
     versions.extend(each::<People, _>(rows, company, &prefix, |key, ()| {
         (key.len() == prefix.len() + size_of::<u64>()).then(|| version_at_end(key)).flatten()

@@ -1,25 +1,29 @@
 //! Import rows: what became of each row of a file, and why (query `import_rows`; LX-12).
 
-use boarding_commands::code::Problem;
+use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
-use boarding_commands::event::{Event, Permission, PhoneOutcome, RowOutcome, Who};
+use boarding_commands::event::{Event, Permission, PhoneOutcome, RowOutcome, UndoOutcome, Who};
 use boarding_commands::id::ImportId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::projection::{Projection, Projector};
+use crate::projection::{Projection, Projector, load};
 use crate::query::{Answer, Asked, Param, Query, QueryError, Word, not_found, page, shape_of};
 use crate::rows::{Rows, Table};
 use crate::sheet::Column;
 use crate::{ReadModel, imports};
 
 pub const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<ImportRows>()],
+    projectors: &[Projector::of::<ImportRows>(), Projector::of::<UndoneRows>()],
     queries: &[Query {
         name: "import_rows",
         permission: Some(Permission::BulkImportUsers),
-        params: &[Param::id("import").required(), Param::word::<RowOutcome>("outcome")],
+        params: &[
+            Param::id("import").required(),
+            Param::word::<RowOutcome>("outcome"),
+            Param::word::<UndoOutcome>("undo"),
+        ],
         paged: true,
         row: shape_of::<RowShown>,
         columns: Some(&[
@@ -32,6 +36,7 @@ pub const MODEL: ReadModel = ReadModel {
             Column { title: "Phone", field: "/phone" },
             Column { title: "Number", field: "/number" },
             Column { title: "Invite", field: "/invite" },
+            Column { title: "Undo", field: "/undo" },
         ]),
         answer: import_rows,
     }],
@@ -51,7 +56,7 @@ pub struct ImportRow {
 }
 
 impl ImportRow {
-    pub(crate) fn show(&self) -> Value {
+    pub(crate) fn show(&self, undone: Option<&UndoneRow>) -> Value {
         json!(RowShown {
             row: self.row,
             line: self.line,
@@ -62,6 +67,7 @@ impl ImportRow {
             phone: self.phone.map(phone),
             number: None,
             invite: None,
+            undo: undone.map(UndoneRow::in_words),
         })
     }
 }
@@ -83,6 +89,8 @@ struct RowShown<'a> {
     number: Option<String>,
     /// For dialects that invite with the import.
     invite: Option<String>,
+    /// `reversed`, or `kept:` or `errored:` and the code; null where nothing was undone.
+    undo: Option<String>,
 }
 
 /// One text, so that a table can show it: `added`, `already_present`, `rejected:phone.invalid`.
@@ -106,7 +114,7 @@ impl Projection for ImportRows {
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         let (_, row) = fact.event.row()?;
-        Some([imports::key(row.import).as_slice(), &row.row.to_be_bytes()].concat())
+        Some(key(row.import, row.row))
     }
 
     fn evolve(_: Option<ImportRow>, fact: &Fact<'_>) -> Option<ImportRow> {
@@ -122,6 +130,54 @@ impl Projection for ImportRows {
             phone: row.phone,
         })
     }
+}
+
+/// What came of undoing a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UndoneRow {
+    pub outcome: UndoOutcome,
+    pub code: Option<Code>,
+}
+
+impl UndoneRow {
+    /// One text, as for the phone: `reversed`, `kept:row.changed_since`.
+    fn in_words(&self) -> String {
+        match self.code {
+            Some(code) => format!("{}:{code}", self.outcome.as_str()),
+            None => self.outcome.as_str().to_owned(),
+        }
+    }
+}
+
+/// Undone rows by import and number: beside the rows, which stay what they were.
+#[derive(Debug)]
+pub struct UndoneRows;
+
+impl Projection for UndoneRows {
+    const TABLE: Table = Table::UndoneRows;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = UndoneRow;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::RowUndone { import, row, .. } => Some(key(*import, *row)),
+            _ => None,
+        }
+    }
+
+    fn evolve(_: Option<UndoneRow>, fact: &Fact<'_>) -> Option<UndoneRow> {
+        match fact.event {
+            Event::RowUndone { outcome, code, .. } => {
+                Some(UndoneRow { outcome: *outcome, code: *code })
+            }
+            _ => None,
+        }
+    }
+}
+
+fn key(import: ImportId, row: u64) -> Vec<u8> {
+    [imports::key(import).as_slice(), &row.to_be_bytes()].concat()
 }
 
 fn key_and_problems(event: &Event) -> (Option<&Who>, &[Problem]) {
@@ -162,13 +218,33 @@ impl Word for RowOutcome {
     }
 }
 
+impl Word for UndoOutcome {
+    const ALL: &'static [Self] = &[Self::Reversed, Self::Kept, Self::Errored];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Reversed => "reversed",
+            Self::Kept => "kept",
+            Self::Errored => "errored",
+        }
+    }
+}
+
 fn import_rows(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let id: ImportId = asked.required_id("import")?;
     let outcome = asked.word::<RowOutcome>("outcome")?;
-    imports::find(rows, asked.company, id)?.ok_or_else(|| not_found("import", &id))?;
+    let undo = asked.word::<UndoOutcome>("undo")?;
+    let import = imports::find(rows, asked.company, id)?.ok_or_else(|| not_found("import", &id))?;
     page::<ImportRows, _>(asked, rows, &imports::key(id), |_, row| {
-        let wanted = outcome.is_none_or(|outcome| row.outcome == outcome);
-        Ok([wanted.then(|| row.show())])
+        if outcome.is_some_and(|outcome| row.outcome != outcome) {
+            return Ok([None]);
+        }
+        let undone = match import.undo {
+            Some(_) => load::<UndoneRows>(rows, asked.company, &key(id, row.row))?,
+            None => None,
+        };
+        let wanted = undo.is_none_or(|undo| undone.as_ref().is_some_and(|row| row.outcome == undo));
+        Ok([wanted.then(|| row.show(undone.as_ref()))])
     })
 }
 
@@ -220,7 +296,7 @@ mod tests {
                     "message": Code::FieldInvalidEmail.text()}],
                 "warnings": [{"column": null, "code": "phone.plus_assumed",
                     "message": Code::PhonePlusAssumed.text()}],
-                "phone": null, "number": null, "invite": null})
+                "phone": null, "number": null, "invite": null, "undo": null})
         );
     }
 
@@ -236,8 +312,39 @@ mod tests {
         assert_eq!(story.refused("import_rows", &json!({"import": import(2)})), "query.not_found");
     }
 
+    /// P23: beside what became of a row then stands what came of undoing it.
+    #[test]
+    fn p23_an_undone_row_says_what_came_of_it() {
+        let undone = |row, outcome, code| Event::RowUndone {
+            import: import(1),
+            row,
+            user: who("ann"),
+            outcome,
+            code,
+        };
+        let story = story()
+            .then([Event::ImportUndoStarted { import: import(1) }])
+            .then([undone(1, UndoOutcome::Reversed, None)])
+            .then([undone(2, UndoOutcome::Kept, Some(Code::RowChangedSince))]);
+        let all = json!({"import": import(1)});
+        let shown = [json!("reversed"), json!("kept:row.changed_since"), json!(null), json!(null)];
+        assert_eq!(column(&story.ask("import_rows", &all), "undo"), shown);
+        let kept = json!({"import": import(1), "undo": "kept"});
+        assert_eq!(column(&story.ask("import_rows", &kept), "row"), [json!(2)]);
+        let row = story.ask_row("import", &all);
+        let counts = json!({"reversed": 1, "kept": 1, "errored": 0});
+        assert_eq!((&row["state"], &row["undo"]), (&json!("processing"), &counts));
+        let counts = boarding_commands::event::UndoCounts { reversed: 1, kept: 1, errored: 0 };
+        let story = story.then([Event::ImportUndone { import: import(1), counts }]);
+        let row = story.ask_row("import", &all);
+        assert_eq!((&row["state"], &row["created"]), (&json!("undone"), &json!(2)));
+    }
+
     #[test]
     fn the_outcomes_are_spelled_as_the_events_spell_them() {
+        for outcome in UndoOutcome::ALL {
+            assert_eq!(json!(outcome), json!(outcome.as_str()));
+        }
         for outcome in RowOutcome::ALL {
             assert_eq!(json!(outcome), json!(outcome.as_str()));
         }

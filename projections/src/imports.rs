@@ -1,7 +1,7 @@
 //! Imports: each file, how it was read and what became of its rows (queries `imports`, `import`; LX-02, LX-11).
 
 use boarding_commands::commit::Fact;
-use boarding_commands::event::{Counts, Event, FileRef, Permission};
+use boarding_commands::event::{Counts, Event, FileRef, Permission, UndoCounts};
 use boarding_commands::id::{CompanyId, ImportId};
 use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
@@ -46,6 +46,7 @@ words! {
     ImportState {
         Processing "processing"
         Completed "completed"
+        Undone "undone"
     }
 }
 
@@ -59,6 +60,8 @@ pub struct Import {
     pub state: ImportState,
     /// Live while it goes on.
     pub counts: Counts,
+    /// Live while it is being undone; none where nobody asked for that.
+    pub undo: Option<UndoCounts>,
     pub requested_by: Personal<String>,
     pub started_at: Time,
     pub ended_at: Option<Time>,
@@ -73,6 +76,7 @@ impl Import {
             dialect: &self.dialect,
             state: Spelled(self.state),
             counts: self.counts,
+            undo: self.undo,
             requested_by: &self.requested_by,
             started_at: self.started_at,
             ended_at: self.ended_at,
@@ -90,6 +94,8 @@ struct ImportShown<'a> {
     state: Spelled<ImportState>,
     #[serde(flatten)]
     counts: Counts,
+    /// What came of the rows that had changed something, from the undo's beginning on.
+    undo: Option<UndoCounts>,
     requested_by: &'a Personal<String>,
     started_at: Time,
     ended_at: Option<Time>,
@@ -101,14 +107,16 @@ pub struct Imports;
 
 impl Projection for Imports {
     const TABLE: Table = Table::Imports;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = Import;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         match fact.event {
-            Event::ImportAccepted { import, .. } | Event::ImportCompleted { import, .. } => {
-                Some(key(*import).into())
-            }
+            Event::ImportAccepted { import, .. }
+            | Event::ImportCompleted { import, .. }
+            | Event::ImportUndoStarted { import }
+            | Event::RowUndone { import, .. }
+            | Event::ImportUndone { import, .. } => Some(key(*import).into()),
             event => event.row().map(|(_, row)| key(row.import).into()),
         }
     }
@@ -122,6 +130,7 @@ impl Projection for Imports {
                 dialect: options.dialect.clone(),
                 state: ImportState::Processing,
                 counts: Counts { total: *total, warnings, ..Counts::default() },
+                undo: None,
                 requested_by: fact.commit.actor.clone(),
                 started_at: fact.commit.at,
                 ended_at: None,
@@ -131,10 +140,21 @@ impl Projection for Imports {
         if let Some((outcome, row)) = fact.event.row() {
             import.counts.add(outcome, row);
         }
-        if let Event::ImportCompleted { counts, .. } = fact.event {
-            import.counts = *counts;
-            import.state = ImportState::Completed;
-            import.ended_at = Some(fact.commit.at);
+        match fact.event {
+            Event::ImportCompleted { counts, .. } => {
+                import.counts = *counts;
+                import.state = ImportState::Completed;
+                import.ended_at = Some(fact.commit.at);
+            }
+            Event::ImportUndoStarted { .. } => import.undo = Some(UndoCounts::default()),
+            Event::RowUndone { outcome, .. } => {
+                import.undo.get_or_insert_default().add(*outcome);
+            }
+            Event::ImportUndone { counts, .. } => {
+                import.undo = Some(*counts);
+                import.state = ImportState::Undone;
+            }
+            _ => {}
         }
         Some(import)
     }
@@ -226,7 +246,7 @@ mod tests {
                 "dialect": "leapxpert", "state": "processing", "total": 4, "created": 2,
                 "updated": 0, "unchanged": 0, "activated": 0, "deactivated": 0, "skipped": 0,
                 "duplicate": 0, "invalid": 1, "warnings": 1, "phones_added": 1, "phones_failed": 1,
-                "requested_by": "jane@acme.example", "started_at": at(0), "ended_at": null,
+                "undo": null, "requested_by": "jane@acme.example", "started_at": at(0), "ended_at": null,
             })
         );
     }

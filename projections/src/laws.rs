@@ -215,4 +215,5 @@ fn the_tales_hold_runs_that_wait_and_end_and_mails_that_fail_and_bounce() {
     assert!(holds(|event| matches!(event, Event::UserLinked { .. })));
     assert!(holds(|event| matches!(event, Event::RowRefused { .. })));
     assert!(holds(|event| matches!(event, Event::CorporatePhoneRemoved { .. })));
+    assert!(holds(|event| matches!(event, Event::UserRemoved { .. })));
 }

@@ -53,6 +53,7 @@ tables! {
     Templates 14 "templates"
     HistoryCommits 15 "history_commits"
     HistoryPeople 16 "history_people"
+    UndoneRows 24 "undone_rows"
 }
 
 impl fmt::Display for Table {

@@ -1,6 +1,7 @@
 //! Rows as CSV: for machines as they are, for spreadsheets guarded against formulas (N65).
 
 use boarding_commands::code::{Code, Refusal};
+use boarding_commands::csv_file::{escaped, guarded, is_typographic};
 use serde_json::{Value, json};
 
 use crate::query::find;
@@ -29,6 +30,8 @@ pub enum Format {
 pub struct Sheet {
     columns: &'static [Column],
     format: Format,
+    /// Whether it is a file that may be imported as it is.
+    is_imported: bool,
 }
 
 impl Sheet {
@@ -42,7 +45,7 @@ impl Sheet {
                 .saying(&format!("format: {} is not given as CSV", query.name))
                 .with(json!({"parameter": "format"}))
         })?;
-        Ok(Self { columns, format })
+        Ok(Self { columns, format, is_imported: query.name == "users" })
     }
 
     /// What the file begins with.
@@ -59,7 +62,11 @@ impl Sheet {
     pub fn lines(&self, rows: &[Value]) -> Vec<u8> {
         let cell = |row: &Value, column: &Column| {
             let text = row.pointer(column.field).map(text).unwrap_or_default();
-            if self.format == Format::Spreadsheet { guarded(text) } else { text }
+            match self.format {
+                Format::Spreadsheet => guarded(text),
+                Format::Csv if self.is_imported => escaped(text),
+                Format::Csv => text,
+            }
         };
         rows.iter()
             .flat_map(|row| line(self.columns.iter().map(|column| cell(row, column))))
@@ -69,8 +76,14 @@ impl Sheet {
 
 /// One record. Writing to memory cannot fail, and a record of one length each time does not either.
 fn line(cells: impl Iterator<Item = String>) -> Vec<u8> {
-    let mut writer =
-        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let cells: Vec<String> = cells.collect();
+    // Typographic quotes at an edge would be taken for the quotes of the cell.
+    let is_odd = cells.iter().any(|cell| cell.starts_with(is_typographic));
+    let style = if is_odd { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
+    let mut writer = csv::WriterBuilder::new()
+        .quote_style(style)
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
     let _ = writer.write_record(cells);
     writer.into_inner().unwrap_or_default()
 }
@@ -88,17 +101,6 @@ fn text(value: &Value) -> String {
         },
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
-}
-
-/// What a spreadsheet takes for the beginning of a formula; the full-width forms too.
-const FORMULA: [char; 8] = ['=', '+', '-', '@', '＝', '＋', '－', '＠'];
-
-fn guarded(text: String) -> String {
-    let breaks = text.starts_with(['\t', '\r', '\n']);
-    let bare = text.trim_start_matches(|c: char| c.is_whitespace() || c.is_control());
-    // Our own sign for "nothing" is no formula and would only look odd.
-    let formula = bare.starts_with(FORMULA) && text != "-";
-    if breaks || formula { format!("'{text}") } else { text }
 }
 
 #[cfg(test)]
@@ -171,13 +173,13 @@ mod tests {
         let sheet = Sheet::of("import_rows", Format::Csv).unwrap();
         assert_eq!(
             String::from_utf8(sheet.lines(&rows)).unwrap(),
-            "3,4,,invalid,Email: Missing.; Quote.,,,,\r\n"
+            "3,4,,invalid,Email: Missing.; Quote.,,,,,\r\n"
         );
     }
 
     #[test]
     fn only_the_queries_that_the_contract_names_are_given_as_csv() {
-        for name in ["integration_log", "import_rows", "phone_list"] {
+        for name in ["integration_log", "import_rows", "phone_list", "users"] {
             assert!(Sheet::of(name, Format::Csv).is_ok(), "{name}");
         }
         assert_eq!(Sheet::of("runs", Format::Csv).unwrap_err().code, Code::QueryMalformed);

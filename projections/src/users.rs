@@ -19,6 +19,7 @@ use crate::query::{
 };
 use crate::rows::{Rows, RowsError, Table};
 use crate::runs::RunChannels;
+use crate::sheet::Column;
 
 pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<Users>()],
@@ -33,7 +34,17 @@ pub const MODEL: ReadModel = ReadModel {
             ],
             paged: true,
             row: shape_of::<UserShown>,
-            columns: None,
+            // The columns of `leapxpert`, so that the list can be imported as it is; `_state` is ignored then.
+            columns: Some(&[
+                Column { title: "username", field: "/user" },
+                Column { title: "first_name", field: "/first_name" },
+                Column { title: "last_name", field: "/last_name" },
+                Column { title: "email", field: "/email" },
+                Column { title: "phone_number", field: "/phone" },
+                Column { title: "org_unit", field: "/org_unit" },
+                Column { title: "role", field: "/roles" },
+                Column { title: "_state", field: "/state" },
+            ]),
             answer: users,
         },
         Query {
@@ -65,6 +76,8 @@ pub struct User {
     pub org_unit: Option<String>,
     pub roles: Vec<String>,
     pub state: UserState,
+    /// Somebody taken out again stays as a row that no list shows, for its history.
+    pub(crate) removed: bool,
     /// The versions of the user's creation and phones, for `history`: the two facts that each row of
     /// a first import makes. The others have keys of their own, so that this stays short.
     pub(crate) versions: Vec<u64>,
@@ -117,7 +130,7 @@ pub struct Users;
 
 impl Projection for Users {
     const TABLE: Table = Table::Users;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = User;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -130,6 +143,7 @@ impl Projection for Users {
             | Event::UserRestored { user }
             | Event::RolesAssigned { user, .. }
             | Event::RolesRemoved { user, .. }
+            | Event::UserRemoved { user }
             | Event::CorporatePhoneAdded { user, .. }
             | Event::CorporatePhoneRemoved { user, .. } => Some(user.folded().into()),
             _ => None,
@@ -146,6 +160,7 @@ impl Projection for Users {
                 org_unit: org_unit.clone(),
                 roles: roles.clone(),
                 state: if *active { UserState::Active } else { UserState::Deactivated },
+                removed: false,
                 versions,
             });
         }
@@ -166,6 +181,10 @@ impl Projection for Users {
                 user.roles.extend(new.into_iter().cloned());
             }
             Event::RolesRemoved { roles, .. } => user.roles.retain(|role| !roles.contains(role)),
+            Event::UserRemoved { .. } => {
+                user.removed = true;
+                user.versions.push(fact.version);
+            }
             Event::CorporatePhoneAdded { .. } | Event::CorporatePhoneRemoved { .. } => {
                 user.versions.push(fact.version);
             }
@@ -181,7 +200,17 @@ pub(crate) fn find(
     company: &CompanyId,
     folded: &str,
 ) -> Result<Option<User>, RowsError> {
-    load::<Users>(rows, company, folded.as_bytes())
+    Ok(load::<Users>(rows, company, folded.as_bytes())?.filter(|user| !user.removed))
+}
+
+/// The versions that the row of this folded key keeps, whether there still is such a user or not.
+pub(crate) fn versions(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    folded: &str,
+) -> Result<Vec<u64>, RowsError> {
+    let user = load::<Users>(rows, company, folded.as_bytes())?;
+    Ok(user.map(|user| user.versions).unwrap_or_default())
 }
 
 fn users(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
@@ -190,7 +219,8 @@ fn users(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let state = asked.word::<UserState>("state")?;
     let mut channels = RunChannels::new(rows, asked.company);
     page::<Users, _>(asked, rows, &[], |_, user| {
-        let wanted = search.as_ref().is_none_or(|needle| user.matches(needle))
+        let wanted = !user.removed
+            && search.as_ref().is_none_or(|needle| user.matches(needle))
             && org_unit.is_none_or(|name| user.org_unit.as_deref() == Some(name))
             && state.is_none_or(|state| user.state == state);
         if !wanted {
@@ -270,6 +300,20 @@ mod tests {
             story = story.then([event]);
             assert_eq!(story.ask_row("user", &ann())["state"], state);
         }
+    }
+
+    /// P23: somebody taken out is nowhere to be seen, and comes back as somebody new.
+    #[test]
+    fn p23_whoever_was_removed_is_gone_until_created_again() {
+        let removed = Event::UserRemoved { user: who("ann") };
+        let story = Story::of("acme").then([created("Ann"), created("bob"), removed]);
+        assert_eq!(column(&story.ask("users", &json!({})), "user"), [json!("bob")]);
+        assert_eq!(story.refused("user", &ann()), "query.not_found");
+        let again = story.then([created("Ann")]);
+        assert_eq!(again.ask_row("user", &ann())["state"], "active");
+        let entity: crate::history::Entity = "user:ann".parse().unwrap();
+        let places = crate::history::places(&again.rows(), again.company(), &entity).unwrap();
+        assert_eq!(places, [1..=1, 3..=3, 4..=4]);
     }
 
     #[test]

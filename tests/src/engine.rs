@@ -12,8 +12,10 @@ mod previews;
 mod privacy;
 mod queries;
 mod read_models;
+mod reject_file;
 mod restart;
 mod runs;
+mod undo;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::users::{InvitationState, User, UserId, UserState};
-use super::{Company, Import};
+use super::{Company, Import, Undo};
 use crate::code::{Code, Refusal};
 use crate::event::{Channel, ResendFilter, Source, Who};
 use crate::id::UserKey;
@@ -45,6 +45,9 @@ impl Company {
                 let import = self.imports.get(id).ok_or(Code::ImportNotFound)?;
                 if !import.completed {
                     return Err(Code::ImportNotCompleted.into());
+                }
+                if import.undo != Undo::No {
+                    return Err(Code::ImportAlreadyUndone.into());
                 }
                 Ok(of_import(import))
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::email;
+use super::guard::unguarded;
 use super::header::Header;
 use super::normalise::Quote;
 use super::options::Limits;
@@ -69,12 +70,12 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// The cell without blanks around it, otherwise unchecked.
+    /// The cell without blanks around it and without a spreadsheet's guard, otherwise unchecked.
     pub fn raw(&self, column: usize) -> Given<&'a str> {
         let Some(place) = self.header.places.get(column).copied().flatten() else {
             return Given::Absent;
         };
-        match value::trim(self.record.cell(place)) {
+        match value::trim(unguarded(value::trim(self.record.cell(place)))) {
             "" => Given::Blank,
             text => Given::Value(text),
         }

@@ -146,6 +146,22 @@ impl Header {
         self.names.iter().any(|name| name.contains('@') || Phone::read(name, false).is_ok())
     }
 
+    /// Refuses columns that are not known, where none may be passed over.
+    pub(super) fn check_known(&self, names: &Names) -> Result<(), Refusal> {
+        let unknown: Vec<&str> =
+            self.warnings.iter().filter_map(|warning| warning.column.as_deref()).collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let meant = did_you_mean(&unknown, names);
+        let message = format!("Columns are not known: {}.", unknown.join(", "));
+        let mut details = json!({"columns": unknown, "line": self.line});
+        if let Some(details) = details.as_object_mut().filter(|_| !meant.is_empty()) {
+            details.insert("did_you_mean".to_owned(), Value::Object(meant));
+        }
+        Err(Refusal { code: Code::CsvUnknownColumn, message, details })
+    }
+
     fn check(&self, names: &Names, unknown: &[&str], twice: &[usize]) -> Result<(), FileError> {
         let list = |wanted: &dyn Fn(usize, &Column) -> bool| -> Vec<&'static str> {
             let columns = names.columns.iter().enumerate();

@@ -6,6 +6,12 @@ const TYPOGRAPHIC: &[char] = &[
     '\u{bb}', '\u{301d}', '\u{301e}', '\u{301f}', '\u{275d}', '\u{275e}',
 ];
 
+/// Whether a quote that word processors write: at the beginning of a value it is taken for a plain one, unless
+/// the value stands in plain quotes.
+pub fn is_typographic(c: char) -> bool {
+    TYPOGRAPHIC.contains(&c)
+}
+
 /// Quotes that tell by their shape which end they stand at. Others are used at both.
 const PAIRS: [(&str, &str); 2] = [("\u{201c}", "\u{201d}"), ("\u{ab}", "\u{bb}")];
 

@@ -15,6 +15,8 @@ pub struct Options {
     pub accept_gzip: bool,
     /// Whether a phone number without a plus sign is read as if it had one (N58).
     pub assume_plus: bool,
+    /// Whether a column that is not known refuses the file, instead of being passed over.
+    pub known_columns_only: bool,
 }
 
 /// The bounds within which a file is read: they keep memory small whatever the bytes.

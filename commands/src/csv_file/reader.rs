@@ -54,6 +54,9 @@ impl<'d, R: Read> Reader<'d, R> {
                 })?;
             }
         };
+        if options.known_columns_only {
+            header.check_known(&names)?;
+        }
         Ok(Self { records, header, dialect, delimiter, rows: 0, blank_rows, note_rows })
     }
 

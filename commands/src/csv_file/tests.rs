@@ -137,6 +137,22 @@ fn n11_a_dripping_reader_gives_the_same_rows() {
     assert_eq!(places, [(1, 2), (2, 5), (3, 7)]);
 }
 
+/// N34, N35: where no column may be passed over, one that is not known refuses the file; `_` columns are ours.
+#[test]
+fn n34_n35_an_unknown_column_refuses_a_file_that_may_hold_no_error() {
+    let options = Options { known_columns_only: true, ..Options::default() };
+    let strict = |text: &str| scan(text.as_bytes(), leapxpert(), &options, &Limits::default());
+    let refusal = refused(strict("username,emial,shoe size\nann,a@b.example,9\n"));
+    assert_eq!(refusal.code, Code::CsvUnknownColumn);
+    let details = serde_json::json!({
+        "columns": ["emial", "shoe size"], "line": 1, "did_you_mean": {"emial": "email"},
+    });
+    assert_eq!(refusal.details, details);
+    assert!(refusal.message.contains("emial, shoe size"), "{}", refusal.message);
+    assert_eq!(strict("username,email,_code\nann,a@b.example,x\n").unwrap().rows, 1);
+    assert_eq!(scanned(&b"username,shoe size\nann,9\n"[..]).unwrap().rows, 1);
+}
+
 #[test]
 fn a_file_of_refused_rows_is_taken_again_as_it_is() {
     let file = "username,email,phone_number,_row,_column,_code,_reason\njane,,,3,email,x,y\n";

@@ -16,6 +16,10 @@ use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, 
 use crate::id::ImportId;
 use crate::schema::DialectName;
 
+mod bad_rows;
+
+pub use bad_rows::BadRows;
+
 /// Asks for a file to be imported. Nothing happens until it is asked, and then it is one command (LX-10).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,12 +92,15 @@ pub enum Action {
     Import,
 }
 
-/// What a bad row does to the others: nothing.
+/// What a bad row does to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
+    /// Nothing.
     #[default]
     Continue,
+    /// The file is refused as a whole, and changes nobody.
+    RejectFile,
 }
 
 /// Whether the file is applied.
@@ -138,6 +145,9 @@ impl Decide for ImportFile {
             read.rows.iter().for_each(|row| rows.apply(row));
         }
         let row_events = rows.events;
+        if self.on_error == OnError::RejectFile {
+            BadRows::among(&row_events).check(read.summary.rows)?;
+        }
         let counts = counted(counts, &row_events);
         let files = read.files.clone();
         let total = read.summary.rows;
@@ -153,9 +163,11 @@ impl Decide for ImportFile {
 }
 
 impl ImportFile {
-    /// Whether it is to be known what the file would come to, before anything is decided.
+    /// Whether it is to be known what the whole file would come to, before anything is decided.
     pub fn is_planned(&self) -> bool {
-        self.mode == ImportMode::Preview || self.plan_hash.is_some()
+        self.mode == ImportMode::Preview
+            || self.plan_hash.is_some()
+            || self.on_error == OnError::RejectFile
     }
 
     /// How the file is read and applied, from what was asked and what the company's settings say.
@@ -228,12 +240,12 @@ fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
 }
 
 #[cfg(test)]
-pub(super) mod testing {
+pub(crate) mod testing {
     use super::*;
     use crate::csv_file::{Given, RowValues};
     use crate::id::UserKey;
 
-    pub(in crate::decide) fn import_id() -> ImportId {
+    pub(crate) fn import_id() -> ImportId {
         ImportId(ulid::Ulid(44))
     }
 
@@ -247,7 +259,7 @@ pub(super) mod testing {
         ParsedRow { row: number, line: number + 1, cells: vec![], values, problems, warnings }
     }
 
-    pub(in crate::decide) fn accepted(total: u64, phones: bool, existing: Existing) -> Event {
+    pub(crate) fn accepted(total: u64, phones: bool, existing: Existing) -> Event {
         let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
         let options = ImportOptions {
             dialect: "leapxpert".to_owned(),
@@ -301,6 +313,21 @@ mod tests {
         assert_eq!((shown.recorded, done.recorded), (false, true));
         assert_eq!(shown.events, done.events);
         import([], 101, vec![], &json!({"mode": "preview"})).then_refused(Code::ImportTooManyRows);
+    }
+
+    /// One bad row and nobody of the file comes in; a row that is only left out refuses nothing.
+    #[test]
+    fn a_bad_row_rejects_the_file_where_that_is_asked() {
+        let asked = json!({"on_error": "reject_file"});
+        let mut bad = row(2, "bob");
+        bad.problems = vec![Problem::in_column("email", Code::FieldInvalidEmail)];
+        let rows = vec![row(1, "ann"), bad, row(3, "ann")];
+        let refusal = import([], 3, rows.clone(), &asked).then_refused(Code::ImportInvalidRows);
+        let first = json!({"row": 2, "line": 3, "column": "email", "code": "field.invalid_email"});
+        assert_eq!(refusal.details, json!({"invalid": 1, "total": 3, "problems": [first]}));
+        assert!(import([], 3, rows, &json!({"on_error": "continue"})).0.is_ok());
+        let left_out = vec![row(1, "ann"), row(2, "ann")];
+        assert!(import([crate::decide::testing::user_created("ann")], 2, left_out, &asked).0.is_ok());
     }
 
     /// N45: a big file is accepted and goes on in the background.

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::welcome_key;
-use crate::company::{Company, Import, Notification};
-use crate::event::{Counts, Event};
+use crate::company::{Company, Import, Notification, Undo};
+use crate::event::{Counts, Event, UndoCounts, UndoOutcome};
+use crate::id::ImportId;
 
 impl Company {
     pub(super) fn evolve_import(&mut self, event: &Event) {
@@ -21,6 +22,7 @@ impl Company {
                         files: files.clone(),
                         options: options.clone(),
                         completed: false,
+                        undo: Undo::No,
                         rows_done: 0,
                         counts,
                         members: Vec::new(),
@@ -46,5 +48,46 @@ impl Company {
             }
             _ => {}
         }
+    }
+
+    pub(super) fn evolve_undo(&mut self, event: &Event) {
+        match event {
+            Event::ImportUndoStarted { import } => {
+                self.undoing.insert(*import);
+                if let Some(going) = self.imports.get_mut(import) {
+                    going.undo = Undo::Going { rows_done: 0, counts: UndoCounts::default() };
+                }
+                if self.latest_import == Some(*import) {
+                    self.latest_import = self.newest_import();
+                }
+            }
+            Event::RowUndone { import, row, outcome, .. } => {
+                if let Some(Import { undo: Undo::Going { rows_done, counts }, .. }) =
+                    self.imports.get_mut(import)
+                {
+                    *rows_done = *row;
+                    counts.add(*outcome);
+                }
+                let key = welcome_key(*import, *row);
+                let waits = self.notifications.get(&key).is_some_and(|mail| !mail.dispatched);
+                if *outcome == UndoOutcome::Reversed && waits {
+                    self.notifications.remove(&key);
+                }
+            }
+            Event::ImportUndone { import, .. } => {
+                self.undoing.remove(import);
+                if let Some(done) = self.imports.get_mut(import) {
+                    done.undo = Undo::Done;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The newest of the completed imports that stand.
+    fn newest_import(&self) -> Option<ImportId> {
+        let stand = |(_, one): &(&ImportId, &Import)| one.completed && one.undo == Undo::No;
+        let newest = self.imports.iter().filter(stand).max_by_key(|(_, import)| import.ordinal);
+        newest.map(|(id, _)| *id)
     }
 }

@@ -1,7 +1,7 @@
 //! How events change the company's people and phones.
 
 use crate::company::{Company, UserId, UserState};
-use crate::event::{Event, RowRef};
+use crate::event::{Event, Person, RowRef};
 use crate::id::UserKey;
 use crate::phone::Phone;
 
@@ -37,6 +37,14 @@ impl Company {
             Event::RolesRemoved { user, roles } => self.change_roles(user, |held| {
                 held.retain(|role| !roles.iter().any(|removed| removed.as_str() == &**role));
             }),
+            Event::UserRemoved { user } => {
+                let id = self.users.enter(user.as_str());
+                if let Some(user) = self.users.get_mut(id) {
+                    user.state = UserState::NotCreated;
+                    user.set_person(&Person::default());
+                }
+                self.place(id, None, &[]);
+            }
             Event::CorporatePhoneAdded { phone, user, .. } => self.list_phone(**phone, user),
             Event::CorporatePhoneRemoved { phone, .. } => {
                 let owner = self.phones.remove(&**phone).and_then(|id| self.users.get_mut(id));

@@ -15,9 +15,12 @@ pub(super) fn on(code: &str) -> Option<&'static str> {
             "import a file first: boarding import FILE --dialect leapxpert --add-phones"
         }
         "import.plan_changed" => "look again: the same with --preview in the place of --plan-hash",
-        "import.not_found" | "import.not_completed" => "see which there are: boarding imports list",
+        "import.not_found" | "import.not_completed" | "import.already_undone" => {
+            "see which there are: boarding imports list"
+        }
+        "import.invalid_rows" => "see all of them: the same with --preview and --on-error continue",
         "import.unknown_dialect" => "see a dialect's columns: boarding template leapxpert",
-        "csv.missing_column" | "csv.missing_header" => {
+        "csv.missing_column" | "csv.missing_header" | "csv.unknown_column" => {
             "name the file's columns with --column THEIRS=OURS; ours: boarding template leapxpert"
         }
         "csv.wrong_delimiter" => "name it: --delimiter ';'",

@@ -123,6 +123,14 @@ pub(super) const IMPORT_ROWS: &[Column] = &[
     column("WARNINGS", "/warnings"),
 ];
 
+/// Rows of an import that was undone, and why they were not reversed.
+pub(super) const UNDONE: &[Column] = &[
+    column("ROW", "/row"),
+    column("KEY", "/key"),
+    column("OUTCOME", "/outcome"),
+    column("UNDO", "/undo"),
+];
+
 /// A refused row as one line for each of its problems.
 pub(super) const PROBLEMS: &[Column] = &[
     column("ROW", "/row"),

@@ -49,6 +49,9 @@ pub(super) struct Import {
     /// What a blank cell does in an update [default: the company's setting]
     #[arg(long, value_parser = ["keep", "clear"])]
     blank_means: Option<String>,
+    /// What an invalid row does: it is left out, or the whole file is refused [default: continue]
+    #[arg(long, value_parser = ["continue", "reject_file"])]
+    on_error: Option<String>,
     /// The file's encoding, e.g. windows-1252 [default: UTF-8, or what its mark says]
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
@@ -119,6 +122,7 @@ impl Import {
         for (name, value) in [
             ("existing", &self.existing),
             ("blank_means", &self.blank_means),
+            ("on_error", &self.on_error),
             ("encoding", &self.encoding),
             ("plan_hash", &self.plan_hash),
         ] {

@@ -11,6 +11,10 @@ use super::list::{self, Limit, Sheet};
 use super::session::Session;
 use super::watch;
 
+mod undo;
+
+use undo::Undo;
+
 /// What was imported, and what became of each row
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -18,7 +22,8 @@ Examples:
   boarding imports --company acme
   boarding imports rows latest --outcome invalid --company acme
   boarding imports rows latest --phone rejected --company acme
-  boarding imports failed-rows latest -o mend-me.csv --company acme")]
+  boarding imports failed-rows latest -o mend-me.csv --company acme
+  boarding imports undo latest --company acme")]
 pub(super) struct Imports {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -45,6 +50,7 @@ enum Verb {
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
+    Undo(Undo),
 }
 
 #[derive(Debug, Args)]
@@ -57,6 +63,9 @@ struct Rows {
     /// Only rows whose phone number met this: added, already_present, rejected
     #[arg(long, value_name = "OUTCOME", conflicts_with_all = ["csv", "spreadsheet", "output"])]
     phone: Option<String>,
+    /// Only rows of which undoing the import came to this: reversed, kept, errored
+    #[arg(long, value_name = "OUTCOME")]
+    undo: Option<String>,
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
@@ -65,7 +74,11 @@ struct Rows {
 
 impl Imports {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        list::check_place(self.verb.is_some(), &self.limit)
+        list::check_place(self.verb.is_some(), &self.limit)?;
+        match &self.verb {
+            Some(Verb::Undo(undo)) => undo.check(),
+            _ => Ok(()),
+        }
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> Ending {
@@ -84,6 +97,7 @@ impl Imports {
                 }
             }
             Verb::Rows(rows) => rows.run(session).await,
+            Verb::Undo(undo) => undo.run(session).await,
             Verb::FailedRows { id, output } => {
                 let id = resolve(session, id).await?;
                 let bytes = session.csv("failed_rows", json!({"import": id})).await?;
@@ -97,8 +111,8 @@ impl Imports {
 impl Rows {
     async fn run(self, session: &Session<'_>) -> Ending {
         let id = resolve(session, self.id).await?;
-        let params = json!({"import": id, "outcome": self.outcome});
-        let columns = columns::IMPORT_ROWS;
+        let params = json!({"import": id, "outcome": self.outcome, "undo": self.undo});
+        let columns = if self.undo.is_some() { columns::UNDONE } else { columns::IMPORT_ROWS };
         let Some(phone) = self.phone else {
             return list::show_or_write(
                 session,

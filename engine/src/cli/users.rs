@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::columns;
 use super::failure::{Ending, Failure};
-use super::list::{self, Limit};
+use super::list::{self, Limit, Sheet};
 use super::session::Session;
 
 /// The company's people
@@ -13,6 +13,7 @@ use super::session::Session;
 #[command(after_help = "\
 Examples:
   boarding users --company acme --state archived
+  boarding users --company acme --state active --spreadsheet -o people.csv
   boarding users show janeuser115 --company acme
   boarding users add janeuser115 --first-name Jane --last-name Hudson \\
       --email jane@acme.example --org-unit 'Fixed Income Desk' --company acme
@@ -55,6 +56,8 @@ struct List {
     state: Option<String>,
     #[command(flatten)]
     limit: Limit,
+    #[command(flatten)]
+    sheet: Sheet,
 }
 
 #[derive(Debug, Args)]
@@ -109,7 +112,9 @@ impl Users {
             Verb::List(list) => {
                 let params =
                     json!({"search": list.search, "org_unit": list.org_unit, "state": list.state});
-                return list::show(session, "users", params, list.limit, columns::USERS).await;
+                let (limit, columns) = (list.limit, columns::USERS);
+                return list::show_or_write(session, "users", params, limit, columns, &list.sheet)
+                    .await;
             }
             Verb::Show { user } => {
                 let row = session.row("user", json!({"user": user})).await?;

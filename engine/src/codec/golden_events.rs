@@ -110,6 +110,7 @@ fn users() -> Vec<Event> {
         Event::UserRestored { user: who() },
         Event::RolesAssigned { user: who(), roles: roles.clone() },
         Event::RolesRemoved { user: who(), roles },
+        Event::UserRemoved { user: who() },
     ]
 }
 
@@ -162,6 +163,18 @@ fn phones_and_imports() -> Vec<Event> {
         },
         Event::WelcomeEmailRequested { user: who(), import: IMPORT, row: 17 },
         Event::ImportCompleted { import: IMPORT, counts },
+        Event::ImportUndoStarted { import: IMPORT },
+        Event::RowUndone {
+            import: IMPORT,
+            row: 17,
+            user: who(),
+            outcome: UndoOutcome::Kept,
+            code: Some(Code::RowChangedSince),
+        },
+        Event::ImportUndone {
+            import: IMPORT,
+            counts: UndoCounts { reversed: 290, kept: 9, errored: 1 },
+        },
     ]
 }
 

@@ -2,6 +2,7 @@
 
 use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
+use boarding_commands::decide::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::event::{Event, FileRef, ImportOptions};
 use boarding_commands::id::ImportId;
@@ -47,6 +48,10 @@ pub(super) fn plan(
     rehearsal.accept(request.clone())?;
     let id = ImportId(command.import.map_or(request.id.0, |import| import.0));
     rehearsal.go_on(core, &request, id)?;
+    if command.on_error == OnError::RejectFile {
+        let total = rehearsal.tally.outlook.counts().total;
+        std::mem::take(&mut rehearsal.tally.bad).check(total).map_err(Reply::Refused)?;
+    }
     let plan = rehearsal.tally.plan(version).map_err(|why| failed(&why))?;
     Ok((plan, command))
 }
@@ -125,6 +130,7 @@ struct Tally {
     next: Option<u64>,
     attention: Attention,
     warnings: Vec<Problem>,
+    bad: BadRows,
     digest: PlanDigest,
 }
 
@@ -133,6 +139,7 @@ impl Tally {
         let commit = encoded.commit();
         for (event, version) in commit.events.iter().zip(commit.first_version..) {
             // Nothing that is shown depends on where in the whole log a fact stands.
+            self.bad.note(event);
             let fact = Fact { position: version, version, event, commit, hash: encoded.hash() };
             if let Event::ImportAccepted { files, options, warnings, .. } = event {
                 self.digest.accepted(files, options, warnings);
@@ -158,7 +165,7 @@ impl Tally {
         if !self.outlook.is_completed() {
             return Err("the file gave fewer rows than were counted in it".to_owned());
         }
-        let Self { outlook, rows, next, attention, warnings, digest } = self;
+        let Self { outlook, rows, next, attention, warnings, digest, .. } = self;
         let counts = outlook.counts();
         let hash = digest.finish(&counts);
         Ok(Plan { hash, counts, rows, next, attention, warnings, version })

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::BufReader;
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::csv_file::{self, FileError, Limits};
+use boarding_commands::csv_file::{self, FileError, Limits, ParsedRow};
 use boarding_commands::dialect;
+use boarding_commands::event::ImportOptions;
 use boarding_commands::id::{CompanyId, ImportId};
 use boarding_projections::query::{self, Answer};
 use boarding_projections::rows::Rows;
@@ -48,24 +49,15 @@ impl Core {
             &Limits::default(),
         );
         let parsed = parsed.map_err(unreadable)?;
-        let mut out = csv::WriterBuilder::new()
-            .flexible(true)
-            .terminator(csv::Terminator::CRLF)
-            .from_writer(Vec::new());
-        let header: Vec<String> = parsed.header().to_vec();
-        let width = header.len();
-        let written = |error: csv::Error| unavailable(&error);
-        out.write_record(header.iter().map(String::as_str).chain(ADDED)).map_err(written)?;
+        let mut out =
+            Mending::of(parsed.header(), &options.1).map_err(|error| unavailable(&error))?;
         for row in parsed {
             let row = row.map_err(unreadable)?;
-            let Some(why) = refused.get(&row.row) else { continue };
-            let mut cells = row.cells;
-            cells.resize(width, String::new());
-            let added =
-                [row.row.to_string(), why.columns.clone(), why.codes.clone(), why.reasons.clone()];
-            out.write_record(cells.into_iter().chain(added)).map_err(written)?;
+            if let Some(why) = refused.get(&row.row) {
+                out.add(&row, why).map_err(|error| unavailable(&error))?;
+            }
         }
-        out.into_inner().map_err(|error| unavailable(&error))
+        out.finish()
     }
 
     /// The file's digest and how it was read, from the import's first event.
@@ -73,7 +65,7 @@ impl Core {
         &self,
         company: &CompanyId,
         id: ImportId,
-    ) -> Result<(String, boarding_commands::event::ImportOptions), NoAnswer> {
+    ) -> Result<(String, ImportOptions), NoAnswer> {
         let entity = boarding_projections::history::Entity::Import(id);
         let view = self.projections.view();
         let places = boarding_projections::history::places(&view, company, &entity);
@@ -93,6 +85,57 @@ impl Core {
                 .map_err(|error| unavailable(&error))?;
         }
         found.ok_or_else(|| Refusal::new(Code::ImportNotFound).into())
+    }
+}
+
+/// The file to mend: read the way the first one was, it is taken as it is.
+struct Mending {
+    writer: csv::Writer<Vec<u8>>,
+    /// The places of the file's own columns: what an earlier export added is not carried along.
+    own: Vec<usize>,
+    /// How many columns the file has.
+    width: usize,
+    delimiter: char,
+    /// Whether the file was read as UTF-8.
+    is_utf8: bool,
+}
+
+impl Mending {
+    fn of(header: &[String], options: &ImportOptions) -> Result<Self, csv::Error> {
+        let mut writer = csv::WriterBuilder::new()
+            .delimiter(u8::try_from(options.delimiter).unwrap_or(b','))
+            .terminator(csv::Terminator::CRLF)
+            .from_writer(Vec::new());
+        let is_own = |(_, name): &(usize, &String)| !ADDED.contains(&name.trim());
+        let own = header.iter().enumerate().filter(is_own);
+        let (own, names): (Vec<usize>, Vec<&str>) = own.map(|(at, name)| (at, &**name)).unzip();
+        writer.write_record(names.into_iter().chain(ADDED))?;
+        let (width, delimiter) = (header.len(), options.delimiter);
+        let is_utf8 = options.encoding == "UTF-8";
+        Ok(Self { writer, own, width, delimiter, is_utf8 })
+    }
+
+    /// The whole file; with a byte order mark where it could be taken for another encoding. The mark wins
+    /// over whatever encoding is named when the file is imported again.
+    fn finish(self) -> Result<Vec<u8>, NoAnswer> {
+        let text = self.writer.into_inner().map_err(|error| unavailable(&error))?;
+        let mark: &[u8] = if self.is_utf8 && text.is_ascii() { b"" } else { "\u{feff}".as_bytes() };
+        Ok([mark, &text].concat())
+    }
+
+    fn add(&mut self, row: &ParsedRow, why: &Why) -> Result<(), csv::Error> {
+        let cells = self.own.iter().map(|&at| row.cells.get(at).map_or("", String::as_str));
+        let beyond = row.cells.get(self.width..).filter(|beyond| !beyond.is_empty());
+        // Cells without a column have none to stand in: they are told, so that nothing is lost.
+        let reason = match beyond {
+            Some(beyond) => {
+                format!("{} (beyond: {})", why.reasons, beyond.join(&self.delimiter.to_string()))
+            }
+            None => why.reasons.clone(),
+        };
+        let number = row.row.to_string();
+        let added = [number.as_str(), &why.columns, &why.codes, &reason];
+        self.writer.write_record(cells.chain(added))
     }
 }
 

@@ -92,6 +92,9 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
     match event {
         Event::ImportAccepted { import, .. }
         | Event::ImportCompleted { import, .. }
+        | Event::ImportUndoStarted { import }
+        | Event::RowUndone { import, .. }
+        | Event::ImportUndone { import, .. }
         | Event::WelcomeEmailRequested { import, .. } => Some(*import),
         Event::CorporatePhoneAdded { import, .. } => *import,
         _ => event.row().map(|(_, row)| row.import),
@@ -108,6 +111,8 @@ pub(super) fn who(event: &Event) -> Option<&Who> {
         | Event::UserRestored { user }
         | Event::RolesAssigned { user, .. }
         | Event::RolesRemoved { user, .. }
+        | Event::UserRemoved { user }
+        | Event::RowUndone { user, .. }
         | Event::CorporatePhoneAdded { user, .. }
         | Event::CorporatePhoneRemoved { user, .. }
         | Event::RowUnchanged { user, .. }

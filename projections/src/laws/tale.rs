@@ -2,7 +2,7 @@
 
 use boarding_commands::code::{Code, Problem};
 use boarding_commands::event::{
-    Channel, Counts, Delivery, Event, PhoneOutcome, RowOutcome, RowRef,
+    Channel, Counts, Delivery, Event, PhoneOutcome, RowOutcome, RowRef, UndoCounts, UndoOutcome,
 };
 use boarding_commands::phone::Phone;
 
@@ -64,6 +64,7 @@ impl Teller {
             3 | 4 => self.request(detail),
             5 => self.withdraw(),
             6 => self.after_the_mail(detail),
+            7 if detail.is_multiple_of(2) => self.undo(detail),
             7 => vec![Event::RoleDefined { role: "Agent".to_owned(), permissions: vec![] }],
             _ => self.report(detail),
         }
@@ -96,6 +97,20 @@ impl Teller {
         }
         events.push(import_completed(n, counts));
         events
+    }
+
+    /// The newest import is undone: somebody goes, and a row says so.
+    fn undo(&mut self, detail: usize) -> Vec<Event> {
+        let Some(user) = self.known.pop().filter(|_| self.imports > 0) else { return vec![] };
+        let (import, row) = (import(self.imports), 1 + detail as u64 % 3);
+        let counts = UndoCounts { reversed: 1, ..UndoCounts::default() };
+        let outcome = UndoOutcome::Reversed;
+        vec![
+            Event::ImportUndoStarted { import },
+            Event::UserRemoved { user: who(user) },
+            Event::RowUndone { import, row, user: who(user), outcome, code: None },
+            Event::ImportUndone { import, counts },
+        ]
     }
 
     fn person(&mut self, user: &'static str, detail: usize) -> Vec<Event> {

@@ -66,6 +66,101 @@ fn refused_rows_are_mended_and_imported_again() {
     assert_eq!(place.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
+/// LX-12: a file in another encoding, with names and a delimiter of its own, is mended and imported by the same
+/// words; what did not fit a column is told, and a second round adds no columns to the first one's.
+#[test]
+fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
+    let place = Place::with_company();
+    let bytes =
+        |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<_>>();
+    let path = place.path().join("old.csv");
+    let text = "Login;Vorname;email\nann;Jörg;nobody\nbob;Bärbel;bob@acme.example;Köln;7\n;Zoë;z@acme.example\n";
+    std::fs::write(&path, bytes(text)).unwrap();
+    let options = ["--dialect", "leapxpert", "--encoding", "windows-1252", "--delimiter", ";"];
+    let columns = ["--column", "Login=username", "--column", "Vorname=first_name", "--json"];
+    let import = |file: &str| place.run(&[&["import", file], &options[..], &columns].concat());
+    import(path.to_str().unwrap()).with(5);
+
+    let failed = |name: &str| {
+        let out = place.path().join(name);
+        place.run(&["imports", "failed-rows", "latest", "-o", out.to_str().unwrap()]).with(0);
+        std::fs::read_to_string(out).unwrap()
+    };
+    let first = failed("first.csv");
+    let lines: Vec<&str> = first.lines().collect();
+    assert_eq!(lines[0], "\u{feff}Login;Vorname;email;_row;_column;_code;_reason");
+    assert!(lines[1].starts_with("ann;Jörg;nobody;1;email;field.invalid_email;"), "{first}");
+    assert!(
+        lines[2].starts_with("bob;Bärbel;bob@acme.example;2;;csv.field_count_mismatch;"),
+        "{first}"
+    );
+    assert!(lines[2].contains("(beyond: Köln;7)"), "{first}");
+    assert_eq!(lines.len(), 4);
+
+    let half = first.replacen("nobody", "ann@acme.example", 1);
+    let row = import(&place.file("half.csv", &half)).with(5).json();
+    assert_eq!((&row["created"], &row["invalid"]), (&json!(2), &json!(1)));
+    assert_eq!(place.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
+    let second = failed("second.csv");
+    assert_eq!(second.lines().next().unwrap().matches("_row").count(), 1, "{second}");
+    let row =
+        import(&place.file("whole.csv", &second.replacen("\n;Zoë", "\nzoe;Zoë", 1))).with(0).json();
+    assert_eq!((&row["created"], &row["total"]), (&json!(1), &json!(1)));
+}
+
+/// `--on-error reject_file`: nobody comes in, and the operator reads which rows to mend.
+#[test]
+fn a_file_may_be_refused_for_any_invalid_row() {
+    let place = Place::with_company();
+    let file = place.people("people.csv", &[("ann", ""), ("", ""), ("bob", "")]);
+    let words = ["import", &file, "--dialect", "leapxpert", "--on-error", "reject_file"];
+    let answer = place.refused(&words);
+    assert_eq!(answer["code"], json!("import.invalid_rows"));
+    assert_eq!(
+        (&answer["details"]["invalid"], &answer["details"]["total"]),
+        (&json!(1), &json!(3))
+    );
+    let message = answer["message"].as_str().unwrap();
+    assert!(message.contains("row 2, username: field.required"), "{message}");
+    assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());
+    place.refused(&[&words[..], &["--preview"]].concat());
+    place.run(&[&words[..4], &["--on-error", "continue"]].concat()).with(5);
+    assert_eq!(place.rows(&["users"]).len(), 2);
+}
+
+/// P23: an operator looks, takes an import back, and reads who stayed and why.
+#[test]
+fn p23_an_operator_takes_an_import_back() {
+    let place = Place::with_company();
+    let file = place.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
+    let import = place.import(&file);
+    let id = import["import"].as_str().unwrap();
+    assert_eq!((&import["state"], &import["undo"]), (&json!("completed"), &Value::Null));
+    let asked = place.run(&["imports", "undo", "latest"]).with(2);
+    assert!(asked.err.contains("--yes"), "{}", asked.err);
+    assert_eq!(place.rows(&["users"]).len(), 2, "nothing was undone");
+    place.run(&["command", "AssignRoles", r#"{"users":["bob"],"roles":["Team Lead"]}"#]).with(0);
+
+    let told = place.run(&["imports", "undo", "latest", "--yes"]).with(0);
+    assert!(told.err.contains("1 rows would be reversed, 1 left as they are"), "{}", told.err);
+    let shown = format!("import {id} of people.csv is undone: 1 rows reversed, 1 kept, 0 errored");
+    assert!(told.out.contains(&shown), "{}", told.out);
+    assert!(told.out.contains("kept:row.changed_since"), "{}", told.out);
+    assert_eq!(place.rows(&["users"]).len(), 1);
+    assert_eq!(place.rows(&["phones"]).len(), 1);
+    let kept = place.rows(&["imports", "rows", id, "--undo", "kept"]);
+    assert_eq!((kept.len(), &kept[0]["key"]), (1, &json!("bob")));
+    let answer = place.refused(&["imports", "undo", id, "--yes"]);
+    assert_eq!(answer["code"], json!("import.already_undone"));
+
+    let again = place.import(&file);
+    assert_eq!((&again["created"], &again["skipped"]), (&json!(1), &json!(1)));
+    let row = place.json(&["imports", "undo", again["import"].as_str().unwrap(), "--yes"]);
+    assert_eq!(row["state"], json!("undone"));
+    assert_eq!(row["undo"], json!({"reversed": 1, "kept": 0, "errored": 0}));
+    assert_eq!(place.rows(&["imports"]).len(), 2);
+}
+
 /// LX-07: one person over the limit and nothing is imported; at the limit, all are.
 #[test]
 fn the_limit_holds_at_the_import() {

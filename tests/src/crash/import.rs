@@ -13,6 +13,7 @@ use super::place::{Place, Row, id};
 use super::run::go_on;
 
 const ROWS: usize = 20_000;
+const UNDONE_ROWS: usize = 5_000;
 const MANY_ROWS: usize = 1_000_000;
 /// Half a GiB: what a small server can spare for one import.
 const MEMORY_BYTES_MAX: u64 = 512 * 1024 * 1024;
@@ -102,6 +103,36 @@ fn each_row_is_taken_once(place: &Place, words: &[&str], import: &str, count: us
     let completed =
         commits(place).iter().flat_map(|commit| &commit.events).filter(is_completed).count();
     assert_eq!(completed, 1);
+}
+
+/// P23, P27: an undo that is killed goes on with the next row, and every row is taken back once.
+#[test]
+fn p27_an_undo_that_is_killed_goes_on_with_the_next_row() {
+    let mut dice = Dice::thrown();
+    let sample = Place::with_people(UNDONE_ROWS);
+    let imports = sample.lines(&["imports"], 0);
+    let import = imports[0]["import"].as_str().unwrap();
+    let command = id();
+    let words = ["imports", "undo", import, "--yes", "--id", &command];
+    let whole = sample.copy().length_of(&words, 0);
+    let mut moments = dice.moments(crashes() / 2, whole);
+    while !moments.is_empty() {
+        let place = sample.copy();
+        for _ in 0..3 {
+            moments.pop().map(|moment| place.kill(&words, moment));
+        }
+        go_on(&place, &mut dice);
+        let row = place.lines(&words, 0).remove(0);
+        assert_eq!(row["state"], "undone", "{row}");
+        assert_eq!(row["undo"], json!({"reversed": UNDONE_ROWS, "kept": 0, "errored": 0}));
+        assert!(place.lines(&["users"], 0).is_empty() && place.lines(&["phones"], 0).is_empty());
+        let rows = place.lines(&["imports", "rows", import], 0);
+        assert!(rows.iter().all(|row| row["undo"] == "reversed"), "{} rows", rows.len());
+        let events: Vec<_> = commits(&place).into_iter().flat_map(|one| one.events).collect();
+        let count = |name: &str| events.iter().filter(|event| event.name() == name).count();
+        let told = ["ImportUndoStarted", "RowUndone", "UserRemoved", "ImportUndone"].map(count);
+        assert_eq!(told, [1, UNDONE_ROWS, UNDONE_ROWS, 1]);
+    }
 }
 
 fn is_completed(event: &&boarding_commands::event::Event) -> bool {

@@ -219,3 +219,29 @@ async fn the_template_is_a_file_that_imports() {
         Code::ImportUnsupportedFileType,
     );
 }
+
+/// P25, N65: people written out and imported again are unchanged, by a program and by way of a spreadsheet.
+#[tokio::test]
+async fn p25_people_written_out_and_imported_again_are_unchanged() {
+    let site = Site::acme(None).await;
+    for (user, name) in
+        [("ann", "=1+1"), ("@bob", "'=x"), ("cid", "“Cid”"), ("dee", "'t Hooft, \"Dee\"")]
+    {
+        let roles = ["Account Manager", "Team Lead"];
+        let body = json!({"user": user, "first_name": name, "last_name": "-", "phone": "+84912345678",
+            "email": "a@people.example", "org_unit": "Fixed Income Desk", "roles": roles});
+        ok(&site.ask("AddUser", body).await);
+    }
+    ok(&site.ask("ArchiveUser", json!({"user": "dee"})).await);
+    for format in ["csv", "spreadsheet"] {
+        let text = site.csv("users", json!({"format": format, "state": "active"})).await;
+        let guarded = text.contains("'+84912345678") && text.contains("'@bob");
+        assert_eq!(guarded, format == "spreadsheet", "{text}");
+        let mut body = file("people.csv", "");
+        body["files"][0]["text"] = json!(text);
+        body["existing"] = json!("update");
+        body["on_error"] = json!("reject_file");
+        let result = ok(&site.ask("ImportFile", body).await);
+        assert_eq!((&result["unchanged"], &result["total"]), (&json!(3), &json!(3)), "{text}");
+    }
+}

@@ -28,7 +28,8 @@ pub(super) const ADDRESSES: [&str; 8] = [
     "nobody@here",
 ];
 
-pub(super) const NAMES: [&str; 5] = ["Ann", "Bob, Jr.", "D\"Arcy", "Zoë", "=1+1"];
+pub(super) const NAMES: [&str; 8] =
+    ["Ann", "Bob, Jr.", "D\"Arcy", "Zoë", "=1+1", "'=x", "'t Hooft", "“Ann”"];
 
 pub(super) const UNITS: [&str; 4] = ["Sales", "Support", "Ops", "Nowhere"];
 

@@ -1,15 +1,17 @@
 //! What must hold when a history is over: it settles, it replays, and each company is alone in its own.
 
+use boarding_commands::code::Code;
 use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
+use boarding_commands::id::CommandId;
 use boarding_projections::rows::{MemoryRows, RowsMut as _, Staged};
+use boarding_projections::sheet::{Format, Sheet};
 use serde_json::json;
 
-use super::bodies::quoted;
 use super::broken::{Law, holds};
 use super::dice::Dice;
 use super::steps::asking;
-use super::tenant::{Reply, Tenant};
+use super::tenant::{Asking, Reply, Tenant};
 use super::world::{Mode, Shared, World};
 
 /// Checks everything that is checked at the end of a history.
@@ -24,6 +26,7 @@ pub(super) fn check(world: &mut World, mode: Mode, steps: &[u64], thorough: bool
         tenant.settle(shared, &mut dice)?;
         totals(tenant, shared)?;
         if thorough {
+            taken_back(tenant, shared, &mut dice)?;
             again(tenant, shared, &mut dice)?;
             round_trip(tenant, shared, &mut dice)?;
         }
@@ -88,6 +91,34 @@ fn totals(tenant: &Tenant, shared: &Shared) -> Law {
     Ok(())
 }
 
+/// P23: an import that is undone at once has never been, for all that people can see but its own record.
+fn taken_back(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let seen = |shared: &Shared, tenant: &Tenant| {
+        ["users", "phone_list", "invitations", "org_units", "roles", "config", "runs"]
+            .map(|name| shared.ask(&tenant.id, name, json!({})))
+    };
+    let before = seen(shared, tenant);
+    let body = super::bodies::import(dice, &super::bodies::file(dice));
+    let Reply::Accepted { result, .. } = own(tenant, shared, dice, body)? else { return Ok(()) };
+    let import = result["import"].clone();
+    let mut asked = asking(dice, "UndoImport", json!({"import": import}));
+    asked.actor = "jane";
+    let reply = tenant.ask(shared, &asked)?;
+    holds!(reply.code().is_none(), "P23 an import is not undone: {:?}", reply.code());
+    // Time stands still meanwhile: no link ends between the two looks.
+    while !tenant.company.undoing.is_empty() {
+        tenant.go_on(shared, dice)?;
+    }
+    let row = &shared.ask(&tenant.id, "import", json!({"import": import}))[0];
+    holds!(row["state"] == "undone", "P23 an undone import is {}", row["state"]);
+    let left = [&row["undo"]["kept"], &row["undo"]["errored"]];
+    holds!(left == [&json!(0), &json!(0)], "P23 nobody touched anything: {row}");
+    holds!(seen(shared, tenant) == before, "P23 an undone import left a trace");
+    let again = tenant.ask(shared, &Asking { id: CommandId(dice.ulid()), ..asked })?;
+    holds!(again.code() == Some(Code::ImportAlreadyUndone), "P23 undone twice: {again:?}");
+    Ok(())
+}
+
 /// P15: the same file again creates nobody, and changes nothing the second time.
 fn again(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
     let text = super::bodies::file(dice);
@@ -124,21 +155,25 @@ fn own(
 
 /// P25: everybody written out and imported again is unchanged.
 fn round_trip(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let users = shared.ask(&tenant.id, "users", json!({}));
-    let mut text = "username,first_name,last_name,email,phone_number,org_unit,role\n".to_owned();
-    let mut written = 0;
-    for user in users.iter().filter(|user| user["state"] != "archived") {
-        let cell = |name: &str| quoted(user[name].as_str().unwrap_or_default());
-        let roles: Vec<&str> = user["roles"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|role| role.as_str())
-            .collect();
-        let cells = ["user", "first_name", "last_name", "email", "phone", "org_unit"].map(cell);
-        text.push_str(&format!("{},{}\n", cells.join(","), quoted(&roles.join(";"))));
-        written += 1;
+    for format in [Format::Csv, Format::Spreadsheet] {
+        let mut users = shared.ask(&tenant.id, "users", json!({}));
+        users.retain(|user| user["state"] != "archived");
+        let sheet = Sheet::of("users", format).map_err(|refusal| refusal.to_string())?;
+        let bytes = [sheet.header(), sheet.lines(&users)].concat();
+        let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
+        is_unchanged(tenant, shared, dice, &text, users.len())?;
     }
+    Ok(())
+}
+
+/// Imports a list of so many people, none of whom it changes.
+fn is_unchanged(
+    tenant: &mut Tenant,
+    shared: &mut Shared,
+    dice: &mut Dice,
+    text: &str,
+    written: usize,
+) -> Law {
     let files = json!([{"name": "export.csv", "text": text}]);
     let reply = own(
         tenant,

@@ -51,7 +51,7 @@ fn seeds_to_live() -> u64 {
     std::env::var("BOARDING_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(SEEDS)
 }
 
-/// P1 to P17, P21, P22, P25, P28, P31, and that everything ends (P30).
+/// P1 to P17, P21 to P23, P25, P28, P31, and that everything ends (P30).
 #[test]
 fn p1_to_p31_hold_in_every_simulated_history() {
     let mut met = BTreeSet::new();

@@ -1,5 +1,6 @@
 //! What a step of a history is: any command, plausible or wrong, a piece of work, a fault, or a crash.
 
+use boarding_commands::company::Undo;
 use boarding_commands::event::Event;
 use boarding_commands::id::{CommandId, ImportId};
 use serde_json::{Value, json};
@@ -47,7 +48,8 @@ pub(super) fn take(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) ->
         49..54 => repeat(tenant, shared, dice),
         54..61 => preview_or_confirm(tenant, shared, dice),
         61..66 => import(tenant, shared, dice),
-        66..73 => follow_link(tenant, shared, dice),
+        66..71 => follow_link(tenant, shared, dice),
+        71 | 72 => undo(tenant, shared, dice),
         73..77 => bounce(tenant, shared, dice),
         77..84 => outside(tenant, shared, dice),
         _ => anything(tenant, shared, dice),
@@ -152,6 +154,23 @@ fn import(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
         let import: ImportId = *import;
         tenant.files.insert(import, rows);
     }
+    Ok(())
+}
+
+/// P23: an import is taken back, once; its rows follow as the engine goes on.
+fn undo(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let known: Vec<String> = tenant.company.imports.keys().map(ToString::to_string).collect();
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let Some(newest) = tenant.company.latest_import.map(|import| import.to_string()) else {
+        return Ok(());
+    };
+    let import = if dice.one_in(3) { dice.pick(&known).to_owned() } else { newest };
+    let id: ImportId = import.parse().map_err(|error| format!("P23 {error:?}"))?;
+    let stands = tenant.company.imports.get(&id).is_some_and(|import| import.undo == Undo::No);
+    let asked = Asking { actor: "jane", ..asking(dice, "UndoImport", json!({"import": import})) };
+    let repeated = tenant.was_accepted(&asked.id);
+    let reply = ask(tenant, shared, asked)?;
+    holds!(stands || repeated || reply.code().is_some(), "P23 an import is undone twice");
     Ok(())
 }
 

@@ -1,14 +1,14 @@
 //! The run worker of the model world: claims, sends and reports as the engine's does, and may be lost at any phase.
 
 use boarding_commands::code::Code;
-use boarding_commands::company::RecipientState;
+use boarding_commands::company::{Effects, RecipientState, Undo};
 use boarding_commands::decide::recipients::{Report, own_message_id};
 use boarding_commands::decide::{
     ClaimNotification, ClaimRecipients, Command, ImportRows, ListRecipients, ReportNotification,
-    ReportRecipients, Tick, next_turn,
+    ReportRecipients, Tick, UndoRows, next_turn,
 };
 use boarding_commands::event::{Event, Who};
-use boarding_commands::id::CommandId;
+use boarding_commands::id::{CommandId, ImportId};
 use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
 use serde_json::Value;
@@ -170,6 +170,9 @@ impl Tenant {
         if let Some(run) = self.company.listing.first().copied() {
             self.ask_own(shared, dice, ListRecipients { run })?;
         }
+        if let Some(import) = self.company.undoing.first().copied() {
+            self.undo(shared, dice, import)?;
+        }
         let open: Vec<_> = self.company.open_imports.iter().copied().collect();
         if let Some(import) = open.first().copied() {
             let done = self.company.imports.get(&import).map_or(0, |import| import.rows_done);
@@ -180,6 +183,26 @@ impl Tenant {
             self.ask_own(shared, dice, ImportRows { import, rows })?;
         }
         Ok(())
+    }
+
+    /// Takes back some more rows of an import; a chunk may overlap what was done already.
+    fn undo(&mut self, shared: &mut Shared, dice: &mut Dice, import: ImportId) -> Law {
+        let mut effects = Effects::new(self.id.clone(), import);
+        let mut rows = Vec::new();
+        for recorded in shared.commits(Some(&self.id)) {
+            if !effects.is_over() {
+                rows.extend(effects.take(&recorded.commit));
+            }
+        }
+        let undo = self.company.imports.get(&import).map(|import| import.undo);
+        let Some(Undo::Going { rows_done, .. }) = undo else {
+            return Err("P23 an import is on the list of those being undone, and is not".to_owned());
+        };
+        let done = rows.iter().filter(|effect| effect.row <= rows_done).count();
+        let from = done.saturating_sub(dice.below(2));
+        let chunk: Vec<_> = rows.iter().skip(from).take(1 + dice.below(3)).cloned().collect();
+        let last = from + chunk.len() >= rows.len();
+        self.ask_own(shared, dice, UndoRows { import, rows: chunk, last }).map(|_| ())
     }
 
     pub(super) fn tick(&mut self, shared: &mut Shared, dice: &mut Dice) -> Law {
@@ -231,6 +254,7 @@ impl Tenant {
             && company.lock.queue().len() == 0
             && company.scheduled.is_empty()
             && company.open_imports.is_empty()
+            && company.undoing.is_empty()
             && company.listing.is_empty()
             && company.notifications.is_empty()
     }

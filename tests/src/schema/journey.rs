@@ -237,6 +237,26 @@ impl Journey {
         run
     }
 
+    /// An import is taken back, with somebody who stays.
+    async fn undo(&mut self) {
+        let text = "username,email\ngus,gus@acme.example\nhal,hal@acme.example\n";
+        let mut body =
+            json!({"dialect": "leapxpert", "files": [{"name": "two.csv", "text": text}]});
+        let import = self.accepted("ImportFile", body.clone()).await["import"].clone();
+        self.accepted("DeactivateUser", json!({"user": "hal"})).await;
+        let shown = self.accepted("UndoImport", json!({"import": import, "mode": "preview"})).await;
+        assert_eq!((&shown["reversed"], &shown["kept"]), (&json!(1), &json!(1)));
+        self.accepted("UndoImport", json!({"import": import})).await;
+        let row = self.answer("import", json!({"import": import})).await;
+        assert_eq!(row["row"]["state"], json!("undone"));
+        let rows = self.rows("import_rows", json!({"import": import, "undo": "kept"})).await;
+        assert_eq!(rows.len(), 1);
+        body["on_error"] = json!("reject_file");
+        body["files"][0]["text"] = json!("username,email\ngus,nobody\n");
+        let refused = self.ask("ImportFile", body).await;
+        assert_eq!(refused["code"], json!("import.invalid_rows"));
+    }
+
     async fn look(&mut self, import: &Value, run: &Value) {
         for (name, params, at_least) in [
             ("runs", json!({}), 4),
@@ -297,6 +317,7 @@ async fn all_that_is_asked_and_told_on_a_journey_is_what_the_schemas_say() {
     journey.company().await;
     let import = journey.people().await;
     let run = journey.invitations().await;
+    journey.undo().await;
     journey.look(&import, &run).await;
     let kinds = journey.history().await;
     assert!(kinds.len() > 25, "{kinds:?}");

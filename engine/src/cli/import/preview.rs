@@ -62,6 +62,7 @@ impl Import {
         option("--dialect", Some(&self.dialect));
         option("--existing", self.existing.as_ref());
         option("--blank-means", self.blank_means.as_ref());
+        option("--on-error", self.on_error.as_ref());
         option("--encoding", self.encoding.as_ref());
         option("--delimiter", self.delimiter.as_ref());
         for column in &self.columns {

@@ -27,7 +27,7 @@ pub(in crate::cli) async fn report(session: &Session<'_>, row: &Value) -> Result
         session.out.note(&format!(
             "all of them:     boarding imports rows {import} {place}\n\
              to mend them:    boarding imports failed-rows {import} {place} -o failed.csv\n\
-             \x20                mend failed.csv (columns that begin with _ say what is wrong), then import it as it is"
+             \x20                mend failed.csv (columns that begin with _ say what is wrong), then import it the same way"
         ));
     }
     Ok(())

@@ -82,6 +82,7 @@ pub(crate) fn reading_options(options: &ImportOptions) -> csv_file::Options {
         columns: options.columns.clone(),
         accept_gzip: true,
         assume_plus: options.assume_plus,
+        known_columns_only: false,
     }
 }
 

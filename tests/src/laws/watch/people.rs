@@ -64,6 +64,17 @@ impl People {
             Event::UserDeactivated { user, .. } | Event::UserArchived { user } => {
                 self.person(user)?.active = false;
             }
+            Event::UserRemoved { user } => {
+                let gone = self.known.remove(&user.folded());
+                holds!(
+                    gone.is_some_and(|seen| seen.linked.is_empty()),
+                    "P23 somebody is removed who is linked, or not there"
+                );
+                holds!(
+                    !self.phones.values().any(|owner| *owner == user.folded()),
+                    "P23 somebody is removed whose number is listed"
+                );
+            }
             Event::UserLinked { user, channel, .. } => {
                 holds!(
                     self.person(user)?.linked.insert(*channel),

@@ -1,0 +1,269 @@
+//! What an import did to each person, told from its events: how the person stood before the row, and after it.
+
+use super::{Company, UserState};
+use crate::code::Code;
+use crate::commit::Commit;
+use crate::event::{Channel, Event, Person};
+use crate::id::{CompanyId, ImportId, UserKey};
+use crate::phone::Phone;
+
+/// How a person stands, as far as an import or what follows it changes that.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// None for somebody who is not there.
+    pub state: Option<UserState>,
+    pub person: Person,
+    pub org_unit: Option<String>,
+    pub roles: Vec<String>,
+    /// The corporate phones, in the order they were added.
+    pub listed: Vec<Phone>,
+    /// For each channel whether the person is linked, and how often an invitation was sent.
+    pub contact: [(bool, u32); Channel::ALL.len()],
+}
+
+/// Never shows who it is.
+impl std::fmt::Debug for Standing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Standing").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Standing {
+    pub fn of(company: &Company, key: &UserKey) -> Self {
+        let Some((_, user)) = company.users.created(key.as_str()) else { return Self::default() };
+        Self {
+            state: Some(user.state),
+            person: user.person(),
+            org_unit: user.org_unit.as_deref().map(str::to_owned),
+            roles: user.roles.iter().map(|role| role.to_string()).collect(),
+            listed: user.listed().to_vec(),
+            contact: Channel::ALL.map(|channel| {
+                let link = user.link(channel);
+                (link.linked, link.invitation.map_or(0, |invitation| invitation.generation))
+            }),
+        }
+    }
+}
+
+/// What a row did to its person.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowEffect {
+    pub row: u64,
+    pub user: UserKey,
+    pub before: Standing,
+    pub after: Standing,
+    /// Why it cannot be reversed, where that is known before.
+    pub errored: Option<Code>,
+}
+
+/// The effects of one import, as its company's commits are gone through from the first.
+///
+/// Nothing of what stood before a row is kept by the company or told by the row's event: history has it.
+#[derive(Debug)]
+pub struct Effects {
+    import: ImportId,
+    company: Company,
+    over: bool,
+}
+
+/// What an event is to the import.
+enum Part<'a> {
+    /// It tells the outcome of a row.
+    Row(u64, &'a UserKey),
+    /// It changes the values of a person whose row is told by the event after it.
+    Values(&'a UserKey),
+    /// It lists the number of the row told before.
+    Phone(&'a UserKey),
+    End,
+    Other,
+}
+
+impl Effects {
+    pub fn new(company: CompanyId, import: ImportId) -> Self {
+        Self { import, company: Company::new(company), over: false }
+    }
+
+    /// Whether all rows were seen.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Takes note of the company's next commit: the rows told in it that changed something, in their order.
+    pub fn take(&mut self, commit: &Commit) -> Vec<RowEffect> {
+        let mut rows: Vec<RowEffect> = Vec::new();
+        let mut values: Option<(&UserKey, Standing)> = None;
+        for event in &commit.events {
+            let part = self.part(event);
+            let before = match &part {
+                Part::Row(_, user) | Part::Values(user) => Standing::of(&self.company, user),
+                Part::Phone(_) | Part::End | Part::Other => Standing::default(),
+            };
+            self.company.evolve(commit.at, event);
+            let earlier = values.take();
+            match part {
+                Part::Row(row, user) => {
+                    let earlier = earlier.filter(|(key, _)| key.folded() == user.folded());
+                    let before = earlier.map_or(before, |(_, before)| before);
+                    let after = Standing::of(&self.company, user);
+                    rows.push(RowEffect { row, user: user.clone(), before, after, errored: None });
+                }
+                Part::Values(user) => values = Some((user, before)),
+                Part::Phone(user) => {
+                    if let Some(last) = rows.last_mut() {
+                        last.after = Standing::of(&self.company, user);
+                    }
+                }
+                Part::End => self.over = true,
+                Part::Other => {}
+            }
+        }
+        rows.retain(|row| row.before != row.after);
+        rows
+    }
+
+    fn part<'a>(&self, event: &'a Event) -> Part<'a> {
+        let row = event.row().filter(|(_, row)| row.import == self.import);
+        match event {
+            Event::UserUpdated { user, row: None, .. } => Part::Values(user),
+            Event::UserCreated { user, .. }
+            | Event::UserUpdated { user, .. }
+            | Event::UserActivated { user, .. }
+            | Event::UserDeactivated { user, .. }
+            | Event::RowUnchanged { user, .. } => {
+                row.map_or(Part::Other, |(_, row)| Part::Row(row.row, user))
+            }
+            Event::CorporatePhoneAdded { user, import: Some(import), .. }
+                if *import == self.import =>
+            {
+                Part::Phone(user)
+            }
+            Event::ImportCompleted { import, .. } if *import == self.import => Part::End,
+            _ => Part::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::commit::SCHEMA;
+    use crate::decide::testing::NOW;
+    use crate::digest::Digest;
+    use crate::id::CommandId;
+    use crate::personal::Personal;
+    use ulid::Ulid;
+
+    /// A company's first commit.
+    pub(crate) fn commit(events: Vec<Event>) -> Commit {
+        Commit {
+            company: "acme".parse().unwrap(),
+            first_version: 1,
+            command: CommandId(Ulid(1)),
+            body: Digest::default(),
+            actor: Personal("jane@acme.example".to_owned()),
+            at: NOW,
+            correlation: None,
+            causation: None,
+            traceparent: None,
+            schema: SCHEMA,
+            result: serde_json::Value::Null,
+            previous: Digest::default(),
+            events,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::commit;
+    use super::*;
+    use crate::decide::import_file::testing::{accepted, import_id};
+    use crate::decide::testing::{phone, phone_added, user_created, who};
+    use crate::event::{Existing, RowRef};
+    use crate::personal::Personal;
+
+    fn row(row: u64) -> RowRef {
+        RowRef { import: import_id(), row, line: row + 1, phone: None, warnings: vec![] }
+    }
+
+    fn updated(user: &str, name: &str, row: Option<RowRef>) -> Event {
+        Event::UserUpdated {
+            user: who(user),
+            person: Personal(Person { first_name: Some(name.to_owned()), ..Person::default() }),
+            org_unit: None,
+            roles: vec![],
+            changed: vec!["first_name".to_owned()],
+            row,
+        }
+    }
+
+    fn created(user: &str, at: u64) -> Event {
+        let Event::UserCreated { user, person, org_unit, roles, active, .. } = user_created(user)
+        else {
+            panic!()
+        };
+        Event::UserCreated { user, person, org_unit, roles, active, row: Some(row(at)) }
+    }
+
+    fn listed(user: &str, n: u64) -> Event {
+        Event::CorporatePhoneAdded {
+            phone: Personal(phone(n)),
+            user: who(user),
+            import: Some(import_id()),
+        }
+    }
+
+    fn effects() -> Effects {
+        Effects::new("acme".parse().unwrap(), import_id())
+    }
+
+    /// P23: what stood before a row is found again, whatever the row did, and rows that did nothing are left out.
+    #[test]
+    fn p23_each_row_is_told_with_what_stood_before_it() {
+        let mut effects = effects();
+        let known = ["bob", "cid", "dee"].map(user_created).into_iter();
+        let off = Event::UserDeactivated { user: who("cid"), row: None };
+        let before = known.chain([off, phone_added("bob", 7)]).collect();
+        assert!(effects.take(&commit(before)).is_empty());
+        let rows = effects.take(&commit(vec![
+            accepted(5, true, Existing::Update),
+            created("ann", 1),
+            listed("ann", 1),
+            updated("bob", "Bob", Some(row(2))),
+            updated("cid", "Cid", None),
+            Event::UserActivated { user: who("cid"), row: Some(row(3)) },
+            Event::RowUnchanged { user: who("dee"), row: row(4) },
+            listed("dee", 4),
+            Event::RowUnchanged { user: who("bob"), row: row(5) },
+        ]));
+        assert!(!effects.is_over());
+        let numbers: Vec<_> = rows.iter().map(|effect| effect.row).collect();
+        assert_eq!(numbers, [1, 2, 3, 4]);
+        assert_eq!((rows[0].before.state, rows[0].after.state), (None, Some(UserState::Active)));
+        assert_eq!(rows[0].after.listed, [phone(1)]);
+        assert_eq!(rows[1].before.person.email.as_deref(), Some("bob@acme.example"));
+        assert_eq!(
+            (&rows[1].after.person.email, &rows[1].after.listed[..]),
+            (&None, &[phone(7)][..])
+        );
+        let states = (rows[2].before.state, rows[2].after.state);
+        assert_eq!(states, (Some(UserState::Deactivated), Some(UserState::Active)));
+        assert_eq!(rows[2].before.person.email.as_deref(), Some("cid@acme.example"));
+        assert_eq!((rows[3].before.listed.len(), rows[3].after.listed.len()), (0, 1));
+    }
+
+    /// P23: rows in several commits, with others' changes in between, are told each with its own before.
+    #[test]
+    fn p23_what_others_did_in_between_is_nothing_of_the_import() {
+        let mut effects = effects();
+        let first = vec![accepted(2, true, Existing::Update), created("ann", 1)];
+        assert_eq!(effects.take(&commit(first)).len(), 1);
+        assert!(effects.take(&commit(vec![user_created("bob"), phone_added("ann", 9)])).is_empty());
+        let rows = effects.take(&commit(vec![
+            updated("bob", "Bob", Some(row(2))),
+            Event::ImportCompleted { import: import_id(), counts: crate::event::Counts::default() },
+        ]));
+        assert_eq!(rows[0].before.person.email.as_deref(), Some("bob@acme.example"));
+        assert!(effects.is_over());
+    }
+}

@@ -1,0 +1,131 @@
+//! The rule for undoing one row of an import: taken back whole, or left as it is with the reason.
+
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use crate::code::Code;
+use crate::company::{Company, Import, RowEffect, Standing, Undo, User, UserId, UserState};
+use crate::event::{Event, UndoOutcome};
+use crate::id::ImportId;
+use crate::personal::Personal;
+
+/// Rows of one commit that are undone.
+#[derive(Debug)]
+pub(super) struct Reversals<'a> {
+    company: &'a Company,
+    id: ImportId,
+    import: &'a Import,
+    /// The other imports that were not undone, by ordinal.
+    standing: HashSet<u32>,
+    /// The people of the later ones among them; told only if somebody asks.
+    later_members: OnceCell<HashSet<UserId>>,
+    pub(super) events: Vec<Event>,
+}
+
+impl<'a> Reversals<'a> {
+    pub(super) fn new(company: &'a Company, id: ImportId, import: &'a Import) -> Self {
+        let standing = company.imports.values().filter(|one| one.undo == Undo::No);
+        let standing = standing.map(|one| one.ordinal).collect();
+        Self { company, id, import, standing, later_members: OnceCell::new(), events: Vec::new() }
+    }
+
+    /// Undoes the next row: exactly one event tells its outcome.
+    pub(super) fn undo(&mut self, effect: &RowEffect) {
+        let known = self.company.users.created(effect.user.as_str());
+        let (outcome, code) = match known {
+            None => (UndoOutcome::Errored, Some(effect.errored.unwrap_or(Code::UserNotFound))),
+            Some(_) if effect.errored.is_some() => (UndoOutcome::Errored, effect.errored),
+            Some((id, user)) => match self.touched_since(effect, id, user) {
+                Some(code) => (UndoOutcome::Kept, Some(code)),
+                None => {
+                    self.reverse(effect, user);
+                    (UndoOutcome::Reversed, None)
+                }
+            },
+        };
+        let user = Personal(effect.user.clone());
+        self.events.push(Event::RowUndone {
+            import: self.id,
+            row: effect.row,
+            user,
+            outcome,
+            code,
+        });
+    }
+
+    /// What has happened to the person since the row, if anything has.
+    fn touched_since(&self, effect: &RowEffect, id: UserId, user: &User) -> Option<Code> {
+        if self.is_named_since(id, user) {
+            return Some(Code::RowNamedSince);
+        }
+        let now = Standing::of(self.company, &effect.user);
+        if now.contact != effect.after.contact {
+            return Some(Code::RowInvitedSince);
+        }
+        (now != effect.after).then_some(Code::RowChangedSince)
+    }
+
+    /// Whether a later import that stands names the person, be it only to find nothing to change.
+    fn is_named_since(&self, id: UserId, user: &User) -> bool {
+        let (ordinal, _) = user.seen;
+        if ordinal == self.import.ordinal {
+            return false;
+        }
+        self.standing.contains(&ordinal) || self.later_members().contains(&id)
+    }
+
+    fn later_members(&self) -> &HashSet<UserId> {
+        self.later_members.get_or_init(|| {
+            let later = |one: &&Import| one.ordinal > self.import.ordinal && one.undo == Undo::No;
+            let members = self.company.imports.values().filter(later).flat_map(|one| &one.members);
+            members.copied().collect()
+        })
+    }
+
+    fn reverse(&mut self, effect: &RowEffect, user: &User) {
+        let who = Personal(user.key());
+        let RowEffect { before, after, .. } = effect;
+        for phone in after.listed.iter().filter(|phone| !before.listed.contains(phone)) {
+            let (phone, user) = (Personal(*phone), who.clone());
+            self.events.push(Event::CorporatePhoneRemoved { phone, user });
+        }
+        if before.state.is_none() {
+            return self.events.push(Event::UserRemoved { user: who });
+        }
+        let changed = differing(before, after);
+        if !changed.is_empty() {
+            let Standing { person, org_unit, roles, .. } = before.clone();
+            let (user, person) = (who.clone(), Personal(person));
+            self.events.push(Event::UserUpdated {
+                user,
+                person,
+                org_unit,
+                roles,
+                changed,
+                row: None,
+            });
+        }
+        if before.state != after.state {
+            self.events.push(match before.state {
+                Some(UserState::Active) => Event::UserActivated { user: who, row: None },
+                _ => Event::UserDeactivated { user: who, row: None },
+            });
+        }
+    }
+}
+
+/// The names of the values that differ, as `UserUpdated` tells them.
+fn differing(before: &Standing, after: &Standing) -> Vec<String> {
+    let (old, new) = (&before.person, &after.person);
+    let differs = [
+        ("first_name", old.first_name != new.first_name),
+        ("last_name", old.last_name != new.last_name),
+        ("email", old.email != new.email),
+        ("phone", old.phone != new.phone),
+        ("org_unit", before.org_unit != after.org_unit),
+        ("roles", before.roles != after.roles),
+        ("attributes", old.attributes != new.attributes),
+    ];
+    let names = differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| *name);
+    names.map(str::to_owned).collect()
+}
