@@ -12,10 +12,12 @@ use crate::phone::Phone;
 use crate::settings::Settings;
 use crate::time::Time;
 
+pub mod holders;
 pub mod run;
 pub mod selection;
 pub mod users;
 
+pub use holders::ValueMark;
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
 
@@ -53,6 +55,8 @@ pub struct Company {
     /// Marks of the addresses that bounced for good or complained.
     pub suppressed: BTreeSet<AddressMark>,
     pub notifications: BTreeMap<String, Notification>,
+    /// Who has a value that no two people share.
+    pub(crate) holders: BTreeMap<ValueMark, UserId>,
 }
 
 /// The wording of one mail in one language.
@@ -120,6 +124,8 @@ pub struct Import {
     pub members: Vec<UserId>,
     /// While it goes on: its people whom another import has named since, and the row that did so first here.
     pub named_since: BTreeMap<UserId, u32>,
+    /// While it goes on and references are strict: whom its rows have created.
+    pub created: BTreeSet<UserId>,
 }
 
 impl Import {
@@ -163,6 +169,7 @@ impl Company {
             foreign_messages: BTreeMap::new(),
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
+            holders: BTreeMap::new(),
         }
     }
 
