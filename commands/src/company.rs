@@ -12,6 +12,7 @@ use crate::phone::Phone;
 use crate::settings::Settings;
 use crate::time::Time;
 
+pub mod filter;
 pub mod holders;
 pub mod run;
 pub mod selection;
