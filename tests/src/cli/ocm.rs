@@ -32,6 +32,11 @@ fn refused(place: &Place, files: &[&str]) -> Value {
     place.refused(&[&["import"], &files[..], &["--dialect", "ocm"]].concat())
 }
 
+#[track_caller]
+fn user(place: &Place, key: &str) -> Value {
+    place.json(&["query", "user", &format!("user={key}")])["row"].clone()
+}
+
 const THREE: [&str; 3] = ["userdetails.csv", "featuredetails.csv", "channelcountdetails.csv"];
 
 fn texts(list: &Value) -> Vec<&str> {
@@ -88,7 +93,7 @@ fn ocm_01_the_three_templates_are_filled_in_and_imported() {
     let row = import(&place, &[&people, &features, &channels]);
     assert_eq!((&row["created"], &row["warnings"]), (&json!(1), &json!(0)));
     assert_eq!(row["file_name"], json!("userdetails.csv"));
-    let user = place.json(&["query", "user", "user=JOHNDOE22"]);
+    let user = user(&place, "JOHNDOE22");
     let kept = json!({"agent_id": "johndoe22", "pbx_id": "4711", "profile": "supervisor"});
     assert_eq!((&user["user"], &user["attributes"]), (&json!("johndoe22"), &kept));
 }
@@ -122,7 +127,7 @@ fn ocm_01_all_three_files_and_no_other() {
 fn ocm_14_each_of_the_three_counts_can_be_looked_into() {
     let place = Place::with_company();
     import(&place, &THREE);
-    let before = place.json(&["query", "user", "user=johndoe22"]);
+    let before = user(&place, "johndoe22");
     let row = import(&place, &["hard.csv", THREE[1], THREE[2]]);
     let mut rows = 0;
     for outcome in ["duplicate", "created", "invalid"] {
@@ -133,7 +138,7 @@ fn ocm_14_each_of_the_three_counts_can_be_looked_into() {
         rows += listed.len();
     }
     assert_eq!(json!(rows), row["total"]);
-    assert_eq!(place.json(&["query", "user", "user=johndoe22"]), before, "nothing was changed");
+    assert_eq!(user(&place, "johndoe22"), before, "nothing was changed");
 }
 
 /// N84: a file of more rows than one commit holds goes on in the background: with the people, wherever
@@ -189,7 +194,7 @@ fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
     assert_eq!(ask(&body), [json!([john, "assigned", null]), json!([maria, "assigned", null])]);
     let again = ask(&body);
     assert_eq!(again[0], json!([john, "skipped", "role.already_assigned"]));
-    let roles = || place.json(&["query", "user", "user=johndoe22"])["roles"].clone();
+    let roles = || user(&place, "johndoe22")["roles"].clone();
     assert_eq!(roles(), json!(["Account Manager", "Relationship Manager"]));
     body["remove"] = json!(true);
     assert_eq!(ask(&body)[1], json!([maria, "removed", null]));
