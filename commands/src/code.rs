@@ -63,6 +63,7 @@ codes! {
     ImportDecompressionLimit "import.decompression_limit" "The compressed file grows beyond the limit; send it uncompressed or split it."
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload it first, then name it."
     ImportSameContent "import.same_content" "The same file was imported before."
+    OcmCompanionNotEmpty "ocm.companion_not_empty" "This companion file has rows; they were ignored."
 
     // Reading CSV.
     CsvInvalidEncoding "csv.invalid_encoding" "The file is not valid text in its encoding; name the encoding it was saved in, for example windows-1252."
@@ -107,6 +108,8 @@ codes! {
     RowNamedSince "row.named_since" "A later import names the user, who was left as is; undo that import first."
     RowInvitedSince "row.invited_since" "The user was invited or linked after the import, and was left as is."
     ReferenceOrgUnitNotFound "reference.org_unit_not_found" "The company has no organizational unit of exactly this name."
+    ReferenceOrgUnitNotTeamLevel "reference.org_unit_not_team_level" "Agents belong to an organizational unit of the level team."
+    ReferenceSupervisorNotFound "reference.supervisor_not_found" "No supervisor of this LAN ID exists; create the supervisor first."
     ReferenceRoleNotFound "reference.role_not_found" "The company has no role of this name."
 
     // Phones and users.

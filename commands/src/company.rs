@@ -13,11 +13,14 @@ use crate::settings::Settings;
 use crate::time::Time;
 
 pub mod effects;
+pub mod filter;
+pub mod holders;
 pub mod run;
 pub mod selection;
 pub mod users;
 
 pub use effects::{Effects, RowEffect, Standing};
+pub use holders::ValueMark;
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
 
@@ -57,6 +60,8 @@ pub struct Company {
     /// Marks of the addresses that bounced for good or complained.
     pub suppressed: BTreeSet<AddressMark>,
     pub notifications: BTreeMap<String, Notification>,
+    /// Who has a value that no two people share.
+    pub(crate) holders: BTreeMap<ValueMark, UserId>,
 }
 
 /// The wording of one mail in one language.
@@ -125,6 +130,8 @@ pub struct Import {
     pub members: Vec<UserId>,
     /// While it goes on: its people whom another import has named since, and the row that did so first here.
     pub named_since: BTreeMap<UserId, u32>,
+    /// While it goes on and references are strict: whom its rows have created.
+    pub created: BTreeSet<UserId>,
 }
 
 impl Import {
@@ -184,6 +191,7 @@ impl Company {
             foreign_messages: BTreeMap::new(),
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
+            holders: BTreeMap::new(),
         }
     }
 

@@ -1,13 +1,18 @@
 //! The products whose files are read: each is a list of columns and how a row of them is understood.
 
 mod leapxpert;
+mod ocm;
 
 use std::fmt::Debug;
 
-use crate::csv_file::{Cells, RowValues};
+use crate::code::Problem;
+use crate::company::Company;
+use crate::csv_file::{Cells, RowValues, same_name};
+use crate::id::UserKey;
+use crate::settings::Settings;
 
 /// Every dialect, in the order people are shown them.
-pub const ALL: &[&dyn Dialect] = &[&leapxpert::Leapxpert];
+pub const ALL: &[&dyn Dialect] = &[&leapxpert::Leapxpert, &ocm::Ocm];
 
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {
@@ -25,6 +30,25 @@ pub struct Column {
     pub required: bool,
     /// What the template's example row has in it; addresses are at `example.invalid`, which is never imported.
     pub example: &'static str,
+}
+
+/// The company as a row finds it: what earlier rows of its file did is done.
+pub trait Known {
+    fn company(&self) -> &Company;
+
+    /// Whether a row may refer to the person of this key (A23).
+    fn may_refer_to(&self, key: &str) -> bool;
+}
+
+/// One of several files that a product takes together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// What it is called.
+    pub name: &'static str,
+    /// What its file's name has in it, without blanks and punctuation.
+    pub word: &'static str,
+    /// Its columns in the order of its template; the dialect's own columns where there are none.
+    pub header: &'static [&'static str],
 }
 
 /// What a dialect says of a quote in a value.
@@ -63,6 +87,37 @@ pub trait Dialect: Sync + Send + Debug {
     /// What a doubled quote within a quoted value is (N20).
     fn quote_in_value(&self) -> OddQuote {
         OddQuote::Fine
+    }
+
+    /// What is wrong with a key by the company's settings; a row without a usable key names nobody.
+    fn check_key(&self, _key: &UserKey, _settings: &Settings) -> Option<Problem> {
+        None
+    }
+
+    /// What makes a row invalid that only the company can tell, beyond its org unit and roles.
+    fn check(&self, _row: &RowValues, _known: &dyn Known) -> Vec<Problem> {
+        Vec::new()
+    }
+
+    /// Those of its attributes whose values no two people of a company share.
+    fn unique(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Whether a row that names somebody who exists is a duplicate, whatever else it says (A25).
+    fn existing_is_duplicate(&self) -> bool {
+        false
+    }
+
+    /// The files that are taken together, the one with the people first; none where that is the only one.
+    fn parts(&self) -> &'static [Part] {
+        &[]
+    }
+
+    /// A column's name as the dialect spells it.
+    fn spelling(&self, name: &'static str) -> &'static str {
+        let column = self.columns().iter().find(|column| same_name(column.name, name));
+        column.map_or(name, |column| column.name)
     }
 
     /// A file to start from: the header and one example row, which is refused if it is left in (N40).
@@ -123,7 +178,8 @@ mod tests {
             let mut read = rows(template.as_bytes(), *dialect, &options, &limits).unwrap();
             let row = read.next().unwrap().unwrap();
             assert_eq!(row.problems.len(), 1);
-            assert_eq!(row.problems[0].code, Code::FieldInvalidEmail);
+            let never_taken = [Code::FieldInvalidEmail, Code::FieldSpecialCharacters];
+            assert!(never_taken.contains(&row.problems[0].code), "{}", dialect.name());
         }
     }
 }

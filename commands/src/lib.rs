@@ -21,6 +21,7 @@ pub mod lock;
 pub mod personal;
 pub mod phone;
 pub mod schema;
+pub mod search;
 pub mod settings;
 pub mod template;
 pub mod time;

@@ -44,6 +44,20 @@ pub struct Settings {
     pub recipient_deadline_seconds: u64,
     /// The most runs that may wait, in runs.
     pub max_pending_runs: u64,
+    /// Whom a row of a file may refer to as a supervisor (A23).
+    pub reference_resolution: ReferenceResolution,
+    /// What LAN IDs and Agent IDs may hold beside letters and digits: ASCII punctuation marks (OCM-04).
+    pub id_extra_characters: Option<String>,
+}
+
+/// Whom a row of a file may refer to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReferenceResolution {
+    /// Those whom no row of the same file created.
+    Strict,
+    /// Also those whom an earlier row of the file created.
+    FileOrder,
 }
 
 /// Which channels are enabled.
@@ -90,6 +104,8 @@ impl Default for Settings {
             retry_backoff_seconds: 10,
             recipient_deadline_seconds: 900,
             max_pending_runs: 100,
+            reference_resolution: ReferenceResolution::FileOrder,
+            id_extra_characters: None,
         }
     }
 }
@@ -121,6 +137,12 @@ impl Settings {
             Channel::Whatsapp => self.invitation_ttl_hours.whatsapp,
             Channel::Imessage => self.invitation_ttl_hours.imessage,
         }
+    }
+
+    /// Whether a LAN ID or Agent ID holds letters, digits and what the company allows besides.
+    pub fn takes_id(&self, id: &str) -> bool {
+        let extra = self.id_extra_characters.as_deref().unwrap_or_default();
+        id.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
     }
 
     /// The settings as a flat list: objects are named by their paths, `channels.whatsapp`.
@@ -202,6 +224,7 @@ pub(crate) fn words(name: &str) -> Option<&'static [&'static str]> {
     match name {
         "live_invitation" => Some(&["supersede", "skip"]),
         "blank_means" => Some(&["keep", "clear"]),
+        "reference_resolution" => Some(&["strict", "file_order"]),
         _ => None,
     }
 }
@@ -211,9 +234,14 @@ fn takes(name: &str, today: &Value) -> String {
         (Some(words), _) => words.join(" or "),
         (_, Value::Bool(_)) => "true or false".to_owned(),
         (_, Value::Number(_)) => format!("a whole number from 1 to {MAX_NUMBER}"),
+        _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
         _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
     }
 }
+
+/// The settings that may be unset.
+const NULLABLE: [&str; 2] = ["company_name", EXTRA_CHARACTERS];
+const EXTRA_CHARACTERS: &str = "id_extra_characters";
 
 fn fits(name: &str, today: &Value, value: &Value) -> bool {
     let text = |text: &str| {
@@ -224,7 +252,10 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
         (Value::Number(_), Value::Number(number)) => {
             number.as_u64().is_some_and(|number| (1..=MAX_NUMBER).contains(&number))
         }
-        (Value::String(_) | Value::Null, Value::Null) => name == "company_name",
+        (Value::String(_) | Value::Null, Value::Null) => NULLABLE.contains(&name),
+        (_, Value::String(given)) if name == EXTRA_CHARACTERS => {
+            text(given) && given.bytes().all(|byte| byte.is_ascii_punctuation())
+        }
         (Value::String(_) | Value::Null, Value::String(given)) => text(given),
         _ => false,
     }
@@ -267,6 +298,20 @@ mod tests {
         let check = |asked: &Value| named.check(asked.as_object().unwrap());
         assert!(check(&json!({"company_name": null})).is_ok());
         assert!(check(&json!({"language": null})).is_err());
+    }
+
+    /// OCM-04: letters and digits, and what the company adds; no setting lets blanks or other letters in.
+    #[test]
+    fn ocm_04_the_company_says_what_else_an_id_may_hold() {
+        let mut settings = Settings::default();
+        assert!(settings.takes_id("JohnDoe22") && !settings.takes_id("john.doe"));
+        let changes = check(&json!({"id_extra_characters": ".-"})).unwrap();
+        settings.set(&changes[0].0, &changes[0].1).unwrap();
+        assert!(settings.takes_id("john.doe-2") && !settings.takes_id("john_doe"));
+        for bad in [json!(" "), json!("é"), json!("a"), json!("1"), json!(""), json!("\n")] {
+            assert!(check(&json!({"id_extra_characters": bad})).is_err(), "{bad}");
+        }
+        assert!(check(&json!({"id_extra_characters": null})).is_ok());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::engine::Engine;
 use crate::files::{Files, KeepError};
 
 pub mod objects;
+mod together;
 
 impl Engine {
     /// Keeps a file that a command will name by its digest; durable when this returns.
@@ -173,19 +174,6 @@ pub(crate) fn read(
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
     })?;
-    let file = match kept.as_slice() {
-        [file] => file,
-        [] => return Err(Refusal::new(Code::ImportMissingCompanionFile).saying("files is empty")),
-        [_, unexpected, ..] => {
-            let details = json!({"file": unexpected.name});
-            return Err(Refusal::new(Code::ImportUnexpectedFile)
-                .saying("one file at a time")
-                .with(details));
-        }
-    };
-    if !is_csv_by_name(&file.name) {
-        return Err(Refusal::new(Code::ImportUnsupportedFileType).with(json!({"file": file.name})));
-    }
     let options = csv_file::Options {
         encoding: import.encoding.clone(),
         delimiter: import.delimiter,
@@ -195,10 +183,13 @@ pub(crate) fn read(
         known_columns_only: import.on_error == OnError::RejectFile,
     };
     let limits = Limits::default();
+    let (kept, said) = together::in_order(files, dialect, kept, &options)?;
+    let file = kept.first().ok_or(Code::ImportMissingCompanionFile)?;
     let open = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);
-    let summary = open()
+    let mut summary = open()
         .and_then(|input| csv_file::scan(input, dialect, &options, &limits))
         .map_err(unreadable)?;
+    summary.warnings.extend(said);
     let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;
     let rows = if small {
         let rows =

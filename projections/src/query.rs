@@ -3,7 +3,6 @@
 mod asked;
 mod page;
 mod param;
-mod search;
 mod word;
 
 use std::error::Error;
@@ -19,10 +18,10 @@ use crate::rows::{Rows, RowsError};
 use crate::sheet::Column;
 
 pub use asked::Asked;
+pub(crate) use boarding_commands::search::Needle;
 pub(crate) use page::page;
 pub use page::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS};
 pub use param::Param;
-pub(crate) use search::Needle;
 pub(crate) use word::{Spelled, Word, spellings, words};
 
 /// A question that rows can answer.

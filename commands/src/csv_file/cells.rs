@@ -91,6 +91,24 @@ impl<'a> Cells<'a> {
         Some(UserKey::new(&text))
     }
 
+    /// An id beside the key: kept as it is spelled, like the key itself.
+    pub fn id(&mut self, column: usize, max_chars: usize) -> Given<String> {
+        match self.raw(column) {
+            Given::Absent => Given::Absent,
+            Given::Blank => Given::Blank,
+            Given::Value(text) => {
+                self.exact(column, text, max_chars).map_or(Given::Absent, Given::Value)
+            }
+        }
+    }
+
+    /// Notes if the cell is blank.
+    pub fn require(&mut self, column: usize) {
+        if !matches!(self.raw(column), Given::Value(_)) {
+            self.problem(column, Code::FieldRequired);
+        }
+    }
+
     /// A name or another free text: invisible characters are taken out, and that is said.
     pub fn text(&mut self, column: usize) -> Given<String> {
         match self.raw(column) {
@@ -179,6 +197,20 @@ impl<'a> Cells<'a> {
                 Given::Absent
             }
         }
+    }
+
+    /// One of a few words, in any case; blank is none of them.
+    pub fn word(&mut self, column: usize, allowed: &[&'static str]) -> Option<&'static str> {
+        let Given::Value(text) = self.raw(column) else {
+            self.problem(column, Code::FieldRequired);
+            return None;
+        };
+        let word = allowed.iter().find(|word| word.eq_ignore_ascii_case(text)).copied();
+        if word.is_none() {
+            let problem = Problem::in_column(self.name(column), Code::FieldNotAllowed);
+            self.problems.push(problem.saying(&allowed.join(", ")));
+        }
+        word
     }
 
     /// TRUE or FALSE; none where the file does not say, so that the person's state is left alone (N67, N68).

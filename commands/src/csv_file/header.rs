@@ -206,9 +206,14 @@ impl Header {
 }
 
 /// A name without what people write differently: case, blanks, punctuation, width.
-fn plain(name: &str) -> String {
+pub(super) fn plain(name: &str) -> String {
     let letters = name.nfkc().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
+}
+
+/// Whether two names are one: case, blanks, punctuation and width do not count.
+pub fn same_name(a: &str, b: &str) -> bool {
+    plain(a) == plain(b)
 }
 
 /// A name of the file, fit to be shown.

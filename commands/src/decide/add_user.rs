@@ -9,6 +9,7 @@ use serde_json::json;
 use super::{Asked, Decide, Decision, check_text};
 use crate::code::{Code, Refusal};
 use crate::company::Company;
+use crate::company::holders::unique;
 use crate::event::{Event, Permission, Person};
 use crate::id::UserKey;
 use crate::personal::Personal;
@@ -50,6 +51,7 @@ impl Decide for AddUser {
         }
         let person = self.person(company)?;
         check_references(company, self.org_unit.as_deref(), &self.roles)?;
+        check_unique(company, &person)?;
         Ok(Decision::of(vec![Event::UserCreated {
             user: Personal(UserKey::new(self.user.trim())),
             person: Personal(person),
@@ -112,6 +114,15 @@ pub(super) fn check_references(company: &Company, org_unit: Option<&str>, roles:
     Ok(())
 }
 
+/// Refuses a value that somebody else has and no two people may share (P17).
+fn check_unique(company: &Company, person: &Person) -> Result<(), Refusal> {
+    let taken = unique(person).find(|(name, value)| company.holder(name, value).is_some());
+    match taken {
+        Some((name, _)) => Err(Refusal::new(Code::FieldNotUnique).saying(name).with(json!({"field": name}))),
+        None => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -131,6 +142,16 @@ mod tests {
         let body = json!({"user": "ann", "roles": ["Agent", "Agent"]});
         let decision = given([role]).when_json("AddUser", body).0.unwrap();
         assert!(matches!(&decision.events[..], [Event::UserCreated { roles, .. }] if roles == &["Agent"]));
+    }
+
+    /// P17: an Agent ID or PBX ID is nobody else's, however a person comes in.
+    #[test]
+    fn p17_a_value_that_somebody_has_is_refused() {
+        let with_pbx = |user: &str, pbx: &str| json!({"user": user, "attributes": {"pbx_id": pbx}});
+        let read = |body| crate::decide::Command::read("AddUser", body).unwrap();
+        let company = given([]).after(read(with_pbx("ann", "7")));
+        company.when_json("AddUser", with_pbx("bob", "7")).then_refused(Code::FieldNotUnique);
+        assert_eq!(company.when_json("AddUser", with_pbx("bob", "8")).names(), ["UserCreated"]);
     }
 
     #[test]

@@ -12,6 +12,7 @@ use super::{Asked, Decide, Decision};
 use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import};
 use crate::csv_file::{ParsedRow, Summary};
+use crate::dialect::{self, Dialect};
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
 use crate::id::ImportId;
 use crate::schema::DialectName;
@@ -136,6 +137,7 @@ impl Decide for ImportFile {
         }
         let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
         self.check_limit(company, read.summary.rows)?;
+        self.check_existing()?;
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));
@@ -183,6 +185,16 @@ impl ImportFile {
             delimiter: summary.delimiter,
             columns: self.columns.clone(),
         }
+    }
+
+    /// OCM-15: a product without updates is not asked for one.
+    fn check_existing(&self) -> Result<(), Refusal> {
+        let never = dialect::find(&self.dialect).is_some_and(Dialect::existing_is_duplicate);
+        if never && self.existing == Some(Existing::Update) {
+            let words = format!("existing: {} knows no update", self.dialect);
+            return Err(Refusal::new(Code::EnvelopeMalformed).saying(&words));
+        }
+        Ok(())
     }
 
     /// LX-07, by its literal text: a file with more people than a run may have is not imported (A1).
@@ -379,6 +391,18 @@ mod tests {
         let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::BulkIntegrateUsers] };
         let refusal = import([granted], 1, vec![row(1, "ann")], &json!({})).then_refused(Code::AuthPermissionDenied);
         assert_eq!(refusal.details, json!({"permission": "bulk_import_users"}));
+    }
+
+    /// OCM-15: a product without updates is not asked for one.
+    #[test]
+    fn ocm_15_no_update_is_asked_of_ocm() {
+        let ocm = |extra: &Value| {
+            let mut body = json!({"dialect": "ocm"});
+            body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            import([], 1, vec![row(1, "ann")], &body)
+        };
+        ocm(&json!({"existing": "update"})).then_refused(Code::EnvelopeMalformed);
+        assert!(ocm(&json!({"existing": "skip"})).0.is_ok() && ocm(&json!({})).0.is_ok());
     }
 
     #[test]

@@ -1,10 +1,14 @@
 //! The rule for one row of a file: what becomes of the user, and of the phone.
 
-use std::collections::HashMap;
+mod judge;
+
+use std::collections::{HashMap, HashSet};
 
 use crate::code::{Code, Problem};
-use crate::company::{Company, Import, User, UserState};
+use crate::company::holders::unique;
+use crate::company::{Company, Import, User, UserState, ValueMark};
 use crate::csv_file::{Given, ParsedRow, RowValues};
+use crate::dialect::{self, Dialect};
 use crate::event::{
     BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
 };
@@ -18,10 +22,13 @@ pub(super) struct Rows<'a> {
     company: &'a Company,
     id: ImportId,
     options: &'a ImportOptions,
+    dialect: Option<&'static dyn Dialect>,
     /// The import, once it is accepted.
     accepted: Option<&'a Import>,
     seen: HashMap<String, u64>,
+    created: HashSet<String>,
     phones: HashMap<Phone, String>,
+    values: HashSet<ValueMark>,
     pub(super) events: Vec<Event>,
 }
 
@@ -36,9 +43,12 @@ impl<'a> Rows<'a> {
             company,
             id,
             options,
+            dialect: dialect::find(&options.dialect),
             accepted,
             seen: HashMap::new(),
+            created: HashSet::new(),
             phones: HashMap::new(),
+            values: HashSet::new(),
             events: Vec::new(),
         }
     }
@@ -53,20 +63,22 @@ impl<'a> Rows<'a> {
             warnings: row.warnings.clone(),
         };
         let mut problems = row.problems.clone();
+        let key = self.usable_key(&row.values, &mut problems);
         self.check_references(&row.values, &mut problems);
-        let Some(key) = row.values.user.clone() else {
+        let Some(key) = key else {
             return self.refuse(None, row_ref, RowOutcome::Invalid, problems);
         };
         let folded = key.folded();
-        let first_row = self.first_row(&folded);
+        let duplicate = self.duplicate(&folded);
         self.seen.entry(folded.clone()).or_insert(row.row);
+        if let Some(problem) = duplicate
+            && (problems.is_empty() || self.dialect.is_some_and(Dialect::existing_is_duplicate))
+        {
+            return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
+        }
+        problems.extend(self.check_unique(&row.values, &folded));
         if !problems.is_empty() {
             return self.refuse(Some(key), row_ref, RowOutcome::Invalid, problems);
-        }
-        if let Some(first_row) = first_row {
-            let problem =
-                Problem::new(Code::RowDuplicateInFile).saying(&format!("row {first_row}"));
-            return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }
         match self.company.users.created(&folded) {
             None => self.create(&key, &folded, row, row_ref),
@@ -87,7 +99,7 @@ impl<'a> Rows<'a> {
         {
             let near =
                 self.company.org_units.keys().find(|known| known.eq_ignore_ascii_case(unit.trim()));
-            let problem = Problem::in_column("org_unit", Code::ReferenceOrgUnitNotFound);
+            let problem = self.in_column("org_unit", Code::ReferenceOrgUnitNotFound);
             problems.push(match near {
                 Some(near) => problem.saying(&format!("did you mean {near}?")),
                 None => problem,
@@ -96,8 +108,9 @@ impl<'a> Rows<'a> {
         if let Given::Value(roles) = &values.roles
             && roles.iter().any(|role| !self.company.roles.contains_key(role))
         {
-            problems.push(Problem::in_column("role", Code::ReferenceRoleNotFound));
+            problems.push(self.in_column("role", Code::ReferenceRoleNotFound));
         }
+        problems.extend(self.dialect.map(|one| one.check(values, self)).unwrap_or_default());
     }
 
     fn refuse(
@@ -119,6 +132,8 @@ impl<'a> Rows<'a> {
         let listed = self.judge_phone(values, folded, &mut row_ref);
         let user = Personal(key.clone());
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
+        self.values.extend(unique(&person).map(|(name, value)| ValueMark::of(name, value)));
+        self.created.insert(folded.to_owned());
         let (org_unit, roles) = (value(&values.org_unit), value(&values.roles).unwrap_or_default());
         let row = Some(row_ref);
         self.events.push(Event::UserCreated {

@@ -1,6 +1,6 @@
 //! How events change imports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::welcome_key;
 use crate::company::{Company, Import, Notification, Undo};
@@ -27,6 +27,7 @@ impl Company {
                         counts,
                         members: Vec::new(),
                         named_since: BTreeMap::new(),
+                        created: BTreeSet::new(),
                     },
                 );
             }
@@ -43,6 +44,7 @@ impl Company {
                 if let Some(done) = self.imports.get_mut(import) {
                     done.completed = true;
                     done.named_since = BTreeMap::new();
+                    done.created = BTreeSet::new();
                     self.latest_import = Some(*import);
                 }
             }

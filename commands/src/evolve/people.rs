@@ -4,6 +4,7 @@ use crate::company::{Company, UserId, UserState};
 use crate::event::{Event, Person, RowRef};
 use crate::id::UserKey;
 use crate::phone::Phone;
+use crate::settings::ReferenceResolution;
 
 impl Company {
     pub(super) fn evolve_user(&mut self, event: &Event) {
@@ -12,15 +13,14 @@ impl Company {
                 let id = self.name(user, row.as_ref());
                 if let Some(user) = self.users.get_mut(id) {
                     user.state = if *active { UserState::Active } else { UserState::Deactivated };
-                    user.set_person(person);
                 }
+                self.set_person(id, person);
+                self.note_created(id, row.as_ref());
                 self.place(id, org_unit.as_deref(), roles);
             }
             Event::UserUpdated { user, person, org_unit, roles, row, .. } => {
                 let id = self.name(user, row.as_ref());
-                if let Some(user) = self.users.get_mut(id) {
-                    user.set_person(person);
-                }
+                self.set_person(id, person);
                 self.place(id, org_unit.as_deref(), roles);
             }
             Event::UserActivated { user, row } => {
@@ -79,6 +79,15 @@ impl Company {
             }
         }
         id
+    }
+
+    /// Under strict references, rows to come may not refer to whom this one created (A23).
+    fn note_created(&mut self, id: UserId, row: Option<&RowRef>) {
+        let strict = self.settings.reference_resolution == ReferenceResolution::Strict;
+        let import = row.filter(|_| strict).and_then(|row| self.imports.get_mut(&row.import));
+        if let Some(import) = import {
+            import.created.insert(id);
+        }
     }
 
     pub(super) fn move_user(&mut self, key: &UserKey, row: Option<&RowRef>, state: UserState) {

@@ -23,6 +23,9 @@ pub(super) fn on(code: &str) -> Option<&'static str> {
         "csv.missing_column" | "csv.missing_header" | "csv.unknown_column" => {
             "name the file's columns with --column THEIRS=OURS; ours: boarding template leapxpert"
         }
+        "import.missing_companion_file" => {
+            "give all files that belong together; their templates: boarding template ocm --file NAME"
+        }
         "csv.wrong_delimiter" => "name it: --delimiter ';'",
         "csv.invalid_encoding" => "name it: --encoding windows-1252",
         "org_unit.not_found" | "reference.org_unit_not_found" => {

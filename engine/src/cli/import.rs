@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use boarding_commands::dialect;
 use boarding_commands::id::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -27,6 +28,7 @@ Examples:
   boarding import export.csv --company acme --dialect leapxpert --encoding windows-1252 \\
       --delimiter ';' --column 'E-Mail=email' --column 'Login=username'
   boarding import people.csv --company acme --dialect leapxpert --preview
+  boarding import userdetails.csv featuredetails.csv channelcountdetails.csv --company acme --dialect ocm
   boarding import people.csv --company acme --dialect leapxpert --plan-hash HASH
 
 --preview shows what would become of each row and changes nothing; the hash it tells imports exactly that,
@@ -34,10 +36,10 @@ or nothing if it would come out otherwise by now.
 The file's columns: boarding template leapxpert. Rows that are refused do not hold up the others:
 boarding imports failed-rows latest gives them back, to be mended and imported again.")]
 pub(super) struct Import {
-    /// The file; - reads the standard input
+    /// The file, or all that the dialect takes together; - reads the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How the file is to be read: leapxpert
+    /// How the file is to be read: leapxpert or ocm
     #[arg(long, value_name = "DIALECT")]
     dialect: String,
     /// Puts each person's number on the corporate phone list
@@ -103,7 +105,9 @@ impl Import {
         } else {
             report(session, &row).await?;
             out.note(&list::receipt(&accepted));
-            hint_next(session, &row, self.add_phones);
+            if has_addresses(&self.dialect) {
+                hint_next(session, &row, self.add_phones);
+            }
         }
         Ok(Done::losing(number(&row, "invalid")))
     }
@@ -164,6 +168,12 @@ pub(super) async fn carry(session: &Session<'_>, accepted: &Accepted) -> Result<
     watch::import(session, &import).await?;
     session.settle().await?;
     session.row("import", json!({"import": import})).await
+}
+
+/// Whether the dialect's people can be invited: a mail needs an address.
+fn has_addresses(dialect: &str) -> bool {
+    let known = dialect::find(dialect);
+    known.is_some_and(|one| one.columns().iter().any(|column| column.name.contains("mail")))
 }
 
 fn hint_next(session: &Session<'_>, row: &Value, phones_added: bool) {

@@ -13,10 +13,15 @@ use crate::queries;
 #[command(after_help = "\
 Examples:
   boarding template leapxpert
-  boarding template leapxpert -o people.csv")]
+  boarding template leapxpert -o people.csv
+  boarding template ocm -o userdetails.csv
+  boarding template ocm --file featuredetails -o featuredetails.csv")]
 pub(super) struct Template {
-    /// leapxpert
+    /// leapxpert or ocm
     dialect: String,
+    /// Which, where a dialect takes several files together [default: the one with the people]
+    #[arg(long, value_name = "NAME")]
+    file: Option<String>,
     /// Writes into this file
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -24,7 +29,7 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn run(self, out: &Out) -> Ending {
-        let row = queries::template_row(&self.dialect)?;
+        let row = queries::template_row(&self.dialect, self.file.as_deref())?;
         if out.is_json() {
             out.document(&row);
         } else {

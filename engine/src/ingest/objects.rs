@@ -84,14 +84,19 @@ impl Core {
         if !bodies.iter().all(|body| body.object.is_some()) {
             return Ok(None);
         }
-        let first = self.first_files(company, id)?;
-        let known = |(body, first): (&FileBody, FileRef)| {
+        // They stand in the order of the dialect, not in that of the command.
+        let mut first = self.first_files(company, id)?;
+        let known = |body: &FileBody| {
             let object = body.object.as_ref()?;
             check_place(company, object).ok()?;
-            let sha256 = announced(body, object).ok()?.pop().unwrap_or(first.sha256);
-            Some(FileRef { name: clean_name(&body.name), sha256, bytes: first.bytes })
+            let name = clean_name(&body.name);
+            let place = first.iter().position(|file| file.name == name).unwrap_or_default();
+            let FileRef { sha256, bytes, .. } = first.get(place)?.clone();
+            first.remove(place);
+            let sha256 = announced(body, object).ok()?.pop().unwrap_or(sha256);
+            Some(FileRef { name, sha256, bytes })
         };
-        Ok(bodies.iter().zip(first).map(known).collect::<Option<Vec<_>>>())
+        Ok(bodies.iter().map(known).collect::<Option<Vec<_>>>())
     }
 
     fn first_files(&self, company: &CompanyId, id: CommandId) -> Result<Vec<FileRef>, Refusal> {

@@ -50,7 +50,7 @@ const OWN: [Shape; 3] = [
     },
     Shape {
         name: "template",
-        params: &[Param::text("dialect").required()],
+        params: &[Param::text("dialect").required(), Param::text("file")],
         paged: false,
         sheet: false,
         tells: Tells::Row(Template::json_schema),

@@ -19,19 +19,35 @@ pub(super) struct Template {
 /// Answers the query.
 pub(super) fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
     let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
-    let row = template_row(name)?;
+    let row = template_row(name, params.get("file").and_then(Value::as_str))?;
     Ok(Answer::Json(json!({"position": position, "row": row})))
 }
 
-/// What an operator fills in: the dialect's header and an example row.
+/// What an operator fills in: the dialect's header and an example row; or another of the files that the
+/// dialect takes together, by its name.
 ///
 /// # Errors
-/// `import.unknown_dialect`, with those that are known.
-pub(crate) fn template_row(name: &str) -> Result<Value, Refusal> {
+/// `import.unknown_dialect` and `query.malformed`, with what is known.
+pub(crate) fn template_row(name: &str, file: Option<&str>) -> Result<Value, Refusal> {
     let dialect = dialect::find(name).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
     })?;
-    let file_name = format!("{name}.csv");
-    Ok(json!(Template { dialect: dialect.name(), file_name, text: dialect.template() }))
+    let parts = dialect.parts();
+    let part = match file {
+        None => parts.first(),
+        Some(file) => {
+            let known: Vec<_> = parts.iter().map(|part| part.name).collect();
+            let words = format!("file: this dialect's are {}", known.join(", "));
+            let refuse = || Refusal::new(Code::QueryMalformed).saying(&words);
+            let part = parts.iter().find(|part| part.name == file);
+            Some(part.ok_or_else(|| refuse().with(json!({"known": known})))?)
+        }
+    };
+    let file_name = format!("{}.csv", part.map_or(name, |part| part.name));
+    let text = match part {
+        Some(part) if !part.header.is_empty() => format!("{}\r\n", part.header.join(",")),
+        _ => dialect.template(),
+    };
+    Ok(json!(Template { dialect: dialect.name(), file_name, text }))
 }

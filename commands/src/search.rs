@@ -1,11 +1,11 @@
 //! What a search looks for: folded text in names, or digits in phone numbers however they are spaced.
 
-use boarding_commands::id::fold;
-use boarding_commands::phone::Phone;
+use crate::id::fold;
+use crate::phone::Phone;
 
 /// A search, prepared once for many rows.
 #[derive(Debug)]
-pub(crate) struct Needle {
+pub struct Needle {
     text: String,
     /// The digits, where the search can mean a phone number.
     digits: Option<String>,
@@ -13,18 +13,18 @@ pub(crate) struct Needle {
 
 impl Needle {
     /// None if the search is blank.
-    pub(crate) fn of(search: &str) -> Option<Self> {
+    pub fn of(search: &str) -> Option<Self> {
         let text = fold(search);
         (!text.is_empty()).then(|| Self { digits: digits(search), text })
     }
 
     /// Whether a name, key or address contains it.
-    pub(crate) fn is_in(&self, text: &str) -> bool {
+    pub fn is_in(&self, text: &str) -> bool {
         fold(text).contains(&self.text)
     }
 
     /// Whether a phone number contains its digits.
-    pub(crate) fn is_in_phone(&self, phone: Phone) -> bool {
+    pub fn is_in_phone(&self, phone: Phone) -> bool {
         self.digits.as_ref().is_some_and(|digits| phone.number().to_string().contains(digits))
     }
 }

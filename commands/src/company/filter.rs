@@ -1,0 +1,123 @@
+//! Whom a filter means: the people that the query `users` shows for the same words.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Company, User, UserState};
+use crate::code::{Code, Refusal};
+use crate::search::Needle;
+
+/// People by what is known of them: all that is given must fit, and something must be given.
+#[derive(Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
+pub struct UserFilter {
+    /// A part of the key, the name, the e-mail address or the phone number.
+    pub search: Option<String>,
+    pub org_unit: Option<String>,
+    pub state: Option<CreatedState>,
+}
+
+/// Where a person stands who was created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum CreatedState {
+    Active,
+    Deactivated,
+    Archived,
+}
+
+impl From<CreatedState> for UserState {
+    fn from(state: CreatedState) -> Self {
+        match state {
+            CreatedState::Active => Self::Active,
+            CreatedState::Deactivated => Self::Deactivated,
+            CreatedState::Archived => Self::Archived,
+        }
+    }
+}
+
+/// Never shows what is searched for: it may be a person.
+impl std::fmt::Debug for UserFilter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("UserFilter").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+impl Company {
+    /// The people a filter means, in the order they became known.
+    ///
+    /// # Errors
+    /// `envelope.malformed` for a filter that says nothing, `org_unit.not_found`.
+    pub fn filtered(&self, filter: &UserFilter) -> Result<Vec<&User>, Refusal> {
+        let UserFilter { search, org_unit, state } = filter;
+        let needle = search.as_deref().and_then(Needle::of);
+        if needle.is_none() && org_unit.is_none() && state.is_none() {
+            let words = "filter: give search, org_unit or state";
+            return Err(Refusal::new(Code::EnvelopeMalformed).saying(words));
+        }
+        if let Some(unit) = org_unit
+            && !self.org_units.contains_key(unit)
+        {
+            return Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [unit]})));
+        }
+        let fits = |user: &&User| {
+            user.is_created()
+                && state.is_none_or(|state| user.state == UserState::from(state))
+                && org_unit.as_ref().is_none_or(|unit| user.org_unit.as_deref() == Some(unit))
+                && needle.as_ref().is_none_or(|needle| matches(user, needle))
+        };
+        Ok(self.users.iter().map(|(_, user)| user).filter(fits).collect())
+    }
+}
+
+fn matches(user: &User, needle: &Needle) -> bool {
+    let person = user.person();
+    needle.is_in(user.key().as_str())
+        || needle.is_in(&person.full_name())
+        || person.email.as_deref().is_some_and(|email| needle.is_in(email))
+        || person.phone.is_some_and(|phone| needle.is_in_phone(phone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{given, user_created, who};
+    use crate::event::Event;
+
+    /// OCM-21: search, org unit and state together; who was never created is nobody.
+    #[test]
+    fn ocm_21_a_filter_means_whom_all_of_it_fits() {
+        let unit = Event::OrgUnitDefined {
+            org_unit: "Team A".to_owned(),
+            parent: None,
+            level: None,
+            roles: vec![],
+        };
+        let mut member = user_created("anna");
+        if let Event::UserCreated { org_unit, .. } = &mut member {
+            *org_unit = Some("Team A".to_owned());
+        }
+        let archived = Event::UserArchived { user: who("bob") };
+        let company = given([unit, user_created("ann"), member, user_created("bob"), archived]).0;
+        let keys = |body: serde_json::Value| {
+            let filter: UserFilter = serde_json::from_value(body).unwrap();
+            let users = company.filtered(&filter);
+            users.map(|users| {
+                users.iter().map(|user| user.key().as_str().to_owned()).collect::<Vec<_>>()
+            })
+        };
+        assert_eq!(keys(json!({"search": "ANN"})).unwrap(), ["ann", "anna"]);
+        assert_eq!(keys(json!({"search": "bob@acme"})).unwrap(), ["bob"]);
+        assert_eq!(keys(json!({"search": "ann", "org_unit": "Team A"})).unwrap(), ["anna"]);
+        assert_eq!(keys(json!({"state": "archived"})).unwrap(), ["bob"]);
+        assert_eq!(
+            keys(json!({"state": "archived", "search": "ann"})).unwrap(),
+            Vec::<String>::new()
+        );
+        assert_eq!(keys(json!({})).unwrap_err().code, Code::EnvelopeMalformed);
+        assert_eq!(keys(json!({"search": " "})).unwrap_err().code, Code::EnvelopeMalformed);
+        assert_eq!(keys(json!({"org_unit": "team a"})).unwrap_err().code, Code::OrgUnitNotFound);
+    }
+}

@@ -1,0 +1,288 @@
+//! OCM Secure Work From Home: one row a person in `userdetails`, keyed by LAN ID; two files come beside it.
+
+use std::collections::BTreeMap;
+
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::{Column, Dialect, Known, Part};
+use crate::code::{Code, Problem};
+use crate::csv_file::{Cells, Given, RowValues};
+use crate::id::{UserKey, fold};
+use crate::settings::Settings;
+
+/// The dialect `ocm`.
+#[derive(Debug)]
+pub(super) struct Ocm;
+
+const LAN_ID: usize = 0;
+const FIRST_NAME: usize = 1;
+const LAST_NAME: usize = 2;
+const AGENT_ID: usize = 3;
+const PBX_ID: usize = 4;
+const PROFILE: usize = 5;
+const SUPERVISOR: usize = 6;
+const ORG_UNIT: usize = 7;
+const ROLE: usize = 8;
+const ACCESS_ROLE: usize = 9;
+const CRM_NAME: usize = 10;
+const GREETING: usize = 11;
+
+/// OCM-03, in this order.
+const COLUMNS: [Column; 12] = [
+    // No setting lets a blank into a LAN ID, so that the example is never imported (N40).
+    Column { name: "LAN ID", aliases: &[], required: true, example: "johndoe22 (example)" },
+    Column { name: "First Name", aliases: &["given name"], required: true, example: "John" },
+    Column { name: "Last Name", aliases: &["surname"], required: true, example: "Doe" },
+    Column { name: "Agent ID", aliases: &[], required: false, example: "" },
+    Column { name: "PBX ID", aliases: &[], required: true, example: "4711" },
+    Column { name: "Profile", aliases: &[], required: true, example: "agent" },
+    Column { name: "Supervisor", aliases: &[], required: true, example: "janedoe1" },
+    Column {
+        name: "Org Unit",
+        aliases: &["organizational unit", "organisational unit"],
+        required: true,
+        example: "Team A",
+    },
+    Column { name: "Role", aliases: &[], required: true, example: "Agent" },
+    Column { name: "Access Role", aliases: &[], required: false, example: "" },
+    Column { name: "CRM Name", aliases: &[], required: false, example: "" },
+    Column {
+        name: "Text Chat Greeting Template Name",
+        aliases: &["text chat greeting template", "greeting template"],
+        required: false,
+        example: "",
+    },
+];
+
+/// OCM-05 … OCM-11 name what may be left blank; the rest may not. Who supervises has no supervisor (A24).
+const NEVER_BLANK: [usize; 5] = [FIRST_NAME, LAST_NAME, PBX_ID, ORG_UNIT, ROLE];
+
+/// OCM-01: both families of names. What the vendor's two other templates have in them is not known: these
+/// headers are ours, and a file that has another one is known by its name (A29).
+const PARTS: [Part; 3] = [
+    Part { name: "userdetails", word: "userdetail", header: &[] },
+    Part { name: "featuredetails", word: "feature", header: &["LAN ID", "Feature", "Enabled"] },
+    Part { name: "channelcountdetails", word: "channel", header: &["LAN ID", "Channel", "Count"] },
+];
+
+/// The longest LAN ID, Agent ID or PBX ID, in characters (OCM-04).
+const MAX_ID_CHARS: usize = 64;
+
+const AGENT: &str = "agent";
+const PROFILES: [&str; 2] = [AGENT, "supervisor"];
+
+/// The level of the org units that agents belong to: the lowest (OCM-10).
+const TEAM: &str = "team";
+
+impl Dialect for Ocm {
+    fn name(&self) -> &'static str {
+        "ocm"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> RowValues {
+        cells.require(LAN_ID);
+        let lan_id = login(cells, LAN_ID);
+        let agent_id = match cells.raw(AGENT_ID) {
+            Given::Value(_) => login(cells, AGENT_ID),
+            Given::Absent | Given::Blank => lan_id.clone(),
+        };
+        NEVER_BLANK.iter().for_each(|&column| cells.require(column));
+        let profile = cells.word(PROFILE, &PROFILES);
+        if profile == Some(AGENT) {
+            cells.require(SUPERVISOR);
+        }
+        let attributes = [
+            ("agent_id", agent_id),
+            ("pbx_id", number(cells, PBX_ID)),
+            ("profile", profile.map_or(Given::Absent, |word| Given::Value(word.to_owned()))),
+            ("supervisor", cells.text(SUPERVISOR)),
+            ("access_role", cells.text(ACCESS_ROLE)),
+            ("crm_name", cells.text(CRM_NAME)),
+            ("text_chat_greeting_template_name", cells.text(GREETING)),
+        ];
+        RowValues {
+            user: lan_id.value().map(|id| UserKey::new(&id)),
+            first_name: cells.text(FIRST_NAME),
+            last_name: cells.text(LAST_NAME),
+            org_unit: cells.text(ORG_UNIT),
+            roles: cells.text(ROLE).map(|role| vec![role]),
+            attributes: BTreeMap::from(attributes.map(|(name, given)| (name.to_owned(), given))),
+            ..RowValues::default()
+        }
+    }
+
+    fn check_key(&self, key: &UserKey, settings: &Settings) -> Option<Problem> {
+        (!settings.takes_id(key.as_str())).then(|| special_characters(LAN_ID))
+    }
+
+    fn check(&self, row: &RowValues, known: &dyn Known) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let company = known.company();
+        let attribute = |name: &str| match row.attributes.get(name) {
+            Some(Given::Value(value)) => Some(value.as_str()),
+            _ => None,
+        };
+        // One that stands for a blank cell is judged as the LAN ID it is.
+        let same_as_key = |id: &str| row.user.as_ref().is_some_and(|key| key.folded() == fold(id));
+        if attribute("agent_id")
+            .is_some_and(|id| !same_as_key(id) && !company.settings.takes_id(id))
+        {
+            problems.push(special_characters(AGENT_ID));
+        }
+        if attribute("supervisor").is_some_and(|key| !known.may_refer_to(key)) {
+            problems.push(in_column(SUPERVISOR, Code::ReferenceSupervisorNotFound));
+        }
+        if let Given::Value(unit) = &row.org_unit
+            && attribute("profile") == Some(AGENT)
+            && company.org_units.get(unit).is_some_and(|unit| unit.level.as_deref() != Some(TEAM))
+        {
+            problems.push(in_column(ORG_UNIT, Code::ReferenceOrgUnitNotTeamLevel));
+        }
+        if attribute("access_role").is_some_and(|role| !company.roles.contains_key(role)) {
+            problems.push(in_column(ACCESS_ROLE, Code::ReferenceRoleNotFound));
+        }
+        problems
+    }
+
+    fn unique(&self) -> &'static [&'static str] {
+        &["agent_id", "pbx_id"]
+    }
+
+    fn existing_is_duplicate(&self) -> bool {
+        true
+    }
+
+    fn parts(&self) -> &'static [Part] {
+        &PARTS
+    }
+}
+
+/// A LAN ID or Agent ID: ASCII without blanks. Which punctuation marks it may hold is the company's to say.
+fn login(cells: &mut Cells<'_>, column: usize) -> Given<String> {
+    let id = cells.id(column, MAX_ID_CHARS);
+    match &id {
+        Given::Value(text) if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+            cells.problem(column, Code::FieldSpecialCharacters);
+            Given::Absent
+        }
+        _ => id,
+    }
+}
+
+/// A number that is a name: compared as text, so that 007 is not 7; of whatever width (N76).
+fn number(cells: &mut Cells<'_>, column: usize) -> Given<String> {
+    match cells.id(column, MAX_ID_CHARS).map(|text| text.nfkc().collect::<String>()) {
+        Given::Value(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
+            cells.problem(column, Code::FieldNotNumber);
+            Given::Absent
+        }
+        number => number,
+    }
+}
+
+fn special_characters(column: usize) -> Problem {
+    in_column(column, Code::FieldSpecialCharacters)
+}
+
+fn in_column(column: usize, code: Code) -> Problem {
+    Problem::in_column(COLUMNS.get(column).map_or("", |column| column.name), code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv_file::{Limits, Options, ParsedRow, rows};
+
+    const HEADER: &str = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,\
+        Role,Access Role,CRM Name,Text Chat Greeting Template Name";
+
+    #[track_caller]
+    fn read(row: &str) -> ParsedRow {
+        let text = format!("{HEADER}\n{row}\n");
+        let (options, limits) = (Options::default(), Limits::default());
+        rows(text.as_bytes(), &Ocm, &options, &limits).unwrap().next().unwrap().unwrap()
+    }
+
+    fn problems(row: &str) -> Vec<(String, Code)> {
+        let named = |problem: Problem| (problem.column.unwrap_or_default(), problem.code);
+        read(row).problems.into_iter().map(named).collect()
+    }
+
+    fn one(column: &str, code: Code) -> Vec<(String, Code)> {
+        vec![(column.to_owned(), code)]
+    }
+
+    /// OCM-03: the header of the template is the twelve columns in the order named.
+    #[test]
+    fn ocm_03_the_template_has_the_twelve_columns_in_order() {
+        assert_eq!(Ocm.template().lines().next(), Some(HEADER));
+    }
+
+    /// OCM-05, OCM-11: what may be blank; the Agent ID is then the LAN ID.
+    #[test]
+    fn ocm_05_a_blank_agent_id_is_the_lan_id() {
+        let row = read("johndoe22,John,Doe,,4711,Agent,jane1,Team A,Agent,,,");
+        assert_eq!((&row.problems, row.values.user.unwrap().as_str()), (&vec![], "johndoe22"));
+        let attribute = |name: &str| row.values.attributes[name].clone().value();
+        assert_eq!(attribute("agent_id").as_deref(), Some("johndoe22"));
+        assert_eq!(attribute("profile").as_deref(), Some("agent"), "the canonical word is kept");
+        assert_eq!(attribute("crm_name"), None);
+        let own = read("johndoe22,John,Doe,A7,4711,agent,jane1,Team A,Agent,,,");
+        assert_eq!(own.values.attributes["agent_id"].clone().value().as_deref(), Some("A7"));
+    }
+
+    /// OCM-04, N74: no blanks, no letters beyond ASCII, at most 64 characters, never empty.
+    #[test]
+    fn ocm_04_a_lan_id_without_special_characters() {
+        let lan = |id: &str| problems(&format!("{id},J,D,,1,agent,x,T,R,,,"));
+        for bad in ["jöhn", "john doe", "ｊｏｈｎ", "john\u{2019}s"] {
+            assert_eq!(lan(bad), one("LAN ID", Code::FieldSpecialCharacters), "{bad}");
+        }
+        assert_eq!(lan(""), one("LAN ID", Code::FieldRequired));
+        assert_eq!(lan("jo\u{200b}hn"), one("LAN ID", Code::FieldInvisibleCharacter));
+        assert_eq!(lan(&"j".repeat(65)), one("LAN ID", Code::FieldLength));
+        assert_eq!(lan(&"j".repeat(64)), vec![]);
+        // Whether a mark is taken is the company's to say, so it is not said here.
+        assert_eq!(lan("john.doe"), vec![]);
+        let agent = problems("john,J,D,jöhn,1,agent,x,T,R,,,");
+        assert_eq!(agent, one("Agent ID", Code::FieldSpecialCharacters));
+    }
+
+    /// OCM-06, N76: digits only, folded in width and compared as text.
+    #[test]
+    fn ocm_06_a_pbx_id_is_digits() {
+        let pbx = |id: &str| read(&format!("john,J,D,,{id},agent,x,T,R,,,"));
+        for (written, kept) in [("007", "007"), ("7", "7"), ("７", "7")] {
+            let value = pbx(written).values.attributes["pbx_id"].clone().value();
+            assert_eq!(value.as_deref(), Some(kept));
+        }
+        for bad in ["4711a", "+47", "4.7E+10", "4 7"] {
+            assert_eq!(pbx(bad).problems[0].code, Code::FieldNotNumber, "{bad}");
+        }
+        assert_eq!(problems("john,J,D,,,agent,x,T,R,,,"), one("PBX ID", Code::FieldRequired));
+    }
+
+    /// OCM-07, A24: one of two words; who is no supervisor has one.
+    #[test]
+    fn ocm_07_a_profile_is_agent_or_supervisor() {
+        let row = |profile: &str, supervisor: &str| {
+            problems(&format!("john,J,D,,1,{profile},{supervisor},T,R,,,"))
+        };
+        assert_eq!(row("manager", "x"), one("Profile", Code::FieldNotAllowed));
+        assert_eq!(row("", "x"), one("Profile", Code::FieldRequired));
+        assert_eq!(row("AGENT", ""), one("Supervisor", Code::FieldRequired));
+        assert_eq!(row("Supervisor", ""), vec![]);
+    }
+
+    /// OCM-11: the last three may be blank, the names, the org unit and the role may not.
+    #[test]
+    fn ocm_11_what_must_not_be_blank_is_said_at_once() {
+        let columns: Vec<_> =
+            problems("john,,,,1,agent,x,,,,,").into_iter().map(|(c, _)| c).collect();
+        assert_eq!(columns, ["First Name", "Last Name", "Org Unit", "Role"]);
+    }
+}

@@ -1,0 +1,208 @@
+//! Secure Work From Home as its administrator goes about it: three files in, three counts out, roles in bulk.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::support::program::{Place, fixture};
+
+const TEAM: &str = "Wealth Advisors Hanoi";
+const HEADER: &str =
+    "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role\n";
+
+fn path(file: &str) -> String {
+    if Path::new(file).is_absolute() { file.to_owned() } else { fixture(&format!("ocm/{file}")) }
+}
+
+/// Imports files together; the import's row, whether or not all rows were good.
+#[track_caller]
+fn import(place: &Place, files: &[&str]) -> Value {
+    let files: Vec<_> = files.iter().map(|file| path(file)).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let ended = place.run(&[&["import"], &files[..], &["--dialect", "ocm", "--json"]].concat());
+    assert!([0, 5].contains(&ended.status), "{ended:?}");
+    ended.json()
+}
+
+#[track_caller]
+fn refused(place: &Place, files: &[&str]) -> Value {
+    let files: Vec<_> = files.iter().map(|file| path(file)).collect();
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    place.refused(&[&["import"], &files[..], &["--dialect", "ocm"]].concat())
+}
+
+#[track_caller]
+fn user(place: &Place, key: &str) -> Value {
+    place.json(&["query", "user", &format!("user={key}")])["row"].clone()
+}
+
+const THREE: [&str; 3] = ["userdetails.csv", "featuredetails.csv", "channelcountdetails.csv"];
+
+fn texts(list: &Value) -> Vec<&str> {
+    list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
+}
+
+/// OCM-02 … OCM-13, N74 … N76: every file comes to what is written beside it, down to each row's codes.
+#[test]
+fn every_ocm_fixture_comes_to_what_is_written_beside_it() {
+    let mut cases = 0;
+    for entry in std::fs::read_dir(fixture("ocm")).unwrap() {
+        let file = entry.unwrap().path();
+        if !file.to_string_lossy().ends_with(".expected.json") {
+            continue;
+        }
+        let expected: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        let place = Place::with_company();
+        if expected["after"].is_array() {
+            import(&place, &texts(&expected["after"]));
+        }
+        let row = import(&place, &texts(&expected["files"]));
+        for (count, value) in expected["counts"].as_object().unwrap() {
+            assert_eq!(&row[count], value, "{}: {count}", file.display());
+        }
+        let id = row["import"].as_str().unwrap();
+        let brief = |row: &Value| {
+            let problems = row["problems"].as_array().unwrap();
+            let codes: Vec<_> = problems.iter().map(|p| json!([p["column"], p["code"]])).collect();
+            json!({"row": row["row"], "line": row["line"], "key": row["key"], "outcome": row["outcome"], "codes": codes})
+        };
+        let rows: Vec<_> = place.rows(&["imports", "rows", id]).iter().map(brief).collect();
+        assert_eq!(json!(rows), expected["rows"], "{}", file.display());
+        let accepted = &place.rows(&["history", &format!("import:{id}"), "--limit", "1"])[0];
+        let warned = accepted["data"]["warnings"].as_array().unwrap();
+        let codes: Vec<_> = warned.iter().map(|warning| warning["code"].clone()).collect();
+        assert_eq!(json!(codes), expected["warnings"], "{}", file.display());
+        cases += 1;
+    }
+    assert!(cases >= 3, "only {cases} cases were found");
+}
+
+/// OCM-01, OCM-02: download the three templates, add one row per user to the user details, select all
+/// three files; the other two "can be used as they are without modification".
+#[test]
+fn ocm_01_the_three_templates_are_filled_in_and_imported() {
+    let place = Place::with_company();
+    let template = |words: &[&str]| place.run(&[&["template", "ocm"], words].concat()).with(0).out;
+    let people = template(&[]);
+    let row = format!("johndoe22,John,Doe,,4711,supervisor,,{TEAM},Team Lead,,,\r\n");
+    let header = people.lines().next().unwrap();
+    let people = place.file("userdetails.csv", &format!("{header}\r\n{row}"));
+    let features = place.file("featuredetails.csv", &template(&["--file", "featuredetails"]));
+    let channels = place.file("channels.csv", &template(&["--file", "channelcountdetails"]));
+    let row = import(&place, &[&people, &features, &channels]);
+    assert_eq!((&row["created"], &row["warnings"]), (&json!(1), &json!(0)));
+    assert_eq!(row["file_name"], json!("userdetails.csv"));
+    let user = user(&place, "JOHNDOE22");
+    let kept = json!({"agent_id": "johndoe22", "pbx_id": "4711", "profile": "supervisor"});
+    assert_eq!((&user["user"], &user["attributes"]), (&json!("johndoe22"), &kept));
+}
+
+/// OCM-01: fewer files than three, a fourth, and one that is none of them; nothing is imported.
+#[test]
+fn ocm_01_all_three_files_and_no_other() {
+    let place = Place::with_company();
+    let missing = refused(&place, &THREE[..2]);
+    assert_eq!(missing["code"], "import.missing_companion_file");
+    assert_eq!(missing["details"], json!({"which": ["channelcountdetails"]}));
+    let notes = place.file("notes.csv", "Name,Remark\nJane,on leave\n");
+    let unexpected = refused(&place, &[&THREE[..], &[notes.as_str()]].concat());
+    assert_eq!(unexpected["code"], "import.unexpected_file");
+    assert_eq!(unexpected["details"], json!({"file": "notes.csv"}));
+    let empty = place.file("userdetails.csv", "");
+    let nothing = refused(&place, &[&empty, THREE[1], THREE[2]]);
+    assert_eq!(nothing["code"], "import.empty_file");
+    assert_eq!(nothing["details"], json!({"file": "userdetails.csv"}));
+    let misspelled = place.file("userdetails.csv", "LAN ID,Name\njohn,John\n");
+    assert_eq!(refused(&place, &[THREE[1], &misspelled, THREE[2]])["code"], "csv.missing_column");
+    let alone = fixture("ocm/userdetails.csv");
+    let other = place.refused(&["import", &alone, &path(THREE[1]), "--dialect", "leapxpert"]);
+    assert_eq!(other["code"], "import.unexpected_file");
+    assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());
+}
+
+/// OCM-13, OCM-14, OCM-15: "the number of duplicate records (lan id of record already exists), inserted
+/// records and invalid records"; each can be clicked on, and together they are all rows.
+#[test]
+fn ocm_14_each_of_the_three_counts_can_be_looked_into() {
+    let place = Place::with_company();
+    import(&place, &THREE);
+    let before = user(&place, "johndoe22");
+    let row = import(&place, &["hard.csv", THREE[1], THREE[2]]);
+    let mut rows = 0;
+    for outcome in ["duplicate", "created", "invalid"] {
+        let words = ["imports", "rows", row["import"].as_str().unwrap(), "--outcome", outcome];
+        let listed = place.rows(&words);
+        assert_eq!(json!(listed.len()), row[outcome], "{outcome}");
+        assert!(listed.iter().all(|row| row["outcome"] == outcome));
+        rows += listed.len();
+    }
+    assert_eq!(json!(rows), row["total"]);
+    assert_eq!(user(&place, "johndoe22"), before, "nothing was changed");
+}
+
+/// N84: a file of more rows than one commit holds goes on in the background: with the people, wherever
+/// they stood among the files. A supervisor of the first rows is there for the last.
+#[test]
+fn ocm_01_a_long_file_goes_on_with_the_people() {
+    let place = Place::with_company();
+    let mut text = format!("{HEADER}boss,B,B,,1,supervisor,,{TEAM},Team Lead\n");
+    for n in 2..=1_200 {
+        writeln!(text, "agent{n},A,A,,{n},agent,boss,{TEAM},Account Manager").unwrap();
+    }
+    text += "late,L,L,,1200,agent,nobody,No Team,Account Manager\n";
+    let people = place.file("people.csv", &text);
+    let preview = place.run(&[
+        "import",
+        &path(THREE[2]),
+        &people,
+        &path(THREE[1]),
+        "--dialect",
+        "ocm",
+        "--preview",
+        "--json",
+    ]);
+    let row = import(&place, &[THREE[2], &people, THREE[1]]);
+    assert_eq!(
+        (&row["created"], &row["invalid"], &row["total"]),
+        (&json!(1_200), &json!(1), &json!(1_201))
+    );
+    assert_eq!(preview.with(5).json()["counts"]["created"], json!(1_200));
+    let words = ["imports", "rows", "latest", "--outcome", "invalid"];
+    let problems = place.rows(&words)[0]["problems"].clone();
+    let columns: Vec<_> =
+        problems.as_array().unwrap().iter().map(|p| p["column"].clone()).collect();
+    assert_eq!(columns, ["Org Unit", "Supervisor", "PBX ID"]);
+}
+
+/// OCM-21, OCM-22, OCM-23: filter and select the users, select the role, tick "remove existing role".
+#[test]
+fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
+    let place = Place::with_company();
+    import(&place, &THREE);
+    let ask = |body: &Value| {
+        let answer = place.json(&["command", "AssignRoles", &body.to_string()]);
+        let users = answer["result"]["users"].as_array().unwrap().clone();
+        users
+            .iter()
+            .map(|one| json!([one["user"], one["outcome"], one["code"]]))
+            .collect::<Vec<_>>()
+    };
+    let filter = json!({"org_unit": "Private Banking, Zürich", "state": "active"});
+    let mut body = json!({"filter": filter, "roles": ["Relationship Manager"]});
+    let (john, maria) = ("johndoe22", "MariaRossi3");
+    assert_eq!(ask(&body), [json!([john, "assigned", null]), json!([maria, "assigned", null])]);
+    let again = ask(&body);
+    assert_eq!(again[0], json!([john, "skipped", "role.already_assigned"]));
+    let roles = || user(&place, "johndoe22")["roles"].clone();
+    assert_eq!(roles(), json!(["Account Manager", "Relationship Manager"]));
+    body["remove"] = json!(true);
+    assert_eq!(ask(&body)[1], json!([maria, "removed", null]));
+    assert_eq!(ask(&body)[1], json!([maria, "skipped", "role.not_assigned"]));
+    assert_eq!(roles(), json!(["Account Manager"]));
+    let named = json!({"users": ["johndoe22", "nobody"], "roles": ["Client Associate"]});
+    assert_eq!(ask(&named)[1], json!(["nobody", "failed", "recipient.user_not_created"]));
+    let unknown = json!({"users": ["janedoe1"], "roles": ["Client Associate", "King"]}).to_string();
+    let answer = place.refused(&["command", "AssignRoles", &unknown]);
+    assert_eq!(answer["code"], "reference.role_not_found");
+}
