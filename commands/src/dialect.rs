@@ -1,13 +1,14 @@
 //! The products whose files are read: each is a list of columns and how a row of them is understood.
 
 mod leapxpert;
+mod officechat;
 
 use std::fmt::Debug;
 
 use crate::csv_file::{Cells, RowValues};
 
 /// Every dialect, in the order people are shown them.
-pub const ALL: &[&dyn Dialect] = &[&leapxpert::Leapxpert];
+pub const ALL: &[&dyn Dialect] = &[&leapxpert::Leapxpert, &officechat::Officechat];
 
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {
@@ -63,6 +64,16 @@ pub trait Dialect: Sync + Send + Debug {
     /// What a doubled quote within a quoted value is (N20).
     fn quote_in_value(&self) -> OddQuote {
         OddQuote::Fine
+    }
+
+    /// Whether its rows name people whom later rows may create: who they are is read before the rows.
+    fn refers_ahead(&self) -> bool {
+        false
+    }
+
+    /// Whether its people can be invited only with a corporate phone (LX-28).
+    fn needs_corporate_phone(&self) -> bool {
+        true
     }
 
     /// A file to start from: the header and one example row, which is refused if it is left in (N40).
