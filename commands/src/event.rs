@@ -128,6 +128,18 @@ pub enum Event {
         import: ImportId,
         counts: Counts,
     },
+    /// The people of the import are to be invited once its last row is applied: by a run of the import's id.
+    ImportInvitesRequested {
+        import: ImportId,
+        channel: Channel,
+        /// Only those whom the import creates (OC-13).
+        created_only: bool,
+    },
+    /// Why no run was requested when the import was over.
+    ImportInvitesRefused {
+        import: ImportId,
+        problem: Problem,
+    },
 
     // Runs.
     RunRequested {
@@ -278,6 +290,8 @@ impl Event {
             Self::RowRefused { .. } => "RowRefused",
             Self::WelcomeEmailRequested { .. } => "WelcomeEmailRequested",
             Self::ImportCompleted { .. } => "ImportCompleted",
+            Self::ImportInvitesRequested { .. } => "ImportInvitesRequested",
+            Self::ImportInvitesRefused { .. } => "ImportInvitesRefused",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -449,6 +463,8 @@ impl Event {
             | Self::ImportCompleted { .. } => true,
             Self::TemplateSet { .. }
             | Self::WelcomeEmailRequested { .. }
+            | Self::ImportInvitesRequested { .. }
+            | Self::ImportInvitesRefused { .. }
             | Self::RunRequested { .. }
             | Self::RecipientQueued { .. }
             | Self::RunScheduled { .. }
@@ -565,6 +581,8 @@ pub enum Source {
         users: Vec<Who>,
         filter: Option<ResendFilter>,
     },
+    /// Those whom an import created, and nobody else whom it names (OC-13).
+    Created(ImportId),
 }
 
 /// Whom a resend without names is for.

@@ -36,7 +36,9 @@ impl Company {
             | Event::RowUnchanged { .. }
             | Event::RowRefused { .. }
             | Event::WelcomeEmailRequested { .. }
-            | Event::ImportCompleted { .. } => self.evolve_import(event),
+            | Event::ImportCompleted { .. }
+            | Event::ImportInvitesRequested { .. }
+            | Event::ImportInvitesRefused { .. } => self.evolve_import(event),
             Event::RunRequested { .. }
             | Event::RecipientQueued { .. }
             | Event::RunScheduled { .. }
@@ -63,6 +65,7 @@ impl Company {
         {
             import.counts.add(outcome, row);
             import.rows_done = import.rows_done.max(row.row);
+            import.note_created(outcome);
         }
     }
 

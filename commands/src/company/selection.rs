@@ -6,7 +6,7 @@ use super::users::{InvitationState, User, UserId, UserState};
 use super::{Company, Import};
 use crate::code::{Code, Refusal};
 use crate::event::{Channel, ResendFilter, Source, Who};
-use crate::id::UserKey;
+use crate::id::{ImportId, UserKey};
 use serde_json::json;
 
 /// The people of a run, each once, in the order they will be served.
@@ -42,11 +42,12 @@ impl Company {
     pub fn select(&self, source: &Source, channel: Channel) -> Result<Selection, Refusal> {
         match source {
             Source::Import(id) => {
-                let import = self.imports.get(id).ok_or(Code::ImportNotFound)?;
-                if !import.completed {
-                    return Err(Code::ImportNotCompleted.into());
-                }
-                Ok(of_import(import))
+                Ok(of_import(self.completed(*id)?))
+            }
+            Source::Created(id) => {
+                let invitees = self.completed(*id)?.invitees.iter();
+                let picks = invitees.copied().map(Pick::Known).collect();
+                Ok(Selection { picks, duplicates_removed: 0 })
             }
             Source::OrgUnits { org_units, include_descendants } => {
                 self.of_org_units(org_units, *include_descendants)
@@ -55,6 +56,11 @@ impl Company {
             Source::Resend { users, filter: None } => Ok(self.of_keys(users)),
             Source::Resend { filter: Some(filter), .. } => Ok(self.of_filter(*filter, channel)),
         }
+    }
+
+    fn completed(&self, id: ImportId) -> Result<&Import, Refusal> {
+        let import = self.imports.get(&id).ok_or(Code::ImportNotFound)?;
+        if import.completed { Ok(import) } else { Err(Code::ImportNotCompleted.into()) }
     }
 
     fn of_org_units(

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::welcome_key;
-use crate::company::{Company, Import, Notification};
+use crate::company::{Company, Import, Invites, Notification};
 use crate::event::{Counts, Event};
 
 impl Company {
@@ -25,8 +25,16 @@ impl Company {
                         counts,
                         members: Vec::new(),
                         named_since: BTreeMap::new(),
+                        invites: None,
+                        invitees: Vec::new(),
                     },
                 );
+            }
+            Event::ImportInvitesRequested { import, channel, created_only } => {
+                if let Some(import) = self.imports.get_mut(import) {
+                    let (channel, created_only) = (*channel, *created_only);
+                    import.invites = Some(Invites { channel, created_only });
+                }
             }
             Event::RowUnchanged { user, row } | Event::RowRefused { user: Some(user), row, .. } => {
                 self.name(user, Some(row));
