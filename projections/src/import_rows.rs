@@ -3,16 +3,16 @@
 use boarding_commands::code::Problem;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission, PhoneOutcome, RowOutcome, Who};
-use boarding_commands::id::ImportId;
+use boarding_commands::id::{ImportId, RunId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::projection::{Projection, Projector};
 use crate::query::{Answer, Asked, Param, Query, QueryError, Word, not_found, page, shape_of};
-use crate::rows::{Rows, Table};
+use crate::rows::{Rows, RowsError, Table};
 use crate::sheet::Column;
-use crate::{ReadModel, imports};
+use crate::{ReadModel, imports, integration_log};
 
 pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<ImportRows>()],
@@ -51,7 +51,8 @@ pub struct ImportRow {
 }
 
 impl ImportRow {
-    pub(crate) fn show(&self) -> Value {
+    /// As it is shown; `invite` says how far the invitation is that the import asked for.
+    pub(crate) fn show(&self, invite: Option<&'static str>) -> Value {
         json!(RowShown {
             row: self.row,
             line: self.line,
@@ -61,7 +62,7 @@ impl ImportRow {
             warnings: &self.warnings,
             phone: self.phone.map(phone),
             number: None,
-            invite: None,
+            invite: invite.map(str::to_owned),
         })
     }
 }
@@ -81,7 +82,7 @@ struct RowShown<'a> {
     phone: Option<String>,
     /// For dialects with a pool of numbers.
     number: Option<String>,
-    /// For dialects that invite with the import.
+    /// How far the invitation is, where the import invites: a status of the integration log.
     invite: Option<String>,
 }
 
@@ -165,11 +166,32 @@ impl Word for RowOutcome {
 fn import_rows(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let id: ImportId = asked.required_id("import")?;
     let outcome = asked.word::<RowOutcome>("outcome")?;
-    imports::find(rows, asked.company, id)?.ok_or_else(|| not_found("import", &id))?;
+    let import = imports::find(rows, asked.company, id)?.ok_or_else(|| not_found("import", &id))?;
     page::<ImportRows, _>(asked, rows, &imports::key(id), |_, row| {
         let wanted = outcome.is_none_or(|outcome| row.outcome == outcome);
-        Ok([wanted.then(|| row.show())])
+        if !wanted {
+            return Ok([None]);
+        }
+        let invite = match import.run {
+            Some(run) => invite(asked, rows, run, &row)?,
+            None => None,
+        };
+        Ok([Some(row.show(invite))])
     })
+}
+
+/// The status of the row's person in the import's run; a duplicate is told of by the first row of its key.
+fn invite(
+    asked: &Asked<'_>,
+    rows: &dyn Rows,
+    run: RunId,
+    row: &ImportRow,
+) -> Result<Option<&'static str>, RowsError> {
+    let Some(key) = row.key.as_ref().filter(|_| row.outcome != RowOutcome::Duplicate) else {
+        return Ok(None);
+    };
+    let entry = integration_log::find(rows, asked.company, run, &key.folded())?;
+    Ok(entry.map(|entry| entry.status.as_str()))
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ Examples:
       --delimiter ';' --column 'E-Mail=email' --column 'Login=username'
   boarding import people.csv --company acme --dialect leapxpert --preview
   boarding import people.csv --company acme --dialect leapxpert --plan-hash HASH
+  boarding import people.csv --company acme --dialect officechat --auto-invite --channel whatsapp
 
 --preview shows what would become of each row and changes nothing; the hash it tells imports exactly that,
 or nothing if it would come out otherwise by now.
@@ -37,7 +38,7 @@ pub(super) struct Import {
     /// The file; - reads the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How the file is to be read: leapxpert
+    /// How the file is to be read: leapxpert, officechat
     #[arg(long, value_name = "DIALECT")]
     dialect: String,
     /// Puts each person's number on the corporate phone list
@@ -61,6 +62,15 @@ pub(super) struct Import {
     /// Sends new people a log-in mail
     #[arg(long)]
     send_welcome_email: bool,
+    /// Invites those whom the file creates, once it is imported
+    #[arg(long, requires = "channel", conflicts_with = "invite")]
+    auto_invite: bool,
+    /// Invites everybody the file names, once it is imported
+    #[arg(long, requires = "channel")]
+    invite: bool,
+    /// Where to invite people: whatsapp, imessage
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
     /// Shows what the file would come to, and imports nothing
     #[arg(long, conflicts_with = "plan_hash")]
     preview: bool,
@@ -100,9 +110,17 @@ impl Import {
         } else {
             report(session, &row).await?;
             out.note(&list::receipt(&accepted));
-            hint_next(session, &row, self.add_phones);
+            match self.auto_invite || self.invite {
+                true => tell_invites(session, &row),
+                false => hint_next(session, &row, self.add_phones),
+            }
         }
-        Ok(Done::losing(number(&row, "invalid")))
+        let run = text(&row, "run");
+        let failed = match run.is_empty() {
+            true => 0,
+            false => number(&session.row("run", json!({"run": run})).await?, "failed"),
+        };
+        Ok(Done::losing(number(&row, "invalid") + failed))
     }
 
     fn body(&self, files: Vec<Value>) -> Result<Value, Failure> {
@@ -116,10 +134,17 @@ impl Import {
         if self.send_welcome_email {
             set("send_welcome_email", json!(true));
         }
+        if self.auto_invite {
+            set("auto_invite", json!(true));
+        }
+        if self.invite {
+            set("action", json!("import_and_invite"));
+        }
         for (name, value) in [
             ("existing", &self.existing),
             ("blank_means", &self.blank_means),
             ("encoding", &self.encoding),
+            ("channel", &self.channel),
             ("plan_hash", &self.plan_hash),
         ] {
             if let Some(value) = value {
@@ -160,6 +185,18 @@ pub(super) async fn carry(session: &Session<'_>, accepted: &Accepted) -> Result<
     watch::import(session, &import).await?;
     session.settle().await?;
     session.row("import", json!({"import": import})).await
+}
+
+/// The run that invites the import's people, or why there is none.
+fn tell_invites(session: &Session<'_>, row: &Value) {
+    match row.pointer("/not_invited/message").and_then(Value::as_str) {
+        Some(why) => session.out.note(&format!("nobody was invited: {why}")),
+        None => session.out.note(&format!(
+            "they are invited by a run: boarding log {} {}",
+            text(row, "run"),
+            session.place()
+        )),
+    }
 }
 
 fn hint_next(session: &Session<'_>, row: &Value, phones_added: bool) {

@@ -15,7 +15,7 @@ Examples:
   boarding template leapxpert
   boarding template leapxpert -o people.csv")]
 pub(super) struct Template {
-    /// leapxpert
+    /// leapxpert, officechat
     dialect: String,
     /// Writes into this file
     #[arg(short, long, value_name = "FILE")]

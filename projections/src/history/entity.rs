@@ -92,6 +92,8 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
     match event {
         Event::ImportAccepted { import, .. }
         | Event::ImportCompleted { import, .. }
+        | Event::ImportInvitesRequested { import, .. }
+        | Event::ImportInvitesRefused { import, .. }
         | Event::WelcomeEmailRequested { import, .. } => Some(*import),
         Event::CorporatePhoneAdded { import, .. } => *import,
         _ => event.row().map(|(_, row)| row.import),
