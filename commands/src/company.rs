@@ -6,9 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commit::Commit;
 use crate::dialect;
-use crate::event::{
-    Channel, Counts, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind,
-};
+use crate::event::{Channel, Counts, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind};
 use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
 use crate::lock::Lock;
 use crate::phone::Phone;

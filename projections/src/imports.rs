@@ -120,7 +120,9 @@ impl Projection for Imports {
             Event::ImportAccepted { import, .. }
             | Event::ImportCompleted { import, .. }
             | Event::ImportInvitesRefused { import, .. } => Some(key(*import).into()),
-            Event::RunRequested { run, source, .. } => asked_by(*run, source).map(|id| key(id).into()),
+            Event::RunRequested { run, source, .. } => {
+                asked_by(*run, source).map(|id| key(id).into())
+            }
             event => event.row().map(|(_, row)| key(row.import).into()),
         }
     }

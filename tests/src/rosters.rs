@@ -185,7 +185,10 @@ fn oc_18_the_published_samples_are_here_to_the_byte() {
     let long = text("published-8.csv");
     let count = |what: &str| long.matches(what).count();
     assert_eq!((count("\u{201c}"), count("\u{201d}"), count("\u{2033}")), (5, 41, 2));
-    assert_eq!((count(", \u{201c}TRUE\u{201d}\n"), count("\""), count("(+91)1234123411\u{2033},")), (1, 0, 2));
+    assert_eq!(
+        (count(", \u{201c}TRUE\u{201d}\n"), count("\""), count("(+91)1234123411\u{2033},")),
+        (1, 0, 2)
+    );
     assert!(long.starts_with("\u{201c}name\u{201d},\u{201d}firstname\u{201d},"));
     let short = "\"name\",\"firstname\",\"lastname\",\"email/login\",\"title\",\"mobile\",\"Enabled\"\n\
         \"Will Smith\",\"Will\",\"Smith\",\"willsmith@gmail.com\",\"\",\"(+91)1234123411\",\"TRUE\"\n";

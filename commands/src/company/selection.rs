@@ -41,9 +41,7 @@ impl Company {
     /// `import.*` and `org_unit.*`, naming what was not found.
     pub fn select(&self, source: &Source, channel: Channel) -> Result<Selection, Refusal> {
         match source {
-            Source::Import(id) => {
-                Ok(of_import(self.completed(*id)?))
-            }
+            Source::Import(id) => Ok(of_import(self.completed(*id)?)),
             Source::Created(id) => {
                 let invitees = self.completed(*id)?.invitees.iter();
                 let picks = invitees.copied().map(Pick::Known).collect();

@@ -30,9 +30,13 @@ impl ImportFile {
         let name = match (&self.channel, self.auto_invite, all) {
             (None, false, false) => return Ok(None),
             (Some(_), false, false) => return malformed("channel is for an import that invites"),
-            (_, true, true) => return malformed("auto_invite leaves out whom import_and_invite invites"),
+            (_, true, true) => {
+                return malformed("auto_invite leaves out whom import_and_invite invites");
+            }
             (None, ..) => {
-                return Err(Refusal::new(Code::FieldRequired).saying("channel").with(json!({"field": "channel"})));
+                return Err(Refusal::new(Code::FieldRequired)
+                    .saying("channel")
+                    .with(json!({"field": "channel"})));
             }
             (Some(name), ..) => name,
         };
@@ -83,7 +87,8 @@ impl Ending<'_> {
         request.check_id(self.company)?;
         request.check_size(self.company, people)?;
         // The list goes on in commits of its own: this one holds rows already.
-        let Decision { events: run, .. } = request.enter(self.company, (people, again), vec![], None);
+        let Decision { events: run, .. } =
+            request.enter(self.company, (people, again), vec![], None);
         events.extend(run);
         Ok(())
     }
@@ -93,7 +98,8 @@ impl Ending<'_> {
         if self.invites.is_some_and(|invites| invites.created_only) {
             return self.counts.created;
         }
-        let keys: HashSet<String> = events.iter().filter_map(named_by_row).map(|key| key.folded()).collect();
+        let keys: HashSet<String> =
+            events.iter().filter_map(named_by_row).map(|key| key.folded()).collect();
         let is_new = |key: &&String| {
             let user = self.company.users.find(key);
             user.and_then(|(id, user)| self.known?.row_of(id, user)).is_none()

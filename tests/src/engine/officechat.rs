@@ -13,7 +13,8 @@ const EIGHT: &str = include_str!("../../../fixtures/officechat/published-8.csv")
 const STAFF: &str = include_str!("../../../fixtures/officechat/staff.csv");
 
 fn body(text: &str, extra: &Value) -> Value {
-    let mut body = json!({"dialect": "officechat", "files": [{"name": "people.csv", "text": text}]});
+    let mut body =
+        json!({"dialect": "officechat", "files": [{"name": "people.csv", "text": text}]});
     body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     body
 }
@@ -42,16 +43,23 @@ async fn oc_17_steps_to_import_users_from_csv() {
     // newly created users", "Choose file", "Import Now".
     let extra = json!({"existing": "update", "auto_invite": true, "channel": "WhatsApp"});
     let import = import_now(&site, EIGHT, extra).await;
-    let counts = ["total", "created", "deactivated", "invalid"].map(|name| import[name].as_u64().unwrap());
+    let counts =
+        ["total", "created", "deactivated", "invalid"].map(|name| import[name].as_u64().unwrap());
     assert_eq!(counts, [2, 1, 1, 0]);
     // "TRUE … the user will be created", with the values of the file.
     let will = user(&site, "willsmith@gmail.com").await;
     assert_eq!((&will["state"], &will["phone"]), (&json!("active"), &json!("+911234123411")));
     let manager = json!("johnny_depp@yahoo.com");
-    assert_eq!((&will["attributes"]["title"], &will["attributes"]["manager"]), (&json!("Director"), &manager));
+    assert_eq!(
+        (&will["attributes"]["title"], &will["attributes"]["manager"]),
+        (&json!("Director"), &manager)
+    );
     // "FALSE – This will deactivate an existing user if the current status is Activate."
     let johnny = user(&site, "johnny_depp@yahoo.com").await;
-    assert_eq!((&johnny["state"], &johnny["attributes"]["title"]), (&json!("deactivated"), &json!("Manager")));
+    assert_eq!(
+        (&johnny["state"], &johnny["attributes"]["title"]),
+        (&json!("deactivated"), &json!("Manager"))
+    );
     // Invited is who was newly created, and nobody else.
     let run = site.row("run", json!({"run": import["run"]})).await;
     let counts = ["total", "passed", "skipped", "failed"].map(|name| run[name].as_u64().unwrap());
@@ -59,7 +67,8 @@ async fn oc_17_steps_to_import_users_from_csv() {
     let [mail] = site.outbox().try_into().unwrap();
     assert!(mail.contains("To: \"Will Smith\" <willsmith@gmail.com>"), "{mail}");
     assert!(!mail.contains("phone"), "the product has no corporate phones: {mail}");
-    let shown: Vec<_> = rows(&site, &import).await.iter().map(|row| row["invite"].clone()).collect();
+    let shown: Vec<_> =
+        rows(&site, &import).await.iter().map(|row| row["invite"].clone()).collect();
     assert_eq!(shown, [json!("success"), json!(null)]);
     assert!(site.rows("phone_list", json!({})).await.is_empty());
 }
@@ -72,9 +81,15 @@ async fn oc_11_skip_existing_users_without_auto_send() {
     let import = import_now(&site, EIGHT, json!({"existing": "skip"})).await;
     assert_eq!((&import["created"], &import["skipped"]), (&json!(1), &json!(1)));
     let johnny = user(&site, "johnny_depp@yahoo.com").await;
-    assert_eq!((&johnny["state"], &johnny["attributes"]["title"]), (&json!("active"), &json!("Clerk")));
+    assert_eq!(
+        (&johnny["state"], &johnny["attributes"]["title"]),
+        (&json!("active"), &json!("Clerk"))
+    );
     let import = import_now(&site, SEVEN, json!({"existing": "update"})).await;
-    assert_eq!(import["unchanged"], 1, "the shorter form says nothing of the manager, and blank is not a title");
+    assert_eq!(
+        import["unchanged"], 1,
+        "the shorter form says nothing of the manager, and blank is not a title"
+    );
     // "No emails will be sent out to the imported users."
     assert!(site.outbox().is_empty());
     assert!(site.rows("runs", json!({})).await.is_empty());
@@ -92,9 +107,12 @@ async fn oc_16_a_login_is_created_and_cannot_be_invited() {
     let import = import_now(&site, text, json!({"auto_invite": true, "channel": "whatsapp"})).await;
     assert_eq!(import["created"], 2);
     let log = site.rows("integration_log", json!({"run": import["run"]})).await;
-    let outcomes: Vec<_> = log.iter().map(|row| (row["username"].clone(), row["code"].clone())).collect();
-    let expected =
-        [(json!("ann.login"), json!("recipient.email_missing")), (json!("bob@people.example"), json!(null))];
+    let outcomes: Vec<_> =
+        log.iter().map(|row| (row["username"].clone(), row["code"].clone())).collect();
+    let expected = [
+        (json!("ann.login"), json!("recipient.email_missing")),
+        (json!("bob@people.example"), json!(null)),
+    ];
     assert_eq!(outcomes, expected);
 }
 

@@ -20,9 +20,12 @@ fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> ImportFile {
         "dialect": "officechat", "import": import_id(), "files": [{"name": "people.csv", "text": ""}],
     });
     body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else { panic!() };
+    let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else {
+        panic!()
+    };
     let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
-    let summary = Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+    let summary =
+        Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
     command.read = Some(FileRead { files, summary, rows });
     command
 }
@@ -80,10 +83,9 @@ fn oc_13_the_last_rows_commit_requests_the_run() {
 fn oc_13_only_created_people_are_invited() {
     let mut activated = row(3, "cid");
     activated.values.enabled = Some(true);
-    let before = with_ann().into_iter().chain([
-        user_created("cid"),
-        Event::UserDeactivated { user: who("cid"), row: None },
-    ]);
+    let before = with_ann()
+        .into_iter()
+        .chain([user_created("cid"), Event::UserDeactivated { user: who("cid"), row: None }]);
     let extra = json!({"auto_invite": true, "channel": "whatsapp", "existing": "update"});
     let mut updated = row(1, "ann");
     updated.values.first_name = Given::Value("Ann".to_owned());
@@ -111,8 +113,14 @@ fn a_file_of_many_commits_invites_all_of_it() {
         let rows = |rows| ImportRows { import: import_id(), rows };
         let company = company.after(rows(vec![row(1, "ann"), row(2, "bob")]));
         let then = company.when(rows(vec![row(3, "bob"), row(4, "cid")]));
-        let expected_events =
-            ["RowRefused", "UserCreated", "ImportCompleted", "RunRequested", "RunQueued", "RunStarted"];
+        let expected_events = [
+            "RowRefused",
+            "UserCreated",
+            "ImportCompleted",
+            "RunRequested",
+            "RunQueued",
+            "RunStarted",
+        ];
         assert_eq!(then.names(), expected_events);
         let company = company.after(rows(vec![row(3, "bob"), row(4, "cid")]));
         let expected: Vec<_> = expected.into_iter().map(UserKey::new).collect();
@@ -132,7 +140,9 @@ fn the_run_of_an_import_waits_for_the_lock_like_any_other() {
 fn oc_13_where_nobody_is_new_the_import_says_so() {
     let then = import(with_ann(), vec![row(1, "ann")], &auto());
     let decision = then.0.unwrap();
-    let Some(Event::ImportInvitesRefused { problem, .. }) = decision.events.last() else { panic!() };
+    let Some(Event::ImportInvitesRefused { problem, .. }) = decision.events.last() else {
+        panic!()
+    };
     assert_eq!(problem.code, Code::RunEmptySelection);
     assert!(decision.result.get("run").is_none());
 }
@@ -148,7 +158,11 @@ fn what_stands_in_the_way_is_refused_before_anything_is_done() {
     let both = json!({"auto_invite": true, "action": "import_and_invite", "channel": "whatsapp"});
     refused(with_ann(), &both, Code::EnvelopeMalformed);
     refused(with_ann(), &json!({"auto_invite": true, "channel": "telegram"}), Code::ChannelUnknown);
-    refused(with_ann(), &json!({"auto_invite": true, "channel": "imessage"}), Code::ChannelNotEnabled);
+    refused(
+        with_ann(),
+        &json!({"auto_invite": true, "channel": "imessage"}),
+        Code::ChannelNotEnabled,
+    );
     for extra in [auto(), all()] {
         let limited = [channel_enabled(), number("bulk_integration_max_records", 1)];
         let refusal = refused(limited.into(), &extra, Code::RunTooManyRecipients);
@@ -166,10 +180,12 @@ fn what_stands_in_the_way_is_refused_before_anything_is_done() {
 #[test]
 fn lx_01_an_import_that_invites_needs_both_permissions() {
     let actor = Personal("jane@acme.example".to_owned());
-    let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::BulkImportUsers] };
+    let granted =
+        Event::PermissionsGranted { actor, permissions: vec![Permission::BulkImportUsers] };
     let before: Vec<_> = with_ann().into_iter().chain([granted]).collect();
     assert!(import(before.clone(), vec![row(1, "bob")], &json!({})).0.is_ok());
-    let refusal = import(before, vec![row(1, "bob")], &auto()).then_refused(Code::AuthPermissionDenied);
+    let refusal =
+        import(before, vec![row(1, "bob")], &auto()).then_refused(Code::AuthPermissionDenied);
     assert_eq!(refusal.details, json!({"permission": "bulk_integrate_users"}));
 }
 
@@ -180,10 +196,13 @@ fn a_long_file_is_over_though_its_run_is_refused() {
     let one = || vec![channel_enabled(), number("bulk_integration_max_records", 1)];
     given(one()).when(asked(2, vec![], &all())).then_refused(Code::RunTooManyRecipients);
     let company = given(one()).after(asked(2, vec![], &auto()));
-    let then = company.when(ImportRows { import: import_id(), rows: vec![row(1, "bob"), row(2, "cid")] });
+    let then =
+        company.when(ImportRows { import: import_id(), rows: vec![row(1, "bob"), row(2, "cid")] });
     let expected = ["UserCreated", "UserCreated", "ImportCompleted", "ImportInvitesRefused"];
     assert_eq!(then.names(), expected);
-    let Some(Event::ImportInvitesRefused { problem, .. }) = then.0.unwrap().events.pop() else { panic!() };
+    let Some(Event::ImportInvitesRefused { problem, .. }) = then.0.unwrap().events.pop() else {
+        panic!()
+    };
     assert_eq!(problem.code, Code::RunTooManyRecipients);
     assert!(problem.message.contains("2 people, the limit is 1"), "{}", problem.message);
 }
@@ -193,9 +212,14 @@ fn a_long_file_is_over_though_its_run_is_refused() {
 fn a_channel_that_was_disabled_meanwhile_is_not_used() {
     let mut company = given(with_ann()).after(asked(1, vec![], &auto()));
     let setting = "channels.whatsapp".to_owned();
-    company.0.evolve(crate::decide::testing::NOW, &Event::CompanyConfigChanged { setting, value: json!(false) });
+    company.0.evolve(
+        crate::decide::testing::NOW,
+        &Event::CompanyConfigChanged { setting, value: json!(false) },
+    );
     let then = company.when(ImportRows { import: import_id(), rows: vec![row(1, "bob")] });
-    let Some(Event::ImportInvitesRefused { problem, .. }) = then.0.unwrap().events.pop() else { panic!() };
+    let Some(Event::ImportInvitesRefused { problem, .. }) = then.0.unwrap().events.pop() else {
+        panic!()
+    };
     assert_eq!(problem.code, Code::ChannelNotEnabled);
 }
 
@@ -205,7 +229,8 @@ fn outcome(dialect: &str, key: &str, email: Option<&str>) -> Event {
     one.values.email = email.map_or(Given::Absent, |email| Given::Value(email.to_owned()));
     let extra = json!({"auto_invite": true, "channel": "whatsapp", "dialect": dialect});
     let run = run_of(import_id());
-    let company = given(with_ann()).after(asked(1, vec![one], &extra)).after(ListRecipients { run });
+    let company =
+        given(with_ann()).after(asked(1, vec![one], &extra)).after(ListRecipients { run });
     let fence = company.0.lock.holder().unwrap().fence;
     let claim = ClaimRecipients { run, fence, most: 9, via: "outbox" };
     company.when(claim).0.unwrap().events.remove(0)
@@ -235,15 +260,22 @@ fn oc_15_a_manager_whom_nobody_knows_is_a_warning() {
         row.values.manager = Some(Manager { key: UserKey::new(manager), in_file });
         row
     };
-    let rows = vec![of(1, "bob", " ANN ", false), of(2, "cid", "zoe", true), of(3, "dan", "nobody", false)];
-    let Event::ImportAccepted { files, options, warnings, .. } = accepted(3, false, Existing::Skip) else {
+    let rows = vec![
+        of(1, "bob", " ANN ", false),
+        of(2, "cid", "zoe", true),
+        of(3, "dan", "nobody", false),
+    ];
+    let Event::ImportAccepted { files, options, warnings, .. } = accepted(3, false, Existing::Skip)
+    else {
         panic!()
     };
     let import = ImportId(Ulid(77));
     let begun = Event::ImportAccepted { import, files, options, total: 3, warnings };
     let then = given([user_created("ann"), begun]).when(ImportRows { import, rows });
     let events = then.0.unwrap().events;
-    let codes = |event: &Event| event.row().map(|(_, row)| row.warnings.iter().map(|one| one.code).collect());
+    let codes = |event: &Event| {
+        event.row().map(|(_, row)| row.warnings.iter().map(|one| one.code).collect())
+    };
     let codes: Vec<Vec<Code>> = events.iter().filter_map(codes).collect();
     assert_eq!(codes, [vec![], vec![], vec![Code::RowManagerNotFound]]);
     let Some(Event::ImportCompleted { counts, .. }) = events.last() else { panic!() };
