@@ -121,9 +121,9 @@ pub struct Import {
     pub members: Vec<UserId>,
     /// While it goes on: its people whom another import has named since, and the row that did so first here.
     pub named_since: BTreeMap<UserId, u32>,
-    /// Whom to invite once it is over, if that was asked.
+    /// Whom to invite once it is over, if that was asked: until the run for them is, or there is none.
     pub invites: Option<Invites>,
-    /// Whom its rows created, in their order; kept where only these are to be invited.
+    /// Whom its rows created, in their order: until then, where only these are to be invited.
     pub invitees: Vec<UserId>,
 }
 
@@ -136,6 +136,12 @@ pub struct Invites {
 }
 
 impl Import {
+    /// The run for its people is asked for, or there is none.
+    pub(crate) fn settle_invites(&mut self) {
+        self.invites = None;
+        self.invitees = Vec::new();
+    }
+
     /// Takes note of a row's outcome: whom it created is the person it has just named.
     pub(crate) fn note_created(&mut self, outcome: RowOutcome) {
         if outcome == RowOutcome::Created && self.invites.is_some_and(|one| one.created_only) {

@@ -581,8 +581,6 @@ pub enum Source {
         users: Vec<Who>,
         filter: Option<ResendFilter>,
     },
-    /// Those whom an import created, and nobody else whom it names (OC-13).
-    Created(ImportId),
 }
 
 /// Whom a resend without names is for.

@@ -188,9 +188,7 @@ impl Projection for ImportOrder {
 /// The import that asked for this run, if one did: the run bears its id.
 fn asked_by(run: RunId, source: &Source) -> Option<ImportId> {
     match source {
-        Source::Import(import) | Source::Created(import) => {
-            Some(*import).filter(|import| import.0 == run.0)
-        }
+        Source::Import(import) => Some(*import).filter(|import| import.0 == run.0),
         Source::OrgUnits { .. } | Source::Users(_) | Source::Resend { .. } => None,
     }
 }
@@ -284,7 +282,7 @@ mod tests {
             story.ask_row("import", &json!({"import": import(1)}))
         };
         let run = RunId(import(1).0);
-        let source = Source::Created(import(1));
+        let source = Source::Import(import(1));
         let (channel, not_before) = (Channel::Whatsapp, None);
         let asked = shown(Event::RunRequested {
             run,

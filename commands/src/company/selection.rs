@@ -6,7 +6,7 @@ use super::users::{InvitationState, User, UserId, UserState};
 use super::{Company, Import};
 use crate::code::{Code, Refusal};
 use crate::event::{Channel, ResendFilter, Source, Who};
-use crate::id::{ImportId, UserKey};
+use crate::id::UserKey;
 use serde_json::json;
 
 /// The people of a run, each once, in the order they will be served.
@@ -41,11 +41,12 @@ impl Company {
     /// `import.*` and `org_unit.*`, naming what was not found.
     pub fn select(&self, source: &Source, channel: Channel) -> Result<Selection, Refusal> {
         match source {
-            Source::Import(id) => Ok(of_import(self.completed(*id)?)),
-            Source::Created(id) => {
-                let invitees = self.completed(*id)?.invitees.iter();
-                let picks = invitees.copied().map(Pick::Known).collect();
-                Ok(Selection { picks, duplicates_removed: 0 })
+            Source::Import(id) => {
+                let import = self.imports.get(id).ok_or(Code::ImportNotFound)?;
+                if !import.completed {
+                    return Err(Code::ImportNotCompleted.into());
+                }
+                Ok(of_import(import))
             }
             Source::OrgUnits { org_units, include_descendants } => {
                 self.of_org_units(org_units, *include_descendants)
@@ -54,11 +55,6 @@ impl Company {
             Source::Resend { users, filter: None } => Ok(self.of_keys(users)),
             Source::Resend { filter: Some(filter), .. } => Ok(self.of_filter(*filter, channel)),
         }
-    }
-
-    fn completed(&self, id: ImportId) -> Result<&Import, Refusal> {
-        let import = self.imports.get(&id).ok_or(Code::ImportNotFound)?;
-        if import.completed { Ok(import) } else { Err(Code::ImportNotCompleted.into()) }
     }
 
     fn of_org_units(
@@ -141,7 +137,12 @@ impl Company {
     }
 }
 
+/// The people of an import; in the run that it asks for itself only those whom it created, if it says so.
 fn of_import(import: &Import) -> Selection {
+    if import.invites.is_some_and(|invites| invites.created_only) {
+        let picks = import.invitees.iter().copied().map(Pick::Known).collect();
+        return Selection { picks, duplicates_removed: 0 };
+    }
     let picks = import.members.iter().copied().map(Pick::Known).collect();
     Selection { picks, duplicates_removed: import.counts.duplicate }
 }

@@ -78,10 +78,9 @@ impl Ending<'_> {
         let (import, counts) = (self.import, self.counts);
         events.push(Event::ImportCompleted { import, counts });
         let Some(invites) = self.invites else { return Ok(()) };
-        let (source, again) = match invites.created_only {
-            true => (Source::Created(import), 0),
-            false => (Source::Import(import), counts.duplicate),
-        };
+        // Which of its people these are, the import knows: the fold freezes their list.
+        let source = Source::Import(import);
+        let again = if invites.created_only { 0 } else { counts.duplicate };
         let channel = read_channel(self.company, invites.channel.as_str())?;
         let request = Request { run: run_of(import), channel, source };
         request.check_id(self.company)?;

@@ -36,6 +36,11 @@ impl Company {
                     import.invites = Some(Invites { channel, created_only });
                 }
             }
+            Event::ImportInvitesRefused { import, .. } => {
+                if let Some(import) = self.imports.get_mut(import) {
+                    import.settle_invites();
+                }
+            }
             Event::RowUnchanged { user, row } | Event::RowRefused { user: Some(user), row, .. } => {
                 self.name(user, Some(row));
             }

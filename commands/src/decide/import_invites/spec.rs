@@ -94,6 +94,17 @@ fn oc_13_only_created_people_are_invited() {
     assert_eq!(recipients(company), [UserKey::new("bob"), UserKey::new("dan")]);
 }
 
+/// LX-16: a later run for the same import is for all of its people, as ever.
+#[test]
+fn lx_16_a_run_that_is_asked_for_later_is_for_everybody_of_the_import() {
+    let company = given(with_ann()).after(asked(2, vec![row(1, "ann"), row(2, "bob")], &auto()));
+    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "preview"});
+    let shown = company.when_json("StartBulkIntegration", body).0.unwrap().result;
+    assert_eq!(shown["recipient_count"], 2);
+    let none = given(with_ann()).after(asked(1, vec![row(1, "ann")], &auto())).0;
+    assert!(none.imports[&import_id()].invites.is_none(), "nobody was new, and that is settled");
+}
+
 /// `import_and_invite`: everybody the file names, each once; those who cannot be invited fail in the run.
 #[test]
 fn import_and_invite_invites_everybody_the_file_names() {
@@ -317,7 +328,7 @@ fn the_run_is_on_the_channel_that_was_asked_for() {
     let then = import(with_ann(), vec![row(1, "bob")], &auto());
     let events = then.0.unwrap().events;
     let channel = events.iter().find_map(|event| match event {
-        Event::RunRequested { channel, source: Source::Created(_), .. } => Some(*channel),
+        Event::RunRequested { channel, .. } => Some(*channel),
         _ => None,
     });
     assert_eq!(channel, Some(Channel::Whatsapp));
