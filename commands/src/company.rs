@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::Commit;
-use crate::event::{Channel, Counts, FileRef, ImportOptions, Permission, TemplateKind, UndoCounts};
+use crate::dialect;
+use crate::event::{
+    Channel, Counts, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind, UndoCounts,
+};
 use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
 use crate::lock::Lock;
 use crate::phone::Phone;
@@ -132,9 +135,34 @@ pub struct Import {
     pub named_since: BTreeMap<UserId, u32>,
     /// While it goes on and references are strict: whom its rows have created.
     pub created: BTreeSet<UserId>,
+    /// Whom to invite once it is over, if that was asked: until the run for them is, or there is none.
+    pub invites: Option<Invites>,
+    /// Whom its rows created, in their order: until then, where only these are to be invited.
+    pub invitees: Vec<UserId>,
+}
+
+/// Who is to be invited with an import, and where to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Invites {
+    pub channel: Channel,
+    /// Only those whom the import creates (OC-13).
+    pub created_only: bool,
 }
 
 impl Import {
+    /// The run for its people is asked for, or there is none.
+    pub(crate) fn settle_invites(&mut self) {
+        self.invites = None;
+        self.invitees = Vec::new();
+    }
+
+    /// Takes note of a row's outcome: whom it created is the person it has just named.
+    pub(crate) fn note_created(&mut self, outcome: RowOutcome) {
+        if outcome == RowOutcome::Created && self.invites.is_some_and(|one| one.created_only) {
+            self.invitees.extend(self.members.last());
+        }
+    }
+
     /// The row that named the person first, if one did.
     pub fn row_of(&self, id: UserId, user: &User) -> Option<u32> {
         let (ordinal, row) = user.seen;
@@ -207,6 +235,16 @@ impl Company {
         let user = self.users.get(user)?;
         let own = user.phone.filter(|phone| user.listed().contains(phone));
         own.or_else(|| user.listed().first().copied())
+    }
+
+    /// Whether the person can be invited only with a corporate phone (LX-28): the product says so whose file
+    /// named the person last, and without one it is so.
+    pub fn needs_corporate_phone(&self, user: &User) -> bool {
+        // The file that named somebody last is most often among the newest.
+        let mut newest = self.imports.values().rev();
+        let last = newest.find(|import| import.ordinal == user.seen.0);
+        let dialect = last.and_then(|import| dialect::find(&import.options.dialect));
+        dialect.is_none_or(|dialect| dialect.needs_corporate_phone())
     }
 
     /// Whether mail to this address bounced for good or was complained about.

@@ -16,6 +16,7 @@ mod guard;
 mod header;
 mod magic;
 mod name;
+mod named;
 mod normalise;
 mod options;
 pub mod parts;
@@ -38,9 +39,10 @@ pub use failure::FileError;
 pub use guard::{escaped, guarded};
 pub use header::same_name;
 pub use name::clean_name;
+pub use named::{Named, named};
 pub use normalise::{is_typographic, normalise};
 pub use options::{Limits, Options};
-pub use row::{Given, ParsedRow, RowValues};
+pub use row::{Given, Manager, ParsedRow, RowValues};
 
 use crate::code::{Code, Problem, Refusal};
 use crate::dialect::Dialect;
@@ -95,7 +97,8 @@ pub fn rows<'d, R: Read>(
     limits: &Limits,
 ) -> Result<Rows<'d, R>, FileError> {
     let reader = Reader::open(input, dialect, options, limits)?;
-    Ok(Rows { reader, limits: limits.clone(), assume_plus: options.assume_plus, over: false })
+    let (limits, named) = (limits.clone(), Named::default());
+    Ok(Rows { reader, limits, assume_plus: options.assume_plus, named, over: false })
 }
 
 /// The rows of a file, in its order. Ends at the first whole-file failure.
@@ -103,10 +106,18 @@ pub struct Rows<'d, R> {
     reader: Reader<'d, R>,
     limits: Limits,
     assume_plus: bool,
+    named: Named,
     over: bool,
 }
 
 impl<R: Read> Rows<'_, R> {
+    /// The same rows, told whom the file creates.
+    #[must_use]
+    pub fn knowing(mut self, named: Named) -> Self {
+        self.named = named;
+        self
+    }
+
     /// The column names as in the file.
     pub fn header(&self) -> &[String] {
         &self.reader.header().names
@@ -121,7 +132,10 @@ impl<R: Read> Rows<'_, R> {
         let misshapen = cells.problems.iter().any(|problem| {
             matches!(problem.code, Code::CsvFieldCountMismatch | Code::CsvFieldTooLarge)
         });
-        let values = if misshapen { RowValues::default() } else { dialect.read(&mut cells) };
+        let mut values = if misshapen { RowValues::default() } else { dialect.read(&mut cells) };
+        if let Some(manager) = &mut values.manager {
+            manager.in_file = self.named.creates(&manager.key);
+        }
         let (problems, warnings) = (cells.problems, cells.warnings);
         ParsedRow {
             row: self.reader.row(),

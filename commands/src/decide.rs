@@ -11,6 +11,7 @@ use crate::id::CommandId;
 use crate::schema::Nothing;
 use crate::time::Time;
 
+mod import_invites;
 pub mod recipients;
 mod reversals;
 mod rows;

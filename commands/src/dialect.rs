@@ -2,6 +2,7 @@
 
 mod leapxpert;
 mod ocm;
+mod officechat;
 
 use std::fmt::Debug;
 
@@ -12,7 +13,7 @@ use crate::id::UserKey;
 use crate::settings::Settings;
 
 /// Every dialect, in the order people are shown them.
-pub const ALL: &[&dyn Dialect] = &[&leapxpert::Leapxpert, &ocm::Ocm];
+pub const ALL: &[&dyn Dialect] = &[&leapxpert::Leapxpert, &officechat::Officechat, &ocm::Ocm];
 
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {
@@ -118,6 +119,16 @@ pub trait Dialect: Sync + Send + Debug {
     fn spelling(&self, name: &'static str) -> &'static str {
         let column = self.columns().iter().find(|column| same_name(column.name, name));
         column.map_or(name, |column| column.name)
+    }
+
+    /// Whether its rows name people whom later rows may create: who they are is read before the rows.
+    fn refers_ahead(&self) -> bool {
+        false
+    }
+
+    /// Whether its people can be invited only with a corporate phone (LX-28).
+    fn needs_corporate_phone(&self) -> bool {
+        true
     }
 
     /// A file to start from: the header and one example row, which is refused if it is left in (N40).

@@ -147,6 +147,18 @@ pub enum Event {
         import: ImportId,
         counts: UndoCounts,
     },
+    /// The people of the import are to be invited once its last row is applied: by a run of the import's id.
+    ImportInvitesRequested {
+        import: ImportId,
+        channel: Channel,
+        /// Only those whom the import creates (OC-13).
+        created_only: bool,
+    },
+    /// Why no run was requested when the import was over.
+    ImportInvitesRefused {
+        import: ImportId,
+        problem: Problem,
+    },
 
     // Runs.
     RunRequested {
@@ -301,6 +313,8 @@ impl Event {
             Self::ImportUndoStarted { .. } => "ImportUndoStarted",
             Self::RowUndone { .. } => "RowUndone",
             Self::ImportUndone { .. } => "ImportUndone",
+            Self::ImportInvitesRequested { .. } => "ImportInvitesRequested",
+            Self::ImportInvitesRefused { .. } => "ImportInvitesRefused",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -509,6 +523,8 @@ impl Event {
             | Self::ImportUndone { .. } => true,
             Self::TemplateSet { .. }
             | Self::WelcomeEmailRequested { .. }
+            | Self::ImportInvitesRequested { .. }
+            | Self::ImportInvitesRefused { .. }
             | Self::RunRequested { .. }
             | Self::RecipientQueued { .. }
             | Self::RunScheduled { .. }

@@ -37,7 +37,9 @@ impl Company {
             | Event::RowUnchanged { .. }
             | Event::RowRefused { .. }
             | Event::WelcomeEmailRequested { .. }
-            | Event::ImportCompleted { .. } => self.evolve_import(event),
+            | Event::ImportCompleted { .. }
+            | Event::ImportInvitesRequested { .. }
+            | Event::ImportInvitesRefused { .. } => self.evolve_import(event),
             Event::ImportUndoStarted { .. }
             | Event::RowUndone { .. }
             | Event::ImportUndone { .. } => self.evolve_undo(event),
@@ -67,6 +69,7 @@ impl Company {
         {
             import.counts.add(outcome, row);
             import.rows_done = import.rows_done.max(row.row);
+            import.note_created(outcome);
         }
     }
 

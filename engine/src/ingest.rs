@@ -192,8 +192,11 @@ pub(crate) fn read(
     summary.warnings.extend(said);
     let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;
     let rows = if small {
-        let rows =
-            open().and_then(|input| csv_file::rows(input, dialect, &options, &limits)?.collect());
+        let named = open().and_then(|input| csv_file::named(input, dialect, &options, &limits));
+        let named = named.map_err(unreadable)?;
+        let rows = open().and_then(|input| {
+            csv_file::rows(input, dialect, &options, &limits)?.knowing(named).collect()
+        });
         rows.map_err(unreadable)?
     } else {
         Vec::new()

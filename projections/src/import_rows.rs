@@ -3,16 +3,16 @@
 use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission, PhoneOutcome, RowOutcome, UndoOutcome, Who};
-use boarding_commands::id::ImportId;
+use boarding_commands::id::{ImportId, RunId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::projection::{Projection, Projector, load};
 use crate::query::{Answer, Asked, Param, Query, QueryError, Word, not_found, page, shape_of};
-use crate::rows::{Rows, Table};
+use crate::rows::{Rows, RowsError, Table};
 use crate::sheet::Column;
-use crate::{ReadModel, imports};
+use crate::{ReadModel, imports, integration_log};
 
 pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<ImportRows>(), Projector::of::<UndoneRows>()],
@@ -56,7 +56,8 @@ pub struct ImportRow {
 }
 
 impl ImportRow {
-    pub(crate) fn show(&self, undone: Option<&UndoneRow>) -> Value {
+    /// As it is shown; `invite` says how far the invitation is that the import asked for.
+    pub(crate) fn show(&self, invite: Option<&'static str>, undone: Option<&UndoneRow>) -> Value {
         json!(RowShown {
             row: self.row,
             line: self.line,
@@ -66,7 +67,7 @@ impl ImportRow {
             warnings: &self.warnings,
             phone: self.phone.map(phone),
             number: None,
-            invite: None,
+            invite: invite.map(str::to_owned),
             undo: undone.map(UndoneRow::in_words),
         })
     }
@@ -87,7 +88,7 @@ struct RowShown<'a> {
     phone: Option<String>,
     /// For dialects with a pool of numbers.
     number: Option<String>,
-    /// For dialects that invite with the import.
+    /// How far the invitation is, where the import invites: a status of the integration log.
     invite: Option<String>,
     /// `reversed`, or `kept:` or `errored:` and the code; null where nothing was undone.
     undo: Option<String>,
@@ -244,8 +245,29 @@ fn import_rows(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError>
             None => None,
         };
         let wanted = undo.is_none_or(|undo| undone.as_ref().is_some_and(|row| row.outcome == undo));
-        Ok([wanted.then(|| row.show(undone.as_ref()))])
+        if !wanted {
+            return Ok([None]);
+        }
+        let invite = match import.run {
+            Some(run) => invite(asked, rows, run, &row)?,
+            None => None,
+        };
+        Ok([Some(row.show(invite, undone.as_ref()))])
     })
+}
+
+/// The status of the row's person in the import's run; a duplicate is told of by the first row of its key.
+fn invite(
+    asked: &Asked<'_>,
+    rows: &dyn Rows,
+    run: RunId,
+    row: &ImportRow,
+) -> Result<Option<&'static str>, RowsError> {
+    let Some(key) = row.key.as_ref().filter(|_| row.outcome != RowOutcome::Duplicate) else {
+        return Ok(None);
+    };
+    let entry = integration_log::find(rows, asked.company, run, &key.folded())?;
+    Ok(entry.map(|entry| entry.status.as_str()))
 }
 
 #[cfg(test)]

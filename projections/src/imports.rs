@@ -1,8 +1,9 @@
 //! Imports: each file, how it was read and what became of its rows (queries `imports`, `import`; LX-02, LX-11).
 
+use boarding_commands::code::Problem;
 use boarding_commands::commit::Fact;
-use boarding_commands::event::{Counts, Event, FileRef, Permission, UndoCounts};
-use boarding_commands::id::{CompanyId, ImportId};
+use boarding_commands::event::{Counts, Event, FileRef, Permission, Source, UndoCounts};
+use boarding_commands::id::{CompanyId, ImportId, RunId};
 use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
 use schemars::JsonSchema;
@@ -65,6 +66,10 @@ pub struct Import {
     pub requested_by: Personal<String>,
     pub started_at: Time,
     pub ended_at: Option<Time>,
+    /// The run that it asked for.
+    pub run: Option<RunId>,
+    /// Why it invites nobody, though that was asked.
+    pub not_invited: Option<Problem>,
 }
 
 impl Import {
@@ -80,6 +85,8 @@ impl Import {
             requested_by: &self.requested_by,
             started_at: self.started_at,
             ended_at: self.ended_at,
+            run: self.run,
+            not_invited: self.not_invited.as_ref(),
         })
     }
 }
@@ -99,6 +106,10 @@ struct ImportShown<'a> {
     requested_by: &'a Personal<String>,
     started_at: Time,
     ended_at: Option<Time>,
+    /// The run that invites its people, where the import asked for one.
+    run: Option<RunId>,
+    /// Why there is no such run, though the import asked for one.
+    not_invited: Option<&'a Problem>,
 }
 
 /// Imports by id.
@@ -116,7 +127,11 @@ impl Projection for Imports {
             | Event::ImportCompleted { import, .. }
             | Event::ImportUndoStarted { import }
             | Event::RowUndone { import, .. }
-            | Event::ImportUndone { import, .. } => Some(key(*import).into()),
+            | Event::ImportUndone { import, .. }
+            | Event::ImportInvitesRefused { import, .. } => Some(key(*import).into()),
+            Event::RunRequested { run, source, .. } => {
+                asked_by(*run, source).map(|id| key(id).into())
+            }
             event => event.row().map(|(_, row)| key(row.import).into()),
         }
     }
@@ -134,6 +149,8 @@ impl Projection for Imports {
                 requested_by: fact.commit.actor.clone(),
                 started_at: fact.commit.at,
                 ended_at: None,
+                run: None,
+                not_invited: None,
             });
         }
         let mut import = row?;
@@ -153,6 +170,13 @@ impl Projection for Imports {
             Event::ImportUndone { counts, .. } => {
                 import.undo = Some(*counts);
                 import.state = ImportState::Undone;
+            }
+            _ => {}
+        }
+        match fact.event {
+            Event::RunRequested { run, .. } => import.run = Some(*run),
+            Event::ImportInvitesRefused { problem, .. } => {
+                import.not_invited = Some(problem.clone());
             }
             _ => {}
         }
@@ -179,6 +203,14 @@ impl Projection for ImportOrder {
             Event::ImportAccepted { import, .. } => Some(*import),
             _ => None,
         }
+    }
+}
+
+/// The import that asked for this run, if one did: the run bears its id.
+fn asked_by(run: RunId, source: &Source) -> Option<ImportId> {
+    match source {
+        Source::Import(import) => Some(*import).filter(|import| import.0 == run.0),
+        Source::OrgUnits { .. } | Source::Users(_) | Source::Resend { .. } => None,
     }
 }
 
@@ -212,10 +244,10 @@ fn import(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
 mod tests {
     use super::*;
     use crate::testing::{
-        Story, accepted, at, column, created_by_row, import, import_completed, row, who,
+        Story, accepted, at, column, created_by_row, import, import_completed, requested, row, who,
     };
-    use boarding_commands::code::{Code, Problem};
-    use boarding_commands::event::{PhoneOutcome, RowOutcome, RowRef};
+    use boarding_commands::code::Code;
+    use boarding_commands::event::{Channel, PhoneOutcome, RowOutcome, RowRef};
 
     fn processing() -> Story {
         let added = RowRef { phone: Some(PhoneOutcome::Added), ..row(1, 1) };
@@ -247,6 +279,7 @@ mod tests {
                 "updated": 0, "unchanged": 0, "activated": 0, "deactivated": 0, "skipped": 0,
                 "duplicate": 0, "invalid": 1, "warnings": 1, "phones_added": 1, "phones_failed": 1,
                 "undo": null, "requested_by": "jane@acme.example", "started_at": at(0), "ended_at": null,
+                "run": null, "not_invited": null,
             })
         );
     }
@@ -260,6 +293,31 @@ mod tests {
         assert_eq!((&shown["state"], &shown["ended_at"]), (&json!("completed"), &json!(at(4))));
         assert_eq!(counts.done(), shown["total"].as_u64().unwrap());
         assert_eq!(shown["skipped"], 1);
+    }
+
+    /// OC-13: an import that invites shows its run, or why there is none; other runs are not its own.
+    #[test]
+    fn oc_13_an_import_shows_the_run_it_asked_for() {
+        let shown = |event| {
+            let story = Story::of("acme").then([accepted(1, 1), requested(2, 1), event]);
+            story.ask_row("import", &json!({"import": import(1)}))
+        };
+        let run = RunId(import(1).0);
+        let source = Source::Import(import(1));
+        let (channel, not_before) = (Channel::Whatsapp, None);
+        let asked = shown(Event::RunRequested {
+            run,
+            channel,
+            source,
+            total: 1,
+            duplicates_removed: 0,
+            not_before,
+        });
+        assert_eq!((&asked["run"], &asked["not_invited"]), (&json!(run), &json!(null)));
+        let problem = Problem::new(Code::RunEmptySelection);
+        let refused = shown(Event::ImportInvitesRefused { import: import(1), problem });
+        assert_eq!(refused["not_invited"]["code"], "run.empty_selection");
+        assert_eq!(refused["run"], json!(null));
     }
 
     #[test]

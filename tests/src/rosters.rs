@@ -65,8 +65,10 @@ impl Sample {
         }
     }
 
+    /// Imports a file of the folder that is named as the dialect.
     async fn import(&self, file: &str, options: &Value) -> Answer {
-        let content = fs::File::open(fixtures().join("leapxpert").join(file)).unwrap();
+        let folder = fixtures().join(options["dialect"].as_str().unwrap());
+        let content = fs::File::open(folder.join(file)).unwrap();
         let kept = self.engine.keep_file(file, content).unwrap();
         let mut body = options.clone();
         body["files"] = json!([{"name": kept.name, "sha256": kept.sha256}]);
@@ -103,6 +105,14 @@ fn brief(row: &Value) -> Value {
     json!({"row": row["row"], "line": row["line"], "key": key, "outcome": row["outcome"], "codes": codes})
 }
 
+/// A row that was applied, or not, with a word of warning, as the fixture writes it down.
+fn warned(row: &Value) -> Option<Value> {
+    let warnings = row["warnings"].as_array().unwrap();
+    let codes: Vec<_> = warnings.iter().map(|warning| warning["code"].clone()).collect();
+    let brief = json!({"row": row["row"], "line": row["line"], "key": row["key"], "codes": codes});
+    (!codes.is_empty()).then_some(brief)
+}
+
 fn refused_phone(row: &Value) -> Option<Value> {
     let code = row["phone"].as_str()?.strip_prefix("rejected:")?;
     Some(json!({"row": row["row"], "line": row["line"], "key": row["key"], "code": code}))
@@ -110,7 +120,7 @@ fn refused_phone(row: &Value) -> Option<Value> {
 
 async fn comes_to_what_is_written(file: &str, expected: &Value, import: &Value) {
     let sample = Sample::open(expected).await;
-    if let Some(before) = expected["after"].as_str() {
+    if let Some(before) = import["after"].as_str().or(expected["after"].as_str()) {
         sample.import(before, &import["options"]).await;
     }
     let Answer::Accepted { result, .. } = sample.import(file, &import["options"]).await else {
@@ -132,14 +142,20 @@ async fn comes_to_what_is_written(file: &str, expected: &Value, import: &Value) 
     assert_eq!(json!(refused), import["rows"], "{file}");
     let phones: Vec<_> = rows.iter().filter_map(refused_phone).collect();
     assert_eq!(json!(phones), import["phones"], "{file}");
+    if import["warned"].is_array() {
+        let warned: Vec<_> = rows.iter().filter_map(warned).collect();
+        assert_eq!(json!(warned), import["warned"], "{file}");
+    }
     sample.engine.close().await;
 }
 
-/// LX-07, LX-08, LX-09, LX-11, LX-12, N43, N46, N63: every sample file, with the codes of every bad row.
+/// LX-07, LX-08, LX-09, LX-11, LX-12, N43, N46, N63; OC-01 to OC-16: every sample file, with the codes of
+/// every bad row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sample_file_comes_to_what_is_written_beside_it() {
     let mut files = 0;
-    for entry in fs::read_dir(fixtures().join("leapxpert")).unwrap() {
+    let folders = ["leapxpert", "officechat"].map(|dialect| fixtures().join(dialect));
+    for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();
         let Some(file) = path.to_str().unwrap().strip_suffix(".expected.json") else { continue };
         let file = format!("{}.csv", Path::new(file).file_name().unwrap().to_str().unwrap());
@@ -159,5 +175,22 @@ async fn every_sample_file_comes_to_what_is_written_beside_it() {
         }
         files += 1;
     }
-    assert!(files >= 7, "only {files} sample files were found");
+    assert!(files >= 11, "only {files} sample files were found");
+}
+
+/// OC-18, OC-02, OC-03: the vendor's samples are here with every odd byte they were published with.
+#[test]
+fn oc_18_the_published_samples_are_here_to_the_byte() {
+    let text = |file: &str| fs::read_to_string(fixtures().join("officechat").join(file)).unwrap();
+    let long = text("published-8.csv");
+    let count = |what: &str| long.matches(what).count();
+    assert_eq!((count("\u{201c}"), count("\u{201d}"), count("\u{2033}")), (5, 41, 2));
+    assert_eq!(
+        (count(", \u{201c}TRUE\u{201d}\n"), count("\""), count("(+91)1234123411\u{2033},")),
+        (1, 0, 2)
+    );
+    assert!(long.starts_with("\u{201c}name\u{201d},\u{201d}firstname\u{201d},"));
+    let short = "\"name\",\"firstname\",\"lastname\",\"email/login\",\"title\",\"mobile\",\"Enabled\"\n\
+        \"Will Smith\",\"Will\",\"Smith\",\"willsmith@gmail.com\",\"\",\"(+91)1234123411\",\"TRUE\"\n";
+    assert_eq!(text("published-7.csv"), short);
 }

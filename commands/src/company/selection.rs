@@ -140,7 +140,12 @@ impl Company {
     }
 }
 
+/// The people of an import; in the run that it asks for itself only those whom it created, if it says so.
 fn of_import(import: &Import) -> Selection {
+    if import.invites.is_some_and(|invites| invites.created_only) {
+        let picks = import.invitees.iter().copied().map(Pick::Known).collect();
+        return Selection { picks, duplicates_removed: 0 };
+    }
     let picks = import.members.iter().copied().map(Pick::Known).collect();
     Selection { picks, duplicates_removed: import.counts.duplicate }
 }

@@ -109,6 +109,16 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// The person's key where that is an e-mail address or, for those who have none, a login (OC-16).
+    pub fn email_or_login(&mut self, column: usize) -> (Option<UserKey>, Given<String>) {
+        let Some(key) = self.key(column) else { return (None, Given::Absent) };
+        if !key.as_str().contains('@') {
+            return (Some(key), Given::Absent);
+        }
+        let email = self.checked_email(column, key.as_str().to_owned());
+        (Some(key), email)
+    }
+
     /// A name or another free text: invisible characters are taken out, and that is said.
     pub fn text(&mut self, column: usize) -> Given<String> {
         match self.raw(column) {
@@ -142,6 +152,10 @@ impl<'a> Cells<'a> {
             Given::Value(text) => text,
         };
         let Some(text) = self.exact(column, text, usize::MAX) else { return Given::Absent };
+        self.checked_email(column, text)
+    }
+
+    fn checked_email(&mut self, column: usize, text: String) -> Given<String> {
         match email::check(&text) {
             Ok(()) => Given::Value(text),
             Err(why) => {

@@ -68,8 +68,25 @@ pub struct RowValues {
     pub roles: Given<Vec<String>>,
     /// Whether the person is to be active; none where the file does not say (N68).
     pub enabled: Option<bool>,
+    /// Whom the row names as the person's manager, where that is looked up; the text is an attribute.
+    pub manager: Option<Manager>,
     /// The dialect's own columns, by the dialect's names.
     pub attributes: BTreeMap<String, Given<String>>,
+}
+
+/// Somebody whom a row refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manager {
+    pub key: UserKey,
+    /// Whether a row of the file creates that person, before or after this one.
+    pub in_file: bool,
+}
+
+impl Manager {
+    /// As the row alone tells it.
+    pub fn named(key: UserKey) -> Self {
+        Self { key, in_file: false }
+    }
 }
 
 /// One data row.

@@ -6,16 +6,17 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::import_invites::{Ending, refused, run_of};
 use super::import_rows::{ROWS_PER_COMMIT, counted};
 use super::rows::Rows;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Problem, Refusal};
-use crate::company::{Company, Import};
+use crate::company::{Company, Import, Invites};
 use crate::csv_file::{ParsedRow, Summary};
 use crate::dialect::{self, Dialect};
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
-use crate::id::ImportId;
-use crate::schema::DialectName;
+use crate::id::{ImportId, RunId};
+use crate::schema::{ChannelName, DialectName};
 
 mod bad_rows;
 
@@ -42,6 +43,12 @@ pub struct ImportFile {
     /// The file's column names → the dialect's.
     #[serde(default)]
     pub columns: BTreeMap<String, String>,
+    /// Invites everybody the file creates, and nobody else it names (OC-13).
+    #[serde(default)]
+    pub auto_invite: bool,
+    /// Where to, for an import that invites.
+    #[schemars(with = "Option<ChannelName>")]
+    pub channel: Option<String>,
     #[serde(default)]
     pub action: Action,
     #[serde(default)]
@@ -85,12 +92,14 @@ pub struct ObjectRef {
     pub digest: Option<String>,
 }
 
-/// What follows the import. Inviting is a run of its own in this dialect (LX-13).
+/// What follows the import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     #[default]
     Import,
+    /// A run for everybody the file names.
+    ImportAndInvite,
 }
 
 /// What a bad row does to the others.
@@ -138,6 +147,7 @@ impl Decide for ImportFile {
         let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
         self.check_limit(company, read.summary.rows)?;
         self.check_existing()?;
+        let invites = self.invites(company, asked, import, read.summary.rows)?;
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));
@@ -154,11 +164,22 @@ impl Decide for ImportFile {
         let files = read.files.clone();
         let total = read.summary.rows;
         let mut events = vec![Event::ImportAccepted { import, files, options, total, warnings }];
+        events.extend(invites.map(|Invites { channel, created_only }| {
+            Event::ImportInvitesRequested { import, channel, created_only }
+        }));
         events.extend(row_events);
-        if counts.done() == total {
-            events.push(Event::ImportCompleted { import, counts });
+        let completed = counts.done() == total;
+        let mut run = None;
+        if completed {
+            let ending = Ending { company, import, known: None, invites, counts };
+            match ending.tell(&mut events) {
+                Ok(()) => run = invites.map(|_| run_of(import)),
+                // Nothing is done yet, so it can be asked again later. That there is nobody to invite is no fault.
+                Err(refusal) if refusal.code != Code::RunEmptySelection => return Err(refusal),
+                Err(refusal) => events.push(refused(import, refusal)),
+            }
         }
-        let result = result_of(import, counts.done() == total, &counts);
+        let result = result_of(import, completed, &counts, run);
         let recorded = self.mode == ImportMode::Commit;
         Ok(Decision { events, result, recorded })
     }
@@ -217,6 +238,9 @@ struct Accepted {
     state: Progress,
     #[serde(flatten)]
     counts: Option<Counts>,
+    /// The run that invites its people, once it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    run: Option<RunId>,
 }
 
 /// How far an import is.
@@ -228,9 +252,9 @@ enum Progress {
 }
 
 /// The `result` of an import.
-pub fn result_of(import: ImportId, completed: bool, counts: &Counts) -> Value {
+fn result_of(import: ImportId, completed: bool, counts: &Counts, run: Option<RunId>) -> Value {
     let state = if completed { Progress::Completed } else { Progress::Processing };
-    json!(Accepted { import, state, counts: completed.then_some(*counts) })
+    json!(Accepted { import, state, counts: completed.then_some(*counts), run })
 }
 
 /// Whether all rows fit in the commit that accepts the file.

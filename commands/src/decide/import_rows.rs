@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::import_invites::{Ending, refused};
 use super::rows::Rows;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
@@ -35,7 +36,12 @@ impl Decide for ImportRows {
         let mut events = rows.events;
         let counts = counted(import.counts, &events);
         if counts.done() >= counts.total {
-            events.push(Event::ImportCompleted { import: self.import, counts });
+            let (id, invites) = (self.import, import.invites);
+            let ending = Ending { company, import: id, known: Some(import), invites, counts };
+            // The rows are applied, whatever becomes of the run.
+            if let Err(refusal) = ending.tell(&mut events) {
+                events.push(refused(id, refusal));
+            }
         }
         Ok(Decision::if_any(events))
     }

@@ -129,6 +129,7 @@ impl<'a> Rows<'a> {
             let problems = vec![Problem::new(Code::RowDisabledNewUser)];
             return self.refuse(Some(key.clone()), row_ref, RowOutcome::Skipped, problems);
         }
+        self.warn_of_manager(values, &mut row_ref);
         let listed = self.judge_phone(values, folded, &mut row_ref);
         let user = Personal(key.clone());
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
@@ -173,6 +174,7 @@ impl<'a> Rows<'a> {
                 vec![Problem::new(code)],
             );
         }
+        self.warn_of_manager(&row.values, &mut row_ref);
         let listed = self.judge_phone(&row.values, folded, &mut row_ref);
         let who = Personal(user.key());
         let changes = Changes::of(user, &row.values, self.options.blank_means);
@@ -206,6 +208,16 @@ impl<'a> Rows<'a> {
             None => {}
         }
         self.list_phone(listed, &who, folded);
+    }
+
+    /// OC-15: a manager whom neither the company nor the file knows is worth a word, and no more.
+    fn warn_of_manager(&self, values: &RowValues, row: &mut RowRef) {
+        let Some(manager) = values.manager.as_ref().filter(|manager| !manager.in_file) else {
+            return;
+        };
+        if self.company.users.created(manager.key.as_str()).is_none() {
+            row.warnings.push(Problem::in_column("manager", Code::RowManagerNotFound));
+        }
     }
 
     /// Tells what becomes of the row's phone; the number to list, if it is to be listed.

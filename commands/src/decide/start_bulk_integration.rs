@@ -194,35 +194,59 @@ impl Request {
     /// # Errors
     /// `run.*`, `import.*`, `org_unit.*`.
     pub(super) fn check(&self, company: &Company) -> Result<Selection, Refusal> {
-        if company.runs.contains_key(&self.run) {
-            return Err(Code::RunAlreadyExists.into());
-        }
+        self.check_id(company)?;
         let selection = company.select(&self.source, self.channel)?;
-        let (limit, actual) = (company.settings.bulk_integration_max_records, selection.picks.len() as u64);
+        self.check_size(company, selection.picks.len() as u64)?;
+        Ok(selection)
+    }
+
+    /// # Errors
+    /// `run.already_exists`.
+    pub(super) fn check_id(&self, company: &Company) -> Result<(), Refusal> {
+        let taken = company.runs.contains_key(&self.run);
+        if taken { Err(Code::RunAlreadyExists.into()) } else { Ok(()) }
+    }
+
+    /// Whether there may be a run for so many people now.
+    ///
+    /// # Errors
+    /// `run.empty_selection`, `run.too_many_recipients`, `run.queue_full`.
+    pub(super) fn check_size(&self, company: &Company, actual: u64) -> Result<(), Refusal> {
+        let limit = company.settings.bulk_integration_max_records;
         if actual == 0 {
             return Err(Code::RunEmptySelection.into());
         }
         if actual > limit {
-            let details = json!({"limit": limit, "actual": actual, "legacy_code": LEGACY_LIMIT_CODE});
-            let more = format!("{actual} people, the limit is {limit}");
-            return Err(Refusal::new(Code::RunTooManyRecipients).saying(&more).with(details));
+            return Err(too_many(limit, actual));
         }
         let waiting = company.lock.queue().len() + company.scheduled.len();
         if waiting as u64 >= company.settings.max_pending_runs {
             let details = json!({"limit": company.settings.max_pending_runs, "actual": waiting});
             return Err(Refusal::new(Code::RunQueueFull).with(details));
         }
-        Ok(selection)
+        Ok(())
     }
 
     /// Freezes the list and enters the queue, or waits for its time.
     pub(super) fn confirm(self, company: &Company, selection: &Selection, not_before: Option<Time>) -> Decision {
-        let Self { run, channel, source } = self;
-        let total = selection.picks.len() as u64;
-        let duplicates_removed = selection.duplicates_removed;
-        let mut events = vec![Event::RunRequested { run, channel, source, total, duplicates_removed, not_before }];
         let listed = selection.picks.iter().take(RECIPIENTS_PER_COMMIT);
-        events.extend(listed.map(|pick| recipient_queued(company, run, pick)));
+        let listed = listed.map(|pick| recipient_queued(company, self.run, pick)).collect();
+        let people = (selection.picks.len() as u64, selection.duplicates_removed);
+        self.enter(company, people, listed, not_before)
+    }
+
+    /// Enters the queue, or waits for its time: with so many people, named so often again, of whom the first
+    /// are `listed`; the others are in further commits.
+    pub(super) fn enter(
+        self,
+        company: &Company,
+        (total, duplicates_removed): (u64, u64),
+        listed: Vec<Event>,
+        not_before: Option<Time>,
+    ) -> Decision {
+        let Self { run, channel, source } = self;
+        let mut events = vec![Event::RunRequested { run, channel, source, total, duplicates_removed, not_before }];
+        events.extend(listed);
         let (state, queue_place) = match not_before {
             Some(not_before) => {
                 events.push(Event::RunScheduled { run, not_before });
@@ -242,6 +266,13 @@ impl Request {
 
 /// The vendor's number for "exceeds max records size limit" (LX-07).
 pub(super) const LEGACY_LIMIT_CODE: u32 = 20001;
+
+/// `run.too_many_recipients` (LX-07).
+pub(super) fn too_many(limit: u64, actual: u64) -> Refusal {
+    let details = json!({"limit": limit, "actual": actual, "legacy_code": LEGACY_LIMIT_CODE});
+    let more = format!("{actual} people, the limit is {limit}");
+    Refusal::new(Code::RunTooManyRecipients).saying(&more).with(details)
+}
 
 fn recipient_queued(company: &Company, run: RunId, pick: &Pick) -> Event {
     Event::RecipientQueued { run, user: Personal(company.key_of(pick)) }

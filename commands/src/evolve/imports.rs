@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::welcome_key;
-use crate::company::{Company, Import, Notification, Undo};
+use crate::company::{Company, Import, Invites, Notification, Undo};
 use crate::event::{Counts, Event, UndoCounts, UndoOutcome};
 use crate::id::ImportId;
 
@@ -28,8 +28,21 @@ impl Company {
                         members: Vec::new(),
                         named_since: BTreeMap::new(),
                         created: BTreeSet::new(),
+                        invites: None,
+                        invitees: Vec::new(),
                     },
                 );
+            }
+            Event::ImportInvitesRequested { import, channel, created_only } => {
+                if let Some(import) = self.imports.get_mut(import) {
+                    let (channel, created_only) = (*channel, *created_only);
+                    import.invites = Some(Invites { channel, created_only });
+                }
+            }
+            Event::ImportInvitesRefused { import, .. } => {
+                if let Some(import) = self.imports.get_mut(import) {
+                    import.settle_invites();
+                }
             }
             Event::RowUnchanged { user, row } | Event::RowRefused { user: Some(user), row, .. } => {
                 self.name(user, Some(row));

@@ -55,6 +55,11 @@ impl Company {
         if !run.unlisted.is_empty() {
             self.listing.insert(id);
         }
+        if let Source::Import(import) = source
+            && let Some(import) = self.imports.get_mut(import)
+        {
+            import.settle_invites();
+        }
         self.runs.insert(id, run);
     }
 

@@ -120,3 +120,18 @@ fn an_unknown_variable_fails_with_its_line() {
     let error = render(INVITATION, &template("s", "a\n{{ nobody }}", "h"), &values()).unwrap_err();
     assert_eq!((error.part, error.line), ("text", Some(2)));
 }
+
+/// OC-13: who has no corporate phone is invited without a word about one, and nothing else is missing.
+#[test]
+fn oc_13_without_a_phone_the_invitation_does_not_speak_of_one() {
+    for language in LANGUAGES {
+        let template = builtin(INVITATION, language).unwrap();
+        let with = render(INVITATION, &template, &values()).unwrap();
+        let mail = render(INVITATION, &template, &Values { masked_phone: "", ..values() }).unwrap();
+        for (with, without) in [(&with.text, &mail.text), (&with.html, &mail.html)] {
+            assert!(with.contains("********071"), "{language}");
+            assert!(with.lines().count() == without.lines().count(), "{language}");
+            assert!(!without.contains("  ") && !without.contains(" ."), "{language}: {without}");
+        }
+    }
+}

@@ -30,6 +30,7 @@ Examples:
   boarding import people.csv --company acme --dialect leapxpert --preview
   boarding import userdetails.csv featuredetails.csv channelcountdetails.csv --company acme --dialect ocm
   boarding import people.csv --company acme --dialect leapxpert --plan-hash HASH
+  boarding import people.csv --company acme --dialect officechat --auto-invite --channel whatsapp
 
 --preview shows what would become of each row and changes nothing; the hash it tells imports exactly that,
 or nothing if it would come out otherwise by now.
@@ -39,7 +40,7 @@ pub(super) struct Import {
     /// The file, or all that the dialect takes together; - reads the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How the file is to be read: leapxpert or ocm
+    /// How the file is to be read: leapxpert, officechat or ocm
     #[arg(long, value_name = "DIALECT")]
     dialect: String,
     /// Puts each person's number on the corporate phone list
@@ -66,6 +67,15 @@ pub(super) struct Import {
     /// Sends new people a log-in mail
     #[arg(long)]
     send_welcome_email: bool,
+    /// Invites those whom the file creates, once it is imported
+    #[arg(long, requires = "channel", conflicts_with = "invite")]
+    auto_invite: bool,
+    /// Invites everybody the file names, once it is imported
+    #[arg(long, requires = "channel")]
+    invite: bool,
+    /// Where to invite people: whatsapp, imessage
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
     /// Shows what the file would come to, and imports nothing
     #[arg(long, conflicts_with = "plan_hash")]
     preview: bool,
@@ -105,11 +115,18 @@ impl Import {
         } else {
             report(session, &row).await?;
             out.note(&list::receipt(&accepted));
-            if has_addresses(&self.dialect) {
-                hint_next(session, &row, self.add_phones);
+            match self.auto_invite || self.invite {
+                true => tell_invites(session, &row),
+                false if has_addresses(&self.dialect) => hint_next(session, &row, self.add_phones),
+                false => {}
             }
         }
-        Ok(Done::losing(number(&row, "invalid")))
+        let run = text(&row, "run");
+        let failed = match run.is_empty() {
+            true => 0,
+            false => number(&session.row("run", json!({"run": run})).await?, "failed"),
+        };
+        Ok(Done::losing(number(&row, "invalid") + failed))
     }
 
     fn body(&self, files: Vec<Value>) -> Result<Value, Failure> {
@@ -123,11 +140,18 @@ impl Import {
         if self.send_welcome_email {
             set("send_welcome_email", json!(true));
         }
+        if self.auto_invite {
+            set("auto_invite", json!(true));
+        }
+        if self.invite {
+            set("action", json!("import_and_invite"));
+        }
         for (name, value) in [
             ("existing", &self.existing),
             ("blank_means", &self.blank_means),
             ("on_error", &self.on_error),
             ("encoding", &self.encoding),
+            ("channel", &self.channel),
             ("plan_hash", &self.plan_hash),
         ] {
             if let Some(value) = value {
@@ -174,6 +198,18 @@ pub(super) async fn carry(session: &Session<'_>, accepted: &Accepted) -> Result<
 fn has_addresses(dialect: &str) -> bool {
     let known = dialect::find(dialect);
     known.is_some_and(|one| one.columns().iter().any(|column| column.name.contains("mail")))
+}
+
+/// The run that invites the import's people, or why there is none.
+fn tell_invites(session: &Session<'_>, row: &Value) {
+    match row.pointer("/not_invited/message").and_then(Value::as_str) {
+        Some(why) => session.out.note(&format!("nobody was invited: {why}")),
+        None => session.out.note(&format!(
+            "they are invited by a run: boarding log {} {}",
+            text(row, "run"),
+            session.place()
+        )),
+    }
 }
 
 fn hint_next(session: &Session<'_>, row: &Value, phones_added: bool) {

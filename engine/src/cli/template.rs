@@ -17,7 +17,7 @@ Examples:
   boarding template ocm -o userdetails.csv
   boarding template ocm --file featuredetails -o featuredetails.csv")]
 pub(super) struct Template {
-    /// leapxpert or ocm
+    /// leapxpert, officechat or ocm
     dialect: String,
     /// Which, where a dialect takes several files together [default: the one with the people]
     #[arg(long, value_name = "NAME")]

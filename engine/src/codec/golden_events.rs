@@ -162,6 +162,15 @@ fn phones_and_imports() -> Vec<Event> {
             problems: vec![Problem::in_column("email", Code::FieldInvalidEmail)],
         },
         Event::WelcomeEmailRequested { user: who(), import: IMPORT, row: 17 },
+        Event::ImportInvitesRequested {
+            import: IMPORT,
+            channel: Channel::Whatsapp,
+            created_only: true,
+        },
+        Event::ImportInvitesRefused {
+            import: IMPORT,
+            problem: Problem::new(Code::RunQueueFull).saying("1 waits"),
+        },
         Event::ImportCompleted { import: IMPORT, counts },
         Event::ImportUndoStarted { import: IMPORT },
         Event::RowUndone {

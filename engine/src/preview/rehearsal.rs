@@ -145,6 +145,9 @@ impl Tally {
                 self.digest.accepted(files, options, warnings);
                 self.warnings.clone_from(warnings);
             }
+            if let Event::ImportInvitesRequested { channel, created_only, .. } = event {
+                self.digest.add(&(channel, created_only));
+            }
             if let Some(row) = self.outlook.take(&fact) {
                 self.digest.add(&row);
                 self.attention.note(&row);

@@ -95,6 +95,8 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
         | Event::ImportUndoStarted { import }
         | Event::RowUndone { import, .. }
         | Event::ImportUndone { import, .. }
+        | Event::ImportInvitesRequested { import, .. }
+        | Event::ImportInvitesRefused { import, .. }
         | Event::WelcomeEmailRequested { import, .. } => Some(*import),
         Event::CorporatePhoneAdded { import, .. } => *import,
         _ => event.row().map(|(_, row)| row.import),

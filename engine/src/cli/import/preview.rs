@@ -68,9 +68,14 @@ impl Import {
         for column in &self.columns {
             option("--column", Some(column));
         }
+        option("--channel", self.channel.as_ref());
         option("--import", self.import.map(|import| import.to_string()).as_ref());
-        let switches =
-            [("--add-phones", self.add_phones), ("--send-welcome-email", self.send_welcome_email)];
+        let switches = [
+            ("--add-phones", self.add_phones),
+            ("--send-welcome-email", self.send_welcome_email),
+            ("--auto-invite", self.auto_invite),
+            ("--invite", self.invite),
+        ];
         words.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).to_owned()));
         words.join(" ")
     }

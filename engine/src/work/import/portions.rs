@@ -46,11 +46,12 @@ impl Chunks {
         if let Some(missing) = files.missing(&place.sha256) {
             return Err(missing.into());
         }
-        let file: BufReader<File> = BufReader::new(files.open(&place.sha256)?);
-        let options = reading_options(&place.options);
-        let rows =
-            csv_file::rows(file, dialect, &options, &csv_file::Limits::default()).map_err(fault)?;
-        Ok(Self { rows: Box::new(rows), rows_done: place.rows_done })
+        let open = || files.open(&place.sha256).map(BufReader::<File>::new);
+        let (options, limits) = (reading_options(&place.options), csv_file::Limits::default());
+        // The whole file, also where some rows are done: whoever was to come then has come.
+        let named = csv_file::named(open()?, dialect, &options, &limits).map_err(fault)?;
+        let rows = csv_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
+        Ok(Self { rows: Box::new(rows.knowing(named)), rows_done: place.rows_done })
     }
 }
 

@@ -1,0 +1,132 @@
+//! Inviting with the import (OC-13): asked for with the file; the commit that ends it requests a run of its people.
+
+use std::collections::HashSet;
+
+use serde_json::json;
+
+use super::import_file::{Action, ImportFile};
+use super::start_bulk_integration::{Request, read_channel, too_many};
+use super::{Asked, Decision};
+use crate::code::{Code, Problem, Refusal};
+use crate::company::{Company, Import, Invites};
+use crate::event::{Counts, Event, Permission, Source, Who};
+use crate::id::{ImportId, RunId};
+
+impl ImportFile {
+    /// Who is to be invited and where to, as far as it can be judged before the rows are.
+    ///
+    /// # Errors
+    /// `envelope.malformed`, `field.required`, `auth.permission_denied`, `channel.*`, `run.already_exists`,
+    /// `run.too_many_recipients`.
+    pub(super) fn invites(
+        &self,
+        company: &Company,
+        asked: &Asked<'_, Self>,
+        import: ImportId,
+        rows: u64,
+    ) -> Result<Option<Invites>, Refusal> {
+        let malformed = |why: &str| Err(Refusal::new(Code::EnvelopeMalformed).saying(why));
+        let all = self.action == Action::ImportAndInvite;
+        let name = match (&self.channel, self.auto_invite, all) {
+            (None, false, false) => return Ok(None),
+            (Some(_), false, false) => return malformed("channel is for an import that invites"),
+            (_, true, true) => {
+                return malformed("auto_invite leaves out whom import_and_invite invites");
+            }
+            (None, ..) => {
+                return Err(Refusal::new(Code::FieldRequired)
+                    .saying("channel")
+                    .with(json!({"field": "channel"})));
+            }
+            (Some(name), ..) => name,
+        };
+        asked.require(company, Permission::BulkIntegrateUsers)?;
+        let invites = Invites { channel: read_channel(company, name)?, created_only: !all };
+        if company.runs.contains_key(&run_of(import)) {
+            return Err(Code::RunAlreadyExists.into());
+        }
+        // Here the rows are counted (A2); how many an import creates is known at its end.
+        let limit = company.settings.bulk_integration_max_records;
+        if all && rows > limit { Err(too_many(limit, rows)) } else { Ok(Some(invites)) }
+    }
+}
+
+/// The run that an import asks for bears the import's id.
+pub(super) fn run_of(import: ImportId) -> RunId {
+    RunId(import.0)
+}
+
+/// An import whose rows all have their outcome.
+#[derive(Debug)]
+pub(super) struct Ending<'a> {
+    pub company: &'a Company,
+    pub import: ImportId,
+    /// As the company knows it, if it was accepted by an earlier commit.
+    pub known: Option<&'a Import>,
+    pub invites: Option<Invites>,
+    pub counts: Counts,
+}
+
+impl Ending<'_> {
+    /// Adds the end of the import, and the run for its people where one was asked for. The events before it
+    /// are those of its last rows.
+    ///
+    /// # Errors
+    /// `run.*` and `channel.not_enabled`, if there can be no run; the import is over all the same.
+    pub(super) fn tell(&self, events: &mut Vec<Event>) -> Result<(), Refusal> {
+        let people = self.people(events);
+        let (import, counts) = (self.import, self.counts);
+        events.push(Event::ImportCompleted { import, counts });
+        let Some(invites) = self.invites else { return Ok(()) };
+        // Which of its people these are, the import knows: the fold freezes their list.
+        let source = Source::Import(import);
+        let again = if invites.created_only { 0 } else { counts.duplicate };
+        let channel = read_channel(self.company, invites.channel.as_str())?;
+        let request = Request { run: run_of(import), channel, source };
+        request.check_id(self.company)?;
+        request.check_size(self.company, people)?;
+        // The list goes on in commits of its own: this one holds rows already.
+        let Decision { events: run, .. } =
+            request.enter(self.company, (people, again), vec![], None);
+        events.extend(run);
+        Ok(())
+    }
+
+    /// How many people the run is for: as many as its source will pick once these events are history.
+    fn people(&self, events: &[Event]) -> u64 {
+        if self.invites.is_some_and(|invites| invites.created_only) {
+            return self.counts.created;
+        }
+        let keys: HashSet<String> =
+            events.iter().filter_map(named_by_row).map(|key| key.folded()).collect();
+        let is_new = |key: &&String| {
+            let user = self.company.users.find(key);
+            user.and_then(|(id, user)| self.known?.row_of(id, user)).is_none()
+        };
+        let before = self.known.map_or(0, |import| import.members.len());
+        (before + keys.iter().filter(is_new).count()) as u64
+    }
+}
+
+/// Why nobody is invited, for whoever looks at the import.
+pub(super) fn refused(import: ImportId, refusal: Refusal) -> Event {
+    let problem = Problem { column: None, code: refusal.code, message: refusal.message };
+    Event::ImportInvitesRefused { import, problem }
+}
+
+/// The key in the event that tells a row's outcome, if the row has one.
+fn named_by_row(event: &Event) -> Option<&Who> {
+    event.row()?;
+    match event {
+        Event::UserCreated { user, .. }
+        | Event::UserUpdated { user, .. }
+        | Event::UserActivated { user, .. }
+        | Event::UserDeactivated { user, .. }
+        | Event::RowUnchanged { user, .. } => Some(user),
+        Event::RowRefused { user, .. } => user.as_ref(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod spec;

@@ -1,0 +1,111 @@
+//! Office Chat: one row a person, keyed by e-mail address or login (OC-01 … OC-16).
+
+use super::{Column, Dialect, OddQuote};
+use crate::csv_file::{Cells, Manager, RowValues};
+use crate::id::UserKey;
+
+/// The dialect `officechat`.
+#[derive(Debug)]
+pub(super) struct Officechat;
+
+const NAME: usize = 0;
+const FIRSTNAME: usize = 1;
+const LASTNAME: usize = 2;
+const LOGIN: usize = 3;
+const TITLE: usize = 4;
+const MOBILE: usize = 5;
+const MANAGER: usize = 6;
+const ENABLED: usize = 7;
+
+/// The vendor's longer form (OC-03); its shorter one lacks the manager (OC-02).
+const COLUMNS: [Column; 8] = [
+    Column {
+        name: "name",
+        aliases: &["full name", "display name"],
+        required: false,
+        example: "Jane Doe",
+    },
+    Column {
+        name: "firstname",
+        aliases: &["given name", "forename"],
+        required: false,
+        example: "Jane",
+    },
+    Column {
+        name: "lastname",
+        aliases: &["surname", "family name"],
+        required: false,
+        example: "Doe",
+    },
+    Column {
+        name: "email/login",
+        aliases: &["email", "login", "email address", "email or login", "login id"],
+        required: true,
+        example: "jane.doe@example.invalid",
+    },
+    Column { name: "title", aliases: &["job title"], required: false, example: "Director" },
+    Column {
+        name: "mobile",
+        aliases: &["mobile number", "mobile phone", "phone", "phone number"],
+        required: false,
+        example: "+84923448071",
+    },
+    Column {
+        name: "manager",
+        aliases: &["manager email", "manager login"],
+        required: false,
+        example: "john.roe@example.invalid",
+    },
+    Column { name: "Enabled", aliases: &[], required: false, example: "TRUE" },
+];
+
+impl Dialect for Officechat {
+    fn name(&self) -> &'static str {
+        "officechat"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> RowValues {
+        let name = cells.text(NAME);
+        let (first_name, last_name) = (cells.text(FIRSTNAME), cells.text(LASTNAME));
+        let (user, email) = cells.email_or_login(LOGIN);
+        let title = cells.text(TITLE);
+        let phone = cells.phone(MOBILE);
+        let manager = cells.text(MANAGER);
+        let named = manager.as_ref().value().map(|key| Manager::named(UserKey::new(key)));
+        let attributes = [("name", name), ("title", title), ("manager", manager)];
+        RowValues {
+            user,
+            first_name,
+            last_name,
+            email,
+            phone,
+            enabled: cells.enabled(ENABLED),
+            manager: named,
+            attributes: attributes.map(|(name, given)| (name.to_owned(), given)).into(),
+            ..RowValues::default()
+        }
+    }
+
+    /// OC-05: a value holds no quotes of its own.
+    fn stray_quote(&self) -> OddQuote {
+        OddQuote::Problem
+    }
+
+    fn quote_in_value(&self) -> OddQuote {
+        OddQuote::Warning
+    }
+
+    /// OC-15: a manager may stand in a later row.
+    fn refers_ahead(&self) -> bool {
+        true
+    }
+
+    /// Its people are written to as they are: the product has no corporate phones.
+    fn needs_corporate_phone(&self) -> bool {
+        false
+    }
+}

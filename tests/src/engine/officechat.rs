@@ -1,0 +1,178 @@
+//! Office Chat from outside: a file is chosen, imported by one command, and whom it creates is invited.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::{Site, ok};
+
+/// As the vendor publishes them.
+const SEVEN: &str = include_str!("../../../fixtures/officechat/published-7.csv");
+const EIGHT: &str = include_str!("../../../fixtures/officechat/published-8.csv");
+/// Johnny Depp is there already, and active.
+const STAFF: &str = include_str!("../../../fixtures/officechat/staff.csv");
+
+fn body(text: &str, extra: &Value) -> Value {
+    let mut body =
+        json!({"dialect": "officechat", "files": [{"name": "people.csv", "text": text}]});
+    body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    body
+}
+
+/// "Click the Import Now button": one command, seen to its end.
+async fn import_now(site: &Site, text: &str, extra: Value) -> Value {
+    let result = ok(&site.ask("ImportFile", body(text, &extra)).await);
+    site.settle().await;
+    site.row("import", json!({"import": result["import"]})).await
+}
+
+async fn user(site: &Site, key: &str) -> Value {
+    site.row("user", json!({"user": key})).await
+}
+
+async fn rows(site: &Site, import: &Value) -> Vec<Value> {
+    site.rows("import_rows", json!({"import": import["import"], "limit": 500})).await
+}
+
+/// OC-02, OC-03, OC-08, OC-09, OC-12, OC-13, OC-15, OC-17, OC-18: the vendor's steps with the vendor's file.
+#[tokio::test]
+async fn oc_17_steps_to_import_users_from_csv() {
+    let site = Site::acme(None).await;
+    import_now(&site, STAFF, json!({})).await;
+    // "Choose between Skip existing users or Update existing users", "check … Auto send invites to all
+    // newly created users", "Choose file", "Import Now".
+    let extra = json!({"existing": "update", "auto_invite": true, "channel": "WhatsApp"});
+    let import = import_now(&site, EIGHT, extra).await;
+    let counts =
+        ["total", "created", "deactivated", "invalid"].map(|name| import[name].as_u64().unwrap());
+    assert_eq!(counts, [2, 1, 1, 0]);
+    // "TRUE … the user will be created", with the values of the file.
+    let will = user(&site, "willsmith@gmail.com").await;
+    assert_eq!((&will["state"], &will["phone"]), (&json!("active"), &json!("+911234123411")));
+    let manager = json!("johnny_depp@yahoo.com");
+    assert_eq!(
+        (&will["attributes"]["title"], &will["attributes"]["manager"]),
+        (&json!("Director"), &manager)
+    );
+    // "FALSE – This will deactivate an existing user if the current status is Activate."
+    let johnny = user(&site, "johnny_depp@yahoo.com").await;
+    assert_eq!(
+        (&johnny["state"], &johnny["attributes"]["title"]),
+        (&json!("deactivated"), &json!("Manager"))
+    );
+    // Invited is who was newly created, and nobody else.
+    let run = site.row("run", json!({"run": import["run"]})).await;
+    let counts = ["total", "passed", "skipped", "failed"].map(|name| run[name].as_u64().unwrap());
+    assert_eq!((&run["state"], counts), (&json!("completed"), [1, 1, 0, 0]));
+    let [mail] = site.outbox().try_into().unwrap();
+    assert!(mail.contains("To: \"Will Smith\" <willsmith@gmail.com>"), "{mail}");
+    assert!(!mail.contains("phone"), "the product has no corporate phones: {mail}");
+    let shown: Vec<_> =
+        rows(&site, &import).await.iter().map(|row| row["invite"].clone()).collect();
+    assert_eq!(shown, [json!("success"), json!(null)]);
+    assert!(site.rows("phone_list", json!({})).await.is_empty());
+}
+
+/// OC-10, OC-11, A13, OC-14: existing users are skipped with all they have, and unless asked nobody gets a mail.
+#[tokio::test]
+async fn oc_11_skip_existing_users_without_auto_send() {
+    let site = Site::acme(None).await;
+    import_now(&site, STAFF, json!({})).await;
+    let import = import_now(&site, EIGHT, json!({"existing": "skip"})).await;
+    assert_eq!((&import["created"], &import["skipped"]), (&json!(1), &json!(1)));
+    let johnny = user(&site, "johnny_depp@yahoo.com").await;
+    assert_eq!(
+        (&johnny["state"], &johnny["attributes"]["title"]),
+        (&json!("active"), &json!("Clerk"))
+    );
+    let import = import_now(&site, SEVEN, json!({"existing": "update"})).await;
+    assert_eq!(
+        import["unchanged"], 1,
+        "the shorter form says nothing of the manager, and blank is not a title"
+    );
+    // "No emails will be sent out to the imported users."
+    assert!(site.outbox().is_empty());
+    assert!(site.rows("runs", json!({})).await.is_empty());
+    // They are invited by the run that somebody asks for.
+    let run = site.run().await;
+    site.settle().await;
+    assert_eq!(site.row("run", json!({"run": run})).await["passed"], 1);
+}
+
+/// OC-16: a login that is no address is a user, and the invitation fails for want of one.
+#[tokio::test]
+async fn oc_16_a_login_is_created_and_cannot_be_invited() {
+    let site = Site::acme(None).await;
+    let text = "name,email/login\nAnn,ann.login\nBob,bob@people.example\n";
+    let import = import_now(&site, text, json!({"auto_invite": true, "channel": "whatsapp"})).await;
+    assert_eq!(import["created"], 2);
+    let log = site.rows("integration_log", json!({"run": import["run"]})).await;
+    let outcomes: Vec<_> =
+        log.iter().map(|row| (row["username"].clone(), row["code"].clone())).collect();
+    let expected = [
+        (json!("ann.login"), json!("recipient.email_missing")),
+        (json!("bob@people.example"), json!(null)),
+    ];
+    assert_eq!(outcomes, expected);
+}
+
+/// A file of more rows than one commit holds: the first row's manager is the last row's person.
+fn long(rows: usize) -> String {
+    let mut text = "email/login,manager\n".to_owned();
+    for row in 0..rows {
+        let manager = match row {
+            0 => format!("USER{}@people.example", rows - 1),
+            1 => "nobody@people.example".to_owned(),
+            _ => format!("user{}@people.example", row - 1),
+        };
+        writeln!(text, "user{row}@people.example,{manager}").unwrap();
+    }
+    text
+}
+
+/// OC-15: a manager of any row of the file is known, however many commits lie between; also when the
+/// import goes on after a crash. OC-13: and everybody it created is invited, once.
+#[tokio::test]
+async fn oc_15_managers_are_resolved_over_the_whole_file() {
+    let mut site = Site::acme(None).await;
+    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 2_000})).await);
+    let extra = json!({"auto_invite": true, "channel": "whatsapp"});
+    let result = ok(&site.ask("ImportFile", body(&long(620), &extra)).await);
+    assert_eq!(result["state"], "processing");
+    site.restart().await;
+    site.settle().await;
+    let import = site.row("import", json!({"import": result["import"]})).await;
+    assert_eq!((&import["created"], &import["warnings"]), (&json!(620), &json!(1)));
+    let warned: Vec<_> = rows(&site, &import)
+        .await
+        .iter()
+        .filter(|row| row["warnings"] != json!([]))
+        .map(|row| (row["row"].clone(), row["warnings"][0]["code"].clone()))
+        .collect();
+    assert_eq!(warned, [(json!(2), json!("row.manager_not_found"))]);
+    let run = site.row("run", json!({"run": import["run"]})).await;
+    assert_eq!((&run["total"], &run["passed"]), (&json!(620), &json!(620)));
+    assert_eq!(site.outbox().len(), 620);
+}
+
+/// P16: what is shown before is what is imported, managers and all; and whom it invites is part of the plan.
+#[tokio::test]
+async fn p16_a_preview_of_officechat_shows_what_the_import_does() {
+    let site = Site::acme(None).await;
+    let preview = |extra: Value| {
+        let mut extra = extra;
+        extra["mode"] = json!("preview");
+        body(EIGHT, &extra)
+    };
+    let auto = json!({"auto_invite": true, "channel": "whatsapp"});
+    let plan = ok(&site.ask("ImportFile", preview(auto.clone())).await);
+    assert_eq!(plan["counts"]["warnings"], 2);
+    assert_eq!(plan["rows"][0]["warnings"][0]["code"], "row.manager_not_found");
+    let plain = ok(&site.ask("ImportFile", preview(json!({}))).await);
+    assert_ne!(plan["plan_hash"], plain["plan_hash"]);
+    let mut extra = auto;
+    extra["plan_hash"] = plan["plan_hash"].clone();
+    let import = import_now(&site, EIGHT, extra).await;
+    assert_eq!((&import["created"], &import["warnings"]), (&json!(1), &json!(2)));
+    assert_eq!(site.outbox().len(), 1);
+}
