@@ -123,7 +123,7 @@ pub const FEED_IN_FLIGHT_BYTES: usize = 4 * 1024 * 1024;
 pub const FEED_READ_EVENTS: usize = 512;
 
 /// How long NATS may take to acknowledge an event, in seconds: what is lost is looked up after that.
-pub const FEED_ACK_SECONDS_MAX: u64 = 3;
+pub const FEED_ACK_SECONDS_MAX: u64 = 2;
 
 /// The first wait before the feed asks a NATS that failed it again, in milliseconds; it doubles from there.
 pub const FEED_RETRY_MILLIS: u64 = 100;
@@ -161,6 +161,11 @@ pub const WORK_REMEMBERED_SECONDS: u64 = WORK_CLAIM_SECONDS_MAX + 24 * 3600;
 
 /// How long one question to NATS waits for its answer, in seconds: a leader that was killed never answers.
 pub const NATS_ANSWER_SECONDS_MAX: u64 = 2;
+
+/// How long one try of an append waits for its answer, in milliseconds, and the slowest line it allows for, in
+/// bytes a second: while a cluster has no leader it is tried often, and what was slow is stored once.
+pub const NATS_APPEND_TRY_MILLIS: u64 = 1_000;
+pub const NATS_BYTES_PER_SECOND_MIN: u64 = 512 * 1024;
 
 /// How long an append is tried again while nobody says what became of it, in seconds: three times what a
 /// cluster was seen to need for a new leader.

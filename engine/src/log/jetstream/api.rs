@@ -21,7 +21,10 @@ use boarding_commands::id::CompanyId;
 use bytes::Bytes;
 
 use super::frame::Message;
-use crate::config::{NATS_ANSWER_SECONDS_MAX, NATS_CONSUMER_SECONDS};
+use crate::config::{
+    NATS_ANSWER_SECONDS_MAX, NATS_APPEND_TRY_MILLIS, NATS_BYTES_PER_SECOND_MIN,
+    NATS_CONSUMER_SECONDS,
+};
 use crate::error_chain;
 
 /// The server's numbers for "the subject's last sequence is another one".
@@ -141,8 +144,8 @@ impl Api {
         headers.insert(NATS_MESSAGE_ID, id.to_string().as_str());
         let request = Request::new()
             .headers(headers)
-            .payload(payload)
-            .timeout(Some(Duration::from_secs(NATS_ANSWER_SECONDS_MAX)));
+            .timeout(Some(patience(payload.len() as u64)))
+            .payload(payload);
         match self.client.send_request(subject.to_owned(), request).await {
             Ok(answer) => read_answer(&answer.payload, &self.name),
             Err(error) => match error.kind() {
@@ -158,6 +161,11 @@ impl Api {
             },
         }
     }
+}
+
+/// How long a message of so many bytes may be under way, and its answer.
+fn patience(bytes: u64) -> Duration {
+    Duration::from_millis(NATS_APPEND_TRY_MILLIS + bytes * 1_000 / NATS_BYTES_PER_SECOND_MIN)
 }
 
 /// What the server's answer to a message says.
