@@ -110,7 +110,7 @@ fn taken_back(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law 
     while !tenant.company.undoing.is_empty() {
         tenant.go_on(shared, dice)?;
     }
-    let row = &shared.ask(&tenant.id, "import", json!({"import": import}))[0];
+    let row = &shared.ask(&tenant.id, "imports", json!({}))[0];
     holds!(row["state"] == "undone", "P23 an undone import is {}", row["state"]);
     let left = [&row["undo"]["kept"], &row["undo"]["errored"]];
     holds!(left == [&json!(0), &json!(0)], "P23 nobody touched anything: {row}");
