@@ -82,6 +82,7 @@ fn options(file: &Path) -> Options {
             .collect::<BTreeMap<_, _>>(),
         accept_gzip: asked["accept_gzip"].as_bool().unwrap_or(true),
         assume_plus: asked["assume_plus"].as_bool().unwrap_or(false),
+        known_columns_only: asked["known_columns_only"].as_bool().unwrap_or(false),
     }
 }
 

@@ -142,7 +142,7 @@ fn p23_an_operator_takes_an_import_back() {
     place.run(&["command", "AssignRoles", r#"{"users":["bob"],"roles":["Team Lead"]}"#]).with(0);
 
     let told = place.run(&["imports", "undo", "latest", "--yes"]).with(0);
-    assert!(told.err.contains("1 rows would be reversed, 1 left as they are"), "{}", told.err);
+    assert!(told.out.contains("1 rows would be reversed, 1 left as they are"), "{}", told.out);
     let shown = format!("import {id} of people.csv is undone: 1 rows reversed, 1 kept, 0 errored");
     assert!(told.out.contains(&shown), "{}", told.out);
     assert!(told.out.contains("kept:row.changed_since"), "{}", told.out);
