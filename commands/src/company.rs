@@ -12,10 +12,12 @@ use crate::phone::Phone;
 use crate::settings::Settings;
 use crate::time::Time;
 
+pub mod numbers;
 pub mod run;
 pub mod selection;
 pub mod users;
 
+pub use numbers::{Number, NumberState, Numbers, Stock};
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
 
@@ -30,10 +32,13 @@ pub struct Company {
     pub org_units: BTreeMap<String, OrgUnit>,
     /// Role → the permissions it carries.
     pub roles: BTreeMap<String, Vec<String>>,
+    /// Group of user permissions → what its accounts may do.
+    pub permission_groups: BTreeMap<String, Vec<String>>,
     pub grants: Grants,
     pub users: Users,
     /// Corporate phone → its user.
     pub phones: BTreeMap<Phone, UserId>,
+    pub numbers: Numbers,
     pub imports: BTreeMap<ImportId, Import>,
     /// Imports that were accepted and have rows to come.
     pub open_imports: BTreeSet<ImportId>,
@@ -120,6 +125,14 @@ pub struct Import {
     pub members: Vec<UserId>,
     /// While it goes on: its people whom another import has named since, and the row that did so first here.
     pub named_since: BTreeMap<UserId, u32>,
+    pub placing: Option<Placing>,
+}
+
+/// Where all people of an import belong (ML-04, ML-05).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placing {
+    pub organization: String,
+    pub permission_group: String,
 }
 
 impl Import {
@@ -148,9 +161,11 @@ impl Company {
             templates: BTreeMap::new(),
             org_units: BTreeMap::new(),
             roles: BTreeMap::new(),
+            permission_groups: BTreeMap::new(),
             grants: Grants::default(),
             users: Users::default(),
             phones: BTreeMap::new(),
+            numbers: Numbers::default(),
             imports: BTreeMap::new(),
             open_imports: BTreeSet::new(),
             latest_import: None,

@@ -11,6 +11,7 @@ use crate::id::CommandId;
 use crate::schema::Nothing;
 use crate::time::Time;
 
+pub mod pool;
 pub mod recipients;
 mod rows;
 #[cfg(test)]
@@ -204,6 +205,15 @@ commands! {
         revoke_permissions::RevokePermissions,
         set_company_config::SetCompanyConfig,
         set_template::SetTemplate,
+        define_permission_group::DefinePermissionGroup,
+        add_numbers::AddNumbers,
+        reserve_number::ReserveNumber,
+        unreserve_number::UnreserveNumber,
+        allocate_numbers::AllocateNumbers,
+        withdraw_numbers::WithdrawNumbers,
+        assign_number::AssignNumber,
+        release_number::ReleaseNumber,
+        move_pending_invitations::MovePendingInvitations,
         tick::Tick,
     }
     internal {

@@ -47,6 +47,10 @@ pub enum Event {
         actor: Personal<String>,
         permissions: Vec<Permission>,
     },
+    PermissionGroupDefined {
+        permission_group: String,
+        permissions: Vec<String>,
+    },
 
     // Users. `row` names the row of a file that led to it.
     UserCreated {
@@ -100,6 +104,52 @@ pub enum Event {
         user: Who,
     },
 
+    // The number pool. `org_unit` says whose a number is; none is the company's own stock.
+    NumberAdded {
+        number: Personal<Phone>,
+        org_unit: Option<String>,
+    },
+    NumberReserved {
+        number: Personal<Phone>,
+        tag: String,
+    },
+    NumberUnreserved {
+        number: Personal<Phone>,
+    },
+    NumberAllocated {
+        number: Personal<Phone>,
+        org_unit: String,
+    },
+    /// Back to the organization above.
+    NumberWithdrawn {
+        number: Personal<Phone>,
+        org_unit: Option<String>,
+    },
+    NumberAssigned {
+        number: Personal<Phone>,
+        user: Who,
+        import: Option<ImportId>,
+    },
+    /// The account of the number was activated.
+    NumberRegistered {
+        number: Personal<Phone>,
+        user: Who,
+    },
+    /// Available again, at once or when it has cooled down.
+    NumberReleased {
+        number: Personal<Phone>,
+        user: Who,
+        cooling_until: Option<Time>,
+    },
+    NumberCooled {
+        number: Personal<Phone>,
+    },
+    /// The user is an account that takes its number from the pool.
+    AccountOpened {
+        user: Who,
+        import: Option<ImportId>,
+    },
+
     // Imports.
     ImportAccepted {
         import: ImportId,
@@ -127,6 +177,12 @@ pub enum Event {
     ImportCompleted {
         import: ImportId,
         counts: Counts,
+    },
+    /// Where the people of an import belong: chosen in the command, not in the file.
+    ImportPlaced {
+        import: ImportId,
+        organization: String,
+        permission_group: String,
     },
 
     // Runs.
@@ -263,6 +319,7 @@ impl Event {
             Self::RoleDefined { .. } => "RoleDefined",
             Self::PermissionsGranted { .. } => "PermissionsGranted",
             Self::PermissionsRevoked { .. } => "PermissionsRevoked",
+            Self::PermissionGroupDefined { .. } => "PermissionGroupDefined",
             Self::UserCreated { .. } => "UserCreated",
             Self::UserUpdated { .. } => "UserUpdated",
             Self::UserActivated { .. } => "UserActivated",
@@ -273,11 +330,22 @@ impl Event {
             Self::RolesRemoved { .. } => "RolesRemoved",
             Self::CorporatePhoneAdded { .. } => "CorporatePhoneAdded",
             Self::CorporatePhoneRemoved { .. } => "CorporatePhoneRemoved",
+            Self::NumberAdded { .. } => "NumberAdded",
+            Self::NumberReserved { .. } => "NumberReserved",
+            Self::NumberUnreserved { .. } => "NumberUnreserved",
+            Self::NumberAllocated { .. } => "NumberAllocated",
+            Self::NumberWithdrawn { .. } => "NumberWithdrawn",
+            Self::NumberAssigned { .. } => "NumberAssigned",
+            Self::NumberRegistered { .. } => "NumberRegistered",
+            Self::NumberReleased { .. } => "NumberReleased",
+            Self::NumberCooled { .. } => "NumberCooled",
+            Self::AccountOpened { .. } => "AccountOpened",
             Self::ImportAccepted { .. } => "ImportAccepted",
             Self::RowUnchanged { .. } => "RowUnchanged",
             Self::RowRefused { .. } => "RowRefused",
             Self::WelcomeEmailRequested { .. } => "WelcomeEmailRequested",
             Self::ImportCompleted { .. } => "ImportCompleted",
+            Self::ImportPlaced { .. } => "ImportPlaced",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -433,6 +501,7 @@ impl Event {
             | Self::RoleDefined { .. }
             | Self::PermissionsGranted { .. }
             | Self::PermissionsRevoked { .. }
+            | Self::PermissionGroupDefined { .. }
             | Self::UserCreated { .. }
             | Self::UserUpdated { .. }
             | Self::UserActivated { .. }
@@ -443,10 +512,21 @@ impl Event {
             | Self::RolesRemoved { .. }
             | Self::CorporatePhoneAdded { .. }
             | Self::CorporatePhoneRemoved { .. }
+            | Self::NumberAdded { .. }
+            | Self::NumberReserved { .. }
+            | Self::NumberUnreserved { .. }
+            | Self::NumberAllocated { .. }
+            | Self::NumberWithdrawn { .. }
+            | Self::NumberAssigned { .. }
+            | Self::NumberRegistered { .. }
+            | Self::NumberReleased { .. }
+            | Self::NumberCooled { .. }
+            | Self::AccountOpened { .. }
             | Self::ImportAccepted { .. }
             | Self::RowUnchanged { .. }
             | Self::RowRefused { .. }
-            | Self::ImportCompleted { .. } => true,
+            | Self::ImportCompleted { .. }
+            | Self::ImportPlaced { .. } => true,
             Self::TemplateSet { .. }
             | Self::WelcomeEmailRequested { .. }
             | Self::RunRequested { .. }

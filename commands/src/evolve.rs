@@ -7,6 +7,7 @@ use crate::time::Time;
 
 mod imports;
 mod invitations;
+mod numbers;
 mod people;
 mod runs;
 
@@ -21,7 +22,8 @@ impl Company {
             | Event::OrgUnitDefined { .. }
             | Event::RoleDefined { .. }
             | Event::PermissionsGranted { .. }
-            | Event::PermissionsRevoked { .. } => self.evolve_settings(event),
+            | Event::PermissionsRevoked { .. }
+            | Event::PermissionGroupDefined { .. } => self.evolve_settings(event),
             Event::UserCreated { .. }
             | Event::UserUpdated { .. }
             | Event::UserActivated { .. }
@@ -32,11 +34,22 @@ impl Company {
             | Event::RolesRemoved { .. }
             | Event::CorporatePhoneAdded { .. }
             | Event::CorporatePhoneRemoved { .. } => self.evolve_user(event),
+            Event::NumberAdded { .. }
+            | Event::NumberReserved { .. }
+            | Event::NumberUnreserved { .. }
+            | Event::NumberAllocated { .. }
+            | Event::NumberWithdrawn { .. }
+            | Event::NumberAssigned { .. }
+            | Event::NumberRegistered { .. }
+            | Event::NumberReleased { .. }
+            | Event::NumberCooled { .. }
+            | Event::AccountOpened { .. } => self.evolve_number(event),
             Event::ImportAccepted { .. }
             | Event::RowUnchanged { .. }
             | Event::RowRefused { .. }
             | Event::WelcomeEmailRequested { .. }
-            | Event::ImportCompleted { .. } => self.evolve_import(event),
+            | Event::ImportCompleted { .. }
+            | Event::ImportPlaced { .. } => self.evolve_import(event),
             Event::RunRequested { .. }
             | Event::RecipientQueued { .. }
             | Event::RunScheduled { .. }
@@ -58,6 +71,7 @@ impl Company {
             | Event::NotificationSent { .. }
             | Event::NotificationFailed { .. } => self.evolve_notification(event),
         }
+        self.reckon(event);
         if let Some((outcome, row)) = event.row()
             && let Some(import) = self.imports.get_mut(&row.import)
         {
@@ -89,6 +103,9 @@ impl Company {
             }
             Event::PermissionsRevoked { actor, permissions } => {
                 self.grants.revoke(actor, permissions);
+            }
+            Event::PermissionGroupDefined { permission_group, permissions } => {
+                self.permission_groups.insert(permission_group.clone(), permissions.clone());
             }
             _ => {}
         }

@@ -180,6 +180,36 @@ impl<'a> Cells<'a> {
         }
     }
 
+    /// One of a few words that must be there, in any case; the canonical spelling comes back.
+    pub fn required_one_of(&mut self, column: usize, allowed: &[&'static str]) -> Given<&'static str> {
+        let Given::Value(text) = self.raw(column) else {
+            self.problem(column, Code::FieldRequired);
+            return Given::Absent;
+        };
+        if let Some(word) = allowed.iter().find(|word| word.eq_ignore_ascii_case(text)) {
+            return Given::Value(word);
+        }
+        self.problem_saying(column, Code::FieldNotAllowed, &allowed.join(", "));
+        Given::Absent
+    }
+
+    /// A phone number that the row cannot do without: nothing is noted, that is the dialect's to do.
+    pub fn exact_phone(&mut self, column: usize) -> Given<Result<Phone, Code>> {
+        self.raw(column).map(|text| {
+            if value::has_control(text) {
+                return Err(Code::FieldControlCharacter);
+            }
+            if value::has_invisible(text) {
+                return Err(Code::FieldInvisibleCharacter);
+            }
+            let reading = Phone::read(text, self.assume_plus)?;
+            if reading.plus_assumed {
+                self.warning(column, Code::PhonePlusAssumed);
+            }
+            Ok(reading.phone)
+        })
+    }
+
     /// TRUE or FALSE; none where the file does not say, so that the person's state is left alone (N67, N68).
     pub fn enabled(&mut self, column: usize) -> Option<bool> {
         self.one_of(column, &["TRUE", "FALSE"]).value().map(|word| word == "TRUE")
@@ -188,6 +218,11 @@ impl<'a> Cells<'a> {
     /// Notes what makes the row invalid.
     pub fn problem(&mut self, column: usize, code: Code) {
         self.problems.push(Problem::in_column(self.name(column), code));
+    }
+
+    /// Notes what makes the row invalid, and says more than the code does.
+    pub fn problem_saying(&mut self, column: usize, code: Code, more: &str) {
+        self.problems.push(Problem::in_column(self.name(column), code).saying(more));
     }
 
     /// Notes what is worth saying though the row is good.

@@ -15,6 +15,8 @@ pub struct Options {
     pub accept_gzip: bool,
     /// Whether a phone number without a plus sign is read as if it had one (N58).
     pub assume_plus: bool,
+    /// Columns of the dialect that the company's files may not have.
+    pub withheld: Vec<String>,
 }
 
 /// The bounds within which a file is read: they keep memory small whatever the bytes.

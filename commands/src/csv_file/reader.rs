@@ -54,6 +54,7 @@ impl<'d, R: Read> Reader<'d, R> {
                 })?;
             }
         };
+        header.check_withheld(dialect.columns(), &options.withheld)?;
         Ok(Self { records, header, dialect, delimiter, rows: 0, blank_rows, note_rows })
     }
 

@@ -68,6 +68,8 @@ pub struct RowValues {
     pub roles: Given<Vec<String>>,
     /// Whether the person is to be active; none where the file does not say (N68).
     pub enabled: Option<bool>,
+    /// The number of the pool that the person is to get.
+    pub number: Given<Phone>,
     /// The dialect's own columns, by the dialect's names.
     pub attributes: BTreeMap<String, Given<String>>,
 }

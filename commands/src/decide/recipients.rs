@@ -207,7 +207,8 @@ pub(super) fn judge(
     if link.linked {
         return Err((true, Code::RecipientAlreadyLinked));
     }
-    if user.listed().is_empty() {
+    // An account has a number of the pool instead, now or once it is activated.
+    if user.listed().is_empty() && !company.numbers.is_account(id) {
         return fail(Code::RecipientCorporatePhoneMissing);
     }
     let Some(email) = user.email().filter(|email| crate::csv_file::check_email(email).is_ok())

@@ -1,9 +1,12 @@
 //! The rule for one row of a file: what becomes of the user, and of the phone.
 
+mod accounts;
+
 use std::collections::HashMap;
 
 use crate::code::{Code, Problem};
-use crate::company::{Company, Import, User, UserState};
+use crate::company::numbers::Owner;
+use crate::company::{Company, Import, Placing, User, UserState};
 use crate::csv_file::{Given, ParsedRow, RowValues};
 use crate::event::{
     BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
@@ -22,6 +25,10 @@ pub(super) struct Rows<'a> {
     accepted: Option<&'a Import>,
     seen: HashMap<String, u64>,
     phones: HashMap<Phone, String>,
+    /// Where the people of the file belong, if the command says so.
+    placing: Option<&'a Placing>,
+    /// Numbers given to rows of this commit, and whose each was.
+    numbers: HashMap<Phone, Owner>,
     pub(super) events: Vec<Event>,
 }
 
@@ -39,12 +46,20 @@ impl<'a> Rows<'a> {
             accepted,
             seen: HashMap::new(),
             phones: HashMap::new(),
+            placing: accepted.and_then(|import| import.placing.as_ref()),
+            numbers: HashMap::new(),
             events: Vec::new(),
         }
     }
 
+    /// Says where the people of a file belong that is only being accepted.
+    pub(super) fn placing(self, placing: Option<&'a Placing>) -> Self {
+        Self { placing, ..self }
+    }
+
     /// Applies the next row: exactly one event tells its outcome.
     pub(super) fn apply(&mut self, row: &ParsedRow) {
+        let row = &*self.placed(row);
         let row_ref = RowRef {
             import: self.id,
             row: row.row,
@@ -54,6 +69,7 @@ impl<'a> Rows<'a> {
         };
         let mut problems = row.problems.clone();
         self.check_references(&row.values, &mut problems);
+        self.check_address(&row.values, &mut problems);
         let Some(key) = row.values.user.clone() else {
             return self.refuse(None, row_ref, RowOutcome::Invalid, problems);
         };
@@ -116,6 +132,9 @@ impl<'a> Rows<'a> {
             let problems = vec![Problem::new(Code::RowDisabledNewUser)];
             return self.refuse(Some(key.clone()), row_ref, RowOutcome::Skipped, problems);
         }
+        if let Some(problem) = self.number_problem(values) {
+            return self.refuse(Some(key.clone()), row_ref, RowOutcome::Invalid, vec![problem]);
+        }
         let listed = self.judge_phone(values, folded, &mut row_ref);
         let user = Personal(key.clone());
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
@@ -129,6 +148,7 @@ impl<'a> Rows<'a> {
             active: true,
             row,
         });
+        self.open_account(&user, values);
         self.list_phone(listed, &user, folded);
         if self.options.send_welcome_email {
             let (import, row) = (self.id, row_number(&self.events));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::welcome_key;
-use crate::company::{Company, Import, Notification};
+use crate::company::{Company, Import, Notification, Placing};
 use crate::event::{Counts, Event};
 
 impl Company {
@@ -25,8 +25,17 @@ impl Company {
                         counts,
                         members: Vec::new(),
                         named_since: BTreeMap::new(),
+                        placing: None,
                     },
                 );
+            }
+            Event::ImportPlaced { import, organization, permission_group } => {
+                if let Some(placed) = self.imports.get_mut(import) {
+                    placed.placing = Some(Placing {
+                        organization: organization.clone(),
+                        permission_group: permission_group.clone(),
+                    });
+                }
             }
             Event::RowUnchanged { user, row } | Event::RowRefused { user: Some(user), row, .. } => {
                 self.name(user, Some(row));
