@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use boarding_commands::settings::Settings;
 use clap::Args;
 
 use super::failure::{Done, Ending};
@@ -15,7 +16,7 @@ Examples:
   boarding template leapxpert
   boarding template leapxpert -o people.csv")]
 pub(super) struct Template {
-    /// leapxpert
+    /// leapxpert or multiline
     dialect: String,
     /// Writes into this file
     #[arg(short, long, value_name = "FILE")]
@@ -24,7 +25,7 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn run(self, out: &Out) -> Ending {
-        let row = queries::template_row(&self.dialect)?;
+        let row = queries::template_row(&self.dialect, &Settings::default())?;
         if out.is_json() {
             out.document(&row);
         } else {

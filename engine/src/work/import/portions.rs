@@ -82,6 +82,8 @@ pub(crate) fn reading_options(options: &ImportOptions) -> csv_file::Options {
         columns: options.columns.clone(),
         accept_gzip: true,
         assume_plus: options.assume_plus,
+        // What the company's files may have was checked when this one was accepted.
+        withheld: Vec::new(),
     }
 }
 
