@@ -65,8 +65,10 @@ impl Sample {
         }
     }
 
+    /// Imports a file of the folder that is named as the dialect.
     async fn import(&self, file: &str, options: &Value) -> Answer {
-        let content = fs::File::open(fixtures().join("leapxpert").join(file)).unwrap();
+        let folder = fixtures().join(options["dialect"].as_str().unwrap());
+        let content = fs::File::open(folder.join(file)).unwrap();
         let kept = self.engine.keep_file(file, content).unwrap();
         let mut body = options.clone();
         body["files"] = json!([{"name": kept.name, "sha256": kept.sha256}]);
@@ -132,14 +134,22 @@ async fn comes_to_what_is_written(file: &str, expected: &Value, import: &Value) 
     assert_eq!(json!(refused), import["rows"], "{file}");
     let phones: Vec<_> = rows.iter().filter_map(refused_phone).collect();
     assert_eq!(json!(phones), import["phones"], "{file}");
+    if let Some(numbers) = import["numbers"].as_u64() {
+        let got = rows.iter().filter(|row| row["number"] == json!("assigned")).count();
+        assert_eq!(got as u64, numbers, "{file}");
+        let assigned = sample.rows("numbers", json!({"state": "assigned"})).await;
+        assert_eq!(assigned.len() as u64, numbers, "{file}");
+    }
     sample.engine.close().await;
 }
 
-/// LX-07, LX-08, LX-09, LX-11, LX-12, N43, N46, N63: every sample file, with the codes of every bad row.
+/// LX-07, LX-08, LX-09, LX-11, LX-12, N43, N46, N63; ML-02, ML-08, ML-16, N39, N70 to N73: every sample file,
+/// with the codes of every bad row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sample_file_comes_to_what_is_written_beside_it() {
     let mut files = 0;
-    for entry in fs::read_dir(fixtures().join("leapxpert")).unwrap() {
+    let folders = ["leapxpert", "multiline"].map(|dialect| fixtures().join(dialect));
+    for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();
         let Some(file) = path.to_str().unwrap().strip_suffix(".expected.json") else { continue };
         let file = format!("{}.csv", Path::new(file).file_name().unwrap().to_str().unwrap());
@@ -149,7 +159,8 @@ async fn every_sample_file_comes_to_what_is_written_beside_it() {
         }
         if let Some(refused) = expected["refused"].as_object() {
             let sample = Sample::open(&expected).await;
-            let options = json!({"dialect": "leapxpert", "add_to_corporate_phones": true});
+            let leapxpert = json!({"dialect": "leapxpert", "add_to_corporate_phones": true});
+            let options = expected.get("options").cloned().unwrap_or(leapxpert);
             let Answer::Refused { code, details, .. } = sample.import(&file, &options).await else {
                 panic!("{file} was not refused")
             };
@@ -159,5 +170,5 @@ async fn every_sample_file_comes_to_what_is_written_beside_it() {
         }
         files += 1;
     }
-    assert!(files >= 7, "only {files} sample files were found");
+    assert!(files >= 12, "only {files} sample files were found");
 }

@@ -1,5 +1,8 @@
 //! What the commands of the number pool share: how numbers and organizations are named, and who may take which.
 
+#[cfg(test)]
+mod laws;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
