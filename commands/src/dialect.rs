@@ -97,7 +97,10 @@ pub trait Dialect: Sync + Send + Debug {
 }
 
 /// A line of a template.
-fn line_of<'c>(columns: impl Iterator<Item = &'c Column>, cell: fn(&Column) -> &'static str) -> String {
+fn line_of<'c>(
+    columns: impl Iterator<Item = &'c Column>,
+    cell: fn(&Column) -> &'static str,
+) -> String {
     columns.map(|column| quoted(cell(column))).collect::<Vec<_>>().join(",")
 }
 

@@ -48,8 +48,7 @@ impl Phone {
         for c in bare.chars() {
             match c {
                 '+' if digits.is_empty() && !plus => plus = true,
-                c if c.is_whitespace()
-                    || BETWEEN_DIGITS.contains(c) => {}
+                c if c.is_whitespace() || BETWEEN_DIGITS.contains(c) => {}
                 c => digits.push(decimal(c).ok_or(Code::PhoneInvalid)?),
             }
         }
@@ -84,7 +83,10 @@ impl Phone {
         }
         let bare = trimmed.strip_prefix('+').unwrap_or(trimmed);
         let between = |c: &char| c.is_whitespace() || BETWEEN_DIGITS.contains(*c);
-        bare.chars().filter(|c| !between(c)).map(|c| decimal(c).ok_or(Code::FieldNotNumber)).collect()
+        bare.chars()
+            .filter(|c| !between(c))
+            .map(|c| decimal(c).ok_or(Code::FieldNotNumber))
+            .collect()
     }
 
     /// Reads the form that [`fmt::Display`] writes.

@@ -250,7 +250,9 @@ fn takes(name: &str, today: &Value) -> String {
     match (words(name), today) {
         (Some(words), _) => words.join(" or "),
         (_, Value::Bool(_)) => "true or false".to_owned(),
-        (_, Value::Number(_)) => format!("a whole number from {} to {}", range.start(), range.end()),
+        (_, Value::Number(_)) => {
+            format!("a whole number from {} to {}", range.start(), range.end())
+        }
         (_, Value::Array(_)) => format!("a list of up to {MAX_LIST} domains such as acme.com"),
         _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
     }
@@ -271,7 +273,9 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
         (Value::Number(_), Value::Number(number)) => {
             number.as_u64().is_some_and(|number| range(name).contains(&number))
         }
-        (Value::Array(_), Value::Array(list)) => list.len() <= MAX_LIST && list.iter().all(is_domain),
+        (Value::Array(_), Value::Array(list)) => {
+            list.len() <= MAX_LIST && list.iter().all(is_domain)
+        }
         (Value::String(_) | Value::Null, Value::Null) => name == "company_name",
         (Value::String(_) | Value::Null, Value::String(given)) => text(given),
         _ => false,
@@ -302,7 +306,9 @@ mod tests {
     fn domains_percent_and_seconds_are_held_to_their_bounds() {
         assert!(check(&json!({"allowed_email_domains": ["acme.com", "Globex.example"]})).is_ok());
         assert!(check(&json!({"allowed_email_domains": []})).is_ok());
-        assert!(check(&json!({"number_cooling_seconds": 0, "number_threshold_percent": 100})).is_ok());
+        assert!(
+            check(&json!({"number_cooling_seconds": 0, "number_threshold_percent": 100})).is_ok()
+        );
         for bad in [
             json!({"allowed_email_domains": ["jane@acme.com"]}),
             json!({"allowed_email_domains": ["acme"]}),

@@ -110,7 +110,9 @@ impl Contact {
     /// Whether the user is not on board yet and may still come by an invitation.
     pub(crate) fn is_pending(&self) -> bool {
         use InvitationState as S;
-        let open = |one: &Invitation| matches!(one.state, S::Created | S::Sent | S::Delivered | S::Deferred);
+        let open = |one: &Invitation| {
+            matches!(one.state, S::Created | S::Sent | S::Delivered | S::Deferred)
+        };
         self.linked.is_empty() && self.invitations.iter().any(open)
     }
 

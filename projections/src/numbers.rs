@@ -267,7 +267,8 @@ mod tests {
             [json!({"number": "+12125550001", "org_unit": null, "state": "available", "tag": null,
                 "user": null, "cooling_until": null, "updated_at": at(0)})]
         );
-        let story = story.then([Event::NumberReserved { number: number(1), tag: "VIP".to_owned() }]);
+        let story =
+            story.then([Event::NumberReserved { number: number(1), tag: "VIP".to_owned() }]);
         let row = &story.ask("numbers", &json!({"search": "vip"}))[0];
         assert_eq!((&row["state"], &row["tag"]), (&json!("reserved"), &json!("VIP")));
         let allocated = Event::NumberAllocated { number: number(1), org_unit: "EMEA".to_owned() };
@@ -295,9 +296,11 @@ mod tests {
     /// ML-15: the list to pick from is short, and of the account's organization.
     #[test]
     fn ml_15_available_numbers_of_the_organization_are_suggested() {
-        let story = Story::of("acme")
-            .then((1..5).map(|n| added(n, Some("EMEA"))))
-            .then([added(5, None), added(6, Some("APAC")), assigned(2, "ann")]);
+        let story = Story::of("acme").then((1..5).map(|n| added(n, Some("EMEA")))).then([
+            added(5, None),
+            added(6, Some("APAC")),
+            assigned(2, "ann"),
+        ]);
         let suggested = |params: Value| column(&story.ask("number_suggestions", &params), "number");
         let emea = suggested(json!({"org_unit": "EMEA", "limit": 2}));
         assert_eq!(emea, [json!("+12125550001"), json!("+12125550003")]);

@@ -181,7 +181,11 @@ impl<'a> Cells<'a> {
     }
 
     /// One of a few words that must be there, in any case; the canonical spelling comes back.
-    pub fn required_one_of(&mut self, column: usize, allowed: &[&'static str]) -> Given<&'static str> {
+    pub fn required_one_of(
+        &mut self,
+        column: usize,
+        allowed: &[&'static str],
+    ) -> Given<&'static str> {
         let Given::Value(text) = self.raw(column) else {
             self.problem(column, Code::FieldRequired);
             return Given::Absent;

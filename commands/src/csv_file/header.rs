@@ -132,7 +132,11 @@ impl Header {
     }
 
     /// Refuses a file with columns of a feature that the company does not have (N71).
-    pub(super) fn check_withheld(&self, columns: &'static [Column], withheld: &[String]) -> Result<(), FileError> {
+    pub(super) fn check_withheld(
+        &self,
+        columns: &'static [Column],
+        withheld: &[String],
+    ) -> Result<(), FileError> {
         let there = columns.iter().zip(&self.places).filter(|(_, place)| place.is_some());
         let there = there.map(|(column, _)| column.name);
         let found: Vec<_> = there.filter(|name| withheld.iter().any(|one| one == name)).collect();

@@ -102,11 +102,15 @@ pub(super) fn why_not(
     user: Option<UserId>,
     taken: u64,
 ) -> Option<Refusal> {
-    let Some(known) = company.numbers.get(number) else { return Some(Code::NumberNotInPool.into()) };
+    let Some(known) = company.numbers.get(number) else {
+        return Some(Code::NumberNotInPool.into());
+    };
     let is_free = match &known.state {
         NumberState::Available => true,
         NumberState::Reserved { tag: held } => tag == Some(held),
-        NumberState::Assigned { .. } | NumberState::Registered { .. } | NumberState::Cooling { .. } => false,
+        NumberState::Assigned { .. }
+        | NumberState::Registered { .. }
+        | NumberState::Cooling { .. } => false,
     };
     if known.owner.is_some() && known.owner.as_deref() != org_unit {
         return Some(Code::NumberAllocatedToOtherOrg.into());
@@ -121,7 +125,12 @@ pub(super) fn why_not(
 }
 
 /// The events that give an account a number: of the company's own stock, it is the organization's from now on.
-pub(super) fn assigned(company: &Company, number: Phone, org_unit: Option<&str>, event: Event) -> Vec<Event> {
+pub(super) fn assigned(
+    company: &Company,
+    number: Phone,
+    org_unit: Option<&str>,
+    event: Event,
+) -> Vec<Event> {
     let owner = company.numbers.get(number).and_then(|known| known.owner.as_deref());
     let moved = org_unit.filter(|org_unit| owner != Some(org_unit));
     let moved = moved.map(|org_unit| Event::NumberAllocated {
@@ -181,8 +190,7 @@ impl Promises {
 }
 
 /// What is said where accounts cannot be moved, in the product's own words (ML-18).
-pub const CANNOT_MOVE: &str =
-    "Unable to move account(s). You do not have enough numbers available in the selected organization";
+pub const CANNOT_MOVE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 
 /// Why accounts cannot be moved into an organization with this stock, if so: `needed` of them are pending
 /// without a number (ML-17, ML-18).

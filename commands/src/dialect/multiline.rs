@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{ACCOUNT_ADDRESS, Column, Dialect, MULTILINE_NUMBER, line_of};
-use crate::code::{Code, Problem};
+use crate::code::Code;
 use crate::csv_file::{Cells, Given, RowValues, check_email};
 use crate::id::UserKey;
 use crate::phone::Phone;
@@ -108,7 +108,8 @@ impl Dialect for Multiline {
     /// A row that begins with "note" and cannot be an account, nor the header (A17).
     fn is_note(&self, cells: &mut dyn Iterator<Item = &str>) -> bool {
         let cells: Vec<&str> = cells.map(str::trim).filter(|cell| !cell.is_empty()).collect();
-        let begins = |cell: &&str| cell.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("note"));
+        let begins =
+            |cell: &&str| cell.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("note"));
         if !cells.first().is_some_and(begins) {
             return false;
         }
@@ -116,8 +117,10 @@ impl Dialect for Multiline {
             cells.iter().any(|cell| words.iter().any(|word| word.eq_ignore_ascii_case(cell)))
         };
         let reaches = |cell: &&str| check_email(cell).is_ok() || Phone::read(cell, true).is_ok();
-        let is_account = cells.iter().any(reaches) && any_of(&YES_NO) && any_of(&AUTO_OFF) && any_of(&ON_OFF);
-        let required: Vec<_> = COLUMNS.iter().filter(|column| column.required).map(|column| column.name).collect();
+        let is_account =
+            cells.iter().any(reaches) && any_of(&YES_NO) && any_of(&AUTO_OFF) && any_of(&ON_OFF);
+        let required: Vec<_> =
+            COLUMNS.iter().filter(|column| column.required).map(|column| column.name).collect();
         !is_account && !any_of(&required)
     }
 
@@ -132,7 +135,8 @@ impl Dialect for Multiline {
     /// ML-07: the header and the Note row, beside the example.
     fn template_for(&self, settings: &Settings) -> String {
         let withheld = self.withheld(settings);
-        let shown = |column: &&Column| !withheld.contains(&column.name) && column.name != "primary_number";
+        let shown =
+            |column: &&Column| !withheld.contains(&column.name) && column.name != "primary_number";
         let line = |cell: fn(&Column) -> &'static str| line_of(COLUMNS.iter().filter(shown), cell);
         let note = super::quoted(NOTE);
         format!("{}\r\n{note}\r\n{}\r\n", line(|column| column.name), line(|column| column.example))
@@ -237,8 +241,7 @@ mod tests {
     use super::*;
     use crate::csv_file::{FileError, Limits, Options, ParsedRow, rows, scan};
 
-    const HEADER: &str =
-        "firstname,lastname,email address or device,social_messaging,multiline_number,monitor_calls,monitor_sms,\
+    const HEADER: &str = "firstname,lastname,email address or device,social_messaging,multiline_number,monitor_calls,monitor_sms,\
          forwarding_number,restrict_incoming_social_messaging,Language\n";
 
     fn read(text: &str) -> Vec<ParsedRow> {
@@ -265,7 +268,8 @@ mod tests {
     /// ML-16: every value of the table, in its canonical form (A21).
     #[test]
     fn ml_16_a_whole_row_is_read() {
-        let row = row("Jane,Doe,Jane.Doe@Acme.com, YES ,+1 212 555 0001,AUTO,On,+49 30 1234,TRUE,german");
+        let row =
+            row("Jane,Doe,Jane.Doe@Acme.com, YES ,+1 212 555 0001,AUTO,On,+49 30 1234,TRUE,german");
         assert_eq!((codes(&row), row.warnings.len()), (vec![], 0));
         let values = row.values;
         assert_eq!(values.user, Some(UserKey::new("Jane.Doe@Acme.com")));
@@ -273,7 +277,10 @@ mod tests {
         assert_eq!(values.number, Given::Value(Phone::parse("+12125550001").unwrap()));
         let attribute = |name: &str| values.attributes[name].clone().value().unwrap();
         assert_eq!(attribute("social_messaging"), "Yes");
-        assert_eq!((attribute("monitor_calls"), attribute("monitor_sms")), ("auto".to_owned(), "on".to_owned()));
+        assert_eq!(
+            (attribute("monitor_calls"), attribute("monitor_sms")),
+            ("auto".to_owned(), "on".to_owned())
+        );
         assert_eq!(attribute("forwarding_number"), "+49301234");
         assert_eq!(attribute("restrict_incoming_social_messaging"), "true");
         assert_eq!(attribute("language"), "German");
@@ -304,7 +311,13 @@ mod tests {
     #[test]
     fn n70_n73_words_that_are_not_allowed_are_refused_each() {
         let bad = row(",,j@acme.com,y,,on,auto,,maybe,Deutsch");
-        let columns = ["social_messaging", "restrict_incoming_social_messaging", "monitor_calls", "monitor_sms", "Language"];
+        let columns = [
+            "social_messaging",
+            "restrict_incoming_social_messaging",
+            "monitor_calls",
+            "monitor_sms",
+            "Language",
+        ];
         let mut found = codes(&bad);
         found.sort();
         let mut expected = columns.map(|column| (column.to_owned(), Code::FieldNotAllowed));
@@ -323,11 +336,23 @@ mod tests {
         for good in ["4411", "+441", "123456789012345678"] {
             let row = row(&format!(",,j@acme.com,No,,off,off,{good},,"));
             let expected: &[Code] = if good == "+441" { &[Code::FieldLength] } else { &[] };
-            assert_eq!(row.problems.iter().map(|one| one.code).collect::<Vec<_>>(), expected, "{good}");
+            assert_eq!(
+                row.problems.iter().map(|one| one.code).collect::<Vec<_>>(),
+                expected,
+                "{good}"
+            );
         }
-        wrong(",,j@acme.com,No,,off,off,1234567890123456789,,", "forwarding_number", Code::FieldLength);
+        wrong(
+            ",,j@acme.com,No,,off,off,1234567890123456789,,",
+            "forwarding_number",
+            Code::FieldLength,
+        );
         wrong(",,j@acme.com,No,,off,off,12ab,,", "forwarding_number", Code::FieldNotNumber);
-        wrong(",,j@acme.com,No,,off,off,4.4E+11,,", "forwarding_number", Code::PhoneScientificNotation);
+        wrong(
+            ",,j@acme.com,No,,off,off,4.4E+11,,",
+            "forwarding_number",
+            Code::PhoneScientificNotation,
+        );
     }
 
     /// ML-16: the restriction applies to social messaging only.
@@ -349,10 +374,15 @@ mod tests {
             .remove(0)
         };
         let number = Given::Value(Phone::parse("+12125550001").unwrap());
-        for (one, other) in [("+12125550001", "+1 212-555-0001"), ("", "+12125550001"), ("+12125550001", "")] {
+        for (one, other) in
+            [("+12125550001", "+1 212-555-0001"), ("", "+12125550001"), ("+12125550001", "")]
+        {
             assert_eq!(file(one, other).values.number, number, "{one} {other}");
         }
-        assert_eq!(codes(&file("+12125550001", "+12125550002")), [(MULTILINE_NUMBER.to_owned(), Code::FieldConflict)]);
+        assert_eq!(
+            codes(&file("+12125550001", "+12125550002")),
+            [(MULTILINE_NUMBER.to_owned(), Code::FieldConflict)]
+        );
         assert_eq!(codes(&file("12", "")), [(MULTILINE_NUMBER.to_owned(), Code::PhoneInvalid)]);
     }
 
@@ -365,8 +395,13 @@ mod tests {
             format!("{HEADER}\"NOTE:\nmonitor_calls is\nauto or off\",,,,,,,,,\n{account}"),
             format!("{HEADER},,note that a row is an account\n{account}"),
         ] {
-            let summary = scan(file.as_bytes(), &Multiline, &Options::default(), &Limits::default()).unwrap();
-            assert_eq!((summary.rows, summary.warnings[0].code), (1, Code::CsvNoteRowIgnored), "{file}");
+            let summary =
+                scan(file.as_bytes(), &Multiline, &Options::default(), &Limits::default()).unwrap();
+            assert_eq!(
+                (summary.rows, summary.warnings[0].code),
+                (1, Code::CsvNoteRowIgnored),
+                "{file}"
+            );
         }
         let named = format!("Notes,{HEADER}x,{account}");
         assert_eq!(read(&named)[0].values.user, Some(UserKey::new("ann@acme.com")));
@@ -376,10 +411,13 @@ mod tests {
     #[test]
     fn ml_02_a_file_holds_a_thousand_accounts() {
         let file = |count: usize| {
-            let rows: Vec<_> = (0..count).map(|n| format!(",,u{n}@acme.com,No,,off,off,,,\n")).collect();
+            let rows: Vec<_> =
+                (0..count).map(|n| format!(",,u{n}@acme.com,No,,off,off,,,\n")).collect();
             format!("{HEADER}Note: here\n\n{}", rows.concat())
         };
-        let scanned = |count| scan(file(count).as_bytes(), &Multiline, &Options::default(), &Limits::default());
+        let scanned = |count| {
+            scan(file(count).as_bytes(), &Multiline, &Options::default(), &Limits::default())
+        };
         assert_eq!(scanned(1_000).unwrap().rows, 1_000);
         let Err(FileError::Refused(refusal)) = scanned(1_001) else { panic!() };
         assert_eq!(refusal.code, Code::ImportTooManyRows);
@@ -390,9 +428,14 @@ mod tests {
     #[test]
     fn n71_a_column_that_is_not_enabled_refuses_the_file() {
         let withheld = Multiline.withheld(&Settings::default());
-        let options = Options { withheld: withheld.iter().map(|name| (*name).to_owned()).collect(), ..Options::default() };
+        let options = Options {
+            withheld: withheld.iter().map(|name| (*name).to_owned()).collect(),
+            ..Options::default()
+        };
         let file = format!("{HEADER},,j@acme.com,No,,off,off,,,\n");
-        let Err(FileError::Refused(refusal)) = scan(file.as_bytes(), &Multiline, &options, &Limits::default()) else {
+        let Err(FileError::Refused(refusal)) =
+            scan(file.as_bytes(), &Multiline, &options, &Limits::default())
+        else {
             panic!()
         };
         assert_eq!(refusal.code, Code::CsvColumnNotEnabled);

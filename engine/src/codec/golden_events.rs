@@ -17,8 +17,17 @@ const INVITATION: InvitationId = InvitationId(Ulid(0x0193_4c5a_7d05_0000_0000_00
 const LATER: Time = Time(1_795_852_800_000);
 
 pub(super) fn events() -> Vec<Event> {
-    [company(), users(), phones_and_imports(), numbers(), runs(), recipients(), invitations(), notifications()]
-        .concat()
+    [
+        company(),
+        users(),
+        phones_and_imports(),
+        numbers(),
+        runs(),
+        recipients(),
+        invitations(),
+        notifications(),
+    ]
+    .concat()
 }
 
 fn who() -> Who {

@@ -94,8 +94,8 @@ pub(super) fn waiting(
 ) -> Result<Vec<Option<String>>, RowsError> {
     let mut found = Ok(Vec::new());
     rows.scan(Accounts::TABLE, company, &[], &[], &mut |_, bytes| {
-        let standing = decode::<Accounts>(bytes)
-            .and_then(|account| Standing::of(rows, company, &account));
+        let standing =
+            decode::<Accounts>(bytes).and_then(|account| Standing::of(rows, company, &account));
         match (standing, &mut found) {
             (Ok(standing), Ok(found)) => {
                 if standing.is_pending && !standing.has_number {

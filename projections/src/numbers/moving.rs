@@ -99,7 +99,8 @@ mod tests {
             json!({"allowed": false, "code": "number.insufficient_in_destination", "needed": 2, "available": 1,
                 "message": "Unable to move account(s). You do not have enough numbers available in the selected organization"})
         );
-        let yes = json!({"allowed": true, "code": null, "message": null, "needed": 1, "available": 1});
+        let yes =
+            json!({"allowed": true, "code": null, "message": null, "needed": 1, "available": 1});
         assert_eq!(asked(&json!(["ann", "cid"]), "APAC"), yes);
         assert_eq!(asked(&json!("ann, cid"), "APAC"), yes);
     }

@@ -148,19 +148,24 @@ mod tests {
     #[test]
     fn ml_06_the_states_of_an_owner_add_up_to_its_numbers() {
         let cooling_until = Some(crate::testing::at(99));
-        let released =
-            Event::NumberReleased { number: number(3), user: who("ann"), cooling_until };
+        let released = Event::NumberReleased { number: number(3), user: who("ann"), cooling_until };
         let rows = story().then([released]).ask("number_utilisation", &json!({}));
         assert_eq!(rows.len(), 3);
         assert_eq!((&rows[0]["org_unit"], &rows[0]["total"]), (&Value::Null, &json!(1)));
         assert_eq!(rows[0]["allocated_to_sub_organizations"], 6);
-        assert_eq!((&rows[1]["org_unit"], &rows[1]["allocated_to_sub_organizations"]), (&json!("EMEA"), &json!(5)));
+        assert_eq!(
+            (&rows[1]["org_unit"], &rows[1]["allocated_to_sub_organizations"]),
+            (&json!("EMEA"), &json!(5))
+        );
         let sales = &rows[2];
         let states = ["available", "reserved", "assigned", "registered", "cooling"];
         let counts = states.map(|state| sales[state].as_u64().unwrap());
         assert_eq!(counts, [2, 1, 0, 1, 1]);
         assert_eq!(sales["total"], 5);
-        assert_eq!((&sales["used_percent"], &sales["threshold_exceeded"]), (&json!(20), &json!(false)));
+        assert_eq!(
+            (&sales["used_percent"], &sales["threshold_exceeded"]),
+            (&json!(20), &json!(false))
+        );
     }
 
     /// ML-06, A19: pending invitations without a number are set against what is there.
@@ -169,9 +174,11 @@ mod tests {
         let run = [requested(1, 3), recipient(1, "ann"), recipient(1, "bob"), recipient(1, "cid")];
         let story = story().then(run);
         assert_eq!(of(&story, "Sales")["pending_without_number"], 0);
-        let story = story
-            .then([dispatched(1, "ann", 1, 1), sent(1, "ann", 1)])
-            .then([dispatched(1, "bob", 1, 1), sent(1, "bob", 1), dispatched(1, "cid", 1, 1)]);
+        let story = story.then([dispatched(1, "ann", 1, 1), sent(1, "ann", 1)]).then([
+            dispatched(1, "bob", 1, 1),
+            sent(1, "bob", 1),
+            dispatched(1, "cid", 1, 1),
+        ]);
         let sales = of(&story, "Sales");
         assert_eq!((&sales["pending_without_number"], &sales["spare"]), (&json!(2), &json!(1)));
         let linked = Event::UserLinked {
@@ -191,12 +198,18 @@ mod tests {
         };
         let story = story().then([set("number_threshold_percent", json!(40))]);
         let sales = of(&story, "Sales");
-        assert_eq!((&sales["used_percent"], &sales["threshold_exceeded"]), (&json!(40), &json!(true)));
+        assert_eq!(
+            (&sales["used_percent"], &sales["threshold_exceeded"]),
+            (&json!(40), &json!(true))
+        );
         let bob = |n| [dispatched(n, "bob", 1, 1), dispatched(n, "cid", 1, 1)];
         let taken = (5..8).map(|n| Event::NumberWithdrawn { number: number(n), org_unit: None });
         let story = story.then([requested(1, 2)]).then(bob(1)).then(taken);
         let sales = of(&story, "Sales");
-        assert_eq!((&sales["invitations_exceed_numbers"], &sales["spare"]), (&json!(true), &json!(0)));
+        assert_eq!(
+            (&sales["invitations_exceed_numbers"], &sales["spare"]),
+            (&json!(true), &json!(0))
+        );
     }
 
     #[test]

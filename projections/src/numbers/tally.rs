@@ -41,23 +41,29 @@ impl Tally {
     pub(super) fn of(rows: &dyn Rows, company: &CompanyId) -> Result<Self, RowsError> {
         let mut tally = Self::default();
         let mut fault = None;
-        rows.scan(Numbers::TABLE, company, &[], &[], &mut |_, bytes| match decode::<Numbers>(bytes) {
-            Ok(number) => {
-                let count = tally.0.entry(number.org_unit).or_default();
-                *match number.state {
-                    NumberState::Available => &mut count.stock.available,
-                    NumberState::Reserved => &mut count.stock.reserved,
-                    NumberState::Assigned => &mut count.assigned,
-                    NumberState::Registered => &mut count.registered,
-                    NumberState::Cooling => &mut count.cooling,
-                } += 1;
-                ControlFlow::Continue(())
-            }
-            Err(error) => {
-                fault = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
+        rows.scan(
+            Numbers::TABLE,
+            company,
+            &[],
+            &[],
+            &mut |_, bytes| match decode::<Numbers>(bytes) {
+                Ok(number) => {
+                    let count = tally.0.entry(number.org_unit).or_default();
+                    *match number.state {
+                        NumberState::Available => &mut count.stock.available,
+                        NumberState::Reserved => &mut count.stock.reserved,
+                        NumberState::Assigned => &mut count.assigned,
+                        NumberState::Registered => &mut count.registered,
+                        NumberState::Cooling => &mut count.cooling,
+                    } += 1;
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    fault = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
         if let Some(error) = fault {
             return Err(error);
         }

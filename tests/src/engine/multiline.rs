@@ -10,8 +10,7 @@ use super::{Site, envelope, id, ok, refused};
 /// What the seed's table of CSV values has in it, in its order.
 const HEADER: &str = "firstname,lastname,email address or device,social_messaging,multiline_number,monitor_calls,\
     monitor_sms,forwarding_number,restrict_incoming_social_messaging,Language";
-const MESSAGE: &str =
-    "Unable to move account(s). You do not have enough numbers available in the selected organization";
+const MESSAGE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 
 /// The company of `fixtures/company/multiline.json`.
 async fn meridian() -> Site {
@@ -43,7 +42,9 @@ async fn invite(site: &Site, users: &[&str]) -> Vec<(String, Value)> {
     let run = ok(&site.ask("ResendInvitation", body).await)["run"].clone();
     site.settle().await;
     let log = site.rows("integration_log", json!({"run": run})).await;
-    log.iter().map(|row| (row["username"].as_str().unwrap().to_owned(), row["code"].clone())).collect()
+    log.iter()
+        .map(|row| (row["username"].as_str().unwrap().to_owned(), row["code"].clone()))
+        .collect()
 }
 
 async fn of(site: &Site, org_unit: &str) -> Value {
@@ -88,7 +89,8 @@ async fn ml_09_accounts_are_imported_without_an_invitation_and_invited_later() {
         ok(&site.ask("LinkCompleted", json!({"user": user, "channel": "whatsapp"})).await);
     }
     let emea = of(&site, "EMEA").await;
-    let counts = ["total", "available", "reserved", "assigned", "registered", "pending_without_number"];
+    let counts =
+        ["total", "available", "reserved", "assigned", "registered", "pending_without_number"];
     assert_eq!(counts.map(|name| emea[name].as_u64().unwrap()), [10, 7, 1, 0, 2, 0]);
 }
 
@@ -105,12 +107,18 @@ async fn ml_06_without_a_number_to_give_nobody_is_invited() {
     let users = ["a@meridian.example", "b@meridian.example", "c@meridian.example"];
     let none = json!("number.none_available");
     let outcomes = invite(&site, &users).await;
-    assert_eq!(outcomes.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(
+        outcomes.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(),
+        [false, false, true]
+    );
     let apac = of(&site, "APAC").await;
     assert_eq!((&apac["pending_without_number"], &apac["spare"]), (&json!(2), &json!(0)));
     // A19: who was invited once may be invited again, whether numbers are available or not.
     let again = invite(&site, &users).await;
-    assert_eq!(again.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(), [false, false, true]);
+    assert_eq!(
+        again.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(),
+        [false, false, true]
+    );
     ok(&site.ask("AllocateNumbers", json!({"org_unit": "APAC", "quantity": 1})).await);
     assert!(invite(&site, &users[2..]).await[0].1.is_null());
 }
@@ -137,11 +145,17 @@ async fn ml_17_ml_18_pending_invitations_move_where_there_are_numbers() {
     assert_eq!((&yes["allowed"], &yes["message"]), (&json!(true), &Value::Null));
     assert_eq!(ok(&site.ask("MovePendingInvitations", moving(2)).await), json!({"moved": 2}));
     let moved = site.row("user", json!({"user": keys[0]})).await;
-    assert_eq!((&moved["org_unit"], moved["attributes"].get("permission_group")), (&json!("APAC"), None));
+    assert_eq!(
+        (&moved["org_unit"], moved["attributes"].get("permission_group")),
+        (&json!("APAC"), None)
+    );
     let figures = (of(&site, "EMEA").await, of(&site, "APAC").await);
     assert_eq!(figures.0["pending_without_number"], 2);
     assert_eq!((&figures.1["pending_without_number"], &figures.1["spare"]), (&json!(2), &json!(0)));
-    assert_eq!(site.row("can_move", json!({"accounts": [keys[3]], "dest": "APAC"})).await["allowed"], false);
+    assert_eq!(
+        site.row("can_move", json!({"accounts": [keys[3]], "dest": "APAC"})).await["allowed"],
+        false
+    );
 }
 
 /// P18: revoking or expiring an invitation frees the number that came with it, after it has cooled down.
@@ -163,7 +177,9 @@ async fn p18_a_number_cools_down_and_is_available_again_by_itself() {
 #[tokio::test]
 async fn ml_01_uploading_accounts_takes_the_privilege_accounts() {
     let site = meridian().await;
-    for (actor, permission) in [("root", "administer"), ("amy", "accounts"), ("ira", "bulk_import_users")] {
+    for (actor, permission) in
+        [("root", "administer"), ("amy", "accounts"), ("ira", "bulk_import_users")]
+    {
         let granted = json!({"actor": actor, "permissions": [permission]});
         ok(&site.ask("GrantPermissions", granted).await);
     }
@@ -196,14 +212,23 @@ async fn ml_07_the_template_is_the_companys_own() {
         "organization": "EMEA", "permission_group": "Traders",
     });
     let result = ok(&site.ask("ImportFile", body).await);
-    assert_eq!((&result["invalid"], &result["created"]), (&json!(1), &json!(0)), "the example is nobody");
+    assert_eq!(
+        (&result["invalid"], &result["created"]),
+        (&json!(1), &json!(0)),
+        "the example is nobody"
+    );
 }
 
 /// P16: a number that is promised meanwhile changes what a file would come to, and the plan is refused.
 #[tokio::test]
 async fn p16_a_plan_is_overtaken_by_an_invitation_that_takes_the_last_number() {
     let site = meridian().await;
-    import(&site, &[",,a@meridian.example,No,,off,off,,,", ",,b@meridian.example,No,,off,off,,,"], "APAC").await;
+    import(
+        &site,
+        &[",,a@meridian.example,No,,off,off,,,", ",,b@meridian.example,No,,off,off,,,"],
+        "APAC",
+    )
+    .await;
     let rows = [",,c@meridian.example,No,+12125550021,off,off,,,"];
     let mut body = upload(&rows, "APAC");
     body["mode"] = json!("preview");

@@ -266,7 +266,8 @@ impl Journey {
         let moved = json!({"accounts": ["una@acme.example"], "dest": "Americas"});
         self.accepted("MovePendingInvitations", moved.clone()).await;
         self.answer("can_move", moved).await;
-        self.accepted("LinkCompleted", json!({"user": "una@acme.example", "channel": "whatsapp"})).await;
+        self.accepted("LinkCompleted", json!({"user": "una@acme.example", "channel": "whatsapp"}))
+            .await;
         self.accepted("SetCompanyConfig", json!({"number_cooling_seconds": 60})).await;
         self.accepted("ReleaseNumber", json!({"number": numbers[0]})).await;
         let picked = json!({"number": numbers[1], "user": "uwe@acme.example", "tag": null});

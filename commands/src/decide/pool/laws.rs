@@ -51,42 +51,56 @@ impl World {
         let nowhere: Option<&str> = None;
         let unit = if detail.is_multiple_of(2) { Some(org_unit) } else { nowhere };
         match step % 18 {
-            0 => self.ask("AddNumbers", json!({"numbers": [n, one], "org_unit": unit})),
-            1 => self.ask("ReserveNumber", json!({"number": n, "tag": "VIP"})),
-            2 => self.ask("UnreserveNumber", json!({"number": n})),
-            3 => self.ask("AllocateNumbers", json!({"org_unit": org_unit, "quantity": 1 + detail / 128})),
-            4 => self.ask("AllocateNumbers", json!({"org_unit": org_unit, "numbers": [n, one]})),
-            5 => self.ask("WithdrawNumbers", json!({"numbers": [n, one]})),
-            6 => self.ask("AssignNumber", json!({"number": n, "user": other, "tag": "VIP"})),
-            7 => self.ask("AssignNumber", json!({"number": n, "user": "zoe"})),
-            8 => self.ask("ReleaseNumber", json!({"number": n})),
-            9 => self.ask("MovePendingInvitations", json!({"accounts": [person, other], "dest": org_unit})),
-            10 => self.ask("LinkCompleted", json!({"user": person, "channel": "whatsapp"})),
-            11 => self.ask("UnlinkUser", json!({"user": person, "channel": "whatsapp"})),
-            12 => self.ask("RevokeInvitation", json!({"user": person, "channel": "whatsapp"})),
-            13 => self.ask("SetCompanyConfig", json!({"number_cooling_seconds": 40 * u64::from(detail % 2)})),
+            0 => self.ask("AddNumbers", &json!({"numbers": [n, one], "org_unit": unit})),
+            1 => self.ask("ReserveNumber", &json!({"number": n, "tag": "VIP"})),
+            2 => self.ask("UnreserveNumber", &json!({"number": n})),
+            3 => self.ask(
+                "AllocateNumbers",
+                &json!({"org_unit": org_unit, "quantity": 1 + detail / 128}),
+            ),
+            4 => self.ask("AllocateNumbers", &json!({"org_unit": org_unit, "numbers": [n, one]})),
+            5 => self.ask("WithdrawNumbers", &json!({"numbers": [n, one]})),
+            6 => self.ask("AssignNumber", &json!({"number": n, "user": other, "tag": "VIP"})),
+            7 => self.ask("AssignNumber", &json!({"number": n, "user": "zoe"})),
+            8 => self.ask("ReleaseNumber", &json!({"number": n})),
+            9 => self.ask(
+                "MovePendingInvitations",
+                &json!({"accounts": [person, other], "dest": org_unit}),
+            ),
+            10 => self.ask("LinkCompleted", &json!({"user": person, "channel": "whatsapp"})),
+            11 => self.ask("UnlinkUser", &json!({"user": person, "channel": "whatsapp"})),
+            12 => self.ask("RevokeInvitation", &json!({"user": person, "channel": "whatsapp"})),
+            13 => self.ask(
+                "SetCompanyConfig",
+                &json!({"number_cooling_seconds": 40 * u64::from(detail % 2)}),
+            ),
             14 => {
                 self.now = self.now.plus_seconds(if detail < 20 { 25 * 3600 } else { 30 });
-                self.ask("Tick", json!({"now": self.now}));
+                self.ask("Tick", &json!({"now": self.now}));
             }
             15 => {
                 let run = ulid::Ulid::from_parts(self.given.0.version, u128::from(detail));
-                let users: Vec<_> = PEOPLE.iter().skip(usize::from(detail) % 4).map(|(key, _)| key).collect();
-                self.ask("ResendInvitation", json!({"run": run, "users": users, "channel": "whatsapp"}));
+                let users: Vec<_> =
+                    PEOPLE.iter().skip(usize::from(detail) % 4).map(|(key, _)| key).collect();
+                self.ask(
+                    "ResendInvitation",
+                    &json!({"run": run, "users": users, "channel": "whatsapp"}),
+                );
             }
             16 => self.claim(),
             _ => self.report(detail),
         }
     }
 
-    fn ask(&mut self, name: &str, body: Value) {
+    fn ask(&mut self, name: &str, body: &Value) {
         let command = Command::read(name, body.clone()).unwrap();
-        self.take(name, &body, &command);
+        self.take(name, body, &command);
     }
 
     fn claim(&mut self) {
         let Some(holder) = self.given.0.lock.holder() else { return };
-        let command = ClaimRecipients { run: holder.run, fence: holder.fence, most: 3, via: "outbox" };
+        let command =
+            ClaimRecipients { run: holder.run, fence: holder.fence, most: 3, via: "outbox" };
         self.take("ClaimRecipients", &Value::Null, &command.into());
     }
 
@@ -98,10 +112,11 @@ impl World {
         let user = self.given.0.users.get(run.recipients[*place as usize].user).unwrap().key();
         let (run, user) = (holder.run, user.as_str().to_owned());
         if detail.is_multiple_of(4) {
-            let body = json!({"run": run, "user": user, "code": "delivery.refused", "permanent": true});
-            return self.ask("InviteFailed", body);
+            let body =
+                json!({"run": run, "user": user, "code": "delivery.refused", "permanent": true});
+            return self.ask("InviteFailed", &body);
         }
-        self.ask("InviteSent", json!({"run": run, "user": user}));
+        self.ask("InviteSent", &json!({"run": run, "user": user}));
     }
 
     fn take(&mut self, name: &str, body: &Value, command: &Command) {
@@ -166,7 +181,11 @@ impl World {
             let waits = company.numbers.is_account(id)
                 && company.numbers.of(id).is_none()
                 && pending(user).next().is_some();
-            assert_eq!(company.numbers.is_waiting(id), waits, "P19 who waits is not who is counted");
+            assert_eq!(
+                company.numbers.is_waiting(id),
+                waits,
+                "P19 who waits is not who is counted"
+            );
             stocks.entry(user.org_unit.clone()).or_default().waiting += u64::from(waits);
         }
         for (owner, counted) in stocks {

@@ -29,7 +29,9 @@ impl Rows<'_> {
             Given::Value(email) if !settings.allows_domain_of(email) => {
                 problems.push(Problem::in_column(column, Code::EmailDomainNotAllowed));
             }
-            Given::Absent if self.placing.is_some() && settings.smtp_offload && values.user.is_some() => {
+            Given::Absent
+                if self.placing.is_some() && settings.smtp_offload && values.user.is_some() =>
+            {
                 problems.push(Problem::in_column(column, Code::FieldEmailRequiredSmtpOffload));
             }
             Given::Absent | Given::Blank | Given::Value(_) => {}
@@ -65,7 +67,8 @@ impl Rows<'_> {
         if let Given::Value(number) = values.number {
             let owner = self.company.numbers.get(number).and_then(|known| known.owner.clone());
             self.numbers.insert(number, owner);
-            let event = Event::NumberAssigned { number: Personal(number), user: user.clone(), import };
+            let event =
+                Event::NumberAssigned { number: Personal(number), user: user.clone(), import };
             self.events.extend(assigned(self.company, number, Some(&placing.organization), event));
         }
     }
