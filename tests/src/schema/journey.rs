@@ -257,7 +257,8 @@ impl Journey {
         });
         let import = self.accepted("ImportFile", accounts).await["import"].clone();
         self.rows("import_rows", json!({"import": import})).await;
-        let invite = json!({"users": ["una", "uwe"].map(|key| format!("{key}@acme.example")), "channel": "whatsapp"});
+        let users = ["una@acme.example", "uwe@acme.example"];
+        let invite = json!({"users": users, "channel": "whatsapp"});
         self.accepted("ResendInvitation", invite).await;
         let moved = json!({"accounts": ["uwe@acme.example"], "dest": "Americas"});
         self.answer("can_move", moved.clone()).await;
