@@ -28,6 +28,7 @@ Examples:
       --delimiter ';' --column 'E-Mail=email' --column 'Login=username'
   boarding import people.csv --company acme --dialect leapxpert --preview
   boarding import people.csv --company acme --dialect leapxpert --plan-hash HASH
+  boarding import accounts.csv --company acme --dialect multiline --organization EMEA --permission-group Traders
 
 --preview shows what would become of each row and changes nothing; the hash it tells imports exactly that,
 or nothing if it would come out otherwise by now.
@@ -37,7 +38,7 @@ pub(super) struct Import {
     /// The file; - reads the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How the file is to be read: leapxpert
+    /// How the file is to be read: leapxpert, multiline
     #[arg(long, value_name = "DIALECT")]
     dialect: String,
     /// Puts each person's number on the corporate phone list
@@ -61,6 +62,12 @@ pub(super) struct Import {
     /// Sends new people a log-in mail
     #[arg(long)]
     send_welcome_email: bool,
+    /// The organization that the accounts of a multiline file belong to
+    #[arg(long, value_name = "ORG_UNIT")]
+    organization: Option<String>,
+    /// The group of user permissions that they get
+    #[arg(long, value_name = "GROUP")]
+    permission_group: Option<String>,
     /// Shows what the file would come to, and imports nothing
     #[arg(long, conflicts_with = "plan_hash")]
     preview: bool,
@@ -120,6 +127,8 @@ impl Import {
             ("existing", &self.existing),
             ("blank_means", &self.blank_means),
             ("encoding", &self.encoding),
+            ("organization", &self.organization),
+            ("permission_group", &self.permission_group),
             ("plan_hash", &self.plan_hash),
         ] {
             if let Some(value) = value {
