@@ -93,6 +93,8 @@ codes! {
     FieldLength "field.length" "The value is too short or too long."
     FieldNotNumber "field.not_number" "The value must be a number."
     FieldNotUnique "field.not_unique" "Another user has this value already."
+    FieldNotEmailOrPhone "field.not_email_or_phone" "The value is neither an e-mail address nor a phone number."
+    FieldEmailRequiredSmtpOffload "field.email_required_smtp_offload" "Data is offloaded by SMTP, so this must be an e-mail address."
     FieldInvalidEmail "field.invalid_email" "The value is not one plain e-mail address."
     FieldSpecialCharacters "field.special_characters" "The value may hold letters and digits only."
     FieldInvisibleCharacter "field.invisible_character" "The value holds invisible characters; type it anew."
@@ -123,11 +125,22 @@ codes! {
     UserExists "user.exists" "A user of this key exists already."
     UserInvalidTransition "user.invalid_transition" "The user's state does not allow this."
 
+    EmailDomainNotAllowed "email.domain_not_allowed" "The company does not allow e-mail addresses of this domain."
+
+    // The number pool.
+    NumberNotInPool "number.not_in_pool" "The number is not in the company's pool; add it first."
+    NumberNotAvailable "number.not_available" "The number is not available."
+    NumberAllocatedToOtherOrg "number.allocated_to_other_org" "The number is allocated to another organization."
+    NumberNoneAvailable "number.none_available" "The organization has no number left to give; allocate more."
+    NumberInsufficientInDestination "number.insufficient_in_destination" "The organization has too few numbers for these accounts; allocate more."
+    NumberInUse "number.in_use" "An account has a number; release it first."
+
     // Company settings.
     ChannelUnknown "channel.unknown" "No such channel is known; use whatsapp or imessage."
     ChannelNotEnabled "channel.not_enabled" "The channel is not enabled for the company; enable it in the settings."
     OrgUnitNotFound "org_unit.not_found" "The company has no such organizational unit."
     OrgUnitRoleLacksPermission "org_unit.role_lacks_permission" "The organizational unit includes no role with the permission bulk_integration."
+    PermissionGroupNotFound "permission_group.not_found" "The company has no such group of user permissions; define it first."
     ConfigInvalidValue "config.invalid_value" "The setting does not take this value."
     ConfigUnknownSetting "config.unknown_setting" "No such setting is known."
     TemplateMissingRequiredVariable "template.missing_required_variable" "The mail must show its link as a button and as text."

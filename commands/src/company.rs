@@ -18,12 +18,14 @@ use crate::time::Time;
 pub mod effects;
 pub mod filter;
 pub mod holders;
+pub mod numbers;
 pub mod run;
 pub mod selection;
 pub mod users;
 
 pub use effects::{Effects, RowEffect, Standing};
 pub use holders::ValueMark;
+pub use numbers::{Number, NumberState, Numbers, Stock};
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
 
@@ -38,10 +40,13 @@ pub struct Company {
     pub org_units: BTreeMap<String, OrgUnit>,
     /// Role → the permissions it carries.
     pub roles: BTreeMap<String, Vec<String>>,
+    /// Group of user permissions → what its accounts may do.
+    pub permission_groups: BTreeMap<String, Vec<String>>,
     pub grants: Grants,
     pub users: Users,
     /// Corporate phone → its user.
     pub phones: BTreeMap<Phone, UserId>,
+    pub numbers: Numbers,
     pub imports: BTreeMap<ImportId, Import>,
     /// Imports that were accepted and have rows to come.
     pub open_imports: BTreeSet<ImportId>,
@@ -139,6 +144,8 @@ pub struct Import {
     pub invites: Option<Invites>,
     /// Whom its rows created, in their order: until then, where only these are to be invited.
     pub invitees: Vec<UserId>,
+    /// Where all its people belong, if the command says so.
+    pub placing: Option<Placing>,
 }
 
 /// Who is to be invited with an import, and where to.
@@ -147,6 +154,13 @@ pub struct Invites {
     pub channel: Channel,
     /// Only those whom the import creates (OC-13).
     pub created_only: bool,
+}
+
+/// Where all people of an import belong (ML-04, ML-05).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Placing {
+    pub organization: String,
+    pub permission_group: String,
 }
 
 impl Import {
@@ -203,9 +217,11 @@ impl Company {
             templates: BTreeMap::new(),
             org_units: BTreeMap::new(),
             roles: BTreeMap::new(),
+            permission_groups: BTreeMap::new(),
             grants: Grants::default(),
             users: Users::default(),
             phones: BTreeMap::new(),
+            numbers: Numbers::default(),
             imports: BTreeMap::new(),
             open_imports: BTreeSet::new(),
             undoing: BTreeSet::new(),
@@ -238,8 +254,12 @@ impl Company {
     }
 
     /// Whether the person can be invited only with a corporate phone (LX-28): the product says so whose file
-    /// named the person last, and without one it is so.
-    pub fn needs_corporate_phone(&self, user: &User) -> bool {
+    /// named the person last, and without one it is so. An account has a number of the pool instead, now or
+    /// once it is activated.
+    pub fn needs_corporate_phone(&self, id: UserId, user: &User) -> bool {
+        if self.numbers.is_account(id) {
+            return false;
+        }
         // The file that named somebody last is most often among the newest.
         let mut newest = self.imports.values().rev();
         let last = newest.find(|import| import.ordinal == user.seen.0);

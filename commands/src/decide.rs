@@ -12,6 +12,7 @@ use crate::schema::Nothing;
 use crate::time::Time;
 
 mod import_invites;
+pub mod pool;
 pub mod recipients;
 mod reversals;
 mod rows;
@@ -207,6 +208,15 @@ commands! {
         set_company_config::SetCompanyConfig,
         set_template::SetTemplate,
         undo_import::UndoImport,
+        define_permission_group::DefinePermissionGroup,
+        add_numbers::AddNumbers,
+        reserve_number::ReserveNumber,
+        unreserve_number::UnreserveNumber,
+        allocate_numbers::AllocateNumbers,
+        withdraw_numbers::WithdrawNumbers,
+        assign_number::AssignNumber,
+        release_number::ReleaseNumber,
+        move_pending_invitations::MovePendingInvitations,
         tick::Tick,
     }
     internal {

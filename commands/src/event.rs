@@ -47,6 +47,10 @@ pub enum Event {
         actor: Personal<String>,
         permissions: Vec<Permission>,
     },
+    PermissionGroupDefined {
+        permission_group: String,
+        permissions: Vec<String>,
+    },
 
     // Users. `row` names the row of a file that led to it.
     UserCreated {
@@ -104,6 +108,52 @@ pub enum Event {
         user: Who,
     },
 
+    // The number pool. `org_unit` says whose a number is; none is the company's own stock.
+    NumberAdded {
+        number: Personal<Phone>,
+        org_unit: Option<String>,
+    },
+    NumberReserved {
+        number: Personal<Phone>,
+        tag: String,
+    },
+    NumberUnreserved {
+        number: Personal<Phone>,
+    },
+    NumberAllocated {
+        number: Personal<Phone>,
+        org_unit: String,
+    },
+    /// Back to the organization above.
+    NumberWithdrawn {
+        number: Personal<Phone>,
+        org_unit: Option<String>,
+    },
+    NumberAssigned {
+        number: Personal<Phone>,
+        user: Who,
+        import: Option<ImportId>,
+    },
+    /// The account of the number was activated.
+    NumberRegistered {
+        number: Personal<Phone>,
+        user: Who,
+    },
+    /// Available again, at once or when it has cooled down.
+    NumberReleased {
+        number: Personal<Phone>,
+        user: Who,
+        cooling_until: Option<Time>,
+    },
+    NumberCooled {
+        number: Personal<Phone>,
+    },
+    /// The user is an account that takes its number from the pool.
+    AccountOpened {
+        user: Who,
+        import: Option<ImportId>,
+    },
+
     // Imports.
     ImportAccepted {
         import: ImportId,
@@ -158,6 +208,12 @@ pub enum Event {
     ImportInvitesRefused {
         import: ImportId,
         problem: Problem,
+    },
+    /// Where the people of an import belong: chosen in the command, not in the file.
+    ImportPlaced {
+        import: ImportId,
+        organization: String,
+        permission_group: String,
     },
 
     // Runs.
@@ -294,6 +350,7 @@ impl Event {
             Self::RoleDefined { .. } => "RoleDefined",
             Self::PermissionsGranted { .. } => "PermissionsGranted",
             Self::PermissionsRevoked { .. } => "PermissionsRevoked",
+            Self::PermissionGroupDefined { .. } => "PermissionGroupDefined",
             Self::UserCreated { .. } => "UserCreated",
             Self::UserUpdated { .. } => "UserUpdated",
             Self::UserActivated { .. } => "UserActivated",
@@ -305,6 +362,16 @@ impl Event {
             Self::UserRemoved { .. } => "UserRemoved",
             Self::CorporatePhoneAdded { .. } => "CorporatePhoneAdded",
             Self::CorporatePhoneRemoved { .. } => "CorporatePhoneRemoved",
+            Self::NumberAdded { .. } => "NumberAdded",
+            Self::NumberReserved { .. } => "NumberReserved",
+            Self::NumberUnreserved { .. } => "NumberUnreserved",
+            Self::NumberAllocated { .. } => "NumberAllocated",
+            Self::NumberWithdrawn { .. } => "NumberWithdrawn",
+            Self::NumberAssigned { .. } => "NumberAssigned",
+            Self::NumberRegistered { .. } => "NumberRegistered",
+            Self::NumberReleased { .. } => "NumberReleased",
+            Self::NumberCooled { .. } => "NumberCooled",
+            Self::AccountOpened { .. } => "AccountOpened",
             Self::ImportAccepted { .. } => "ImportAccepted",
             Self::RowUnchanged { .. } => "RowUnchanged",
             Self::RowRefused { .. } => "RowRefused",
@@ -315,6 +382,7 @@ impl Event {
             Self::ImportUndone { .. } => "ImportUndone",
             Self::ImportInvitesRequested { .. } => "ImportInvitesRequested",
             Self::ImportInvitesRefused { .. } => "ImportInvitesRefused",
+            Self::ImportPlaced { .. } => "ImportPlaced",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -503,6 +571,7 @@ impl Event {
             | Self::RoleDefined { .. }
             | Self::PermissionsGranted { .. }
             | Self::PermissionsRevoked { .. }
+            | Self::PermissionGroupDefined { .. }
             | Self::UserCreated { .. }
             | Self::UserUpdated { .. }
             | Self::UserActivated { .. }
@@ -514,13 +583,24 @@ impl Event {
             | Self::UserRemoved { .. }
             | Self::CorporatePhoneAdded { .. }
             | Self::CorporatePhoneRemoved { .. }
+            | Self::NumberAdded { .. }
+            | Self::NumberReserved { .. }
+            | Self::NumberUnreserved { .. }
+            | Self::NumberAllocated { .. }
+            | Self::NumberWithdrawn { .. }
+            | Self::NumberAssigned { .. }
+            | Self::NumberRegistered { .. }
+            | Self::NumberReleased { .. }
+            | Self::NumberCooled { .. }
+            | Self::AccountOpened { .. }
             | Self::ImportAccepted { .. }
             | Self::RowUnchanged { .. }
             | Self::RowRefused { .. }
             | Self::ImportCompleted { .. }
             | Self::ImportUndoStarted { .. }
             | Self::RowUndone { .. }
-            | Self::ImportUndone { .. } => true,
+            | Self::ImportUndone { .. }
+            | Self::ImportPlaced { .. } => true,
             Self::TemplateSet { .. }
             | Self::WelcomeEmailRequested { .. }
             | Self::ImportInvitesRequested { .. }

@@ -7,6 +7,7 @@ use crate::time::Time;
 
 mod imports;
 mod invitations;
+mod numbers;
 mod people;
 mod runs;
 
@@ -21,7 +22,8 @@ impl Company {
             | Event::OrgUnitDefined { .. }
             | Event::RoleDefined { .. }
             | Event::PermissionsGranted { .. }
-            | Event::PermissionsRevoked { .. } => self.evolve_settings(event),
+            | Event::PermissionsRevoked { .. }
+            | Event::PermissionGroupDefined { .. } => self.evolve_settings(event),
             Event::UserCreated { .. }
             | Event::UserUpdated { .. }
             | Event::UserActivated { .. }
@@ -33,13 +35,24 @@ impl Company {
             | Event::UserRemoved { .. }
             | Event::CorporatePhoneAdded { .. }
             | Event::CorporatePhoneRemoved { .. } => self.evolve_user(event),
+            Event::NumberAdded { .. }
+            | Event::NumberReserved { .. }
+            | Event::NumberUnreserved { .. }
+            | Event::NumberAllocated { .. }
+            | Event::NumberWithdrawn { .. }
+            | Event::NumberAssigned { .. }
+            | Event::NumberRegistered { .. }
+            | Event::NumberReleased { .. }
+            | Event::NumberCooled { .. }
+            | Event::AccountOpened { .. } => self.evolve_number(event),
             Event::ImportAccepted { .. }
             | Event::RowUnchanged { .. }
             | Event::RowRefused { .. }
             | Event::WelcomeEmailRequested { .. }
             | Event::ImportCompleted { .. }
             | Event::ImportInvitesRequested { .. }
-            | Event::ImportInvitesRefused { .. } => self.evolve_import(event),
+            | Event::ImportInvitesRefused { .. }
+            | Event::ImportPlaced { .. } => self.evolve_import(event),
             Event::ImportUndoStarted { .. }
             | Event::RowUndone { .. }
             | Event::ImportUndone { .. } => self.evolve_undo(event),
@@ -64,6 +77,7 @@ impl Company {
             | Event::NotificationSent { .. }
             | Event::NotificationFailed { .. } => self.evolve_notification(event),
         }
+        self.reckon(event);
         if let Some((outcome, row)) = event.row()
             && let Some(import) = self.imports.get_mut(&row.import)
         {
@@ -96,6 +110,9 @@ impl Company {
             }
             Event::PermissionsRevoked { actor, permissions } => {
                 self.grants.revoke(actor, permissions);
+            }
+            Event::PermissionGroupDefined { permission_group, permissions } => {
+                self.permission_groups.insert(permission_group.clone(), permissions.clone());
             }
             _ => {}
         }

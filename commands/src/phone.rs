@@ -48,8 +48,7 @@ impl Phone {
         for c in bare.chars() {
             match c {
                 '+' if digits.is_empty() && !plus => plus = true,
-                c if c.is_whitespace()
-                    || "()-./\u{2010}\u{2011}\u{2012}\u{2013}\u{2212}".contains(c) => {}
+                c if c.is_whitespace() || BETWEEN_DIGITS.contains(c) => {}
                 c => digits.push(decimal(c).ok_or(Code::PhoneInvalid)?),
             }
         }
@@ -70,6 +69,24 @@ impl Phone {
             }
             _ => Err(Code::PhoneInvalid),
         }
+    }
+
+    /// The digits of a number of any length, without what people put between them.
+    ///
+    /// # Errors
+    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::FieldNotNumber`] for anything else.
+    pub fn digits(text: &str) -> Result<String, Code> {
+        let folded: String = text.nfkc().collect();
+        let trimmed = folded.trim();
+        if is_scientific(trimmed) {
+            return Err(Code::PhoneScientificNotation);
+        }
+        let bare = trimmed.strip_prefix('+').unwrap_or(trimmed);
+        let between = |c: &char| c.is_whitespace() || BETWEEN_DIGITS.contains(*c);
+        bare.chars()
+            .filter(|c| !between(c))
+            .map(|c| decimal(c).ok_or(Code::FieldNotNumber))
+            .collect()
     }
 
     /// Reads the form that [`fmt::Display`] writes.
@@ -94,6 +111,9 @@ impl Phone {
         out
     }
 }
+
+/// What people write between the digits of a number, beside blanks.
+const BETWEEN_DIGITS: &str = "()-./\u{2010}\u{2011}\u{2012}\u{2013}\u{2212}";
 
 fn is_scientific(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();

@@ -177,7 +177,11 @@ fn setting(path: &str, today: &Value) -> Value {
         (Some(words), _) => json!({"type": "string", "enum": words}),
         (_, Value::Bool(_)) => json!({"type": "boolean"}),
         (_, Value::Number(_)) => {
-            json!({"type": "integer", "minimum": 1, "maximum": settings::MAX_NUMBER})
+            let range = settings::range(path);
+            json!({"type": "integer", "minimum": range.start(), "maximum": range.end()})
+        }
+        (_, Value::Array(_)) => {
+            json!({"type": "array", "items": {"type": "string"}, "maxItems": settings::MAX_LIST})
         }
         (_, Value::Null) => {
             json!({"type": ["string", "null"], "minLength": 1, "maxLength": settings::MAX_TEXT_CHARS})

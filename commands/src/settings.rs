@@ -1,11 +1,14 @@
 //! A company's settings: every one with a name, a default, a unit and the values it takes.
 
+use std::ops::RangeInclusive;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::code::{Code, Refusal};
 use crate::event::{BlankMeans, Channel};
+use crate::id::fold;
 
 /// What a company may set with `SetCompanyConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +51,18 @@ pub struct Settings {
     pub reference_resolution: ReferenceResolution,
     /// What LAN IDs and Agent IDs may hold beside letters and digits: ASCII punctuation marks (OCM-04).
     pub id_extra_characters: Option<String>,
+    /// Whether accounts' data is offloaded by SMTP: they then need an e-mail address (ML-16).
+    pub smtp_offload: bool,
+    /// Whether accounts may use social messaging: WhatsApp, WeChat and LINE (ML-16).
+    pub social_messaging: bool,
+    /// The domains of people's e-mail addresses; none means all.
+    pub allowed_email_domains: Vec<String>,
+    /// Whether one number may be promised to several pending invitations (A19).
+    pub number_overbooking: bool,
+    /// How long a released number rests before somebody else gets it, in seconds.
+    pub number_cooling_seconds: u64,
+    /// The share of an organization's numbers in use from which it is to be warned, in percent.
+    pub number_threshold_percent: u64,
 }
 
 /// Whom a row of a file may refer to.
@@ -106,6 +121,12 @@ impl Default for Settings {
             max_pending_runs: 100,
             reference_resolution: ReferenceResolution::FileOrder,
             id_extra_characters: None,
+            smtp_offload: false,
+            social_messaging: false,
+            allowed_email_domains: Vec::new(),
+            number_overbooking: false,
+            number_cooling_seconds: 0,
+            number_threshold_percent: 80,
         }
     }
 }
@@ -120,6 +141,8 @@ pub(crate) const ALIASES: [(&str, &str); 4] = [
 
 /// The largest number any setting takes: far above every use, far below every overflow.
 pub(crate) const MAX_NUMBER: u64 = 10_000_000;
+/// The most entries of a list that a setting takes: more domains than any company has.
+pub(crate) const MAX_LIST: usize = 100;
 /// The longest text a setting takes, in characters.
 pub(crate) const MAX_TEXT_CHARS: usize = 255;
 
@@ -143,6 +166,13 @@ impl Settings {
     pub fn takes_id(&self, id: &str) -> bool {
         let extra = self.id_extra_characters.as_deref().unwrap_or_default();
         id.chars().all(|c| c.is_ascii_alphanumeric() || extra.contains(c))
+    }
+
+    /// Whether people may have an address of this domain.
+    pub fn allows_domain_of(&self, email: &str) -> bool {
+        let domain = email.rsplit('@').next().unwrap_or_default();
+        let allowed = &self.allowed_email_domains;
+        allowed.is_empty() || allowed.iter().any(|one| fold(one) == fold(domain))
     }
 
     /// The settings as a flat list: objects are named by their paths, `channels.whatsapp`.
@@ -229,11 +259,24 @@ pub(crate) fn words(name: &str) -> Option<&'static [&'static str]> {
     }
 }
 
+/// The numbers that a setting takes.
+pub(crate) fn range(name: &str) -> RangeInclusive<u64> {
+    match name {
+        "number_cooling_seconds" => 0..=MAX_NUMBER,
+        "number_threshold_percent" => 1..=100,
+        _ => 1..=MAX_NUMBER,
+    }
+}
+
 fn takes(name: &str, today: &Value) -> String {
+    let range = range(name);
     match (words(name), today) {
         (Some(words), _) => words.join(" or "),
         (_, Value::Bool(_)) => "true or false".to_owned(),
-        (_, Value::Number(_)) => format!("a whole number from 1 to {MAX_NUMBER}"),
+        (_, Value::Number(_)) => {
+            format!("a whole number from {} to {}", range.start(), range.end())
+        }
+        (_, Value::Array(_)) => format!("a list of up to {MAX_LIST} domains such as acme.com"),
         _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
         _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
     }
@@ -243,6 +286,12 @@ fn takes(name: &str, today: &Value) -> String {
 const NULLABLE: [&str; 2] = ["company_name", EXTRA_CHARACTERS];
 const EXTRA_CHARACTERS: &str = "id_extra_characters";
 
+/// Whether addresses can be of it: what stands behind the sign, and no more.
+fn is_domain(domain: &Value) -> bool {
+    let address = domain.as_str().map(|domain| format!("a@{domain}"));
+    address.is_some_and(|address| crate::csv_file::check_email(&address).is_ok())
+}
+
 fn fits(name: &str, today: &Value, value: &Value) -> bool {
     let text = |text: &str| {
         (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
@@ -250,7 +299,10 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
     match (today, value) {
         (Value::Bool(_), Value::Bool(_)) => true,
         (Value::Number(_), Value::Number(number)) => {
-            number.as_u64().is_some_and(|number| (1..=MAX_NUMBER).contains(&number))
+            number.as_u64().is_some_and(|number| range(name).contains(&number))
+        }
+        (Value::Array(_), Value::Array(list)) => {
+            list.len() <= MAX_LIST && list.iter().all(is_domain)
         }
         (Value::String(_) | Value::Null, Value::Null) => NULLABLE.contains(&name),
         (_, Value::String(given)) if name == EXTRA_CHARACTERS => {
@@ -278,6 +330,32 @@ mod tests {
             let refusal = check(&json!({"bulk_integration_max_records": bad})).unwrap_err();
             assert_eq!(refusal.code, Code::ConfigInvalidValue);
         }
+    }
+
+    /// ML-16: a list of plain domains, and numbers within their own bounds.
+    #[test]
+    fn domains_percent_and_seconds_are_held_to_their_bounds() {
+        assert!(check(&json!({"allowed_email_domains": ["acme.com", "Globex.example"]})).is_ok());
+        assert!(check(&json!({"allowed_email_domains": []})).is_ok());
+        assert!(
+            check(&json!({"number_cooling_seconds": 0, "number_threshold_percent": 100})).is_ok()
+        );
+        for bad in [
+            json!({"allowed_email_domains": ["jane@acme.com"]}),
+            json!({"allowed_email_domains": ["acme"]}),
+            json!({"allowed_email_domains": "acme.com"}),
+            json!({"allowed_email_domains": vec!["acme.com"; 101]}),
+            json!({"number_threshold_percent": 101}),
+            json!({"number_threshold_percent": 0}),
+            json!({"number_cooling_seconds": -1}),
+        ] {
+            assert_eq!(check(&bad).unwrap_err().code, Code::ConfigInvalidValue, "{bad}");
+        }
+        let allowed_email_domains = vec!["Acme.com".to_owned()];
+        let settings = Settings { allowed_email_domains, ..Settings::default() };
+        assert!(settings.allows_domain_of("jane@ACME.com"));
+        assert!(!settings.allows_domain_of("jane@mail.acme.com"));
+        assert!(Settings::default().allows_domain_of("jane@globex.example"));
     }
 
     /// LX-05: the vendor's keys, in both spellings, are ours under another name.

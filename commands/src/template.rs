@@ -30,10 +30,20 @@ pub fn choose(
     company: &str,
     own: impl Fn(TemplateKind, &str) -> Option<Template>,
 ) -> Option<Template> {
-    let languages = [person.unwrap_or_default(), company, LAST_LANGUAGE];
+    let languages = [person.map(tag).unwrap_or_default(), company, LAST_LANGUAGE];
     languages.into_iter().flat_map(shortened).find_map(|language| {
         own(kind, language).or_else(|| builtin(kind, &language.to_lowercase()))
     })
+}
+
+/// The languages that MultiLine's files name by a word (ML-16).
+const BY_WORD: [(&str, &str); 5] =
+    [("English", "en"), ("Italian", "it"), ("German", "de"), ("French", "fr"), ("Spanish", "es")];
+
+/// The tag of a language that is named by its word; otherwise the tag that it is.
+fn tag(language: &str) -> &str {
+    let word = BY_WORD.iter().find(|(word, _)| word.eq_ignore_ascii_case(language));
+    word.map_or(language, |(_, tag)| tag)
 }
 
 /// `zh-Hant-TW`, `zh-Hant`, `zh`.
@@ -56,6 +66,7 @@ mod tests {
         assert_eq!(chosen(Some("xx-YY"), "fr-CA"), "fr");
         assert_eq!(chosen(Some("xx"), "yy"), "en");
         assert_eq!(chosen(None, "ja"), "ja");
+        assert_eq!(chosen(Some("Spanish"), "fr"), "es");
     }
 
     #[test]

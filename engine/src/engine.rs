@@ -8,7 +8,7 @@ use boarding_commands::decide::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::digest::Digest;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::event::{FileRef, Permission};
+use boarding_commands::event::FileRef;
 use boarding_commands::id::{CommandId, CompanyId};
 use boarding_commands::time::Time;
 use boarding_projections::rows::Table;
@@ -135,9 +135,11 @@ impl Engine {
     ) -> Result<(Digest, Option<Vec<FileRef>>), Reply> {
         let hot = self.hot(company).await;
         let actor = envelope.actor.clone().unwrap_or_default();
-        let needed = Permission::BulkImportUsers;
-        let look = hot
-            .look(move |company| (CompanySays::of(company), company.grants.allows(&actor, needed)));
+        let needed = import.needs();
+        let dialect = import.dialect.clone();
+        let look = hot.look(move |company| {
+            (CompanySays::of(company, &dialect), company.grants.allows(&actor, needed))
+        });
         let (says, allowed) = look.await.ok_or_else(crate::hot::gone)?;
         let known = self.core.knows(company, envelope.id);
         if authority == Authority::Granted && !allowed && !known {

@@ -89,16 +89,23 @@ impl Core {
 }
 
 /// What the company's settings say about reading.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct CompanySays {
     pub assume_plus: bool,
     pub accept_gzip: bool,
+    /// Columns of the dialect that the company's files may not have.
+    pub withheld: Vec<String>,
 }
 
 impl CompanySays {
-    pub(crate) fn of(company: &Company) -> Self {
+    pub(crate) fn of(company: &Company, dialect: &str) -> Self {
         let settings = &company.settings;
-        Self { assume_plus: settings.assume_plus, accept_gzip: settings.accept_gzip }
+        let withheld = dialect::find(dialect).map(|dialect| dialect.withheld(settings));
+        Self {
+            assume_plus: settings.assume_plus,
+            accept_gzip: settings.accept_gzip,
+            withheld: withheld.into_iter().flatten().map(str::to_owned).collect(),
+        }
     }
 }
 
@@ -181,6 +188,7 @@ pub(crate) fn read(
         accept_gzip: company.accept_gzip,
         assume_plus: company.assume_plus,
         known_columns_only: import.on_error == OnError::RejectFile,
+        withheld: company.withheld,
     };
     let limits = Limits::default();
     let (kept, said) = together::in_order(files, dialect, kept, &options)?;

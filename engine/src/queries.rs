@@ -230,7 +230,7 @@ impl Core {
         match (name, common.format) {
             ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
             ("failed_rows", _) => self.failed_rows(company, rows, &common.rest).map(Answer::Csv),
-            ("template", _) => template::template(&common.rest, position),
+            ("template", _) => template::template(company, &common.rest, rows, position),
             (_, Some(format)) => csv(company, name, &common.rest, rows, format).map(Answer::Csv),
             (_, None) => {
                 let answer = query::query(name, company, &common.rest, rows)?;

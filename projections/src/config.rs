@@ -2,13 +2,14 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::Event;
+use boarding_commands::id::CompanyId;
 use boarding_commands::settings::Settings;
 use serde_json::json;
 
 use crate::ReadModel;
 use crate::projection::{Projection, Projector, load};
 use crate::query::{Answer, Asked, Query, QueryError, shape_of};
-use crate::rows::{Rows, Table};
+use crate::rows::{Rows, RowsError, Table};
 
 pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<Config>()],
@@ -46,9 +47,16 @@ impl Projection for Config {
     }
 }
 
+/// The company's settings as they stand.
+///
+/// # Errors
+/// When the rows cannot be read.
+pub fn settings(rows: &dyn Rows, company: &CompanyId) -> Result<Settings, RowsError> {
+    Ok(load::<Config>(rows, company, &[])?.unwrap_or_default())
+}
+
 fn config(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let settings = load::<Config>(rows, asked.company, &[])?.unwrap_or_default();
-    Ok(Answer::Row(json!(settings)))
+    Ok(Answer::Row(json!(settings(rows, asked.company)?)))
 }
 
 #[cfg(test)]

@@ -21,12 +21,13 @@ use serde_json::{Value, json};
 use ulid::Ulid;
 
 pub use entity::Entity;
+pub(crate) use entity::number_of;
 use entity::{import_of, run_of, who};
 
 use crate::projection::{Projection, Projector, decode};
 use crate::rows::{Rows, RowsError, Table};
 use crate::runs::RunOrder;
-use crate::{ReadModel, imports, integration_log, phone_list, runs, users};
+use crate::{ReadModel, imports, integration_log, numbers, phone_list, runs, users};
 
 pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<Commits>(), Projector::of::<People>()],
@@ -59,8 +60,12 @@ pub fn places(
         }
         Entity::User(user) => versions_of_user(rows, company, &user.folded()).map(singles),
         Entity::Phone(phone) => {
-            let phone = phone_list::find(rows, company, *phone)?;
-            Ok(singles(phone.map(|phone| phone.versions).unwrap_or_default()))
+            let listed = phone_list::find(rows, company, *phone)?;
+            let pooled = numbers::find(rows, company, *phone)?;
+            let mut versions = listed.map(|phone| phone.versions).unwrap_or_default();
+            versions.extend(pooled.map(|number| number.versions).unwrap_or_default());
+            versions.sort_unstable();
+            Ok(singles(versions))
         }
     }
 }

@@ -53,6 +53,8 @@ pub struct ImportRow {
     pub problems: Vec<Problem>,
     pub warnings: Vec<Problem>,
     pub phone: Option<PhoneOutcome>,
+    /// Whether the account got the number that the row asked for.
+    pub number: bool,
 }
 
 impl ImportRow {
@@ -66,7 +68,7 @@ impl ImportRow {
             problems: &self.problems,
             warnings: &self.warnings,
             phone: self.phone.map(phone),
-            number: None,
+            number: self.number.then_some("assigned"),
             invite: invite.map(str::to_owned),
             undo: undone.map(UndoneRow::in_words),
         })
@@ -86,8 +88,8 @@ struct RowShown<'a> {
     warnings: &'a [Problem],
     /// `added`, `already_present`, or `rejected:` and the code; null where no phone was to be added.
     phone: Option<String>,
-    /// For dialects with a pool of numbers.
-    number: Option<String>,
+    /// `assigned` where the row asked for a number of the pool; one that cannot be had makes the row invalid.
+    number: Option<&'static str>,
     /// How far the invitation is, where the import invites: a status of the integration log.
     invite: Option<String>,
     /// `reversed`, or `kept:` or `errored:` and the code; null where nothing was undone.
@@ -109,7 +111,7 @@ pub struct ImportRows;
 
 impl Projection for ImportRows {
     const TABLE: Table = Table::ImportRows;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     const READS: bool = false;
     type Row = ImportRow;
 
@@ -129,6 +131,7 @@ impl Projection for ImportRows {
             problems: problems.to_vec(),
             warnings: row.warnings.clone(),
             phone: row.phone,
+            number: got_a_number(fact),
         })
     }
 }
@@ -179,6 +182,14 @@ impl Projection for UndoneRows {
 
 fn key(import: ImportId, row: u64) -> Vec<u8> {
     [imports::key(import).as_slice(), &row.to_be_bytes()].concat()
+}
+
+/// Whether the facts of the row, which follow its own in one commit, give the account a number.
+fn got_a_number(fact: &Fact<'_>) -> bool {
+    let nth = usize::try_from(fact.version - fact.commit.first_version).unwrap_or(usize::MAX);
+    let rest = fact.commit.events.iter().skip(nth.saturating_add(1));
+    rest.take_while(|event| event.row().is_none())
+        .any(|event| matches!(event, Event::NumberAssigned { import: Some(_), .. }))
 }
 
 fn key_and_problems(event: &Event) -> (Option<&Who>, &[Problem]) {

@@ -4,16 +4,16 @@ mod links;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Delivery, Event, Permission, Who};
-use boarding_commands::id::{InvitationId, RunId, UserKey};
+use boarding_commands::id::{CompanyId, InvitationId, RunId, UserKey};
 use boarding_commands::time::Time;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ReadModel;
-use crate::projection::{Projection, Projector};
+use crate::projection::{Projection, Projector, load};
 use crate::query::{Answer, Asked, Param, Query, QueryError, Spelled, page, shape_of, words};
-use crate::rows::{Rows, Table};
+use crate::rows::{Rows, RowsError, Table};
 use crate::runs::RunChannels;
 
 pub use links::LinkState;
@@ -107,6 +107,15 @@ pub struct Contact {
 }
 
 impl Contact {
+    /// Whether the user is not on board yet and may still come by an invitation.
+    pub(crate) fn is_pending(&self) -> bool {
+        use InvitationState as S;
+        let open = |one: &Invitation| {
+            matches!(one.state, S::Created | S::Sent | S::Delivered | S::Deferred)
+        };
+        self.linked.is_empty() && self.invitations.iter().any(open)
+    }
+
     /// The invitation that this run sent, unless a later one has taken its place.
     fn of_run(&mut self, run: RunId) -> Option<&mut Invitation> {
         self.invitations.iter_mut().find(|invitation| invitation.run == run)
@@ -173,6 +182,15 @@ impl Projection for Invitations {
         }
         Some(contact)
     }
+}
+
+/// The invitations and links of the user of that folded key, if there ever were any.
+pub(crate) fn find(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    folded: &str,
+) -> Result<Option<Contact>, RowsError> {
+    load::<Invitations>(rows, company, folded.as_bytes())
 }
 
 impl Contact {

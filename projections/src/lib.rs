@@ -14,6 +14,7 @@ pub mod imports;
 pub mod integration_log;
 pub mod invitations;
 pub mod lock;
+pub mod numbers;
 pub mod org_units;
 pub mod outlook;
 pub mod phone_list;
@@ -51,6 +52,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     integration_log::MODEL,
     invitations::MODEL,
     lock::MODEL,
+    numbers::MODEL,
     org_units::MODEL,
     phone_list::MODEL,
     roles::MODEL,

@@ -22,7 +22,7 @@ impl Outlook {
             self.import = Imports::evolve(self.import.take(), fact);
         }
         ImportRows::key(fact)?;
-        ImportRows::evolve(None, fact).map(|row| row.show(None))
+        ImportRows::evolve(None, fact).map(|row| row.show(None, None))
     }
 
     /// The counts so far.

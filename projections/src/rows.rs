@@ -53,6 +53,9 @@ tables! {
     Templates 14 "templates"
     HistoryCommits 15 "history_commits"
     HistoryPeople 16 "history_people"
+    Numbers 17 "numbers"
+    NumberOwners 18 "number_owners"
+    Accounts 19 "accounts"
     UndoneRows 24 "undone_rows"
 }
 

@@ -83,6 +83,12 @@ fn options(file: &Path) -> Options {
         accept_gzip: asked["accept_gzip"].as_bool().unwrap_or(true),
         assume_plus: asked["assume_plus"].as_bool().unwrap_or(false),
         known_columns_only: asked["known_columns_only"].as_bool().unwrap_or(false),
+        withheld: asked["withheld"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|name| name.as_str().unwrap().to_owned())
+            .collect(),
     }
 }
 
@@ -145,6 +151,7 @@ fn values(values: &RowValues) -> Value {
         "phone",
         values.phone.map(|read| read.map_or_else(|code| json!({"code": code}), |p| json!(p))),
     );
+    put("number", values.number.as_ref().map(|number| json!(number)));
     put("org_unit", values.org_unit.as_ref().map(|text| json!(text)));
     put("roles", values.roles.as_ref().map(|roles| json!(roles)));
     if let Some(enabled) = values.enabled {

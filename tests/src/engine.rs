@@ -7,6 +7,7 @@ mod jetstream;
 mod links;
 mod load;
 mod mails;
+mod multiline;
 mod officechat;
 mod permissions;
 mod previews;

@@ -146,15 +146,22 @@ async fn comes_to_what_is_written(file: &str, expected: &Value, import: &Value) 
         let warned: Vec<_> = rows.iter().filter_map(warned).collect();
         assert_eq!(json!(warned), import["warned"], "{file}");
     }
+
+    if let Some(numbers) = import["numbers"].as_u64() {
+        let got = rows.iter().filter(|row| row["number"] == json!("assigned")).count();
+        assert_eq!(got as u64, numbers, "{file}");
+        let assigned = sample.rows("numbers", json!({"state": "assigned"})).await;
+        assert_eq!(assigned.len() as u64, numbers, "{file}");
+    }
     sample.engine.close().await;
 }
 
-/// LX-07, LX-08, LX-09, LX-11, LX-12, N43, N46, N63; OC-01 to OC-16: every sample file, with the codes of
-/// every bad row.
+/// LX-07, LX-08, LX-09, LX-11, LX-12, N43, N46, N63; OC-01 to OC-16; ML-02, ML-08, ML-16, N39, N70 to N73:
+/// every sample file, with the codes of every bad row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sample_file_comes_to_what_is_written_beside_it() {
     let mut files = 0;
-    let folders = ["leapxpert", "officechat"].map(|dialect| fixtures().join(dialect));
+    let folders = ["leapxpert", "officechat", "multiline"].map(|dialect| fixtures().join(dialect));
     for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();
         let Some(file) = path.to_str().unwrap().strip_suffix(".expected.json") else { continue };
@@ -165,7 +172,8 @@ async fn every_sample_file_comes_to_what_is_written_beside_it() {
         }
         if let Some(refused) = expected["refused"].as_object() {
             let sample = Sample::open(&expected).await;
-            let options = json!({"dialect": "leapxpert", "add_to_corporate_phones": true});
+            let leapxpert = json!({"dialect": "leapxpert", "add_to_corporate_phones": true});
+            let options = expected.get("options").cloned().unwrap_or(leapxpert);
             let Answer::Refused { code, details, .. } = sample.import(&file, &options).await else {
                 panic!("{file} was not refused")
             };
@@ -175,7 +183,7 @@ async fn every_sample_file_comes_to_what_is_written_beside_it() {
         }
         files += 1;
     }
-    assert!(files >= 11, "only {files} sample files were found");
+    assert!(files >= 16, "only {files} sample files were found");
 }
 
 /// OC-18, OC-02, OC-03: the vendor's samples are here with every odd byte they were published with.

@@ -19,6 +19,8 @@ pub struct Standing {
     pub listed: Vec<Phone>,
     /// For each channel whether the person is linked, and how often an invitation was sent.
     pub contact: [(bool, u32); Channel::ALL.len()],
+    /// The number of the pool.
+    pub number: Option<Phone>,
 }
 
 /// Never shows who it is.
@@ -30,7 +32,7 @@ impl std::fmt::Debug for Standing {
 
 impl Standing {
     pub fn of(company: &Company, key: &UserKey) -> Self {
-        let Some((_, user)) = company.users.created(key.as_str()) else { return Self::default() };
+        let Some((id, user)) = company.users.created(key.as_str()) else { return Self::default() };
         Self {
             state: Some(user.state),
             person: user.person(),
@@ -41,6 +43,7 @@ impl Standing {
                 let link = user.link(channel);
                 (link.linked, link.invitation.map_or(0, |invitation| invitation.generation))
             }),
+            number: company.numbers.of(id),
         }
     }
 }
@@ -52,6 +55,8 @@ pub struct RowEffect {
     pub user: UserKey,
     pub before: Standing,
     pub after: Standing,
+    /// Whether the row's number came out of the company's own stock.
+    pub from_stock: bool,
     /// Why it cannot be reversed, where that is known before.
     pub errored: Option<Code>,
 }
@@ -72,8 +77,10 @@ enum Part<'a> {
     Row(u64, &'a UserKey),
     /// It changes the values of a person whose row is told by the event after it.
     Values(&'a UserKey),
-    /// It lists the number of the row told before.
+    /// It gives a number to the person of the row told before: a corporate phone, or one of the pool.
     Phone(&'a UserKey),
+    /// It takes a number out of the company's own stock for that person's organization.
+    Stock,
     End,
     Other,
 }
@@ -96,7 +103,7 @@ impl Effects {
             let part = self.part(event);
             let before = match &part {
                 Part::Row(_, user) | Part::Values(user) => Standing::of(&self.company, user),
-                Part::Phone(_) | Part::End | Part::Other => Standing::default(),
+                Part::Phone(_) | Part::Stock | Part::End | Part::Other => Standing::default(),
             };
             self.company.evolve(commit.at, event);
             let earlier = values.take();
@@ -105,12 +112,18 @@ impl Effects {
                     let earlier = earlier.filter(|(key, _)| key.folded() == user.folded());
                     let before = earlier.map_or(before, |(_, before)| before);
                     let after = Standing::of(&self.company, user);
-                    rows.push(RowEffect { row, user: user.clone(), before, after, errored: None });
+                    let (user, from_stock) = (user.clone(), false);
+                    rows.push(RowEffect { row, user, before, after, from_stock, errored: None });
                 }
                 Part::Values(user) => values = Some((user, before)),
                 Part::Phone(user) => {
                     if let Some(last) = rows.last_mut() {
                         last.after = Standing::of(&self.company, user);
+                    }
+                }
+                Part::Stock => {
+                    if let Some(last) = rows.last_mut() {
+                        last.from_stock = true;
                     }
                 }
                 Part::End => self.over = true,
@@ -133,10 +146,12 @@ impl Effects {
                 row.map_or(Part::Other, |(_, row)| Part::Row(row.row, user))
             }
             Event::CorporatePhoneAdded { user, import: Some(import), .. }
+            | Event::NumberAssigned { user, import: Some(import), .. }
                 if *import == self.import =>
             {
                 Part::Phone(user)
             }
+            Event::NumberAllocated { .. } => Part::Stock,
             Event::ImportCompleted { import, .. } if *import == self.import => Part::End,
             _ => Part::Other,
         }

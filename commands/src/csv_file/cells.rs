@@ -221,10 +221,26 @@ impl<'a> Cells<'a> {
         };
         let word = allowed.iter().find(|word| word.eq_ignore_ascii_case(text)).copied();
         if word.is_none() {
-            let problem = Problem::in_column(self.name(column), Code::FieldNotAllowed);
-            self.problems.push(problem.saying(&allowed.join(", ")));
+            self.problem_saying(column, Code::FieldNotAllowed, &allowed.join(", "));
         }
         word
+    }
+
+    /// A phone number that the row cannot do without: nothing is noted, that is the dialect's to do.
+    pub fn exact_phone(&mut self, column: usize) -> Given<Result<Phone, Code>> {
+        self.raw(column).map(|text| {
+            if value::has_control(text) {
+                return Err(Code::FieldControlCharacter);
+            }
+            if value::has_invisible(text) {
+                return Err(Code::FieldInvisibleCharacter);
+            }
+            let reading = Phone::read(text, self.assume_plus)?;
+            if reading.plus_assumed {
+                self.warning(column, Code::PhonePlusAssumed);
+            }
+            Ok(reading.phone)
+        })
     }
 
     /// TRUE or FALSE; none where the file does not say, so that the person's state is left alone (N67, N68).
@@ -235,6 +251,11 @@ impl<'a> Cells<'a> {
     /// Notes what makes the row invalid.
     pub fn problem(&mut self, column: usize, code: Code) {
         self.problems.push(Problem::in_column(self.name(column), code));
+    }
+
+    /// Notes what makes the row invalid, and says more than the code does.
+    pub fn problem_saying(&mut self, column: usize, code: Code, more: &str) {
+        self.problems.push(Problem::in_column(self.name(column), code).saying(more));
     }
 
     /// Notes what is worth saying though the row is good.

@@ -131,6 +131,24 @@ impl Header {
         Ok(header)
     }
 
+    /// Refuses a file with columns of a feature that the company does not have (N71).
+    pub(super) fn check_withheld(
+        &self,
+        columns: &'static [Column],
+        withheld: &[String],
+    ) -> Result<(), FileError> {
+        let there = columns.iter().zip(&self.places).filter(|(_, place)| place.is_some());
+        let there = there.map(|(column, _)| column.name);
+        let found: Vec<_> = there.filter(|name| withheld.iter().any(|one| one == name)).collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(Refusal::new(Code::CsvColumnNotEnabled)
+            .saying(&found.join(", "))
+            .with(json!({"columns": found, "line": self.line}))
+            .into())
+    }
+
     /// The dialect's name of the file's column, or its own; by number where it has none.
     pub(super) fn label(&self, place: usize, columns: &'static [Column]) -> String {
         let index = self.places.iter().position(|found| *found == Some(place));

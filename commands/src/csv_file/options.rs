@@ -17,6 +17,8 @@ pub struct Options {
     pub assume_plus: bool,
     /// Whether a column that is not known refuses the file, instead of being passed over.
     pub known_columns_only: bool,
+    /// Columns of the dialect that the company's files may not have.
+    pub withheld: Vec<String>,
 }
 
 /// The bounds within which a file is read: they keep memory small whatever the bytes.

@@ -57,6 +57,7 @@ impl<'d, R: Read> Reader<'d, R> {
         if options.known_columns_only {
             header.check_known(&names)?;
         }
+        header.check_withheld(dialect.columns(), &options.withheld)?;
         Ok(Self { records, header, dialect, delimiter, rows: 0, blank_rows, note_rows })
     }
 

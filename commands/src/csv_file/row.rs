@@ -70,6 +70,8 @@ pub struct RowValues {
     pub enabled: Option<bool>,
     /// Whom the row names as the person's manager, where that is looked up; the text is an attribute.
     pub manager: Option<Manager>,
+    /// The number of the pool that the person is to get.
+    pub number: Given<Phone>,
     /// The dialect's own columns, by the dialect's names.
     pub attributes: BTreeMap<String, Given<String>>,
 }

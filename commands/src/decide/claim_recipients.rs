@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::pool::Promises;
 use super::recipients::{Found, dispatched, judge};
 use super::turn::end_if_done;
 use super::{Asked, Decide, Decision};
@@ -35,11 +36,14 @@ impl Decide for ClaimRecipients {
             return Err(Refusal::new(Code::RunStaleFence).with(json!({"given": self.fence})));
         }
         let mut events = Vec::new();
+        let mut promises = Promises::default();
         for (place, recipient) in run.due(asked.at, self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
             let who = || Personal(user.key());
-            events.push(match judge(company, run, recipient.user, asked.at) {
+            let verdict = judge(company, run, recipient.user, asked.at);
+            let verdict = verdict.and_then(|()| promises.make(company, recipient.user));
+            events.push(match verdict {
                 Ok(()) => dispatched(company, &found, self.via, asked.at),
                 Err((true, code)) => Event::UserSkipped { run: self.run, user: who(), code, detail: None },
                 Err((false, code)) => {
@@ -56,8 +60,9 @@ impl Decide for ClaimRecipients {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::pool::testing::{account, assigned, number_added, setting, unit};
     use crate::decide::testing::{
-        a_running_run, channel_enabled, given, phone_added, run_id, run_queued, run_started, user_created, who,
+        Then, a_running_run, channel_enabled, given, phone_added, run_id, run_queued, run_started, user_created, who,
     };
     use crate::event::{Channel, Delivery, Person};
 
@@ -157,6 +162,49 @@ mod tests {
         });
         events.push(Event::RunCompleted { run: run_id(2), passed: 1, skipped: 0, failed: 0 });
         fails(events, Code::DeliverySuppressed);
+    }
+
+    /// ML-06, A19: an account needs no corporate phone, but a number that is promised to nobody else.
+    #[test]
+    fn ml_06_as_many_accounts_are_invited_as_there_are_numbers() {
+        let people = ["ann", "bob", "cid"];
+        let mut events = vec![channel_enabled(), unit("EMEA", None), number_added(1, Some("EMEA")), number_added(2, None)];
+        events.extend(people.iter().flat_map(|key| account(key, "EMEA")));
+        events.extend([number_added(3, Some("EMEA")), assigned(3, "cid")]);
+        events.extend(run_started(run_id(1), &people));
+        let fence = events.len() as u64;
+        let company = given(events);
+        let outcomes = |then: Then| -> Vec<_> {
+            let events = then.0.unwrap().events;
+            events
+                .iter()
+                .map(|event| match event {
+                    Event::InviteFailed { code, .. } => code.as_str(),
+                    other => other.name(),
+                })
+                .collect()
+        };
+        let expected = ["InviteDispatched", "number.none_available", "InviteDispatched"];
+        assert_eq!(outcomes(company.when(claim(9, fence))), expected);
+        // One at a time they come to the same.
+        let company = company.after(claim(1, fence));
+        assert_eq!(outcomes(company.when(claim(9, fence))), expected[1..]);
+        assert_eq!(company.0.numbers.stock(&company.0.numbers.owner(Some("EMEA"))).spare(false), 0);
+    }
+
+    /// A19: with overbooking, one number is promised to all; without any number, to nobody.
+    #[test]
+    fn a19_with_overbooking_one_number_does_for_all() {
+        let with = |numbers: Vec<Event>| {
+            let mut events = vec![channel_enabled(), unit("EMEA", None), setting("number_overbooking", json!(true))];
+            events.extend(numbers);
+            events.extend(["ann", "bob"].iter().flat_map(|key| account(key, "EMEA")));
+            events.extend(run_started(run_id(1), &["ann", "bob"]));
+            let fence = events.len() as u64;
+            given(events).when(claim(9, fence)).names()
+        };
+        assert_eq!(with(vec![number_added(1, Some("EMEA"))]), ["InviteDispatched", "InviteDispatched"]);
+        assert_eq!(with(vec![]), ["InviteFailed", "InviteFailed", "RunCompleted"]);
     }
 
     /// P3: when nobody remains, the run ends and the next starts, in one commit.

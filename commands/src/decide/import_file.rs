@@ -11,13 +11,14 @@ use super::import_rows::{ROWS_PER_COMMIT, counted};
 use super::rows::Rows;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Problem, Refusal};
-use crate::company::{Company, Import, Invites};
+use crate::company::{Company, Import, Invites, Placing};
 use crate::csv_file::{ParsedRow, Summary};
 use crate::dialect::{self, Dialect};
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
 use crate::id::{ImportId, RunId};
 use crate::schema::{ChannelName, DialectName};
 
+mod accounts;
 mod bad_rows;
 
 pub use bad_rows::BadRows;
@@ -58,6 +59,10 @@ pub struct ImportFile {
     /// What the preview answered: the file is refused if it would come out otherwise by now. Whoever asks
     /// the rule has compared the plans.
     pub plan_hash: Option<String>,
+    /// The organization that the people of a MultiLine file belong to (ML-05).
+    pub organization: Option<String>,
+    /// The group of user permissions that they get (ML-04).
+    pub permission_group: Option<String>,
     /// What the engine found in the file; never from outside.
     #[serde(skip)]
     pub read: Option<FileRead>,
@@ -133,17 +138,20 @@ pub struct FileRead {
 }
 
 impl Decide for ImportFile {
-    const NEEDS: Option<Permission> = Some(Permission::BulkImportUsers);
+    // Which one depends on the dialect: the rule asks for it.
+    const NEEDS: Option<Permission> = None;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
         Accepted::json_schema(generator)
     }
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        asked.require(company, self.needs())?;
         let import = ImportId(self.import.map_or(asked.id.0, |import| import.0));
         if company.imports.contains_key(&import) {
             return Err(Code::ImportAlreadyExists.into());
         }
+        let placing = self.placing(company)?;
         let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
         self.check_limit(company, read.summary.rows)?;
         self.check_existing()?;
@@ -152,7 +160,7 @@ impl Decide for ImportFile {
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));
         let counts = Counts { total: read.summary.rows, warnings: warnings.len() as u64, ..Counts::default() };
-        let mut rows = Rows::new(company, import, &options, None);
+        let mut rows = Rows::new(company, import, &options, None).placing(placing.as_ref());
         if read.rows.len() as u64 == read.summary.rows {
             read.rows.iter().for_each(|row| rows.apply(row));
         }
@@ -166,6 +174,10 @@ impl Decide for ImportFile {
         let mut events = vec![Event::ImportAccepted { import, files, options, total, warnings }];
         events.extend(invites.map(|Invites { channel, created_only }| {
             Event::ImportInvitesRequested { import, channel, created_only }
+        }));
+        events.extend(placing.map(|placing| {
+            let Placing { organization, permission_group } = placing;
+            Event::ImportPlaced { import, organization, permission_group }
         }));
         events.extend(row_events);
         let completed = counts.done() == total;
@@ -208,9 +220,10 @@ impl ImportFile {
         }
     }
 
-    /// OCM-15: a product without updates is not asked for one.
+    /// OCM-15, A22: a product without updates is not asked for one.
     fn check_existing(&self) -> Result<(), Refusal> {
-        let never = dialect::find(&self.dialect).is_some_and(Dialect::existing_is_duplicate);
+        let never = |dialect: &dyn Dialect| dialect.existing_is_duplicate() || dialect.opens_accounts();
+        let never = dialect::find(&self.dialect).is_some_and(never);
         if never && self.existing == Some(Existing::Update) {
             let words = format!("existing: {} knows no update", self.dialect);
             return Err(Refusal::new(Code::EnvelopeMalformed).saying(&words));

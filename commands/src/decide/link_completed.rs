@@ -5,10 +5,11 @@ use serde::Deserialize;
 
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
-use crate::company::{Company, Invitation, InvitationState, User, UserState};
+use crate::company::{Company, Invitation, InvitationState, NumberState, User, UserId, UserState};
 use crate::event::{Channel, Event, Permission};
 use crate::id::InvitationId;
 use crate::personal::Personal;
+use crate::phone::Phone;
 use crate::schema::{ChannelName, exactly_one_of};
 use crate::time::Time;
 
@@ -49,8 +50,8 @@ impl Decide for LinkCompleted {
 impl LinkCompleted {
     fn by_token(&self, company: &Company, now: Time) -> Result<Decision, Refusal> {
         let (id, generation) = self.verified.ok_or(Code::InvitationNotFound)?;
-        let (user, channel) = company.invitations.get(&id).ok_or(Code::InvitationNotFound)?;
-        let user = company.users.get(*user).ok_or(Code::InvitationNotFound)?;
+        let (user_id, channel) = company.invitations.get(&id).ok_or(Code::InvitationNotFound)?;
+        let user = company.users.get(*user_id).ok_or(Code::InvitationNotFound)?;
         let current = user.link(*channel).invitation.ok_or(Code::InvitationNotFound)?;
         if generation < current.generation {
             return Err(Code::InvitationSuperseded.into());
@@ -58,17 +59,17 @@ impl LinkCompleted {
         if let Some(code) = why_not_live(&current, now) {
             return Err(code.into());
         }
-        linked(user, *channel)
+        linked(company, *user_id, user, *channel)
     }
 }
 
 fn by_name(company: &Company, user: &str, channel: &str) -> Result<Decision, Refusal> {
     let channel = Channel::read(channel).ok_or(Code::ChannelUnknown)?;
-    let (_, user) = company.users.created(user).ok_or(Code::UserNotFound)?;
-    linked(user, channel)
+    let (id, user) = company.users.created(user).ok_or(Code::UserNotFound)?;
+    linked(company, id, user, channel)
 }
 
-fn linked(user: &User, channel: Channel) -> Result<Decision, Refusal> {
+fn linked(company: &Company, id: UserId, user: &User, channel: Channel) -> Result<Decision, Refusal> {
     if user.state == UserState::Archived {
         return Err(Code::UserArchived.into());
     }
@@ -77,7 +78,16 @@ fn linked(user: &User, channel: Channel) -> Result<Decision, Refusal> {
         return Ok(Decision::of(vec![]));
     }
     let invitation = link.invitation.map(|invitation| invitation.id);
-    Ok(Decision::of(vec![Event::UserLinked { user: Personal(user.key()), channel, invitation }]))
+    let linked = Event::UserLinked { user: Personal(user.key()), channel, invitation };
+    let number = company.numbers.of(id).filter(|number| is_assigned(company, *number));
+    let registered = number
+        .map(|number| Event::NumberRegistered { number: Personal(number), user: Personal(user.key()) });
+    Ok(Decision::of([linked].into_iter().chain(registered).collect()))
+}
+
+fn is_assigned(company: &Company, number: Phone) -> bool {
+    let state = company.numbers.get(number).map(|number| &number.state);
+    matches!(state, Some(NumberState::Assigned { .. }))
 }
 
 /// Why the link of an invitation cannot be used (any more), if so (P21).
@@ -146,6 +156,14 @@ mod tests {
 
     fn at(events: Vec<Event>, generation: u32, now: Time) -> Then {
         given(events).when_asked_by("link", Authority::Granted, now, &follow(generation))
+    }
+
+    /// P18: the number of whoever comes on board is registered, and stays when other invitations end.
+    #[test]
+    fn p18_with_the_link_the_number_is_registered() {
+        use crate::decide::pool::testing::{assigned, number_added};
+        let events: Vec<_> = invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]).collect();
+        assert_eq!(at(events, 1, NOW).names(), ["UserLinked", "NumberRegistered"]);
     }
 
     /// LX-31: following the link to its end links the user.

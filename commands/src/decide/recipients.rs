@@ -207,7 +207,7 @@ pub(super) fn judge(
     if link.linked {
         return Err((true, Code::RecipientAlreadyLinked));
     }
-    if user.listed().is_empty() && company.needs_corporate_phone(user) {
+    if user.listed().is_empty() && company.needs_corporate_phone(id, user) {
         return fail(Code::RecipientCorporatePhoneMissing);
     }
     let Some(email) = user.email().filter(|email| crate::csv_file::check_email(email).is_ok())

@@ -3,11 +3,13 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
+use super::pool::released;
 use crate::code::Code;
 use crate::company::{Company, Import, RowEffect, Standing, Undo, User, UserId, UserState};
 use crate::event::{Event, UndoOutcome};
 use crate::id::ImportId;
 use crate::personal::Personal;
+use crate::time::Time;
 
 /// Rows of one commit that are undone.
 #[derive(Debug)]
@@ -15,6 +17,7 @@ pub(super) struct Reversals<'a> {
     company: &'a Company,
     id: ImportId,
     import: &'a Import,
+    at: Time,
     /// The other imports that were not undone, by ordinal.
     standing: HashSet<u32>,
     /// The people of the later ones among them; told only if somebody asks.
@@ -23,10 +26,11 @@ pub(super) struct Reversals<'a> {
 }
 
 impl<'a> Reversals<'a> {
-    pub(super) fn new(company: &'a Company, id: ImportId, import: &'a Import) -> Self {
+    pub(super) fn new(company: &'a Company, id: ImportId, import: &'a Import, at: Time) -> Self {
         let standing = company.imports.values().filter(|one| one.undo == Undo::No);
         let standing = standing.map(|one| one.ordinal).collect();
-        Self { company, id, import, standing, later_members: OnceCell::new(), events: Vec::new() }
+        let (later_members, events) = (OnceCell::new(), Vec::new());
+        Self { company, id, import, at, standing, later_members, events }
     }
 
     /// Undoes the next row: exactly one event tells its outcome.
@@ -89,6 +93,7 @@ impl<'a> Reversals<'a> {
             let (phone, user) = (Personal(*phone), who.clone());
             self.events.push(Event::CorporatePhoneRemoved { phone, user });
         }
+        self.give_back_number(effect, user);
         if before.state.is_none() {
             return self.events.push(Event::UserRemoved { user: who });
         }
@@ -110,6 +115,19 @@ impl<'a> Reversals<'a> {
                 Some(UserState::Active) => Event::UserActivated { user: who, row: None },
                 _ => Event::UserDeactivated { user: who, row: None },
             });
+        }
+    }
+
+    /// The number of the pool that the row assigned is nobody's again, and where it came from.
+    fn give_back_number(&mut self, effect: &RowEffect, user: &User) {
+        let Some(number) = effect.after.number.filter(|_| effect.before.number.is_none()) else {
+            return;
+        };
+        self.events.push(released(self.company, number, user, self.at));
+        let owner = self.company.numbers.get(number).and_then(|known| known.owner.as_deref());
+        if effect.from_stock && owner == effect.after.org_unit.as_deref() {
+            let (number, org_unit) = (Personal(number), None);
+            self.events.push(Event::NumberWithdrawn { number, org_unit });
         }
     }
 }

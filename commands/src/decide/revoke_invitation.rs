@@ -1,9 +1,12 @@
 //! `RevokeInvitation`: a person's live link stops working.
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::link_completed::why_not_live;
+use super::pool::released_with;
 use super::start_bulk_integration::read_channel;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
@@ -26,14 +29,16 @@ impl Decide for RevokeInvitation {
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let channel = read_channel(company, &self.channel)?;
-        let (_, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         let invitation = user.link(channel).invitation.ok_or(Code::InvitationNotFound)?;
         if let Some(code) = why_not_live(&invitation, asked.at) {
             return Err(code.into());
         }
         let (invitation, generation) = (invitation.id, invitation.generation);
+        let released = released_with(company, id, user, &BTreeSet::from([invitation]), asked.at);
         let user = Personal(user.key());
-        Ok(Decision::of(vec![Event::InvitationRevoked { user, channel, invitation, generation }]))
+        let revoked = Event::InvitationRevoked { user, channel, invitation, generation };
+        Ok(Decision::of([revoked].into_iter().chain(released).collect()))
     }
 }
 
@@ -44,6 +49,17 @@ mod tests {
     use super::*;
     use crate::decide::link_completed::testing::invited;
     use crate::decide::testing::given;
+
+    /// P18: the number of somebody who is not on board is free again with the invitation.
+    #[test]
+    fn p18_with_the_invitation_goes_the_number_that_came_with_it() {
+        use crate::decide::pool::testing::{assigned, number, number_added};
+        let revoke = || RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
+        let company = given(invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]));
+        assert_eq!(company.when(revoke()).names(), ["InvitationRevoked", "NumberReleased"]);
+        let company = company.after(revoke());
+        assert_eq!(company.0.numbers.get(number(1)).unwrap().state.as_str(), "available");
+    }
 
     #[test]
     fn a_live_invitation_is_revoked_once() {

@@ -1,12 +1,14 @@
 //! The rule for one row of a file: what becomes of the user, and of the phone.
 
+mod accounts;
 mod judge;
 
 use std::collections::{HashMap, HashSet};
 
 use crate::code::{Code, Problem};
 use crate::company::holders::unique;
-use crate::company::{Company, Import, User, UserState, ValueMark};
+use crate::company::numbers::Owner;
+use crate::company::{Company, Import, Placing, User, UserState, ValueMark};
 use crate::csv_file::{Given, ParsedRow, RowValues};
 use crate::dialect::{self, Dialect};
 use crate::event::{
@@ -29,6 +31,10 @@ pub(super) struct Rows<'a> {
     created: HashSet<String>,
     phones: HashMap<Phone, String>,
     values: HashSet<ValueMark>,
+    /// Where the people of the file belong, if the command says so.
+    placing: Option<&'a Placing>,
+    /// Numbers given to rows of this commit, and whose each was.
+    numbers: HashMap<Phone, Owner>,
     pub(super) events: Vec<Event>,
 }
 
@@ -49,12 +55,20 @@ impl<'a> Rows<'a> {
             created: HashSet::new(),
             phones: HashMap::new(),
             values: HashSet::new(),
+            placing: accepted.and_then(|import| import.placing.as_ref()),
+            numbers: HashMap::new(),
             events: Vec::new(),
         }
     }
 
+    /// Says where the people of a file belong that is only being accepted.
+    pub(super) fn placing(self, placing: Option<&'a Placing>) -> Self {
+        Self { placing, ..self }
+    }
+
     /// Applies the next row: exactly one event tells its outcome.
     pub(super) fn apply(&mut self, row: &ParsedRow) {
+        let row = &*self.placed(row);
         let row_ref = RowRef {
             import: self.id,
             row: row.row,
@@ -65,6 +79,7 @@ impl<'a> Rows<'a> {
         let mut problems = row.problems.clone();
         let key = self.usable_key(&row.values, &mut problems);
         self.check_references(&row.values, &mut problems);
+        self.check_address(&row.values, &mut problems);
         let Some(key) = key else {
             return self.refuse(None, row_ref, RowOutcome::Invalid, problems);
         };
@@ -129,6 +144,9 @@ impl<'a> Rows<'a> {
             let problems = vec![Problem::new(Code::RowDisabledNewUser)];
             return self.refuse(Some(key.clone()), row_ref, RowOutcome::Skipped, problems);
         }
+        if let Some(problem) = self.number_problem(values) {
+            return self.refuse(Some(key.clone()), row_ref, RowOutcome::Invalid, vec![problem]);
+        }
         self.warn_of_manager(values, &mut row_ref);
         let listed = self.judge_phone(values, folded, &mut row_ref);
         let user = Personal(key.clone());
@@ -145,6 +163,7 @@ impl<'a> Rows<'a> {
             active: true,
             row,
         });
+        self.open_account(&user, values);
         self.list_phone(listed, &user, folded);
         if self.options.send_welcome_email {
             let (import, row) = (self.id, row_number(&self.events));

@@ -1,9 +1,12 @@
 //! `Tick`: time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
 
+use std::collections::BTreeSet;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::pool::released_with;
 use super::recipients::{Found, Report, report_events};
 use super::turn::{end_if_done, enter_queue, next_turn};
 use super::{Asked, Decide, Decision};
@@ -41,6 +44,7 @@ impl Decide for Tick {
         self.time_out(company, &mut events);
         self.start_scheduled(company, &mut events);
         self.expire(company, &mut events);
+        self.cool(company, &mut events);
         let due = next_turn(company).is_some_and(|next| next <= self.now);
         Ok(Decision::if_any(events).telling(json!(Ticked { due })))
     }
@@ -75,14 +79,26 @@ impl Tick {
 
     fn expire(self, company: &Company, events: &mut Vec<Event>) {
         let over = company.expiring.iter().take_while(|(end, _)| *end <= self.now);
-        for (_, id) in over.take(MAX_EVENTS) {
-            let Some((user, channel)) = company.invitations.get(id) else { continue };
-            let Some(user) = company.users.get(*user) else { continue };
+        let over: BTreeSet<_> = over.take(MAX_EVENTS).map(|(_, id)| *id).collect();
+        let mut released = BTreeSet::new();
+        for id in &over {
+            let Some((user_id, channel)) = company.invitations.get(id) else { continue };
+            let Some(user) = company.users.get(*user_id) else { continue };
             let Some(invitation) = user.link(*channel).invitation else { continue };
             let (channel, generation) = (*channel, invitation.generation);
-            let user = Personal(user.key());
-            events.push(Event::InvitationExpired { user, channel, invitation: *id, generation });
+            let who = Personal(user.key());
+            events.push(Event::InvitationExpired { user: who, channel, invitation: *id, generation });
+            if released.insert(*user_id) {
+                events.extend(released_with(company, *user_id, user, &over, self.now));
+            }
         }
+    }
+
+    /// A number that has rested long enough is available again.
+    fn cool(self, company: &Company, events: &mut Vec<Event>) {
+        let over = company.numbers.cooling().take_while(|(until, _)| *until <= self.now);
+        let cooled = over.take(MAX_EVENTS).map(|(_, number)| Event::NumberCooled { number: Personal(number) });
+        events.extend(cooled);
     }
 }
 
@@ -119,6 +135,15 @@ mod tests {
         assert_eq!(company.when(Tick { now: end }).names(), ["InvitationExpired"]);
         let company = company.after(Tick { now: end });
         assert!(!company.when(Tick { now: end }).0.unwrap().recorded);
+    }
+
+    /// P18: a number that was assigned with an invitation is free again when that expires, once.
+    #[test]
+    fn p18_with_the_link_expires_the_hold_on_the_number() {
+        use crate::decide::pool::testing::{assigned, number_added};
+        let company = given(invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]));
+        let end = NOW.plus_seconds(23 * 3600);
+        assert_eq!(company.when(Tick { now: end }).names(), ["InvitationExpired", "NumberReleased"]);
     }
 
     /// P2: a scheduled run enters the queue at its tick, and starts if the lock is free.

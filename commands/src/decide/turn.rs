@@ -40,5 +40,6 @@ pub fn next_turn(company: &Company) -> Option<Time> {
     let claimed = running.into_iter().flat_map(|run| run.in_flight.values());
     let claimed = claimed.map(|since| since.plus_seconds(deadline));
     let expiring = company.expiring.first().map(|(end, _)| *end);
-    scheduled.chain(claimed).chain(expiring).min()
+    let cooling = company.numbers.cooling().next().map(|(until, _)| until);
+    scheduled.chain(claimed).chain(expiring).chain(cooling).min()
 }

@@ -22,12 +22,12 @@ pub struct UndoRows {
 impl Decide for UndoRows {
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
         let Undo::Going { rows_done, counts } = import.undo else {
             return Ok(Decision::unrecorded(json!({})));
         };
-        let mut reversals = Reversals::new(company, self.import, import);
+        let mut reversals = Reversals::new(company, self.import, import, asked.at);
         for row in self.rows.iter().filter(|row| row.row > rows_done) {
             reversals.undo(row);
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::welcome_key;
-use crate::company::{Company, Import, Invites, Notification, Undo};
+use crate::company::{Company, Import, Invites, Notification, Placing, Undo};
 use crate::event::{Counts, Event, UndoCounts, UndoOutcome};
 use crate::id::ImportId;
 
@@ -30,6 +30,7 @@ impl Company {
                         created: BTreeSet::new(),
                         invites: None,
                         invitees: Vec::new(),
+                        placing: None,
                     },
                 );
             }
@@ -42,6 +43,14 @@ impl Company {
             Event::ImportInvitesRefused { import, .. } => {
                 if let Some(import) = self.imports.get_mut(import) {
                     import.settle_invites();
+                }
+            }
+            Event::ImportPlaced { import, organization, permission_group } => {
+                if let Some(placed) = self.imports.get_mut(import) {
+                    placed.placing = Some(Placing {
+                        organization: organization.clone(),
+                        permission_group: permission_group.clone(),
+                    });
                 }
             }
             Event::RowUnchanged { user, row } | Event::RowRefused { user: Some(user), row, .. } => {

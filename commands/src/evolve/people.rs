@@ -39,9 +39,10 @@ impl Company {
             }),
             Event::UserRemoved { user } => {
                 let id = self.users.enter(user.as_str());
+                self.set_person(id, &Person::default());
+                self.numbers.close(id);
                 if let Some(user) = self.users.get_mut(id) {
                     user.state = UserState::NotCreated;
-                    user.set_person(&Person::default());
                 }
                 self.place(id, None, &[]);
             }

@@ -5,8 +5,11 @@ pub(super) fn on(code: &str) -> Option<&'static str> {
     Some(match code {
         "channel.not_enabled" => "enable it: boarding config set channels.whatsapp true",
         "channel.unknown" => "name one of whatsapp, imessage",
-        "run.too_many_recipients" | "import.too_many_rows" => {
+        "run.too_many_recipients" => {
             "raise the limit: boarding config set bulk_integration_max_records NUMBER"
+        }
+        "import.too_many_rows" => {
+            "split the file; the limit of leapxpert files is raised so: boarding config set bulk_integration_max_records NUMBER"
         }
         "run.plan_changed" => "look at the number again: ask without --id, or with a new one",
         "run.not_found" => "see which there are: boarding runs list",
@@ -30,6 +33,12 @@ pub(super) fn on(code: &str) -> Option<&'static str> {
         "csv.invalid_encoding" => "name it: --encoding windows-1252",
         "org_unit.not_found" | "reference.org_unit_not_found" => {
             "see which there are: boarding query org_units"
+        }
+        "permission_group.not_found" => {
+            "define it: boarding command DefinePermissionGroup '{\"permission_group\":\"…\"}'"
+        }
+        "number.none_available" | "number.insufficient_in_destination" => {
+            "see what there is: boarding query number_utilisation"
         }
         "org_unit.role_lacks_permission" => {
             "give one of its roles the permission: boarding command DefineRole '{\"role\":\"…\",\"permissions\":[\"bulk_integration\"]}'"

@@ -31,6 +31,7 @@ Examples:
   boarding import userdetails.csv featuredetails.csv channelcountdetails.csv --company acme --dialect ocm
   boarding import people.csv --company acme --dialect leapxpert --plan-hash HASH
   boarding import people.csv --company acme --dialect officechat --auto-invite --channel whatsapp
+  boarding import accounts.csv --company acme --dialect multiline --organization EMEA --permission-group Traders
 
 --preview shows what would become of each row and changes nothing; the hash it tells imports exactly that,
 or nothing if it would come out otherwise by now.
@@ -40,7 +41,7 @@ pub(super) struct Import {
     /// The file, or all that the dialect takes together; - reads the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How the file is to be read: leapxpert, officechat or ocm
+    /// How the file is to be read: leapxpert, officechat, multiline or ocm
     #[arg(long, value_name = "DIALECT")]
     dialect: String,
     /// Puts each person's number on the corporate phone list
@@ -76,6 +77,12 @@ pub(super) struct Import {
     /// Where to invite people: whatsapp, imessage
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
+    /// The organization that the accounts of a multiline file belong to
+    #[arg(long, value_name = "ORG_UNIT")]
+    organization: Option<String>,
+    /// The group of user permissions that they get
+    #[arg(long, value_name = "GROUP")]
+    permission_group: Option<String>,
     /// Shows what the file would come to, and imports nothing
     #[arg(long, conflicts_with = "plan_hash")]
     preview: bool,
@@ -152,6 +159,8 @@ impl Import {
             ("on_error", &self.on_error),
             ("encoding", &self.encoding),
             ("channel", &self.channel),
+            ("organization", &self.organization),
+            ("permission_group", &self.permission_group),
             ("plan_hash", &self.plan_hash),
         ] {
             if let Some(value) = value {

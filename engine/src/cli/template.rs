@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use boarding_commands::settings::Settings;
 use clap::Args;
 
 use super::failure::{Done, Ending};
@@ -17,7 +18,7 @@ Examples:
   boarding template ocm -o userdetails.csv
   boarding template ocm --file featuredetails -o featuredetails.csv")]
 pub(super) struct Template {
-    /// leapxpert, officechat or ocm
+    /// leapxpert, officechat, multiline or ocm
     dialect: String,
     /// Which, where a dialect takes several files together [default: the one with the people]
     #[arg(long, value_name = "NAME")]
@@ -29,7 +30,8 @@ pub(super) struct Template {
 
 impl Template {
     pub(super) fn run(self, out: &Out) -> Ending {
-        let row = queries::template_row(&self.dialect, self.file.as_deref())?;
+        let settings = Settings::default();
+        let row = queries::template_row(&self.dialect, self.file.as_deref(), &settings)?;
         if out.is_json() {
             out.document(&row);
         } else {

@@ -17,8 +17,17 @@ const INVITATION: InvitationId = InvitationId(Ulid(0x0193_4c5a_7d05_0000_0000_00
 const LATER: Time = Time(1_795_852_800_000);
 
 pub(super) fn events() -> Vec<Event> {
-    [company(), users(), phones_and_imports(), runs(), recipients(), invitations(), notifications()]
-        .concat()
+    [
+        company(),
+        users(),
+        phones_and_imports(),
+        numbers(),
+        runs(),
+        recipients(),
+        invitations(),
+        notifications(),
+    ]
+    .concat()
 }
 
 fn who() -> Who {
@@ -80,6 +89,10 @@ fn company() -> Vec<Event> {
         Event::PermissionsRevoked {
             actor: text("jane@acme.example").into(),
             permissions: vec![Permission::ViewOrgUnits],
+        },
+        Event::PermissionGroupDefined {
+            permission_group: text("Traders"),
+            permissions: vec![text("voice")],
         },
     ]
 }
@@ -183,6 +196,27 @@ fn phones_and_imports() -> Vec<Event> {
         Event::ImportUndone {
             import: IMPORT,
             counts: UndoCounts { reversed: 290, kept: 9, errored: 1 },
+        },
+    ]
+}
+
+fn numbers() -> Vec<Event> {
+    let (number, import) = (phone, Some(IMPORT));
+    vec![
+        Event::NumberAdded { number: number(), org_unit: Some(text("Sales APAC")) },
+        Event::NumberReserved { number: number(), tag: text("VIP") },
+        Event::NumberUnreserved { number: number() },
+        Event::NumberAllocated { number: number(), org_unit: text("Sales APAC") },
+        Event::NumberWithdrawn { number: number(), org_unit: Some(text("Sales")) },
+        Event::NumberAssigned { number: number(), user: who(), import },
+        Event::NumberRegistered { number: number(), user: who() },
+        Event::NumberReleased { number: number(), user: who(), cooling_until: Some(LATER) },
+        Event::NumberCooled { number: number() },
+        Event::AccountOpened { user: who(), import },
+        Event::ImportPlaced {
+            import: IMPORT,
+            organization: text("Sales APAC"),
+            permission_group: text("Traders"),
         },
     ]
 }

@@ -53,10 +53,13 @@ impl State {
     /// Takes note of the next commit.
     pub(crate) fn note(&mut self, encoded: &Encoded) {
         let commit = encoded.commit();
+        let turns = self.company.numbers.turns();
         self.company.apply(commit);
         self.hash = encoded.hash();
         self.tail += commit.events.len() as u64;
-        if commit.events.iter().any(Event::bears_on_imports) {
+        // Who begins or ceases to wait for a number changes which ones an import may take.
+        let moved = self.company.numbers.turns() != turns;
+        if moved || commit.events.iter().any(Event::bears_on_imports) {
             self.plans_hold_from = self.company.version;
         }
     }

@@ -38,7 +38,7 @@ pub(super) fn plan(
     let loaded = snapshots::load(&*core.log, Some(&core.store), &asking.company)
         .map_err(|error| failed(&crate::error_chain(&error)))?;
     let version = loaded.company.version;
-    let says = CompanySays::of(&loaded.company);
+    let says = CompanySays::of(&loaded.company, &import.dialect);
     let read = ingest::read(&core.files, &import, files, says).map_err(no)?;
     import.read = Some(read);
     let command = import.clone();

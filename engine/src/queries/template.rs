@@ -2,11 +2,15 @@
 
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::dialect;
+use boarding_commands::id::CompanyId;
+use boarding_commands::settings::Settings;
+use boarding_projections::config;
+use boarding_projections::rows::Rows;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, NoAnswer};
+use super::{Answer, NoAnswer, unavailable};
 
 /// A file to fill in: its name and its text.
 #[derive(Serialize, JsonSchema)]
@@ -17,18 +21,28 @@ pub(super) struct Template {
 }
 
 /// Answers the query.
-pub(super) fn template(params: &Value, position: u64) -> Result<Answer, NoAnswer> {
+pub(super) fn template(
+    company: &CompanyId,
+    params: &Value,
+    rows: &dyn Rows,
+    position: u64,
+) -> Result<Answer, NoAnswer> {
     let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
-    let row = template_row(name, params.get("file").and_then(Value::as_str))?;
+    let settings = config::settings(rows, company).map_err(|error| unavailable(&error))?;
+    let row = template_row(name, params.get("file").and_then(Value::as_str), &settings)?;
     Ok(Answer::Json(json!({"position": position, "row": row})))
 }
 
-/// What an operator fills in: the dialect's header and an example row; or another of the files that the
-/// dialect takes together, by its name.
+/// What an operator of a company with these settings fills in: the dialect's header and an example row; or
+/// another of the files that the dialect takes together, by its name.
 ///
 /// # Errors
 /// `import.unknown_dialect` and `query.malformed`, with what is known.
-pub(crate) fn template_row(name: &str, file: Option<&str>) -> Result<Value, Refusal> {
+pub(crate) fn template_row(
+    name: &str,
+    file: Option<&str>,
+    settings: &Settings,
+) -> Result<Value, Refusal> {
     let dialect = dialect::find(name).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
@@ -47,7 +61,7 @@ pub(crate) fn template_row(name: &str, file: Option<&str>) -> Result<Value, Refu
     let file_name = format!("{}.csv", part.map_or(name, |part| part.name));
     let text = match part {
         Some(part) if !part.header.is_empty() => format!("{}\r\n", part.header.join(",")),
-        _ => dialect.template(),
+        _ => dialect.template_for(settings),
     };
     Ok(json!(Template { dialect: dialect.name(), file_name, text }))
 }

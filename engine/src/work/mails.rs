@@ -120,6 +120,7 @@ impl Claim {
         Some(Draft {
             masked_phone: company
                 .corporate_phone(id)
+                .or_else(|| company.numbers.of(id))
                 .map(|phone| phone.masked())
                 .unwrap_or_default(),
             template: template::choose(self.kind, language, &settings.language, own)?,

@@ -108,7 +108,14 @@ mod tests {
 
     fn effect(row: u64) -> RowEffect {
         let (before, after) = (Standing::default(), Standing::default());
-        RowEffect { row, user: UserKey::new("ann"), before, after, errored: None }
+        RowEffect {
+            row,
+            user: UserKey::new("ann"),
+            before,
+            after,
+            from_stock: false,
+            errored: None,
+        }
     }
 
     fn numbers(rows: &[RowEffect]) -> Vec<u64> {

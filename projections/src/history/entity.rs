@@ -97,8 +97,11 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
         | Event::ImportUndone { import, .. }
         | Event::ImportInvitesRequested { import, .. }
         | Event::ImportInvitesRefused { import, .. }
+        | Event::ImportPlaced { import, .. }
         | Event::WelcomeEmailRequested { import, .. } => Some(*import),
-        Event::CorporatePhoneAdded { import, .. } => *import,
+        Event::CorporatePhoneAdded { import, .. }
+        | Event::NumberAssigned { import, .. }
+        | Event::AccountOpened { import, .. } => *import,
         _ => event.row().map(|(_, row)| row.import),
     }
 }
@@ -117,6 +120,10 @@ pub(super) fn who(event: &Event) -> Option<&Who> {
         | Event::RowUndone { user, .. }
         | Event::CorporatePhoneAdded { user, .. }
         | Event::CorporatePhoneRemoved { user, .. }
+        | Event::NumberAssigned { user, .. }
+        | Event::NumberRegistered { user, .. }
+        | Event::NumberReleased { user, .. }
+        | Event::AccountOpened { user, .. }
         | Event::RowUnchanged { user, .. }
         | Event::WelcomeEmailRequested { user, .. }
         | Event::RecipientQueued { user, .. }
@@ -141,6 +148,22 @@ fn phone_of(event: &Event) -> Option<Phone> {
         Event::CorporatePhoneAdded { phone, .. } | Event::CorporatePhoneRemoved { phone, .. } => {
             Some(**phone)
         }
+        _ => number_of(event),
+    }
+}
+
+/// The number of the pool that a fact is about.
+pub(crate) fn number_of(event: &Event) -> Option<Phone> {
+    match event {
+        Event::NumberAdded { number, .. }
+        | Event::NumberReserved { number, .. }
+        | Event::NumberUnreserved { number }
+        | Event::NumberAllocated { number, .. }
+        | Event::NumberWithdrawn { number, .. }
+        | Event::NumberAssigned { number, .. }
+        | Event::NumberRegistered { number, .. }
+        | Event::NumberReleased { number, .. }
+        | Event::NumberCooled { number } => Some(**number),
         _ => None,
     }
 }

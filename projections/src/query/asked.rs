@@ -49,6 +49,17 @@ impl<'a> Asked<'a> {
         self.text(name)?.ok_or_else(|| malformed(name, "it is required"))
     }
 
+    /// Several texts that must be given: at least one, and so many at most.
+    pub(crate) fn list(&self, name: &str, most: usize) -> Result<Vec<&'a str>, Refusal> {
+        let texts: Option<Vec<&str>> = match self.params.get(name) {
+            Some(Value::String(text)) => Some(text.split(',').map(str::trim).collect()),
+            Some(Value::Array(list)) => list.iter().map(Value::as_str).collect(),
+            _ => None,
+        };
+        let texts = texts.filter(|texts| (1..=most).contains(&texts.len()) && texts != &[""]);
+        texts.ok_or_else(|| malformed(name, &format!("expected 1 to {most} texts")))
+    }
+
     /// An id, if it was given.
     pub(crate) fn id<T: FromStr<Err: std::fmt::Display>>(
         &self,

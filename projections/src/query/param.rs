@@ -23,6 +23,8 @@ enum Takes {
     Shaped(&'static str),
     /// A ULID.
     Id,
+    /// Several texts: an array, or one text with commas between them; so many at most.
+    List(usize),
     /// One of a list of words.
     Word(fn() -> Vec<&'static str>),
 }
@@ -41,6 +43,11 @@ impl Param {
     /// The id of something.
     pub const fn id(name: &'static str) -> Self {
         Self { name, required: false, takes: Takes::Id }
+    }
+
+    /// Several texts, so many at most.
+    pub const fn list(name: &'static str, most: usize) -> Self {
+        Self { name, required: false, takes: Takes::List(most) }
     }
 
     /// One of a list of words.
@@ -62,6 +69,10 @@ impl Param {
             Takes::Text if self.required => return json_schema!({"type": text, "minLength": 1}),
             Takes::Text => return json_schema!({"type": text}),
             Takes::Shaped(pattern) => return json_schema!({"type": text, "pattern": pattern}),
+            Takes::List(most) => json_schema!({"anyOf": [
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": most},
+                {"type": "string", "minLength": 1, "description": "With commas between them."},
+            ]}),
             Takes::Id => AnyId::json_schema(generator),
             Takes::Word(words) => json_schema!({"type": "string", "enum": words()}),
         };

@@ -26,6 +26,16 @@ async fn lived_in() -> Site {
     ok(&site.ask("SetTemplate", own).await);
     let later = json!({"source": {"users": ["cid"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": site.now().plus_seconds(3600)});
     ok(&site.ask("StartBulkIntegration", later).await);
+    let pool = json!({"numbers": ["+12125550001", "+12125550002"]});
+    ok(&site.ask("AddNumbers", pool).await);
+    ok(&site.ask("DefinePermissionGroup", json!({"permission_group": "Traders"})).await);
+    let text = "email address or device,social_messaging,monitor_calls,monitor_sms,multiline_number\n\
+        eve@acme.example,No,off,off,+12125550001\n";
+    let accounts = json!({
+        "dialect": "multiline", "files": [{"name": "accounts.csv", "text": text}],
+        "organization": "Europe", "permission_group": "Traders",
+    });
+    ok(&site.ask("ImportFile", accounts).await);
     site.set_up("umbrella").await;
     site.engine().caught_up().await.unwrap();
     site

@@ -257,6 +257,55 @@ impl Journey {
         assert_eq!(refused["code"], json!("import.invalid_rows"));
     }
 
+    /// The number pool, and accounts that draw on it.
+    async fn numbers(&mut self) {
+        let numbers = ["+1 212 555 0001", "+1 212 555 0002", "+1 212 555 0003", "+1 212 555 0004"];
+        self.accepted("AddNumbers", json!({"numbers": numbers})).await;
+        self.accepted("AllocateNumbers", json!({"org_unit": "Europe", "quantity": 2})).await;
+        let named = json!({"org_unit": "Europe", "numbers": [numbers[2]], "quantity": null});
+        self.accepted("AllocateNumbers", named).await;
+        self.accepted("WithdrawNumbers", json!({"numbers": [numbers[2]]})).await;
+        self.accepted("ReserveNumber", json!({"number": numbers[3], "tag": "Board"})).await;
+        self.accepted("UnreserveNumber", json!({"number": numbers[3]})).await;
+        let group = json!({"permission_group": "Traders", "permissions": ["voice"]});
+        self.accepted("DefinePermissionGroup", group).await;
+        let text = "email address or device,social_messaging,monitor_calls,monitor_sms,multiline_number\n\
+            una@acme.example,No,off,off,+12125550001\nuwe@acme.example,No,off,off,\n";
+        let accounts = json!({
+            "dialect": "multiline", "files": [{"name": "accounts.csv", "text": text}],
+            "organization": "Europe", "permission_group": "Traders",
+        });
+        let import = self.accepted("ImportFile", accounts).await["import"].clone();
+        self.rows("import_rows", json!({"import": import})).await;
+        let users = ["una@acme.example", "uwe@acme.example"];
+        let invite = json!({"users": users, "channel": "whatsapp"});
+        self.accepted("ResendInvitation", invite).await;
+        let moved = json!({"accounts": ["uwe@acme.example"], "dest": "Americas"});
+        self.answer("can_move", moved.clone()).await;
+        let refused = self.ask("MovePendingInvitations", moved).await;
+        assert_eq!(refused["code"], "number.insufficient_in_destination");
+        let moved = json!({"accounts": ["una@acme.example"], "dest": "Americas"});
+        self.accepted("MovePendingInvitations", moved.clone()).await;
+        self.answer("can_move", moved).await;
+        self.accepted("LinkCompleted", json!({"user": "una@acme.example", "channel": "whatsapp"}))
+            .await;
+        self.accepted("SetCompanyConfig", json!({"number_cooling_seconds": 60})).await;
+        self.accepted("ReleaseNumber", json!({"number": numbers[0]})).await;
+        let picked = json!({"number": numbers[1], "user": "uwe@acme.example", "tag": null});
+        self.accepted("AssignNumber", picked).await;
+        self.stage.hand.fetch_add(60_000, Ordering::SeqCst);
+        self.accepted("Tick", json!({"now": Time(START + 7_260_000)})).await;
+        for (name, params, at_least) in [
+            ("numbers", json!({"state": "assigned"}), 1),
+            ("numbers", json!({"search": "212", "org_unit": "Americas"}), 1),
+            ("number_suggestions", json!({"limit": 1}), 1),
+            ("number_utilisation", json!({}), 3),
+        ] {
+            let rows = self.rows(name, params.clone()).await;
+            assert!(rows.len() >= at_least, "{name} {params}: {}", rows.len());
+        }
+    }
+
     async fn look(&mut self, import: &Value, run: &Value) {
         for (name, params, at_least) in [
             ("runs", json!({}), 4),
@@ -287,6 +336,7 @@ impl Journey {
             ("user", json!({"user": "ann"})),
             ("config", json!({})),
             ("template", json!({"dialect": "leapxpert"})),
+            ("template", json!({"dialect": "multiline"})),
             ("failed_rows", json!({"import": import})),
         ] {
             self.answer(name, params).await;
@@ -318,6 +368,7 @@ async fn all_that_is_asked_and_told_on_a_journey_is_what_the_schemas_say() {
     let import = journey.people().await;
     let run = journey.invitations().await;
     journey.undo().await;
+    journey.numbers().await;
     journey.look(&import, &run).await;
     let kinds = journey.history().await;
     assert!(kinds.len() > 25, "{kinds:?}");

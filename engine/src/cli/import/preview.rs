@@ -65,6 +65,8 @@ impl Import {
         option("--on-error", self.on_error.as_ref());
         option("--encoding", self.encoding.as_ref());
         option("--delimiter", self.delimiter.as_ref());
+        option("--organization", self.organization.as_ref());
+        option("--permission-group", self.permission_group.as_ref());
         for column in &self.columns {
             option("--column", Some(column));
         }

@@ -84,6 +84,8 @@ pub(crate) fn reading_options(options: &ImportOptions) -> csv_file::Options {
         accept_gzip: true,
         assume_plus: options.assume_plus,
         known_columns_only: false,
+        // What the company's files may have was checked when this one was accepted.
+        withheld: Vec::new(),
     }
 }
 

@@ -1,0 +1,84 @@
+//! `ReleaseNumber`: an account gives its number back; it rests, if the company says so, and is available again.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::pool::{find, read_one, released, spare};
+use super::{Asked, Decide, Decision};
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::company::numbers::pending;
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+
+/// An account gives its number back.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReleaseNumber {
+    pub number: Personal<String>,
+}
+
+impl Decide for ReleaseNumber {
+    const NEEDS: Option<Permission> = Some(Permission::Accounts);
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let number = read_one(company, &self.number)?;
+        let known = find(company, number)?;
+        let Some((id, user)) = known.state.user().and_then(|id| Some((id, company.users.get(id)?))) else {
+            return Ok(Decision::of(vec![]));
+        };
+        let event = released(company, number, user, asked.at);
+        // Whoever is still invited waits for another number from now on, and there must be one (P19).
+        let rests = matches!(event, Event::NumberReleased { cooling_until: Some(_), .. });
+        let waits = company.numbers.is_account(id) && pending(user).next().is_some();
+        let left = spare(company, &user.org_unit) + u64::from(!rests && known.owner == user.org_unit);
+        if waits && left == 0 {
+            return Err(Code::NumberNoneAvailable.into());
+        }
+        Ok(Decision::of(vec![event]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::Tick;
+    use crate::decide::pool::testing::{assigned, number, number_added, setting};
+    use crate::decide::testing::{NOW, given, user_created, who};
+    use crate::decide::turn::next_turn;
+
+    fn release() -> ReleaseNumber {
+        ReleaseNumber { number: Personal(number(1).to_string()) }
+    }
+
+    fn held() -> [Event; 3] {
+        [number_added(1, None), user_created("ann"), assigned(1, "ann")]
+    }
+
+    #[test]
+    fn a_number_is_given_back_once() {
+        let company = given(held());
+        let event = Event::NumberReleased { number: Personal(number(1)), user: who("ann"), cooling_until: None };
+        company.when(release()).then([event]);
+        let company = company.after(release());
+        assert_eq!(company.0.numbers.stock(&None).available, 1);
+        company.when(release()).then([]);
+        given([]).when(release()).then_refused(Code::NumberNotInPool);
+    }
+
+    /// P18: a number that rests is nobody's, and available when its time has come.
+    #[test]
+    fn p18_a_number_cools_down_before_somebody_else_gets_it() {
+        let rest = setting("number_cooling_seconds", json!(60));
+        let company = given(held().into_iter().chain([rest])).after(release());
+        let until = NOW.plus_seconds(60);
+        assert_eq!(next_turn(&company.0), Some(until));
+        assert_eq!(company.0.numbers.get(number(1)).unwrap().state.as_str(), "cooling");
+        assert!(!company.when(Tick { now: NOW }).0.unwrap().recorded);
+        company.when(Tick { now: until }).then([Event::NumberCooled { number: Personal(number(1)) }]);
+        let company = company.after(Tick { now: until });
+        assert_eq!((company.0.numbers.stock(&None).available, next_turn(&company.0)), (1, None));
+    }
+}

@@ -1,0 +1,453 @@
+//! MultiLine: one row an account, keyed by e-mail address or device; columns as the vendor's table has them (ML-16).
+
+use std::collections::BTreeMap;
+
+use super::{ACCOUNT_ADDRESS, Column, Dialect, MULTILINE_NUMBER, line_of};
+use crate::code::Code;
+use crate::csv_file::{Cells, Given, RowValues, check_email};
+use crate::id::UserKey;
+use crate::phone::Phone;
+use crate::settings::Settings;
+
+/// The dialect `multiline`.
+#[derive(Debug)]
+pub(super) struct Multiline;
+
+const FIRSTNAME: usize = 0;
+const LASTNAME: usize = 1;
+const ADDRESS: usize = 2;
+const SOCIAL_MESSAGING: usize = 3;
+const NUMBER: usize = 4;
+const MONITOR_CALLS: usize = 5;
+const MONITOR_SMS: usize = 6;
+const FORWARDING_NUMBER: usize = 7;
+const RESTRICT: usize = 8;
+const LANGUAGE: usize = 9;
+const PRIMARY_NUMBER: usize = 10;
+
+const RESTRICT_NAME: &str = "restrict_incoming_social_messaging";
+
+/// The most accounts of one file (ML-02).
+const ACCOUNTS_MAX: u64 = 1_000;
+/// A forwarding number with its country code, in digits.
+const FORWARDING_DIGITS: std::ops::RangeInclusive<usize> = 4..=18;
+
+/// The instructions of the template; a row that begins so is passed over (ML-08).
+const NOTE: &str = "Note: delete this row before uploading. Fill in one row for each account, at most 1000. \
+    social_messaging is Yes or No, monitor_calls auto or off, monitor_sms on or off.";
+
+const fn column(name: &'static str, required: bool, example: &'static str) -> Column {
+    Column { name, aliases: &[], required, example }
+}
+
+const COLUMNS: [Column; 11] = [
+    Column { aliases: &["given name", "forename"], ..column("firstname", false, "Jane") },
+    Column { aliases: &["surname", "family name"], ..column("lastname", false, "Doe") },
+    Column {
+        aliases: &["email address", "email", "device", "email or device", "email or phone"],
+        ..column(ACCOUNT_ADDRESS, true, "jane.doe@example.invalid")
+    },
+    column("social_messaging", true, "No"),
+    column(MULTILINE_NUMBER, false, ""),
+    column("monitor_calls", true, "auto"),
+    column("monitor_sms", true, "on"),
+    Column { aliases: &["forward number"], ..column("forwarding_number", false, "") },
+    column(RESTRICT_NAME, false, ""),
+    column("Language", false, "English"),
+    // The text beside the vendor's table calls the same thing so (A18).
+    column("primary_number", false, ""),
+];
+
+/// What a mandatory cell may hold, by its column.
+const YES_NO: [&str; 2] = ["Yes", "No"];
+const AUTO_OFF: [&str; 2] = ["auto", "off"];
+const ON_OFF: [&str; 2] = ["on", "off"];
+
+impl Dialect for Multiline {
+    fn name(&self) -> &'static str {
+        "multiline"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> RowValues {
+        let (user, email, phone) = address(cells);
+        let mut attributes = BTreeMap::new();
+        let social = word(cells, SOCIAL_MESSAGING, &YES_NO);
+        let restrict = restriction(cells, social);
+        for (name, given) in [
+            ("social_messaging", social.map(str::to_owned)),
+            ("monitor_calls", word(cells, MONITOR_CALLS, &AUTO_OFF).map(str::to_owned)),
+            ("monitor_sms", word(cells, MONITOR_SMS, &ON_OFF).map(str::to_owned)),
+            ("forwarding_number", forwarding_number(cells)),
+            (RESTRICT_NAME, restrict.map(str::to_owned)),
+            ("language", language(cells)),
+        ] {
+            if given != Given::Absent {
+                attributes.insert(name.to_owned(), given);
+            }
+        }
+        RowValues {
+            user,
+            first_name: cells.text(FIRSTNAME),
+            last_name: cells.text(LASTNAME),
+            email,
+            phone,
+            number: number(cells),
+            attributes,
+            ..RowValues::default()
+        }
+    }
+
+    fn row_limit(&self) -> Option<u64> {
+        Some(ACCOUNTS_MAX)
+    }
+
+    /// A row that begins with "note" and cannot be an account, nor the header (A17).
+    fn is_note(&self, cells: &mut dyn Iterator<Item = &str>) -> bool {
+        let cells: Vec<&str> = cells.map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        let begins =
+            |cell: &&str| cell.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("note"));
+        if !cells.first().is_some_and(begins) {
+            return false;
+        }
+        let any_of = |words: &[&str]| {
+            cells.iter().any(|cell| words.iter().any(|word| word.eq_ignore_ascii_case(cell)))
+        };
+        let reaches = |cell: &&str| check_email(cell).is_ok() || Phone::read(cell, true).is_ok();
+        let is_account =
+            cells.iter().any(reaches) && any_of(&YES_NO) && any_of(&AUTO_OFF) && any_of(&ON_OFF);
+        let required: Vec<_> =
+            COLUMNS.iter().filter(|column| column.required).map(|column| column.name).collect();
+        !is_account && !any_of(&required)
+    }
+
+    fn opens_accounts(&self) -> bool {
+        true
+    }
+
+    fn withheld(&self, settings: &Settings) -> Vec<&'static str> {
+        if settings.social_messaging { Vec::new() } else { vec![RESTRICT_NAME] }
+    }
+
+    /// ML-07: the header and the Note row, beside the example.
+    fn template_for(&self, settings: &Settings) -> String {
+        let withheld = self.withheld(settings);
+        let shown =
+            |column: &&Column| !withheld.contains(&column.name) && column.name != "primary_number";
+        let line = |cell: fn(&Column) -> &'static str| line_of(COLUMNS.iter().filter(shown), cell);
+        let note = super::quoted(NOTE);
+        format!("{}\r\n{note}\r\n{}\r\n", line(|column| column.name), line(|column| column.example))
+    }
+
+    fn template(&self) -> String {
+        self.template_for(&Settings::default())
+    }
+}
+
+/// Who the account is: an e-mail address, or the phone number of the device, in one spelling.
+fn address(cells: &mut Cells<'_>) -> (Option<UserKey>, Given<String>, Given<Result<Phone, Code>>) {
+    let none = (None, Given::Absent, Given::Absent);
+    let looks_like_mail = matches!(cells.raw(ADDRESS), Given::Value(text) if text.contains('@'));
+    if looks_like_mail {
+        let Some(key) = cells.key(ADDRESS) else { return none };
+        if let Err(why) = check_email(key.as_str()) {
+            cells.problem_saying(ADDRESS, Code::FieldNotEmailOrPhone, why);
+            return none;
+        }
+        let email = Given::Value(key.as_str().to_owned());
+        return (Some(key), email, Given::Absent);
+    }
+    match cells.exact_phone(ADDRESS) {
+        Given::Value(Ok(phone)) => {
+            (Some(UserKey::new(&phone.to_string())), Given::Absent, Given::Value(Ok(phone)))
+        }
+        Given::Value(Err(Code::PhoneInvalid)) => {
+            cells.problem(ADDRESS, Code::FieldNotEmailOrPhone);
+            none
+        }
+        Given::Value(Err(code)) => {
+            cells.problem(ADDRESS, code);
+            none
+        }
+        Given::Blank | Given::Absent => {
+            cells.problem(ADDRESS, Code::FieldRequired);
+            none
+        }
+    }
+}
+
+/// The number asked for, under either of its names (A18).
+fn number(cells: &mut Cells<'_>) -> Given<Phone> {
+    let mut read = |column: usize| match cells.exact_phone(column) {
+        Given::Value(Ok(number)) => Given::Value(number),
+        Given::Value(Err(code)) => {
+            cells.problem(column, code);
+            Given::Absent
+        }
+        Given::Blank => Given::Blank,
+        Given::Absent => Given::Absent,
+    };
+    let (number, primary) = (read(NUMBER), read(PRIMARY_NUMBER));
+    match (number, primary) {
+        (Given::Value(one), Given::Value(other)) if one != other => {
+            cells.problem(NUMBER, Code::FieldConflict);
+            Given::Absent
+        }
+        (Given::Value(one), _) | (_, Given::Value(one)) => Given::Value(one),
+        (Given::Blank, _) | (_, Given::Blank) => Given::Blank,
+        (Given::Absent, Given::Absent) => Given::Absent,
+    }
+}
+
+/// 4 to 18 digits with the country code: longer and shorter than a phone number may be.
+fn forwarding_number(cells: &mut Cells<'_>) -> Given<String> {
+    let text = match cells.text(FORWARDING_NUMBER) {
+        Given::Value(text) => text,
+        other => return other,
+    };
+    match Phone::digits(&text) {
+        Err(code) => {
+            cells.problem(FORWARDING_NUMBER, code);
+            Given::Absent
+        }
+        Ok(digits) if !FORWARDING_DIGITS.contains(&digits.len()) => {
+            cells.problem_saying(FORWARDING_NUMBER, Code::FieldLength, "4 to 18 digits");
+            Given::Absent
+        }
+        Ok(digits) => Given::Value(format!("+{digits}")),
+    }
+}
+
+/// One of the words that a mandatory cell may hold.
+fn word(cells: &mut Cells<'_>, column: usize, allowed: &[&'static str]) -> Given<&'static str> {
+    cells.word(column, allowed).map_or(Given::Absent, Given::Value)
+}
+
+/// It restricts what `social_messaging` has enabled, and says nothing where that is not.
+fn restriction(cells: &mut Cells<'_>, social: Given<&'static str>) -> Given<&'static str> {
+    let given = cells.one_of(RESTRICT, &["true", "false"]);
+    if matches!(given, Given::Value(_)) && social == Given::Value("No") {
+        cells.warning(RESTRICT, Code::FieldIgnoredNotApplicable);
+        return Given::Absent;
+    }
+    given
+}
+
+fn language(cells: &mut Cells<'_>) -> Given<String> {
+    let languages = ["English", "Italian", "German", "French", "Spanish"];
+    cells.one_of(LANGUAGE, &languages).map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv_file::{FileError, Limits, Options, ParsedRow, rows, scan};
+
+    const HEADER: &str = "firstname,lastname,email address or device,social_messaging,multiline_number,monitor_calls,monitor_sms,\
+         forwarding_number,restrict_incoming_social_messaging,Language\n";
+
+    fn read(text: &str) -> Vec<ParsedRow> {
+        let (options, limits) = (Options::default(), Limits::default());
+        rows(text.as_bytes(), &Multiline, &options, &limits).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[track_caller]
+    fn row(cells: &str) -> ParsedRow {
+        let mut rows = read(&format!("{HEADER}{cells}\n"));
+        assert_eq!(rows.len(), 1);
+        rows.remove(0)
+    }
+
+    fn codes(row: &ParsedRow) -> Vec<(String, Code)> {
+        row.problems.iter().map(|one| (one.column.clone().unwrap_or_default(), one.code)).collect()
+    }
+
+    #[track_caller]
+    fn wrong(cells: &str, column: &str, code: Code) {
+        assert_eq!(codes(&row(cells)), [(column.to_owned(), code)], "{cells}");
+    }
+
+    /// ML-16: every value of the table, in its canonical form (A21).
+    #[test]
+    fn ml_16_a_whole_row_is_read() {
+        let row =
+            row("Jane,Doe,Jane.Doe@Acme.com, YES ,+1 212 555 0001,AUTO,On,+49 30 1234,TRUE,german");
+        assert_eq!((codes(&row), row.warnings.len()), (vec![], 0));
+        let values = row.values;
+        assert_eq!(values.user, Some(UserKey::new("Jane.Doe@Acme.com")));
+        assert_eq!(values.email, Given::Value("Jane.Doe@Acme.com".to_owned()));
+        assert_eq!(values.number, Given::Value(Phone::parse("+12125550001").unwrap()));
+        let attribute = |name: &str| values.attributes[name].clone().value().unwrap();
+        assert_eq!(attribute("social_messaging"), "Yes");
+        assert_eq!(
+            (attribute("monitor_calls"), attribute("monitor_sms")),
+            ("auto".to_owned(), "on".to_owned())
+        );
+        assert_eq!(attribute("forwarding_number"), "+49301234");
+        assert_eq!(attribute("restrict_incoming_social_messaging"), "true");
+        assert_eq!(attribute("language"), "German");
+    }
+
+    /// ML-16: a device is known by its number, however that is spelled.
+    #[test]
+    fn ml_16_a_device_is_its_phone_number() {
+        for spelling in ["+84 923 448 071", "0084923448071", "(+84)923-448-071"] {
+            let row = row(&format!(",,{spelling},No,,off,off,,,"));
+            assert_eq!(codes(&row), [], "{spelling}");
+            assert_eq!(row.values.user, Some(UserKey::new("+84923448071")));
+            assert_eq!(row.values.email, Given::Absent);
+        }
+    }
+
+    /// ML-16: what is neither an address nor a number is no account.
+    #[test]
+    fn ml_16_what_is_neither_address_nor_phone_is_refused() {
+        for bad in ["jane", "jane@acme", "a@x.com; b@x.com", "12", "84923448071"] {
+            wrong(&format!(",,{bad},No,,off,off,,,"), ACCOUNT_ADDRESS, Code::FieldNotEmailOrPhone);
+        }
+        wrong(",, ,No,,off,off,,,", ACCOUNT_ADDRESS, Code::FieldRequired);
+        wrong(",,8.4923E+10,No,,off,off,,,", ACCOUNT_ADDRESS, Code::PhoneScientificNotation);
+    }
+
+    /// ML-16, N70, N73: mandatory words are mandatory, and other words are named.
+    #[test]
+    fn n70_n73_words_that_are_not_allowed_are_refused_each() {
+        let bad = row(",,j@acme.com,y,,on,auto,,maybe,Deutsch");
+        let columns = [
+            "social_messaging",
+            "restrict_incoming_social_messaging",
+            "monitor_calls",
+            "monitor_sms",
+            "Language",
+        ];
+        let mut found = codes(&bad);
+        found.sort();
+        let mut expected = columns.map(|column| (column.to_owned(), Code::FieldNotAllowed));
+        expected.sort();
+        assert_eq!(found, expected);
+        assert!(bad.problems[0].message.contains("Yes, No"), "{}", bad.problems[0].message);
+        let blank = row(",,j@acme.com,,,,,,,");
+        let required = ["social_messaging", "monitor_calls", "monitor_sms"];
+        assert_eq!(codes(&blank), required.map(|column| (column.to_owned(), Code::FieldRequired)));
+        wrong(",,j@acme.com,No,,off,off,,,de", "Language", Code::FieldNotAllowed);
+    }
+
+    /// ML-16, N62: 4 to 18 digits, not those of a phone number.
+    #[test]
+    fn ml_16_a_forwarding_number_has_4_to_18_digits() {
+        for good in ["4411", "+441", "123456789012345678"] {
+            let row = row(&format!(",,j@acme.com,No,,off,off,{good},,"));
+            let expected: &[Code] = if good == "+441" { &[Code::FieldLength] } else { &[] };
+            assert_eq!(
+                row.problems.iter().map(|one| one.code).collect::<Vec<_>>(),
+                expected,
+                "{good}"
+            );
+        }
+        wrong(
+            ",,j@acme.com,No,,off,off,1234567890123456789,,",
+            "forwarding_number",
+            Code::FieldLength,
+        );
+        wrong(",,j@acme.com,No,,off,off,12ab,,", "forwarding_number", Code::FieldNotNumber);
+        wrong(
+            ",,j@acme.com,No,,off,off,4.4E+11,,",
+            "forwarding_number",
+            Code::PhoneScientificNotation,
+        );
+    }
+
+    /// ML-16: the restriction applies to social messaging only.
+    #[test]
+    fn ml_16_a_restriction_of_what_is_off_is_ignored_and_said() {
+        let row = row(",,j@acme.com,No,,off,off,,true,");
+        assert_eq!((codes(&row), row.warnings[0].code), (vec![], Code::FieldIgnoredNotApplicable));
+        assert!(!row.values.attributes.contains_key("restrict_incoming_social_messaging"));
+    }
+
+    /// A18: `primary_number` is another name of `multiline_number`; two values are a conflict.
+    #[test]
+    fn a18_two_names_for_one_number_must_agree() {
+        let file = |number: &str, primary: &str| {
+            read(&format!(
+                "email address or device,social_messaging,monitor_calls,monitor_sms,multiline_number,primary_number\n\
+                 j@acme.com,No,off,off,{number},{primary}\n"
+            ))
+            .remove(0)
+        };
+        let number = Given::Value(Phone::parse("+12125550001").unwrap());
+        for (one, other) in
+            [("+12125550001", "+1 212-555-0001"), ("", "+12125550001"), ("+12125550001", "")]
+        {
+            assert_eq!(file(one, other).values.number, number, "{one} {other}");
+        }
+        assert_eq!(
+            codes(&file("+12125550001", "+12125550002")),
+            [(MULTILINE_NUMBER.to_owned(), Code::FieldConflict)]
+        );
+        assert_eq!(codes(&file("12", "")), [(MULTILINE_NUMBER.to_owned(), Code::PhoneInvalid)]);
+    }
+
+    /// ML-08, N39, A17: a Note is passed over wherever it stands; somebody called Note is somebody.
+    #[test]
+    fn ml_08_a_note_is_no_account_and_an_account_no_note() {
+        let account = "Noteboom,Ann,ann@acme.com,No,,off,off,,,\n";
+        for file in [
+            format!("Note: fill this in\n{HEADER}{account}"),
+            format!("{HEADER}\"NOTE:\nmonitor_calls is\nauto or off\",,,,,,,,,\n{account}"),
+            format!("{HEADER},,note that a row is an account\n{account}"),
+        ] {
+            let summary =
+                scan(file.as_bytes(), &Multiline, &Options::default(), &Limits::default()).unwrap();
+            assert_eq!(
+                (summary.rows, summary.warnings[0].code),
+                (1, Code::CsvNoteRowIgnored),
+                "{file}"
+            );
+        }
+        let named = format!("Notes,{HEADER}x,{account}");
+        assert_eq!(read(&named)[0].values.user, Some(UserKey::new("ann@acme.com")));
+    }
+
+    /// ML-02: 1000 accounts pass, 1001 do not; notes and blank rows do not count (N44).
+    #[test]
+    fn ml_02_a_file_holds_a_thousand_accounts() {
+        let file = |count: usize| {
+            let rows: Vec<_> =
+                (0..count).map(|n| format!(",,u{n}@acme.com,No,,off,off,,,\n")).collect();
+            format!("{HEADER}Note: here\n\n{}", rows.concat())
+        };
+        let scanned = |count| {
+            scan(file(count).as_bytes(), &Multiline, &Options::default(), &Limits::default())
+        };
+        assert_eq!(scanned(1_000).unwrap().rows, 1_000);
+        let Err(FileError::Refused(refusal)) = scanned(1_001) else { panic!() };
+        assert_eq!(refusal.code, Code::ImportTooManyRows);
+        assert_eq!(refusal.details, serde_json::json!({"limit": 1000, "actual": 1001}));
+    }
+
+    /// N71: the column of a feature that the company does not have refuses the file.
+    #[test]
+    fn n71_a_column_that_is_not_enabled_refuses_the_file() {
+        let withheld = Multiline.withheld(&Settings::default());
+        let options = Options {
+            withheld: withheld.iter().map(|name| (*name).to_owned()).collect(),
+            ..Options::default()
+        };
+        let file = format!("{HEADER},,j@acme.com,No,,off,off,,,\n");
+        let Err(FileError::Refused(refusal)) =
+            scan(file.as_bytes(), &Multiline, &options, &Limits::default())
+        else {
+            panic!()
+        };
+        assert_eq!(refusal.code, Code::CsvColumnNotEnabled);
+        assert_eq!(refusal.details["columns"], serde_json::json!([RESTRICT_NAME]));
+        let social = Settings { social_messaging: true, ..Settings::default() };
+        assert!(Multiline.withheld(&social).is_empty());
+        assert!(Multiline.template_for(&social).contains(RESTRICT_NAME));
+        assert!(!Multiline.template().contains(RESTRICT_NAME));
+    }
+}

@@ -1,0 +1,83 @@
+//! How events change the number pool, and who waits for a number.
+
+use crate::company::numbers::pending;
+use crate::company::{Company, NumberState};
+use crate::event::{Event, Who};
+
+impl Company {
+    pub(super) fn evolve_number(&mut self, event: &Event) {
+        match event {
+            Event::NumberAdded { number, org_unit } => {
+                let owner = self.numbers.owner(org_unit.as_deref());
+                self.numbers.add(**number, owner);
+            }
+            Event::NumberReserved { number, tag } => {
+                self.numbers.set(**number, NumberState::Reserved { tag: tag.clone() });
+            }
+            Event::NumberUnreserved { number } | Event::NumberCooled { number } => {
+                self.numbers.set(**number, NumberState::Available);
+            }
+            Event::NumberAllocated { number, org_unit } => {
+                let owner = self.numbers.owner(Some(org_unit));
+                self.numbers.give(**number, owner);
+            }
+            Event::NumberWithdrawn { number, org_unit } => {
+                let owner = self.numbers.owner(org_unit.as_deref());
+                self.numbers.give(**number, owner);
+            }
+            Event::NumberAssigned { number, user, .. } => {
+                let user = self.users.enter(user.as_str());
+                self.numbers.set(**number, NumberState::Assigned { user });
+            }
+            Event::NumberRegistered { number, user } => {
+                let user = self.users.enter(user.as_str());
+                self.numbers.set(**number, NumberState::Registered { user });
+            }
+            Event::NumberReleased { number, cooling_until, .. } => {
+                let cooling = cooling_until.map(|until| NumberState::Cooling { until });
+                self.numbers.set(**number, cooling.unwrap_or(NumberState::Available));
+            }
+            Event::AccountOpened { user, .. } => {
+                let user = self.users.enter(user.as_str());
+                self.numbers.open(user);
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes whether the account that the event is about waits for a number now.
+    pub(super) fn reckon(&mut self, event: &Event) {
+        if !self.numbers.has_accounts() {
+            return;
+        }
+        let Some((id, user)) = of_account(event).and_then(|who| self.users.find(who.as_str()))
+        else {
+            return;
+        };
+        if self.numbers.is_account(id) {
+            let waits = self.numbers.of(id).is_none() && pending(user).next().is_some();
+            let org_unit = waits.then(|| user.org_unit.clone());
+            self.numbers.wait(id, org_unit);
+        }
+    }
+}
+
+/// Whom an event is about that may change whether an account waits.
+fn of_account(event: &Event) -> Option<&Who> {
+    match event {
+        Event::UserUpdated { user, .. }
+        | Event::AccountOpened { user, .. }
+        | Event::NumberAssigned { user, .. }
+        | Event::NumberReleased { user, .. }
+        | Event::InviteDispatched { user, .. }
+        | Event::InviteSent { user, .. }
+        | Event::InviteFailed { user, .. }
+        | Event::UserSkipped { user, .. }
+        | Event::UserLinked { user, .. }
+        | Event::UserUnlinked { user, .. }
+        | Event::InvitationExpired { user, .. }
+        | Event::InvitationRevoked { user, .. }
+        | Event::DeliveryRecorded { user, .. } => Some(user),
+        _ => None,
+    }
+}
