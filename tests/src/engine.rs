@@ -1,5 +1,6 @@
 //! The engine as a whole, at its Rust API: real folders, the real log, the real outbox, a real mail server.
 
+mod dialects;
 mod folder;
 mod gate;
 mod idempotency;

@@ -103,6 +103,14 @@ mod tests {
         assert_eq!(holder(&company, "7").as_deref(), Some("bob"));
     }
 
+    /// P17, P23: whoever an undo removes has nothing any more: the value is free, also in what is kept.
+    #[test]
+    fn p23_a_value_is_free_once_its_holder_is_removed() {
+        let removed = Event::UserRemoved { user: who("ann") };
+        let company = given([created("ann", "7"), removed]).0;
+        assert!(company.holders.is_empty() && company.holder("pbx_id", "7").is_none());
+    }
+
     /// Only the values that must differ take room.
     #[test]
     fn other_attributes_are_not_indexed() {

@@ -60,6 +60,7 @@ mod tests {
     use crate::csv_file::{Given as Cell, ParsedRow};
     use crate::decide::import_file::ImportMode;
     use crate::decide::import_file::testing::{accepted, import_id, row};
+    use crate::decide::pool::testing::{number, number_added, unit};
     use crate::decide::testing::{Given, given, phone, user_created, who};
     use crate::decide::{ImportRows, UndoImport};
     use crate::event::{Channel, Existing, UndoOutcome};
@@ -84,6 +85,22 @@ mod tests {
             };
             let total = rows.len() as u64;
             let story = self.then([Event::ImportAccepted { import, files, options, total, warnings }]);
+            story.with_rows(import, rows)
+        }
+
+        /// An import into the organization EMEA.
+        fn accounts(self, rows: Vec<ParsedRow>) -> Self {
+            let mut file = accepted(rows.len() as u64, false, Existing::Skip);
+            if let Event::ImportAccepted { options, .. } = &mut file {
+                options.dialect = "multiline".to_owned();
+            }
+            let [organization, permission_group] = ["EMEA", "Traders"].map(str::to_owned);
+            let placed = Event::ImportPlaced { import: import_id(), organization, permission_group };
+            self.then([file, placed]).with_rows(import_id(), rows)
+        }
+
+        fn with_rows(self, import: ImportId, rows: Vec<ParsedRow>) -> Self {
+            let story = self;
             let events = story.company().when(ImportRows { import, rows }).0.unwrap().events;
             story.then(events)
         }
@@ -246,6 +263,43 @@ mod tests {
         let Some(Event::ImportUndone { counts, .. }) = events.last() else { panic!() };
         assert_eq!(*counts, UndoCounts { reversed: 3, kept: 0, errored: 1 });
         assert!(!company.after(rest.clone()).when(rest).0.unwrap().recorded);
+    }
+
+    /// P18, P23: the numbers that an import gave are nobody's again, each where it came from, and whoever is
+    /// removed is no account.
+    #[test]
+    fn p23_numbers_that_an_import_gave_go_back() {
+        let asks = |row: ParsedRow, n: u64| {
+            let values = crate::csv_file::RowValues { number: Cell::Value(number(n)), ..row.values };
+            ParsedRow { values, ..row }
+        };
+        let pool = Story(vec![unit("EMEA", None), number_added(1, Some("EMEA")), number_added(2, None)]);
+        let was = pool.company().0.numbers;
+        let rows = vec![asks(row(1, "ann"), 1), asks(row(2, "bob"), 2), row(3, "cid")];
+        let story = pool.accounts(rows);
+        let emea = story.company().0.numbers.owner(Some("EMEA"));
+        assert_eq!(story.company().0.numbers.get(number(2)).unwrap().owner, emea);
+
+        let number = Personal(number(1));
+        let released = Event::NumberReleased { number, user: who("ann"), cooling_until: None };
+        let (_, outcomes) = Story(story.0.clone()).then([released]).undone(import_id());
+        assert_eq!(outcomes, [kept(1, Code::RowChangedSince), reversed(2), reversed(3)]);
+
+        let (story, outcomes) = story.undone(import_id());
+        assert_eq!(outcomes, [1, 2, 3].map(reversed));
+        assert_eq!(story.company().0.numbers, was);
+    }
+
+    /// P18: a number that an undo gives back rests as any other does.
+    #[test]
+    fn p18_a_number_that_an_undo_gives_back_cools_down() {
+        let rest = crate::decide::pool::testing::setting("number_cooling_seconds", json!(60));
+        let mut ann = row(1, "ann");
+        ann.values.number = Cell::Value(number(1));
+        let story = Story(vec![unit("EMEA", None), number_added(1, Some("EMEA")), rest]).accounts(vec![ann]);
+        let (story, _) = story.undone(import_id());
+        let company = story.company().0;
+        assert_eq!(company.numbers.get(number(1)).unwrap().state.as_str(), "cooling");
     }
 
     /// LX-14: nobody who was taken out again gets a log-in mail.

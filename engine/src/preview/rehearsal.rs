@@ -148,6 +148,9 @@ impl Tally {
             if let Event::ImportInvitesRequested { channel, created_only, .. } = event {
                 self.digest.add(&(channel, created_only));
             }
+            if let Event::ImportPlaced { organization, permission_group, .. } = event {
+                self.digest.add(&(organization, permission_group));
+            }
             if let Some(row) = self.outlook.take(&fact) {
                 self.digest.add(&row);
                 self.attention.note(&row);

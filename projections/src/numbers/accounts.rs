@@ -33,7 +33,8 @@ impl Projection for Accounts {
         match fact.event {
             Event::AccountOpened { user, .. }
             | Event::NumberAssigned { user, .. }
-            | Event::NumberReleased { user, .. } => Some(user.folded().into()),
+            | Event::NumberReleased { user, .. }
+            | Event::UserRemoved { user } => Some(user.folded().into()),
             _ => None,
         }
     }
@@ -49,6 +50,7 @@ impl Projection for Accounts {
             (Some(account), Event::NumberReleased { .. }) => {
                 Some(Account { number: None, ..account })
             }
+            (_, Event::UserRemoved { .. }) => None,
             (row, _) => row,
         }
     }

@@ -158,6 +158,64 @@ async fn ml_17_ml_18_pending_invitations_move_where_there_are_numbers() {
     );
 }
 
+/// ML-10, ML-15, P19, P23: an import that invites does so as far as there are numbers; undone, who was invited
+/// stays, and the others are gone with the numbers they had.
+#[tokio::test]
+async fn ml_10_an_import_that_invites_does_so_as_far_as_there_are_numbers() {
+    let site = meridian().await;
+    let keys = ["a", "b", "c", "d"].map(|name| format!("{name}@meridian.example"));
+    let numbers = ["", "+12125550021", "", ""];
+    let rows: Vec<_> =
+        keys.iter().zip(numbers).map(|(key, number)| format!(",,{key},No,{number},off,off,,,")).collect();
+    let mut body = upload(&rows.iter().map(String::as_str).collect::<Vec<_>>(), "APAC");
+    body["auto_invite"] = json!(true);
+    body["channel"] = json!("whatsapp");
+    let import = ok(&site.ask("ImportFile", body).await)["import"].clone();
+    site.settle().await;
+    let invited = async || {
+        let rows = site.rows("import_rows", json!({"import": import})).await;
+        rows.iter().map(|row| row["invite"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(invited().await, ["success", "success", "failed", "failed"].map(|word| json!(word)));
+    let apac = of(&site, "APAC").await;
+    assert_eq!((&apac["pending_without_number"], &apac["spare"]), (&json!(1), &json!(0)));
+    ok(&site.ask("UndoImport", json!({"import": import})).await);
+    site.settle().await;
+    let undo = site.row("import", json!({"import": import})).await["undo"].clone();
+    assert_eq!(undo, json!({"reversed": 2, "kept": 2, "errored": 0}));
+    let kept = site.rows("import_rows", json!({"import": import, "undo": "kept"})).await;
+    assert!(kept.iter().all(|row| row["undo"] == "kept:row.invited_since"), "{kept:?}");
+    assert_eq!(state(&site, "+12125550021").await, "assigned");
+    let again = of(&site, "APAC").await;
+    assert_eq!(again["pending_without_number"], 1);
+}
+
+/// P16, ML-02, ML-04, ML-05: a plan is of one organization and group; a file that is too long is not even shown.
+#[tokio::test]
+async fn p16_a_plan_is_of_one_organization_and_one_group() {
+    let site = meridian().await;
+    let rows = [",,ann@meridian.example,No,,off,off,,,"];
+    let mut body = upload(&rows, "EMEA");
+    body["mode"] = json!("preview");
+    let shown = ok(&site.ask("ImportFile", body.clone()).await);
+    body["mode"] = json!("commit");
+    body["plan_hash"] = shown["plan_hash"].clone();
+    for (field, value) in [("organization", "APAC"), ("permission_group", "Advisers")] {
+        let mut other = body.clone();
+        other[field] = json!(value);
+        refused(&site.ask("ImportFile", other).await, Code::ImportPlanChanged);
+    }
+    assert_eq!(ok(&site.ask("ImportFile", body).await)["created"], 1);
+    let many: Vec<_> = (0..=1000).map(|n| format!(",,u{n}@meridian.example,No,,off,off,,,")).collect();
+    let many: Vec<_> = many.iter().map(String::as_str).collect();
+    for extra in [("mode", "preview"), ("on_error", "reject_file")] {
+        let mut body = upload(&many, "EMEA");
+        body[extra.0] = json!(extra.1);
+        let why = refused(&site.ask("ImportFile", body).await, Code::ImportTooManyRows);
+        assert_eq!(why, json!({"limit": 1000, "actual": 1001}));
+    }
+}
+
 /// P18: revoking or expiring an invitation frees the number that came with it, after it has cooled down.
 #[tokio::test]
 async fn p18_a_number_cools_down_and_is_available_again_by_itself() {

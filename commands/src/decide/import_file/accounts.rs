@@ -51,12 +51,12 @@ mod tests {
 
     use crate::code::Code;
     use crate::csv_file::{Given, ParsedRow, Summary};
-    use crate::decide::Command;
+    use crate::decide::{Command, ImportRows};
     use crate::decide::import_file::FileRead;
-    use crate::decide::import_file::testing::row;
+    use crate::decide::import_file::testing::{accepted, import_id, row};
     use crate::decide::pool::testing::{assigned, number, number_added, setting, unit, user_of};
-    use crate::decide::testing::{Then, given, user_created};
-    use crate::event::{Event, FileRef, Permission, RowOutcome};
+    use crate::decide::testing::{Then, given, user_created, who};
+    use crate::event::{Event, Existing, FileRef, Permission, RowOutcome};
     use crate::personal::Personal;
 
     /// Two organizations, a group of permissions, and a number of each and of the company's own.
@@ -175,6 +175,22 @@ mod tests {
         events.extend([user_of("ann", "EMEA"), assigned(1, "ann")]);
         let then = import(events, vec![with_number(1, "ANN", 1)], &json!({}));
         assert_eq!(refused_rows(then), [(RowOutcome::Skipped, "row.user_exists")]);
+    }
+
+    /// LX-28: an account is invited without a corporate phone, whatever file names it later; others are not.
+    #[test]
+    fn lx_28_an_account_needs_no_corporate_phone_whatever_names_it_later() {
+        let opened = Event::AccountOpened { user: who("ann"), import: None };
+        let later = [accepted(2, false, Existing::Skip)];
+        let known = [user_of("ann", "EMEA"), user_of("bob", "EMEA"), opened];
+        let company = given(company().into_iter().chain(known).chain(later));
+        let rows = vec![row(1, "ann"), row(2, "bob")];
+        let company = company.after(ImportRows { import: import_id(), rows }).0;
+        let needs = |key: &str| {
+            let (id, user) = company.users.find(key).unwrap();
+            company.needs_corporate_phone(id, user)
+        };
+        assert_eq!(["ann", "bob"].map(needs), [false, true]);
     }
 
     /// ML-16: with SMTP offload a device is no account; a domain that is not allowed is none either.

@@ -1,0 +1,187 @@
+//! What holds for the files of every dialect: they are shown, refused, mended, taken back and imported again.
+
+use boarding_commands::code::Code;
+use serde_json::{Value, json};
+
+use super::restart::all;
+use super::{Site, ok, refused};
+
+/// What may be seen of a company apart from its imports and its history.
+const VIEWS: [&str; 6] =
+    ["users", "phone_list", "invitations", "numbers", "number_utilisation", "org_units"];
+
+/// A file of two people whose second row is bad until it is mended, and how it is imported.
+struct Case {
+    dialect: &'static str,
+    company: &'static str,
+    header: &'static str,
+    rows: [&'static str; 2],
+    bad: &'static str,
+    mended: &'static str,
+    /// The files that are taken together with this one.
+    beside: &'static [(&'static str, &'static str)],
+    extra: Value,
+}
+
+fn cases() -> [Case; 4] {
+    let acme = include_str!("../../../fixtures/company/acme.json");
+    let none = || json!({});
+    [
+        Case {
+            dialect: "leapxpert",
+            company: acme,
+            header: super::HEADER,
+            rows: [
+                "ann,Ann,Lee,ann@people.example,+84912345001,,",
+                "bob,Bob,Ray,bob@people.example,+84912345002,Nowhere,",
+            ],
+            bad: "Nowhere",
+            mended: "Europe",
+            beside: &[],
+            extra: json!({"add_to_corporate_phones": true}),
+        },
+        Case {
+            dialect: "officechat",
+            company: acme,
+            header: "name,email/login,mobile,Enabled\n",
+            rows: ["Ann,ann@people.example,,TRUE", "Bob,bob@people.example,+84912345002,perhaps"],
+            bad: "perhaps",
+            mended: "TRUE",
+            beside: &[],
+            extra: none(),
+        },
+        Case {
+            dialect: "multiline",
+            company: include_str!("../../../fixtures/company/multiline.json"),
+            header: "email address or device,social_messaging,multiline_number,monitor_calls,monitor_sms\n",
+            rows: [
+                "ann@people.example,No,+12125550031,off,off",
+                "bob@people.example,No,+12125550099,off,off",
+            ],
+            bad: "+12125550099",
+            mended: "+12125550001",
+            beside: &[],
+            extra: json!({"organization": "EMEA", "permission_group": "Traders"}),
+        },
+        Case {
+            dialect: "ocm",
+            company: acme,
+            header: "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role\n",
+            rows: [
+                "ann,Ann,Lee,,7,supervisor,,Europe,Team Lead",
+                "bob,Bob,Ray,,8,agent,zoe,\"Private Banking, London\",Team Lead",
+            ],
+            bad: "zoe",
+            mended: "ann",
+            beside: &[
+                ("featuredetails.csv", "LAN ID,Feature,Enabled\n"),
+                ("channelcountdetails.csv", "LAN ID,Channel,Count\n"),
+            ],
+            extra: none(),
+        },
+    ]
+}
+
+impl Case {
+    async fn site(&self) -> Site {
+        let site = Site::with(None).await;
+        for command in serde_json::from_str::<Vec<Value>>(self.company).unwrap() {
+            let name = command["command"].as_str().unwrap();
+            ok(&site.ask(name, command["body"].clone()).await);
+        }
+        site
+    }
+
+    fn text(&self) -> String {
+        format!("{}{}\n{}\n", self.header, self.rows[0], self.rows[1])
+    }
+
+    fn body(&self, text: &str, extra: &Value) -> Value {
+        let beside = self.beside.iter().map(|(name, text)| json!({"name": name, "text": text}));
+        let first = json!({"name": "people.csv", "text": text});
+        let files: Vec<_> = std::iter::once(first).chain(beside).collect();
+        let mut body = json!({"dialect": self.dialect, "files": files});
+        for more in [&self.extra, extra] {
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        }
+        body
+    }
+
+    async fn import(&self, site: &Site, text: &str, extra: &Value) -> Value {
+        let result = ok(&site.ask("ImportFile", self.body(text, extra)).await);
+        site.settle().await;
+        site.row("import", json!({"import": result["import"]})).await
+    }
+
+    /// What came of the two rows.
+    #[track_caller]
+    fn came_to(&self, import: &Value, created: u64, invalid: u64) {
+        let counts = (import["created"].as_u64(), import["invalid"].as_u64());
+        assert_eq!(counts, (Some(created), Some(invalid)), "{}: {import}", self.dialect);
+    }
+}
+
+async fn views(site: &Site) -> Vec<Vec<Value>> {
+    let mut seen = Vec::new();
+    for name in VIEWS {
+        let mut rows = all(site, name, json!({"limit": 500})).await;
+        // When a number was last touched is history, too.
+        rows.iter_mut().filter_map(Value::as_object_mut).for_each(|row| drop(row.remove("updated_at")));
+        seen.push(rows);
+    }
+    seen
+}
+
+async fn undo(site: &Site, import: &Value) -> Value {
+    ok(&site.ask("UndoImport", json!({"import": import["import"]})).await);
+    site.settle().await;
+    site.row("import", json!({"import": import["import"]})).await["undo"].clone()
+}
+
+/// P16, N43, N44, P23, P15: a file with a bad row is refused where that was asked; otherwise it comes out as it
+/// was shown, its bad row comes back and goes in mended; undone, everything stands as before, and the whole
+/// file comes in as if it had never been there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p23_a_file_of_any_dialect_is_shown_mended_taken_back_and_imported_again() {
+    for case in cases() {
+        let site = case.site().await;
+        let (before, bytes) = (views(&site).await, site.log_bytes());
+        for mode in ["preview", "commit"] {
+            let body = case.body(&case.text(), &json!({"on_error": "reject_file", "mode": mode}));
+            let why = refused(&site.ask("ImportFile", body).await, Code::ImportInvalidRows);
+            assert_eq!((&why["invalid"], &why["problems"][0]["row"]), (&json!(1), &json!(2)), "{why}");
+        }
+        let body = case.body(&case.text(), &json!({"mode": "preview"}));
+        let shown = ok(&site.ask("ImportFile", body).await);
+        assert!(site.log_bytes() == bytes, "{}: a preview left a trace", case.dialect);
+
+        let planned = json!({"plan_hash": shown["plan_hash"]});
+        let first = case.import(&site, &case.text(), &planned).await;
+        case.came_to(&first, 1, 1);
+        let rows = site.rows("import_rows", json!({"import": first["import"]})).await;
+        assert_eq!(json!(rows), shown["rows"], "{}", case.dialect);
+
+        let failed = site.csv("failed_rows", json!({"import": first["import"]})).await;
+        let second = case.import(&site, &failed.replace(case.bad, case.mended), &json!({})).await;
+        case.came_to(&second, 1, 0);
+
+        let one = json!({"reversed": 1, "kept": 0, "errored": 0});
+        assert_eq!(undo(&site, &second).await, one, "{}", case.dialect);
+        assert_eq!(undo(&site, &first).await, one, "{}", case.dialect);
+        assert_eq!(views(&site).await, before, "{}", case.dialect);
+
+        let mended = case.text().replace(case.bad, case.mended);
+        let rejecting = json!({"on_error": "reject_file"});
+        case.came_to(&case.import(&site, &mended, &rejecting).await, 2, 0);
+    }
+}
+
+#[test]
+fn every_dialect_has_its_case() {
+    let mut tried = cases().map(|case| case.dialect);
+    let mut known: Vec<_> =
+        boarding_commands::dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+    tried.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(tried.as_slice(), known);
+}
