@@ -26,6 +26,9 @@ async fn lived_in() -> Site {
     ok(&site.ask("SetTemplate", own).await);
     let later = json!({"source": {"users": ["cid"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": site.now().plus_seconds(3600)});
     ok(&site.ask("StartBulkIntegration", later).await);
+    let undone = site.import(&people(&["eve"])).await["import"].clone();
+    ok(&site.ask("UndoImport", json!({"import": undone})).await);
+    site.settle().await;
     site.set_up("umbrella").await;
     site.engine().caught_up().await.unwrap();
     site
