@@ -19,7 +19,7 @@ const RUN_KEYS: [&str; 13] = [
     "state",
     "total",
 ];
-const IMPORT_KEYS: [&str; 19] = [
+const IMPORT_KEYS: [&str; 20] = [
     "activated",
     "created",
     "deactivated",
