@@ -19,7 +19,7 @@ const RUN_KEYS: [&str; 13] = [
     "state",
     "total",
 ];
-const IMPORT_KEYS: [&str; 19] = [
+const IMPORT_KEYS: [&str; 20] = [
     "activated",
     "created",
     "deactivated",
@@ -38,6 +38,7 @@ const IMPORT_KEYS: [&str; 19] = [
     "state",
     "total",
     "unchanged",
+    "undo",
     "updated",
 ];
 
@@ -249,7 +250,10 @@ fn rows_have_the_keys_of_the_contract() {
         ),
         (
             &["imports", "rows", "latest"],
-            &["invite", "key", "line", "number", "outcome", "phone", "problems", "row", "warnings"],
+            &[
+                "invite", "key", "line", "number", "outcome", "phone", "problems", "row", "undo",
+                "warnings",
+            ],
         ),
         (
             &["history"],
