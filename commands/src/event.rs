@@ -140,6 +140,18 @@ pub enum Event {
         import: ImportId,
         problem: Problem,
     },
+    /// The network's administrator is to be told of the import, with a link that invites its people (OC-14).
+    ImportNotificationRequested {
+        import: ImportId,
+        email: Personal<String>,
+        /// When the link ends.
+        expires_at: Time,
+    },
+    /// The link was followed: it has asked for this run, and is used up.
+    ImportLinkUsed {
+        import: ImportId,
+        run: RunId,
+    },
 
     // Runs.
     RunRequested {
@@ -292,6 +304,8 @@ impl Event {
             Self::ImportCompleted { .. } => "ImportCompleted",
             Self::ImportInvitesRequested { .. } => "ImportInvitesRequested",
             Self::ImportInvitesRefused { .. } => "ImportInvitesRefused",
+            Self::ImportNotificationRequested { .. } => "ImportNotificationRequested",
+            Self::ImportLinkUsed { .. } => "ImportLinkUsed",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -465,6 +479,8 @@ impl Event {
             | Self::WelcomeEmailRequested { .. }
             | Self::ImportInvitesRequested { .. }
             | Self::ImportInvitesRefused { .. }
+            | Self::ImportNotificationRequested { .. }
+            | Self::ImportLinkUsed { .. }
             | Self::RunRequested { .. }
             | Self::RecipientQueued { .. }
             | Self::RunScheduled { .. }
@@ -635,4 +651,7 @@ impl Permission {
 pub enum TemplateKind {
     ChannelInvitation,
     Welcome,
+    /// To an administrator (OC-14). We word it for all: it is set by nobody, and in no event.
+    #[serde(skip)]
+    ImportCompleted,
 }

@@ -44,6 +44,10 @@ pub struct Settings {
     pub recipient_deadline_seconds: u64,
     /// The most runs that may wait, in runs.
     pub max_pending_runs: u64,
+    /// Who is told of every completed import, with a link that invites its people: an address (OC-14).
+    pub network_admin_email: Option<String>,
+    /// How long that link lives, in hours.
+    pub import_link_ttl_hours: u64,
 }
 
 /// Which channels are enabled.
@@ -90,6 +94,8 @@ impl Default for Settings {
             retry_backoff_seconds: 10,
             recipient_deadline_seconds: 900,
             max_pending_runs: 100,
+            network_admin_email: None,
+            import_link_ttl_hours: 168,
         }
     }
 }
@@ -211,6 +217,7 @@ fn takes(name: &str, today: &Value) -> String {
         (Some(words), _) => words.join(" or "),
         (_, Value::Bool(_)) => "true or false".to_owned(),
         (_, Value::Number(_)) => format!("a whole number from 1 to {MAX_NUMBER}"),
+        _ if name == "network_admin_email" => "one plain e-mail address, or null".to_owned(),
         _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
     }
 }
@@ -224,7 +231,12 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
         (Value::Number(_), Value::Number(number)) => {
             number.as_u64().is_some_and(|number| (1..=MAX_NUMBER).contains(&number))
         }
-        (Value::String(_) | Value::Null, Value::Null) => name == "company_name",
+        (Value::String(_) | Value::Null, Value::Null) => {
+            matches!(name, "company_name" | "network_admin_email")
+        }
+        (_, Value::String(given)) if name == "network_admin_email" => {
+            crate::csv_file::check_email(given).is_ok()
+        }
         (Value::String(_) | Value::Null, Value::String(given)) => text(given),
         _ => false,
     }
@@ -267,6 +279,16 @@ mod tests {
         let check = |asked: &Value| named.check(asked.as_object().unwrap());
         assert!(check(&json!({"company_name": null})).is_ok());
         assert!(check(&json!({"language": null})).is_err());
+    }
+
+    /// OC-14: the administrator's address is one, or none.
+    #[test]
+    fn oc_14_the_network_admin_is_one_address_or_none() {
+        let check = |value: Value| check(&json!({"network_admin_email": value}));
+        assert!(check(json!("admin@acme.example")).is_ok() && check(json!(null)).is_ok());
+        for bad in [json!("admin"), json!("a@x.com, b@x.com"), json!(""), json!(1)] {
+            assert!(check(bad.clone()).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::welcome_key;
-use crate::company::{Company, Import, Invites, Notification};
+use super::{import_completed_key, welcome_key};
+use crate::company::{Addressee, Company, Import, ImportLink, Invites, Notification};
 use crate::event::{Counts, Event};
 
 impl Company {
@@ -27,6 +27,7 @@ impl Company {
                         named_since: BTreeMap::new(),
                         invites: None,
                         invitees: Vec::new(),
+                        link: None,
                     },
                 );
             }
@@ -45,9 +46,23 @@ impl Company {
                 self.name(user, Some(row));
             }
             Event::WelcomeEmailRequested { user, import, row } => {
-                let user = self.users.enter(user.as_str());
+                let to = Addressee::User(self.users.enter(user.as_str()));
                 self.notifications
-                    .insert(welcome_key(*import, *row), Notification { user, dispatched: false });
+                    .insert(welcome_key(*import, *row), Notification { to, dispatched: false });
+            }
+            Event::ImportNotificationRequested { import, email, expires_at } => {
+                let to = Addressee::Admin(email.as_str().into());
+                self.notifications
+                    .insert(import_completed_key(*import), Notification { to, dispatched: false });
+                if let Some(import) = self.imports.get_mut(import) {
+                    import.link = Some(ImportLink { expires_at: *expires_at, used: false });
+                }
+            }
+            Event::ImportLinkUsed { import, .. } => {
+                let import = self.imports.get_mut(import);
+                if let Some(link) = import.and_then(|import| import.link.as_mut()) {
+                    link.used = true;
+                }
             }
             Event::ImportCompleted { import, .. } => {
                 self.open_imports.remove(import);

@@ -94,6 +94,8 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
         | Event::ImportCompleted { import, .. }
         | Event::ImportInvitesRequested { import, .. }
         | Event::ImportInvitesRefused { import, .. }
+        | Event::ImportNotificationRequested { import, .. }
+        | Event::ImportLinkUsed { import, .. }
         | Event::WelcomeEmailRequested { import, .. } => Some(*import),
         Event::CorporatePhoneAdded { import, .. } => *import,
         _ => event.row().map(|(_, row)| row.import),
