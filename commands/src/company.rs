@@ -146,6 +146,15 @@ pub struct Import {
     pub invitees: Vec<UserId>,
     /// Where all its people belong, if the command says so.
     pub placing: Option<Placing>,
+    /// The link in the mail to the administrator, if one went out.
+    pub link: Option<ImportLink>,
+}
+
+/// The link that invites the people of an import: good once, for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportLink {
+    pub expires_at: Time,
+    pub used: bool,
 }
 
 /// Who is to be invited with an import, and where to.
@@ -202,9 +211,27 @@ pub enum Undo {
 /// A mail that is not an invitation, from its request to its report.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Notification {
-    pub user: UserId,
+    pub to: Addressee,
     /// Claimed, so that it is never sent a second time.
     pub dispatched: bool,
+}
+
+/// Whom a mail is for.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Addressee {
+    User(UserId),
+    /// The network's administrator, who may be nobody's user: the address.
+    Admin(Box<str>),
+}
+
+/// Never shows the address: it belongs to a person.
+impl std::fmt::Debug for Addressee {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::User(id) => write!(f, "User({id:?})"),
+            Self::Admin(_) => f.write_str("Admin(***)"),
+        }
+    }
 }
 
 impl Company {

@@ -215,6 +215,18 @@ pub enum Event {
         organization: String,
         permission_group: String,
     },
+    /// The network's administrator is to be told of the import, with a link that invites its people (OC-14).
+    ImportNotificationRequested {
+        import: ImportId,
+        email: Personal<String>,
+        /// When the link ends.
+        expires_at: Time,
+    },
+    /// The link was followed: it has asked for this run, and is used up.
+    ImportLinkUsed {
+        import: ImportId,
+        run: RunId,
+    },
 
     // Runs.
     RunRequested {
@@ -383,6 +395,8 @@ impl Event {
             Self::ImportInvitesRequested { .. } => "ImportInvitesRequested",
             Self::ImportInvitesRefused { .. } => "ImportInvitesRefused",
             Self::ImportPlaced { .. } => "ImportPlaced",
+            Self::ImportNotificationRequested { .. } => "ImportNotificationRequested",
+            Self::ImportLinkUsed { .. } => "ImportLinkUsed",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -605,6 +619,8 @@ impl Event {
             | Self::WelcomeEmailRequested { .. }
             | Self::ImportInvitesRequested { .. }
             | Self::ImportInvitesRefused { .. }
+            | Self::ImportNotificationRequested { .. }
+            | Self::ImportLinkUsed { .. }
             | Self::RunRequested { .. }
             | Self::RecipientQueued { .. }
             | Self::RunScheduled { .. }
@@ -775,4 +791,7 @@ impl Permission {
 pub enum TemplateKind {
     ChannelInvitation,
     Welcome,
+    /// To an administrator (OC-14). We word it for all: it is set by nobody, and in no event.
+    #[serde(skip)]
+    ImportCompleted,
 }

@@ -52,7 +52,9 @@ impl Company {
             | Event::ImportCompleted { .. }
             | Event::ImportInvitesRequested { .. }
             | Event::ImportInvitesRefused { .. }
-            | Event::ImportPlaced { .. } => self.evolve_import(event),
+            | Event::ImportPlaced { .. }
+            | Event::ImportNotificationRequested { .. }
+            | Event::ImportLinkUsed { .. } => self.evolve_import(event),
             Event::ImportUndoStarted { .. }
             | Event::RowUndone { .. }
             | Event::ImportUndone { .. } => self.evolve_undo(event),
@@ -122,6 +124,16 @@ impl Company {
 /// The key of the welcome mail that a row of an import asked for.
 pub fn welcome_key(import: ImportId, row: u64) -> String {
     format!("welcome.{import}.{row}")
+}
+
+/// The key of the mail that tells an administrator of an import (OC-14).
+pub fn import_completed_key(import: ImportId) -> String {
+    format!("import_completed.{import}")
+}
+
+/// The import that a mail of this key tells of, if it is such a mail.
+pub fn import_of_key(key: &str) -> Option<ImportId> {
+    key.strip_prefix("import_completed.")?.parse().ok()
 }
 
 /// The Message-ID (without brackets and domain) of a run's mail to the recipient at this place.

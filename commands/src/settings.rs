@@ -63,6 +63,10 @@ pub struct Settings {
     pub number_cooling_seconds: u64,
     /// The share of an organization's numbers in use from which it is to be warned, in percent.
     pub number_threshold_percent: u64,
+    /// Who is told of every completed import, with a link that invites its people: an address (OC-14).
+    pub network_admin_email: Option<String>,
+    /// How long that link lives, in hours.
+    pub import_link_ttl_hours: u64,
 }
 
 /// Whom a row of a file may refer to.
@@ -127,6 +131,8 @@ impl Default for Settings {
             number_overbooking: false,
             number_cooling_seconds: 0,
             number_threshold_percent: 80,
+            network_admin_email: None,
+            import_link_ttl_hours: 168,
         }
     }
 }
@@ -278,12 +284,13 @@ fn takes(name: &str, today: &Value) -> String {
         }
         (_, Value::Array(_)) => format!("a list of up to {MAX_LIST} domains such as acme.com"),
         _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
+        _ if name == "network_admin_email" => "one plain e-mail address, or null".to_owned(),
         _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
     }
 }
 
 /// The settings that may be unset.
-const NULLABLE: [&str; 2] = ["company_name", EXTRA_CHARACTERS];
+const NULLABLE: [&str; 3] = ["company_name", EXTRA_CHARACTERS, "network_admin_email"];
 const EXTRA_CHARACTERS: &str = "id_extra_characters";
 
 /// Whether addresses can be of it: what stands behind the sign, and no more.
@@ -307,6 +314,9 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
         (Value::String(_) | Value::Null, Value::Null) => NULLABLE.contains(&name),
         (_, Value::String(given)) if name == EXTRA_CHARACTERS => {
             text(given) && given.bytes().all(|byte| byte.is_ascii_punctuation())
+        }
+        (_, Value::String(given)) if name == "network_admin_email" => {
+            crate::csv_file::check_email(given).is_ok()
         }
         (Value::String(_) | Value::Null, Value::String(given)) => text(given),
         _ => false,
@@ -390,6 +400,16 @@ mod tests {
             assert!(check(&json!({"id_extra_characters": bad})).is_err(), "{bad}");
         }
         assert!(check(&json!({"id_extra_characters": null})).is_ok());
+    }
+
+    /// OC-14: the administrator's address is one, or none.
+    #[test]
+    fn oc_14_the_network_admin_is_one_address_or_none() {
+        let check = |value: Value| check(&json!({"network_admin_email": value}));
+        assert!(check(json!("admin@acme.example")).is_ok() && check(json!(null)).is_ok());
+        for bad in [json!("admin"), json!("a@x.com, b@x.com"), json!(""), json!(1)] {
+            assert!(check(bad.clone()).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod render;
 
 pub use builtin::{LANGUAGES, LAST_LANGUAGE, builtin};
 pub use check::check;
-pub use render::{RenderError, Rendered, Renderer, Values, render};
+pub use render::{ImportValues, RenderError, Rendered, Renderer, Values, render};
 
 use crate::event::TemplateKind;
 

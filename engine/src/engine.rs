@@ -117,6 +117,12 @@ impl Engine {
                 link.verified = token.and_then(|token| self.core.tokens.read(company, token));
                 Digest::of_body(name, &body)
             }
+            Command::StartBulkIntegration(start) => {
+                let token = start.source.token.as_ref();
+                start.source.verified =
+                    token.and_then(|token| self.core.tokens.read_import(company, token));
+                Digest::of_body(name, &body)
+            }
             _ => Digest::of_body(name, &body),
         };
         Ok(Prepared { command, body: digest, kept })

@@ -28,6 +28,8 @@ pub enum Purpose {
     Run(RunId),
     /// A log-in mail to a new user (LX-14).
     Welcome,
+    /// A word to an administrator (OC-14).
+    Notice,
 }
 
 impl fmt::Display for Purpose {
@@ -35,6 +37,7 @@ impl fmt::Display for Purpose {
         match self {
             Self::Run(run) => run.fmt(f),
             Self::Welcome => f.write_str("welcome"),
+            Self::Notice => f.write_str("notices"),
         }
     }
 }

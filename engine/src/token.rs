@@ -4,13 +4,15 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use boarding_commands::id::{CompanyId, InvitationId};
+use boarding_commands::id::{CompanyId, ImportId, InvitationId};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use ulid::Ulid;
 
 /// Keeps these tokens apart from anything else that is ever derived from the same secret.
 const DOMAIN: &[u8] = b"boarding invitation link v1\0";
+/// The same for the links in mails about imports.
+const IMPORT_DOMAIN: &[u8] = b"boarding import link v1\0";
 const INVITATION_BYTES: usize = 16;
 const GENERATION_BYTES: usize = 4;
 /// How much of the HMAC-SHA256 a token carries: 128 bits cannot be guessed at any rate of asking.
@@ -62,12 +64,36 @@ impl Tokens {
         Some((InvitationId(Ulid(u128::from_be_bytes(*invitation))), generation))
     }
 
-    /// A company id holds no zero byte and what follows has a fixed length: no two messages are alike.
+    /// The token that invites the people of an import (OC-14): 43 characters of `A-Za-z0-9_-`. Whether it was
+    /// used, the log says.
+    pub fn import_token(&self, company: &CompanyId, import: ImportId) -> String {
+        let name = import.0.0.to_be_bytes();
+        let mac = self.keyed_mac(IMPORT_DOMAIN, company, &name).finalize().into_bytes();
+        let token: Vec<u8> = name.iter().chain(mac.iter().take(MAC_BYTES)).copied().collect();
+        URL_SAFE_NO_PAD.encode(token)
+    }
+
+    /// The import that the token is for, if we made it for this company; compared in constant time.
+    pub fn read_import(&self, company: &CompanyId, token: &str) -> Option<ImportId> {
+        let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
+        let (name, mac) = bytes.split_first_chunk::<INVITATION_BYTES>()?;
+        if mac.len() != MAC_BYTES {
+            return None;
+        }
+        self.keyed_mac(IMPORT_DOMAIN, company, name).verify_truncated_left(mac).ok()?;
+        Some(ImportId(Ulid(u128::from_be_bytes(*name))))
+    }
+
     fn mac(&self, company: &CompanyId, name: &[u8; NAME_BYTES]) -> Hmac<Sha256> {
+        self.keyed_mac(DOMAIN, company, name)
+    }
+
+    /// A company id holds no zero byte and what follows has a fixed length: no two messages are alike.
+    fn keyed_mac(&self, domain: &[u8], company: &CompanyId, name: &[u8]) -> Hmac<Sha256> {
         let company = company.as_str().as_bytes();
         self.keyed
             .clone()
-            .chain_update(DOMAIN)
+            .chain_update(domain)
             .chain_update(company)
             .chain_update([0])
             .chain_update(name)
@@ -138,6 +164,22 @@ mod tests {
     fn the_token_of_today_is_the_token_of_tomorrow() {
         let token = Tokens::new([7; 32]).token(&acme(), invitation(), 1);
         assert_eq!(token, "AZNAAAAAAAAAAAAAAAAAAQAAAAFGCXnlHJahFwlNc5cuZqIg");
+    }
+
+    /// OC-14: a link about an import leads back to it, in its company only, and is no invitation's.
+    #[test]
+    fn oc_14_an_import_token_is_read_back_by_its_company_only() {
+        let tokens = Tokens::new([7; 32]);
+        let import = ImportId(invitation().0);
+        let token = tokens.import_token(&acme(), import);
+        assert_eq!(tokens.read_import(&acme(), &token), Some(import));
+        assert_eq!(tokens.read_import(&"other".parse().unwrap(), &token), None);
+        assert_eq!(Tokens::new([8; 32]).read_import(&acme(), &token), None);
+        assert_eq!(tokens.read(&acme(), &token), None);
+        assert_eq!(tokens.read_import(&acme(), &tokens.token(&acme(), invitation(), 1)), None);
+        for cut in 0..token.len() {
+            assert_eq!(tokens.read_import(&acme(), &token[..cut]), None, "{cut}");
+        }
     }
 
     #[test]

@@ -71,6 +71,7 @@ fn number(kind: TemplateKind) -> u8 {
     match kind {
         TemplateKind::ChannelInvitation => 1,
         TemplateKind::Welcome => 2,
+        TemplateKind::ImportCompleted => 3,
     }
 }
 

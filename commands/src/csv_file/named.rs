@@ -12,7 +12,7 @@ use crate::dialect::Dialect;
 use crate::id::UserKey;
 
 /// The keys that a file's rows name, as far as the file alone can tell what becomes of them. A million of
-/// them are some 20 MB.
+/// them take some 40 MB.
 #[derive(Debug, Default)]
 pub struct Named {
     /// A key's hash → whether the first row of that key creates the person, if nobody has the key yet.

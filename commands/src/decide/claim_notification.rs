@@ -2,11 +2,12 @@
 
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
-use crate::company::{Company, User, UserId, UserState};
+use crate::company::{Addressee, Company, UserState};
 use crate::event::{Event, Permission};
+use crate::id::UserKey;
 use crate::personal::Personal;
 
-/// Claims up to `most` welcome mails (LX-14). Whoever cannot be written to is reported at once.
+/// Claims up to `most` welcome mails (LX-14) and mails to administrators (OC-14). Whoever cannot be written to is reported at once.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimNotification {
     pub most: usize,
@@ -19,11 +20,11 @@ impl Decide for ClaimNotification {
         let waiting = company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
-            events.push(match address(company, notification.user) {
+            events.push(match address(company, &notification.to) {
                 Ok((user, email)) => Event::NotificationDispatched {
                     key: key.clone(),
-                    user: Personal(user.key()),
-                    email: Personal(email.to_owned()),
+                    user: Personal(user),
+                    email: Personal(email),
                     message_id: message_id(company, key),
                 },
                 Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
@@ -34,18 +35,32 @@ impl Decide for ClaimNotification {
 }
 
 /// P8: nobody who was shut out is written to, and no address that bounced.
-fn address(company: &Company, id: UserId) -> Result<(&User, &str), Code> {
-    let user = company.users.get(id).filter(|user| user.is_created());
-    let user = user.ok_or(Code::RecipientUserNotCreated)?;
-    if user.state != UserState::Active {
+fn address(company: &Company, to: &Addressee) -> Result<(UserKey, String), Code> {
+    let (key, email) = recipient(company, to).ok_or(Code::RecipientUserNotCreated)?;
+    if let Addressee::User(id) = to
+        && company.users.get(*id).is_none_or(|user| user.state != UserState::Active)
+    {
         return Err(Code::RecipientUserArchived);
     }
-    let email = user.email().filter(|email| crate::csv_file::check_email(email).is_ok());
-    let email = email.ok_or(Code::RecipientEmailMissing)?;
-    if company.is_suppressed(email) {
+    if crate::csv_file::check_email(&email).is_err() {
+        return Err(Code::RecipientEmailMissing);
+    }
+    if company.is_suppressed(&email) {
         return Err(Code::DeliverySuppressed);
     }
-    Ok((user, email))
+    Ok((key, email))
+}
+
+/// Whom a mail is for, by key and address on record: an administrator's key is the address. None for a user
+/// who was not created.
+pub fn recipient(company: &Company, to: &Addressee) -> Option<(UserKey, String)> {
+    match to {
+        Addressee::User(id) => {
+            let user = company.users.get(*id).filter(|user| user.is_created())?;
+            Some((user.key(), user.email().unwrap_or_default().to_owned()))
+        }
+        Addressee::Admin(email) => Some((UserKey::new(email), email.to_string())),
+    }
 }
 
 /// The Message-ID of the mail of this key.

@@ -183,7 +183,7 @@ impl Decide for ImportFile {
         let completed = counts.done() == total;
         let mut run = None;
         if completed {
-            let ending = Ending { company, import, known: None, invites, counts };
+            let ending = Ending { company, import, known: None, invites, counts, at: asked.at };
             match ending.tell(&mut events) {
                 Ok(()) => run = invites.map(|_| run_of(import)),
                 // Nothing is done yet, so it can be asked again later. That there is nobody to invite is no fault.

@@ -11,6 +11,8 @@ use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import, Invites};
 use crate::event::{Counts, Event, Permission, Source, Who};
 use crate::id::{ImportId, RunId};
+use crate::personal::Personal;
+use crate::time::Time;
 
 impl ImportFile {
     /// Who is to be invited and where to, as far as it can be judged before the rows are.
@@ -65,6 +67,7 @@ pub(super) struct Ending<'a> {
     pub known: Option<&'a Import>,
     pub invites: Option<Invites>,
     pub counts: Counts,
+    pub at: Time,
 }
 
 impl Ending<'_> {
@@ -77,6 +80,7 @@ impl Ending<'_> {
         let people = self.people(events);
         let (import, counts) = (self.import, self.counts);
         events.push(Event::ImportCompleted { import, counts });
+        self.tell_admin(events);
         let Some(invites) = self.invites else { return Ok(()) };
         // Which of its people these are, the import knows: the fold freezes their list.
         let source = Source::Import(import);
@@ -90,6 +94,20 @@ impl Ending<'_> {
             request.enter(self.company, (people, again), vec![], None);
         events.extend(run);
         Ok(())
+    }
+
+    /// OC-14, A15: whether people are invited at once or not, the administrator is told, if there is one.
+    fn tell_admin(&self, events: &mut Vec<Event>) {
+        let settings = &self.company.settings;
+        let hours = settings.import_link_ttl_hours;
+        events.extend(settings.network_admin_email.clone().map(|email| {
+            let expires_at = self.at.plus_seconds(3600 * hours);
+            Event::ImportNotificationRequested {
+                import: self.import,
+                email: Personal(email),
+                expires_at,
+            }
+        }));
     }
 
     /// How many people the run is for: as many as its source will pick once these events are history.
@@ -128,5 +146,7 @@ fn named_by_row(event: &Event) -> Option<&Who> {
     }
 }
 
+#[cfg(test)]
+mod link_spec;
 #[cfg(test)]
 mod spec;

@@ -24,7 +24,7 @@ pub const ROWS_PER_COMMIT: usize = 500;
 impl Decide for ImportRows {
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
         if import.completed {
             return Ok(Decision::unrecorded(json!({})));
@@ -37,7 +37,7 @@ impl Decide for ImportRows {
         let counts = counted(import.counts, &events);
         if counts.done() >= counts.total {
             let (id, invites) = (self.import, import.invites);
-            let ending = Ending { company, import: id, known: Some(import), invites, counts };
+            let ending = Ending { company, import: id, known: Some(import), invites, counts, at: asked.at };
             // The rows are applied, whatever becomes of the run.
             if let Err(refusal) = ending.tell(&mut events) {
                 events.push(refused(id, refusal));

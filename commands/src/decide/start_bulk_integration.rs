@@ -10,7 +10,7 @@ use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::company::selection::{Pick, Selection};
 use crate::event::{Channel, Event, Permission, Source};
-use crate::id::{RunId, UserKey};
+use crate::id::{ImportId, RunId, UserKey};
 use crate::personal::Personal;
 use crate::schema::{ChannelName, exactly_one_of};
 use crate::time::Time;
@@ -33,7 +33,7 @@ pub struct StartBulkIntegration {
     pub not_before: Option<Time>,
 }
 
-/// Exactly one of `import`, `org_units` and `users`.
+/// Exactly one of `import`, `org_units`, `users` and `token`.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = one_source)]
@@ -43,10 +43,15 @@ pub struct SourceBody {
     pub org_units: Option<Vec<String>>,
     pub include_descendants: Option<bool>,
     pub users: Option<Vec<String>>,
+    /// That of the link in an administrator's mail: the people of its import, once (OC-14).
+    pub token: Option<Personal<String>>,
+    /// The import that the token is for, once the engine has verified it; never from outside.
+    #[serde(skip)]
+    pub verified: Option<ImportId>,
 }
 
 fn one_source(schema: &mut Schema) {
-    exactly_one_of(schema, &[&["import"], &["org_units"], &["users"]]);
+    exactly_one_of(schema, &[&["import"], &["org_units"], &["users"], &["token"]]);
 }
 
 /// Whether the run is only shown.
@@ -94,7 +99,8 @@ enum ConfirmedState {
 }
 
 impl Decide for StartBulkIntegration {
-    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+    // Whoever holds a link's token may use it; without one the rule asks for the permission.
+    const NEEDS: Option<Permission> = None;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
         let (confirmed, preview) =
@@ -103,11 +109,14 @@ impl Decide for StartBulkIntegration {
     }
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if self.source.token.is_none() {
+            asked.require(company, Permission::BulkIntegrateUsers)?;
+        }
         if self.source.org_units.is_some() {
             asked.require(company, Permission::ViewOrgUnits)?;
         }
         let channel = read_channel(company, &self.channel)?;
-        let source = self.source.read(company)?;
+        let source = self.source.read(company, asked.at)?;
         let request = Request { run: RunId(self.run.map_or(asked.id.0, |run| run.0)), channel, source };
         let selection = request.check(company)?;
         let plan_hash = plan_hash(company, channel, &selection);
@@ -126,7 +135,11 @@ impl Decide for StartBulkIntegration {
             return Err(Refusal::new(Code::RunPlanChanged).with(details));
         }
         let wait_until = self.not_before.filter(|not_before| *not_before > asked.at);
-        Ok(request.confirm(company, &selection, wait_until))
+        let run = request.run;
+        let mut decision = request.confirm(company, &selection, wait_until);
+        let link = self.source.token.as_ref().and(self.source.verified);
+        decision.events.extend(link.map(|import| Event::ImportLinkUsed { import, run }));
+        Ok(decision)
     }
 }
 
@@ -146,10 +159,14 @@ pub(super) fn read_channel(company: &Company, name: &str) -> Result<Channel, Ref
 }
 
 impl SourceBody {
-    fn read(&self, company: &Company) -> Result<Source, Refusal> {
+    fn read(&self, company: &Company, now: Time) -> Result<Source, Refusal> {
         if self.include_descendants.is_some() && self.org_units.is_none() {
             return Err(Refusal::new(Code::EnvelopeMalformed)
                 .saying("include_descendants belongs to org_units"));
+        }
+        if self.token.is_some() {
+            let others = self.import.is_some() || self.org_units.is_some() || self.users.is_some();
+            return if others { Err(one_of_them()) } else { self.linked(company, now) };
         }
         match (&self.import, &self.org_units, &self.users) {
             (Some(import), None, None) if import == "latest" => {
@@ -168,10 +185,24 @@ impl SourceBody {
             }
             (None, None, Some(users)) => Ok(Source::Users(keys(users))),
             (None, Some(_), None) => Err(Code::RunEmptySelection.into()),
-            _ => Err(Refusal::new(Code::EnvelopeMalformed)
-                .saying("source takes exactly one of import, org_units and users")),
+            _ => Err(one_of_them()),
         }
     }
+
+    /// The import of a link that is still good (P21).
+    fn linked(&self, company: &Company, now: Time) -> Result<Source, Refusal> {
+        let import = self.verified.ok_or(Code::InvitationNotFound)?;
+        let known = company.imports.get(&import).and_then(|import| import.link);
+        match known.ok_or(Code::InvitationNotFound)? {
+            link if link.used => Err(Code::InvitationAlreadyUsed.into()),
+            link if link.expires_at <= now => Err(Code::InvitationExpired.into()),
+            _ => Ok(Source::Import(import)),
+        }
+    }
+}
+
+fn one_of_them() -> Refusal {
+    Refusal::new(Code::EnvelopeMalformed).saying("source takes exactly one of import, org_units, users and token")
 }
 
 /// The keys of a body's list, blank ones left out.

@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::welcome_key;
-use crate::company::{Company, Import, Invites, Notification, Placing, Undo};
+use super::{import_completed_key, welcome_key};
+use crate::company::{
+    Addressee, Company, Import, ImportLink, Invites, Notification, Placing, Undo,
+};
 use crate::event::{Counts, Event, UndoCounts, UndoOutcome};
 use crate::id::ImportId;
 
@@ -31,6 +33,7 @@ impl Company {
                         invites: None,
                         invitees: Vec::new(),
                         placing: None,
+                        link: None,
                     },
                 );
             }
@@ -57,9 +60,23 @@ impl Company {
                 self.name(user, Some(row));
             }
             Event::WelcomeEmailRequested { user, import, row } => {
-                let user = self.users.enter(user.as_str());
+                let to = Addressee::User(self.users.enter(user.as_str()));
                 self.notifications
-                    .insert(welcome_key(*import, *row), Notification { user, dispatched: false });
+                    .insert(welcome_key(*import, *row), Notification { to, dispatched: false });
+            }
+            Event::ImportNotificationRequested { import, email, expires_at } => {
+                let to = Addressee::Admin(email.as_str().into());
+                self.notifications
+                    .insert(import_completed_key(*import), Notification { to, dispatched: false });
+                if let Some(import) = self.imports.get_mut(import) {
+                    import.link = Some(ImportLink { expires_at: *expires_at, used: false });
+                }
+            }
+            Event::ImportLinkUsed { import, .. } => {
+                let import = self.imports.get_mut(import);
+                if let Some(link) = import.and_then(|import| import.link.as_mut()) {
+                    link.used = true;
+                }
             }
             Event::ImportCompleted { import, .. } => {
                 self.open_imports.remove(import);
@@ -81,6 +98,7 @@ impl Company {
                 if let Some(going) = self.imports.get_mut(import) {
                     going.undo = Undo::Going { rows_done: 0, counts: UndoCounts::default() };
                 }
+                self.drop_waiting(&import_completed_key(*import));
                 if self.latest_import == Some(*import) {
                     self.latest_import = self.newest_import();
                 }
@@ -92,10 +110,8 @@ impl Company {
                     *rows_done = *row;
                     counts.add(*outcome);
                 }
-                let key = welcome_key(*import, *row);
-                let waits = self.notifications.get(&key).is_some_and(|mail| !mail.dispatched);
-                if *outcome == UndoOutcome::Reversed && waits {
-                    self.notifications.remove(&key);
+                if *outcome == UndoOutcome::Reversed {
+                    self.drop_waiting(&welcome_key(*import, *row));
                 }
             }
             Event::ImportUndone { import, .. } => {
@@ -105,6 +121,13 @@ impl Company {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// A mail that was not claimed yet is not sent any more.
+    fn drop_waiting(&mut self, key: &str) {
+        if self.notifications.get(key).is_some_and(|mail| !mail.dispatched) {
+            self.notifications.remove(key);
         }
     }
 

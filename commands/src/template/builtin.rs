@@ -20,6 +20,10 @@ macro_rules! wording {
                 (TemplateKind::Welcome, $language) => (
                     include_str!(concat!("welcome.", $language, ".txt")),
                     include_str!(concat!("welcome.", $language, ".html")),
+                ),
+                (TemplateKind::ImportCompleted, $language) => (
+                    include_str!(concat!("import_completed.", $language, ".txt")),
+                    include_str!(concat!("import_completed.", $language, ".html")),
                 ),)*
                 _ => return None,
             })
@@ -53,6 +57,20 @@ pub(super) fn button_label(language: &str, channel: Channel) -> String {
         "vi" => format!("Liên kết tài khoản {name} của bạn"),
         "ja" => format!("{name}アカウントを連携する"),
         _ => format!("Link Your {name} Account"),
+    }
+}
+
+/// What stands on the button that invites the people of an import (OC-14).
+pub(super) fn invite_label(language: &str) -> &'static str {
+    match language.split('-').next().unwrap_or_default() {
+        "de" => "Importierte Benutzer einladen",
+        "fr" => "Inviter les utilisateurs importés",
+        "es" => "Invitar a los usuarios importados",
+        "it" => "Invitare gli utenti importati",
+        "pt" => "Convidar os usuários importados",
+        "vi" => "Mời những người dùng đã nhập",
+        "ja" => "インポートしたユーザーを招待する",
+        _ => "Invite the Imported Users",
     }
 }
 

@@ -2,10 +2,10 @@
 
 use serde_json::json;
 
-use super::render::{RenderError, Values, environment, known_values, render};
+use super::render::{ImportValues, RenderError, Values, environment, known_values, render};
 use super::{LAST_LANGUAGE, Template};
 use crate::code::{Code, Refusal};
-use crate::event::{Channel, TemplateKind};
+use crate::event::{Channel, Counts, TemplateKind};
 use crate::time::Time;
 
 /// The longest subject, in characters: one header line of RFC 5322 with room for its name.
@@ -33,9 +33,9 @@ impl Part {
     /// What this part of an invitation must show.
     fn required(self, kind: TemplateKind) -> &'static [&'static str] {
         match (kind, self) {
-            (TemplateKind::ChannelInvitation, Self::Text) => &["link_url"],
-            (TemplateKind::ChannelInvitation, Self::Html) => &["link_button", "link_url"],
-            (TemplateKind::ChannelInvitation, Self::Subject) | (TemplateKind::Welcome, _) => &[],
+            (TemplateKind::Welcome, _) | (_, Self::Subject) => &[],
+            (_, Self::Text) => &["link_url"],
+            (_, Self::Html) => &["link_button", "link_url"],
         }
     }
 }
@@ -146,6 +146,7 @@ fn samples() -> [Values<'static>; 2] {
         link_url: "https:sample-link",
         expires_hours: 24,
         expires_at: Time(0),
+        import: ImportValues { file_name: "people.csv", counts: Counts::default() },
     };
     let bare = Values { first_name: "", last_name: "", company_name: "", ..full };
     [full, Values { channel: Channel::Imessage, ..bare }]
@@ -187,7 +188,7 @@ mod tests {
 
     #[test]
     fn everything_we_ship_passes() {
-        for kind in [INVITATION, TemplateKind::Welcome] {
+        for kind in [INVITATION, TemplateKind::Welcome, TemplateKind::ImportCompleted] {
             for language in LANGUAGES {
                 let ours = builtin(kind, language).unwrap();
                 assert_eq!(

@@ -6,9 +6,9 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
-use super::builtin::{button_label, channel_name};
+use super::builtin::{button_label, channel_name, invite_label};
 use super::{Template, check::Part};
-use crate::event::{Channel, TemplateKind};
+use crate::event::{Channel, Counts, TemplateKind};
 use crate::time::Time;
 
 /// The most work one part of a mail may cost, in MiniJinja instructions: a hundred times what the
@@ -33,6 +33,15 @@ pub struct Values<'a> {
     pub link_url: &'a str,
     pub expires_hours: u64,
     pub expires_at: Time,
+    /// For a mail about an import.
+    pub import: ImportValues<'a>,
+}
+
+/// An import as a mail tells of it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ImportValues<'a> {
+    pub file_name: &'a str,
+    pub counts: Counts,
 }
 
 /// A mail's three parts, filled in. The subject has no line break.
@@ -170,6 +179,9 @@ pub(super) fn known_values(
     values: &Values<'_>,
 ) -> BTreeMap<&'static str, Value> {
     let plain = |text: &str| Value::from(one_line(text));
+    if kind == TemplateKind::ImportCompleted {
+        return of_import(part, language, values);
+    }
     let full_name = one_line(&format!("{} {}", values.first_name, values.last_name));
     let mut known = BTreeMap::from([
         ("first_name", plain(values.first_name)),
@@ -186,8 +198,33 @@ pub(super) fn known_values(
         known.insert("expires_hours", values.expires_hours.into());
         known.insert("expires_at", shown(values.expires_at).into());
         if part == Part::Html {
-            known.insert("link_button", button(language, values));
+            let label = button_label(language, values.channel);
+            known.insert("link_button", button(&label, values));
         }
+    }
+    known
+}
+
+/// What a mail about an import may show: it is for an administrator, of whom only the address is known.
+fn of_import(part: Part, language: &str, values: &Values<'_>) -> BTreeMap<&'static str, Value> {
+    let ImportValues { file_name, counts } = values.import;
+    let mut known = BTreeMap::from([
+        ("company_name", Value::from(one_line(values.company_name))),
+        ("file_name", Value::from(one_line(file_name))),
+        ("link_url", link(part, values.link_url)),
+        ("expires_at", shown(values.expires_at).into()),
+        ("total", counts.total.into()),
+        ("created", counts.created.into()),
+        ("updated", counts.updated.into()),
+        ("unchanged", counts.unchanged.into()),
+        ("activated", counts.activated.into()),
+        ("deactivated", counts.deactivated.into()),
+        ("skipped", counts.skipped.into()),
+        ("duplicate", counts.duplicate.into()),
+        ("invalid", counts.invalid.into()),
+    ]);
+    if part == Part::Html {
+        known.insert("link_button", button(invite_label(language), values));
     }
     known
 }
@@ -198,13 +235,12 @@ fn link(part: Part, url: &str) -> Value {
     if part == Part::Html { Value::from_safe_string(escaped(&url)) } else { url.into() }
 }
 
-fn button(language: &str, values: &Values<'_>) -> Value {
-    let label = button_label(language, values.channel);
+fn button(label: &str, values: &Values<'_>) -> Value {
     let url = escaped(&one_line(values.link_url));
     Value::from_safe_string(format!(
         "<a href=\"{url}\" style=\"display:inline-block;padding:12px 24px;background:#1a5fb4;\
          color:#ffffff;text-decoration:none;border-radius:4px\">{}</a>",
-        escaped(&label)
+        escaped(label)
     ))
 }
 

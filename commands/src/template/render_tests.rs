@@ -16,6 +16,10 @@ fn values() -> Values<'static> {
         link_url: "https://link.example/l?a=1&t=abc",
         expires_hours: 24,
         expires_at: Time(1_763_800_000_000),
+        import: ImportValues {
+            file_name: "people.csv",
+            counts: Counts { total: 4_711, created: 815, ..Counts::default() },
+        },
     }
 }
 
@@ -133,5 +137,22 @@ fn oc_13_without_a_phone_the_invitation_does_not_speak_of_one() {
             assert!(with.lines().count() == without.lines().count(), "{language}");
             assert!(!without.contains("  ") && !without.contains(" ."), "{language}: {without}");
         }
+    }
+}
+
+/// OC-14: the administrator's mail tells what the import came to, and has the link twice.
+#[test]
+fn oc_14_the_mail_about_an_import_tells_its_counts_and_shows_its_link() {
+    let kind = TemplateKind::ImportCompleted;
+    for language in LANGUAGES {
+        let mail = render(kind, &builtin(kind, language).unwrap(), &values()).unwrap();
+        assert!(mail.subject.contains("people.csv"), "{language}");
+        for part in [&mail.text, &mail.html] {
+            for shown in ["people.csv", "4711", "815", "Acme", "2025-11-22"] {
+                assert!(part.contains(shown), "{language}: {shown}: {part}");
+            }
+        }
+        assert!(mail.text.contains("\nhttps://link.example/l?a=1&t=abc\n"), "{}", mail.text);
+        assert_eq!(mail.html.matches("https://link.example/l?a=1&amp;t=abc").count(), 2);
     }
 }

@@ -51,7 +51,7 @@ impl Channel for NatsChannel {
     fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
         match purpose {
             Purpose::Run(_) => WORK_CLAIM_SECONDS_MAX,
-            Purpose::Welcome => self.mail.repeats_within_seconds(purpose),
+            Purpose::Welcome | Purpose::Notice => self.mail.repeats_within_seconds(purpose),
         }
     }
 
@@ -69,8 +69,8 @@ impl Channel for NatsChannel {
 
     fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
         Box::pin(async move {
-            // A batch is all of one purpose, of a run or of welcome mails.
-            if mails.first().is_some_and(|mail| mail.purpose == Purpose::Welcome) {
+            // A batch is all of one run, or of mails that are no invitations.
+            if mails.first().is_some_and(|mail| !matches!(mail.purpose, Purpose::Run(_))) {
                 return self.mail.send_batch(mails).await;
             }
             let handing = stream::iter(mails).map(|mail| self.hand_over(mail));

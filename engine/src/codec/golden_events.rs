@@ -184,6 +184,12 @@ fn phones_and_imports() -> Vec<Event> {
             import: IMPORT,
             problem: Problem::new(Code::RunQueueFull).saying("1 waits"),
         },
+        Event::ImportNotificationRequested {
+            import: IMPORT,
+            email: text("admin@acme.example").into(),
+            expires_at: LATER,
+        },
+        Event::ImportLinkUsed { import: IMPORT, run: RUN },
         Event::ImportCompleted { import: IMPORT, counts },
         Event::ImportUndoStarted { import: IMPORT },
         Event::RowUndone {

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 
 use boarding_commands::code::Code;
-use boarding_commands::company::{Company, UserId};
+use boarding_commands::company::{Company, Import, UserId};
 use boarding_commands::decide::recipients::Report;
-use boarding_commands::event::{Channel, Event, TemplateKind};
-use boarding_commands::id::{CompanyId, UserKey};
+use boarding_commands::event::{Channel, Counts, Event, TemplateKind};
+use boarding_commands::evolve::import_of_key;
+use boarding_commands::id::{CompanyId, ImportId, UserKey};
 use boarding_commands::personal::Personal;
-use boarding_commands::template::{self, Renderer, Template, Values};
+use boarding_commands::template::{self, ImportValues, Renderer, Template, Values};
 use boarding_commands::time::Time;
 
 use super::Desk;
@@ -35,6 +36,28 @@ struct Draft {
     purpose: Purpose,
     kind: TemplateKind,
     open: Option<Open>,
+    import: Option<About>,
+}
+
+/// The import that a mail is about.
+#[derive(Debug)]
+struct About {
+    id: ImportId,
+    file_name: String,
+    counts: Counts,
+    /// When the link ends.
+    expires_at: Time,
+}
+
+impl About {
+    fn of(id: ImportId, import: &Import) -> Self {
+        Self {
+            id,
+            file_name: import.files.first().map(|file| file.name.clone()).unwrap_or_default(),
+            counts: import.counts,
+            expires_at: import.link.map_or(Time(0), |link| link.expires_at),
+        }
+    }
 }
 
 /// The claim of a recipient that has no report yet, as the company knows it.
@@ -67,6 +90,8 @@ struct Claim {
     pub kind: TemplateKind,
     pub channel: Channel,
     pub token: Option<(boarding_commands::id::InvitationId, u32)>,
+    /// The import that the mail is about.
+    pub import: Option<ImportId>,
 }
 
 impl Claim {
@@ -89,23 +114,37 @@ impl Claim {
                 kind: TemplateKind::ChannelInvitation,
                 channel,
                 token: Some((*invitation, *generation)),
+                import: None,
             }),
-            Event::NotificationDispatched { user, email, message_id, .. } => Some(Self {
-                user: user.0.clone(),
-                to: email.0.clone(),
-                message_id: message_id.clone(),
-                purpose: Purpose::Welcome,
-                kind: TemplateKind::Welcome,
-                channel,
-                token: None,
-            }),
+            Event::NotificationDispatched { key, user, email, message_id } => {
+                let import = import_of_key(key);
+                let (purpose, kind) = match import {
+                    Some(_) => (Purpose::Notice, TemplateKind::ImportCompleted),
+                    None => (Purpose::Welcome, TemplateKind::Welcome),
+                };
+                Some(Self {
+                    user: user.0.clone(),
+                    to: email.0.clone(),
+                    message_id: message_id.clone(),
+                    purpose,
+                    kind,
+                    channel,
+                    token: None,
+                    import,
+                })
+            }
             _ => None,
         }
     }
 
     fn draft(self, company: &Company) -> Option<Draft> {
-        let (id, user) = company.users.find(self.user.as_str())?;
-        let person = user.person();
+        let known = company.users.find(self.user.as_str());
+        // An administrator need not be one of the company's people.
+        if known.is_none() && self.import.is_none() {
+            return None;
+        }
+        let person = known.map(|(_, user)| user.person()).unwrap_or_default();
+        let import = self.import.and_then(|id| Some((id, company.imports.get(&id)?)));
         let language = person.attributes.get("language").map(String::as_str);
         let own = |kind: TemplateKind, language: &str| {
             let own = company.templates.get(&(kind, language.to_owned()))?;
@@ -118,13 +157,12 @@ impl Claim {
         };
         let settings = &company.settings;
         Some(Draft {
-            masked_phone: company
-                .corporate_phone(id)
-                .or_else(|| company.numbers.of(id))
+            masked_phone: known
+                .and_then(|(id, _)| company.corporate_phone(id).or_else(|| company.numbers.of(id)))
                 .map(|phone| phone.masked())
                 .unwrap_or_default(),
             template: template::choose(self.kind, language, &settings.language, own)?,
-            user: user.key(),
+            user: known.map_or_else(|| self.user.clone(), |(_, user)| user.key()),
             first_name: person.first_name.unwrap_or_default(),
             last_name: person.last_name.unwrap_or_default(),
             channel: self.channel,
@@ -137,7 +175,8 @@ impl Claim {
             to: self.to,
             purpose: self.purpose,
             kind: self.kind,
-            open: Open::of(company, self.purpose, id),
+            open: known.and_then(|(id, _)| Open::of(company, self.purpose, id)),
+            import: import.map(|(id, import)| About::of(id, import)),
         })
     }
 }
@@ -207,7 +246,13 @@ impl Desk {
             masked_phone: &draft.masked_phone,
             link_url: &link_url,
             expires_hours: draft.expires_hours,
-            expires_at: at.plus_seconds(draft.expires_hours * 3600),
+            expires_at: draft
+                .import
+                .as_ref()
+                .map_or(at.plus_seconds(draft.expires_hours * 3600), |about| about.expires_at),
+            import: draft.import.as_ref().map_or_else(ImportValues::default, |about| {
+                ImportValues { file_name: &about.file_name, counts: about.counts }
+            }),
         };
         let content =
             renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
@@ -247,8 +292,10 @@ impl Draft {
     }
 
     fn link(&self, company: &CompanyId, desk: &Desk) -> String {
-        let token =
-            self.token.map(|(id, generation)| desk.core.tokens.token(company, id, generation));
+        let tokens = &desk.core.tokens;
+        let token = self.token.map(|(id, generation)| tokens.token(company, id, generation));
+        let about = self.import.as_ref().map(|about| tokens.import_token(company, about.id));
+        let token = token.or(about);
         format!("{}{}", self.link_base_url, token.unwrap_or_default())
     }
 }

@@ -1,10 +1,9 @@
-//! Welcome mails (LX-14): claimed, sent and reported, like invitations; a failed one is not tried again.
+//! Welcome mails (LX-14) and mails to administrators (OC-14): claimed, sent and reported, like invitations; a failed one is not tried again.
 
 use boarding_commands::code::Code;
 use boarding_commands::decide::recipients::Report;
-use boarding_commands::decide::{ClaimNotification, ReportNotification};
+use boarding_commands::decide::{ClaimNotification, ReportNotification, claim_notification};
 use boarding_commands::event::{Channel, Event};
-use boarding_commands::id::UserKey;
 use boarding_commands::personal::Personal;
 use ulid::Ulid;
 
@@ -29,12 +28,12 @@ async fn recover(desk: &Desk) {
     let claims = desk.hot.look(|company| {
         let open = company.notifications.iter().filter(|(_, one)| one.dispatched);
         let claim = |(key, one): (&String, &boarding_commands::company::Notification)| {
-            let user = company.users.get(one.user)?;
+            let (user, email) = claim_notification::recipient(company, &one.to)?;
             Some(Event::NotificationDispatched {
                 key: key.clone(),
-                user: Personal(UserKey::new(user.key().as_str())),
-                email: Personal(user.email().unwrap_or_default().to_owned()),
-                message_id: boarding_commands::decide::claim_notification::message_id(company, key),
+                user: Personal(user),
+                email: Personal(email),
+                message_id: claim_notification::message_id(company, key),
             })
         };
         open.filter_map(claim).collect::<Vec<_>>()

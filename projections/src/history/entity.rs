@@ -98,6 +98,8 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
         | Event::ImportInvitesRequested { import, .. }
         | Event::ImportInvitesRefused { import, .. }
         | Event::ImportPlaced { import, .. }
+        | Event::ImportNotificationRequested { import, .. }
+        | Event::ImportLinkUsed { import, .. }
         | Event::WelcomeEmailRequested { import, .. } => Some(*import),
         Event::CorporatePhoneAdded { import, .. }
         | Event::NumberAssigned { import, .. }

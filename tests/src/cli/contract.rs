@@ -19,7 +19,7 @@ const RUN_KEYS: [&str; 13] = [
     "state",
     "total",
 ];
-const IMPORT_KEYS: [&str; 20] = [
+const IMPORT_KEYS: [&str; 22] = [
     "activated",
     "created",
     "deactivated",
@@ -29,9 +29,11 @@ const IMPORT_KEYS: [&str; 20] = [
     "file_name",
     "import",
     "invalid",
+    "not_invited",
     "phones_added",
     "phones_failed",
     "requested_by",
+    "run",
     "sha256",
     "skipped",
     "started_at",

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use boarding_commands::code::Code;
+use boarding_commands::decide::Authority;
 use serde_json::{Value, json};
 
-use super::{Site, ok};
+use super::{Site, envelope, ok, refused};
 
 /// As the vendor publishes them.
 const SEVEN: &str = include_str!("../../../fixtures/officechat/published-7.csv");
@@ -175,4 +177,52 @@ async fn p16_a_preview_of_officechat_shows_what_the_import_does() {
     let import = import_now(&site, EIGHT, extra).await;
     assert_eq!((&import["created"], &import["warnings"]), (&json!(1), &json!(2)));
     assert_eq!(site.outbox().len(), 1);
+}
+
+/// OC-14, A15: "Once the import is successful network admin will be notified via email with a link to invite
+/// the imported users": the link is good once, and for whoever holds it.
+#[tokio::test]
+async fn oc_14_the_network_admin_is_notified_with_a_link_that_invites() {
+    let mut site = Site::acme(None).await;
+    let admin = json!({"network_admin_email": "admin@acme.example"});
+    ok(&site.ask("SetCompanyConfig", admin).await);
+    import_now(&site, EIGHT, json!({})).await;
+    let [mail] = site.outbox().try_into().unwrap();
+    assert!(
+        mail.contains("To: admin@acme.example") || mail.contains("To: <admin@acme.example>"),
+        "{mail}"
+    );
+    assert!(
+        mail.contains("The import of people.csv is complete") && mail.contains("Created: 1"),
+        "{mail}"
+    );
+    let base = "https://link.acme.example/link/";
+    let token: String = mail
+        .split(base)
+        .nth(1)
+        .unwrap()
+        .chars()
+        .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
+        .collect();
+    // A crash does not use the link up, nor send the mail again.
+    site.restart().await;
+    site.settle().await;
+    assert_eq!(site.outbox().len(), 1);
+    let grant = json!({"actor": "jane@acme.example", "permissions": ["administer"]});
+    ok(&site.ask("GrantPermissions", grant).await);
+    let follow = async |token: &str| {
+        let body = json!({"source": {"token": token}, "channel": "whatsapp", "mode": "confirmed"});
+        let asked = envelope(site.engine().clock().id(), "admin@acme.example", &body);
+        let company = super::id("acme");
+        site.engine().submit(&company, "StartBulkIntegration", asked, Authority::Granted).await
+    };
+    refused(&follow("guess").await, Code::InvitationNotFound);
+    let run = ok(&follow(&token).await)["run"].clone();
+    site.settle().await;
+    let run = site.row("run", json!({"run": run})).await;
+    // Johnny was in the file too, but not created.
+    let counts = ["total", "passed", "failed"].map(|name| run[name].as_u64().unwrap());
+    assert_eq!((&run["state"], counts), (&json!("completed"), [2, 1, 1]));
+    assert_eq!(site.outbox().len(), 2);
+    refused(&follow(&token).await, Code::InvitationAlreadyUsed);
 }

@@ -183,11 +183,20 @@ pub(super) fn quoted(cell: &str) -> String {
 }
 
 pub(super) fn import(dice: &mut Dice, text: &str) -> Value {
-    json!({
+    let mut body = json!({
         "dialect": if dice.one_in(20) { "unknown" } else { "leapxpert" },
         "files": [{"name": "people.csv", "text": text}],
         "existing": dice.pick(&["skip", "update"]),
         "add_to_corporate_phones": !dice.one_in(4),
         "send_welcome_email": dice.one_in(3),
-    })
+    });
+    // Some invite: those they create, all they name, or by mistake on no channel.
+    let invites = [("auto_invite", json!(true)), ("action", json!("import_and_invite"))];
+    if let Some((name, value)) = invites.get(dice.below(6)) {
+        body[*name] = value.clone();
+        if !dice.one_in(8) {
+            body["channel"] = json!(dice.pick(&["whatsapp", "imessage"]));
+        }
+    }
+    body
 }

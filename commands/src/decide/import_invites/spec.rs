@@ -15,7 +15,7 @@ use crate::event::{Channel, Existing, FileRef};
 use crate::id::UserKey;
 use crate::personal::Personal;
 
-fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> ImportFile {
+pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> ImportFile {
     let mut body = json!({
         "dialect": "officechat", "import": import_id(), "files": [{"name": "people.csv", "text": ""}],
     });
@@ -30,11 +30,15 @@ fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> ImportFile {
     command
 }
 
-fn import(events: impl IntoIterator<Item = Event>, rows: Vec<ParsedRow>, extra: &Value) -> Then {
+pub(super) fn import(
+    events: impl IntoIterator<Item = Event>,
+    rows: Vec<ParsedRow>,
+    extra: &Value,
+) -> Then {
     given(events).when(asked(rows.len() as u64, rows, extra))
 }
 
-fn auto() -> Value {
+pub(super) fn auto() -> Value {
     json!({"auto_invite": true, "channel": "WhatsApp"})
 }
 
@@ -43,7 +47,7 @@ fn all() -> Value {
 }
 
 /// A company that may invite, and knows Ann.
-fn with_ann() -> Vec<Event> {
+pub(super) fn with_ann() -> Vec<Event> {
     vec![channel_enabled(), user_created("ann")]
 }
 
