@@ -217,7 +217,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
     let mut asked = 0;
     while !rebuilding.is_finished() {
         for (name, count) in
-            [("users", 4), ("imports", 2), ("runs", 2), ("phone_list", 3), ("org_units", 17)]
+            [("users", 5), ("imports", 3), ("runs", 2), ("phone_list", 3), ("org_units", 17)]
         {
             let answer = engine
                 .query(&id("acme"), name, super::object(json!({"limit": 500})), &asker)
