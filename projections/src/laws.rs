@@ -152,7 +152,9 @@ proptest! {
         for query in crate::queries().filter(|query| query.paged) {
             let params = match query.name {
                 "integration_log" => json!({"run": run(1)}),
-                "import_rows" => json!({"import": crate::testing::import(1)}),
+                "import_rows" | "batch_operation_report" => {
+                    json!({"import": crate::testing::import(1)})
+                }
                 _ => json!({}),
             };
             if crate::query::query(query.name, story.company(), &params, &rows).is_ok() {

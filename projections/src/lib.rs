@@ -7,6 +7,7 @@
 //! One file a read model: its row, its key, its evolve, its query beside it, its tests. To add one:
 //! the file, its `mod` line and its line in [`READ_MODELS`] here, its table in `rows.rs`.
 
+pub mod batch_reports;
 pub mod config;
 pub mod history;
 pub mod import_rows;
@@ -45,6 +46,7 @@ pub struct ReadModel {
 
 /// Every read model there is.
 pub const READ_MODELS: &[ReadModel] = &[
+    batch_reports::MODEL,
     config::MODEL,
     history::MODEL,
     import_rows::MODEL,

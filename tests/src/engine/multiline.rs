@@ -94,6 +94,25 @@ async fn ml_09_accounts_are_imported_without_an_invitation_and_invited_later() {
     assert_eq!(counts.map(|name| emea[name].as_u64().unwrap()), [10, 7, 1, 0, 2, 0]);
 }
 
+/// ML-12, ML-13: "a record is created in Batch Operation Reports", and the report can be downloaded.
+#[tokio::test]
+async fn ml_13_every_batch_has_a_record_and_a_report() {
+    let site = meridian().await;
+    let rows = [
+        ",,ann@meridian.example,No,+12125550001,off,off,,,",
+        ",,bob@meridian.example,Maybe,,off,off,,,",
+    ];
+    let import = import(&site, &rows, "EMEA").await["import"].clone();
+    let records = site.rows("batch_operation_reports", json!({})).await;
+    assert_eq!((records.len(), &records[0]["import"]), (1, &import));
+    let counts = ["total", "success", "failed"].map(|name| records[0][name].as_u64().unwrap());
+    assert_eq!(counts, [2, 1, 1]);
+    let csv = site.csv("batch_operation_report", json!({"import": import, "format": "csv"})).await;
+    let lines: Vec<_> = csv.lines().collect();
+    assert!(lines[1].starts_with("1,ann@meridian.example,Success,"), "{csv}");
+    assert!(lines[2].starts_with("2,bob@meridian.example,Failed,field.not_allowed,"), "{csv}");
+}
+
 /// ML-06: "Sending an invitation requires there to be an Available or Reserved number".
 #[tokio::test]
 async fn ml_06_without_a_number_to_give_nobody_is_invited() {

@@ -277,6 +277,8 @@ impl Journey {
         });
         let import = self.accepted("ImportFile", accounts).await["import"].clone();
         self.rows("import_rows", json!({"import": import})).await;
+        self.rows("batch_operation_reports", json!({})).await;
+        self.rows("batch_operation_report", json!({"import": import})).await;
         let users = ["una@acme.example", "uwe@acme.example"];
         let invite = json!({"users": users, "channel": "whatsapp"});
         self.accepted("ResendInvitation", invite).await;

@@ -1,0 +1,221 @@
+//! Batch Operation Reports: a record of every finished batch, and what became of its accounts (ML-12, ML-13).
+
+use boarding_commands::code::Code;
+use boarding_commands::event::{Permission, RowOutcome, Who};
+use boarding_commands::id::ImportId;
+use boarding_commands::personal::Personal;
+use boarding_commands::time::Time;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use crate::ReadModel;
+use crate::import_rows::{ImportRow, ImportRows};
+use crate::imports::{self, Import, ImportOrder, ImportState};
+use crate::query::{Answer, Asked, Param, Query, QueryError, not_found, page, shape_of};
+use crate::rows::Rows;
+use crate::sheet::Column;
+
+pub const MODEL: ReadModel = ReadModel {
+    projectors: &[],
+    queries: &[
+        Query {
+            name: "batch_operation_reports",
+            permission: Some(Permission::Accounts),
+            params: &[],
+            paged: true,
+            row: shape_of::<ReportShown>,
+            columns: Some(&[
+                Column { title: "Report", field: "/import" },
+                Column { title: "File Name", field: "/file_name" },
+                Column { title: "Total", field: "/total" },
+                Column { title: "Success", field: "/success" },
+                Column { title: "Failed", field: "/failed" },
+                Column { title: "Requested By", field: "/requested_by" },
+                Column { title: "Start Time", field: "/started_at" },
+                Column { title: "End Time", field: "/ended_at" },
+            ]),
+            answer: reports,
+        },
+        Query {
+            name: "batch_operation_report",
+            permission: Some(Permission::Accounts),
+            params: &[Param::id("import").required()],
+            paged: true,
+            row: shape_of::<AccountShown>,
+            columns: Some(&[
+                Column { title: "Row", field: "/row" },
+                Column { title: "Account", field: "/account" },
+                Column { title: "Status", field: "/status" },
+                Column { title: "Code", field: "/code" },
+                Column { title: "Reason", field: "/reason" },
+                Column { title: "Number", field: "/number" },
+            ]),
+            answer: report,
+        },
+    ],
+};
+
+/// The dialect whose files are batches.
+const DIALECT: &str = "multiline";
+
+/// A finished batch of accounts.
+#[derive(Serialize, JsonSchema)]
+struct ReportShown<'a> {
+    import: ImportId,
+    file_name: Option<&'a str>,
+    total: u64,
+    success: u64,
+    failed: u64,
+    requested_by: &'a Personal<String>,
+    started_at: Time,
+    ended_at: Option<Time>,
+}
+
+impl<'a> ReportShown<'a> {
+    fn of(import: &'a Import) -> Self {
+        let counts = import.counts;
+        let failed = counts.skipped + counts.duplicate + counts.invalid;
+        Self {
+            import: import.import,
+            file_name: import.file.as_ref().map(|file| file.name.as_str()),
+            total: counts.total,
+            success: counts.total.saturating_sub(failed),
+            failed,
+            requested_by: &import.requested_by,
+            started_at: import.started_at,
+            ended_at: import.ended_at,
+        }
+    }
+}
+
+/// What became of one account of a batch.
+#[derive(Serialize, JsonSchema)]
+struct AccountShown<'a> {
+    row: u64,
+    account: Option<&'a Who>,
+    status: Status,
+    /// Of the first thing that is wrong with it.
+    code: Option<Code>,
+    /// All that is wrong with it.
+    reason: Option<String>,
+    number: Option<&'static str>,
+}
+
+/// The product knows two.
+#[derive(Serialize, JsonSchema)]
+enum Status {
+    Success,
+    Failed,
+}
+
+impl<'a> AccountShown<'a> {
+    fn of(row: &'a ImportRow) -> Self {
+        let failed = matches!(
+            row.outcome,
+            RowOutcome::Skipped | RowOutcome::Duplicate | RowOutcome::Invalid
+        );
+        let said = row.problems.iter().map(|problem| match &problem.column {
+            Some(column) => format!("{column}: {}", problem.message),
+            None => problem.message.clone(),
+        });
+        Self {
+            row: row.row,
+            account: row.key.as_ref(),
+            status: if failed { Status::Failed } else { Status::Success },
+            code: row.problems.first().map(|problem| problem.code),
+            reason: failed.then(|| said.collect::<Vec<_>>().join(" ")),
+            number: row.number.then_some("assigned"),
+        }
+    }
+}
+
+fn is_finished(import: &Import) -> bool {
+    import.dialect == DIALECT && import.state != ImportState::Processing
+}
+
+fn reports(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
+    page::<ImportOrder, _>(asked, rows, &[], |_, id| {
+        let import = imports::find(rows, asked.company, id)?.filter(is_finished);
+        Ok([import.map(|import| json!(ReportShown::of(&import)))])
+    })
+}
+
+fn report(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
+    let id: ImportId = asked.required_id("import")?;
+    let import = imports::find(rows, asked.company, id)?.filter(is_finished);
+    import.ok_or_else(|| not_found("import", &id))?;
+    page::<ImportRows, _>(asked, rows, &imports::key(id), |_, row| {
+        Ok([Some::<Value>(json!(AccountShown::of(&row)))])
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sheet::{Format, Sheet};
+    use crate::testing::{Story, accepted, at, created_by_row, import, import_completed, row, who};
+    use boarding_commands::code::Problem;
+    use boarding_commands::event::{Counts, Event};
+
+    fn batch(n: u128, total: u64) -> Event {
+        let Event::ImportAccepted { import, files, mut options, warnings, .. } = accepted(n, total)
+        else {
+            panic!()
+        };
+        options.dialect = DIALECT.to_owned();
+        Event::ImportAccepted { import, files, options, total, warnings }
+    }
+
+    fn story() -> Story {
+        let problems = vec![
+            Problem::in_column("social_messaging", Code::FieldNotAllowed).saying("Yes, No"),
+            Problem::new(Code::CsvStrayQuote),
+        ];
+        let refused = Event::RowRefused {
+            user: Some(who("bob")),
+            row: row(1, 2),
+            outcome: RowOutcome::Invalid,
+            problems,
+        };
+        let number = crate::numbers::testing::number(1);
+        let assigned = Event::NumberAssigned { number, user: who("ann"), import: Some(import(1)) };
+        let counts = Counts { total: 2, created: 1, invalid: 1, ..Counts::default() };
+        Story::of("acme")
+            .then([accepted(2, 1), batch(3, 1)])
+            .then([batch(1, 2), created_by_row("ann", Some(row(1, 1))), assigned, refused])
+            .then([import_completed(1, counts)])
+    }
+
+    /// ML-13: a record of every batch of accounts, once it is finished.
+    #[test]
+    fn ml_13_every_finished_batch_has_a_record() {
+        assert_eq!(
+            story().ask("batch_operation_reports", &json!({})),
+            [
+                json!({"import": import(1), "file_name": "people.csv", "total": 2, "success": 1, "failed": 1,
+                "requested_by": "jane@acme.example", "started_at": at(1), "ended_at": at(2)})
+            ]
+        );
+    }
+
+    /// ML-12: what became of each account, as a file to download.
+    #[test]
+    fn ml_12_the_report_tells_what_became_of_each_account() {
+        let rows = story().ask("batch_operation_report", &json!({"import": import(1)}));
+        let sheet = Sheet::of("batch_operation_report", Format::Csv).unwrap();
+        let text = String::from_utf8([sheet.header(), sheet.lines(&rows)].concat()).unwrap();
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines[0], "Row,Account,Status,Code,Reason,Number");
+        assert!(
+            lines[1].starts_with("1,ann,Success,") && lines[1].ends_with(",assigned"),
+            "{text}"
+        );
+        assert!(lines[2].starts_with("2,bob,Failed,field.not_allowed,"), "{text}");
+        assert!(lines[2].contains("social_messaging: ") && lines[2].contains("quote"), "{text}");
+        for other in [2, 3] {
+            let params = json!({"import": import(other)});
+            assert_eq!(story().refused("batch_operation_report", &params), "query.not_found");
+        }
+    }
+}
