@@ -129,6 +129,35 @@ pub enum Event {
         counts: Counts,
     },
 
+    // Profile pictures.
+    /// An archive of pictures; what became of each follows.
+    PicturesImported {
+        import: ImportId,
+        file: FileRef,
+        /// What the pictures' names were compared with.
+        match_attribute: String,
+        inserted: u64,
+        invalid: u64,
+    },
+    /// It takes the place of the picture that the person had.
+    PictureInserted {
+        import: ImportId,
+        /// The picture's number in its archive, from 1.
+        number: u64,
+        name: Personal<String>,
+        user: Who,
+        /// SHA-256 of the picture, 64 hexadecimal digits: it is kept under it.
+        sha256: String,
+        bytes: u64,
+        format: PictureFormat,
+    },
+    PictureRefused {
+        import: ImportId,
+        number: u64,
+        name: Personal<String>,
+        code: Code,
+    },
+
     // Runs.
     RunRequested {
         run: RunId,
@@ -278,6 +307,9 @@ impl Event {
             Self::RowRefused { .. } => "RowRefused",
             Self::WelcomeEmailRequested { .. } => "WelcomeEmailRequested",
             Self::ImportCompleted { .. } => "ImportCompleted",
+            Self::PicturesImported { .. } => "PicturesImported",
+            Self::PictureInserted { .. } => "PictureInserted",
+            Self::PictureRefused { .. } => "PictureRefused",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -449,6 +481,9 @@ impl Event {
             | Self::ImportCompleted { .. } => true,
             Self::TemplateSet { .. }
             | Self::WelcomeEmailRequested { .. }
+            | Self::PicturesImported { .. }
+            | Self::PictureInserted { .. }
+            | Self::PictureRefused { .. }
             | Self::RunRequested { .. }
             | Self::RecipientQueued { .. }
             | Self::RunScheduled { .. }
@@ -481,6 +516,14 @@ pub struct FileRef {
     /// SHA-256 of its bytes as they came, 64 hexadecimal digits.
     pub sha256: String,
     pub bytes: u64,
+}
+
+/// What a picture is, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureFormat {
+    Jpeg,
+    Png,
 }
 
 /// How a file is to be read and applied, fixed at acceptance so that it resumes the same.

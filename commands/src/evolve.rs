@@ -37,6 +37,10 @@ impl Company {
             | Event::RowRefused { .. }
             | Event::WelcomeEmailRequested { .. }
             | Event::ImportCompleted { .. } => self.evolve_import(event),
+            Event::PicturesImported { import, .. } => {
+                self.picture_imports.insert(*import);
+            }
+            Event::PictureInserted { .. } | Event::PictureRefused { .. } => {}
             Event::RunRequested { .. }
             | Event::RecipientQueued { .. }
             | Event::RunScheduled { .. }

@@ -17,6 +17,7 @@ pub mod lock;
 pub mod org_units;
 pub mod outlook;
 pub mod phone_list;
+pub mod pictures;
 pub mod projection;
 pub mod query;
 pub mod roles;
@@ -53,6 +54,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     lock::MODEL,
     org_units::MODEL,
     phone_list::MODEL,
+    pictures::MODEL,
     roles::MODEL,
     runs::MODEL,
     templates::MODEL,

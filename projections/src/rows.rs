@@ -53,6 +53,7 @@ tables! {
     Templates 14 "templates"
     HistoryCommits 15 "history_commits"
     HistoryPeople 16 "history_people"
+    Pictures 30 "pictures"
 }
 
 impl fmt::Display for Table {

@@ -17,8 +17,17 @@ const INVITATION: InvitationId = InvitationId(Ulid(0x0193_4c5a_7d05_0000_0000_00
 const LATER: Time = Time(1_795_852_800_000);
 
 pub(super) fn events() -> Vec<Event> {
-    [company(), users(), phones_and_imports(), runs(), recipients(), invitations(), notifications()]
-        .concat()
+    [
+        company(),
+        users(),
+        phones_and_imports(),
+        pictures(),
+        runs(),
+        recipients(),
+        invitations(),
+        notifications(),
+    ]
+    .concat()
 }
 
 fn who() -> Who {
@@ -110,6 +119,34 @@ fn users() -> Vec<Event> {
         Event::UserRestored { user: who() },
         Event::RolesAssigned { user: who(), roles: roles.clone() },
         Event::RolesRemoved { user: who(), roles },
+    ]
+}
+
+fn pictures() -> Vec<Event> {
+    let name = || text("Trần Thu.jpg").into();
+    vec![
+        Event::PicturesImported {
+            import: IMPORT,
+            file: FileRef { name: text("Archive.zip"), sha256: "5e".repeat(32), bytes: 70_000 },
+            match_attribute: text("agent_id"),
+            inserted: 300,
+            invalid: 1,
+        },
+        Event::PictureInserted {
+            import: IMPORT,
+            number: 17,
+            name: name(),
+            user: who(),
+            sha256: "9c".repeat(32),
+            bytes: 70_000,
+            format: PictureFormat::Jpeg,
+        },
+        Event::PictureRefused {
+            import: IMPORT,
+            number: 18,
+            name: name(),
+            code: Code::PictureTooLarge,
+        },
     ]
 }
 

@@ -92,6 +92,9 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
     match event {
         Event::ImportAccepted { import, .. }
         | Event::ImportCompleted { import, .. }
+        | Event::PicturesImported { import, .. }
+        | Event::PictureInserted { import, .. }
+        | Event::PictureRefused { import, .. }
         | Event::WelcomeEmailRequested { import, .. } => Some(*import),
         Event::CorporatePhoneAdded { import, .. } => *import,
         _ => event.row().map(|(_, row)| row.import),
@@ -112,6 +115,7 @@ pub(super) fn who(event: &Event) -> Option<&Who> {
         | Event::CorporatePhoneRemoved { user, .. }
         | Event::RowUnchanged { user, .. }
         | Event::WelcomeEmailRequested { user, .. }
+        | Event::PictureInserted { user, .. }
         | Event::RecipientQueued { user, .. }
         | Event::InviteDispatched { user, .. }
         | Event::InviteDeferred { user, .. }
