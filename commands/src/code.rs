@@ -114,6 +114,16 @@ codes! {
     ReferenceSupervisorNotFound "reference.supervisor_not_found" "No supervisor of this LAN ID exists; create the supervisor first."
     ReferenceRoleNotFound "reference.role_not_found" "The company has no role of this name."
 
+    // Profile pictures.
+    PictureUnsupportedFormat "picture.unsupported_format" "This is not a JPEG or PNG picture, or it is damaged."
+    PictureTooLarge "picture.too_large" "A picture must be smaller than 5 MiB."
+    PictureNoMatch "picture.no_match" "The picture's name is not one that a user's Agent ID can be."
+    PictureUserNotFound "picture.user_not_found" "No user has the Agent ID that the picture is named after; import the user first."
+    PictureDuplicateForUser "picture.duplicate_for_user" "An earlier picture of the archive is of the same user."
+    ZipUnsafePath "zip.unsafe_path" "The archive names a file outside itself, or a link; such a file is not taken."
+    ZipEncrypted "zip.encrypted" "The picture is encrypted; make the archive without a password."
+    ZipTooManyEntries "zip.too_many_entries" "The archive holds more files than the limit allows; split it."
+
     // Phones and users.
     PhoneInvalid "phone.invalid" "This is not a phone number in international form; write it as +84923448071."
     PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into 8.4E+10; format the column as text."
@@ -219,6 +229,7 @@ const STATUSES: [(u16, &[Code]); 6] = [
             Code::ImportTooLarge,
             Code::ImportTooManyRows,
             Code::ImportDecompressionLimit,
+            Code::PictureTooLarge,
             Code::QueryTooLarge,
         ],
     ),

@@ -68,6 +68,8 @@ pub struct Company {
     /// Marks of the addresses that bounced for good or complained.
     pub suppressed: BTreeSet<AddressMark>,
     pub notifications: BTreeMap<String, Notification>,
+    /// Archives of pictures that were imported.
+    pub picture_imports: BTreeSet<ImportId>,
     /// Who has a value that no two people share.
     pub(crate) holders: BTreeMap<ValueMark, UserId>,
 }
@@ -262,6 +264,7 @@ impl Company {
             foreign_messages: BTreeMap::new(),
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
+            picture_imports: BTreeSet::new(),
             holders: BTreeMap::new(),
         }
     }

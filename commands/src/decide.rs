@@ -183,6 +183,7 @@ macro_rules! commands {
 commands! {
     asked {
         import_file::ImportFile,
+        import_pictures::ImportPictures,
         add_corporate_phone::AddCorporatePhone,
         remove_corporate_phone::RemoveCorporatePhone,
         start_bulk_integration::StartBulkIntegration,

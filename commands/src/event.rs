@@ -228,6 +228,35 @@ pub enum Event {
         run: RunId,
     },
 
+    // Profile pictures.
+    /// An archive of pictures; what became of each follows.
+    PicturesImported {
+        import: ImportId,
+        file: FileRef,
+        /// What the pictures' names were compared with.
+        match_attribute: String,
+        inserted: u64,
+        invalid: u64,
+    },
+    /// It takes the place of the picture that the person had.
+    PictureInserted {
+        import: ImportId,
+        /// The picture's number in its archive, from 1.
+        number: u64,
+        name: Personal<String>,
+        user: Who,
+        /// SHA-256 of the picture, 64 hexadecimal digits: it is kept under it.
+        sha256: String,
+        bytes: u64,
+        format: PictureFormat,
+    },
+    PictureRefused {
+        import: ImportId,
+        number: u64,
+        name: Personal<String>,
+        code: Code,
+    },
+
     // Runs.
     RunRequested {
         run: RunId,
@@ -397,6 +426,9 @@ impl Event {
             Self::ImportPlaced { .. } => "ImportPlaced",
             Self::ImportNotificationRequested { .. } => "ImportNotificationRequested",
             Self::ImportLinkUsed { .. } => "ImportLinkUsed",
+            Self::PicturesImported { .. } => "PicturesImported",
+            Self::PictureInserted { .. } => "PictureInserted",
+            Self::PictureRefused { .. } => "PictureRefused",
             Self::RunRequested { .. } => "RunRequested",
             Self::RecipientQueued { .. } => "RecipientQueued",
             Self::RunScheduled { .. } => "RunScheduled",
@@ -621,6 +653,9 @@ impl Event {
             | Self::ImportInvitesRefused { .. }
             | Self::ImportNotificationRequested { .. }
             | Self::ImportLinkUsed { .. }
+            | Self::PicturesImported { .. }
+            | Self::PictureInserted { .. }
+            | Self::PictureRefused { .. }
             | Self::RunRequested { .. }
             | Self::RecipientQueued { .. }
             | Self::RunScheduled { .. }
@@ -653,6 +688,14 @@ pub struct FileRef {
     /// SHA-256 of its bytes as they came, 64 hexadecimal digits.
     pub sha256: String,
     pub bytes: u64,
+}
+
+/// What a picture is, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PictureFormat {
+    Jpeg,
+    Png,
 }
 
 /// How a file is to be read and applied, fixed at acceptance so that it resumes the same.

@@ -58,6 +58,10 @@ impl Company {
             Event::ImportUndoStarted { .. }
             | Event::RowUndone { .. }
             | Event::ImportUndone { .. } => self.evolve_undo(event),
+            Event::PicturesImported { import, .. } => {
+                self.picture_imports.insert(*import);
+            }
+            Event::PictureInserted { .. } | Event::PictureRefused { .. } => {}
             Event::RunRequested { .. }
             | Event::RecipientQueued { .. }
             | Event::RunScheduled { .. }

@@ -23,6 +23,7 @@ mod moving;
 mod nats_options;
 mod output;
 mod phones;
+mod pictures;
 mod query;
 mod runs;
 mod schema;
@@ -78,6 +79,7 @@ enum Verb {
 enum OfCompany {
     Import(import::Import),
     Phones(phones::Phones),
+    Pictures(pictures::Pictures),
     Users(users::Users),
     Imports(imports::Imports),
     Runs(runs::Runs),
@@ -136,6 +138,7 @@ impl OfCompany {
             Self::Command(verb) => verb.check(),
             Self::Query(verb) => verb.check(),
             Self::Phones(verb) => verb.check(),
+            Self::Pictures(verb) => verb.check(),
             Self::Users(verb) => verb.check(),
             Self::Imports(verb) => verb.check(),
             Self::Log(_) | Self::History(_) => Ok(()),
@@ -146,6 +149,7 @@ impl OfCompany {
         match self {
             Self::Import(verb) => verb.run(session).await,
             Self::Phones(verb) => verb.run(session).await,
+            Self::Pictures(verb) => verb.run(session).await,
             Self::Users(verb) => verb.run(session).await,
             Self::Imports(verb) => verb.run(session).await,
             Self::Runs(verb) => verb.run(session).await,

@@ -112,6 +112,9 @@ impl Engine {
                 kept = files;
                 digest
             }
+            Command::ImportPictures(pictures) => {
+                self.prepare_pictures(company, pictures, &body, envelope, authority).await?
+            }
             Command::LinkCompleted(link) => {
                 let token = link.token.as_ref();
                 link.verified = token.and_then(|token| self.core.tokens.read(company, token));

@@ -18,6 +18,7 @@ pub mod log;
 pub mod mail;
 pub mod moving;
 pub mod people;
+pub mod pictures;
 pub mod preview;
 pub mod projector;
 pub mod queries;

@@ -19,6 +19,7 @@ pub mod numbers;
 pub mod org_units;
 pub mod outlook;
 pub mod phone_list;
+pub mod pictures;
 pub mod projection;
 pub mod query;
 pub mod roles;
@@ -57,6 +58,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     numbers::MODEL,
     org_units::MODEL,
     phone_list::MODEL,
+    pictures::MODEL,
     roles::MODEL,
     runs::MODEL,
     templates::MODEL,

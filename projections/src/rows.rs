@@ -57,6 +57,7 @@ tables! {
     NumberOwners 18 "number_owners"
     Accounts 19 "accounts"
     UndoneRows 24 "undone_rows"
+    Pictures 30 "pictures"
 }
 
 impl fmt::Display for Table {

@@ -56,6 +56,14 @@ pub(super) const RUNS: &[Column] = &[
     column("REQUESTED AT", "/requested_at"),
 ];
 
+pub(super) const PICTURES: &[Column] = &[
+    column("NUMBER", "/number"),
+    column("NAME", "/name"),
+    column("OUTCOME", "/outcome"),
+    column("USER", "/user"),
+    column("PROBLEM", "/problem"),
+];
+
 pub(super) const QUEUE: &[Column] = &[
     column("RUN", "/run"),
     column("STATE", "/state"),

@@ -237,7 +237,7 @@ fn hint_next(session: &Session<'_>, row: &Value, phones_added: bool) {
     ));
 }
 
-fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
+pub(super) fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
     if file.as_os_str() == "-" {
         return Ok(Box::new(io::stdin()));
     }
@@ -250,7 +250,7 @@ fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
     Ok(Box::new(content))
 }
 
-fn name_of(file: &Path) -> String {
+pub(super) fn name_of(file: &Path) -> String {
     match file.file_name() {
         Some(name) if name != "-" => name.to_string_lossy().into_owned(),
         _ => "stdin.csv".to_owned(),

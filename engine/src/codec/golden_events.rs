@@ -22,6 +22,7 @@ pub(super) fn events() -> Vec<Event> {
         users(),
         phones_and_imports(),
         numbers(),
+        pictures(),
         runs(),
         recipients(),
         invitations(),
@@ -124,6 +125,34 @@ fn users() -> Vec<Event> {
         Event::RolesAssigned { user: who(), roles: roles.clone() },
         Event::RolesRemoved { user: who(), roles },
         Event::UserRemoved { user: who() },
+    ]
+}
+
+fn pictures() -> Vec<Event> {
+    let name = || text("Trần Thu.jpg").into();
+    vec![
+        Event::PicturesImported {
+            import: IMPORT,
+            file: FileRef { name: text("Archive.zip"), sha256: "5e".repeat(32), bytes: 70_000 },
+            match_attribute: text("agent_id"),
+            inserted: 300,
+            invalid: 1,
+        },
+        Event::PictureInserted {
+            import: IMPORT,
+            number: 17,
+            name: name(),
+            user: who(),
+            sha256: "9c".repeat(32),
+            bytes: 70_000,
+            format: PictureFormat::Jpeg,
+        },
+        Event::PictureRefused {
+            import: IMPORT,
+            number: 18,
+            name: name(),
+            code: Code::PictureTooLarge,
+        },
     ]
 }
 

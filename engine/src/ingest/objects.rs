@@ -108,6 +108,7 @@ impl Core {
         let events = read.map_err(|error| unavailable(crate::error_chain(&error)))?.commit.events;
         let files = events.into_iter().find_map(|event| match event {
             Event::ImportAccepted { files, .. } => Some(files),
+            Event::PicturesImported { file, .. } => Some(vec![file]),
             _ => None,
         });
         Ok(files.unwrap_or_default())

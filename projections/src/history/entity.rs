@@ -100,6 +100,9 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
         | Event::ImportPlaced { import, .. }
         | Event::ImportNotificationRequested { import, .. }
         | Event::ImportLinkUsed { import, .. }
+        | Event::PicturesImported { import, .. }
+        | Event::PictureInserted { import, .. }
+        | Event::PictureRefused { import, .. }
         | Event::WelcomeEmailRequested { import, .. } => Some(*import),
         Event::CorporatePhoneAdded { import, .. }
         | Event::NumberAssigned { import, .. }
@@ -128,6 +131,7 @@ pub(super) fn who(event: &Event) -> Option<&Who> {
         | Event::AccountOpened { user, .. }
         | Event::RowUnchanged { user, .. }
         | Event::WelcomeEmailRequested { user, .. }
+        | Event::PictureInserted { user, .. }
         | Event::RecipientQueued { user, .. }
         | Event::InviteDispatched { user, .. }
         | Event::InviteDeferred { user, .. }

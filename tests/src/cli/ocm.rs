@@ -206,3 +206,41 @@ fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
     let answer = place.refused(&["command", "AssignRoles", &unknown]);
     assert_eq!(answer["code"], "reference.role_not_found");
 }
+
+/// OCM-16 … OCM-20: "put all the profile pictures in 1 zip file", matched by Agent ID, once the users exist.
+#[test]
+fn ocm_16_profile_pictures_are_a_second_step() {
+    let place = Place::with_company();
+    let archive = path("Archive.zip");
+    let early = place.run(&["pictures", &archive, "--json"]).with(5).json();
+    assert_eq!((&early["inserted"], &early["invalid"]), (&json!(0), &json!(6)));
+    import(&place, &THREE);
+    let told = place.run(&["pictures", &archive]).with(5);
+    assert!(told.out.contains("2 inserted, 4 invalid"), "{}", told.out);
+    let again = place.run(&["pictures", &archive, "--json"]).with(5).json();
+    assert_eq!((&again["inserted"], &again["total"]), (&json!(2), &json!(6)), "they replace");
+    let id = again["import"].as_str().unwrap();
+    let rows = |outcome: &str| place.rows(&["pictures", "--rows", id, "--outcome", outcome]);
+    let inserted: Vec<_> =
+        rows("inserted").iter().map(|row| json!([row["name"], row["user"]])).collect();
+    let expected =
+        [json!(["johndoe22.png", "johndoe22"]), json!(["MARIAROSSI3.JPG", "MariaRossi3"])];
+    assert_eq!(inserted, expected);
+    let codes: Vec<_> =
+        rows("invalid").iter().map(|row| json!([row["name"], row["problem"]["code"]])).collect();
+    let expected = [
+        json!(["johndoe22.jpg", "picture.duplicate_for_user"]),
+        json!(["nobody9.png", "picture.user_not_found"]),
+        json!(["IMG 1.png", "picture.no_match"]),
+        json!(["janedoe1.png", "picture.unsupported_format"]),
+    ];
+    assert_eq!(codes, expected);
+    let kept = rows("inserted")[0]["sha256"].as_str().unwrap().to_owned();
+    let bytes = std::fs::read(place.data().join("files").join(kept)).unwrap();
+    assert!(bytes.starts_with(b"\x89PNG"), "kept as it is");
+    let no = place.refused(&["pictures", &path(THREE[0])]);
+    assert_eq!(no["code"], "import.unsupported_file_type");
+    let history = place.rows(&["history", "user:johndoe22"]);
+    let pictures = history.iter().filter(|row| row["event"] == "PictureInserted").count();
+    assert_eq!(pictures, 2);
+}

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use base64::Engine as _;
 use boarding_commands::decide::{Authority, NAMES};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::id::CompanyId;
@@ -186,11 +187,26 @@ impl Journey {
             json!({"users": ["ann", "bob"], "roles": ["Account Manager"], "remove": true}),
         )
         .await;
+        let filter = json!({"search": "ann", "state": "active"});
+        self.accepted("AssignRoles", json!({"filter": filter, "roles": ["Account Manager"]})).await;
+        self.pictures().await;
         for name in ["DeactivateUser", "ReactivateUser", "ArchiveUser", "RestoreUser"] {
             self.accepted(name, json!({"user": "cid"})).await;
         }
         self.ask("ArchiveUser", json!({"user": "nobody"})).await;
         last
+    }
+
+    async fn pictures(&mut self) {
+        let john = json!({"user": "john", "attributes": {"agent_id": "johndoe22"}});
+        self.accepted("AddUser", john).await;
+        let archive = std::fs::read(fixture("ocm/Archive.zip")).unwrap();
+        let archive = base64::engine::general_purpose::STANDARD.encode(archive);
+        let file = json!({"name": "Archive.zip", "base64": archive});
+        let body = json!({"file": file, "match_attribute": "agent_id"});
+        let import = self.accepted("ImportPictures", body).await["import"].clone();
+        assert_eq!(self.rows("picture_rows", json!({"import": import})).await.len(), 6);
+        self.answer("picture_import", json!({"import": import})).await;
     }
 
     async fn invitations(&mut self) -> Value {
