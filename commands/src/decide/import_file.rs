@@ -148,7 +148,7 @@ impl Decide for ImportFile {
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         asked.require(company, self.needs())?;
         let import = ImportId(self.import.map_or(asked.id.0, |import| import.0));
-        if company.imports.contains_key(&import) {
+        if company.imports.contains_key(&import) || company.picture_imports.contains(&import) {
             return Err(Code::ImportAlreadyExists.into());
         }
         let placing = self.placing(company)?;
@@ -445,7 +445,13 @@ mod tests {
     #[test]
     fn one_id_names_one_import() {
         let taken = json!({"import": import_id()});
-        import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], &taken)
-            .then_refused(Code::ImportAlreadyExists);
+        let file = FileRef { name: "Archive.zip".to_owned(), sha256: "ab".repeat(32), bytes: 10 };
+        let (import_id, match_attribute) = (import_id(), "agent_id".to_owned());
+        let (inserted, invalid) = (0, 0);
+        let pictures =
+            Event::PicturesImported { import: import_id, file, match_attribute, inserted, invalid };
+        for first in [accepted(1, false, Existing::Skip), pictures] {
+            import([first], 1, vec![row(1, "ann")], &taken).then_refused(Code::ImportAlreadyExists);
+        }
     }
 }

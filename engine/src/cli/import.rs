@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use boarding_commands::dialect;
+use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::id::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
@@ -124,7 +124,7 @@ impl Import {
             out.note(&list::receipt(&accepted));
             match self.auto_invite || self.invite {
                 true => tell_invites(session, &row),
-                false if has_addresses(&self.dialect) => hint_next(session, &row, self.add_phones),
+                false if has_addresses(&self.dialect) => hint_next(session, &row, self.lacks_phones()),
                 false => {}
             }
         }
@@ -179,6 +179,12 @@ impl Import {
         Ok(Value::Object(body))
     }
 
+    /// Whether people come in without the numbers that they are invited with.
+    fn lacks_phones(&self) -> bool {
+        let has_phones = |one: &dyn Dialect| one.needs_corporate_phone() && !one.opens_accounts();
+        !self.add_phones && dialect::find(&self.dialect).is_some_and(has_phones)
+    }
+
     fn delimiter(&self) -> Result<Option<char>, Failure> {
         let Some(text) = &self.delimiter else { return Ok(None) };
         let mut chars = text.chars();
@@ -221,11 +227,11 @@ fn tell_invites(session: &Session<'_>, row: &Value) {
     }
 }
 
-fn hint_next(session: &Session<'_>, row: &Value, phones_added: bool) {
+fn hint_next(session: &Session<'_>, row: &Value, lacks_phones: bool) {
     if number(row, "created") + number(row, "updated") + number(row, "skipped") == 0 {
         return;
     }
-    if !phones_added {
+    if lacks_phones {
         session.out.note(
             "no numbers were put on the corporate phone list (--add-phones does); nobody without one can be invited",
         );
