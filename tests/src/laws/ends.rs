@@ -99,7 +99,11 @@ fn taken_back(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law 
     };
     let before = seen(shared, tenant);
     let text = super::bodies::file(dice);
-    let body = super::bodies::import(dice, &text);
+    let mut body = super::bodies::import(dice, &text);
+    // Whoever is invited stays, and a run is never taken back.
+    for invites in ["auto_invite", "action", "channel"] {
+        body.as_object_mut().and_then(|body| body.remove(invites));
+    }
     let Reply::Accepted { result, .. } = own(tenant, shared, dice, body)? else { return Ok(()) };
     let import = result["import"].clone();
     let mut asked = asking(dice, "UndoImport", json!({"import": import}));
