@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::import_file::ImportMode;
+use super::import_file::{ImportMode, needed};
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
 use crate::company::{Company, Undo};
@@ -22,14 +22,18 @@ pub struct UndoImport {
 }
 
 impl Decide for UndoImport {
-    const NEEDS: Option<Permission> = Some(Permission::BulkImportUsers);
+    // Which one depends on the import: the rule asks for it.
+    const NEEDS: Option<Permission> = None;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
         Undoing::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
-        let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let import = company.imports.get(&self.import);
+        let dialect = import.map(|import| import.options.dialect.as_str()).unwrap_or_default();
+        asked.require(company, needed(dialect))?;
+        let import = import.ok_or(Code::ImportNotFound)?;
         if !import.completed {
             return Err(Code::ImportNotCompleted.into());
         }
@@ -71,6 +75,7 @@ mod tests {
     use crate::decide::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{channel_enabled, given};
     use crate::event::{Counts, Existing};
+    use crate::personal::Personal;
 
     fn asked(mode: &str) -> Value {
         json!({"import": import_id(), "mode": mode})
@@ -96,6 +101,27 @@ mod tests {
         let undone = Event::ImportUndone { import: import_id(), counts };
         let events = imported().into_iter().chain([Event::ImportUndoStarted { import: import_id() }, undone]);
         given(events).when(undo).then_refused(Code::ImportAlreadyUndone);
+    }
+
+    /// ML-01: whoever may import such a file may take it back, and nobody else.
+    #[test]
+    fn ml_01_undoing_takes_what_importing_took() {
+        let granted = |dialect: &str, permission| {
+            let mut events = imported();
+            if let Some(Event::ImportAccepted { options, .. }) = events.first_mut() {
+                options.dialect = dialect.to_owned();
+            }
+            let actor = Personal("jane@acme.example".to_owned());
+            events.push(Event::PermissionsGranted { actor, permissions: vec![permission] });
+            given(events).when(UndoImport { import: import_id(), mode: ImportMode::Commit })
+        };
+        for (dialect, needed, other) in [
+            ("multiline", Permission::Accounts, Permission::BulkImportUsers),
+            ("leapxpert", Permission::BulkImportUsers, Permission::Accounts),
+        ] {
+            assert!(granted(dialect, needed).0.is_ok());
+            granted(dialect, other).then_refused(Code::AuthPermissionDenied);
+        }
     }
 
     #[test]

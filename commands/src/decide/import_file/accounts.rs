@@ -8,20 +8,26 @@ use crate::company::{Company, Placing};
 use crate::dialect;
 use crate::event::Permission;
 
-impl ImportFile {
-    /// What it takes to import this file: the privilege "Accounts" for MultiLine (ML-01).
-    pub fn needs(&self) -> Permission {
-        if self.is_of_accounts() { Permission::Accounts } else { Permission::BulkImportUsers }
-    }
+/// What it takes to import a file of this dialect, or to take it back: the privilege "Accounts" for MultiLine
+/// (ML-01).
+pub(in crate::decide) fn needed(dialect: &str) -> Permission {
+    if is_of_accounts(dialect) { Permission::Accounts } else { Permission::BulkImportUsers }
+}
 
-    fn is_of_accounts(&self) -> bool {
-        dialect::find(&self.dialect).is_some_and(|dialect| dialect.opens_accounts())
+fn is_of_accounts(dialect: &str) -> bool {
+    dialect::find(dialect).is_some_and(|dialect| dialect.opens_accounts())
+}
+
+impl ImportFile {
+    /// What it takes to import this file.
+    pub fn needs(&self) -> Permission {
+        needed(&self.dialect)
     }
 
     /// Where the people of the file belong: one organization, one group of permissions (ML-04, ML-05).
     pub(super) fn placing(&self, company: &Company) -> Result<Option<Placing>, Refusal> {
         let named = [("organization", &self.organization), ("permission_group", &self.permission_group)];
-        if !self.is_of_accounts() {
+        if !is_of_accounts(&self.dialect) {
             return match named.iter().find(|(_, given)| given.is_some()) {
                 Some((field, _)) => Err(not_taken(&format!("{field}: this dialect takes none"))),
                 None => Ok(None),
