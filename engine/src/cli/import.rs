@@ -124,7 +124,9 @@ impl Import {
             out.note(&list::receipt(&accepted));
             match self.auto_invite || self.invite {
                 true => tell_invites(session, &row),
-                false if has_addresses(&self.dialect) => hint_next(session, &row, self.lacks_phones()),
+                false if has_addresses(&self.dialect) => {
+                    hint_next(session, &row, self.lacks_phones())
+                }
                 false => {}
             }
         }

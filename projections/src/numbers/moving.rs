@@ -111,7 +111,8 @@ mod tests {
         let code = |accounts: Value, dest: &str| asked(&accounts, dest)["code"].clone();
         assert_eq!(code(json!(["ann", "nobody"]), "APAC"), "user.not_found");
         assert_eq!(code(json!(["dan"]), "APAC"), "invitation.not_found");
-        let removed = boarding_commands::event::Event::UserRemoved { user: crate::testing::who("dan") };
+        let removed =
+            boarding_commands::event::Event::UserRemoved { user: crate::testing::who("dan") };
         let params = json!({"accounts": ["dan"], "dest": "APAC"});
         assert_eq!(story().then([removed]).ask_row("can_move", &params)["code"], "user.not_found");
         assert_eq!(code(json!(["ann"]), "Nowhere"), "org_unit.not_found");

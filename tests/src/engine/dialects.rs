@@ -126,7 +126,9 @@ async fn views(site: &Site) -> Vec<Vec<Value>> {
     for name in VIEWS {
         let mut rows = all(site, name, json!({"limit": 500})).await;
         // When a number was last touched is history, too.
-        rows.iter_mut().filter_map(Value::as_object_mut).for_each(|row| drop(row.remove("updated_at")));
+        rows.iter_mut()
+            .filter_map(Value::as_object_mut)
+            .for_each(|row| drop(row.remove("updated_at")));
         seen.push(rows);
     }
     seen
@@ -149,7 +151,11 @@ async fn p23_a_file_of_any_dialect_is_shown_mended_taken_back_and_imported_again
         for mode in ["preview", "commit"] {
             let body = case.body(&case.text(), &json!({"on_error": "reject_file", "mode": mode}));
             let why = refused(&site.ask("ImportFile", body).await, Code::ImportInvalidRows);
-            assert_eq!((&why["invalid"], &why["problems"][0]["row"]), (&json!(1), &json!(2)), "{why}");
+            assert_eq!(
+                (&why["invalid"], &why["problems"][0]["row"]),
+                (&json!(1), &json!(2)),
+                "{why}"
+            );
         }
         let body = case.body(&case.text(), &json!({"mode": "preview"}));
         let shown = ok(&site.ask("ImportFile", body).await);

@@ -184,8 +184,11 @@ async fn ml_10_an_import_that_invites_does_so_as_far_as_there_are_numbers() {
     let site = meridian().await;
     let keys = ["a", "b", "c", "d"].map(|name| format!("{name}@meridian.example"));
     let numbers = ["", "+12125550021", "", ""];
-    let rows: Vec<_> =
-        keys.iter().zip(numbers).map(|(key, number)| format!(",,{key},No,{number},off,off,,,")).collect();
+    let rows: Vec<_> = keys
+        .iter()
+        .zip(numbers)
+        .map(|(key, number)| format!(",,{key},No,{number},off,off,,,"))
+        .collect();
     let mut body = upload(&rows.iter().map(String::as_str).collect::<Vec<_>>(), "APAC");
     body["auto_invite"] = json!(true);
     body["channel"] = json!("whatsapp");
@@ -225,7 +228,8 @@ async fn p16_a_plan_is_of_one_organization_and_one_group() {
         refused(&site.ask("ImportFile", other).await, Code::ImportPlanChanged);
     }
     assert_eq!(ok(&site.ask("ImportFile", body).await)["created"], 1);
-    let many: Vec<_> = (0..=1000).map(|n| format!(",,u{n}@meridian.example,No,,off,off,,,")).collect();
+    let many: Vec<_> =
+        (0..=1000).map(|n| format!(",,u{n}@meridian.example,No,,off,off,,,")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     for extra in [("mode", "preview"), ("on_error", "reject_file")] {
         let mut body = upload(&many, "EMEA");
