@@ -125,7 +125,7 @@ impl Import {
             match self.auto_invite || self.invite {
                 true => tell_invites(session, &row),
                 false if has_addresses(&self.dialect) => {
-                    hint_next(session, &row, self.lacks_phones())
+                    hint_next(session, &row, self.lacks_phones());
                 }
                 false => {}
             }
