@@ -146,12 +146,16 @@ pub const FEED_READ_EVENTS: usize = 512;
 /// How long NATS may take to acknowledge an event, in seconds: what is lost is looked up after that.
 pub const FEED_ACK_SECONDS_MAX: u64 = 2;
 
+/// How long one question of the feed to NATS waits for its answer, in milliseconds: a stream without a leader
+/// never answers, and it is asked again.
+pub const FEED_ASK_MILLIS_MAX: u64 = 1_000;
+
 /// The first wait before the feed asks a NATS that failed it again, in milliseconds; it doubles from there.
 pub const FEED_RETRY_MILLIS: u64 = 100;
 
 /// The longest wait before the feed asks again, in milliseconds: after a cluster has found a new leader, news
 /// are late by no more than this.
-pub const FEED_RETRY_MILLIS_MAX: u64 = 1_000;
+pub const FEED_RETRY_MILLIS_MAX: u64 = 500;
 
 /// How long the feed stands back after another engine has published, in milliseconds.
 pub const FEED_YIELD_MILLIS: u64 = 1_000;

@@ -15,8 +15,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::config::{
-    FEED_ACK_SECONDS_MAX, FEED_IN_FLIGHT_EVENTS, FEED_RETRY_MILLIS, FEED_RETRY_MILLIS_MAX,
-    FEED_YIELD_MILLIS,
+    FEED_ACK_SECONDS_MAX, FEED_ASK_MILLIS_MAX, FEED_IN_FLIGHT_EVENTS, FEED_RETRY_MILLIS,
+    FEED_RETRY_MILLIS_MAX, FEED_YIELD_MILLIS,
 };
 use crate::core::Core;
 use crate::engine::Engine;
@@ -116,7 +116,7 @@ impl Feed {
         let (told, state) = watch::channel(State::default());
         let patience = Duration::from_secs(FEED_ACK_SECONDS_MAX);
         let context = ContextBuilder::new()
-            .timeout(patience)
+            .timeout(Duration::from_millis(FEED_ASK_MILLIS_MAX))
             .ack_timeout(patience)
             .max_ack_inflight(FEED_IN_FLIGHT_EVENTS * 4)
             .backpressure_on_inflight(true)

@@ -234,7 +234,10 @@ impl Shared {
                 tracing::warn!(engine = %self.me, "the lease could not be renewed: work stops here");
                 self.change(|seen| seen.alive = false);
             }
-            let _ = tokio::time::timeout(beat, self.look_at_engines()).await;
+            // A bucket without a leader tells nothing either, and asking would only make the next beat late.
+            if missed == 0 {
+                let _ = tokio::time::timeout(beat, self.look_at_engines()).await;
+            }
         }
     }
 

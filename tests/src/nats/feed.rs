@@ -80,7 +80,11 @@ async fn all(url: &str) -> Vec<Seen> {
         ack_policy: AckPolicy::Explicit,
         ..Default::default()
     };
-    let consumer = stream.get_or_create_consumer("reader", config).await.unwrap();
+    // A cluster that has just lost a server makes none until it has a leader for that again.
+    let consumer = eventually("a consumer is made", async || {
+        stream.get_or_create_consumer("reader", config.clone()).await.ok()
+    })
+    .await;
     let count = usize::try_from(state.messages).unwrap();
     let mut messages = consumer.messages().await.unwrap().take(count);
     let mut seen = Vec::new();

@@ -79,7 +79,7 @@ impl StreamReader {
     fn read_on(&mut self, target: u64) -> Result<(), ReadError> {
         let at_hand = self.at_hand();
         if !at_hand.is_empty() {
-            return self.accept_all(at_hand);
+            return self.accept_all(at_hand, target);
         }
         let next = self.pages.next;
         let mut pages = std::mem::replace(&mut self.pages, Pages::at(None, next));
@@ -92,11 +92,17 @@ impl StreamReader {
         let read = self.inner.wait(next, reading);
         let (pages, page) = read.inspect_err(|_| self.pages.subject = subject)?;
         self.pages = pages;
-        self.accept_all(page?)
+        self.accept_all(page?, target)
     }
 
-    fn accept_all(&mut self, page: Vec<Message>) -> Result<(), ReadError> {
-        for message in page {
+    /// Nothing behind `target`: what the log has not taken note of yet, its commands are not found of either,
+    /// and who decided from it would refuse as new what was done before.
+    fn accept_all(&mut self, page: Vec<Message>, target: u64) -> Result<(), ReadError> {
+        for (place, message) in page.into_iter().enumerate() {
+            // The first one stands there up to `target`; if it does not, that is for it to tell.
+            if place > 0 && message.sequence > target {
+                break;
+            }
             match self.accept(&message) {
                 Ok(()) => self.pages.next = message.sequence + 1,
                 Err(Fault::Damage(_)) if !self.doubt => {

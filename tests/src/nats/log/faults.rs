@@ -154,3 +154,29 @@ async fn p27_when_a_leader_is_killed_appends_go_on_within_seconds_and_nothing_is
     assert_eq!(again.end(), log.end());
     check(&again, &acknowledged);
 }
+
+/// P10: whoever decides from what a reader hands out finds every command that led to it.
+#[tokio::test(flavor = "multi_thread")]
+async fn p10_a_reader_hands_out_nothing_that_the_log_has_not_taken_note_of() {
+    let server = Server::start();
+    let (ours, theirs) = (open(options_of(&server)).unwrap(), open(options_of(&server)).unwrap());
+    let company = sample::company("acme");
+    let writing = tokio::spawn(async move {
+        let company = sample::company("acme");
+        for round in 0..1_000 {
+            theirs.append(vec![sample::next(&theirs, &company, round % 3)]).await.unwrap();
+        }
+    });
+    let mut read = 0;
+    while !writing.is_finished() || read < 1_000 {
+        let mut reader = ours.read_company(&company, 1);
+        read = 0;
+        while let Some(entry) = reader.next().unwrap() {
+            let commit = &entry.recorded.commit;
+            let found = ours.find_command(&company, commit.command).unwrap();
+            assert!(found.is_some(), "version {}", commit.last_version());
+            read += 1;
+        }
+    }
+    writing.await.unwrap();
+}
