@@ -117,6 +117,13 @@ pub const LEASE_SECONDS: u64 = 5;
 /// How often an engine says that it lives, in times a lease: some may be lost.
 pub const RENEWALS_PER_LEASE: u32 = 5;
 
+/// How long an engine goes on while no engine can renew its lease, since the cluster chooses a leader, in
+/// seconds: longer than it was seen to need.
+pub const LEADERLESS_SECONDS_MAX: u64 = 15;
+
+/// How many renewals an engine waits after that before it takes another for gone, which may renew later.
+pub const SETTLE_RENEWALS: u32 = 3;
+
 /// How long an engine waits for the one that it handed a command on to, in seconds: less than those who
 /// ask wait themselves, so that they are told.
 pub const HAND_ON_SECONDS_MAX: u64 = 8;
@@ -155,7 +162,7 @@ pub const FEED_RETRY_MILLIS: u64 = 100;
 
 /// The longest wait before the feed asks again, in milliseconds: after a cluster has found a new leader, news
 /// are late by no more than this.
-pub const FEED_RETRY_MILLIS_MAX: u64 = 500;
+pub const FEED_RETRY_MILLIS_MAX: u64 = 200;
 
 /// How long the feed stands back after another engine has published, in milliseconds.
 pub const FEED_YIELD_MILLIS: u64 = 1_000;

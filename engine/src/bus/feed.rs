@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::context::{ContextBuilder, PublishErrorKind};
+use async_nats::jetstream::ErrorCode;
+use async_nats::jetstream::context::{ContextBuilder, PublishError, PublishErrorKind};
 use boarding_commands::id::CompanyId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -75,7 +76,7 @@ pub enum FeedError {
     #[error("read the log for the feed")]
     Log(#[source] ReadError),
     #[error("publish the event at position {position}")]
-    Publish { position: u64, source: async_nats::jetstream::context::PublishError },
+    Publish { position: u64, source: PublishError },
     #[error(
         "publish the event at position {position}: it was stored elsewhere than after the last"
     )]
@@ -88,11 +89,20 @@ impl FeedError {
     /// Whether another engine has published instead: what we know of the stream's end is out of date.
     fn is_conflict(&self) -> bool {
         match self {
-            Self::Publish { source, .. } => source.kind() == PublishErrorKind::WrongLastSequence,
+            Self::Publish { source, .. } => {
+                source.kind() == PublishErrorKind::WrongLastSequence || is_under_way(source)
+            }
             Self::Misplaced { .. } => true,
             _ => false,
         }
     }
+}
+
+/// Whether another engine is publishing the same event at this moment.
+fn is_under_way(error: &PublishError) -> bool {
+    let source = std::error::Error::source(error);
+    let answer = source.and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
+    answer.is_some_and(|no| no.error_code() == ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT)
 }
 
 /// A feed at work. It ends when it is dropped; what it has not published by then, the next one will.

@@ -5,11 +5,16 @@
 //! companies change by their revision only, so of two engines that take one, one gets it. This decides
 //! who works, not who may append: that is the log's expected version, and an engine that was paused for
 //! longer than its lease loses there.
+//!
+//! A bucket whose leader is gone takes nothing from anybody until the cluster has chosen another: no company
+//! changes hands meanwhile, and whoever works goes on.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::kv::PutError;
 use async_nats::jetstream::{self, kv};
 use boarding_commands::id::CompanyId;
 use futures_util::StreamExt as _;
@@ -19,7 +24,8 @@ use ulid::Ulid;
 
 use super::names::{ENGINES_BUCKET, OWNERS_BUCKET};
 use crate::config::{
-    CLAIM_OWNER_TRIES, LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX, RENEWALS_PER_LEASE,
+    CLAIM_OWNER_TRIES, LEADERLESS_SECONDS_MAX, LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX,
+    RENEWALS_PER_LEASE, SETTLE_RENEWALS,
 };
 
 /// The name of one start of an engine.
@@ -98,7 +104,7 @@ impl Owners {
         let owners = bucket(jetstream, OWNERS_BUCKET, Duration::ZERO, replicas).await?;
         let (seen, changed) = (RwLock::default(), watch::Sender::new(0));
         let shared = Arc::new(Shared { me, engines, owners, seen, changed });
-        shared.renew().await.map_err(OwnersError::Renew)?;
+        shared.renew().await.map_err(|error| OwnersError::Renew(error.into()))?;
         shared.look_at_engines().await;
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&shared).keep_alive());
@@ -209,7 +215,7 @@ impl Shared {
         });
     }
 
-    async fn renew(&self) -> Result<(), Fault> {
+    async fn renew(&self) -> Result<(), PutError> {
         self.engines.put(self.me.to_string(), bytes::Bytes::new()).await?;
         if !self.read().alive {
             self.change(|seen| seen.alive = true);
@@ -222,38 +228,43 @@ impl Shared {
         let beat = Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE;
         let mut beats = tokio::time::interval(beat);
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut missed = 0;
+        let mut pulse = Pulse::default();
         loop {
             beats.tick().await;
             match tokio::time::timeout(beat, self.renew()).await {
-                Ok(Ok(())) => missed = 0,
-                // The last beat before the lease ends is too late to be sure of anything.
-                _ => missed += 1,
+                Ok(Ok(())) => pulse.renewed(),
+                Ok(Err(error)) if has_no_leader(&error) => pulse.waited(),
+                _ => pulse.missed(),
             }
-            if missed + 1 >= RENEWALS_PER_LEASE && self.read().alive {
+            if pulse.is_over() && self.read().alive {
                 tracing::warn!(engine = %self.me, "the lease could not be renewed: work stops here");
                 self.change(|seen| seen.alive = false);
             }
             // A bucket without a leader tells nothing either, and asking would only make the next beat late.
-            if missed == 0 {
-                let _ = tokio::time::timeout(beat, self.look_at_engines()).await;
+            if pulse.is_steady()
+                && let Ok(Some(engines)) = tokio::time::timeout(beat, self.living()).await
+                && self.read().engines != engines
+            {
+                self.change(|seen| seen.engines = engines);
             }
         }
     }
 
-    /// Looks which engines live.
-    async fn look_at_engines(&self) {
-        let Ok(mut keys) = self.engines.keys().await else { return };
+    /// Which engines live; none if the bucket does not tell.
+    async fn living(&self) -> Option<BTreeSet<EngineId>> {
+        let mut keys = self.engines.keys().await.ok()?;
         let mut engines = BTreeSet::new();
         while let Some(key) = keys.next().await {
-            match key.map(|key| key.parse::<EngineId>()) {
-                Ok(Ok(engine)) => drop(engines.insert(engine)),
-                Ok(Err(_)) => {}
-                Err(_) => return,
-            }
+            engines.extend(key.ok()?.parse::<EngineId>());
         }
-        if self.read().engines != engines {
-            self.change(|seen| seen.engines = engines);
+        Some(engines)
+    }
+
+    /// Looks who has come; who has gone is seen by the beat alone, which knows when nobody could renew.
+    async fn look_at_engines(&self) {
+        let Some(living) = self.living().await else { return };
+        if !living.is_subset(&self.read().engines) {
+            self.change(|seen| seen.engines.extend(living));
         }
     }
 
@@ -337,6 +348,56 @@ impl Shared {
         });
         Ok(true)
     }
+}
+
+/// How our lease stands, in renewals.
+#[derive(Debug, Default)]
+struct Pulse {
+    /// Missed since the last that succeeded.
+    missed: u32,
+    /// Since when nobody could renew.
+    leaderless: u32,
+    /// Until those that could not renew either have had time to.
+    settling: u32,
+}
+
+impl Pulse {
+    fn renewed(&mut self) {
+        let settling = if self.leaderless > 0 { SETTLE_RENEWALS } else { self.settling };
+        *self = Self { missed: 0, leaderless: 0, settling: settling.saturating_sub(1) };
+    }
+
+    /// Nobody could renew, and nobody's company be taken. For ever is not to be believed, though: others may
+    /// see a leader that we do not.
+    fn waited(&mut self) {
+        self.leaderless += 1;
+        let beats = LEADERLESS_SECONDS_MAX * u64::from(RENEWALS_PER_LEASE) / LEASE_SECONDS;
+        if u64::from(self.leaderless) > beats {
+            self.missed();
+        }
+    }
+
+    fn missed(&mut self) {
+        self.missed += 1;
+    }
+
+    /// Whether it is to be feared that the lease has ended: the last beat before its end is too late to be
+    /// sure of anything.
+    fn is_over(&self) -> bool {
+        self.missed + 1 >= RENEWALS_PER_LEASE
+    }
+
+    /// Whether an engine that has no entry now is gone.
+    fn is_steady(&self) -> bool {
+        self.missed == 0 && self.leaderless == 0 && self.settling == 0
+    }
+}
+
+/// Whether the bucket has no leader: the server that we are connected to knows nobody who takes entries.
+fn has_no_leader(error: &PutError) -> bool {
+    let source = std::error::Error::source(error);
+    let publish = source.and_then(|source| source.downcast_ref::<PublishError>());
+    publish.is_some_and(|error| error.kind() == PublishErrorKind::StreamNotFound)
 }
 
 /// No longer than a leader that lives takes. What is given up and done all the same is seen by who follows.
