@@ -110,6 +110,10 @@ pub const RETRY_MILLIS: u64 = 200;
 /// How long a first connection to NATS may take, in seconds: longer, and the address is wrong.
 pub const NATS_CONNECT_SECONDS_MAX: u64 = 5;
 
+/// The longest wait before a lost connection to NATS is tried again, in milliseconds: after a server has come
+/// back, work goes on that much later at most.
+pub const NATS_RECONNECT_MILLIS_MAX: u64 = 500;
+
 /// How long an engine is taken to live after it last said so, in seconds: its companies wait that long
 /// if it dies, and go on elsewhere within ten.
 pub const LEASE_SECONDS: u64 = 5;

@@ -158,6 +158,24 @@ pub(crate) fn gone() -> Reply {
     Reply::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }
 }
 
+#[cfg(test)]
+impl Hot {
+    /// A company whose task looks only every other time, and answers nothing else.
+    pub(crate) fn distracted(company: Company) -> Self {
+        let (inbox, mut messages) = mpsc::channel(1);
+        let (told, chores) = watch::channel(Chores::default());
+        tokio::spawn(async move {
+            while messages.recv().await.is_some() {
+                if let Some(Message::Look(look)) = messages.recv().await {
+                    look(&company);
+                }
+            }
+            drop(told);
+        });
+        Self { inbox, chores, _lent: None }
+    }
+}
+
 /// The task's own.
 struct Task {
     core: Arc<Core>,

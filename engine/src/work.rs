@@ -164,6 +164,20 @@ impl Desk {
         self.hot.ask_patiently(request).await
     }
 
+    /// Looks at the company, however long its log keeps that waiting; nothing once its task has ended.
+    async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Company) -> T + Clone + Send + 'static,
+    ) -> Option<T> {
+        loop {
+            let seen = self.hot.look(look.clone()).await;
+            if seen.is_some() || self.hot.is_gone() {
+                return seen;
+            }
+            pause().await;
+        }
+    }
+
     /// Waits until what the company has to do satisfies the condition, and gives what it chose of it.
     async fn until<T>(
         &self,
@@ -245,5 +259,34 @@ async fn tick(desk: Desk) {
         if !matches!(desk.ask(Tick { now }, Ulid::nil()).await, Reply::Accepted { .. }) {
             pause().await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::engine::{Engine, LogChoice, Options};
+
+    /// P30: a log that cannot be read at this moment is no reason to forget what there is to do.
+    #[tokio::test]
+    async fn p30_who_looks_at_a_company_sees_it_once_its_log_can_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::open(Options {
+            data: folder.path().to_owned(),
+            log: LogChoice::Files,
+            channel: None,
+            adopt_runs: false,
+            secret: None,
+            clock: Clock::system(),
+        });
+        let engine = engine.unwrap();
+        let company: CompanyId = "acme".parse().unwrap();
+        let (_stop, stopped) = watch::channel(false);
+        let hot = Hot::distracted(Company::new(company.clone()));
+        let desk = Desk { core: Arc::clone(&engine.core), hot, company, stop: stopped };
+        assert_eq!(desk.hot.look(|_| ()).await, None);
+        assert_eq!(desk.hot.look(|_| ()).await, Some(()));
+        assert_eq!(desk.look(|company| company.id.to_string()).await.unwrap(), "acme");
     }
 }

@@ -8,7 +8,9 @@ use std::time::Duration;
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
 use percent_encoding::percent_decode_str;
 
-use crate::config::{NATS_BUFFER_MESSAGES_MAX, NATS_CONNECT_SECONDS_MAX};
+use crate::config::{
+    NATS_BUFFER_MESSAGES_MAX, NATS_CONNECT_SECONDS_MAX, NATS_RECONNECT_MILLIS_MAX,
+};
 
 /// Where the servers are, and who we are to them.
 #[derive(Clone, Default)]
@@ -67,6 +69,7 @@ impl Server {
             .name(name)
             .subscription_capacity(NATS_BUFFER_MESSAGES_MAX)
             .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX))
+            .reconnect_delay_callback(before_try)
             .event_callback(say());
         if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
             options = options.custom_inbox_prefix(prefix);
@@ -103,6 +106,12 @@ impl Server {
         let failed = |error: std::io::Error| ConnectError::Address(error.to_string());
         self.url.split(',').map(|text| read(text).map_err(failed)).collect()
     }
+}
+
+/// The wait before a lost connection is tried again, the n-th time: at once, then twice as long each time.
+fn before_try(n: usize) -> Duration {
+    let millis = u32::try_from(n).ok().and_then(|n| 1_u64.checked_shl(n)).unwrap_or(u64::MAX);
+    Duration::from_millis(millis.min(NATS_RECONNECT_MILLIS_MAX))
 }
 
 /// Says what becomes of the connection to those who run the engine: of tries that fail in the same way,
@@ -168,6 +177,12 @@ mod tests {
         let server = server("nats://engine:s3cret@localhost:4222");
         assert!(!format!("{server:?}").contains("s3cret"));
         assert_eq!(hosts(&server.addresses().unwrap()), "localhost:4222");
+    }
+
+    #[test]
+    fn a_lost_connection_is_tried_often_however_long_it_is_lost() {
+        let millis = |n| before_try(n).as_millis();
+        assert_eq!([millis(0), millis(5), millis(40), millis(1_000_000)], [1, 32, 500, 500]);
     }
 
     #[test]

@@ -175,6 +175,7 @@ impl Feeder {
         loop {
             let before = self.told.borrow().published;
             let Err(error) = self.follow().await;
+            tracing::debug!(error = crate::error_chain(&error), "the feed stands");
             if matches!(error, FeedError::Ending) {
                 return;
             }
@@ -197,7 +198,9 @@ impl Feeder {
         let stream = stream::open(&self.context, self.options).await?;
         let last = stream::last(&self.context, &stream).await?;
         let max_bytes = self.context.client().server_info().max_payload;
+        tracing::debug!(sequence = last.sequence, "the feed knows where its stream ends");
         let after = source::Source::after(&self.core, last.event, max_bytes).await?;
+        tracing::debug!(position = after.given(), "the feed goes on");
         self.pump(after, last.sequence).await
     }
 

@@ -9,11 +9,12 @@
 //! A bucket whose leader is gone takes nothing from anybody until the cluster has chosen another: no company
 //! changes hands meanwhile, and whoever works goes on.
 
+mod pulse;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::kv::PutError;
 use async_nats::jetstream::{self, kv};
 use boarding_commands::id::CompanyId;
@@ -24,9 +25,9 @@ use ulid::Ulid;
 
 use super::names::{ENGINES_BUCKET, OWNERS_BUCKET};
 use crate::config::{
-    CLAIM_OWNER_TRIES, LEADERLESS_SECONDS_MAX, LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX,
-    RENEWALS_PER_LEASE, SETTLE_RENEWALS,
+    CLAIM_OWNER_TRIES, LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX, RENEWALS_PER_LEASE,
 };
+use pulse::{Pulse, has_no_leader};
 
 /// The name of one start of an engine.
 pub type EngineId = Ulid;
@@ -348,56 +349,6 @@ impl Shared {
         });
         Ok(true)
     }
-}
-
-/// How our lease stands, in renewals.
-#[derive(Debug, Default)]
-struct Pulse {
-    /// Missed since the last that succeeded.
-    missed: u32,
-    /// Since when nobody could renew.
-    leaderless: u32,
-    /// Until those that could not renew either have had time to.
-    settling: u32,
-}
-
-impl Pulse {
-    fn renewed(&mut self) {
-        let settling = if self.leaderless > 0 { SETTLE_RENEWALS } else { self.settling };
-        *self = Self { missed: 0, leaderless: 0, settling: settling.saturating_sub(1) };
-    }
-
-    /// Nobody could renew, and nobody's company be taken. For ever is not to be believed, though: others may
-    /// see a leader that we do not.
-    fn waited(&mut self) {
-        self.leaderless += 1;
-        let beats = LEADERLESS_SECONDS_MAX * u64::from(RENEWALS_PER_LEASE) / LEASE_SECONDS;
-        if u64::from(self.leaderless) > beats {
-            self.missed();
-        }
-    }
-
-    fn missed(&mut self) {
-        self.missed += 1;
-    }
-
-    /// Whether it is to be feared that the lease has ended: the last beat before its end is too late to be
-    /// sure of anything.
-    fn is_over(&self) -> bool {
-        self.missed + 1 >= RENEWALS_PER_LEASE
-    }
-
-    /// Whether an engine that has no entry now is gone.
-    fn is_steady(&self) -> bool {
-        self.missed == 0 && self.leaderless == 0 && self.settling == 0
-    }
-}
-
-/// Whether the bucket has no leader: the server that we are connected to knows nobody who takes entries.
-fn has_no_leader(error: &PutError) -> bool {
-    let source = std::error::Error::source(error);
-    let publish = source.and_then(|source| source.downcast_ref::<PublishError>());
-    publish.is_some_and(|error| error.kind() == PublishErrorKind::StreamNotFound)
 }
 
 /// No longer than a leader that lives takes. What is given up and done all the same is seen by who follows.

@@ -36,7 +36,7 @@ pub(super) async fn manage(desk: Desk) {
             stuck.insert(import);
             stood = None;
             // The look makes the company tell its chores anew, this among them.
-            desk.hot.look(|_| ()).await;
+            desk.look(|_| ()).await;
         }
     }
 }
@@ -62,7 +62,7 @@ async fn next(
 
 /// Applies the rows to come; answers how many had an outcome when it began.
 async fn go_on(desk: &Desk, import: ImportId) -> Result<u64, Fault> {
-    let place = desk.hot.look(move |company| company.imports.get(&import).and_then(Place::of));
+    let place = desk.look(move |company| company.imports.get(&import).and_then(Place::of));
     let Some(place) = place.await.flatten() else { return Ok(u64::MAX) };
     let rows_done = place.rows_done;
     let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);

@@ -82,6 +82,7 @@ impl Open {
 }
 
 /// A claim's user, where its mail goes, and what it is for.
+#[derive(Clone)]
 struct Claim {
     pub user: UserKey,
     pub to: String,
@@ -219,7 +220,7 @@ impl Desk {
     /// Takes from the company what the claims' mails need; in the order of the claims.
     async fn drafts(&self, claims: Vec<Claim>) -> Vec<Option<Draft>> {
         let count = claims.len();
-        let drafts = self.hot.look(move |company| {
+        let drafts = self.look(move |company| {
             claims.into_iter().map(|claim| claim.draft(company)).collect::<Vec<_>>()
         });
         drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())

@@ -19,14 +19,8 @@ pub(super) async fn manage(desk: Desk) {
     let mut chores = desk.hot.chores();
     let mut recovered = None;
     while let Some((run, fence)) = desk.until(&mut chores, |chores| chores.run).await {
-        let Some(channel) = desk
-            .hot
-            .look(move |company| company.runs.get(&run).map(|run| run.channel))
-            .await
-            .flatten()
-        else {
-            return;
-        };
+        let channel = desk.look(move |company| company.runs.get(&run).map(|run| run.channel));
+        let Some(channel) = channel.await.flatten() else { return };
         let turn = Turn { desk: desk.clone(), run, fence, channel };
         if recovered != Some((run, fence)) {
             turn.recover().await;
@@ -53,7 +47,7 @@ impl Turn {
     async fn recover(&self) {
         let (run, now) = (self.run, self.desk.core.clock.now());
         let via = self.desk.core.channel.name();
-        let open = self.desk.hot.look(move |company| open_claims(company, run, via, now)).await;
+        let open = self.desk.look(move |company| open_claims(company, run, via, now)).await;
         let open = open.unwrap_or_default();
         if open.is_empty() {
             return;
@@ -108,7 +102,12 @@ impl Turn {
                 Reply::Refused(_) => break,
                 Reply::Failed { why, .. } => {
                     tracing::warn!(company = %self.desk.company, run = %self.run, %why, "the run waits");
+                    // Perhaps it was appended all the same: then nobody else knows of these claims.
+                    while sending.join_next().await.is_some() {}
                     pause().await;
+                    if !self.desk.is_closing() {
+                        self.recover().await;
+                    }
                 }
                 Reply::TooLarge if most > 1 => fits = most / 2,
                 Reply::TooLarge => {
@@ -130,7 +129,6 @@ impl Turn {
         let run = self.run;
         let open = self
             .desk
-            .hot
             .look(move |company| company.runs.get(&run).map_or(0, |run| run.in_flight.len()));
         channel.in_flight().saturating_sub(open.await.unwrap_or(usize::MAX))
     }

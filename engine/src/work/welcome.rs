@@ -25,7 +25,7 @@ pub(super) async fn manage(desk: Desk) {
 
 /// Claims of an earlier process: sent again only where that cannot reach anybody twice.
 async fn recover(desk: &Desk) {
-    let claims = desk.hot.look(|company| {
+    let claims = desk.look(|company| {
         let open = company.notifications.iter().filter(|(_, one)| one.dispatched);
         let claim = |(key, one): (&String, &boarding_commands::company::Notification)| {
             let (user, email) = claim_notification::recipient(company, &one.to)?;

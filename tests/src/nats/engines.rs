@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_nats::Request;
 use async_nats::jetstream::{self, context::ContextBuilder};
-use boarding_engine::clock::Clock;
+use boarding_engine::config::CLAIM_MAX;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -29,6 +29,14 @@ const PEOPLE: usize = 1_500;
 fn faults() -> usize {
     std::env::var("BOARDING_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
 }
+
+/// How many runs are queued for each fault: enough that a fast program is still at work when it strikes.
+fn runs() -> usize {
+    if faults() > 2 { 6 } else { 3 }
+}
+
+/// How many people an engine with an outbox has claimed at most whose mails it has not sent.
+const CLAIMED_MAX: usize = CLAIM_MAX;
 
 /// How often a command is asked before it is given up: more than a minute's worth.
 const TRIES_MAX: usize = 3_000;
@@ -97,6 +105,25 @@ impl Site {
         if leads { leader - 1 } else { leader % self.servers.len() }
     }
 
+    /// Waits until every server has what its cluster keeps: before, a second one that is lost is one too many.
+    async fn in_step(&self) {
+        let soon = ContextBuilder::new().timeout(Duration::from_secs(1));
+        let jetstream = soon.build(self.caller.client.clone());
+        let peers = self.servers.len() - 1;
+        eventually("every server is in step", async || {
+            let mut streams = jetstream.streams();
+            while let Some(stream) = streams.next().await {
+                let Some(cluster) = stream.ok()?.cluster else { continue };
+                let current = cluster.replicas.iter().filter(|one| one.current && !one.offline);
+                if cluster.leader.is_none() || current.count() < peers {
+                    return None;
+                }
+            }
+            Some(())
+        })
+        .await;
+    }
+
     /// A company whose people may all be invited in one run.
     async fn with_people(site: Self, people_count: usize) -> Self {
         site.caller.define_company().await;
@@ -151,18 +178,18 @@ impl Site {
         .await
     }
 
-    /// Waits for an invitation that was sent later than this, by whichever engine: an event of it has been
-    /// published. No engine is asked, since one that is asleep would keep the answer waiting.
-    async fn invites_somebody_after(&self, since: &str) {
-        // A stream without a leader never answers: asked often, it tells when it has one.
-        let soon = ContextBuilder::new().timeout(Duration::from_millis(500));
-        let jetstream = soon.build(self.caller.client.clone());
-        eventually("an invitation is sent", async || {
-            let stream = jetstream.get_stream_no_info("BOARDING_EVENTS").await.ok()?;
-            let subject = "boarding.v1.acme.event.InviteSent";
-            let event = stream.get_last_raw_message_by_subject(subject).await.ok()?;
-            let event: Value = serde_json::from_slice(&event.payload).ok()?;
-            (event["at"].as_str()? > since).then_some(())
+    /// How many mails of these runs were sent, by whichever engine.
+    fn mails(&self, runs: &[String]) -> usize {
+        let outboxes = self.engines.iter().map(|engine| engine.data().join("outbox/acme"));
+        outboxes.flat_map(|outbox| runs.iter().map(move |run| files(&outbox.join(run)).len())).sum()
+    }
+
+    /// Waits until more mails were sent than can have been claimed before. No engine is asked, since one that
+    /// is asleep would keep the answer waiting; and the feed may have news of before to tell yet.
+    async fn invites_anew(&self, runs: &[String]) {
+        let before = self.mails(runs);
+        eventually("people are invited", async || {
+            (self.mails(runs) > before + CLAIMED_MAX).then_some(())
         })
         .await;
     }
@@ -378,7 +405,7 @@ enum Meanwhile {
     NothingGoes,
 }
 
-/// What every fault must leave as it was: two runs at its hands, commands all the while. Tells after how
+/// What every fault must leave as it was: runs at its hands, commands all the while. Tells after how
 /// long the queue moved again, from the fault or else from its end.
 async fn survives(
     site: Site,
@@ -389,25 +416,29 @@ async fn survives(
     let mut site = Site::with_people(site, PEOPLE).await;
     let load = Load::start(&site.caller, "load-");
     for trial in 0..faults() {
-        let (first, second) = (site.run().await, site.run().await);
-        let before = site.done(&first, 50 + (trial as u64 * 97) % 900).await;
+        let mut queued = Vec::new();
+        for _ in 0..runs() {
+            queued.push(site.run().await);
+        }
+        let before = site.done(&queued[0], 50 + (trial as u64 * 97) % 900).await;
         break_it(&mut site, trial).await;
         if meanwhile == Meanwhile::NothingGoes {
             while_it_lasts().await;
             mend(&mut site, trial).await;
         }
-        let (watch, since) = (Stopwatch::start(), Clock::system().now());
-        site.invites_somebody_after(&since.to_string()).await;
+        let watch = Stopwatch::start();
+        site.invites_anew(&queued).await;
         let moved = watch.elapsed();
         eprintln!("fault {trial}: after {before} people; the queue moved {moved:?} later");
-        site.done(&first, before + 1).await;
+        site.done(&queued[0], before + 1).await;
         if meanwhile == Meanwhile::OthersGoOn {
             mend(&mut site, trial).await;
         }
-        site.completed(&first).await;
-        site.check_mails(&first).await;
-        site.completed(&second).await;
-        site.check_mails(&second).await;
+        for run in &queued {
+            site.completed(run).await;
+            site.check_mails(run).await;
+        }
+        site.in_step().await;
     }
     load.check(&site.caller).await;
     site.check_feed().await;
