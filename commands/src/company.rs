@@ -70,6 +70,8 @@ pub struct Company {
     pub notifications: BTreeMap<String, Notification>,
     /// Archives of pictures that were imported.
     pub picture_imports: BTreeSet<ImportId>,
+    /// How often somebody was given a picture.
+    pub(crate) pictures: BTreeMap<UserId, u32>,
     /// Who has a value that no two people share.
     pub(crate) holders: BTreeMap<ValueMark, UserId>,
 }
@@ -265,6 +267,7 @@ impl Company {
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
             picture_imports: BTreeSet::new(),
+            pictures: BTreeMap::new(),
             holders: BTreeMap::new(),
         }
     }

@@ -61,7 +61,11 @@ impl Company {
             Event::PicturesImported { import, .. } => {
                 self.picture_imports.insert(*import);
             }
-            Event::PictureInserted { .. } | Event::PictureRefused { .. } => {}
+            Event::PictureInserted { user, .. } => {
+                let user = self.users.enter(user.as_str());
+                *self.pictures.entry(user).or_default() += 1;
+            }
+            Event::PictureRefused { .. } => {}
             Event::RunRequested { .. }
             | Event::RecipientQueued { .. }
             | Event::RunScheduled { .. }

@@ -1,5 +1,6 @@
 //! The engine as a whole, at its Rust API: real folders, the real log, the real outbox, a real mail server.
 
+mod agreement;
 mod dialects;
 mod folder;
 mod gate;
@@ -7,6 +8,7 @@ mod idempotency;
 mod jetstream;
 mod links;
 mod load;
+mod made;
 mod mails;
 mod multiline;
 mod officechat;
@@ -15,8 +17,10 @@ mod previews;
 mod privacy;
 mod queries;
 mod read_models;
+mod regenerated;
 mod reject_file;
 mod restart;
+mod restored;
 mod runs;
 mod undo;
 

@@ -1,4 +1,4 @@
-//! The laws of the catalogue (3.8) over histories that chance writes: P1 to P17, P21 to P23, P25, P27, P28, P31.
+//! The laws of the catalogue (3.8) over histories that chance writes: P1 to P23, P25, P27, P28, P31.
 //!
 //! A history is a list of numbers, each the seed of one step in one of two companies. P24 and P26 stand
 //! beside the CSV reader (`commands/src/csv_file`), P29 beside the log (`engine/src/log`).
@@ -6,7 +6,8 @@
 mod alphabet;
 mod bodies;
 mod broken;
-mod dice;
+pub(crate) mod dice;
+mod files;
 mod mailer;
 mod steps;
 mod tenant;
@@ -16,4 +17,5 @@ mod world;
 
 mod crashes;
 mod ends;
+mod planted;
 mod simulation;

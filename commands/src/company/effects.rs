@@ -21,6 +21,8 @@ pub struct Standing {
     pub contact: [(bool, u32); Channel::ALL.len()],
     /// The number of the pool.
     pub number: Option<Phone>,
+    /// How many pictures the person was given.
+    pub pictures: u32,
 }
 
 /// Never shows who it is.
@@ -44,6 +46,7 @@ impl Standing {
                 (link.linked, link.invitation.map_or(0, |invitation| invitation.generation))
             }),
             number: company.numbers.of(id),
+            pictures: company.pictures.get(&id).copied().unwrap_or_default(),
         }
     }
 }

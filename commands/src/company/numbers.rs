@@ -99,9 +99,19 @@ impl Stock {
 
 /// The invitations by which a person who is not on board yet may still come.
 pub fn pending(user: &User) -> impl Iterator<Item = Invitation> {
-    let links = Channel::ALL.map(|channel| user.link(channel));
-    let on_board = links.iter().any(|link| link.linked);
-    let open = |invitation: &Invitation| {
+    let on_board = Channel::ALL.iter().any(|channel| user.link(*channel).linked);
+    open(user).filter(move |_| !on_board)
+}
+
+/// The same once the person is not linked to this channel any more.
+pub fn pending_without(user: &User, channel: Channel) -> impl Iterator<Item = Invitation> {
+    let mut others = Channel::ALL.iter().filter(|other| **other != channel);
+    let on_board = others.any(|other| user.link(*other).linked);
+    open(user).filter(move |_| !on_board)
+}
+
+fn open(user: &User) -> impl Iterator<Item = Invitation> {
+    let is_open = |invitation: &Invitation| {
         matches!(
             invitation.state,
             InvitationState::Created
@@ -110,7 +120,8 @@ pub fn pending(user: &User) -> impl Iterator<Item = Invitation> {
                 | InvitationState::Deferred
         )
     };
-    links.into_iter().filter_map(|link| link.invitation).filter(move |one| !on_board && open(one))
+    let links = Channel::ALL.map(|channel| user.link(channel));
+    links.into_iter().filter_map(|link| link.invitation).filter(is_open)
 }
 
 impl Numbers {

@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::recipients::{Report, find, report};
+use super::pool::Promises;
+use super::recipients::{Found, Report, find, report};
 use super::{Asked, Decide, Decision, check_text};
-use crate::code::Refusal;
-use crate::company::Company;
+use crate::code::{Code, Refusal};
+use crate::company::{Company, RecipientState};
 use crate::event::Permission;
 use crate::id::RunId;
 
@@ -35,9 +36,21 @@ impl Decide for InviteSent {
         if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
             return Ok(Decision::of(vec![]));
         }
+        if found.recipient.state != RecipientState::Dispatching {
+            check_unclaimed(company, &found)?;
+        }
         let sent = Report::Sent { message_id: self.message_id.clone() };
         Ok(Decision::of(report(company, &found, &sent, asked.at)))
     }
+}
+
+/// What a claim would have seen to: that there is such a person, and a number for an account (P19).
+fn check_unclaimed(company: &Company, found: &Found<'_>) -> Result<(), Refusal> {
+    if !found.user.is_created() {
+        return Err(Code::RecipientUserNotCreated.into());
+    }
+    let promised = Promises::default().make(company, found.recipient.user);
+    promised.map_err(|(_, code)| code.into())
 }
 
 #[cfg(test)]
@@ -45,10 +58,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::code::Code;
-    use crate::company::RecipientState;
     use crate::decide::ClaimRecipients;
-    use crate::decide::testing::{NOW, a_running_run, channel_enabled, given, run_id, run_queued, user_created, who};
+    use crate::decide::pool::testing::{account, number_added, unit};
+    use crate::decide::testing::{NOW, a_running_run, channel_enabled, given, run_id, run_queued, run_started, user_created, who};
     use crate::event::Event;
 
     /// N86: each wrong moment has its own code, and changes nothing.
@@ -63,6 +75,24 @@ mod tests {
         let skipped = Event::UserSkipped { run: run_id(1), user: who("ann"), code: Code::RecipientAlreadyLinked, detail: None };
         let terminal = given(a_running_run().into_iter().chain([skipped]));
         terminal.when_json("InviteSent", sent(1, "ann")).then_refused(Code::RecipientAlreadyTerminal);
+    }
+
+    /// P19, ML-06: what was sent without a claim needs a number as any other invitation does; LX-26: and a person.
+    #[test]
+    fn p19_a_mail_without_a_claim_takes_no_number_that_is_not_there() {
+        let sent = |user: &str| json!({"run": run_id(1), "user": user});
+        let company = |numbers: u64| {
+            let pool = (0..numbers).map(|n| number_added(n, Some("EMEA")));
+            let events = [unit("EMEA", None), channel_enabled()].into_iter().chain(pool);
+            let events = events.chain(["ann", "bob"].into_iter().flat_map(|key| account(key, "EMEA")));
+            given(events.chain(run_started(run_id(1), &["ann", "bob", "zoe"])))
+        };
+        company(0).when_json("InviteSent", sent("ann")).then_refused(Code::NumberNoneAvailable);
+        let ann = InviteSent { run: run_id(1), user: "ann".to_owned(), attempt: None, message_id: None, fence: None };
+        let one_sent = company(1).after(ann);
+        one_sent.when_json("InviteSent", sent("bob")).then_refused(Code::NumberNoneAvailable);
+        assert_eq!(company(2).when_json("InviteSent", sent("bob")).names(), ["InviteDispatched", "InviteSent"]);
+        company(2).when_json("InviteSent", sent("zoe")).then_refused(Code::RecipientUserNotCreated);
     }
 
     /// P4: an outcome after the end of the run is refused as settled.

@@ -1,10 +1,11 @@
 //! The rule for undoing one row of an import: taken back whole, or left as it is with the reason.
 
 use std::cell::OnceCell;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use super::pool::released;
+use super::pool::{released, too_few};
 use crate::code::Code;
+use crate::company::numbers::Owner;
 use crate::company::{Company, Import, RowEffect, Standing, Undo, User, UserId, UserState};
 use crate::event::{Event, UndoOutcome};
 use crate::id::ImportId;
@@ -22,6 +23,8 @@ pub(super) struct Reversals<'a> {
     standing: HashSet<u32>,
     /// The people of the later ones among them; told only if somebody asks.
     later_members: OnceCell<HashSet<UserId>>,
+    /// Who waits for a number and goes back to another organization in this commit, by where to.
+    moved: HashMap<Owner, u64>,
     pub(super) events: Vec<Event>,
 }
 
@@ -29,8 +32,8 @@ impl<'a> Reversals<'a> {
     pub(super) fn new(company: &'a Company, id: ImportId, import: &'a Import, at: Time) -> Self {
         let standing = company.imports.values().filter(|one| one.undo == Undo::No);
         let standing = standing.map(|one| one.ordinal).collect();
-        let (later_members, events) = (OnceCell::new(), Vec::new());
-        Self { company, id, import, at, standing, later_members, events }
+        let (later_members, moved, events) = (OnceCell::new(), HashMap::new(), Vec::new());
+        Self { company, id, import, at, standing, later_members, moved, events }
     }
 
     /// Undoes the next row: exactly one event tells its outcome.
@@ -39,13 +42,19 @@ impl<'a> Reversals<'a> {
         let (outcome, code) = match known {
             None => (UndoOutcome::Errored, Some(effect.errored.unwrap_or(Code::UserNotFound))),
             Some(_) if effect.errored.is_some() => (UndoOutcome::Errored, effect.errored),
-            Some((id, user)) => match self.touched_since(effect, id, user) {
-                Some(code) => (UndoOutcome::Kept, Some(code)),
-                None => {
-                    self.reverse(effect, user);
-                    (UndoOutcome::Reversed, None)
+            Some((id, user)) => {
+                let kept = self.touched_since(effect, id, user);
+                match kept.map_or_else(
+                    || self.no_number(effect, id),
+                    |code| Some((UndoOutcome::Kept, code)),
+                ) {
+                    Some((outcome, code)) => (outcome, Some(code)),
+                    None => {
+                        self.reverse(effect, user);
+                        (UndoOutcome::Reversed, None)
+                    }
                 }
-            },
+            }
         };
         let user = Personal(effect.user.clone());
         self.events.push(Event::RowUndone {
@@ -84,6 +93,26 @@ impl<'a> Reversals<'a> {
             let members = self.company.imports.values().filter(later).flat_map(|one| &one.members);
             members.copied().collect()
         })
+    }
+
+    /// Whoever waits for a number goes back only where there is one to come (P19).
+    fn no_number(&mut self, effect: &RowEffect, id: UserId) -> Option<(UndoOutcome, Code)> {
+        let RowEffect { before, after, .. } = effect;
+        let numbers = &self.company.numbers;
+        let goes_back = before.state.is_some() && before.org_unit != after.org_unit;
+        if !goes_back || !numbers.is_waiting(id) {
+            return None;
+        }
+        let owner = numbers.owner(before.org_unit.as_deref());
+        let stock = numbers.stock(&owner);
+        let overbooking = self.company.settings.number_overbooking;
+        let moved = self.moved.entry(owner).or_default();
+        let needed = if overbooking { 1 } else { *moved + 1 };
+        if too_few(needed, stock, overbooking).is_some() {
+            return Some((UndoOutcome::Errored, Code::NumberInsufficientInDestination));
+        }
+        *moved += 1;
+        None
     }
 
     fn reverse(&mut self, effect: &RowEffect, user: &User) {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use crate::code::{Code, Problem};
 use crate::company::holders::unique;
 use crate::company::numbers::Owner;
-use crate::company::{Company, Import, Placing, User, UserState, ValueMark};
+use crate::company::{Company, Import, Placing, User, UserId, UserState, ValueMark};
 use crate::csv_file::{Given, ParsedRow, RowValues};
 use crate::dialect::{self, Dialect};
 use crate::event::{
@@ -35,6 +35,8 @@ pub(super) struct Rows<'a> {
     placing: Option<&'a Placing>,
     /// Numbers given to rows of this commit, and whose each was.
     numbers: HashMap<Phone, Owner>,
+    /// Who waits for a number and went to another organization by a row of this commit, by where to.
+    moved: HashMap<Owner, u64>,
     pub(super) events: Vec<Event>,
 }
 
@@ -57,6 +59,7 @@ impl<'a> Rows<'a> {
             values: HashSet::new(),
             placing: accepted.and_then(|import| import.placing.as_ref()),
             numbers: HashMap::new(),
+            moved: HashMap::new(),
             events: Vec::new(),
         }
     }
@@ -97,7 +100,12 @@ impl<'a> Rows<'a> {
         }
         match self.company.users.created(&folded) {
             None => self.create(&key, &folded, row, row_ref),
-            Some((_, user)) => self.meet(&key, &folded, user, row, row_ref),
+            Some((id, user)) => match self.refusal(id, user, row) {
+                Some((outcome, problem)) => {
+                    self.refuse(Some(key), row_ref, outcome, vec![problem]);
+                }
+                None => self.meet(&folded, user, row, row_ref),
+            },
         }
     }
 
@@ -171,28 +179,29 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// A row that names somebody who exists.
-    fn meet(
+    /// Why a row leaves somebody who exists as they are, if so.
+    fn refusal(
         &mut self,
-        key: &UserKey,
-        folded: &str,
+        id: UserId,
         user: &User,
         row: &ParsedRow,
-        mut row_ref: RowRef,
-    ) {
-        let refused = match (user.state, self.options.existing) {
+    ) -> Option<(RowOutcome, Problem)> {
+        let skipped = match (user.state, self.options.existing) {
             (UserState::Archived, _) => Some(Code::UserArchived),
             (_, Existing::Skip) => Some(Code::RowUserExists),
             (_, Existing::Update) => None,
         };
-        if let Some(code) = refused {
-            return self.refuse(
-                Some(key.clone()),
-                row_ref,
-                RowOutcome::Skipped,
-                vec![Problem::new(code)],
-            );
+        match skipped {
+            Some(code) => Some((RowOutcome::Skipped, Problem::new(code))),
+            None => {
+                let problem = self.move_problem(id, user, &row.values);
+                problem.map(|problem| (RowOutcome::Invalid, problem))
+            }
         }
+    }
+
+    /// A row that names somebody who exists.
+    fn meet(&mut self, folded: &str, user: &User, row: &ParsedRow, mut row_ref: RowRef) {
         self.warn_of_manager(&row.values, &mut row_ref);
         let listed = self.judge_phone(&row.values, folded, &mut row_ref);
         let who = Personal(user.key());

@@ -60,7 +60,7 @@ mod tests {
     use crate::csv_file::{Given as Cell, ParsedRow};
     use crate::decide::import_file::ImportMode;
     use crate::decide::import_file::testing::{accepted, import_id, row};
-    use crate::decide::pool::testing::{number, number_added, unit};
+    use crate::decide::pool::testing::{account, number, number_added, unit};
     use crate::decide::testing::{Given, given, phone, user_created, who};
     use crate::decide::{ImportRows, UndoImport};
     use crate::event::{Channel, Existing, UndoOutcome};
@@ -204,7 +204,18 @@ mod tests {
         let role = Event::RolesAssigned { user: who("ann"), roles: vec!["Agent".to_owned()] };
         let archived = Event::UserArchived { user: who("cid") };
         let number = Event::CorporatePhoneRemoved { phone: Personal(phone(4)), user: who("dee") };
-        let story = before().imported(import_id(), rows()).then([linked, role, archived, number]);
+        let pictured = Event::PictureInserted {
+            import: ImportId(Ulid(9)),
+            number: 1,
+            name: Personal("fay.png".to_owned()),
+            user: who("fay"),
+            sha256: "5e".repeat(32),
+            bytes: 9,
+            format: crate::event::PictureFormat::Png,
+        };
+        let rows = rows().into_iter().chain([row(7, "fay")]).collect();
+        let since = [linked, role, archived, number, pictured];
+        let story = before().imported(import_id(), rows).then(since);
         let as_is = standing(&story.company());
         let (story, outcomes) = story.undone(import_id());
         let expected = [
@@ -212,6 +223,7 @@ mod tests {
             kept(2, Code::RowInvitedSince),
             kept(3, Code::RowChangedSince),
             kept(4, Code::RowChangedSince),
+            kept(7, Code::RowChangedSince),
         ];
         assert_eq!(outcomes, expected);
         assert_eq!(standing(&story.company()), as_is);
@@ -300,6 +312,56 @@ mod tests {
         let (story, _) = story.undone(import_id());
         let company = story.company().0;
         assert_eq!(company.numbers.get(number(1)).unwrap().state.as_str(), "cooling");
+    }
+
+    /// P18, P19: an import takes nobody away from their number, nor to where there is none for who waits for
+    /// one; its undo takes nobody back to where there is none by then.
+    #[test]
+    fn p19_who_waits_for_a_number_goes_only_where_there_is_one() {
+        let invited = Event::InviteDispatched {
+            run: crate::decide::testing::run_id(1),
+            user: who("ann"),
+            attempt: 1,
+            invitation: crate::id::InvitationId(Ulid(5)),
+            generation: 1,
+            email: Personal("ann@acme.example".to_owned()),
+            message_id: "m".to_owned(),
+            via: "outbox".to_owned(),
+        };
+        let company = |apac: &[u64]| {
+            let units = [unit("EMEA", None), unit("APAC", None), number_added(1, Some("EMEA"))];
+            let there = apac.iter().map(|n| number_added(*n, Some("APAC")));
+            let people = [account("ann", "EMEA"), account("bob", "EMEA")].into_iter().flatten();
+            let run = crate::decide::testing::run_started(crate::decide::testing::run_id(1), &["ann"]);
+            Story(units.into_iter().chain(there).chain(people).chain(run).chain([invited.clone()]).collect())
+        };
+        let to_apac = |n: u64, key: &str| {
+            let mut parsed = row(n, key);
+            parsed.values.org_unit = Cell::Value("APAC".to_owned());
+            parsed
+        };
+        let codes = |story: &Story| {
+            let of = |event: &Event| match event {
+                Event::RowRefused { problems, .. } => Some(problems[0].code),
+                _ => None,
+            };
+            story.0.iter().filter_map(of).collect::<Vec<_>>()
+        };
+        let refused = company(&[]).imported(import_id(), vec![to_apac(1, "ann")]);
+        assert_eq!(codes(&refused), [Code::NumberInsufficientInDestination]);
+        let held = company(&[2]).then([crate::decide::pool::testing::assigned(1, "ann")]);
+        assert_eq!(codes(&held.imported(import_id(), vec![to_apac(1, "ann")])), [Code::NumberInUse]);
+
+        let moved = company(&[2]).imported(import_id(), vec![to_apac(1, "ann"), to_apac(2, "bob")]);
+        assert_eq!(codes(&moved), []);
+        let (_, outcomes) = Story(moved.0.clone()).undone(import_id());
+        assert_eq!(outcomes, [1, 2].map(reversed));
+        let withdrawn = Event::NumberWithdrawn { number: Personal(number(1)), org_unit: None };
+        let (story, outcomes) = moved.then([withdrawn]).undone(import_id());
+        let errored = (1, UndoOutcome::Errored, Some(Code::NumberInsufficientInDestination));
+        assert_eq!(outcomes, [errored, reversed(2)]);
+        let ann = story.company().0.users.find("ann").unwrap().1.org_unit.clone();
+        assert_eq!(ann.as_deref(), Some("APAC"));
     }
 
     /// LX-14: nobody who was taken out again gets a log-in mail.

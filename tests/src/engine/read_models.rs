@@ -5,11 +5,12 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine as _;
 use boarding_engine::log::EventLog;
 use boarding_engine::log::file::{FileLog, Options};
 use boarding_engine::store::Store;
 use boarding_projections::rows::{MemoryRows, Rows, Table};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Site, id, ok, people};
 
@@ -39,9 +40,37 @@ async fn lived_in() -> Site {
         "organization": "Europe", "permission_group": "Traders",
     });
     ok(&site.ask("ImportFile", accounts).await);
+    let invited = json!({
+        "dialect": "officechat", "auto_invite": true, "channel": "whatsapp",
+        "files": [{"name": "chat.csv", "text": "name,email/login,manager,Enabled\nFay,fay@acme.example,ann,TRUE\n"}],
+    });
+    ok(&site.ask("ImportFile", invited).await);
+    ok(&site.ask("ImportFile", agents()).await);
+    assert_eq!(ok(&site.ask("ImportPictures", archive()).await)["inserted"], 1);
+    site.settle().await;
     site.set_up("umbrella").await;
     site.engine().caught_up().await.unwrap();
     site
+}
+
+/// Six pictures, one of which is of an agent `johndoe22`.
+pub(super) fn archive() -> Value {
+    let archive = fs::read(crate::support::program::fixture("ocm/Archive.zip")).unwrap();
+    let archive = base64::engine::general_purpose::STANDARD.encode(archive);
+    json!({"file": {"name": "Archive.zip", "base64": archive}, "match_attribute": "agent_id"})
+}
+
+/// Somebody of OCM, whose picture may follow.
+fn agents() -> Value {
+    let people = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role\n\
+        john,John,Doe,johndoe22,4711,supervisor,,Europe,Team Lead\n";
+    let files = [
+        ("userdetails.csv", people),
+        ("featuredetails.csv", "LAN ID,Feature,Enabled\n"),
+        ("channelcountdetails.csv", "LAN ID,Channel,Count\n"),
+    ];
+    let files = files.map(|(name, text)| json!({"name": name, "text": text}));
+    json!({"dialect": "ocm", "files": files})
 }
 
 const COMPANIES: [&str; 2] = ["acme", "umbrella"];
@@ -220,7 +249,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
     let mut asked = 0;
     while !rebuilding.is_finished() {
         for (name, count) in
-            [("users", 5), ("imports", 4), ("runs", 2), ("phone_list", 3), ("org_units", 17)]
+            [("users", 7), ("imports", 6), ("runs", 3), ("phone_list", 3), ("org_units", 17)]
         {
             let answer = engine
                 .query(&id("acme"), name, super::object(json!({"limit": 500})), &asker)

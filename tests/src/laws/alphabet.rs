@@ -39,3 +39,46 @@ pub(super) const CHANNELS: [&str; 5] =
     ["whatsapp", "WhatsApp Native", "whatsapp", "imessage", "pigeon"];
 
 pub(super) const ACTORS: [&str; 2] = ["jane", "joe"];
+
+/// Numbers of the pool, and one that is in none.
+pub(super) const POOL: [&str; 8] = [
+    "+12125550001",
+    "+1 212 555 0002",
+    "+12125550003",
+    "+12125550004",
+    "+12125550005",
+    "+12125550006",
+    "+12125550007",
+    "+12125559999",
+];
+
+/// Keys of people of whatever product: user names, and addresses and devices that are keys. These are told in
+/// the `Debug` of a command, which tells keys as they are, so none of them is among the secrets.
+pub(super) const PEOPLE: [&str; 12] = [
+    "ann",
+    "bob",
+    "cid",
+    "dee.x",
+    "eve",
+    "zoë",
+    "nobody",
+    "one@pool.example",
+    "two@pool.example",
+    "three@pool.example",
+    "four@pool.example",
+    "+551130001234",
+];
+
+/// Those of accounts, as they come in one file and in another.
+pub(super) const ACCOUNTS: [&str; 7] = [
+    "one@pool.example",
+    "Two@pool.example",
+    "three@pool.example",
+    "four@pool.example",
+    "five@pool.example",
+    "+551130001234",
+    "nobody@here",
+];
+
+/// LAN IDs and Agent IDs, some of them alike.
+pub(super) const IDS: [&str; 8] = ["ann", "Ann", "bob", "lan1", "lan2", "LAN2", "a.b", "zoë"];

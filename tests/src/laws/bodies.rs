@@ -3,8 +3,9 @@
 use boarding_commands::company::RecipientState;
 use serde_json::{Value, json};
 
-use super::alphabet::{ADDRESSES, CHANNELS, NAMES, PHONES, ROLES, UNITS, USERS};
+use super::alphabet::{ADDRESSES, CHANNELS, IDS, NAMES, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS};
 use super::dice::Dice;
+use super::files;
 use super::tenant::Tenant;
 
 pub(super) fn person(dice: &mut Dice) -> Value {
@@ -19,11 +20,20 @@ pub(super) fn person(dice: &mut Dice) -> Value {
         body["org_unit"] = json!(dice.pick(&UNITS));
         body["roles"] = json!(dice.some(&ROLES[..2], 2));
     }
+    if dice.one_in(3) {
+        body["attributes"] = json!({"agent_id": dice.pick(&IDS)});
+    }
     body
 }
 
 pub(super) fn setting(dice: &mut Dice) -> Value {
-    match dice.below(9) {
+    match dice.below(15) {
+        9 => json!({"number_overbooking": dice.one_in(3)}),
+        10 => json!({"number_cooling_seconds": ([0, 0, 60, 7_200][dice.below(4)])}),
+        11 => json!({"reference_resolution": dice.pick(&["strict", "file_order"])}),
+        12 => json!({"id_extra_characters": dice.pick(&["", ".", ".-"])}),
+        13 => json!({"social_messaging": dice.one_in(2), "smtp_offload": dice.one_in(4)}),
+        14 => json!({"network_admin_email": "admin@people.example"}),
         0..3 => json!({"bulk_integration_max_records": dice.next() % 9}),
         3 => json!({"live_invitation": dice.pick(&["skip", "supersede", "perhaps"])}),
         4 => json!({"max_attempts": 1 + dice.next() % 4}),
@@ -65,14 +75,14 @@ pub(super) fn start(tenant: &Tenant, dice: &mut Dice) -> Value {
         }
         2 => json!({"org_units": dice.some(&UNITS[..2], 2), "include_descendants": dice.one_in(2)}),
         3 => json!({"org_units": dice.some(&UNITS, 2)}),
-        _ => json!({"users": dice.some(&USERS, 6)}),
+        _ => json!({"users": dice.some(&PEOPLE, 6)}),
     };
     json!({"source": source, "channel": dice.pick(&CHANNELS)})
 }
 
 pub(super) fn resend(dice: &mut Dice) -> Value {
     if dice.one_in(2) {
-        return json!({"users": dice.some(&USERS, 4), "channel": dice.pick(&CHANNELS)});
+        return json!({"users": dice.some(&PEOPLE, 4), "channel": dice.pick(&CHANNELS)});
     }
     json!({"filter": dice.pick(&["bounced", "expired", "not_invited"]), "channel": dice.pick(&CHANNELS)})
 }
@@ -151,45 +161,58 @@ pub(super) fn wrong(dice: &mut Dice) -> (&'static str, Value) {
     }
 }
 
-/// A file of a few rows; now and then one that is no file.
-pub(super) fn file(dice: &mut Dice) -> String {
-    let mut text = "username,first_name,last_name,email,phone_number,org_unit,role\n".to_owned();
-    if dice.one_in(12) {
-        return dice
-            .pick(&["", "username\n", "a;b;c\n1;2;3\n", "username,email\n\"ann,x\n"])
-            .to_owned();
+/// What is asked of the number pool.
+pub(super) fn pool(dice: &mut Dice) -> (&'static str, Value) {
+    let number = dice.pick(&POOL);
+    let unit = dice.pick(&UNITS[..3]);
+    let owner = if dice.one_in(3) { Value::Null } else { json!(unit) };
+    match dice.below(14) {
+        0 | 1 => ("AddNumbers", json!({"numbers": dice.some(&POOL[..7], 3), "org_unit": owner})),
+        2 => ("ReserveNumber", json!({"number": number, "tag": "VIP"})),
+        3 => ("UnreserveNumber", json!({"number": number})),
+        4 => ("AllocateNumbers", json!({"org_unit": unit, "quantity": 1 + dice.next() % 2})),
+        5 => ("AllocateNumbers", json!({"org_unit": unit, "numbers": dice.some(&POOL, 2)})),
+        6 => ("WithdrawNumbers", json!({"numbers": dice.some(&POOL, 2)})),
+        7..10 => {
+            ("AssignNumber", json!({"number": number, "user": dice.pick(&PEOPLE), "tag": "VIP"}))
+        }
+        10 => ("ReleaseNumber", json!({"number": number})),
+        11 => (
+            "DefinePermissionGroup",
+            json!({"permission_group": "Traders", "permissions": ["sms"]}),
+        ),
+        _ => (
+            "MovePendingInvitations",
+            json!({"accounts": dice.some(&PEOPLE[7..], 2), "dest": unit}),
+        ),
     }
-    for _ in 0..=dice.below(6) {
-        let or_blank = |dice: &mut Dice, all: &[&str]| {
-            if dice.one_in(4) { String::new() } else { quoted(dice.pick(all)) }
-        };
-        let cells = [
-            quoted(if dice.one_in(9) { "" } else { dice.pick(&USERS[..8]) }),
-            or_blank(dice, &NAMES),
-            or_blank(dice, &NAMES),
-            or_blank(dice, &ADDRESSES),
-            or_blank(dice, &PHONES),
-            or_blank(dice, &[UNITS[0], UNITS[0], UNITS[1], UNITS[2], "sales"]),
-            or_blank(dice, &["Agent", "Agent", "Agent;Guest", "King"]),
-        ];
-        text.push_str(&cells.join(","));
-        text.push('\n');
-    }
-    text
 }
 
-pub(super) fn quoted(cell: &str) -> String {
-    format!("\"{}\"", cell.replace('"', "\"\""))
+/// An archive of pictures, by their names.
+pub(super) fn pictures(dice: &mut Dice) -> Value {
+    let one =
+        |dice: &mut Dice| format!("{}{}\n", dice.pick(&IDS), dice.pick(&[".png", ".jpg", ".gif"]));
+    let names: String = (0..=dice.below(4)).map(|_| one(dice)).collect();
+    json!({"file": {"name": "Archive.zip", "text": names}, "match_attribute": "agent_id"})
 }
 
-pub(super) fn import(dice: &mut Dice, text: &str) -> Value {
-    let mut body = json!({
-        "dialect": if dice.one_in(20) { "unknown" } else { "leapxpert" },
-        "files": [{"name": "people.csv", "text": text}],
-        "existing": dice.pick(&["skip", "update"]),
-        "add_to_corporate_phones": !dice.one_in(4),
-        "send_welcome_email": dice.one_in(3),
-    });
+pub(super) fn roles(dice: &mut Dice) -> Value {
+    let mut body = json!({"roles": dice.some(&ROLES, 2), "remove": dice.one_in(3)});
+    match dice.below(4) {
+        0 => body["filter"] = json!({"org_unit": dice.pick(&UNITS), "state": "active"}),
+        1 => body["filter"] = json!({"search": dice.pick(&["ann", "b", "example"])}),
+        _ => body["users"] = json!(dice.some(&USERS, 3)),
+    }
+    body
+}
+
+/// The import of a file, or of one that is none.
+pub(super) fn import(dice: &mut Dice) -> Value {
+    let (dialect, text) = files::any(dice);
+    let mut body = files::body(dialect, &text, dice);
+    if dice.one_in(20) {
+        body["dialect"] = json!("unknown");
+    }
     // Some invite: those they create, all they name, or by mistake on no channel.
     let invites = [("auto_invite", json!(true)), ("action", json!("import_and_invite"))];
     if let Some((name, value)) = invites.get(dice.below(6)) {

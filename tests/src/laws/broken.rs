@@ -46,9 +46,13 @@ impl Secrets {
 /// The most digits of a phone number: a longer run is an id.
 const PHONE_DIGITS: usize = 15;
 
-/// Ids are numbers of their own, in which any number may be found.
+/// Ids and times are numbers of their own, in which any number may be found.
 fn without_ids(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
+    let mut parts = text.split("Time(");
+    let first = parts.next().unwrap_or_default();
+    let rest = parts.map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit()));
+    let text = &std::iter::once(first).chain(rest).collect::<String>();
     for part in text.split_inclusive(|c: char| !c.is_ascii_digit()) {
         let digits = part.trim_end_matches(|c: char| !c.is_ascii_digit());
         kept.push_str(if digits.len() > PHONE_DIGITS { &part[digits.len()..] } else { part });

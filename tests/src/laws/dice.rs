@@ -2,14 +2,14 @@
 
 /// One stream of numbers.
 #[derive(Debug, Clone)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -17,25 +17,25 @@ impl Dice {
         z ^ (z >> 31)
     }
 
-    pub(super) fn below(&mut self, n: usize) -> usize {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
         usize::try_from(self.next() % n.max(1) as u64).unwrap()
     }
 
-    pub(super) fn one_in(&mut self, n: usize) -> bool {
+    pub(crate) fn one_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
 
-    pub(super) fn pick<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
+    pub(crate) fn pick<'a, T: ?Sized>(&mut self, all: &[&'a T]) -> &'a T {
         all[self.below(all.len())]
     }
 
     /// Some of these, in any order, the same one perhaps twice.
-    pub(super) fn some(&mut self, all: &[&str], most: usize) -> Vec<String> {
+    pub(crate) fn some(&mut self, all: &[&str], most: usize) -> Vec<String> {
         let count = 1 + self.below(most);
         (0..count).map(|_| self.pick(all).to_owned()).collect()
     }
 
-    pub(super) fn ulid(&mut self) -> ulid::Ulid {
+    pub(crate) fn ulid(&mut self) -> ulid::Ulid {
         let (high, low) = (self.next(), self.next());
         ulid::Ulid((u128::from(high) << 64 | u128::from(low)) >> 1)
     }

@@ -6,10 +6,11 @@ use boarding_commands::event::Event;
 use boarding_commands::id::CommandId;
 use boarding_projections::rows::{MemoryRows, RowsMut as _, Staged};
 use boarding_projections::sheet::{Format, Sheet};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::broken::{Law, holds};
 use super::dice::Dice;
+use super::files;
 use super::steps::asking;
 use super::tenant::{Asking, Reply, Tenant};
 use super::world::{Mode, Shared, World};
@@ -25,6 +26,7 @@ pub(super) fn check(world: &mut World, mode: Mode, steps: &[u64], thorough: bool
         let mut dice = Dice::new(9);
         tenant.settle(shared, &mut dice)?;
         totals(tenant, shared)?;
+        pool(tenant, shared)?;
         if thorough {
             taken_back(tenant, shared, &mut dice)?;
             again(tenant, shared, &mut dice)?;
@@ -61,7 +63,7 @@ fn replay(shared: &Shared, dice: &mut Dice) -> Law {
 }
 
 /// P13: without the other company's commands, each company's stream is the same to the byte.
-fn alone(digest: &[String], mode: Mode, steps: &[u64]) -> Law {
+pub(super) fn alone(digest: &[String], mode: Mode, steps: &[u64]) -> Law {
     for (only, hash) in super::world::COMPANIES.iter().zip(digest) {
         let mode = Mode { only: Some(only), ..mode };
         let alone =
@@ -69,6 +71,13 @@ fn alone(digest: &[String], mode: Mode, steps: &[u64]) -> Law {
         holds!(alone.digest().contains(hash), "P13 {only} alone has another history");
     }
     Ok(())
+}
+
+/// P18 and P19 as people see them.
+fn pool(tenant: &Tenant, shared: &Shared) -> Law {
+    let [numbers, owners] =
+        ["numbers", "number_utilisation"].map(|name| shared.ask(&tenant.id, name, json!({})));
+    tenant.watch.numbers.agree_with(&numbers, &owners)
 }
 
 /// P5 once more, as people see it: what a run counts is what its log shows.
@@ -93,17 +102,16 @@ fn totals(tenant: &Tenant, shared: &Shared) -> Law {
 
 /// P23: an import that is undone at once has never been, for all that people can see but its own record.
 fn taken_back(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let seen = |shared: &Shared, tenant: &Tenant| {
-        ["users", "phone_list", "invitations", "org_units", "roles", "runs"]
-            .map(|name| shared.ask(&tenant.id, name, json!({})))
-    };
-    let before = seen(shared, tenant);
-    let text = super::bodies::file(dice);
-    let mut body = super::bodies::import(dice, &text);
-    // Whoever is invited stays, and a run is never taken back.
-    for invites in ["auto_invite", "action", "channel"] {
-        body.as_object_mut().and_then(|body| body.remove(invites));
+    let at_once = json!({"number_cooling_seconds": 0});
+    let grant = json!({"actor": "jane", "permissions": ["administer", "accounts"]});
+    for (name, body) in [("GrantPermissions", grant), ("SetCompanyConfig", at_once)] {
+        let asked = Asking { actor: "jane", ..asking(dice, name, body) };
+        tenant.ask(shared, &asked)?;
     }
+    let before = seen(shared, tenant);
+    let (dialect, text) = files::any(dice);
+    // Whoever is invited stays, and a run is never taken back: this file invites nobody.
+    let body = files::body(dialect, &text, dice);
     let Reply::Accepted { result, .. } = own(tenant, shared, dice, body)? else { return Ok(()) };
     let import = result["import"].clone();
     let mut asked = asking(dice, "UndoImport", json!({"import": import}));
@@ -124,12 +132,29 @@ fn taken_back(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law 
     Ok(())
 }
 
+/// What people see of everybody and of the pool, apart from when something was touched last.
+fn seen(shared: &Shared, tenant: &Tenant) -> Vec<Vec<Value>> {
+    let views = ["users", "phone_list", "invitations", "org_units", "roles", "runs", "numbers"];
+    let mut seen: Vec<_> = views.map(|name| shared.ask(&tenant.id, name, json!({}))).into();
+    for row in seen.iter_mut().flatten().filter(|row| row["number"].is_string()) {
+        row["updated_at"].take();
+    }
+    // An organization without a number and without need of one may have been named, and no more.
+    let mut owners = shared.ask(&tenant.id, "number_utilisation", json!({}));
+    owners.retain(|row| row["total"] != 0 || row["pending_without_number"] != 0);
+    seen.push(owners);
+    seen
+}
+
 /// P15: the same file again creates nobody, and changes nothing the second time.
 fn again(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let text = super::bodies::file(dice);
+    let (dialect, text) = files::any(dice);
+    if matches!(dialect, "multiline" | "ocm") {
+        return none_twice(tenant, shared, dice, dialect, &text);
+    }
     for (turn, existing) in ["skip", "skip", "update", "update"].into_iter().enumerate() {
         let files = json!([{"name": "again.csv", "text": text}]);
-        let body = json!({"dialect": "leapxpert", "files": files, "existing": existing});
+        let body = json!({"dialect": dialect, "files": files, "existing": existing});
         let reply = own(tenant, shared, dice, body)?;
         let Reply::Accepted { result, .. } = reply else { return Ok(()) };
         let count = |name: &str| result[name].as_u64().unwrap_or_default();
@@ -139,19 +164,40 @@ fn again(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
     Ok(())
 }
 
+/// More rows than any of these files has: each time one may come in that refers to a row behind it.
+const TURNS: usize = 8;
+
+/// P15, where nobody who exists is changed: a file again creates nobody, once all its references are there.
+fn none_twice(
+    tenant: &mut Tenant,
+    shared: &mut Shared,
+    dice: &mut Dice,
+    dialect: &str,
+    text: &str,
+) -> Law {
+    let body = files::body(dialect, text, dice);
+    for turn in 1..=TURNS {
+        let reply = own(tenant, shared, dice, body.clone())?;
+        let Reply::Accepted { result, .. } = reply else { return Ok(()) };
+        let (created, last) = (&result["created"], turn == TURNS || dialect != "ocm" && turn > 1);
+        holds!(!last || *created == 0, "P15 a file of {dialect} again creates {created}");
+    }
+    Ok(())
+}
+
 /// Asks as the owner of the data, whatever was granted.
 fn own(
     tenant: &mut Tenant,
     shared: &mut Shared,
     dice: &mut Dice,
-    body: serde_json::Value,
+    body: Value,
 ) -> Result<Reply, String> {
     let mut asked = asking(dice, "ImportFile", body);
     asked.actor = "jane";
     let mut grant = asking(
         dice,
         "GrantPermissions",
-        json!({"actor": "jane", "permissions": ["bulk_import_users"]}),
+        json!({"actor": "jane", "permissions": ["bulk_import_users", "accounts"]}),
     );
     grant.actor = "jane";
     tenant.ask(shared, &grant)?;

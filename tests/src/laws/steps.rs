@@ -5,7 +5,7 @@ use boarding_commands::event::Event;
 use boarding_commands::id::{CommandId, ImportId};
 use serde_json::{Value, json};
 
-use super::alphabet::{ACTORS, ADDRESSES, CHANNELS, PHONES, ROLES, UNITS, USERS};
+use super::alphabet::{ACTORS, ADDRESSES, CHANNELS, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS};
 use super::bodies;
 use super::broken::{Law, holds};
 use super::dice::Dice;
@@ -26,7 +26,7 @@ pub(super) fn wait_seconds(dice: &mut Dice) -> u64 {
 
 /// Takes one step in one company.
 pub(super) fn take(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    match dice.below(100) {
+    match dice.below(116) {
         0..12 => tenant.claim(shared, dice),
         12..26 => {
             let fault = fault(dice);
@@ -52,6 +52,12 @@ pub(super) fn take(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) ->
         71 | 72 => undo(tenant, shared, dice),
         73..77 => bounce(tenant, shared, dice),
         77..84 => outside(tenant, shared, dice),
+        84..96 => pool(tenant, shared, dice),
+        96..98 => {
+            let body = bodies::pictures(dice);
+            let asked = asking(dice, "ImportPictures", body);
+            ask(tenant, shared, asked).map(|_| ())
+        }
         _ => anything(tenant, shared, dice),
     }
 }
@@ -144,15 +150,35 @@ fn confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice, preview: &
 }
 
 fn import(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let text = bodies::file(dice);
-    let body = bodies::import(dice, &text);
+    let body = bodies::import(dice);
+    let (dialect, text) = (&body["dialect"], &body["files"][0]["text"]);
+    let rows = tenant.rows(dialect.as_str().unwrap_or_default(), text.as_str().unwrap_or_default());
     let mut asked = asking(dice, "ImportFile", body);
     asked.long = dice.one_in(3);
-    let rows = tenant.rows(&text);
     let reply = ask(tenant, shared, asked)?;
     if let Some(Event::ImportAccepted { import, .. }) = reply.events().first() {
         let import: ImportId = *import;
         tenant.files.insert(import, rows);
+    }
+    Ok(())
+}
+
+/// What is asked of the number pool. P20: accounts are moved all together, or none of them is.
+fn pool(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+    let (name, body) = bodies::pool(dice);
+    let asked = asking(dice, name, body);
+    let reply = ask(tenant, shared, asked.clone())?;
+    if name == "MovePendingInvitations" && reply.code().is_none() {
+        let accounts = asked.body["accounts"].as_array().into_iter().flatten();
+        for key in accounts.filter_map(Value::as_str) {
+            let user = tenant.company.users.created(key).map(|(_, user)| user);
+            let there = user.and_then(|user| user.org_unit.as_deref());
+            holds!(
+                there == asked.body["dest"].as_str()
+                    || matches!(reply, Reply::Accepted { duplicate: true, .. }),
+                "P20 an account was left behind in {there:?}"
+            );
+        }
     }
     Ok(())
 }
@@ -177,7 +203,7 @@ fn undo(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
 /// Somebody follows a link that is out there, or one that never was.
 fn follow_link(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
     if dice.one_in(4) || tenant.mailer.links.is_empty() {
-        let body = json!({"user": dice.pick(&USERS), "channel": dice.pick(&CHANNELS)});
+        let body = json!({"user": dice.pick(&PEOPLE), "channel": dice.pick(&CHANNELS)});
         let name = if dice.one_in(2) { "UnlinkUser" } else { "LinkCompleted" };
         let asked = asking(dice, name, body);
         return ask(tenant, shared, asked).map(|_| ());
@@ -243,7 +269,7 @@ fn outside(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
 }
 
 fn anything(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let user = dice.pick(&USERS);
+    let user = if dice.one_in(3) { dice.pick(&PEOPLE) } else { dice.pick(&USERS) };
     let (name, body) = match dice.below(26) {
         0..4 => ("AddUser", bodies::person(dice)),
         4 => ("ArchiveUser", json!({"user": user})),
@@ -255,10 +281,7 @@ fn anything(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
         14 | 15 => ("SetCompanyConfig", bodies::setting(dice)),
         16 => ("DefineOrgUnit", bodies::unit(dice)),
         17 => ("DefineRole", bodies::role(dice)),
-        18 => (
-            "AssignRoles",
-            json!({"users": dice.some(&USERS, 3), "roles": dice.some(&ROLES, 2), "remove": dice.one_in(3)}),
-        ),
+        18 => ("AssignRoles", bodies::roles(dice)),
         19 | 20 => ("ResendInvitation", bodies::resend(dice)),
         21 => ("RevokeInvitation", json!({"user": user, "channel": dice.pick(&CHANNELS)})),
         22 => ("CancelRun", json!({"run": bodies::any_run(tenant, dice)})),
@@ -283,6 +306,9 @@ pub(super) fn found(tenant: &mut Tenant, shared: &mut Shared) -> Law {
             json!({"org_unit": UNITS[1], "parent": UNITS[0], "level": "team", "roles": [ROLES[0]]}),
         ),
         ("DefineOrgUnit", json!({"org_unit": UNITS[2], "roles": [ROLES[1]]})),
+        ("DefinePermissionGroup", json!({"permission_group": "Traders"})),
+        ("AddNumbers", json!({"numbers": POOL[..2], "org_unit": UNITS[0]})),
+        ("AddNumbers", json!({"numbers": POOL[2..4]})),
     ];
     let people = [("ann", 0, 0), ("bob", 2, 2), ("cid", 3, 3), ("dee.x", 4, 4)].into_iter().flat_map(|(user, phone, email)| {
         let added = json!({"user": user, "email": ADDRESSES[email], "org_unit": UNITS[0], "roles": [ROLES[0]]});

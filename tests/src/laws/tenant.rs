@@ -7,10 +7,11 @@ use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::company::Company;
 use boarding_commands::csv_file::{self, FileError, Limits, Options, ParsedRow};
 use boarding_commands::decide::import_file::FileRead;
+use boarding_commands::decide::import_pictures::{PictureFile, PictureRead, PicturesRead};
 use boarding_commands::decide::{Asked, Authority, Command};
-use boarding_commands::dialect;
+use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::digest::Digest;
-use boarding_commands::event::{Event, FileRef};
+use boarding_commands::event::{Event, FileRef, PictureFormat};
 use boarding_commands::id::{CommandId, CompanyId, ImportId};
 use boarding_commands::personal::Personal;
 use boarding_engine::log::{Encoded, EventLog as _};
@@ -249,6 +250,10 @@ impl Tenant {
                     import.files.first().and_then(|file| file.text.clone()).unwrap_or_default();
                 import.read = Some(self.read(&import.dialect, &text, asking.long)?);
             }
+            Command::ImportPictures(pictures) => {
+                let text = pictures.file.text.clone().unwrap_or_default();
+                pictures.read = Some(archive(&text));
+            }
             Command::LinkCompleted(link) => {
                 let said = link.token.as_ref().and_then(|token| self.tokens.read(&self.id, token));
                 link.verified = said;
@@ -262,24 +267,29 @@ impl Tenant {
 
     fn read(&self, dialect: &str, text: &str, long: bool) -> Result<FileRead, Refusal> {
         let dialect = dialect::find(dialect).ok_or(Code::ImportUnknownDialect)?;
-        let (options, limits) = (self.options(), Limits::default());
+        let (options, limits) = (self.options(dialect), Limits::default());
         let summary =
             csv_file::scan(text.as_bytes(), dialect, &options, &limits).map_err(refused)?;
-        let rows = if long { Vec::new() } else { self.rows(text) };
+        let rows = if long { Vec::new() } else { self.rows(dialect.name(), text) };
         let sha256 = Digest::of(text.as_bytes()).to_string();
         let file = FileRef { name: "people.csv".to_owned(), sha256, bytes: text.len() as u64 };
         Ok(FileRead { files: vec![file], summary, rows })
     }
 
     /// The rows of a file that reads well.
-    pub(super) fn rows(&self, text: &str) -> Vec<ParsedRow> {
-        let dialect = dialect::find("leapxpert").unwrap();
-        let rows = csv_file::rows(text.as_bytes(), dialect, &self.options(), &Limits::default());
-        rows.and_then(Iterator::collect).unwrap_or_default()
+    pub(super) fn rows(&self, dialect: &str, text: &str) -> Vec<ParsedRow> {
+        let Some(dialect) = dialect::find(dialect) else { return Vec::new() };
+        let (options, limits) = (self.options(dialect), Limits::default());
+        let rows = csv_file::named(text.as_bytes(), dialect, &options, &limits).and_then(|named| {
+            csv_file::rows(text.as_bytes(), dialect, &options, &limits)?.knowing(named).collect()
+        });
+        rows.unwrap_or_default()
     }
 
-    fn options(&self) -> Options {
-        Options { assume_plus: self.company.settings.assume_plus, ..Options::default() }
+    fn options(&self, dialect: &dyn Dialect) -> Options {
+        let settings = &self.company.settings;
+        let withheld = dialect.withheld(settings).into_iter().map(str::to_owned).collect();
+        Options { assume_plus: settings.assume_plus, withheld, ..Options::default() }
     }
 
     /// P12: the state thrown away and made again from the log alone is the state that was.
@@ -297,6 +307,20 @@ impl Tenant {
         holds!(later == self.company, "P12 snapshot and tail differ from the full replay");
         Ok(())
     }
+}
+
+/// An archive of pictures as the engine finds it: here a line for each, none of which is read.
+fn archive(text: &str) -> PicturesRead {
+    let picture = |name: &str| {
+        let sha256 = Digest::of(name.as_bytes()).to_string();
+        let file = PictureFile { sha256, bytes: 9, format: PictureFormat::Png };
+        let is_picture = [".png", ".jpg"].iter().any(|end| name.ends_with(end));
+        let content = if is_picture { Ok(file) } else { Err(Code::PictureUnsupportedFormat) };
+        PictureRead { name: Personal(name.to_owned()), content }
+    };
+    let sha256 = Digest::of(text.as_bytes()).to_string();
+    let file = FileRef { name: "Archive.zip".to_owned(), sha256, bytes: text.len() as u64 };
+    PicturesRead { file, pictures: text.lines().map(picture).collect() }
 }
 
 fn refused(error: FileError) -> Refusal {

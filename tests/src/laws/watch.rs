@@ -2,6 +2,7 @@
 
 mod imports;
 mod invitations;
+mod numbers;
 mod people;
 mod runs;
 
@@ -27,13 +28,14 @@ pub(super) enum Origin {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Watch {
     pub runs: Runs,
+    pub numbers: numbers::Numbers,
     people: people::People,
     invitations: invitations::Invitations,
     imports: imports::Imports,
 }
 
 impl Watch {
-    /// Takes note of a commit; P1 to P9, P14, P17 and P21 hold at each of its events.
+    /// Takes note of a commit; P1 to P9, P14, P17 to P19, P21 and P23 hold at each of its events.
     pub(super) fn note(&mut self, recorded: &Recorded, origin: Origin) -> Law {
         let at = recorded.commit.at;
         for fact in recorded.facts() {
@@ -44,10 +46,13 @@ impl Watch {
                 self.people.may_be_mailed(fact.event, channel)?;
             }
             self.runs.note(fact.event, at)?;
-            self.people.note(fact.event, channel)?;
+            self.people.note(fact.event)?;
+            self.numbers.note(fact.event, channel)?;
             self.invitations.note(fact.event, channel, origin, at)?;
             self.imports.note(fact.event)?;
         }
+        self.numbers.settled()?;
+        self.imports.settled()?;
         self.runs.settled()
     }
 }

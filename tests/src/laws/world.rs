@@ -15,7 +15,7 @@ use boarding_projections::query::{Answer, query};
 use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
-use super::alphabet::{ADDRESSES, PHONES};
+use super::alphabet::{ADDRESSES, PHONES, POOL};
 use super::broken::{Law, Secrets};
 use super::dice::Dice;
 use super::steps;
@@ -63,7 +63,7 @@ impl World {
             now: START,
             told: Vec::new(),
             met: BTreeSet::new(),
-            secrets: Secrets::of(&PHONES, &ADDRESSES),
+            secrets: Secrets::of(&[&PHONES[..], &POOL[..]].concat(), &ADDRESSES),
         };
         let tenants = COMPANIES.iter().map(|name| Tenant::new(name, mode.deduplicates)).collect();
         Self { shared, tenants }

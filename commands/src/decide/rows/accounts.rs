@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::{Rows, value};
+use super::{Rows, over, value};
 use crate::code::{Code, Problem};
+use crate::company::{User, UserId};
 use crate::csv_file::{Given, ParsedRow, RowValues};
-use crate::decide::pool::{assigned, why_not};
+use crate::decide::pool::{assigned, too_few, why_not};
 use crate::dialect::{ACCOUNT_ADDRESS, MULTILINE_NUMBER, PERMISSION_GROUP};
 use crate::event::{Event, Who};
 use crate::personal::Personal;
@@ -57,6 +58,37 @@ impl Rows<'_> {
             Some(state) => problem.saying(state),
             None => problem,
         })
+    }
+
+    /// Why somebody cannot go to the org unit that the row names, if so: a number stays with its organization
+    /// (P18), and whoever waits for one needs one there (P19).
+    pub(super) fn move_problem(
+        &mut self,
+        id: UserId,
+        user: &User,
+        values: &RowValues,
+    ) -> Option<Problem> {
+        let numbers = &self.company.numbers;
+        let asked = values.org_unit.as_ref().map(String::as_str);
+        let there = over(user.org_unit.as_deref(), &asked, self.options.blank_means);
+        if there == user.org_unit.as_deref() {
+            return None;
+        }
+        if numbers.of(id).is_some() {
+            return Some(self.in_column("org_unit", Code::NumberInUse));
+        }
+        if !numbers.is_waiting(id) {
+            return None;
+        }
+        let owner = numbers.owner(there);
+        let stock = numbers.stock(&owner);
+        let overbooking = self.company.settings.number_overbooking;
+        let moved = self.moved.get(&owner).copied().unwrap_or_default();
+        if too_few(if overbooking { 1 } else { moved + 1 }, stock, overbooking).is_some() {
+            return Some(self.in_column("org_unit", Code::NumberInsufficientInDestination));
+        }
+        self.moved.insert(owner, moved + 1);
+        None
     }
 
     /// Opens the account of somebody who was just created, with the number of the row.

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use boarding_commands::event::{Channel, Delivery, Event, Who};
-use boarding_commands::id::{RunId, fold};
+use boarding_commands::dialect;
+use boarding_commands::event::{Channel, Delivery, Event, Person, Who};
+use boarding_commands::id::{ImportId, RunId, fold};
 use boarding_commands::phone::Phone;
 
 use super::super::broken::{Law, holds};
@@ -15,6 +16,13 @@ pub(super) struct People {
     /// The address each recipient's mail went to.
     mailed: BTreeMap<(RunId, String), String>,
     suppressed: BTreeSet<String>,
+    /// Whose each Agent ID and each PBX ID is.
+    ids: BTreeMap<(String, String), String>,
+    /// The imports whose people are invited without a corporate phone.
+    phoneless: BTreeSet<ImportId>,
+    /// The import that named somebody last.
+    named: BTreeMap<String, ImportId>,
+    accounts: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -33,8 +41,11 @@ impl People {
         };
         holds!(seen.active, "P8 a mail to somebody archived or deactivated");
         holds!(!seen.linked.contains(&channel), "P8 a mail to somebody linked");
+        let key = user.folded();
+        let phoneless = self.accounts.contains(&key)
+            || self.named.get(&key).is_some_and(|import| self.phoneless.contains(import));
         holds!(
-            self.phones.values().any(|owner| *owner == user.folded()),
+            phoneless || self.phones.values().any(|owner| *owner == key),
             "P8 a mail to somebody without a number"
         );
         holds!(
@@ -45,8 +56,18 @@ impl People {
         Ok(())
     }
 
-    pub(super) fn note(&mut self, event: &Event, _: Option<Channel>) -> Law {
+    pub(super) fn note(&mut self, event: &Event) -> Law {
+        self.named(event);
         match event {
+            Event::ImportAccepted { import, options, .. } => {
+                let dialect = dialect::find(&options.dialect);
+                if dialect.is_some_and(|dialect| !dialect.needs_corporate_phone()) {
+                    self.phoneless.insert(*import);
+                }
+            }
+            Event::AccountOpened { user, .. } => {
+                self.accounts.insert(user.folded());
+            }
             Event::UserCreated { user, person, active, .. } => {
                 let seen =
                     Seen { active: *active, email: person.email.clone(), linked: BTreeSet::new() };
@@ -54,9 +75,11 @@ impl People {
                     self.known.insert(user.folded(), seen).is_none(),
                     "P17 a key is created twice"
                 );
+                self.has(user, person)?;
             }
             Event::UserUpdated { user, person, .. } => {
                 self.person(user)?.email = person.email.clone();
+                self.has(user, person)?;
             }
             Event::UserActivated { user, .. } | Event::UserRestored { user } => {
                 self.person(user)?.active = true;
@@ -66,6 +89,8 @@ impl People {
             }
             Event::UserRemoved { user } => {
                 let gone = self.known.remove(&user.folded());
+                self.ids.retain(|_, owner| *owner != user.folded());
+                self.accounts.remove(&user.folded());
                 holds!(
                     gone.is_some_and(|seen| seen.linked.is_empty()),
                     "P23 somebody is removed who is linked, or not there"
@@ -106,6 +131,34 @@ impl People {
                 self.suppressed.extend(self.mailed.get(&(*run, user.folded())).cloned());
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    /// Takes note of the import that names somebody.
+    fn named(&mut self, event: &Event) {
+        let user = match event {
+            Event::RowRefused { user, .. } => user.as_ref(),
+            Event::UserCreated { user, .. }
+            | Event::UserUpdated { user, .. }
+            | Event::UserActivated { user, .. }
+            | Event::UserDeactivated { user, .. }
+            | Event::RowUnchanged { user, .. } => Some(user),
+            _ => None,
+        };
+        if let (Some(user), Some((_, row))) = (user, event.row()) {
+            self.named.insert(user.folded(), row.import);
+        }
+    }
+
+    /// P17: an Agent ID and a PBX ID are one person's, in whatever spelling.
+    fn has(&mut self, user: &Who, person: &Person) -> Law {
+        let key = user.folded();
+        self.ids.retain(|_, owner| *owner != key);
+        for name in ["agent_id", "pbx_id"] {
+            let Some(value) = person.attributes.get(name) else { continue };
+            let before = self.ids.insert((name.to_owned(), fold(value)), key.clone());
+            holds!(before.is_none(), "P17 one {name} is given to two people");
         }
         Ok(())
     }

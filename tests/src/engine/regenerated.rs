@@ -1,0 +1,305 @@
+//! Each vendor's counters and reports, made again from the log alone, are those that were shown at the time.
+
+use std::fs;
+
+use boarding_engine::log::EventLog as _;
+use boarding_engine::log::file::{FileLog, Options};
+use boarding_engine::queries::Answer as Found;
+use boarding_projections::query::{self, Answer};
+use boarding_projections::rows::MemoryRows;
+use boarding_projections::sheet::{Format, Sheet};
+use serde_json::{Value, json};
+
+use super::gate::Gate;
+use super::made::{self, Maker};
+use super::{Site, id, ok};
+
+/// An answer as somebody saw it.
+struct Shown {
+    query: &'static str,
+    params: Value,
+    /// The position that it stands for.
+    position: u64,
+    bytes: Vec<u8>,
+}
+
+/// What was shown in the course of a company's life.
+#[derive(Default)]
+struct Album(Vec<Shown>);
+
+impl Album {
+    /// Looks once. A table has no position of its own: it is looked at until nothing happens meanwhile.
+    async fn look(&mut self, site: &Site, query: &'static str, params: Value) -> &Shown {
+        let (position, bytes) = loop {
+            let before = site.json("config", json!({})).await["position"].as_u64().unwrap();
+            match site.get(query, params.clone()).await {
+                Ok(Found::Json(answer)) => {
+                    break (answer["position"].as_u64().unwrap(), bytes_of(&answer));
+                }
+                Ok(Found::Csv(bytes)) => {
+                    let after = &site.json("config", json!({})).await["position"];
+                    if *after == before {
+                        break (before, bytes);
+                    }
+                }
+                other => panic!("{query}: {other:?}"),
+            }
+        };
+        self.0.push(Shown { query, params, position, bytes });
+        self.0.last().unwrap()
+    }
+
+    /// An import's counters and rows, in each form they come in.
+    async fn import(&mut self, site: &Site, import: &Value) {
+        self.look(site, "imports", json!({"limit": 500})).await;
+        self.look(site, "import", json!({"import": import})).await;
+        for outcome in ["created", "updated", "skipped", "duplicate", "invalid"] {
+            let params = json!({"import": import, "outcome": outcome, "limit": 500});
+            self.look(site, "import_rows", params).await;
+        }
+        for format in ["csv", "spreadsheet"] {
+            let params = json!({"import": import, "format": format});
+            self.look(site, "import_rows", params).await;
+        }
+        self.look(site, "failed_rows", json!({"import": import})).await;
+    }
+
+    /// A run's summary and its integration log.
+    async fn run(&mut self, site: &Site, run: &Value) {
+        self.look(site, "runs", json!({})).await;
+        self.look(site, "run", json!({"run": run})).await;
+        self.look(site, "queue", json!({})).await;
+        self.look(site, "phone_list", json!({"search": "known1"})).await;
+        for status in ["queued", "dispatching", "success", "skipped", "failed"] {
+            let params = json!({"run": run, "status": status, "limit": 500});
+            self.look(site, "integration_log", params).await;
+        }
+        for format in ["csv", "spreadsheet"] {
+            let params = json!({"run": run, "format": format});
+            self.look(site, "integration_log", params).await;
+        }
+    }
+
+    /// Each answer once more: by the query of that moment, from rows that are built anew, and from a replay
+    /// that knows nothing but the log.
+    async fn holds(self, mut site: Site) {
+        self.as_of(&site, |_| true).await;
+        site.close().await;
+        fs::remove_dir_all(site.data().join("derived")).unwrap();
+        self.replayed(&site);
+        site.open().await;
+        // The files of the refused rows are no rows; they are asked of the engine.
+        self.as_of(&site, |shown| shown.query == "failed_rows").await;
+    }
+
+    async fn as_of(&self, site: &Site, wanted: fn(&Shown) -> bool) {
+        for shown in self.0.iter().filter(|shown| wanted(shown)) {
+            let mut params = shown.params.clone();
+            params["as_of"] = json!(shown.position);
+            let bytes = match site.get(shown.query, params).await {
+                Ok(Found::Json(answer)) => bytes_of(&answer),
+                Ok(Found::Csv(bytes)) => bytes,
+                other => panic!("{}: {other:?}", shown.query),
+            };
+            shown.is(&bytes, "as of its position");
+        }
+    }
+
+    fn replayed(&self, site: &Site) {
+        let log = FileLog::open(&site.data().join("log"), Options::new(site.now())).unwrap().log;
+        let mut reader = log.read_all(1);
+        let mut entries = std::iter::from_fn(|| reader.next().unwrap()).peekable();
+        let mut rows = MemoryRows::default();
+        for shown in &self.0 {
+            while let Some(entry) =
+                entries.next_if(|entry| entry.recorded.position <= shown.position)
+            {
+                for fact in entry.recorded.facts() {
+                    boarding_projections::apply(&fact, &mut rows).unwrap();
+                }
+            }
+            if shown.query != "failed_rows" {
+                shown.is(&answered(&rows, shown), "replayed");
+            }
+        }
+    }
+}
+
+impl Shown {
+    #[track_caller]
+    fn is(&self, bytes: &[u8], how: &str) {
+        let Self { query, params, position, .. } = self;
+        assert!(
+            bytes == self.bytes,
+            "{query} {params} at {position}, {how}:\n{}\ninstead of\n{}",
+            String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy(&self.bytes)
+        );
+    }
+}
+
+/// What people see of an answer: its rows.
+fn bytes_of(answer: &Value) -> Vec<u8> {
+    json!([answer["rows"], answer["row"], answer["next"]]).to_string().into_bytes()
+}
+
+/// The answer that these rows give, by nothing but the projections.
+fn answered(rows: &MemoryRows, shown: &Shown) -> Vec<u8> {
+    let mut params = shown.params.clone();
+    let format = params.as_object_mut().unwrap().remove("format");
+    let ask = |params: &Value| query::query(shown.query, &id("acme"), params, rows).unwrap();
+    let Some(format) = format else {
+        return bytes_of(&match ask(&params) {
+            Answer::Rows { rows, next } => json!({"rows": rows, "next": next}),
+            Answer::Row(row) => json!({"row": row}),
+        });
+    };
+    let format = if format == "csv" { Format::Csv } else { Format::Spreadsheet };
+    let sheet = Sheet::of(shown.query, format).unwrap();
+    let mut out = sheet.header();
+    params["limit"] = json!(500);
+    loop {
+        let Answer::Rows { rows, next } = ask(&params) else { panic!("{}", shown.query) };
+        out.extend(sheet.lines(&rows));
+        let Some(next) = next else { return out };
+        params["cursor"] = json!(next);
+    }
+}
+
+fn maker(dialect: &str) -> &'static Maker {
+    made::ALL.iter().find(|maker| maker.dialect == dialect).unwrap()
+}
+
+/// Looks at an import as often as it can while it goes on, and once more when it is over.
+async fn imported(album: &mut Album, site: &Site, body: Value) -> Value {
+    let import = ok(&site.ask("ImportFile", body).await)["import"].clone();
+    while site.row("import", json!({"import": import})).await["state"] == "processing" {
+        album.look(site, "import", json!({"import": import})).await;
+        let params = json!({"import": import, "outcome": "invalid", "limit": 500});
+        album.look(site, "import_rows", params).await;
+    }
+    site.settle().await;
+    album.import(site, &import).await;
+    import
+}
+
+/// Whatever happens later to the people, files and numbers that the reports are about.
+async fn life_goes_on(site: &Site, maker: &Maker, import: &Value) {
+    let rows = site.rows("import_rows", json!({"import": import, "outcome": "created"})).await;
+    for (row, n) in rows.iter().zip(0..12) {
+        let key = &row["key"];
+        let (name, body) = match n % 3 {
+            0 => ("ArchiveUser", json!({"user": key})),
+            1 => ("DeactivateUser", json!({"user": key})),
+            _ => ("LinkCompleted", json!({"user": key, "channel": "whatsapp"})),
+        };
+        ok(&site.ask(name, body).await);
+    }
+    let body = maker.body(site, 1, 60).await;
+    ok(&site.ask("ImportFile", body).await);
+    site.settle().await;
+    ok(&site.ask("UndoImport", json!({"import": import})).await);
+    site.settle().await;
+}
+
+/// OC-08 … OC-14: created, updated, activated, deactivated, skipped; and the run of those who were created.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn oc_12_the_counters_of_office_chat_are_in_the_log() {
+    let gate = Gate::shut(true);
+    let maker = maker("officechat");
+    let site = maker.site_with(Some(gate.clone())).await;
+    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
+    let mut album = Album::default();
+    let body = maker.body(&site, 0, 700).await;
+    imported(&mut album, &site, body).await;
+    let mut body = maker.body(&site, 2, 60).await;
+    body.as_object_mut()
+        .unwrap()
+        .extend(super::object(json!({"auto_invite": true, "channel": "whatsapp"})));
+    let result = ok(&site.ask("ImportFile", body).await);
+    let (import, run) = (&result["import"], &result["run"]);
+    gate.arrival(4).await;
+    site.engine().caught_up().await.unwrap();
+    album.import(&site, import).await;
+    album.run(&site, run).await;
+    gate.open();
+    site.settle().await;
+    album.import(&site, import).await;
+    album.run(&site, run).await;
+    life_goes_on(&site, maker, import).await;
+    album.import(&site, import).await;
+    album.holds(site).await;
+}
+
+/// ML-12, ML-13: the Batch Operation Report, byte for byte, and the record of every batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ml_12_the_batch_operation_reports_are_in_the_log() {
+    let maker = maker("multiline");
+    let site = maker.site().await;
+    let mut album = Album::default();
+    let body = maker.body(&site, 0, 700).await;
+    let import = imported(&mut album, &site, body).await;
+    let mut reports = Vec::new();
+    for format in ["json", "csv", "spreadsheet"] {
+        for query in ["batch_operation_report", "batch_operation_reports"] {
+            let mut params = json!({"limit": 500});
+            if query == "batch_operation_report" {
+                params["import"] = import.clone();
+            }
+            if format != "json" {
+                params["format"] = json!(format);
+            }
+            let shown = album.look(&site, query, params.clone()).await;
+            reports.push((query, params, shown.bytes.clone()));
+        }
+    }
+    album.look(&site, "numbers", json!({"limit": 500})).await;
+    album.look(&site, "number_utilisation", json!({})).await;
+    let lines = String::from_utf8(reports[2].2.clone()).unwrap().lines().count();
+    let total = site.row("import", json!({"import": import})).await["total"].as_u64().unwrap();
+    assert_eq!(lines as u64, 1 + total);
+
+    life_goes_on(&site, maker, &import).await;
+    // A batch is a fact: whatever becomes of its accounts, its report is the one that was downloaded.
+    for (query, params, bytes) in reports {
+        if query == "batch_operation_report" {
+            assert!(
+                album.look(&site, query, params).await.bytes == bytes,
+                "the report has changed"
+            );
+        }
+    }
+    album.import(&site, &import).await;
+    album.holds(site).await;
+}
+
+/// OCM-13, OCM-14, OCM-20: duplicate, inserted and invalid with their lists; and those of the pictures.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ocm_14_the_counts_and_lists_of_ocm_are_in_the_log() {
+    let maker = maker("ocm");
+    let site = maker.site().await;
+    let mut album = Album::default();
+    let body = maker.body(&site, 0, 700).await;
+    let import = imported(&mut album, &site, body).await;
+    let john = json!({"user": "john", "attributes": {"agent_id": "johndoe22"}});
+    ok(&site.ask("AddUser", john).await);
+    let pictures = ok(&site.ask("ImportPictures", super::read_models::archive()).await);
+    site.settle().await;
+    let params = json!({"import": pictures["import"]});
+    for turn in 0..2 {
+        album.look(&site, "picture_import", params.clone()).await;
+        for outcome in ["inserted", "invalid"] {
+            let params = json!({"import": pictures["import"], "outcome": outcome});
+            album.look(&site, "picture_rows", params).await;
+        }
+        let params = json!({"import": pictures["import"], "format": "csv"});
+        album.look(&site, "picture_rows", params).await;
+        if turn == 0 {
+            life_goes_on(&site, maker, &import).await;
+            ok(&site.ask("ImportPictures", super::read_models::archive()).await);
+            site.settle().await;
+        }
+    }
+    album.import(&site, &import).await;
+    album.holds(site).await;
+}
