@@ -9,6 +9,8 @@ mod links;
 mod load;
 mod mails;
 mod multiline;
+mod numbers;
+mod office_cells;
 mod officechat;
 mod permissions;
 mod previews;
