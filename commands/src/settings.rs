@@ -67,6 +67,8 @@ pub struct Settings {
     pub network_admin_email: Option<String>,
     /// How long that link lives, in hours.
     pub import_link_ttl_hours: u64,
+    /// The most data rows of an imported file, in rows, whatever its dialect (N45).
+    pub import_max_rows: u64,
 }
 
 /// Whom a row of a file may refer to.
@@ -133,6 +135,7 @@ impl Default for Settings {
             number_threshold_percent: 80,
             network_admin_email: None,
             import_link_ttl_hours: 168,
+            import_max_rows: IMPORT_ROWS_MAX,
         }
     }
 }
@@ -145,6 +148,8 @@ pub(crate) const ALIASES: [(&str, &str); 4] = [
     ("com.leapxpert.imessage.archived.channel.enabled", "channels.imessage"),
 ];
 
+/// The most rows that any file may have: an import of them stays within the engine's memory and a few minutes.
+pub const IMPORT_ROWS_MAX: u64 = 1_000_000;
 /// The largest number any setting takes: far above every use, far below every overflow.
 pub(crate) const MAX_NUMBER: u64 = 10_000_000;
 /// The most entries of a list that a setting takes: more domains than any company has.
@@ -270,6 +275,7 @@ pub(crate) fn range(name: &str) -> RangeInclusive<u64> {
     match name {
         "number_cooling_seconds" => 0..=MAX_NUMBER,
         "number_threshold_percent" => 1..=100,
+        "import_max_rows" => 1..=IMPORT_ROWS_MAX,
         _ => 1..=MAX_NUMBER,
     }
 }
