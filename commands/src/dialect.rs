@@ -14,13 +14,14 @@ use crate::id::UserKey;
 use crate::settings::Settings;
 
 /// Every dialect, in the order people are shown them.
-pub const ALL: &[&dyn Dialect] =
-    &[&leapxpert::Leapxpert, &officechat::Officechat, &multiline::Multiline, &ocm::Ocm];
+pub const ALL: &[&dyn Dialect] = &[
+    &leapxpert::Leapxpert,
+    &officechat::Officechat,
+    &multiline::Multiline,
+    &ocm::Ocm,
+    // Whoever looks at the list looks for what was there yesterday: a new one comes last.
+];
 
-/// MultiLine's column that says who an account is.
-pub(crate) const ACCOUNT_ADDRESS: &str = "email address or device";
-/// MultiLine's column of the number asked for.
-pub(crate) const MULTILINE_NUMBER: &str = "multiline_number";
 /// The attribute of an account that names its group of permissions.
 pub(crate) const PERMISSION_GROUP: &str = "permission_group";
 
@@ -124,10 +125,18 @@ pub trait Dialect: Sync + Send + Debug {
         &[]
     }
 
-    /// A column's name as the dialect spells it.
+    /// The name of the dialect's column that holds what the model calls so.
     fn spelling(&self, name: &'static str) -> &'static str {
-        let column = self.columns().iter().find(|column| same_name(column.name, name));
-        column.map_or(name, |column| column.name)
+        let goes_by = |column: &&Column| {
+            let mut names = column.aliases.iter().chain([&column.name]);
+            names.any(|one| same_name(one, name))
+        };
+        self.columns().iter().find(goes_by).map_or(name, |column| column.name)
+    }
+
+    /// Whether a file has no more people than one run of the company may have (LX-07, A1).
+    fn is_held_to_run_limit(&self) -> bool {
+        false
     }
 
     /// Whether its rows name people whom later rows may create: who they are is read before the rows.
