@@ -47,6 +47,9 @@ pub struct Column {
 pub trait Known {
     fn company(&self) -> &Company;
 
+    /// Who has this value of an attribute that no two people share.
+    fn holder(&self, attribute: &str, value: &str) -> Option<UserKey>;
+
     /// Whether a row may refer to the person of this key (A23).
     fn may_refer_to(&self, key: &str) -> bool;
 }
@@ -98,6 +101,16 @@ pub trait Dialect: Sync + Send + Debug {
     /// What a doubled quote within a quoted value is (N20).
     fn quote_in_value(&self) -> OddQuote {
         OddQuote::Fine
+    }
+
+    /// The columns that people are known by, where any one of them will do: a file without all of them is refused.
+    fn key_columns(&self) -> &'static [usize] {
+        &[]
+    }
+
+    /// The key of the person whom a row names by something else.
+    fn known_as(&self, _row: &RowValues, _known: &dyn Known) -> Option<UserKey> {
+        None
     }
 
     /// What is wrong with a key by the company's settings; a row without a usable key names nobody.

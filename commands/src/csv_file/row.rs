@@ -68,6 +68,8 @@ pub struct RowValues {
     pub roles: Given<Vec<String>>,
     /// Whether the person is to be active; none where the file does not say (N68).
     pub enabled: Option<bool>,
+    /// Whether the person leaves; what else the row says of somebody who does is passed over.
+    pub archived: bool,
     /// Whom the row names as the person's manager, where that is looked up; the text is an attribute.
     pub manager: Option<Manager>,
     /// The number of the pool that the person is to get.

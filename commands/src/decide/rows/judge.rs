@@ -15,7 +15,8 @@ impl Rows<'_> {
         values: &RowValues,
         problems: &mut Vec<Problem>,
     ) -> Option<UserKey> {
-        let key = values.user.clone()?;
+        let known_as = self.dialect.and_then(|one| one.known_as(values, self));
+        let key = known_as.or_else(|| values.user.clone())?;
         let problem = self.dialect.and_then(|one| one.check_key(&key, &self.company.settings));
         let usable = problem.is_none();
         problems.extend(problem);
@@ -43,9 +44,7 @@ impl Rows<'_> {
         let names = self.dialect.map_or(&[][..], Dialect::unique);
         let taken = |name: &&&'static str| match values.attributes.get(**name) {
             Some(Given::Value(value)) => {
-                let holder = self.company.holder(name, value);
-                holder.is_some_and(|(_, user)| user.key().folded() != folded)
-                    || self.values.contains(&ValueMark::of(name, value))
+                self.holder(name, value).is_some_and(|key| key.folded() != folded)
             }
             _ => false,
         };
@@ -57,6 +56,11 @@ impl Rows<'_> {
 impl Known for Rows<'_> {
     fn company(&self) -> &Company {
         self.company
+    }
+
+    fn holder(&self, attribute: &str, value: &str) -> Option<UserKey> {
+        let earlier = self.values.get(&ValueMark::of(attribute, value)).cloned();
+        earlier.or_else(|| Some(self.company.holder(attribute, value)?.1.key()))
     }
 
     fn may_refer_to(&self, key: &str) -> bool {
