@@ -9,7 +9,7 @@ use std::fmt::Debug;
 
 use crate::code::Problem;
 use crate::company::Company;
-use crate::csv_file::{Cells, RowValues, same_name};
+use crate::csv_file::{Cells, Manager, RowValues, same_name};
 use crate::id::UserKey;
 use crate::settings::Settings;
 
@@ -50,8 +50,8 @@ pub trait Known {
     /// Who has this value of an attribute that no two people share.
     fn holder(&self, attribute: &str, value: &str) -> Option<UserKey>;
 
-    /// Whether a row may refer to the person of this key (A23).
-    fn may_refer_to(&self, key: &str) -> bool;
+    /// Whether a row may refer to this person (A23).
+    fn may_refer_to(&self, other: &Manager) -> bool;
 }
 
 /// One of several files that a product takes together.

@@ -79,6 +79,9 @@ pub enum ReferenceResolution {
     Strict,
     /// Also those whom an earlier row of the file created.
     FileOrder,
+    /// Also those whom a later row of the file names, if nothing is wrong with that row in itself: the file is
+    /// read for them before its rows are applied in their order.
+    TwoPass,
 }
 
 /// Which channels are enabled.
@@ -265,7 +268,7 @@ pub(crate) fn words(name: &str) -> Option<&'static [&'static str]> {
     match name {
         "live_invitation" => Some(&["supersede", "skip"]),
         "blank_means" => Some(&["keep", "clear"]),
-        "reference_resolution" => Some(&["strict", "file_order"]),
+        "reference_resolution" => Some(&["strict", "file_order", "two_pass"]),
         _ => None,
     }
 }

@@ -72,6 +72,8 @@ pub struct RowValues {
     pub archived: bool,
     /// Whom the row names as the person's manager, where that is looked up; the text is an attribute.
     pub manager: Option<Manager>,
+    /// Whom the row names as somebody who must be there (A23); the text is an attribute.
+    pub supervisor: Option<Manager>,
     /// The number of the pool that the person is to get.
     pub number: Given<Phone>,
     /// The dialect's own columns, by the dialect's names.

@@ -186,6 +186,45 @@ fn ocm_01_a_long_file_goes_on_with_the_people() {
     assert_eq!(columns, ["Org Unit", "Supervisor", "PBX ID"]);
 }
 
+/// A23, OCM-08: whether a supervisor may stand in the same file, and in which rows, is the company's to say;
+/// it holds for files of more rows than one commit too, and a preview shows it.
+#[test]
+fn ocm_08_the_company_says_where_a_supervisor_may_stand() {
+    const AGENTS: u64 = 600;
+    let mut text = HEADER.to_owned();
+    let agents = |text: &mut String, from: u64| {
+        for n in from..from + AGENTS {
+            writeln!(text, "agent{n},A,A,,{n},agent,boss,{TEAM},Account Manager").unwrap();
+        }
+    };
+    agents(&mut text, 1);
+    text += &format!("boss,B,B,,9001,supervisor,,{TEAM},Team Lead\n");
+    agents(&mut text, 2_000);
+    for (setting, created) in
+        [("strict", 1), ("file_order", 1 + AGENTS), ("two_pass", 1 + 2 * AGENTS)]
+    {
+        let place = Place::with_company();
+        let setting = json!({"reference_resolution": setting}).to_string();
+        place.json(&["command", "SetCompanyConfig", &setting]);
+        let people = place.file("people.csv", &text);
+        let (features, channels) = (path(THREE[1]), path(THREE[2]));
+        let words = ["import", &features, &people, &channels, "--dialect", "ocm"];
+        let preview = place.run(&[&words[..], &["--preview", "--json"]].concat()).json();
+        let row = import(&place, &[THREE[1], &people, THREE[2]]);
+        let invalid = 1 + 2 * AGENTS - created;
+        assert_eq!(
+            (&row["created"], &row["invalid"]),
+            (&json!(created), &json!(invalid)),
+            "{setting}"
+        );
+        assert_eq!(preview["counts"]["created"], json!(created), "{setting}");
+        let rows = place.rows(&["imports", "rows", "latest", "--outcome", "invalid"]);
+        let of_supervisor =
+            |row: &Value| row["problems"][0]["code"] == "reference.supervisor_not_found";
+        assert!(rows.len() as u64 == invalid && rows.iter().all(of_supervisor), "{setting}");
+    }
+}
+
 /// OCM-21, OCM-22, OCM-23: filter and select the users, select the role, tick "remove existing role".
 #[test]
 fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
