@@ -1,6 +1,7 @@
 //! The products whose files are read: each is a list of columns and how a row of them is understood.
 
 mod leapxpert;
+mod mangoapps;
 mod multiline;
 mod ocm;
 mod officechat;
@@ -19,6 +20,7 @@ pub const ALL: &[&dyn Dialect] = &[
     &officechat::Officechat,
     &multiline::Multiline,
     &ocm::Ocm,
+    &mangoapps::Mangoapps,
     // Whoever looks at the list looks for what was there yesterday: a new one comes last.
 ];
 
