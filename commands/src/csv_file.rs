@@ -133,8 +133,8 @@ impl<R: Read> Rows<'_, R> {
             matches!(problem.code, Code::CsvFieldCountMismatch | Code::CsvFieldTooLarge)
         });
         let mut values = if misshapen { RowValues::default() } else { dialect.read(&mut cells) };
-        if let Some(manager) = &mut values.manager {
-            manager.in_file = self.named.creates(&manager.key);
+        for other in [&mut values.manager, &mut values.supervisor].into_iter().flatten() {
+            other.in_file = self.named.creates(&other.key);
         }
         let (problems, warnings) = (cells.problems, cells.warnings);
         ParsedRow {

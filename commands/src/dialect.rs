@@ -1,6 +1,7 @@
 //! The products whose files are read: each is a list of columns and how a row of them is understood.
 
 mod leapxpert;
+mod mangoapps;
 mod multiline;
 mod ocm;
 mod officechat;
@@ -9,18 +10,20 @@ use std::fmt::Debug;
 
 use crate::code::Problem;
 use crate::company::Company;
-use crate::csv_file::{Cells, RowValues, same_name};
+use crate::csv_file::{Cells, Manager, RowValues, same_name};
 use crate::id::UserKey;
 use crate::settings::Settings;
 
 /// Every dialect, in the order people are shown them.
-pub const ALL: &[&dyn Dialect] =
-    &[&leapxpert::Leapxpert, &officechat::Officechat, &multiline::Multiline, &ocm::Ocm];
+pub const ALL: &[&dyn Dialect] = &[
+    &leapxpert::Leapxpert,
+    &officechat::Officechat,
+    &multiline::Multiline,
+    &ocm::Ocm,
+    &mangoapps::Mangoapps,
+    // Whoever looks at the list looks for what was there yesterday: a new one comes last.
+];
 
-/// MultiLine's column that says who an account is.
-pub(crate) const ACCOUNT_ADDRESS: &str = "email address or device";
-/// MultiLine's column of the number asked for.
-pub(crate) const MULTILINE_NUMBER: &str = "multiline_number";
 /// The attribute of an account that names its group of permissions.
 pub(crate) const PERMISSION_GROUP: &str = "permission_group";
 
@@ -46,8 +49,11 @@ pub struct Column {
 pub trait Known {
     fn company(&self) -> &Company;
 
-    /// Whether a row may refer to the person of this key (A23).
-    fn may_refer_to(&self, key: &str) -> bool;
+    /// Who has this value of an attribute that no two people share.
+    fn holder(&self, attribute: &str, value: &str) -> Option<UserKey>;
+
+    /// Whether a row may refer to this person (A23).
+    fn may_refer_to(&self, other: &Manager) -> bool;
 }
 
 /// One of several files that a product takes together.
@@ -99,6 +105,16 @@ pub trait Dialect: Sync + Send + Debug {
         OddQuote::Fine
     }
 
+    /// The columns that people are known by, where any one of them will do: a file without all of them is refused.
+    fn key_columns(&self) -> &'static [usize] {
+        &[]
+    }
+
+    /// The key of the person whom a row names by something else.
+    fn known_as(&self, _row: &RowValues, _known: &dyn Known) -> Option<UserKey> {
+        None
+    }
+
     /// What is wrong with a key by the company's settings; a row without a usable key names nobody.
     fn check_key(&self, _key: &UserKey, _settings: &Settings) -> Option<Problem> {
         None
@@ -124,10 +140,18 @@ pub trait Dialect: Sync + Send + Debug {
         &[]
     }
 
-    /// A column's name as the dialect spells it.
+    /// The name of the dialect's column that holds what the model calls so.
     fn spelling(&self, name: &'static str) -> &'static str {
-        let column = self.columns().iter().find(|column| same_name(column.name, name));
-        column.map_or(name, |column| column.name)
+        let goes_by = |column: &&Column| {
+            let mut names = column.aliases.iter().chain([&column.name]);
+            names.any(|one| same_name(one, name))
+        };
+        self.columns().iter().find(goes_by).map_or(name, |column| column.name)
+    }
+
+    /// Whether a file has no more people than one run of the company may have (LX-07, A1).
+    fn is_held_to_run_limit(&self) -> bool {
+        false
     }
 
     /// Whether its rows name people whom later rows may create: who they are is read before the rows.

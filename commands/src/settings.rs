@@ -67,6 +67,8 @@ pub struct Settings {
     pub network_admin_email: Option<String>,
     /// How long that link lives, in hours.
     pub import_link_ttl_hours: u64,
+    /// The most data rows of an imported file, in rows, whatever its dialect (N45).
+    pub import_max_rows: u64,
 }
 
 /// Whom a row of a file may refer to.
@@ -77,6 +79,9 @@ pub enum ReferenceResolution {
     Strict,
     /// Also those whom an earlier row of the file created.
     FileOrder,
+    /// Also those whom a later row of the file names, if nothing is wrong with that row in itself: the file is
+    /// read for them before its rows are applied in their order.
+    TwoPass,
 }
 
 /// Which channels are enabled.
@@ -133,6 +138,7 @@ impl Default for Settings {
             number_threshold_percent: 80,
             network_admin_email: None,
             import_link_ttl_hours: 168,
+            import_max_rows: IMPORT_ROWS_MAX,
         }
     }
 }
@@ -145,6 +151,8 @@ pub(crate) const ALIASES: [(&str, &str); 4] = [
     ("com.leapxpert.imessage.archived.channel.enabled", "channels.imessage"),
 ];
 
+/// The most rows that any file may have: an import of them stays within the engine's memory and a few minutes.
+pub const IMPORT_ROWS_MAX: u64 = 1_000_000;
 /// The largest number any setting takes: far above every use, far below every overflow.
 pub(crate) const MAX_NUMBER: u64 = 10_000_000;
 /// The most entries of a list that a setting takes: more domains than any company has.
@@ -260,7 +268,7 @@ pub(crate) fn words(name: &str) -> Option<&'static [&'static str]> {
     match name {
         "live_invitation" => Some(&["supersede", "skip"]),
         "blank_means" => Some(&["keep", "clear"]),
-        "reference_resolution" => Some(&["strict", "file_order"]),
+        "reference_resolution" => Some(&["strict", "file_order", "two_pass"]),
         _ => None,
     }
 }
@@ -270,6 +278,7 @@ pub(crate) fn range(name: &str) -> RangeInclusive<u64> {
     match name {
         "number_cooling_seconds" => 0..=MAX_NUMBER,
         "number_threshold_percent" => 1..=100,
+        "import_max_rows" => 1..=IMPORT_ROWS_MAX,
         _ => 1..=MAX_NUMBER,
     }
 }

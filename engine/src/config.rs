@@ -65,6 +65,9 @@ pub const PICTURES_PER_ARCHIVE_MAX: usize = 1_000;
 /// The most that one archive lists, in entries: folders, and what macOS adds to each picture, among them.
 pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
 
+/// The most that is read to learn what an archive lists, in bytes: that many entries with names of hundreds.
+pub const ARCHIVE_DIRECTORY_BYTES_MAX: u64 = 8 * 1024 * 1024;
+
 /// The most that one archive unpacks to, in bytes: a thousand pictures of a mebibyte.
 pub const PICTURES_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 

@@ -89,10 +89,12 @@ impl Core {
 }
 
 /// What the company's settings say about reading.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(crate) struct CompanySays {
     pub assume_plus: bool,
     pub accept_gzip: bool,
+    /// The most data rows of one file.
+    pub rows_max: u64,
     /// Columns of the dialect that the company's files may not have.
     pub withheld: Vec<String>,
 }
@@ -104,6 +106,7 @@ impl CompanySays {
         Self {
             assume_plus: settings.assume_plus,
             accept_gzip: settings.accept_gzip,
+            rows_max: settings.import_max_rows,
             withheld: withheld.into_iter().flatten().map(str::to_owned).collect(),
         }
     }
@@ -190,7 +193,7 @@ pub(crate) fn read(
         known_columns_only: import.on_error == OnError::RejectFile,
         withheld: company.withheld,
     };
-    let limits = Limits::default();
+    let limits = Limits { rows: company.rows_max, ..Limits::default() };
     let (kept, said) = together::in_order(files, dialect, kept, &options)?;
     let file = kept.first().ok_or(Code::ImportMissingCompanionFile)?;
     let open = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);

@@ -1,6 +1,7 @@
 //! Batch Operation Reports: a record of every finished batch, and what became of its accounts (ML-12, ML-13).
 
 use boarding_commands::code::Code;
+use boarding_commands::dialect;
 use boarding_commands::event::{Permission, RowOutcome, Who};
 use boarding_commands::id::ImportId;
 use boarding_commands::personal::Personal;
@@ -56,10 +57,7 @@ pub const MODEL: ReadModel = ReadModel {
     ],
 };
 
-/// The dialect whose files are batches.
-const DIALECT: &str = "multiline";
-
-/// A finished batch of accounts.
+/// A finished batch: the import of a file of accounts.
 #[derive(Serialize, JsonSchema)]
 struct ReportShown<'a> {
     import: ImportId,
@@ -131,7 +129,9 @@ impl<'a> AccountShown<'a> {
 }
 
 fn is_finished(import: &Import) -> bool {
-    import.dialect == DIALECT && import.state != ImportState::Processing
+    let dialect = dialect::find(&import.dialect);
+    dialect.is_some_and(|dialect| dialect.opens_accounts())
+        && import.state != ImportState::Processing
 }
 
 fn reports(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
@@ -163,7 +163,7 @@ mod tests {
         else {
             panic!()
         };
-        options.dialect = DIALECT.to_owned();
+        options.dialect = "multiline".to_owned();
         Event::ImportAccepted { import, files, options, total, warnings }
     }
 

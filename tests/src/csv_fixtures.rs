@@ -157,6 +157,9 @@ fn values(values: &RowValues) -> Value {
     if let Some(enabled) = values.enabled {
         put("enabled", Given::Value(json!(enabled)));
     }
+    if values.archived {
+        put("archived", Given::Value(json!(true)));
+    }
     for (name, given) in &values.attributes {
         put(name, given.as_ref().map(|text| json!(text)));
     }

@@ -11,6 +11,8 @@ mod load;
 mod made;
 mod mails;
 mod multiline;
+mod numbers;
+mod office_cells;
 mod officechat;
 mod permissions;
 mod previews;

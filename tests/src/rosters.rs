@@ -146,6 +146,12 @@ async fn comes_to_what_is_written(file: &str, expected: &Value, import: &Value) 
         let warned: Vec<_> = rows.iter().filter_map(warned).collect();
         assert_eq!(json!(warned), import["warned"], "{file}");
     }
+    if let Some(present) = import["already_present"].as_u64() {
+        let listed = rows.iter().filter(|row| row["phone"] == "already_present").count();
+        assert_eq!(listed as u64, present, "{file}");
+        let phones = sample.rows("phone_list", json!({})).await;
+        assert_eq!(phones.len() as u64, present, "{file}: each is listed once");
+    }
 
     if let Some(numbers) = import["numbers"].as_u64() {
         let got = rows.iter().filter(|row| row["number"] == json!("assigned")).count();
@@ -156,12 +162,13 @@ async fn comes_to_what_is_written(file: &str, expected: &Value, import: &Value) 
     sample.engine.close().await;
 }
 
-/// LX-07, LX-08, LX-09, LX-11, LX-12, N43, N46, N63; OC-01 to OC-16; ML-02, ML-08, ML-16, N39, N70 to N73:
+/// LX-07, LX-08, LX-09, LX-11, LX-12, N43, N44, N46, N47, N48, N63, N64; OC-01 to OC-16; ML-02, ML-08, ML-16, N39, N70 to N73:
 /// every sample file, with the codes of every bad row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sample_file_comes_to_what_is_written_beside_it() {
     let mut files = 0;
-    let folders = ["leapxpert", "officechat", "multiline"].map(|dialect| fixtures().join(dialect));
+    let alone = boarding_commands::dialect::ALL.iter().filter(|one| one.parts().is_empty());
+    let folders: Vec<_> = alone.map(|dialect| fixtures().join(dialect.name())).collect();
     for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();
         let Some(file) = path.to_str().unwrap().strip_suffix(".expected.json") else { continue };
@@ -183,7 +190,7 @@ async fn every_sample_file_comes_to_what_is_written_beside_it() {
         }
         files += 1;
     }
-    assert!(files >= 16, "only {files} sample files were found");
+    assert!(files >= 22, "only {files} sample files were found");
 }
 
 /// OC-18, OC-02, OC-03: the vendor's samples are here with every odd byte they were published with.

@@ -82,6 +82,8 @@ enum Part<'a> {
     Values(&'a UserKey),
     /// It gives a number to the person of the row told before: a corporate phone, or one of the pool.
     Phone(&'a UserKey),
+    /// It archives somebody: the person of a row, if that row was told just before.
+    Leaving(&'a UserKey),
     /// It takes a number out of the company's own stock for that person's organization.
     Stock,
     End,
@@ -102,16 +104,20 @@ impl Effects {
     pub fn take(&mut self, commit: &Commit) -> Vec<RowEffect> {
         let mut rows: Vec<RowEffect> = Vec::new();
         let mut values: Option<(&UserKey, Standing)> = None;
+        let mut told: Option<&UserKey> = None;
         for event in &commit.events {
             let part = self.part(event);
             let before = match &part {
                 Part::Row(_, user) | Part::Values(user) => Standing::of(&self.company, user),
-                Part::Phone(_) | Part::Stock | Part::End | Part::Other => Standing::default(),
+                Part::Phone(_) | Part::Leaving(_) | Part::Stock | Part::End | Part::Other => {
+                    Standing::default()
+                }
             };
             self.company.evolve(commit.at, event);
-            let earlier = values.take();
+            let (earlier, just_told) = (values.take(), told.take());
             match part {
                 Part::Row(row, user) => {
+                    told = Some(user);
                     let earlier = earlier.filter(|(key, _)| key.folded() == user.folded());
                     let before = earlier.map_or(before, |(_, before)| before);
                     let after = Standing::of(&self.company, user);
@@ -121,6 +127,12 @@ impl Effects {
                 Part::Values(user) => values = Some((user, before)),
                 Part::Phone(user) => {
                     if let Some(last) = rows.last_mut() {
+                        last.after = Standing::of(&self.company, user);
+                    }
+                }
+                Part::Leaving(user) => {
+                    let of_row = just_told.is_some_and(|told| told.folded() == user.folded());
+                    if let Some(last) = rows.last_mut().filter(|_| of_row) {
                         last.after = Standing::of(&self.company, user);
                     }
                 }
@@ -154,6 +166,7 @@ impl Effects {
             {
                 Part::Phone(user)
             }
+            Event::UserArchived { user } => Part::Leaving(user),
             Event::NumberAllocated { .. } => Part::Stock,
             Event::ImportCompleted { import, .. } if *import == self.import => Part::End,
             _ => Part::Other,

@@ -20,7 +20,7 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     }
     let mailto = text.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("mailto:"));
     if mailto || text.contains(['<', '>']) {
-        return Err("write the address alone, without a name, brackets or mailto:");
+        return Err("did you mean the address alone, without a name, brackets or mailto:?");
     }
     if text.contains([';', ',']) || text.matches('@').count() > 1 {
         return Err("write one address only");
@@ -103,7 +103,10 @@ mod tests {
         assert_eq!(check("a@x.com; b@x.com"), Err("write one address only"));
         assert_eq!(check("a@x.com,b@x.com"), Err("write one address only"));
         for text in ["mailto:a@x.com", "Will <a@x.com>", "MAILTO:a@x.com"] {
-            assert!(check(text).unwrap_err().starts_with("write the address alone"), "{text}");
+            assert!(
+                check(text).unwrap_err().starts_with("did you mean the address alone"),
+                "{text}"
+            );
         }
     }
 

@@ -131,6 +131,25 @@ impl Header {
         Ok(header)
     }
 
+    /// Refuses a file that has none of the columns of which any one will do.
+    pub(super) fn check_keys(&self, names: &Names, keys: &[usize]) -> Result<(), Refusal> {
+        let is_there = |key: &usize| self.places.get(*key).is_some_and(Option::is_some);
+        if keys.is_empty() || keys.iter().any(is_there) {
+            return Ok(());
+        }
+        let columns: Vec<_> =
+            keys.iter().filter_map(|key| Some(names.columns.get(*key)?.name)).collect();
+        let unknown: Vec<&str> =
+            self.warnings.iter().filter_map(|warning| warning.column.as_deref()).collect();
+        let meant = did_you_mean(&unknown, names);
+        let mut details = json!({"columns": columns, "line": self.line});
+        if let Some(details) = details.as_object_mut().filter(|_| !meant.is_empty()) {
+            details.insert("did_you_mean".to_owned(), Value::Object(meant));
+        }
+        let words = format!("one of {}", columns.join(", "));
+        Err(Refusal::new(Code::CsvMissingColumn).saying(&words).with(details))
+    }
+
     /// Refuses a file with columns of a feature that the company does not have (N71).
     pub(super) fn check_withheld(
         &self,

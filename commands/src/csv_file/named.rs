@@ -6,7 +6,7 @@ use std::io::Read;
 
 use super::failure::FileError;
 use super::options::{Limits, Options};
-use super::row::ParsedRow;
+use super::row::{ParsedRow, RowValues};
 use super::rows;
 use crate::dialect::Dialect;
 use crate::id::UserKey;
@@ -28,7 +28,8 @@ impl Named {
     /// The first row of a key decides, also if it is refused: later ones are its duplicates (N46).
     fn note(&mut self, row: &ParsedRow) {
         let Some(key) = &row.values.user else { return };
-        let creates = row.problems.is_empty() && row.values.enabled != Some(false);
+        let RowValues { enabled, archived, .. } = row.values;
+        let creates = row.problems.is_empty() && enabled != Some(false) && !archived;
         self.keys.entry(hash(key)).or_insert(creates);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::settings::IMPORT_ROWS_MAX;
+
 /// What the asker says about a file, where it does not speak for itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Options {
@@ -47,7 +49,7 @@ impl Default for Limits {
             record_bytes: 1024 * 1024,
             field_bytes: 64 * 1024,
             columns: 256,
-            rows: 1_000_000,
+            rows: IMPORT_ROWS_MAX,
             decompression_ratio: 100,
             decompression_free_bytes: 64 * 1024,
         }

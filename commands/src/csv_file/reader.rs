@@ -54,6 +54,7 @@ impl<'d, R: Read> Reader<'d, R> {
                 })?;
             }
         };
+        header.check_keys(&names, dialect.key_columns())?;
         if options.known_columns_only {
             header.check_known(&names)?;
         }

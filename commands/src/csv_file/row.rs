@@ -68,8 +68,12 @@ pub struct RowValues {
     pub roles: Given<Vec<String>>,
     /// Whether the person is to be active; none where the file does not say (N68).
     pub enabled: Option<bool>,
+    /// Whether the person leaves; what else the row says of somebody who does is passed over.
+    pub archived: bool,
     /// Whom the row names as the person's manager, where that is looked up; the text is an attribute.
     pub manager: Option<Manager>,
+    /// Whom the row names as somebody who must be there (A23); the text is an attribute.
+    pub supervisor: Option<Manager>,
     /// The number of the pool that the person is to get.
     pub number: Given<Phone>,
     /// The dialect's own columns, by the dialect's names.

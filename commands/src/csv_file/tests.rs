@@ -101,6 +101,45 @@ fn n43_n45_the_limit_passes_and_one_row_more_refuses_with_both_numbers() {
     assert_eq!(refusal.details, serde_json::json!({"limit": 3, "actual": 4}));
 }
 
+/// N45: a million rows are taken of every dialect without a limit of its own, and one more refuses the file
+/// with both numbers; neither is held in memory.
+#[test]
+fn n45_a_million_rows_pass_and_one_more_refuses() {
+    for dialect in crate::dialect::ALL.iter().filter(|dialect| dialect.row_limit().is_none()) {
+        let columns: Vec<_> = dialect.columns().iter().map(|column| column.name).collect();
+        let header = format!("{}\n", columns.join(","));
+        let row = format!("a{}\n", ",".repeat(columns.len() - 1));
+        let ask = |rows: u64| {
+            let bytes = rows * row.len() as u64;
+            let rows = Repeated(row.as_bytes(), 0).take(bytes);
+            scan(
+                Cursor::new(&header).chain(rows),
+                *dialect,
+                &Options::default(),
+                &Limits::default(),
+            )
+        };
+        assert_eq!(ask(1_000_000).unwrap().rows, 1_000_000, "{}", dialect.name());
+        let refusal = refused(ask(1_000_001));
+        assert_eq!(refusal.code, Code::ImportTooManyRows, "{}", dialect.name());
+        let both = serde_json::json!({"limit": 1_000_000, "actual": 1_000_001});
+        assert_eq!(refusal.details, both, "{}", dialect.name());
+    }
+}
+
+/// These bytes again and again, and the place in them.
+struct Repeated<'a>(&'a [u8], usize);
+
+impl Read for Repeated<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        for byte in buffer.iter_mut() {
+            *byte = self.0[self.1];
+            self.1 = (self.1 + 1) % self.0.len();
+        }
+        Ok(buffer.len())
+    }
+}
+
 #[test]
 fn n41_a_record_over_a_mebibyte_refuses_the_file() {
     let wide = format!("{HEADER}jane,\"{}\",\n", "a".repeat(1024 * 1024));

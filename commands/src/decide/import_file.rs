@@ -235,7 +235,8 @@ impl ImportFile {
     /// LX-07, by its literal text: a file with more people than a run may have is not imported (A1).
     fn check_limit(&self, company: &Company, rows: u64) -> Result<(), Refusal> {
         let limit = company.settings.bulk_integration_max_records;
-        if self.dialect == "leapxpert" && company.settings.enforce_run_limit_at_import && rows > limit {
+        let held = dialect::find(&self.dialect).is_some_and(|dialect| dialect.is_held_to_run_limit());
+        if held && company.settings.enforce_run_limit_at_import && rows > limit {
             let legacy_code = super::start_bulk_integration::LEGACY_LIMIT_CODE;
             let details = json!({"limit": limit, "actual": rows, "legacy_code": legacy_code});
             let more = format!("{rows} rows, the limit is {limit}");

@@ -139,7 +139,12 @@ impl<'a> Reversals<'a> {
                 row: None,
             });
         }
-        if before.state != after.state {
+        let mut stands = after.state;
+        if stands == Some(UserState::Archived) && before.state != stands {
+            self.events.push(Event::UserRestored { user: who.clone() });
+            stands = Some(UserState::Active);
+        }
+        if before.state != stands {
             self.events.push(match before.state {
                 Some(UserState::Active) => Event::UserActivated { user: who, row: None },
                 _ => Event::UserDeactivated { user: who, row: None },

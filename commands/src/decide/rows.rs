@@ -30,7 +30,7 @@ pub(super) struct Rows<'a> {
     seen: HashMap<String, u64>,
     created: HashSet<String>,
     phones: HashMap<Phone, String>,
-    values: HashSet<ValueMark>,
+    values: HashMap<ValueMark, UserKey>,
     /// Where the people of the file belong, if the command says so.
     placing: Option<&'a Placing>,
     /// Numbers given to rows of this commit, and whose each was.
@@ -56,7 +56,7 @@ impl<'a> Rows<'a> {
             seen: HashMap::new(),
             created: HashSet::new(),
             phones: HashMap::new(),
-            values: HashSet::new(),
+            values: HashMap::new(),
             placing: accepted.and_then(|import| import.placing.as_ref()),
             numbers: HashMap::new(),
             moved: HashMap::new(),
@@ -148,7 +148,7 @@ impl<'a> Rows<'a> {
 
     fn create(&mut self, key: &UserKey, folded: &str, row: &ParsedRow, mut row_ref: RowRef) {
         let values = &row.values;
-        if values.enabled == Some(false) {
+        if values.enabled == Some(false) || values.archived {
             let problems = vec![Problem::new(Code::RowDisabledNewUser)];
             return self.refuse(Some(key.clone()), row_ref, RowOutcome::Skipped, problems);
         }
@@ -159,7 +159,7 @@ impl<'a> Rows<'a> {
         let listed = self.judge_phone(values, folded, &mut row_ref);
         let user = Personal(key.clone());
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
-        self.values.extend(unique(&person).map(|(name, value)| ValueMark::of(name, value)));
+        self.note_values(key, &person);
         self.created.insert(folded.to_owned());
         let (org_unit, roles) = (value(&values.org_unit), value(&values.roles).unwrap_or_default());
         let row = Some(row_ref);
@@ -186,13 +186,16 @@ impl<'a> Rows<'a> {
         user: &User,
         row: &ParsedRow,
     ) -> Option<(RowOutcome, Problem)> {
+        let leaves = row.values.archived;
         let skipped = match (user.state, self.options.existing) {
+            (UserState::Archived, Existing::Update) if leaves => None,
             (UserState::Archived, _) => Some(Code::UserArchived),
             (_, Existing::Skip) => Some(Code::RowUserExists),
             (_, Existing::Update) => None,
         };
         match skipped {
             Some(code) => Some((RowOutcome::Skipped, Problem::new(code))),
+            None if leaves => None,
             None => {
                 let problem = self.move_problem(id, user, &row.values);
                 problem.map(|problem| (RowOutcome::Invalid, problem))
@@ -202,6 +205,9 @@ impl<'a> Rows<'a> {
 
     /// A row that names somebody who exists.
     fn meet(&mut self, folded: &str, user: &User, row: &ParsedRow, mut row_ref: RowRef) {
+        if row.values.archived {
+            return self.archive(user, row_ref);
+        }
         self.warn_of_manager(&row.values, &mut row_ref);
         let listed = self.judge_phone(&row.values, folded, &mut row_ref);
         let who = Personal(user.key());
@@ -214,6 +220,7 @@ impl<'a> Rows<'a> {
         if !changes.changed.is_empty() {
             let Changes { person, org_unit, roles, changed } = changes;
             let row = state.is_none().then(|| row_ref.clone());
+            self.note_values(&who.0, &person);
             let person = Personal(person);
             self.events.push(Event::UserUpdated {
                 user: who.clone(),
@@ -238,13 +245,29 @@ impl<'a> Rows<'a> {
         self.list_phone(listed, &who, folded);
     }
 
+    /// Later rows of the commit find whose these values are.
+    fn note_values(&mut self, key: &UserKey, person: &Person) {
+        let values = unique(person).map(|(name, value)| (ValueMark::of(name, value), key.clone()));
+        self.values.extend(values);
+    }
+
+    /// A row whose person leaves: the outcome is that the person is deactivated, and what follows is for good.
+    fn archive(&mut self, user: &User, row: RowRef) {
+        let who = Personal(user.key());
+        if user.state == UserState::Archived {
+            return self.events.push(Event::RowUnchanged { user: who, row });
+        }
+        self.events.push(Event::UserDeactivated { user: who.clone(), row: Some(row) });
+        self.events.push(Event::UserArchived { user: who });
+    }
+
     /// OC-15: a manager whom neither the company nor the file knows is worth a word, and no more.
     fn warn_of_manager(&self, values: &RowValues, row: &mut RowRef) {
         let Some(manager) = values.manager.as_ref().filter(|manager| !manager.in_file) else {
             return;
         };
         if self.company.users.created(manager.key.as_str()).is_none() {
-            row.warnings.push(Problem::in_column("manager", Code::RowManagerNotFound));
+            row.warnings.push(self.in_column("manager", Code::RowManagerNotFound));
         }
     }
 

@@ -197,6 +197,34 @@ mod tests {
         assert_eq!(standing(&story.company()), standing(&before().company()));
     }
 
+    /// P23: who left with a row comes back as they stood, active or not; who had left before is not touched, and
+    /// nobody is created to leave.
+    #[test]
+    fn p23_whoever_left_with_a_row_comes_back() {
+        let leaving = |at: u64, key: &str| {
+            let mut parsed = named(row(at, key), "Gone");
+            parsed.values.archived = true;
+            parsed
+        };
+        let left = Event::UserArchived { user: who("dee") };
+        let story = before().then([left]);
+        let was = standing(&story.company());
+        let rows = vec![leaving(1, "bob"), leaving(2, "cid"), leaving(3, "dee"), leaving(4, "ann")];
+        let story = story.imported(import_id(), rows);
+        let company = story.company();
+        let state = |key: &str| company.0.users.created(key).map(|(_, user)| user.state);
+        for key in ["bob", "cid", "dee"] {
+            assert_eq!(state(key), Some(UserState::Archived), "{key}");
+        }
+        assert_eq!(state("ann"), None);
+        let counts = company.0.imports[&import_id()].counts;
+        assert_eq!((counts.deactivated, counts.unchanged, counts.skipped), (2, 1, 1));
+        assert_eq!(company.0.users.created("bob").unwrap().1.person().first_name, None, "it changes nothing else");
+        let (story, outcomes) = story.undone(import_id());
+        assert_eq!(outcomes, [1, 2].map(reversed));
+        assert_eq!(standing(&story.company()), was);
+    }
+
     /// P23: whoever was touched since stays as they are, and the row says why.
     #[test]
     fn p23_whoever_was_touched_since_is_kept() {

@@ -95,4 +95,9 @@ impl Dialect for Leapxpert {
             ..RowValues::default()
         }
     }
+
+    /// LX-07, by its literal text: what is imported is to be invited.
+    fn is_held_to_run_limit(&self) -> bool {
+        true
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ACCOUNT_ADDRESS, Column, Dialect, MULTILINE_NUMBER, line_of};
+use super::{Column, Dialect, line_of};
 use crate::code::Code;
 use crate::csv_file::{Cells, Given, RowValues, check_email};
 use crate::id::UserKey;
@@ -25,6 +25,10 @@ const RESTRICT: usize = 8;
 const LANGUAGE: usize = 9;
 const PRIMARY_NUMBER: usize = 10;
 
+/// The column that says who an account is.
+const ACCOUNT_ADDRESS: &str = "email address or device";
+/// The column of the number asked for.
+const MULTILINE_NUMBER: &str = "multiline_number";
 const RESTRICT_NAME: &str = "restrict_incoming_social_messaging";
 
 /// The most accounts of one file (ML-02).
@@ -122,6 +126,14 @@ impl Dialect for Multiline {
         let required: Vec<_> =
             COLUMNS.iter().filter(|column| column.required).map(|column| column.name).collect();
         !is_account && !any_of(&required)
+    }
+
+    fn spelling(&self, name: &'static str) -> &'static str {
+        match name {
+            "email" => ACCOUNT_ADDRESS,
+            "number" => MULTILINE_NUMBER,
+            other => other,
+        }
     }
 
     fn opens_accounts(&self) -> bool {

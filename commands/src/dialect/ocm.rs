@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use super::{Column, Dialect, Known, Part};
 use crate::code::{Code, Problem};
-use crate::csv_file::{Cells, Given, RowValues};
+use crate::csv_file::{Cells, Given, Manager, RowValues};
 use crate::id::{UserKey, fold};
 use crate::settings::Settings;
 
@@ -95,11 +95,14 @@ impl Dialect for Ocm {
         if profile == Some(AGENT) {
             cells.require(SUPERVISOR);
         }
+        let pbx_id = number(cells, PBX_ID);
+        let supervisor = cells.text(SUPERVISOR);
+        let named = supervisor.as_ref().value().map(|key| Manager::named(UserKey::new(key)));
         let attributes = [
             ("agent_id", agent_id),
-            ("pbx_id", number(cells, PBX_ID)),
+            ("pbx_id", pbx_id),
             ("profile", profile.map_or(Given::Absent, |word| Given::Value(word.to_owned()))),
-            ("supervisor", cells.text(SUPERVISOR)),
+            ("supervisor", supervisor),
             ("access_role", cells.text(ACCESS_ROLE)),
             ("crm_name", cells.text(CRM_NAME)),
             ("text_chat_greeting_template_name", cells.text(GREETING)),
@@ -110,6 +113,7 @@ impl Dialect for Ocm {
             last_name: cells.text(LAST_NAME),
             org_unit: cells.text(ORG_UNIT),
             roles: cells.text(ROLE).map(|role| vec![role]),
+            supervisor: named,
             attributes: BTreeMap::from(attributes.map(|(name, given)| (name.to_owned(), given))),
             ..RowValues::default()
         }
@@ -133,7 +137,8 @@ impl Dialect for Ocm {
         {
             problems.push(special_characters(AGENT_ID));
         }
-        if attribute("supervisor").is_some_and(|key| !known.may_refer_to(key)) {
+        let lost = |other: &Manager| same_as_key(other.key.as_str()) || !known.may_refer_to(other);
+        if row.supervisor.as_ref().is_some_and(lost) {
             problems.push(in_column(SUPERVISOR, Code::ReferenceSupervisorNotFound));
         }
         if let Given::Value(unit) = &row.org_unit
@@ -153,6 +158,11 @@ impl Dialect for Ocm {
     }
 
     fn existing_is_duplicate(&self) -> bool {
+        true
+    }
+
+    /// A23: a company may let a supervisor stand in a later row.
+    fn refers_ahead(&self) -> bool {
         true
     }
 

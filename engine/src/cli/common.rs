@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use boarding_commands::dialect;
 use boarding_commands::id::{CommandId, CompanyId};
 use clap::Args;
 
@@ -10,6 +11,15 @@ use super::failure::Failure;
 use crate::channel::Channel;
 use crate::channel::outbox::Outbox;
 use crate::channel::smtp::SmtpChannel;
+
+/// The names of the dialects, as a help text lists them.
+pub(super) fn one_of_the_dialects() -> String {
+    let names: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => names.concat(),
+    }
+}
 
 /// Where data is kept unless told.
 pub(super) const DEFAULT_DATA: &str = "./boarding-data";

@@ -9,6 +9,7 @@ use boarding_commands::id::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::common::one_of_the_dialects;
 use super::failure::{Done, Ending, Failure};
 use super::list::{self, number, text};
 use super::session::{Accepted, Session};
@@ -41,8 +42,7 @@ pub(super) struct Import {
     /// The file, or all that the dialect takes together; - reads the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How the file is to be read: leapxpert, officechat, multiline or ocm
-    #[arg(long, value_name = "DIALECT")]
+    #[arg(long, value_name = "DIALECT", help = format!("How the file is to be read: {}", one_of_the_dialects()))]
     dialect: String,
     /// Puts each person's number on the corporate phone list
     #[arg(long)]

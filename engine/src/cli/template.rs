@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use boarding_commands::settings::Settings;
 use clap::Args;
 
+use super::common::one_of_the_dialects;
 use super::failure::{Done, Ending};
 use super::output::Out;
 use crate::queries;
@@ -18,7 +19,7 @@ Examples:
   boarding template ocm -o userdetails.csv
   boarding template ocm --file featuredetails -o featuredetails.csv")]
 pub(super) struct Template {
-    /// leapxpert, officechat, multiline or ocm
+    #[arg(help = one_of_the_dialects())]
     dialect: String,
     /// Which, where a dialect takes several files together [default: the one with the people]
     #[arg(long, value_name = "NAME")]

@@ -1,18 +1,25 @@
 //! Zip archives as far as pictures come in them: what the central directory lists, unpacked within limits.
 //!
-//! Nothing of an archive is believed: each number is a wish that the file's own bytes must fulfil.
+//! The format is read by the crate `zip`. Nothing of an archive is believed: how much is read to learn what it
+//! lists is bounded, each number is a wish that the content must fulfil, and no byte is content of two files.
 
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::rc::Rc;
 
-use flate2::read::DeflateDecoder;
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use crate::config::ARCHIVE_DIRECTORY_BYTES_MAX;
 
 /// An archive's directory, read whole.
 #[derive(Debug)]
 pub(super) struct Archive<R> {
-    input: R,
-    /// What precedes the archive in its file, in bytes.
-    offset: u64,
+    zip: ZipArchive<Metered<R>>,
     pub(super) entries: Vec<Entry>,
+    /// Where the files that were read begin and end.
+    used: BTreeMap<u64, u64>,
 }
 
 /// A file or folder of an archive.
@@ -25,16 +32,13 @@ pub(super) struct Entry {
     pub(super) is_encrypted: bool,
     /// A link, a device or something else that is neither file nor folder.
     pub(super) is_special: bool,
-    method: u16,
-    crc: u32,
-    packed: u64,
-    at: u64,
+    place: usize,
 }
 
 /// Why an archive cannot be read.
 #[derive(Debug)]
 pub(super) enum ArchiveError {
-    /// It is none, or damaged.
+    /// It is none, damaged, or one that two readers would read differently.
     Malformed,
     TooManyEntries,
     Io(io::Error),
@@ -42,8 +46,16 @@ pub(super) enum ArchiveError {
 
 impl From<io::Error> for ArchiveError {
     fn from(error: io::Error) -> Self {
-        // A file that ends too early is damaged; a disk that fails is not the file's fault.
-        if error.kind() == io::ErrorKind::UnexpectedEof { Self::Malformed } else { Self::Io(error) }
+        if is_of_the_content(&error) { Self::Malformed } else { Self::Io(error) }
+    }
+}
+
+impl From<ZipError> for ArchiveError {
+    fn from(error: ZipError) -> Self {
+        match error {
+            ZipError::Io(error) => error.into(),
+            _ => Self::Malformed,
+        }
     }
 }
 
@@ -52,28 +64,29 @@ impl From<io::Error> for ArchiveError {
 pub(super) enum EntryError {
     /// It unpacks to more than was asked for.
     TooLarge,
-    /// It is packed in a way that is not read here, or damaged.
-    Malformed,
+    /// It is packed in a way that is not read here, damaged, or not what it is said to be; so many bytes came
+    /// of it until that showed.
+    Malformed(u64),
     Io(io::Error),
 }
 
-const END: u32 = 0x0605_4b50;
-const LISTED: u32 = 0x0201_4b50;
-const LOCAL: u32 = 0x0403_4b50;
-const END_BYTES: usize = 22;
+impl From<ArchiveError> for EntryError {
+    fn from(error: ArchiveError) -> Self {
+        match error {
+            ArchiveError::Io(error) => Self::Io(error),
+            ArchiveError::Malformed | ArchiveError::TooManyEntries => Self::Malformed(0),
+        }
+    }
+}
+
+/// How a file begins in the directory, and how the directory's end begins.
+const LISTED: &[u8; 4] = b"PK\x01\x02";
+const END: &[u8; 4] = b"PK\x05\x06";
+/// What stands in the directory before a file's name, in bytes, and where the three lengths in it are.
 const LISTED_BYTES: usize = 46;
-const LOCAL_BYTES: usize = 30;
-/// The longest comment behind the directory's end, in bytes.
-const COMMENT_BYTES_MAX: usize = 0xffff;
-/// A number that stands elsewhere, in an archive of more than 4 GiB or 65,534 entries.
-const ELSEWHERE_16: u16 = 0xffff;
-
-const STORED: u16 = 0;
-const DEFLATED: u16 = 8;
-
-/// Flags of an entry: encrypted, and a name in UTF-8.
-const ENCRYPTED: u16 = 1;
-const UTF8: u16 = 1 << 11;
+const LENGTHS_AT: [usize; 3] = [28, 30, 32];
+/// The directory's end with the longest comment, in bytes.
+const END_BYTES_MAX: u64 = 22 + 0xffff;
 
 /// The kind of a file in the mode that Unix systems note, and those kinds that are plain.
 const KIND: u32 = 0o170_000;
@@ -85,21 +98,27 @@ impl<R: Read + Seek> Archive<R> {
     /// # Errors
     /// [`ArchiveError`].
     pub(super) fn open(mut input: R, entries_max: usize) -> Result<Self, ArchiveError> {
-        let end = end(&mut input)?;
-        if end.entries == ELSEWHERE_16 || usize::from(end.entries) > entries_max {
+        // The crate looks for a directory in the whole file; an archive has it at its end.
+        if !ends_as_one(&mut input)? {
+            return Err(ArchiveError::Malformed);
+        }
+        let mut input = Metered::new(input, ARCHIVE_DIRECTORY_BYTES_MAX);
+        let opened = ZipArchive::new(input.clone());
+        if input.is_used_up() {
             return Err(ArchiveError::TooManyEntries);
         }
-        let directory = u64::from(end.directory_bytes);
-        let start = end.at.checked_sub(directory).ok_or(ArchiveError::Malformed)?;
-        let offset =
-            start.checked_sub(u64::from(end.directory_at)).ok_or(ArchiveError::Malformed)?;
-        input.seek(SeekFrom::Start(start))?;
-        let mut listed = (&mut input).take(directory);
-        let mut entries = Vec::new();
-        for _ in 0..end.entries {
-            entries.push(entry(&mut listed)?);
+        let zip = opened?;
+        if zip.len() > entries_max {
+            return Err(ArchiveError::TooManyEntries);
         }
-        Ok(Self { input, offset, entries })
+        // Of two entries with one path the crate keeps the later one.
+        if listed(&mut input, zip.central_directory_start())? != zip.len() {
+            return Err(ArchiveError::Malformed);
+        }
+        input.lift();
+        let entries = (0..zip.len()).map(|place| entry(&zip, place));
+        let entries = entries.collect::<Result<_, ZipError>>()?;
+        Ok(Self { zip, entries, used: BTreeMap::new() })
     }
 
     /// Unpacks an entry, of fewer than so many bytes.
@@ -107,120 +126,127 @@ impl<R: Read + Seek> Archive<R> {
     /// # Errors
     /// [`EntryError`].
     pub(super) fn read(&mut self, entry: &Entry, below: u64) -> Result<Vec<u8>, EntryError> {
-        let packed = self.packed(entry).map_err(|error| match error {
-            ArchiveError::Io(error) => EntryError::Io(error),
-            _ => EntryError::Malformed,
-        })?;
+        let file = self.zip.by_index(entry.place).map_err(ArchiveError::from)?;
+        let start = file.header_start();
+        let end = file.data_start().unwrap_or(start).saturating_add(file.compressed_size());
+        if !take(&mut self.used, start, end) {
+            return Err(EntryError::Malformed(0));
+        }
         let mut content = Vec::new();
-        let read = match entry.method {
-            STORED => packed.take(below).read_to_end(&mut content),
-            DEFLATED => DeflateDecoder::new(packed).take(below).read_to_end(&mut content),
-            _ => return Err(EntryError::Malformed),
-        };
+        let read = file.take(below).read_to_end(&mut content);
+        let bytes = content.len() as u64;
         match read {
-            Ok(_) if content.len() as u64 >= below => Err(EntryError::TooLarge),
-            Ok(_) => {
-                let mut crc = flate2::Crc::new();
-                crc.update(&content);
-                if crc.sum() == entry.crc { Ok(content) } else { Err(EntryError::Malformed) }
-            }
-            Err(error) if is_of_the_content(&error) => Err(EntryError::Malformed),
-            Err(error) => Err(EntryError::Io(error)),
+            Ok(_) if bytes >= below => Err(EntryError::TooLarge),
+            Ok(_) if bytes == entry.bytes => Ok(content),
+            Err(error) if !is_of_the_content(&error) => Err(EntryError::Io(error)),
+            Ok(_) | Err(_) => Err(EntryError::Malformed(bytes)),
         }
     }
+}
 
-    /// The entry's packed bytes: behind a head of its own that says again what it is.
-    fn packed(&mut self, entry: &Entry) -> Result<impl Read + '_, ArchiveError> {
-        let at = self.offset.checked_add(entry.at).ok_or(ArchiveError::Malformed)?;
-        self.input.seek(SeekFrom::Start(at))?;
-        let head = bytes::<LOCAL_BYTES>(&mut self.input)?;
-        if u32_at(&head, 0) != LOCAL {
-            return Err(ArchiveError::Malformed);
+/// Whether the directory's end stands where it can.
+fn ends_as_one(input: &mut (impl Read + Seek)) -> io::Result<bool> {
+    let length = input.seek(SeekFrom::End(0))?;
+    let tail = length.min(END_BYTES_MAX);
+    input.seek(SeekFrom::Start(length - tail))?;
+    let mut bytes = Vec::new();
+    input.take(tail).read_to_end(&mut bytes)?;
+    Ok(bytes.windows(END.len()).any(|four| four == END))
+}
+
+/// How many entries the directory lists, one behind the other.
+fn listed(input: &mut (impl Read + Seek), start: u64) -> Result<usize, ArchiveError> {
+    input.seek(SeekFrom::Start(start))?;
+    let mut count = 0;
+    loop {
+        let mut head = [0; LISTED_BYTES];
+        // What ends the directory is shorter than an entry.
+        match input.read_exact(&mut head) {
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(count),
+            other => other?,
         }
-        let skipped = i64::from(u16_at(&head, 26)) + i64::from(u16_at(&head, 28));
-        self.input.seek(SeekFrom::Current(skipped))?;
-        Ok((&mut self.input).take(entry.packed))
+        if !head.starts_with(LISTED) {
+            return Ok(count);
+        }
+        let length = |at: usize| head.get(at..at + 2).and_then(|two| two.try_into().ok());
+        let lengths = LENGTHS_AT.into_iter().filter_map(length).map(u16::from_le_bytes);
+        input.seek(SeekFrom::Current(lengths.map(i64::from).sum()))?;
+        count += 1;
     }
+}
+
+fn entry<R: Read + Seek>(zip: &ZipArchive<R>, place: usize) -> Result<Entry, ZipError> {
+    let file = zip.by_index_data(place)?;
+    let kind = (file.external_attributes() >> 16) & KIND;
+    Ok(Entry {
+        path: file.name()?.into_owned(),
+        bytes: file.size(),
+        is_encrypted: file.encrypted(),
+        is_special: !PLAIN_KINDS.contains(&kind),
+        place,
+    })
+}
+
+/// Takes a stretch of the file, unless some of it is taken.
+fn take(used: &mut BTreeMap<u64, u64>, start: u64, end: u64) -> bool {
+    let before = used.range(..end).next_back();
+    let is_free = before.is_none_or(|(_, taken_to)| *taken_to <= start);
+    if is_free {
+        used.insert(start, end);
+    }
+    is_free
 }
 
 /// Whether reading failed for what was read, not for the disk.
 fn is_of_the_content(error: &io::Error) -> bool {
-    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
-    matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof)
+    error.raw_os_error().is_none()
 }
 
-/// The record at the end that says where the directory is.
-struct End {
-    at: u64,
-    entries: u16,
-    directory_bytes: u32,
-    directory_at: u32,
+/// A file of which only so many bytes are read. Clones share the file and the count.
+#[derive(Debug)]
+struct Metered<R> {
+    input: Rc<RefCell<R>>,
+    /// How many more bytes may be read; none for as many as there are.
+    left: Rc<Cell<Option<u64>>>,
 }
 
-/// Finds the record whose comment ends where the file ends.
-fn end<R: Read + Seek>(input: &mut R) -> Result<End, ArchiveError> {
-    let length = input.seek(SeekFrom::End(0))?;
-    let tail = length.min((END_BYTES + COMMENT_BYTES_MAX) as u64);
-    let start = length - tail;
-    input.seek(SeekFrom::Start(start))?;
-    let mut bytes = Vec::new();
-    input.take(tail).read_to_end(&mut bytes)?;
-    let ends = |record: &[u8], at: usize| {
-        record.len() == END_BYTES
-            && u32_at(record, 0) == END
-            && at + END_BYTES + usize::from(u16_at(record, 20)) == bytes.len()
-    };
-    let found = bytes.windows(END_BYTES).enumerate().rev().find(|(at, record)| ends(record, *at));
-    let (at, record) = found.ok_or(ArchiveError::Malformed)?;
-    Ok(End {
-        at: start + at as u64,
-        entries: u16_at(record, 10),
-        directory_bytes: u32_at(record, 12),
-        directory_at: u32_at(record, 16),
-    })
-}
-
-fn entry(listed: &mut impl Read) -> Result<Entry, ArchiveError> {
-    let head = bytes::<LISTED_BYTES>(listed)?;
-    if u32_at(&head, 0) != LISTED {
-        return Err(ArchiveError::Malformed);
+impl<R> Clone for Metered<R> {
+    fn clone(&self) -> Self {
+        Self { input: Rc::clone(&self.input), left: Rc::clone(&self.left) }
     }
-    let flags = u16_at(&head, 8);
-    let mut name = vec![0; usize::from(u16_at(&head, 28))];
-    listed.read_exact(&mut name)?;
-    let rest = u64::from(u16_at(&head, 30)) + u64::from(u16_at(&head, 32));
-    io::copy(&mut listed.take(rest), &mut io::sink())?;
-    let path = match String::from_utf8(name) {
-        Ok(name) if name.is_ascii() || flags & UTF8 != 0 => name,
-        // Names in a code page of old: an Agent ID is ASCII, so what the others mean does not matter.
-        Ok(name) => name.replace(|c: char| !c.is_ascii(), "\u{fffd}"),
-        Err(error) => String::from_utf8_lossy(error.as_bytes()).into_owned(),
-    };
-    let kind = (u32_at(&head, 38) >> 16) & KIND;
-    Ok(Entry {
-        path,
-        bytes: u64::from(u32_at(&head, 24)),
-        is_encrypted: flags & ENCRYPTED != 0,
-        is_special: !PLAIN_KINDS.contains(&kind),
-        method: u16_at(&head, 10),
-        crc: u32_at(&head, 16),
-        packed: u64::from(u32_at(&head, 20)),
-        at: u64::from(u32_at(&head, 42)),
-    })
 }
 
-fn bytes<const N: usize>(input: &mut impl Read) -> Result<[u8; N], ArchiveError> {
-    let mut bytes = [0; N];
-    input.read_exact(&mut bytes)?;
-    Ok(bytes)
+impl<R> Metered<R> {
+    fn new(input: R, bytes: u64) -> Self {
+        Self { input: Rc::new(RefCell::new(input)), left: Rc::new(Cell::new(Some(bytes))) }
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.left.get() == Some(0)
+    }
+
+    /// From now on each read is bounded by who reads.
+    fn lift(&self) {
+        self.left.set(None);
+    }
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
-    let two = bytes.get(at..at + 2).and_then(|two| two.try_into().ok());
-    two.map_or(0, u16::from_le_bytes)
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut input = self.input.borrow_mut();
+        let Some(left) = self.left.get() else { return input.read(buffer) };
+        if left == 0 && !buffer.is_empty() {
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        let most = usize::try_from(left).unwrap_or(usize::MAX).min(buffer.len());
+        let read = input.read(buffer.get_mut(..most).unwrap_or_default())?;
+        self.left.set(Some(left - read as u64));
+        Ok(read)
+    }
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    let four = bytes.get(at..at + 4).and_then(|four| four.try_into().ok());
-    four.map_or(0, u32::from_le_bytes)
+impl<R: Seek> Seek for Metered<R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.input.borrow_mut().seek(to)
+    }
 }

@@ -1,4 +1,4 @@
-//! What a row of a MultiLine file means beyond its columns: where the account belongs, and its number.
+//! What a row of a file of accounts means beyond its columns: where the account belongs, and its number.
 
 use std::borrow::Cow;
 
@@ -7,7 +7,7 @@ use crate::code::{Code, Problem};
 use crate::company::{User, UserId};
 use crate::csv_file::{Given, ParsedRow, RowValues};
 use crate::decide::pool::{assigned, too_few, why_not};
-use crate::dialect::{ACCOUNT_ADDRESS, MULTILINE_NUMBER, PERMISSION_GROUP};
+use crate::dialect::PERMISSION_GROUP;
 use crate::event::{Event, Who};
 use crate::personal::Personal;
 
@@ -25,15 +25,14 @@ impl Rows<'_> {
     /// What the company's settings ask of an address.
     pub(super) fn check_address(&self, values: &RowValues, problems: &mut Vec<Problem>) {
         let settings = &self.company.settings;
-        let column = if self.placing.is_some() { ACCOUNT_ADDRESS } else { "email" };
         match &values.email {
             Given::Value(email) if !settings.allows_domain_of(email) => {
-                problems.push(Problem::in_column(column, Code::EmailDomainNotAllowed));
+                problems.push(self.in_column("email", Code::EmailDomainNotAllowed));
             }
             Given::Absent
                 if self.placing.is_some() && settings.smtp_offload && values.user.is_some() =>
             {
-                problems.push(Problem::in_column(column, Code::FieldEmailRequiredSmtpOffload));
+                problems.push(self.in_column("email", Code::FieldEmailRequiredSmtpOffload));
             }
             Given::Absent | Given::Blank | Given::Value(_) => {}
         }
@@ -43,16 +42,16 @@ impl Rows<'_> {
     pub(super) fn number_problem(&self, values: &RowValues) -> Option<Problem> {
         let Given::Value(number) = values.number else { return None };
         let Some(owner) = self.company.numbers.get(number).map(|known| &known.owner) else {
-            return Some(Problem::in_column(MULTILINE_NUMBER, Code::NumberNotInPool));
+            return Some(self.in_column("number", Code::NumberNotInPool));
         };
         if self.numbers.contains_key(&number) {
-            let problem = Problem::in_column(MULTILINE_NUMBER, Code::NumberNotAvailable);
+            let problem = self.in_column("number", Code::NumberNotAvailable);
             return Some(problem.saying("an earlier row of the file has it"));
         }
         let org_unit = value(&values.org_unit);
         let taken = self.numbers.values().filter(|from| *from == owner).count() as u64;
         let refusal = why_not(self.company, number, None, org_unit.as_deref(), None, taken)?;
-        let problem = Problem::in_column(MULTILINE_NUMBER, refusal.code);
+        let problem = self.in_column("number", refusal.code);
         let state = refusal.details.get("state").and_then(serde_json::Value::as_str);
         Some(match state {
             Some(state) => problem.saying(state),

@@ -3,9 +3,9 @@
 use super::Rows;
 use crate::code::{Code, Problem};
 use crate::company::{Company, ValueMark};
-use crate::csv_file::{Given, RowValues};
+use crate::csv_file::{Given, Manager, RowValues};
 use crate::dialect::{Dialect, Known};
-use crate::id::{UserKey, fold};
+use crate::id::UserKey;
 use crate::settings::ReferenceResolution;
 
 impl Rows<'_> {
@@ -15,7 +15,8 @@ impl Rows<'_> {
         values: &RowValues,
         problems: &mut Vec<Problem>,
     ) -> Option<UserKey> {
-        let key = values.user.clone()?;
+        let known_as = self.dialect.and_then(|one| one.known_as(values, self));
+        let key = known_as.or_else(|| values.user.clone())?;
         let problem = self.dialect.and_then(|one| one.check_key(&key, &self.company.settings));
         let usable = problem.is_none();
         problems.extend(problem);
@@ -43,9 +44,7 @@ impl Rows<'_> {
         let names = self.dialect.map_or(&[][..], Dialect::unique);
         let taken = |name: &&&'static str| match values.attributes.get(**name) {
             Some(Given::Value(value)) => {
-                let holder = self.company.holder(name, value);
-                holder.is_some_and(|(_, user)| user.key().folded() != folded)
-                    || self.values.contains(&ValueMark::of(name, value))
+                self.holder(name, value).is_some_and(|key| key.folded() != folded)
             }
             _ => false,
         };
@@ -59,12 +58,19 @@ impl Known for Rows<'_> {
         self.company
     }
 
-    fn may_refer_to(&self, key: &str) -> bool {
-        let strict = self.company.settings.reference_resolution == ReferenceResolution::Strict;
+    fn holder(&self, attribute: &str, value: &str) -> Option<UserKey> {
+        let earlier = self.values.get(&ValueMark::of(attribute, value)).cloned();
+        earlier.or_else(|| Some(self.company.holder(attribute, value)?.1.key()))
+    }
+
+    fn may_refer_to(&self, other: &Manager) -> bool {
         let of_this_file = |id| self.accepted.is_some_and(|import| import.created.contains(&id));
-        match self.company.users.created(key) {
-            Some((id, _)) => !strict || !of_this_file(id),
-            None => !strict && self.created.contains(&fold(key)),
+        let exists = self.company.users.created(other.key.as_str());
+        let earlier = || self.created.contains(&other.key.folded());
+        match self.company.settings.reference_resolution {
+            ReferenceResolution::Strict => exists.is_some_and(|(id, _)| !of_this_file(id)),
+            ReferenceResolution::FileOrder => exists.is_some() || earlier(),
+            ReferenceResolution::TwoPass => exists.is_some() || earlier() || other.in_file,
         }
     }
 }
@@ -74,7 +80,7 @@ mod tests {
     use serde_json::json;
 
     use crate::code::Code;
-    use crate::csv_file::{Limits, Options, ParsedRow, rows};
+    use crate::csv_file::{Limits, Options, ParsedRow, named, rows};
     use crate::decide::ImportRows;
     use crate::decide::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{Given, given};
@@ -103,7 +109,9 @@ mod tests {
         let text = format!("{HEADER}\n{}\n", lines.join("\n"));
         let ocm = crate::dialect::find("ocm").unwrap();
         let (options, limits) = (Options::default(), Limits::default());
-        rows(text.as_bytes(), ocm, &options, &limits).unwrap().map(Result::unwrap).collect()
+        let named = named(text.as_bytes(), ocm, &options, &limits).unwrap();
+        let rows = rows(text.as_bytes(), ocm, &options, &limits).unwrap().knowing(named);
+        rows.map(Result::unwrap).collect()
     }
 
     fn import(rows: Vec<ParsedRow>) -> ImportRows {
@@ -184,6 +192,30 @@ mod tests {
         .concat();
         let told = of(&before.after(import(parsed(&first))), &all);
         assert_eq!(told, [lost(), created()]);
+    }
+
+    /// A23: in two passes a supervisor may stand in a later row, also of a later commit; not in one that
+    /// is bad in itself, nor may anybody be their own or nobody's.
+    #[test]
+    fn a23_two_passes_find_a_supervisor_of_any_row() {
+        let mut events = company(6);
+        events.insert(0, set("reference_resolution", json!("two_pass")));
+        let lines = [
+            "early,E,E,,2,agent,BOSS,Team A,Agent,",
+            "own,O,O,,4,agent,own,Team A,Agent,",
+            "bad,B,B,,5,agent,broken,Team A,Agent,",
+            "none,N,N,,6,agent,nobody,Team A,Agent,",
+            BOSS,
+            "broken,B,B,,x7,supervisor,,Desk,Agent,",
+        ];
+        let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
+        let last = invalid("PBX ID", Code::FieldNotNumber);
+        let all = [created(), lost(), lost(), lost(), created(), last];
+        assert_eq!(of(&given(events.clone()), &lines), all);
+        let rows = parsed(&lines);
+        let before = given(events).after(import(rows[..2].to_vec()));
+        let rest = told(&before.when(import(rows)).0.unwrap().events);
+        assert_eq!(rest, all[2..]);
     }
 
     /// OCM-13, OCM-15, A25: first whether the LAN ID can be used, then whether it exists, then the rest;

@@ -1,0 +1,250 @@
+//! MangoApps, the form Office Chat has grown into: more columns, people known by an employee ID, and some who leave.
+//!
+//! Built of the vendor's public help, on what the model has: `DELETED` archives, and nobody comes back by a
+//! file. Left out is what the model has no place for: rows that wait for an approval, files that are fetched,
+//! and what the further columns mean to the product; their values are kept as they are written.
+
+use std::collections::BTreeMap;
+
+use super::{Column, Dialect, Known, OddQuote};
+use crate::code::Code;
+use crate::csv_file::{Cells, Given, Manager, RowValues};
+use crate::id::UserKey;
+
+/// The dialect `mangoapps`.
+#[derive(Debug)]
+pub(super) struct Mangoapps;
+
+const NAME: usize = 0;
+const FIRSTNAME: usize = 1;
+const LASTNAME: usize = 2;
+const LOGIN: usize = 3;
+const EMPLOYEE_ID: usize = 4;
+const TITLE: usize = 5;
+const MOBILE: usize = 6;
+const MANAGER: usize = 7;
+const ORGANIZATION: usize = 8;
+const PHONE: usize = 9;
+const DESKTOP_EXTENSION: usize = 10;
+const DOB: usize = 11;
+const GENDER: usize = 12;
+const LOCALE: usize = 13;
+const OFFICE_LOCATIONS: usize = 14;
+const ENABLED: usize = 15;
+
+const fn column(
+    name: &'static str,
+    aliases: &'static [&'static str],
+    example: &'static str,
+) -> Column {
+    Column { name, aliases, required: false, example }
+}
+
+const COLUMNS: [Column; 16] = [
+    column("name", &["full name", "display name"], "Jane Doe"),
+    column("firstname", &["given name", "forename"], "Jane"),
+    column("lastname", &["surname", "family name"], "Doe"),
+    column(
+        "email/login",
+        &["email", "login", "email address", "email or login", "login id"],
+        "jane.doe@example.invalid",
+    ),
+    column("employee id", &["employee number"], "E1001"),
+    column("title", &["job title"], "Director"),
+    column("mobile", &["mobile number", "mobile phone"], "+84923448071"),
+    column("manager", &["manager email", "manager login"], "john.roe@example.invalid"),
+    column("organization", &[], "Sales"),
+    column("phone", &["office phone", "work phone"], "+84 24 3936 0001"),
+    column("desktop_extension", &["extension"], "4711"),
+    column("dob", &["date of birth"], ""),
+    column("gender", &[], ""),
+    column("locale", &[], "en"),
+    column("Office Locations", &["office location"], "Hanoi"),
+    column("Enabled", &[], "TRUE"),
+];
+
+/// What tells people apart beside their key: nobody shares it.
+const ID_ATTRIBUTE: &str = "employee_id";
+/// The longest employee ID, in characters.
+const MAX_ID_CHARS: usize = 64;
+
+/// Columns that are kept as they are written, by the names of their attributes.
+const KEPT: [(&str, usize); 10] = [
+    ("name", NAME),
+    ("title", TITLE),
+    ("manager", MANAGER),
+    ("organization", ORGANIZATION),
+    ("phone", PHONE),
+    ("desktop_extension", DESKTOP_EXTENSION),
+    ("dob", DOB),
+    ("gender", GENDER),
+    ("locale", LOCALE),
+    ("office_locations", OFFICE_LOCATIONS),
+];
+
+/// Beside Office Chat's two words, the one for people who are gone.
+const DELETED: &str = "DELETED";
+
+impl Dialect for Mangoapps {
+    fn name(&self) -> &'static str {
+        "mangoapps"
+    }
+
+    fn columns(&self) -> &'static [Column] {
+        &COLUMNS
+    }
+
+    fn read(&self, cells: &mut Cells<'_>) -> RowValues {
+        let employee_id = cells.id(EMPLOYEE_ID, MAX_ID_CHARS);
+        let (user, email) = who(cells, &employee_id);
+        let state = cells.one_of(ENABLED, &["TRUE", "FALSE", DELETED]).value();
+        let first_name = cells.text(FIRSTNAME);
+        let last_name = cells.text(LASTNAME);
+        let phone = cells.phone(MOBILE);
+        let mut attributes: BTreeMap<_, _> =
+            KEPT.iter().map(|(name, column)| ((*name).to_owned(), cells.text(*column))).collect();
+        attributes.insert(ID_ATTRIBUTE.to_owned(), employee_id);
+        let manager = match attributes.get("manager") {
+            Some(Given::Value(key)) => Some(Manager::named(UserKey::new(key))),
+            _ => None,
+        };
+        RowValues {
+            user,
+            first_name,
+            last_name,
+            email,
+            phone,
+            enabled: state.filter(|word| *word != DELETED).map(|word| word == "TRUE"),
+            archived: state == Some(DELETED),
+            manager,
+            attributes,
+            ..RowValues::default()
+        }
+    }
+
+    fn key_columns(&self) -> &'static [usize] {
+        &[LOGIN, EMPLOYEE_ID]
+    }
+
+    /// A row without an address or login means whoever has its employee ID.
+    fn known_as(&self, row: &RowValues, known: &dyn Known) -> Option<UserKey> {
+        let Some(Given::Value(id)) = row.attributes.get(ID_ATTRIBUTE) else { return None };
+        let named_by_it = row.user.as_ref()?.folded() == UserKey::new(id).folded();
+        named_by_it.then(|| known.holder(ID_ATTRIBUTE, id)).flatten()
+    }
+
+    fn unique(&self) -> &'static [&'static str] {
+        &[ID_ATTRIBUTE]
+    }
+
+    fn stray_quote(&self) -> OddQuote {
+        OddQuote::Problem
+    }
+
+    fn quote_in_value(&self) -> OddQuote {
+        OddQuote::Warning
+    }
+
+    fn refers_ahead(&self) -> bool {
+        true
+    }
+
+    fn needs_corporate_phone(&self) -> bool {
+        false
+    }
+}
+
+/// The key is the address or login, and the employee ID where there is none.
+fn who(cells: &mut Cells<'_>, employee_id: &Given<String>) -> (Option<UserKey>, Given<String>) {
+    if let Given::Value(_) = cells.raw(LOGIN) {
+        return cells.email_or_login(LOGIN);
+    }
+    match employee_id {
+        Given::Value(id) => (Some(UserKey::new(id)), Given::Absent),
+        Given::Blank | Given::Absent => {
+            // What is wrong with an ID that stands there is said already.
+            if !matches!(cells.raw(EMPLOYEE_ID), Given::Value(_)) {
+                cells.problem(LOGIN, Code::FieldRequired);
+            }
+            (None, Given::Absent)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::csv_file::{Limits, Options, ParsedRow, rows};
+    use crate::decide::ImportRows;
+    use crate::decide::import_file::testing::{accepted, import_id};
+    use crate::decide::testing::{Given as Story, given};
+    use crate::event::{Event, Existing, RowOutcome};
+
+    fn read(text: &str) -> Vec<ParsedRow> {
+        let (options, limits) = (Options::default(), Limits::default());
+        rows(text.as_bytes(), &Mangoapps, &options, &limits).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// A company that has accepted a file of so many rows which updates people.
+    fn company(total: u64) -> Story {
+        let mut file = accepted(total, false, Existing::Update);
+        if let Event::ImportAccepted { options, .. } = &mut file {
+            options.dialect = "mangoapps".to_owned();
+        }
+        given([file])
+    }
+
+    fn import(text: &str) -> ImportRows {
+        ImportRows { import: import_id(), rows: read(text) }
+    }
+
+    /// N67, N68: three words in any case, blank says nothing, and others are refused.
+    #[test]
+    fn n67_deleted_is_a_word_too() {
+        let told = |word: &str| {
+            let row = read(&format!("email/login,Enabled\nann,{word}\n")).remove(0);
+            (row.values.enabled, row.values.archived, row.problems.len())
+        };
+        assert_eq!(told("true"), (Some(true), false, 0));
+        assert_eq!(told("FALSE"), (Some(false), false, 0));
+        assert_eq!(told("Deleted "), (None, true, 0));
+        assert_eq!(told(""), (None, false, 0));
+        assert_eq!(told("gone"), (None, false, 1));
+    }
+
+    /// The same person by address and by employee ID, in the same commit and a later one.
+    #[test]
+    fn an_employee_id_means_whoever_has_it() {
+        let header = "email/login,employee id,title,Enabled\n";
+        let first = format!("{header}ann@acme.example,E1,Clerk,TRUE\n,e1,Boss,\n,E2,Clerk,\n");
+        let events = company(4).when(import(&first)).0.unwrap().events;
+        let outcomes: Vec<_> = events.iter().filter_map(Event::row).map(|(one, _)| one).collect();
+        assert_eq!(outcomes, [RowOutcome::Created, RowOutcome::Duplicate, RowOutcome::Created]);
+        let after = company(4).after(import(&first));
+        let (_, two) = after.0.users.created("E2").unwrap();
+        assert_eq!(two.person().attributes["employee_id"], "E2");
+        let taken = format!("{header}x,X1,,\nx,X1,,\nx,X1,,\nbob@acme.example,E1,,\n");
+        let events = after.when(import(&taken)).0.unwrap().events;
+        let Some(Event::RowRefused { problems, .. }) = events.first() else { panic!("{events:?}") };
+        assert_eq!(problems[0].code, Code::FieldNotUnique);
+        assert_eq!(problems[0].column.as_deref(), Some("employee id"));
+    }
+
+    /// `DELETED` archives who is there, whatever else the row says, and creates nobody.
+    #[test]
+    fn deleted_people_are_archived() {
+        let header = "email/login,title,Enabled\n";
+        let both = format!("{header}ann@acme.example,Clerk,TRUE\nbob@acme.example,Clerk,DELETED\n");
+        let then = company(2).when(import(&both));
+        assert_eq!(then.names(), ["UserCreated", "RowRefused", "ImportCompleted"]);
+    }
+
+    #[test]
+    fn one_of_the_two_keys_must_be_a_column() {
+        let (options, limits) = (Options::default(), Limits::default());
+        let refused = rows(&b"name,Enabled\nAnn,TRUE\n"[..], &Mangoapps, &options, &limits);
+        let Err(crate::csv_file::FileError::Refused(refusal)) = refused else { panic!() };
+        assert_eq!(refusal.code, Code::CsvMissingColumn);
+        assert!(rows(&b"employee id\nE1\n"[..], &Mangoapps, &options, &limits).is_ok());
+    }
+}

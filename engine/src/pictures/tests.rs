@@ -1,0 +1,235 @@
+//! Archives as people and systems make them, and as attackers do.
+
+mod packed;
+
+use packed::{Form, Packed, deflated, end, stored, zip};
+
+use super::*;
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\nand so on";
+const JPEG: &[u8] = b"\xff\xd8\xff\xe0and so on";
+
+type Told = Vec<(String, Result<PictureFormat, Code>)>;
+
+fn told_of(bytes: &[u8]) -> Result<Told, Refusal> {
+    let folder = tempfile::tempdir().unwrap();
+    let files = Files::new(folder.path().to_owned());
+    let file = files.keep("Archive.zip", bytes, u64::MAX - 1).unwrap();
+    let read = read(&files, file)?;
+    let told = |one: PictureRead| {
+        if let Ok(file) = &one.content {
+            assert_eq!(files.open(&file.sha256).unwrap().metadata().unwrap().len(), file.bytes);
+        }
+        (one.name.0, one.content.map(|file| file.format))
+    };
+    Ok(read.pictures.into_iter().map(told).collect())
+}
+
+fn told(files: &[Packed]) -> Told {
+    told_of(&zip(files)).unwrap()
+}
+
+fn one(file: Packed) -> Result<PictureFormat, Code> {
+    told(&[file]).remove(0).1
+}
+
+fn code(bytes: &[u8]) -> Code {
+    told_of(bytes).unwrap_err().code
+}
+
+/// So many files of different names.
+fn many(count: usize) -> Vec<Packed> {
+    let path = |n: usize| -> &'static str { Box::leak(format!("{n}.png").into_boxed_str()) };
+    (0..count).map(|n| stored(path(n), b"")).collect()
+}
+
+/// OCM-17, N83: JPEG and PNG by their first bytes, whatever they are called; nothing else.
+#[test]
+fn ocm_17_a_picture_is_known_by_its_bytes() {
+    assert_eq!(one(stored("a.jpg", JPEG)), Ok(PictureFormat::Jpeg));
+    assert_eq!(one(stored("a.jpg", PNG)), Ok(PictureFormat::Png));
+    assert_eq!(one(deflated("a.png", PNG)), Ok(PictureFormat::Png));
+    for fake in [&b""[..], b"GIF89a", b"PK\x03\x04 nested", b"\0\0\0\x18ftypheic", b"<svg>"] {
+        let told = one(stored("a.png", fake));
+        assert_eq!(told, Err(Code::PictureUnsupportedFormat), "{fake:?}");
+    }
+    let damaged = Packed { crc_off: 1, ..stored("a.png", PNG) };
+    assert_eq!(one(damaged), Err(Code::PictureUnsupportedFormat));
+}
+
+/// OCM-17, A26: 5 MiB is too large, one byte less is not; whatever the archive says of itself.
+#[test]
+fn ocm_17_a_picture_is_smaller_than_5_mib() {
+    let sized = |bytes: usize| [PNG, &vec![7; bytes - PNG.len()]].concat();
+    let limit = usize::try_from(PICTURE_BYTES_BELOW).unwrap();
+    assert_eq!(one(stored("a.png", &sized(limit - 1))), Ok(PictureFormat::Png));
+    assert_eq!(one(stored("a.png", &sized(limit))), Err(Code::PictureTooLarge));
+    let says = |says_bytes: u32, file: Packed| Packed { says_bytes: Some(says_bytes), ..file };
+    assert_eq!(one(says(u32::MAX - 1, stored("a.png", PNG))), Err(Code::PictureTooLarge));
+    for file in [stored("a.png", &sized(limit)), deflated("a.png", &sized(99))] {
+        let told = one(says(9, file));
+        assert_eq!(told, Err(Code::PictureUnsupportedFormat), "it is not what was declared");
+    }
+}
+
+/// N83: a few kilobytes that unpack to more than a hundred times as much are given up.
+#[test]
+fn n83_a_bomb_is_given_up() {
+    let bomb = || deflated("a.png", &[PNG, &vec![0; 4_000_000]].concat());
+    // What follows one has nothing left to unpack to.
+    let all = told(&[stored("0.png", PNG), bomb(), stored("b.png", PNG)]);
+    let over = || Err(Code::ImportDecompressionLimit);
+    let all: Vec<_> = all.into_iter().map(|(_, told)| told).collect();
+    assert_eq!(all, [Ok(PictureFormat::Png), over(), over()]);
+    let lies = Packed { says_bytes: Some(100), ..bomb() };
+    assert_eq!(one(lies), Err(Code::PictureUnsupportedFormat));
+}
+
+/// OCM-19, N83: what systems leave in archives is no picture; folders are looked into.
+#[test]
+fn ocm_19_leftovers_and_folders_are_passed_over() {
+    let names = [
+        "faces/",
+        "__MACOSX/faces/._a.jpg",
+        "faces/._a.jpg",
+        "faces/.DS_Store",
+        "Thumbs.db",
+        "faces/a.jpg",
+        "faces\\b.jpg",
+    ];
+    let files: Vec<_> = names.iter().map(|name| stored(name, JPEG)).collect();
+    let names: Vec<_> = told(&files).into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["a.jpg", "b.jpg"]);
+}
+
+/// OCM-19: "Windows (compressed folder), macOS (Archive.zip)": both as those systems write them, and archives
+/// whose numbers have 64 bits, as tools write them that do not know how large a file will be.
+#[test]
+fn ocm_19_archives_are_read_as_each_system_makes_them() {
+    let mac = |path: &'static str, content: &[u8], mode: u32| {
+        let file = if content.is_empty() { stored(path, content) } else { deflated(path, content) };
+        let form = if content.is_empty() { Form::Plain } else { Form::Streamed };
+        Packed { form, mode, ..file }
+    };
+    let archive = [
+        mac("faces/", b"", 0o040_755),
+        mac("faces/a.jpg", JPEG, 0o100_644),
+        mac("__MACOSX/", b"", 0o040_755),
+        mac("__MACOSX/faces/._a.jpg", b"\0\x05\x16\x07\0\x02\0\0Mac OS X", 0o100_644),
+        mac("faces/.DS_Store", b"\0\0\0\x01Bud1", 0o100_644),
+        mac("faces/b.png", PNG, 0o100_644),
+    ];
+    let both = [
+        ("a.jpg".to_owned(), Ok(PictureFormat::Jpeg)),
+        ("b.png".to_owned(), Ok(PictureFormat::Png)),
+    ];
+    assert_eq!(told(&archive), both);
+    let windows = |file: Packed| Packed { system: 0, mode: 0, ..file };
+    let archive = [
+        windows(deflated("a.jpg", JPEG)),
+        windows(stored("b.png", PNG)),
+        windows(stored("Thumbs.db", b"\xd0\xcf\x11\xe0")),
+    ];
+    assert_eq!(told(&archive), both);
+    let wide = |file: Packed| Packed { form: Form::Wide, ..file };
+    assert_eq!(told(&[wide(stored("a.jpg", JPEG)), wide(deflated("b.png", PNG))]), both);
+    let utf8 = Packed { flags: 1 << 11, ..stored("Zoë.png", PNG) };
+    assert_eq!(told(&[utf8])[0].0, "Zoë.png");
+}
+
+/// N83: paths that lead out, links and encrypted files are refused one by one.
+#[test]
+fn n83_tricks_with_paths_and_passwords_are_refused() {
+    for path in ["../x.png", "faces/../../x.png", "/x.png", "\\x.png", "C:x.png", "x\0.png"] {
+        assert_eq!(one(stored(path, PNG)), Err(Code::ZipUnsafePath), "{path:?}");
+    }
+    for kind in [0o120_777, 0o060_644, 0o010_644, 0o140_644] {
+        let special = Packed { mode: kind, ..stored("x.png", PNG) };
+        assert_eq!(one(special), Err(Code::ZipUnsafePath), "{kind:o}");
+    }
+    let plain = Packed { mode: 0o100_644, ..stored("x.png", PNG) };
+    assert_eq!(one(plain), Ok(PictureFormat::Png));
+    let encrypted = Packed { flags: 1, ..stored("x.png", PNG) };
+    assert_eq!(one(encrypted), Err(Code::ZipEncrypted));
+}
+
+/// N83: an archive of too many files, one that is none and one that is cut short are refused whole.
+#[test]
+fn n83_an_archive_is_refused_as_a_whole() {
+    assert_eq!(told(&many(PICTURES_PER_ARCHIVE_MAX)).len(), PICTURES_PER_ARCHIVE_MAX);
+    assert_eq!(code(&zip(&many(PICTURES_PER_ARCHIVE_MAX + 1))), Code::ZipTooManyEntries);
+    assert_eq!(code(&zip(&many(ARCHIVE_ENTRIES_MAX + 1))), Code::ZipTooManyEntries);
+    let whole = zip(&[stored("a.png", PNG)]);
+    for bad in [&b""[..], b"%PDF-1.7", &whole[..whole.len() - 1], &whole[40..]] {
+        assert_eq!(code(bad), Code::ImportUnsupportedFileType);
+    }
+    let behind_a_stub = [b"#!/bin/sh\n", &whole[..]].concat();
+    assert_eq!(told_of(&behind_a_stub).unwrap()[0].1, Ok(PictureFormat::Png));
+}
+
+/// N83: a directory so long that it would fill the memory is given up while it is read.
+#[test]
+fn n83_a_directory_is_not_read_for_ever() {
+    let mut listed = Vec::new();
+    for _ in 0..200_000 {
+        listed.extend(b"PK\x01\x02");
+        listed.extend([0; 42]);
+    }
+    let wide = end(Vec::new(), &listed, 200_000, true);
+    assert_eq!(code(&wide), Code::ZipTooManyEntries);
+    // Nothing in it leads to a directory, and each end that is tried costs a little.
+    let one = b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x2e\0\0\0\x10\0\0\0\0\0";
+    let ends = one.repeat(50_000);
+    assert!(matches!(code(&ends), Code::ImportUnsupportedFileType | Code::ZipTooManyEntries));
+}
+
+/// N83: two files of one path are one too many: which of them is meant depends on who reads. What the
+/// directory lists is what counts, not how many it says, nor what a file's own head calls it.
+#[test]
+fn n83_two_readers_would_see_the_same() {
+    let twice = zip(&[stored("a.png", PNG), stored("a.png", JPEG)]);
+    assert_eq!(code(&twice), Code::ImportUnsupportedFileType);
+    let mut fewer = zip(&[stored("a.png", PNG), stored("b.png", JPEG)]);
+    let count = fewer.len() - 14;
+    fewer[count..count + 4].copy_from_slice(&[1, 0, 1, 0]);
+    assert_eq!(code(&fewer), Code::ImportUnsupportedFileType, "one more is listed than is said");
+    let other = Packed { own_path: Some("../../b.png"), ..stored("a.png", PNG) };
+    assert_eq!(told(&[other]), [("a.png".to_owned(), Ok(PictureFormat::Png))]);
+}
+
+/// N83: files that share their bytes, as bombs do to be small, are unpacked once.
+#[test]
+fn n83_bytes_belong_to_one_file() {
+    let shared = Packed { shares: true, ..stored("b.png", PNG) };
+    let all = told(&[stored("a.png", PNG), shared, stored("c.png", PNG)]);
+    let all: Vec<_> = all.into_iter().map(|(_, told)| told).collect();
+    let picture = Ok(PictureFormat::Png);
+    assert_eq!(all, [picture, Err(Code::PictureUnsupportedFormat), picture]);
+}
+
+/// P26: whatever the bytes, reading ends with an answer.
+#[test]
+fn p26_a_changed_byte_never_ends_in_a_panic() {
+    let wide = |file: Packed| Packed { form: Form::Wide, ..file };
+    let streamed = Packed { form: Form::Streamed, ..deflated("b.png", JPEG) };
+    let archives = [
+        zip(&[stored("a.png", PNG), deflated("b.png", JPEG)]),
+        zip(&[wide(stored("a.png", PNG)), wide(deflated("b.png", JPEG))]),
+        zip(&[stored("a.png", PNG), streamed]),
+    ];
+    for whole in archives {
+        let mut good = 0;
+        for (at, change) in (0..whole.len()).flat_map(|at| [(at, 0x01), (at, 0x80), (at, 0xff)]) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= change;
+            let Ok(mut archive) = Archive::open(Cursor::new(bytes), ARCHIVE_ENTRIES_MAX) else {
+                continue;
+            };
+            for entry in archive.entries.clone() {
+                let unpacked = unpack(&mut archive, &entry, &mut Budget::of(1_000_000));
+                good += usize::from(unpacked.is_ok());
+            }
+        }
+        assert!(good > 0, "no change was harmless");
+    }
+}
