@@ -18,6 +18,7 @@ use crate::time::Time;
 pub mod effects;
 pub mod filter;
 pub mod holders;
+pub mod notification;
 pub mod numbers;
 pub mod run;
 pub mod selection;
@@ -25,6 +26,7 @@ pub mod users;
 
 pub use effects::{Effects, RowEffect, Standing};
 pub use holders::ValueMark;
+pub use notification::{Addressee, Notice, Notification};
 pub use numbers::{Number, NumberState, Numbers, Stock};
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
@@ -208,32 +210,6 @@ pub enum Undo {
         counts: UndoCounts,
     },
     Done,
-}
-
-/// A mail that is not an invitation, from its request to its report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notification {
-    pub to: Addressee,
-    /// Claimed, so that it is never sent a second time.
-    pub dispatched: bool,
-}
-
-/// Whom a mail is for.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Addressee {
-    User(UserId),
-    /// The network's administrator, who may be nobody's user: the address.
-    Admin(Box<str>),
-}
-
-/// Never shows the address: it belongs to a person.
-impl std::fmt::Debug for Addressee {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::User(id) => write!(f, "User({id:?})"),
-            Self::Admin(_) => f.write_str("Admin(***)"),
-        }
-    }
 }
 
 impl Company {

@@ -12,6 +12,7 @@ use crate::schema::Nothing;
 use crate::time::Time;
 
 mod import_invites;
+mod notices;
 pub mod pool;
 pub mod recipients;
 mod reversals;

@@ -379,6 +379,13 @@ pub enum Event {
         code: Code,
         detail: Option<String>,
     },
+    /// Such a mail is to go out, once.
+    NotificationRequested {
+        kind: TemplateKind,
+        key: String,
+        to: MailTo,
+        about: Topic,
+    },
 }
 
 impl Event {
@@ -449,6 +456,7 @@ impl Event {
             Self::NotificationDispatched { .. } => "NotificationDispatched",
             Self::NotificationSent { .. } => "NotificationSent",
             Self::NotificationFailed { .. } => "NotificationFailed",
+            Self::NotificationRequested { .. } => "NotificationRequested",
         }
     }
 }
@@ -675,7 +683,8 @@ impl Event {
             | Self::DeliveryRecorded { .. }
             | Self::NotificationDispatched { .. }
             | Self::NotificationSent { .. }
-            | Self::NotificationFailed { .. } => false,
+            | Self::NotificationFailed { .. }
+            | Self::NotificationRequested { .. } => false,
         }
     }
 }
@@ -834,7 +843,39 @@ impl Permission {
 pub enum TemplateKind {
     ChannelInvitation,
     Welcome,
-    /// To an administrator (OC-14). We word it for all: it is set by nobody, and in no event.
-    #[serde(skip)]
+    /// To an administrator, with the link that invites an import's people (OC-14).
     ImportCompleted,
+    /// What an import came to, to the designated administrators (ML-14).
+    BatchReport,
+}
+
+impl TemplateKind {
+    pub const ALL: [Self; 4] =
+        [Self::ChannelInvitation, Self::Welcome, Self::ImportCompleted, Self::BatchReport];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChannelInvitation => "channel_invitation",
+            Self::Welcome => "welcome",
+            Self::ImportCompleted => "import_completed",
+            Self::BatchReport => "batch_report",
+        }
+    }
+}
+
+/// Whom a mail is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTo {
+    /// At the address on record when it goes out.
+    User(Who),
+    /// Who need not be one of the company's people.
+    Address(Personal<String>),
+}
+
+/// What a mail is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    Import(ImportId),
 }

@@ -81,7 +81,8 @@ impl Company {
             | Event::DeliveryRecorded { .. } => self.evolve_invitation(event),
             Event::NotificationDispatched { .. }
             | Event::NotificationSent { .. }
-            | Event::NotificationFailed { .. } => self.evolve_notification(event),
+            | Event::NotificationFailed { .. }
+            | Event::NotificationRequested { .. } => self.evolve_notification(event),
         }
         self.reckon(event);
         if let Some((outcome, row)) = event.row()
@@ -133,11 +134,6 @@ pub fn welcome_key(import: ImportId, row: u64) -> String {
 /// The key of the mail that tells an administrator of an import (OC-14).
 pub fn import_completed_key(import: ImportId) -> String {
     format!("import_completed.{import}")
-}
-
-/// The import that a mail of this key tells of, if it is such a mail.
-pub fn import_of_key(key: &str) -> Option<ImportId> {
-    key.strip_prefix("import_completed.")?.parse().ok()
 }
 
 /// The Message-ID (without brackets and domain) of a run's mail to the recipient at this place.

@@ -181,7 +181,7 @@ fn setting(path: &str, today: &Value) -> Value {
             json!({"type": "integer", "minimum": range.start(), "maximum": range.end()})
         }
         (_, Value::Array(_)) => {
-            json!({"type": "array", "items": {"type": "string"}, "maxItems": settings::MAX_LIST})
+            json!({"type": "array", "items": {"type": "string"}, "maxItems": settings::most(path)})
         }
         (_, Value::Null) => {
             json!({"type": ["string", "null"], "minLength": 1, "maxLength": settings::MAX_TEXT_CHARS})

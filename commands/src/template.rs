@@ -1,12 +1,15 @@
 //! The mails' wording: checked when a company sets it, filled in when a mail goes out.
 
+mod about;
 mod builtin;
 mod check;
+mod notices;
 mod render;
 
+pub use about::{About, ImportValues};
 pub use builtin::{LANGUAGES, LAST_LANGUAGE, builtin};
 pub use check::check;
-pub use render::{ImportValues, RenderError, Rendered, Renderer, Values, render};
+pub use render::{RenderError, Rendered, Renderer, Values, render};
 
 use crate::event::TemplateKind;
 

@@ -15,6 +15,7 @@ use crate::config::{NAP_SECONDS, RETRY_MILLIS};
 use crate::core::Core;
 use crate::hot::{Hot, Reply, Request};
 
+mod drafts;
 mod import;
 mod mails;
 mod run;

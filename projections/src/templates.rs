@@ -72,6 +72,7 @@ fn number(kind: TemplateKind) -> u8 {
         TemplateKind::ChannelInvitation => 1,
         TemplateKind::Welcome => 2,
         TemplateKind::ImportCompleted => 3,
+        TemplateKind::BatchReport => 4,
     }
 }
 

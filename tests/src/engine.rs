@@ -9,6 +9,7 @@ mod links;
 mod load;
 mod mails;
 mod multiline;
+mod notifications;
 mod officechat;
 mod permissions;
 mod previews;

@@ -7,7 +7,7 @@ use crate::event::{Event, Permission};
 use crate::id::UserKey;
 use crate::personal::Personal;
 
-/// Claims up to `most` welcome mails (LX-14) and mails to administrators (OC-14). Whoever cannot be written to is reported at once.
+/// Claims up to `most` welcome mails (LX-14) and mails to administrators (OC-14, ML-14). Whoever cannot be written to is reported at once.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimNotification {
     pub most: usize,

@@ -1,7 +1,9 @@
 //! How events change invitations, links and other mails.
 
-use crate::company::{AddressMark, Company, Invitation, InvitationState, UserId};
-use crate::event::{Channel, Delivery, Event};
+use crate::company::{
+    AddressMark, Addressee, Company, Invitation, InvitationState, Notification, UserId,
+};
+use crate::event::{Channel, Delivery, Event, MailTo};
 use crate::id::{RunId, UserKey};
 use crate::time::Time;
 
@@ -100,6 +102,14 @@ impl Company {
 
     pub(super) fn evolve_notification(&mut self, event: &Event) {
         match event {
+            Event::NotificationRequested { kind, key, to, about } => {
+                let to = match to {
+                    MailTo::User(user) => Addressee::User(self.users.enter(user.as_str())),
+                    MailTo::Address(email) => Addressee::Admin(email.as_str().into()),
+                };
+                let mail = Notification::new(to, *kind, about.clone());
+                self.notifications.insert(key.clone(), mail);
+            }
             Event::NotificationDispatched { key, .. } => {
                 if let Some(notification) = self.notifications.get_mut(key) {
                     notification.dispatched = true;

@@ -1,11 +1,13 @@
 //! Whether a template may be used: it can be read, asks for nothing unknown, and shows its link (LX-30).
 
 use serde_json::json;
+use ulid::Ulid;
 
-use super::render::{ImportValues, RenderError, Values, environment, known_values, render};
-use super::{LAST_LANGUAGE, Template};
+use super::render::{RenderError, Values, environment, known_values, render};
+use super::{About, ImportValues, LAST_LANGUAGE, Template};
 use crate::code::{Code, Refusal};
 use crate::event::{Channel, Counts, TemplateKind};
+use crate::id::ImportId;
 use crate::time::Time;
 
 /// The longest subject, in characters: one header line of RFC 5322 with room for its name.
@@ -30,12 +32,17 @@ impl Part {
         }
     }
 
-    /// What this part of an invitation must show.
+    /// What this part of a mail must show.
     fn required(self, kind: TemplateKind) -> &'static [&'static str] {
         match (kind, self) {
             (TemplateKind::Welcome, _) | (_, Self::Subject) => &[],
-            (_, Self::Text) => &["link_url"],
-            (_, Self::Html) => &["link_button", "link_url"],
+            (TemplateKind::BatchReport, _) => &["success", "failed"],
+            (TemplateKind::ChannelInvitation | TemplateKind::ImportCompleted, Self::Text) => {
+                &["link_url"]
+            }
+            (TemplateKind::ChannelInvitation | TemplateKind::ImportCompleted, Self::Html) => {
+                &["link_button", "link_url"]
+            }
         }
     }
 }
@@ -61,7 +68,7 @@ pub fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Resul
         html: html.to_owned(),
     };
     let mut missing = Vec::new();
-    for sample in samples() {
+    for sample in samples(kind) {
         let mail = render(kind, &template, &sample).map_err(|error| invalid(&error))?;
         if mail.subject.is_empty() {
             return Err(refuse(Part::Subject, None, "the subject is empty"));
@@ -104,7 +111,7 @@ fn check_names(kind: TemplateKind, part: Part, source: &str) -> Result<(), Refus
     let template = environment
         .get_template(part.name())
         .map_err(|error| invalid(&RenderError::of(part, &error)))?;
-    let [sample, _] = samples();
+    let [sample, _] = samples(kind);
     let known = known_values(kind, part, LAST_LANGUAGE, &sample);
     let is_global = |name: &str| environment.globals().any(|(global, _)| global == name);
     let used = template.undeclared_variables(false);
@@ -123,19 +130,22 @@ fn line_of(source: &str, name: &str) -> Option<usize> {
     source.lines().position(|line| line.contains(name)).map(|index| index + 1)
 }
 
+/// The required variables that cannot be seen in a finished part.
 fn unseen(kind: TemplateKind, part: Part, shown: &str, sample: &Values<'_>) -> Vec<String> {
     let button = format!("href=\"{}\"", sample.link_url);
+    let known = known_values(kind, part, LAST_LANGUAGE, sample);
     let is_seen = |name: &&str| match *name {
         "link_button" => shown.contains(&button),
         // The button holds the link too: the copyable text must be there beside it.
-        _ => shown.replace(&button, "").contains(sample.link_url),
+        "link_url" => shown.replace(&button, "").contains(sample.link_url),
+        name => known.get(name).is_some_and(|value| shown.contains(&value.to_string())),
     };
     let required = part.required(kind).iter().filter(|name| !is_seen(name));
     required.map(|name| format!("{}: {name}", part.name())).collect()
 }
 
-/// People the check fills the template in for: one of whom all is known, one of whom little is.
-fn samples() -> [Values<'static>; 2] {
+/// What the check fills the template in for: people of whom all is known, and of whom little is.
+fn samples(kind: TemplateKind) -> [Values<'static>; 2] {
     let full = Values {
         first_name: "Jane",
         last_name: "Hudson",
@@ -146,10 +156,21 @@ fn samples() -> [Values<'static>; 2] {
         link_url: "https:sample-link",
         expires_hours: 24,
         expires_at: Time(0),
-        import: ImportValues { file_name: "people.csv", counts: Counts::default() },
+        about: sample_of(kind),
     };
     let bare = Values { first_name: "", last_name: "", company_name: "", ..full };
     [full, Values { channel: Channel::Imessage, ..bare }]
+}
+
+/// Numbers that stand in no mail by chance, and no one of them in another.
+fn sample_of(kind: TemplateKind) -> About<'static> {
+    match kind {
+        TemplateKind::ChannelInvitation | TemplateKind::Welcome => About::Nothing,
+        TemplateKind::ImportCompleted | TemplateKind::BatchReport => {
+            let counts = Counts { total: 70_911, created: 30_777, invalid: 40_134, ..Counts::default() };
+            About::Import(ImportValues { import: ImportId(Ulid(1)), file_name: "people.csv", counts })
+        }
+    }
 }
 
 fn invalid(error: &RenderError) -> Refusal {
@@ -188,13 +209,13 @@ mod tests {
 
     #[test]
     fn everything_we_ship_passes() {
-        for kind in [INVITATION, TemplateKind::Welcome, TemplateKind::ImportCompleted] {
+        for kind in TemplateKind::ALL {
             for language in LANGUAGES {
                 let ours = builtin(kind, language).unwrap();
                 assert_eq!(
                     check(kind, &ours.subject, &ours.text, &ours.html),
                     Ok(()),
-                    "{language}"
+                    "{kind:?} {language}"
                 );
             }
         }
@@ -221,6 +242,31 @@ mod tests {
         assert_eq!(check(TemplateKind::Welcome, "s", "{{ username }}", "h"), Ok(()));
         let refusal = check(TemplateKind::Welcome, "s", "{{ link_url }}", "h").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateInvalid);
+    }
+
+    /// ML-14: a company's own wording of the report must tell how many succeeded and how many failed.
+    #[test]
+    fn ml_14_a_batch_report_must_show_its_summary() {
+        let report = |text: &str| check(TemplateKind::BatchReport, "s", text, "{{ success }}{{ failed }}");
+        assert_eq!(report("{{ failed }} of {{ total }} failed, {{ success }} did not"), Ok(()));
+        let refusal = report("{{ total }} {{ success }}").unwrap_err();
+        assert_eq!(refusal.code, Code::TemplateMissingRequiredVariable);
+        assert_eq!(refusal.details, json!({"missing": ["text: failed"]}));
+        let refusal = report("{{ success }} {{ failed }} {{ link_url }}").unwrap_err();
+        assert_eq!(refusal.code, Code::TemplateInvalid);
+    }
+
+    /// N56: whatever the kind, a subject with a line break is refused.
+    #[test]
+    fn n56_no_kind_takes_a_subject_of_two_lines() {
+        for kind in TemplateKind::ALL {
+            let ours = builtin(kind, "en").unwrap();
+            for bad in ["\r\nBcc: b@acme.example", "\n", "\r"] {
+                let subject = format!("{}{bad}", ours.subject);
+                let refusal = check(kind, &subject, &ours.text, &ours.html).unwrap_err();
+                assert_eq!(refusal.code, Code::TemplateInvalid, "{kind:?} {bad:?}");
+            }
+        }
     }
 
     #[test]

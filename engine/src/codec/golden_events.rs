@@ -340,5 +340,11 @@ fn notifications() -> Vec<Event> {
         },
         Event::NotificationSent { key: key.clone() },
         Event::NotificationFailed { key, code: Code::DeliveryRefused, detail: Some(text("550")) },
+        Event::NotificationRequested {
+            kind: TemplateKind::BatchReport,
+            key: text("batch_report.01JD.1"),
+            to: MailTo::Address(text("una@acme.example").into()),
+            about: Topic::Import(IMPORT),
+        },
     ]
 }

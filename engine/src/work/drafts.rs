@@ -1,0 +1,300 @@
+//! What a mail needs of its company, taken at the moment of the claim.
+
+use boarding_commands::company::{Company, Notice, UserId};
+use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic};
+use boarding_commands::id::{CompanyId, ImportId, InvitationId, RunId, UserKey};
+use boarding_commands::personal::Personal;
+use boarding_commands::template::{self, About, ImportValues, Template, Values};
+use boarding_commands::time::Time;
+
+use crate::mail::{Claim as MailClaim, Purpose};
+use crate::token::Tokens;
+
+/// A mail's values and wording.
+#[derive(Debug)]
+pub(super) struct Draft {
+    user: UserKey,
+    pub first_name: String,
+    pub last_name: String,
+    masked_phone: String,
+    pub template: Template,
+    /// The channel, for an invitation; what a welcome mail shows is the first one enabled.
+    channel: Channel,
+    token: Option<Token>,
+    company_name: String,
+    pub from: String,
+    link_base_url: String,
+    expires_hours: u64,
+    pub message_id: String,
+    pub to: String,
+    pub purpose: Purpose,
+    pub kind: TemplateKind,
+    open: Option<Open>,
+    subject: Subject,
+}
+
+/// What a link stands for.
+#[derive(Debug, Clone, Copy)]
+enum Token {
+    Invitation(InvitationId, u32),
+    Import(ImportId),
+}
+
+/// What a mail is about, as the company knows it.
+#[derive(Debug)]
+enum Subject {
+    Nothing,
+    Import {
+        import: ImportId,
+        file_name: String,
+        counts: Counts,
+        /// When the link to it ends, if there is one.
+        expires_at: Option<Time>,
+    },
+}
+
+impl Subject {
+    fn of(company: &Company, about: &Topic) -> Option<Self> {
+        match about {
+            Topic::Import(id) => {
+                let import = company.imports.get(id)?;
+                let file = import.files.first();
+                Some(Self::Import {
+                    import: *id,
+                    file_name: file.map(|file| file.name.clone()).unwrap_or_default(),
+                    counts: import.counts,
+                    expires_at: import.link.map(|link| link.expires_at),
+                })
+            }
+        }
+    }
+
+    fn values(&self) -> About<'_> {
+        match self {
+            Self::Nothing => About::Nothing,
+            Self::Import { import, file_name, counts, .. } => {
+                About::Import(ImportValues { import: *import, file_name, counts: *counts })
+            }
+        }
+    }
+
+    fn expires_at(&self) -> Option<Time> {
+        match self {
+            Self::Nothing => None,
+            Self::Import { expires_at, .. } => *expires_at,
+        }
+    }
+}
+
+/// The claim of a recipient that has no report yet, as the company knows it.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    attempt: u32,
+    fence: u64,
+    deadline: Time,
+}
+
+impl Open {
+    fn of(company: &Company, id: RunId, user: UserId) -> Option<Self> {
+        let holder = company.lock.holder().filter(|holder| holder.run == id)?;
+        let run = company.runs.get(&id)?;
+        let (place, recipient) = run.recipient(user)?;
+        let deadline = company.settings.recipient_deadline_seconds;
+        let since = run.in_flight.get(&place)?;
+        let (attempt, fence) = (recipient.attempt, holder.fence);
+        Some(Self { attempt, fence, deadline: since.plus_seconds(deadline) })
+    }
+}
+
+/// A claim's user, where its mail goes, and what it is for.
+pub(super) struct Claim {
+    user: UserKey,
+    to: String,
+    message_id: String,
+    what: What,
+}
+
+enum What {
+    Invitation { run: RunId, channel: Channel, token: Token },
+    /// The notification of this key.
+    Notification(String),
+}
+
+/// What a claim comes to, once the company is looked at.
+struct Content {
+    kind: TemplateKind,
+    purpose: Purpose,
+    channel: Channel,
+    token: Option<Token>,
+    subject: Subject,
+}
+
+impl Claim {
+    /// The claim that an event tells of, if it does.
+    pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
+        match event {
+            Event::InviteDispatched {
+                run,
+                user,
+                invitation,
+                generation,
+                email,
+                message_id,
+                ..
+            } => Some(Self {
+                user: user.0.clone(),
+                to: email.0.clone(),
+                message_id: message_id.clone(),
+                what: What::Invitation {
+                    run: *run,
+                    channel,
+                    token: Token::Invitation(*invitation, *generation),
+                },
+            }),
+            Event::NotificationDispatched { key, user, email, message_id } => Some(Self {
+                user: user.0.clone(),
+                to: email.0.clone(),
+                message_id: message_id.clone(),
+                what: What::Notification(key.clone()),
+            }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn draft(self, company: &Company) -> Option<Draft> {
+        let content = self.what.content(company)?;
+        let known = company.users.find(self.user.as_str());
+        // An administrator need not be one of the company's people.
+        if known.is_none() && content.purpose != Purpose::Notice {
+            return None;
+        }
+        let person = known.map(|(_, user)| user.person()).unwrap_or_default();
+        let language = person.attributes.get("language").map(String::as_str);
+        let own = |kind: TemplateKind, language: &str| {
+            let own = company.templates.get(&(kind, language.to_owned()))?;
+            Some(Template {
+                language: language.to_owned(),
+                subject: own.subject.clone(),
+                text: own.text.clone(),
+                html: own.html.clone(),
+            })
+        };
+        let settings = &company.settings;
+        let open = match content.purpose {
+            Purpose::Run(run) => known.and_then(|(id, _)| Open::of(company, run, id)),
+            Purpose::Welcome | Purpose::Notice => None,
+        };
+        Some(Draft {
+            masked_phone: known
+                .and_then(|(id, _)| company.corporate_phone(id).or_else(|| company.numbers.of(id)))
+                .map(|phone| phone.masked())
+                .unwrap_or_default(),
+            template: template::choose(content.kind, language, &settings.language, own)?,
+            user: known.map_or_else(|| self.user.clone(), |(_, user)| user.key()),
+            first_name: person.first_name.unwrap_or_default(),
+            last_name: person.last_name.unwrap_or_default(),
+            channel: content.channel,
+            token: content.token,
+            company_name: settings.company_name.clone().unwrap_or_default(),
+            from: settings.mail_from.clone(),
+            link_base_url: settings.link_base_url.clone(),
+            expires_hours: settings.invitation_ttl_seconds(content.channel) / 3600,
+            message_id: self.message_id,
+            to: self.to,
+            purpose: content.purpose,
+            kind: content.kind,
+            open,
+            subject: content.subject,
+        })
+    }
+}
+
+impl What {
+    /// None where the company knows nothing of it any more.
+    fn content(&self, company: &Company) -> Option<Content> {
+        match self {
+            Self::Invitation { run, channel, token } => Some(Content {
+                kind: TemplateKind::ChannelInvitation,
+                purpose: Purpose::Run(*run),
+                channel: *channel,
+                token: Some(*token),
+                subject: Subject::Nothing,
+            }),
+            Self::Notification(key) => match company.notifications.get(key)?.notice.as_deref() {
+                Some(notice) => Content::of(company, notice),
+                None => Some(Content {
+                    kind: TemplateKind::Welcome,
+                    purpose: Purpose::Welcome,
+                    channel: Channel::Whatsapp,
+                    token: None,
+                    subject: Subject::Nothing,
+                }),
+            },
+        }
+    }
+}
+
+impl Content {
+    fn of(company: &Company, notice: &Notice) -> Option<Self> {
+        let token = match (notice.kind, &notice.about) {
+            (TemplateKind::ImportCompleted, Topic::Import(import)) => Some(Token::Import(*import)),
+            _ => None,
+        };
+        Some(Self {
+            kind: notice.kind,
+            purpose: Purpose::Notice,
+            channel: Channel::Whatsapp,
+            token,
+            subject: Subject::of(company, &notice.about)?,
+        })
+    }
+}
+
+impl Draft {
+    /// What the mail's template may show, with this link, if it goes out at this time.
+    pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> Values<'a> {
+        let lives = at.plus_seconds(self.expires_hours * 3600);
+        Values {
+            first_name: &self.first_name,
+            last_name: &self.last_name,
+            username: self.user.as_str(),
+            company_name: &self.company_name,
+            channel: self.channel,
+            masked_phone: &self.masked_phone,
+            link_url,
+            expires_hours: self.expires_hours,
+            expires_at: self.subject.expires_at().unwrap_or(lives),
+            about: self.subject.values(),
+        }
+    }
+
+    /// What somebody needs who sends an invitation another way.
+    pub(super) fn claim(&self, link: &str, expires_at: Time) -> Option<MailClaim> {
+        let (Open { attempt, fence, deadline }, Token::Invitation(invitation, generation)) =
+            (self.open?, self.token?)
+        else {
+            return None;
+        };
+        Some(MailClaim {
+            user: Personal(self.user.clone()),
+            attempt,
+            fence,
+            channel: self.channel,
+            invitation,
+            generation,
+            deadline,
+            masked_phone: self.masked_phone.clone(),
+            language: self.template.language.clone(),
+            link: Personal(link.to_owned()),
+            expires_at,
+        })
+    }
+
+    pub(super) fn link(&self, company: &CompanyId, tokens: &Tokens) -> String {
+        let token = self.token.map(|token| match token {
+            Token::Invitation(id, generation) => tokens.token(company, id, generation),
+            Token::Import(import) => tokens.import_token(company, import),
+        });
+        format!("{}{}", self.link_base_url, token.unwrap_or_default())
+    }
+}
