@@ -23,6 +23,7 @@ pub mod numbers;
 pub mod run;
 pub mod selection;
 pub mod users;
+pub mod wording;
 
 pub use effects::{Effects, RowEffect, Standing};
 pub use holders::ValueMark;
@@ -30,6 +31,7 @@ pub use notification::{Addressee, Notice, Notification};
 pub use numbers::{Number, NumberState, Numbers, Stock};
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
+pub use wording::{OwnTemplate, Template};
 
 /// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +40,7 @@ pub struct Company {
     /// The version of the last event; 0 before the first.
     pub version: u64,
     pub settings: Settings,
-    pub templates: BTreeMap<(TemplateKind, String), Template>,
+    pub templates: BTreeMap<(TemplateKind, String), OwnTemplate>,
     pub org_units: BTreeMap<String, OrgUnit>,
     /// Role → the permissions it carries.
     pub roles: BTreeMap<String, Vec<String>>,
@@ -74,14 +76,6 @@ pub struct Company {
     pub picture_imports: BTreeSet<ImportId>,
     /// Who has a value that no two people share.
     pub(crate) holders: BTreeMap<ValueMark, UserId>,
-}
-
-/// The wording of one mail in one language.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Template {
-    pub subject: String,
-    pub text: String,
-    pub html: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -303,6 +303,10 @@ pub enum Event {
         /// The channel it was handed to, by name; empty where a worker outside had no claim of ours.
         #[serde(default)]
         via: String,
+        /// The wording in force at the claim, which is that of the mail (ML-03); none where a worker outside
+        /// had no claim of ours.
+        #[serde(default)]
+        template: Option<Wording>,
     },
     /// A temporary failure was reported; the recipient waits until `retry_at`.
     InviteDeferred {
@@ -861,6 +865,15 @@ impl TemplateKind {
             Self::BatchReport => "batch_report",
         }
     }
+}
+
+/// Which wording of a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wording {
+    /// A BCP 47 tag.
+    pub language: String,
+    /// How often the company had set its own wording in this language; 0 is ours.
+    pub version: u64,
 }
 
 /// Whom a mail is for.

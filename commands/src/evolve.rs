@@ -102,7 +102,7 @@ impl Company {
             Event::TemplateSet { kind, language, subject, text, html } => {
                 let template =
                     Template { subject: subject.clone(), text: text.clone(), html: html.clone() };
-                self.templates.insert((*kind, language.clone()), template);
+                self.set_template(*kind, language, template);
             }
             Event::OrgUnitDefined { org_unit, parent, level, roles } => {
                 let unit =

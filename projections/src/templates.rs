@@ -32,6 +32,8 @@ pub struct Template {
     pub subject: String,
     pub text: String,
     pub html: String,
+    /// Counts how often it was set, from 1: an invitation's `template_version` (ML-03).
+    pub version: u64,
 }
 
 /// Templates by kind and language.
@@ -40,8 +42,7 @@ pub struct Templates;
 
 impl Projection for Templates {
     const TABLE: Table = Table::Templates;
-    const VERSION: u32 = 1;
-    const READS: bool = false;
+    const VERSION: u32 = 2;
     type Row = Template;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -53,7 +54,7 @@ impl Projection for Templates {
         }
     }
 
-    fn evolve(_: Option<Template>, fact: &Fact<'_>) -> Option<Template> {
+    fn evolve(before: Option<Template>, fact: &Fact<'_>) -> Option<Template> {
         match fact.event {
             Event::TemplateSet { kind, language, subject, text, html } => Some(Template {
                 kind: *kind,
@@ -61,6 +62,7 @@ impl Projection for Templates {
                 subject: subject.clone(),
                 text: text.clone(),
                 html: html.clone(),
+                version: before.map_or(1, |before| before.version + 1),
             }),
             _ => None,
         }
@@ -102,5 +104,6 @@ mod tests {
             .ask("templates", &json!({}));
         assert_eq!(column(&rows, "subject"), ["Hello", "Chào", "Welcome"]);
         assert_eq!(rows[1]["kind"], "channel_invitation");
+        assert_eq!(column(&rows, "version"), [2, 1, 1]);
     }
 }

@@ -38,7 +38,8 @@ impl Decide for SetTemplate {
         template::check(self.kind, &self.subject, &self.text, &self.html)?;
         let Self { kind, language, subject, text, html } = self.clone();
         let template = Template { subject, text, html };
-        if company.templates.get(&(kind, language.clone())) == Some(&template) {
+        let own = company.templates.get(&(kind, language.clone()));
+        if own.is_some_and(|own| own.current == template) {
             return Ok(Decision::of(vec![]));
         }
         let Template { subject, text, html } = template;

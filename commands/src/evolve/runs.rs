@@ -31,7 +31,10 @@ impl Company {
             }
             Event::RunQueued { run } => self.move_run(run, RunState::Pending),
             Event::RunStarted { run } => self.move_run(run, RunState::Running),
-            Event::RunCompleted { run, .. } => self.move_run(run, RunState::Completed),
+            Event::RunCompleted { run, .. } => {
+                self.move_run(run, RunState::Completed);
+                self.forget_former_templates();
+            }
             Event::RunWithdrawn { run } => self.move_run(run, RunState::Withdrawn),
             _ => {}
         }
@@ -86,12 +89,14 @@ impl Company {
                 generation,
                 email,
                 via,
+                template,
                 ..
             } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
                 let (attempt, generation) = (*attempt, *generation);
-                run.claim(user, Claim { attempt, generation, email, via }, at);
+                let template = template.as_ref();
+                run.claim(user, Claim { attempt, generation, email, via, template }, at);
                 let channel = run.channel;
                 self.invite(user, channel, *invitation, generation);
             }

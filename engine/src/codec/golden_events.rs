@@ -292,6 +292,7 @@ fn recipients() -> Vec<Event> {
             email: text("thu.tran@acme.example").into(),
             message_id: message_id.clone(),
             via: text("smtp"),
+            template: Some(Wording { language: text("vi"), version: 3 }),
         },
         Event::InviteDeferred {
             run: RUN,

@@ -1,10 +1,10 @@
 //! What a mail needs of its company, taken at the moment of the claim.
 
 use boarding_commands::company::{Company, Notice, UserId};
-use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic};
+use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
 use boarding_commands::id::{CompanyId, ImportId, InvitationId, RunId, UserKey};
 use boarding_commands::personal::Personal;
-use boarding_commands::template::{self, About, ImportValues, Template, Values};
+use boarding_commands::template::{About, ImportValues, Template, Values};
 use boarding_commands::time::Time;
 
 use crate::mail::{Claim as MailClaim, Purpose};
@@ -112,6 +112,8 @@ pub(super) struct Claim {
     to: String,
     message_id: String,
     what: What,
+    /// What it was claimed with.
+    wording: Option<Wording>,
 }
 
 enum What {
@@ -140,6 +142,7 @@ impl Claim {
                 generation,
                 email,
                 message_id,
+                template,
                 ..
             } => Some(Self {
                 user: user.0.clone(),
@@ -150,12 +153,14 @@ impl Claim {
                     channel,
                     token: Token::Invitation(*invitation, *generation),
                 },
+                wording: template.clone(),
             }),
             Event::NotificationDispatched { key, user, email, message_id } => Some(Self {
                 user: user.0.clone(),
                 to: email.0.clone(),
                 message_id: message_id.clone(),
                 what: What::Notification(key.clone()),
+                wording: None,
             }),
             _ => None,
         }
@@ -170,14 +175,10 @@ impl Claim {
         }
         let person = known.map(|(_, user)| user.person()).unwrap_or_default();
         let language = person.attributes.get("language").map(String::as_str);
-        let own = |kind: TemplateKind, language: &str| {
-            let own = company.templates.get(&(kind, language.to_owned()))?;
-            Some(Template {
-                language: language.to_owned(),
-                subject: own.subject.clone(),
-                text: own.text.clone(),
-                html: own.html.clone(),
-            })
+        let claimed = self.wording.and_then(|wording| company.worded(content.kind, &wording));
+        let in_force = || {
+            let wording = company.wording(content.kind, language)?;
+            company.worded(content.kind, &wording)
         };
         let settings = &company.settings;
         let open = match content.purpose {
@@ -189,7 +190,7 @@ impl Claim {
                 .and_then(|(id, _)| company.corporate_phone(id).or_else(|| company.numbers.of(id)))
                 .map(|phone| phone.masked())
                 .unwrap_or_default(),
-            template: template::choose(content.kind, language, &settings.language, own)?,
+            template: claimed.or_else(in_force)?,
             user: known.map_or_else(|| self.user.clone(), |(_, user)| user.key()),
             first_name: person.first_name.unwrap_or_default(),
             last_name: person.last_name.unwrap_or_default(),
