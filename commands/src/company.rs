@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::commit::Commit;
 use crate::dialect;
 use crate::event::{
-    Channel, Counts, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind, UndoCounts,
+    Channel, Counts, Event, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind,
+    UndoCounts,
 };
 use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
 use crate::lock::Lock;
@@ -20,6 +21,7 @@ pub mod filter;
 pub mod holders;
 pub mod notification;
 pub mod numbers;
+pub mod reminders;
 pub mod run;
 pub mod selection;
 pub mod users;
@@ -29,6 +31,7 @@ pub use effects::{Effects, RowEffect, Standing};
 pub use holders::ValueMark;
 pub use notification::{Addressee, Notice, Notification};
 pub use numbers::{Number, NumberState, Numbers, Stock};
+pub use reminders::Reminders;
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
 pub use wording::{OwnTemplate, Template};
@@ -72,6 +75,10 @@ pub struct Company {
     /// Marks of the addresses that bounced for good or complained.
     pub suppressed: BTreeSet<AddressMark>,
     pub notifications: BTreeMap<String, Notification>,
+    /// Whom to remind of an open invitation, and when.
+    pub reminders: Reminders,
+    /// Invitations that expired and are to be told of.
+    pub expired: Option<notification::Expired>,
     /// Archives of pictures that were imported.
     pub picture_imports: BTreeSet<ImportId>,
     /// Who has a value that no two people share.
@@ -146,6 +153,8 @@ pub struct Import {
     pub placing: Option<Placing>,
     /// The link in the mail to the administrator, if one went out.
     pub link: Option<ImportLink>,
+    /// The address of whoever asked for it, if that is one.
+    pub starter: Option<Box<str>>,
 }
 
 /// The link that invites the people of an import: good once, for a while.
@@ -209,10 +218,13 @@ pub enum Undo {
 impl Company {
     /// A company before its first event.
     pub fn new(id: CompanyId) -> Self {
+        let settings = Settings::default();
+        let mut numbers = Numbers::default();
+        numbers.set_threshold(settings.number_threshold_percent);
         Self {
             id,
             version: 0,
-            settings: Settings::default(),
+            settings,
             templates: BTreeMap::new(),
             org_units: BTreeMap::new(),
             roles: BTreeMap::new(),
@@ -220,7 +232,7 @@ impl Company {
             grants: Grants::default(),
             users: Users::default(),
             phones: BTreeMap::new(),
-            numbers: Numbers::default(),
+            numbers,
             imports: BTreeMap::new(),
             open_imports: BTreeSet::new(),
             undoing: BTreeSet::new(),
@@ -234,6 +246,8 @@ impl Company {
             foreign_messages: BTreeMap::new(),
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
+            reminders: Reminders::default(),
+            expired: None,
             picture_imports: BTreeSet::new(),
             holders: BTreeMap::new(),
         }
@@ -241,9 +255,16 @@ impl Company {
 
     /// Takes note of a commit, in the order of versions.
     pub fn apply(&mut self, commit: &Commit) {
-        for event in &commit.events {
-            self.evolve(commit.at, event);
+        self.take(commit.at, &commit.actor, &commit.events);
+    }
+
+    /// Takes note of the events of one commit.
+    pub(crate) fn take(&mut self, at: Time, actor: &str, events: &[Event]) {
+        for event in events {
+            self.evolve(at, event);
+            self.note_starter(actor, event);
         }
+        self.numbers.look();
     }
 
     /// The corporate phone of a user: the one on record if it is listed, else the one listed first.

@@ -851,11 +851,33 @@ pub enum TemplateKind {
     ImportCompleted,
     /// What an import came to, to the designated administrators (ML-14).
     BatchReport,
+    /// A run that had to wait has begun, to whoever asked for it.
+    RunStarted,
+    /// What a run came to, to whoever asked for it.
+    RunCompleted,
+    /// An organization's numbers are running out, to the designated administrators.
+    NumberThreshold,
+    /// Pending invitations need more numbers than there are, to the designated administrators.
+    InvitationsExceedNumbers,
+    /// An invitation is still open, to the person invited.
+    Reminder,
+    /// Invitations came to nothing, to the designated administrators.
+    ExpiredDigest,
 }
 
 impl TemplateKind {
-    pub const ALL: [Self; 4] =
-        [Self::ChannelInvitation, Self::Welcome, Self::ImportCompleted, Self::BatchReport];
+    pub const ALL: [Self; 10] = [
+        Self::ChannelInvitation,
+        Self::Welcome,
+        Self::ImportCompleted,
+        Self::BatchReport,
+        Self::RunStarted,
+        Self::RunCompleted,
+        Self::NumberThreshold,
+        Self::InvitationsExceedNumbers,
+        Self::Reminder,
+        Self::ExpiredDigest,
+    ];
 
     pub fn as_str(self) -> &'static str {
         match self {
@@ -863,6 +885,12 @@ impl TemplateKind {
             Self::Welcome => "welcome",
             Self::ImportCompleted => "import_completed",
             Self::BatchReport => "batch_report",
+            Self::RunStarted => "run_started",
+            Self::RunCompleted => "run_completed",
+            Self::NumberThreshold => "number_threshold",
+            Self::InvitationsExceedNumbers => "invitations_exceed_numbers",
+            Self::Reminder => "reminder",
+            Self::ExpiredDigest => "expired_digest",
         }
     }
 }
@@ -891,4 +919,33 @@ pub enum MailTo {
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
     Import(ImportId),
+    Run(RunId),
+    /// An organization's numbers as they stood; none is the company's own stock.
+    Numbers {
+        org_unit: Option<String>,
+        total: u64,
+        /// Those that are somebody's.
+        used: u64,
+        /// Those that invitations may still be sent on.
+        available: u64,
+        /// How many pending invitations wait for one.
+        needed: u64,
+    },
+    /// The invitation that a person is reminded of, by its own link.
+    Invitation {
+        channel: Channel,
+        invitation: InvitationId,
+        generation: u32,
+        /// Counts the reminders of this link, from 1.
+        reminder: u32,
+    },
+    /// Invitations that expired from the one time to the other.
+    Expired {
+        since: Time,
+        until: Time,
+        whatsapp: u64,
+        imessage: u64,
+        /// The first of the people.
+        people: Vec<Who>,
+    },
 }

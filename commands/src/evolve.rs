@@ -7,6 +7,7 @@ use crate::time::Time;
 
 mod imports;
 mod invitations;
+mod notices;
 mod numbers;
 mod people;
 mod runs;
@@ -82,9 +83,10 @@ impl Company {
             Event::NotificationDispatched { .. }
             | Event::NotificationSent { .. }
             | Event::NotificationFailed { .. }
-            | Event::NotificationRequested { .. } => self.evolve_notification(event),
+            | Event::NotificationRequested { .. } => self.evolve_notification(at, event),
         }
         self.reckon(event);
+        self.note_expired(at, event);
         if let Some((outcome, row)) = event.row()
             && let Some(import) = self.imports.get_mut(&row.import)
         {
@@ -98,6 +100,7 @@ impl Company {
         match event {
             Event::CompanyConfigChanged { setting, value } => {
                 self.settings.set(setting, value);
+                self.note_setting(setting);
             }
             Event::TemplateSet { kind, language, subject, text, html } => {
                 let template =

@@ -1,5 +1,7 @@
 //! A company's settings: every one with a name, a default, a unit and the values it takes.
 
+mod notify;
+
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
@@ -11,6 +13,8 @@ use crate::code::{Code, Refusal};
 use crate::csv_file::check_email;
 use crate::event::{BlankMeans, Channel};
 use crate::id::fold;
+
+pub use notify::Notify;
 
 /// What a company may set with `SetCompanyConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -73,13 +77,13 @@ pub struct Settings {
     pub designated_admin_emails: Vec<String>,
     /// Which mails are sent beside those that are asked for one by one.
     pub notify: Notify,
-}
-
-/// Which mails are sent; those to the designated administrators only where there are any.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Notify {
-    /// What an import came to, to the designated administrators (ML-14).
-    pub batch_report: bool,
+    /// How long after its last mail somebody is reminded of an invitation that is still open, in days; 0 is
+    /// never. A link that lives no longer than that is never reminded of.
+    pub reminder_after_days: u64,
+    /// The most reminders of one link, in mails.
+    pub reminder_max: u64,
+    /// How long expired invitations are gathered before administrators are told of them, in hours.
+    pub expired_digest_hours: u64,
 }
 
 /// Whom a row of a file may refer to.
@@ -147,7 +151,10 @@ impl Default for Settings {
             network_admin_email: None,
             import_link_ttl_hours: 168,
             designated_admin_emails: Vec::new(),
-            notify: Notify { batch_report: true },
+            notify: Notify::default(),
+            reminder_after_days: 0,
+            reminder_max: 1,
+            expired_digest_hours: 24,
         }
     }
 }
@@ -183,6 +190,11 @@ impl Settings {
             Channel::Whatsapp => self.invitation_ttl_hours.whatsapp,
             Channel::Imessage => self.invitation_ttl_hours.imessage,
         }
+    }
+
+    /// Whether people are reminded of invitations that are still open.
+    pub fn reminds(&self) -> bool {
+        self.reminder_after_days > 0
     }
 
     /// Whether a LAN ID or Agent ID holds letters, digits and what the company allows besides.
@@ -292,6 +304,9 @@ pub(crate) fn range(name: &str) -> RangeInclusive<u64> {
     match name {
         "number_cooling_seconds" => 0..=MAX_NUMBER,
         "number_threshold_percent" => 1..=100,
+        "reminder_after_days" => 0..=365,
+        "reminder_max" => 1..=10,
+        "expired_digest_hours" => 1..=720,
         _ => 1..=MAX_NUMBER,
     }
 }

@@ -6,7 +6,7 @@ mod check;
 mod notices;
 mod render;
 
-pub use about::{About, ImportValues};
+pub use about::{About, ExpiredValues, ImportValues, NumberValues, RunValues};
 pub use builtin::{LANGUAGES, LAST_LANGUAGE, builtin};
 pub use check::check;
 pub use render::{RenderError, Rendered, Renderer, Values, render};

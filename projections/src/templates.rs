@@ -75,6 +75,12 @@ fn number(kind: TemplateKind) -> u8 {
         TemplateKind::Welcome => 2,
         TemplateKind::ImportCompleted => 3,
         TemplateKind::BatchReport => 4,
+        TemplateKind::RunStarted => 5,
+        TemplateKind::RunCompleted => 6,
+        TemplateKind::NumberThreshold => 7,
+        TemplateKind::InvitationsExceedNumbers => 8,
+        TemplateKind::Reminder => 9,
+        TemplateKind::ExpiredDigest => 10,
     }
 }
 

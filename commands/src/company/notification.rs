@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::users::UserId;
 use crate::event::{TemplateKind, Topic};
+use crate::time::Time;
 
 /// A mail that is not an invitation and has no report yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +21,23 @@ pub struct Notification {
 pub struct Notice {
     pub kind: TemplateKind,
     pub about: Topic,
+}
+
+/// Invitations that expired, gathered until they are told of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expired {
+    /// When the first of them did.
+    pub since: Time,
+    pub whatsapp: u64,
+    pub imessage: u64,
+    /// The first of the people.
+    pub people: Vec<UserId>,
+}
+
+impl Expired {
+    pub(crate) fn since(since: Time) -> Self {
+        Self { since, whatsapp: 0, imessage: 0, people: Vec::new() }
+    }
 }
 
 /// Whom a mail is for.

@@ -19,6 +19,8 @@ pub struct Run {
     pub not_before: Option<Time>,
     /// A resend supersedes a link that still lives, whatever the setting.
     pub resend: bool,
+    /// The address of whoever asked for it, if that is one.
+    pub starter: Option<Box<str>>,
     /// The channel that its claims were handed to; the run stays with it.
     pub via: Option<Box<str>>,
     /// People of the frozen list whose `RecipientQueued` is still to come, in order.
@@ -122,6 +124,7 @@ impl Run {
             total,
             not_before,
             resend,
+            starter: None,
             via: None,
             unlisted: VecDeque::new(),
             recipients: Vec::new(),

@@ -34,6 +34,7 @@ impl Company {
                         invitees: Vec::new(),
                         placing: None,
                         link: None,
+                        starter: None,
                     },
                 );
             }

@@ -1,14 +1,12 @@
 //! How events change invitations, links and other mails.
 
-use crate::company::{
-    AddressMark, Addressee, Company, Invitation, InvitationState, Notification, UserId,
-};
-use crate::event::{Channel, Delivery, Event, MailTo};
+use crate::company::{AddressMark, Company, Invitation, InvitationState, UserId};
+use crate::event::{Channel, Delivery, Event};
 use crate::id::{RunId, UserKey};
 use crate::time::Time;
 
 impl Company {
-    /// Changes the newest invitation, and keeps the index of those that will expire.
+    /// Changes the newest invitation, and keeps the indexes of those that will expire or be reminded of.
     pub(super) fn change_invitation(
         &mut self,
         user: UserId,
@@ -20,7 +18,11 @@ impl Company {
         if let Some(end) = invitation.expires_at {
             self.expiring.remove(&(end, invitation.id));
         }
+        self.reminders.remove(invitation);
         change(invitation);
+        if self.settings.reminds() {
+            self.reminders.add(invitation);
+        }
         if let Some(end) = invitation.expires_at.filter(|end| invitation.is_live(Time(end.0 - 1))) {
             self.expiring.insert((end, invitation.id));
         }
@@ -98,27 +100,5 @@ impl Company {
                 invitation.state = state;
             }
         });
-    }
-
-    pub(super) fn evolve_notification(&mut self, event: &Event) {
-        match event {
-            Event::NotificationRequested { kind, key, to, about } => {
-                let to = match to {
-                    MailTo::User(user) => Addressee::User(self.users.enter(user.as_str())),
-                    MailTo::Address(email) => Addressee::Admin(email.as_str().into()),
-                };
-                let mail = Notification::new(to, *kind, about.clone());
-                self.notifications.insert(key.clone(), mail);
-            }
-            Event::NotificationDispatched { key, .. } => {
-                if let Some(notification) = self.notifications.get_mut(key) {
-                    notification.dispatched = true;
-                }
-            }
-            Event::NotificationSent { key } | Event::NotificationFailed { key, .. } => {
-                self.notifications.remove(key);
-            }
-            _ => {}
-        }
     }
 }

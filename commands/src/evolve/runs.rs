@@ -122,6 +122,7 @@ impl Company {
                 self.change_invitation(user, channel, |invitation| {
                     if invitation.is_claimed_by(&recipient) {
                         invitation.state = InvitationState::Sent;
+                        invitation.mailed_at = at;
                         invitation.expires_at = Some(*expires_at);
                     }
                 });
@@ -173,8 +174,10 @@ impl Company {
         self.invitations.insert(id, (user, channel));
         self.change_invitation(user, channel, |old| old.state = InvitationState::Revoked);
         if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
+            let (expires_at, mailed_at, reminders) = (None, Time::default(), 0);
+            let state = InvitationState::Created;
             let created =
-                Invitation { id, generation, state: InvitationState::Created, expires_at: None };
+                Invitation { id, generation, state, expires_at, mailed_at, reminders };
             link.invitation = Some(created);
         }
     }

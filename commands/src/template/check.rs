@@ -4,10 +4,12 @@ use serde_json::json;
 use ulid::Ulid;
 
 use super::render::{RenderError, Values, environment, known_values, render};
-use super::{About, ImportValues, LAST_LANGUAGE, Template};
+use super::{
+    About, ExpiredValues, ImportValues, LAST_LANGUAGE, NumberValues, RunValues, Template,
+};
 use crate::code::{Code, Refusal};
 use crate::event::{Channel, Counts, TemplateKind};
-use crate::id::ImportId;
+use crate::id::{ImportId, RunId};
 use crate::time::Time;
 
 /// The longest subject, in characters: one header line of RFC 5322 with room for its name.
@@ -34,15 +36,22 @@ impl Part {
 
     /// What this part of a mail must show.
     fn required(self, kind: TemplateKind) -> &'static [&'static str] {
-        match (kind, self) {
-            (TemplateKind::Welcome, _) | (_, Self::Subject) => &[],
-            (TemplateKind::BatchReport, _) => &["success", "failed"],
-            (TemplateKind::ChannelInvitation | TemplateKind::ImportCompleted, Self::Text) => {
-                &["link_url"]
-            }
-            (TemplateKind::ChannelInvitation | TemplateKind::ImportCompleted, Self::Html) => {
-                &["link_button", "link_url"]
-            }
+        use TemplateKind as K;
+        if self == Self::Subject {
+            return &[];
+        }
+        match kind {
+            K::Welcome => &[],
+            K::ChannelInvitation | K::ImportCompleted | K::Reminder => match self {
+                Self::Html => &["link_button", "link_url"],
+                Self::Subject | Self::Text => &["link_url"],
+            },
+            K::BatchReport => &["success", "failed"],
+            K::RunStarted => &["total"],
+            K::RunCompleted => &["passed", "skipped", "failed"],
+            K::NumberThreshold => &["percent"],
+            K::InvitationsExceedNumbers => &["needed", "available"],
+            K::ExpiredDigest => &["count"],
         }
     }
 }
@@ -164,12 +173,30 @@ fn samples(kind: TemplateKind) -> [Values<'static>; 2] {
 
 /// Numbers that stand in no mail by chance, and no one of them in another.
 fn sample_of(kind: TemplateKind) -> About<'static> {
+    use TemplateKind as K;
     match kind {
-        TemplateKind::ChannelInvitation | TemplateKind::Welcome => About::Nothing,
-        TemplateKind::ImportCompleted | TemplateKind::BatchReport => {
-            let counts = Counts { total: 70_911, created: 30_777, invalid: 40_134, ..Counts::default() };
+        K::ChannelInvitation | K::Welcome | K::Reminder => About::Nothing,
+        K::ImportCompleted | K::BatchReport => {
+            let (total, created, invalid) = (70_911, 30_777, 40_134);
+            let counts = Counts { total, created, invalid, ..Counts::default() };
             About::Import(ImportValues { import: ImportId(Ulid(1)), file_name: "people.csv", counts })
         }
+        K::RunStarted | K::RunCompleted => {
+            let (total, passed, skipped, failed) = (70_911, 30_777, 20_645, 19_489);
+            About::Run(RunValues { run: RunId(Ulid(1)), total, passed, skipped, failed })
+        }
+        K::NumberThreshold | K::InvitationsExceedNumbers => {
+            let (total, used, available, needed) = (30_000, 27_900, 40_134, 50_226);
+            let (org_unit, threshold) = ("Sales", 85);
+            About::Numbers(NumberValues { org_unit, total, used, available, needed, threshold })
+        }
+        K::ExpiredDigest => About::Expired(ExpiredValues {
+            since: Time(0),
+            until: Time(0),
+            whatsapp: 40_134,
+            imessage: 30_777,
+            people: &[],
+        }),
     }
 }
 
@@ -254,6 +281,30 @@ mod tests {
         assert_eq!(refusal.details, json!({"missing": ["text: failed"]}));
         let refusal = report("{{ success }} {{ failed }} {{ link_url }}").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateInvalid);
+    }
+
+    /// A company's own wording of a notice must show what it is for, and nothing that it does not know of.
+    #[test]
+    fn each_notice_must_show_what_it_is_for() {
+        use TemplateKind as K;
+        let (link, counts) = ("{{ link_button }} {{ link_url }}", "{{ passed }} {{ skipped }} {{ failed }}");
+        for (kind, good, poor, lacking) in [
+            (K::RunStarted, "{{ total }}", "{{ run }}", "total"),
+            (K::RunCompleted, counts, "{{ passed }} {{ skipped }}", "failed"),
+            (K::NumberThreshold, "{{ percent }}", "{{ used }} {{ org_unit }}", "percent"),
+            (K::InvitationsExceedNumbers, "{{ needed }} {{ available }}", "{{ needed }}", "available"),
+            (K::Reminder, link, "{{ link_button }} {{ expires_at }}", "link_url"),
+            (K::ExpiredDigest, "{{ count }}", "{{ people }} {{ since }}", "count"),
+        ] {
+            let text = good.replace("{{ link_button }}", "");
+            assert_eq!(check(kind, "s", &text, good), Ok(()), "{kind:?}");
+            let refusal = check(kind, "s", &text, poor).unwrap_err();
+            assert_eq!(refusal.code, Code::TemplateMissingRequiredVariable, "{kind:?}");
+            assert_eq!(refusal.details, json!({"missing": [format!("html: {lacking}")]}), "{kind:?}");
+            let strange = format!("{text} {{{{ colour }}}}");
+            let refusal = check(kind, "s", &strange, good).unwrap_err();
+            assert_eq!(refusal.code, Code::TemplateInvalid, "{kind:?}");
+        }
     }
 
     /// N56: whatever the kind, a subject with a line break is refused.

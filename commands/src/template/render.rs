@@ -176,15 +176,20 @@ pub(super) fn known_values(
     if has_reader(kind) {
         add_reader(&mut known, values);
     }
-    if kind == TemplateKind::ChannelInvitation {
+    use TemplateKind as K;
+    if matches!(kind, K::ChannelInvitation | K::Reminder | K::RunStarted | K::RunCompleted) {
         known.insert("channel_name", channel_name(values.channel).into());
+    }
+    if matches!(kind, K::ChannelInvitation | K::Reminder) {
         known.insert("masked_phone", one_line(values.masked_phone).into());
+    }
+    if kind == K::ChannelInvitation {
         known.insert("expires_hours", values.expires_hours.into());
     }
     let label = match kind {
-        TemplateKind::ChannelInvitation => button_label(language, values.channel),
-        TemplateKind::ImportCompleted => invite_label(language).to_owned(),
-        TemplateKind::Welcome | TemplateKind::BatchReport => return known,
+        K::ChannelInvitation | K::Reminder => button_label(language, values.channel),
+        K::ImportCompleted => invite_label(language).to_owned(),
+        _ => return known,
     };
     known.insert("link_url", link(part, values.link_url));
     known.insert("expires_at", shown(values.expires_at).into());
@@ -196,7 +201,8 @@ pub(super) fn known_values(
 
 /// Whether the mail is to one of the company's people: of an administrator only the address is known.
 fn has_reader(kind: TemplateKind) -> bool {
-    matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome)
+    use TemplateKind as K;
+    matches!(kind, K::ChannelInvitation | K::Welcome | K::Reminder)
 }
 
 fn add_reader(known: &mut BTreeMap<&'static str, Value>, values: &Values<'_>) {
@@ -241,7 +247,7 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn shown(time: Time) -> String {
+pub(super) fn shown(time: Time) -> String {
     let time = DateTime::<Utc>::from_timestamp_millis(time.0).unwrap_or_default();
     time.format("%Y-%m-%d %H:%M UTC").to_string()
 }

@@ -1,10 +1,12 @@
 //! What a mail needs of its company, taken at the moment of the claim.
 
-use boarding_commands::company::{Company, Notice, UserId};
+use boarding_commands::company::{Company, Notice, Run, UserId};
 use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
 use boarding_commands::id::{CompanyId, ImportId, InvitationId, RunId, UserKey};
 use boarding_commands::personal::Personal;
-use boarding_commands::template::{About, ImportValues, Template, Values};
+use boarding_commands::template::{
+    About, ExpiredValues, ImportValues, NumberValues, RunValues, Template, Values,
+};
 use boarding_commands::time::Time;
 
 use crate::mail::{Claim as MailClaim, Purpose};
@@ -51,6 +53,21 @@ enum Subject {
         /// When the link to it ends, if there is one.
         expires_at: Option<Time>,
     },
+    Run(RunValues),
+    Numbers {
+        org_unit: String,
+        /// All but the name, which stands before.
+        values: NumberValues<'static>,
+    },
+    /// The reader's own, which ends then.
+    Invitation(Time),
+    Expired {
+        since: Time,
+        until: Time,
+        whatsapp: u64,
+        imessage: u64,
+        people: Vec<String>,
+    },
 }
 
 impl Subject {
@@ -66,22 +83,55 @@ impl Subject {
                     expires_at: import.link.map(|link| link.expires_at),
                 })
             }
+            Topic::Run(id) => {
+                let Run { total, passed, skipped, failed, .. } = *company.runs.get(id)?;
+                Some(Self::Run(RunValues { run: *id, total, passed, skipped, failed }))
+            }
+            Topic::Numbers { org_unit, total, used, available, needed } => {
+                let (total, used, available, needed) = (*total, *used, *available, *needed);
+                let threshold = company.settings.number_threshold_percent;
+                let values =
+                    NumberValues { org_unit: "", total, used, available, needed, threshold };
+                Some(Self::Numbers { org_unit: org_unit.clone().unwrap_or_default(), values })
+            }
+            Topic::Invitation { channel, invitation, .. } => {
+                let (user, _) = company.invitations.get(invitation)?;
+                let newest = company.users.get(*user)?.link(*channel).invitation?;
+                newest.expires_at.map(Self::Invitation)
+            }
+            Topic::Expired { since, until, whatsapp, imessage, people } => Some(Self::Expired {
+                since: *since,
+                until: *until,
+                whatsapp: *whatsapp,
+                imessage: *imessage,
+                people: people.iter().map(|user| user.as_str().to_owned()).collect(),
+            }),
         }
     }
 
     fn values(&self) -> About<'_> {
         match self {
-            Self::Nothing => About::Nothing,
+            Self::Nothing | Self::Invitation(_) => About::Nothing,
             Self::Import { import, file_name, counts, .. } => {
                 About::Import(ImportValues { import: *import, file_name, counts: *counts })
+            }
+            Self::Run(run) => About::Run(*run),
+            Self::Numbers { org_unit, values } => {
+                About::Numbers(NumberValues { org_unit, ..*values })
+            }
+            Self::Expired { since, until, whatsapp, imessage, people } => {
+                let (since, until, whatsapp, imessage) = (*since, *until, *whatsapp, *imessage);
+                About::Expired(ExpiredValues { since, until, whatsapp, imessage, people })
             }
         }
     }
 
+    /// When the link of the mail ends, where that is fixed.
     fn expires_at(&self) -> Option<Time> {
         match self {
-            Self::Nothing => None,
             Self::Import { expires_at, .. } => *expires_at,
+            Self::Invitation(expires_at) => Some(*expires_at),
+            Self::Nothing | Self::Run(_) | Self::Numbers { .. } | Self::Expired { .. } => None,
         }
     }
 }
@@ -239,12 +289,20 @@ impl Content {
     fn of(company: &Company, notice: &Notice) -> Option<Self> {
         let token = match (notice.kind, &notice.about) {
             (TemplateKind::ImportCompleted, Topic::Import(import)) => Some(Token::Import(*import)),
+            (_, Topic::Invitation { invitation, generation, .. }) => {
+                Some(Token::Invitation(*invitation, *generation))
+            }
             _ => None,
+        };
+        let channel = match &notice.about {
+            Topic::Invitation { channel, .. } => Some(*channel),
+            Topic::Run(run) => company.runs.get(run).map(|run| run.channel),
+            Topic::Import(_) | Topic::Numbers { .. } | Topic::Expired { .. } => None,
         };
         Some(Self {
             kind: notice.kind,
             purpose: Purpose::Notice,
-            channel: Channel::Whatsapp,
+            channel: channel.unwrap_or(Channel::Whatsapp),
             token,
             subject: Subject::of(company, &notice.about)?,
         })

@@ -83,7 +83,8 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::InviteSent { run, .. }
         | Event::UserSkipped { run, .. }
         | Event::InviteFailed { run, .. }
-        | Event::DeliveryRecorded { run, .. } => Some(*run),
+        | Event::DeliveryRecorded { run, .. }
+        | Event::NotificationRequested { about: Topic::Run(run), .. } => Some(*run),
         _ => None,
     }
 }
