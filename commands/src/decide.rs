@@ -21,6 +21,7 @@ mod rows;
 pub mod testing;
 mod turn;
 
+pub use notices::AT_ONCE;
 pub use turn::next_turn;
 
 /// A command and the circumstances it is asked in. Time and ids come in with it.

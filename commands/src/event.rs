@@ -9,6 +9,7 @@ use crate::code::{Code, Problem};
 use crate::id::{ImportId, InvitationId, RunId, UserKey};
 use crate::personal::Personal;
 use crate::phone::Phone;
+use crate::schema::FirstMail;
 use crate::time::Time;
 
 /// The key of the person an event is about.
@@ -23,6 +24,7 @@ pub enum Event {
         value: serde_json::Value,
     },
     TemplateSet {
+        #[schemars(with = "FirstMail")]
         kind: TemplateKind,
         language: String,
         subject: String,
@@ -383,6 +385,14 @@ pub enum Event {
         code: Code,
         detail: Option<String>,
     },
+    /// The company's own wording of a mail that is neither an invitation nor a welcome mail.
+    NoticeTemplateSet {
+        kind: TemplateKind,
+        language: String,
+        subject: String,
+        text: String,
+        html: String,
+    },
     /// Such a mail is to go out, once.
     NotificationRequested {
         kind: TemplateKind,
@@ -461,6 +471,7 @@ impl Event {
             Self::NotificationSent { .. } => "NotificationSent",
             Self::NotificationFailed { .. } => "NotificationFailed",
             Self::NotificationRequested { .. } => "NotificationRequested",
+            Self::NoticeTemplateSet { .. } => "NoticeTemplateSet",
         }
     }
 }
@@ -688,7 +699,8 @@ impl Event {
             | Self::NotificationDispatched { .. }
             | Self::NotificationSent { .. }
             | Self::NotificationFailed { .. }
-            | Self::NotificationRequested { .. } => false,
+            | Self::NotificationRequested { .. }
+            | Self::NoticeTemplateSet { .. } => false,
         }
     }
 }
@@ -840,9 +852,7 @@ impl Permission {
 }
 
 /// The mails a company may word itself.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateKind {
     ChannelInvitation,

@@ -20,6 +20,7 @@ impl Company {
         match event {
             Event::CompanyConfigChanged { .. }
             | Event::TemplateSet { .. }
+            | Event::NoticeTemplateSet { .. }
             | Event::OrgUnitDefined { .. }
             | Event::RoleDefined { .. }
             | Event::PermissionsGranted { .. }
@@ -102,7 +103,8 @@ impl Company {
                 self.settings.set(setting, value);
                 self.note_setting(setting);
             }
-            Event::TemplateSet { kind, language, subject, text, html } => {
+            Event::TemplateSet { kind, language, subject, text, html }
+            | Event::NoticeTemplateSet { kind, language, subject, text, html } => {
                 let template =
                     Template { subject: subject.clone(), text: text.clone(), html: html.clone() };
                 self.set_template(*kind, language, template);

@@ -369,9 +369,7 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
         (_, Value::String(given)) if name == EXTRA_CHARACTERS => {
             text(given) && given.bytes().all(|byte| byte.is_ascii_punctuation())
         }
-        (_, Value::String(given)) if name == "network_admin_email" => {
-            check_email(given).is_ok()
-        }
+        (_, Value::String(given)) if name == "network_admin_email" => check_email(given).is_ok(),
         (Value::String(_) | Value::Null, Value::String(given)) => text(given),
         _ => false,
     }
@@ -471,7 +469,9 @@ mod tests {
     #[test]
     fn ml_14_designated_administrators_are_addresses_each_once() {
         let check = |value: Value| check(&json!({"designated_admin_emails": value}));
-        assert!(check(json!(["a@acme.example", "b@acme.example"])).is_ok() && check(json!([])).is_ok());
+        assert!(
+            check(json!(["a@acme.example", "b@acme.example"])).is_ok() && check(json!([])).is_ok()
+        );
         let many: Vec<_> = (0..21).map(|n| format!("a{n}@acme.example")).collect();
         assert!(check(json!(many[..20])).is_ok());
         for bad in [

@@ -295,7 +295,8 @@ mod tests {
             rows[0],
             json!({"username": "Ann", "email": "ann@acme.example", "org_unit": "Sales",
                 "channel": "whatsapp", "status": "success", "code": null, "reason": "-",
-                "attempt": 1, "delivery": null, "at": at(5)})
+                "attempt": 1, "delivery": null, "at": at(5),
+                "template_language": "en", "template_version": 1})
         );
         assert_eq!(
             column(&rows, "status"),
@@ -337,7 +338,8 @@ mod tests {
     /// ML-03: the log shows which wording the last claim's mail was of.
     #[test]
     fn ml_03_the_log_shows_the_wording_of_the_mail() {
-        let shown = |row: &Value| (row["template_language"].clone(), row["template_version"].clone());
+        let shown =
+            |row: &Value| (row["template_language"].clone(), row["template_version"].clone());
         let story = story().then([dispatched(1, "ann", 1, 1)]);
         assert_eq!(shown(&log(&story)[0]), (json!("en"), json!(1)));
         assert_eq!(shown(&log(&story)[1]), (Value::Null, Value::Null));

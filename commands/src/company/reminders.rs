@@ -40,10 +40,12 @@ impl Reminders {
     }
 
     /// The invitations whose turn it is; those with the fewest reminders first.
-    pub fn due(&self, settings: &Settings, now: Time) -> impl Iterator<Item = InvitationId> + '_ {
+    pub fn due(&self, settings: &Settings, now: Time) -> impl Iterator<Item = InvitationId> {
         let latest = Time(now.0.saturating_sub(millis(settings)));
         let counts = counts(settings);
-        let of = move |count| self.0.range(least(count)..=(count, latest, InvitationId(Ulid(u128::MAX))));
+        let of = move |count| {
+            self.0.range(least(count)..=(count, latest, InvitationId(Ulid(u128::MAX))))
+        };
         counts.flat_map(of).map(|(_, _, id)| *id)
     }
 

@@ -91,7 +91,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decide::pool::testing::setting;
     use crate::decide::testing::given;
     use crate::event::Event;
 
@@ -106,7 +105,8 @@ mod tests {
     }
 
     fn company(language: &str, events: Vec<Event>) -> Company {
-        given([setting("language", json!(language))].into_iter().chain(events)).0
+        let (setting, value) = ("language".to_owned(), json!(language));
+        given([Event::CompanyConfigChanged { setting, value }].into_iter().chain(events)).0
     }
 
     #[track_caller]
@@ -176,7 +176,9 @@ mod tests {
         let sent = |key: &str| (who(key), 1, Report::Sent { message_id: None });
         let reports = vec![sent("ann"), sent("bob")];
         let company = company.after(ReportRecipients { run: run_id(1), fence, reports });
-        assert!(company.0.worded(kind, &en(1)).is_none() && company.0.worded(kind, &en(2)).is_some());
+        assert!(
+            company.0.worded(kind, &en(1)).is_none() && company.0.worded(kind, &en(2)).is_some()
+        );
     }
 
     /// ML-03: each person's mail is of the wording in their own language.

@@ -1,6 +1,10 @@
 //! Who is told what: the mails of a company beside invitations and welcome mails, each asked for once.
 
 #[cfg(test)]
+mod alarms_spec;
+#[cfg(test)]
+mod reminders_spec;
+#[cfg(test)]
 mod spec;
 
 use crate::code::Code;
@@ -134,10 +138,12 @@ pub(super) fn reminders(company: &Company, now: Time, most: usize) -> Vec<Event>
     reminder.take(most).collect()
 }
 
+/// The time of what is due already, and waits for nothing but the next tick.
+pub const AT_ONCE: Time = Time(0);
+
 /// The next time at which there is something to tell by itself.
 pub(super) fn next_notice(company: &Company) -> Option<Time> {
-    // What is due already waits for nothing but the next tick.
-    let alarm = alarms(company).any(|(_, alarm)| alarm.is_due()).then_some(Time(0));
+    let alarm = alarms(company).any(|(_, alarm)| alarm.is_due()).then_some(AT_ONCE);
     let digest = digest_at(company).map(|(at, _)| at);
     let reminder = company.reminders.next(&company.settings);
     [alarm, digest, reminder].into_iter().flatten().min()
@@ -145,7 +151,12 @@ pub(super) fn next_notice(company: &Company) -> Option<Time> {
 
 /// Why a mail that was asked for is not sent after all: whoever was to be reminded has used the link since,
 /// or it is of no use any more.
-pub(super) fn obsolete(company: &Company, to: &Addressee, notice: &Notice, now: Time) -> Option<Code> {
+pub(super) fn obsolete(
+    company: &Company,
+    to: &Addressee,
+    notice: &Notice,
+    now: Time,
+) -> Option<Code> {
     let Topic::Invitation { channel, generation, .. } = &notice.about else { return None };
     let Addressee::User(id) = to else { return None };
     let link = company.users.get(*id)?.link(*channel);

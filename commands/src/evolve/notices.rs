@@ -18,8 +18,9 @@ impl Company {
                     MailTo::User(user) => Addressee::User(self.users.enter(user.as_str())),
                     MailTo::Address(email) => Addressee::Admin(email.as_str().into()),
                 };
-                let mail = Notification::new(to, *kind, about.clone());
-                self.notifications.insert(key.clone(), mail);
+                // Asked for twice, it is sent once.
+                let mail = || Notification::new(to, *kind, about.clone());
+                self.notifications.entry(key.clone()).or_insert_with(mail);
             }
             Event::NotificationDispatched { key, .. } => {
                 if let Some(notification) = self.notifications.get_mut(key) {

@@ -176,8 +176,7 @@ impl Company {
         if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
             let (expires_at, mailed_at, reminders) = (None, Time::default(), 0);
             let state = InvitationState::Created;
-            let created =
-                Invitation { id, generation, state, expires_at, mailed_at, reminders };
+            let created = Invitation { id, generation, state, expires_at, mailed_at, reminders };
             link.invitation = Some(created);
         }
     }

@@ -4,9 +4,7 @@ use serde_json::json;
 use ulid::Ulid;
 
 use super::render::{RenderError, Values, environment, known_values, render};
-use super::{
-    About, ExpiredValues, ImportValues, LAST_LANGUAGE, NumberValues, RunValues, Template,
-};
+use super::{About, ExpiredValues, ImportValues, LAST_LANGUAGE, NumberValues, RunValues, Template};
 use crate::code::{Code, Refusal};
 use crate::event::{Channel, Counts, TemplateKind};
 use crate::id::{ImportId, RunId};
@@ -177,9 +175,14 @@ fn sample_of(kind: TemplateKind) -> About<'static> {
     match kind {
         K::ChannelInvitation | K::Welcome | K::Reminder => About::Nothing,
         K::ImportCompleted | K::BatchReport => {
-            let (total, created, invalid) = (70_911, 30_777, 40_134);
-            let counts = Counts { total, created, invalid, ..Counts::default() };
-            About::Import(ImportValues { import: ImportId(Ulid(1)), file_name: "people.csv", counts })
+            let (total, created, updated, skipped, invalid) =
+                (70_911, 20_645, 10_132, 11_003, 29_131);
+            let counts = Counts { total, created, updated, skipped, invalid, ..Counts::default() };
+            About::Import(ImportValues {
+                import: ImportId(Ulid(1)),
+                file_name: "people.csv",
+                counts,
+            })
         }
         K::RunStarted | K::RunCompleted => {
             let (total, passed, skipped, failed) = (70_911, 30_777, 20_645, 19_489);
@@ -274,7 +277,8 @@ mod tests {
     /// ML-14: a company's own wording of the report must tell how many succeeded and how many failed.
     #[test]
     fn ml_14_a_batch_report_must_show_its_summary() {
-        let report = |text: &str| check(TemplateKind::BatchReport, "s", text, "{{ success }}{{ failed }}");
+        let report =
+            |text: &str| check(TemplateKind::BatchReport, "s", text, "{{ success }}{{ failed }}");
         assert_eq!(report("{{ failed }} of {{ total }} failed, {{ success }} did not"), Ok(()));
         let refusal = report("{{ total }} {{ success }}").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateMissingRequiredVariable);
@@ -287,12 +291,18 @@ mod tests {
     #[test]
     fn each_notice_must_show_what_it_is_for() {
         use TemplateKind as K;
-        let (link, counts) = ("{{ link_button }} {{ link_url }}", "{{ passed }} {{ skipped }} {{ failed }}");
+        let (link, counts) =
+            ("{{ link_button }} {{ link_url }}", "{{ passed }} {{ skipped }} {{ failed }}");
         for (kind, good, poor, lacking) in [
             (K::RunStarted, "{{ total }}", "{{ run }}", "total"),
             (K::RunCompleted, counts, "{{ passed }} {{ skipped }}", "failed"),
             (K::NumberThreshold, "{{ percent }}", "{{ used }} {{ org_unit }}", "percent"),
-            (K::InvitationsExceedNumbers, "{{ needed }} {{ available }}", "{{ needed }}", "available"),
+            (
+                K::InvitationsExceedNumbers,
+                "{{ needed }} {{ available }}",
+                "{{ needed }}",
+                "available",
+            ),
             (K::Reminder, link, "{{ link_button }} {{ expires_at }}", "link_url"),
             (K::ExpiredDigest, "{{ count }}", "{{ people }} {{ since }}", "count"),
         ] {
@@ -300,7 +310,11 @@ mod tests {
             assert_eq!(check(kind, "s", &text, good), Ok(()), "{kind:?}");
             let refusal = check(kind, "s", &text, poor).unwrap_err();
             assert_eq!(refusal.code, Code::TemplateMissingRequiredVariable, "{kind:?}");
-            assert_eq!(refusal.details, json!({"missing": [format!("html: {lacking}")]}), "{kind:?}");
+            assert_eq!(
+                refusal.details,
+                json!({"missing": [format!("html: {lacking}")]}),
+                "{kind:?}"
+            );
             let strange = format!("{text} {{{{ colour }}}}");
             let refusal = check(kind, "s", &strange, good).unwrap_err();
             assert_eq!(refusal.code, Code::TemplateInvalid, "{kind:?}");

@@ -341,6 +341,13 @@ fn notifications() -> Vec<Event> {
         },
         Event::NotificationSent { key: key.clone() },
         Event::NotificationFailed { key, code: Code::DeliveryRefused, detail: Some(text("550")) },
+        Event::NoticeTemplateSet {
+            kind: TemplateKind::BatchReport,
+            language: text("vi"),
+            subject: text("{{ file_name }}"),
+            text: text("{{ success }} {{ failed }}"),
+            html: text("<p>{{ success }} {{ failed }}</p>"),
+        },
         Event::NotificationRequested {
             kind: TemplateKind::BatchReport,
             key: text("batch_report.01JD.1"),

@@ -167,7 +167,11 @@ pub(super) struct Claim {
 }
 
 enum What {
-    Invitation { run: RunId, channel: Channel, token: Token },
+    Invitation {
+        run: RunId,
+        channel: Channel,
+        token: Token,
+    },
     /// The notification of this key.
     Notification(String),
 }

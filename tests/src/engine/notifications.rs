@@ -79,11 +79,14 @@ async fn ml_14_the_designated_administrators_get_the_summary_of_a_batch() {
     assert_eq!(site.outbox().len(), 2);
     for admin in ADMINS {
         let [mail] = to(&site, admin).try_into().unwrap();
-        for shown in ["accounts.csv", "Total: 3", "Success: 2", "Failed: 1", import.as_str().unwrap()] {
+        for shown in
+            ["accounts.csv", "Total: 3", "Success: 2", "Failed: 1", import.as_str().unwrap()]
+        {
             assert!(mail.contains(shown), "{shown}: {mail}");
         }
     }
-    let counts = count(&site, ["NotificationRequested", "NotificationDispatched", "NotificationSent"]);
+    let counts =
+        count(&site, ["NotificationRequested", "NotificationDispatched", "NotificationSent"]);
     assert_eq!(counts.await, [2, 2, 2]);
     // Whom the mail is for is told with the import's own history.
     let of_import = json!({"entity": format!("import:{}", import.as_str().unwrap())});
@@ -140,7 +143,8 @@ async fn ml_14_a_crash_between_claim_and_report_tells_nobody_twice() {
         let ids: std::collections::BTreeSet<_> =
             gate.mails().into_iter().map(|mail| mail.message_id).collect();
         assert_eq!(ids.len(), 2, "the same Message-IDs");
-        let sent = count(&site, ["NotificationDispatched", "NotificationSent", "NotificationFailed"]);
+        let sent =
+            count(&site, ["NotificationDispatched", "NotificationSent", "NotificationFailed"]);
         let expected = if deduplicates { (4, [2, 2, 0]) } else { (2, [2, 0, 2]) };
         assert_eq!((gate.mails().len(), sent.await), expected);
     }
@@ -206,7 +210,8 @@ async fn run_started_and_run_completed_are_told_to_the_starter() {
 #[tokio::test]
 async fn nothing_is_told_unless_it_is_switched_on() {
     let site = meridian(admins()).await;
-    set(&site, json!({"notify.batch_report": false, "invitation_ttl_hours": {"whatsapp": 24}})).await;
+    set(&site, json!({"notify.batch_report": false, "invitation_ttl_hours": {"whatsapp": 24}}))
+        .await;
     ok(&site.ask("ImportFile", accounts("accounts.csv")).await);
     let invite = json!({"users": ["ann@meridian.example"], "channel": "whatsapp"});
     as_jane(&site, "ResendInvitation", invite).await;
@@ -242,7 +247,9 @@ async fn number_threshold_is_told_to_the_administrators_once_a_crossing() {
     assign(&site, &["cid@meridian.example"]).await;
     arrived(&site, 2).await;
     let [mail] = to(&site, ADMINS[0]).try_into().unwrap();
-    for shown in ["20 % of the numbers of EMEA are in use", "In use: 2", "Numbers: 10", "Threshold: 20"] {
+    for shown in
+        ["20 % of the numbers of EMEA are in use", "In use: 2", "Numbers: 10", "Threshold: 20"]
+    {
         assert!(mail.contains(shown), "{shown}: {mail}");
     }
     site.restart().await;
@@ -287,7 +294,10 @@ async fn invitations_exceed_numbers_is_told_to_the_administrators() {
     for admin in ADMINS {
         let [mail] = to(&site, admin).try_into().unwrap();
         assert!(mail.contains("Subject: Threshold exceeded for invitations: EMEA"), "{mail}");
-        assert!(mail.contains("Numbers needed: 2") && mail.contains("Numbers available: 1"), "{mail}");
+        assert!(
+            mail.contains("Numbers needed: 2") && mail.contains("Numbers available: 1"),
+            "{mail}"
+        );
     }
 }
 
@@ -320,15 +330,27 @@ async fn a_reminder_repeats_the_same_link_and_is_no_second_invitation() {
     ok(&site.ask("Tick", json!({"now": site.now()})).await);
     site.restart().await;
     site.settle().await;
-    assert_eq!((to(&site, "ann@people.example").len(), to(&site, "bob@people.example").len()), (2, 1));
+    assert_eq!(
+        (to(&site, "ann@people.example").len(), to(&site, "bob@people.example").len()),
+        (2, 1)
+    );
     let mails = to(&site, "ann@people.example");
     let reminder = mails.iter().find(|mail| **mail != first).unwrap();
     assert!(reminder.contains("Subject: Reminder: link your WhatsApp account"), "{reminder}");
-    assert!(reminder.contains("Dear First Last,") && reminder.contains("********000"), "{reminder}");
+    assert!(
+        reminder.contains("Dear First Last,") && reminder.contains("********000"),
+        "{reminder}"
+    );
     assert_eq!(link(reminder), link(&first));
-    assert_eq!(count(&site, ["InviteDispatched", "InviteSent", "NotificationSent"]).await, [2, 2, 1]);
+    assert_eq!(
+        count(&site, ["InviteDispatched", "InviteSent", "NotificationSent"]).await,
+        [2, 2, 1]
+    );
     let rows = site.rows("invitations", json!({"user": "ann"})).await;
-    assert_eq!((rows.len(), &rows[0]["generation"], &rows[0]["state"]), (1, &json!(1), &json!("sent")));
+    assert_eq!(
+        (rows.len(), &rows[0]["generation"], &rows[0]["state"]),
+        (1, &json!(1), &json!("sent"))
+    );
     assert_eq!(site.row("run", json!({"run": run})).await["passed"], 2);
     ok(&site.ask("LinkCompleted", json!({"token": link(reminder)})).await);
     site.pass(3 * 24 * 3600);
@@ -344,7 +366,8 @@ async fn p7_a_crash_between_a_reminders_claim_and_its_report_sends_no_second_one
     for (deduplicates, revoked, mails) in [(false, false, 1), (true, false, 2), (true, true, 1)] {
         let gate = Gate::shut(deduplicates);
         let mut site = Site::acme(Some(gate.clone())).await;
-        set(&site, json!({"reminder_after_days": 1, "invitation_ttl_hours": {"whatsapp": 72}})).await;
+        set(&site, json!({"reminder_after_days": 1, "invitation_ttl_hours": {"whatsapp": 72}}))
+            .await;
         site.import(&people(&["ann"])).await;
         site.run().await;
         gate.let_through(1);
@@ -389,7 +412,9 @@ async fn expired_digest_is_told_to_the_administrators() {
     site.open().await;
     arrived(&site, 2).await;
     let [mail] = to(&site, ADMINS[1]).try_into().unwrap();
-    for shown in ["2 invitation(s) expired", "Expired: 2", "WhatsApp: 2", "iMessage: 0", "ann", "bob"] {
+    for shown in
+        ["2 invitation(s) expired", "Expired: 2", "WhatsApp: 2", "iMessage: 0", "ann", "bob"]
+    {
         assert!(mail.contains(shown), "{shown}: {mail}");
     }
     assert!(!mail.contains("cid"), "{mail}");
