@@ -153,7 +153,7 @@ codes! {
     PermissionGroupNotFound "permission_group.not_found" "The company has no such group of user permissions; define it first."
     ConfigInvalidValue "config.invalid_value" "The setting does not take this value."
     ConfigUnknownSetting "config.unknown_setting" "No such setting is known."
-    TemplateMissingRequiredVariable "template.missing_required_variable" "The mail must show its link as a button and as text."
+    TemplateMissingRequiredVariable "template.missing_required_variable" "The mail does not show all that it must; show each variable that is named."
     TemplateInvalid "template.invalid" "The template could not be read."
     RoleAlreadyAssigned "role.already_assigned" "The user has this role already."
     RoleNotAssigned "role.not_assigned" "The user does not have this role."

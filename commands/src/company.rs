@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::commit::Commit;
 use crate::dialect;
 use crate::event::{
-    Channel, Counts, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind, UndoCounts,
+    Channel, Counts, Event, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind,
+    UndoCounts,
 };
 use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
 use crate::lock::Lock;
@@ -18,16 +19,22 @@ use crate::time::Time;
 pub mod effects;
 pub mod filter;
 pub mod holders;
+pub mod notification;
 pub mod numbers;
+pub mod reminders;
 pub mod run;
 pub mod selection;
 pub mod users;
+pub mod wording;
 
 pub use effects::{Effects, RowEffect, Standing};
 pub use holders::ValueMark;
+pub use notification::{Addressee, Notice, Notification};
 pub use numbers::{Number, NumberState, Numbers, Stock};
+pub use reminders::Reminders;
 pub use run::{AddressMark, Recipient, RecipientState, Run, RunState};
 pub use users::{Invitation, InvitationState, Link, User, UserId, UserState, Users};
+pub use wording::{OwnTemplate, Template};
 
 /// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,7 +43,7 @@ pub struct Company {
     /// The version of the last event; 0 before the first.
     pub version: u64,
     pub settings: Settings,
-    pub templates: BTreeMap<(TemplateKind, String), Template>,
+    pub templates: BTreeMap<(TemplateKind, String), OwnTemplate>,
     pub org_units: BTreeMap<String, OrgUnit>,
     /// Role → the permissions it carries.
     pub roles: BTreeMap<String, Vec<String>>,
@@ -68,20 +75,16 @@ pub struct Company {
     /// Marks of the addresses that bounced for good or complained.
     pub suppressed: BTreeSet<AddressMark>,
     pub notifications: BTreeMap<String, Notification>,
+    /// Whom to remind of an open invitation, and when.
+    pub reminders: Reminders,
+    /// Invitations that expired and are to be told of.
+    pub expired: Option<notification::Expired>,
     /// Archives of pictures that were imported.
     pub picture_imports: BTreeSet<ImportId>,
     /// How often somebody was given a picture.
     pub(crate) pictures: BTreeMap<UserId, u32>,
     /// Who has a value that no two people share.
     pub(crate) holders: BTreeMap<ValueMark, UserId>,
-}
-
-/// The wording of one mail in one language.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Template {
-    pub subject: String,
-    pub text: String,
-    pub html: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -152,6 +155,8 @@ pub struct Import {
     pub placing: Option<Placing>,
     /// The link in the mail to the administrator, if one went out.
     pub link: Option<ImportLink>,
+    /// The address of whoever asked for it, if that is one.
+    pub starter: Option<Box<str>>,
 }
 
 /// The link that invites the people of an import: good once, for a while.
@@ -212,39 +217,16 @@ pub enum Undo {
     Done,
 }
 
-/// A mail that is not an invitation, from its request to its report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notification {
-    pub to: Addressee,
-    /// Claimed, so that it is never sent a second time.
-    pub dispatched: bool,
-}
-
-/// Whom a mail is for.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Addressee {
-    User(UserId),
-    /// The network's administrator, who may be nobody's user: the address.
-    Admin(Box<str>),
-}
-
-/// Never shows the address: it belongs to a person.
-impl std::fmt::Debug for Addressee {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::User(id) => write!(f, "User({id:?})"),
-            Self::Admin(_) => f.write_str("Admin(***)"),
-        }
-    }
-}
-
 impl Company {
     /// A company before its first event.
     pub fn new(id: CompanyId) -> Self {
+        let settings = Settings::default();
+        let mut numbers = Numbers::default();
+        numbers.set_threshold(settings.number_threshold_percent);
         Self {
             id,
             version: 0,
-            settings: Settings::default(),
+            settings,
             templates: BTreeMap::new(),
             org_units: BTreeMap::new(),
             roles: BTreeMap::new(),
@@ -252,7 +234,7 @@ impl Company {
             grants: Grants::default(),
             users: Users::default(),
             phones: BTreeMap::new(),
-            numbers: Numbers::default(),
+            numbers,
             imports: BTreeMap::new(),
             open_imports: BTreeSet::new(),
             undoing: BTreeSet::new(),
@@ -266,6 +248,8 @@ impl Company {
             foreign_messages: BTreeMap::new(),
             suppressed: BTreeSet::new(),
             notifications: BTreeMap::new(),
+            reminders: Reminders::default(),
+            expired: None,
             picture_imports: BTreeSet::new(),
             pictures: BTreeMap::new(),
             holders: BTreeMap::new(),
@@ -274,9 +258,16 @@ impl Company {
 
     /// Takes note of a commit, in the order of versions.
     pub fn apply(&mut self, commit: &Commit) {
-        for event in &commit.events {
-            self.evolve(commit.at, event);
+        self.take(commit.at, &commit.actor, &commit.events);
+    }
+
+    /// Takes note of the events of one commit.
+    pub(crate) fn take(&mut self, at: Time, actor: &str, events: &[Event]) {
+        for event in events {
+            self.evolve(at, event);
+            self.note_starter(actor, event);
         }
+        self.numbers.look();
     }
 
     /// The corporate phone of a user: the one on record if it is listed, else the one listed first.

@@ -12,6 +12,7 @@ use crate::schema::Nothing;
 use crate::time::Time;
 
 mod import_invites;
+mod notices;
 pub mod pool;
 pub mod recipients;
 mod reversals;
@@ -20,6 +21,7 @@ mod rows;
 pub mod testing;
 mod turn;
 
+pub use notices::AT_ONCE;
 pub use turn::next_turn;
 
 /// A command and the circumstances it is asked in. Time and ids come in with it.

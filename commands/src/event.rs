@@ -9,6 +9,7 @@ use crate::code::{Code, Problem};
 use crate::id::{ImportId, InvitationId, RunId, UserKey};
 use crate::personal::Personal;
 use crate::phone::Phone;
+use crate::schema::FirstMail;
 use crate::time::Time;
 
 /// The key of the person an event is about.
@@ -23,6 +24,7 @@ pub enum Event {
         value: serde_json::Value,
     },
     TemplateSet {
+        #[schemars(with = "FirstMail")]
         kind: TemplateKind,
         language: String,
         subject: String,
@@ -303,6 +305,10 @@ pub enum Event {
         /// The channel it was handed to, by name; empty where a worker outside had no claim of ours.
         #[serde(default)]
         via: String,
+        /// The wording in force at the claim, which is that of the mail (ML-03); none where a worker outside
+        /// had no claim of ours.
+        #[serde(default)]
+        template: Option<Wording>,
     },
     /// A temporary failure was reported; the recipient waits until `retry_at`.
     InviteDeferred {
@@ -379,6 +385,21 @@ pub enum Event {
         code: Code,
         detail: Option<String>,
     },
+    /// The company's own wording of a mail that is neither an invitation nor a welcome mail.
+    NoticeTemplateSet {
+        kind: TemplateKind,
+        language: String,
+        subject: String,
+        text: String,
+        html: String,
+    },
+    /// Such a mail is to go out, once.
+    NotificationRequested {
+        kind: TemplateKind,
+        key: String,
+        to: MailTo,
+        about: Topic,
+    },
 }
 
 impl Event {
@@ -449,6 +470,8 @@ impl Event {
             Self::NotificationDispatched { .. } => "NotificationDispatched",
             Self::NotificationSent { .. } => "NotificationSent",
             Self::NotificationFailed { .. } => "NotificationFailed",
+            Self::NotificationRequested { .. } => "NotificationRequested",
+            Self::NoticeTemplateSet { .. } => "NoticeTemplateSet",
         }
     }
 }
@@ -675,7 +698,9 @@ impl Event {
             | Self::DeliveryRecorded { .. }
             | Self::NotificationDispatched { .. }
             | Self::NotificationSent { .. }
-            | Self::NotificationFailed { .. } => false,
+            | Self::NotificationFailed { .. }
+            | Self::NotificationRequested { .. }
+            | Self::NoticeTemplateSet { .. } => false,
         }
     }
 }
@@ -827,14 +852,110 @@ impl Permission {
 }
 
 /// The mails a company may word itself.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TemplateKind {
     ChannelInvitation,
     Welcome,
-    /// To an administrator (OC-14). We word it for all: it is set by nobody, and in no event.
-    #[serde(skip)]
+    /// To an administrator, with the link that invites an import's people (OC-14).
     ImportCompleted,
+    /// What an import came to, to the designated administrators (ML-14).
+    BatchReport,
+    /// A run that had to wait has begun, to whoever asked for it.
+    RunStarted,
+    /// What a run came to, to whoever asked for it.
+    RunCompleted,
+    /// An organization's numbers are running out, to the designated administrators.
+    NumberThreshold,
+    /// Pending invitations need more numbers than there are, to the designated administrators.
+    InvitationsExceedNumbers,
+    /// An invitation is still open, to the person invited.
+    Reminder,
+    /// Invitations came to nothing, to the designated administrators.
+    ExpiredDigest,
+}
+
+impl TemplateKind {
+    pub const ALL: [Self; 10] = [
+        Self::ChannelInvitation,
+        Self::Welcome,
+        Self::ImportCompleted,
+        Self::BatchReport,
+        Self::RunStarted,
+        Self::RunCompleted,
+        Self::NumberThreshold,
+        Self::InvitationsExceedNumbers,
+        Self::Reminder,
+        Self::ExpiredDigest,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChannelInvitation => "channel_invitation",
+            Self::Welcome => "welcome",
+            Self::ImportCompleted => "import_completed",
+            Self::BatchReport => "batch_report",
+            Self::RunStarted => "run_started",
+            Self::RunCompleted => "run_completed",
+            Self::NumberThreshold => "number_threshold",
+            Self::InvitationsExceedNumbers => "invitations_exceed_numbers",
+            Self::Reminder => "reminder",
+            Self::ExpiredDigest => "expired_digest",
+        }
+    }
+}
+
+/// Which wording of a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wording {
+    /// A BCP 47 tag.
+    pub language: String,
+    /// How often the company had set its own wording in this language; 0 is ours.
+    pub version: u64,
+}
+
+/// Whom a mail is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTo {
+    /// At the address on record when it goes out.
+    User(Who),
+    /// Who need not be one of the company's people.
+    Address(Personal<String>),
+}
+
+/// What a mail is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    Import(ImportId),
+    Run(RunId),
+    /// An organization's numbers as they stood; none is the company's own stock.
+    Numbers {
+        org_unit: Option<String>,
+        total: u64,
+        /// Those that are somebody's.
+        used: u64,
+        /// Those that invitations may still be sent on.
+        available: u64,
+        /// How many pending invitations wait for one.
+        needed: u64,
+    },
+    /// The invitation that a person is reminded of, by its own link.
+    Invitation {
+        channel: Channel,
+        invitation: InvitationId,
+        generation: u32,
+        /// Counts the reminders of this link, from 1.
+        reminder: u32,
+    },
+    /// Invitations that expired from the one time to the other.
+    Expired {
+        since: Time,
+        until: Time,
+        whatsapp: u64,
+        imessage: u64,
+        /// The first of the people.
+        people: Vec<Who>,
+    },
 }

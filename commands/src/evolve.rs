@@ -7,6 +7,7 @@ use crate::time::Time;
 
 mod imports;
 mod invitations;
+mod notices;
 mod numbers;
 mod people;
 mod runs;
@@ -19,6 +20,7 @@ impl Company {
         match event {
             Event::CompanyConfigChanged { .. }
             | Event::TemplateSet { .. }
+            | Event::NoticeTemplateSet { .. }
             | Event::OrgUnitDefined { .. }
             | Event::RoleDefined { .. }
             | Event::PermissionsGranted { .. }
@@ -85,9 +87,11 @@ impl Company {
             | Event::DeliveryRecorded { .. } => self.evolve_invitation(event),
             Event::NotificationDispatched { .. }
             | Event::NotificationSent { .. }
-            | Event::NotificationFailed { .. } => self.evolve_notification(event),
+            | Event::NotificationFailed { .. }
+            | Event::NotificationRequested { .. } => self.evolve_notification(at, event),
         }
         self.reckon(event);
+        self.note_expired(at, event);
         if let Some((outcome, row)) = event.row()
             && let Some(import) = self.imports.get_mut(&row.import)
         {
@@ -101,11 +105,13 @@ impl Company {
         match event {
             Event::CompanyConfigChanged { setting, value } => {
                 self.settings.set(setting, value);
+                self.note_setting(setting);
             }
-            Event::TemplateSet { kind, language, subject, text, html } => {
+            Event::TemplateSet { kind, language, subject, text, html }
+            | Event::NoticeTemplateSet { kind, language, subject, text, html } => {
                 let template =
                     Template { subject: subject.clone(), text: text.clone(), html: html.clone() };
-                self.templates.insert((*kind, language.clone()), template);
+                self.set_template(*kind, language, template);
             }
             Event::OrgUnitDefined { org_unit, parent, level, roles } => {
                 let unit =
@@ -137,11 +143,6 @@ pub fn welcome_key(import: ImportId, row: u64) -> String {
 /// The key of the mail that tells an administrator of an import (OC-14).
 pub fn import_completed_key(import: ImportId) -> String {
     format!("import_completed.{import}")
-}
-
-/// The import that a mail of this key tells of, if it is such a mail.
-pub fn import_of_key(key: &str) -> Option<ImportId> {
-    key.strip_prefix("import_completed.")?.parse().ok()
 }
 
 /// The Message-ID (without brackets and domain) of a run's mail to the recipient at this place.

@@ -12,7 +12,7 @@ use crate::code::Code;
 use crate::decide::SetCompanyConfig;
 use crate::dialect;
 use crate::digest::Digest;
-use crate::event::Channel;
+use crate::event::{Channel, TemplateKind};
 use crate::id::{CommandId, CompanyId, ImportId, InvitationId, RunId, UserKey};
 use crate::personal::Personal;
 use crate::phone::Phone;
@@ -65,6 +65,9 @@ pub struct AnyId;
 /// A channel, as askers spell it.
 #[derive(Debug, Clone, Copy)]
 pub struct ChannelName;
+/// A mail that could be worded from the first.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstMail;
 /// A dialect's name.
 #[derive(Debug, Clone, Copy)]
 pub struct DialectName;
@@ -82,6 +85,7 @@ scalar! {
     Digest, "Digest": json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
     ChannelName, "ChannelName": json_schema!({"type": "string", "enum": Channel::SPELLINGS});
     DialectName, "DialectName": json_schema!({"type": "string", "enum": dialects()});
+    FirstMail, "FirstMail": json_schema!({"type": "string", "enum": ["channel_invitation", "welcome"]});
 }
 
 fn ulid(said: &str) -> Schema {
@@ -116,6 +120,27 @@ impl JsonSchema for Code {
             "pattern": "^[a-z0-9_]+(\\.[a-z0-9_]+)*$",
             KNOWN_VALUES: codes,
             "description": format!("{said} The list grows: take one you do not know as a plain no."),
+        })
+    }
+}
+
+/// Asked, a kind must be one of the list. Told, it may be one that was added later.
+impl JsonSchema for TemplateKind {
+    fn schema_name() -> Cow<'static, str> {
+        "TemplateKind".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let kinds: Vec<_> = Self::ALL.iter().map(|kind| kind.as_str()).collect();
+        let said = "The mails a company may word itself.";
+        if generator.contract().is_deserialize() {
+            return json_schema!({"type": "string", "enum": kinds, "description": said});
+        }
+        json_schema!({
+            "type": "string",
+            "pattern": "^[a-z0-9_]+$",
+            KNOWN_VALUES: kinds,
+            "description": format!("{said} The list grows."),
         })
     }
 }
@@ -181,7 +206,7 @@ fn setting(path: &str, today: &Value) -> Value {
             json!({"type": "integer", "minimum": range.start(), "maximum": range.end()})
         }
         (_, Value::Array(_)) => {
-            json!({"type": "array", "items": {"type": "string"}, "maxItems": settings::MAX_LIST})
+            json!({"type": "array", "items": {"type": "string"}, "maxItems": settings::most(path)})
         }
         (_, Value::Null) => {
             json!({"type": ["string", "null"], "minLength": 1, "maxLength": settings::MAX_TEXT_CHARS})

@@ -1,5 +1,8 @@
 //! A company's settings: every one with a name, a default, a unit and the values it takes.
 
+mod notify;
+
+use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
 use schemars::JsonSchema;
@@ -7,8 +10,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::code::{Code, Refusal};
+use crate::csv_file::check_email;
 use crate::event::{BlankMeans, Channel};
 use crate::id::fold;
+
+pub use notify::Notify;
 
 /// What a company may set with `SetCompanyConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -69,6 +75,17 @@ pub struct Settings {
     pub import_link_ttl_hours: u64,
     /// The most data rows of an imported file, in rows, whatever its dialect (N45).
     pub import_max_rows: u64,
+    /// The administrators who are told what happens in the company: addresses (ML-14).
+    pub designated_admin_emails: Vec<String>,
+    /// Which mails are sent beside those that are asked for one by one.
+    pub notify: Notify,
+    /// How long after its last mail somebody is reminded of an invitation that is still open, in days; 0 is
+    /// never. A link that lives no longer than that is never reminded of.
+    pub reminder_after_days: u64,
+    /// The most reminders of one link, in mails.
+    pub reminder_max: u64,
+    /// How long expired invitations are gathered before administrators are told of them, in hours.
+    pub expired_digest_hours: u64,
 }
 
 /// Whom a row of a file may refer to.
@@ -139,6 +156,11 @@ impl Default for Settings {
             network_admin_email: None,
             import_link_ttl_hours: 168,
             import_max_rows: IMPORT_ROWS_MAX,
+            designated_admin_emails: Vec::new(),
+            notify: Notify::default(),
+            reminder_after_days: 0,
+            reminder_max: 1,
+            expired_digest_hours: 24,
         }
     }
 }
@@ -155,8 +177,10 @@ pub(crate) const ALIASES: [(&str, &str); 4] = [
 pub const IMPORT_ROWS_MAX: u64 = 1_000_000;
 /// The largest number any setting takes: far above every use, far below every overflow.
 pub(crate) const MAX_NUMBER: u64 = 10_000_000;
-/// The most entries of a list that a setting takes: more domains than any company has.
-pub(crate) const MAX_LIST: usize = 100;
+/// The most domains: more than any company has.
+const MAX_DOMAINS: usize = 100;
+/// The most administrators: as many mails as the commit that ends an import has room for beside its rows.
+const MAX_ADMINS: usize = 20;
 /// The longest text a setting takes, in characters.
 pub(crate) const MAX_TEXT_CHARS: usize = 255;
 
@@ -174,6 +198,11 @@ impl Settings {
             Channel::Whatsapp => self.invitation_ttl_hours.whatsapp,
             Channel::Imessage => self.invitation_ttl_hours.imessage,
         }
+    }
+
+    /// Whether people are reminded of invitations that are still open.
+    pub fn reminds(&self) -> bool {
+        self.reminder_after_days > 0
     }
 
     /// Whether a LAN ID or Agent ID holds letters, digits and what the company allows besides.
@@ -273,12 +302,20 @@ pub(crate) fn words(name: &str) -> Option<&'static [&'static str]> {
     }
 }
 
+/// The most entries that a setting takes, where it takes a list.
+pub(crate) fn most(name: &str) -> usize {
+    if name == ADMINS { MAX_ADMINS } else { MAX_DOMAINS }
+}
+
 /// The numbers that a setting takes.
 pub(crate) fn range(name: &str) -> RangeInclusive<u64> {
     match name {
         "number_cooling_seconds" => 0..=MAX_NUMBER,
         "number_threshold_percent" => 1..=100,
         "import_max_rows" => 1..=IMPORT_ROWS_MAX,
+        "reminder_after_days" => 0..=365,
+        "reminder_max" => 1..=10,
+        "expired_digest_hours" => 1..=720,
         _ => 1..=MAX_NUMBER,
     }
 }
@@ -291,7 +328,10 @@ fn takes(name: &str, today: &Value) -> String {
         (_, Value::Number(_)) => {
             format!("a whole number from {} to {}", range.start(), range.end())
         }
-        (_, Value::Array(_)) => format!("a list of up to {MAX_LIST} domains such as acme.com"),
+        (_, Value::Array(_)) if name == ADMINS => {
+            format!("a list of up to {MAX_ADMINS} plain e-mail addresses, each once")
+        }
+        (_, Value::Array(_)) => format!("a list of up to {MAX_DOMAINS} domains such as acme.com"),
         _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
         _ if name == "network_admin_email" => "one plain e-mail address, or null".to_owned(),
         _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
@@ -301,11 +341,21 @@ fn takes(name: &str, today: &Value) -> String {
 /// The settings that may be unset.
 const NULLABLE: [&str; 3] = ["company_name", EXTRA_CHARACTERS, "network_admin_email"];
 const EXTRA_CHARACTERS: &str = "id_extra_characters";
+const ADMINS: &str = "designated_admin_emails";
+
+/// Whether these are plain addresses, and no two the same.
+fn are_addresses(list: &[Value]) -> bool {
+    let mut folded = BTreeSet::new();
+    list.iter().all(|address| {
+        let address = address.as_str().filter(|address| check_email(address).is_ok());
+        address.is_some_and(|address| folded.insert(fold(address)))
+    })
+}
 
 /// Whether addresses can be of it: what stands behind the sign, and no more.
 fn is_domain(domain: &Value) -> bool {
     let address = domain.as_str().map(|domain| format!("a@{domain}"));
-    address.is_some_and(|address| crate::csv_file::check_email(&address).is_ok())
+    address.is_some_and(|address| check_email(&address).is_ok())
 }
 
 fn fits(name: &str, today: &Value, value: &Value) -> bool {
@@ -318,15 +368,17 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
             number.as_u64().is_some_and(|number| range(name).contains(&number))
         }
         (Value::Array(_), Value::Array(list)) => {
-            list.len() <= MAX_LIST && list.iter().all(is_domain)
+            let fits = |list: &[Value]| match name {
+                ADMINS => are_addresses(list),
+                _ => list.iter().all(is_domain),
+            };
+            list.len() <= most(name) && fits(list)
         }
         (Value::String(_) | Value::Null, Value::Null) => NULLABLE.contains(&name),
         (_, Value::String(given)) if name == EXTRA_CHARACTERS => {
             text(given) && given.bytes().all(|byte| byte.is_ascii_punctuation())
         }
-        (_, Value::String(given)) if name == "network_admin_email" => {
-            crate::csv_file::check_email(given).is_ok()
-        }
+        (_, Value::String(given)) if name == "network_admin_email" => check_email(given).is_ok(),
         (Value::String(_) | Value::Null, Value::String(given)) => text(given),
         _ => false,
     }
@@ -417,6 +469,27 @@ mod tests {
         let check = |value: Value| check(&json!({"network_admin_email": value}));
         assert!(check(json!("admin@acme.example")).is_ok() && check(json!(null)).is_ok());
         for bad in [json!("admin"), json!("a@x.com, b@x.com"), json!(""), json!(1)] {
+            assert!(check(bad.clone()).is_err(), "{bad}");
+        }
+    }
+
+    /// ML-14: the designated administrators are plain addresses, each named once, and nothing that could
+    /// make a header of its own.
+    #[test]
+    fn ml_14_designated_administrators_are_addresses_each_once() {
+        let check = |value: Value| check(&json!({"designated_admin_emails": value}));
+        assert!(
+            check(json!(["a@acme.example", "b@acme.example"])).is_ok() && check(json!([])).is_ok()
+        );
+        let many: Vec<_> = (0..21).map(|n| format!("a{n}@acme.example")).collect();
+        assert!(check(json!(many[..20])).is_ok());
+        for bad in [
+            json!(["a@acme.example", "A@Acme.example"]),
+            json!(["a@acme.example\r\nBcc: b@acme.example"]),
+            json!(["acme.example"]),
+            json!("a@acme.example"),
+            json!(many),
+        ] {
             assert!(check(bad.clone()).is_err(), "{bad}");
         }
     }

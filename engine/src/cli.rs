@@ -21,6 +21,7 @@ mod list;
 mod log;
 mod moving;
 mod nats_options;
+mod notifications;
 mod output;
 mod phones;
 mod pictures;
@@ -84,6 +85,7 @@ enum OfCompany {
     Imports(imports::Imports),
     Runs(runs::Runs),
     Log(log::Log),
+    Notifications(notifications::Notifications),
     Config(config::Config),
     History(history::History),
     Command(command::Command),
@@ -141,7 +143,7 @@ impl OfCompany {
             Self::Pictures(verb) => verb.check(),
             Self::Users(verb) => verb.check(),
             Self::Imports(verb) => verb.check(),
-            Self::Log(_) | Self::History(_) => Ok(()),
+            Self::Log(_) | Self::Notifications(_) | Self::History(_) => Ok(()),
         }
     }
 
@@ -154,6 +156,7 @@ impl OfCompany {
             Self::Imports(verb) => verb.run(session).await,
             Self::Runs(verb) => verb.run(session).await,
             Self::Log(verb) => verb.run(session).await,
+            Self::Notifications(verb) => verb.run(session).await,
             Self::Config(verb) => verb.run(session).await,
             Self::History(verb) => verb.run(session).await,
             Self::Command(verb) => verb.run(session).await,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boarding_commands::company::Company;
-use boarding_commands::decide::{Authority, Command, Tick, next_turn};
+use boarding_commands::decide::{AT_ONCE, Authority, Command, Tick, next_turn};
 use boarding_commands::id::{CompanyId, ImportId, RunId};
 use boarding_commands::time::Time;
 use tokio::sync::watch;
@@ -15,6 +15,7 @@ use crate::config::{NAP_SECONDS, RETRY_MILLIS};
 use crate::core::Core;
 use crate::hot::{Hot, Reply, Request};
 
+mod drafts;
 mod import;
 mod mails;
 mod run;
@@ -82,6 +83,7 @@ impl Chores {
             && self.listing.is_empty()
             && self.run.is_none()
             && self.welcome_open == 0
+            && self.tick_at != Some(AT_ONCE)
     }
 }
 

@@ -30,7 +30,7 @@ pub struct Config;
 
 impl Projection for Config {
     const TABLE: Table = Table::Config;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = Settings;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {

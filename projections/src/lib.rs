@@ -15,6 +15,7 @@ pub mod imports;
 pub mod integration_log;
 pub mod invitations;
 pub mod lock;
+pub mod notifications;
 pub mod numbers;
 pub mod org_units;
 pub mod outlook;
@@ -55,6 +56,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     integration_log::MODEL,
     invitations::MODEL,
     lock::MODEL,
+    notifications::MODEL,
     numbers::MODEL,
     org_units::MODEL,
     phone_list::MODEL,

@@ -204,7 +204,10 @@ mod tests {
             assert_eq!(permission_for(name), Some(Permission::BulkImportUsers), "{name}");
         }
         assert_eq!(permission_for("org_units"), Some(Permission::ViewOrgUnits));
-        for name in ["phone_list", "users", "user", "roles", "config", "templates"] {
+        assert_eq!(permission_for("notifications"), Some(Permission::Administer));
+        for name in
+            ["phone_list", "users", "user", "roles", "config", "templates", "mail_templates"]
+        {
             assert!(find(name).is_some_and(|query| query.permission.is_none()), "{name}");
         }
     }

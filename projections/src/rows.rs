@@ -58,6 +58,8 @@ tables! {
     Accounts 19 "accounts"
     UndoneRows 24 "undone_rows"
     Pictures 30 "pictures"
+    Notifications 40 "notifications"
+    NotificationOrder 41 "notification_order"
 }
 
 impl fmt::Display for Table {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use boarding_commands::commit::{Commit, Fact, Recorded, SCHEMA};
 use boarding_commands::digest::Digest;
 use boarding_commands::event::{
-    Channel, Counts, Event, Existing, FileRef, ImportOptions, Person, RowRef, Source, Who,
+    Channel, Counts, Event, Existing, FileRef, ImportOptions, Person, RowRef, Source, Who, Wording,
 };
 use boarding_commands::id::{CommandId, CompanyId, ImportId, InvitationId, RunId, UserKey};
 use boarding_commands::time::Time;
@@ -230,6 +230,7 @@ pub(crate) fn dispatched(n: u128, user: &str, attempt: u32, generation: u32) -> 
         email: format!("{user}@acme.example").into(),
         message_id: format!("<{n}.{user}@boarding.invalid>"),
         via: "outbox".to_owned(),
+        template: Some(Wording { language: "en".to_owned(), version: attempt.into() }),
     }
 }
 

@@ -3,6 +3,7 @@
 mod contract;
 mod demo;
 mod imports;
+mod notifications;
 mod ocm;
 mod previews;
 mod runs;

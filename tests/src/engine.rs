@@ -11,6 +11,7 @@ mod load;
 mod made;
 mod mails;
 mod multiline;
+mod notifications;
 mod numbers;
 mod office_cells;
 mod officechat;

@@ -1,14 +1,18 @@
 //! The number pool: each number in one state and of one owner, whose it is, and who waits for one.
 
+mod alarms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::users::{Invitation, InvitationState, User, UserId};
-use crate::event::Channel;
+use crate::event::{Channel, TemplateKind};
 use crate::phone::Phone;
 use crate::time::Time;
+
+pub use alarms::{Alarm, Alarms};
 
 /// The organization that has a number; none is the company's own stock.
 pub type Owner = Option<Arc<str>>;
@@ -26,6 +30,9 @@ pub struct Numbers {
     waiting: BTreeMap<UserId, Owner>,
     /// Rises when somebody begins or ceases to wait: what an import may take has changed.
     turns: u64,
+    /// The company's setting.
+    threshold_percent: u64,
+    alarms: Alarms,
 }
 
 /// One number.
@@ -79,6 +86,9 @@ impl NumberState {
 /// What one owner can give, and how many wait for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stock {
+    pub total: u64,
+    /// Those that are somebody's.
+    pub used: u64,
     pub available: u64,
     pub reserved: u64,
     /// Pending invitations without a number.
@@ -89,6 +99,15 @@ impl Stock {
     /// Numbers that an invitation may still be sent on.
     pub fn free(self) -> u64 {
         self.available + self.reserved
+    }
+
+    /// How many of all are somebody's, in percent.
+    pub fn used_percent(self) -> u64 {
+        (100 * self.used).checked_div(self.total).unwrap_or(0)
+    }
+
+    pub(crate) fn is_over(self, threshold_percent: u64) -> bool {
+        self.total > 0 && self.used_percent() >= threshold_percent
     }
 
     /// Numbers that are promised to nobody (A19). With overbooking, one number may be promised to many.
@@ -167,6 +186,33 @@ impl Numbers {
         self.turns
     }
 
+    /// Owners whose numbers run short.
+    pub fn alarms(&self) -> &Alarms {
+        &self.alarms
+    }
+
+    /// Looks whose numbers run short, at the end of a commit.
+    pub(crate) fn look(&mut self) {
+        let stock = &self.stock;
+        let of = |owner: &Owner| stock.get(owner).copied().unwrap_or_default();
+        self.alarms.look(self.threshold_percent, of);
+    }
+
+    pub(crate) fn set_threshold(&mut self, percent: u64) {
+        self.threshold_percent = percent;
+        self.stock.keys().for_each(|owner| self.alarms.change(owner));
+    }
+
+    /// Takes note that administrators were told of an owner.
+    pub(crate) fn tell(&mut self, kind: TemplateKind, org_unit: Option<&str>) {
+        let owner = self.owner(org_unit);
+        match kind {
+            TemplateKind::NumberThreshold => self.alarms.threshold.tell(&owner),
+            TemplateKind::InvitationsExceedNumbers => self.alarms.demand.tell(&owner),
+            _ => {}
+        }
+    }
+
     pub(crate) fn open(&mut self, user: UserId) {
         self.accounts.insert(user);
     }
@@ -210,6 +256,7 @@ impl Numbers {
             return;
         }
         self.turns += 1;
+        before.iter().chain(&org_unit).for_each(|owner| self.alarms.change(owner));
         if let Some(owner) = before {
             let stock = self.stock.entry(owner).or_default();
             stock.waiting = stock.waiting.saturating_sub(1);
@@ -226,6 +273,10 @@ impl Numbers {
     /// Puts a number in the place of what it was, and keeps the counts and indexes.
     fn put(&mut self, number: Phone, new: Number) {
         if let Some(old) = self.all.remove(&number) {
+            self.alarms.change(&old.owner);
+            let stock = self.stock.entry(old.owner.clone()).or_default();
+            stock.total = stock.total.saturating_sub(1);
+            stock.used = stock.used.saturating_sub(old.state.user().map_or(0, |_| 1));
             if let Some(count) = self.count(&old) {
                 *count = count.saturating_sub(1);
             }
@@ -236,6 +287,10 @@ impl Numbers {
                 self.by_user.remove(&user);
             }
         }
+        self.alarms.change(&new.owner);
+        let stock = self.stock.entry(new.owner.clone()).or_default();
+        stock.total += 1;
+        stock.used += new.state.user().map_or(0, |_| 1);
         if let Some(count) = self.count(&new) {
             *count += 1;
         }

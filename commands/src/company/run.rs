@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::users::UserId;
-use crate::event::Channel;
+use crate::event::{Channel, Wording};
 use crate::id::fold;
 use crate::time::Time;
 
@@ -19,6 +19,8 @@ pub struct Run {
     pub not_before: Option<Time>,
     /// A resend supersedes a link that still lives, whatever the setting.
     pub resend: bool,
+    /// The address of whoever asked for it, if that is one.
+    pub starter: Option<Box<str>>,
     /// The channel that its claims were handed to; the run stays with it.
     pub via: Option<Box<str>>,
     /// People of the frozen list whose `RecipientQueued` is still to come, in order.
@@ -30,6 +32,8 @@ pub struct Run {
     pub untouched: u32,
     /// Claimed recipients without a report, and when they were claimed.
     pub in_flight: BTreeMap<u32, Time>,
+    /// The wording that each of them was claimed with.
+    pub(crate) wordings: BTreeMap<u32, Wording>,
     /// Deferred recipients and the time they may be claimed again.
     pub deferred: BTreeMap<u32, Time>,
     pub passed: u64,
@@ -91,6 +95,7 @@ pub(crate) struct Claim<'a> {
     pub generation: u32,
     pub email: &'a str,
     pub via: &'a str,
+    pub template: Option<&'a Wording>,
 }
 
 impl Recipient {
@@ -119,12 +124,14 @@ impl Run {
             total,
             not_before,
             resend,
+            starter: None,
             via: None,
             unlisted: VecDeque::new(),
             recipients: Vec::new(),
             places: BTreeMap::new(),
             untouched: 0,
             in_flight: BTreeMap::new(),
+            wordings: BTreeMap::new(),
             deferred: BTreeMap::new(),
             passed: 0,
             skipped: 0,
@@ -171,6 +178,7 @@ impl Run {
             return;
         };
         self.in_flight.insert(place, at);
+        self.wordings.extend(claim.template.map(|wording| (place, wording.clone())));
         if !claim.via.is_empty() {
             self.via = Some(claim.via.into());
         }
@@ -196,6 +204,7 @@ impl Run {
         recipient.attempt = attempt.unwrap_or(recipient.attempt);
         self.deferred.remove(&place);
         self.in_flight.remove(&place);
+        self.wordings.remove(&place);
         match state {
             RecipientState::Sent => self.passed += 1,
             RecipientState::Skipped => self.skipped += 1,

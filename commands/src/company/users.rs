@@ -130,6 +130,10 @@ pub struct Invitation {
     pub generation: u32,
     pub state: InvitationState,
     pub expires_at: Option<Time>,
+    /// When the last mail with its link went out; 1970 before.
+    pub mailed_at: Time,
+    /// How many reminders of this link were asked for.
+    pub reminders: u8,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

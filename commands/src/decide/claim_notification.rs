@@ -1,13 +1,15 @@
 //! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
 
+use super::notices::obsolete;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
-use crate::company::{Addressee, Company, UserState};
+use crate::company::{Addressee, Company, Notification, UserState};
 use crate::event::{Event, Permission};
 use crate::id::UserKey;
 use crate::personal::Personal;
+use crate::time::Time;
 
-/// Claims up to `most` welcome mails (LX-14) and mails to administrators (OC-14). Whoever cannot be written to is reported at once.
+/// Claims up to `most` mails: welcome mails (LX-14), those to administrators (OC-14, ML-14) and all others. Whoever cannot be written to is reported at once.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimNotification {
     pub most: usize,
@@ -16,17 +18,12 @@ pub struct ClaimNotification {
 impl Decide for ClaimNotification {
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let waiting = company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
-            events.push(match address(company, &notification.to) {
-                Ok((user, email)) => Event::NotificationDispatched {
-                    key: key.clone(),
-                    user: Personal(user),
-                    email: Personal(email),
-                    message_id: message_id(company, key),
-                },
+            events.push(match address(company, notification, asked.at) {
+                Ok(to) => dispatched(company, key, to),
                 Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
             });
         }
@@ -34,11 +31,11 @@ impl Decide for ClaimNotification {
     }
 }
 
-/// P8: nobody who was shut out is written to, and no address that bounced.
-fn address(company: &Company, to: &Addressee) -> Result<(UserKey, String), Code> {
-    let (key, email) = recipient(company, to).ok_or(Code::RecipientUserNotCreated)?;
-    if let Addressee::User(id) = to
-        && company.users.get(*id).is_none_or(|user| user.state != UserState::Active)
+/// P8: nobody who was shut out is written to, and no address that bounced; nor is anybody reminded in vain.
+fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey, String), Code> {
+    let (key, email) = recipient(company, &mail.to).ok_or(Code::RecipientUserNotCreated)?;
+    if let Addressee::User(id) = mail.to
+        && company.users.get(id).is_none_or(|user| user.state != UserState::Active)
     {
         return Err(Code::RecipientUserArchived);
     }
@@ -48,12 +45,34 @@ fn address(company: &Company, to: &Addressee) -> Result<(UserKey, String), Code>
     if company.is_suppressed(&email) {
         return Err(Code::DeliverySuppressed);
     }
-    Ok((key, email))
+    let notice = mail.notice.as_deref();
+    let obsolete = notice.and_then(|notice| obsolete(company, &mail.to, notice, now));
+    obsolete.map_or(Ok((key, email)), Err)
+}
+
+/// The claims that an earlier process left open, by key, and as their `NotificationDispatched` told them
+/// where the mail may still be sent.
+pub fn open_claims(company: &Company, now: Time) -> Vec<(String, Option<Event>)> {
+    let open = company.notifications.iter().filter(|(_, mail)| mail.dispatched);
+    let claim = |(key, mail): (&String, &Notification)| {
+        let claim = address(company, mail, now).map(|to| dispatched(company, key, to));
+        (key.clone(), claim.ok())
+    };
+    open.map(claim).collect()
+}
+
+fn dispatched(company: &Company, key: &str, (user, email): (UserKey, String)) -> Event {
+    Event::NotificationDispatched {
+        key: key.to_owned(),
+        user: Personal(user),
+        email: Personal(email),
+        message_id: message_id(company, key),
+    }
 }
 
 /// Whom a mail is for, by key and address on record: an administrator's key is the address. None for a user
 /// who was not created.
-pub fn recipient(company: &Company, to: &Addressee) -> Option<(UserKey, String)> {
+fn recipient(company: &Company, to: &Addressee) -> Option<(UserKey, String)> {
     match to {
         Addressee::User(id) => {
             let user = company.users.get(*id).filter(|user| user.is_created())?;
@@ -64,7 +83,7 @@ pub fn recipient(company: &Company, to: &Addressee) -> Option<(UserKey, String)>
 }
 
 /// The Message-ID of the mail of this key.
-pub fn message_id(company: &Company, key: &str) -> String {
+fn message_id(company: &Company, key: &str) -> String {
     format!("{key}@{}.boarding.invalid", company.id)
 }
 

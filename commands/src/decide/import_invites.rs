@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde_json::json;
 
 use super::import_file::{Action, ImportFile};
+use super::notices::batch_report;
 use super::start_bulk_integration::{Request, read_channel, too_many};
 use super::{Asked, Decision};
 use crate::code::{Code, Problem, Refusal};
@@ -80,7 +81,7 @@ impl Ending<'_> {
         let people = self.people(events);
         let (import, counts) = (self.import, self.counts);
         events.push(Event::ImportCompleted { import, counts });
-        self.tell_admin(events);
+        self.tell_admins(events);
         let Some(invites) = self.invites else { return Ok(()) };
         // Which of its people these are, the import knows: the fold freezes their list.
         let source = Source::Import(import);
@@ -96,8 +97,9 @@ impl Ending<'_> {
         Ok(())
     }
 
-    /// OC-14, A15: whether people are invited at once or not, the administrator is told, if there is one.
-    fn tell_admin(&self, events: &mut Vec<Event>) {
+    /// OC-14, A15, ML-14: whether people are invited at once or not, the administrators are told, if there
+    /// are any.
+    fn tell_admins(&self, events: &mut Vec<Event>) {
         let settings = &self.company.settings;
         let hours = settings.import_link_ttl_hours;
         events.extend(settings.network_admin_email.clone().map(|email| {
@@ -108,6 +110,7 @@ impl Ending<'_> {
                 expires_at,
             }
         }));
+        events.extend(batch_report(self.company, self.import));
     }
 
     /// How many people the run is for: as many as its source will pick once these events are history.

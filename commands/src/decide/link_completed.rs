@@ -131,6 +131,7 @@ pub(super) mod testing {
             email: Personal("ann@acme.example".to_owned()),
             message_id: "m".to_owned(),
             via: "outbox".to_owned(),
+            template: None,
         };
         let expires_at = NOW.plus_seconds(23 * 3600);
         let sent =

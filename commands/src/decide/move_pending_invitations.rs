@@ -117,6 +117,7 @@ mod tests {
             email: Personal(format!("{key}@acme.example")),
             message_id: "m".to_owned(),
             via: "outbox".to_owned(),
+            template: None,
         }
     }
 

@@ -10,7 +10,7 @@ use crate::code::{Code, Refusal};
 use crate::company::{
     AddressMark, Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState,
 };
-use crate::event::{Channel, Event};
+use crate::event::{Channel, Event, TemplateKind, Wording};
 use crate::evolve::message_id;
 use crate::id::{InvitationId, RunId};
 use crate::personal::Personal;
@@ -182,7 +182,15 @@ pub(super) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
         email: Personal(user.email().unwrap_or_default().to_owned()),
         message_id: own_message_id(company, run, place),
         via: via.to_owned(),
+        template: wording(company, user).filter(|_| !via.is_empty()),
     }
+}
+
+/// The wording in force for a person's invitation (ML-03).
+fn wording(company: &Company, user: &User) -> Option<Wording> {
+    let person = user.person();
+    let language = person.attributes.get("language").map(String::as_str);
+    company.wording(TemplateKind::ChannelInvitation, language)
 }
 
 /// Whether the recipient may be invited now, by the precedence of requirements 1.5 A4.
@@ -258,6 +266,7 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
             email: Personal(email.to_owned()),
             message_id: own_message_id(company, id, place),
             via: via.to_owned(),
+            template: run.wordings.get(&place).cloned(),
         };
         let same_channel = run.via.as_deref() == Some(via);
         let may_go_on =

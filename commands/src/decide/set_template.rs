@@ -38,11 +38,17 @@ impl Decide for SetTemplate {
         template::check(self.kind, &self.subject, &self.text, &self.html)?;
         let Self { kind, language, subject, text, html } = self.clone();
         let template = Template { subject, text, html };
-        if company.templates.get(&(kind, language.clone())) == Some(&template) {
+        let own = company.templates.get(&(kind, language.clone()));
+        if own.is_some_and(|own| own.current == template) {
             return Ok(Decision::of(vec![]));
         }
         let Template { subject, text, html } = template;
-        Ok(Decision::of(vec![Event::TemplateSet { kind, language, subject, text, html }]))
+        Ok(Decision::of(vec![match kind {
+            TemplateKind::ChannelInvitation | TemplateKind::Welcome => {
+                Event::TemplateSet { kind, language, subject, text, html }
+            }
+            _ => Event::NoticeTemplateSet { kind, language, subject, text, html },
+        }]))
     }
 }
 
@@ -51,7 +57,27 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::decide::Command;
     use crate::decide::testing::given;
+
+    /// ML-14, catalogue 3.6: every mail can be worded in any language, and is then worded so; the same
+    /// wording again changes nothing.
+    #[test]
+    fn every_kind_of_mail_can_be_worded() {
+        for kind in TemplateKind::ALL {
+            let template::Template { subject, text, html, .. } = template::builtin(kind, "fr").unwrap();
+            let body = json!({"kind": kind, "language": "de", "subject": subject, "text": text, "html": html});
+            let company = given([]);
+            let then = company.when_json("SetTemplate", body.clone());
+            let first = matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome);
+            assert_eq!(then.names(), [if first { "TemplateSet" } else { "NoticeTemplateSet" }]);
+            let Command::SetTemplate(set) = Command::read("SetTemplate", body.clone()).unwrap() else { panic!() };
+            let company = company.after(set);
+            company.when_json("SetTemplate", body).then([]);
+            let wording = company.0.wording(kind, Some("de-AT")).unwrap();
+            assert_eq!((wording.version, company.0.worded(kind, &wording).unwrap().subject), (1, subject));
+        }
+    }
 
     /// LX-30: without the link as button and as text a template is refused.
     #[test]

@@ -26,9 +26,8 @@ pub struct Then(pub Result<Decision, Refusal>);
 /// A company after these events, all of them an hour old.
 pub fn given(events: impl IntoIterator<Item = Event>) -> Given {
     let mut company = Company::new("acme".parse::<CompanyId>().unwrap());
-    for event in events {
-        company.evolve(Time(NOW.0 - 3_600_000), &event);
-    }
+    let events: Vec<_> = events.into_iter().collect();
+    company.take(Time(NOW.0 - 3_600_000), "jane@acme.example", &events);
     Given(company)
 }
 
@@ -69,9 +68,7 @@ impl Given {
     #[track_caller]
     pub fn after_at(mut self, at: Time, command: impl Into<Command>) -> Self {
         let then = self.when_asked_by("jane@acme.example", Authority::Granted, at, &command.into());
-        for event in &then.0.unwrap().events {
-            self.0.evolve(at, event);
-        }
+        self.0.take(at, "jane@acme.example", &then.0.unwrap().events);
         self
     }
 }

@@ -6,6 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::notices::{expired_digest, numbers_running_short, reminders, run_started};
 use super::pool::released_with;
 use super::recipients::{Found, Report, report_events};
 use super::turn::{end_if_done, enter_queue, next_turn};
@@ -26,6 +27,10 @@ pub struct Tick {
 /// The most things one tick lets happen, in events; the rest waits for the next.
 const MAX_EVENTS: usize = 500;
 
+/// The most organizations whose numbers one tick tells of: to each of twenty administrators, that is four
+/// hundred events at most.
+const MAX_OWNERS: usize = 10;
+
 /// Whether something is due right away: the next tick should not wait.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Ticked {
@@ -45,6 +50,7 @@ impl Decide for Tick {
         self.start_scheduled(company, &mut events);
         self.expire(company, &mut events);
         self.cool(company, &mut events);
+        self.tell(company, &mut events);
         let due = next_turn(company).is_some_and(|next| next <= self.now);
         Ok(Decision::if_any(events).telling(json!(Ticked { due })))
     }
@@ -74,7 +80,22 @@ impl Tick {
         due.sort_unstable();
         for (_, run) in due.into_iter().take(MAX_EVENTS) {
             enter_queue(company, run, events);
+            if matches!(events.last(), Some(Event::RunStarted { .. })) {
+                events.extend(run_started(company, run));
+            }
         }
+    }
+
+    /// Reminders, numbers that run short, invitations that expired: whoever is to know is told.
+    fn tell(self, company: &Company, events: &mut Vec<Event>) {
+        // What has no room now waits for the next tick.
+        let room = MAX_EVENTS.saturating_sub(events.len());
+        if room == 0 {
+            return;
+        }
+        events.extend(reminders(company, self.now, room));
+        events.extend(numbers_running_short(company, MAX_OWNERS, events.len()));
+        events.extend(expired_digest(company, self.now, events.len()));
     }
 
     fn expire(self, company: &Company, events: &mut Vec<Event>) {

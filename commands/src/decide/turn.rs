@@ -1,5 +1,6 @@
 //! Whose turn it is: the end of a run and the start of the next belong to one commit.
 
+use super::notices::{next_notice, run_completed, run_started};
 use crate::company::{Company, Run, RunState};
 use crate::event::Event;
 use crate::id::RunId;
@@ -18,7 +19,11 @@ pub(super) fn end_if_done(company: &Company, id: RunId, run: &Run, events: &mut 
     }
     if run.state == RunState::Running && passed + skipped + failed >= run.total {
         events.push(Event::RunCompleted { run: id, passed, skipped, failed });
-        events.extend(company.lock.next().map(|run| Event::RunStarted { run }));
+        events.extend(run_completed(company, id, run));
+        if let Some(run) = company.lock.next() {
+            events.push(Event::RunStarted { run });
+            events.extend(run_started(company, run));
+        }
     }
 }
 
@@ -41,5 +46,5 @@ pub fn next_turn(company: &Company) -> Option<Time> {
     let claimed = claimed.map(|since| since.plus_seconds(deadline));
     let expiring = company.expiring.first().map(|(end, _)| *end);
     let cooling = company.numbers.cooling().next().map(|(until, _)| until);
-    scheduled.chain(claimed).chain(expiring).chain(cooling).min()
+    scheduled.chain(claimed).chain(expiring).chain(cooling).chain(next_notice(company)).min()
 }

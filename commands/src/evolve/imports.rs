@@ -6,7 +6,7 @@ use super::{import_completed_key, welcome_key};
 use crate::company::{
     Addressee, Company, Import, ImportLink, Invites, Notification, Placing, Undo,
 };
-use crate::event::{Counts, Event, UndoCounts, UndoOutcome};
+use crate::event::{Counts, Event, TemplateKind, Topic, UndoCounts, UndoOutcome};
 use crate::id::ImportId;
 
 impl Company {
@@ -34,6 +34,7 @@ impl Company {
                         invitees: Vec::new(),
                         placing: None,
                         link: None,
+                        starter: None,
                     },
                 );
             }
@@ -60,14 +61,14 @@ impl Company {
                 self.name(user, Some(row));
             }
             Event::WelcomeEmailRequested { user, import, row } => {
-                let to = Addressee::User(self.users.enter(user.as_str()));
-                self.notifications
-                    .insert(welcome_key(*import, *row), Notification { to, dispatched: false });
+                let mail = Notification::welcome(self.users.enter(user.as_str()));
+                self.notifications.insert(welcome_key(*import, *row), mail);
             }
             Event::ImportNotificationRequested { import, email, expires_at } => {
                 let to = Addressee::Admin(email.as_str().into());
-                self.notifications
-                    .insert(import_completed_key(*import), Notification { to, dispatched: false });
+                let kind = TemplateKind::ImportCompleted;
+                let mail = Notification::new(to, kind, Topic::Import(*import));
+                self.notifications.insert(import_completed_key(*import), mail);
                 if let Some(import) = self.imports.get_mut(import) {
                     import.link = Some(ImportLink { expires_at: *expires_at, used: false });
                 }

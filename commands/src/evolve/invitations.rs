@@ -6,7 +6,7 @@ use crate::id::{RunId, UserKey};
 use crate::time::Time;
 
 impl Company {
-    /// Changes the newest invitation, and keeps the index of those that will expire.
+    /// Changes the newest invitation, and keeps the indexes of those that will expire or be reminded of.
     pub(super) fn change_invitation(
         &mut self,
         user: UserId,
@@ -18,7 +18,11 @@ impl Company {
         if let Some(end) = invitation.expires_at {
             self.expiring.remove(&(end, invitation.id));
         }
+        self.reminders.remove(invitation);
         change(invitation);
+        if self.settings.reminds() {
+            self.reminders.add(invitation);
+        }
         if let Some(end) = invitation.expires_at.filter(|end| invitation.is_live(Time(end.0 - 1))) {
             self.expiring.insert((end, invitation.id));
         }
@@ -96,19 +100,5 @@ impl Company {
                 invitation.state = state;
             }
         });
-    }
-
-    pub(super) fn evolve_notification(&mut self, event: &Event) {
-        match event {
-            Event::NotificationDispatched { key, .. } => {
-                if let Some(notification) = self.notifications.get_mut(key) {
-                    notification.dispatched = true;
-                }
-            }
-            Event::NotificationSent { key } | Event::NotificationFailed { key, .. } => {
-                self.notifications.remove(key);
-            }
-            _ => {}
-        }
     }
 }

@@ -31,7 +31,10 @@ impl Company {
             }
             Event::RunQueued { run } => self.move_run(run, RunState::Pending),
             Event::RunStarted { run } => self.move_run(run, RunState::Running),
-            Event::RunCompleted { run, .. } => self.move_run(run, RunState::Completed),
+            Event::RunCompleted { run, .. } => {
+                self.move_run(run, RunState::Completed);
+                self.forget_former_templates();
+            }
             Event::RunWithdrawn { run } => self.move_run(run, RunState::Withdrawn),
             _ => {}
         }
@@ -86,12 +89,14 @@ impl Company {
                 generation,
                 email,
                 via,
+                template,
                 ..
             } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
                 let (attempt, generation) = (*attempt, *generation);
-                run.claim(user, Claim { attempt, generation, email, via }, at);
+                let template = template.as_ref();
+                run.claim(user, Claim { attempt, generation, email, via, template }, at);
                 let channel = run.channel;
                 self.invite(user, channel, *invitation, generation);
             }
@@ -117,6 +122,7 @@ impl Company {
                 self.change_invitation(user, channel, |invitation| {
                     if invitation.is_claimed_by(&recipient) {
                         invitation.state = InvitationState::Sent;
+                        invitation.mailed_at = at;
                         invitation.expires_at = Some(*expires_at);
                     }
                 });
@@ -168,8 +174,9 @@ impl Company {
         self.invitations.insert(id, (user, channel));
         self.change_invitation(user, channel, |old| old.state = InvitationState::Revoked);
         if let Some(link) = self.users.get_mut(user).and_then(|user| user.link_mut(channel)) {
-            let created =
-                Invitation { id, generation, state: InvitationState::Created, expires_at: None };
+            let (expires_at, mailed_at, reminders) = (None, Time::default(), 0);
+            let state = InvitationState::Created;
+            let created = Invitation { id, generation, state, expires_at, mailed_at, reminders };
             link.invitation = Some(created);
         }
     }

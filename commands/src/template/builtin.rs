@@ -28,6 +28,14 @@ macro_rules! wording {
                 _ => return None,
             })
         }
+
+        /// The file of the kinds that have none of their own.
+        fn notices(language: &str) -> Option<&'static str> {
+            Some(match language {
+                $($language => include_str!(concat!("notices.", $language, ".txt")),)*
+                _ => return None,
+            })
+        }
     };
 }
 
@@ -35,7 +43,9 @@ wording! { "en" "de" "fr" "es" "it" "pt" "vi" "ja" }
 
 /// The mail of this kind as we word it in exactly this language, if we do.
 pub fn builtin(kind: TemplateKind, language: &str) -> Option<Template> {
-    let (text, html) = files(kind, language)?;
+    let Some((text, html)) = files(kind, language) else {
+        return super::notices::find(notices(language)?, language, kind);
+    };
     let (subject, text) = text.strip_prefix("Subject: ")?.split_once("\n\n")?;
     Some(Template {
         language: language.to_owned(),

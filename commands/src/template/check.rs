@@ -1,11 +1,13 @@
 //! Whether a template may be used: it can be read, asks for nothing unknown, and shows its link (LX-30).
 
 use serde_json::json;
+use ulid::Ulid;
 
-use super::render::{ImportValues, RenderError, Values, environment, known_values, render};
-use super::{LAST_LANGUAGE, Template};
+use super::render::{RenderError, Values, environment, known_values, render};
+use super::{About, ExpiredValues, ImportValues, LAST_LANGUAGE, NumberValues, RunValues, Template};
 use crate::code::{Code, Refusal};
 use crate::event::{Channel, Counts, TemplateKind};
+use crate::id::{ImportId, RunId};
 use crate::time::Time;
 
 /// The longest subject, in characters: one header line of RFC 5322 with room for its name.
@@ -30,12 +32,24 @@ impl Part {
         }
     }
 
-    /// What this part of an invitation must show.
+    /// What this part of a mail must show.
     fn required(self, kind: TemplateKind) -> &'static [&'static str] {
-        match (kind, self) {
-            (TemplateKind::Welcome, _) | (_, Self::Subject) => &[],
-            (_, Self::Text) => &["link_url"],
-            (_, Self::Html) => &["link_button", "link_url"],
+        use TemplateKind as K;
+        if self == Self::Subject {
+            return &[];
+        }
+        match kind {
+            K::Welcome => &[],
+            K::ChannelInvitation | K::ImportCompleted | K::Reminder => match self {
+                Self::Html => &["link_button", "link_url"],
+                Self::Subject | Self::Text => &["link_url"],
+            },
+            K::BatchReport => &["success", "failed"],
+            K::RunStarted => &["total"],
+            K::RunCompleted => &["passed", "skipped", "failed"],
+            K::NumberThreshold => &["percent"],
+            K::InvitationsExceedNumbers => &["needed", "available"],
+            K::ExpiredDigest => &["count"],
         }
     }
 }
@@ -61,7 +75,7 @@ pub fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Resul
         html: html.to_owned(),
     };
     let mut missing = Vec::new();
-    for sample in samples() {
+    for sample in samples(kind) {
         let mail = render(kind, &template, &sample).map_err(|error| invalid(&error))?;
         if mail.subject.is_empty() {
             return Err(refuse(Part::Subject, None, "the subject is empty"));
@@ -104,7 +118,7 @@ fn check_names(kind: TemplateKind, part: Part, source: &str) -> Result<(), Refus
     let template = environment
         .get_template(part.name())
         .map_err(|error| invalid(&RenderError::of(part, &error)))?;
-    let [sample, _] = samples();
+    let [sample, _] = samples(kind);
     let known = known_values(kind, part, LAST_LANGUAGE, &sample);
     let is_global = |name: &str| environment.globals().any(|(global, _)| global == name);
     let used = template.undeclared_variables(false);
@@ -123,19 +137,22 @@ fn line_of(source: &str, name: &str) -> Option<usize> {
     source.lines().position(|line| line.contains(name)).map(|index| index + 1)
 }
 
+/// The required variables that cannot be seen in a finished part.
 fn unseen(kind: TemplateKind, part: Part, shown: &str, sample: &Values<'_>) -> Vec<String> {
     let button = format!("href=\"{}\"", sample.link_url);
+    let known = known_values(kind, part, LAST_LANGUAGE, sample);
     let is_seen = |name: &&str| match *name {
         "link_button" => shown.contains(&button),
         // The button holds the link too: the copyable text must be there beside it.
-        _ => shown.replace(&button, "").contains(sample.link_url),
+        "link_url" => shown.replace(&button, "").contains(sample.link_url),
+        name => known.get(name).is_some_and(|value| shown.contains(&value.to_string())),
     };
     let required = part.required(kind).iter().filter(|name| !is_seen(name));
     required.map(|name| format!("{}: {name}", part.name())).collect()
 }
 
-/// People the check fills the template in for: one of whom all is known, one of whom little is.
-fn samples() -> [Values<'static>; 2] {
+/// What the check fills the template in for: people of whom all is known, and of whom little is.
+fn samples(kind: TemplateKind) -> [Values<'static>; 2] {
     let full = Values {
         first_name: "Jane",
         last_name: "Hudson",
@@ -146,10 +163,44 @@ fn samples() -> [Values<'static>; 2] {
         link_url: "https:sample-link",
         expires_hours: 24,
         expires_at: Time(0),
-        import: ImportValues { file_name: "people.csv", counts: Counts::default() },
+        about: sample_of(kind),
     };
     let bare = Values { first_name: "", last_name: "", company_name: "", ..full };
     [full, Values { channel: Channel::Imessage, ..bare }]
+}
+
+/// Numbers that stand in no mail by chance, and no one of them in another.
+fn sample_of(kind: TemplateKind) -> About<'static> {
+    use TemplateKind as K;
+    match kind {
+        K::ChannelInvitation | K::Welcome | K::Reminder => About::Nothing,
+        K::ImportCompleted | K::BatchReport => {
+            let (total, created, updated, skipped, invalid) =
+                (70_911, 20_645, 10_132, 11_003, 29_131);
+            let counts = Counts { total, created, updated, skipped, invalid, ..Counts::default() };
+            About::Import(ImportValues {
+                import: ImportId(Ulid(1)),
+                file_name: "people.csv",
+                counts,
+            })
+        }
+        K::RunStarted | K::RunCompleted => {
+            let (total, passed, skipped, failed) = (70_911, 30_777, 20_645, 19_489);
+            About::Run(RunValues { run: RunId(Ulid(1)), total, passed, skipped, failed })
+        }
+        K::NumberThreshold | K::InvitationsExceedNumbers => {
+            let (total, used, available, needed) = (30_000, 27_900, 40_134, 50_226);
+            let (org_unit, threshold) = ("Sales", 85);
+            About::Numbers(NumberValues { org_unit, total, used, available, needed, threshold })
+        }
+        K::ExpiredDigest => About::Expired(ExpiredValues {
+            since: Time(0),
+            until: Time(0),
+            whatsapp: 40_134,
+            imessage: 30_777,
+            people: &[],
+        }),
+    }
 }
 
 fn invalid(error: &RenderError) -> Refusal {
@@ -188,13 +239,13 @@ mod tests {
 
     #[test]
     fn everything_we_ship_passes() {
-        for kind in [INVITATION, TemplateKind::Welcome, TemplateKind::ImportCompleted] {
+        for kind in TemplateKind::ALL {
             for language in LANGUAGES {
                 let ours = builtin(kind, language).unwrap();
                 assert_eq!(
                     check(kind, &ours.subject, &ours.text, &ours.html),
                     Ok(()),
-                    "{language}"
+                    "{kind:?} {language}"
                 );
             }
         }
@@ -221,6 +272,66 @@ mod tests {
         assert_eq!(check(TemplateKind::Welcome, "s", "{{ username }}", "h"), Ok(()));
         let refusal = check(TemplateKind::Welcome, "s", "{{ link_url }}", "h").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateInvalid);
+    }
+
+    /// ML-14: a company's own wording of the report must tell how many succeeded and how many failed.
+    #[test]
+    fn ml_14_a_batch_report_must_show_its_summary() {
+        let report =
+            |text: &str| check(TemplateKind::BatchReport, "s", text, "{{ success }}{{ failed }}");
+        assert_eq!(report("{{ failed }} of {{ total }} failed, {{ success }} did not"), Ok(()));
+        let refusal = report("{{ total }} {{ success }}").unwrap_err();
+        assert_eq!(refusal.code, Code::TemplateMissingRequiredVariable);
+        assert_eq!(refusal.details, json!({"missing": ["text: failed"]}));
+        let refusal = report("{{ success }} {{ failed }} {{ link_url }}").unwrap_err();
+        assert_eq!(refusal.code, Code::TemplateInvalid);
+    }
+
+    /// A company's own wording of a notice must show what it is for, and nothing that it does not know of.
+    #[test]
+    fn each_notice_must_show_what_it_is_for() {
+        use TemplateKind as K;
+        let (link, counts) =
+            ("{{ link_button }} {{ link_url }}", "{{ passed }} {{ skipped }} {{ failed }}");
+        for (kind, good, poor, lacking) in [
+            (K::RunStarted, "{{ total }}", "{{ run }}", "total"),
+            (K::RunCompleted, counts, "{{ passed }} {{ skipped }}", "failed"),
+            (K::NumberThreshold, "{{ percent }}", "{{ used }} {{ org_unit }}", "percent"),
+            (
+                K::InvitationsExceedNumbers,
+                "{{ needed }} {{ available }}",
+                "{{ needed }}",
+                "available",
+            ),
+            (K::Reminder, link, "{{ link_button }} {{ expires_at }}", "link_url"),
+            (K::ExpiredDigest, "{{ count }}", "{{ people }} {{ since }}", "count"),
+        ] {
+            let text = good.replace("{{ link_button }}", "");
+            assert_eq!(check(kind, "s", &text, good), Ok(()), "{kind:?}");
+            let refusal = check(kind, "s", &text, poor).unwrap_err();
+            assert_eq!(refusal.code, Code::TemplateMissingRequiredVariable, "{kind:?}");
+            assert_eq!(
+                refusal.details,
+                json!({"missing": [format!("html: {lacking}")]}),
+                "{kind:?}"
+            );
+            let strange = format!("{text} {{{{ colour }}}}");
+            let refusal = check(kind, "s", &strange, good).unwrap_err();
+            assert_eq!(refusal.code, Code::TemplateInvalid, "{kind:?}");
+        }
+    }
+
+    /// N56: whatever the kind, a subject with a line break is refused.
+    #[test]
+    fn n56_no_kind_takes_a_subject_of_two_lines() {
+        for kind in TemplateKind::ALL {
+            let ours = builtin(kind, "en").unwrap();
+            for bad in ["\r\nBcc: b@acme.example", "\n", "\r"] {
+                let subject = format!("{}{bad}", ours.subject);
+                let refusal = check(kind, &subject, &ours.text, &ours.html).unwrap_err();
+                assert_eq!(refusal.code, Code::TemplateInvalid, "{kind:?} {bad:?}");
+            }
+        }
     }
 
     #[test]

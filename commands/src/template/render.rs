@@ -6,9 +6,10 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use minijinja::{AutoEscape, Environment, UndefinedBehavior, Value};
 
+use super::about::About;
 use super::builtin::{button_label, channel_name, invite_label};
 use super::{Template, check::Part};
-use crate::event::{Channel, Counts, TemplateKind};
+use crate::event::{Channel, TemplateKind};
 use crate::time::Time;
 
 /// The most work one part of a mail may cost, in MiniJinja instructions: a hundred times what the
@@ -33,15 +34,7 @@ pub struct Values<'a> {
     pub link_url: &'a str,
     pub expires_hours: u64,
     pub expires_at: Time,
-    /// For a mail about an import.
-    pub import: ImportValues<'a>,
-}
-
-/// An import as a mail tells of it.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct ImportValues<'a> {
-    pub file_name: &'a str,
-    pub counts: Counts,
+    pub about: About<'a>,
 }
 
 /// A mail's three parts, filled in. The subject has no line break.
@@ -178,55 +171,50 @@ pub(super) fn known_values(
     language: &str,
     values: &Values<'_>,
 ) -> BTreeMap<&'static str, Value> {
-    let plain = |text: &str| Value::from(one_line(text));
-    if kind == TemplateKind::ImportCompleted {
-        return of_import(part, language, values);
+    let mut known = values.about.known();
+    known.insert("company_name", one_line(values.company_name).into());
+    if has_reader(kind) {
+        add_reader(&mut known, values);
     }
-    let full_name = one_line(&format!("{} {}", values.first_name, values.last_name));
-    let mut known = BTreeMap::from([
-        ("first_name", plain(values.first_name)),
-        ("last_name", plain(values.last_name)),
-        ("username", plain(values.username)),
-        ("company_name", plain(values.company_name)),
-    ]);
-    let named = if full_name.is_empty() { plain(values.username) } else { full_name.into() };
-    known.insert("full_name", named);
-    if kind == TemplateKind::ChannelInvitation {
+    use TemplateKind as K;
+    if matches!(kind, K::ChannelInvitation | K::Reminder | K::RunStarted | K::RunCompleted) {
         known.insert("channel_name", channel_name(values.channel).into());
-        known.insert("masked_phone", plain(values.masked_phone));
-        known.insert("link_url", link(part, values.link_url));
+    }
+    if matches!(kind, K::ChannelInvitation | K::Reminder) {
+        known.insert("masked_phone", one_line(values.masked_phone).into());
+    }
+    if kind == K::ChannelInvitation {
         known.insert("expires_hours", values.expires_hours.into());
-        known.insert("expires_at", shown(values.expires_at).into());
-        if part == Part::Html {
-            let label = button_label(language, values.channel);
-            known.insert("link_button", button(&label, values));
-        }
+    }
+    let label = match kind {
+        K::ChannelInvitation | K::Reminder => button_label(language, values.channel),
+        K::ImportCompleted => invite_label(language).to_owned(),
+        _ => return known,
+    };
+    known.insert("link_url", link(part, values.link_url));
+    known.insert("expires_at", shown(values.expires_at).into());
+    if part == Part::Html {
+        known.insert("link_button", button(&label, values));
     }
     known
 }
 
-/// What a mail about an import may show: it is for an administrator, of whom only the address is known.
-fn of_import(part: Part, language: &str, values: &Values<'_>) -> BTreeMap<&'static str, Value> {
-    let ImportValues { file_name, counts } = values.import;
-    let mut known = BTreeMap::from([
-        ("company_name", Value::from(one_line(values.company_name))),
-        ("file_name", Value::from(one_line(file_name))),
-        ("link_url", link(part, values.link_url)),
-        ("expires_at", shown(values.expires_at).into()),
-        ("total", counts.total.into()),
-        ("created", counts.created.into()),
-        ("updated", counts.updated.into()),
-        ("unchanged", counts.unchanged.into()),
-        ("activated", counts.activated.into()),
-        ("deactivated", counts.deactivated.into()),
-        ("skipped", counts.skipped.into()),
-        ("duplicate", counts.duplicate.into()),
-        ("invalid", counts.invalid.into()),
+/// Whether the mail is to one of the company's people: of an administrator only the address is known.
+fn has_reader(kind: TemplateKind) -> bool {
+    use TemplateKind as K;
+    matches!(kind, K::ChannelInvitation | K::Welcome | K::Reminder)
+}
+
+fn add_reader(known: &mut BTreeMap<&'static str, Value>, values: &Values<'_>) {
+    let plain = |text: &str| Value::from(one_line(text));
+    let full_name = one_line(&format!("{} {}", values.first_name, values.last_name));
+    let named = if full_name.is_empty() { plain(values.username) } else { full_name.into() };
+    known.extend([
+        ("first_name", plain(values.first_name)),
+        ("last_name", plain(values.last_name)),
+        ("username", plain(values.username)),
+        ("full_name", named),
     ]);
-    if part == Part::Html {
-        known.insert("link_button", button(invite_label(language), values));
-    }
-    known
 }
 
 /// In HTML the link is escaped by us, with its slashes left readable.
@@ -259,13 +247,13 @@ fn escaped(text: &str) -> String {
     out
 }
 
-fn shown(time: Time) -> String {
+pub(super) fn shown(time: Time) -> String {
     let time = DateTime::<Utc>::from_timestamp_millis(time.0).unwrap_or_default();
     time.format("%Y-%m-%d %H:%M UTC").to_string()
 }
 
 /// The text without line breaks and other controls, so that no value can begin a line of its own (N56).
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     let plain = text.replace(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'), " ");
     plain.trim().to_owned()
 }

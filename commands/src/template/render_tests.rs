@@ -1,7 +1,11 @@
 //! What a filled-in mail shows, and what a hostile value cannot do to it.
 
+use ulid::Ulid;
+
 use super::*;
-use crate::template::{LANGUAGES, builtin};
+use crate::event::Counts;
+use crate::id::ImportId;
+use crate::template::{ImportValues, LANGUAGES, builtin};
 
 const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
 
@@ -16,10 +20,11 @@ fn values() -> Values<'static> {
         link_url: "https://link.example/l?a=1&t=abc",
         expires_hours: 24,
         expires_at: Time(1_763_800_000_000),
-        import: ImportValues {
+        about: About::Import(ImportValues {
+            import: ImportId(Ulid(1)),
             file_name: "people.csv",
             counts: Counts { total: 4_711, created: 815, ..Counts::default() },
-        },
+        }),
     }
 }
 
@@ -154,5 +159,24 @@ fn oc_14_the_mail_about_an_import_tells_its_counts_and_shows_its_link() {
         }
         assert!(mail.text.contains("\nhttps://link.example/l?a=1&t=abc\n"), "{}", mail.text);
         assert_eq!(mail.html.matches("https://link.example/l?a=1&amp;t=abc").count(), 2);
+    }
+}
+
+/// ML-14: the report tells the summary of the batch in every language, in both parts.
+#[test]
+fn ml_14_the_batch_report_tells_its_summary() {
+    let kind = TemplateKind::BatchReport;
+    let counts = Counts { total: 4_711, created: 815, invalid: 96, ..Counts::default() };
+    let import = ImportValues { import: ImportId(Ulid(1)), file_name: "a\r\nBcc: b.csv", counts };
+    for language in LANGUAGES {
+        let values = Values { about: About::Import(import), ..values() };
+        let mail = render(kind, &builtin(kind, language).unwrap(), &values).unwrap();
+        assert!(mail.subject.contains("a  Bcc: b.csv"), "{language}: {}", mail.subject);
+        for part in [&mail.text, &mail.html] {
+            for shown in ["4711", "4615", "96", "815", "Acme", &import.import.to_string()] {
+                assert!(part.contains(shown), "{language}: {shown}: {part}");
+            }
+        }
+        assert!(mail.html.contains("<td>4615</td>"), "{language}: {}", mail.html);
     }
 }

@@ -84,6 +84,16 @@ pub(super) const LOG: &[Column] = &[
 ];
 
 /// Those of the log that say why somebody got no mail.
+pub(super) const NOTIFICATIONS: &[Column] = &[
+    column("KIND", "/kind"),
+    column("TO", "/to"),
+    column("USER", "/user"),
+    column("STATE", "/state"),
+    column("REASON", "/reason"),
+    column("REQUESTED AT", "/requested_at"),
+    column("AT", "/at"),
+];
+
 pub(super) const UNREACHED: &[Column] = &[
     column("USERNAME", "/username"),
     column("STATUS", "/status"),

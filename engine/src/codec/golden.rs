@@ -124,3 +124,19 @@ fn no_event_is_without_golden_bytes() {
     let expected = names().into_iter().chain(["without-events"]).map(str::to_owned).collect();
     assert_eq!(files, expected);
 }
+
+/// Fields are only added, at the end of their event: what was stored without them still reads. The files of
+/// `fixtures/log_before` are named after the event and the field that it had not got.
+#[test]
+fn what_was_stored_before_a_field_was_added_still_reads() {
+    let before = |name: &str| {
+        let path = folder().join(format!("../log_before/{name}.hex"));
+        decode(&from_hex(&fs::read_to_string(path).unwrap())).unwrap().events
+    };
+    let of = |name: &str| events().into_iter().find(|event| event.name() == name).unwrap();
+    let mut dispatched = of("InviteDispatched");
+    if let Event::InviteDispatched { template, .. } = &mut dispatched {
+        *template = None;
+    }
+    assert_eq!(before("InviteDispatched.template"), [dispatched]);
+}

@@ -292,6 +292,7 @@ fn recipients() -> Vec<Event> {
             email: text("thu.tran@acme.example").into(),
             message_id: message_id.clone(),
             via: text("smtp"),
+            template: Some(Wording { language: text("vi"), version: 3 }),
         },
         Event::InviteDeferred {
             run: RUN,
@@ -340,5 +341,18 @@ fn notifications() -> Vec<Event> {
         },
         Event::NotificationSent { key: key.clone() },
         Event::NotificationFailed { key, code: Code::DeliveryRefused, detail: Some(text("550")) },
+        Event::NoticeTemplateSet {
+            kind: TemplateKind::BatchReport,
+            language: text("vi"),
+            subject: text("{{ file_name }}"),
+            text: text("{{ success }} {{ failed }}"),
+            html: text("<p>{{ success }} {{ failed }}</p>"),
+        },
+        Event::NotificationRequested {
+            kind: TemplateKind::BatchReport,
+            key: text("batch_report.01JD.1"),
+            to: MailTo::Address(text("una@acme.example").into()),
+            about: Topic::Import(IMPORT),
+        },
     ]
 }

@@ -31,7 +31,7 @@ pub(super) async fn manage(desk: Desk) {
 
 /// Undoes the rows to come, and says that it is over.
 async fn go_on(desk: &Desk, import: ImportId) -> Result<(), Fault> {
-    let place = desk.hot.look(move |company| rows_done(company, import)).await.flatten();
+    let place = desk.look(move |company| rows_done(company, import)).await.flatten();
     let Some(rows_done) = place else { return Ok(()) };
     let (found, mut effects) = mpsc::channel(COMMITS_AHEAD);
     let (core, company) = (Arc::clone(&desk.core), desk.company.clone());

@@ -1,10 +1,9 @@
-//! Welcome mails (LX-14) and mails to administrators (OC-14): claimed, sent and reported, like invitations; a failed one is not tried again.
+//! Mails that are not invitations (LX-14, OC-14, ML-14, catalogue 3.6): claimed, sent and reported, like invitations; a failed one is not tried again.
 
 use boarding_commands::code::Code;
 use boarding_commands::decide::recipients::Report;
 use boarding_commands::decide::{ClaimNotification, ReportNotification, claim_notification};
 use boarding_commands::event::{Channel, Event};
-use boarding_commands::personal::Personal;
 use ulid::Ulid;
 
 use super::{Desk, pause};
@@ -23,30 +22,26 @@ pub(super) async fn manage(desk: Desk) {
     }
 }
 
-/// Claims of an earlier process: sent again only where that cannot reach anybody twice.
+/// Claims of an earlier process: sent again only where that cannot reach anybody twice, and where it would
+/// be claimed again.
 async fn recover(desk: &Desk) {
-    let claims = desk.look(|company| {
-        let open = company.notifications.iter().filter(|(_, one)| one.dispatched);
-        let claim = |(key, one): (&String, &boarding_commands::company::Notification)| {
-            let (user, email) = claim_notification::recipient(company, &one.to)?;
-            Some(Event::NotificationDispatched {
-                key: key.clone(),
-                user: Personal(user),
-                email: Personal(email),
-                message_id: claim_notification::message_id(company, key),
-            })
-        };
-        open.filter_map(claim).collect::<Vec<_>>()
-    });
-    let claims = claims.await.unwrap_or_default();
-    if claims.is_empty() {
-        return;
+    let now = desk.core.clock.now();
+    let open = desk.look(move |company| claim_notification::open_claims(company, now)).await;
+    let repeats = desk.core.repeats_within_seconds(Purpose::Notice) > 0;
+    let (mut again, mut uncertain) = (Vec::new(), Vec::new());
+    for (key, claim) in open.unwrap_or_default() {
+        match claim.filter(|_| repeats) {
+            Some(claim) => again.push(claim),
+            None => uncertain.push(key),
+        }
     }
-    if desk.core.repeats_within_seconds(Purpose::Welcome) > 0 {
-        return send(desk, &claims).await;
+    if !again.is_empty() {
+        send(desk, &again).await;
     }
-    let uncertain = Report::Permanent { code: Code::DeliveryUncertain, detail: None };
-    tell(desk, keys(&claims).map(|key| (key, uncertain.clone())).collect()).await;
+    if !uncertain.is_empty() {
+        let in_doubt = || Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+        tell(desk, uncertain.into_iter().map(|key| (key, in_doubt())).collect()).await;
+    }
 }
 
 fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
@@ -58,7 +53,7 @@ fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
 
 async fn send(desk: &Desk, events: &[Event]) {
     let sent = desk.send(events, Channel::Whatsapp).await;
-    // Nobody outside reports about a welcome mail: one that was handed on is not heard of again.
+    // Nobody outside reports about such a mail: one that was handed on is not heard of again.
     let unheard = || Report::Permanent { code: Code::DeliveryUncertain, detail: None };
     let sent = sent.into_iter().map(|report| report.unwrap_or_else(unheard));
     tell(desk, keys(events).zip(sent).collect()).await;
@@ -71,7 +66,7 @@ async fn tell(desk: &Desk, reports: Vec<(String, Report)>) {
         if desk.hot.is_gone() {
             return;
         }
-        tracing::warn!(company = %desk.company, %why, "reports of welcome mails wait");
+        tracing::warn!(company = %desk.company, %why, "reports of mails wait");
         pause().await;
     }
 }

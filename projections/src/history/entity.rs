@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::event::{Event, Who};
+use boarding_commands::event::{Event, MailTo, Topic, Who};
 use boarding_commands::id::{ImportId, RunId, UserKey};
 use boarding_commands::phone::Phone;
 use serde_json::json;
@@ -83,7 +83,8 @@ pub(super) fn run_of(event: &Event) -> Option<RunId> {
         | Event::InviteSent { run, .. }
         | Event::UserSkipped { run, .. }
         | Event::InviteFailed { run, .. }
-        | Event::DeliveryRecorded { run, .. } => Some(*run),
+        | Event::DeliveryRecorded { run, .. }
+        | Event::NotificationRequested { about: Topic::Run(run), .. } => Some(*run),
         _ => None,
     }
 }
@@ -107,6 +108,7 @@ pub(super) fn import_of(event: &Event) -> Option<ImportId> {
         Event::CorporatePhoneAdded { import, .. }
         | Event::NumberAssigned { import, .. }
         | Event::AccountOpened { import, .. } => *import,
+        Event::NotificationRequested { about: Topic::Import(import), .. } => Some(*import),
         _ => event.row().map(|(_, row)| row.import),
     }
 }
@@ -145,6 +147,7 @@ pub(super) fn who(event: &Event) -> Option<&Who> {
         | Event::DeliveryRecorded { user, .. }
         | Event::NotificationDispatched { user, .. } => Some(user),
         Event::RowRefused { user, .. } => user.as_ref(),
+        Event::NotificationRequested { to: MailTo::User(user), .. } => Some(user),
         _ => None,
     }
 }

@@ -127,6 +127,65 @@ async fn a_link_expires_by_itself_after_a_restart() {
     assert_eq!(state(&site).await, "expired");
 }
 
+/// ML-03: "the template in force when the invite is sent": each mail is of the wording that the log names.
+#[tokio::test]
+async fn ml_03_the_log_names_the_wording_of_every_invitation() {
+    let site = Site::acme(None).await;
+    ok(&site.ask("SetCompanyConfig", json!({"live_invitation": "supersede"})).await);
+    site.import(&people(&["ann", "bob"])).await;
+    let own = |words: &str| {
+        json!({
+            "kind": "channel_invitation", "language": "en", "subject": words,
+            "text": "{{ link_url }}", "html": "{{ link_button }} {{ link_url }}",
+        })
+    };
+    let mut seen = Vec::new();
+    for words in [None, Some("FIRST WORDS"), Some("SECOND WORDS")] {
+        if let Some(words) = words {
+            ok(&site.ask("SetTemplate", own(words)).await);
+        }
+        let before = site.outbox().len();
+        let run = site.run().await;
+        site.settle().await;
+        let words = words.unwrap_or("Link your WhatsApp account");
+        let subject = format!("Subject: {words}\r\n");
+        assert_eq!(site.outbox().len(), before + 2);
+        assert_eq!(site.outbox().iter().filter(|mail| mail.contains(&subject)).count(), 2);
+        let row = site.rows("integration_log", json!({"run": run})).await.remove(0);
+        seen.push((row["template_language"].clone(), row["template_version"].clone()));
+        let events = site.rows("history", json!({"entity": format!("run:{run}")})).await;
+        let claim = events.iter().find(|row| row["event"] == "InviteDispatched").unwrap();
+        assert_eq!(claim["data"]["template"]["version"], seen.last().unwrap().1);
+        let csv = site.csv("integration_log", json!({"run": run, "format": "csv"})).await;
+        assert!(csv.lines().nth(1).unwrap().ends_with(&format!(",en,{}", seen.len() - 1)), "{csv}");
+    }
+    assert_eq!(seen, [0, 1, 2].map(|version| (json!("en"), json!(version))));
+    assert_eq!(site.rows("templates", json!({})).await[0]["version"], 2);
+}
+
+/// ML-03: across a crash, with another wording set in between, a mail is of the wording it was claimed with.
+#[tokio::test]
+async fn ml_03_a_mail_that_is_sent_after_a_crash_is_of_the_wording_it_was_claimed_with() {
+    let gate = super::gate::Gate::shut(true);
+    let mut site = Site::acme(Some(gate.clone())).await;
+    site.import(&people(&["ann"])).await;
+    let run = site.run().await;
+    gate.arrival(1).await;
+    let own = json!({
+        "kind": "channel_invitation", "language": "en", "subject": "LATER WORDS",
+        "text": "{{ link_url }}", "html": "{{ link_button }} {{ link_url }}",
+    });
+    ok(&site.ask("SetTemplate", own).await);
+    site.crash().await;
+    gate.open();
+    site.open().await;
+    site.settle().await;
+    let subjects: Vec<_> = gate.mails().into_iter().map(|mail| mail.content.subject).collect();
+    assert_eq!(subjects, ["Link your WhatsApp account", "Link your WhatsApp account"]);
+    let row = site.rows("integration_log", json!({"run": run})).await.remove(0);
+    assert_eq!((&row["status"], &row["template_version"]), (&json!("success"), &json!(0)));
+}
+
 /// LX-30: the company's own wording, from the moment it is set.
 #[tokio::test]
 async fn lx_30_the_companys_own_template_is_used() {

@@ -25,7 +25,7 @@ async fn denied(site: &Site, actor: &str, name: &str, params: Value) -> Option<S
     }
 }
 
-fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 12] {
+fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 13] {
     let of_run = json!({"run": run});
     let of_import = json!({"import": import});
     [
@@ -37,6 +37,7 @@ fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 1
         ("import_rows", of_import.clone(), "bulk_import_users"),
         ("failed_rows", of_import, "bulk_import_users"),
         ("org_units", json!({}), "view_org_units"),
+        ("notifications", json!({}), "administer"),
         ("history", json!({}), "administer"),
         ("history", json!({"entity": format!("run:{run}")}), "bulk_integrate_users"),
         (

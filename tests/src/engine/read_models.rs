@@ -17,6 +17,8 @@ use super::{Site, id, ok, people};
 /// A company with something in every table.
 async fn lived_in() -> Site {
     let site = Site::acme(None).await;
+    let told = json!({"designated_admin_emails": ["una@acme.example"]});
+    ok(&site.ask("SetCompanyConfig", told).await);
     site.import(&people(&["ann", "bob", "cid"])).await;
     site.import(&people(&["ann", "dan", "not an address"])).await;
     site.run().await;

@@ -154,6 +154,19 @@ impl Journey {
         let html = "<a href=\"{{ link }}\">{{ link }}</a>";
         let template = json!({"kind": "channel_invitation", "language": "pt-BR", "subject": "Olá", "text": "{{ link }}", "html": html});
         self.ask("SetTemplate", template).await;
+        let report = json!({"kind": "batch_report", "language": "en", "subject": "Done", "text": "{{ success }} {{ failed }}", "html": "{{ success }} {{ failed }}"});
+        self.accepted("SetTemplate", report).await;
+        let all = [
+            "run_started",
+            "run_completed",
+            "number_threshold",
+            "invitations_exceed_numbers",
+            "expired_digest",
+        ];
+        let notify: serde_json::Map<_, _> =
+            all.map(|name| (name.to_owned(), json!(true))).into_iter().collect();
+        let told = json!({"designated_admin_emails": ["una@acme.example"], "notify": notify, "reminder_after_days": 1});
+        self.accepted("SetCompanyConfig", told).await;
     }
 
     async fn people(&mut self) -> Value {
@@ -340,6 +353,9 @@ impl Journey {
             ("org_units", json!({"min_position": 1}), 5),
             ("roles", json!({"as_of": Time(START)}), 3),
             ("templates", json!({}), 0),
+            ("mail_templates", json!({}), 1),
+            ("notifications", json!({}), 4),
+            ("notifications", json!({"kind": "batch_report", "state": "sent"}), 4),
         ] {
             let rows = self.rows(name, params.clone()).await;
             assert!(rows.len() >= at_least, "{name} {params}: {}", rows.len());

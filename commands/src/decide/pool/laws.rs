@@ -130,7 +130,7 @@ impl World {
             if let Event::NumberAdded { number, .. } = event {
                 self.added.insert(**number);
             }
-            self.given.0.evolve(self.now, event);
+            self.given.0.take(self.now, "jane", std::slice::from_ref(event));
         }
         if name == "MovePendingInvitations" {
             let there = |key: &Value| {
@@ -168,6 +168,8 @@ impl World {
         let mut held = BTreeSet::new();
         for (number, known) in company.numbers.iter() {
             let stock = stocks.entry(known.owner.clone()).or_default();
+            stock.total += 1;
+            stock.used += u64::from(known.state.user().is_some());
             stock.available += u64::from(known.state == NumberState::Available);
             stock.reserved += u64::from(matches!(known.state, NumberState::Reserved { .. }));
             if let Some(user) = known.state.user() {

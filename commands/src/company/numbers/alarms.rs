@@ -1,0 +1,70 @@
+//! Which organizations' numbers run short, and who was told: each time it begins is told once.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Owner, Stock};
+
+/// What there is to say about numbers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Alarms {
+    /// As many numbers are in use as the company's threshold says, or more.
+    pub threshold: Alarm,
+    /// Pending invitations need more numbers than there are.
+    pub demand: Alarm,
+    /// The owners whose numbers have changed since the last look.
+    changed: BTreeSet<Owner>,
+}
+
+/// One of the two.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Alarm {
+    /// The owners of whom it is true and was not told since it began.
+    untold: BTreeSet<Owner>,
+    /// Those of whom it was told.
+    told: BTreeSet<Owner>,
+}
+
+impl Alarm {
+    pub fn untold(&self) -> impl Iterator<Item = &Owner> {
+        self.untold.iter()
+    }
+
+    pub fn is_due(&self) -> bool {
+        !self.untold.is_empty()
+    }
+
+    pub(crate) fn tell(&mut self, owner: &Owner) {
+        if self.untold.remove(owner) {
+            self.told.insert(owner.clone());
+        }
+    }
+
+    fn look(&mut self, owner: &Owner, holds: bool) {
+        if !holds {
+            self.untold.remove(owner);
+            self.told.remove(owner);
+        } else if !self.told.contains(owner) {
+            self.untold.insert(owner.clone());
+        }
+    }
+}
+
+impl Alarms {
+    pub(super) fn change(&mut self, owner: &Owner) {
+        if !self.changed.contains(owner) {
+            self.changed.insert(owner.clone());
+        }
+    }
+
+    /// Looks at the owners that have changed: once a commit, for a number that is allocated and assigned in
+    /// one breath is no way down and up again.
+    pub(super) fn look(&mut self, threshold_percent: u64, stock: impl Fn(&Owner) -> Stock) {
+        for owner in std::mem::take(&mut self.changed) {
+            let stock = stock(&owner);
+            self.threshold.look(&owner, stock.is_over(threshold_percent));
+            self.demand.look(&owner, stock.waiting > stock.free());
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The wording of mails: which is in force for whom, and those that mails under way were claimed with.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Company, RunState};
+use crate::event::{TemplateKind, Wording};
+use crate::template::{self, Template as Mail};
+
+/// The wording of one mail in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Template {
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// A company's own wording of one mail in one language.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnTemplate {
+    pub current: Template,
+    /// Counts how often it was set, from 1.
+    pub version: u64,
+    /// Earlier ones by their versions, as long as a mail that was claimed with them may be under way.
+    former: BTreeMap<u64, Template>,
+}
+
+impl OwnTemplate {
+    fn of(&self, version: u64) -> Option<&Template> {
+        if version == self.version { Some(&self.current) } else { self.former.get(&version) }
+    }
+}
+
+impl Company {
+    /// The wording in force for a person: in their language, else the company's, else English.
+    ///
+    /// Each language is tried as it stands and then shortened tag by tag (`de-AT`, `de`); at each step the
+    /// company's own wording comes before ours.
+    pub fn wording(&self, kind: TemplateKind, person: Option<&str>) -> Option<Wording> {
+        template::candidates(person, &self.settings.language).find_map(|language| {
+            if let Some(own) = self.templates.get(&(kind, language.to_owned())) {
+                return Some(Wording { language: language.to_owned(), version: own.version });
+            }
+            let language = language.to_lowercase();
+            let ours = template::LANGUAGES.contains(&language.as_str());
+            ours.then_some(Wording { language, version: 0 })
+        })
+    }
+
+    /// The mail of this wording; none where it is neither in force nor needed by a mail under way.
+    pub fn worded(&self, kind: TemplateKind, wording: &Wording) -> Option<Mail> {
+        let Wording { language, version } = wording;
+        if *version == 0 {
+            return template::builtin(kind, language);
+        }
+        let own = self.templates.get(&(kind, language.clone()))?.of(*version)?;
+        Some(Mail {
+            language: language.clone(),
+            subject: own.subject.clone(),
+            text: own.text.clone(),
+            html: own.html.clone(),
+        })
+    }
+
+    pub(crate) fn set_template(&mut self, kind: TemplateKind, language: &str, template: Template) {
+        let under_way = self.runs.values().any(|run| !run.in_flight.is_empty());
+        let key = (kind, language.to_owned());
+        let Some(own) = self.templates.get_mut(&key) else {
+            let own = OwnTemplate { current: template, version: 1, former: BTreeMap::new() };
+            self.templates.insert(key, own);
+            return;
+        };
+        let former = std::mem::replace(&mut own.current, template);
+        if under_way {
+            own.former.insert(own.version, former);
+        }
+        own.version += 1;
+    }
+
+    /// A run is over: nothing that it claimed is under way any more.
+    pub(crate) fn forget_former_templates(&mut self) {
+        if self.runs.values().all(|run| run.state != RunState::Running) {
+            self.templates.values_mut().for_each(|own| own.former.clear());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::testing::given;
+    use crate::event::Event;
+
+    fn set(language: &str, subject: &str) -> Event {
+        Event::TemplateSet {
+            kind: TemplateKind::Welcome,
+            language: language.to_owned(),
+            subject: subject.to_owned(),
+            text: String::new(),
+            html: String::new(),
+        }
+    }
+
+    fn company(language: &str, events: Vec<Event>) -> Company {
+        let (setting, value) = ("language".to_owned(), json!(language));
+        given([Event::CompanyConfigChanged { setting, value }].into_iter().chain(events)).0
+    }
+
+    #[track_caller]
+    fn chosen(company: &Company, person: Option<&str>) -> (String, u64) {
+        let wording = company.wording(TemplateKind::Welcome, person).unwrap();
+        assert!(company.worded(TemplateKind::Welcome, &wording).is_some());
+        (wording.language, wording.version)
+    }
+
+    #[test]
+    fn a_language_falls_back_from_region_to_company_to_english() {
+        let chosen = |person, language| chosen(&company(language, vec![]), person).0;
+        assert_eq!(chosen(Some("de-AT"), "fr"), "de");
+        assert_eq!(chosen(Some("DE"), "fr"), "de");
+        assert_eq!(chosen(Some("xx-YY"), "fr-CA"), "fr");
+        assert_eq!(chosen(Some("xx"), "yy"), "en");
+        assert_eq!(chosen(None, "ja"), "ja");
+        assert_eq!(chosen(Some("Spanish"), "fr"), "es");
+    }
+
+    /// ML-03: the company's own wording comes before ours in the same language, and its versions count up.
+    #[test]
+    fn ml_03_the_wording_in_force_is_the_one_that_was_set_last() {
+        let company = company("en", vec![set("de", "eins"), set("de", "zwei")]);
+        assert_eq!(chosen(&company, Some("de-CH")), ("de".to_owned(), 2));
+        assert_eq!(chosen(&company, Some("fr")), ("fr".to_owned(), 0));
+        let of = |version| {
+            let wording = Wording { language: "de".to_owned(), version };
+            company.worded(TemplateKind::Welcome, &wording).map(|mail| mail.subject)
+        };
+        assert_eq!((of(2).as_deref(), of(1), of(3)), (Some("zwei"), None, None));
+    }
+
+    /// ML-03: the claim records the wording in force; one that is set while the mail is under way is for
+    /// the next, and the earlier one is kept until the run is over.
+    #[test]
+    fn ml_03_a_mail_under_way_keeps_the_wording_it_was_claimed_with() {
+        use crate::decide::recipients::{Report, open_claims};
+        use crate::decide::testing::{NOW, a_running_run, run_id, who};
+        use crate::decide::{ClaimRecipients, ReportRecipients};
+        let kind = TemplateKind::ChannelInvitation;
+        let set = |subject: &str| Event::TemplateSet {
+            kind,
+            language: "en".to_owned(),
+            subject: subject.to_owned(),
+            text: String::new(),
+            html: String::new(),
+        };
+        let wording = |event: &Event| match event {
+            Event::InviteDispatched { template, .. } => template.clone(),
+            other => panic!("{other:?}"),
+        };
+        let en = |version| Wording { language: "en".to_owned(), version };
+        let fence = a_running_run().len() as u64;
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 1, via: "outbox" };
+        let ours = given(a_running_run()).when(claim).0.unwrap().events;
+        assert_eq!(wording(&ours[0]), Some(en(0)));
+
+        let mut company = given(a_running_run().into_iter().chain([set("one")])).after(claim);
+        company.0.evolve(NOW, &set("two"));
+        let open = open_claims(&company.0, run_id(1), "outbox", NOW);
+        assert_eq!(wording(&open[0].claim), Some(en(1)));
+        assert_eq!(company.0.worded(kind, &en(1)).unwrap().subject, "one");
+        let next = company.when(claim).0.unwrap().events;
+        assert_eq!(wording(&next[0]), Some(en(2)));
+        let company = company.after(claim);
+        let sent = |key: &str| (who(key), 1, Report::Sent { message_id: None });
+        let reports = vec![sent("ann"), sent("bob")];
+        let company = company.after(ReportRecipients { run: run_id(1), fence, reports });
+        assert!(
+            company.0.worded(kind, &en(1)).is_none() && company.0.worded(kind, &en(2)).is_some()
+        );
+    }
+
+    /// ML-03: each person's mail is of the wording in their own language.
+    #[test]
+    fn ml_03_the_language_is_the_persons() {
+        use crate::decide::ClaimRecipients;
+        use crate::decide::testing::{channel_enabled, phone_added, run_id, run_started, who};
+        use crate::event::Person;
+        let mut events = vec![channel_enabled(), phone_added("ann", 1)];
+        let attributes = BTreeMap::from([("language".to_owned(), "German".to_owned())]);
+        let email = Some("ann@acme.example".to_owned());
+        let person = crate::personal::Personal(Person { email, attributes, ..Person::default() });
+        let (org_unit, roles, active, row) = (None, vec![], true, None);
+        events.push(Event::UserCreated { user: who("ann"), person, org_unit, roles, active, row });
+        events.extend(run_started(run_id(1), &["ann"]));
+        let fence = events.len() as u64;
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 1, via: "outbox" };
+        let events = given(events).when(claim).0.unwrap().events;
+        let Event::InviteDispatched { template: Some(template), .. } = &events[0] else { panic!() };
+        assert_eq!((template.language.as_str(), template.version), ("de", 0));
+    }
+}

@@ -1,0 +1,125 @@
+//! How events change what there is to tell: mails that wait, reminders, alarms, expired invitations, starters.
+
+use crate::company::notification::Expired;
+use crate::company::{Addressee, Company, Notification};
+use crate::csv_file::check_email;
+use crate::event::{Channel, Event, MailTo, Source, TemplateKind, Topic};
+use crate::time::Time;
+
+/// How many people an expiry digest names, in people: what a mail can show at a glance.
+const NAMED_PEOPLE: usize = 20;
+
+impl Company {
+    pub(super) fn evolve_notification(&mut self, at: Time, event: &Event) {
+        match event {
+            Event::NotificationRequested { kind, key, to, about } => {
+                self.note_told(at, *kind, to, about);
+                let to = match to {
+                    MailTo::User(user) => Addressee::User(self.users.enter(user.as_str())),
+                    MailTo::Address(email) => Addressee::Admin(email.as_str().into()),
+                };
+                // Asked for twice, it is sent once.
+                let mail = || Notification::new(to, *kind, about.clone());
+                self.notifications.entry(key.clone()).or_insert_with(mail);
+            }
+            Event::NotificationDispatched { key, .. } => {
+                if let Some(notification) = self.notifications.get_mut(key) {
+                    notification.dispatched = true;
+                }
+            }
+            Event::NotificationSent { key } | Event::NotificationFailed { key, .. } => {
+                self.notifications.remove(key);
+            }
+            _ => {}
+        }
+    }
+
+    /// What was told is not told again.
+    fn note_told(&mut self, at: Time, kind: TemplateKind, to: &MailTo, about: &Topic) {
+        match (about, to) {
+            (Topic::Numbers { org_unit, .. }, _) => {
+                self.numbers.tell(kind, org_unit.as_deref());
+            }
+            (Topic::Expired { .. }, _) => self.expired = None,
+            (Topic::Invitation { channel, generation, .. }, MailTo::User(user)) => {
+                let user = self.users.enter(user.as_str());
+                self.change_invitation(user, *channel, |invitation| {
+                    if invitation.generation == *generation {
+                        invitation.reminders = invitation.reminders.saturating_add(1);
+                        invitation.mailed_at = at;
+                    }
+                });
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note of an invitation that expired, where administrators are told of these.
+    pub(super) fn note_expired(&mut self, at: Time, event: &Event) {
+        let Event::InvitationExpired { user, channel, .. } = event else { return };
+        if !self.settings.notify.expired_digest {
+            return;
+        }
+        let user = self.users.enter(user.as_str());
+        let expired = self.expired.get_or_insert_with(|| Expired::since(at));
+        match channel {
+            Channel::Whatsapp => expired.whatsapp += 1,
+            Channel::Imessage => expired.imessage += 1,
+        }
+        if expired.people.len() < NAMED_PEOPLE && !expired.people.contains(&user) {
+            expired.people.push(user);
+        }
+    }
+
+    /// Takes note of what a setting that was changed means for what there is to tell.
+    pub(super) fn note_setting(&mut self, setting: &str) {
+        match setting {
+            "number_threshold_percent" => {
+                self.numbers.set_threshold(self.settings.number_threshold_percent);
+            }
+            "notify.expired_digest" if !self.settings.notify.expired_digest => self.expired = None,
+            "reminder_after_days" => self.index_reminders(),
+            _ => {}
+        }
+    }
+
+    fn index_reminders(&mut self) {
+        self.reminders.clear();
+        if !self.settings.reminds() {
+            return;
+        }
+        for (id, (user, channel)) in &self.invitations {
+            let link = self.users.get(*user).map(|user| user.link(*channel));
+            let newest = link.and_then(|link| link.invitation);
+            if let Some(invitation) = newest.filter(|invitation| invitation.id == *id) {
+                self.reminders.add(&invitation);
+            }
+        }
+    }
+
+    /// Takes note of who asked for an import or a run, where that is an address that can be told. The run
+    /// that an import asks for is its asker's, whoever applied the last row.
+    pub(crate) fn note_starter(&mut self, actor: &str, event: &Event) {
+        let address = || check_email(actor).is_ok().then(|| Box::from(actor));
+        match event {
+            Event::ImportAccepted { import, .. } => {
+                if let Some(import) = self.imports.get_mut(import) {
+                    import.starter = address();
+                }
+            }
+            Event::RunRequested { run, source, .. } => {
+                let own = |import: &&crate::id::ImportId| import.0 == run.0;
+                let import = match source {
+                    Source::Import(import) => Some(import).filter(own),
+                    Source::OrgUnits { .. } | Source::Users(_) | Source::Resend { .. } => None,
+                };
+                let import = import.and_then(|import| self.imports.get(import));
+                let starter = import.map_or_else(address, |import| import.starter.clone());
+                if let Some(run) = self.runs.get_mut(run) {
+                    run.starter = starter;
+                }
+            }
+            _ => {}
+        }
+    }
+}
