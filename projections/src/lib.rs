@@ -10,6 +10,7 @@
 pub mod batch_reports;
 pub mod config;
 pub mod history;
+pub mod import_progress;
 pub mod import_rows;
 pub mod imports;
 pub mod integration_log;
@@ -18,6 +19,7 @@ pub mod lock;
 pub mod numbers;
 pub mod org_units;
 pub mod outlook;
+pub mod permission_groups;
 pub mod phone_list;
 pub mod pictures;
 pub mod projection;
@@ -50,6 +52,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     batch_reports::MODEL,
     config::MODEL,
     history::MODEL,
+    import_progress::MODEL,
     import_rows::MODEL,
     imports::MODEL,
     integration_log::MODEL,
@@ -57,6 +60,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     lock::MODEL,
     numbers::MODEL,
     org_units::MODEL,
+    permission_groups::MODEL,
     phone_list::MODEL,
     pictures::MODEL,
     roles::MODEL,

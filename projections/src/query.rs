@@ -200,11 +200,13 @@ mod tests {
         for name in ["runs", "run", "integration_log", "queue", "invitations"] {
             assert_eq!(permission_for(name), Some(Permission::BulkIntegrateUsers), "{name}");
         }
-        for name in ["imports", "import", "import_rows"] {
+        for name in ["imports", "import", "import_progress", "import_rows"] {
             assert_eq!(permission_for(name), Some(Permission::BulkImportUsers), "{name}");
         }
         assert_eq!(permission_for("org_units"), Some(Permission::ViewOrgUnits));
-        for name in ["phone_list", "users", "user", "roles", "config", "templates"] {
+        for name in
+            ["phone_list", "users", "user", "roles", "permission_groups", "config", "templates"]
+        {
             assert!(find(name).is_some_and(|query| query.permission.is_none()), "{name}");
         }
     }

@@ -58,6 +58,7 @@ tables! {
     Accounts 19 "accounts"
     UndoneRows 24 "undone_rows"
     Pictures 30 "pictures"
+    PermissionGroups 40 "permission_groups"
 }
 
 impl fmt::Display for Table {

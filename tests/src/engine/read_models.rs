@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 
+use base64::Engine as _;
 use boarding_engine::log::EventLog;
 use boarding_engine::log::file::{FileLog, Options};
 use boarding_engine::store::Store;
@@ -39,6 +40,11 @@ async fn lived_in() -> Site {
         "organization": "Europe", "permission_group": "Traders",
     });
     ok(&site.ask("ImportFile", accounts).await);
+    let archive = include_bytes!("../../../fixtures/ocm/Archive.zip");
+    let archive = base64::engine::general_purpose::STANDARD.encode(archive);
+    let pictures =
+        json!({"file": {"name": "Archive.zip", "base64": archive}, "match_attribute": "agent_id"});
+    ok(&site.ask("ImportPictures", pictures).await);
     site.set_up("umbrella").await;
     site.engine().caught_up().await.unwrap();
     site
