@@ -3,7 +3,9 @@
 mod contract;
 mod demo;
 mod imports;
+mod numbers;
 mod ocm;
 mod previews;
+mod roles;
 mod runs;
 mod schema;
