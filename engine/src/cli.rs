@@ -17,15 +17,20 @@ mod failure;
 mod history;
 mod import;
 mod imports;
+mod invitations;
 mod list;
 mod log;
 mod moving;
 mod nats_options;
 mod notifications;
+mod numbers;
+mod org_units;
 mod output;
 mod phones;
 mod pictures;
 mod query;
+mod reports;
+mod roles;
 mod runs;
 mod schema;
 mod serve;
@@ -82,10 +87,16 @@ enum OfCompany {
     Phones(phones::Phones),
     Pictures(pictures::Pictures),
     Users(users::Users),
+    Roles(roles::Roles),
+    OrgUnits(org_units::OrgUnits),
+    PermissionGroups(org_units::PermissionGroups),
+    Numbers(numbers::Numbers),
     Imports(imports::Imports),
+    Reports(reports::Reports),
     Runs(runs::Runs),
     Log(log::Log),
     Notifications(notifications::Notifications),
+    Invitations(invitations::Invitations),
     Config(config::Config),
     History(history::History),
     Command(command::Command),
@@ -116,7 +127,7 @@ async fn run(cli: Cli, out: &Out) -> Ending {
         Verb::Demo(verb) => verb.run(&common, out).await,
         Verb::Serve(verb) => verb.run(&common, out).await,
         Verb::Move(verb) => verb.run(&common, out).await,
-        Verb::Template(verb) => verb.run(out),
+        Verb::Template(verb) => verb.run(&common, out).await,
         Verb::Schema(verb) => verb.run(out),
         Verb::Bench(verb) => verb.run(&common, out).await,
         Verb::Completions(verb) => verb.run(out, Cli::command()),
@@ -142,6 +153,12 @@ impl OfCompany {
             Self::Phones(verb) => verb.check(),
             Self::Pictures(verb) => verb.check(),
             Self::Users(verb) => verb.check(),
+            Self::Roles(verb) => verb.check(),
+            Self::OrgUnits(verb) => verb.check(),
+            Self::PermissionGroups(verb) => verb.check(),
+            Self::Numbers(verb) => verb.check(),
+            Self::Reports(verb) => verb.check(),
+            Self::Invitations(verb) => verb.check(),
             Self::Imports(verb) => verb.check(),
             Self::Log(_) | Self::Notifications(_) | Self::History(_) => Ok(()),
         }
@@ -153,6 +170,12 @@ impl OfCompany {
             Self::Phones(verb) => verb.run(session).await,
             Self::Pictures(verb) => verb.run(session).await,
             Self::Users(verb) => verb.run(session).await,
+            Self::Roles(verb) => verb.run(session).await,
+            Self::OrgUnits(verb) => verb.run(session).await,
+            Self::PermissionGroups(verb) => verb.run(session).await,
+            Self::Numbers(verb) => verb.run(session).await,
+            Self::Reports(verb) => verb.run(session).await,
+            Self::Invitations(verb) => verb.run(session).await,
             Self::Imports(verb) => verb.run(session).await,
             Self::Runs(verb) => verb.run(session).await,
             Self::Log(verb) => verb.run(session).await,

@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boarding_commands::code::{Code, Refusal};
+use boarding_commands::company::Company;
 use boarding_commands::decide::Authority;
+use boarding_commands::decide::import_file::needed;
 use boarding_commands::event::Permission;
-use boarding_commands::id::CompanyId;
+use boarding_commands::id::{CompanyId, ImportId};
 use boarding_commands::time::Time;
 use boarding_projections::history::{self, Entity};
 use boarding_projections::query::{self, QueryError};
@@ -157,6 +159,7 @@ impl Engine {
         let needed = match name {
             "history" => Some(history::permission(entity_of(params)?.as_ref())),
             "failed_rows" => Some(Permission::BulkImportUsers),
+            "import_progress" => Some(self.needed_for_progress(company, params).await),
             _ => query::permission_for(name),
         };
         let Some(needed) = needed else { return Ok(()) };
@@ -177,6 +180,20 @@ impl Engine {
                 why: "the engine is stopping".to_owned(),
             }),
         }
+    }
+}
+
+impl Engine {
+    /// Whoever may import a file may see how far it is (ML-01, ML-11, LX-02).
+    async fn needed_for_progress(&self, company: &CompanyId, params: &Value) -> Permission {
+        let import = params.get("import").and_then(Value::as_str);
+        let import: Option<ImportId> = import.and_then(|text| text.parse().ok());
+        let dialect = move |company: &Company| {
+            let import = company.imports.get(&import?)?;
+            Some(import.options.dialect.clone())
+        };
+        let dialect = self.hot(company).await.look(dialect).await.flatten();
+        needed(&dialect.unwrap_or_default())
     }
 }
 

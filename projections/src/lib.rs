@@ -10,6 +10,7 @@
 pub mod batch_reports;
 pub mod config;
 pub mod history;
+pub mod import_progress;
 pub mod import_rows;
 pub mod imports;
 pub mod integration_log;
@@ -19,6 +20,7 @@ pub mod notifications;
 pub mod numbers;
 pub mod org_units;
 pub mod outlook;
+pub mod permission_groups;
 pub mod phone_list;
 pub mod pictures;
 pub mod projection;
@@ -51,6 +53,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     batch_reports::MODEL,
     config::MODEL,
     history::MODEL,
+    import_progress::MODEL,
     import_rows::MODEL,
     imports::MODEL,
     integration_log::MODEL,
@@ -59,6 +62,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     notifications::MODEL,
     numbers::MODEL,
     org_units::MODEL,
+    permission_groups::MODEL,
     phone_list::MODEL,
     pictures::MODEL,
     roles::MODEL,

@@ -200,14 +200,21 @@ mod tests {
         for name in ["runs", "run", "integration_log", "queue", "invitations"] {
             assert_eq!(permission_for(name), Some(Permission::BulkIntegrateUsers), "{name}");
         }
-        for name in ["imports", "import", "import_rows"] {
+        for name in ["imports", "import", "import_progress", "import_rows"] {
             assert_eq!(permission_for(name), Some(Permission::BulkImportUsers), "{name}");
         }
         assert_eq!(permission_for("org_units"), Some(Permission::ViewOrgUnits));
         assert_eq!(permission_for("notifications"), Some(Permission::Administer));
-        for name in
-            ["phone_list", "users", "user", "roles", "config", "templates", "mail_templates"]
-        {
+        for name in [
+            "phone_list",
+            "users",
+            "user",
+            "roles",
+            "permission_groups",
+            "config",
+            "templates",
+            "mail_templates",
+        ] {
             assert!(find(name).is_some_and(|query| query.permission.is_none()), "{name}");
         }
     }

@@ -60,6 +60,7 @@ tables! {
     Pictures 30 "pictures"
     Notifications 40 "notifications"
     NotificationOrder 41 "notification_order"
+    PermissionGroups 42 "permission_groups"
 }
 
 impl fmt::Display for Table {

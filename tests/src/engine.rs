@@ -5,6 +5,7 @@ mod dialects;
 mod folder;
 mod gate;
 mod idempotency;
+mod import_progress;
 mod jetstream;
 mod links;
 mod load;

@@ -11,6 +11,7 @@ mod crash;
 mod csv_fixtures;
 mod engine;
 mod fixtures;
+mod journeys;
 mod laws;
 mod nats;
 mod readme;

@@ -1,7 +1,7 @@
 //! On a real NATS server: the log in JetStream, the front door, several engines, what breaks.
 
 mod bench;
-mod caller;
+pub(crate) mod caller;
 mod clients;
 mod engines;
 mod feed;
@@ -14,6 +14,6 @@ mod queue;
 mod serve;
 mod server;
 mod service;
-mod serving;
+pub(crate) mod serving;
 mod users;
 mod work;

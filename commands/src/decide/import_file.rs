@@ -21,7 +21,7 @@ use crate::schema::{ChannelName, DialectName};
 mod accounts;
 mod bad_rows;
 
-pub(super) use accounts::needed;
+pub use accounts::needed;
 pub use bad_rows::BadRows;
 
 /// Asks for a file to be imported. Nothing happens until it is asked, and then it is one command (LX-10).

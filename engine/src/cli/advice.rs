@@ -32,17 +32,24 @@ pub(super) fn on(code: &str) -> Option<&'static str> {
         "csv.wrong_delimiter" => "name it: --delimiter ';'",
         "csv.invalid_encoding" => "name it: --encoding windows-1252",
         "org_unit.not_found" | "reference.org_unit_not_found" => {
-            "see which there are: boarding query org_units"
+            "see which there are: boarding org-units"
         }
         "permission_group.not_found" => {
-            "define it: boarding command DefinePermissionGroup '{\"permission_group\":\"…\"}'"
+            "see which there are: boarding permission-groups; define one: boarding permission-groups define NAME"
         }
         "number.none_available" | "number.insufficient_in_destination" => {
-            "see what there is: boarding query number_utilisation"
+            "see what there is: boarding numbers utilisation"
         }
         "org_unit.role_lacks_permission" => {
-            "give one of its roles the permission: boarding command DefineRole '{\"role\":\"…\",\"permissions\":[\"bulk_integration\"]}'"
+            "give one of its roles the permission: boarding roles define ROLE --permission bulk_integration"
         }
+        "number.not_in_pool" => {
+            "see which there are: boarding numbers; put it in: boarding numbers add NUMBER"
+        }
+        "number.not_available" | "number.in_use" | "number.allocated_to_other_org" => {
+            "see where it stands: boarding numbers list --search NUMBER"
+        }
+        "reference.role_not_found" => "see which there are: boarding roles",
         "user.not_found" => "see who is there: boarding users --search TEXT",
         "phone.not_found" => "see which are listed: boarding phones --search TEXT",
         "command.duplicate_conflict" => "this id was used for something else: leave --id away",

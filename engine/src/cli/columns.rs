@@ -178,6 +178,80 @@ pub(super) const USERS: &[Column] = &[
     column("STATE", "/state"),
 ];
 
+pub(super) const NUMBERS: &[Column] = &[
+    column("NUMBER", "/number"),
+    column("ORG UNIT", "/org_unit"),
+    column("STATE", "/state"),
+    column("USER", "/user"),
+    column("TAG", "/tag"),
+    column("COOLING UNTIL", "/cooling_until"),
+    column("UPDATED AT", "/updated_at"),
+];
+
+/// Numbers to pick from.
+pub(super) const SUGGESTIONS: &[Column] = &[column("NUMBER", "/number")];
+
+pub(super) const UTILISATION: &[Column] = &[
+    column("ORG UNIT", "/org_unit"),
+    column("TOTAL", "/total"),
+    column("AVAILABLE", "/available"),
+    column("RESERVED", "/reserved"),
+    column("ASSIGNED", "/assigned"),
+    column("REGISTERED", "/registered"),
+    column("COOLING", "/cooling"),
+    column("BELOW", "/allocated_to_sub_organizations"),
+    column("PENDING", "/pending_without_number"),
+    column("SPARE", "/spare"),
+    column("USED %", "/used_percent"),
+];
+
+pub(super) const ROLES: &[Column] =
+    &[column("ROLE", "/role"), column("PERMISSIONS", "/permissions")];
+
+/// What became of each person whose roles were to change.
+pub(super) const ROLES_OUTCOME: &[Column] =
+    &[column("USER", "/user"), column("OUTCOME", "/outcome"), column("CODE", "/code")];
+
+pub(super) const ORG_UNITS: &[Column] = &[
+    column("ORG UNIT", "/org_unit"),
+    column("PARENT", "/parent"),
+    column("LEVEL", "/level"),
+    column("ROLES", "/roles"),
+];
+
+pub(super) const PERMISSION_GROUPS: &[Column] =
+    &[column("PERMISSION GROUP", "/permission_group"), column("PERMISSIONS", "/permissions")];
+
+pub(super) const REPORTS: &[Column] = &[
+    column("REPORT", "/import"),
+    column("FILE", "/file_name"),
+    column("TOTAL", "/total"),
+    column("SUCCESS", "/success"),
+    column("FAILED", "/failed"),
+    column("REQUESTED BY", "/requested_by"),
+    column("STARTED AT", "/started_at"),
+    column("ENDED AT", "/ended_at"),
+];
+
+/// What became of each account of a batch.
+pub(super) const REPORT: &[Column] = &[
+    column("ROW", "/row"),
+    column("ACCOUNT", "/account"),
+    column("STATUS", "/status"),
+    column("NUMBER", "/number"),
+    column("CODE", "/code"),
+    column("REASON", "/reason"),
+];
+
+pub(super) const INVITATIONS: &[Column] = &[
+    column("USER", "/user"),
+    column("CHANNEL", "/channel"),
+    column("STATE", "/state"),
+    column("GENERATION", "/generation"),
+    column("SENT AT", "/sent_at"),
+    column("EXPIRES AT", "/expires_at"),
+];
+
 pub(super) const HISTORY: &[Column] = &[
     column("POSITION", "/position"),
     column("VERSION", "/version"),

@@ -20,6 +20,7 @@ use undo::Undo;
 #[command(after_help = "\
 Examples:
   boarding imports --company acme
+  boarding imports progress latest --company acme
   boarding imports rows latest --outcome invalid --company acme
   boarding imports rows latest --phone rejected --company acme
   boarding imports failed-rows latest -o mend-me.csv --company acme
@@ -37,6 +38,11 @@ enum Verb {
     List(Limit),
     /// Shows one: its counts and where it stands
     Show {
+        /// The import's id, or `latest`
+        id: String,
+    },
+    /// Shows how far one is: rows that have an outcome, of all
+    Progress {
         /// The import's id, or `latest`
         id: String,
     },
@@ -95,6 +101,11 @@ impl Imports {
                     Some(why) => Err(watch::cannot_go_on(&id, &why)),
                     None => shown,
                 }
+            }
+            Verb::Progress { id } => {
+                let id = resolve(session, id).await?;
+                let row = session.row("import_progress", json!({"import": id})).await?;
+                list::show_row(session.out, &row)
             }
             Verb::Rows(rows) => rows.run(session).await,
             Verb::Undo(undo) => undo.run(session).await,

@@ -56,14 +56,7 @@ struct Source {
 
 impl Start {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        use std::io::IsTerminal as _;
-        let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
-        if self.yes || can_ask {
-            return Ok(());
-        }
-        let text = "runs start sends mails and has to ask first, and there is no terminal to ask on: \
-                    add --yes to start without asking";
-        Err(Failure::Usage(text.to_owned()))
+        check_can_ask("runs start", self.yes)
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> Ending {
@@ -146,6 +139,19 @@ impl Start {
     }
 }
 
+/// Whoever sends mails is asked first, or says that nobody has to.
+pub(super) fn check_can_ask(verb: &str, yes: bool) -> Result<(), Failure> {
+    use std::io::IsTerminal as _;
+    let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if yes || can_ask {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{verb} sends mails and has to ask first, and there is no terminal to ask on: \
+         add --yes to start without asking"
+    )))
+}
+
 /// The question of the product's own dialog.
 pub(super) fn announcement(count: u64, duplicates_removed: u64) -> String {
     let people = if count == 1 { "user" } else { "users" };
@@ -159,7 +165,7 @@ pub(super) fn announcement(count: u64, duplicates_removed: u64) -> String {
 }
 
 /// Sees a confirmed run, and what is queued before it, through to its end.
-async fn finish(session: &Session<'_>, accepted: &Accepted) -> Ending {
+pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> Ending {
     let out = session.out;
     let run = accepted.id("run");
     if let Some(place) = accepted.result.get("queue_place").and_then(Value::as_u64) {

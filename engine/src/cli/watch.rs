@@ -16,20 +16,9 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
     session.engine.caught_up().await?;
     let mut progress = session.out.progress("importing");
     loop {
-        let row = session.row("import", json!({"import": import})).await?;
-        let outcomes = [
-            "created",
-            "updated",
-            "unchanged",
-            "activated",
-            "deactivated",
-            "skipped",
-            "duplicate",
-            "invalid",
-        ];
-        let done = outcomes.iter().map(|outcome| number(&row, outcome)).sum();
+        let row = session.row("import_progress", json!({"import": import})).await?;
         let message = format!("rows, {} invalid", number(&row, "invalid"));
-        progress.at(done, number(&row, "total"), &message);
+        progress.at(number(&row, "processed"), number(&row, "total"), &message);
         if text(&row, "state") != "processing" {
             return Ok(());
         }

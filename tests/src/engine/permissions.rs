@@ -34,6 +34,7 @@ fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 1
         ("integration_log", of_run, "bulk_integrate_users"),
         ("imports", json!({}), "bulk_import_users"),
         ("import", of_import.clone(), "bulk_import_users"),
+        ("import_progress", of_import.clone(), "bulk_import_users"),
         ("import_rows", of_import.clone(), "bulk_import_users"),
         ("failed_rows", of_import, "bulk_import_users"),
         ("org_units", json!({}), "view_org_units"),
@@ -101,7 +102,7 @@ async fn lx_01_lx_02_lx_03_permissions_hold_from_the_first_grant_on() {
     assert_eq!(site.log_bytes(), before);
 
     for (permission, mine) in
-        [("bulk_integrate_users", 3), ("bulk_import_users", 4), ("view_org_units", 1)]
+        [("bulk_integrate_users", 3), ("bulk_import_users", 5), ("view_org_units", 1)]
     {
         let actor = format!("only-{permission}");
         ok(&ask(
@@ -112,7 +113,7 @@ async fn lx_01_lx_02_lx_03_permissions_hold_from_the_first_grant_on() {
         )
         .await);
         let mut allowed = 0;
-        for (name, params, _) in queries(&run, &import).into_iter().take(8) {
+        for (name, params, _) in queries(&run, &import).into_iter().take(9) {
             allowed += usize::from(denied(&site, &actor, name, params).await.is_none());
         }
         assert_eq!(allowed, mine, "{permission}");

@@ -11,28 +11,28 @@ use serde_json::{Value, json};
 use crate::support::program::fixture;
 
 /// The columns of a `leapxpert` file.
-pub(super) const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";
+pub(crate) const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";
 
 /// A client of its own for one company.
 #[derive(Clone)]
-pub(super) struct Caller {
-    pub(super) client: Client,
+pub(crate) struct Caller {
+    pub(crate) client: Client,
     clock: Clock,
-    pub(super) company: String,
+    pub(crate) company: String,
     /// Whether it speaks MessagePack.
     packed: bool,
 }
 
 /// An answer with what its headers say.
 #[derive(Debug, Clone)]
-pub(super) struct Told {
-    pub(super) value: Value,
-    pub(super) bytes: Vec<u8>,
+pub(crate) struct Told {
+    pub(crate) value: Value,
+    pub(crate) bytes: Vec<u8>,
     headers: HeaderMap,
 }
 
 impl Told {
-    pub(super) fn of(message: &async_nats::Message) -> Self {
+    pub(crate) fn of(message: &async_nats::Message) -> Self {
         let headers = message.headers.clone().unwrap_or_default();
         let read = match headers.get("Content-Type").map(|kind| kind.as_str()) {
             Some("application/msgpack") => rmp_serde::from_slice(&message.payload).ok(),
@@ -42,17 +42,17 @@ impl Told {
         Self { value: read.unwrap_or_default(), bytes, headers }
     }
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.as_str())
     }
 
-    pub(super) fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.value["code"].as_str().unwrap_or_default()
     }
 
     /// The result of an accepted command.
     #[track_caller]
-    pub(super) fn ok(self) -> Value {
+    pub(crate) fn ok(self) -> Value {
         assert_eq!(self.value["outcome"], "accepted", "{}", self.value);
         assert_eq!(self.header("Nats-Service-Error-Code"), None);
         self.value
@@ -60,7 +60,7 @@ impl Told {
 
     /// A "no" of this code and number, told in the body and in the headers.
     #[track_caller]
-    pub(super) fn no(self, code: &str, status: u16) -> Value {
+    pub(crate) fn no(self, code: &str, status: u16) -> Value {
         assert_eq!(self.code(), code, "{}", self.value);
         assert_eq!(self.header("Nats-Service-Error-Code"), Some(&*status.to_string()));
         let error = self.header("Nats-Service-Error").unwrap();
@@ -71,32 +71,32 @@ impl Told {
 }
 
 impl Caller {
-    pub(super) async fn on(url: &str) -> Self {
+    pub(crate) async fn on(url: &str) -> Self {
         let address = Server { url: url.to_owned(), ..Server::default() };
         let client = address.connect("caller").await.unwrap();
         Self { client, clock: Clock::system(), company: "acme".to_owned(), packed: false }
     }
 
     /// The same in MessagePack.
-    pub(super) fn packed(&self) -> Self {
+    pub(crate) fn packed(&self) -> Self {
         Self { packed: true, ..self.clone() }
     }
 
     /// The same for another company.
-    pub(super) fn at(&self, company: &str) -> Self {
+    pub(crate) fn at(&self, company: &str) -> Self {
         Self { company: company.to_owned(), ..self.clone() }
     }
 
-    pub(super) fn id(&self) -> CommandId {
+    pub(crate) fn id(&self) -> CommandId {
         self.clock.id()
     }
 
-    pub(super) fn subject(&self, kind: &str, name: &str) -> String {
+    pub(crate) fn subject(&self, kind: &str, name: &str) -> String {
         format!("boarding.v1.{}.{kind}.{name}", self.company)
     }
 
     /// A value as it is sent: headers and payload.
-    pub(super) fn written(&self, value: &Value) -> (HeaderMap, Vec<u8>) {
+    pub(crate) fn written(&self, value: &Value) -> (HeaderMap, Vec<u8>) {
         let mut headers = HeaderMap::new();
         let bytes = if self.packed {
             headers.insert("Content-Type", "application/msgpack");
@@ -109,39 +109,39 @@ impl Caller {
     }
 
     /// Sends what is given, and waits for the answer.
-    pub(super) async fn send(&self, subject: String, headers: HeaderMap, bytes: Vec<u8>) -> Told {
+    pub(crate) async fn send(&self, subject: String, headers: HeaderMap, bytes: Vec<u8>) -> Told {
         let request = self.client.request_with_headers(subject, headers, bytes.into());
         Told::of(&request.await.unwrap())
     }
 
-    pub(super) async fn ask(&self, name: &str, envelope: &Value) -> Told {
+    pub(crate) async fn ask(&self, name: &str, envelope: &Value) -> Told {
         let (headers, bytes) = self.written(envelope);
         self.send(self.subject("command", name), headers, bytes).await
     }
 
-    pub(super) fn envelope(&self, body: &Value) -> Value {
+    pub(crate) fn envelope(&self, body: &Value) -> Value {
         json!({"id": self.id(), "actor": "admin", "body": body})
     }
 
     /// A command by the administrator, under an id of its own.
-    pub(super) async fn command(&self, name: &str, body: Value) -> Told {
+    pub(crate) async fn command(&self, name: &str, body: Value) -> Told {
         self.ask(name, &self.envelope(&body)).await
     }
 
-    pub(super) async fn query(&self, name: &str, params: Value) -> Told {
+    pub(crate) async fn query(&self, name: &str, params: Value) -> Told {
         let (headers, bytes) = self.written(&params);
         self.send(self.subject("query", name), headers, bytes).await
     }
 
     /// The rows of a query, as they stand once all that was accepted can be seen.
-    pub(super) async fn rows(&self, name: &str, mut params: Value, position: &Value) -> Vec<Value> {
+    pub(crate) async fn rows(&self, name: &str, mut params: Value, position: &Value) -> Vec<Value> {
         params["min_position"] = position.clone();
         let told = self.query(name, params).await;
         told.value["rows"].as_array().unwrap_or_else(|| panic!("{name}: {}", told.value)).clone()
     }
 
     /// Defines the sample company.
-    pub(super) async fn define_company(&self) {
+    pub(crate) async fn define_company(&self) {
         let commands = std::fs::read_to_string(Path::new(&fixture("company/acme.json"))).unwrap();
         for command in serde_json::from_str::<Vec<Value>>(&commands).unwrap() {
             let name = command["command"].as_str().unwrap();
@@ -151,7 +151,7 @@ impl Caller {
 }
 
 /// A file of so many people, all good.
-pub(super) fn people(count: usize) -> String {
+pub(crate) fn people(count: usize) -> String {
     let row =
         |n| format!("user{n},First,Last,user{n}@acme.example,+84912{n:06},Fixed Income Desk,\n");
     HEADER.to_owned() + &(0..count).map(row).collect::<String>()

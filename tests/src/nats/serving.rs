@@ -8,28 +8,28 @@ use crate::support::nats::Server;
 use crate::support::program::program;
 
 /// `boarding serve` with a data folder of its own.
-pub(super) struct Serving {
+pub(crate) struct Serving {
     child: Option<Child>,
     url: String,
     folder: tempfile::TempDir,
     /// What it printed when it was ready.
-    pub(super) ready: String,
+    pub(crate) ready: String,
 }
 
 impl Serving {
     /// A place for one that does not run yet.
-    pub(super) fn prepared(server: &Server) -> Self {
+    pub(crate) fn prepared(server: &Server) -> Self {
         Self::at(server.url())
     }
 
     /// The same for servers at this address.
-    pub(super) fn at(url: String) -> Self {
+    pub(crate) fn at(url: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { child: None, url, folder, ready: String::new() }
     }
 
     /// Starts it, and waits until it is ready.
-    pub(super) fn start(server: &Server) -> Self {
+    pub(crate) fn start(server: &Server) -> Self {
         let mut serving = Self::prepared(server);
         serving.restart(&[]);
         serving
@@ -37,7 +37,7 @@ impl Serving {
 
     /// Starts it on the same data.
     #[track_caller]
-    pub(super) fn restart(&mut self, options: &[&str]) {
+    pub(crate) fn restart(&mut self, options: &[&str]) {
         self.kill();
         let mut child = self.command(options).spawn().unwrap();
         let mut line = String::new();
@@ -48,7 +48,7 @@ impl Serving {
     }
 
     /// The words that start it.
-    pub(super) fn command(&self, options: &[&str]) -> Command {
+    pub(crate) fn command(&self, options: &[&str]) -> Command {
         let mut command = Command::new(program());
         for name in ["COMPANY", "SMTP", "LOG", "CONFIG", "NATS_CREDENTIALS", "NATS_INBOX"] {
             command.env_remove(format!("BOARDING_{name}"));
@@ -60,7 +60,7 @@ impl Serving {
         command
     }
 
-    pub(super) fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.folder.path().join("data")
     }
 
@@ -69,12 +69,12 @@ impl Serving {
     }
 
     /// What it wrote about itself.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
     /// Kills it with no time to say goodbye.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
             let _ = child.wait();
@@ -82,13 +82,13 @@ impl Serving {
     }
 
     /// Asks it to stop.
-    pub(super) fn terminate(&self, signal: &str) {
+    pub(crate) fn terminate(&self, signal: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// How it ended, if it did.
-    pub(super) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
         self.child.as_mut().unwrap().try_wait().unwrap()
     }
 }

@@ -352,6 +352,7 @@ impl Journey {
             ("invitations", json!({}), 3),
             ("org_units", json!({"min_position": 1}), 5),
             ("roles", json!({"as_of": Time(START)}), 3),
+            ("permission_groups", json!({}), 1),
             ("templates", json!({}), 0),
             ("mail_templates", json!({}), 1),
             ("notifications", json!({}), 4),
@@ -367,6 +368,7 @@ impl Journey {
         for (name, params) in [
             ("run", json!({"run": run})),
             ("import", json!({"import": import})),
+            ("import_progress", json!({"import": import})),
             ("user", json!({"user": "ann"})),
             ("config", json!({})),
             ("template", json!({"dialect": "leapxpert"})),

@@ -10,7 +10,7 @@ use crate::event::Permission;
 
 /// What it takes to import a file of this dialect, or to take it back: the privilege "Accounts" for MultiLine
 /// (ML-01).
-pub(in crate::decide) fn needed(dialect: &str) -> Permission {
+pub fn needed(dialect: &str) -> Permission {
     if is_of_accounts(dialect) { Permission::Accounts } else { Permission::BulkImportUsers }
 }
 

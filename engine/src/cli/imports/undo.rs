@@ -17,6 +17,11 @@ const SHOWN_ROWS: usize = 10;
 /// People it created go, old values come back, numbers it listed are taken off the list. Whoever something
 /// has happened to since (changed, invited, named by a later import) is left as is, and the row says why.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding imports undo latest --company acme
+  boarding imports undo 01JD0000000000000000000000 --yes --company acme
+  boarding imports rows latest --undo kept --company acme             who was left as is, and why")]
 pub(super) struct Undo {
     /// The import's id, or `latest`
     id: String,

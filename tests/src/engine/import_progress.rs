@@ -1,0 +1,85 @@
+//! How far an import is, while it goes on and to whom it is shown.
+
+use std::fmt::Write as _;
+
+use boarding_commands::decide::Authority;
+use boarding_engine::queries::{Answer, Asker, NoAnswer};
+use serde_json::{Value, json};
+
+use super::{HEADER, Site, id, object, ok};
+
+/// More commits than one, so that there is something to see between the first and the last.
+const ROWS: u64 = 8_000;
+
+/// ML-11: "Progress on the import will be displayed": it is seen to rise while a larger import is under way, never
+/// falls, and ends at all rows, of whatever dialect the file is.
+#[tokio::test]
+async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls() {
+    let site = Site::acme(None).await;
+    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": ROWS})).await);
+    let mut text = HEADER.to_owned();
+    for row in 0..ROWS {
+        let email = if row % 100 == 7 { "nobody" } else { "" };
+        writeln!(text, "user{row},,,{email},,,").unwrap();
+    }
+    let body = json!({"dialect": "leapxpert", "files": [{"name": "many.csv", "text": text}]});
+    let result = ok(&site.ask("ImportFile", body).await);
+    assert_eq!(result["state"], "processing");
+    let mut seen: Vec<u64> = Vec::new();
+    loop {
+        let row = site.row("import_progress", json!({"import": result["import"]})).await;
+        assert_eq!(row["total"], ROWS, "known from the beginning");
+        let processed = row["processed"].as_u64().unwrap();
+        assert_eq!(row["percent"], 100 * processed / ROWS);
+        seen.push(processed);
+        if row["state"] == "completed" {
+            assert_eq!((processed, &row["invalid"]), (ROWS, &json!(ROWS / 100)));
+            assert!(row["ended_at"].is_string());
+            break;
+        }
+    }
+    assert!(seen.is_sorted(), "it fell: {seen:?}");
+    seen.retain(|processed| (1..ROWS).contains(processed));
+    seen.dedup();
+    assert!(seen.len() > 1, "it was not seen to rise: {seen:?}");
+}
+
+/// ML-01, ML-11, LX-02: whoever may import a file may see how far it is, and nobody else.
+#[tokio::test]
+async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
+    let site = Site::acme(None).await;
+    ok(&site.ask("DefinePermissionGroup", json!({"permission_group": "Traders"})).await);
+    let accounts = json!({
+        "dialect": "multiline", "organization": "Europe", "permission_group": "Traders",
+        "files": [{"name": "accounts.csv", "text": "device,social_messaging,monitor_calls,monitor_sms\n+84923448071,No,off,off\n"}],
+    });
+    let accounts = ok(&site.ask("ImportFile", accounts).await)["import"].clone();
+    let people = site.import("ann,,,,,,\n").await["import"].clone();
+    for (actor, permission) in
+        [("root", "administer"), ("amy", "accounts"), ("ira", "bulk_import_users")]
+    {
+        let granted = json!({"actor": actor, "permissions": [permission]});
+        ok(&site.ask("GrantPermissions", granted).await);
+    }
+    site.settle().await;
+    let nothing = json!("01JD0000000000000000000000");
+    for (actor, import, denied) in [
+        ("amy", &accounts, None),
+        ("ira", &accounts, Some("accounts")),
+        ("amy", &people, Some("bulk_import_users")),
+        ("ira", &people, None),
+        ("amy", &nothing, Some("bulk_import_users")),
+        ("root", &accounts, Some("accounts")),
+    ] {
+        let asker = Asker { actor: actor.to_owned(), authority: Authority::Granted };
+        let params = object(json!({"import": import}));
+        let told = site.engine().query(&id("acme"), "import_progress", params, &asker).await;
+        match (told, denied) {
+            (Ok(Answer::Json(answer)), None) => assert_eq!(answer["row"]["percent"], 100),
+            (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
+                assert_eq!(refusal.details["permission"], Value::from(permission), "{actor}");
+            }
+            (told, _) => panic!("{actor}: {told:?}"),
+        }
+    }
+}
