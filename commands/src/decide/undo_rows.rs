@@ -355,6 +355,7 @@ mod tests {
             email: Personal("ann@acme.example".to_owned()),
             message_id: "m".to_owned(),
             via: "outbox".to_owned(),
+                template: None,
         };
         let company = |apac: &[u64]| {
             let units = [unit("EMEA", None), unit("APAC", None), number_added(1, Some("EMEA"))];

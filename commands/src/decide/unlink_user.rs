@@ -79,6 +79,7 @@ mod tests {
                 email: Personal("ann@acme.example".to_owned()),
                 message_id: "m".to_owned(),
                 via: "outbox".to_owned(),
+                template: None,
             };
             let linked = Event::UserLinked { user: who("ann"), channel: Channel::Whatsapp, invitation: None };
             let queued = Event::RecipientQueued { run, user: user.clone() };

@@ -25,7 +25,7 @@ async fn denied(site: &Site, actor: &str, name: &str, params: Value) -> Option<S
     }
 }
 
-fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 13] {
+fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 14] {
     let of_run = json!({"run": run});
     let of_import = json!({"import": import});
     [

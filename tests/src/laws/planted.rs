@@ -147,6 +147,7 @@ fn invited(key: &str, attempt: u32, generation: u32) -> Event {
         email: Personal("ann@acme.example".to_owned()),
         message_id: format!("{key}-{attempt}"),
         via: "outbox".to_owned(),
+        template: None,
     }
 }
 
