@@ -1,15 +1,20 @@
 //! The connection to NATS: addresses, credentials, and an inbox of one's own.
 
+use std::error::Error;
 use std::future::{Ready, ready};
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
 use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use futures_util::FutureExt as _;
 use percent_encoding::percent_decode_str;
 
 use crate::config::{
-    NATS_BUFFER_MESSAGES_MAX, NATS_CONNECT_SECONDS_MAX, NATS_RECONNECT_MILLIS_MAX,
+    NATS_BUFFER_MESSAGES_MAX, NATS_CONNECT_SECONDS_MAX, NATS_OPEN_SECONDS_MAX,
+    NATS_RECONNECT_MILLIS_MAX, RETRY_MILLIS,
 };
 
 /// Where the servers are, and who we are to them.
@@ -43,6 +48,42 @@ pub(crate) fn is_clustered(client: &Client) -> bool {
 /// How many servers keep what is made there, unless somebody says otherwise.
 pub fn usual_copies(client: &Client) -> usize {
     if is_clustered(client) { COPIES } else { 1 }
+}
+
+/// Asks again for a while: what was just made in a cluster, or a cluster that has just started, has no leader
+/// yet, and gives no answer or one as if nothing were there.
+///
+/// # Errors
+/// The last one, when time is up. At once, where there is no JetStream to wait for, or where the server has
+/// said why it makes no stream.
+pub async fn patiently<T, E: Error>(
+    client: &Client,
+    mut ask: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let mut time_is_up = pin!(tokio::time::sleep(Duration::from_secs(NATS_OPEN_SECONDS_MAX)));
+    loop {
+        let known = ask().await;
+        let is_up = time_is_up.as_mut().now_or_never().is_some();
+        match known {
+            Err(error) if !is_up && client.server_info().jetstream && may_pass(&error) => {
+                tracing::debug!(error = crate::error_chain(&error), "NATS is asked again");
+            }
+            known => return known,
+        }
+        tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
+    }
+}
+
+/// The status of an answer that may be another one a moment later.
+const UNAVAILABLE: usize = 503;
+
+/// Whether asking again may help: not if the server refused to make a stream of these settings.
+fn may_pass(error: &dyn Error) -> bool {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    !causes.any(|cause| {
+        let refused = cause.downcast_ref::<CreateStreamError>().map(CreateStreamError::kind);
+        matches!(refused, Some(CreateStreamErrorKind::JetStream(no)) if no.code() != UNAVAILABLE)
+    })
 }
 
 /// Why there is no connection.
@@ -167,6 +208,7 @@ fn hosts(addresses: &[ServerAddr]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bus::shared::SharedError;
 
     fn server(url: &str) -> Server {
         Server { url: url.to_owned(), ..Server::default() }
@@ -177,6 +219,17 @@ mod tests {
         let server = server("nats://engine:s3cret@localhost:4222");
         assert!(!format!("{server:?}").contains("s3cret"));
         assert_eq!(hosts(&server.addresses().unwrap()), "localhost:4222");
+    }
+
+    #[test]
+    fn what_the_server_refuses_to_make_is_not_asked_for_again() {
+        let made = |code: usize| {
+            let no = serde_json::json!({"code": code, "err_code": 10_074, "description": "no"});
+            let no = CreateStreamErrorKind::JetStream(serde_json::from_value(no).unwrap());
+            SharedError::Bucket { bucket: "any", source: CreateStreamError::new(no).into() }
+        };
+        assert!(!may_pass(&made(500)) && !may_pass(&made(400)) && may_pass(&made(503)));
+        assert!(may_pass(&ConnectError::Address("no stream".to_owned())));
     }
 
     #[test]

@@ -7,10 +7,10 @@ use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 use futures_util::StreamExt as _;
 
-use super::connect::{ConnectError, Server};
+use super::connect::{ConnectError, Server, patiently};
 use super::micro;
 use super::names::{ENGINES_BUCKET, EVENT_STREAM};
-use crate::config::{LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX, NATS_OPEN_SECONDS_MAX, RETRY_MILLIS};
+use crate::config::{LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX};
 
 /// Why it cannot be said that nobody works on the log.
 #[derive(Debug, thiserror::Error)]
@@ -94,27 +94,6 @@ async fn messages_now(client: &Client, stream: &str) -> Result<Option<u64>, Idle
             }
             _ => Err(IdleError::Stream { stream: stream.to_owned(), source: error.into() }),
         },
-    }
-}
-
-/// Asks again for a while: a cluster that has just started has no leader yet, and answers nothing.
-async fn patiently<T>(
-    client: &Client,
-    mut ask: impl AsyncFnMut() -> Result<T, IdleError>,
-) -> Result<T, IdleError> {
-    let mut last = None;
-    let asking = async {
-        loop {
-            match ask().await {
-                Err(error) if client.server_info().jetstream => last = Some(error),
-                known => return known,
-            }
-            tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
-        }
-    };
-    match tokio::time::timeout(Duration::from_secs(NATS_OPEN_SECONDS_MAX), asking).await {
-        Ok(known) => known,
-        Err(elapsed) => Err(last.unwrap_or_else(|| IdleError::Look(elapsed.into()))),
     }
 }
 

@@ -3,17 +3,16 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::pin::pin;
 use std::time::Duration;
 
 use async_nats::jetstream::object_store::{self, ObjectStore};
 use async_nats::jetstream::{self, kv};
-use futures_util::FutureExt as _;
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Handle;
 
+use super::connect::patiently;
 use super::names::{KEPT_BUCKET, SECRETS_BUCKET};
-use crate::config::{NATS_OPEN_SECONDS_MAX, OBJECT_SILENCE_SECONDS_MAX, RETRY_MILLIS};
+use crate::config::OBJECT_SILENCE_SECONDS_MAX;
 use crate::data_dir::{SECRET_BYTES, Secret};
 use crate::files::Elsewhere;
 
@@ -42,7 +41,8 @@ pub async fn secret(
     ours: &Secret,
     copies: usize,
 ) -> Result<Secret, SharedError> {
-    let known = patiently(jetstream, async || agreed(jetstream, ours, copies).await).await?;
+    let known =
+        patiently(&jetstream.client(), async || agreed(jetstream, ours, copies).await).await?;
     let bytes = <[u8; SECRET_BYTES]>::try_from(&*known);
     bytes.map(Secret::new).map_err(|_| SharedError::SecretLength { bytes: known.len() })
 }
@@ -75,29 +75,6 @@ async fn agreed(
     }
     let known = store.get(LINKS).await.map_err(|error| failed(error.into()))?.unwrap_or_default();
     Ok(known.to_vec())
-}
-
-/// Asks again for a while: what was just made in a cluster, or a cluster that has just started, has no leader
-/// yet, and answers as if it were not there.
-///
-/// # Errors
-/// The last one, when time is up; the first one, where there is no JetStream to wait for.
-pub async fn patiently<T, E: std::error::Error>(
-    jetstream: &jetstream::Context,
-    mut ask: impl AsyncFnMut() -> Result<T, E>,
-) -> Result<T, E> {
-    let mut time_is_up = pin!(tokio::time::sleep(Duration::from_secs(NATS_OPEN_SECONDS_MAX)));
-    loop {
-        let known = ask().await;
-        let is_up = time_is_up.as_mut().now_or_never().is_some();
-        match known {
-            Err(error) if !is_up && jetstream.client().server_info().jetstream => {
-                tracing::debug!(error = crate::error_chain(&error), "NATS is asked again");
-            }
-            known => return known,
-        }
-        tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
-    }
 }
 
 /// Kept files in an object store: an import that one engine took, another can go on with.

@@ -13,11 +13,11 @@ use super::failure::{Done, Ending, Failure};
 use super::nats_options::{NatsOptions, of_connection};
 use super::output::Out;
 use super::session::{self, open_engine};
-use crate::bus::connect::usual_copies;
+use crate::bus::connect::{patiently, usual_copies};
 use crate::bus::feed;
 use crate::bus::owners::Owners;
 use crate::bus::serve::{self, Door};
-use crate::bus::shared::{self, KeptFiles, patiently};
+use crate::bus::shared::{self, KeptFiles};
 use crate::bus::work::WorkQueue;
 use crate::channel::Channel;
 use crate::channel::nats::NatsChannel;
@@ -137,10 +137,10 @@ impl Serve {
         options.channel = self.channel(options.channel, &client, &options.clock, common)?;
         let me = options.clock.id().0;
         let engine = open_engine(options, out).await?;
-        let kept = patiently(&context, async || KeptFiles::open(&context, copies).await).await;
+        let kept = patiently(&client, async || KeptFiles::open(&context, copies).await).await;
         let kept = kept.map_err(|e| unavailable(&e))?;
         engine.share_files(Arc::new(kept));
-        let owners = patiently(&context, async || Owners::join(&context, me, copies).await).await;
+        let owners = patiently(&client, async || Owners::join(&context, me, copies).await).await;
         let owners = owners.map_err(|e| unavailable(&e))?;
         let options = self.door(Some(owners), copies);
         open_door(engine, client, options).await
