@@ -2,7 +2,7 @@
 
 use boarding_commands::code::Code;
 use boarding_commands::commit::Fact;
-use boarding_commands::event::{Channel, Delivery, Event, Permission, Who, Wording};
+use boarding_commands::event::{Channel, Delivery, Event, Permission, Who};
 use boarding_commands::id::{CompanyId, RunId};
 use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
@@ -42,8 +42,6 @@ pub const MODEL: ReadModel = ReadModel {
             Column { title: "Delivery", field: "/delivery" },
             Column { title: "Attempt", field: "/attempt" },
             Column { title: "At", field: "/at" },
-            Column { title: "Template Language", field: "/template_language" },
-            Column { title: "Template Version", field: "/template_version" },
         ]),
         answer: integration_log,
     }],
@@ -75,8 +73,6 @@ pub struct Entry {
     pub delivery: Option<Delivery>,
     /// When the status was last set.
     pub at: Time,
-    /// The wording of the mail that was claimed last.
-    pub template: Option<Wording>,
     /// The versions of the facts about this recipient, for `history`.
     pub(crate) versions: Vec<u64>,
 }
@@ -97,10 +93,6 @@ struct EntryShown<'a> {
     delivery: Option<Delivery>,
     /// When the status was last set.
     at: Time,
-    /// The language of the mail's wording; none before the first claim, or where somebody else worded it.
-    template_language: Option<&'a str>,
-    /// Which wording of the company's own in that language (ML-03); 0 is the product's.
-    template_version: Option<u64>,
 }
 
 /// Recipients by run and folded user key.
@@ -109,7 +101,7 @@ pub struct IntegrationLog;
 
 impl Projection for IntegrationLog {
     const TABLE: Table = Table::IntegrationLog;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 1;
     type Row = Entry;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -132,9 +124,8 @@ impl Projection for IntegrationLog {
         };
         entry.versions.push(fact.version);
         match fact.event {
-            Event::InviteDispatched { attempt, email, template, .. } => {
+            Event::InviteDispatched { attempt, email, .. } => {
                 entry.email = Some(email.clone());
-                entry.template.clone_from(template);
                 entry.set(Status::Dispatching, fact).attempt = *attempt;
             }
             Event::InviteDeferred { attempt, code, detail, .. } => {
@@ -166,7 +157,6 @@ fn queued(user: &Who, fact: &Fact<'_>) -> Entry {
         attempt: 0,
         delivery: None,
         at: fact.commit.at,
-        template: None,
         versions: Vec::with_capacity(1),
     }
 }
@@ -207,8 +197,6 @@ impl Entry {
             attempt: self.attempt,
             delivery: self.delivery,
             at: self.at,
-            template_language: self.template.as_ref().map(|one| one.language.as_str()),
-            template_version: self.template.as_ref().map(|one| one.version),
         })
     }
 
@@ -295,8 +283,7 @@ mod tests {
             rows[0],
             json!({"username": "Ann", "email": "ann@acme.example", "org_unit": "Sales",
                 "channel": "whatsapp", "status": "success", "code": null, "reason": "-",
-                "attempt": 1, "delivery": null, "at": at(5),
-                "template_language": "en", "template_version": 1})
+                "attempt": 1, "delivery": null, "at": at(5)})
         );
         assert_eq!(
             column(&rows, "status"),
@@ -333,18 +320,6 @@ mod tests {
             (&json!("success"), &json!(null), &json!("-"))
         );
         assert_eq!(row["attempt"], 2);
-    }
-
-    /// ML-03: the log shows which wording the last claim's mail was of.
-    #[test]
-    fn ml_03_the_log_shows_the_wording_of_the_mail() {
-        let shown =
-            |row: &Value| (row["template_language"].clone(), row["template_version"].clone());
-        let story = story().then([dispatched(1, "ann", 1, 1)]);
-        assert_eq!(shown(&log(&story)[0]), (json!("en"), json!(1)));
-        assert_eq!(shown(&log(&story)[1]), (Value::Null, Value::Null));
-        let story = story.then([dispatched(1, "ann", 2, 1), sent(1, "ann", 2)]);
-        assert_eq!(shown(&log(&story)[0]), (json!("en"), json!(2)));
     }
 
     /// P22: a late bounce shows as delivery and changes neither status nor totals.

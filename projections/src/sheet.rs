@@ -122,8 +122,7 @@ mod tests {
         let header = Sheet::of("integration_log", Format::Csv).unwrap().header();
         assert_eq!(
             String::from_utf8(header).unwrap(),
-            "Username,Email,Organizational Unit,Channel,Status,Reason,Code,Delivery,Attempt,At,\
-             Template Language,Template Version\r\n"
+            "Username,Email,Organizational Unit,Channel,Status,Reason,Code,Delivery,Attempt,At\r\n"
         );
     }
 

@@ -170,6 +170,12 @@ async fn p16_ten_thousand_rows_of_ocm_come_out_as_shown() {
     agree("ocm").await;
 }
 
+/// P16: with people who are named by an employee ID alone, and some who have left.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p16_ten_thousand_rows_of_mangoapps_come_out_as_shown() {
+    agree("mangoapps").await;
+}
+
 #[test]
 fn every_dialect_is_made() {
     let made: Vec<_> = made::ALL.iter().map(|maker| maker.dialect).collect();

@@ -1,6 +1,7 @@
 //! Files that chance makes: each dialect's with its share of every outcome, for a company that is lived in.
 
 mod leapxpert;
+mod mangoapps;
 mod multiline;
 mod ocm;
 mod officechat;
@@ -14,8 +15,8 @@ use super::{Site, ok};
 use crate::laws::dice::Dice;
 
 /// Every dialect's.
-pub(super) static ALL: [Maker; 4] =
-    [leapxpert::MAKER, officechat::MAKER, multiline::MAKER, ocm::MAKER];
+pub(super) static ALL: [Maker; 5] =
+    [leapxpert::MAKER, officechat::MAKER, multiline::MAKER, ocm::MAKER, mangoapps::MAKER];
 
 /// How the company and the files of one dialect are made.
 pub(super) struct Maker {

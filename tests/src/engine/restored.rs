@@ -283,3 +283,11 @@ async fn p23_the_undo_of_an_ocm_file_restores_the_company() {
     comes_and_goes(maker("ocm"), 0, 1_200).await;
     touched_are_kept(maker("ocm"), 0, 700).await;
 }
+
+/// P23, P15, P17: employee IDs are free again, and whoever was let go is back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn p23_the_undo_of_a_mangoapps_file_restores_the_company() {
+    comes_and_goes(maker("mangoapps"), 0, 1_200).await;
+    comes_and_goes(maker("mangoapps"), 2, 1_200).await;
+    touched_are_kept(maker("mangoapps"), 0, 700).await;
+}
