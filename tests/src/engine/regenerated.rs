@@ -202,6 +202,40 @@ async fn life_goes_on(site: &Site, maker: &Maker, import: &Value) {
     site.settle().await;
 }
 
+/// LX-11, LX-21, LX-22: Total, Passed and Failed of an import, the summary of a run and its integration log,
+/// while each goes on and when it is over.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lx_21_the_counters_and_logs_of_leapxpert_are_in_the_log() {
+    let gate = Gate::shut(true);
+    let maker = maker("leapxpert");
+    let site = maker.site_with(Some(gate.clone())).await;
+    let mut album = Album::default();
+    let body = maker.body(&site, 0, 700).await;
+    let import = imported(&mut album, &site, body).await;
+    let users: Vec<_> = (0..40).map(|n| format!("known{n}")).collect();
+    let waiting = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed"});
+    let users: Vec<_> = (10..130).map(|n| format!("known{n}")).collect();
+    let body = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed"});
+    let run = ok(&site.ask("StartBulkIntegration", body).await)["run"].clone();
+    let second = ok(&site.ask("StartBulkIntegration", waiting).await)["run"].clone();
+    for turn in 0..2 {
+        // A batch is two people, and sends fewer mails where one of them cannot be invited.
+        gate.arrival(4 * turn + 1).await;
+        album.run(&site, &run).await;
+        gate.let_through(4);
+    }
+    gate.open();
+    site.settle().await;
+    album.run(&site, &run).await;
+    album.run(&site, &second).await;
+    let row = site.row("run", json!({"run": run})).await;
+    assert!(["passed", "failed"].iter().all(|name| row[name].as_u64() > Some(0)), "{row}");
+    life_goes_on(&site, maker, &import).await;
+    album.import(&site, &import).await;
+    album.run(&site, &run).await;
+    album.holds(site).await;
+}
+
 /// OC-08 … OC-14: created, updated, activated, deactivated, skipped; and the run of those who were created.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn oc_12_the_counters_of_office_chat_are_in_the_log() {
