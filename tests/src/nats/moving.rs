@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
+use boarding_commands::code::Code;
 use boarding_commands::envelope::Answer;
 use boarding_engine::bus::{self, feed::Feed};
 use boarding_engine::engine::{EngineError, LogChoice};
@@ -17,7 +18,7 @@ use boarding_engine::log::file::{FileLog, Options as FileOptions};
 use boarding_engine::log::jetstream::{JetStreamLog, OpenError, Options};
 use boarding_engine::log::{EventLog, Head};
 use boarding_engine::moving::move_log;
-use boarding_engine::queries::Answer as Found;
+use boarding_engine::queries::{Answer as Found, NoAnswer};
 use serde_json::{Value, json};
 
 use crate::engine::{Site, id, ok, people};
@@ -118,9 +119,15 @@ async fn answers(site: &Site) -> Vec<(String, Value)> {
         let own = ["history", "failed_rows", "template"];
         for name in boarding_projections::queries().map(|query| query.name).chain(own) {
             let params = match name {
-                "import" | "import_rows" | "failed_rows" | "picture_import" | "picture_rows" => {
-                    json!({"import": import})
-                }
+                "import"
+                | "import_rows"
+                | "import_progress"
+                | "failed_rows"
+                | "picture_import"
+                | "picture_rows"
+                | "batch_operation_report" => json!({"import": import}),
+                "can_move" => json!({"accounts": ["user7"], "dest": "EMEA"}),
+                "number_suggestions" => json!({"org_unit": "EMEA"}),
                 "run" | "integration_log" => json!({"run": run}),
                 "user" => json!({"user": "user7"}),
                 "template" => json!({"dialect": "leapxpert"}),
@@ -133,8 +140,10 @@ async fn answers(site: &Site) -> Vec<(String, Value)> {
                     answer
                 }
                 Ok(Found::Csv(bytes)) => json!(String::from_utf8(bytes).unwrap()),
-                // There are no pictures, before and after.
-                Err(no) if name.starts_with("picture_") => json!(format!("{no:?}")),
+                // There are no pictures and no accounts, before and after.
+                Err(NoAnswer::Refused(no)) if no.code != Code::QueryMalformed => {
+                    json!(no.to_string())
+                }
                 Err(no) => panic!("{name}: {no:?}"),
             };
             all.push((format!("{company} {name}"), answer));
