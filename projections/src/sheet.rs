@@ -55,7 +55,7 @@ impl Sheet {
             Format::Spreadsheet => "\u{feff}".as_bytes(),
         };
         let titles = self.columns.iter().map(|column| column.title.to_owned());
-        [mark, &line(titles)].concat()
+        [mark, &line(titles, b',')].concat()
     }
 
     /// The lines of these rows, each ended by CR LF (RFC 4180).
@@ -69,18 +69,20 @@ impl Sheet {
             }
         };
         rows.iter()
-            .flat_map(|row| line(self.columns.iter().map(|column| cell(row, column))))
+            .flat_map(|row| line(self.columns.iter().map(|column| cell(row, column)), b','))
             .collect()
     }
 }
 
-/// One record. Writing to memory cannot fail, and a record of one length each time does not either.
-fn line(cells: impl Iterator<Item = String>) -> Vec<u8> {
+/// One record, ended by CR LF, that an import reads as it is. Writing to memory cannot fail, and a record of one
+/// length each time does not either.
+pub fn line(cells: impl Iterator<Item = String>, delimiter: u8) -> Vec<u8> {
     let cells: Vec<String> = cells.collect();
-    // Typographic quotes at an edge would be taken for the quotes of the cell.
-    let is_odd = cells.iter().any(|cell| cell.starts_with(is_typographic));
+    // Typographic quotes at an edge would be taken for the quotes of the cell, also behind blanks.
+    let is_odd = cells.iter().any(|cell| cell.trim_start().starts_with(is_typographic));
     let style = if is_odd { csv::QuoteStyle::Always } else { csv::QuoteStyle::Necessary };
     let mut writer = csv::WriterBuilder::new()
+        .delimiter(delimiter)
         .quote_style(style)
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());

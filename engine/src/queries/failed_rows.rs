@@ -10,6 +10,7 @@ use boarding_commands::event::ImportOptions;
 use boarding_commands::id::{CompanyId, ImportId};
 use boarding_projections::query::{self, Answer};
 use boarding_projections::rows::Rows;
+use boarding_projections::sheet;
 use serde_json::{Value, json};
 
 use super::{NoAnswer, unavailable};
@@ -49,15 +50,14 @@ impl Core {
             &Limits::default(),
         );
         let parsed = parsed.map_err(unreadable)?;
-        let mut out =
-            Mending::of(parsed.header(), &options.1).map_err(|error| unavailable(&error))?;
+        let mut out = Mending::of(parsed.header(), &options.1);
         for row in parsed {
             let row = row.map_err(unreadable)?;
             if let Some(why) = refused.get(&row.row) {
-                out.add(&row, why).map_err(|error| unavailable(&error))?;
+                out.add(&row, why);
             }
         }
-        out.finish()
+        Ok(out.finish())
     }
 
     /// The file's digest and how it was read, from the import's first event.
@@ -90,7 +90,7 @@ impl Core {
 
 /// The file to mend: read the way the first one was, it is taken as it is.
 struct Mending {
-    writer: csv::Writer<Vec<u8>>,
+    text: Vec<u8>,
     /// The places of the file's own columns: what an earlier export added is not carried along.
     own: Vec<usize>,
     /// How many columns the file has.
@@ -101,30 +101,31 @@ struct Mending {
 }
 
 impl Mending {
-    fn of(header: &[String], options: &ImportOptions) -> Result<Self, csv::Error> {
-        let mut writer = csv::WriterBuilder::new()
-            .delimiter(u8::try_from(options.delimiter).unwrap_or(b','))
-            .terminator(csv::Terminator::CRLF)
-            .from_writer(Vec::new());
+    fn of(header: &[String], options: &ImportOptions) -> Self {
         let is_own = |(_, name): &(usize, &String)| !ADDED.contains(&name.trim());
         let own = header.iter().enumerate().filter(is_own);
         let (own, names): (Vec<usize>, Vec<&str>) = own.map(|(at, name)| (at, &**name)).unzip();
-        writer.write_record(names.into_iter().chain(ADDED))?;
-        let (width, delimiter) = (header.len(), options.delimiter);
         let is_utf8 = options.encoding == "UTF-8";
-        Ok(Self { writer, own, width, delimiter, is_utf8 })
+        let (width, delimiter) = (header.len(), options.delimiter);
+        let mut mending = Self { text: Vec::new(), own, width, delimiter, is_utf8 };
+        mending.text = mending.line(names.into_iter().chain(ADDED));
+        mending
+    }
+
+    fn line<'c>(&self, cells: impl Iterator<Item = &'c str>) -> Vec<u8> {
+        let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
+        sheet::line(cells.map(str::to_owned), delimiter)
     }
 
     /// The whole file; with a byte order mark where it could be taken for another encoding. The mark wins
     /// over whatever encoding is named when the file is imported again.
-    fn finish(self) -> Result<Vec<u8>, NoAnswer> {
-        let text = self.writer.into_inner().map_err(|error| unavailable(&error))?;
+    fn finish(self) -> Vec<u8> {
+        let text = self.text;
         let mark: &[u8] = if self.is_utf8 && text.is_ascii() { b"" } else { "\u{feff}".as_bytes() };
-        Ok([mark, &text].concat())
+        [mark, &text].concat()
     }
 
-    fn add(&mut self, row: &ParsedRow, why: &Why) -> Result<(), csv::Error> {
-        let cells = self.own.iter().map(|&at| row.cells.get(at).map_or("", String::as_str));
+    fn add(&mut self, row: &ParsedRow, why: &Why) {
         let beyond = row.cells.get(self.width..).filter(|beyond| !beyond.is_empty());
         // Cells without a column have none to stand in: they are told, so that nothing is lost.
         let reason = match beyond {
@@ -135,7 +136,9 @@ impl Mending {
         };
         let number = row.row.to_string();
         let added = [number.as_str(), &why.columns, &why.codes, &reason];
-        self.writer.write_record(cells.chain(added))
+        let cells = self.own.iter().map(|&at| row.cells.get(at).map_or("", String::as_str));
+        let line = self.line(cells.chain(added));
+        self.text.extend(line);
     }
 }
 
