@@ -143,10 +143,11 @@ impl Out {
     fn explain(&self, failure: &Failure) {
         self.warn(&format!("boarding: {}", failure.text()));
         let Failure::Refused { document, code, .. } = failure else { return };
-        if let Some(details) = document.get("details").filter(|details| !details.is_null()) {
+        let details = document.get("details").filter(|details| !details.is_null());
+        if let Some(details) = details {
             self.warn(&format!("  {}", text_of(details)));
         }
-        if let Some(advice) = advice::on(code) {
+        if let Some(advice) = advice::on(code, details.unwrap_or(&Value::Null)) {
             self.warn(&format!("  {advice}"));
         }
     }
