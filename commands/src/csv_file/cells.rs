@@ -111,6 +111,11 @@ impl<'a> Cells<'a> {
 
     /// The person's key where that is an e-mail address or, for those who have none, a login (OC-16).
     pub fn email_or_login(&mut self, column: usize) -> (Option<UserKey>, Given<String>) {
+        let text = self.raw(column).value().unwrap_or_default();
+        if text.contains('@') && text.chars().count() > UserKey::MAX_CHARS {
+            self.problem(column, Code::FieldInvalidEmail);
+            return (None, Given::Absent);
+        }
         let Some(key) = self.key(column) else { return (None, Given::Absent) };
         if !key.as_str().contains('@') {
             return (Some(key), Given::Absent);
@@ -201,6 +206,7 @@ impl<'a> Cells<'a> {
         let text = match self.raw(column) {
             Given::Absent => return Given::Absent,
             Given::Blank => return Given::Blank,
+            Given::Value(text) if !self.has_no_control(column, text) => return Given::Absent,
             Given::Value(text) => text,
         };
         match allowed.iter().find(|word| word.eq_ignore_ascii_case(text)) {
@@ -219,6 +225,9 @@ impl<'a> Cells<'a> {
             self.problem(column, Code::FieldRequired);
             return None;
         };
+        if !self.has_no_control(column, text) {
+            return None;
+        }
         let word = allowed.iter().find(|word| word.eq_ignore_ascii_case(text)).copied();
         if word.is_none() {
             self.problem_saying(column, Code::FieldNotAllowed, &allowed.join(", "));

@@ -137,6 +137,34 @@ impl<R: Read> Text<R> {
         cap: usize,
     ) -> Result<Option<Ending>, FileError> {
         let before = line.len();
+        let ending = self.any_line(line, cap)?;
+        let own = line.get(before..).unwrap_or_default();
+        let may_be_the_end = !own.is_empty() && own.iter().all(|&b| b == CTRL_Z);
+        if may_be_the_end && self.nothing_follows()? {
+            line.truncate(before);
+            self.at = self.text.len();
+            return Ok(None);
+        }
+        Ok(ending)
+    }
+
+    /// Whether only breaks follow, and no more of them than anybody looks for (N28).
+    fn nothing_follows(&mut self) -> Result<bool, FileError> {
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let is_filling = |&b: &u8| is_break(b) || b == CTRL_Z;
+            if rest.len() > HEAD_BYTES || self.fault.is_some() || !rest.iter().all(is_filling) {
+                return Ok(false);
+            }
+            if self.ended {
+                return Ok(true);
+            }
+            self.fill()?;
+        }
+    }
+
+    fn any_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<Ending>, FileError> {
+        let before = line.len();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let end = rest.iter().position(|&b| is_break(b));
