@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::commit::Commit;
-use crate::dialect;
+use crate::dialect::{self, Dialect};
 use crate::event::{
     Channel, Counts, Event, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind,
     UndoCounts,
@@ -13,7 +13,7 @@ use crate::event::{
 use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
 use crate::lock::Lock;
 use crate::phone::Phone;
-use crate::settings::Settings;
+use crate::settings::{LiveInvitation, Settings};
 use crate::time::Time;
 
 pub mod effects;
@@ -284,11 +284,26 @@ impl Company {
         if self.numbers.is_account(id) {
             return false;
         }
-        // The file that named somebody last is most often among the newest.
+        self.dialect_of(user).is_none_or(|dialect| dialect.needs_corporate_phone())
+    }
+
+    /// Whether somebody whose link still lives is sent another, and the link before it dies (A11).
+    pub fn supersedes_live_invitation(&self, user: &User) -> bool {
+        match self.settings.live_invitation {
+            LiveInvitation::Supersede => true,
+            LiveInvitation::Skip => false,
+            LiveInvitation::ByDialect => {
+                self.dialect_of(user).is_none_or(|dialect| dialect.supersedes_live_invitation())
+            }
+        }
+    }
+
+    /// The dialect of the file that named the person last.
+    fn dialect_of(&self, user: &User) -> Option<&'static dyn Dialect> {
+        // It is most often among the newest.
         let mut newest = self.imports.values().rev();
-        let last = newest.find(|import| import.ordinal == user.seen.0);
-        let dialect = last.and_then(|import| dialect::find(&import.options.dialect));
-        dialect.is_none_or(|dialect| dialect.needs_corporate_phone())
+        let last = newest.find(|import| import.ordinal == user.seen.0)?;
+        dialect::find(&last.options.dialect)
     }
 
     /// Whether mail to this address bounced for good or was complained about.

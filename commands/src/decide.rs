@@ -50,12 +50,14 @@ pub struct Decision {
     pub result: Value,
     /// Whether to append a commit. A preview, or the engine's own question, that changed nothing leaves no trace.
     pub recorded: bool,
+    /// Whether the same was asked and done before, under another command's id.
+    pub repeats: bool,
 }
 
 impl Decision {
     /// Facts, and an answer without anything to tell.
     pub fn of(events: Vec<Event>) -> Self {
-        Self { events, result: json!({}), recorded: true }
+        Self { events, result: json!({}), recorded: true, repeats: false }
     }
 
     #[must_use]
@@ -66,12 +68,17 @@ impl Decision {
 
     /// An answer that leaves no trace in the log.
     pub fn unrecorded(result: Value) -> Self {
-        Self { events: Vec::new(), result, recorded: false }
+        Self { events: Vec::new(), result, recorded: false, repeats: false }
+    }
+
+    /// What stands already; nothing is done twice.
+    pub fn repeat(result: Value) -> Self {
+        Self { repeats: true, ..Self::unrecorded(result) }
     }
 
     /// Facts that are only worth a commit if there are any: what the engine asks of itself again and again.
     pub fn if_any(events: Vec<Event>) -> Self {
-        Self { recorded: !events.is_empty(), events, result: json!({}) }
+        Self { recorded: !events.is_empty(), ..Self::of(events) }
     }
 }
 

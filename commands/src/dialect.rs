@@ -164,6 +164,12 @@ pub trait Dialect: Sync + Send + Debug {
         true
     }
 
+    /// Whether a further run sends a new link to people whose link still lives, unless the company says
+    /// otherwise (A11); else they are skipped.
+    fn supersedes_live_invitation(&self) -> bool {
+        false
+    }
+
     /// Whether its people are accounts of one organization, with numbers of the pool.
     fn opens_accounts(&self) -> bool {
         false

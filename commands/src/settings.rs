@@ -119,6 +119,8 @@ pub struct PerChannel {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiveInvitation {
+    /// As the product does whose file named the person last; otherwise a new link is sent.
+    ByDialect,
     /// Sends a new link; the old one dies.
     Supersede,
     /// Skips the person: `recipient.invitation_already_live`.
@@ -134,7 +136,7 @@ impl Default for Settings {
             allow_withdraw_pending: true,
             channels: Channels::default(),
             invitation_ttl_hours: PerChannel { whatsapp: 24, imessage: 48 },
-            live_invitation: LiveInvitation::Supersede,
+            live_invitation: LiveInvitation::ByDialect,
             assume_plus: false,
             blank_means: BlankMeans::Keep,
             accept_gzip: true,
@@ -295,7 +297,7 @@ fn flatten(path: &str, value: &Value, out: &mut Vec<(String, Value)>) {
 /// The words that a setting takes, where it takes nothing else.
 pub(crate) fn words(name: &str) -> Option<&'static [&'static str]> {
     match name {
-        "live_invitation" => Some(&["supersede", "skip"]),
+        "live_invitation" => Some(&["by_dialect", "supersede", "skip"]),
         "blank_means" => Some(&["keep", "clear"]),
         "reference_resolution" => Some(&["strict", "file_order", "two_pass"]),
         _ => None,

@@ -20,6 +20,7 @@ mod imports;
 mod invitations;
 mod list;
 mod log;
+mod losses;
 mod moving;
 mod nats_options;
 mod notifications;

@@ -36,6 +36,8 @@ pub struct Plan {
     pub attention: Attention,
     /// What is worth saying about the file as a whole; they are among the counts' warnings.
     pub warnings: Vec<Problem>,
+    /// Why nobody would be invited though somebody is to be.
+    pub not_invited: Option<Problem>,
     /// The company's version that the plan was made at.
     version: u64,
 }
@@ -53,12 +55,16 @@ pub struct Attention {
 impl Plan {
     /// The `result` of an accepted preview.
     pub fn result(&self) -> Value {
-        json!({
+        let mut result = json!({
             "plan_hash": self.hash,
             "counts": self.counts,
             "rows": self.rows,
             "next": self.next,
-        })
+        });
+        if let (Some(problem), Some(fields)) = (&self.not_invited, result.as_object_mut()) {
+            fields.insert("not_invited".to_owned(), json!(problem.code));
+        }
+        result
     }
 }
 

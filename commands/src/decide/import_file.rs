@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::import_invites::{Ending, refused, run_of};
 use super::import_rows::{ROWS_PER_COMMIT, counted};
@@ -48,7 +48,7 @@ pub struct ImportFile {
     /// Invites everybody the file creates, and nobody else it names (OC-13).
     #[serde(default)]
     pub auto_invite: bool,
-    /// Where to, for an import that invites.
+    /// Where to, for an import that invites; the only channel that is enabled, unless given.
     #[schemars(with = "Option<ChannelName>")]
     pub channel: Option<String>,
     #[serde(default)]
@@ -149,14 +149,17 @@ impl Decide for ImportFile {
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         asked.require(company, self.needs())?;
         let import = ImportId(self.import.map_or(asked.id.0, |import| import.0));
-        if company.imports.contains_key(&import) || company.picture_imports.contains(&import) {
+        let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
+        if let Some(known) = company.imports.get(&import) {
+            return self.again(company, import, known, read);
+        }
+        if company.picture_imports.contains(&import) {
             return Err(Code::ImportAlreadyExists.into());
         }
         let placing = self.placing(company)?;
-        let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
         self.check_limit(company, read.summary.rows)?;
         self.check_existing()?;
-        let invites = self.invites(company, asked, import, read.summary.rows)?;
+        let invites = self.invites(company, asked, import)?;
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));
@@ -182,19 +185,20 @@ impl Decide for ImportFile {
         }));
         events.extend(row_events);
         let completed = counts.done() == total;
-        let mut run = None;
+        let mut refusal = None;
         if completed {
             let ending = Ending { company, import, known: None, invites, counts, at: asked.at };
-            match ending.tell(&mut events) {
-                Ok(()) => run = invites.map(|_| run_of(import)),
-                // Nothing is done yet, so it can be asked again later. That there is nobody to invite is no fault.
-                Err(refusal) if refusal.code != Code::RunEmptySelection => return Err(refusal),
-                Err(refusal) => events.push(refused(import, refusal)),
-            }
+            // The rows are applied, whatever becomes of the run: it can be asked for again.
+            refusal = ending.tell(&mut events).err();
+            events.extend(refusal.clone().map(|refusal| refused(import, refusal)));
         }
-        let result = result_of(import, completed, &counts, run);
+        let run = invites.filter(|_| completed && refusal.is_none()).map(|_| run_of(import));
+        let not_invited = refusal.map(|refusal| refusal.code);
+        let counts = completed.then_some(counts);
+        let state = if completed { Progress::Completed } else { Progress::Processing };
+        let result = json!(Accepted { import, state, counts, run, not_invited });
         let recorded = self.mode == ImportMode::Commit;
-        Ok(Decision { events, result, recorded })
+        Ok(Decision { recorded, ..Decision::of(events).telling(result) })
     }
 }
 
@@ -219,6 +223,28 @@ impl ImportFile {
             delimiter: summary.delimiter,
             columns: self.columns.clone(),
         }
+    }
+
+    /// N81: an import's id with the same content is the same import, whichever command asks for it.
+    fn again(
+        &self,
+        company: &Company,
+        import: ImportId,
+        known: &Import,
+        read: &FileRead,
+    ) -> Result<Decision, Refusal> {
+        let same = !self.is_planned()
+            && digests(&known.files) == digests(&read.files)
+            && known.options == self.options(company, &read.summary);
+        if !same {
+            return Err(Code::ImportAlreadyExists.into());
+        }
+        let run = Some(run_of(import)).filter(|run| company.runs.contains_key(run));
+        let (counts, state) = match known.completed {
+            true => (Some(known.counts), Progress::Completed),
+            false => (None, Progress::Processing),
+        };
+        Ok(Decision::repeat(json!(Accepted { import, state, counts, run, not_invited: None })))
     }
 
     /// OCM-15, A22: a product without updates is not asked for one.
@@ -256,6 +282,9 @@ struct Accepted {
     /// The run that invites its people, once it is over.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<RunId>,
+    /// Why there is none though one was asked for, once it is over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_invited: Option<Code>,
 }
 
 /// How far an import is.
@@ -266,20 +295,17 @@ enum Progress {
     Completed,
 }
 
-/// The `result` of an import.
-fn result_of(import: ImportId, completed: bool, counts: &Counts, run: Option<RunId>) -> Value {
-    let state = if completed { Progress::Completed } else { Progress::Processing };
-    json!(Accepted { import, state, counts: completed.then_some(*counts), run })
-}
-
 /// Whether all rows fit in the commit that accepts the file.
 pub fn fits_one_commit(rows: u64) -> bool {
     rows <= ROWS_PER_COMMIT as u64
 }
 
+fn digests(files: &[FileRef]) -> Vec<&str> {
+    files.iter().map(|file| file.sha256.as_str()).collect()
+}
+
 /// N81: the same content was imported before.
 fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
-    let digests = |files: &[FileRef]| files.iter().map(|file| file.sha256.clone()).collect::<Vec<_>>();
     let asked = digests(files);
     let same = |import: &&Import| digests(&import.files) == asked;
     let (earlier, _) = company
@@ -329,6 +355,8 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::testing::{accepted, import_id, row};
     use super::*;
     use crate::decide::Command;
@@ -444,6 +472,7 @@ mod tests {
         assert!(ocm(&json!({"existing": "skip"})).0.is_ok() && ocm(&json!({})).0.is_ok());
     }
 
+    /// N81: with the same content it is the same import, whatever it has come to.
     #[test]
     fn one_id_names_one_import() {
         let taken = json!({"import": import_id()});
@@ -452,8 +481,12 @@ mod tests {
         let (inserted, invalid) = (0, 0);
         let pictures =
             Event::PicturesImported { import: import_id, file, match_attribute, inserted, invalid };
-        for first in [accepted(1, false, Existing::Skip), pictures] {
-            import([first], 1, vec![row(1, "ann")], &taken).then_refused(Code::ImportAlreadyExists);
+        let ann = || vec![row(1, "ann")];
+        let update = json!({"import": import_id, "existing": "update"});
+        for (first, extra) in [(accepted(1, false, Existing::Skip), &update), (pictures, &taken)] {
+            import([first], 1, ann(), extra).then_refused(Code::ImportAlreadyExists);
         }
+        let again = import([accepted(1, false, Existing::Skip)], 1, ann(), &taken).0.unwrap();
+        assert!(again.repeats && !again.recorded && again.events.is_empty());
     }
 }

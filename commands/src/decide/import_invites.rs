@@ -2,11 +2,9 @@
 
 use std::collections::HashSet;
 
-use serde_json::json;
-
 use super::import_file::{Action, ImportFile};
 use super::notices::batch_report;
-use super::start_bulk_integration::{Request, read_channel, too_many};
+use super::start_bulk_integration::{Request, channel_of, read_channel};
 use super::{Asked, Decision};
 use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import, Invites};
@@ -19,38 +17,38 @@ impl ImportFile {
     /// Who is to be invited and where to, as far as it can be judged before the rows are.
     ///
     /// # Errors
-    /// `envelope.malformed`, `field.required`, `auth.permission_denied`, `channel.*`, `run.already_exists`,
-    /// `run.too_many_recipients`.
+    /// `envelope.malformed`, `field.required`, `auth.permission_denied`, `channel.*`, `run.already_exists`.
     pub(super) fn invites(
         &self,
         company: &Company,
         asked: &Asked<'_, Self>,
         import: ImportId,
-        rows: u64,
     ) -> Result<Option<Invites>, Refusal> {
         let malformed = |why: &str| Err(Refusal::new(Code::EnvelopeMalformed).saying(why));
         let all = self.action == Action::ImportAndInvite;
-        let name = match (&self.channel, self.auto_invite, all) {
+        match (&self.channel, self.auto_invite, all) {
             (None, false, false) => return Ok(None),
             (Some(_), false, false) => return malformed("channel is for an import that invites"),
             (_, true, true) => {
                 return malformed("auto_invite leaves out whom import_and_invite invites");
             }
-            (None, ..) => {
-                return Err(Refusal::new(Code::FieldRequired)
-                    .saying("channel")
-                    .with(json!({"field": "channel"})));
-            }
-            (Some(name), ..) => name,
+            _ => {}
+        }
+        let channel = channel_of(company, self.channel.as_deref())?;
+        // Who is an account already keeps the organization it is in, and its row has failed (A22).
+        let created_only = self.auto_invite || self.opens_accounts();
+        // The privilege "Accounts" is for inviting them too (ML-01).
+        let needed = if self.opens_accounts() {
+            Permission::Accounts
+        } else {
+            Permission::BulkIntegrateUsers
         };
-        asked.require(company, Permission::BulkIntegrateUsers)?;
-        let invites = Invites { channel: read_channel(company, name)?, created_only: !all };
+        asked.require(company, needed)?;
+        let invites = Invites { channel, created_only };
         if company.runs.contains_key(&run_of(import)) {
             return Err(Code::RunAlreadyExists.into());
         }
-        // Here the rows are counted (A2); how many an import creates is known at its end.
-        let limit = company.settings.bulk_integration_max_records;
-        if all && rows > limit { Err(too_many(limit, rows)) } else { Ok(Some(invites)) }
+        Ok(Some(invites))
     }
 }
 

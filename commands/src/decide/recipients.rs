@@ -14,7 +14,6 @@ use crate::event::{Channel, Event, TemplateKind, Wording};
 use crate::evolve::message_id;
 use crate::id::{InvitationId, RunId};
 use crate::personal::Personal;
-use crate::settings::LiveInvitation;
 use crate::time::Time;
 
 /// A recipient that a report is about.
@@ -230,7 +229,7 @@ pub(super) fn judge(
     let live = link.invitation.is_some_and(|invitation| {
         invitation.is_live(now) && !own.is_some_and(|own| invitation.is_claimed_by(&own))
     });
-    if live && !run.resend && company.settings.live_invitation == LiveInvitation::Skip {
+    if live && !run.resend && !company.supersedes_live_invitation(user) {
         return Err((true, Code::RecipientInvitationAlreadyLive));
     }
     Ok(())

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use super::start_bulk_integration::{Confirmed, MAX_NAMED_USERS, Request, keys, read_channel};
+use super::start_bulk_integration::{Confirmed, MAX_NAMED_USERS, Request, channel_of, keys};
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
 use crate::company::Company;
@@ -17,8 +17,9 @@ use crate::schema::{ChannelName, exactly_one_of};
 #[schemars(transform = either_way)]
 pub struct ResendInvitation {
     pub run: Option<RunId>,
-    #[schemars(with = "ChannelName")]
-    pub channel: String,
+    /// The only one that is enabled, unless given.
+    #[schemars(with = "Option<ChannelName>")]
+    pub channel: Option<String>,
     /// Either these people …
     pub users: Option<Vec<String>>,
     /// … or those in this state.
@@ -45,7 +46,7 @@ impl Decide for ResendInvitation {
         if named.len() > MAX_NAMED_USERS {
             return Err(malformed("too many users are named"));
         }
-        let channel = read_channel(company, &self.channel)?;
+        let channel = channel_of(company, self.channel.as_deref())?;
         let source = Source::Resend { users: keys(named), filter: self.filter };
         let run = RunId(self.run.map_or(asked.id.0, |run| run.0));
         let request = Request { run, channel, source };

@@ -158,6 +158,23 @@ pub(super) fn read_channel(company: &Company, name: &str) -> Result<Channel, Ref
     Ok(channel)
 }
 
+/// The channel that is named, or the only one that is enabled.
+///
+/// # Errors
+/// `channel.*`; `field.required` where none is named and several could be meant, or none.
+pub(super) fn channel_of(company: &Company, name: Option<&str>) -> Result<Channel, Refusal> {
+    if let Some(name) = name {
+        return read_channel(company, name);
+    }
+    let mut enabled = Channel::ALL.into_iter().filter(|one| company.settings.channel_enabled(*one));
+    match (enabled.next(), enabled.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(Refusal::new(Code::FieldRequired)
+            .saying("channel")
+            .with(json!({"field": "channel"}))),
+    }
+}
+
 impl SourceBody {
     fn read(&self, company: &Company, now: Time) -> Result<Source, Refusal> {
         if self.include_descendants.is_some() && self.org_units.is_none() {

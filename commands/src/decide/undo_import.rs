@@ -42,7 +42,8 @@ impl Decide for UndoImport {
         }
         let events = vec![Event::ImportUndoStarted { import: self.import }];
         let result = json!(Undoing { import: self.import, state: State::Undoing, counts: None });
-        Ok(Decision { events, result, recorded: self.mode == ImportMode::Commit })
+        let recorded = self.mode == ImportMode::Commit;
+        Ok(Decision { recorded, ..Decision::of(events).telling(result) })
     }
 }
 

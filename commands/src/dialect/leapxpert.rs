@@ -100,4 +100,9 @@ impl Dialect for Leapxpert {
     fn is_held_to_run_limit(&self) -> bool {
         true
     }
+
+    /// A11: only who is linked already is named as one who is skipped.
+    fn supersedes_live_invitation(&self) -> bool {
+        true
+    }
 }

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::failure::{Done, Ending, Failure};
 use super::list;
+use super::losses;
 use super::session::Session;
 
 /// Asks any command by its contract name
@@ -48,13 +49,13 @@ impl Command {
         session.settle().await?;
         if session.out.is_json() {
             session.out.document(&accepted.document);
-            return Ok(Done::Well);
+        } else {
+            session.out.line(&format!("accepted: {}", list::receipt(&accepted)));
+            if accepted.result.as_object().is_some_and(|result| !result.is_empty()) {
+                session.out.fields(&accepted.result);
+            }
         }
-        session.out.line(&format!("accepted: {}", list::receipt(&accepted)));
-        if accepted.result.as_object().is_some_and(|result| !result.is_empty()) {
-            session.out.fields(&accepted.result);
-        }
-        Ok(Done::Well)
+        Ok(Done::losing(losses::of(session, &self.name, &accepted.result).await?))
     }
 }
 

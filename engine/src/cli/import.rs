@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 use super::common::one_of_the_dialects;
 use super::failure::{Done, Ending, Failure};
 use super::list::{self, number, text};
+use super::losses;
 use super::session::{Accepted, Session};
 use super::watch;
 
@@ -69,12 +70,12 @@ pub(super) struct Import {
     #[arg(long)]
     send_welcome_email: bool,
     /// Invites those whom the file creates, once it is imported
-    #[arg(long, requires = "channel", conflicts_with = "invite")]
+    #[arg(long, conflicts_with = "invite")]
     auto_invite: bool,
     /// Invites everybody the file names, once it is imported
-    #[arg(long, requires = "channel")]
+    #[arg(long)]
     invite: bool,
-    /// Where to invite people: whatsapp, imessage
+    /// Where to invite people: whatsapp, imessage [default: the only one that is enabled]
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
     /// The organization that the accounts of a multiline file belong to
@@ -130,12 +131,8 @@ impl Import {
                 false => {}
             }
         }
-        let run = text(&row, "run");
-        let failed = match run.is_empty() {
-            true => 0,
-            false => number(&session.row("run", json!({"run": run})).await?, "failed"),
-        };
-        Ok(Done::losing(number(&row, "invalid") + failed))
+        let failed = losses::of_run(session, text(&row, "run")).await?;
+        Ok(Done::losing(losses::of_import(&row) + failed))
     }
 
     fn body(&self, files: Vec<Value>) -> Result<Value, Failure> {

@@ -57,9 +57,9 @@ struct List {
 /// Sends invitations (again), as a run that is seen through to its end; the links before it die
 #[derive(Debug, Args)]
 struct Resend {
-    /// whatsapp or imessage
+    /// whatsapp or imessage [default: the only one that is enabled]
     #[arg(long, value_name = "CHANNEL")]
-    channel: String,
+    channel: Option<String>,
     #[command(flatten)]
     people: People,
     /// Sends without asking
@@ -129,7 +129,10 @@ impl Invitations {
 
 impl Resend {
     async fn run(self, session: &Session<'_>) -> Ending {
-        let (mut body, whom) = (json!({"channel": self.channel}), self.people.words());
+        let (mut body, whom) = (json!({}), self.people.words());
+        if let Some(channel) = self.channel {
+            set(&mut body, "channel", channel);
+        }
         match self.people.filter {
             Some(_) => set(&mut body, "filter", whom.clone()),
             None => set(&mut body, "users", self.people.users),

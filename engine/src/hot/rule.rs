@@ -139,11 +139,11 @@ pub(super) fn decide(
         return Err(Box::new(answer));
     }
     state.check_version(request).map_err(refused)?;
-    let Decision { events, result, recorded } = state.rule(request)?;
+    let Decision { events, result, recorded, repeats } = state.rule(request)?;
     if !recorded {
         let (version, position) = (state.company.version, core.log.end());
         return Err(Box::new(Reply::Accepted {
-            duplicate: false,
+            duplicate: repeats,
             version,
             position,
             result,

@@ -130,6 +130,7 @@ struct Tally {
     next: Option<u64>,
     attention: Attention,
     warnings: Vec<Problem>,
+    not_invited: Option<Problem>,
     bad: BadRows,
     digest: PlanDigest,
 }
@@ -144,6 +145,9 @@ impl Tally {
             if let Event::ImportAccepted { files, options, warnings, .. } = event {
                 self.digest.accepted(files, options, warnings);
                 self.warnings.clone_from(warnings);
+            }
+            if let Event::ImportInvitesRefused { problem, .. } = event {
+                self.not_invited = Some(problem.clone());
             }
             if let Event::ImportInvitesRequested { channel, created_only, .. } = event {
                 self.digest.add(&(channel, created_only));
@@ -171,10 +175,10 @@ impl Tally {
         if !self.outlook.is_completed() {
             return Err("the file gave fewer rows than were counted in it".to_owned());
         }
-        let Self { outlook, rows, next, attention, warnings, digest, .. } = self;
+        let Self { outlook, rows, next, attention, warnings, not_invited, digest, .. } = self;
         let counts = outlook.counts();
         let hash = digest.finish(&counts);
-        Ok(Plan { hash, counts, rows, next, attention, warnings, version })
+        Ok(Plan { hash, counts, rows, next, attention, warnings, not_invited, version })
     }
 }
 

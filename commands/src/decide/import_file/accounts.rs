@@ -24,10 +24,15 @@ impl ImportFile {
         needed(&self.dialect)
     }
 
+    /// Whether the file's people are accounts of one organization.
+    pub(in crate::decide) fn opens_accounts(&self) -> bool {
+        is_of_accounts(&self.dialect)
+    }
+
     /// Where the people of the file belong: one organization, one group of permissions (ML-04, ML-05).
     pub(super) fn placing(&self, company: &Company) -> Result<Option<Placing>, Refusal> {
         let named = [("organization", &self.organization), ("permission_group", &self.permission_group)];
-        if !is_of_accounts(&self.dialect) {
+        if !self.opens_accounts() {
             return match named.iter().find(|(_, given)| given.is_some()) {
                 Some((field, _)) => Err(not_taken(&format!("{field}: this dialect takes none"))),
                 None => Ok(None),

@@ -162,13 +162,13 @@ fn oc_13_where_nobody_is_new_the_import_says_so() {
     assert!(decision.result.get("run").is_none());
 }
 
-/// What is known at acceptance refuses the file there; nothing is done.
+/// What has nothing to do with the rows refuses the file before anything is done.
 #[test]
 fn what_stands_in_the_way_is_refused_before_anything_is_done() {
     let refused = |before: Vec<Event>, extra: &Value, code| {
         import(before, vec![row(1, "bob"), row(2, "cid")], extra).then_refused(code)
     };
-    refused(with_ann(), &json!({"auto_invite": true}), Code::FieldRequired);
+    refused(vec![user_created("ann")], &json!({"auto_invite": true}), Code::FieldRequired);
     refused(with_ann(), &json!({"channel": "whatsapp"}), Code::EnvelopeMalformed);
     let both = json!({"auto_invite": true, "action": "import_and_invite", "channel": "whatsapp"});
     refused(with_ann(), &both, Code::EnvelopeMalformed);
@@ -178,15 +178,6 @@ fn what_stands_in_the_way_is_refused_before_anything_is_done() {
         &json!({"auto_invite": true, "channel": "imessage"}),
         Code::ChannelNotEnabled,
     );
-    for extra in [auto(), all()] {
-        let limited = [channel_enabled(), number("bulk_integration_max_records", 1)];
-        let refusal = refused(limited.into(), &extra, Code::RunTooManyRecipients);
-        assert_eq!(refusal.details["actual"], 2);
-        let full = [channel_enabled(), number("max_pending_runs", 1)];
-        let waiting = a_running_run().into_iter().chain(full);
-        let waiting = waiting.chain(crate::decide::testing::run_queued(RunId(Ulid(9)), &["ann"]));
-        refused(waiting.collect(), &extra, Code::RunQueueFull);
-    }
     let taken = crate::decide::testing::run_queued(run_of(import_id()), &["ann"]);
     refused(with_ann().into_iter().chain(taken).collect(), &auto(), Code::RunAlreadyExists);
 }
@@ -204,22 +195,58 @@ fn lx_01_an_import_that_invites_needs_both_permissions() {
     assert_eq!(refusal.details, json!({"permission": "bulk_integrate_users"}));
 }
 
-/// A2: a file with more rows than a run may have people is not begun with `import_and_invite`; how many an
-/// import creates is known only at its end, and then it says why there is no run.
+/// A2, LX-34: the rows are applied, whatever becomes of the run, and the import says why there is none: in one
+/// commit or in several, with too many people or a full queue.
 #[test]
-fn a_long_file_is_over_though_its_run_is_refused() {
-    let one = || vec![channel_enabled(), number("bulk_integration_max_records", 1)];
-    given(one()).when(asked(2, vec![], &all())).then_refused(Code::RunTooManyRecipients);
-    let company = given(one()).after(asked(2, vec![], &auto()));
-    let then =
-        company.when(ImportRows { import: import_id(), rows: vec![row(1, "bob"), row(2, "cid")] });
-    let expected = ["UserCreated", "UserCreated", "ImportCompleted", "ImportInvitesRefused"];
-    assert_eq!(then.names(), expected);
-    let Some(Event::ImportInvitesRefused { problem, .. }) = then.0.unwrap().events.pop() else {
-        panic!()
+fn a_file_is_imported_though_its_run_is_refused() {
+    let refused = |then: Then, why, words: &str| {
+        let decision = then.0.unwrap();
+        let names: Vec<_> = decision.events.iter().map(Event::name).collect();
+        let end = ["UserCreated", "UserCreated", "ImportCompleted", "ImportInvitesRefused"];
+        assert!(names.ends_with(&end), "{names:?}");
+        let Some(Event::ImportInvitesRefused { problem, .. }) = decision.events.last() else {
+            panic!()
+        };
+        assert_eq!(problem.code, why);
+        assert!(problem.message.contains(words), "{}", problem.message);
+        (decision.result["run"].clone(), decision.result["not_invited"].clone())
     };
-    assert_eq!(problem.code, Code::RunTooManyRecipients);
-    assert!(problem.message.contains("2 people, the limit is 1"), "{}", problem.message);
+    let rows = || vec![row(1, "bob"), row(2, "cid")];
+    for extra in [auto(), all()] {
+        let limited = vec![channel_enabled(), number("bulk_integration_max_records", 1)];
+        let (why, words) = (Code::RunTooManyRecipients, "2 people, the limit is 1");
+        let told = refused(import(limited.clone(), rows(), &extra), why, words);
+        assert_eq!(told, (Value::Null, json!("run.too_many_recipients")));
+        let company = given(limited).after(asked(2, vec![], &extra));
+        refused(company.when(ImportRows { import: import_id(), rows: rows() }), why, words);
+
+        let full = [channel_enabled(), number("max_pending_runs", 1)];
+        let waiting = a_running_run().into_iter().chain(full);
+        let waiting = waiting.chain(crate::decide::testing::run_queued(RunId(Ulid(9)), &["ann"]));
+        refused(
+            import(waiting, vec![row(1, "zoe"), row(2, "cid")], &extra),
+            Code::RunQueueFull,
+            "",
+        );
+    }
+}
+
+/// Where one channel is enabled it need not be named; where two are, it must.
+#[test]
+fn the_only_channel_that_is_enabled_is_meant() {
+    let channel = |then: Then| {
+        let requested = then.0.unwrap().events.into_iter().find_map(|event| match event {
+            Event::ImportInvitesRequested { channel, .. } => Some(channel),
+            _ => None,
+        });
+        requested.unwrap()
+    };
+    let auto = json!({"auto_invite": true});
+    assert_eq!(channel(import(with_ann(), vec![row(1, "bob")], &auto)), Channel::Whatsapp);
+    let both =
+        Event::CompanyConfigChanged { setting: "channels.imessage".to_owned(), value: json!(true) };
+    let both: Vec<_> = with_ann().into_iter().chain([both]).collect();
+    import(both, vec![row(1, "bob")], &auto).then_refused(Code::FieldRequired);
 }
 
 /// LX-05: a channel that was disabled while the rows were applied.

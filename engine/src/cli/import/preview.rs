@@ -42,6 +42,9 @@ fn tell(session: &Session<'_>, import: &Import, plan: &Plan) {
         let title = "would come in without a listed number:";
         list_phones(out, title, plan.counts.phones_failed, &attention.phone_refused);
     }
+    if let Some(problem) = &plan.not_invited {
+        out.line(&format!("nobody would be invited: {}", problem.message));
+    }
     out.line(&format!("\nnothing was imported; the plan is {}", plan.hash));
     out.line(&format!(
         "to import exactly this: boarding import {} --plan-hash {} {}",
