@@ -366,6 +366,33 @@ fn a_command_takes_a_body_an_envelope_and_the_standard_input() {
     assert_eq!(place.rows(&["history"])[2]["actor"], json!("kim@acme.example"));
 }
 
+/// Contract, section 5: status 5 for invalid rows and for people who failed, by whatever verb they were asked
+/// for.
+#[test]
+fn a_command_tells_by_its_status_that_something_was_lost() {
+    let place = Place::with_company();
+    let import = |text: &str, extra: Value| {
+        let mut body =
+            json!({"dialect": "officechat", "files": [{"name": "people.csv", "text": text}]});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        place.run(&["command", "ImportFile", &body.to_string(), "--json"])
+    };
+    import("name,email/login\nAnn,ann\n", json!({})).with(0);
+    import("name,email/login\nBob,bob@@\n", json!({})).with(5);
+    // A login without an address cannot be written to.
+    let run = r#"{"source":{"users":["ann"]},"channel":"whatsapp","mode":"confirmed"}"#;
+    place.run(&["command", "StartBulkIntegration", run]).with(5);
+    // Whom the file creates is to be invited, and is not.
+    let many: String = (0..101).map(|n| format!("N,n{n}@people.example\n")).collect();
+    let told = import(
+        &format!("name,email/login\n{many}"),
+        json!({"auto_invite": true, "channel": "whatsapp"}),
+    )
+    .with(5);
+    assert_eq!(told.json()["result"]["not_invited"], "run.too_many_recipients");
+    assert_eq!(told.json()["result"]["created"], 101);
+}
+
 #[test]
 fn what_comes_with_later_issues_is_absent() {
     let place = Place::new();

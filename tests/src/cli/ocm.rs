@@ -231,8 +231,11 @@ fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
     let place = Place::with_company();
     import(&place, &THREE);
     let ask = |body: &Value| {
-        let answer = place.json(&["command", "AssignRoles", &body.to_string()]);
-        let users = answer["result"]["users"].as_array().unwrap().clone();
+        let words = ["command", "AssignRoles", &body.to_string(), "--json"];
+        let ended = place.run(&words);
+        let users = ended.json()["result"]["users"].as_array().unwrap().clone();
+        let status = if users.iter().any(|one| one["outcome"] == "failed") { 5 } else { 0 };
+        ended.with(status);
         users
             .iter()
             .map(|one| json!([one["user"], one["outcome"], one["code"]]))

@@ -200,7 +200,8 @@ fn lx_04_an_envelope_of_another_version_is_refused() {
     assert_eq!(Envelope::read(asked).unwrap_err().code, Code::EnvelopeUnsupportedVersion);
 }
 
-/// N81: the same content again is a new import that says so; the same import's id is not taken twice.
+/// N81: the same content again is a new import that says so; with the same import's id it is a repeat, which
+/// does nothing, and the id is not taken for anything else.
 #[tokio::test]
 async fn n81_the_same_content_again_is_a_new_import_with_a_warning() {
     let site = Site::acme(None).await;
@@ -212,9 +213,23 @@ async fn n81_the_same_content_again_is_a_new_import_with_a_warning() {
     let told = site.rows("history", json!({"entity": entity})).await[0]["data"].to_string();
     assert!(told.contains("import.same_content"), "{told}");
     assert!(told.contains(first["import"].as_str().unwrap()), "{told}");
-    let mut body = file("people.csv", &people(&["bob"]));
+    let mut body = file("people.csv", &people(&["ann"]));
+    body["add_to_corporate_phones"] = json!(true);
     body["import"] = first["import"].clone();
-    refused(&site.ask("ImportFile", body).await, Code::ImportAlreadyExists);
+    let log = site.log_bytes();
+    let repeat = site.ask("ImportFile", body.clone()).await;
+    let Answer::Accepted { duplicate: true, result, .. } = &repeat else { panic!("{repeat:?}") };
+    assert_eq!(*result, first);
+    assert!(site.log_bytes() == log, "a repeat left a trace");
+    for (name, value) in [
+        ("existing", json!("update")),
+        ("on_error", json!("reject_file")),
+        ("files", json!([{"name": "people.csv", "text": format!("{HEADER}{}", people(&["bob"]))}])),
+    ] {
+        let mut other = body.clone();
+        other[name] = value;
+        refused(&site.ask("ImportFile", other).await, Code::ImportAlreadyExists);
+    }
 }
 
 /// N82: a name is a name: no path, no control characters, at most 255 characters.

@@ -226,3 +226,47 @@ async fn oc_14_the_network_admin_is_notified_with_a_link_that_invites() {
     assert_eq!(site.outbox().len(), 2);
     refused(&follow(&token).await, Code::InvitationAlreadyUsed);
 }
+
+/// N22, N23: typographic quotes that belong to a value are still part of it when its mended row comes in.
+#[tokio::test]
+async fn n23_the_quotes_of_a_value_come_back_from_the_failed_rows() {
+    let site = Site::acme(None).await;
+    let text = "name,firstname,lastname,email/login\n\"“N”\",\"«v»\",\" “x”\",b@@\n";
+    let import = import_now(&site, text, json!({})).await;
+    assert_eq!(import["invalid"], 1);
+    let failed = site.csv("failed_rows", json!({"import": import["import"]})).await;
+    let mended = import_now(&site, &failed.replace("b@@", "b@people.example"), json!({})).await;
+    assert_eq!((&mended["created"], &mended["invalid"]), (&json!(1), &json!(0)), "{failed}");
+    let bob = user(&site, "b@people.example").await;
+    let kept = [&bob["attributes"]["name"], &bob["first_name"], &bob["last_name"]];
+    assert_eq!(kept, [&json!("“N”"), &json!("«v»"), &json!("“x”")]);
+}
+
+/// A11, A15: whoever holds a link that lives is not sent another by the link in the administrator's mail;
+/// people of LeapXpert are.
+#[tokio::test]
+async fn a11_who_holds_a_link_that_lives_is_skipped_where_the_product_does_so() {
+    for (dialect, status) in [("officechat", "skipped"), ("leapxpert", "success")] {
+        let site = Site::acme(None).await;
+        let text = match dialect {
+            "officechat" => "name,email/login\nAnn,ann@people.example\n".to_owned(),
+            _ => format!("{}{}", super::HEADER, super::people(&["ann"])),
+        };
+        let mut body = super::file("people.csv", "");
+        body["dialect"] = json!(dialect);
+        body["files"] = json!([{"name": "people.csv", "text": text}]);
+        if dialect == "officechat" {
+            body.as_object_mut().unwrap().remove("add_to_corporate_phones");
+        }
+        ok(&site.ask("ImportFile", body).await);
+        site.settle().await;
+        for expected in ["success", status] {
+            let run = site.run().await;
+            site.settle().await;
+            let row = site.rows("integration_log", json!({"run": run})).await.remove(0);
+            assert_eq!(row["status"], expected, "{dialect}: {row}");
+            let skipped = json!("recipient.invitation_already_live");
+            assert!(expected != "skipped" || row["code"] == skipped, "{row}");
+        }
+    }
+}

@@ -95,7 +95,8 @@ impl Door {
             Self::Folder(place) => {
                 let words = ["command", name, "-", "--json"];
                 let ended = place.run_with_input(&words, &envelope.to_string());
-                assert!([0, 1].contains(&ended.status), "{name}: {ended:?}");
+                // 5: done, but somebody or some row did not come through.
+                assert!([0, 1, 5].contains(&ended.status), "{name}: {ended:?}");
                 ended.json()
             }
             Self::Served(served) => {
@@ -153,7 +154,8 @@ impl Door {
                 }
                 let words: Vec<_> = words.iter().map(String::as_str).collect();
                 let ended = place.run(&words);
-                assert!([0, 1].contains(&ended.status), "{name}: {ended:?}");
+                // 5: done, but somebody or some row did not come through.
+                assert!([0, 1, 5].contains(&ended.status), "{name}: {ended:?}");
                 ended.out
             }
             Self::Served(served) => {

@@ -116,7 +116,7 @@ fn row(dice: &mut Dice, place: Place) -> String {
             new[1] = number(place.earlier(dice)).to_lowercase();
         }
         16 => {
-            new[0] = dice.pick(&["nobody@", "p@people..example", "p@elsewhere.example"]).to_owned()
+            new[0] = dice.pick(&["nobody@", "p@people..example", "p@elsewhere.example"]).to_owned();
         }
         17 => new[0] = format!("p{n}@elsewhere.example"),
         18 => new[5] = dice.pick(&["12", "8.4923E+10", "(+91)1234123411", "84911", ""]).to_owned(),
