@@ -28,6 +28,7 @@ pub use bad_rows::BadRows;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportFile {
+    #[serde(alias = "import_id")]
     pub import: Option<ImportId>,
     #[schemars(with = "DialectName")]
     pub dialect: String,
@@ -43,7 +44,7 @@ pub struct ImportFile {
     pub encoding: Option<String>,
     pub delimiter: Option<char>,
     /// The file's column names → the dialect's.
-    #[serde(default)]
+    #[serde(default, alias = "column_map")]
     pub columns: BTreeMap<String, String>,
     /// Invites everybody the file creates, and nobody else it names (OC-13).
     #[serde(default)]

@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::import_file::FileBody;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
 use crate::company::{Company, UserId};
+use crate::csv_file::same_name;
 use crate::event::{Event, FileRef, Permission, PictureFormat};
 use crate::id::ImportId;
 use crate::personal::Personal;
@@ -18,8 +20,10 @@ use crate::personal::Personal;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportPictures {
+    #[serde(alias = "import_id")]
     pub import: Option<ImportId>,
     /// A zip archive.
+    #[serde(alias = "zip")]
     pub file: FileBody,
     /// What the names of the pictures are, without their extensions.
     pub match_attribute: MatchAttribute,
@@ -29,14 +33,24 @@ pub struct ImportPictures {
 }
 
 /// What a picture's name is compared with (OCM-18).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchAttribute {
-    #[serde(alias = "agent id")]
     AgentId,
 }
 
+/// Case, blanks and underscores do not count: the product's own form calls it `agent id`.
+impl<'de> Deserialize<'de> for MatchAttribute {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let found = Self::ALL.into_iter().find(|one| same_name(one.attribute(), &text));
+        found.ok_or_else(|| D::Error::unknown_variant(&text, &["agent_id"]))
+    }
+}
+
 impl MatchAttribute {
+    const ALL: [Self; 1] = [Self::AgentId];
+
     fn attribute(self) -> &'static str {
         match self {
             Self::AgentId => "agent_id",
