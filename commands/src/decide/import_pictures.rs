@@ -136,11 +136,10 @@ impl ImportPictures {
             Err(code) => return refused(*code),
         };
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).trim();
-        if stem.is_empty() || !company.settings.takes_id(stem) {
-            return refused(Code::PictureNoMatch);
-        }
+        // Who is there has an Agent ID, whatever marks the company takes in new ones by now.
         let Some((id, user)) = company.holder(self.match_attribute.attribute(), stem) else {
-            return refused(Code::PictureUserNotFound);
+            let is_one = !stem.is_empty() && company.settings.takes_id(stem);
+            return refused(if is_one { Code::PictureUserNotFound } else { Code::PictureNoMatch });
         };
         if !done.insert(id) {
             return refused(Code::PictureDuplicateForUser);
@@ -206,6 +205,24 @@ mod tests {
         let john = Ok("john".to_owned());
         let (lost, none) = (Err(Code::PictureUserNotFound), Err(Code::PictureNoMatch));
         assert_eq!(told(&company(), &read), [john, lost, none.clone(), none, Ok("jane".to_owned())]);
+    }
+
+    /// OCM-18: who has an Agent ID with a mark in it is found by it, also when the company takes the mark no more.
+    #[test]
+    fn ocm_18_who_is_there_is_found_whatever_marks_are_taken_by_now() {
+        let company = given([agent("john", "john.doe")]);
+        let read = [good("John.Doe.png"), good("jane.doe.png")];
+        assert_eq!(told(&company, &read), [Ok("john".to_owned()), Err(Code::PictureNoMatch)]);
+    }
+
+    /// OCM-16, OCM-18: the archive is called `zip` as well, and the attribute is written as the product writes it.
+    #[test]
+    fn ocm_18_the_attribute_is_written_in_many_ways() {
+        for attribute in ["agent_id", "agent id", "Agent ID", "AGENT_ID", "AgentId"] {
+            let body = json!({"zip": {"name": "a.zip", "text": ""}, "match_attribute": attribute});
+            let command = Command::read("ImportPictures", body);
+            assert!(matches!(command, Ok(Command::ImportPictures(_))), "{attribute}: {command:?}");
+        }
     }
 
     /// A28: the first picture of a person in the archive counts, if it is one; the next are too many.
