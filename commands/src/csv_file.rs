@@ -45,6 +45,7 @@ pub use options::{Limits, Options};
 pub use row::{Given, Manager, ParsedRow, RowValues};
 
 use crate::code::{Code, Problem, Refusal};
+pub use value::spelled;
 use crate::dialect::Dialect;
 use failure::over_limit;
 use reader::Reader;
