@@ -13,7 +13,7 @@ use crate::dialect::Column;
 use crate::phone::Phone;
 
 /// How alike two names must be to ask "did you mean": one slip in five letters.
-const LIKENESS: f64 = 0.7;
+pub(super) const LIKENESS: f64 = 0.7;
 /// How much of a column's own name is shown, in characters.
 const SHOWN_CHARS: usize = 64;
 
