@@ -183,9 +183,14 @@ fn login(cells: &mut Cells<'_>, column: usize) -> Given<String> {
     }
 }
 
-/// A number that is a name: compared as text, so that 007 is not 7; of whatever width (N76).
+/// A number that is a name: compared as text, so that 007 is not 7; of whatever width (N76). A superscript or a
+/// digit in a circle is none.
 fn number(cells: &mut Cells<'_>, column: usize) -> Given<String> {
-    match cells.id(column, MAX_ID_CHARS).map(|text| text.nfkc().collect::<String>()) {
+    let narrow = |c: char| match c {
+        '\u{ff10}'..='\u{ff19}' => c.nfkc().collect(),
+        _ => String::from(c),
+    };
+    match cells.id(column, MAX_ID_CHARS).map(|text| text.chars().map(narrow).collect::<String>()) {
         Given::Value(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
             cells.problem(column, Code::FieldNotNumber);
             Given::Absent
@@ -270,7 +275,7 @@ mod tests {
             let value = pbx(written).values.attributes["pbx_id"].clone().value();
             assert_eq!(value.as_deref(), Some(kept));
         }
-        for bad in ["4711a", "+47", "4.7E+10", "4 7"] {
+        for bad in ["4711a", "+47", "4.7E+10", "4 7", "4²", "①", "৪"] {
             assert_eq!(pbx(bad).problems[0].code, Code::FieldNotNumber, "{bad}");
         }
         assert_eq!(problems("john,J,D,,,agent,x,T,R,,,"), one("PBX ID", Code::FieldRequired));
