@@ -96,7 +96,7 @@ impl Dialect for Ocm {
             cells.require(SUPERVISOR);
         }
         let pbx_id = number(cells, PBX_ID);
-        let supervisor = cells.text(SUPERVISOR);
+        let supervisor = cells.id(SUPERVISOR, UserKey::MAX_CHARS);
         let named = supervisor.as_ref().value().map(|key| Manager::named(UserKey::new(key)));
         let attributes = [
             ("agent_id", agent_id),
@@ -271,6 +271,9 @@ mod tests {
     #[test]
     fn ocm_06_a_pbx_id_is_digits() {
         let pbx = |id: &str| read(&format!("john,J,D,,{id},agent,x,T,R,,,"));
+        // Whom a cell refers to is a key like any (N51).
+        let supervisor = problems("john,J,D,,1,agent,ja\u{200b}ne1,T,R,,,");
+        assert_eq!(supervisor, one("Supervisor", Code::FieldInvisibleCharacter));
         for (written, kept) in [("007", "007"), ("7", "7"), ("７", "7")] {
             let value = pbx(written).values.attributes["pbx_id"].clone().value();
             assert_eq!(value.as_deref(), Some(kept));
