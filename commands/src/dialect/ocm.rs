@@ -161,6 +161,14 @@ impl Dialect for Ocm {
         true
     }
 
+    fn invites(&self) -> bool {
+        false
+    }
+
+    fn has_phones(&self) -> bool {
+        false
+    }
+
     /// A23: a company may let a supervisor stand in a later row.
     fn refers_ahead(&self) -> bool {
         true
@@ -263,6 +271,9 @@ mod tests {
         assert_eq!(lan(&"j".repeat(64)), vec![]);
         // Whether a mark is taken is the company's to say, so it is not said here.
         assert_eq!(lan("john.doe"), vec![]);
+        // Whom a cell refers to is a key like any (N51).
+        let supervisor = problems("john,J,D,,1,agent,ja\u{200b}ne1,T,R,,,");
+        assert_eq!(supervisor, one("Supervisor", Code::FieldInvisibleCharacter));
         let agent = problems("john,J,D,jöhn,1,agent,x,T,R,,,");
         assert_eq!(agent, one("Agent ID", Code::FieldSpecialCharacters));
     }
@@ -271,9 +282,6 @@ mod tests {
     #[test]
     fn ocm_06_a_pbx_id_is_digits() {
         let pbx = |id: &str| read(&format!("john,J,D,,{id},agent,x,T,R,,,"));
-        // Whom a cell refers to is a key like any (N51).
-        let supervisor = problems("john,J,D,,1,agent,ja\u{200b}ne1,T,R,,,");
-        assert_eq!(supervisor, one("Supervisor", Code::FieldInvisibleCharacter));
         for (written, kept) in [("007", "007"), ("7", "7"), ("７", "7")] {
             let value = pbx(written).values.attributes["pbx_id"].clone().value();
             assert_eq!(value.as_deref(), Some(kept));
