@@ -12,6 +12,7 @@ use crate::schema::Nothing;
 use crate::time::Time;
 
 mod import_invites;
+mod names;
 mod notices;
 pub mod pool;
 pub mod recipients;
@@ -169,6 +170,7 @@ macro_rules! commands {
             /// # Errors
             /// `envelope.malformed`, naming the command or the key.
             pub fn read(name: &str, body: Value) -> Result<Self, Refusal> {
+                let body = names::alike(body);
                 match name {
                     $(stringify!($name) => serde_json::from_value(body).map(Self::$name).map_err(|error| malformed(&error)),)*
                     _ => Err(unknown_command(name)),

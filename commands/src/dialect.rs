@@ -159,6 +159,16 @@ pub trait Dialect: Sync + Send + Debug {
         false
     }
 
+    /// Whether its people can be invited by an import of them.
+    fn invites(&self) -> bool {
+        true
+    }
+
+    /// Whether its files have phones in them.
+    fn has_phones(&self) -> bool {
+        true
+    }
+
     /// Whether its people can be invited only with a corporate phone (LX-28).
     fn needs_corporate_phone(&self) -> bool {
         true

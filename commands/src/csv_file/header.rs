@@ -13,7 +13,7 @@ use crate::dialect::Column;
 use crate::phone::Phone;
 
 /// How alike two names must be to ask "did you mean": one slip in five letters.
-const LIKENESS: f64 = 0.7;
+pub(super) const LIKENESS: f64 = 0.7;
 /// How much of a column's own name is shown, in characters.
 const SHOWN_CHARS: usize = 64;
 
@@ -178,9 +178,20 @@ impl Header {
         own.unwrap_or_else(|| format!("column {}", place + 1))
     }
 
-    /// No column is called by an address or a phone number: the first line is somebody already.
-    fn is_data(&self) -> bool {
-        self.names.iter().any(|name| name.contains('@') || Phone::read(name, false).is_ok())
+    /// No column is called by an address or a phone number: the first line is somebody already. Without the key
+    /// neither is one called by a number, where few names are, or are like, a column's: a value is by chance (N04).
+    fn is_data(&self, names: &Names, meant: usize) -> bool {
+        if self.names.iter().any(|name| name.contains('@') || Phone::read(name, false).is_ok()) {
+            return true;
+        }
+        let key = names.columns.iter().position(|column| column.required);
+        let lacks_key = key.is_some_and(|key| self.places.get(key).is_none_or(Option::is_none));
+        let is_number = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
+        let written = self.names.len() - self.unnamed.len();
+        let alike = self.places.iter().flatten().count() + meant;
+        lacks_key
+            && 2 * alike < written
+            && self.names.iter().any(|name| is_number(value::trim(name)))
     }
 
     /// Refuses columns that are not known, where none may be passed over.
@@ -208,21 +219,21 @@ impl Header {
                 .collect()
         };
         let line = self.line;
-        if !twice.is_empty() {
-            let columns = list(&|index, _| twice.contains(&index));
-            return Err(Refusal::new(Code::CsvDuplicateColumn)
-                .saying(&columns.join(", "))
-                .with(json!({"columns": columns, "line": line}))
-                .into());
-        }
         let missing =
             list(&|i, column| column.required && self.places.get(i).is_none_or(Option::is_none));
         let meant = did_you_mean(unknown, names);
         let nothing_known = self.places.iter().all(Option::is_none);
-        if self.is_data() || (nothing_known && meant.is_empty()) {
+        if self.is_data(names, meant.len()) || (nothing_known && meant.is_empty()) {
             let columns = list(&|_, _| true);
             return Err(Refusal::new(Code::CsvMissingHeader)
                 .saying(&format!("the columns are {}", columns.join(", ")))
+                .with(json!({"columns": columns, "line": line}))
+                .into());
+        }
+        if !twice.is_empty() {
+            let columns = list(&|index, _| twice.contains(&index));
+            return Err(Refusal::new(Code::CsvDuplicateColumn)
+                .saying(&columns.join(", "))
                 .with(json!({"columns": columns, "line": line}))
                 .into());
         }

@@ -272,6 +272,25 @@ fn n67_n68_enabled_is_true_false_or_blank() {
     assert_eq!(parsed(&b"email/login\na\n"[..], &Strict)[0].values.enabled, None);
 }
 
+/// N29: a control character is told as one, also where only a few words may stand.
+#[test]
+fn n29_a_control_character_in_a_word_is_told_as_one() {
+    let rows = parsed(&b"email/login,Enabled\na,TRUE\x07\n"[..], &Strict);
+    assert_eq!(rows[0].problems[0].code, Code::FieldControlCharacter);
+}
+
+/// N53: what is too long to be an address is no address.
+#[test]
+fn n53_a_key_with_an_at_sign_is_judged_as_an_address_at_any_length() {
+    let office = crate::dialect::find("officechat").unwrap();
+    for (local, code) in [(242, Code::FieldInvalidEmail), (243, Code::FieldInvalidEmail)] {
+        let text = format!("email/login\n{}@example.com\n", "a".repeat(local));
+        assert_eq!(parsed(text.as_bytes(), office)[0].problems[0].code, code, "{local}");
+    }
+    let text = format!("email/login\n{}\n", "a".repeat(255));
+    assert_eq!(parsed(text.as_bytes(), office)[0].problems[0].code, Code::FieldLength);
+}
+
 #[test]
 fn debug_never_shows_a_cell() {
     let row = &parsed(&b"username,email\njane,jane@acme.example\n"[..], leapxpert())[0];

@@ -83,6 +83,11 @@ pub(super) fn composed(text: &str) -> String {
     }
 }
 
+/// A name as a cell with it is read: without blanks around it and without what nobody sees, composed.
+pub fn spelled(text: &str) -> String {
+    composed(trim(&without_invisible(trim(text))))
+}
+
 /// Whether a word mixes letters of scripts that look alike, as `pаul` with a Cyrillic а (N50).
 pub(super) fn mixes_scripts(text: &str) -> bool {
     if text.is_ascii() {

@@ -17,6 +17,7 @@ use crate::phone::Phone;
 pub struct AddCorporatePhone {
     pub phone: Personal<String>,
     /// The company's key for the user: user name, login, LAN ID.
+    #[serde(alias = "username", alias = "user_id")]
     pub user: String,
 }
 

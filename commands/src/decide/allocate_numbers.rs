@@ -21,12 +21,15 @@ use crate::schema::exactly_one_of;
 #[serde(deny_unknown_fields)]
 #[schemars(transform = either_way)]
 pub struct AllocateNumbers {
+    #[serde(alias = "org")]
     pub org_unit: String,
     /// Either so many, from the nearest owner first and in numerical order …
     #[schemars(range(min = 1, max = MAX_NUMBERS))]
+    #[serde(alias = "qty")]
     pub quantity: Option<u64>,
     /// … or these.
     #[schemars(length(min = 1, max = MAX_NUMBERS))]
+    #[serde(alias = "list")]
     pub numbers: Option<Vec<Personal<String>>>,
 }
 

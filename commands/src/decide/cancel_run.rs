@@ -13,6 +13,7 @@ use crate::id::RunId;
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CancelRun {
+    #[serde(alias = "run_id")]
     pub run: RunId,
 }
 

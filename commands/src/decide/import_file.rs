@@ -13,7 +13,7 @@ use super::{Asked, Decide, Decision};
 use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import, Invites, Placing};
 use crate::csv_file::{ParsedRow, Summary};
-use crate::dialect::{self, Dialect};
+use crate::dialect;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
 use crate::id::{ImportId, RunId};
 use crate::schema::{ChannelName, DialectName};
@@ -28,6 +28,7 @@ pub use bad_rows::BadRows;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportFile {
+    #[serde(alias = "import_id")]
     pub import: Option<ImportId>,
     #[schemars(with = "DialectName")]
     pub dialect: String,
@@ -43,7 +44,7 @@ pub struct ImportFile {
     pub encoding: Option<String>,
     pub delimiter: Option<char>,
     /// The file's column names → the dialect's.
-    #[serde(default)]
+    #[serde(default, alias = "column_map")]
     pub columns: BTreeMap<String, String>,
     /// Invites everybody the file creates, and nobody else it names (OC-13).
     #[serde(default)]
@@ -158,7 +159,7 @@ impl Decide for ImportFile {
         }
         let placing = self.placing(company)?;
         self.check_limit(company, read.summary.rows)?;
-        self.check_existing()?;
+        self.check_taken()?;
         let invites = self.invites(company, asked, import)?;
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
@@ -247,15 +248,22 @@ impl ImportFile {
         Ok(Decision::repeat(json!(Accepted { import, state, counts, run, not_invited: None })))
     }
 
-    /// OCM-15, A22: a product without updates is not asked for one.
-    fn check_existing(&self) -> Result<(), Refusal> {
-        let never = |dialect: &dyn Dialect| dialect.existing_is_duplicate() || dialect.opens_accounts();
-        let never = dialect::find(&self.dialect).is_some_and(never);
-        if never && self.existing == Some(Existing::Update) {
-            let words = format!("existing: {} knows no update", self.dialect);
-            return Err(Refusal::new(Code::EnvelopeMalformed).saying(&words));
-        }
-        Ok(())
+    /// A product is not asked for what it does not have: an update of those who exist (OCM-15, A22), people to
+    /// invite, a column of phones.
+    fn check_taken(&self) -> Result<(), Refusal> {
+        let Some(dialect) = dialect::find(&self.dialect) else { return Ok(()) };
+        let never_updates = dialect.existing_is_duplicate() || dialect.opens_accounts();
+        let asked = [
+            ("existing", never_updates && self.existing == Some(Existing::Update), "update"),
+            ("auto_invite", !dialect.invites() && self.auto_invite, "invitation"),
+            ("action", !dialect.invites() && self.action == Action::ImportAndInvite, "invitation"),
+            ("add_to_corporate_phones", !dialect.has_phones() && self.add_to_corporate_phones, "phone"),
+        ];
+        let Some((option, _, what)) = asked.into_iter().find(|(_, is_asked, _)| *is_asked) else {
+            return Ok(());
+        };
+        let words = format!("{option}: {} knows no {what}", self.dialect);
+        Err(Refusal::new(Code::EnvelopeMalformed).saying(&words))
     }
 
     /// LX-07, by its literal text: a file with more people than a run may have is not imported (A1).
@@ -470,6 +478,23 @@ mod tests {
         };
         ocm(&json!({"existing": "update"})).then_refused(Code::EnvelopeMalformed);
         assert!(ocm(&json!({"existing": "skip"})).0.is_ok() && ocm(&json!({})).0.is_ok());
+    }
+
+    /// Catalogue 3.7: OCM invites nobody and has no phones; who asks for either is told.
+    #[test]
+    fn ocm_neither_invites_nor_lists_phones() {
+        for (extra, words) in [
+            (json!({"auto_invite": true, "channel": "whatsapp"}), "auto_invite: ocm knows no invitation"),
+            (json!({"action": "import_and_invite", "channel": "whatsapp"}), "action: ocm knows no invitation"),
+            (json!({"add_to_corporate_phones": true}), "add_to_corporate_phones: ocm knows no phone"),
+        ] {
+            let mut body = json!({"dialect": "ocm"});
+            body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            let refusal = import([], 1, vec![row(1, "ann")], &body).then_refused(Code::EnvelopeMalformed);
+            assert!(refusal.message.contains(words), "{}", refusal.message);
+        }
+        let off = json!({"dialect": "ocm", "auto_invite": false, "action": "import", "add_to_corporate_phones": false});
+        assert!(import([], 1, vec![row(1, "ann")], &off).0.is_ok());
     }
 
     /// N81: with the same content it is the same import, whatever it has come to.

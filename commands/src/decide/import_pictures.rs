@@ -3,13 +3,15 @@
 use std::collections::BTreeSet;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use super::import_file::FileBody;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
 use crate::company::{Company, UserId};
+use crate::csv_file::same_name;
 use crate::event::{Event, FileRef, Permission, PictureFormat};
 use crate::id::ImportId;
 use crate::personal::Personal;
@@ -18,8 +20,10 @@ use crate::personal::Personal;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportPictures {
+    #[serde(alias = "import_id")]
     pub import: Option<ImportId>,
     /// A zip archive.
+    #[serde(alias = "zip")]
     pub file: FileBody,
     /// What the names of the pictures are, without their extensions.
     pub match_attribute: MatchAttribute,
@@ -29,14 +33,24 @@ pub struct ImportPictures {
 }
 
 /// What a picture's name is compared with (OCM-18).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchAttribute {
-    #[serde(alias = "agent id")]
     AgentId,
 }
 
+/// Case, blanks and underscores do not count: the product's own form calls it `agent id`.
+impl<'de> Deserialize<'de> for MatchAttribute {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let found = Self::ALL.into_iter().find(|one| same_name(one.attribute(), &text));
+        found.ok_or_else(|| D::Error::unknown_variant(&text, &["agent_id"]))
+    }
+}
+
 impl MatchAttribute {
+    const ALL: [Self; 1] = [Self::AgentId];
+
     fn attribute(self) -> &'static str {
         match self {
             Self::AgentId => "agent_id",
@@ -122,11 +136,10 @@ impl ImportPictures {
             Err(code) => return refused(*code),
         };
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).trim();
-        if stem.is_empty() || !company.settings.takes_id(stem) {
-            return refused(Code::PictureNoMatch);
-        }
+        // Who is there has an Agent ID, whatever marks the company takes in new ones by now.
         let Some((id, user)) = company.holder(self.match_attribute.attribute(), stem) else {
-            return refused(Code::PictureUserNotFound);
+            let is_one = !stem.is_empty() && company.settings.takes_id(stem);
+            return refused(if is_one { Code::PictureUserNotFound } else { Code::PictureNoMatch });
         };
         if !done.insert(id) {
             return refused(Code::PictureDuplicateForUser);
@@ -192,6 +205,24 @@ mod tests {
         let john = Ok("john".to_owned());
         let (lost, none) = (Err(Code::PictureUserNotFound), Err(Code::PictureNoMatch));
         assert_eq!(told(&company(), &read), [john, lost, none.clone(), none, Ok("jane".to_owned())]);
+    }
+
+    /// OCM-18: who has an Agent ID with a mark in it is found by it, also when the company takes the mark no more.
+    #[test]
+    fn ocm_18_who_is_there_is_found_whatever_marks_are_taken_by_now() {
+        let company = given([agent("john", "john.doe")]);
+        let read = [good("John.Doe.png"), good("jane.doe.png")];
+        assert_eq!(told(&company, &read), [Ok("john".to_owned()), Err(Code::PictureNoMatch)]);
+    }
+
+    /// OCM-16, OCM-18: the archive is called `zip` as well, and the attribute is written as the product writes it.
+    #[test]
+    fn ocm_18_the_attribute_is_written_in_many_ways() {
+        for attribute in ["agent_id", "agent id", "Agent ID", "AGENT_ID", "AgentId"] {
+            let body = json!({"zip": {"name": "a.zip", "text": ""}, "match_attribute": attribute});
+            let command = Command::read("ImportPictures", body);
+            assert!(matches!(command, Ok(Command::ImportPictures(_))), "{attribute}: {command:?}");
+        }
     }
 
     /// A28: the first picture of a person in the archive counts, if it is one; the next are too many.

@@ -179,7 +179,7 @@ mod tests {
     fn unknown_references_make_a_row_invalid() {
         let unit = Event::OrgUnitDefined { org_unit: "Team A".to_owned(), parent: None, level: None, roles: vec![] };
         let mut lost = row(1, "ann");
-        lost.values.org_unit = Given::Value("team a".to_owned());
+        lost.values.org_unit = Given::Value("team\u{a0}–a".to_owned());
         lost.values.roles = Given::Value(vec!["King".to_owned()]);
         let events = given([unit, accepted(1, true, Existing::Skip)]).when(rows(vec![lost])).0.unwrap().events;
         let Event::RowRefused { user, outcome, problems, .. } = &events[0] else { panic!() };

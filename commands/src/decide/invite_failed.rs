@@ -14,8 +14,11 @@ use crate::id::RunId;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InviteFailed {
+    #[serde(alias = "run_id")]
     pub run: RunId,
+    #[serde(alias = "recipient_id")]
     pub user: String,
+    #[serde(alias = "reason_code")]
     pub code: Code,
     pub detail: Option<String>,
     /// Whether trying again is pointless; otherwise the recipient waits and is tried again.

@@ -15,7 +15,9 @@ use crate::id::RunId;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct InviteSent {
+    #[serde(alias = "run_id")]
     pub run: RunId,
+    #[serde(alias = "recipient_id")]
     pub user: String,
     /// The attempt that succeeded; ours is counted by the claims. News of one that was reported before
     /// change nothing.

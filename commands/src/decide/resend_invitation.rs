@@ -16,6 +16,7 @@ use crate::schema::{ChannelName, exactly_one_of};
 #[serde(deny_unknown_fields)]
 #[schemars(transform = either_way)]
 pub struct ResendInvitation {
+    #[serde(alias = "run_id")]
     pub run: Option<RunId>,
     /// The only one that is enabled, unless given.
     #[schemars(with = "Option<ChannelName>")]

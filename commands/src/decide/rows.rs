@@ -9,7 +9,7 @@ use crate::code::{Code, Problem};
 use crate::company::holders::unique;
 use crate::company::numbers::Owner;
 use crate::company::{Company, Import, Placing, User, UserId, UserState, ValueMark};
-use crate::csv_file::{Given, ParsedRow, RowValues};
+use crate::csv_file::{Given, Near, ParsedRow, RowValues};
 use crate::dialect::{self, Dialect};
 use crate::event::{
     BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
@@ -37,6 +37,8 @@ pub(super) struct Rows<'a> {
     numbers: HashMap<Phone, Owner>,
     /// Who waits for a number and went to another organization by a row of this commit, by where to.
     moved: HashMap<Owner, u64>,
+    /// The company's org units, once a row names one that is none of them.
+    near_units: Option<Near<'a>>,
     pub(super) events: Vec<Event>,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Rows<'a> {
             placing: accepted.and_then(|import| import.placing.as_ref()),
             numbers: HashMap::new(),
             moved: HashMap::new(),
+            near_units: None,
             events: Vec::new(),
         }
     }
@@ -116,12 +119,14 @@ impl<'a> Rows<'a> {
         earlier.or_else(|| self.seen.get(folded).copied())
     }
 
-    fn check_references(&self, values: &RowValues, problems: &mut Vec<Problem>) {
+    fn check_references(&mut self, values: &RowValues, problems: &mut Vec<Problem>) {
         if let Given::Value(unit) = &values.org_unit
             && !self.company.org_units.contains_key(unit)
         {
+            let units = &self.company.org_units;
             let near =
-                self.company.org_units.keys().find(|known| known.eq_ignore_ascii_case(unit.trim()));
+                self.near_units.get_or_insert_with(|| Near::of(units.keys().map(String::as_str)));
+            let near = near.find(unit);
             let problem = self.in_column("org_unit", Code::ReferenceOrgUnitNotFound);
             problems.push(match near {
                 Some(near) => problem.saying(&format!("did you mean {near}?")),

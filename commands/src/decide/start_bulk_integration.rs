@@ -19,6 +19,7 @@ use crate::time::Time;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StartBulkIntegration {
+    #[serde(alias = "run_id")]
     pub run: Option<RunId>,
     pub source: SourceBody,
     /// `whatsapp` or `imessage`, in any of the spellings the products use (LX-19).
@@ -39,6 +40,7 @@ pub struct StartBulkIntegration {
 #[schemars(transform = one_source)]
 pub struct SourceBody {
     /// `latest`, or an import's id.
+    #[serde(alias = "import_id")]
     pub import: Option<String>,
     pub org_units: Option<Vec<String>>,
     pub include_descendants: Option<bool>,

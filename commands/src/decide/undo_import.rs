@@ -16,6 +16,7 @@ use crate::id::ImportId;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoImport {
+    #[serde(alias = "import_id")]
     pub import: ImportId,
     #[serde(default)]
     pub mode: ImportMode,

@@ -14,9 +14,12 @@ use crate::id::RunId;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UserSkipped {
+    #[serde(alias = "run_id")]
     pub run: RunId,
+    #[serde(alias = "recipient_id")]
     pub user: String,
     /// A code of the catalogue, `recipient.already_linked` in the first place.
+    #[serde(alias = "reason_code")]
     pub code: Code,
     pub detail: Option<String>,
     pub fence: Option<u64>,

@@ -96,7 +96,7 @@ impl Dialect for Ocm {
             cells.require(SUPERVISOR);
         }
         let pbx_id = number(cells, PBX_ID);
-        let supervisor = cells.text(SUPERVISOR);
+        let supervisor = cells.id(SUPERVISOR, UserKey::MAX_CHARS);
         let named = supervisor.as_ref().value().map(|key| Manager::named(UserKey::new(key)));
         let attributes = [
             ("agent_id", agent_id),
@@ -161,6 +161,14 @@ impl Dialect for Ocm {
         true
     }
 
+    fn invites(&self) -> bool {
+        false
+    }
+
+    fn has_phones(&self) -> bool {
+        false
+    }
+
     /// A23: a company may let a supervisor stand in a later row.
     fn refers_ahead(&self) -> bool {
         true
@@ -183,9 +191,14 @@ fn login(cells: &mut Cells<'_>, column: usize) -> Given<String> {
     }
 }
 
-/// A number that is a name: compared as text, so that 007 is not 7; of whatever width (N76).
+/// A number that is a name: compared as text, so that 007 is not 7; of whatever width (N76). A superscript or a
+/// digit in a circle is none.
 fn number(cells: &mut Cells<'_>, column: usize) -> Given<String> {
-    match cells.id(column, MAX_ID_CHARS).map(|text| text.nfkc().collect::<String>()) {
+    let narrow = |c: char| match c {
+        '\u{ff10}'..='\u{ff19}' => c.nfkc().collect(),
+        _ => String::from(c),
+    };
+    match cells.id(column, MAX_ID_CHARS).map(|text| text.chars().map(narrow).collect::<String>()) {
         Given::Value(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
             cells.problem(column, Code::FieldNotNumber);
             Given::Absent
@@ -258,6 +271,9 @@ mod tests {
         assert_eq!(lan(&"j".repeat(64)), vec![]);
         // Whether a mark is taken is the company's to say, so it is not said here.
         assert_eq!(lan("john.doe"), vec![]);
+        // Whom a cell refers to is a key like any (N51).
+        let supervisor = problems("john,J,D,,1,agent,ja\u{200b}ne1,T,R,,,");
+        assert_eq!(supervisor, one("Supervisor", Code::FieldInvisibleCharacter));
         let agent = problems("john,J,D,jöhn,1,agent,x,T,R,,,");
         assert_eq!(agent, one("Agent ID", Code::FieldSpecialCharacters));
     }
@@ -270,7 +286,7 @@ mod tests {
             let value = pbx(written).values.attributes["pbx_id"].clone().value();
             assert_eq!(value.as_deref(), Some(kept));
         }
-        for bad in ["4711a", "+47", "4.7E+10", "4 7"] {
+        for bad in ["4711a", "+47", "4.7E+10", "4 7", "4²", "①", "৪"] {
             assert_eq!(pbx(bad).problems[0].code, Code::FieldNotNumber, "{bad}");
         }
         assert_eq!(problems("john,J,D,,,agent,x,T,R,,,"), one("PBX ID", Code::FieldRequired));

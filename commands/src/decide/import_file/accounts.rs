@@ -113,6 +113,25 @@ mod tests {
         events.iter().filter_map(of).collect()
     }
 
+    /// ML-01, ML-09, A22: the privilege "Accounts" is enough to invite the accounts that the file adds; one that
+    /// was there already stays where it is, and is not invited with them.
+    #[test]
+    fn ml_09_only_the_accounts_that_the_file_adds_are_invited() {
+        let enabled = crate::decide::testing::channel_enabled();
+        let actor = Personal("jane@acme.example".to_owned());
+        let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::Accounts] };
+        let before = company().into_iter().chain([enabled, granted, user_created("ann")]).collect();
+        let rows = vec![row(1, "ann"), row(2, "bob")];
+        let events = import(before, rows, &json!({"action": "import_and_invite"})).0.unwrap().events;
+        let total = events.iter().find_map(|event| match event {
+            Event::RunRequested { total, .. } => Some(*total),
+            _ => None,
+        });
+        assert_eq!(total, Some(1));
+        let asked = |event: &Event| matches!(event, Event::ImportInvitesRequested { created_only: true, .. });
+        assert!(events.iter().any(asked));
+    }
+
     /// ML-04, ML-05: every account of the file is of the organization and group that the command names.
     #[test]
     fn ml_05_a_file_is_of_one_organization_and_one_group() {
