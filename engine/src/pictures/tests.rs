@@ -66,22 +66,36 @@ fn ocm_17_a_picture_is_smaller_than_5_mib() {
     assert_eq!(one(stored("a.png", &sized(limit))), Err(Code::PictureTooLarge));
     let says = |says_bytes: u32, file: Packed| Packed { says_bytes: Some(says_bytes), ..file };
     assert_eq!(one(says(u32::MAX - 1, stored("a.png", PNG))), Err(Code::PictureTooLarge));
+    // However well they shrink: a plain picture is a picture (A26).
+    let plain = |n: u8| {
+        let content = [PNG, &[n], &vec![0; limit - 2 - PNG.len()]].concat();
+        deflated(["a.png", "b.png", "c.png"][usize::from(n)], &content)
+    };
+    let all = told(&[plain(0), plain(1), plain(2)]);
+    assert!(all.iter().all(|(_, told)| *told == Ok(PictureFormat::Png)), "{all:?}");
     for file in [stored("a.png", &sized(limit)), deflated("a.png", &sized(99))] {
         let told = one(says(9, file));
         assert_eq!(told, Err(Code::PictureUnsupportedFormat), "it is not what was declared");
     }
 }
 
-/// N83: a few kilobytes that unpack to more than a hundred times as much are given up.
+/// N83: less than a hundredth of what it unpacks to, and more than a dozen pictures: the rest is given up.
 #[test]
 fn n83_a_bomb_is_given_up() {
-    let bomb = || deflated("a.png", &[PNG, &vec![0; 4_000_000]].concat());
-    // What follows one has nothing left to unpack to.
-    let all = told(&[stored("0.png", PNG), bomb(), stored("b.png", PNG)]);
-    let over = || Err(Code::ImportDecompressionLimit);
+    let bytes = usize::try_from(PICTURE_BYTES_BELOW).unwrap() - 1;
+    let fit = usize::try_from(PICTURES_FREE_BYTES).unwrap() / bytes;
+    let path = |n: usize| -> &'static str { Box::leak(format!("{n}.png").into_boxed_str()) };
+    let bomb = |n: usize| deflated(path(n), &[PNG, &vec![0; bytes - PNG.len()]].concat());
+    let bombs: Vec<_> = (0..=fit).map(bomb).collect();
+    let packed = zip(&bombs);
+    assert!(packed.len() * 100 < bytes * fit, "{} bytes", packed.len());
+    // What follows has nothing left to unpack to.
+    let all = told(&[&bombs[..], &[stored("b.png", PNG)]].concat());
     let all: Vec<_> = all.into_iter().map(|(_, told)| told).collect();
-    assert_eq!(all, [Ok(PictureFormat::Png), over(), over()]);
-    let lies = Packed { says_bytes: Some(100), ..bomb() };
+    let (good, given_up) = all.split_at(fit);
+    assert!(good.iter().all(Result::is_ok), "{good:?}");
+    assert_eq!(given_up, [Err(Code::ImportDecompressionLimit); 2]);
+    let lies = Packed { says_bytes: Some(100), ..bomb(0) };
     assert_eq!(one(lies), Err(Code::PictureUnsupportedFormat));
 }
 
