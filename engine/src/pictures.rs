@@ -6,7 +6,7 @@ use std::io::{BufReader, Cursor, Read, Seek};
 use std::slice;
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::csv_file::clean_name;
+use boarding_commands::csv_file::{clean_name, has_invisible};
 use boarding_commands::decide::import_pictures::{PictureFile, PictureRead, PicturesRead};
 use boarding_commands::decide::{Authority, ImportPictures};
 use boarding_commands::digest::Digest;
@@ -99,6 +99,11 @@ fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
     for (name, entry) in named {
         let content = match unpack(&mut archive, entry, &mut budget) {
             Ok((content, format)) => Ok(keep(files, &name, content, format)?),
+        if hides_something(entry) {
+            let content = Err(Code::PictureNoMatch);
+            pictures.push(PictureRead { name: Personal(name), content });
+            continue;
+        }
             Err(Bad::Picture(code)) => Err(code),
             Err(Bad::Disk(error)) => return Err(unavailable(&error)),
         };
@@ -200,6 +205,11 @@ fn name_of(entry: &Entry) -> Option<String> {
 
 fn parts(entry: &Entry) -> impl Iterator<Item = &str> {
     entry.path.split(['/', '\\'])
+/// Whether there is something in the name that nobody sees: what is shown without it is not the name (OCM-18).
+fn hides_something(entry: &Entry) -> bool {
+    parts(entry).last().is_some_and(has_invisible)
+}
+
 }
 
 /// Whether the path leads out of the archive, or is none. Nothing is ever opened by it all the same.
