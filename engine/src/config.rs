@@ -59,7 +59,7 @@ pub const IMPORT_BYTES_PER_COMMAND: usize = 64 * 1024;
 /// A picture has fewer bytes than this (OCM-17: below 5 MB).
 pub const PICTURE_BYTES_BELOW: u64 = 5 * 1024 * 1024;
 
-/// The most pictures of one archive, in pictures: what becomes of all of them is one commit.
+/// The most pictures of one archive, in pictures: what becomes of all of them is one commit, of 256 KiB.
 pub const PICTURES_PER_ARCHIVE_MAX: usize = 1_000;
 
 /// The most that one archive lists, in entries: folders, and what macOS adds to each picture, among them.

@@ -92,19 +92,20 @@ fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
     let entries = std::mem::take(&mut archive.entries);
     let named: Vec<_> = entries.iter().filter_map(|entry| Some((name_of(entry)?, entry))).collect();
     if named.len() > PICTURES_PER_ARCHIVE_MAX {
-        return Err(too_many(PICTURES_PER_ARCHIVE_MAX, Some(named.len())));
+        let actual = Some(named.len());
+        return Err(too_many("pictures", PICTURES_PER_ARCHIVE_MAX, actual));
     }
     let mut budget = Budget::of(file.bytes);
     let mut pictures = Vec::with_capacity(named.len());
     for (name, entry) in named {
-        let content = match unpack(&mut archive, entry, &mut budget) {
-            Ok((content, format)) => Ok(keep(files, &name, content, format)?),
         if hides_something(entry) {
             let content = Err(Code::PictureNoMatch);
             pictures.push(PictureRead { name: Personal(name), content });
             continue;
         }
             Err(Bad::Picture(code)) => Err(code),
+        let content = match unpack(&mut archive, entry, &mut budget) {
+            Ok((content, format)) => Ok(keep(files, &name, content, format)?),
             Err(Bad::Disk(error)) => return Err(unavailable(&error)),
         };
         pictures.push(PictureRead { name: Personal(name), content });
@@ -203,14 +204,14 @@ fn name_of(entry: &Entry) -> Option<String> {
     (!left).then(|| clean_name(base).chars().take(PICTURE_NAME_CHARS_MAX).collect())
 }
 
-fn parts(entry: &Entry) -> impl Iterator<Item = &str> {
-    entry.path.split(['/', '\\'])
 /// Whether there is something in the name that nobody sees: what is shown without it is not the name (OCM-18).
 fn hides_something(entry: &Entry) -> bool {
     parts(entry).last().is_some_and(has_invisible)
 }
 
 }
+fn parts(entry: &Entry) -> impl Iterator<Item = &str> {
+    entry.path.split(['/', '\\'])
 
 /// Whether the path leads out of the archive, or is none. Nothing is ever opened by it all the same.
 fn is_unsafe(entry: &Entry) -> bool {
@@ -223,7 +224,14 @@ fn is_unsafe(entry: &Entry) -> bool {
 fn no_archive(error: &ArchiveError, file: &FileRef) -> Refusal {
     match error {
         ArchiveError::Io(error) => unavailable(error),
-        ArchiveError::TooManyEntries => too_many(ARCHIVE_ENTRIES_MAX, None),
+        ArchiveError::TooManyEntries => too_many("entries", ARCHIVE_ENTRIES_MAX, None),
+        ArchiveError::Ambiguous => Refusal {
+            code: Code::ImportUnsupportedFileType,
+            message: "The archive lists a file twice, or not as many files as it says it holds, so that two programs \
+                      would unpack it differently; pack each picture once, under a name of its own."
+                .to_owned(),
+            details: json!({"file": file.name}),
+        },
         ArchiveError::Malformed => Refusal {
             code: Code::ImportUnsupportedFileType,
             message: "This is not a zip archive, or it is damaged; pack the pictures anew."
@@ -233,9 +241,10 @@ fn no_archive(error: &ArchiveError, file: &FileRef) -> Refusal {
     }
 }
 
-fn too_many(limit: usize, actual: Option<usize>) -> Refusal {
-    let details = json!({"limit": limit, "actual": actual});
-    Refusal::new(Code::ZipTooManyEntries).saying(&format!("the limit is {limit}")).with(details)
+fn too_many(of: &str, limit: usize, actual: Option<usize>) -> Refusal {
+    let details = json!({"of": of, "limit": limit, "actual": actual});
+    let words = format!("the limit is {limit} {of}");
+    Refusal::new(Code::ZipTooManyEntries).saying(&words).with(details)
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Refusal {

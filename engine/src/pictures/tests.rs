@@ -171,8 +171,18 @@ fn n83_tricks_with_paths_and_passwords_are_refused() {
 #[test]
 fn n83_an_archive_is_refused_as_a_whole() {
     assert_eq!(told(&many(PICTURES_PER_ARCHIVE_MAX)).len(), PICTURES_PER_ARCHIVE_MAX);
-    assert_eq!(code(&zip(&many(PICTURES_PER_ARCHIVE_MAX + 1))), Code::ZipTooManyEntries);
-    assert_eq!(code(&zip(&many(ARCHIVE_ENTRIES_MAX + 1))), Code::ZipTooManyEntries);
+    // Which of the two limits it is, is said.
+    let too_many = |count: usize| {
+        let refusal = told_of(&zip(&many(count))).unwrap_err();
+        assert_eq!(refusal.code, Code::ZipTooManyEntries);
+        (refusal.message, refusal.details)
+    };
+    let (message, details) = too_many(PICTURES_PER_ARCHIVE_MAX + 1);
+    assert!(message.contains("1000 pictures"), "{message}");
+    assert_eq!(details, json!({"of": "pictures", "limit": 1000, "actual": 1001}));
+    let (message, details) = too_many(ARCHIVE_ENTRIES_MAX + 1);
+    assert!(message.contains("10000 entries"), "{message}");
+    assert_eq!(details["of"], "entries");
     let whole = zip(&[stored("a.png", PNG)]);
     for bad in [&b""[..], b"%PDF-1.7", &whole[..whole.len() - 1], &whole[40..]] {
         assert_eq!(code(bad), Code::ImportUnsupportedFileType);
@@ -197,12 +207,25 @@ fn n83_a_directory_is_not_read_for_ever() {
     assert!(matches!(code(&ends), Code::ImportUnsupportedFileType | Code::ZipTooManyEntries));
 }
 
-/// N83: two files of one path are one too many: which of them is meant depends on who reads. What the
-/// directory lists is what counts, not how many it says, nor what a file's own head calls it.
+/// OCM-18, N51: a name with something in it that nobody sees is not the name without it.
+#[test]
+fn ocm_18_a_name_hides_nothing() {
+    assert_eq!(
+        one(Packed { flags: 1 << 11, ..stored("john\u{200b}22.png", PNG) }),
+        Err(Code::PictureNoMatch)
+    );
+    let folder = Packed { flags: 1 << 11, ..stored("fa\u{200b}ces/john22.png", PNG) };
+    assert_eq!(one(folder), Ok(PictureFormat::Png));
+}
+
+/// N83: two files of one path are one too many: which of them is meant depends on who reads, and that is said.
+/// What the directory lists is what counts, not how many it says, nor what a file's own head calls it.
 #[test]
 fn n83_two_readers_would_see_the_same() {
     let twice = zip(&[stored("a.png", PNG), stored("a.png", JPEG)]);
-    assert_eq!(code(&twice), Code::ImportUnsupportedFileType);
+    let refusal = told_of(&twice).unwrap_err();
+    assert_eq!(refusal.code, Code::ImportUnsupportedFileType);
+    assert!(refusal.message.contains("pack each picture once"), "{}", refusal.message);
     let mut fewer = zip(&[stored("a.png", PNG), stored("b.png", JPEG)]);
     let count = fewer.len() - 14;
     fewer[count..count + 4].copy_from_slice(&[1, 0, 1, 0]);
