@@ -51,6 +51,7 @@ impl Engine {
         };
         let file = files.into_iter().next().ok_or_else(|| no(Code::EnvelopeMalformed.into()))?;
         let mut fields = body.as_object().cloned().unwrap_or_default();
+        fields.remove("zip");
         fields.insert("file".to_owned(), json!({"name": file.name, "sha256": file.sha256}));
         let digest = Digest::of_body("ImportPictures", &Value::Object(fields));
         if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
@@ -103,9 +104,9 @@ fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
             pictures.push(PictureRead { name: Personal(name), content });
             continue;
         }
-            Err(Bad::Picture(code)) => Err(code),
         let content = match unpack(&mut archive, entry, &mut budget) {
             Ok((content, format)) => Ok(keep(files, &name, content, format)?),
+            Err(Bad::Picture(code)) => Err(code),
             Err(Bad::Disk(error)) => return Err(unavailable(&error)),
         };
         pictures.push(PictureRead { name: Personal(name), content });
@@ -209,9 +210,9 @@ fn hides_something(entry: &Entry) -> bool {
     parts(entry).last().is_some_and(has_invisible)
 }
 
-}
 fn parts(entry: &Entry) -> impl Iterator<Item = &str> {
     entry.path.split(['/', '\\'])
+}
 
 /// Whether the path leads out of the archive, or is none. Nothing is ever opened by it all the same.
 fn is_unsafe(entry: &Entry) -> bool {

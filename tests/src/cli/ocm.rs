@@ -294,3 +294,8 @@ fn ocm_16_profile_pictures_are_a_second_step() {
     let pictures = history.iter().filter(|row| row["event"] == "PictureInserted").count();
     assert_eq!(pictures, 2);
 }
+    // The attribute is written as the product writes it; what comes by the standard input is an archive.
+    let empty = format!("PK\u{5}\u{6}{}", "\0".repeat(18));
+    let piped = ["pictures", "-", "--match", "Agent ID", "--json"];
+    let piped = place.run_with_input(&piped, &empty).with(0).json();
+    assert_eq!((&piped["file_name"], &piped["total"]), (&json!("stdin.zip"), &json!(0)));
