@@ -64,6 +64,7 @@ codes! {
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload it first, then name it."
     ImportSameContent "import.same_content" "The same file was imported before."
     OcmCompanionNotEmpty "ocm.companion_not_empty" "This companion file has rows; they were ignored."
+    OcmCompanionHeader "ocm.companion_header" "The header of this companion file is not the template's; the file was taken by its name and ignored."
 
     // Reading CSV.
     CsvInvalidEncoding "csv.invalid_encoding" "The file is not valid text in its encoding; name the encoding it was saved in, for example windows-1252."

@@ -45,7 +45,7 @@ pub use near::Near;
 pub use normalise::{is_typographic, normalise};
 pub use options::{Limits, Options};
 pub use row::{Given, Manager, ParsedRow, RowValues};
-pub use value::spelled;
+pub use value::{has_invisible, spelled};
 
 use crate::code::{Code, Problem, Refusal};
 use crate::dialect::Dialect;

@@ -59,7 +59,7 @@ pub const IMPORT_BYTES_PER_COMMAND: usize = 64 * 1024;
 /// A picture has fewer bytes than this (OCM-17: below 5 MB).
 pub const PICTURE_BYTES_BELOW: u64 = 5 * 1024 * 1024;
 
-/// The most pictures of one archive, in pictures: what becomes of all of them is one commit.
+/// The most pictures of one archive, in pictures: what becomes of all of them is one commit, of 256 KiB.
 pub const PICTURES_PER_ARCHIVE_MAX: usize = 1_000;
 
 /// The most that one archive lists, in entries: folders, and what macOS adds to each picture, among them.
@@ -74,8 +74,9 @@ pub const PICTURES_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 /// How many times its own size an archive may unpack to: pictures hardly shrink, bombs grow a thousandfold.
 pub const PICTURES_RATIO_MAX: u64 = 100;
 
-/// What an archive may unpack to whatever its size, in bytes: so little harms nobody.
-pub const PICTURES_FREE_BYTES: u64 = 64 * 1024;
+/// What an archive may unpack to whatever its size, in bytes: a dozen of the largest pictures, one at a time in
+/// memory and a second's work, so that a picture may be as plain as it likes (OCM-17).
+pub const PICTURES_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The longest name of a picture that is noted, in characters: an Agent ID has 64, and the rest is shown.
 pub const PICTURE_NAME_CHARS_MAX: usize = 100;

@@ -309,7 +309,7 @@ pub(crate) fn answer(command: CommandId, reply: Reply) -> Answer {
         Reply::Failed { code, why } => Answer::failed(command, code, &why),
         Reply::TooLarge => {
             let refusal = Refusal::new(Code::EnvelopeMalformed)
-                .saying("the command is too large for one commit");
+                .saying("it leads to more than one commit holds; ask for fewer people, numbers or pictures at once");
             Answer::refused(command, refusal)
         }
     }

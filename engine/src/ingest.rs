@@ -199,7 +199,10 @@ pub(crate) fn read(
     let open = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);
     let mut summary = open()
         .and_then(|input| csv_file::scan(input, dialect, &options, &limits))
-        .map_err(unreadable)?;
+        .map_err(|error| match kept.as_slice() {
+            [_] => unreadable(error),
+            _ => together::naming(unreadable(error), &file.name),
+        })?;
     summary.warnings.extend(said);
     let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;
     let rows = if small {

@@ -6,7 +6,7 @@ use std::io::{BufReader, Cursor, Read, Seek};
 use std::slice;
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::csv_file::clean_name;
+use boarding_commands::csv_file::{clean_name, has_invisible};
 use boarding_commands::decide::import_pictures::{PictureFile, PictureRead, PicturesRead};
 use boarding_commands::decide::{Authority, ImportPictures};
 use boarding_commands::digest::Digest;
@@ -51,6 +51,7 @@ impl Engine {
         };
         let file = files.into_iter().next().ok_or_else(|| no(Code::EnvelopeMalformed.into()))?;
         let mut fields = body.as_object().cloned().unwrap_or_default();
+        fields.remove("zip");
         fields.insert("file".to_owned(), json!({"name": file.name, "sha256": file.sha256}));
         let digest = Digest::of_body("ImportPictures", &Value::Object(fields));
         if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
@@ -92,11 +93,17 @@ fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
     let entries = std::mem::take(&mut archive.entries);
     let named: Vec<_> = entries.iter().filter_map(|entry| Some((name_of(entry)?, entry))).collect();
     if named.len() > PICTURES_PER_ARCHIVE_MAX {
-        return Err(too_many(PICTURES_PER_ARCHIVE_MAX, Some(named.len())));
+        let actual = Some(named.len());
+        return Err(too_many("pictures", PICTURES_PER_ARCHIVE_MAX, actual));
     }
     let mut budget = Budget::of(file.bytes);
     let mut pictures = Vec::with_capacity(named.len());
     for (name, entry) in named {
+        if hides_something(entry) {
+            let content = Err(Code::PictureNoMatch);
+            pictures.push(PictureRead { name: Personal(name), content });
+            continue;
+        }
         let content = match unpack(&mut archive, entry, &mut budget) {
             Ok((content, format)) => Ok(keep(files, &name, content, format)?),
             Err(Bad::Picture(code)) => Err(code),
@@ -198,6 +205,11 @@ fn name_of(entry: &Entry) -> Option<String> {
     (!left).then(|| clean_name(base).chars().take(PICTURE_NAME_CHARS_MAX).collect())
 }
 
+/// Whether there is something in the name that nobody sees: what is shown without it is not the name (OCM-18).
+fn hides_something(entry: &Entry) -> bool {
+    parts(entry).last().is_some_and(has_invisible)
+}
+
 fn parts(entry: &Entry) -> impl Iterator<Item = &str> {
     entry.path.split(['/', '\\'])
 }
@@ -213,7 +225,14 @@ fn is_unsafe(entry: &Entry) -> bool {
 fn no_archive(error: &ArchiveError, file: &FileRef) -> Refusal {
     match error {
         ArchiveError::Io(error) => unavailable(error),
-        ArchiveError::TooManyEntries => too_many(ARCHIVE_ENTRIES_MAX, None),
+        ArchiveError::TooManyEntries => too_many("entries", ARCHIVE_ENTRIES_MAX, None),
+        ArchiveError::Ambiguous => Refusal {
+            code: Code::ImportUnsupportedFileType,
+            message: "The archive lists a file twice, or not as many files as it says it holds, so that two programs \
+                      would unpack it differently; pack each picture once, under a name of its own."
+                .to_owned(),
+            details: json!({"file": file.name}),
+        },
         ArchiveError::Malformed => Refusal {
             code: Code::ImportUnsupportedFileType,
             message: "This is not a zip archive, or it is damaged; pack the pictures anew."
@@ -223,9 +242,10 @@ fn no_archive(error: &ArchiveError, file: &FileRef) -> Refusal {
     }
 }
 
-fn too_many(limit: usize, actual: Option<usize>) -> Refusal {
-    let details = json!({"limit": limit, "actual": actual});
-    Refusal::new(Code::ZipTooManyEntries).saying(&format!("the limit is {limit}")).with(details)
+fn too_many(of: &str, limit: usize, actual: Option<usize>) -> Refusal {
+    let details = json!({"of": of, "limit": limit, "actual": actual});
+    let words = format!("the limit is {limit} {of}");
+    Refusal::new(Code::ZipTooManyEntries).saying(&words).with(details)
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Refusal {

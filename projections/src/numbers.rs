@@ -182,15 +182,16 @@ struct NumberShown<'a> {
 
 fn numbers(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let search = asked.search()?;
-    let org_unit = asked.text("org_unit")?;
+    let org_unit = asked.name("org_unit")?;
     let state = asked.word::<NumberState>("state")?;
     page::<Numbers, _>(asked, rows, &[], |_, known| {
-        let wanted = search.as_ref().is_none_or(|needle| {
-            needle.is_in_phone(*known.number)
-                || known.user.as_ref().is_some_and(|user| needle.is_in(user.as_str()))
-                || known.tag.as_ref().is_some_and(|tag| needle.is_in(tag))
-        }) && org_unit.is_none_or(|name| known.org_unit.as_deref() == Some(name))
-            && state.is_none_or(|state| known.state == state);
+        let wanted =
+            search.as_ref().is_none_or(|needle| {
+                needle.is_in_phone(*known.number)
+                    || known.user.as_ref().is_some_and(|user| needle.is_in(user.as_str()))
+                    || known.tag.as_ref().is_some_and(|tag| needle.is_in(tag))
+            }) && org_unit.as_ref().is_none_or(|name| known.org_unit.as_ref() == Some(name))
+                && state.is_none_or(|state| known.state == state);
         let shown = NumberShown {
             number: &known.number,
             org_unit: known.org_unit.as_deref(),
@@ -212,9 +213,9 @@ struct Suggestion<'a> {
 
 /// ML-15: the short list to pick from on activation, as short as `limit` says.
 fn suggestions(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let org_unit = asked.text("org_unit")?;
+    let org_unit = asked.name("org_unit")?;
     page::<Numbers, _>(asked, rows, &[], |_, known| {
-        let fits = known.state == NumberState::Available && known.org_unit.as_deref() == org_unit;
+        let fits = known.state == NumberState::Available && known.org_unit == org_unit;
         Ok([fits.then(|| json!(Suggestion { number: &known.number }))])
     })
 }

@@ -1,6 +1,5 @@
 //! Several files that a product takes together: which is which, by its header first, by its name second (A29).
 
-use std::collections::BTreeMap;
 use std::io::Read;
 
 use serde_json::json;
@@ -17,16 +16,70 @@ use crate::dialect::{Dialect, Part};
 /// How a file begins.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Opening {
-    header: Vec<String>,
+    /// The part whose header it has, if it has one's.
+    pub part: Option<usize>,
     /// Whether anything follows the header.
     pub has_rows: bool,
 }
 
-/// Reads a file's header, and whether anything follows it.
-///
-/// # Errors
-/// `import.empty_file` and whatever forbids to read the header, or the fault of reading.
-pub fn open<R: Read>(input: R, options: &Options, limits: &Limits) -> Result<Opening, FileError> {
+/// Sees how files begin that a dialect takes together.
+#[derive(Debug)]
+pub struct Opener<'o> {
+    dialect: &'o dyn Dialect,
+    names: Names,
+    options: &'o Options,
+    /// As a file is read of which nothing is said: what is said of the people's need not be so beside it.
+    plainly: Option<Options>,
+    limits: &'o Limits,
+}
+
+impl<'o> Opener<'o> {
+    /// # Errors
+    /// `csv.missing_column` for a mapping to a column that the dialect does not have.
+    pub fn new(
+        dialect: &'o dyn Dialect,
+        options: &'o Options,
+        limits: &'o Limits,
+    ) -> Result<Self, Refusal> {
+        let names = Names::new(dialect.columns(), &options.columns)?;
+        let is_asked = options.delimiter.is_some() || options.encoding.is_some();
+        let plain = || Options { delimiter: None, encoding: None, ..options.clone() };
+        Ok(Self { dialect, names, options, plainly: is_asked.then(plain), limits })
+    }
+
+    /// Reads a file's header and whether anything follows it; as is asked, and plainly unless it is the people's.
+    ///
+    /// # Errors
+    /// `import.empty_file` and whatever forbids to read the header, or the fault of reading.
+    pub fn open<R: Read>(
+        &self,
+        input: impl Fn() -> Result<R, FileError>,
+    ) -> Result<Opening, FileError> {
+        let asked = input().and_then(|input| self.read(input, self.options));
+        let Some(plainly) = &self.plainly else { return asked };
+        if matches!(&asked, Ok(opening) if opening.part.is_some()) {
+            return asked;
+        }
+        match input().and_then(|input| self.read(input, plainly)) {
+            Ok(opening) if opening.part.is_some_and(|part| part > 0) => Ok(opening),
+            Ok(opening) => asked.or(Ok(Opening { part: None, ..opening })),
+            Err(_) => asked,
+        }
+    }
+
+    fn read<R: Read>(&self, input: R, options: &Options) -> Result<Opening, FileError> {
+        let (header, has_rows) = beginning(input, options, self.limits)?;
+        let fits = |part: &Part| fits(part, self.dialect, &self.names, &header);
+        Ok(Opening { part: self.dialect.parts().iter().position(fits), has_rows })
+    }
+}
+
+/// A file's header, and whether anything follows it.
+fn beginning<R: Read>(
+    input: R,
+    options: &Options,
+    limits: &Limits,
+) -> Result<(Vec<String>, bool), FileError> {
     let delimiter = delimiter::asked(options.delimiter)?;
     let mut records = Records::new(Text::open(input, options, limits)?, delimiter, limits);
     loop {
@@ -46,23 +99,19 @@ pub fn open<R: Read>(input: R, options: &Options, limits: &Limits) -> Result<Ope
             Err(fault) => return Err(fault),
         }
     };
-    Ok(Opening { header, has_rows })
+    Ok((header, has_rows))
 }
 
 /// The places of the dialect's parts among these files, in the order of the parts.
 ///
-/// `columns` is how the asker maps the columns of the file with the people.
+/// Where all others are found and one file is left, that is the people's: what is wrong with it is for its own
+/// reading to say.
 ///
 /// # Errors
 /// `import.unexpected_file` for a file that is no part or one too many, `import.missing_companion_file`
 /// naming all that are missing.
-pub fn sort(
-    dialect: &dyn Dialect,
-    files: &[(&str, Opening)],
-    columns: &BTreeMap<String, String>,
-) -> Result<Vec<usize>, Refusal> {
+pub fn sort(dialect: &dyn Dialect, files: &[(&str, Opening)]) -> Result<Vec<usize>, Refusal> {
     let parts = dialect.parts();
-    let names = Names::new(dialect.columns(), columns)?;
     let mut places = vec![None; parts.len()];
     let mut settle = |part: usize, file: usize, name: &str| match places.get_mut(part) {
         Some(free @ None) => {
@@ -73,16 +122,25 @@ pub fn sort(
     };
     let mut nameless = Vec::new();
     for (file, (name, opening)) in files.iter().enumerate() {
-        let fits = |part: &Part| fits(part, dialect, &names, opening);
-        match parts.iter().position(fits) {
+        match opening.part {
             Some(part) => settle(part, file, name)?,
             None => nameless.push((file, *name)),
         }
     }
+    let mut left = Vec::new();
     for (file, name) in nameless {
         let word = plain(name);
-        let part = parts.iter().position(|part| word.contains(part.word));
-        settle(part.ok_or_else(|| unexpected(name))?, file, name)?;
+        match parts.iter().position(|part| word.contains(part.word)) {
+            Some(part) => settle(part, file, name)?,
+            None => left.push((file, name)),
+        }
+    }
+    match (left.as_slice(), places.split_first_mut()) {
+        ([], _) => {}
+        ([(file, _)], Some((people @ None, others))) if others.iter().all(Option::is_some) => {
+            *people = Some(*file);
+        }
+        ([(_, name), ..], _) => return Err(unexpected(name)),
     }
     let lost = parts.iter().zip(&places).filter(|(_, place)| place.is_none());
     let lost: Vec<_> = lost.map(|(part, _)| part.name).collect();
@@ -95,8 +153,7 @@ pub fn sort(
 }
 
 /// Whether a file has most of the columns that a part must have.
-fn fits(part: &Part, dialect: &dyn Dialect, names: &Names, opening: &Opening) -> bool {
-    let header = &opening.header;
+fn fits(part: &Part, dialect: &dyn Dialect, names: &Names, header: &[String]) -> bool {
     let (found, wanted) = if part.header.is_empty() {
         let there: Vec<_> = header.iter().filter_map(|name| names.find(name)).collect();
         let wanted = dialect.columns().iter().enumerate().filter(|(_, column)| column.required);
@@ -128,13 +185,19 @@ mod tests {
         crate::dialect::find("ocm").unwrap()
     }
 
+    fn opened_as(text: &[u8], options: &Options) -> Result<Opening, FileError> {
+        let limits = Limits::default();
+        let opener = Opener::new(ocm(), options, &limits).unwrap();
+        opener.open(|| Ok(text))
+    }
+
     fn opened(text: &str) -> Opening {
-        open(text.as_bytes(), &Options::default(), &Limits::default()).unwrap()
+        opened_as(text.as_bytes(), &Options::default()).unwrap()
     }
 
     fn sorted(files: &[(&str, &str)]) -> Result<Vec<usize>, Refusal> {
         let files: Vec<_> = files.iter().map(|(name, text)| (*name, opened(text))).collect();
-        sort(ocm(), &files, &BTreeMap::new())
+        sort(ocm(), &files)
     }
 
     /// OCM-01, A29: the header tells, whatever the files are called and in whatever order they come.
@@ -192,6 +255,39 @@ mod tests {
         with("userdetails.csv", OTHER);
     }
 
+    /// OCM-01, N04, N30, N33: what is left beside the companions is the people's, and tells its own fault; but
+    /// never a second file, nor one where a companion is missing too.
+    #[test]
+    fn ocm_01_what_is_left_is_the_peoples() {
+        let people = ("people.csv", "john;J;D\n");
+        let (features, channels) = (("f.csv", FEATURES), ("channels.csv", OTHER));
+        assert_eq!(sorted(&[channels, people, features]).unwrap(), [1, 2, 0]);
+        for files in [&[people, features][..], &[people, features, channels, ("more.csv", OTHER)]] {
+            let refusal = sorted(files).unwrap_err();
+            assert_eq!(refusal.details, json!({"file": "people.csv"}));
+        }
+    }
+
+    /// OCM-01: what is said of the people's file does not make companions unreadable that are as usual.
+    #[test]
+    fn ocm_01_a_companion_is_read_as_asked_or_plainly() {
+        let options = |delimiter, encoding: Option<&str>| Options {
+            delimiter,
+            encoding: encoding.map(str::to_owned),
+            ..Options::default()
+        };
+        let part = |text: &[u8], options: &Options| opened_as(text, options).unwrap().part;
+        let semicolons = options(Some(';'), None);
+        let (people, features) = (PEOPLE.replace(',', ";"), FEATURES.replace(',', ";"));
+        assert_eq!(part(people.as_bytes(), &semicolons), Some(0));
+        assert_eq!(part(features.as_bytes(), &semicolons), Some(1));
+        assert_eq!(part(CHANNELS.as_bytes(), &semicolons), Some(2));
+        assert_eq!(part(PEOPLE.as_bytes(), &semicolons), None, "the people's is read as asked");
+        let wide = options(None, Some("utf-16le"));
+        assert_eq!(part(FEATURES.as_bytes(), &wide), Some(1));
+        assert_eq!(part(b"Login,Voice", &options(None, Some("no such"))), None);
+    }
+
     /// OCM-02: whether a companion has rows; blank ones are none, and one that cannot be read is some.
     #[test]
     fn ocm_02_rows_of_a_companion_are_seen() {
@@ -204,7 +300,7 @@ mod tests {
         ] {
             assert_eq!(opened(text).has_rows, has_rows, "{text:?}");
         }
-        let empty = open(&b" \n"[..], &Options::default(), &Limits::default()).unwrap_err();
+        let empty = opened_as(b" \n", &Options::default()).unwrap_err();
         assert!(
             matches!(empty, FileError::Refused(refusal) if refusal.code == Code::ImportEmptyFile)
         );

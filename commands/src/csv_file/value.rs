@@ -52,7 +52,7 @@ pub(super) fn is_invisible(c: char) -> bool {
 }
 
 /// Whether the text holds an invisible character.
-pub(super) fn has_invisible(text: &str) -> bool {
+pub fn has_invisible(text: &str) -> bool {
     !text.is_ascii() && text.chars().any(is_invisible)
 }
 

@@ -102,8 +102,7 @@ impl AssignRoles {
             (None, Some(filter)) => {
                 let users = company.filtered(filter)?;
                 if users.len() > MAX_FILTERED_USERS {
-                    let details = json!({"limit": MAX_FILTERED_USERS, "actual": users.len()});
-                    return Err(malformed("the filter means too many people; say more").with(details));
+                    return Err(too_many(users.len()));
                 }
                 Ok(users.into_iter().map(|user| Personal(user.key())).collect())
             }
@@ -130,6 +129,17 @@ impl AssignRoles {
     fn event(&self, user: &User, roles: Vec<String>) -> Event {
         let user = Personal(user.key());
         if self.remove { Event::RolesRemoved { user, roles } } else { Event::RolesAssigned { user, roles } }
+    }
+}
+
+fn too_many(actual: usize) -> Refusal {
+    Refusal {
+        code: Code::EnvelopeMalformed,
+        message: format!(
+            "The filter means {actual} people, and one command changes {MAX_FILTERED_USERS} at most; nobody was changed. \
+             Narrow it by search, org_unit or state, or name the users in several commands."
+        ),
+        details: json!({"limit": MAX_FILTERED_USERS, "actual": actual}),
     }
 }
 
@@ -181,6 +191,7 @@ mod tests {
             .when_json("AssignRoles", body(json!({"filter": {"state": "active"}})))
             .then_refused(Code::EnvelopeMalformed);
         assert_eq!(refusal.details, json!({"limit": 1000, "actual": 1001}));
+        assert!(refusal.message.starts_with("The filter means 1001 people"), "{}", refusal.message);
     }
 
     /// OCM-23: an unknown role refuses the whole command.

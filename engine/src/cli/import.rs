@@ -106,7 +106,7 @@ impl Import {
         let mut kept = Vec::new();
         for file in &self.files {
             let content = open(file)?;
-            let name = name_of(file);
+            let name = name_of(file, "csv");
             let keep = || session.engine.keep_file(&name, content);
             let file = tokio::task::block_in_place(keep)?;
             kept.push(json!({"name": file.name, "sha256": file.sha256}));
@@ -255,9 +255,10 @@ pub(super) fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
     Ok(Box::new(content))
 }
 
-pub(super) fn name_of(file: &Path) -> String {
+/// The file's name; what comes by the standard input is called by what it is.
+pub(super) fn name_of(file: &Path, extension: &str) -> String {
     match file.file_name() {
         Some(name) if name != "-" => name.to_string_lossy().into_owned(),
-        _ => "stdin.csv".to_owned(),
+        _ => format!("stdin.{extension}"),
     }
 }

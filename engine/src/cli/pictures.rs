@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use boarding_commands::csv_file::same_name;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
@@ -24,8 +25,8 @@ pub(super) struct Pictures {
     /// The archive
     #[arg(value_name = "FILE", required_unless_present = "rows", conflicts_with = "rows")]
     file: Option<PathBuf>,
-    /// What the pictures are named after
-    #[arg(long = "match", value_name = "ATTRIBUTE", default_value = "agent_id", value_parser = ["agent_id"])]
+    /// What the pictures are named after: agent_id
+    #[arg(long = "match", value_name = "ATTRIBUTE", default_value = "agent_id", value_parser = attribute)]
     match_attribute: String,
     /// Lists what became of the pictures of an archive that was imported, by its id
     #[arg(long, value_name = "ID")]
@@ -59,7 +60,7 @@ impl Pictures {
                 .await;
         };
         let content = open(file)?;
-        let keep = || session.engine.keep_file(&name_of(file), content);
+        let keep = || session.engine.keep_file(&name_of(file, "zip"), content);
         let kept = tokio::task::block_in_place(keep)?;
         let named = json!({"name": kept.name, "sha256": kept.sha256});
         let body = json!({"file": named, "match_attribute": self.match_attribute});
@@ -85,6 +86,15 @@ impl Pictures {
             out.note(&list::receipt(&accepted));
         }
         Ok(Done::losing(number(&row, "invalid")))
+    }
+}
+
+/// What the names of pictures are, as the product writes it or as the command does.
+fn attribute(text: &str) -> Result<String, String> {
+    const AGENT_ID: &str = "agent_id";
+    match same_name(text, AGENT_ID) {
+        true => Ok(AGENT_ID.to_owned()),
+        false => Err(format!("expected {AGENT_ID}")),
     }
 }
 

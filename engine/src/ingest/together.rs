@@ -28,19 +28,26 @@ pub(super) fn in_order(
     if dialect.parts().is_empty() {
         return only_one(kept).map(|kept| (kept, Vec::new()));
     }
+    let limits = Limits::default();
+    let opener = parts::Opener::new(dialect, options, &limits)?;
     let mut openings = Vec::with_capacity(kept.len());
     for file in &kept {
-        let input = files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);
-        let opened = input.and_then(|input| parts::open(input, options, &Limits::default()));
+        let input = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);
+        let opened = opener.open(input);
         let opening = opened.map_err(|error| naming(unreadable(error), &file.name))?;
         openings.push((file.name.as_str(), opening));
     }
-    let places = parts::sort(dialect, &openings, &options.columns)?;
-    let beside = dialect.parts().iter().zip(&places).skip(1);
-    let rows =
-        beside.filter(|(_, place)| openings.get(**place).is_some_and(|(_, one)| one.has_rows));
-    let warned = rows.map(|(part, _)| Problem::new(Code::OcmCompanionNotEmpty).saying(part.name));
-    let warnings = warned.collect();
+    let places = parts::sort(dialect, &openings)?;
+    let mut warnings = Vec::new();
+    for (part, place) in dialect.parts().iter().zip(&places).skip(1) {
+        let Some((_, opening)) = openings.get(*place) else { continue };
+        let said = [
+            (opening.part.is_none(), Code::OcmCompanionHeader),
+            (opening.has_rows, Code::OcmCompanionNotEmpty),
+        ];
+        let said = said.into_iter().filter(|(is_so, _)| *is_so);
+        warnings.extend(said.map(|(_, code)| Problem::new(code).saying(part.name)));
+    }
     let ordered = places.iter().filter_map(|place| kept.get(*place).cloned()).collect();
     Ok((ordered, warnings))
 }
@@ -57,7 +64,7 @@ fn only_one(kept: Vec<FileRef>) -> Result<Vec<FileRef>, Refusal> {
 }
 
 /// The refusal of one of several files says which.
-fn naming(mut refusal: Refusal, name: &str) -> Refusal {
+pub(super) fn naming(mut refusal: Refusal, name: &str) -> Refusal {
     if refusal.code == Code::Unavailable {
         return refusal;
     }

@@ -38,8 +38,10 @@ pub(super) struct Entry {
 /// Why an archive cannot be read.
 #[derive(Debug)]
 pub(super) enum ArchiveError {
-    /// It is none, damaged, or one that two readers would read differently.
+    /// It is none, or damaged.
     Malformed,
+    /// It is one that two readers would read differently.
+    Ambiguous,
     TooManyEntries,
     Io(io::Error),
 }
@@ -74,7 +76,9 @@ impl From<ArchiveError> for EntryError {
     fn from(error: ArchiveError) -> Self {
         match error {
             ArchiveError::Io(error) => Self::Io(error),
-            ArchiveError::Malformed | ArchiveError::TooManyEntries => Self::Malformed(0),
+            ArchiveError::Malformed | ArchiveError::Ambiguous | ArchiveError::TooManyEntries => {
+                Self::Malformed(0)
+            }
         }
     }
 }
@@ -113,7 +117,7 @@ impl<R: Read + Seek> Archive<R> {
         }
         // Of two entries with one path the crate keeps the later one.
         if listed(&mut input, zip.central_directory_start())? != zip.len() {
-            return Err(ArchiveError::Malformed);
+            return Err(ArchiveError::Ambiguous);
         }
         input.lift();
         let entries = (0..zip.len()).map(|place| entry(&zip, place));

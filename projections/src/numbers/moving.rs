@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use boarding_commands::code::Code;
+use boarding_commands::csv_file::spelled;
 use boarding_commands::decide::move_pending_invitations::MAX_ACCOUNTS;
 use boarding_commands::decide::pool::too_few;
 use boarding_commands::event::Permission;
@@ -45,6 +46,7 @@ struct CanMove {
 
 fn can_move(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let (accounts, dest) = (asked.list("accounts", MAX_ACCOUNTS)?, asked.required("dest")?);
+    let dest = &*spelled(dest);
     let settings = config::settings(rows, asked.company)?;
     let stock = Tally::of(rows, asked.company)?.count(Some(dest)).stock;
     let (mut needed, mut why) = (0, None);

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use boarding_commands::code::{Code, Refusal};
+use boarding_commands::csv_file::spelled;
 use boarding_commands::id::CompanyId;
 use serde_json::{Map, Value, json};
 
@@ -42,6 +43,11 @@ impl<'a> Asked<'a> {
             Some(Value::String(text)) => Ok(Some(text)),
             Some(_) => Err(malformed(name, "expected a text")),
         }
+    }
+
+    /// The name of an org unit, if it was given, in the one form that names have.
+    pub(crate) fn name(&self, name: &str) -> Result<Option<String>, Refusal> {
+        Ok(self.text(name)?.map(spelled))
     }
 
     /// A text that must be given.

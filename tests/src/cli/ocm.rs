@@ -132,6 +132,55 @@ fn ocm_01_all_three_files_and_no_other() {
     assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());
 }
 
+/// OCM-02, A29: a companion that only its name tells is taken, and that its header is another is said.
+#[test]
+fn ocm_02_another_header_of_a_companion_is_told() {
+    let place = Place::with_company();
+    let features = place.file("featuredetails.csv", "hello\n");
+    let row = import(&place, &[THREE[0], &features, THREE[2]]);
+    let id = format!("import:{}", row["import"].as_str().unwrap());
+    let warnings = place.rows(&["history", &id, "--limit", "1"])[0]["data"]["warnings"].clone();
+    let of_header = |one: &&Value| one["code"] == "ocm.companion_header";
+    let told: Vec<_> = warnings.as_array().unwrap().iter().filter(of_header).collect();
+    assert_eq!(told.len(), 1, "{warnings}");
+    assert!(told[0]["message"].as_str().unwrap().contains("featuredetails"), "{warnings}");
+}
+
+/// OCM-01, N04, N30, N33: what is wrong with the people's file is told, whatever the file is called.
+#[test]
+fn ocm_01_the_peoples_file_tells_its_own_fault() {
+    let place = Place::with_company();
+    let row = format!("john2,John,Doe,,2002,agent,jane1,{TEAM},Team Lead");
+    let whole = format!("{HEADER}{row}\n");
+    for (text, code) in [
+        (format!("{row}\n"), "csv.missing_header"),
+        (whole.replace(',', ";"), "csv.wrong_delimiter"),
+        ("LAN ID,Name\njohn,John\n".to_owned(), "csv.missing_column"),
+    ] {
+        let people = place.file("people.csv", &text);
+        let refusal = refused(&place, &[THREE[1], &people, THREE[2]]);
+        assert_eq!(refusal["code"], code);
+        assert_eq!(refusal["details"]["file"], json!("people.csv"));
+    }
+    assert!(place.rows(&["imports"]).is_empty());
+}
+
+/// OCM-01, N08, N30: how the people's file is written is said, and the templates beside it stay as they are.
+#[test]
+fn ocm_01_companions_need_not_be_written_as_the_peoples_file_is() {
+    let place = Place::with_company();
+    let row = format!("jane1;Jane;Doe;;2002;supervisor;;{TEAM};Team Lead");
+    let people = place.file("people.csv", &format!("{}{row}\n", HEADER.replace(',', ";")));
+    let with = |words: &[&str]| {
+        let (features, channels) = (path(THREE[1]), path(THREE[2]));
+        let files = ["import", &people, &features, &channels, "--dialect", "ocm", "--json"];
+        place.run(&[&files[..], words].concat()).with(0).json()
+    };
+    assert_eq!(with(&["--delimiter", ";"])["created"], json!(1));
+    let again = with(&["--delimiter", ";", "--encoding", "windows-1252"]);
+    assert_eq!(again["duplicate"], json!(1));
+}
+
 /// OCM-13, OCM-14, OCM-15: "the number of duplicate records (lan id of record already exists), inserted
 /// records and invalid records"; each can be clicked on, and together they are all rows.
 #[test]
@@ -291,6 +340,11 @@ fn ocm_16_profile_pictures_are_a_second_step() {
     let kept = rows("inserted")[0]["sha256"].as_str().unwrap().to_owned();
     let bytes = std::fs::read(place.data().join("files").join(kept)).unwrap();
     assert!(bytes.starts_with(b"\x89PNG"), "kept as it is");
+    // The attribute is written as the product writes it; what comes by the standard input is an archive.
+    let empty = format!("PK\u{5}\u{6}{}", "\0".repeat(18));
+    let piped = ["pictures", "-", "--match", "Agent ID", "--json"];
+    let piped = place.run_with_input(&piped, &empty).with(0).json();
+    assert_eq!((&piped["file_name"], &piped["total"]), (&json!("stdin.zip"), &json!(0)));
     let no = place.refused(&["pictures", &path(THREE[0])]);
     assert_eq!(no["code"], "import.unsupported_file_type");
     let history = place.rows(&["history", "user:johndoe22"]);
