@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::{Asked, Decision};
 use crate::code::{Code, Refusal};
 use crate::company::numbers::{Owner, pending};
 use crate::company::{Company, Number, NumberState, Stock, User, UserId};
@@ -138,6 +139,37 @@ pub(super) fn assigned(
         org_unit: org_unit.to_owned(),
     });
     moved.into_iter().chain([event]).collect()
+}
+
+/// The most numbers whose rest is over that one commit says so of, in numbers.
+pub(super) const MAX_COOLED: usize = 500;
+
+/// Numbers that have rested long enough, and are available again.
+pub(super) fn cooled(company: &Company, now: Time) -> Vec<Event> {
+    let over = company.numbers.cooling().take_while(|(until, _)| *until <= now);
+    over.take(MAX_COOLED)
+        .map(|(_, number)| Event::NumberCooled { number: Personal(number) })
+        .collect()
+}
+
+/// Decides as if the next tick had come: what has rested long enough by now is available, and the commit
+/// says so first (P18).
+pub(super) fn with_cooled(
+    company: &Company,
+    asked: &Asked<'_, ()>,
+    rule: impl FnOnce(&Company) -> Result<Decision, Refusal>,
+) -> Result<Decision, Refusal> {
+    let cooled = cooled(company, asked.at);
+    if cooled.is_empty() {
+        return rule(company);
+    }
+    let mut later = company.clone();
+    later.take(asked.at, asked.actor, &cooled);
+    let mut decision = rule(&later)?;
+    if decision.recorded {
+        decision.events.splice(0..0, cooled);
+    }
+    Ok(decision)
 }
 
 /// The release of a number, at a time.

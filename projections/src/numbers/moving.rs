@@ -46,7 +46,7 @@ struct CanMove {
 fn can_move(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let (accounts, dest) = (asked.list("accounts", MAX_ACCOUNTS)?, asked.required("dest")?);
     let settings = config::settings(rows, asked.company)?;
-    let stock = Tally::of(rows, asked.company)?.count(Some(dest)).stock;
+    let stock = Tally::of(asked, rows)?.count(Some(dest)).stock;
     let (mut needed, mut why) = (0, None);
     if load::<OrgUnits>(rows, asked.company, dest.as_bytes())?.is_none() {
         why = Some(Code::OrgUnitNotFound);

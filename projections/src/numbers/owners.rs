@@ -110,7 +110,7 @@ impl<'a> Utilisation<'a> {
 
 fn utilisation(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let wanted = asked.text("org_unit")?;
-    let tally = Tally::of(rows, asked.company)?;
+    let tally = Tally::of(asked, rows)?;
     let settings = config::settings(rows, asked.company)?;
     page::<Owners, _>(asked, rows, &[], |_, owner| {
         let name = owner.org_unit.as_deref();
