@@ -216,21 +216,18 @@ fn number(cells: &mut Cells<'_>) -> Given<Phone> {
 
 /// 4 to 18 digits with the country code: longer and shorter than a phone number may be.
 fn forwarding_number(cells: &mut Cells<'_>) -> Given<String> {
-    let text = match cells.text(FORWARDING_NUMBER) {
-        Given::Value(text) => text,
-        other => return other,
-    };
-    match Phone::digits(&text) {
-        Err(code) => {
-            cells.problem(FORWARDING_NUMBER, code);
-            Given::Absent
+    match cells.digits(FORWARDING_NUMBER) {
+        Given::Absent => return Given::Absent,
+        Given::Blank => return Given::Blank,
+        Given::Value(Ok(digits)) if FORWARDING_DIGITS.contains(&digits.len()) => {
+            return Given::Value(format!("+{digits}"));
         }
-        Ok(digits) if !FORWARDING_DIGITS.contains(&digits.len()) => {
+        Given::Value(Ok(_)) => {
             cells.problem_saying(FORWARDING_NUMBER, Code::FieldLength, "4 to 18 digits");
-            Given::Absent
         }
-        Ok(digits) => Given::Value(format!("+{digits}")),
+        Given::Value(Err(code)) => cells.problem(FORWARDING_NUMBER, code),
     }
+    Given::Absent
 }
 
 /// One of the words that a mandatory cell may hold.
@@ -370,6 +367,33 @@ mod tests {
             "forwarding_number",
             Code::PhoneScientificNotation,
         );
+    }
+
+    /// ML-16, N51, N57, N61, N62: it is spelled as other phones are, and judged without its prefix.
+    #[test]
+    fn ml_16_a_forwarding_number_is_spelled_like_a_phone() {
+        for (spelled, number) in [
+            ("0044 20 7946 0958", "+442079460958"),
+            ("tel:+44-20-7946-0958", "+442079460958"),
+            ("00441234567890123456", "+441234567890123456"),
+            ("＋４４１１", "+4411"),
+        ] {
+            let row = row(&format!(",,j@acme.com,No,,off,off,{spelled},,"));
+            assert_eq!(codes(&row), [], "{spelled}");
+            let read = row.values.attributes["forwarding_number"].clone();
+            assert_eq!(read, Given::Value(number.to_owned()), "{spelled}");
+        }
+        for (spelled, code) in [
+            ("0012", Code::FieldLength),
+            ("001234567890123456789", Code::FieldLength),
+            ("+44 (0) 20 7946 0958", Code::PhoneInvalid),
+            ("44\u{200b}11", Code::FieldInvisibleCharacter),
+            ("44\u{7}11", Code::FieldControlCharacter),
+        ] {
+            wrong(&format!(",,j@acme.com,No,,off,off,{spelled},,"), "forwarding_number", code);
+            let row = row(&format!(",,j@acme.com,No,,off,off,{spelled},,"));
+            assert_eq!(row.warnings, [], "{spelled}");
+        }
     }
 
     /// ML-16: the restriction applies to social messaging only.
