@@ -109,23 +109,19 @@ impl Dialect for Multiline {
         Some(ACCOUNTS_MAX)
     }
 
-    /// A row that begins with "note" and cannot be an account, nor the header (A17).
+    /// A row that begins with "note" (A17).
     fn is_note(&self, cells: &mut dyn Iterator<Item = &str>) -> bool {
-        let cells: Vec<&str> = cells.map(str::trim).filter(|cell| !cell.is_empty()).collect();
-        let begins =
-            |cell: &&str| cell.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("note"));
-        if !cells.first().is_some_and(begins) {
-            return false;
-        }
-        let any_of = |words: &[&str]| {
-            cells.iter().any(|cell| words.iter().any(|word| word.eq_ignore_ascii_case(cell)))
-        };
-        let reaches = |cell: &&str| check_email(cell).is_ok() || Phone::read(cell, true).is_ok();
-        let is_account =
-            cells.iter().any(reaches) && any_of(&YES_NO) && any_of(&AUTO_OFF) && any_of(&ON_OFF);
-        let required: Vec<_> =
-            COLUMNS.iter().filter(|column| column.required).map(|column| column.name).collect();
-        !is_account && !any_of(&required)
+        let first = cells.map(str::trim).find(|cell| !cell.is_empty());
+        let head = first.and_then(|cell| cell.get(..4));
+        head.is_some_and(|head| head.eq_ignore_ascii_case("note"))
+    }
+
+    /// Every mandatory cell is good (A17).
+    fn is_somebody(&self, cells: &mut Cells<'_>) -> bool {
+        address(cells).0.is_some()
+            && cells.word(SOCIAL_MESSAGING, &YES_NO).is_some()
+            && cells.word(MONITOR_CALLS, &AUTO_OFF).is_some()
+            && cells.word(MONITOR_SMS, &ON_OFF).is_some()
     }
 
     fn spelling(&self, name: &'static str) -> &'static str {
@@ -435,6 +431,15 @@ mod tests {
             format!("Note: fill this in\n{HEADER}{account}"),
             format!("{HEADER}\"NOTE:\nmonitor_calls is\nauto or off\",,,,,,,,,\n{account}"),
             format!("{HEADER},,note that a row is an account\n{account}"),
+            format!(
+                "Note: mandatory,social_messaging,monitor_calls,monitor_sms\n{HEADER}{account}"
+            ),
+            format!(
+                "{HEADER}Note: mandatory are email, social_messaging, monitor_calls, monitor_sms\n{account}"
+            ),
+            format!("{HEADER}Note: fill in Yes, No, auto, off\n{account}"),
+            // One `off` is not two: a mandatory cell is blank.
+            format!("{HEADER}Note,Bok,bok@acme.com,No,,off,,,,\n{account}"),
         ] {
             let summary =
                 scan(file.as_bytes(), &Multiline, &Options::default(), &Limits::default()).unwrap();
@@ -446,6 +451,8 @@ mod tests {
         }
         let named = format!("Notes,{HEADER}x,{account}");
         assert_eq!(read(&named)[0].values.user, Some(UserKey::new("ann@acme.com")));
+        let called = row("Note,Bok,bok@acme.com,No,,off,off,,,");
+        assert_eq!(called.values.user, Some(UserKey::new("bok@acme.com")));
     }
 
     /// ML-02: 1000 accounts pass, 1001 do not; notes and blank rows do not count (N44).
