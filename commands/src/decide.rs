@@ -262,6 +262,7 @@ impl Command {
                 | Self::ReleaseNumber(_)
                 | Self::MovePendingInvitations(_)
                 | Self::UnlinkUser(_)
+                | Self::RestoreUser(_)
         )
     }
 }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::{Asked, Decision};
 use crate::code::{Code, Refusal};
-use crate::company::numbers::{Owner, pending};
+use crate::company::numbers::{Owner, pending, pending_once_restored};
 use crate::company::{Company, Number, NumberState, Stock, User, UserId};
 use crate::event::Event;
 use crate::id::InvitationId;
@@ -193,6 +193,13 @@ pub(super) fn released_with(
     let goes_on = pending(user).any(|invitation| !ended.contains(&invitation.id));
     let goes = matches!(state, NumberState::Assigned { .. }) && !goes_on;
     goes.then(|| released(company, number, user, at))
+}
+
+/// Whether somebody who has left waits for a number again, once restored.
+pub(super) fn waits_once_restored(company: &Company, id: UserId, user: &User) -> bool {
+    let numbers = &company.numbers;
+    let is_open = pending_once_restored(user).next().is_some();
+    numbers.is_account(id) && numbers.of(id).is_none() && is_open
 }
 
 /// Numbers that invitations of one commit are promised: what each owner has must do for all of them.
