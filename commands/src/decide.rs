@@ -182,6 +182,13 @@ macro_rules! commands {
             /// # Errors
             /// The rule that is broken, with its stable code.
             pub fn decide(&self, company: &Company, asked: &Asked<'_, ()>) -> Result<Decision, Refusal> {
+                if !self.takes_numbers() {
+                    return self.rule(company, asked);
+                }
+                pool::with_cooled(company, asked, |company| self.rule(company, asked))
+            }
+
+            fn rule(&self, company: &Company, asked: &Asked<'_, ()>) -> Result<Decision, Refusal> {
                 match self {
                     $(Self::$name(command) => ask(command, company, asked),)*
                     $(Self::$iname(command) => ask(command, company, asked),)*
@@ -246,6 +253,26 @@ commands! {
         claim_notification::ClaimNotification,
         /// What became of it.
         report_notification::ReportNotification,
+    }
+}
+
+impl Command {
+    /// Whether its rule takes numbers from the pool, or counts those that are left.
+    fn takes_numbers(&self) -> bool {
+        matches!(
+            self,
+            Self::ImportFile(_)
+                | Self::ImportRows(_)
+                | Self::ClaimRecipients(_)
+                | Self::AssignNumber(_)
+                | Self::ReserveNumber(_)
+                | Self::AllocateNumbers(_)
+                | Self::WithdrawNumbers(_)
+                | Self::ReleaseNumber(_)
+                | Self::MovePendingInvitations(_)
+                | Self::UnlinkUser(_)
+                | Self::RestoreUser(_)
+        )
     }
 }
 

@@ -90,8 +90,14 @@ pub trait Dialect: Sync + Send + Debug {
         None
     }
 
-    /// Whether a row holds instructions instead of a person; such rows are passed over, also before the header.
+    /// Whether a row begins as instructions do; such rows are passed over, but for the header and for
+    /// whoever is somebody all the same.
     fn is_note(&self, _cells: &mut dyn Iterator<Item = &str>) -> bool {
+        false
+    }
+
+    /// Whether a row that begins as instructions do is somebody.
+    fn is_somebody(&self, _cells: &mut Cells<'_>) -> bool {
         false
     }
 

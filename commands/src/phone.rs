@@ -34,31 +34,7 @@ impl Phone {
     /// # Errors
     /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::PhoneInvalid`] for anything else.
     pub fn read(text: &str, assume_plus: bool) -> Result<Reading, Code> {
-        let folded: String = text.nfkc().collect();
-        let trimmed = folded.trim();
-        if is_scientific(trimmed) {
-            return Err(Code::PhoneScientificNotation);
-        }
-        let bare = trimmed
-            .get(..4)
-            .filter(|head| head.eq_ignore_ascii_case("tel:"))
-            .map_or(trimmed, |_| trimmed.get(4..).unwrap_or(""));
-        let mut digits = String::with_capacity(bare.len());
-        let mut plus = false;
-        for c in bare.chars() {
-            match c {
-                '+' if digits.is_empty() && !plus => plus = true,
-                c if c.is_whitespace() || BETWEEN_DIGITS.contains(c) => {}
-                c => digits.push(decimal(c).ok_or(Code::PhoneInvalid)?),
-            }
-        }
-        if bare.contains("(0)") {
-            return Err(Code::PhoneInvalid);
-        }
-        if !plus && let Some(rest) = digits.strip_prefix("00") {
-            digits = rest.to_owned();
-            plus = true;
-        }
+        let Typed { digits, plus } = Typed::read(text, Code::PhoneInvalid)?;
         if !plus && !assume_plus {
             return Err(Code::PhoneInvalid);
         }
@@ -71,22 +47,13 @@ impl Phone {
         }
     }
 
-    /// The digits of a number of any length, without what people put between them.
+    /// The digits of a number of any length behind its plus or `00`, without what people put between them.
     ///
     /// # Errors
-    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::FieldNotNumber`] for anything else.
+    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::PhoneInvalid`] for `+44 (0) 20`,
+    /// [`Code::FieldNotNumber`] for anything else.
     pub fn digits(text: &str) -> Result<String, Code> {
-        let folded: String = text.nfkc().collect();
-        let trimmed = folded.trim();
-        if is_scientific(trimmed) {
-            return Err(Code::PhoneScientificNotation);
-        }
-        let bare = trimmed.strip_prefix('+').unwrap_or(trimmed);
-        let between = |c: &char| c.is_whitespace() || BETWEEN_DIGITS.contains(*c);
-        bare.chars()
-            .filter(|c| !between(c))
-            .map(|c| decimal(c).ok_or(Code::FieldNotNumber))
-            .collect()
+        Typed::read(text, Code::FieldNotNumber).map(|typed| typed.digits)
     }
 
     /// Reads the form that [`fmt::Display`] writes.
@@ -109,6 +76,44 @@ impl Phone {
         let mut out = "*".repeat(shown);
         out.push_str(digits.get(shown..).unwrap_or(""));
         out
+    }
+}
+
+/// A number as somebody typed it: its digits in ASCII, and whether a plus or `00` stands before them.
+struct Typed {
+    digits: String,
+    plus: bool,
+}
+
+impl Typed {
+    /// `other` is what a text with anything but digits in it comes to.
+    fn read(text: &str, other: Code) -> Result<Self, Code> {
+        let folded: String = text.nfkc().collect();
+        let trimmed = folded.trim();
+        if is_scientific(trimmed) {
+            return Err(Code::PhoneScientificNotation);
+        }
+        let bare = trimmed
+            .get(..4)
+            .filter(|head| head.eq_ignore_ascii_case("tel:"))
+            .map_or(trimmed, |_| trimmed.get(4..).unwrap_or(""));
+        let mut digits = String::with_capacity(bare.len());
+        let mut plus = false;
+        for c in bare.chars() {
+            match c {
+                '+' if digits.is_empty() && !plus => plus = true,
+                c if c.is_whitespace() || BETWEEN_DIGITS.contains(c) => {}
+                c => digits.push(decimal(c).ok_or(other)?),
+            }
+        }
+        if bare.contains("(0)") {
+            return Err(Code::PhoneInvalid);
+        }
+        if !plus && let Some(rest) = digits.strip_prefix("00") {
+            digits = rest.to_owned();
+            plus = true;
+        }
+        Ok(Self { digits, plus })
     }
 }
 

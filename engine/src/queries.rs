@@ -244,13 +244,20 @@ impl Core {
             }
         };
         let rows: &dyn Rows = past.as_ref().map_or(&view, |rows| rows);
+        let now = match common.as_of {
+            None => Some(self.clock.now()),
+            Some(AsOf::Time(time)) => Some(time),
+            Some(AsOf::Position(_)) => None,
+        };
         match (name, common.format) {
             ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
             ("failed_rows", _) => self.failed_rows(company, rows, &common.rest).map(Answer::Csv),
             ("template", _) => template::template(company, &common.rest, rows, position),
-            (_, Some(format)) => csv(company, name, &common.rest, rows, format).map(Answer::Csv),
+            (_, Some(format)) => {
+                csv(now, company, name, &common.rest, rows, format).map(Answer::Csv)
+            }
             (_, None) => {
-                let answer = query::query(name, company, &common.rest, rows)?;
+                let answer = query::query_at(now, name, company, &common.rest, rows)?;
                 Ok(Answer::Json(match answer {
                     query::Answer::Rows { rows, next } => {
                         json!({"position": position, "rows": rows, "next": next})
@@ -303,6 +310,7 @@ fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
 
 /// Every page of a query as one CSV file.
 fn csv(
+    now: Option<Time>,
     company: &CompanyId,
     name: &str,
     params: &Value,
@@ -315,7 +323,7 @@ fn csv(
     params.insert("limit".to_owned(), json!(query::MAX_LIMIT_ROWS));
     params.remove("cursor");
     loop {
-        match query::query(name, company, &Value::Object(params.clone()), rows)? {
+        match query::query_at(now, name, company, &Value::Object(params.clone()), rows)? {
             query::Answer::Row(row) => {
                 out.extend(sheet.lines(&[row]));
                 return Ok(out);

@@ -14,7 +14,7 @@ use crate::store::{Store, StoreError, snapshot_key, snapshots_prefix};
 
 /// The shape of a snapshot; another one is ignored, and the state replayed. Raise it with any change of
 /// `Company` or its parts.
-const SHAPE: u32 = 6;
+const SHAPE: u32 = 7;
 
 /// A company's state, and the commit it stands at.
 #[derive(Deserialize)]

@@ -88,6 +88,14 @@ impl PooledNumber {
         (self.tag, self.user, self.cooling_until) = (None, None, None);
     }
 
+    /// As it stands by then: who has rested long enough is available, whether or not a fact says so yet.
+    fn by(mut self, now: Option<Time>) -> Self {
+        if self.cooling_until.is_some_and(|until| now.is_some_and(|now| until <= now)) {
+            self.set(NumberState::Available);
+        }
+        self
+    }
+
     fn take(&mut self, event: &Event) {
         match event {
             Event::NumberReserved { tag, .. } => {
@@ -185,6 +193,7 @@ fn numbers(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let org_unit = asked.name("org_unit")?;
     let state = asked.word::<NumberState>("state")?;
     page::<Numbers, _>(asked, rows, &[], |_, known| {
+        let known = known.by(asked.now);
         let wanted =
             search.as_ref().is_none_or(|needle| {
                 needle.is_in_phone(*known.number)
@@ -215,6 +224,7 @@ struct Suggestion<'a> {
 fn suggestions(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let org_unit = asked.name("org_unit")?;
     page::<Numbers, _>(asked, rows, &[], |_, known| {
+        let known = known.by(asked.now);
         let fits = known.state == NumberState::Available && known.org_unit == org_unit;
         Ok([fits.then(|| json!(Suggestion { number: &known.number }))])
     })

@@ -11,6 +11,7 @@ use std::fmt;
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::event::Permission;
 use boarding_commands::id::CompanyId;
+use boarding_commands::time::Time;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
@@ -103,6 +104,20 @@ pub fn query(
     params: &Value,
     rows: &dyn Rows,
 ) -> Result<Answer, QueryError> {
+    query_at(None, name, company, params, rows)
+}
+
+/// The same at a time: what time alone has changed since the last fact is told as it is by then.
+///
+/// # Errors
+/// Those of [`query`].
+pub fn query_at(
+    now: Option<Time>,
+    name: &str,
+    company: &CompanyId,
+    params: &Value,
+    rows: &dyn Rows,
+) -> Result<Answer, QueryError> {
     let query = find(name)
         .ok_or_else(|| Refusal::new(Code::QueryUnknown).with(json!({ "query": name })))?;
     let none = Map::new();
@@ -111,7 +126,7 @@ pub fn query(
         Value::Null => &none,
         _ => return Err(Refusal::new(Code::QueryMalformed).saying("expected an object").into()),
     };
-    let asked = Asked::check(query, company, params)?;
+    let asked = Asked::check(query, company, params, now)?;
     (query.answer)(&asked, rows)
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::users::{Invitation, InvitationState, User, UserId};
+use super::users::{Invitation, InvitationState, User, UserId, UserState};
 use crate::event::{Channel, TemplateKind};
 use crate::phone::Phone;
 use crate::time::Time;
@@ -116,7 +116,7 @@ impl Stock {
     }
 }
 
-/// The invitations by which a person who is not on board yet may still come.
+/// The invitations by which a person who is not on board yet may still come. Who has left comes by none.
 pub fn pending(user: &User) -> impl Iterator<Item = Invitation> {
     let on_board = Channel::ALL.iter().any(|channel| user.link(*channel).linked);
     open(user).filter(move |_| !on_board)
@@ -129,7 +129,18 @@ pub fn pending_without(user: &User, channel: Channel) -> impl Iterator<Item = In
     open(user).filter(move |_| !on_board)
 }
 
+/// The invitations by which a person would come again, were the person to be restored.
+pub fn pending_once_restored(user: &User) -> impl Iterator<Item = Invitation> {
+    let on_board = Channel::ALL.iter().any(|channel| user.link(*channel).linked);
+    still_open(user).filter(move |_| !on_board)
+}
+
 fn open(user: &User) -> impl Iterator<Item = Invitation> {
+    let has_left = user.state == UserState::Archived;
+    still_open(user).filter(move |_| !has_left)
+}
+
+fn still_open(user: &User) -> impl Iterator<Item = Invitation> {
     let is_open = |invitation: &Invitation| {
         matches!(
             invitation.state,

@@ -238,18 +238,18 @@ impl<'a> Cells<'a> {
     /// A phone number that the row cannot do without: nothing is noted, that is the dialect's to do.
     pub fn exact_phone(&mut self, column: usize) -> Given<Result<Phone, Code>> {
         self.raw(column).map(|text| {
-            if value::has_control(text) {
-                return Err(Code::FieldControlCharacter);
-            }
-            if value::has_invisible(text) {
-                return Err(Code::FieldInvisibleCharacter);
-            }
+            check_visible(text)?;
             let reading = Phone::read(text, self.assume_plus)?;
             if reading.plus_assumed {
                 self.warning(column, Code::PhonePlusAssumed);
             }
             Ok(reading.phone)
         })
+    }
+
+    /// The digits of a number of any length: nothing is noted, that is the dialect's to do.
+    pub fn digits(&self, column: usize) -> Given<Result<String, Code>> {
+        self.raw(column).map(|text| check_visible(text).and_then(|()| Phone::digits(text)))
     }
 
     /// TRUE or FALSE; none where the file does not say, so that the person's state is left alone (N67, N68).
@@ -341,6 +341,17 @@ impl<'a> Cells<'a> {
             warning
         });
     }
+}
+
+/// What no phone number may hold (N51).
+fn check_visible(text: &str) -> Result<(), Code> {
+    if value::has_control(text) {
+        return Err(Code::FieldControlCharacter);
+    }
+    if value::has_invisible(text) {
+        return Err(Code::FieldInvisibleCharacter);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Cells<'_> {

@@ -4,6 +4,7 @@ use std::io::Read;
 
 use serde_json::json;
 
+use super::cells::Cells;
 use super::delimiter;
 use super::failure::{FileError, refused};
 use super::header::{Header, Names};
@@ -46,7 +47,8 @@ impl<'d, R: Read> Reader<'d, R> {
             let record = records.record();
             if record.is_blank() {
                 blank_rows += 1;
-            } else if dialect.is_note(&mut record.cells()) {
+            } else if dialect.is_note(&mut record.cells()) && Header::read(record, &names).is_err()
+            {
                 note_rows += 1;
             } else {
                 break Header::read(record, &names).map_err(|refusal| {
@@ -68,7 +70,7 @@ impl<'d, R: Read> Reader<'d, R> {
             let record = self.records.record();
             if record.is_blank() {
                 self.blank_rows += 1;
-            } else if self.dialect.is_note(&mut record.cells()) {
+            } else if self.is_note(record) {
                 self.note_rows += 1;
             } else {
                 self.rows += 1;
@@ -77,6 +79,12 @@ impl<'d, R: Read> Reader<'d, R> {
             }
         }
         Ok(false)
+    }
+
+    fn is_note(&self, record: &Record) -> bool {
+        // A device may have lost its plus sign: it is somebody's all the same, and the row says what is wrong.
+        let cells = || Cells::new(record, &self.header, self.dialect.columns(), true);
+        self.dialect.is_note(&mut record.cells()) && !self.dialect.is_somebody(&mut cells())
     }
 
     /// The row that [`Reader::advance`] went to.

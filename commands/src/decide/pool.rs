@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
+use super::{Asked, Decision};
 use crate::code::{Code, Refusal};
-use crate::company::numbers::{Owner, pending};
+use crate::company::numbers::{Owner, pending, pending_once_restored};
 use crate::company::{Company, Number, NumberState, Stock, User, UserId};
 use crate::event::Event;
 use crate::id::InvitationId;
@@ -140,6 +141,37 @@ pub(super) fn assigned(
     moved.into_iter().chain([event]).collect()
 }
 
+/// The most numbers whose rest is over that one commit says so of, in numbers.
+pub(super) const MAX_COOLED: usize = 500;
+
+/// Numbers that have rested long enough, and are available again.
+pub(super) fn cooled(company: &Company, now: Time) -> Vec<Event> {
+    let over = company.numbers.cooling().take_while(|(until, _)| *until <= now);
+    over.take(MAX_COOLED)
+        .map(|(_, number)| Event::NumberCooled { number: Personal(number) })
+        .collect()
+}
+
+/// Decides as if the next tick had come: what has rested long enough by now is available, and the commit
+/// says so first (P18).
+pub(super) fn with_cooled(
+    company: &Company,
+    asked: &Asked<'_, ()>,
+    rule: impl FnOnce(&Company) -> Result<Decision, Refusal>,
+) -> Result<Decision, Refusal> {
+    let cooled = cooled(company, asked.at);
+    if cooled.is_empty() {
+        return rule(company);
+    }
+    let mut later = company.clone();
+    later.take(asked.at, asked.actor, &cooled);
+    let mut decision = rule(&later)?;
+    if decision.recorded {
+        decision.events.splice(0..0, cooled);
+    }
+    Ok(decision)
+}
+
 /// The release of a number, at a time.
 pub(super) fn released(company: &Company, number: Phone, user: &User, at: Time) -> Event {
     let rest = company.settings.number_cooling_seconds;
@@ -161,6 +193,13 @@ pub(super) fn released_with(
     let goes_on = pending(user).any(|invitation| !ended.contains(&invitation.id));
     let goes = matches!(state, NumberState::Assigned { .. }) && !goes_on;
     goes.then(|| released(company, number, user, at))
+}
+
+/// Whether somebody who has left waits for a number again, once restored.
+pub(super) fn waits_once_restored(company: &Company, id: UserId, user: &User) -> bool {
+    let numbers = &company.numbers;
+    let is_open = pending_once_restored(user).next().is_some();
+    numbers.is_account(id) && numbers.of(id).is_none() && is_open
 }
 
 /// Numbers that invitations of one commit are promised: what each owner has must do for all of them.

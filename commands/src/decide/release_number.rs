@@ -44,10 +44,11 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::decide::Tick;
-    use crate::decide::pool::testing::{assigned, number, number_added, setting};
+    use crate::decide::pool::testing::{assigned, number, number_added, setting, unit, user_of};
     use crate::decide::testing::{NOW, given, user_created, who};
     use crate::decide::turn::next_turn;
+    use crate::decide::{Authority, Command, Tick};
+    use crate::time::Time;
 
     fn release() -> ReleaseNumber {
         ReleaseNumber { number: Personal(number(1).to_string()) }
@@ -80,5 +81,31 @@ mod tests {
         company.when(Tick { now: until }).then([Event::NumberCooled { number: Personal(number(1)) }]);
         let company = company.after(Tick { now: until });
         assert_eq!((company.0.numbers.stock(&None).available, next_turn(&company.0)), (1, None));
+    }
+
+    /// P18, ML-06, ML-15: whose rest is over is available to whatever is asked before the next tick, and the
+    /// commit says so first; a refusal says nothing.
+    #[test]
+    fn p18_what_has_rested_is_available_before_the_tick_says_so() {
+        let rest = setting("number_cooling_seconds", json!(60));
+        let emea = [unit("EMEA", None), unit("APAC", None), rest, number_added(1, Some("EMEA"))];
+        let held = emea.into_iter().chain([user_of("ann", "EMEA"), assigned(1, "ann")]);
+        let company = given(held).after(release());
+        let until = NOW.plus_seconds(60);
+        let number = number(1).to_string();
+        let asked = |at, name: &str, body: serde_json::Value| {
+            company.when_asked_by("jane", Authority::All, at, &Command::read(name, body).unwrap())
+        };
+        for (name, body, done) in [
+            ("AssignNumber", json!({"number": number, "user": "ann"}), "NumberAssigned"),
+            ("ReserveNumber", json!({"number": number, "tag": "VIP"}), "NumberReserved"),
+            ("WithdrawNumbers", json!({"numbers": [number]}), "NumberWithdrawn"),
+        ] {
+            let refusal = asked(Time(until.0 - 1), name, body.clone()).then_refused(Code::NumberNotAvailable);
+            assert_eq!(refusal.details["state"], "cooling", "{name}");
+            assert_eq!(asked(until, name, body).names(), ["NumberCooled", done], "{name}");
+        }
+        let elsewhere = json!({"org_unit": "APAC", "numbers": [number]});
+        asked(until, "AllocateNumbers", elsewhere).then_refused(Code::NumberAllocatedToOtherOrg);
     }
 }

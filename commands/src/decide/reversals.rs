@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use super::pool::{released, too_few};
+use super::pool::{released, too_few, waits_once_restored};
 use crate::code::Code;
 use crate::company::numbers::Owner;
 use crate::company::{Company, Import, RowEffect, Standing, Undo, User, UserId, UserState};
@@ -100,7 +100,17 @@ impl<'a> Reversals<'a> {
         let RowEffect { before, after, .. } = effect;
         let numbers = &self.company.numbers;
         let goes_back = before.state.is_some() && before.org_unit != after.org_unit;
-        if !goes_back || !numbers.is_waiting(id) {
+        let comes_back = before.state.is_some() && before.state != after.state;
+        let waits_again = || {
+            let user = self.company.users.get(id)?;
+            Some(comes_back && waits_once_restored(self.company, id, user))
+        };
+        let waits = if after.state == Some(UserState::Archived) {
+            waits_again().unwrap_or(false)
+        } else {
+            goes_back && numbers.is_waiting(id)
+        };
+        if !waits {
             return None;
         }
         let owner = numbers.owner(before.org_unit.as_deref());

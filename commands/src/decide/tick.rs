@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::notices::{expired_digest, numbers_running_short, reminders, run_started};
-use super::pool::released_with;
+use super::pool::{cooled, released_with};
 use super::recipients::{Found, Report, report_events};
 use super::turn::{end_if_done, enter_queue, next_turn};
 use super::{Asked, Decide, Decision};
@@ -117,9 +117,7 @@ impl Tick {
 
     /// A number that has rested long enough is available again.
     fn cool(self, company: &Company, events: &mut Vec<Event>) {
-        let over = company.numbers.cooling().take_while(|(until, _)| *until <= self.now);
-        let cooled = over.take(MAX_EVENTS).map(|(_, number)| Event::NumberCooled { number: Personal(number) });
-        events.extend(cooled);
+        events.extend(cooled(company, self.now));
     }
 }
 

@@ -391,6 +391,14 @@ mod tests {
         assert_eq!(outcomes, [errored, reversed(2)]);
         let ann = story.company().0.users.find("ann").unwrap().1.org_unit.clone();
         assert_eq!(ann.as_deref(), Some("APAC"));
+
+        // Who had left waits for no number; who comes back with the undo waits again (A19).
+        let mut leaves = row(1, "ann");
+        leaves.values.archived = true;
+        let left = company(&[]).imported(import_id(), vec![leaves]);
+        assert_eq!(Story(left.0.clone()).undone(import_id()).1, [reversed(1)]);
+        let withdrawn = Event::NumberWithdrawn { number: Personal(number(1)), org_unit: None };
+        assert_eq!(left.then([withdrawn]).undone(import_id()).1, [errored]);
     }
 
     /// LX-14: nobody who was taken out again gets a log-in mail.

@@ -109,23 +109,19 @@ impl Dialect for Multiline {
         Some(ACCOUNTS_MAX)
     }
 
-    /// A row that begins with "note" and cannot be an account, nor the header (A17).
+    /// A row that begins with "note" (A17).
     fn is_note(&self, cells: &mut dyn Iterator<Item = &str>) -> bool {
-        let cells: Vec<&str> = cells.map(str::trim).filter(|cell| !cell.is_empty()).collect();
-        let begins =
-            |cell: &&str| cell.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("note"));
-        if !cells.first().is_some_and(begins) {
-            return false;
-        }
-        let any_of = |words: &[&str]| {
-            cells.iter().any(|cell| words.iter().any(|word| word.eq_ignore_ascii_case(cell)))
-        };
-        let reaches = |cell: &&str| check_email(cell).is_ok() || Phone::read(cell, true).is_ok();
-        let is_account =
-            cells.iter().any(reaches) && any_of(&YES_NO) && any_of(&AUTO_OFF) && any_of(&ON_OFF);
-        let required: Vec<_> =
-            COLUMNS.iter().filter(|column| column.required).map(|column| column.name).collect();
-        !is_account && !any_of(&required)
+        let first = cells.map(str::trim).find(|cell| !cell.is_empty());
+        let head = first.and_then(|cell| cell.get(..4));
+        head.is_some_and(|head| head.eq_ignore_ascii_case("note"))
+    }
+
+    /// Every mandatory cell is good (A17).
+    fn is_somebody(&self, cells: &mut Cells<'_>) -> bool {
+        address(cells).0.is_some()
+            && cells.word(SOCIAL_MESSAGING, &YES_NO).is_some()
+            && cells.word(MONITOR_CALLS, &AUTO_OFF).is_some()
+            && cells.word(MONITOR_SMS, &ON_OFF).is_some()
     }
 
     fn spelling(&self, name: &'static str) -> &'static str {
@@ -216,21 +212,18 @@ fn number(cells: &mut Cells<'_>) -> Given<Phone> {
 
 /// 4 to 18 digits with the country code: longer and shorter than a phone number may be.
 fn forwarding_number(cells: &mut Cells<'_>) -> Given<String> {
-    let text = match cells.text(FORWARDING_NUMBER) {
-        Given::Value(text) => text,
-        other => return other,
-    };
-    match Phone::digits(&text) {
-        Err(code) => {
-            cells.problem(FORWARDING_NUMBER, code);
-            Given::Absent
+    match cells.digits(FORWARDING_NUMBER) {
+        Given::Absent => return Given::Absent,
+        Given::Blank => return Given::Blank,
+        Given::Value(Ok(digits)) if FORWARDING_DIGITS.contains(&digits.len()) => {
+            return Given::Value(format!("+{digits}"));
         }
-        Ok(digits) if !FORWARDING_DIGITS.contains(&digits.len()) => {
+        Given::Value(Ok(_)) => {
             cells.problem_saying(FORWARDING_NUMBER, Code::FieldLength, "4 to 18 digits");
-            Given::Absent
         }
-        Ok(digits) => Given::Value(format!("+{digits}")),
+        Given::Value(Err(code)) => cells.problem(FORWARDING_NUMBER, code),
     }
+    Given::Absent
 }
 
 /// One of the words that a mandatory cell may hold.
@@ -372,6 +365,33 @@ mod tests {
         );
     }
 
+    /// ML-16, N51, N57, N61, N62: it is spelled as other phones are, and judged without its prefix.
+    #[test]
+    fn ml_16_a_forwarding_number_is_spelled_like_a_phone() {
+        for (spelled, number) in [
+            ("0044 20 7946 0958", "+442079460958"),
+            ("tel:+44-20-7946-0958", "+442079460958"),
+            ("00441234567890123456", "+441234567890123456"),
+            ("＋４４１１", "+4411"),
+        ] {
+            let row = row(&format!(",,j@acme.com,No,,off,off,{spelled},,"));
+            assert_eq!(codes(&row), [], "{spelled}");
+            let read = row.values.attributes["forwarding_number"].clone();
+            assert_eq!(read, Given::Value(number.to_owned()), "{spelled}");
+        }
+        for (spelled, code) in [
+            ("0012", Code::FieldLength),
+            ("001234567890123456789", Code::FieldLength),
+            ("+44 (0) 20 7946 0958", Code::PhoneInvalid),
+            ("44\u{200b}11", Code::FieldInvisibleCharacter),
+            ("44\u{7}11", Code::FieldControlCharacter),
+        ] {
+            wrong(&format!(",,j@acme.com,No,,off,off,{spelled},,"), "forwarding_number", code);
+            let row = row(&format!(",,j@acme.com,No,,off,off,{spelled},,"));
+            assert_eq!(row.warnings, [], "{spelled}");
+        }
+    }
+
     /// ML-16: the restriction applies to social messaging only.
     #[test]
     fn ml_16_a_restriction_of_what_is_off_is_ignored_and_said() {
@@ -411,6 +431,15 @@ mod tests {
             format!("Note: fill this in\n{HEADER}{account}"),
             format!("{HEADER}\"NOTE:\nmonitor_calls is\nauto or off\",,,,,,,,,\n{account}"),
             format!("{HEADER},,note that a row is an account\n{account}"),
+            format!(
+                "Note: mandatory,social_messaging,monitor_calls,monitor_sms\n{HEADER}{account}"
+            ),
+            format!(
+                "{HEADER}Note: mandatory are email, social_messaging, monitor_calls, monitor_sms\n{account}"
+            ),
+            format!("{HEADER}Note: fill in Yes, No, auto, off\n{account}"),
+            // One `off` is not two: a mandatory cell is blank.
+            format!("{HEADER}Note,Bok,bok@acme.com,No,,off,,,,\n{account}"),
         ] {
             let summary =
                 scan(file.as_bytes(), &Multiline, &Options::default(), &Limits::default()).unwrap();
@@ -422,6 +451,8 @@ mod tests {
         }
         let named = format!("Notes,{HEADER}x,{account}");
         assert_eq!(read(&named)[0].values.user, Some(UserKey::new("ann@acme.com")));
+        let called = row("Note,Bok,bok@acme.com,No,,off,off,,,");
+        assert_eq!(called.values.user, Some(UserKey::new("bok@acme.com")));
     }
 
     /// ML-02: 1000 accounts pass, 1001 do not; notes and blank rows do not count (N44).

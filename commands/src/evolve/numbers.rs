@@ -69,6 +69,8 @@ fn of_account(event: &Event) -> Option<&Who> {
         | Event::AccountOpened { user, .. }
         | Event::NumberAssigned { user, .. }
         | Event::NumberReleased { user, .. }
+        | Event::UserArchived { user }
+        | Event::UserRestored { user }
         | Event::InviteDispatched { user, .. }
         | Event::InviteSent { user, .. }
         | Event::InviteFailed { user, .. }

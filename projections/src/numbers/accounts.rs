@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, decode, load};
 use crate::rows::{Rows, RowsError, Table};
+use crate::users::UserState;
 use crate::{invitations, users};
 
 /// An account: where it belongs stands with its user, how it is invited with its invitations.
@@ -81,10 +82,12 @@ impl Standing {
         let folded = account.user.folded();
         let user = users::find(rows, company, &folded)?;
         let contact = invitations::find(rows, company, &folded)?;
+        // Who has left comes by no invitation.
+        let has_left = user.as_ref().is_some_and(|user| user.state == UserState::Archived);
         Ok(Self {
             org_unit: user.and_then(|user| user.org_unit),
             has_number: account.number.is_some(),
-            is_pending: contact.is_some_and(|contact| contact.is_pending()),
+            is_pending: !has_left && contact.is_some_and(|contact| contact.is_pending()),
         })
     }
 }

@@ -48,7 +48,7 @@ fn can_move(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let (accounts, dest) = (asked.list("accounts", MAX_ACCOUNTS)?, asked.required("dest")?);
     let dest = &*spelled(dest);
     let settings = config::settings(rows, asked.company)?;
-    let stock = Tally::of(rows, asked.company)?.count(Some(dest)).stock;
+    let stock = Tally::of(asked, rows)?.count(Some(dest)).stock;
     let (mut needed, mut why) = (0, None);
     if load::<OrgUnits>(rows, asked.company, dest.as_bytes())?.is_none() {
         why = Some(Code::OrgUnitNotFound);

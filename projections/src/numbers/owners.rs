@@ -110,7 +110,7 @@ impl<'a> Utilisation<'a> {
 
 fn utilisation(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let wanted = asked.text("org_unit")?;
-    let tally = Tally::of(rows, asked.company)?;
+    let tally = Tally::of(asked, rows)?;
     let settings = config::settings(rows, asked.company)?;
     page::<Owners, _>(asked, rows, &[], |_, owner| {
         let name = owner.org_unit.as_deref();
@@ -181,6 +181,12 @@ mod tests {
         ]);
         let sales = of(&story, "Sales");
         assert_eq!((&sales["pending_without_number"], &sales["spare"]), (&json!(2), &json!(1)));
+        let left = story.clone().then([Event::UserArchived { user: who("cid") }]);
+        assert_eq!(
+            of(&left, "Sales")["pending_without_number"],
+            1,
+            "A19: who has left claims none"
+        );
         let linked = Event::UserLinked {
             user: who("bob"),
             channel: boarding_commands::event::Channel::Whatsapp,

@@ -10,6 +10,7 @@ use super::accounts::waiting;
 use super::{NumberState, Numbers};
 use crate::org_units::OrgUnits;
 use crate::projection::{Projection, decode, load};
+use crate::query::Asked;
 use crate::rows::{Rows, RowsError};
 
 /// What one owner has.
@@ -38,7 +39,8 @@ impl Count {
 pub(super) struct Tally(BTreeMap<Option<String>, Count>);
 
 impl Tally {
-    pub(super) fn of(rows: &dyn Rows, company: &CompanyId) -> Result<Self, RowsError> {
+    pub(super) fn of(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Self, RowsError> {
+        let company = asked.company;
         let mut tally = Self::default();
         let mut fault = None;
         rows.scan(
@@ -48,6 +50,7 @@ impl Tally {
             &[],
             &mut |_, bytes| match decode::<Numbers>(bytes) {
                 Ok(number) => {
+                    let number = number.by(asked.now);
                     let count = tally.0.entry(number.org_unit).or_default();
                     *match number.state {
                         NumberState::Available => &mut count.stock.available,

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::csv_file::spelled;
 use boarding_commands::id::CompanyId;
+use boarding_commands::time::Time;
 use serde_json::{Map, Value, json};
 
 use super::page::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS};
@@ -14,6 +15,8 @@ use super::{Needle, Query, Word};
 #[derive(Debug)]
 pub struct Asked<'a> {
     pub company: &'a CompanyId,
+    /// When it is asked; none asks for what the facts alone say.
+    pub now: Option<Time>,
     params: &'a Map<String, Value>,
 }
 
@@ -23,6 +26,7 @@ impl<'a> Asked<'a> {
         query: &Query,
         company: &'a CompanyId,
         params: &'a Map<String, Value>,
+        now: Option<Time>,
     ) -> Result<Self, Refusal> {
         let of_pages = |name: &str| query.paged && matches!(name, "limit" | "cursor");
         match params.keys().find(|name| {
@@ -31,7 +35,7 @@ impl<'a> Asked<'a> {
             Some(unknown) => {
                 Err(malformed(unknown, &format!("{} takes no such parameter", query.name)))
             }
-            None => Ok(Self { company, params }),
+            None => Ok(Self { company, now, params }),
         }
     }
 

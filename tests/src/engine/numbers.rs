@@ -70,3 +70,29 @@ async fn n72_a_number_that_is_taken_meanwhile_is_not_available() {
     assert_eq!((&number["state"], &number["user"]), (&json!("assigned"), &json!(opened[0])));
     assert_eq!(site.rows("users", json!({})).await.len(), 1);
 }
+
+/// P18, N72, ML-15: whose rest is over is suggested, counted and given out, though nobody has ticked since.
+#[tokio::test]
+async fn p18_a_number_that_has_rested_is_available_at_once() {
+    let site = meridian().await;
+    ok(&site.ask("SetCompanyConfig", json!({"number_cooling_seconds": 60})).await);
+    ok(&site.ask("ImportFile", upload(&[account("ann")])).await);
+    ok(&site.ask("ReleaseNumber", json!({"number": NUMBER})).await);
+    site.settle().await;
+    let shown = async || {
+        let number = site.rows("numbers", json!({"search": NUMBER})).await.remove(0);
+        let suggested =
+            site.rows("number_suggestions", json!({"org_unit": "EMEA", "limit": 1})).await;
+        let counted = site.rows("number_utilisation", json!({"org_unit": "EMEA"})).await.remove(0);
+        (number["state"].clone(), suggested[0]["number"] == NUMBER, counted["cooling"].clone())
+    };
+    assert_eq!(shown().await, (json!("cooling"), false, json!(1)));
+    site.pass(60);
+    assert_eq!(shown().await, (json!("available"), true, json!(0)));
+    let result = ok(&site.ask("ImportFile", upload(&[account("bob")])).await);
+    site.settle().await;
+    assert_eq!(told(&site, &[result]).await.0, ["bob@meridian.example"]);
+    let told = site.rows("history", json!({"entity": format!("phone:{NUMBER}")})).await;
+    let cooled = told.iter().filter(|fact| fact["event"] == "NumberCooled").count();
+    assert_eq!(cooled, 1);
+}

@@ -50,7 +50,7 @@ impl World {
         let other = PEOPLE[usize::from(detail / 16) % PEOPLE.len()].0;
         let nowhere: Option<&str> = None;
         let unit = if detail.is_multiple_of(2) { Some(org_unit) } else { nowhere };
-        match step % 18 {
+        match step % 20 {
             0 => self.ask("AddNumbers", &json!({"numbers": [n, one], "org_unit": unit})),
             1 => self.ask("ReserveNumber", &json!({"number": n, "tag": "VIP"})),
             2 => self.ask("UnreserveNumber", &json!({"number": n})),
@@ -88,6 +88,8 @@ impl World {
                 );
             }
             16 => self.claim(),
+            17 => self.ask("ArchiveUser", &json!({"user": person})),
+            18 => self.ask("RestoreUser", &json!({"user": person})),
             _ => self.report(detail),
         }
     }
@@ -241,6 +243,8 @@ fn the_histories_come_to_every_command() {
         "MovePendingInvitations",
         "LinkCompleted",
         "RevokeInvitation",
+        "ArchiveUser",
+        "RestoreUser",
         "ClaimRecipients",
         "InviteSent",
         "Tick",

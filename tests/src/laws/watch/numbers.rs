@@ -61,6 +61,7 @@ impl State {
 #[derive(Debug, Clone, Default)]
 struct Seen {
     org_unit: Owner,
+    has_left: bool,
     contact: BTreeMap<Channel, Contact>,
 }
 
@@ -76,7 +77,7 @@ struct Contact {
 impl Seen {
     fn is_pending(&self) -> bool {
         let on_board = self.contact.values().any(|contact| contact.linked);
-        !on_board && self.contact.values().any(|contact| contact.pending)
+        !self.has_left && !on_board && self.contact.values().any(|contact| contact.pending)
     }
 }
 
@@ -90,6 +91,8 @@ impl Numbers {
             | Event::UserUpdated { user, org_unit, .. } => {
                 self.person(user).org_unit.clone_from(org_unit);
             }
+            Event::UserArchived { user } => self.person(user).has_left = true,
+            Event::UserRestored { user } => self.person(user).has_left = false,
             Event::UserRemoved { user } => {
                 holds!(self.number_of(user).is_none(), "P18 somebody is removed who has a number");
                 self.accounts.remove(&user.folded());
