@@ -43,6 +43,7 @@ pub use named::{Named, named};
 pub use normalise::{is_typographic, normalise};
 pub use options::{Limits, Options};
 pub use row::{Given, Manager, ParsedRow, RowValues};
+pub(crate) use value::{exact, free, has_control};
 
 use crate::code::{Code, Problem, Refusal};
 use crate::dialect::Dialect;
