@@ -34,7 +34,7 @@ use std::fmt;
 use std::io::Read;
 
 pub use cells::Cells;
-pub use email::check as check_email;
+pub use email::{check as check_email, is_mailbox};
 pub use failure::FileError;
 pub use guard::{escaped, guarded};
 pub use header::same_name;
