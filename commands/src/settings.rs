@@ -206,6 +206,12 @@ impl Settings {
         self.reminder_after_days > 0
     }
 
+    /// How long after its last mail somebody is reminded, in seconds; 0 is never.
+    pub fn reminder_after_seconds(&self) -> u64 {
+        const DAY_SECONDS: u64 = 86_400;
+        self.reminder_after_days.saturating_mul(DAY_SECONDS)
+    }
+
     /// Whether a LAN ID or Agent ID holds letters, digits and what the company allows besides.
     pub fn takes_id(&self, id: &str) -> bool {
         let extra = self.id_extra_characters.as_deref().unwrap_or_default();
