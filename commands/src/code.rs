@@ -166,6 +166,7 @@ codes! {
     RunAlreadyExists "run.already_exists" "A run of this id exists already; choose another id."
     RunNotRunning "run.not_running" "The run is not running."
     RunCannotBeStopped "run.cannot_be_stopped" "A run that has started cannot be stopped."
+    RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; nothing is left to withdraw."
     RunAlreadyCompleted "run.already_completed" "The run is over."
     RunStaleFence "run.stale_fence" "The report belongs to an earlier start of the run; it changes nothing."
     RunQueueFull "run.queue_full" "Too many runs are waiting for this company; wait for one to end."
