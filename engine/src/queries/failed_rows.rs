@@ -12,7 +12,7 @@ use boarding_projections::query::{self, Answer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
-use super::{NoAnswer, unavailable};
+use super::{NoAnswer, malformed, unavailable};
 use crate::core::Core;
 use crate::work::portions::reading_options;
 
@@ -29,13 +29,11 @@ impl Core {
         rows: &dyn Rows,
         params: &Value,
     ) -> Result<Vec<u8>, NoAnswer> {
-        let malformed =
-            || Refusal::new(Code::QueryMalformed).saying("import: expected an import's id");
         let id: ImportId = params
             .get("import")
             .and_then(Value::as_str)
             .and_then(|id| id.parse().ok())
-            .ok_or_else(malformed)?;
+            .ok_or_else(|| malformed("import", "expected an import's id"))?;
         let refused = refused_rows(company, rows, id)?;
         let options = self.options_of(company, id)?;
         let dialect = dialect::find(&options.1.dialect)
