@@ -62,6 +62,7 @@ codes! {
     ImportAlreadyUndone "import.already_undone" "The import was undone already, or is being undone."
     ImportDecompressionLimit "import.decompression_limit" "The compressed file grows beyond the limit; send it uncompressed or split it."
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload it first, then name it."
+    ImportFileLost "import.file_lost" "The file that the import kept is gone, or is not what it was; put it back from a copy of the data."
     ImportSameContent "import.same_content" "The same file was imported before."
     OcmCompanionNotEmpty "ocm.companion_not_empty" "This companion file has rows; they were ignored."
 
@@ -235,7 +236,7 @@ const STATUSES: [(u16, &[Code]); 6] = [
         ],
     ),
     (429, &[Code::Overloaded, Code::RunQueueFull]),
-    (500, &[Code::Internal]),
+    (500, &[Code::Internal, Code::ImportFileLost]),
     (503, &[Code::Unavailable, Code::NotYetVisible]),
 ];
 
@@ -375,7 +376,7 @@ mod tests {
                 "too_many_rows" | "decompression_limit" => 413,
                 "too_large" if !name.starts_with("csv.") => 413,
                 "overloaded" | "queue_full" => 429,
-                "internal" => 500,
+                "internal" | "file_lost" => 500,
                 "unavailable" | "not_yet_visible" => 503,
                 _ => 400,
             };

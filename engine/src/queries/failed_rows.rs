@@ -39,7 +39,8 @@ impl Core {
         let dialect = dialect::find(&options.1.dialect)
             .ok_or(Code::ImportUnknownDialect)
             .map_err(Refusal::from)?;
-        let file = self.files.open(&options.0).map_err(|error| unavailable(&error))?;
+        let lost = |why| NoAnswer::Failed { code: Code::ImportFileLost, why };
+        let file = self.files.open_whole(&options.0).map_err(lost)?;
         let parsed = csv_file::rows(
             BufReader::new(file),
             dialect,

@@ -66,6 +66,28 @@ fn refused_rows_are_mended_and_imported_again() {
     assert_eq!(place.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
+/// P29: a kept file that was altered, or is gone, is told as that, and no row of it is shown.
+#[test]
+fn p29_refused_rows_come_from_the_file_that_was_imported() {
+    let place = Place::with_company();
+    let import = place.import(&place.people("people.csv", &[("", "+84923448072")]));
+    let kept = place.data().join("files").join(import["sha256"].as_str().unwrap());
+    let whole = std::fs::read(&kept).unwrap();
+    let mut altered = whole.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    let ask = ["imports", "failed-rows", "latest"];
+    std::fs::write(&kept, altered).unwrap();
+    let told = place.run(&ask).with(4);
+    for words in ["import.file_lost", "is not what it was", kept.to_str().unwrap()] {
+        assert!(told.out.is_empty() && told.err.contains(words), "{words}: {}", told.err);
+    }
+    std::fs::remove_file(&kept).unwrap();
+    let told = place.run(&ask).with(4);
+    assert!(told.err.contains("is missing") && !told.err.contains("log"), "{}", told.err);
+    std::fs::write(&kept, whole).unwrap();
+    place.run(&ask).with(0);
+}
+
 /// LX-12: a file in another encoding, with names and a delimiter of its own, is mended and imported by the same
 /// words; what did not fit a column is told, and a second round adds no columns to the first one's.
 #[test]
