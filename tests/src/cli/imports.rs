@@ -66,6 +66,17 @@ fn refused_rows_are_mended_and_imported_again() {
     assert_eq!(place.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
+/// Contract, section 5: the refused rows are a CSV file, and no answer to `--json`.
+#[test]
+fn refused_rows_are_no_json() {
+    let place = Place::with_company();
+    place.import(&place.people("people.csv", &[("", "+84923448072")]));
+    let told = place.run(&["imports", "failed-rows", "latest", "--json"]).with(2);
+    assert!(told.out.is_empty() && told.err.contains("leave out --json"), "{}", told.err);
+    let out = place.path().join("mend.csv");
+    place.run(&["imports", "failed-rows", "latest", "--json", "-o", out.to_str().unwrap()]).with(0);
+}
+
 /// P29: a kept file that was altered, or is gone, is told as that, and no row of it is shown.
 #[test]
 fn p29_refused_rows_come_from_the_file_that_was_imported() {
