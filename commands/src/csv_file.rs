@@ -124,6 +124,15 @@ impl<R: Read> Rows<'_, R> {
         &self.reader.header().names
     }
 
+    /// How the file itself names a column of the dialect, if it has it.
+    pub fn own_name(&self, column: &str) -> Option<&str> {
+        let header = self.reader.header();
+        let columns = self.reader.dialect().columns();
+        let index = columns.iter().position(|known| known.name == column)?;
+        let place = header.places.get(index).copied().flatten()?;
+        Some(value::trim(header.names.get(place)?))
+    }
+
     fn parse(&self) -> ParsedRow {
         let (record, dialect) = (self.reader.record(), self.reader.dialect());
         let header = self.reader.header();

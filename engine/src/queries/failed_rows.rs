@@ -34,7 +34,7 @@ impl Core {
             .and_then(Value::as_str)
             .and_then(|id| id.parse().ok())
             .ok_or_else(|| malformed("import", "expected an import's id"))?;
-        let refused = refused_rows(company, rows, id)?;
+        let mut refused = refused_rows(company, rows, id)?;
         let options = self.options_of(company, id)?;
         let dialect = dialect::find(&options.1.dialect)
             .ok_or(Code::ImportUnknownDialect)
@@ -48,6 +48,11 @@ impl Core {
             &Limits::default(),
         );
         let parsed = parsed.map_err(unreadable)?;
+        for why in refused.values_mut() {
+            // Whoever mends the file looks for its own columns.
+            let own = why.columns.split("; ").map(|one| parsed.own_name(one).unwrap_or(one));
+            why.columns = own.collect::<Vec<_>>().join("; ");
+        }
         let mut out =
             Mending::of(parsed.header(), &options.1).map_err(|error| unavailable(&error))?;
         for row in parsed {
