@@ -62,6 +62,7 @@ codes! {
     ImportAlreadyUndone "import.already_undone" "The import was undone already, or is being undone."
     ImportDecompressionLimit "import.decompression_limit" "The compressed file grows beyond the limit; send it uncompressed or split it."
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload it first, then name it."
+    ImportFileLost "import.file_lost" "The file that the import kept is gone, or is not what it was; put it back from a copy of the data."
     ImportSameContent "import.same_content" "The same file was imported before."
     OcmCompanionNotEmpty "ocm.companion_not_empty" "This companion file has rows; they were ignored."
     OcmCompanionHeader "ocm.companion_header" "The header of this companion file is not the template's; the file was taken by its name and ignored."
@@ -167,6 +168,7 @@ codes! {
     RunAlreadyExists "run.already_exists" "A run of this id exists already; choose another id."
     RunNotRunning "run.not_running" "The run is not running."
     RunCannotBeStopped "run.cannot_be_stopped" "A run that has started cannot be stopped."
+    RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; nothing is left to withdraw."
     RunAlreadyCompleted "run.already_completed" "The run is over."
     RunStaleFence "run.stale_fence" "The report belongs to an earlier start of the run; it changes nothing."
     RunQueueFull "run.queue_full" "Too many runs are waiting for this company; wait for one to end."
@@ -235,7 +237,7 @@ const STATUSES: [(u16, &[Code]); 6] = [
         ],
     ),
     (429, &[Code::Overloaded, Code::RunQueueFull]),
-    (500, &[Code::Internal]),
+    (500, &[Code::Internal, Code::ImportFileLost]),
     (503, &[Code::Unavailable, Code::NotYetVisible]),
 ];
 
@@ -375,7 +377,7 @@ mod tests {
                 "too_many_rows" | "decompression_limit" => 413,
                 "too_large" if !name.starts_with("csv.") => 413,
                 "overloaded" | "queue_full" => 429,
-                "internal" => 500,
+                "internal" | "file_lost" => 500,
                 "unavailable" | "not_yet_visible" => 503,
                 _ => 400,
             };

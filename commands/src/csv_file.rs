@@ -35,7 +35,7 @@ use std::fmt;
 use std::io::Read;
 
 pub use cells::Cells;
-pub use email::check as check_email;
+pub use email::{check as check_email, is_mailbox};
 pub use failure::FileError;
 pub use guard::{escaped, guarded};
 pub use header::same_name;
@@ -45,6 +45,7 @@ pub use near::Near;
 pub use normalise::{is_typographic, normalise};
 pub use options::{Limits, Options};
 pub use row::{Given, Manager, ParsedRow, RowValues};
+pub(crate) use value::{exact, free, has_control};
 pub use value::{has_invisible, spelled};
 
 use crate::code::{Code, Problem, Refusal};
@@ -124,6 +125,15 @@ impl<R: Read> Rows<'_, R> {
     /// The column names as in the file.
     pub fn header(&self) -> &[String] {
         &self.reader.header().names
+    }
+
+    /// How the file itself names a column of the dialect, if it has it.
+    pub fn own_name(&self, column: &str) -> Option<&str> {
+        let header = self.reader.header();
+        let columns = self.reader.dialect().columns();
+        let index = columns.iter().position(|known| known.name == column)?;
+        let place = header.places.get(index).copied().flatten()?;
+        Some(value::trim(header.names.get(place)?))
     }
 
     fn parse(&self) -> ParsedRow {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::code::{Code, Refusal};
 use crate::company::Company;
-use crate::envelope::malformed;
+use crate::envelope::read;
 use crate::event::{Event, Permission};
 use crate::id::CommandId;
 use crate::schema::Nothing;
@@ -172,7 +172,7 @@ macro_rules! commands {
             pub fn read(name: &str, body: Value) -> Result<Self, Refusal> {
                 let body = names::alike(body);
                 match name {
-                    $(stringify!($name) => serde_json::from_value(body).map(Self::$name).map_err(|error| malformed(&error)),)*
+                    $(stringify!($name) => read(body).map(Self::$name),)*
                     _ => Err(unknown_command(name)),
                 }
             }

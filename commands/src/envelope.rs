@@ -12,7 +12,7 @@ use crate::time::Time;
 
 mod malformed;
 
-pub(crate) use malformed::malformed;
+pub(crate) use malformed::read;
 
 /// A command as it is sent: who asks what, under which id. Unknown keys are refused, never ignored.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -56,7 +56,7 @@ impl Envelope {
     /// # Errors
     /// `envelope.malformed`, naming the key; `envelope.unsupported_version` (LX-04).
     pub fn read(value: Value) -> Result<Self, Refusal> {
-        let envelope: Self = serde_json::from_value(value).map_err(|error| malformed(&error))?;
+        let envelope: Self = read(value)?;
         match envelope.api_version {
             Some(asked) if asked != API_VERSION => {
                 let details = json!({"supported": [API_VERSION], "asked": asked});

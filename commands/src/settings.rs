@@ -1,6 +1,7 @@
 //! A company's settings: every one with a name, a default, a unit and the values it takes.
 
 mod notify;
+mod texts;
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::code::{Code, Refusal};
-use crate::csv_file::check_email;
+use crate::csv_file::{check_email, has_control};
 use crate::event::{BlankMeans, Channel};
 use crate::id::fold;
 
@@ -207,6 +208,12 @@ impl Settings {
         self.reminder_after_days > 0
     }
 
+    /// How long after its last mail somebody is reminded, in seconds; 0 is never.
+    pub fn reminder_after_seconds(&self) -> u64 {
+        const DAY_SECONDS: u64 = 86_400;
+        self.reminder_after_days.saturating_mul(DAY_SECONDS)
+    }
+
     /// Whether a LAN ID or Agent ID holds letters, digits and what the company allows besides.
     pub fn takes_id(&self, id: &str) -> bool {
         let extra = self.id_extra_characters.as_deref().unwrap_or_default();
@@ -336,8 +343,12 @@ fn takes(name: &str, today: &Value) -> String {
         (_, Value::Array(_)) => format!("a list of up to {MAX_DOMAINS} domains such as acme.com"),
         _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
         _ if name == "network_admin_email" => "one plain e-mail address, or null".to_owned(),
-        _ => format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks"),
+        _ => texts::takes(name).map_or_else(any_text, str::to_owned),
     }
+}
+
+fn any_text() -> String {
+    format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks")
 }
 
 /// The settings that may be unset.
@@ -361,9 +372,8 @@ fn is_domain(domain: &Value) -> bool {
 }
 
 fn fits(name: &str, today: &Value, value: &Value) -> bool {
-    let text = |text: &str| {
-        (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !text.chars().any(char::is_control)
-    };
+    let text =
+        |text: &str| (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !has_control(text);
     match (today, value) {
         (Value::Bool(_), Value::Bool(_)) => true,
         (Value::Number(_), Value::Number(number)) => {
@@ -381,7 +391,9 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
             text(given) && given.bytes().all(|byte| byte.is_ascii_punctuation())
         }
         (_, Value::String(given)) if name == "network_admin_email" => check_email(given).is_ok(),
-        (Value::String(_) | Value::Null, Value::String(given)) => text(given),
+        (Value::String(_) | Value::Null, Value::String(given)) => {
+            text(given) && texts::fits(name, given)
+        }
         _ => false,
     }
 }
@@ -473,6 +485,14 @@ mod tests {
         for bad in [json!("admin"), json!("a@x.com, b@x.com"), json!(""), json!(1)] {
             assert!(check(bad.clone()).is_err(), "{bad}");
         }
+    }
+
+    /// History is not refused: a sender that was set before it was read still stands.
+    #[test]
+    fn what_was_set_before_still_stands() {
+        let mut settings = Settings::default();
+        settings.set("mail_from", &json!("x")).unwrap();
+        assert_eq!(settings.mail_from, "x");
     }
 
     /// ML-14: the designated administrators are plain addresses, each named once, and nothing that could

@@ -42,3 +42,8 @@ fn tag(language: &str) -> &str {
 fn shortened(language: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(language), |tag| tag.rsplit_once('-').map(|(head, _)| head))
 }
+
+/// Whether mails can be worded in it: a BCP 47 tag such as `pt-BR`, as far as its letters go.
+pub fn is_language_tag(text: &str) -> bool {
+    !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
+}

@@ -47,7 +47,8 @@ impl Serialize for Time {
 impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if deserializer.is_human_readable() {
-            String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+            let expected = |_| D::Error::custom("expected a time such as 2026-11-21T08:00:00Z");
+            String::deserialize(deserializer)?.parse().map_err(expected)
         } else {
             i64::deserialize(deserializer).map(Self)
         }

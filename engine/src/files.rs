@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read, Seek as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -121,17 +121,34 @@ impl Files {
         settled
     }
 
+    /// Opens a kept file that is what it was when it was kept: all of it was read and compared.
+    ///
+    /// # Errors
+    /// What is the matter with it, and what to do.
+    pub fn open_whole(&self, sha256: &str) -> Result<File, String> {
+        let cannot = |error: &io::Error| match self.path(sha256).try_exists() {
+            Ok(false) => self.lost(sha256, "is missing"),
+            _ => self.lost(sha256, &format!("cannot be read ({error})")),
+        };
+        let mut file = self.open(sha256).map_err(|error| cannot(&error))?;
+        let (found, _) =
+            copy(&mut file, &mut io::sink(), u64::MAX).map_err(|error| cannot(&error))?;
+        if found != sha256 {
+            return Err(self.lost(sha256, "is not what it was"));
+        }
+        file.rewind().map_err(|error| cannot(&error))?;
+        Ok(file)
+    }
+
     /// What is the matter where the file that an import needs is not there.
     pub fn missing(&self, sha256: &str) -> Option<String> {
+        let is_there = self.path(sha256).try_exists().unwrap_or(true) || self.open(sha256).is_ok();
+        (!is_there).then(|| going_on(&self.lost(sha256, "is missing")))
+    }
+
+    fn lost(&self, sha256: &str, how: &str) -> String {
         let path = self.path(sha256);
-        let is_there = path.try_exists().unwrap_or(true) || self.open(sha256).is_ok();
-        let lost = || {
-            let path = path.display();
-            format!(
-                "its file (sha256 {sha256}) is missing; put it back as {path}, and the import goes on at the next start"
-            )
-        };
-        (!is_there).then(lost)
+        format!("its file (sha256 {sha256}) {how}; put it back as {}", path.display())
     }
 
     fn path(&self, sha256: &str) -> PathBuf {
@@ -139,8 +156,13 @@ impl Files {
     }
 }
 
+/// What becomes of an import once its file is back.
+pub(crate) fn going_on(lost: &str) -> String {
+    format!("{lost}, and the import goes on at the next start")
+}
+
 /// Copies at most one byte more than the limit, so that too much is seen; digest and length.
-fn copy(content: impl Read, out: &mut File, limit: u64) -> io::Result<(String, u64)> {
+fn copy(content: impl Read, out: &mut impl io::Write, limit: u64) -> io::Result<(String, u64)> {
     let mut content = content.take(limit.saturating_add(1));
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     let mut chunk = vec![0; CHUNK_BYTES];
@@ -195,6 +217,24 @@ mod tests {
         assert_eq!((kept.name.as_str(), kept.bytes), ("people.csv", 3));
         assert_eq!(files.keep("other.csv", &b"abc"[..], 3).unwrap().sha256, kept.sha256);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// P29: a byte of a kept file that was changed is found before the file is read for anything.
+    #[test]
+    fn p29_a_file_that_is_not_what_it_was_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path().to_owned());
+        let sha256 = files.keep("people.csv", &b"abc"[..], 3).unwrap().sha256;
+        let mut text = String::new();
+        files.open_whole(&sha256).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "abc");
+        let path = folder.path().join(&sha256);
+        fs::write(&path, "abd").unwrap();
+        assert!(
+            files.open_whole(&sha256).unwrap_err().contains("is not what it was; put it back as")
+        );
+        fs::remove_file(&path).unwrap();
+        assert!(files.open_whole(&sha256).unwrap_err().contains("is missing; put it back as"));
     }
 
     #[test]

@@ -287,6 +287,26 @@ mod tests {
         assert_eq!((bad, bad.code()), (MailError::From, Code::DeliveryRefused));
     }
 
+    /// LX-30: every sender that a company may set is one that a mail can name.
+    #[test]
+    fn lx_30_a_sender_that_may_be_set_can_be_read() {
+        for from in [
+            "onboarding@acme.example",
+            "<on@acme.example>",
+            "Acme <on@acme.example>",
+            "Acme Inc. Ünboarding & Co <jürgen@exämple.org>",
+            "A.B. C . D <o'neil+tag@acme.example>",
+            "\"Acme, Inc. <x@y.z>\" <on@acme.example>",
+            "\"\" <on@acme.example>",
+            "\"Ü\"<on@acme.example>",
+            "日本 <on@acme.example>",
+            " Acme <on@acme.example>",
+        ] {
+            assert!(boarding_commands::csv_file::is_mailbox(from), "{from}");
+            assert!(Mail { from: from.to_owned(), ..mail() }.letter().is_ok(), "{from}");
+        }
+    }
+
     #[test]
     fn debug_shows_no_person() {
         assert_eq!(format!("{:?}", mail()), "Mail(01JD.abc@boarding.invalid of acme)");

@@ -200,11 +200,7 @@ impl Engine {
 impl Common {
     fn take(mut params: Map<String, Value>) -> Result<Self, Refusal> {
         let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
-        let malformed = |name: &str, takes: &str| {
-            Refusal::new(Code::QueryMalformed)
-                .saying(&format!("{name}: expected {takes}"))
-                .with(json!({"parameter": name}))
-        };
+        let malformed = |name: &str, takes: &str| malformed(name, &format!("expected {takes}"));
         let given = |params: &mut Map<String, Value>, name: &str| {
             params.remove(name).filter(|v| !v.is_null())
         };
@@ -249,6 +245,7 @@ impl Core {
             Some(AsOf::Time(time)) => Some(time),
             Some(AsOf::Position(_)) => None,
         };
+        shape::check_own(name, &common.rest)?;
         match (name, common.format) {
             ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
             ("failed_rows", _) => self.failed_rows(company, rows, &common.rest).map(Answer::Csv),
@@ -299,6 +296,13 @@ impl Core {
         }
         Ok((position, rows))
     }
+}
+
+/// A parameter cannot be read; the refusal names it.
+fn malformed(parameter: &str, why: &str) -> Refusal {
+    Refusal::new(Code::QueryMalformed)
+        .saying(&format!("{parameter}: {why}"))
+        .with(json!({"parameter": parameter}))
 }
 
 fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {

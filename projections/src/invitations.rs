@@ -49,7 +49,7 @@ words! {
 impl InvitationState {
     /// Whether it is over: what is still heard of the mail changes nothing.
     fn is_over(self) -> bool {
-        matches!(self, Self::Linked | Self::Expired | Self::Revoked)
+        matches!(self, Self::Bounced | Self::Linked | Self::Expired | Self::Revoked)
     }
 }
 
@@ -132,7 +132,7 @@ pub struct Invitations;
 
 impl Projection for Invitations {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = Contact;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -339,6 +339,22 @@ mod tests {
                 (only(&story)["state"].clone(), link(&story)),
                 (json!("bounced"), json!("not_linked"))
             );
+        }
+    }
+
+    /// P21, P22: a bounced invitation is over, as it is for whoever decides: a word that comes late does not
+    /// make it live again, and a resend is a new one.
+    #[test]
+    fn p21_a_bounced_invitation_stays_bounced_whatever_is_heard_late() {
+        for late in [Delivery::Delivered, Delivery::BouncedSoft, Delivery::Complained] {
+            let story = invited(story(), 1, 1).then([recorded(1, Delivery::BouncedHard)]);
+            let story = story.then([recorded(1, late)]);
+            assert_eq!(
+                (only(&story)["state"].clone(), link(&story)),
+                (json!("bounced"), json!("not_linked")),
+                "{late:?}"
+            );
+            assert_eq!(only(&invited(story, 2, 2))["state"], "sent");
         }
     }
 

@@ -27,10 +27,14 @@ pub(crate) fn plain(value: &str) -> String {
     fold(&value.nfkc().collect::<String>())
 }
 
+/// Whether no two people of a company may have the same value of this attribute.
+pub(crate) fn is_unique(attribute: &str) -> bool {
+    dialect::ALL.iter().any(|one| one.unique().contains(&attribute))
+}
+
 /// The values of a person that nobody else of the company may have, with their attributes.
 pub(crate) fn unique(person: &Person) -> impl Iterator<Item = (&str, &str)> {
-    let is_unique = |name: &str| dialect::ALL.iter().any(|one| one.unique().contains(&name));
-    let values = person.attributes.iter().filter(move |(name, _)| is_unique(name));
+    let values = person.attributes.iter().filter(|(name, _)| is_unique(name));
     values.map(|(name, value)| (name.as_str(), value.as_str()))
 }
 

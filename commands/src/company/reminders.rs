@@ -70,6 +70,5 @@ fn least(count: u8) -> Entry {
 }
 
 fn millis(settings: &Settings) -> i64 {
-    const DAY_MILLIS: i64 = 86_400_000;
-    i64::try_from(settings.reminder_after_days).unwrap_or(i64::MAX).saturating_mul(DAY_MILLIS)
+    i64::try_from(settings.reminder_after_seconds()).unwrap_or(i64::MAX).saturating_mul(1000)
 }

@@ -2,6 +2,8 @@
 
 use email_address::{EmailAddress, Options};
 
+use super::value::has_control;
+
 /// The longest address, in bytes (RFC 5321: a path of 256 with its angle brackets).
 const MAX_BYTES: usize = 254;
 /// Templates use addresses of this domain; nobody has one.
@@ -44,6 +46,25 @@ pub fn check(text: &str) -> Result<(), &'static str> {
         return Err("an address is written name@company.com");
     }
     Ok(())
+}
+
+/// Whether the text is one sender as mails name it: an address, or a name and the address in angle brackets.
+/// A name with a comma or another mark stands in quotes.
+pub fn is_mailbox(text: &str) -> bool {
+    let Some((name, rest)) = text.rsplit_once('<') else { return check(text).is_ok() };
+    let address = rest.strip_suffix('>').is_some_and(|address| check(address).is_ok());
+    let name = name.trim();
+    let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    let readable = match quoted {
+        Some(inside) => !inside.contains(['"', '\\']),
+        None => !name.starts_with('.') && name.chars().all(in_plain_name),
+    };
+    address && readable && !has_control(name)
+}
+
+/// What a name may hold that stands in no quotes (RFC 5322, 3.2.3).
+fn in_plain_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || !c.is_ascii() || " .!#$%&'*+-/=?^_`{|}~".contains(c)
 }
 
 fn is_example(domain: &str) -> bool {

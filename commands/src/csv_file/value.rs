@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
 
+use crate::code::Code;
+
 /// The value without blanks around it: spaces of every width, tabs, no-break spaces (N25).
 /// Line breaks stay, so that they are noticed.
 pub(super) fn trim(text: &str) -> &str {
@@ -26,7 +28,7 @@ pub(super) fn is_control(c: char) -> bool {
 }
 
 /// Whether the text holds a control character.
-pub(super) fn has_control(text: &str) -> bool {
+pub(crate) fn has_control(text: &str) -> bool {
     if text.is_ascii() {
         text.bytes().any(|b| b.is_ascii_control())
     } else {
@@ -88,6 +90,39 @@ pub fn spelled(text: &str) -> String {
     composed(trim(&without_invisible(trim(text))))
 }
 
+/// A value that tells people apart, as a cell of a file would be taken (N51): nothing invisible may be in it, and
+/// nothing is changed but its form.
+///
+/// # Errors
+/// `field.required`, `field.control_character`, `field.invisible_character`, `field.length`.
+pub(crate) fn exact(text: &str, max_chars: usize) -> Result<String, Code> {
+    let text = trim(text);
+    match text {
+        _ if is_empty(text) => Err(Code::FieldRequired),
+        _ if has_control(text) => Err(Code::FieldControlCharacter),
+        _ if has_invisible(text) => Err(Code::FieldInvisibleCharacter),
+        _ if text.chars().count() > max_chars => Err(Code::FieldLength),
+        _ => Ok(composed(text)),
+    }
+}
+
+/// A name or another free text, as a cell of a file would be taken: its invisible characters are taken out.
+///
+/// # Errors
+/// `field.required`, `field.control_character`, `field.length`.
+pub(crate) fn free(text: &str, max_chars: usize) -> Result<String, Code> {
+    let text = trim(text);
+    if has_control(text) && !is_empty(text) {
+        return Err(Code::FieldControlCharacter);
+    }
+    let seen = without_invisible(text);
+    match trim(&seen) {
+        seen if is_empty(seen) => Err(Code::FieldRequired),
+        seen if seen.chars().count() > max_chars => Err(Code::FieldLength),
+        seen => Ok(composed(seen)),
+    }
+}
+
 /// Whether a word mixes letters of scripts that look alike, as `pаul` with a Cyrillic а (N50).
 pub(super) fn mixes_scripts(text: &str) -> bool {
     if text.is_ascii() {
@@ -141,6 +176,23 @@ mod tests {
         }
         assert_eq!(without_invisible("می\u{200c}خواهم"), "می\u{200c}خواهم");
         assert!(!has_invisible("Zoë Nguyễn 王"));
+    }
+
+    /// N51, P24: what a cell of a file is held to holds for a value that comes without a file, and a value that
+    /// was taken is taken again as it is.
+    #[test]
+    fn n51_a_value_is_held_to_what_a_cell_is() {
+        assert_eq!(exact("\u{a0}Jose\u{301} ", 5).as_deref(), Ok("José"));
+        assert_eq!(free(" Jo\u{200b}se\u{301}\u{200b} ", 5).as_deref(), Ok("José"));
+        for (bad, key, name) in [
+            ("a\u{200b}b", Some(Code::FieldInvisibleCharacter), None),
+            ("\u{200b}", Some(Code::FieldInvisibleCharacter), Some(Code::FieldRequired)),
+            (" \u{3000}", Some(Code::FieldRequired), Some(Code::FieldRequired)),
+            ("a\u{2028}b", Some(Code::FieldControlCharacter), Some(Code::FieldControlCharacter)),
+            ("abcde", Some(Code::FieldLength), Some(Code::FieldLength)),
+        ] {
+            assert_eq!((exact(bad, 4).err(), free(bad, 4).err()), (key, name), "{bad:?}");
+        }
     }
 
     #[test]

@@ -6,10 +6,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Asked, Decide, Decision, check_text};
+use super::{Asked, Decide, Decision, MAX_TEXT_CHARS};
 use crate::code::{Code, Refusal};
 use crate::company::Company;
-use crate::company::holders::unique;
+use crate::company::holders::{is_unique, unique};
+use crate::csv_file::{exact, free};
 use crate::event::{Event, Permission, Person};
 use crate::id::UserKey;
 use crate::personal::Personal;
@@ -41,19 +42,15 @@ impl Decide for AddUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
     fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
-        check_text("user", &self.user)?;
-        if self.user.trim().chars().count() > UserKey::MAX_CHARS {
-            let details = json!({"field": "user", "min": 1, "max": UserKey::MAX_CHARS});
-            return Err(Refusal::new(Code::FieldLength).saying("user").with(details));
-        }
-        if company.users.created(&self.user).is_some() {
+        let user = taken("user", &self.user, exact, UserKey::MAX_CHARS)?;
+        if company.users.created(&user).is_some() {
             return Err(Code::UserExists.into());
         }
         let person = self.person(company)?;
         check_references(company, self.org_unit.as_deref(), &self.roles)?;
         check_unique(company, &person)?;
         Ok(Decision::of(vec![Event::UserCreated {
-            user: Personal(UserKey::new(self.user.trim())),
+            user: Personal(UserKey::new(&user)),
             person: Personal(person),
             org_unit: self.org_unit.clone(),
             roles: distinct(&self.roles),
@@ -64,30 +61,46 @@ impl Decide for AddUser {
 }
 
 impl AddUser {
+    /// Every value as a file's cell would be taken, so that a list of people written out reads back as it was.
     fn person(&self, company: &Company) -> Result<Person, Refusal> {
-        let named = [("first_name", &self.first_name), ("last_name", &self.last_name), ("email", &self.email)];
-        for (field, text) in named {
-            if let Some(text) = text {
-                check_text(field, text)?;
-            }
-        }
-        for (name, value) in &self.attributes {
-            check_text("attributes", name)?;
-            check_text("attributes", value)?;
-        }
-        if self.email.as_deref().is_some_and(|email| crate::csv_file::check_email(email.trim()).is_err()) {
+        let text = |field: &str, text: &Option<String>, rule: Rule| {
+            text.as_deref().map(|text| taken(field, text, rule, MAX_TEXT_CHARS)).transpose()
+        };
+        let email = text("email", &self.email, exact)?;
+        if email.as_deref().is_some_and(|email| crate::csv_file::check_email(email).is_err()) {
             return Err(Code::FieldInvalidEmail.into());
         }
-        let phone = self.phone.as_deref().map(|text| Phone::read(text, company.settings.assume_plus));
-        let trimmed = |text: &Option<String>| text.as_deref().map(|text| text.trim().to_owned());
+        let phone = text("phone", &self.phone, exact)?;
+        let phone = phone.map(|text| Phone::read(&text, company.settings.assume_plus));
+        let mut attributes = BTreeMap::new();
+        for (name, value) in &self.attributes {
+            let name = taken("attributes", name, exact, MAX_TEXT_CHARS)?;
+            let rule = if is_unique(&name) { exact } else { free };
+            let value = taken("attributes", value, rule, MAX_TEXT_CHARS)?;
+            attributes.insert(name, value);
+        }
         Ok(Person {
-            first_name: trimmed(&self.first_name),
-            last_name: trimmed(&self.last_name),
-            email: trimmed(&self.email),
+            first_name: text("first_name", &self.first_name, free)?,
+            last_name: text("last_name", &self.last_name, free)?,
+            email,
             phone: phone.transpose()?.map(|reading| reading.phone),
-            attributes: self.attributes.clone(),
+            attributes,
         })
     }
+}
+
+/// How a text is held to what a cell of its kind is.
+type Rule = fn(&str, usize) -> Result<String, Code>;
+
+/// The text as it is kept, or the refusal that names its field.
+fn taken(field: &str, text: &str, rule: Rule, max_chars: usize) -> Result<String, Refusal> {
+    rule(text, max_chars).map_err(|code| {
+        let details = match code {
+            Code::FieldLength => json!({"field": field, "min": 1, "max": max_chars}),
+            _ => json!({"field": field}),
+        };
+        Refusal::new(code).saying(field).with(details)
+    })
 }
 
 /// Each role once, in the order they were given.
@@ -144,6 +157,26 @@ mod tests {
         assert!(matches!(&decision.events[..], [Event::UserCreated { roles, .. }] if roles == &["Agent"]));
     }
 
+    /// P24, P25, N51: a person who comes without a file is kept as one of a file would be.
+    #[test]
+    fn p25_a_person_is_kept_as_a_file_would_have_it() {
+        let body = json!({
+            "user": " Jose\u{301} ", "first_name": "Jo\u{200b}se\u{301} ", "last_name": "\u{a0}Smith",
+            "email": " jose@acme.example ", "attributes": {"title": " Cle\u{301}rk ", "pbx_id": " 7 "},
+        });
+        let Event::UserCreated { user, person, .. } = given([]).when_json("AddUser", body).0.unwrap().events.remove(0)
+        else {
+            panic!()
+        };
+        assert_eq!(user.as_str(), "José");
+        assert_eq!(person.first_name.as_deref(), Some("José"));
+        assert_eq!(person.last_name.as_deref(), Some("Smith"));
+        assert_eq!(person.email.as_deref(), Some("jose@acme.example"));
+        assert_eq!((&*person.attributes["title"], &*person.attributes["pbx_id"]), ("Clérk", "7"));
+        let again = json!({"user": "jose\u{301}"});
+        given([user_created("José")]).when_json("AddUser", again).then_refused(Code::UserExists);
+    }
+
     /// P17: an Agent ID or PBX ID is nobody else's, however a person comes in.
     #[test]
     fn p17_a_value_that_somebody_has_is_refused() {
@@ -159,6 +192,12 @@ mod tests {
         let cases = [
             (json!({"user": " "}), Code::FieldRequired),
             (json!({"user": "a\r\nBcc: x"}), Code::FieldControlCharacter),
+            (json!({"user": "a\u{200b}b"}), Code::FieldInvisibleCharacter),
+            (json!({"user": "a".repeat(255)}), Code::FieldLength),
+            (json!({"user": "a", "first_name": "\u{200b}"}), Code::FieldRequired),
+            (json!({"user": "a", "last_name": "b\u{2028}c"}), Code::FieldControlCharacter),
+            (json!({"user": "a", "phone": "+84923448071\u{200b}"}), Code::FieldInvisibleCharacter),
+            (json!({"user": "a", "attributes": {"pbx_id": "7\u{200b}"}}), Code::FieldInvisibleCharacter),
             (json!({"user": "a", "email": "a@b"}), Code::FieldInvalidEmail),
             (json!({"user": "a", "phone": "12"}), Code::PhoneInvalid),
             (json!({"user": "a", "org_unit": "Nowhere"}), Code::ReferenceOrgUnitNotFound),

@@ -23,7 +23,7 @@ impl Decide for CancelRun {
     fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let run = company.runs.get(&self.run).ok_or(Code::RunNotFound)?;
         match run.state {
-            RunState::Withdrawn => Ok(Decision::of(vec![])),
+            RunState::Withdrawn => Err(Code::RunInvalidTransition.into()),
             RunState::Requested | RunState::Scheduled | RunState::Pending
                 if company.settings.allow_withdraw_pending =>
             {
@@ -49,13 +49,13 @@ mod tests {
         over.when(CancelRun { run: run_id(1) }).then_refused(Code::RunCannotBeStopped);
     }
 
-    /// A6: a run that waits may be withdrawn, and withdrawing it again changes nothing.
+    /// A6, catalogue 3.3: a run that waits may be withdrawn, and one that is withdrawn cannot be once more.
     #[test]
     fn a_pending_run_is_withdrawn_once() {
         let waiting = given(a_running_run().into_iter().chain(run_queued(run_id(2), &["ann"])));
         let withdrawn = Event::RunWithdrawn { run: run_id(2) };
         waiting.when(CancelRun { run: run_id(2) }).then([withdrawn]);
-        waiting.after(CancelRun { run: run_id(2) }).when(CancelRun { run: run_id(2) }).then([]);
+        waiting.after(CancelRun { run: run_id(2) }).when(CancelRun { run: run_id(2) }).then_refused(Code::RunInvalidTransition);
     }
 
     #[test]

@@ -30,8 +30,7 @@ impl Decide for SetTemplate {
     fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         check_text("language", &self.language)?;
         check_text("subject", &self.subject)?;
-        let is_tag = self.language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
-        if !is_tag || self.text.len().max(self.html.len()) > MAX_PART_BYTES {
+        if !template::is_language_tag(&self.language) || self.text.len().max(self.html.len()) > MAX_PART_BYTES {
             return Err(Refusal::new(Code::TemplateInvalid)
                 .saying("language is a tag such as pt-BR; text and html hold at most 64 KiB each"));
         }

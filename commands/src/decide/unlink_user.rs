@@ -27,16 +27,17 @@ impl Decide for UnlinkUser {
     fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
         let channel = Channel::read(&self.channel).ok_or(Code::ChannelUnknown)?;
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
-        let linked = user.link(channel).linked;
+        if !user.link(channel).linked {
+            return Err(Code::UserInvalidTransition.into());
+        }
         // Whoever is invited elsewhere waits for a number again, and there must be one (P19).
         let waits = company.numbers.is_account(id)
             && company.numbers.of(id).is_none()
             && pending_without(user, channel).next().is_some();
-        if linked && waits && !company.numbers.is_waiting(id) && spare(company, &user.org_unit) == 0 {
+        if waits && !company.numbers.is_waiting(id) && spare(company, &user.org_unit) == 0 {
             return Err(Code::NumberNoneAvailable.into());
         }
-        let unlinked = linked.then(|| Event::UserUnlinked { user: Personal(user.key()), channel });
-        Ok(Decision::of(unlinked.into_iter().collect()))
+        Ok(Decision::of(vec![Event::UserUnlinked { user: Personal(user.key()), channel }]))
     }
 }
 
@@ -47,14 +48,15 @@ mod tests {
     use crate::decide::testing::{given, user_created, who};
     use crate::id::{InvitationId, RunId};
 
+    /// Catalogue 3.3: only what is linked can be unlinked.
     #[test]
     fn only_what_is_linked_is_unlinked() {
         let unlink = || UnlinkUser { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
-        given([user_created("ann")]).when(unlink()).then([]);
+        given([user_created("ann")]).when(unlink()).then_refused(Code::UserInvalidTransition);
         let linked = Event::UserLinked { user: who("ann"), channel: Channel::Whatsapp, invitation: None };
         let company = given([user_created("ann"), linked]);
         assert_eq!(company.when(unlink()).names(), ["UserUnlinked"]);
-        company.after(unlink()).when(unlink()).then([]);
+        company.after(unlink()).when(unlink()).then_refused(Code::UserInvalidTransition);
     }
 
     /// P19: whoever is still invited elsewhere waits for a number again, which must be there.

@@ -1,10 +1,37 @@
 //! What cannot be read is refused by the name of the key; the value that was sent is never told again (P31).
 
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use serde_path_to_error::Path;
+
 use crate::code::{Code, Refusal};
 
-/// The refusal for a body that does not have its shape.
-pub(crate) fn malformed(error: &serde_json::Error) -> Refusal {
-    Refusal::new(Code::EnvelopeMalformed).saying(&without_values(&error.to_string()))
+/// Reads what was sent.
+///
+/// # Errors
+/// `envelope.malformed`, naming the part that does not have its shape, as `field` in the details too.
+pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let told = without_values(&error.inner().to_string());
+        let refusal = Refusal::new(Code::EnvelopeMalformed);
+        match part(error.path(), &told) {
+            None => refusal.saying(&told),
+            Some(part) if told.contains(&format!("`{part}`")) => {
+                refusal.saying(&told).with(json!({"field": part}))
+            }
+            Some(part) => refusal.saying(&format!("{part}: {told}")).with(json!({"field": part})),
+        }
+    })
+}
+
+/// Where in what was sent it is: keys and places in lists, with dots between them. None for the whole of it.
+fn part(path: &Path, told: &str) -> Option<String> {
+    let missing = told.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+    let steps =
+        path.iter().map(ToString::to_string).chain(missing.map(|(name, _)| name.to_owned()));
+    let shown = steps.map(|step| if is_personal(&step) { "***".to_owned() } else { step });
+    let part = shown.collect::<Vec<_>>().join(".").replace(".[", "[");
+    (!part.is_empty()).then_some(part)
 }
 
 /// The longest run of digits that may be told: what is longer may be a phone number.
@@ -40,6 +67,42 @@ mod tests {
     use serde_json::json;
 
     use crate::decide::Command;
+    use crate::envelope::Envelope;
+
+    /// Contract, section 2: whatever cannot be read is named, in the message and in the details.
+    #[test]
+    fn the_part_that_cannot_be_read_is_named() {
+        let run = "01JD0000000000000000000000";
+        let start = |key: &str, value: serde_json::Value| {
+            let mut body =
+                json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "preview"});
+            body[key] = value;
+            ("StartBulkIntegration", body)
+        };
+        let cases = [
+            (start("not_before", json!("tomorrow")), "not_before"),
+            (start("mode", json!("foo")), "mode"),
+            (start("expected_recipients", json!("7")), "expected_recipients"),
+            (("UserSkipped", json!({"run": run, "user": "x", "code": "already_linked"})), "code"),
+            (("CancelRun", json!({"run": "x"})), "run"),
+            (("CancelRun", json!({})), "run"),
+            (("AddUser", json!({"user": "ann", "colour": 1})), "colour"),
+            (("AddUser", json!({"user": "ann", "roles": ["a", 7]})), "roles[1]"),
+            (("AddUser", json!({"user": "ann", "attributes": {"title": 7}})), "attributes.title"),
+            (
+                ("AddUser", json!({"user": "ann", "attributes": {"+84923448071": 7}})),
+                "attributes.***",
+            ),
+        ];
+        for ((name, body), part) in cases {
+            let refusal = Command::read(name, body.clone()).expect_err(name);
+            assert_eq!(refusal.details, json!({"field": part}), "{name} {body}: {refusal}");
+            assert!(refusal.message.contains(part), "{refusal}");
+        }
+        let refusal = Envelope::read(json!({"id": run, "issued_at": "now"})).unwrap_err();
+        assert_eq!(refusal.details, json!({"field": "issued_at"}));
+        assert!(refusal.message.contains("issued_at: expected a time such as"), "{refusal}");
+    }
 
     /// P31: the key or the expected shape is named, the value is not.
     #[test]

@@ -43,10 +43,12 @@ impl Company {
             (Topic::Expired { .. }, _) => self.expired = None,
             (Topic::Invitation { channel, generation, .. }, MailTo::User(user)) => {
                 let user = self.users.enter(user.as_str());
+                let wait = self.settings.reminder_after_seconds();
                 self.change_invitation(user, *channel, |invitation| {
                     if invitation.generation == *generation {
                         invitation.reminders = invitation.reminders.saturating_add(1);
-                        invitation.mailed_at = at;
+                        // Time is data: a tick may be ahead of the clock that the event was written by.
+                        invitation.mailed_at = at.max(invitation.mailed_at.plus_seconds(wait));
                     }
                 });
             }
@@ -56,12 +58,17 @@ impl Company {
 
     /// Takes note of an invitation that expired, where administrators are told of these.
     pub(super) fn note_expired(&mut self, at: Time, event: &Event) {
-        let Event::InvitationExpired { user, channel, .. } = event else { return };
+        let Event::InvitationExpired { user, channel, invitation, .. } = event else { return };
         if !self.settings.notify.expired_digest {
             return;
         }
         let user = self.users.enter(user.as_str());
-        let expired = self.expired.get_or_insert_with(|| Expired::since(at));
+        let newest = self.users.get(user).and_then(|user| user.link(*channel).invitation);
+        let end =
+            newest.filter(|newest| newest.id == *invitation).and_then(|newest| newest.expires_at);
+        // Time is data: a tick may be ahead of the clock that the event was written by.
+        let since = end.map_or(at, |end| at.max(end));
+        let expired = self.expired.get_or_insert_with(|| Expired::since(since));
         match channel {
             Channel::Whatsapp => expired.whatsapp += 1,
             Channel::Imessage => expired.imessage += 1,

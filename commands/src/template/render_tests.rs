@@ -178,5 +178,11 @@ fn ml_14_the_batch_report_tells_its_summary() {
             }
         }
         assert!(mail.html.contains("<td>4615</td>"), "{language}: {}", mail.html);
+        // Every dialect's import is told of: what it names is where every import's rows are.
+        let whole = mail.text.lines().find(|line| line.contains(&import.import.to_string()));
+        if *language == "en" {
+            let expected = format!("found under the import number {}.", import.import);
+            assert!(whole.unwrap().ends_with(&expected), "{}", mail.text);
+        }
     }
 }

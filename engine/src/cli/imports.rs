@@ -110,6 +110,11 @@ impl Imports {
             Verb::Rows(rows) => rows.run(session).await,
             Verb::Undo(undo) => undo.run(session).await,
             Verb::FailedRows { id, output } => {
+                if session.out.is_json() && output.is_none() {
+                    let text = "the refused rows are CSV, to be mended and imported; leave out --json, or write \
+                                them into a file with -o";
+                    return Err(Failure::Usage(text.to_owned()));
+                }
                 let id = resolve(session, id).await?;
                 let bytes = session.csv("failed_rows", json!({"import": id})).await?;
                 session.out.file(&bytes, output.as_deref())?;

@@ -1,14 +1,14 @@
 //! `history`: the events themselves, from the log; the rows only say where to look.
 
-use boarding_commands::code::{Code, Refusal};
+use boarding_commands::code::Refusal;
 use boarding_commands::commit::Fact;
 use boarding_commands::id::CompanyId;
 use boarding_projections::history;
 use boarding_projections::query;
 use boarding_projections::rows::Rows;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{NoAnswer, entity_of, unavailable};
+use super::{NoAnswer, entity_of, malformed, unavailable};
 use crate::core::Core;
 
 impl Core {
@@ -85,9 +85,7 @@ struct Page {
 
 impl Page {
     fn of(params: &Value) -> Result<Self, Refusal> {
-        let malformed = |name: &str| {
-            Refusal::new(Code::QueryMalformed).saying(name).with(json!({"parameter": name}))
-        };
+        let malformed = |name: &str| malformed(name, "expected a whole number in its range");
         let number = |name: &str, unset: u64| match params.get(name) {
             None | Some(Value::Null) => Ok(unset),
             Some(value) => value
@@ -95,11 +93,6 @@ impl Page {
                 .or_else(|| value.as_str()?.parse().ok())
                 .ok_or_else(|| malformed(name)),
         };
-        for name in params.as_object().into_iter().flat_map(Map::keys) {
-            if !matches!(name.as_str(), "entity" | "limit" | "cursor") {
-                return Err(malformed(name));
-            }
-        }
         let limit = number("limit", query::DEFAULT_LIMIT_ROWS as u64)?;
         let limit =
             usize::try_from(limit).ok().filter(|limit| (1..=query::MAX_LIMIT_ROWS).contains(limit));

@@ -13,7 +13,7 @@ use boarding_projections::rows::Rows;
 use boarding_projections::sheet;
 use serde_json::{Value, json};
 
-use super::{NoAnswer, unavailable};
+use super::{NoAnswer, malformed, unavailable};
 use crate::core::Core;
 use crate::work::portions::reading_options;
 
@@ -30,19 +30,18 @@ impl Core {
         rows: &dyn Rows,
         params: &Value,
     ) -> Result<Vec<u8>, NoAnswer> {
-        let malformed =
-            || Refusal::new(Code::QueryMalformed).saying("import: expected an import's id");
         let id: ImportId = params
             .get("import")
             .and_then(Value::as_str)
             .and_then(|id| id.parse().ok())
-            .ok_or_else(malformed)?;
-        let refused = refused_rows(company, rows, id)?;
+            .ok_or_else(|| malformed("import", "expected an import's id"))?;
+        let mut refused = refused_rows(company, rows, id)?;
         let options = self.options_of(company, id)?;
         let dialect = dialect::find(&options.1.dialect)
             .ok_or(Code::ImportUnknownDialect)
             .map_err(Refusal::from)?;
-        let file = self.files.open(&options.0).map_err(|error| unavailable(&error))?;
+        let lost = |why| NoAnswer::Failed { code: Code::ImportFileLost, why };
+        let file = self.files.open_whole(&options.0).map_err(lost)?;
         let parsed = csv_file::rows(
             BufReader::new(file),
             dialect,
@@ -50,6 +49,11 @@ impl Core {
             &Limits::default(),
         );
         let parsed = parsed.map_err(unreadable)?;
+        for why in refused.values_mut() {
+            // Whoever mends the file looks for its own columns.
+            let own = why.columns.split("; ").map(|one| parsed.own_name(one).unwrap_or(one));
+            why.columns = own.collect::<Vec<_>>().join("; ");
+        }
         let mut out = Mending::of(parsed.header(), &options.1);
         for row in parsed {
             let row = row.map_err(unreadable)?;

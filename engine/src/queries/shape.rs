@@ -1,10 +1,12 @@
 //! What every query takes and answers, for the contract's machine-readable form.
 
+use boarding_commands::code::Refusal;
 use boarding_projections::history::Published;
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
+use super::malformed;
 use super::template::Template;
 
 /// A query as the contract describes it.
@@ -56,6 +58,19 @@ const OWN: [Shape; 3] = [
         tells: Tells::Row(Template::json_schema),
     },
 ];
+
+/// Refuses parameters that a query that is answered here does not take: never ignored, always named.
+pub(super) fn check_own(query: &str, params: &Value) -> Result<(), Refusal> {
+    let Some(own) = OWN.iter().find(|own| own.name == query) else { return Ok(()) };
+    let takes = |name: &str| {
+        let of_pages = own.paged && matches!(name, "limit" | "cursor");
+        of_pages || own.params.iter().any(|param| param.name == name)
+    };
+    match params.as_object().into_iter().flat_map(Map::keys).find(|name| !takes(name)) {
+        Some(unknown) => Err(malformed(unknown, &format!("{query} takes no such parameter"))),
+        None => Ok(()),
+    }
+}
 
 /// Every query there is.
 pub(crate) fn shapes() -> Vec<Shape> {

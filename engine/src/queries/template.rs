@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, NoAnswer, unavailable};
+use super::{Answer, NoAnswer, malformed, unavailable};
 
 /// A file to fill in: its name and its text.
 #[derive(Serialize, JsonSchema)]
@@ -27,9 +27,14 @@ pub(super) fn template(
     rows: &dyn Rows,
     position: u64,
 ) -> Result<Answer, NoAnswer> {
-    let name = params.get("dialect").and_then(Value::as_str).unwrap_or_default();
+    let text = |name: &str| match params.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(_) => Err(malformed(name, "expected a text")),
+    };
+    let (name, file) = (text("dialect")?.unwrap_or_default(), text("file")?);
     let settings = config::settings(rows, company).map_err(|error| unavailable(&error))?;
-    let row = template_row(name, params.get("file").and_then(Value::as_str), &settings)?;
+    let row = template_row(name, file, &settings)?;
     Ok(Answer::Json(json!({"position": position, "row": row})))
 }
 
@@ -52,10 +57,10 @@ pub(crate) fn template_row(
         None => parts.first(),
         Some(file) => {
             let known: Vec<_> = parts.iter().map(|part| part.name).collect();
-            let words = format!("file: this dialect's are {}", known.join(", "));
-            let refuse = || Refusal::new(Code::QueryMalformed).saying(&words);
+            let words = format!("this dialect's are {}", known.join(", "));
+            let details = || json!({"parameter": "file", "known": known});
             let part = parts.iter().find(|part| part.name == file);
-            Some(part.ok_or_else(|| refuse().with(json!({"known": known})))?)
+            Some(part.ok_or_else(|| malformed("file", &words).with(details()))?)
         }
     };
     let file_name = format!("{}.csv", part.map_or(name, |part| part.name));

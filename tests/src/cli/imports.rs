@@ -66,6 +66,39 @@ fn refused_rows_are_mended_and_imported_again() {
     assert_eq!(place.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
+/// Contract, section 5: the refused rows are a CSV file, and no answer to `--json`.
+#[test]
+fn refused_rows_are_no_json() {
+    let place = Place::with_company();
+    place.import(&place.people("people.csv", &[("", "+84923448072")]));
+    let told = place.run(&["imports", "failed-rows", "latest", "--json"]).with(2);
+    assert!(told.out.is_empty() && told.err.contains("leave out --json"), "{}", told.err);
+    let out = place.path().join("mend.csv");
+    place.run(&["imports", "failed-rows", "latest", "--json", "-o", out.to_str().unwrap()]).with(0);
+}
+
+/// P29: a kept file that was altered, or is gone, is told as that, and no row of it is shown.
+#[test]
+fn p29_refused_rows_come_from_the_file_that_was_imported() {
+    let place = Place::with_company();
+    let import = place.import(&place.people("people.csv", &[("", "+84923448072")]));
+    let kept = place.data().join("files").join(import["sha256"].as_str().unwrap());
+    let whole = std::fs::read(&kept).unwrap();
+    let mut altered = whole.clone();
+    *altered.last_mut().unwrap() ^= 1;
+    let ask = ["imports", "failed-rows", "latest"];
+    std::fs::write(&kept, altered).unwrap();
+    let told = place.run(&ask).with(4);
+    for words in ["import.file_lost", "is not what it was", kept.to_str().unwrap()] {
+        assert!(told.out.is_empty() && told.err.contains(words), "{words}: {}", told.err);
+    }
+    std::fs::remove_file(&kept).unwrap();
+    let told = place.run(&ask).with(4);
+    assert!(told.err.contains("is missing") && !told.err.contains("log"), "{}", told.err);
+    std::fs::write(&kept, whole).unwrap();
+    place.run(&ask).with(0);
+}
+
 /// LX-12: a file in another encoding, with names and a delimiter of its own, is mended and imported by the same
 /// words; what did not fit a column is told, and a second round adds no columns to the first one's.
 #[test]
@@ -74,7 +107,7 @@ fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
     let bytes =
         |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<_>>();
     let path = place.path().join("old.csv");
-    let text = "Login;Vorname;email\nann;Jörg;nobody\nbob;Bärbel;bob@acme.example;Köln;7\n;Zoë;z@acme.example\n";
+    let text = "Login;Vorname;E-Mail\nann;Jörg;nobody\nbob;Bärbel;bob@acme.example;Köln;7\n;Zoë;z@acme.example\n";
     std::fs::write(&path, bytes(text)).unwrap();
     let options = ["--dialect", "leapxpert", "--encoding", "windows-1252", "--delimiter", ";"];
     let columns = ["--column", "Login=username", "--column", "Vorname=first_name", "--json"];
@@ -88,13 +121,15 @@ fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
     };
     let first = failed("first.csv");
     let lines: Vec<&str> = first.lines().collect();
-    assert_eq!(lines[0], "\u{feff}Login;Vorname;email;_row;_column;_code;_reason");
-    assert!(lines[1].starts_with("ann;Jörg;nobody;1;email;field.invalid_email;"), "{first}");
+    assert_eq!(lines[0], "\u{feff}Login;Vorname;E-Mail;_row;_column;_code;_reason");
+    assert!(lines[1].starts_with("ann;Jörg;nobody;1;E-Mail;field.invalid_email;"), "{first}");
     assert!(
         lines[2].starts_with("bob;Bärbel;bob@acme.example;2;;csv.field_count_mismatch;"),
         "{first}"
     );
     assert!(lines[2].contains("(beyond: Köln;7)"), "{first}");
+    // The file's own names, whatever the dialect calls them.
+    assert!(lines[3].contains(";3;Login;field.required;"), "{first}");
     assert_eq!(lines.len(), 4);
 
     let half = first.replacen("nobody", "ann@acme.example", 1);

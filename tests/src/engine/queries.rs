@@ -196,6 +196,22 @@ async fn failed_rows_are_imported_again_after_mending() {
         matches!(&none, NoAnswer::Refused(refusal) if refusal.code == Code::QueryNotFound),
         "{none:?}"
     );
+    // What a query does not take is never ignored, by these two neither.
+    for (query, params, named) in [
+        ("failed_rows", json!({"import": import, "nope": 1}), "nope"),
+        ("failed_rows", json!({"import": import, "limit": 0}), "limit"),
+        ("failed_rows", json!({"import": 7}), "import"),
+        ("template", json!({"dialect": "leapxpert", "nope": 1}), "nope"),
+        ("template", json!({"dialect": "leapxpert", "limit": 5}), "limit"),
+        ("template", json!({"dialect": "leapxpert", "file": 7}), "file"),
+        ("history", json!({"nope": 1}), "nope"),
+    ] {
+        let NoAnswer::Refused(refusal) = site.get(query, params.clone()).await.unwrap_err() else {
+            panic!("{query} {params}")
+        };
+        assert_eq!(refusal.code, Code::QueryMalformed, "{query} {params}");
+        assert_eq!(refusal.details["parameter"], json!(named), "{query} {params}");
+    }
 }
 
 /// The template can be filled in and imported as it comes.

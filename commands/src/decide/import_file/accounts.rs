@@ -38,6 +38,9 @@ impl ImportFile {
                 None => Ok(None),
             };
         }
+        if let Some((field, _)) = named.iter().find(|(_, given)| given.as_ref().is_none_or(|name| name.trim().is_empty())) {
+            return Err(Refusal::new(Code::FieldRequired).saying(field).with(json!({"field": field})));
+        }
         let organization = self.organization.clone().unwrap_or_default();
         if !company.org_units.contains_key(&organization) {
             let details = json!({"org_units": [organization]});
@@ -150,10 +153,14 @@ mod tests {
         let ann = || vec![row(1, "ann")];
         let nowhere = json!({"organization": "Nowhere"});
         import(company(), ann(), &nowhere).then_refused(Code::OrgUnitNotFound);
-        import(company(), ann(), &json!({"organization": null})).then_refused(Code::OrgUnitNotFound);
-        for group in [json!({"permission_group": "Nobody"}), json!({"permission_group": null})] {
-            import(company(), ann(), &group).then_refused(Code::PermissionGroupNotFound);
+        for field in ["organization", "permission_group"] {
+            for none in [json!(null), json!(" ")] {
+                let refusal = import(company(), ann(), &json!({field: none})).then_refused(Code::FieldRequired);
+                assert_eq!(refusal.details["field"], field);
+            }
         }
+        let nobody = json!({"permission_group": "Nobody"});
+        import(company(), ann(), &nobody).then_refused(Code::PermissionGroupNotFound);
         import(company(), ann(), &json!({"dialect": "leapxpert"})).then_refused(Code::EnvelopeMalformed);
         import(company(), ann(), &json!({"existing": "update"})).then_refused(Code::EnvelopeMalformed);
     }

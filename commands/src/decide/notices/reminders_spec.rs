@@ -6,7 +6,7 @@ use super::spec::{DAY_SECONDS, company, kinds, sent, tick, ticked, told};
 use super::*;
 use crate::decide::pool::testing::setting;
 use crate::decide::testing::{Given, NOW, Then, a_running_run, given, run_id, run_started, who};
-use crate::decide::{Authority, ClaimNotification, ClaimRecipients, next_turn};
+use crate::decide::{Authority, ClaimNotification, ClaimRecipients, Tick, next_turn};
 use crate::event::{Channel, Delivery};
 use crate::id::InvitationId;
 
@@ -50,6 +50,24 @@ fn reminders_repeat_the_live_link_after_days_and_at_most_so_often() {
     let expiry = next_turn(&company.0).unwrap();
     assert_eq!(expiry, NOW.plus_seconds(9 * DAY_SECONDS), "nothing but the links' end is left");
     assert!(kinds(tick(&company, 9)).is_empty(), "nobody is reminded of a link that has ended");
+}
+
+/// Catalogue 3.1: time is data. Ticks that run ahead of the clock remind as far apart as the company wants,
+/// and what they let expire is gathered as long as it is to be.
+#[test]
+fn reminders_and_digests_go_by_the_time_of_the_ticks() {
+    let hour = |hour: u64| Tick { now: NOW.plus_seconds(3600 * hour) };
+    let company = reminding(2).after(hour(49));
+    assert_eq!(company.0.reminders.next(&company.0.settings), Some(hour(96).now));
+    assert!(kinds(company.when(hour(50))).is_empty() && kinds(company.when(hour(95))).is_empty());
+    assert_eq!(kinds(company.when(hour(96))), [TemplateKind::Reminder; 2]);
+
+    let settings =
+        json!({"notify.expired_digest": true, "designated_admin_emails": ["una@acme.example"]});
+    let company = self::company(settings, a_running_run());
+    let company = sent(company).after(hour(25));
+    assert!(kinds(company.when(hour(26))).is_empty());
+    assert_eq!(kinds(company.when(hour(48))), [TemplateKind::ExpiredDigest]);
 }
 
 /// What ends an invitation, and its events.

@@ -10,7 +10,7 @@ use boarding_commands::dialect;
 use boarding_commands::event::ImportOptions;
 
 use crate::config::{IMPORT_BYTES_PER_COMMAND, IMPORT_ROWS_PER_COMMAND};
-use crate::files::Files;
+use crate::files::{Files, going_on};
 
 pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
 
@@ -43,13 +43,12 @@ impl Chunks {
     pub(crate) fn open(files: &Files, place: &Place) -> Result<Self, Fault> {
         let dialect =
             dialect::find(&place.options.dialect).ok_or("the dialect is not known any more")?;
-        if let Some(missing) = files.missing(&place.sha256) {
-            return Err(missing.into());
-        }
+        let whole = files.open_whole(&place.sha256).map_err(|lost| going_on(&lost))?;
         let open = || files.open(&place.sha256).map(BufReader::<File>::new);
         let (options, limits) = (reading_options(&place.options), csv_file::Limits::default());
         // The whole file, also where some rows are done: whoever was to come then has come.
-        let named = csv_file::named(open()?, dialect, &options, &limits).map_err(fault)?;
+        let whole = BufReader::new(whole);
+        let named = csv_file::named(whole, dialect, &options, &limits).map_err(fault)?;
         let rows = csv_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
         Ok(Self { rows: Box::new(rows.knowing(named)), rows_done: place.rows_done })
     }

@@ -1,0 +1,77 @@
+//! The settings whose text is read by something else later: a sender, the beginning of a link, a language.
+
+use crate::csv_file::is_mailbox;
+use crate::template::is_language_tag;
+
+/// What such a setting takes, in words.
+pub(super) fn takes(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "mail_from" => "one address such as onboarding@acme.com, or Name <onboarding@acme.com>",
+        "link_base_url" => "an address such as https://link.acme.com/, without spaces and quotes",
+        "language" => "a language tag such as pt-BR",
+        _ => return None,
+    })
+}
+
+/// Whether the text can be read as what it is for. Every other setting takes any text.
+pub(super) fn fits(name: &str, text: &str) -> bool {
+    match name {
+        "mail_from" => is_mailbox(text),
+        "link_base_url" => is_web_address(text),
+        "language" => is_language_tag(text),
+        _ => true,
+    }
+}
+
+/// Whether a link can begin with it: nothing in it ends an address or an attribute of HTML.
+fn is_web_address(text: &str) -> bool {
+    const NEVER: &[char] = &['"', '\'', '`', '<', '>', '\\', '{', '}', '|', '^'];
+    let scheme =
+        |scheme: &str| text.get(..scheme.len()).filter(|it| it.eq_ignore_ascii_case(scheme));
+    let Some(scheme) = scheme("https://").or_else(|| scheme("http://")) else { return false };
+    let rest = text.get(scheme.len()..).unwrap_or_default();
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let in_host = |c: char| c.is_alphanumeric() || matches!(c, '.' | '-' | ':' | '[' | ']');
+    host.starts_with(|c: char| c.is_alphanumeric() || c == '[')
+        && host.chars().all(in_host)
+        && !rest.chars().any(|c| c.is_whitespace() || NEVER.contains(&c))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::code::Code;
+    use crate::settings::Settings;
+
+    /// LX-30: a sender that no mail can name is refused when it is set, not by every mail of a later run; so
+    /// are a place that no link can lead to and a language that no wording is of.
+    #[test]
+    fn lx_30_sender_link_and_language_are_read_when_they_are_set() {
+        let good = json!({
+            "mail_from": ["onboarding@acme.example", "Acme <on@acme.example>", "<on@acme.example>",
+                "\"Acme, Inc.\" <on@acme.example>", "Acme Ünboarding Inc. <on@acme.example>"],
+            "link_base_url": ["https://link.acme.example/", "http://localhost:8080/l?token=", "HTTPS://[::1]/#/"],
+            "language": ["en", "pt-BR", "zh-Hant-TW"],
+        });
+        let bad = json!({
+            "mail_from": ["x", "a@b", "Acme <x>", "Acme", "a@acme.example, b@acme.example", "Acme, Inc. <on@acme.example>",
+                "A \"B\" <on@acme.example>", "Acme <on@acme.example> x", "Acme <on@acme.example", "", null,
+                "Acme\u{2028}Bcc: <on@acme.example>", "\"Acme <on@acme.example>", ".Acme <on@acme.example>"],
+            "link_base_url": ["acme.example", "ftp://acme.example/", "https://", "https:///x", "javascript:alert(1)",
+                "https://acme.example/ x", "https://acme.example/\"x", "https://a@acme.example/", "https://acme.example/<", ""],
+            "language": ["", "English!", "en_US", "e n", "en\n", null],
+        });
+        for (all, taken) in [(good, true), (bad, false)] {
+            for (name, values) in all.as_object().unwrap() {
+                for value in values.as_array().unwrap() {
+                    let checked =
+                        Settings::default().check(json!({name: value}).as_object().unwrap());
+                    let code = checked.map_err(|refusal| refusal.code);
+                    let expected = if taken { None } else { Some(Code::ConfigInvalidValue) };
+                    assert_eq!(code.err(), expected, "{name}: {value}");
+                }
+            }
+        }
+    }
+}
