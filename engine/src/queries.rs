@@ -101,7 +101,7 @@ impl Engine {
         params: Map<String, Value>,
         asker: &Asker,
     ) -> Result<Answer, NoAnswer> {
-        let common = Common::take(params)?;
+        let common = Common::take(shape::own_names(name, params)?)?;
         self.check_permission(company, name, &common.rest, asker).await?;
         if let Some(position) = common.min_position {
             self.visible(position).await?;

@@ -41,7 +41,7 @@ pub const MODEL: ReadModel = ReadModel {
         Query {
             name: "batch_operation_report",
             permission: Some(Permission::Accounts),
-            params: &[Param::id("import").required()],
+            params: &[Param::id("import").required().or(&["import_id"])],
             paged: true,
             row: shape_of::<AccountShown>,
             columns: Some(&[

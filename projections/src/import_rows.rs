@@ -20,8 +20,8 @@ pub const MODEL: ReadModel = ReadModel {
         name: "import_rows",
         permission: Some(Permission::BulkImportUsers),
         params: &[
-            Param::id("import").required(),
-            Param::word::<RowOutcome>("outcome"),
+            Param::id("import").required().or(&["import_id"]),
+            Param::word::<RowOutcome>("outcome").or(&["bucket"]),
             Param::word::<UndoOutcome>("undo"),
         ],
         paged: true,

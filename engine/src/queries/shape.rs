@@ -1,5 +1,6 @@
 //! What every query takes and answers, for the contract's machine-readable form.
 
+use boarding_commands::code::Refusal;
 use boarding_projections::history::Published;
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
@@ -43,7 +44,7 @@ const OWN: [Shape; 3] = [
     },
     Shape {
         name: "failed_rows",
-        params: &[Param::id("import").required()],
+        params: &[Param::id("import").required().or(&["import_id"])],
         paged: false,
         sheet: false,
         tells: Tells::Csv,
@@ -56,6 +57,20 @@ const OWN: [Shape; 3] = [
         tells: Tells::Row(Template::json_schema),
     },
 ];
+
+/// The parameters of a query by their own names; of one that is not there, as they are.
+///
+/// # Errors
+/// `query.malformed` where one is given under two names.
+pub(super) fn own_names(
+    query: &str,
+    given: Map<String, Value>,
+) -> Result<Map<String, Value>, Refusal> {
+    match shapes().into_iter().find(|shape| shape.name == query) {
+        Some(shape) => Param::own_names(shape.params, given),
+        None => Ok(given),
+    }
+}
 
 /// Every query there is.
 pub(crate) fn shapes() -> Vec<Shape> {

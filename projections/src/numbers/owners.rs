@@ -182,7 +182,11 @@ mod tests {
         let sales = of(&story, "Sales");
         assert_eq!((&sales["pending_without_number"], &sales["spare"]), (&json!(2), &json!(1)));
         let left = story.clone().then([Event::UserArchived { user: who("cid") }]);
-        assert_eq!(of(&left, "Sales")["pending_without_number"], 1, "A19: who has left claims none");
+        assert_eq!(
+            of(&left, "Sales")["pending_without_number"],
+            1,
+            "A19: who has left claims none"
+        );
         let linked = Event::UserLinked {
             user: who("bob"),
             channel: boarding_commands::event::Channel::Whatsapp,
