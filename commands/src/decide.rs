@@ -97,6 +97,28 @@ impl<C> Asked<'_, C> {
     }
 }
 
+impl<C> Asked<'_, C> {
+    /// Refuses an actor who may not invite these people: accounts are the business of whoever imports accounts
+    /// too (ML-01, ML-10).
+    ///
+    /// # Errors
+    /// `auth.permission_denied`, naming the permission.
+    pub(crate) fn require_to_invite(
+        &self,
+        company: &Company,
+        users: &[String],
+    ) -> Result<(), Refusal> {
+        let is_account = |key: &String| {
+            company.users.created(key).is_some_and(|(id, _)| company.numbers.is_account(id))
+        };
+        let only_accounts = !users.is_empty() && users.iter().all(is_account);
+        if only_accounts && self.require(company, Permission::Accounts).is_ok() {
+            return Ok(());
+        }
+        self.require(company, Permission::BulkIntegrateUsers)
+    }
+}
+
 /// The rule of one command. It records nothing: it returns events or a refusal.
 pub trait Decide {
     /// What it takes to ask this at all.

@@ -101,7 +101,7 @@ impl Engine {
         params: Map<String, Value>,
         asker: &Asker,
     ) -> Result<Answer, NoAnswer> {
-        let common = Common::take(params)?;
+        let common = Common::take(shape::own_names(name, params)?)?;
         self.check_permission(company, name, &common.rest, asker).await?;
         if let Some(position) = common.min_position {
             self.visible(position).await?;
@@ -158,34 +158,43 @@ impl Engine {
         }
         let needed = match name {
             "history" => Some(history::permission(entity_of(params)?.as_ref())),
-            "failed_rows" => Some(Permission::BulkImportUsers),
-            "import_progress" => Some(self.needed_for_progress(company, params).await),
+            "import_progress" => Some(self.needed_to_import(company, params).await),
+            // Whoever may import a file may see what became of it, as may whoever imports people.
+            "import" | "import_rows" | "failed_rows" => {
+                match self.allowed(company, asker, Permission::BulkImportUsers).await? {
+                    true => None,
+                    false => Some(self.needed_to_import(company, params).await),
+                }
+            }
             _ => query::permission_for(name),
         };
         let Some(needed) = needed else { return Ok(()) };
-        let actor = asker.actor.clone();
-        let allowed = self
-            .hot(company)
-            .await
-            .look(move |company| company.grants.allows(&actor, needed))
-            .await;
-        match allowed {
-            Some(true) => Ok(()),
-            Some(false) => {
-                let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
-                Err(refusal.with(json!({"permission": needed.as_str()})).into())
-            }
-            None => Err(NoAnswer::Failed {
-                code: Code::Unavailable,
-                why: "the engine is stopping".to_owned(),
-            }),
+        if self.allowed(company, asker, needed).await? {
+            return Ok(());
         }
+        let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
+        Err(refusal.with(json!({"permission": needed.as_str()})).into())
+    }
+
+    async fn allowed(
+        &self,
+        company: &CompanyId,
+        asker: &Asker,
+        permission: Permission,
+    ) -> Result<bool, NoAnswer> {
+        let actor = asker.actor.clone();
+        let look = move |company: &Company| company.grants.allows(&actor, permission);
+        let allowed = self.hot(company).await.look(look).await;
+        allowed.ok_or_else(|| NoAnswer::Failed {
+            code: Code::Unavailable,
+            why: "the engine is stopping".to_owned(),
+        })
     }
 }
 
 impl Engine {
-    /// Whoever may import a file may see how far it is (ML-01, ML-11, LX-02).
-    async fn needed_for_progress(&self, company: &CompanyId, params: &Value) -> Permission {
+    /// What it takes to import the file: whoever may do that may see what comes of it (ML-01, ML-11, LX-02).
+    async fn needed_to_import(&self, company: &CompanyId, params: &Value) -> Permission {
         let import = params.get("import").and_then(Value::as_str);
         let import: Option<ImportId> = import.and_then(|text| text.parse().ok());
         let dialect = move |company: &Company| {

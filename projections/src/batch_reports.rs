@@ -11,10 +11,11 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::ReadModel;
-use crate::import_rows::{ImportRow, ImportRows};
+use crate::import_rows::{self, ImportRow, ImportRows};
 use crate::imports::{self, Import, ImportOrder, ImportState};
+use crate::integration_log::Status as Stands;
 use crate::query::{Answer, Asked, Param, Query, QueryError, not_found, page, shape_of};
-use crate::rows::Rows;
+use crate::rows::{Rows, RowsError};
 use crate::sheet::Column;
 
 pub const MODEL: ReadModel = ReadModel {
@@ -41,7 +42,7 @@ pub const MODEL: ReadModel = ReadModel {
         Query {
             name: "batch_operation_report",
             permission: Some(Permission::Accounts),
-            params: &[Param::id("import").required()],
+            params: &[Param::id("import").required().or(&["import_id"])],
             paged: true,
             row: shape_of::<AccountShown>,
             columns: Some(&[
@@ -51,6 +52,8 @@ pub const MODEL: ReadModel = ReadModel {
                 Column { title: "Code", field: "/code" },
                 Column { title: "Reason", field: "/reason" },
                 Column { title: "Number", field: "/number" },
+                Column { title: "Invitation", field: "/invitation" },
+                Column { title: "Invitation Code", field: "/invitation_code" },
             ]),
             answer: report,
         },
@@ -98,6 +101,44 @@ struct AccountShown<'a> {
     /// All that is wrong with it.
     reason: Option<String>,
     number: Option<&'static str>,
+    /// How far the invitation is that the file asked for; null where it invites nobody.
+    invitation: Option<Invitation>,
+    /// Why there is none, or why it failed.
+    invitation_code: Option<Code>,
+}
+
+/// What the product calls how far an account is.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum Invitation {
+    Invited,
+    InvitationFailed,
+    NotInvited,
+}
+
+impl Invitation {
+    /// How the person of the row stands in the import's own run, or why there is none.
+    fn of(
+        asked: &Asked<'_>,
+        rows: &dyn Rows,
+        import: &Import,
+        row: &ImportRow,
+    ) -> Result<Option<(Self, Option<Code>)>, RowsError> {
+        if failed(row) {
+            return Ok(None);
+        }
+        let Some(run) = import.run else {
+            return Ok(import.not_invited.as_ref().map(|why| (Self::NotInvited, Some(why.code))));
+        };
+        let entry = import_rows::entry(asked, rows, run, row)?;
+        Ok(Some(entry.map_or((Self::NotInvited, None), |entry| match entry.status {
+            Stands::Success => (Self::Invited, None),
+            Stands::Failed => (Self::InvitationFailed, entry.code),
+            Stands::Skipped | Stands::Queued | Stands::Dispatching => {
+                (Self::NotInvited, entry.code)
+            }
+        })))
+    }
 }
 
 /// The product knows two.
@@ -108,11 +149,8 @@ enum Status {
 }
 
 impl<'a> AccountShown<'a> {
-    fn of(row: &'a ImportRow) -> Self {
-        let failed = matches!(
-            row.outcome,
-            RowOutcome::Skipped | RowOutcome::Duplicate | RowOutcome::Invalid
-        );
+    fn of(row: &'a ImportRow, invited: Option<(Invitation, Option<Code>)>) -> Self {
+        let failed = failed(row);
         let said = row.problems.iter().map(|problem| match &problem.column {
             Some(column) => format!("{column}: {}", problem.message),
             None => problem.message.clone(),
@@ -124,8 +162,14 @@ impl<'a> AccountShown<'a> {
             code: row.problems.first().map(|problem| problem.code),
             reason: failed.then(|| said.collect::<Vec<_>>().join(" ")),
             number: row.number.then_some("assigned"),
+            invitation: invited.map(|(invitation, _)| invitation),
+            invitation_code: invited.and_then(|(_, code)| code),
         }
     }
+}
+
+fn failed(row: &ImportRow) -> bool {
+    matches!(row.outcome, RowOutcome::Skipped | RowOutcome::Duplicate | RowOutcome::Invalid)
 }
 
 fn is_finished(import: &Import) -> bool {
@@ -144,9 +188,10 @@ fn reports(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
 fn report(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
     let id: ImportId = asked.required_id("import")?;
     let import = imports::find(rows, asked.company, id)?.filter(is_finished);
-    import.ok_or_else(|| not_found("import", &id))?;
+    let import = import.ok_or_else(|| not_found("import", &id))?;
     page::<ImportRows, _>(asked, rows, &imports::key(id), |_, row| {
-        Ok([Some::<Value>(json!(AccountShown::of(&row)))])
+        let invited = Invitation::of(asked, rows, &import, &row)?;
+        Ok([Some::<Value>(json!(AccountShown::of(&row, invited)))])
     })
 }
 
@@ -154,7 +199,10 @@ fn report(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
 mod tests {
     use super::*;
     use crate::sheet::{Format, Sheet};
-    use crate::testing::{Story, accepted, at, created_by_row, import, import_completed, row, who};
+    use crate::testing::{
+        Story, accepted, at, created_by_row, dispatched, import, import_completed, recipient,
+        requested, row, run, sent, who,
+    };
     use boarding_commands::code::Problem;
     use boarding_commands::event::{Counts, Event};
 
@@ -206,9 +254,9 @@ mod tests {
         let sheet = Sheet::of("batch_operation_report", Format::Csv).unwrap();
         let text = String::from_utf8([sheet.header(), sheet.lines(&rows)].concat()).unwrap();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "Row,Account,Status,Code,Reason,Number");
+        assert_eq!(lines[0], "Row,Account,Status,Code,Reason,Number,Invitation,Invitation Code");
         assert!(
-            lines[1].starts_with("1,ann,Success,") && lines[1].ends_with(",assigned"),
+            lines[1].starts_with("1,ann,Success,") && lines[1].ends_with(",assigned,,"),
             "{text}"
         );
         assert!(lines[2].starts_with("2,bob,Failed,field.not_allowed,"), "{text}");
@@ -217,5 +265,66 @@ mod tests {
             let params = json!({"import": import(other)});
             assert_eq!(story().refused("batch_operation_report", &params), "query.not_found");
         }
+    }
+
+    /// Catalogue 3.5, requirements 1.3: how far each account is by the product's own words, where the file
+    /// invites; once the import's run is over, no resend changes it (ML-12).
+    #[test]
+    fn ml_12_the_report_tells_whether_the_accounts_were_invited() {
+        let people = ["ann", "bob", "cid", "dan"];
+        let rows = people.iter().zip(1..).map(|(key, n)| created_by_row(key, Some(row(1, n))));
+        let bad = Event::RowRefused {
+            user: None,
+            row: row(1, 5),
+            outcome: RowOutcome::Invalid,
+            problems: vec![],
+        };
+        let counts = Counts { total: 5, created: 4, invalid: 1, ..Counts::default() };
+        let only = Story::of("acme")
+            .then([batch(1, 5)])
+            .then(rows.chain([bad, import_completed(1, counts)]));
+        let told = |story: &Story| {
+            let rows = story.ask("batch_operation_report", &json!({"import": import(1)}));
+            let of = |row: &Value| (row["invitation"].clone(), row["invitation_code"].clone());
+            rows.iter().map(of).collect::<Vec<_>>()
+        };
+        let null = || (Value::Null, Value::Null);
+        assert_eq!(told(&only), [null(), null(), null(), null(), null()]);
+        let refused = Problem::new(Code::RunEmptySelection);
+        let refused = Event::ImportInvitesRefused { import: import(1), problem: refused };
+        let none = (json!("not_invited"), json!("run.empty_selection"));
+        let expected = [none.clone(), none.clone(), none.clone(), none, null()];
+        assert_eq!(told(&only.clone().then([refused])), expected);
+
+        let failed = |n, code| Event::InviteFailed {
+            run: run(n),
+            user: who("bob"),
+            attempt: 1,
+            code,
+            detail: None,
+        };
+        let skipped = Event::UserSkipped {
+            run: run(1),
+            user: who("cid"),
+            code: Code::RecipientAlreadyLinked,
+            detail: None,
+        };
+        let story = only.then([requested(1, 3), recipient(1, "ann"), recipient(1, "bob")]).then([
+            recipient(1, "cid"),
+            dispatched(1, "ann", 1, 1),
+            sent(1, "ann", 1),
+            failed(1, Code::NumberNoneAvailable),
+            skipped,
+        ]);
+        let expected = [
+            (json!("invited"), Value::Null),
+            (json!("invitation_failed"), json!("number.none_available")),
+            (json!("not_invited"), json!("recipient.already_linked")),
+            (json!("not_invited"), Value::Null),
+            null(),
+        ];
+        assert_eq!(told(&story), expected);
+        let again = [requested(2, 1), recipient(2, "bob"), dispatched(2, "bob", 1, 1)];
+        assert_eq!(told(&story.then(again).then([sent(2, "bob", 1)])), expected);
     }
 }

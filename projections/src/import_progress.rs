@@ -18,7 +18,7 @@ pub const MODEL: ReadModel = ReadModel {
         name: "import_progress",
         // Of accounts it takes another one: whoever may import a file may see how far it is.
         permission: Some(Permission::BulkImportUsers),
-        params: &[Param::id("import").required()],
+        params: &[Param::id("import").required().or(&["import_id"])],
         paged: false,
         row: shape_of::<Progress>,
         columns: None,

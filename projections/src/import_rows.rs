@@ -8,11 +8,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use crate::integration_log::{self, Entry};
 use crate::projection::{Projection, Projector, load};
 use crate::query::{Answer, Asked, Param, Query, QueryError, Word, not_found, page, shape_of};
 use crate::rows::{Rows, RowsError, Table};
 use crate::sheet::Column;
-use crate::{ReadModel, imports, integration_log};
+use crate::{ReadModel, imports};
 
 pub const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<ImportRows>(), Projector::of::<UndoneRows>()],
@@ -20,8 +21,8 @@ pub const MODEL: ReadModel = ReadModel {
         name: "import_rows",
         permission: Some(Permission::BulkImportUsers),
         params: &[
-            Param::id("import").required(),
-            Param::word::<RowOutcome>("outcome"),
+            Param::id("import").required().or(&["import_id"]),
+            Param::word::<RowOutcome>("outcome").or(&["bucket"]),
             Param::word::<UndoOutcome>("undo"),
         ],
         paged: true,
@@ -260,25 +261,24 @@ fn import_rows(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError>
             return Ok([None]);
         }
         let invite = match import.run {
-            Some(run) => invite(asked, rows, run, &row)?,
+            Some(run) => entry(asked, rows, run, &row)?.map(|entry| entry.status.as_str()),
             None => None,
         };
         Ok([Some(row.show(invite, undone.as_ref()))])
     })
 }
 
-/// The status of the row's person in the import's run; a duplicate is told of by the first row of its key.
-fn invite(
+/// How the row's person stands in the import's run; a duplicate is told of by the first row of its key.
+pub(crate) fn entry(
     asked: &Asked<'_>,
     rows: &dyn Rows,
     run: RunId,
     row: &ImportRow,
-) -> Result<Option<&'static str>, RowsError> {
+) -> Result<Option<Entry>, RowsError> {
     let Some(key) = row.key.as_ref().filter(|_| row.outcome != RowOutcome::Duplicate) else {
         return Ok(None);
     };
-    let entry = integration_log::find(rows, asked.company, run, &key.folded())?;
-    Ok(entry.map(|entry| entry.status.as_str()))
+    integration_log::find(rows, asked.company, run, &key.folded())
 }
 
 #[cfg(test)]

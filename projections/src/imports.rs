@@ -33,7 +33,7 @@ pub const MODEL: ReadModel = ReadModel {
         Query {
             name: "import",
             permission: Some(Permission::BulkImportUsers),
-            params: &[Param::id("import").required()],
+            params: &[Param::id("import").required().or(&["import_id"])],
             paged: false,
             row: shape_of::<ImportShown>,
             columns: None,

@@ -44,7 +44,11 @@ pub const MODEL: ReadModel = ReadModel {
         Query {
             name: "number_suggestions",
             permission: None,
-            params: &[Param::text("org_unit")],
+            params: &[
+                Param::text("org_unit").or(&["org"]),
+                // How short the list is to be, as for any page.
+                Param::text("limit").or(&["n"]),
+            ],
             paged: true,
             row: shape_of::<Suggestion>,
             columns: None,

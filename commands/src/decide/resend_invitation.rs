@@ -32,13 +32,15 @@ fn either_way(schema: &mut Schema) {
 }
 
 impl Decide for ResendInvitation {
-    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+    // It depends on who is named.
+    const NEEDS: Option<Permission> = None;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
         Confirmed::json_schema(generator)
     }
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        asked.require_to_invite(company, self.users.as_deref().unwrap_or_default())?;
         let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);
         let named = self.users.as_deref().unwrap_or_default();
         if self.users.is_some() == self.filter.is_some() {

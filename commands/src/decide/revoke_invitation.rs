@@ -25,9 +25,11 @@ pub struct RevokeInvitation {
 }
 
 impl Decide for RevokeInvitation {
-    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+    // It depends on who is named.
+    const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        asked.require_to_invite(company, std::slice::from_ref(&self.user))?;
         let channel = read_channel(company, &self.channel)?;
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         let invitation = user.link(channel).invitation.ok_or(Code::InvitationNotFound)?;
@@ -59,6 +61,40 @@ mod tests {
         assert_eq!(company.when(revoke()).names(), ["InvitationRevoked", "NumberReleased"]);
         let company = company.after(revoke());
         assert_eq!(company.0.numbers.get(number(1)).unwrap().state.as_str(), "available");
+    }
+
+    /// ML-01, ML-10: whoever may import accounts may invite them again and take invitations back, and nobody
+    /// else's.
+    #[test]
+    fn ml_01_the_invitations_of_accounts_are_theirs_who_import_accounts() {
+        use crate::decide::pool::testing::{account, unit, user_of};
+        use crate::decide::testing::channel_enabled;
+        let company = |permission| {
+            let actor = Personal("jane@acme.example".to_owned());
+            let granted = Event::PermissionsGranted { actor, permissions: vec![permission] };
+            let people = account("ann", "EMEA").into_iter().chain([user_of("zoe", "EMEA"), granted]);
+            given([channel_enabled(), unit("EMEA", None)].into_iter().chain(people))
+        };
+        let revoke = |user: &str| json!({"user": user, "channel": "whatsapp"});
+        let resend = |users: &[&str]| json!({"users": users, "channel": "whatsapp"});
+        let may = company(Permission::Accounts);
+        may.when_json("RevokeInvitation", revoke("ann")).then_refused(Code::InvitationNotFound);
+        assert!(may.when_json("ResendInvitation", resend(&["ANN"])).0.is_ok());
+        let filter = json!({"filter": "not_invited", "channel": "whatsapp"});
+        for (name, body) in [
+            ("RevokeInvitation", revoke("zoe")),
+            ("RevokeInvitation", revoke("nobody")),
+            ("ResendInvitation", resend(&["ann", "zoe"])),
+            ("ResendInvitation", resend(&[])),
+            ("ResendInvitation", filter),
+        ] {
+            let refusal = may.when_json(name, body).then_refused(Code::AuthPermissionDenied);
+            assert_eq!(refusal.details, json!({"permission": "bulk_integrate_users"}));
+        }
+        let other = company(Permission::BulkImportUsers);
+        other.when_json("ResendInvitation", resend(&["ann"])).then_refused(Code::AuthPermissionDenied);
+        let integrates = company(Permission::BulkIntegrateUsers);
+        assert!(integrates.when_json("ResendInvitation", resend(&["ann", "zoe"])).0.is_ok());
     }
 
     #[test]

@@ -45,7 +45,7 @@ const OWN: [Shape; 3] = [
     },
     Shape {
         name: "failed_rows",
-        params: &[Param::id("import").required()],
+        params: &[Param::id("import").required().or(&["import_id"])],
         paged: false,
         sheet: false,
         tells: Tells::Csv,
@@ -69,6 +69,20 @@ pub(super) fn check_own(query: &str, params: &Value) -> Result<(), Refusal> {
     match params.as_object().into_iter().flat_map(Map::keys).find(|name| !takes(name)) {
         Some(unknown) => Err(malformed(unknown, &format!("{query} takes no such parameter"))),
         None => Ok(()),
+    }
+}
+
+/// The parameters of a query by their own names; of one that is not there, as they are.
+///
+/// # Errors
+/// `query.malformed` where one is given under two names.
+pub(super) fn own_names(
+    query: &str,
+    given: Map<String, Value>,
+) -> Result<Map<String, Value>, Refusal> {
+    match shapes().into_iter().find(|shape| shape.name == query) {
+        Some(shape) => Param::own_names(shape.params, given),
+        None => Ok(given),
     }
 }
 

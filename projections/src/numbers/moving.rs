@@ -23,7 +23,10 @@ use crate::rows::Rows;
 pub(super) const CAN_MOVE: Query = Query {
     name: "can_move",
     permission: Some(Permission::Accounts),
-    params: &[Param::list("accounts", MAX_ACCOUNTS).required(), Param::text("dest").required()],
+    params: &[
+        Param::list("accounts", MAX_ACCOUNTS).required().or(&["ids"]),
+        Param::text("dest").required(),
+    ],
     paged: false,
     row: shape_of::<CanMove>,
     columns: None,

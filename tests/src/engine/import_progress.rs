@@ -55,7 +55,8 @@ async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls
     assert!(seen.iter().all(|seen| *seen == 0 || shown.contains(seen)), "{seen:?}, {shown:?}");
 }
 
-/// ML-01, ML-11, LX-02: whoever may import a file may see how far it is, and nobody else.
+/// ML-01, ML-11, LX-02: whoever may import a file may see how far it is and what became of it, and nobody
+/// else, but that whoever imports people sees what became of accounts too. ML-12: `import_id` is `import`.
 #[tokio::test]
 async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
     let site = Site::acme(None).await;
@@ -92,5 +93,22 @@ async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
             }
             (told, _) => panic!("{actor}: {told:?}"),
         }
+        for name in ["import", "import_rows", "failed_rows"] {
+            let params = object(json!({"import_id": import}));
+            let told = site.engine().query(&id("acme"), name, params, &asker).await;
+            let denied = denied.filter(|_| (actor, import) != ("ira", &accounts));
+            match (told, denied) {
+                (Ok(_), None) => {}
+                (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
+                    assert_eq!(refusal.details["permission"], permission, "{actor} {name}");
+                }
+                (told, _) => panic!("{actor} {name}: {told:?}"),
+            }
+        }
     }
+    let asker = Asker { actor: "amy".to_owned(), authority: Authority::Granted };
+    let twice = object(json!({"import": accounts, "import_id": accounts}));
+    let told = site.engine().query(&id("acme"), "import_progress", twice, &asker).await;
+    let Err(NoAnswer::Refused(refusal)) = told else { panic!("{told:?}") };
+    assert_eq!(refusal.details, json!({"parameter": "import_id"}));
 }

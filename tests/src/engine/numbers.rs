@@ -81,8 +81,7 @@ async fn p18_a_number_that_has_rested_is_available_at_once() {
     site.settle().await;
     let shown = async || {
         let number = site.rows("numbers", json!({"search": NUMBER})).await.remove(0);
-        let suggested =
-            site.rows("number_suggestions", json!({"org_unit": "EMEA", "limit": 1})).await;
+        let suggested = site.rows("number_suggestions", json!({"org": "EMEA", "n": 1})).await;
         let counted = site.rows("number_utilisation", json!({"org_unit": "EMEA"})).await.remove(0);
         (number["state"].clone(), suggested[0]["number"] == NUMBER, counted["cooling"].clone())
     };

@@ -152,9 +152,9 @@ async fn batch_operation_reports(door: &Door, import: &Value) {
     assert_eq!(counts(&records[1], ["total", "success", "failed"]), [10, 3, 7]);
     let csv = door.csv("batch_operation_report", json!({"import": import})).await;
     let lines: Vec<_> = csv.lines().collect();
-    assert_eq!(lines[0], "Row,Account,Status,Code,Reason,Number");
+    assert_eq!(lines[0], "Row,Account,Status,Code,Reason,Number,Invitation,Invitation Code");
     assert!(
-        lines[1].starts_with("1,ann@meridian.example,Success,") && lines[1].ends_with("assigned"),
+        lines[1].starts_with("1,ann@meridian.example,Success,") && lines[1].ends_with("assigned,,"),
         "{csv}"
     );
     for (row, code) in [
