@@ -112,7 +112,8 @@ struct AccountShown<'a> {
 #[serde(rename_all = "snake_case")]
 enum Invitation {
     Invited,
-    InvitationFailed,
+    #[serde(rename = "invitation_failed")]
+    Failed,
     NotInvited,
 }
 
@@ -133,7 +134,7 @@ impl Invitation {
         let entry = import_rows::entry(asked, rows, run, row)?;
         Ok(Some(entry.map_or((Self::NotInvited, None), |entry| match entry.status {
             Stands::Success => (Self::Invited, None),
-            Stands::Failed => (Self::InvitationFailed, entry.code),
+            Stands::Failed => (Self::Failed, entry.code),
             Stands::Skipped | Stands::Queued | Stands::Dispatching => {
                 (Self::NotInvited, entry.code)
             }
