@@ -278,35 +278,39 @@ impl<'a> Cells<'a> {
 
     /// A text that tells people apart: nothing invisible may be in it, and nothing is changed but its form.
     fn exact(&mut self, column: usize, text: &str, max_chars: usize) -> Option<String> {
-        if !self.has_no_control(column, text) {
-            return None;
-        }
-        if value::has_invisible(text) {
-            self.problem(column, Code::FieldInvisibleCharacter);
-            return None;
-        }
-        self.fits(column, text, max_chars)?;
-        self.warn_of_scripts(column, text);
-        Some(value::composed(text))
+        let kept = value::exact(text, max_chars);
+        let kept = kept.map_err(|code| self.problem_of(column, code, max_chars)).ok()?;
+        self.warn_of_scripts(column, &kept);
+        Some(kept)
     }
 
     fn free(&mut self, column: usize, text: &str) -> Given<String> {
-        if !self.has_no_control(column, text) {
-            return Given::Absent;
-        }
-        let seen = value::without_invisible(text);
-        if seen.len() != text.len() {
+        let kept = value::free(text, MAX_TEXT_CHARS);
+        let loses_something = value::without_invisible(text).len() != text.len();
+        if loses_something && kept != Err(Code::FieldControlCharacter) {
             self.warning(column, Code::FieldInvisibleCharacter);
         }
-        let seen = value::trim(&seen);
-        if seen.is_empty() {
-            return Given::Blank;
+        match kept {
+            Ok(kept) => {
+                self.warn_of_scripts(column, &kept);
+                Given::Value(kept)
+            }
+            // All that was there is what nobody sees.
+            Err(Code::FieldRequired) => Given::Blank,
+            Err(code) => {
+                self.problem_of(column, code, MAX_TEXT_CHARS);
+                Given::Absent
+            }
         }
-        if self.fits(column, seen, MAX_TEXT_CHARS).is_none() {
-            return Given::Absent;
+    }
+
+    fn problem_of(&mut self, column: usize, code: Code, max_chars: usize) {
+        match code {
+            Code::FieldLength => {
+                self.problem_saying(column, code, &format!("1 to {max_chars} characters"));
+            }
+            _ => self.problem(column, code),
         }
-        self.warn_of_scripts(column, seen);
-        Given::Value(value::composed(seen))
     }
 
     fn has_no_control(&mut self, column: usize, text: &str) -> bool {
@@ -315,15 +319,6 @@ impl<'a> Cells<'a> {
             self.problem(column, Code::FieldControlCharacter);
         }
         clean
-    }
-
-    fn fits(&mut self, column: usize, text: &str, max_chars: usize) -> Option<()> {
-        if text.len() <= max_chars || text.chars().count() <= max_chars {
-            return Some(());
-        }
-        let problem = Problem::in_column(self.name(column), Code::FieldLength);
-        self.problems.push(problem.saying(&format!("1 to {max_chars} characters")));
-        None
     }
 
     fn warn_of_scripts(&mut self, column: usize, text: &str) {

@@ -98,7 +98,7 @@ pub fn spelled(text: &str) -> String {
 pub(crate) fn exact(text: &str, max_chars: usize) -> Result<String, Code> {
     let text = trim(text);
     match text {
-        _ if is_empty(text) => Err(Code::FieldRequired),
+        "" => Err(Code::FieldRequired),
         _ if has_control(text) => Err(Code::FieldControlCharacter),
         _ if has_invisible(text) => Err(Code::FieldInvisibleCharacter),
         _ if text.chars().count() > max_chars => Err(Code::FieldLength),
@@ -112,12 +112,12 @@ pub(crate) fn exact(text: &str, max_chars: usize) -> Result<String, Code> {
 /// `field.required`, `field.control_character`, `field.length`.
 pub(crate) fn free(text: &str, max_chars: usize) -> Result<String, Code> {
     let text = trim(text);
-    if has_control(text) && !is_empty(text) {
+    if has_control(text) {
         return Err(Code::FieldControlCharacter);
     }
     let seen = without_invisible(text);
     match trim(&seen) {
-        seen if is_empty(seen) => Err(Code::FieldRequired),
+        "" => Err(Code::FieldRequired),
         seen if seen.chars().count() > max_chars => Err(Code::FieldLength),
         seen => Ok(composed(seen)),
     }
