@@ -9,6 +9,7 @@ use boarding_commands::id::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::advice;
 use super::common::one_of_the_dialects;
 use super::failure::{Done, Ending, Failure};
 use super::list::{self, number, text};
@@ -217,7 +218,17 @@ fn has_addresses(dialect: &str) -> bool {
 /// The run that invites the import's people, or why there is none.
 fn tell_invites(session: &Session<'_>, row: &Value) {
     match row.pointer("/not_invited/message").and_then(Value::as_str) {
-        Some(why) => session.out.note(&format!("nobody was invited: {why}")),
+        Some(why) => {
+            session.out.note(&format!("nobody was invited: {why}"));
+            let code = row.pointer("/not_invited/code").and_then(Value::as_str);
+            if let Some(advice) = code.and_then(|code| advice::on(code, &Value::Null)) {
+                session.out.note(&format!(
+                    "  {advice}; then boarding runs start --channel CHANNEL --import {} {}",
+                    text(row, "import"),
+                    session.place()
+                ));
+            }
+        }
         None => session.out.note(&format!(
             "they are invited by a run: boarding log {} {}",
             text(row, "run"),
