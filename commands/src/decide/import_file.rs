@@ -11,7 +11,7 @@ use super::import_rows::{ROWS_PER_COMMIT, counted};
 use super::rows::Rows;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Problem, Refusal};
-use crate::company::{Company, Import, Invites, Placing};
+use crate::company::{Company, Import, Invites, Placing, Undo};
 use crate::csv_file::{ParsedRow, Summary};
 use crate::dialect;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
@@ -152,7 +152,7 @@ impl Decide for ImportFile {
         let import = ImportId(self.import.map_or(asked.id.0, |import| import.0));
         let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
         if let Some(known) = company.imports.get(&import) {
-            return self.again(company, import, known, read);
+            return self.again(company, asked, import, known);
         }
         if company.picture_imports.contains(&import) {
             return Err(Code::ImportAlreadyExists.into());
@@ -226,17 +226,22 @@ impl ImportFile {
         }
     }
 
-    /// N81: an import's id with the same content is the same import, whichever command asks for it.
+    /// N81: an import's id with the same content is the same import, whichever command asks for it, as long as
+    /// all that was asked is the same and it stands.
     fn again(
         &self,
         company: &Company,
+        asked: &Asked<'_, Self>,
         import: ImportId,
         known: &Import,
-        read: &FileRead,
     ) -> Result<Decision, Refusal> {
+        let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
         let same = !self.is_planned()
             && digests(&known.files) == digests(&read.files)
-            && known.options == self.options(company, &read.summary);
+            && known.options == self.options(company, &read.summary)
+            && known.undo == Undo::No
+            && known.placing == self.placing(company)?
+            && self.invites_as(company, asked, import)?;
         if !same {
             return Err(Code::ImportAlreadyExists.into());
         }

@@ -24,6 +24,34 @@ impl ImportFile {
         asked: &Asked<'_, Self>,
         import: ImportId,
     ) -> Result<Option<Invites>, Refusal> {
+        let invites = self.wanted_invites(company, asked)?;
+        if invites.is_some() && company.runs.contains_key(&run_of(import)) {
+            return Err(Code::RunAlreadyExists.into());
+        }
+        Ok(invites)
+    }
+
+    /// Whether an import that was accepted before invites the same people to the same place. One that was to
+    /// invite and could not does not: whoever asks again is not told that it does.
+    pub(super) fn invites_as(
+        &self,
+        company: &Company,
+        asked: &Asked<'_, Self>,
+        import: ImportId,
+    ) -> Result<bool, Refusal> {
+        let wanted = self.wanted_invites(company, asked)?;
+        let known = company.imports.get(&import).and_then(|import| import.invites);
+        Ok(match company.runs.get(&run_of(import)) {
+            Some(run) => wanted.is_some_and(|wanted| wanted.channel == run.channel),
+            None => wanted == known,
+        })
+    }
+
+    pub(super) fn wanted_invites(
+        &self,
+        company: &Company,
+        asked: &Asked<'_, Self>,
+    ) -> Result<Option<Invites>, Refusal> {
         let malformed = |why: &str| Err(Refusal::new(Code::EnvelopeMalformed).saying(why));
         let all = self.action == Action::ImportAndInvite;
         match (&self.channel, self.auto_invite, all) {
@@ -44,11 +72,7 @@ impl ImportFile {
             Permission::BulkIntegrateUsers
         };
         asked.require(company, needed)?;
-        let invites = Invites { channel, created_only };
-        if company.runs.contains_key(&run_of(import)) {
-            return Err(Code::RunAlreadyExists.into());
-        }
-        Ok(Some(invites))
+        Ok(Some(Invites { channel, created_only }))
     }
 }
 

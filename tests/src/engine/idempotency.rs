@@ -224,12 +224,21 @@ async fn n81_the_same_content_again_is_a_new_import_with_a_warning() {
     for (name, value) in [
         ("existing", json!("update")),
         ("on_error", json!("reject_file")),
+        // Nobody is told "done already" whose people are not invited.
+        ("action", json!("import_and_invite")),
         ("files", json!([{"name": "people.csv", "text": format!("{HEADER}{}", people(&["bob"]))}])),
     ] {
         let mut other = body.clone();
         other[name] = value;
+        if name == "action" {
+            other["channel"] = json!("whatsapp");
+        }
         refused(&site.ask("ImportFile", other).await, Code::ImportAlreadyExists);
     }
+    // What was taken back does not stand.
+    ok(&site.ask("UndoImport", json!({"import": first["import"]})).await);
+    site.settle().await;
+    refused(&site.ask("ImportFile", body).await, Code::ImportAlreadyExists);
 }
 
 /// N82: a name is a name: no path, no control characters, at most 255 characters.
