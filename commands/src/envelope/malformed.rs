@@ -11,6 +11,9 @@ use crate::code::{Code, Refusal};
 /// # Errors
 /// `envelope.malformed`, naming the part that does not have its shape, as `field` in the details too.
 pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
+    if !value.is_object() {
+        return Err(Refusal::new(Code::EnvelopeMalformed).saying("expected a JSON object"));
+    }
     serde_path_to_error::deserialize(value).map_err(|error| {
         let told = without_values(&error.inner().to_string());
         let refusal = Refusal::new(Code::EnvelopeMalformed);
@@ -68,6 +71,20 @@ mod tests {
 
     use crate::decide::Command;
     use crate::envelope::Envelope;
+
+    /// Contract, section 2: what is asked has keys; nothing is read by its place in a list.
+    #[test]
+    fn a_list_is_no_command_and_no_envelope() {
+        let envelope = json!(["01JD0000000000000000000000", "a", null, null, null, null, null, {}]);
+        for refusal in [
+            Envelope::read(envelope).unwrap_err(),
+            Command::read("DefineRole", json!(["Boss", []])).unwrap_err(),
+            Command::read("DefineRole", json!("Boss")).unwrap_err(),
+        ] {
+            assert_eq!(refusal.code, crate::code::Code::EnvelopeMalformed);
+            assert!(refusal.message.contains("expected a JSON object"), "{}", refusal.message);
+        }
+    }
 
     /// Contract, section 2: whatever cannot be read is named, in the message and in the details.
     #[test]
