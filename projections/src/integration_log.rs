@@ -101,7 +101,7 @@ pub struct IntegrationLog;
 
 impl Projection for IntegrationLog {
     const TABLE: Table = Table::IntegrationLog;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = Entry;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -140,6 +140,8 @@ impl Projection for IntegrationLog {
             Event::InviteFailed { attempt, code, detail, .. } => {
                 entry.set(Status::Failed, fact).because(*code, detail).attempt = *attempt;
             }
+            // What came back for good is not delivered by a word that comes late.
+            Event::DeliveryRecorded { .. } if entry.delivery == Some(Delivery::BouncedHard) => {}
             Event::DeliveryRecorded { delivery, .. } => entry.delivery = Some(*delivery),
             _ => {}
         }
@@ -333,6 +335,13 @@ mod tests {
             message_id: "<1.ann@boarding.invalid>".to_owned(),
             delivery: Delivery::BouncedHard,
             code: Some("550".to_owned()),
+        }]);
+        let story = story.then([Event::DeliveryRecorded {
+            run: run(1),
+            user: who("ann"),
+            message_id: "<1.ann@boarding.invalid>".to_owned(),
+            delivery: Delivery::Delivered,
+            code: None,
         }]);
         let mut row = log(&story)[0].clone();
         assert_eq!(row["delivery"].take(), "bounced_hard");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Event, Permission};
-use boarding_commands::id::{CompanyId, RunId};
+use boarding_commands::id::{CompanyId, ImportId, RunId};
 use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
 use schemars::JsonSchema;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::ReadModel;
+use crate::imports;
 use crate::lock::Queue;
 use crate::projection::{Projection, Projector, load};
 use crate::query::{
@@ -220,9 +221,15 @@ pub(crate) fn key(run: RunId) -> [u8; 16] {
 pub(crate) fn find(
     rows: &dyn Rows,
     company: &CompanyId,
-    run: RunId,
+    id: RunId,
 ) -> Result<Option<Run>, RowsError> {
-    load::<Runs>(rows, company, &key(run))
+    let Some(mut run) = load::<Runs>(rows, company, &key(id))? else { return Ok(None) };
+    // The run that an import asks for is its asker's, whoever applied the last row.
+    let import = imports::find(rows, company, ImportId(id.0))?;
+    if let Some(import) = import.filter(|import| import.run == Some(id)) {
+        run.requested_by = import.requested_by;
+    }
+    Ok(Some(run))
 }
 
 /// The channels of runs, each looked up once for one answer.
