@@ -270,3 +270,20 @@ async fn a11_who_holds_a_link_that_lives_is_skipped_where_the_product_does_so() 
         }
     }
 }
+
+/// Contract, section 3: a run was requested by whoever asked for the import that asked for it, however long the
+/// file was and whoever applied its last row.
+#[tokio::test]
+async fn oc_13_the_run_of_a_long_file_is_its_askers() {
+    let site = Site::acme(None).await;
+    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 1_000})).await);
+    let mut text = "name,email/login\n".to_owned();
+    for n in 0..600 {
+        writeln!(text, "N,n{n}@people.example").unwrap();
+    }
+    let extra = json!({"auto_invite": true, "channel": "whatsapp"});
+    let import = import_now(&site, &text, extra).await;
+    let run = site.row("run", json!({"run": import["run"]})).await;
+    assert_eq!((&run["total"], &run["requested_by"]), (&json!(600), &import["requested_by"]));
+    assert_ne!(run["requested_by"], "engine");
+}
