@@ -28,21 +28,18 @@ struct Shown {
 struct Album(Vec<Shown>);
 
 impl Album {
-    /// Looks once. A table has no position of its own: it is looked at until nothing happens meanwhile.
+    /// Looks once. While it is made, an answer may move on behind its position: it is looked at until nothing
+    /// has happened meanwhile.
     async fn look(&mut self, site: &Site, query: &'static str, params: Value) -> &Shown {
         let (position, bytes) = loop {
-            let before = site.json("config", json!({})).await["position"].as_u64().unwrap();
-            match site.get(query, params.clone()).await {
-                Ok(Found::Json(answer)) => {
-                    break (answer["position"].as_u64().unwrap(), bytes_of(&answer));
-                }
-                Ok(Found::Csv(bytes)) => {
-                    let after = &site.json("config", json!({})).await["position"];
-                    if *after == before {
-                        break (before, bytes);
-                    }
-                }
+            let before = position_of(site).await;
+            let bytes = match site.get(query, params.clone()).await {
+                Ok(Found::Json(answer)) => bytes_of(&answer),
+                Ok(Found::Csv(bytes)) => bytes,
                 other => panic!("{query}: {other:?}"),
+            };
+            if position_of(site).await == before {
+                break (before, bytes);
             }
         };
         self.0.push(Shown { query, params, position, bytes });
@@ -136,6 +133,12 @@ impl Shown {
             String::from_utf8_lossy(&self.bytes)
         );
     }
+}
+
+/// How far the rows are, once they are as far as the log.
+async fn position_of(site: &Site) -> u64 {
+    site.engine().caught_up().await.unwrap();
+    site.json("config", json!({})).await["position"].as_u64().unwrap()
 }
 
 /// What people see of an answer: its rows.
