@@ -4,10 +4,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use boarding_engine::clock::Clock;
-use boarding_engine::codec::Encoded;
 use boarding_engine::data_dir::DataDir;
-use boarding_engine::log::EventLog as _;
-use boarding_engine::log::file::{FileLog, Options};
+use boarding_log::EventLog as _;
+use boarding_log::codec::Encoded;
+use boarding_log::file::{FileLog, Options};
 
 use super::dice::Dice;
 use super::history::commits;
