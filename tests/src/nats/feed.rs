@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::crash::dice::Dice;
 use crate::engine::{Site, ok, people};
 use crate::support::nats::{Cluster, Server};
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// How many people each file of the load has.
 const PEOPLE: usize = 300;

@@ -1,34 +1,36 @@
-//! A real mail server as a process, for as long as a test needs it.
+//! A real SMTP server as a process, for one test.
 
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use serde::Deserialize;
 
-/// A mail that the sink took.
+use super::paths::{test_venv, tests_folder};
+
+/// A mail that the server accepted.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Kept {
+pub(crate) struct ReceivedMail {
     pub(crate) from: String,
     pub(crate) to: Vec<String>,
     pub(crate) data: String,
     pub(crate) connection: u64,
 }
 
-/// `tests/smtp_sink.py` on a free port of this machine; ends with the test.
-pub(crate) struct Sink {
+/// `tests/smtp_sink.py` on a free port of this machine. The process ends with the test.
+pub(crate) struct MailServer {
     process: Child,
     pub(crate) port: u16,
     folder: tempfile::TempDir,
 }
 
-impl Sink {
-    /// Starts it; `options` are the script's.
+impl MailServer {
+    /// Starts the script with these options and waits until it listens.
     pub(crate) fn start(options: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut process = Command::new(python())
-            .arg(here().join("smtp_sink.py"))
-            .arg(folder.path().join("kept"))
+            .arg(tests_folder().join("smtp_sink.py"))
+            .arg(folder.path().join("received"))
             .args(options)
             .stdout(Stdio::piped())
             .spawn()
@@ -36,36 +38,31 @@ impl Sink {
         let mut line = String::new();
         BufReader::new(process.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let port = line.trim().strip_prefix("listening ").and_then(|port| port.parse().ok());
-        Self { process, port: port.expect("the sink says its port"), folder }
+        Self { process, port: port.expect("the mail server prints its port"), folder }
     }
 
-    /// What it took, in order.
-    pub(crate) fn kept(&self) -> Vec<Kept> {
-        let lines = std::fs::read_to_string(self.folder.path().join("kept")).unwrap_or_default();
+    /// The mails that the server accepted so far, in order.
+    pub(crate) fn received(&self) -> Vec<ReceivedMail> {
+        let lines =
+            std::fs::read_to_string(self.folder.path().join("received")).unwrap_or_default();
         lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
-impl Drop for Sink {
+impl Drop for MailServer {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// The folder of this crate.
-pub(crate) fn here() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
-
 /// A Python that has aiosmtpd.
 fn python() -> PathBuf {
-    let usual = || here().parent().unwrap().join("target/test-venv");
-    let venv = std::env::var_os("BOARDING_TEST_VENV").map_or_else(usual, PathBuf::from);
+    let venv = test_venv();
     let python = venv.join("bin/python");
     assert!(
         python.exists() && venv.join("bin/aiosmtpd").exists(),
-        "no mail server to test against: tests/run prepares one, or\n  \
+        "aiosmtpd is not installed; run tests/run, or\n  \
          python3 -m venv {0} && {0}/bin/pip install aiosmtpd",
         venv.display()
     );

@@ -1,4 +1,4 @@
-//! The real program as a service on NATS: started, stopped, killed, and started again on the same data.
+//! The program `boarding serve` as a process that tests start, stop and kill.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
@@ -7,35 +7,35 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use crate::support::nats::Server;
 use crate::support::program::program;
 
-/// `boarding serve` with a data folder of its own.
-pub(crate) struct Serving {
+/// `boarding serve` with a data folder of its own. It is killed when the value is dropped.
+pub(crate) struct ServeProcess {
     child: Option<Child>,
     url: String,
     folder: tempfile::TempDir,
-    /// What it printed when it was ready.
+    /// The line that the process printed when it was ready.
     pub(crate) ready: String,
 }
 
-impl Serving {
-    /// A place for one that does not run yet.
-    pub(crate) fn prepared(server: &Server) -> Self {
+impl ServeProcess {
+    /// A data folder for an engine on this server. The process is not started yet.
+    pub(crate) fn not_started(server: &Server) -> Self {
         Self::at(server.url())
     }
 
-    /// The same for servers at this address.
+    /// As `not_started`, for servers at this address.
     pub(crate) fn at(url: String) -> Self {
         let folder = tempfile::tempdir().unwrap();
         Self { child: None, url, folder, ready: String::new() }
     }
 
-    /// Starts it, and waits until it is ready.
+    /// Starts an engine on this server and waits until it is ready.
     pub(crate) fn start(server: &Server) -> Self {
-        let mut serving = Self::prepared(server);
+        let mut serving = Self::not_started(server);
         serving.restart(&[]);
         serving
     }
 
-    /// Starts it on the same data.
+    /// Kills the process if it runs, starts it on the same data folder, and waits until it is ready.
     #[track_caller]
     pub(crate) fn restart(&mut self, options: &[&str]) {
         self.kill();
@@ -43,11 +43,11 @@ impl Serving {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         self.child = Some(child);
-        assert!(!line.is_empty(), "it is not ready: {}", self.log());
+        assert!(!line.is_empty(), "boarding serve ended before it was ready: {}", self.log());
         self.ready = line;
     }
 
-    /// The words that start it.
+    /// The command line of the process.
     pub(crate) fn command(&self, options: &[&str]) -> Command {
         let mut command = Command::new(program());
         for name in ["COMPANY", "SMTP", "LOG", "CONFIG", "NATS_CREDENTIALS", "NATS_INBOX"] {
@@ -68,12 +68,12 @@ impl Serving {
         self.folder.path().join("stderr")
     }
 
-    /// What it wrote about itself.
+    /// The process's log, over all its starts.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.log_file()).unwrap_or_default()
     }
 
-    /// Kills it with no time to say goodbye.
+    /// Kills the process with SIGKILL.
     pub(crate) fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let _ = child.kill();
@@ -81,19 +81,19 @@ impl Serving {
         }
     }
 
-    /// Asks it to stop.
-    pub(crate) fn terminate(&self, signal: &str) {
+    /// Sends this signal, for example `-TERM`.
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.child.as_ref().unwrap().id().to_string();
         assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
-    /// How it ended, if it did.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    /// The exit status, or none while the process runs.
+    pub(crate) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.as_mut().unwrap().try_wait().unwrap()
     }
 }
 
-impl Drop for Serving {
+impl Drop for ServeProcess {
     fn drop(&mut self) {
         self.kill();
     }
