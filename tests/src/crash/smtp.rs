@@ -9,8 +9,8 @@ use super::history::runs_keep_their_laws;
 use super::mails::{Mails, taken};
 use super::place::{Place, id};
 use super::run::{everything_is_completed, go_on, start};
+use crate::support::mail_server::MailServer;
 use crate::support::random::SeededRandom;
-use crate::support::sink::Sink;
 
 const PEOPLE: usize = 50;
 
@@ -19,7 +19,7 @@ const PEOPLE: usize = 50;
 #[test]
 fn p7_a_run_by_smtp_that_is_killed_mails_nobody_twice_and_says_who_is_uncertain() {
     let mut rng = SeededRandom::from_environment();
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let sample = Place::with_people(PEOPLE).mailing_to(sink.port);
     let whole = sample.copy().length_of(&start(&id()), 0);
     let mut moments = rng.spread_durations(crashes() / 2, whole);
@@ -49,8 +49,8 @@ fn p7_a_run_by_smtp_that_is_killed_mails_nobody_twice_and_says_who_is_uncertain(
     println!("{uncertain} people were uncertain");
 }
 
-fn mails(sink: &Sink) -> Mails {
-    taken(sink.kept().into_iter().map(|kept| kept.data))
+fn mails(sink: &MailServer) -> Mails {
+    taken(sink.received().into_iter().map(|kept| kept.data))
 }
 
 /// Holds the log of a run against what the server saw, and gives those who are uncertain.
@@ -77,7 +77,7 @@ fn uncertain_people(place: &Place, run: &str, mails: &Mails) -> Vec<Value> {
 }
 
 /// A resend is a run of its own, for nobody else.
-fn invite_again(place: &Place, failed: &[Value], sink: &Sink) {
+fn invite_again(place: &Place, failed: &[Value], sink: &MailServer) {
     let run = id();
     let body = json!({"channel": "whatsapp", "users": failed, "run": run});
     place.ask("ResendInvitation", &body);

@@ -2,7 +2,7 @@
 
 use boarding_commands::code::Code;
 use boarding_commands::company::{Effects, RecipientState, Undo};
-use boarding_commands::decide::recipients::{Report, own_message_id};
+use boarding_commands::decide::runs::recipients::{Report, own_message_id};
 use boarding_commands::decide::{
     ClaimNotification, ClaimRecipients, Command, ImportRows, ListRecipients, ReportNotification,
     ReportRecipients, Tick, UndoRows, next_turn,

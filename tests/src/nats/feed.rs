@@ -12,8 +12,8 @@ use serde_json::{Value, json};
 
 use crate::engine::{Site, ok, people};
 use crate::support::nats::{Cluster, Server};
-use crate::support::patience::eventually;
 use crate::support::random::SeededRandom;
+use crate::support::wait::eventually;
 
 /// How many people each file of the load has.
 const PEOPLE: usize = 300;
