@@ -50,7 +50,8 @@ pub const VISIBLE_SECONDS_MAX: u64 = 5;
 pub const INLINE_FILE_BYTES_MAX: usize = 512 * 1024;
 
 /// The most rows of a file that one command applies, in rows.
-pub const IMPORT_ROWS_PER_COMMAND: usize = boarding_commands::decide::import_rows::ROWS_PER_COMMIT;
+pub const IMPORT_ROWS_PER_COMMAND: usize =
+    boarding_commands::decide::imports::import_rows::ROWS_PER_COMMIT;
 
 /// The most bytes of cells that one command applies, in bytes: events add names and envelopes to them,
 /// and a commit holds 256 KiB.

@@ -7,7 +7,7 @@ use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
 use boarding_commands::csv_file::{self, FileError, Limits};
 use boarding_commands::decide::Authority;
-use boarding_commands::decide::import_file::{
+use boarding_commands::decide::imports::import_file::{
     FileBody, FileRead, ImportFile, OnError, fits_one_commit,
 };
 use boarding_commands::dialect;

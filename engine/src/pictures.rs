@@ -7,7 +7,7 @@ use std::slice;
 
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::csv_file::{clean_name, has_invisible};
-use boarding_commands::decide::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
 use boarding_commands::decide::{Authority, ImportPictures};
 use boarding_commands::digest::Digest;
 use boarding_commands::envelope::Envelope;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use boarding_commands::code::Code;
 use boarding_commands::company::{Company, Effects, RowEffect, Undo};
-use boarding_commands::decide::undo_import::foreseen;
+use boarding_commands::decide::imports::undo_import::foreseen;
 use boarding_commands::decide::{Authority, Command, Decision, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
 use boarding_commands::id::{CompanyId, ImportId};

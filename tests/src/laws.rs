@@ -6,7 +6,6 @@
 mod alphabet;
 mod bodies;
 mod broken;
-pub(crate) mod dice;
 mod files;
 mod mailer;
 mod steps;

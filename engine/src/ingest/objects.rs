@@ -9,7 +9,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::csv_file::clean_name;
-use boarding_commands::decide::import_file::{FileBody, ObjectRef};
+use boarding_commands::decide::imports::import_file::{FileBody, ObjectRef};
 use boarding_commands::event::{Event, FileRef};
 use boarding_commands::id::{CommandId, CompanyId};
 use serde_json::json;

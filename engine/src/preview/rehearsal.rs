@@ -2,7 +2,7 @@
 
 use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
-use boarding_commands::decide::import_file::{BadRows, OnError};
+use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::event::{Event, FileRef, ImportOptions};
 use boarding_commands::id::ImportId;

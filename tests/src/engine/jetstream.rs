@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::{Site, id, ok, people};
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 fn on(server: &Server) -> LogChoice {
     let connect = boarding_log::connect::Server { url: server.url(), ..Default::default() };

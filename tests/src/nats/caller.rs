@@ -8,7 +8,7 @@ use boarding_engine::clock::Clock;
 use boarding_log::connect::Server;
 use serde_json::{Value, json};
 
-use crate::support::program::fixture;
+use crate::support::paths::fixture;
 
 /// The columns of a `leapxpert` file.
 pub(crate) const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";

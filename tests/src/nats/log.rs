@@ -1,7 +1,6 @@
 //! The log in JetStream: it keeps the same promise as the others, on one server and on three.
 
 mod damage;
-mod engine;
 mod faults;
 mod unsafe_servers;
 

@@ -7,7 +7,7 @@ use boarding_projections::history;
 use serde_json::Value;
 
 use super::proof::Proof;
-use crate::support::program::fixture;
+use crate::support::paths::fixture;
 
 /// The events of the golden files, as rows of `history`.
 fn golden() -> Vec<Value> {

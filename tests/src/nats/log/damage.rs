@@ -9,7 +9,7 @@ use boarding_log::{AppendError, EventLog, ReadError};
 
 use super::{check_chains, open, options_of};
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// How many places of the stream's file are spoiled, one after the other.
 const PLACES: usize = 12;

@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::{check_chains, open, options_of, options_of_all};
 use crate::support::nats::{Cluster, Server};
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// How many companies are appended to at once.
 const COMPANIES: usize = 6;

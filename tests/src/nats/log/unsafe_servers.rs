@@ -10,7 +10,7 @@ use boarding_log::{EventLog, ReadError};
 
 use super::{open, options, options_of, options_of_all};
 use crate::support::nats::{Cluster, Server};
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 const SAFE: &str = "jetstream { store_dir: \"STORE\", sync_interval: always }";
 
@@ -25,7 +25,7 @@ fn refused(options: Options, remedy: &str) -> OpenError {
 /// F11: older servers could let two appends at one version win.
 #[test]
 fn a_server_that_is_too_old_is_refused_by_its_version() {
-    let server = Server::older();
+    let server = Server::too_old();
     let error = refused(options_of(&server), "use nats-server 2.12 or newer");
     assert!(matches!(error, OpenError::OldServer { version, .. } if version.starts_with("2.11.")));
     let unasked = Options { accept_unknown_sync: true, ..options(&server.url()) };
