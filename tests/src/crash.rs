@@ -1,12 +1,11 @@
-//! Kills the real process at random moments, restarts it, and checks its data.
+//! Kills the real process at random times, restarts it, and checks its data.
 //!
-//! A failing test prints its seed; `BOARDING_SEED` repeats the moments of that seed. `BOARDING_CRASHES=50`
+//! A failing test prints its seed; `BOARDING_SEED` repeats the kills of that seed. `BOARDING_CRASHES=50`
 //! kills more often, `BOARDING_MILLION=1` imports a million rows, and `BOARDING_PROGRAM` names another build
 //! of the program.
 
 mod acknowledged;
 mod damage;
-pub(crate) mod dice;
 mod history;
 mod import;
 mod mails;

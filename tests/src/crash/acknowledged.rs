@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::commits;
 use super::sample_folder::{SampleFolder, id};
+use crate::support::random::SeededRandom;
 
 /// An `AddUser` command that a process was started for.
 #[derive(Debug)]
@@ -34,15 +34,15 @@ impl AddedUser {
 /// all. A repeat under the same id gets the first answer and appends nothing.
 #[test]
 fn acknowledged_commands_are_in_history_once() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let folder = SampleFolder::with_company();
     let duration = folder.duration_of(&AddedUser::new(0).words(), 0);
-    // Some moments lie after the end of the process, so that some commands are acknowledged.
-    let moments = dice.moments(2 * crashes(), duration * 3 / 2);
+    // Some times lie after the end of the process, so that some commands are acknowledged.
+    let delays = rng.spread_durations(2 * crashes(), duration * 3 / 2);
     let mut sent = Vec::new();
-    for (number, moment) in moments.into_iter().enumerate() {
+    for (number, delay) in delays.into_iter().enumerate() {
         let mut user = AddedUser::new(number + 1);
-        let output = folder.kill(&user.words(), moment);
+        let output = folder.kill(&user.words(), delay);
         assert!(output.was_killed() || output.status.success(), "{output:?}");
         user.answer = serde_json::from_str(output.stdout.trim()).ok();
         sent.push(user);

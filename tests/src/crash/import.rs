@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::commits;
 use super::run::restart;
 use super::sample_folder::{Row, SampleFolder, id};
+use crate::support::random::SeededRandom;
 
 const ROWS: usize = 20_000;
 const UNDONE_ROWS: usize = 5_000;
@@ -54,19 +54,19 @@ fn words<'a>(file: &'a Path, import: &'a str) -> Vec<&'a str> {
 /// P14, P27, LX-09: The import continues after each kill. Its totals are exact, and no row is processed twice.
 #[test]
 fn killed_import_continues_with_the_next_row() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sample = SampleFolder::with_company();
     let file = sample.file("people.csv", rows(ROWS));
     let duration = sample.copy().duration_of(&words(&file, &id()), 5);
-    let mut moments = dice.moments(crashes() / 2, duration);
-    while !moments.is_empty() {
+    let mut delays = rng.spread_durations(crashes() / 2, duration);
+    while !delays.is_empty() {
         let folder = sample.copy();
         let import = id();
         let words = words(&file, &import);
         for _ in 0..3 {
-            moments.pop().map(|moment| folder.kill(&words, moment));
+            delays.pop().map(|delay| folder.kill(&words, delay));
         }
-        restart(&folder, &mut dice);
+        restart(&folder, &mut rng);
         check_import(&folder, &words, &import, ROWS);
     }
 }
@@ -113,20 +113,20 @@ fn check_import(folder: &SampleFolder, words: &[&str], import: &str, count: usiz
 /// P23, P27: The undo continues after each kill and reverses each row once.
 #[test]
 fn killed_undo_continues_with_the_next_row() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sample = SampleFolder::with_people(UNDONE_ROWS);
     let imports = sample.lines(&["imports"], 0);
     let import = imports[0]["import"].as_str().unwrap();
     let command = id();
     let words = ["imports", "undo", import, "--yes", "--id", &command];
     let duration = sample.copy().duration_of(&words, 0);
-    let mut moments = dice.moments(crashes() / 2, duration);
-    while !moments.is_empty() {
+    let mut delays = rng.spread_durations(crashes() / 2, duration);
+    while !delays.is_empty() {
         let folder = sample.copy();
         for _ in 0..3 {
-            moments.pop().map(|moment| folder.kill(&words, moment));
+            delays.pop().map(|delay| folder.kill(&words, delay));
         }
-        restart(&folder, &mut dice);
+        restart(&folder, &mut rng);
         let row = folder.lines(&words, 0).remove(0);
         assert_eq!(row["state"], "undone", "{row}");
         assert_eq!(row["undo"], json!({"reversed": UNDONE_ROWS, "kept": 0, "errored": 0}));
@@ -150,15 +150,15 @@ fn killed_import_of_a_million_rows_uses_half_a_gib() {
     if std::env::var_os("BOARDING_MILLION").is_none() {
         return;
     }
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let folder = SampleFolder::with_company();
     let file = folder.file("people.csv", rows(MANY_ROWS));
     let import = id();
     let words = words(&file, &import);
     let mut peak_bytes = 0;
     for _ in 0..3 {
-        let moment = Duration::from_secs(4) + dice.moment(Duration::from_secs(8));
-        folder.kill(&words, moment);
+        let delay = Duration::from_secs(4) + rng.duration_below(Duration::from_secs(8));
+        folder.kill(&words, delay);
     }
     for words in [&["runs", "resume"][..], &words] {
         let (output, peak) = folder.start(words).wait_and_measure();

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::dice::Dice;
 use super::sample_folder::{Row, SampleFolder, id};
+use crate::support::random::SeededRandom;
 
 const ROWS: usize = 20_000;
 
@@ -14,14 +14,14 @@ const ROWS: usize = 20_000;
 /// start completes the import.
 #[test]
 fn import_without_its_file_fails_and_resumes_when_it_is_back() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sample = SampleFolder::with_company();
     let file = sample.file("people.csv", (0..ROWS).map(|user| Row { user, is_valid: true }));
     let file = file.to_str().unwrap();
     let import = id();
     let words = ["import", file, "--dialect", "leapxpert", "--import", &import, "--id", &import];
     let duration = sample.copy().duration_of(&words, 0);
-    let (folder, sha256) = interrupted(&sample, &words, &import, &mut dice, duration);
+    let (folder, sha256) = interrupted(&sample, &words, &import, &mut rng, duration);
     let stored = folder.data().join("files").join(&sha256);
     let moved = stored.with_extension("moved");
     fs::rename(&stored, &moved).unwrap();
@@ -56,12 +56,12 @@ fn interrupted(
     sample: &SampleFolder,
     words: &[&str],
     import: &str,
-    dice: &mut Dice,
+    rng: &mut SeededRandom,
     duration: Duration,
 ) -> (SampleFolder, String) {
     loop {
         let folder = sample.copy();
-        folder.kill(words, dice.moment(duration));
+        folder.kill(words, rng.duration_below(duration));
         let rows = folder.lines(&["imports", "list"], 0);
         let row = rows.iter().find(|row| row["import"] == import);
         if let Some(row) = row.filter(|row| row["state"] == "processing") {

@@ -1,14 +1,14 @@
-//! Runs into the outbox that are killed at random moments.
+//! Runs into the outbox that are killed at random times.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::check_run_laws;
 use super::mails::{Mails, in_outbox};
 use super::sample_folder::{SampleFolder, id};
+use crate::support::random::SeededRandom;
 
 /// Enough people that the run lasts longer than opening the folder.
 const PEOPLE: usize = 300;
@@ -22,26 +22,26 @@ pub(super) fn start(run: &str) -> Vec<&str> {
 /// outcome, and the next run of the queue starts.
 #[test]
 fn killed_run_continues_and_sends_no_mail_twice() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sample = SampleFolder::with_people(PEOPLE);
     let duration = sample.copy().duration_of(&start(&id()), 0);
-    let mut moments = dice.moments(crashes(), duration);
-    while !moments.is_empty() {
+    let mut delays = rng.spread_durations(crashes(), duration);
+    while !delays.is_empty() {
         let folder = sample.copy();
         let runs = [id(), id()];
         // The first run may not be completed when the second is requested, which then waits in the queue.
         for run in &runs {
-            moments.pop().map(|moment| folder.kill(&start(run), moment));
+            delays.pop().map(|delay| folder.kill(&start(run), delay));
         }
-        while dice.throw(2) == 0 {
-            let Some(moment) = moments.pop() else { break };
-            if !folder.kill(&["runs", "resume"], moment).was_killed() {
-                moments.push(moment);
+        while rng.one_in(2) {
+            let Some(delay) = delays.pop() else { break };
+            if !folder.kill(&["runs", "resume"], delay).was_killed() {
+                delays.push(delay);
                 break;
             }
         }
         let known = known_runs(&folder);
-        restart(&folder, &mut dice);
+        restart(&folder, &mut rng);
         assert!(known_runs(&folder).is_superset(&known), "a run is lost");
         check_runs_are_completed(&folder);
         for run in &runs {
@@ -58,8 +58,8 @@ fn killed_run_continues_and_sends_no_mail_twice() {
 }
 
 /// Starts the program with one of two verbs. Both continue interrupted work.
-pub(super) fn restart(folder: &SampleFolder, dice: &mut Dice) {
-    if dice.throw(2) == 0 {
+pub(super) fn restart(folder: &SampleFolder, rng: &mut SeededRandom) {
+    if rng.one_in(2) {
         folder.run(&["runs", "resume"]);
     } else {
         folder.command_accepted("DefineRole", &json!({"role": "Reviewer"}));

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::check_run_laws;
 use super::mails::{self, Mails};
 use super::run::{check_runs_are_completed, restart, start};
 use super::sample_folder::{SampleFolder, id};
 use crate::support::mail_server::MailServer;
+use crate::support::random::SeededRandom;
 
 const PEOPLE: usize = 50;
 
@@ -18,24 +18,24 @@ const PEOPLE: usize = 50;
 /// with `delivery.uncertain` and a reason, and can be invited again.
 #[test]
 fn killed_run_by_smtp_sends_no_mail_twice() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let server = MailServer::start(&[]);
     let sample = SampleFolder::with_people(PEOPLE).with_mail_server(server.port);
     let duration = sample.copy().duration_of(&start(&id()), 0);
-    let mut moments = dice.moments(crashes() / 2, duration);
+    let mut delays = rng.spread_durations(crashes() / 2, duration);
     let mut uncertain = 0;
-    while let Some(moment) = moments.pop() {
+    while let Some(delay) = delays.pop() {
         let folder = sample.copy();
         let run = id();
-        folder.kill(&start(&run), moment);
-        while dice.throw(3) == 0 {
-            let Some(moment) = moments.pop() else { break };
-            if !folder.kill(&["runs", "resume"], moment).was_killed() {
-                moments.push(moment);
+        folder.kill(&start(&run), delay);
+        while rng.one_in(3) {
+            let Some(delay) = delays.pop() else { break };
+            if !folder.kill(&["runs", "resume"], delay).was_killed() {
+                delays.push(delay);
                 break;
             }
         }
-        restart(&folder, &mut dice);
+        restart(&folder, &mut rng);
         check_runs_are_completed(&folder);
         let output = folder.run(&start(&run));
         let failed = uncertain_people(&folder, &run, &received(&server));
