@@ -79,7 +79,7 @@ impl Site {
 
     async fn on(servers: Vec<Server>, engines: Vec<ServeProcess>, wires: Vec<Proxy>) -> Self {
         let url = servers.iter().map(Server::url).collect::<Vec<_>>().join(",");
-        let caller = Caller::on(&url).await;
+        let caller = Caller::connect(&url).await;
         let mut site = Self { servers, engines, wires, caller };
         for n in 0..site.engines.len() {
             site.restart(n);
@@ -280,7 +280,7 @@ fn files(folder: &Path) -> Vec<String> {
 
 /// Asks once; nothing if there is no answer.
 async fn asked(caller: &Caller, kind: &str, name: &str, value: Value) -> Option<Value> {
-    let (headers, bytes) = caller.written(&value);
+    let (headers, bytes) = caller.encode(&value);
     let subject = caller.subject(kind, name);
     // An engine that sleeps is asked as well, and never answers.
     let patience = Some(Duration::from_secs(2));
@@ -525,7 +525,7 @@ async fn p7_all_that_an_engine_makes_in_a_cluster_outlives_a_server() {
     let monitors: Vec<String> = cluster.servers.iter().map(Server::monitor_url).collect();
     let mut serving = ServeProcess::at(cluster.url());
     serving.restart(&["--workers", "--log", "jetstream", "--nats-monitor", &monitors.join(",")]);
-    let client = Caller::on(&cluster.url()).await.client;
+    let client = Caller::connect(&cluster.url()).await.client;
     let jetstream = jetstream::new(client);
     let expected = ["BOARDING_LOG", "BOARDING_QUEUE", "BOARDING_EVENTS", "OBJ_BOARDING_FILES"];
     let copies = eventually("all of it is made", async || {

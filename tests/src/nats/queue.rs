@@ -9,7 +9,7 @@ use boarding_engine::bus::names::QUEUE_STREAM;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::caller::{Caller, Told};
+use super::caller::{Caller, Response};
 use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
@@ -25,7 +25,7 @@ const ANSWERS: &str = "answers.here";
 
 impl Leaver {
     async fn on(server: &Server) -> Self {
-        let caller = Caller::on(&server.url()).await;
+        let caller = Caller::connect(&server.url()).await;
         let jetstream = jetstream::new(caller.client.clone());
         let answers = caller.client.subscribe(ANSWERS).await.unwrap();
         caller.client.flush().await.unwrap();
@@ -34,7 +34,7 @@ impl Leaver {
 
     /// Leaves a command; it is in the stream when this returns.
     async fn leave(&self, caller: &Caller, name: &str, envelope: &Value) {
-        let (headers, bytes) = caller.written(envelope);
+        let (headers, bytes) = caller.encode(envelope);
         self.leave_as(caller.subject("queue", name), headers, bytes, ANSWERS).await;
     }
 
@@ -44,9 +44,9 @@ impl Leaver {
         left.await.unwrap().await.unwrap();
     }
 
-    async fn answer(&mut self) -> Told {
+    async fn answer(&mut self) -> Response {
         let answer = tokio::time::timeout(std::time::Duration::from_secs(60), self.answers.next());
-        Told::of(&answer.await.expect("there is an answer").unwrap())
+        Response::of(&answer.await.expect("there is an answer").unwrap())
     }
 
     async fn stream(&self) -> Stream {
@@ -74,7 +74,7 @@ async fn commands_left_while_no_engine_is_up_are_done_after_the_start() {
     leaver.stream().await;
     serving.kill();
     let caller = leaver.caller.clone();
-    let packed = caller.packed();
+    let packed = caller.with_msgpack();
     let good = caller.envelope(&json!({"company_name": "Acme"}));
     let refused = caller.envelope(&json!({"colour": "red"}));
     leaver.leave(&packed, "SetCompanyConfig", &good).await;
@@ -85,7 +85,7 @@ async fn commands_left_while_no_engine_is_up_are_done_after_the_start() {
     let to = "boarding.v1.acme.event.RunStarted";
     let mut forged = caller.client.subscribe(to).await.unwrap();
     let quiet = caller.envelope(&json!({"role": "Quiet", "permissions": []}));
-    let (headers, bytes) = caller.written(&quiet);
+    let (headers, bytes) = caller.encode(&quiet);
     leaver.leave_as(caller.subject("queue", "DefineRole"), headers, bytes, to).await;
 
     serving.restart(&[]);
@@ -94,7 +94,7 @@ async fn commands_left_while_no_engine_is_up_are_done_after_the_start() {
         let told = leaver.answer().await;
         if told.value["outcome"] == "accepted" {
             assert_eq!(told.header("Content-Type"), Some("application/msgpack"));
-            assert_eq!(told.ok()["command"], good["id"]);
+            assert_eq!(told.accepted()["command"], good["id"]);
         } else {
             assert_eq!(told.header("Nats-Service-Error-Code"), Some("400"));
             codes.insert(told.code().to_owned());
@@ -105,9 +105,9 @@ async fn commands_left_while_no_engine_is_up_are_done_after_the_start() {
     leaver.wait_until_empty().await;
     assert!(serving.log().contains("cannot be read, and is given up"), "{}", serving.log());
     // Left and asked, it is one command.
-    let again = caller.ask("SetCompanyConfig", &good).await.ok();
+    let again = caller.send_command("SetCompanyConfig", &good).await.accepted();
     assert_eq!(again["duplicate"], true);
-    assert_eq!(caller.ask("DefineRole", &quiet).await.ok()["duplicate"], true);
+    assert_eq!(caller.send_command("DefineRole", &quiet).await.accepted()["duplicate"], true);
     let nothing = tokio::time::timeout(std::time::Duration::from_millis(100), forged.next());
     assert!(nothing.await.is_err(), "an answer was published as an event");
 }
@@ -143,10 +143,10 @@ async fn p10_p27_a_killed_engine_loses_no_command_and_does_none_twice() {
     serving.restart(&[]);
     leaver.wait_until_empty().await;
     for envelope in &left {
-        let again = caller.ask("DefineRole", envelope).await.ok();
+        let again = caller.send_command("DefineRole", envelope).await.accepted();
         assert_eq!(again["duplicate"], true, "a command was lost");
     }
-    let last = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.ok();
+    let last = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.accepted();
     assert_eq!(last["version"], left.len() + 1, "a command was done twice");
 }
 
@@ -155,12 +155,12 @@ async fn p10_p27_a_killed_engine_loses_no_command_and_does_none_twice() {
 async fn without_jetstream_requests_are_answered_and_the_log_says_what_is_off() {
     let server = Server::with("");
     let serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
-    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let caller = Caller::connect(&server.url()).await;
+    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     eventually("the log says so", async || serving.log().contains("queue.* is off").then_some(()))
         .await;
     let object = json!({"bucket": "BOARDING_FILES", "name": "acme/a.csv"});
     let body = json!({"dialect": "leapxpert", "files": [{"name": "a.csv", "object": object}]});
-    let no = caller.command("ImportFile", body).await.no("unavailable", 503);
+    let no = caller.command("ImportFile", body).await.error("unavailable", 503);
     assert_eq!(no["retry"], true);
 }

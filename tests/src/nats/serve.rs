@@ -22,7 +22,7 @@ fn fails(serving: &ServeProcess, options: &[&str]) -> (i32, String) {
 async fn a_stop_under_load_loses_no_answered_command() {
     let server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let mut askers = tokio::task::JoinSet::new();
     for n in 0..32 {
@@ -31,7 +31,7 @@ async fn a_stop_under_load_loses_no_answered_command() {
             for k in 0.. {
                 let body = json!({"role": format!("r{n}-{k}"), "permissions": []});
                 let envelope = caller.envelope(&body);
-                let (headers, bytes) = caller.written(&envelope);
+                let (headers, bytes) = caller.encode(&envelope);
                 let subject = caller.subject("command", "DefineRole");
                 let sent = caller.client.request_with_headers(subject, headers, bytes.into());
                 // Nobody is there any more.
@@ -66,7 +66,7 @@ async fn a_stop_under_load_loses_no_answered_command() {
     serving.restart(&[]);
     for (envelope, mut answer) in accepted {
         answer["duplicate"] = json!(true);
-        assert_eq!(caller.ask("DefineRole", &envelope).await.ok(), answer);
+        assert_eq!(caller.send_command("DefineRole", &envelope).await.accepted(), answer);
     }
 }
 
@@ -75,7 +75,7 @@ async fn a_stop_under_load_loses_no_answered_command() {
 async fn who_still_waits_at_the_stop_is_told_to_come_again() {
     let server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let waiting = caller.clone();
     let params = json!({"min_position": 1_000_000});
     let waiting = tokio::spawn(async move { waiting.query("users", params).await });
@@ -85,7 +85,7 @@ async fn who_still_waits_at_the_stop_is_told_to_come_again() {
     serving.signal("-TERM");
     let told = waiting.await.unwrap();
     assert_eq!(told.value["retry"], true);
-    told.no("unavailable", 503);
+    told.error("unavailable", 503);
     let status = eventually("it has stopped", async || serving.exit_status()).await;
     assert_eq!(status.code(), Some(0));
 }
@@ -95,16 +95,16 @@ async fn who_still_waits_at_the_stop_is_told_to_come_again() {
 async fn p27_a_killed_service_goes_on_with_its_run() {
     let server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     caller.define_company().await;
     let file = json!({"name": "people.csv", "text": people(90)});
     let body = json!({"dialect": "leapxpert", "files": [file], "add_to_corporate_phones": true});
-    let imported = caller.command("ImportFile", body).await.ok();
+    let imported = caller.command("ImportFile", body).await.accepted();
     let body = json!({
         "source": {"import": imported["result"]["import"]}, "channel": "whatsapp",
         "mode": "confirmed", "expected_recipients": 90,
     });
-    let started = caller.command("StartBulkIntegration", body).await.ok();
+    let started = caller.command("StartBulkIntegration", body).await.accepted();
     serving.kill();
     serving.restart(&[]);
     let run = json!({"run": started["result"]["run"]});
@@ -122,18 +122,18 @@ async fn p27_a_killed_service_goes_on_with_its_run() {
 async fn a_lost_connection_is_survived() {
     let mut server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let envelope = caller.envelope(&json!({"company_name": "Acme"}));
-    caller.ask("SetCompanyConfig", &envelope).await.ok();
+    caller.send_command("SetCompanyConfig", &envelope).await.accepted();
     server.kill();
     eventually("it is noticed", async || {
         serving.log().contains("the connection to NATS is lost").then_some(())
     })
     .await;
     server.restart();
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let again = eventually("it answers again", async || {
-        let (headers, bytes) = caller.written(&envelope);
+        let (headers, bytes) = caller.encode(&envelope);
         let subject = caller.subject("command", "SetCompanyConfig");
         let answer = caller.client.request_with_headers(subject, headers, bytes.into()).await;
         serde_json::from_slice::<Value>(&answer.ok()?.payload).ok()
@@ -144,7 +144,7 @@ async fn a_lost_connection_is_survived() {
     // The queue is back as well.
     let jetstream = async_nats::jetstream::new(caller.client.clone());
     let body = caller.envelope(&json!({"company_name": "Left"}));
-    let (headers, bytes) = caller.written(&body);
+    let (headers, bytes) = caller.encode(&body);
     let subject = caller.subject("queue", "SetCompanyConfig");
     eventually("it is left in the queue", async || {
         let left =
@@ -207,8 +207,8 @@ async fn the_rights_of_the_sample_configuration_are_enough() {
     let mut serving = ServeProcess::not_started(&server);
     serving.restart(&["--nats", &url("engine")]);
 
-    let publisher = Caller::on(&url("acme-publisher")).await;
-    publisher.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let publisher = Caller::connect(&url("acme-publisher")).await;
+    publisher.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let jetstream = async_nats::jetstream::new(publisher.client.clone());
     let store = jetstream.get_object_store("BOARDING_FILES").await.unwrap();
     store.put("acme/people.csv", &mut people(2).as_bytes()).await.unwrap();
@@ -216,7 +216,7 @@ async fn the_rights_of_the_sample_configuration_are_enough() {
     let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}]});
     let inbox = publisher.client.new_inbox();
     let mut answers = publisher.client.subscribe(inbox.clone()).await.unwrap();
-    let (mut headers, bytes) = publisher.written(&publisher.envelope(&body));
+    let (mut headers, bytes) = publisher.encode(&publisher.envelope(&body));
     headers.insert("Boarding-Reply-To", inbox.as_str());
     let subject = publisher.subject("queue", "ImportFile");
     let left = jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
@@ -225,11 +225,11 @@ async fn the_rights_of_the_sample_configuration_are_enough() {
         use futures_util::StreamExt as _;
         answers.next()
     });
-    super::caller::Told::of(&answer.await.unwrap().unwrap()).ok();
+    super::caller::Response::of(&answer.await.unwrap().unwrap()).accepted();
 
-    let operator = Caller::on(&url("operator")).await;
+    let operator = Caller::connect(&url("operator")).await;
     operator.client.request("$SRV.PING.boarding", "".into()).await.unwrap();
-    let auditor = Caller::on(&url("auditor")).await;
+    let auditor = Caller::connect(&url("auditor")).await;
     assert_eq!(
         auditor.query("imports", json!({})).await.value["rows"].as_array().unwrap().len(),
         1
@@ -258,8 +258,8 @@ async fn the_options_may_come_from_a_file() {
     let mut line = String::new();
     let out = child.stdout.take().unwrap();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
-    let caller = Caller::on(&server.url()).await;
-    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let caller = Caller::connect(&server.url()).await;
+    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let pid = child.id().to_string();
     std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
     let status = eventually("it has stopped", async || child.try_wait().unwrap()).await;

@@ -44,7 +44,7 @@ fn import(file: &Value) -> Value {
 
 /// Asks a query in both encodings; the answers must be equal.
 async fn both(caller: &Caller, name: &str, params: Value) -> Value {
-    let packed = caller.packed();
+    let packed = caller.with_msgpack();
     let (json, packed) =
         tokio::join!(caller.query(name, params.clone()), packed.query(name, params));
     assert_eq!(json.header("Content-Type"), Some("application/json"));
@@ -59,30 +59,30 @@ async fn both(caller: &Caller, name: &str, params: Value) -> Value {
 async fn lx_01_the_main_job_is_done_by_another_program() {
     let server = Server::start();
     let _serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
-    let packed = caller.packed();
+    let caller = Caller::connect(&server.url()).await;
+    let packed = caller.with_msgpack();
     caller.define_company().await;
 
     let text = people(3) + "zoe,Zoë,Adams,zoe@acme.example,12,Fixed Income Desk,\n";
     let body = import(&json!({"name": "people.csv", "text": text}));
-    let first = caller.command("ImportFile", body).await.ok();
+    let first = caller.command("ImportFile", body).await.accepted();
     let import_id = first["result"]["import"].clone();
     let second = HEADER.to_owned() + "ann,Ann,Doe,ann@acme.example,+84912999001,,\n";
     let base64 = base64::engine::general_purpose::STANDARD.encode(second);
     let body = import(&json!({"name": "more.csv", "base64": base64}));
-    packed.command("ImportFile", body).await.ok();
+    packed.command("ImportFile", body).await.accepted();
     let body = json!({"phone": "+84912999002", "user": "zoe"});
-    packed.command("AddCorporatePhone", body).await.ok();
+    packed.command("AddCorporatePhone", body).await.accepted();
 
     let source = json!({"source": {"import": import_id}, "channel": "whatsapp"});
     let mut preview = source.clone();
     preview["mode"] = json!("preview");
-    let plan = packed.command("StartBulkIntegration", preview).await.ok();
+    let plan = packed.command("StartBulkIntegration", preview).await.accepted();
     assert_eq!(plan["result"]["recipient_count"], 4, "{plan}");
     let mut confirmed = source;
     confirmed["mode"] = json!("confirmed");
     confirmed["plan_hash"] = plan["result"]["plan_hash"].clone();
-    let started = packed.command("StartBulkIntegration", confirmed).await.ok();
+    let started = packed.command("StartBulkIntegration", confirmed).await.accepted();
     let run = started["result"]["run"].clone();
 
     let row = eventually("the run is completed", async || {
@@ -93,7 +93,7 @@ async fn lx_01_the_main_job_is_done_by_another_program() {
     assert_eq!((&row["total"], &row["passed"]), (&json!(4), &json!(4)), "{row}");
 
     // All that was reported can be seen from the position of a later command on.
-    let last = caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let last = caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let position = &last["position"];
     let seen = |mut params: Value| {
         params["min_position"] = position.clone();
@@ -143,21 +143,21 @@ async fn lx_01_the_main_job_is_done_by_another_program() {
 async fn p10_a_retry_gets_the_first_answer_and_another_body_a_conflict() {
     let server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let envelope = caller.envelope(&json!({"company_name": "Acme"}));
-    let first = caller.ask("SetCompanyConfig", &envelope).await.ok();
+    let first = caller.send_command("SetCompanyConfig", &envelope).await.accepted();
     assert_eq!(first["duplicate"], false);
     serving.restart(&[]);
-    for again in [caller.clone(), caller.packed()] {
-        let mut repeat = again.ask("SetCompanyConfig", &envelope).await.ok();
+    for again in [caller.clone(), caller.with_msgpack()] {
+        let mut repeat = again.send_command("SetCompanyConfig", &envelope).await.accepted();
         assert_eq!(repeat["duplicate"], true);
         repeat["duplicate"] = json!(false);
         assert_eq!(repeat, first);
     }
     let mut other = envelope.clone();
     other["body"]["company_name"] = json!("Other");
-    let no = caller.packed().ask("SetCompanyConfig", &other).await;
-    assert_eq!(no.no("command.duplicate_conflict", 409)["command"], envelope["id"]);
+    let no = caller.with_msgpack().send_command("SetCompanyConfig", &other).await;
+    assert_eq!(no.error("command.duplicate_conflict", 409)["command"], envelope["id"]);
 }
 
 /// Section 1: versions are gapless, whoever asks at the same time.
@@ -166,13 +166,13 @@ async fn sixty_four_clients_at_once_leave_no_gap() {
     let server = Server::start();
     let _serving = ServeProcess::start(&server);
     let url = server.url();
-    let callers = join_all((0..64).map(|_| Caller::on(&url))).await;
+    let callers = join_all((0..64).map(|_| Caller::connect(&url))).await;
     let ask = |(n, caller): (usize, Caller)| async move {
-        let caller = if n % 2 == 0 { caller.packed() } else { caller };
+        let caller = if n % 2 == 0 { caller.with_msgpack() } else { caller };
         let mut versions = Vec::new();
         for k in 0..10 {
             let body = json!({"user": format!("u{n}-{k}"), "first_name": "A", "last_name": "B"});
-            let told = caller.command("AddUser", body).await.ok();
+            let told = caller.command("AddUser", body).await.accepted();
             versions.push(told["version"].as_u64().unwrap());
         }
         assert!(versions.is_sorted(), "{versions:?}");
@@ -190,7 +190,7 @@ async fn sixty_four_clients_at_once_leave_no_gap() {
 async fn p31_whatever_is_sent_there_is_an_answer() {
     let server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let id = caller.id();
     let good = json!({"id": id, "actor": "admin", "body": {}});
     let with = |key: &str, value: Value| {
@@ -218,49 +218,60 @@ async fn p31_whatever_is_sent_there_is_an_answer() {
     ];
     for (what, bytes, names_id) in cases {
         let subject = caller.subject("command", "AddUser");
-        let told = caller.send(subject, HeaderMap::new(), bytes).await;
-        let value = told.no("envelope.malformed", 400);
+        let told = caller.request(subject, HeaderMap::new(), bytes).await;
+        let value = told.error("envelope.malformed", 400);
         assert_eq!(value["outcome"], "refused", "{what}");
         assert_eq!(!value["command"].is_null(), names_id, "{what}: {value}");
         assert!(value["message"].as_str().unwrap().len() < 1_000, "{what}");
     }
-    let actor = caller.ask("AddUser", &without_actor).await.no("envelope.malformed", 400);
+    let actor =
+        caller.send_command("AddUser", &without_actor).await.error("envelope.malformed", 400);
     assert!(actor["message"].as_str().unwrap().contains("actor"), "{actor}");
 
     let mut packed = HeaderMap::new();
     packed.insert("Content-Type", "application/msgpack");
     let bombs = [vec![0x91; 900_000], vec![0xdd, 0xff, 0xff, 0xff, 0xff], vec![0xc1], vec![]];
     for bytes in bombs {
-        let told = caller.send(caller.subject("command", "AddUser"), packed.clone(), bytes).await;
+        let told =
+            caller.request(caller.subject("command", "AddUser"), packed.clone(), bytes).await;
         assert_eq!(told.header("Content-Type"), Some("application/msgpack"));
-        told.no("envelope.malformed", 400);
+        told.error("envelope.malformed", 400);
     }
 
     let mut text = HeaderMap::new();
     text.insert("Content-Type", "text/plain");
     for kind in ["command", "query"] {
-        let told = caller.send(caller.subject(kind, "users"), text.clone(), b"{}".to_vec()).await;
-        told.no("envelope.unsupported_content_type", 400);
+        let told =
+            caller.request(caller.subject(kind, "users"), text.clone(), b"{}".to_vec()).await;
+        told.error("envelope.unsupported_content_type", 400);
     }
     let mut later = good.clone();
     later["api_version"] = json!(2);
-    caller.ask("AddUser", &later).await.no("envelope.unsupported_version", 400);
-    caller.command("AddUsr", json!({})).await.no("envelope.malformed", 400);
-    caller.query("usrs", json!({})).await.no("query.unknown", 400);
-    caller.query("users", json!({"colour": 1})).await.no("query.malformed", 400);
-    caller.query("users", json!({"limit": 501})).await.no("query.malformed", 400);
-    caller.query("users", json!([1])).await.no("query.malformed", 400);
-    caller.query("users", json!({"actor": 1})).await.no("query.malformed", 400);
+    caller.send_command("AddUser", &later).await.error("envelope.unsupported_version", 400);
+    caller.command("AddUsr", json!({})).await.error("envelope.malformed", 400);
+    caller.query("usrs", json!({})).await.error("query.unknown", 400);
+    caller.query("users", json!({"colour": 1})).await.error("query.malformed", 400);
+    caller.query("users", json!({"limit": 501})).await.error("query.malformed", 400);
+    caller.query("users", json!([1])).await.error("query.malformed", 400);
+    caller.query("users", json!({"actor": 1})).await.error("query.malformed", 400);
     for company in ["Acme", "-x", &"a".repeat(64)] {
-        caller.at(company).command("AddUser", json!({})).await.no("envelope.malformed", 400);
-        caller.at(company).query("users", json!({})).await.no("envelope.malformed", 400);
+        caller
+            .for_company(company)
+            .command("AddUser", json!({}))
+            .await
+            .error("envelope.malformed", 400);
+        caller
+            .for_company(company)
+            .query("users", json!({}))
+            .await
+            .error("envelope.malformed", 400);
     }
 
     let large = import(&json!({"name": "a.csv", "text": "x".repeat(600 * 1024)}));
-    caller.packed().command("ImportFile", large).await.no("import.too_large", 413);
+    caller.with_msgpack().command("ImportFile", large).await.error("import.too_large", 413);
 
     // A query asked with nothing is one without parameters.
-    let told = caller.send(caller.subject("query", "users"), HeaderMap::new(), vec![]).await;
+    let told = caller.request(caller.subject("query", "users"), HeaderMap::new(), vec![]).await;
     assert_eq!(told.value["rows"], json!([]));
     assert!(serving.exit_status().is_none(), "{}", serving.log());
     assert!(!serving.log().contains("panicked"), "{}", serving.log());
@@ -271,30 +282,34 @@ async fn p31_whatever_is_sent_there_is_an_answer() {
 async fn lx_02_permissions_are_enforced_by_actor() {
     let server = Server::start();
     let _serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let body = json!({"actor": "admin", "permissions": ["administer", "bulk_import_users"]});
-    caller.command("GrantPermissions", body).await.ok();
+    caller.command("GrantPermissions", body).await.accepted();
     let file = import(&json!({"name": "a.csv", "text": people(1)}));
     let envelope =
         |actor: &str, body: &Value| json!({"id": caller.id(), "actor": actor, "body": body});
-    let no = caller.ask("ImportFile", &envelope("mallory", &file)).await;
-    assert_eq!(no.no("auth.permission_denied", 403)["details"]["permission"], "bulk_import_users");
+    let no = caller.send_command("ImportFile", &envelope("mallory", &file)).await;
+    assert_eq!(
+        no.error("auth.permission_denied", 403)["details"]["permission"],
+        "bulk_import_users"
+    );
     let config = json!({"company_name": "Mine"});
-    let no = caller.packed().ask("SetCompanyConfig", &envelope("mallory", &config)).await;
-    no.no("auth.permission_denied", 403);
-    let done = caller.ask("ImportFile", &envelope("admin", &file)).await.ok();
+    let no =
+        caller.with_msgpack().send_command("SetCompanyConfig", &envelope("mallory", &config)).await;
+    no.error("auth.permission_denied", 403);
+    let done = caller.send_command("ImportFile", &envelope("admin", &file)).await.accepted();
     let imported = done["result"]["import"].clone();
     for actor in [json!("mallory"), Value::Null] {
         let params = json!({"import": imported, "actor": actor});
-        caller.query("failed_rows", params).await.no("auth.permission_denied", 403);
+        caller.query("failed_rows", params).await.error("auth.permission_denied", 403);
     }
     // The digest alone of a file does not open it: it may be another company's.
     let sha256 =
         caller.rows("imports", json!({"actor": "admin"}), &done["position"]).await[0]["sha256"]
             .clone();
     let file = import(&json!({"name": "a.csv", "sha256": sha256}));
-    let no = caller.at("globex").command("ImportFile", file).await;
-    no.no("envelope.malformed", 400);
+    let no = caller.for_company("globex").command("ImportFile", file).await;
+    no.error("envelope.malformed", 400);
 }
 
 /// Beyond its places an engine says so at once, and works on.
@@ -303,7 +318,7 @@ async fn more_than_fits_is_told_to_come_again() {
     let server = Server::start();
     let (_folder, door) =
         door(&server, Limits { requests: 3, of_company: 2, bytes: 100_000 }).await;
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     // Two who wait for what is not there yet take the company's places for five seconds.
     let waiting = |caller: Caller| async move {
         caller.query("users", json!({"min_position": 1_000_000})).await
@@ -311,22 +326,22 @@ async fn more_than_fits_is_told_to_come_again() {
     let held = [tokio::spawn(waiting(caller.clone())), tokio::spawn(waiting(caller.clone()))];
     let envelope = caller.envelope(&json!({"company_name": "Acme"}));
     let no = eventually("both places are taken", async || {
-        let told = caller.packed().ask("SetCompanyConfig", &envelope).await;
+        let told = caller.with_msgpack().send_command("SetCompanyConfig", &envelope).await;
         (told.code() == "overloaded").then_some(told)
     })
     .await;
     assert_eq!(no.value["command"], envelope["id"]);
     assert_eq!(no.value["retry"], true);
-    no.no("overloaded", 429);
+    no.error("overloaded", 429);
     // There is one for another company, until it is taken as well.
-    let globex = caller.at("globex");
-    globex.command("SetCompanyConfig", json!({"company_name": "Globex"})).await.ok();
+    let globex = caller.for_company("globex");
+    globex.command("SetCompanyConfig", json!({"company_name": "Globex"})).await.accepted();
     for one in held {
-        one.await.unwrap().no("not_yet_visible", 503);
+        one.await.unwrap().error("not_yet_visible", 503);
     }
-    caller.ask("SetCompanyConfig", &envelope).await.ok();
+    caller.send_command("SetCompanyConfig", &envelope).await.accepted();
     let large = json!({"company_name": "x".repeat(200_000)});
-    caller.command("SetCompanyConfig", large).await.no("overloaded", 429);
+    caller.command("SetCompanyConfig", large).await.error("overloaded", 429);
     door.close().await;
 }
 
@@ -336,23 +351,24 @@ async fn more_than_fits_is_told_to_come_again() {
 async fn a_burst_is_answered_and_done_once() {
     let server = Server::start();
     let _serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let asked: Vec<Value> = (0..3_000)
         .map(|n| caller.envelope(&json!({"role": format!("r{n}"), "permissions": []})))
         .collect();
     let mut left = asked.clone();
     while !left.is_empty() {
-        let told = join_all(left.iter().map(|envelope| caller.ask("DefineRole", envelope))).await;
+        let told =
+            join_all(left.iter().map(|envelope| caller.send_command("DefineRole", envelope))).await;
         let mut again = Vec::new();
         for (told, envelope) in told.into_iter().zip(left) {
             if told.value["outcome"] != "accepted" {
-                told.no("overloaded", 429);
+                told.error("overloaded", 429);
                 again.push(envelope);
             }
         }
         left = again;
     }
-    let last = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.ok();
+    let last = caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.accepted();
     assert_eq!(last["version"], 3_001);
 }
 
@@ -361,8 +377,8 @@ async fn a_burst_is_answered_and_done_once() {
 async fn the_service_is_known_by_name() {
     let server = Server::start();
     let _serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
-    caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.ok();
+    let caller = Caller::connect(&server.url()).await;
+    caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.accepted();
     caller.command("SetCompanyConfig", json!({"colour": "red"})).await;
     caller.query("users", json!({})).await;
     let asked = async |subject: &str| {
@@ -398,16 +414,17 @@ async fn an_answer_larger_than_a_message_says_to_lower_the_limit() {
         "max_payload: 32KB\njetstream { store_dir: \"STORE\", sync_interval: always }",
     );
     let _serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     caller.define_company().await;
     let body = json!({"bulk_integration_max_records": 500});
-    caller.command("SetCompanyConfig", body).await.ok();
+    caller.command("SetCompanyConfig", body).await.accepted();
     let more = people(250).replace("user", "more").replace("+84912", "+84913");
     let more = more.replace("morename", "username");
     let mut position = Value::Null;
     for text in [people(250), more] {
         let body = import(&json!({"name": "a.csv", "text": text}));
-        let import = caller.command("ImportFile", body).await.ok()["result"]["import"].clone();
+        let import =
+            caller.command("ImportFile", body).await.accepted()["result"]["import"].clone();
         let row = eventually("the import is completed", async || {
             let answer = caller.query("import", json!({"import": import})).await.value;
             (answer["row"]["state"] == "completed").then_some(answer)
@@ -416,11 +433,11 @@ async fn an_answer_larger_than_a_message_says_to_lower_the_limit() {
         assert_eq!(answer["row"]["phones_added"], 250, "{answer}");
         position = answer["position"].clone();
     }
-    for caller in [caller.clone(), caller.packed()] {
-        let no = caller.query("users", json!({"limit": 500})).await.no("query.too_large", 413);
+    for caller in [caller.clone(), caller.with_msgpack()] {
+        let no = caller.query("users", json!({"limit": 500})).await.error("query.too_large", 413);
         assert!(no["message"].as_str().unwrap().contains("limit"), "{no}");
         let csv = json!({"format": "csv", "min_position": position});
-        let no = caller.query("phone_list", csv).await.no("query.too_large", 413);
+        let no = caller.query("phone_list", csv).await.error("query.too_large", 413);
         assert!(no["details"]["actual_bytes"].as_u64() > no["details"]["limit_bytes"].as_u64());
         let rows = caller.query("users", json!({"limit": 20})).await.value;
         assert_eq!(rows["rows"].as_array().unwrap().len(), 20);
@@ -432,10 +449,10 @@ async fn an_answer_larger_than_a_message_says_to_lower_the_limit() {
 async fn an_answer_does_not_go_where_only_the_engine_may_speak() {
     let server = Server::start();
     let _serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let mut events = caller.client.subscribe("boarding.v1.acme.event.>").await.unwrap();
     caller.client.flush().await.unwrap();
-    let (headers, bytes) = caller.written(&json!({}));
+    let (headers, bytes) = caller.encode(&json!({}));
     let subject = caller.subject("query", "users");
     let forged = "boarding.v1.acme.event.RunStarted";
     let sent = caller.client.publish_with_reply_and_headers(subject, forged, headers, bytes.into());
@@ -454,11 +471,11 @@ async fn an_answer_does_not_go_where_only_the_engine_may_speak() {
 async fn the_trace_of_a_request_is_kept_in_the_log() {
     let server = Server::start();
     let serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
-    let (mut headers, bytes) = caller.written(&caller.envelope(&json!({"company_name": "Acme"})));
+    let caller = Caller::connect(&server.url()).await;
+    let (mut headers, bytes) = caller.encode(&caller.envelope(&json!({"company_name": "Acme"})));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
     headers.insert("traceparent", trace);
-    caller.send(caller.subject("command", "SetCompanyConfig"), headers, bytes).await.ok();
+    caller.request(caller.subject("command", "SetCompanyConfig"), headers, bytes).await.accepted();
     let segments = std::fs::read_dir(serving.data().join("log")).unwrap();
     let holds = |path: std::path::PathBuf| {
         let bytes = std::fs::read(path).unwrap_or_default();
