@@ -1,4 +1,4 @@
-//! `boarding move`: a log goes to JetStream and back with everything that it means, or stays where it is.
+//! `boarding move`: migration of a log to JetStream and back.
 
 mod interrupted;
 mod refused;
@@ -27,23 +27,23 @@ use crate::support::program::program;
 
 const COMPANIES: [&str; 2] = ["acme", "globex"];
 
-/// How a move ended: its exit status, the document it printed, and what it said besides.
-struct Ended {
+/// The exit status of a migration, the document on stdout, and stderr.
+struct Output {
     status: i32,
     document: Value,
-    said: String,
+    stderr: String,
 }
 
-impl Ended {
+impl Output {
     #[track_caller]
-    fn with(self, status: i32) -> Self {
-        assert_eq!(self.status, status, "{} {}", self.document, self.said);
+    fn expect_status(self, status: i32) -> Self {
+        assert_eq!(self.status, status, "{} {}", self.document, self.stderr);
         self
     }
 }
 
-/// The words that move a log.
-fn mover(data: &Path, url: &str, words: &[&str]) -> Command {
+/// The command line of a migration.
+fn move_command(data: &Path, url: &str, words: &[&str]) -> Command {
     let mut command = Command::new(program());
     for name in ["COMPANY", "SMTP", "LOG", "NATS_CREDENTIALS", "NATS_INBOX", "NATS_MONITOR"] {
         command.env_remove(format!("BOARDING_{name}"));
@@ -53,24 +53,24 @@ fn mover(data: &Path, url: &str, words: &[&str]) -> Command {
     command
 }
 
-fn ended(mut command: Command) -> Ended {
+fn run(mut command: Command) -> Output {
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended {
+    Output {
         status: output.status.code().unwrap(),
         document: serde_json::from_str(&text(output.stdout)).unwrap_or_default(),
-        said: text(output.stderr),
+        stderr: text(output.stderr),
     }
 }
 
-fn monitored<'a>(words: &[&'a str], monitor: &'a str) -> Vec<&'a str> {
+fn with_monitor<'a>(words: &[&'a str], monitor: &'a str) -> Vec<&'a str> {
     [words, &["--nats-monitor", monitor]].concat()
 }
 
-fn moves(data: &Path, server: &Server, words: &[&str]) -> Ended {
+fn run_move(data: &Path, server: &Server, words: &[&str]) -> Output {
     let monitor = server.monitor_url();
-    let words = [monitored(words, &monitor), vec!["--json"]].concat();
-    ended(mover(data, &server.url(), &words))
+    let words = [with_monitor(words, &monitor), vec!["--json"]].concat();
+    run(move_command(data, &server.url(), &words))
 }
 
 const TO: [&str; 2] = ["--to", "jetstream"];
@@ -81,8 +81,8 @@ fn options(server: &Server) -> Options {
     Options { monitors: vec![server.monitor_url()], ..Options::new(connect) }
 }
 
-/// Two companies with imports, a run and what became of it, told in turns.
-async fn history() -> Site {
+/// A site with two companies, each with two imports and a completed run. Their commits alternate in the log.
+async fn site_with_history() -> Site {
     let site = Site::with(None).await;
     for company in COMPANIES {
         site.set_up(company).await;
@@ -110,7 +110,7 @@ async fn first_id(site: &Site, company: &str, list: &str, name: &str) -> Value {
     site.json_in(company, list, json!({})).await["rows"][0][name].clone()
 }
 
-/// What every query answers for every company, without positions: those are a log's own.
+/// The answers of all queries for both companies, without positions, which differ from log to log.
 async fn answers(site: &Site) -> Vec<(String, Value)> {
     let mut all = Vec::new();
     for company in COMPANIES {
@@ -140,11 +140,11 @@ async fn answers(site: &Site) -> Vec<(String, Value)> {
                     answer
                 }
                 Ok(Found::Csv(bytes)) => json!(String::from_utf8(bytes).unwrap()),
-                // There are no pictures and no accounts, before and after.
-                Err(NoAnswer::Refused(no)) if no.code != Code::QueryMalformed => {
-                    json!(no.to_string())
+                // Queries on pictures and accounts are refused: there are none.
+                Err(NoAnswer::Refused(refusal)) if refusal.code != Code::QueryMalformed => {
+                    json!(refusal.to_string())
                 }
-                Err(no) => panic!("{name}: {no:?}"),
+                Err(error) => panic!("{name}: {error:?}"),
             };
             all.push((format!("{company} {name}"), answer));
         }
@@ -171,23 +171,24 @@ fn assert_same(found: &[(String, Value)], expected: &[(String, Value)]) {
     }
 }
 
-async fn verified(site: &mut Site) {
+/// Asserts that the read models are those of a replay of the log.
+async fn verify_read_models(site: &mut Site) {
     for company in COMPANIES {
         site.engine().settle(&id(company)).await;
     }
     site.engine().caught_up().await.unwrap();
     let engine = site.engine.take().unwrap();
-    let (engine, verified) = tokio::task::spawn_blocking(move || {
-        let verified = engine.verify_read_models();
-        (engine, verified)
+    let (engine, verify_read_models) = tokio::task::spawn_blocking(move || {
+        let verify_read_models = engine.verify_read_models();
+        (engine, verify_read_models)
     })
     .await
     .unwrap();
-    assert!(verified.unwrap().events > 100);
+    assert!(verify_read_models.unwrap().events > 100);
     site.engine = Some(engine);
 }
 
-/// How many messages the log's stream holds; none if there is no such stream.
+/// The number of messages in the stream of the log, or none if the stream does not exist.
 async fn messages(server: &Server) -> Option<u64> {
     let client = async_nats::connect(server.url()).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("BOARDING_LOG").await;
@@ -199,18 +200,18 @@ fn copy(from: &Path, to: &Path) {
     assert!(status.success());
 }
 
-/// P10, P12, LX-22, LX-24: wherever the log is, it says the same; and it comes back from there.
+/// P10, P12, LX-22, LX-24: Queries and repeats answer the same after a migration to JetStream and back.
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_a_log_means_the_same_wherever_it_moves() {
+async fn log_answers_the_same_after_each_migration() {
     let server = Server::start();
-    let mut site = history().await;
+    let mut site = site_with_history().await;
     let (command, role) = (site.engine().clock().id(), json!({"role": "Old", "permissions": []}));
     let first = site.ask_as("acme", command, "DefineRole", role.clone()).await;
     ok(&first);
     let before = answers(&site).await;
     site.close().await;
 
-    let moved = moves(&site.data(), &server, &TO).with(0).document;
+    let moved = run_move(&site.data(), &server, &TO).expect_status(0).document;
     assert_eq!((&moved["companies"], &moved["verified"]), (&json!(2), &json!(true)), "{moved}");
     assert_eq!(moved["moved"], moved["commits"], "{moved}");
     assert_eq!(moved["take_along"], json!(["secret", "files/"]), "{moved}");
@@ -220,7 +221,7 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     assert!(matches!(error, EngineError::Moved { .. }), "{error}");
     let said = error.to_string();
     assert!(said.contains(&server.url()) && said.contains("move --from jetstream"), "{said}");
-    moves(&site.data(), &server, &TO).with(1);
+    run_move(&site.data(), &server, &TO).expect_status(1);
 
     // Servers where no log is, and none is begun.
     let elsewhere = Server::start();
@@ -243,14 +244,14 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     site.settle().await;
     let row = site.row("run", json!({"run": run})).await;
     assert_eq!((&row["state"], &row["passed"]), (&json!("completed"), &json!(32)), "{row}");
-    verified(&mut site).await;
+    verify_read_models(&mut site).await;
     let after = answers(&site).await;
     site.close().await;
 
     // Into a fresh folder, with what does not move put there by hand.
     let (data, kept) = (site.data(), site.data().with_file_name("kept"));
     std::fs::rename(&data, &kept).unwrap();
-    moves(&data, &server, &FROM).with(0);
+    run_move(&data, &server, &FROM).expect_status(0);
     std::fs::remove_dir(data.join("files")).unwrap();
     for part in ["secret", "files"] {
         copy(&kept.join(part), &data.join(part));
@@ -258,18 +259,18 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     site.log = LogChoice::Files;
     site.open().await;
     assert_same(&answers(&site).await, &after);
-    verified(&mut site).await;
+    verify_read_models(&mut site).await;
     site.close().await;
 
     // Back to where it came from, behind what is there already.
     std::fs::remove_dir_all(&data).unwrap();
     std::fs::rename(&kept, &data).unwrap();
-    let back = moves(&data, &server, &FROM).with(0).document;
+    let back = run_move(&data, &server, &FROM).expect_status(0).document;
     assert_eq!(back["found"], moved["commits"], "{back}");
     assert!(back["moved"].as_u64() > Some(0), "{back}");
     site.open().await;
     assert_same(&answers(&site).await, &after);
-    verified(&mut site).await;
+    verify_read_models(&mut site).await;
     ok(&site.ask("DefineRole", json!({"role": "New", "permissions": []})).await);
     site.close().await;
 
@@ -285,7 +286,7 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     };
     jetstream.create_stream(events).await.unwrap();
     jetstream.publish("events", "one".into()).await.unwrap().await.unwrap();
-    let again = moves(&data, &server, &TO).with(0).document;
+    let again = run_move(&data, &server, &TO).expect_status(0).document;
     assert_eq!(again["published_positions_are_old"], true, "{again}");
     assert_eq!((&again["found"], &again["moved"]), (&back["commits"], &json!(1)), "{again}");
 }
@@ -294,11 +295,11 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
 #[tokio::test(flavor = "multi_thread")]
 async fn events_go_on_after_a_move() {
     let server = Server::start();
-    let mut site = history().await;
+    let mut site = site_with_history().await;
     publish(&site, &server).await;
     site.close().await;
     for (way, log) in [(TO, LogChoice::JetStream(options(&server))), (FROM, LogChoice::Files)] {
-        let moved = moves(&site.data(), &server, &way).with(0).document;
+        let moved = run_move(&site.data(), &server, &way).expect_status(0).document;
         assert_eq!(moved["published_positions_are_old"], true, "{moved}");
         site.log = log;
         site.open().await;
@@ -342,13 +343,13 @@ async fn published_versions(server: &Server) -> BTreeMap<String, Vec<u64>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_log_moves_to_a_cluster_in_three_copies_and_back() {
     let cluster = Cluster::start();
-    let mut site = history().await;
+    let mut site = site_with_history().await;
     let before = answers(&site).await;
     site.close().await;
     let monitors: Vec<_> = cluster.servers.iter().map(Server::monitor_url).collect();
     let monitors = monitors.join(",");
-    let words = [monitored(&TO, &monitors), vec!["--replicas", "3"]].concat();
-    let output = mover(&site.data(), &cluster.url(), &words).output().unwrap();
+    let words = [with_monitor(&TO, &monitors), vec!["--replicas", "3"]].concat();
+    let output = move_command(&site.data(), &cluster.url(), &words).output().unwrap();
     let said = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(said.contains("of 2 companies moved and verified"), "{said}");
@@ -356,8 +357,9 @@ async fn a_log_moves_to_a_cluster_in_three_copies_and_back() {
     let client = async_nats::connect(cluster.servers[0].url()).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("BOARDING_LOG").await.unwrap();
     assert_eq!(stream.cached_info().config.num_replicas, 3);
-    let back = ended(mover(&site.data(), &cluster.url(), &monitored(&FROM, &monitors))).with(0);
-    assert!(!back.said.contains("BOARDING_EVENTS"), "{}", back.said);
+    let back = run(move_command(&site.data(), &cluster.url(), &with_monitor(&FROM, &monitors)))
+        .expect_status(0);
+    assert!(!back.stderr.contains("BOARDING_EVENTS"), "{}", back.stderr);
     site.open().await;
     assert_same(&answers(&site).await, &before);
 }
@@ -382,8 +384,9 @@ async fn the_engines_user_of_our_configuration_may_move_a_log() {
     drop(log);
     let monitor = server.monitor_url();
     for way in [TO, FROM] {
-        let moved = ended(mover(folder.path(), &url, &monitored(&way, &monitor))).with(0);
-        assert!(!moved.said.contains("ermissions"), "{}", moved.said);
+        let moved =
+            run(move_command(folder.path(), &url, &with_monitor(&way, &monitor))).expect_status(0);
+        assert!(!moved.stderr.contains("ermissions"), "{}", moved.stderr);
     }
 }
 
