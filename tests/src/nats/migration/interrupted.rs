@@ -33,14 +33,14 @@ async fn fill(data: &Path) {
 /// Starts a migration and kills it when it prints its first progress line.
 fn kill_in_the_middle(data: &Path, server: &Server, words: &[&str]) {
     let monitor = server.monitor_url();
-    let mut mover =
+    let mut child =
         move_command(data, &server.url(), &with_monitor(words, &monitor)).spawn().unwrap();
-    let mut said = String::new();
-    BufReader::new(mover.stderr.take().unwrap()).read_line(&mut said).unwrap();
-    mover.kill().unwrap();
-    let status = mover.wait().unwrap();
-    assert!(said.starts_with("moving "), "{said}");
-    assert_eq!(status.code(), None, "it was done before it was killed");
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    let status = child.wait().unwrap();
+    assert!(line.starts_with("moving "), "{line}");
+    assert_eq!(status.code(), None, "the migration was done before it was killed");
 }
 
 fn all(log: &dyn EventLog) -> Vec<boarding_commands::digest::Digest> {
@@ -59,7 +59,7 @@ fn open(data: &Path) -> Result<Engine, EngineError> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_move_goes_on_and_loses_nothing_on_either_way() {
+async fn killed_migration_can_be_repeated_in_both_directions() {
     let server = Server::start();
     let folder = tempfile::tempdir().unwrap();
     let (data, fresh) = (folder.path().join("data"), folder.path().join("fresh"));
@@ -67,14 +67,14 @@ async fn a_killed_move_goes_on_and_loses_nothing_on_either_way() {
     let commits = ROUNDS * COMPANY_COUNT;
 
     kill_in_the_middle(&data, &server, &TO);
-    assert!(!data.join("MOVED").exists(), "the log is still here");
+    assert!(!data.join("MOVED").exists(), "the folder is marked as moved");
     let moved = run_move(&data, &server, &TO).expect_status(0).document;
     assert!(moved["found"].as_u64() > Some(0) && moved["moved"].as_u64() > Some(0), "{moved}");
     assert_eq!(moved["commits"], commits, "{moved}");
 
     kill_in_the_middle(&fresh, &server, &FROM);
     let error = open(&fresh).unwrap_err();
-    assert!(matches!(error, EngineError::Moved { .. }), "half a log was opened: {error}");
+    assert!(matches!(error, EngineError::Moved { .. }), "an incomplete log was opened: {error}");
     let back = run_move(&fresh, &server, &FROM).expect_status(0).document;
     assert!(back["found"].as_u64() > Some(0) && back["moved"].as_u64() > Some(0), "{back}");
     assert_eq!(all(&*files(&data.join("log"))), all(&*files(&fresh.join("log"))));
