@@ -238,6 +238,8 @@ pub(crate) fn refused(error: &KeepError) -> Refusal {
         KeepError::TooLarge { limit } => {
             Refusal::new(Code::ImportTooLarge).with(json!({"limit": limit}))
         }
-        KeepError::Io { .. } => Refusal::new(Code::Unavailable).saying(&crate::error_chain(error)),
+        KeepError::Io { .. } => {
+            Refusal::new(Code::Unavailable).saying(&boarding_log::error_chain(error))
+        }
     }
 }

@@ -249,7 +249,7 @@ fn too_many(of: &str, limit: usize, actual: Option<usize>) -> Refusal {
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Refusal {
-    Refusal::new(Code::Unavailable).saying(&crate::error_chain(error))
+    Refusal::new(Code::Unavailable).saying(&boarding_log::error_chain(error))
 }
 
 #[cfg(test)]

@@ -71,7 +71,7 @@ impl From<QueryError> for NoAnswer {
 }
 
 fn unavailable(error: &dyn std::error::Error) -> NoAnswer {
-    NoAnswer::Failed { code: Code::Unavailable, why: crate::error_chain(error) }
+    NoAnswer::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }
 
 /// The parameters that every query takes, beside its own.

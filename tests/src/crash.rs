@@ -1,12 +1,11 @@
 //! Crashes of the real process: killed at any instant and started again, it has lost nothing, mailed
 //! nobody twice, and goes on.
 //!
-//! The moments are dice: a failing test prints its seed, and `BOARDING_SEED` repeats its moments.
+//! The moments are random: a failing test prints its seed, and `BOARDING_SEED` repeats its moments.
 //! `BOARDING_CRASHES=50` kills more often, `BOARDING_MILLION=1` imports a million rows, and
 //! `BOARDING_PROGRAM` names another build of the program.
 
 mod acknowledged;
-pub(crate) mod dice;
 mod history;
 mod import;
 mod lost_file;

@@ -105,7 +105,8 @@ impl Core {
             return Ok(Vec::new());
         };
         let read = self.log.read_at(place);
-        let events = read.map_err(|error| unavailable(crate::error_chain(&error)))?.commit.events;
+        let events =
+            read.map_err(|error| unavailable(boarding_log::error_chain(&error)))?.commit.events;
         let files = events.into_iter().find_map(|event| match event {
             Event::ImportAccepted { files, .. } => Some(files),
             Event::PicturesImported { file, .. } => Some(vec![file]),

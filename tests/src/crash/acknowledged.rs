@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::commits;
 use super::place::{Place, id};
+use crate::support::random::SeededRandom;
 
 /// A command that was asked.
 #[derive(Debug)]
@@ -34,11 +34,11 @@ impl AddedUser {
 /// again answers, and never makes a second commit.
 #[test]
 fn p10_every_acknowledged_command_is_in_history_once_and_a_repeat_changes_nothing() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let place = Place::of_a_company();
     let whole = place.length_of(&AddedUser::new(0).words(), 0);
     // Now and then later than the end, so that there are acknowledgements.
-    let moments = dice.moments(2 * crashes(), whole * 3 / 2);
+    let moments = rng.spread_durations(2 * crashes(), whole * 3 / 2);
     let mut asked = Vec::new();
     for (number, moment) in moments.into_iter().enumerate() {
         let mut user = AddedUser::new(number + 1);

@@ -6,8 +6,8 @@ use boarding_commands::commit::Commit;
 use boarding_commands::event::Event;
 use boarding_commands::id::RunId;
 use boarding_engine::clock::Clock;
-use boarding_engine::log::EventLog as _;
-use boarding_engine::log::file::{FileLog, Options, verify};
+use boarding_log::EventLog as _;
+use boarding_log::file::{FileLog, Options, verify};
 
 use super::place::Place;
 

@@ -7,10 +7,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::commits;
 use super::place::{Place, Row, id};
 use super::run::go_on;
+use crate::support::random::SeededRandom;
 
 const ROWS: usize = 20_000;
 const UNDONE_ROWS: usize = 5_000;
@@ -53,11 +53,11 @@ fn words<'a>(file: &'a Path, import: &'a str) -> Vec<&'a str> {
 /// P14, P27, LX-09: totals are exact, and no row is taken twice.
 #[test]
 fn p14_an_import_that_is_killed_goes_on_with_the_next_row() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sample = Place::of_a_company();
     let file = sample.file("people.csv", rows(ROWS));
     let whole = sample.copy().length_of(&words(&file, &id()), 5);
-    let mut moments = dice.moments(crashes() / 2, whole);
+    let mut moments = rng.spread_durations(crashes() / 2, whole);
     while !moments.is_empty() {
         let place = sample.copy();
         let import = id();
@@ -65,7 +65,7 @@ fn p14_an_import_that_is_killed_goes_on_with_the_next_row() {
         for _ in 0..3 {
             moments.pop().map(|moment| place.kill(&words, moment));
         }
-        go_on(&place, &mut dice);
+        go_on(&place, &mut rng);
         each_row_is_taken_once(&place, &words, &import, ROWS);
     }
 }
@@ -108,20 +108,20 @@ fn each_row_is_taken_once(place: &Place, words: &[&str], import: &str, count: us
 /// P23, P27: an undo that is killed goes on with the next row, and every row is taken back once.
 #[test]
 fn p27_an_undo_that_is_killed_goes_on_with_the_next_row() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sample = Place::with_people(UNDONE_ROWS);
     let imports = sample.lines(&["imports"], 0);
     let import = imports[0]["import"].as_str().unwrap();
     let command = id();
     let words = ["imports", "undo", import, "--yes", "--id", &command];
     let whole = sample.copy().length_of(&words, 0);
-    let mut moments = dice.moments(crashes() / 2, whole);
+    let mut moments = rng.spread_durations(crashes() / 2, whole);
     while !moments.is_empty() {
         let place = sample.copy();
         for _ in 0..3 {
             moments.pop().map(|moment| place.kill(&words, moment));
         }
-        go_on(&place, &mut dice);
+        go_on(&place, &mut rng);
         let row = place.lines(&words, 0).remove(0);
         assert_eq!(row["state"], "undone", "{row}");
         assert_eq!(row["undo"], json!({"reversed": UNDONE_ROWS, "kept": 0, "errored": 0}));
@@ -145,14 +145,14 @@ fn p14_a_million_rows_survive_kills_within_half_a_gib() {
     if std::env::var_os("BOARDING_MILLION").is_none() {
         return;
     }
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let place = Place::of_a_company();
     let file = place.file("people.csv", rows(MANY_ROWS));
     let import = id();
     let words = words(&file, &import);
     let mut most = 0;
     for _ in 0..3 {
-        let moment = Duration::from_secs(4) + dice.moment(Duration::from_secs(8));
+        let moment = Duration::from_secs(4) + rng.duration_below(Duration::from_secs(8));
         place.kill(&words, moment);
     }
     for words in [&["runs", "resume"][..], &words] {

@@ -5,22 +5,22 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::dice::Dice;
 use super::place::{Place, Row, id};
+use crate::support::random::SeededRandom;
 
 const ROWS: usize = 20_000;
 
 /// P14, P27: the import says which file it lacks, holds up nothing else, and goes on when that is back.
 #[test]
 fn p27_an_import_without_its_file_says_so_and_goes_on_when_it_is_back() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sample = Place::of_a_company();
     let file = sample.file("people.csv", (0..ROWS).map(|user| Row { user, is_good: true }));
     let file = file.to_str().unwrap();
     let import = id();
     let words = ["import", file, "--dialect", "leapxpert", "--import", &import, "--id", &import];
     let whole = sample.copy().length_of(&words, 0);
-    let (place, sha256) = interrupted(&sample, &words, &import, &mut dice, whole);
+    let (place, sha256) = interrupted(&sample, &words, &import, &mut rng, whole);
     let kept = place.data().join("files").join(&sha256);
     let aside = kept.with_extension("aside");
     fs::rename(&kept, &aside).unwrap();
@@ -54,12 +54,12 @@ fn interrupted(
     sample: &Place,
     words: &[&str],
     import: &str,
-    dice: &mut Dice,
+    rng: &mut SeededRandom,
     whole: Duration,
 ) -> (Place, String) {
     loop {
         let place = sample.copy();
-        place.kill(words, dice.moment(whole));
+        place.kill(words, rng.duration_below(whole));
         let rows = place.lines(&["imports", "list"], 0);
         let row = rows.iter().find(|row| row["import"] == import);
         if let Some(row) = row.filter(|row| row["state"] == "processing") {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::commits;
 use super::place::Place;
+use crate::support::random::SeededRandom;
 
 const PEOPLE: usize = 300;
 /// The first milliseconds of a process, one kill in each part of them.
@@ -26,12 +26,12 @@ fn everything(place: &Place) -> Vec<Vec<Value>> {
 /// P12, P27: a folder that was killed while it was opened, again and again, has everything.
 #[test]
 fn p27_kills_while_the_folder_is_opened_lose_nothing() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let place = Place::with_people(PEOPLE);
     let before = everything(&place);
     let whole = place.length_of(&["runs", "list"], 0);
-    let mut moments = dice.moments(KILLS, FIRST);
-    moments.extend(dice.moments(crashes(), whole));
+    let mut moments = rng.spread_durations(KILLS, FIRST);
+    moments.extend(rng.spread_durations(crashes(), whole));
     for moment in moments {
         place.kill(&["runs", "list"], moment);
     }
@@ -41,17 +41,17 @@ fn p27_kills_while_the_folder_is_opened_lose_nothing() {
 /// P12: what is derived can go at any time, also while it is being built anew.
 #[test]
 fn p12_read_models_deleted_between_kills_come_back_whole() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let place = Place::with_people(PEOPLE);
     let before = everything(&place);
     let derived = place.data().join("derived");
     fs::remove_dir_all(&derived).unwrap();
     let whole = place.length_of(&["runs", "list"], 0);
-    for moment in dice.moments(crashes(), whole) {
+    for moment in rng.spread_durations(crashes(), whole) {
         fs::remove_dir_all(&derived).unwrap();
         place.kill(&["runs", "list"], moment);
-        if dice.throw(2) == 0 {
-            place.kill(&["runs", "list"], dice.moment(whole));
+        if rng.one_in(2) {
+            place.kill(&["runs", "list"], rng.duration_below(whole));
         }
         assert_eq!(place.lines(&["users"], 0), before[0]);
     }
@@ -61,11 +61,11 @@ fn p12_read_models_deleted_between_kills_come_back_whole() {
 /// A folder that was killed while it was made can be made.
 #[test]
 fn a_folder_that_was_killed_while_it_was_made_can_be_used() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let role = json!({"role": "Advisor"}).to_string();
     let words = ["command", "DefineRole", &role];
     let whole = Place::empty().length_of(&words, 0);
-    for moment in dice.moments(crashes(), whole) {
+    for moment in rng.spread_durations(crashes(), whole) {
         let place = Place::empty();
         place.kill(&words, moment);
         place.lines(&words, 0);

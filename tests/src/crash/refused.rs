@@ -4,14 +4,14 @@ use std::fs;
 use std::path::PathBuf;
 
 use boarding_engine::clock::Clock;
-use boarding_engine::codec::Encoded;
 use boarding_engine::data_dir::DataDir;
-use boarding_engine::log::EventLog as _;
-use boarding_engine::log::file::{FileLog, Options};
+use boarding_log::EventLog as _;
+use boarding_log::codec::Encoded;
+use boarding_log::file::{FileLog, Options};
 
-use super::dice::Dice;
 use super::history::commits;
 use super::place::{Place, copy_folder};
+use crate::support::random::SeededRandom;
 
 const PEOPLE: usize = 3_000;
 /// Small segments, so that so many people fill several.
@@ -41,20 +41,20 @@ async fn in_small_segments(place: &Place) -> Vec<PathBuf> {
 /// changed by looking.
 #[tokio::test]
 async fn p29_a_flipped_bit_in_a_closed_segment_is_found_and_named() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let place = Place::with_people(PEOPLE);
     let segments = in_small_segments(&place).await;
     assert!(segments.len() > 3, "{} segments", segments.len());
     assert_eq!(place.lines(&["users"], 0).len(), PEOPLE);
     for _ in 0..FLIPS {
         let copy = place.copy();
-        let closed = usize::try_from(dice.throw(segments.len() as u64 - 1)).unwrap();
+        let closed = rng.below(segments.len() - 1);
         let name = segments[closed].file_name().unwrap().to_str().unwrap();
         let path = copy.data().join("log").join(name);
         let mut bytes = fs::read(&path).unwrap();
         let written = bytes.iter().rposition(|&byte| byte != 0).unwrap() as u64;
-        let at = usize::try_from(dice.throw(written)).unwrap();
-        bytes[at] ^= 1 << dice.throw(8);
+        let at = rng.below(usize::try_from(written).unwrap());
+        bytes[at] ^= 1 << rng.below(8);
         fs::write(&path, &bytes).unwrap();
         let ended = copy.call(&["users"]);
         println!("byte {at} of {name}: {} {}", ended.status, ended.complained.trim());

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::runs_keep_their_laws;
 use super::mails::{Mails, outbox};
 use super::place::{Place, id};
+use crate::support::random::SeededRandom;
 
 /// Enough for a run that lasts longer than opening the folder.
 const PEOPLE: usize = 300;
@@ -22,10 +22,10 @@ pub(super) fn start(run: &str) -> Vec<&str> {
 /// gets a second mail of a run, everybody has one outcome, and the queue moves on.
 #[test]
 fn p7_lx_34_a_run_that_is_killed_at_any_moment_goes_on_and_mails_nobody_twice() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sample = Place::with_people(PEOPLE);
     let whole = sample.copy().length_of(&start(&id()), 0);
-    let mut moments = dice.moments(crashes(), whole);
+    let mut moments = rng.spread_durations(crashes(), whole);
     while !moments.is_empty() {
         let place = sample.copy();
         let runs = [id(), id()];
@@ -33,7 +33,7 @@ fn p7_lx_34_a_run_that_is_killed_at_any_moment_goes_on_and_mails_nobody_twice() 
         for run in &runs {
             moments.pop().map(|moment| place.kill(&start(run), moment));
         }
-        while dice.throw(2) == 0 {
+        while rng.one_in(2) {
             let Some(moment) = moments.pop() else { break };
             if !place.kill(&["runs", "resume"], moment).was_killed() {
                 moments.push(moment);
@@ -41,7 +41,7 @@ fn p7_lx_34_a_run_that_is_killed_at_any_moment_goes_on_and_mails_nobody_twice() 
             }
         }
         let known = known_runs(&place);
-        go_on(&place, &mut dice);
+        go_on(&place, &mut rng);
         assert!(known_runs(&place).is_superset(&known), "a run is lost");
         everything_is_completed(&place);
         for run in &runs {
@@ -58,8 +58,8 @@ fn p7_lx_34_a_run_that_is_killed_at_any_moment_goes_on_and_mails_nobody_twice() 
 }
 
 /// The program's next start goes on with what was interrupted, whatever it was asked.
-pub(super) fn go_on(place: &Place, dice: &mut Dice) {
-    if dice.throw(2) == 0 {
+pub(super) fn go_on(place: &Place, rng: &mut SeededRandom) {
+    if rng.one_in(2) {
         place.call(&["runs", "resume"]);
     } else {
         place.ask("DefineRole", &json!({"role": "Reviewer"}));

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::runs_keep_their_laws;
 use super::mails::{Mails, taken};
 use super::place::{Place, id};
 use super::run::{everything_is_completed, go_on, start};
 use crate::support::mail_server::MailServer;
+use crate::support::random::SeededRandom;
 
 const PEOPLE: usize = 50;
 
@@ -18,24 +18,24 @@ const PEOPLE: usize = 50;
 /// failed `delivery.uncertain` with a reason, and can be invited again.
 #[test]
 fn p7_a_run_by_smtp_that_is_killed_mails_nobody_twice_and_says_who_is_uncertain() {
-    let mut dice = Dice::thrown();
+    let mut rng = SeededRandom::from_environment();
     let sink = MailServer::start(&[]);
     let sample = Place::with_people(PEOPLE).mailing_to(sink.port);
     let whole = sample.copy().length_of(&start(&id()), 0);
-    let mut moments = dice.moments(crashes() / 2, whole);
+    let mut moments = rng.spread_durations(crashes() / 2, whole);
     let mut uncertain = 0;
     while let Some(moment) = moments.pop() {
         let place = sample.copy();
         let run = id();
         place.kill(&start(&run), moment);
-        while dice.throw(3) == 0 {
+        while rng.one_in(3) {
             let Some(moment) = moments.pop() else { break };
             if !place.kill(&["runs", "resume"], moment).was_killed() {
                 moments.push(moment);
                 break;
             }
         }
-        go_on(&place, &mut dice);
+        go_on(&place, &mut rng);
         everything_is_completed(&place);
         let ended = place.call(&start(&run));
         let failed = uncertain_people(&place, &run, &mails(&sink));
