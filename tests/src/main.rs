@@ -13,6 +13,7 @@ mod engine;
 mod fixtures;
 mod journeys;
 mod laws;
+mod manual;
 mod nats;
 mod readme;
 mod rosters;

@@ -48,7 +48,7 @@ const PAGES: &[Page] = &[
     page!("trouble"),
     page!("audit"),
     // An auditor may have the program and a log, but not the source tree.
-    Page { name: "format", text: include_str!("../log/FORMAT.md") },
+    Page { name: "format", text: include_str!("../../log/FORMAT.md") },
 ];
 
 impl Page {
