@@ -12,6 +12,7 @@ mod csv_fixtures;
 mod engine;
 mod fixtures;
 mod journeys;
+mod manual;
 mod nats;
 mod readme;
 mod rosters;
