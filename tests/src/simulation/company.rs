@@ -1,4 +1,4 @@
-//! One company of the model world: decided, appended and answered as the engine does it.
+//! One simulated company: prepares, decides and appends commands as the engine does.
 
 use std::collections::BTreeMap;
 
@@ -18,23 +18,23 @@ use boarding_engine::token::Tokens;
 use boarding_log::{Encoded, EventLog as _};
 use serde_json::{Value, json};
 
-use super::broken::{Law, holds};
+use super::checkers::{InvariantCheckers, Origin};
 use super::mailer::Mailer;
-use super::watch::{Origin, Watch};
+use super::simulator::Environment;
+use super::violation::{CheckResult, ensure};
 use super::worker::Worker;
-use super::world::Shared;
 
-/// A command on its way: from outside by name and body, or the engine's own.
+/// A command of a user, by name and body, or an internal command of the engine.
 #[derive(Debug, Clone)]
-pub(super) struct Asking {
+pub(super) struct Request {
     pub id: CommandId,
     pub name: &'static str,
     pub body: Value,
     pub actor: &'static str,
-    /// The engine's own command, which is never repeated by its id.
-    pub own: Option<Command>,
-    /// Whether the rows of an imported file come in later commits.
-    pub long: bool,
+    /// An internal command of the engine. Its id is not checked for repeats.
+    pub internal: Option<Command>,
+    /// Whether an imported file's rows are appended by later commits.
+    pub splits_import: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -60,70 +60,75 @@ impl Reply {
 }
 
 #[derive(Debug)]
-pub(super) struct Tenant {
+pub(super) struct SimulatedCompany {
     pub id: CompanyId,
-    pub company: Company,
+    pub state: Company,
     pub hash: Digest,
-    pub watch: Watch,
+    pub checkers: InvariantCheckers,
     pub worker: Worker,
     pub mailer: Mailer,
-    /// The rows of the files of imports that go on.
-    pub files: BTreeMap<ImportId, Vec<ParsedRow>>,
-    /// Commands asked so far, to be asked again.
-    pub past: Vec<Asking>,
-    first: BTreeMap<CommandId, (Digest, Reply)>,
+    /// The parsed rows of accepted imports.
+    pub import_rows: BTreeMap<ImportId, Vec<ParsedRow>>,
+    /// The submitted requests, which later steps may repeat.
+    pub submitted: Vec<Request>,
+    /// The body digest of each accepted command, and the answer to a repeat of it.
+    first_answers: BTreeMap<CommandId, (Digest, Reply)>,
     pub tokens: Tokens,
-    /// A snapshot of an earlier moment.
+    /// The encoded state at an earlier version.
     pub snapshot: Option<Vec<u8>>,
-    /// A preview: its body, its answer, who it was for, and the version it was made at.
-    pub preview: Option<Preview>,
+    pub preview: Option<PreviewedRun>,
 }
 
-/// What somebody was shown before confirming.
+/// A run that was previewed and not yet confirmed.
 #[derive(Debug, Clone)]
-pub(super) struct Preview {
+pub(super) struct PreviewedRun {
     pub body: Value,
     pub answer: Value,
+    /// The company's version at the preview.
     pub version: u64,
 }
 
-impl Tenant {
+impl SimulatedCompany {
     pub(super) fn new(name: &str, deduplicates: bool) -> Self {
         let id: CompanyId = name.parse().unwrap();
         Self {
-            company: Company::new(id.clone()),
+            state: Company::new(id.clone()),
             id,
             hash: Digest::default(),
-            watch: Watch::default(),
+            checkers: InvariantCheckers::default(),
             worker: Worker::default(),
             mailer: Mailer { deduplicates, ..Mailer::default() },
-            files: BTreeMap::new(),
-            past: Vec::new(),
-            first: BTreeMap::new(),
+            import_rows: BTreeMap::new(),
+            submitted: Vec::new(),
+            first_answers: BTreeMap::new(),
             tokens: Tokens::new([7; 32]),
             snapshot: None,
             preview: None,
         }
     }
 
-    /// Asks a command as the engine does, and checks what holds for every answer (P10, P11, P31).
-    pub(super) fn ask(&mut self, shared: &mut Shared, asking: &Asking) -> Result<Reply, String> {
-        let (end, head) = (shared.log.end(), shared.log.head(&self.id));
-        let reply = self.answer(shared, asking)?;
-        let recorded =
-            matches!(reply, Reply::Accepted { duplicate: false, .. }) && shared.log.end() != end;
-        let name = asking.name;
-        holds!(
-            recorded || shared.log.head(&self.id) == head,
+    /// Submits a command and checks P10, P11 and P31 of the answer.
+    pub(super) fn submit(
+        &mut self,
+        env: &mut Environment,
+        request: &Request,
+    ) -> Result<Reply, String> {
+        let (end, head) = (env.log.end(), env.log.head(&self.id));
+        let reply = self.decide(env, request)?;
+        let appended =
+            matches!(reply, Reply::Accepted { duplicate: false, .. }) && env.log.end() != end;
+        let name = request.name;
+        ensure!(
+            appended || env.log.head(&self.id) == head,
             "P11 {name} changed the log without a commit"
         );
-        holds!(
-            recorded || shared.log.end() == end,
-            "P10 the log grew by a repeat or a refusal of {name}"
+        ensure!(
+            appended || env.log.end() == end,
+            "P10 a repeat or a refusal of {name} appended to the log"
         );
         if let Reply::Refused(refusal) = &reply {
-            shared.secrets.check("a refusal", &format!("{refusal} {}", refusal.details))?;
-            shared.met.insert(refusal.code.to_string());
+            env.secrets.check("a refusal", &format!("{refusal} {}", refusal.details))?;
+            env.outcomes.insert(refusal.code.to_string());
         }
         let outcome = match &reply {
             Reply::Accepted { duplicate, events, .. } => {
@@ -134,40 +139,43 @@ impl Tenant {
             }
             Reply::Refused(refusal) => refusal.code.to_string(),
         };
-        shared.told.push(format!("{} {} {name} {} -> {outcome}", self.id, shared.now, asking.body));
+        env.transcript
+            .push(format!("{} {} {name} {} -> {outcome}", self.id, env.now, request.body));
         Ok(reply)
     }
 
-    fn answer(&mut self, shared: &mut Shared, asking: &Asking) -> Result<Reply, String> {
-        let (command, body, origin) = match self.prepare(asking) {
+    /// Answers a repeat from the log. Otherwise decides the command and appends its events.
+    fn decide(&mut self, env: &mut Environment, request: &Request) -> Result<Reply, String> {
+        let (command, body, origin) = match self.prepare(request) {
             Ok(prepared) => prepared,
             Err(refusal) => return Ok(Reply::Refused(refusal)),
         };
-        shared.secrets.check("the Debug of a command", &format!("{command:?}"))?;
-        if asking.own.is_none()
-            && let Some((first_body, first)) = self.first_answer(shared, asking.id)?
+        env.secrets.check("the Debug of a command", &format!("{command:?}"))?;
+        if request.internal.is_none()
+            && let Some((first_body, first)) = self.first_answer(env, request.id)?
         {
             let conflict = Reply::Refused(Code::CommandDuplicateConflict.into());
             return Ok(if first_body == body { first } else { conflict });
         }
-        let authority = if asking.own.is_some() { Authority::All } else { Authority::Granted };
+        let authority =
+            if request.internal.is_some() { Authority::All } else { Authority::Granted };
         let asked =
-            Asked { command: &(), id: asking.id, actor: asking.actor, authority, at: shared.now };
-        let decision = match command.decide(&self.company, &asked) {
+            Asked { command: &(), id: request.id, actor: request.actor, authority, at: env.now };
+        let decision = match command.decide(&self.state, &asked) {
             Ok(decision) => decision,
             Err(refusal) => return Ok(Reply::Refused(refusal)),
         };
         if !decision.recorded {
-            let (version, result) = (self.company.version, decision.result);
+            let (version, result) = (self.state.version, decision.result);
             return Ok(Reply::Accepted { duplicate: false, version, result, events: Vec::new() });
         }
         let commit = Commit {
             company: self.id.clone(),
-            first_version: self.company.version + 1,
-            command: asking.id,
+            first_version: self.state.version + 1,
+            command: request.id,
             body,
-            actor: Personal(asking.actor.to_owned()),
-            at: shared.now,
+            actor: Personal(request.actor.to_owned()),
+            at: env.now,
             correlation: None,
             causation: None,
             traceparent: None,
@@ -176,107 +184,110 @@ impl Tenant {
             previous: self.hash,
             events: decision.events,
         };
-        self.record(shared, commit, origin, asking.own.is_none())
+        self.append(env, commit, origin, request.internal.is_none())
     }
 
-    fn record(
+    /// Appends a commit, applies it to the state and runs the invariant checkers.
+    fn append(
         &mut self,
-        shared: &mut Shared,
+        env: &mut Environment,
         commit: Commit,
         origin: Origin,
-        remember: bool,
+        keep_answer: bool,
     ) -> Result<Reply, String> {
         let (id, body) = (commit.command, commit.body);
         let encoded = Encoded::of(commit).map_err(|error| format!("P11 encode: {error}"))?;
-        let recorded = shared.append(encoded)?;
+        let recorded = env.append(encoded)?;
         for event in &recorded.commit.events {
-            shared.secrets.check("the Debug of an event", &format!("{event:?}"))?;
+            env.secrets.check("the Debug of an event", &format!("{event:?}"))?;
         }
-        self.watch.note(&recorded, origin)?;
-        self.company.apply(&recorded.commit);
+        self.checkers.observe(&recorded, origin)?;
+        self.state.apply(&recorded.commit);
         self.hash = recorded.hash;
-        self.watch.runs.agree_with(&shared.ask(&self.id, "runs", json!({})))?;
+        self.checkers.runs.check_query(&env.query_rows(&self.id, "runs", json!({})))?;
         let Commit { result, events, .. } = recorded.commit;
-        let version = self.company.version;
-        if remember {
-            let again = Reply::Accepted {
+        let version = self.state.version;
+        if keep_answer {
+            let repeat = Reply::Accepted {
                 duplicate: true,
                 version,
                 result: result.clone(),
                 events: Vec::new(),
             };
-            self.first.insert(id, (body, again));
+            self.first_answers.insert(id, (body, repeat));
         }
         Ok(Reply::Accepted { duplicate: false, version, result, events })
     }
 
-    /// P10: what the log says of a command of this id is what was answered then.
+    /// P10: the log's answer for a command id equals the first answer. `None` if the id is new.
     fn first_answer(
         &self,
-        shared: &Shared,
+        env: &Environment,
         id: CommandId,
     ) -> Result<Option<(Digest, Reply)>, String> {
-        let found = shared.log.find_command(&self.id, id).map_err(|error| error.to_string())?;
+        let found = env.log.find_command(&self.id, id).map_err(|error| error.to_string())?;
         let Some(place) = found else {
-            holds!(!self.first.contains_key(&id), "P10 the log forgot a command");
+            ensure!(!self.first_answers.contains_key(&id), "P10 the log has lost a command");
             return Ok(None);
         };
-        let commit = shared.log.read_at(place.place).map_err(|error| error.to_string())?.commit;
+        let commit = env.log.read_at(place.place).map_err(|error| error.to_string())?.commit;
         let version = commit.last_version();
-        let again =
+        let repeat =
             Reply::Accepted { duplicate: true, version, result: commit.result, events: Vec::new() };
-        let first = (commit.body, again);
-        holds!(self.first.get(&id) == Some(&first), "P10 a repeat is answered otherwise");
+        let first = (commit.body, repeat);
+        ensure!(self.first_answers.get(&id) == Some(&first), "P10 a repeat got another answer");
         Ok(Some(first))
     }
 
-    /// Whether a command of this id was accepted and remembered.
+    /// Whether a command with this id was accepted.
     pub(super) fn was_accepted(&self, id: &CommandId) -> bool {
-        self.first.contains_key(id)
+        self.first_answers.contains_key(id)
     }
 
-    /// Reads a command and adds what the engine finds out: the file's rows, what the token says.
-    fn prepare(&self, asking: &Asking) -> Result<(Command, Digest, Origin), Refusal> {
-        if let Some(own) = &asking.own {
-            let claims = matches!(own, Command::ClaimRecipients(_));
+    /// Reads a command and adds what the engine finds out: the file's rows, the token's invitation.
+    fn prepare(&self, request: &Request) -> Result<(Command, Digest, Origin), Refusal> {
+        if let Some(command) = &request.internal {
+            let claims = matches!(command, Command::ClaimRecipients(_));
             let origin = if claims { Origin::Claim } else { Origin::Other };
-            return Ok((own.clone(), Digest::of(asking.name.as_bytes()), origin));
+            return Ok((command.clone(), Digest::of(request.name.as_bytes()), origin));
         }
-        let mut command = Command::read(asking.name, asking.body.clone())?;
+        let mut command = Command::read(request.name, request.body.clone())?;
         let mut origin = Origin::Other;
         match &mut command {
             Command::ImportFile(import) => {
                 let text =
                     import.files.first().and_then(|file| file.text.clone()).unwrap_or_default();
-                import.read = Some(self.read(&import.dialect, &text, asking.long)?);
+                import.read =
+                    Some(self.read_file(&import.dialect, &text, request.splits_import)?);
             }
             Command::ImportPictures(pictures) => {
                 let text = pictures.file.text.clone().unwrap_or_default();
-                pictures.read = Some(archive(&text));
+                pictures.read = Some(read_archive(&text));
             }
             Command::LinkCompleted(link) => {
-                let said = link.token.as_ref().and_then(|token| self.tokens.read(&self.id, token));
-                link.verified = said;
-                origin =
-                    said.map_or(Origin::Other, |(id, generation)| Origin::Token(id, generation));
+                let verified =
+                    link.token.as_ref().and_then(|token| self.tokens.read(&self.id, token));
+                link.verified = verified;
+                origin = verified
+                    .map_or(Origin::Other, |(id, generation)| Origin::Token(id, generation));
             }
             _ => {}
         }
-        Ok((command, Digest::of_body(asking.name, &asking.body), origin))
+        Ok((command, Digest::of_body(request.name, &request.body), origin))
     }
 
-    fn read(&self, dialect: &str, text: &str, long: bool) -> Result<FileRead, Refusal> {
+    fn read_file(&self, dialect: &str, text: &str, split: bool) -> Result<FileRead, Refusal> {
         let dialect = dialect::find(dialect).ok_or(Code::ImportUnknownDialect)?;
         let (options, limits) = (self.options(dialect), Limits::default());
         let summary =
-            csv_file::scan(text.as_bytes(), dialect, &options, &limits).map_err(refused)?;
-        let rows = if long { Vec::new() } else { self.rows(dialect.name(), text) };
+            csv_file::scan(text.as_bytes(), dialect, &options, &limits).map_err(refusal)?;
+        let rows = if split { Vec::new() } else { self.rows(dialect.name(), text) };
         let sha256 = Digest::of(text.as_bytes()).to_string();
         let file = FileRef { name: "people.csv".to_owned(), sha256, bytes: text.len() as u64 };
         Ok(FileRead { files: vec![file], summary, rows })
     }
 
-    /// The rows of a file that reads well.
+    /// The rows of a readable file. Empty if the file cannot be read.
     pub(super) fn rows(&self, dialect: &str, text: &str) -> Vec<ParsedRow> {
         let Some(dialect) = dialect::find(dialect) else { return Vec::new() };
         let (options, limits) = (self.options(dialect), Limits::default());
@@ -287,30 +298,30 @@ impl Tenant {
     }
 
     fn options(&self, dialect: &dyn Dialect) -> Options {
-        let settings = &self.company.settings;
+        let settings = &self.state.settings;
         let withheld = dialect.withheld(settings).into_iter().map(str::to_owned).collect();
         Options { assume_plus: settings.assume_plus, withheld, ..Options::default() }
     }
 
-    /// P12: the state thrown away and made again from the log alone is the state that was.
-    pub(super) fn replayed(&self, shared: &Shared) -> Law {
-        let mut again = Company::new(self.id.clone());
-        let commits = shared.commits(Some(&self.id));
-        commits.iter().for_each(|recorded| again.apply(&recorded.commit));
-        holds!(again == self.company, "P12 the replayed company differs from the live one");
+    /// P12: replaying the log gives the live state, with and without a snapshot.
+    pub(super) fn check_replay(&self, env: &Environment) -> CheckResult {
+        let mut replayed = Company::new(self.id.clone());
+        let commits = env.commits(Some(&self.id));
+        commits.iter().for_each(|recorded| replayed.apply(&recorded.commit));
+        ensure!(replayed == self.state, "P12 the replayed company differs from the live one");
         let Some(bytes) = &self.snapshot else { return Ok(()) };
-        let mut later: Company =
+        let mut restored: Company =
             rmp_serde::from_slice(bytes).map_err(|error| format!("P12 snapshot: {error}"))?;
-        let version = later.version;
+        let version = restored.version;
         let tail = commits.iter().filter(|one| one.commit.first_version > version);
-        tail.for_each(|recorded| later.apply(&recorded.commit));
-        holds!(later == self.company, "P12 snapshot and tail differ from the full replay");
+        tail.for_each(|recorded| restored.apply(&recorded.commit));
+        ensure!(restored == self.state, "P12 snapshot and tail differ from the full replay");
         Ok(())
     }
 }
 
-/// An archive of pictures as the engine finds it: here a line for each, none of which is read.
-fn archive(text: &str) -> PicturesRead {
+/// A picture archive, made from a text with one file name per line. No picture has real content.
+fn read_archive(text: &str) -> PicturesRead {
     let picture = |name: &str| {
         let sha256 = Digest::of(name.as_bytes()).to_string();
         let file = PictureFile { sha256, bytes: 9, format: PictureFormat::Png };
@@ -323,7 +334,7 @@ fn archive(text: &str) -> PicturesRead {
     PicturesRead { file, pictures: text.lines().map(picture).collect() }
 }
 
-fn refused(error: FileError) -> Refusal {
+fn refusal(error: FileError) -> Refusal {
     match error {
         FileError::Refused(refusal) => refusal,
         FileError::Io(error) => Refusal::new(Code::Unavailable).saying(&error.to_string()),

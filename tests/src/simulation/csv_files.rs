@@ -1,12 +1,14 @@
-//! Files of a few rows, of each dialect; now and then one that is no file.
+//! Random CSV files of a few rows for each dialect, some of them malformed.
 
 use serde_json::{Value, json};
 
-use super::alphabet::{ACCOUNTS, ADDRESSES, IDS, NAMES, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS};
+use super::sample_values::{
+    ACCOUNTS, ADDRESSES, IDS, NAMES, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS,
+};
 use crate::support::random::SeededRandom;
 
-/// A file of any dialect.
-pub(super) fn any(rng: &mut SeededRandom) -> (&'static str, String) {
+/// A random dialect and a file of it.
+pub(super) fn any_file(rng: &mut SeededRandom) -> (&'static str, String) {
     match rng.below(10) {
         0..4 => ("leapxpert", leapxpert(rng)),
         4 | 5 => ("officechat", officechat(rng)),
@@ -15,8 +17,8 @@ pub(super) fn any(rng: &mut SeededRandom) -> (&'static str, String) {
     }
 }
 
-/// The command that imports it; it invites nobody.
-pub(super) fn body(dialect: &str, text: &str, rng: &mut SeededRandom) -> Value {
+/// The body of an `ImportFile` command that invites no one.
+pub(super) fn import_body(dialect: &str, text: &str, rng: &mut SeededRandom) -> Value {
     let mut body = json!({"dialect": dialect, "files": [{"name": "people.csv", "text": text}]});
     match dialect {
         "multiline" => {
@@ -40,29 +42,29 @@ pub(super) fn leapxpert(rng: &mut SeededRandom) -> String {
             .to_owned();
     }
     let header = "username,first_name,last_name,email,phone_number,org_unit,role";
-    text(header, rng, |rng| {
+    csv_text(header, rng, |rng| {
         let key = if rng.one_in(9) { "" } else { rng.pick(&USERS[..8]) };
         vec![
-            // A file of another product may name the same person.
+            // Files of other products may contain the same key.
             if rng.one_in(7) { rng.pick(&PEOPLE) } else { key },
-            blank_or(rng, &NAMES),
-            blank_or(rng, &NAMES),
-            blank_or(rng, &ADDRESSES),
-            blank_or(rng, &PHONES),
-            blank_or(rng, &[UNITS[0], UNITS[0], UNITS[1], UNITS[2], "sales"]),
-            blank_or(rng, &["Agent", "Agent", "Agent;Guest", "King"]),
+            pick_or_blank(rng, &NAMES),
+            pick_or_blank(rng, &NAMES),
+            pick_or_blank(rng, &ADDRESSES),
+            pick_or_blank(rng, &PHONES),
+            pick_or_blank(rng, &[UNITS[0], UNITS[0], UNITS[1], UNITS[2], "sales"]),
+            pick_or_blank(rng, &["Agent", "Agent", "Agent;Guest", "King"]),
         ]
     })
 }
 
 pub(super) fn officechat(rng: &mut SeededRandom) -> String {
-    text("name,firstname,email/login,mobile,manager,Enabled", rng, |rng| {
+    csv_text("name,firstname,email/login,mobile,manager,Enabled", rng, |rng| {
         vec![
-            blank_or(rng, &NAMES),
-            blank_or(rng, &NAMES),
+            pick_or_blank(rng, &NAMES),
+            pick_or_blank(rng, &NAMES),
             if rng.one_in(9) { "" } else { rng.pick(&PEOPLE) },
-            blank_or(rng, &PHONES),
-            blank_or(rng, &PEOPLE),
+            pick_or_blank(rng, &PHONES),
+            pick_or_blank(rng, &PEOPLE),
             rng.pick(&["", "TRUE", "TRUE", "FALSE", "perhaps"]),
         ]
     })
@@ -70,9 +72,9 @@ pub(super) fn officechat(rng: &mut SeededRandom) -> String {
 
 pub(super) fn multiline(rng: &mut SeededRandom) -> String {
     let header = "firstname,email address or device,social_messaging,multiline_number,monitor_calls,monitor_sms";
-    text(header, rng, |rng| {
+    csv_text(header, rng, |rng| {
         vec![
-            blank_or(rng, &NAMES),
+            pick_or_blank(rng, &NAMES),
             if rng.one_in(9) { "" } else { rng.pick(&ACCOUNTS) },
             rng.pick(&["Yes", "No", "No", "No", "perhaps"]),
             if rng.one_in(2) { "" } else { rng.pick(&POOL) },
@@ -84,26 +86,26 @@ pub(super) fn multiline(rng: &mut SeededRandom) -> String {
 
 pub(super) fn ocm(rng: &mut SeededRandom) -> String {
     let header = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role";
-    text(header, rng, |rng| {
+    csv_text(header, rng, |rng| {
         vec![
             rng.pick(&IDS),
             rng.pick(&NAMES),
             "Doe",
-            blank_or(rng, &IDS),
+            pick_or_blank(rng, &IDS),
             rng.pick(&["1", "2", "3", "4", "x"]),
             rng.pick(&["supervisor", "supervisor", "agent"]),
-            blank_or(rng, &IDS),
+            pick_or_blank(rng, &IDS),
             rng.pick(&[UNITS[0], UNITS[1], UNITS[1], UNITS[3]]),
             rng.pick(&[ROLES[0], ROLES[0], ROLES[2]]),
         ]
     })
 }
 
-fn blank_or(rng: &mut SeededRandom, all: &[&'static str]) -> &'static str {
+fn pick_or_blank(rng: &mut SeededRandom, all: &[&'static str]) -> &'static str {
     if rng.one_in(4) { "" } else { rng.pick(all) }
 }
 
-fn text(
+fn csv_text(
     header: &str,
     rng: &mut SeededRandom,
     row: impl Fn(&mut SeededRandom) -> Vec<&'static str>,

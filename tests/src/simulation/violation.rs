@@ -1,24 +1,24 @@
-//! A law that does not hold: its name, and what was seen instead.
+//! The result of a check: passed, or the violated invariant and what was seen.
 
-/// What a checker says when its law is broken.
-pub(super) type Law = Result<(), String>;
+/// `Err` starts with the id of the violated invariant, for example `P7 `.
+pub(super) type CheckResult = Result<(), String>;
 
-/// Holds, or names the law that does not.
-macro_rules! holds {
+/// Returns `Err` with this message unless the condition is true.
+macro_rules! ensure {
     ($condition:expr, $($why:tt)+) => {
         if !$condition {
             return Err(format!($($why)+));
         }
     };
 }
-pub(super) use holds;
+pub(super) use ensure;
 
-/// What must never be seen by those who read logs and refusals: numbers, addresses, tokens.
+/// Texts that no log line and no refusal may contain: phone numbers, addresses, tokens.
 #[derive(Debug, Default)]
 pub(super) struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// Every run of seven digits of these numbers, and every address as it is.
+    /// Every seven consecutive digits of a phone number are a secret, and every address as a whole.
     pub(super) fn of(phones: &[&str], addresses: &[&str]) -> Self {
         let mut all: Vec<String> = addresses.iter().map(|one| (*one).to_owned()).collect();
         for phone in phones {
@@ -28,25 +28,25 @@ impl Secrets {
         Self(all)
     }
 
-    pub(super) fn keep(&mut self, secret: String) {
+    pub(super) fn add(&mut self, secret: String) {
         self.0.push(secret);
     }
 
-    /// P31.
-    pub(super) fn check(&self, what: &str, text: &str) -> Law {
+    /// P31: the text contains no secret. The message shows the 120 characters before a secret.
+    pub(super) fn check(&self, source: &str, text: &str) -> CheckResult {
         let text = &without_ids(text);
         let found = self.0.iter().find_map(|secret| text.find(secret.as_str()));
-        let near = found.map(|at| text[..at].chars().rev().take(120).collect::<Vec<_>>());
-        let near: Option<String> = near.map(|near| near.into_iter().rev().collect());
-        holds!(found.is_none(), "P31 {what} gives away what follows {near:?}");
+        let before = found.map(|at| text[..at].chars().rev().take(120).collect::<Vec<_>>());
+        let before: Option<String> = before.map(|before| before.into_iter().rev().collect());
+        ensure!(found.is_none(), "P31 {source} contains a secret after {before:?}");
         Ok(())
     }
 }
 
-/// The most digits of a phone number: a longer run is an id.
+/// The most digits of a phone number. A longer sequence of digits is an id.
 const PHONE_DIGITS: usize = 15;
 
-/// Ids and times are numbers of their own, in which any number may be found.
+/// The text without ids and times, because their digits may contain a phone number by chance.
 fn without_ids(text: &str) -> String {
     let mut kept = String::with_capacity(text.len());
     let mut parts = text.split("Time(");

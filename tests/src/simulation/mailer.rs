@@ -1,4 +1,4 @@
-//! A mailer that only remembers whom it reached, and fails as it is told.
+//! A simulated mail channel that counts deliveries and fails on request.
 
 use std::collections::BTreeMap;
 
@@ -7,11 +7,11 @@ use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::event::{Event, Who};
 use boarding_commands::id::{InvitationId, RunId};
 
-use super::broken::{Law, holds};
+use super::violation::{CheckResult, ensure};
 
-/// A claimed mail in the worker's hands.
+/// A mail that the worker has claimed and not yet reported.
 #[derive(Debug, Clone)]
-pub(super) struct Claim {
+pub(super) struct ClaimedMail {
     pub run: RunId,
     pub fence: u64,
     pub user: Who,
@@ -21,8 +21,9 @@ pub(super) struct Claim {
     pub message_id: String,
 }
 
-impl Claim {
-    pub(super) fn of(event: &Event, fence: u64) -> Option<Self> {
+impl ClaimedMail {
+    /// `None` if the event is not `InviteDispatched`.
+    pub(super) fn from_event(event: &Event, fence: u64) -> Option<Self> {
         match event {
             Event::InviteDispatched {
                 run,
@@ -46,59 +47,67 @@ impl Claim {
     }
 }
 
-/// What goes wrong with one mail, by the phase in which it does.
+/// What goes wrong when one mail is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fault {
+pub(super) enum MailFault {
     None,
-    /// Not taken, may be tried again.
+    /// Rejected, may be retried.
     Temporary,
-    /// Not taken, for good.
+    /// Rejected permanently.
     Permanent,
-    /// Taken, but the answer was lost.
+    /// Accepted, but the reply was lost.
     LostAnswer,
 }
 
-/// Whom mails reached.
+/// The deliveries so far.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Mailer {
-    /// Whether a repeat of a Message-ID is recognised and goes nowhere.
+    /// Whether a second mail with the same Message-ID is dropped.
     pub deduplicates: bool,
-    pub reached: BTreeMap<(RunId, String), u32>,
-    pub messages: BTreeMap<String, u32>,
-    /// The links that are out there.
+    /// Delivered mails per run and recipient.
+    pub delivered: BTreeMap<(RunId, String), u32>,
+    /// Accepted mails per Message-ID.
+    pub accepted: BTreeMap<String, u32>,
+    /// The invitation and generation of each delivered link.
     pub links: Vec<(InvitationId, u32)>,
     pub message_ids: Vec<String>,
 }
 
 impl Mailer {
-    /// Sends one mail, as far as the fault lets it. Checks P7.
-    pub(super) fn send(&mut self, claim: &Claim, fault: Fault) -> Result<Report, String> {
-        if matches!(fault, Fault::None | Fault::LostAnswer) {
+    /// Sends one mail, unless the fault prevents it. Checks P7.
+    pub(super) fn send(&mut self, claim: &ClaimedMail, fault: MailFault) -> Result<Report, String> {
+        if matches!(fault, MailFault::None | MailFault::LostAnswer) {
             self.deliver(claim)?;
         }
         Ok(match fault {
-            Fault::None => Report::Sent { message_id: None },
-            Fault::Temporary => {
+            MailFault::None => Report::Sent { message_id: None },
+            MailFault::Temporary => {
                 Report::Temporary { code: Code::DeliveryTemporaryFailure, detail: None }
             }
-            Fault::Permanent => {
+            MailFault::Permanent => {
                 Report::Permanent { code: Code::RecipientEmailUndeliverable, detail: None }
             }
-            Fault::LostAnswer => Report::Permanent { code: Code::DeliveryUncertain, detail: None },
+            MailFault::LostAnswer => {
+                Report::Permanent { code: Code::DeliveryUncertain, detail: None }
+            }
         })
     }
 
-    fn deliver(&mut self, claim: &Claim) -> Law {
-        let times = self.messages.entry(claim.message_id.clone()).or_default();
+    fn deliver(&mut self, claim: &ClaimedMail) -> CheckResult {
+        let times = self.accepted.entry(claim.message_id.clone()).or_default();
         *times += 1;
         if self.deduplicates && *times > 1 {
             return Ok(());
         }
         self.links.push((claim.invitation, claim.generation));
         self.message_ids.push(claim.message_id.clone());
-        let reached = self.reached.entry((claim.run, claim.user.folded())).or_default();
-        *reached += 1;
-        holds!(*reached == 1, "P7 {} mails of run {} reached one recipient", reached, claim.run);
+        let delivered = self.delivered.entry((claim.run, claim.user.folded())).or_default();
+        *delivered += 1;
+        ensure!(
+            *delivered == 1,
+            "P7 run {} delivered {delivered} mails to one recipient",
+            claim.run
+        );
         Ok(())
     }
 }

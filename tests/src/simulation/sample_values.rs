@@ -1,10 +1,10 @@
-//! The few people, numbers, addresses and units of which histories are made, right ones and wrong ones.
+//! Valid and invalid names, numbers, addresses and units that generated commands use.
 
-/// Keys, some of them one person's in two spellings.
+/// User keys. Some pairs are two spellings of one key.
 pub(super) const USERS: [&str; 9] =
     ["ann", "ANN", "bob", "Bob ", "cid", "dee.x", "eve", "zoë", "nobody"];
 
-/// One number in two spellings, good ones, and some that are none.
+/// Phone numbers: one in two spellings, some valid, some invalid.
 pub(super) const PHONES: [&str; 9] = [
     "+66812340987",
     "+66 812 340 987",
@@ -40,7 +40,7 @@ pub(super) const CHANNELS: [&str; 5] =
 
 pub(super) const ACTORS: [&str; 2] = ["jane", "joe"];
 
-/// Numbers of the pool, and one that is in none.
+/// Numbers of the pool. The last one is never added.
 pub(super) const POOL: [&str; 8] = [
     "+12125550001",
     "+1 212 555 0002",
@@ -52,8 +52,8 @@ pub(super) const POOL: [&str; 8] = [
     "+12125559999",
 ];
 
-/// Keys of people of whatever product: user names, and addresses and devices that are keys. These are told in
-/// the `Debug` of a command, which tells keys as they are, so none of them is among the secrets.
+/// User keys of every product: user names, e-mail addresses and device numbers. The `Debug` text of a command
+/// prints keys in clear text, so none of them is one of the secrets.
 pub(super) const PEOPLE: [&str; 12] = [
     "ann",
     "bob",
@@ -69,7 +69,7 @@ pub(super) const PEOPLE: [&str; 12] = [
     "+551130001234",
 ];
 
-/// Those of accounts, as they come in one file and in another.
+/// Account keys in MultiLine files, in the spelling of the file.
 pub(super) const ACCOUNTS: [&str; 7] = [
     "one@pool.example",
     "Two@pool.example",
@@ -80,5 +80,5 @@ pub(super) const ACCOUNTS: [&str; 7] = [
     "nobody@here",
 ];
 
-/// LAN IDs and Agent IDs, some of them alike.
+/// LAN IDs and Agent IDs. Some differ only in upper and lower case.
 pub(super) const IDS: [&str; 8] = ["ann", "Ann", "bob", "lan1", "lan2", "LAN2", "a.b", "zoë"];

@@ -1,14 +1,16 @@
-//! Bodies of commands: plausible ones, and ones that must be refused.
+//! Random command bodies, valid and invalid.
 
 use boarding_commands::company::RecipientState;
 use serde_json::{Value, json};
 
-use super::alphabet::{ADDRESSES, CHANNELS, IDS, NAMES, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS};
-use super::files;
-use super::tenant::Tenant;
+use super::company::SimulatedCompany;
+use super::csv_files;
+use super::sample_values::{
+    ADDRESSES, CHANNELS, IDS, NAMES, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS,
+};
 use crate::support::random::SeededRandom;
 
-pub(super) fn person(rng: &mut SeededRandom) -> Value {
+pub(super) fn add_user(rng: &mut SeededRandom) -> Value {
     let mut body = json!({"user": rng.pick(&USERS), "first_name": rng.pick(&NAMES)});
     if !rng.one_in(5) {
         body["email"] = json!(rng.pick(&ADDRESSES));
@@ -26,7 +28,7 @@ pub(super) fn person(rng: &mut SeededRandom) -> Value {
     body
 }
 
-pub(super) fn setting(rng: &mut SeededRandom) -> Value {
+pub(super) fn company_config(rng: &mut SeededRandom) -> Value {
     match rng.below(15) {
         9 => json!({"number_overbooking": rng.one_in(3)}),
         10 => json!({"number_cooling_seconds": ([0, 0, 60, 7_200][rng.below(4)])}),
@@ -46,16 +48,16 @@ pub(super) fn setting(rng: &mut SeededRandom) -> Value {
     }
 }
 
-pub(super) fn unit(rng: &mut SeededRandom) -> Value {
+pub(super) fn define_org_unit(rng: &mut SeededRandom) -> Value {
     json!({"org_unit": rng.pick(&UNITS[..3]), "parent": rng.pick(&UNITS), "roles": rng.pick_some(&ROLES, 2)})
 }
 
-pub(super) fn role(rng: &mut SeededRandom) -> Value {
+pub(super) fn define_role(rng: &mut SeededRandom) -> Value {
     let permissions: &[&str] = if rng.one_in(4) { &[] } else { &["bulk_integration"] };
     json!({"role": rng.pick(&ROLES[..2]), "permissions": permissions})
 }
 
-pub(super) fn grant(rng: &mut SeededRandom) -> (&'static str, Value) {
+pub(super) fn change_permissions(rng: &mut SeededRandom) -> (&'static str, Value) {
     let all =
         ["bulk_integrate_users", "bulk_import_users", "view_org_units", "accounts", "administer"];
     if rng.one_in(5) {
@@ -64,12 +66,12 @@ pub(super) fn grant(rng: &mut SeededRandom) -> (&'static str, Value) {
     ("GrantPermissions", json!({"actor": rng.pick(&["jane", "Jane"]), "permissions": all}))
 }
 
-/// A source of people and a channel, without a mode.
-pub(super) fn start(tenant: &Tenant, rng: &mut SeededRandom) -> Value {
+/// A `StartBulkIntegration` body without `mode`.
+pub(super) fn start_run(company: &SimulatedCompany, rng: &mut SeededRandom) -> Value {
     let source = match rng.below(7) {
         0 => json!({"import": "latest"}),
         1 => {
-            let imports: Vec<_> = tenant.company.imports.keys().map(ToString::to_string).collect();
+            let imports: Vec<_> = company.state.imports.keys().map(ToString::to_string).collect();
             let known: Vec<&str> = imports.iter().map(String::as_str).chain(["none"]).collect();
             json!({"import": rng.pick(&known)})
         }
@@ -82,41 +84,45 @@ pub(super) fn start(tenant: &Tenant, rng: &mut SeededRandom) -> Value {
     json!({"source": source, "channel": rng.pick(&CHANNELS)})
 }
 
-pub(super) fn resend(rng: &mut SeededRandom) -> Value {
+pub(super) fn resend_invitation(rng: &mut SeededRandom) -> Value {
     if rng.one_in(2) {
         return json!({"users": rng.pick_some(&PEOPLE, 4), "channel": rng.pick(&CHANNELS)});
     }
     json!({"filter": rng.pick(&["bounced", "expired", "not_invited"]), "channel": rng.pick(&CHANNELS)})
 }
 
-pub(super) fn any_run(tenant: &Tenant, rng: &mut SeededRandom) -> String {
+/// The id of a recent run, or an unknown id.
+pub(super) fn any_run_id(company: &SimulatedCompany, rng: &mut SeededRandom) -> String {
     let runs: Vec<String> =
-        tenant.company.runs.keys().rev().take(4).map(ToString::to_string).collect();
+        company.state.runs.keys().rev().take(4).map(ToString::to_string).collect();
     let known: Vec<&str> =
         runs.iter().map(String::as_str).chain(["01JD0000000000000000000000"]).collect();
     rng.pick(&known).to_owned()
 }
 
-/// What a worker outside reports, and the fence it carries. It does not claim that a mail failed for the
-/// time being while the engine's own worker has it in hand: that would be a lie, and a second mail.
-pub(super) fn report(
-    tenant: &Tenant,
+/// A report of an external worker: command, body and fence.
+///
+/// While the simulated worker has a claim of the recipient, no report says that the current attempt failed
+/// temporarily. Such a report would be false and would cause a second mail.
+pub(super) fn external_report(
+    company: &SimulatedCompany,
     rng: &mut SeededRandom,
 ) -> (&'static str, Value, Option<u64>) {
-    let holder = tenant.company.lock.holder();
+    let holder = company.state.lock.holder();
     let run = holder
         .filter(|_| !rng.one_in(5))
-        .map_or_else(|| any_run(tenant, rng), |it| it.run.to_string());
-    let right = holder.map_or(7, |holder| holder.fence);
-    let fence = [None, Some(right), Some(right), Some(right + 1)][rng.below(4)]
-        .filter(|_| holder.is_some_and(|it| it.run.to_string() == run));
-    let user = tenant.a_recipient(rng);
-    let known = tenant.company.users.find(user.as_str());
+        .map_or_else(|| any_run_id(company, rng), |it| it.run.to_string());
+    let current_fence = holder.map_or(7, |holder| holder.fence);
+    let fence = [None, Some(current_fence), Some(current_fence), Some(current_fence + 1)]
+        [rng.below(4)]
+    .filter(|_| holder.is_some_and(|it| it.run.to_string() == run));
+    let user = company.a_recipient(rng);
+    let known = company.state.users.find(user.as_str());
     let recipient = known.and_then(|(id, _)| {
-        let run = tenant.company.runs.get(&holder?.run)?;
+        let run = company.state.runs.get(&holder?.run)?;
         run.recipient(id).map(|(_, recipient)| recipient)
     });
-    let in_hand = recipient.is_some_and(|one| one.state == RecipientState::Dispatching);
+    let is_claimed = recipient.is_some_and(|one| one.state == RecipientState::Dispatching);
     let key = user.as_str();
     match rng.below(8) {
         0 => (
@@ -130,8 +136,8 @@ pub(super) fn report(
             json!({"run": run, "user": key, "code": "recipient.already_linked", "fence": fence}),
             fence,
         ),
-        5 | 6 if in_hand => {
-            // An old failure comes in again while a later attempt is under way.
+        5 | 6 if is_claimed => {
+            // The report of an earlier attempt arrives during a later attempt.
             let attempt = recipient.map_or(0, |one| one.attempt).saturating_sub(1);
             let code = "delivery.temporary_failure";
             let body = json!({"run": run, "user": key, "code": code, "permanent": false, "attempt": attempt, "fence": fence});
@@ -139,15 +145,15 @@ pub(super) fn report(
         }
         kind => {
             let code = "delivery.temporary_failure";
-            let permanent = in_hand || kind == 7;
+            let permanent = is_claimed || kind == 7;
             let body = json!({"run": run, "user": key, "code": code, "permanent": permanent, "fence": fence});
             ("InviteFailed", body, fence)
         }
     }
 }
 
-/// Bodies that no command has, among them ones with values where they must not be told again.
-pub(super) fn wrong(rng: &mut SeededRandom) -> (&'static str, Value) {
+/// A malformed command. Some contain an address or a phone number that the refusal must not repeat.
+pub(super) fn malformed_command(rng: &mut SeededRandom) -> (&'static str, Value) {
     match rng.below(8) {
         0 => ("AddCorporatePhone", json!({"user": "ann", "phone": 66_812_340_987_u64})),
         1 => ("AddUser", json!({"user": "ann", "roles": ADDRESSES[0]})),
@@ -166,8 +172,8 @@ pub(super) fn wrong(rng: &mut SeededRandom) -> (&'static str, Value) {
     }
 }
 
-/// What is asked of the number pool.
-pub(super) fn pool(rng: &mut SeededRandom) -> (&'static str, Value) {
+/// A command on the number pool.
+pub(super) fn number_pool_command(rng: &mut SeededRandom) -> (&'static str, Value) {
     let number = rng.pick(&POOL);
     let unit = rng.pick(&UNITS[..3]);
     let owner = if rng.one_in(3) { Value::Null } else { json!(unit) };
@@ -195,8 +201,8 @@ pub(super) fn pool(rng: &mut SeededRandom) -> (&'static str, Value) {
     }
 }
 
-/// An archive of pictures, by their names.
-pub(super) fn pictures(rng: &mut SeededRandom) -> Value {
+/// An `ImportPictures` body. The archive is a text with one file name per line.
+pub(super) fn import_pictures(rng: &mut SeededRandom) -> Value {
     let one = |rng: &mut SeededRandom| {
         format!("{}{}\n", rng.pick(&IDS), rng.pick(&[".png", ".jpg", ".gif"]))
     };
@@ -204,7 +210,7 @@ pub(super) fn pictures(rng: &mut SeededRandom) -> Value {
     json!({"file": {"name": "Archive.zip", "text": names}, "match_attribute": "agent_id"})
 }
 
-pub(super) fn roles(rng: &mut SeededRandom) -> Value {
+pub(super) fn assign_roles(rng: &mut SeededRandom) -> Value {
     let mut body = json!({"roles": rng.pick_some(&ROLES, 2), "remove": rng.one_in(3)});
     match rng.below(4) {
         0 => body["filter"] = json!({"org_unit": rng.pick(&UNITS), "state": "active"}),
@@ -214,14 +220,14 @@ pub(super) fn roles(rng: &mut SeededRandom) -> Value {
     body
 }
 
-/// The import of a file, or of one that is none.
-pub(super) fn import(rng: &mut SeededRandom) -> Value {
-    let (dialect, text) = files::any(rng);
-    let mut body = files::body(dialect, &text, rng);
+/// An `ImportFile` body with a random file. Some name an unknown dialect.
+pub(super) fn import_file(rng: &mut SeededRandom) -> Value {
+    let (dialect, text) = csv_files::any_file(rng);
+    let mut body = csv_files::import_body(dialect, &text, rng);
     if rng.one_in(20) {
         body["dialect"] = json!("unknown");
     }
-    // Some invite: those they create, all they name, or by mistake on no channel.
+    // Some imports invite the created or all users, and some of those have no channel, which is invalid.
     let invites = [("auto_invite", json!(true)), ("action", json!("import_and_invite"))];
     if let Some((name, value)) = invites.get(rng.below(6)) {
         body[*name] = value.clone();
