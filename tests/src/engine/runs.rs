@@ -127,7 +127,7 @@ async fn p2_a_scheduled_run_starts_after_a_restart_when_its_time_comes() {
     assert_eq!(harness.outbox().len(), 1);
 }
 
-/// N85: who changed between the confirmation and the turn is judged as he then is; the total stays.
+/// N85, A3: who changed between the confirmation and the turn is judged as he then is; the total stays.
 #[tokio::test]
 async fn n85_people_are_judged_when_their_turn_comes() {
     let channel = HeldChannel::new(false);
