@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Maker, Place, cells, line};
+use super::{FileGenerator, RowPosition, cells, line};
 use crate::support::random::SeededRandom;
 
-pub(super) const MAKER: Maker = Maker {
+pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "mangoapps",
     company: include_str!("../../../../fixtures/company/acme.json"),
     before,
@@ -85,12 +85,12 @@ fn number(serial: usize) -> String {
     format!("E{serial}")
 }
 
-fn row(rng: &mut SeededRandom, place: Place) -> String {
-    let (n, somebody) = (place.serial(), known(rng.below(KNOWN)));
+fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
+    let (n, somebody) = (position.serial(), known(rng.below(KNOWN)));
     let manager = match rng.below(8) {
-        0 | 1 => key(place.earlier(rng)),
-        2 => key(place.later(rng)).to_uppercase(),
-        3 => number(place.earlier(rng)),
+        0 | 1 => key(position.earlier(rng)),
+        2 => key(position.later(rng)).to_uppercase(),
+        3 => number(position.earlier(rng)),
         4 => somebody[0].clone(),
         5 => rng.pick(&["nobody@people.example", "a chief", "KNOWN7@people.example"]).to_owned(),
         _ => String::new(),
@@ -110,10 +110,10 @@ fn row(rng: &mut SeededRandom, place: Place) -> String {
             // Some are known by their employee ID alone.
             new[rng.below(3)].clear();
         }
-        14 => new[0] = key(place.earlier(rng)).to_uppercase(),
+        14 => new[0] = key(position.earlier(rng)).to_uppercase(),
         15 => {
             new[0].clear();
-            new[1] = number(place.earlier(rng)).to_lowercase();
+            new[1] = number(position.earlier(rng)).to_lowercase();
         }
         16 => {
             new[0] = rng.pick(&["nobody@", "p@people..example", "p@elsewhere.example"]).to_owned();
@@ -127,7 +127,7 @@ fn row(rng: &mut SeededRandom, place: Place) -> String {
         23 => new[1] = somebody[1].to_lowercase(),
         24 => new[2] = rng.pick(&["Zoë", "Nguyễn", "=1+1", "Јо Doe", "Jo\u{200b}"]).to_owned(),
         25 => new[..2].fill(String::new()),
-        26 => new[0] = number(place.earlier(rng)),
+        26 => new[0] = number(position.earlier(rng)),
         _ => {}
     }
     line(&new)

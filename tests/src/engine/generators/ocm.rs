@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Maker, Place, cells, line};
+use super::{FileGenerator, RowPosition, cells, line};
 use crate::support::random::SeededRandom;
 
-pub(super) const MAKER: Maker = Maker {
+pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "ocm",
     company: include_str!("../../../../fixtures/company/acme.json"),
     before,
@@ -63,7 +63,7 @@ fn known(n: usize) -> [String; 12] {
 fn before() -> Vec<(&'static str, Value)> {
     let rows: String = (0..KNOWN).map(|n| line(&known(n))).collect();
     let people = json!({"name": "userdetails.csv", "text": format!("{HEADER}\n{rows}")});
-    let beside = MAKER.beside.iter().map(|(name, text)| json!({"name": name, "text": text}));
+    let beside = GENERATOR.beside.iter().map(|(name, text)| json!({"name": name, "text": text}));
     let files: Vec<_> = std::iter::once(people).chain(beside).collect();
     let user = |n: usize| json!({"user": format!("known{n}")});
     let mut commands = vec![("ImportFile", json!({"dialect": "ocm", "files": files}))];
@@ -72,12 +72,12 @@ fn before() -> Vec<(&'static str, Value)> {
     commands
 }
 
-fn row(rng: &mut SeededRandom, place: Place) -> String {
-    let n = place.serial();
+fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
+    let n = position.serial();
     let boss = match rng.below(10) {
         0..4 => format!("Known{}", rng.below(KNOWN)),
-        4..8 => format!("p{}", place.earlier(rng)),
-        8 => format!("p{}", place.later(rng)),
+        4..8 => format!("p{}", position.earlier(rng)),
+        8 => format!("p{}", position.later(rng)),
         _ => rng.pick(&["nobody", ""]).to_owned(),
     };
     let (key, pbx) = (format!("p{n}"), format!("{n}"));
@@ -92,13 +92,13 @@ fn row(rng: &mut SeededRandom, place: Place) -> String {
     match rng.below(60) {
         0..3 => new = known(rng.below(KNOWN)),
         3 => new[0] = format!("KNOWN{}", rng.below(KNOWN)),
-        4 | 5 => new[0] = format!("P{}", place.earlier(rng)),
+        4 | 5 => new[0] = format!("P{}", position.earlier(rng)),
         6 => new[0] = rng.pick(&["", "jö", "j d", "j\u{200b}d"]).to_owned(),
         7 => new[0] = format!("p.{n}"),
         8 => new[3] = rng.pick(&["a-b", "a b", "ä"]).to_owned(),
-        9 | 10 => new[3] = format!("a{}", place.earlier(rng)),
+        9 | 10 => new[3] = format!("a{}", position.earlier(rng)),
         11 => new[3] = format!("known{}", rng.below(KNOWN)),
-        12 | 13 => new[4] = format!("{}", place.earlier(rng)),
+        12 | 13 => new[4] = format!("{}", position.earlier(rng)),
         14 => new[4] = format!("{}", 900_000 + rng.below(KNOWN)),
         15 => new[4] = rng.pick(&["", "4.7E+10", "+47", "x", "４７"]).to_owned(),
         16 => new[5] = rng.pick(&["", "king", "AGENT"]).to_owned(),

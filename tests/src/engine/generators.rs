@@ -11,15 +11,20 @@ use std::sync::Arc;
 use boarding_engine::channel::Channel;
 use serde_json::{Value, json};
 
-use super::{Site, ok};
+use super::{EngineHarness, ok};
 use crate::support::random::SeededRandom;
 
 /// Every dialect's.
-pub(super) static ALL: [Maker; 5] =
-    [leapxpert::MAKER, officechat::MAKER, multiline::MAKER, ocm::MAKER, mangoapps::MAKER];
+pub(super) static ALL: [FileGenerator; 5] = [
+    leapxpert::GENERATOR,
+    officechat::GENERATOR,
+    multiline::GENERATOR,
+    ocm::GENERATOR,
+    mangoapps::GENERATOR,
+];
 
 /// How the company and the files of one dialect are made.
-pub(super) struct Maker {
+pub(super) struct FileGenerator {
     pub dialect: &'static str,
     /// The commands that found the company.
     company: &'static str,
@@ -29,7 +34,7 @@ pub(super) struct Maker {
     /// So many rows has each file.
     pub sizes: &'static [usize],
     /// The next line of a file, with its end.
-    row: fn(&mut SeededRandom, Place) -> String,
+    row: fn(&mut SeededRandom, RowPosition) -> String,
     /// What is set before the file of this number.
     settings: fn(usize) -> Value,
     /// What the command says of the file of this number.
@@ -44,12 +49,12 @@ pub(super) struct Maker {
 
 /// Where a row stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
+pub(super) struct RowPosition {
     pub file: usize,
     pub row: usize,
 }
 
-impl Place {
+impl RowPosition {
     /// A number that no row of another place has.
     fn serial(self) -> usize {
         self.file * 100_000 + self.row
@@ -66,37 +71,39 @@ impl Place {
     }
 }
 
-impl Maker {
+impl FileGenerator {
     /// The company as it stands before the files come.
-    pub(super) async fn site(&self) -> Site {
-        self.site_with(None).await
+    pub(super) async fn harness(&self) -> EngineHarness {
+        self.harness_with(None).await
     }
 
     /// The same, with a channel in the test's hand; nothing before the files sends mails.
-    pub(super) async fn site_with(&self, channel: Option<Arc<dyn Channel>>) -> Site {
-        let site = Site::with(channel).await;
+    pub(super) async fn harness_with(&self, channel: Option<Arc<dyn Channel>>) -> EngineHarness {
+        let harness = EngineHarness::new(channel).await;
         for command in serde_json::from_str::<Vec<Value>>(self.company).unwrap() {
-            ok(&site.ask(command["command"].as_str().unwrap(), command["body"].clone()).await);
+            ok(&harness
+                .submit(command["command"].as_str().unwrap(), command["body"].clone())
+                .await);
         }
         for (name, body) in (self.before)() {
-            ok(&site.ask(name, body).await);
+            ok(&harness.submit(name, body).await);
             if name != "ArchiveUser" && name != "DeactivateUser" {
-                site.settle().await;
+                harness.settle().await;
             }
         }
-        site
+        harness
     }
 
     /// Makes ready for the file of this number; the body that imports so many rows of it.
-    pub(super) async fn body(&self, site: &Site, file: usize, rows: usize) -> Value {
+    pub(super) async fn body(&self, harness: &EngineHarness, file: usize, rows: usize) -> Value {
         let settings = (self.settings)(file);
         if !settings.is_null() {
-            ok(&site.ask("SetCompanyConfig", settings).await);
+            ok(&harness.submit("SetCompanyConfig", settings).await);
         }
         let mut rng = SeededRandom::new(4_711 + file as u64);
-        let lines = (0..rows).map(|row| (self.row)(&mut rng, Place { file, row }));
+        let lines = (0..rows).map(|row| (self.row)(&mut rng, RowPosition { file, row }));
         let text = format!("{}\n{}", self.header, lines.collect::<String>());
-        let kept = site.engine().keep_file("userdetails.csv", text.as_bytes()).unwrap();
+        let kept = harness.engine().keep_file("userdetails.csv", text.as_bytes()).unwrap();
         self.import(&json!({"name": kept.name, "sha256": kept.sha256}), &(self.options)(file))
     }
 

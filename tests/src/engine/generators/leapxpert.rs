@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Maker, Place, cells, line};
+use super::{FileGenerator, RowPosition, cells, line};
 use crate::support::random::SeededRandom;
 
-pub(super) const MAKER: Maker = Maker {
+pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "leapxpert",
     company: include_str!("../../../../fixtures/company/acme.json"),
     before,
@@ -83,8 +83,8 @@ fn before() -> Vec<(&'static str, Value)> {
     commands
 }
 
-fn row(rng: &mut SeededRandom, place: Place) -> String {
-    let n = place.serial();
+fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
+    let n = position.serial();
     let somebody = known(rng.below(KNOWN));
     let unit = rng.pick(&["", "Europe", "Wealth Advisors Hanoi", "Private Banking, Zürich"]);
     let role = rng.pick(&["", "Team Lead", "Account Manager;Team Lead"]);
@@ -100,14 +100,14 @@ fn row(rng: &mut SeededRandom, place: Place) -> String {
                 new[2].clear();
             }
         }
-        9 | 10 => new[0] = format!("P{}", place.earlier(rng)),
+        9 | 10 => new[0] = format!("P{}", position.earlier(rng)),
         11 => new[0].clear(),
         12 | 13 => new[3] = rng.pick(&["nobody", "a@b", "x@people..example", ""]).to_owned(),
         14 => new[5] = rng.pick(&["Nowhere", "europe", "Europe (old)"]).to_owned(),
         15 => new[6] = rng.pick(&["King", "account manager", "Account Manager;King"]).to_owned(),
         16..19 => new[4] = rng.pick(&["12", "8.4923E+10", "84923448071", "n/a", ""]).to_owned(),
         19..21 => new[4].clone_from(&somebody[4]),
-        21..23 => new[4] = format!("+8491{:07}", place.earlier(rng)),
+        21..23 => new[4] = format!("+8491{:07}", position.earlier(rng)),
         23 => return format!("{key},Jo\"hn,Doe,{email},{phone},,\n"),
         24 => new[1] = "Jo \"Joe\" X".to_owned(),
         25 => return rng.pick(&["p,Jo\n", "p,Jo,Doe,x@people.example,,,,,\n"]).to_owned(),

@@ -6,9 +6,9 @@ use boarding_commands::company::Import;
 use boarding_commands::id::ImportId;
 use serde_json::{Value, json};
 
-use super::made::{self, Maker};
+use super::generators::{self, FileGenerator};
 use super::restart::all;
-use super::{Site, id, ok};
+use super::{EngineHarness, company_id, ok};
 
 /// The rows that a preview answers with.
 const SHOWN: usize = 100;
@@ -74,52 +74,52 @@ fn counted(rows: &[Value], file_warnings: u64) -> Value {
     counts
 }
 
-async fn import_of(site: &Site, import: ImportId) -> Import {
-    let hot = site.engine().hot(&id("acme")).await;
+async fn import_of(harness: &EngineHarness, import: ImportId) -> Import {
+    let hot = harness.engine().hot(&company_id("acme")).await;
     hot.look(move |company| company.imports[&import].clone()).await.unwrap()
 }
 
-async fn version(site: &Site) -> u64 {
-    let hot = site.engine().hot(&id("acme")).await;
+async fn version(harness: &EngineHarness) -> u64 {
+    let hot = harness.engine().hot(&company_id("acme")).await;
     hot.look(|company| company.version).await.unwrap()
 }
 
 /// Shows a file, imports it by what was shown, and holds the one against the other.
 /// How many rows it had.
 async fn agrees(
-    maker: &Maker,
-    site: &Site,
+    generator: &FileGenerator,
+    harness: &EngineHarness,
     file: usize,
     lines: usize,
     met: &mut BTreeSet<String>,
 ) -> usize {
-    let what = format!("{}, file {file}", maker.dialect);
-    let mut body = maker.body(site, file, lines).await;
-    let end = version(site).await;
+    let what = format!("{}, file {file}", generator.dialect);
+    let mut body = generator.body(harness, file, lines).await;
+    let end = version(harness).await;
     body["mode"] = json!("preview");
-    let shown = ok(&site.ask("ImportFile", body.clone()).await);
-    assert_eq!(version(site).await, end, "{what}: a preview left a trace");
+    let shown = ok(&harness.submit("ImportFile", body.clone()).await);
+    assert_eq!(version(harness).await, end, "{what}: a preview left a trace");
     body["mode"] = json!("commit");
     body["plan_hash"] = shown["plan_hash"].clone();
-    let result = ok(&site.ask("ImportFile", body).await);
-    site.settle().await;
+    let result = ok(&harness.submit("ImportFile", body).await);
+    harness.settle().await;
 
     let params = json!({"import": result["import"], "limit": 500});
-    let came = all(site, "import_rows", params.clone()).await;
+    let came = all(harness, "import_rows", params.clone()).await;
     let first = json!(came.iter().take(SHOWN).collect::<Vec<_>>());
     assert_eq!(shown["rows"], first, "{what}");
     let accepted =
         json!({"entity": format!("import:{}", result["import"].as_str().unwrap()), "limit": 1});
-    let accepted = &site.rows("history", accepted).await[0];
+    let accepted = &harness.rows("history", accepted).await[0];
     let warnings = &accepted["data"]["warnings"];
-    let import = import_of(site, result["import"].as_str().unwrap().parse().unwrap()).await;
+    let import = import_of(harness, result["import"].as_str().unwrap().parse().unwrap()).await;
     assert_eq!(
         shown["plan_hash"],
         plan_of(&import, warnings, &came),
         "{what}: a row came out otherwise"
     );
 
-    let row = site.row("import", json!({"import": result["import"]})).await;
+    let row = harness.row("import", json!({"import": result["import"]})).await;
     let counts = counted(&came, warnings.as_array().unwrap().len() as u64);
     for (name, count) in counts.as_object().unwrap() {
         assert_eq!((&shown["counts"][name], &row[name]), (count, count), "{what}: {name}");
@@ -134,15 +134,15 @@ async fn agrees(
 
 /// Shows and imports all the files of a dialect: ten thousand rows, which come to all that rows come to.
 async fn agree(dialect: &str) {
-    let maker = made::ALL.iter().find(|maker| maker.dialect == dialect).unwrap();
-    let site = maker.site().await;
+    let generator = generators::ALL.iter().find(|generator| generator.dialect == dialect).unwrap();
+    let harness = generator.harness().await;
     let mut met = BTreeSet::new();
     let mut rows = 0;
-    for (file, lines) in maker.sizes.iter().enumerate() {
-        rows += agrees(maker, &site, file, *lines, &mut met).await;
+    for (file, lines) in generator.sizes.iter().enumerate() {
+        rows += agrees(generator, &harness, file, *lines, &mut met).await;
     }
     assert!(rows >= 10_000, "only {rows} rows");
-    let missing: Vec<_> = maker.wanted.iter().filter(|name| !met.contains(**name)).collect();
+    let missing: Vec<_> = generator.wanted.iter().filter(|name| !met.contains(**name)).collect();
     assert!(missing.is_empty(), "{dialect}: no row came to {missing:?}, only to {met:?}");
 }
 
@@ -178,7 +178,7 @@ async fn p16_ten_thousand_rows_of_mangoapps_come_out_as_shown() {
 
 #[test]
 fn every_dialect_is_made() {
-    let made: Vec<_> = made::ALL.iter().map(|maker| maker.dialect).collect();
+    let made: Vec<_> = generators::ALL.iter().map(|generator| generator.dialect).collect();
     let known: Vec<_> = boarding_commands::dialect::ALL.iter().map(|one| one.name()).collect();
     assert_eq!(made, known);
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Maker, Place, cells, line};
+use super::{FileGenerator, RowPosition, cells, line};
 use crate::support::random::SeededRandom;
 
-pub(super) const MAKER: Maker = Maker {
+pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "officechat",
     company: include_str!("../../../../fixtures/company/acme.json"),
     before,
@@ -79,11 +79,11 @@ fn key(serial: usize) -> String {
     }
 }
 
-fn row(rng: &mut SeededRandom, place: Place) -> String {
-    let (n, somebody) = (place.serial(), known(rng.below(KNOWN)));
+fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
+    let (n, somebody) = (position.serial(), known(rng.below(KNOWN)));
     let manager = match rng.below(8) {
-        0 | 1 => key(place.earlier(rng)),
-        2 | 3 => key(place.later(rng)).to_uppercase(),
+        0 | 1 => key(position.earlier(rng)),
+        2 | 3 => key(position.later(rng)).to_uppercase(),
         4 => somebody[3].clone(),
         5 => rng.pick(&["nobody@people.example", "a chief", "KNOWN7@people.example"]).to_owned(),
         6 => key(n),
@@ -104,7 +104,7 @@ fn row(rng: &mut SeededRandom, place: Place) -> String {
             enabled.clone_into(&mut new[7]);
             new[rng.below(3)].clear();
         }
-        14 | 15 => new[3] = key(place.earlier(rng)).to_uppercase(),
+        14 | 15 => new[3] = key(position.earlier(rng)).to_uppercase(),
         16 => {
             new[3] =
                 rng.pick(&["", "nobody@", "p@people..example", "p@elsewhere.example"]).to_owned();

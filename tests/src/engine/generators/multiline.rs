@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Maker, Place, cells, line};
+use super::{FileGenerator, RowPosition, cells, line};
 use crate::support::random::SeededRandom;
 
-pub(super) const MAKER: Maker = Maker {
+pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "multiline",
     company: include_str!("../../../../fixtures/company/multiline.json"),
     before,
@@ -123,23 +123,23 @@ fn key(serial: usize) -> String {
 }
 
 /// The number that a row asks for, if any: mostly the next one of an organization.
-fn asked(rng: &mut SeededRandom, place: Place) -> String {
-    let next = (place.file * 180 + place.row / 3) % 2_000;
+fn asked(rng: &mut SeededRandom, position: RowPosition) -> String {
+    let next = (position.file * 180 + position.row / 3) % 2_000;
     match rng.below(20) {
         0..6 => number(next),
         6 => number(rng.below(2_000)),
         7 => number(10_000 + rng.below(900)),
         8 => number(20_000 + rng.below(60)),
         9 => number(30_000 + rng.below(300)),
-        10 if place.row > 9 => {
+        10 if position.row > 9 => {
             rng.pick(&["+12129999999", "12126000400", "2.1E+10", "x"]).to_owned()
         }
         _ => String::new(),
     }
 }
 
-fn row(rng: &mut SeededRandom, place: Place) -> String {
-    let (n, asked) = (place.serial(), asked(rng, place));
+fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
+    let (n, asked) = (position.serial(), asked(rng, position));
     let social = rng.pick(&["Yes", "No", "yes", "NO"]);
     let restrict = rng.pick(&["", "", "true", "FALSE"]);
     let language = rng.pick(&["", "English", "german", "French"]);
@@ -148,7 +148,7 @@ fn row(rng: &mut SeededRandom, place: Place) -> String {
     match rng.below(60) {
         0 | 1 => new[2] = known("EMEA", rng.below(KNOWN)).to_uppercase(),
         2 => new[2] = known("APAC", rng.below(KNOWN)),
-        3 | 4 => new[2] = key(place.earlier(rng)).to_uppercase(),
+        3 | 4 => new[2] = key(position.earlier(rng)).to_uppercase(),
         5 | 6 => new[2] = rng.pick(&["", "nobody@", "12345", "Jo Doe", "8.4E+10"]).to_owned(),
         7 | 8 => new[2] = format!("ml{n}@elsewhere.example"),
         9 => new[3] = rng.pick(&["", "perhaps", "TRUE"]).to_owned(),
@@ -168,7 +168,7 @@ fn row(rng: &mut SeededRandom, place: Place) -> String {
                 .to_owned();
         }
         20 => return format!("Jo\"e,Doe,{},No,,off,off,,,,\n", key(n)),
-        21 if place.row.is_multiple_of(7) => {
+        21 if position.row.is_multiple_of(7) => {
             return "Note: fill in one row for each account,,,,,,,,,,\n".to_owned();
         }
         _ => {}

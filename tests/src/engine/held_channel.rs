@@ -8,7 +8,7 @@ use tokio::sync::{Semaphore, watch};
 
 /// Answers a mail only when the test lets it.
 #[derive(Debug)]
-pub(super) struct Gate {
+pub(super) struct HeldChannel {
     places: Semaphore,
     arrived: watch::Sender<usize>,
     mails: Mutex<Vec<Mail>>,
@@ -17,8 +17,8 @@ pub(super) struct Gate {
     answer: Sent,
 }
 
-impl Gate {
-    pub(super) fn shut(deduplicates: bool) -> Arc<Self> {
+impl HeldChannel {
+    pub(super) fn new(deduplicates: bool) -> Arc<Self> {
         Self::answering(deduplicates, Sent::Sent)
     }
 
@@ -33,27 +33,27 @@ impl Gate {
     }
 
     /// Lets through what waits and whatever comes.
-    pub(super) fn open(&self) {
+    pub(super) fn release_all(&self) {
         self.places.add_permits(1_000_000);
     }
 
     /// Lets this many mails through.
-    pub(super) fn let_through(&self, mails: usize) {
+    pub(super) fn release(&self, mails: usize) {
         self.places.add_permits(mails);
     }
 
-    /// Waits until so many mails have come to the gate.
-    pub(super) async fn arrival(&self, mails: usize) {
+    /// Waits until so many mails have come to the channel.
+    pub(super) async fn wait_for_mails(&self, mails: usize) {
         self.arrived.subscribe().wait_for(|arrived| *arrived >= mails).await.unwrap();
     }
 
-    /// What has come to the gate, in order.
+    /// What has come to the channel, in order.
     pub(super) fn mails(&self) -> Vec<Mail> {
         self.mails.lock().unwrap().clone()
     }
 }
 
-impl Channel for Gate {
+impl Channel for HeldChannel {
     fn name(&self) -> &'static str {
         "gate"
     }
