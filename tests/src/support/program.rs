@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, LogChoice, Options};
+use boarding_core::clock::Clock;
+use boarding_core::engine::{Engine, LogChoice, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

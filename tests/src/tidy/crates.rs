@@ -1,14 +1,16 @@
-//! The arrows between crates: `tests → engine → projections → commands`, and no IO in the pure ones.
+//! The arrows between crates: `tests → program → nats → core → log, projections → commands`, and no IO in the pure ones.
 
 use super::{Breach, CRATES, PURE, assert_tidy, root};
 
 /// Which of our crates each may depend on.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("commands", &[]),
     ("projections", &["commands"]),
     ("engine/log", &["commands"]),
-    ("engine", &["commands", "log", "projections"]),
-    ("tests", &["commands", "log", "projections", "engine"]),
+    ("engine/core", &["commands", "projections", "log"]),
+    ("engine/nats", &["commands", "projections", "log", "core"]),
+    ("engine/program", &["commands", "projections", "log", "core", "nats"]),
+    ("tests", &["commands", "projections", "log", "core", "nats", "program"]),
 ];
 
 /// Crates that read, write, wait, look at a clock or roll dice. A name ending in `*` stands for all that
@@ -88,8 +90,8 @@ fn crates_depend_on_each_other_one_way_only() {
                 breaches.push(Breach {
                     place: format!("{from}/Cargo.toml"),
                     advice: format!(
-                        "{from} may not depend on {to}; arrows go tests → engine → projections → \
-                         commands: move what is needed down, or hand it in as a value"
+                        "{from} may not depend on {to}; arrows go tests → program → nats → core → \
+                         log, projections → commands: move what is needed down, or hand it in as a value"
                     ),
                 });
             }
@@ -100,8 +102,8 @@ fn crates_depend_on_each_other_one_way_only() {
 
 #[test]
 fn the_arrows_are_read_from_the_manifests() {
-    let engine = dependencies(&manifest("engine"), "dependencies");
-    assert!(engine.contains(&"boarding-projections".to_owned()), "{engine:?}");
+    let core = dependencies(&manifest("engine/core"), "dependencies");
+    assert!(core.contains(&"boarding-projections".to_owned()), "{core:?}");
     let text = "[dependencies]\na = \"1\"\n\"b\".workspace = true\n# c\n[target.x.dependencies]\nd={}\n\
                 [dependencies.e]\nversion = \"1\"\n[dev-dependencies]\nf = \"1\"";
     assert_eq!(dependencies(text, "dependencies"), ["a", "b", "d", "e"]);
