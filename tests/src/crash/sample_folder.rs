@@ -1,4 +1,4 @@
-//! A data folder of a sample company, and the program on it.
+//! A data folder with a sample company, and calls of the program on it.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -10,25 +10,25 @@ use boarding_core::clock::Clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::program::{Ended, Running, program};
+use super::process::{Output, Process, program};
 
-/// A data folder of its own, which goes when the test ends.
+/// A data folder that is removed when the test ends.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct SampleFolder {
     folder: TempDir,
-    /// What every call says besides: where mails go.
+    /// Options that each call of the program gets, for example the mail server.
     options: Vec<String>,
 }
 
-impl Place {
+impl SampleFolder {
     pub(super) fn empty() -> Self {
         Self { folder: tempfile::tempdir().unwrap(), options: Vec::new() }
     }
 
-    /// A company in which people may be imported and invited, many at a time.
-    pub(super) fn of_a_company() -> Self {
-        let place = Self::empty();
-        place.lines(
+    /// A company that accepts imports and runs of up to two million people.
+    pub(super) fn with_company() -> Self {
+        let folder = Self::empty();
+        folder.lines(
             &[
                 "config",
                 "set",
@@ -39,31 +39,35 @@ impl Place {
             ],
             0,
         );
-        place.ask("DefineRole", &json!({"role": "Advisor", "permissions": ["bulk_integration"]}));
+        folder.command_accepted(
+            "DefineRole",
+            &json!({"role": "Advisor", "permissions": ["bulk_integration"]}),
+        );
         let unit = json!({"org_unit": "Desk", "level": "team", "roles": ["Advisor"]});
-        place.ask("DefineOrgUnit", &unit);
-        place
+        folder.command_accepted("DefineOrgUnit", &unit);
+        folder
     }
 
-    /// The same, with so many people imported, whose numbers are listed.
+    /// A company with this many imported people, each with a phone on the corporate list.
     pub(super) fn with_people(people: usize) -> Self {
-        let place = Self::of_a_company();
-        let rows = (0..people).map(|n| Row { user: n, is_good: true });
-        let file = place.file("people.csv", rows);
+        let folder = Self::with_company();
+        let rows = (0..people).map(|n| Row { user: n, is_valid: true });
+        let file = folder.file("people.csv", rows);
         let file = file.to_str().unwrap();
-        let rows = place.lines(&["import", file, "--dialect", "leapxpert", "--add-phones"], 0);
+        let rows = folder.lines(&["import", file, "--dialect", "leapxpert", "--add-phones"], 0);
         assert_eq!(rows[0]["created"], json!(people));
-        place
+        folder
     }
 
-    /// A folder with the same content.
+    /// A copy of the folder.
     pub(super) fn copy(&self) -> Self {
         let copy = Self { folder: tempfile::tempdir().unwrap(), options: self.options.clone() };
         copy_folder(&self.data(), &copy.data());
         copy
     }
 
-    pub(super) fn mailing_to(mut self, port: u16) -> Self {
+    /// The same folder, with mails sent to the mail server on this port.
+    pub(super) fn with_mail_server(mut self, port: u16) -> Self {
         self.options = vec!["--smtp".to_owned(), format!("smtp://127.0.0.1:{port}")];
         self
     }
@@ -72,13 +76,13 @@ impl Place {
         self.folder.path().join("data")
     }
 
-    /// A `leapxpert` file beside the data.
+    /// Writes a CSV file of the dialect `leapxpert` beside the data folder and returns its path.
     pub(super) fn file(&self, name: &str, rows: impl Iterator<Item = Row>) -> PathBuf {
         let mut text =
             "username,first_name,last_name,email,phone_number,org_unit,role\n".to_owned();
-        for Row { user, is_good } in rows {
+        for Row { user, is_valid } in rows {
             let email =
-                if is_good { format!("user{user}@example.com") } else { "nobody".to_owned() };
+                if is_valid { format!("user{user}@example.com") } else { "nobody".to_owned() };
             let phone = 12_122_000_000 + user;
             writeln!(text, "user{user},Ann,Lee,{email},+{phone},Desk,Advisor").unwrap();
         }
@@ -94,50 +98,51 @@ impl Place {
         command
     }
 
-    pub(super) fn start(&self, words: &[&str]) -> Running {
-        Running::start(self.command(words))
+    pub(super) fn start(&self, words: &[&str]) -> Process {
+        Process::start(self.command(words))
     }
 
-    pub(super) fn call(&self, words: &[&str]) -> Ended {
-        self.start(words).finished()
+    /// Runs the program to its end.
+    pub(super) fn run(&self, words: &[&str]) -> Output {
+        self.start(words).wait()
     }
 
-    /// Calls the program and kills it after this time, unless it has ended before.
-    pub(super) fn kill(&self, words: &[&str], moment: Duration) -> Ended {
-        let ended = self.start(words).killed_after(moment);
-        eprintln!("{} {moment:?}: {}", words.join(" "), ended.status);
-        ended
+    /// Starts the program and kills it after this time, unless it has ended before.
+    pub(super) fn kill(&self, words: &[&str], after: Duration) -> Output {
+        let output = self.start(words).kill_after(after);
+        eprintln!("{} {after:?}: {}", words.join(" "), output.status);
+        output
     }
 
-    /// Calls the program, which has to end with this status, and gives what it said line by line.
+    /// Runs the program, which must end with this status, and returns its JSON lines.
     #[track_caller]
     pub(super) fn lines(&self, words: &[&str], status: i32) -> Vec<Value> {
-        self.call(words).lines(status)
+        self.run(words).lines(status)
     }
 
-    /// Asks a command, which has to be accepted, and gives its answer.
+    /// Sends a command, which must be accepted, and returns its answer.
     #[track_caller]
-    pub(super) fn ask(&self, name: &str, body: &Value) -> Value {
+    pub(super) fn command_accepted(&self, name: &str, body: &Value) -> Value {
         self.lines(&["command", name, &body.to_string()], 0).remove(0)
     }
 
-    /// How long the program takes for this when nothing disturbs it.
-    pub(super) fn length_of(&self, words: &[&str], status: i32) -> Duration {
+    /// How long the program runs with these arguments if it is not killed.
+    pub(super) fn duration_of(&self, words: &[&str], status: i32) -> Duration {
         let clock = Clock::system();
         let before = clock.now();
-        self.call(words).lines(status);
-        let took = Duration::from_millis(u64::try_from(clock.now().0 - before.0).unwrap());
-        eprintln!("{} undisturbed: {took:?}", words.join(" "));
-        took
+        self.run(words).lines(status);
+        let duration = Duration::from_millis(u64::try_from(clock.now().0 - before.0).unwrap());
+        eprintln!("{} not killed: {duration:?}", words.join(" "));
+        duration
     }
 }
 
-/// A person in a file.
+/// A row of an import file.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row {
     pub(super) user: usize,
-    /// Whether the e-mail address is one.
-    pub(super) is_good: bool,
+    /// Whether the email address is valid.
+    pub(super) is_valid: bool,
 }
 
 /// A new id.
@@ -159,7 +164,7 @@ pub(super) fn copy_folder(from: &Path, to: &Path) {
     }
 }
 
-/// Copies what is written and leaves out the room after it, which segments of the log have a lot of.
+/// Copies a file. The zeros at its end become a hole: log segments are preallocated and mostly zeros.
 fn copy_file(from: &Path, to: &Path) {
     let bytes = fs::read(from).unwrap();
     let written = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
