@@ -13,6 +13,7 @@ mod common;
 mod completions;
 mod config;
 mod demo;
+mod did_you_mean;
 mod failure;
 mod history;
 mod import;
@@ -21,6 +22,7 @@ mod invitations;
 mod list;
 mod log;
 mod losses;
+mod manual;
 mod moving;
 mod nats_options;
 mod notifications;
@@ -71,6 +73,7 @@ Exit status: 0 done · 1 refused · 2 usage · 3 the log failed its check · 4 s
 #[derive(Debug, Subcommand)]
 enum Verb {
     Demo(demo::Demo),
+    Manual(manual::Manual),
     #[command(flatten)]
     OfCompany(Box<OfCompany>),
     Serve(serve::Serve),
@@ -126,6 +129,7 @@ async fn run(cli: Cli, out: &Out) -> Ending {
     let Cli { common, verb } = cli;
     match verb {
         Verb::Demo(verb) => verb.run(&common, out).await,
+        Verb::Manual(verb) => verb.run(out),
         Verb::Serve(verb) => verb.run(&common, out).await,
         Verb::Move(verb) => verb.run(&common, out).await,
         Verb::Template(verb) => verb.run(&common, out).await,

@@ -30,7 +30,7 @@ fn build() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "boarding-engine", "--bin", "boarding"]);
+    cargo.args(["build", "--quiet", "--package", "boarding-program", "--bin", "boarding"]);
     cargo.arg("--manifest-path").arg(repository().join("Cargo.toml"));
     cargo.arg("--target-dir").arg(profile.parent().unwrap());
     if profile.ends_with("release") {

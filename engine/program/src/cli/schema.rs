@@ -3,6 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 
+use super::did_you_mean::nearest;
 use super::failure::{Done, Ending, Failure};
 use super::output::Out;
 use boarding_nats::schema;
@@ -25,9 +26,6 @@ pub(super) struct Schema {
     #[arg(value_name = "NAME")]
     second: Option<String>,
 }
-
-/// How like a name must be to be meant, from 0 to 1: a slip or two, not another word.
-const LIKENESS_MIN: f64 = 0.75;
 
 impl Schema {
     pub(super) fn run(self, out: &Out) -> Ending {
@@ -60,15 +58,8 @@ fn pretty(document: &Value) -> String {
 }
 
 fn unknown(document: &Value, name: &str) -> Failure {
-    // A case that differs is the likeliest slip.
-    let likeness = |known: &str| strsim::jaro_winkler(&name.to_lowercase(), &known.to_lowercase());
-    let nearest = schema::names(document)
-        .into_iter()
-        .map(|known| (likeness(known), known))
-        .filter(|(likeness, _)| *likeness >= LIKENESS_MIN)
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    let hint = match nearest {
-        Some((_, nearest)) => format!("did you mean {nearest}?"),
+    let hint = match nearest(name, schema::names(document)) {
+        Some(nearest) => format!("did you mean {nearest}?"),
         None => "boarding schema --help shows how parts are named".to_owned(),
     };
     Failure::Usage(format!("the schema has no part {name}; {hint}"))
