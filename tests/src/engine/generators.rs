@@ -8,7 +8,7 @@ mod officechat;
 
 use std::sync::Arc;
 
-use boarding_engine::channel::Channel;
+use boarding_core::delivery::Channel;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, ok};
