@@ -1,4 +1,4 @@
-//! One crate, one binary: fixtures, journeys from outside, laws, crash tests, tidy.
+//! One crate, one binary: fixtures, journeys, simulation, crash tests, tidy.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,

@@ -14,7 +14,7 @@ use boarding_commands::digest::Digest;
 use boarding_commands::event::{Event, FileRef, PictureFormat};
 use boarding_commands::id::{CommandId, CompanyId, ImportId};
 use boarding_commands::personal::Personal;
-use boarding_engine::token::Tokens;
+use boarding_core::delivery::token::Tokens;
 use boarding_log::{Encoded, EventLog as _};
 use serde_json::{Value, json};
 

@@ -5,12 +5,17 @@ use std::collections::BTreeMap;
 use super::{Breach, Crate, PURE, assert_tidy, members};
 
 /// The crates that each crate may depend on, by their folders.
-const ARROWS: [(&str, &[&str]); 5] = [
+const ARROWS: [(&str, &[&str]); 7] = [
     ("commands", &[]),
     ("projections", &["commands"]),
     ("engine/log", &["commands"]),
-    ("engine", &["commands", "projections", "engine/log"]),
-    ("tests", &["commands", "projections", "engine/log", "engine"]),
+    ("engine/core", &["commands", "projections", "engine/log"]),
+    ("engine/nats", &["commands", "projections", "engine/log", "engine/core"]),
+    ("engine/program", &["commands", "projections", "engine/log", "engine/core", "engine/nats"]),
+    (
+        "tests",
+        &["commands", "projections", "engine/log", "engine/core", "engine/nats", "engine/program"],
+    ),
 ];
 
 /// Crates that do IO, wait, read a clock or make random numbers. A name that ends in `*` means all names that
