@@ -10,11 +10,11 @@ use super::{Asked, Decide, Decision, MAX_TEXT_CHARS};
 use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::company::holders::{is_unique, unique};
-use crate::csv_file::{exact, free};
 use crate::event::{Event, Permission, Person};
 use crate::id::UserKey;
 use crate::personal::Personal;
 use crate::phone::Phone;
+use crate::text::{exact, free};
 
 /// One person, without a file.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -67,7 +67,7 @@ impl AddUser {
             text.as_deref().map(|text| taken(field, text, rule, MAX_TEXT_CHARS)).transpose()
         };
         let email = text("email", &self.email, exact)?;
-        if email.as_deref().is_some_and(|email| crate::csv_file::check_email(email).is_err()) {
+        if email.as_deref().is_some_and(|email| crate::email::check(email).is_err()) {
             return Err(Code::FieldInvalidEmail.into());
         }
         let phone = text("phone", &self.phone, exact)?;
@@ -113,7 +113,11 @@ pub(super) fn distinct(roles: &[String]) -> Vec<String> {
 ///
 /// # Errors
 /// `reference.org_unit_not_found`, `reference.role_not_found`, naming it.
-pub(super) fn check_references(company: &Company, org_unit: Option<&str>, roles: &[String]) -> Result<(), Refusal> {
+pub(super) fn check_references(
+    company: &Company,
+    org_unit: Option<&str>,
+    roles: &[String],
+) -> Result<(), Refusal> {
     if let Some(unit) = org_unit
         && !company.org_units.contains_key(unit)
     {
@@ -131,7 +135,9 @@ pub(super) fn check_references(company: &Company, org_unit: Option<&str>, roles:
 fn check_unique(company: &Company, person: &Person) -> Result<(), Refusal> {
     let taken = unique(person).find(|(name, value)| company.holder(name, value).is_some());
     match taken {
-        Some((name, _)) => Err(Refusal::new(Code::FieldNotUnique).saying(name).with(json!({"field": name}))),
+        Some((name, _)) => {
+            Err(Refusal::new(Code::FieldNotUnique).saying(name).with(json!({"field": name})))
+        }
         None => Ok(()),
     }
 }
@@ -154,7 +160,9 @@ mod tests {
         let role = Event::RoleDefined { role: "Agent".to_owned(), permissions: vec![] };
         let body = json!({"user": "ann", "roles": ["Agent", "Agent"]});
         let decision = given([role]).when_json("AddUser", body).0.unwrap();
-        assert!(matches!(&decision.events[..], [Event::UserCreated { roles, .. }] if roles == &["Agent"]));
+        assert!(
+            matches!(&decision.events[..], [Event::UserCreated { roles, .. }] if roles == &["Agent"])
+        );
     }
 
     /// P24, P25, N51: a person who comes without a file is kept as one of a file would be.
@@ -164,7 +172,8 @@ mod tests {
             "user": " Jose\u{301} ", "first_name": "Jo\u{200b}se\u{301} ", "last_name": "\u{a0}Smith",
             "email": " jose@acme.example ", "attributes": {"title": " Cle\u{301}rk ", "pbx_id": " 7 "},
         });
-        let Event::UserCreated { user, person, .. } = given([]).when_json("AddUser", body).0.unwrap().events.remove(0)
+        let Event::UserCreated { user, person, .. } =
+            given([]).when_json("AddUser", body).0.unwrap().events.remove(0)
         else {
             panic!()
         };
@@ -197,7 +206,10 @@ mod tests {
             (json!({"user": "a", "first_name": "\u{200b}"}), Code::FieldRequired),
             (json!({"user": "a", "last_name": "b\u{2028}c"}), Code::FieldControlCharacter),
             (json!({"user": "a", "phone": "+84923448071\u{200b}"}), Code::FieldInvisibleCharacter),
-            (json!({"user": "a", "attributes": {"pbx_id": "7\u{200b}"}}), Code::FieldInvisibleCharacter),
+            (
+                json!({"user": "a", "attributes": {"pbx_id": "7\u{200b}"}}),
+                Code::FieldInvisibleCharacter,
+            ),
             (json!({"user": "a", "email": "a@b"}), Code::FieldInvalidEmail),
             (json!({"user": "a", "phone": "12"}), Code::PhoneInvalid),
             (json!({"user": "a", "org_unit": "Nowhere"}), Code::ReferenceOrgUnitNotFound),

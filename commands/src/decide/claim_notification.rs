@@ -19,7 +19,8 @@ impl Decide for ClaimNotification {
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
-        let waiting = company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
+        let waiting =
+            company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
             events.push(match address(company, notification, asked.at) {
@@ -39,7 +40,7 @@ fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey
     {
         return Err(Code::RecipientUserArchived);
     }
-    if crate::csv_file::check_email(&email).is_err() {
+    if crate::email::check(&email).is_err() {
         return Err(Code::RecipientEmailMissing);
     }
     if company.is_suppressed(&email) {

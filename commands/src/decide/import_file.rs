@@ -12,11 +12,11 @@ use super::rows::Rows;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import, Invites, Placing, Undo};
-use crate::csv_file::{ParsedRow, Summary};
 use crate::dialect;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
 use crate::id::{ImportId, RunId};
 use crate::schema::{ChannelName, DialectName};
+use crate::user_file::{ParsedRow, Summary};
 
 mod accounts;
 mod bad_rows;
@@ -164,7 +164,11 @@ impl Decide for ImportFile {
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));
-        let counts = Counts { total: read.summary.rows, warnings: warnings.len() as u64, ..Counts::default() };
+        let counts = Counts {
+            total: read.summary.rows,
+            warnings: warnings.len() as u64,
+            ..Counts::default()
+        };
         let mut rows = Rows::new(company, import, &options, None).placing(placing.as_ref());
         if read.rows.len() as u64 == read.summary.rows {
             read.rows.iter().for_each(|row| rows.apply(row));
@@ -262,7 +266,11 @@ impl ImportFile {
             ("existing", never_updates && self.existing == Some(Existing::Update), "update"),
             ("auto_invite", !dialect.invites() && self.auto_invite, "invitation"),
             ("action", !dialect.invites() && self.action == Action::ImportAndInvite, "invitation"),
-            ("add_to_corporate_phones", !dialect.has_phones() && self.add_to_corporate_phones, "phone"),
+            (
+                "add_to_corporate_phones",
+                !dialect.has_phones() && self.add_to_corporate_phones,
+                "phone",
+            ),
         ];
         let Some((option, _, what)) = asked.into_iter().find(|(_, is_asked, _)| *is_asked) else {
             return Ok(());
@@ -274,7 +282,8 @@ impl ImportFile {
     /// LX-07, by its literal text: a file with more people than a run may have is not imported (A1).
     fn check_limit(&self, company: &Company, rows: u64) -> Result<(), Refusal> {
         let limit = company.settings.bulk_integration_max_records;
-        let held = dialect::find(&self.dialect).is_some_and(|dialect| dialect.is_held_to_run_limit());
+        let held =
+            dialect::find(&self.dialect).is_some_and(|dialect| dialect.is_held_to_run_limit());
         if held && company.settings.enforce_run_limit_at_import && rows > limit {
             let legacy_code = super::start_bulk_integration::LEGACY_LIMIT_CODE;
             let details = json!({"limit": limit, "actual": rows, "legacy_code": legacy_code});
@@ -331,9 +340,11 @@ fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
 
 #[cfg(test)]
 pub(crate) mod testing {
+    use boarding_csv::Given;
+
     use super::*;
-    use crate::csv_file::{Given, RowValues};
     use crate::id::UserKey;
+    use crate::user_file::RowValues;
 
     pub(crate) fn import_id() -> ImportId {
         ImportId(ulid::Ulid(44))
@@ -350,7 +361,8 @@ pub(crate) mod testing {
     }
 
     pub(crate) fn accepted(total: u64, phones: bool, existing: Existing) -> Event {
-        let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
+        let files =
+            vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
         let options = ImportOptions {
             dialect: "leapxpert".to_owned(),
             existing,
@@ -376,12 +388,22 @@ mod tests {
     use crate::decide::testing::{Then, given};
     use crate::personal::Personal;
 
-    fn import(events: impl IntoIterator<Item = Event>, total: u64, rows: Vec<ParsedRow>, extra: &Value) -> Then {
-        let mut body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "text": ""}]});
+    fn import(
+        events: impl IntoIterator<Item = Event>,
+        total: u64,
+        rows: Vec<ParsedRow>,
+        extra: &Value,
+    ) -> Then {
+        let mut body =
+            json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "text": ""}]});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else { panic!() };
-        let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
-        let summary = Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+        let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else {
+            panic!()
+        };
+        let files =
+            vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
+        let summary =
+            Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
         command.read = Some(FileRead { files, summary, rows });
         given(events).when(command)
     }
@@ -390,7 +412,10 @@ mod tests {
     #[test]
     fn lx_10_a_small_file_is_over_at_once() {
         let then = import([], 2, vec![row(1, "ann"), row(2, "bob")], &json!({}));
-        assert_eq!(then.names(), ["ImportAccepted", "UserCreated", "UserCreated", "ImportCompleted"]);
+        assert_eq!(
+            then.names(),
+            ["ImportAccepted", "UserCreated", "UserCreated", "ImportCompleted"]
+        );
         let result = then.0.unwrap().result;
         assert_eq!((&result["state"], &result["created"]), (&json!("completed"), &json!(2)));
     }
@@ -419,7 +444,9 @@ mod tests {
         assert_eq!(refusal.details, json!({"invalid": 1, "total": 3, "problems": [first]}));
         assert!(import([], 3, rows, &json!({"on_error": "continue"})).0.is_ok());
         let left_out = vec![row(1, "ann"), row(2, "ann")];
-        assert!(import([crate::decide::testing::user_created("ann")], 2, left_out, &asked).0.is_ok());
+        assert!(
+            import([crate::decide::testing::user_created("ann")], 2, left_out, &asked).0.is_ok()
+        );
     }
 
     /// N45: a big file is accepted and goes on in the background.
@@ -449,7 +476,13 @@ mod tests {
         let known = crate::decide::testing::user_created("ann");
         let rows = || vec![row(1, "ann"), row(2, "bob")];
         let then = import([known.clone()], 2, rows(), &json!({"send_welcome_email": true}));
-        let expected = ["ImportAccepted", "RowRefused", "UserCreated", "WelcomeEmailRequested", "ImportCompleted"];
+        let expected = [
+            "ImportAccepted",
+            "RowRefused",
+            "UserCreated",
+            "WelcomeEmailRequested",
+            "ImportCompleted",
+        ];
         assert_eq!(then.names(), expected);
         assert!(!import([known], 2, rows(), &json!({})).names().contains(&"WelcomeEmailRequested"));
     }
@@ -468,8 +501,10 @@ mod tests {
     #[test]
     fn lx_02_importing_needs_its_permission() {
         let actor = Personal("jane@acme.example".to_owned());
-        let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::BulkIntegrateUsers] };
-        let refusal = import([granted], 1, vec![row(1, "ann")], &json!({})).then_refused(Code::AuthPermissionDenied);
+        let granted =
+            Event::PermissionsGranted { actor, permissions: vec![Permission::BulkIntegrateUsers] };
+        let refusal = import([granted], 1, vec![row(1, "ann")], &json!({}))
+            .then_refused(Code::AuthPermissionDenied);
         assert_eq!(refusal.details, json!({"permission": "bulk_import_users"}));
     }
 
@@ -489,13 +524,23 @@ mod tests {
     #[test]
     fn ocm_neither_invites_nor_lists_phones() {
         for (extra, words) in [
-            (json!({"auto_invite": true, "channel": "whatsapp"}), "auto_invite: ocm knows no invitation"),
-            (json!({"action": "import_and_invite", "channel": "whatsapp"}), "action: ocm knows no invitation"),
-            (json!({"add_to_corporate_phones": true}), "add_to_corporate_phones: ocm knows no phone"),
+            (
+                json!({"auto_invite": true, "channel": "whatsapp"}),
+                "auto_invite: ocm knows no invitation",
+            ),
+            (
+                json!({"action": "import_and_invite", "channel": "whatsapp"}),
+                "action: ocm knows no invitation",
+            ),
+            (
+                json!({"add_to_corporate_phones": true}),
+                "add_to_corporate_phones: ocm knows no phone",
+            ),
         ] {
             let mut body = json!({"dialect": "ocm"});
             body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-            let refusal = import([], 1, vec![row(1, "ann")], &body).then_refused(Code::EnvelopeMalformed);
+            let refusal =
+                import([], 1, vec![row(1, "ann")], &body).then_refused(Code::EnvelopeMalformed);
             assert!(refusal.message.contains(words), "{}", refusal.message);
         }
         let off = json!({"dialect": "ocm", "auto_invite": false, "action": "import", "add_to_corporate_phones": false});

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use boarding_csv::same_name;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -11,7 +12,6 @@ use super::import_file::FileBody;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
 use crate::company::{Company, UserId};
-use crate::csv_file::same_name;
 use crate::event::{Event, FileRef, Permission, PictureFormat};
 use crate::id::ImportId;
 use crate::personal::Personal;
@@ -130,7 +130,8 @@ impl ImportPictures {
         done: &mut BTreeSet<UserId>,
     ) -> Event {
         let name = picture.name.clone();
-        let refused = |code: Code| Event::PictureRefused { import, number, name: name.clone(), code };
+        let refused =
+            |code: Code| Event::PictureRefused { import, number, name: name.clone(), code };
         let content = match &picture.content {
             Ok(content) => content.clone(),
             Err(code) => return refused(*code),
@@ -172,8 +173,12 @@ mod tests {
     }
 
     fn pictures(read: &[(&str, Result<PictureFile, Code>)]) -> ImportPictures {
-        let body = json!({"file": {"name": "Archive.zip", "text": ""}, "match_attribute": "agent id"});
-        let Command::ImportPictures(mut command) = Command::read("ImportPictures", body).unwrap() else { panic!() };
+        let body =
+            json!({"file": {"name": "Archive.zip", "text": ""}, "match_attribute": "agent id"});
+        let Command::ImportPictures(mut command) = Command::read("ImportPictures", body).unwrap()
+        else {
+            panic!()
+        };
         let file = FileRef { name: "Archive.zip".to_owned(), sha256: "ab".repeat(32), bytes: 10 };
         let one = |(name, content): &(&str, Result<PictureFile, Code>)| PictureRead {
             name: Personal((*name).to_owned()),
@@ -184,7 +189,10 @@ mod tests {
     }
 
     /// What became of each picture: the user it is now of, or the code.
-    fn told(company: &Given, read: &[(&str, Result<PictureFile, Code>)]) -> Vec<Result<String, Code>> {
+    fn told(
+        company: &Given,
+        read: &[(&str, Result<PictureFile, Code>)],
+    ) -> Vec<Result<String, Code>> {
         let events = company.when(pictures(read)).0.unwrap().events;
         let one = |event: &Event| match event {
             Event::PictureInserted { user, .. } => Some(Ok(user.as_str().to_owned())),
@@ -201,10 +209,19 @@ mod tests {
     /// OCM-16, OCM-18, N83: the stem is an Agent ID, in whatever case, of somebody who exists.
     #[test]
     fn ocm_18_a_name_is_an_agent_id() {
-        let read = [good("JOHNDOE22.JPG"), good("john.jpg"), good("IMG 4711 (1).png"), good(".jpg"), good("janedoe1")];
+        let read = [
+            good("JOHNDOE22.JPG"),
+            good("john.jpg"),
+            good("IMG 4711 (1).png"),
+            good(".jpg"),
+            good("janedoe1"),
+        ];
         let john = Ok("john".to_owned());
         let (lost, none) = (Err(Code::PictureUserNotFound), Err(Code::PictureNoMatch));
-        assert_eq!(told(&company(), &read), [john, lost, none.clone(), none, Ok("jane".to_owned())]);
+        assert_eq!(
+            told(&company(), &read),
+            [john, lost, none.clone(), none, Ok("jane".to_owned())]
+        );
     }
 
     /// OCM-18: who has an Agent ID with a mark in it is found by it, also when the company takes the mark no more.
@@ -230,8 +247,11 @@ mod tests {
     fn a28_the_first_good_picture_of_a_person_counts() {
         let bad = ("janedoe1.gif", Err(Code::PictureUnsupportedFormat));
         let read = [bad, good("janedoe1.jpg"), good("janedoe1.png")];
-        let expected =
-            [Err(Code::PictureUnsupportedFormat), Ok("jane".to_owned()), Err(Code::PictureDuplicateForUser)];
+        let expected = [
+            Err(Code::PictureUnsupportedFormat),
+            Ok("jane".to_owned()),
+            Err(Code::PictureDuplicateForUser),
+        ];
         assert_eq!(told(&company(), &read), expected);
     }
 
@@ -245,7 +265,10 @@ mod tests {
         let then = company.when(again);
         assert_eq!(then.names(), ["PicturesImported", "PictureInserted", "PictureRefused"]);
         let result = then.0.unwrap().result;
-        assert_eq!((&result["total"], &result["inserted"], &result["invalid"]), (&json!(2), &json!(1), &json!(1)));
+        assert_eq!(
+            (&result["total"], &result["inserted"], &result["invalid"]),
+            (&json!(2), &json!(1), &json!(1))
+        );
     }
 
     /// OCM-18: an attribute that is none is refused.

@@ -7,9 +7,9 @@ use super::rows::Rows;
 use super::{Asked, Decide, Decision};
 use crate::code::{Code, Refusal};
 use crate::company::Company;
-use crate::csv_file::ParsedRow;
 use crate::event::{Counts, Event, Permission};
 use crate::id::ImportId;
+use crate::user_file::ParsedRow;
 
 /// The next rows of a file. Rows that were applied before are left out, so that it may be asked twice.
 #[derive(Debug, Clone)]
@@ -37,7 +37,8 @@ impl Decide for ImportRows {
         let counts = counted(import.counts, &events);
         if counts.done() >= counts.total {
             let (id, invites) = (self.import, import.invites);
-            let ending = Ending { company, import: id, known: Some(import), invites, counts, at: asked.at };
+            let ending =
+                Ending { company, import: id, known: Some(import), invites, counts, at: asked.at };
             // The rows are applied, whatever becomes of the run.
             if let Err(refusal) = ending.tell(&mut events) {
                 events.push(refused(id, refusal));
@@ -58,12 +59,13 @@ pub(super) fn counted(mut counts: Counts, events: &[Event]) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use boarding_csv::Given;
     use ulid::Ulid;
 
-    use crate::csv_file::{Given, RowValues};
     use crate::decide::import_file::testing::{accepted, import_id, row};
     use crate::decide::testing::{given, phone, phone_added, user_created, who};
     use crate::event::{Existing, PhoneOutcome, RowOutcome};
+    use crate::user_file::RowValues;
 
     fn rows(rows: Vec<ParsedRow>) -> ImportRows {
         ImportRows { import: import_id(), rows }
@@ -101,12 +103,17 @@ mod tests {
     #[test]
     fn n46_a_key_is_a_duplicate_though_another_import_named_it_in_between() {
         let other = Ulid(77);
-        let Event::ImportAccepted { files, options, warnings, .. } = accepted(1, true, Existing::Skip) else {
+        let Event::ImportAccepted { files, options, warnings, .. } =
+            accepted(1, true, Existing::Skip)
+        else {
             panic!()
         };
-        let short = Event::ImportAccepted { import: ImportId(other), files, options, total: 1, warnings };
-        let company = given([accepted(3, true, Existing::Update), short]).after(rows(vec![row(1, "ann")]));
-        let company = company.after(ImportRows { import: ImportId(other), rows: vec![row(1, "ann")] });
+        let short =
+            Event::ImportAccepted { import: ImportId(other), files, options, total: 1, warnings };
+        let company =
+            given([accepted(3, true, Existing::Update), short]).after(rows(vec![row(1, "ann")]));
+        let company =
+            company.after(ImportRows { import: ImportId(other), rows: vec![row(1, "ann")] });
         let last = rows(vec![row(2, "ANN"), row(3, "bob")]);
         let events = company.when(last.clone()).0.unwrap().events;
         assert_eq!(outcomes(&events)[0], (RowOutcome::Duplicate, None));
@@ -118,11 +125,16 @@ mod tests {
     #[test]
     fn n63_two_rows_with_one_phone_create_two_users() {
         let company = given([accepted(2, true, Existing::Skip)]);
-        let then = company.when(rows(vec![with_phone(row(1, "ann"), 1), with_phone(row(2, "bob"), 1)]));
-        assert_eq!(then.names(), ["UserCreated", "CorporatePhoneAdded", "UserCreated", "ImportCompleted"]);
+        let then =
+            company.when(rows(vec![with_phone(row(1, "ann"), 1), with_phone(row(2, "bob"), 1)]));
+        assert_eq!(
+            then.names(),
+            ["UserCreated", "CorporatePhoneAdded", "UserCreated", "ImportCompleted"]
+        );
         let events = then.0.unwrap().events;
         let taken = PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned);
-        let expected = [(RowOutcome::Created, Some(PhoneOutcome::Added)), (RowOutcome::Created, Some(taken))];
+        let expected =
+            [(RowOutcome::Created, Some(PhoneOutcome::Added)), (RowOutcome::Created, Some(taken))];
         assert_eq!(outcomes(&events), expected);
         let Some(Event::ImportCompleted { counts, .. }) = events.last() else { panic!() };
         assert_eq!((counts.created, counts.phones_added, counts.phones_failed), (2, 1, 1));
@@ -141,15 +153,20 @@ mod tests {
     fn lx_12_a_bad_phone_does_not_undo_the_user() {
         let mut bad = row(1, "ann");
         bad.values.phone = Given::Value(Err(Code::PhoneInvalid));
-        let events = given([accepted(1, true, Existing::Skip)]).when(rows(vec![bad])).0.unwrap().events;
-        assert_eq!(outcomes(&events), [(RowOutcome::Created, Some(PhoneOutcome::Rejected(Code::PhoneInvalid)))]);
+        let events =
+            given([accepted(1, true, Existing::Skip)]).when(rows(vec![bad])).0.unwrap().events;
+        assert_eq!(
+            outcomes(&events),
+            [(RowOutcome::Created, Some(PhoneOutcome::Rejected(Code::PhoneInvalid)))]
+        );
     }
 
     /// P15: the same rows again create nobody (skip), and change nothing (update).
     #[test]
     fn p15_the_same_rows_again_change_nothing() {
         let again = |existing| {
-            let company = given([user_created("ann"), phone_added("ann", 1), accepted(1, true, existing)]);
+            let company =
+                given([user_created("ann"), phone_added("ann", 1), accepted(1, true, existing)]);
             let mut same = with_phone(row(1, "ANN"), 1);
             same.values.phone = Given::Absent;
             outcomes(&company.when(rows(vec![same])).0.unwrap().events)
@@ -168,7 +185,8 @@ mod tests {
             email: Given::Blank,
             ..RowValues::default()
         };
-        let company = given([user_created("ann"), accepted(1, true, Existing::Update)]).after(rows(vec![changed]));
+        let company = given([user_created("ann"), accepted(1, true, Existing::Update)])
+            .after(rows(vec![changed]));
         let person = company.0.users.find("ann").unwrap().1.person();
         assert_eq!(person.first_name.as_deref(), Some("Anna"));
         assert_eq!(person.email.as_deref(), Some("ann@acme.example"));
@@ -177,11 +195,20 @@ mod tests {
     /// A row naming an org unit or role the company does not know is invalid, with a hint at a near miss.
     #[test]
     fn unknown_references_make_a_row_invalid() {
-        let unit = Event::OrgUnitDefined { org_unit: "Team A".to_owned(), parent: None, level: None, roles: vec![] };
+        let unit = Event::OrgUnitDefined {
+            org_unit: "Team A".to_owned(),
+            parent: None,
+            level: None,
+            roles: vec![],
+        };
         let mut lost = row(1, "ann");
         lost.values.org_unit = Given::Value("team\u{a0}–a".to_owned());
         lost.values.roles = Given::Value(vec!["King".to_owned()]);
-        let events = given([unit, accepted(1, true, Existing::Skip)]).when(rows(vec![lost])).0.unwrap().events;
+        let events = given([unit, accepted(1, true, Existing::Skip)])
+            .when(rows(vec![lost]))
+            .0
+            .unwrap()
+            .events;
         let Event::RowRefused { user, outcome, problems, .. } = &events[0] else { panic!() };
         assert_eq!((user, outcome), (&Some(who("ann")), &RowOutcome::Invalid));
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();

@@ -53,11 +53,11 @@ fn counted(mut counts: UndoCounts, events: &[Event]) -> UndoCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use boarding_csv::Given as Cell;
     use ulid::Ulid;
 
     use crate::code::Problem;
     use crate::company::{Effects, UserState};
-    use crate::csv_file::{Given as Cell, ParsedRow};
     use crate::decide::import_file::ImportMode;
     use crate::decide::import_file::testing::{accepted, import_id, row};
     use crate::decide::pool::testing::{account, number, number_added, unit};
@@ -65,6 +65,7 @@ mod tests {
     use crate::decide::{ImportRows, UndoImport};
     use crate::event::{Channel, Existing, UndoOutcome};
     use crate::personal::Personal;
+    use crate::user_file::ParsedRow;
 
     /// A company and everything that happened in it, so that effects can be told from it.
     struct Story(Vec<Event>);
@@ -80,11 +81,14 @@ mod tests {
         }
 
         fn imported(self, import: ImportId, rows: Vec<ParsedRow>) -> Self {
-            let Event::ImportAccepted { files, options, warnings, .. } = accepted(0, true, Existing::Update) else {
+            let Event::ImportAccepted { files, options, warnings, .. } =
+                accepted(0, true, Existing::Update)
+            else {
                 panic!()
             };
             let total = rows.len() as u64;
-            let story = self.then([Event::ImportAccepted { import, files, options, total, warnings }]);
+            let story =
+                self.then([Event::ImportAccepted { import, files, options, total, warnings }]);
             story.with_rows(import, rows)
         }
 
@@ -95,7 +99,8 @@ mod tests {
                 options.dialect = "multiline".to_owned();
             }
             let [organization, permission_group] = ["EMEA", "Traders"].map(str::to_owned);
-            let placed = Event::ImportPlaced { import: import_id(), organization, permission_group };
+            let placed =
+                Event::ImportPlaced { import: import_id(), organization, permission_group };
             self.then([file, placed]).with_rows(import_id(), rows)
         }
 
@@ -191,7 +196,10 @@ mod tests {
         let again = story.imported(ImportId(Ulid(45)), rows());
         let counts = |story: &Story, import| story.company().0.imports[&import].counts;
         let (then, now) = (counts(&again, import_id()), counts(&again, ImportId(Ulid(45))));
-        assert_eq!((then.created, then.updated, then.phones_added), (now.created, now.updated, now.phones_added));
+        assert_eq!(
+            (then.created, then.updated, then.phones_added),
+            (now.created, now.updated, now.phones_added)
+        );
         let (story, outcomes) = again.undone(ImportId(Ulid(45)));
         assert_eq!(outcomes, [1, 2, 3, 4].map(reversed));
         assert_eq!(standing(&story.company()), standing(&before().company()));
@@ -219,7 +227,11 @@ mod tests {
         assert_eq!(state("ann"), None);
         let counts = company.0.imports[&import_id()].counts;
         assert_eq!((counts.deactivated, counts.unchanged, counts.skipped), (2, 1, 1));
-        assert_eq!(company.0.users.created("bob").unwrap().1.person().first_name, None, "it changes nothing else");
+        assert_eq!(
+            company.0.users.created("bob").unwrap().1.person().first_name,
+            None,
+            "it changes nothing else"
+        );
         let (story, outcomes) = story.undone(import_id());
         assert_eq!(outcomes, [1, 2].map(reversed));
         assert_eq!(standing(&story.company()), was);
@@ -228,7 +240,8 @@ mod tests {
     /// P23: whoever was touched since stays as they are, and the row says why.
     #[test]
     fn p23_whoever_was_touched_since_is_kept() {
-        let linked = Event::UserLinked { user: who("bob"), channel: Channel::Whatsapp, invitation: None };
+        let linked =
+            Event::UserLinked { user: who("bob"), channel: Channel::Whatsapp, invitation: None };
         let role = Event::RolesAssigned { user: who("ann"), roles: vec!["Agent".to_owned()] };
         let archived = Event::UserArchived { user: who("cid") };
         let number = Event::CorporatePhoneRemoved { phone: Personal(phone(4)), user: who("dee") };
@@ -287,8 +300,10 @@ mod tests {
         let effects = story.effects(import_id());
         let started = Event::ImportUndoStarted { import: import_id() };
         let company = story.then([started]).company();
-        let undo = |from: usize, to: usize, last| {
-            UndoRows { import: import_id(), rows: effects[from..to].to_vec(), last }
+        let undo = |from: usize, to: usize, last| UndoRows {
+            import: import_id(),
+            rows: effects[from..to].to_vec(),
+            last,
         };
         let company = company.after(undo(0, 2, false));
         let again = company.when(undo(0, 2, false)).0.unwrap();
@@ -299,7 +314,10 @@ mod tests {
         let expected = ["UserUpdated", "UserDeactivated", "RowUndone", "RowUndone", "ImportUndone"];
         assert_eq!(then.names(), expected);
         let events = then.0.unwrap().events;
-        assert!(matches!(events[3], Event::RowUndone { row: 4, outcome: UndoOutcome::Errored, .. }));
+        assert!(matches!(
+            events[3],
+            Event::RowUndone { row: 4, outcome: UndoOutcome::Errored, .. }
+        ));
         let Some(Event::ImportUndone { counts, .. }) = events.last() else { panic!() };
         assert_eq!(*counts, UndoCounts { reversed: 3, kept: 0, errored: 1 });
         assert!(!company.after(rest.clone()).when(rest).0.unwrap().recorded);
@@ -310,10 +328,12 @@ mod tests {
     #[test]
     fn p23_numbers_that_an_import_gave_go_back() {
         let asks = |row: ParsedRow, n: u64| {
-            let values = crate::csv_file::RowValues { number: Cell::Value(number(n)), ..row.values };
+            let values =
+                crate::user_file::RowValues { number: Cell::Value(number(n)), ..row.values };
             ParsedRow { values, ..row }
         };
-        let pool = Story(vec![unit("EMEA", None), number_added(1, Some("EMEA")), number_added(2, None)]);
+        let pool =
+            Story(vec![unit("EMEA", None), number_added(1, Some("EMEA")), number_added(2, None)]);
         let was = pool.company().0.numbers;
         let rows = vec![asks(row(1, "ann"), 1), asks(row(2, "bob"), 2), row(3, "cid")];
         let story = pool.accounts(rows);
@@ -336,7 +356,8 @@ mod tests {
         let rest = crate::decide::pool::testing::setting("number_cooling_seconds", json!(60));
         let mut ann = row(1, "ann");
         ann.values.number = Cell::Value(number(1));
-        let story = Story(vec![unit("EMEA", None), number_added(1, Some("EMEA")), rest]).accounts(vec![ann]);
+        let story = Story(vec![unit("EMEA", None), number_added(1, Some("EMEA")), rest])
+            .accounts(vec![ann]);
         let (story, _) = story.undone(import_id());
         let company = story.company().0;
         assert_eq!(company.numbers.get(number(1)).unwrap().state.as_str(), "cooling");
@@ -355,14 +376,23 @@ mod tests {
             email: Personal("ann@acme.example".to_owned()),
             message_id: "m".to_owned(),
             via: "outbox".to_owned(),
-                template: None,
+            template: None,
         };
         let company = |apac: &[u64]| {
             let units = [unit("EMEA", None), unit("APAC", None), number_added(1, Some("EMEA"))];
             let there = apac.iter().map(|n| number_added(*n, Some("APAC")));
             let people = [account("ann", "EMEA"), account("bob", "EMEA")].into_iter().flatten();
-            let run = crate::decide::testing::run_started(crate::decide::testing::run_id(1), &["ann"]);
-            Story(units.into_iter().chain(there).chain(people).chain(run).chain([invited.clone()]).collect())
+            let run =
+                crate::decide::testing::run_started(crate::decide::testing::run_id(1), &["ann"]);
+            Story(
+                units
+                    .into_iter()
+                    .chain(there)
+                    .chain(people)
+                    .chain(run)
+                    .chain([invited.clone()])
+                    .collect(),
+            )
         };
         let to_apac = |n: u64, key: &str| {
             let mut parsed = row(n, key);
@@ -379,7 +409,10 @@ mod tests {
         let refused = company(&[]).imported(import_id(), vec![to_apac(1, "ann")]);
         assert_eq!(codes(&refused), [Code::NumberInsufficientInDestination]);
         let held = company(&[2]).then([crate::decide::pool::testing::assigned(1, "ann")]);
-        assert_eq!(codes(&held.imported(import_id(), vec![to_apac(1, "ann")])), [Code::NumberInUse]);
+        assert_eq!(
+            codes(&held.imported(import_id(), vec![to_apac(1, "ann")])),
+            [Code::NumberInUse]
+        );
 
         let moved = company(&[2]).imported(import_id(), vec![to_apac(1, "ann"), to_apac(2, "bob")]);
         assert_eq!(codes(&moved), []);
@@ -405,7 +438,8 @@ mod tests {
     #[test]
     fn lx_14_a_welcome_mail_that_waits_is_not_sent_to_whom_the_undo_removes() {
         let story = before().imported(import_id(), rows());
-        let welcome = Event::WelcomeEmailRequested { user: who("ann"), import: import_id(), row: 1 };
+        let welcome =
+            Event::WelcomeEmailRequested { user: who("ann"), import: import_id(), row: 1 };
         let story = story.then([welcome]);
         assert_eq!(story.company().0.notifications.len(), 1);
         let (story, _) = story.undone(import_id());

@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{Column, Dialect, line_of};
+use boarding_csv::{Column, FileFormat, Given, NoteRows, Row};
+
+use super::{Dialect, ImportRules};
 use crate::code::Code;
-use crate::csv_file::{Cells, Given, RowValues, check_email};
+use crate::email;
 use crate::id::UserKey;
 use crate::phone::Phone;
 use crate::settings::Settings;
+use crate::user_file::{Cells, RowValues, quoted, template_line, user_format};
 
 /// The dialect `multiline`.
 #[derive(Debug)]
@@ -67,13 +70,19 @@ const YES_NO: [&str; 2] = ["Yes", "No"];
 const AUTO_OFF: [&str; 2] = ["auto", "off"];
 const ON_OFF: [&str; 2] = ["on", "off"];
 
+static FORMAT: FileFormat = FileFormat {
+    row_limit: Some(ACCOUNTS_MAX),
+    notes: Some(NoteRows { looks_like_note, is_data: is_account }),
+    ..user_format(&COLUMNS)
+};
+
 impl Dialect for Multiline {
     fn name(&self) -> &'static str {
         "multiline"
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
+    fn format(&self) -> &'static FileFormat {
+        &FORMAT
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
@@ -105,35 +114,12 @@ impl Dialect for Multiline {
         }
     }
 
-    fn row_limit(&self) -> Option<u64> {
-        Some(ACCOUNTS_MAX)
-    }
-
-    /// A row that begins with "note" (A17).
-    fn is_note(&self, cells: &mut dyn Iterator<Item = &str>) -> bool {
-        let first = cells.map(str::trim).find(|cell| !cell.is_empty());
-        let head = first.and_then(|cell| cell.get(..4));
-        head.is_some_and(|head| head.eq_ignore_ascii_case("note"))
-    }
-
-    /// Every mandatory cell is good (A17).
-    fn is_somebody(&self, cells: &mut Cells<'_>) -> bool {
-        address(cells).0.is_some()
-            && cells.word(SOCIAL_MESSAGING, &YES_NO).is_some()
-            && cells.word(MONITOR_CALLS, &AUTO_OFF).is_some()
-            && cells.word(MONITOR_SMS, &ON_OFF).is_some()
-    }
-
     fn spelling(&self, name: &'static str) -> &'static str {
         match name {
             "email" => ACCOUNT_ADDRESS,
             "number" => MULTILINE_NUMBER,
             other => other,
         }
-    }
-
-    fn opens_accounts(&self) -> bool {
-        true
     }
 
     fn withheld(&self, settings: &Settings) -> Vec<&'static str> {
@@ -145,14 +131,38 @@ impl Dialect for Multiline {
         let withheld = self.withheld(settings);
         let shown =
             |column: &&Column| !withheld.contains(&column.name) && column.name != "primary_number";
-        let line = |cell: fn(&Column) -> &'static str| line_of(COLUMNS.iter().filter(shown), cell);
-        let note = super::quoted(NOTE);
-        format!("{}\r\n{note}\r\n{}\r\n", line(|column| column.name), line(|column| column.example))
+        let columns: Vec<_> = COLUMNS.iter().filter(shown).collect();
+        let names = template_line(columns.iter().map(|column| column.name));
+        let example = template_line(columns.iter().map(|column| column.example));
+        format!("{names}\r\n{}\r\n{example}\r\n", quoted(NOTE))
     }
 
     fn template(&self) -> String {
         self.template_for(&Settings::default())
     }
+}
+
+impl ImportRules for Multiline {
+    fn opens_accounts(&self) -> bool {
+        true
+    }
+}
+
+/// Whether a row begins with "note".
+fn looks_like_note(cells: &mut dyn Iterator<Item = &str>) -> bool {
+    let first = cells.map(str::trim).find(|cell| !cell.is_empty());
+    let head = first.and_then(|cell| cell.get(..4));
+    head.is_some_and(|head| head.eq_ignore_ascii_case("note"))
+}
+
+/// Whether every mandatory cell of a row is valid. Then a row that begins with "note" is an account all the same.
+fn is_account(row: &Row<'_>) -> bool {
+    // A device may have lost its plus sign. The row is an account, and its problem says what is wrong.
+    let mut cells = Cells::new(*row, true);
+    address(&mut cells).0.is_some()
+        && cells.word(SOCIAL_MESSAGING, &YES_NO).is_some()
+        && cells.word(MONITOR_CALLS, &AUTO_OFF).is_some()
+        && cells.word(MONITOR_SMS, &ON_OFF).is_some()
 }
 
 /// Who the account is: an e-mail address, or the phone number of the device, in one spelling.
@@ -161,7 +171,7 @@ fn address(cells: &mut Cells<'_>) -> (Option<UserKey>, Given<String>, Given<Resu
     let looks_like_mail = matches!(cells.raw(ADDRESS), Given::Value(text) if text.contains('@'));
     if looks_like_mail {
         let Some(key) = cells.key(ADDRESS) else { return none };
-        if let Err(why) = check_email(key.as_str()) {
+        if let Err(why) = email::check(key.as_str()) {
             cells.problem_saying(ADDRESS, Code::FieldNotEmailOrPhone, why);
             return none;
         }
@@ -248,14 +258,16 @@ fn language(cells: &mut Cells<'_>) -> Given<String> {
 
 #[cfg(test)]
 mod tests {
+    use boarding_csv::{Limits, Options};
+
     use super::*;
-    use crate::csv_file::{FileError, Limits, Options, ParsedRow, rows, scan};
+    use crate::user_file::{FileError, ParsedRow, ReadOptions, rows, scan};
 
     const HEADER: &str = "firstname,lastname,email address or device,social_messaging,multiline_number,monitor_calls,monitor_sms,\
          forwarding_number,restrict_incoming_social_messaging,Language\n";
 
     fn read(text: &str) -> Vec<ParsedRow> {
-        let (options, limits) = (Options::default(), Limits::default());
+        let (options, limits) = (ReadOptions::default(), Limits::default());
         rows(text.as_bytes(), &Multiline, &options, &limits).unwrap().map(Result::unwrap).collect()
     }
 
@@ -442,7 +454,8 @@ mod tests {
             format!("{HEADER}Note,Bok,bok@acme.com,No,,off,,,,\n{account}"),
         ] {
             let summary =
-                scan(file.as_bytes(), &Multiline, &Options::default(), &Limits::default()).unwrap();
+                scan(file.as_bytes(), &Multiline, &ReadOptions::default(), &Limits::default())
+                    .unwrap();
             assert_eq!(
                 (summary.rows, summary.warnings[0].code),
                 (1, Code::CsvNoteRowIgnored),
@@ -464,7 +477,7 @@ mod tests {
             format!("{HEADER}Note: here\n\n{}", rows.concat())
         };
         let scanned = |count| {
-            scan(file(count).as_bytes(), &Multiline, &Options::default(), &Limits::default())
+            scan(file(count).as_bytes(), &Multiline, &ReadOptions::default(), &Limits::default())
         };
         assert_eq!(scanned(1_000).unwrap().rows, 1_000);
         let Err(FileError::Refused(refusal)) = scanned(1_001) else { panic!() };
@@ -476,10 +489,11 @@ mod tests {
     #[test]
     fn n71_a_column_that_is_not_enabled_refuses_the_file() {
         let withheld = Multiline.withheld(&Settings::default());
-        let options = Options {
+        let csv = Options {
             withheld: withheld.iter().map(|name| (*name).to_owned()).collect(),
             ..Options::default()
         };
+        let options = ReadOptions { csv, ..ReadOptions::default() };
         let file = format!("{HEADER},,j@acme.com,No,,off,off,,,\n");
         let Err(FileError::Refused(refusal)) =
             scan(file.as_bytes(), &Multiline, &options, &Limits::default())

@@ -52,7 +52,7 @@ pub(crate) fn template_row(
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
     })?;
-    let parts = dialect.parts();
+    let parts = dialect.format().parts;
     let part = match file {
         None => parts.first(),
         Some(file) => {

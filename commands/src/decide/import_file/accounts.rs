@@ -31,15 +31,20 @@ impl ImportFile {
 
     /// Where the people of the file belong: one organization, one group of permissions (ML-04, ML-05).
     pub(super) fn placing(&self, company: &Company) -> Result<Option<Placing>, Refusal> {
-        let named = [("organization", &self.organization), ("permission_group", &self.permission_group)];
+        let named =
+            [("organization", &self.organization), ("permission_group", &self.permission_group)];
         if !self.opens_accounts() {
             return match named.iter().find(|(_, given)| given.is_some()) {
                 Some((field, _)) => Err(not_taken(&format!("{field}: this dialect takes none"))),
                 None => Ok(None),
             };
         }
-        if let Some((field, _)) = named.iter().find(|(_, given)| given.as_ref().is_none_or(|name| name.trim().is_empty())) {
-            return Err(Refusal::new(Code::FieldRequired).saying(field).with(json!({"field": field})));
+        if let Some((field, _)) =
+            named.iter().find(|(_, given)| given.as_ref().is_none_or(|name| name.trim().is_empty()))
+        {
+            return Err(Refusal::new(Code::FieldRequired)
+                .saying(field)
+                .with(json!({"field": field})));
         }
         let organization = self.organization.clone().unwrap_or_default();
         if !company.org_units.contains_key(&organization) {
@@ -61,17 +66,18 @@ fn not_taken(why: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use boarding_csv::Given;
     use serde_json::{Value, json};
 
     use crate::code::Code;
-    use crate::csv_file::{Given, ParsedRow, Summary};
-    use crate::decide::{Command, ImportRows};
     use crate::decide::import_file::FileRead;
     use crate::decide::import_file::testing::{accepted, import_id, row};
     use crate::decide::pool::testing::{assigned, number, number_added, setting, unit, user_of};
     use crate::decide::testing::{Then, given, user_created, who};
+    use crate::decide::{Command, ImportRows};
     use crate::event::{Event, Existing, FileRef, Permission, RowOutcome};
     use crate::personal::Personal;
+    use crate::user_file::{ParsedRow, Summary};
 
     /// Two organizations, a group of permissions, and a number of each and of the company's own.
     fn company() -> Vec<Event> {
@@ -92,10 +98,14 @@ mod tests {
             "organization": "EMEA", "permission_group": "Traders",
         });
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else { panic!() };
-        let files = vec![FileRef { name: "accounts.csv".to_owned(), sha256: "cd".repeat(32), bytes: 10 }];
+        let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else {
+            panic!()
+        };
+        let files =
+            vec![FileRef { name: "accounts.csv".to_owned(), sha256: "cd".repeat(32), bytes: 10 }];
         let total = rows.len() as u64;
-        let summary = Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+        let summary =
+            Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
         command.read = Some(FileRead { files, summary, rows });
         given(events).when(command)
     }
@@ -110,7 +120,9 @@ mod tests {
     fn refused_rows(then: Then) -> Vec<(RowOutcome, &'static str)> {
         let events = then.0.unwrap().events;
         let of = |event: &Event| match event {
-            Event::RowRefused { outcome, problems, .. } => Some((*outcome, problems[0].code.as_str())),
+            Event::RowRefused { outcome, problems, .. } => {
+                Some((*outcome, problems[0].code.as_str()))
+            }
             _ => None,
         };
         events.iter().filter_map(of).collect()
@@ -125,13 +137,16 @@ mod tests {
         let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::Accounts] };
         let before = company().into_iter().chain([enabled, granted, user_created("ann")]).collect();
         let rows = vec![row(1, "ann"), row(2, "bob")];
-        let events = import(before, rows, &json!({"action": "import_and_invite"})).0.unwrap().events;
+        let events =
+            import(before, rows, &json!({"action": "import_and_invite"})).0.unwrap().events;
         let total = events.iter().find_map(|event| match event {
             Event::RunRequested { total, .. } => Some(*total),
             _ => None,
         });
         assert_eq!(total, Some(1));
-        let asked = |event: &Event| matches!(event, Event::ImportInvitesRequested { created_only: true, .. });
+        let asked = |event: &Event| {
+            matches!(event, Event::ImportInvitesRequested { created_only: true, .. })
+        };
         assert!(events.iter().any(asked));
     }
 
@@ -139,7 +154,8 @@ mod tests {
     #[test]
     fn ml_05_a_file_is_of_one_organization_and_one_group() {
         let then = import(company(), vec![row(1, "ann")], &json!({}));
-        let expected = ["ImportAccepted", "ImportPlaced", "UserCreated", "AccountOpened", "ImportCompleted"];
+        let expected =
+            ["ImportAccepted", "ImportPlaced", "UserCreated", "AccountOpened", "ImportCompleted"];
         assert_eq!(then.names(), expected);
         let events = then.0.unwrap().events;
         let Event::UserCreated { org_unit, person, .. } = &events[2] else { panic!() };
@@ -155,14 +171,17 @@ mod tests {
         import(company(), ann(), &nowhere).then_refused(Code::OrgUnitNotFound);
         for field in ["organization", "permission_group"] {
             for none in [json!(null), json!(" ")] {
-                let refusal = import(company(), ann(), &json!({field: none})).then_refused(Code::FieldRequired);
+                let refusal = import(company(), ann(), &json!({field: none}))
+                    .then_refused(Code::FieldRequired);
                 assert_eq!(refusal.details["field"], field);
             }
         }
         let nobody = json!({"permission_group": "Nobody"});
         import(company(), ann(), &nobody).then_refused(Code::PermissionGroupNotFound);
-        import(company(), ann(), &json!({"dialect": "leapxpert"})).then_refused(Code::EnvelopeMalformed);
-        import(company(), ann(), &json!({"existing": "update"})).then_refused(Code::EnvelopeMalformed);
+        import(company(), ann(), &json!({"dialect": "leapxpert"}))
+            .then_refused(Code::EnvelopeMalformed);
+        import(company(), ann(), &json!({"existing": "update"}))
+            .then_refused(Code::EnvelopeMalformed);
     }
 
     /// ML-01: accounts are uploaded by whoever has the privilege "Accounts", and by nobody else.
@@ -195,7 +214,10 @@ mod tests {
         let then = import(events, rows, &json!({}));
         let names = then.names();
         assert_eq!(names[2..5], ["UserCreated", "AccountOpened", "NumberAssigned"]);
-        assert_eq!(names[9..13], ["UserCreated", "AccountOpened", "NumberAllocated", "NumberAssigned"]);
+        assert_eq!(
+            names[9..13],
+            ["UserCreated", "AccountOpened", "NumberAllocated", "NumberAssigned"]
+        );
         let codes = [
             "number.not_available",
             "number.allocated_to_other_org",
