@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::clients::{Running, python};
+use crate::support::clients::{ChildProcess, python};
 use crate::support::nats::free_ports;
 use crate::support::program::program;
 
@@ -121,17 +121,17 @@ async fn the_tour_over_nats_works_word_for_word() {
     let mut bash = Command::new("bash");
     bash.env("PATH", path).env("BOARDING_DATA", "/nowhere").env("BOARDING_COMPANY", "acme");
     bash.current_dir(folder.path()).stdin(Stdio::piped());
-    let mut terminal = Running::start(bash);
-    let mut keys = terminal.keys();
+    let mut terminal = ChildProcess::start(bash);
+    let mut keys = terminal.stdin();
     // Whatever happens, servers end with the terminal.
     keys.write_all(b"set -e; trap 'kill $(jobs -p); wait' EXIT\n").unwrap();
     keys.write_all(ours(&blocks("Over NATS", "sh").concat()).as_bytes()).unwrap();
-    let ready = |it: &Running| it.out().contains("ready: ").then_some(());
-    terminal.until("the engine is ready", ready).await;
+    let ready = |it: &ChildProcess| it.stdout().contains("ready: ").then_some(());
+    terminal.wait_until("the engine is ready", ready).await;
     keys.write_all(b"python tour.py\n").unwrap();
     drop(keys);
-    terminal.ends_with(0).await;
-    let shown = terminal.out();
+    terminal.exits_with(0).await;
+    let shown = terminal.stdout();
     for expected in [
         "no: config.unknown_setting: ",
         "'created': 1",
@@ -139,6 +139,6 @@ async fn the_tour_over_nats_works_word_for_word() {
         " InviteSent\n",
         " RunCompleted\n[('jane.hudson', 'success')]\naccepted\n",
     ] {
-        assert!(shown.contains(expected), "{expected} is not in:\n{shown}\n{}", terminal.err());
+        assert!(shown.contains(expected), "{expected} is not in:\n{shown}\n{}", terminal.stderr());
     }
 }

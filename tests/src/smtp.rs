@@ -9,7 +9,8 @@ use boarding_engine::channel::smtp::{SmtpChannel, Timeouts};
 use boarding_engine::channel::{Channel as _, Sent};
 use boarding_engine::mail::{Mail, Purpose};
 
-use crate::support::sink::{Kept, Sink, here};
+use crate::support::mail_server::{MailServer, ReceivedMail};
+use crate::support::paths::tests_folder;
 
 /// Long enough for a loaded machine, short enough to wait for when a server says nothing.
 const PATIENCE: Timeouts = Timeouts {
@@ -38,12 +39,12 @@ fn mail(recipient: &str) -> Mail {
     }
 }
 
-fn channel(sink: &Sink, timeouts: Timeouts) -> SmtpChannel {
+fn channel(sink: &MailServer, timeouts: Timeouts) -> SmtpChannel {
     let url = format!("smtp://127.0.0.1:{}?connections=4", sink.port);
     SmtpChannel::with_timeouts(&url, timeouts).unwrap()
 }
 
-async fn send(sink: &Sink, recipient: &str) -> Sent {
+async fn send(sink: &MailServer, recipient: &str) -> Sent {
     channel(sink, PATIENCE).send_batch(vec![mail(recipient)]).await.remove(0)
 }
 
@@ -60,9 +61,9 @@ fn is_temporary(sent: &Sent) {
 
 #[tokio::test]
 async fn a_mail_arrives_as_it_was_made() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     assert_eq!(send(&sink, "ok").await, Sent::Sent);
-    let kept = sink.kept();
+    let kept = sink.received();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].from, "onboarding@acme.example");
     assert_eq!(kept[0].to, ["ok@people.example"]);
@@ -73,7 +74,7 @@ async fn a_mail_arrives_as_it_was_made() {
 
 #[tokio::test]
 async fn a_batch_is_answered_in_its_order_over_few_connections() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let channel = channel(&sink, PATIENCE);
     let names: Vec<String> =
         (0..60).map(|n| if n % 3 == 0 { format!("r550.{n}") } else { format!("ok.{n}") }).collect();
@@ -85,8 +86,9 @@ async fn a_batch_is_answered_in_its_order_over_few_connections() {
             assert_eq!(*sent, Sent::Sent, "{at}");
         }
     }
-    let kept = sink.kept();
-    let mut connections: Vec<u64> = kept.iter().map(|kept: &Kept| kept.connection).collect();
+    let kept = sink.received();
+    let mut connections: Vec<u64> =
+        kept.iter().map(|kept: &ReceivedMail| kept.connection).collect();
     connections.sort_unstable();
     connections.dedup();
     assert_eq!(kept.len(), 40);
@@ -96,19 +98,19 @@ async fn a_batch_is_answered_in_its_order_over_few_connections() {
 /// LX-27, fault row 30: the address is refused for good.
 #[tokio::test]
 async fn lx_27_a_refused_address_is_the_recipients_failure() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     for name in ["r550", "r551", "r553", "r550-5.1.1", "r554-5.1.2"] {
         let sent = send(&sink, name).await;
         is_permanent(&sent, Code::RecipientEmailUndeliverable);
         assert!(!format!("{sent:?}").contains("people.example"), "{sent:?}");
     }
-    assert_eq!(sink.kept().len(), 0);
+    assert_eq!(sink.received().len(), 0);
 }
 
 /// Fault row 30: the mail is refused for good, for a reason that is not the address.
 #[tokio::test]
 async fn a_refused_mail_is_not_the_addresss_fault() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     for name in ["r554", "r550-5.7.1", "r552-5.2.2", "d554", "d550-5.7.1"] {
         is_permanent(&send(&sink, name).await, Code::DeliveryRefused);
     }
@@ -117,35 +119,35 @@ async fn a_refused_mail_is_not_the_addresss_fault() {
 /// Fault row 29: later perhaps.
 #[tokio::test]
 async fn a_temporary_no_may_be_tried_again() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     for name in ["r421", "r450", "r451", "r452", "d451", "d452", "bye"] {
         is_temporary(&send(&sink, name).await);
     }
-    assert_eq!(sink.kept().len(), 0);
+    assert_eq!(sink.received().len(), 0);
 }
 
 /// Fault row 32: lost before the mail was asked for, so surely not sent.
 #[tokio::test]
 async fn a_connection_lost_before_the_mail_may_be_tried_again() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     is_temporary(&send(&sink, "cut").await);
-    assert_eq!(sink.kept().len(), 0);
+    assert_eq!(sink.received().len(), 0);
 }
 
 /// Fault row 33: the server has the mail and its answer is lost; nobody may send it again.
 #[tokio::test]
 async fn a_connection_lost_after_the_last_dot_leaves_the_mail_in_doubt() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let sent = send(&sink, "lost").await;
     assert!(matches!(sent, Sent::Uncertain { .. }), "{sent:?}");
-    assert_eq!(sink.kept().len(), 1);
+    assert_eq!(sink.received().len(), 1);
     assert!(!channel(&sink, PATIENCE).deduplicates());
 }
 
 /// Fault rows 28 and 33: silence after the last dot is doubt as well.
 #[tokio::test]
 async fn silence_after_the_last_dot_leaves_the_mail_in_doubt() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let channel = channel(&sink, Timeouts { data: SHORT, ..PATIENCE });
     let sent = channel.send_batch(vec![mail("silent")]).await.remove(0);
     assert!(matches!(sent, Sent::Uncertain { .. }), "{sent:?}");
@@ -156,7 +158,7 @@ async fn silence_after_the_last_dot_leaves_the_mail_in_doubt() {
 /// Fault row 28: a server that accepts the connection and says nothing.
 #[tokio::test]
 async fn a_silent_greeting_may_be_tried_again() {
-    let sink = Sink::start(&["--greeting", "silent"]);
+    let sink = MailServer::start(&["--greeting", "silent"]);
     let channel = channel(&sink, Timeouts { connect: SHORT, ..PATIENCE });
     is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
 }
@@ -164,7 +166,7 @@ async fn a_silent_greeting_may_be_tried_again() {
 /// Fault rows 27 and 29: no server, no such name, a server that is too busy to greet.
 #[tokio::test]
 async fn a_server_that_is_down_may_be_tried_again() {
-    let busy = Sink::start(&["--greeting", "421"]);
+    let busy = MailServer::start(&["--greeting", "421"]);
     is_temporary(&send(&busy, "ok").await);
     let port = {
         let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
@@ -179,36 +181,36 @@ async fn a_server_that_is_down_may_be_tried_again() {
 /// A connection that died while it lay idle costs no mail.
 #[tokio::test]
 async fn an_idle_connection_that_died_is_replaced() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let channel = channel(&sink, PATIENCE);
     assert_eq!(channel.send_batch(vec![mail("ok")]).await, [Sent::Sent]);
     let port = sink.port;
     drop(sink);
     is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
-    let back = Sink::start(&["--port", &port.to_string()]);
+    let back = MailServer::start(&["--port", &port.to_string()]);
     assert_eq!(channel.send_batch(vec![mail("ok")]).await, [Sent::Sent]);
-    assert_eq!(back.kept().len(), 1);
+    assert_eq!(back.received().len(), 1);
 }
 
 #[tokio::test]
 async fn an_address_that_the_server_cannot_write_is_the_recipients_failure() {
-    let able = Sink::start(&[]);
+    let able = MailServer::start(&[]);
     assert_eq!(send(&able, "ok.jürgen").await, Sent::Sent);
-    let plain = Sink::start(&["--plain-addresses"]);
+    let plain = MailServer::start(&["--plain-addresses"]);
     is_permanent(&send(&plain, "ok.jürgen").await, Code::RecipientEmailUndeliverable);
-    assert_eq!(plain.kept().len(), 0);
+    assert_eq!(plain.received().len(), 0);
 }
 
-fn encrypted(url_end: &str, sink: &Sink) -> SmtpChannel {
-    let ca = here().join("smtp_sink/authority.pem");
+fn encrypted(url_end: &str, sink: &MailServer) -> SmtpChannel {
+    let ca = tests_folder().join("smtp_sink/authority.pem");
     let url = format!("smtp://jane:s%40fe@localhost:{}?{url_end}&ca={}", sink.port, ca.display());
     SmtpChannel::with_timeouts(&url, PATIENCE).unwrap()
 }
 
-fn secure_sink() -> Sink {
-    let file = |name: &str| here().join("smtp_sink").join(name).display().to_string();
+fn secure_sink() -> MailServer {
+    let file = |name: &str| tests_folder().join("smtp_sink").join(name).display().to_string();
     let (certificate, key) = (file("certificate.pem"), file("key.pem"));
-    Sink::start(&["--tls", &certificate, &key, "--login", "jane", "s@fe"])
+    MailServer::start(&["--tls", &certificate, &key, "--login", "jane", "s@fe"])
 }
 
 #[tokio::test]
@@ -216,7 +218,7 @@ async fn a_mail_goes_out_encrypted_after_logging_in() {
     let sink = secure_sink();
     let sent = encrypted("tls=required", &sink).send_batch(vec![mail("ok")]).await;
     assert_eq!(sent, [Sent::Sent]);
-    assert_eq!(sink.kept().len(), 1);
+    assert_eq!(sink.received().len(), 1);
 }
 
 #[tokio::test]
@@ -225,23 +227,23 @@ async fn nothing_is_sent_to_a_server_that_cannot_prove_itself() {
     let url = format!("smtp://jane:s%40fe@localhost:{}?tls=required", sink.port);
     let distrustful = SmtpChannel::with_timeouts(&url, PATIENCE).unwrap();
     is_temporary(&distrustful.send_batch(vec![mail("ok")]).await.remove(0));
-    assert_eq!(sink.kept().len(), 0);
+    assert_eq!(sink.received().len(), 0);
 }
 
 #[tokio::test]
 async fn nothing_is_sent_in_the_clear_when_encryption_is_required() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let url = format!("smtp://127.0.0.1:{}?tls=required", sink.port);
     let strict = SmtpChannel::with_timeouts(&url, PATIENCE).unwrap();
     is_temporary(&strict.send_batch(vec![mail("ok")]).await.remove(0));
-    assert_eq!(sink.kept().len(), 0);
+    assert_eq!(sink.received().len(), 0);
 }
 
 /// P31: a wrong password is the administrator's to mend, and is shown to nobody.
 #[tokio::test]
 async fn p31_a_refused_login_may_be_tried_again_and_shows_no_password() {
     let sink = secure_sink();
-    let ca = here().join("smtp_sink/authority.pem");
+    let ca = tests_folder().join("smtp_sink/authority.pem");
     let url = format!("smtp://jane:wrong@localhost:{}?ca={}", sink.port, ca.display());
     let channel = SmtpChannel::with_timeouts(&url, PATIENCE).unwrap();
     let sent = channel.send_batch(vec![mail("ok")]).await.remove(0);

@@ -1,8 +1,10 @@
-//! Helpers that several themes share.
+//! Helpers that several modules share.
 
 pub(crate) mod clients;
+pub(crate) mod mail_server;
 pub(crate) mod nats;
-pub(crate) mod patience;
+pub(crate) mod paths;
 pub(crate) mod program;
 pub(crate) mod proxy;
-pub(crate) mod sink;
+pub(crate) mod random;
+pub(crate) mod wait;

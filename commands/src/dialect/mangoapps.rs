@@ -176,7 +176,7 @@ mod tests {
 
     use super::*;
     use crate::decide::ImportRows;
-    use crate::decide::import_file::testing::{accepted, import_id};
+    use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{Given as Story, given};
     use crate::event::{Event, Existing, RowOutcome};
     use crate::user_file::{ParsedRow, ReadOptions, rows};

@@ -1,8 +1,9 @@
-//! What section 5 of the contract promises of every verb: exit statuses, JSON, ids.
+//! Contract section 5, for all verbs: exit statuses, JSON, ids.
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Place, fixture, keys};
+use crate::support::paths::fixture;
+use crate::support::program::{Cli, keys};
 
 const RUN_KEYS: [&str; 13] = [
     "channel",
@@ -45,8 +46,8 @@ const IMPORT_KEYS: [&str; 22] = [
 ];
 
 #[test]
-fn words_that_are_not_understood_end_with_2_and_make_no_folder() {
-    let place = Place::new();
+fn invalid_arguments_end_with_2_and_create_no_folder() {
+    let cli = Cli::new();
     for words in [
         &["fly"][..],
         &["import"],
@@ -65,41 +66,41 @@ fn words_that_are_not_understood_end_with_2_and_make_no_folder() {
         &["runs", "--limit", "1", "queue"],
         &["runs", "list", "--smtp", "gopher://mail.example"],
     ] {
-        let ended = place.run(words).with(2);
-        assert!(ended.out.is_empty(), "{words:?}: {}", ended.out);
-        assert!(!ended.err.is_empty(), "{words:?}");
-        assert!(!place.data().exists(), "{words:?} made a data folder");
+        let output = cli.run(words).expect_status(2);
+        assert!(output.stdout.is_empty(), "{words:?}: {}", output.stdout);
+        assert!(!output.stderr.is_empty(), "{words:?}");
+        assert!(!cli.data().exists(), "{words:?} created a data folder");
     }
 }
 
 #[test]
-fn a_company_is_asked_for_where_one_is_needed() {
-    let place = Place::new();
-    let mut command = place.command(&["runs"]);
+fn missing_company_is_reported_where_one_is_needed() {
+    let cli = Cli::new();
+    let mut command = cli.command(&["runs"]);
     let output = command.env_remove("BOARDING_COMPANY").output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("--company"));
-    let mut command = place.command(&["template", "leapxpert"]);
+    let mut command = cli.command(&["template", "leapxpert"]);
     let output = command.env_remove("BOARDING_COMPANY").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "a template is nobody's own");
-    assert!(!place.data().exists());
+    assert_eq!(output.status.code(), Some(0), "a template belongs to no company");
+    assert!(!cli.data().exists());
 }
 
 #[test]
-fn the_password_of_a_mail_server_is_never_shown() {
-    let place = Place::new();
+fn mail_server_password_is_never_printed() {
+    let cli = Cli::new();
     for words in [&["runs", "--smtp", "smtp://u:s3cret@mail.example:none"][..], &["--help"]] {
-        let mut command = place.command(words);
+        let mut command = cli.command(words);
         let output = command.env("BOARDING_SMTP", "smtp://u:s3cret@mail.example").output().unwrap();
-        let shown = [output.stdout, output.stderr].concat();
-        assert!(!String::from_utf8_lossy(&shown).contains("s3cret"), "{words:?}");
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&printed).contains("s3cret"), "{words:?}");
     }
 }
 
 #[test]
-fn a_refusal_ends_with_1_and_is_told_on_both_ways_out() {
-    let place = Place::new();
-    let answer = place.refused(&["command", "ArchiveUser", r#"{"user":"nobody"}"#]);
+fn refusal_ends_with_1_and_is_on_stdout_and_stderr() {
+    let cli = Cli::new();
+    let answer = cli.refused(&["command", "ArchiveUser", r#"{"user":"nobody"}"#]);
     assert_eq!(keys(&answer), ["code", "command", "details", "message", "outcome"]);
     assert_eq!(answer["code"], json!("user.not_found"));
     for words in [
@@ -111,34 +112,34 @@ fn a_refusal_ends_with_1_and_is_told_on_both_ways_out() {
         &["template", "morse"],
         &["command", "FlyAway"],
     ] {
-        place.refused(words);
+        cli.refused(words);
     }
-    let plain = place.run(&["users", "archive", "nobody"]).with(1);
-    assert!(plain.out.is_empty(), "without --json a refusal leaves stdout alone: {}", plain.out);
-    assert!(plain.err.contains("boarding users --search"), "it says what to do: {}", plain.err);
+    let plain = cli.run(&["users", "archive", "nobody"]).expect_status(1);
+    assert!(plain.stdout.is_empty(), "without --json it is on stderr only: {}", plain.stdout);
+    assert!(plain.stderr.contains("boarding users --search"), "{}", plain.stderr);
 }
 
-/// A folder that another process has is told apart from damage.
+/// The exit status distinguishes a folder in use from damage.
 #[test]
-fn a_folder_in_use_ends_with_4_and_a_damaged_log_with_3() {
-    let place = Place::new();
-    place.run(&["config", "set", "language", "en"]).with(0);
-    let lock = std::fs::File::open(place.data().join("LOCK")).unwrap();
+fn folder_in_use_ends_with_4_and_damage_with_3() {
+    let cli = Cli::new();
+    cli.run(&["config", "set", "language", "en"]).expect_status(0);
+    let lock = std::fs::File::open(cli.data().join("LOCK")).unwrap();
     lock.lock().unwrap();
-    let ended = place.run(&["runs"]).with(4);
-    assert!(ended.err.contains("in use"), "{}", ended.err);
+    let output = cli.run(&["runs"]).expect_status(4);
+    assert!(output.stderr.contains("in use"), "{}", output.stderr);
     drop(lock);
     for _ in 0..3 {
-        place.run(&["config", "set", "language", "de"]).with(0);
+        cli.run(&["config", "set", "language", "de"]).expect_status(0);
     }
-    damage(&place);
-    let ended = place.run(&["runs"]).with(3);
-    assert!(!ended.err.is_empty());
+    damage(&cli);
+    let output = cli.run(&["runs"]).expect_status(3);
+    assert!(!output.stderr.is_empty());
 }
 
-/// Turns one byte in the middle of the first segment.
-fn damage(place: &Place) {
-    let mut segments: Vec<_> = std::fs::read_dir(place.data().join("log"))
+/// Flips one bit in the middle of the first segment.
+fn damage(cli: &Cli) {
+    let mut segments: Vec<_> = std::fs::read_dir(cli.data().join("log"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.is_file() && path.metadata().unwrap().len() > 400)
@@ -151,81 +152,80 @@ fn damage(place: &Place) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Common options may stand anywhere.
 #[test]
-fn common_options_stand_before_between_and_behind() {
-    let place = Place::new();
+fn common_options_are_accepted_at_every_position() {
+    let cli = Cli::new();
     for words in [
         &["--json", "phones", "list"][..],
         &["phones", "--json", "--company", "acme", "list"],
         &["phones", "list", "--json", "--actor", "kim"],
     ] {
-        assert!(place.run(words).with(0).out.is_empty());
+        assert!(cli.run(words).expect_status(0).stdout.is_empty());
     }
 }
 
 #[test]
-fn a_newer_folder_ends_with_4() {
-    let place = Place::new();
-    std::fs::create_dir_all(place.data()).unwrap();
-    std::fs::write(place.data().join("FORMAT"), "boarding data folder, format 99\n").unwrap();
-    let ended = place.run(&["runs"]).with(4);
-    assert!(ended.err.contains("newer program"), "{}", ended.err);
+fn folder_of_a_newer_format_ends_with_4() {
+    let cli = Cli::new();
+    std::fs::create_dir_all(cli.data()).unwrap();
+    std::fs::write(cli.data().join("FORMAT"), "boarding data folder, format 99\n").unwrap();
+    let output = cli.run(&["runs"]).expect_status(4);
+    assert!(output.stderr.contains("newer program"), "{}", output.stderr);
 }
 
-/// P10: the same command under the same id is done once, and answered the same.
+/// P10: A repeat of a command under the same id is done once and gets the same answer.
 #[test]
-fn a_command_asked_twice_under_one_id_is_done_once() {
-    let place = Place::new();
+fn command_repeated_under_its_id_is_done_once() {
+    let cli = Cli::new();
     let id = "01JD0000000000000000000001";
     let words = ["config", "set", "language", "de", "--id", id];
-    let first = place.json(&words);
+    let first = cli.json(&words);
     assert_eq!(keys(&first), ["command", "duplicate", "outcome", "position", "result", "version"]);
     assert_eq!((&first["command"], &first["duplicate"]), (&json!(id), &json!(false)));
-    let mut again = place.json(&words);
-    assert_eq!(again["duplicate"], json!(true));
-    again["duplicate"] = json!(false);
-    assert_eq!(again, first);
-    let other = place.refused(&["config", "set", "language", "fr", "--id", id]);
+    let mut repeat = cli.json(&words);
+    assert_eq!(repeat["duplicate"], json!(true));
+    repeat["duplicate"] = json!(false);
+    assert_eq!(repeat, first);
+    let other = cli.refused(&["config", "set", "language", "fr", "--id", id]);
     assert_eq!(other["code"], json!("command.duplicate_conflict"));
-    assert_eq!(place.rows(&["history"]).len(), 1);
-    let told = place.run(&["config", "set", "language", "en"]).with(0);
-    assert!(told.err.contains("command 01"), "the id is printed: {}", told.err);
+    assert_eq!(cli.rows(&["history"]).len(), 1);
+    let output = cli.run(&["config", "set", "language", "en"]).expect_status(0);
+    assert!(output.stderr.contains("command 01"), "the id is not printed: {}", output.stderr);
 }
 
-/// P10: an import and a run asked twice under their ids.
+/// P10: Repeats of an import and of a run under their ids are done once.
 #[test]
-fn an_import_and_a_run_asked_twice_are_done_once() {
-    let place = Place::with_company();
+fn import_and_run_repeated_under_their_ids_are_done_once() {
+    let cli = Cli::with_company();
     let file = fixture("leapxpert/people-5.csv");
     let id = "01JD0000000000000000000002";
     let import = ["import", &file, "--dialect", "leapxpert", "--add-phones", "--id", id];
-    let first = place.json(&import);
-    assert_eq!(place.json(&import), first);
+    let first = cli.json(&import);
+    assert_eq!(cli.json(&import), first);
     assert_eq!(first["import"], json!(id));
     let run = "01JD0000000000000000000003";
     let start =
         ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes", "--id", run];
-    let first = place.json(&start);
-    let again = place.json(&start);
-    assert_eq!((&first["run"], &again["duplicate"]), (&json!(run), &json!(true)));
-    assert_eq!(first["passed"], again["passed"]);
-    assert_eq!(place.rows(&["runs"]).len(), 1);
-    assert_eq!(std::fs::read_dir(place.outbox().join(run)).unwrap().count(), 5);
+    let first = cli.json(&start);
+    let repeat = cli.json(&start);
+    assert_eq!((&first["run"], &repeat["duplicate"]), (&json!(run), &json!(true)));
+    assert_eq!(first["passed"], repeat["passed"]);
+    assert_eq!(cli.rows(&["runs"]).len(), 1);
+    assert_eq!(std::fs::read_dir(cli.outbox().join(run)).unwrap().count(), 5);
 }
 
-/// Section 3 of the contract, key by key.
+/// Contract section 3.
 #[test]
 fn rows_have_the_keys_of_the_contract() {
-    let place = Place::with_company();
-    let import = place.import(&fixture("leapxpert/people-5.csv"));
+    let cli = Cli::with_company();
+    let import = cli.import(&fixture("leapxpert/people-5.csv"));
     let without_warnings: Vec<_> =
         keys(&import).into_iter().filter(|key| *key != "warnings").collect();
     assert_eq!(without_warnings, IMPORT_KEYS);
-    let started = place.start(&["--import", "latest"]);
+    let started = cli.start(&["--import", "latest"]);
     let run = started["run"].as_str().unwrap();
-    assert_eq!(keys(&place.json(&["runs", "show", run])), RUN_KEYS);
-    assert_eq!(keys(&place.rows(&["runs"])[0]), RUN_KEYS);
+    assert_eq!(keys(&cli.json(&["runs", "show", run])), RUN_KEYS);
+    assert_eq!(keys(&cli.rows(&["runs"])[0]), RUN_KEYS);
     for (words, expected) in [
         (
             &["log", run][..],
@@ -272,136 +272,133 @@ fn rows_have_the_keys_of_the_contract() {
             ],
         ),
     ] {
-        let rows = place.rows(words);
+        let rows = cli.rows(words);
         assert!(rows.len() >= 5, "{words:?}: {rows:?}");
         assert_eq!(keys(&rows[0]), expected, "{words:?}");
     }
 }
 
-/// LX-33: the queue is shown in the words of the contract, and `query` answers the document as it is.
+/// LX-33: `query` prints the answer document of the contract.
 #[test]
-fn a_query_answers_the_document_as_it_is() {
-    let place = Place::with_company();
-    let answer = place.run(&["query", "org_units", "limit=2"]).with(0).json();
+fn query_prints_the_document_of_the_contract() {
+    let cli = Cli::with_company();
+    let answer = cli.run(&["query", "org_units", "limit=2"]).expect_status(0).json();
     assert_eq!(keys(&answer), ["next", "position", "rows"]);
     assert_eq!(answer["rows"].as_array().unwrap().len(), 2);
     assert!(answer["next"].is_string());
-    let answer = place.run(&["query", "config"]).with(0).json();
+    let answer = cli.run(&["query", "config"]).expect_status(0).json();
     assert_eq!(keys(&answer), ["position", "row"]);
-    let searched = place.run(&["query", "users", "search=123"]).with(0).json();
-    assert_eq!(searched["rows"], json!([]), "digits are a text where a text is asked for");
+    let searched = cli.run(&["query", "users", "search=123"]).expect_status(0).json();
+    assert_eq!(searched["rows"], json!([]), "digits are text in a text parameter");
 }
 
-/// Lists follow every page, `--limit` cuts them.
 #[test]
-fn lists_are_whole_unless_limited() {
-    let place = Place::with_company();
-    place.run(&["config", "set", "bulk_integration_max_records", "5000"]).with(0);
-    place.import(&fixture("leapxpert/people-1000-30-bad.csv"));
-    assert_eq!(place.rows(&["imports", "rows", "latest"]).len(), 1000);
-    assert_eq!(place.rows(&["users"]).len(), 970);
+fn lists_contain_all_rows_without_a_limit() {
+    let cli = Cli::with_company();
+    cli.run(&["config", "set", "bulk_integration_max_records", "5000"]).expect_status(0);
+    cli.import(&fixture("leapxpert/people-1000-30-bad.csv"));
+    assert_eq!(cli.rows(&["imports", "rows", "latest"]).len(), 1000);
+    assert_eq!(cli.rows(&["users"]).len(), 970);
     for limit in ["1", "7", "501"] {
-        let rows = place.rows(&["users", "--limit", limit]);
+        let rows = cli.rows(&["users", "--limit", limit]);
         assert_eq!(rows.len().to_string(), limit);
     }
 }
 
-/// LX-24: any earlier moment can be looked at; nothing can be changed there.
+/// LX-24: `--as-of` shows an earlier state and is refused for commands.
 #[test]
-fn the_past_can_be_looked_at_and_not_changed() {
-    let place = Place::new();
-    let first = place.json(&["users", "add", "ann"]);
-    place.json(&["users", "add", "bob"]);
+fn as_of_shows_the_past_and_changes_nothing() {
+    let cli = Cli::new();
+    let first = cli.json(&["users", "add", "ann"]);
+    cli.json(&["users", "add", "bob"]);
     let position = first["position"].to_string();
-    let then = place.rows(&["users", "--as-of", &position]);
-    assert_eq!(then.len(), 1);
-    assert_eq!(place.rows(&["users"]).len(), 2);
-    place.run(&["users", "add", "eve", "--as-of", &position]).with(2);
+    let earlier = cli.rows(&["users", "--as-of", &position]);
+    assert_eq!(earlier.len(), 1);
+    assert_eq!(cli.rows(&["users"]).len(), 2);
+    cli.run(&["users", "add", "eve", "--as-of", &position]).expect_status(2);
 }
 
 #[test]
-fn output_on_a_pipe_is_plain_and_quiet_says_only_what_was_asked_for() {
-    let place = Place::with_company();
+fn piped_output_is_plain_and_quiet_prints_rows_only() {
+    let cli = Cli::with_company();
     let file = fixture("leapxpert/people-5.csv");
     let words = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
-    let ended = place.run(&words).with(0);
+    let imported = cli.run(&words).expect_status(0);
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
-    let started = place.run(&start).with(0);
-    for text in [&ended.out, &ended.err, &started.out, &started.err] {
-        assert!(!text.contains('\u{1b}'), "no escape sequences: {text:?}");
+    let started = cli.run(&start).expect_status(0);
+    for text in [&imported.stdout, &imported.stderr, &started.stdout, &started.stderr] {
+        assert!(!text.contains('\u{1b}'), "an escape sequence: {text:?}");
     }
-    let quiet = place.run(&["phones", "-q"]).with(0);
-    assert!(quiet.err.is_empty(), "{}", quiet.err);
-    assert_eq!(quiet.out.lines().count(), 6, "a heading and five people: {}", quiet.out);
+    let quiet = cli.run(&["phones", "-q"]).expect_status(0);
+    assert!(quiet.stderr.is_empty(), "{}", quiet.stderr);
+    assert_eq!(quiet.stdout.lines().count(), 6, "a heading and five people: {}", quiet.stdout);
 }
 
-/// Whoever reads only the first lines is not punished.
+/// `boarding history | head` succeeds.
 #[test]
-fn a_reader_that_goes_away_is_no_fault() {
-    let place = Place::with_company();
-    place.import(&fixture("leapxpert/people-100.csv"));
-    let mut child = place.command(&["history", "--json"]).spawn().unwrap();
+fn closed_stdout_ends_with_0() {
+    let cli = Cli::with_company();
+    cli.import(&fixture("leapxpert/people-100.csv"));
+    let mut child = cli.command(&["history", "--json"]).spawn().unwrap();
     drop(child.stdout.take());
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
-fn a_command_takes_a_body_an_envelope_and_the_standard_input() {
-    let place = Place::new();
-    place.run(&["command", "AddUser", r#"{"user":"ann"}"#]).with(0);
+fn command_accepts_a_body_or_an_envelope_on_stdin() {
+    let cli = Cli::new();
+    cli.run(&["command", "AddUser", r#"{"user":"ann"}"#]).expect_status(0);
     let envelope = json!({
         "id": "01JD0000000000000000000004", "actor": "jane@acme.example", "body": {"user": "bob"},
     });
-    let answer = place
+    let answer = cli
         .run_with_input(&["command", "AddUser", "-", "--json"], &envelope.to_string())
-        .with(0)
+        .expect_status(0)
         .json();
     assert_eq!(answer["command"], envelope["id"]);
     let actors: Vec<Value> =
-        place.rows(&["history"]).iter().map(|event| event["actor"].clone()).collect();
+        cli.rows(&["history"]).iter().map(|event| event["actor"].clone()).collect();
     assert_eq!(actors, [json!("olga@local"), json!("jane@acme.example")]);
-    let acting = place.run(&["users", "add", "cid", "--actor", "kim@acme.example"]);
-    acting.with(0);
-    assert_eq!(place.rows(&["history"])[2]["actor"], json!("kim@acme.example"));
+    cli.run(&["users", "add", "cid", "--actor", "kim@acme.example"]).expect_status(0);
+    assert_eq!(cli.rows(&["history"])[2]["actor"], json!("kim@acme.example"));
 }
 
-/// Contract, section 5: status 5 for invalid rows and for people who failed, by whatever verb they were asked
-/// for.
+/// Contract section 5: Invalid rows and failed recipients end with status 5, for the verb `command` too.
 #[test]
-fn a_command_tells_by_its_status_that_something_was_lost() {
-    let place = Place::with_company();
+fn command_with_failed_rows_or_people_ends_with_5() {
+    let cli = Cli::with_company();
     let import = |text: &str, extra: Value| {
         let mut body =
             json!({"dialect": "officechat", "files": [{"name": "people.csv", "text": text}]});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        place.run(&["command", "ImportFile", &body.to_string(), "--json"])
+        cli.run(&["command", "ImportFile", &body.to_string(), "--json"])
     };
-    import("name,email/login\nAnn,ann\n", json!({})).with(0);
-    import("name,email/login\nBob,bob@@\n", json!({})).with(5);
-    // A login without an address cannot be written to.
+    import("name,email/login\nAnn,ann\n", json!({})).expect_status(0);
+    import("name,email/login\nBob,bob@@\n", json!({})).expect_status(5);
+    // A login without an email address cannot be invited.
     let run = r#"{"source":{"users":["ann"]},"channel":"whatsapp","mode":"confirmed"}"#;
-    place.run(&["command", "StartBulkIntegration", run]).with(5);
-    // Whom the file creates is to be invited, and is not.
+    cli.run(&["command", "StartBulkIntegration", run]).expect_status(5);
+    // The file creates more people than a run may invite, so the automatic run is refused.
     let many: String = (0..101).map(|n| format!("N,n{n}@people.example\n")).collect();
-    let told = import(
+    let output = import(
         &format!("name,email/login\n{many}"),
         json!({"auto_invite": true, "channel": "whatsapp"}),
     )
-    .with(5);
-    assert_eq!(told.json()["result"]["not_invited"], "run.too_many_recipients");
-    assert_eq!(told.json()["result"]["created"], 101);
+    .expect_status(5);
+    assert_eq!(output.json()["result"]["not_invited"], "run.too_many_recipients");
+    assert_eq!(output.json()["result"]["created"], 101);
 }
 
 #[test]
-fn what_comes_with_later_issues_is_absent() {
-    let place = Place::new();
+fn verbs_and_options_of_the_future_are_refused() {
+    let cli = Cli::new();
     for verb in ["serve", "audit", "why", "doctor", "backup", "restore"] {
-        place.run(&[verb]).with(2);
+        cli.run(&[verb]).expect_status(2);
     }
     for option in ["--url", "--token"] {
-        place.run(&["runs", option, "x"]).with(2);
+        cli.run(&["runs", option, "x"]).expect_status(2);
     }
-    let script = place.run(&["completions", "bash"]).with(0);
-    assert!(script.out.contains("failed-rows"));
+    let script = cli.run(&["completions", "bash"]).expect_status(0);
+    assert!(script.stdout.contains("failed-rows"));
 }

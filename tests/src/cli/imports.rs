@@ -1,20 +1,21 @@
-//! Imports as an operator lives them: what came in, what did not, and how to mend it.
+//! Imports: results, invalid rows and how to correct them, undo.
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Place, fixture};
+use crate::support::paths::fixture;
+use crate::support::program::Cli;
 
-/// LX-08, LX-11, LX-12, LX-13: 1,000 people with 30 bad rows, and nobody to ask.
+/// LX-08, LX-11, LX-12, LX-13: The output of an import with 30 bad rows in 1,000 is enough to correct them.
 #[test]
-fn an_operator_gets_through_a_file_with_bad_rows_alone() {
-    let place = Place::with_company();
+fn output_of_an_import_explains_its_bad_rows() {
+    let cli = Cli::with_company();
     let file = fixture("leapxpert/people-1000-30-bad.csv");
     let words = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
-    let refused = place.run(&words).with(1);
-    assert!(refused.err.contains("bulk_integration_max_records"), "{}", refused.err);
-    place.run(&["config", "set", "bulk_integration_max_records", "5000"]).with(0);
+    let refused = cli.run(&words).expect_status(1);
+    assert!(refused.stderr.contains("bulk_integration_max_records"), "{}", refused.stderr);
+    cli.run(&["config", "set", "bulk_integration_max_records", "5000"]).expect_status(0);
 
-    let told = place.run(&words).with(5);
+    let output = cli.run(&words).expect_status(5);
     for words in [
         "970 created",
         "26 invalid",
@@ -24,99 +25,104 @@ fn an_operator_gets_through_a_file_with_bad_rows_alone() {
         "and 16 more invalid rows",
         "phone.scientific_notation",
     ] {
-        assert!(told.out.contains(words), "{words}: {}", told.out);
+        assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
     }
     for words in
         ["imports rows", "imports failed-rows", "phones add", "runs start --channel whatsapp"]
     {
-        assert!(told.err.contains(words), "{words}: {}", told.err);
+        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
     }
 
-    let import = place.json(&["imports", "show", "latest"]);
+    let import = cli.json(&["imports", "show", "latest"]);
     let import = import["import"].as_str().unwrap();
-    let invalid = place.rows(&["imports", "rows", import, "--outcome", "invalid"]);
+    let invalid = cli.rows(&["imports", "rows", import, "--outcome", "invalid"]);
     assert_eq!(invalid.len(), 26);
     assert!(invalid.iter().all(|row| !row["problems"].as_array().unwrap().is_empty()));
-    assert_eq!(place.rows(&["imports", "rows", import, "--phone", "rejected"]).len(), 8);
-    let csv = place.run(&["imports", "failed-rows", import]).with(0).out;
+    assert_eq!(cli.rows(&["imports", "rows", import, "--phone", "rejected"]).len(), 8);
+    let csv = cli.run(&["imports", "failed-rows", import]).expect_status(0).stdout;
     assert_eq!(csv.lines().next().unwrap().matches(",_").count(), 4, "{csv}");
 }
 
-/// LX-12: the refused rows, mended, are imported as they are; a refused number is added by itself.
+/// LX-12: The file of failed rows can be imported after correction. A rejected phone can be added alone.
 #[test]
-fn refused_rows_are_mended_and_imported_again() {
-    let place = Place::with_company();
-    let good = "+84 923 448 071";
+fn failed_rows_are_corrected_and_imported_again() {
+    let cli = Cli::with_company();
+    let valid = "+84 923 448 071";
     let file =
-        place.people("people.csv", &[("ann", good), ("", "+84923448072"), ("bob", "8.4E+10")]);
-    let import = place.import(&file);
+        cli.people("people.csv", &[("ann", valid), ("", "+84923448072"), ("bob", "8.4E+10")]);
+    let import = cli.import(&file);
     assert_eq!((&import["created"], &import["invalid"]), (&json!(2), &json!(1)));
-    let out = place.path().join("mend.csv");
-    let out = out.to_str().unwrap();
-    place.run(&["imports", "failed-rows", "latest", "-o", out]).with(0);
-    let mended = std::fs::read_to_string(out).unwrap().replacen("\n,,Doe,@", "\ncid,,Doe,cid@", 1);
-    let mended = place.file("mended.csv", &mended);
-    let import = place.import(&mended);
+    let failed = cli.path().join("failed.csv");
+    let failed = failed.to_str().unwrap();
+    cli.run(&["imports", "failed-rows", "latest", "-o", failed]).expect_status(0);
+    let text = std::fs::read_to_string(failed).unwrap();
+    let corrected = text.replacen("\n,,Doe,@", "\ncid,,Doe,cid@", 1);
+    let corrected = cli.file("corrected.csv", &corrected);
+    let import = cli.import(&corrected);
     assert_eq!((&import["created"], &import["phones_added"]), (&json!(1), &json!(1)));
 
-    assert_eq!(place.rows(&["phones", "--search", "bob"]), Vec::<Value>::new());
-    place.run(&["phones", "add", "+84923448073", "bob"]).with(0);
-    assert_eq!(place.rows(&["phones", "--search", "bob"])[0]["phone"], json!("+84923448073"));
-    place.run(&["phones", "remove", "+84923448073"]).with(0);
-    assert_eq!(place.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
+    assert_eq!(cli.rows(&["phones", "--search", "bob"]), Vec::<Value>::new());
+    cli.run(&["phones", "add", "+84923448073", "bob"]).expect_status(0);
+    assert_eq!(cli.rows(&["phones", "--search", "bob"])[0]["phone"], json!("+84923448073"));
+    cli.run(&["phones", "remove", "+84923448073"]).expect_status(0);
+    assert_eq!(cli.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
-/// Contract, section 5: the refused rows are a CSV file, and no answer to `--json`.
+/// Contract section 5: Failed rows are a CSV file. `--json` is refused unless `-o` names a file.
 #[test]
-fn refused_rows_are_no_json() {
-    let place = Place::with_company();
-    place.import(&place.people("people.csv", &[("", "+84923448072")]));
-    let told = place.run(&["imports", "failed-rows", "latest", "--json"]).with(2);
-    assert!(told.out.is_empty() && told.err.contains("leave out --json"), "{}", told.err);
-    let out = place.path().join("mend.csv");
-    place.run(&["imports", "failed-rows", "latest", "--json", "-o", out.to_str().unwrap()]).with(0);
+fn failed_rows_cannot_be_printed_as_json() {
+    let cli = Cli::with_company();
+    cli.import(&cli.people("people.csv", &[("", "+84923448072")]));
+    let output = cli.run(&["imports", "failed-rows", "latest", "--json"]).expect_status(2);
+    assert!(output.stdout.is_empty(), "{}", output.stdout);
+    assert!(output.stderr.contains("leave out --json"), "{}", output.stderr);
+    let failed = cli.path().join("failed.csv");
+    cli.run(&["imports", "failed-rows", "latest", "--json", "-o", failed.to_str().unwrap()])
+        .expect_status(0);
 }
 
-/// P29: a kept file that was altered, or is gone, is told as that, and no row of it is shown.
+/// P29: If the stored file was changed or is missing, the program says so and prints no rows.
 #[test]
-fn p29_refused_rows_come_from_the_file_that_was_imported() {
-    let place = Place::with_company();
-    let import = place.import(&place.people("people.csv", &[("", "+84923448072")]));
-    let kept = place.data().join("files").join(import["sha256"].as_str().unwrap());
-    let whole = std::fs::read(&kept).unwrap();
-    let mut altered = whole.clone();
-    *altered.last_mut().unwrap() ^= 1;
-    let ask = ["imports", "failed-rows", "latest"];
-    std::fs::write(&kept, altered).unwrap();
-    let told = place.run(&ask).with(4);
-    for words in ["import.file_lost", "is not what it was", kept.to_str().unwrap()] {
-        assert!(told.out.is_empty() && told.err.contains(words), "{words}: {}", told.err);
+fn changed_or_missing_file_prints_no_failed_rows() {
+    let cli = Cli::with_company();
+    let import = cli.import(&cli.people("people.csv", &[("", "+84923448072")]));
+    let stored = cli.data().join("files").join(import["sha256"].as_str().unwrap());
+    let original = std::fs::read(&stored).unwrap();
+    let mut changed = original.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    let words = ["imports", "failed-rows", "latest"];
+    std::fs::write(&stored, changed).unwrap();
+    let output = cli.run(&words).expect_status(4);
+    assert!(output.stdout.is_empty(), "{}", output.stdout);
+    for part in ["import.file_lost", "is not what it was", stored.to_str().unwrap()] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
-    std::fs::remove_file(&kept).unwrap();
-    let told = place.run(&ask).with(4);
-    assert!(told.err.contains("is missing") && !told.err.contains("log"), "{}", told.err);
-    std::fs::write(&kept, whole).unwrap();
-    place.run(&ask).with(0);
+    std::fs::remove_file(&stored).unwrap();
+    let stderr = cli.run(&words).expect_status(4).stderr;
+    assert!(stderr.contains("is missing") && !stderr.contains("log"), "{stderr}");
+    std::fs::write(&stored, original).unwrap();
+    cli.run(&words).expect_status(0);
 }
 
-/// LX-12: a file in another encoding, with names and a delimiter of its own, is mended and imported by the same
-/// words; what did not fit a column is told, and a second round adds no columns to the first one's.
+/// LX-12: Failed rows of a file with another encoding, delimiter and header can be imported with the same
+/// options. Extra cells are listed. A second round adds no second set of `_` columns.
 #[test]
-fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
-    let place = Place::with_company();
+fn failed_rows_keep_the_columns_of_the_file() {
+    let cli = Cli::with_company();
     let bytes =
         |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<_>>();
-    let path = place.path().join("old.csv");
+    let path = cli.path().join("old.csv");
     let text = "Login;Vorname;E-Mail\nann;Jörg;nobody\nbob;Bärbel;bob@acme.example;Köln;7\n;Zoë;z@acme.example\n";
     std::fs::write(&path, bytes(text)).unwrap();
     let options = ["--dialect", "leapxpert", "--encoding", "windows-1252", "--delimiter", ";"];
     let columns = ["--column", "Login=username", "--column", "Vorname=first_name", "--json"];
-    let import = |file: &str| place.run(&[&["import", file], &options[..], &columns].concat());
-    import(path.to_str().unwrap()).with(5);
+    let import = |file: &str| cli.run(&[&["import", file], &options[..], &columns].concat());
+    import(path.to_str().unwrap()).expect_status(5);
 
     let failed = |name: &str| {
-        let out = place.path().join(name);
-        place.run(&["imports", "failed-rows", "latest", "-o", out.to_str().unwrap()]).with(0);
+        let out = cli.path().join(name);
+        cli.run(&["imports", "failed-rows", "latest", "-o", out.to_str().unwrap()])
+            .expect_status(0);
         std::fs::read_to_string(out).unwrap()
     };
     let first = failed("first.csv");
@@ -128,28 +134,29 @@ fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
         "{first}"
     );
     assert!(lines[2].contains("(beyond: Köln;7)"), "{first}");
-    // The file's own names, whatever the dialect calls them.
+    // `_column` is the column name of the file, not of the dialect.
     assert!(lines[3].contains(";3;Login;field.required;"), "{first}");
     assert_eq!(lines.len(), 4);
 
-    let half = first.replacen("nobody", "ann@acme.example", 1);
-    let row = import(&place.file("half.csv", &half)).with(5).json();
+    let partly_corrected = first.replacen("nobody", "ann@acme.example", 1);
+    let row = import(&cli.file("partly.csv", &partly_corrected)).expect_status(5).json();
     assert_eq!((&row["created"], &row["invalid"]), (&json!(2), &json!(1)));
-    assert_eq!(place.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
+    assert_eq!(cli.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
     let second = failed("second.csv");
     assert_eq!(second.lines().next().unwrap().matches("_row").count(), 1, "{second}");
-    let row =
-        import(&place.file("whole.csv", &second.replacen("\n;Zoë", "\nzoe;Zoë", 1))).with(0).json();
+    let row = import(&cli.file("whole.csv", &second.replacen("\n;Zoë", "\nzoe;Zoë", 1)))
+        .expect_status(0)
+        .json();
     assert_eq!((&row["created"], &row["total"]), (&json!(1), &json!(1)));
 }
 
-/// `--on-error reject_file`: nobody comes in, and the operator reads which rows to mend.
+/// `--on-error reject_file` imports nothing and lists the invalid rows.
 #[test]
-fn a_file_may_be_refused_for_any_invalid_row() {
-    let place = Place::with_company();
-    let file = place.people("people.csv", &[("ann", ""), ("", ""), ("bob", "")]);
+fn reject_file_refuses_a_file_with_invalid_rows() {
+    let cli = Cli::with_company();
+    let file = cli.people("people.csv", &[("ann", ""), ("", ""), ("bob", "")]);
     let words = ["import", &file, "--dialect", "leapxpert", "--on-error", "reject_file"];
-    let answer = place.refused(&words);
+    let answer = cli.refused(&words);
     assert_eq!(answer["code"], json!("import.invalid_rows"));
     assert_eq!(
         (&answer["details"]["invalid"], &answer["details"]["total"]),
@@ -157,78 +164,79 @@ fn a_file_may_be_refused_for_any_invalid_row() {
     );
     let message = answer["message"].as_str().unwrap();
     assert!(message.contains("row 2, username: field.required"), "{message}");
-    assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());
-    place.refused(&[&words[..], &["--preview"]].concat());
-    place.run(&[&words[..4], &["--on-error", "continue"]].concat()).with(5);
-    assert_eq!(place.rows(&["users"]).len(), 2);
+    assert!(cli.rows(&["users"]).is_empty() && cli.rows(&["imports"]).is_empty());
+    cli.refused(&[&words[..], &["--preview"]].concat());
+    cli.run(&[&words[..4], &["--on-error", "continue"]].concat()).expect_status(5);
+    assert_eq!(cli.rows(&["users"]).len(), 2);
 }
 
-/// P23: an operator looks, takes an import back, and reads who stayed and why.
+/// P23: An undo shows a preview, needs `--yes`, and lists the rows that it kept and why.
 #[test]
-fn p23_an_operator_takes_an_import_back() {
-    let place = Place::with_company();
-    let file = place.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
-    let import = place.import(&file);
+fn undo_reverses_an_import_and_lists_kept_rows() {
+    let cli = Cli::with_company();
+    let file = cli.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
+    let import = cli.import(&file);
     let id = import["import"].as_str().unwrap();
     assert_eq!((&import["state"], &import["undo"]), (&json!("completed"), &Value::Null));
-    let asked = place.run(&["imports", "undo", "latest"]).with(2);
-    assert!(asked.err.contains("--yes"), "{}", asked.err);
-    assert_eq!(place.rows(&["users"]).len(), 2, "nothing was undone");
-    place.run(&["command", "AssignRoles", r#"{"users":["bob"],"roles":["Team Lead"]}"#]).with(0);
+    let unconfirmed = cli.run(&["imports", "undo", "latest"]).expect_status(2);
+    assert!(unconfirmed.stderr.contains("--yes"), "{}", unconfirmed.stderr);
+    assert_eq!(cli.rows(&["users"]).len(), 2, "nothing was undone");
+    cli.run(&["command", "AssignRoles", r#"{"users":["bob"],"roles":["Team Lead"]}"#])
+        .expect_status(0);
 
-    let told = place.run(&["imports", "undo", "latest", "--yes"]).with(0);
-    assert!(told.out.contains("1 rows would be reversed, 1 left as they are"), "{}", told.out);
-    let shown = format!("import {id} of people.csv is undone: 1 rows reversed, 1 kept, 0 errored");
-    assert!(told.out.contains(&shown), "{}", told.out);
-    assert!(told.out.contains("kept:row.changed_since"), "{}", told.out);
-    assert_eq!(place.rows(&["users"]).len(), 1);
-    assert_eq!(place.rows(&["phones"]).len(), 1);
-    let kept = place.rows(&["imports", "rows", id, "--undo", "kept"]);
+    let stdout = cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0).stdout;
+    assert!(stdout.contains("1 rows would be reversed, 1 left as they are"), "{stdout}");
+    let result = format!("import {id} of people.csv is undone: 1 rows reversed, 1 kept, 0 errored");
+    assert!(stdout.contains(&result), "{stdout}");
+    assert!(stdout.contains("kept:row.changed_since"), "{stdout}");
+    assert_eq!(cli.rows(&["users"]).len(), 1);
+    assert_eq!(cli.rows(&["phones"]).len(), 1);
+    let kept = cli.rows(&["imports", "rows", id, "--undo", "kept"]);
     assert_eq!((kept.len(), &kept[0]["key"]), (1, &json!("bob")));
-    let answer = place.refused(&["imports", "undo", id, "--yes"]);
+    let answer = cli.refused(&["imports", "undo", id, "--yes"]);
     assert_eq!(answer["code"], json!("import.already_undone"));
 
-    let again = place.import(&file);
+    let again = cli.import(&file);
     assert_eq!((&again["created"], &again["skipped"]), (&json!(1), &json!(1)));
-    let row = place.json(&["imports", "undo", again["import"].as_str().unwrap(), "--yes"]);
+    let row = cli.json(&["imports", "undo", again["import"].as_str().unwrap(), "--yes"]);
     assert_eq!(row["state"], json!("undone"));
     assert_eq!(row["undo"], json!({"reversed": 1, "kept": 0, "errored": 0}));
-    assert_eq!(place.rows(&["imports"]).len(), 2);
+    assert_eq!(cli.rows(&["imports"]).len(), 2);
 }
 
-/// LX-07: one person over the limit and nothing is imported; at the limit, all are.
+/// LX-07: A file with one person over the limit imports nothing. A file at the limit is imported.
 #[test]
-fn the_limit_holds_at_the_import() {
-    let place = Place::with_company();
+fn file_over_the_limit_imports_nothing() {
+    let cli = Cli::with_company();
     let over = fixture("leapxpert/people-101.csv");
-    let answer = place.refused(&["import", &over, "--dialect", "leapxpert"]);
+    let answer = cli.refused(&["import", &over, "--dialect", "leapxpert"]);
     assert_eq!(answer["code"], json!("import.too_many_rows"));
     assert_eq!(answer["details"], json!({"limit": 100, "actual": 101, "legacy_code": 20001}));
-    assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());
-    let import = place.import(&fixture("leapxpert/people-100.csv"));
+    assert!(cli.rows(&["users"]).is_empty() && cli.rows(&["imports"]).is_empty());
+    let import = cli.import(&fixture("leapxpert/people-100.csv"));
     assert_eq!(import["created"], json!(100));
 }
 
-/// LX-08: what is no CSV file is refused as a whole.
+/// LX-08: A file that is not CSV is refused as a whole.
 #[test]
-fn another_kind_of_file_is_refused() {
-    let place = Place::new();
+fn file_of_another_type_is_refused() {
+    let cli = Cli::new();
     let file = fixture("csv/leapxpert/n78-pdf.csv");
-    let answer = place.refused(&["import", &file, "--dialect", "leapxpert"]);
+    let answer = cli.refused(&["import", &file, "--dialect", "leapxpert"]);
     assert_eq!(answer["code"], json!("import.unsupported_file_type"));
-    let answer = place.refused(&["import", &file, "--dialect", "morse"]);
+    let answer = cli.refused(&["import", &file, "--dialect", "morse"]);
     assert_eq!(answer["code"], json!("import.unknown_dialect"));
 }
 
-/// LX-09: numbers are listed where that was asked for, and only there.
+/// LX-09: An import adds phones to the corporate list with `--add-phones` only.
 #[test]
-fn phones_are_added_only_if_asked_for() {
-    let place = Place::with_company();
+fn phones_are_added_only_with_the_option() {
+    let cli = Cli::with_company();
     let file = fixture("leapxpert/people-5.csv");
-    let import = place.json(&["import", &file, "--dialect", "leapxpert"]);
+    let import = cli.json(&["import", &file, "--dialect", "leapxpert"]);
     assert_eq!((&import["created"], &import["phones_added"]), (&json!(5), &json!(0)));
-    assert!(place.rows(&["phones"]).is_empty());
-    let again = place.json(&[
+    assert!(cli.rows(&["phones"]).is_empty());
+    let second = cli.json(&[
         "import",
         &file,
         "--dialect",
@@ -237,30 +245,30 @@ fn phones_are_added_only_if_asked_for() {
         "--existing",
         "update",
     ]);
-    assert_eq!((&again["created"], &again["phones_added"]), (&json!(0), &json!(5)));
-    assert_eq!(place.rows(&["phones"]).len(), 5);
+    assert_eq!((&second["created"], &second["phones_added"]), (&json!(0), &json!(5)));
+    assert_eq!(cli.rows(&["phones"]).len(), 5);
 }
 
-/// LX-11: what an import put on the list can be seen before anybody is invited.
+/// LX-11: The phones that one import added can be listed.
 #[test]
-fn phones_can_be_listed_by_import() {
-    let place = Place::with_company();
-    let first = place.import(&place.people("a.csv", &[("ann", "+84923448071")]));
-    place.import(&place.people("b.csv", &[("bob", "+84923448072")]));
-    let listed = place.rows(&["phones", "--import", first["import"].as_str().unwrap()]);
+fn phones_are_listed_by_import() {
+    let cli = Cli::with_company();
+    let first = cli.import(&cli.people("a.csv", &[("ann", "+84923448071")]));
+    cli.import(&cli.people("b.csv", &[("bob", "+84923448072")]));
+    let listed = cli.rows(&["phones", "--import", first["import"].as_str().unwrap()]);
     assert_eq!(listed.len(), 1);
     assert_eq!(listed[0]["user"], json!("ann"));
-    let csv = place.run(&["phones", "--csv"]).with(0).out;
+    let csv = cli.run(&["phones", "--csv"]).expect_status(0).stdout;
     assert_eq!(csv.lines().count(), 3, "{csv}");
 }
 
-/// The operator says how the file is to be read, and may give it by the standard input.
+/// Options set encoding, delimiter and column names. The file may come from the standard input.
 #[test]
-fn a_file_is_read_as_the_operator_says() {
-    let place = Place::with_company();
+fn options_control_how_a_file_is_read() {
+    let cli = Cli::with_company();
     let text = "Login;Vorname\nann;Jörg\n";
     let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
-    let path = place.path().join("old.csv");
+    let path = cli.path().join("old.csv");
     std::fs::write(&path, bytes).unwrap();
     let words = [
         "import",
@@ -276,18 +284,18 @@ fn a_file_is_read_as_the_operator_says() {
         "--column",
         "Vorname=first_name",
     ];
-    assert_eq!(place.json(&words)["created"], json!(1));
-    assert_eq!(place.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
+    assert_eq!(cli.json(&words)["created"], json!(1));
+    assert_eq!(cli.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
     let words = ["import", "-", "--dialect", "leapxpert", "--json"];
-    let import = place.run_with_input(&words, "username\nbob\n").with(0).json();
+    let import = cli.run_with_input(&words, "username\nbob\n").expect_status(0).json();
     assert_eq!(import["file_name"], json!("stdin.csv"));
 }
 
-/// LX-14: new people get a log-in mail where that was asked for.
+/// LX-14: New people get a welcome mail with `--send-welcome-email`.
 #[test]
-fn new_people_get_a_log_in_mail_if_asked_for() {
-    let place = Place::with_company();
+fn new_people_get_a_welcome_mail_with_the_option() {
+    let cli = Cli::with_company();
     let file = fixture("leapxpert/people-5.csv");
-    place.json(&["import", &file, "--dialect", "leapxpert", "--send-welcome-email"]);
-    assert_eq!(std::fs::read_dir(place.outbox().join("welcome")).unwrap().count(), 5);
+    cli.json(&["import", &file, "--dialect", "leapxpert", "--send-welcome-email"]);
+    assert_eq!(std::fs::read_dir(cli.outbox().join("welcome")).unwrap().count(), 5);
 }

@@ -1,32 +1,33 @@
-//! Who else is told: switched on by settings, looked up with the verb `notifications`.
+//! The verb `notifications`: mails to administrators and to the person who started a run.
 
 use serde_json::json;
 
-use crate::support::program::Place;
+use crate::support::program::Cli;
 
-/// ML-14, catalogue 3.6: an administrator and the starter are told, and what became of the mails is shown.
+/// ML-14, catalogue 3.6: Settings switch the mails on, and the verb shows the state of each.
 #[test]
-fn ml_14_the_mails_are_switched_on_by_settings_and_shown_by_a_verb() {
-    let place = Place::with_company();
-    place.run(&["config", "set", "designated_admin_emails", "[\"una@acme.example\"]"]).with(0);
-    place.run(&["config", "set", "notify.run_completed", "true"]).with(0);
-    let people = place.people("people.csv", &[("ann", "+84912345001"), ("bob", "+84912345002")]);
-    place.run(&["import", &people, "--dialect", "leapxpert", "--add-phones"]).with(0);
+fn settings_switch_notifications_on_and_a_verb_lists_them() {
+    let cli = Cli::with_company();
+    cli.run(&["config", "set", "designated_admin_emails", "[\"una@acme.example\"]"])
+        .expect_status(0);
+    cli.run(&["config", "set", "notify.run_completed", "true"]).expect_status(0);
+    let people = cli.people("people.csv", &[("ann", "+84912345001"), ("bob", "+84912345002")]);
+    cli.run(&["import", &people, "--dialect", "leapxpert", "--add-phones"]).expect_status(0);
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
-    place.run(&[&["--actor", "jane@acme.example"], &start[..]].concat()).with(0);
-    let rows = place.run(&["notifications", "--json"]).with(0).rows();
+    cli.run(&[&["--actor", "jane@acme.example"], &start[..]].concat()).expect_status(0);
+    let rows = cli.run(&["notifications", "--json"]).expect_status(0).rows();
     let shown: Vec<_> = rows.iter().map(|row| (&row["kind"], &row["to"], &row["state"])).collect();
     let (una, jane) = (json!("una@acme.example"), json!("jane@acme.example"));
     let (report, completed, sent) = (json!("batch_report"), json!("run_completed"), json!("sent"));
     assert_eq!(shown, [(&completed, &jane, &sent), (&report, &una, &sent)]);
-    let one = place.run(&["notifications", "--kind", "batch_report", "--state", "sent", "--csv"]);
-    let one = one.with(0).out;
+    let one = cli.run(&["notifications", "--kind", "batch_report", "--state", "sent", "--csv"]);
+    let one = one.expect_status(0).stdout;
     assert_eq!(one.lines().count(), 2, "{one}");
     assert!(one.starts_with("Key,Kind,To,User,State,"), "{one}");
-    let table = place.run(&["notifications"]).with(0).out;
+    let table = cli.run(&["notifications"]).expect_status(0).stdout;
     assert!(table.contains("run_completed") && table.contains("una@acme.example"), "{table}");
-    place.run(&["notifications", "--kind", "telegram"]).with(1);
+    cli.run(&["notifications", "--kind", "telegram"]).expect_status(1);
     let bad = "[\"una@acme.example\\r\\nBcc: b@acme.example\"]";
-    place.run(&["config", "set", "designated_admin_emails", bad]).with(1);
-    assert_eq!(std::fs::read_dir(place.outbox().join("notices")).unwrap().count(), 2);
+    cli.run(&["config", "set", "designated_admin_emails", bad]).expect_status(1);
+    assert_eq!(std::fs::read_dir(cli.outbox().join("notices")).unwrap().count(), 2);
 }

@@ -1,11 +1,12 @@
-//! Secure Work From Home as its administrator goes about it: three files in, three counts out, roles in bulk.
+//! Secure Work From Home (OCM): imports of three files, roles in bulk, profile pictures.
 
 use std::fmt::Write as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Place, fixture};
+use crate::support::paths::fixture;
+use crate::support::program::Cli;
 
 const TEAM: &str = "Wealth Advisors Hanoi";
 const HEADER: &str =
@@ -15,26 +16,26 @@ fn path(file: &str) -> String {
     if Path::new(file).is_absolute() { file.to_owned() } else { fixture(&format!("ocm/{file}")) }
 }
 
-/// Imports files together; the import's row, whether or not all rows were good.
+/// Imports files together and returns the row of the import. Invalid rows are allowed.
 #[track_caller]
-fn import(place: &Place, files: &[&str]) -> Value {
+fn import(cli: &Cli, files: &[&str]) -> Value {
     let files: Vec<_> = files.iter().map(|file| path(file)).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let ended = place.run(&[&["import"], &files[..], &["--dialect", "ocm", "--json"]].concat());
-    assert!([0, 5].contains(&ended.status), "{ended:?}");
-    ended.json()
+    let output = cli.run(&[&["import"], &files[..], &["--dialect", "ocm", "--json"]].concat());
+    assert!([0, 5].contains(&output.status), "{output:?}");
+    output.json()
 }
 
 #[track_caller]
-fn refused(place: &Place, files: &[&str]) -> Value {
+fn refused(cli: &Cli, files: &[&str]) -> Value {
     let files: Vec<_> = files.iter().map(|file| path(file)).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    place.refused(&[&["import"], &files[..], &["--dialect", "ocm"]].concat())
+    cli.refused(&[&["import"], &files[..], &["--dialect", "ocm"]].concat())
 }
 
 #[track_caller]
-fn user(place: &Place, key: &str) -> Value {
-    place.json(&["query", "user", &format!("user={key}")])["row"].clone()
+fn user(cli: &Cli, key: &str) -> Value {
+    cli.json(&["query", "user", &format!("user={key}")])["row"].clone()
 }
 
 const THREE: [&str; 3] = ["userdetails.csv", "featuredetails.csv", "channelcountdetails.csv"];
@@ -43,9 +44,9 @@ fn texts(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// OCM-02 … OCM-13, N43, N74 … N76: every file comes to what is written beside it, down to each row's codes.
+/// OCM-02 … OCM-13, N43, N74 … N76: Each fixture gives the counts, rows and codes of its `.expected.json`.
 #[test]
-fn every_ocm_fixture_comes_to_what_is_written_beside_it() {
+fn ocm_fixtures_give_their_expected_results() {
     let mut cases = 0;
     for entry in std::fs::read_dir(fixture("ocm")).unwrap() {
         let file = entry.unwrap().path();
@@ -53,23 +54,23 @@ fn every_ocm_fixture_comes_to_what_is_written_beside_it() {
             continue;
         }
         let expected: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        let place = Place::with_company();
+        let cli = Cli::with_company();
         if expected["settings"].is_object() {
             let settings = expected["settings"].to_string();
-            place.json(&["command", "SetCompanyConfig", &settings]);
+            cli.json(&["command", "SetCompanyConfig", &settings]);
         }
         if expected["after"].is_array() {
-            import(&place, &texts(&expected["after"]));
+            import(&cli, &texts(&expected["after"]));
         }
         cases += 1;
         if expected["refused"].is_object() {
-            let no = refused(&place, &texts(&expected["files"]));
-            assert_eq!(no["code"], expected["refused"]["code"], "{}", file.display());
-            assert_eq!(no["details"], expected["refused"]["details"], "{}", file.display());
-            assert!(place.rows(&["users"]).is_empty(), "{}", file.display());
+            let refusal = refused(&cli, &texts(&expected["files"]));
+            assert_eq!(refusal["code"], expected["refused"]["code"], "{}", file.display());
+            assert_eq!(refusal["details"], expected["refused"]["details"], "{}", file.display());
+            assert!(cli.rows(&["users"]).is_empty(), "{}", file.display());
             continue;
         }
-        let row = import(&place, &texts(&expected["files"]));
+        let row = import(&cli, &texts(&expected["files"]));
         for (count, value) in expected["counts"].as_object().unwrap() {
             assert_eq!(&row[count], value, "{}: {count}", file.display());
         }
@@ -79,77 +80,78 @@ fn every_ocm_fixture_comes_to_what_is_written_beside_it() {
             let codes: Vec<_> = problems.iter().map(|p| json!([p["column"], p["code"]])).collect();
             json!({"row": row["row"], "line": row["line"], "key": row["key"], "outcome": row["outcome"], "codes": codes})
         };
-        let rows: Vec<_> = place.rows(&["imports", "rows", id]).iter().map(brief).collect();
+        let rows: Vec<_> = cli.rows(&["imports", "rows", id]).iter().map(brief).collect();
         assert_eq!(json!(rows), expected["rows"], "{}", file.display());
-        let accepted = &place.rows(&["history", &format!("import:{id}"), "--limit", "1"])[0];
-        let warned = accepted["data"]["warnings"].as_array().unwrap();
-        let codes: Vec<_> = warned.iter().map(|warning| warning["code"].clone()).collect();
+        let accepted = &cli.rows(&["history", &format!("import:{id}"), "--limit", "1"])[0];
+        let warnings = accepted["data"]["warnings"].as_array().unwrap();
+        let codes: Vec<_> = warnings.iter().map(|warning| warning["code"].clone()).collect();
         assert_eq!(json!(codes), expected["warnings"], "{}", file.display());
     }
     assert!(cases >= 5, "only {cases} cases were found");
 }
 
-/// OCM-01, OCM-02: download the three templates, add one row per user to the user details, select all
-/// three files; the other two "can be used as they are without modification".
+/// OCM-01, OCM-02: The administrator downloads three templates, adds one row per user to the user details, and
+/// selects all three files. The other two "can be used as they are without modification".
 #[test]
-fn ocm_01_the_three_templates_are_filled_in_and_imported() {
-    let place = Place::with_company();
-    let template = |words: &[&str]| place.run(&[&["template", "ocm"], words].concat()).with(0).out;
+fn three_templates_are_filled_in_and_imported() {
+    let cli = Cli::with_company();
+    let template =
+        |words: &[&str]| cli.run(&[&["template", "ocm"], words].concat()).expect_status(0).stdout;
     let people = template(&[]);
     let row = format!("johndoe22,John,Doe,,4711,supervisor,,{TEAM},Team Lead,,,\r\n");
     let header = people.lines().next().unwrap();
-    let people = place.file("userdetails.csv", &format!("{header}\r\n{row}"));
-    let features = place.file("featuredetails.csv", &template(&["--file", "featuredetails"]));
-    let channels = place.file("channels.csv", &template(&["--file", "channelcountdetails"]));
-    let row = import(&place, &[&people, &features, &channels]);
+    let people = cli.file("userdetails.csv", &format!("{header}\r\n{row}"));
+    let features = cli.file("featuredetails.csv", &template(&["--file", "featuredetails"]));
+    let channels = cli.file("channels.csv", &template(&["--file", "channelcountdetails"]));
+    let row = import(&cli, &[&people, &features, &channels]);
     assert_eq!((&row["created"], &row["warnings"]), (&json!(1), &json!(0)));
     assert_eq!(row["file_name"], json!("userdetails.csv"));
-    let user = user(&place, "JOHNDOE22");
-    let kept = json!({"agent_id": "johndoe22", "pbx_id": "4711", "profile": "supervisor"});
-    assert_eq!((&user["user"], &user["attributes"]), (&json!("johndoe22"), &kept));
+    let user = user(&cli, "JOHNDOE22");
+    let attributes = json!({"agent_id": "johndoe22", "pbx_id": "4711", "profile": "supervisor"});
+    assert_eq!((&user["user"], &user["attributes"]), (&json!("johndoe22"), &attributes));
 }
 
-/// OCM-01: fewer files than three, a fourth, and one that is none of them; nothing is imported.
+/// OCM-01: A missing file, a fourth file and an unknown file are refused, and nothing is imported.
 #[test]
-fn ocm_01_all_three_files_and_no_other() {
-    let place = Place::with_company();
-    let missing = refused(&place, &THREE[..2]);
+fn import_needs_all_three_files_and_no_other() {
+    let cli = Cli::with_company();
+    let missing = refused(&cli, &THREE[..2]);
     assert_eq!(missing["code"], "import.missing_companion_file");
     assert_eq!(missing["details"], json!({"which": ["channelcountdetails"]}));
-    let notes = place.file("notes.csv", "Name,Remark\nJane,on leave\n");
-    let unexpected = refused(&place, &[&THREE[..], &[notes.as_str()]].concat());
+    let notes = cli.file("notes.csv", "Name,Remark\nJane,on leave\n");
+    let unexpected = refused(&cli, &[&THREE[..], &[notes.as_str()]].concat());
     assert_eq!(unexpected["code"], "import.unexpected_file");
     assert_eq!(unexpected["details"], json!({"file": "notes.csv"}));
-    let empty = place.file("userdetails.csv", "");
-    let nothing = refused(&place, &[&empty, THREE[1], THREE[2]]);
+    let empty = cli.file("userdetails.csv", "");
+    let nothing = refused(&cli, &[&empty, THREE[1], THREE[2]]);
     assert_eq!(nothing["code"], "import.empty_file");
     assert_eq!(nothing["details"], json!({"file": "userdetails.csv"}));
-    let misspelled = place.file("userdetails.csv", "LAN ID,Name\njohn,John\n");
-    assert_eq!(refused(&place, &[THREE[1], &misspelled, THREE[2]])["code"], "csv.missing_column");
+    let misspelled = cli.file("userdetails.csv", "LAN ID,Name\njohn,John\n");
+    assert_eq!(refused(&cli, &[THREE[1], &misspelled, THREE[2]])["code"], "csv.missing_column");
     let alone = fixture("ocm/userdetails.csv");
-    let other = place.refused(&["import", &alone, &path(THREE[1]), "--dialect", "leapxpert"]);
+    let other = cli.refused(&["import", &alone, &path(THREE[1]), "--dialect", "leapxpert"]);
     assert_eq!(other["code"], "import.unexpected_file");
-    assert!(place.rows(&["users"]).is_empty() && place.rows(&["imports"]).is_empty());
+    assert!(cli.rows(&["users"]).is_empty() && cli.rows(&["imports"]).is_empty());
 }
 
-/// OCM-02, A29: a companion that only its name tells is taken, and that its header is another is said.
+/// OCM-02, A29: A companion file is recognised by its name. An unexpected header gives a warning.
 #[test]
-fn ocm_02_another_header_of_a_companion_is_told() {
-    let place = Place::with_company();
-    let features = place.file("featuredetails.csv", "hello\n");
-    let row = import(&place, &[THREE[0], &features, THREE[2]]);
+fn companion_file_with_another_header_gives_a_warning() {
+    let cli = Cli::with_company();
+    let features = cli.file("featuredetails.csv", "hello\n");
+    let row = import(&cli, &[THREE[0], &features, THREE[2]]);
     let id = format!("import:{}", row["import"].as_str().unwrap());
-    let warnings = place.rows(&["history", &id, "--limit", "1"])[0]["data"]["warnings"].clone();
+    let warnings = cli.rows(&["history", &id, "--limit", "1"])[0]["data"]["warnings"].clone();
     let of_header = |one: &&Value| one["code"] == "ocm.companion_header";
-    let told: Vec<_> = warnings.as_array().unwrap().iter().filter(of_header).collect();
-    assert_eq!(told.len(), 1, "{warnings}");
-    assert!(told[0]["message"].as_str().unwrap().contains("featuredetails"), "{warnings}");
+    let found: Vec<_> = warnings.as_array().unwrap().iter().filter(of_header).collect();
+    assert_eq!(found.len(), 1, "{warnings}");
+    assert!(found[0]["message"].as_str().unwrap().contains("featuredetails"), "{warnings}");
 }
 
-/// OCM-01, N04, N30, N33: what is wrong with the people's file is told, whatever the file is called.
+/// OCM-01, N04, N30, N33: A fault in the file of users is reported with the name of that file.
 #[test]
-fn ocm_01_the_peoples_file_tells_its_own_fault() {
-    let place = Place::with_company();
+fn fault_in_the_file_of_users_names_the_file() {
+    let cli = Cli::with_company();
     let row = format!("john2,John,Doe,,2002,agent,jane1,{TEAM},Team Lead");
     let whole = format!("{HEADER}{row}\n");
     for (text, code) in [
@@ -157,24 +159,24 @@ fn ocm_01_the_peoples_file_tells_its_own_fault() {
         (whole.replace(',', ";"), "csv.wrong_delimiter"),
         ("LAN ID,Name\njohn,John\n".to_owned(), "csv.missing_column"),
     ] {
-        let people = place.file("people.csv", &text);
-        let refusal = refused(&place, &[THREE[1], &people, THREE[2]]);
+        let people = cli.file("people.csv", &text);
+        let refusal = refused(&cli, &[THREE[1], &people, THREE[2]]);
         assert_eq!(refusal["code"], code);
         assert_eq!(refusal["details"]["file"], json!("people.csv"));
     }
-    assert!(place.rows(&["imports"]).is_empty());
+    assert!(cli.rows(&["imports"]).is_empty());
 }
 
-/// OCM-01, N08, N30: how the people's file is written is said, and the templates beside it stay as they are.
+/// OCM-01, N08, N30: Delimiter and encoding options apply to the file of users. The companion files may differ.
 #[test]
-fn ocm_01_companions_need_not_be_written_as_the_peoples_file_is() {
-    let place = Place::with_company();
+fn companion_files_may_have_another_delimiter_and_encoding() {
+    let cli = Cli::with_company();
     let row = format!("jane1;Jane;Doe;;2002;supervisor;;{TEAM};Team Lead");
-    let people = place.file("people.csv", &format!("{}{row}\n", HEADER.replace(',', ";")));
+    let people = cli.file("people.csv", &format!("{}{row}\n", HEADER.replace(',', ";")));
     let with = |words: &[&str]| {
         let (features, channels) = (path(THREE[1]), path(THREE[2]));
         let files = ["import", &people, &features, &channels, "--dialect", "ocm", "--json"];
-        place.run(&[&files[..], words].concat()).with(0).json()
+        cli.run(&[&files[..], words].concat()).expect_status(0).json()
     };
     assert_eq!(with(&["--delimiter", ";"])["created"], json!(1));
     let again = with(&["--delimiter", ";", "--encoding", "windows-1252"]);
@@ -182,37 +184,37 @@ fn ocm_01_companions_need_not_be_written_as_the_peoples_file_is() {
 }
 
 /// OCM-13, OCM-14, OCM-15: "the number of duplicate records (lan id of record already exists), inserted
-/// records and invalid records"; each can be clicked on, and together they are all rows.
+/// records and invalid records". The rows of each count can be listed, and the counts add up to all rows.
 #[test]
-fn ocm_14_each_of_the_three_counts_can_be_looked_into() {
-    let place = Place::with_company();
-    import(&place, &THREE);
-    let before = user(&place, "johndoe22");
-    let row = import(&place, &["hard.csv", THREE[1], THREE[2]]);
+fn rows_of_each_of_the_three_counts_are_listed() {
+    let cli = Cli::with_company();
+    import(&cli, &THREE);
+    let before = user(&cli, "johndoe22");
+    let row = import(&cli, &["hard.csv", THREE[1], THREE[2]]);
     let mut rows = 0;
     for outcome in ["duplicate", "created", "invalid"] {
         let words = ["imports", "rows", row["import"].as_str().unwrap(), "--outcome", outcome];
-        let listed = place.rows(&words);
+        let listed = cli.rows(&words);
         assert_eq!(json!(listed.len()), row[outcome], "{outcome}");
         assert!(listed.iter().all(|row| row["outcome"] == outcome));
         rows += listed.len();
     }
     assert_eq!(json!(rows), row["total"]);
-    assert_eq!(user(&place, "johndoe22"), before, "nothing was changed");
+    assert_eq!(user(&cli, "johndoe22"), before, "nothing was changed");
 }
 
-/// N84: a file of more rows than one commit holds goes on in the background: with the people, wherever
-/// they stood among the files. A supervisor of the first rows is there for the last.
+/// N84: A file with more rows than one commit holds continues in the background. The file of users may be at any
+/// position among the files. A supervisor in the first row is found by the last row.
 #[test]
-fn ocm_01_a_long_file_goes_on_with_the_people() {
-    let place = Place::with_company();
+fn long_file_of_users_is_imported_at_any_position() {
+    let cli = Cli::with_company();
     let mut text = format!("{HEADER}boss,B,B,,1,supervisor,,{TEAM},Team Lead\n");
     for n in 2..=1_200 {
         writeln!(text, "agent{n},A,A,,{n},agent,boss,{TEAM},Account Manager").unwrap();
     }
     text += "late,L,L,,1200,agent,nobody,No Team,Account Manager\n";
-    let people = place.file("people.csv", &text);
-    let preview = place.run(&[
+    let people = cli.file("people.csv", &text);
+    let preview = cli.run(&[
         "import",
         &path(THREE[2]),
         &people,
@@ -222,23 +224,23 @@ fn ocm_01_a_long_file_goes_on_with_the_people() {
         "--preview",
         "--json",
     ]);
-    let row = import(&place, &[THREE[2], &people, THREE[1]]);
+    let row = import(&cli, &[THREE[2], &people, THREE[1]]);
     assert_eq!(
         (&row["created"], &row["invalid"], &row["total"]),
         (&json!(1_200), &json!(1), &json!(1_201))
     );
-    assert_eq!(preview.with(5).json()["counts"]["created"], json!(1_200));
+    assert_eq!(preview.expect_status(5).json()["counts"]["created"], json!(1_200));
     let words = ["imports", "rows", "latest", "--outcome", "invalid"];
-    let problems = place.rows(&words)[0]["problems"].clone();
+    let problems = cli.rows(&words)[0]["problems"].clone();
     let columns: Vec<_> =
         problems.as_array().unwrap().iter().map(|p| p["column"].clone()).collect();
     assert_eq!(columns, ["Org Unit", "Supervisor", "PBX ID"]);
 }
 
-/// A23, OCM-08: whether a supervisor may stand in the same file, and in which rows, is the company's to say;
-/// it holds for files of more rows than one commit too, and a preview shows it.
+/// A23, OCM-08: A setting says whether a supervisor may be in the same file, and in which rows. It applies to
+/// files of several commits, and the preview shows it.
 #[test]
-fn ocm_08_the_company_says_where_a_supervisor_may_stand() {
+fn setting_says_where_a_supervisor_may_be() {
     const AGENTS: u64 = 600;
     let mut text = HEADER.to_owned();
     let agents = |text: &mut String, from: u64| {
@@ -252,14 +254,14 @@ fn ocm_08_the_company_says_where_a_supervisor_may_stand() {
     for (setting, created) in
         [("strict", 1), ("file_order", 1 + AGENTS), ("two_pass", 1 + 2 * AGENTS)]
     {
-        let place = Place::with_company();
+        let cli = Cli::with_company();
         let setting = json!({"reference_resolution": setting}).to_string();
-        place.json(&["command", "SetCompanyConfig", &setting]);
-        let people = place.file("people.csv", &text);
+        cli.json(&["command", "SetCompanyConfig", &setting]);
+        let people = cli.file("people.csv", &text);
         let (features, channels) = (path(THREE[1]), path(THREE[2]));
         let words = ["import", &features, &people, &channels, "--dialect", "ocm"];
-        let preview = place.run(&[&words[..], &["--preview", "--json"]].concat()).json();
-        let row = import(&place, &[THREE[1], &people, THREE[2]]);
+        let preview = cli.run(&[&words[..], &["--preview", "--json"]].concat()).json();
+        let row = import(&cli, &[THREE[1], &people, THREE[2]]);
         let invalid = 1 + 2 * AGENTS - created;
         assert_eq!(
             (&row["created"], &row["invalid"]),
@@ -267,24 +269,24 @@ fn ocm_08_the_company_says_where_a_supervisor_may_stand() {
             "{setting}"
         );
         assert_eq!(preview["counts"]["created"], json!(created), "{setting}");
-        let rows = place.rows(&["imports", "rows", "latest", "--outcome", "invalid"]);
+        let rows = cli.rows(&["imports", "rows", "latest", "--outcome", "invalid"]);
         let of_supervisor =
             |row: &Value| row["problems"][0]["code"] == "reference.supervisor_not_found";
         assert!(rows.len() as u64 == invalid && rows.iter().all(of_supervisor), "{setting}");
     }
 }
 
-/// OCM-21, OCM-22, OCM-23: filter and select the users, select the role, tick "remove existing role".
+/// OCM-21, OCM-22, OCM-23: Filter and select the users, select the role, check "remove existing role".
 #[test]
-fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
-    let place = Place::with_company();
-    import(&place, &THREE);
-    let ask = |body: &Value| {
+fn roles_are_assigned_and_removed_in_bulk() {
+    let cli = Cli::with_company();
+    import(&cli, &THREE);
+    let assign = |body: &Value| {
         let words = ["command", "AssignRoles", &body.to_string(), "--json"];
-        let ended = place.run(&words);
-        let users = ended.json()["result"]["users"].as_array().unwrap().clone();
+        let output = cli.run(&words);
+        let users = output.json()["result"]["users"].as_array().unwrap().clone();
         let status = if users.iter().any(|one| one["outcome"] == "failed") { 5 } else { 0 };
-        ended.with(status);
+        output.expect_status(status);
         users
             .iter()
             .map(|one| json!([one["user"], one["outcome"], one["code"]]))
@@ -293,36 +295,40 @@ fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
     let filter = json!({"org_unit": "Private Banking, Zürich", "state": "active"});
     let mut body = json!({"filter": filter, "roles": ["Relationship Manager"]});
     let (john, maria) = ("johndoe22", "MariaRossi3");
-    assert_eq!(ask(&body), [json!([john, "assigned", null]), json!([maria, "assigned", null])]);
-    let again = ask(&body);
-    assert_eq!(again[0], json!([john, "skipped", "role.already_assigned"]));
-    let roles = || user(&place, "johndoe22")["roles"].clone();
+    assert_eq!(assign(&body), [json!([john, "assigned", null]), json!([maria, "assigned", null])]);
+    let repeat = assign(&body);
+    assert_eq!(repeat[0], json!([john, "skipped", "role.already_assigned"]));
+    let roles = || user(&cli, "johndoe22")["roles"].clone();
     assert_eq!(roles(), json!(["Account Manager", "Relationship Manager"]));
     body["remove"] = json!(true);
-    assert_eq!(ask(&body)[1], json!([maria, "removed", null]));
-    assert_eq!(ask(&body)[1], json!([maria, "skipped", "role.not_assigned"]));
+    assert_eq!(assign(&body)[1], json!([maria, "removed", null]));
+    assert_eq!(assign(&body)[1], json!([maria, "skipped", "role.not_assigned"]));
     assert_eq!(roles(), json!(["Account Manager"]));
     let named = json!({"users": ["johndoe22", "nobody"], "roles": ["Client Associate"]});
-    assert_eq!(ask(&named)[1], json!(["nobody", "failed", "recipient.user_not_created"]));
+    assert_eq!(assign(&named)[1], json!(["nobody", "failed", "recipient.user_not_created"]));
     let unknown = json!({"users": ["janedoe1"], "roles": ["Client Associate", "King"]}).to_string();
-    let answer = place.refused(&["command", "AssignRoles", &unknown]);
+    let answer = cli.refused(&["command", "AssignRoles", &unknown]);
     assert_eq!(answer["code"], "reference.role_not_found");
 }
 
-/// OCM-16 … OCM-20: "put all the profile pictures in 1 zip file", matched by Agent ID, once the users exist.
+/// OCM-16 … OCM-20: "put all the profile pictures in 1 zip file", matched by Agent ID, after the users exist.
 #[test]
-fn ocm_16_profile_pictures_are_a_second_step() {
-    let place = Place::with_company();
+fn profile_pictures_are_imported_after_the_users() {
+    let cli = Cli::with_company();
     let archive = path("Archive.zip");
-    let early = place.run(&["pictures", &archive, "--json"]).with(5).json();
+    let early = cli.run(&["pictures", &archive, "--json"]).expect_status(5).json();
     assert_eq!((&early["inserted"], &early["invalid"]), (&json!(0), &json!(6)));
-    import(&place, &THREE);
-    let told = place.run(&["pictures", &archive]).with(5);
-    assert!(told.out.contains("2 inserted, 4 invalid"), "{}", told.out);
-    let again = place.run(&["pictures", &archive, "--json"]).with(5).json();
-    assert_eq!((&again["inserted"], &again["total"]), (&json!(2), &json!(6)), "they replace");
-    let id = again["import"].as_str().unwrap();
-    let rows = |outcome: &str| place.rows(&["pictures", "--rows", id, "--outcome", outcome]);
+    import(&cli, &THREE);
+    let output = cli.run(&["pictures", &archive]).expect_status(5);
+    assert!(output.stdout.contains("2 inserted, 4 invalid"), "{}", output.stdout);
+    let second = cli.run(&["pictures", &archive, "--json"]).expect_status(5).json();
+    assert_eq!(
+        (&second["inserted"], &second["total"]),
+        (&json!(2), &json!(6)),
+        "pictures are replaced"
+    );
+    let id = second["import"].as_str().unwrap();
+    let rows = |outcome: &str| cli.rows(&["pictures", "--rows", id, "--outcome", outcome]);
     let inserted: Vec<_> =
         rows("inserted").iter().map(|row| json!([row["name"], row["user"]])).collect();
     let expected =
@@ -337,17 +343,17 @@ fn ocm_16_profile_pictures_are_a_second_step() {
         json!(["janedoe1.png", "picture.unsupported_format"]),
     ];
     assert_eq!(codes, expected);
-    let kept = rows("inserted")[0]["sha256"].as_str().unwrap().to_owned();
-    let bytes = std::fs::read(place.data().join("files").join(kept)).unwrap();
-    assert!(bytes.starts_with(b"\x89PNG"), "kept as it is");
-    // The attribute is written as the product writes it; what comes by the standard input is an archive.
+    let digest = rows("inserted")[0]["sha256"].as_str().unwrap().to_owned();
+    let bytes = std::fs::read(cli.data().join("files").join(digest)).unwrap();
+    assert!(bytes.starts_with(b"\x89PNG"), "the picture is stored unchanged");
+    // `--match` accepts the attribute's name in the product. The archive may come from the standard input.
     let empty = format!("PK\u{5}\u{6}{}", "\0".repeat(18));
     let piped = ["pictures", "-", "--match", "Agent ID", "--json"];
-    let piped = place.run_with_input(&piped, &empty).with(0).json();
+    let piped = cli.run_with_input(&piped, &empty).expect_status(0).json();
     assert_eq!((&piped["file_name"], &piped["total"]), (&json!("stdin.zip"), &json!(0)));
-    let no = place.refused(&["pictures", &path(THREE[0])]);
-    assert_eq!(no["code"], "import.unsupported_file_type");
-    let history = place.rows(&["history", "user:johndoe22"]);
+    let refusal = cli.refused(&["pictures", &path(THREE[0])]);
+    assert_eq!(refusal["code"], "import.unsupported_file_type");
+    let history = cli.rows(&["history", "user:johndoe22"]);
     let pictures = history.iter().filter(|row| row["event"] == "PictureInserted").count();
     assert_eq!(pictures, 2);
 }

@@ -1,10 +1,11 @@
-//! Previews of imports from outside: look, then import exactly that.
+//! Previews of imports, and imports bound to a preview by its plan hash.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Place, fixture, keys};
+use crate::support::paths::fixture;
+use crate::support::program::{Cli, keys};
 
 const COUNTS: [&str; 12] = [
     "activated",
@@ -21,29 +22,30 @@ const COUNTS: [&str; 12] = [
     "warnings",
 ];
 
-fn log_bytes(place: &Place) -> Vec<(String, Vec<u8>)> {
+fn log_bytes(cli: &Cli) -> Vec<(String, Vec<u8>)> {
     let read = |path: &Path| (path.display().to_string(), std::fs::read(path).unwrap());
-    let entries = std::fs::read_dir(place.data().join("log")).unwrap();
+    let entries = std::fs::read_dir(cli.data().join("log")).unwrap();
     let mut files: Vec<_> = entries.map(|entry| read(&entry.unwrap().path())).collect();
     files.sort();
     files
 }
 
-/// The command line that a preview suggests, without the program's name, as the shell would split it.
-fn suggested(told: &str) -> Vec<String> {
-    let line = told.lines().find_map(|line| line.strip_prefix("to import exactly this: boarding "));
-    let line = line.unwrap_or_else(|| panic!("no command line in {told}"));
+/// The arguments of the command that a preview suggests, split as a shell splits them.
+fn suggested(stdout: &str) -> Vec<String> {
+    let mut lines = stdout.lines();
+    let line = lines.find_map(|line| line.strip_prefix("to import exactly this: boarding "));
+    let line = line.unwrap_or_else(|| panic!("no command line in {stdout}"));
     let script = format!("printf '%s\\n' {line}");
     let split = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
     String::from_utf8(split.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// P16, LX-12: an operator looks first, and imports with the words that the preview gives.
+/// P16, LX-12: The command that a preview suggests imports exactly the rows of the preview.
 #[test]
-fn p16_an_operator_looks_first_and_imports_exactly_that() {
-    let place = Place::with_company();
-    place.run(&["command", "AddUser", r#"{"user":"bob"}"#]).with(0);
-    let file = place.file(
+fn command_suggested_by_a_preview_imports_exactly_its_rows() {
+    let cli = Cli::with_company();
+    cli.run(&["command", "AddUser", r#"{"user":"bob"}"#]).expect_status(0);
+    let file = cli.file(
         "new people; May.csv",
         "Login;Vorname;email;phone_number\n\
          ann;Ann;ann@acme.example;+84923448071\n\
@@ -57,9 +59,9 @@ fn p16_an_operator_looks_first_and_imports_exactly_that() {
     let words =
         [&["import", &file, "--dialect", "leapxpert", "--add-phones"][..], &options].concat();
     let preview = [&words[..], &["--preview"]].concat();
-    let before = log_bytes(&place);
+    let before = log_bytes(&cli);
 
-    let told = place.run(&preview).with(5);
+    let output = cli.run(&preview).expect_status(5);
     for words in [
         "PHONES REFUSED",
         "field.invalid_email",
@@ -68,64 +70,64 @@ fn p16_an_operator_looks_first_and_imports_exactly_that() {
         "phone.invalid",
         "nothing was imported; the plan is ",
     ] {
-        assert!(told.out.contains(words), "{words}: {}", told.out);
+        assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
     }
-    let document = place.run(&[&preview[..], &["--json"]].concat()).with(5).json();
+    let document = cli.run(&[&preview[..], &["--json"]].concat()).expect_status(5).json();
     assert_eq!(keys(&document), ["counts", "next", "plan_hash", "rows"]);
     assert_eq!(keys(&document["counts"]), COUNTS);
     assert_eq!(document["rows"].as_array().unwrap().len(), 5);
-    assert!(log_bytes(&place) == before, "a preview left a trace");
-    assert!(place.rows(&["imports"]).is_empty());
+    assert!(log_bytes(&cli) == before, "a preview changed the log");
+    assert!(cli.rows(&["imports"]).is_empty());
 
-    let commit = suggested(&told.out);
-    let commit: Vec<&str> = commit.iter().map(String::as_str).chain(["--json"]).collect();
-    let import = place.run(&commit).with(5).json();
+    let words = suggested(&output.stdout);
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--json"]).collect();
+    let import = cli.run(&words).expect_status(5).json();
     for name in COUNTS {
         assert_eq!(import[name], document["counts"][name], "{name}");
     }
-    let rows = place.rows(&["imports", "rows", "latest"]);
+    let rows = cli.rows(&["imports", "rows", "latest"]);
     assert_eq!(json!(rows), document["rows"]);
-    // Asked again it is another import, and ann is there by now.
-    let answer: Value = place.refused(&commit[..commit.len() - 1]);
+    // The same command is another import, for which ann exists already.
+    let answer: Value = cli.refused(&words[..words.len() - 1]);
     assert_eq!(answer["code"], "import.plan_changed");
 }
 
-/// P16: what has changed since the preview refuses the import, with the way on.
+/// P16: An import is refused if its rows have changed since the preview. The message names `--preview`.
 #[test]
-fn p16_what_has_changed_since_refuses_the_import() {
-    let place = Place::with_company();
-    let file = place.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
+fn changed_plan_refuses_the_import() {
+    let cli = Cli::with_company();
+    let file = cli.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
     let words = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
-    let plan = place.json(&[&words[..], &["--preview"]].concat());
+    let plan = cli.json(&[&words[..], &["--preview"]].concat());
     assert_eq!((&plan["counts"]["created"], &plan["next"]), (&json!(2), &Value::Null));
-    place.run(&["command", "AddUser", r#"{"user":"ann"}"#]).with(0);
+    cli.run(&["command", "AddUser", r#"{"user":"ann"}"#]).expect_status(0);
     let hash = plan["plan_hash"].as_str().unwrap();
     let commit = [&words[..], &["--plan-hash", hash]].concat();
-    assert_eq!(place.refused(&commit)["code"], "import.plan_changed");
-    assert!(place.run(&commit).with(1).err.contains("--preview"), "it says what to do");
-    assert!(place.rows(&["imports"]).is_empty());
-    place.run(&[&commit[..], &["--preview"]].concat()).with(2);
+    assert_eq!(cli.refused(&commit)["code"], "import.plan_changed");
+    assert!(cli.run(&commit).expect_status(1).stderr.contains("--preview"), "no next command");
+    assert!(cli.rows(&["imports"]).is_empty());
+    cli.run(&[&commit[..], &["--preview"]].concat()).expect_status(2);
     let text = "username\nann\n";
     let body = json!({"dialect": "leapxpert", "files": [{"name": "a.csv", "text": text}], "mode": "preview"});
-    let answer = place.json(&["command", "ImportFile", &body.to_string()]);
+    let answer = cli.json(&["command", "ImportFile", &body.to_string()]);
     assert_eq!(answer["result"]["counts"]["skipped"], 1);
 }
 
-/// LX-11, LX-12: what needs attention is shown wherever it stands in a long file.
+/// LX-11, LX-12: A preview shows invalid rows and rejected phones of the whole file, wherever they are.
 #[test]
-fn lx_12_the_rows_to_mend_are_shown_before_the_import() {
-    let place = Place::with_company();
+fn preview_shows_the_invalid_rows_of_a_long_file() {
+    let cli = Cli::with_company();
     let file = fixture("leapxpert/people-1000-30-bad.csv");
     let words = ["import", &file, "--dialect", "leapxpert", "--add-phones", "--preview"];
-    place.run(&words).with(1);
-    place.run(&["config", "set", "bulk_integration_max_records", "5000"]).with(0);
-    let told = place.run(&words).with(5).out;
+    cli.run(&words).expect_status(1);
+    cli.run(&["config", "set", "bulk_integration_max_records", "5000"]).expect_status(0);
+    let stdout = cli.run(&words).expect_status(5).stdout;
     for words in ["970", "and 16 more invalid rows", "duplicate rows:", "phone.scientific_notation"]
     {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(stdout.contains(words), "{words}: {stdout}");
     }
-    let document = place.run(&[&words[..], &["--json"]].concat()).with(5).json();
+    let document = cli.run(&[&words[..], &["--json"]].concat()).expect_status(5).json();
     assert_eq!((&document["counts"]["invalid"], &document["next"]), (&json!(26), &json!(101)));
     assert_eq!(document["rows"].as_array().unwrap().len(), 100);
-    assert!(place.rows(&["users"]).is_empty());
+    assert!(cli.rows(&["users"]).is_empty());
 }

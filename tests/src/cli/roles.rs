@@ -1,40 +1,43 @@
-//! Roles and org units as an operator goes about them.
+//! The verbs for roles and org units.
 
 use serde_json::json;
 
-use crate::support::program::Place;
+use crate::support::program::Cli;
 
-/// OCM-21, OCM-22, OCM-23: filter and select the users, add a role, take it away again.
+/// OCM-21, OCM-22, OCM-23: Filter and select the users, add a role, remove it.
 #[test]
-fn ocm_21_roles_are_assigned_and_removed_by_their_verbs() {
-    let place = Place::new();
-    place.run(&["roles", "define", "Lead", "--permission", "bulk_integration"]).with(0);
-    place.run(&["org-units", "define", "Sales", "--level", "team", "--role", "Lead"]).with(0);
+fn role_verbs_assign_and_remove_roles() {
+    let cli = Cli::new();
+    cli.run(&["roles", "define", "Lead", "--permission", "bulk_integration"]).expect_status(0);
+    cli.run(&["org-units", "define", "Sales", "--level", "team", "--role", "Lead"])
+        .expect_status(0);
     for user in ["ann", "bob", "cid"] {
         let unit = if user == "cid" { &[][..] } else { &["--org-unit", "Sales"][..] };
-        place.run(&[&["users", "add", user], unit].concat()).with(0);
+        cli.run(&[&["users", "add", user], unit].concat()).expect_status(0);
     }
-    let unknown = place.refused(&["roles", "assign", "King", "--user", "ann"]);
+    let unknown = cli.refused(&["roles", "assign", "King", "--user", "ann"]);
     assert_eq!(unknown["code"], "reference.role_not_found");
     assert_eq!(
-        place.rows(&["roles"]),
+        cli.rows(&["roles"]),
         [json!({"role": "Lead", "permissions": ["bulk_integration"]})]
     );
     let unit = json!({"org_unit": "Sales", "parent": null, "level": "team", "roles": ["Lead"]});
-    assert_eq!(place.rows(&["org-units"]), [unit]);
+    assert_eq!(cli.rows(&["org-units"]), [unit]);
 
-    let told =
-        place.run(&["roles", "assign", "Lead", "--user", "ann", "--user", "nobody"]).with(5).out;
-    assert!(told.contains("1 assigned, 0 skipped, 1 failed"), "{told}");
-    assert!(told.contains("recipient.user_not_created"), "{told}");
-    let told = place
+    let stdout = cli
+        .run(&["roles", "assign", "Lead", "--user", "ann", "--user", "nobody"])
+        .expect_status(5)
+        .stdout;
+    assert!(stdout.contains("1 assigned, 0 skipped, 1 failed"), "{stdout}");
+    assert!(stdout.contains("recipient.user_not_created"), "{stdout}");
+    let stdout = cli
         .run(&["roles", "assign", "Lead", "--org-unit", "Sales", "--state", "active"])
-        .with(0)
-        .out;
-    assert!(told.contains("1 assigned, 1 skipped, 0 failed"), "{told}");
-    let answer = place.json(&["roles", "remove", "Lead", "--search", "ann"]);
+        .expect_status(0)
+        .stdout;
+    assert!(stdout.contains("1 assigned, 1 skipped, 0 failed"), "{stdout}");
+    let answer = cli.json(&["roles", "remove", "Lead", "--search", "ann"]);
     assert_eq!(answer["result"]["users"][0]["outcome"], "removed");
-    let with_role = |user: &str| place.json(&["users", "show", user])["roles"] == json!(["Lead"]);
+    let with_role = |user: &str| cli.json(&["users", "show", user])["roles"] == json!(["Lead"]);
     assert_eq!(["ann", "bob", "cid"].map(with_role), [false, true, false]);
 
     for words in [
@@ -49,6 +52,6 @@ fn ocm_21_roles_are_assigned_and_removed_by_their_verbs() {
         &["numbers", "add", "--file", "nowhere.txt"],
         &["invitations", "resend", "--channel", "whatsapp", "--yes"],
     ] {
-        place.run(words).with(2);
+        cli.run(words).expect_status(2);
     }
 }

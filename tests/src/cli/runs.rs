@@ -1,4 +1,4 @@
-//! Runs as an operator lives them: who is invited, who is not and why, and who has linked.
+//! Runs: who is invited, who is not and why, and who has linked.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
@@ -6,18 +6,19 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::program::{Place, fixture};
+use crate::support::paths::fixture;
+use crate::support::program::Cli;
 
-/// Three people with numbers: ann, bob and cid.
-fn with_three() -> Place {
-    let place = Place::with_company();
+/// The sample company with three imported people who have phones: ann, bob and cid.
+fn with_three_people() -> Cli {
+    let cli = Cli::with_company();
     let people = [("ann", "+84923448071"), ("bob", "+84923448072"), ("cid", "+84923448073")];
-    place.import(&place.people("three.csv", &people));
-    place
+    cli.import(&cli.people("three.csv", &people));
+    cli
 }
 
-fn statuses(place: &Place, run: &Value) -> Vec<(String, String, String)> {
-    let rows = place.rows(&["log", run["run"].as_str().unwrap()]);
+fn statuses(cli: &Cli, run: &Value) -> Vec<(String, String, String)> {
+    let rows = cli.rows(&["log", run["run"].as_str().unwrap()]);
     let text = |row: &Value, name: &str| row[name].as_str().unwrap_or("").to_owned();
     rows.iter().map(|row| (text(row, "username"), text(row, "status"), text(row, "code"))).collect()
 }
@@ -29,13 +30,13 @@ fn token(mail: &Path) -> String {
     link.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect()
 }
 
-/// LX-15, LX-21, LX-22, LX-23, LX-25, LX-31: the main job from the import to the link.
+/// LX-15, LX-21, LX-22, LX-23, LX-25, LX-31: The main task from the import to the link.
 #[test]
 fn people_are_invited_skipped_and_failed_with_reasons_and_link() {
-    let place = with_three();
-    place.json(&["command", "LinkCompleted", r#"{"user":"ann","channel":"whatsapp"}"#]);
-    place.run(&["users", "archive", "bob"]).with(0);
-    let ended = place.run(&[
+    let cli = with_three_people();
+    cli.json(&["command", "LinkCompleted", r#"{"user":"ann","channel":"whatsapp"}"#]);
+    cli.run(&["users", "archive", "bob"]).expect_status(0);
+    let output = cli.run(&[
         "runs",
         "start",
         "--channel",
@@ -45,7 +46,7 @@ fn people_are_invited_skipped_and_failed_with_reasons_and_link() {
         "--yes",
         "--json",
     ]);
-    let run = ended.with(5).json();
+    let run = output.expect_status(5).json();
     assert_eq!(
         ["total", "passed", "skipped", "failed", "remaining"].map(|name| run[name].clone()),
         [3, 1, 1, 1, 0].map(|n| json!(n))
@@ -56,200 +57,199 @@ fn people_are_invited_skipped_and_failed_with_reasons_and_link() {
         ("cid", "success", ""),
     ];
     let expected = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
-    assert_eq!(statuses(&place, &run), expected);
-    for row in place.rows(&["log", "latest"]) {
-        let explained = row["reason"].as_str().is_some_and(|reason| !matches!(reason, "" | "-"));
-        assert_eq!(explained, row["status"] != "success", "{row}");
+    assert_eq!(statuses(&cli, &run), expected);
+    for row in cli.rows(&["log", "latest"]) {
+        let has_reason = row["reason"].as_str().is_some_and(|reason| !matches!(reason, "" | "-"));
+        assert_eq!(has_reason, row["status"] != "success", "{row}");
     }
 
-    let folder = place.outbox().join(run["run"].as_str().unwrap());
+    let folder = cli.outbox().join(run["run"].as_str().unwrap());
     let mails: Vec<_> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     assert_eq!(mails.len(), 1);
     let channels =
-        |user: &str| place.rows(&["phones", "--search", user])[0]["channels"]["whatsapp"].clone();
+        |user: &str| cli.rows(&["phones", "--search", user])[0]["channels"]["whatsapp"].clone();
     assert_eq!(
         ["ann", "bob", "cid"].map(channels),
         ["linked", "not_linked", "invited"].map(|s| json!(s))
     );
     let body = json!({"token": token(&mails[0])}).to_string();
-    place.json(&["command", "LinkCompleted", &body]);
+    cli.json(&["command", "LinkCompleted", &body]);
     assert_eq!(channels("cid"), json!("linked"));
     assert_eq!(
-        place.refused(&["command", "LinkCompleted", &body])["code"],
+        cli.refused(&["command", "LinkCompleted", &body])["code"],
         "invitation.already_used"
     );
 }
 
-/// LX-16, LX-17, LX-19: an earlier import, org units, single users; unknown ones are refused.
+/// LX-16, LX-17, LX-19: A run selects an import, org units or users. Unknown ones are refused.
 #[test]
-fn a_run_takes_an_import_org_units_or_users() {
-    let place = Place::with_company();
-    let first = place.import(&place.people("a.csv", &[("ann", "+84923448071")]));
-    place.import(&place.people("b.csv", &[("bob", "+84923448072")]));
+fn run_selects_an_import_org_units_or_users() {
+    let cli = Cli::with_company();
+    let first = cli.import(&cli.people("a.csv", &[("ann", "+84923448071")]));
+    cli.import(&cli.people("b.csv", &[("bob", "+84923448072")]));
     let users =
-        |run: Value| statuses(&place, &run).into_iter().map(|(user, ..)| user).collect::<Vec<_>>();
-    assert_eq!(users(place.start(&["--import", "latest"])), ["bob"]);
-    assert_eq!(users(place.start(&["--import", first["import"].as_str().unwrap()])), ["ann"]);
-    assert_eq!(users(place.start(&["--org-unit", "Fixed Income Desk"])), ["ann", "bob"]);
-    assert_eq!(users(place.start(&["--user", "bob", "--user", "ann"])), ["ann", "bob"]);
+        |run: Value| statuses(&cli, &run).into_iter().map(|(user, ..)| user).collect::<Vec<_>>();
+    assert_eq!(users(cli.start(&["--import", "latest"])), ["bob"]);
+    assert_eq!(users(cli.start(&["--import", first["import"].as_str().unwrap()])), ["ann"]);
+    assert_eq!(users(cli.start(&["--org-unit", "Fixed Income Desk"])), ["ann", "bob"]);
+    assert_eq!(users(cli.start(&["--user", "bob", "--user", "ann"])), ["ann", "bob"]);
 
     let refused = |words: &[&str]| {
         let start = ["runs", "start", "--channel", "whatsapp", "--yes"];
-        place.refused(&[&start, words].concat())["code"].as_str().unwrap().to_owned()
+        cli.refused(&[&start, words].concat())["code"].as_str().unwrap().to_owned()
     };
     assert_eq!(refused(&["--import", "01JD0000000000000000000000"]), "import.not_found");
     assert_eq!(refused(&["--org-unit", "Nowhere"]), "org_unit.not_found");
     assert_eq!(refused(&["--org-unit", "Facilities"]), "org_unit.role_lacks_permission");
-    let none = Place::with_company();
+    let none = Cli::with_company();
     let start = ["runs", "start", "--channel", "whatsapp", "--yes", "--import", "latest"];
     assert_eq!(none.refused(&start)["code"], "import.none_available");
 }
 
-/// LX-05, LX-06, LX-07: the channel must be enabled, and the limit holds when a run is confirmed.
+/// LX-05, LX-06, LX-07: A run needs an enabled channel and at most as many recipients as the limit.
 #[test]
-fn channel_and_limit_are_settings_of_the_company() {
-    let place = with_three();
-    place.run(&["config", "set", "channels.whatsapp", "false"]).with(0);
+fn disabled_channel_and_exceeded_limit_refuse_a_run() {
+    let cli = with_three_people();
+    cli.run(&["config", "set", "channels.whatsapp", "false"]).expect_status(0);
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
-    assert_eq!(place.refused(&start)["code"], "channel.not_enabled");
-    place.run(&["config", "set", "channels.whatsapp", "true"]).with(0);
+    assert_eq!(cli.refused(&start)["code"], "channel.not_enabled");
+    cli.run(&["config", "set", "channels.whatsapp", "true"]).expect_status(0);
     for bad in ["0", "-1", "many"] {
-        let answer = place.refused(&["config", "set", "bulk_integration_max_records", bad]);
+        let answer = cli.refused(&["config", "set", "bulk_integration_max_records", bad]);
         assert_eq!(answer["code"], "config.invalid_value", "{bad}");
     }
-    place.run(&["config", "set", "bulk_integration_max_records", "2"]).with(0);
-    let answer = place.refused(&start);
+    cli.run(&["config", "set", "bulk_integration_max_records", "2"]).expect_status(0);
+    let answer = cli.refused(&start);
     assert_eq!(answer["code"], "run.too_many_recipients");
     assert_eq!(answer["details"]["legacy_code"], json!(20001));
-    assert_eq!(place.rows(&["runs"]), Vec::<Value>::new());
-    let limit = place.run(&["config", "get", "bulk_integration_max_records"]).with(0);
-    assert_eq!(limit.out, "2\n");
-    place.run(&["config", "set", "bulk_integration_max_records", "3"]).with(0);
-    place.run(&start).with(0);
+    assert_eq!(cli.rows(&["runs"]), Vec::<Value>::new());
+    let limit = cli.run(&["config", "get", "bulk_integration_max_records"]).expect_status(0);
+    assert_eq!(limit.stdout, "2\n");
+    cli.run(&["config", "set", "bulk_integration_max_records", "3"]).expect_status(0);
+    cli.run(&start).expect_status(0);
 }
 
-/// LX-20: the number is shown first; without a yes nothing is sent and nothing recorded.
+/// LX-20: Without `--yes` and without a terminal the program sends nothing and records nothing.
 #[test]
-fn nothing_starts_without_a_yes() {
-    let place = with_three();
-    let events = place.rows(&["history"]).len();
+fn run_does_not_start_without_confirmation() {
+    let cli = with_three_people();
+    let events = cli.rows(&["history"]).len();
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest"];
-    let ended = place.run(&start).with(2);
-    assert!(ended.err.contains("--yes"), "{}", ended.err);
-    assert_eq!(place.rows(&["history"]).len(), events);
-    assert!(!place.outbox().exists());
-    let ended = place.run(&[&start[..], &["--yes"]].concat()).with(0);
-    assert!(ended.out.contains("invitation emails to 3 users"), "{}", ended.out);
-    assert!(ended.out.contains("3 invited, 0 skipped, 0 failed"), "{}", ended.out);
+    let output = cli.run(&start).expect_status(2);
+    assert!(output.stderr.contains("--yes"), "{}", output.stderr);
+    assert_eq!(cli.rows(&["history"]).len(), events);
+    assert!(!cli.outbox().exists());
+    let stdout = cli.run(&[&start[..], &["--yes"]].concat()).expect_status(0).stdout;
+    assert!(stdout.contains("invitation emails to 3 users"), "{stdout}");
+    assert!(stdout.contains("3 invited, 0 skipped, 0 failed"), "{stdout}");
 }
 
-/// LX-20: on a terminal the question is asked, and a no is a no.
+/// LX-20: On a terminal the program shows the number of recipients and starts the run only after `y`.
 #[test]
-fn on_a_terminal_the_question_is_asked() {
-    let place = with_three();
+fn terminal_asks_for_confirmation_of_a_run() {
+    let cli = with_three_people();
     for (answer, runs) in [("n", 0), ("", 0), ("y", 1)] {
         let words = "runs start --channel whatsapp --import latest";
         let line = format!("{} {words}", crate::support::program::program().display());
-        let mut command = place.command(&[]);
+        let mut command = cli.command(&[]);
         let environment: Vec<_> = command
             .get_envs()
             .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
             .collect();
         command = Command::new("script");
-        command.args(["-qec", &line, "/dev/null"]).envs(environment).current_dir(place.path());
+        command.args(["-qec", &line, "/dev/null"]).envs(environment).current_dir(cli.path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(format!("{answer}\n").as_bytes()).unwrap();
-        let shown = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-        assert!(shown.contains("emails to 3 users") && shown.contains("[y/N]"), "{shown}");
-        assert_eq!(place.rows(&["runs"]).len(), runs, "{answer:?}: {shown}");
+        let screen = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        assert!(screen.contains("emails to 3 users") && screen.contains("[y/N]"), "{screen}");
+        assert_eq!(cli.rows(&["runs"]).len(), runs, "{answer:?}: {screen}");
     }
 }
 
-/// LX-32: a run that waits is withdrawn; one that has started is not.
+/// LX-32: A scheduled run can be withdrawn. A run that has started cannot be stopped.
 #[test]
-fn a_started_run_cannot_be_stopped() {
-    let place = with_three();
-    let run = place.start(&["--import", "latest"]);
-    let answer = place.refused(&["runs", "withdraw", run["run"].as_str().unwrap()]);
+fn started_run_cannot_be_stopped() {
+    let cli = with_three_people();
+    let run = cli.start(&["--import", "latest"]);
+    let answer = cli.refused(&["runs", "withdraw", run["run"].as_str().unwrap()]);
     assert_eq!(answer["code"], "run.cannot_be_stopped");
-    let scheduled = place.start(&["--import", "latest", "--not-before", "2999-01-01T00:00:00Z"]);
+    let scheduled = cli.start(&["--import", "latest", "--not-before", "2999-01-01T00:00:00Z"]);
     assert_eq!(scheduled["state"], "scheduled");
     let id = scheduled["run"].as_str().unwrap();
-    place.run(&["runs", "withdraw", id]).with(0);
-    assert_eq!(place.json(&["runs", "show", id])["state"], "withdrawn");
-    assert_eq!(place.rows(&["runs", "--state", "withdrawn"]).len(), 1);
-    assert_eq!(place.rows(&["runs", "queue"]), Vec::<Value>::new());
+    cli.run(&["runs", "withdraw", id]).expect_status(0);
+    assert_eq!(cli.json(&["runs", "show", id])["state"], "withdrawn");
+    assert_eq!(cli.rows(&["runs", "--state", "withdrawn"]).len(), 1);
+    assert_eq!(cli.rows(&["runs", "queue"]), Vec::<Value>::new());
 }
 
-/// LX-24: the log of every run stays, also as CSV and for spreadsheets.
+/// LX-24: The log of an earlier run can be listed, exported as CSV, and exported for a spreadsheet.
 #[test]
-fn the_log_of_every_run_stays() {
-    let place = with_three();
-    let first = place.start(&["--import", "latest"]);
-    let second = place.start(&["--user", "ann", "--user", "nobody"]);
-    assert_eq!(statuses(&place, &first).len(), 3);
-    assert_eq!(statuses(&place, &second).len(), 2);
+fn log_of_an_earlier_run_is_listed_and_exported() {
+    let cli = with_three_people();
+    let first = cli.start(&["--import", "latest"]);
+    let second = cli.start(&["--user", "ann", "--user", "nobody"]);
+    assert_eq!(statuses(&cli, &first).len(), 3);
+    assert_eq!(statuses(&cli, &second).len(), 2);
     let run = first["run"].as_str().unwrap();
-    let csv = place.run(&["log", run, "--csv"]).with(0).out;
+    let csv = cli.run(&["log", run, "--csv"]).expect_status(0).stdout;
     assert!(csv.starts_with("Username,Email,Organizational Unit,Channel,Status,Reason"), "{csv}");
-    let file = place.path().join("log.csv");
+    let file = cli.path().join("log.csv");
     let words = ["log", run, "--spreadsheet", "-o", file.to_str().unwrap()];
-    assert!(place.run(&words).with(0).out.is_empty());
+    assert!(cli.run(&words).expect_status(0).stdout.is_empty());
     assert!(std::fs::read(file).unwrap().starts_with(b"\xef\xbb\xbf"));
-    let failed = place.rows(&["log", "latest", "--status", "failed"]);
+    let failed = cli.rows(&["log", "latest", "--status", "failed"]);
     assert_eq!(failed.len(), 1);
     assert_eq!(failed[0]["code"], "recipient.user_not_created");
-    assert_eq!(place.rows(&["log", run, "--search", "ann"]).len(), 1);
+    assert_eq!(cli.rows(&["log", run, "--search", "ann"]).len(), 1);
 }
 
-/// LX-35: two companies in one folder have nothing to do with each other.
+/// LX-35: The rows of two companies in one folder are separate.
 #[test]
-fn companies_are_apart() {
-    let place = with_three();
-    let ended = place.run(&["users", "--company", "globex"]).with(0);
-    assert!(ended.err.contains("acme"), "{}", ended.err);
-    place.json(&["users", "add", "ann", "--company", "globex"]);
-    assert_eq!(place.rows(&["users", "--company", "globex"]).len(), 1);
-    assert_eq!(place.rows(&["users"]).len(), 3);
+fn companies_in_one_folder_are_separate() {
+    let cli = with_three_people();
+    let output = cli.run(&["users", "--company", "globex"]).expect_status(0);
+    assert!(output.stderr.contains("acme"), "{}", output.stderr);
+    cli.json(&["users", "add", "ann", "--company", "globex"]);
+    assert_eq!(cli.rows(&["users", "--company", "globex"]).len(), 1);
+    assert_eq!(cli.rows(&["users"]).len(), 3);
 }
 
-/// Mails go where the operator wants them.
 #[test]
-fn the_outbox_may_be_elsewhere() {
-    let place = Place::with_company();
-    place.import(&fixture("leapxpert/people-5.csv"));
-    let outbox = place.path().join("mails");
-    let run = place.start(&["--import", "latest", "--outbox", outbox.to_str().unwrap()]);
+fn outbox_option_changes_the_folder_of_mails() {
+    let cli = Cli::with_company();
+    cli.import(&fixture("leapxpert/people-5.csv"));
+    let outbox = cli.path().join("mails");
+    let run = cli.start(&["--import", "latest", "--outbox", outbox.to_str().unwrap()]);
     let folder = outbox.join("acme").join(run["run"].as_str().unwrap());
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), 5);
-    assert!(!place.outbox().exists());
+    assert!(!cli.outbox().exists());
 }
 
-/// LX-24, P7: Ctrl-C leaves the run for the next start, which invites the others and nobody twice.
+/// LX-24, P7: After Ctrl-C, `runs resume` invites the remaining people and none twice.
 #[test]
-fn an_interrupted_run_goes_on_with_the_next_start() {
-    let place = Place::with_company();
-    place.run(&["config", "set", "bulk_integration_max_records", "10000"]).with(0);
-    place.import(&fixture("leapxpert/people-10000.csv"));
+fn interrupted_run_continues_with_the_next_start() {
+    let cli = Cli::with_company();
+    cli.run(&["config", "set", "bulk_integration_max_records", "10000"]).expect_status(0);
+    cli.import(&fixture("leapxpert/people-10000.csv"));
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
-    let mut child = place.command(&start).spawn().unwrap();
-    let mut told = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    told.read_line(&mut line).unwrap();
-    assert!(line.starts_with("inviting"), "{line}");
+    let mut child = cli.command(&start).spawn().unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    stderr.read_line(&mut text).unwrap();
+    assert!(text.starts_with("inviting"), "{text}");
     let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(interrupt.unwrap().success());
-    told.read_to_string(&mut line).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
-    assert!(line.contains("boarding runs resume"), "{line}");
+    stderr.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+    assert!(text.contains("boarding runs resume"), "{text}");
 
-    let run = &place.rows(&["runs"])[0];
+    let run = &cli.rows(&["runs"])[0];
     assert_eq!(run["state"], "running", "{run}");
-    let resumed = place.run(&["runs", "resume", "--json"]).with(0).rows();
+    let resumed = cli.run(&["runs", "resume", "--json"]).expect_status(0).rows();
     assert_eq!(
         (&resumed[0]["state"], &resumed[0]["passed"]),
         (&json!("completed"), &json!(10_000))
     );
-    let mails = std::fs::read_dir(place.outbox().join(run["run"].as_str().unwrap())).unwrap();
+    let mails = std::fs::read_dir(cli.outbox().join(run["run"].as_str().unwrap())).unwrap();
     assert_eq!(mails.count(), 10_000);
 }

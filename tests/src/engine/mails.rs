@@ -8,9 +8,9 @@ use serde_json::json;
 
 use super::gate::Gate;
 use super::{Site, file, id, ok, people};
-use crate::support::sink::Sink;
+use crate::support::mail_server::MailServer;
 
-fn smtp(sink: &Sink) -> Arc<SmtpChannel> {
+fn smtp(sink: &MailServer) -> Arc<SmtpChannel> {
     let long = Duration::from_secs(20);
     let timeouts = Timeouts { connect: long, command: long, data: long };
     let url = format!("smtp://127.0.0.1:{}?connections=4", sink.port);
@@ -20,7 +20,7 @@ fn smtp(sink: &Sink) -> Arc<SmtpChannel> {
 /// LX-26 to LX-29, LX-22, LX-24, LX-25, LX-27, P7: every outcome in one run, each with code and reason.
 #[tokio::test]
 async fn lx_22_to_lx_29_every_outcome_is_in_the_log_with_its_reason() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let site = Site::acme(Some(smtp(&sink))).await;
     site.import(&people(&["ok.ann", "archived", "linked", "r550.gone", "lost.zoe", "d554.spam"]))
         .await;
@@ -72,7 +72,7 @@ async fn lx_22_to_lx_29_every_outcome_is_in_the_log_with_its_reason() {
     let counts = ["total", "passed", "skipped", "failed", "remaining"]
         .map(|name| row[name].as_u64().unwrap());
     assert_eq!(counts, [9, 1, 1, 7, 0]);
-    let mut to: Vec<_> = sink.kept().into_iter().flat_map(|mail| mail.to).collect();
+    let mut to: Vec<_> = sink.received().into_iter().flat_map(|mail| mail.to).collect();
     to.sort();
     assert_eq!(to, ["lost.zoe@people.example", "ok.ann@people.example"], "at most one mail each");
 }
@@ -80,7 +80,7 @@ async fn lx_22_to_lx_29_every_outcome_is_in_the_log_with_its_reason() {
 /// LX-27: a temporary refusal is tried again, no more often than the setting says.
 #[tokio::test]
 async fn lx_27_a_temporary_refusal_is_tried_again_and_then_fails() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let mut site = Site::acme(Some(smtp(&sink))).await;
     ok(&site.ask("SetCompanyConfig", json!({"retry_backoff_seconds": 1, "max_attempts": 2})).await);
     site.import(&people(&["r451.busy", "ok.ann"])).await;
@@ -100,13 +100,13 @@ async fn lx_27_a_temporary_refusal_is_tried_again_and_then_fails() {
     let events = site.events().await;
     assert_eq!(events.iter().filter(|name| *name == "InviteDeferred").count(), 1);
     assert_eq!(events.iter().filter(|name| *name == "InviteDispatched").count(), 3);
-    assert_eq!(sink.kept().len(), 1);
+    assert_eq!(sink.received().len(), 1);
 }
 
 /// P7: what may have arrived is never sent again, not by a restart and not by itself.
 #[tokio::test]
 async fn p7_a_mail_in_doubt_is_not_sent_again() {
-    let sink = Sink::start(&[]);
+    let sink = MailServer::start(&[]);
     let mut site = Site::acme(Some(smtp(&sink))).await;
     site.import(&people(&["lost.ann", "lost.bob"])).await;
     let run = site.run().await;
@@ -115,7 +115,7 @@ async fn p7_a_mail_in_doubt_is_not_sent_again() {
     site.settle().await;
     let rows = site.rows("integration_log", json!({"run": run})).await;
     assert!(rows.iter().all(|row| row["code"] == "delivery.uncertain"), "{rows:?}");
-    assert_eq!(sink.kept().len(), 2);
+    assert_eq!(sink.received().len(), 2);
 }
 
 /// LX-14: a log-in mail to those whom this import created, and to nobody else.

@@ -202,7 +202,7 @@ proptest! {
 async fn ten_thousand() -> (Site, Value) {
     let site = Site::acme(None).await;
     ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
-    let path = crate::support::program::fixture("leapxpert/people-10000.csv");
+    let path = crate::support::paths::fixture("leapxpert/people-10000.csv");
     let content = std::fs::File::open(path).unwrap();
     let kept = site.engine().keep_file("people-10000.csv", content).unwrap();
     let body = json!({

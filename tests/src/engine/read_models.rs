@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use boarding_engine::log::EventLog;
-use boarding_engine::log::file::{FileLog, Options};
 use boarding_engine::store::Store;
+use boarding_log::EventLog;
+use boarding_log::file::{FileLog, Options};
 use boarding_projections::rows::{MemoryRows, Rows, Table};
 use serde_json::{Value, json};
 
@@ -57,7 +57,7 @@ async fn lived_in() -> Site {
 
 /// Six pictures, one of which is of an agent `johndoe22`.
 pub(super) fn archive() -> Value {
-    let archive = fs::read(crate::support::program::fixture("ocm/Archive.zip")).unwrap();
+    let archive = fs::read(crate::support::paths::fixture("ocm/Archive.zip")).unwrap();
     let archive = base64::engine::general_purpose::STANDARD.encode(archive);
     json!({"file": {"name": "Archive.zip", "base64": archive}, "match_attribute": "agent_id"})
 }

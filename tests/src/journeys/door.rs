@@ -12,10 +12,11 @@ use serde_json::{Map, Value, json};
 
 use super::mail;
 use crate::nats::caller::Caller;
-use crate::nats::serving::Serving;
+use crate::nats::serve_process::ServeProcess;
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
-use crate::support::program::{Place, fixture};
+use crate::support::paths::fixture;
+use crate::support::program::Cli;
+use crate::support::wait::eventually;
 
 /// What fits in a command besides everything else, in bytes: a larger file goes into the object store.
 const INLINE_BYTES: usize = 64 * 1024;
@@ -39,14 +40,14 @@ impl File {
 }
 
 pub(super) enum Door {
-    Folder(Place),
+    Folder(Cli),
     Served(Box<Served>),
 }
 
 /// An engine on a log in JetStream, and a client.
 pub(super) struct Served {
     caller: Caller,
-    serving: Serving,
+    serving: ServeProcess,
     _server: Server,
     /// What was accepted last: queries wait until it can be seen.
     position: Mutex<Value>,
@@ -54,12 +55,12 @@ pub(super) struct Served {
 
 impl Door {
     pub(super) fn to_a_folder() -> Self {
-        Self::Folder(Place::new())
+        Self::Folder(Cli::new())
     }
 
     pub(super) async fn to_jetstream() -> Self {
         let server = Server::start();
-        let mut serving = Serving::prepared(&server);
+        let mut serving = ServeProcess::not_started(&server);
         serving.restart(&["--log", "jetstream", "--nats-monitor", &server.monitor_url()]);
         let caller = Caller::on(&server.url()).await;
         let position = Mutex::new(json!(0));
@@ -156,7 +157,7 @@ impl Door {
                 let ended = place.run(&words);
                 // 5: done, but somebody or some row did not come through.
                 assert!([0, 1, 5].contains(&ended.status), "{name}: {ended:?}");
-                ended.out
+                ended.stdout
             }
             Self::Served(served) => {
                 params["actor"] = json!("admin");
@@ -337,7 +338,7 @@ impl Served {
 
 /// By `boarding import`, with the options of the contract as the program spells them.
 fn import_by_program(
-    place: &Place,
+    place: &Cli,
     dialect: &str,
     files: &[File],
     options: &Value,
@@ -368,7 +369,7 @@ fn import_by_program(
 }
 
 /// Writes a file where the program finds it.
-fn put(place: &Place, file: &File) -> String {
+fn put(place: &Cli, file: &File) -> String {
     let path = place.path().join(&file.name);
     std::fs::write(&path, &file.bytes).unwrap();
     path.to_str().unwrap().to_owned()

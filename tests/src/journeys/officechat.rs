@@ -181,7 +181,7 @@ async fn auto_send(door: &Door) {
     // What the vendor's own guide leaves out: an import is taken back, as far as nothing has happened since.
     let undone = json!({"import": import["import"]});
     door.ok("UndoImport", undone.clone()).await;
-    let undo = crate::support::patience::eventually("the import is undone", async || {
+    let undo = crate::support::wait::eventually("the import is undone", async || {
         let row = door.row("import", undone.clone()).await;
         (row["state"] == "undone").then(|| row["undo"].clone())
     });

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use async_nats::{Client, HeaderMap};
 use boarding_commands::id::CommandId;
-use boarding_engine::bus::connect::Server;
 use boarding_engine::clock::Clock;
+use boarding_log::connect::Server;
 use serde_json::{Value, json};
 
-use crate::support::program::fixture;
+use crate::support::paths::fixture;
 
 /// The columns of a `leapxpert` file.
 pub(crate) const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";

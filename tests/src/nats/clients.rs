@@ -4,16 +4,16 @@ use std::fs;
 use std::path::Path;
 
 use async_nats::{Client, Subscriber, jetstream};
-use boarding_engine::bus::connect::Server as Address;
+use boarding_log::connect::Server as Address;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 
 use super::caller::{Caller, HEADER, people};
 use super::permissions::{config, server};
-use super::serving::Serving;
-use crate::support::clients::{Clients, Language, Running};
+use super::serve_process::ServeProcess;
+use crate::support::clients::{ChildProcess, Clients, Language};
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// A user's address at the server of nats.conf, where the password is the name.
 fn url(server: &Server, user: &str) -> String {
@@ -37,8 +37,8 @@ async fn watch(server: &Server, subject: &str) -> (Client, Subscriber) {
 }
 
 /// The next that the program sends.
-async fn next(program: &mut Running, seen: &mut Subscriber) -> async_nats::Message {
-    program.until("it sends something", |_| seen.next().now_or_never().flatten()).await
+async fn next(program: &mut ChildProcess, seen: &mut Subscriber) -> async_nats::Message {
+    program.wait_until("it sends something", |_| seen.next().now_or_never().flatten()).await
 }
 
 /// The whole history of acme, as it is known now.
@@ -70,7 +70,7 @@ async fn events_of(caller: &Caller, command: &Value) -> usize {
 #[tokio::test]
 async fn p10_a_command_that_is_sent_again_is_done_once() {
     let server = server(&config());
-    let mut serving = Serving::at(url(&server, "engine"));
+    let mut serving = ServeProcess::at(url(&server, "engine"));
     serving.restart(&[]);
     let caller = operator(&server).await;
     for language in Language::ALL {
@@ -78,16 +78,16 @@ async fn p10_a_command_that_is_sent_again_is_done_once() {
             watch(&server, "boarding.v1.acme.command.SetCompanyConfig").await;
         let clients = Clients::of(language, &server);
         let body = json!({"company_name": format!("Acme {language:?}")}).to_string();
-        serving.terminate("-STOP");
+        serving.signal("-STOP");
         let words = ["acme", "SetCompanyConfig", &body];
         let mut asking = clients.start("acme-publisher", "commands", &words);
         let (first, second) =
             (next(&mut asking, &mut seen).await, next(&mut asking, &mut seen).await);
         assert_eq!(first.payload, second.payload, "the same command");
-        serving.terminate("-CONT");
-        asking.ends_with(0).await;
-        assert!(asking.err().contains("no answer; the same again"), "{}", asking.err());
-        let answer: Value = serde_json::from_str(&asking.out()).unwrap();
+        serving.signal("-CONT");
+        asking.exits_with(0).await;
+        assert!(asking.stderr().contains("no answer; the same again"), "{}", asking.stderr());
+        let answer: Value = serde_json::from_str(&asking.stdout()).unwrap();
         assert_eq!(answer["outcome"], "accepted", "{answer}");
         let sent: Value = serde_json::from_slice(&first.payload).unwrap();
         assert_eq!(answer["command"], sent["id"]);
@@ -110,13 +110,17 @@ async fn p10_a_client_asks_until_an_engine_is_up_and_takes_no_for_an_answer() {
             json!({"outcome": "failed", "code": "overloaded", "message": "busy", "retry": true});
         standing_in.publish(first.reply.unwrap(), no.to_string().into()).await.unwrap();
         seen.unsubscribe().await.unwrap();
-        let says = |words: &'static str| move |it: &Running| it.err().contains(words).then_some(());
-        asking.until("it is told to come again", says("overloaded: busy; the same again")).await;
-        asking.until("nobody is there", says("no engine is up; the same again")).await;
-        let mut serving = Serving::at(url(&server, "engine"));
+        let says = |words: &'static str| {
+            move |it: &ChildProcess| it.stderr().contains(words).then_some(())
+        };
+        asking
+            .wait_until("it is told to come again", says("overloaded: busy; the same again"))
+            .await;
+        asking.wait_until("nobody is there", says("no engine is up; the same again")).await;
+        let mut serving = ServeProcess::at(url(&server, "engine"));
         serving.restart(&[]);
-        asking.ends_with(0).await;
-        let answer: Value = serde_json::from_str(&asking.out()).unwrap();
+        asking.exits_with(0).await;
+        let answer: Value = serde_json::from_str(&asking.stdout()).unwrap();
         let sent: Value = serde_json::from_slice(&first.payload).unwrap();
         assert_eq!((&answer["command"], &answer["duplicate"]), (&sent["id"], &json!(false)));
         assert_eq!(events_of(&operator(&server).await, &sent["id"]).await, 1, "{language:?}");
@@ -124,22 +128,22 @@ async fn p10_a_client_asks_until_an_engine_is_up_and_takes_no_for_an_answer() {
         let id = sent["id"].as_str().unwrap();
         let again = [&good[..], &[id]].concat();
         let mut asking = clients.start("acme-publisher", "commands", &again);
-        asking.ends_with(0).await;
-        assert!(asking.out().contains(r#""duplicate""#) && asking.out().contains("true"));
+        asking.exits_with(0).await;
+        assert!(asking.stdout().contains(r#""duplicate""#) && asking.stdout().contains("true"));
         let other = ["acme", "SetCompanyConfig", r#"{"company_name":"Other"}"#, id];
         let unknown = ["acme", "SetCompanyConfig", r#"{"colour":"red"}"#];
         for (words, code) in
             [(&other[..], "command.duplicate_conflict: "), (&unknown, "config.unknown_setting: ")]
         {
             let mut asking = clients.start("acme-publisher", "commands", words);
-            asking.ends_with(1).await;
-            assert!(asking.err().contains(code), "{}", asking.err());
-            assert!(asking.out().contains(r#""refused""#), "{}", asking.out());
+            asking.exits_with(1).await;
+            assert!(asking.stderr().contains(code), "{}", asking.stderr());
+            assert!(asking.stdout().contains(r#""refused""#), "{}", asking.stdout());
         }
         drop(serving);
         let mut command = clients.command("acme-publisher", "commands", &good);
         command.env("GIVE_UP_SECONDS", "0");
-        Running::start(command).ends_with(4).await;
+        ChildProcess::start(command).exits_with(4).await;
     }
 }
 
@@ -152,12 +156,13 @@ fn kept(file: &Path) -> Vec<Value> {
 
 /// Lets a follower go on until it has every event up to this position and those that are known by then; it
 /// must have each once and in order.
-async fn has_all(following: &mut Running, caller: &Caller, file: &Path, position: &Value) {
+async fn has_all(following: &mut ChildProcess, caller: &Caller, file: &Path, position: &Value) {
     let expected = history_up_to(caller, position).await;
     let last = expected.last().unwrap()["version"].clone();
-    let reached =
-        |_: &Running| kept(file).last().is_some_and(|event| event["version"] == last).then_some(());
-    following.until("it has followed", reached).await;
+    let reached = |_: &ChildProcess| {
+        kept(file).last().is_some_and(|event| event["version"] == last).then_some(())
+    };
+    following.wait_until("it has followed", reached).await;
     assert_eq!(kept(file), expected);
 }
 
@@ -179,7 +184,7 @@ async fn make_consumer(clients: &Clients, caller: &Caller) {
         jetstream.get_stream("BOARDING_EVENTS").await.ok()
     })
     .await;
-    clients.start("operator", "follow", &["acme"]).ends_with(0).await;
+    clients.start("operator", "follow", &["acme"]).exits_with(0).await;
 }
 
 /// Contract 4: whatever is killed, torn or delivered again, a follower has each event once and in order.
@@ -187,7 +192,7 @@ async fn make_consumer(clients: &Clients, caller: &Caller) {
 async fn a_follower_has_every_event_once_across_its_own_restarts() {
     for language in Language::ALL {
         let server = server(&config());
-        let mut serving = Serving::at(url(&server, "engine"));
+        let mut serving = ServeProcess::at(url(&server, "engine"));
         serving.restart(&[]);
         let caller = operator(&server).await;
         caller.define_company().await;
@@ -196,15 +201,15 @@ async fn a_follower_has_every_event_once_across_its_own_restarts() {
         let words = ["acme", file.to_str().unwrap()];
         let start = || clients.start("acme-publisher", "follow", &words);
         let mut early = start();
-        early.ends_with(1).await;
-        assert!(early.err().contains("consumer not found"), "{}", early.err());
+        early.exits_with(1).await;
+        assert!(early.stderr().contains("consumer not found"), "{}", early.stderr());
         make_consumer(&clients, &caller).await;
 
         // Killed at work, with more to come than it has.
         import(&caller, &people(40)).await;
         let mut following = start();
-        let some = |_: &Running| (kept(&file).len() > 20).then_some(());
-        following.until("it follows", some).await;
+        let some = |_: &ChildProcess| (kept(&file).len() > 20).then_some(());
+        following.wait_until("it follows", some).await;
         following.kill();
         assert!(kept(&file).len() < history(&caller).await.len(), "it was not killed at work");
         let mut torn = fs::read(&file).unwrap();
@@ -239,8 +244,8 @@ dan,Dan,Doe,busy.dan@acme.example,+84912000004,Fixed Income Desk,
 ";
 
 /// The pieces of work that a worker says it did.
-fn done(worker: &Running) -> Vec<Value> {
-    worker.out().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+fn done(worker: &ChildProcess) -> Vec<Value> {
+    worker.stdout().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
 /// Contract 4, LX-24, P10: a worker carries a run to its end, with exact counts, though the engine is away
@@ -249,7 +254,7 @@ fn done(worker: &Running) -> Vec<Value> {
 async fn lx_24_a_worker_does_every_piece_and_reports_until_it_is_heard() {
     for language in Language::ALL {
         let server = server(&config());
-        let mut serving = Serving::at(url(&server, "engine"));
+        let mut serving = ServeProcess::at(url(&server, "engine"));
         serving.restart(&["--workers"]);
         let caller = operator(&server).await;
         caller.define_company().await;
@@ -270,8 +275,8 @@ async fn lx_24_a_worker_does_every_piece_and_reports_until_it_is_heard() {
         assert_eq!((&first.payload, &first.subject), (&second.payload, &second.subject));
         serving.restart(&["--workers"]);
         drop(watching);
-        let five = |it: &Running| (done(it).len() == 5).then(|| done(it));
-        let pieces = worker.until("it has done every piece", five).await;
+        let five = |it: &ChildProcess| (done(it).len() == 5).then(|| done(it));
+        let pieces = worker.wait_until("it has done every piece", five).await;
         for piece in &pieces {
             assert_eq!(piece["answer"]["outcome"], "accepted", "{piece}");
             assert!(events_of(&caller, &piece["answer"]["command"]).await >= 1, "{piece}");
@@ -291,7 +296,7 @@ async fn lx_24_a_worker_does_every_piece_and_reports_until_it_is_heard() {
         );
         leaves_alone_what_is_too_late(&engine, &mut worker).await;
         worker.terminate();
-        worker.ends_with(0).await;
+        worker.exits_with(0).await;
     }
 }
 
@@ -307,7 +312,7 @@ async fn waits(engine: &Client, count: u64) {
 }
 
 /// Work past its deadline is not done.
-async fn leaves_alone_what_is_too_late(engine: &Client, worker: &mut Running) {
+async fn leaves_alone_what_is_too_late(engine: &Client, worker: &mut ChildProcess) {
     let late = json!({
         "company": "acme", "user": "eve", "attempt": 1, "fence": 1, "run": "01JD0000000000000000000000",
         "to": {"address": "eve@acme.example", "name": "Eve"}, "deadline": "2020-01-01T00:00:00.000Z",
@@ -315,7 +320,7 @@ async fn leaves_alone_what_is_too_late(engine: &Client, worker: &mut Running) {
     let context = jetstream::new(engine.clone());
     let handed = context.publish("boarding.v1.acme.work.whatsapp", late.to_string().into()).await;
     handed.unwrap().await.unwrap();
-    let six = |it: &Running| done(it).get(5).cloned();
-    let last = worker.until("it has seen what is too late", six).await;
+    let six = |it: &ChildProcess| done(it).get(5).cloned();
+    let last = worker.wait_until("it has seen what is too late", six).await;
     assert_eq!((&last["user"], &last["report"]), (&json!("eve"), &json!("left alone")));
 }

@@ -17,10 +17,10 @@ use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use super::caller::{Caller, people};
-use super::serving::Serving;
+use super::serve_process::ServeProcess;
 use crate::support::nats::{Cluster, Server};
-use crate::support::patience::{Stopwatch, eventually};
 use crate::support::proxy::Proxy;
+use crate::support::wait::{Stopwatch, eventually};
 
 /// How many people a run has: it lasts long enough to be interrupted.
 const PEOPLE: usize = 1_500;
@@ -55,7 +55,7 @@ async fn while_it_lasts() {
 /// Two engines on one log, and a client of the company `acme`.
 struct Site {
     servers: Vec<Server>,
-    engines: Vec<Serving>,
+    engines: Vec<ServeProcess>,
     /// Between each engine and the server, if there is only one.
     wires: Vec<Proxy>,
     caller: Caller,
@@ -67,17 +67,17 @@ impl Site {
         let server = Server::start();
         let wires = [Proxy::to(server.port).await, Proxy::to(server.port).await];
         let engines = wires.each_ref().map(|wire| format!("nats://127.0.0.1:{}", wire.port));
-        Self::on(vec![server], engines.map(Serving::at).into(), wires.into()).await
+        Self::on(vec![server], engines.map(ServeProcess::at).into(), wires.into()).await
     }
 
     /// On a cluster of three.
     async fn on_cluster() -> Self {
         let cluster = Cluster::start();
-        let engines = vec![Serving::at(cluster.url()), Serving::at(cluster.url())];
+        let engines = vec![ServeProcess::at(cluster.url()), ServeProcess::at(cluster.url())];
         Self::on(cluster.servers, engines, Vec::new()).await
     }
 
-    async fn on(servers: Vec<Server>, engines: Vec<Serving>, wires: Vec<Proxy>) -> Self {
+    async fn on(servers: Vec<Server>, engines: Vec<ServeProcess>, wires: Vec<Proxy>) -> Self {
         let url = servers.iter().map(Server::url).collect::<Vec<_>>().join(",");
         let caller = Caller::on(&url).await;
         let mut site = Self { servers, engines, wires, caller };
@@ -462,10 +462,10 @@ async fn p28_an_engine_that_slept_longer_than_its_lease_does_no_harm() {
     survives(
         Site::start().await,
         Meanwhile::OthersGoOn,
-        async |site: &mut Site, trial: usize| site.engines[trial % 2].terminate("-STOP"),
+        async |site: &mut Site, trial: usize| site.engines[trial % 2].signal("-STOP"),
         async |site: &mut Site, trial: usize| {
             while_it_lasts().await;
-            site.engines[trial % 2].terminate("-CONT");
+            site.engines[trial % 2].signal("-CONT");
         },
     )
     .await;
@@ -492,7 +492,7 @@ async fn p28_p30_the_network_of_one_engine_is_cut_for_a_while() {
         async |site: &mut Site, trial: usize| site.wires[trial % 2].cut(),
         async |site: &mut Site, trial: usize| {
             while_it_lasts().await;
-            site.wires[trial % 2].mend();
+            site.wires[trial % 2].restore();
         },
     )
     .await;
@@ -523,7 +523,7 @@ async fn p7_a_server_of_the_cluster_is_killed_the_leader_or_another() {
 async fn p7_all_that_an_engine_makes_in_a_cluster_outlives_a_server() {
     let cluster = Cluster::start();
     let monitors: Vec<String> = cluster.servers.iter().map(Server::monitor_url).collect();
-    let mut serving = Serving::at(cluster.url());
+    let mut serving = ServeProcess::at(cluster.url());
     serving.restart(&["--workers", "--log", "jetstream", "--nats-monitor", &monitors.join(",")]);
     let client = Caller::on(&cluster.url()).await.client;
     let jetstream = jetstream::new(client);

@@ -8,9 +8,9 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, Told, people};
-use super::serving::Serving;
+use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 const OTHER_DIGEST: &str = "SHA-256=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
 
@@ -39,7 +39,7 @@ fn object(name: &str, digest: Option<&str>) -> Value {
 #[tokio::test]
 async fn lx_08_a_file_is_imported_from_the_object_store() {
     let server = Server::start();
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     caller.define_company().await;
     let limit = json!({"bulk_integration_max_records": 50_000});
@@ -74,7 +74,7 @@ async fn lx_08_a_file_is_imported_from_the_object_store() {
 #[tokio::test]
 async fn p13_a_file_that_is_not_the_right_one_is_refused() {
     let server = Server::start();
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
     let store = bucket(&caller).await;
@@ -147,7 +147,7 @@ async fn forge(caller: &Caller, store: &ObjectStore, name: &str, change: impl Fn
 #[tokio::test]
 async fn a_command_of_the_queue_is_tried_until_its_file_can_be_read() {
     let server = Server::start();
-    let serving = Serving::start(&server);
+    let serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
     let store = bucket(&caller).await;

@@ -8,7 +8,7 @@ use boarding_engine::clock::Clock;
 use boarding_engine::config::LEASE_SECONDS;
 
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 async fn join(server: &Server) -> Owners {
     let client = async_nats::connect(server.url()).await.unwrap();

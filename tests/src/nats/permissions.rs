@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpStream;
 
 use crate::support::nats::Server;
-use crate::support::sink::here;
+use crate::support::paths::repository;
 
 /// One row of the table: what is tried, and which users may.
 struct Row {
@@ -15,7 +15,7 @@ struct Row {
 }
 
 pub(super) fn config() -> String {
-    std::fs::read_to_string(here().parent().unwrap().join("nats.conf")).unwrap()
+    std::fs::read_to_string(repository().join("nats.conf")).unwrap()
 }
 
 /// The table in the comment at the head of nats.conf: its users and rows.

@@ -10,9 +10,9 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, Told};
-use super::serving::Serving;
+use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// Somebody who leaves commands and waits for what comes of them.
 struct Leaver {
@@ -69,7 +69,7 @@ impl Leaver {
 #[tokio::test]
 async fn commands_left_while_no_engine_is_up_are_done_after_the_start() {
     let server = Server::start();
-    let mut serving = Serving::start(&server);
+    let mut serving = ServeProcess::start(&server);
     let mut leaver = Leaver::on(&server).await;
     leaver.stream().await;
     serving.kill();
@@ -116,7 +116,7 @@ async fn commands_left_while_no_engine_is_up_are_done_after_the_start() {
 #[tokio::test]
 async fn p10_p27_a_killed_engine_loses_no_command_and_does_none_twice() {
     let server = Server::start();
-    let mut serving = Serving::start(&server);
+    let mut serving = ServeProcess::start(&server);
     let mut leaver = Leaver::on(&server).await;
     let stream = leaver.stream().await;
     serving.kill();
@@ -154,7 +154,7 @@ async fn p10_p27_a_killed_engine_loses_no_command_and_does_none_twice() {
 #[tokio::test]
 async fn without_jetstream_requests_are_answered_and_the_log_says_what_is_off() {
     let server = Server::with("");
-    let serving = Serving::start(&server);
+    let serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
     eventually("the log says so", async || serving.log().contains("queue.* is off").then_some(()))

@@ -5,12 +5,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, people};
-use super::serving::Serving;
+use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// How a start ended that came to nothing: its exit status, and what it said.
-fn fails(serving: &Serving, options: &[&str]) -> (i32, String) {
+fn fails(serving: &ServeProcess, options: &[&str]) -> (i32, String) {
     let before = serving.log().len();
     let output = serving.command(options).output().unwrap();
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
@@ -21,7 +21,7 @@ fn fails(serving: &Serving, options: &[&str]) -> (i32, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_under_load_loses_no_answered_command() {
     let server = Server::start();
-    let mut serving = Serving::start(&server);
+    let mut serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
     let mut askers = tokio::task::JoinSet::new();
@@ -50,9 +50,9 @@ async fn a_stop_under_load_loses_no_answered_command() {
     while accepted.len() < 200 {
         accepted.push(heard.recv().await.unwrap());
     }
-    serving.terminate("-TERM");
+    serving.signal("-TERM");
     let ended = tokio::time::timeout(Duration::from_secs(10), async {
-        eventually("it has stopped", async || serving.ended()).await
+        eventually("it has stopped", async || serving.exit_status()).await
     });
     let status = ended.await.expect("it stops within ten seconds");
     assert_eq!(status.code(), Some(0), "{}", serving.log());
@@ -74,7 +74,7 @@ async fn a_stop_under_load_loses_no_answered_command() {
 #[tokio::test]
 async fn who_still_waits_at_the_stop_is_told_to_come_again() {
     let server = Server::start();
-    let mut serving = Serving::start(&server);
+    let mut serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let waiting = caller.clone();
     let params = json!({"min_position": 1_000_000});
@@ -82,11 +82,11 @@ async fn who_still_waits_at_the_stop_is_told_to_come_again() {
     // Questions are taken one after another: once this one is answered, that one was taken.
     tokio::task::yield_now().await;
     caller.query("users", json!({})).await;
-    serving.terminate("-TERM");
+    serving.signal("-TERM");
     let told = waiting.await.unwrap();
     assert_eq!(told.value["retry"], true);
     told.no("unavailable", 503);
-    let status = eventually("it has stopped", async || serving.ended()).await;
+    let status = eventually("it has stopped", async || serving.exit_status()).await;
     assert_eq!(status.code(), Some(0));
 }
 
@@ -94,7 +94,7 @@ async fn who_still_waits_at_the_stop_is_told_to_come_again() {
 #[tokio::test]
 async fn p27_a_killed_service_goes_on_with_its_run() {
     let server = Server::start();
-    let mut serving = Serving::start(&server);
+    let mut serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     caller.define_company().await;
     let file = json!({"name": "people.csv", "text": people(90)});
@@ -121,7 +121,7 @@ async fn p27_a_killed_service_goes_on_with_its_run() {
 #[tokio::test]
 async fn a_lost_connection_is_survived() {
     let mut server = Server::start();
-    let mut serving = Serving::start(&server);
+    let mut serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let envelope = caller.envelope(&json!({"company_name": "Acme"}));
     caller.ask("SetCompanyConfig", &envelope).await.ok();
@@ -159,9 +159,9 @@ async fn a_lost_connection_is_survived() {
     .await;
     // It stops in time even while the server is away.
     server.kill();
-    serving.terminate("-TERM");
+    serving.signal("-TERM");
     let ended = tokio::time::timeout(Duration::from_secs(10), async {
-        eventually("it has stopped", async || serving.ended()).await
+        eventually("it has stopped", async || serving.exit_status()).await
     });
     assert_eq!(ended.await.expect("it stops within ten seconds").code(), Some(0));
 }
@@ -170,7 +170,7 @@ async fn a_lost_connection_is_survived() {
 #[test]
 fn it_says_how_it_starts_and_why_it_does_not() {
     let server = Server::start();
-    let mut serving = Serving::prepared(&server);
+    let mut serving = ServeProcess::not_started(&server);
     let secret = "nats://engine:s3cret@127.0.0.1:1";
     let (status, said) = fails(&serving, &["--nats", secret]);
     assert_eq!(status, 4, "{said}");
@@ -190,7 +190,7 @@ fn it_says_how_it_starts_and_why_it_does_not() {
     let (status, said) = fails(&serving, &[]);
     assert_eq!(status, 4, "the folder is in use: {said}");
     // Two engines with a log each would share the requests out between them.
-    let second = Serving::prepared(&server);
+    let second = ServeProcess::not_started(&server);
     let (status, said) = fails(&second, &[]);
     assert_eq!(status, 4, "{said}");
     assert!(said.contains("another engine serves here"), "{said}");
@@ -204,7 +204,7 @@ fn it_says_how_it_starts_and_why_it_does_not() {
 async fn the_rights_of_the_sample_configuration_are_enough() {
     let server = super::permissions::server(&super::permissions::config());
     let url = |user: &str| server.url().replace("//", &format!("//{user}:{user}@"));
-    let mut serving = Serving::prepared(&server);
+    let mut serving = ServeProcess::not_started(&server);
     serving.restart(&["--nats", &url("engine")]);
 
     let publisher = Caller::on(&url("acme-publisher")).await;
@@ -242,7 +242,7 @@ async fn the_rights_of_the_sample_configuration_are_enough() {
 #[tokio::test]
 async fn the_options_may_come_from_a_file() {
     let server = Server::start();
-    let serving = Serving::prepared(&server);
+    let serving = ServeProcess::not_started(&server);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("boarding.toml");
     let path = file.to_str().unwrap();

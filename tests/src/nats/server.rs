@@ -3,7 +3,7 @@
 use async_nats::jetstream::{self, stream};
 
 use crate::support::nats::{Cluster, Server};
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 async fn stream_of(url: &str, copies: usize) -> jetstream::Context {
     let addresses: Vec<String> = url.split(',').map(str::to_owned).collect();

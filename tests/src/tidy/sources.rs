@@ -81,6 +81,7 @@ fn sources() -> Vec<Source> {
     CRATES.iter().for_each(|name| collect(&root().join(name), &mut found));
     assert!(found.len() > CRATES.len(), "the sources were not found");
     found.sort_by(|a, b| a.path.cmp(&b.path));
+    found.dedup_by(|a, b| a.path == b.path);
     found
 }
 

@@ -3,9 +3,9 @@
 use boarding_engine::bus::owners::Owners;
 use boarding_engine::clock::Clock;
 
-use super::super::serving::Serving;
+use super::super::serve_process::ServeProcess;
 use super::*;
-use crate::support::patience::eventually;
+use crate::support::wait::eventually;
 
 /// A data folder with one commit of each of these companies.
 async fn folder_of(companies: &[&str]) -> tempfile::TempDir {
@@ -65,7 +65,7 @@ async fn a_log_does_not_move_behind_a_newer_one() {
 async fn nothing_moves_while_an_engine_works() {
     let server = Server::start();
     let folder = folder_of(&["acme"]).await;
-    let serving = Serving::start(&server);
+    let serving = ServeProcess::start(&server);
     let refused = moves(folder.path(), &server, &TO).with(4);
     assert!(refused.said.contains("an engine serves"), "{}", refused.said);
     drop(serving);

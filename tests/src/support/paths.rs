@@ -1,0 +1,30 @@
+//! Paths of fixtures, and of the programs that `tests/run` installs.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of this crate.
+pub(crate) fn tests_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The folder of the repository.
+pub(crate) fn repository() -> &'static Path {
+    tests_folder().parent().unwrap()
+}
+
+/// The path of a file under `fixtures`, whatever the working directory is.
+pub(crate) fn fixture(path: &str) -> String {
+    format!("{}/fixtures/{path}", repository().display())
+}
+
+/// The virtual environment with `nats-server`, `nats-py` and `aiosmtpd`: `BOARDING_TEST_VENV`, or
+/// `target/test-venv`.
+pub(crate) fn test_venv() -> PathBuf {
+    installed("BOARDING_TEST_VENV", "test-venv")
+}
+
+/// The folder that an environment variable names, or this one under `target`.
+pub(crate) fn installed(variable: &str, default: &str) -> PathBuf {
+    std::env::var_os(variable)
+        .map_or_else(|| repository().join("target").join(default), PathBuf::from)
+}

@@ -1,0 +1,35 @@
+//! Waiting for what another process does.
+
+use std::time::{Duration, Instant};
+
+/// How long a condition may take. A passing test waits much shorter.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The pause between two checks of a condition.
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Repeats a check until it returns a value, and returns that value. Panics with `what` after 60 seconds.
+pub(crate) async fn eventually<T>(what: &str, mut check: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + TIMEOUT;
+    let mut interval = tokio::time::interval(POLL_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Some(value) = check().await {
+            return value;
+        }
+        assert!(Instant::now() < deadline, "timed out waiting until {what}");
+    }
+}
+
+/// Measures durations that a test prints and does not assert.
+pub(crate) struct Stopwatch(Instant);
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
