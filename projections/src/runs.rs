@@ -278,7 +278,7 @@ mod tests {
     };
     use boarding_commands::code::Code;
 
-    /// LX-21: total, passed, skipped, failed and remaining, at any time.
+    /// LX-21, A30: total, passed, skipped, failed and remaining, at any time.
     /// P6: a run that is over has both its times.
     #[test]
     fn a_run_is_counted_while_it_runs_and_when_it_is_over() {

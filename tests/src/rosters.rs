@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::id::CompanyId;
-use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, LogChoice, Options};
-use boarding_engine::queries::{self, Asker};
+use boarding_core::clock::Clock;
+use boarding_core::engine::{Engine, LogChoice, Options};
+use boarding_core::read::queries::{self, Asker};
 use serde_json::{Map, Value, json};
 
 fn fixtures() -> PathBuf {

@@ -460,7 +460,7 @@ mod tests {
         assert_eq!(then.0.unwrap().result["state"], "processing");
     }
 
-    /// LX-07, N43: one row over the limit refuses the whole file, with both numbers.
+    /// LX-07, A1, N43: one row over the limit refuses the whole file, with both numbers.
     #[test]
     fn lx_07_a_file_over_the_limit_is_refused_whole() {
         assert!(import([], 100, vec![], &json!({})).0.is_ok());

@@ -116,7 +116,7 @@ mod tests {
         fails(vec![channel_enabled()], Code::RecipientUserNotCreated);
     }
 
-    /// LX-26, P8, N85: failed if archived, even if that happened after the confirmation.
+    /// LX-26, A4, P8, N85: failed if archived, even if that happened after the confirmation.
     #[test]
     fn lx_26_an_archived_user_fails_though_linked() {
         let archived = Event::UserArchived { user: who("ann") };

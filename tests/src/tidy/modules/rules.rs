@@ -23,10 +23,14 @@ pub(super) fn breaches(tree: &Tree, tables: &Tables) -> Vec<Breach> {
         let arrows = table.unwrap_or(&no_table).merged(&folder.arrows);
         let folder_path = format!("{}/{name}", tree.folder);
         breaches.extend(
-            graph::circles(&arrows).iter().map(|circle| closes(&folder_path, circle, &arrows)),
+            graph::circles(&arrows)
+                .iter()
+                .map(|circle| circle_breach(&folder_path, circle, &arrows)),
         );
         match table {
-            Some(table) => breaches.extend(against(&table_file, name, folder, table, &arrows)),
+            Some(table) => {
+                breaches.extend(table_breaches(&table_file, name, folder, table, &arrows))
+            }
             None => breaches.extend(without_table(&table_file, name, folder)),
         }
     }
@@ -42,14 +46,14 @@ fn undeclared(file: &str) -> Breach {
     }
 }
 
-fn closes(folder_path: &str, circle: &Circle, arrows: &Arrows) -> Breach {
+fn circle_breach(folder_path: &str, circle: &Circle, arrows: &Arrows) -> Breach {
     let Circle { modules, knot } = circle;
     let pairs = modules.iter().zip(modules.iter().cycle().skip(1));
-    let told = pairs.map(|(from, to)| {
+    let lines = pairs.map(|(from, to)| {
         let places = arrows.get(&(from.clone(), to.clone())).map_or(&[][..], Vec::as_slice);
         format!("\n    {from} -> {to}: {}", at(places))
     });
-    let told: String = told.collect();
+    let lines: String = lines.collect();
     let knot = if *knot > modules.len() {
         format!(", in a knot of {knot} modules")
     } else {
@@ -59,14 +63,14 @@ fn closes(folder_path: &str, circle: &Circle, arrows: &Arrows) -> Breach {
         place: folder_path.to_owned(),
         advice: format!(
             "a circle of modules: {} -> {}{knot}. Cut one arrow: move what both use into a module below \
-             them, or pass it as a value{told}",
+             them, or pass it as a value{lines}",
             modules.join(" -> "),
             modules[0],
         ),
     }
 }
 
-fn against(
+fn table_breaches(
     table_file: &str,
     name: &str,
     folder: &Folder,
