@@ -8,7 +8,7 @@ mod users;
 
 use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
-use boarding_commands::id::InvitationId;
+use boarding_commands::values::InvitationId;
 
 use super::violation::CheckResult;
 
