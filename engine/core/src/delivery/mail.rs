@@ -302,7 +302,7 @@ mod tests {
             "日本 <on@acme.example>",
             " Acme <on@acme.example>",
         ] {
-            assert!(boarding_commands::csv_file::is_mailbox(from), "{from}");
+            assert!(boarding_commands::email::is_mailbox(from), "{from}");
             assert!(Mail { from: from.to_owned(), ..mail() }.letter().is_ok(), "{from}");
         }
     }

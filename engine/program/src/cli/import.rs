@@ -212,7 +212,7 @@ pub(super) async fn carry(session: &Session<'_>, accepted: &Accepted) -> Result<
 /// Whether the dialect's people can be invited: a mail needs an address.
 fn has_addresses(dialect: &str) -> bool {
     let known = dialect::find(dialect);
-    known.is_some_and(|one| one.columns().iter().any(|column| column.name.contains("mail")))
+    known.is_some_and(|one| one.format().columns.iter().any(|column| column.name.contains("mail")))
 }
 
 /// The run that invites the import's people, or why there is none.

@@ -48,7 +48,7 @@ pub fn template_row(name: &str, file: Option<&str>, settings: &Settings) -> Resu
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
     })?;
-    let parts = dialect.parts();
+    let parts = dialect.format().parts;
     let part = match file {
         None => parts.first(),
         Some(file) => {

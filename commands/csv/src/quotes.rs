@@ -17,7 +17,7 @@ const PAIRS: [(&str, &str); 2] = [("\u{201c}", "\u{201d}"), ("\u{ab}", "\u{bb}")
 
 /// A quote where RFC 4180 has none, or one that it has doubled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quote {
+pub(crate) enum OddQuote {
     /// A bare `"` within a value; it is kept.
     Stray,
     /// A `""` within a quoted value: one quote, kept.
@@ -46,7 +46,7 @@ pub fn normalise(text: &str, delimiter: u8) -> String {
 
 /// The state between two lines, and what was seen in the record so far.
 #[derive(Debug)]
-pub(super) struct Normaliser {
+pub(crate) struct Normaliser {
     delimiter: u8,
     /// A plain quote was opened and not yet closed.
     open: bool,
@@ -54,12 +54,12 @@ pub(super) struct Normaliser {
     opened: u64,
     lines: u64,
     fields: usize,
-    quotes: Vec<(usize, Quote)>,
+    quotes: Vec<(usize, OddQuote)>,
     replaced: u64,
 }
 
 impl Normaliser {
-    pub(super) fn new(delimiter: u8) -> Self {
+    pub(crate) fn new(delimiter: u8) -> Self {
         Self {
             delimiter,
             open: false,
@@ -72,7 +72,7 @@ impl Normaliser {
     }
 
     /// Begins a record.
-    pub(super) fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         self.open = false;
         self.lines = 0;
         self.fields = 0;
@@ -80,31 +80,31 @@ impl Normaliser {
     }
 
     /// Whether the record goes on in the next line.
-    pub(super) fn is_open(&self) -> bool {
+    pub(crate) fn is_open(&self) -> bool {
         self.open
     }
 
     /// How many lines after the record's first the quote stands that was opened last.
-    pub(super) fn opened(&self) -> u64 {
+    pub(crate) fn opened(&self) -> u64 {
         self.opened
     }
 
-    pub(super) fn fields(&self) -> usize {
+    pub(crate) fn fields(&self) -> usize {
         self.fields
     }
 
     /// The odd quotes of the record, each with its field from 0; at most one of a kind a field.
-    pub(super) fn quotes(&self) -> &[(usize, Quote)] {
+    pub(crate) fn quotes(&self) -> &[(usize, OddQuote)] {
         &self.quotes
     }
 
     /// How many typographic quotes were made plain since the beginning of the file.
-    pub(super) fn replaced(&self) -> u64 {
+    pub(crate) fn replaced(&self) -> u64 {
         self.replaced
     }
 
     /// Takes one line, without its break, and appends it to `out` with plain quotes.
-    pub(super) fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+    pub(crate) fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
         let mut at =
             if self.open { self.rest_of_quoted(line, 0, out) } else { self.field(line, 0, out) };
         while !self.open && at < line.len() {
@@ -140,7 +140,7 @@ impl Normaliser {
         let len = rest.iter().position(|&b| b == self.delimiter).unwrap_or(rest.len());
         let value = rest.get(..len).unwrap_or_default();
         if value.contains(&b'"') {
-            self.note(Quote::Stray);
+            self.note(OddQuote::Stray);
         }
         out.extend_from_slice(value);
         at + len
@@ -161,14 +161,14 @@ impl Normaliser {
             }
             out.push(b'"');
             at += 1;
-            self.note(Quote::Doubled);
+            self.note(OddQuote::Doubled);
         }
         self.open = false;
         let after = self.skip_blanks(line, at);
         if self.is_end(line, after) {
             return after;
         }
-        self.note(Quote::Stray);
+        self.note(OddQuote::Stray);
         self.unquoted(line, at, out)
     }
 
@@ -181,7 +181,7 @@ impl Normaliser {
         for &byte in line.get(inside..close).unwrap_or_default() {
             if byte == b'"' {
                 out.push(b'"');
-                self.note(Quote::Doubled);
+                self.note(OddQuote::Doubled);
             }
             out.push(byte);
         }
@@ -238,7 +238,7 @@ impl Normaliser {
         }
     }
 
-    fn note(&mut self, quote: Quote) {
+    fn note(&mut self, quote: OddQuote) {
         let seen = (self.fields.saturating_sub(1), quote);
         if self.quotes.last() != Some(&seen) {
             self.quotes.push(seen);

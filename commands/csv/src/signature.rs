@@ -1,9 +1,9 @@
-//! What a file is by its first bytes, when it is not the CSV it was said to be.
+//! Detects files that are not CSV by their first bytes.
 
-/// How a compressed file begins.
-pub(super) const GZIP: &[u8] = &[0x1f, 0x8b];
+/// The first bytes of a gzip file.
+pub(crate) const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// First bytes that no CSV file has, and what they say.
+/// First bytes that no CSV file has, and the kind of file.
 const SIGNATURES: [(&[u8], &str); 17] = [
     (b"PK\x03\x04", "zip or xlsx"),
     (b"PK\x05\x06", "zip or xlsx"),
@@ -24,8 +24,8 @@ const SIGNATURES: [(&[u8], &str); 17] = [
     (GZIP, "gzip"),
 ];
 
-/// The kind of file, if its first bytes say that it is not text with delimiters.
-pub(super) fn detect(head: &[u8]) -> Option<&'static str> {
+/// The kind of file, if its first bytes show that it is not CSV.
+pub(crate) fn detect(head: &[u8]) -> Option<&'static str> {
     let signature = SIGNATURES.iter().find(|(bytes, _)| head.starts_with(bytes));
     if let Some((_, kind)) = signature {
         return Some(kind);
@@ -39,8 +39,8 @@ pub(super) fn detect(head: &[u8]) -> Option<&'static str> {
     markup(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start())
 }
 
-/// Whether the bytes look like UTF-16 without its mark: nearly every other byte is NUL.
-pub(super) fn looks_like_utf16(head: &[u8]) -> bool {
+/// Whether the bytes look like UTF-16 without a byte order mark: nearly every second byte is NUL.
+pub(crate) fn looks_like_utf16(head: &[u8]) -> bool {
     let nuls = |first: usize| head.iter().skip(first).step_by(2).filter(|&&b| b == 0).count();
     let pairs = head.len() / 2;
     let (even, odd) = (nuls(0), nuls(1));
@@ -66,8 +66,9 @@ fn markup(text: &[u8]) -> Option<&'static str> {
 mod tests {
     use super::*;
 
+    /// N78
     #[test]
-    fn n78_other_kinds_are_told_by_their_first_bytes() {
+    fn other_file_kinds_are_detected_by_their_first_bytes() {
         for (head, kind) in [
             (&b"PK\x03\x04\x14\0"[..], "zip or xlsx"),
             (b"%PDF-1.7", "pdf"),
@@ -86,8 +87,9 @@ mod tests {
         }
     }
 
+    /// N08: a single NUL byte is not enough.
     #[test]
-    fn n08_nul_in_every_other_byte_is_utf16_and_a_single_nul_is_not() {
+    fn utf16_is_detected_by_nul_in_every_second_byte() {
         assert!(looks_like_utf16(b"u\0s\0e\0r\0"));
         assert!(looks_like_utf16(b"\0u\0s\0e\0r"));
         assert!(!looks_like_utf16(b"user\0name,email"));

@@ -1,24 +1,23 @@
-//! The file's bytes: told apart by their first ones, unpacked, and never more than the limits allow.
+//! The file's bytes: the kind of file is detected, gzip is unpacked, the size limits hold.
 
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
 use serde_json::json;
 
-use super::failure::{FileError, over_limit, refused};
-use super::magic;
-use super::options::{Limits, Options};
-use crate::code::Code;
+use crate::defect::{DefectKind, ReadError, over_limit, refused};
+use crate::options::{Limits, Options};
+use crate::signature;
 
-/// How many first bytes are looked at to tell what a file is: two sectors, more than any signature.
+/// First bytes that are kept to detect the kind of file: more than any signature needs.
 const HEAD_BYTES: usize = 1024;
 
-/// The bytes of a file as text-to-be: plain, or unpacked on the way.
-pub(super) struct Source<R> {
+/// The bytes of a file before decoding: plain, or unpacked from gzip.
+pub(crate) struct Source<R> {
     body: Body<R>,
     head: Vec<u8>,
     served: usize,
-    /// Bytes given out by the body, unpacked.
+    /// Unpacked bytes that were read so far.
     unpacked: u64,
     limits: Limits,
 }
@@ -28,44 +27,44 @@ enum Body<R> {
     Gzip(Box<MultiGzDecoder<Raw<R>>>),
 }
 
-/// The input behind its own first bytes, counted.
+/// The input with its first bytes put back, and the count of bytes read.
 struct Raw<R> {
     head: Vec<u8>,
     served: usize,
     inner: R,
     read: u64,
     cap: u64,
-    fault: Option<Fault>,
+    failure: Option<InputFailure>,
 }
 
-/// Why the input, rather than what was packed in it, failed.
-enum Fault {
+/// Why the input failed, in contrast to the gzip data in it.
+enum InputFailure {
     TooLarge,
     Io(io::Error),
 }
 
 impl<R: Read> Source<R> {
-    /// Looks at the first bytes and unpacks what is packed.
-    pub(super) fn open(input: R, options: &Options, limits: &Limits) -> Result<Self, FileError> {
+    /// Reads the first bytes, and unpacks gzip if the options allow it.
+    pub(crate) fn open(input: R, options: &Options, limits: &Limits) -> Result<Self, ReadError> {
         let mut raw = Raw {
             head: Vec::new(),
             served: 0,
             inner: input,
             read: 0,
             cap: limits.file_bytes,
-            fault: None,
+            failure: None,
         };
-        let head = read_head(|buffer| raw.read(buffer).map_err(|error| raw.failure(error)))?;
+        let head = read_head(|buffer| raw.read(buffer).map_err(|error| raw.read_error(error)))?;
         raw.head = head;
-        let packed = raw.head.starts_with(magic::GZIP) && options.accept_gzip;
+        let packed = raw.head.starts_with(signature::GZIP) && options.accept_gzip;
         let body =
             if packed { Body::Gzip(Box::new(MultiGzDecoder::new(raw))) } else { Body::Plain(raw) };
         let mut source =
             Self { body, head: Vec::new(), served: 0, unpacked: 0, limits: limits.clone() };
         source.head = read_head(|buffer| source.read_body(buffer))?;
-        match magic::detect(&source.head) {
+        match signature::detect(&source.head) {
             Some(kind) => Err(refused(
-                Code::ImportUnsupportedFileType,
+                DefectKind::UnsupportedFileType,
                 &format!("it looks like {kind}"),
                 json!({"detected": kind}),
             )),
@@ -73,25 +72,25 @@ impl<R: Read> Source<R> {
         }
     }
 
-    /// The first bytes, up to a kibibyte.
-    pub(super) fn head(&self) -> &[u8] {
+    /// The first bytes, at most 1 KiB.
+    pub(crate) fn head(&self) -> &[u8] {
         &self.head
     }
 
-    /// Reads on; 0 at the end.
-    pub(super) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, FileError> {
+    /// Reads the next bytes; 0 at the end.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         match serve(&self.head, &mut self.served, buffer) {
             0 => self.read_body(buffer),
             n => Ok(n),
         }
     }
 
-    fn read_body(&mut self, buffer: &mut [u8]) -> Result<usize, FileError> {
+    fn read_body(&mut self, buffer: &mut [u8]) -> Result<usize, ReadError> {
         let n = match &mut self.body {
-            Body::Plain(raw) => raw.read(buffer).map_err(|error| raw.failure(error))?,
+            Body::Plain(raw) => raw.read(buffer).map_err(|error| raw.read_error(error))?,
             Body::Gzip(decoder) => match decoder.read(buffer) {
                 Ok(n) => n,
-                Err(error) => return Err(decoder.get_mut().gzip_failure(error)),
+                Err(error) => return Err(decoder.get_mut().gzip_error(error)),
             },
         };
         self.unpacked += n as u64;
@@ -99,38 +98,40 @@ impl<R: Read> Source<R> {
         Ok(n)
     }
 
-    fn check_ratio(&self) -> Result<(), FileError> {
+    fn check_ratio(&self) -> Result<(), ReadError> {
         let Body::Gzip(decoder) = &self.body else { return Ok(()) };
         let allowed = decoder.get_ref().read.saturating_mul(self.limits.decompression_ratio);
         let allowed = allowed.max(self.limits.decompression_free_bytes);
         if self.unpacked > self.limits.file_bytes {
             let limit = self.limits.file_bytes;
-            return Err(over_limit(Code::ImportDecompressionLimit, limit, "bytes", None));
+            return Err(over_limit(DefectKind::DecompressionLimit, limit, "bytes", None));
         }
         if self.unpacked > allowed {
             let limit = self.limits.decompression_ratio;
-            return Err(over_limit(Code::ImportDecompressionLimit, limit, "times its size", None));
+            return Err(over_limit(DefectKind::DecompressionLimit, limit, "times its size", None));
         }
         Ok(())
     }
 }
 
 impl<R> Raw<R> {
-    fn failure(&mut self, error: io::Error) -> FileError {
-        match self.fault.take() {
-            Some(Fault::TooLarge) => over_limit(Code::ImportTooLarge, self.cap, "bytes", None),
-            Some(Fault::Io(error)) => error.into(),
+    fn read_error(&mut self, error: io::Error) -> ReadError {
+        match self.failure.take() {
+            Some(InputFailure::TooLarge) => {
+                over_limit(DefectKind::FileTooLarge, self.cap, "bytes", None)
+            }
+            Some(InputFailure::Io(error)) => error.into(),
             None => error.into(),
         }
     }
 
-    /// A failure of the unpacking, unless the input itself failed: the file is damaged or cut short.
-    fn gzip_failure(&mut self, error: io::Error) -> FileError {
-        if self.fault.is_some() {
-            return self.failure(error);
+    /// The error of unpacking: the input's own failure, else damaged or incomplete gzip data.
+    fn gzip_error(&mut self, error: io::Error) -> ReadError {
+        if self.failure.is_some() {
+            return self.read_error(error);
         }
         let why = "the gzip data is damaged or cut short";
-        refused(Code::ImportChecksumMismatch, why, json!({"detected": "gzip"}))
+        refused(DefectKind::DamagedGzip, why, json!({"detected": "gzip"}))
     }
 }
 
@@ -145,7 +146,7 @@ impl<R: Read> Read for Raw<R> {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     let kind = error.kind();
-                    self.fault = Some(Fault::Io(error));
+                    self.failure = Some(InputFailure::Io(error));
                     return Err(kind.into());
                 }
                 Ok(n) => break n.min(buffer.len()),
@@ -153,14 +154,14 @@ impl<R: Read> Read for Raw<R> {
         };
         self.read += n as u64;
         if self.read > self.cap {
-            self.fault = Some(Fault::TooLarge);
+            self.failure = Some(InputFailure::TooLarge);
             return Err(io::Error::other("too large"));
         }
         Ok(n)
     }
 }
 
-/// Copies what is left of the first bytes.
+/// Copies first bytes that were not yet read.
 fn serve(head: &[u8], served: &mut usize, buffer: &mut [u8]) -> usize {
     let rest = head.get(*served..).unwrap_or_default();
     let n = rest.len().min(buffer.len());
@@ -172,8 +173,8 @@ fn serve(head: &[u8], served: &mut usize, buffer: &mut [u8]) -> usize {
 }
 
 fn read_head(
-    mut read: impl FnMut(&mut [u8]) -> Result<usize, FileError>,
-) -> Result<Vec<u8>, FileError> {
+    mut read: impl FnMut(&mut [u8]) -> Result<usize, ReadError>,
+) -> Result<Vec<u8>, ReadError> {
     let mut head = Vec::with_capacity(HEAD_BYTES);
     let mut block = [0; HEAD_BYTES];
     while head.len() < HEAD_BYTES {

@@ -1,84 +1,49 @@
-//! What a dialect reads a row with: each cell by its column, checked as the kind of value it holds.
+//! The cells of one row, each checked as the kind of value that its column holds.
 
-use std::fmt;
+use boarding_csv::{Given, Row, RowDefects, has_control, has_invisible, trim, without_invisible};
 
-use super::email;
-use super::guard::unguarded;
-use super::header::Header;
-use super::normalise::Quote;
-use super::options::Limits;
-use super::record::Record;
-use super::row::Given;
-use super::value;
 use crate::code::{Code, Problem};
-use crate::dialect::{Column, Dialect, OddQuote};
+use crate::email;
 use crate::id::UserKey;
 use crate::phone::Phone;
+use crate::text;
+use crate::user_file::defects::problem;
 
 /// The longest name, org unit, role or other text, in characters: what the products' forms take.
 const MAX_TEXT_CHARS: usize = 255;
 
-/// The cells of one row by the dialect's columns. Reading one notes what is wrong with it.
+/// The cells of one row. Each check that fails adds a problem or a warning.
 ///
-/// Columns are named by their place in [`Dialect::columns`]. No message repeats a value.
+/// A column is identified by its index in the format's columns. No message repeats a value.
+#[derive(Debug)]
 pub struct Cells<'a> {
-    record: &'a Record,
-    header: &'a Header,
-    columns: &'static [Column],
+    row: Row<'a>,
     assume_plus: bool,
-    pub(super) problems: Vec<Problem>,
-    pub(super) warnings: Vec<Problem>,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
 }
 
 impl<'a> Cells<'a> {
-    pub(super) fn new(
-        record: &'a Record,
-        header: &'a Header,
-        columns: &'static [Column],
-        assume_plus: bool,
-    ) -> Self {
-        let (problems, warnings) = (Vec::new(), Vec::new());
-        Self { record, header, columns, assume_plus, problems, warnings }
+    /// The cells of a row. `assume_plus` reads phone numbers without a plus sign.
+    pub fn new(row: Row<'a>, assume_plus: bool) -> Self {
+        Self { row, assume_plus, problems: Vec::new(), warnings: Vec::new() }
     }
 
-    /// Notes what makes the row invalid whatever its values: too few or many fields, oversized ones, quotes.
-    pub(super) fn check_shape(&mut self, dialect: &dyn Dialect, limits: &Limits) {
-        let (expected, actual) = (self.header.names.len(), self.record.len());
-        if expected != actual {
-            let words = format!("{actual} instead of {expected}");
-            self.problems.push(Problem::new(Code::CsvFieldCountMismatch).saying(&words));
-        }
-        for (place, cell) in self.record.cells().enumerate() {
-            if cell.len() > limits.field_bytes {
-                let label = self.header.label(place, self.columns);
-                let words = format!("the limit is {} bytes", limits.field_bytes);
-                self.problems
-                    .push(Problem::in_column(&label, Code::CsvFieldTooLarge).saying(&words));
-            }
-        }
-        for &(place, quote) in &self.record.quotes {
-            let (code, judged) = match quote {
-                Quote::Stray => (Code::CsvStrayQuote, dialect.stray_quote()),
-                Quote::Doubled => (Code::CsvQuoteInValue, dialect.quote_in_value()),
-            };
-            let said = match judged {
-                OddQuote::Fine => continue,
-                OddQuote::Warning => &mut self.warnings,
-                OddQuote::Problem => &mut self.problems,
-            };
-            said.push(Problem::in_column(&self.header.label(place, self.columns), code));
-        }
+    /// The same cells, with the defects of the row's shape as problems and warnings.
+    pub(super) fn with_defects(mut self, defects: RowDefects) -> Self {
+        self.problems.extend(defects.problems.into_iter().map(problem));
+        self.warnings.extend(defects.warnings.into_iter().map(problem));
+        self
     }
 
-    /// The cell without blanks around it and without a spreadsheet's guard, otherwise unchecked.
+    /// The problems and the warnings so far.
+    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems, self.warnings)
+    }
+
+    /// The cell without blanks around the text and without a formula guard, otherwise unchecked.
     pub fn raw(&self, column: usize) -> Given<&'a str> {
-        let Some(place) = self.header.places.get(column).copied().flatten() else {
-            return Given::Absent;
-        };
-        match value::trim(unguarded(value::trim(self.record.cell(place)))) {
-            "" => Given::Blank,
-            text => Given::Value(text),
-        }
+        self.row.cell(column)
     }
 
     /// The person's key: required, kept as it is spelled.
@@ -141,7 +106,7 @@ impl<'a> Cells<'a> {
             Given::Value(whole) => whole,
         };
         let mut items: Vec<String> = Vec::new();
-        for item in whole.split(separators).map(value::trim).filter(|item| !item.is_empty()) {
+        for item in whole.split(separators).map(trim).filter(|item| !item.is_empty()) {
             if !items.iter().any(|earlier| earlier == item) {
                 items.push(item.to_owned());
             }
@@ -182,7 +147,7 @@ impl<'a> Cells<'a> {
         if !self.has_no_control(column, text) {
             return Given::Value(Err(Code::FieldControlCharacter));
         }
-        let read = if value::has_invisible(text) {
+        let read = if has_invisible(text) {
             Err(Code::FieldInvisibleCharacter)
         } else {
             Phone::read(text, self.assume_plus)
@@ -273,20 +238,20 @@ impl<'a> Cells<'a> {
     }
 
     fn name(&self, column: usize) -> &'static str {
-        self.columns.get(column).map_or("", |column| column.name)
+        self.row.column_name(column)
     }
 
     /// A text that tells people apart: nothing invisible may be in it, and nothing is changed but its form.
     fn exact(&mut self, column: usize, text: &str, max_chars: usize) -> Option<String> {
-        let kept = value::exact(text, max_chars);
+        let kept = text::exact(text, max_chars);
         let kept = kept.map_err(|code| self.problem_of(column, code, max_chars)).ok()?;
         self.warn_of_scripts(column, &kept);
         Some(kept)
     }
 
     fn free(&mut self, column: usize, text: &str) -> Given<String> {
-        let kept = value::free(text, MAX_TEXT_CHARS);
-        let loses_something = value::without_invisible(text).len() != text.len();
+        let kept = text::free(text, MAX_TEXT_CHARS);
+        let loses_something = without_invisible(text).len() != text.len();
         if loses_something && kept != Err(Code::FieldControlCharacter) {
             self.warning(column, Code::FieldInvisibleCharacter);
         }
@@ -314,7 +279,7 @@ impl<'a> Cells<'a> {
     }
 
     fn has_no_control(&mut self, column: usize, text: &str) -> bool {
-        let clean = !value::has_control(text);
+        let clean = !has_control(text);
         if !clean {
             self.problem(column, Code::FieldControlCharacter);
         }
@@ -322,7 +287,7 @@ impl<'a> Cells<'a> {
     }
 
     fn warn_of_scripts(&mut self, column: usize, text: &str) {
-        if value::mixes_scripts(text) {
+        if text::mixes_scripts(text) {
             self.warning(column, Code::FieldMixedScript);
         }
     }
@@ -340,17 +305,11 @@ impl<'a> Cells<'a> {
 
 /// What no phone number may hold (N51).
 fn check_visible(text: &str) -> Result<(), Code> {
-    if value::has_control(text) {
+    if has_control(text) {
         return Err(Code::FieldControlCharacter);
     }
-    if value::has_invisible(text) {
+    if has_invisible(text) {
         return Err(Code::FieldInvisibleCharacter);
     }
     Ok(())
-}
-
-impl fmt::Debug for Cells<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cells").field("line", &self.record.line).finish_non_exhaustive()
-    }
 }

@@ -1,37 +1,36 @@
-//! The file as lines of UTF-8: decoded on the way, with each line's number and each bad byte's place.
+//! The file as lines of UTF-8: decoded, with line numbers and the position of each bad byte.
 
 use std::io::Read;
 
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use serde_json::json;
 
-use super::failure::{FileError, refused};
-use super::magic;
-use super::options::{Limits, Options};
-use super::source::Source;
-use crate::code::{Code, Refusal};
+use crate::defect::{DefectKind, ReadError, refused};
+use crate::options::{Limits, Options};
+use crate::signature;
+use crate::source::Source;
 
-/// How much is read at once, in bytes: enough to make calls cheap, little enough to hold twice.
+/// Bytes per read: enough to make calls cheap, few enough to hold twice.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// How much of the decoded text is kept to find the delimiter in, in bytes: some fifty ordinary rows.
+/// Bytes of decoded text that are kept for finding the delimiter: about fifty ordinary rows.
 const HEAD_BYTES: usize = 16 * 1024;
-/// What DOS programs end a text with.
+/// The end-of-file mark of DOS programs.
 const CTRL_Z: u8 = 0x1a;
 
 /// How a line ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
+pub(crate) enum Ending {
     Lf,
     CrLf,
     Cr,
     /// The file ended without a line break.
     File,
-    /// The line is longer than was asked for; it is not complete.
+    /// The line is longer than the caller's limit and was not read to its end.
     TooLong,
 }
 
 impl Ending {
-    pub(super) fn bytes(self) -> &'static [u8] {
+    pub(crate) fn bytes(self) -> &'static [u8] {
         match self {
             Self::Lf => b"\n",
             Self::CrLf => b"\r\n",
@@ -43,7 +42,7 @@ impl Ending {
 
 /// The decoded text, read line by line.
 #[derive(Debug)]
-pub(super) struct Text<R> {
+pub(crate) struct Text<R> {
     source: Source<R>,
     decoder: Decoder,
     encoding: &'static Encoding,
@@ -51,19 +50,19 @@ pub(super) struct Text<R> {
     block: Vec<u8>,
     text: Vec<u8>,
     at: usize,
-    /// Where the next undecoded byte stands in the file.
+    /// The position of the next undecoded byte in the file.
     offset: u64,
-    /// How many bytes were decoded, the mark included.
+    /// Bytes decoded so far, the byte order mark included.
     decoded: u64,
-    /// What is wrong behind the text decoded so far; said when a reader comes to it.
-    fault: Option<Fault>,
+    /// The first bad byte after the decoded text. It is reported when a reader comes to it.
+    bad_byte: Option<BadByte>,
     ended: bool,
     line: u64,
 }
 
 #[derive(Debug)]
-enum Fault {
-    /// The byte is known where decoding keeps every byte's place.
+enum BadByte {
+    /// `byte` is its position; none where decoding does not keep positions.
     Nul {
         byte: Option<u64>,
     },
@@ -74,15 +73,15 @@ enum Fault {
 }
 
 impl<R: Read> Text<R> {
-    /// Finds the encoding: by the byte order mark, else as the asker says, else UTF-8. Never by guessing.
-    pub(super) fn open(input: R, options: &Options, limits: &Limits) -> Result<Self, FileError> {
+    /// Opens the file. The encoding is the byte order mark's, else the caller's, else UTF-8. It is never guessed.
+    pub(crate) fn open(input: R, options: &Options, limits: &Limits) -> Result<Self, ReadError> {
         let mut source = Source::open(input, options, limits)?;
-        let asked = options.encoding.as_deref().map(named).transpose()?;
+        let label = options.encoding.as_deref().map(by_label).transpose()?;
         let mark = mark(source.head())?;
-        if mark.is_none() && asked.is_none() && magic::looks_like_utf16(source.head()) {
-            return Err(Refusal::new(Code::CsvUtf16WithoutBom).into());
+        if mark.is_none() && label.is_none() && signature::looks_like_utf16(source.head()) {
+            return Err(DefectKind::Utf16WithoutBom.into());
         }
-        let (encoding, mark_bytes) = mark.unwrap_or((asked.unwrap_or(UTF_8), 0));
+        let (encoding, mark_bytes) = mark.unwrap_or((label.unwrap_or(UTF_8), 0));
         let mut bom = [0; 3];
         source.read(bom.get_mut(..mark_bytes).unwrap_or_default())?;
         Ok(Self {
@@ -95,29 +94,29 @@ impl<R: Read> Text<R> {
             at: 0,
             offset: mark_bytes as u64,
             decoded: mark_bytes as u64,
-            fault: None,
+            bad_byte: None,
             ended: false,
             line: 0,
         })
     }
 
-    pub(super) fn encoding(&self) -> &'static str {
+    pub(crate) fn encoding(&self) -> &'static str {
         self.encoding.name()
     }
 
-    /// Whether a UTF-8 byte order mark was taken off.
-    pub(super) fn bom(&self) -> bool {
+    /// Whether a UTF-8 byte order mark was removed.
+    pub(crate) fn bom(&self) -> bool {
         self.bom
     }
 
     /// The number of the line that was read last, from 1.
-    pub(super) fn line(&self) -> u64 {
+    pub(crate) fn line(&self) -> u64 {
         self.line
     }
 
-    /// The beginning of the text, whole lines if there are any, without reading it away.
-    pub(super) fn head(&mut self) -> Result<Vec<u8>, FileError> {
-        while self.text.len() < HEAD_BYTES && !self.ended && self.fault.is_none() {
+    /// The beginning of the text without consuming it: whole lines, if there are any.
+    pub(crate) fn head(&mut self) -> Result<Vec<u8>, ReadError> {
+        while self.text.len() < HEAD_BYTES && !self.ended && self.bad_byte.is_none() {
             self.fill()?;
         }
         let head = self.text.get(..HEAD_BYTES).unwrap_or(&self.text);
@@ -129,13 +128,14 @@ impl<R: Read> Text<R> {
         Ok(head.get(..whole.unwrap_or(head.len())).unwrap_or_default().to_vec())
     }
 
-    /// Appends the next line to `line`, without its break; none at the end of the file.
-    /// Stops within a block of `cap` bytes when the line is longer.
-    pub(super) fn next_line(
+    /// Appends the next line to `line`, without the line break. Returns none at the end of the file.
+    ///
+    /// A line longer than `cap` bytes ends at most one block later, as [`Ending::TooLong`].
+    pub(crate) fn next_line(
         &mut self,
         line: &mut Vec<u8>,
         cap: usize,
-    ) -> Result<Option<Ending>, FileError> {
+    ) -> Result<Option<Ending>, ReadError> {
         let before = line.len();
         let ending = self.any_line(line, cap)?;
         let own = line.get(before..).unwrap_or_default();
@@ -148,12 +148,12 @@ impl<R: Read> Text<R> {
         Ok(ending)
     }
 
-    /// Whether only breaks follow, and no more of them than anybody looks for (N28).
-    fn nothing_follows(&mut self) -> Result<bool, FileError> {
+    /// Whether only line breaks and end-of-file marks follow, and at most 16 KiB of them.
+    fn nothing_follows(&mut self) -> Result<bool, ReadError> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
             let is_filling = |&b: &u8| is_break(b) || b == CTRL_Z;
-            if rest.len() > HEAD_BYTES || self.fault.is_some() || !rest.iter().all(is_filling) {
+            if rest.len() > HEAD_BYTES || self.bad_byte.is_some() || !rest.iter().all(is_filling) {
                 return Ok(false);
             }
             if self.ended {
@@ -163,7 +163,7 @@ impl<R: Read> Text<R> {
         }
     }
 
-    fn any_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<Ending>, FileError> {
+    fn any_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<Ending>, ReadError> {
         let before = line.len();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
@@ -171,14 +171,14 @@ impl<R: Read> Text<R> {
             line.extend_from_slice(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
             self.at += end.unwrap_or(rest.len());
             match (rest.get(end.unwrap_or(rest.len())..), end) {
-                (Some([b'\r']), Some(_)) if !self.ended && self.fault.is_none() => {}
+                (Some([b'\r']), Some(_)) if !self.ended && self.bad_byte.is_none() => {}
                 (Some([b'\r', b'\n', ..]), Some(_)) => return Ok(self.ends(2, Ending::CrLf)),
                 (Some([b'\r', ..]), Some(_)) => return Ok(self.ends(1, Ending::Cr)),
                 (_, Some(_)) => return Ok(self.ends(1, Ending::Lf)),
                 (_, None) if line.len() - before > cap => return Ok(self.ends(0, Ending::TooLong)),
                 (_, None) => {
-                    if let Some(fault) = &self.fault {
-                        return Err(self.refusal(fault));
+                    if let Some(bad) = &self.bad_byte {
+                        return Err(self.refusal(bad));
                     }
                     if self.ended {
                         return Ok(self.last(line, before));
@@ -202,8 +202,8 @@ impl<R: Read> Text<R> {
         if line.len() == before { None } else { self.ends(0, Ending::File) }
     }
 
-    /// Decodes one more block behind what is not yet read.
-    fn fill(&mut self) -> Result<(), FileError> {
+    /// Decodes one more block after the text that is not yet read.
+    fn fill(&mut self) -> Result<(), ReadError> {
         self.text.drain(..self.at);
         self.at = 0;
         let n = self.source.read(&mut self.block)?;
@@ -221,7 +221,7 @@ impl<R: Read> Text<R> {
         {
             let byte = (self.encoding == UTF_8).then_some(self.decoded + nul as u64);
             self.text.truncate(kept + nul);
-            self.fault = Some(Fault::Nul { byte });
+            self.bad_byte = Some(BadByte::Nul { byte });
         } else if let DecoderResult::Malformed(bad, after) = result {
             let back = u64::from(bad) + u64::from(after);
             let byte = (self.offset + read as u64).saturating_sub(back);
@@ -229,29 +229,29 @@ impl<R: Read> Text<R> {
             let single_byte = self.encoding == UTF_8
                 && bad == 1
                 && next.is_none_or(|b| !(0x80..0xc0).contains(b));
-            self.fault = Some(Fault::Malformed { byte, single_byte });
+            self.bad_byte = Some(BadByte::Malformed { byte, single_byte });
         }
         self.offset += n as u64;
         self.decoded += written as u64;
         Ok(())
     }
 
-    fn refusal(&self, fault: &Fault) -> FileError {
+    fn refusal(&self, bad: &BadByte) -> ReadError {
         let line = self.line + 1;
-        match fault {
-            Fault::Nul { byte } => refused(
-                Code::CsvNulByte,
+        match bad {
+            BadByte::Nul { byte } => refused(
+                DefectKind::NulByte,
                 &format!("line {line}"),
                 json!({"line": line, "byte": byte}),
             ),
-            Fault::Malformed { byte, single_byte } => {
+            BadByte::Malformed { byte, single_byte } => {
                 let encoding = self.encoding.name();
                 let mut details = json!({"line": line, "byte": byte, "encoding": encoding});
                 if let (true, Some(fields)) = (*single_byte, details.as_object_mut()) {
                     fields.insert("hint".to_owned(), json!({"encoding": "windows-1252"}));
                 }
                 let words = format!("line {line}, byte {byte}, read as {encoding}");
-                refused(Code::CsvInvalidEncoding, &words, details)
+                refused(DefectKind::InvalidEncoding, &words, details)
             }
         }
     }
@@ -261,19 +261,23 @@ fn is_break(byte: u8) -> bool {
     byte == b'\n' || byte == b'\r'
 }
 
-fn named(label: &str) -> Result<&'static Encoding, FileError> {
+fn by_label(label: &str) -> Result<&'static Encoding, ReadError> {
     let known = Encoding::for_label_no_replacement(label.as_bytes());
     known.ok_or_else(|| {
         let words = "the encoding that was asked for is not known";
-        refused(Code::CsvInvalidEncoding, words, json!({"unknown": true}))
+        refused(DefectKind::InvalidEncoding, words, json!({"unknown": true}))
     })
 }
 
-/// The byte order mark, and how long it is. UTF-32 has one too, but nobody decodes it.
-fn mark(head: &[u8]) -> Result<Option<(&'static Encoding, usize)>, FileError> {
+/// The encoding of the byte order mark, and the mark's length in bytes. UTF-32 is refused: browsers do not decode it.
+fn mark(head: &[u8]) -> Result<Option<(&'static Encoding, usize)>, ReadError> {
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
         let details = json!({"line": 1, "byte": 0, "encoding": "UTF-32"});
-        return Err(refused(Code::CsvInvalidEncoding, "it is UTF-32; save it as UTF-8", details));
+        return Err(refused(
+            DefectKind::InvalidEncoding,
+            "it is UTF-32; save it as UTF-8",
+            details,
+        ));
     }
     Ok(Encoding::for_bom(head))
 }

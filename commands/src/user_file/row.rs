@@ -3,56 +3,11 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use boarding_csv::Given;
+
 use crate::code::{Code, Problem};
 use crate::id::UserKey;
 use crate::phone::Phone;
-
-/// What a file says of one value of a person.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub enum Given<T> {
-    /// Nothing: the file has no such column, or the cell cannot be used.
-    #[default]
-    Absent,
-    /// The cell is blank; what that means is the company's setting.
-    Blank,
-    Value(T),
-}
-
-impl<T> Given<T> {
-    pub fn value(self) -> Option<T> {
-        match self {
-            Self::Value(value) => Some(value),
-            Self::Absent | Self::Blank => None,
-        }
-    }
-
-    pub fn as_ref(&self) -> Given<&T> {
-        match self {
-            Self::Absent => Given::Absent,
-            Self::Blank => Given::Blank,
-            Self::Value(value) => Given::Value(value),
-        }
-    }
-
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Given<U> {
-        match self {
-            Self::Absent => Given::Absent,
-            Self::Blank => Given::Blank,
-            Self::Value(value) => Given::Value(f(value)),
-        }
-    }
-}
-
-/// Never shows the value: it belongs to a person.
-impl<T> fmt::Debug for Given<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Absent => "Absent",
-            Self::Blank => "Blank",
-            Self::Value(_) => "Value(***)",
-        })
-    }
-}
 
 /// The values of a row, in the words of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

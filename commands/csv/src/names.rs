@@ -1,23 +1,26 @@
-//! Which of several names is meant by one that is none of them.
+//! ColumnNames that people spell differently: what counts as equal, and which known name is the nearest.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::header::{LIKENESS, plain};
+use unicode_normalization::UnicodeNormalization as _;
 
-/// The most names that are compared letter by letter, in names: every row of a file may have another one that
-/// is none of them.
+/// The least similarity for a "did you mean" hint: one wrong letter in five passes.
+pub(crate) const SIMILARITY_MIN: f64 = 0.7;
+
+/// The most known names that are compared letter by letter. Each row of a file may hold another unknown name, so
+/// the work is rows times names.
 const COMPARED_MAX: usize = 200;
 
-/// The names there are, by what counts in them.
+/// The known names, prepared for looking up near ones.
 #[derive(Debug)]
 pub struct Near<'n> {
     names: BTreeMap<String, &'n str>,
-    /// What was asked for before, and what it meant.
+    /// The answers so far, by plain name.
     found: HashMap<String, Option<&'n str>>,
 }
 
 impl<'n> Near<'n> {
-    /// Of names that differ in nothing that counts, the first is the one that is meant.
+    /// Of several names that are equal when plain, the first is found.
     pub fn of(names: impl Iterator<Item = &'n str>) -> Self {
         let mut by_plain = BTreeMap::new();
         for name in names {
@@ -26,7 +29,7 @@ impl<'n> Near<'n> {
         Self { names: by_plain, found: HashMap::new() }
     }
 
-    /// The one that is the same but for case, blanks, punctuation and width, or else the one most alike.
+    /// The known name that equals `name` but for case, blanks, punctuation and width; otherwise the most similar one.
     pub fn find(&mut self, name: &str) -> Option<&'n str> {
         let name = plain(name);
         if name.is_empty() {
@@ -41,9 +44,9 @@ impl<'n> Near<'n> {
         }
         let mut best: Option<(f64, &'n str)> = None;
         for (plain, known) in &self.names {
-            let likeness = strsim::normalized_damerau_levenshtein(&name, plain);
-            if likeness >= LIKENESS && best.is_none_or(|(most, _)| likeness > most) {
-                best = Some((likeness, known));
+            let similarity = strsim::normalized_damerau_levenshtein(&name, plain);
+            if similarity >= SIMILARITY_MIN && best.is_none_or(|(most, _)| similarity > most) {
+                best = Some((similarity, known));
             }
         }
         let best = best.map(|(_, known)| known);
@@ -52,13 +55,24 @@ impl<'n> Near<'n> {
     }
 }
 
+/// A name without what people write differently: case, blanks, punctuation, width.
+pub(crate) fn plain(name: &str) -> String {
+    let letters = name.nfkc().filter(|c| c.is_alphanumeric());
+    letters.flat_map(char::to_lowercase).collect()
+}
+
+/// Whether two names are equal but for case, blanks, punctuation and width.
+pub fn same_name(a: &str, b: &str) -> bool {
+    plain(a) == plain(b)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// OCM-09, N75: what people write otherwise, and slips; a name that is another one is not guessed at.
+    /// OCM-09, N75: other spellings and typing errors are found; a different name is not guessed at.
     #[test]
-    fn ocm_09_n75_a_near_miss_is_found() {
+    fn near_name_is_found_for_a_typing_error() {
         let mut near = Near::of(["Team A", "Ärzte Süd", "Fixed Income"].into_iter());
         for (written, meant) in [
             ("team  a", Some("Team A")),

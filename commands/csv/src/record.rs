@@ -1,51 +1,50 @@
-//! The lines as records of fields, each with the line it begins on, none larger than the limits.
+//! Records of fields, each with its first line's number, none larger than the limits.
 
 use std::io::Read;
 
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 use serde_json::json;
 
-use super::failure::{FileError, over_limit, refused};
-use super::normalise::{Normaliser, Quote};
-use super::options::Limits;
-use super::text::{Ending, Text};
-use crate::code::Code;
+use crate::defect::{DefectKind, ReadError, over_limit, refused};
+use crate::options::Limits;
+use crate::quotes::{Normaliser, OddQuote};
+use crate::text::{Ending, Text};
 
-/// One record: its fields in one piece of memory.
+/// One record: the text of its fields in one string.
 #[derive(Clone, Default)]
-pub(super) struct Record {
+pub(crate) struct Record {
     text: String,
     ends: Vec<usize>,
-    /// The physical line it begins on, from 1.
-    pub(super) line: u64,
-    /// Its odd quotes, each with its field from 0.
-    pub(super) quotes: Vec<(usize, Quote)>,
+    /// The physical line on which the record begins, from 1.
+    pub(crate) line: u64,
+    /// Odd quotes, each with the index of its field.
+    pub(crate) quotes: Vec<(usize, OddQuote)>,
 }
 
 impl Record {
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// The field as in the file; empty where there is none.
-    pub(super) fn cell(&self, index: usize) -> &str {
+    /// The field as in the file; empty if the record has no such field.
+    pub(crate) fn cell(&self, index: usize) -> &str {
         let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
         let end = self.ends.get(index).copied().unwrap_or(0);
         self.text.get(start.unwrap_or(0)..end).unwrap_or_default()
     }
 
-    pub(super) fn cells(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|index| self.cell(index))
     }
 
     /// Whether every field is empty or blank.
-    pub(super) fn is_blank(&self) -> bool {
+    pub(crate) fn is_blank(&self) -> bool {
         self.text.chars().all(char::is_whitespace)
     }
 }
 
-/// Reads record by record; one at a time is held.
-pub(super) struct Records<R> {
+/// Reads record by record and holds one at a time.
+pub(crate) struct Records<R> {
     text: Text<R>,
     normaliser: Normaliser,
     core: csv_core::Reader,
@@ -57,7 +56,7 @@ pub(super) struct Records<R> {
 }
 
 impl<R: Read> Records<R> {
-    pub(super) fn new(text: Text<R>, delimiter: u8, limits: &Limits) -> Self {
+    pub(crate) fn new(text: Text<R>, delimiter: u8, limits: &Limits) -> Self {
         let core =
             ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
         Self {
@@ -72,8 +71,8 @@ impl<R: Read> Records<R> {
         }
     }
 
-    /// Goes to the next record; false at the end. Empty lines are passed over and counted.
-    pub(super) fn advance(&mut self) -> Result<bool, FileError> {
+    /// Goes to the next record. Returns false at the end. Empty lines are skipped and counted.
+    pub(crate) fn advance(&mut self) -> Result<bool, ReadError> {
         self.framed.clear();
         self.normaliser.begin();
         loop {
@@ -107,30 +106,30 @@ impl<R: Read> Records<R> {
     }
 
     /// The record that [`Records::advance`] went to.
-    pub(super) fn record(&self) -> &Record {
+    pub(crate) fn record(&self) -> &Record {
         &self.record
     }
 
-    pub(super) fn blank_lines(&self) -> u64 {
+    pub(crate) fn blank_lines(&self) -> u64 {
         self.blank_lines
     }
 
-    /// How many typographic quotes were made plain so far.
-    pub(super) fn quotes_replaced(&self) -> u64 {
+    /// How many typographic quotes were replaced so far.
+    pub(crate) fn quotes_replaced(&self) -> u64 {
         self.normaliser.replaced()
     }
 
-    pub(super) fn text(&self) -> &Text<R> {
+    pub(crate) fn text(&self) -> &Text<R> {
         &self.text
     }
 
-    fn check_size(&self, ending: Ending) -> Result<(), FileError> {
+    fn check_size(&self, ending: Ending) -> Result<(), ReadError> {
         let limit = self.limits.columns;
         if self.normaliser.fields() > limit {
             let line = self.record.line;
             let words = format!("line {line}; the limit is {limit}");
             let details = json!({"limit": limit, "line": line});
-            return Err(refused(Code::CsvTooManyColumns, &words, details));
+            return Err(refused(DefectKind::TooManyColumns, &words, details));
         }
         let limit = self.limits.record_bytes;
         if ending != Ending::TooLong && self.framed.len() <= limit {
@@ -138,25 +137,29 @@ impl<R: Read> Records<R> {
         }
         let line = self.record.line;
         let words = format!("the record that begins on line {line}; the limit is {limit} bytes");
-        Err(refused(Code::CsvRecordTooLarge, &words, json!({"limit": limit, "line": line})))
+        Err(refused(DefectKind::RecordTooLarge, &words, json!({"limit": limit, "line": line})))
     }
 
-    fn unterminated(&self) -> FileError {
+    fn unterminated(&self) -> ReadError {
         let line = self.record.line + self.normaliser.opened();
-        refused(Code::CsvUnterminatedQuote, &format!("line {line}"), json!({"line": line}))
+        refused(DefectKind::UnterminatedQuote, &format!("line {line}"), json!({"line": line}))
     }
 
-    fn split(&mut self) -> Result<(), FileError> {
+    fn split(&mut self) -> Result<(), ReadError> {
         let record = &mut self.record;
         let mut out = std::mem::take(&mut record.text).into_bytes();
         out.resize(self.framed.len(), 0);
         record.ends.resize(self.normaliser.fields() + 1, 0);
         let (result, read, written, fields) =
             self.core.read_record(&self.framed, &mut out, &mut record.ends);
-        debug_assert_eq!(read, self.framed.len(), "both machines see the same record");
+        debug_assert_eq!(
+            read,
+            self.framed.len(),
+            "the quote normaliser and csv-core see the same record"
+        );
         if !matches!(result, ReadRecordResult::Record) {
             let limit = self.limits.record_bytes as u64;
-            return Err(over_limit(Code::CsvRecordTooLarge, limit, "bytes", None));
+            return Err(over_limit(DefectKind::RecordTooLarge, limit, "bytes", None));
         }
         out.truncate(written);
         record.ends.truncate(fields);

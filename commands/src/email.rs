@@ -1,8 +1,7 @@
 //! E-mail addresses: one plain address, or the reason why not, in words that never repeat it.
 
+use boarding_csv::has_control;
 use email_address::{EmailAddress, Options};
-
-use super::value::has_control;
 
 /// The longest address, in bytes (RFC 5321: a path of 256 with its angle brackets).
 const MAX_BYTES: usize = 254;

@@ -1,21 +1,21 @@
-//! File names as people may see them: the last part of a path, short, without tricks.
+//! File names that are safe to show: no folders, no invisible characters, at most 255 characters.
 
-use super::value;
+use crate::characters::{composed, is_control, is_invisible, trim};
 
-/// The longest file name kept, in characters: what file systems allow.
+/// The longest file name, in characters. File systems allow no more.
 const MAX_CHARS: usize = 255;
-/// The longest extension worth keeping when a name is cut, in characters.
+/// The longest extension that is kept when a name is cut, in characters.
 const MAX_EXTENSION_CHARS: usize = 16;
-/// What a file is called whose name holds nothing fit to be shown.
+/// The name of a file whose own name has no visible character.
 const UNNAMED: &str = "unnamed.csv";
 
-/// The file's name without folders, control characters and characters that turn the writing around,
-/// cut to 255 characters with its extension kept (N82).
+/// The file's name without folders, control characters and invisible characters.
+///
+/// A longer name is cut to 255 characters and keeps its extension.
 pub fn clean_name(name: &str) -> String {
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let seen: String =
-        base.chars().filter(|&c| !value::is_control(c) && !value::is_invisible(c)).collect();
-    let clean = value::composed(value::trim(&seen));
+    let seen: String = base.chars().filter(|&c| !is_control(c) && !is_invisible(c)).collect();
+    let clean = composed(trim(&seen));
     match clean.as_str() {
         "" | "." | ".." => UNNAMED.to_owned(),
         _ => cut(&clean),
@@ -37,8 +37,9 @@ fn cut(name: &str) -> String {
 mod tests {
     use super::*;
 
+    /// N82
     #[test]
-    fn n82_names_are_cut_down_to_what_is_safe_to_show() {
+    fn a_file_name_keeps_only_what_is_safe_to_show() {
         assert_eq!(clean_name("C:\\Users\\jane\\new users.csv"), "new users.csv");
         assert_eq!(clean_name("../../etc/passwd"), "passwd");
         assert_eq!(clean_name("us\u{202e}vsc.sre\r\n\0"), "usvsc.sre");
@@ -48,8 +49,9 @@ mod tests {
         }
     }
 
+    /// N82
     #[test]
-    fn n82_a_name_of_300_characters_is_cut_to_255_and_keeps_its_extension() {
+    fn a_long_file_name_is_cut_and_keeps_its_extension() {
         let name = clean_name(&format!("{}.csv", "ä".repeat(296)));
         assert_eq!(name.chars().count(), 255);
         assert!(name.ends_with("ä.csv"));
