@@ -30,7 +30,7 @@ pub(super) fn breaches(tree: &Tree, tables: &Tables) -> Vec<Breach> {
         );
         match table {
             Some(table) => {
-                breaches.extend(table_breaches(&table_file, name, folder, table, &arrows))
+                breaches.extend(table_breaches(&table_file, name, folder, table, &arrows));
             }
             None => breaches.extend(without_table(&table_file, name, folder)),
         }
