@@ -6,6 +6,7 @@ use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::company::Company;
 use boarding_commands::decide::imports::import_file::FileRead;
 use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::decide::{Asked, Authority, Command};
 use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::event::{Event, FileRef, PictureFormat};
@@ -17,10 +18,9 @@ use boarding_log::{Encoded, EventLog as _};
 use serde_json::{Value, json};
 
 use super::checkers::{InvariantCheckers, Origin};
-use super::mailer::Mailer;
-use super::simulator::Environment;
+use super::environment::Environment;
+use super::mailer::{ClaimedMail, Mailer};
 use super::violation::{CheckResult, ensure};
-use super::worker::Worker;
 
 /// A command of a user, by name and body, or an internal command of the engine.
 #[derive(Debug, Clone)]
@@ -55,6 +55,15 @@ impl Reply {
             Self::Refused(refusal) => Some(refusal.code),
         }
     }
+}
+
+/// The run worker's memory, which a crash clears.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Worker {
+    pub claims: Vec<ClaimedMail>,
+    pub reports: Vec<(ClaimedMail, Report)>,
+    /// The last reports, which may be submitted a second time.
+    pub last_reports: Vec<(ClaimedMail, Report)>,
 }
 
 #[derive(Debug)]
