@@ -7,7 +7,7 @@ use boarding_commands::id::CommandId;
 use boarding_commands::time::Time;
 use ulid::Ulid;
 
-/// Tells the time and makes ids; clones tell the same. Neither ever goes back.
+/// ResponseKind the time and makes ids; clones tell the same. Neither ever goes back.
 #[derive(Clone)]
 pub struct Clock(Arc<Inner>);
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use boarding_commands::decide::Authority;
-use boarding_core::read::queries::{Answer, Asker, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer, QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
 use super::restart::all;
@@ -83,13 +83,13 @@ async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
         ("amy", &nothing, Some("bulk_import_users")),
         ("root", &accounts, Some("accounts")),
     ] {
-        let asker = Asker { actor: actor.to_owned(), authority: Authority::Granted };
+        let asker = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
         let params = object(json!({"import": import}));
         let told =
             harness.engine().query(&company_id("acme"), "import_progress", params, &asker).await;
         match (told, denied) {
-            (Ok(Answer::Json(answer)), None) => assert_eq!(answer["row"]["percent"], 100),
-            (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
+            (Ok(QueryAnswer::Json(answer)), None) => assert_eq!(answer["row"]["percent"], 100),
+            (Err(QueryFailure::Refused(refusal)), Some(permission)) => {
                 assert_eq!(refusal.details["permission"], Value::from(permission), "{actor}");
             }
             (told, _) => panic!("{actor}: {told:?}"),
@@ -100,16 +100,16 @@ async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
             let denied = denied.filter(|_| (actor, import) != ("ira", &accounts));
             match (told, denied) {
                 (Ok(_), None) => {}
-                (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
+                (Err(QueryFailure::Refused(refusal)), Some(permission)) => {
                     assert_eq!(refusal.details["permission"], permission, "{actor} {name}");
                 }
                 (told, _) => panic!("{actor} {name}: {told:?}"),
             }
         }
     }
-    let asker = Asker { actor: "amy".to_owned(), authority: Authority::Granted };
+    let asker = QueryCaller { actor: "amy".to_owned(), authority: Authority::Granted };
     let twice = object(json!({"import": accounts, "import_id": accounts}));
     let told = harness.engine().query(&company_id("acme"), "import_progress", twice, &asker).await;
-    let Err(NoAnswer::Refused(refusal)) = told else { panic!("{told:?}") };
+    let Err(QueryFailure::Refused(refusal)) = told else { panic!("{told:?}") };
     assert_eq!(refusal.details, json!({"parameter": "import_id"}));
 }

@@ -11,7 +11,7 @@ use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
 fn on(server: &Server) -> LogChoice {
-    let connect = boarding_log::connect::Server { url: server.url(), ..Default::default() };
+    let connect = boarding_log::connect::ServerAddress { url: server.url(), ..Default::default() };
     let monitors = vec![server.monitor_url()];
     LogChoice::JetStream(jetstream::Options { monitors, ..jetstream::Options::new(connect) })
 }
@@ -141,15 +141,12 @@ async fn a_folder_is_not_opened_with_another_log_than_its_own() {
     stranger.close().await;
     harness.log = on(&other);
     let error = harness.try_open().await.unwrap_err();
-    assert!(matches!(error, EngineError::Projections(ProjectError::OtherLog { .. })), "{error}");
+    assert!(matches!(error, EngineError::ReadModels(ProjectError::OtherLog { .. })), "{error}");
 
     // Opening it with files makes some.
     harness.log = LogChoice::Files;
     let error = harness.try_open().await.unwrap_err();
-    assert!(
-        matches!(error, EngineError::Projections(ProjectError::LogIsShorter { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, EngineError::ReadModels(ProjectError::LogIsShorter { .. })), "{error}");
 }
 
 /// While the server is away commands fail and may be sent again; when it is back everything goes on, the

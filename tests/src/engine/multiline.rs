@@ -114,7 +114,7 @@ async fn ml_13_every_batch_has_a_record_and_a_report() {
     assert!(lines[2].starts_with("2,bob@meridian.example,Failed,field.not_allowed,"), "{csv}");
 }
 
-/// ML-06: "Sending an invitation requires there to be an Available or Reserved number".
+/// ML-06: "DeliveryFuture an invitation requires there to be an Available or Reserved number".
 #[tokio::test]
 async fn ml_06_without_a_number_to_give_nobody_is_invited() {
     let harness = meridian().await;

@@ -270,8 +270,8 @@ async fn number_threshold_is_told_to_the_administrators_once_a_crossing() {
 
 /// Waits until so many mails that are no invitations were sent.
 async fn arrived(harness: &EngineHarness, mails: usize) {
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    let mut chores = hot.chores();
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    let mut chores = hot.pending_work();
     while count(harness, ["NotificationSent"]).await != [mails] {
         chores.changed().await.unwrap();
     }

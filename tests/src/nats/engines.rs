@@ -405,7 +405,7 @@ enum Meanwhile {
     NothingGoes,
 }
 
-/// What every fault must leave as it was: runs at its hands, commands all the while. Tells after how
+/// What every fault must leave as it was: runs at its hands, commands all the while. ResponseKind after how
 /// long the queue moved again, from the fault or else from its end.
 async fn survives(
     site: Site,

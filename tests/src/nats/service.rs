@@ -6,9 +6,9 @@ use async_nats::HeaderMap;
 use base64::Engine as _;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_log::connect::Server as Address;
-use boarding_nats::admission::Limits;
-use boarding_nats::server::{self, Door};
+use boarding_log::connect::ServerAddress as Address;
+use boarding_nats::admission::AdmissionLimits;
+use boarding_nats::server::{self, NatsServer};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
 /// An engine behind a door in this process, where its limits can be chosen.
-async fn door(server: &Server, limits: Limits) -> (tempfile::TempDir, Door) {
+async fn door(server: &Server, limits: AdmissionLimits) -> (tempfile::TempDir, NatsServer) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let options = Options {
@@ -34,7 +34,9 @@ async fn door(server: &Server, limits: Limits) -> (tempfile::TempDir, Door) {
     let client = address.connect("test").await.unwrap();
     (
         folder,
-        Door::open(engine, client, server::Options { limits, ..Default::default() }).await.unwrap(),
+        NatsServer::open(engine, client, server::Options { limits, ..Default::default() })
+            .await
+            .unwrap(),
     )
 }
 
@@ -302,7 +304,7 @@ async fn lx_02_permissions_are_enforced_by_actor() {
 async fn more_than_fits_is_told_to_come_again() {
     let server = Server::start();
     let (_folder, door) =
-        door(&server, Limits { requests: 3, of_company: 2, bytes: 100_000 }).await;
+        door(&server, AdmissionLimits { requests: 3, of_company: 2, bytes: 100_000 }).await;
     let caller = Caller::on(&server.url()).await;
     // Two who wait for what is not there yet take the company's places for five seconds.
     let waiting = |caller: Caller| async move {

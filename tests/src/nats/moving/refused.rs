@@ -1,7 +1,7 @@
 //! What is not moved, why, and that nothing has changed then.
 
 use boarding_core::clock::Clock;
-use boarding_nats::ownership::Owners;
+use boarding_nats::ownership::CompanyOwners;
 
 use super::super::serve_process::ServeProcess;
 use super::*;
@@ -73,7 +73,7 @@ async fn nothing_moves_while_an_engine_works() {
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     let me = Clock::system().id().0;
-    let owners = Owners::join(&jetstream, me, 1).await.unwrap();
+    let owners = CompanyOwners::join(&jetstream, me, 1).await.unwrap();
     for way in [TO, FROM] {
         let refused = moves(folder.path(), &server, &way).with(4);
         assert!(refused.said.contains(&me.to_string()), "{}", refused.said);
