@@ -3,16 +3,16 @@
 use std::io::{BufReader, Cursor};
 
 use base64::Engine as _;
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
-use boarding_commands::csv_file::{self, FileError, Limits};
 use boarding_commands::decide::Authority;
 use boarding_commands::decide::imports::import_file::{
     FileBody, FileRead, ImportFile, OnError, fits_one_commit,
 };
 use boarding_commands::dialect;
 use boarding_commands::event::FileRef;
-use boarding_commands::id::CompanyId;
+use boarding_commands::user_file::{self, FileError, ReadOptions};
+use boarding_commands::values::{Code, CompanyId, Refusal};
+use boarding_csv::{Limits, Options};
 use serde_json::{Value, json};
 
 use crate::context::EngineContext;
@@ -169,7 +169,7 @@ fn known(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
         Refusal::new(Code::ImportChecksumMismatch).saying("no file of this digest is kept here")
     };
     let bytes = files.open(digest).and_then(|file| file.metadata()).map_err(missing)?.len();
-    Ok(FileRef { name: csv_file::clean_name(&body.name), sha256: digest.to_owned(), bytes })
+    Ok(FileRef { name: boarding_csv::clean_name(&body.name), sha256: digest.to_owned(), bytes })
 }
 
 /// Checks an import's file as a whole, and reads its rows if they fit in one commit.
@@ -186,32 +186,33 @@ pub(crate) fn read(
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
     })?;
-    let options = csv_file::Options {
+    let csv = Options {
         encoding: import.encoding.clone(),
         delimiter: import.delimiter,
         columns: import.columns.clone(),
         accept_gzip: company.accept_gzip,
-        assume_plus: company.assume_plus,
         known_columns_only: import.on_error == OnError::RejectFile,
         withheld: company.withheld,
     };
+    let options = ReadOptions { csv, assume_plus: company.assume_plus };
     let limits = Limits { rows: company.rows_max, ..Limits::default() };
-    let (kept, said) = companion_files::in_order(files, dialect, kept, &options)?;
+    let (kept, said) = companion_files::in_order(files, dialect, kept, &options.csv)?;
     let file = kept.first().ok_or(Code::ImportMissingCompanionFile)?;
     let open = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);
     let mut summary = open()
-        .and_then(|input| csv_file::scan(input, dialect, &options, &limits))
+        .and_then(|input| user_file::scan(input, dialect, &options, &limits))
         .map_err(|error| match kept.as_slice() {
-            [_] => unreadable(error),
-            _ => companion_files::naming(unreadable(error), &file.name),
-        })?;
+        [_] => unreadable(error),
+        _ => companion_files::naming(unreadable(error), &file.name),
+    })?;
     summary.warnings.extend(said);
     let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;
     let rows = if small {
-        let named = open().and_then(|input| csv_file::named(input, dialect, &options, &limits));
-        let named = named.map_err(unreadable)?;
+        let created =
+            open().and_then(|input| user_file::created_keys(input, dialect, &options, &limits));
+        let created = created.map_err(unreadable)?;
         let rows = open().and_then(|input| {
-            csv_file::rows(input, dialect, &options, &limits)?.knowing(named).collect()
+            user_file::rows(input, dialect, &options, &limits)?.with_created_keys(created).collect()
         });
         rows.map_err(unreadable)?
     } else {

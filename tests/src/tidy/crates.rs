@@ -5,16 +5,28 @@ use std::collections::BTreeMap;
 use super::{Breach, Crate, PURE, assert_tidy, members};
 
 /// The crates that each crate may depend on, by their folders.
-const ARROWS: [(&str, &[&str]); 7] = [
-    ("commands", &[]),
-    ("projections", &["commands"]),
+const ARROWS: [(&str, &[&str]); 8] = [
+    ("commands/csv", &[]),
+    ("commands", &["commands/csv"]),
+    ("projections", &["commands/csv", "commands"]),
     ("engine/log", &["commands"]),
-    ("engine/core", &["commands", "projections", "engine/log"]),
-    ("engine/nats", &["commands", "projections", "engine/log", "engine/core"]),
-    ("engine/program", &["commands", "projections", "engine/log", "engine/core", "engine/nats"]),
+    ("engine/core", &["commands/csv", "commands", "projections", "engine/log"]),
+    ("engine/nats", &["commands/csv", "commands", "projections", "engine/log", "engine/core"]),
+    (
+        "engine/program",
+        &["commands/csv", "commands", "projections", "engine/log", "engine/core", "engine/nats"],
+    ),
     (
         "tests",
-        &["commands", "projections", "engine/log", "engine/core", "engine/nats", "engine/program"],
+        &[
+            "commands/csv",
+            "commands",
+            "projections",
+            "engine/log",
+            "engine/core",
+            "engine/nats",
+            "engine/program",
+        ],
     ),
 ];
 

@@ -2,10 +2,11 @@
 
 use std::io::BufReader;
 
-use boarding_commands::code::{Code, Problem, Refusal};
-use boarding_commands::csv_file::{FileError, Limits, Options, parts};
 use boarding_commands::dialect::Dialect;
 use boarding_commands::event::FileRef;
+use boarding_commands::user_file::refusal;
+use boarding_commands::values::{Code, Problem, Refusal};
+use boarding_csv::{Limits, Options, StartReader, assign_parts};
 use serde_json::{Value, json};
 
 use super::{is_csv_by_name, unreadable};
@@ -25,25 +26,24 @@ pub(super) fn in_order(
         let details = json!({"file": other.name});
         return Err(Refusal::new(Code::ImportUnsupportedFileType).with(details));
     }
-    if dialect.parts().is_empty() {
+    if dialect.format().parts.is_empty() {
         return only_one(kept).map(|kept| (kept, Vec::new()));
     }
     let limits = Limits::default();
-    let opener = parts::Opener::new(dialect, options, &limits)?;
-    let mut openings = Vec::with_capacity(kept.len());
+    let starts = StartReader::new(dialect.format(), options, &limits).map_err(refusal)?;
+    let mut file_starts = Vec::with_capacity(kept.len());
     for file in &kept {
-        let input = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);
-        let opened = opener.open(input);
-        let opening = opened.map_err(|error| naming(unreadable(error), &file.name))?;
-        openings.push((file.name.as_str(), opening));
+        let start = starts.read(|| files.open(&file.sha256).map(BufReader::new));
+        let start = start.map_err(|error| naming(unreadable(error.into()), &file.name))?;
+        file_starts.push((file.name.as_str(), start));
     }
-    let places = parts::sort(dialect, &openings)?;
+    let places = assign_parts(dialect.format(), &file_starts).map_err(refusal)?;
     let mut warnings = Vec::new();
-    for (part, place) in dialect.parts().iter().zip(&places).skip(1) {
-        let Some((_, opening)) = openings.get(*place) else { continue };
+    for (part, place) in dialect.format().parts.iter().zip(&places).skip(1) {
+        let Some((_, start)) = file_starts.get(*place) else { continue };
         let said = [
-            (opening.part.is_none(), Code::OcmCompanionHeader),
-            (opening.has_rows, Code::OcmCompanionNotEmpty),
+            (start.part.is_none(), Code::OcmCompanionHeader),
+            (start.has_rows, Code::OcmCompanionNotEmpty),
         ];
         let said = said.into_iter().filter(|(is_so, _)| *is_so);
         warnings.extend(said.map(|(_, code)| Problem::new(code).saying(part.name)));

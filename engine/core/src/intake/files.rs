@@ -72,7 +72,7 @@ impl Files {
                 let file = File::open(self.path(&sha256)).map_err(failed)?;
                 shared.put(&sha256, file).map_err(failed)?;
             }
-            Ok(FileRef { name: boarding_commands::csv_file::clean_name(name), sha256, bytes })
+            Ok(FileRef { name: boarding_csv::clean_name(name), sha256, bytes })
         });
         if kept.is_err() {
             let _ = fs::remove_file(&draft.0);

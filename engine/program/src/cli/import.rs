@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use boarding_commands::dialect::{self, Dialect};
-use boarding_commands::id::ImportId;
+use boarding_commands::values::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
@@ -212,7 +212,7 @@ pub(super) async fn carry(session: &Session<'_>, accepted: &Accepted) -> Result<
 /// Whether the dialect's people can be invited: a mail needs an address.
 fn has_addresses(dialect: &str) -> bool {
     let known = dialect::find(dialect);
-    known.is_some_and(|one| one.columns().iter().any(|column| column.name.contains("mail")))
+    known.is_some_and(|one| one.format().columns.iter().any(|column| column.name.contains("mail")))
 }
 
 /// The run that invites the import's people, or why there is none.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use boarding_commands::csv_file::same_name;
+use boarding_csv::same_name;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 

@@ -3,11 +3,12 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use boarding_commands::code::Code;
 use boarding_commands::company::Import;
-use boarding_commands::csv_file::{self, FileError, ParsedRow};
 use boarding_commands::dialect;
 use boarding_commands::event::ImportOptions;
+use boarding_commands::user_file::{self, FileError, ParsedRow};
+use boarding_commands::values::Code;
+use boarding_csv::{Limits, Options};
 
 use crate::intake::files::{Files, going_on};
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, IMPORT_ROWS_PER_COMMAND};
@@ -45,13 +46,15 @@ impl FileChunks {
             .ok_or("the dialect is not known any more")?;
         let whole = files.open_whole(&resume_point.sha256).map_err(|lost| going_on(&lost))?;
         let open = || files.open(&resume_point.sha256).map(BufReader::<File>::new);
-        let (options, limits) =
-            (reading_options(&resume_point.options), csv_file::Limits::default());
+        let (options, limits) = (reading_options(&resume_point.options), Limits::default());
         // The whole file, also where some rows are done: whoever was to come then has come.
         let whole = BufReader::new(whole);
-        let named = csv_file::named(whole, dialect, &options, &limits).map_err(fault)?;
-        let rows = csv_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
-        Ok(Self { rows: Box::new(rows.knowing(named)), rows_done: resume_point.rows_done })
+        let created = user_file::created_keys(whole, dialect, &options, &limits).map_err(fault)?;
+        let rows = user_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
+        Ok(Self {
+            rows: Box::new(rows.with_created_keys(created)),
+            rows_done: resume_point.rows_done,
+        })
     }
 }
 
@@ -76,17 +79,17 @@ impl Iterator for FileChunks {
 }
 
 /// How an accepted file is read: as it was when it was accepted.
-pub(crate) fn reading_options(options: &ImportOptions) -> csv_file::Options {
-    csv_file::Options {
+pub(crate) fn reading_options(options: &ImportOptions) -> user_file::ReadOptions {
+    let csv = Options {
         encoding: Some(options.encoding.clone()),
         delimiter: Some(options.delimiter),
         columns: options.columns.clone(),
         accept_gzip: true,
-        assume_plus: options.assume_plus,
         known_columns_only: false,
-        // What the company's files may have was checked when this one was accepted.
+        // The columns were checked when the file was accepted.
         withheld: Vec::new(),
-    }
+    };
+    user_file::ReadOptions { csv, assume_plus: options.assume_plus }
 }
 
 fn fault(error: FileError) -> BoxError {
@@ -145,7 +148,7 @@ mod tests {
 
     fn row(row: u64) -> ParsedRow {
         let (problems, warnings) = (vec![], vec![]);
-        let values = csv_file::RowValues::default();
+        let values = user_file::RowValues::default();
         ParsedRow { row, line: row + 1, cells: vec![], values, problems, warnings }
     }
 

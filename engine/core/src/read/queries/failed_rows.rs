@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::BufReader;
 
-use boarding_commands::code::{Code, Refusal};
-use boarding_commands::csv_file::{self, FileError, Limits, ParsedRow};
 use boarding_commands::dialect;
 use boarding_commands::event::ImportOptions;
-use boarding_commands::id::{CompanyId, ImportId};
+use boarding_commands::user_file::{self, FileError, ParsedRow};
+use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
+use boarding_csv::Limits;
 use boarding_projections::query::{self, Answer};
 use boarding_projections::rows::Rows;
 use boarding_projections::sheet;
@@ -42,7 +42,7 @@ impl EngineContext {
             .map_err(Refusal::from)?;
         let lost = |why| QueryFailure::Failed { code: Code::ImportFileLost, why };
         let file = self.files.open_whole(&options.0).map_err(lost)?;
-        let parsed = csv_file::rows(
+        let parsed = user_file::rows(
             BufReader::new(file),
             dialect,
             &reading_options(&options.1),

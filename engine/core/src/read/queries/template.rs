@@ -1,9 +1,8 @@
 //! `template`: what an operator fills in, a dialect's header and an example row.
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::dialect;
-use boarding_commands::id::CompanyId;
 use boarding_commands::settings::Settings;
+use boarding_commands::values::{Code, CompanyId, Refusal};
 use boarding_projections::config;
 use boarding_projections::rows::Rows;
 use schemars::JsonSchema;
@@ -48,7 +47,7 @@ pub fn template_row(name: &str, file: Option<&str>, settings: &Settings) -> Resu
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
     })?;
-    let parts = dialect.parts();
+    let parts = dialect.format().parts;
     let part = match file {
         None => parts.first(),
         Some(file) => {
