@@ -9,10 +9,10 @@
 pub mod code;
 pub mod commit;
 pub mod company;
-pub mod csv_file;
 pub mod decide;
 pub mod dialect;
 pub mod digest;
+pub mod email;
 pub mod envelope;
 pub mod event;
 pub mod evolve;
@@ -24,4 +24,6 @@ pub mod schema;
 pub mod search;
 pub mod settings;
 pub mod template;
+pub mod text;
 pub mod time;
+pub mod user_file;

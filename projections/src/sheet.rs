@@ -1,7 +1,7 @@
 //! Rows as CSV: for machines as they are, for spreadsheets guarded against formulas (N65).
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::csv_file::{escaped, guarded, is_typographic};
+use boarding_csv::{escaped, guarded, is_typographic};
 use serde_json::{Value, json};
 
 use crate::query::find;

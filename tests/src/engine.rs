@@ -37,11 +37,11 @@ use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::id::{CommandId, CompanyId};
 use boarding_commands::time::Time;
-use boarding_engine::channel::Channel;
-use boarding_engine::clock::Clock;
-use boarding_engine::data_dir::DataDirError;
-use boarding_engine::engine::{Engine, EngineError, LogChoice, Options};
-use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
+use boarding_core::clock::Clock;
+use boarding_core::data_dir::DataDirError;
+use boarding_core::delivery::Channel;
+use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
+use boarding_core::read::queries::{Answer as Found, Asker, NoAnswer};
 use serde_json::{Map, Value, json};
 
 use crate::support::mail_text::decoded;
@@ -145,9 +145,9 @@ impl EngineHarness {
         drop(self.lock_folder().await);
     }
 
-    async fn lock_folder(&self) -> boarding_engine::data_dir::DataDir {
+    async fn lock_folder(&self) -> boarding_core::data_dir::DataDir {
         loop {
-            match boarding_engine::data_dir::DataDir::open(self.data()) {
+            match boarding_core::data_dir::DataDir::open(self.data()) {
                 Err(DataDirError::InUse { .. }) => tokio::task::yield_now().await,
                 opened => return opened.unwrap(),
             }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::csv_file::spelled;
+use crate::text::spelled;
 
 /// Where a command's body names an org unit, a role, a level or a group of permissions.
 const KEYS: [&str; 10] = [

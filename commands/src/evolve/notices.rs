@@ -2,7 +2,7 @@
 
 use crate::company::notification::Expired;
 use crate::company::{Addressee, Company, Notification};
-use crate::csv_file::check_email;
+use crate::email;
 use crate::event::{Channel, Event, MailTo, Source, TemplateKind, Topic};
 use crate::time::Time;
 
@@ -107,7 +107,7 @@ impl Company {
     /// Takes note of who asked for an import or a run, where that is an address that can be told. The run
     /// that an import asks for is its asker's, whoever applied the last row.
     pub(crate) fn note_starter(&mut self, actor: &str, event: &Event) {
-        let address = || check_email(actor).is_ok().then(|| Box::from(actor));
+        let address = || email::check(actor).is_ok().then(|| Box::from(actor));
         match event {
             Event::ImportAccepted { import, .. } => {
                 if let Some(import) = self.imports.get_mut(import) {

@@ -1,6 +1,6 @@
 //! The settings whose text is read by something else later: a sender, the beginning of a link, a language.
 
-use crate::csv_file::is_mailbox;
+use crate::email;
 use crate::template::is_language_tag;
 
 /// What such a setting takes, in words.
@@ -16,7 +16,7 @@ pub(super) fn takes(name: &str) -> Option<&'static str> {
 /// Whether the text can be read as what it is for. Every other setting takes any text.
 pub(super) fn fits(name: &str, text: &str) -> bool {
     match name {
-        "mail_from" => is_mailbox(text),
+        "mail_from" => email::is_mailbox(text),
         "link_base_url" => is_web_address(text),
         "language" => is_language_tag(text),
         _ => true,

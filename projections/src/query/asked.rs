@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::csv_file::spelled;
 use boarding_commands::id::CompanyId;
+use boarding_commands::text::spelled;
 use boarding_commands::time::Time;
 use serde_json::{Map, Value, json};
 

@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::Write as _;
 
-use boarding_engine::data_dir::DataDirError;
-use boarding_engine::engine::{Engine, EngineError};
-use boarding_engine::projector::ProjectError;
+use boarding_core::data_dir::DataDirError;
+use boarding_core::engine::{Engine, EngineError};
+use boarding_core::read::projector::ProjectError;
 use serde_json::json;
 
 use super::{EngineHarness, files_under, ok};

@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use boarding_engine::channel::{Channel, Sending, Sent};
-use boarding_engine::mail::Mail;
+use boarding_core::delivery::mail::Mail;
+use boarding_core::delivery::{Channel, Sending, Sent};
 use tokio::sync::{Semaphore, watch};
 
 /// Answers a mail only after the test has released it.

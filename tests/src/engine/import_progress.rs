@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use boarding_commands::decide::Authority;
-use boarding_engine::queries::{Answer, Asker, NoAnswer};
+use boarding_core::read::queries::{Answer, Asker, NoAnswer};
 use serde_json::{Value, json};
 
 use super::{EngineHarness, HEADER, company_id, object, ok};

@@ -1,8 +1,8 @@
 //! The engine on a JetStream log: rebuilds, two engines, wrong logs, server restarts.
 
 use boarding_commands::envelope::Answer;
-use boarding_engine::engine::{EngineError, LogChoice};
-use boarding_engine::projector::ProjectError;
+use boarding_core::engine::{EngineError, LogChoice};
+use boarding_core::read::projector::ProjectError;
 use boarding_log::jetstream;
 use serde_json::{Value, json};
 

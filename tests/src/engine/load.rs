@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boarding_commands::code::Code;
 use boarding_commands::envelope::Answer;
-use boarding_engine::config::{HOT_COMPANIES_MAX, INBOX_COMMANDS_MAX};
+use boarding_core::limits::{HOT_COMPANIES_MAX, INBOX_COMMANDS_MAX};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -66,7 +66,7 @@ async fn busy_companies_do_not_block_each_other() {
     }
     for company in ["acme", "beta", "gamma", "delta"] {
         let answer = harness.query_in(company, "history", json!({"limit": 500})).await.unwrap();
-        let boarding_engine::queries::Answer::Json(answer) = answer else { panic!() };
+        let boarding_core::read::queries::Answer::Json(answer) = answer else { panic!() };
         let versions: Vec<_> = answer["rows"]
             .as_array()
             .unwrap()

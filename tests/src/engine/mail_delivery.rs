@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use boarding_engine::channel::smtp::{SmtpChannel, Timeouts};
+use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
 use serde_json::json;
 
 use super::held_channel::HeldChannel;

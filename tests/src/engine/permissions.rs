@@ -3,7 +3,7 @@
 use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
-use boarding_engine::queries::{Asker, NoAnswer};
+use boarding_core::read::queries::{Asker, NoAnswer};
 use serde_json::{Value, json};
 
 use super::{

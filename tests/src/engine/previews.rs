@@ -3,7 +3,7 @@
 use boarding_commands::code::Code;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_engine::hot::{Reply, Request};
+use boarding_core::actor::{Reply, Request};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use boarding_commands::code::Code;
-use boarding_engine::channel::Sent;
+use boarding_core::delivery::Sent;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 

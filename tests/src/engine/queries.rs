@@ -1,7 +1,7 @@
 //! Queries at the engine: waiting, paging, earlier moments, formats.
 
 use boarding_commands::code::Code;
-use boarding_engine::queries::NoAnswer;
+use boarding_core::read::queries::NoAnswer;
 use serde_json::{Value, json};
 
 use super::restart::all;

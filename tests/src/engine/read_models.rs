@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use boarding_engine::store::Store;
+use boarding_core::read::store::Store;
 use boarding_log::EventLog;
 use boarding_log::file::{FileLog, Options};
 use boarding_projections::rows::{MemoryRows, Rows, Table};
@@ -244,7 +244,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
             }
         })
     };
-    let asker = boarding_engine::queries::Asker {
+    let asker = boarding_core::read::queries::Asker {
         actor: "admin".to_owned(),
         authority: boarding_commands::decide::Authority::All,
     };
@@ -257,7 +257,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
                 .query(&company_id("acme"), name, super::object(json!({"limit": 500})), &asker)
                 .await
                 .unwrap();
-            let boarding_engine::queries::Answer::Json(answer) = answer else { panic!() };
+            let boarding_core::read::queries::Answer::Json(answer) = answer else { panic!() };
             assert_eq!(answer["rows"].as_array().unwrap().len(), count, "{name}");
             asked += 1;
         }

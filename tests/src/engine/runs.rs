@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use boarding_commands::code::Code;
-use boarding_engine::channel::Sent;
-use boarding_engine::channel::null::NullChannel;
+use boarding_core::delivery::Sent;
+use boarding_core::delivery::null::NullChannel;
 use serde_json::{Value, json};
 
 use super::held_channel::HeldChannel;

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::sync::Mutex;
 
 use async_nats::jetstream;
-use boarding_engine::bus::names::FILES_BUCKET;
-use boarding_engine::clock::Clock;
+use boarding_core::clock::Clock;
+use boarding_nats::names::FILES_BUCKET;
 use serde_json::{Map, Value, json};
 
 use super::mail;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use async_nats::{Client, HeaderMap};
 use boarding_commands::id::CommandId;
-use boarding_engine::clock::Clock;
+use boarding_core::clock::Clock;
 use boarding_log::connect::Server;
 use serde_json::{Value, json};
 

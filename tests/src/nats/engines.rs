@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use async_nats::Request;
 use async_nats::jetstream::{self, context::ContextBuilder};
-use boarding_engine::config::CLAIM_MAX;
+use boarding_core::limits::CLAIM_MAX;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;

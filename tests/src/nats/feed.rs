@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
 use async_nats::{Client, HeaderMap};
-use boarding_engine::bus::feed::{Feed, Options};
+use boarding_nats::feed::{Feed, Options};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
@@ -338,7 +338,7 @@ async fn another_log_is_not_mixed_in() {
     assert!(trouble.as_ref().unwrap().contains("the log ends before it"), "{trouble:?}");
     other.set_up("acme").await;
     other.import(&people(&["bob", "cid"])).await;
-    let is_another = |state: &boarding_engine::bus::feed::State| {
+    let is_another = |state: &boarding_nats::feed::State| {
         state.trouble.as_ref().is_some_and(|text| text.contains("not what stands in the log"))
     };
     state.wait_for(is_another).await.unwrap();

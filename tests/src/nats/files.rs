@@ -3,7 +3,7 @@
 use async_nats::HeaderMap;
 use async_nats::jetstream::object_store::{ObjectMetadata, ObjectStore};
 use async_nats::jetstream::{self, stream::Stream};
-use boarding_engine::bus::names::FILES_BUCKET;
+use boarding_nats::names::FILES_BUCKET;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 

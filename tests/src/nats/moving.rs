@@ -11,14 +11,15 @@ use std::time::Duration;
 
 use boarding_commands::code::Code;
 use boarding_commands::envelope::Answer;
-use boarding_engine::bus::{self, feed::Feed};
-use boarding_engine::engine::{EngineError, LogChoice};
-use boarding_engine::moving::move_log;
-use boarding_engine::queries::{Answer as Found, NoAnswer};
+use boarding_core::engine::{EngineError, LogChoice};
+use boarding_core::read::queries::{Answer as Found, NoAnswer};
 use boarding_log::contract::sample;
 use boarding_log::file::{FileLog, Options as FileOptions};
 use boarding_log::jetstream::{JetStreamLog, OpenError, Options};
 use boarding_log::{EventLog, Head};
+use boarding_nats::feed::{self, Feed};
+use boarding_nats::names::EVENT_STREAM;
+use boarding_program::migration::move_log;
 use serde_json::{Value, json};
 
 use crate::engine::{Site, id, ok, people};
@@ -277,7 +278,7 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     assert_eq!(back["published_positions_are_old"], false, "{back}");
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
-    let name = bus::names::EVENT_STREAM.to_owned();
+    let name = EVENT_STREAM.to_owned();
     let events = async_nats::jetstream::stream::Config {
         name,
         subjects: vec!["events".to_owned()],
@@ -319,7 +320,7 @@ async fn events_go_on_after_a_move() {
 /// Publishes everything that is in the log.
 async fn publish(site: &Site, server: &Server) {
     let client = async_nats::connect(server.url()).await.unwrap();
-    let feed = Feed::start(site.engine(), client, bus::feed::Options::default());
+    let feed = Feed::start(site.engine(), client, feed::Options::default());
     assert!(feed.finish(Duration::from_secs(30)).await, "all events are published");
 }
 
@@ -327,7 +328,7 @@ async fn publish(site: &Site, server: &Server) {
 async fn published_versions(server: &Server) -> BTreeMap<String, Vec<u64>> {
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
-    let stream = jetstream.get_stream(bus::names::EVENT_STREAM).await.unwrap();
+    let stream = jetstream.get_stream(EVENT_STREAM).await.unwrap();
     let mut versions = BTreeMap::<String, Vec<u64>>::new();
     for sequence in 1..=stream.get_info().await.unwrap().state.last_sequence {
         let message = stream.get_raw_message(sequence).await.unwrap();
@@ -376,7 +377,7 @@ async fn the_engines_user_of_our_configuration_may_move_a_log() {
     let server = Server::with(&(safe + &users.collect::<String>()));
     let url = server.url().replace("://", "://engine:secret@");
     let folder = tempfile::tempdir().unwrap();
-    drop(boarding_engine::data_dir::DataDir::open(folder.path()).unwrap());
+    drop(boarding_core::data_dir::DataDir::open(folder.path()).unwrap());
     let log = files(&folder.path().join("log"));
     log.append(vec![sample::next(&*log, &sample::company("acme"), 3)]).await.unwrap();
     drop(log);

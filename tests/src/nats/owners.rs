@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use async_nats::jetstream;
-use boarding_engine::bus::owners::{Owner, Owners};
-use boarding_engine::clock::Clock;
-use boarding_engine::config::LEASE_SECONDS;
+use boarding_core::clock::Clock;
+use boarding_nats::limits::LEASE_SECONDS;
+use boarding_nats::ownership::{Owner, Owners};
 
 use crate::support::nats::Server;
 use crate::support::wait::eventually;

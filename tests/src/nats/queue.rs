@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use async_nats::HeaderMap;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::jetstream::{self, stream::Stream};
-use boarding_engine::bus::names::QUEUE_STREAM;
+use boarding_nats::names::QUEUE_STREAM;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use base64::Engine as _;
-use boarding_engine::bus::places::Limits;
-use boarding_engine::bus::serve::{self, Door};
-use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, LogChoice, Options};
+use boarding_core::clock::Clock;
+use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_log::connect::Server as Address;
+use boarding_nats::admission::Limits;
+use boarding_nats::server::{self, Door};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -34,7 +34,7 @@ async fn door(server: &Server, limits: Limits) -> (tempfile::TempDir, Door) {
     let client = address.connect("test").await.unwrap();
     (
         folder,
-        Door::open(engine, client, serve::Options { limits, ..Default::default() }).await.unwrap(),
+        Door::open(engine, client, server::Options { limits, ..Default::default() }).await.unwrap(),
     )
 }
 

@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::PullConsumer;
 use async_nats::{Client, Request};
-use boarding_engine::bus::feed::{Feed, Options};
-use boarding_engine::bus::work::{WorkItem, WorkQueue};
-use boarding_engine::channel::nats::NatsChannel;
-use boarding_engine::channel::null::NullChannel;
+use boarding_core::delivery::null::NullChannel;
+use boarding_nats::channel::NatsChannel;
+use boarding_nats::feed::{Feed, Options};
+use boarding_nats::worker_queue::{WorkItem, WorkQueue};
 use futures_util::StreamExt as _;
 use serde_json::json;
 

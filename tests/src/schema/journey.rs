@@ -9,9 +9,9 @@ use boarding_commands::decide::{Authority, NAMES};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::id::CompanyId;
 use boarding_commands::time::Time;
-use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, LogChoice, Options};
-use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
+use boarding_core::clock::Clock;
+use boarding_core::engine::{Engine, LogChoice, Options};
+use boarding_core::read::queries::{Answer as Found, Asker, NoAnswer};
 use serde_json::{Value, json};
 
 use super::proof::Proof;

@@ -5,24 +5,25 @@ use std::collections::BTreeMap;
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::company::Company;
-use boarding_commands::csv_file::{self, FileError, Limits, Options, ParsedRow};
 use boarding_commands::decide::imports::import_file::FileRead;
 use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::decide::{Asked, Authority, Command};
 use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::digest::Digest;
 use boarding_commands::event::{Event, FileRef, PictureFormat};
 use boarding_commands::id::{CommandId, CompanyId, ImportId};
 use boarding_commands::personal::Personal;
-use boarding_engine::token::Tokens;
+use boarding_commands::user_file::{self, FileError, ParsedRow, ReadOptions};
+use boarding_core::delivery::token::Tokens;
+use boarding_csv::{Limits, Options};
 use boarding_log::{Encoded, EventLog as _};
 use serde_json::{Value, json};
 
 use super::checkers::{InvariantCheckers, Origin};
-use super::mailer::Mailer;
-use super::simulator::Environment;
+use super::environment::Environment;
+use super::mailer::{ClaimedMail, Mailer};
 use super::violation::{CheckResult, ensure};
-use super::worker::Worker;
 
 /// A command of a user, by name and body, or an internal command of the engine.
 #[derive(Debug, Clone)]
@@ -57,6 +58,15 @@ impl Reply {
             Self::Refused(refusal) => Some(refusal.code),
         }
     }
+}
+
+/// The run worker's memory, which a crash clears.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Worker {
+    pub claims: Vec<ClaimedMail>,
+    pub reports: Vec<(ClaimedMail, Report)>,
+    /// The last reports, which may be submitted a second time.
+    pub last_reports: Vec<(ClaimedMail, Report)>,
 }
 
 #[derive(Debug)]
@@ -280,7 +290,7 @@ impl SimulatedCompany {
         let dialect = dialect::find(dialect).ok_or(Code::ImportUnknownDialect)?;
         let (options, limits) = (self.options(dialect), Limits::default());
         let summary =
-            csv_file::scan(text.as_bytes(), dialect, &options, &limits).map_err(refusal)?;
+            user_file::scan(text.as_bytes(), dialect, &options, &limits).map_err(refusal)?;
         let rows = if split { Vec::new() } else { self.rows(dialect.name(), text) };
         let sha256 = Digest::of(text.as_bytes()).to_string();
         let file = FileRef { name: "people.csv".to_owned(), sha256, bytes: text.len() as u64 };
@@ -291,16 +301,21 @@ impl SimulatedCompany {
     pub(super) fn rows(&self, dialect: &str, text: &str) -> Vec<ParsedRow> {
         let Some(dialect) = dialect::find(dialect) else { return Vec::new() };
         let (options, limits) = (self.options(dialect), Limits::default());
-        let rows = csv_file::named(text.as_bytes(), dialect, &options, &limits).and_then(|named| {
-            csv_file::rows(text.as_bytes(), dialect, &options, &limits)?.knowing(named).collect()
-        });
+        let rows = user_file::created_keys(text.as_bytes(), dialect, &options, &limits).and_then(
+            |created| {
+                user_file::rows(text.as_bytes(), dialect, &options, &limits)?
+                    .with_created_keys(created)
+                    .collect()
+            },
+        );
         rows.unwrap_or_default()
     }
 
-    fn options(&self, dialect: &dyn Dialect) -> Options {
+    fn options(&self, dialect: &dyn Dialect) -> ReadOptions {
         let settings = &self.state.settings;
         let withheld = dialect.withheld(settings).into_iter().map(str::to_owned).collect();
-        Options { assume_plus: settings.assume_plus, withheld, ..Options::default() }
+        let csv = Options { withheld, ..Options::default() };
+        ReadOptions { csv, assume_plus: settings.assume_plus }
     }
 
     /// P12: replaying the log gives the live state, with and without a snapshot.

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use super::company::{Reply, Request, SimulatedCompany};
 use super::csv_files;
-use super::simulator::{Environment, Mode, Simulator};
+use super::environment::Environment;
+use super::simulator::{Mode, Simulator};
 use super::steps::request;
 use super::violation::{CheckResult, ensure};
 use crate::support::random::SeededRandom;

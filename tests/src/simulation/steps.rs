@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 
 use super::command_bodies;
 use super::company::{PreviewedRun, Reply, Request, SimulatedCompany};
+use super::environment::Environment;
 use super::mailer::MailFault;
 use super::sample_values::{
     ACTORS, ADDRESSES, CHANNELS, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS,
 };
-use super::simulator::Environment;
 use super::violation::{CheckResult, ensure};
 use crate::support::random::SeededRandom;
 

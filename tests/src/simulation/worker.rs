@@ -13,20 +13,11 @@ use boarding_commands::personal::Personal;
 use boarding_commands::time::Time;
 use serde_json::Value;
 
-use super::company::{Reply, Request, SimulatedCompany};
+use super::company::{Reply, Request, SimulatedCompany, Worker};
+use super::environment::Environment;
 use super::mailer::{ClaimedMail, MailFault};
-use super::simulator::Environment;
 use super::violation::{CheckResult, ensure};
 use crate::support::random::SeededRandom;
-
-/// The worker's memory, which a crash clears.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Worker {
-    pub claims: Vec<ClaimedMail>,
-    pub reports: Vec<(ClaimedMail, Report)>,
-    /// The last reports, which may be submitted a second time.
-    pub last_reports: Vec<(ClaimedMail, Report)>,
-}
 
 impl SimulatedCompany {
     /// Submits an internal command of the engine.

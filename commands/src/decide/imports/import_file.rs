@@ -8,7 +8,6 @@ use serde_json::json;
 
 use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import, Invites, Placing, Undo};
-use crate::csv_file::{ParsedRow, Summary};
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
 use crate::decide::imports::rows::Rows;
@@ -17,6 +16,7 @@ use crate::dialect;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
 use crate::id::{ImportId, RunId};
 use crate::schema::{ChannelName, DialectName};
+use crate::user_file::{ParsedRow, Summary};
 
 mod accounts;
 mod bad_rows;
@@ -341,9 +341,11 @@ fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
 
 #[cfg(test)]
 pub(crate) mod testing {
+    use boarding_csv::Given;
+
     use super::*;
-    use crate::csv_file::{Given, RowValues};
     use crate::id::UserKey;
+    use crate::user_file::RowValues;
 
     pub(crate) fn import_id() -> ImportId {
         ImportId(ulid::Ulid(44))

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use boarding_csv::same_name;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -9,7 +10,6 @@ use serde_json::json;
 
 use crate::code::{Code, Refusal};
 use crate::company::{Company, UserId};
-use crate::csv_file::same_name;
 use crate::decide::imports::import_file::FileBody;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, FileRef, Permission, PictureFormat};

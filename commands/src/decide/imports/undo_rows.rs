@@ -53,11 +53,11 @@ fn counted(mut counts: UndoCounts, events: &[Event]) -> UndoCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use boarding_csv::Given as Cell;
     use ulid::Ulid;
 
     use crate::code::Problem;
     use crate::company::{Effects, UserState};
-    use crate::csv_file::{Given as Cell, ParsedRow};
     use crate::decide::imports::import_file::ImportMode;
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
     use crate::decide::numbers::pool::testing::{account, number, number_added, unit};
@@ -65,6 +65,7 @@ mod tests {
     use crate::decide::{ImportRows, UndoImport};
     use crate::event::{Channel, Existing, UndoOutcome};
     use crate::personal::Personal;
+    use crate::user_file::ParsedRow;
 
     /// A company and everything that happened in it, so that effects can be told from it.
     struct Story(Vec<Event>);
@@ -328,7 +329,7 @@ mod tests {
     fn p23_numbers_that_an_import_gave_go_back() {
         let asks = |row: ParsedRow, n: u64| {
             let values =
-                crate::csv_file::RowValues { number: Cell::Value(number(n)), ..row.values };
+                crate::user_file::RowValues { number: Cell::Value(number(n)), ..row.values };
             ParsedRow { values, ..row }
         };
         let pool =

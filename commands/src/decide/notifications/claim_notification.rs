@@ -40,7 +40,7 @@ fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey
     {
         return Err(Code::RecipientUserArchived);
     }
-    if crate::csv_file::check_email(&email).is_err() {
+    if crate::email::check(&email).is_err() {
         return Err(Code::RecipientEmailMissing);
     }
     if company.is_suppressed(&email) {

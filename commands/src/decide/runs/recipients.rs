@@ -217,8 +217,7 @@ pub(crate) fn judge(
     if user.listed().is_empty() && company.needs_corporate_phone(id, user) {
         return fail(Code::RecipientCorporatePhoneMissing);
     }
-    let Some(email) = user.email().filter(|email| crate::csv_file::check_email(email).is_ok())
-    else {
+    let Some(email) = user.email().filter(|email| crate::email::check(email).is_ok()) else {
         return fail(Code::RecipientEmailMissing);
     };
     if company.is_suppressed(email) {

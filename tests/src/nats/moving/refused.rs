@@ -1,7 +1,7 @@
 //! What is not moved, why, and that nothing has changed then.
 
-use boarding_engine::bus::owners::Owners;
-use boarding_engine::clock::Clock;
+use boarding_core::clock::Clock;
+use boarding_nats::ownership::Owners;
 
 use super::super::serve_process::ServeProcess;
 use super::*;
@@ -15,7 +15,7 @@ async fn folder_of(companies: &[&str]) -> tempfile::TempDir {
 }
 
 async fn append(data: &Path, companies: &[&str]) {
-    drop(boarding_engine::data_dir::DataDir::open(data).unwrap());
+    drop(boarding_core::data_dir::DataDir::open(data).unwrap());
     let log = files(&data.join("log"));
     for company in companies {
         log.append(vec![sample::next(&*log, &sample::company(company), 2)]).await.unwrap();
@@ -81,7 +81,7 @@ async fn nothing_moves_while_an_engine_works() {
     assert_eq!(messages(&server).await, None);
     drop(owners);
 
-    let held = boarding_engine::data_dir::DataDir::open(folder.path()).unwrap();
+    let held = boarding_core::data_dir::DataDir::open(folder.path()).unwrap();
     // The engine did not say goodbye: its lease ends by itself.
     let refused = eventually("the engine's lease has ended", async || {
         let refused = moves(folder.path(), &server, &TO).with(4);

@@ -66,10 +66,10 @@ fn not_taken(why: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
+    use boarding_csv::Given;
     use serde_json::{Value, json};
 
     use crate::code::Code;
-    use crate::csv_file::{Given, ParsedRow, Summary};
     use crate::decide::imports::import_file::FileRead;
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
     use crate::decide::numbers::pool::testing::{
@@ -79,6 +79,7 @@ mod tests {
     use crate::decide::{Command, ImportRows};
     use crate::event::{Event, Existing, FileRef, Permission, RowOutcome};
     use crate::personal::Personal;
+    use crate::user_file::{ParsedRow, Summary};
 
     /// Two organizations, a group of permissions, and a number of each and of the company's own.
     fn company() -> Vec<Event> {
