@@ -1,6 +1,6 @@
 //! Invitation links and their mails: use, resend, expiry, templates.
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, company_id, ok, people_rows, refused};

@@ -1,7 +1,7 @@
 //! MultiLine: batch imports of accounts, invitations limited by free numbers, moves.
 
-use boarding_commands::code::Code;
 use boarding_commands::envelope::Answer;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, ok, refused};

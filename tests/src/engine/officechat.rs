@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, ok, refused};

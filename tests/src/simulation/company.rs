@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::company::Company;
 use boarding_commands::decide::imports::import_file::FileRead;
@@ -10,11 +9,9 @@ use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRe
 use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::decide::{Asked, Authority, Command};
 use boarding_commands::dialect::{self, Dialect};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::{Event, FileRef, PictureFormat};
-use boarding_commands::id::{CommandId, CompanyId, ImportId};
-use boarding_commands::personal::Personal;
 use boarding_commands::user_file::{self, FileError, ParsedRow, ReadOptions};
+use boarding_commands::values::{Code, CommandId, CompanyId, Digest, ImportId, Personal, Refusal};
 use boarding_core::delivery::token::Tokens;
 use boarding_csv::{Limits, Options};
 use boarding_log::{Encoded, EventLog as _};

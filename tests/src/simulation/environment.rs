@@ -7,8 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
-use boarding_commands::id::CompanyId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, Time};
 use boarding_log::memory::MemoryLog;
 use boarding_log::{Encoded, EventLog as _};
 use boarding_projections::query::{Answer, query};

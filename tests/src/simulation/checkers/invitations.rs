@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boarding_commands::event::{Channel, Event, Who};
-use boarding_commands::id::InvitationId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{InvitationId, Time};
 
 use super::super::violation::{CheckResult, ensure};
 use super::origin::Origin;

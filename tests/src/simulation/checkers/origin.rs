@@ -1,6 +1,6 @@
 //! What caused a commit, as far as a checker needs to know.
 
-use boarding_commands::id::InvitationId;
+use boarding_commands::values::InvitationId;
 
 /// Why a commit was appended, as far as an invariant depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! What is not moved, why, and that nothing has changed then.
+//! Migrations that are refused and change nothing.
 
 use boarding_core::clock::Clock;
 use boarding_nats::ownership::Owners;
@@ -23,102 +23,102 @@ async fn append(data: &Path, companies: &[&str]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn logs_are_never_merged() {
+async fn different_logs_are_never_merged() {
     let server = Server::start();
     let (one, other) = (folder_of(&["acme"]).await, folder_of(&["globex", "acme"]).await);
-    moves(one.path(), &server, &TO).with(0);
-    let refused = moves(other.path(), &server, &TO).with(1);
+    run_move(one.path(), &server, &TO).expect_status(0);
+    let refused = run_move(other.path(), &server, &TO).expect_status(1);
     assert_eq!(refused.document["code"], "move.other_history");
-    assert!(refused.said.contains("never merged"), "{}", refused.said);
-    let refused = moves(other.path(), &server, &FROM).with(1);
+    assert!(refused.stderr.contains("never merged"), "{}", refused.stderr);
+    let refused = run_move(other.path(), &server, &FROM).expect_status(1);
     assert_eq!(refused.document["code"], "move.own_log");
     assert!(!other.path().join("MOVED").exists());
     assert_eq!(messages(&server).await, Some(1));
 
-    // What was moved, and has gone on in the files all the same: neither is the other's beginning.
+    // The folder got commits after its migration, so that neither log is a prefix of the other.
     append(one.path(), &["zeta"]).await;
-    let refused = moves(one.path(), &server, &FROM).with(1);
+    let refused = run_move(one.path(), &server, &FROM).expect_status(1);
     assert_eq!(refused.document["code"], "move.target_ahead");
     assert!(one.path().join("MOVED").exists());
 }
 
-/// The stream has gone on by itself: it is the newer one, and an old copy of the folder is not.
+/// The stream is newer than an old copy of the folder.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_does_not_move_behind_a_newer_one() {
+async fn old_copy_of_a_log_does_not_replace_a_newer_one() {
     let server = Server::start();
     let folder = folder_of(&["acme"]).await;
     let copy_of = folder.path().with_extension("copy");
     copy(folder.path(), &copy_of);
     append(folder.path(), &["globex"]).await;
-    moves(folder.path(), &server, &TO).with(0);
-    let refused = moves(&copy_of, &server, &TO).with(1);
+    run_move(folder.path(), &server, &TO).expect_status(0);
+    let refused = run_move(&copy_of, &server, &TO).expect_status(1);
     assert_eq!(refused.document["code"], "move.target_ahead");
     std::fs::remove_dir_all(&copy_of).unwrap();
-    // What is half here, or old, does not move on elsewhere.
-    let elsewhere = Server::start();
-    let refused = moves(folder.path(), &elsewhere, &TO).with(1);
+    // A folder whose log was moved does not migrate to another server.
+    let other_server = Server::start();
+    let refused = run_move(folder.path(), &other_server, &TO).expect_status(1);
     assert_eq!(refused.document["code"], "move.moved_already");
-    assert_eq!(messages(&elsewhere).await, None);
+    assert_eq!(messages(&other_server).await, None);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_moves_while_an_engine_works() {
+async fn migration_is_refused_while_an_engine_runs() {
     let server = Server::start();
     let folder = folder_of(&["acme"]).await;
     let serving = ServeProcess::start(&server);
-    let refused = moves(folder.path(), &server, &TO).with(4);
-    assert!(refused.said.contains("an engine serves"), "{}", refused.said);
+    let refused = run_move(folder.path(), &server, &TO).expect_status(4);
+    assert!(refused.stderr.contains("an engine serves"), "{}", refused.stderr);
     drop(serving);
 
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     let me = Clock::system().id().0;
     let owners = Owners::join(&jetstream, me, 1).await.unwrap();
-    for way in [TO, FROM] {
-        let refused = moves(folder.path(), &server, &way).with(4);
-        assert!(refused.said.contains(&me.to_string()), "{}", refused.said);
+    for direction in [TO, FROM] {
+        let refused = run_move(folder.path(), &server, &direction).expect_status(4);
+        assert!(refused.stderr.contains(&me.to_string()), "{}", refused.stderr);
     }
     assert_eq!(messages(&server).await, None);
     drop(owners);
 
     let held = boarding_core::data_dir::DataDir::open(folder.path()).unwrap();
-    // The engine did not say goodbye: its lease ends by itself.
-    let refused = eventually("the engine's lease has ended", async || {
-        let refused = moves(folder.path(), &server, &TO).with(4);
-        (!refused.said.contains(&me.to_string())).then_some(refused)
+    // The engine did not release its lease, which expires later.
+    let refused = eventually("the engine's lease has expired", async || {
+        let refused = run_move(folder.path(), &server, &TO).expect_status(4);
+        (!refused.stderr.contains(&me.to_string())).then_some(refused)
     })
     .await;
-    assert!(refused.said.contains("in use by process"), "{}", refused.said);
+    assert!(refused.stderr.contains("in use by process"), "{}", refused.stderr);
     drop(held);
-    moves(folder.path(), &server, &TO).with(0);
+    run_move(folder.path(), &server, &TO).expect_status(0);
 }
 
-/// Section 5: the exit status says whether it is the words, what is stored, or a server.
+/// Contract section 5: The exit status tells wrong arguments, damage, and unavailable servers apart.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_move_that_cannot_be_says_why_by_its_status() {
+async fn failed_migration_ends_with_the_status_of_its_cause() {
     let server = Server::start();
     let folder = folder_of(&["acme"]).await;
-    let (data, nowhere) = (folder.path(), folder.path().with_extension("nowhere"));
-    let plain = |data: &Path, words: &[&str]| ended(mover(data, &server.url(), words));
+    let (data, missing) = (folder.path(), folder.path().with_extension("nowhere"));
+    let plain = |data: &Path, words: &[&str]| run(move_command(data, &server.url(), words));
     for words in [vec![], vec!["--to", "files"], vec!["--to", "jetstream", "--from", "jetstream"]] {
-        plain(data, &words).with(2);
+        plain(data, &words).expect_status(2);
     }
     assert_eq!(
-        mover(data, "", &TO).env_remove("BOARDING_NATS").output().unwrap().status.code(),
+        move_command(data, "", &TO).env_remove("BOARDING_NATS").output().unwrap().status.code(),
         Some(2)
     );
     let secret = "nats://engine:s3cret@127.0.0.1:1";
-    let refused = ended(mover(data, secret, &TO)).with(4);
-    assert!(!refused.said.contains("s3cret"), "{}", refused.said);
-    // Nobody says whether the server keeps what it acknowledges.
-    let refused = plain(data, &TO).with(4);
-    assert!(refused.said.contains("monitoring address"), "{}", refused.said);
-    moves(&nowhere, &server, &TO).with(4);
-    let refused = moves(&nowhere, &server, &FROM).with(4);
-    assert!(refused.said.contains("there is no log"), "{}", refused.said);
-    assert!(!nowhere.exists(), "a folder was made for nothing");
+    let refused = run(move_command(data, secret, &TO)).expect_status(4);
+    assert!(!refused.stderr.contains("s3cret"), "{}", refused.stderr);
+    // Without the monitoring address the server's sync settings are unknown.
+    let refused = plain(data, &TO).expect_status(4);
+    assert!(refused.stderr.contains("monitoring address"), "{}", refused.stderr);
+    run_move(&missing, &server, &TO).expect_status(4);
+    let refused = run_move(&missing, &server, &FROM).expect_status(4);
+    assert!(refused.stderr.contains("there is no log"), "{}", refused.stderr);
+    assert!(!missing.exists(), "a folder was created");
 
-    // A byte of the log is not what it was.
+    // One byte of the log is changed.
     let mut segments = std::fs::read_dir(data.join("log")).unwrap();
     let segment = segments.find_map(|entry| {
         let path = entry.unwrap().path();
@@ -131,8 +131,9 @@ async fn a_move_that_cannot_be_says_why_by_its_status() {
     let mut damaged = whole.clone();
     damaged[at] ^= 1;
     std::fs::write(&segment, damaged).unwrap();
-    moves(data, &server, &TO).with(3);
+    run_move(data, &server, &TO).expect_status(3);
     std::fs::write(&segment, whole).unwrap();
-    let moved = plain(data, &["--to", "jetstream", "--accept-unknown-sync", "--json"]).with(0);
+    let moved =
+        plain(data, &["--to", "jetstream", "--accept-unknown-sync", "--json"]).expect_status(0);
     assert_eq!(moved.document["commits"], 1);
 }
