@@ -88,7 +88,7 @@ async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [10, 0, 0, 0, 10], "nobody goes another way unasked");
     let hot = harness.engine().actor(&company_id("acme")).await;
-    assert_eq!(hot.pending_work().borrow().other_channel.as_deref(), Some("gate"));
+    assert_eq!(hot.pending_work().borrow().other_channel.as_deref(), Some("held"));
     drop(hot);
     harness.crash().await;
     harness.adopt_runs = true;
