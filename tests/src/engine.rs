@@ -39,7 +39,7 @@ use boarding_core::clock::Clock;
 use boarding_core::data_dir::DataDirError;
 use boarding_core::delivery::Channel;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
-use boarding_core::read::queries::{Answer as Found, Asker, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer as Found, QueryCaller, QueryFailure};
 use serde_json::{Map, Value, json};
 
 use crate::support::mail_text::decoded;
@@ -230,7 +230,7 @@ impl EngineHarness {
         self.engine().caught_up().await.unwrap();
     }
 
-    async fn query(&self, name: &str, params: Value) -> Result<Found, NoAnswer> {
+    async fn query(&self, name: &str, params: Value) -> Result<Found, QueryFailure> {
         self.query_in("acme", name, params).await
     }
 
@@ -239,9 +239,9 @@ impl EngineHarness {
         company: &str,
         name: &str,
         params: Value,
-    ) -> Result<Found, NoAnswer> {
+    ) -> Result<Found, QueryFailure> {
         self.engine().caught_up().await.unwrap();
-        let asker = Asker { actor: "admin".to_owned(), authority: Authority::All };
+        let asker = QueryCaller { actor: "admin".to_owned(), authority: Authority::All };
         self.engine().query(&company_id(company), name, object(params), &asker).await
     }
 

@@ -25,7 +25,7 @@ async fn dropped_engine_releases_folder_and_read_models() {
     let mut harness = EngineHarness::acme(None).await;
     for _ in 0..5 {
         harness.restart().await;
-        let found = harness.engine().found();
+        let found = harness.engine().opening_report();
         assert!(found.set_aside.is_none(), "{found:?}");
     }
 }
@@ -55,10 +55,10 @@ async fn interrupted_write_is_cut_off_and_reported() {
     let segment = last_segment(&harness);
     fs::OpenOptions::new().append(true).open(&segment).unwrap().write_all(&[1, 2, 3]).unwrap();
     harness.open().await;
-    assert!(harness.engine().found().torn_tail.is_some());
+    assert!(harness.engine().opening_report().torn_tail.is_some());
     assert_eq!(harness.rows("users", json!({})).await.len(), 1);
     harness.restart().await;
-    assert!(harness.engine().found().torn_tail.is_none(), "the tail is reported once");
+    assert!(harness.engine().opening_report().torn_tail.is_none(), "the tail is reported once");
 }
 
 /// Read models with a later position than the log show that the log has lost its end.
@@ -76,10 +76,7 @@ async fn rows_ahead_of_the_log_are_an_error_with_both_positions() {
     fs::remove_dir_all(&log).unwrap();
     copy(&kept, &log);
     let error = Engine::open(harness.options()).unwrap_err();
-    assert!(
-        matches!(error, EngineError::Projections(ProjectError::LogIsShorter { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, EngineError::ReadModels(ProjectError::LogIsShorter { .. })), "{error}");
     assert!(error.is_damage());
     let text = error.to_string();
     assert!(

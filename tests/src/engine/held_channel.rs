@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use boarding_core::delivery::mail::Mail;
-use boarding_core::delivery::{Channel, Sending, Sent};
+use boarding_core::delivery::{Channel, DeliveryFuture, DeliveryOutcome};
 use tokio::sync::{Semaphore, watch};
 
 /// Answers a mail only after the test has released it.
@@ -14,15 +14,15 @@ pub(super) struct HeldChannel {
     mails: Mutex<Vec<Mail>>,
     deduplicates: bool,
     /// The answer to every mail.
-    answer: Sent,
+    answer: DeliveryOutcome,
 }
 
 impl HeldChannel {
     pub(super) fn new(deduplicates: bool) -> Arc<Self> {
-        Self::answering(deduplicates, Sent::Sent)
+        Self::answering(deduplicates, DeliveryOutcome::Sent)
     }
 
-    pub(super) fn answering(deduplicates: bool, answer: Sent) -> Arc<Self> {
+    pub(super) fn answering(deduplicates: bool, answer: DeliveryOutcome) -> Arc<Self> {
         Arc::new(Self {
             released: Semaphore::new(0),
             arrived: watch::Sender::new(0),
@@ -66,7 +66,7 @@ impl Channel for HeldChannel {
         4
     }
 
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
             let count = mails.len();
             self.mails.lock().unwrap().extend(mails);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use boarding_commands::decide::Authority;
-use boarding_core::read::queries::{Answer, Asker, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer, QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
 use super::{EngineHarness, HEADER, company_id, object, ok};
@@ -81,13 +81,13 @@ async fn progress_needs_the_permission_to_import_the_file() {
         ("amy", &unknown, Some("bulk_import_users")),
         ("root", &accounts, Some("accounts")),
     ] {
-        let asker = Asker { actor: actor.to_owned(), authority: Authority::Granted };
+        let asker = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
         let params = object(json!({"import": import}));
         let answer =
             harness.engine().query(&company_id("acme"), "import_progress", params, &asker).await;
         match (answer, denied) {
-            (Ok(Answer::Json(progress)), None) => assert_eq!(progress["row"]["percent"], 100),
-            (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
+            (Ok(QueryAnswer::Json(progress)), None) => assert_eq!(progress["row"]["percent"], 100),
+            (Err(QueryFailure::Refused(refusal)), Some(permission)) => {
                 assert_eq!(refusal.details["permission"], Value::from(permission), "{actor}");
             }
             (answer, _) => panic!("{actor}: {answer:?}"),
@@ -98,17 +98,17 @@ async fn progress_needs_the_permission_to_import_the_file() {
             let denied = denied.filter(|_| (actor, import) != ("ira", &accounts));
             match (answer, denied) {
                 (Ok(_), None) => {}
-                (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
+                (Err(QueryFailure::Refused(refusal)), Some(permission)) => {
                     assert_eq!(refusal.details["permission"], permission, "{actor} {name}");
                 }
                 (answer, _) => panic!("{actor} {name}: {answer:?}"),
             }
         }
     }
-    let asker = Asker { actor: "amy".to_owned(), authority: Authority::Granted };
+    let asker = QueryCaller { actor: "amy".to_owned(), authority: Authority::Granted };
     let twice = object(json!({"import": accounts, "import_id": accounts}));
     let answer =
         harness.engine().query(&company_id("acme"), "import_progress", twice, &asker).await;
-    let Err(NoAnswer::Refused(refusal)) = answer else { panic!("{answer:?}") };
+    let Err(QueryFailure::Refused(refusal)) = answer else { panic!("{answer:?}") };
     assert_eq!(refusal.details, json!({"parameter": "import_id"}));
 }

@@ -126,8 +126,8 @@ async fn link_expires_without_a_command_after_restart() {
     harness.crash().await;
     harness.advance_clock(25 * 3600);
     harness.open().await;
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    hot.chores().wait_for(|chores| chores.tick_at.is_none()).await.unwrap();
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    hot.pending_work().wait_for(|chores| chores.tick_at.is_none()).await.unwrap();
     drop(hot);
     assert_eq!(state(&harness).await, "expired");
 }

@@ -11,7 +11,7 @@ use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
 fn log_on(server: &Server) -> LogChoice {
-    let connect = boarding_log::connect::Server { url: server.url(), ..Default::default() };
+    let connect = boarding_log::connect::ServerAddress { url: server.url(), ..Default::default() };
     let monitors = vec![server.monitor_url()];
     LogChoice::JetStream(jetstream::Options { monitors, ..jetstream::Options::new(connect) })
 }
@@ -139,15 +139,12 @@ async fn folder_with_another_log_is_refused() {
     foreign.close().await;
     harness.log = log_on(&other);
     let error = harness.try_open().await.unwrap_err();
-    assert!(matches!(error, EngineError::Projections(ProjectError::OtherLog { .. })), "{error}");
+    assert!(matches!(error, EngineError::ReadModels(ProjectError::OtherLog { .. })), "{error}");
 
     // Opening the folder with a file log creates an empty log, which is shorter.
     harness.log = LogChoice::Files;
     let error = harness.try_open().await.unwrap_err();
-    assert!(
-        matches!(error, EngineError::Projections(ProjectError::LogIsShorter { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, EngineError::ReadModels(ProjectError::LogIsShorter { .. })), "{error}");
 }
 
 /// Commands and read models continue after a restart of the server.

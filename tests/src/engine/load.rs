@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
-use boarding_core::limits::{HOT_COMPANIES_MAX, INBOX_COMMANDS_MAX};
+use boarding_core::limits::{INBOX_COMMANDS_MAX, LOADED_COMPANIES_MAX};
 use serde_json::json;
 use tokio::task::JoinSet;
 
@@ -66,7 +66,7 @@ async fn busy_companies_do_not_block_each_other() {
     }
     for company in ["acme", "beta", "gamma", "delta"] {
         let answer = harness.query_in(company, "history", json!({"limit": 500})).await.unwrap();
-        let boarding_core::read::queries::Answer::Json(answer) = answer else { panic!() };
+        let boarding_core::read::queries::QueryAnswer::Json(answer) = answer else { panic!() };
         let versions: Vec<_> = answer["rows"]
             .as_array()
             .unwrap()
@@ -85,7 +85,7 @@ fn company(n: usize) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn more_companies_than_memory_holds_get_right_answers() {
     let harness = Arc::new(EngineHarness::new(None).await);
-    let count = HOT_COMPANIES_MAX + 40;
+    let count = LOADED_COMPANIES_MAX + 40;
     for round in 0..3_u64 {
         let mut tasks = JoinSet::new();
         for n in 0..count {
@@ -120,7 +120,7 @@ async fn scheduled_run_of_an_evicted_company_starts_in_time() {
     let not_before = harness.now().plus_seconds(1);
     let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
     ok(&harness.submit("StartBulkIntegration", body).await);
-    for n in 0..=HOT_COMPANIES_MAX {
+    for n in 0..=LOADED_COMPANIES_MAX {
         ok(&harness.submit_to(&company(n), "AddUser", json!({"user": "ann"})).await);
     }
     harness.advance_clock(2);
@@ -138,7 +138,7 @@ async fn company_with_a_running_run_is_not_evicted() {
     harness.import(&people_rows(&["a", "b", "c", "d", "e", "f"])).await;
     harness.start_run().await;
     channel.wait_for_mails(4).await;
-    for n in 0..=HOT_COMPANIES_MAX {
+    for n in 0..=LOADED_COMPANIES_MAX {
         ok(&harness.submit_to(&company(n), "AddUser", json!({"user": "ann"})).await);
     }
     channel.release_all();

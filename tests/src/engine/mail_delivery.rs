@@ -100,8 +100,8 @@ async fn temporary_rejection_is_retried_and_then_fails() {
     harness.import(&people_rows(&["r451.busy", "ok.ann"])).await;
     let run = harness.start_run().await;
     let wait_for_retry = async |harness: &EngineHarness| {
-        let hot = harness.engine().hot(&company_id("acme")).await;
-        hot.chores().wait_for(|chores| chores.retry_at.is_some()).await.unwrap();
+        let hot = harness.engine().actor(&company_id("acme")).await;
+        hot.pending_work().wait_for(|chores| chores.retry_at.is_some()).await.unwrap();
     };
     wait_for_retry(&harness).await;
     // The retry is scheduled also after a restart.
@@ -209,7 +209,7 @@ async fn settle_waits_for_welcome_mails_in_flight() {
     body["send_welcome_email"] = json!(true);
     ok(&harness.submit("ImportFile", body).await);
     channel.wait_for_mails(1).await;
-    assert!(!harness.engine().hot(&company_id("acme")).await.chores().borrow().is_idle());
+    assert!(!harness.engine().actor(&company_id("acme")).await.pending_work().borrow().is_idle());
     channel.release_all();
     harness.settle().await;
     assert_eq!(harness.events().await.last().unwrap(), "NotificationSent");

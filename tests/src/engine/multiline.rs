@@ -109,7 +109,7 @@ async fn every_batch_has_a_record_and_a_report() {
     assert!(lines[2].starts_with("2,bob@meridian.example,Failed,field.not_allowed,"), "{csv}");
 }
 
-/// ML-06: "Sending an invitation requires there to be an Available or Reserved number".
+/// ML-06: "DeliveryFuture an invitation requires there to be an Available or Reserved number".
 #[tokio::test]
 async fn users_are_invited_only_while_numbers_are_free() {
     let harness = EngineHarness::meridian().await;

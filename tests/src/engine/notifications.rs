@@ -262,8 +262,8 @@ async fn administrators_are_notified_of_each_number_threshold_crossing() {
 
 /// Waits until exactly this many notifications were sent.
 async fn wait_for_notifications(harness: &EngineHarness, mails: usize) {
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    let mut chores = hot.chores();
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    let mut chores = hot.pending_work();
     while count(harness, ["NotificationSent"]).await != [mails] {
         chores.changed().await.unwrap();
     }

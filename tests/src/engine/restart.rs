@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use boarding_commands::values::ImportId;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::held_channel::HeldChannel;
 use super::{EngineHarness, company_id, numbered_rows, ok};
@@ -82,8 +82,8 @@ async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
     harness.open().await;
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [10, 0, 0, 0, 10], "nobody goes another way unasked");
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    assert_eq!(hot.chores().borrow().elsewhere.as_deref(), Some("held"));
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    assert_eq!(hot.pending_work().borrow().other_channel.as_deref(), Some("held"));
     drop(hot);
     harness.crash().await;
     harness.adopt_runs = true;
@@ -125,10 +125,10 @@ async fn n84_a_large_import_goes_on_after_a_crash() {
     let mut seen = 0;
     loop {
         // Each time, the engine dies after it has applied some more rows.
-        let hot = harness.engine().hot(&company_id("acme")).await;
+        let hot = harness.engine().actor(&company_id("acme")).await;
         let done = loop {
             let (done, over) = hot
-                .look(move |company| {
+                .inspect(move |company| {
                     (company.imports[&import].rows_done, company.imports[&import].completed)
                 })
                 .await
