@@ -5,8 +5,8 @@ use boarding_commands::schema::AnyId;
 use schemars::{JsonSchema as _, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
-use super::asked::malformed;
-use super::{Word, spellings};
+use super::request::malformed;
+use super::{WireEnum, wire_names};
 
 /// A parameter of a query.
 #[derive(Debug, Clone, Copy)]
@@ -31,7 +31,7 @@ enum Takes {
     /// Several texts: an array, or one text with commas between them; so many at most.
     List(usize),
     /// One of a list of words.
-    Word(fn() -> Vec<&'static str>),
+    OneOf(fn() -> Vec<&'static str>),
 }
 
 impl Param {
@@ -60,8 +60,8 @@ impl Param {
     }
 
     /// One of a list of words.
-    pub(crate) const fn word<W: Word>(name: &'static str) -> Self {
-        Self::taking(name, Takes::Word(spellings::<W>))
+    pub(crate) const fn one_of<E: WireEnum>(name: &'static str) -> Self {
+        Self::taking(name, Takes::OneOf(wire_names::<E>))
     }
 
     /// The same, and it must be given.
@@ -111,7 +111,7 @@ impl Param {
                 {"type": "string", "minLength": 1, "description": "With commas between them."},
             ]}),
             Takes::Id => AnyId::json_schema(generator),
-            Takes::Word(words) => json_schema!({"type": "string", "enum": words()}),
+            Takes::OneOf(names) => json_schema!({"type": "string", "enum": names()}),
         };
         match null {
             None => word,
