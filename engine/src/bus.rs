@@ -1,6 +1,5 @@
 //! NATS: the front door for other services. Only this folder, the JetStream log and the `nats` channel know it.
 
-pub mod connect;
 pub mod feed;
 mod forward;
 pub mod idle;

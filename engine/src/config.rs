@@ -50,7 +50,8 @@ pub const VISIBLE_SECONDS_MAX: u64 = 5;
 pub const INLINE_FILE_BYTES_MAX: usize = 512 * 1024;
 
 /// The most rows of a file that one command applies, in rows.
-pub const IMPORT_ROWS_PER_COMMAND: usize = boarding_commands::decide::import_rows::ROWS_PER_COMMIT;
+pub const IMPORT_ROWS_PER_COMMAND: usize =
+    boarding_commands::decide::imports::import_rows::ROWS_PER_COMMIT;
 
 /// The most bytes of cells that one command applies, in bytes: events add names and envelopes to them,
 /// and a commit holds 256 KiB.
@@ -110,13 +111,6 @@ pub const NAP_SECONDS: u64 = 60;
 
 /// The wait before a process manager asks again after a fault that may pass, in milliseconds.
 pub const RETRY_MILLIS: u64 = 200;
-
-/// How long a first connection to NATS may take, in seconds: longer, and the address is wrong.
-pub const NATS_CONNECT_SECONDS_MAX: u64 = 5;
-
-/// The longest wait before a lost connection to NATS is tried again, in milliseconds: after a server has come
-/// back, work goes on that much later at most.
-pub const NATS_RECONNECT_MILLIS_MAX: u64 = 500;
 
 /// How long an engine is taken to live after it last said so, in seconds: its companies wait that long
 /// if it dies, and go on elsewhere within ten.
@@ -199,42 +193,6 @@ pub const WORK_CLAIM_SECONDS_MAX: u64 = 7 * 24 * 3600;
 /// handed in, whatever two clocks say.
 pub const WORK_REMEMBERED_SECONDS: u64 = WORK_CLAIM_SECONDS_MAX + 24 * 3600;
 
-/// How long one question to NATS waits for its answer, in seconds: a leader that was killed never answers.
-pub const NATS_ANSWER_SECONDS_MAX: u64 = 2;
-
-/// How long one try of an append waits for its answer, in milliseconds, and the slowest line it allows for, in
-/// bytes a second: while a cluster has no leader it is tried often, and what was slow is stored once.
-pub const NATS_APPEND_TRY_MILLIS: u64 = 1_000;
-pub const NATS_BYTES_PER_SECOND_MIN: u64 = 512 * 1024;
-
-/// How long an append is tried again while nobody says what became of it, in seconds: three times what a
-/// cluster was seen to need for a new leader.
-pub const NATS_APPEND_SECONDS_MAX: u64 = 30;
-
-/// How long a read is tried again, in seconds: longer than a cluster was seen to need for a new leader.
-pub const NATS_READ_SECONDS_MAX: u64 = 15;
-
-/// How long opening waits for a cluster that has just started, in seconds.
-pub const NATS_OPEN_SECONDS_MAX: u64 = 20;
-
-/// How long one wait for other writers' messages lasts, in seconds; then the stream is looked over.
-pub const NATS_POLL_SECONDS: u64 = 5;
-
-/// When the server forgets a consumer that nobody asks, in seconds: longer than any pause of a reader.
-pub const NATS_CONSUMER_SECONDS: u64 = 60;
-
-/// How many messages a reader takes one by one before it makes a consumer, in messages: one costs about
-/// as much as eight of them.
-pub const NATS_SINGLE_READS: u32 = 8;
-
-/// The most messages of one page, in messages, and the most bytes: two appends of the largest size.
-pub const NATS_PAGE_MESSAGES: usize = 512;
-pub const NATS_PAGE_BYTES: usize = 9 * 1024 * 1024;
-
-/// How many bytes of the newest messages of a log in JetStream an engine has in memory: enough for the
-/// commands that are sent again because an answer was slow.
-pub const NATS_RECENT_BYTES_MAX: usize = 16 * 1024 * 1024;
-
 /// The most requests from NATS that are worked at, in requests: two full inboxes and as many queries;
 /// more is `overloaded`.
 pub const NATS_REQUESTS_MAX: usize = 4_096;
@@ -253,9 +211,6 @@ pub const NATS_GLANCE_BYTES_MAX: usize = 64 * 1024;
 /// How long it may take to tell a request that there is no place for it, in milliseconds: whoever hears
 /// nothing comes again as well, and the others wait meanwhile.
 pub const TURN_AWAY_MILLIS_MAX: u64 = 100;
-
-/// The most messages that wait for one of our tasks, in messages: two bursts; more are dropped, and said.
-pub const NATS_BUFFER_MESSAGES_MAX: usize = 2 * NATS_REQUESTS_MAX;
 
 /// The deepest that a request may be nested, in levels: far more than any command, far less than a stack.
 pub const REQUEST_LEVELS_MAX: usize = 128;

@@ -13,12 +13,12 @@ use crate::data_dir::DataDir;
 use crate::files::Files;
 use crate::hot::Reply;
 use crate::ingest::objects::Objects;
-use crate::log::{EventLog, Place};
 use crate::mail::Purpose;
 use crate::projector::Projections;
 use crate::store::Store;
 use crate::token::Tokens;
 use crate::work::Stuck;
+use boarding_log::{EventLog, Place};
 use tokio::sync::watch;
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Core {
             Err(error) => {
                 return Some(Reply::Failed {
                     code: Code::Unavailable,
-                    why: crate::error_chain(&error),
+                    why: boarding_log::error_chain(&error),
                 });
             }
         };
@@ -107,14 +107,16 @@ impl Core {
         company: &CompanyId,
         id: CommandId,
     ) -> Result<Option<Place>, String> {
-        let recent =
-            self.log.find_command(company, id).map_err(|error| crate::error_chain(&error))?;
+        let recent = self
+            .log
+            .find_command(company, id)
+            .map_err(|error| boarding_log::error_chain(&error))?;
         match recent {
             Some(found) => Ok(Some(found.place)),
             None => self
                 .projections
                 .find_command(company, id)
-                .map_err(|error| crate::error_chain(&error)),
+                .map_err(|error| boarding_log::error_chain(&error)),
         }
     }
 }

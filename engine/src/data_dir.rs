@@ -5,6 +5,8 @@ use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use boarding_log::random_bytes;
+
 mod moved;
 
 /// The format of data folders that this program writes and reads.
@@ -127,13 +129,6 @@ impl DataDir {
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
-}
-
-/// Random bytes of the operating system.
-pub(crate) fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
-    let mut bytes = [0; N];
-    File::open("/dev/urandom")?.read_exact(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn make_folder(path: &Path) -> Result<(), DataDirError> {

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use boarding_commands::code::{Code, Refusal};
-use boarding_commands::decide::import_file::ImportMode;
+use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::digest::Digest;
 use boarding_commands::envelope::{Answer, Envelope};

@@ -16,13 +16,13 @@ use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use ulid::Ulid;
 
-use crate::codec::COMMIT_BYTES_MAX;
 use crate::config::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX};
 use crate::core::Core;
-use crate::log::AppendError;
 use crate::snapshots;
 use crate::work::Chores;
 use batch::{Batch, Decided, Outcome, answer_all};
+use boarding_log::AppendError;
+use boarding_log::codec::COMMIT_BYTES_MAX;
 
 pub(crate) mod rule;
 
@@ -241,7 +241,7 @@ impl Task {
             None => snapshots::load(&*core.log, Some(&core.store), &id).map(State::of),
         };
         let loaded = match tokio::task::spawn_blocking(load).await {
-            Ok(loaded) => loaded.map_err(|error| crate::error_chain(&error))?,
+            Ok(loaded) => loaded.map_err(|error| boarding_log::error_chain(&error))?,
             Err(error) => return Err(error.to_string()),
         };
         self.state = Some(loaded);
@@ -337,7 +337,7 @@ impl Task {
 }
 
 fn failed(error: &AppendError) -> Reply {
-    Reply::Failed { code: Code::Unavailable, why: crate::error_chain(error) }
+    Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }
 
 fn refuse_all(

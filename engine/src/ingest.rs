@@ -7,7 +7,7 @@ use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
 use boarding_commands::csv_file::{self, FileError, Limits};
 use boarding_commands::decide::Authority;
-use boarding_commands::decide::import_file::{
+use boarding_commands::decide::imports::import_file::{
     FileBody, FileRead, ImportFile, OnError, fits_one_commit,
 };
 use boarding_commands::dialect;
@@ -238,6 +238,8 @@ pub(crate) fn refused(error: &KeepError) -> Refusal {
         KeepError::TooLarge { limit } => {
             Refusal::new(Code::ImportTooLarge).with(json!({"limit": limit}))
         }
-        KeepError::Io { .. } => Refusal::new(Code::Unavailable).saying(&crate::error_chain(error)),
+        KeepError::Io { .. } => {
+            Refusal::new(Code::Unavailable).saying(&boarding_log::error_chain(error))
+        }
     }
 }

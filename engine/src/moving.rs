@@ -6,9 +6,9 @@ use boarding_commands::id::CompanyId;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 
-use crate::codec::{EncodeError, Encoded};
 use crate::config::{MOVE_BYTES_PER_APPEND, MOVE_COMMITS_AHEAD, MOVE_COMMITS_PER_APPEND};
-use crate::log::{AppendError, Entry, EventLog, ReadError, Reader};
+use boarding_log::codec::{EncodeError, Encoded};
+use boarding_log::{AppendError, Entry, EventLog, ReadError, Reader};
 
 pub mod folder;
 
@@ -249,8 +249,8 @@ impl Reading {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::contract::sample;
-    use crate::log::memory::MemoryLog;
+    use boarding_log::contract::sample;
+    use boarding_log::memory::MemoryLog;
 
     fn logs() -> (Arc<dyn EventLog>, Arc<dyn EventLog>) {
         (Arc::new(MemoryLog::new()), Arc::new(MemoryLog::new()))

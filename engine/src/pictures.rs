@@ -7,7 +7,7 @@ use std::slice;
 
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::csv_file::{clean_name, has_invisible};
-use boarding_commands::decide::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
 use boarding_commands::decide::{Authority, ImportPictures};
 use boarding_commands::digest::Digest;
 use boarding_commands::envelope::Envelope;
@@ -249,7 +249,7 @@ fn too_many(of: &str, limit: usize, actual: Option<usize>) -> Refusal {
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Refusal {
-    Refusal::new(Code::Unavailable).saying(&crate::error_chain(error))
+    Refusal::new(Code::Unavailable).saying(&boarding_log::error_chain(error))
 }
 
 #[cfg(test)]

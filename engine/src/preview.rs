@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use boarding_commands::code::{Code, Problem, Refusal};
-use boarding_commands::decide::import_file::ImportMode;
+use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::{Counts, FileRef};

@@ -12,8 +12,8 @@ use boarding_projections::rows::{Staged, Table};
 use tokio::sync::watch;
 
 use crate::config::{FLUSH_AFTER_BATCHES, LOOK_MILLIS, PROJECT_EVENTS_MAX, RETRY_MILLIS};
-use crate::log::{Entry, EventLog, Place, ReadError, Reader};
 use crate::store::{Meta, Store, StoreError, View, command_key};
+use boarding_log::{Entry, EventLog, Place, ReadError, Reader};
 
 /// What stops the read models. The log goes on; a query says so.
 #[derive(Debug, thiserror::Error)]
@@ -197,7 +197,7 @@ struct Follower {
 impl Follower {
     fn run(mut self, asked: &mpsc::Receiver<Ask>) {
         if let Err(error) = self.work(asked) {
-            let text = crate::error_chain(&error);
+            let text = boarding_log::error_chain(&error);
             tracing::error!(%text, "the read models have stopped");
             drop(self.shared.seen.send_replace(Err(text.into())));
         }
@@ -217,7 +217,7 @@ impl Follower {
                 Ok(()) => Some(self.rest(asked)),
                 // A log on the network may be away for a while.
                 Err(ProjectError::Log(error)) if error.is_transient() => {
-                    let text = crate::error_chain(&error);
+                    let text = boarding_log::error_chain(&error);
                     tracing::warn!(%text, "the read models wait for the log");
                     match asked.recv_timeout(Duration::from_millis(RETRY_MILLIS)) {
                         Ok(told) => Some(told),
@@ -231,7 +231,7 @@ impl Follower {
                 Some(Ask::Look) => self.shared.told.store(false, Ordering::Release),
                 Some(Ask::Rebuild(tables, done)) => {
                     let rebuilt = self.rebuild(&tables);
-                    let _ = done.send(rebuilt.map_err(|error| crate::error_chain(&error)));
+                    let _ = done.send(rebuilt.map_err(|error| boarding_log::error_chain(&error)));
                 }
                 Some(Ask::Stop) | None => return Ok(()),
             }

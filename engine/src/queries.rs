@@ -6,7 +6,7 @@ use std::time::Duration;
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
 use boarding_commands::decide::Authority;
-use boarding_commands::decide::import_file::needed;
+use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
 use boarding_commands::id::{CompanyId, ImportId};
 use boarding_commands::time::Time;
@@ -71,7 +71,7 @@ impl From<QueryError> for NoAnswer {
 }
 
 fn unavailable(error: &dyn std::error::Error) -> NoAnswer {
-    NoAnswer::Failed { code: Code::Unavailable, why: crate::error_chain(error) }
+    NoAnswer::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }
 
 /// The parameters that every query takes, beside its own.

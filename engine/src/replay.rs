@@ -9,7 +9,7 @@ use boarding_projections::projection::Stopped;
 use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
 
 use crate::engine::Engine;
-use crate::log::ReadError;
+use boarding_log::ReadError;
 
 /// What was replayed and found to be the same, byte for byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -58,7 +58,7 @@ impl Engine {
                 Ok(Owner::Me) => self.go_on(owners, &company).await,
                 Ok(Owner::Other(_)) => {}
                 Err(error) => {
-                    let error = crate::error_chain(&error);
+                    let error = boarding_log::error_chain(&error);
                     tracing::warn!(%company, %error, "a company waits for an engine");
                 }
             }

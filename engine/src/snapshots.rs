@@ -9,8 +9,8 @@ use boarding_commands::id::CompanyId;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{SNAPSHOT_AFTER_EVENTS, SNAPSHOT_FLUSH_PARTS, SNAPSHOT_PART_BYTES};
-use crate::log::{EventLog, Head, ReadError};
 use crate::store::{Store, StoreError, snapshot_key, snapshots_prefix};
+use boarding_log::{EventLog, Head, ReadError};
 
 /// The shape of a snapshot; another one is ignored, and the state replayed. Raise it with any change of
 /// `Company` or its parts.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use boarding_commands::code::Code;
 use boarding_commands::company::{Company, Effects, RowEffect, Undo};
-use boarding_commands::decide::undo_import::foreseen;
+use boarding_commands::decide::imports::undo_import::foreseen;
 use boarding_commands::decide::{Authority, Command, Decision, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
 use boarding_commands::id::{CompanyId, ImportId};
@@ -15,9 +15,9 @@ use crate::core::Core;
 use crate::engine::{Asking, Engine};
 use crate::hot::rule::State;
 use crate::hot::{Reply, Request};
-use crate::log::{EventLog, ReadError};
 use crate::snapshots;
 use crate::work::ENGINE;
+use boarding_log::{EventLog, ReadError};
 
 /// Goes through the log for what an import did: the rows of each of its commits that changed something, until
 /// the receiver breaks off. Blocks; costs a replay of the company up to the end of the import.
@@ -114,5 +114,5 @@ fn counts(company: &Company, import: ImportId) -> UndoCounts {
 }
 
 fn failed(error: &(dyn std::error::Error + 'static)) -> Reply {
-    Reply::Failed { code: Code::Unavailable, why: crate::error_chain(error) }
+    Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }

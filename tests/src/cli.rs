@@ -1,4 +1,4 @@
-//! The program from outside: exit statuses, JSON shapes, and the main job as journeys.
+//! The program as an operator runs it: exit statuses, JSON shapes, and whole tasks.
 
 mod contract;
 mod demo;

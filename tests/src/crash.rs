@@ -1,28 +1,26 @@
-//! Crashes of the real process: killed at any instant and started again, it has lost nothing, mailed
-//! nobody twice, and goes on.
+//! Kills the real process at random times, restarts it, and checks its data.
 //!
-//! The moments are dice: a failing test prints its seed, and `BOARDING_SEED` repeats its moments.
-//! `BOARDING_CRASHES=50` kills more often, `BOARDING_MILLION=1` imports a million rows, and
-//! `BOARDING_PROGRAM` names another build of the program.
+//! A failing test prints its seed; `BOARDING_SEED` repeats the kills of that seed. `BOARDING_CRASHES=50`
+//! kills more often, `BOARDING_MILLION=1` imports a million rows, and `BOARDING_PROGRAM` names another build
+//! of the program.
 
 mod acknowledged;
-pub(crate) mod dice;
+mod damage;
 mod history;
 mod import;
-mod lost_file;
 mod mails;
+mod missing_file;
 mod opening;
-mod place;
-mod program;
-mod refused;
+mod process;
 mod run;
+mod sample_folder;
 mod smtp;
 
-/// How often a process is killed in the ordinary run of the tests.
+/// How often a test kills a process by default.
 const CRASHES: usize = 12;
 
-/// How often a process is killed, at least, where the moments are many.
+/// How often a test kills a process: `BOARDING_CRASHES`, or the default.
 fn crashes() -> usize {
-    let asked = std::env::var("BOARDING_CRASHES").ok();
-    asked.map_or(CRASHES, |text| text.parse().expect("BOARDING_CRASHES is a number"))
+    let count = std::env::var("BOARDING_CRASHES").ok();
+    count.map_or(CRASHES, |text| text.parse().expect("BOARDING_CRASHES is a number"))
 }

@@ -6,4 +6,5 @@ pub(crate) mod nats;
 pub(crate) mod paths;
 pub(crate) mod program;
 pub(crate) mod proxy;
+pub(crate) mod random;
 pub(crate) mod wait;

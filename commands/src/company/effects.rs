@@ -208,7 +208,7 @@ pub(crate) mod testing {
 mod tests {
     use super::testing::commit;
     use super::*;
-    use crate::decide::import_file::testing::{accepted, import_id};
+    use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{phone, phone_added, user_created, who};
     use crate::event::{Existing, RowRef};
     use crate::personal::Personal;

@@ -144,7 +144,7 @@ mod tests {
     /// the next, and the earlier one is kept until the run is over.
     #[test]
     fn ml_03_a_mail_under_way_keeps_the_wording_it_was_claimed_with() {
-        use crate::decide::recipients::{Report, open_claims};
+        use crate::decide::runs::recipients::{Report, open_claims};
         use crate::decide::testing::{NOW, a_running_run, run_id, who};
         use crate::decide::{ClaimRecipients, ReportRecipients};
         let kind = TemplateKind::ChannelInvitation;

@@ -176,7 +176,7 @@ mod tests {
     use super::*;
     use crate::csv_file::{Limits, Options, ParsedRow, rows};
     use crate::decide::ImportRows;
-    use crate::decide::import_file::testing::{accepted, import_id};
+    use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{Given as Story, given};
     use crate::event::{Event, Existing, RowOutcome};
 

@@ -20,8 +20,8 @@ use boarding_commands::time::Time;
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 
-use crate::log::file::{FileLog, OpenError, Options};
-use crate::log::{AppendError, Encoded, EventLog as _, Head};
+use boarding_log::file::{FileLog, OpenError, Options};
+use boarding_log::{AppendError, Encoded, EventLog as _, Head};
 
 /// How many appends are under way at once in each measurement.
 pub const IN_FLIGHT: [usize; 4] = [1, 16, 64, 256];
@@ -70,7 +70,7 @@ pub enum BenchError {
     #[error("name a company")]
     Company(#[from] IdError),
     #[error("make a commit to append")]
-    Encode(#[from] crate::codec::EncodeError),
+    Encode(#[from] boarding_log::codec::EncodeError),
     #[error("make the bytes of the raw file")]
     RawBytes(#[from] rmp_serde::encode::Error),
     #[error("run the tasks of the measurement")]

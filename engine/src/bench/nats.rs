@@ -23,14 +23,14 @@ use self::raw::Raw;
 use self::streams::Streams;
 use super::log::{IN_FLIGHT, commit, company};
 use super::onboarding;
-use crate::bus::connect::ConnectError;
 use crate::bus::serve::{self, Door, ServeError};
 use crate::channel::null::NullChannel;
 use crate::clock::Clock;
-use crate::codec::EncodeError;
 use crate::engine::{Engine, EngineError, LogChoice, Options};
-use crate::log::jetstream::{self, JetStreamLog};
-use crate::log::{AppendError, Encoded, EventLog as _, Head, ReadError};
+use boarding_log::codec::EncodeError;
+use boarding_log::connect::ConnectError;
+use boarding_log::jetstream::{self, JetStreamLog};
+use boarding_log::{AppendError, Encoded, EventLog as _, Head, ReadError};
 
 pub use measured::{HEADING, Line, Memory, Timed};
 

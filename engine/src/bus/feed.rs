@@ -21,7 +21,7 @@ use crate::config::{
 };
 use crate::core::Core;
 use crate::engine::Engine;
-use crate::log::ReadError;
+use boarding_log::ReadError;
 
 pub use message::{Headers, Message};
 
@@ -175,7 +175,7 @@ impl Feeder {
         loop {
             let before = self.told.borrow().published;
             let Err(error) = self.follow().await;
-            tracing::debug!(error = crate::error_chain(&error), "the feed stands");
+            tracing::debug!(error = boarding_log::error_chain(&error), "the feed stands");
             if matches!(error, FeedError::Ending) {
                 return;
             }
@@ -215,7 +215,7 @@ impl Feeder {
     }
 
     fn complain(&self, error: &FeedError) {
-        let text = crate::error_chain(error);
+        let text = boarding_log::error_chain(error);
         self.told.send_if_modified(|state| {
             let differs = state.trouble.as_ref() != Some(&text);
             if differs {

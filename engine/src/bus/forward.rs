@@ -24,7 +24,7 @@ pub(super) async fn command(hall: &Hall, request: Request<'_>) -> Told {
     match hall.engine.owner(&company).await {
         Ok(Owner::Me) => requests::command(&hall.engine, request).await,
         Ok(Owner::Other(engine)) => hand_on(hall, request, engine).await,
-        Err(error) => later(request, &crate::error_chain(&error)),
+        Err(error) => later(request, &boarding_log::error_chain(&error)),
     }
 }
 
@@ -42,7 +42,7 @@ async fn hand_on(hall: &Hall, request: Request<'_>, engine: EngineId) -> Told {
             Told::relayed(encoding, answer.payload.to_vec())
         }
         Err(error) => {
-            let error = crate::error_chain(&error);
+            let error = boarding_log::error_chain(&error);
             later(
                 request,
                 &format!("the engine that works for the company did not answer: {error}"),

@@ -7,10 +7,11 @@ use async_nats::jetstream::context::{ContextBuilder, GetStreamErrorKind};
 use async_nats::jetstream::{self, ErrorCode};
 use futures_util::StreamExt as _;
 
-use super::connect::{ConnectError, Server, patiently};
 use super::micro;
 use super::names::{ENGINES_BUCKET, EVENT_STREAM};
-use crate::config::{LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX};
+use crate::config::LEASE_SECONDS;
+use boarding_log::connect::{ConnectError, Server, patiently};
+use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 
 /// Why it cannot be said that nobody works on the log.
 #[derive(Debug, thiserror::Error)]

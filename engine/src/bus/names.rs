@@ -6,12 +6,6 @@ use ulid::Ulid;
 /// What all subjects of this version of the contract begin with.
 pub const ROOT: &str = "boarding.v1";
 
-/// The log itself, where it is in JetStream; one subject a company, and nobody's but the engine's.
-pub const LOG_STREAM: &str = "BOARDING_LOG";
-
-/// What the subjects of the log begin with; a company's id follows.
-pub const LOG: &str = "boarding.log.v1";
-
 /// The events for other services.
 pub const EVENT_STREAM: &str = "BOARDING_EVENTS";
 
@@ -97,8 +91,3 @@ pub fn all_handed() -> String {
 
 /// Nobody's but the engine's.
 const HANDED_ROOT: &str = "boarding.handed.v1";
-
-/// Where a company's commits are kept, in the log's own stream: `boarding.log.v1.<company>`.
-pub fn log(company: &CompanyId) -> String {
-    format!("{LOG}.{company}")
-}

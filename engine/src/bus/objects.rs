@@ -101,7 +101,7 @@ impl Objects for Bucket {
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Refusal {
-    let why = format!("the object store: {}", crate::error_chain(error));
+    let why = format!("the object store: {}", boarding_log::error_chain(error));
     Refusal::new(Code::Unavailable).saying(&why)
 }
 

@@ -24,9 +24,8 @@ use tokio::task::JoinSet;
 use ulid::Ulid;
 
 use super::names::{ENGINES_BUCKET, OWNERS_BUCKET};
-use crate::config::{
-    CLAIM_OWNER_TRIES, LEASE_SECONDS, NATS_ANSWER_SECONDS_MAX, RENEWALS_PER_LEASE,
-};
+use crate::config::{CLAIM_OWNER_TRIES, LEASE_SECONDS, RENEWALS_PER_LEASE};
+use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 use pulse::{Pulse, has_no_leader};
 
 /// The name of one start of an engine.

@@ -42,7 +42,7 @@ pub(super) async fn run(hall: Arc<Hall>, first: Result<pull::Stream, async_nats:
             Err(error) => Err(error),
         };
         let Err(error) = ended else { return };
-        let why = crate::error_chain(&*error);
+        let why = boarding_log::error_chain(&*error);
         if why != told {
             tracing::warn!(
                 why,

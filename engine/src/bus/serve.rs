@@ -10,7 +10,6 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::connect::usual_copies;
 use super::feed::{self, Feed};
 use super::forward;
 use super::micro::{self, Service};
@@ -23,6 +22,7 @@ use super::requests::{self, Request, broken, may_answer};
 use super::wire::Told;
 use crate::config::{DRAIN_MILLIS_MAX, FAREWELL_MILLIS_MAX, TURN_AWAY_MILLIS_MAX};
 use crate::engine::Engine;
+use boarding_log::connect::usual_copies;
 
 /// Why the front door could not be opened.
 #[derive(Debug, thiserror::Error)]

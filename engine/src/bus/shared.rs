@@ -10,11 +10,11 @@ use async_nats::jetstream::{self, kv};
 use tokio::io::AsyncReadExt as _;
 use tokio::runtime::Handle;
 
-use super::connect::patiently;
 use super::names::{KEPT_BUCKET, SECRETS_BUCKET};
 use crate::config::OBJECT_SILENCE_SECONDS_MAX;
 use crate::data_dir::{SECRET_BYTES, Secret};
 use crate::files::Elsewhere;
+use boarding_log::connect::patiently;
 
 /// Why what engines share cannot be had.
 #[derive(Debug, thiserror::Error)]

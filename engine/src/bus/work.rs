@@ -171,7 +171,7 @@ impl WorkQueue {
                 Ok(handed) => return handed,
                 Err(error) => {
                     self.opened().clear();
-                    let error = crate::error_chain(&error);
+                    let error = boarding_log::error_chain(&error);
                     tracing::warn!(company = %item.company, run = %item.run, %error, "work waits");
                 }
             }

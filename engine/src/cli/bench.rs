@@ -118,7 +118,7 @@ fn folder(common: &Common) -> Result<PathBuf, Failure> {
 async fn measure_log(folder: &Path, events: usize, out: &Out) -> Ending {
     let measured = log::run(folder, events)
         .await
-        .map_err(|error| Failure::Unavailable(crate::error_chain(&error)))?;
+        .map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
     out.say(log::HEADING);
     for line in measured {
         let (in_flight, raw, log, ratio) = (line.in_flight, line.raw, line.log, line.ratio());
@@ -150,7 +150,8 @@ async fn measure_job(
     };
     let measured = onboarding::measure(job).await;
     let _ = std::fs::remove_dir_all(&data);
-    let measured = measured.map_err(|error| Failure::Unavailable(crate::error_chain(&error)))?;
+    let measured =
+        measured.map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
     if out.is_json() {
         out.document(&measured.as_json());
     } else {

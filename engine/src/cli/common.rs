@@ -90,8 +90,9 @@ impl Common {
             return Ok(Some(Arc::new(outbox)));
         }
         let Some(url) = &self.smtp else { return Ok(None) };
-        let channel = SmtpChannel::new(url)
-            .map_err(|error| Failure::Usage(format!("--smtp: {}", crate::error_chain(&error))))?;
+        let channel = SmtpChannel::new(url).map_err(|error| {
+            Failure::Usage(format!("--smtp: {}", boarding_log::error_chain(&error)))
+        })?;
         Ok(Some(Arc::new(channel)))
     }
 }

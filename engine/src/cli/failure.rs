@@ -118,7 +118,7 @@ impl From<NoAnswer> for Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        let mut text = crate::error_chain(&error);
+        let mut text = boarding_log::error_chain(&error);
         if error.is_damage() {
             return Self::Damaged(text);
         }

@@ -155,11 +155,11 @@ fn along(way: Way, moved: &Moved) -> Vec<(&'static str, &'static str)> {
 }
 
 fn failure(error: FolderError) -> Failure {
-    let text = crate::error_chain(&error);
+    let text = boarding_log::error_chain(&error);
     match error {
         FolderError::Folder(error) => EngineError::Folder(error).into(),
         FolderError::Files(error) => EngineError::Log(error).into(),
-        FolderError::JetStream(crate::log::jetstream::OpenError::Connect(error))
+        FolderError::JetStream(boarding_log::jetstream::OpenError::Connect(error))
         | FolderError::Connect(error) => of_connection(&error),
         FolderError::JetStream(error) => EngineError::JetStream(error).into(),
         FolderError::MovedAlready { .. } => refused("move.moved_already", text),

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
-use crate::bus::connect::{ConnectError, Server};
-use crate::log::jetstream;
+use boarding_log::connect::{ConnectError, Server};
+use boarding_log::jetstream;
 
 /// What every verb takes that works on NATS.
 #[derive(Clone, Default, Args)]
@@ -85,7 +85,7 @@ fn is_prefix(text: &str) -> bool {
 
 /// An address that is none is the asker's to mend; a server that does not answer may come back.
 pub(super) fn of_connection(error: &ConnectError) -> Failure {
-    let text = crate::error_chain(error);
+    let text = boarding_log::error_chain(error);
     match error {
         ConnectError::Address(_) => Failure::Usage(format!("--nats: {text}")),
         ConnectError::Credentials { .. } | ConnectError::Connect { .. } => {

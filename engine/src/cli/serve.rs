@@ -13,7 +13,6 @@ use super::failure::{Done, Ending, Failure};
 use super::nats_options::{NatsOptions, of_connection};
 use super::output::Out;
 use super::session::{self, open_engine};
-use crate::bus::connect::{patiently, usual_copies};
 use crate::bus::feed;
 use crate::bus::owners::Owners;
 use crate::bus::serve::{self, Door};
@@ -25,6 +24,7 @@ use crate::channel::outbox::Outbox;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::engine::{Engine, EngineError, LogChoice};
+use boarding_log::connect::{patiently, usual_copies};
 
 mod settings;
 
@@ -207,7 +207,7 @@ async fn open_door(
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Failure {
-    Failure::Unavailable(crate::error_chain(error))
+    Failure::Unavailable(boarding_log::error_chain(error))
 }
 
 /// The two ways to ask a service to stop.

@@ -14,13 +14,13 @@ use crate::config::PLANS_AT_ONCE;
 use crate::core::Core;
 use crate::data_dir::{DataDir, DataDirError, Secret};
 use crate::files::{self, Files};
-use crate::log::EventLog;
-use crate::log::file::{self as file_log, FileLog, OpenError, TornTail};
-use crate::log::jetstream::{self, JetStreamLog};
 use crate::projector::{ProjectError, Projections};
 use crate::store::{self, Store, StoreError};
 use crate::token::Tokens;
 use crate::work::Stuck;
+use boarding_log::EventLog;
+use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
+use boarding_log::jetstream::{self, JetStreamLog};
 
 /// How an engine is opened.
 #[derive(Debug)]

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tokio::sync::oneshot;
 
 use super::{Reply, Request};
-use crate::codec::{COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, Encoded};
 use crate::config::BATCH_COMMANDS_MAX;
-use crate::log::{APPEND_POSITIONS_MAX, Appended};
+use boarding_log::codec::{COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, Encoded};
+use boarding_log::{APPEND_POSITIONS_MAX, Appended};
 
 /// Commands decided together, before they are durable.
 #[derive(Default)]

@@ -10,10 +10,10 @@ use boarding_commands::personal::Personal;
 use serde_json::{Value, json};
 
 use super::{Reply, Request};
-use crate::codec::Encoded;
 use crate::core::Core;
-use crate::log::{EventLog, Head, ReadError};
 use crate::snapshots::{self, Loaded};
+use boarding_log::codec::Encoded;
+use boarding_log::{EventLog, Head, ReadError};
 
 /// A company's state between two commands.
 #[derive(Debug)]
@@ -93,7 +93,7 @@ impl State {
             Box::new(if error.is_too_large() {
                 Reply::TooLarge
             } else {
-                Reply::Failed { code: Code::Unavailable, why: crate::error_chain(&error) }
+                Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(&error) }
             })
         })
     }

@@ -9,7 +9,7 @@ use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use boarding_commands::code::{Code, Refusal};
 use boarding_commands::csv_file::clean_name;
-use boarding_commands::decide::import_file::{FileBody, ObjectRef};
+use boarding_commands::decide::imports::import_file::{FileBody, ObjectRef};
 use boarding_commands::event::{Event, FileRef};
 use boarding_commands::id::{CommandId, CompanyId};
 use serde_json::json;
@@ -105,7 +105,8 @@ impl Core {
             return Ok(Vec::new());
         };
         let read = self.log.read_at(place);
-        let events = read.map_err(|error| unavailable(crate::error_chain(&error)))?.commit.events;
+        let events =
+            read.map_err(|error| unavailable(boarding_log::error_chain(&error)))?.commit.events;
         let files = events.into_iter().find_map(|event| match event {
             Event::ImportAccepted { files, .. } => Some(files),
             Event::PicturesImported { file, .. } => Some(vec![file]),

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use tokio::task::JoinError;
 
 use super::{MoveError, Progress, move_log};
-use crate::bus::connect::ConnectError;
 use crate::bus::idle::{IdleError, Servers};
 use crate::clock::Clock;
 use crate::data_dir::{DataDir, DataDirError};
-use crate::log::EventLog;
-use crate::log::file::{self, FileLog};
-use crate::log::jetstream::{self, JetStreamLog};
+use boarding_log::EventLog;
+use boarding_log::connect::ConnectError;
+use boarding_log::file::{self, FileLog};
+use boarding_log::jetstream::{self, JetStreamLog};
 
 /// Which way a log moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
-use boarding_commands::decide::import_file::{BadRows, OnError};
+use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::event::{Event, FileRef, ImportOptions};
 use boarding_commands::id::ImportId;
@@ -11,7 +11,6 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::{Attention, Plan};
-use crate::codec::Encoded;
 use crate::config::{PREVIEW_ATTENTION_ROWS, PREVIEW_ROWS};
 use crate::core::Core;
 use crate::engine::{Asking, no};
@@ -21,6 +20,7 @@ use crate::ingest::{self, CompanySays};
 use crate::snapshots;
 use crate::work::ENGINE;
 use crate::work::portions::{Chunks, Fault, Place, Portions};
+use boarding_log::codec::Encoded;
 
 /// Plans an import of kept files. Blocks: reads the log and the file.
 ///
@@ -36,7 +36,7 @@ pub(super) fn plan(
     files: Vec<FileRef>,
 ) -> Result<(Plan, ImportFile), Reply> {
     let loaded = snapshots::load(&*core.log, Some(&core.store), &asking.company)
-        .map_err(|error| failed(&crate::error_chain(&error)))?;
+        .map_err(|error| failed(&boarding_log::error_chain(&error)))?;
     let version = loaded.company.version;
     let says = CompanySays::of(&loaded.company, &import.dialect);
     let read = ingest::read(&core.files, &import, files, says).map_err(no)?;
@@ -87,7 +87,7 @@ impl Rehearsal {
         let import = self.state.company.imports.get(&id);
         let Some(import) = import.filter(|import| !import.completed) else { return Ok(()) };
         let Some(place) = Place::of(import) else { return Ok(()) };
-        let fault = |fault: Fault| failed(&crate::error_chain(&*fault));
+        let fault = |fault: Fault| failed(&boarding_log::error_chain(&*fault));
         for rows in Chunks::open(&core.files, &place).map_err(fault)? {
             if *core.closing.borrow() {
                 return Err(crate::hot::gone());

@@ -61,7 +61,7 @@ impl Core {
         company: &CompanyId,
         versions: std::ops::RangeInclusive<u64>,
         show: &mut dyn FnMut(&Fact<'_>) -> bool,
-    ) -> Result<bool, crate::log::ReadError> {
+    ) -> Result<bool, boarding_log::ReadError> {
         let mut reader = self.log.read_company(company, *versions.start());
         while let Some(entry) = reader.next()? {
             if entry.recorded.commit.first_version > *versions.end() {

@@ -30,7 +30,7 @@ pub(super) async fn manage(desk: Desk) {
             if stands { Err("its file gives no more rows".into()) } else { Ok(()) }
         });
         if let Err(error) = went {
-            let error = crate::error_chain(&*error);
+            let error = boarding_log::error_chain(&*error);
             tracing::error!(company = %desk.company, %import, %error, "an import cannot go on");
             desk.core.stuck.hold(&desk.company, import, error);
             stuck.insert(import);

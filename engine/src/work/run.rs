@@ -1,7 +1,7 @@
 //! The run worker: claims the next recipients of the run that holds the lock, sends, and reports.
 
 use boarding_commands::code::Code;
-use boarding_commands::decide::recipients::{OpenClaim, Report, open_claims};
+use boarding_commands::decide::runs::recipients::{OpenClaim, Report, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients};
 use boarding_commands::event::{Channel, Event, Who};
 use boarding_commands::id::RunId;

@@ -22,7 +22,7 @@ pub(super) async fn manage(desk: Desk) {
     while let Some(import) = desk.until(&mut chores, |chores| chores.undoing.first().copied()).await
     {
         if let Err(error) = go_on(&desk, import).await {
-            let error = crate::error_chain(&*error);
+            let error = boarding_log::error_chain(&*error);
             tracing::error!(company = %desk.company, %import, %error, "an undo cannot go on");
             pause().await;
         }

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use boarding_commands::code::Code;
 use boarding_commands::csv_file::spelled;
-use boarding_commands::decide::move_pending_invitations::MAX_ACCOUNTS;
-use boarding_commands::decide::pool::too_few;
+use boarding_commands::decide::invitations::move_pending_invitations::MAX_ACCOUNTS;
+use boarding_commands::decide::numbers::pool::too_few;
 use boarding_commands::event::Permission;
 use boarding_commands::id::fold;
 use schemars::JsonSchema;

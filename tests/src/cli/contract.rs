@@ -1,4 +1,4 @@
-//! What section 5 of the contract promises of every verb: exit statuses, JSON, ids.
+//! Contract section 5, for all verbs: exit statuses, JSON, ids.
 
 use serde_json::{Value, json};
 
@@ -46,7 +46,7 @@ const IMPORT_KEYS: [&str; 22] = [
 ];
 
 #[test]
-fn words_that_are_not_understood_end_with_2_and_make_no_folder() {
+fn invalid_arguments_end_with_2_and_create_no_folder() {
     let cli = Cli::new();
     for words in [
         &["fly"][..],
@@ -66,15 +66,15 @@ fn words_that_are_not_understood_end_with_2_and_make_no_folder() {
         &["runs", "--limit", "1", "queue"],
         &["runs", "list", "--smtp", "gopher://mail.example"],
     ] {
-        let ended = cli.run(words).expect_status(2);
-        assert!(ended.stdout.is_empty(), "{words:?}: {}", ended.stdout);
-        assert!(!ended.stderr.is_empty(), "{words:?}");
-        assert!(!cli.data().exists(), "{words:?} made a data folder");
+        let output = cli.run(words).expect_status(2);
+        assert!(output.stdout.is_empty(), "{words:?}: {}", output.stdout);
+        assert!(!output.stderr.is_empty(), "{words:?}");
+        assert!(!cli.data().exists(), "{words:?} created a data folder");
     }
 }
 
 #[test]
-fn a_company_is_asked_for_where_one_is_needed() {
+fn missing_company_is_reported_where_one_is_needed() {
     let cli = Cli::new();
     let mut command = cli.command(&["runs"]);
     let output = command.env_remove("BOARDING_COMPANY").output().unwrap();
@@ -82,23 +82,23 @@ fn a_company_is_asked_for_where_one_is_needed() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("--company"));
     let mut command = cli.command(&["template", "leapxpert"]);
     let output = command.env_remove("BOARDING_COMPANY").output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "a template is nobody's own");
+    assert_eq!(output.status.code(), Some(0), "a template belongs to no company");
     assert!(!cli.data().exists());
 }
 
 #[test]
-fn the_password_of_a_mail_server_is_never_shown() {
+fn mail_server_password_is_never_printed() {
     let cli = Cli::new();
     for words in [&["runs", "--smtp", "smtp://u:s3cret@mail.example:none"][..], &["--help"]] {
         let mut command = cli.command(words);
         let output = command.env("BOARDING_SMTP", "smtp://u:s3cret@mail.example").output().unwrap();
-        let shown = [output.stdout, output.stderr].concat();
-        assert!(!String::from_utf8_lossy(&shown).contains("s3cret"), "{words:?}");
+        let printed = [output.stdout, output.stderr].concat();
+        assert!(!String::from_utf8_lossy(&printed).contains("s3cret"), "{words:?}");
     }
 }
 
 #[test]
-fn a_refusal_ends_with_1_and_is_told_on_both_ways_out() {
+fn refusal_ends_with_1_and_is_on_stdout_and_stderr() {
     let cli = Cli::new();
     let answer = cli.refused(&["command", "ArchiveUser", r#"{"user":"nobody"}"#]);
     assert_eq!(keys(&answer), ["code", "command", "details", "message", "outcome"]);
@@ -115,37 +115,29 @@ fn a_refusal_ends_with_1_and_is_told_on_both_ways_out() {
         cli.refused(words);
     }
     let plain = cli.run(&["users", "archive", "nobody"]).expect_status(1);
-    assert!(
-        plain.stdout.is_empty(),
-        "without --json a refusal leaves stdout alone: {}",
-        plain.stdout
-    );
-    assert!(
-        plain.stderr.contains("boarding users --search"),
-        "it says what to do: {}",
-        plain.stderr
-    );
+    assert!(plain.stdout.is_empty(), "without --json it is on stderr only: {}", plain.stdout);
+    assert!(plain.stderr.contains("boarding users --search"), "{}", plain.stderr);
 }
 
-/// A folder that another process has is told apart from damage.
+/// The exit status distinguishes a folder in use from damage.
 #[test]
-fn a_folder_in_use_ends_with_4_and_a_damaged_log_with_3() {
+fn folder_in_use_ends_with_4_and_damage_with_3() {
     let cli = Cli::new();
     cli.run(&["config", "set", "language", "en"]).expect_status(0);
     let lock = std::fs::File::open(cli.data().join("LOCK")).unwrap();
     lock.lock().unwrap();
-    let ended = cli.run(&["runs"]).expect_status(4);
-    assert!(ended.stderr.contains("in use"), "{}", ended.stderr);
+    let output = cli.run(&["runs"]).expect_status(4);
+    assert!(output.stderr.contains("in use"), "{}", output.stderr);
     drop(lock);
     for _ in 0..3 {
         cli.run(&["config", "set", "language", "de"]).expect_status(0);
     }
     damage(&cli);
-    let ended = cli.run(&["runs"]).expect_status(3);
-    assert!(!ended.stderr.is_empty());
+    let output = cli.run(&["runs"]).expect_status(3);
+    assert!(!output.stderr.is_empty());
 }
 
-/// Turns one byte in the middle of the first segment.
+/// Flips one bit in the middle of the first segment.
 fn damage(cli: &Cli) {
     let mut segments: Vec<_> = std::fs::read_dir(cli.data().join("log"))
         .unwrap()
@@ -160,9 +152,8 @@ fn damage(cli: &Cli) {
     std::fs::write(path, bytes).unwrap();
 }
 
-/// Common options may stand anywhere.
 #[test]
-fn common_options_stand_before_between_and_behind() {
+fn common_options_are_accepted_at_every_position() {
     let cli = Cli::new();
     for words in [
         &["--json", "phones", "list"][..],
@@ -174,37 +165,37 @@ fn common_options_stand_before_between_and_behind() {
 }
 
 #[test]
-fn a_newer_folder_ends_with_4() {
+fn folder_of_a_newer_format_ends_with_4() {
     let cli = Cli::new();
     std::fs::create_dir_all(cli.data()).unwrap();
     std::fs::write(cli.data().join("FORMAT"), "boarding data folder, format 99\n").unwrap();
-    let ended = cli.run(&["runs"]).expect_status(4);
-    assert!(ended.stderr.contains("newer program"), "{}", ended.stderr);
+    let output = cli.run(&["runs"]).expect_status(4);
+    assert!(output.stderr.contains("newer program"), "{}", output.stderr);
 }
 
-/// P10: the same command under the same id is done once, and answered the same.
+/// P10: A repeat of a command under the same id is done once and gets the same answer.
 #[test]
-fn a_command_asked_twice_under_one_id_is_done_once() {
+fn command_repeated_under_its_id_is_done_once() {
     let cli = Cli::new();
     let id = "01JD0000000000000000000001";
     let words = ["config", "set", "language", "de", "--id", id];
     let first = cli.json(&words);
     assert_eq!(keys(&first), ["command", "duplicate", "outcome", "position", "result", "version"]);
     assert_eq!((&first["command"], &first["duplicate"]), (&json!(id), &json!(false)));
-    let mut again = cli.json(&words);
-    assert_eq!(again["duplicate"], json!(true));
-    again["duplicate"] = json!(false);
-    assert_eq!(again, first);
+    let mut repeat = cli.json(&words);
+    assert_eq!(repeat["duplicate"], json!(true));
+    repeat["duplicate"] = json!(false);
+    assert_eq!(repeat, first);
     let other = cli.refused(&["config", "set", "language", "fr", "--id", id]);
     assert_eq!(other["code"], json!("command.duplicate_conflict"));
     assert_eq!(cli.rows(&["history"]).len(), 1);
-    let told = cli.run(&["config", "set", "language", "en"]).expect_status(0);
-    assert!(told.stderr.contains("command 01"), "the id is printed: {}", told.stderr);
+    let output = cli.run(&["config", "set", "language", "en"]).expect_status(0);
+    assert!(output.stderr.contains("command 01"), "the id is not printed: {}", output.stderr);
 }
 
-/// P10: an import and a run asked twice under their ids.
+/// P10: Repeats of an import and of a run under their ids are done once.
 #[test]
-fn an_import_and_a_run_asked_twice_are_done_once() {
+fn import_and_run_repeated_under_their_ids_are_done_once() {
     let cli = Cli::with_company();
     let file = fixture("leapxpert/people-5.csv");
     let id = "01JD0000000000000000000002";
@@ -216,14 +207,14 @@ fn an_import_and_a_run_asked_twice_are_done_once() {
     let start =
         ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes", "--id", run];
     let first = cli.json(&start);
-    let again = cli.json(&start);
-    assert_eq!((&first["run"], &again["duplicate"]), (&json!(run), &json!(true)));
-    assert_eq!(first["passed"], again["passed"]);
+    let repeat = cli.json(&start);
+    assert_eq!((&first["run"], &repeat["duplicate"]), (&json!(run), &json!(true)));
+    assert_eq!(first["passed"], repeat["passed"]);
     assert_eq!(cli.rows(&["runs"]).len(), 1);
     assert_eq!(std::fs::read_dir(cli.outbox().join(run)).unwrap().count(), 5);
 }
 
-/// Section 3 of the contract, key by key.
+/// Contract section 3.
 #[test]
 fn rows_have_the_keys_of_the_contract() {
     let cli = Cli::with_company();
@@ -287,9 +278,9 @@ fn rows_have_the_keys_of_the_contract() {
     }
 }
 
-/// LX-33: the queue is shown in the words of the contract, and `query` answers the document as it is.
+/// LX-33: `query` prints the answer document of the contract.
 #[test]
-fn a_query_answers_the_document_as_it_is() {
+fn query_prints_the_document_of_the_contract() {
     let cli = Cli::with_company();
     let answer = cli.run(&["query", "org_units", "limit=2"]).expect_status(0).json();
     assert_eq!(keys(&answer), ["next", "position", "rows"]);
@@ -298,12 +289,11 @@ fn a_query_answers_the_document_as_it_is() {
     let answer = cli.run(&["query", "config"]).expect_status(0).json();
     assert_eq!(keys(&answer), ["position", "row"]);
     let searched = cli.run(&["query", "users", "search=123"]).expect_status(0).json();
-    assert_eq!(searched["rows"], json!([]), "digits are a text where a text is asked for");
+    assert_eq!(searched["rows"], json!([]), "digits are text in a text parameter");
 }
 
-/// Lists follow every page, `--limit` cuts them.
 #[test]
-fn lists_are_whole_unless_limited() {
+fn lists_contain_all_rows_without_a_limit() {
     let cli = Cli::with_company();
     cli.run(&["config", "set", "bulk_integration_max_records", "5000"]).expect_status(0);
     cli.import(&fixture("leapxpert/people-1000-30-bad.csv"));
@@ -315,38 +305,38 @@ fn lists_are_whole_unless_limited() {
     }
 }
 
-/// LX-24: any earlier moment can be looked at; nothing can be changed there.
+/// LX-24: `--as-of` shows an earlier state and is refused for commands.
 #[test]
-fn the_past_can_be_looked_at_and_not_changed() {
+fn as_of_shows_the_past_and_changes_nothing() {
     let cli = Cli::new();
     let first = cli.json(&["users", "add", "ann"]);
     cli.json(&["users", "add", "bob"]);
     let position = first["position"].to_string();
-    let then = cli.rows(&["users", "--as-of", &position]);
-    assert_eq!(then.len(), 1);
+    let earlier = cli.rows(&["users", "--as-of", &position]);
+    assert_eq!(earlier.len(), 1);
     assert_eq!(cli.rows(&["users"]).len(), 2);
     cli.run(&["users", "add", "eve", "--as-of", &position]).expect_status(2);
 }
 
 #[test]
-fn output_on_a_pipe_is_plain_and_quiet_says_only_what_was_asked_for() {
+fn piped_output_is_plain_and_quiet_prints_rows_only() {
     let cli = Cli::with_company();
     let file = fixture("leapxpert/people-5.csv");
     let words = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
-    let ended = cli.run(&words).expect_status(0);
+    let imported = cli.run(&words).expect_status(0);
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
     let started = cli.run(&start).expect_status(0);
-    for text in [&ended.stdout, &ended.stderr, &started.stdout, &started.stderr] {
-        assert!(!text.contains('\u{1b}'), "no escape sequences: {text:?}");
+    for text in [&imported.stdout, &imported.stderr, &started.stdout, &started.stderr] {
+        assert!(!text.contains('\u{1b}'), "an escape sequence: {text:?}");
     }
     let quiet = cli.run(&["phones", "-q"]).expect_status(0);
     assert!(quiet.stderr.is_empty(), "{}", quiet.stderr);
     assert_eq!(quiet.stdout.lines().count(), 6, "a heading and five people: {}", quiet.stdout);
 }
 
-/// Whoever reads only the first lines is not punished.
+/// `boarding history | head` succeeds.
 #[test]
-fn a_reader_that_goes_away_is_no_fault() {
+fn closed_stdout_ends_with_0() {
     let cli = Cli::with_company();
     cli.import(&fixture("leapxpert/people-100.csv"));
     let mut child = cli.command(&["history", "--json"]).spawn().unwrap();
@@ -356,7 +346,7 @@ fn a_reader_that_goes_away_is_no_fault() {
 }
 
 #[test]
-fn a_command_takes_a_body_an_envelope_and_the_standard_input() {
+fn command_accepts_a_body_or_an_envelope_on_stdin() {
     let cli = Cli::new();
     cli.run(&["command", "AddUser", r#"{"user":"ann"}"#]).expect_status(0);
     let envelope = json!({
@@ -370,15 +360,13 @@ fn a_command_takes_a_body_an_envelope_and_the_standard_input() {
     let actors: Vec<Value> =
         cli.rows(&["history"]).iter().map(|event| event["actor"].clone()).collect();
     assert_eq!(actors, [json!("olga@local"), json!("jane@acme.example")]);
-    let acting = cli.run(&["users", "add", "cid", "--actor", "kim@acme.example"]);
-    acting.expect_status(0);
+    cli.run(&["users", "add", "cid", "--actor", "kim@acme.example"]).expect_status(0);
     assert_eq!(cli.rows(&["history"])[2]["actor"], json!("kim@acme.example"));
 }
 
-/// Contract, section 5: status 5 for invalid rows and for people who failed, by whatever verb they were asked
-/// for.
+/// Contract section 5: Invalid rows and failed recipients end with status 5, for the verb `command` too.
 #[test]
-fn a_command_tells_by_its_status_that_something_was_lost() {
+fn command_with_failed_rows_or_people_ends_with_5() {
     let cli = Cli::with_company();
     let import = |text: &str, extra: Value| {
         let mut body =
@@ -388,22 +376,22 @@ fn a_command_tells_by_its_status_that_something_was_lost() {
     };
     import("name,email/login\nAnn,ann\n", json!({})).expect_status(0);
     import("name,email/login\nBob,bob@@\n", json!({})).expect_status(5);
-    // A login without an address cannot be written to.
+    // A login without an email address cannot be invited.
     let run = r#"{"source":{"users":["ann"]},"channel":"whatsapp","mode":"confirmed"}"#;
     cli.run(&["command", "StartBulkIntegration", run]).expect_status(5);
-    // Whom the file creates is to be invited, and is not.
+    // The file creates more people than a run may invite, so the automatic run is refused.
     let many: String = (0..101).map(|n| format!("N,n{n}@people.example\n")).collect();
-    let told = import(
+    let output = import(
         &format!("name,email/login\n{many}"),
         json!({"auto_invite": true, "channel": "whatsapp"}),
     )
     .expect_status(5);
-    assert_eq!(told.json()["result"]["not_invited"], "run.too_many_recipients");
-    assert_eq!(told.json()["result"]["created"], 101);
+    assert_eq!(output.json()["result"]["not_invited"], "run.too_many_recipients");
+    assert_eq!(output.json()["result"]["created"], 101);
 }
 
 #[test]
-fn what_comes_with_later_issues_is_absent() {
+fn verbs_and_options_of_the_future_are_refused() {
     let cli = Cli::new();
     for verb in ["serve", "audit", "why", "doctor", "backup", "restore"] {
         cli.run(&[verb]).expect_status(2);

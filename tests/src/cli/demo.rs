@@ -1,14 +1,14 @@
-//! The demo, as somebody runs it who has just heard of the product.
+//! The verb `demo`.
 
 use serde_json::json;
 
 use crate::support::program::Cli;
 
-/// LX-33, LX-34, P12: it ends well, the second run is seen to wait, and it proves itself.
+/// LX-33, LX-34, P12: The demo succeeds, shows that the second run waits, and verifies the read models.
 #[test]
-fn the_demo_tells_the_main_job_and_proves_itself() {
+fn demo_shows_the_main_task_and_verifies_itself() {
     let cli = Cli::new();
-    let told = cli.run(&["demo"]).expect_status(0).stdout;
+    let stdout = cli.run(&["demo"]).expect_status(0).stdout;
     for words in [
         "390 created",
         "invitation emails to 396 users",
@@ -21,14 +21,14 @@ fn the_demo_tells_the_main_job_and_proves_itself() {
         "identical",
         "The mails are in",
     ] {
-        let found = told.to_lowercase().contains(&words.to_lowercase());
-        assert!(found, "{words}: {told}");
+        let found = stdout.to_lowercase().contains(&words.to_lowercase());
+        assert!(found, "{words}: {stdout}");
     }
     let second = cli.run(&["demo", "--json"]).expect_status(0).json();
-    assert_ne!(second["data"], json!(cli.data()), "a second demo gets a folder of its own");
+    assert_ne!(second["data"], json!(cli.data()), "the second demo uses another folder");
     assert_eq!(second["verified"]["identical"], json!(true));
     let runs = cli.rows(&["runs"]);
-    assert_eq!(runs.len(), 2, "the first demo is as it was");
+    assert_eq!(runs.len(), 2, "the second demo changed the first");
     for run in runs {
         let count = |name: &str| run[name].as_u64().unwrap();
         assert!(count("passed") > 100 && count("skipped") == 3 && count("failed") > 5, "{run}");

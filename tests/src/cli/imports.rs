@@ -1,13 +1,13 @@
-//! Imports as an operator lives them: what came in, what did not, and how to mend it.
+//! Imports: results, invalid rows and how to correct them, undo.
 
 use serde_json::{Value, json};
 
 use crate::support::paths::fixture;
 use crate::support::program::Cli;
 
-/// LX-08, LX-11, LX-12, LX-13: 1,000 people with 30 bad rows, and nobody to ask.
+/// LX-08, LX-11, LX-12, LX-13: The output of an import with 30 bad rows in 1,000 is enough to correct them.
 #[test]
-fn an_operator_gets_through_a_file_with_bad_rows_alone() {
+fn output_of_an_import_explains_its_bad_rows() {
     let cli = Cli::with_company();
     let file = fixture("leapxpert/people-1000-30-bad.csv");
     let words = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
@@ -15,7 +15,7 @@ fn an_operator_gets_through_a_file_with_bad_rows_alone() {
     assert!(refused.stderr.contains("bulk_integration_max_records"), "{}", refused.stderr);
     cli.run(&["config", "set", "bulk_integration_max_records", "5000"]).expect_status(0);
 
-    let told = cli.run(&words).expect_status(5);
+    let output = cli.run(&words).expect_status(5);
     for words in [
         "970 created",
         "26 invalid",
@@ -25,12 +25,12 @@ fn an_operator_gets_through_a_file_with_bad_rows_alone() {
         "and 16 more invalid rows",
         "phone.scientific_notation",
     ] {
-        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+        assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
     }
     for words in
         ["imports rows", "imports failed-rows", "phones add", "runs start --channel whatsapp"]
     {
-        assert!(told.stderr.contains(words), "{words}: {}", told.stderr);
+        assert!(output.stderr.contains(words), "{words}: {}", output.stderr);
     }
 
     let import = cli.json(&["imports", "show", "latest"]);
@@ -43,20 +43,22 @@ fn an_operator_gets_through_a_file_with_bad_rows_alone() {
     assert_eq!(csv.lines().next().unwrap().matches(",_").count(), 4, "{csv}");
 }
 
-/// LX-12: the refused rows, mended, are imported as they are; a refused number is added by itself.
+/// LX-12: The file of failed rows can be imported after correction. A rejected phone can be added alone.
 #[test]
-fn refused_rows_are_mended_and_imported_again() {
+fn failed_rows_are_corrected_and_imported_again() {
     let cli = Cli::with_company();
-    let good = "+84 923 448 071";
-    let file = cli.people("people.csv", &[("ann", good), ("", "+84923448072"), ("bob", "8.4E+10")]);
+    let valid = "+84 923 448 071";
+    let file =
+        cli.people("people.csv", &[("ann", valid), ("", "+84923448072"), ("bob", "8.4E+10")]);
     let import = cli.import(&file);
     assert_eq!((&import["created"], &import["invalid"]), (&json!(2), &json!(1)));
-    let out = cli.path().join("mend.csv");
-    let out = out.to_str().unwrap();
-    cli.run(&["imports", "failed-rows", "latest", "-o", out]).expect_status(0);
-    let mended = std::fs::read_to_string(out).unwrap().replacen("\n,,Doe,@", "\ncid,,Doe,cid@", 1);
-    let mended = cli.file("mended.csv", &mended);
-    let import = cli.import(&mended);
+    let failed = cli.path().join("failed.csv");
+    let failed = failed.to_str().unwrap();
+    cli.run(&["imports", "failed-rows", "latest", "-o", failed]).expect_status(0);
+    let text = std::fs::read_to_string(failed).unwrap();
+    let corrected = text.replacen("\n,,Doe,@", "\ncid,,Doe,cid@", 1);
+    let corrected = cli.file("corrected.csv", &corrected);
+    let import = cli.import(&corrected);
     assert_eq!((&import["created"], &import["phones_added"]), (&json!(1), &json!(1)));
 
     assert_eq!(cli.rows(&["phones", "--search", "bob"]), Vec::<Value>::new());
@@ -66,44 +68,46 @@ fn refused_rows_are_mended_and_imported_again() {
     assert_eq!(cli.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
-/// Contract, section 5: the refused rows are a CSV file, and no answer to `--json`.
+/// Contract section 5: Failed rows are a CSV file. `--json` is refused unless `-o` names a file.
 #[test]
-fn refused_rows_are_no_json() {
+fn failed_rows_cannot_be_printed_as_json() {
     let cli = Cli::with_company();
     cli.import(&cli.people("people.csv", &[("", "+84923448072")]));
-    let told = cli.run(&["imports", "failed-rows", "latest", "--json"]).expect_status(2);
-    assert!(told.stdout.is_empty() && told.stderr.contains("leave out --json"), "{}", told.stderr);
-    let out = cli.path().join("mend.csv");
-    cli.run(&["imports", "failed-rows", "latest", "--json", "-o", out.to_str().unwrap()])
+    let output = cli.run(&["imports", "failed-rows", "latest", "--json"]).expect_status(2);
+    assert!(output.stdout.is_empty(), "{}", output.stdout);
+    assert!(output.stderr.contains("leave out --json"), "{}", output.stderr);
+    let failed = cli.path().join("failed.csv");
+    cli.run(&["imports", "failed-rows", "latest", "--json", "-o", failed.to_str().unwrap()])
         .expect_status(0);
 }
 
-/// P29: a kept file that was altered, or is gone, is told as that, and no row of it is shown.
+/// P29: If the stored file was changed or is missing, the program says so and prints no rows.
 #[test]
-fn p29_refused_rows_come_from_the_file_that_was_imported() {
+fn changed_or_missing_file_prints_no_failed_rows() {
     let cli = Cli::with_company();
     let import = cli.import(&cli.people("people.csv", &[("", "+84923448072")]));
-    let kept = cli.data().join("files").join(import["sha256"].as_str().unwrap());
-    let whole = std::fs::read(&kept).unwrap();
-    let mut altered = whole.clone();
-    *altered.last_mut().unwrap() ^= 1;
-    let ask = ["imports", "failed-rows", "latest"];
-    std::fs::write(&kept, altered).unwrap();
-    let told = cli.run(&ask).expect_status(4);
-    for words in ["import.file_lost", "is not what it was", kept.to_str().unwrap()] {
-        assert!(told.stdout.is_empty() && told.stderr.contains(words), "{words}: {}", told.stderr);
+    let stored = cli.data().join("files").join(import["sha256"].as_str().unwrap());
+    let original = std::fs::read(&stored).unwrap();
+    let mut changed = original.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    let words = ["imports", "failed-rows", "latest"];
+    std::fs::write(&stored, changed).unwrap();
+    let output = cli.run(&words).expect_status(4);
+    assert!(output.stdout.is_empty(), "{}", output.stdout);
+    for part in ["import.file_lost", "is not what it was", stored.to_str().unwrap()] {
+        assert!(output.stderr.contains(part), "{part}: {}", output.stderr);
     }
-    std::fs::remove_file(&kept).unwrap();
-    let told = cli.run(&ask).expect_status(4);
-    assert!(told.stderr.contains("is missing") && !told.stderr.contains("log"), "{}", told.stderr);
-    std::fs::write(&kept, whole).unwrap();
-    cli.run(&ask).expect_status(0);
+    std::fs::remove_file(&stored).unwrap();
+    let stderr = cli.run(&words).expect_status(4).stderr;
+    assert!(stderr.contains("is missing") && !stderr.contains("log"), "{stderr}");
+    std::fs::write(&stored, original).unwrap();
+    cli.run(&words).expect_status(0);
 }
 
-/// LX-12: a file in another encoding, with names and a delimiter of its own, is mended and imported by the same
-/// words; what did not fit a column is told, and a second round adds no columns to the first one's.
+/// LX-12: Failed rows of a file with another encoding, delimiter and header can be imported with the same
+/// options. Extra cells are listed. A second round adds no second set of `_` columns.
 #[test]
-fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
+fn failed_rows_keep_the_columns_of_the_file() {
     let cli = Cli::with_company();
     let bytes =
         |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect::<Vec<_>>();
@@ -130,12 +134,12 @@ fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
         "{first}"
     );
     assert!(lines[2].contains("(beyond: Köln;7)"), "{first}");
-    // The file's own names, whatever the dialect calls them.
+    // `_column` is the column name of the file, not of the dialect.
     assert!(lines[3].contains(";3;Login;field.required;"), "{first}");
     assert_eq!(lines.len(), 4);
 
-    let half = first.replacen("nobody", "ann@acme.example", 1);
-    let row = import(&cli.file("half.csv", &half)).expect_status(5).json();
+    let partly_corrected = first.replacen("nobody", "ann@acme.example", 1);
+    let row = import(&cli.file("partly.csv", &partly_corrected)).expect_status(5).json();
     assert_eq!((&row["created"], &row["invalid"]), (&json!(2), &json!(1)));
     assert_eq!(cli.json(&["users", "show", "ann"])["first_name"], json!("Jörg"));
     let second = failed("second.csv");
@@ -146,9 +150,9 @@ fn refused_rows_come_back_in_the_files_own_columns_however_it_was_read() {
     assert_eq!((&row["created"], &row["total"]), (&json!(1), &json!(1)));
 }
 
-/// `--on-error reject_file`: nobody comes in, and the operator reads which rows to mend.
+/// `--on-error reject_file` imports nothing and lists the invalid rows.
 #[test]
-fn a_file_may_be_refused_for_any_invalid_row() {
+fn reject_file_refuses_a_file_with_invalid_rows() {
     let cli = Cli::with_company();
     let file = cli.people("people.csv", &[("ann", ""), ("", ""), ("bob", "")]);
     let words = ["import", &file, "--dialect", "leapxpert", "--on-error", "reject_file"];
@@ -166,29 +170,25 @@ fn a_file_may_be_refused_for_any_invalid_row() {
     assert_eq!(cli.rows(&["users"]).len(), 2);
 }
 
-/// P23: an operator looks, takes an import back, and reads who stayed and why.
+/// P23: An undo shows a preview, needs `--yes`, and lists the rows that it kept and why.
 #[test]
-fn p23_an_operator_takes_an_import_back() {
+fn undo_reverses_an_import_and_lists_kept_rows() {
     let cli = Cli::with_company();
     let file = cli.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
     let import = cli.import(&file);
     let id = import["import"].as_str().unwrap();
     assert_eq!((&import["state"], &import["undo"]), (&json!("completed"), &Value::Null));
-    let asked = cli.run(&["imports", "undo", "latest"]).expect_status(2);
-    assert!(asked.stderr.contains("--yes"), "{}", asked.stderr);
+    let unconfirmed = cli.run(&["imports", "undo", "latest"]).expect_status(2);
+    assert!(unconfirmed.stderr.contains("--yes"), "{}", unconfirmed.stderr);
     assert_eq!(cli.rows(&["users"]).len(), 2, "nothing was undone");
     cli.run(&["command", "AssignRoles", r#"{"users":["bob"],"roles":["Team Lead"]}"#])
         .expect_status(0);
 
-    let told = cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0);
-    assert!(
-        told.stdout.contains("1 rows would be reversed, 1 left as they are"),
-        "{}",
-        told.stdout
-    );
-    let shown = format!("import {id} of people.csv is undone: 1 rows reversed, 1 kept, 0 errored");
-    assert!(told.stdout.contains(&shown), "{}", told.stdout);
-    assert!(told.stdout.contains("kept:row.changed_since"), "{}", told.stdout);
+    let stdout = cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0).stdout;
+    assert!(stdout.contains("1 rows would be reversed, 1 left as they are"), "{stdout}");
+    let result = format!("import {id} of people.csv is undone: 1 rows reversed, 1 kept, 0 errored");
+    assert!(stdout.contains(&result), "{stdout}");
+    assert!(stdout.contains("kept:row.changed_since"), "{stdout}");
     assert_eq!(cli.rows(&["users"]).len(), 1);
     assert_eq!(cli.rows(&["phones"]).len(), 1);
     let kept = cli.rows(&["imports", "rows", id, "--undo", "kept"]);
@@ -204,9 +204,9 @@ fn p23_an_operator_takes_an_import_back() {
     assert_eq!(cli.rows(&["imports"]).len(), 2);
 }
 
-/// LX-07: one person over the limit and nothing is imported; at the limit, all are.
+/// LX-07: A file with one person over the limit imports nothing. A file at the limit is imported.
 #[test]
-fn the_limit_holds_at_the_import() {
+fn file_over_the_limit_imports_nothing() {
     let cli = Cli::with_company();
     let over = fixture("leapxpert/people-101.csv");
     let answer = cli.refused(&["import", &over, "--dialect", "leapxpert"]);
@@ -217,9 +217,9 @@ fn the_limit_holds_at_the_import() {
     assert_eq!(import["created"], json!(100));
 }
 
-/// LX-08: what is no CSV file is refused as a whole.
+/// LX-08: A file that is not CSV is refused as a whole.
 #[test]
-fn another_kind_of_file_is_refused() {
+fn file_of_another_type_is_refused() {
     let cli = Cli::new();
     let file = fixture("csv/leapxpert/n78-pdf.csv");
     let answer = cli.refused(&["import", &file, "--dialect", "leapxpert"]);
@@ -228,15 +228,15 @@ fn another_kind_of_file_is_refused() {
     assert_eq!(answer["code"], json!("import.unknown_dialect"));
 }
 
-/// LX-09: numbers are listed where that was asked for, and only there.
+/// LX-09: An import adds phones to the corporate list with `--add-phones` only.
 #[test]
-fn phones_are_added_only_if_asked_for() {
+fn phones_are_added_only_with_the_option() {
     let cli = Cli::with_company();
     let file = fixture("leapxpert/people-5.csv");
     let import = cli.json(&["import", &file, "--dialect", "leapxpert"]);
     assert_eq!((&import["created"], &import["phones_added"]), (&json!(5), &json!(0)));
     assert!(cli.rows(&["phones"]).is_empty());
-    let again = cli.json(&[
+    let second = cli.json(&[
         "import",
         &file,
         "--dialect",
@@ -245,13 +245,13 @@ fn phones_are_added_only_if_asked_for() {
         "--existing",
         "update",
     ]);
-    assert_eq!((&again["created"], &again["phones_added"]), (&json!(0), &json!(5)));
+    assert_eq!((&second["created"], &second["phones_added"]), (&json!(0), &json!(5)));
     assert_eq!(cli.rows(&["phones"]).len(), 5);
 }
 
-/// LX-11: what an import put on the list can be seen before anybody is invited.
+/// LX-11: The phones that one import added can be listed.
 #[test]
-fn phones_can_be_listed_by_import() {
+fn phones_are_listed_by_import() {
     let cli = Cli::with_company();
     let first = cli.import(&cli.people("a.csv", &[("ann", "+84923448071")]));
     cli.import(&cli.people("b.csv", &[("bob", "+84923448072")]));
@@ -262,9 +262,9 @@ fn phones_can_be_listed_by_import() {
     assert_eq!(csv.lines().count(), 3, "{csv}");
 }
 
-/// The operator says how the file is to be read, and may give it by the standard input.
+/// Options set encoding, delimiter and column names. The file may come from the standard input.
 #[test]
-fn a_file_is_read_as_the_operator_says() {
+fn options_control_how_a_file_is_read() {
     let cli = Cli::with_company();
     let text = "Login;Vorname\nann;Jörg\n";
     let bytes: Vec<u8> = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
@@ -291,9 +291,9 @@ fn a_file_is_read_as_the_operator_says() {
     assert_eq!(import["file_name"], json!("stdin.csv"));
 }
 
-/// LX-14: new people get a log-in mail where that was asked for.
+/// LX-14: New people get a welcome mail with `--send-welcome-email`.
 #[test]
-fn new_people_get_a_log_in_mail_if_asked_for() {
+fn new_people_get_a_welcome_mail_with_the_option() {
     let cli = Cli::with_company();
     let file = fixture("leapxpert/people-5.csv");
     cli.json(&["import", &file, "--dialect", "leapxpert", "--send-welcome-email"]);

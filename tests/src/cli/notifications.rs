@@ -1,12 +1,12 @@
-//! Who else is told: switched on by settings, looked up with the verb `notifications`.
+//! The verb `notifications`: mails to administrators and to the person who started a run.
 
 use serde_json::json;
 
 use crate::support::program::Cli;
 
-/// ML-14, catalogue 3.6: an administrator and the starter are told, and what became of the mails is shown.
+/// ML-14, catalogue 3.6: Settings switch the mails on, and the verb shows the state of each.
 #[test]
-fn ml_14_the_mails_are_switched_on_by_settings_and_shown_by_a_verb() {
+fn settings_switch_notifications_on_and_a_verb_lists_them() {
     let cli = Cli::with_company();
     cli.run(&["config", "set", "designated_admin_emails", "[\"una@acme.example\"]"])
         .expect_status(0);

@@ -1,4 +1,4 @@
-//! Accounts and their numbers as an operator goes about them: the pool, groups, batches, invitations.
+//! Accounts and their numbers: the pool, permission groups, reports, invitations.
 
 use serde_json::{Value, json};
 
@@ -19,13 +19,18 @@ fn meridian() -> Cli {
     cli.run(&group).expect_status(0);
     let list =
         cli.file("numbers.txt", "\u{feff}+1 212 555 0001\r\n\n+1 212 555 0002\r\n +12125550003 \n");
-    let told = cli.run(&["numbers", "add", "--file", &list, "--org-unit", "EMEA"]).expect_status(0);
-    assert!(told.stdout.starts_with("3 numbers added, 0 were there already"), "{}", told.stdout);
+    let output =
+        cli.run(&["numbers", "add", "--file", &list, "--org-unit", "EMEA"]).expect_status(0);
+    assert!(
+        output.stdout.starts_with("3 numbers added, 0 were there already"),
+        "{}",
+        output.stdout
+    );
     cli
 }
 
-/// Uploads accounts, `address,number`; the import's row.
-fn upload(cli: &Cli, accounts: &[(&str, &str)], options: &[&str]) -> Value {
+/// Imports accounts, each `(address, number)`, and returns the row of the import.
+fn import(cli: &Cli, accounts: &[(&str, &str)], options: &[&str]) -> Value {
     let rows: String =
         accounts.iter().map(|(user, number)| format!("{user},No,off,off,{number}\n")).collect();
     let file = cli.file("accounts.csv", &format!("{HEADER}\n{rows}"));
@@ -43,35 +48,39 @@ fn upload(cli: &Cli, accounts: &[(&str, &str)], options: &[&str]) -> Value {
     cli.run(&[&words, options].concat()).json()
 }
 
-/// ML-15, P18: each verb of the pool, and what the pool shows after it.
+/// ML-15, P18: Each verb of the number pool, and the states after it.
 #[test]
-fn ml_15_the_number_pool_is_worked_by_its_verbs() {
+fn number_pool_verbs_change_the_states_of_numbers() {
     let cli = meridian();
-    let stock = cli
+    let output = cli
         .run(&["numbers", "add", "+1 212 555 0004", "+1 212 555 0001", "+1 212 555 0005"])
         .expect_status(0);
-    assert!(stock.stdout.starts_with("2 numbers added, 1 were there already"), "{}", stock.stdout);
+    assert!(
+        output.stdout.starts_with("2 numbers added, 1 were there already"),
+        "{}",
+        output.stdout
+    );
     let states = |words: &[&str]| {
         let rows = cli.rows(&[&["numbers", "list"], words].concat());
         rows.iter()
             .map(|row| json!([row["number"], row["org_unit"], row["state"]]))
             .collect::<Vec<_>>()
     };
-    let told = cli.run(&["numbers", "allocate", "APAC", "--quantity", "1"]).expect_status(0);
-    assert!(told.stdout.starts_with("1 numbers are APAC's now"), "{}", told.stdout);
+    let output = cli.run(&["numbers", "allocate", "APAC", "--quantity", "1"]).expect_status(0);
+    assert!(output.stdout.starts_with("1 numbers are APAC's now"), "{}", output.stdout);
     cli.run(&["numbers", "allocate", "EMEA", "+1 212 555 0005"]).expect_status(0);
     assert_eq!(states(&["--org-unit", "APAC"]), [json!(["+12125550004", "APAC", "available"])]);
-    let told = cli.run(&["numbers", "withdraw", "+12125550004", "+12125550005"]).expect_status(0);
-    assert!(told.stdout.starts_with("2 numbers are withdrawn"), "{}", told.stdout);
+    let output = cli.run(&["numbers", "withdraw", "+12125550004", "+12125550005"]).expect_status(0);
+    assert!(output.stdout.starts_with("2 numbers are withdrawn"), "{}", output.stdout);
     assert!(states(&["--org-unit", "APAC"]).is_empty());
-    let no = cli.refused(&["numbers", "allocate", "EMEA", "--quantity", "3"]);
-    assert_eq!(no["code"], "number.none_available");
+    let refusal = cli.refused(&["numbers", "allocate", "EMEA", "--quantity", "3"]);
+    assert_eq!(refusal["code"], "number.none_available");
 
     cli.run(&["numbers", "reserve", "+12125550003", "--tag", "Board"]).expect_status(0);
     assert_eq!(states(&["--state", "reserved"]), [json!(["+12125550003", "EMEA", "reserved"])]);
-    upload(&cli, &[("ann@acme.example", ""), ("bob@acme.example", "")], &[]);
-    let no = cli.refused(&["numbers", "assign", "+12125550003", "ann@acme.example"]);
-    assert_eq!(no["code"], "number.not_available");
+    import(&cli, &[("ann@acme.example", ""), ("bob@acme.example", "")], &[]);
+    let refusal = cli.refused(&["numbers", "assign", "+12125550003", "ann@acme.example"]);
+    assert_eq!(refusal["code"], "number.not_available");
     cli.run(&["numbers", "assign", "+12125550003", "ann@acme.example", "--tag", "Board"])
         .expect_status(0);
     assert_eq!(states(&["--search", "ann@acme"]), [json!(["+12125550003", "EMEA", "assigned"])]);
@@ -79,8 +88,8 @@ fn ml_15_the_number_pool_is_worked_by_its_verbs() {
     cli.run(&["numbers", "reserve", "+12125550003", "--tag", "Board"]).expect_status(0);
     cli.run(&["numbers", "unreserve", "+12125550003"]).expect_status(0);
 
-    let short = cli.rows(&["numbers", "suggest", "--org-unit", "EMEA", "--limit", "2"]);
-    assert_eq!(short, [json!({"number": "+12125550001"}), json!({"number": "+12125550002"})]);
+    let suggested = cli.rows(&["numbers", "suggest", "--org-unit", "EMEA", "--limit", "2"]);
+    assert_eq!(suggested, [json!({"number": "+12125550001"}), json!({"number": "+12125550002"})]);
     let table = cli.run(&["numbers", "utilisation"]).expect_status(0).stdout;
     assert!(
         table.contains("ORG UNIT") && table.contains("EMEA") && table.contains("SPARE"),
@@ -91,12 +100,12 @@ fn ml_15_the_number_pool_is_worked_by_its_verbs() {
     assert!(cli.run(&["numbers"]).expect_status(0).stdout.contains("available"));
 }
 
-/// ML-12, ML-13: the batches, and a report to download.
+/// ML-12, ML-13: Reports of batch operations are listed, and one is written to a file.
 #[test]
-fn ml_12_batch_operation_reports_are_listed_and_downloaded() {
+fn batch_operation_reports_are_listed_and_downloaded() {
     let cli = meridian();
     assert_eq!(cli.refused(&["reports", "show", "latest"])["code"], "import.none_available");
-    let import = upload(&cli, &[("ann@acme.example", "+12125550001"), ("nobody", "")], &[]);
+    let import = import(&cli, &[("ann@acme.example", "+12125550001"), ("nobody", "")], &[]);
     let people = cli.people("people.csv", &[("zoe", "")]);
     cli.run(&["import", &people, "--dialect", "leapxpert"]);
     let batch = &cli.rows(&["reports"])[0];
@@ -119,9 +128,9 @@ fn ml_12_batch_operation_reports_are_listed_and_downloaded() {
     );
 }
 
-/// ML-04: the groups to choose from, and what to do about one that is not there.
+/// ML-04: Permission groups are defined and listed. An unknown group names the verb that lists them.
 #[test]
-fn ml_04_permission_groups_are_listed_and_defined() {
+fn permission_groups_are_defined_and_listed() {
     let cli = meridian();
     cli.run(&["permission-groups", "define", "Advisers"]).expect_status(0);
     let groups = cli.rows(&["permission-groups"]);
@@ -138,56 +147,57 @@ fn ml_04_permission_groups_are_listed_and_defined() {
         "--permission-group",
         "Pirates",
     ];
-    let told = cli.run(&words).expect_status(1);
-    assert!(told.stderr.contains("boarding permission-groups"), "{}", told.stderr);
+    let output = cli.run(&words).expect_status(1);
+    assert!(output.stderr.contains("boarding permission-groups"), "{}", output.stderr);
 }
 
-/// ML-09, ML-10, ML-17, ML-18: sent later, sent again, moved, revoked.
+/// ML-09, ML-10, ML-17, ML-18: Invitations are sent later, resent, moved and revoked.
 #[test]
-fn ml_10_invitations_are_sent_again_moved_and_revoked() {
+fn invitations_are_resent_moved_and_revoked() {
     let cli = meridian();
     let (ann, bob) = ("ann@acme.example", "bob@acme.example");
-    upload(&cli, &[(ann, "+12125550001"), (bob, "")], &[]);
+    import(&cli, &[(ann, "+12125550001"), (bob, "")], &[]);
     let resend = ["invitations", "resend", "--channel", "whatsapp"];
-    let asks = cli.run(&[&resend[..], &["--user", ann]].concat()).expect_status(2);
+    let unconfirmed = cli.run(&[&resend[..], &["--user", ann]].concat()).expect_status(2);
     assert!(
-        asks.stderr.contains("invitations resend sends mails") && asks.stderr.contains("--yes"),
+        unconfirmed.stderr.contains("invitations resend sends mails")
+            && unconfirmed.stderr.contains("--yes"),
         "{}",
-        asks.stderr
+        unconfirmed.stderr
     );
     let run = cli
         .run(&[&resend[..], &["--user", ann, "--yes", "--json"]].concat())
         .expect_status(0)
         .json();
     assert_eq!((&run["total"], &run["passed"]), (&json!(1), &json!(1)));
-    let told = cli
+    let stdout = cli
         .run(&[&resend[..], &["--filter", "not_invited", "--yes"]].concat())
         .expect_status(0)
         .stdout;
-    assert!(told.contains("not_invited") && told.contains("1 invited"), "{told}");
+    assert!(stdout.contains("not_invited") && stdout.contains("1 invited"), "{stdout}");
     let sent = cli.rows(&["invitations", "list", "--state", "sent"]);
     assert_eq!(sent.iter().map(|row| &row["user"]).collect::<Vec<_>>(), [ann, bob]);
 
     let moving = ["invitations", "move", bob, "--to", "APAC"];
-    let hover = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(0).stdout;
-    assert!(hover.starts_with("Unable to move account(s)."), "{hover}");
-    assert!(hover.contains("1 needed, 0 available"), "{hover}");
-    let no = cli.refused(&moving);
-    assert_eq!(no["code"], "number.insufficient_in_destination");
+    let check = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(0).stdout;
+    assert!(check.starts_with("Unable to move account(s)."), "{check}");
+    assert!(check.contains("1 needed, 0 available"), "{check}");
+    let refusal = cli.refused(&moving);
+    assert_eq!(refusal["code"], "number.insufficient_in_destination");
     cli.run(&["numbers", "add", "+12125550021", "--org-unit", "APAC"]).expect_status(0);
-    let hover = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(0).stdout;
-    assert_eq!(hover, "they can be moved\n");
-    let told = cli.run(&moving).expect_status(0).stdout;
-    assert_eq!(told, "1 accounts are APAC's now\n");
+    let check = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(0).stdout;
+    assert_eq!(check, "they can be moved\n");
+    let stdout = cli.run(&moving).expect_status(0).stdout;
+    assert_eq!(stdout, "1 accounts are APAC's now\n");
     cli.run(&["invitations", "revoke", ann, "--channel", "whatsapp"]).expect_status(0);
     let revoked = cli.rows(&["invitations", "--state", "revoked"]);
     assert_eq!(revoked[0]["user"], ann);
     assert_eq!(cli.rows(&["numbers", "list", "--search", "0001"])[0]["state"], "available");
 }
 
-/// ML-11: a line for each tenth where there is no terminal, and the figures at any time.
+/// ML-11: An import without a terminal prints its progress in lines. `imports progress` shows it at any time.
 #[test]
-fn ml_11_progress_is_shown_while_importing_and_can_be_asked_for() {
+fn progress_of_an_import_is_printed_and_can_be_queried() {
     let cli = meridian();
     let accounts: Vec<_> = (0..1_000).map(|n| format!("u{n}@acme.example")).collect();
     let rows: String = accounts.iter().map(|user| format!("{user},No,off,off,\n")).collect();
@@ -202,12 +212,12 @@ fn ml_11_progress_is_shown_while_importing_and_can_be_asked_for() {
         "--permission-group",
         "Traders",
     ];
-    let told = cli.run(&words).expect_status(0).stderr;
-    let shown: Vec<u64> = told
+    let stderr = cli.run(&words).expect_status(0).stderr;
+    let processed: Vec<u64> = stderr
         .lines()
         .filter_map(|line| line.strip_prefix("importing ")?.split('/').next()?.parse().ok())
         .collect();
-    assert!(shown.is_sorted() && shown.last() == Some(&1_000), "{told}");
+    assert!(processed.is_sorted() && processed.last() == Some(&1_000), "{stderr}");
     let progress = cli.json(&["imports", "progress", "latest"]);
     assert_eq!((&progress["processed"], &progress["percent"]), (&json!(1_000), &json!(100)));
     let plain = cli.run(&["imports", "progress", "latest"]).expect_status(0).stdout;
@@ -219,10 +229,10 @@ fn ml_11_progress_is_shown_while_importing_and_can_be_asked_for() {
     assert_eq!(unknown["code"], "query.not_found");
 }
 
-/// ML-07, ML-16, OCM-01: each dialect's template; "column only included in the CSV if the organization is configured
-/// with Social Messaging".
+/// ML-07, ML-16, OCM-01: Each dialect has a template. With `--own` it has the columns that the company's settings
+/// allow: "column only included in the CSV if the organization is configured with Social Messaging".
 #[test]
-fn ml_07_templates_are_printed_for_every_dialect_and_for_one_company() {
+fn templates_are_printed_for_each_dialect_and_company() {
     let cli = meridian();
     for (words, header) in [
         (&["leapxpert"][..], "username,first_name,"),

@@ -1,4 +1,4 @@
-//! Secure Work From Home as its administrator goes about it: three files in, three counts out, roles in bulk.
+//! Secure Work From Home (OCM): imports of three files, roles in bulk, profile pictures.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -16,14 +16,14 @@ fn path(file: &str) -> String {
     if Path::new(file).is_absolute() { file.to_owned() } else { fixture(&format!("ocm/{file}")) }
 }
 
-/// Imports files together; the import's row, whether or not all rows were good.
+/// Imports files together and returns the row of the import. Invalid rows are allowed.
 #[track_caller]
 fn import(cli: &Cli, files: &[&str]) -> Value {
     let files: Vec<_> = files.iter().map(|file| path(file)).collect();
     let files: Vec<&str> = files.iter().map(String::as_str).collect();
-    let ended = cli.run(&[&["import"], &files[..], &["--dialect", "ocm", "--json"]].concat());
-    assert!([0, 5].contains(&ended.status), "{ended:?}");
-    ended.json()
+    let output = cli.run(&[&["import"], &files[..], &["--dialect", "ocm", "--json"]].concat());
+    assert!([0, 5].contains(&output.status), "{output:?}");
+    output.json()
 }
 
 #[track_caller]
@@ -44,9 +44,9 @@ fn texts(list: &Value) -> Vec<&str> {
     list.as_array().into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-/// OCM-02 … OCM-13, N43, N74 … N76: every file comes to what is written beside it, down to each row's codes.
+/// OCM-02 … OCM-13, N43, N74 … N76: Each fixture gives the counts, rows and codes of its `.expected.json`.
 #[test]
-fn every_ocm_fixture_comes_to_what_is_written_beside_it() {
+fn ocm_fixtures_give_their_expected_results() {
     let mut cases = 0;
     for entry in std::fs::read_dir(fixture("ocm")).unwrap() {
         let file = entry.unwrap().path();
@@ -64,9 +64,9 @@ fn every_ocm_fixture_comes_to_what_is_written_beside_it() {
         }
         cases += 1;
         if expected["refused"].is_object() {
-            let no = refused(&cli, &texts(&expected["files"]));
-            assert_eq!(no["code"], expected["refused"]["code"], "{}", file.display());
-            assert_eq!(no["details"], expected["refused"]["details"], "{}", file.display());
+            let refusal = refused(&cli, &texts(&expected["files"]));
+            assert_eq!(refusal["code"], expected["refused"]["code"], "{}", file.display());
+            assert_eq!(refusal["details"], expected["refused"]["details"], "{}", file.display());
             assert!(cli.rows(&["users"]).is_empty(), "{}", file.display());
             continue;
         }
@@ -83,17 +83,17 @@ fn every_ocm_fixture_comes_to_what_is_written_beside_it() {
         let rows: Vec<_> = cli.rows(&["imports", "rows", id]).iter().map(brief).collect();
         assert_eq!(json!(rows), expected["rows"], "{}", file.display());
         let accepted = &cli.rows(&["history", &format!("import:{id}"), "--limit", "1"])[0];
-        let warned = accepted["data"]["warnings"].as_array().unwrap();
-        let codes: Vec<_> = warned.iter().map(|warning| warning["code"].clone()).collect();
+        let warnings = accepted["data"]["warnings"].as_array().unwrap();
+        let codes: Vec<_> = warnings.iter().map(|warning| warning["code"].clone()).collect();
         assert_eq!(json!(codes), expected["warnings"], "{}", file.display());
     }
     assert!(cases >= 5, "only {cases} cases were found");
 }
 
-/// OCM-01, OCM-02: download the three templates, add one row per user to the user details, select all
-/// three files; the other two "can be used as they are without modification".
+/// OCM-01, OCM-02: The administrator downloads three templates, adds one row per user to the user details, and
+/// selects all three files. The other two "can be used as they are without modification".
 #[test]
-fn ocm_01_the_three_templates_are_filled_in_and_imported() {
+fn three_templates_are_filled_in_and_imported() {
     let cli = Cli::with_company();
     let template =
         |words: &[&str]| cli.run(&[&["template", "ocm"], words].concat()).expect_status(0).stdout;
@@ -107,13 +107,13 @@ fn ocm_01_the_three_templates_are_filled_in_and_imported() {
     assert_eq!((&row["created"], &row["warnings"]), (&json!(1), &json!(0)));
     assert_eq!(row["file_name"], json!("userdetails.csv"));
     let user = user(&cli, "JOHNDOE22");
-    let kept = json!({"agent_id": "johndoe22", "pbx_id": "4711", "profile": "supervisor"});
-    assert_eq!((&user["user"], &user["attributes"]), (&json!("johndoe22"), &kept));
+    let attributes = json!({"agent_id": "johndoe22", "pbx_id": "4711", "profile": "supervisor"});
+    assert_eq!((&user["user"], &user["attributes"]), (&json!("johndoe22"), &attributes));
 }
 
-/// OCM-01: fewer files than three, a fourth, and one that is none of them; nothing is imported.
+/// OCM-01: A missing file, a fourth file and an unknown file are refused, and nothing is imported.
 #[test]
-fn ocm_01_all_three_files_and_no_other() {
+fn import_needs_all_three_files_and_no_other() {
     let cli = Cli::with_company();
     let missing = refused(&cli, &THREE[..2]);
     assert_eq!(missing["code"], "import.missing_companion_file");
@@ -134,23 +134,23 @@ fn ocm_01_all_three_files_and_no_other() {
     assert!(cli.rows(&["users"]).is_empty() && cli.rows(&["imports"]).is_empty());
 }
 
-/// OCM-02, A29: a companion that only its name tells is taken, and that its header is another is said.
+/// OCM-02, A29: A companion file is recognised by its name. An unexpected header gives a warning.
 #[test]
-fn ocm_02_another_header_of_a_companion_is_told() {
+fn companion_file_with_another_header_gives_a_warning() {
     let cli = Cli::with_company();
     let features = cli.file("featuredetails.csv", "hello\n");
     let row = import(&cli, &[THREE[0], &features, THREE[2]]);
     let id = format!("import:{}", row["import"].as_str().unwrap());
     let warnings = cli.rows(&["history", &id, "--limit", "1"])[0]["data"]["warnings"].clone();
     let of_header = |one: &&Value| one["code"] == "ocm.companion_header";
-    let told: Vec<_> = warnings.as_array().unwrap().iter().filter(of_header).collect();
-    assert_eq!(told.len(), 1, "{warnings}");
-    assert!(told[0]["message"].as_str().unwrap().contains("featuredetails"), "{warnings}");
+    let found: Vec<_> = warnings.as_array().unwrap().iter().filter(of_header).collect();
+    assert_eq!(found.len(), 1, "{warnings}");
+    assert!(found[0]["message"].as_str().unwrap().contains("featuredetails"), "{warnings}");
 }
 
-/// OCM-01, N04, N30, N33: what is wrong with the people's file is told, whatever the file is called.
+/// OCM-01, N04, N30, N33: A fault in the file of users is reported with the name of that file.
 #[test]
-fn ocm_01_the_peoples_file_tells_its_own_fault() {
+fn fault_in_the_file_of_users_names_the_file() {
     let cli = Cli::with_company();
     let row = format!("john2,John,Doe,,2002,agent,jane1,{TEAM},Team Lead");
     let whole = format!("{HEADER}{row}\n");
@@ -167,9 +167,9 @@ fn ocm_01_the_peoples_file_tells_its_own_fault() {
     assert!(cli.rows(&["imports"]).is_empty());
 }
 
-/// OCM-01, N08, N30: how the people's file is written is said, and the templates beside it stay as they are.
+/// OCM-01, N08, N30: Delimiter and encoding options apply to the file of users. The companion files may differ.
 #[test]
-fn ocm_01_companions_need_not_be_written_as_the_peoples_file_is() {
+fn companion_files_may_have_another_delimiter_and_encoding() {
     let cli = Cli::with_company();
     let row = format!("jane1;Jane;Doe;;2002;supervisor;;{TEAM};Team Lead");
     let people = cli.file("people.csv", &format!("{}{row}\n", HEADER.replace(',', ";")));
@@ -184,9 +184,9 @@ fn ocm_01_companions_need_not_be_written_as_the_peoples_file_is() {
 }
 
 /// OCM-13, OCM-14, OCM-15: "the number of duplicate records (lan id of record already exists), inserted
-/// records and invalid records"; each can be clicked on, and together they are all rows.
+/// records and invalid records". The rows of each count can be listed, and the counts add up to all rows.
 #[test]
-fn ocm_14_each_of_the_three_counts_can_be_looked_into() {
+fn rows_of_each_of_the_three_counts_are_listed() {
     let cli = Cli::with_company();
     import(&cli, &THREE);
     let before = user(&cli, "johndoe22");
@@ -203,10 +203,10 @@ fn ocm_14_each_of_the_three_counts_can_be_looked_into() {
     assert_eq!(user(&cli, "johndoe22"), before, "nothing was changed");
 }
 
-/// N84: a file of more rows than one commit holds goes on in the background: with the people, wherever
-/// they stood among the files. A supervisor of the first rows is there for the last.
+/// N84: A file with more rows than one commit holds continues in the background. The file of users may be at any
+/// position among the files. A supervisor in the first row is found by the last row.
 #[test]
-fn ocm_01_a_long_file_goes_on_with_the_people() {
+fn long_file_of_users_is_imported_at_any_position() {
     let cli = Cli::with_company();
     let mut text = format!("{HEADER}boss,B,B,,1,supervisor,,{TEAM},Team Lead\n");
     for n in 2..=1_200 {
@@ -237,10 +237,10 @@ fn ocm_01_a_long_file_goes_on_with_the_people() {
     assert_eq!(columns, ["Org Unit", "Supervisor", "PBX ID"]);
 }
 
-/// A23, OCM-08: whether a supervisor may stand in the same file, and in which rows, is the company's to say;
-/// it holds for files of more rows than one commit too, and a preview shows it.
+/// A23, OCM-08: A setting says whether a supervisor may be in the same file, and in which rows. It applies to
+/// files of several commits, and the preview shows it.
 #[test]
-fn ocm_08_the_company_says_where_a_supervisor_may_stand() {
+fn setting_says_where_a_supervisor_may_be() {
     const AGENTS: u64 = 600;
     let mut text = HEADER.to_owned();
     let agents = |text: &mut String, from: u64| {
@@ -276,17 +276,17 @@ fn ocm_08_the_company_says_where_a_supervisor_may_stand() {
     }
 }
 
-/// OCM-21, OCM-22, OCM-23: filter and select the users, select the role, tick "remove existing role".
+/// OCM-21, OCM-22, OCM-23: Filter and select the users, select the role, check "remove existing role".
 #[test]
-fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
+fn roles_are_assigned_and_removed_in_bulk() {
     let cli = Cli::with_company();
     import(&cli, &THREE);
-    let ask = |body: &Value| {
+    let assign = |body: &Value| {
         let words = ["command", "AssignRoles", &body.to_string(), "--json"];
-        let ended = cli.run(&words);
-        let users = ended.json()["result"]["users"].as_array().unwrap().clone();
+        let output = cli.run(&words);
+        let users = output.json()["result"]["users"].as_array().unwrap().clone();
         let status = if users.iter().any(|one| one["outcome"] == "failed") { 5 } else { 0 };
-        ended.expect_status(status);
+        output.expect_status(status);
         users
             .iter()
             .map(|one| json!([one["user"], one["outcome"], one["code"]]))
@@ -295,35 +295,39 @@ fn ocm_21_roles_are_assigned_and_removed_in_bulk() {
     let filter = json!({"org_unit": "Private Banking, Zürich", "state": "active"});
     let mut body = json!({"filter": filter, "roles": ["Relationship Manager"]});
     let (john, maria) = ("johndoe22", "MariaRossi3");
-    assert_eq!(ask(&body), [json!([john, "assigned", null]), json!([maria, "assigned", null])]);
-    let again = ask(&body);
-    assert_eq!(again[0], json!([john, "skipped", "role.already_assigned"]));
+    assert_eq!(assign(&body), [json!([john, "assigned", null]), json!([maria, "assigned", null])]);
+    let repeat = assign(&body);
+    assert_eq!(repeat[0], json!([john, "skipped", "role.already_assigned"]));
     let roles = || user(&cli, "johndoe22")["roles"].clone();
     assert_eq!(roles(), json!(["Account Manager", "Relationship Manager"]));
     body["remove"] = json!(true);
-    assert_eq!(ask(&body)[1], json!([maria, "removed", null]));
-    assert_eq!(ask(&body)[1], json!([maria, "skipped", "role.not_assigned"]));
+    assert_eq!(assign(&body)[1], json!([maria, "removed", null]));
+    assert_eq!(assign(&body)[1], json!([maria, "skipped", "role.not_assigned"]));
     assert_eq!(roles(), json!(["Account Manager"]));
     let named = json!({"users": ["johndoe22", "nobody"], "roles": ["Client Associate"]});
-    assert_eq!(ask(&named)[1], json!(["nobody", "failed", "recipient.user_not_created"]));
+    assert_eq!(assign(&named)[1], json!(["nobody", "failed", "recipient.user_not_created"]));
     let unknown = json!({"users": ["janedoe1"], "roles": ["Client Associate", "King"]}).to_string();
     let answer = cli.refused(&["command", "AssignRoles", &unknown]);
     assert_eq!(answer["code"], "reference.role_not_found");
 }
 
-/// OCM-16 … OCM-20: "put all the profile pictures in 1 zip file", matched by Agent ID, once the users exist.
+/// OCM-16 … OCM-20: "put all the profile pictures in 1 zip file", matched by Agent ID, after the users exist.
 #[test]
-fn ocm_16_profile_pictures_are_a_second_step() {
+fn profile_pictures_are_imported_after_the_users() {
     let cli = Cli::with_company();
     let archive = path("Archive.zip");
     let early = cli.run(&["pictures", &archive, "--json"]).expect_status(5).json();
     assert_eq!((&early["inserted"], &early["invalid"]), (&json!(0), &json!(6)));
     import(&cli, &THREE);
-    let told = cli.run(&["pictures", &archive]).expect_status(5);
-    assert!(told.stdout.contains("2 inserted, 4 invalid"), "{}", told.stdout);
-    let again = cli.run(&["pictures", &archive, "--json"]).expect_status(5).json();
-    assert_eq!((&again["inserted"], &again["total"]), (&json!(2), &json!(6)), "they replace");
-    let id = again["import"].as_str().unwrap();
+    let output = cli.run(&["pictures", &archive]).expect_status(5);
+    assert!(output.stdout.contains("2 inserted, 4 invalid"), "{}", output.stdout);
+    let second = cli.run(&["pictures", &archive, "--json"]).expect_status(5).json();
+    assert_eq!(
+        (&second["inserted"], &second["total"]),
+        (&json!(2), &json!(6)),
+        "pictures are replaced"
+    );
+    let id = second["import"].as_str().unwrap();
     let rows = |outcome: &str| cli.rows(&["pictures", "--rows", id, "--outcome", outcome]);
     let inserted: Vec<_> =
         rows("inserted").iter().map(|row| json!([row["name"], row["user"]])).collect();
@@ -339,16 +343,16 @@ fn ocm_16_profile_pictures_are_a_second_step() {
         json!(["janedoe1.png", "picture.unsupported_format"]),
     ];
     assert_eq!(codes, expected);
-    let kept = rows("inserted")[0]["sha256"].as_str().unwrap().to_owned();
-    let bytes = std::fs::read(cli.data().join("files").join(kept)).unwrap();
-    assert!(bytes.starts_with(b"\x89PNG"), "kept as it is");
-    // The attribute is written as the product writes it; what comes by the standard input is an archive.
+    let digest = rows("inserted")[0]["sha256"].as_str().unwrap().to_owned();
+    let bytes = std::fs::read(cli.data().join("files").join(digest)).unwrap();
+    assert!(bytes.starts_with(b"\x89PNG"), "the picture is stored unchanged");
+    // `--match` accepts the attribute's name in the product. The archive may come from the standard input.
     let empty = format!("PK\u{5}\u{6}{}", "\0".repeat(18));
     let piped = ["pictures", "-", "--match", "Agent ID", "--json"];
     let piped = cli.run_with_input(&piped, &empty).expect_status(0).json();
     assert_eq!((&piped["file_name"], &piped["total"]), (&json!("stdin.zip"), &json!(0)));
-    let no = cli.refused(&["pictures", &path(THREE[0])]);
-    assert_eq!(no["code"], "import.unsupported_file_type");
+    let refusal = cli.refused(&["pictures", &path(THREE[0])]);
+    assert_eq!(refusal["code"], "import.unsupported_file_type");
     let history = cli.rows(&["history", "user:johndoe22"]);
     let pictures = history.iter().filter(|row| row["event"] == "PictureInserted").count();
     assert_eq!(pictures, 2);

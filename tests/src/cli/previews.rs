@@ -1,4 +1,4 @@
-//! Previews of imports from outside: look, then import exactly that.
+//! Previews of imports, and imports bound to a preview by its plan hash.
 
 use std::path::Path;
 
@@ -30,18 +30,19 @@ fn log_bytes(cli: &Cli) -> Vec<(String, Vec<u8>)> {
     files
 }
 
-/// The command line that a preview suggests, without the program's name, as the shell would split it.
-fn suggested(told: &str) -> Vec<String> {
-    let line = told.lines().find_map(|line| line.strip_prefix("to import exactly this: boarding "));
-    let line = line.unwrap_or_else(|| panic!("no command line in {told}"));
+/// The arguments of the command that a preview suggests, split as a shell splits them.
+fn suggested(stdout: &str) -> Vec<String> {
+    let mut lines = stdout.lines();
+    let line = lines.find_map(|line| line.strip_prefix("to import exactly this: boarding "));
+    let line = line.unwrap_or_else(|| panic!("no command line in {stdout}"));
     let script = format!("printf '%s\\n' {line}");
     let split = std::process::Command::new("bash").args(["-c", &script]).output().unwrap();
     String::from_utf8(split.stdout).unwrap().lines().map(str::to_owned).collect()
 }
 
-/// P16, LX-12: an operator looks first, and imports with the words that the preview gives.
+/// P16, LX-12: The command that a preview suggests imports exactly the rows of the preview.
 #[test]
-fn p16_an_operator_looks_first_and_imports_exactly_that() {
+fn command_suggested_by_a_preview_imports_exactly_its_rows() {
     let cli = Cli::with_company();
     cli.run(&["command", "AddUser", r#"{"user":"bob"}"#]).expect_status(0);
     let file = cli.file(
@@ -60,7 +61,7 @@ fn p16_an_operator_looks_first_and_imports_exactly_that() {
     let preview = [&words[..], &["--preview"]].concat();
     let before = log_bytes(&cli);
 
-    let told = cli.run(&preview).expect_status(5);
+    let output = cli.run(&preview).expect_status(5);
     for words in [
         "PHONES REFUSED",
         "field.invalid_email",
@@ -69,31 +70,31 @@ fn p16_an_operator_looks_first_and_imports_exactly_that() {
         "phone.invalid",
         "nothing was imported; the plan is ",
     ] {
-        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+        assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
     }
     let document = cli.run(&[&preview[..], &["--json"]].concat()).expect_status(5).json();
     assert_eq!(keys(&document), ["counts", "next", "plan_hash", "rows"]);
     assert_eq!(keys(&document["counts"]), COUNTS);
     assert_eq!(document["rows"].as_array().unwrap().len(), 5);
-    assert!(log_bytes(&cli) == before, "a preview left a trace");
+    assert!(log_bytes(&cli) == before, "a preview changed the log");
     assert!(cli.rows(&["imports"]).is_empty());
 
-    let commit = suggested(&told.stdout);
-    let commit: Vec<&str> = commit.iter().map(String::as_str).chain(["--json"]).collect();
-    let import = cli.run(&commit).expect_status(5).json();
+    let words = suggested(&output.stdout);
+    let words: Vec<&str> = words.iter().map(String::as_str).chain(["--json"]).collect();
+    let import = cli.run(&words).expect_status(5).json();
     for name in COUNTS {
         assert_eq!(import[name], document["counts"][name], "{name}");
     }
     let rows = cli.rows(&["imports", "rows", "latest"]);
     assert_eq!(json!(rows), document["rows"]);
-    // Asked again it is another import, and ann is there by now.
-    let answer: Value = cli.refused(&commit[..commit.len() - 1]);
+    // The same command is another import, for which ann exists already.
+    let answer: Value = cli.refused(&words[..words.len() - 1]);
     assert_eq!(answer["code"], "import.plan_changed");
 }
 
-/// P16: what has changed since the preview refuses the import, with the way on.
+/// P16: An import is refused if its rows have changed since the preview. The message names `--preview`.
 #[test]
-fn p16_what_has_changed_since_refuses_the_import() {
+fn changed_plan_refuses_the_import() {
     let cli = Cli::with_company();
     let file = cli.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
     let words = ["import", &file, "--dialect", "leapxpert", "--add-phones"];
@@ -103,7 +104,7 @@ fn p16_what_has_changed_since_refuses_the_import() {
     let hash = plan["plan_hash"].as_str().unwrap();
     let commit = [&words[..], &["--plan-hash", hash]].concat();
     assert_eq!(cli.refused(&commit)["code"], "import.plan_changed");
-    assert!(cli.run(&commit).expect_status(1).stderr.contains("--preview"), "it says what to do");
+    assert!(cli.run(&commit).expect_status(1).stderr.contains("--preview"), "no next command");
     assert!(cli.rows(&["imports"]).is_empty());
     cli.run(&[&commit[..], &["--preview"]].concat()).expect_status(2);
     let text = "username\nann\n";
@@ -112,18 +113,18 @@ fn p16_what_has_changed_since_refuses_the_import() {
     assert_eq!(answer["result"]["counts"]["skipped"], 1);
 }
 
-/// LX-11, LX-12: what needs attention is shown wherever it stands in a long file.
+/// LX-11, LX-12: A preview shows invalid rows and rejected phones of the whole file, wherever they are.
 #[test]
-fn lx_12_the_rows_to_mend_are_shown_before_the_import() {
+fn preview_shows_the_invalid_rows_of_a_long_file() {
     let cli = Cli::with_company();
     let file = fixture("leapxpert/people-1000-30-bad.csv");
     let words = ["import", &file, "--dialect", "leapxpert", "--add-phones", "--preview"];
     cli.run(&words).expect_status(1);
     cli.run(&["config", "set", "bulk_integration_max_records", "5000"]).expect_status(0);
-    let told = cli.run(&words).expect_status(5).stdout;
+    let stdout = cli.run(&words).expect_status(5).stdout;
     for words in ["970", "and 16 more invalid rows", "duplicate rows:", "phone.scientific_notation"]
     {
-        assert!(told.contains(words), "{words}: {told}");
+        assert!(stdout.contains(words), "{words}: {stdout}");
     }
     let document = cli.run(&[&words[..], &["--json"]].concat()).expect_status(5).json();
     assert_eq!((&document["counts"]["invalid"], &document["next"]), (&json!(26), &json!(101)));

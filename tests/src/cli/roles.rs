@@ -1,12 +1,12 @@
-//! Roles and org units as an operator goes about them.
+//! The verbs for roles and org units.
 
 use serde_json::json;
 
 use crate::support::program::Cli;
 
-/// OCM-21, OCM-22, OCM-23: filter and select the users, add a role, take it away again.
+/// OCM-21, OCM-22, OCM-23: Filter and select the users, add a role, remove it.
 #[test]
-fn ocm_21_roles_are_assigned_and_removed_by_their_verbs() {
+fn role_verbs_assign_and_remove_roles() {
     let cli = Cli::new();
     cli.run(&["roles", "define", "Lead", "--permission", "bulk_integration"]).expect_status(0);
     cli.run(&["org-units", "define", "Sales", "--level", "team", "--role", "Lead"])
@@ -24,17 +24,17 @@ fn ocm_21_roles_are_assigned_and_removed_by_their_verbs() {
     let unit = json!({"org_unit": "Sales", "parent": null, "level": "team", "roles": ["Lead"]});
     assert_eq!(cli.rows(&["org-units"]), [unit]);
 
-    let told = cli
+    let stdout = cli
         .run(&["roles", "assign", "Lead", "--user", "ann", "--user", "nobody"])
         .expect_status(5)
         .stdout;
-    assert!(told.contains("1 assigned, 0 skipped, 1 failed"), "{told}");
-    assert!(told.contains("recipient.user_not_created"), "{told}");
-    let told = cli
+    assert!(stdout.contains("1 assigned, 0 skipped, 1 failed"), "{stdout}");
+    assert!(stdout.contains("recipient.user_not_created"), "{stdout}");
+    let stdout = cli
         .run(&["roles", "assign", "Lead", "--org-unit", "Sales", "--state", "active"])
         .expect_status(0)
         .stdout;
-    assert!(told.contains("1 assigned, 1 skipped, 0 failed"), "{told}");
+    assert!(stdout.contains("1 assigned, 1 skipped, 0 failed"), "{stdout}");
     let answer = cli.json(&["roles", "remove", "Lead", "--search", "ann"]);
     assert_eq!(answer["result"]["users"][0]["outcome"], "removed");
     let with_role = |user: &str| cli.json(&["users", "show", user])["roles"] == json!(["Lead"]);

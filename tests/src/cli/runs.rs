@@ -1,4 +1,4 @@
-//! Runs as an operator lives them: who is invited, who is not and why, and who has linked.
+//! Runs: who is invited, who is not and why, and who has linked.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::path::Path;
@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use crate::support::paths::fixture;
 use crate::support::program::Cli;
 
-/// Three people with numbers: ann, bob and cid.
-fn with_three() -> Cli {
+/// The sample company with three imported people who have phones: ann, bob and cid.
+fn with_three_people() -> Cli {
     let cli = Cli::with_company();
     let people = [("ann", "+84923448071"), ("bob", "+84923448072"), ("cid", "+84923448073")];
     cli.import(&cli.people("three.csv", &people));
@@ -30,13 +30,13 @@ fn token(mail: &Path) -> String {
     link.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect()
 }
 
-/// LX-15, LX-21, LX-22, LX-23, LX-25, LX-31: the main job from the import to the link.
+/// LX-15, LX-21, LX-22, LX-23, LX-25, LX-31: The main task from the import to the link.
 #[test]
 fn people_are_invited_skipped_and_failed_with_reasons_and_link() {
-    let cli = with_three();
+    let cli = with_three_people();
     cli.json(&["command", "LinkCompleted", r#"{"user":"ann","channel":"whatsapp"}"#]);
     cli.run(&["users", "archive", "bob"]).expect_status(0);
-    let ended = cli.run(&[
+    let output = cli.run(&[
         "runs",
         "start",
         "--channel",
@@ -46,7 +46,7 @@ fn people_are_invited_skipped_and_failed_with_reasons_and_link() {
         "--yes",
         "--json",
     ]);
-    let run = ended.expect_status(5).json();
+    let run = output.expect_status(5).json();
     assert_eq!(
         ["total", "passed", "skipped", "failed", "remaining"].map(|name| run[name].clone()),
         [3, 1, 1, 1, 0].map(|n| json!(n))
@@ -59,8 +59,8 @@ fn people_are_invited_skipped_and_failed_with_reasons_and_link() {
     let expected = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
     assert_eq!(statuses(&cli, &run), expected);
     for row in cli.rows(&["log", "latest"]) {
-        let explained = row["reason"].as_str().is_some_and(|reason| !matches!(reason, "" | "-"));
-        assert_eq!(explained, row["status"] != "success", "{row}");
+        let has_reason = row["reason"].as_str().is_some_and(|reason| !matches!(reason, "" | "-"));
+        assert_eq!(has_reason, row["status"] != "success", "{row}");
     }
 
     let folder = cli.outbox().join(run["run"].as_str().unwrap());
@@ -81,9 +81,9 @@ fn people_are_invited_skipped_and_failed_with_reasons_and_link() {
     );
 }
 
-/// LX-16, LX-17, LX-19: an earlier import, org units, single users; unknown ones are refused.
+/// LX-16, LX-17, LX-19: A run selects an import, org units or users. Unknown ones are refused.
 #[test]
-fn a_run_takes_an_import_org_units_or_users() {
+fn run_selects_an_import_org_units_or_users() {
     let cli = Cli::with_company();
     let first = cli.import(&cli.people("a.csv", &[("ann", "+84923448071")]));
     cli.import(&cli.people("b.csv", &[("bob", "+84923448072")]));
@@ -106,10 +106,10 @@ fn a_run_takes_an_import_org_units_or_users() {
     assert_eq!(none.refused(&start)["code"], "import.none_available");
 }
 
-/// LX-05, LX-06, LX-07: the channel must be enabled, and the limit holds when a run is confirmed.
+/// LX-05, LX-06, LX-07: A run needs an enabled channel and at most as many recipients as the limit.
 #[test]
-fn channel_and_limit_are_settings_of_the_company() {
-    let cli = with_three();
+fn disabled_channel_and_exceeded_limit_refuse_a_run() {
+    let cli = with_three_people();
     cli.run(&["config", "set", "channels.whatsapp", "false"]).expect_status(0);
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
     assert_eq!(cli.refused(&start)["code"], "channel.not_enabled");
@@ -129,25 +129,25 @@ fn channel_and_limit_are_settings_of_the_company() {
     cli.run(&start).expect_status(0);
 }
 
-/// LX-20: the number is shown first; without a yes nothing is sent and nothing recorded.
+/// LX-20: Without `--yes` and without a terminal the program sends nothing and records nothing.
 #[test]
-fn nothing_starts_without_a_yes() {
-    let cli = with_three();
+fn run_does_not_start_without_confirmation() {
+    let cli = with_three_people();
     let events = cli.rows(&["history"]).len();
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest"];
-    let ended = cli.run(&start).expect_status(2);
-    assert!(ended.stderr.contains("--yes"), "{}", ended.stderr);
+    let output = cli.run(&start).expect_status(2);
+    assert!(output.stderr.contains("--yes"), "{}", output.stderr);
     assert_eq!(cli.rows(&["history"]).len(), events);
     assert!(!cli.outbox().exists());
-    let ended = cli.run(&[&start[..], &["--yes"]].concat()).expect_status(0);
-    assert!(ended.stdout.contains("invitation emails to 3 users"), "{}", ended.stdout);
-    assert!(ended.stdout.contains("3 invited, 0 skipped, 0 failed"), "{}", ended.stdout);
+    let stdout = cli.run(&[&start[..], &["--yes"]].concat()).expect_status(0).stdout;
+    assert!(stdout.contains("invitation emails to 3 users"), "{stdout}");
+    assert!(stdout.contains("3 invited, 0 skipped, 0 failed"), "{stdout}");
 }
 
-/// LX-20: on a terminal the question is asked, and a no is a no.
+/// LX-20: On a terminal the program shows the number of recipients and starts the run only after `y`.
 #[test]
-fn on_a_terminal_the_question_is_asked() {
-    let cli = with_three();
+fn terminal_asks_for_confirmation_of_a_run() {
+    let cli = with_three_people();
     for (answer, runs) in [("n", 0), ("", 0), ("y", 1)] {
         let words = "runs start --channel whatsapp --import latest";
         let line = format!("{} {words}", crate::support::program::program().display());
@@ -160,16 +160,16 @@ fn on_a_terminal_the_question_is_asked() {
         command.args(["-qec", &line, "/dev/null"]).envs(environment).current_dir(cli.path());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(format!("{answer}\n").as_bytes()).unwrap();
-        let shown = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
-        assert!(shown.contains("emails to 3 users") && shown.contains("[y/N]"), "{shown}");
-        assert_eq!(cli.rows(&["runs"]).len(), runs, "{answer:?}: {shown}");
+        let screen = String::from_utf8(child.wait_with_output().unwrap().stdout).unwrap();
+        assert!(screen.contains("emails to 3 users") && screen.contains("[y/N]"), "{screen}");
+        assert_eq!(cli.rows(&["runs"]).len(), runs, "{answer:?}: {screen}");
     }
 }
 
-/// LX-32: a run that waits is withdrawn; one that has started is not.
+/// LX-32: A scheduled run can be withdrawn. A run that has started cannot be stopped.
 #[test]
-fn a_started_run_cannot_be_stopped() {
-    let cli = with_three();
+fn started_run_cannot_be_stopped() {
+    let cli = with_three_people();
     let run = cli.start(&["--import", "latest"]);
     let answer = cli.refused(&["runs", "withdraw", run["run"].as_str().unwrap()]);
     assert_eq!(answer["code"], "run.cannot_be_stopped");
@@ -182,10 +182,10 @@ fn a_started_run_cannot_be_stopped() {
     assert_eq!(cli.rows(&["runs", "queue"]), Vec::<Value>::new());
 }
 
-/// LX-24: the log of every run stays, also as CSV and for spreadsheets.
+/// LX-24: The log of an earlier run can be listed, exported as CSV, and exported for a spreadsheet.
 #[test]
-fn the_log_of_every_run_stays() {
-    let cli = with_three();
+fn log_of_an_earlier_run_is_listed_and_exported() {
+    let cli = with_three_people();
     let first = cli.start(&["--import", "latest"]);
     let second = cli.start(&["--user", "ann", "--user", "nobody"]);
     assert_eq!(statuses(&cli, &first).len(), 3);
@@ -203,20 +203,19 @@ fn the_log_of_every_run_stays() {
     assert_eq!(cli.rows(&["log", run, "--search", "ann"]).len(), 1);
 }
 
-/// LX-35: two companies in one folder have nothing to do with each other.
+/// LX-35: The rows of two companies in one folder are separate.
 #[test]
-fn companies_are_apart() {
-    let cli = with_three();
-    let ended = cli.run(&["users", "--company", "globex"]).expect_status(0);
-    assert!(ended.stderr.contains("acme"), "{}", ended.stderr);
+fn companies_in_one_folder_are_separate() {
+    let cli = with_three_people();
+    let output = cli.run(&["users", "--company", "globex"]).expect_status(0);
+    assert!(output.stderr.contains("acme"), "{}", output.stderr);
     cli.json(&["users", "add", "ann", "--company", "globex"]);
     assert_eq!(cli.rows(&["users", "--company", "globex"]).len(), 1);
     assert_eq!(cli.rows(&["users"]).len(), 3);
 }
 
-/// Mails go where the operator wants them.
 #[test]
-fn the_outbox_may_be_elsewhere() {
+fn outbox_option_changes_the_folder_of_mails() {
     let cli = Cli::with_company();
     cli.import(&fixture("leapxpert/people-5.csv"));
     let outbox = cli.path().join("mails");
@@ -226,23 +225,23 @@ fn the_outbox_may_be_elsewhere() {
     assert!(!cli.outbox().exists());
 }
 
-/// LX-24, P7: Ctrl-C leaves the run for the next start, which invites the others and nobody twice.
+/// LX-24, P7: After Ctrl-C, `runs resume` invites the remaining people and none twice.
 #[test]
-fn an_interrupted_run_goes_on_with_the_next_start() {
+fn interrupted_run_continues_with_the_next_start() {
     let cli = Cli::with_company();
     cli.run(&["config", "set", "bulk_integration_max_records", "10000"]).expect_status(0);
     cli.import(&fixture("leapxpert/people-10000.csv"));
     let start = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
     let mut child = cli.command(&start).spawn().unwrap();
-    let mut told = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    told.read_line(&mut line).unwrap();
-    assert!(line.starts_with("inviting"), "{line}");
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut text = String::new();
+    stderr.read_line(&mut text).unwrap();
+    assert!(text.starts_with("inviting"), "{text}");
     let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
     assert!(interrupt.unwrap().success());
-    told.read_to_string(&mut line).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(130), "{line}");
-    assert!(line.contains("boarding runs resume"), "{line}");
+    stderr.read_to_string(&mut text).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{text}");
+    assert!(text.contains("boarding runs resume"), "{text}");
 
     let run = &cli.rows(&["runs"])[0];
     assert_eq!(run["state"], "running", "{run}");

@@ -1,11 +1,11 @@
-//! `boarding schema`: the whole contract or one part, without a company and without a folder.
+//! The verb `schema`, which needs no company and no data folder.
 
 use serde_json::json;
 
 use crate::support::program::{Cli, keys};
 
 #[test]
-fn the_contract_is_printed_whole_or_in_part() {
+fn schema_prints_the_contract_or_one_part() {
     let cli = Cli::new();
     let whole = cli.json(&["schema"]);
     assert_eq!(whole["$schema"], json!("https://json-schema.org/draft/2020-12/schema"));
@@ -18,20 +18,20 @@ fn the_contract_is_printed_whole_or_in_part() {
     assert_eq!(event["properties"]["event"]["const"], json!("InviteSent"));
     let row = cli.json(&["schema", "query.runs.row"]);
     assert!(row["properties"]["queue_place"].is_object());
-    let wire = cli.json(&["schema", "asyncapi"]);
-    assert_eq!(wire["asyncapi"], json!("3.0.0"));
+    let asyncapi = cli.json(&["schema", "asyncapi"]);
+    assert_eq!(asyncapi["asyncapi"], json!("3.0.0"));
     let subject = cli.json(&["schema", "asyncapi", "ImportFile"]);
     let address = "boarding.v1.{company}.command.ImportFile";
     assert_eq!(subject["channels"]["command.ImportFile"]["address"], json!(address));
-    assert!(!cli.data().exists(), "a schema is nobody's own");
+    assert!(!cli.data().exists(), "a data folder was created");
     let plain = cli.run(&["schema", "ImportFile"]).expect_status(0);
-    assert!(plain.stdout.lines().count() > 20, "for people it is on many lines");
+    assert!(plain.stdout.lines().count() > 20, "without --json the document is indented");
 }
 
 #[test]
-fn a_part_that_is_not_there_ends_with_2_and_the_likest_name() {
+fn unknown_part_ends_with_2_and_the_closest_name() {
     let cli = Cli::new();
-    for (words, named) in [
+    for (words, closest) in [
         (&["schema", "importfile"][..], "ImportFile"),
         (&["schema", "event.InviteSend"], "event.InviteSent"),
         (&["schema", "asyncapi", "event.UserCreate"], "event.UserCreated"),
@@ -39,8 +39,8 @@ fn a_part_that_is_not_there_ends_with_2_and_the_likest_name() {
         (&["schema", "zebra"], "--help"),
         (&["schema", "yaml", "ImportFile"], "json or asyncapi"),
     ] {
-        let ended = cli.run(words).expect_status(2);
-        assert!(ended.stdout.is_empty(), "{words:?}");
-        assert!(ended.stderr.contains(named), "{words:?}: {}", ended.stderr);
+        let output = cli.run(words).expect_status(2);
+        assert!(output.stdout.is_empty(), "{words:?}");
+        assert!(output.stderr.contains(closest), "{words:?}: {}", output.stderr);
     }
 }

@@ -1,15 +1,15 @@
-//! Commands by processes that are killed: what was acknowledged is there, and nothing is there twice.
+//! Commands by killed processes: acknowledged commands are in the history, and none twice.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::commits;
-use super::place::{Place, id};
+use super::sample_folder::{SampleFolder, id};
+use crate::support::random::SeededRandom;
 
-/// A command that was asked.
+/// An `AddUser` command that a process was started for.
 #[derive(Debug)]
 struct AddedUser {
     id: String,
@@ -30,52 +30,53 @@ impl AddedUser {
     }
 }
 
-/// P10, P27: N acknowledged are N present, the others are there wholly or not at all; and the same id
-/// again answers, and never makes a second commit.
+/// P10, P27: Each acknowledged command is in the history. Each other command is there as a whole or not at
+/// all. A repeat under the same id gets the first answer and appends nothing.
 #[test]
-fn p10_every_acknowledged_command_is_in_history_once_and_a_repeat_changes_nothing() {
-    let mut dice = Dice::thrown();
-    let place = Place::of_a_company();
-    let whole = place.length_of(&AddedUser::new(0).words(), 0);
-    // Now and then later than the end, so that there are acknowledgements.
-    let moments = dice.moments(2 * crashes(), whole * 3 / 2);
-    let mut asked = Vec::new();
-    for (number, moment) in moments.into_iter().enumerate() {
+fn acknowledged_commands_are_in_history_once() {
+    let mut rng = SeededRandom::from_environment();
+    let folder = SampleFolder::with_company();
+    let duration = folder.duration_of(&AddedUser::new(0).words(), 0);
+    // Some times lie after the end of the process, so that some commands are acknowledged.
+    let delays = rng.spread_durations(2 * crashes(), duration * 3 / 2);
+    let mut sent = Vec::new();
+    for (number, delay) in delays.into_iter().enumerate() {
         let mut user = AddedUser::new(number + 1);
-        let ended = place.kill(&user.words(), moment);
-        assert!(ended.was_killed() || ended.status.success(), "{ended:?}");
-        user.answer = serde_json::from_str(ended.said.trim()).ok();
-        asked.push(user);
+        let output = folder.kill(&user.words(), delay);
+        assert!(output.was_killed() || output.status.success(), "{output:?}");
+        user.answer = serde_json::from_str(output.stdout.trim()).ok();
+        sent.push(user);
     }
-    acknowledged_commands_are_in_history(&place, &asked);
-    for user in &asked {
-        let again = place.lines(&user.words(), 0).remove(0);
+    check_history(&folder, &sent);
+    for user in &sent {
+        let repeat = folder.lines(&user.words(), 0).remove(0);
         if let Some(answer) = &user.answer {
-            assert_eq!(again["duplicate"], true, "{again}");
-            assert_eq!(again["version"], answer["version"], "the first answer again");
+            assert_eq!(repeat["duplicate"], true, "{repeat}");
+            assert_eq!(repeat["version"], answer["version"], "the repeat gets the first answer");
         }
     }
-    acknowledged_commands_are_in_history(&place, &asked);
-    let users = place.lines(&["users"], 0);
-    assert_eq!(users.len(), asked.len() + 1);
+    check_history(&folder, &sent);
+    let users = folder.lines(&["users"], 0);
+    assert_eq!(users.len(), sent.len() + 1);
 }
 
-fn acknowledged_commands_are_in_history(place: &Place, asked: &[AddedUser]) {
+/// Asserts that each acknowledged command made one commit of one event, and each other command at most one.
+fn check_history(folder: &SampleFolder, sent: &[AddedUser]) {
     let mut found = BTreeMap::<String, Vec<(u64, usize)>>::new();
-    for commit in commits(place) {
-        let place = (commit.last_version(), commit.events.len());
-        found.entry(commit.command.to_string()).or_default().push(place);
+    for commit in commits(folder) {
+        let version_and_events = (commit.last_version(), commit.events.len());
+        found.entry(commit.command.to_string()).or_default().push(version_and_events);
     }
-    let acknowledged = asked.iter().filter(|user| user.answer.is_some()).count();
-    let present = asked.iter().filter(|user| found.contains_key(&user.id)).count();
-    eprintln!("{} asked, {acknowledged} acknowledged, {present} in history", asked.len());
-    for user in asked {
+    let acknowledged = sent.iter().filter(|user| user.answer.is_some()).count();
+    let present = sent.iter().filter(|user| found.contains_key(&user.id)).count();
+    eprintln!("{} sent, {acknowledged} acknowledged, {present} in history", sent.len());
+    for user in sent {
         let commits = found.get(&user.id).map_or(&[][..], Vec::as_slice);
         assert!(commits.len() <= 1, "{} is in history twice", user.id);
-        assert!(commits.iter().all(|&(_, events)| events == 1), "{} is there in part", user.id);
+        assert!(commits.iter().all(|&(_, events)| events == 1), "{} is not one event", user.id);
         let Some(answer) = &user.answer else { continue };
         assert_eq!(answer["outcome"], "accepted");
         let versions: Vec<u64> = commits.iter().map(|&(version, _)| version).collect();
-        assert_eq!(json!(versions), json!([answer["version"]]), "acknowledged and not there");
+        assert_eq!(json!(versions), json!([answer["version"]]), "acknowledged but not in history");
     }
 }

@@ -1,4 +1,4 @@
-//! Imports killed in the middle: after the next start each row has been taken exactly once.
+//! Imports and undos that are killed: after the restart each row is processed exactly once.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -7,32 +7,33 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::commits;
-use super::place::{Place, Row, id};
-use super::run::go_on;
+use super::run::restart;
+use super::sample_folder::{Row, SampleFolder, id};
+use crate::support::random::SeededRandom;
 
 const ROWS: usize = 20_000;
 const UNDONE_ROWS: usize = 5_000;
 const MANY_ROWS: usize = 1_000_000;
-/// Half a GiB: what a small server can spare for one import.
+/// Half a GiB: the memory of a small server that one import may use.
 const MEMORY_BYTES_MAX: u64 = 512 * 1024 * 1024;
-/// Every so many rows names somebody who stood in the file before …
+/// One row in this many repeats the user of the row before.
 const REPEATED_EVERY: usize = 250;
-/// … or has an e-mail address that is none.
-const BAD_EVERY: usize = 100;
+/// One row in this many has an invalid email address.
+const INVALID_EVERY: usize = 100;
 
 /// The rows of the file, counted from 0.
 fn rows(count: usize) -> impl Iterator<Item = Row> {
-    (0..count).map(|n| Row { user: if is_repeated(n) { n - 1 } else { n }, is_good: !is_bad(n) })
+    (0..count)
+        .map(|n| Row { user: if is_repeated(n) { n - 1 } else { n }, is_valid: !is_invalid(n) })
 }
 
 fn is_repeated(n: usize) -> bool {
     n % REPEATED_EVERY == 7
 }
 
-fn is_bad(n: usize) -> bool {
-    n % BAD_EVERY == 50
+fn is_invalid(n: usize) -> bool {
+    n % INVALID_EVERY == 50
 }
 
 fn words<'a>(file: &'a Path, import: &'a str) -> Vec<&'a str> {
@@ -50,88 +51,92 @@ fn words<'a>(file: &'a Path, import: &'a str) -> Vec<&'a str> {
     ]
 }
 
-/// P14, P27, LX-09: totals are exact, and no row is taken twice.
+/// P14, P27, LX-09: The import continues after each kill. Its totals are exact, and no row is processed twice.
 #[test]
-fn p14_an_import_that_is_killed_goes_on_with_the_next_row() {
-    let mut dice = Dice::thrown();
-    let sample = Place::of_a_company();
+fn killed_import_continues_with_the_next_row() {
+    let mut rng = SeededRandom::from_environment();
+    let sample = SampleFolder::with_company();
     let file = sample.file("people.csv", rows(ROWS));
-    let whole = sample.copy().length_of(&words(&file, &id()), 5);
-    let mut moments = dice.moments(crashes() / 2, whole);
-    while !moments.is_empty() {
-        let place = sample.copy();
+    let duration = sample.copy().duration_of(&words(&file, &id()), 5);
+    let mut delays = rng.spread_durations(crashes() / 2, duration);
+    while !delays.is_empty() {
+        let folder = sample.copy();
         let import = id();
         let words = words(&file, &import);
         for _ in 0..3 {
-            moments.pop().map(|moment| place.kill(&words, moment));
+            delays.pop().map(|delay| folder.kill(&words, delay));
         }
-        go_on(&place, &mut dice);
-        each_row_is_taken_once(&place, &words, &import, ROWS);
+        restart(&folder, &mut rng);
+        check_import(&folder, &words, &import, ROWS);
     }
 }
 
-/// Asks for the import again, which by now is done, and holds it against what is in the file.
-fn each_row_is_taken_once(place: &Place, words: &[&str], import: &str, count: usize) {
-    let row = place.lines(words, 5).remove(0);
-    let bad = (0..count).filter(|&n| is_bad(n)).count();
+/// Repeats the import command, which must be done by now, and compares the result with the file.
+fn check_import(folder: &SampleFolder, words: &[&str], import: &str, count: usize) {
+    let row = folder.lines(words, 5).remove(0);
+    let invalid = (0..count).filter(|&n| is_invalid(n)).count();
     let repeated = (0..count).filter(|&n| is_repeated(n)).count();
-    let created = count - bad - repeated;
+    let created = count - invalid - repeated;
     for (name, value) in [
         ("total", count),
         ("created", created),
-        ("invalid", bad),
+        ("invalid", invalid),
         ("duplicate", repeated),
         ("phones_added", created),
     ] {
         assert_eq!(row[name], json!(value), "{name}: {row}");
     }
-    let rows = place.lines(&["imports", "rows", import], 0);
+    let rows = folder.lines(&["imports", "rows", import], 0);
     let numbers: Vec<u64> = rows.iter().map(|row| row["row"].as_u64().unwrap()).collect();
-    assert!(numbers.iter().copied().eq(1..=count as u64), "{} rows, in order", numbers.len());
+    assert!(
+        numbers.iter().copied().eq(1..=count as u64),
+        "{} rows, or not in order",
+        numbers.len()
+    );
     for (n, row) in rows.iter().enumerate() {
-        let outcome = match (is_bad(n), is_repeated(n)) {
+        let outcome = match (is_invalid(n), is_repeated(n)) {
             (true, _) => "invalid",
             (_, true) => "duplicate",
             _ => "created",
         };
         assert_eq!(row["outcome"], outcome, "{row}");
     }
-    let users = place.lines(&["users"], 0);
+    let users = folder.lines(&["users"], 0);
     let keys: BTreeSet<&str> =
         users.iter().filter_map(|user: &Value| user["user"].as_str()).collect();
     assert_eq!((users.len(), keys.len()), (created, created));
     let completed =
-        commits(place).iter().flat_map(|commit| &commit.events).filter(is_completed).count();
+        commits(folder).iter().flat_map(|commit| &commit.events).filter(is_completed).count();
     assert_eq!(completed, 1);
 }
 
-/// P23, P27: an undo that is killed goes on with the next row, and every row is taken back once.
+/// P23, P27: The undo continues after each kill and reverses each row once.
 #[test]
-fn p27_an_undo_that_is_killed_goes_on_with_the_next_row() {
-    let mut dice = Dice::thrown();
-    let sample = Place::with_people(UNDONE_ROWS);
+fn killed_undo_continues_with_the_next_row() {
+    let mut rng = SeededRandom::from_environment();
+    let sample = SampleFolder::with_people(UNDONE_ROWS);
     let imports = sample.lines(&["imports"], 0);
     let import = imports[0]["import"].as_str().unwrap();
     let command = id();
     let words = ["imports", "undo", import, "--yes", "--id", &command];
-    let whole = sample.copy().length_of(&words, 0);
-    let mut moments = dice.moments(crashes() / 2, whole);
-    while !moments.is_empty() {
-        let place = sample.copy();
+    let duration = sample.copy().duration_of(&words, 0);
+    let mut delays = rng.spread_durations(crashes() / 2, duration);
+    while !delays.is_empty() {
+        let folder = sample.copy();
         for _ in 0..3 {
-            moments.pop().map(|moment| place.kill(&words, moment));
+            delays.pop().map(|delay| folder.kill(&words, delay));
         }
-        go_on(&place, &mut dice);
-        let row = place.lines(&words, 0).remove(0);
+        restart(&folder, &mut rng);
+        let row = folder.lines(&words, 0).remove(0);
         assert_eq!(row["state"], "undone", "{row}");
         assert_eq!(row["undo"], json!({"reversed": UNDONE_ROWS, "kept": 0, "errored": 0}));
-        assert!(place.lines(&["users"], 0).is_empty() && place.lines(&["phones"], 0).is_empty());
-        let rows = place.lines(&["imports", "rows", import], 0);
+        assert!(folder.lines(&["users"], 0).is_empty() && folder.lines(&["phones"], 0).is_empty());
+        let rows = folder.lines(&["imports", "rows", import], 0);
         assert!(rows.iter().all(|row| row["undo"] == "reversed"), "{} rows", rows.len());
-        let events: Vec<_> = commits(&place).into_iter().flat_map(|one| one.events).collect();
+        let events: Vec<_> = commits(&folder).into_iter().flat_map(|one| one.events).collect();
         let count = |name: &str| events.iter().filter(|event| event.name() == name).count();
-        let told = ["ImportUndoStarted", "RowUndone", "UserRemoved", "ImportUndone"].map(count);
-        assert_eq!(told, [1, UNDONE_ROWS, UNDONE_ROWS, 1]);
+        let counts = ["ImportUndoStarted", "RowUndone", "UserRemoved", "ImportUndone"].map(count);
+        assert_eq!(counts, [1, UNDONE_ROWS, UNDONE_ROWS, 1]);
     }
 }
 
@@ -139,27 +144,27 @@ fn is_completed(event: &&boarding_commands::event::Event) -> bool {
     matches!(event, boarding_commands::event::Event::ImportCompleted { .. })
 }
 
-/// The same with a million rows and within half a GiB, when `BOARDING_MILLION=1` asks for it.
+/// P14: With `BOARDING_MILLION=1`, an import of a million rows continues after kills, within half a GiB.
 #[test]
-fn p14_a_million_rows_survive_kills_within_half_a_gib() {
+fn killed_import_of_a_million_rows_uses_half_a_gib() {
     if std::env::var_os("BOARDING_MILLION").is_none() {
         return;
     }
-    let mut dice = Dice::thrown();
-    let place = Place::of_a_company();
-    let file = place.file("people.csv", rows(MANY_ROWS));
+    let mut rng = SeededRandom::from_environment();
+    let folder = SampleFolder::with_company();
+    let file = folder.file("people.csv", rows(MANY_ROWS));
     let import = id();
     let words = words(&file, &import);
-    let mut most = 0;
+    let mut peak_bytes = 0;
     for _ in 0..3 {
-        let moment = Duration::from_secs(4) + dice.moment(Duration::from_secs(8));
-        place.kill(&words, moment);
+        let delay = Duration::from_secs(4) + rng.duration_below(Duration::from_secs(8));
+        folder.kill(&words, delay);
     }
     for words in [&["runs", "resume"][..], &words] {
-        let (ended, peak) = place.start(words).measured();
-        println!("{}: {} MiB at most, {}", words.join(" "), peak >> 20, ended.status);
-        most = most.max(peak);
+        let (output, peak) = folder.start(words).wait_and_measure();
+        println!("{}: peak memory {} MiB, {}", words.join(" "), peak >> 20, output.status);
+        peak_bytes = peak_bytes.max(peak);
     }
-    each_row_is_taken_once(&place, &words, &import, MANY_ROWS);
-    assert!(most > 0 && most < MEMORY_BYTES_MAX, "{} MiB", most >> 20);
+    check_import(&folder, &words, &import, MANY_ROWS);
+    assert!(peak_bytes > 0 && peak_bytes < MEMORY_BYTES_MAX, "{} MiB", peak_bytes >> 20);
 }

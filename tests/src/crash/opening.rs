@@ -1,4 +1,4 @@
-//! Kills while a data folder is opened, made or mended, and read models that disappear between kills.
+//! Kills while a data folder is created or opened, and read models deleted between kills.
 
 use std::fs;
 use std::time::Duration;
@@ -6,71 +6,71 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
 use super::history::commits;
-use super::place::Place;
+use super::sample_folder::SampleFolder;
+use crate::support::random::SeededRandom;
 
 const PEOPLE: usize = 300;
-/// The first milliseconds of a process, one kill in each part of them.
-const FIRST: Duration = Duration::from_millis(30);
+/// The first part of a process, in which it opens the folder.
+const OPENING: Duration = Duration::from_millis(30);
 const KILLS: usize = 20;
 
-/// What can be seen, whole.
-fn everything(place: &Place) -> Vec<Vec<Value>> {
+/// The rows of all lists.
+fn all_lists(folder: &SampleFolder) -> Vec<Vec<Value>> {
     [&["users"][..], &["phones"], &["imports"], &["runs", "list"], &["config", "get"], &["history"]]
         .iter()
-        .map(|words| place.lines(words, 0))
+        .map(|words| folder.lines(words, 0))
         .collect()
 }
 
-/// P12, P27: a folder that was killed while it was opened, again and again, has everything.
+/// P12, P27: Kills while the folder is opened lose nothing.
 #[test]
-fn p27_kills_while_the_folder_is_opened_lose_nothing() {
-    let mut dice = Dice::thrown();
-    let place = Place::with_people(PEOPLE);
-    let before = everything(&place);
-    let whole = place.length_of(&["runs", "list"], 0);
-    let mut moments = dice.moments(KILLS, FIRST);
-    moments.extend(dice.moments(crashes(), whole));
-    for moment in moments {
-        place.kill(&["runs", "list"], moment);
+fn kills_while_the_folder_is_opened_lose_nothing() {
+    let mut rng = SeededRandom::from_environment();
+    let folder = SampleFolder::with_people(PEOPLE);
+    let before = all_lists(&folder);
+    let duration = folder.duration_of(&["runs", "list"], 0);
+    let mut delays = rng.spread_durations(KILLS, OPENING);
+    delays.extend(rng.spread_durations(crashes(), duration));
+    for delay in delays {
+        folder.kill(&["runs", "list"], delay);
     }
-    assert!(everything(&place) == before, "something is lost");
+    assert!(all_lists(&folder) == before, "something is lost");
 }
 
-/// P12: what is derived can go at any time, also while it is being built anew.
+/// P12: Read models can be deleted at any time, even while they are rebuilt.
 #[test]
-fn p12_read_models_deleted_between_kills_come_back_whole() {
-    let mut dice = Dice::thrown();
-    let place = Place::with_people(PEOPLE);
-    let before = everything(&place);
-    let derived = place.data().join("derived");
+fn read_models_deleted_between_kills_are_rebuilt() {
+    let mut rng = SeededRandom::from_environment();
+    let folder = SampleFolder::with_people(PEOPLE);
+    let before = all_lists(&folder);
+    let derived = folder.data().join("derived");
     fs::remove_dir_all(&derived).unwrap();
-    let whole = place.length_of(&["runs", "list"], 0);
-    for moment in dice.moments(crashes(), whole) {
+    let duration = folder.duration_of(&["runs", "list"], 0);
+    for delay in rng.spread_durations(crashes(), duration) {
         fs::remove_dir_all(&derived).unwrap();
-        place.kill(&["runs", "list"], moment);
-        if dice.throw(2) == 0 {
-            place.kill(&["runs", "list"], dice.moment(whole));
+        folder.kill(&["runs", "list"], delay);
+        if rng.one_in(2) {
+            folder.kill(&["runs", "list"], rng.duration_below(duration));
         }
-        assert_eq!(place.lines(&["users"], 0), before[0]);
+        assert_eq!(folder.lines(&["users"], 0), before[0]);
     }
-    assert!(everything(&place) == before, "something is lost");
+    assert!(all_lists(&folder) == before, "something is lost");
 }
 
-/// A folder that was killed while it was made can be made.
+/// A kill while the folder is created leaves a folder that the next start can use.
 #[test]
-fn a_folder_that_was_killed_while_it_was_made_can_be_used() {
-    let mut dice = Dice::thrown();
+fn folder_killed_while_it_is_created_can_be_used() {
+    let mut rng = SeededRandom::from_environment();
     let role = json!({"role": "Advisor"}).to_string();
     let words = ["command", "DefineRole", &role];
-    let whole = Place::empty().length_of(&words, 0);
-    for moment in dice.moments(crashes(), whole) {
-        let place = Place::empty();
-        place.kill(&words, moment);
-        place.lines(&words, 0);
-        let answer = &place.lines(&["query", "roles"], 0)[0];
+    let duration = SampleFolder::empty().duration_of(&words, 0);
+    for delay in rng.spread_durations(crashes(), duration) {
+        let folder = SampleFolder::empty();
+        folder.kill(&words, delay);
+        folder.lines(&words, 0);
+        let answer = &folder.lines(&["query", "roles"], 0)[0];
         assert_eq!(answer["rows"].as_array().unwrap().len(), 1, "{answer}");
-        assert!(!commits(&place).is_empty());
+        assert!(!commits(&folder).is_empty());
     }
 }

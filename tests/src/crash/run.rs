@@ -1,78 +1,79 @@
-//! Runs into the outbox, killed at moments spread over their whole length.
+//! Runs into the outbox that are killed at random times.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
-use super::history::runs_keep_their_laws;
-use super::mails::{Mails, outbox};
-use super::place::{Place, id};
+use super::history::check_run_laws;
+use super::mails::{Mails, in_outbox};
+use super::sample_folder::{SampleFolder, id};
+use crate::support::random::SeededRandom;
 
-/// Enough for a run that lasts longer than opening the folder.
+/// Enough people that the run lasts longer than opening the folder.
 const PEOPLE: usize = 300;
 
-/// The words that start a run for everybody, under an id: asked again, it is the same run.
+/// The arguments that start a run of all people under this id. A repeat is the same run.
 pub(super) fn start(run: &str) -> Vec<&str> {
     vec!["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes", "--id", run]
 }
 
-/// P3, P4, P7, P27, LX-34: whenever the process is killed, however often, the next start goes on: nobody
-/// gets a second mail of a run, everybody has one outcome, and the queue moves on.
+/// P3, P4, P7, P27, LX-34: The program continues the run after each kill. Each recipient gets one mail and one
+/// outcome, and the next run of the queue starts.
 #[test]
-fn p7_lx_34_a_run_that_is_killed_at_any_moment_goes_on_and_mails_nobody_twice() {
-    let mut dice = Dice::thrown();
-    let sample = Place::with_people(PEOPLE);
-    let whole = sample.copy().length_of(&start(&id()), 0);
-    let mut moments = dice.moments(crashes(), whole);
-    while !moments.is_empty() {
-        let place = sample.copy();
+fn killed_run_continues_and_sends_no_mail_twice() {
+    let mut rng = SeededRandom::from_environment();
+    let sample = SampleFolder::with_people(PEOPLE);
+    let duration = sample.copy().duration_of(&start(&id()), 0);
+    let mut delays = rng.spread_durations(crashes(), duration);
+    while !delays.is_empty() {
+        let folder = sample.copy();
         let runs = [id(), id()];
-        // The first may be under way when the second is asked for, which then has to wait its turn.
+        // The first run may not be completed when the second is requested, which then waits in the queue.
         for run in &runs {
-            moments.pop().map(|moment| place.kill(&start(run), moment));
+            delays.pop().map(|delay| folder.kill(&start(run), delay));
         }
-        while dice.throw(2) == 0 {
-            let Some(moment) = moments.pop() else { break };
-            if !place.kill(&["runs", "resume"], moment).was_killed() {
-                moments.push(moment);
+        while rng.one_in(2) {
+            let Some(delay) = delays.pop() else { break };
+            if !folder.kill(&["runs", "resume"], delay).was_killed() {
+                delays.push(delay);
                 break;
             }
         }
-        let known = known_runs(&place);
-        go_on(&place, &mut dice);
-        assert!(known_runs(&place).is_superset(&known), "a run is lost");
-        everything_is_completed(&place);
+        let known = known_runs(&folder);
+        restart(&folder, &mut rng);
+        assert!(known_runs(&folder).is_superset(&known), "a run is lost");
+        check_runs_are_completed(&folder);
         for run in &runs {
-            let answer = place.lines(&start(run), 0).remove(0);
+            let answer = folder.lines(&start(run), 0).remove(0);
             assert_eq!(
                 (&answer["run"], &answer["duplicate"]),
                 (&json!(run), &json!(known.contains(run)))
             );
         }
-        everything_is_completed(&place);
-        runs_have_reached_everybody(&place, &runs, &outbox(&place));
-        runs_keep_their_laws(&place);
+        check_runs_are_completed(&folder);
+        check_all_are_invited(&folder, &runs, &in_outbox(&folder));
+        check_run_laws(&folder);
     }
 }
 
-/// The program's next start goes on with what was interrupted, whatever it was asked.
-pub(super) fn go_on(place: &Place, dice: &mut Dice) {
-    if dice.throw(2) == 0 {
-        place.call(&["runs", "resume"]);
+/// Starts the program with one of two verbs. Both continue interrupted work.
+pub(super) fn restart(folder: &SampleFolder, rng: &mut SeededRandom) {
+    if rng.one_in(2) {
+        folder.run(&["runs", "resume"]);
     } else {
-        place.ask("DefineRole", &json!({"role": "Reviewer"}));
+        folder.command_accepted("DefineRole", &json!({"role": "Reviewer"}));
     }
 }
 
-fn known_runs(place: &Place) -> BTreeSet<String> {
-    let rows = place.lines(&["runs", "list"], 0);
+fn known_runs(folder: &SampleFolder) -> BTreeSet<String> {
+    let rows = folder.lines(&["runs", "list"], 0);
     rows.iter().map(|row| row["run"].as_str().unwrap().to_owned()).collect()
 }
 
-pub(super) fn everything_is_completed(place: &Place) {
-    for row in place.lines(&["runs", "list"], 0) {
+/// Asserts that all runs are completed, that their counts add up, and that the queue is empty.
+pub(super) fn check_runs_are_completed(folder: &SampleFolder) {
+    for row in folder.lines(&["runs", "list"], 0) {
         assert_eq!(row["state"], "completed", "{row}");
         let number = |name: &str| row[name].as_u64().unwrap();
         assert_eq!(
@@ -82,18 +83,20 @@ pub(super) fn everything_is_completed(place: &Place) {
         );
         assert_eq!(number("remaining"), 0, "{row}");
     }
-    assert_eq!(place.lines(&["runs", "queue"], 0), Vec::<Value>::new());
+    assert_eq!(folder.lines(&["runs", "queue"], 0), Vec::<Value>::new());
 }
 
-/// An outbox knows a mail again: what was claimed at a crash is handed over again, so nobody is missed.
-fn runs_have_reached_everybody(place: &Place, runs: &[String], mails: &Mails) {
+/// Asserts that each person has a successful outcome and one mail in each run.
+///
+/// The outbox deduplicates, so recipients that were claimed at a kill are sent again and none is uncertain.
+fn check_all_are_invited(folder: &SampleFolder, runs: &[String], mails: &Mails) {
     for run in runs {
-        let log = place.lines(&["log", run], 0);
+        let log = folder.lines(&["log", run], 0);
         let people: BTreeSet<&str> = log.iter().map(|row| row["email"].as_str().unwrap()).collect();
-        assert_eq!((log.len(), people.len()), (PEOPLE, PEOPLE), "one outcome each");
+        assert_eq!((log.len(), people.len()), (PEOPLE, PEOPLE), "each person has one outcome");
         assert!(log.iter().all(|row| row["status"] == "success"));
         let mailed: BTreeSet<&str> = mails[run].keys().map(String::as_str).collect();
         assert_eq!(mailed, people);
-        assert!(mails[run].values().all(|&times| times == 1), "P7: mailed twice");
+        assert!(mails[run].values().all(|&count| count == 1), "P7: two mails to one person");
     }
 }

@@ -1,71 +1,71 @@
-//! Runs by a mail server, which takes what it is given: killed, a claim without a report is never sent again.
+//! Runs by SMTP that are killed: a claim without a report is never sent again.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::crashes;
-use super::dice::Dice;
-use super::history::runs_keep_their_laws;
-use super::mails::{Mails, taken};
-use super::place::{Place, id};
-use super::run::{everything_is_completed, go_on, start};
+use super::history::check_run_laws;
+use super::mails::{self, Mails};
+use super::run::{check_runs_are_completed, restart, start};
+use super::sample_folder::{SampleFolder, id};
 use crate::support::mail_server::MailServer;
+use crate::support::random::SeededRandom;
 
 const PEOPLE: usize = 50;
 
-/// P7: the server sees at most one mail for each person of a run; who was being mailed at the crash is
-/// failed `delivery.uncertain` with a reason, and can be invited again.
+/// P7: The mail server gets at most one mail for each person and run. A person who was claimed at the kill fails
+/// with `delivery.uncertain` and a reason, and can be invited again.
 #[test]
-fn p7_a_run_by_smtp_that_is_killed_mails_nobody_twice_and_says_who_is_uncertain() {
-    let mut dice = Dice::thrown();
-    let sink = MailServer::start(&[]);
-    let sample = Place::with_people(PEOPLE).mailing_to(sink.port);
-    let whole = sample.copy().length_of(&start(&id()), 0);
-    let mut moments = dice.moments(crashes() / 2, whole);
+fn killed_run_by_smtp_sends_no_mail_twice() {
+    let mut rng = SeededRandom::from_environment();
+    let server = MailServer::start(&[]);
+    let sample = SampleFolder::with_people(PEOPLE).with_mail_server(server.port);
+    let duration = sample.copy().duration_of(&start(&id()), 0);
+    let mut delays = rng.spread_durations(crashes() / 2, duration);
     let mut uncertain = 0;
-    while let Some(moment) = moments.pop() {
-        let place = sample.copy();
+    while let Some(delay) = delays.pop() {
+        let folder = sample.copy();
         let run = id();
-        place.kill(&start(&run), moment);
-        while dice.throw(3) == 0 {
-            let Some(moment) = moments.pop() else { break };
-            if !place.kill(&["runs", "resume"], moment).was_killed() {
-                moments.push(moment);
+        folder.kill(&start(&run), delay);
+        while rng.one_in(3) {
+            let Some(delay) = delays.pop() else { break };
+            if !folder.kill(&["runs", "resume"], delay).was_killed() {
+                delays.push(delay);
                 break;
             }
         }
-        go_on(&place, &mut dice);
-        everything_is_completed(&place);
-        let ended = place.call(&start(&run));
-        let failed = uncertain_people(&place, &run, &mails(&sink));
-        ended.lines(if failed.is_empty() { 0 } else { 5 });
+        restart(&folder, &mut rng);
+        check_runs_are_completed(&folder);
+        let output = folder.run(&start(&run));
+        let failed = uncertain_people(&folder, &run, &received(&server));
+        output.lines(if failed.is_empty() { 0 } else { 5 });
         if !failed.is_empty() {
-            invite_again(&place, &failed, &sink);
+            invite_again(&folder, &failed, &server);
         }
         uncertain += failed.len();
-        runs_keep_their_laws(&place);
+        check_run_laws(&folder);
     }
     println!("{uncertain} people were uncertain");
 }
 
-fn mails(sink: &MailServer) -> Mails {
-    taken(sink.received().into_iter().map(|kept| kept.data))
+fn received(server: &MailServer) -> Mails {
+    mails::on_server(server.received().into_iter().map(|mail| mail.data))
 }
 
-/// Holds the log of a run against what the server saw, and gives those who are uncertain.
-fn uncertain_people(place: &Place, run: &str, mails: &Mails) -> Vec<Value> {
-    let log = place.lines(&["log", run], 0);
+/// Compares the log of a run with the received mails and returns the users whose delivery is uncertain.
+fn uncertain_people(folder: &SampleFolder, run: &str, mails: &Mails) -> Vec<Value> {
+    let log = folder.lines(&["log", run], 0);
     let users: BTreeSet<&str> = log.iter().map(|row| row["username"].as_str().unwrap()).collect();
-    assert_eq!((log.len(), users.len()), (PEOPLE, PEOPLE), "one outcome each");
+    assert_eq!((log.len(), users.len()), (PEOPLE, PEOPLE), "each person has one outcome");
     let mut failed = Vec::new();
     for row in &log {
-        let times = mails[run].get(row["email"].as_str().unwrap()).copied().unwrap_or(0);
+        let count = mails[run].get(row["email"].as_str().unwrap()).copied().unwrap_or(0);
         if row["status"] == "success" {
-            assert_eq!(times, 1, "{row}");
+            assert_eq!(count, 1, "{row}");
             continue;
         }
-        assert!(times <= 1, "P7: mailed twice: {row}");
+        assert!(count <= 1, "P7: two mails to one person: {row}");
         assert_eq!(
             (&row["status"], &row["code"]),
             (&json!("failed"), &json!("delivery.uncertain"))
@@ -76,15 +76,15 @@ fn uncertain_people(place: &Place, run: &str, mails: &Mails) -> Vec<Value> {
     failed
 }
 
-/// A resend is a run of its own, for nobody else.
-fn invite_again(place: &Place, failed: &[Value], sink: &MailServer) {
+/// Resends to the failed people. The resend is a new run of these people alone.
+fn invite_again(folder: &SampleFolder, failed: &[Value], server: &MailServer) {
     let run = id();
     let body = json!({"channel": "whatsapp", "users": failed, "run": run});
-    place.ask("ResendInvitation", &body);
-    everything_is_completed(place);
-    let log = place.lines(&["log", &run], 0);
+    folder.command_accepted("ResendInvitation", &body);
+    check_runs_are_completed(folder);
+    let log = folder.lines(&["log", &run], 0);
     assert!(log.iter().all(|row| row["status"] == "success"));
-    let mails = mails(sink);
+    let mails = received(server);
     assert_eq!(mails[&run].len(), failed.len());
-    assert!(mails[&run].values().all(|&times| times == 1));
+    assert!(mails[&run].values().all(|&count| count == 1));
 }

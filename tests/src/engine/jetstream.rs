@@ -1,10 +1,9 @@
 //! The engine on a log in JetStream: the same answers, whatever becomes of its folder, and beside another one.
 
 use boarding_commands::envelope::Answer;
-use boarding_engine::bus;
 use boarding_engine::engine::{EngineError, LogChoice};
-use boarding_engine::log::jetstream;
 use boarding_engine::projector::ProjectError;
+use boarding_log::jetstream;
 use serde_json::{Value, json};
 
 use super::{Site, id, ok, people};
@@ -12,7 +11,7 @@ use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
 fn on(server: &Server) -> LogChoice {
-    let connect = bus::connect::Server { url: server.url(), ..Default::default() };
+    let connect = boarding_log::connect::Server { url: server.url(), ..Default::default() };
     let monitors = vec![server.monitor_url()];
     LogChoice::JetStream(jetstream::Options { monitors, ..jetstream::Options::new(connect) })
 }

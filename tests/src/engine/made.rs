@@ -12,7 +12,7 @@ use boarding_engine::channel::Channel;
 use serde_json::{Value, json};
 
 use super::{Site, ok};
-use crate::laws::dice::Dice;
+use crate::support::random::SeededRandom;
 
 /// Every dialect's.
 pub(super) static ALL: [Maker; 5] =
@@ -29,7 +29,7 @@ pub(super) struct Maker {
     /// So many rows has each file.
     pub sizes: &'static [usize],
     /// The next line of a file, with its end.
-    row: fn(&mut Dice, Place) -> String,
+    row: fn(&mut SeededRandom, Place) -> String,
     /// What is set before the file of this number.
     settings: fn(usize) -> Value,
     /// What the command says of the file of this number.
@@ -56,13 +56,13 @@ impl Place {
     }
 
     /// The serial of an earlier row of the file, or its own.
-    fn earlier(self, dice: &mut Dice) -> usize {
-        self.file * 100_000 + dice.below(self.row + 1)
+    fn earlier(self, rng: &mut SeededRandom) -> usize {
+        self.file * 100_000 + rng.below(self.row + 1)
     }
 
     /// The serial of a row that may follow.
-    fn later(self, dice: &mut Dice) -> usize {
-        self.serial() + 1 + dice.below(40)
+    fn later(self, rng: &mut SeededRandom) -> usize {
+        self.serial() + 1 + rng.below(40)
     }
 }
 
@@ -93,8 +93,8 @@ impl Maker {
         if !settings.is_null() {
             ok(&site.ask("SetCompanyConfig", settings).await);
         }
-        let mut dice = Dice::new(4_711 + file as u64);
-        let lines = (0..rows).map(|row| (self.row)(&mut dice, Place { file, row }));
+        let mut rng = SeededRandom::new(4_711 + file as u64);
+        let lines = (0..rows).map(|row| (self.row)(&mut rng, Place { file, row }));
         let text = format!("{}\n{}", self.header, lines.collect::<String>());
         let kept = site.engine().keep_file("userdetails.csv", text.as_bytes()).unwrap();
         self.import(&json!({"name": kept.name, "sha256": kept.sha256}), &(self.options)(file))

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use boarding_engine::log::EventLog;
-use boarding_engine::log::file::{FileLog, Options};
 use boarding_engine::store::Store;
+use boarding_log::EventLog;
+use boarding_log::file::{FileLog, Options};
 use boarding_projections::rows::{MemoryRows, Rows, Table};
 use serde_json::{Value, json};
 

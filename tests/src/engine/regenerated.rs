@@ -2,9 +2,9 @@
 
 use std::fs;
 
-use boarding_engine::log::EventLog as _;
-use boarding_engine::log::file::{FileLog, Options};
 use boarding_engine::queries::Answer as Found;
+use boarding_log::EventLog as _;
+use boarding_log::file::{FileLog, Options};
 use boarding_projections::query::{self, Answer};
 use boarding_projections::rows::MemoryRows;
 use boarding_projections::sheet::{Format, Sheet};

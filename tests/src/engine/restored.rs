@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::made::{self, Maker};
 use super::restart::all;
 use super::{Site, id, ok};
-use crate::laws::dice::Dice;
+use crate::support::random::SeededRandom;
 
 /// What may be seen of a company. Left out is what an undo keeps on purpose: `history`, the imports with their
 /// rows, reports and counts, pictures and mails, and when each number was touched last (`updated_at`). The
@@ -161,9 +161,9 @@ async fn comes_and_goes(maker: &Maker, file: usize, rows: usize) {
 }
 
 /// Does something to the person of a row; whether it could.
-async fn touch(site: &Site, maker: &Maker, key: &Value, n: usize, dice: &mut Dice) -> bool {
+async fn touch(site: &Site, maker: &Maker, key: &Value, n: usize, rng: &mut SeededRandom) -> bool {
     let role = json!({"users": [key], "roles": ["Compliance Reviewer"]});
-    let (name, body) = match dice.below(6) {
+    let (name, body) = match rng.below(6) {
         0 if maker.dialect != "multiline" => ("AssignRoles", role),
         1 => ("ArchiveUser", json!({"user": key})),
         2 => ("DeactivateUser", json!({"user": key})),
@@ -193,10 +193,10 @@ async fn touched_are_kept(maker: &Maker, file: usize, rows: usize) {
     let (site, body) = ready(maker, file, rows).await;
     let before = state(&site).await;
     let (first, came) = import(&site, &body).await;
-    let mut dice = Dice::new(7);
+    let mut rng = SeededRandom::new(7);
     let (mut touched, mut numbers) = (BTreeSet::new(), BTreeSet::new());
     for (n, row) in came.iter().enumerate().filter(|(_, row)| did_something(row)) {
-        if dice.one_in(8) && touch(&site, maker, &row["key"], n, &mut dice).await {
+        if rng.one_in(8) && touch(&site, maker, &row["key"], n, &mut rng).await {
             touched.insert(row["key"].as_str().unwrap().trim().to_lowercase());
             numbers.insert(row["row"].as_u64().unwrap());
         }
@@ -204,7 +204,7 @@ async fn touched_are_kept(maker: &Maker, file: usize, rows: usize) {
     // Others are named by a file that finds nothing to change.
     let named: Vec<usize> = (0..came.len())
         .filter(|at| did_something(&came[*at]) && !numbers.contains(&(*at as u64 + 1)))
-        .filter(|_| dice.one_in(9))
+        .filter(|_| rng.one_in(9))
         .collect();
     named_again(maker, &site, &came, &named).await;
     touched.extend(named.iter().map(|at| came[*at]["key"].as_str().unwrap().trim().to_lowercase()));

@@ -4,108 +4,113 @@ use boarding_commands::company::RecipientState;
 use serde_json::{Value, json};
 
 use super::alphabet::{ADDRESSES, CHANNELS, IDS, NAMES, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS};
-use super::dice::Dice;
 use super::files;
 use super::tenant::Tenant;
+use crate::support::random::SeededRandom;
 
-pub(super) fn person(dice: &mut Dice) -> Value {
-    let mut body = json!({"user": dice.pick(&USERS), "first_name": dice.pick(&NAMES)});
-    if !dice.one_in(5) {
-        body["email"] = json!(dice.pick(&ADDRESSES));
+pub(super) fn person(rng: &mut SeededRandom) -> Value {
+    let mut body = json!({"user": rng.pick(&USERS), "first_name": rng.pick(&NAMES)});
+    if !rng.one_in(5) {
+        body["email"] = json!(rng.pick(&ADDRESSES));
     }
-    if dice.one_in(2) {
-        body["phone"] = json!(dice.pick(&PHONES));
+    if rng.one_in(2) {
+        body["phone"] = json!(rng.pick(&PHONES));
     }
-    if dice.one_in(2) {
-        body["org_unit"] = json!(dice.pick(&UNITS));
-        body["roles"] = json!(dice.some(&ROLES[..2], 2));
+    if rng.one_in(2) {
+        body["org_unit"] = json!(rng.pick(&UNITS));
+        body["roles"] = json!(rng.pick_some(&ROLES[..2], 2));
     }
-    if dice.one_in(3) {
-        body["attributes"] = json!({"agent_id": dice.pick(&IDS)});
+    if rng.one_in(3) {
+        body["attributes"] = json!({"agent_id": rng.pick(&IDS)});
     }
     body
 }
 
-pub(super) fn setting(dice: &mut Dice) -> Value {
-    match dice.below(15) {
-        9 => json!({"number_overbooking": dice.one_in(3)}),
-        10 => json!({"number_cooling_seconds": ([0, 0, 60, 7_200][dice.below(4)])}),
-        11 => json!({"reference_resolution": dice.pick(&["strict", "file_order"])}),
-        12 => json!({"id_extra_characters": dice.pick(&["", ".", ".-"])}),
-        13 => json!({"social_messaging": dice.one_in(2), "smtp_offload": dice.one_in(4)}),
+pub(super) fn setting(rng: &mut SeededRandom) -> Value {
+    match rng.below(15) {
+        9 => json!({"number_overbooking": rng.one_in(3)}),
+        10 => json!({"number_cooling_seconds": ([0, 0, 60, 7_200][rng.below(4)])}),
+        11 => json!({"reference_resolution": rng.pick(&["strict", "file_order"])}),
+        12 => json!({"id_extra_characters": rng.pick(&["", ".", ".-"])}),
+        13 => json!({"social_messaging": rng.one_in(2), "smtp_offload": rng.one_in(4)}),
         14 => json!({"network_admin_email": "admin@people.example"}),
-        0..3 => json!({"bulk_integration_max_records": dice.next() % 9}),
-        3 => json!({"live_invitation": dice.pick(&["skip", "supersede", "perhaps"])}),
-        4 => json!({"max_attempts": 1 + dice.next() % 4}),
-        5 => json!({"com.leapxpert.whatsapp.archived.channel.enable": !dice.one_in(4)}),
-        6 => json!({"assume_plus": dice.one_in(2), "blank_means": dice.pick(&["keep", "clear"])}),
+        0..3 => json!({"bulk_integration_max_records": rng.next() % 9}),
+        3 => json!({"live_invitation": rng.pick(&["skip", "supersede", "perhaps"])}),
+        4 => json!({"max_attempts": 1 + rng.next() % 4}),
+        5 => json!({"com.leapxpert.whatsapp.archived.channel.enable": !rng.one_in(4)}),
+        6 => json!({"assume_plus": rng.one_in(2), "blank_means": rng.pick(&["keep", "clear"])}),
         7 => {
-            json!({"max_pending_runs": 1 + dice.next() % 6, "allow_withdraw_pending": !dice.one_in(4)})
+            json!({"max_pending_runs": 1 + rng.next() % 6, "allow_withdraw_pending": !rng.one_in(4)})
         }
-        _ => json!({"recipient_deadline_seconds": 60 * (1 + dice.next() % 20), "colour": "red"}),
+        _ => json!({"recipient_deadline_seconds": 60 * (1 + rng.next() % 20), "colour": "red"}),
     }
 }
 
-pub(super) fn unit(dice: &mut Dice) -> Value {
-    json!({"org_unit": dice.pick(&UNITS[..3]), "parent": dice.pick(&UNITS), "roles": dice.some(&ROLES, 2)})
+pub(super) fn unit(rng: &mut SeededRandom) -> Value {
+    json!({"org_unit": rng.pick(&UNITS[..3]), "parent": rng.pick(&UNITS), "roles": rng.pick_some(&ROLES, 2)})
 }
 
-pub(super) fn role(dice: &mut Dice) -> Value {
-    let permissions: &[&str] = if dice.one_in(4) { &[] } else { &["bulk_integration"] };
-    json!({"role": dice.pick(&ROLES[..2]), "permissions": permissions})
+pub(super) fn role(rng: &mut SeededRandom) -> Value {
+    let permissions: &[&str] = if rng.one_in(4) { &[] } else { &["bulk_integration"] };
+    json!({"role": rng.pick(&ROLES[..2]), "permissions": permissions})
 }
 
-pub(super) fn grant(dice: &mut Dice) -> (&'static str, Value) {
+pub(super) fn grant(rng: &mut SeededRandom) -> (&'static str, Value) {
     let all =
         ["bulk_integrate_users", "bulk_import_users", "view_org_units", "accounts", "administer"];
-    if dice.one_in(5) {
-        return ("RevokePermissions", json!({"actor": "joe", "permissions": [dice.pick(&all)]}));
+    if rng.one_in(5) {
+        return ("RevokePermissions", json!({"actor": "joe", "permissions": [rng.pick(&all)]}));
     }
-    ("GrantPermissions", json!({"actor": dice.pick(&["jane", "Jane"]), "permissions": all}))
+    ("GrantPermissions", json!({"actor": rng.pick(&["jane", "Jane"]), "permissions": all}))
 }
 
 /// A source of people and a channel, without a mode.
-pub(super) fn start(tenant: &Tenant, dice: &mut Dice) -> Value {
-    let source = match dice.below(7) {
+pub(super) fn start(tenant: &Tenant, rng: &mut SeededRandom) -> Value {
+    let source = match rng.below(7) {
         0 => json!({"import": "latest"}),
         1 => {
             let imports: Vec<_> = tenant.company.imports.keys().map(ToString::to_string).collect();
             let known: Vec<&str> = imports.iter().map(String::as_str).chain(["none"]).collect();
-            json!({"import": dice.pick(&known)})
+            json!({"import": rng.pick(&known)})
         }
-        2 => json!({"org_units": dice.some(&UNITS[..2], 2), "include_descendants": dice.one_in(2)}),
-        3 => json!({"org_units": dice.some(&UNITS, 2)}),
-        _ => json!({"users": dice.some(&PEOPLE, 6)}),
+        2 => {
+            json!({"org_units": rng.pick_some(&UNITS[..2], 2), "include_descendants": rng.one_in(2)})
+        }
+        3 => json!({"org_units": rng.pick_some(&UNITS, 2)}),
+        _ => json!({"users": rng.pick_some(&PEOPLE, 6)}),
     };
-    json!({"source": source, "channel": dice.pick(&CHANNELS)})
+    json!({"source": source, "channel": rng.pick(&CHANNELS)})
 }
 
-pub(super) fn resend(dice: &mut Dice) -> Value {
-    if dice.one_in(2) {
-        return json!({"users": dice.some(&PEOPLE, 4), "channel": dice.pick(&CHANNELS)});
+pub(super) fn resend(rng: &mut SeededRandom) -> Value {
+    if rng.one_in(2) {
+        return json!({"users": rng.pick_some(&PEOPLE, 4), "channel": rng.pick(&CHANNELS)});
     }
-    json!({"filter": dice.pick(&["bounced", "expired", "not_invited"]), "channel": dice.pick(&CHANNELS)})
+    json!({"filter": rng.pick(&["bounced", "expired", "not_invited"]), "channel": rng.pick(&CHANNELS)})
 }
 
-pub(super) fn any_run(tenant: &Tenant, dice: &mut Dice) -> String {
+pub(super) fn any_run(tenant: &Tenant, rng: &mut SeededRandom) -> String {
     let runs: Vec<String> =
         tenant.company.runs.keys().rev().take(4).map(ToString::to_string).collect();
     let known: Vec<&str> =
         runs.iter().map(String::as_str).chain(["01JD0000000000000000000000"]).collect();
-    dice.pick(&known).to_owned()
+    rng.pick(&known).to_owned()
 }
 
 /// What a worker outside reports, and the fence it carries. It does not claim that a mail failed for the
 /// time being while the engine's own worker has it in hand: that would be a lie, and a second mail.
-pub(super) fn report(tenant: &Tenant, dice: &mut Dice) -> (&'static str, Value, Option<u64>) {
+pub(super) fn report(
+    tenant: &Tenant,
+    rng: &mut SeededRandom,
+) -> (&'static str, Value, Option<u64>) {
     let holder = tenant.company.lock.holder();
     let run = holder
-        .filter(|_| !dice.one_in(5))
-        .map_or_else(|| any_run(tenant, dice), |it| it.run.to_string());
+        .filter(|_| !rng.one_in(5))
+        .map_or_else(|| any_run(tenant, rng), |it| it.run.to_string());
     let right = holder.map_or(7, |holder| holder.fence);
-    let fence = [None, Some(right), Some(right), Some(right + 1)][dice.below(4)]
+    let fence = [None, Some(right), Some(right), Some(right + 1)][rng.below(4)]
         .filter(|_| holder.is_some_and(|it| it.run.to_string() == run));
-    let user = tenant.a_recipient(dice);
+    let user = tenant.a_recipient(rng);
     let known = tenant.company.users.find(user.as_str());
     let recipient = known.and_then(|(id, _)| {
         let run = tenant.company.runs.get(&holder?.run)?;
@@ -113,7 +118,7 @@ pub(super) fn report(tenant: &Tenant, dice: &mut Dice) -> (&'static str, Value, 
     });
     let in_hand = recipient.is_some_and(|one| one.state == RecipientState::Dispatching);
     let key = user.as_str();
-    match dice.below(8) {
+    match rng.below(8) {
         0 => (
             "InviteSent",
             json!({"run": run, "user": key, "message_id": "foreign-1", "fence": fence}),
@@ -142,8 +147,8 @@ pub(super) fn report(tenant: &Tenant, dice: &mut Dice) -> (&'static str, Value, 
 }
 
 /// Bodies that no command has, among them ones with values where they must not be told again.
-pub(super) fn wrong(dice: &mut Dice) -> (&'static str, Value) {
-    match dice.below(8) {
+pub(super) fn wrong(rng: &mut SeededRandom) -> (&'static str, Value) {
+    match rng.below(8) {
         0 => ("AddCorporatePhone", json!({"user": "ann", "phone": 66_812_340_987_u64})),
         1 => ("AddUser", json!({"user": "ann", "roles": ADDRESSES[0]})),
         2 => ("AddUser", json!({"user": "ann", "email": [ADDRESSES[0]], "surname": "x"})),
@@ -162,19 +167,21 @@ pub(super) fn wrong(dice: &mut Dice) -> (&'static str, Value) {
 }
 
 /// What is asked of the number pool.
-pub(super) fn pool(dice: &mut Dice) -> (&'static str, Value) {
-    let number = dice.pick(&POOL);
-    let unit = dice.pick(&UNITS[..3]);
-    let owner = if dice.one_in(3) { Value::Null } else { json!(unit) };
-    match dice.below(14) {
-        0 | 1 => ("AddNumbers", json!({"numbers": dice.some(&POOL[..7], 3), "org_unit": owner})),
+pub(super) fn pool(rng: &mut SeededRandom) -> (&'static str, Value) {
+    let number = rng.pick(&POOL);
+    let unit = rng.pick(&UNITS[..3]);
+    let owner = if rng.one_in(3) { Value::Null } else { json!(unit) };
+    match rng.below(14) {
+        0 | 1 => {
+            ("AddNumbers", json!({"numbers": rng.pick_some(&POOL[..7], 3), "org_unit": owner}))
+        }
         2 => ("ReserveNumber", json!({"number": number, "tag": "VIP"})),
         3 => ("UnreserveNumber", json!({"number": number})),
-        4 => ("AllocateNumbers", json!({"org_unit": unit, "quantity": 1 + dice.next() % 2})),
-        5 => ("AllocateNumbers", json!({"org_unit": unit, "numbers": dice.some(&POOL, 2)})),
-        6 => ("WithdrawNumbers", json!({"numbers": dice.some(&POOL, 2)})),
+        4 => ("AllocateNumbers", json!({"org_unit": unit, "quantity": 1 + rng.next() % 2})),
+        5 => ("AllocateNumbers", json!({"org_unit": unit, "numbers": rng.pick_some(&POOL, 2)})),
+        6 => ("WithdrawNumbers", json!({"numbers": rng.pick_some(&POOL, 2)})),
         7..10 => {
-            ("AssignNumber", json!({"number": number, "user": dice.pick(&PEOPLE), "tag": "VIP"}))
+            ("AssignNumber", json!({"number": number, "user": rng.pick(&PEOPLE), "tag": "VIP"}))
         }
         10 => ("ReleaseNumber", json!({"number": number})),
         11 => (
@@ -183,42 +190,43 @@ pub(super) fn pool(dice: &mut Dice) -> (&'static str, Value) {
         ),
         _ => (
             "MovePendingInvitations",
-            json!({"accounts": dice.some(&PEOPLE[7..], 2), "dest": unit}),
+            json!({"accounts": rng.pick_some(&PEOPLE[7..], 2), "dest": unit}),
         ),
     }
 }
 
 /// An archive of pictures, by their names.
-pub(super) fn pictures(dice: &mut Dice) -> Value {
-    let one =
-        |dice: &mut Dice| format!("{}{}\n", dice.pick(&IDS), dice.pick(&[".png", ".jpg", ".gif"]));
-    let names: String = (0..=dice.below(4)).map(|_| one(dice)).collect();
+pub(super) fn pictures(rng: &mut SeededRandom) -> Value {
+    let one = |rng: &mut SeededRandom| {
+        format!("{}{}\n", rng.pick(&IDS), rng.pick(&[".png", ".jpg", ".gif"]))
+    };
+    let names: String = (0..=rng.below(4)).map(|_| one(rng)).collect();
     json!({"file": {"name": "Archive.zip", "text": names}, "match_attribute": "agent_id"})
 }
 
-pub(super) fn roles(dice: &mut Dice) -> Value {
-    let mut body = json!({"roles": dice.some(&ROLES, 2), "remove": dice.one_in(3)});
-    match dice.below(4) {
-        0 => body["filter"] = json!({"org_unit": dice.pick(&UNITS), "state": "active"}),
-        1 => body["filter"] = json!({"search": dice.pick(&["ann", "b", "example"])}),
-        _ => body["users"] = json!(dice.some(&USERS, 3)),
+pub(super) fn roles(rng: &mut SeededRandom) -> Value {
+    let mut body = json!({"roles": rng.pick_some(&ROLES, 2), "remove": rng.one_in(3)});
+    match rng.below(4) {
+        0 => body["filter"] = json!({"org_unit": rng.pick(&UNITS), "state": "active"}),
+        1 => body["filter"] = json!({"search": rng.pick(&["ann", "b", "example"])}),
+        _ => body["users"] = json!(rng.pick_some(&USERS, 3)),
     }
     body
 }
 
 /// The import of a file, or of one that is none.
-pub(super) fn import(dice: &mut Dice) -> Value {
-    let (dialect, text) = files::any(dice);
-    let mut body = files::body(dialect, &text, dice);
-    if dice.one_in(20) {
+pub(super) fn import(rng: &mut SeededRandom) -> Value {
+    let (dialect, text) = files::any(rng);
+    let mut body = files::body(dialect, &text, rng);
+    if rng.one_in(20) {
         body["dialect"] = json!("unknown");
     }
     // Some invite: those they create, all they name, or by mistake on no channel.
     let invites = [("auto_invite", json!(true)), ("action", json!("import_and_invite"))];
-    if let Some((name, value)) = invites.get(dice.below(6)) {
+    if let Some((name, value)) = invites.get(rng.below(6)) {
         body[*name] = value.clone();
-        if !dice.one_in(8) {
-            body["channel"] = json!(dice.pick(&["whatsapp", "imessage"]));
+        if !rng.one_in(8) {
+            body["channel"] = json!(rng.pick(&["whatsapp", "imessage"]));
         }
     }
     body

@@ -3,10 +3,10 @@
 use boarding_commands::company::RecipientState;
 use serde_json::{Value, json};
 
-use super::dice::Dice;
 use super::mailer::Fault;
 use super::steps::{self, asking};
 use super::world::{Mode, World};
+use crate::support::random::SeededRandom;
 
 /// More phases than the story has: the last ones crash after its end.
 const PHASES: usize = 40;
@@ -15,20 +15,20 @@ const PHASES: usize = 40;
 fn story(deduplicates: bool, crash_at: Option<usize>) -> Result<(Vec<Value>, World), String> {
     let mut world = World::new(Mode { deduplicates, only: None });
     let World { shared, tenants } = &mut world;
-    let (tenant, dice) = (&mut tenants[0], &mut Dice::new(4));
+    let (tenant, rng) = (&mut tenants[0], &mut SeededRandom::new(4));
     steps::found(tenant, shared)?;
     for users in [json!(["ann", "bob", "cid", "nobody"]), json!(["cid", "dee.x", "ann"])] {
         let body = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed"});
-        let reply = tenant.ask(shared, &asking(dice, "StartBulkIntegration", body))?;
+        let reply = tenant.ask(shared, &asking(rng, "StartBulkIntegration", body))?;
         assert!(reply.code().is_none(), "{reply:?}");
     }
     // The mail server's mood is bound to the person and the attempt, not to the moment.
     for phase in 0..PHASES {
         if crash_at == Some(phase) {
-            tenant.crash(shared, &mut Dice::new(5))?;
+            tenant.crash(shared, &mut SeededRandom::new(5))?;
         }
         match phase % 3 {
-            0 => tenant.claim(shared, &mut Dice::new(6))?,
+            0 => tenant.claim(shared, &mut SeededRandom::new(6))?,
             1 => {
                 while let Some(claim) = tenant.worker.claims.first() {
                     let fault = match (claim.user.as_str(), claim.attempt) {
@@ -36,20 +36,20 @@ fn story(deduplicates: bool, crash_at: Option<usize>) -> Result<(Vec<Value>, Wor
                         ("bob", _) => Fault::Permanent,
                         _ => Fault::None,
                     };
-                    tenant.send(&mut Dice::new(0), fault)?;
+                    tenant.send(&mut SeededRandom::new(0), fault)?;
                     if crash_at == Some(phase + PHASES) {
                         break;
                     }
                 }
             }
-            _ => tenant.report(shared, &mut Dice::new(8), false)?,
+            _ => tenant.report(shared, &mut SeededRandom::new(8), false)?,
         }
         if crash_at == Some(phase + PHASES) {
-            tenant.crash(shared, &mut Dice::new(9))?;
+            tenant.crash(shared, &mut SeededRandom::new(9))?;
         }
         shared.now = shared.now.plus_seconds(20);
     }
-    tenant.settle(shared, &mut Dice::new(10))?;
+    tenant.settle(shared, &mut SeededRandom::new(10))?;
     tenant.replayed(shared)?;
     let rows = outcome(&world);
     Ok((rows, world))

@@ -9,11 +9,11 @@ use boarding_projections::sheet::{Format, Sheet};
 use serde_json::{Value, json};
 
 use super::broken::{Law, holds};
-use super::dice::Dice;
 use super::files;
 use super::steps::asking;
 use super::tenant::{Asking, Reply, Tenant};
 use super::world::{Mode, Shared, World};
+use crate::support::random::SeededRandom;
 
 /// Checks everything that is checked at the end of a history.
 pub(super) fn check(world: &mut World, mode: Mode, steps: &[u64], thorough: bool) -> Law {
@@ -23,28 +23,28 @@ pub(super) fn check(world: &mut World, mode: Mode, steps: &[u64], thorough: bool
     }
     let World { shared, tenants } = world;
     for tenant in tenants.iter_mut() {
-        let mut dice = Dice::new(9);
-        tenant.settle(shared, &mut dice)?;
+        let mut rng = SeededRandom::new(9);
+        tenant.settle(shared, &mut rng)?;
         totals(tenant, shared)?;
         pool(tenant, shared)?;
         if thorough {
-            taken_back(tenant, shared, &mut dice)?;
-            again(tenant, shared, &mut dice)?;
-            round_trip(tenant, shared, &mut dice)?;
+            taken_back(tenant, shared, &mut rng)?;
+            again(tenant, shared, &mut rng)?;
+            round_trip(tenant, shared, &mut rng)?;
         }
         tenant.replayed(shared)?;
     }
-    replay(shared, &mut Dice::new(11))
+    replay(shared, &mut SeededRandom::new(11))
 }
 
 /// P12: rows caught up in batches of any size are the live rows.
-fn replay(shared: &Shared, dice: &mut Dice) -> Law {
+fn replay(shared: &Shared, rng: &mut SeededRandom) -> Law {
     let commits = shared.commits(None);
     let facts: Vec<_> = commits.iter().flat_map(Recorded::facts).collect();
     let mut rows = MemoryRows::default();
     let mut rest = facts.as_slice();
     while !rest.is_empty() {
-        let (chunk, later) = rest.split_at((1 + dice.below(60)).min(rest.len()));
+        let (chunk, later) = rest.split_at((1 + rng.below(60)).min(rest.len()));
         let mut staged = Staged::over(&rows);
         let applied =
             chunk.iter().try_for_each(|fact| boarding_projections::apply(fact, &mut staged));
@@ -101,33 +101,33 @@ fn totals(tenant: &Tenant, shared: &Shared) -> Law {
 }
 
 /// P23: an import that is undone at once has never been, for all that people can see but its own record.
-fn taken_back(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+fn taken_back(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
     let at_once = json!({"number_cooling_seconds": 0});
     let grant = json!({"actor": "jane", "permissions": ["administer", "accounts"]});
     for (name, body) in [("GrantPermissions", grant), ("SetCompanyConfig", at_once)] {
-        let asked = Asking { actor: "jane", ..asking(dice, name, body) };
+        let asked = Asking { actor: "jane", ..asking(rng, name, body) };
         tenant.ask(shared, &asked)?;
     }
     let before = seen(shared, tenant);
-    let (dialect, text) = files::any(dice);
+    let (dialect, text) = files::any(rng);
     // Whoever is invited stays, and a run is never taken back: this file invites nobody.
-    let body = files::body(dialect, &text, dice);
-    let Reply::Accepted { result, .. } = own(tenant, shared, dice, body)? else { return Ok(()) };
+    let body = files::body(dialect, &text, rng);
+    let Reply::Accepted { result, .. } = own(tenant, shared, rng, body)? else { return Ok(()) };
     let import = result["import"].clone();
-    let mut asked = asking(dice, "UndoImport", json!({"import": import}));
+    let mut asked = asking(rng, "UndoImport", json!({"import": import}));
     asked.actor = "jane";
     let reply = tenant.ask(shared, &asked)?;
     holds!(reply.code().is_none(), "P23 an import is not undone: {:?}", reply.code());
     // Time stands still meanwhile: no link ends between the two looks.
     while !tenant.company.undoing.is_empty() {
-        tenant.go_on(shared, dice)?;
+        tenant.go_on(shared, rng)?;
     }
     let row = &shared.ask(&tenant.id, "imports", json!({}))[0];
     holds!(row["state"] == "undone", "P23 an undone import is {}", row["state"]);
     let left = [&row["undo"]["kept"], &row["undo"]["errored"]];
     holds!(left == [&json!(0), &json!(0)], "P23 nobody touched anything: {row}");
     holds!(seen(shared, tenant) == before, "P23 an undone import left a trace");
-    let again = tenant.ask(shared, &Asking { id: CommandId(dice.ulid()), ..asked })?;
+    let again = tenant.ask(shared, &Asking { id: CommandId(rng.ulid()), ..asked })?;
     holds!(again.code() == Some(Code::ImportAlreadyUndone), "P23 undone twice: {again:?}");
     Ok(())
 }
@@ -147,15 +147,15 @@ fn seen(shared: &Shared, tenant: &Tenant) -> Vec<Vec<Value>> {
 }
 
 /// P15: the same file again creates nobody, and changes nothing the second time.
-fn again(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let (dialect, text) = files::any(dice);
+fn again(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
+    let (dialect, text) = files::any(rng);
     if matches!(dialect, "multiline" | "ocm") {
-        return none_twice(tenant, shared, dice, dialect, &text);
+        return none_twice(tenant, shared, rng, dialect, &text);
     }
     for (turn, existing) in ["skip", "skip", "update", "update"].into_iter().enumerate() {
         let files = json!([{"name": "again.csv", "text": text}]);
         let body = json!({"dialect": dialect, "files": files, "existing": existing});
-        let reply = own(tenant, shared, dice, body)?;
+        let reply = own(tenant, shared, rng, body)?;
         let Reply::Accepted { result, .. } = reply else { return Ok(()) };
         let count = |name: &str| result[name].as_u64().unwrap_or_default();
         holds!(turn == 0 || count("created") == 0, "P15 a file again creates {}", count("created"));
@@ -171,13 +171,13 @@ const TURNS: usize = 8;
 fn none_twice(
     tenant: &mut Tenant,
     shared: &mut Shared,
-    dice: &mut Dice,
+    rng: &mut SeededRandom,
     dialect: &str,
     text: &str,
 ) -> Law {
-    let body = files::body(dialect, text, dice);
+    let body = files::body(dialect, text, rng);
     for turn in 1..=TURNS {
-        let reply = own(tenant, shared, dice, body.clone())?;
+        let reply = own(tenant, shared, rng, body.clone())?;
         let Reply::Accepted { result, .. } = reply else { return Ok(()) };
         let (created, last) = (&result["created"], turn == TURNS || dialect != "ocm" && turn > 1);
         holds!(!last || *created == 0, "P15 a file of {dialect} again creates {created}");
@@ -189,13 +189,13 @@ fn none_twice(
 fn own(
     tenant: &mut Tenant,
     shared: &mut Shared,
-    dice: &mut Dice,
+    rng: &mut SeededRandom,
     body: Value,
 ) -> Result<Reply, String> {
-    let mut asked = asking(dice, "ImportFile", body);
+    let mut asked = asking(rng, "ImportFile", body);
     asked.actor = "jane";
     let mut grant = asking(
-        dice,
+        rng,
         "GrantPermissions",
         json!({"actor": "jane", "permissions": ["bulk_import_users", "accounts"]}),
     );
@@ -205,14 +205,14 @@ fn own(
 }
 
 /// P25: everybody written out and imported again is unchanged.
-fn round_trip(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+fn round_trip(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
     for format in [Format::Csv, Format::Spreadsheet] {
         let mut users = shared.ask(&tenant.id, "users", json!({}));
         users.retain(|user| user["state"] != "archived");
         let sheet = Sheet::of("users", format).map_err(|refusal| refusal.to_string())?;
         let bytes = [sheet.header(), sheet.lines(&users)].concat();
         let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
-        is_unchanged(tenant, shared, dice, &text, users.len())?;
+        is_unchanged(tenant, shared, rng, &text, users.len())?;
     }
     Ok(())
 }
@@ -221,7 +221,7 @@ fn round_trip(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law 
 fn is_unchanged(
     tenant: &mut Tenant,
     shared: &mut Shared,
-    dice: &mut Dice,
+    rng: &mut SeededRandom,
     text: &str,
     written: usize,
 ) -> Law {
@@ -229,7 +229,7 @@ fn is_unchanged(
     let reply = own(
         tenant,
         shared,
-        dice,
+        rng,
         json!({"dialect": "leapxpert", "files": files, "existing": "update"}),
     )?;
     let unchanged =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use boarding_commands::code::Code;
-use boarding_commands::decide::recipients::Report;
+use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::event::{Event, Who};
 use boarding_commands::id::{InvitationId, RunId};
 

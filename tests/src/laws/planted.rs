@@ -17,11 +17,11 @@ use serde_json::{Value, json};
 use ulid::Ulid;
 
 use super::broken::{Law, Secrets};
-use super::dice::Dice;
 use super::mailer::{Claim, Fault, Mailer};
 use super::steps;
 use super::watch::{Origin, Watch};
 use super::world::{Mode, World};
+use crate::support::random::SeededRandom;
 
 const START: i64 = 1_795_248_000_000;
 
@@ -462,7 +462,7 @@ fn p12_p13_a_state_that_the_log_does_not_tell_is_noticed() {
     tenants[0].company = before;
     tenants[0].snapshot = spoilt;
     assert!(tenants[0].replayed(shared).unwrap_err().starts_with("P12 "));
-    let other = super::ends::alone(&["another".to_owned()], mode, &[Dice::new(1).next()]);
+    let other = super::ends::alone(&["another".to_owned()], mode, &[SeededRandom::new(1).next()]);
     assert!(other.unwrap_err().starts_with("P13 "));
 }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use proptest::prelude::*;
 
-use super::dice::Dice;
 use super::ends;
 use super::world::{Mode, World};
+use crate::support::random::SeededRandom;
 
 /// How many seeds a plain `cargo test` lives: a few seconds in the dev profile. `BOARDING_SEEDS=n` lives n.
 const SEEDS: u64 = 40;
@@ -18,8 +18,8 @@ const THOROUGH_EVERY: u64 = 4;
 const LINES_SHOWN: usize = 60;
 
 fn steps_of(seed: u64) -> Vec<u64> {
-    let mut dice = Dice::new(seed);
-    (0..STEPS).map(|_| dice.next()).collect()
+    let mut rng = SeededRandom::new(seed);
+    (0..STEPS).map(|_| rng.next()).collect()
 }
 
 fn mode_of(seed: u64) -> Mode {

@@ -8,62 +8,62 @@ use serde_json::{Value, json};
 use super::alphabet::{ACTORS, ADDRESSES, CHANNELS, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS};
 use super::bodies;
 use super::broken::{Law, holds};
-use super::dice::Dice;
 use super::mailer::Fault;
 use super::tenant::{Asking, Preview, Reply, Tenant};
 use super::world::Shared;
+use crate::support::random::SeededRandom;
 
 pub(super) const HOUR_SECONDS: u64 = 3600;
 
 /// How long passes before a step, in seconds: mostly little, now and then past a deadline or a link's end.
-pub(super) fn wait_seconds(dice: &mut Dice) -> u64 {
-    match dice.below(40) {
-        0 => HOUR_SECONDS * (1 + dice.next() % 30),
-        1 | 2 => 60 * (1 + dice.next() % 20),
-        _ => dice.next() % 8,
+pub(super) fn wait_seconds(rng: &mut SeededRandom) -> u64 {
+    match rng.below(40) {
+        0 => HOUR_SECONDS * (1 + rng.next() % 30),
+        1 | 2 => 60 * (1 + rng.next() % 20),
+        _ => rng.next() % 8,
     }
 }
 
 /// Takes one step in one company.
-pub(super) fn take(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    match dice.below(116) {
-        0..12 => tenant.claim(shared, dice),
+pub(super) fn take(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
+    match rng.below(116) {
+        0..12 => tenant.claim(shared, rng),
         12..26 => {
-            let fault = fault(dice);
-            tenant.send(dice, fault)
+            let fault = fault(rng);
+            tenant.send(rng, fault)
         }
         26..36 => {
-            let again = dice.one_in(5);
-            tenant.report(shared, dice, again)
+            let again = rng.one_in(5);
+            tenant.report(shared, rng, again)
         }
-        36..40 => tenant.go_on(shared, dice),
-        40..45 => tenant.tick(shared, dice),
-        45 => tenant.crash(shared, dice),
-        46 => tenant.stale(shared, dice),
+        36..40 => tenant.go_on(shared, rng),
+        40..45 => tenant.tick(shared, rng),
+        45 => tenant.crash(shared, rng),
+        46 => tenant.stale(shared, rng),
         47 => {
             tenant.snapshot = rmp_serde::to_vec(&tenant.company).ok();
             Ok(())
         }
-        48 => tenant.welcome(shared, dice),
-        49..54 => repeat(tenant, shared, dice),
-        54..61 => preview_or_confirm(tenant, shared, dice),
-        61..66 => import(tenant, shared, dice),
-        66..71 => follow_link(tenant, shared, dice),
-        71 | 72 => undo(tenant, shared, dice),
-        73..77 => bounce(tenant, shared, dice),
-        77..84 => outside(tenant, shared, dice),
-        84..96 => pool(tenant, shared, dice),
+        48 => tenant.welcome(shared, rng),
+        49..54 => repeat(tenant, shared, rng),
+        54..61 => preview_or_confirm(tenant, shared, rng),
+        61..66 => import(tenant, shared, rng),
+        66..71 => follow_link(tenant, shared, rng),
+        71 | 72 => undo(tenant, shared, rng),
+        73..77 => bounce(tenant, shared, rng),
+        77..84 => outside(tenant, shared, rng),
+        84..96 => pool(tenant, shared, rng),
         96..98 => {
-            let body = bodies::pictures(dice);
-            let asked = asking(dice, "ImportPictures", body);
+            let body = bodies::pictures(rng);
+            let asked = asking(rng, "ImportPictures", body);
             ask(tenant, shared, asked).map(|_| ())
         }
-        _ => anything(tenant, shared, dice),
+        _ => anything(tenant, shared, rng),
     }
 }
 
-fn fault(dice: &mut Dice) -> Fault {
-    match dice.below(8) {
+fn fault(rng: &mut SeededRandom) -> Fault {
+    match rng.below(8) {
         0 | 1 => Fault::Temporary,
         2 => Fault::Permanent,
         3 => Fault::LostAnswer,
@@ -71,8 +71,8 @@ fn fault(dice: &mut Dice) -> Fault {
     }
 }
 
-pub(super) fn asking(dice: &mut Dice, name: &'static str, body: Value) -> Asking {
-    let (id, actor) = (CommandId(dice.ulid()), dice.pick(&ACTORS));
+pub(super) fn asking(rng: &mut SeededRandom, name: &'static str, body: Value) -> Asking {
+    let (id, actor) = (CommandId(rng.ulid()), rng.pick(&ACTORS));
     let actor = ACTORS.iter().copied().find(|one| *one == actor).unwrap_or_default();
     Asking { id, name, body, actor, own: None, long: false }
 }
@@ -84,13 +84,13 @@ fn ask(tenant: &mut Tenant, shared: &mut Shared, asking: Asking) -> Result<Reply
 }
 
 /// P10: an earlier command again, late; or another one under its id.
-fn repeat(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+fn repeat(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
     if tenant.past.is_empty() {
         return Ok(());
     }
-    let mut asking = tenant.past[dice.below(tenant.past.len())].clone();
-    if dice.one_in(4) {
-        (asking.name, asking.body) = ("ArchiveUser", json!({"user": dice.pick(&USERS)}));
+    let mut asking = tenant.past[rng.below(tenant.past.len())].clone();
+    if rng.one_in(4) {
+        (asking.name, asking.body) = ("ArchiveUser", json!({"user": rng.pick(&USERS)}));
         let known = tenant.past.iter().any(|one| one.id == asking.id && one.body == asking.body);
         let conflict = boarding_commands::code::Code::CommandDuplicateConflict;
         let accepted = tenant.was_accepted(&asking.id);
@@ -105,12 +105,12 @@ fn repeat(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
 }
 
 /// P16: what was shown is what is confirmed, or the run is refused.
-fn preview_or_confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let Some(preview) = tenant.preview.take().filter(|_| !dice.one_in(4)) else {
-        let body = bodies::start(tenant, dice);
+fn preview_or_confirm(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
+    let Some(preview) = tenant.preview.take().filter(|_| !rng.one_in(4)) else {
+        let body = bodies::start(tenant, rng);
         let mut shown = body.clone();
         shown["mode"] = json!("preview");
-        let asked = Asking { actor: "jane", ..asking(dice, "StartBulkIntegration", shown) };
+        let asked = Asking { actor: "jane", ..asking(rng, "StartBulkIntegration", shown) };
         let end = tenant.company.version;
         let reply = ask(tenant, shared, asked)?;
         holds!(tenant.company.version == end, "P16 a preview left a trace");
@@ -119,21 +119,26 @@ fn preview_or_confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice)
         }
         return Ok(());
     };
-    confirm(tenant, shared, dice, &preview)
+    confirm(tenant, shared, rng, &preview)
 }
 
-fn confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice, preview: &Preview) -> Law {
+fn confirm(
+    tenant: &mut Tenant,
+    shared: &mut Shared,
+    rng: &mut SeededRandom,
+    preview: &Preview,
+) -> Law {
     let mut body = preview.body.clone();
     body["mode"] = json!("confirmed");
     body["plan_hash"] = preview.answer["plan_hash"].clone();
-    if dice.one_in(2) {
+    if rng.one_in(2) {
         body["expected_recipients"] = preview.answer["recipient_count"].clone();
     }
-    if dice.one_in(5) {
-        body["not_before"] = json!(shared.now.plus_seconds(dice.next() % 400));
+    if rng.one_in(5) {
+        body["not_before"] = json!(shared.now.plus_seconds(rng.next() % 400));
     }
     let before = tenant.company.version;
-    let asked = Asking { actor: "jane", ..asking(dice, "StartBulkIntegration", body) };
+    let asked = Asking { actor: "jane", ..asking(rng, "StartBulkIntegration", body) };
     let reply = ask(tenant, shared, asked)?;
     let now_refused = reply.code();
     if before == preview.version {
@@ -149,12 +154,12 @@ fn confirm(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice, preview: &
     Ok(())
 }
 
-fn import(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let body = bodies::import(dice);
+fn import(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
+    let body = bodies::import(rng);
     let (dialect, text) = (&body["dialect"], &body["files"][0]["text"]);
     let rows = tenant.rows(dialect.as_str().unwrap_or_default(), text.as_str().unwrap_or_default());
-    let mut asked = asking(dice, "ImportFile", body);
-    asked.long = dice.one_in(3);
+    let mut asked = asking(rng, "ImportFile", body);
+    asked.long = rng.one_in(3);
     let reply = ask(tenant, shared, asked)?;
     if let Some(Event::ImportAccepted { import, .. }) = reply.events().first() {
         let import: ImportId = *import;
@@ -164,9 +169,9 @@ fn import(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
 }
 
 /// What is asked of the number pool. P20: accounts are moved all together, or none of them is.
-fn pool(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let (name, body) = bodies::pool(dice);
-    let asked = asking(dice, name, body);
+fn pool(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
+    let (name, body) = bodies::pool(rng);
+    let asked = asking(rng, name, body);
     let reply = ask(tenant, shared, asked.clone())?;
     if name == "MovePendingInvitations" && reply.code().is_none() {
         let accounts = asked.body["accounts"].as_array().into_iter().flatten();
@@ -184,16 +189,16 @@ fn pool(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
 }
 
 /// P23: an import is taken back, once; its rows follow as the engine goes on.
-fn undo(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+fn undo(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
     let known: Vec<String> = tenant.company.imports.keys().map(ToString::to_string).collect();
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
     let Some(newest) = tenant.company.latest_import.map(|import| import.to_string()) else {
         return Ok(());
     };
-    let import = if dice.one_in(3) { dice.pick(&known).to_owned() } else { newest };
+    let import = if rng.one_in(3) { rng.pick(&known).to_owned() } else { newest };
     let id: ImportId = import.parse().map_err(|error| format!("P23 {error:?}"))?;
     let stands = tenant.company.imports.get(&id).is_some_and(|import| import.undo == Undo::No);
-    let asked = Asking { actor: "jane", ..asking(dice, "UndoImport", json!({"import": import})) };
+    let asked = Asking { actor: "jane", ..asking(rng, "UndoImport", json!({"import": import})) };
     let repeated = tenant.was_accepted(&asked.id);
     let reply = ask(tenant, shared, asked)?;
     holds!(stands || repeated || reply.code().is_some(), "P23 an import is undone twice");
@@ -201,20 +206,20 @@ fn undo(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
 }
 
 /// Somebody follows a link that is out there, or one that never was.
-fn follow_link(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    if dice.one_in(4) || tenant.mailer.links.is_empty() {
-        let body = json!({"user": dice.pick(&PEOPLE), "channel": dice.pick(&CHANNELS)});
-        let name = if dice.one_in(2) { "UnlinkUser" } else { "LinkCompleted" };
-        let asked = asking(dice, name, body);
+fn follow_link(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
+    if rng.one_in(4) || tenant.mailer.links.is_empty() {
+        let body = json!({"user": rng.pick(&PEOPLE), "channel": rng.pick(&CHANNELS)});
+        let name = if rng.one_in(2) { "UnlinkUser" } else { "LinkCompleted" };
+        let asked = asking(rng, name, body);
         return ask(tenant, shared, asked).map(|_| ());
     }
-    let (id, generation) = tenant.mailer.links[dice.below(tenant.mailer.links.len())];
+    let (id, generation) = tenant.mailer.links[rng.below(tenant.mailer.links.len())];
     let mut token = tenant.tokens.token(&tenant.id, id, generation);
     shared.secrets.keep(token.clone());
-    if dice.one_in(8) {
+    if rng.one_in(8) {
         token.replace_range(20..21, "_");
     }
-    let asked = asking(dice, "LinkCompleted", json!({"token": token}));
+    let asked = asking(rng, "LinkCompleted", json!({"token": token}));
     // The body holds the token, which no line that people read may.
     let reply = tenant.ask(shared, &asked)?;
     shared.told.pop();
@@ -228,16 +233,16 @@ fn follow_link(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law
 }
 
 /// P22: a word about a mail, however late; it may change no count.
-fn bounce(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
+fn bounce(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
     let known: Vec<&str> =
         tenant.mailer.message_ids.iter().map(String::as_str).chain(["foreign-1", "x"]).collect();
-    let message_id = dice.pick(&known).to_owned();
-    let delivery = dice
+    let message_id = rng.pick(&known).to_owned();
+    let delivery = rng
         .pick(&["delivered", "bounced_hard", "bounced_hard", "bounced_soft", "complained"])
         .to_owned();
     let before = shared.ask(&tenant.id, "runs", json!({}));
     let body = json!({"message_id": message_id, "delivery": delivery});
-    let asked = asking(dice, "RecordDelivery", body);
+    let asked = asking(rng, "RecordDelivery", body);
     ask(tenant, shared, asked)?;
     let after = shared.ask(&tenant.id, "runs", json!({}));
     holds!(before == after, "P22 a late {delivery} changed the runs");
@@ -245,11 +250,11 @@ fn bounce(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
 }
 
 /// A worker outside the engine reports, with the right fence, a wrong one or none.
-fn outside(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let (name, body, fence) = bodies::report(tenant, dice);
+fn outside(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
+    let (name, body, fence) = bodies::report(tenant, rng);
     let holder = tenant.company.lock.holder();
     let stale = holder.is_some_and(|holder| fence.is_some_and(|given| given != holder.fence));
-    let asked = asking(dice, name, body);
+    let asked = asking(rng, name, body);
     let reply = tenant.ask(shared, &asked)?;
     if holder.is_some() && stale {
         let code = reply.code();
@@ -268,34 +273,34 @@ fn outside(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
     Ok(())
 }
 
-fn anything(tenant: &mut Tenant, shared: &mut Shared, dice: &mut Dice) -> Law {
-    let user = if dice.one_in(3) { dice.pick(&PEOPLE) } else { dice.pick(&USERS) };
-    let (name, body) = match dice.below(26) {
-        0..4 => ("AddUser", bodies::person(dice)),
+fn anything(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
+    let user = if rng.one_in(3) { rng.pick(&PEOPLE) } else { rng.pick(&USERS) };
+    let (name, body) = match rng.below(26) {
+        0..4 => ("AddUser", bodies::person(rng)),
         4 => ("ArchiveUser", json!({"user": user})),
         5 => ("RestoreUser", json!({"user": user})),
         6 => ("DeactivateUser", json!({"user": user})),
         7 | 8 => ("ReactivateUser", json!({"user": user})),
-        9..13 => ("AddCorporatePhone", json!({"user": user, "phone": dice.pick(&PHONES)})),
-        13 => ("RemoveCorporatePhone", json!({"phone": dice.pick(&PHONES)})),
-        14 | 15 => ("SetCompanyConfig", bodies::setting(dice)),
-        16 => ("DefineOrgUnit", bodies::unit(dice)),
-        17 => ("DefineRole", bodies::role(dice)),
-        18 => ("AssignRoles", bodies::roles(dice)),
-        19 | 20 => ("ResendInvitation", bodies::resend(dice)),
-        21 => ("RevokeInvitation", json!({"user": user, "channel": dice.pick(&CHANNELS)})),
-        22 => ("CancelRun", json!({"run": bodies::any_run(tenant, dice)})),
+        9..13 => ("AddCorporatePhone", json!({"user": user, "phone": rng.pick(&PHONES)})),
+        13 => ("RemoveCorporatePhone", json!({"phone": rng.pick(&PHONES)})),
+        14 | 15 => ("SetCompanyConfig", bodies::setting(rng)),
+        16 => ("DefineOrgUnit", bodies::unit(rng)),
+        17 => ("DefineRole", bodies::role(rng)),
+        18 => ("AssignRoles", bodies::roles(rng)),
+        19 | 20 => ("ResendInvitation", bodies::resend(rng)),
+        21 => ("RevokeInvitation", json!({"user": user, "channel": rng.pick(&CHANNELS)})),
+        22 => ("CancelRun", json!({"run": bodies::any_run(tenant, rng)})),
         23 => ("Tick", json!({"now": shared.now})),
-        24 => bodies::grant(dice),
-        _ => bodies::wrong(dice),
+        24 => bodies::grant(rng),
+        _ => bodies::wrong(rng),
     };
-    let asked = asking(dice, name, body);
+    let asked = asking(rng, name, body);
     ask(tenant, shared, asked).map(|_| ())
 }
 
 /// What every company needs before anything can happen.
 pub(super) fn found(tenant: &mut Tenant, shared: &mut Shared) -> Law {
-    let mut dice = Dice::new(1);
+    let mut rng = SeededRandom::new(1);
     let begin = [
         ("SetCompanyConfig", json!({"channels": {"whatsapp": true, "imessage": true}})),
         ("DefineRole", json!({"role": ROLES[0], "permissions": ["bulk_integration"]})),
@@ -315,7 +320,7 @@ pub(super) fn found(tenant: &mut Tenant, shared: &mut Shared) -> Law {
         [("AddUser", added), ("AddCorporatePhone", json!({"user": user, "phone": PHONES[phone]}))]
     });
     for (name, body) in begin.into_iter().chain(people) {
-        let asked = asking(&mut dice, name, body);
+        let asked = asking(&mut rng, name, body);
         let reply = ask(tenant, shared, asked)?;
         holds!(reply.code().is_none(), "P10 a company cannot begin: {:?}", reply.code());
     }

@@ -9,17 +9,17 @@ use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
 use boarding_commands::id::CompanyId;
 use boarding_commands::time::Time;
-use boarding_engine::log::memory::MemoryLog;
-use boarding_engine::log::{Encoded, EventLog as _};
+use boarding_log::memory::MemoryLog;
+use boarding_log::{Encoded, EventLog as _};
 use boarding_projections::query::{Answer, query};
 use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
 use super::alphabet::{ADDRESSES, PHONES, POOL};
 use super::broken::{Law, Secrets};
-use super::dice::Dice;
 use super::steps;
 use super::tenant::Tenant;
+use crate::support::random::SeededRandom;
 
 /// What all companies share.
 #[derive(Debug)]
@@ -88,20 +88,20 @@ impl World {
     }
 
     fn step(&mut self, mode: Mode, step: u64) -> Law {
-        let mut dice = Dice::new(step);
-        let company = dice.below(COMPANIES.len());
-        let wait = steps::wait_seconds(&mut dice);
+        let mut rng = SeededRandom::new(step);
+        let company = rng.below(COMPANIES.len());
+        let wait = steps::wait_seconds(&mut rng);
         self.shared.now = self.shared.now.plus_seconds(wait);
         let acts = |name: &str| mode.only.is_none_or(|only| only == name);
         // Time that passes unseen is seen by the engine's own tick before anybody asks anything.
         let acting = self.tenants.iter_mut().filter(|tenant| acts(tenant.id.as_str()));
         for tenant in acting.filter(|_| wait >= steps::HOUR_SECONDS) {
-            tenant.tick(&mut self.shared, &mut dice.clone())?;
+            tenant.tick(&mut self.shared, &mut rng.clone())?;
         }
         if !acts(COMPANIES[company]) {
             return Ok(());
         }
-        steps::take(&mut self.tenants[company], &mut self.shared, &mut dice)
+        steps::take(&mut self.tenants[company], &mut self.shared, &mut rng)
     }
 
     /// What every company came to: the hash of its last commit holds all its events.

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use async_nats::{Client, HeaderMap};
 use boarding_commands::id::CommandId;
-use boarding_engine::bus::connect::Server;
 use boarding_engine::clock::Clock;
+use boarding_log::connect::Server;
 use serde_json::{Value, json};
 
 use crate::support::paths::fixture;

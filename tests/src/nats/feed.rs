@@ -10,9 +10,9 @@ use boarding_engine::bus::feed::{Feed, Options};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
-use crate::crash::dice::Dice;
 use crate::engine::{Site, ok, people};
 use crate::support::nats::{Cluster, Server};
+use crate::support::random::SeededRandom;
 use crate::support::wait::eventually;
 
 /// How many people each file of the load has.
@@ -235,7 +235,7 @@ async fn no_header_names_a_person() {
 async fn a_feeder_killed_fifty_times_leaves_no_gap() {
     let server = forgetful().await;
     let site = two_companies().await;
-    let mut moments = Dice::thrown().moments(KILLS, LIFE_MAX);
+    let mut moments = SeededRandom::from_environment().spread_durations(KILLS, LIFE_MAX);
     let mut died_early = 0;
     load(&site, 0, 10, async |_| {
         for _ in 0..KILLS / 10 {

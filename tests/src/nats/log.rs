@@ -7,16 +7,15 @@ mod unsafe_servers;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use boarding_engine::bus;
-use boarding_engine::log::contract::{Backend, drain, sample};
-use boarding_engine::log::jetstream::{JetStreamLog, OpenError, Options};
-use boarding_engine::log::{AppendError, Encoded, Entry, EventLog, Head};
+use boarding_log::contract::{Backend, drain, sample};
+use boarding_log::jetstream::{JetStreamLog, OpenError, Options};
+use boarding_log::{AppendError, Encoded, Entry, EventLog, Head};
 
 use super::permissions::{config, server};
 use crate::support::nats::{Cluster, Server};
 
 fn options(url: &str) -> Options {
-    let server = bus::connect::Server { url: url.to_owned(), ..Default::default() };
+    let server = boarding_log::connect::Server { url: url.to_owned(), ..Default::default() };
     Options::new(server)
 }
 
@@ -56,7 +55,7 @@ impl Backend for One {
 
 mod on_one_server {
     use super::*;
-    boarding_engine::event_log_contract!(One(Server::start()));
+    boarding_log::event_log_contract!(One(Server::start()));
 }
 
 /// Logs on one cluster, each in a stream of its own.
@@ -88,7 +87,7 @@ impl Backend for Three<'_> {
 #[tokio::test]
 async fn on_three_servers_the_log_keeps_the_whole_promise() {
     let (cluster, number) = (Cluster::start(), AtomicU32::new(1));
-    boarding_engine::event_log_contract!(run Three::new(&cluster, &number));
+    boarding_log::event_log_contract!(run Three::new(&cluster, &number));
     assert!(number.load(Ordering::Relaxed) > 20, "every part has a stream of its own");
 }
 

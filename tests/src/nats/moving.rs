@@ -13,12 +13,12 @@ use boarding_commands::code::Code;
 use boarding_commands::envelope::Answer;
 use boarding_engine::bus::{self, feed::Feed};
 use boarding_engine::engine::{EngineError, LogChoice};
-use boarding_engine::log::contract::sample;
-use boarding_engine::log::file::{FileLog, Options as FileOptions};
-use boarding_engine::log::jetstream::{JetStreamLog, OpenError, Options};
-use boarding_engine::log::{EventLog, Head};
 use boarding_engine::moving::move_log;
 use boarding_engine::queries::{Answer as Found, NoAnswer};
+use boarding_log::contract::sample;
+use boarding_log::file::{FileLog, Options as FileOptions};
+use boarding_log::jetstream::{JetStreamLog, OpenError, Options};
+use boarding_log::{EventLog, Head};
 use serde_json::{Value, json};
 
 use crate::engine::{Site, id, ok, people};
@@ -77,7 +77,7 @@ const TO: [&str; 2] = ["--to", "jetstream"];
 const FROM: [&str; 2] = ["--from", "jetstream"];
 
 fn options(server: &Server) -> Options {
-    let connect = bus::connect::Server { url: server.url(), ..Default::default() };
+    let connect = boarding_log::connect::Server { url: server.url(), ..Default::default() };
     Options { monitors: vec![server.monitor_url()], ..Options::new(connect) }
 }
 

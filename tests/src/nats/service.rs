@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use async_nats::HeaderMap;
 use base64::Engine as _;
-use boarding_engine::bus::connect::Server as Address;
 use boarding_engine::bus::places::Limits;
 use boarding_engine::bus::serve::{self, Door};
 use boarding_engine::clock::Clock;
 use boarding_engine::engine::{Engine, LogChoice, Options};
+use boarding_log::connect::Server as Address;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 

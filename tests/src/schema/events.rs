@@ -19,8 +19,8 @@ fn rows(hex: &str) -> Vec<Value> {
     let digits: Vec<char> = hex.chars().filter(char::is_ascii_hexdigit).collect();
     let byte = |pair: &[char]| u8::from_str_radix(&pair.iter().collect::<String>(), 16).unwrap();
     let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
-    let commit = boarding_engine::codec::decode(&bytes).unwrap();
-    let recorded = Recorded { position: 7, hash: boarding_engine::codec::hash(&bytes), commit };
+    let commit = boarding_log::codec::decode(&bytes).unwrap();
+    let recorded = Recorded { position: 7, hash: boarding_log::codec::hash(&bytes), commit };
     recorded.facts().map(|fact| history::row(&fact)).collect()
 }
 

@@ -1,16 +1,19 @@
-//! The arrows between crates: `tests → engine → projections → commands`, and no IO in the pure ones.
+//! Arrows between crates: one way only, and no IO in the pure ones.
 
-use super::{Breach, CRATES, PURE, assert_tidy, root};
+use std::collections::BTreeMap;
 
-/// Which of our crates each may depend on.
-const ARROWS: [(&str, &[&str]); 4] = [
+use super::{Breach, Crate, PURE, assert_tidy, members};
+
+/// The crates that each crate may depend on, by their folders.
+const ARROWS: [(&str, &[&str]); 5] = [
     ("commands", &[]),
     ("projections", &["commands"]),
-    ("engine", &["commands", "projections"]),
-    ("tests", &["commands", "projections", "engine"]),
+    ("engine/log", &["commands"]),
+    ("engine", &["commands", "projections", "engine/log"]),
+    ("tests", &["commands", "projections", "engine/log", "engine"]),
 ];
 
-/// Crates that read, write, wait, look at a clock or roll dice. A name ending in `*` stands for all that
+/// Crates that do IO, wait, read a clock or make random numbers. A name that ends in `*` means all names that
 /// begin so.
 const IO_CRATES: [&str; 38] = [
     "async-*",
@@ -53,81 +56,94 @@ const IO_CRATES: [&str; 38] = [
     "walkdir",
 ];
 
-/// The names of a crate's dependencies, in the tables whose heading ends like this.
-fn dependencies(manifest: &str, table: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    let mut inside = false;
-    for line in manifest.lines().map(str::trim) {
-        if let Some(heading) = line.strip_prefix('[') {
-            let heading = heading.trim_end_matches(']');
-            inside = heading == table || heading.ends_with(&format!(".{table}"));
-            let single = heading.split_once(&format!("{table}."));
-            names.extend(single.map(|(_, name)| name.to_owned()));
-        } else if inside && !line.starts_with('#') {
-            let name = line.split(['.', '=', ' ']).next().unwrap();
-            names.extend((!name.is_empty()).then(|| name.trim_matches('"').to_owned()));
-        }
-    }
-    names
+/// The names of a manifest's dependencies in every table of this name, those of single targets included.
+fn dependencies(manifest: &toml::Table, table: &str) -> Vec<String> {
+    let targets = manifest.get("target").and_then(toml::Value::as_table);
+    let targets = targets.into_iter().flat_map(toml::Table::values);
+    let targets = targets.filter_map(toml::Value::as_table);
+    let tables = [manifest].into_iter().chain(targets);
+    let tables = tables.filter_map(|manifest| manifest.get(table)?.as_table());
+    tables.flat_map(toml::Table::keys).cloned().collect()
 }
 
-fn manifest(of: &str) -> String {
-    std::fs::read_to_string(root().join(of).join("Cargo.toml")).unwrap()
+impl Crate {
+    fn package(&self) -> String {
+        self.manifest["package"]["name"].as_str().unwrap().to_owned()
+    }
 }
 
 #[test]
 fn crates_depend_on_each_other_one_way_only() {
+    let crates = members();
+    let folders: BTreeMap<_, _> =
+        crates.iter().map(|found| (found.package(), found.folder.as_str())).collect();
+    let arrows = BTreeMap::from(ARROWS);
     let mut breaches = Vec::new();
-    for (from, allowed) in ARROWS {
-        let text = manifest(from);
+    for Crate { folder, manifest } in &crates {
+        let place = format!("{folder}/Cargo.toml");
+        let Some(allowed) = arrows.get(folder.as_str()) else {
+            let advice = "add the crate to ARROWS in tests/src/tidy/crates.rs".to_owned();
+            breaches.push(Breach { place, advice });
+            continue;
+        };
         let tables = ["dependencies", "dev-dependencies", "build-dependencies"];
-        for name in tables.iter().flat_map(|table| dependencies(&text, table)) {
-            let Some(to) = name.strip_prefix("boarding-") else { continue };
-            if !allowed.contains(&to) {
-                breaches.push(Breach {
-                    place: format!("{from}/Cargo.toml"),
-                    advice: format!(
-                        "{from} may not depend on {to}; arrows go tests → engine → projections → \
-                         commands: move what is needed down, or hand it in as a value"
-                    ),
-                });
-            }
+        let names = tables.iter().flat_map(|table| dependencies(manifest, table));
+        let ours = names.filter_map(|name| folders.get(&name).copied());
+        for to in ours.filter(|to| !allowed.contains(to)) {
+            let advice = format!(
+                "{folder} may not depend on {to}, says ARROWS in tests/src/tidy/crates.rs: move what \
+                 it needs into a crate below both, or pass it as a value"
+            );
+            breaches.push(Breach { place: place.clone(), advice });
         }
     }
     assert_tidy(&breaches);
 }
 
 #[test]
-fn the_arrows_are_read_from_the_manifests() {
-    let engine = dependencies(&manifest("engine"), "dependencies");
-    assert!(engine.contains(&"boarding-projections".to_owned()), "{engine:?}");
-    let text = "[dependencies]\na = \"1\"\n\"b\".workspace = true\n# c\n[target.x.dependencies]\nd={}\n\
-                [dependencies.e]\nversion = \"1\"\n[dev-dependencies]\nf = \"1\"";
-    assert_eq!(dependencies(text, "dependencies"), ["a", "b", "d", "e"]);
+fn the_arrows_between_crates_have_no_circle() {
+    for (at, (from, allowed)) in ARROWS.iter().enumerate() {
+        let before: Vec<_> = ARROWS[..at].iter().map(|(folder, _)| *folder).collect();
+        let up: Vec<_> = allowed.iter().filter(|to| !before.contains(to)).collect();
+        assert!(up.is_empty(), "ARROWS: {from} stands before {up:?}, which it may use");
+    }
 }
 
 #[test]
-fn every_crate_has_its_arrows() {
-    assert_eq!(ARROWS.map(|(name, _)| name), CRATES);
-    let workspace = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
-    let members = workspace.lines().find_map(|line| line.strip_prefix("members = ")).unwrap();
-    assert_eq!(serde_json::from_str::<Vec<String>>(members).unwrap(), CRATES);
+fn every_crate_of_the_arrows_is_a_member() {
+    let crates = members();
+    for (folder, _) in ARROWS {
+        let is_member = crates.iter().any(|found| found.folder == folder);
+        assert!(is_member, "{folder} is no member of the workspace: remove it from ARROWS");
+    }
+}
+
+#[test]
+fn dependencies_are_read_from_every_table() {
+    let text = "[dependencies]\na = \"1\"\n\"b\".workspace = true\n# c\n[target.x.dependencies]\nd={}\n\
+                [dependencies.e]\nversion = \"1\"\n[dev-dependencies]\nf = \"1\"";
+    let mut names = dependencies(&text.parse().unwrap(), "dependencies");
+    names.sort();
+    assert_eq!(names, ["a", "b", "d", "e"]);
 }
 
 #[test]
 fn a_pure_crate_depends_on_no_io() {
     let mut breaches = Vec::new();
-    for of in PURE {
-        for name in dependencies(&manifest(of), "dependencies") {
+    for Crate { folder, manifest } in members() {
+        if !PURE.iter().any(|pure| folder.split('/').next() == Some(pure)) {
+            continue;
+        }
+        for name in dependencies(&manifest, "dependencies") {
             let is_io = |io: &str| match io.strip_suffix('*') {
                 Some(start) => name.starts_with(start),
                 None => name == io,
             };
             if IO_CRATES.iter().any(|io| is_io(io)) {
                 breaches.push(Breach {
-                    place: format!("{of}/Cargo.toml"),
+                    place: format!("{folder}/Cargo.toml"),
                     advice: format!(
-                        "{name} does IO and {of} is pure: do it in the engine and hand the result in"
+                        "{name} does IO and {folder} is pure: do the IO in the engine and pass the result"
                     ),
                 });
             }

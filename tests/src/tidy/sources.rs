@@ -1,241 +1,218 @@
-//! Rules that every source file keeps.
+//! Reads the source files and tells test code from product code, line by line.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::{Breach, CRATES, PURE, assert_tidy, root};
-
-/// The most lines of a file, tests not counted: what a reader takes in at one sitting.
-const MAX_LINES: usize = 400;
-
-/// Lists that are read entry by entry, so that their length costs nobody anything.
-const PURE_LISTS: [&str; 2] = ["commands/src/code.rs", "commands/src/event.rs"];
-
-/// What only the clock may say, in two halves so that this file does not say it.
-const CLOCK_WORDS: [(&str, &str); 6] = [
-    ("Utc::", "now"),
-    ("Local::", "now"),
-    ("SystemTime::", "now"),
-    ("Instant::", "now"),
-    ("Ulid::", "new"),
-    ("Ulid::", "generate"),
-];
-
-/// Where a word of the clock may stand besides `engine/src/clock.rs`: the start of a path, and the word.
-const CLOCK_ALLOWED: [(&str, &str); 3] = [
-    // A benchmark measures time and decides nothing by it.
-    ("engine/src/bench", "Instant::"),
-    // Waiting for another process has an end.
-    ("tests/src/support/nats.rs", "Instant::"),
-    ("tests/src/support/patience.rs", "Instant::"),
-];
-
-/// Modules of the standard library that a pure crate does without.
-const IO_MODULES: [&str; 5] = ["fs", "net", "process", "env", "thread"];
+use super::root;
 
 /// A source file: its path from the root, and its text.
-struct Source {
-    path: String,
-    text: String,
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) path: String,
+    pub(super) text: String,
 }
 
-/// A line of code with its number, without what is only said in a comment.
-struct Line<'a> {
-    number: usize,
-    code: &'a str,
+/// A line of a file with its number, from 1.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'a> {
+    pub(super) number: usize,
+    pub(super) text: &'a str,
+    pub(super) is_test: bool,
+}
+
+impl Line<'_> {
+    /// The line without its comment.
+    pub(super) fn code(&self) -> &str {
+        match self.comment_start() {
+            Some(start) => &self.text[..start],
+            None => self.text,
+        }
+    }
+
+    /// The comment of the line.
+    pub(super) fn comment(&self) -> &str {
+        self.comment_start().map_or("", |start| &self.text[start..])
+    }
+
+    fn comment_start(&self) -> Option<usize> {
+        let indent = indent(self.text);
+        if self.text[indent..].starts_with("//") {
+            return Some(indent);
+        }
+        self.text.find(" // ")
+    }
 }
 
 impl Source {
-    /// Whether all of it is test code.
-    fn is_test(&self) -> bool {
-        self.path.starts_with("tests/") || self.path.ends_with("/tests.rs")
+    /// Every line, each marked as test code or product code.
+    pub(super) fn lines(&self, tests: &TestFiles) -> Vec<Line<'_>> {
+        let texts: Vec<_> = self.text.lines().collect();
+        let whole = tests.contain(&self.path);
+        let mut lines: Vec<_> =
+            (1..).zip(&texts).map(|(number, text)| Line { number, text, is_test: whole }).collect();
+        for (at, text) in texts.iter().enumerate() {
+            if starts_test_code(text) {
+                let end = end_of_item(&texts, at);
+                lines[at..=end].iter_mut().for_each(|line| line.is_test = true);
+            }
+        }
+        lines
     }
 
-    /// The lines before the file's own tests.
-    fn product_lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let lines = if self.is_test() { "" } else { self.text.as_str() };
-        numbered(lines).take_while(|line| !line.code.starts_with("#[cfg(test)]"))
-    }
-
-    /// The lines of tests.
-    fn test_lines(&self) -> impl Iterator<Item = Line<'_>> {
-        let all = self.is_test();
-        numbered(&self.text).skip_while(move |line| !all && !line.code.starts_with("#[cfg(test)]"))
-    }
-
-    fn breach(&self, line: &Line<'_>, advice: &str) -> Breach {
-        Breach { place: format!("{}:{}", self.path, line.number), advice: advice.to_owned() }
+    /// The files that this file declares as modules of test code, without `.rs`.
+    fn test_modules(&self) -> impl Iterator<Item = String> {
+        let lines: Vec<_> = self.text.lines().collect();
+        let folder = match self.path.strip_suffix("/lib.rs") {
+            Some(folder) => folder.to_owned(),
+            None => self.path.trim_end_matches(".rs").to_owned(),
+        };
+        let starts = (0..lines.len()).filter(|at| starts_test_code(lines[*at])).collect::<Vec<_>>();
+        starts.into_iter().filter_map(move |at| {
+            let last = lines[end_of_item(&lines, at)].trim().strip_suffix(';')?;
+            let (before, name) = last.rsplit_once("mod ")?;
+            (before.is_empty() || before.starts_with("pub")).then(|| format!("{folder}/{name}"))
+        })
     }
 }
 
-fn numbered(text: &str) -> impl Iterator<Item = Line<'_>> {
-    text.lines().zip(1..).map(|(line, number)| {
-        let code = if line.trim_start().starts_with("//") { "" } else { line };
-        Line { number, code: code.split(" // ").next().unwrap_or(code) }
-    })
+/// The files that hold nothing but test code.
+#[derive(Debug)]
+pub(super) struct TestFiles(BTreeSet<String>);
+
+impl TestFiles {
+    pub(super) fn of(sources: &[Source]) -> Self {
+        Self(sources.iter().flat_map(Source::test_modules).collect())
+    }
+
+    /// Whether a file is one of them: declared as test code, or below a module that is.
+    pub(super) fn contain(&self, path: &str) -> bool {
+        let stem = path.trim_end_matches(".rs");
+        let above = stem.match_indices('/').map(|(end, _)| &stem[..end]);
+        path.starts_with("tests/") || above.chain([stem]).any(|module| self.0.contains(module))
+    }
 }
 
-/// Every source file of every crate.
-fn sources() -> Vec<Source> {
-    let mut found = Vec::new();
-    CRATES.iter().for_each(|name| collect(&root().join(name), &mut found));
-    assert!(found.len() > CRATES.len(), "the sources were not found");
+fn starts_test_code(line: &str) -> bool {
+    let code = line.trim_start();
+    ["#[cfg(test)]", "#[cfg(all(test,"].iter().any(|start| code.starts_with(start))
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// The last line of the item whose attribute is at a line. It relies on the form that rustfmt gives: what
+/// closes an item is indented as its first line is.
+fn end_of_item(lines: &[&str], attribute: usize) -> usize {
+    let outside = indent(lines[attribute]);
+    let mut is_open = false;
+    for (at, line) in lines.iter().enumerate().skip(attribute) {
+        let code = line.trim();
+        let is_attribute = code.starts_with("#[") && code.ends_with(']');
+        if is_attribute || code.starts_with("//") || (is_open && indent(line) != outside) {
+            continue;
+        }
+        if is_open && !code.starts_with(['}', ')', ']']) {
+            continue;
+        }
+        is_open = code.ends_with(['{', '(', '[']);
+        if code.ends_with([';', '}']) || (code.ends_with(',') && indent(line) == outside) {
+            return at;
+        }
+    }
+    lines.len() - 1
+}
+
+/// Every source file of the repository, by path.
+pub(super) fn sources() -> Vec<Source> {
+    let mut found: Vec<_> = ["commands", "projections", "engine", "tests"]
+        .iter()
+        .flat_map(|folder| read_folder(&root().join(folder)))
+        .collect();
+    assert!(found.len() > 100, "only {} source files were found", found.len());
     found.sort_by(|a, b| a.path.cmp(&b.path));
     found
 }
 
-fn collect(folder: &Path, found: &mut Vec<Source>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() && !path.ends_with("target") {
-            collect(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let short = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
-            found.push(Source { path: short, text: fs::read_to_string(&path).unwrap() });
-        }
-    }
-}
-
-#[test]
-fn every_file_says_in_its_first_line_what_it_is() {
-    let silent = |source: &&Source| {
-        let first = source.text.lines().next().unwrap_or_default();
-        first.strip_prefix("//! ").is_none_or(|said| said.trim().is_empty())
-    };
-    let breaches: Vec<_> = sources()
-        .iter()
-        .filter(silent)
-        .map(|source| Breach {
-            place: source.path.clone(),
-            advice: "begin the file with one `//!` line that says what it is".to_owned(),
-        })
-        .collect();
-    assert_tidy(&breaches);
-}
-
-#[test]
-fn a_pure_crate_does_no_io() {
-    let mut breaches = Vec::new();
-    for source in sources() {
-        if !PURE.iter().any(|name| source.path.starts_with(&format!("{name}/"))) {
-            continue;
-        }
-        let mut in_std_list = false;
-        for line in source.product_lines() {
-            in_std_list |= line.code.contains("std::{");
-            let named = |module: &&&str| {
-                let path = format!("std::{module}");
-                line.code.split(&path).skip(1).any(ends_word)
-                    || (in_std_list && has_word(line.code, module))
-            };
-            if let Some(module) = IO_MODULES.iter().find(named) {
-                let advice = format!(
-                    "std::{module} does not belong into a pure crate: do it in the engine and hand the \
-                     result in"
-                );
-                breaches.push(source.breach(&line, &advice));
-            }
-            in_std_list &= !line.code.contains(';');
-        }
-    }
-    assert_tidy(&breaches);
-}
-
-fn ends_word(rest: &str) -> bool {
-    !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_')
-}
-
-fn has_word(code: &str, word: &str) -> bool {
-    code.split(|c: char| !c.is_alphanumeric() && c != '_').any(|found| found == word)
-}
-
-#[test]
-fn only_the_clock_reads_time_or_makes_ids() {
-    let mut breaches = Vec::new();
-    for source in sources() {
-        if source.path == "engine/src/clock.rs" {
-            continue;
-        }
-        for line in numbered(&source.text) {
-            for (kind, call) in CLOCK_WORDS {
-                let allowed = CLOCK_ALLOWED
-                    .iter()
-                    .any(|(path, word)| source.path.starts_with(path) && *word == kind);
-                if !allowed && line.code.contains(&format!("{kind}{call}")) {
-                    let advice = format!(
-                        "{kind}{call} makes a replay differ: ask the Clock of engine/src/clock.rs, or \
-                         take the time or id as an argument"
-                    );
-                    breaches.push(source.breach(&line, &advice));
-                }
+/// Every source file below a folder.
+pub(super) fn read_folder(folder: &Path) -> Vec<Source> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() && !path.ends_with("target") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let short = path.strip_prefix(root()).unwrap().to_string_lossy().into_owned();
+                found.push(Source { path: short, text: fs::read_to_string(&path).unwrap() });
             }
         }
     }
-    assert_tidy(&breaches);
+    found
 }
 
-#[test]
-fn no_file_is_too_long() {
-    let mut breaches = Vec::new();
-    for source in sources() {
-        let lines = source.product_lines().count();
-        if lines > MAX_LINES && !PURE_LISTS.contains(&source.path.as_str()) {
-            let advice = format!(
-                "{lines} lines without its tests, {MAX_LINES} are allowed: split it by what changes \
-                 together, into `foo.rs` and `foo/`"
-            );
-            breaches.push(Breach { place: source.path, advice });
+#[cfg(test)]
+mod tests {
+    use super::{Source, TestFiles};
+
+    /// The lines of a text that are product code, without their numbers.
+    fn product(text: &str) -> Vec<&str> {
+        let source = Source { path: "engine/src/a.rs".to_owned(), text: text.to_owned() };
+        let tests = TestFiles::of(&[]);
+        let product = source.lines(&tests);
+        let numbers = product.iter().filter(|line| !line.is_test).map(|line| line.number);
+        let lines: Vec<_> = text.lines().collect();
+        numbers.map(|number| lines[number - 1]).collect()
+    }
+
+    #[test]
+    fn product_code_after_test_code_is_read() {
+        let text =
+            "fn a() {}\n#[cfg(test)]\nmod tests {\n    #[test]\n    fn b() {\n    }\n}\nfn c() {}";
+        assert_eq!(product(text), ["fn a() {}", "fn c() {}"]);
+    }
+
+    /// Each kind of item, as rustfmt writes it.
+    #[test]
+    fn test_code_ends_where_its_item_ends() {
+        let items = [
+            "mod tests;",
+            "#[allow(dead_code)]\nmod tests;",
+            "/// Words;\nuse a::{\n    b,\n};",
+            "use a::b;",
+            "fn f(\n    a: A,\n) -> B {\n    a;\n}",
+            "fn f() -> B\nwhere\n    A: B,\n{\n    a;\n}",
+            "const A: [u8; 2] = [\n    1,\n];",
+            "const A: u8 =\n    1;",
+            "fn f() {}",
+            "impl A for B {\n    fn f() {\n    }\n\n    fn g() {}\n}",
+        ];
+        for item in items {
+            let text = format!("fn a() {{}}\n#[cfg(test)]\n{item}\nfn c() {{}}");
+            assert_eq!(product(&text), ["fn a() {}", "fn c() {}"], "{item}");
+        }
+        let method =
+            "impl A {\n    #[cfg(test)]\n    fn f() {\n        a;\n    }\n\n    fn g() {}\n}";
+        assert_eq!(product(method), ["impl A {", "", "    fn g() {}", "}"]);
+        assert_eq!(product("struct A {\n    #[cfg(test)]\n    a: B,\n    c: D,\n}").len(), 3);
+    }
+
+    #[test]
+    fn a_file_declared_as_test_code_is_test_code() {
+        let source =
+            |path: &str, text: &str| Source { path: path.to_owned(), text: text.to_owned() };
+        let sources = [
+            source("engine/src/lib.rs", "mod a;\n#[cfg(test)]\npub(crate) mod testing;"),
+            source("engine/src/a.rs", "#[cfg(test)]\nmod spec;\n#[cfg(test)]\nmod inner {\n}"),
+        ];
+        let tests = TestFiles::of(&sources);
+        for path in ["testing.rs", "testing/b.rs", "a/spec.rs", "a/spec/c.rs"] {
+            assert!(tests.contain(&format!("engine/src/{path}")), "{path}");
+        }
+        for path in ["a.rs", "a/inner.rs", "b.rs"] {
+            assert!(!tests.contain(&format!("engine/src/{path}")), "{path}");
         }
     }
-    assert_tidy(&breaches);
-}
-
-#[test]
-fn a_pure_list_that_is_allowed_to_be_long_still_exists() {
-    let sources = sources();
-    for path in PURE_LISTS {
-        assert!(
-            sources.iter().any(|source| source.path == path),
-            "{path}: strike it from PURE_LISTS"
-        );
-    }
-}
-
-#[test]
-fn modules_are_files_named_after_themselves() {
-    let breaches: Vec<_> = sources()
-        .into_iter()
-        .filter(|source| source.path.ends_with("/mod.rs"))
-        .map(|source| Breach {
-            advice: format!("rename it to {}.rs", source.path.trim_end_matches("/mod.rs")),
-            place: source.path,
-        })
-        .collect();
-    assert_tidy(&breaches);
-}
-
-#[test]
-fn no_test_is_ignored_or_sleeps() {
-    let rules = [
-        (concat!("#[", "ignore"), "an ignored test proves nothing: mend it or remove it"),
-        (
-            concat!("thread::", "sleep"),
-            "a sleeping test is slow or wrong: wait for the event itself, or hand in a clock",
-        ),
-        (
-            concat!("time::", "sleep("),
-            "a sleeping test is slow or wrong: wait for the event itself, or hand in a clock",
-        ),
-    ];
-    let mut breaches = Vec::new();
-    for source in sources() {
-        for line in source.test_lines() {
-            for (words, advice) in rules {
-                if line.code.contains(words) {
-                    breaches.push(source.breach(&line, advice));
-                }
-            }
-        }
-    }
-    assert_tidy(&breaches);
 }

@@ -8,11 +8,11 @@ use futures_util::StreamExt as _;
 
 use super::callers::{Answered, Callers};
 use super::{Bench, BenchError, CALM_CLIENTS, Line, Timed};
-use crate::bus::connect::usual_copies;
 use crate::bus::feed::{Feed, Options};
 use crate::bus::names;
 use crate::bus::serve::{self, Door};
 use crate::engine::LogChoice;
+use boarding_log::connect::usual_copies;
 
 /// How long the feed may take to come to its end after the last command, in seconds.
 const FEED_SECONDS_MAX: u64 = 120;

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 
 use super::streams::failed;
 use super::{BenchError, Timed, company};
-use crate::log::jetstream::{Options, payload, stream_config};
-use crate::log::{Encoded, EventLog};
+use boarding_log::jetstream::{Options, payload, stream_config};
+use boarding_log::{Encoded, EventLog};
 
 /// How many commits of a log are published again and again, in commits: enough of each kind.
 const PAYLOADS_MAX: usize = 1_000;

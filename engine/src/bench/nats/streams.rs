@@ -7,7 +7,7 @@ use async_nats::jetstream::{self, Context, ErrorCode};
 use super::BenchError;
 use crate::bus::names::{EVENT_STREAM, FILES_BUCKET, LAST_EVENT_STREAM, QUEUE_STREAM};
 use crate::clock::Clock;
-use crate::log::jetstream::Options;
+use boarding_log::jetstream::Options;
 
 /// The kinds of streams that are measured on, each once.
 const OWN: [&str; 5] = ["RAW", "LOG", "ENGINE", "FEED", "MEMORY"];

@@ -159,7 +159,7 @@ mod tests {
     use boarding_commands::event::{Event, TemplateKind};
 
     use super::*;
-    use crate::log::contract::sample;
+    use boarding_log::contract::sample;
 
     fn recorded(change: impl FnOnce(&mut Recorded)) -> Recorded {
         let company = "acme".parse().unwrap();

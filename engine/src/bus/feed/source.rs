@@ -9,7 +9,7 @@ use boarding_commands::id::CompanyId;
 use super::{FeedError, Message};
 use crate::config::FEED_READ_EVENTS;
 use crate::core::Core;
-use crate::log::{EventLog, Reader};
+use boarding_log::{EventLog, Reader};
 
 /// The event that was published last, as its message tells it.
 #[derive(Debug, Clone, PartialEq, Eq)]

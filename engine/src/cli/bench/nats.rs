@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::bench::nats::{self, HEADING, Job};
-use crate::bus::connect::Server;
 use crate::cli::failure::{Done, Ending, Failure};
 use crate::cli::output::Out;
-use crate::log::jetstream;
+use boarding_log::connect::Server;
+use boarding_log::jetstream;
 
 /// The servers, and how much is asked of them
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ impl Nats {
         let measured = Box::pin(nats::run(job)).await;
         let _ = std::fs::remove_dir_all(&data);
         let (lines, memory) =
-            measured.map_err(|error| Failure::Unavailable(crate::error_chain(&error)))?;
+            measured.map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
         out.say(HEADING);
         for line in lines {
             if out.is_json() {

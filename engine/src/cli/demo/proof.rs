@@ -17,7 +17,7 @@ pub(super) fn prove(session: &Session<'_>) -> Result<Value, Failure> {
 }
 
 fn failed(error: &VerifyError) -> Failure {
-    let text = crate::error_chain(error);
+    let text = boarding_log::error_chain(error);
     match error {
         VerifyError::Differs(_) => Failure::Damaged(text),
         _ => Failure::Unavailable(text),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Maker, Place, cells, line};
-use crate::laws::dice::Dice;
+use crate::support::random::SeededRandom;
 
 pub(super) const MAKER: Maker = Maker {
     dialect: "leapxpert",
@@ -83,39 +83,39 @@ fn before() -> Vec<(&'static str, Value)> {
     commands
 }
 
-fn row(dice: &mut Dice, place: Place) -> String {
+fn row(rng: &mut SeededRandom, place: Place) -> String {
     let n = place.serial();
-    let somebody = known(dice.below(KNOWN));
-    let unit = dice.pick(&["", "Europe", "Wealth Advisors Hanoi", "Private Banking, Zürich"]);
-    let role = dice.pick(&["", "Team Lead", "Account Manager;Team Lead"]);
+    let somebody = known(rng.below(KNOWN));
+    let unit = rng.pick(&["", "Europe", "Wealth Advisors Hanoi", "Private Banking, Zürich"]);
+    let role = rng.pick(&["", "Team Lead", "Account Manager;Team Lead"]);
     let (key, email, phone) =
         (format!("p{n}"), format!("p{n}@people.example"), format!("+8491{n:07}"));
     let mut new = cells([&key, "Jo", "Doe", &email, &phone, unit, role]);
-    match dice.below(60) {
+    match rng.below(60) {
         0..5 => new = somebody,
         5..9 => {
             new = somebody;
             new[1] = format!("Other{n}");
-            if dice.one_in(2) {
+            if rng.one_in(2) {
                 new[2].clear();
             }
         }
-        9 | 10 => new[0] = format!("P{}", place.earlier(dice)),
+        9 | 10 => new[0] = format!("P{}", place.earlier(rng)),
         11 => new[0].clear(),
-        12 | 13 => new[3] = dice.pick(&["nobody", "a@b", "x@people..example", ""]).to_owned(),
-        14 => new[5] = dice.pick(&["Nowhere", "europe", "Europe (old)"]).to_owned(),
-        15 => new[6] = dice.pick(&["King", "account manager", "Account Manager;King"]).to_owned(),
-        16..19 => new[4] = dice.pick(&["12", "8.4923E+10", "84923448071", "n/a", ""]).to_owned(),
+        12 | 13 => new[3] = rng.pick(&["nobody", "a@b", "x@people..example", ""]).to_owned(),
+        14 => new[5] = rng.pick(&["Nowhere", "europe", "Europe (old)"]).to_owned(),
+        15 => new[6] = rng.pick(&["King", "account manager", "Account Manager;King"]).to_owned(),
+        16..19 => new[4] = rng.pick(&["12", "8.4923E+10", "84923448071", "n/a", ""]).to_owned(),
         19..21 => new[4].clone_from(&somebody[4]),
-        21..23 => new[4] = format!("+8491{:07}", place.earlier(dice)),
+        21..23 => new[4] = format!("+8491{:07}", place.earlier(rng)),
         23 => return format!("{key},Jo\"hn,Doe,{email},{phone},,\n"),
         24 => new[1] = "Jo \"Joe\" X".to_owned(),
-        25 => return dice.pick(&["p,Jo\n", "p,Jo,Doe,x@people.example,,,,,\n"]).to_owned(),
-        26 => new[1] = dice.pick(&["Jo\u{7}", "Jo\nDoe", "Jo\u{200b}", "Јo Doe"]).to_owned(),
+        25 => return rng.pick(&["p,Jo\n", "p,Jo,Doe,x@people.example,,,,,\n"]).to_owned(),
+        26 => new[1] = rng.pick(&["Jo\u{7}", "Jo\nDoe", "Jo\u{200b}", "Јo Doe"]).to_owned(),
         27 => new[0] = format!("p\u{200b}{n}"),
-        28 => new[1] = dice.pick(&["Zoë", "Nguyễn", "=1+1", "'=x", "'t Hooft"]).to_owned(),
-        29 => new[2] = "x".repeat(254 + dice.below(3)),
-        30 => new[0] = format!("KNOWN{}", dice.below(KNOWN)),
+        28 => new[1] = rng.pick(&["Zoë", "Nguyễn", "=1+1", "'=x", "'t Hooft"]).to_owned(),
+        29 => new[2] = "x".repeat(254 + rng.below(3)),
+        30 => new[0] = format!("KNOWN{}", rng.below(KNOWN)),
         31 => return "\n".to_owned(),
         _ => {}
     }

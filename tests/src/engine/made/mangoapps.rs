@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Maker, Place, cells, line};
-use crate::laws::dice::Dice;
+use crate::support::random::SeededRandom;
 
 pub(super) const MAKER: Maker = Maker {
     dialect: "mangoapps",
@@ -85,20 +85,20 @@ fn number(serial: usize) -> String {
     format!("E{serial}")
 }
 
-fn row(dice: &mut Dice, place: Place) -> String {
-    let (n, somebody) = (place.serial(), known(dice.below(KNOWN)));
-    let manager = match dice.below(8) {
-        0 | 1 => key(place.earlier(dice)),
-        2 => key(place.later(dice)).to_uppercase(),
-        3 => number(place.earlier(dice)),
+fn row(rng: &mut SeededRandom, place: Place) -> String {
+    let (n, somebody) = (place.serial(), known(rng.below(KNOWN)));
+    let manager = match rng.below(8) {
+        0 | 1 => key(place.earlier(rng)),
+        2 => key(place.later(rng)).to_uppercase(),
+        3 => number(place.earlier(rng)),
         4 => somebody[0].clone(),
-        5 => dice.pick(&["nobody@people.example", "a chief", "KNOWN7@people.example"]).to_owned(),
+        5 => rng.pick(&["nobody@people.example", "a chief", "KNOWN7@people.example"]).to_owned(),
         _ => String::new(),
     };
-    let enabled = dice.pick(&["TRUE", "TRUE", "true", "", "FALSE", "DELETED"]);
+    let enabled = rng.pick(&["TRUE", "TRUE", "true", "", "FALSE", "DELETED"]);
     let mut new =
         cells([&key(n), &number(n), "Jo", "Doe", "Clerk", "+84911111111", &manager, enabled]);
-    match dice.below(60) {
+    match rng.below(60) {
         0..4 => new = somebody,
         4..8 => {
             new = somebody;
@@ -108,26 +108,26 @@ fn row(dice: &mut Dice, place: Place) -> String {
             new = somebody;
             new[4] = format!("Chief {n}");
             // Some are known by their employee ID alone.
-            new[dice.below(3)].clear();
+            new[rng.below(3)].clear();
         }
-        14 => new[0] = key(place.earlier(dice)).to_uppercase(),
+        14 => new[0] = key(place.earlier(rng)).to_uppercase(),
         15 => {
             new[0].clear();
-            new[1] = number(place.earlier(dice)).to_lowercase();
+            new[1] = number(place.earlier(rng)).to_lowercase();
         }
         16 => {
-            new[0] = dice.pick(&["nobody@", "p@people..example", "p@elsewhere.example"]).to_owned();
+            new[0] = rng.pick(&["nobody@", "p@people..example", "p@elsewhere.example"]).to_owned();
         }
         17 => new[0] = format!("p{n}@elsewhere.example"),
-        18 => new[5] = dice.pick(&["12", "8.4923E+10", "(+91)1234123411", "84911", ""]).to_owned(),
+        18 => new[5] = rng.pick(&["12", "8.4923E+10", "(+91)1234123411", "84911", ""]).to_owned(),
         19 => return format!("{},Jo\"e,Jo,Doe,Clerk,,,TRUE\n", key(n)),
         20 => new[2] = "Jo \"Joe\" Doe".to_owned(),
-        21 => return dice.pick(&["Jo,Jo\n", "x@people.example,,Jo,Jo,,,,,,\n"]).to_owned(),
-        22 => new[7] = dice.pick(&["perhaps", "1", "GONE"]).to_owned(),
+        21 => return rng.pick(&["Jo,Jo\n", "x@people.example,,Jo,Jo,,,,,,\n"]).to_owned(),
+        22 => new[7] = rng.pick(&["perhaps", "1", "GONE"]).to_owned(),
         23 => new[1] = somebody[1].to_lowercase(),
-        24 => new[2] = dice.pick(&["Zoë", "Nguyễn", "=1+1", "Јо Doe", "Jo\u{200b}"]).to_owned(),
+        24 => new[2] = rng.pick(&["Zoë", "Nguyễn", "=1+1", "Јо Doe", "Jo\u{200b}"]).to_owned(),
         25 => new[..2].fill(String::new()),
-        26 => new[0] = number(place.earlier(dice)),
+        26 => new[0] = number(place.earlier(rng)),
         _ => {}
     }
     line(&new)

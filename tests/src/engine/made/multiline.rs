@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Maker, Place, cells, line};
-use crate::laws::dice::Dice;
+use crate::support::random::SeededRandom;
 
 pub(super) const MAKER: Maker = Maker {
     dialect: "multiline",
@@ -123,47 +123,47 @@ fn key(serial: usize) -> String {
 }
 
 /// The number that a row asks for, if any: mostly the next one of an organization.
-fn asked(dice: &mut Dice, place: Place) -> String {
+fn asked(rng: &mut SeededRandom, place: Place) -> String {
     let next = (place.file * 180 + place.row / 3) % 2_000;
-    match dice.below(20) {
+    match rng.below(20) {
         0..6 => number(next),
-        6 => number(dice.below(2_000)),
-        7 => number(10_000 + dice.below(900)),
-        8 => number(20_000 + dice.below(60)),
-        9 => number(30_000 + dice.below(300)),
+        6 => number(rng.below(2_000)),
+        7 => number(10_000 + rng.below(900)),
+        8 => number(20_000 + rng.below(60)),
+        9 => number(30_000 + rng.below(300)),
         10 if place.row > 9 => {
-            dice.pick(&["+12129999999", "12126000400", "2.1E+10", "x"]).to_owned()
+            rng.pick(&["+12129999999", "12126000400", "2.1E+10", "x"]).to_owned()
         }
         _ => String::new(),
     }
 }
 
-fn row(dice: &mut Dice, place: Place) -> String {
-    let (n, asked) = (place.serial(), asked(dice, place));
-    let social = dice.pick(&["Yes", "No", "yes", "NO"]);
-    let restrict = dice.pick(&["", "", "true", "FALSE"]);
-    let language = dice.pick(&["", "English", "german", "French"]);
+fn row(rng: &mut SeededRandom, place: Place) -> String {
+    let (n, asked) = (place.serial(), asked(rng, place));
+    let social = rng.pick(&["Yes", "No", "yes", "NO"]);
+    let restrict = rng.pick(&["", "", "true", "FALSE"]);
+    let language = rng.pick(&["", "English", "german", "French"]);
     let mut new =
         cells(["Jo", "Doe", &key(n), social, &asked, "auto", "On", "", restrict, language, ""]);
-    match dice.below(60) {
-        0 | 1 => new[2] = known("EMEA", dice.below(KNOWN)).to_uppercase(),
-        2 => new[2] = known("APAC", dice.below(KNOWN)),
-        3 | 4 => new[2] = key(place.earlier(dice)).to_uppercase(),
-        5 | 6 => new[2] = dice.pick(&["", "nobody@", "12345", "Jo Doe", "8.4E+10"]).to_owned(),
+    match rng.below(60) {
+        0 | 1 => new[2] = known("EMEA", rng.below(KNOWN)).to_uppercase(),
+        2 => new[2] = known("APAC", rng.below(KNOWN)),
+        3 | 4 => new[2] = key(place.earlier(rng)).to_uppercase(),
+        5 | 6 => new[2] = rng.pick(&["", "nobody@", "12345", "Jo Doe", "8.4E+10"]).to_owned(),
         7 | 8 => new[2] = format!("ml{n}@elsewhere.example"),
-        9 => new[3] = dice.pick(&["", "perhaps", "TRUE"]).to_owned(),
-        10 => new[5] = dice.pick(&["", "on", "AUTO "]).to_owned(),
-        11 => new[6] = dice.pick(&["", "auto", "OFF"]).to_owned(),
+        9 => new[3] = rng.pick(&["", "perhaps", "TRUE"]).to_owned(),
+        10 => new[5] = rng.pick(&["", "on", "AUTO "]).to_owned(),
+        11 => new[6] = rng.pick(&["", "auto", "OFF"]).to_owned(),
         12 | 13 => {
             new[7] =
-                dice.pick(&["123", "4471234", "1234567890123456789", "x7", "4.4E+9"]).to_owned();
+                rng.pick(&["123", "4471234", "1234567890123456789", "x7", "4.4E+9"]).to_owned();
         }
         14 => new[8] = "perhaps".to_owned(),
-        15 => new[9] = dice.pick(&["Dutch", "Deutsch", "SPANISH"]).to_owned(),
-        16 | 17 => new[10] = dice.pick(&["+12126000300", new[4].as_str()]).to_owned(),
+        15 => new[9] = rng.pick(&["Dutch", "Deutsch", "SPANISH"]).to_owned(),
+        16 | 17 => new[10] = rng.pick(&["+12126000300", new[4].as_str()]).to_owned(),
         18 => new[10] = std::mem::take(&mut new[4]),
         19 => {
-            return dice
+            return rng
                 .pick(&["Jo,Doe\n", "Jo,Doe,x@people.example,No,,off,off,,,,,,\n"])
                 .to_owned();
         }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Maker, Place, cells, line};
-use crate::laws::dice::Dice;
+use crate::support::random::SeededRandom;
 
 pub(super) const MAKER: Maker = Maker {
     dialect: "ocm",
@@ -72,41 +72,41 @@ fn before() -> Vec<(&'static str, Value)> {
     commands
 }
 
-fn row(dice: &mut Dice, place: Place) -> String {
+fn row(rng: &mut SeededRandom, place: Place) -> String {
     let n = place.serial();
-    let boss = match dice.below(10) {
-        0..4 => format!("Known{}", dice.below(KNOWN)),
-        4..8 => format!("p{}", place.earlier(dice)),
-        8 => format!("p{}", place.later(dice)),
-        _ => dice.pick(&["nobody", ""]).to_owned(),
+    let boss = match rng.below(10) {
+        0..4 => format!("Known{}", rng.below(KNOWN)),
+        4..8 => format!("p{}", place.earlier(rng)),
+        8 => format!("p{}", place.later(rng)),
+        _ => rng.pick(&["nobody", ""]).to_owned(),
     };
     let (key, pbx) = (format!("p{n}"), format!("{n}"));
-    let agent = if dice.one_in(3) { format!("A{n}") } else { String::new() };
-    let (profile, unit) = match dice.below(4) {
-        0 => ("Supervisor", dice.pick(&["Europe", "Control", "Facilities"])),
-        _ => ("agent", dice.pick(&TEAMS)),
+    let agent = if rng.one_in(3) { format!("A{n}") } else { String::new() };
+    let (profile, unit) = match rng.below(4) {
+        0 => ("Supervisor", rng.pick(&["Europe", "Control", "Facilities"])),
+        _ => ("agent", rng.pick(&TEAMS)),
     };
-    let access = if dice.one_in(5) { "Team Lead" } else { "" };
+    let access = if rng.one_in(5) { "Team Lead" } else { "" };
     let mut new =
         cells([&key, "Jo", "Doe", &agent, &pbx, profile, &boss, unit, "Team Lead", access, "", ""]);
-    match dice.below(60) {
-        0..3 => new = known(dice.below(KNOWN)),
-        3 => new[0] = format!("KNOWN{}", dice.below(KNOWN)),
-        4 | 5 => new[0] = format!("P{}", place.earlier(dice)),
-        6 => new[0] = dice.pick(&["", "jö", "j d", "j\u{200b}d"]).to_owned(),
+    match rng.below(60) {
+        0..3 => new = known(rng.below(KNOWN)),
+        3 => new[0] = format!("KNOWN{}", rng.below(KNOWN)),
+        4 | 5 => new[0] = format!("P{}", place.earlier(rng)),
+        6 => new[0] = rng.pick(&["", "jö", "j d", "j\u{200b}d"]).to_owned(),
         7 => new[0] = format!("p.{n}"),
-        8 => new[3] = dice.pick(&["a-b", "a b", "ä"]).to_owned(),
-        9 | 10 => new[3] = format!("a{}", place.earlier(dice)),
-        11 => new[3] = format!("known{}", dice.below(KNOWN)),
-        12 | 13 => new[4] = format!("{}", place.earlier(dice)),
-        14 => new[4] = format!("{}", 900_000 + dice.below(KNOWN)),
-        15 => new[4] = dice.pick(&["", "4.7E+10", "+47", "x", "４７"]).to_owned(),
-        16 => new[5] = dice.pick(&["", "king", "AGENT"]).to_owned(),
-        17 | 18 => new[7] = dice.pick(&["Nowhere", "facilities", "Europe", ""]).to_owned(),
-        19 => new[8] = dice.pick(&["King", "team lead", ""]).to_owned(),
+        8 => new[3] = rng.pick(&["a-b", "a b", "ä"]).to_owned(),
+        9 | 10 => new[3] = format!("a{}", place.earlier(rng)),
+        11 => new[3] = format!("known{}", rng.below(KNOWN)),
+        12 | 13 => new[4] = format!("{}", place.earlier(rng)),
+        14 => new[4] = format!("{}", 900_000 + rng.below(KNOWN)),
+        15 => new[4] = rng.pick(&["", "4.7E+10", "+47", "x", "４７"]).to_owned(),
+        16 => new[5] = rng.pick(&["", "king", "AGENT"]).to_owned(),
+        17 | 18 => new[7] = rng.pick(&["Nowhere", "facilities", "Europe", ""]).to_owned(),
+        19 => new[8] = rng.pick(&["King", "team lead", ""]).to_owned(),
         20 => new[9] = "King".to_owned(),
-        21 => new[1] = dice.pick(&["", "Zoë", "=1+1"]).to_owned(),
-        22 => return dice.pick(&["p,Jo\n", "p,Jo,Doe,,1,agent,,,,,,,,\n"]).to_owned(),
+        21 => new[1] = rng.pick(&["", "Zoë", "=1+1"]).to_owned(),
+        22 => return rng.pick(&["p,Jo\n", "p,Jo,Doe,,1,agent,,,,,,,,\n"]).to_owned(),
         23 => return format!("{key},Jo\"e,Doe,,{pbx},agent,known30,Facilities,Team Lead,,,\n"),
         24 => new[0] = "p".repeat(65),
         25 => new[6] = key,

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Maker, Place, cells, line};
-use crate::laws::dice::Dice;
+use crate::support::random::SeededRandom;
 
 pub(super) const MAKER: Maker = Maker {
     dialect: "officechat",
@@ -79,20 +79,20 @@ fn key(serial: usize) -> String {
     }
 }
 
-fn row(dice: &mut Dice, place: Place) -> String {
-    let (n, somebody) = (place.serial(), known(dice.below(KNOWN)));
-    let manager = match dice.below(8) {
-        0 | 1 => key(place.earlier(dice)),
-        2 | 3 => key(place.later(dice)).to_uppercase(),
+fn row(rng: &mut SeededRandom, place: Place) -> String {
+    let (n, somebody) = (place.serial(), known(rng.below(KNOWN)));
+    let manager = match rng.below(8) {
+        0 | 1 => key(place.earlier(rng)),
+        2 | 3 => key(place.later(rng)).to_uppercase(),
         4 => somebody[3].clone(),
-        5 => dice.pick(&["nobody@people.example", "a chief", "KNOWN7@people.example"]).to_owned(),
+        5 => rng.pick(&["nobody@people.example", "a chief", "KNOWN7@people.example"]).to_owned(),
         6 => key(n),
         _ => String::new(),
     };
-    let enabled = dice.pick(&["TRUE", "TRUE", "true", "", "FALSE"]);
+    let enabled = rng.pick(&["TRUE", "TRUE", "true", "", "FALSE"]);
     let mut new =
         cells(["Jo Doe", "Jo", "Doe", &key(n), "Clerk", "+84911111111", &manager, enabled]);
-    match dice.below(60) {
+    match rng.below(60) {
         0..4 => new = somebody,
         4..8 => {
             new = somebody;
@@ -102,21 +102,21 @@ fn row(dice: &mut Dice, place: Place) -> String {
             new = somebody;
             new[4] = format!("Chief {n}");
             enabled.clone_into(&mut new[7]);
-            new[dice.below(3)].clear();
+            new[rng.below(3)].clear();
         }
-        14 | 15 => new[3] = key(place.earlier(dice)).to_uppercase(),
+        14 | 15 => new[3] = key(place.earlier(rng)).to_uppercase(),
         16 => {
             new[3] =
-                dice.pick(&["", "nobody@", "p@people..example", "p@elsewhere.example"]).to_owned();
+                rng.pick(&["", "nobody@", "p@people..example", "p@elsewhere.example"]).to_owned();
         }
         17 => new[3] = format!("p{n}@elsewhere.example"),
-        18 => new[5] = dice.pick(&["12", "8.4923E+10", "(+91)1234123411", "84911", ""]).to_owned(),
+        18 => new[5] = rng.pick(&["12", "8.4923E+10", "(+91)1234123411", "84911", ""]).to_owned(),
         19 => return format!("Jo\"e,Jo,Doe,{},Clerk,,,TRUE\n", key(n)),
         20 => new[0] = "Jo \"Joe\" Doe".to_owned(),
-        21 => return dice.pick(&["Jo,Jo\n", "Jo,Jo,Doe,x@people.example,,,,,,\n"]).to_owned(),
-        22 => new[7] = dice.pick(&["perhaps", "1", "DELETED"]).to_owned(),
+        21 => return rng.pick(&["Jo,Jo\n", "Jo,Jo,Doe,x@people.example,,,,,,\n"]).to_owned(),
+        22 => new[7] = rng.pick(&["perhaps", "1", "DELETED"]).to_owned(),
         23 => return format!("“Jo”,“Jo”,“Doe”,“{}”,“Clerk”,“+84911111112″,“”, “TRUE”\n", key(n)),
-        24 => new[1] = dice.pick(&["Zoë", "Nguyễn", "=1+1", "Јо Doe", "Jo\u{200b}"]).to_owned(),
+        24 => new[1] = rng.pick(&["Zoë", "Nguyễn", "=1+1", "Јо Doe", "Jo\u{200b}"]).to_owned(),
         _ => {}
     }
     line(&new)

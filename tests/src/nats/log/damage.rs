@@ -3,9 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use boarding_engine::log::contract::{drain, sample};
-use boarding_engine::log::jetstream::Options;
-use boarding_engine::log::{AppendError, EventLog, ReadError};
+use boarding_log::contract::{drain, sample};
+use boarding_log::jetstream::Options;
+use boarding_log::{AppendError, EventLog, ReadError};
 
 use super::{check_chains, open, options_of};
 use crate::support::nats::Server;
@@ -78,7 +78,7 @@ async fn a_bit_that_flipped_on_the_disk_is_noticed_when_the_log_is_opened() {
         server.restart();
         let opened = open(Options { indexed_up_to: end, ..options_of(&server) });
         let error = opened.map(|log| drain(&mut *log.read_all(1)).len()).unwrap_err();
-        assert!(error.is_damage(), "place {place}: {}", boarding_engine::error_chain(&error));
+        assert!(error.is_damage(), "place {place}: {}", boarding_log::error_chain(&error));
     }
     assert_eq!(before.len(), 120);
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use boarding_commands::digest::Digest;
 use boarding_commands::id::CompanyId;
-use boarding_engine::log::contract::sample;
-use boarding_engine::log::jetstream::JetStreamLog;
-use boarding_engine::log::{AppendError, EventLog};
+use boarding_log::contract::sample;
+use boarding_log::jetstream::JetStreamLog;
+use boarding_log::{AppendError, EventLog};
 use tokio::task::JoinSet;
 
 use super::{check_chains, open, options_of, options_of_all};

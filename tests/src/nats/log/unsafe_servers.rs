@@ -4,9 +4,9 @@ use async_nats::jetstream::{
     self,
     stream::{Config, DiscardPolicy, RetentionPolicy, StorageType},
 };
-use boarding_engine::log::contract::sample;
-use boarding_engine::log::jetstream::{OpenError, Options};
-use boarding_engine::log::{EventLog, ReadError};
+use boarding_log::contract::sample;
+use boarding_log::jetstream::{OpenError, Options};
+use boarding_log::{EventLog, ReadError};
 
 use super::{open, options, options_of, options_of_all};
 use crate::support::nats::{Cluster, Server};
@@ -17,7 +17,7 @@ const SAFE: &str = "jetstream { store_dir: \"STORE\", sync_interval: always }";
 /// The error of an opening, and that it says what to do.
 fn refused(options: Options, remedy: &str) -> OpenError {
     let error = open(options).map(drop).unwrap_err();
-    let text = boarding_engine::error_chain(&error);
+    let text = boarding_log::error_chain(&error);
     assert!(text.contains(remedy), "{text}");
     error
 }
@@ -74,7 +74,7 @@ fn a_server_whose_messages_are_smaller_than_a_commit_is_refused() {
 async fn a_server_with_large_messages_takes_appends_of_the_logs_own_limit() {
     let server = Server::with(&format!("max_payload: 8MB\n{SAFE}"));
     let log = open(options_of(&server)).unwrap();
-    assert_eq!(log.append_bytes_max(), boarding_engine::log::APPEND_BYTES_MAX);
+    assert_eq!(log.append_bytes_max(), boarding_log::APPEND_BYTES_MAX);
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn a_message_that_is_no_append_is_damage() {
     let commit = sample::next(&log, &zeta, 1);
     eventually("the open log has noticed", async || {
         let error = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap_err();
-        matches!(error, boarding_engine::log::AppendError::Damaged { .. }).then_some(())
+        matches!(error, boarding_log::AppendError::Damaged { .. }).then_some(())
     })
     .await;
     assert!(log.append(vec![commit]).await.is_err());

@@ -5,8 +5,8 @@ use std::io::{BufRead as _, BufReader};
 use boarding_engine::clock::Clock;
 use boarding_engine::data_dir::DataDir;
 use boarding_engine::engine::{Engine, EngineError, LogChoice, Options};
-use boarding_engine::log::contract::drain;
-use boarding_engine::log::{Encoded, EventLog};
+use boarding_log::contract::drain;
+use boarding_log::{Encoded, EventLog};
 use futures_util::future::join_all;
 
 use super::*;

@@ -1,0 +1,183 @@
+//! The list of all commands: their names, their schemas, and the dispatch to their rules.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde_json::{Value, json};
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::decide::key_spelling;
+use crate::decide::numbers::pool;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::envelope::read;
+
+/// A command that may be asked from outside, as the contract describes it.
+#[derive(Debug)]
+pub struct CommandSchema {
+    pub name: &'static str,
+    pub body: Schema,
+    pub result: Schema,
+}
+
+macro_rules! commands {
+    (
+        public { $($folder:ident :: $module:ident :: $name:ident),* $(,)? }
+        internal { $($(#[$doc:meta])* $ifolder:ident :: $imodule:ident :: $iname:ident),* $(,)? }
+    ) => {
+        $(pub use crate::decide::$folder::$module::$name;)*
+        $(pub use crate::decide::$ifolder::$imodule::$iname;)*
+
+        /// Everything that may be asked: by anybody, and by the engine of itself.
+        #[derive(Debug, Clone)]
+        pub enum Command {
+            $($name($name),)*
+            $($(#[$doc])* $iname($iname),)*
+        }
+
+        $(impl From<$name> for Command { fn from(command: $name) -> Self { Self::$name(command) } })*
+        $(impl From<$iname> for Command { fn from(command: $iname) -> Self { Self::$iname(command) } })*
+
+        /// The names that may be asked from outside.
+        pub const NAMES: &[&str] = &[$(stringify!($name)),*];
+
+        /// Describes every command that may be asked from outside: bodies as they are read, results as they are told.
+        pub fn schemas(asked: &mut SchemaGenerator, told: &mut SchemaGenerator) -> Vec<CommandSchema> {
+            vec![$(CommandSchema {
+                name: stringify!($name),
+                body: <$name as JsonSchema>::json_schema(asked),
+                result: <$name as Decide>::result_schema(told),
+            }),*]
+        }
+
+        impl Command {
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$name(_) => stringify!($name),)*
+                    $(Self::$iname(_) => stringify!($iname),)*
+                }
+            }
+
+            /// Reads a command that came from outside, by its contract name.
+            ///
+            /// # Errors
+            /// `envelope.malformed`, naming the command or the key.
+            pub fn read(name: &str, body: Value) -> Result<Self, Refusal> {
+                let body = key_spelling::alike(body);
+                match name {
+                    $(stringify!($name) => read(body).map(Self::$name),)*
+                    _ => Err(unknown_command(name)),
+                }
+            }
+
+            /// Decides the command against the company as it stands.
+            ///
+            /// # Errors
+            /// The rule that is broken, with its stable code.
+            pub fn decide(&self, company: &Company, asked: &Asked<'_, ()>) -> Result<Decision, Refusal> {
+                if !self.takes_numbers() {
+                    return self.rule(company, asked);
+                }
+                pool::with_cooled(company, asked, |company| self.rule(company, asked))
+            }
+
+            fn takes_numbers(&self) -> bool {
+                match self {
+                    $(Self::$name(_) => <$name as Decide>::TAKES_NUMBERS,)*
+                    $(Self::$iname(_) => <$iname as Decide>::TAKES_NUMBERS,)*
+                }
+            }
+
+            fn rule(&self, company: &Company, asked: &Asked<'_, ()>) -> Result<Decision, Refusal> {
+                match self {
+                    $(Self::$name(command) => ask(command, company, asked),)*
+                    $(Self::$iname(command) => ask(command, company, asked),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    public {
+        imports::import_file::ImportFile,
+        imports::import_pictures::ImportPictures,
+        users::add_corporate_phone::AddCorporatePhone,
+        users::remove_corporate_phone::RemoveCorporatePhone,
+        runs::start_bulk_integration::StartBulkIntegration,
+        runs::invite_sent::InviteSent,
+        runs::user_skipped::UserSkipped,
+        runs::invite_failed::InviteFailed,
+        runs::cancel_run::CancelRun,
+        invitations::resend_invitation::ResendInvitation,
+        invitations::revoke_invitation::RevokeInvitation,
+        runs::record_delivery::RecordDelivery,
+        invitations::link_completed::LinkCompleted,
+        invitations::unlink_user::UnlinkUser,
+        users::add_user::AddUser,
+        users::archive_user::ArchiveUser,
+        users::restore_user::RestoreUser,
+        users::deactivate_user::DeactivateUser,
+        users::reactivate_user::ReactivateUser,
+        company::define_org_unit::DefineOrgUnit,
+        company::define_role::DefineRole,
+        users::assign_roles::AssignRoles,
+        company::grant_permissions::GrantPermissions,
+        company::revoke_permissions::RevokePermissions,
+        company::set_company_config::SetCompanyConfig,
+        company::set_template::SetTemplate,
+        imports::undo_import::UndoImport,
+        company::define_permission_group::DefinePermissionGroup,
+        numbers::add_numbers::AddNumbers,
+        numbers::reserve_number::ReserveNumber,
+        numbers::unreserve_number::UnreserveNumber,
+        numbers::allocate_numbers::AllocateNumbers,
+        numbers::withdraw_numbers::WithdrawNumbers,
+        numbers::assign_number::AssignNumber,
+        numbers::release_number::ReleaseNumber,
+        invitations::move_pending_invitations::MovePendingInvitations,
+        company::tick::Tick,
+    }
+    internal {
+        /// The next rows of an accepted file.
+        imports::import_rows::ImportRows,
+        /// The next rows of an import that is being undone.
+        imports::undo_rows::UndoRows,
+        /// The rest of a long list of recipients.
+        runs::list_recipients::ListRecipients,
+        /// The next recipients of a run, judged and claimed.
+        runs::claim_recipients::ClaimRecipients,
+        /// What became of claimed recipients.
+        runs::report_recipients::ReportRecipients,
+        /// A welcome mail, claimed.
+        notifications::claim_notification::ClaimNotification,
+        /// What became of it.
+        notifications::report_notification::ReportNotification,
+    }
+}
+
+fn ask<C: Decide>(
+    command: &C,
+    company: &Company,
+    asked: &Asked<'_, ()>,
+) -> Result<Decision, Refusal> {
+    let asked = Asked {
+        command,
+        id: asked.id,
+        actor: asked.actor,
+        authority: asked.authority,
+        at: asked.at,
+    };
+    if let Some(permission) = C::NEEDS {
+        asked.require(company, permission)?;
+    }
+    command.decide(company, &asked)
+}
+
+fn unknown_command(name: &str) -> Refusal {
+    let nearest = NAMES
+        .iter()
+        .max_by(|a, b| strsim::jaro_winkler(name, a).total_cmp(&strsim::jaro_winkler(name, b)));
+    let hint = nearest.map_or("", |nearest| *nearest);
+    Refusal::new(Code::EnvelopeMalformed)
+        .saying(&format!("there is no command of this name; did you mean {hint}?"))
+        .with(json!({"known": NAMES}))
+}

@@ -1,0 +1,10 @@
+//! Settings, templates, units, roles, permissions and time.
+
+pub mod define_org_unit;
+pub mod define_permission_group;
+pub mod define_role;
+pub mod grant_permissions;
+pub mod revoke_permissions;
+pub mod set_company_config;
+pub mod set_template;
+pub mod tick;

@@ -1,0 +1,88 @@
+//! `DefineOrgUnit`: an organizational unit by its exact name, its parent, level and roles.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, OrgUnit};
+use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::users::add_user::check_references;
+use crate::event::{Event, Permission};
+
+/// An organizational unit by its exact name, its parent, level and roles.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DefineOrgUnit {
+    pub org_unit: String,
+    pub parent: Option<String>,
+    /// `team` is the lowest.
+    pub level: Option<String>,
+    /// The roles it includes.
+    #[serde(default)]
+    pub roles: Vec<String>,
+}
+
+impl Decide for DefineOrgUnit {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        check_text("org_unit", &self.org_unit)?;
+        if let Some(level) = &self.level {
+            check_text("level", level)?;
+        }
+        self.check_parent(company)?;
+        check_references(company, None, &self.roles)?;
+        let (parent, level, roles) = (self.parent.clone(), self.level.clone(), self.roles.clone());
+        let unit = OrgUnit { parent, level, roles };
+        if company.org_units.get(&self.org_unit) == Some(&unit) {
+            return Ok(Decision::of(vec![]));
+        }
+        let OrgUnit { parent, level, roles } = unit;
+        Ok(Decision::of(vec![Event::OrgUnitDefined {
+            org_unit: self.org_unit.clone(),
+            parent,
+            level,
+            roles,
+        }]))
+    }
+}
+
+impl DefineOrgUnit {
+    fn check_parent(&self, company: &Company) -> Result<(), Refusal> {
+        let mut above = self.parent.as_deref();
+        while let Some(name) = above {
+            if name == self.org_unit {
+                let details = json!({"setting": "parent", "org_unit": name});
+                return Err(Refusal::new(Code::ConfigInvalidValue)
+                    .saying("a unit cannot be above itself")
+                    .with(details));
+            }
+            let unit = company.org_units.get(name);
+            let unit = unit.ok_or_else(|| {
+                Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [name]}))
+            })?;
+            above = unit.parent.as_deref();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::given;
+
+    fn unit(name: &str, parent: Option<&str>) -> DefineOrgUnit {
+        let parent = parent.map(str::to_owned);
+        DefineOrgUnit { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
+    }
+
+    #[test]
+    fn a_unit_hangs_below_one_that_exists_and_never_below_itself() {
+        given([]).when(unit("Team", Some("Desk"))).then_refused(Code::OrgUnitNotFound);
+        let company = given([]).after(unit("Desk", None)).after(unit("Team", Some("Desk")));
+        company.when(unit("Desk", Some("Team"))).then_refused(Code::ConfigInvalidValue);
+        company.when(unit("Team", Some("Desk"))).then([]);
+    }
+}

@@ -1,0 +1,63 @@
+//! `DefinePermissionGroup`: a group of user permissions, which accounts are uploaded into (ML-04).
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::Refusal;
+use crate::company::Company;
+use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::event::{Event, Permission};
+
+/// A group of user permissions, which accounts are uploaded into.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DefinePermissionGroup {
+    pub permission_group: String,
+    /// What its accounts may do, in the product's own words.
+    #[serde(default)]
+    pub permissions: Vec<String>,
+}
+
+impl Decide for DefinePermissionGroup {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        check_text("permission_group", &self.permission_group)?;
+        self.permissions.iter().try_for_each(|permission| check_text("permissions", permission))?;
+        if company.permission_groups.get(&self.permission_group) == Some(&self.permissions) {
+            return Ok(Decision::of(vec![]));
+        }
+        let (permission_group, permissions) =
+            (self.permission_group.clone(), self.permissions.clone());
+        Ok(Decision::of(vec![Event::PermissionGroupDefined { permission_group, permissions }]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::code::Code;
+    use crate::decide::testing::given;
+
+    /// ML-04: a group is defined before it is uploaded into.
+    #[test]
+    fn ml_04_the_same_definition_again_changes_nothing() {
+        let body = json!({"permission_group": "Traders", "permissions": ["voice", "sms"]});
+        let company = given([]);
+        assert_eq!(
+            company.when_json("DefinePermissionGroup", body.clone()).names(),
+            ["PermissionGroupDefined"]
+        );
+        let group = DefinePermissionGroup {
+            permission_group: "Traders".to_owned(),
+            permissions: vec!["voice".to_owned(), "sms".to_owned()],
+        };
+        let company = company.after(group);
+        company.when_json("DefinePermissionGroup", body).then([]);
+        company
+            .when_json("DefinePermissionGroup", json!({"permission_group": " "}))
+            .then_refused(Code::FieldRequired);
+    }
+}

@@ -1,0 +1,52 @@
+//! `DefineRole`: a role, and the permissions it carries.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::Refusal;
+use crate::company::Company;
+use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::event::{Event, Permission};
+
+/// A role, and the permissions it carries.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DefineRole {
+    pub role: String,
+    /// For example `bulk_integration`, which LX-18 asks of a selected org unit's roles.
+    #[serde(default)]
+    pub permissions: Vec<String>,
+}
+
+impl Decide for DefineRole {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        check_text("role", &self.role)?;
+        self.permissions.iter().try_for_each(|permission| check_text("permissions", permission))?;
+        if company.roles.get(&self.role) == Some(&self.permissions) {
+            return Ok(Decision::of(vec![]));
+        }
+        let (role, permissions) = (self.role.clone(), self.permissions.clone());
+        Ok(Decision::of(vec![Event::RoleDefined { role, permissions }]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::testing::given;
+
+    #[test]
+    fn the_same_definition_again_changes_nothing() {
+        let body = json!({"role": "Adviser", "permissions": ["bulk_integration"]});
+        let role = DefineRole {
+            role: "Adviser".to_owned(),
+            permissions: vec!["bulk_integration".to_owned()],
+        };
+        assert_eq!(given([]).when_json("DefineRole", body.clone()).names(), ["RoleDefined"]);
+        given([]).after(role).when_json("DefineRole", body).then([]);
+    }
+}

@@ -1,0 +1,63 @@
+//! `GrantPermissions`: gives an actor permissions; from the first grant on they are enforced.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+
+/// Gives an actor permissions; from the first grant on they are enforced.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GrantPermissions {
+    pub actor: Personal<String>,
+    #[schemars(length(min = 1))]
+    pub permissions: Vec<Permission>,
+}
+
+impl Decide for GrantPermissions {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        check_text("actor", &self.actor)?;
+        if self.permissions.is_empty() {
+            return Err(
+                Refusal::new(Code::EnvelopeMalformed).saying("name at least one permission")
+            );
+        }
+        let held: BTreeSet<Permission> = company.grants.held(&self.actor).collect();
+        let asked: BTreeSet<Permission> = self.permissions.iter().copied().collect();
+        let permissions: Vec<_> =
+            asked.into_iter().filter(|permission| !held.contains(permission)).collect();
+        if permissions.is_empty() {
+            return Ok(Decision::of(vec![]));
+        }
+        Ok(Decision::of(vec![Event::PermissionsGranted { actor: self.actor.clone(), permissions }]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::given;
+
+    /// LX-01, LX-02, LX-03: nobody is shut out before the first grant, everybody without one after it.
+    #[test]
+    fn the_first_grant_turns_enforcement_on() {
+        let grant = |permission| GrantPermissions {
+            actor: Personal("Jane@acme.example".to_owned()),
+            permissions: vec![permission],
+        };
+        let company = given([]).after(grant(Permission::BulkImportUsers));
+        let refusal =
+            company.when(grant(Permission::Administer)).then_refused(Code::AuthPermissionDenied);
+        assert_eq!(refusal.details["permission"], "administer");
+        let administered = given([]).after(grant(Permission::Administer));
+        administered.when(grant(Permission::Administer)).then([]);
+    }
+}

@@ -1,0 +1,58 @@
+//! `SetCompanyConfig`: sets any of the company's settings by name.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, Permission};
+
+/// Sets any of the company's settings by name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(transparent)]
+pub struct SetCompanyConfig(pub Map<String, Value>);
+
+impl Decide for SetCompanyConfig {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if self.0.is_empty() {
+            return Err(Refusal::new(Code::EnvelopeMalformed).saying("name at least one setting"));
+        }
+        let today = company.settings.flat();
+        let changes = company.settings.check(&self.0)?;
+        let differs = |change: &(String, Value)| !today.contains(change);
+        let events = changes.into_iter().filter(differs);
+        let events = events.map(|(setting, value)| Event::CompanyConfigChanged { setting, value });
+        Ok(Decision::of(events.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::testing::given;
+
+    /// LX-05, LX-06: a channel is enabled and the limit set; what is set already is not set again.
+    #[test]
+    fn settings_change_one_by_one() {
+        let body = json!({"bulk_integration_max_records": 100, "channels": {"whatsapp": true}});
+        let changed = Event::CompanyConfigChanged {
+            setting: "channels.whatsapp".to_owned(),
+            value: json!(true),
+        };
+        given([]).when_json("SetCompanyConfig", body).then([changed.clone()]);
+        let company = given([changed]);
+        assert!(company.0.settings.channels.whatsapp);
+        company.when_json("SetCompanyConfig", json!({"channels.whatsapp": true})).then([]);
+    }
+
+    #[test]
+    fn one_wrong_setting_refuses_them_all() {
+        let body = json!({"bulk_integration_max_records": 0, "assume_plus": true});
+        given([]).when_json("SetCompanyConfig", body).then_refused(Code::ConfigInvalidValue);
+    }
+}

@@ -1,0 +1,104 @@
+//! `SetTemplate`: the company's own wording of a mail, in one language.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, Template};
+use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::event::{Event, Permission, TemplateKind};
+use crate::template;
+
+/// The company's own wording of a mail, in one language.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SetTemplate {
+    pub kind: TemplateKind,
+    /// A BCP 47 tag: `en`, `pt-BR`.
+    pub language: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+}
+
+/// The largest part of a mail, in bytes: far above every invitation, far below what a commit holds.
+pub const MAX_PART_BYTES: usize = 64 * 1024;
+
+impl Decide for SetTemplate {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        check_text("language", &self.language)?;
+        check_text("subject", &self.subject)?;
+        if !template::is_language_tag(&self.language)
+            || self.text.len().max(self.html.len()) > MAX_PART_BYTES
+        {
+            return Err(Refusal::new(Code::TemplateInvalid).saying(
+                "language is a tag such as pt-BR; text and html hold at most 64 KiB each",
+            ));
+        }
+        template::check(self.kind, &self.subject, &self.text, &self.html)?;
+        let Self { kind, language, subject, text, html } = self.clone();
+        let template = Template { subject, text, html };
+        let own = company.templates.get(&(kind, language.clone()));
+        if own.is_some_and(|own| own.current == template) {
+            return Ok(Decision::of(vec![]));
+        }
+        let Template { subject, text, html } = template;
+        Ok(Decision::of(vec![match kind {
+            TemplateKind::ChannelInvitation | TemplateKind::Welcome => {
+                Event::TemplateSet { kind, language, subject, text, html }
+            }
+            _ => Event::NoticeTemplateSet { kind, language, subject, text, html },
+        }]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::Command;
+    use crate::decide::testing::given;
+
+    /// ML-14, catalogue 3.6: every mail can be worded in any language, and is then worded so; the same
+    /// wording again changes nothing.
+    #[test]
+    fn every_kind_of_mail_can_be_worded() {
+        for kind in TemplateKind::ALL {
+            let template::Template { subject, text, html, .. } =
+                template::builtin(kind, "fr").unwrap();
+            let body = json!({"kind": kind, "language": "de", "subject": subject, "text": text, "html": html});
+            let company = given([]);
+            let then = company.when_json("SetTemplate", body.clone());
+            let first = matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome);
+            assert_eq!(then.names(), [if first { "TemplateSet" } else { "NoticeTemplateSet" }]);
+            let Command::SetTemplate(set) = Command::read("SetTemplate", body.clone()).unwrap()
+            else {
+                panic!()
+            };
+            let company = company.after(set);
+            company.when_json("SetTemplate", body).then([]);
+            let wording = company.0.wording(kind, Some("de-AT")).unwrap();
+            assert_eq!(
+                (wording.version, company.0.worded(kind, &wording).unwrap().subject),
+                (1, subject)
+            );
+        }
+    }
+
+    /// LX-30: without the link as button and as text a template is refused.
+    #[test]
+    fn lx_30_the_link_must_be_there() {
+        let mut body = json!({
+            "kind": "channel_invitation", "language": "en", "subject": "Link your account",
+            "text": "Open {{ link_url }}", "html": "<p>{{ link_button }} or {{ link_url }}</p>",
+        });
+        assert_eq!(given([]).when_json("SetTemplate", body.clone()).names(), ["TemplateSet"]);
+        body["html"] = json!("<p>{{ link_url }}</p>");
+        given([])
+            .when_json("SetTemplate", body)
+            .then_refused(Code::TemplateMissingRequiredVariable);
+    }
+}

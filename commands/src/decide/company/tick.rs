@@ -1,0 +1,203 @@
+//! `Tick`: time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
+
+use std::collections::BTreeSet;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::decide::notifications::notices::{
+    expired_digest, numbers_running_short, reminders, run_started,
+};
+use crate::decide::numbers::pool::{cooled, released_with};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::runs::queue::{end_if_done, enter_queue, next_turn};
+use crate::decide::runs::recipients::{Found, Report, report_events};
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+use crate::time::Time;
+
+/// Time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Tick {
+    pub now: Time,
+}
+
+/// The most things one tick lets happen, in events; the rest waits for the next.
+const MAX_EVENTS: usize = 500;
+
+/// The most organizations whose numbers one tick tells of: to each of twenty administrators, that is four
+/// hundred events at most.
+const MAX_OWNERS: usize = 10;
+
+/// Whether something is due right away: the next tick should not wait.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Ticked {
+    due: bool,
+}
+
+impl Decide for Tick {
+    const NEEDS: Option<Permission> = Some(Permission::Administer);
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Ticked::json_schema(generator)
+    }
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let mut events = Vec::new();
+        self.time_out(company, &mut events);
+        self.start_scheduled(company, &mut events);
+        self.expire(company, &mut events);
+        self.cool(company, &mut events);
+        self.tell(company, &mut events);
+        let due = next_turn(company).is_some_and(|next| next <= self.now);
+        Ok(Decision::if_any(events).telling(json!(Ticked { due })))
+    }
+}
+
+impl Tick {
+    /// A7: a claim whose deadline has passed is over; the mail may or may not have gone.
+    fn time_out(self, company: &Company, events: &mut Vec<Event>) {
+        let Some(holder) = company.lock.holder() else { return };
+        let Some(run) = company.runs.get(&holder.run) else { return };
+        let deadline = company.settings.recipient_deadline_seconds;
+        let late =
+            run.in_flight.iter().filter(|(_, since)| since.plus_seconds(deadline) <= self.now);
+        let timeout = Report::Permanent { code: Code::DeliveryTimeout, detail: None };
+        for (&place, _) in late.take(MAX_EVENTS) {
+            let Some(&recipient) = run.recipients.get(place as usize) else { continue };
+            let Some(user) = company.users.get(recipient.user) else { continue };
+            let found = Found { id: holder.run, run, place, recipient, user };
+            events.extend(report_events(company, &found, &timeout, self.now));
+        }
+        end_if_done(company, holder.run, run, events);
+    }
+
+    /// P2: a scheduled run enters the queue when its time has come, the earliest first.
+    fn start_scheduled(self, company: &Company, events: &mut Vec<Event>) {
+        let times = company
+            .scheduled
+            .iter()
+            .filter_map(|run| Some((company.runs.get(run)?.not_before?, *run)));
+        let mut due: Vec<_> = times.filter(|(not_before, _)| *not_before <= self.now).collect();
+        due.sort_unstable();
+        for (_, run) in due.into_iter().take(MAX_EVENTS) {
+            enter_queue(company, run, events);
+            if matches!(events.last(), Some(Event::RunStarted { .. })) {
+                events.extend(run_started(company, run));
+            }
+        }
+    }
+
+    /// Reminders, numbers that run short, invitations that expired: whoever is to know is told.
+    fn tell(self, company: &Company, events: &mut Vec<Event>) {
+        // What has no room now waits for the next tick.
+        let room = MAX_EVENTS.saturating_sub(events.len());
+        if room == 0 {
+            return;
+        }
+        events.extend(reminders(company, self.now, room));
+        events.extend(numbers_running_short(company, MAX_OWNERS, events.len()));
+        events.extend(expired_digest(company, self.now, events.len()));
+    }
+
+    fn expire(self, company: &Company, events: &mut Vec<Event>) {
+        let over = company.expiring.iter().take_while(|(end, _)| *end <= self.now);
+        let over: BTreeSet<_> = over.take(MAX_EVENTS).map(|(_, id)| *id).collect();
+        let mut released = BTreeSet::new();
+        for id in &over {
+            let Some((user_id, channel)) = company.invitations.get(id) else { continue };
+            let Some(user) = company.users.get(*user_id) else { continue };
+            let Some(invitation) = user.link(*channel).invitation else { continue };
+            let (channel, generation) = (*channel, invitation.generation);
+            let who = Personal(user.key());
+            events.push(Event::InvitationExpired {
+                user: who,
+                channel,
+                invitation: *id,
+                generation,
+            });
+            if released.insert(*user_id) {
+                events.extend(released_with(company, *user_id, user, &over, self.now));
+            }
+        }
+    }
+
+    /// A number that has rested long enough is available again.
+    fn cool(self, company: &Company, events: &mut Vec<Event>) {
+        events.extend(cooled(company, self.now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::invitations::link_completed::testing::invited;
+    use crate::decide::testing::{NOW, a_running_run, given, run_id, run_queued};
+    use crate::decide::{Authority, ClaimRecipients, Command};
+    use crate::event::{Channel, Source};
+
+    #[test]
+    fn nothing_due_leaves_no_trace() {
+        assert!(!given(a_running_run()).when(Tick { now: NOW }).0.unwrap().recorded);
+    }
+
+    /// A7, P30: a claim without a report fails after its deadline; the run ends and the next one starts.
+    #[test]
+    fn a_claim_times_out_and_the_queue_moves_on() {
+        let fence = a_running_run().len() as u64;
+        let company = given(a_running_run().into_iter().chain(run_queued(run_id(2), &["zoe"])));
+        let company =
+            company.after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" });
+        let deadline = NOW.plus_seconds(company.0.settings.recipient_deadline_seconds);
+        assert_eq!(next_turn(&company.0), Some(deadline));
+        assert!(!company.when(Tick { now: Time(deadline.0 - 1) }).0.unwrap().recorded);
+        let then = company.when(Tick { now: deadline });
+        assert_eq!(then.names(), ["InviteFailed", "InviteFailed", "RunCompleted", "RunStarted"]);
+    }
+
+    #[test]
+    fn a_link_expires_when_its_time_is_over() {
+        let company = given(invited());
+        let end = NOW.plus_seconds(23 * 3600);
+        assert_eq!(company.when(Tick { now: end }).names(), ["InvitationExpired"]);
+        let company = company.after(Tick { now: end });
+        assert!(!company.when(Tick { now: end }).0.unwrap().recorded);
+    }
+
+    /// P18: a number that was assigned with an invitation is free again when that expires, once.
+    #[test]
+    fn p18_with_the_link_expires_the_hold_on_the_number() {
+        use crate::decide::numbers::pool::testing::{assigned, number_added};
+        let company =
+            given(invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]));
+        let end = NOW.plus_seconds(23 * 3600);
+        assert_eq!(
+            company.when(Tick { now: end }).names(),
+            ["InvitationExpired", "NumberReleased"]
+        );
+    }
+
+    /// P2: a scheduled run enters the queue at its tick, and starts if the lock is free.
+    #[test]
+    fn a_scheduled_run_starts_when_its_time_comes() {
+        let not_before = NOW.plus_seconds(60);
+        let requested = Event::RunRequested {
+            run: run_id(3),
+            channel: Channel::Whatsapp,
+            source: Source::Users(vec![]),
+            total: 1,
+            duplicates_removed: 0,
+            not_before: Some(not_before),
+        };
+        let company = given([requested, Event::RunScheduled { run: run_id(3), not_before }]);
+        let early = Command::from(Tick { now: NOW });
+        assert!(!company.when_asked_by("engine", Authority::All, NOW, &early).0.unwrap().recorded);
+        company
+            .when(Tick { now: not_before })
+            .then([Event::RunQueued { run: run_id(3) }, Event::RunStarted { run: run_id(3) }]);
+    }
+}

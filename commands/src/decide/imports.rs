@@ -1,0 +1,10 @@
+//! Imports of files and pictures, and their undo.
+
+pub mod import_file;
+pub mod import_pictures;
+pub mod import_rows;
+pub(crate) mod import_run;
+pub(crate) mod rows;
+pub mod undo_import;
+pub(crate) mod undo_row;
+pub mod undo_rows;

@@ -1,0 +1,271 @@
+//! What `ImportFile` asks for MultiLine: the privilege, one organization and one group of permissions.
+
+use serde_json::json;
+
+use super::ImportFile;
+use crate::code::{Code, Refusal};
+use crate::company::{Company, Placing};
+use crate::dialect;
+use crate::event::Permission;
+
+/// What it takes to import a file of this dialect, or to take it back: the privilege "Accounts" for MultiLine
+/// (ML-01).
+pub fn needed(dialect: &str) -> Permission {
+    if is_of_accounts(dialect) { Permission::Accounts } else { Permission::BulkImportUsers }
+}
+
+fn is_of_accounts(dialect: &str) -> bool {
+    dialect::find(dialect).is_some_and(|dialect| dialect.opens_accounts())
+}
+
+impl ImportFile {
+    /// What it takes to import this file.
+    pub fn needs(&self) -> Permission {
+        needed(&self.dialect)
+    }
+
+    /// Whether the file's people are accounts of one organization.
+    pub(in crate::decide) fn opens_accounts(&self) -> bool {
+        is_of_accounts(&self.dialect)
+    }
+
+    /// Where the people of the file belong: one organization, one group of permissions (ML-04, ML-05).
+    pub(super) fn placing(&self, company: &Company) -> Result<Option<Placing>, Refusal> {
+        let named =
+            [("organization", &self.organization), ("permission_group", &self.permission_group)];
+        if !self.opens_accounts() {
+            return match named.iter().find(|(_, given)| given.is_some()) {
+                Some((field, _)) => Err(not_taken(&format!("{field}: this dialect takes none"))),
+                None => Ok(None),
+            };
+        }
+        if let Some((field, _)) =
+            named.iter().find(|(_, given)| given.as_ref().is_none_or(|name| name.trim().is_empty()))
+        {
+            return Err(Refusal::new(Code::FieldRequired)
+                .saying(field)
+                .with(json!({"field": field})));
+        }
+        let organization = self.organization.clone().unwrap_or_default();
+        if !company.org_units.contains_key(&organization) {
+            let details = json!({"org_units": [organization]});
+            return Err(Refusal::new(Code::OrgUnitNotFound).saying("organization").with(details));
+        }
+        let permission_group = self.permission_group.clone().unwrap_or_default();
+        if !company.permission_groups.contains_key(&permission_group) {
+            let details = json!({"permission_group": permission_group});
+            return Err(Refusal::new(Code::PermissionGroupNotFound).with(details));
+        }
+        Ok(Some(Placing { organization, permission_group }))
+    }
+}
+
+fn not_taken(why: &str) -> Refusal {
+    Refusal::new(Code::EnvelopeMalformed).saying(why)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::code::Code;
+    use crate::csv_file::{Given, ParsedRow, Summary};
+    use crate::decide::imports::import_file::FileRead;
+    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::numbers::pool::testing::{
+        assigned, number, number_added, setting, unit, user_of,
+    };
+    use crate::decide::testing::{Then, given, user_created, who};
+    use crate::decide::{Command, ImportRows};
+    use crate::event::{Event, Existing, FileRef, Permission, RowOutcome};
+    use crate::personal::Personal;
+
+    /// Two organizations, a group of permissions, and a number of each and of the company's own.
+    fn company() -> Vec<Event> {
+        let (permission_group, permissions) = ("Traders".to_owned(), vec![]);
+        vec![
+            unit("EMEA", None),
+            unit("APAC", None),
+            Event::PermissionGroupDefined { permission_group, permissions },
+            number_added(1, Some("EMEA")),
+            number_added(2, Some("APAC")),
+            number_added(3, None),
+        ]
+    }
+
+    fn import(events: Vec<Event>, rows: Vec<ParsedRow>, extra: &Value) -> Then {
+        let mut body = json!({
+            "dialect": "multiline", "files": [{"name": "accounts.csv", "text": ""}],
+            "organization": "EMEA", "permission_group": "Traders",
+        });
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else {
+            panic!()
+        };
+        let files =
+            vec![FileRef { name: "accounts.csv".to_owned(), sha256: "cd".repeat(32), bytes: 10 }];
+        let total = rows.len() as u64;
+        let summary =
+            Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+        command.read = Some(FileRead { files, summary, rows });
+        given(events).when(command)
+    }
+
+    fn with_number(row: u64, key: &str, n: u64) -> ParsedRow {
+        let mut parsed = self::row(row, key);
+        parsed.values.number = Given::Value(number(n));
+        parsed
+    }
+
+    #[track_caller]
+    fn refused_rows(then: Then) -> Vec<(RowOutcome, &'static str)> {
+        let events = then.0.unwrap().events;
+        let of = |event: &Event| match event {
+            Event::RowRefused { outcome, problems, .. } => {
+                Some((*outcome, problems[0].code.as_str()))
+            }
+            _ => None,
+        };
+        events.iter().filter_map(of).collect()
+    }
+
+    /// ML-01, ML-09, A22: the privilege "Accounts" is enough to invite the accounts that the file adds; one that
+    /// was there already stays where it is, and is not invited with them.
+    #[test]
+    fn ml_09_only_the_accounts_that_the_file_adds_are_invited() {
+        let enabled = crate::decide::testing::channel_enabled();
+        let actor = Personal("jane@acme.example".to_owned());
+        let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::Accounts] };
+        let before = company().into_iter().chain([enabled, granted, user_created("ann")]).collect();
+        let rows = vec![row(1, "ann"), row(2, "bob")];
+        let events =
+            import(before, rows, &json!({"action": "import_and_invite"})).0.unwrap().events;
+        let total = events.iter().find_map(|event| match event {
+            Event::RunRequested { total, .. } => Some(*total),
+            _ => None,
+        });
+        assert_eq!(total, Some(1));
+        let asked = |event: &Event| {
+            matches!(event, Event::ImportInvitesRequested { created_only: true, .. })
+        };
+        assert!(events.iter().any(asked));
+    }
+
+    /// ML-04, ML-05: every account of the file is of the organization and group that the command names.
+    #[test]
+    fn ml_05_a_file_is_of_one_organization_and_one_group() {
+        let then = import(company(), vec![row(1, "ann")], &json!({}));
+        let expected =
+            ["ImportAccepted", "ImportPlaced", "UserCreated", "AccountOpened", "ImportCompleted"];
+        assert_eq!(then.names(), expected);
+        let events = then.0.unwrap().events;
+        let Event::UserCreated { org_unit, person, .. } = &events[2] else { panic!() };
+        assert_eq!(org_unit.as_deref(), Some("EMEA"));
+        assert_eq!(person.attributes["permission_group"], "Traders");
+    }
+
+    /// ML-04, ML-05: what the command names must be there, and nothing of it is meant for other dialects.
+    #[test]
+    fn ml_04_ml_05_an_unknown_organization_or_group_refuses_the_file() {
+        let ann = || vec![row(1, "ann")];
+        let nowhere = json!({"organization": "Nowhere"});
+        import(company(), ann(), &nowhere).then_refused(Code::OrgUnitNotFound);
+        for field in ["organization", "permission_group"] {
+            for none in [json!(null), json!(" ")] {
+                let refusal = import(company(), ann(), &json!({field: none}))
+                    .then_refused(Code::FieldRequired);
+                assert_eq!(refusal.details["field"], field);
+            }
+        }
+        let nobody = json!({"permission_group": "Nobody"});
+        import(company(), ann(), &nobody).then_refused(Code::PermissionGroupNotFound);
+        import(company(), ann(), &json!({"dialect": "leapxpert"}))
+            .then_refused(Code::EnvelopeMalformed);
+        import(company(), ann(), &json!({"existing": "update"}))
+            .then_refused(Code::EnvelopeMalformed);
+    }
+
+    /// ML-01: accounts are uploaded by whoever has the privilege "Accounts", and by nobody else.
+    #[test]
+    fn ml_01_uploading_accounts_needs_the_privilege_accounts() {
+        let granted = |permission| {
+            let actor = Personal("jane@acme.example".to_owned());
+            let mut events = company();
+            events.push(Event::PermissionsGranted { actor, permissions: vec![permission] });
+            import(events, vec![row(1, "ann")], &json!({}))
+        };
+        let refusal = granted(Permission::BulkImportUsers).then_refused(Code::AuthPermissionDenied);
+        assert_eq!(refusal.details, json!({"permission": "accounts"}));
+        assert!(granted(Permission::Accounts).0.is_ok());
+    }
+
+    /// ML-16, N72: the number must be in the pool, available, and not another organization's.
+    #[test]
+    fn ml_16_a_number_is_assigned_with_the_row_or_the_row_is_invalid() {
+        let mut events = company();
+        events.extend([user_created("zoe"), number_added(4, None), assigned(4, "zoe")]);
+        let rows = vec![
+            with_number(1, "ann", 1),
+            with_number(2, "bob", 1),
+            with_number(3, "cid", 2),
+            with_number(4, "dan", 9),
+            with_number(5, "eve", 4),
+            with_number(6, "fay", 3),
+        ];
+        let then = import(events, rows, &json!({}));
+        let names = then.names();
+        assert_eq!(names[2..5], ["UserCreated", "AccountOpened", "NumberAssigned"]);
+        assert_eq!(
+            names[9..13],
+            ["UserCreated", "AccountOpened", "NumberAllocated", "NumberAssigned"]
+        );
+        let codes = [
+            "number.not_available",
+            "number.allocated_to_other_org",
+            "number.not_in_pool",
+            "number.not_available",
+        ];
+        assert_eq!(refused_rows(then), codes.map(|code| (RowOutcome::Invalid, code)));
+    }
+
+    /// A22: an account that exists is left as it is, and its number with it.
+    #[test]
+    fn a22_an_account_that_exists_is_left_as_it_is() {
+        let mut events = company();
+        events.extend([user_of("ann", "EMEA"), assigned(1, "ann")]);
+        let then = import(events, vec![with_number(1, "ANN", 1)], &json!({}));
+        assert_eq!(refused_rows(then), [(RowOutcome::Skipped, "row.user_exists")]);
+    }
+
+    /// LX-28: an account is invited without a corporate phone, whatever file names it later; others are not.
+    #[test]
+    fn lx_28_an_account_needs_no_corporate_phone_whatever_names_it_later() {
+        let opened = Event::AccountOpened { user: who("ann"), import: None };
+        let later = [accepted(2, false, Existing::Skip)];
+        let known = [user_of("ann", "EMEA"), user_of("bob", "EMEA"), opened];
+        let company = given(company().into_iter().chain(known).chain(later));
+        let rows = vec![row(1, "ann"), row(2, "bob")];
+        let company = company.after(ImportRows { import: import_id(), rows }).0;
+        let needs = |key: &str| {
+            let (id, user) = company.users.find(key).unwrap();
+            company.needs_corporate_phone(id, user)
+        };
+        assert_eq!(["ann", "bob"].map(needs), [false, true]);
+    }
+
+    /// ML-16: with SMTP offload a device is no account; a domain that is not allowed is none either.
+    #[test]
+    fn ml_16_settings_of_the_company_hold_for_every_row() {
+        let mut device = row(1, "+84923448071");
+        device.values.email = Given::Absent;
+        let mut events = company();
+        events.push(setting("smtp_offload", json!(true)));
+        let codes = refused_rows(import(events, vec![device.clone(), row(2, "ann")], &json!({})));
+        assert_eq!(codes, [(RowOutcome::Invalid, "field.email_required_smtp_offload")]);
+        assert_eq!(refused_rows(import(company(), vec![device], &json!({}))), []);
+        let mut events = company();
+        events.push(setting("allowed_email_domains", json!(["globex.example"])));
+        let codes = refused_rows(import(events, vec![row(1, "ann")], &json!({})));
+        assert_eq!(codes, [(RowOutcome::Invalid, "email.domain_not_allowed")]);
+    }
+}

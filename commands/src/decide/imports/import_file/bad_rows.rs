@@ -1,0 +1,120 @@
+//! `on_error: reject_file`: the invalid rows of a file, for which it is refused as a whole.
+
+use serde_json::{Value, json};
+
+use crate::code::{Code, Refusal};
+use crate::event::{Event, RowOutcome};
+
+/// The invalid rows of a file: how many, and what is wrong with the first.
+#[derive(Debug, Clone, Default)]
+pub struct BadRows {
+    rows: u64,
+    problems: Vec<Value>,
+}
+
+impl BadRows {
+    /// How many problems are told one by one, in problems: a pattern shows, and the answer stays small.
+    pub const TOLD_PROBLEMS_MAX: usize = 20;
+    /// How many of them the message repeats, in problems: what is read at a glance.
+    const SAID_PROBLEMS_MAX: usize = 3;
+
+    /// Those that these events tell of.
+    pub fn among<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
+        let mut bad = Self::default();
+        events.into_iter().for_each(|event| bad.note(event));
+        bad
+    }
+
+    /// Takes note of the next event of the import.
+    pub fn note(&mut self, event: &Event) {
+        let Event::RowRefused { row, outcome: RowOutcome::Invalid, problems, .. } = event else {
+            return;
+        };
+        self.rows += 1;
+        let left = Self::TOLD_PROBLEMS_MAX - self.problems.len();
+        self.problems.extend(problems.iter().take(left).map(|problem| {
+            let (column, code) = (&problem.column, problem.code);
+            json!({"row": row.row, "line": row.line, "column": column, "code": code})
+        }));
+    }
+
+    /// Refuses the file of so many rows if any of them is invalid.
+    ///
+    /// # Errors
+    /// `import.invalid_rows`, with their number and the first problems by row, line, column and code.
+    pub fn check(self, total: u64) -> Result<(), Refusal> {
+        let Self { rows: invalid, problems } = self;
+        if invalid == 0 {
+            return Ok(());
+        }
+        let said: Vec<String> =
+            problems.iter().take(Self::SAID_PROBLEMS_MAX).map(in_words).collect();
+        let more = if problems.len() > said.len() { "; …" } else { "" };
+        let words = format!("{invalid} of {total} rows: {}{more}", said.join("; "));
+        let details = json!({"invalid": invalid, "total": total, "problems": problems});
+        Err(Refusal::new(Code::ImportInvalidRows).saying(&words).with(details))
+    }
+}
+
+/// `row 3, email: field.invalid_email`.
+fn in_words(problem: &Value) -> String {
+    let text = |name: &str| problem.get(name).and_then(Value::as_str);
+    let row = problem.get("row").and_then(Value::as_u64).unwrap_or_default();
+    let column = text("column").map(|column| format!(", {column}")).unwrap_or_default();
+    format!("row {row}{column}: {}", text("code").unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::code::Problem;
+    use crate::decide::imports::import_file::testing::import_id;
+    use crate::event::RowRef;
+
+    fn refused(row: u64, outcome: RowOutcome, problems: Vec<Problem>) -> Event {
+        let row = RowRef { import: import_id(), row, line: row + 1, phone: None, warnings: vec![] };
+        Event::RowRefused { user: None, row, outcome, problems }
+    }
+
+    #[test]
+    fn rows_that_are_only_left_out_refuse_nothing() {
+        let left_out = [
+            refused(1, RowOutcome::Skipped, vec![Problem::new(Code::RowUserExists)]),
+            refused(2, RowOutcome::Duplicate, vec![Problem::new(Code::RowDuplicateInFile)]),
+        ];
+        assert!(BadRows::among(&left_out).check(2).is_ok());
+    }
+
+    #[test]
+    fn the_first_problems_are_told_and_all_rows_counted() {
+        let twice = || {
+            vec![
+                Problem::in_column("email", Code::FieldInvalidEmail),
+                Problem::new(Code::CsvStrayQuote),
+            ]
+        };
+        let rows: Vec<_> =
+            (1..=1_000).map(|row| refused(row, RowOutcome::Invalid, twice())).collect();
+        let refusal = BadRows::among(&rows).check(2_000).unwrap_err();
+        assert_eq!(refusal.code, Code::ImportInvalidRows);
+        assert_eq!(refusal.details["invalid"], json!(1_000));
+        let told = refusal.details["problems"].as_array().unwrap();
+        assert_eq!(told.len(), BadRows::TOLD_PROBLEMS_MAX);
+        let first = json!({"row": 1, "line": 2, "column": "email", "code": "field.invalid_email"});
+        assert_eq!((&told[0], &told[19]["row"]), (&first, &json!(10)));
+        let said = "(1000 of 2000 rows: row 1, email: field.invalid_email; row 1: csv.stray_quote; \
+                    row 2, email: field.invalid_email; …)";
+        assert!(refusal.message.ends_with(said), "{}", refusal.message);
+    }
+
+    #[test]
+    fn a_single_problem_is_said_whole() {
+        let row = refused(7, RowOutcome::Invalid, vec![Problem::new(Code::CsvStrayQuote)]);
+        let refusal = BadRows::among([&row]).check(9).unwrap_err();
+        assert!(
+            refusal.message.ends_with("(1 of 9 rows: row 7: csv.stray_quote)"),
+            "{}",
+            refusal.message
+        );
+    }
+}

@@ -1,0 +1,280 @@
+//! `ImportPictures`: the profile pictures of an archive, each matched to the person its name tells.
+
+use std::collections::BTreeSet;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, UserId};
+use crate::csv_file::same_name;
+use crate::decide::imports::import_file::FileBody;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, FileRef, Permission, PictureFormat};
+use crate::id::ImportId;
+use crate::personal::Personal;
+
+/// The profile pictures of an archive, each matched to the person its name tells (OCM-16).
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportPictures {
+    #[serde(alias = "import_id")]
+    pub import: Option<ImportId>,
+    /// A zip archive.
+    #[serde(alias = "zip")]
+    pub file: FileBody,
+    /// What the names of the pictures are, without their extensions.
+    pub match_attribute: MatchAttribute,
+    /// What the engine found in the archive; never from outside.
+    #[serde(skip)]
+    pub read: Option<PicturesRead>,
+}
+
+/// What a picture's name is compared with (OCM-18).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MatchAttribute {
+    AgentId,
+}
+
+/// Case, blanks and underscores do not count: the product's own form calls it `agent id`.
+impl<'de> Deserialize<'de> for MatchAttribute {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let found = Self::ALL.into_iter().find(|one| same_name(one.attribute(), &text));
+        found.ok_or_else(|| D::Error::unknown_variant(&text, &["agent_id"]))
+    }
+}
+
+impl MatchAttribute {
+    const ALL: [Self; 1] = [Self::AgentId];
+
+    fn attribute(self) -> &'static str {
+        match self {
+            Self::AgentId => "agent_id",
+        }
+    }
+}
+
+/// What the engine found in the archive before asking.
+#[derive(Debug, Clone)]
+pub struct PicturesRead {
+    pub file: FileRef,
+    pub pictures: Vec<PictureRead>,
+}
+
+/// One picture of the archive, in its order; folders and what systems leave there are none.
+#[derive(Debug, Clone)]
+pub struct PictureRead {
+    /// Its name without folders.
+    pub name: Personal<String>,
+    pub content: Result<PictureFile, Code>,
+}
+
+/// A picture that was kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PictureFile {
+    pub sha256: String,
+    pub bytes: u64,
+    pub format: PictureFormat,
+}
+
+/// The `result` of pictures: how many came to what (OCM-20).
+#[derive(Debug, Serialize, JsonSchema)]
+struct Imported {
+    import: ImportId,
+    total: u64,
+    inserted: u64,
+    invalid: u64,
+}
+
+impl Decide for ImportPictures {
+    const NEEDS: Option<Permission> = Some(Permission::BulkImportUsers);
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Imported::json_schema(generator)
+    }
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let import = self.import.unwrap_or(ImportId(asked.id.0));
+        if company.imports.contains_key(&import) || company.picture_imports.contains(&import) {
+            return Err(Code::ImportAlreadyExists.into());
+        }
+        let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
+        let (mut done, mut outcomes) = (BTreeSet::new(), Vec::new());
+        for (picture, number) in read.pictures.iter().zip(1..) {
+            outcomes.push(self.one(company, import, number, picture, &mut done));
+        }
+        let total = outcomes.len() as u64;
+        let inserted = done.len() as u64;
+        let invalid = total - inserted;
+        let file = read.file.clone();
+        let match_attribute = self.match_attribute.attribute().to_owned();
+        let summary = Event::PicturesImported { import, file, match_attribute, inserted, invalid };
+        let events = std::iter::once(summary).chain(outcomes).collect();
+        let result = json!(Imported { import, total, inserted, invalid });
+        Ok(Decision::of(events).telling(result))
+    }
+}
+
+impl ImportPictures {
+    /// What becomes of one picture: it takes the place of the one that the person had (A27).
+    fn one(
+        &self,
+        company: &Company,
+        import: ImportId,
+        number: u64,
+        picture: &PictureRead,
+        done: &mut BTreeSet<UserId>,
+    ) -> Event {
+        let name = picture.name.clone();
+        let refused =
+            |code: Code| Event::PictureRefused { import, number, name: name.clone(), code };
+        let content = match &picture.content {
+            Ok(content) => content.clone(),
+            Err(code) => return refused(*code),
+        };
+        let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).trim();
+        // Who is there has an Agent ID, whatever marks the company takes in new ones by now.
+        let Some((id, user)) = company.holder(self.match_attribute.attribute(), stem) else {
+            let is_one = !stem.is_empty() && company.settings.takes_id(stem);
+            return refused(if is_one { Code::PictureUserNotFound } else { Code::PictureNoMatch });
+        };
+        if !done.insert(id) {
+            return refused(Code::PictureDuplicateForUser);
+        }
+        let PictureFile { sha256, bytes, format } = content;
+        let user = Personal(user.key());
+        Event::PictureInserted { import, number, name: name.clone(), user, sha256, bytes, format }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::decide::Command;
+    use crate::decide::testing::{Given, given, who};
+    use crate::event::Person;
+
+    fn agent(key: &str, agent_id: &str) -> Event {
+        let attributes = BTreeMap::from([("agent_id".to_owned(), agent_id.to_owned())]);
+        let person = Personal(Person { attributes, ..Person::default() });
+        let user = who(key);
+        Event::UserCreated { user, person, org_unit: None, roles: vec![], active: true, row: None }
+    }
+
+    fn good(name: &str) -> (&str, Result<PictureFile, Code>) {
+        let file = PictureFile { sha256: "5e".repeat(32), bytes: 9, format: PictureFormat::Png };
+        (name, Ok(file))
+    }
+
+    fn pictures(read: &[(&str, Result<PictureFile, Code>)]) -> ImportPictures {
+        let body =
+            json!({"file": {"name": "Archive.zip", "text": ""}, "match_attribute": "agent id"});
+        let Command::ImportPictures(mut command) = Command::read("ImportPictures", body).unwrap()
+        else {
+            panic!()
+        };
+        let file = FileRef { name: "Archive.zip".to_owned(), sha256: "ab".repeat(32), bytes: 10 };
+        let one = |(name, content): &(&str, Result<PictureFile, Code>)| PictureRead {
+            name: Personal((*name).to_owned()),
+            content: content.clone(),
+        };
+        command.read = Some(PicturesRead { file, pictures: read.iter().map(one).collect() });
+        command
+    }
+
+    /// What became of each picture: the user it is now of, or the code.
+    fn told(
+        company: &Given,
+        read: &[(&str, Result<PictureFile, Code>)],
+    ) -> Vec<Result<String, Code>> {
+        let events = company.when(pictures(read)).0.unwrap().events;
+        let one = |event: &Event| match event {
+            Event::PictureInserted { user, .. } => Some(Ok(user.as_str().to_owned())),
+            Event::PictureRefused { code, .. } => Some(Err(*code)),
+            _ => None,
+        };
+        events.iter().filter_map(one).collect()
+    }
+
+    fn company() -> Given {
+        given([agent("john", "johndoe22"), agent("jane", "janedoe1")])
+    }
+
+    /// OCM-16, OCM-18, N83: the stem is an Agent ID, in whatever case, of somebody who exists.
+    #[test]
+    fn ocm_18_a_name_is_an_agent_id() {
+        let read = [
+            good("JOHNDOE22.JPG"),
+            good("john.jpg"),
+            good("IMG 4711 (1).png"),
+            good(".jpg"),
+            good("janedoe1"),
+        ];
+        let john = Ok("john".to_owned());
+        let (lost, none) = (Err(Code::PictureUserNotFound), Err(Code::PictureNoMatch));
+        assert_eq!(
+            told(&company(), &read),
+            [john, lost, none.clone(), none, Ok("jane".to_owned())]
+        );
+    }
+
+    /// OCM-18: who has an Agent ID with a mark in it is found by it, also when the company takes the mark no more.
+    #[test]
+    fn ocm_18_who_is_there_is_found_whatever_marks_are_taken_by_now() {
+        let company = given([agent("john", "john.doe")]);
+        let read = [good("John.Doe.png"), good("jane.doe.png")];
+        assert_eq!(told(&company, &read), [Ok("john".to_owned()), Err(Code::PictureNoMatch)]);
+    }
+
+    /// OCM-16, OCM-18: the archive is called `zip` as well, and the attribute is written as the product writes it.
+    #[test]
+    fn ocm_18_the_attribute_is_written_in_many_ways() {
+        for attribute in ["agent_id", "agent id", "Agent ID", "AGENT_ID", "AgentId"] {
+            let body = json!({"zip": {"name": "a.zip", "text": ""}, "match_attribute": attribute});
+            let command = Command::read("ImportPictures", body);
+            assert!(matches!(command, Ok(Command::ImportPictures(_))), "{attribute}: {command:?}");
+        }
+    }
+
+    /// A28: the first picture of a person in the archive counts, if it is one; the next are too many.
+    #[test]
+    fn a28_the_first_good_picture_of_a_person_counts() {
+        let bad = ("janedoe1.gif", Err(Code::PictureUnsupportedFormat));
+        let read = [bad, good("janedoe1.jpg"), good("janedoe1.png")];
+        let expected = [
+            Err(Code::PictureUnsupportedFormat),
+            Ok("jane".to_owned()),
+            Err(Code::PictureDuplicateForUser),
+        ];
+        assert_eq!(told(&company(), &read), expected);
+    }
+
+    /// A27, OCM-20: another archive replaces the picture; its counts add up.
+    #[test]
+    fn a27_a_second_archive_replaces_and_counts() {
+        let again = pictures(&[good("johndoe22.png"), good("nobody.png")]);
+        let company = company().after(pictures(&[good("johndoe22.jpg")]));
+        company.when(again.clone()).then_refused(Code::ImportAlreadyExists);
+        let again = ImportPictures { import: Some(ImportId(ulid::Ulid(8))), ..again };
+        let then = company.when(again);
+        assert_eq!(then.names(), ["PicturesImported", "PictureInserted", "PictureRefused"]);
+        let result = then.0.unwrap().result;
+        assert_eq!(
+            (&result["total"], &result["inserted"], &result["invalid"]),
+            (&json!(2), &json!(1), &json!(1))
+        );
+    }
+
+    /// OCM-18: an attribute that is none is refused.
+    #[test]
+    fn ocm_18_the_attribute_is_one_of_a_list() {
+        let body = json!({"file": {"name": "a.zip", "text": ""}, "match_attribute": "shoe_size"});
+        company().when_json("ImportPictures", body).then_refused(Code::EnvelopeMalformed);
+    }
+}

@@ -1,0 +1,218 @@
+//! `ImportRows`: the engine goes on with an accepted file, some rows at a time.
+
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::csv_file::ParsedRow;
+use crate::decide::imports::import_run::{Ending, refused};
+use crate::decide::imports::rows::Rows;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Counts, Event, Permission};
+use crate::id::ImportId;
+
+/// The next rows of a file. Rows that were applied before are left out, so that it may be asked twice.
+#[derive(Debug, Clone)]
+pub struct ImportRows {
+    pub import: ImportId,
+    pub rows: Vec<ParsedRow>,
+}
+
+/// The most rows of one commit, in rows: each leads to at most three events.
+pub const ROWS_PER_COMMIT: usize = 500;
+
+impl Decide for ImportRows {
+    const NEEDS: Option<Permission> = None;
+    const TAKES_NUMBERS: bool = true;
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
+        if import.completed {
+            return Ok(Decision::unrecorded(json!({})));
+        }
+        let mut rows = Rows::new(company, self.import, &import.options, Some(import));
+        for row in self.rows.iter().filter(|row| row.row > import.rows_done) {
+            rows.apply(row);
+        }
+        let mut events = rows.events;
+        let counts = counted(import.counts, &events);
+        if counts.done() >= counts.total {
+            let (id, invites) = (self.import, import.invites);
+            let ending =
+                Ending { company, import: id, known: Some(import), invites, counts, at: asked.at };
+            // The rows are applied, whatever becomes of the run.
+            if let Err(refusal) = ending.tell(&mut events) {
+                events.push(refused(id, refusal));
+            }
+        }
+        Ok(Decision::if_any(events))
+    }
+}
+
+/// The counts after these events.
+pub(crate) fn counted(mut counts: Counts, events: &[Event]) -> Counts {
+    for (outcome, row) in events.iter().filter_map(Event::row) {
+        counts.add(outcome, row);
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ulid::Ulid;
+
+    use crate::csv_file::{Given, RowValues};
+    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::testing::{given, phone, phone_added, user_created, who};
+    use crate::event::{Existing, PhoneOutcome, RowOutcome};
+
+    fn rows(rows: Vec<ParsedRow>) -> ImportRows {
+        ImportRows { import: import_id(), rows }
+    }
+
+    fn with_phone(mut parsed: ParsedRow, n: u64) -> ParsedRow {
+        parsed.values.phone = Given::Value(Ok(phone(n)));
+        parsed
+    }
+
+    fn outcomes(events: &[Event]) -> Vec<(RowOutcome, Option<PhoneOutcome>)> {
+        events.iter().filter_map(Event::row).map(|(outcome, row)| (outcome, row.phone)).collect()
+    }
+
+    /// P14: every row has one outcome, and the last row's commit completes the import.
+    #[test]
+    fn p14_the_last_row_completes_the_import() {
+        let company = given([accepted(3, true, Existing::Skip)]);
+        let company = company.after(rows(vec![row(1, "ann"), row(2, "bob")]));
+        let then = company.when(rows(vec![row(2, "bob"), row(3, "carl")]));
+        assert_eq!(then.names(), ["UserCreated", "ImportCompleted"], "row 2 is not applied again");
+    }
+
+    /// N46: the first row of a key wins, in the same commit or an earlier one.
+    #[test]
+    fn n46_a_key_that_comes_again_is_a_duplicate() {
+        let company = given([accepted(3, true, Existing::Update)]).after(rows(vec![row(1, "Ann")]));
+        let events = company.when(rows(vec![row(2, "ann"), row(3, " ANN ")])).0.unwrap().events;
+        assert_eq!(outcomes(&events), [(RowOutcome::Duplicate, None); 2]);
+        let Event::RowRefused { problems, .. } = &events[1] else { panic!() };
+        assert!(problems[0].message.contains("row 1"));
+    }
+
+    /// N46, P4: two imports side by side that name one person: neither lists the person twice.
+    #[test]
+    fn n46_a_key_is_a_duplicate_though_another_import_named_it_in_between() {
+        let other = Ulid(77);
+        let Event::ImportAccepted { files, options, warnings, .. } =
+            accepted(1, true, Existing::Skip)
+        else {
+            panic!()
+        };
+        let short =
+            Event::ImportAccepted { import: ImportId(other), files, options, total: 1, warnings };
+        let company =
+            given([accepted(3, true, Existing::Update), short]).after(rows(vec![row(1, "ann")]));
+        let company =
+            company.after(ImportRows { import: ImportId(other), rows: vec![row(1, "ann")] });
+        let last = rows(vec![row(2, "ANN"), row(3, "bob")]);
+        let events = company.when(last.clone()).0.unwrap().events;
+        assert_eq!(outcomes(&events)[0], (RowOutcome::Duplicate, None));
+        let import = &company.after(last).0.imports[&import_id()];
+        assert_eq!(import.members.len(), 2);
+    }
+
+    /// LX-09, LX-11, N63: the user and the phone are two facts; a number of somebody else is only not added.
+    #[test]
+    fn n63_two_rows_with_one_phone_create_two_users() {
+        let company = given([accepted(2, true, Existing::Skip)]);
+        let then =
+            company.when(rows(vec![with_phone(row(1, "ann"), 1), with_phone(row(2, "bob"), 1)]));
+        assert_eq!(
+            then.names(),
+            ["UserCreated", "CorporatePhoneAdded", "UserCreated", "ImportCompleted"]
+        );
+        let events = then.0.unwrap().events;
+        let taken = PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned);
+        let expected =
+            [(RowOutcome::Created, Some(PhoneOutcome::Added)), (RowOutcome::Created, Some(taken))];
+        assert_eq!(outcomes(&events), expected);
+        let Some(Event::ImportCompleted { counts, .. }) = events.last() else { panic!() };
+        assert_eq!((counts.created, counts.phones_added, counts.phones_failed), (2, 1, 1));
+    }
+
+    /// LX-09: with the toggle off no phone is added.
+    #[test]
+    fn lx_09_without_the_toggle_no_phone_is_added() {
+        let company = given([accepted(1, false, Existing::Skip)]);
+        let then = company.when(rows(vec![with_phone(row(1, "ann"), 1)]));
+        assert_eq!(then.names(), ["UserCreated", "ImportCompleted"]);
+    }
+
+    /// LX-12: a bad phone does not undo the user, and says why it was not added.
+    #[test]
+    fn lx_12_a_bad_phone_does_not_undo_the_user() {
+        let mut bad = row(1, "ann");
+        bad.values.phone = Given::Value(Err(Code::PhoneInvalid));
+        let events =
+            given([accepted(1, true, Existing::Skip)]).when(rows(vec![bad])).0.unwrap().events;
+        assert_eq!(
+            outcomes(&events),
+            [(RowOutcome::Created, Some(PhoneOutcome::Rejected(Code::PhoneInvalid)))]
+        );
+    }
+
+    /// P15: the same rows again create nobody (skip), and change nothing (update).
+    #[test]
+    fn p15_the_same_rows_again_change_nothing() {
+        let again = |existing| {
+            let company =
+                given([user_created("ann"), phone_added("ann", 1), accepted(1, true, existing)]);
+            let mut same = with_phone(row(1, "ANN"), 1);
+            same.values.phone = Given::Absent;
+            outcomes(&company.when(rows(vec![same])).0.unwrap().events)
+        };
+        assert_eq!(again(Existing::Skip), [(RowOutcome::Skipped, None)]);
+        assert_eq!(again(Existing::Update), [(RowOutcome::Unchanged, None)]);
+    }
+
+    /// A14: a blank cell keeps the old value.
+    #[test]
+    fn an_update_takes_values_and_keeps_what_is_blank() {
+        let mut changed = row(1, "ann");
+        changed.values = RowValues {
+            user: changed.values.user,
+            first_name: Given::Value("Anna".to_owned()),
+            email: Given::Blank,
+            ..RowValues::default()
+        };
+        let company = given([user_created("ann"), accepted(1, true, Existing::Update)])
+            .after(rows(vec![changed]));
+        let person = company.0.users.find("ann").unwrap().1.person();
+        assert_eq!(person.first_name.as_deref(), Some("Anna"));
+        assert_eq!(person.email.as_deref(), Some("ann@acme.example"));
+    }
+
+    /// A row naming an org unit or role the company does not know is invalid, with a hint at a near miss.
+    #[test]
+    fn unknown_references_make_a_row_invalid() {
+        let unit = Event::OrgUnitDefined {
+            org_unit: "Team A".to_owned(),
+            parent: None,
+            level: None,
+            roles: vec![],
+        };
+        let mut lost = row(1, "ann");
+        lost.values.org_unit = Given::Value("team\u{a0}–a".to_owned());
+        lost.values.roles = Given::Value(vec!["King".to_owned()]);
+        let events = given([unit, accepted(1, true, Existing::Skip)])
+            .when(rows(vec![lost]))
+            .0
+            .unwrap()
+            .events;
+        let Event::RowRefused { user, outcome, problems, .. } = &events[0] else { panic!() };
+        assert_eq!((user, outcome), (&Some(who("ann")), &RowOutcome::Invalid));
+        let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();
+        assert_eq!(codes, [Code::ReferenceOrgUnitNotFound, Code::ReferenceRoleNotFound]);
+        assert!(problems[0].message.contains("did you mean Team A?"));
+    }
+}

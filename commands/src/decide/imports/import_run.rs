@@ -1,0 +1,177 @@
+//! Inviting with the import (OC-13): asked for with the file; the commit that ends it requests a run of its people.
+
+use std::collections::HashSet;
+
+use crate::code::{Code, Problem, Refusal};
+use crate::company::{Company, Import, Invites};
+use crate::decide::imports::import_file::{Action, ImportFile};
+use crate::decide::notifications::notices::batch_report;
+use crate::decide::rule::{Asked, Decision};
+use crate::decide::runs::start_bulk_integration::{Request, channel_of, read_channel};
+use crate::event::{Counts, Event, Permission, Source, Who};
+use crate::id::{ImportId, RunId};
+use crate::personal::Personal;
+use crate::time::Time;
+
+impl ImportFile {
+    /// Who is to be invited and where to, as far as it can be judged before the rows are.
+    ///
+    /// # Errors
+    /// `envelope.malformed`, `field.required`, `auth.permission_denied`, `channel.*`, `run.already_exists`.
+    pub(crate) fn invites(
+        &self,
+        company: &Company,
+        asked: &Asked<'_, Self>,
+        import: ImportId,
+    ) -> Result<Option<Invites>, Refusal> {
+        let invites = self.wanted_invites(company, asked)?;
+        if invites.is_some() && company.runs.contains_key(&run_of(import)) {
+            return Err(Code::RunAlreadyExists.into());
+        }
+        Ok(invites)
+    }
+
+    /// Whether an import that was accepted before invites the same people to the same place. One that was to
+    /// invite and could not does not: whoever asks again is not told that it does.
+    pub(crate) fn invites_as(
+        &self,
+        company: &Company,
+        asked: &Asked<'_, Self>,
+        import: ImportId,
+    ) -> Result<bool, Refusal> {
+        let wanted = self.wanted_invites(company, asked)?;
+        let known = company.imports.get(&import).and_then(|import| import.invites);
+        Ok(match company.runs.get(&run_of(import)) {
+            Some(run) => wanted.is_some_and(|wanted| wanted.channel == run.channel),
+            None => wanted == known,
+        })
+    }
+
+    pub(crate) fn wanted_invites(
+        &self,
+        company: &Company,
+        asked: &Asked<'_, Self>,
+    ) -> Result<Option<Invites>, Refusal> {
+        let malformed = |why: &str| Err(Refusal::new(Code::EnvelopeMalformed).saying(why));
+        let all = self.action == Action::ImportAndInvite;
+        match (&self.channel, self.auto_invite, all) {
+            (None, false, false) => return Ok(None),
+            (Some(_), false, false) => return malformed("channel is for an import that invites"),
+            (_, true, true) => {
+                return malformed("auto_invite leaves out whom import_and_invite invites");
+            }
+            _ => {}
+        }
+        let channel = channel_of(company, self.channel.as_deref())?;
+        // Who is an account already keeps the organization it is in, and its row has failed (A22).
+        let created_only = self.auto_invite || self.opens_accounts();
+        // The privilege "Accounts" is for inviting them too (ML-01).
+        let needed = if self.opens_accounts() {
+            Permission::Accounts
+        } else {
+            Permission::BulkIntegrateUsers
+        };
+        asked.require(company, needed)?;
+        Ok(Some(Invites { channel, created_only }))
+    }
+}
+
+/// The run that an import asks for bears the import's id.
+pub(crate) fn run_of(import: ImportId) -> RunId {
+    RunId(import.0)
+}
+
+/// An import whose rows all have their outcome.
+#[derive(Debug)]
+pub(crate) struct Ending<'a> {
+    pub company: &'a Company,
+    pub import: ImportId,
+    /// As the company knows it, if it was accepted by an earlier commit.
+    pub known: Option<&'a Import>,
+    pub invites: Option<Invites>,
+    pub counts: Counts,
+    pub at: Time,
+}
+
+impl Ending<'_> {
+    /// Adds the end of the import, and the run for its people where one was asked for. The events before it
+    /// are those of its last rows.
+    ///
+    /// # Errors
+    /// `run.*` and `channel.not_enabled`, if there can be no run; the import is over all the same.
+    pub(crate) fn tell(&self, events: &mut Vec<Event>) -> Result<(), Refusal> {
+        let people = self.people(events);
+        let (import, counts) = (self.import, self.counts);
+        events.push(Event::ImportCompleted { import, counts });
+        self.tell_admins(events);
+        let Some(invites) = self.invites else { return Ok(()) };
+        // Which of its people these are, the import knows: the fold freezes their list.
+        let source = Source::Import(import);
+        let again = if invites.created_only { 0 } else { counts.duplicate };
+        let channel = read_channel(self.company, invites.channel.as_str())?;
+        let request = Request { run: run_of(import), channel, source };
+        request.check_id(self.company)?;
+        request.check_size(self.company, people)?;
+        // The list goes on in commits of its own: this one holds rows already.
+        let Decision { events: run, .. } =
+            request.enter(self.company, (people, again), vec![], None);
+        events.extend(run);
+        Ok(())
+    }
+
+    /// OC-14, A15, ML-14: whether people are invited at once or not, the administrators are told, if there
+    /// are any.
+    fn tell_admins(&self, events: &mut Vec<Event>) {
+        let settings = &self.company.settings;
+        let hours = settings.import_link_ttl_hours;
+        events.extend(settings.network_admin_email.clone().map(|email| {
+            let expires_at = self.at.plus_seconds(3600 * hours);
+            Event::ImportNotificationRequested {
+                import: self.import,
+                email: Personal(email),
+                expires_at,
+            }
+        }));
+        events.extend(batch_report(self.company, self.import));
+    }
+
+    /// How many people the run is for: as many as its source will pick once these events are history.
+    fn people(&self, events: &[Event]) -> u64 {
+        if self.invites.is_some_and(|invites| invites.created_only) {
+            return self.counts.created;
+        }
+        let keys: HashSet<String> =
+            events.iter().filter_map(named_by_row).map(|key| key.folded()).collect();
+        let is_new = |key: &&String| {
+            let user = self.company.users.find(key);
+            user.and_then(|(id, user)| self.known?.row_of(id, user)).is_none()
+        };
+        let before = self.known.map_or(0, |import| import.members.len());
+        (before + keys.iter().filter(is_new).count()) as u64
+    }
+}
+
+/// Why nobody is invited, for whoever looks at the import.
+pub(crate) fn refused(import: ImportId, refusal: Refusal) -> Event {
+    let problem = Problem { column: None, code: refusal.code, message: refusal.message };
+    Event::ImportInvitesRefused { import, problem }
+}
+
+/// The key in the event that tells a row's outcome, if the row has one.
+fn named_by_row(event: &Event) -> Option<&Who> {
+    event.row()?;
+    match event {
+        Event::UserCreated { user, .. }
+        | Event::UserUpdated { user, .. }
+        | Event::UserActivated { user, .. }
+        | Event::UserDeactivated { user, .. }
+        | Event::RowUnchanged { user, .. } => Some(user),
+        Event::RowRefused { user, .. } => user.as_ref(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod link_spec;
+#[cfg(test)]
+mod spec;

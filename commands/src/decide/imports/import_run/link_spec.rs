@@ -1,0 +1,123 @@
+//! The mail to the administrator, and its link: told of every import, good once and for a while (OC-14).
+
+use serde_json::json;
+
+use super::spec::{asked, auto, import, with_ann};
+use super::*;
+use crate::decide::Command;
+use crate::decide::imports::import_file::testing::{import_id, row};
+use crate::decide::testing::{Given as Before, given};
+
+fn admin() -> Event {
+    let setting = "network_admin_email".to_owned();
+    Event::CompanyConfigChanged { setting, value: json!("admin@acme.example") }
+}
+
+/// OC-14, A15: with a network administrator, every import ends with a mail to them, whether it invites or not.
+#[test]
+fn oc_14_the_network_admin_is_told_of_every_import() {
+    for (extra, invites) in [(json!({}), false), (auto(), true)] {
+        let before = with_ann().into_iter().chain([admin()]);
+        let then = import(before, vec![row(1, "bob")], &extra);
+        let names = then.names();
+        assert_eq!(names.contains(&"RunRequested"), invites);
+        let events = then.0.unwrap().events;
+        let told = events.iter().find_map(|event| match event {
+            Event::ImportNotificationRequested { import, email, expires_at } => {
+                Some((*import, email.as_str(), *expires_at))
+            }
+            _ => None,
+        });
+        let end = crate::decide::testing::NOW.plus_seconds(7 * 24 * 3600);
+        assert_eq!(told, Some((import_id(), "admin@acme.example", end)));
+    }
+    let names = import(with_ann(), vec![row(1, "bob")], &auto()).names();
+    assert!(!names.contains(&"ImportNotificationRequested"), "without an address nobody is told");
+}
+
+/// OC-14: the mail is claimed once, for the address, though no user has it.
+#[test]
+fn oc_14_the_mail_to_the_admin_is_claimed_once() {
+    let before = with_ann().into_iter().chain([admin()]);
+    let company = given(before).after(asked(1, vec![row(1, "bob")], &json!({})));
+    let claim = || crate::decide::ClaimNotification { most: 9 };
+    let events = company.when(claim()).0.unwrap().events;
+    let [Event::NotificationDispatched { key, email, .. }] = events.as_slice() else {
+        panic!("{events:?}")
+    };
+    assert_eq!(*key, crate::evolve::import_completed_key(import_id()));
+    assert_eq!(email.as_str(), "admin@acme.example");
+    assert!(!company.after(claim()).when(claim()).0.unwrap().recorded);
+}
+
+/// An import that the administrator was told of, and the link of the mail, as the engine reads it.
+fn told() -> (Before, impl Fn(&str) -> crate::decide::StartBulkIntegration) {
+    let before = with_ann().into_iter().chain([admin()]);
+    let company = given(before).after(asked(2, vec![row(1, "ann"), row(2, "bob")], &json!({})));
+    let follow = |mode: &str| {
+        let body = json!({"source": {"token": "token"}, "channel": "whatsapp", "mode": mode});
+        let Command::StartBulkIntegration(mut start) =
+            Command::read("StartBulkIntegration", body).unwrap()
+        else {
+            panic!()
+        };
+        start.source.verified = Some(import_id());
+        start
+    };
+    (company, follow)
+}
+
+/// OC-14, P21: following the link starts a run of the import's people, once; a look at it uses nothing up.
+#[test]
+fn oc_14_following_the_link_starts_the_run_once() {
+    let (company, follow) = told();
+    let shown = company.when(follow("preview")).0.unwrap();
+    assert_eq!((shown.recorded, &shown.result["recipient_count"]), (false, &json!(2)));
+    let then = company.when(follow("confirmed"));
+    let expected = [
+        "RunRequested",
+        "RecipientQueued",
+        "RecipientQueued",
+        "RunQueued",
+        "RunStarted",
+        "ImportLinkUsed",
+    ];
+    assert_eq!(then.names(), expected);
+    let company = company.after(follow("confirmed"));
+    company.when(follow("confirmed")).then_refused(Code::InvitationAlreadyUsed);
+    company.when(follow("preview")).then_refused(Code::InvitationAlreadyUsed);
+}
+
+/// OC-14: the link ends, is of no use where it was not made, and needs no permission where it was.
+#[test]
+fn oc_14_a_link_is_good_for_a_while_and_for_its_import_only() {
+    use crate::decide::Authority;
+    use crate::decide::testing::NOW;
+    let (mut company, follow) = told();
+    let late = Command::from(follow("confirmed"));
+    let end = NOW.plus_seconds(7 * 24 * 3600);
+    company
+        .when_asked_by("link", Authority::Granted, end, &late)
+        .then_refused(Code::InvitationExpired);
+    let mut guess = follow("confirmed");
+    guess.source.verified = None;
+    company.when(guess).then_refused(Code::InvitationNotFound);
+    let mut both = follow("confirmed");
+    both.source.import = Some("latest".to_owned());
+    company.when(both).then_refused(Code::EnvelopeMalformed);
+    let actor = Personal("jane@acme.example".to_owned());
+    let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::Administer] };
+    company.0.evolve(NOW, &granted);
+    assert!(company.when_asked_by("link", Authority::Granted, NOW, &late).0.is_ok());
+}
+
+/// OC-14, P23: nobody is told of an import that was undone first, and a link that was sent invites nobody then.
+#[test]
+fn oc_14_the_link_of_an_import_that_was_undone_invites_nobody() {
+    let (company, follow) = told();
+    assert_eq!(company.0.notifications.len(), 1);
+    let mode = crate::decide::imports::import_file::ImportMode::Commit;
+    let company = company.after(crate::decide::UndoImport { import: import_id(), mode });
+    assert!(company.0.notifications.is_empty());
+    company.when(follow("confirmed")).then_refused(Code::ImportAlreadyUndone);
+}

@@ -1,0 +1,106 @@
+//! What a row of a file of accounts means beyond its columns: where the account belongs, and its number.
+
+use std::borrow::Cow;
+
+use super::{Rows, over, value};
+use crate::code::{Code, Problem};
+use crate::company::{User, UserId};
+use crate::csv_file::{Given, ParsedRow, RowValues};
+use crate::decide::numbers::pool::{assigned, too_few, why_not};
+use crate::dialect::PERMISSION_GROUP;
+use crate::event::{Event, Who};
+use crate::personal::Personal;
+
+impl Rows<'_> {
+    /// The row with what the command says of all its people (ML-04, ML-05).
+    pub(super) fn placed<'r>(&self, row: &'r ParsedRow) -> Cow<'r, ParsedRow> {
+        let Some(placing) = self.placing else { return Cow::Borrowed(row) };
+        let mut row = row.clone();
+        row.values.org_unit = Given::Value(placing.organization.clone());
+        let group = Given::Value(placing.permission_group.clone());
+        row.values.attributes.insert(PERMISSION_GROUP.to_owned(), group);
+        Cow::Owned(row)
+    }
+
+    /// What the company's settings ask of an address.
+    pub(super) fn check_address(&self, values: &RowValues, problems: &mut Vec<Problem>) {
+        let settings = &self.company.settings;
+        match &values.email {
+            Given::Value(email) if !settings.allows_domain_of(email) => {
+                problems.push(self.in_column("email", Code::EmailDomainNotAllowed));
+            }
+            Given::Absent
+                if self.placing.is_some() && settings.smtp_offload && values.user.is_some() =>
+            {
+                problems.push(self.in_column("email", Code::FieldEmailRequiredSmtpOffload));
+            }
+            Given::Absent | Given::Blank | Given::Value(_) => {}
+        }
+    }
+
+    /// Why a new account cannot have the number that its row names, if so (ML-16, N72).
+    pub(super) fn number_problem(&self, values: &RowValues) -> Option<Problem> {
+        let Given::Value(number) = values.number else { return None };
+        let Some(owner) = self.company.numbers.get(number).map(|known| &known.owner) else {
+            return Some(self.in_column("number", Code::NumberNotInPool));
+        };
+        if self.numbers.contains_key(&number) {
+            let problem = self.in_column("number", Code::NumberNotAvailable);
+            return Some(problem.saying("an earlier row of the file has it"));
+        }
+        let org_unit = value(&values.org_unit);
+        let taken = self.numbers.values().filter(|from| *from == owner).count() as u64;
+        let refusal = why_not(self.company, number, None, org_unit.as_deref(), None, taken)?;
+        let problem = self.in_column("number", refusal.code);
+        let state = refusal.details.get("state").and_then(serde_json::Value::as_str);
+        Some(match state {
+            Some(state) => problem.saying(state),
+            None => problem,
+        })
+    }
+
+    /// Why somebody cannot go to the org unit that the row names, if so: a number stays with its organization
+    /// (P18), and whoever waits for one needs one there (P19).
+    pub(super) fn move_problem(
+        &mut self,
+        id: UserId,
+        user: &User,
+        values: &RowValues,
+    ) -> Option<Problem> {
+        let numbers = &self.company.numbers;
+        let asked = values.org_unit.as_ref().map(String::as_str);
+        let there = over(user.org_unit.as_deref(), &asked, self.options.blank_means);
+        if there == user.org_unit.as_deref() {
+            return None;
+        }
+        if numbers.of(id).is_some() {
+            return Some(self.in_column("org_unit", Code::NumberInUse));
+        }
+        if !numbers.is_waiting(id) {
+            return None;
+        }
+        let owner = numbers.owner(there);
+        let stock = numbers.stock(&owner);
+        let overbooking = self.company.settings.number_overbooking;
+        let moved = self.moved.get(&owner).copied().unwrap_or_default();
+        if too_few(if overbooking { 1 } else { moved + 1 }, stock, overbooking).is_some() {
+            return Some(self.in_column("org_unit", Code::NumberInsufficientInDestination));
+        }
+        self.moved.insert(owner, moved + 1);
+        None
+    }
+
+    /// Opens the account of somebody who was just created, with the number of the row.
+    pub(super) fn open_account(&mut self, user: &Who, values: &RowValues) {
+        let Some(placing) = self.placing else { return };
+        let import = Some(self.id);
+        self.events.push(Event::AccountOpened { user: user.clone(), import });
+        if let Given::Value(number) = values.number {
+            let owner = self.company.numbers.get(number).and_then(|known| known.owner.clone());
+            self.numbers.insert(number, owner);
+            let event =
+                Event::NumberAssigned { number: Personal(number), user: user.clone(), import };
+            self.events.extend(assigned(self.company, number, Some(&placing.organization), event));
+        }
+    }
+}

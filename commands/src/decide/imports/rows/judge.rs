@@ -1,0 +1,308 @@
+//! What makes a row invalid or a duplicate by its dialect's own rules: its key, its references, its unique values.
+
+use super::Rows;
+use crate::code::{Code, Problem};
+use crate::company::{Company, ValueMark};
+use crate::csv_file::{Given, Manager, RowValues};
+use crate::dialect::{Dialect, Known};
+use crate::id::UserKey;
+use crate::settings::ReferenceResolution;
+
+impl Rows<'_> {
+    /// The row's key, if the company's settings let it be one.
+    pub(super) fn usable_key(
+        &self,
+        values: &RowValues,
+        problems: &mut Vec<Problem>,
+    ) -> Option<UserKey> {
+        let known_as = self.dialect.and_then(|one| one.known_as(values, self));
+        let key = known_as.or_else(|| values.user.clone())?;
+        let problem = self.dialect.and_then(|one| one.check_key(&key, &self.company.settings));
+        let usable = problem.is_none();
+        problems.extend(problem);
+        usable.then_some(key)
+    }
+
+    /// Why a row of this key is one too many, if it is.
+    pub(super) fn duplicate(&self, folded: &str) -> Option<Problem> {
+        if let Some(first_row) = self.first_row(folded) {
+            let words = format!("row {first_row}");
+            return Some(Problem::new(Code::RowDuplicateInFile).saying(&words));
+        }
+        let counts = self.dialect.is_some_and(Dialect::existing_is_duplicate);
+        let exists = counts && self.company.users.created(folded).is_some();
+        exists.then(|| Problem::new(Code::RowUserExists))
+    }
+
+    /// A problem of one of the model's columns, as the dialect spells it.
+    pub(super) fn in_column(&self, name: &'static str, code: Code) -> Problem {
+        Problem::in_column(self.dialect.map_or(name, |one| one.spelling(name)), code)
+    }
+
+    /// Values that somebody else has, in the company or by an earlier row (P17).
+    pub(super) fn check_unique(&self, values: &RowValues, folded: &str) -> Vec<Problem> {
+        let names = self.dialect.map_or(&[][..], Dialect::unique);
+        let taken = |name: &&&'static str| match values.attributes.get(**name) {
+            Some(Given::Value(value)) => {
+                self.holder(name, value).is_some_and(|key| key.folded() != folded)
+            }
+            _ => false,
+        };
+        let names = names.iter().filter(taken);
+        names.map(|name| self.in_column(name, Code::FieldNotUnique)).collect()
+    }
+}
+
+impl Known for Rows<'_> {
+    fn company(&self) -> &Company {
+        self.company
+    }
+
+    fn holder(&self, attribute: &str, value: &str) -> Option<UserKey> {
+        let earlier = self.values.get(&ValueMark::of(attribute, value)).cloned();
+        earlier.or_else(|| Some(self.company.holder(attribute, value)?.1.key()))
+    }
+
+    fn may_refer_to(&self, other: &Manager) -> bool {
+        let of_this_file = |id| self.accepted.is_some_and(|import| import.created.contains(&id));
+        let exists = self.company.users.created(other.key.as_str());
+        let earlier = || self.created.contains(&other.key.folded());
+        match self.company.settings.reference_resolution {
+            ReferenceResolution::Strict => exists.is_some_and(|(id, _)| !of_this_file(id)),
+            ReferenceResolution::FileOrder => exists.is_some() || earlier(),
+            ReferenceResolution::TwoPass => exists.is_some() || earlier() || other.in_file,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use crate::code::Code;
+    use crate::csv_file::{Limits, Options, ParsedRow, named, rows};
+    use crate::decide::ImportRows;
+    use crate::decide::imports::import_file::testing::{accepted, import_id};
+    use crate::decide::testing::{Given, given};
+    use crate::event::{Event, Existing, RowOutcome};
+
+    const HEADER: &str =
+        "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role,Access Role";
+
+    /// A company with a desk above a team, and an accepted file of so many rows.
+    fn company(total: u64) -> Vec<Event> {
+        let unit = |name: &str, parent: Option<&str>, level: &str| Event::OrgUnitDefined {
+            org_unit: name.to_owned(),
+            parent: parent.map(str::to_owned),
+            level: Some(level.to_owned()),
+            roles: vec![],
+        };
+        let mut file = accepted(total, false, Existing::Skip);
+        if let Event::ImportAccepted { options, .. } = &mut file {
+            options.dialect = "ocm".to_owned();
+        }
+        let role = Event::RoleDefined { role: "Agent".to_owned(), permissions: vec![] };
+        vec![unit("Desk", None, "department"), unit("Team A", Some("Desk"), "team"), role, file]
+    }
+
+    fn parsed(lines: &[&str]) -> Vec<ParsedRow> {
+        let text = format!("{HEADER}\n{}\n", lines.join("\n"));
+        let ocm = crate::dialect::find("ocm").unwrap();
+        let (options, limits) = (Options::default(), Limits::default());
+        let named = named(text.as_bytes(), ocm, &options, &limits).unwrap();
+        let rows = rows(text.as_bytes(), ocm, &options, &limits).unwrap().knowing(named);
+        rows.map(Result::unwrap).collect()
+    }
+
+    fn import(rows: Vec<ParsedRow>) -> ImportRows {
+        ImportRows { import: import_id(), rows }
+    }
+
+    type Told = (RowOutcome, Vec<(String, Code)>);
+
+    /// What became of each row, with the column and code of what is wrong with it.
+    fn told(events: &[Event]) -> Vec<Told> {
+        let one = |event: &Event| {
+            let (outcome, _) = event.row()?;
+            let problems = match event {
+                Event::RowRefused { problems, .. } => problems.as_slice(),
+                _ => &[],
+            };
+            let named = |p: &crate::code::Problem| (p.column.clone().unwrap_or_default(), p.code);
+            Some((outcome, problems.iter().map(named).collect()))
+        };
+        events.iter().filter_map(one).collect()
+    }
+
+    #[track_caller]
+    fn of(company: &Given, lines: &[&str]) -> Vec<Told> {
+        told(&company.when(import(parsed(lines))).0.unwrap().events)
+    }
+
+    fn invalid(column: &str, code: Code) -> Told {
+        (RowOutcome::Invalid, vec![(column.to_owned(), code)])
+    }
+
+    fn created() -> Told {
+        (RowOutcome::Created, vec![])
+    }
+
+    fn duplicate(code: Code) -> Told {
+        (RowOutcome::Duplicate, vec![(String::new(), code)])
+    }
+
+    fn set(setting: &str, value: serde_json::Value) -> Event {
+        Event::CompanyConfigChanged { setting: setting.to_owned(), value }
+    }
+
+    const BOSS: &str = "boss,Bo,Ss,,1,supervisor,,Desk,Agent,";
+
+    /// OCM-08, A23: an earlier row's supervisor exists; a later one, oneself and nobody do not.
+    #[test]
+    fn ocm_08_a_supervisor_exists_before_the_row() {
+        let told = of(
+            &given(company(4)),
+            &[
+                "early,E,E,,2,agent,boss,Team A,Agent,",
+                BOSS,
+                "late,L,L,,3,agent,BOSS,Team A,Agent,",
+                "own,O,O,,4,agent,own,Team A,Agent,",
+            ],
+        );
+        let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
+        assert_eq!(told, [lost(), created(), created(), lost()]);
+    }
+
+    /// A23: under strict references nobody whom the same file created counts, in whatever commit; who was
+    /// there before does, though a row of the file names them again.
+    #[test]
+    fn a23_strict_references_are_to_people_of_before() {
+        let mut events = company(5);
+        events.insert(0, set("reference_resolution", json!("strict")));
+        events.insert(0, crate::decide::testing::user_created("old"));
+        let first = [BOSS, "ann,A,A,,2,agent,boss,Team A,Agent,", "OLD,,,,,,,,,"];
+        let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
+        let before = given(events);
+        let told = of(&before, &first);
+        assert_eq!(told, [created(), lost(), duplicate(Code::RowUserExists)]);
+        let all = [
+            &first[..],
+            &["bob,B,B,,3,agent,boss,Team A,Agent,", "cid,C,C,,4,agent,old,Team A,Agent,"],
+        ]
+        .concat();
+        let told = of(&before.after(import(parsed(&first))), &all);
+        assert_eq!(told, [lost(), created()]);
+    }
+
+    /// A23: in two passes a supervisor may stand in a later row, also of a later commit; not in one that
+    /// is bad in itself, nor may anybody be their own or nobody's.
+    #[test]
+    fn a23_two_passes_find_a_supervisor_of_any_row() {
+        let mut events = company(6);
+        events.insert(0, set("reference_resolution", json!("two_pass")));
+        let lines = [
+            "early,E,E,,2,agent,BOSS,Team A,Agent,",
+            "own,O,O,,4,agent,own,Team A,Agent,",
+            "bad,B,B,,5,agent,broken,Team A,Agent,",
+            "none,N,N,,6,agent,nobody,Team A,Agent,",
+            BOSS,
+            "broken,B,B,,x7,supervisor,,Desk,Agent,",
+        ];
+        let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
+        let last = invalid("PBX ID", Code::FieldNotNumber);
+        let all = [created(), lost(), lost(), lost(), created(), last];
+        assert_eq!(of(&given(events.clone()), &lines), all);
+        let rows = parsed(&lines);
+        let before = given(events).after(import(rows[..2].to_vec()));
+        let rest = told(&before.when(import(rows)).0.unwrap().events);
+        assert_eq!(rest, all[2..]);
+    }
+
+    /// OCM-13, OCM-15, A25: first whether the LAN ID can be used, then whether it exists, then the rest;
+    /// a duplicate changes nothing.
+    #[test]
+    fn a25_a_row_is_unusable_then_duplicate_then_invalid() {
+        let mut events = company(9);
+        events.insert(0, crate::decide::testing::user_created("ann"));
+        let lines = [
+            "ANN,,,,x,king,nobody,No Team,No Role,",
+            "an n,,,,1,agent,,Team A,Agent,",
+            BOSS,
+            "Boss,,,,,,,,,",
+        ];
+        let then = given(events).when(import(parsed(&lines)));
+        assert_eq!(then.names(), ["RowRefused", "RowRefused", "UserCreated", "RowRefused"]);
+        let told = told(&then.0.unwrap().events);
+        assert_eq!(told[0], duplicate(Code::RowUserExists));
+        assert_eq!(
+            (told[1].0, told[1].1[0].1),
+            (RowOutcome::Invalid, Code::FieldSpecialCharacters)
+        );
+        assert_eq!(told[3], duplicate(Code::RowDuplicateInFile));
+    }
+
+    /// OCM-04: a mark in a LAN ID or Agent ID makes the row invalid until the company allows it.
+    #[test]
+    fn ocm_04_marks_are_the_companys_to_allow() {
+        let lines =
+            ["jo.hn,J,D,,2,supervisor,,Desk,Agent,", "jane,J,D,ja-ne,3,supervisor,,Desk,Agent,"];
+        let special = |column| invalid(column, Code::FieldSpecialCharacters);
+        assert_eq!(of(&given(company(2)), &lines), [special("LAN ID"), special("Agent ID")]);
+        let mut events = company(2);
+        events.insert(0, set("id_extra_characters", json!(".-")));
+        assert_eq!(of(&given(events), &lines), [created(), created()]);
+    }
+
+    /// OCM-05, OCM-06, P17: Agent ID and PBX ID are nobody else's: in a commit, and in those before it.
+    #[test]
+    fn ocm_06_agent_id_and_pbx_id_are_unique() {
+        let first =
+            [BOSS, "ann,A,A,BOSS,2,supervisor,,Desk,Agent,", "bob,B,B,,1,supervisor,,Desk,Agent,"];
+        let taken = |column| invalid(column, Code::FieldNotUnique);
+        let before = given(company(9));
+        assert_eq!(of(&before, &first), [created(), taken("Agent ID"), taken("PBX ID")]);
+        let rest = [
+            "cid,C,C,Boss,3,supervisor,,Desk,Agent,",
+            "dan,D,D,,１,supervisor,,Desk,Agent,",
+            "eve,E,E,,01,supervisor,,Desk,Agent,",
+        ];
+        let all = [&first[..], &rest[..]].concat();
+        let told = of(&before.after(import(parsed(&first))), &all);
+        assert_eq!(told, [taken("Agent ID"), taken("PBX ID"), created()]);
+    }
+
+    /// OCM-09, OCM-10, OCM-11, N75: the unit exactly, of the lowest level for an agent; roles that exist.
+    #[test]
+    fn ocm_10_an_agent_belongs_to_a_team() {
+        let told = of(
+            &given(company(9)),
+            &[
+                BOSS,
+                "ann,A,A,,2,agent,boss,Desk,Agent,",
+                "bob,B,B,,3,agent,boss,team a,Agent,",
+                "cid,C,C,,4,agent,boss,Team A,King,",
+                "dan,D,D,,5,agent,boss,Team A,Agent,King",
+                "eve,E,E,,6,agent,boss,  Team A ,Agent,Agent",
+            ],
+        );
+        let expected = [
+            created(),
+            invalid("Org Unit", Code::ReferenceOrgUnitNotTeamLevel),
+            invalid("Org Unit", Code::ReferenceOrgUnitNotFound),
+            invalid("Role", Code::ReferenceRoleNotFound),
+            invalid("Access Role", Code::ReferenceRoleNotFound),
+            created(),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    /// OCM-03: the product's own columns are kept with the person.
+    #[test]
+    fn ocm_03_columns_are_kept_as_attributes() {
+        let company = given(company(1)).after(import(parsed(&[BOSS])));
+        let person = company.0.users.find("boss").unwrap().1.person();
+        let kept: Vec<_> =
+            person.attributes.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+        assert_eq!(kept, [("agent_id", "boss"), ("pbx_id", "1"), ("profile", "supervisor")]);
+    }
+}

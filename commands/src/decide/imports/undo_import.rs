@@ -1,0 +1,161 @@
+//! `UndoImport`: takes back what an import did, as far as nothing has happened to its people since.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, Undo};
+use crate::decide::imports::import_file::{ImportMode, needed};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, Permission, UndoCounts};
+use crate::id::ImportId;
+
+/// Takes back what an import did, row by row: people it created go, old values come back, numbers it listed
+/// are taken off the list. Whoever something has happened to since is left as is, and the row says why.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UndoImport {
+    #[serde(alias = "import_id")]
+    pub import: ImportId,
+    #[serde(default)]
+    pub mode: ImportMode,
+}
+
+impl Decide for UndoImport {
+    // Which one depends on the import: the rule asks for it.
+    const NEEDS: Option<Permission> = None;
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Undoing::json_schema(generator)
+    }
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let import = company.imports.get(&self.import);
+        let dialect = import.map(|import| import.options.dialect.as_str()).unwrap_or_default();
+        asked.require(company, needed(dialect))?;
+        let import = import.ok_or(Code::ImportNotFound)?;
+        if !import.completed {
+            return Err(Code::ImportNotCompleted.into());
+        }
+        if import.undo != Undo::No {
+            return Err(Code::ImportAlreadyUndone.into());
+        }
+        let events = vec![Event::ImportUndoStarted { import: self.import }];
+        let result = json!(Undoing { import: self.import, state: State::Undoing, counts: None });
+        let recorded = self.mode == ImportMode::Commit;
+        Ok(Decision { recorded, ..Decision::of(events).telling(result) })
+    }
+}
+
+/// The `result` of a preview.
+pub fn foreseen(import: ImportId, counts: UndoCounts) -> Value {
+    json!(Undoing { import, state: State::Completed, counts: Some(counts) })
+}
+
+/// The `result` of an undo, which goes on in the background; of a preview, what it would come to.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Undoing {
+    import: ImportId,
+    state: State,
+    #[serde(flatten)]
+    counts: Option<UndoCounts>,
+}
+
+/// Where the import stands after the answer.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum State {
+    /// As before: a preview changes nothing.
+    Completed,
+    Undoing,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::imports::import_file::testing::{accepted, import_id};
+    use crate::decide::testing::{channel_enabled, given};
+    use crate::event::{Counts, Existing};
+    use crate::personal::Personal;
+
+    fn asked(mode: &str) -> Value {
+        json!({"import": import_id(), "mode": mode})
+    }
+
+    fn imported() -> Vec<Event> {
+        let counts = Counts::default();
+        vec![
+            accepted(1, true, Existing::Skip),
+            Event::ImportCompleted { import: import_id(), counts },
+        ]
+    }
+
+    /// P23: an import is undone once, and not before it is completed.
+    #[test]
+    fn p23_a_completed_import_is_undone_once() {
+        let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
+        given([]).when(undo.clone()).then_refused(Code::ImportNotFound);
+        given([accepted(1, true, Existing::Skip)])
+            .when(undo.clone())
+            .then_refused(Code::ImportNotCompleted);
+        let company = given(imported());
+        let result =
+            company.when(undo.clone()).then([Event::ImportUndoStarted { import: import_id() }]);
+        assert_eq!(result, json!({"import": import_id(), "state": "undoing"}));
+        let company = company.after(undo.clone());
+        company.when(undo.clone()).then_refused(Code::ImportAlreadyUndone);
+        let counts = UndoCounts::default();
+        let undone = Event::ImportUndone { import: import_id(), counts };
+        let events = imported()
+            .into_iter()
+            .chain([Event::ImportUndoStarted { import: import_id() }, undone]);
+        given(events).when(undo).then_refused(Code::ImportAlreadyUndone);
+    }
+
+    /// ML-01: whoever may import such a file may take it back, and nobody else.
+    #[test]
+    fn ml_01_undoing_takes_what_importing_took() {
+        let granted = |dialect: &str, permission| {
+            let mut events = imported();
+            if let Some(Event::ImportAccepted { options, .. }) = events.first_mut() {
+                options.dialect = dialect.to_owned();
+            }
+            let actor = Personal("jane@acme.example".to_owned());
+            events.push(Event::PermissionsGranted { actor, permissions: vec![permission] });
+            given(events).when(UndoImport { import: import_id(), mode: ImportMode::Commit })
+        };
+        for (dialect, needed, other) in [
+            ("multiline", Permission::Accounts, Permission::BulkImportUsers),
+            ("leapxpert", Permission::BulkImportUsers, Permission::Accounts),
+        ] {
+            assert!(granted(dialect, needed).0.is_ok());
+            granted(dialect, other).then_refused(Code::AuthPermissionDenied);
+        }
+    }
+
+    #[test]
+    fn a_preview_leaves_no_trace_and_is_refused_as_the_undo_would_be() {
+        assert!(!given(imported()).when_json("UndoImport", asked("preview")).0.unwrap().recorded);
+        given([]).when_json("UndoImport", asked("preview")).then_refused(Code::ImportNotFound);
+        given(imported())
+            .when_json("UndoImport", asked("perhaps"))
+            .then_refused(Code::EnvelopeMalformed);
+    }
+
+    /// LX-13: an import that was undone is no source of a run, and not the latest either.
+    #[test]
+    fn lx_13_nobody_is_invited_from_an_import_that_was_undone() {
+        let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
+        let company = given(imported().into_iter().chain([channel_enabled()])).after(undo);
+        assert_eq!(company.0.latest_import, None);
+        for (source, code) in [
+            (json!("latest"), Code::ImportNoneAvailable),
+            (json!(import_id()), Code::ImportAlreadyUndone),
+        ] {
+            let body =
+                json!({"source": {"import": source}, "channel": "whatsapp", "mode": "preview"});
+            company.when_json("StartBulkIntegration", body).then_refused(code);
+        }
+    }
+}

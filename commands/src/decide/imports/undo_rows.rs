@@ -1,0 +1,449 @@
+//! `UndoRows`: the engine goes on with undoing an import, some rows at a time.
+
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, RowEffect, Undo};
+use crate::decide::imports::undo_row::Reversals;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, Permission, UndoCounts};
+use crate::id::ImportId;
+
+/// What the next rows of an import did. Rows that have an outcome are left out, so that it may be asked twice.
+#[derive(Debug, Clone)]
+pub struct UndoRows {
+    pub import: ImportId,
+    /// At most as many as one commit of the import holds.
+    pub rows: Vec<RowEffect>,
+    /// Whether no rows follow.
+    pub last: bool,
+}
+
+impl Decide for UndoRows {
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
+        let Undo::Going { rows_done, counts } = import.undo else {
+            return Ok(Decision::unrecorded(json!({})));
+        };
+        let mut reversals = Reversals::new(company, self.import, import, asked.at);
+        for row in self.rows.iter().filter(|row| row.row > rows_done) {
+            reversals.undo(row);
+        }
+        let mut events = reversals.events;
+        if self.last {
+            let counts = counted(counts, &events);
+            events.push(Event::ImportUndone { import: self.import, counts });
+        }
+        Ok(Decision::if_any(events))
+    }
+}
+
+/// The counts after these events.
+fn counted(mut counts: UndoCounts, events: &[Event]) -> UndoCounts {
+    for event in events {
+        if let Event::RowUndone { outcome, .. } = event {
+            counts.add(*outcome);
+        }
+    }
+    counts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ulid::Ulid;
+
+    use crate::code::Problem;
+    use crate::company::{Effects, UserState};
+    use crate::csv_file::{Given as Cell, ParsedRow};
+    use crate::decide::imports::import_file::ImportMode;
+    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::numbers::pool::testing::{account, number, number_added, unit};
+    use crate::decide::testing::{Given, given, phone, user_created, who};
+    use crate::decide::{ImportRows, UndoImport};
+    use crate::event::{Channel, Existing, UndoOutcome};
+    use crate::personal::Personal;
+
+    /// A company and everything that happened in it, so that effects can be told from it.
+    struct Story(Vec<Event>);
+
+    impl Story {
+        fn company(&self) -> Given {
+            given(self.0.clone())
+        }
+
+        fn then(mut self, events: impl IntoIterator<Item = Event>) -> Self {
+            self.0.extend(events);
+            self
+        }
+
+        fn imported(self, import: ImportId, rows: Vec<ParsedRow>) -> Self {
+            let Event::ImportAccepted { files, options, warnings, .. } =
+                accepted(0, true, Existing::Update)
+            else {
+                panic!()
+            };
+            let total = rows.len() as u64;
+            let story =
+                self.then([Event::ImportAccepted { import, files, options, total, warnings }]);
+            story.with_rows(import, rows)
+        }
+
+        /// An import into the organization EMEA.
+        fn accounts(self, rows: Vec<ParsedRow>) -> Self {
+            let mut file = accepted(rows.len() as u64, false, Existing::Skip);
+            if let Event::ImportAccepted { options, .. } = &mut file {
+                options.dialect = "multiline".to_owned();
+            }
+            let [organization, permission_group] = ["EMEA", "Traders"].map(str::to_owned);
+            let placed =
+                Event::ImportPlaced { import: import_id(), organization, permission_group };
+            self.then([file, placed]).with_rows(import_id(), rows)
+        }
+
+        fn with_rows(self, import: ImportId, rows: Vec<ParsedRow>) -> Self {
+            let story = self;
+            let events = story.company().when(ImportRows { import, rows }).0.unwrap().events;
+            story.then(events)
+        }
+
+        fn effects(&self, import: ImportId) -> Vec<RowEffect> {
+            let mut effects = Effects::new("acme".parse().unwrap(), import);
+            effects.take(&crate::company::effects::testing::commit(self.0.clone()))
+        }
+
+        /// The story after the import was undone, and what came of its rows.
+        fn undone(self, import: ImportId) -> (Self, Vec<(u64, UndoOutcome, Option<Code>)>) {
+            let asked = UndoImport { import, mode: ImportMode::Commit };
+            let started = self.company().when(asked).0.unwrap().events;
+            let rows = self.effects(import);
+            let story = self.then(started);
+            let undo = UndoRows { import, rows, last: true };
+            let events = story.company().when(undo).0.unwrap().events;
+            let outcome = |event: &Event| match event {
+                Event::RowUndone { row, outcome, code, .. } => Some((*row, *outcome, *code)),
+                _ => None,
+            };
+            let outcomes = events.iter().filter_map(outcome).collect();
+            (story.then(events), outcomes)
+        }
+    }
+
+    fn with_phone(mut parsed: ParsedRow, n: u64) -> ParsedRow {
+        parsed.values.phone = Cell::Value(Ok(phone(n)));
+        parsed
+    }
+
+    fn named(mut parsed: ParsedRow, name: &str) -> ParsedRow {
+        parsed.values.first_name = Cell::Value(name.to_owned());
+        parsed
+    }
+
+    fn reversed(row: u64) -> (u64, UndoOutcome, Option<Code>) {
+        (row, UndoOutcome::Reversed, None)
+    }
+
+    fn kept(row: u64, code: Code) -> (u64, UndoOutcome, Option<Code>) {
+        (row, UndoOutcome::Kept, Some(code))
+    }
+
+    fn before() -> Story {
+        let off = Event::UserDeactivated { user: who("cid"), row: None };
+        Story(vec![user_created("bob"), user_created("cid"), off, user_created("dee")])
+    }
+
+    /// Created, updated and activated people, one with a number only, and two rows that change nothing.
+    fn rows() -> Vec<ParsedRow> {
+        let mut activated = named(row(3, "cid"), "Cid");
+        activated.values.enabled = Some(true);
+        let created = with_phone(row(1, "ann"), 1);
+        let updated = named(with_phone(row(2, "bob"), 2), "Bob");
+        let mut bad = row(6, "eve");
+        bad.problems = vec![Problem::new(Code::CsvStrayQuote)];
+        vec![created, updated, activated, with_phone(row(4, "dee"), 4), row(5, "ann"), bad]
+    }
+
+    fn standing(company: &Given) -> Vec<crate::company::Standing> {
+        ["ann", "bob", "cid", "dee"]
+            .map(|key| crate::company::Standing::of(&company.0, &crate::id::UserKey::new(key)))
+            .into()
+    }
+
+    /// P23: everybody stands as before the import; rows that had changed nothing have no outcome.
+    #[test]
+    fn p23_what_an_import_did_is_taken_back() {
+        let was = standing(&before().company());
+        let story = before().imported(import_id(), rows());
+        assert_ne!(standing(&story.company()), was);
+        let (story, outcomes) = story.undone(import_id());
+        assert_eq!(outcomes, [1, 2, 3, 4].map(reversed));
+        let company = story.company();
+        assert_eq!(standing(&company), was);
+        assert!(company.0.phones.is_empty() && company.0.undoing.is_empty());
+        assert_eq!(company.0.imports[&import_id()].undo, Undo::Done);
+        let Some(Event::ImportUndone { counts, .. }) = story.0.last() else { panic!() };
+        assert_eq!(*counts, UndoCounts { reversed: 4, ..UndoCounts::default() });
+    }
+
+    /// P15, P23: after its undo a file comes in as it did the first time.
+    #[test]
+    fn p23_an_undone_file_can_be_imported_again() {
+        let first = before().imported(import_id(), rows());
+        let (story, _) = first.undone(import_id());
+        let again = story.imported(ImportId(Ulid(45)), rows());
+        let counts = |story: &Story, import| story.company().0.imports[&import].counts;
+        let (then, now) = (counts(&again, import_id()), counts(&again, ImportId(Ulid(45))));
+        assert_eq!(
+            (then.created, then.updated, then.phones_added),
+            (now.created, now.updated, now.phones_added)
+        );
+        let (story, outcomes) = again.undone(ImportId(Ulid(45)));
+        assert_eq!(outcomes, [1, 2, 3, 4].map(reversed));
+        assert_eq!(standing(&story.company()), standing(&before().company()));
+    }
+
+    /// P23: who left with a row comes back as they stood, active or not; who had left before is not touched, and
+    /// nobody is created to leave.
+    #[test]
+    fn p23_whoever_left_with_a_row_comes_back() {
+        let leaving = |at: u64, key: &str| {
+            let mut parsed = named(row(at, key), "Gone");
+            parsed.values.archived = true;
+            parsed
+        };
+        let left = Event::UserArchived { user: who("dee") };
+        let story = before().then([left]);
+        let was = standing(&story.company());
+        let rows = vec![leaving(1, "bob"), leaving(2, "cid"), leaving(3, "dee"), leaving(4, "ann")];
+        let story = story.imported(import_id(), rows);
+        let company = story.company();
+        let state = |key: &str| company.0.users.created(key).map(|(_, user)| user.state);
+        for key in ["bob", "cid", "dee"] {
+            assert_eq!(state(key), Some(UserState::Archived), "{key}");
+        }
+        assert_eq!(state("ann"), None);
+        let counts = company.0.imports[&import_id()].counts;
+        assert_eq!((counts.deactivated, counts.unchanged, counts.skipped), (2, 1, 1));
+        assert_eq!(
+            company.0.users.created("bob").unwrap().1.person().first_name,
+            None,
+            "it changes nothing else"
+        );
+        let (story, outcomes) = story.undone(import_id());
+        assert_eq!(outcomes, [1, 2].map(reversed));
+        assert_eq!(standing(&story.company()), was);
+    }
+
+    /// P23: whoever was touched since stays as they are, and the row says why.
+    #[test]
+    fn p23_whoever_was_touched_since_is_kept() {
+        let linked =
+            Event::UserLinked { user: who("bob"), channel: Channel::Whatsapp, invitation: None };
+        let role = Event::RolesAssigned { user: who("ann"), roles: vec!["Agent".to_owned()] };
+        let archived = Event::UserArchived { user: who("cid") };
+        let number = Event::CorporatePhoneRemoved { phone: Personal(phone(4)), user: who("dee") };
+        let pictured = Event::PictureInserted {
+            import: ImportId(Ulid(9)),
+            number: 1,
+            name: Personal("fay.png".to_owned()),
+            user: who("fay"),
+            sha256: "5e".repeat(32),
+            bytes: 9,
+            format: crate::event::PictureFormat::Png,
+        };
+        let rows = rows().into_iter().chain([row(7, "fay")]).collect();
+        let since = [linked, role, archived, number, pictured];
+        let story = before().imported(import_id(), rows).then(since);
+        let as_is = standing(&story.company());
+        let (story, outcomes) = story.undone(import_id());
+        let expected = [
+            kept(1, Code::RowChangedSince),
+            kept(2, Code::RowInvitedSince),
+            kept(3, Code::RowChangedSince),
+            kept(4, Code::RowChangedSince),
+            kept(7, Code::RowChangedSince),
+        ];
+        assert_eq!(outcomes, expected);
+        assert_eq!(standing(&story.company()), as_is);
+    }
+
+    /// P23: whom a later import names stays, until that one is undone: imports are taken back last first.
+    #[test]
+    fn p23_later_imports_are_undone_first() {
+        let [second, third] = [45, 46].map(|n| ImportId(Ulid(n)));
+        let was = standing(&before().company());
+        let named_again = vec![named(row(1, "bob"), "Robert"), row(2, "ann")];
+        let story = before().imported(import_id(), rows()).imported(second, named_again);
+        let story = story.imported(third, vec![row(1, "ann")]);
+        let (_, outcomes) = Story(story.0.clone()).undone(import_id());
+        let named_since = |row| kept(row, Code::RowNamedSince);
+        assert_eq!(outcomes, [named_since(1), named_since(2), reversed(3), reversed(4)]);
+
+        let (story, outcomes) = story.undone(third);
+        assert_eq!(outcomes, [], "it changed nobody");
+        let (_, outcomes) = Story(story.0.clone()).undone(import_id());
+        assert_eq!(outcomes[0], named_since(1), "the second one still names ann");
+        let (story, outcomes) = story.undone(second);
+        assert_eq!(outcomes, [reversed(1)]);
+        let (story, outcomes) = story.undone(import_id());
+        assert_eq!(outcomes, [1, 2, 3, 4].map(reversed));
+        assert_eq!(standing(&story.company()), was);
+    }
+
+    /// P27: asked twice, a row is undone once; what does not fit a commit is told, and left as it is.
+    #[test]
+    fn p27_rows_are_undone_once_and_in_their_order() {
+        let story = before().imported(import_id(), rows());
+        let effects = story.effects(import_id());
+        let started = Event::ImportUndoStarted { import: import_id() };
+        let company = story.then([started]).company();
+        let undo = |from: usize, to: usize, last| UndoRows {
+            import: import_id(),
+            rows: effects[from..to].to_vec(),
+            last,
+        };
+        let company = company.after(undo(0, 2, false));
+        let again = company.when(undo(0, 2, false)).0.unwrap();
+        assert!(again.events.is_empty() && !again.recorded);
+        let mut rest = undo(1, 4, true);
+        rest.rows[2].errored = Some(Code::CsvRecordTooLarge);
+        let then = company.when(rest.clone());
+        let expected = ["UserUpdated", "UserDeactivated", "RowUndone", "RowUndone", "ImportUndone"];
+        assert_eq!(then.names(), expected);
+        let events = then.0.unwrap().events;
+        assert!(matches!(
+            events[3],
+            Event::RowUndone { row: 4, outcome: UndoOutcome::Errored, .. }
+        ));
+        let Some(Event::ImportUndone { counts, .. }) = events.last() else { panic!() };
+        assert_eq!(*counts, UndoCounts { reversed: 3, kept: 0, errored: 1 });
+        assert!(!company.after(rest.clone()).when(rest).0.unwrap().recorded);
+    }
+
+    /// P18, P23: the numbers that an import gave are nobody's again, each where it came from, and whoever is
+    /// removed is no account.
+    #[test]
+    fn p23_numbers_that_an_import_gave_go_back() {
+        let asks = |row: ParsedRow, n: u64| {
+            let values =
+                crate::csv_file::RowValues { number: Cell::Value(number(n)), ..row.values };
+            ParsedRow { values, ..row }
+        };
+        let pool =
+            Story(vec![unit("EMEA", None), number_added(1, Some("EMEA")), number_added(2, None)]);
+        let was = pool.company().0.numbers;
+        let rows = vec![asks(row(1, "ann"), 1), asks(row(2, "bob"), 2), row(3, "cid")];
+        let story = pool.accounts(rows);
+        let emea = story.company().0.numbers.owner(Some("EMEA"));
+        assert_eq!(story.company().0.numbers.get(number(2)).unwrap().owner, emea);
+
+        let number = Personal(number(1));
+        let released = Event::NumberReleased { number, user: who("ann"), cooling_until: None };
+        let (_, outcomes) = Story(story.0.clone()).then([released]).undone(import_id());
+        assert_eq!(outcomes, [kept(1, Code::RowChangedSince), reversed(2), reversed(3)]);
+
+        let (story, outcomes) = story.undone(import_id());
+        assert_eq!(outcomes, [1, 2, 3].map(reversed));
+        assert_eq!(story.company().0.numbers, was);
+    }
+
+    /// P18: a number that an undo gives back rests as any other does.
+    #[test]
+    fn p18_a_number_that_an_undo_gives_back_cools_down() {
+        let rest =
+            crate::decide::numbers::pool::testing::setting("number_cooling_seconds", json!(60));
+        let mut ann = row(1, "ann");
+        ann.values.number = Cell::Value(number(1));
+        let story = Story(vec![unit("EMEA", None), number_added(1, Some("EMEA")), rest])
+            .accounts(vec![ann]);
+        let (story, _) = story.undone(import_id());
+        let company = story.company().0;
+        assert_eq!(company.numbers.get(number(1)).unwrap().state.as_str(), "cooling");
+    }
+
+    /// P18, P19: an import takes nobody away from their number, nor to where there is none for who waits for
+    /// one; its undo takes nobody back to where there is none by then.
+    #[test]
+    fn p19_who_waits_for_a_number_goes_only_where_there_is_one() {
+        let invited = Event::InviteDispatched {
+            run: crate::decide::testing::run_id(1),
+            user: who("ann"),
+            attempt: 1,
+            invitation: crate::id::InvitationId(Ulid(5)),
+            generation: 1,
+            email: Personal("ann@acme.example".to_owned()),
+            message_id: "m".to_owned(),
+            via: "outbox".to_owned(),
+            template: None,
+        };
+        let company = |apac: &[u64]| {
+            let units = [unit("EMEA", None), unit("APAC", None), number_added(1, Some("EMEA"))];
+            let there = apac.iter().map(|n| number_added(*n, Some("APAC")));
+            let people = [account("ann", "EMEA"), account("bob", "EMEA")].into_iter().flatten();
+            let run =
+                crate::decide::testing::run_started(crate::decide::testing::run_id(1), &["ann"]);
+            Story(
+                units
+                    .into_iter()
+                    .chain(there)
+                    .chain(people)
+                    .chain(run)
+                    .chain([invited.clone()])
+                    .collect(),
+            )
+        };
+        let to_apac = |n: u64, key: &str| {
+            let mut parsed = row(n, key);
+            parsed.values.org_unit = Cell::Value("APAC".to_owned());
+            parsed
+        };
+        let codes = |story: &Story| {
+            let of = |event: &Event| match event {
+                Event::RowRefused { problems, .. } => Some(problems[0].code),
+                _ => None,
+            };
+            story.0.iter().filter_map(of).collect::<Vec<_>>()
+        };
+        let refused = company(&[]).imported(import_id(), vec![to_apac(1, "ann")]);
+        assert_eq!(codes(&refused), [Code::NumberInsufficientInDestination]);
+        let held = company(&[2]).then([crate::decide::numbers::pool::testing::assigned(1, "ann")]);
+        assert_eq!(
+            codes(&held.imported(import_id(), vec![to_apac(1, "ann")])),
+            [Code::NumberInUse]
+        );
+
+        let moved = company(&[2]).imported(import_id(), vec![to_apac(1, "ann"), to_apac(2, "bob")]);
+        assert_eq!(codes(&moved), []);
+        let (_, outcomes) = Story(moved.0.clone()).undone(import_id());
+        assert_eq!(outcomes, [1, 2].map(reversed));
+        let withdrawn = Event::NumberWithdrawn { number: Personal(number(1)), org_unit: None };
+        let (story, outcomes) = moved.then([withdrawn]).undone(import_id());
+        let errored = (1, UndoOutcome::Errored, Some(Code::NumberInsufficientInDestination));
+        assert_eq!(outcomes, [errored, reversed(2)]);
+        let ann = story.company().0.users.find("ann").unwrap().1.org_unit.clone();
+        assert_eq!(ann.as_deref(), Some("APAC"));
+
+        // Who had left waits for no number; who comes back with the undo waits again (A19).
+        let mut leaves = row(1, "ann");
+        leaves.values.archived = true;
+        let left = company(&[]).imported(import_id(), vec![leaves]);
+        assert_eq!(Story(left.0.clone()).undone(import_id()).1, [reversed(1)]);
+        let withdrawn = Event::NumberWithdrawn { number: Personal(number(1)), org_unit: None };
+        assert_eq!(left.then([withdrawn]).undone(import_id()).1, [errored]);
+    }
+
+    /// LX-14: nobody who was taken out again gets a log-in mail.
+    #[test]
+    fn lx_14_a_welcome_mail_that_waits_is_not_sent_to_whom_the_undo_removes() {
+        let story = before().imported(import_id(), rows());
+        let welcome =
+            Event::WelcomeEmailRequested { user: who("ann"), import: import_id(), row: 1 };
+        let story = story.then([welcome]);
+        assert_eq!(story.company().0.notifications.len(), 1);
+        let (story, _) = story.undone(import_id());
+        assert!(story.company().0.notifications.is_empty());
+        assert_eq!(story.company().0.users.find("ann").unwrap().1.state, UserState::NotCreated);
+    }
+}

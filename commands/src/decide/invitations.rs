@@ -1,0 +1,7 @@
+//! Single invitations: resend, revoke, link, move.
+
+pub mod link_completed;
+pub mod move_pending_invitations;
+pub mod resend_invitation;
+pub mod revoke_invitation;
+pub mod unlink_user;

@@ -1,0 +1,225 @@
+//! `LinkCompleted`: somebody followed the link to its end; the channel is linked.
+
+use schemars::{JsonSchema, Schema};
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, Invitation, InvitationState, NumberState, User, UserId, UserState};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Channel, Event, Permission};
+use crate::id::InvitationId;
+use crate::personal::Personal;
+use crate::phone::Phone;
+use crate::schema::{ChannelName, exactly_one_of};
+use crate::time::Time;
+
+/// Either the link's `token`, or a `user` and a `channel`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(transform = either_way)]
+pub struct LinkCompleted {
+    pub token: Option<Personal<String>>,
+    pub user: Option<String>,
+    #[schemars(with = "Option<ChannelName>")]
+    pub channel: Option<String>,
+    /// What the token says, once the engine has verified it; never from outside.
+    #[serde(skip)]
+    pub verified: Option<(InvitationId, u32)>,
+}
+
+fn either_way(schema: &mut Schema) {
+    exactly_one_of(schema, &[&["token"], &["user", "channel"]]);
+}
+
+impl Decide for LinkCompleted {
+    // Whoever holds a token may use it; without one the rule asks for a permission.
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        match (&self.token, &self.user, &self.channel) {
+            (Some(_), None, None) => self.by_token(company, asked.at),
+            (None, Some(user), Some(channel)) => {
+                asked.require(company, Permission::BulkIntegrateUsers)?;
+                by_name(company, user, channel)
+            }
+            _ => Err(Refusal::new(Code::EnvelopeMalformed)
+                .saying("give either token, or user and channel")),
+        }
+    }
+}
+
+impl LinkCompleted {
+    fn by_token(&self, company: &Company, now: Time) -> Result<Decision, Refusal> {
+        let (id, generation) = self.verified.ok_or(Code::InvitationNotFound)?;
+        let (user_id, channel) = company.invitations.get(&id).ok_or(Code::InvitationNotFound)?;
+        let user = company.users.get(*user_id).ok_or(Code::InvitationNotFound)?;
+        let current = user.link(*channel).invitation.ok_or(Code::InvitationNotFound)?;
+        if generation < current.generation {
+            return Err(Code::InvitationSuperseded.into());
+        }
+        if let Some(code) = why_not_live(&current, now) {
+            return Err(code.into());
+        }
+        linked(company, *user_id, user, *channel)
+    }
+}
+
+fn by_name(company: &Company, user: &str, channel: &str) -> Result<Decision, Refusal> {
+    let channel = Channel::read(channel).ok_or(Code::ChannelUnknown)?;
+    let (id, user) = company.users.created(user).ok_or(Code::UserNotFound)?;
+    linked(company, id, user, channel)
+}
+
+fn linked(
+    company: &Company,
+    id: UserId,
+    user: &User,
+    channel: Channel,
+) -> Result<Decision, Refusal> {
+    if user.state == UserState::Archived {
+        return Err(Code::UserArchived.into());
+    }
+    let link = user.link(channel);
+    if link.linked {
+        return Ok(Decision::of(vec![]));
+    }
+    let invitation = link.invitation.map(|invitation| invitation.id);
+    let linked = Event::UserLinked { user: Personal(user.key()), channel, invitation };
+    let number = company.numbers.of(id).filter(|number| is_assigned(company, *number));
+    let registered = number.map(|number| Event::NumberRegistered {
+        number: Personal(number),
+        user: Personal(user.key()),
+    });
+    Ok(Decision::of([linked].into_iter().chain(registered).collect()))
+}
+
+fn is_assigned(company: &Company, number: Phone) -> bool {
+    let state = company.numbers.get(number).map(|number| &number.state);
+    matches!(state, Some(NumberState::Assigned { .. }))
+}
+
+/// Why the link of an invitation cannot be used (any more), if so (P21).
+pub(crate) fn why_not_live(invitation: &Invitation, now: Time) -> Option<Code> {
+    match invitation.state {
+        InvitationState::Linked => Some(Code::InvitationAlreadyUsed),
+        InvitationState::Revoked => Some(Code::InvitationRevoked),
+        InvitationState::Expired => Some(Code::InvitationExpired),
+        // A bounced mail may have been read elsewhere all the same: the link itself is still good.
+        InvitationState::Created
+        | InvitationState::Sent
+        | InvitationState::Delivered
+        | InvitationState::Deferred
+        | InvitationState::Bounced => {
+            invitation.expires_at.filter(|end| *end <= now).map(|_| Code::InvitationExpired)
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use crate::decide::testing::{NOW, a_running_run, run_id, who};
+    use crate::event::Event;
+    use crate::id::InvitationId;
+    use crate::personal::Personal;
+
+    /// Ann's invitation, sent an hour ago for a day.
+    pub(in crate::decide) fn invited() -> Vec<Event> {
+        let mut events = a_running_run();
+        events.extend(sent(1));
+        events
+    }
+
+    pub(in crate::decide) fn sent(generation: u32) -> [Event; 2] {
+        let dispatched = Event::InviteDispatched {
+            run: run_id(1),
+            user: who("ann"),
+            attempt: 1,
+            invitation: InvitationId(ulid::Ulid(5)),
+            generation,
+            email: Personal("ann@acme.example".to_owned()),
+            message_id: "m".to_owned(),
+            via: "outbox".to_owned(),
+            template: None,
+        };
+        let expires_at = NOW.plus_seconds(23 * 3600);
+        let sent = Event::InviteSent {
+            run: run_id(1),
+            user: who("ann"),
+            attempt: 1,
+            message_id: "m".to_owned(),
+            expires_at,
+        };
+        [dispatched, sent]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::testing::{invited, sent};
+    use super::*;
+    use crate::decide::testing::{NOW, Then, given, who};
+    use crate::decide::{Authority, Command};
+
+    fn follow(generation: u32) -> Command {
+        let verified = Some((InvitationId(ulid::Ulid(5)), generation));
+        let token = Some(Personal("token".to_owned()));
+        LinkCompleted { token, user: None, channel: None, verified }.into()
+    }
+
+    fn at(events: Vec<Event>, generation: u32, now: Time) -> Then {
+        given(events).when_asked_by("link", Authority::Granted, now, &follow(generation))
+    }
+
+    /// P18: the number of whoever comes on board is registered, and stays when other invitations end.
+    #[test]
+    fn p18_with_the_link_the_number_is_registered() {
+        use crate::decide::numbers::pool::testing::{assigned, number_added};
+        let events: Vec<_> =
+            invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]).collect();
+        assert_eq!(at(events, 1, NOW).names(), ["UserLinked", "NumberRegistered"]);
+    }
+
+    /// LX-31: following the link to its end links the user.
+    #[test]
+    fn lx_31_a_live_link_links_the_user_once() {
+        at(invited(), 1, NOW).then([Event::UserLinked {
+            user: who("ann"),
+            channel: Channel::Whatsapp,
+            invitation: Some(InvitationId(ulid::Ulid(5))),
+        }]);
+        let used = given(invited()).after(follow(1));
+        used.when(follow(1)).then_refused(Code::InvitationAlreadyUsed);
+    }
+
+    /// P21: an expired, superseded or revoked link never links.
+    #[test]
+    fn p21_a_dead_link_never_links() {
+        at(invited(), 1, NOW.plus_seconds(24 * 3600)).then_refused(Code::InvitationExpired);
+        let resent: Vec<_> = invited().into_iter().chain(sent(2)).collect();
+        at(resent.clone(), 1, NOW).then_refused(Code::InvitationSuperseded);
+        assert!(at(resent, 2, NOW).0.is_ok());
+        let revoked = Event::InvitationRevoked {
+            user: who("ann"),
+            channel: Channel::Whatsapp,
+            invitation: InvitationId(ulid::Ulid(5)),
+            generation: 1,
+        };
+        at(invited().into_iter().chain([revoked]).collect(), 1, NOW)
+            .then_refused(Code::InvitationRevoked);
+    }
+
+    #[test]
+    fn a_token_that_was_not_verified_is_unknown() {
+        given(invited())
+            .when_json("LinkCompleted", json!({"token": "guess"}))
+            .then_refused(Code::InvitationNotFound);
+    }
+
+    #[test]
+    fn a_user_may_be_named_instead() {
+        let body = json!({"user": "bob", "channel": "whatsapp"});
+        assert_eq!(given(invited()).when_json("LinkCompleted", body).names(), ["UserLinked"]);
+    }
+}

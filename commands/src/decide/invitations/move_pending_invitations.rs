@@ -1,0 +1,229 @@
+//! `MovePendingInvitations`: accounts with a pending invitation go to another organization (ML-17, ML-18).
+
+use std::collections::BTreeSet;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::numbers::pending;
+use crate::company::{Company, User, UserId};
+use crate::decide::numbers::pool::{at, check_org_unit, too_few};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::dialect::PERMISSION_GROUP;
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+
+/// The most accounts moved at once, in accounts: each is one person's values in one commit.
+pub const MAX_ACCOUNTS: usize = 500;
+
+/// Accounts with a pending invitation go to another organization: all of them, or none. A number that was
+/// assigned goes with its account; the permissions are the destination's own from then on.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MovePendingInvitations {
+    #[schemars(length(min = 1, max = MAX_ACCOUNTS))]
+    pub accounts: Vec<String>,
+    /// The organization they go to.
+    pub dest: String,
+}
+
+/// How many accounts moved; those that were there already did not.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Moved {
+    moved: usize,
+}
+
+impl Decide for MovePendingInvitations {
+    const NEEDS: Option<Permission> = Some(Permission::Accounts);
+    const TAKES_NUMBERS: bool = true;
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        Moved::json_schema(generator)
+    }
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if self.accounts.is_empty() || self.accounts.len() > MAX_ACCOUNTS {
+            let details = json!({"limit": MAX_ACCOUNTS, "actual": self.accounts.len()});
+            return Err(Refusal::new(Code::EnvelopeMalformed)
+                .saying("name 1 to 500 accounts")
+                .with(details));
+        }
+        check_org_unit(company, &self.dest)?;
+        let movers = self.movers(company)?;
+        let without_number = movers.iter().filter(|(id, _)| company.numbers.of(*id).is_none());
+        let dest = company.numbers.stock(&company.numbers.owner(Some(&self.dest)));
+        if let Some(refusal) =
+            too_few(without_number.count() as u64, dest, company.settings.number_overbooking)
+        {
+            return Err(refusal);
+        }
+        let events = movers.iter().flat_map(|(id, user)| self.moved(company, *id, user)).collect();
+        Ok(Decision::of(events).telling(json!(Moved { moved: movers.len() })))
+    }
+}
+
+impl MovePendingInvitations {
+    /// Those who are not there yet, each once. No refusal repeats a key: it may be somebody's phone number.
+    fn movers<'a>(&self, company: &'a Company) -> Result<Vec<(UserId, &'a User)>, Refusal> {
+        let (mut movers, mut named) = (Vec::new(), BTreeSet::new());
+        for (key, place) in self.accounts.iter().zip(1..) {
+            let known =
+                company.users.created(key).filter(|(id, _)| company.numbers.is_account(*id));
+            let (id, user) = known.ok_or_else(|| at(place, Code::UserNotFound.into()))?;
+            if pending(user).next().is_none() {
+                return Err(at(place, Code::InvitationNotFound.into()));
+            }
+            if named.insert(id) && user.org_unit.as_deref() != Some(&self.dest) {
+                movers.push((id, user));
+            }
+        }
+        Ok(movers)
+    }
+
+    fn moved(&self, company: &Company, id: UserId, user: &User) -> Vec<Event> {
+        let mut person = user.person();
+        let mut changed = vec!["org_unit".to_owned()];
+        if person.attributes.remove(PERMISSION_GROUP).is_some() {
+            changed.push("attributes".to_owned());
+        }
+        let updated = Event::UserUpdated {
+            user: Personal(user.key()),
+            person: Personal(person),
+            org_unit: Some(self.dest.clone()),
+            roles: user.roles.iter().map(|role| role.to_string()).collect(),
+            changed,
+            row: None,
+        };
+        let number = company.numbers.of(id).map(|number| Event::NumberAllocated {
+            number: Personal(number),
+            org_unit: self.dest.clone(),
+        });
+        [updated].into_iter().chain(number).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::numbers::pool::testing::{
+        account, assigned, number, number_added, setting, unit,
+    };
+    use crate::decide::testing::{Given, given, run_id, run_started, who};
+    use crate::id::InvitationId;
+
+    fn invited(key: &str, n: u128) -> Event {
+        Event::InviteDispatched {
+            run: run_id(1),
+            user: who(key),
+            attempt: 1,
+            invitation: InvitationId(ulid::Ulid(n)),
+            generation: 1,
+            email: Personal(format!("{key}@acme.example")),
+            message_id: "m".to_owned(),
+            via: "outbox".to_owned(),
+            template: None,
+        }
+    }
+
+    fn to_apac(accounts: &[&str]) -> MovePendingInvitations {
+        let accounts = accounts.iter().map(|key| (*key).to_owned()).collect();
+        MovePendingInvitations { accounts, dest: "APAC".to_owned() }
+    }
+
+    /// Ann and Bob are pending without a number, Cid with one; APAC has so many numbers.
+    fn company(numbers: u64) -> Given {
+        let mut events = vec![unit("EMEA", None), unit("APAC", None)];
+        events.extend((1..=3).map(|n| number_added(n, Some("EMEA"))));
+        events.extend((11..11 + numbers).map(|n| number_added(n, Some("APAC"))));
+        events.extend(["ann", "bob", "cid", "dan"].iter().flat_map(|key| account(key, "EMEA")));
+        events.push(assigned(1, "cid"));
+        events.extend(run_started(run_id(1), &["ann", "bob", "cid"]));
+        events.extend([("ann", 1), ("bob", 2), ("cid", 3)].map(|(key, n)| invited(key, n)));
+        given(events)
+    }
+
+    /// ML-17, P20: too few numbers move nobody; the message is the product's own, word for word.
+    #[test]
+    fn ml_17_too_few_numbers_in_the_destination_move_nobody() {
+        let refusal = company(1)
+            .when(to_apac(&["ann", "bob", "cid"]))
+            .then_refused(Code::NumberInsufficientInDestination);
+        assert_eq!(refusal.details, json!({"needed": 2, "available": 1}));
+        assert_eq!(
+            refusal.message,
+            "Unable to move account(s). You do not have enough numbers available in the selected organization"
+        );
+        assert_eq!(
+            company(2).when(to_apac(&["ann", "bob", "cid"])).0.unwrap().result,
+            json!({"moved": 3})
+        );
+    }
+
+    /// ML-18: only invitations without a number count; a number goes with its account.
+    #[test]
+    fn ml_18_an_account_with_a_number_needs_none_there() {
+        let then = company(0).when(to_apac(&["cid", "CID"]));
+        assert_eq!(then.names(), ["UserUpdated", "NumberAllocated"]);
+        let company = company(0).after(to_apac(&["cid"]));
+        assert_eq!(company.0.numbers.get(number(1)).unwrap().owner.as_deref(), Some("APAC"));
+        company.when(to_apac(&["cid"])).then([]);
+    }
+
+    /// P19: those who are moved wait in the destination from then on, and leave their place behind.
+    #[test]
+    fn p19_who_moves_waits_in_the_destination() {
+        let company = company(2);
+        let stock = |company: &Given, name: &str| {
+            company.0.numbers.stock(&company.0.numbers.owner(Some(name)))
+        };
+        assert_eq!((stock(&company, "EMEA").waiting, stock(&company, "APAC").waiting), (2, 0));
+        let company = company.after(to_apac(&["ann"]));
+        assert_eq!((stock(&company, "EMEA").waiting, stock(&company, "APAC").waiting), (1, 1));
+        company.when(to_apac(&["bob"])).0.unwrap();
+        let company = company.after(to_apac(&["bob"]));
+        assert_eq!(stock(&company, "APAC").spare(false), 0);
+    }
+
+    /// With overbooking only the numbers count, not those who wait for them.
+    #[test]
+    fn with_overbooking_one_number_may_be_promised_twice() {
+        let Given(mut company) = company(1).after(to_apac(&["ann"]));
+        let bob = || to_apac(&["bob"]);
+        Given(company.clone()).when(bob()).then_refused(Code::NumberInsufficientInDestination);
+        company.evolve(crate::decide::testing::NOW, &setting("number_overbooking", json!(true)));
+        assert_eq!(Given(company).when(bob()).names(), ["UserUpdated"]);
+    }
+
+    #[test]
+    fn only_accounts_that_are_pending_move() {
+        let refusal =
+            company(5).when(to_apac(&["ann", "dan"])).then_refused(Code::InvitationNotFound);
+        assert_eq!(refusal.details, json!({"place": 2}));
+        company(5).when(to_apac(&["nobody"])).then_refused(Code::UserNotFound);
+        company(5).when(to_apac(&[])).then_refused(Code::EnvelopeMalformed);
+        let nowhere = MovePendingInvitations { dest: "Nowhere".to_owned(), ..to_apac(&["ann"]) };
+        company(5).when(nowhere).then_refused(Code::OrgUnitNotFound);
+    }
+
+    /// The destination's own permissions hold for whoever is moved.
+    #[test]
+    fn who_moves_leaves_the_permission_group_behind() {
+        let Given(mut company) = company(1);
+        let mut person = company.users.find("ann").unwrap().1.person();
+        person.attributes.insert(PERMISSION_GROUP.to_owned(), "Traders".to_owned());
+        let updated = Event::UserUpdated {
+            user: who("ann"),
+            person: Personal(person),
+            org_unit: Some("EMEA".to_owned()),
+            roles: vec![],
+            changed: vec![],
+            row: None,
+        };
+        company.evolve(crate::decide::testing::NOW, &updated);
+        let company = Given(company).after(to_apac(&["ann"]));
+        let user = company.0.users.find("ann").unwrap().1;
+        assert_eq!((user.person().attributes.len(), user.org_unit.as_deref()), (0, Some("APAC")));
+    }
+}

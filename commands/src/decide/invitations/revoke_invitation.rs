@@ -1,0 +1,114 @@
+//! `RevokeInvitation`: a person's live link stops working.
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::decide::invitations::link_completed::why_not_live;
+use crate::decide::numbers::pool::released_with;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::runs::start_bulk_integration::read_channel;
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+use crate::schema::ChannelName;
+
+/// A person's live link stops working.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RevokeInvitation {
+    pub user: String,
+    #[schemars(with = "ChannelName")]
+    pub channel: String,
+}
+
+impl Decide for RevokeInvitation {
+    // It depends on who is named.
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        asked.require_to_invite(company, std::slice::from_ref(&self.user))?;
+        let channel = read_channel(company, &self.channel)?;
+        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        let invitation = user.link(channel).invitation.ok_or(Code::InvitationNotFound)?;
+        if let Some(code) = why_not_live(&invitation, asked.at) {
+            return Err(code.into());
+        }
+        let (invitation, generation) = (invitation.id, invitation.generation);
+        let released = released_with(company, id, user, &BTreeSet::from([invitation]), asked.at);
+        let user = Personal(user.key());
+        let revoked = Event::InvitationRevoked { user, channel, invitation, generation };
+        Ok(Decision::of([revoked].into_iter().chain(released).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::invitations::link_completed::testing::invited;
+    use crate::decide::testing::given;
+
+    /// P18: the number of somebody who is not on board is free again with the invitation.
+    #[test]
+    fn p18_with_the_invitation_goes_the_number_that_came_with_it() {
+        use crate::decide::numbers::pool::testing::{assigned, number, number_added};
+        let revoke = || RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
+        let company =
+            given(invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]));
+        assert_eq!(company.when(revoke()).names(), ["InvitationRevoked", "NumberReleased"]);
+        let company = company.after(revoke());
+        assert_eq!(company.0.numbers.get(number(1)).unwrap().state.as_str(), "available");
+    }
+
+    /// ML-01, ML-10: whoever may import accounts may invite them again and take invitations back, and nobody
+    /// else's.
+    #[test]
+    fn ml_01_the_invitations_of_accounts_are_theirs_who_import_accounts() {
+        use crate::decide::numbers::pool::testing::{account, unit, user_of};
+        use crate::decide::testing::channel_enabled;
+        let company = |permission| {
+            let actor = Personal("jane@acme.example".to_owned());
+            let granted = Event::PermissionsGranted { actor, permissions: vec![permission] };
+            let people =
+                account("ann", "EMEA").into_iter().chain([user_of("zoe", "EMEA"), granted]);
+            given([channel_enabled(), unit("EMEA", None)].into_iter().chain(people))
+        };
+        let revoke = |user: &str| json!({"user": user, "channel": "whatsapp"});
+        let resend = |users: &[&str]| json!({"users": users, "channel": "whatsapp"});
+        let may = company(Permission::Accounts);
+        may.when_json("RevokeInvitation", revoke("ann")).then_refused(Code::InvitationNotFound);
+        assert!(may.when_json("ResendInvitation", resend(&["ANN"])).0.is_ok());
+        let filter = json!({"filter": "not_invited", "channel": "whatsapp"});
+        for (name, body) in [
+            ("RevokeInvitation", revoke("zoe")),
+            ("RevokeInvitation", revoke("nobody")),
+            ("ResendInvitation", resend(&["ann", "zoe"])),
+            ("ResendInvitation", resend(&[])),
+            ("ResendInvitation", filter),
+        ] {
+            let refusal = may.when_json(name, body).then_refused(Code::AuthPermissionDenied);
+            assert_eq!(refusal.details, json!({"permission": "bulk_integrate_users"}));
+        }
+        let other = company(Permission::BulkImportUsers);
+        other
+            .when_json("ResendInvitation", resend(&["ann"]))
+            .then_refused(Code::AuthPermissionDenied);
+        let integrates = company(Permission::BulkIntegrateUsers);
+        assert!(integrates.when_json("ResendInvitation", resend(&["ann", "zoe"])).0.is_ok());
+    }
+
+    #[test]
+    fn a_live_invitation_is_revoked_once() {
+        let revoke = || RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
+        let company = given(invited());
+        assert_eq!(company.when(revoke()).names(), ["InvitationRevoked"]);
+        let company = company.after(revoke());
+        company.when(revoke()).then_refused(Code::InvitationRevoked);
+        let nobody = json!({"user": "zoe", "channel": "whatsapp"});
+        company.when_json("RevokeInvitation", nobody).then_refused(Code::UserNotFound);
+    }
+}

@@ -1,0 +1,107 @@
+//! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
+
+use crate::code::{Code, Refusal};
+use crate::company::{Addressee, Company, Notification, UserState};
+use crate::decide::notifications::notices::obsolete;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, Permission};
+use crate::id::UserKey;
+use crate::personal::Personal;
+use crate::time::Time;
+
+/// Claims up to `most` mails: welcome mails (LX-14), those to administrators (OC-14, ML-14) and all others. Whoever cannot be written to is reported at once.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimNotification {
+    pub most: usize,
+}
+
+impl Decide for ClaimNotification {
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let waiting =
+            company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
+        let mut events = Vec::new();
+        for (key, notification) in waiting.take(self.most) {
+            events.push(match address(company, notification, asked.at) {
+                Ok(to) => dispatched(company, key, to),
+                Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
+            });
+        }
+        Ok(Decision::if_any(events))
+    }
+}
+
+/// P8: nobody who was shut out is written to, and no address that bounced; nor is anybody reminded in vain.
+fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey, String), Code> {
+    let (key, email) = recipient(company, &mail.to).ok_or(Code::RecipientUserNotCreated)?;
+    if let Addressee::User(id) = mail.to
+        && company.users.get(id).is_none_or(|user| user.state != UserState::Active)
+    {
+        return Err(Code::RecipientUserArchived);
+    }
+    if crate::csv_file::check_email(&email).is_err() {
+        return Err(Code::RecipientEmailMissing);
+    }
+    if company.is_suppressed(&email) {
+        return Err(Code::DeliverySuppressed);
+    }
+    let notice = mail.notice.as_deref();
+    let obsolete = notice.and_then(|notice| obsolete(company, &mail.to, notice, now));
+    obsolete.map_or(Ok((key, email)), Err)
+}
+
+/// The claims that an earlier process left open, by key, and as their `NotificationDispatched` told them
+/// where the mail may still be sent.
+pub fn open_claims(company: &Company, now: Time) -> Vec<(String, Option<Event>)> {
+    let open = company.notifications.iter().filter(|(_, mail)| mail.dispatched);
+    let claim = |(key, mail): (&String, &Notification)| {
+        let claim = address(company, mail, now).map(|to| dispatched(company, key, to));
+        (key.clone(), claim.ok())
+    };
+    open.map(claim).collect()
+}
+
+fn dispatched(company: &Company, key: &str, (user, email): (UserKey, String)) -> Event {
+    Event::NotificationDispatched {
+        key: key.to_owned(),
+        user: Personal(user),
+        email: Personal(email),
+        message_id: message_id(company, key),
+    }
+}
+
+/// Whom a mail is for, by key and address on record: an administrator's key is the address. None for a user
+/// who was not created.
+fn recipient(company: &Company, to: &Addressee) -> Option<(UserKey, String)> {
+    match to {
+        Addressee::User(id) => {
+            let user = company.users.get(*id).filter(|user| user.is_created())?;
+            Some((user.key(), user.email().unwrap_or_default().to_owned()))
+        }
+        Addressee::Admin(email) => Some((UserKey::new(email), email.to_string())),
+    }
+}
+
+/// The Message-ID of the mail of this key.
+fn message_id(company: &Company, key: &str) -> String {
+    format!("{key}@{}.boarding.invalid", company.id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{given, user_created, who};
+    use crate::id::ImportId;
+
+    /// LX-14: a welcome mail is claimed once.
+    #[test]
+    fn lx_14_a_welcome_mail_is_claimed_once() {
+        let import = ImportId(ulid::Ulid(4));
+        let asked = Event::WelcomeEmailRequested { user: who("ann"), import, row: 1 };
+        let company = given([user_created("ann"), asked]);
+        assert_eq!(company.when(ClaimNotification { most: 9 }).names(), ["NotificationDispatched"]);
+        let company = company.after(ClaimNotification { most: 9 });
+        assert!(!company.when(ClaimNotification { most: 9 }).0.unwrap().recorded);
+    }
+}

@@ -1,0 +1,115 @@
+//! Numbers that run short: each crossing is told once.
+
+use serde_json::{Value, json};
+
+use super::spec::{company, tick, ticked, told};
+use super::*;
+use crate::decide::numbers::pool::testing::{
+    account, assigned, number, number_added, setting, unit,
+};
+use crate::decide::testing::{NOW, channel_enabled, given, run_id, run_started, who};
+use crate::decide::{ClaimRecipients, next_turn};
+
+/// An organization with so many numbers, of which the first are somebody's.
+fn pool(total: u64, used: u64) -> Vec<Event> {
+    let mut events = vec![unit("EMEA", None)];
+    events.extend((1..=total).map(|n| number_added(n, Some("EMEA"))));
+    events.extend((1..=used).flat_map(|n| {
+        let key = format!("user{n}");
+        let [created, opened] = account(&key, "EMEA");
+        [created, opened, assigned(n, &key)]
+    }));
+    events
+}
+
+fn alarmed(percent: u64) -> Value {
+    let admins = ["una@acme.example", "uwe@acme.example"];
+    json!({"designated_admin_emails": admins, "notify.number_threshold": true, "number_threshold_percent": percent})
+}
+
+/// MOV, catalogue 3.6: each time the share of numbers in use crosses the threshold, each administrator is
+/// told once; below it, switched off, or without administrators, nobody is.
+#[test]
+fn number_threshold_is_told_once_a_crossing() {
+    assert!(!tick(&company(alarmed(80), pool(10, 7)), 0).0.unwrap().recorded);
+    assert!(!tick(&given(pool(10, 10)), 0).0.unwrap().recorded);
+    let nobody = company(json!({"notify.number_threshold": true}), pool(10, 10));
+    assert_eq!((next_turn(&nobody.0), tick(&nobody, 0).0.unwrap().recorded), (None, false));
+    let over = company(alarmed(80), pool(10, 8));
+    assert!(next_turn(&over.0).is_some_and(|next| next <= NOW));
+    let events = told(tick(&over, 0));
+    assert_eq!(events.len(), 2);
+    let about = Topic::Numbers {
+        org_unit: Some("EMEA".to_owned()),
+        total: 10,
+        used: 8,
+        available: 2,
+        needed: 0,
+    };
+    assert!(events.iter().all(|told| told.0 == TemplateKind::NumberThreshold && told.3 == about));
+    assert_ne!(events[0].1, events[1].1, "each mail has a key of its own");
+    let first = events[0].1.clone();
+    // Told: not again, however much more are used; down and up again: once more.
+    let over = ticked(over, 0);
+    assert_eq!(next_turn(&over.0), None);
+    let [created, opened] = account("user9", "EMEA");
+    let mut over = over;
+    over.0.take(NOW, "jane", &[created, opened, assigned(9, "user9")]);
+    assert!(!tick(&over, 0).0.unwrap().recorded);
+    let release = |n: u64| Event::NumberReleased {
+        number: Personal(number(n)),
+        user: who(&format!("user{n}")),
+        cooling_until: None,
+    };
+    over.0.take(NOW, "jane", &[release(8), release(9)]);
+    assert!(!tick(&over, 0).0.unwrap().recorded);
+    over.0.take(NOW, "jane", &[assigned(8, "user8")]);
+    let again = told(tick(&over, 0));
+    assert_eq!(again.len(), 2);
+    assert!(again.iter().all(|told| told.1 != first));
+    // A threshold that is lowered is a crossing, too.
+    let lowered = company(
+        alarmed(80),
+        pool(10, 5).into_iter().chain([setting("number_threshold_percent", json!(50))]),
+    );
+    assert_eq!(told(tick(&lowered, 0)).len(), 2);
+}
+
+/// Catalogue 3.6: a number that is allocated and assigned in one commit is no crossing of its own.
+#[test]
+fn number_threshold_is_looked_at_once_a_commit() {
+    let over = company(alarmed(80), pool(5, 4).into_iter().chain([number_added(9, None)]));
+    let mut over = ticked(over, 0);
+    let given = Event::NumberAllocated { number: Personal(number(9)), org_unit: "EMEA".to_owned() };
+    let [created, opened] = account("una", "EMEA");
+    over.0.take(NOW, "jane", &[created, opened, given, assigned(9, "una")]);
+    assert!(!tick(&over, 0).0.unwrap().recorded, "4 of 5, and then 5 of 6");
+}
+
+/// MOV: "Threshold exceeded for invitations", when pending invitations need more numbers than there are.
+#[test]
+fn invitations_exceed_numbers_is_told_once() {
+    let settings = json!({
+        "designated_admin_emails": ["una@acme.example"], "notify.invitations_exceed_numbers": true,
+        "number_overbooking": true,
+    });
+    let people = ["ann", "bob"];
+    let mut events = vec![channel_enabled(), unit("EMEA", None), number_added(1, Some("EMEA"))];
+    events.extend(people.iter().flat_map(|key| account(key, "EMEA")));
+    events.extend(run_started(run_id(1), &people));
+    let company = company(settings, events);
+    assert!(!tick(&company, 0).0.unwrap().recorded);
+    let fence = company.0.lock.holder().unwrap().fence;
+    let company = company.after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" });
+    let events = told(tick(&company, 0));
+    let about = Topic::Numbers {
+        org_unit: Some("EMEA".to_owned()),
+        total: 1,
+        used: 0,
+        available: 1,
+        needed: 2,
+    };
+    let shown: Vec<_> = events.iter().map(|told| (told.0, &told.3)).collect();
+    assert_eq!(shown, [(TemplateKind::InvitationsExceedNumbers, &about)]);
+    assert!(!tick(&ticked(company, 0), 0).0.unwrap().recorded);
+}

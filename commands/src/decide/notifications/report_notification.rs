@@ -1,0 +1,55 @@
+//! `ReportNotification`: what became of claimed mails that are not invitations.
+
+use crate::code::Refusal;
+use crate::company::Company;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::runs::recipients::Report;
+use crate::event::{Event, Permission};
+
+#[derive(Debug, Clone)]
+pub struct ReportNotification {
+    /// The keys of the claims, and what became of each.
+    pub reports: Vec<(String, Report)>,
+}
+
+impl Decide for ReportNotification {
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let claimed =
+            |key: &String| company.notifications.get(key).is_some_and(|one| one.dispatched);
+        let reports = self.reports.iter().filter(|(key, _)| claimed(key));
+        let events = reports.map(|(key, report)| match report {
+            Report::Sent { .. } => Event::NotificationSent { key: key.clone() },
+            Report::Skipped { code, detail }
+            | Report::Temporary { code, detail }
+            | Report::Permanent { code, detail } => {
+                Event::NotificationFailed { key: key.clone(), code: *code, detail: detail.clone() }
+            }
+        });
+        Ok(Decision::if_any(events.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::ClaimNotification;
+    use crate::decide::testing::{given, user_created, who};
+    use crate::evolve::welcome_key;
+    use crate::id::ImportId;
+
+    #[test]
+    fn a_claimed_mail_is_reported_once() {
+        let import = ImportId(ulid::Ulid(4));
+        let asked = Event::WelcomeEmailRequested { user: who("ann"), import, row: 1 };
+        let sent = || ReportNotification {
+            reports: vec![(welcome_key(import, 1), Report::Sent { message_id: None })],
+        };
+        let company = given([user_created("ann"), asked]);
+        assert!(!company.when(sent()).0.unwrap().recorded, "nothing was claimed yet");
+        let company = company.after(ClaimNotification { most: 9 });
+        assert_eq!(company.when(sent()).names(), ["NotificationSent"]);
+        assert!(company.after(sent()).0.notifications.is_empty());
+    }
+}

@@ -1,0 +1,136 @@
+//! `AssignNumber`: an account gets a number: from an administrator, or picked on activation (ML-15).
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, User, UserState};
+use crate::decide::numbers::pool::{assigned, find, read_one, why_not};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Channel, Event, Permission};
+use crate::personal::Personal;
+
+/// An account gets a number of its organization, or one of the company's own stock.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AssignNumber {
+    pub number: Personal<String>,
+    pub user: String,
+    /// What the number is reserved for, if it is (A20).
+    pub tag: Option<String>,
+}
+
+impl Decide for AssignNumber {
+    const NEEDS: Option<Permission> = Some(Permission::Accounts);
+    const TAKES_NUMBERS: bool = true;
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let number = read_one(company, &self.number)?;
+        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        if user.state == UserState::Archived {
+            return Err(Code::UserArchived.into());
+        }
+        find(company, number)?;
+        match company.numbers.of(id) {
+            Some(held) if held == number => return Ok(Decision::of(vec![])),
+            Some(_) => return Err(Code::NumberInUse.into()),
+            None => {}
+        }
+        let org_unit = user.org_unit.as_deref();
+        if let Some(refusal) = why_not(company, number, self.tag.as_deref(), org_unit, Some(id), 0)
+        {
+            return Err(refusal);
+        }
+        let (who, given) = (Personal(user.key()), Personal(number));
+        let event =
+            Event::NumberAssigned { number: given.clone(), user: who.clone(), import: None };
+        let mut events = assigned(company, number, org_unit, event);
+        if is_on_board(user) {
+            events.push(Event::NumberRegistered { number: given, user: who });
+        }
+        Ok(Decision::of(events))
+    }
+}
+
+fn is_on_board(user: &User) -> bool {
+    Channel::ALL.iter().any(|channel| user.link(*channel).linked)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::numbers::pool::testing::{number, number_added, unit, user_of};
+    use crate::decide::testing::{given, user_created, who};
+
+    fn assign(n: u64, user: &str) -> AssignNumber {
+        AssignNumber { number: Personal(number(n).to_string()), user: user.to_owned(), tag: None }
+    }
+
+    fn event(n: u64, user: &str) -> Event {
+        Event::NumberAssigned { number: Personal(number(n)), user: who(user), import: None }
+    }
+
+    /// P18: an account has one number, and a number one account.
+    #[test]
+    fn p18_no_number_is_on_two_accounts() {
+        let company = given([
+            number_added(1, None),
+            number_added(2, None),
+            user_created("ann"),
+            user_created("bob"),
+        ]);
+        company.when(assign(1, "ANN")).then([event(1, "ann")]);
+        let company = company.after(assign(1, "ann"));
+        company.when(assign(1, "ann")).then([]);
+        company.when(assign(2, "ann")).then_refused(Code::NumberInUse);
+        let refusal = company.when(assign(1, "bob")).then_refused(Code::NumberNotAvailable);
+        assert_eq!(refusal.details, json!({"state": "assigned"}));
+    }
+
+    /// P18: a number of the company's own stock becomes the organization's with its account; another's does not.
+    #[test]
+    fn p18_a_number_is_its_accounts_organizations() {
+        let company = given([
+            unit("EMEA", None),
+            unit("APAC", None),
+            number_added(1, None),
+            number_added(2, Some("APAC")),
+            user_of("ann", "EMEA"),
+        ]);
+        let allocated =
+            Event::NumberAllocated { number: Personal(number(1)), org_unit: "EMEA".to_owned() };
+        company.when(assign(1, "ann")).then([allocated, event(1, "ann")]);
+        company.when(assign(2, "ann")).then_refused(Code::NumberAllocatedToOtherOrg);
+    }
+
+    /// A20: a reserved number goes to whoever names its tag.
+    #[test]
+    fn a20_a_reserved_number_takes_its_tag() {
+        let reserved = Event::NumberReserved { number: Personal(number(1)), tag: "VIP".to_owned() };
+        let company = given([number_added(1, None), reserved, user_created("ann")]);
+        company.when(assign(1, "ann")).then_refused(Code::NumberNotAvailable);
+        let tagged = |tag: &str| AssignNumber { tag: Some(tag.to_owned()), ..assign(1, "ann") };
+        company.when(tagged("Trading")).then_refused(Code::NumberNotAvailable);
+        company.when(tagged("VIP")).then([event(1, "ann")]);
+    }
+
+    /// ML-15: who is on board already picks a number, and has it registered at once.
+    #[test]
+    fn ml_15_a_number_that_is_picked_on_activation_is_registered() {
+        let linked =
+            Event::UserLinked { user: who("ann"), channel: Channel::Whatsapp, invitation: None };
+        let company = given([number_added(1, None), user_created("ann"), linked]);
+        assert_eq!(company.when(assign(1, "ann")).names(), ["NumberAssigned", "NumberRegistered"]);
+    }
+
+    #[test]
+    fn who_is_not_there_gets_no_number() {
+        let archived = Event::UserArchived { user: who("ann") };
+        let company = given([number_added(1, None), user_created("ann"), archived]);
+        company.when(assign(1, "ann")).then_refused(Code::UserArchived);
+        company.when(assign(1, "bob")).then_refused(Code::UserNotFound);
+        given([user_created("ann")]).when(assign(1, "ann")).then_refused(Code::NumberNotInPool);
+    }
+}

@@ -1,0 +1,295 @@
+//! What the commands of the number pool share: how numbers and organizations are named, and who may take which.
+
+#[cfg(test)]
+mod laws;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::numbers::{Owner, pending, pending_once_restored};
+use crate::company::{Company, Number, NumberState, Stock, User, UserId};
+use crate::decide::rule::{Asked, Decision};
+use crate::event::Event;
+use crate::id::InvitationId;
+use crate::personal::Personal;
+use crate::phone::Phone;
+use crate::time::Time;
+
+/// The most numbers that one command may name, in numbers: each is an event, and one commit holds 1,600.
+pub const MAX_NUMBERS: usize = 1_000;
+
+/// Numbers as people write them, each once, in the order given.
+///
+/// # Errors
+/// `envelope.malformed` for none or too many; `phone.*` with the place in the list, from 1.
+pub(crate) fn read(company: &Company, texts: &[Personal<String>]) -> Result<Vec<Phone>, Refusal> {
+    if texts.is_empty() || texts.len() > MAX_NUMBERS {
+        let details = json!({"limit": MAX_NUMBERS, "actual": texts.len()});
+        let refusal = Refusal::new(Code::EnvelopeMalformed);
+        return Err(refusal.saying("numbers: name 1 to 1000 of them").with(details));
+    }
+    let mut numbers = Vec::with_capacity(texts.len());
+    let mut named = BTreeSet::new();
+    for (text, place) in texts.iter().zip(1..) {
+        let number = read_one(company, text).map_err(|refusal| at(place, refusal))?;
+        if named.insert(number) {
+            numbers.push(number);
+        }
+    }
+    Ok(numbers)
+}
+
+/// A number as people write it.
+///
+/// # Errors
+/// `phone.*`.
+pub(crate) fn read_one(company: &Company, text: &str) -> Result<Phone, Refusal> {
+    Ok(Phone::read(text, company.settings.assume_plus)?.phone)
+}
+
+/// Says where in a list the number stands that a refusal is about, counted from 1: never which it is.
+pub(crate) fn at(place: usize, refusal: Refusal) -> Refusal {
+    let mut details = refusal.details.as_object().cloned().unwrap_or_default();
+    details.insert("place".to_owned(), json!(place));
+    refusal.with(details.into())
+}
+
+/// # Errors
+/// `number.not_in_pool`.
+pub(crate) fn find(company: &Company, number: Phone) -> Result<&Number, Refusal> {
+    company.numbers.get(number).ok_or_else(|| Code::NumberNotInPool.into())
+}
+
+/// # Errors
+/// `org_unit.not_found`, naming it.
+pub(crate) fn check_org_unit(company: &Company, name: &str) -> Result<(), Refusal> {
+    if company.org_units.contains_key(name) {
+        return Ok(());
+    }
+    Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [name]})))
+}
+
+/// `number.not_available`, with the state that it is in.
+pub(crate) fn not_available(state: &NumberState) -> Refusal {
+    let state = state.as_str();
+    Refusal::new(Code::NumberNotAvailable).saying(state).with(json!({"state": state}))
+}
+
+/// The owners above an organization, the nearest first and the company's own stock last.
+pub(crate) fn above(company: &Company, org_unit: &str) -> Vec<Owner> {
+    let parent = |name: &str| company.org_units.get(name).and_then(|unit| unit.parent.as_deref());
+    let chain = std::iter::successors(parent(org_unit), |name| parent(name));
+    let mut owners: Vec<Owner> = chain.map(|name| company.numbers.owner(Some(name))).collect();
+    owners.push(None);
+    owners
+}
+
+/// How many numbers an owner has that are promised to nobody.
+pub(crate) fn spare(company: &Company, owner: &Owner) -> u64 {
+    company.numbers.stock(owner).spare(company.settings.number_overbooking)
+}
+
+/// Why an account may not have this number, if so; `taken` were taken from its owner before, in the same breath.
+///
+/// A number of the company's own stock goes over to the account's organization; one that is promised to a
+/// pending invitation stays (P19), unless it is this account's.
+pub(crate) fn why_not(
+    company: &Company,
+    number: Phone,
+    tag: Option<&str>,
+    org_unit: Option<&str>,
+    user: Option<UserId>,
+    taken: u64,
+) -> Option<Refusal> {
+    let Some(known) = company.numbers.get(number) else {
+        return Some(Code::NumberNotInPool.into());
+    };
+    let is_free = match &known.state {
+        NumberState::Available => true,
+        NumberState::Reserved { tag: held } => tag == Some(held),
+        NumberState::Assigned { .. }
+        | NumberState::Registered { .. }
+        | NumberState::Cooling { .. } => false,
+    };
+    if known.owner.is_some() && known.owner.as_deref() != org_unit {
+        return Some(Code::NumberAllocatedToOtherOrg.into());
+    }
+    if !is_free {
+        return Some(not_available(&known.state));
+    }
+    let same = known.owner.as_deref() == org_unit;
+    let promised = same && user.is_some_and(|user| company.numbers.is_waiting(user));
+    let left = spare(company, &known.owner) + u64::from(promised);
+    (left <= taken).then(|| Code::NumberNoneAvailable.into())
+}
+
+/// The events that give an account a number: of the company's own stock, it is the organization's from now on.
+pub(crate) fn assigned(
+    company: &Company,
+    number: Phone,
+    org_unit: Option<&str>,
+    event: Event,
+) -> Vec<Event> {
+    let owner = company.numbers.get(number).and_then(|known| known.owner.as_deref());
+    let moved = org_unit.filter(|org_unit| owner != Some(org_unit));
+    let moved = moved.map(|org_unit| Event::NumberAllocated {
+        number: Personal(number),
+        org_unit: org_unit.to_owned(),
+    });
+    moved.into_iter().chain([event]).collect()
+}
+
+/// The most numbers whose rest is over that one commit says so of, in numbers.
+pub(crate) const MAX_COOLED: usize = 500;
+
+/// Numbers that have rested long enough, and are available again.
+pub(crate) fn cooled(company: &Company, now: Time) -> Vec<Event> {
+    let over = company.numbers.cooling().take_while(|(until, _)| *until <= now);
+    over.take(MAX_COOLED)
+        .map(|(_, number)| Event::NumberCooled { number: Personal(number) })
+        .collect()
+}
+
+/// Decides as if the next tick had come: what has rested long enough by now is available, and the commit
+/// says so first (P18).
+pub(crate) fn with_cooled(
+    company: &Company,
+    asked: &Asked<'_, ()>,
+    rule: impl FnOnce(&Company) -> Result<Decision, Refusal>,
+) -> Result<Decision, Refusal> {
+    let cooled = cooled(company, asked.at);
+    if cooled.is_empty() {
+        return rule(company);
+    }
+    let mut later = company.clone();
+    later.take(asked.at, asked.actor, &cooled);
+    let mut decision = rule(&later)?;
+    if decision.recorded {
+        decision.events.splice(0..0, cooled);
+    }
+    Ok(decision)
+}
+
+/// The release of a number, at a time.
+pub(crate) fn released(company: &Company, number: Phone, user: &User, at: Time) -> Event {
+    let rest = company.settings.number_cooling_seconds;
+    let cooling_until = (rest > 0).then(|| at.plus_seconds(rest));
+    Event::NumberReleased { number: Personal(number), user: Personal(user.key()), cooling_until }
+}
+
+/// What the end of invitations does to the number of somebody who is not on board: it is free again, unless
+/// the person is still invited elsewhere.
+pub(crate) fn released_with(
+    company: &Company,
+    id: UserId,
+    user: &User,
+    ended: &BTreeSet<InvitationId>,
+    at: Time,
+) -> Option<Event> {
+    let number = company.numbers.of(id)?;
+    let state = &company.numbers.get(number)?.state;
+    let goes_on = pending(user).any(|invitation| !ended.contains(&invitation.id));
+    let goes = matches!(state, NumberState::Assigned { .. }) && !goes_on;
+    goes.then(|| released(company, number, user, at))
+}
+
+/// Whether somebody who has left waits for a number again, once restored.
+pub(crate) fn waits_once_restored(company: &Company, id: UserId, user: &User) -> bool {
+    let numbers = &company.numbers;
+    let is_open = pending_once_restored(user).next().is_some();
+    numbers.is_account(id) && numbers.of(id).is_none() && is_open
+}
+
+/// Numbers that invitations of one commit are promised: what each owner has must do for all of them.
+#[derive(Debug, Default)]
+pub(crate) struct Promises(BTreeMap<Owner, u64>);
+
+impl Promises {
+    /// Promises an account a number of its organization, for when it is activated (ML-06, ML-15). Who has one,
+    /// or waits for one already, needs no other (A19); who is no account needs none.
+    ///
+    /// # Errors
+    /// `number.none_available`, as what a recipient fails with.
+    pub(crate) fn make(&mut self, company: &Company, id: UserId) -> Result<(), (bool, Code)> {
+        let numbers = &company.numbers;
+        if !numbers.is_account(id) || numbers.of(id).is_some() || numbers.is_waiting(id) {
+            return Ok(());
+        }
+        let owner = company.users.get(id).and_then(|user| user.org_unit.clone());
+        let made = self.0.entry(owner.clone()).or_default();
+        let kept = if company.settings.number_overbooking { 0 } else { *made };
+        if spare(company, &owner) <= kept {
+            return Err((false, Code::NumberNoneAvailable));
+        }
+        *made += 1;
+        Ok(())
+    }
+}
+
+/// What is said where accounts cannot be moved, in the product's own words (ML-18).
+pub const CANNOT_MOVE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
+
+/// Why accounts cannot be moved into an organization with this stock, if so: `needed` of them are pending
+/// without a number (ML-17, ML-18).
+pub fn too_few(needed: u64, stock: Stock, overbooking: bool) -> Option<Refusal> {
+    let available = stock.spare(overbooking);
+    let details = json!({"needed": needed, "available": available});
+    let code = Code::NumberInsufficientInDestination;
+    (needed > available).then(|| Refusal { code, message: CANNOT_MOVE.to_owned(), details })
+}
+
+#[cfg(test)]
+pub(in crate::decide) mod testing {
+    use serde_json::Value;
+
+    use crate::event::{Event, Person};
+    use crate::personal::Personal;
+    use crate::phone::Phone;
+
+    use crate::decide::testing::who;
+
+    pub(in crate::decide) fn number(n: u64) -> Phone {
+        Phone::parse(&format!("+1212555{n:04}")).unwrap()
+    }
+
+    pub(in crate::decide) fn texts(ns: &[u64]) -> Vec<Personal<String>> {
+        ns.iter().map(|n| Personal(number(*n).to_string())).collect()
+    }
+
+    pub(in crate::decide) fn number_added(n: u64, org_unit: Option<&str>) -> Event {
+        Event::NumberAdded { number: Personal(number(n)), org_unit: org_unit.map(str::to_owned) }
+    }
+
+    pub(in crate::decide) fn assigned(n: u64, user: &str) -> Event {
+        Event::NumberAssigned { number: Personal(number(n)), user: who(user), import: None }
+    }
+
+    pub(in crate::decide) fn unit(name: &str, parent: Option<&str>) -> Event {
+        let parent = parent.map(str::to_owned);
+        Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
+    }
+
+    pub(in crate::decide) fn setting(name: &str, value: Value) -> Event {
+        Event::CompanyConfigChanged { setting: name.to_owned(), value }
+    }
+
+    /// An active user of an organization.
+    pub(in crate::decide) fn user_of(key: &str, org_unit: &str) -> Event {
+        let email = Some(format!("{key}@acme.example"));
+        Event::UserCreated {
+            user: who(key),
+            person: Personal(Person { email, ..Person::default() }),
+            org_unit: Some(org_unit.to_owned()),
+            roles: vec![],
+            active: true,
+            row: None,
+        }
+    }
+
+    /// An account of an organization.
+    pub(in crate::decide) fn account(key: &str, org_unit: &str) -> [Event; 2] {
+        [user_of(key, org_unit), Event::AccountOpened { user: who(key), import: None }]
+    }
+}

@@ -1,0 +1,13 @@
+//! Bulk runs: start, recipients, outcomes, queue.
+
+pub mod cancel_run;
+pub mod claim_recipients;
+pub mod invite_failed;
+pub mod invite_sent;
+pub mod list_recipients;
+pub mod queue;
+pub mod recipients;
+pub mod record_delivery;
+pub mod report_recipients;
+pub mod start_bulk_integration;
+pub mod user_skipped;

@@ -1,0 +1,72 @@
+//! `CancelRun`: withdraws a run that waits; one that has started cannot be stopped.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, RunState};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, Permission};
+use crate::id::RunId;
+
+/// Withdraws a run that waits; one that has started cannot be stopped.
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CancelRun {
+    #[serde(alias = "run_id")]
+    pub run: RunId,
+}
+
+impl Decide for CancelRun {
+    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let run = company.runs.get(&self.run).ok_or(Code::RunNotFound)?;
+        match run.state {
+            RunState::Withdrawn => Err(Code::RunInvalidTransition.into()),
+            RunState::Requested | RunState::Scheduled | RunState::Pending
+                if company.settings.allow_withdraw_pending =>
+            {
+                Ok(Decision::of(vec![Event::RunWithdrawn { run: self.run }]))
+            }
+            _ => Err(Code::RunCannotBeStopped.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{a_running_run, given, run_id, run_queued};
+
+    /// LX-32: a started run cannot be stopped, nor one that is over.
+    #[test]
+    fn lx_32_a_started_run_cannot_be_stopped() {
+        let running = given(a_running_run());
+        running.when(CancelRun { run: run_id(1) }).then_refused(Code::RunCannotBeStopped);
+        let done = Event::RunCompleted { run: run_id(1), passed: 2, skipped: 0, failed: 0 };
+        let over = given(a_running_run().into_iter().chain([done]));
+        over.when(CancelRun { run: run_id(1) }).then_refused(Code::RunCannotBeStopped);
+    }
+
+    /// A6, catalogue 3.3: a run that waits may be withdrawn, and one that is withdrawn cannot be once more.
+    #[test]
+    fn a_pending_run_is_withdrawn_once() {
+        let waiting = given(a_running_run().into_iter().chain(run_queued(run_id(2), &["ann"])));
+        let withdrawn = Event::RunWithdrawn { run: run_id(2) };
+        waiting.when(CancelRun { run: run_id(2) }).then([withdrawn]);
+        waiting
+            .after(CancelRun { run: run_id(2) })
+            .when(CancelRun { run: run_id(2) })
+            .then_refused(Code::RunInvalidTransition);
+    }
+
+    #[test]
+    fn a_company_may_forbid_it() {
+        let setting = "allow_withdraw_pending".to_owned();
+        let forbid = Event::CompanyConfigChanged { setting, value: false.into() };
+        let waiting =
+            a_running_run().into_iter().chain(run_queued(run_id(2), &["ann"])).chain([forbid]);
+        given(waiting).when(CancelRun { run: run_id(2) }).then_refused(Code::RunCannotBeStopped);
+    }
+}

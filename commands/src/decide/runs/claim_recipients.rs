@@ -1,0 +1,248 @@
+//! `ClaimRecipients`: the run worker takes the next recipients; each is judged when the turn comes.
+
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, RunState};
+use crate::decide::numbers::pool::Promises;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::runs::queue::end_if_done;
+use crate::decide::runs::recipients::{Found, dispatched, judge};
+use crate::event::{Event, Permission};
+use crate::id::RunId;
+use crate::personal::Personal;
+
+/// Claims are durable before anything is sent: whoever was claimed is never claimed again without a report.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimRecipients {
+    pub run: RunId,
+    pub fence: u64,
+    /// At most this many recipients are judged.
+    pub most: usize,
+    /// The channel that the claims will be handed to, by name.
+    pub via: &'static str,
+}
+
+impl Decide for ClaimRecipients {
+    const NEEDS: Option<Permission> = None;
+    const TAKES_NUMBERS: bool = true;
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let run = company.runs.get(&self.run).ok_or(Code::RunNotFound)?;
+        if run.state != RunState::Running {
+            return Err(Code::RunNotRunning.into());
+        }
+        let holder = company.lock.holder().filter(|holder| holder.run == self.run);
+        if holder.is_none_or(|holder| holder.fence != self.fence) {
+            return Err(Refusal::new(Code::RunStaleFence).with(json!({"given": self.fence})));
+        }
+        let mut events = Vec::new();
+        let mut promises = Promises::default();
+        for (place, recipient) in run.due(asked.at, self.most) {
+            let Some(user) = company.users.get(recipient.user) else { continue };
+            let found = Found { id: self.run, run, place, recipient, user };
+            let who = || Personal(user.key());
+            let verdict = judge(company, run, recipient.user, asked.at);
+            let verdict = verdict.and_then(|()| promises.make(company, recipient.user));
+            events.push(match verdict {
+                Ok(()) => dispatched(company, &found, self.via, asked.at),
+                Err((true, code)) => {
+                    Event::UserSkipped { run: self.run, user: who(), code, detail: None }
+                }
+                Err((false, code)) => {
+                    let attempt = recipient.attempt;
+                    Event::InviteFailed { run: self.run, user: who(), attempt, code, detail: None }
+                }
+            });
+        }
+        end_if_done(company, self.run, run, &mut events);
+        Ok(Decision::if_any(events))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::numbers::pool::testing::{account, assigned, number_added, setting, unit};
+    use crate::decide::testing::{
+        Then, a_running_run, channel_enabled, given, phone_added, run_id, run_queued, run_started,
+        user_created, who,
+    };
+    use crate::event::{Channel, Delivery, Person};
+
+    fn claim(most: usize, fence: u64) -> ClaimRecipients {
+        ClaimRecipients { run: run_id(1), fence, most, via: "outbox" }
+    }
+
+    /// A running run for `ann` alone after these events, and what claiming her leads to.
+    #[track_caller]
+    fn verdict(events: Vec<Event>) -> Event {
+        let events: Vec<_> = events.into_iter().chain(run_started(run_id(1), &["ann"])).collect();
+        let fence = events.len() as u64;
+        given(events).when(claim(9, fence)).0.unwrap().events[0].clone()
+    }
+
+    #[track_caller]
+    fn fails(events: Vec<Event>, expected: Code) {
+        match verdict(events) {
+            Event::InviteFailed { code, .. } => assert_eq!(code, expected),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn ann() -> Vec<Event> {
+        vec![channel_enabled(), user_created("ann"), phone_added("ann", 1)]
+    }
+
+    #[test]
+    fn recipients_are_claimed_in_order_and_once() {
+        let fence = a_running_run().len() as u64;
+        let after = given(a_running_run()).after(claim(1, fence));
+        let then = after.when(claim(9, fence));
+        assert_eq!(then.names(), ["InviteDispatched"]);
+        let after = after.after(claim(9, fence));
+        assert!(!after.when(claim(9, fence)).0.unwrap().recorded);
+    }
+
+    /// P28: a worker of an earlier start claims nothing.
+    #[test]
+    fn a_stale_fence_claims_nothing() {
+        given(a_running_run()).when(claim(9, 3)).then_refused(Code::RunStaleFence);
+    }
+
+    /// LX-26: failed if not created.
+    #[test]
+    fn lx_26_a_user_who_was_not_created_fails() {
+        fails(vec![channel_enabled()], Code::RecipientUserNotCreated);
+    }
+
+    /// LX-26, P8, N85: failed if archived, even if that happened after the confirmation.
+    #[test]
+    fn lx_26_an_archived_user_fails_though_linked() {
+        let archived = Event::UserArchived { user: who("ann") };
+        fails(ann().into_iter().chain([archived]).collect(), Code::RecipientUserArchived);
+        let deactivated = Event::UserDeactivated { user: who("ann"), row: None };
+        fails(ann().into_iter().chain([deactivated]).collect(), Code::RecipientUserArchived);
+    }
+
+    /// LX-28: failed if no corporate phone is listed.
+    #[test]
+    fn lx_28_without_a_corporate_phone_it_fails() {
+        fails(vec![channel_enabled(), user_created("ann")], Code::RecipientCorporatePhoneMissing);
+    }
+
+    /// LX-27: failed if there is no address on record, or a malformed one.
+    #[test]
+    fn lx_27_without_a_valid_address_it_fails() {
+        for email in [None, Some("ann@acme"), Some("ann")] {
+            let person = Personal(Person { email: email.map(str::to_owned), ..Person::default() });
+            let created = Event::UserCreated {
+                user: who("ann"),
+                person,
+                org_unit: None,
+                roles: vec![],
+                active: true,
+                row: None,
+            };
+            fails(
+                vec![channel_enabled(), created, phone_added("ann", 1)],
+                Code::RecipientEmailMissing,
+            );
+        }
+    }
+
+    /// LX-29: skipped if already linked on that channel; no mail is claimed.
+    #[test]
+    fn lx_29_a_linked_user_is_skipped() {
+        let linked = |channel| Event::UserLinked { user: who("ann"), channel, invitation: None };
+        let events: Vec<_> = ann().into_iter().chain([linked(Channel::Whatsapp)]).collect();
+        assert!(matches!(
+            verdict(events),
+            Event::UserSkipped { code: Code::RecipientAlreadyLinked, .. }
+        ));
+        let events: Vec<_> = ann().into_iter().chain([linked(Channel::Imessage)]).collect();
+        assert!(matches!(verdict(events), Event::InviteDispatched { .. }));
+    }
+
+    /// P8: an address that bounced for good gets no mail until it is corrected.
+    #[test]
+    fn a_suppressed_address_fails() {
+        let mut events = ann();
+        events.extend(run_started(run_id(2), &["ann"]));
+        events.push(Event::DeliveryRecorded {
+            run: run_id(2),
+            user: who("ann"),
+            message_id: "m".to_owned(),
+            delivery: Delivery::BouncedHard,
+            code: None,
+        });
+        events.push(Event::RunCompleted { run: run_id(2), passed: 1, skipped: 0, failed: 0 });
+        fails(events, Code::DeliverySuppressed);
+    }
+
+    /// ML-06, A19: an account needs no corporate phone, but a number that is promised to nobody else.
+    #[test]
+    fn ml_06_as_many_accounts_are_invited_as_there_are_numbers() {
+        let people = ["ann", "bob", "cid"];
+        let mut events = vec![
+            channel_enabled(),
+            unit("EMEA", None),
+            number_added(1, Some("EMEA")),
+            number_added(2, None),
+        ];
+        events.extend(people.iter().flat_map(|key| account(key, "EMEA")));
+        events.extend([number_added(3, Some("EMEA")), assigned(3, "cid")]);
+        events.extend(run_started(run_id(1), &people));
+        let fence = events.len() as u64;
+        let company = given(events);
+        let outcomes = |then: Then| -> Vec<_> {
+            let events = then.0.unwrap().events;
+            events
+                .iter()
+                .map(|event| match event {
+                    Event::InviteFailed { code, .. } => code.as_str(),
+                    other => other.name(),
+                })
+                .collect()
+        };
+        let expected = ["InviteDispatched", "number.none_available", "InviteDispatched"];
+        assert_eq!(outcomes(company.when(claim(9, fence))), expected);
+        // One at a time they come to the same.
+        let company = company.after(claim(1, fence));
+        assert_eq!(outcomes(company.when(claim(9, fence))), expected[1..]);
+        assert_eq!(company.0.numbers.stock(&company.0.numbers.owner(Some("EMEA"))).spare(false), 0);
+    }
+
+    /// A19: with overbooking, one number is promised to all; without any number, to nobody.
+    #[test]
+    fn a19_with_overbooking_one_number_does_for_all() {
+        let with = |numbers: Vec<Event>| {
+            let mut events = vec![
+                channel_enabled(),
+                unit("EMEA", None),
+                setting("number_overbooking", json!(true)),
+            ];
+            events.extend(numbers);
+            events.extend(["ann", "bob"].iter().flat_map(|key| account(key, "EMEA")));
+            events.extend(run_started(run_id(1), &["ann", "bob"]));
+            let fence = events.len() as u64;
+            given(events).when(claim(9, fence)).names()
+        };
+        assert_eq!(
+            with(vec![number_added(1, Some("EMEA"))]),
+            ["InviteDispatched", "InviteDispatched"]
+        );
+        assert_eq!(with(vec![]), ["InviteFailed", "InviteFailed", "RunCompleted"]);
+    }
+
+    /// P3: when nobody remains, the run ends and the next starts, in one commit.
+    #[test]
+    fn p3_the_last_outcome_ends_the_run_and_starts_the_next() {
+        let mut events = vec![channel_enabled()];
+        events.extend(run_started(run_id(1), &["ann", "bob"]));
+        let fence = events.len() as u64;
+        events.extend(run_queued(run_id(2), &["carl"]));
+        let then = given(events).when(claim(9, fence));
+        assert_eq!(then.names(), ["InviteFailed", "InviteFailed", "RunCompleted", "RunStarted"]);
+    }
+}

@@ -1,0 +1,114 @@
+//! `InviteFailed`: a worker reports that a recipient's mail could not be handed over.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::runs::recipients::{Report, find, report};
+use crate::event::Permission;
+use crate::id::RunId;
+
+/// A worker reports that a recipient's mail could not be handed over.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteFailed {
+    #[serde(alias = "run_id")]
+    pub run: RunId,
+    #[serde(alias = "recipient_id")]
+    pub user: String,
+    #[serde(alias = "reason_code")]
+    pub code: Code,
+    pub detail: Option<String>,
+    /// Whether trying again is pointless; otherwise the recipient waits and is tried again.
+    pub permanent: bool,
+    /// The attempt that failed; news of an earlier one than the last change nothing.
+    pub attempt: Option<u32>,
+    pub fence: Option<u64>,
+}
+
+impl Decide for InviteFailed {
+    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if let Some(detail) = &self.detail {
+            check_text("detail", detail)?;
+        }
+        let found = find(company, self.run, &self.user, self.fence)?;
+        if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
+            return Ok(Decision::of(vec![]));
+        }
+        let (code, detail) = (self.code, self.detail.clone());
+        let failed = if self.permanent {
+            Report::Permanent { code, detail }
+        } else {
+            Report::Temporary { code, detail }
+        };
+        Ok(Decision::of(report(company, &found, &failed, asked.at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::company::RecipientState;
+    use crate::decide::ClaimRecipients;
+    use crate::decide::testing::{Given, NOW, a_running_run, given, run_id};
+    use crate::decide::{Authority, Command};
+    use crate::event::Event;
+    use crate::time::Time;
+
+    fn failed(permanent: bool) -> InviteFailed {
+        InviteFailed {
+            run: run_id(1),
+            user: "ann".to_owned(),
+            code: Code::DeliveryTemporaryFailure,
+            detail: Some("451 try later".to_owned()),
+            permanent,
+            attempt: None,
+            fence: None,
+        }
+    }
+
+    fn claim_at(mut given: Given, at: Time) -> Given {
+        let fence = a_running_run().len() as u64;
+        let command =
+            Command::from(ClaimRecipients { run: run_id(1), fence, most: 1, via: "outbox" });
+        let decision = given.when_asked_by("engine", Authority::All, at, &command).0.unwrap();
+        decision.events.iter().for_each(|event| given.0.evolve(at, event));
+        given
+    }
+
+    /// LX-27: a permanent refusal while the run is running is the outcome.
+    #[test]
+    fn a_permanent_failure_is_the_outcome() {
+        let claimed = claim_at(given(a_running_run()), NOW);
+        assert_eq!(claimed.when(failed(true)).names(), ["InviteFailed"]);
+    }
+
+    #[test]
+    fn a_temporary_failure_waits_longer_each_time_and_then_fails() {
+        let mut company = given(a_running_run());
+        let mut at = NOW;
+        for wait_seconds in [10, 20] {
+            company = claim_at(company, at);
+            let decision = company.when(failed(false)).0.unwrap();
+            let [Event::InviteDeferred { retry_at, .. }] = &decision.events[..] else {
+                panic!("{decision:?}")
+            };
+            assert_eq!(*retry_at, NOW.plus_seconds(wait_seconds));
+            at = *retry_at;
+            company = company.after(failed(false));
+            let early = Time(at.0 - 1);
+            assert_eq!(
+                company.0.runs[&run_id(1)].due(early, 9).len(),
+                1,
+                "only bob is due before the time"
+            );
+        }
+        company = claim_at(company, at);
+        assert_eq!(company.0.runs[&run_id(1)].recipients[0].state, RecipientState::Dispatching);
+        assert_eq!(company.when(failed(false)).names(), ["InviteFailed"]);
+    }
+}

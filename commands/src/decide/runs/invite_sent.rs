@@ -1,0 +1,191 @@
+//! `InviteSent`: a worker reports that a recipient's mail was handed over.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, RecipientState};
+use crate::decide::numbers::pool::Promises;
+use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::runs::recipients::{Found, Report, find, report};
+use crate::event::Permission;
+use crate::id::RunId;
+
+/// A worker reports that a recipient's mail was handed over.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct InviteSent {
+    #[serde(alias = "run_id")]
+    pub run: RunId,
+    #[serde(alias = "recipient_id")]
+    pub user: String,
+    /// The attempt that succeeded; ours is counted by the claims. News of one that was reported before
+    /// change nothing.
+    pub attempt: Option<u32>,
+    /// The Message-ID that a later bounce will name; ours unless the worker chose another.
+    pub message_id: Option<String>,
+    pub fence: Option<u64>,
+}
+
+impl Decide for InviteSent {
+    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if let Some(message_id) = &self.message_id {
+            check_text("message_id", message_id)?;
+        }
+        let found = find(company, self.run, &self.user, self.fence)?;
+        if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
+            return Ok(Decision::of(vec![]));
+        }
+        if found.recipient.state != RecipientState::Dispatching {
+            check_unclaimed(company, &found)?;
+        }
+        let sent = Report::Sent { message_id: self.message_id.clone() };
+        Ok(Decision::of(report(company, &found, &sent, asked.at)))
+    }
+}
+
+/// What a claim would have seen to: that there is such a person, and a number for an account (P19).
+fn check_unclaimed(company: &Company, found: &Found<'_>) -> Result<(), Refusal> {
+    if !found.user.is_created() {
+        return Err(Code::RecipientUserNotCreated.into());
+    }
+    let promised = Promises::default().make(company, found.recipient.user);
+    promised.map_err(|(_, code)| code.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::ClaimRecipients;
+    use crate::decide::numbers::pool::testing::{account, number_added, unit};
+    use crate::decide::testing::{
+        NOW, a_running_run, channel_enabled, given, run_id, run_queued, run_started, user_created,
+        who,
+    };
+    use crate::event::Event;
+
+    /// N86: each wrong moment has its own code, and changes nothing.
+    #[test]
+    fn n86_a_report_out_of_place_is_refused() {
+        let sent = |n: u128, user: &str| json!({"run": run_id(n), "user": user});
+        let waiting = given(
+            [channel_enabled(), user_created("ann")]
+                .into_iter()
+                .chain(run_queued(run_id(1), &["ann"])),
+        );
+        waiting.when_json("InviteSent", sent(1, "ann")).then_refused(Code::RunNotRunning);
+        waiting.when_json("InviteSent", sent(2, "ann")).then_refused(Code::RunNotFound);
+        let running = given(a_running_run());
+        running.when_json("InviteSent", sent(1, "zoe")).then_refused(Code::RecipientUnknown);
+        let skipped = Event::UserSkipped {
+            run: run_id(1),
+            user: who("ann"),
+            code: Code::RecipientAlreadyLinked,
+            detail: None,
+        };
+        let terminal = given(a_running_run().into_iter().chain([skipped]));
+        terminal
+            .when_json("InviteSent", sent(1, "ann"))
+            .then_refused(Code::RecipientAlreadyTerminal);
+    }
+
+    /// P19, ML-06: what was sent without a claim needs a number as any other invitation does; LX-26: and a person.
+    #[test]
+    fn p19_a_mail_without_a_claim_takes_no_number_that_is_not_there() {
+        let sent = |user: &str| json!({"run": run_id(1), "user": user});
+        let company = |numbers: u64| {
+            let pool = (0..numbers).map(|n| number_added(n, Some("EMEA")));
+            let events = [unit("EMEA", None), channel_enabled()].into_iter().chain(pool);
+            let events =
+                events.chain(["ann", "bob"].into_iter().flat_map(|key| account(key, "EMEA")));
+            given(events.chain(run_started(run_id(1), &["ann", "bob", "zoe"])))
+        };
+        company(0).when_json("InviteSent", sent("ann")).then_refused(Code::NumberNoneAvailable);
+        let ann = InviteSent {
+            run: run_id(1),
+            user: "ann".to_owned(),
+            attempt: None,
+            message_id: None,
+            fence: None,
+        };
+        let one_sent = company(1).after(ann);
+        one_sent.when_json("InviteSent", sent("bob")).then_refused(Code::NumberNoneAvailable);
+        assert_eq!(
+            company(2).when_json("InviteSent", sent("bob")).names(),
+            ["InviteDispatched", "InviteSent"]
+        );
+        company(2).when_json("InviteSent", sent("zoe")).then_refused(Code::RecipientUserNotCreated);
+    }
+
+    /// P4: an outcome after the end of the run is refused as settled.
+    #[test]
+    fn p4_nothing_is_recorded_after_the_end() {
+        let fence = a_running_run().len() as u64;
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
+        let sent = |user: &str| InviteSent {
+            run: run_id(1),
+            user: user.to_owned(),
+            attempt: None,
+            message_id: None,
+            fence: Some(fence),
+        };
+        let ended = given(a_running_run()).after(claim).after(sent("ann")).after(sent("bob"));
+        assert!(ended.0.lock.holder().is_none());
+        ended.when(sent("ann")).then_refused(Code::RecipientAlreadyTerminal);
+    }
+
+    /// P28: who was reported to have failed is tried again; then nothing more is heard of the first attempt.
+    #[test]
+    fn p28_a_report_of_an_earlier_attempt_changes_nothing() {
+        let fence = a_running_run().len() as u64;
+        let claimed = given(a_running_run()).after(ClaimRecipients {
+            run: run_id(1),
+            fence,
+            most: 1,
+            via: "nats",
+        });
+        let failed = Event::InviteDeferred {
+            run: run_id(1),
+            user: who("ann"),
+            attempt: 1,
+            code: Code::DeliveryTemporaryFailure,
+            detail: None,
+            retry_at: NOW,
+        };
+        let mut deferred = claimed;
+        deferred.0.evolve(NOW, &failed);
+        let sent = |attempt: u32| json!({"run": run_id(1), "user": "ann", "fence": fence, "attempt": attempt});
+        assert!(deferred.when_json("InviteSent", sent(1)).names().is_empty());
+        let again = deferred.after(ClaimRecipients { run: run_id(1), fence, most: 1, via: "nats" });
+        assert!(again.when_json("InviteSent", sent(1)).names().is_empty());
+        assert_eq!(again.when_json("InviteSent", sent(2)).names(), ["InviteSent"]);
+    }
+
+    #[test]
+    fn a_claimed_recipient_is_sent() {
+        let fence = a_running_run().len() as u64;
+        let claimed = given(a_running_run()).after(ClaimRecipients {
+            run: run_id(1),
+            fence,
+            most: 1,
+            via: "outbox",
+        });
+        let body = json!({"run": run_id(1), "user": "ANN", "fence": fence, "message_id": "m1@relay.example"});
+        let then = claimed.when_json("InviteSent", body);
+        assert_eq!(then.names(), ["InviteSent"]);
+        let after = claimed.after(InviteSent {
+            run: run_id(1),
+            user: "ann".to_owned(),
+            attempt: None,
+            message_id: Some("m1@relay.example".to_owned()),
+            fence: None,
+        });
+        assert_eq!(after.0.runs[&run_id(1)].recipients[0].state, RecipientState::Sent);
+        assert!(after.0.foreign_messages.contains_key("m1@relay.example"));
+        assert_eq!(after.0.expiring.len(), 1);
+    }
+}

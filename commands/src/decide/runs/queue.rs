@@ -1,0 +1,50 @@
+//! Whose turn it is: the end of a run and the start of the next belong to one commit.
+
+use crate::company::{Company, Run, RunState};
+use crate::decide::notifications::notices::{next_notice, run_completed, run_started};
+use crate::event::Event;
+use crate::id::RunId;
+use crate::time::Time;
+
+/// Adds what follows from outcomes of a run: its end once nobody remains, and with it the next run's start.
+pub(crate) fn end_if_done(company: &Company, id: RunId, run: &Run, events: &mut Vec<Event>) {
+    let (mut passed, mut skipped, mut failed) = (run.passed, run.skipped, run.failed);
+    for event in events.iter() {
+        match event {
+            Event::InviteSent { run, .. } if *run == id => passed += 1,
+            Event::UserSkipped { run, .. } if *run == id => skipped += 1,
+            Event::InviteFailed { run, .. } if *run == id => failed += 1,
+            _ => {}
+        }
+    }
+    if run.state == RunState::Running && passed + skipped + failed >= run.total {
+        events.push(Event::RunCompleted { run: id, passed, skipped, failed });
+        events.extend(run_completed(company, id, run));
+        if let Some(run) = company.lock.next() {
+            events.push(Event::RunStarted { run });
+            events.extend(run_started(company, run));
+        }
+    }
+}
+
+/// A run enters the queue; it starts at once if nobody holds the lock or waits for it.
+pub(crate) fn enter_queue(company: &Company, run: RunId, events: &mut Vec<Event>) {
+    let started = events.iter().any(|event| matches!(event, Event::RunStarted { .. }));
+    let ended = events.iter().any(|event| matches!(event, Event::RunCompleted { .. }));
+    events.push(Event::RunQueued { run });
+    if !started && (ended || company.lock.holder().is_none()) {
+        events.push(Event::RunStarted { run });
+    }
+}
+
+/// The next time at which the company has something to do by itself: a `Tick` is due then.
+pub fn next_turn(company: &Company) -> Option<Time> {
+    let scheduled = company.scheduled.iter().filter_map(|run| company.runs.get(run)?.not_before);
+    let running = company.lock.holder().and_then(|holder| company.runs.get(&holder.run));
+    let deadline = company.settings.recipient_deadline_seconds;
+    let claimed = running.into_iter().flat_map(|run| run.in_flight.values());
+    let claimed = claimed.map(|since| since.plus_seconds(deadline));
+    let expiring = company.expiring.first().map(|(end, _)| *end);
+    let cooling = company.numbers.cooling().next().map(|(until, _)| until);
+    scheduled.chain(claimed).chain(expiring).chain(cooling).chain(next_notice(company)).min()
+}

@@ -1,0 +1,294 @@
+//! What is true of every recipient: who may be invited when the turn comes, and what a report leads to.
+
+#[cfg(test)]
+mod spec;
+
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::{
+    AddressMark, Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState,
+};
+use crate::decide::runs::queue::end_if_done;
+use crate::event::{Channel, Event, TemplateKind, Wording};
+use crate::evolve::message_id;
+use crate::id::{InvitationId, RunId};
+use crate::personal::Personal;
+use crate::time::Time;
+
+/// A recipient that a report is about.
+#[derive(Debug, Clone, Copy)]
+pub struct Found<'a> {
+    pub id: RunId,
+    pub run: &'a Run,
+    pub place: u32,
+    pub recipient: Recipient,
+    pub user: &'a User,
+}
+
+impl Found<'_> {
+    /// Whether the failure of this attempt has been reported before, or given up: a later one was claimed.
+    pub(crate) fn knows_of(&self, attempt: u32) -> bool {
+        match self.recipient.state {
+            RecipientState::Dispatching => attempt < self.recipient.attempt,
+            _ => attempt <= self.recipient.attempt,
+        }
+    }
+
+    /// Whether this attempt is the one that was claimed last and has no report yet.
+    pub(crate) fn is_under_way(&self, attempt: u32) -> bool {
+        self.recipient.state == RecipientState::Dispatching && self.recipient.attempt == attempt
+    }
+}
+
+/// What a channel made of a claimed recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Report {
+    Sent {
+        message_id: Option<String>,
+    },
+    Skipped {
+        code: Code,
+        detail: Option<String>,
+    },
+    /// Surely not sent; may be tried again.
+    Temporary {
+        code: Code,
+        detail: Option<String>,
+    },
+    /// Not sent, or not known to be; never tried again.
+    Permanent {
+        code: Code,
+        detail: Option<String>,
+    },
+}
+
+/// Finds the recipient that a report names, if the run can still take one.
+///
+/// # Errors
+/// `run.not_found`, `run.not_running`, `run.stale_fence`, `recipient.unknown`, `recipient.already_terminal`.
+pub fn find<'a>(
+    company: &'a Company,
+    id: RunId,
+    user: &str,
+    fence: Option<u64>,
+) -> Result<Found<'a>, Refusal> {
+    let run = company.runs.get(&id).ok_or(Code::RunNotFound)?;
+    if !matches!(run.state, RunState::Running | RunState::Completed) {
+        return Err(Code::RunNotRunning.into());
+    }
+    let holder = company.lock.holder().filter(|holder| holder.run == id);
+    if let (Some(given), Some(holder)) = (fence, holder)
+        && given != holder.fence
+    {
+        return Err(
+            Refusal::new(Code::RunStaleFence).with(json!({"fence": holder.fence, "given": given}))
+        );
+    }
+    let (user_id, user) = company.users.find(user).ok_or(Code::RecipientUnknown)?;
+    let (place, recipient) = run.recipient(user_id).ok_or(Code::RecipientUnknown)?;
+    if recipient.state.is_terminal() {
+        return Err(Code::RecipientAlreadyTerminal.into());
+    }
+    if run.state == RunState::Completed {
+        return Err(Code::RunAlreadyCompleted.into());
+    }
+    Ok(Found { id, run, place, recipient, user })
+}
+
+/// The events of one report, and what follows from it.
+pub fn report(company: &Company, found: &Found<'_>, report: &Report, at: Time) -> Vec<Event> {
+    let mut events = report_events(company, found, report, at);
+    end_if_done(company, found.id, found.run, &mut events);
+    events
+}
+
+/// The events of one report, without what follows: several reports share their end.
+pub(crate) fn report_events(
+    company: &Company,
+    found: &Found<'_>,
+    report: &Report,
+    at: Time,
+) -> Vec<Event> {
+    let Found { id: run, run: known, recipient, user, .. } = *found;
+    let who = Personal(user.key());
+    match report {
+        Report::Sent { message_id } => {
+            let mut events = Vec::new();
+            let mut attempt = recipient.attempt;
+            if recipient.state != RecipientState::Dispatching {
+                // A worker sent it without a claim of ours: the claim is recorded with the report.
+                attempt += 1;
+                events.push(dispatched(company, found, "", at));
+            }
+            let message_id =
+                message_id.clone().unwrap_or_else(|| own_message_id(company, run, found.place));
+            let expires_at =
+                at.plus_seconds(company.settings.invitation_ttl_seconds(known.channel));
+            events.push(Event::InviteSent { run, user: who, attempt, message_id, expires_at });
+            events
+        }
+        Report::Skipped { code, detail } => {
+            vec![Event::UserSkipped { run, user: who, code: *code, detail: detail.clone() }]
+        }
+        Report::Temporary { code, detail } => {
+            let attempt = recipient.attempt.max(1);
+            let (code, detail) = (*code, detail.clone());
+            if attempt >= company.settings.max_attempts {
+                return vec![Event::InviteFailed { run, user: who, attempt, code, detail }];
+            }
+            let retry_at =
+                at.plus_seconds(backoff_seconds(company.settings.retry_backoff_seconds, attempt));
+            vec![Event::InviteDeferred { run, user: who, attempt, code, detail, retry_at }]
+        }
+        Report::Permanent { code, detail } => {
+            let attempt = recipient.attempt;
+            vec![Event::InviteFailed {
+                run,
+                user: who,
+                attempt,
+                code: *code,
+                detail: detail.clone(),
+            }]
+        }
+    }
+}
+
+/// The longest wait between two attempts, in seconds: an hour, so that a run ends within the day.
+const MAX_BACKOFF_SECONDS: u64 = 3600;
+
+fn backoff_seconds(first: u64, attempt: u32) -> u64 {
+    let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
+    first.saturating_mul(doubled).min(MAX_BACKOFF_SECONDS)
+}
+
+/// The claim of a recipient: a new generation of the invitation, unless an attempt of it is repeated.
+pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Time) -> Event {
+    let Found { id: run, run: known, place, recipient, user } = *found;
+    let current = user.link(known.channel).invitation;
+    let invitation =
+        current.map_or_else(|| invitation_id(company, user, known.channel, at), |one| one.id);
+    // A link that was used, revoked or never made is not given out (again) by another attempt.
+    let repeated = current.filter(|one| one.is_claimed_by(&recipient));
+    let newest = current.map_or(0, |one| one.generation);
+    let generation = repeated.map_or(newest + 1, |one| one.generation);
+    Event::InviteDispatched {
+        run,
+        user: Personal(user.key()),
+        attempt: recipient.attempt + 1,
+        invitation,
+        generation,
+        email: Personal(user.email().unwrap_or_default().to_owned()),
+        message_id: own_message_id(company, run, place),
+        via: via.to_owned(),
+        template: wording(company, user).filter(|_| !via.is_empty()),
+    }
+}
+
+/// The wording in force for a person's invitation (ML-03).
+fn wording(company: &Company, user: &User) -> Option<Wording> {
+    let person = user.person();
+    let language = person.attributes.get("language").map(String::as_str);
+    company.wording(TemplateKind::ChannelInvitation, language)
+}
+
+/// Whether the recipient may be invited now, by the precedence of requirements 1.5 A4.
+///
+/// # Errors
+/// What the recipient is skipped for (`true`) or fails with (`false`).
+pub(crate) fn judge(
+    company: &Company,
+    run: &Run,
+    id: UserId,
+    now: Time,
+) -> Result<(), (bool, Code)> {
+    let fail = |code: Code| Err((false, code));
+    let Some(user) = company.users.get(id).filter(|user| user.is_created()) else {
+        return fail(Code::RecipientUserNotCreated);
+    };
+    // Nobody who was shut out is written to; the vendor's word for it is archived.
+    if matches!(user.state, UserState::Archived | UserState::Deactivated) {
+        return fail(Code::RecipientUserArchived);
+    }
+    let link = user.link(run.channel);
+    if link.linked {
+        return Err((true, Code::RecipientAlreadyLinked));
+    }
+    if user.listed().is_empty() && company.needs_corporate_phone(id, user) {
+        return fail(Code::RecipientCorporatePhoneMissing);
+    }
+    let Some(email) = user.email().filter(|email| crate::csv_file::check_email(email).is_ok())
+    else {
+        return fail(Code::RecipientEmailMissing);
+    };
+    if company.is_suppressed(email) {
+        return fail(Code::DeliverySuppressed);
+    }
+    // The claim of an attempt that failed is no invitation that anybody holds.
+    let own = run.recipient(id).map(|(_, recipient)| recipient);
+    let live = link.invitation.is_some_and(|invitation| {
+        invitation.is_live(now) && !own.is_some_and(|own| invitation.is_claimed_by(&own))
+    });
+    if live && !run.resend && !company.supersedes_live_invitation(user) {
+        return Err((true, Code::RecipientInvitationAlreadyLive));
+    }
+    Ok(())
+}
+
+/// A claim without a report that an earlier process left.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpenClaim {
+    /// The claim, as its `InviteDispatched` told it.
+    pub claim: Event,
+    /// Whether the person may still be written to, at the address that was claimed.
+    pub may_go_on: bool,
+    /// When it was claimed.
+    pub since: Time,
+}
+
+/// The claims of a run that have no report, in the order of its list.
+///
+/// They may go on only through `via`, the channel they were handed to.
+pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<OpenClaim> {
+    let Some(run) = company.runs.get(&id) else { return Vec::new() };
+    let open = |(&place, &since): (&u32, &Time)| {
+        let recipient = run.recipients.get(place as usize)?;
+        let user = company.users.get(recipient.user)?;
+        let email = user.email().unwrap_or_default();
+        let same_address = recipient.mailed_to == Some(AddressMark::of(email));
+        let claim = Event::InviteDispatched {
+            run: id,
+            user: Personal(user.key()),
+            attempt: recipient.attempt,
+            invitation: user.link(run.channel).invitation?.id,
+            generation: recipient.generation,
+            email: Personal(email.to_owned()),
+            message_id: own_message_id(company, id, place),
+            via: via.to_owned(),
+            template: run.wordings.get(&place).cloned(),
+        };
+        let same_channel = run.via.as_deref() == Some(via);
+        let may_go_on =
+            same_channel && same_address && judge(company, run, recipient.user, now).is_ok();
+        Some(OpenClaim { claim, may_go_on, since })
+    };
+    run.in_flight.iter().filter_map(open).collect()
+}
+
+/// The id of a person's invitation to a channel: made of what it is for, so that a rule needs no chance.
+fn invitation_id(company: &Company, user: &User, channel: Channel, at: Time) -> InvitationId {
+    let mut hasher = blake3::Hasher::new();
+    for part in [company.id.as_str(), &user.key().folded(), channel.as_str()] {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part.as_bytes());
+    }
+    let mut random = [0u8; 16];
+    hasher.finalize_xof().fill(&mut random);
+    let millis = u64::try_from(at.0).unwrap_or(0);
+    InvitationId(ulid::Ulid::from_parts(millis, u128::from_le_bytes(random)))
+}
+
+/// The Message-ID of a run's mail to the recipient at this place: the same at every attempt.
+pub fn own_message_id(company: &Company, run: RunId, place: u32) -> String {
+    format!("{}@{}.boarding.invalid", message_id(run, place), company.id)
+}

@@ -1,0 +1,100 @@
+//! `RecordDelivery`: what became of a mail after it was handed over. Never changes an outcome.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, RecipientState};
+use crate::decide::rule::{Asked, Decide, Decision, MAX_TEXT_CHARS, check_text};
+use crate::event::{Delivery, Event, Permission};
+use crate::evolve::recipient_of;
+use crate::personal::Personal;
+
+/// What became of a mail after it was handed over. Never changes an outcome.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RecordDelivery {
+    pub message_id: String,
+    pub delivery: Delivery,
+    /// The mail system's own words, for example `5.1.1`.
+    pub code: Option<String>,
+}
+
+impl Decide for RecordDelivery {
+    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if let Some(code) = &self.code {
+            check_text("code", code)?;
+        }
+        if self.message_id.len() > MAX_TEXT_CHARS {
+            return Err(Code::InvitationNotFound.into());
+        }
+        let foreign = company.foreign_messages.get(&self.message_id).copied();
+        let (id, place) =
+            foreign.or_else(|| recipient_of(&self.message_id)).ok_or(Code::InvitationNotFound)?;
+        let run = company.runs.get(&id).ok_or(Code::InvitationNotFound)?;
+        let recipient = run.recipients.get(place as usize).ok_or(Code::InvitationNotFound)?;
+        let uncertain = recipient.state == RecipientState::Failed && recipient.attempt > 0;
+        if recipient.state != RecipientState::Sent && !uncertain {
+            return Err(Code::InvitationNotFound.into());
+        }
+        let user = company.users.get(recipient.user).ok_or(Code::InvitationNotFound)?;
+        Ok(Decision::of(vec![Event::DeliveryRecorded {
+            run: id,
+            user: Personal(user.key()),
+            message_id: self.message_id.clone(),
+            delivery: self.delivery,
+            code: self.code.clone(),
+        }]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{Given, a_running_run, given, run_id};
+    use crate::decide::{ClaimRecipients, InviteSent};
+
+    fn everybody_sent() -> Given {
+        let fence = a_running_run().len() as u64;
+        let sent = |user: &str| InviteSent {
+            run: run_id(1),
+            user: user.to_owned(),
+            attempt: None,
+            message_id: None,
+            fence: None,
+        };
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
+        given(a_running_run()).after(claim).after(sent("ann")).after(sent("bob"))
+    }
+
+    /// P22, A5: a late bounce is an overlay; the run's totals and outcomes stay.
+    #[test]
+    fn p22_a_late_bounce_changes_no_outcome() {
+        let message_id = format!("<{}.0@acme.boarding.invalid>", run_id(1));
+        let bounced = RecordDelivery {
+            message_id,
+            delivery: Delivery::BouncedHard,
+            code: Some("5.1.1".to_owned()),
+        };
+        let before = everybody_sent();
+        assert_eq!(before.when(bounced.clone()).names(), ["DeliveryRecorded"]);
+        let after = everybody_sent().after(bounced);
+        let (old, new) = (&before.0.runs[&run_id(1)], &after.0.runs[&run_id(1)]);
+        assert_eq!(old, new);
+        assert!(after.0.is_suppressed("Ann@acme.example"));
+    }
+
+    #[test]
+    fn a_mail_nobody_sent_is_unknown() {
+        for message_id in ["", "x", "01JD0000000000000000000000.0@acme"] {
+            let delivery = RecordDelivery {
+                message_id: message_id.to_owned(),
+                delivery: Delivery::Delivered,
+                code: None,
+            };
+            everybody_sent().when(delivery).then_refused(Code::InvitationNotFound);
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! `ReportRecipients`: the run worker tells what a channel made of the recipients it claimed.
+
+use std::collections::BTreeSet;
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::runs::queue::end_if_done;
+use crate::decide::runs::recipients::{Report, find, report_events};
+use crate::event::{Permission, Who};
+use crate::id::RunId;
+
+/// Reports of one worker about one run: who, which attempt, what became of it. Those about recipients with
+/// an outcome, or about another attempt than the one under way, change nothing: a report may come twice.
+#[derive(Debug, Clone)]
+pub struct ReportRecipients {
+    pub run: RunId,
+    pub fence: u64,
+    pub reports: Vec<(Who, u32, Report)>,
+}
+
+impl Decide for ReportRecipients {
+    const NEEDS: Option<Permission> = None;
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let mut events = Vec::new();
+        let mut reported = BTreeSet::new();
+        for (user, attempt, report) in &self.reports {
+            match find(company, self.run, user.as_str(), Some(self.fence)) {
+                Ok(found) if found.is_under_way(*attempt) && reported.insert(found.place) => {
+                    events.extend(report_events(company, &found, report, asked.at));
+                }
+                Err(refusal) if refusal.code != Code::RecipientAlreadyTerminal => {
+                    return Err(refusal);
+                }
+                Ok(_) | Err(_) => {}
+            }
+        }
+        if let Some(run) = company.runs.get(&self.run) {
+            end_if_done(company, self.run, run, &mut events);
+        }
+        Ok(Decision::if_any(events))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::ClaimRecipients;
+    use crate::decide::testing::{Given, NOW, a_running_run, given, run_id, who};
+
+    fn claimed() -> (Given, u64) {
+        let fence = a_running_run().len() as u64;
+        (
+            given(a_running_run()).after(ClaimRecipients {
+                run: run_id(1),
+                fence,
+                most: 9,
+                via: "outbox",
+            }),
+            fence,
+        )
+    }
+
+    #[test]
+    fn reports_end_the_run_together() {
+        let (company, fence) = claimed();
+        let sent = Report::Sent { message_id: None };
+        let uncertain = Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+        let reports =
+            vec![(who("ann"), 1, sent.clone()), (who("bob"), 1, uncertain), (who("ann"), 1, sent)];
+        let then = company.when(ReportRecipients { run: run_id(1), fence, reports });
+        assert_eq!(then.names(), ["InviteSent", "InviteFailed", "RunCompleted"]);
+    }
+
+    /// P7: a report that comes twice does not give back a later attempt, which may be in the mail already.
+    #[test]
+    fn p7_a_report_of_an_earlier_attempt_changes_nothing() {
+        let (company, fence) = claimed();
+        let temporary = Report::Temporary { code: Code::DeliveryTemporaryFailure, detail: None };
+        let report =
+            ReportRecipients { run: run_id(1), fence, reports: vec![(who("ann"), 1, temporary)] };
+        let company = company.after(report.clone());
+        assert!(!company.when(report.clone()).0.unwrap().recorded, "it was reported before");
+        let wait = company.0.settings.retry_backoff_seconds;
+        let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
+        let company = company.after_at(NOW.plus_seconds(wait), claim);
+        assert!(!company.when(report).0.unwrap().recorded, "the second attempt is under way");
+    }
+
+    /// P28: reports with a stale fence change nothing.
+    #[test]
+    fn p28_a_stale_fence_changes_nothing() {
+        let reports = vec![(who("ann"), 1, Report::Sent { message_id: None })];
+        given(a_running_run())
+            .when(ReportRecipients { run: run_id(1), fence: 2, reports })
+            .then_refused(Code::RunStaleFence);
+    }
+}

@@ -1,0 +1,597 @@
+//! `StartBulkIntegration`: shows how many people a run would reach, or confirms it.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::company::selection::{Pick, Selection};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::runs::queue::enter_queue;
+use crate::event::{Channel, Event, Permission, Source};
+use crate::id::{ImportId, RunId, UserKey};
+use crate::personal::Personal;
+use crate::schema::{ChannelName, exactly_one_of};
+use crate::time::Time;
+
+/// Asks for a run on a channel for a source of people.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StartBulkIntegration {
+    #[serde(alias = "run_id")]
+    pub run: Option<RunId>,
+    pub source: SourceBody,
+    /// `whatsapp` or `imessage`, in any of the spellings the products use (LX-19).
+    #[schemars(with = "ChannelName")]
+    pub channel: String,
+    pub mode: Mode,
+    /// What the preview answered: the run is refused if the list has changed since.
+    pub plan_hash: Option<String>,
+    /// The number that was shown: the run is refused if it is no longer right.
+    pub expected_recipients: Option<u64>,
+    /// The run waits until then before it enters the queue.
+    pub not_before: Option<Time>,
+}
+
+/// Exactly one of `import`, `org_units`, `users` and `token`.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(transform = one_source)]
+pub struct SourceBody {
+    /// `latest`, or an import's id.
+    #[serde(alias = "import_id")]
+    pub import: Option<String>,
+    pub org_units: Option<Vec<String>>,
+    pub include_descendants: Option<bool>,
+    pub users: Option<Vec<String>>,
+    /// That of the link in an administrator's mail: the people of its import, once (OC-14).
+    pub token: Option<Personal<String>>,
+    /// The import that the token is for, once the engine has verified it; never from outside.
+    #[serde(skip)]
+    pub verified: Option<ImportId>,
+}
+
+fn one_source(schema: &mut Schema) {
+    exactly_one_of(schema, &[&["import"], &["org_units"], &["users"], &["token"]]);
+}
+
+/// Whether the run is only shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Preview,
+    Confirmed,
+}
+
+/// The most people that one command may name, in people: their keys travel in one commit.
+pub const MAX_NAMED_USERS: usize = 5_000;
+
+/// The most recipients that one commit lists, in people; a longer list goes on in further commits.
+pub const RECIPIENTS_PER_COMMIT: usize = 500;
+
+/// The `result` of a preview: what a confirmation may hold the run to.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RunPreview")]
+struct Preview {
+    plan_hash: String,
+    recipient_count: u64,
+    duplicates_removed: u64,
+}
+
+/// The `result` of a run that was confirmed.
+#[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "RunConfirmed")]
+pub(crate) struct Confirmed {
+    run: RunId,
+    state: ConfirmedState,
+    /// Its place among the waiting, from 1; null unless pending.
+    queue_place: Option<u64>,
+    /// How many people it is for.
+    total: u64,
+}
+
+/// Where a run stands once it is confirmed.
+#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+enum ConfirmedState {
+    Scheduled,
+    Pending,
+    Running,
+}
+
+impl Decide for StartBulkIntegration {
+    // Whoever holds a link's token may use it; without one the rule asks for the permission.
+    const NEEDS: Option<Permission> = None;
+
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (confirmed, preview) =
+            (generator.subschema_for::<Confirmed>(), generator.subschema_for::<Preview>());
+        json_schema!({"anyOf": [confirmed, preview]})
+    }
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if self.source.token.is_none() {
+            asked.require(company, Permission::BulkIntegrateUsers)?;
+        }
+        if self.source.org_units.is_some() {
+            asked.require(company, Permission::ViewOrgUnits)?;
+        }
+        let channel = read_channel(company, &self.channel)?;
+        let source = self.source.read(company, asked.at)?;
+        let request =
+            Request { run: RunId(self.run.map_or(asked.id.0, |run| run.0)), channel, source };
+        let selection = request.check(company)?;
+        let plan_hash = plan_hash(company, channel, &selection);
+        if self.mode == Mode::Preview {
+            return Ok(Decision::unrecorded(json!(Preview {
+                plan_hash,
+                recipient_count: selection.picks.len() as u64,
+                duplicates_removed: selection.duplicates_removed,
+            })));
+        }
+        let actual = selection.picks.len() as u64;
+        let count_differs = self.expected_recipients.is_some_and(|expected| expected != actual);
+        let plan_differs = self.plan_hash.as_ref().is_some_and(|expected| *expected != plan_hash);
+        if count_differs || plan_differs {
+            let details = json!({"expected": self.expected_recipients, "actual": actual, "plan_hash": plan_hash});
+            return Err(Refusal::new(Code::RunPlanChanged).with(details));
+        }
+        let wait_until = self.not_before.filter(|not_before| *not_before > asked.at);
+        let run = request.run;
+        let mut decision = request.confirm(company, &selection, wait_until);
+        let link = self.source.token.as_ref().and(self.source.verified);
+        decision.events.extend(link.map(|import| Event::ImportLinkUsed { import, run }));
+        Ok(decision)
+    }
+}
+
+/// Reads a channel's name and refuses one that is not enabled (LX-05, LX-19).
+///
+/// # Errors
+/// `channel.unknown`, `channel.not_enabled`.
+pub(crate) fn read_channel(company: &Company, name: &str) -> Result<Channel, Refusal> {
+    let known: Vec<_> = Channel::ALL.iter().map(|channel| channel.as_str()).collect();
+    let channel = Channel::read(name)
+        .ok_or_else(|| Refusal::new(Code::ChannelUnknown).with(json!({"known": known})))?;
+    if !company.settings.channel_enabled(channel) {
+        let details = json!({"channel": channel.as_str()});
+        return Err(Refusal::new(Code::ChannelNotEnabled).with(details));
+    }
+    Ok(channel)
+}
+
+/// The channel that is named, or the only one that is enabled.
+///
+/// # Errors
+/// `channel.*`; `field.required` where none is named and several could be meant, or none.
+pub(crate) fn channel_of(company: &Company, name: Option<&str>) -> Result<Channel, Refusal> {
+    if let Some(name) = name {
+        return read_channel(company, name);
+    }
+    let mut enabled = Channel::ALL.into_iter().filter(|one| company.settings.channel_enabled(*one));
+    match (enabled.next(), enabled.next()) {
+        (Some(only), None) => Ok(only),
+        _ => Err(Refusal::new(Code::FieldRequired)
+            .saying("channel")
+            .with(json!({"field": "channel"}))),
+    }
+}
+
+impl SourceBody {
+    fn read(&self, company: &Company, now: Time) -> Result<Source, Refusal> {
+        if self.include_descendants.is_some() && self.org_units.is_none() {
+            return Err(Refusal::new(Code::EnvelopeMalformed)
+                .saying("include_descendants belongs to org_units"));
+        }
+        if self.token.is_some() {
+            let others = self.import.is_some() || self.org_units.is_some() || self.users.is_some();
+            return if others { Err(one_of_them()) } else { self.linked(company, now) };
+        }
+        match (&self.import, &self.org_units, &self.users) {
+            (Some(import), None, None) if import == "latest" => company
+                .latest_import
+                .map(Source::Import)
+                .ok_or_else(|| Code::ImportNoneAvailable.into()),
+            (Some(import), None, None) => {
+                import.parse().map(Source::Import).map_err(|_| Code::ImportNotFound.into())
+            }
+            (None, Some(org_units), None) if !org_units.is_empty() => Ok(Source::OrgUnits {
+                org_units: org_units.clone(),
+                include_descendants: self.include_descendants.unwrap_or(false),
+            }),
+            (None, None, Some(users)) if users.len() > MAX_NAMED_USERS => {
+                let details = json!({"limit": MAX_NAMED_USERS, "actual": users.len()});
+                Err(Refusal::new(Code::EnvelopeMalformed)
+                    .saying("too many users are named")
+                    .with(details))
+            }
+            (None, None, Some(users)) => Ok(Source::Users(keys(users))),
+            (None, Some(_), None) => Err(Code::RunEmptySelection.into()),
+            _ => Err(one_of_them()),
+        }
+    }
+
+    /// The import of a link that is still good (P21).
+    fn linked(&self, company: &Company, now: Time) -> Result<Source, Refusal> {
+        let import = self.verified.ok_or(Code::InvitationNotFound)?;
+        let known = company.imports.get(&import).and_then(|import| import.link);
+        match known.ok_or(Code::InvitationNotFound)? {
+            link if link.used => Err(Code::InvitationAlreadyUsed.into()),
+            link if link.expires_at <= now => Err(Code::InvitationExpired.into()),
+            _ => Ok(Source::Import(import)),
+        }
+    }
+}
+
+fn one_of_them() -> Refusal {
+    Refusal::new(Code::EnvelopeMalformed)
+        .saying("source takes exactly one of import, org_units, users and token")
+}
+
+/// The keys of a body's list, blank ones left out.
+pub(crate) fn keys(users: &[String]) -> Vec<Personal<UserKey>> {
+    let named = users.iter().map(|key| key.trim()).filter(|key| !key.is_empty());
+    named.map(|key| Personal(UserKey::new(key))).collect()
+}
+
+/// A run that is asked for, whether by this command or by a resend.
+#[derive(Debug, Clone)]
+pub(crate) struct Request {
+    pub run: RunId,
+    pub channel: Channel,
+    pub source: Source,
+}
+
+impl Request {
+    /// The people it is for, if the run may be created at all.
+    ///
+    /// # Errors
+    /// `run.*`, `import.*`, `org_unit.*`.
+    pub(crate) fn check(&self, company: &Company) -> Result<Selection, Refusal> {
+        self.check_id(company)?;
+        let selection = company.select(&self.source, self.channel)?;
+        self.check_size(company, selection.picks.len() as u64)?;
+        Ok(selection)
+    }
+
+    /// # Errors
+    /// `run.already_exists`.
+    pub(crate) fn check_id(&self, company: &Company) -> Result<(), Refusal> {
+        let taken = company.runs.contains_key(&self.run);
+        if taken { Err(Code::RunAlreadyExists.into()) } else { Ok(()) }
+    }
+
+    /// Whether there may be a run for so many people now.
+    ///
+    /// # Errors
+    /// `run.empty_selection`, `run.too_many_recipients`, `run.queue_full`.
+    pub(crate) fn check_size(&self, company: &Company, actual: u64) -> Result<(), Refusal> {
+        let limit = company.settings.bulk_integration_max_records;
+        if actual == 0 {
+            return Err(Code::RunEmptySelection.into());
+        }
+        if actual > limit {
+            return Err(too_many(limit, actual));
+        }
+        let waiting = company.lock.queue().len() + company.scheduled.len();
+        if waiting as u64 >= company.settings.max_pending_runs {
+            let details = json!({"limit": company.settings.max_pending_runs, "actual": waiting});
+            return Err(Refusal::new(Code::RunQueueFull).with(details));
+        }
+        Ok(())
+    }
+
+    /// Freezes the list and enters the queue, or waits for its time.
+    pub(crate) fn confirm(
+        self,
+        company: &Company,
+        selection: &Selection,
+        not_before: Option<Time>,
+    ) -> Decision {
+        let listed = selection.picks.iter().take(RECIPIENTS_PER_COMMIT);
+        let listed = listed.map(|pick| recipient_queued(company, self.run, pick)).collect();
+        let people = (selection.picks.len() as u64, selection.duplicates_removed);
+        self.enter(company, people, listed, not_before)
+    }
+
+    /// Enters the queue, or waits for its time: with so many people, named so often again, of whom the first
+    /// are `listed`; the others are in further commits.
+    pub(crate) fn enter(
+        self,
+        company: &Company,
+        (total, duplicates_removed): (u64, u64),
+        listed: Vec<Event>,
+        not_before: Option<Time>,
+    ) -> Decision {
+        let Self { run, channel, source } = self;
+        let mut events = vec![Event::RunRequested {
+            run,
+            channel,
+            source,
+            total,
+            duplicates_removed,
+            not_before,
+        }];
+        events.extend(listed);
+        let (state, queue_place) = match not_before {
+            Some(not_before) => {
+                events.push(Event::RunScheduled { run, not_before });
+                (ConfirmedState::Scheduled, None)
+            }
+            None => {
+                let place = company.lock.queue().len() + 1;
+                enter_queue(company, run, &mut events);
+                let started = matches!(events.last(), Some(Event::RunStarted { .. }));
+                if started {
+                    (ConfirmedState::Running, None)
+                } else {
+                    (ConfirmedState::Pending, Some(place as u64))
+                }
+            }
+        };
+        Decision::of(events).telling(json!(Confirmed { run, state, queue_place, total }))
+    }
+}
+
+/// The vendor's number for "exceeds max records size limit" (LX-07).
+pub(crate) const LEGACY_LIMIT_CODE: u32 = 20001;
+
+/// `run.too_many_recipients` (LX-07).
+pub(crate) fn too_many(limit: u64, actual: u64) -> Refusal {
+    let details = json!({"limit": limit, "actual": actual, "legacy_code": LEGACY_LIMIT_CODE});
+    let more = format!("{actual} people, the limit is {limit}");
+    Refusal::new(Code::RunTooManyRecipients).saying(&more).with(details)
+}
+
+fn recipient_queued(company: &Company, run: RunId, pick: &Pick) -> Event {
+    Event::RecipientQueued { run, user: Personal(company.key_of(pick)) }
+}
+
+/// The digest of whom the run is for and where: what was shown is what is confirmed.
+fn plan_hash(company: &Company, channel: Channel, selection: &Selection) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(channel.as_str().as_bytes());
+    for pick in &selection.picks {
+        hasher.update(&[0]);
+        hasher.update(company.key_of(pick).folded().as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{
+        NOW, a_running_run, channel_enabled, given, phone_added, run_id, run_queued, run_started,
+        user_created, who,
+    };
+    use crate::decide::{Authority, Command};
+
+    fn for_users(users: &[&str], mode: &str) -> serde_json::Value {
+        json!({"source": {"users": users}, "channel": "WhatsApp Native", "mode": mode})
+    }
+
+    fn a_company() -> Vec<Event> {
+        vec![
+            channel_enabled(),
+            user_created("ann"),
+            phone_added("ann", 1),
+            user_created("bob"),
+            phone_added("bob", 2),
+        ]
+    }
+
+    fn define(org_unit: &str, parent: Option<&str>, roles: &[&str]) -> Event {
+        Event::OrgUnitDefined {
+            org_unit: org_unit.to_owned(),
+            parent: parent.map(str::to_owned),
+            level: None,
+            roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+        }
+    }
+
+    fn role() -> Event {
+        let permissions = vec![crate::company::BULK_INTEGRATION.to_owned()];
+        Event::RoleDefined { role: "Adviser".to_owned(), permissions }
+    }
+
+    fn member(key: &str, unit: &str) -> Event {
+        match user_created(key) {
+            Event::UserCreated { user, person, roles, active, row, .. } => Event::UserCreated {
+                user,
+                person,
+                org_unit: Some(unit.to_owned()),
+                roles,
+                active,
+                row,
+            },
+            other => other,
+        }
+    }
+
+    /// LX-20, A8: the preview counts people, each once, and leaves no trace.
+    #[test]
+    fn a_preview_tells_the_number_and_changes_nothing() {
+        let then = given(a_company())
+            .when_json("StartBulkIntegration", for_users(&["ann", "bob", "ANN"], "preview"));
+        let decision = then.0.unwrap();
+        assert!(!decision.recorded && decision.events.is_empty());
+        assert_eq!(decision.result["recipient_count"], 2);
+        assert_eq!(decision.result["duplicates_removed"], 1);
+    }
+
+    /// LX-33: with a free lock the run starts in the commit that confirms it.
+    #[test]
+    fn a_confirmed_run_starts_at_once_when_the_lock_is_free() {
+        let then =
+            given(a_company()).when_json("StartBulkIntegration", for_users(&["ann"], "confirmed"));
+        assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunQueued", "RunStarted"]);
+        assert_eq!(then.0.unwrap().result["state"], "running");
+    }
+
+    /// LX-34, LX-35: while one runs, the next waits, whoever asked for it.
+    #[test]
+    fn a_second_run_waits_with_its_place() {
+        let mut events = a_running_run();
+        events.extend(run_queued(run_id(2), &["ann"]));
+        let then =
+            given(events).when_json("StartBulkIntegration", for_users(&["bob"], "confirmed"));
+        assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunQueued"]);
+        let result = then.0.unwrap().result;
+        assert_eq!((&result["state"], &result["queue_place"]), (&json!("pending"), &json!(2)));
+    }
+
+    /// LX-20, P16: what was shown is what is confirmed.
+    #[test]
+    fn a_changed_plan_is_refused() {
+        let mut body = for_users(&["ann", "bob"], "confirmed");
+        body["expected_recipients"] = json!(3);
+        let refusal = given(a_company())
+            .when_json("StartBulkIntegration", body)
+            .then_refused(Code::RunPlanChanged);
+        assert_eq!(refusal.details["actual"], 2);
+        let mut body = for_users(&["ann"], "confirmed");
+        body["plan_hash"] = json!("another");
+        given(a_company())
+            .when_json("StartBulkIntegration", body)
+            .then_refused(Code::RunPlanChanged);
+    }
+
+    /// LX-07, P9: exactly at the limit passes, one more is refused and nothing is done.
+    #[test]
+    fn the_limit_counts_recipients() {
+        let mut events = a_company();
+        let setting = "bulk_integration_max_records".to_owned();
+        events.push(Event::CompanyConfigChanged { setting, value: json!(1) });
+        let refusal = given(events.clone())
+            .when_json("StartBulkIntegration", for_users(&["ann", "bob"], "preview"))
+            .then_refused(Code::RunTooManyRecipients);
+        assert_eq!(refusal.details, json!({"limit": 1, "actual": 2, "legacy_code": 20001}));
+        assert!(
+            given(events)
+                .when_json("StartBulkIntegration", for_users(&["ann"], "confirmed"))
+                .0
+                .is_ok()
+        );
+    }
+
+    /// LX-05, LX-19: an unknown channel and one that is not enabled are told apart.
+    #[test]
+    fn the_channel_must_be_known_and_enabled() {
+        let mut body = for_users(&["ann"], "preview");
+        body["channel"] = json!("telegram");
+        given(a_company())
+            .when_json("StartBulkIntegration", body.clone())
+            .then_refused(Code::ChannelUnknown);
+        body["channel"] = json!("iMessage Native");
+        given(a_company())
+            .when_json("StartBulkIntegration", body)
+            .then_refused(Code::ChannelNotEnabled);
+    }
+
+    /// LX-15, LX-16: the latest import, or one by its id.
+    #[test]
+    fn an_import_must_exist() {
+        for (import, code) in [
+            ("latest", Code::ImportNoneAvailable),
+            ("01JD0000000000000000000000", Code::ImportNotFound),
+        ] {
+            let body =
+                json!({"source": {"import": import}, "channel": "whatsapp", "mode": "preview"});
+            given(a_company()).when_json("StartBulkIntegration", body).then_refused(code);
+        }
+    }
+
+    /// LX-17, A9: one or more org units, with those below only when asked.
+    #[test]
+    fn org_units_select_their_people() {
+        let events = [
+            channel_enabled(),
+            role(),
+            define("Desk", None, &["Adviser"]),
+            define("Team", Some("Desk"), &["Adviser"]),
+        ];
+        let events: Vec<_> =
+            events.into_iter().chain([member("ann", "Desk"), member("bob", "Team")]).collect();
+        let count = |source: serde_json::Value| {
+            let body = json!({"source": source, "channel": "whatsapp", "mode": "preview"});
+            given(events.clone())
+                .when_json("StartBulkIntegration", body)
+                .0
+                .map(|decision| decision.result["recipient_count"].clone())
+        };
+        assert_eq!(count(json!({"org_units": ["Desk"]})), Ok(json!(1)));
+        assert_eq!(
+            count(json!({"org_units": ["Desk"], "include_descendants": true})),
+            Ok(json!(2))
+        );
+        assert_eq!(count(json!({"org_units": ["Desk", "Team", "Desk"]})), Ok(json!(2)));
+        assert_eq!(count(json!({"org_units": []})).unwrap_err().code, Code::RunEmptySelection);
+        let refusal = count(json!({"org_units": ["desk"]})).unwrap_err();
+        assert_eq!(
+            (refusal.code, refusal.details),
+            (Code::OrgUnitNotFound, json!({"org_units": ["desk"]}))
+        );
+    }
+
+    /// LX-18, A10: a unit without a role that may integrate refuses the whole run, by name.
+    #[test]
+    fn an_org_unit_without_the_role_is_refused() {
+        let events = [
+            channel_enabled(),
+            role(),
+            define("Desk", None, &["Adviser"]),
+            define("Attic", None, &[]),
+        ];
+        let body = json!({"source": {"org_units": ["Desk", "Attic"]}, "channel": "whatsapp", "mode": "confirmed"});
+        let refusal = given(events)
+            .when_json("StartBulkIntegration", body)
+            .then_refused(Code::OrgUnitRoleLacksPermission);
+        assert_eq!(refusal.details, json!({"org_units": ["Attic"]}));
+    }
+
+    /// LX-01, LX-03: both permissions are asked for, and named.
+    #[test]
+    fn permissions_are_enforced_from_the_first_grant_on() {
+        let granted = |permissions: Vec<Permission>| {
+            let actor = Personal("jane@acme.example".to_owned());
+            let grant = Event::PermissionsGranted { actor, permissions };
+            given(a_company().into_iter().chain([grant]))
+        };
+        let refusal = granted(vec![Permission::BulkImportUsers])
+            .when_json("StartBulkIntegration", for_users(&["ann"], "preview"))
+            .then_refused(Code::AuthPermissionDenied);
+        assert_eq!(refusal.details, json!({"permission": "bulk_integrate_users"}));
+        let body =
+            json!({"source": {"org_units": ["Desk"]}, "channel": "whatsapp", "mode": "preview"});
+        let refusal = granted(vec![Permission::BulkIntegrateUsers])
+            .when_json("StartBulkIntegration", body.clone())
+            .then_refused(Code::AuthPermissionDenied);
+        assert_eq!(refusal.details, json!({"permission": "view_org_units"}));
+        let command = Command::read("StartBulkIntegration", body).unwrap();
+        granted(vec![Permission::Administer])
+            .when_asked_by("root@local", Authority::All, NOW, &command)
+            .then_refused(Code::OrgUnitNotFound);
+    }
+
+    /// P2: a run with a time waits for it outside the queue.
+    #[test]
+    fn a_run_for_later_is_scheduled() {
+        let mut body = for_users(&["ann"], "confirmed");
+        body["not_before"] = json!("2026-12-01T08:00:00.000Z");
+        let then = given(a_company()).when_json("StartBulkIntegration", body);
+        assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunScheduled"]);
+    }
+
+    #[test]
+    fn one_id_names_one_run() {
+        let mut body = for_users(&["ann"], "confirmed");
+        body["run"] = json!(run_id(1));
+        given(a_running_run())
+            .when_json("StartBulkIntegration", body)
+            .then_refused(Code::RunAlreadyExists);
+        let events = [channel_enabled()].into_iter().chain(run_started(run_id(9), &["nobody"]));
+        assert!(given(events).0.users.created(who("nobody").as_str()).is_none());
+    }
+}

@@ -1,0 +1,82 @@
+//! `UserSkipped`: a worker reports that a recipient was passed over, and why.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::Company;
+use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::runs::recipients::{Report, find, report};
+use crate::event::Permission;
+use crate::id::RunId;
+
+/// A worker reports that a recipient was passed over, and why.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct UserSkipped {
+    #[serde(alias = "run_id")]
+    pub run: RunId,
+    #[serde(alias = "recipient_id")]
+    pub user: String,
+    /// A code of the catalogue, `recipient.already_linked` in the first place.
+    #[serde(alias = "reason_code")]
+    pub code: Code,
+    pub detail: Option<String>,
+    pub fence: Option<u64>,
+}
+
+impl Decide for UserSkipped {
+    const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
+
+    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        if let Some(detail) = &self.detail {
+            check_text("detail", detail)?;
+        }
+        let found = find(company, self.run, &self.user, self.fence)?;
+        let skipped = Report::Skipped { code: self.code, detail: self.detail.clone() };
+        Ok(Decision::of(report(company, &found, &skipped, asked.at)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::decide::testing::{a_running_run, given, run_id, who};
+    use crate::event::Event;
+
+    /// LX-29: the fact has the command's name and its reason.
+    #[test]
+    fn a_skip_is_recorded_with_its_reason() {
+        let body = json!({"run": run_id(1), "user": "ann", "code": "recipient.already_linked"});
+        given(a_running_run()).when_json("UserSkipped", body).then([Event::UserSkipped {
+            run: run_id(1),
+            user: who("ann"),
+            code: Code::RecipientAlreadyLinked,
+            detail: None,
+        }]);
+    }
+
+    /// N87: after an outcome there is no other.
+    #[test]
+    fn n87_a_skip_after_an_outcome_is_refused() {
+        let failed = Event::InviteFailed {
+            run: run_id(1),
+            user: who("ann"),
+            attempt: 0,
+            code: Code::RecipientEmailMissing,
+            detail: None,
+        };
+        let body = json!({"run": run_id(1), "user": "ann", "code": "recipient.already_linked"});
+        given(a_running_run().into_iter().chain([failed]))
+            .when_json("UserSkipped", body)
+            .then_refused(Code::RecipientAlreadyTerminal);
+    }
+
+    #[test]
+    fn a_code_nobody_knows_is_refused() {
+        let body = json!({"run": run_id(1), "user": "ann", "code": "because"});
+        given(a_running_run()).when_json("UserSkipped", body).then_refused(Code::EnvelopeMalformed);
+    }
+}

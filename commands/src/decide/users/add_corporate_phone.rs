@@ -1,0 +1,84 @@
+//! `AddCorporatePhone`: lists a phone number for a user; also how a number that an import refused is mended.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, UserState};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+use crate::phone::Phone;
+
+/// Lists a phone number for a user; also how a number that an import refused is mended.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AddCorporatePhone {
+    pub phone: Personal<String>,
+    /// The company's key for the user: user name, login, LAN ID.
+    #[serde(alias = "username", alias = "user_id")]
+    pub user: String,
+}
+
+impl Decide for AddCorporatePhone {
+    const NEEDS: Option<Permission> = Some(Permission::BulkImportUsers);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let phone = Phone::read(&self.phone, company.settings.assume_plus)?.phone;
+        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        if user.state == UserState::Archived {
+            return Err(Code::UserArchived.into());
+        }
+        match company.phones.get(&phone) {
+            Some(owner) if *owner == id => Ok(Decision::of(vec![])),
+            Some(owner) => {
+                let to = company.users.get(*owner).map(|owner| owner.key());
+                Err(Refusal::new(Code::PhoneAlreadyProvisioned).with(json!({"to": to})))
+            }
+            None => Ok(Decision::of(vec![Event::CorporatePhoneAdded {
+                phone: Personal(phone),
+                user: Personal(user.key()),
+                import: None,
+            }])),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{given, phone, phone_added, user_created, who};
+
+    fn add(n: u64, user: &str) -> AddCorporatePhone {
+        AddCorporatePhone { phone: Personal(phone(n).to_string()), user: user.to_owned() }
+    }
+
+    /// LX-12: a number that was not added by the import is added later.
+    #[test]
+    fn lx_12_a_phone_is_listed_for_its_user() {
+        given([user_created("ann")]).when(add(1, "Ann")).then([phone_added("ann", 1)]);
+    }
+
+    /// N64: the same pair again is accepted and changes nothing.
+    #[test]
+    fn n64_the_same_pair_again_changes_nothing() {
+        given([user_created("ann"), phone_added("ann", 1)]).when(add(1, "ann")).then([]);
+    }
+
+    /// P17: a phone belongs to one user.
+    #[test]
+    fn p17_a_phone_of_somebody_else_is_refused() {
+        let company = given([user_created("ann"), user_created("bob"), phone_added("ann", 1)]);
+        let refusal = company.when(add(1, "bob")).then_refused(Code::PhoneAlreadyProvisioned);
+        assert_eq!(refusal.details, json!({"to": "ann"}));
+        assert!(!refusal.message.contains("8492344"), "P31: no phone in a refusal");
+    }
+
+    #[test]
+    fn the_user_must_be_there() {
+        given([]).when(add(1, "ann")).then_refused(Code::UserNotFound);
+        let archived = Event::UserArchived { user: who("ann") };
+        given([user_created("ann"), archived]).when(add(1, "ann")).then_refused(Code::UserArchived);
+    }
+}

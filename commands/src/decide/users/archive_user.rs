@@ -1,0 +1,49 @@
+//! `ArchiveUser`: a person leaves; nothing of the history goes.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, UserState};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+
+/// A person leaves; nothing of the history goes.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArchiveUser {
+    pub user: String,
+}
+
+impl Decide for ArchiveUser {
+    const NEEDS: Option<Permission> = Some(Permission::Accounts);
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let (_, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        match user.state {
+            UserState::Active | UserState::Deactivated => {
+                Ok(Decision::of(vec![Event::UserArchived { user: Personal(user.key()) }]))
+            }
+            UserState::Archived | UserState::NotCreated => Err(Code::UserInvalidTransition.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::testing::{given, user_created, who};
+
+    fn asked() -> ArchiveUser {
+        ArchiveUser { user: "ANN".to_owned() }
+    }
+
+    #[test]
+    fn a_user_is_archived_once() {
+        let company = given([user_created("ann")]);
+        company.when(asked()).then([Event::UserArchived { user: who("ann") }]);
+        company.after(asked()).when(asked()).then_refused(Code::UserInvalidTransition);
+        given([]).when(asked()).then_refused(Code::UserNotFound);
+    }
+}

@@ -1,0 +1,88 @@
+//! `RestoreUser`: an archived person comes back, active.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::code::{Code, Refusal};
+use crate::company::{Company, UserState};
+use crate::decide::numbers::pool::{spare, waits_once_restored};
+use crate::decide::rule::{Asked, Decide, Decision};
+use crate::event::{Event, Permission};
+use crate::personal::Personal;
+
+/// An archived person comes back, active.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RestoreUser {
+    pub user: String,
+}
+
+impl Decide for RestoreUser {
+    const NEEDS: Option<Permission> = Some(Permission::Accounts);
+    const TAKES_NUMBERS: bool = true;
+
+    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+        let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
+        match user.state {
+            // Whoever is still invited waits for a number again, and there must be one (P19).
+            UserState::Archived
+                if waits_once_restored(company, id, user)
+                    && spare(company, &user.org_unit) == 0 =>
+            {
+                Err(Code::NumberNoneAvailable.into())
+            }
+            UserState::Archived => {
+                Ok(Decision::of(vec![Event::UserRestored { user: Personal(user.key()) }]))
+            }
+            UserState::Active | UserState::Deactivated | UserState::NotCreated => {
+                Err(Code::UserInvalidTransition.into())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::invitations::link_completed::testing::sent;
+    use crate::decide::numbers::pool::testing::{account, number_added, texts, unit};
+    use crate::decide::testing::{
+        Given, channel_enabled, given, run_id, run_started, user_created, who,
+    };
+    use crate::decide::{ArchiveUser, RevokeInvitation, WithdrawNumbers};
+
+    fn asked() -> RestoreUser {
+        RestoreUser { user: "ANN".to_owned() }
+    }
+
+    #[test]
+    fn only_an_archived_user_is_restored() {
+        given([user_created("ann")]).when(asked()).then_refused(Code::UserInvalidTransition);
+        let archived = Event::UserArchived { user: who("ann") };
+        let company = given([user_created("ann"), archived]);
+        company.when(asked()).then([Event::UserRestored { user: who("ann") }]);
+    }
+
+    /// ML-06, A19, P19: who has left claims no number; who comes back does again, as long as the invitation
+    /// is open, and there must be one.
+    #[test]
+    fn a19_who_has_left_claims_no_number_until_restored() {
+        let archive = || ArchiveUser { user: "ann".to_owned() };
+        let pool = [channel_enabled(), unit("EMEA", None), number_added(1, Some("EMEA"))];
+        let run = run_started(run_id(1), &["ann"]);
+        let company =
+            given(pool.into_iter().chain(account("ann", "EMEA")).chain(run).chain(sent(1)));
+        let waiting =
+            |given: &Given| given.0.numbers.stock(&given.0.numbers.owner(Some("EMEA"))).waiting;
+        assert_eq!(waiting(&company), 1);
+        let left = company.after(archive());
+        assert_eq!(waiting(&left), 0);
+        let back = left.after(asked());
+        assert_eq!(waiting(&back), 1);
+        let spent = back.after(archive()).after(WithdrawNumbers { numbers: texts(&[1]) });
+        spent.when(asked()).then_refused(Code::NumberNoneAvailable);
+        let revoked = spent
+            .after(RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() });
+        assert_eq!(waiting(&revoked.after(asked())), 0);
+    }
+}

@@ -1,0 +1,273 @@
+//! The stored bytes of a commit: the only place that knows them.
+//!
+//! A commit is stored as the MessagePack array of its fields in the order of the struct, enum
+//! variants by name. These bytes are the canonical ones: what is stored is what is hashed, and the
+//! hash of one commit stands in the next one of its company. `log/FORMAT.md` describes them.
+
+mod scan;
+
+#[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod golden_events;
+
+use boarding_commands::commit::{Commit, SCHEMA};
+use boarding_commands::digest::Digest;
+use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::time::Time;
+use ulid::Ulid;
+
+use scan::Scan;
+
+/// The largest commit, in bytes: 500 events with some air, and a quarter of what one message of a
+/// broker may hold, so that any commit fits any log.
+pub const COMMIT_BYTES_MAX: usize = 256 * 1024;
+
+/// The most events of one commit: 500 rows of a file or 500 recipients of a run, each with at most three
+/// facts, and what begins and ends them.
+pub const COMMIT_EVENTS_MAX: usize = 1_600;
+
+/// A commit with its bytes and its hash fixed, ready to be appended.
+///
+/// The hash is what the company's next commit has to name as `previous`, so several commits can be
+/// chained before the first of them is durable.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoded {
+    commit: Commit,
+    bytes: Vec<u8>,
+    hash: Digest,
+}
+
+impl Encoded {
+    /// Fixes a commit's bytes and hash.
+    ///
+    /// # Errors
+    /// When the commit is larger than a commit may be, or is not of this program's schema.
+    pub fn of(commit: Commit) -> Result<Self, EncodeError> {
+        if commit.schema != SCHEMA {
+            return Err(EncodeError::Schema { schema: commit.schema });
+        }
+        if commit.first_version == 0 {
+            return Err(EncodeError::NoVersion { command: commit.command });
+        }
+        if commit.events.len() > COMMIT_EVENTS_MAX {
+            return Err(EncodeError::TooManyEvents {
+                command: commit.command,
+                events: commit.events.len(),
+            });
+        }
+        let bytes = rmp_serde::to_vec(&commit)
+            .map_err(|source| EncodeError::Encode { command: commit.command, source })?;
+        if bytes.len() > COMMIT_BYTES_MAX {
+            return Err(EncodeError::TooLarge { command: commit.command, bytes: bytes.len() });
+        }
+        let hash = Digest::of(&bytes);
+        Ok(Self { commit, bytes, hash })
+    }
+
+    pub fn commit(&self) -> &Commit {
+        &self.commit
+    }
+
+    /// The canonical bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The BLAKE3 hash of the canonical bytes.
+    pub fn hash(&self) -> Digest {
+        self.hash
+    }
+
+    pub fn into_commit(self) -> Commit {
+        self.commit
+    }
+}
+
+/// A commit cannot be stored.
+#[derive(Debug, thiserror::Error)]
+pub enum EncodeError {
+    #[error(
+        "encode the commit of command {command}: {bytes} bytes are more than the limit of {COMMIT_BYTES_MAX}"
+    )]
+    TooLarge { command: CommandId, bytes: usize },
+    #[error(
+        "encode the commit of command {command}: {events} events are more than the limit of {COMMIT_EVENTS_MAX}"
+    )]
+    TooManyEvents { command: CommandId, events: usize },
+    #[error("encode a commit: it is of schema {schema}, and only schema {SCHEMA} is written")]
+    Schema { schema: u16 },
+    #[error("encode the commit of command {command}: its first version is 0, versions begin at 1")]
+    NoVersion { command: CommandId },
+    #[error("encode the commit of command {command}")]
+    Encode { command: CommandId, source: rmp_serde::encode::Error },
+}
+
+impl EncodeError {
+    /// Whether the same facts in several commits would do.
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Self::TooLarge { .. } | Self::TooManyEvents { .. })
+    }
+}
+
+/// Stored bytes are not a commit that this program can read. They are never skipped.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    #[error(
+        "decode a commit: it is of schema {found} and this program reads up to {SCHEMA}; use a newer program"
+    )]
+    Newer { found: u16 },
+    #[error("decode a commit: there is no schema {found}")]
+    UnknownSchema { found: u16 },
+    #[error("decode a commit: its bytes are not the array a commit is stored as ({what})")]
+    Malformed { what: &'static str },
+    #[error("decode a commit of schema {schema}")]
+    Decode { schema: u16, source: rmp_serde::decode::Error },
+}
+
+/// Reads a commit from its stored bytes, older schemas upcast to this program's.
+///
+/// # Errors
+/// When the bytes are no commit, or of a schema that this program does not know.
+pub fn decode(bytes: &[u8]) -> Result<Commit, DecodeError> {
+    let schema = peek(bytes)?.schema;
+    upcast(schema, bytes)
+}
+
+/// The hash of a commit whose canonical bytes these are.
+pub fn hash(bytes: &[u8]) -> Digest {
+    Digest::of(bytes)
+}
+
+/// The one way from each stored schema to the current shapes: a new schema adds its arm here, and
+/// those before it turn into it.
+fn upcast(schema: u16, bytes: &[u8]) -> Result<Commit, DecodeError> {
+    match schema {
+        SCHEMA => {
+            rmp_serde::from_slice(bytes).map_err(|source| DecodeError::Decode { schema, source })
+        }
+        newer if newer > SCHEMA => Err(DecodeError::Newer { found: newer }),
+        found => Err(DecodeError::UnknownSchema { found }),
+    }
+}
+
+/// What an index needs of a commit, read without decoding its events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    pub company: &'a str,
+    pub first_version: u64,
+    pub command: CommandId,
+    pub body: Digest,
+    pub at: Time,
+    pub schema: u16,
+    pub previous: Digest,
+    /// How many events follow.
+    pub events: u64,
+}
+
+impl Envelope<'_> {
+    /// How many positions of the log it takes: one an event, and one if it has none.
+    pub fn span(&self) -> u64 {
+        self.events.max(1)
+    }
+
+    /// The company's version after the commit.
+    pub fn last_version(&self) -> u64 {
+        self.first_version.saturating_add(self.events).saturating_sub(1)
+    }
+
+    /// The company, as the id it must be.
+    ///
+    /// # Errors
+    /// When the text is no company id.
+    pub fn company_id(&self) -> Result<CompanyId, DecodeError> {
+        self.company.parse().map_err(|_| DecodeError::Malformed { what: "company" })
+    }
+}
+
+/// Reads a commit's envelope from its stored bytes and leaves its events alone.
+///
+/// # Errors
+/// When the bytes do not begin as a commit does.
+pub fn peek(bytes: &[u8]) -> Result<Envelope<'_>, DecodeError> {
+    let mut scan = Scan::new(bytes);
+    let malformed = |what| move || DecodeError::Malformed { what };
+    let fields = scan.array().ok_or_else(malformed("array"))?;
+    if fields < FIELDS {
+        return Err(DecodeError::Malformed { what: "number of fields" });
+    }
+    let company = scan.text().ok_or_else(malformed("company"))?;
+    let first_version = scan.unsigned().ok_or_else(malformed("first_version"))?;
+    let command = scan.text().and_then(ulid).ok_or_else(malformed("command"))?;
+    let body = scan.digest().ok_or_else(malformed("body"))?;
+    scan.skip().ok_or_else(malformed("actor"))?;
+    let at = scan.signed().ok_or_else(malformed("at"))?;
+    for what in ["correlation", "causation", "traceparent"] {
+        scan.skip().ok_or_else(malformed(what))?;
+    }
+    let schema = scan.unsigned().and_then(|schema| u16::try_from(schema).ok());
+    let schema = schema.ok_or_else(malformed("schema"))?;
+    scan.skip().ok_or_else(malformed("result"))?;
+    let previous = scan.digest().ok_or_else(malformed("previous"))?;
+    let events = scan.array().ok_or_else(malformed("events"))?;
+    let command = CommandId(command);
+    Ok(Envelope { company, first_version, command, body, at: Time(at), schema, previous, events })
+}
+
+/// The fields of a commit of schema 1; later schemas may add some at the end.
+const FIELDS: u64 = 13;
+
+fn ulid(text: &str) -> Option<Ulid> {
+    Ulid::from_string(text).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::sample;
+
+    #[test]
+    fn the_envelope_is_read_without_the_events() {
+        let company: CompanyId = "acme".parse().unwrap();
+        let commit = sample::commit(&company, 7, Digest([9; 32]), 3);
+        let encoded = Encoded::of(commit.clone()).unwrap();
+        let envelope = peek(encoded.bytes()).unwrap();
+        assert_eq!(envelope.company_id().unwrap(), company);
+        assert_eq!((envelope.first_version, envelope.last_version()), (7, 9));
+        assert_eq!((envelope.command, envelope.body), (commit.command, commit.body));
+        assert_eq!((envelope.at, envelope.previous), (commit.at, commit.previous));
+        assert_eq!((envelope.schema, envelope.events), (SCHEMA, 3));
+    }
+
+    #[test]
+    fn a_commit_of_a_newer_schema_is_refused_by_its_number() {
+        let company: CompanyId = "acme".parse().unwrap();
+        let mut commit = sample::commit(&company, 1, Digest::default(), 1);
+        commit.schema = SCHEMA + 1;
+        assert!(matches!(Encoded::of(commit.clone()), Err(EncodeError::Schema { schema: 2 })));
+        let bytes = rmp_serde::to_vec(&commit).unwrap();
+        let error = decode(&bytes).unwrap_err();
+        assert!(matches!(error, DecodeError::Newer { found: 2 }), "{error}");
+        assert!(error.to_string().contains("schema 2"), "{error}");
+    }
+
+    #[test]
+    fn any_cut_of_a_commit_is_refused_and_never_panics() {
+        let company: CompanyId = "acme".parse().unwrap();
+        let commit = sample::commit(&company, 1, Digest::default(), 2);
+        let encoded = Encoded::of(commit).unwrap();
+        for end in 0..encoded.bytes().len() {
+            assert!(decode(&encoded.bytes()[..end]).is_err(), "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_commit_larger_than_the_limit_is_refused_before_it_is_stored() {
+        let company: CompanyId = "acme".parse().unwrap();
+        let mut commit = sample::commit(&company, 1, Digest::default(), 1);
+        commit.traceparent = Some("x".repeat(COMMIT_BYTES_MAX));
+        assert!(matches!(Encoded::of(commit), Err(EncodeError::TooLarge { .. })));
+        let many = sample::commit(&company, 1, Digest::default(), COMMIT_EVENTS_MAX + 1);
+        assert!(matches!(Encoded::of(many), Err(EncodeError::TooManyEvents { .. })));
+    }
+}

@@ -1,0 +1,92 @@
+//! The commands of the newest commits, in memory: what an index elsewhere has not taken over yet.
+
+use std::collections::{HashMap, VecDeque};
+
+use boarding_commands::id::{CommandId, CompanyId};
+
+use crate::Place;
+
+/// How many commits share a table: seven eighths of 2^16, which fills a hash table of that many places
+/// exactly. A table takes 1.6 MB, 29 bytes a commit, and is freed as a whole.
+const GENERATION: usize = 57_344;
+
+/// Finds a commit by its command. Keys are 128 bits of a hash, so what is found must be looked at.
+#[derive(Debug, Default)]
+pub(super) struct Commands {
+    generations: VecDeque<Generation>,
+}
+
+#[derive(Debug)]
+struct Generation {
+    last_position: u64,
+    places: HashMap<Key, Place>,
+}
+
+type Key = [u64; 2];
+
+impl Commands {
+    pub(super) fn insert(
+        &mut self,
+        company: &CompanyId,
+        command: CommandId,
+        position: u64,
+        at: Place,
+    ) {
+        if self.generations.back().is_none_or(|newest| newest.places.len() >= GENERATION) {
+            self.generations.push_back(Generation { last_position: 0, places: HashMap::new() });
+        }
+        if let Some(newest) = self.generations.back_mut() {
+            // Appends that are under way together may be told in either order.
+            newest.last_position = newest.last_position.max(position);
+            newest.places.insert(key(company, command), at);
+        }
+    }
+
+    pub(super) fn find(&self, company: &CompanyId, command: CommandId) -> Option<Place> {
+        let key = key(company, command);
+        self.generations.iter().rev().find_map(|generation| generation.places.get(&key)).copied()
+    }
+
+    /// Frees the tables of which no commit stands after the position.
+    pub(super) fn forget_up_to(&mut self, position: u64) {
+        while self.generations.front().is_some_and(|oldest| oldest.last_position <= position) {
+            self.generations.pop_front();
+        }
+    }
+}
+
+fn key(company: &CompanyId, command: CommandId) -> Key {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(company.as_str().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(&command.0.0.to_be_bytes());
+    let hash = hasher.finalize();
+    let (halves, _) = hash.as_bytes().as_chunks::<8>();
+    let half = |at: usize| halves.get(at).copied().map_or(0, u64::from_le_bytes);
+    [half(0), half(1)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ulid::Ulid;
+
+    #[test]
+    fn only_whole_tables_are_forgotten_and_never_one_with_a_later_commit() {
+        let company: CompanyId = "acme".parse().unwrap();
+        let mut commands = Commands::default();
+        let last = GENERATION as u64 + 10;
+        for position in 1..=last {
+            commands.insert(&company, CommandId(Ulid(position.into())), position, Place(position));
+        }
+        let find = |commands: &Commands, n: u64| commands.find(&company, CommandId(Ulid(n.into())));
+        commands.forget_up_to(GENERATION as u64 - 1);
+        assert_eq!(find(&commands, 1), Some(Place(1)));
+        commands.forget_up_to(GENERATION as u64);
+        assert_eq!(find(&commands, 1), None);
+        assert_eq!(find(&commands, last), Some(Place(last)));
+        commands.forget_up_to(last);
+        assert_eq!(find(&commands, last), None);
+        assert!(commands.generations.is_empty());
+    }
+}

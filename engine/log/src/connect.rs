@@ -1,0 +1,265 @@
+//! The connection to NATS: addresses, credentials, and an inbox of one's own.
+
+use std::error::Error;
+use std::future::{Ready, ready};
+use std::path::PathBuf;
+use std::pin::pin;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_nats::jetstream::context::{CreateStreamError, CreateStreamErrorKind};
+use async_nats::{Client, ConnectOptions, Event, ServerAddr};
+use futures_util::FutureExt as _;
+use percent_encoding::percent_decode_str;
+
+use crate::limits::{
+    NATS_BUFFER_MESSAGES_MAX, NATS_CONNECT_SECONDS_MAX, NATS_OPEN_SECONDS_MAX,
+    NATS_RECONNECT_MILLIS_MAX, RETRY_MILLIS,
+};
+
+/// Where the servers are, and who we are to them.
+#[derive(Clone, Default)]
+pub struct Server {
+    /// One or more addresses with commas between, `nats://[user:password@]host[:port]` or `tls://…`.
+    pub url: String,
+    /// A file with a JWT and its key, as `nsc` makes them.
+    pub credentials: Option<PathBuf>,
+    /// The certificates that a server's may be signed by; the system's unless given.
+    pub authorities: Option<PathBuf>,
+    /// What answers to us begin with; `_INBOX.<user>` if the address names a user, so that no other
+    /// user reads them.
+    pub inbox: Option<String>,
+}
+
+impl std::fmt::Debug for Server {
+    /// The address may hold a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").field("url", &"…").finish_non_exhaustive()
+    }
+}
+
+/// The copies of a stream in a cluster, unless somebody says otherwise: one server may be lost.
+const COPIES: usize = 3;
+
+pub(crate) fn is_clustered(client: &Client) -> bool {
+    client.server_info().cluster.is_some()
+}
+
+/// How many servers keep what is made there, unless somebody says otherwise.
+pub fn usual_copies(client: &Client) -> usize {
+    if is_clustered(client) { COPIES } else { 1 }
+}
+
+/// Asks again for a while: what was just made in a cluster, or a cluster that has just started, has no leader
+/// yet, and gives no answer or one as if nothing were there.
+///
+/// # Errors
+/// The last one, when time is up. At once, where there is no JetStream to wait for, or where the server has
+/// said why it makes no stream.
+pub async fn patiently<T, E: Error>(
+    client: &Client,
+    mut ask: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let mut time_is_up = pin!(tokio::time::sleep(Duration::from_secs(NATS_OPEN_SECONDS_MAX)));
+    loop {
+        let known = ask().await;
+        let is_up = time_is_up.as_mut().now_or_never().is_some();
+        match known {
+            Err(error) if !is_up && client.server_info().jetstream && may_pass(&error) => {
+                tracing::debug!(error = crate::error_chain(&error), "NATS is asked again");
+            }
+            known => return known,
+        }
+        tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
+    }
+}
+
+/// The status of an answer that may be another one a moment later.
+const UNAVAILABLE: usize = 503;
+
+/// Whether asking again may help: not if the server refused to make a stream of these settings.
+fn may_pass(error: &dyn Error) -> bool {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    !causes.any(|cause| {
+        let refused = cause.downcast_ref::<CreateStreamError>().map(CreateStreamError::kind);
+        matches!(refused, Some(CreateStreamErrorKind::JetStream(no)) if no.code() != UNAVAILABLE)
+    })
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error(
+        "read the NATS address: {0} (it looks like nats://host:4222, several with commas between)"
+    )]
+    Address(String),
+    #[error("read the NATS credentials in {}", file.display())]
+    Credentials { file: PathBuf, source: std::io::Error },
+    #[error("connect to NATS at {hosts}")]
+    Connect { hosts: String, source: async_nats::ConnectError },
+}
+
+impl Server {
+    /// Connects; the first connection has to succeed within seconds, later ones are made for ever.
+    ///
+    /// # Errors
+    /// When an address is none, a file cannot be read, or no server answers.
+    pub async fn connect(&self, name: &str) -> Result<Client, ConnectError> {
+        let addresses = self.addresses()?;
+        let mut options = ConnectOptions::new()
+            .name(name)
+            .subscription_capacity(NATS_BUFFER_MESSAGES_MAX)
+            .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX))
+            .reconnect_delay_callback(before_try)
+            .event_callback(say());
+        if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
+            options = options.custom_inbox_prefix(prefix);
+        }
+        // The client reads host and port of an address only.
+        options = match who(&addresses) {
+            Some((user, Some(password))) => options.user_and_password(user, password),
+            Some((token, None)) => options.token(token),
+            None => options,
+        };
+        if let Some(file) = &self.credentials {
+            let failed = |source| ConnectError::Credentials { file: file.clone(), source };
+            options = options.credentials_file(file).await.map_err(failed)?;
+        }
+        if let Some(file) = &self.authorities {
+            options = options.add_root_certificates(file.clone());
+        }
+        let hosts = hosts(&addresses);
+        let connected = options.connect(addresses).await;
+        connected.map_err(|source| ConnectError::Connect { hosts, source })
+    }
+
+    /// The addresses as they may be shown: without who we are.
+    ///
+    /// # Errors
+    /// When an address is none.
+    pub fn shown(&self) -> Result<Vec<String>, ConnectError> {
+        let show = |one: &ServerAddr| format!("{}://{}:{}", one.scheme(), one.host(), one.port());
+        Ok(self.addresses()?.iter().map(show).collect())
+    }
+
+    fn addresses(&self) -> Result<Vec<ServerAddr>, ConnectError> {
+        let read = |text: &str| text.trim().parse::<ServerAddr>();
+        let failed = |error: std::io::Error| ConnectError::Address(error.to_string());
+        self.url.split(',').map(|text| read(text).map_err(failed)).collect()
+    }
+}
+
+/// The wait before a lost connection is tried again, the n-th time: at once, then twice as long each time.
+fn before_try(n: usize) -> Duration {
+    let millis = u32::try_from(n).ok().and_then(|n| 1_u64.checked_shl(n)).unwrap_or(u64::MAX);
+    Duration::from_millis(millis.min(NATS_RECONNECT_MILLIS_MAX))
+}
+
+/// Says what becomes of the connection to those who run the engine: of tries that fail in the same way,
+/// the first.
+fn say() -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
+    let last = Mutex::new(String::new());
+    move |event| {
+        let text = event.to_string();
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_new = *last != text;
+        match event {
+            Event::Connected => tracing::info!("connected to NATS"),
+            Event::Disconnected => {
+                tracing::warn!(
+                    "the connection to NATS is lost; it is tried again until it is back"
+                );
+            }
+            Event::SlowConsumer(_) => {
+                tracing::warn!("messages came faster than they were taken, and some were dropped");
+            }
+            Event::ClientError(_) | Event::ServerError(_) if is_new => {
+                tracing::warn!(event = text, "NATS says");
+            }
+            _ => tracing::debug!(event = text, "NATS says"),
+        }
+        *last = text;
+        ready(())
+    }
+}
+
+/// Who we are, as the first address that says so has it: a user with a password, or a token alone.
+fn who(addresses: &[ServerAddr]) -> Option<(String, Option<String>)> {
+    let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
+    let named = addresses.iter().find(|one| one.has_user_pass())?;
+    Some((plain(named.username()?), named.password().map(plain)))
+}
+
+/// An inbox that only this user may read.
+fn inbox_of(addresses: &[ServerAddr]) -> Option<String> {
+    let (user, password) = who(addresses)?;
+    // A token says nothing about who we are, and nobody is to read it in a subject.
+    password?;
+    let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    user.chars().all(is_token).then(|| format!("_INBOX.{user}"))
+}
+
+/// The addresses without who we are to them: for messages.
+fn hosts(addresses: &[ServerAddr]) -> String {
+    let shown = addresses.iter().map(|one| format!("{}:{}", one.host(), one.port()));
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("make a bucket")]
+    struct Failed(#[source] CreateStreamError);
+
+    fn server(url: &str) -> Server {
+        Server { url: url.to_owned(), ..Server::default() }
+    }
+
+    #[test]
+    fn a_password_is_shown_nowhere() {
+        let server = server("nats://engine:s3cret@localhost:4222");
+        assert!(!format!("{server:?}").contains("s3cret"));
+        assert_eq!(hosts(&server.addresses().unwrap()), "localhost:4222");
+    }
+
+    #[test]
+    fn what_the_server_refuses_to_make_is_not_asked_for_again() {
+        let made = |code: usize| {
+            let no = serde_json::json!({"code": code, "err_code": 10_074, "description": "no"});
+            let no = CreateStreamErrorKind::JetStream(serde_json::from_value(no).unwrap());
+            Failed(CreateStreamError::new(no))
+        };
+        assert!(!may_pass(&made(500)) && !may_pass(&made(400)) && may_pass(&made(503)));
+        assert!(may_pass(&ConnectError::Address("no stream".to_owned())));
+    }
+
+    #[test]
+    fn a_lost_connection_is_tried_often_however_long_it_is_lost() {
+        let millis = |n| before_try(n).as_millis();
+        assert_eq!([millis(0), millis(5), millis(40), millis(1_000_000)], [1, 32, 500, 500]);
+    }
+
+    #[test]
+    fn an_address_says_who_we_are() {
+        let who = |url| who(&server(url).addresses().unwrap());
+        let some = |user: &str, password: Option<&str>| {
+            Some((user.to_owned(), password.map(str::to_owned)))
+        };
+        assert_eq!(who("nats://engine:a%40b%25@one,nats://two"), some("engine", Some("a@b%")));
+        assert_eq!(who("nats://one,nats://engine:x@two"), some("engine", Some("x")));
+        assert_eq!(who("nats://t0ken@one"), some("t0ken", None));
+        assert_eq!(who("one,two"), None);
+    }
+
+    #[test]
+    fn each_user_has_an_inbox_of_its_own() {
+        let named = server("nats://engine:s3cret@localhost,nats://other").addresses().unwrap();
+        assert_eq!(inbox_of(&named).as_deref(), Some("_INBOX.engine"));
+        let token = server("nats://t0ken@localhost").addresses().unwrap();
+        assert_eq!(inbox_of(&token), None, "a token is secret");
+        let wild = server("nats://a%3E:x@localhost").addresses().unwrap();
+        assert_eq!(inbox_of(&wild), None, "a user's name may not widen what is listened to");
+    }
+}

@@ -1,0 +1,91 @@
+//! The log's promise as tests: one suite that every backend runs.
+//!
+//! A backend's tests implement [`Backend`] and name it in [`crate::event_log_contract!`]. Nothing here
+//! waits for time to pass.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "these are tests, run by backends"
+)]
+
+pub mod sample;
+
+mod appending;
+mod reading;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use boarding_commands::id::CompanyId;
+
+use super::{Appended, Entry, EventLog, Reader};
+use crate::codec::Encoded;
+
+pub use appending::*;
+pub use reading::*;
+
+/// One log, empty at first, that a test opens as often as it likes.
+pub trait Backend {
+    /// Opens the log. The one opened before has been dropped.
+    fn open(&self) -> impl Future<Output = Arc<dyn EventLog>>;
+}
+
+/// Makes one test of each part of the promise, each with a backend of its own; or, with `run` before the
+/// backend, runs one part after the other where it stands.
+#[macro_export]
+macro_rules! event_log_contract {
+    ($backend:expr) => { $crate::event_log_contract!(@parts tests $backend); };
+    (run $backend:expr) => { $crate::event_log_contract!(@parts run $backend); };
+    (@parts $how:ident $backend:expr) => {
+        $crate::event_log_contract!(@$how $backend,
+            commits_are_read_back_as_they_were_appended,
+            an_append_at_a_stale_or_future_version_is_a_conflict,
+            a_first_append_that_expects_a_later_version_is_a_conflict,
+            an_append_with_a_wrong_previous_hash_is_a_conflict,
+            of_two_appends_at_one_version_exactly_one_wins,
+            an_append_is_all_or_nothing,
+            an_append_may_hold_commits_that_follow_each_other,
+            interleaved_companies_keep_their_own_versions_and_chains,
+            positions_rise_and_have_no_gaps_within_an_append,
+            a_commit_without_events_takes_a_position_and_no_version,
+            an_empty_append_changes_nothing,
+            an_append_of_too_many_commits_is_refused_whole,
+            an_append_takes_as_many_bytes_as_it_says,
+            the_hash_chain_verifies,
+            a_reader_goes_on_at_the_tail,
+            reading_starts_at_any_position,
+            a_company_is_read_from_any_version,
+            the_watch_moves_with_the_end,
+            a_place_is_read_again,
+            a_command_is_found_until_it_is_forgotten,
+            opened_again_the_log_is_the_same,
+        );
+    };
+    (@tests $backend:expr, $($test:ident),* $(,)?) => {
+        $(
+            #[tokio::test]
+            async fn $test() {
+                $crate::contract::$test(&$backend).await;
+            }
+        )*
+    };
+    (@run $backend:expr, $($test:ident),* $(,)?) => {
+        $( $crate::contract::$test(&$backend).await; )*
+    };
+}
+
+/// Appends one commit of so many events at the company's head.
+async fn append(log: &dyn EventLog, company: &CompanyId, events: usize) -> Appended {
+    let commit = sample::next(log, company, events);
+    log.append(vec![commit]).await.unwrap()[0]
+}
+
+fn encoded(commit: boarding_commands::commit::Commit) -> Encoded {
+    Encoded::of(commit).unwrap()
+}
+
+/// Everything the reader has until it says that there is no more.
+pub fn drain(reader: &mut dyn Reader) -> Vec<Entry> {
+    std::iter::from_fn(|| reader.next().unwrap()).collect()
+}

@@ -1,0 +1,45 @@
+//! Commits to append in tests.
+
+use boarding_commands::commit::{Commit, SCHEMA};
+use boarding_commands::digest::Digest;
+use boarding_commands::event::Event;
+use boarding_commands::id::{CommandId, CompanyId, UserKey};
+use boarding_commands::time::Time;
+use serde_json::json;
+use ulid::Ulid;
+
+use crate::EventLog;
+use crate::codec::Encoded;
+
+/// The company of that name.
+pub fn company(name: &str) -> CompanyId {
+    name.parse().unwrap()
+}
+
+/// A commit of so many events at these expectations. Its command's id follows from them.
+pub fn commit(company: &CompanyId, first_version: u64, previous: Digest, events: usize) -> Commit {
+    let seed = Digest::of(format!("{company} {first_version} {previous} {events}").as_bytes());
+    let id = seed.0.iter().take(16).fold(0u128, |id, &byte| id << 8 | u128::from(byte));
+    let user = |n: usize| UserKey::new(&format!("person-{n}@acme.example"));
+    Commit {
+        company: company.clone(),
+        first_version,
+        command: CommandId(Ulid(id)),
+        body: seed,
+        actor: "jane@acme.example".to_owned().into(),
+        at: Time(1_795_248_000_000),
+        correlation: Some(Ulid(7)),
+        causation: None,
+        traceparent: None,
+        schema: SCHEMA,
+        result: json!({ "count": events }),
+        previous,
+        events: (0..events).map(|n| Event::UserArchived { user: user(n).into() }).collect(),
+    }
+}
+
+/// A commit of so many events at the company's head.
+pub fn next(log: &dyn EventLog, company: &CompanyId, events: usize) -> Encoded {
+    let head = log.head(company);
+    Encoded::of(commit(company, head.version + 1, head.hash, events)).unwrap()
+}

@@ -1,0 +1,131 @@
+//! What the log knows in memory of its files: heads, places, segments. Built anew at every opening.
+
+use std::collections::HashMap;
+
+use boarding_commands::id::{CommandId, CompanyId};
+
+use super::frame::SEGMENT_HEADER;
+use crate::commands::Commands;
+use crate::{Head, Place};
+
+/// A frame is remembered by its position every so many bytes: reading from a position walks over at
+/// most these and one frame, and a segment of 64 MiB costs 16 KiB of memory.
+const MARK_EVERY_BYTES: u64 = 64 * 1024;
+
+/// Everything here is durable. Sixteen bytes a commit stay, and those of [`Commands`].
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    pub(super) streams: HashMap<CompanyId, Stream>,
+    pub(super) segments: Vec<Segment>,
+    pub(super) commands: Commands,
+    /// Commands up to here are not kept.
+    pub(super) commands_from: u64,
+    /// The last position.
+    pub(super) end: u64,
+    pub(super) commits: u64,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Stream {
+    pub(super) head: Head,
+    /// The first version of each commit and where it is, in order.
+    pub(super) commits: Vec<(u64, Place)>,
+}
+
+/// A segment as far as it is durable.
+#[derive(Debug)]
+pub(super) struct Segment {
+    pub(super) first_position: u64,
+    /// The byte after its last frame.
+    pub(super) end: u64,
+    /// Positions of some frames and where they begin.
+    marks: Vec<(u64, u64)>,
+}
+
+impl Segment {
+    pub(super) fn new(first_position: u64) -> Self {
+        Self { first_position, end: SEGMENT_HEADER as u64, marks: Vec::new() }
+    }
+
+    /// Takes note of a frame that ends the segment now.
+    pub(super) fn add_frame(&mut self, position: u64, offset: u64, end: u64) {
+        if self.marks.last().is_none_or(|(_, mark)| offset - mark >= MARK_EVERY_BYTES) {
+            self.marks.push((position, offset));
+        }
+        self.end = end;
+    }
+}
+
+/// A commit as the index takes note of it.
+#[derive(Debug)]
+pub(super) struct Noted {
+    pub(super) company: CompanyId,
+    pub(super) command: CommandId,
+    pub(super) first_version: u64,
+    pub(super) head: Head,
+    pub(super) position: u64,
+    pub(super) last_position: u64,
+    pub(super) place: Place,
+}
+
+impl Index {
+    pub(super) fn head(&self, company: &CompanyId) -> Head {
+        self.streams.get(company).map(|stream| stream.head).unwrap_or_default()
+    }
+
+    pub(super) fn add(&mut self, noted: Noted) {
+        if noted.position > self.commands_from {
+            self.commands.insert(&noted.company, noted.command, noted.position, noted.place);
+        }
+        let stream = self.streams.entry(noted.company).or_default();
+        stream.head = noted.head;
+        stream.commits.push((noted.first_version, noted.place));
+        self.end = noted.last_position;
+        self.commits += 1;
+    }
+
+    pub(super) fn forget_commands_up_to(&mut self, position: u64) {
+        self.commands_from = self.commands_from.max(position);
+        self.commands.forget_up_to(position);
+    }
+
+    /// A frame at or before the one that holds the position: its segment and where it begins.
+    pub(super) fn locate(&self, position: u64) -> (u32, u64) {
+        let after = self.segments.partition_point(|segment| segment.first_position <= position);
+        let ordinal = after.saturating_sub(1);
+        let offset = self.segments.get(ordinal).and_then(|segment| {
+            let after = segment.marks.partition_point(|(first, _)| *first <= position);
+            segment.marks.get(after.checked_sub(1)?).map(|(_, offset)| *offset)
+        });
+        (number(ordinal), offset.unwrap_or(SEGMENT_HEADER as u64))
+    }
+
+    /// The number among its company's commits of the one that holds the version.
+    pub(super) fn locate_version(&self, company: &CompanyId, version: u64) -> usize {
+        let Some(stream) = self.streams.get(company) else { return 0 };
+        let commits = &stream.commits;
+        let at = commits.partition_point(|(first, _)| *first < version);
+        let next = commits.get(at).map_or(stream.head.version + 1, |(first, _)| *first);
+        at - usize::from(at > 0 && next > version)
+    }
+
+    /// Where a segment ends, if there is such a segment, and whether another one follows it.
+    pub(super) fn limits(&self, ordinal: u32) -> Option<(u64, bool)> {
+        let segment = self.segments.get(ordinal as usize)?;
+        Some((segment.end, self.segments.len() > ordinal as usize + 1))
+    }
+}
+
+/// The place of a record: its segment's number above, its offset below.
+pub(super) fn place(ordinal: u32, offset: u64) -> Place {
+    Place(u64::from(ordinal) << 32 | offset & u64::from(u32::MAX))
+}
+
+/// The segment's number and the offset of a place.
+pub(super) fn parts(place: Place) -> (u32, u64) {
+    (number(usize::try_from(place.0 >> 32).unwrap_or(usize::MAX)), place.0 & u64::from(u32::MAX))
+}
+
+fn number(ordinal: usize) -> u32 {
+    u32::try_from(ordinal).unwrap_or(u32::MAX)
+}

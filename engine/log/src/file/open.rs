@@ -1,0 +1,225 @@
+//! Opening and checking a log's folder, and mending what an interrupted write left.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, RwLock};
+
+use tokio::sync::{mpsc, watch};
+
+use super::error::{OpenError, io_error};
+use super::frame::{LogId, SEGMENT_HEADER, SegmentHeader};
+use super::heads::{self, Found};
+use super::index::{Index, Segment};
+use super::recover::{LastSegment, Recovered, recover};
+use super::segment::{self, SegmentFile};
+use super::writer::Writer;
+use super::{CALLS_WAITING, Depth, FileLog, Inner, Options};
+use crate::random::random_bytes;
+
+/// The most torn tails of one place that are kept beside the log.
+const TORN_COPIES_MAX: usize = 1_000;
+
+/// A log that was opened, and what was found.
+#[derive(Debug)]
+pub struct Opened {
+    pub log: FileLog,
+    /// How many commits it has.
+    pub commits: u64,
+    /// What an interrupted write left. It was never acknowledged, and is not in the log any more.
+    pub torn: Option<TornTail>,
+    /// Where the file `heads` was put because it was damaged; the log itself is sound.
+    pub heads_set_aside: Option<PathBuf>,
+}
+
+/// The rest of an interrupted write that was cut off.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TornTail {
+    pub segment: String,
+    pub offset: u64,
+    pub bytes: u64,
+    /// The copy that was kept.
+    pub kept: PathBuf,
+}
+
+/// What a check of a whole log found in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checked {
+    pub end: u64,
+    pub commits: u64,
+    pub companies: usize,
+    /// Bytes after the last frame that an interrupted write left; opening will cut them off.
+    pub torn_bytes: u64,
+}
+
+impl FileLog {
+    /// Opens the log in a folder, which is made if need be; reads and checks all of it.
+    ///
+    /// # Errors
+    /// When a file cannot be read or written, or the log is damaged, of a newer format, or shorter than
+    /// it was.
+    pub fn open(folder: &Path, options: Options) -> Result<Opened, OpenError> {
+        make_folder(folder)?;
+        let second = heads::read(folder).map_err(io_error("read the heads in", folder))?;
+        let from = options.commands_indexed_up_to;
+        let found = recover(folder, &second, Depth::Frames, from)?;
+        remove_unfinished(folder)?;
+        let mut heads_set_aside = None;
+        if matches!(second, Found::Damaged) {
+            let aside = heads::set_aside(folder).map_err(io_error("set aside heads in", folder))?;
+            tracing::warn!(kept = %aside.display(), "the second place was damaged and is set aside");
+            heads_set_aside = Some(aside);
+        }
+        let (found, file, torn) = match found {
+            Some(found) => resume(found, &options)?,
+            None => begin(folder, &options)?,
+        };
+        let commits = found.index.commits;
+        let log = start(folder, found, file, options)?;
+        Ok(Opened { log, commits, torn, heads_set_aside })
+    }
+}
+
+/// Reads the log in a folder and checks everything, every hash included. Changes nothing; the log must
+/// not be written meanwhile.
+///
+/// # Errors
+/// When a file cannot be read, or the log is damaged, of a newer format, or shorter than it was.
+pub fn verify(folder: &Path) -> Result<Checked, OpenError> {
+    let second = heads::read(folder).map_err(io_error("read the heads in", folder))?;
+    let found = recover(folder, &second, Depth::Everything, u64::MAX)?;
+    Ok(found.map_or(Checked { end: 0, commits: 0, companies: 0, torn_bytes: 0 }, |found| Checked {
+        end: found.index.end,
+        commits: found.index.commits,
+        companies: found.index.streams.len(),
+        torn_bytes: found.last.torn.map_or(0, |torn| torn.len() as u64),
+    }))
+}
+
+/// Makes the folder and its name durable.
+fn make_folder(folder: &Path) -> Result<(), OpenError> {
+    fs::create_dir_all(folder).map_err(io_error("make the log's folder", folder))?;
+    let sync =
+        |folder: &Path| segment::sync_folder(folder).map_err(io_error("sync the folder", folder));
+    sync(folder)?;
+    folder.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or(Ok(()), sync)
+}
+
+fn remove_unfinished(folder: &Path) -> Result<(), OpenError> {
+    for entry in fs::read_dir(folder).map_err(io_error("list the log's folder", folder))? {
+        let path = entry.map_err(io_error("list the log's folder", folder))?.path();
+        segment::remove_unfinished(&path).map_err(io_error("remove the unfinished", &path))?;
+    }
+    Ok(())
+}
+
+type Ready = (Recovered, SegmentFile, Option<TornTail>);
+
+/// Makes the first segment.
+fn begin(folder: &Path, options: &Options) -> Result<Ready, OpenError> {
+    let error = || io_error("make the first segment in", folder);
+    let log: LogId = random_bytes().map_err(error())?;
+    let created = options.created.0;
+    let header = SegmentHeader { log, first_position: 1, created, ordinal: 0, previous: 0 };
+    let file = SegmentFile::create(folder, header, options.segment_bytes, &options.steps);
+    let file = file.map_err(error())?;
+    let commands_from = options.commands_indexed_up_to;
+    let index = Index { segments: vec![Segment::new(1)], commands_from, ..Index::default() };
+    let last =
+        LastSegment { path: file.path().to_owned(), end: SEGMENT_HEADER, ..LastSegment::default() };
+    Ok((Recovered { index, log, previous: 0, last }, file, None))
+}
+
+/// Makes the last segment ready to be gone on with: cuts off what an interrupted write left, and makes
+/// what was found durable, since what readers see now must not be lost later.
+fn resume(mut found: Recovered, options: &Options) -> Result<Ready, OpenError> {
+    let path = found.last.path.clone();
+    let torn = match found.last.torn.take() {
+        Some(bytes) => Some(keep(&path, found.last.end, &bytes)?),
+        None => None,
+    };
+    let file = SegmentFile::reopen(&path, options.segment_bytes, &options.steps)
+        .map_err(io_error("open segment", &path))?;
+    if torn.is_some() {
+        let cut = file.cut(found.last.end as u64);
+        cut.map_err(io_error("cut the torn tail off segment", &path))?;
+    }
+    // Written again because the system may believe that it is on the disk when a sync of it failed.
+    if let Some((offset, frame)) = found.last.frame.take() {
+        let written = file.write(&frame, offset as u64);
+        written.map_err(io_error("write the last frame of segment", &path))?;
+    }
+    file.sync().map_err(io_error("sync segment", &path))?;
+    Ok((found, file, torn))
+}
+
+/// Keeps a copy of a torn tail beside its segment.
+fn keep(segment: &Path, offset: usize, bytes: &[u8]) -> Result<TornTail, OpenError> {
+    let (kept, mut copy) = create_copy(segment, offset)?;
+    copy.write_all(bytes)
+        .and_then(|()| copy.sync_all())
+        .and_then(|()| segment::sync_folder(segment.parent().unwrap_or(Path::new("."))))
+        .map_err(io_error("keep the torn tail in", &kept))?;
+    let name = segment.file_name().map(|name| name.to_string_lossy().into_owned());
+    let torn = TornTail {
+        segment: name.unwrap_or_default(),
+        offset: offset as u64,
+        bytes: bytes.len() as u64,
+        kept,
+    };
+    tracing::warn!(
+        segment = torn.segment, offset, bytes = torn.bytes, kept = %torn.kept.display(),
+        "an interrupted write was cut off; it had not been acknowledged"
+    );
+    Ok(torn)
+}
+
+fn create_copy(segment: &Path, offset: usize) -> Result<(PathBuf, File), OpenError> {
+    let mut path = segment.with_extension(format!("{offset}.torn"));
+    for number in 1..TORN_COPIES_MAX {
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                path = segment.with_extension(format!("{offset}-{number}.torn"));
+            }
+            Err(error) => return Err(io_error("keep the torn tail in", &path)(error)),
+        }
+    }
+    let error = io::Error::other(format!("{TORN_COPIES_MAX} are kept already"));
+    Err(io_error("keep the torn tail in", &path)(error))
+}
+
+/// Starts the writer.
+fn start(
+    folder: &Path,
+    found: Recovered,
+    file: SegmentFile,
+    options: Options,
+) -> Result<FileLog, OpenError> {
+    let Recovered { index, log, previous, last } = found;
+    let (position, segments) = (index.end, index.segments.len());
+    let inner = Arc::new(Inner {
+        folder: folder.to_owned(),
+        log,
+        index: RwLock::new(index),
+        files: super::files::Files::default(),
+        end: watch::Sender::new(position),
+    });
+    let writer = Writer {
+        inner: Arc::clone(&inner),
+        file,
+        segment: u32::try_from(segments - 1).unwrap_or(u32::MAX),
+        offset: last.end as u64,
+        position,
+        previous,
+        segment_bytes: options.segment_bytes,
+        steps: options.steps,
+        broken: None,
+    };
+    let (calls, receiver) = mpsc::channel(CALLS_WAITING);
+    let writer = std::thread::Builder::new()
+        .name("log-writer".to_owned())
+        .spawn(move || writer.run(receiver))
+        .map_err(io_error("start the writer of", folder))?;
+    Ok(FileLog { inner, calls: Some(calls), writer: Some(writer) })
+}

@@ -1,0 +1,240 @@
+//! Reading what is durable: in order from any position, one company, one place.
+
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt as _;
+use std::sync::Arc;
+
+use boarding_commands::commit::Recorded;
+use boarding_commands::id::CompanyId;
+
+use super::Inner;
+use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameHeader, RECORD_HEADER, Record};
+use super::index::{parts, place};
+use super::segment::name;
+use crate::codec;
+use crate::{Entry, Place, ReadError, Reader};
+
+/// What a reader of everything takes from a file at a time: large enough that the calls do not count,
+/// small enough that a hundred readers take 25 MiB.
+const CHUNK_ALL_BYTES: usize = 256 * 1024;
+/// What a reader of one company takes at a time: its next commit is often near, and often is not.
+const CHUNK_COMPANY_BYTES: usize = 16 * 1024;
+/// What the reading of one place takes at a time: most commits, whole.
+const CHUNK_PLACE_BYTES: usize = 4 * 1024;
+
+/// Part of a segment, kept while it is of use.
+#[derive(Debug)]
+struct Window {
+    chunk: usize,
+    file: Option<(u32, Arc<File>)>,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn new(chunk: usize) -> Self {
+        Self { chunk, file: None, start: 0, bytes: Vec::new() }
+    }
+
+    /// So many bytes of a segment, of which everything before `end` may be read.
+    fn get(&mut self, inner: &Inner, spot: At, length: usize) -> Result<&[u8], ReadError> {
+        let At { segment, offset, end } = spot;
+        if offset.saturating_add(length as u64) > end {
+            return Err(spot.damaged(inner, "a frame goes on where the segment ends"));
+        }
+        if self.held(segment, offset, length).is_none() {
+            let room = usize::try_from(end - offset).unwrap_or(usize::MAX);
+            self.fill(inner, spot, length.max(self.chunk).min(room))?;
+        }
+        self.held(segment, offset, length)
+            .ok_or_else(|| spot.damaged(inner, "the segment is shorter than it was"))
+    }
+
+    fn held(&self, segment: u32, offset: u64, length: usize) -> Option<&[u8]> {
+        self.file.as_ref().filter(|(held, _)| *held == segment)?;
+        let from = usize::try_from(offset.checked_sub(self.start)?).ok()?;
+        self.bytes.get(from..from.checked_add(length)?)
+    }
+
+    fn fill(&mut self, inner: &Inner, spot: At, length: usize) -> Result<(), ReadError> {
+        let file = match self.file.take() {
+            Some((segment, file)) if segment == spot.segment => file,
+            _ => inner.open_segment(spot.segment)?,
+        };
+        self.start = spot.offset;
+        self.bytes.resize(length, 0);
+        match file.read_exact_at(&mut self.bytes, spot.offset) {
+            Ok(()) => self.file = Some((spot.segment, file)),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(spot.damaged(inner, "the segment is shorter than it was"));
+            }
+            Err(source) => return Err(inner.read_error(spot.segment, source)),
+        }
+        Ok(())
+    }
+
+    /// The record that begins here, checked and decoded.
+    fn entry(&mut self, inner: &Inner, at: At) -> Result<(Entry, usize), ReadError> {
+        let head = self.get(inner, at, RECORD_HEADER)?;
+        let total = Record::total(head).unwrap_or(usize::MAX);
+        let bytes = self.get(inner, at, total)?;
+        let Some(record) = Record::parse(bytes) else {
+            return Err(at.damaged(inner, "checksum of a commit"));
+        };
+        let Record { position, hash, commit } = record;
+        let commit =
+            codec::decode(commit).map_err(|source| ReadError::Decode { position, source })?;
+        let recorded = Recorded { position, hash, commit };
+        Ok((Entry { place: place(at.segment, at.offset), recorded }, total))
+    }
+}
+
+/// A place in a segment, and where the segment's durable bytes end.
+#[derive(Debug, Clone, Copy)]
+struct At {
+    segment: u32,
+    offset: u64,
+    end: u64,
+}
+
+impl At {
+    fn damaged(self, inner: &Inner, what: &'static str) -> ReadError {
+        let segment = inner.first_position(self.segment).map_or_else(String::new, name);
+        ReadError::Damaged { segment, offset: self.offset, what }
+    }
+}
+
+/// Reads the commit at a place.
+pub(super) fn read_at(inner: &Inner, wanted: Place) -> Result<Recorded, ReadError> {
+    let (segment, offset) = parts(wanted);
+    let no_such = ReadError::NoSuchPlace { place: wanted };
+    let Some((end, _)) = inner.index().limits(segment) else { return Err(no_such) };
+    if offset.saturating_add(RECORD_HEADER as u64) > end {
+        return Err(no_such);
+    }
+    let at = At { segment, offset, end };
+    Ok(Window::new(CHUNK_PLACE_BYTES).entry(inner, at)?.0.recorded)
+}
+
+/// Reads everything from a position.
+#[derive(Debug)]
+pub(super) struct AllReader {
+    inner: Arc<Inner>,
+    window: Window,
+    segment: u32,
+    offset: u64,
+    /// How many commits of the frame are left.
+    left: u32,
+    /// Commits that end before this position are passed over.
+    from: u64,
+}
+
+impl AllReader {
+    pub(super) fn new(inner: Arc<Inner>, from: u64) -> Self {
+        let (segment, offset) = inner.index().locate(from);
+        Self { inner, window: Window::new(CHUNK_ALL_BYTES), segment, offset, left: 0, from }
+    }
+
+    fn step(&mut self) -> Result<Option<Entry>, ReadError> {
+        while self.left == 0 {
+            let limits = self.inner.index().limits(self.segment);
+            let Some((end, is_followed)) = limits else { return Ok(None) };
+            if self.offset < end {
+                self.enter_frame(end)?;
+            } else if is_followed {
+                self.segment += 1;
+                self.offset = super::frame::SEGMENT_HEADER as u64;
+            } else {
+                return Ok(None);
+            }
+        }
+        let limits = self.inner.index().limits(self.segment);
+        let end = limits.map_or(0, |(end, _)| end);
+        let at = At { segment: self.segment, offset: self.offset, end };
+        let (entry, total) = self.window.entry(&self.inner, at)?;
+        self.left -= 1;
+        self.offset += total as u64;
+        if self.left == 0 {
+            self.offset += FRAME_TRAILER.len() as u64;
+        }
+        Ok(Some(entry))
+    }
+
+    fn enter_frame(&mut self, end: u64) -> Result<(), ReadError> {
+        let at = At { segment: self.segment, offset: self.offset, end };
+        let bytes = self.window.get(&self.inner, at, FRAME_HEADER)?;
+        let Some(header) = FrameHeader::parse(bytes, &self.inner.log) else {
+            return Err(at.damaged(&self.inner, "checksum of a frame's header"));
+        };
+        self.left = header.commits;
+        self.offset += FRAME_HEADER as u64;
+        Ok(())
+    }
+}
+
+impl Reader for AllReader {
+    fn next(&mut self) -> Result<Option<Entry>, ReadError> {
+        while let Some(entry) = self.step()? {
+            if entry.recorded.last_position() >= self.from {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Reads one company from a version.
+#[derive(Debug)]
+pub(super) struct CompanyReader {
+    inner: Arc<Inner>,
+    window: Window,
+    company: CompanyId,
+    /// The number of the next commit among the company's.
+    next: usize,
+}
+
+impl CompanyReader {
+    pub(super) fn new(inner: Arc<Inner>, company: CompanyId, version: u64) -> Self {
+        let next = inner.index().locate_version(&company, version);
+        Self { inner, window: Window::new(CHUNK_COMPANY_BYTES), company, next }
+    }
+
+    /// Where the next commit is, if there is one yet.
+    fn at(&self) -> Option<At> {
+        let index = self.inner.index();
+        let (_, place) = index.streams.get(&self.company)?.commits.get(self.next)?;
+        let (segment, offset) = parts(*place);
+        let (end, _) = index.limits(segment)?;
+        Some(At { segment, offset, end })
+    }
+}
+
+impl Reader for CompanyReader {
+    fn next(&mut self) -> Result<Option<Entry>, ReadError> {
+        let Some(at) = self.at() else { return Ok(None) };
+        let (entry, _) = self.window.entry(&self.inner, at)?;
+        self.next += 1;
+        Ok(Some(entry))
+    }
+}
+
+impl Inner {
+    fn first_position(&self, segment: u32) -> Option<u64> {
+        Some(self.index().segments.get(segment as usize)?.first_position)
+    }
+
+    fn open_segment(&self, segment: u32) -> Result<Arc<File>, ReadError> {
+        self.files
+            .get(segment, || {
+                let first = self.first_position(segment).unwrap_or_default();
+                File::open(self.folder.join(name(first)))
+            })
+            .map_err(|source| self.read_error(segment, source))
+    }
+
+    fn read_error(&self, segment: u32, source: io::Error) -> ReadError {
+        let path = self.folder.join(self.first_position(segment).map_or_else(String::new, name));
+        ReadError::Io { operation: "read segment", path, source }
+    }
+}

@@ -1,0 +1,307 @@
+//! Opening: reads every frame, checks it, and builds what the log knows in memory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::{OpenError, Spot, io_error};
+use super::frame::{FRAME_HEADER, FrameHeader, LogId, NotASegment, Record};
+use super::frame::{SEGMENT_HEADER, SegmentHeader};
+use super::heads::{self, Found, Heads};
+use super::index::{Index, Noted, Segment, place};
+use super::{Depth, segment, tail};
+use crate::Head;
+use crate::codec::{self, DecodeError, Envelope};
+use boarding_commands::commit::SCHEMA;
+use boarding_commands::id::CompanyId;
+
+/// A log as it was found.
+#[derive(Debug)]
+pub(super) struct Recovered {
+    pub(super) index: Index,
+    pub(super) log: LogId,
+    /// The checksum of the last frame.
+    pub(super) previous: u32,
+    pub(super) last: LastSegment,
+}
+
+/// The last segment, which is gone on with.
+#[derive(Debug, Default)]
+pub(super) struct LastSegment {
+    pub(super) path: PathBuf,
+    /// The byte after its last frame.
+    pub(super) end: usize,
+    /// Where its last frame begins, and the frame.
+    pub(super) frame: Option<(usize, Vec<u8>)>,
+    /// What an interrupted write left after it.
+    pub(super) torn: Option<Vec<u8>>,
+}
+
+/// Reads the log in a folder; nothing if there is none yet. Changes nothing.
+pub(super) fn recover(
+    folder: &Path,
+    second: &Found,
+    depth: Depth,
+    commands_from: u64,
+) -> Result<Option<Recovered>, OpenError> {
+    let heads = match second {
+        Found::Heads(heads) => Some(heads),
+        Found::Nothing | Found::Damaged => None,
+    };
+    let segments = list(folder)?;
+    let mut scan = Scan::new(heads, depth, commands_from);
+    for (at, (first_position, path)) in segments.iter().enumerate() {
+        scan.segment(*first_position, path, at + 1 == segments.len())?;
+    }
+    scan.check_second_place(folder, segments.len())?;
+    Ok(scan.log.map(|log| Recovered {
+        index: scan.index,
+        log,
+        previous: scan.previous,
+        last: scan.last,
+    }))
+}
+
+/// The segments by their first position.
+fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
+    let error = || io_error("list the log's folder", folder);
+    let mut segments = Vec::new();
+    for entry in fs::read_dir(folder).map_err(error())? {
+        let path = entry.map_err(error())?.path();
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+        if let Some(position) = segment::position_of(name) {
+            segments.push((position, path));
+        }
+    }
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+#[derive(Debug)]
+struct Scan<'a> {
+    heads: Option<&'a Heads>,
+    /// What the second place had to say when the log was read as far as it knows.
+    heads_seen: Option<Option<String>>,
+    depth: Depth,
+    index: Index,
+    log: Option<LogId>,
+    previous: u32,
+    last: LastSegment,
+    /// The company of the commit before: mostly the next one's too, and reading an id costs.
+    company: Option<CompanyId>,
+}
+
+impl<'a> Scan<'a> {
+    fn new(heads: Option<&'a Heads>, depth: Depth, commands_from: u64) -> Self {
+        Self {
+            heads,
+            heads_seen: None,
+            depth,
+            index: Index { commands_from, ..Index::default() },
+            log: None,
+            previous: 0,
+            last: LastSegment::default(),
+            company: None,
+        }
+    }
+
+    fn segment(&mut self, named: u64, path: &Path, is_last: bool) -> Result<(), OpenError> {
+        let bytes = fs::read(path).map_err(io_error("read segment", path))?;
+        let name = segment::name(named);
+        let log = self.header(&bytes, named, &name)?;
+        self.index.segments.push(Segment::new(named));
+        self.ask_second_place();
+        self.last = LastSegment { path: path.to_owned(), ..LastSegment::default() };
+        let mut at = SEGMENT_HEADER;
+        let mut frame = None;
+        while !tail::is_unused(&bytes, at) {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let header = FrameHeader::parse(rest, &log);
+            let Some((header, payload)) = header.and_then(|h| Some((h, h.payload(rest)?))) else {
+                if is_last && tail::is_torn(&bytes, at, &log, self.index.end) {
+                    self.last.torn =
+                        bytes.get(at..tail::last_used(&bytes).max(at)).map(<[u8]>::to_vec);
+                    break;
+                }
+                return Err(damaged(spot_of_bad_frame(rest, &name, at), "checksum of a frame"));
+            };
+            self.frame(&header, payload, &name, at)?;
+            frame = Some((at, header.total()));
+            at += header.total();
+        }
+        self.last.end = at;
+        self.last.frame = frame
+            .and_then(|(start, total)| Some((start, bytes.get(start..start + total)?.to_vec())));
+        Ok(())
+    }
+
+    /// Checks that a segment is the next one of this log.
+    fn header(&mut self, bytes: &[u8], named: u64, name: &str) -> Result<LogId, OpenError> {
+        let spot = || Spot { segment: name.to_owned(), offset: 0, company: None, version: None };
+        let header = SegmentHeader::parse(bytes).map_err(|error| match error {
+            NotASegment::Damaged(what) => damaged(spot(), what),
+            NotASegment::Newer(found) => OpenError::Newer { segment: name.to_owned(), found },
+        })?;
+        let log = *self.log.get_or_insert(header.log);
+        let expected = self.index.segments.len();
+        if header.log != log {
+            return Err(damaged(spot(), "the segment is of another log"));
+        }
+        if header.first_position != named {
+            let what = format!("the segment begins with position {}", header.first_position);
+            return Err(damaged(spot(), &what));
+        }
+        if header.ordinal as usize != expected {
+            let what = format!(
+                "it is segment number {} and number {expected} is due: segments are missing",
+                header.ordinal
+            );
+            return Err(damaged(spot(), &what));
+        }
+        if (header.first_position, header.previous) != (self.index.end + 1, self.previous) {
+            let what = format!("the segment before it ends with position {}", self.index.end);
+            return Err(damaged(spot(), &what));
+        }
+        Ok(log)
+    }
+
+    /// Takes note of a frame whose checksums hold.
+    fn frame(
+        &mut self,
+        header: &FrameHeader,
+        payload: &[u8],
+        name: &str,
+        at: usize,
+    ) -> Result<(), OpenError> {
+        let first = self.index.end + 1;
+        if (header.first_position, header.previous) != (first, self.previous) {
+            let what = format!("position {first} is due and the frame is of another place");
+            return Err(damaged(spot_of_bad_frame(payload, name, at), &what));
+        }
+        let mut offset = 0;
+        for _ in 0..header.commits {
+            let rest = payload.get(offset..).unwrap_or_default();
+            offset += self.record(rest, name, at + FRAME_HEADER + offset)?;
+        }
+        let spot = || spot_of_bad_frame(payload, name, at);
+        if offset != payload.len() {
+            return Err(damaged(spot(), "the frame holds more than its commits"));
+        }
+        self.previous = header.checksum;
+        if let Some(segment) = self.index.segments.last_mut() {
+            segment.add_frame(first, at as u64, (at + header.total()) as u64);
+        }
+        self.ask_second_place();
+        Ok(())
+    }
+
+    /// Takes note of a record and answers how long it is.
+    fn record(&mut self, bytes: &[u8], name: &str, at: usize) -> Result<usize, OpenError> {
+        let spot = || spot_of_record(bytes, name, at);
+        let record = match self.depth {
+            Depth::Frames => Record::trust(bytes),
+            Depth::Everything => Record::parse(bytes),
+        };
+        let record = record.ok_or_else(|| damaged(spot(), "checksum of a commit"))?;
+        let unreadable = |source| OpenError::Unreadable { spot: spot(), source };
+        let envelope = codec::peek(record.commit).map_err(unreadable)?;
+        if envelope.schema > SCHEMA {
+            return Err(unreadable(DecodeError::Newer { found: envelope.schema }));
+        }
+        if matches!(self.depth, Depth::Everything) {
+            codec::decode(record.commit).map_err(unreadable)?;
+            if codec::hash(record.commit) != record.hash {
+                return Err(damaged(spot(), "the commit is not the one its hash was made of"));
+            }
+        }
+        let company = match self.company.take() {
+            Some(company) if company.as_str() == envelope.company => company,
+            _ => envelope.company_id().map_err(unreadable)?,
+        };
+        self.follow(&record, &envelope, &company).map_err(|what| damaged(spot(), &what))?;
+        let segment = u32::try_from(self.index.segments.len() - 1).unwrap_or(u32::MAX);
+        self.index.add(Noted {
+            company: company.clone(),
+            command: envelope.command,
+            first_version: envelope.first_version,
+            head: Head { version: envelope.last_version(), hash: record.hash },
+            position: record.position,
+            last_position: record.position + envelope.span() - 1,
+            place: place(segment, at as u64),
+        });
+        self.company = Some(company);
+        Ok(Record::total(bytes).unwrap_or(bytes.len()))
+    }
+
+    /// Checks that a commit follows on its company's last one, and its position on the log's.
+    fn follow(
+        &self,
+        record: &Record<'_>,
+        envelope: &Envelope<'_>,
+        company: &CompanyId,
+    ) -> Result<(), String> {
+        let (head, next) = (self.index.head(company), self.index.end + 1);
+        if record.position != next {
+            return Err(format!("position {next} is due and it has {}", record.position));
+        }
+        if envelope.first_version != head.version + 1 {
+            return Err(format!("version {} of the company is due", head.version + 1));
+        }
+        if envelope.previous != head.hash {
+            return Err("its chain is broken: it names another commit before it".to_owned());
+        }
+        Ok(())
+    }
+
+    /// Compares with the second place when the log is read exactly as far as that one knows.
+    fn ask_second_place(&mut self) {
+        let (Some(heads), Some(log)) = (self.heads, &self.log) else { return };
+        if heads.end == self.index.end && self.heads_seen.is_none() {
+            self.heads_seen = Some(heads.differs(log, &self.index));
+        }
+    }
+
+    fn check_second_place(&self, folder: &Path, segments: usize) -> Result<(), OpenError> {
+        let Some(heads) = self.heads else { return Ok(()) };
+        let what = match &self.heads_seen {
+            Some(Some(what)) => what.clone(),
+            Some(None) if segments >= heads.segments => return Ok(()),
+            Some(None) => {
+                format!("it has {segments} segments and had {}", heads.segments)
+            }
+            None => format!("it ends with position {} and had {}", self.index.end, heads.end),
+        };
+        Err(OpenError::Shorter { heads: folder.join(heads::NAME), what })
+    }
+}
+
+fn damaged(spot: Spot, what: &str) -> OpenError {
+    OpenError::Damaged { spot, what: what.to_owned() }
+}
+
+/// Names the first record of a damaged frame that does not check; the first legible one if all do.
+fn spot_of_bad_frame(frame: &[u8], name: &str, at: usize) -> Spot {
+    let mut offset = FRAME_HEADER;
+    while let Some(bytes) = frame.get(offset..)
+        && let Some(total) = Record::total(bytes)
+        && Record::parse(bytes).is_some()
+    {
+        offset += total;
+    }
+    let spot = spot_of_record(frame.get(offset..).unwrap_or_default(), name, at + offset);
+    if spot.company.is_some() {
+        return spot;
+    }
+    let first = spot_of_record(frame.get(FRAME_HEADER..).unwrap_or_default(), name, at);
+    Spot { offset: at as u64, ..first }
+}
+
+fn spot_of_record(bytes: &[u8], name: &str, at: usize) -> Spot {
+    let record = Record::trust(bytes);
+    let envelope = record.and_then(|record| codec::peek(record.commit).ok());
+    Spot {
+        segment: name.to_owned(),
+        offset: at as u64,
+        company: envelope.and_then(|envelope| envelope.company_id().ok()),
+        version: envelope.map(|envelope| envelope.first_version),
+    }
+}

@@ -1,0 +1,87 @@
+//! What only files can go wrong with.
+
+mod damage;
+mod format;
+mod writing;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::contract::{Backend, drain, sample};
+use crate::{Entry, Head};
+
+struct Files(tempfile::TempDir, u64);
+
+impl Backend for Files {
+    async fn open(&self) -> Arc<dyn EventLog> {
+        Arc::new(open(self.0.path(), self.1).unwrap().log)
+    }
+}
+
+mod one_segment {
+    use super::*;
+    crate::event_log_contract!(Files(tempfile::tempdir().unwrap(), 1 << 20));
+}
+
+mod a_segment_for_every_frame {
+    use super::*;
+    crate::event_log_contract!(Files(tempfile::tempdir().unwrap(), 1));
+}
+
+mod segments_of_a_few_frames {
+    use super::*;
+    crate::event_log_contract!(Files(tempfile::tempdir().unwrap(), 2_000));
+}
+
+#[tokio::test]
+async fn positions_have_no_gaps() {
+    crate::contract::positions_have_no_gaps(&Files(memory_dir(), 1)).await;
+}
+
+fn open(folder: &Path, segment_bytes: u64) -> Result<Opened, OpenError> {
+    FileLog::open(folder, Options { segment_bytes, ..Options::new(Time(1_795_248_000_000)) })
+}
+
+/// Appends a commit of two events to each of two companies in turn, and answers with all of them.
+async fn fill(folder: &Path, segment_bytes: u64, rounds: usize) -> Vec<Entry> {
+    let log = open(folder, segment_bytes).unwrap().log;
+    for round in 0..rounds {
+        let company = sample::company(if round % 2 == 0 { "acme" } else { "zeta" });
+        log.append(vec![sample::next(&log, &company, 2)]).await.unwrap();
+    }
+    drain(&mut *log.read_all(1))
+}
+
+fn segments(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = entries.filter(|p| p.extension().is_some_and(|e| e == "log")).collect();
+    paths.sort();
+    paths
+}
+
+/// A folder where a sync costs nothing, if the system has one: these tests are not about power cuts.
+fn memory_dir() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
+}
+
+/// A folder with copies of these files.
+fn copy_of(folder: &Path) -> tempfile::TempDir {
+    let copy = memory_dir();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    copy
+}
+
+/// Where in its segment a commit's record begins.
+fn offset_of(entry: &Entry) -> usize {
+    usize::try_from(index::parts(entry.place).1).unwrap()
+}
+
+/// What an unclean stop leaves: no heads.
+fn forget_heads(folder: &Path) {
+    fs::remove_file(folder.join(heads::NAME)).unwrap();
+}

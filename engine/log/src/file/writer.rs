@@ -1,0 +1,242 @@
+//! The one writer: drains what waits, writes it as one frame, syncs once, answers all.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use boarding_commands::id::CompanyId;
+use tokio::sync::{mpsc, oneshot};
+
+use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameBuilder, RECORD_HEADER, SegmentHeader};
+use super::index::{Noted, Segment, place};
+use super::segment::SegmentFile;
+use super::{Inner, Steps, heads};
+use crate::check::{check_chain, follow};
+use crate::{AppendError, Appended, Encoded, Head};
+
+/// The most commits that are drained into one frame: at 256 appends in flight all of them, and a bound
+/// on how long the first one waits for the others to be copied.
+const FRAME_COMMITS: usize = 1_024;
+/// Draining stops at so many bytes: a disk takes about as long to write them as to sync at all.
+const FRAME_BYTES: usize = 1024 * 1024;
+
+type Outcome = Result<Vec<Appended>, AppendError>;
+
+/// An append that waits for the writer.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) commits: Vec<Encoded>,
+    pub(super) answer: oneshot::Sender<Outcome>,
+}
+
+#[derive(Debug)]
+pub(super) struct Writer {
+    pub(super) inner: Arc<Inner>,
+    pub(super) file: SegmentFile,
+    /// The number of the segment that is written.
+    pub(super) segment: u32,
+    /// Where the next frame goes.
+    pub(super) offset: u64,
+    /// The last position.
+    pub(super) position: u64,
+    /// The checksum of the last frame.
+    pub(super) previous: u32,
+    pub(super) segment_bytes: u64,
+    pub(super) steps: Steps,
+    /// After a failed write: what every append is answered.
+    pub(super) broken: Option<AppendError>,
+}
+
+/// A frame that is being put together, and what becomes true with it.
+#[derive(Debug)]
+struct Draft {
+    frame: FrameBuilder,
+    heads: HashMap<CompanyId, Head>,
+    noted: Vec<Noted>,
+    position: u64,
+}
+
+impl Writer {
+    /// Works until the last sender is gone, then writes the second place.
+    pub(super) fn run(mut self, mut calls: mpsc::Receiver<Call>) {
+        while let Some(first) = calls.blocking_recv() {
+            let batch = drain(first, &mut calls);
+            self.serve(batch);
+        }
+        if self.broken.is_none() {
+            self.write_heads();
+        }
+    }
+
+    fn serve(&mut self, batch: Vec<Call>) {
+        let outcomes = match self.write(&batch) {
+            Ok(outcomes) => outcomes,
+            Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
+        };
+        let (spent, answers): (Vec<_>, Vec<_>) =
+            batch.into_iter().map(|call| (call.commits, call.answer)).unzip();
+        for (answer, outcome) in answers.into_iter().zip(outcomes) {
+            // Nobody waits any more if the append's future was dropped.
+            let _ = answer.send(outcome);
+        }
+        // Freed only now: those who wait come first.
+        drop(spent);
+    }
+
+    /// Appends what of the batch follows on its companies' heads.
+    fn write(&mut self, batch: &[Call]) -> Result<Vec<Outcome>, AppendError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        let bytes = batch.iter().flat_map(|call| &call.commits).map(stored_bytes).sum();
+        self.make_room(bytes, batch)?;
+        let mut draft = Draft {
+            frame: FrameBuilder::new(FRAME_HEADER + bytes + FRAME_TRAILER.len()),
+            heads: HashMap::new(),
+            noted: Vec::new(),
+            position: self.position,
+        };
+        let outcomes = batch.iter().map(|call| self.add(&mut draft, &call.commits)).collect();
+        if !draft.frame.is_empty() {
+            self.commit(draft)?;
+        }
+        Ok(outcomes)
+    }
+
+    /// Adds an append to the draft, or answers why it cannot be.
+    fn add(&self, draft: &mut Draft, commits: &[Encoded]) -> Outcome {
+        let head = |company: &CompanyId| match draft.heads.get(company) {
+            Some(head) => *head,
+            None => self.inner.index().head(company),
+        };
+        // Most appends are one commit, which needs no table of its own.
+        if let [commit] = commits {
+            let company = &commit.commit().company;
+            let next = follow(commit, head(company))?;
+            draft.heads.insert(company.clone(), next);
+        } else {
+            let heads = check_chain(commits, head)?;
+            draft.heads.extend(heads);
+        }
+        Ok(commits.iter().map(|commit| self.push(draft, commit)).collect())
+    }
+
+    fn push(&self, draft: &mut Draft, encoded: &Encoded) -> Appended {
+        let (commit, hash, position) = (encoded.commit(), encoded.hash(), draft.position + 1);
+        let within = draft.frame.push(position, hash, encoded.bytes());
+        let place = place(self.segment, self.offset + within as u64);
+        let (last_position, last_version) = (draft.position + commit.span(), commit.last_version());
+        draft.position = last_position;
+        draft.noted.push(Noted {
+            company: commit.company.clone(),
+            command: commit.command,
+            first_version: commit.first_version,
+            head: Head { version: last_version, hash },
+            position,
+            last_position,
+            place,
+        });
+        Appended { position, last_position, last_version, hash, place }
+    }
+
+    /// Makes the draft durable, then visible.
+    fn commit(&mut self, draft: Draft) -> Result<(), AppendError> {
+        let first = self.position + 1;
+        let (bytes, checksum) = draft.frame.finish(&self.inner.log, first, self.previous);
+        let written = self.file.write(&bytes, self.offset);
+        written.map_err(|error| self.broken("write to segment", error))?;
+        let synced = self.file.sync();
+        synced.map_err(|error| self.broken("sync segment", error))?;
+        let end = self.offset + bytes.len() as u64;
+        let mut index = self.inner.index_mut();
+        if let Some(segment) = index.segments.last_mut() {
+            segment.add_frame(first, self.offset, end);
+        }
+        draft.noted.into_iter().for_each(|noted| index.add(noted));
+        drop(index);
+        (self.offset, self.position, self.previous) = (end, draft.position, checksum);
+        self.inner.end.send_replace(self.position);
+        Ok(())
+    }
+
+    /// Begins a new segment if so many bytes do not fit into this one. A segment that is empty takes
+    /// whatever comes.
+    fn make_room(&mut self, bytes: usize, batch: &[Call]) -> Result<(), AppendError> {
+        let needed = (FRAME_HEADER + bytes + FRAME_TRAILER.len()) as u64;
+        let header = super::frame::SEGMENT_HEADER as u64;
+        if self.offset + needed <= self.file.capacity || self.offset == header {
+            return Ok(());
+        }
+        let created = batch.iter().flat_map(|call| &call.commits).next();
+        let header_of_next = SegmentHeader {
+            log: self.inner.log,
+            first_position: self.position + 1,
+            created: created.map_or(0, |encoded| encoded.commit().at.0),
+            ordinal: self.segment + 1,
+            previous: self.previous,
+        };
+        let capacity = self.segment_bytes.max(header + needed);
+        let next = SegmentFile::create(&self.inner.folder, header_of_next, capacity, &self.steps);
+        let next = next.map_err(|error| self.no_segment(error))?;
+        let sealed = std::mem::replace(&mut self.file, next);
+        if let Err(error) = sealed.seal(self.offset) {
+            tracing::warn!(%error, segment = %sealed.path().display(), "unused room was not given back");
+        }
+        self.segment += 1;
+        self.offset = header;
+        self.inner.index_mut().segments.push(Segment::new(self.position + 1));
+        self.write_heads();
+        Ok(())
+    }
+
+    /// A full disk stops the append and not the log: no byte of the history was written yet.
+    fn no_segment(&mut self, error: io::Error) -> AppendError {
+        let full =
+            matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        if full {
+            return AppendError::NoSpace {
+                path: self.inner.folder.clone(),
+                source: Arc::new(error),
+            };
+        }
+        self.broken("make a segment after", error)
+    }
+
+    /// What reached the disk is unknown, and asking it again would not tell: stop for good.
+    fn broken(&mut self, operation: &'static str, source: io::Error) -> AppendError {
+        let path = self.file.path().to_owned();
+        tracing::error!(error = %source, operation, segment = %path.display(), "the log takes no more appends");
+        let error = AppendError::Broken { operation, path, source: Arc::new(source) };
+        self.broken = Some(error.clone());
+        error
+    }
+
+    /// The second place is a witness, not the history: where it cannot be written the log goes on.
+    fn write_heads(&self) {
+        let written = heads::write(&self.inner.folder, &self.inner.log, &self.inner.index());
+        if let Err(error) = written {
+            tracing::warn!(%error, folder = %self.inner.folder.display(), "heads were not written");
+        }
+    }
+}
+
+fn stored_bytes(encoded: &Encoded) -> usize {
+    RECORD_HEADER + encoded.bytes().len()
+}
+
+/// Takes what waits, up to a frame's worth.
+fn drain(first: Call, calls: &mut mpsc::Receiver<Call>) -> Vec<Call> {
+    let size = |call: &Call| (call.commits.len(), call.commits.iter().map(stored_bytes).sum());
+    let (mut commits, mut bytes): (usize, usize) = size(&first);
+    let mut batch = vec![first];
+    while commits < FRAME_COMMITS
+        && bytes < FRAME_BYTES
+        && let Ok(call) = calls.try_recv()
+    {
+        let (more_commits, more_bytes) = size(&call);
+        commits += more_commits;
+        bytes += more_bytes;
+        batch.push(call);
+    }
+    batch
+}

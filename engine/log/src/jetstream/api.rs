@@ -1,0 +1,224 @@
+//! What is asked of the server: one question each, with a time limit and no second try.
+//!
+//! Single messages are asked of the stream's leader (`STREAM.MSG.GET`). Direct Get is used nowhere: any
+//! copy answers it, and a copy may be behind.
+
+use std::time::Duration;
+
+use async_nats::client::RequestErrorKind;
+use async_nats::header::{
+    NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, NATS_EXPECTED_STREAM, NATS_MESSAGE_ID,
+};
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::publish::PublishAck;
+use async_nats::jetstream::response::Response;
+use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
+use async_nats::jetstream::{Context, context::ContextBuilder};
+use async_nats::{Client, HeaderMap, Request};
+use boarding_commands::digest::Digest;
+use boarding_commands::id::CompanyId;
+use bytes::Bytes;
+
+use super::frame::Message;
+use crate::error_chain;
+use crate::limits::{
+    NATS_ANSWER_SECONDS_MAX, NATS_APPEND_TRY_MILLIS, NATS_BYTES_PER_SECOND_MIN,
+    NATS_CONSUMER_SECONDS,
+};
+
+/// The server's numbers for "the subject's last sequence is another one".
+const WRONG_LAST_SEQUENCE: [u64; 2] = [10_071, 10_164];
+
+/// The server's number for "a message of this id is being stored right now".
+const DUPLICATE_UNDER_WAY: u64 = 10_158;
+
+/// The stream, as it is talked to.
+pub(super) struct Api {
+    pub(super) client: Client,
+    pub(super) context: Context,
+    stream: Stream<()>,
+    pub(super) name: String,
+    /// What subjects begin with; a company's id follows.
+    subjects: String,
+}
+
+/// What became of one attempt to publish.
+#[derive(Debug)]
+pub(super) enum Published {
+    /// Now, or before if it is a duplicate.
+    Stored { sequence: u64, duplicate: bool },
+    /// Another message stands at the end of the subject, or is about to.
+    WrongLastSequence,
+    /// Not stored, and trying again may help.
+    NotNow(String),
+    /// Not stored, and trying again at once does not help.
+    Refused(String),
+    /// No answer: stored or not, or about to be.
+    Unknown(String),
+}
+
+impl Api {
+    pub(super) async fn new(
+        client: Client,
+        name: String,
+        subjects: String,
+    ) -> Result<Self, String> {
+        let context = ContextBuilder::new()
+            .timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX))
+            .build(client.clone());
+        let stream =
+            context.get_stream_no_info(&name).await.map_err(|error| error_chain(&error))?;
+        Ok(Self { client, context, stream, name, subjects })
+    }
+
+    pub(super) fn subject(&self, company: &CompanyId) -> String {
+        format!("{}.{company}", self.subjects)
+    }
+
+    /// The stream as its leader knows it.
+    pub(super) async fn info(&self) -> Result<Info, String> {
+        self.stream.get_info().await.map_err(|error| error_chain(&error))
+    }
+
+    /// The first message from this sequence on that has this subject; without one, the message itself.
+    pub(super) async fn get(
+        &self,
+        sequence: u64,
+        subject: Option<&str>,
+    ) -> Result<Option<Message>, String> {
+        let asked = self.stream.raw_message_builder().sequence(sequence);
+        let asked = match subject {
+            Some(subject) => asked.next_by_subject(subject),
+            None => asked,
+        };
+        match asked.send().await {
+            Ok(found) => {
+                let StreamMessage { sequence, subject, payload, .. } = found;
+                Ok(Some(Message { sequence, subject, payload }))
+            }
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(None),
+            Err(error) => Err(error_chain(&error)),
+        }
+    }
+
+    /// The sequence of a subject's last message, 0 if it has none.
+    pub(super) async fn last(&self, subject: &str) -> Result<u64, String> {
+        match self.stream.get_last_raw_message_by_subject(subject).await {
+            Ok(found) => Ok(found.sequence),
+            Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => Ok(0),
+            Err(error) => Err(error_chain(&error)),
+        }
+    }
+
+    /// Something that hands out many messages in order, from this sequence on. The server forgets it
+    /// when it is not asked for a while.
+    pub(super) async fn consumer(
+        &self,
+        sequence: u64,
+        subject: Option<&str>,
+    ) -> Result<async_nats::jetstream::consumer::Consumer<pull::Config>, String> {
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: sequence.max(1) },
+            ack_policy: AckPolicy::None,
+            filter_subject: subject.unwrap_or_default().to_owned(),
+            inactive_threshold: Duration::from_secs(NATS_CONSUMER_SECONDS),
+            memory_storage: true,
+            num_replicas: 1,
+            ..pull::Config::default()
+        };
+        self.stream.create_consumer(config).await.map_err(|error| error_chain(&error))
+    }
+
+    /// Appends a message behind the subject's message `expected`, unless one of this id stands there.
+    pub(super) async fn publish(
+        &self,
+        subject: &str,
+        expected: u64,
+        id: Digest,
+        payload: Bytes,
+    ) -> Published {
+        let mut headers = HeaderMap::new();
+        headers.insert(NATS_EXPECTED_STREAM, self.name.as_str());
+        headers.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, expected.to_string().as_str());
+        headers.insert(NATS_MESSAGE_ID, id.to_string().as_str());
+        let request = Request::new()
+            .headers(headers)
+            .timeout(Some(patience(payload.len() as u64)))
+            .payload(payload);
+        match self.client.send_request(subject.to_owned(), request).await {
+            Ok(answer) => read_answer(&answer.payload, &self.name),
+            Err(error) => match error.kind() {
+                RequestErrorKind::NoResponders => {
+                    Published::NotNow("no stream takes the message".to_owned())
+                }
+                RequestErrorKind::MaxPayloadExceeded | RequestErrorKind::InvalidSubject => {
+                    Published::Refused(error_chain(&error))
+                }
+                RequestErrorKind::TimedOut | RequestErrorKind::Other => {
+                    Published::Unknown(error_chain(&error))
+                }
+            },
+        }
+    }
+}
+
+/// How long a message of so many bytes may be under way, and its answer.
+fn patience(bytes: u64) -> Duration {
+    Duration::from_millis(NATS_APPEND_TRY_MILLIS + bytes * 1_000 / NATS_BYTES_PER_SECOND_MIN)
+}
+
+/// What the server's answer to a message says.
+fn read_answer(payload: &[u8], stream: &str) -> Published {
+    match serde_json::from_slice::<Response<PublishAck>>(payload) {
+        Ok(Response::Ok(ack)) if ack.stream == stream && ack.sequence > 0 => {
+            Published::Stored { sequence: ack.sequence, duplicate: ack.duplicate }
+        }
+        Ok(Response::Ok(ack)) => {
+            Published::Unknown(format!("stream {} answered in its place", ack.stream))
+        }
+        Ok(Response::Err { error }) if WRONG_LAST_SEQUENCE.contains(&error.error_code().0) => {
+            Published::WrongLastSequence
+        }
+        Ok(Response::Err { error })
+            if error.code() == 503 || error.error_code().0 == DUPLICATE_UNDER_WAY =>
+        {
+            // What is under way may still be stored.
+            Published::Unknown(error.to_string())
+        }
+        Ok(Response::Err { error }) => Published::Refused(error.to_string()),
+        Err(error) => Published::Unknown(error.to_string()),
+    }
+}
+
+impl std::fmt::Debug for Api {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Api").field("stream", &self.name).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_read_as_what_it_means_for_the_append() {
+        let read = |text: &str| read_answer(text.as_bytes(), "LOG");
+        let error = |status: u32, number: u32| {
+            read(&format!(
+                r#"{{"error":{{"code":{status},"err_code":{number},"description":"no"}},"stream":"LOG","seq":0}}"#
+            ))
+        };
+        let stored = read(r#"{"stream":"LOG","seq":7}"#);
+        assert!(matches!(stored, Published::Stored { sequence: 7, duplicate: false }));
+        let again = read(r#"{"stream":"LOG","seq":7,"duplicate":true}"#);
+        assert!(matches!(again, Published::Stored { sequence: 7, duplicate: true }));
+        assert!(matches!(read(r#"{"stream":"OTHER","seq":7}"#), Published::Unknown(_)));
+        assert!(matches!(error(400, 10_071), Published::WrongLastSequence));
+        assert!(matches!(error(400, 10_164), Published::WrongLastSequence));
+        assert!(matches!(error(409, 10_158), Published::Unknown(_)));
+        assert!(matches!(error(503, 10_008), Published::Unknown(_)));
+        assert!(matches!(error(400, 10_054), Published::Refused(_)));
+        assert!(matches!(read("?"), Published::Unknown(_)));
+    }
+}

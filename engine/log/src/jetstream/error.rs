@@ -1,0 +1,67 @@
+//! Why a log in JetStream cannot be opened, and what is to be done about it.
+
+use super::open::OLDEST_SERVER;
+use crate::ReadError;
+use crate::connect::ConnectError;
+
+/// The log was not opened, and nothing was appended.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    #[error("start the threads of the log")]
+    Threads(#[source] std::io::Error),
+    #[error(
+        "open the log: nats-server {server} is of version {version}, and older than {}.{} they lose what they acknowledged; use nats-server {0}.{1} or newer",
+        OLDEST_SERVER.0, OLDEST_SERVER.1
+    )]
+    OldServer { server: String, version: String },
+    #[error(
+        "open the log: the server takes messages of {max_payload} bytes and a commit needs {needed}; set `max_payload: 1MB` in its configuration"
+    )]
+    SmallMessages { max_payload: usize, needed: usize },
+    #[error(
+        "open the log: the server has no JetStream ({why}); add `jetstream {{ store_dir: \"…\", sync_interval: always }}` to its configuration"
+    )]
+    NoJetStream { why: String },
+    #[error("open the log: get or make stream {stream}: {why}")]
+    Stream { stream: String, why: String },
+    #[error(
+        "open the log: stream {stream} may lose or change messages: {problems}; if nothing is lost yet, mend it with `nats stream edit`, otherwise restore it from a backup"
+    )]
+    Config { stream: String, problems: String },
+    #[error(
+        "open the log: stream {stream} has one copy in a cluster, and goes with its server; give it three (`nats stream edit {stream} --replicas 3`), or say that one copy is enough"
+    )]
+    OneCopy { stream: String },
+    #[error(
+        "open the log: nats-server {server} acknowledges messages that a loss of power takes back (it syncs every {seconds} s); set `sync_interval: always` in its jetstream block"
+    )]
+    UnsafeSync { server: String, seconds: u64 },
+    #[error(
+        "open the log: it is not known whether nats-server {server} keeps what it acknowledges through a loss of power; name its monitoring address (http://host:8222), or say that not knowing is accepted"
+    )]
+    UnknownSync { server: String },
+    #[error("open the log: ask the server at {address} for its settings: {why}")]
+    Monitor { address: String, why: String },
+    /// Messages are gone or are not what was appended. History is never shortened in silence.
+    #[error("open the log: stream {stream} is damaged: {what}; restore it from a backup")]
+    Damaged { stream: String, what: String },
+    #[error(
+        "open the log: stream {stream} ends at position {end} and position {seen} was seen before: it has lost its end, or is another one; restore it from a backup, or use the data folder that belongs to it"
+    )]
+    Behind { stream: String, seen: u64, end: u64 },
+    #[error("open the log")]
+    Read(#[from] ReadError),
+}
+
+impl OpenError {
+    /// Whether what is stored is not what was appended.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } | Self::Behind { .. } => true,
+            Self::Read(error) => !error.is_transient(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,239 @@
+//! One append: published until it is certain what became of it, or time is up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boarding_commands::digest::Digest;
+use boarding_commands::id::CompanyId;
+use bytes::Bytes;
+
+use super::Inner;
+use super::api::Published;
+use super::frame::{self, Message, SEQUENCE_MAX};
+use super::pages::surely;
+use crate::check::{check_chain, check_size};
+use crate::limits::{NATS_APPEND_SECONDS_MAX, RETRY_MILLIS};
+use crate::{AppendError, Appended, Encoded, ReadError};
+
+/// Appends the commits of one company. Appends of one company go one after the other.
+pub(super) async fn append(
+    inner: Arc<Inner>,
+    commits: Vec<Encoded>,
+) -> Result<Vec<Appended>, AppendError> {
+    check_size(&commits, inner.append_bytes_max)?;
+    let Some(company) = one_company(&commits)? else { return Ok(Vec::new()) };
+    let turn = inner.turn(&company);
+    let _turn = turn.lock().await;
+    inner.check_whole()?;
+    let standing = inner.view().standing(&company);
+    check_chain(&commits, |_| standing.head)?;
+    inner.check_room()?;
+    let payload = frame::encode(&commits);
+    let mut attempt = Attempt {
+        subject: inner.api.subject(&company),
+        id: frame::digest(&payload).unwrap_or_default(),
+        expected: standing.sequence,
+        known: inner.view().sequence,
+        company: &company,
+        inner: &inner,
+        payload,
+        doubt: Doubt::default(),
+    };
+    let Some(sequence) = attempt.store().await? else {
+        let expected = check_expectation(&commits);
+        let actual = inner.view().standing(&company).head;
+        return Err(AppendError::Conflict { company, expected, actual });
+    };
+    let Attempt { subject, payload, .. } = attempt;
+    let message = Message { sequence, subject: subject.into(), payload };
+    inner.take(&message).map_err(|what| inner.damaged(what))?;
+    Ok(appended(&commits, sequence))
+}
+
+/// The company of all commits; none if there are no commits.
+fn one_company(commits: &[Encoded]) -> Result<Option<CompanyId>, AppendError> {
+    let mut companies = commits.iter().map(|commit| &commit.commit().company);
+    let Some(first) = companies.next() else { return Ok(None) };
+    match companies.find(|other| *other != first) {
+        None => Ok(Some(first.clone())),
+        Some(second) => {
+            let (first, second) = (first.clone(), second.clone());
+            Err(AppendError::SeveralCompanies { first, second })
+        }
+    }
+}
+
+/// The head that the first commit was decided on.
+fn check_expectation(commits: &[Encoded]) -> crate::Head {
+    commits.first().map_or_else(crate::Head::default, |first| crate::Head {
+        version: first.commit().first_version - 1,
+        hash: first.commit().previous,
+    })
+}
+
+fn appended(commits: &[Encoded], sequence: u64) -> Vec<Appended> {
+    let mut offset = 0;
+    let place = |(encoded, index): (&Encoded, u64)| {
+        let (commit, position) = (encoded.commit(), frame::position(sequence, offset));
+        offset += commit.span();
+        Appended {
+            position,
+            last_position: position + commit.span() - 1,
+            last_version: commit.last_version(),
+            hash: encoded.hash(),
+            place: frame::place(sequence, index),
+        }
+    };
+    commits.iter().zip(0..).map(place).collect()
+}
+
+/// A message that is published again and again, always the same.
+struct Attempt<'a> {
+    inner: &'a Inner,
+    company: &'a CompanyId,
+    subject: String,
+    /// The company's last message that the append follows on.
+    expected: u64,
+    /// The stream's last message that was known before.
+    known: u64,
+    id: Digest,
+    payload: Bytes,
+    doubt: Doubt,
+}
+
+/// What is known when time is up.
+#[derive(Debug, Default)]
+struct Doubt {
+    why: String,
+    /// Whether any attempt may have been stored.
+    perhaps_stored: bool,
+    /// The company's last message as the leader knows it, if that is one before `expected`.
+    behind: Option<u64>,
+}
+
+impl Attempt<'_> {
+    /// The sequence of the stored message; none if another writer's stands in its place, and then the view
+    /// shows that.
+    async fn store(&mut self) -> Result<Option<u64>, AppendError> {
+        let limit = Duration::from_secs(NATS_APPEND_SECONDS_MAX);
+        if let Ok(known) = tokio::time::timeout(limit, self.keep_trying()).await {
+            return known;
+        }
+        let Doubt { why, perhaps_stored, behind } = std::mem::take(&mut self.doubt);
+        if let Some(last) = behind {
+            let (company, expected) = (self.company, self.expected);
+            return Err(self.inner.damaged(format!(
+                "the last message of company {company} was {expected} and is {last}: \
+                 acknowledged messages are gone"
+            )));
+        }
+        let why = format!("no certain answer within {NATS_APPEND_SECONDS_MAX} s: {why}");
+        Err(if perhaps_stored { self.unknown(why) } else { self.unavailable(why) })
+    }
+
+    async fn keep_trying(&mut self) -> Result<Option<u64>, AppendError> {
+        loop {
+            let (inner, expected) = (self.inner, self.expected);
+            // Dropped in the middle of this, it may have been stored.
+            let before = std::mem::replace(&mut self.doubt.perhaps_stored, true);
+            let published =
+                inner.api.publish(&self.subject, expected, self.id, self.payload.clone()).await;
+            match published {
+                Published::Stored { sequence, duplicate } => {
+                    return self.check_new(sequence, duplicate).map(|()| Some(sequence));
+                }
+                Published::WrongLastSequence => {
+                    self.doubt.perhaps_stored = before;
+                    if let Some(known) = self.look().await? {
+                        return Ok(known);
+                    }
+                }
+                Published::NotNow(why) => {
+                    self.doubt.perhaps_stored = before;
+                    self.doubt.why = why;
+                }
+                Published::Unknown(why) => self.doubt.why = why,
+                Published::Refused(why) if before => return Err(self.unknown(why)),
+                Published::Refused(why) => return Err(self.unavailable(why)),
+            }
+            tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
+        }
+    }
+
+    /// Looks what stands in the place of the append: its own message, another writer's, or nothing yet.
+    async fn look(&mut self) -> Result<Option<Option<u64>>, AppendError> {
+        let last = match self.inner.api.last(&self.subject).await {
+            Ok(last) => last,
+            Err(why) => {
+                self.doubt.why = why;
+                return Ok(None);
+            }
+        };
+        self.doubt.behind = (last < self.expected).then_some(last);
+        if last <= self.expected {
+            // One is on its way, perhaps our own; or a leader does not know yet what the one before knew.
+            "another append of the company is under way".clone_into(&mut self.doubt.why);
+            return Ok(None);
+        }
+        match self.catch_up(last).await {
+            Ok(ours) => Ok(Some(ours)),
+            Err(error) if error.is_transient() => {
+                self.doubt.why = crate::error_chain(&error);
+                Ok(None)
+            }
+            Err(error) => Err(self.inner.damaged(crate::error_chain(&error))),
+        }
+    }
+
+    /// Takes note of what others appended to the company; the sequence of our own message, if it is among it.
+    async fn catch_up(&self, last: u64) -> Result<Option<u64>, ReadError> {
+        let (mut next, mut ours) = (self.expected + 1, None);
+        while next <= last {
+            let api = &self.inner.api;
+            let message = surely(api, next, Some(&self.subject), last).await?;
+            if message.payload == self.payload {
+                ours = Some(message.sequence);
+            }
+            self.inner.take(&message).map_err(|what| ReadError::DamagedStream {
+                stream: api.name.clone(),
+                sequence: message.sequence,
+                what,
+            })?;
+            next = message.sequence + 1;
+        }
+        Ok(ours)
+    }
+
+    /// A stream that lost its end, by a loss of power or a backup that is too old, gives the numbers of
+    /// lost messages to new ones.
+    fn check_new(&self, sequence: u64, duplicate: bool) -> Result<(), AppendError> {
+        if duplicate || sequence > self.known {
+            return Ok(());
+        }
+        Err(self.inner.damaged(format!(
+            "it went on to message {} and took a new one as message {sequence}: acknowledged messages are gone",
+            self.known
+        )))
+    }
+
+    fn unknown(&self, why: String) -> AppendError {
+        let (company, stream) = (self.company.clone(), self.inner.api.name.clone());
+        AppendError::Unknown { company, stream, why }
+    }
+
+    fn unavailable(&self, why: String) -> AppendError {
+        let (company, stream) = (self.company.clone(), self.inner.api.name.clone());
+        AppendError::Unavailable { company, stream, why }
+    }
+}
+
+impl Inner {
+    /// JSON holds no position beyond the last message's.
+    fn check_room(&self) -> Result<(), AppendError> {
+        let sequence = self.view().sequence;
+        if sequence < SEQUENCE_MAX {
+            return Ok(());
+        }
+        Err(AppendError::Full { stream: self.api.name.clone() })
+    }
+}

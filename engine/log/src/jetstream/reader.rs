@@ -1,0 +1,262 @@
+//! Readers: they ask for whole messages and yield their commits, each checked against the one before.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use boarding_commands::id::CompanyId;
+
+use super::Inner;
+use super::frame::{self, Message, Stored};
+use super::pages::{Pages, surely};
+use super::view::check_follows;
+use crate::limits::NATS_PAGE_MESSAGES;
+use crate::{Entry, Head, Place, ReadError, Reader};
+
+/// Reads the whole stream, or one company's messages.
+#[derive(Debug)]
+pub(super) struct StreamReader {
+    inner: Arc<Inner>,
+    of: Of,
+    pages: Pages,
+    ready: VecDeque<Entry>,
+    /// Whether what was handed out was not what should come: then the leader is asked.
+    doubt: bool,
+    /// Whether it has been at the end.
+    follows: bool,
+}
+
+#[derive(Debug)]
+enum Of {
+    /// From this position on.
+    All { position: u64 },
+    Company {
+        company: CompanyId,
+        version: u64,
+        /// Where the company stood after the last message; none before the first.
+        head: Option<Head>,
+        /// Whether the place of the version was found.
+        found: bool,
+    },
+}
+
+impl StreamReader {
+    pub(super) fn all(inner: Arc<Inner>, position: u64) -> Self {
+        let pages = Pages::at(None, frame::parts(position).0);
+        Self::at(inner, Of::All { position }, pages)
+    }
+
+    pub(super) fn company(inner: Arc<Inner>, company: CompanyId, version: u64) -> Self {
+        let pages = Pages::at(Some(inner.api.subject(&company)), 1);
+        let of = Of::Company { company, version, head: None, found: version <= 1 };
+        Self::at(inner, of, pages)
+    }
+
+    fn at(inner: Arc<Inner>, of: Of, pages: Pages) -> Self {
+        Self { inner, of, pages, ready: VecDeque::new(), doubt: false, follows: false }
+    }
+
+    /// The last message that there is to read.
+    fn target(&self) -> u64 {
+        let view = self.inner.view();
+        match &self.of {
+            Of::All { .. } => view.sequence,
+            Of::Company { company, .. } => view.standing(company).sequence,
+        }
+    }
+
+    /// The next messages of the whole stream, for a reader that follows it: from memory, where they are since
+    /// they were appended. Whoever reads history is given what the stream holds now.
+    fn at_hand(&self) -> Vec<Message> {
+        match self.of {
+            Of::All { .. } if self.follows && !self.doubt => {
+                self.inner.view().recent.run(self.pages.next, NATS_PAGE_MESSAGES)
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Reads on; when it succeeds, something was read.
+    fn read_on(&mut self, target: u64) -> Result<(), ReadError> {
+        let at_hand = self.at_hand();
+        if !at_hand.is_empty() {
+            return self.accept_all(at_hand, target);
+        }
+        let next = self.pages.next;
+        let mut pages = std::mem::replace(&mut self.pages, Pages::at(None, next));
+        let subject = pages.subject.clone();
+        let (inner, sure) = (Arc::clone(&self.inner), self.doubt);
+        let reading = async move {
+            let page = pages.page(&inner.api, target, sure).await;
+            (pages, page)
+        };
+        let read = self.inner.wait(next, reading);
+        let (pages, page) = read.inspect_err(|_| self.pages.subject = subject)?;
+        self.pages = pages;
+        self.accept_all(page?, target)
+    }
+
+    /// Nothing behind `target`: what the log has not taken note of yet, its commands are not found of either,
+    /// and who decided from it would refuse as new what was done before.
+    fn accept_all(&mut self, page: Vec<Message>, target: u64) -> Result<(), ReadError> {
+        for (place, message) in page.into_iter().enumerate() {
+            // The first one stands there up to `target`; if it does not, that is for it to tell.
+            if place > 0 && message.sequence > target {
+                break;
+            }
+            match self.accept(&message) {
+                Ok(()) => self.pages.next = message.sequence + 1,
+                Err(Fault::Damage(_)) if !self.doubt => {
+                    self.doubt = true;
+                    return Ok(());
+                }
+                Err(Fault::Damage(what)) => {
+                    let (stream, sequence) = (self.inner.api.name.clone(), message.sequence);
+                    return Err(ReadError::DamagedStream { stream, sequence, what });
+                }
+                Err(Fault::Read(error)) => return Err(error),
+            }
+        }
+        self.doubt = false;
+        Ok(())
+    }
+
+    /// Makes a message's commits ready, if it is the one that should come.
+    fn accept(&mut self, message: &Message) -> Result<(), Fault> {
+        let stored = message.stored().map_err(Fault::Damage)?;
+        let mut next_head = None;
+        if let Of::Company { head, version, .. } = &self.of
+            && let (Some(first), Some(last)) = (stored.first(), stored.last())
+        {
+            check_next(*head, *version, first).map_err(Fault::Damage)?;
+            next_head = Some(Head { version: last.envelope.last_version(), hash: last.hash });
+        }
+        let wanted = stored.iter().filter(|one| !self.of.is_before(one));
+        let entries: Result<Vec<Entry>, ReadError> =
+            wanted.map(|one| Ok(Entry { place: one.place, recorded: one.recorded()? })).collect();
+        self.ready.extend(entries.map_err(Fault::Read)?);
+        if let Of::Company { head, .. } = &mut self.of {
+            *head = next_head;
+        }
+        Ok(())
+    }
+
+    /// Finds the message to begin with: the company's first one that does not end before the version.
+    fn find(&mut self, target: u64) -> Result<(), ReadError> {
+        let Of::Company { version, found: false, .. } = self.of else { return Ok(()) };
+        let (inner, subject) = (Arc::clone(&self.inner), self.pages.subject.clone());
+        let next = self.pages.next;
+        let finding =
+            async move { find_version(&inner, subject.as_deref(), version, target).await };
+        self.pages.next = self.inner.wait(next, finding)??;
+        if let Of::Company { found, .. } = &mut self.of {
+            *found = true;
+        }
+        Ok(())
+    }
+}
+
+enum Fault {
+    Damage(String),
+    Read(ReadError),
+}
+
+impl Of {
+    /// Whether a reader passes over this commit.
+    fn is_before(&self, stored: &Stored<'_>) -> bool {
+        match self {
+            Self::All { position } => stored.last_position() < *position,
+            Self::Company { version, .. } => ends_before(stored, *version),
+        }
+    }
+}
+
+fn ends_before(stored: &Stored<'_>, version: u64) -> bool {
+    stored.envelope.first_version < version && stored.envelope.last_version() < version
+}
+
+/// Whether a message's first commit may come next: what is between is gone otherwise.
+fn check_next(head: Option<Head>, version: u64, first: &Stored<'_>) -> Result<(), String> {
+    match head {
+        Some(head) => check_follows(head, first),
+        None if first.envelope.first_version <= version.max(1) => Ok(()),
+        None => Err(format!(
+            "it begins at version {} of company {}: those before are gone",
+            first.envelope.first_version, first.envelope.company
+        )),
+    }
+}
+
+impl Reader for StreamReader {
+    fn next(&mut self) -> Result<Option<Entry>, ReadError> {
+        loop {
+            if let Some(entry) = self.ready.pop_front() {
+                return Ok(Some(entry));
+            }
+            let target = self.target();
+            if self.pages.next > target {
+                self.follows = true;
+                return Ok(None);
+            }
+            self.find(target)?;
+            if self.pages.next <= target {
+                self.read_on(target)?;
+            }
+        }
+    }
+}
+
+/// The company's first message that does not end before the version: halving what is left, since versions
+/// rise with the sequence. Without one, the message behind `target`.
+async fn find_version(
+    inner: &Inner,
+    subject: Option<&str>,
+    version: u64,
+    target: u64,
+) -> Result<u64, ReadError> {
+    let (mut low, mut high) = (1, target + 1);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let message = surely(&inner.api, middle, subject, target).await?;
+        let stored = message.stored().map_err(|what| ReadError::DamagedStream {
+            stream: inner.api.name.clone(),
+            sequence: message.sequence,
+            what,
+        })?;
+        if stored.last().is_some_and(|last| ends_before(last, version)) {
+            low = message.sequence + 1;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
+/// Looks at one commit again: among the newest messages, or else in the leader's.
+pub(super) fn stored_at<T>(
+    inner: &Arc<Inner>,
+    at: Place,
+    look: impl FnOnce(&Stored<'_>) -> Result<T, ReadError>,
+) -> Result<T, ReadError> {
+    let (sequence, index) = frame::parts(at.0);
+    let nothing = ReadError::NoSuchPlace { place: at };
+    let (last, recent) = {
+        let view = inner.view();
+        (view.sequence, view.recent.get(sequence))
+    };
+    if sequence == 0 || sequence > last {
+        return Err(nothing);
+    }
+    let message = match recent {
+        Some(message) => message,
+        None => {
+            let asked = Arc::clone(inner);
+            let reading = async move { surely(&asked.api, sequence, None, sequence).await };
+            inner.wait(sequence, reading)??
+        }
+    };
+    let stream = inner.api.name.clone();
+    let stored = message.stored();
+    let stored = stored.map_err(|what| ReadError::DamagedStream { stream, sequence, what })?;
+    let found = usize::try_from(index).ok().and_then(|index| stored.get(index));
+    look(found.ok_or(nothing)?)
+}

@@ -1,0 +1,207 @@
+//! The log in memory: the promise in its plainest form, for tests and simulation. Nothing outlives it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use boarding_commands::commit::Recorded;
+use boarding_commands::id::{CommandId, CompanyId};
+use tokio::sync::watch;
+
+use super::check::{check_chain, check_size};
+use super::{
+    AppendError, Appended, Appending, CommandPlace, Encoded, Entry, EventLog, Head, Place,
+    ReadError, Reader,
+};
+
+/// A log that lives as long as the process.
+#[derive(Debug)]
+pub struct MemoryLog {
+    shared: Arc<RwLock<Shared>>,
+    end: watch::Sender<u64>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    commits: Vec<Recorded>,
+    streams: BTreeMap<CompanyId, Stream>,
+    commands: HashMap<(CompanyId, CommandId), usize>,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    head: Head,
+    /// Where its commits stand among all.
+    commits: Vec<usize>,
+}
+
+impl MemoryLog {
+    pub fn new() -> Self {
+        Self { shared: Arc::default(), end: watch::Sender::new(0) }
+    }
+
+    fn append_now(&self, commits: Vec<Encoded>) -> Result<Vec<Appended>, AppendError> {
+        check_size(&commits, self.append_bytes_max())?;
+        let mut shared = write(&self.shared);
+        check_chain(&commits, |company| shared.head(company))?;
+        let appended = commits.into_iter().map(|commit| shared.push(commit)).collect();
+        self.end.send_replace(shared.end());
+        Ok(appended)
+    }
+}
+
+impl Default for MemoryLog {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Shared {
+    fn head(&self, company: &CompanyId) -> Head {
+        self.streams.get(company).map(|stream| stream.head).unwrap_or_default()
+    }
+
+    fn end(&self) -> u64 {
+        self.commits.last().map_or(0, Recorded::last_position)
+    }
+
+    fn push(&mut self, encoded: Encoded) -> Appended {
+        let (index, position, hash) = (self.commits.len(), self.end() + 1, encoded.hash());
+        let recorded = Recorded { position, hash, commit: encoded.into_commit() };
+        let (last_version, last_position) =
+            (recorded.commit.last_version(), recorded.last_position());
+        let stream = self.streams.entry(recorded.commit.company.clone()).or_default();
+        stream.head = Head { version: last_version, hash };
+        stream.commits.push(index);
+        self.commands.insert((recorded.commit.company.clone(), recorded.commit.command), index);
+        self.commits.push(recorded);
+        Appended { position, last_position, last_version, hash, place: Place(index as u64) }
+    }
+
+    fn entry(&self, index: usize) -> Option<Entry> {
+        let recorded = self.commits.get(index)?.clone();
+        Some(Entry { place: Place(index as u64), recorded })
+    }
+}
+
+impl EventLog for MemoryLog {
+    fn append(&self, commits: Vec<Encoded>) -> Appending<'_> {
+        Box::pin(async move { self.append_now(commits) })
+    }
+
+    fn head(&self, company: &CompanyId) -> Head {
+        read(&self.shared).head(company)
+    }
+
+    fn companies(&self) -> Vec<CompanyId> {
+        read(&self.shared).streams.keys().cloned().collect()
+    }
+
+    fn end(&self) -> u64 {
+        read(&self.shared).end()
+    }
+
+    fn watch(&self) -> watch::Receiver<u64> {
+        self.end.subscribe()
+    }
+
+    fn read_all(&self, position: u64) -> Box<dyn Reader> {
+        let next = read(&self.shared).commits.partition_point(|c| c.last_position() < position);
+        Box::new(MemoryReader { shared: Arc::clone(&self.shared), company: None, next })
+    }
+
+    fn read_company(&self, company: &CompanyId, version: u64) -> Box<dyn Reader> {
+        let shared = read(&self.shared);
+        let next = shared.streams.get(company).map_or(0, |stream| {
+            stream.commits.partition_point(|&index| {
+                shared.commits.get(index).is_some_and(|c| is_before(c, version))
+            })
+        });
+        drop(shared);
+        let company = Some(company.clone());
+        Box::new(MemoryReader { shared: Arc::clone(&self.shared), company, next })
+    }
+
+    fn read_at(&self, place: Place) -> Result<Recorded, ReadError> {
+        let index = usize::try_from(place.0).ok();
+        let entry = index.and_then(|index| read(&self.shared).entry(index));
+        entry.map(|entry| entry.recorded).ok_or(ReadError::NoSuchPlace { place })
+    }
+
+    fn find_command(
+        &self,
+        company: &CompanyId,
+        command: CommandId,
+    ) -> Result<Option<CommandPlace>, ReadError> {
+        let shared = read(&self.shared);
+        let index = shared.commands.get(&(company.clone(), command)).copied();
+        Ok(index.and_then(|index| shared.entry(index)).map(|Entry { place, recorded }| {
+            let Recorded { position, commit, .. } = recorded;
+            CommandPlace { first_version: commit.first_version, body: commit.body, position, place }
+        }))
+    }
+
+    fn forget_commands_up_to(&self, position: u64) {
+        let mut shared = write(&self.shared);
+        let Shared { commits, commands, .. } = &mut *shared;
+        commands.retain(|_, index| commits.get(*index).is_some_and(|c| c.position > position));
+    }
+}
+
+/// Whether a reader that wants `version` and what follows passes this commit over.
+fn is_before(recorded: &Recorded, version: u64) -> bool {
+    let commit = &recorded.commit;
+    commit.first_version < version && commit.last_version() < version
+}
+
+#[derive(Debug)]
+struct MemoryReader {
+    shared: Arc<RwLock<Shared>>,
+    /// The company whose commits are read; all of them if none.
+    company: Option<CompanyId>,
+    next: usize,
+}
+
+impl Reader for MemoryReader {
+    fn next(&mut self) -> Result<Option<Entry>, ReadError> {
+        let shared = read(&self.shared);
+        let index = match &self.company {
+            None => Some(self.next),
+            Some(company) => {
+                shared.streams.get(company).and_then(|s| s.commits.get(self.next).copied())
+            }
+        };
+        let entry = index.and_then(|index| shared.entry(index));
+        self.next += usize::from(entry.is_some());
+        Ok(entry)
+    }
+}
+
+/// A panic cannot leave the state half changed: it is changed only by pushes that do not fail.
+fn read(shared: &RwLock<Shared>) -> RwLockReadGuard<'_, Shared> {
+    shared.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(shared: &RwLock<Shared>) -> RwLockWriteGuard<'_, Shared> {
+    shared.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::Backend;
+
+    struct Memory(Arc<MemoryLog>);
+
+    impl Backend for Memory {
+        async fn open(&self) -> Arc<dyn EventLog> {
+            self.0.clone()
+        }
+    }
+
+    crate::event_log_contract!(Memory(Arc::new(MemoryLog::new())));
+
+    #[tokio::test]
+    async fn positions_have_no_gaps() {
+        crate::contract::positions_have_no_gaps(&Memory(Arc::new(MemoryLog::new()))).await;
+    }
+}

@@ -1,0 +1,53 @@
+//! Arrows between modules: one way inside each folder, as its table in `layers.toml` says.
+//!
+//! A module uses another where its product code names a path into it. Seen from a folder, `foo.rs` and all of
+//! `foo/` are one module. Inside `foo/`, the file `foo.rs` is the module `self`: `mod x;` and `pub use x::Y`
+//! are no arrows of it, and `super::Y` means the module that defines `Y`.
+
+mod graph;
+mod layers;
+mod reference;
+mod rules;
+mod source;
+mod spec;
+mod test_code;
+mod tree;
+
+use std::fs;
+use std::thread;
+
+use self::layers::Tables;
+use self::tree::{SourceFile, Tree};
+use super::{Breach, Crate, assert_tidy, members, root, sources};
+
+/// Where modules still make circles, by the start of a crate's folder. This list only ever gets shorter.
+const TOLERATED: [&str; 4] = ["commands", "projections", "engine", "tests"];
+
+/// Checks the modules of one crate against its tables.
+fn check(folder: &str) -> Vec<Breach> {
+    let files: Vec<_> = sources::read_folder(&root().join(folder).join("src"))
+        .into_iter()
+        .map(|source| SourceFile { path: source.path, text: source.text })
+        .collect();
+    let tables = root().join(folder).join("layers.toml");
+    let tables = fs::read_to_string(tables).unwrap_or_default();
+    let tables = toml::from_str::<Tables>(&tables).map_err(|error| error.to_string());
+    let broken = |advice| vec![Breach { place: format!("{folder}/layers.toml"), advice }];
+    match (Tree::read(folder, &files), tables) {
+        (Ok(tree), Ok(tables)) => rules::breaches(&tree, &tables),
+        (Err(advice), _) | (_, Err(advice)) => broken(advice),
+    }
+}
+
+#[test]
+fn modules_use_each_other_one_way_only() {
+    let crates = members();
+    let is_tolerated = |folder: &str| TOLERATED.iter().any(|start| folder.starts_with(start));
+    let checked = crates.iter().filter(|found| !is_tolerated(&found.folder));
+    let breaches: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> =
+            checked.map(|Crate { folder, .. }| scope.spawn(move || check(folder))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    assert_tidy(&breaches);
+}
