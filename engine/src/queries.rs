@@ -10,10 +10,10 @@ use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
 use boarding_commands::id::{CompanyId, ImportId};
 use boarding_commands::time::Time;
+use boarding_projections::csv_export::CsvFormat;
 use boarding_projections::history::{self, Entity};
-use boarding_projections::query::{self, QueryError};
+use boarding_projections::query::{self, QueryAnswer, QueryError};
 use boarding_projections::rows::{MemoryRows, Rows};
-use boarding_projections::sheet::{Format, Sheet};
 use serde_json::{Map, Value, json};
 
 use crate::config::VISIBLE_SECONDS_MAX;
@@ -78,7 +78,7 @@ fn unavailable(error: &dyn std::error::Error) -> NoAnswer {
 struct Common {
     min_position: Option<u64>,
     as_of: Option<AsOf>,
-    format: Option<Format>,
+    format: Option<CsvFormat>,
     rest: Value,
 }
 
@@ -166,7 +166,7 @@ impl Engine {
                     false => Some(self.needed_to_import(company, params).await),
                 }
             }
-            _ => query::permission_for(name),
+            _ => boarding_projections::permission_for(name),
         };
         let Some(needed) = needed else { return Ok(()) };
         if self.allowed(company, asker, needed).await? {
@@ -224,8 +224,8 @@ impl Common {
         });
         let format = given(&mut params, "format").map(|value| match value.as_str() {
             Some("json") => Ok(None),
-            Some("csv") => Ok(Some(Format::Csv)),
-            Some("spreadsheet") => Ok(Some(Format::Spreadsheet)),
+            Some("csv") => Ok(Some(CsvFormat::Csv)),
+            Some("spreadsheet") => Ok(Some(CsvFormat::Spreadsheet)),
             _ => Err(malformed("format", "json, csv or spreadsheet")),
         });
         Ok(Self {
@@ -263,12 +263,13 @@ impl Core {
                 csv(now, company, name, &common.rest, rows, format).map(Answer::Csv)
             }
             (_, None) => {
-                let answer = query::query_at(now, name, company, &common.rest, rows)?;
+                let answer =
+                    boarding_projections::answer_at(now, name, company, &common.rest, rows)?;
                 Ok(Answer::Json(match answer {
-                    query::Answer::Rows { rows, next } => {
+                    QueryAnswer::Rows { rows, next } => {
                         json!({"position": position, "rows": rows, "next": next})
                     }
-                    query::Answer::Row(row) => json!({"position": position, "row": row}),
+                    QueryAnswer::Row(row) => json!({"position": position, "row": row}),
                 }))
             }
         }
@@ -328,21 +329,27 @@ fn csv(
     name: &str,
     params: &Value,
     rows: &dyn Rows,
-    format: Format,
+    format: CsvFormat,
 ) -> Result<Vec<u8>, NoAnswer> {
-    let sheet = Sheet::of(name, format)?;
-    let mut out = sheet.header();
+    let export = boarding_projections::find_query(name)?.csv_export(format)?;
+    let mut out = export.header();
     let mut params = params.as_object().cloned().unwrap_or_default();
     params.insert("limit".to_owned(), json!(query::MAX_LIMIT_ROWS));
     params.remove("cursor");
     loop {
-        match query::query_at(now, name, company, &Value::Object(params.clone()), rows)? {
-            query::Answer::Row(row) => {
-                out.extend(sheet.lines(&[row]));
+        match boarding_projections::answer_at(
+            now,
+            name,
+            company,
+            &Value::Object(params.clone()),
+            rows,
+        )? {
+            QueryAnswer::Row(row) => {
+                out.extend(export.lines(&[row]));
                 return Ok(out);
             }
-            query::Answer::Rows { rows, next } => {
-                out.extend(sheet.lines(&rows));
+            QueryAnswer::Rows { rows, next } => {
+                out.extend(export.lines(&rows));
                 let Some(next) = next else { return Ok(out) };
                 params.insert("cursor".to_owned(), json!(next));
             }

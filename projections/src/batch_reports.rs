@@ -44,7 +44,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "batch_operation_report",
             permission: Some(Permission::Accounts),
-            params: &[Param::id("import").required().or(&["import_id"])],
+            params: &[Param::id("import").required().aliases(&["import_id"])],
             paged: true,
             row: shape_of::<AccountShown>,
             csv: Some(CsvLayout::report(&[
@@ -208,7 +208,7 @@ mod tests {
     use crate::csv_export::CsvFormat;
     use crate::testing::{
         TestCompany, accepted, at, created_by_row, csv_export, dispatched, import,
-        import_completed, recipient, requested, row, run, sent, who,
+        import_completed, number, recipient, requested, row, run, sent, who,
     };
     use boarding_commands::code::Problem;
     use boarding_commands::event::{Counts, Event};
@@ -233,7 +233,7 @@ mod tests {
             outcome: RowOutcome::Invalid,
             problems,
         };
-        let number = crate::numbers::testing::number(1);
+        let number = number(1);
         let assigned = Event::NumberAssigned { number, user: who("ann"), import: Some(import(1)) };
         let counts = Counts { total: 2, created: 1, invalid: 1, ..Counts::default() };
         TestCompany::new("acme")

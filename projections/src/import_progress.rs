@@ -21,7 +21,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         // The engine asks for another permission if the file contains accounts: a person who may
         // import a file may see its progress.
         permission: Some(Permission::BulkImportUsers),
-        params: &[Param::id("import").required().or(&["import_id"])],
+        params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
         row: shape_of::<Progress>,
         csv: None,

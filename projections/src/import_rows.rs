@@ -19,8 +19,8 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         name: "import_rows",
         permission: Some(Permission::BulkImportUsers),
         params: &[
-            Param::id("import").required().or(&["import_id"]),
-            Param::one_of::<RowOutcome>("outcome").or(&["bucket"]),
+            Param::id("import").required().aliases(&["import_id"]),
+            Param::one_of::<RowOutcome>("outcome").aliases(&["bucket"]),
             Param::one_of::<UndoOutcome>("undo"),
         ],
         paged: true,

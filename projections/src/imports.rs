@@ -34,7 +34,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "import",
             permission: Some(Permission::BulkImportUsers),
-            params: &[Param::id("import").required().or(&["import_id"])],
+            params: &[Param::id("import").required().aliases(&["import_id"])],
             paged: false,
             row: shape_of::<ImportShown>,
             csv: None,

@@ -3,25 +3,23 @@
 mod accounts;
 mod can_move;
 mod counts;
+mod pool;
 mod utilisation;
 
-use boarding_commands::commit::Fact;
-use boarding_commands::event::{Event, Permission, Who};
-use boarding_commands::id::CompanyId;
+use boarding_commands::event::Permission;
 use boarding_commands::personal::Personal;
 use boarding_commands::phone::Phone;
-use boarding_commands::time::Time;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
-use crate::projection::{Projection, Projector, load};
-use crate::query::{
-    Needle, Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, page, shape_of, wire_enum,
-};
+use crate::projection::Projector;
+use crate::query::{Param, Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
 use crate::read_model::ReadModel;
-use crate::rows::{Rows, RowsError, Table};
-use crate::subject::number_of;
+use crate::rows::Rows;
+use pool::{NumberProjection, NumberShown, NumberStatus};
+
+pub(crate) use pool::find;
 
 pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[
@@ -47,9 +45,9 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             name: "number_suggestions",
             permission: None,
             params: &[
-                Param::text("org_unit").or(&["org"]),
+                Param::text("org_unit").aliases(&["org"]),
                 // Listed only for its alias `n`: every paged query takes `limit`.
-                Param::text("limit").or(&["n"]),
+                Param::text("limit").aliases(&["n"]),
             ],
             paged: true,
             row: shape_of::<Suggestion>,
@@ -60,157 +58,6 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         can_move::CAN_MOVE,
     ],
 };
-
-wire_enum! {
-    /// The state of a number.
-    NumberStatus {
-        Available "available"
-        Reserved "reserved"
-        Assigned "assigned"
-        Registered "registered"
-        Cooling "cooling"
-    }
-}
-
-/// A number of the pool.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct NumberRow {
-    pub number: Personal<Phone>,
-    /// The owner; none is the company's own stock.
-    pub org_unit: Option<String>,
-    pub state: NumberStatus,
-    pub tag: Option<String>,
-    pub user: Option<Who>,
-    pub cooling_until: Option<Time>,
-    pub updated_at: Time,
-    /// The versions of the events about this number, for `history`.
-    pub versions: Vec<u64>,
-}
-
-impl NumberRow {
-    /// Sets a state and clears the tag, the user and the cooling time of the state before.
-    fn set(&mut self, state: NumberStatus) {
-        self.state = state;
-        (self.tag, self.user, self.cooling_until) = (None, None, None);
-    }
-
-    /// The number at a time: available once its cooling time is over, also before the event of it.
-    fn at(mut self, now: Option<Time>) -> Self {
-        if self.cooling_until.is_some_and(|until| now.is_some_and(|now| until <= now)) {
-            self.set(NumberStatus::Available);
-        }
-        self
-    }
-
-    fn matches(&self, needle: &Needle) -> bool {
-        needle.is_in_phone(*self.number)
-            || self.user.as_ref().is_some_and(|user| needle.is_in(user.as_str()))
-            || self.tag.as_ref().is_some_and(|tag| needle.is_in(tag))
-    }
-
-    fn show(&self) -> Value {
-        json!(NumberShown {
-            number: &self.number,
-            org_unit: self.org_unit.as_deref(),
-            state: Wire(self.state),
-            tag: self.tag.as_deref(),
-            user: self.user.as_ref(),
-            cooling_until: self.cooling_until,
-            updated_at: self.updated_at,
-        })
-    }
-
-    fn apply(&mut self, event: &Event) {
-        match event {
-            Event::NumberReserved { tag, .. } => {
-                self.set(NumberStatus::Reserved);
-                self.tag = Some(tag.clone());
-            }
-            Event::NumberUnreserved { .. } | Event::NumberCooled { .. } => {
-                self.set(NumberStatus::Available);
-            }
-            Event::NumberAllocated { org_unit, .. } => self.org_unit = Some(org_unit.clone()),
-            Event::NumberWithdrawn { org_unit, .. } => self.org_unit.clone_from(org_unit),
-            Event::NumberAssigned { user, .. } => {
-                self.set(NumberStatus::Assigned);
-                self.user = Some(user.clone());
-            }
-            Event::NumberRegistered { user, .. } => {
-                self.set(NumberStatus::Registered);
-                self.user = Some(user.clone());
-            }
-            Event::NumberReleased { cooling_until, .. } => {
-                let cools = cooling_until.is_some();
-                self.set(if cools { NumberStatus::Cooling } else { NumberStatus::Available });
-                self.cooling_until = *cooling_until;
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Numbers of the pool in numerical order.
-#[derive(Debug)]
-pub(crate) struct NumberProjection;
-
-impl Projection for NumberProjection {
-    const TABLE: Table = Table::Numbers;
-    const VERSION: u32 = 1;
-    type Row = NumberRow;
-
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        number_of(fact.event).map(key)
-    }
-
-    fn evolve(row: Option<NumberRow>, fact: &Fact<'_>) -> Option<NumberRow> {
-        let mut known = match (row, fact.event) {
-            (Some(known), _) => known,
-            (None, Event::NumberAdded { number, org_unit }) => NumberRow {
-                number: number.clone(),
-                org_unit: org_unit.clone(),
-                state: NumberStatus::Available,
-                tag: None,
-                user: None,
-                cooling_until: None,
-                updated_at: fact.commit.at,
-                versions: Vec::with_capacity(1),
-            },
-            (None, _) => return None,
-        };
-        known.apply(fact.event);
-        known.updated_at = fact.commit.at;
-        known.versions.push(fact.version);
-        Some(known)
-    }
-}
-
-fn key(number: Phone) -> Vec<u8> {
-    number.number().to_be_bytes().into()
-}
-
-/// The number; none if the pool does not have it.
-pub(crate) fn find(
-    rows: &dyn Rows,
-    company: &CompanyId,
-    number: Phone,
-) -> Result<Option<NumberRow>, RowsError> {
-    load::<NumberProjection>(rows, company, &key(number))
-}
-
-/// A number of the pool, whose it is and where it stands.
-#[derive(Serialize, JsonSchema)]
-struct NumberShown<'a> {
-    number: &'a Personal<Phone>,
-    /// The organization that has it; null for the company's own stock.
-    org_unit: Option<&'a str>,
-    state: Wire<NumberStatus>,
-    /// What it is reserved for.
-    tag: Option<&'a str>,
-    /// The account that has it.
-    user: Option<&'a Who>,
-    cooling_until: Option<Time>,
-    updated_at: Time,
-}
 
 fn numbers(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
     let search = request.search()?;
@@ -242,37 +89,10 @@ fn suggestions(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswe
 }
 
 #[cfg(test)]
-pub(crate) mod testing {
-    use super::*;
-    use crate::testing::who;
-
-    pub(crate) fn number(n: u64) -> Personal<Phone> {
-        Phone::parse(&format!("+1212555{n:04}")).unwrap().into()
-    }
-
-    pub(crate) fn added(n: u64, org_unit: Option<&str>) -> Event {
-        Event::NumberAdded { number: number(n), org_unit: org_unit.map(str::to_owned) }
-    }
-
-    pub(crate) fn assigned(n: u64, user: &str) -> Event {
-        Event::NumberAssigned { number: number(n), user: who(user), import: None }
-    }
-
-    pub(crate) fn opened(user: &str) -> Event {
-        Event::AccountOpened { user: who(user), import: None }
-    }
-
-    pub(crate) fn unit(name: &str, parent: Option<&str>) -> Event {
-        let parent = parent.map(str::to_owned);
-        Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
-    }
-}
-
-#[cfg(test)]
 mod tests {
-    use super::testing::{added, assigned, number};
     use super::*;
-    use crate::testing::{TestCompany, at, column, who};
+    use crate::testing::{TestCompany, at, column, number, number_added, number_assigned, who};
+    use boarding_commands::event::Event;
     use serde_json::Value;
 
     fn state(company: &TestCompany, n: u64) -> Value {
@@ -283,7 +103,7 @@ mod tests {
     /// P18: the tag, user or time of an earlier state is gone.
     #[test]
     fn number_shows_the_state_of_its_last_event() {
-        let company = TestCompany::new("acme").commit([added(1, None)]);
+        let company = TestCompany::new("acme").commit([number_added(1, None)]);
         assert_eq!(
             company.query("numbers", &json!({})),
             [json!({"number": "+12125550001", "org_unit": null, "state": "available", "tag": null,
@@ -294,7 +114,7 @@ mod tests {
         let row = &company.query("numbers", &json!({"search": "vip"}))[0];
         assert_eq!((&row["state"], &row["tag"]), (&json!("reserved"), &json!("VIP")));
         let allocated = Event::NumberAllocated { number: number(1), org_unit: "EMEA".to_owned() };
-        let company = company.commit([allocated, assigned(1, "ann")]);
+        let company = company.commit([allocated, number_assigned(1, "ann")]);
         let row = &company.query("numbers", &json!({"search": "ann"}))[0];
         assert_eq!((&row["state"], &row["tag"]), (&json!("assigned"), &Value::Null));
         assert_eq!((&row["user"], &row["org_unit"]), (&json!("ann"), &json!("EMEA")));
@@ -319,9 +139,10 @@ mod tests {
     /// ML-15.
     #[test]
     fn available_numbers_of_the_organization_are_suggested() {
-        let company = TestCompany::new("acme")
-            .commit((1..5).map(|n| added(n, Some("EMEA"))))
-            .commit([added(5, None), added(6, Some("APAC")), assigned(2, "ann")]);
+        let company =
+            TestCompany::new("acme").commit((1..5).map(|n| number_added(n, Some("EMEA")))).commit(
+                [number_added(5, None), number_added(6, Some("APAC")), number_assigned(2, "ann")],
+            );
         let suggested =
             |params: Value| column(&company.query("number_suggestions", &params), "number");
         let emea = suggested(json!({"org_unit": "EMEA", "limit": 2}));
@@ -332,8 +153,11 @@ mod tests {
 
     #[test]
     fn history_of_a_number_includes_the_pool_events() {
-        let company =
-            TestCompany::new("acme").commit([added(1, None), added(2, None), assigned(1, "ann")]);
+        let company = TestCompany::new("acme").commit([
+            number_added(1, None),
+            number_added(2, None),
+            number_assigned(1, "ann"),
+        ]);
         let entity = crate::history::Entity::Phone(*number(1));
         let versions = crate::history::versions(&company.rows(), company.id(), &entity).unwrap();
         assert_eq!(versions, [1..=1, 3..=3]);

@@ -20,10 +20,9 @@ use crate::rows::{Rows, RowsError};
 
 pub(crate) use boarding_commands::search::Needle;
 pub(crate) use page::page;
-pub use page::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS};
 pub use param::Param;
-pub use request::QueryRequest;
-pub(crate) use wire_enum::{Wire, WireEnum, wire_enum, wire_names};
+pub use request::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, QueryRequest};
+pub(crate) use wire_enum::{Wire, WireEnum, wire_enum};
 
 /// A query on the rows of one company.
 #[derive(Debug)]
@@ -63,7 +62,8 @@ impl Query {
                 return Err(Refusal::new(Code::QueryMalformed).saying("expected an object").into());
             }
         };
-        let request = QueryRequest::new(self, company, params, now)?;
+        let request = QueryRequest::new(company, now, params);
+        request.check_names(self.name, self.params, self.paged)?;
         (self.answer)(&request, rows)
     }
 

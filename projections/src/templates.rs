@@ -44,7 +44,7 @@ pub(crate) struct TemplateRow {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// Counts how often it was set, from 1: an invitation's `template_version` (ML-03).
+    /// Counts how often it was set, from 1: the `template_version` of an invitation.
     pub version: u64,
 }
 
@@ -57,7 +57,7 @@ struct FirstTemplateShown<'a> {
     subject: &'a str,
     text: &'a str,
     html: &'a str,
-    /// Counts how often it was set, from 1: an invitation's `template_version` (ML-03).
+    /// Counts how often it was set, from 1: the `template_version` of an invitation.
     version: u64,
 }
 

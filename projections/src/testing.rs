@@ -9,6 +9,8 @@ use boarding_commands::event::{
     Who, Wording,
 };
 use boarding_commands::id::{CommandId, CompanyId, ImportId, InvitationId, RunId, UserKey};
+use boarding_commands::personal::Personal;
+use boarding_commands::phone::Phone;
 use boarding_commands::time::Time;
 use serde_json::Value;
 use ulid::Ulid;
@@ -254,4 +256,25 @@ pub(crate) fn sent(n: u128, user: &str, attempt: u32) -> Event {
         message_id: format!("<{n}.{user}@boarding.invalid>"),
         expires_at: at(24 * 3600),
     }
+}
+
+pub(crate) fn number(n: u64) -> Personal<Phone> {
+    Phone::parse(&format!("+1212555{n:04}")).unwrap().into()
+}
+
+pub(crate) fn number_added(n: u64, org_unit: Option<&str>) -> Event {
+    Event::NumberAdded { number: number(n), org_unit: org_unit.map(str::to_owned) }
+}
+
+pub(crate) fn number_assigned(n: u64, user: &str) -> Event {
+    Event::NumberAssigned { number: number(n), user: who(user), import: None }
+}
+
+pub(crate) fn account_opened(user: &str) -> Event {
+    Event::AccountOpened { user: who(user), import: None }
+}
+
+pub(crate) fn org_unit_defined(name: &str, parent: Option<&str>) -> Event {
+    let parent = parent.map(str::to_owned);
+    Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
 }

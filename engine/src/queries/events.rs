@@ -33,7 +33,7 @@ impl Core {
                 next = Some(fact.version.to_string());
                 return false;
             }
-            shown.push(history::row(fact));
+            shown.push(history::event_json(fact));
             true
         };
         let failed = |error| unavailable(&error);
@@ -43,9 +43,9 @@ impl Core {
                 .map(|_| ())
                 .map_err(failed)?,
             Some(entity) => {
-                let places =
-                    history::places(rows, company, entity).map_err(|error| unavailable(&error))?;
-                for versions in places.into_iter().filter(|versions| *versions.end() >= page.from) {
+                let ranges = history::versions(rows, company, entity)
+                    .map_err(|error| unavailable(&error))?;
+                for versions in ranges.into_iter().filter(|versions| *versions.end() >= page.from) {
                     if !self.read_versions(company, versions, &mut show).map_err(failed)? {
                         break;
                     }

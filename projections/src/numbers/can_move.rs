@@ -23,7 +23,7 @@ pub(super) const CAN_MOVE: Query = Query {
     name: "can_move",
     permission: Some(Permission::Accounts),
     params: &[
-        Param::list("accounts", MAX_ACCOUNTS).required().or(&["ids"]),
+        Param::list("accounts", MAX_ACCOUNTS).required().aliases(&["ids"]),
         Param::text("dest").required(),
     ],
     paged: false,
@@ -76,19 +76,21 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{added, assigned, opened, unit};
     use super::*;
-    use crate::testing::{TestCompany, created, dispatched, requested};
+    use crate::testing::{
+        TestCompany, account_opened, created, dispatched, number_added, number_assigned,
+        org_unit_defined, requested,
+    };
     use serde_json::Value;
 
     /// Ann and Bob are pending without a number, Cid with one; Dan is not invited; APAC has one number.
     fn company() -> TestCompany {
         let people = ["ann", "bob", "cid", "dan"];
         TestCompany::new("acme")
-            .commit([unit("Sales", None), unit("APAC", None)])
-            .commit([added(1, Some("Sales")), added(2, Some("APAC"))])
-            .commit(people.into_iter().flat_map(|key| [created(key), opened(key)]))
-            .commit([assigned(1, "cid"), requested(1, 3)])
+            .commit([org_unit_defined("Sales", None), org_unit_defined("APAC", None)])
+            .commit([number_added(1, Some("Sales")), number_added(2, Some("APAC"))])
+            .commit(people.into_iter().flat_map(|key| [created(key), account_opened(key)]))
+            .commit([number_assigned(1, "cid"), requested(1, 3)])
             .commit(["ann", "bob", "cid"].map(|key| dispatched(1, key, 1, 1)))
     }
 

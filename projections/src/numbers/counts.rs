@@ -7,7 +7,7 @@ use boarding_commands::company::Stock;
 use boarding_commands::id::CompanyId;
 
 use super::accounts::pending_without_number;
-use super::{NumberProjection, NumberStatus};
+use super::pool::{NumberProjection, NumberStatus};
 use crate::projection::scan;
 use crate::query::QueryRequest;
 use crate::rows::{Rows, RowsError};

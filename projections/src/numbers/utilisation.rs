@@ -123,21 +123,25 @@ fn utilisation(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswe
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{added, assigned, number, opened, unit};
     use super::*;
     use crate::testing::{
-        TestCompany, created, dispatched, import, recipient, requested, sent, who,
+        TestCompany, account_opened, created, dispatched, import, number, number_added,
+        number_assigned, org_unit_defined, recipient, requested, sent, who,
     };
     use serde_json::Value;
 
     /// `created` puts people into Sales, which hangs below EMEA.
     fn company() -> TestCompany {
         TestCompany::new("acme")
-            .commit([unit("EMEA", None), unit("Sales", Some("EMEA"))])
-            .commit([added(1, None), added(2, Some("EMEA"))])
-            .commit((3..8).map(|n| added(n, Some("Sales"))))
-            .commit(["ann", "bob", "cid"].into_iter().flat_map(|key| [created(key), opened(key)]))
-            .commit([assigned(3, "ann"), assigned(4, "zoe")])
+            .commit([org_unit_defined("EMEA", None), org_unit_defined("Sales", Some("EMEA"))])
+            .commit([number_added(1, None), number_added(2, Some("EMEA"))])
+            .commit((3..8).map(|n| number_added(n, Some("Sales"))))
+            .commit(
+                ["ann", "bob", "cid"]
+                    .into_iter()
+                    .flat_map(|key| [created(key), account_opened(key)]),
+            )
+            .commit([number_assigned(3, "ann"), number_assigned(4, "zoe")])
             .commit([Event::NumberRegistered { number: number(4), user: who("zoe") }])
             .commit([Event::NumberReserved { number: number(5), tag: "VIP".to_owned() }])
     }

@@ -6,15 +6,10 @@ use std::ops::ControlFlow;
 use boarding_commands::code::Refusal;
 use serde_json::Value;
 
-use super::request::malformed;
+use super::param::malformed;
 use super::{QueryAnswer, QueryError, QueryRequest};
 use crate::projection::{Projection, scan};
 use crate::rows::{Rows, RowsError, Table};
-
-/// The rows of a page without `limit`: about one and a half screens of a table.
-pub const DEFAULT_LIMIT_ROWS: usize = 50;
-/// The maximum rows of a page: about 100 KiB of JSON, well below the 1 MiB of a NATS message.
-pub const MAX_LIMIT_ROWS: usize = 500;
 
 /// Answers with one page of the stored rows under `prefix`, in key order.
 ///
@@ -120,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn pages_follow_each_other_without_gap_or_repeat_and_the_last_says_so() {
+    fn pages_have_no_gap_and_the_last_has_no_cursor() {
         let people = ["ann", "bob", "cid", "dee", "eve"];
         let company = TestCompany::new("acme").commit(people.map(created));
         let rows = company.rows();
@@ -135,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_goes_on_after_a_row_that_has_vanished_or_come_meanwhile() {
+    fn page_continues_after_rows_were_added() {
         let company = TestCompany::new("acme").commit(["bob", "dee", "eve"].map(created));
         let (_, next) = query_page(&company.rows(), "users", &json!({"limit": 1}));
         let company = company.commit(["ann", "cid"].map(created));

@@ -2,16 +2,22 @@
 
 use std::str::FromStr;
 
-use boarding_commands::code::{Code, Refusal};
+use boarding_commands::code::Refusal;
 use boarding_commands::csv_file::spelled;
 use boarding_commands::id::CompanyId;
 use boarding_commands::time::Time;
 use serde_json::{Map, Value, json};
 
-use super::page::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS};
-use super::{Needle, Query, WireEnum, wire_names};
+use super::param::{Param, malformed};
+use super::wire_enum::{WireEnum, wire_names};
+use boarding_commands::search::Needle;
 
-/// The company and parameters of one query. Unknown parameter names are already refused.
+/// The rows of a page without `limit`: about one and a half screens of a table.
+pub const DEFAULT_LIMIT_ROWS: usize = 50;
+/// The maximum rows of a page: about 100 KiB of JSON, well below the 1 MiB of a NATS message.
+pub const MAX_LIMIT_ROWS: usize = 500;
+
+/// The company and parameters of one query.
 #[derive(Debug)]
 pub struct QueryRequest<'a> {
     pub company: &'a CompanyId,
@@ -21,21 +27,29 @@ pub struct QueryRequest<'a> {
 }
 
 impl<'a> QueryRequest<'a> {
-    /// # Errors
-    /// `query.malformed` names the first parameter that the query does not have.
     pub(super) fn new(
-        query: &Query,
         company: &'a CompanyId,
-        params: &'a Map<String, Value>,
         now: Option<Time>,
-    ) -> Result<Self, Refusal> {
-        let is_paging = |name: &str| query.paged && matches!(name, "limit" | "cursor");
-        let is_own = |name: &str| query.params.iter().any(|param| param.name == name);
-        match params.keys().find(|name| !is_own(name) && !is_paging(name)) {
-            Some(unknown) => {
-                Err(malformed(unknown, &format!("{} takes no such parameter", query.name)))
-            }
-            None => Ok(Self { company, now, params }),
+        params: &'a Map<String, Value>,
+    ) -> Self {
+        Self { company, now, params }
+    }
+
+    /// Refuses parameters that are neither in `own` nor, for a paged query, `limit` and `cursor`.
+    ///
+    /// # Errors
+    /// `query.malformed` names the first such parameter.
+    pub(super) fn check_names(
+        &self,
+        query: &str,
+        own: &[Param],
+        paged: bool,
+    ) -> Result<(), Refusal> {
+        let is_paging = |name: &str| paged && matches!(name, "limit" | "cursor");
+        let is_own = |name: &str| own.iter().any(|param| param.name == name);
+        match self.params.keys().find(|name| !is_own(name) && !is_paging(name)) {
+            Some(unknown) => Err(malformed(unknown, &format!("{query} takes no such parameter"))),
+            None => Ok(()),
         }
     }
 
@@ -118,11 +132,4 @@ impl<'a> QueryRequest<'a> {
                     .with(json!({"parameter": "limit", "limit": MAX_LIMIT_ROWS}))
             })
     }
-}
-
-/// The refusal of a parameter that cannot be read. Its details name the parameter.
-pub(crate) fn malformed(parameter: &str, why: &str) -> Refusal {
-    Refusal::new(Code::QueryMalformed)
-        .saying(&format!("{parameter}: {why}"))
-        .with(json!({ "parameter": parameter }))
 }

@@ -4,8 +4,8 @@ use boarding_commands::code::Code;
 use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
 use boarding_commands::id::CommandId;
-use boarding_projections::rows::{MemoryRows, RowsMut as _, Staged};
-use boarding_projections::sheet::{Format, Sheet};
+use boarding_projections::csv_export::CsvFormat;
+use boarding_projections::rows::{MemoryRows, RowsMut as _, StagedRows};
 use serde_json::{Value, json};
 
 use super::broken::{Law, holds};
@@ -45,7 +45,7 @@ fn replay(shared: &Shared, rng: &mut SeededRandom) -> Law {
     let mut rest = facts.as_slice();
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at((1 + rng.below(60)).min(rest.len()));
-        let mut staged = Staged::over(&rows);
+        let mut staged = StagedRows::over(&rows);
         let applied =
             chunk.iter().try_for_each(|fact| boarding_projections::apply(fact, &mut staged));
         applied.map_err(|error| format!("P12 project again: {error}"))?;
@@ -206,11 +206,13 @@ fn own(
 
 /// P25: everybody written out and imported again is unchanged.
 fn round_trip(tenant: &mut Tenant, shared: &mut Shared, rng: &mut SeededRandom) -> Law {
-    for format in [Format::Csv, Format::Spreadsheet] {
+    for format in [CsvFormat::Csv, CsvFormat::Spreadsheet] {
         let mut users = shared.ask(&tenant.id, "users", json!({}));
         users.retain(|user| user["state"] != "archived");
-        let sheet = Sheet::of("users", format).map_err(|refusal| refusal.to_string())?;
-        let bytes = [sheet.header(), sheet.lines(&users)].concat();
+        let export = boarding_projections::find_query("users")
+            .and_then(|query| query.csv_export(format))
+            .map_err(|refusal| refusal.to_string())?;
+        let bytes = [export.header(), export.lines(&users)].concat();
         let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
         is_unchanged(tenant, shared, rng, &text, users.len())?;
     }

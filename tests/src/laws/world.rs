@@ -11,7 +11,7 @@ use boarding_commands::id::CompanyId;
 use boarding_commands::time::Time;
 use boarding_log::memory::MemoryLog;
 use boarding_log::{Encoded, EventLog as _};
-use boarding_projections::query::{Answer, query};
+use boarding_projections::query::QueryAnswer;
 use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
@@ -147,9 +147,9 @@ impl Shared {
     /// All rows that a query answers with.
     pub(super) fn ask(&self, company: &CompanyId, name: &str, mut params: Value) -> Vec<Value> {
         params["limit"] = json!(500);
-        match query(name, company, &params, &self.rows).unwrap() {
-            Answer::Rows { rows, .. } => rows,
-            Answer::Row(row) => vec![row],
+        match boarding_projections::answer(name, company, &params, &self.rows).unwrap() {
+            QueryAnswer::Rows { rows, .. } => rows,
+            QueryAnswer::Row(row) => vec![row],
         }
     }
 }
