@@ -6,14 +6,13 @@ mod texts;
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 
+use boarding_csv::has_control;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::code::{Code, Refusal};
-use crate::csv_file::{check_email, has_control};
 use crate::event::{BlankMeans, Channel};
-use crate::id::fold;
+use crate::values::{Code, Refusal, email, fold};
 
 pub use notify::Notify;
 
@@ -177,7 +176,7 @@ pub(crate) const ALIASES: [(&str, &str); 4] = [
 ];
 
 /// The most rows that any file may have: an import of them stays within the engine's memory and a few minutes.
-pub const IMPORT_ROWS_MAX: u64 = 1_000_000;
+pub const IMPORT_ROWS_MAX: u64 = boarding_csv::ROWS_MAX;
 /// The largest number any setting takes: far above every use, far below every overflow.
 pub(crate) const MAX_NUMBER: u64 = 10_000_000;
 /// The most domains: more than any company has.
@@ -360,7 +359,7 @@ const ADMINS: &str = "designated_admin_emails";
 fn are_addresses(list: &[Value]) -> bool {
     let mut folded = BTreeSet::new();
     list.iter().all(|address| {
-        let address = address.as_str().filter(|address| check_email(address).is_ok());
+        let address = address.as_str().filter(|address| email::check(address).is_ok());
         address.is_some_and(|address| folded.insert(fold(address)))
     })
 }
@@ -368,7 +367,7 @@ fn are_addresses(list: &[Value]) -> bool {
 /// Whether addresses can be of it: what stands behind the sign, and no more.
 fn is_domain(domain: &Value) -> bool {
     let address = domain.as_str().map(|domain| format!("a@{domain}"));
-    address.is_some_and(|address| check_email(&address).is_ok())
+    address.is_some_and(|address| email::check(&address).is_ok())
 }
 
 fn fits(name: &str, today: &Value, value: &Value) -> bool {
@@ -390,7 +389,7 @@ fn fits(name: &str, today: &Value, value: &Value) -> bool {
         (_, Value::String(given)) if name == EXTRA_CHARACTERS => {
             text(given) && given.bytes().all(|byte| byte.is_ascii_punctuation())
         }
-        (_, Value::String(given)) if name == "network_admin_email" => check_email(given).is_ok(),
+        (_, Value::String(given)) if name == "network_admin_email" => email::check(given).is_ok(),
         (Value::String(_) | Value::Null, Value::String(given)) => {
             text(given) && texts::fits(name, given)
         }

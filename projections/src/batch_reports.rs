@@ -1,11 +1,8 @@
 //! Batch operation reports: finished imports of accounts, and the outcome of each account.
 
-use boarding_commands::code::Code;
 use boarding_commands::dialect;
 use boarding_commands::event::{Permission, RowOutcome, Who};
-use boarding_commands::id::{CompanyId, ImportId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CompanyId, ImportId, Personal, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -210,8 +207,8 @@ mod tests {
         TestCompany, accepted, at, created_by_row, csv_export, dispatched, import,
         import_completed, number, recipient, requested, row, run, sent, who,
     };
-    use boarding_commands::code::Problem;
     use boarding_commands::event::{Counts, Event};
+    use boarding_commands::values::Problem;
 
     fn batch(n: u128, total: u64) -> Event {
         let Event::ImportAccepted { import, files, mut options, warnings, .. } = accepted(n, total)

@@ -1,6 +1,6 @@
 //! CSV export of query rows: values unchanged for programs, formula-safe for spreadsheets.
 
-use boarding_commands::csv_file::{escaped, guarded, is_typographic};
+use boarding_csv::{escaped, guarded, is_typographic};
 use serde_json::Value;
 
 /// A column of a CSV export.
@@ -120,7 +120,7 @@ mod tests {
     use super::*;
     use crate::find_query;
     use crate::testing::csv_export;
-    use boarding_commands::code::Code;
+    use boarding_commands::values::Code;
     use serde_json::json;
 
     fn lines(rows: &[Value], format: CsvFormat) -> String {

@@ -1,8 +1,7 @@
 //! Progress of an import: rows with an outcome, of all rows (query `import_progress`).
 
 use boarding_commands::event::Permission;
-use boarding_commands::id::ImportId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{ImportId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Rows of an imported file, each with its outcome and problems (query `import_rows`).
 
 use boarding_commands::event::{Permission, RowOutcome, UndoOutcome};
-use boarding_commands::id::ImportId;
+use boarding_commands::values::ImportId;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projector, load};
@@ -73,8 +73,8 @@ fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswe
 mod tests {
     use super::*;
     use crate::testing::{TestCompany, accepted, column, created_by_row, import, row, who};
-    use boarding_commands::code::{Code, Problem};
     use boarding_commands::event::{Event, PhoneOutcome, RowRef};
+    use boarding_commands::values::{Code, Problem};
     use serde_json::{Value, json};
 
     fn company() -> TestCompany {

@@ -1,10 +1,7 @@
 //! Imports: each file, its reading options and its counts (queries `imports`, `import`).
 
-use boarding_commands::code::Problem;
 use boarding_commands::event::{Counts, Permission, UndoCounts};
-use boarding_commands::id::{ImportId, RunId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{ImportId, Personal, Problem, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -103,8 +100,8 @@ mod tests {
         TestCompany, accepted, at, column, created_by_row, import, import_completed, requested,
         row, who,
     };
-    use boarding_commands::code::Code;
     use boarding_commands::event::{Channel, Event, PhoneOutcome, RowOutcome, RowRef, Source};
+    use boarding_commands::values::Code;
 
     fn processing() -> TestCompany {
         let added = RowRef { phone: Some(PhoneOutcome::Added), ..row(1, 1) };

@@ -1,10 +1,7 @@
 //! The integration log: each recipient of a run, with status and reason (query `integration_log`).
 
-use boarding_commands::code::Code;
 use boarding_commands::event::{Channel, Delivery, Permission, Who};
-use boarding_commands::id::RunId;
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};

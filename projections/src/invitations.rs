@@ -1,8 +1,7 @@
 //! Invitations of users to channels, in their newest generation (query `invitations`).
 
 use boarding_commands::event::{Channel, Permission, Who};
-use boarding_commands::id::{InvitationId, UserKey};
-use boarding_commands::time::Time;
+use boarding_commands::values::{InvitationId, Time, UserKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -74,8 +73,8 @@ fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswe
 
 #[cfg(test)]
 mod tests {
-    use boarding_commands::code::Code;
     use boarding_commands::event::{Delivery, Event};
+    use boarding_commands::values::Code;
 
     use super::*;
     use crate::tables::links::Links;

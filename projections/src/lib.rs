@@ -42,11 +42,9 @@ mod laws;
 #[cfg(test)]
 mod testing;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::commit::Fact;
 use boarding_commands::event::Permission;
-use boarding_commands::id::CompanyId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CompanyId, Refusal, Time};
 use serde_json::{Value, json};
 
 use projection::{ProjectionError, Projector};

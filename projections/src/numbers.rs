@@ -7,8 +7,7 @@ mod pool;
 mod utilisation;
 
 use boarding_commands::event::Permission;
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{Personal, Phone};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;

@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use boarding_commands::commit::Fact;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

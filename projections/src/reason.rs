@@ -1,6 +1,6 @@
 //! The text of a code and its detail, as tables show it.
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 
 /// The code's text, with the detail in parentheses where there is one.
 pub(crate) fn reason(code: Code, detail: Option<&str>) -> String {

@@ -1,9 +1,7 @@
 //! The run that holds the company's lock and the runs that wait (query `queue`).
 
 use boarding_commands::event::Permission;
-use boarding_commands::id::RunId;
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};

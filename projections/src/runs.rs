@@ -1,9 +1,7 @@
 //! Runs with their state, counts and queue place (queries `runs`, `run`).
 
 use boarding_commands::event::{Channel, Permission};
-use boarding_commands::id::RunId;
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -104,8 +102,8 @@ mod tests {
     use crate::testing::{
         TestCompany, at, column, completed, queued, recipient, requested, run, sent, started, who,
     };
-    use boarding_commands::code::Code;
     use boarding_commands::event::Event;
+    use boarding_commands::values::Code;
 
     /// LX-21: total, passed, skipped, failed and remaining, at any time.
     /// P6: a completed run has a start and an end.

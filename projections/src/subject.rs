@@ -1,8 +1,7 @@
 //! What an event is about: its run, its import, its user, its phone number.
 
 use boarding_commands::event::{Event, MailTo, Topic, Who};
-use boarding_commands::id::{ImportId, RunId};
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{ImportId, Phone, RunId};
 
 /// The run that an event belongs to.
 pub(crate) fn run_of(event: &Event) -> Option<RunId> {

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use boarding_commands::event::{Person, Who};
-use boarding_commands::id::UserKey;
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{Personal, Phone, UserKey};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -132,7 +130,7 @@ mod tests {
     use super::*;
     use crate::testing::{TestCompany, column, created, person, who};
     use boarding_commands::event::Event;
-    use boarding_commands::phone::Phone;
+    use boarding_commands::values::Phone;
     use std::collections::BTreeMap;
 
     fn ann() -> Value {

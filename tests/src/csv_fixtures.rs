@@ -6,8 +6,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use boarding_commands::csv_file::{self, FileError, Given, Limits, Options, ParsedRow, RowValues};
 use boarding_commands::dialect::{self, Dialect};
+use boarding_commands::user_file::{self, FileError, ParsedRow, ReadOptions, RowValues};
+use boarding_csv::{Given, Limits, Options};
 use serde_json::{Map, Value, json};
 
 /// N01 to N79 as far as a file can show them; each case's name begins with its number.
@@ -39,7 +40,7 @@ fn p31_no_message_repeats_a_value() {
         for file in files(&folder().join(dialect.name())) {
             let (options, limits) = (options(&file), Limits::default());
             let bytes = std::fs::read(&file).unwrap();
-            let Ok(rows) = csv_file::rows(bytes.as_slice(), *dialect, &options, &limits) else {
+            let Ok(rows) = user_file::rows(bytes.as_slice(), *dialect, &options, &limits) else {
                 continue;
             };
             for row in rows.map_while(Result::ok) {
@@ -67,13 +68,13 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn options(file: &Path) -> Options {
+fn options(file: &Path) -> ReadOptions {
     let asked: Value = match std::fs::read_to_string(file.with_extension("options")) {
         Ok(text) => serde_json::from_str(&text).unwrap(),
         Err(_) => json!({}),
     };
     let columns = asked["columns"].as_object().cloned().unwrap_or_default();
-    Options {
+    let csv = Options {
         encoding: asked["encoding"].as_str().map(str::to_owned),
         delimiter: asked["delimiter"].as_str().and_then(|text| text.chars().next()),
         columns: columns
@@ -81,7 +82,6 @@ fn options(file: &Path) -> Options {
             .map(|(theirs, ours)| (theirs, ours.as_str().unwrap().to_owned()))
             .collect::<BTreeMap<_, _>>(),
         accept_gzip: asked["accept_gzip"].as_bool().unwrap_or(true),
-        assume_plus: asked["assume_plus"].as_bool().unwrap_or(false),
         known_columns_only: asked["known_columns_only"].as_bool().unwrap_or(false),
         withheld: asked["withheld"]
             .as_array()
@@ -89,13 +89,14 @@ fn options(file: &Path) -> Options {
             .flatten()
             .map(|name| name.as_str().unwrap().to_owned())
             .collect(),
-    }
+    };
+    ReadOptions { csv, assume_plus: asked["assume_plus"].as_bool().unwrap_or(false) }
 }
 
 fn outcome(file: &Path, dialect: &dyn Dialect) -> Value {
     let bytes = std::fs::read(file).unwrap();
     let (options, limits) = (options(file), Limits::default());
-    let summary = match csv_file::scan(bytes.as_slice(), dialect, &options, &limits) {
+    let summary = match user_file::scan(bytes.as_slice(), dialect, &options, &limits) {
         Ok(summary) => summary,
         Err(FileError::Refused(refusal)) => {
             let (code, message) = (refusal.code, refusal.message);
@@ -103,7 +104,7 @@ fn outcome(file: &Path, dialect: &dyn Dialect) -> Value {
         }
         Err(FileError::Io(error)) => panic!("{}: {error}", file.display()),
     };
-    let rows = csv_file::rows(bytes.as_slice(), dialect, &options, &limits).unwrap();
+    let rows = user_file::rows(bytes.as_slice(), dialect, &options, &limits).unwrap();
     let header = rows.header().to_vec();
     let rows: Vec<_> = rows.map(|row| row_json(&row.unwrap())).collect();
     assert_eq!(rows.len() as u64, summary.rows, "both readings count the same rows");

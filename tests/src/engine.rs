@@ -1,47 +1,45 @@
 //! The engine as a whole, at its Rust API: real folders, the real log, the real outbox, a real mail server.
 
-mod agreement;
+mod data_folder;
 mod dialects;
-mod folder;
-mod gate;
+mod generators;
+mod held_channel;
 mod idempotency;
 mod import_progress;
+mod invitation_links;
 mod jetstream;
-mod links;
 mod load;
-mod made;
-mod mails;
+mod mail_delivery;
 mod multiline;
 mod notifications;
-mod numbers;
-mod office_cells;
+mod number_pool;
 mod officechat;
+mod officechat_cells;
 mod permissions;
+mod preview_agreement;
 mod previews;
 mod privacy;
 mod queries;
 mod read_models;
-mod regenerated;
 mod reject_file;
+mod reports_from_log;
 mod restart;
-mod restored;
 mod runs;
 mod undo;
+mod undo_generated;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::id::{CommandId, CompanyId};
-use boarding_commands::time::Time;
-use boarding_engine::channel::Channel;
-use boarding_engine::clock::Clock;
-use boarding_engine::data_dir::DataDirError;
-use boarding_engine::engine::{Engine, EngineError, LogChoice, Options};
-use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
+use boarding_commands::values::{Code, CommandId, CompanyId, Time};
+use boarding_core::clock::Clock;
+use boarding_core::data_dir::DataDirError;
+use boarding_core::delivery::Channel;
+use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
+use boarding_core::read::queries::{Answer as Found, Asker, NoAnswer};
 use serde_json::{Map, Value, json};
 
 /// When tests begin: the clock stands still until a test moves it.
@@ -49,7 +47,7 @@ const START: i64 = 1_795_248_000_000;
 const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";
 
 /// A data folder, its clock, and the engine that has it open.
-pub(crate) struct Site {
+pub(crate) struct EngineHarness {
     folder: tempfile::TempDir,
     hand: Arc<AtomicI64>,
     pub(crate) channel: Option<Arc<dyn Channel>>,
@@ -58,36 +56,36 @@ pub(crate) struct Site {
     pub(crate) engine: Option<Engine>,
 }
 
-pub(crate) fn id(text: &str) -> CompanyId {
+pub(crate) fn company_id(text: &str) -> CompanyId {
     text.parse().unwrap()
 }
 
-impl Site {
+impl EngineHarness {
     /// A new folder; mails go into its outbox unless there is another channel.
-    pub(crate) async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
-        Self::on(LogChoice::Files, channel).await
+    pub(crate) async fn new(channel: Option<Arc<dyn Channel>>) -> Self {
+        Self::with_log(LogChoice::Files, channel).await
     }
 
-    pub(crate) async fn on(log: LogChoice, channel: Option<Arc<dyn Channel>>) -> Self {
+    pub(crate) async fn with_log(log: LogChoice, channel: Option<Arc<dyn Channel>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let hand = Arc::new(AtomicI64::new(START));
-        let mut site = Self { folder, hand, channel, adopt_runs: false, log, engine: None };
-        site.open().await;
-        site
+        let mut harness = Self { folder, hand, channel, adopt_runs: false, log, engine: None };
+        harness.open().await;
+        harness
     }
 
     /// The same, with the company `acme` that may invite.
     pub(crate) async fn acme(channel: Option<Arc<dyn Channel>>) -> Self {
-        let site = Self::with(channel).await;
-        site.set_up("acme").await;
-        site
+        let harness = Self::new(channel).await;
+        harness.set_up("acme").await;
+        harness
     }
 
     pub(crate) async fn set_up(&self, company: &str) {
         let commands = include_str!("../../fixtures/company/acme.json");
         for command in serde_json::from_str::<Vec<Value>>(commands).unwrap() {
             let name = command["command"].as_str().unwrap();
-            ok(&self.ask_in(company, name, command["body"].clone()).await);
+            ok(&self.submit_to(company, name, command["body"].clone()).await);
         }
     }
 
@@ -130,9 +128,9 @@ impl Site {
         drop(self.try_folder().await);
     }
 
-    async fn try_folder(&self) -> boarding_engine::data_dir::DataDir {
+    async fn try_folder(&self) -> boarding_core::data_dir::DataDir {
         loop {
-            match boarding_engine::data_dir::DataDir::open(self.data()) {
+            match boarding_core::data_dir::DataDir::open(self.data()) {
                 Err(DataDirError::InUse { .. }) => tokio::task::yield_now().await,
                 opened => return opened.unwrap(),
             }
@@ -149,7 +147,7 @@ impl Site {
         self.open().await;
     }
 
-    pub(crate) fn pass(&self, seconds: i64) {
+    pub(crate) fn advance_clock(&self, seconds: i64) {
         self.hand.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
@@ -157,16 +155,16 @@ impl Site {
         Time(self.hand.load(Ordering::SeqCst))
     }
 
-    pub(crate) async fn ask(&self, name: &str, body: Value) -> Answer {
-        self.ask_in("acme", name, body).await
+    pub(crate) async fn submit(&self, name: &str, body: Value) -> Answer {
+        self.submit_to("acme", name, body).await
     }
 
-    pub(crate) async fn ask_in(&self, company: &str, name: &str, body: Value) -> Answer {
+    pub(crate) async fn submit_to(&self, company: &str, name: &str, body: Value) -> Answer {
         let command = self.engine().clock().id();
-        self.ask_as(company, command, name, body).await
+        self.submit_with_id(company, command, name, body).await
     }
 
-    pub(crate) async fn ask_as(
+    pub(crate) async fn submit_with_id(
         &self,
         company: &str,
         command: CommandId,
@@ -174,7 +172,7 @@ impl Site {
         body: Value,
     ) -> Answer {
         let asked = envelope(command, "admin", &body);
-        self.engine().submit(&id(company), name, asked, Authority::All).await
+        self.engine().submit(&company_id(company), name, asked, Authority::All).await
     }
 
     /// Imports these rows (without the header), with their phones.
@@ -183,33 +181,33 @@ impl Site {
     }
 
     pub(crate) async fn import_in(&self, company: &str, rows: &str) -> Value {
-        let answer = self.ask_in(company, "ImportFile", file("people.csv", rows)).await;
-        self.engine().settle(&id(company)).await;
+        let answer = self.submit_to(company, "ImportFile", import_body("people.csv", rows)).await;
+        self.engine().settle(&company_id(company)).await;
         ok(&answer)
     }
 
     /// A confirmed run on WhatsApp for the newest import.
-    pub(crate) async fn run(&self) -> String {
-        self.run_in("acme").await
+    pub(crate) async fn start_run(&self) -> String {
+        self.start_run_in("acme").await
     }
 
-    pub(crate) async fn run_in(&self, company: &str) -> String {
+    pub(crate) async fn start_run_in(&self, company: &str) -> String {
         let body =
             json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
-        let result = ok(&self.ask_in(company, "StartBulkIntegration", body).await);
+        let result = ok(&self.submit_to(company, "StartBulkIntegration", body).await);
         result["run"].as_str().unwrap().to_owned()
     }
 
     pub(crate) async fn settle(&self) {
-        self.engine().settle(&id("acme")).await;
+        self.engine().settle(&company_id("acme")).await;
         self.engine().caught_up().await.unwrap();
     }
 
-    async fn get(&self, name: &str, params: Value) -> Result<Found, NoAnswer> {
-        self.get_in("acme", name, params).await
+    async fn query(&self, name: &str, params: Value) -> Result<Found, NoAnswer> {
+        self.query_in("acme", name, params).await
     }
 
-    pub(crate) async fn get_in(
+    pub(crate) async fn query_in(
         &self,
         company: &str,
         name: &str,
@@ -217,7 +215,7 @@ impl Site {
     ) -> Result<Found, NoAnswer> {
         self.engine().caught_up().await.unwrap();
         let asker = Asker { actor: "admin".to_owned(), authority: Authority::All };
-        self.engine().query(&id(company), name, object(params), &asker).await
+        self.engine().query(&company_id(company), name, object(params), &asker).await
     }
 
     pub(crate) async fn json(&self, name: &str, params: Value) -> Value {
@@ -225,7 +223,7 @@ impl Site {
     }
 
     pub(crate) async fn json_in(&self, company: &str, name: &str, params: Value) -> Value {
-        match self.get_in(company, name, params).await {
+        match self.query_in(company, name, params).await {
             Ok(Found::Json(answer)) => answer,
             other => panic!("{name}: {other:?}"),
         }
@@ -240,7 +238,7 @@ impl Site {
     }
 
     async fn csv(&self, name: &str, params: Value) -> String {
-        match self.get(name, params).await {
+        match self.query(name, params).await {
             Ok(Found::Csv(bytes)) => String::from_utf8(bytes).unwrap(),
             other => panic!("{name}: {other:?}"),
         }
@@ -293,7 +291,7 @@ fn object(value: Value) -> Map<String, Value> {
 }
 
 /// The body of an import of these rows.
-pub(crate) fn file(name: &str, rows: &str) -> Value {
+pub(crate) fn import_body(name: &str, rows: &str) -> Value {
     json!({
         "dialect": "leapxpert",
         "files": [{"name": name, "text": format!("{HEADER}{rows}")}],
@@ -302,7 +300,7 @@ pub(crate) fn file(name: &str, rows: &str) -> Value {
 }
 
 /// A row for each name; the e-mail's first word is the name, which a mail server may act on.
-pub(crate) fn people(names: &[&str]) -> String {
+pub(crate) fn people_rows(names: &[&str]) -> String {
     let row = |(at, name): (usize, &&str)| {
         let user = name.replace(['.', '-'], "_");
         format!("{user},First,Last,{name}@people.example,+84912{:06},,\n", at + 345_000)
@@ -325,3 +323,54 @@ pub(crate) fn refused(answer: &Answer, expected: Code) -> Value {
         other => panic!("expected {expected:?}: {other:?}"),
     }
 }
+
+// ALIASES-BEGIN
+pub(crate) use self::{
+    EngineHarness as Site, company_id as id, import_body as file, people_rows as people,
+};
+
+impl EngineHarness {
+    pub(crate) async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
+        Self::new(channel).await
+    }
+
+    pub(crate) async fn ask(&self, name: &str, body: Value) -> Answer {
+        self.submit(name, body).await
+    }
+
+    pub(crate) async fn ask_in(&self, company: &str, name: &str, body: Value) -> Answer {
+        self.submit_to(company, name, body).await
+    }
+
+    pub(crate) async fn ask_as(
+        &self,
+        company: &str,
+        command: CommandId,
+        name: &str,
+        body: Value,
+    ) -> Answer {
+        self.submit_with_id(company, command, name, body).await
+    }
+
+    pub(crate) async fn run(&self) -> String {
+        self.start_run().await
+    }
+
+    pub(crate) async fn run_in(&self, company: &str) -> String {
+        self.start_run_in(company).await
+    }
+
+    pub(crate) fn pass(&self, seconds: i64) {
+        self.advance_clock(seconds);
+    }
+
+    pub(crate) async fn get_in(
+        &self,
+        company: &str,
+        name: &str,
+        params: Value,
+    ) -> Result<Found, NoAnswer> {
+        self.query_in(company, name, params).await
+    }
+}
+// ALIASES-END

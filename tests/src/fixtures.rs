@@ -8,14 +8,11 @@ mod spoil;
 
 use std::path::{Path, PathBuf};
 
-use boarding_engine::people::{self, ORG_UNITS, ROLES};
+use boarding_program::sample_data::{self, ORG_UNITS, ROLES};
 use serde_json::{Value, json};
 
-use self::file::{Expected, Look, Refused, SampleFile};
+use self::file::{Expected, Look, Refused, SEED, SampleFile};
 use self::spoil::{BAD_PHONES, BAD_ROWS};
-
-/// The seed of all these files, so that one person is the same in each.
-const SEED: u64 = 2024;
 
 /// What the company's limit is raised to where a file is larger than the default of 100 people.
 const RAISED_LIMIT: u64 = 10_000;
@@ -156,7 +153,7 @@ fn the_file_of_thirty_bad_rows_has_thirty() {
 #[test]
 fn a_large_file_is_what_the_benchmarks_write() {
     let mut streamed = Vec::new();
-    people::write_csv(&mut streamed, SEED, 10_000).unwrap();
+    sample_data::write_csv(&mut streamed, SEED, 10_000).unwrap();
     let file = plain("people-10000", 10_000, Look::EXCEL);
     assert!(streamed == file.bytes(), "write_csv writes another file than people-10000.csv");
 }

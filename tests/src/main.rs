@@ -1,4 +1,4 @@
-//! One crate, one binary: fixtures, journeys from outside, laws, crash tests, tidy.
+//! One crate, one binary: fixtures, journeys, simulation, crash tests, tidy.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,11 +12,12 @@ mod csv_fixtures;
 mod engine;
 mod fixtures;
 mod journeys;
-mod laws;
+mod manual;
 mod nats;
 mod readme;
 mod rosters;
 mod schema;
+mod simulation;
 mod smtp;
 mod support;
 mod tidy;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::id::CompanyId;
-use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, LogChoice, Options};
-use boarding_engine::queries::{self, Asker};
+use boarding_commands::values::CompanyId;
+use boarding_core::clock::Clock;
+use boarding_core::engine::{Engine, LogChoice, Options};
+use boarding_core::read::queries::{self, Asker};
 use serde_json::{Map, Value, json};
 
 fn fixtures() -> PathBuf {
@@ -167,7 +167,7 @@ async fn comes_to_what_is_written(file: &str, expected: &Value, import: &Value) 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sample_file_comes_to_what_is_written_beside_it() {
     let mut files = 0;
-    let alone = boarding_commands::dialect::ALL.iter().filter(|one| one.parts().is_empty());
+    let alone = boarding_commands::dialect::ALL.iter().filter(|one| one.format().parts.is_empty());
     let folders: Vec<_> = alone.map(|dialect| fixtures().join(dialect.name())).collect();
     for entry in folders.iter().flat_map(|folder| fs::read_dir(folder).unwrap()) {
         let path = entry.unwrap().path();

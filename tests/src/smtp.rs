@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use boarding_commands::code::Code;
 use boarding_commands::template::Rendered;
-use boarding_commands::time::Time;
-use boarding_engine::channel::smtp::{SmtpChannel, Timeouts};
-use boarding_engine::channel::{Channel as _, Sent};
-use boarding_engine::mail::{Mail, Purpose};
+use boarding_commands::values::{Code, Time};
+use boarding_core::delivery::mail::{Mail, Purpose};
+use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
+use boarding_core::delivery::{Channel as _, Sent};
 
 use crate::support::mail_server::{MailServer, ReceivedMail};
 use crate::support::paths::tests_folder;

@@ -7,4 +7,5 @@ pub(crate) mod paths;
 pub(crate) mod program;
 pub(crate) mod proxy;
 pub(crate) mod random;
+pub(crate) mod shell;
 pub(crate) mod wait;

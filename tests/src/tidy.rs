@@ -9,7 +9,7 @@ mod sources;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The repository, from whatever folder the tests are run.
+/// The folder of the repository. It does not depend on the folder that the tests run in.
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }

@@ -1,7 +1,9 @@
 //! LeapXpert: one row a person, keyed by user name. Its columns are our choice, as the vendor lists none.
 
-use super::{Column, Dialect};
-use crate::csv_file::{Cells, RowValues};
+use boarding_csv::{Column, FileFormat};
+
+use super::{Dialect, ImportRules};
+use crate::user_file::{Cells, RowValues, user_format};
 
 /// The dialect `leapxpert`.
 #[derive(Debug)]
@@ -74,13 +76,15 @@ const COLUMNS: [Column; 7] = [
     },
 ];
 
+static FORMAT: FileFormat = FileFormat { ..user_format(&COLUMNS) };
+
 impl Dialect for Leapxpert {
     fn name(&self) -> &'static str {
         "leapxpert"
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
+    fn format(&self) -> &'static FileFormat {
+        &FORMAT
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
@@ -95,7 +99,9 @@ impl Dialect for Leapxpert {
             ..RowValues::default()
         }
     }
+}
 
+impl ImportRules for Leapxpert {
     /// LX-07, by its literal text: what is imported is to be invited.
     fn is_held_to_run_limit(&self) -> bool {
         true

@@ -6,10 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Column, Dialect, Known, OddQuote};
-use crate::code::Code;
-use crate::csv_file::{Cells, Given, Manager, RowValues};
-use crate::id::UserKey;
+use boarding_csv::{Column, FileFormat, Given, QuoteRule};
+
+use super::{Dialect, ImportRules, Known};
+use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::values::{Code, UserKey};
 
 /// The dialect `mangoapps`.
 #[derive(Debug)]
@@ -85,13 +86,20 @@ const KEPT: [(&str, usize); 10] = [
 /// Beside Office Chat's two words, the one for people who are gone.
 const DELETED: &str = "DELETED";
 
+static FORMAT: FileFormat = FileFormat {
+    key_columns: &[LOGIN, EMPLOYEE_ID],
+    stray_quote: QuoteRule::Problem,
+    quote_in_value: QuoteRule::Warning,
+    ..user_format(&COLUMNS)
+};
+
 impl Dialect for Mangoapps {
     fn name(&self) -> &'static str {
         "mangoapps"
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
+    fn format(&self) -> &'static FileFormat {
+        &FORMAT
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
@@ -121,11 +129,9 @@ impl Dialect for Mangoapps {
             ..RowValues::default()
         }
     }
+}
 
-    fn key_columns(&self) -> &'static [usize] {
-        &[LOGIN, EMPLOYEE_ID]
-    }
-
+impl ImportRules for Mangoapps {
     /// A row without an address or login means whoever has its employee ID.
     fn known_as(&self, row: &RowValues, known: &dyn Known) -> Option<UserKey> {
         let Some(Given::Value(id)) = row.attributes.get(ID_ATTRIBUTE) else { return None };
@@ -135,14 +141,6 @@ impl Dialect for Mangoapps {
 
     fn unique(&self) -> &'static [&'static str] {
         &[ID_ATTRIBUTE]
-    }
-
-    fn stray_quote(&self) -> OddQuote {
-        OddQuote::Problem
-    }
-
-    fn quote_in_value(&self) -> OddQuote {
-        OddQuote::Warning
     }
 
     fn refers_ahead(&self) -> bool {
@@ -173,15 +171,17 @@ fn who(cells: &mut Cells<'_>, employee_id: &Given<String>) -> (Option<UserKey>, 
 
 #[cfg(test)]
 mod tests {
+    use boarding_csv::Limits;
+
     use super::*;
-    use crate::csv_file::{Limits, Options, ParsedRow, rows};
     use crate::decide::ImportRows;
     use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{Given as Story, given};
     use crate::event::{Event, Existing, RowOutcome};
+    use crate::user_file::{ParsedRow, ReadOptions, rows};
 
     fn read(text: &str) -> Vec<ParsedRow> {
-        let (options, limits) = (Options::default(), Limits::default());
+        let (options, limits) = (ReadOptions::default(), Limits::default());
         rows(text.as_bytes(), &Mangoapps, &options, &limits).unwrap().map(Result::unwrap).collect()
     }
 
@@ -241,9 +241,9 @@ mod tests {
 
     #[test]
     fn one_of_the_two_keys_must_be_a_column() {
-        let (options, limits) = (Options::default(), Limits::default());
+        let (options, limits) = (ReadOptions::default(), Limits::default());
         let refused = rows(&b"name,Enabled\nAnn,TRUE\n"[..], &Mangoapps, &options, &limits);
-        let Err(crate::csv_file::FileError::Refused(refusal)) = refused else { panic!() };
+        let Err(crate::user_file::FileError::Refused(refusal)) = refused else { panic!() };
         assert_eq!(refusal.code, Code::CsvMissingColumn);
         assert!(rows(&b"employee id\nE1\n"[..], &Mangoapps, &options, &limits).is_ok());
     }

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::{Column, Dialect, Known, Part};
-use crate::code::{Code, Problem};
-use crate::csv_file::{Cells, Given, Manager, RowValues};
-use crate::id::{UserKey, fold};
+use boarding_csv::{Column, FileFormat, FilePart, Given};
+
+use super::{Dialect, ImportRules, Known};
 use crate::settings::Settings;
+use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::values::{Code, Problem, UserKey, fold};
 
 /// The dialect `ocm`.
 #[derive(Debug)]
@@ -59,10 +60,14 @@ const NEVER_BLANK: [usize; 5] = [FIRST_NAME, LAST_NAME, PBX_ID, ORG_UNIT, ROLE];
 
 /// OCM-01: both families of names. What the vendor's two other templates have in them is not known: these
 /// headers are ours, and a file that has another one is known by its name (A29).
-const PARTS: [Part; 3] = [
-    Part { name: "userdetails", word: "userdetail", header: &[] },
-    Part { name: "featuredetails", word: "feature", header: &["LAN ID", "Feature", "Enabled"] },
-    Part { name: "channelcountdetails", word: "channel", header: &["LAN ID", "Channel", "Count"] },
+const PARTS: [FilePart; 3] = [
+    FilePart { name: "userdetails", word: "userdetail", header: &[] },
+    FilePart { name: "featuredetails", word: "feature", header: &["LAN ID", "Feature", "Enabled"] },
+    FilePart {
+        name: "channelcountdetails",
+        word: "channel",
+        header: &["LAN ID", "Channel", "Count"],
+    },
 ];
 
 /// The longest LAN ID, Agent ID or PBX ID, in characters (OCM-04).
@@ -74,13 +79,15 @@ const PROFILES: [&str; 2] = [AGENT, "supervisor"];
 /// The level of the org units that agents belong to: the lowest (OCM-10).
 const TEAM: &str = "team";
 
+static FORMAT: FileFormat = FileFormat { parts: &PARTS, ..user_format(&COLUMNS) };
+
 impl Dialect for Ocm {
     fn name(&self) -> &'static str {
         "ocm"
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
+    fn format(&self) -> &'static FileFormat {
+        &FORMAT
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
@@ -118,23 +125,22 @@ impl Dialect for Ocm {
             ..RowValues::default()
         }
     }
+}
 
+impl ImportRules for Ocm {
     fn check_key(&self, key: &UserKey, settings: &Settings) -> Option<Problem> {
         (!settings.takes_id(key.as_str())).then(|| special_characters(LAN_ID))
     }
 
     fn check(&self, row: &RowValues, known: &dyn Known) -> Vec<Problem> {
         let mut problems = Vec::new();
-        let company = known.company();
         let attribute = |name: &str| match row.attributes.get(name) {
             Some(Given::Value(value)) => Some(value.as_str()),
             _ => None,
         };
         // One that stands for a blank cell is judged as the LAN ID it is.
         let same_as_key = |id: &str| row.user.as_ref().is_some_and(|key| key.folded() == fold(id));
-        if attribute("agent_id")
-            .is_some_and(|id| !same_as_key(id) && !company.settings.takes_id(id))
-        {
+        if attribute("agent_id").is_some_and(|id| !same_as_key(id) && !known.takes_id(id)) {
             problems.push(special_characters(AGENT_ID));
         }
         let lost = |other: &Manager| same_as_key(other.key.as_str()) || !known.may_refer_to(other);
@@ -143,11 +149,11 @@ impl Dialect for Ocm {
         }
         if let Given::Value(unit) = &row.org_unit
             && attribute("profile") == Some(AGENT)
-            && company.org_units.get(unit).is_some_and(|unit| unit.level.as_deref() != Some(TEAM))
+            && known.org_unit_level(unit).is_some_and(|level| level != Some(TEAM))
         {
             problems.push(in_column(ORG_UNIT, Code::ReferenceOrgUnitNotTeamLevel));
         }
-        if attribute("access_role").is_some_and(|role| !company.roles.contains_key(role)) {
+        if attribute("access_role").is_some_and(|role| !known.has_role(role)) {
             problems.push(in_column(ACCESS_ROLE, Code::ReferenceRoleNotFound));
         }
         problems
@@ -161,21 +167,17 @@ impl Dialect for Ocm {
         true
     }
 
+    /// A23: a company may let a supervisor stand in a later row.
+    fn refers_ahead(&self) -> bool {
+        true
+    }
+
     fn invites(&self) -> bool {
         false
     }
 
     fn has_phones(&self) -> bool {
         false
-    }
-
-    /// A23: a company may let a supervisor stand in a later row.
-    fn refers_ahead(&self) -> bool {
-        true
-    }
-
-    fn parts(&self) -> &'static [Part] {
-        &PARTS
     }
 }
 
@@ -217,8 +219,10 @@ fn in_column(column: usize, code: Code) -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use boarding_csv::Limits;
+
     use super::*;
-    use crate::csv_file::{Limits, Options, ParsedRow, rows};
+    use crate::user_file::{ParsedRow, ReadOptions, rows};
 
     const HEADER: &str = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,\
         Role,Access Role,CRM Name,Text Chat Greeting Template Name";
@@ -226,7 +230,7 @@ mod tests {
     #[track_caller]
     fn read(row: &str) -> ParsedRow {
         let text = format!("{HEADER}\n{row}\n");
-        let (options, limits) = (Options::default(), Limits::default());
+        let (options, limits) = (ReadOptions::default(), Limits::default());
         rows(text.as_bytes(), &Ocm, &options, &limits).unwrap().next().unwrap().unwrap()
     }
 

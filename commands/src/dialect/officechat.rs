@@ -1,8 +1,10 @@
 //! Office Chat: one row a person, keyed by e-mail address or login (OC-01 … OC-16).
 
-use super::{Column, Dialect, OddQuote};
-use crate::csv_file::{Cells, Manager, RowValues};
-use crate::id::UserKey;
+use boarding_csv::{Column, FileFormat, QuoteRule};
+
+use super::{Dialect, ImportRules};
+use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::values::UserKey;
 
 /// The dialect `officechat`.
 #[derive(Debug)]
@@ -59,13 +61,20 @@ const COLUMNS: [Column; 8] = [
     Column { name: "Enabled", aliases: &[], required: false, example: "TRUE" },
 ];
 
+static FORMAT: FileFormat = FileFormat {
+    // The product's values have no quotes of their own.
+    stray_quote: QuoteRule::Problem,
+    quote_in_value: QuoteRule::Warning,
+    ..user_format(&COLUMNS)
+};
+
 impl Dialect for Officechat {
     fn name(&self) -> &'static str {
         "officechat"
     }
 
-    fn columns(&self) -> &'static [Column] {
-        &COLUMNS
+    fn format(&self) -> &'static FileFormat {
+        &FORMAT
     }
 
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
@@ -89,16 +98,9 @@ impl Dialect for Officechat {
             ..RowValues::default()
         }
     }
+}
 
-    /// OC-05: a value holds no quotes of its own.
-    fn stray_quote(&self) -> OddQuote {
-        OddQuote::Problem
-    }
-
-    fn quote_in_value(&self) -> OddQuote {
-        OddQuote::Warning
-    }
-
+impl ImportRules for Officechat {
     /// OC-15: a manager may stand in a later row.
     fn refers_ahead(&self) -> bool {
         true

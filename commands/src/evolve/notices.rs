@@ -2,9 +2,8 @@
 
 use crate::company::notification::Expired;
 use crate::company::{Addressee, Company, Notification};
-use crate::csv_file::check_email;
 use crate::event::{Channel, Event, MailTo, Source, TemplateKind, Topic};
-use crate::time::Time;
+use crate::values::{Time, email};
 
 /// How many people an expiry digest names, in people: what a mail can show at a glance.
 const NAMED_PEOPLE: usize = 20;
@@ -107,7 +106,7 @@ impl Company {
     /// Takes note of who asked for an import or a run, where that is an address that can be told. The run
     /// that an import asks for is its asker's, whoever applied the last row.
     pub(crate) fn note_starter(&mut self, actor: &str, event: &Event) {
-        let address = || check_email(actor).is_ok().then(|| Box::from(actor));
+        let address = || email::check(actor).is_ok().then(|| Box::from(actor));
         match event {
             Event::ImportAccepted { import, .. } => {
                 if let Some(import) = self.imports.get_mut(import) {
@@ -115,7 +114,7 @@ impl Company {
                 }
             }
             Event::RunRequested { run, source, .. } => {
-                let own = |import: &&crate::id::ImportId| import.0 == run.0;
+                let own = |import: &&crate::values::ImportId| import.0 == run.0;
                 let import = match source {
                     Source::Import(import) => Some(import).filter(own),
                     Source::OrgUnits { .. } | Source::Users(_) | Source::Resend { .. } => None,

@@ -1,7 +1,7 @@
 //! The settings whose text is read by something else later: a sender, the beginning of a link, a language.
 
-use crate::csv_file::is_mailbox;
 use crate::template::is_language_tag;
+use crate::values::email;
 
 /// What such a setting takes, in words.
 pub(super) fn takes(name: &str) -> Option<&'static str> {
@@ -16,7 +16,7 @@ pub(super) fn takes(name: &str) -> Option<&'static str> {
 /// Whether the text can be read as what it is for. Every other setting takes any text.
 pub(super) fn fits(name: &str, text: &str) -> bool {
     match name {
-        "mail_from" => is_mailbox(text),
+        "mail_from" => email::is_mailbox(text),
         "link_base_url" => is_web_address(text),
         "language" => is_language_tag(text),
         _ => true,
@@ -41,8 +41,8 @@ fn is_web_address(text: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use crate::code::Code;
     use crate::settings::Settings;
+    use crate::values::Code;
 
     /// LX-30: a sender that no mail can name is refused when it is set, not by every mail of a later run; so
     /// are a place that no link can lead to and a language that no wording is of.

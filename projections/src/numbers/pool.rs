@@ -2,11 +2,8 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Who};
-use boarding_commands::id::CompanyId;
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
 use boarding_commands::search::Needle;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, Personal, Phone, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Query parameters: name, kind, aliases and JSON schema.
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::schema::AnyId;
+use boarding_commands::values::{Code, Refusal};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 

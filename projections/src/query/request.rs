@@ -2,10 +2,8 @@
 
 use std::str::FromStr;
 
-use boarding_commands::code::Refusal;
-use boarding_commands::csv_file::spelled;
-use boarding_commands::id::CompanyId;
-use boarding_commands::time::Time;
+use boarding_commands::values::text::spelled;
+use boarding_commands::values::{CompanyId, Refusal, Time};
 use serde_json::{Map, Value, json};
 
 use super::param::{Param, malformed};

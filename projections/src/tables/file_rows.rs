@@ -1,9 +1,8 @@
 //! Rows of imported files: outcome, undo outcome, projections, JSON form.
 
-use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, PhoneOutcome, RowOutcome, UndoOutcome, Who};
-use boarding_commands::id::ImportId;
+use boarding_commands::values::{Code, ImportId, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

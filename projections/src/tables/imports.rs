@@ -1,11 +1,8 @@
 //! Imports and their order: rows, projections, lookup.
 
-use boarding_commands::code::Problem;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Counts, Event, FileRef, Source, UndoCounts};
-use boarding_commands::id::{CompanyId, ImportId, RunId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, ImportId, Personal, Problem, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load, newest_first};

@@ -2,8 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Delivery, Event, Who};
-use boarding_commands::id::{CompanyId, InvitationId, RunId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, InvitationId, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load};

@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::Event;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

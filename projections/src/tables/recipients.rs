@@ -1,11 +1,8 @@
 //! Recipients of runs: row, projection, lookup.
 
-use boarding_commands::code::Code;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Delivery, Event, RowOutcome, Who};
-use boarding_commands::id::{CompanyId, RunId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CompanyId, Personal, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use super::file_rows::FileRow;

@@ -2,9 +2,8 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::Event;
-use boarding_commands::id::{CompanyId, RunId};
 use boarding_commands::lock::Lock;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load};

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Event};
-use boarding_commands::id::{CompanyId, ImportId, RunId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, ImportId, Personal, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use super::imports;

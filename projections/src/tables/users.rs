@@ -2,8 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Person, Who};
-use boarding_commands::id::CompanyId;
-use boarding_commands::personal::Personal;
+use boarding_commands::values::{CompanyId, Personal};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load};

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use boarding_engine::clock::Clock;
-use boarding_engine::data_dir::DataDir;
+use boarding_core::clock::Clock;
+use boarding_core::data_dir::DataDir;
 use boarding_log::EventLog as _;
 use boarding_log::codec::Encoded;
 use boarding_log::file::{FileLog, Options};

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use boarding_engine::clock::Clock;
+use boarding_core::clock::Clock;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

@@ -1,10 +1,10 @@
 //! What holds for the files of every dialect: they are shown, refused, mended, taken back and imported again.
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::restart::all;
-use super::{Site, ok, refused};
+use super::{EngineHarness, ok, refused};
 
 /// What may be seen of a company apart from its imports and its history.
 const VIEWS: [&str; 6] =
@@ -59,13 +59,13 @@ impl Case {
         }
     }
 
-    async fn site(&self) -> Site {
-        let site = Site::with(None).await;
+    async fn harness(&self) -> EngineHarness {
+        let harness = EngineHarness::new(None).await;
         for command in serde_json::from_str::<Vec<Value>>(self.company).unwrap() {
             let name = command["command"].as_str().unwrap();
-            ok(&site.ask(name, command["body"].clone()).await);
+            ok(&harness.submit(name, command["body"].clone()).await);
         }
-        site
+        harness
     }
 
     fn text(&self) -> String {
@@ -83,10 +83,10 @@ impl Case {
         body
     }
 
-    async fn import(&self, site: &Site, text: &str, extra: &Value) -> Value {
-        let result = ok(&site.ask("ImportFile", self.body(text, extra)).await);
-        site.settle().await;
-        site.row("import", json!({"import": result["import"]})).await
+    async fn import(&self, harness: &EngineHarness, text: &str, extra: &Value) -> Value {
+        let result = ok(&harness.submit("ImportFile", self.body(text, extra)).await);
+        harness.settle().await;
+        harness.row("import", json!({"import": result["import"]})).await
     }
 
     /// What came of the two rows.
@@ -97,10 +97,10 @@ impl Case {
     }
 }
 
-async fn views(site: &Site) -> Vec<Vec<Value>> {
+async fn views(harness: &EngineHarness) -> Vec<Vec<Value>> {
     let mut seen = Vec::new();
     for name in VIEWS {
-        let mut rows = all(site, name, json!({"limit": 500})).await;
+        let mut rows = all(harness, name, json!({"limit": 500})).await;
         // When a number was last touched is history, too.
         rows.iter_mut()
             .filter_map(Value::as_object_mut)
@@ -110,10 +110,10 @@ async fn views(site: &Site) -> Vec<Vec<Value>> {
     seen
 }
 
-async fn undo(site: &Site, import: &Value) -> Value {
-    ok(&site.ask("UndoImport", json!({"import": import["import"]})).await);
-    site.settle().await;
-    site.row("import", json!({"import": import["import"]})).await["undo"].clone()
+async fn undo(harness: &EngineHarness, import: &Value) -> Value {
+    ok(&harness.submit("UndoImport", json!({"import": import["import"]})).await);
+    harness.settle().await;
+    harness.row("import", json!({"import": import["import"]})).await["undo"].clone()
 }
 
 /// P16, N43, N44, P23, P15: a file with a bad row is refused where that was asked; otherwise it comes out as it
@@ -122,11 +122,11 @@ async fn undo(site: &Site, import: &Value) -> Value {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p23_a_file_of_any_dialect_is_shown_mended_taken_back_and_imported_again() {
     for case in cases() {
-        let site = case.site().await;
-        let (before, bytes) = (views(&site).await, site.log_bytes());
+        let harness = case.harness().await;
+        let (before, bytes) = (views(&harness).await, harness.log_bytes());
         for mode in ["preview", "commit"] {
             let body = case.body(&case.text(), &json!({"on_error": "reject_file", "mode": mode}));
-            let why = refused(&site.ask("ImportFile", body).await, Code::ImportInvalidRows);
+            let why = refused(&harness.submit("ImportFile", body).await, Code::ImportInvalidRows);
             assert_eq!(
                 (&why["invalid"], &why["problems"][0]["row"]),
                 (&json!(1), &json!(2)),
@@ -134,26 +134,27 @@ async fn p23_a_file_of_any_dialect_is_shown_mended_taken_back_and_imported_again
             );
         }
         let body = case.body(&case.text(), &json!({"mode": "preview"}));
-        let shown = ok(&site.ask("ImportFile", body).await);
-        assert!(site.log_bytes() == bytes, "{}: a preview left a trace", case.dialect);
+        let shown = ok(&harness.submit("ImportFile", body).await);
+        assert!(harness.log_bytes() == bytes, "{}: a preview left a trace", case.dialect);
 
         let planned = json!({"plan_hash": shown["plan_hash"]});
-        let first = case.import(&site, &case.text(), &planned).await;
+        let first = case.import(&harness, &case.text(), &planned).await;
         case.came_to(&first, 1, 1);
-        let rows = site.rows("import_rows", json!({"import": first["import"]})).await;
+        let rows = harness.rows("import_rows", json!({"import": first["import"]})).await;
         assert_eq!(json!(rows), shown["rows"], "{}", case.dialect);
 
-        let failed = site.csv("failed_rows", json!({"import": first["import"]})).await;
-        let second = case.import(&site, &failed.replace(case.bad, case.mended), &json!({})).await;
+        let failed = harness.csv("failed_rows", json!({"import": first["import"]})).await;
+        let second =
+            case.import(&harness, &failed.replace(case.bad, case.mended), &json!({})).await;
         case.came_to(&second, 1, 0);
 
         let one = json!({"reversed": 1, "kept": 0, "errored": 0});
-        assert_eq!(undo(&site, &second).await, one, "{}", case.dialect);
-        assert_eq!(undo(&site, &first).await, one, "{}", case.dialect);
-        assert_eq!(views(&site).await, before, "{}", case.dialect);
+        assert_eq!(undo(&harness, &second).await, one, "{}", case.dialect);
+        assert_eq!(undo(&harness, &first).await, one, "{}", case.dialect);
+        assert_eq!(views(&harness).await, before, "{}", case.dialect);
 
         let mended = case.text().replace(case.bad, case.mended);
         let rejecting = json!({"on_error": "reject_file"});
-        case.came_to(&case.import(&site, &mended, &rejecting).await, 2, 0);
+        case.came_to(&case.import(&harness, &mended, &rejecting).await, 2, 0);
     }
 }

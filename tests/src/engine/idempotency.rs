@@ -1,11 +1,11 @@
 //! A command is asked once, however often it is sent: for as long as the log lasts.
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
-use super::{HEADER, Site, file, id, ok, people, refused};
+use super::{EngineHarness, HEADER, company_id, import_body, ok, people_rows, refused};
 
 /// The answer's parts that a repeat gives again, and whether it says that it is one.
 #[track_caller]
@@ -25,48 +25,49 @@ fn is_repeat(first: &Answer, again: &Answer) {
     assert_eq!((true, first.1, first.2, first.3), again);
 }
 
-async fn end(site: &Site) -> u64 {
-    site.json("history", json!({"limit": 1})).await["position"].as_u64().unwrap()
+async fn end(harness: &EngineHarness) -> u64 {
+    harness.json("history", json!({"limit": 1})).await["position"].as_u64().unwrap()
 }
 
 /// P10: after a restart, and with everything derived deleted, the first answer is given again.
 #[tokio::test]
 async fn p10_a_repeat_gets_the_first_answer_for_as_long_as_the_log_lasts() {
-    let mut site = Site::acme(None).await;
-    let command = site.engine().clock().id();
+    let mut harness = EngineHarness::acme(None).await;
+    let command = harness.engine().clock().id();
     let body = json!({"user": "ann", "email": "ann@people.example", "first_name": "Ann"});
-    let first = site.ask_as("acme", command, "AddUser", body.clone()).await;
-    ok(&site.ask("AddUser", json!({"user": "bob"})).await);
-    let after = end(&site).await;
-    is_repeat(&first, &site.ask_as("acme", command, "AddUser", body.clone()).await);
-    site.restart().await;
-    is_repeat(&first, &site.ask_as("acme", command, "AddUser", body.clone()).await);
-    site.crash().await;
-    std::fs::remove_dir_all(site.data().join("derived")).unwrap();
-    site.open().await;
-    is_repeat(&first, &site.ask_as("acme", command, "AddUser", body.clone()).await);
-    site.close().await;
-    site.open().await;
-    is_repeat(&first, &site.ask_as("acme", command, "AddUser", body.clone()).await);
-    assert_eq!(end(&site).await, after);
-    let other = site.ask_as("acme", command, "AddUser", json!({"user": "ann"})).await;
+    let first = harness.submit_with_id("acme", command, "AddUser", body.clone()).await;
+    ok(&harness.submit("AddUser", json!({"user": "bob"})).await);
+    let after = end(&harness).await;
+    is_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
+    harness.restart().await;
+    is_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
+    harness.crash().await;
+    std::fs::remove_dir_all(harness.data().join("derived")).unwrap();
+    harness.open().await;
+    is_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
+    harness.close().await;
+    harness.open().await;
+    is_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
+    assert_eq!(end(&harness).await, after);
+    let other = harness.submit_with_id("acme", command, "AddUser", json!({"user": "ann"})).await;
     refused(&other, Code::CommandDuplicateConflict);
-    let other = site.ask_as("acme", command, "ArchiveUser", json!({"user": "ann"})).await;
+    let other =
+        harness.submit_with_id("acme", command, "ArchiveUser", json!({"user": "ann"})).await;
     refused(&other, Code::CommandDuplicateConflict);
 }
 
 /// P10: of 64 who send the same at once, one is first, and all get its answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn p10_the_same_command_from_64_tasks_at_once_counts_once() {
-    let site = Site::acme(None).await;
-    let before = end(&site).await;
-    let command = site.engine().clock().id();
-    let site = std::sync::Arc::new(site);
+    let harness = EngineHarness::acme(None).await;
+    let before = end(&harness).await;
+    let command = harness.engine().clock().id();
+    let harness = std::sync::Arc::new(harness);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..64 {
-        let site = std::sync::Arc::clone(&site);
+        let harness = std::sync::Arc::clone(&harness);
         tasks.spawn(async move {
-            site.ask_as("acme", command, "AddUser", json!({"user": "ann"})).await
+            harness.submit_with_id("acme", command, "AddUser", json!({"user": "ann"})).await
         });
     }
     let answers: Vec<_> = tasks.join_all().await.iter().map(parts).collect();
@@ -76,80 +77,89 @@ async fn p10_the_same_command_from_64_tasks_at_once_counts_once() {
             .iter()
             .all(|(_, version, position, _)| (*version, *position) == (answers[0].1, answers[0].2))
     );
-    assert_eq!(end(&site).await, before + 1);
+    assert_eq!(end(&harness).await, before + 1);
 }
 
 /// P11: what is refused leaves no byte in the log.
 #[tokio::test]
 async fn p11_a_refusal_leaves_the_log_byte_identical() {
-    let site = Site::acme(None).await;
-    ok(&site.ask("AddUser", json!({"user": "ann"})).await);
-    let before = site.log_bytes();
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
+    let before = harness.log_bytes();
     for (name, body) in [
         ("AddUser", json!({"user": "ann"})),
         ("AddUser", json!({"usr": "bob"})),
         ("AddCorporatePhone", json!({"phone": "+84912345678", "user": "nobody"})),
         ("AddCorporatePhone", json!({"phone": "12", "user": "ann"})),
         ("SetCompanyConfig", json!({"bulk_integration_max_records": 0})),
-        ("ImportFile", file("people.csv", "")),
-        ("ImportFile", file("people.xlsx", &people(&["ann"]))),
+        ("ImportFile", import_body("people.csv", "")),
+        ("ImportFile", import_body("people.xlsx", &people_rows(&["ann"]))),
         ("ImportFile", json!({"dialect": "leapxpert", "files": []})),
         ("CancelRun", json!({"run": "01JD0000000000000000000000"})),
         ("LinkCompleted", json!({"token": "x".repeat(48)})),
         ("NoSuchCommand", json!({})),
         ("ImportRows", json!({})),
     ] {
-        let answer = site.ask(name, body).await;
+        let answer = harness.submit(name, body).await;
         assert!(matches!(answer, Answer::Refused { .. }), "{name}: {answer:?}");
     }
-    assert_eq!(site.log_bytes(), before);
+    assert_eq!(harness.log_bytes(), before);
 }
 
 /// A command that changed nothing is remembered too: its answer does not depend on what came after.
 #[tokio::test]
 async fn a_command_that_changed_nothing_is_answered_as_it_was_first() {
-    let site = Site::acme(None).await;
-    ok(&site.ask("AddUser", json!({"user": "ann"})).await);
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     let pair = json!({"phone": "+84912345678", "user": "ann"});
-    ok(&site.ask("AddCorporatePhone", pair.clone()).await);
-    let command = site.engine().clock().id();
-    let first = site.ask_as("acme", command, "AddCorporatePhone", pair.clone()).await;
-    ok(&site.ask("RemoveCorporatePhone", json!({"phone": "+84912345678"})).await);
-    let after = end(&site).await;
-    is_repeat(&first, &site.ask_as("acme", command, "AddCorporatePhone", pair).await);
-    assert_eq!(end(&site).await, after);
-    assert!(site.rows("phone_list", json!({})).await.is_empty());
+    ok(&harness.submit("AddCorporatePhone", pair.clone()).await);
+    let command = harness.engine().clock().id();
+    let first = harness.submit_with_id("acme", command, "AddCorporatePhone", pair.clone()).await;
+    ok(&harness.submit("RemoveCorporatePhone", json!({"phone": "+84912345678"})).await);
+    let after = end(&harness).await;
+    is_repeat(&first, &harness.submit_with_id("acme", command, "AddCorporatePhone", pair).await);
+    assert_eq!(end(&harness).await, after);
+    assert!(harness.rows("phone_list", json!({})).await.is_empty());
 }
 
 /// The order of keys is no difference; how a file is brought is none either.
 #[tokio::test]
 async fn a_file_as_text_as_base64_and_by_its_digest_is_the_same_command() {
     use base64::Engine as _;
-    let site = Site::acme(None).await;
-    let text = format!("{HEADER}{}", people(&["ann", "bob"]));
+    let harness = EngineHarness::acme(None).await;
+    let text = format!("{HEADER}{}", people_rows(&["ann", "bob"]));
     let base64 = base64::engine::general_purpose::STANDARD.encode(&text);
     let body = |brought: Value| {
         let mut file = json!({"name": "people.csv"});
         file.as_object_mut().unwrap().extend(brought.as_object().unwrap().clone());
         json!({"dialect": "leapxpert", "files": [file]})
     };
-    let command = site.engine().clock().id();
-    let first = site.ask_as("acme", command, "ImportFile", body(json!({"text": text}))).await;
+    let command = harness.engine().clock().id();
+    let first =
+        harness.submit_with_id("acme", command, "ImportFile", body(json!({"text": text}))).await;
     ok(&first);
-    let sha256 = site.rows("imports", json!({})).await[0]["sha256"].as_str().unwrap().to_owned();
+    let sha256 = harness.rows("imports", json!({})).await[0]["sha256"].as_str().unwrap().to_owned();
     for brought in [
         json!({"text": text}),
         json!({"text": text, "sha256": sha256}),
         json!({"base64": base64}),
         json!({"sha256": sha256}),
     ] {
-        is_repeat(&first, &site.ask_as("acme", command, "ImportFile", body(brought)).await);
+        is_repeat(
+            &first,
+            &harness.submit_with_id("acme", command, "ImportFile", body(brought)).await,
+        );
     }
-    let other = site
-        .ask_as("acme", command, "ImportFile", body(json!({"text": format!("{text}x,,,,,,\n")})))
+    let other = harness
+        .submit_with_id(
+            "acme",
+            command,
+            "ImportFile",
+            body(json!({"text": format!("{text}x,,,,,,\n")})),
+        )
         .await;
     refused(&other, Code::CommandDuplicateConflict);
-    assert_eq!(site.rows("imports", json!({})).await.len(), 1);
+    assert_eq!(harness.rows("imports", json!({})).await.len(), 1);
 }
 
 /// P10: a setting that would refuse the file today does not change yesterday's answer.
@@ -157,35 +167,36 @@ async fn a_file_as_text_as_base64_and_by_its_digest_is_the_same_command() {
 async fn p10_an_import_is_repeated_after_the_settings_refuse_such_files() {
     use base64::Engine as _;
     use std::io::Write as _;
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
-    packed.write_all(format!("{HEADER}{}", people(&["ann"])).as_bytes()).unwrap();
+    packed.write_all(format!("{HEADER}{}", people_rows(&["ann"])).as_bytes()).unwrap();
     let base64 = base64::engine::general_purpose::STANDARD.encode(packed.finish().unwrap());
     let body =
         json!({"dialect": "leapxpert", "files": [{"name": "people.csv.gz", "base64": base64}]});
-    let command = site.engine().clock().id();
-    let first = site.ask_as("acme", command, "ImportFile", body.clone()).await;
+    let command = harness.engine().clock().id();
+    let first = harness.submit_with_id("acme", command, "ImportFile", body.clone()).await;
     ok(&first);
-    ok(&site.ask("SetCompanyConfig", json!({"accept_gzip": false})).await);
-    is_repeat(&first, &site.ask_as("acme", command, "ImportFile", body.clone()).await);
-    assert!(matches!(site.ask("ImportFile", body).await, Answer::Refused { .. }));
+    ok(&harness.submit("SetCompanyConfig", json!({"accept_gzip": false})).await);
+    is_repeat(&first, &harness.submit_with_id("acme", command, "ImportFile", body.clone()).await);
+    assert!(matches!(harness.submit("ImportFile", body).await, Answer::Refused { .. }));
 }
 
 #[tokio::test]
 async fn an_expected_version_that_is_no_longer_right_is_a_conflict() {
-    let site = Site::acme(None).await;
-    let (_, version, ..) = parts(&site.ask("AddUser", json!({"user": "ann"})).await);
+    let harness = EngineHarness::acme(None).await;
+    let (_, version, ..) = parts(&harness.submit("AddUser", json!({"user": "ann"})).await);
     let ask = async |expected: u64, command, user: &str| {
         let asked = json!({"id": command, "actor": "admin", "expected_version": expected, "body": {"user": user}});
-        site.engine()
-            .submit(&id("acme"), "AddUser", Envelope::read(asked).unwrap(), Authority::All)
+        harness
+            .engine()
+            .submit(&company_id("acme"), "AddUser", Envelope::read(asked).unwrap(), Authority::All)
             .await
     };
-    let command = site.engine().clock().id();
+    let command = harness.engine().clock().id();
     let first = ask(version, command, "bob").await;
     ok(&first);
     let details = refused(
-        &ask(version, site.engine().clock().id(), "cid").await,
+        &ask(version, harness.engine().clock().id(), "cid").await,
         Code::StreamVersionConflict,
     );
     assert_eq!(details, json!({"expected": version, "actual": version + 1}));
@@ -204,57 +215,61 @@ fn lx_04_an_envelope_of_another_version_is_refused() {
 /// does nothing, and the id is not taken for anything else.
 #[tokio::test]
 async fn n81_the_same_content_again_is_a_new_import_with_a_warning() {
-    let site = Site::acme(None).await;
-    let first = site.import(&people(&["ann"])).await;
-    let again = site.import(&people(&["ann"])).await;
-    let row = site.row("import", json!({"import": again["import"]})).await;
+    let harness = EngineHarness::acme(None).await;
+    let first = harness.import(&people_rows(&["ann"])).await;
+    let again = harness.import(&people_rows(&["ann"])).await;
+    let row = harness.row("import", json!({"import": again["import"]})).await;
     assert_eq!(row["warnings"], 1, "{row}");
     let entity = format!("import:{}", again["import"].as_str().unwrap());
-    let told = site.rows("history", json!({"entity": entity})).await[0]["data"].to_string();
+    let told = harness.rows("history", json!({"entity": entity})).await[0]["data"].to_string();
     assert!(told.contains("import.same_content"), "{told}");
     assert!(told.contains(first["import"].as_str().unwrap()), "{told}");
-    let mut body = file("people.csv", &people(&["ann"]));
+    let mut body = import_body("people.csv", &people_rows(&["ann"]));
     body["add_to_corporate_phones"] = json!(true);
     body["import"] = first["import"].clone();
-    let log = site.log_bytes();
-    let repeat = site.ask("ImportFile", body.clone()).await;
+    let log = harness.log_bytes();
+    let repeat = harness.submit("ImportFile", body.clone()).await;
     let Answer::Accepted { duplicate: true, result, .. } = &repeat else { panic!("{repeat:?}") };
     assert_eq!(*result, first);
-    assert!(site.log_bytes() == log, "a repeat left a trace");
+    assert!(harness.log_bytes() == log, "a repeat left a trace");
     for (name, value) in [
         ("existing", json!("update")),
         ("on_error", json!("reject_file")),
         // Nobody is told "done already" whose people are not invited.
         ("action", json!("import_and_invite")),
-        ("files", json!([{"name": "people.csv", "text": format!("{HEADER}{}", people(&["bob"]))}])),
+        (
+            "files",
+            json!([{"name": "people.csv", "text": format!("{HEADER}{}", people_rows(&["bob"]))}]),
+        ),
     ] {
         let mut other = body.clone();
         other[name] = value;
         if name == "action" {
             other["channel"] = json!("whatsapp");
         }
-        refused(&site.ask("ImportFile", other).await, Code::ImportAlreadyExists);
+        refused(&harness.submit("ImportFile", other).await, Code::ImportAlreadyExists);
     }
     // What was taken back does not stand.
-    ok(&site.ask("UndoImport", json!({"import": first["import"]})).await);
-    site.settle().await;
-    refused(&site.ask("ImportFile", body).await, Code::ImportAlreadyExists);
+    ok(&harness.submit("UndoImport", json!({"import": first["import"]})).await);
+    harness.settle().await;
+    refused(&harness.submit("ImportFile", body).await, Code::ImportAlreadyExists);
 }
 
 /// N82: a name is a name: no path, no control characters, at most 255 characters.
 #[tokio::test]
 async fn n82_a_file_name_is_made_harmless() {
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     for (given, kept) in [
         ("../../etc/people.csv", "people.csv".to_owned()),
         ("C:\\users\\jane\\people.csv", "people.csv".to_owned()),
         ("peo\u{202e}ple\u{7}.csv", "people.csv".to_owned()),
     ] {
-        ok(&site.ask("ImportFile", file(given, &people(&["ann"]))).await);
-        assert_eq!(site.rows("imports", json!({})).await[0]["file_name"], json!(kept));
+        ok(&harness.submit("ImportFile", import_body(given, &people_rows(&["ann"]))).await);
+        assert_eq!(harness.rows("imports", json!({})).await[0]["file_name"], json!(kept));
     }
     let long = format!("{}.csv", "x".repeat(300));
-    ok(&site.ask("ImportFile", file(&long, &people(&["ann"]))).await);
-    let kept = site.rows("imports", json!({})).await[0]["file_name"].as_str().unwrap().to_owned();
+    ok(&harness.submit("ImportFile", import_body(&long, &people_rows(&["ann"]))).await);
+    let kept =
+        harness.rows("imports", json!({})).await[0]["file_name"].as_str().unwrap().to_owned();
     assert!(kept.chars().count() <= 255, "{kept}");
 }

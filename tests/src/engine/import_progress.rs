@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use boarding_commands::decide::Authority;
-use boarding_engine::queries::{Answer, Asker, NoAnswer};
+use boarding_core::read::queries::{Answer, Asker, NoAnswer};
 use serde_json::{Value, json};
 
 use super::restart::all;
-use super::{HEADER, Site, id, object, ok};
+use super::{EngineHarness, HEADER, company_id, object, ok};
 
 /// More commits than one, so that there is something to see between the first and the last.
 const ROWS: u64 = 8_000;
@@ -16,19 +16,19 @@ const ROWS: u64 = 8_000;
 /// each of its commits, and ends at all rows, of whatever dialect the file is.
 #[tokio::test]
 async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls() {
-    let site = Site::acme(None).await;
-    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": ROWS})).await);
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": ROWS})).await);
     let mut text = HEADER.to_owned();
     for row in 0..ROWS {
         let email = if row % 100 == 7 { "nobody" } else { "" };
         writeln!(text, "user{row},,,{email},,,").unwrap();
     }
     let body = json!({"dialect": "leapxpert", "files": [{"name": "many.csv", "text": text}]});
-    let result = ok(&site.ask("ImportFile", body).await);
+    let result = ok(&harness.submit("ImportFile", body).await);
     assert_eq!(result["state"], "processing");
     let mut seen: Vec<u64> = Vec::new();
     loop {
-        let row = site.row("import_progress", json!({"import": result["import"]})).await;
+        let row = harness.row("import_progress", json!({"import": result["import"]})).await;
         assert_eq!(row["total"], ROWS, "known from the beginning");
         let processed = row["processed"].as_u64().unwrap();
         assert_eq!(row["percent"], 100 * processed / ROWS);
@@ -43,12 +43,12 @@ async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls
 
     // How often somebody looks while it goes on is chance; what there was to see after each commit is not.
     let entity = format!("import:{}", result["import"].as_str().unwrap());
-    let events = all(&site, "history", json!({"entity": entity, "limit": 500})).await;
+    let events = all(&harness, "history", json!({"entity": entity, "limit": 500})).await;
     let mut shown = Vec::new();
     for commit in events.chunk_by(|one, next| one["command"] == next["command"]) {
         let params =
             json!({"import": result["import"], "as_of": commit.last().unwrap()["position"]});
-        shown.push(site.row("import_progress", params).await["processed"].as_u64().unwrap());
+        shown.push(harness.row("import_progress", params).await["processed"].as_u64().unwrap());
     }
     shown.dedup();
     assert!(shown.len() > 2 && shown.is_sorted() && shown.ends_with(&[ROWS]), "{shown:?}");
@@ -59,21 +59,21 @@ async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls
 /// else, but that whoever imports people sees what became of accounts too. ML-12: `import_id` is `import`.
 #[tokio::test]
 async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
-    let site = Site::acme(None).await;
-    ok(&site.ask("DefinePermissionGroup", json!({"permission_group": "Traders"})).await);
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("DefinePermissionGroup", json!({"permission_group": "Traders"})).await);
     let accounts = json!({
         "dialect": "multiline", "organization": "Europe", "permission_group": "Traders",
         "files": [{"name": "accounts.csv", "text": "device,social_messaging,monitor_calls,monitor_sms\n+84923448071,No,off,off\n"}],
     });
-    let accounts = ok(&site.ask("ImportFile", accounts).await)["import"].clone();
-    let people = site.import("ann,,,,,,\n").await["import"].clone();
+    let accounts = ok(&harness.submit("ImportFile", accounts).await)["import"].clone();
+    let people = harness.import("ann,,,,,,\n").await["import"].clone();
     for (actor, permission) in
         [("root", "administer"), ("amy", "accounts"), ("ira", "bulk_import_users")]
     {
         let granted = json!({"actor": actor, "permissions": [permission]});
-        ok(&site.ask("GrantPermissions", granted).await);
+        ok(&harness.submit("GrantPermissions", granted).await);
     }
-    site.settle().await;
+    harness.settle().await;
     let nothing = json!("01JD0000000000000000000000");
     for (actor, import, denied) in [
         ("amy", &accounts, None),
@@ -85,7 +85,8 @@ async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
     ] {
         let asker = Asker { actor: actor.to_owned(), authority: Authority::Granted };
         let params = object(json!({"import": import}));
-        let told = site.engine().query(&id("acme"), "import_progress", params, &asker).await;
+        let told =
+            harness.engine().query(&company_id("acme"), "import_progress", params, &asker).await;
         match (told, denied) {
             (Ok(Answer::Json(answer)), None) => assert_eq!(answer["row"]["percent"], 100),
             (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
@@ -95,7 +96,7 @@ async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
         }
         for name in ["import", "import_rows", "failed_rows"] {
             let params = object(json!({"import_id": import}));
-            let told = site.engine().query(&id("acme"), name, params, &asker).await;
+            let told = harness.engine().query(&company_id("acme"), name, params, &asker).await;
             let denied = denied.filter(|_| (actor, import) != ("ira", &accounts));
             match (told, denied) {
                 (Ok(_), None) => {}
@@ -108,7 +109,7 @@ async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
     }
     let asker = Asker { actor: "amy".to_owned(), authority: Authority::Granted };
     let twice = object(json!({"import": accounts, "import_id": accounts}));
-    let told = site.engine().query(&id("acme"), "import_progress", twice, &asker).await;
+    let told = harness.engine().query(&company_id("acme"), "import_progress", twice, &asker).await;
     let Err(NoAnswer::Refused(refusal)) = told else { panic!("{told:?}") };
     assert_eq!(refusal.details, json!({"parameter": "import_id"}));
 }

@@ -1,11 +1,11 @@
 //! MultiLine from outside: accounts are uploaded with a batch CSV, invited as far as there are numbers, and moved.
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
-use super::{Site, envelope, id, ok, refused};
+use super::{EngineHarness, company_id, envelope, ok, refused};
 
 /// What the seed's table of CSV values has in it, in its order.
 const HEADER: &str = "firstname,lastname,email address or device,social_messaging,multiline_number,monitor_calls,\
@@ -13,13 +13,13 @@ const HEADER: &str = "firstname,lastname,email address or device,social_messagin
 const MESSAGE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 
 /// The company of `fixtures/company/multiline.json`.
-async fn meridian() -> Site {
-    let site = Site::with(None).await;
+async fn meridian() -> EngineHarness {
+    let harness = EngineHarness::new(None).await;
     let commands = include_str!("../../../fixtures/company/multiline.json");
     for command in serde_json::from_str::<Vec<Value>>(commands).unwrap() {
-        ok(&site.ask(command["command"].as_str().unwrap(), command["body"].clone()).await);
+        ok(&harness.submit(command["command"].as_str().unwrap(), command["body"].clone()).await);
     }
-    site
+    harness
 }
 
 fn upload(rows: &[&str], organization: &str) -> Value {
@@ -30,65 +30,65 @@ fn upload(rows: &[&str], organization: &str) -> Value {
     })
 }
 
-async fn import(site: &Site, rows: &[&str], organization: &str) -> Value {
-    let result = ok(&site.ask("ImportFile", upload(rows, organization)).await);
-    site.settle().await;
+async fn import(harness: &EngineHarness, rows: &[&str], organization: &str) -> Value {
+    let result = ok(&harness.submit("ImportFile", upload(rows, organization)).await);
+    harness.settle().await;
     result
 }
 
 /// "You will use the Resend Invitation process when ready to invite the users" (ML-09, ML-10).
-async fn invite(site: &Site, users: &[&str]) -> Vec<(String, Value)> {
+async fn invite(harness: &EngineHarness, users: &[&str]) -> Vec<(String, Value)> {
     let body = json!({"users": users, "channel": "whatsapp"});
-    let run = ok(&site.ask("ResendInvitation", body).await)["run"].clone();
-    site.settle().await;
-    let log = site.rows("integration_log", json!({"run": run})).await;
+    let run = ok(&harness.submit("ResendInvitation", body).await)["run"].clone();
+    harness.settle().await;
+    let log = harness.rows("integration_log", json!({"run": run})).await;
     log.iter()
         .map(|row| (row["username"].as_str().unwrap().to_owned(), row["code"].clone()))
         .collect()
 }
 
-async fn of(site: &Site, org_unit: &str) -> Value {
-    site.rows("number_utilisation", json!({"org_unit": org_unit})).await[0].clone()
+async fn of(harness: &EngineHarness, org_unit: &str) -> Value {
+    harness.rows("number_utilisation", json!({"org_unit": org_unit})).await[0].clone()
 }
 
-async fn state(site: &Site, number: &str) -> Value {
-    site.rows("numbers", json!({"search": number})).await[0]["state"].clone()
+async fn state(harness: &EngineHarness, number: &str) -> Value {
+    harness.rows("numbers", json!({"search": number})).await[0]["state"].clone()
 }
 
 /// ML-04, ML-05, ML-09, ML-15, ML-16: "Select Import to add the users without sending them invitations".
 #[tokio::test]
 async fn ml_09_accounts_are_imported_without_an_invitation_and_invited_later() {
-    let site = meridian().await;
+    let harness = meridian().await;
     let rows = [
         "Ann,Lee,ann@meridian.example,Yes,+1 212 555 0001,auto,on,,true,German",
         "Bob,Ray,bob@meridian.example,No,,off,off,4411,,",
     ];
-    let result = import(&site, &rows, "EMEA").await;
-    assert_eq!((&result["created"], site.outbox().len()), (&json!(2), 0));
-    let ann = site.row("user", json!({"user": "ann@meridian.example"})).await;
+    let result = import(&harness, &rows, "EMEA").await;
+    assert_eq!((&result["created"], harness.outbox().len()), (&json!(2), 0));
+    let ann = harness.row("user", json!({"user": "ann@meridian.example"})).await;
     assert_eq!(ann["org_unit"], "EMEA");
     let expected = json!({
         "social_messaging": "Yes", "monitor_calls": "auto", "monitor_sms": "on", "language": "German",
         "restrict_incoming_social_messaging": "true", "permission_group": "Traders",
     });
     assert_eq!(ann["attributes"], expected);
-    assert_eq!(state(&site, "+12125550001").await, "assigned");
-    let outcomes = invite(&site, &["ann@meridian.example", "bob@meridian.example"]).await;
+    assert_eq!(state(&harness, "+12125550001").await, "assigned");
+    let outcomes = invite(&harness, &["ann@meridian.example", "bob@meridian.example"]).await;
     assert!(outcomes.iter().all(|(_, code)| code.is_null()), "{outcomes:?}");
-    let mails = site.outbox();
+    let mails = harness.outbox();
     let ann = mails.iter().find(|mail| mail.contains("ann@meridian.example")).unwrap();
     assert!(ann.contains("********001"), "the number of the account, masked: {ann}");
     assert!(mails.iter().any(|mail| mail.contains("bob@meridian.example")), "without a number too");
     // "end-users will have the option to select from a short list of available numbers during activation".
     let short = json!({"org_unit": "EMEA", "limit": 2});
-    let list = site.rows("number_suggestions", short).await;
+    let list = harness.rows("number_suggestions", short).await;
     assert_eq!(list, [json!({"number": "+12125550002"}), json!({"number": "+12125550003"})]);
     let picked = json!({"number": list[0]["number"], "user": "bob@meridian.example"});
-    ok(&site.ask("AssignNumber", picked).await);
+    ok(&harness.submit("AssignNumber", picked).await);
     for user in ["ann@meridian.example", "bob@meridian.example"] {
-        ok(&site.ask("LinkCompleted", json!({"user": user, "channel": "whatsapp"})).await);
+        ok(&harness.submit("LinkCompleted", json!({"user": user, "channel": "whatsapp"})).await);
     }
-    let emea = of(&site, "EMEA").await;
+    let emea = of(&harness, "EMEA").await;
     let counts =
         ["total", "available", "reserved", "assigned", "registered", "pending_without_number"];
     assert_eq!(counts.map(|name| emea[name].as_u64().unwrap()), [10, 7, 1, 0, 2, 0]);
@@ -97,17 +97,18 @@ async fn ml_09_accounts_are_imported_without_an_invitation_and_invited_later() {
 /// ML-12, ML-13: "a record is created in Batch Operation Reports", and the report can be downloaded.
 #[tokio::test]
 async fn ml_13_every_batch_has_a_record_and_a_report() {
-    let site = meridian().await;
+    let harness = meridian().await;
     let rows = [
         ",,ann@meridian.example,No,+12125550001,off,off,,,",
         ",,bob@meridian.example,Maybe,,off,off,,,",
     ];
-    let import = import(&site, &rows, "EMEA").await["import"].clone();
-    let records = site.rows("batch_operation_reports", json!({})).await;
+    let import = import(&harness, &rows, "EMEA").await["import"].clone();
+    let records = harness.rows("batch_operation_reports", json!({})).await;
     assert_eq!((records.len(), &records[0]["import"]), (1, &import));
     let counts = ["total", "success", "failed"].map(|name| records[0][name].as_u64().unwrap());
     assert_eq!(counts, [2, 1, 1]);
-    let csv = site.csv("batch_operation_report", json!({"import": import, "format": "csv"})).await;
+    let csv =
+        harness.csv("batch_operation_report", json!({"import": import, "format": "csv"})).await;
     let lines: Vec<_> = csv.lines().collect();
     assert!(lines[1].starts_with("1,ann@meridian.example,Success,"), "{csv}");
     assert!(lines[2].starts_with("2,bob@meridian.example,Failed,field.not_allowed,"), "{csv}");
@@ -116,63 +117,63 @@ async fn ml_13_every_batch_has_a_record_and_a_report() {
 /// ML-06: "Sending an invitation requires there to be an Available or Reserved number".
 #[tokio::test]
 async fn ml_06_without_a_number_to_give_nobody_is_invited() {
-    let site = meridian().await;
+    let harness = meridian().await;
     let rows = [
         ",,a@meridian.example,No,,off,off,,,",
         ",,b@meridian.example,No,,off,off,,,",
         ",,c@meridian.example,No,,off,off,,,",
     ];
-    import(&site, &rows, "APAC").await;
+    import(&harness, &rows, "APAC").await;
     let users = ["a@meridian.example", "b@meridian.example", "c@meridian.example"];
     let none = json!("number.none_available");
-    let outcomes = invite(&site, &users).await;
+    let outcomes = invite(&harness, &users).await;
     assert_eq!(
         outcomes.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(),
         [false, false, true]
     );
-    let apac = of(&site, "APAC").await;
+    let apac = of(&harness, "APAC").await;
     assert_eq!((&apac["pending_without_number"], &apac["spare"]), (&json!(2), &json!(0)));
     // A19: who was invited once may be invited again, whether numbers are available or not.
-    let again = invite(&site, &users).await;
+    let again = invite(&harness, &users).await;
     assert_eq!(
         again.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(),
         [false, false, true]
     );
-    ok(&site.ask("AllocateNumbers", json!({"org_unit": "APAC", "quantity": 1})).await);
-    assert!(invite(&site, &users[2..]).await[0].1.is_null());
+    ok(&harness.submit("AllocateNumbers", json!({"org_unit": "APAC", "quantity": 1})).await);
+    assert!(invite(&harness, &users[2..]).await[0].1.is_null());
 }
 
 /// ML-17, ML-18: the message on hover, before the attempt, and of the attempt itself; nothing is moved.
 #[tokio::test]
 async fn ml_17_ml_18_pending_invitations_move_where_there_are_numbers() {
-    let site = meridian().await;
+    let harness = meridian().await;
     let keys: Vec<_> = (0..4).map(|n| format!("p{n}@meridian.example")).collect();
     let rows: Vec<_> = keys.iter().map(|key| format!(",,{key},No,,off,off,,,")).collect();
-    import(&site, &rows.iter().map(String::as_str).collect::<Vec<_>>(), "EMEA").await;
-    invite(&site, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    import(&harness, &rows.iter().map(String::as_str).collect::<Vec<_>>(), "EMEA").await;
+    invite(&harness, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let moving = |count: usize| json!({"accounts": keys[..count], "dest": "APAC"});
-    let before = site.log_bytes();
-    let no = site.row("can_move", moving(3)).await;
+    let before = harness.log_bytes();
+    let no = harness.row("can_move", moving(3)).await;
     assert_eq!((&no["allowed"], &no["message"]), (&json!(false), &json!(MESSAGE)));
     assert_eq!(no["code"], "number.insufficient_in_destination");
-    let answer = site.ask("MovePendingInvitations", moving(3)).await;
+    let answer = harness.submit("MovePendingInvitations", moving(3)).await;
     let details = refused(&answer, Code::NumberInsufficientInDestination);
     assert_eq!(details, json!({"needed": 3, "available": 2}));
     let Answer::Refused { message, .. } = answer else { panic!() };
-    assert_eq!((message.as_str(), site.log_bytes()), (MESSAGE, before));
-    let yes = site.row("can_move", moving(2)).await;
+    assert_eq!((message.as_str(), harness.log_bytes()), (MESSAGE, before));
+    let yes = harness.row("can_move", moving(2)).await;
     assert_eq!((&yes["allowed"], &yes["message"]), (&json!(true), &Value::Null));
-    assert_eq!(ok(&site.ask("MovePendingInvitations", moving(2)).await), json!({"moved": 2}));
-    let moved = site.row("user", json!({"user": keys[0]})).await;
+    assert_eq!(ok(&harness.submit("MovePendingInvitations", moving(2)).await), json!({"moved": 2}));
+    let moved = harness.row("user", json!({"user": keys[0]})).await;
     assert_eq!(
         (&moved["org_unit"], moved["attributes"].get("permission_group")),
         (&json!("APAC"), None)
     );
-    let figures = (of(&site, "EMEA").await, of(&site, "APAC").await);
+    let figures = (of(&harness, "EMEA").await, of(&harness, "APAC").await);
     assert_eq!(figures.0["pending_without_number"], 2);
     assert_eq!((&figures.1["pending_without_number"], &figures.1["spare"]), (&json!(2), &json!(0)));
     assert_eq!(
-        site.row("can_move", json!({"accounts": [keys[3]], "dest": "APAC"})).await["allowed"],
+        harness.row("can_move", json!({"accounts": [keys[3]], "dest": "APAC"})).await["allowed"],
         false
     );
 }
@@ -181,7 +182,7 @@ async fn ml_17_ml_18_pending_invitations_move_where_there_are_numbers() {
 /// stays, and the others are gone with the numbers they had.
 #[tokio::test]
 async fn ml_10_an_import_that_invites_does_so_as_far_as_there_are_numbers() {
-    let site = meridian().await;
+    let harness = meridian().await;
     let keys = ["a", "b", "c", "d"].map(|name| format!("{name}@meridian.example"));
     let numbers = ["", "+12125550021", "", ""];
     let rows: Vec<_> = keys
@@ -192,49 +193,49 @@ async fn ml_10_an_import_that_invites_does_so_as_far_as_there_are_numbers() {
     let mut body = upload(&rows.iter().map(String::as_str).collect::<Vec<_>>(), "APAC");
     body["auto_invite"] = json!(true);
     body["channel"] = json!("whatsapp");
-    let import = ok(&site.ask("ImportFile", body).await)["import"].clone();
-    site.settle().await;
+    let import = ok(&harness.submit("ImportFile", body).await)["import"].clone();
+    harness.settle().await;
     let invited = async || {
-        let rows = site.rows("import_rows", json!({"import": import})).await;
+        let rows = harness.rows("import_rows", json!({"import": import})).await;
         rows.iter().map(|row| row["invite"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(invited().await, ["success", "success", "failed", "failed"].map(|word| json!(word)));
-    let apac = of(&site, "APAC").await;
+    let apac = of(&harness, "APAC").await;
     assert_eq!((&apac["pending_without_number"], &apac["spare"]), (&json!(1), &json!(0)));
-    ok(&site.ask("UndoImport", json!({"import": import})).await);
-    site.settle().await;
-    let undo = site.row("import", json!({"import": import})).await["undo"].clone();
+    ok(&harness.submit("UndoImport", json!({"import": import})).await);
+    harness.settle().await;
+    let undo = harness.row("import", json!({"import": import})).await["undo"].clone();
     assert_eq!(undo, json!({"reversed": 2, "kept": 2, "errored": 0}));
-    let kept = site.rows("import_rows", json!({"import": import, "undo": "kept"})).await;
+    let kept = harness.rows("import_rows", json!({"import": import, "undo": "kept"})).await;
     assert!(kept.iter().all(|row| row["undo"] == "kept:row.invited_since"), "{kept:?}");
-    assert_eq!(state(&site, "+12125550021").await, "assigned");
-    let again = of(&site, "APAC").await;
+    assert_eq!(state(&harness, "+12125550021").await, "assigned");
+    let again = of(&harness, "APAC").await;
     assert_eq!(again["pending_without_number"], 1);
 }
 
 /// P16, ML-02, ML-04, ML-05: a plan is of one organization and group; a file that is too long is not even shown.
 #[tokio::test]
 async fn p16_a_plan_is_of_one_organization_and_one_group() {
-    let site = meridian().await;
+    let harness = meridian().await;
     let rows = [",,ann@meridian.example,No,,off,off,,,"];
     let mut body = upload(&rows, "EMEA");
     body["mode"] = json!("preview");
-    let shown = ok(&site.ask("ImportFile", body.clone()).await);
+    let shown = ok(&harness.submit("ImportFile", body.clone()).await);
     body["mode"] = json!("commit");
     body["plan_hash"] = shown["plan_hash"].clone();
     for (field, value) in [("organization", "APAC"), ("permission_group", "Advisers")] {
         let mut other = body.clone();
         other[field] = json!(value);
-        refused(&site.ask("ImportFile", other).await, Code::ImportPlanChanged);
+        refused(&harness.submit("ImportFile", other).await, Code::ImportPlanChanged);
     }
-    assert_eq!(ok(&site.ask("ImportFile", body).await)["created"], 1);
+    assert_eq!(ok(&harness.submit("ImportFile", body).await)["created"], 1);
     let many: Vec<_> =
         (0..=1000).map(|n| format!(",,u{n}@meridian.example,No,,off,off,,,")).collect();
     let many: Vec<_> = many.iter().map(String::as_str).collect();
     for extra in [("mode", "preview"), ("on_error", "reject_file")] {
         let mut body = upload(&many, "EMEA");
         body[extra.0] = json!(extra.1);
-        let why = refused(&site.ask("ImportFile", body).await, Code::ImportTooManyRows);
+        let why = refused(&harness.submit("ImportFile", body).await, Code::ImportTooManyRows);
         assert_eq!(why, json!({"limit": 1000, "actual": 1001}));
     }
 }
@@ -242,31 +243,31 @@ async fn p16_a_plan_is_of_one_organization_and_one_group() {
 /// P18: revoking or expiring an invitation frees the number that came with it, after it has cooled down.
 #[tokio::test]
 async fn p18_a_number_cools_down_and_is_available_again_by_itself() {
-    let site = meridian().await;
-    ok(&site.ask("SetCompanyConfig", json!({"number_cooling_seconds": 600})).await);
-    import(&site, &[",,ann@meridian.example,No,+12125550001,off,off,,,"], "EMEA").await;
-    invite(&site, &["ann@meridian.example"]).await;
+    let harness = meridian().await;
+    ok(&harness.submit("SetCompanyConfig", json!({"number_cooling_seconds": 600})).await);
+    import(&harness, &[",,ann@meridian.example,No,+12125550001,off,off,,,"], "EMEA").await;
+    invite(&harness, &["ann@meridian.example"]).await;
     let revoked = json!({"user": "ann@meridian.example", "channel": "whatsapp"});
-    ok(&site.ask("RevokeInvitation", revoked).await);
-    assert_eq!(state(&site, "+12125550001").await, "cooling");
-    site.pass(601);
-    ok(&site.ask("Tick", json!({"now": site.now()})).await);
-    assert_eq!(state(&site, "+12125550001").await, "available");
+    ok(&harness.submit("RevokeInvitation", revoked).await);
+    assert_eq!(state(&harness, "+12125550001").await, "cooling");
+    harness.advance_clock(601);
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    assert_eq!(state(&harness, "+12125550001").await, "available");
 }
 
 /// ML-01: `An admin must have "Accounts" Privilege in their Role`; without it the file is not even read.
 #[tokio::test]
 async fn ml_01_uploading_accounts_takes_the_privilege_accounts() {
-    let site = meridian().await;
+    let harness = meridian().await;
     for (actor, permission) in
         [("root", "administer"), ("amy", "accounts"), ("ira", "bulk_import_users")]
     {
         let granted = json!({"actor": actor, "permissions": [permission]});
-        ok(&site.ask("GrantPermissions", granted).await);
+        ok(&harness.submit("GrantPermissions", granted).await);
     }
     let ask = async |actor: &str, body: Value| {
-        let asked = envelope(site.engine().clock().id(), actor, &body);
-        site.engine().submit(&id("acme"), "ImportFile", asked, Authority::Granted).await
+        let asked = envelope(harness.engine().clock().id(), actor, &body);
+        harness.engine().submit(&company_id("acme"), "ImportFile", asked, Authority::Granted).await
     };
     let body = || upload(&[",,ann@meridian.example,No,,off,off,,,"], "EMEA");
     let denied = refused(&ask("ira", body()).await, Code::AuthPermissionDenied);
@@ -277,22 +278,22 @@ async fn ml_01_uploading_accounts_takes_the_privilege_accounts() {
 /// ML-07: the template has the Note row, and the social column only where it may be filled in.
 #[tokio::test]
 async fn ml_07_the_template_is_the_companys_own() {
-    let site = meridian().await;
+    let harness = meridian().await;
     let template = async || {
-        let row = site.row("template", json!({"dialect": "multiline"})).await;
+        let row = harness.row("template", json!({"dialect": "multiline"})).await;
         row["text"].as_str().unwrap().to_owned()
     };
     let text = template().await;
     assert_eq!(text.lines().next(), Some(HEADER));
     assert!(text.lines().nth(1).unwrap().starts_with("\"Note: delete this row"), "{text}");
-    ok(&site.ask("SetCompanyConfig", json!({"social_messaging": false})).await);
+    ok(&harness.submit("SetCompanyConfig", json!({"social_messaging": false})).await);
     let without = template().await;
     assert!(!without.contains("restrict_incoming_social_messaging"), "{without}");
     let body = json!({
         "dialect": "multiline", "files": [{"name": "accounts.csv", "text": without}],
         "organization": "EMEA", "permission_group": "Traders",
     });
-    let result = ok(&site.ask("ImportFile", body).await);
+    let result = ok(&harness.submit("ImportFile", body).await);
     assert_eq!(
         (&result["invalid"], &result["created"]),
         (&json!(1), &json!(0)),
@@ -303,9 +304,9 @@ async fn ml_07_the_template_is_the_companys_own() {
 /// P16: a number that is promised meanwhile changes what a file would come to, and the plan is refused.
 #[tokio::test]
 async fn p16_a_plan_is_overtaken_by_an_invitation_that_takes_the_last_number() {
-    let site = meridian().await;
+    let harness = meridian().await;
     import(
-        &site,
+        &harness,
         &[",,a@meridian.example,No,,off,off,,,", ",,b@meridian.example,No,,off,off,,,"],
         "APAC",
     )
@@ -313,12 +314,12 @@ async fn p16_a_plan_is_overtaken_by_an_invitation_that_takes_the_last_number() {
     let rows = [",,c@meridian.example,No,+12125550021,off,off,,,"];
     let mut body = upload(&rows, "APAC");
     body["mode"] = json!("preview");
-    let shown = ok(&site.ask("ImportFile", body.clone()).await);
+    let shown = ok(&harness.submit("ImportFile", body.clone()).await);
     assert_eq!(shown["counts"]["created"], 1);
     assert_eq!(shown["rows"][0]["number"], "assigned");
-    invite(&site, &["a@meridian.example", "b@meridian.example"]).await;
+    invite(&harness, &["a@meridian.example", "b@meridian.example"]).await;
     body["mode"] = json!("commit");
     body["plan_hash"] = shown["plan_hash"].clone();
-    let details = refused(&site.ask("ImportFile", body).await, Code::ImportPlanChanged);
+    let details = refused(&harness.submit("ImportFile", body).await, Code::ImportPlanChanged);
     assert_eq!(details["counts"]["invalid"], 1);
 }

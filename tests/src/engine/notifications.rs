@@ -3,24 +3,24 @@
 use boarding_commands::decide::Authority;
 use serde_json::{Value, json};
 
-use super::gate::Gate;
-use super::{Site, envelope, file, id, ok, people};
+use super::held_channel::HeldChannel;
+use super::{EngineHarness, company_id, envelope, import_body, ok, people_rows};
 
 const ADMINS: [&str; 2] = ["una@acme.example", "uwe@globex.example"];
 
 /// The company of `fixtures/company/multiline.json`.
-async fn meridian(settings: Value) -> Site {
-    let site = Site::with(None).await;
+async fn meridian(settings: Value) -> EngineHarness {
+    let harness = EngineHarness::new(None).await;
     let commands = include_str!("../../../fixtures/company/multiline.json");
     for command in serde_json::from_str::<Vec<Value>>(commands).unwrap() {
-        ok(&site.ask(command["command"].as_str().unwrap(), command["body"].clone()).await);
+        ok(&harness.submit(command["command"].as_str().unwrap(), command["body"].clone()).await);
     }
-    set(&site, settings).await;
-    site
+    set(&harness, settings).await;
+    harness
 }
 
-async fn set(site: &Site, settings: Value) {
-    ok(&site.ask("SetCompanyConfig", settings).await);
+async fn set(harness: &EngineHarness, settings: Value) {
+    ok(&harness.submit("SetCompanyConfig", settings).await);
 }
 
 fn admins() -> Value {
@@ -28,19 +28,19 @@ fn admins() -> Value {
 }
 
 /// The mails to this address.
-fn to(site: &Site, email: &str) -> Vec<String> {
+fn to(harness: &EngineHarness, email: &str) -> Vec<String> {
     let is_to = |mail: &String| {
         let header = mail.lines().find(|line| line.starts_with("To: ")).unwrap();
         header.trim_end_matches('>').ends_with(email)
     };
-    site.outbox().into_iter().filter(is_to).collect()
+    harness.outbox().into_iter().filter(is_to).collect()
 }
 
 /// How many events of these names there are.
-async fn count<const N: usize>(site: &Site, names: [&str; N]) -> [usize; N] {
+async fn count<const N: usize>(harness: &EngineHarness, names: [&str; N]) -> [usize; N] {
     let (mut counts, mut cursor) = ([0; N], Value::Null);
     loop {
-        let page = site.json("history", json!({"limit": 500, "cursor": cursor})).await;
+        let page = harness.json("history", json!({"limit": 500, "cursor": cursor})).await;
         for row in page["rows"].as_array().unwrap() {
             for (name, count) in names.iter().zip(&mut counts) {
                 *count += usize::from(row["event"] == *name);
@@ -66,19 +66,20 @@ fn accounts(name: &str) -> Value {
 /// the batch operation": each of them, once, also across a crash; nobody for a preview.
 #[tokio::test]
 async fn ml_14_the_designated_administrators_get_the_summary_of_a_batch() {
-    let mut site = meridian(admins()).await;
+    let mut harness = meridian(admins()).await;
     let mut preview = accounts("a.csv");
     preview["mode"] = json!("preview");
-    ok(&site.ask("ImportFile", preview).await);
-    site.settle().await;
-    assert!(site.outbox().is_empty());
-    let import = ok(&site.ask("ImportFile", accounts("accounts.csv")).await)["import"].clone();
-    site.settle().await;
-    site.restart().await;
-    site.settle().await;
-    assert_eq!(site.outbox().len(), 2);
+    ok(&harness.submit("ImportFile", preview).await);
+    harness.settle().await;
+    assert!(harness.outbox().is_empty());
+    let import =
+        ok(&harness.submit("ImportFile", accounts("accounts.csv")).await)["import"].clone();
+    harness.settle().await;
+    harness.restart().await;
+    harness.settle().await;
+    assert_eq!(harness.outbox().len(), 2);
     for admin in ADMINS {
-        let [mail] = to(&site, admin).try_into().unwrap();
+        let [mail] = to(&harness, admin).try_into().unwrap();
         for shown in
             ["accounts.csv", "Total: 3", "Success: 2", "Failed: 1", import.as_str().unwrap()]
         {
@@ -86,11 +87,11 @@ async fn ml_14_the_designated_administrators_get_the_summary_of_a_batch() {
         }
     }
     let counts =
-        count(&site, ["NotificationRequested", "NotificationDispatched", "NotificationSent"]);
+        count(&harness, ["NotificationRequested", "NotificationDispatched", "NotificationSent"]);
     assert_eq!(counts.await, [2, 2, 2]);
     // Whom the mail is for is told with the import's own history.
     let of_import = json!({"entity": format!("import:{}", import.as_str().unwrap())});
-    let told = site.rows("history", of_import).await;
+    let told = harness.rows("history", of_import).await;
     let told: Vec<_> = told.iter().filter(|row| row["event"] == "NotificationRequested").collect();
     let addresses: Vec<_> = told.iter().map(|row| row["data"]["to"]["address"].clone()).collect();
     assert_eq!(addresses, ADMINS.map(Value::from));
@@ -103,73 +104,73 @@ async fn ml_14_nobody_is_told_of_a_batch_unless_configured() {
         json!({"notify": {"batch_report": true}}),
         json!({"designated_admin_emails": ADMINS, "notify.batch_report": false}),
     ] {
-        let site = meridian(settings).await;
-        ok(&site.ask("ImportFile", accounts("accounts.csv")).await);
-        site.settle().await;
-        assert!(site.outbox().is_empty());
-        assert_eq!(count(&site, ["ImportCompleted", "NotificationRequested"]).await, [1, 0]);
+        let harness = meridian(settings).await;
+        ok(&harness.submit("ImportFile", accounts("accounts.csv")).await);
+        harness.settle().await;
+        assert!(harness.outbox().is_empty());
+        assert_eq!(count(&harness, ["ImportCompleted", "NotificationRequested"]).await, [1, 0]);
     }
 }
 
 /// ML-14: a batch of any product, of more rows than one commit holds: told once, when its last row is applied.
 #[tokio::test]
 async fn ml_14_a_long_batch_is_told_once_at_its_end() {
-    let mut site = Site::acme(None).await;
-    set(&site, admins()).await;
-    set(&site, json!({"bulk_integration_max_records": 2_000})).await;
+    let mut harness = EngineHarness::acme(None).await;
+    set(&harness, admins()).await;
+    set(&harness, json!({"bulk_integration_max_records": 2_000})).await;
     let names: Vec<String> = (0..1_100).map(|n| format!("user{n}")).collect();
-    let rows = people(&names.iter().map(String::as_str).collect::<Vec<_>>());
-    ok(&site.ask("ImportFile", file("people.csv", &rows)).await);
-    site.restart().await;
-    site.settle().await;
-    let [mail] = to(&site, ADMINS[0]).try_into().unwrap();
+    let rows = people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>());
+    ok(&harness.submit("ImportFile", import_body("people.csv", &rows)).await);
+    harness.restart().await;
+    harness.settle().await;
+    let [mail] = to(&harness, ADMINS[0]).try_into().unwrap();
     assert!(mail.contains("Total: 1100") && mail.contains("Success: 1100"), "{mail}");
-    assert_eq!(count(&site, ["ImportCompleted", "NotificationSent"]).await, [1, 2]);
+    assert_eq!(count(&harness, ["ImportCompleted", "NotificationSent"]).await, [1, 2]);
 }
 
 /// ML-14, P7: a crash between claim and report: what may have arrived is not sent a second time.
 #[tokio::test]
 async fn ml_14_a_crash_between_claim_and_report_tells_nobody_twice() {
     for deduplicates in [false, true] {
-        let gate = Gate::shut(deduplicates);
-        let mut site = Site::acme(Some(gate.clone())).await;
-        set(&site, admins()).await;
-        ok(&site.ask("ImportFile", file("people.csv", &people(&["ann"]))).await);
-        gate.arrival(2).await;
-        site.crash().await;
-        gate.open();
-        site.open().await;
-        site.settle().await;
+        let channel = HeldChannel::new(deduplicates);
+        let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+        set(&harness, admins()).await;
+        ok(&harness.submit("ImportFile", import_body("people.csv", &people_rows(&["ann"]))).await);
+        channel.wait_for_mails(2).await;
+        harness.crash().await;
+        channel.release_all();
+        harness.open().await;
+        harness.settle().await;
         let ids: std::collections::BTreeSet<_> =
-            gate.mails().into_iter().map(|mail| mail.message_id).collect();
+            channel.mails().into_iter().map(|mail| mail.message_id).collect();
         assert_eq!(ids.len(), 2, "the same Message-IDs");
         let sent =
-            count(&site, ["NotificationDispatched", "NotificationSent", "NotificationFailed"]);
+            count(&harness, ["NotificationDispatched", "NotificationSent", "NotificationFailed"]);
         let expected = if deduplicates { (4, [2, 2, 0]) } else { (2, [2, 0, 2]) };
-        assert_eq!((gate.mails().len(), sent.await), expected);
+        assert_eq!((channel.mails().len(), sent.await), expected);
     }
 }
 
 /// ML-14, N56: the company words the report itself; a file's name with a line break makes no header.
 #[tokio::test]
 async fn ml_14_the_report_is_worded_by_the_company() {
-    let site = meridian(admins()).await;
+    let harness = meridian(admins()).await;
     let own = json!({
         "kind": "batch_report", "language": "en", "subject": "OWN {{ file_name }}",
         "text": "{{ success }} good, {{ failed }} bad", "html": "<p>{{ success }} {{ failed }}</p>",
     });
-    ok(&site.ask("SetTemplate", own).await);
-    ok(&site.ask("ImportFile", accounts("a\r\nBcc: all@acme.example\r\n.csv")).await);
-    site.settle().await;
-    let [mail] = to(&site, ADMINS[0]).try_into().unwrap();
+    ok(&harness.submit("SetTemplate", own).await);
+    ok(&harness.submit("ImportFile", accounts("a\r\nBcc: all@acme.example\r\n.csv")).await);
+    harness.settle().await;
+    let [mail] = to(&harness, ADMINS[0]).try_into().unwrap();
     assert!(mail.contains("Subject: OWN ") && mail.contains("2 good, 1 bad"), "{mail}");
     assert!(!mail.lines().any(|line| line.starts_with("Bcc:")), "{mail}");
 }
 
 /// Asks as somebody with an address, who can be told what came of it.
-async fn as_jane(site: &Site, name: &str, body: Value) -> Value {
-    let asked = envelope(site.engine().clock().id(), "jane@acme.example", &body);
-    ok(&site.engine().submit(&id("acme"), name, asked, Authority::All).await)
+async fn as_jane(harness: &EngineHarness, name: &str, body: Value) -> Value {
+    let asked = envelope(harness.engine().clock().id(), "jane@acme.example", &body);
+    ok(&harness.engine().submit(&company_id("acme"), name, asked, Authority::All).await)
 }
 
 fn start(user: &str) -> Value {
@@ -180,18 +181,18 @@ fn start(user: &str) -> Value {
 /// wait, and what it came to.
 #[tokio::test]
 async fn run_started_and_run_completed_are_told_to_the_starter() {
-    let gate = Gate::shut(false);
-    let site = Site::acme(Some(gate.clone())).await;
-    set(&site, json!({"notify": {"run_started": true, "run_completed": true}})).await;
-    site.import(&people(&["ann", "bob"])).await;
-    let first = as_jane(&site, "StartBulkIntegration", start("ann")).await;
-    let second = as_jane(&site, "StartBulkIntegration", start("bob")).await;
+    let channel = HeldChannel::new(false);
+    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    set(&harness, json!({"notify": {"run_started": true, "run_completed": true}})).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let first = as_jane(&harness, "StartBulkIntegration", start("ann")).await;
+    let second = as_jane(&harness, "StartBulkIntegration", start("bob")).await;
     assert_eq!((&first["state"], &second["state"]), (&json!("running"), &json!("pending")));
     // An operator without an address is told nothing.
-    ok(&site.ask("StartBulkIntegration", start("ann")).await);
-    gate.open();
-    site.settle().await;
-    let mails = gate.mails();
+    ok(&harness.submit("StartBulkIntegration", start("ann")).await);
+    channel.release_all();
+    harness.settle().await;
+    let mails = channel.mails();
     let told: Vec<_> = mails.iter().filter(|mail| mail.to == "jane@acme.example").collect();
     let of = |kind: &str, run: &Value| {
         let id = format!("{kind}.{}@acme.boarding.invalid", run["run"].as_str().unwrap());
@@ -209,25 +210,28 @@ async fn run_started_and_run_completed_are_told_to_the_starter() {
 /// Catalogue 3.6: but for what is asked for in the settings, nobody is told anything.
 #[tokio::test]
 async fn nothing_is_told_unless_it_is_switched_on() {
-    let site = meridian(admins()).await;
-    set(&site, json!({"notify.batch_report": false, "invitation_ttl_hours": {"whatsapp": 24}}))
+    let harness = meridian(admins()).await;
+    set(&harness, json!({"notify.batch_report": false, "invitation_ttl_hours": {"whatsapp": 24}}))
         .await;
-    ok(&site.ask("ImportFile", accounts("accounts.csv")).await);
+    ok(&harness.submit("ImportFile", accounts("accounts.csv")).await);
     let invite = json!({"users": ["ann@meridian.example"], "channel": "whatsapp"});
-    as_jane(&site, "ResendInvitation", invite).await;
-    site.settle().await;
-    site.pass(30 * 24 * 3600);
-    ok(&site.ask("Tick", json!({"now": site.now()})).await);
-    site.settle().await;
-    assert_eq!(count(&site, ["InvitationExpired", "NotificationRequested"]).await, [1, 0]);
-    assert_eq!(site.outbox().len(), 1);
+    as_jane(&harness, "ResendInvitation", invite).await;
+    harness.settle().await;
+    harness.advance_clock(30 * 24 * 3600);
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    harness.settle().await;
+    assert_eq!(count(&harness, ["InvitationExpired", "NotificationRequested"]).await, [1, 0]);
+    assert_eq!(harness.outbox().len(), 1);
 }
 
 /// Numbers of EMEA in the fixture's company, by what becomes of them.
-async fn assign(site: &Site, users: &[&str]) {
+async fn assign(harness: &EngineHarness, users: &[&str]) {
     for user in users {
-        let number = site.rows("number_suggestions", json!({"org_unit": "EMEA", "limit": 1})).await;
-        ok(&site.ask("AssignNumber", json!({"number": number[0]["number"], "user": user})).await);
+        let number =
+            harness.rows("number_suggestions", json!({"org_unit": "EMEA", "limit": 1})).await;
+        ok(&harness
+            .submit("AssignNumber", json!({"number": number[0]["number"], "user": user}))
+            .await);
     }
 }
 
@@ -235,40 +239,40 @@ async fn assign(site: &Site, users: &[&str]) {
 /// crossing; it comes by itself, with the commit that crosses it.
 #[tokio::test]
 async fn number_threshold_is_told_to_the_administrators_once_a_crossing() {
-    let mut site = meridian(admins()).await;
+    let mut harness = meridian(admins()).await;
     let on = json!({
         "notify": {"number_threshold": true, "batch_report": false}, "number_threshold_percent": 20,
     });
-    set(&site, on).await;
-    ok(&site.ask("ImportFile", accounts("accounts.csv")).await);
-    assign(&site, &["ann@meridian.example"]).await;
-    site.settle().await;
-    assert!(site.outbox().is_empty(), "one of ten");
-    assign(&site, &["cid@meridian.example"]).await;
-    arrived(&site, 2).await;
-    let [mail] = to(&site, ADMINS[0]).try_into().unwrap();
+    set(&harness, on).await;
+    ok(&harness.submit("ImportFile", accounts("accounts.csv")).await);
+    assign(&harness, &["ann@meridian.example"]).await;
+    harness.settle().await;
+    assert!(harness.outbox().is_empty(), "one of ten");
+    assign(&harness, &["cid@meridian.example"]).await;
+    arrived(&harness, 2).await;
+    let [mail] = to(&harness, ADMINS[0]).try_into().unwrap();
     for shown in
         ["20 % of the numbers of EMEA are in use", "In use: 2", "Numbers: 10", "Threshold: 20"]
     {
         assert!(mail.contains(shown), "{shown}: {mail}");
     }
-    site.restart().await;
-    ok(&site.ask("Tick", json!({"now": site.now()})).await);
-    site.settle().await;
-    assert_eq!(site.outbox().len(), 2);
-    let used = site.rows("numbers", json!({"state": "assigned"})).await;
-    ok(&site.ask("ReleaseNumber", json!({"number": used[0]["number"]})).await);
+    harness.restart().await;
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    harness.settle().await;
+    assert_eq!(harness.outbox().len(), 2);
+    let used = harness.rows("numbers", json!({"state": "assigned"})).await;
+    ok(&harness.submit("ReleaseNumber", json!({"number": used[0]["number"]})).await);
     let user = used[0]["user"].as_str().unwrap().to_owned();
-    assign(&site, &[&user]).await;
-    arrived(&site, 4).await;
-    assert_eq!(to(&site, ADMINS[1]).len(), 2);
+    assign(&harness, &[&user]).await;
+    arrived(&harness, 4).await;
+    assert_eq!(to(&harness, ADMINS[1]).len(), 2);
 }
 
 /// Waits until so many mails that are no invitations were sent.
-async fn arrived(site: &Site, mails: usize) {
-    let hot = site.engine().hot(&id("acme")).await;
+async fn arrived(harness: &EngineHarness, mails: usize) {
+    let hot = harness.engine().hot(&company_id("acme")).await;
     let mut chores = hot.chores();
-    while count(site, ["NotificationSent"]).await != [mails] {
+    while count(harness, ["NotificationSent"]).await != [mails] {
         chores.changed().await.unwrap();
     }
 }
@@ -276,23 +280,23 @@ async fn arrived(site: &Site, mails: usize) {
 /// MOV, invitations_exceed_numbers: "Threshold exceeded for invitations".
 #[tokio::test]
 async fn invitations_exceed_numbers_is_told_to_the_administrators() {
-    let site = meridian(admins()).await;
+    let harness = meridian(admins()).await;
     let on = json!({
         "notify": {"invitations_exceed_numbers": true, "batch_report": false}, "number_overbooking": true,
     });
-    set(&site, on).await;
-    ok(&site.ask("ImportFile", accounts("accounts.csv")).await);
+    set(&harness, on).await;
+    ok(&harness.submit("ImportFile", accounts("accounts.csv")).await);
     // All but one of EMEA's numbers go back.
-    let free = site.rows("numbers", json!({"org_unit": "EMEA", "state": "available"})).await;
+    let free = harness.rows("numbers", json!({"org_unit": "EMEA", "state": "available"})).await;
     let free: Vec<_> = free.iter().map(|row| row["number"].clone()).collect();
-    ok(&site.ask("WithdrawNumbers", json!({"numbers": free})).await);
-    let left = site.rows("number_utilisation", json!({"org_unit": "EMEA"})).await[0].clone();
+    ok(&harness.submit("WithdrawNumbers", json!({"numbers": free})).await);
+    let left = harness.rows("number_utilisation", json!({"org_unit": "EMEA"})).await[0].clone();
     assert_eq!((&left["available"], &left["reserved"]), (&json!(0), &json!(1)));
     let users = ["ann@meridian.example", "cid@meridian.example"];
-    ok(&site.ask("ResendInvitation", json!({"users": users, "channel": "whatsapp"})).await);
-    arrived(&site, 2).await;
+    ok(&harness.submit("ResendInvitation", json!({"users": users, "channel": "whatsapp"})).await);
+    arrived(&harness, 2).await;
     for admin in ADMINS {
-        let [mail] = to(&site, admin).try_into().unwrap();
+        let [mail] = to(&harness, admin).try_into().unwrap();
         assert!(mail.contains("Subject: Threshold exceeded for invitations: EMEA"), "{mail}");
         assert!(
             mail.contains("Numbers needed: 2") && mail.contains("Numbers available: 1"),
@@ -312,29 +316,29 @@ fn link(mail: &str) -> String {
 /// invitation, and none for whoever has linked.
 #[tokio::test]
 async fn a_reminder_repeats_the_same_link_and_is_no_second_invitation() {
-    let mut site = Site::acme(None).await;
+    let mut harness = EngineHarness::acme(None).await;
     let on = json!({
         "reminder_after_days": 3, "reminder_max": 1, "invitation_ttl_hours": {"whatsapp": 24 * 10},
     });
-    set(&site, on).await;
-    site.import(&people(&["ann", "bob"])).await;
-    let run = site.run().await;
-    site.settle().await;
-    let first = to(&site, "ann@people.example").remove(0);
-    ok(&site.ask("LinkCompleted", json!({"user": "bob", "channel": "whatsapp"})).await);
-    site.crash().await;
-    site.pass(3 * 24 * 3600);
-    site.open().await;
-    arrived(&site, 1).await;
-    site.pass(4 * 24 * 3600);
-    ok(&site.ask("Tick", json!({"now": site.now()})).await);
-    site.restart().await;
-    site.settle().await;
+    set(&harness, on).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let run = harness.start_run().await;
+    harness.settle().await;
+    let first = to(&harness, "ann@people.example").remove(0);
+    ok(&harness.submit("LinkCompleted", json!({"user": "bob", "channel": "whatsapp"})).await);
+    harness.crash().await;
+    harness.advance_clock(3 * 24 * 3600);
+    harness.open().await;
+    arrived(&harness, 1).await;
+    harness.advance_clock(4 * 24 * 3600);
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    harness.restart().await;
+    harness.settle().await;
     assert_eq!(
-        (to(&site, "ann@people.example").len(), to(&site, "bob@people.example").len()),
+        (to(&harness, "ann@people.example").len(), to(&harness, "bob@people.example").len()),
         (2, 1)
     );
-    let mails = to(&site, "ann@people.example");
+    let mails = to(&harness, "ann@people.example");
     let reminder = mails.iter().find(|mail| **mail != first).unwrap();
     assert!(reminder.contains("Subject: Reminder: link your WhatsApp account"), "{reminder}");
     assert!(
@@ -343,20 +347,20 @@ async fn a_reminder_repeats_the_same_link_and_is_no_second_invitation() {
     );
     assert_eq!(link(reminder), link(&first));
     assert_eq!(
-        count(&site, ["InviteDispatched", "InviteSent", "NotificationSent"]).await,
+        count(&harness, ["InviteDispatched", "InviteSent", "NotificationSent"]).await,
         [2, 2, 1]
     );
-    let rows = site.rows("invitations", json!({"user": "ann"})).await;
+    let rows = harness.rows("invitations", json!({"user": "ann"})).await;
     assert_eq!(
         (rows.len(), &rows[0]["generation"], &rows[0]["state"]),
         (1, &json!(1), &json!("sent"))
     );
-    assert_eq!(site.row("run", json!({"run": run})).await["passed"], 2);
-    ok(&site.ask("LinkCompleted", json!({"token": link(reminder)})).await);
-    site.pass(3 * 24 * 3600);
-    ok(&site.ask("Tick", json!({"now": site.now()})).await);
-    site.settle().await;
-    assert_eq!(site.outbox().len(), 3);
+    assert_eq!(harness.row("run", json!({"run": run})).await["passed"], 2);
+    ok(&harness.submit("LinkCompleted", json!({"token": link(reminder)})).await);
+    harness.advance_clock(3 * 24 * 3600);
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    harness.settle().await;
+    assert_eq!(harness.outbox().len(), 3);
 }
 
 /// P7: a crash between a reminder's claim and its report sends no second one; and where its link was revoked
@@ -364,31 +368,33 @@ async fn a_reminder_repeats_the_same_link_and_is_no_second_invitation() {
 #[tokio::test]
 async fn p7_a_crash_between_a_reminders_claim_and_its_report_sends_no_second_one() {
     for (deduplicates, revoked, mails) in [(false, false, 1), (true, false, 2), (true, true, 1)] {
-        let gate = Gate::shut(deduplicates);
-        let mut site = Site::acme(Some(gate.clone())).await;
-        set(&site, json!({"reminder_after_days": 1, "invitation_ttl_hours": {"whatsapp": 72}}))
+        let channel = HeldChannel::new(deduplicates);
+        let mut harness = EngineHarness::acme(Some(channel.clone())).await;
+        set(&harness, json!({"reminder_after_days": 1, "invitation_ttl_hours": {"whatsapp": 72}}))
             .await;
-        site.import(&people(&["ann"])).await;
-        site.run().await;
-        gate.let_through(1);
-        site.settle().await;
-        site.pass(24 * 3600);
-        ok(&site.ask("Tick", json!({"now": site.now()})).await);
-        gate.arrival(2).await;
+        harness.import(&people_rows(&["ann"])).await;
+        harness.start_run().await;
+        channel.release(1);
+        harness.settle().await;
+        harness.advance_clock(24 * 3600);
+        ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+        channel.wait_for_mails(2).await;
         if revoked {
-            ok(&site.ask("RevokeInvitation", json!({"user": "ann", "channel": "whatsapp"})).await);
+            ok(&harness
+                .submit("RevokeInvitation", json!({"user": "ann", "channel": "whatsapp"}))
+                .await);
         }
-        site.crash().await;
-        gate.open();
-        site.open().await;
-        site.settle().await;
-        let all = gate.mails();
+        harness.crash().await;
+        channel.release_all();
+        harness.open().await;
+        harness.settle().await;
+        let all = channel.mails();
         let reminders: Vec<_> =
             all.iter().filter(|mail| mail.message_id.starts_with("reminder.")).collect();
         assert_eq!(reminders.len(), mails, "{deduplicates} {revoked}");
         assert!(reminders.iter().all(|mail| mail.message_id == reminders[0].message_id));
         let expected = if mails == 2 { [1, 0] } else { [0, 1] };
-        let counts = count(&site, ["NotificationSent", "NotificationFailed"]).await;
+        let counts = count(&harness, ["NotificationSent", "NotificationFailed"]).await;
         assert_eq!(counts, expected, "{deduplicates} {revoked}");
     }
 }
@@ -396,30 +402,30 @@ async fn p7_a_crash_between_a_reminders_claim_and_its_report_sends_no_second_one
 /// Catalogue 3.6, expired digest: one mail to each administrator, decided by time alone.
 #[tokio::test]
 async fn expired_digest_is_told_to_the_administrators() {
-    let mut site = Site::acme(None).await;
-    set(&site, admins()).await;
-    set(&site, json!({"notify": {"expired_digest": true, "batch_report": false}})).await;
-    site.import(&people(&["ann", "bob", "cid"])).await;
-    site.run().await;
-    site.settle().await;
-    ok(&site.ask("LinkCompleted", json!({"user": "cid", "channel": "whatsapp"})).await);
-    site.pass(24 * 3600);
-    ok(&site.ask("Tick", json!({"now": site.now()})).await);
-    site.settle().await;
-    assert_eq!(site.outbox().len(), 3, "it is gathered for a day");
-    site.crash().await;
-    site.pass(24 * 3600);
-    site.open().await;
-    arrived(&site, 2).await;
-    let [mail] = to(&site, ADMINS[1]).try_into().unwrap();
+    let mut harness = EngineHarness::acme(None).await;
+    set(&harness, admins()).await;
+    set(&harness, json!({"notify": {"expired_digest": true, "batch_report": false}})).await;
+    harness.import(&people_rows(&["ann", "bob", "cid"])).await;
+    harness.start_run().await;
+    harness.settle().await;
+    ok(&harness.submit("LinkCompleted", json!({"user": "cid", "channel": "whatsapp"})).await);
+    harness.advance_clock(24 * 3600);
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    harness.settle().await;
+    assert_eq!(harness.outbox().len(), 3, "it is gathered for a day");
+    harness.crash().await;
+    harness.advance_clock(24 * 3600);
+    harness.open().await;
+    arrived(&harness, 2).await;
+    let [mail] = to(&harness, ADMINS[1]).try_into().unwrap();
     for shown in
         ["2 invitation(s) expired", "Expired: 2", "WhatsApp: 2", "iMessage: 0", "ann", "bob"]
     {
         assert!(mail.contains(shown), "{shown}: {mail}");
     }
     assert!(!mail.contains("cid"), "{mail}");
-    site.pass(5 * 24 * 3600);
-    ok(&site.ask("Tick", json!({"now": site.now()})).await);
-    site.settle().await;
-    assert_eq!(site.outbox().len(), 5);
+    harness.advance_clock(5 * 24 * 3600);
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    harness.settle().await;
+    assert_eq!(harness.outbox().len(), 5);
 }

@@ -1,22 +1,24 @@
 //! Who may do what: everybody everything before the first grant, then each what was granted.
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
-use boarding_engine::queries::{Asker, NoAnswer};
+use boarding_commands::values::Code;
+use boarding_core::read::queries::{Asker, NoAnswer};
 use serde_json::{Value, json};
 
-use super::{HEADER, Site, envelope, file, id, object, ok, people, refused};
+use super::{
+    EngineHarness, HEADER, company_id, envelope, import_body, object, ok, people_rows, refused,
+};
 
-async fn ask(site: &Site, actor: &str, name: &str, body: Value) -> Answer {
-    let asked = envelope(site.engine().clock().id(), actor, &body);
-    site.engine().submit(&id("acme"), name, asked, Authority::Granted).await
+async fn ask(harness: &EngineHarness, actor: &str, name: &str, body: Value) -> Answer {
+    let asked = envelope(harness.engine().clock().id(), actor, &body);
+    harness.engine().submit(&company_id("acme"), name, asked, Authority::Granted).await
 }
 
 /// The permission that a query asks for in vain.
-async fn denied(site: &Site, actor: &str, name: &str, params: Value) -> Option<String> {
+async fn denied(harness: &EngineHarness, actor: &str, name: &str, params: Value) -> Option<String> {
     let asker = Asker { actor: actor.to_owned(), authority: Authority::Granted };
-    match site.engine().query(&id("acme"), name, object(params), &asker).await {
+    match harness.engine().query(&company_id("acme"), name, object(params), &asker).await {
         Ok(_) => None,
         Err(NoAnswer::Refused(refusal)) if refusal.code == Code::AuthPermissionDenied => {
             Some(refusal.details["permission"].as_str().unwrap().to_owned())
@@ -53,25 +55,26 @@ fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 1
 /// LX-01, LX-02, LX-03: each query and each command needs its own permission, from the first grant on.
 #[tokio::test]
 async fn lx_01_lx_02_lx_03_permissions_hold_from_the_first_grant_on() {
-    let site = Site::acme(None).await;
-    let import = ok(&ask(&site, "jane", "ImportFile", file("people.csv", &people(&["ann"]))).await)
-        ["import"]
-        .clone();
-    let run = site.run().await;
-    site.settle().await;
+    let harness = EngineHarness::acme(None).await;
+    let import =
+        ok(&ask(&harness, "jane", "ImportFile", import_body("people.csv", &people_rows(&["ann"])))
+            .await)["import"]
+            .clone();
+    let run = harness.start_run().await;
+    harness.settle().await;
     for (name, params, _) in queries(&run, &import) {
-        assert_eq!(denied(&site, "jane", name, params).await, None, "{name}");
+        assert_eq!(denied(&harness, "jane", name, params).await, None, "{name}");
     }
     ok(&ask(
-        &site,
+        &harness,
         "root",
         "GrantPermissions",
         json!({"actor": "root", "permissions": ["administer"]}),
     )
     .await);
-    let before = site.log_bytes();
+    let before = harness.log_bytes();
     for (name, params, permission) in queries(&run, &import) {
-        let denied = denied(&site, "jane", name, params.clone()).await;
+        let denied = denied(&harness, "jane", name, params.clone()).await;
         assert!(denied.is_some(), "{name} {params}");
         if params.get("entity").is_none() {
             assert_eq!(denied.as_deref(), Some(permission), "{name}");
@@ -82,12 +85,12 @@ async fn lx_01_lx_02_lx_03_permissions_hold_from_the_first_grant_on() {
     let by_users = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "preview"});
     let no = |answer: &Answer| refused(answer, Code::AuthPermissionDenied)["permission"].clone();
     assert_eq!(
-        no(&ask(&site, "jane", "StartBulkIntegration", by_users.clone()).await),
+        no(&ask(&harness, "jane", "StartBulkIntegration", by_users.clone()).await),
         "bulk_integrate_users"
     );
     assert_eq!(
         no(&ask(
-            &site,
+            &harness,
             "jane",
             "GrantPermissions",
             json!({"actor": "jane", "permissions": ["administer"]})
@@ -96,17 +99,18 @@ async fn lx_01_lx_02_lx_03_permissions_hold_from_the_first_grant_on() {
         "administer"
     );
     assert_eq!(
-        no(&ask(&site, "jane", "ImportFile", file("people.csv", &people(&["bob"]))).await),
+        no(&ask(&harness, "jane", "ImportFile", import_body("people.csv", &people_rows(&["bob"])))
+            .await),
         "bulk_import_users"
     );
-    assert_eq!(site.log_bytes(), before);
+    assert_eq!(harness.log_bytes(), before);
 
     for (permission, mine) in
         [("bulk_integrate_users", 3), ("bulk_import_users", 5), ("view_org_units", 1)]
     {
         let actor = format!("only-{permission}");
         ok(&ask(
-            &site,
+            &harness,
             "root",
             "GrantPermissions",
             json!({"actor": actor, "permissions": [permission]}),
@@ -114,52 +118,57 @@ async fn lx_01_lx_02_lx_03_permissions_hold_from_the_first_grant_on() {
         .await);
         let mut allowed = 0;
         for (name, params, _) in queries(&run, &import).into_iter().take(9) {
-            allowed += usize::from(denied(&site, &actor, name, params).await.is_none());
+            allowed += usize::from(denied(&harness, &actor, name, params).await.is_none());
         }
         assert_eq!(allowed, mine, "{permission}");
     }
     let runner = "only-bulk_integrate_users";
-    ok(&ask(&site, runner, "StartBulkIntegration", by_users).await);
+    ok(&ask(&harness, runner, "StartBulkIntegration", by_users).await);
     assert_eq!(
-        no(&ask(&site, runner, "StartBulkIntegration", by_units.clone()).await),
+        no(&ask(&harness, runner, "StartBulkIntegration", by_units.clone()).await),
         "view_org_units"
     );
-    ok(&ask(&site, "only-bulk_import_users", "ImportFile", file("people.csv", &people(&["bob"])))
-        .await);
+    ok(&ask(
+        &harness,
+        "only-bulk_import_users",
+        "ImportFile",
+        import_body("people.csv", &people_rows(&["bob"])),
+    )
+    .await);
 }
 
 /// LX-02: who may not import learns nothing about the file, and leaves nothing behind.
 #[tokio::test]
 async fn lx_02_a_file_of_somebody_who_may_not_import_is_neither_read_nor_kept() {
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     ok(&ask(
-        &site,
+        &harness,
         "root",
         "GrantPermissions",
         json!({"actor": "root", "permissions": ["administer"]}),
     )
     .await);
     refused(
-        &ask(&site, "jane", "ImportFile", file("people.csv", "")).await,
+        &ask(&harness, "jane", "ImportFile", import_body("people.csv", "")).await,
         Code::AuthPermissionDenied,
     );
     let good = json!({"dialect": "leapxpert", "files": [{"name": "p.csv", "text": format!("{HEADER}a,,,,,,\n")}]});
-    refused(&ask(&site, "jane", "ImportFile", good).await, Code::AuthPermissionDenied);
-    assert_eq!(std::fs::read_dir(site.data().join("files")).unwrap().count(), 0);
+    refused(&ask(&harness, "jane", "ImportFile", good).await, Code::AuthPermissionDenied);
+    assert_eq!(std::fs::read_dir(harness.data().join("files")).unwrap().count(), 0);
 }
 
 /// A repeat is a repeat: its answer was given when the asker still had the permission.
 #[tokio::test]
 async fn a_repeat_is_answered_though_the_permission_is_gone() {
-    let site = Site::acme(None).await;
-    let command = site.engine().clock().id();
+    let harness = EngineHarness::acme(None).await;
+    let command = harness.engine().clock().id();
     let import = async || {
-        let asked = envelope(command, "jane", &file("people.csv", &people(&["ann"])));
-        site.engine().submit(&id("acme"), "ImportFile", asked, Authority::Granted).await
+        let asked = envelope(command, "jane", &import_body("people.csv", &people_rows(&["ann"])));
+        harness.engine().submit(&company_id("acme"), "ImportFile", asked, Authority::Granted).await
     };
     let first = ok(&import().await);
     ok(&ask(
-        &site,
+        &harness,
         "root",
         "GrantPermissions",
         json!({"actor": "root", "permissions": ["administer"]}),

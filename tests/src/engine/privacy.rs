@@ -3,13 +3,13 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use boarding_commands::code::Code;
-use boarding_engine::channel::Sent;
+use boarding_commands::values::Code;
+use boarding_core::delivery::Sent;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::gate::Gate;
-use super::{Site, file, ok};
+use super::held_channel::HeldChannel;
+use super::{EngineHarness, import_body, ok};
 
 /// All that was logged.
 #[derive(Clone, Default)]
@@ -53,11 +53,11 @@ async fn p31_neither_logs_nor_refusals_carry_what_is_personal() {
         .with_writer(said.clone())
         .finish();
     let guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
-    let gate = Gate::shut(false);
-    let mut site = Site::acme(Some(gate.clone())).await;
+    let channel = HeldChannel::new(false);
+    let mut harness = EngineHarness::acme(Some(channel.clone())).await;
     let rows = "secretperson,Geheimrat,Geheimrat,secretperson@people.example,+84912345678,,\n\
                 other,Geheimrat,Geheimrat,other@people.example,+84912345679,,\n";
-    site.import(rows).await;
+    harness.import(rows).await;
     for (name, body) in [
         ("AddUser", json!({"user": "secretperson"})),
         ("AddCorporatePhone", json!({"phone": "+84912345678", "user": "other"})),
@@ -68,7 +68,7 @@ async fn p31_neither_logs_nor_refusals_carry_what_is_personal() {
         ("AddUser", json!({"user": ["SECRETNOTE"]})),
         ("LinkCompleted", json!({"token": "SECRETNOTE"})),
         ("LinkCompleted", json!({"token": {"SECRETNOTE": 1}})),
-        ("ImportFile", file("people.csv", "\"SECRETNOTE,+84912345678")),
+        ("ImportFile", import_body("people.csv", "\"SECRETNOTE,+84912345678")),
         (
             "ImportFile",
             json!({"dialect": "leapxpert", "files": [{"name": "p.csv", "text": "SECRETNOTE,912345678\n1,2\n"}]}),
@@ -78,32 +78,32 @@ async fn p31_neither_logs_nor_refusals_carry_what_is_personal() {
             json!({"dialect": "leapxpert", "files": [{"name": "p.csv", "base64": "SECRETNOTE!"}]}),
         ),
     ] {
-        let answer = site.ask(name, body.clone()).await;
+        let answer = harness.submit(name, body.clone()).await;
         let boarding_commands::envelope::Answer::Refused { code, message, details, .. } = answer
         else {
             panic!("{name} {body}: {answer:?}");
         };
         is_clean(&format!("{name} {code:?}"), &format!("{message} {details}"));
     }
-    ok(&site
-        .ask(
+    ok(&harness
+        .submit(
             "StartBulkIntegration",
             json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"}),
         )
         .await);
-    gate.arrival(2).await;
-    let links: Vec<_> = gate.mails().into_iter().map(|mail| mail.content.text).collect();
-    site.crash().await;
-    gate.open();
-    site.open().await;
-    site.settle().await;
-    site.channel = Some(Gate::answering(
+    channel.wait_for_mails(2).await;
+    let links: Vec<_> = channel.mails().into_iter().map(|mail| mail.content.text).collect();
+    harness.crash().await;
+    channel.release_all();
+    harness.open().await;
+    harness.settle().await;
+    harness.channel = Some(HeldChannel::answering(
         false,
         Sent::PermanentFailure { code: Code::DeliveryRefused, detail: "no".into() },
     ));
-    site.restart().await;
-    let debug = format!("{:?}", site.engine());
-    site.close().await;
+    harness.restart().await;
+    let debug = format!("{:?}", harness.engine());
+    harness.close().await;
     drop(guard);
     let text = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
     assert!(text.contains("claims of an earlier process"), "the log was listened to: {text}");

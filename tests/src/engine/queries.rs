@@ -1,40 +1,41 @@
 //! Queries at the engine: waiting, paging, earlier moments, formats.
 
-use boarding_commands::code::Code;
-use boarding_engine::queries::NoAnswer;
+use boarding_commands::values::Code;
+use boarding_core::read::queries::NoAnswer;
 use serde_json::{Value, json};
 
 use super::restart::all;
-use super::{Site, file, ok, people};
+use super::{EngineHarness, import_body, ok, people_rows};
 
 /// A query that waits for what was just accepted sees it; one that waits for what never comes says so.
 #[tokio::test]
 async fn min_position_waits_for_what_is_to_come_and_gives_up_on_what_is_not() {
-    let site = Site::acme(None).await;
-    let answer = site.ask("AddUser", json!({"user": "ann"})).await;
+    let harness = EngineHarness::acme(None).await;
+    let answer = harness.submit("AddUser", json!({"user": "ann"})).await;
     let boarding_commands::envelope::Answer::Accepted { position, .. } = answer else { panic!() };
     let asked = json!({"min_position": position});
-    assert_eq!(site.rows("users", asked).await.len(), 1);
-    let no = site.get("users", json!({"min_position": position + 1})).await.unwrap_err();
+    assert_eq!(harness.rows("users", asked).await.len(), 1);
+    let no = harness.query("users", json!({"min_position": position + 1})).await.unwrap_err();
     assert!(matches!(no, NoAnswer::Failed { code: Code::NotYetVisible, .. }), "{no:?}");
-    let no = site.get("users", json!({"min_position": "soon"})).await.unwrap_err();
+    let no = harness.query("users", json!({"min_position": "soon"})).await.unwrap_err();
     assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
 }
 
 /// Pages without gaps or repeats, whatever their size.
 #[tokio::test]
 async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
-    let site = Site::acme(None).await;
-    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    let import = site.import(&people(&names.iter().map(String::as_str).collect::<Vec<_>>())).await
-        ["import"]
+    let import = harness
+        .import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>()))
+        .await["import"]
         .clone();
     for limit in [7, 50, 500] {
-        let rows = all(&site, "import_rows", json!({"import": import, "limit": limit})).await;
+        let rows = all(&harness, "import_rows", json!({"import": import, "limit": limit})).await;
         let numbers: Vec<_> = rows.iter().map(|row| row["row"].as_u64().unwrap()).collect();
         assert_eq!(numbers, (1..=1200).collect::<Vec<_>>(), "{limit}");
-        let mut users: Vec<_> = all(&site, "users", json!({"limit": limit}))
+        let mut users: Vec<_> = all(&harness, "users", json!({"limit": limit}))
             .await
             .iter()
             .map(|row| row["user"].as_str().unwrap().to_owned())
@@ -43,11 +44,11 @@ async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
         users.dedup();
         assert_eq!(users.len(), 1200, "{limit}");
     }
-    let history = all(&site, "history", json!({"limit": 500})).await;
+    let history = all(&harness, "history", json!({"limit": 500})).await;
     let versions: Vec<_> = history.iter().map(|row| row["version"].as_u64().unwrap()).collect();
     assert_eq!(versions, (1..=versions.len() as u64).collect::<Vec<_>>());
     for limit in [0, 501] {
-        let no = site.get("users", json!({"limit": limit})).await.unwrap_err();
+        let no = harness.query("users", json!({"limit": limit})).await.unwrap_err();
         assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
     }
 }
@@ -55,10 +56,10 @@ async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
 const VIEWS: [&str; 8] =
     ["users", "phone_list", "imports", "runs", "invitations", "org_units", "roles", "config"];
 
-async fn views(site: &Site, as_of: Value) -> Vec<Value> {
+async fn views(harness: &EngineHarness, as_of: Value) -> Vec<Value> {
     let mut seen = Vec::new();
     for name in VIEWS {
-        seen.push(site.json(name, json!({"as_of": as_of})).await["rows"].clone());
+        seen.push(harness.json(name, json!({"as_of": as_of})).await["rows"].clone());
     }
     seen
 }
@@ -66,89 +67,89 @@ async fn views(site: &Site, as_of: Value) -> Vec<Value> {
 /// `as_of`: a position or a time gives what the query answered then.
 #[tokio::test]
 async fn an_earlier_position_or_time_gives_what_was_answered_then() {
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     let mut moments = Vec::new();
     for step in 0..4 {
         match step {
-            0 => drop(ok(&site
-                .ask("AddUser", json!({"user": "zoe", "email": "zoe@people.example"}))
+            0 => drop(ok(&harness
+                .submit("AddUser", json!({"user": "zoe", "email": "zoe@people.example"}))
                 .await)),
-            1 => drop(site.import(&people(&["ann", "bob"])).await),
-            2 => drop(site.run().await),
-            _ => drop(ok(&site.ask("ArchiveUser", json!({"user": "ann"})).await)),
+            1 => drop(harness.import(&people_rows(&["ann", "bob"])).await),
+            2 => drop(harness.start_run().await),
+            _ => drop(ok(&harness.submit("ArchiveUser", json!({"user": "ann"})).await)),
         }
-        site.settle().await;
-        let position = site.json("users", json!({})).await["position"].clone();
-        moments.push((position, site.now(), views(&site, Value::Null).await));
-        site.pass(60);
+        harness.settle().await;
+        let position = harness.json("users", json!({})).await["position"].clone();
+        moments.push((position, harness.now(), views(&harness, Value::Null).await));
+        harness.advance_clock(60);
     }
     for (position, time, then) in &moments {
-        assert_eq!(&views(&site, position.clone()).await, then, "at {position}");
-        assert_eq!(&views(&site, json!(time)).await, then, "at {time}");
+        assert_eq!(&views(&harness, position.clone()).await, then, "at {position}");
+        assert_eq!(&views(&harness, json!(time)).await, then, "at {time}");
     }
     assert_ne!(moments[0].2, moments[3].2);
-    let before = site.json("users", json!({"as_of": 0})).await;
+    let before = harness.json("users", json!({"as_of": 0})).await;
     assert_eq!((&before["rows"], &before["position"]), (&json!([]), &json!(0)));
 }
 
 /// N65: spreadsheets get a guard against formulas, machines the very value.
 #[tokio::test]
 async fn n65_spreadsheets_are_guarded_and_machines_are_not() {
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     let rows = "ann,=cmd|' /C calc'!A0,@SUM,ann@people.example,+84912345678,,\n";
-    let import = site.import(rows).await["import"].clone();
-    site.run().await;
-    site.settle().await;
-    let user = site.row("user", json!({"user": "ann"})).await;
+    let import = harness.import(rows).await["import"].clone();
+    harness.start_run().await;
+    harness.settle().await;
+    let user = harness.row("user", json!({"user": "ann"})).await;
     assert_eq!(
         (&user["first_name"], &user["last_name"]),
         (&json!("=cmd|' /C calc'!A0"), &json!("@SUM"))
     );
-    let plain = site.csv("phone_list", json!({"format": "csv"})).await;
-    let guarded = site.csv("phone_list", json!({"format": "spreadsheet"})).await;
+    let plain = harness.csv("phone_list", json!({"format": "csv"})).await;
+    let guarded = harness.csv("phone_list", json!({"format": "spreadsheet"})).await;
     assert!(plain.contains("+84912345678") && !plain.contains("'+84912345678"), "{plain}");
     assert!(guarded.contains("'+84912345678") && guarded.contains("'=cmd"), "{guarded}");
-    let run = site.rows("runs", json!({})).await[0]["run"].clone();
+    let run = harness.rows("runs", json!({})).await[0]["run"].clone();
     for (name, params) in
         [("integration_log", json!({"run": run})), ("import_rows", json!({"import": import}))]
     {
         let mut params = params;
         params["format"] = json!("csv");
-        let text = site.csv(name, params).await;
+        let text = harness.csv(name, params).await;
         assert_eq!(text.lines().count(), 2, "{text}");
     }
-    let no = site.get("users", json!({"format": "pdf"})).await.unwrap_err();
+    let no = harness.query("users", json!({"format": "pdf"})).await.unwrap_err();
     assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
 }
 
 /// A CSV holds all rows, however many pages they are.
 #[tokio::test]
 async fn a_csv_holds_every_page() {
-    let site = Site::acme(None).await;
-    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    site.import(&people(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
-    let text = site.csv("phone_list", json!({"format": "csv"})).await;
+    harness.import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    let text = harness.csv("phone_list", json!({"format": "csv"})).await;
     assert_eq!(text.lines().count(), 1201);
 }
 
 /// The history of one thing holds what concerns it, in order, page by page.
 #[tokio::test]
 async fn the_history_of_one_thing_is_paged_in_order() {
-    let site = Site::acme(None).await;
-    site.import(&people(&["ann", "bob"])).await;
-    let run = site.run().await;
-    site.settle().await;
-    ok(&site.ask("ArchiveUser", json!({"user": "ANN"})).await);
+    let harness = EngineHarness::acme(None).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let run = harness.start_run().await;
+    harness.settle().await;
+    ok(&harness.submit("ArchiveUser", json!({"user": "ANN"})).await);
     let of = async |entity: &str, limit: u64| {
-        let rows = all(&site, "history", json!({"entity": entity, "limit": limit})).await;
+        let rows = all(&harness, "history", json!({"entity": entity, "limit": limit})).await;
         rows.iter()
             .map(|row| {
                 (row["version"].as_u64().unwrap(), row["event"].as_str().unwrap().to_owned())
             })
             .collect::<Vec<_>>()
     };
-    let phone = site.rows("phone_list", json!({"search": "bob"})).await[0]["phone"]
+    let phone = harness.rows("phone_list", json!({"search": "bob"})).await[0]["phone"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -169,10 +170,10 @@ async fn the_history_of_one_thing_is_paged_in_order() {
 /// The refused rows come back in the file's own columns, and go in again once they are mended.
 #[tokio::test]
 async fn failed_rows_are_imported_again_after_mending() {
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     let rows = "ann,A,B,ann@people.example,+84912345678,,\nbob,B,C,not-an-address,+84912345679,,\ncid,C,D,cid@people.example,+84912345670,Nowhere,\n";
-    let import = site.import(rows).await["import"].clone();
-    let failed = site.csv("failed_rows", json!({"import": import})).await;
+    let import = harness.import(rows).await["import"].clone();
+    let failed = harness.csv("failed_rows", json!({"import": import})).await;
     let lines: Vec<_> = failed.lines().collect();
     assert_eq!(lines.len(), 3, "{failed}");
     assert!(lines[0].ends_with("role,_row,_column,_code,_reason"), "{failed}");
@@ -184,14 +185,16 @@ async fn failed_rows_are_imported_again_after_mending() {
     let mended =
         failed.replace("not-an-address", "bob@people.example").replace("Nowhere", "Europe");
     let body = json!({"dialect": "leapxpert", "files": [{"name": "failed.csv", "text": mended}], "add_to_corporate_phones": true});
-    let result = ok(&site.ask("ImportFile", body).await);
+    let result = ok(&harness.submit("ImportFile", body).await);
     assert_eq!(
         (&result["created"], &result["invalid"], &result["phones_added"]),
         (&json!(2), &json!(0), &json!(2)),
         "{result}"
     );
-    let none =
-        site.get("failed_rows", json!({"import": "01JD0000000000000000000000"})).await.unwrap_err();
+    let none = harness
+        .query("failed_rows", json!({"import": "01JD0000000000000000000000"}))
+        .await
+        .unwrap_err();
     assert!(
         matches!(&none, NoAnswer::Refused(refusal) if refusal.code == Code::QueryNotFound),
         "{none:?}"
@@ -206,7 +209,8 @@ async fn failed_rows_are_imported_again_after_mending() {
         ("template", json!({"dialect": "leapxpert", "file": 7}), "file"),
         ("history", json!({"nope": 1}), "nope"),
     ] {
-        let NoAnswer::Refused(refusal) = site.get(query, params.clone()).await.unwrap_err() else {
+        let NoAnswer::Refused(refusal) = harness.query(query, params.clone()).await.unwrap_err()
+        else {
             panic!("{query} {params}")
         };
         assert_eq!(refusal.code, Code::QueryMalformed, "{query} {params}");
@@ -217,21 +221,21 @@ async fn failed_rows_are_imported_again_after_mending() {
 /// The template can be filled in and imported as it comes.
 #[tokio::test]
 async fn the_template_is_a_file_that_imports() {
-    let site = Site::acme(None).await;
-    let row = site.row("template", json!({"dialect": "leapxpert"})).await;
+    let harness = EngineHarness::acme(None).await;
+    let row = harness.row("template", json!({"dialect": "leapxpert"})).await;
     let text = row["text"].as_str().unwrap();
     assert!(text.trim_start_matches('\u{feff}').starts_with("username,"), "{text}");
-    ok(&site
-        .ask(
+    ok(&harness
+        .submit(
             "ImportFile",
             json!({"dialect": "leapxpert", "files": [{"name": row["file_name"], "text": text}]}),
         )
         .await);
-    let no = site.get("template", json!({"dialect": "nothing"})).await.unwrap_err();
+    let no = harness.query("template", json!({"dialect": "nothing"})).await.unwrap_err();
     assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::ImportUnknownDialect));
     // LX-08: what says it is something else is not taken for a CSV file.
     super::refused(
-        &site.ask("ImportFile", file("people.xlsx", &people(&["ann"]))).await,
+        &harness.submit("ImportFile", import_body("people.xlsx", &people_rows(&["ann"]))).await,
         Code::ImportUnsupportedFileType,
     );
 }
@@ -239,25 +243,25 @@ async fn the_template_is_a_file_that_imports() {
 /// P25, N65: people written out and imported again are unchanged, by a program and by way of a spreadsheet.
 #[tokio::test]
 async fn p25_people_written_out_and_imported_again_are_unchanged() {
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     for (user, name) in
         [("ann", "=1+1"), ("@bob", "'=x"), ("cid", "“Cid”"), ("dee", "'t Hooft, \"Dee\"")]
     {
         let roles = ["Account Manager", "Team Lead"];
         let body = json!({"user": user, "first_name": name, "last_name": "-", "phone": "+84912345678",
             "email": "a@people.example", "org_unit": "Fixed Income Desk", "roles": roles});
-        ok(&site.ask("AddUser", body).await);
+        ok(&harness.submit("AddUser", body).await);
     }
-    ok(&site.ask("ArchiveUser", json!({"user": "dee"})).await);
+    ok(&harness.submit("ArchiveUser", json!({"user": "dee"})).await);
     for format in ["csv", "spreadsheet"] {
-        let text = site.csv("users", json!({"format": format, "state": "active"})).await;
+        let text = harness.csv("users", json!({"format": format, "state": "active"})).await;
         let guarded = text.contains("'+84912345678") && text.contains("'@bob");
         assert_eq!(guarded, format == "spreadsheet", "{text}");
-        let mut body = file("people.csv", "");
+        let mut body = import_body("people.csv", "");
         body["files"][0]["text"] = json!(text);
         body["existing"] = json!("update");
         body["on_error"] = json!("reject_file");
-        let result = ok(&site.ask("ImportFile", body).await);
+        let result = ok(&harness.submit("ImportFile", body).await);
         assert_eq!((&result["unchanged"], &result["total"]), (&json!(3), &json!(3)), "{text}");
     }
 }

@@ -6,53 +6,53 @@ use std::path::Path;
 use std::sync::Arc;
 
 use base64::Engine as _;
-use boarding_engine::store::Store;
+use boarding_core::read::store::Store;
 use boarding_log::EventLog;
 use boarding_log::file::{FileLog, Options};
 use boarding_projections::rows::{MemoryRows, Rows, Table};
 use serde_json::{Value, json};
 
-use super::{Site, id, ok, people};
+use super::{EngineHarness, company_id, ok, people_rows};
 
 /// A company with something in every table.
-async fn lived_in() -> Site {
-    let site = Site::acme(None).await;
+async fn lived_in() -> EngineHarness {
+    let harness = EngineHarness::acme(None).await;
     let told = json!({"designated_admin_emails": ["una@acme.example"]});
-    ok(&site.ask("SetCompanyConfig", told).await);
-    site.import(&people(&["ann", "bob", "cid"])).await;
-    site.import(&people(&["ann", "dan", "not an address"])).await;
-    site.run().await;
-    site.settle().await;
-    ok(&site.ask("LinkCompleted", json!({"user": "ann", "channel": "whatsapp"})).await);
-    ok(&site.ask("ArchiveUser", json!({"user": "bob"})).await);
+    ok(&harness.submit("SetCompanyConfig", told).await);
+    harness.import(&people_rows(&["ann", "bob", "cid"])).await;
+    harness.import(&people_rows(&["ann", "dan", "not an address"])).await;
+    harness.start_run().await;
+    harness.settle().await;
+    ok(&harness.submit("LinkCompleted", json!({"user": "ann", "channel": "whatsapp"})).await);
+    ok(&harness.submit("ArchiveUser", json!({"user": "bob"})).await);
     let own = json!({"kind": "channel_invitation", "language": "en", "subject": "Hello", "text": "{{ link_url }}", "html": "{{ link_button }} {{ link_url }}"});
-    ok(&site.ask("SetTemplate", own).await);
-    let later = json!({"source": {"users": ["cid"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": site.now().plus_seconds(3600)});
-    ok(&site.ask("StartBulkIntegration", later).await);
-    let undone = site.import(&people(&["eve"])).await["import"].clone();
-    ok(&site.ask("UndoImport", json!({"import": undone})).await);
-    site.settle().await;
+    ok(&harness.submit("SetTemplate", own).await);
+    let later = json!({"source": {"users": ["cid"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": harness.now().plus_seconds(3600)});
+    ok(&harness.submit("StartBulkIntegration", later).await);
+    let undone = harness.import(&people_rows(&["eve"])).await["import"].clone();
+    ok(&harness.submit("UndoImport", json!({"import": undone})).await);
+    harness.settle().await;
     let pool = json!({"numbers": ["+12125550001", "+12125550002"]});
-    ok(&site.ask("AddNumbers", pool).await);
-    ok(&site.ask("DefinePermissionGroup", json!({"permission_group": "Traders"})).await);
+    ok(&harness.submit("AddNumbers", pool).await);
+    ok(&harness.submit("DefinePermissionGroup", json!({"permission_group": "Traders"})).await);
     let text = "email address or device,social_messaging,monitor_calls,monitor_sms,multiline_number\n\
         eve@acme.example,No,off,off,+12125550001\n";
     let accounts = json!({
         "dialect": "multiline", "files": [{"name": "accounts.csv", "text": text}],
         "organization": "Europe", "permission_group": "Traders",
     });
-    ok(&site.ask("ImportFile", accounts).await);
+    ok(&harness.submit("ImportFile", accounts).await);
     let invited = json!({
         "dialect": "officechat", "auto_invite": true, "channel": "whatsapp",
         "files": [{"name": "chat.csv", "text": "name,email/login,manager,Enabled\nFay,fay@acme.example,ann,TRUE\n"}],
     });
-    ok(&site.ask("ImportFile", invited).await);
-    ok(&site.ask("ImportFile", agents()).await);
-    assert_eq!(ok(&site.ask("ImportPictures", archive()).await)["inserted"], 1);
-    site.settle().await;
-    site.set_up("umbrella").await;
-    site.engine().caught_up().await.unwrap();
-    site
+    ok(&harness.submit("ImportFile", invited).await);
+    ok(&harness.submit("ImportFile", agents()).await);
+    assert_eq!(ok(&harness.submit("ImportPictures", archive()).await)["inserted"], 1);
+    harness.settle().await;
+    harness.set_up("umbrella").await;
+    harness.engine().caught_up().await.unwrap();
+    harness
 }
 
 /// Six pictures, one of which is of an agent `johndoe22`.
@@ -83,7 +83,7 @@ fn dump(rows: &dyn Rows) -> Dump {
     let mut found = Vec::new();
     for company in COMPANIES {
         for &table in Table::ALL {
-            rows.scan(table, &id(company), &[], &[], &mut |key, row| {
+            rows.scan(table, &company_id(company), &[], &[], &mut |key, row| {
                 found.push((table, key.to_vec(), row.to_vec()));
                 ControlFlow::Continue(())
             })
@@ -94,15 +94,15 @@ fn dump(rows: &dyn Rows) -> Dump {
 }
 
 /// The rows on the disk, of an engine that was closed or killed.
-fn stored(site: &Site) -> Dump {
-    let (store, _) = Store::open(&site.data().join("derived")).unwrap();
+fn stored(harness: &EngineHarness) -> Dump {
+    let (store, _) = Store::open(&harness.data().join("derived")).unwrap();
     let meta = store.read_meta().unwrap();
     dump(&store.view(meta, &Arc::new(())))
 }
 
 /// The rows that a replay of the log gives.
-fn replayed(site: &Site) -> Dump {
-    let log = FileLog::open(&site.data().join("log"), Options::new(site.now())).unwrap().log;
+fn replayed(harness: &EngineHarness) -> Dump {
+    let log = FileLog::open(&harness.data().join("log"), Options::new(harness.now())).unwrap().log;
     let mut rows = MemoryRows::default();
     let mut reader = log.read_all(1);
     while let Some(entry) = reader.next().unwrap() {
@@ -116,22 +116,22 @@ fn replayed(site: &Site) -> Dump {
 /// P12: live rows, rows after a rebuild of everything, and a replay into memory are the same.
 #[tokio::test]
 async fn p12_all_tables_equal_a_replay_and_come_back_when_deleted() {
-    let mut site = lived_in().await;
-    site.close().await;
-    let live = stored(&site);
-    assert_eq!(live, replayed(&site));
+    let mut harness = lived_in().await;
+    harness.close().await;
+    let live = stored(&harness);
+    assert_eq!(live, replayed(&harness));
     for &table in Table::ALL {
         assert!(
             live.iter().any(|(one, ..)| *one == table) || table == Table::Lock,
             "{table} is empty"
         );
     }
-    fs::remove_dir_all(site.data().join("derived")).unwrap();
-    site.open().await;
-    assert!(site.engine().found().set_aside.is_none(), "nothing was there to set aside");
-    site.engine().caught_up().await.unwrap();
-    site.close().await;
-    assert_eq!(stored(&site), live);
+    fs::remove_dir_all(harness.data().join("derived")).unwrap();
+    harness.open().await;
+    assert!(harness.engine().found().set_aside.is_none(), "nothing was there to set aside");
+    harness.engine().caught_up().await.unwrap();
+    harness.close().await;
+    assert_eq!(stored(&harness), live);
 }
 
 type Spoil = (&'static str, fn(&Path));
@@ -169,17 +169,17 @@ fn flip(path: &Path) {
 /// Whatever has become of the folder, it is set aside and built anew, without a question.
 #[tokio::test]
 async fn damaged_read_models_are_set_aside_and_built_anew() {
-    let mut site = lived_in().await;
-    site.close().await;
-    let live = stored(&site);
+    let mut harness = lived_in().await;
+    harness.close().await;
+    let live = stored(&harness);
     for (what, spoil) in SPOILS {
-        spoil(&site.data().join("derived"));
-        site.open().await;
-        let set_aside = site.engine().found().set_aside.clone();
-        site.engine().caught_up().await.unwrap();
-        assert!(site.row("user", json!({"user": "ann"})).await.is_object(), "{what}");
-        site.close().await;
-        assert_eq!(stored(&site), live, "{what}");
+        spoil(&harness.data().join("derived"));
+        harness.open().await;
+        let set_aside = harness.engine().found().set_aside.clone();
+        harness.engine().caught_up().await.unwrap();
+        assert!(harness.row("user", json!({"user": "ann"})).await.is_object(), "{what}");
+        harness.close().await;
+        assert_eq!(stored(&harness), live, "{what}");
         // Of a tree that lost its end, sled keeps the beginning, and the log gives the rest again.
         if what.contains("mark") {
             assert!(set_aside.is_some_and(|path| path.exists()), "{what}");
@@ -190,37 +190,37 @@ async fn damaged_read_models_are_set_aside_and_built_anew() {
 /// What sled did not finish is cleared away; it needs no rebuild.
 #[tokio::test]
 async fn a_half_written_snapshot_is_cleared_away() {
-    let mut site = lived_in().await;
-    site.close().await;
-    let live = stored(&site);
-    fs::write(site.data().join("derived/snap.0000000000000042.generating"), [7; 100]).unwrap();
-    site.open().await;
-    assert!(site.engine().found().set_aside.is_none());
-    site.close().await;
-    assert_eq!(stored(&site), live);
+    let mut harness = lived_in().await;
+    harness.close().await;
+    let live = stored(&harness);
+    fs::write(harness.data().join("derived/snap.0000000000000042.generating"), [7; 100]).unwrap();
+    harness.open().await;
+    assert!(harness.engine().found().set_aside.is_none());
+    harness.close().await;
+    assert_eq!(stored(&harness), live);
 }
 
 /// Rows of a projection of another version are built anew from the log at the start.
 #[tokio::test]
 async fn rows_of_another_projections_version_are_built_anew() {
-    let mut site = lived_in().await;
-    site.close().await;
-    let live = stored(&site);
+    let mut harness = lived_in().await;
+    harness.close().await;
+    let live = stored(&harness);
     for &table in Table::ALL {
-        change_version(&site, table);
+        change_version(&harness, table);
     }
-    site.open().await;
-    site.engine().caught_up().await.unwrap();
-    site.close().await;
-    assert_eq!(stored(&site), live);
-    let tree = sled::open(site.data().join("derived")).unwrap();
+    harness.open().await;
+    harness.engine().caught_up().await.unwrap();
+    harness.close().await;
+    assert_eq!(stored(&harness), live);
+    let tree = sled::open(harness.data().join("derived")).unwrap();
     let junk = tree.iter().values().any(|row| row.unwrap() == "junk".as_bytes());
     assert!(!junk, "what nobody reads any more is removed");
 }
 
 /// Makes the table's rows those of version 0, and spoils one of them.
-fn change_version(site: &Site, table: Table) {
-    let tree = sled::open(site.data().join("derived")).unwrap();
+fn change_version(harness: &EngineHarness, table: Table) {
+    let tree = sled::open(harness.data().join("derived")).unwrap();
     let key = b"\0meta";
     let (position, mut builds): (u64, std::collections::BTreeMap<u8, (u8, u32)>) =
         rmp_serde::from_slice(&tree.get(key).unwrap().unwrap()).unwrap();
@@ -234,8 +234,8 @@ fn change_version(site: &Site, table: Table) {
 /// Every table is rebuilt again and again while it is read: no answer ever misses a row.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_are_rebuilt_while_they_are_read() {
-    let mut site = lived_in().await;
-    let engine = Arc::new(site.engine.take().unwrap());
+    let mut harness = lived_in().await;
+    let engine = Arc::new(harness.engine.take().unwrap());
     let rebuilding = {
         let engine = Arc::clone(&engine);
         tokio::task::spawn_blocking(move || {
@@ -244,7 +244,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
             }
         })
     };
-    let asker = boarding_engine::queries::Asker {
+    let asker = boarding_core::read::queries::Asker {
         actor: "admin".to_owned(),
         authority: boarding_commands::decide::Authority::All,
     };
@@ -254,10 +254,10 @@ async fn tables_are_rebuilt_while_they_are_read() {
             [("users", 7), ("imports", 6), ("runs", 3), ("phone_list", 3), ("org_units", 17)]
         {
             let answer = engine
-                .query(&id("acme"), name, super::object(json!({"limit": 500})), &asker)
+                .query(&company_id("acme"), name, super::object(json!({"limit": 500})), &asker)
                 .await
                 .unwrap();
-            let boarding_engine::queries::Answer::Json(answer) = answer else { panic!() };
+            let boarding_core::read::queries::Answer::Json(answer) = answer else { panic!() };
             assert_eq!(answer["rows"].as_array().unwrap().len(), count, "{name}");
             asked += 1;
         }
@@ -265,5 +265,5 @@ async fn tables_are_rebuilt_while_they_are_read() {
     rebuilding.await.unwrap();
     assert!(asked > 0);
     Arc::into_inner(engine).unwrap().close().await;
-    assert_eq!(stored(&site), replayed(&site));
+    assert_eq!(stored(&harness), replayed(&harness));
 }

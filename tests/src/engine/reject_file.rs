@@ -1,17 +1,17 @@
 //! `on_error: reject_file`: a file with any invalid row changes nobody, however long it is.
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
-use super::{Site, file, ok, refused};
+use super::{EngineHarness, import_body, ok, refused};
 
 /// More rows than one commit holds.
 const MANY: usize = 1_200;
 
-async fn site() -> Site {
-    let site = Site::acme(None).await;
-    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
-    site
+async fn harness() -> EngineHarness {
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
+    harness
 }
 
 fn rows(count: usize, unit_of: impl Fn(usize) -> &'static str) -> String {
@@ -20,7 +20,7 @@ fn rows(count: usize, unit_of: impl Fn(usize) -> &'static str) -> String {
 }
 
 fn rejecting(rows: &str) -> Value {
-    let mut body = file("people.csv", rows);
+    let mut body = import_body("people.csv", rows);
     body["on_error"] = json!("reject_file");
     body
 }
@@ -28,63 +28,65 @@ fn rejecting(rows: &str) -> Value {
 /// What the company's state says of a row counts as what the file says, in the last row as in the first.
 #[tokio::test]
 async fn a_long_file_with_one_invalid_row_changes_nobody() {
-    let site = site().await;
+    let harness = harness().await;
     let text = rows(MANY, |n| if n == MANY { "Nowhere" } else { "" });
-    let before = site.log_bytes();
-    let details = refused(&site.ask("ImportFile", rejecting(&text)).await, Code::ImportInvalidRows);
+    let before = harness.log_bytes();
+    let details =
+        refused(&harness.submit("ImportFile", rejecting(&text)).await, Code::ImportInvalidRows);
     let problem = json!({"row": MANY, "line": MANY + 1, "column": "org_unit",
         "code": "reference.org_unit_not_found"});
     assert_eq!(details, json!({"invalid": 1, "total": MANY, "problems": [problem]}));
-    assert!(site.log_bytes() == before, "a refused file left a trace");
+    assert!(harness.log_bytes() == before, "a refused file left a trace");
 
-    ok(&site.ask("DefineOrgUnit", json!({"org_unit": "Nowhere"})).await);
-    let import = ok(&site.ask("ImportFile", rejecting(&text)).await)["import"].clone();
-    site.settle().await;
-    let row = site.row("import", json!({"import": import})).await;
+    ok(&harness.submit("DefineOrgUnit", json!({"org_unit": "Nowhere"})).await);
+    let import = ok(&harness.submit("ImportFile", rejecting(&text)).await)["import"].clone();
+    harness.settle().await;
+    let row = harness.row("import", json!({"import": import})).await;
     assert_eq!((&row["state"], &row["created"]), (&json!("completed"), &json!(MANY)));
 }
 
 /// P11, P16: a preview is refused as its commit would be, and a plan does not get round it.
 #[tokio::test]
 async fn p16_a_preview_of_a_file_to_be_refused_is_refused() {
-    let site = site().await;
+    let harness = harness().await;
     let text = rows(3, |n| if n == 2 { "Nowhere" } else { "" });
     let mut body = rejecting(&text);
     let code = Code::ImportInvalidRows;
-    refused(&site.ask("ImportFile", body.clone()).await, code);
+    refused(&harness.submit("ImportFile", body.clone()).await, code);
     body["mode"] = json!("preview");
-    refused(&site.ask("ImportFile", body.clone()).await, code);
+    refused(&harness.submit("ImportFile", body.clone()).await, code);
     body["on_error"] = json!("continue");
-    let shown = ok(&site.ask("ImportFile", body.clone()).await);
+    let shown = ok(&harness.submit("ImportFile", body.clone()).await);
     body["mode"] = json!("commit");
     body["on_error"] = json!("reject_file");
     body["plan_hash"] = shown["plan_hash"].clone();
-    refused(&site.ask("ImportFile", body).await, code);
-    assert!(site.rows("users", json!({})).await.is_empty());
+    refused(&harness.submit("ImportFile", body).await, code);
+    assert!(harness.rows("users", json!({})).await.is_empty());
 }
 
 /// N34, N35: a column that nobody knows is an error here, and only here.
 #[tokio::test]
 async fn n35_an_unknown_column_refuses_the_file() {
-    let site = site().await;
+    let harness = harness().await;
     let mut body = rejecting("");
     body["files"][0]["text"] = json!("username,shoe size\nann,9\n");
-    let details = refused(&site.ask("ImportFile", body.clone()).await, Code::CsvUnknownColumn);
+    let details =
+        refused(&harness.submit("ImportFile", body.clone()).await, Code::CsvUnknownColumn);
     assert_eq!(details["columns"], json!(["shoe size"]));
     body["on_error"] = json!("continue");
-    assert_eq!(ok(&site.ask("ImportFile", body).await)["created"], 1);
+    assert_eq!(ok(&harness.submit("ImportFile", body).await)["created"], 1);
 }
 
 /// A file without an invalid row is imported, though people are known or named twice; asked again under its
 /// id it is answered the same (P10).
 #[tokio::test]
 async fn p10_rows_that_are_only_left_out_do_not_refuse_the_file() {
-    let site = site().await;
-    ok(&site.ask("AddUser", json!({"user": "u1"})).await);
+    let harness = harness().await;
+    ok(&harness.submit("AddUser", json!({"user": "u1"})).await);
     let body = rejecting(&(rows(2, |_| "") + "u2,,,,,,\n"));
-    let command = site.engine().clock().id();
-    let first = ok(&site.ask_as("acme", command, "ImportFile", body.clone()).await);
+    let command = harness.engine().clock().id();
+    let first = ok(&harness.submit_with_id("acme", command, "ImportFile", body.clone()).await);
     let counts = ["created", "skipped", "duplicate"].map(|name| first[name].clone());
     assert_eq!(counts, [json!(1), json!(1), json!(1)]);
-    assert_eq!(ok(&site.ask_as("acme", command, "ImportFile", body).await), first);
+    assert_eq!(ok(&harness.submit_with_id("acme", command, "ImportFile", body).await), first);
 }

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use boarding_commands::code::Code;
-use boarding_engine::channel::Sent;
-use boarding_engine::channel::null::NullChannel;
+use boarding_commands::values::Code;
+use boarding_core::delivery::Sent;
+use boarding_core::delivery::null::NullChannel;
 use serde_json::{Value, json};
 
-use super::gate::Gate;
-use super::{Site, id, ok, people, refused};
+use super::held_channel::HeldChannel;
+use super::{EngineHarness, company_id, ok, people_rows, refused};
 
-async fn states(site: &Site) -> Vec<(String, Value)> {
-    let rows = site.rows("runs", json!({})).await;
+async fn states(harness: &EngineHarness) -> Vec<(String, Value)> {
+    let rows = harness.rows("runs", json!({})).await;
     rows.iter()
         .map(|row| (row["state"].as_str().unwrap().to_owned(), row["queue_place"].clone()))
         .collect()
@@ -20,33 +20,33 @@ async fn states(site: &Site) -> Vec<(String, Value)> {
 /// LX-33, LX-34: the second waits with place 1 and starts in the commit that ends the first.
 #[tokio::test]
 async fn lx_34_the_second_run_waits_and_starts_with_the_end_of_the_first() {
-    let gate = Gate::shut(false);
-    let site = Site::acme(Some(gate.clone())).await;
-    site.import(&people(&["ann", "bob"])).await;
-    site.run().await;
-    gate.arrival(2).await;
+    let channel = HeldChannel::new(false);
+    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    harness.start_run().await;
+    channel.wait_for_mails(2).await;
     let second = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed"});
-    let result = ok(&site.ask("StartBulkIntegration", second).await);
+    let result = ok(&harness.submit("StartBulkIntegration", second).await);
     assert_eq!((&result["state"], &result["queue_place"]), (&json!("pending"), &json!(1)));
     assert_eq!(
-        states(&site).await,
+        states(&harness).await,
         [("pending".into(), json!(1)), ("running".into(), Value::Null)]
     );
-    let queue = site.rows("queue", json!({})).await;
+    let queue = harness.rows("queue", json!({})).await;
     let holders: Vec<_> =
         queue.iter().map(|row| (row["holder"].clone(), row["place"].clone())).collect();
     assert_eq!(holders.len(), 2);
     assert_eq!(holders.iter().filter(|(holder, _)| *holder == json!(true)).count(), 1);
-    gate.open();
-    site.settle().await;
+    channel.release_all();
+    harness.settle().await;
     assert_eq!(
-        states(&site).await,
+        states(&harness).await,
         [("completed".into(), Value::Null), ("completed".into(), Value::Null)]
     );
-    let history = site.rows("history", json!({"limit": 500})).await;
+    let history = harness.rows("history", json!({"limit": 500})).await;
     let of = |event: &str| history.iter().filter(|row| row["event"] == event).collect::<Vec<_>>();
     assert_eq!(of("RunCompleted")[0]["hash"], of("RunStarted")[1]["hash"], "one commit");
-    for row in site.rows("runs", json!({})).await {
+    for row in harness.rows("runs", json!({})).await {
         assert!(row["started_at"].is_string() && row["ended_at"].is_string(), "{row}");
     }
 }
@@ -54,99 +54,102 @@ async fn lx_34_the_second_run_waits_and_starts_with_the_end_of_the_first() {
 /// LX-35: what holds one company up holds up nobody else.
 #[tokio::test]
 async fn lx_35_two_companies_never_block_each_other() {
-    let gate = Gate::shut(false);
-    let site = Site::acme(Some(gate.clone())).await;
-    site.set_up("umbrella").await;
-    site.import(&people(&["ann"])).await;
-    site.import_in("umbrella", &people(&["ann"])).await;
-    site.run().await;
-    gate.arrival(1).await;
-    let result = ok(&site
-        .ask_in(
+    let channel = HeldChannel::new(false);
+    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    harness.set_up("umbrella").await;
+    harness.import(&people_rows(&["ann"])).await;
+    harness.import_in("umbrella", &people_rows(&["ann"])).await;
+    harness.start_run().await;
+    channel.wait_for_mails(1).await;
+    let result = ok(&harness
+        .submit_to(
             "umbrella",
             "StartBulkIntegration",
             json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"}),
         )
         .await);
     assert_eq!(result["state"], "running");
-    gate.arrival(2).await;
-    let companies: Vec<_> = gate.mails().iter().map(|mail| mail.company.to_string()).collect();
+    channel.wait_for_mails(2).await;
+    let companies: Vec<_> = channel.mails().iter().map(|mail| mail.company.to_string()).collect();
     assert_eq!(companies, ["acme", "umbrella"]);
-    gate.open();
-    site.settle().await;
-    site.engine().settle(&id("umbrella")).await;
+    channel.release_all();
+    harness.settle().await;
+    harness.engine().settle(&company_id("umbrella")).await;
 }
 
 /// LX-32: what has started cannot be stopped; what waits may be withdrawn.
 #[tokio::test]
 async fn lx_32_only_a_run_that_waits_can_be_withdrawn() {
-    let gate = Gate::shut(false);
-    let site = Site::acme(Some(gate.clone())).await;
-    site.import(&people(&["ann"])).await;
-    let first = site.run().await;
-    let second = site.run().await;
-    gate.arrival(1).await;
-    let before = site.log_bytes();
-    refused(&site.ask("CancelRun", json!({"run": first})).await, Code::RunCannotBeStopped);
-    assert_eq!(site.log_bytes(), before);
-    ok(&site.ask("CancelRun", json!({"run": second})).await);
-    gate.open();
-    site.settle().await;
-    refused(&site.ask("CancelRun", json!({"run": first})).await, Code::RunCannotBeStopped);
+    let channel = HeldChannel::new(false);
+    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    harness.import(&people_rows(&["ann"])).await;
+    let first = harness.start_run().await;
+    let second = harness.start_run().await;
+    channel.wait_for_mails(1).await;
+    let before = harness.log_bytes();
+    refused(&harness.submit("CancelRun", json!({"run": first})).await, Code::RunCannotBeStopped);
+    assert_eq!(harness.log_bytes(), before);
+    ok(&harness.submit("CancelRun", json!({"run": second})).await);
+    channel.release_all();
+    harness.settle().await;
+    refused(&harness.submit("CancelRun", json!({"run": first})).await, Code::RunCannotBeStopped);
     assert_eq!(
-        states(&site).await,
+        states(&harness).await,
         [("withdrawn".into(), Value::Null), ("completed".into(), Value::Null)]
     );
-    assert_eq!(gate.mails().len(), 1);
+    assert_eq!(channel.mails().len(), 1);
 }
 
 /// P2: a scheduled run survives a restart, and starts at its tick.
 #[tokio::test]
 async fn p2_a_scheduled_run_starts_after_a_restart_when_its_time_comes() {
-    let mut site = Site::acme(None).await;
-    site.import(&people(&["ann"])).await;
-    let not_before = site.now().plus_seconds(3600);
+    let mut harness = EngineHarness::acme(None).await;
+    harness.import(&people_rows(&["ann"])).await;
+    let not_before = harness.now().plus_seconds(3600);
     let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
-    let result = ok(&site.ask("StartBulkIntegration", body).await);
+    let result = ok(&harness.submit("StartBulkIntegration", body).await);
     assert_eq!(result["state"], "scheduled");
-    site.restart().await;
-    assert_eq!(states(&site).await, [("scheduled".into(), Value::Null)]);
-    site.crash().await;
-    site.pass(3600);
-    site.open().await;
-    site.engine()
-        .hot(&id("acme"))
+    harness.restart().await;
+    assert_eq!(states(&harness).await, [("scheduled".into(), Value::Null)]);
+    harness.crash().await;
+    harness.advance_clock(3600);
+    harness.open().await;
+    harness
+        .engine()
+        .hot(&company_id("acme"))
         .await
         .chores()
-        .wait_for(|chores| chores.tick_at.is_none_or(|at| at.0 > site.now().0))
+        .wait_for(|chores| chores.tick_at.is_none_or(|at| at.0 > harness.now().0))
         .await
         .unwrap();
-    site.settle().await;
-    assert_eq!(states(&site).await, [("completed".into(), Value::Null)]);
-    assert_eq!(site.outbox().len(), 1);
+    harness.settle().await;
+    assert_eq!(states(&harness).await, [("completed".into(), Value::Null)]);
+    assert_eq!(harness.outbox().len(), 1);
 }
 
-/// N85: who changed between the confirmation and the turn is judged as he then is; the total stays.
+/// N85, A3: who changed between the confirmation and the turn is judged as he then is; the total stays.
 #[tokio::test]
 async fn n85_people_are_judged_when_their_turn_comes() {
-    let gate = Gate::shut(false);
-    let site = Site::acme(Some(gate.clone())).await;
-    site.import(&people(&["a1", "a2", "a3", "a4", "archived", "linked", "phoneless", "fine"]))
+    let channel = HeldChannel::new(false);
+    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    harness
+        .import(&people_rows(&["a1", "a2", "a3", "a4", "archived", "linked", "phoneless", "fine"]))
         .await;
-    let run = site.run().await;
-    gate.arrival(4).await;
-    ok(&site.ask("ArchiveUser", json!({"user": "archived"})).await);
-    ok(&site.ask("LinkCompleted", json!({"user": "linked", "channel": "whatsapp"})).await);
-    let phone = site.rows("phone_list", json!({"search": "phoneless"})).await[0]["phone"].clone();
-    ok(&site.ask("RemoveCorporatePhone", json!({"phone": phone})).await);
-    gate.open();
-    site.settle().await;
-    let row = site.row("run", json!({"run": run})).await;
+    let run = harness.start_run().await;
+    channel.wait_for_mails(4).await;
+    ok(&harness.submit("ArchiveUser", json!({"user": "archived"})).await);
+    ok(&harness.submit("LinkCompleted", json!({"user": "linked", "channel": "whatsapp"})).await);
+    let phone =
+        harness.rows("phone_list", json!({"search": "phoneless"})).await[0]["phone"].clone();
+    ok(&harness.submit("RemoveCorporatePhone", json!({"phone": phone})).await);
+    channel.release_all();
+    harness.settle().await;
+    let row = harness.row("run", json!({"run": run})).await;
     let counts = ["total", "passed", "skipped", "failed", "remaining"]
         .map(|name| row[name].as_u64().unwrap());
     assert_eq!(counts, [8, 5, 1, 2, 0], "{row}");
     let code = async |user: &str| {
-        let rows = site.rows("integration_log", json!({"run": run, "search": user})).await;
+        let rows = harness.rows("integration_log", json!({"run": run, "search": user})).await;
         (rows[0]["status"].clone(), rows[0]["code"].clone())
     };
     assert_eq!(code("archived").await, (json!("failed"), json!("recipient.user_archived")));
@@ -160,35 +163,38 @@ async fn n85_people_are_judged_when_their_turn_comes() {
 /// N86, N87: a report that fits nothing changes nothing.
 #[tokio::test]
 async fn n86_a_report_at_the_wrong_time_changes_nothing() {
-    let gate = Gate::shut(false);
-    let site = Site::acme(Some(gate.clone())).await;
-    site.set_up("umbrella").await;
-    site.import(&people(&["ann", "bob"])).await;
-    let first = site.run().await;
-    let second = site.run().await;
-    gate.arrival(2).await;
-    let before = site.log_bytes();
+    let channel = HeldChannel::new(false);
+    let harness = EngineHarness::acme(Some(channel.clone())).await;
+    harness.set_up("umbrella").await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let first = harness.start_run().await;
+    let second = harness.start_run().await;
+    channel.wait_for_mails(2).await;
+    let before = harness.log_bytes();
     let sent = |run: &str, user: &str| json!({"run": run, "user": user});
-    refused(&site.ask("InviteSent", sent(&second, "ann")).await, Code::RunNotRunning);
-    refused(&site.ask("InviteSent", sent(&first, "nobody")).await, Code::RecipientUnknown);
-    let elsewhere = site.ask_in("umbrella", "InviteSent", sent(&first, "ann")).await;
+    refused(&harness.submit("InviteSent", sent(&second, "ann")).await, Code::RunNotRunning);
+    refused(&harness.submit("InviteSent", sent(&first, "nobody")).await, Code::RecipientUnknown);
+    let elsewhere = harness.submit_to("umbrella", "InviteSent", sent(&first, "ann")).await;
     refused(&elsewhere, Code::RunNotFound);
-    assert_eq!(site.log_bytes(), before);
-    ok(&site.ask("InviteSent", sent(&first, "ann")).await);
-    let before = site.log_bytes();
-    refused(&site.ask("InviteSent", sent(&first, "ann")).await, Code::RecipientAlreadyTerminal);
+    assert_eq!(harness.log_bytes(), before);
+    ok(&harness.submit("InviteSent", sent(&first, "ann")).await);
+    let before = harness.log_bytes();
+    refused(
+        &harness.submit("InviteSent", sent(&first, "ann")).await,
+        Code::RecipientAlreadyTerminal,
+    );
     let skip = json!({"run": first, "user": "ann", "code": "recipient.already_linked"});
-    refused(&site.ask("UserSkipped", skip.clone()).await, Code::RecipientAlreadyTerminal);
-    assert_eq!(site.log_bytes(), before);
-    gate.open();
-    site.settle().await;
-    let before = site.log_bytes();
-    let late = site.ask("InviteSent", sent(&first, "bob")).await;
+    refused(&harness.submit("UserSkipped", skip.clone()).await, Code::RecipientAlreadyTerminal);
+    assert_eq!(harness.log_bytes(), before);
+    channel.release_all();
+    harness.settle().await;
+    let before = harness.log_bytes();
+    let late = harness.submit("InviteSent", sent(&first, "bob")).await;
     assert!(matches!(late, boarding_commands::envelope::Answer::Refused { .. }), "{late:?}");
-    refused(&site.ask("UserSkipped", skip).await, Code::RecipientAlreadyTerminal);
-    assert_eq!(site.log_bytes(), before);
+    refused(&harness.submit("UserSkipped", skip).await, Code::RecipientAlreadyTerminal);
+    assert_eq!(harness.log_bytes(), before);
     for run in [first, second] {
-        let row = site.row("run", json!({"run": run})).await;
+        let row = harness.row("run", json!({"run": run})).await;
         assert_eq!((&row["total"], &row["passed"]), (&json!(2), &json!(2)));
     }
 }
@@ -196,15 +202,15 @@ async fn n86_a_report_at_the_wrong_time_changes_nothing() {
 /// LX-34: a list longer than one commit goes on while its first people are already written to.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_long_list_of_recipients_is_written_to_without_a_pause() {
-    let site = Site::acme(None).await;
-    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    site.import(&people(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
-    let run = site.run().await;
-    site.settle().await;
-    let row = site.row("run", json!({"run": run})).await;
+    harness.import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    let run = harness.start_run().await;
+    harness.settle().await;
+    let row = harness.row("run", json!({"run": run})).await;
     assert_eq!((&row["total"], &row["passed"]), (&json!(1200), &json!(1200)), "{row}");
-    assert_eq!(site.outbox().len(), 1200);
+    assert_eq!(harness.outbox().len(), 1200);
 }
 
 /// P4: outcomes whose words do not fit in one commit are told all the same, in several or without them.
@@ -213,15 +219,15 @@ async fn p4_outcomes_with_endless_words_are_not_lost() {
     for (length, words_kept) in [(200_000, true), (300_000, false)] {
         let detail = "x".repeat(length);
         let answer = Sent::PermanentFailure { code: Code::DeliveryRefused, detail };
-        let gate = Gate::answering(false, answer);
-        gate.open();
-        let site = Site::acme(Some(gate)).await;
-        site.import(&people(&["ann", "bob", "cid", "dee"])).await;
-        let run = site.run().await;
-        site.settle().await;
-        let row = site.row("run", json!({"run": run})).await;
+        let channel = HeldChannel::answering(false, answer);
+        channel.release_all();
+        let harness = EngineHarness::acme(Some(channel)).await;
+        harness.import(&people_rows(&["ann", "bob", "cid", "dee"])).await;
+        let run = harness.start_run().await;
+        harness.settle().await;
+        let row = harness.row("run", json!({"run": run})).await;
         assert_eq!((&row["state"], &row["failed"]), (&json!("completed"), &json!(4)));
-        let failed = site.rows("integration_log", json!({"run": run})).await;
+        let failed = harness.rows("integration_log", json!({"run": run})).await;
         for row in failed {
             assert_eq!(row["code"], "delivery.refused");
             assert_eq!(row["reason"].as_str().unwrap().len() > length, words_kept);
@@ -232,18 +238,18 @@ async fn p4_outcomes_with_endless_words_are_not_lost() {
 /// P4: claims that do not fit in one commit are made in smaller portions; nobody waits for ever.
 #[tokio::test]
 async fn p4_people_with_endless_names_are_claimed_a_few_at_a_time() {
-    let site = Site::acme(Some(Arc::new(NullChannel))).await;
-    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 250})).await);
+    let harness = EngineHarness::acme(Some(Arc::new(NullChannel))).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 250})).await);
     let domain = format!("{0}.{0}.{0}.example", "d".repeat(57));
     let row = |n: usize| {
         let (key, local) = ("語".repeat(230), "l".repeat(60));
         format!("{key}{n:03},A,B,{local}{n:03}@{domain},+8491234{n:04},,\n")
     };
-    let import = site.import(&(0..250).map(row).collect::<String>()).await;
-    let import = site.row("import", json!({"import": import["import"]})).await;
+    let import = harness.import(&(0..250).map(row).collect::<String>()).await;
+    let import = harness.row("import", json!({"import": import["import"]})).await;
     assert_eq!((&import["created"], &import["phones_added"]), (&json!(250), &json!(250)));
-    let run = site.run().await;
-    site.settle().await;
-    let row = site.row("run", json!({"run": run})).await;
+    let run = harness.start_run().await;
+    harness.settle().await;
+    let row = harness.row("run", json!({"run": run})).await;
     assert_eq!((&row["state"], &row["passed"]), (&json!("completed"), &json!(250)));
 }

@@ -1,14 +1,13 @@
 //! P23: imports taken back, at the engine: what is seen afterwards is what was seen before.
 
-use boarding_commands::code::Code;
 use boarding_commands::company::Undo;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
-use boarding_commands::id::ImportId;
+use boarding_commands::values::{Code, ImportId};
 use serde_json::{Value, json};
 
 use super::restart::all;
-use super::{Site, envelope, file, id, ok, refused};
+use super::{EngineHarness, company_id, envelope, import_body, ok, refused};
 
 /// More rows than two commits hold.
 const MANY: usize = 1_200;
@@ -17,30 +16,30 @@ const MANY: usize = 1_200;
 const VIEWS: [&str; 7] =
     ["users", "phone_list", "runs", "invitations", "org_units", "roles", "config"];
 
-async fn views(site: &Site) -> Vec<Vec<Value>> {
+async fn views(harness: &EngineHarness) -> Vec<Vec<Value>> {
     let mut seen = Vec::new();
     for name in VIEWS {
         seen.push(match name {
-            "config" => vec![site.row(name, json!({})).await],
-            _ => all(site, name, json!({"limit": 500})).await,
+            "config" => vec![harness.row(name, json!({})).await],
+            _ => all(harness, name, json!({"limit": 500})).await,
         });
     }
     seen
 }
 
 /// A company with a few people, one of them deactivated, who are all in the file to come.
-async fn site() -> Site {
-    let site = Site::acme(None).await;
-    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
+async fn harness() -> EngineHarness {
+    let harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
     for n in [3, 700, 1_100] {
         let body = json!({"user": format!("u{n}"), "first_name": "Old", "email": "old@people.example",
             "attributes": {"desk": "7"}});
-        ok(&site.ask("AddUser", body).await);
+        ok(&harness.submit("AddUser", body).await);
     }
     let phone = json!({"user": "u3", "phone": "+84912999999"});
-    ok(&site.ask("AddCorporatePhone", phone).await);
-    ok(&site.ask("DeactivateUser", json!({"user": "u700"})).await);
-    site
+    ok(&harness.submit("AddCorporatePhone", phone).await);
+    ok(&harness.submit("DeactivateUser", json!({"user": "u700"})).await);
+    harness
 }
 
 /// So many people, the fifth row invalid and the ninth the fourth again.
@@ -56,43 +55,46 @@ fn rows(count: usize) -> String {
     (1..=count).map(row).collect()
 }
 
-async fn import(site: &Site, rows: &str) -> Value {
-    let mut body = file("people.csv", rows);
+async fn import(harness: &EngineHarness, rows: &str) -> Value {
+    let mut body = import_body("people.csv", rows);
     body["existing"] = json!("update");
-    let import = ok(&site.ask("ImportFile", body).await)["import"].clone();
-    site.settle().await;
+    let import = ok(&harness.submit("ImportFile", body).await)["import"].clone();
+    harness.settle().await;
     import
 }
 
-async fn undo(site: &Site, import: &Value) -> Value {
-    ok(&site.ask("UndoImport", json!({"import": import})).await);
-    site.settle().await;
-    site.row("import", json!({"import": import})).await
+async fn undo(harness: &EngineHarness, import: &Value) -> Value {
+    ok(&harness.submit("UndoImport", json!({"import": import})).await);
+    harness.settle().await;
+    harness.row("import", json!({"import": import})).await
 }
 
 /// P23, P15: a file of several commits goes as it came, and comes in again as it did the first time.
 #[tokio::test]
 async fn p23_what_an_import_of_several_commits_did_is_taken_back() {
-    let site = site().await;
-    let before = views(&site).await;
-    let first = import(&site, &rows(MANY)).await;
-    let counts = site.row("import", json!({"import": first})).await;
+    let harness = harness().await;
+    let before = views(&harness).await;
+    let first = import(&harness, &rows(MANY)).await;
+    let counts = harness.row("import", json!({"import": first})).await;
     assert_eq!((&counts["created"], &counts["updated"]), (&json!(MANY - 5), &json!(3)));
-    assert_ne!(views(&site).await, before);
+    assert_ne!(views(&harness).await, before);
 
-    let row = undo(&site, &first).await;
+    let row = undo(&harness, &first).await;
     assert_eq!(row["state"], "undone");
     assert_eq!(row["undo"], json!({"reversed": MANY - 2, "kept": 0, "errored": 0}));
     assert_eq!((&row["created"], &row["total"]), (&counts["created"], &counts["total"]));
-    assert_eq!(views(&site).await, before);
-    let told = all(&site, "import_rows", json!({"import": first, "limit": 500})).await;
+    assert_eq!(views(&harness).await, before);
+    let told = all(&harness, "import_rows", json!({"import": first, "limit": 500})).await;
     let reversed: Vec<_> = told.iter().filter(|row| row["undo"] == "reversed").collect();
     assert_eq!((told.len(), reversed.len()), (MANY, MANY - 2));
     assert!(told[4]["undo"].is_null() && told[8]["undo"].is_null(), "they had changed nothing");
-    refused(&site.ask("UndoImport", json!({"import": first})).await, Code::ImportAlreadyUndone);
+    refused(
+        &harness.submit("UndoImport", json!({"import": first})).await,
+        Code::ImportAlreadyUndone,
+    );
 
-    let again = import(&site, &rows(MANY)).await;
-    let row = site.row("import", json!({"import": again})).await;
+    let again = import(&harness, &rows(MANY)).await;
+    let row = harness.row("import", json!({"import": again})).await;
     for name in ["created", "updated", "invalid", "duplicate", "phones_added"] {
         assert_eq!(row[name], counts[name], "{name}");
     }
@@ -102,49 +104,51 @@ async fn p23_what_an_import_of_several_commits_did_is_taken_back() {
 /// so before, and leaves no trace (P11).
 #[tokio::test]
 async fn p23_whoever_was_touched_since_is_kept_and_a_preview_says_so() {
-    let site = site().await;
-    let first = import(&site, &rows(4)).await;
-    ok(&site.ask("AssignRoles", json!({"users": ["u1"], "roles": ["Account Manager"]})).await);
+    let harness = harness().await;
+    let first = import(&harness, &rows(4)).await;
+    ok(&harness
+        .submit("AssignRoles", json!({"users": ["u1"], "roles": ["Account Manager"]}))
+        .await);
     let invite = json!({"source": {"users": ["u2"]}, "channel": "whatsapp", "mode": "confirmed"});
-    ok(&site.ask("StartBulkIntegration", invite).await);
-    site.settle().await;
-    import(&site, "u4,New,L,u4@people.example,,,\n").await;
-    let before = (site.log_bytes(), views(&site).await);
+    ok(&harness.submit("StartBulkIntegration", invite).await);
+    harness.settle().await;
+    import(&harness, "u4,New,L,u4@people.example,,,\n").await;
+    let before = (harness.log_bytes(), views(&harness).await);
     let body = json!({"import": first, "mode": "preview"});
-    let shown = ok(&site.ask("UndoImport", body).await);
+    let shown = ok(&harness.submit("UndoImport", body).await);
     let expected =
         json!({"import": first, "state": "completed", "reversed": 1, "kept": 3, "errored": 0});
     assert_eq!(shown, expected);
-    assert!((site.log_bytes(), views(&site).await) == before, "a preview left a trace");
+    assert!((harness.log_bytes(), views(&harness).await) == before, "a preview left a trace");
 
-    let row = undo(&site, &first).await;
+    let row = undo(&harness, &first).await;
     assert_eq!(row["undo"], json!({"reversed": 1, "kept": 3, "errored": 0}));
-    let told = site.rows("import_rows", json!({"import": first})).await;
+    let told = harness.rows("import_rows", json!({"import": first})).await;
     let told: Vec<_> = told.iter().map(|row| row["undo"].as_str().unwrap()).collect();
     let expected =
         ["kept:row.changed_since", "kept:row.invited_since", "reversed", "kept:row.named_since"];
     assert_eq!(told, expected);
-    let kept = site.rows("import_rows", json!({"import": first, "undo": "kept"})).await;
+    let kept = harness.rows("import_rows", json!({"import": first, "undo": "kept"})).await;
     assert_eq!(kept.len(), 3);
     for user in ["u1", "u2", "u4"] {
-        assert_eq!(site.row("user", json!({"user": user})).await["first_name"], "New");
+        assert_eq!(harness.row("user", json!({"user": user})).await["first_name"], "New");
     }
-    let back = site.row("user", json!({"user": "u3"})).await;
+    let back = harness.row("user", json!({"user": "u3"})).await;
     assert_eq!((&back["first_name"], &back["attributes"]), (&json!("Old"), &json!({"desk": "7"})));
 }
 
 /// P27, N84: an engine that dies in the middle goes on where it was; each row has one outcome.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn p27_an_undo_goes_on_after_a_crash() {
-    let mut site = site().await;
-    let before = views(&site).await;
-    let first = import(&site, &rows(2_000)).await;
+    let mut harness = harness().await;
+    let before = views(&harness).await;
+    let first = import(&harness, &rows(2_000)).await;
     let import: ImportId = first.as_str().unwrap().parse().unwrap();
-    ok(&site.ask("UndoImport", json!({"import": first})).await);
+    ok(&harness.submit("UndoImport", json!({"import": first})).await);
     let mut seen = 0;
     loop {
         // Each time, the engine dies after it has undone some more rows.
-        let hot = site.engine().hot(&id("acme")).await;
+        let hot = harness.engine().hot(&company_id("acme")).await;
         let done = loop {
             let undo = hot.look(move |company| company.imports[&import].undo).await.unwrap();
             match undo {
@@ -156,15 +160,15 @@ async fn p27_an_undo_goes_on_after_a_crash() {
         drop(hot);
         let Some(done) = done else { break };
         seen = done;
-        site.restart().await;
+        harness.restart().await;
     }
     assert!(seen > 0, "the undo was interrupted at least once");
-    site.settle().await;
-    let row = site.row("import", json!({"import": first})).await;
+    harness.settle().await;
+    let row = harness.row("import", json!({"import": first})).await;
     assert_eq!(row["undo"], json!({"reversed": 1_998, "kept": 0, "errored": 0}));
-    assert_eq!(views(&site).await, before);
+    assert_eq!(views(&harness).await, before);
     let told =
-        all(&site, "history", json!({"entity": format!("import:{import}"), "limit": 500})).await;
+        all(&harness, "history", json!({"entity": format!("import:{import}"), "limit": 500})).await;
     let rows = told.iter().filter(|row| row["event"] == "RowUndone");
     let rows: Vec<_> = rows.map(|row| row["data"]["row"].as_u64().unwrap()).collect();
     assert!(rows.is_sorted_by(|a, b| a < b) && rows.len() == 1_998, "a row was undone twice");
@@ -174,38 +178,42 @@ async fn p27_an_undo_goes_on_after_a_crash() {
 /// P10, LX-02: a repeat is answered the same; it takes the permission to import.
 #[tokio::test]
 async fn p10_lx_02_an_undo_is_asked_by_who_may_import_and_answered_once() {
-    let site = site().await;
-    let first = import(&site, &rows(3)).await;
+    let harness = harness().await;
+    let first = import(&harness, &rows(3)).await;
     let body = json!({"import": first});
-    ok(&site.ask("GrantPermissions", json!({"actor": "jane", "permissions": ["accounts"]})).await);
+    ok(&harness
+        .submit("GrantPermissions", json!({"actor": "jane", "permissions": ["accounts"]}))
+        .await);
     for mode in ["preview", "commit"] {
         let body = json!({"import": first, "mode": mode});
-        let asked = envelope(site.engine().clock().id(), "jane", &body);
-        let answer =
-            site.engine().submit(&id("acme"), "UndoImport", asked, Authority::Granted).await;
+        let asked = envelope(harness.engine().clock().id(), "jane", &body);
+        let answer = harness
+            .engine()
+            .submit(&company_id("acme"), "UndoImport", asked, Authority::Granted)
+            .await;
         refused(&answer, Code::AuthPermissionDenied);
     }
-    let command = site.engine().clock().id();
-    let told = ok(&site.ask_as("acme", command, "UndoImport", body.clone()).await);
+    let command = harness.engine().clock().id();
+    let told = ok(&harness.submit_with_id("acme", command, "UndoImport", body.clone()).await);
     assert_eq!(told, json!({"import": first, "state": "undoing"}));
-    site.settle().await;
-    match site.ask_as("acme", command, "UndoImport", body).await {
+    harness.settle().await;
+    match harness.submit_with_id("acme", command, "UndoImport", body).await {
         Answer::Accepted { duplicate: true, result, .. } => assert_eq!(result, told),
         other => panic!("{other:?}"),
     }
     let unknown = json!({"import": "01JD0000000000000000000000"});
-    refused(&site.ask("UndoImport", unknown).await, Code::ImportNotFound);
+    refused(&harness.submit("UndoImport", unknown).await, Code::ImportNotFound);
 }
 
 /// The log-in mail that was out before is no change of the person; one that waits is not sent.
 #[tokio::test]
 async fn lx_14_people_who_were_welcomed_are_taken_back_too() {
-    let site = site().await;
-    let mut body = file("people.csv", &rows(2));
+    let harness = harness().await;
+    let mut body = import_body("people.csv", &rows(2));
     body["send_welcome_email"] = json!(true);
-    let first = ok(&site.ask("ImportFile", body).await)["import"].clone();
-    site.settle().await;
-    assert_eq!(site.outbox().len(), 2);
-    assert_eq!(undo(&site, &first).await["undo"]["reversed"], json!(2));
-    assert_eq!(site.outbox().len(), 2);
+    let first = ok(&harness.submit("ImportFile", body).await)["import"].clone();
+    harness.settle().await;
+    assert_eq!(harness.outbox().len(), 2);
+    assert_eq!(undo(&harness, &first).await["undo"]["reversed"], json!(2));
+    assert_eq!(harness.outbox().len(), 2);
 }

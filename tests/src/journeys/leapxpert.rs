@@ -1,6 +1,6 @@
 //! LeapXpert: "Bulk User Onboarding to WhatsApp Native", step by step.
 
-use boarding_engine::clock::Clock;
+use boarding_core::clock::Clock;
 use serde_json::{Value, json};
 
 use super::door::{Door, File, column, counts};

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use boarding_commands::decide::NAMES;
-use boarding_commands::id::CompanyId;
-use boarding_engine::bus::names;
-use boarding_engine::schema;
+use boarding_commands::values::CompanyId;
+use boarding_nats::names;
+use boarding_nats::schema;
 use serde_json::{Value, json};
 
 fn document() -> Value {

@@ -28,8 +28,8 @@ fn rows(hex: &str) -> Vec<Value> {
 #[test]
 fn every_event_is_what_its_schema_says() {
     let mut proof = Proof::new();
-    let document = boarding_engine::schema::json_schema();
-    let described: BTreeSet<String> = boarding_engine::schema::names(&document)
+    let document = boarding_nats::schema::json_schema();
+    let described: BTreeSet<String> = boarding_nats::schema::names(&document)
         .iter()
         .filter_map(|name| name.strip_prefix("event.").map(str::to_owned))
         .collect();

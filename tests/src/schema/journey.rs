@@ -7,11 +7,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use base64::Engine as _;
 use boarding_commands::decide::{Authority, NAMES};
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::id::CompanyId;
-use boarding_commands::time::Time;
-use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, LogChoice, Options};
-use boarding_engine::queries::{Answer as Found, Asker, NoAnswer};
+use boarding_commands::values::{CompanyId, Time};
+use boarding_core::clock::Clock;
+use boarding_core::engine::{Engine, LogChoice, Options};
+use boarding_core::read::queries::{Answer as Found, Asker, NoAnswer};
 use serde_json::{Value, json};
 
 use super::proof::Proof;

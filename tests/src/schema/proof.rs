@@ -13,7 +13,7 @@ pub(super) struct Proof {
 
 impl Proof {
     pub(super) fn new() -> Self {
-        Self { document: boarding_engine::schema::json_schema(), judges: BTreeMap::new() }
+        Self { document: boarding_nats::schema::json_schema(), judges: BTreeMap::new() }
     }
 
     /// Why a value is not what the part says, if so.
@@ -42,7 +42,7 @@ impl Proof {
     }
 
     fn judge(&self, part: &str) -> Validator {
-        let mut schema = boarding_engine::schema::part(&self.document, part)
+        let mut schema = boarding_nats::schema::part(&self.document, part)
             .unwrap_or_else(|| panic!("there is no part {part}"));
         close(&mut schema);
         jsonschema::options().should_validate_formats(true).build(&schema).unwrap()

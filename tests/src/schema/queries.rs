@@ -25,8 +25,8 @@ fn is_read(answer: &Result<Value, Value>, parameter: &str) -> bool {
 async fn a_query_takes_what_its_schema_says_and_nothing_else() {
     let stage = Stage::empty().await;
     let mut proof = Proof::new();
-    let document = boarding_engine::schema::json_schema();
-    let queries: Vec<String> = boarding_engine::schema::names(&document)
+    let document = boarding_nats::schema::json_schema();
+    let queries: Vec<String> = boarding_nats::schema::names(&document)
         .into_iter()
         .filter_map(|name| name.strip_prefix("query.")?.strip_suffix(".answer").map(str::to_owned))
         .collect();
@@ -34,7 +34,7 @@ async fn a_query_takes_what_its_schema_says_and_nothing_else() {
     let mut tried = 0;
     for query in &queries {
         let part = format!("query.{query}");
-        let schema = boarding_engine::schema::part(&document, &part).unwrap();
+        let schema = boarding_nats::schema::part(&document, &part).unwrap();
         let required = required(&schema);
         for name in
             schema["properties"].as_object().unwrap().keys().map(String::as_str).chain(["colour"])

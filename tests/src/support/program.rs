@@ -7,8 +7,8 @@ use std::sync::OnceLock;
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_engine::clock::Clock;
-use boarding_engine::engine::{Engine, LogChoice, Options};
+use boarding_core::clock::Clock;
+use boarding_core::engine::{Engine, LogChoice, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -30,7 +30,7 @@ fn build() -> PathBuf {
     let test = std::env::current_exe().unwrap();
     let profile = test.parent().and_then(Path::parent).unwrap();
     let mut cargo = Command::new(env!("CARGO"));
-    cargo.args(["build", "--quiet", "--package", "boarding-engine", "--bin", "boarding"]);
+    cargo.args(["build", "--quiet", "--package", "boarding-program", "--bin", "boarding"]);
     cargo.arg("--manifest-path").arg(repository().join("Cargo.toml"));
     cargo.arg("--target-dir").arg(profile.parent().unwrap());
     if profile.ends_with("release") {

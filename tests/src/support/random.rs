@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boarding_engine::clock::Clock;
+use boarding_core::clock::Clock;
 
 /// SplitMix64. The seed alone determines every number that follows.
 #[derive(Debug, Clone)]

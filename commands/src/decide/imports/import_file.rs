@@ -6,17 +6,16 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import, Invites, Placing, Undo};
-use crate::csv_file::{ParsedRow, Summary};
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
 use crate::decide::imports::rows::Rows;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::dialect;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
-use crate::id::{ImportId, RunId};
 use crate::schema::{ChannelName, DialectName};
+use crate::user_file::{ParsedRow, Summary};
+use crate::values::{Code, ImportId, Problem, Refusal, RunId};
 
 mod accounts;
 mod bad_rows;
@@ -341,9 +340,11 @@ fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
 
 #[cfg(test)]
 pub(crate) mod testing {
+    use boarding_csv::Given;
+
     use super::*;
-    use crate::csv_file::{Given, RowValues};
-    use crate::id::UserKey;
+    use crate::user_file::RowValues;
+    use crate::values::UserKey;
 
     pub(crate) fn import_id() -> ImportId {
         ImportId(ulid::Ulid(44))
@@ -385,7 +386,7 @@ mod tests {
     use super::*;
     use crate::decide::Command;
     use crate::decide::testing::{Then, given};
-    use crate::personal::Personal;
+    use crate::values::Personal;
 
     fn import(
         events: impl IntoIterator<Item = Event>,
@@ -458,7 +459,7 @@ mod tests {
         assert_eq!(then.0.unwrap().result["state"], "processing");
     }
 
-    /// LX-07, N43: one row over the limit refuses the whole file, with both numbers.
+    /// LX-07, A1, N43: one row over the limit refuses the whole file, with both numbers.
     #[test]
     fn lx_07_a_file_over_the_limit_is_refused_whole() {
         assert!(import([], 100, vec![], &json!({})).0.is_ok());

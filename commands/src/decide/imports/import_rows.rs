@@ -2,14 +2,13 @@
 
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
-use crate::csv_file::ParsedRow;
 use crate::decide::imports::import_run::{Ending, refused};
 use crate::decide::imports::rows::Rows;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Counts, Event, Permission};
-use crate::id::ImportId;
+use crate::user_file::ParsedRow;
+use crate::values::{Code, ImportId, Refusal};
 
 /// The next rows of a file. Rows that were applied before are left out, so that it may be asked twice.
 #[derive(Debug, Clone)]
@@ -60,12 +59,13 @@ pub(crate) fn counted(mut counts: Counts, events: &[Event]) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use boarding_csv::Given;
     use ulid::Ulid;
 
-    use crate::csv_file::{Given, RowValues};
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
     use crate::decide::testing::{given, phone, phone_added, user_created, who};
     use crate::event::{Existing, PhoneOutcome, RowOutcome};
+    use crate::user_file::RowValues;
 
     fn rows(rows: Vec<ParsedRow>) -> ImportRows {
         ImportRows { import: import_id(), rows }

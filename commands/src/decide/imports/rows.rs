@@ -5,18 +5,17 @@ mod judge;
 
 use std::collections::{HashMap, HashSet};
 
-use crate::code::{Code, Problem};
+use boarding_csv::{Given, Near};
+
 use crate::company::holders::unique;
 use crate::company::numbers::Owner;
 use crate::company::{Company, Import, Placing, User, UserId, UserState, ValueMark};
-use crate::csv_file::{Given, Near, ParsedRow, RowValues};
 use crate::dialect::{self, Dialect};
 use crate::event::{
     BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
 };
-use crate::id::{ImportId, UserKey};
-use crate::personal::Personal;
-use crate::phone::Phone;
+use crate::user_file::{ParsedRow, RowValues};
+use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 
 /// Rows of one commit: what earlier rows of it have done to the company is remembered here.
 #[derive(Debug)]
@@ -93,7 +92,7 @@ impl<'a> Rows<'a> {
         let duplicate = self.duplicate(&folded);
         self.seen.entry(folded.clone()).or_insert(row.row);
         if let Some(problem) = duplicate
-            && (problems.is_empty() || self.dialect.is_some_and(Dialect::existing_is_duplicate))
+            && (problems.is_empty() || self.dialect.is_some_and(|one| one.existing_is_duplicate()))
         {
             return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }

@@ -1,11 +1,12 @@
 //! The rules for the arrows between modules, and the advice for each breach.
 
 use super::super::Breach;
-use super::graph::{self, Arrows, Circle, Folder, Place};
+use super::graph::{self, Arrows, Circle, Folder, Place, SELF};
 use super::layers::{self, Table, Tables};
 use super::tree::Tree;
 
-/// A folder of this many modules needs a table. In a smaller one, circles are refused only.
+/// A folder of this many modules needs a table where they use each other. In a smaller one, only circles are
+/// refused.
 const TABLE_FROM_MODULES: usize = 5;
 
 /// Every breach of a crate: circles, arrows against a table, faults of the tables, undeclared files.
@@ -23,10 +24,14 @@ pub(super) fn breaches(tree: &Tree, tables: &Tables) -> Vec<Breach> {
         let arrows = table.unwrap_or(&no_table).merged(&folder.arrows);
         let folder_path = format!("{}/{name}", tree.folder);
         breaches.extend(
-            graph::circles(&arrows).iter().map(|circle| closes(&folder_path, circle, &arrows)),
+            graph::circles(&arrows)
+                .iter()
+                .map(|circle| circle_breach(&folder_path, circle, &arrows)),
         );
         match table {
-            Some(table) => breaches.extend(against(&table_file, name, folder, table, &arrows)),
+            Some(table) => {
+                breaches.extend(table_breaches(&table_file, name, folder, table, &arrows));
+            }
             None => breaches.extend(without_table(&table_file, name, folder)),
         }
     }
@@ -42,14 +47,14 @@ fn undeclared(file: &str) -> Breach {
     }
 }
 
-fn closes(folder_path: &str, circle: &Circle, arrows: &Arrows) -> Breach {
+fn circle_breach(folder_path: &str, circle: &Circle, arrows: &Arrows) -> Breach {
     let Circle { modules, knot } = circle;
     let pairs = modules.iter().zip(modules.iter().cycle().skip(1));
-    let told = pairs.map(|(from, to)| {
+    let lines = pairs.map(|(from, to)| {
         let places = arrows.get(&(from.clone(), to.clone())).map_or(&[][..], Vec::as_slice);
         format!("\n    {from} -> {to}: {}", at(places))
     });
-    let told: String = told.collect();
+    let lines: String = lines.collect();
     let knot = if *knot > modules.len() {
         format!(", in a knot of {knot} modules")
     } else {
@@ -59,14 +64,14 @@ fn closes(folder_path: &str, circle: &Circle, arrows: &Arrows) -> Breach {
         place: folder_path.to_owned(),
         advice: format!(
             "a circle of modules: {} -> {}{knot}. Cut one arrow: move what both use into a module below \
-             them, or pass it as a value{told}",
+             them, or pass it as a value{lines}",
             modules.join(" -> "),
             modules[0],
         ),
     }
 }
 
-fn against(
+fn table_breaches(
     table_file: &str,
     name: &str,
     folder: &Folder,
@@ -91,10 +96,13 @@ fn against(
 
 fn without_table(table_file: &str, name: &str, folder: &Folder) -> Option<Breach> {
     let suggestion = layers::suggest(name, folder)?;
-    (folder.modules.len() >= TABLE_FROM_MODULES).then(|| Breach {
+    let is_large = folder.modules.len() >= TABLE_FROM_MODULES;
+    let use_each_other = folder.arrows.keys().any(|(from, _)| from != SELF);
+    (is_large && use_each_other).then(|| Breach {
         place: table_file.to_owned(),
         advice: format!(
-            "{name} has {TABLE_FROM_MODULES} modules or more: add its table. Its arrows of today:\n{suggestion}"
+            "{name} has {TABLE_FROM_MODULES} modules or more, which use each other: add its table. Its \
+             arrows of today:\n{suggestion}"
         ),
     })
 }

@@ -44,20 +44,20 @@ fn a_circle_names_each_arrow_of_it() {
         ("b.rs", "use super::c::C;"),
         ("c.rs", "\n\nfn f() -> crate::a::A {}"),
     ];
-    let told = [
+    let words = [
         "a -> b -> c -> a.",
         "a -> b: `crate::b::B` at made/src/a.rs:2",
         "b -> c: `super::c::C` at made/src/b.rs:1",
         "c -> a: `crate::a::A` at made/src/c.rs:3",
     ];
-    assert_breach(&files, "", "made/src", &told);
+    assert_breach(&files, "", "made/src", &words);
 }
 
 #[test]
 fn an_arrow_against_the_table_is_refused() {
     let files = [ROOT, ("a.rs", ""), ("b.rs", "\nuse crate::a::A;")];
-    let told = ["b may not use a", "made/layers.toml", "`crate::a::A` at made/src/b.rs:2"];
-    assert_breach(&files, A_ABOVE_B, "made/src/b.rs:2", &told);
+    let words = ["b may not use a", "made/layers.toml", "`crate::a::A` at made/src/b.rs:2"];
+    assert_breach(&files, A_ABOVE_B, "made/src/b.rs:2", &words);
     assert_clean(&[ROOT, ("a.rs", "use crate::b::B;"), ("b.rs", "")], A_ABOVE_B);
 }
 
@@ -127,8 +127,9 @@ fn a_child_and_its_parent_may_not_use_each_other() {
         ("foo.rs", "mod child;\npub struct Foo(child::Part);"),
         ("foo/child.rs", "use super::Foo;\npub struct Part;"),
     ];
-    let told = ["child -> self: `super::Foo`", "self -> child: `child::Part` at made/src/foo.rs:2"];
-    assert_breach(&files, "", "made/src/foo", &told);
+    let words =
+        ["child -> self: `super::Foo`", "self -> child: `child::Part` at made/src/foo.rs:2"];
+    assert_breach(&files, "", "made/src/foo", &words);
     assert_clean(&files, "[\"src/foo\"]\nparts = \"child\"");
 }
 
@@ -143,16 +144,16 @@ fn a_name_that_the_parent_re_exports_means_the_module_that_defines_it() {
     ];
     assert_clean(&files, "[\"src/foo\"]\nlayers = [\"user\", \"base\"]\n");
     let upside_down = "[\"src/foo\"]\nlayers = [\"base\", \"user\"]\n";
-    let told = ["user may not use base", "`super::Base` at made/src/foo/user.rs:1 and at 2 more"];
-    assert_breach(&files, upside_down, "made/src/foo/user.rs:1", &told);
+    let words = ["user may not use base", "`super::Base` at made/src/foo/user.rs:1 and at 2 more"];
+    assert_breach(&files, upside_down, "made/src/foo/user.rs:1", &words);
 }
 
 #[test]
 fn a_re_exported_name_that_its_module_uses_is_an_arrow() {
     let parent = "mod child;\npub use child::{Part, part};\nfn f(part: Part) {}\nfn g() { part() }";
     let child = ("foo/child.rs", "pub struct Part;\npub fn part() { super::f() }");
-    let told = ["self -> child: `Part` at made/src/foo.rs:3 and at 1 more"];
-    assert_breach(&[FOLDER, ("foo.rs", parent), child], "", "made/src/foo", &told);
+    let words = ["self -> child: `Part` at made/src/foo.rs:3 and at 1 more"];
+    assert_breach(&[FOLDER, ("foo.rs", parent), child], "", "made/src/foo", &words);
 }
 
 #[test]
@@ -178,9 +179,21 @@ fn a_table_names_each_module_once_and_no_other() {
         ("[src]\nlayers = [\"a\"]\nparts = \"b\"", "do not use each other"),
         ("[\"src/c\"]\nlayers = []", "there is no such folder"),
     ];
-    for (table, told) in faults {
-        assert_breach(&files, table, "made/layers.toml", &[told]);
+    for (table, words) in faults {
+        assert_breach(&files, table, "made/layers.toml", &[words]);
     }
+}
+
+#[test]
+fn a_star_means_all_modules_that_the_table_does_not_name() {
+    let files = [ROOT, ("a.rs", "use crate::b::B;"), ("b.rs", "")];
+    assert_clean(&files, "[src]\nlayers = [\"*\", \"b\"]");
+    assert_breach(
+        &files,
+        "[src]\nlayers = [\"b\", \"*\"]",
+        "made/src/a.rs:1",
+        &["a may not use b"],
+    );
 }
 
 #[test]

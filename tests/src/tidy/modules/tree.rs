@@ -64,7 +64,7 @@ impl Tree {
         self.undeclared = undeclared;
     }
 
-    /// Whether the module is a file of its own, and not a `mod x { ... }` of its parent's.
+    /// Whether the module is a file, and not a `mod x { ... }` in its parent's file.
     fn is_file(&self, path: &[String], module: &Module) -> bool {
         let parent = path.split_last().and_then(|(_, parent)| self.modules.get(parent));
         parent.is_none_or(|parent| parent.file != module.file)
@@ -182,7 +182,7 @@ fn module_path(folder: &str, root: &str, file: &str) -> Option<ModulePath> {
         return Some(ModulePath::new());
     }
     let inside = file.strip_prefix(folder)?.strip_prefix("/src/")?.strip_suffix(".rs")?;
-    // A program beside the library is a small crate of its own.
+    // A program beside the library is a separate crate.
     (inside != "main" && !inside.starts_with("bin/"))
         .then(|| inside.split('/').map(str::to_owned).collect())
 }

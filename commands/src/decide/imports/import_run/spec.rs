@@ -1,10 +1,10 @@
 //! Inviting with the import: who, where to, and what stands in the way.
 
+use boarding_csv::Given;
 use serde_json::{Value, json};
 use ulid::Ulid;
 
 use super::*;
-use crate::csv_file::{Given, Manager, ParsedRow, RowValues, Summary};
 use crate::decide::imports::import_file::testing::{accepted, import_id, row};
 use crate::decide::imports::import_file::{FileRead, ImportFile};
 use crate::decide::testing::{
@@ -12,8 +12,8 @@ use crate::decide::testing::{
 };
 use crate::decide::{ClaimRecipients, Command, ImportRows, ListRecipients};
 use crate::event::{Channel, Existing, FileRef};
-use crate::id::UserKey;
-use crate::personal::Personal;
+use crate::user_file::{Manager, ParsedRow, RowValues, Summary};
+use crate::values::{Personal, UserKey};
 
 pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> ImportFile {
     let mut body = json!({

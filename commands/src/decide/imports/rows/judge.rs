@@ -1,12 +1,13 @@
 //! What makes a row invalid or a duplicate by its dialect's own rules: its key, its references, its unique values.
 
+use boarding_csv::Given;
+
 use super::Rows;
-use crate::code::{Code, Problem};
-use crate::company::{Company, ValueMark};
-use crate::csv_file::{Given, Manager, RowValues};
-use crate::dialect::{Dialect, Known};
-use crate::id::UserKey;
+use crate::company::ValueMark;
+use crate::dialect::Known;
 use crate::settings::ReferenceResolution;
+use crate::user_file::{Manager, RowValues};
+use crate::values::{Code, Problem, UserKey};
 
 impl Rows<'_> {
     /// The row's key, if the company's settings let it be one.
@@ -29,7 +30,7 @@ impl Rows<'_> {
             let words = format!("row {first_row}");
             return Some(Problem::new(Code::RowDuplicateInFile).saying(&words));
         }
-        let counts = self.dialect.is_some_and(Dialect::existing_is_duplicate);
+        let counts = self.dialect.is_some_and(|one| one.existing_is_duplicate());
         let exists = counts && self.company.users.created(folded).is_some();
         exists.then(|| Problem::new(Code::RowUserExists))
     }
@@ -41,7 +42,7 @@ impl Rows<'_> {
 
     /// Values that somebody else has, in the company or by an earlier row (P17).
     pub(super) fn check_unique(&self, values: &RowValues, folded: &str) -> Vec<Problem> {
-        let names = self.dialect.map_or(&[][..], Dialect::unique);
+        let names = self.dialect.map_or(&[][..], |one| one.unique());
         let taken = |name: &&&'static str| match values.attributes.get(**name) {
             Some(Given::Value(value)) => {
                 self.holder(name, value).is_some_and(|key| key.folded() != folded)
@@ -54,10 +55,6 @@ impl Rows<'_> {
 }
 
 impl Known for Rows<'_> {
-    fn company(&self) -> &Company {
-        self.company
-    }
-
     fn holder(&self, attribute: &str, value: &str) -> Option<UserKey> {
         let earlier = self.values.get(&ValueMark::of(attribute, value)).cloned();
         earlier.or_else(|| Some(self.company.holder(attribute, value)?.1.key()))
@@ -73,18 +70,31 @@ impl Known for Rows<'_> {
             ReferenceResolution::TwoPass => exists.is_some() || earlier() || other.in_file,
         }
     }
+
+    fn takes_id(&self, id: &str) -> bool {
+        self.company.settings.takes_id(id)
+    }
+
+    fn has_role(&self, role: &str) -> bool {
+        self.company.roles.contains_key(role)
+    }
+
+    fn org_unit_level(&self, org_unit: &str) -> Option<Option<&str>> {
+        self.company.org_units.get(org_unit).map(|unit| unit.level.as_deref())
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use boarding_csv::Limits;
     use serde_json::json;
 
-    use crate::code::Code;
-    use crate::csv_file::{Limits, Options, ParsedRow, named, rows};
     use crate::decide::ImportRows;
     use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{Given, given};
     use crate::event::{Event, Existing, RowOutcome};
+    use crate::user_file::{ParsedRow, ReadOptions, created_keys, rows};
+    use crate::values::Code;
 
     const HEADER: &str =
         "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role,Access Role";
@@ -108,9 +118,10 @@ mod tests {
     fn parsed(lines: &[&str]) -> Vec<ParsedRow> {
         let text = format!("{HEADER}\n{}\n", lines.join("\n"));
         let ocm = crate::dialect::find("ocm").unwrap();
-        let (options, limits) = (Options::default(), Limits::default());
-        let named = named(text.as_bytes(), ocm, &options, &limits).unwrap();
-        let rows = rows(text.as_bytes(), ocm, &options, &limits).unwrap().knowing(named);
+        let (options, limits) = (ReadOptions::default(), Limits::default());
+        let created = created_keys(text.as_bytes(), ocm, &options, &limits).unwrap();
+        let rows =
+            rows(text.as_bytes(), ocm, &options, &limits).unwrap().with_created_keys(created);
         rows.map(Result::unwrap).collect()
     }
 
@@ -128,7 +139,7 @@ mod tests {
                 Event::RowRefused { problems, .. } => problems.as_slice(),
                 _ => &[],
             };
-            let named = |p: &crate::code::Problem| (p.column.clone().unwrap_or_default(), p.code);
+            let named = |p: &crate::values::Problem| (p.column.clone().unwrap_or_default(), p.code);
             Some((outcome, problems.iter().map(named).collect()))
         };
         events.iter().filter_map(one).collect()

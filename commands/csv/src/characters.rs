@@ -1,0 +1,124 @@
+//! Classes of characters that a cell may hold: blanks, control characters, invisible ones.
+
+use std::borrow::Cow;
+
+use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
+
+/// The text without blanks around it: spaces of every width, tabs, no-break spaces.
+///
+/// Line breaks stay. A later check rejects them as control characters.
+pub fn trim(text: &str) -> &str {
+    let edge = |b: Option<&u8>| b.is_some_and(|&b| b == b' ' || b == b'\t' || !b.is_ascii());
+    if edge(text.as_bytes().first()) || edge(text.as_bytes().last()) {
+        text.trim_matches(is_blank)
+    } else {
+        text
+    }
+}
+
+/// Whether the text holds only blanks and line breaks.
+pub(crate) fn is_empty(text: &str) -> bool {
+    text.chars().all(char::is_whitespace)
+}
+
+/// Whether this is a control character or a line separator. No value may hold one: it would end a mail header.
+pub fn is_control(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Whether the text holds a control character.
+pub fn has_control(text: &str) -> bool {
+    if text.is_ascii() {
+        text.bytes().any(|b| b.is_ascii_control())
+    } else {
+        text.chars().any(is_control)
+    }
+}
+
+/// Whether the character takes no room or changes the writing direction. Two keys may look equal and differ by it.
+pub fn is_invisible(c: char) -> bool {
+    matches!(
+        u32::from(c),
+        0xad | 0x34f | 0x61c | 0x115f | 0x1160 | 0x17b4 | 0x17b5 | 0x3164 | 0xfeff | 0xffa0
+            | 0x180b..=0x180f
+            | 0x200b..=0x200f
+            | 0x202a..=0x202e
+            | 0x2060..=0x206f
+            | 0xfe00..=0xfe0f
+            | 0xfff0..=0xfffb
+            | 0x1bca0..=0x1bca3
+            | 0x1d173..=0x1d17a
+            | 0xe0000..=0xe0fff
+    )
+}
+
+/// Whether the text holds an invisible character.
+pub fn has_invisible(text: &str) -> bool {
+    !text.is_ascii() && text.chars().any(is_invisible)
+}
+
+/// The text without invisible characters. Joiners within Persian or Indic words are part of the spelling and stay.
+pub fn without_invisible(text: &str) -> Cow<'_, str> {
+    if !has_invisible(text) {
+        return Cow::Borrowed(text);
+    }
+    let mut kept = String::with_capacity(text.len());
+    let mut characters = text.chars().peekable();
+    while let Some(c) = characters.next() {
+        let joins = matches!(c, '\u{200c}' | '\u{200d}')
+            && kept.chars().next_back().is_some_and(takes_joiners)
+            && characters.peek().is_some_and(|&next| takes_joiners(next));
+        if joins || !is_invisible(c) {
+            kept.push(c);
+        }
+    }
+    if kept == text { Cow::Borrowed(text) } else { Cow::Owned(kept) }
+}
+
+/// The text in Unicode NFC: one form for each character that looks the same, as keyboards type it.
+pub fn composed(text: &str) -> String {
+    if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
+        text.to_owned()
+    } else {
+        text.nfc().collect()
+    }
+}
+
+fn is_blank(c: char) -> bool {
+    c == ' ' || c == '\t' || (c.is_whitespace() && !c.is_control() && !is_control(c))
+}
+
+fn takes_joiners(c: char) -> bool {
+    matches!(u32::from(c), 0x600..=0x8ff | 0x900..=0xdff | 0xfb50..=0xfdff | 0xfe70..=0xfefc)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// N25
+    #[test]
+    fn blanks_of_every_width_are_trimmed_but_not_line_breaks() {
+        assert_eq!(trim("\u{a0} \tWill Smith\u{3000}\u{2009}"), "Will Smith");
+        assert_eq!(trim("Will\n"), "Will\n");
+        assert_eq!(trim("Zoë"), "Zoë");
+        assert_eq!(trim("  "), "");
+    }
+
+    /// N51
+    #[test]
+    fn invisible_characters_are_found_and_removed() {
+        for c in ['\u{200b}', '\u{ad}', '\u{202e}', '\u{e0041}', '\u{feff}', '\u{2066}'] {
+            let name = format!("Wi{c}ll");
+            assert!(has_invisible(&name), "{c:?}");
+            assert_eq!(without_invisible(&name), "Will", "{c:?}");
+        }
+        assert_eq!(without_invisible("می\u{200c}خواهم"), "می\u{200c}خواهم");
+        assert!(!has_invisible("Zoë Nguyễn 王"));
+    }
+
+    #[test]
+    fn equal_looking_characters_get_one_form() {
+        assert_eq!(composed("Jose\u{301}"), "José");
+    }
+}

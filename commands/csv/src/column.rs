@@ -1,0 +1,14 @@
+//! A column of a format: its names, and whether a file needs it.
+
+/// A column of a format's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Column {
+    /// The name that templates, problems and events use.
+    pub name: &'static str,
+    /// Other names of the column. Matching ignores case, blanks and punctuation, so list only other words.
+    pub aliases: &'static [&'static str],
+    /// Whether a file without the column is refused.
+    pub required: bool,
+    /// The cell in the template's example row.
+    pub example: &'static str,
+}

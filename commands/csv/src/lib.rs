@@ -1,0 +1,48 @@
+//! Reads CSV text that nobody can trust: records, cells and their defects, within limits.
+//!
+//! ```text
+//! source ──► text ──► record ──► header, row
+//! unpacked   decoded  quotes     cells matched to
+//! bytes      lines    repaired   the format's columns
+//! ```
+//! The crate knows no user and no company. A [`FileFormat`] names the columns; the caller decides what a cell means.
+//! A reader holds one record at a time, whatever the bytes are.
+
+mod characters;
+mod column;
+mod companions;
+mod defect;
+mod delimiter;
+mod file_name;
+mod format;
+mod formula_guard;
+mod header;
+mod names;
+mod options;
+mod quotes;
+mod reader;
+mod record;
+mod row;
+mod shape;
+mod signature;
+mod source;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use characters::{
+    composed, has_control, has_invisible, is_control, is_invisible, trim, without_invisible,
+};
+pub use column::Column;
+pub use companions::{FileStart, StartReader, assign_parts};
+pub use defect::{Defect, DefectKind, ReadError};
+pub use file_name::clean_name;
+pub use format::{FileFormat, FilePart, NoteRows, QuoteRule};
+pub use formula_guard::{escaped, guarded};
+pub use names::{Near, same_name};
+pub use options::{Limits, Options, ROWS_MAX};
+pub use quotes::{is_typographic, normalise};
+pub use reader::{Reader, Scan, scan};
+pub use row::{Given, Row};
+pub use shape::RowDefects;

@@ -1,0 +1,56 @@
+//! What the caller says about a file, and the limits of every file.
+
+use std::collections::BTreeMap;
+
+/// The most data rows of one file, unless the caller or the format allows fewer. Larger companies send several files.
+pub const ROWS_MAX: u64 = 1_000_000;
+
+/// What the caller says about a file, where the file does not show it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Options {
+    /// The encoding's WHATWG label, such as `windows-1252`; UTF-8 if none. A byte order mark wins.
+    pub encoding: Option<String>,
+    /// The delimiter; a comma if none.
+    pub delimiter: Option<char>,
+    /// The file's name of a column → the format's name of the column it is read as.
+    pub columns: BTreeMap<String, String>,
+    /// Whether gzip files are unpacked. Otherwise they are refused.
+    pub accept_gzip: bool,
+    /// Whether an unknown column refuses the file. Otherwise it is ignored with a warning.
+    pub known_columns_only: bool,
+    /// Columns of the format that this file may not have.
+    pub withheld: Vec<String>,
+}
+
+/// The limits of reading. They keep memory small, whatever the bytes are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// The whole file, in bytes, compressed or not. A million rows of 250 bytes fit.
+    pub file_bytes: u64,
+    /// One record, in decoded bytes. An open quote ends here, before it takes in the rest of the file.
+    pub record_bytes: usize,
+    /// One value, in bytes. Names, addresses and lists of roles are far shorter. Only the row is refused.
+    pub field_bytes: usize,
+    /// Columns of the header or of any row. The widest format has about twenty.
+    pub columns: usize,
+    /// Data rows of one file.
+    pub rows: u64,
+    /// How many times larger a gzip file may become. Lists of users pack 5 to 20 times, gzip bombs 1000 times.
+    pub decompression_ratio: u64,
+    /// Unpacked bytes that are allowed whatever the ratio: too few to fill the memory.
+    pub decompression_free_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes: 256 * 1024 * 1024,
+            record_bytes: 1024 * 1024,
+            field_bytes: 64 * 1024,
+            columns: 256,
+            rows: ROWS_MAX,
+            decompression_ratio: 100,
+            decompression_free_bytes: 64 * 1024,
+        }
+    }
+}

@@ -1,0 +1,332 @@
+//! Quotes as people's programs write them, made plain: a state machine that works line by line.
+
+/// Quotes that word processors put where a plain one is meant.
+const TYPOGRAPHIC: &[char] = &[
+    '\u{201c}', '\u{201d}', '\u{201e}', '\u{201f}', '\u{2033}', '\u{2036}', '\u{ff02}', '\u{ab}',
+    '\u{bb}', '\u{301d}', '\u{301e}', '\u{301f}', '\u{275d}', '\u{275e}',
+];
+
+/// Whether a quote that word processors write: at the beginning of a value it is taken for a plain one, unless
+/// the value stands in plain quotes.
+pub fn is_typographic(c: char) -> bool {
+    TYPOGRAPHIC.contains(&c)
+}
+
+/// Quotes that tell by their shape which end they stand at. Others are used at both.
+const PAIRS: [(&str, &str); 2] = [("\u{201c}", "\u{201d}"), ("\u{ab}", "\u{bb}")];
+
+/// A quote where RFC 4180 has none, or one that it has doubled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OddQuote {
+    /// A bare `"` within a value; it is kept.
+    Stray,
+    /// A `""` within a quoted value: one quote, kept.
+    Doubled,
+}
+
+/// The whole text with its quotes made plain; everything else stays as it is.
+///
+/// * Plain RFC 4180 text passes unchanged, and so does what this returns.
+/// * A typographic quote counts at the beginning of a field, if the field ends with one on the same
+///   line. Within a value it is kept.
+/// * Blanks before an opening quote are dropped: readers take the quote for part of the value otherwise.
+pub fn normalise(text: &str, delimiter: u8) -> String {
+    let mut normaliser = Normaliser::new(delimiter);
+    let mut out = Vec::with_capacity(text.len());
+    for line in text.split_inclusive(['\r', '\n']) {
+        let bare = line.trim_end_matches(['\r', '\n']);
+        if !normaliser.is_open() {
+            normaliser.begin();
+        }
+        normaliser.line(bare.as_bytes(), &mut out);
+        out.extend_from_slice(line.get(bare.len()..).unwrap_or_default().as_bytes());
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+/// The state between two lines, and what was seen in the record so far.
+#[derive(Debug)]
+pub(crate) struct Normaliser {
+    delimiter: u8,
+    /// A plain quote was opened and not yet closed.
+    open: bool,
+    /// Lines of this record before the one on which a quote was opened last.
+    opened: u64,
+    lines: u64,
+    fields: usize,
+    quotes: Vec<(usize, OddQuote)>,
+    replaced: u64,
+}
+
+impl Normaliser {
+    pub(crate) fn new(delimiter: u8) -> Self {
+        Self {
+            delimiter,
+            open: false,
+            opened: 0,
+            lines: 0,
+            fields: 0,
+            quotes: Vec::new(),
+            replaced: 0,
+        }
+    }
+
+    /// Begins a record.
+    pub(crate) fn begin(&mut self) {
+        self.open = false;
+        self.lines = 0;
+        self.fields = 0;
+        self.quotes.clear();
+    }
+
+    /// Whether the record goes on in the next line.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open
+    }
+
+    /// How many lines after the record's first the quote stands that was opened last.
+    pub(crate) fn opened(&self) -> u64 {
+        self.opened
+    }
+
+    pub(crate) fn fields(&self) -> usize {
+        self.fields
+    }
+
+    /// The odd quotes of the record, each with its field from 0; at most one of a kind a field.
+    pub(crate) fn quotes(&self) -> &[(usize, OddQuote)] {
+        &self.quotes
+    }
+
+    /// How many typographic quotes were made plain since the beginning of the file.
+    pub(crate) fn replaced(&self) -> u64 {
+        self.replaced
+    }
+
+    /// Takes one line, without its break, and appends it to `out` with plain quotes.
+    pub(crate) fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
+        let mut at =
+            if self.open { self.rest_of_quoted(line, 0, out) } else { self.field(line, 0, out) };
+        while !self.open && at < line.len() {
+            out.push(self.delimiter);
+            at = self.field(line, at + 1, out);
+        }
+        self.lines += 1;
+    }
+
+    /// A field from its beginning; returns where its delimiter stands.
+    fn field(&mut self, line: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
+        self.fields += 1;
+        let first = self.skip_blanks(line, at);
+        match line.get(first) {
+            Some(b'"') => {
+                out.push(b'"');
+                self.open = true;
+                self.opened = self.lines;
+                return self.rest_of_quoted(line, first + 1, out);
+            }
+            Some(byte) if !byte.is_ascii() => {
+                if let Some(end) = self.typographic(line, first, out) {
+                    return end;
+                }
+            }
+            _ => {}
+        }
+        self.unquoted(line, at, out)
+    }
+
+    fn unquoted(&mut self, line: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
+        let rest = line.get(at..).unwrap_or_default();
+        let len = rest.iter().position(|&b| b == self.delimiter).unwrap_or(rest.len());
+        let value = rest.get(..len).unwrap_or_default();
+        if value.contains(&b'"') {
+            self.note(OddQuote::Stray);
+        }
+        out.extend_from_slice(value);
+        at + len
+    }
+
+    /// The rest of a field that a plain quote opened, to its delimiter or the line's end.
+    fn rest_of_quoted(&mut self, line: &[u8], mut at: usize, out: &mut Vec<u8>) -> usize {
+        loop {
+            let rest = line.get(at..).unwrap_or_default();
+            let Some(quote) = rest.iter().position(|&b| b == b'"') else {
+                out.extend_from_slice(rest);
+                return line.len();
+            };
+            out.extend_from_slice(rest.get(..=quote).unwrap_or_default());
+            at += quote + 1;
+            if line.get(at) != Some(&b'"') {
+                break;
+            }
+            out.push(b'"');
+            at += 1;
+            self.note(OddQuote::Doubled);
+        }
+        self.open = false;
+        let after = self.skip_blanks(line, at);
+        if self.is_end(line, after) {
+            return after;
+        }
+        self.note(OddQuote::Stray);
+        self.unquoted(line, at, out)
+    }
+
+    /// A field between typographic quotes, if that is what begins here.
+    fn typographic(&mut self, line: &[u8], first: usize, out: &mut Vec<u8>) -> Option<usize> {
+        let opening = typographic_at(line, first)?;
+        let inside = first + opening;
+        let (close, closing, end) = self.closing(line, first, inside)?;
+        out.push(b'"');
+        for &byte in line.get(inside..close).unwrap_or_default() {
+            if byte == b'"' {
+                out.push(b'"');
+                self.note(OddQuote::Doubled);
+            }
+            out.push(byte);
+        }
+        out.push(b'"');
+        self.replaced += if closing > 1 { 2 } else { 1 };
+        Some(end)
+    }
+
+    /// The first quote of any kind with the field's end behind it: where it is, how long, and that end.
+    /// None if another quoted field begins before: then the first quote was only a character.
+    /// None also if it was closed before, as in `“Ops” team`.
+    fn closing(&self, line: &[u8], first: usize, mut at: usize) -> Option<(usize, usize, usize)> {
+        let opening = line.get(first..at)?;
+        let partner = PAIRS.iter().find(|(left, _)| left.as_bytes() == opening);
+        let mut depth = 1;
+        while let Some(&byte) = line.get(at) {
+            if byte == self.delimiter {
+                let next = self.skip_blanks(line, at + 1);
+                if quote_at(line, next).is_some() {
+                    return None;
+                }
+            } else if let Some(len) = quote_at(line, at) {
+                let end = self.skip_blanks(line, at + len);
+                if self.is_end(line, end) {
+                    return Some((at, len, end));
+                }
+                if let Some((left, right)) = partner {
+                    let quote = line.get(at..at + len)?;
+                    depth += i32::from(quote == left.as_bytes());
+                    depth -= i32::from(quote == right.as_bytes());
+                    if depth == 0 {
+                        return None;
+                    }
+                }
+            }
+            at += 1;
+        }
+        None
+    }
+
+    fn is_end(&self, line: &[u8], at: usize) -> bool {
+        line.get(at).is_none_or(|&byte| byte == self.delimiter)
+    }
+
+    /// Blanks are spaces, tabs and no-break spaces, but never the delimiter.
+    fn skip_blanks(&self, line: &[u8], mut at: usize) -> usize {
+        loop {
+            match line.get(at) {
+                Some(&byte) if byte == self.delimiter => return at,
+                Some(b' ' | b'\t') => at += 1,
+                Some(0xc2) if line.get(at + 1) == Some(&0xa0) => at += 2,
+                _ => return at,
+            }
+        }
+    }
+
+    fn note(&mut self, quote: OddQuote) {
+        let seen = (self.fields.saturating_sub(1), quote);
+        if self.quotes.last() != Some(&seen) {
+            self.quotes.push(seen);
+        }
+    }
+}
+
+/// The length of the quote of any kind that stands here.
+fn quote_at(line: &[u8], at: usize) -> Option<usize> {
+    if line.get(at) == Some(&b'"') { Some(1) } else { typographic_at(line, at) }
+}
+
+fn typographic_at(line: &[u8], at: usize) -> Option<usize> {
+    let len = match line.get(at)? {
+        0xc2 => 2,
+        0xe2 | 0xe3 | 0xef => 3,
+        _ => return None,
+    };
+    let text = std::str::from_utf8(line.get(at..at + len)?).ok()?;
+    text.starts_with(TYPOGRAPHIC).then_some(len)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[track_caller]
+    fn becomes(text: &str, expected: &str) {
+        assert_eq!(normalise(text, b','), expected);
+    }
+
+    #[test]
+    fn n22_typographic_quotes_around_values_become_plain() {
+        becomes("“name”,”firstname”", "\"name\",\"firstname\"");
+        becomes("”(+91)1234123411″, “TRUE”", "\"(+91)1234123411\",\"TRUE\"");
+        becomes("＂a＂,«b»,”” ,„c“", "\"a\",\"b\",\"\",\"c\"");
+        becomes("“Will “Bill” Smith”,x", "\"Will “Bill” Smith\",x");
+        becomes("“Smith, Will”,x", "\"Smith, Will\",x");
+        becomes("“say \"hi\" now”", "\"say \"\"hi\"\" now\"");
+    }
+
+    #[test]
+    fn n23_typographic_quotes_within_a_value_stay() {
+        for text in [
+            "Head of “Ops” team,5″",
+            "\"say “hi”\",x",
+            "“Ops” team,“Berlin” office",
+            "“Ops” team,5″,x",
+            "\"Head of “Ops”, Berlin\",x",
+            "“never closed,x",
+        ] {
+            becomes(text, text);
+        }
+    }
+
+    #[test]
+    fn a_quote_after_blanks_opens_a_field() {
+        becomes("a, \"b\"\u{a0},\t“c”", "a,\"b\",\"c\"");
+    }
+
+    /// P24: what is plain stays byte for byte.
+    #[test]
+    fn p24_plain_text_passes_unchanged() {
+        let text = "a,\"b \"\"c\"\"\",\"d\r\ne\nf\"\r\n,,\r\n\"\",x\r\n";
+        becomes(text, text);
+    }
+
+    /// Fields of RFC 4180: bare text, or anything between quotes with its quotes doubled.
+    fn rfc4180() -> impl Strategy<Value = String> {
+        let bare = "[ !#-+\\--~]{0,6}";
+        let quoted = "[ -~\r\n]{0,8}".prop_map(|s| format!("\"{}\"", s.replace('"', "\"\"")));
+        let field = prop_oneof![bare, quoted];
+        let record = prop::collection::vec(field, 1..5).prop_map(|fields| fields.join(","));
+        prop::collection::vec(record, 0..5).prop_map(|records| records.join("\r\n"))
+    }
+
+    proptest! {
+        #[test]
+        fn p24_rfc_4180_ascii_passes_unchanged(text in rfc4180()) {
+            prop_assert_eq!(normalise(&text, b','), text);
+        }
+
+        #[test]
+        fn p24_normalising_twice_is_normalising_once(text in "[ab,\"“”″« \t\u{a0}\r\n]{0,40}") {
+            let once = normalise(&text, b',');
+            prop_assert_eq!(normalise(&once, b','), once);
+        }
+    }
+}

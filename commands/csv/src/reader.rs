@@ -1,0 +1,230 @@
+//! The data rows of a file: the header is matched, blank and note rows are skipped and counted.
+
+use std::fmt;
+use std::io::Read;
+
+use serde_json::json;
+
+use crate::characters::{is_empty, trim};
+use crate::defect::{Defect, DefectKind, ReadError};
+use crate::delimiter;
+use crate::format::FileFormat;
+use crate::header::{ColumnNames, Header};
+use crate::options::{Limits, Options};
+use crate::record::{Record, Records};
+use crate::row::Row;
+use crate::shape::{self, RowDefects};
+use crate::text::Text;
+
+/// What a scan of the whole file found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scan {
+    /// Data rows. Blank and note rows are not counted.
+    pub rows: u64,
+    /// The encoding's name, such as `UTF-8`.
+    pub encoding: String,
+    pub delimiter: char,
+    /// Warnings about the file as a whole.
+    pub warnings: Vec<Defect>,
+}
+
+/// Reads the whole file and finds every defect for which the file as a whole is refused.
+///
+/// # Errors
+/// The first such defect, or the error of reading.
+pub fn scan<R: Read>(
+    input: R,
+    format: &'static FileFormat,
+    options: &Options,
+    limits: &Limits,
+) -> Result<Scan, ReadError> {
+    let mut reader = Reader::open(input, format, options, limits)?;
+    while reader.advance()? {}
+    let limit = format.row_limit.unwrap_or(limits.rows).min(limits.rows);
+    match reader.row_number() {
+        0 => Err(DefectKind::HeaderOnly.into()),
+        rows if rows > limit => {
+            Err(Defect::over_limit(DefectKind::TooManyRows, limit, "rows", Some(rows)).into())
+        }
+        rows => Ok(Scan {
+            rows,
+            encoding: reader.encoding().to_owned(),
+            delimiter: char::from(reader.delimiter),
+            warnings: reader.warnings(),
+        }),
+    }
+}
+
+/// An open file whose header is matched. [`Reader::advance`] goes from row to row.
+pub struct Reader<R> {
+    records: Records<R>,
+    header: Header,
+    format: &'static FileFormat,
+    limits: Limits,
+    delimiter: u8,
+    rows: u64,
+    blank_rows: u64,
+    note_rows: u64,
+}
+
+impl<R: Read> Reader<R> {
+    /// Opens a file and matches the header.
+    ///
+    /// # Errors
+    /// A defect of the file's beginning, or the error of reading.
+    pub fn open(
+        input: R,
+        format: &'static FileFormat,
+        options: &Options,
+        limits: &Limits,
+    ) -> Result<Self, ReadError> {
+        let names = ColumnNames::new(format.columns, &options.columns)?;
+        let delimiter = delimiter::byte(options.delimiter)?;
+        let mut text = Text::open(input, options, limits)?;
+        let head = text.head()?;
+        let mut records = Records::new(text, delimiter, limits);
+        let (mut blank_rows, mut note_rows) = (0, 0);
+        let header = loop {
+            if !records.advance()? {
+                return Err(DefectKind::EmptyFile.into());
+            }
+            let record = records.record();
+            if record.is_blank() {
+                blank_rows += 1;
+                continue;
+            }
+            match Header::read(record, &names, format.is_value) {
+                Ok(header) => break header,
+                // A note may come before the header. A header may begin like a note.
+                Err(_) if looks_like_note(format, record) => note_rows += 1,
+                Err(defect) => {
+                    return Err(wrong_delimiter(&head, &names, options, limits)
+                        .unwrap_or(defect)
+                        .into());
+                }
+            }
+        };
+        header.check_keys(&names, format.key_columns)?;
+        if options.known_columns_only {
+            header.check_known(&names)?;
+        }
+        header.check_withheld(format.columns, &options.withheld)?;
+        let limits = limits.clone();
+        Ok(Self { records, header, format, limits, delimiter, rows: 0, blank_rows, note_rows })
+    }
+
+    /// Goes to the next data row. Returns false at the end of the file.
+    ///
+    /// # Errors
+    /// A defect for which the file as a whole is refused, or the error of reading.
+    pub fn advance(&mut self) -> Result<bool, ReadError> {
+        while self.records.advance()? {
+            let record = self.records.record();
+            if record.is_blank() {
+                self.blank_rows += 1;
+            } else if self.is_note(record) {
+                self.note_rows += 1;
+            } else {
+                self.rows += 1;
+                self.check_unnamed()?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// The row that [`Reader::advance`] went to.
+    pub fn row(&self) -> Row<'_> {
+        self.row_of(self.records.record())
+    }
+
+    /// The number of that row, from 1; 0 before the first.
+    pub fn row_number(&self) -> u64 {
+        self.rows
+    }
+
+    /// What is wrong with the shape of that row.
+    pub fn row_defects(&self) -> RowDefects {
+        shape::defects(self.records.record(), &self.header, self.format, &self.limits)
+    }
+
+    /// The column names as in the file.
+    pub fn header(&self) -> &[String] {
+        &self.header.names
+    }
+
+    /// The file's own name of a column of the format.
+    pub fn own_name(&self, column: &str) -> Option<&str> {
+        let place = self.header.places.get(self.format.column(column)?).copied().flatten()?;
+        Some(trim(self.header.names.get(place)?))
+    }
+
+    fn encoding(&self) -> &'static str {
+        self.records.text().encoding()
+    }
+
+    fn row_of<'a>(&'a self, record: &'a Record) -> Row<'a> {
+        Row::new(record, &self.header, self.format.columns)
+    }
+
+    fn is_note(&self, record: &Record) -> bool {
+        let Some(notes) = &self.format.notes else { return false };
+        looks_like_note(self.format, record) && !(notes.is_data)(&self.row_of(record))
+    }
+
+    /// The warnings about the part of the file that was read.
+    fn warnings(&self) -> Vec<Defect> {
+        let mut warnings = Vec::new();
+        if self.records.text().bom() {
+            warnings.push(Defect::new(DefectKind::BomRemoved));
+        }
+        let counted = [
+            (self.records.quotes_replaced(), "quotes", DefectKind::QuotesNormalised),
+            (self.blank_rows + self.records.blank_lines(), "rows", DefectKind::BlankRowIgnored),
+            (self.note_rows, "rows", DefectKind::NoteRowIgnored),
+        ];
+        for (count, unit, kind) in counted.into_iter().filter(|(count, ..)| *count > 0) {
+            warnings.push(Defect::new(kind).saying(&format!("{unit}: {count}")));
+        }
+        warnings.extend(self.header.warnings.iter().cloned());
+        warnings
+    }
+
+    /// Refuses a value in a column without a name. An empty column is allowed: trailing commas make one.
+    fn check_unnamed(&self) -> Result<(), Defect> {
+        let record = self.records.record();
+        let used = self.header.unnamed.iter().find(|&&place| !is_empty(record.cell(place)));
+        let Some(place) = used.filter(|_| record.len() == self.header.names.len()) else {
+            return Ok(());
+        };
+        let (column, line) = (place + 1, record.line);
+        let words = format!("column {column} has no name, but line {line} has a value in it");
+        let details = json!({"column": column, "line": line});
+        Err(Defect::detailed(DefectKind::MissingHeader, &words, details))
+    }
+}
+
+impl<R> fmt::Debug for Reader<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("rows", &self.rows).finish_non_exhaustive()
+    }
+}
+
+fn looks_like_note(format: &FileFormat, record: &Record) -> bool {
+    format.notes.is_some_and(|notes| (notes.looks_like_note)(&mut record.cells()))
+}
+
+/// The defect that explains an unknown header: another delimiter, unless the caller named one.
+fn wrong_delimiter(
+    head: &[u8],
+    names: &ColumnNames,
+    options: &Options,
+    limits: &Limits,
+) -> Option<Defect> {
+    if options.delimiter.is_some() {
+        return None;
+    }
+    let found = delimiter::other(head, names, limits)?;
+    let words = format!("found {found}");
+    Some(Defect::detailed(DefectKind::WrongDelimiter, &words, json!({"found": found})))
+}

@@ -1,0 +1,171 @@
+//! Records of fields, each with its first line's number, none larger than the limits.
+
+use std::io::Read;
+
+use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
+use serde_json::json;
+
+use crate::defect::{DefectKind, ReadError, over_limit, refused};
+use crate::options::Limits;
+use crate::quotes::{Normaliser, OddQuote};
+use crate::text::{Ending, Text};
+
+/// One record: the text of its fields in one string.
+#[derive(Clone, Default)]
+pub(crate) struct Record {
+    text: String,
+    ends: Vec<usize>,
+    /// The physical line on which the record begins, from 1.
+    pub(crate) line: u64,
+    /// Odd quotes, each with the index of its field.
+    pub(crate) quotes: Vec<(usize, OddQuote)>,
+}
+
+impl Record {
+    pub(crate) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// The field as in the file; empty if the record has no such field.
+    pub(crate) fn cell(&self, index: usize) -> &str {
+        let start = index.checked_sub(1).and_then(|before| self.ends.get(before)).copied();
+        let end = self.ends.get(index).copied().unwrap_or(0);
+        self.text.get(start.unwrap_or(0)..end).unwrap_or_default()
+    }
+
+    pub(crate) fn cells(&self) -> impl Iterator<Item = &str> {
+        (0..self.len()).map(|index| self.cell(index))
+    }
+
+    /// Whether every field is empty or blank.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.text.chars().all(char::is_whitespace)
+    }
+}
+
+/// Reads record by record and holds one at a time.
+pub(crate) struct Records<R> {
+    text: Text<R>,
+    normaliser: Normaliser,
+    core: csv_core::Reader,
+    limits: Limits,
+    line: Vec<u8>,
+    framed: Vec<u8>,
+    record: Record,
+    blank_lines: u64,
+}
+
+impl<R: Read> Records<R> {
+    pub(crate) fn new(text: Text<R>, delimiter: u8, limits: &Limits) -> Self {
+        let core =
+            ReaderBuilder::new().delimiter(delimiter).terminator(Terminator::Any(b'\n')).build();
+        Self {
+            text,
+            normaliser: Normaliser::new(delimiter),
+            core,
+            limits: limits.clone(),
+            line: Vec::new(),
+            framed: Vec::new(),
+            record: Record::default(),
+            blank_lines: 0,
+        }
+    }
+
+    /// Goes to the next record. Returns false at the end. Empty lines are skipped and counted.
+    pub(crate) fn advance(&mut self) -> Result<bool, ReadError> {
+        self.framed.clear();
+        self.normaliser.begin();
+        loop {
+            self.line.clear();
+            let Some(ending) = self.text.next_line(&mut self.line, self.limits.record_bytes)?
+            else {
+                return if self.normaliser.is_open() {
+                    Err(self.unterminated())
+                } else {
+                    Ok(false)
+                };
+            };
+            let first = self.framed.is_empty() && !self.normaliser.is_open();
+            if first {
+                if self.line.is_empty() {
+                    self.blank_lines += 1;
+                    continue;
+                }
+                self.record.line = self.text.line();
+            }
+            self.normaliser.line(&self.line, &mut self.framed);
+            self.check_size(ending)?;
+            if !self.normaliser.is_open() {
+                break;
+            }
+            self.framed.extend_from_slice(ending.bytes());
+        }
+        self.framed.push(b'\n');
+        self.split()?;
+        Ok(true)
+    }
+
+    /// The record that [`Records::advance`] went to.
+    pub(crate) fn record(&self) -> &Record {
+        &self.record
+    }
+
+    pub(crate) fn blank_lines(&self) -> u64 {
+        self.blank_lines
+    }
+
+    /// How many typographic quotes were replaced so far.
+    pub(crate) fn quotes_replaced(&self) -> u64 {
+        self.normaliser.replaced()
+    }
+
+    pub(crate) fn text(&self) -> &Text<R> {
+        &self.text
+    }
+
+    fn check_size(&self, ending: Ending) -> Result<(), ReadError> {
+        let limit = self.limits.columns;
+        if self.normaliser.fields() > limit {
+            let line = self.record.line;
+            let words = format!("line {line}; the limit is {limit}");
+            let details = json!({"limit": limit, "line": line});
+            return Err(refused(DefectKind::TooManyColumns, &words, details));
+        }
+        let limit = self.limits.record_bytes;
+        if ending != Ending::TooLong && self.framed.len() <= limit {
+            return Ok(());
+        }
+        let line = self.record.line;
+        let words = format!("the record that begins on line {line}; the limit is {limit} bytes");
+        Err(refused(DefectKind::RecordTooLarge, &words, json!({"limit": limit, "line": line})))
+    }
+
+    fn unterminated(&self) -> ReadError {
+        let line = self.record.line + self.normaliser.opened();
+        refused(DefectKind::UnterminatedQuote, &format!("line {line}"), json!({"line": line}))
+    }
+
+    fn split(&mut self) -> Result<(), ReadError> {
+        let record = &mut self.record;
+        let mut out = std::mem::take(&mut record.text).into_bytes();
+        out.resize(self.framed.len(), 0);
+        record.ends.resize(self.normaliser.fields() + 1, 0);
+        let (result, read, written, fields) =
+            self.core.read_record(&self.framed, &mut out, &mut record.ends);
+        debug_assert_eq!(
+            read,
+            self.framed.len(),
+            "the quote normaliser and csv-core see the same record"
+        );
+        if !matches!(result, ReadRecordResult::Record) {
+            let limit = self.limits.record_bytes as u64;
+            return Err(over_limit(DefectKind::RecordTooLarge, limit, "bytes", None));
+        }
+        out.truncate(written);
+        record.ends.truncate(fields);
+        record.text = String::from_utf8(out).unwrap_or_default();
+        record.quotes.clear();
+        record.quotes.extend_from_slice(self.normaliser.quotes());
+        Ok(())
+    }
+}

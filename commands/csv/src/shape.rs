@@ -1,0 +1,59 @@
+//! What is wrong with a row whatever its values: field count, field size, quotes.
+
+use crate::column::Column;
+use crate::defect::{Defect, DefectKind};
+use crate::format::{FileFormat, QuoteRule};
+use crate::header::Header;
+use crate::options::Limits;
+use crate::quotes::OddQuote;
+use crate::record::Record;
+
+/// What is wrong with the shape of a row.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct RowDefects {
+    /// What makes the row invalid.
+    pub problems: Vec<Defect>,
+    /// What is worth saying though the row is valid.
+    pub warnings: Vec<Defect>,
+    /// Whether the cells cannot be matched to columns, so that no value of the row may be used.
+    pub is_misshapen: bool,
+}
+
+/// The defects of a record's shape.
+pub(crate) fn defects(
+    record: &Record,
+    header: &Header,
+    format: &FileFormat,
+    limits: &Limits,
+) -> RowDefects {
+    let mut found = RowDefects::default();
+    let (expected, actual) = (header.names.len(), record.len());
+    if expected != actual {
+        let words = format!("{actual} instead of {expected}");
+        found.problems.push(Defect::new(DefectKind::FieldCountMismatch).saying(&words));
+    }
+    let defect = |place, kind| in_place(header, format.columns, place, kind);
+    for (place, cell) in record.cells().enumerate() {
+        if cell.len() > limits.field_bytes {
+            let words = format!("the limit is {} bytes", limits.field_bytes);
+            found.problems.push(defect(place, DefectKind::FieldTooLarge).saying(&words));
+        }
+    }
+    found.is_misshapen = !found.problems.is_empty();
+    for &(place, quote) in &record.quotes {
+        let (kind, rule) = match quote {
+            OddQuote::Stray => (DefectKind::StrayQuote, format.stray_quote),
+            OddQuote::Doubled => (DefectKind::QuoteInValue, format.quote_in_value),
+        };
+        match rule {
+            QuoteRule::Fine => {}
+            QuoteRule::Warning => found.warnings.push(defect(place, kind)),
+            QuoteRule::Problem => found.problems.push(defect(place, kind)),
+        }
+    }
+    found
+}
+
+fn in_place(header: &Header, columns: &'static [Column], place: usize, kind: DefectKind) -> Defect {
+    Defect::new(kind).in_column(&header.label(place, columns))
+}

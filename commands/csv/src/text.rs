@@ -1,0 +1,283 @@
+//! The file as lines of UTF-8: decoded, with line numbers and the position of each bad byte.
+
+use std::io::Read;
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
+use serde_json::json;
+
+use crate::defect::{DefectKind, ReadError, refused};
+use crate::options::{Limits, Options};
+use crate::signature;
+use crate::source::Source;
+
+/// Bytes per read: enough to make calls cheap, few enough to hold twice.
+const BLOCK_BYTES: usize = 64 * 1024;
+/// Bytes of decoded text that are kept for finding the delimiter: about fifty ordinary rows.
+const HEAD_BYTES: usize = 16 * 1024;
+/// The end-of-file mark of DOS programs.
+const CTRL_Z: u8 = 0x1a;
+
+/// How a line ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ending {
+    Lf,
+    CrLf,
+    Cr,
+    /// The file ended without a line break.
+    File,
+    /// The line is longer than the caller's limit and was not read to its end.
+    TooLong,
+}
+
+impl Ending {
+    pub(crate) fn bytes(self) -> &'static [u8] {
+        match self {
+            Self::Lf => b"\n",
+            Self::CrLf => b"\r\n",
+            Self::Cr => b"\r",
+            Self::File | Self::TooLong => b"",
+        }
+    }
+}
+
+/// The decoded text, read line by line.
+#[derive(Debug)]
+pub(crate) struct Text<R> {
+    source: Source<R>,
+    decoder: Decoder,
+    encoding: &'static Encoding,
+    bom: bool,
+    block: Vec<u8>,
+    text: Vec<u8>,
+    at: usize,
+    /// The position of the next undecoded byte in the file.
+    offset: u64,
+    /// Bytes decoded so far, the byte order mark included.
+    decoded: u64,
+    /// The first bad byte after the decoded text. It is reported when a reader comes to it.
+    bad_byte: Option<BadByte>,
+    ended: bool,
+    line: u64,
+}
+
+#[derive(Debug)]
+enum BadByte {
+    /// `byte` is its position; none where decoding does not keep positions.
+    Nul {
+        byte: Option<u64>,
+    },
+    Malformed {
+        byte: u64,
+        single_byte: bool,
+    },
+}
+
+impl<R: Read> Text<R> {
+    /// Opens the file. The encoding is the byte order mark's, else the caller's, else UTF-8. It is never guessed.
+    pub(crate) fn open(input: R, options: &Options, limits: &Limits) -> Result<Self, ReadError> {
+        let mut source = Source::open(input, options, limits)?;
+        let label = options.encoding.as_deref().map(by_label).transpose()?;
+        let mark = mark(source.head())?;
+        if mark.is_none() && label.is_none() && signature::looks_like_utf16(source.head()) {
+            return Err(DefectKind::Utf16WithoutBom.into());
+        }
+        let (encoding, mark_bytes) = mark.unwrap_or((label.unwrap_or(UTF_8), 0));
+        let mut bom = [0; 3];
+        source.read(bom.get_mut(..mark_bytes).unwrap_or_default())?;
+        Ok(Self {
+            source,
+            decoder: encoding.new_decoder_without_bom_handling(),
+            encoding,
+            bom: encoding == UTF_8 && mark_bytes > 0,
+            block: vec![0; BLOCK_BYTES],
+            text: Vec::new(),
+            at: 0,
+            offset: mark_bytes as u64,
+            decoded: mark_bytes as u64,
+            bad_byte: None,
+            ended: false,
+            line: 0,
+        })
+    }
+
+    pub(crate) fn encoding(&self) -> &'static str {
+        self.encoding.name()
+    }
+
+    /// Whether a UTF-8 byte order mark was removed.
+    pub(crate) fn bom(&self) -> bool {
+        self.bom
+    }
+
+    /// The number of the line that was read last, from 1.
+    pub(crate) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The beginning of the text without consuming it: whole lines, if there are any.
+    pub(crate) fn head(&mut self) -> Result<Vec<u8>, ReadError> {
+        while self.text.len() < HEAD_BYTES && !self.ended && self.bad_byte.is_none() {
+            self.fill()?;
+        }
+        let head = self.text.get(..HEAD_BYTES).unwrap_or(&self.text);
+        let whole = if self.ended && head.len() == self.text.len() {
+            None
+        } else {
+            head.iter().rposition(|&b| is_break(b)).map(|last| last + 1)
+        };
+        Ok(head.get(..whole.unwrap_or(head.len())).unwrap_or_default().to_vec())
+    }
+
+    /// Appends the next line to `line`, without the line break. Returns none at the end of the file.
+    ///
+    /// A line longer than `cap` bytes ends at most one block later, as [`Ending::TooLong`].
+    pub(crate) fn next_line(
+        &mut self,
+        line: &mut Vec<u8>,
+        cap: usize,
+    ) -> Result<Option<Ending>, ReadError> {
+        let before = line.len();
+        let ending = self.any_line(line, cap)?;
+        let own = line.get(before..).unwrap_or_default();
+        let may_be_the_end = !own.is_empty() && own.iter().all(|&b| b == CTRL_Z);
+        if may_be_the_end && self.nothing_follows()? {
+            line.truncate(before);
+            self.at = self.text.len();
+            return Ok(None);
+        }
+        Ok(ending)
+    }
+
+    /// Whether only line breaks and end-of-file marks follow, and at most 16 KiB of them.
+    fn nothing_follows(&mut self) -> Result<bool, ReadError> {
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let is_filling = |&b: &u8| is_break(b) || b == CTRL_Z;
+            if rest.len() > HEAD_BYTES || self.bad_byte.is_some() || !rest.iter().all(is_filling) {
+                return Ok(false);
+            }
+            if self.ended {
+                return Ok(true);
+            }
+            self.fill()?;
+        }
+    }
+
+    fn any_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<Ending>, ReadError> {
+        let before = line.len();
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let end = rest.iter().position(|&b| is_break(b));
+            line.extend_from_slice(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
+            self.at += end.unwrap_or(rest.len());
+            match (rest.get(end.unwrap_or(rest.len())..), end) {
+                (Some([b'\r']), Some(_)) if !self.ended && self.bad_byte.is_none() => {}
+                (Some([b'\r', b'\n', ..]), Some(_)) => return Ok(self.ends(2, Ending::CrLf)),
+                (Some([b'\r', ..]), Some(_)) => return Ok(self.ends(1, Ending::Cr)),
+                (_, Some(_)) => return Ok(self.ends(1, Ending::Lf)),
+                (_, None) if line.len() - before > cap => return Ok(self.ends(0, Ending::TooLong)),
+                (_, None) => {
+                    if let Some(bad) = &self.bad_byte {
+                        return Err(self.refusal(bad));
+                    }
+                    if self.ended {
+                        return Ok(self.last(line, before));
+                    }
+                }
+            }
+            self.fill()?;
+        }
+    }
+
+    fn ends(&mut self, break_bytes: usize, ending: Ending) -> Option<Ending> {
+        self.at += break_bytes;
+        self.line += 1;
+        Some(ending)
+    }
+
+    fn last(&mut self, line: &mut Vec<u8>, before: usize) -> Option<Ending> {
+        while line.len() > before && line.last() == Some(&CTRL_Z) {
+            line.pop();
+        }
+        if line.len() == before { None } else { self.ends(0, Ending::File) }
+    }
+
+    /// Decodes one more block after the text that is not yet read.
+    fn fill(&mut self) -> Result<(), ReadError> {
+        self.text.drain(..self.at);
+        self.at = 0;
+        let n = self.source.read(&mut self.block)?;
+        self.ended = n == 0;
+        let raw = self.block.get(..n).unwrap_or_default();
+        let kept = self.text.len();
+        let room = self.decoder.max_utf8_buffer_length_without_replacement(n).unwrap_or(n * 3);
+        self.text.resize(kept + room + 4, 0);
+        let out = self.text.get_mut(kept..).unwrap_or_default();
+        let (result, read, written) =
+            self.decoder.decode_to_utf8_without_replacement(raw, out, self.ended);
+        self.text.truncate(kept + written);
+        let fresh = self.text.get(kept..).unwrap_or_default();
+        if let Some(nul) = fresh.contains(&0).then(|| fresh.iter().position(|&b| b == 0)).flatten()
+        {
+            let byte = (self.encoding == UTF_8).then_some(self.decoded + nul as u64);
+            self.text.truncate(kept + nul);
+            self.bad_byte = Some(BadByte::Nul { byte });
+        } else if let DecoderResult::Malformed(bad, after) = result {
+            let back = u64::from(bad) + u64::from(after);
+            let byte = (self.offset + read as u64).saturating_sub(back);
+            let next = raw.get(read - usize::from(after).min(read)..).and_then(<[u8]>::first);
+            let single_byte = self.encoding == UTF_8
+                && bad == 1
+                && next.is_none_or(|b| !(0x80..0xc0).contains(b));
+            self.bad_byte = Some(BadByte::Malformed { byte, single_byte });
+        }
+        self.offset += n as u64;
+        self.decoded += written as u64;
+        Ok(())
+    }
+
+    fn refusal(&self, bad: &BadByte) -> ReadError {
+        let line = self.line + 1;
+        match bad {
+            BadByte::Nul { byte } => refused(
+                DefectKind::NulByte,
+                &format!("line {line}"),
+                json!({"line": line, "byte": byte}),
+            ),
+            BadByte::Malformed { byte, single_byte } => {
+                let encoding = self.encoding.name();
+                let mut details = json!({"line": line, "byte": byte, "encoding": encoding});
+                if let (true, Some(fields)) = (*single_byte, details.as_object_mut()) {
+                    fields.insert("hint".to_owned(), json!({"encoding": "windows-1252"}));
+                }
+                let words = format!("line {line}, byte {byte}, read as {encoding}");
+                refused(DefectKind::InvalidEncoding, &words, details)
+            }
+        }
+    }
+}
+
+fn is_break(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
+
+fn by_label(label: &str) -> Result<&'static Encoding, ReadError> {
+    let known = Encoding::for_label_no_replacement(label.as_bytes());
+    known.ok_or_else(|| {
+        let words = "the encoding that was asked for is not known";
+        refused(DefectKind::InvalidEncoding, words, json!({"unknown": true}))
+    })
+}
+
+/// The encoding of the byte order mark, and the mark's length in bytes. UTF-32 is refused: browsers do not decode it.
+fn mark(head: &[u8]) -> Result<Option<(&'static Encoding, usize)>, ReadError> {
+    if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
+        let details = json!({"line": 1, "byte": 0, "encoding": "UTF-32"});
+        return Err(refused(
+            DefectKind::InvalidEncoding,
+            "it is UTF-32; save it as UTF-8",
+            details,
+        ));
+    }
+    Ok(Encoding::for_bom(head))
+}

@@ -1,0 +1,22 @@
+//! A CSV file of users: each row's values in the words of the model, and its problems.
+//!
+//! Three passes read a file. [`scan`] finds every reason to refuse the whole file. [`created_keys`] finds the users
+//! that the file creates, where rows refer to later rows. [`rows`] gives the rows.
+
+mod cells;
+mod created_keys;
+mod defects;
+mod dialect;
+mod read;
+mod row;
+
+#[cfg(test)]
+mod tests;
+
+pub use cells::Cells;
+pub use created_keys::{CreatedKeys, created_keys};
+pub use defects::{FileError, refusal};
+pub use dialect::{Dialect, ImportRules, Known};
+pub(crate) use dialect::{quoted, template_line, user_format};
+pub use read::{ReadOptions, Rows, Summary, rows, scan};
+pub use row::{Manager, ParsedRow, RowValues};

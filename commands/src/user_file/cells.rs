@@ -1,0 +1,311 @@
+//! The cells of one row, each checked as the kind of value that its column holds.
+
+use boarding_csv::{Given, Row, RowDefects, has_control, has_invisible, trim, without_invisible};
+
+use crate::user_file::defects::problem;
+use crate::values::{Code, Phone, Problem, UserKey, email, text};
+
+/// The longest name, org unit, role or other text, in characters: what the products' forms take.
+const MAX_TEXT_CHARS: usize = 255;
+
+/// The cells of one row. Each check that fails adds a problem or a warning.
+///
+/// A column is identified by its index in the format's columns. No message repeats a value.
+#[derive(Debug)]
+pub struct Cells<'a> {
+    row: Row<'a>,
+    assume_plus: bool,
+    problems: Vec<Problem>,
+    warnings: Vec<Problem>,
+}
+
+impl<'a> Cells<'a> {
+    /// The cells of a row. `assume_plus` reads phone numbers without a plus sign.
+    pub fn new(row: Row<'a>, assume_plus: bool) -> Self {
+        Self { row, assume_plus, problems: Vec::new(), warnings: Vec::new() }
+    }
+
+    /// The same cells, with the defects of the row's shape as problems and warnings.
+    pub(super) fn with_defects(mut self, defects: RowDefects) -> Self {
+        self.problems.extend(defects.problems.into_iter().map(problem));
+        self.warnings.extend(defects.warnings.into_iter().map(problem));
+        self
+    }
+
+    /// The problems and the warnings so far.
+    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
+        (self.problems, self.warnings)
+    }
+
+    /// The cell without blanks around the text and without a formula guard, otherwise unchecked.
+    pub fn raw(&self, column: usize) -> Given<&'a str> {
+        self.row.cell(column)
+    }
+
+    /// The person's key: required, kept as it is spelled.
+    pub fn key(&mut self, column: usize) -> Option<UserKey> {
+        let Given::Value(text) = self.raw(column) else {
+            self.problem(column, Code::FieldRequired);
+            return None;
+        };
+        let text = self.exact(column, text, UserKey::MAX_CHARS)?;
+        Some(UserKey::new(&text))
+    }
+
+    /// An id beside the key: kept as it is spelled, like the key itself.
+    pub fn id(&mut self, column: usize, max_chars: usize) -> Given<String> {
+        match self.raw(column) {
+            Given::Absent => Given::Absent,
+            Given::Blank => Given::Blank,
+            Given::Value(text) => {
+                self.exact(column, text, max_chars).map_or(Given::Absent, Given::Value)
+            }
+        }
+    }
+
+    /// Notes if the cell is blank.
+    pub fn require(&mut self, column: usize) {
+        if !matches!(self.raw(column), Given::Value(_)) {
+            self.problem(column, Code::FieldRequired);
+        }
+    }
+
+    /// The person's key where that is an e-mail address or, for those who have none, a login (OC-16).
+    pub fn email_or_login(&mut self, column: usize) -> (Option<UserKey>, Given<String>) {
+        let text = self.raw(column).value().unwrap_or_default();
+        if text.contains('@') && text.chars().count() > UserKey::MAX_CHARS {
+            self.problem(column, Code::FieldInvalidEmail);
+            return (None, Given::Absent);
+        }
+        let Some(key) = self.key(column) else { return (None, Given::Absent) };
+        if !key.as_str().contains('@') {
+            return (Some(key), Given::Absent);
+        }
+        let email = self.checked_email(column, key.as_str().to_owned());
+        (Some(key), email)
+    }
+
+    /// A name or another free text: invisible characters are taken out, and that is said.
+    pub fn text(&mut self, column: usize) -> Given<String> {
+        match self.raw(column) {
+            Given::Absent => Given::Absent,
+            Given::Blank => Given::Blank,
+            Given::Value(text) => self.free(column, text),
+        }
+    }
+
+    /// Several texts in one cell, each once.
+    pub fn list(&mut self, column: usize, separators: &[char]) -> Given<Vec<String>> {
+        let whole = match self.text(column) {
+            Given::Absent => return Given::Absent,
+            Given::Blank => return Given::Blank,
+            Given::Value(whole) => whole,
+        };
+        let mut items: Vec<String> = Vec::new();
+        for item in whole.split(separators).map(trim).filter(|item| !item.is_empty()) {
+            if !items.iter().any(|earlier| earlier == item) {
+                items.push(item.to_owned());
+            }
+        }
+        if items.is_empty() { Given::Blank } else { Given::Value(items) }
+    }
+
+    /// One plain e-mail address, kept as it is spelled.
+    pub fn email(&mut self, column: usize) -> Given<String> {
+        let text = match self.raw(column) {
+            Given::Absent => return Given::Absent,
+            Given::Blank => return Given::Blank,
+            Given::Value(text) => text,
+        };
+        let Some(text) = self.exact(column, text, usize::MAX) else { return Given::Absent };
+        self.checked_email(column, text)
+    }
+
+    fn checked_email(&mut self, column: usize, text: String) -> Given<String> {
+        match email::check(&text) {
+            Ok(()) => Given::Value(text),
+            Err(why) => {
+                let problem = Problem::in_column(self.name(column), Code::FieldInvalidEmail);
+                self.problems.push(problem.saying(why));
+                Given::Absent
+            }
+        }
+    }
+
+    /// A phone number. One that cannot be read is a warning, as the person is created all the same (LX-12);
+    /// control characters are a problem here as everywhere.
+    pub fn phone(&mut self, column: usize) -> Given<Result<Phone, Code>> {
+        let text = match self.raw(column) {
+            Given::Absent => return Given::Absent,
+            Given::Blank => return Given::Blank,
+            Given::Value(text) => text,
+        };
+        if !self.has_no_control(column, text) {
+            return Given::Value(Err(Code::FieldControlCharacter));
+        }
+        let read = if has_invisible(text) {
+            Err(Code::FieldInvisibleCharacter)
+        } else {
+            Phone::read(text, self.assume_plus)
+        };
+        match read {
+            Ok(reading) => {
+                if reading.plus_assumed {
+                    self.warning(column, Code::PhonePlusAssumed);
+                }
+                Given::Value(Ok(reading.phone))
+            }
+            Err(code) => {
+                self.warn_of_phone(column, text, code);
+                Given::Value(Err(code))
+            }
+        }
+    }
+
+    /// One of a few words, in any case; the canonical spelling comes back.
+    pub fn one_of(&mut self, column: usize, allowed: &[&'static str]) -> Given<&'static str> {
+        let text = match self.raw(column) {
+            Given::Absent => return Given::Absent,
+            Given::Blank => return Given::Blank,
+            Given::Value(text) if !self.has_no_control(column, text) => return Given::Absent,
+            Given::Value(text) => text,
+        };
+        match allowed.iter().find(|word| word.eq_ignore_ascii_case(text)) {
+            Some(word) => Given::Value(word),
+            None => {
+                let problem = Problem::in_column(self.name(column), Code::FieldNotAllowed);
+                self.problems.push(problem.saying(&format!("{} or blank", allowed.join(", "))));
+                Given::Absent
+            }
+        }
+    }
+
+    /// One of a few words, in any case; blank is none of them.
+    pub fn word(&mut self, column: usize, allowed: &[&'static str]) -> Option<&'static str> {
+        let Given::Value(text) = self.raw(column) else {
+            self.problem(column, Code::FieldRequired);
+            return None;
+        };
+        if !self.has_no_control(column, text) {
+            return None;
+        }
+        let word = allowed.iter().find(|word| word.eq_ignore_ascii_case(text)).copied();
+        if word.is_none() {
+            self.problem_saying(column, Code::FieldNotAllowed, &allowed.join(", "));
+        }
+        word
+    }
+
+    /// A phone number that the row cannot do without: nothing is noted, that is the dialect's to do.
+    pub fn exact_phone(&mut self, column: usize) -> Given<Result<Phone, Code>> {
+        self.raw(column).map(|text| {
+            check_visible(text)?;
+            let reading = Phone::read(text, self.assume_plus)?;
+            if reading.plus_assumed {
+                self.warning(column, Code::PhonePlusAssumed);
+            }
+            Ok(reading.phone)
+        })
+    }
+
+    /// The digits of a number of any length: nothing is noted, that is the dialect's to do.
+    pub fn digits(&self, column: usize) -> Given<Result<String, Code>> {
+        self.raw(column).map(|text| check_visible(text).and_then(|()| Phone::digits(text)))
+    }
+
+    /// TRUE or FALSE; none where the file does not say, so that the person's state is left alone (N67, N68).
+    pub fn enabled(&mut self, column: usize) -> Option<bool> {
+        self.one_of(column, &["TRUE", "FALSE"]).value().map(|word| word == "TRUE")
+    }
+
+    /// Notes what makes the row invalid.
+    pub fn problem(&mut self, column: usize, code: Code) {
+        self.problems.push(Problem::in_column(self.name(column), code));
+    }
+
+    /// Notes what makes the row invalid, and says more than the code does.
+    pub fn problem_saying(&mut self, column: usize, code: Code, more: &str) {
+        self.problems.push(Problem::in_column(self.name(column), code).saying(more));
+    }
+
+    /// Notes what is worth saying though the row is good.
+    pub fn warning(&mut self, column: usize, code: Code) {
+        self.warnings.push(Problem::in_column(self.name(column), code));
+    }
+
+    fn name(&self, column: usize) -> &'static str {
+        self.row.column_name(column)
+    }
+
+    /// A text that tells people apart: nothing invisible may be in it, and nothing is changed but its form.
+    fn exact(&mut self, column: usize, text: &str, max_chars: usize) -> Option<String> {
+        let kept = text::exact(text, max_chars);
+        let kept = kept.map_err(|code| self.problem_of(column, code, max_chars)).ok()?;
+        self.warn_of_scripts(column, &kept);
+        Some(kept)
+    }
+
+    fn free(&mut self, column: usize, text: &str) -> Given<String> {
+        let kept = text::free(text, MAX_TEXT_CHARS);
+        let loses_something = without_invisible(text).len() != text.len();
+        if loses_something && kept != Err(Code::FieldControlCharacter) {
+            self.warning(column, Code::FieldInvisibleCharacter);
+        }
+        match kept {
+            Ok(kept) => {
+                self.warn_of_scripts(column, &kept);
+                Given::Value(kept)
+            }
+            // All that was there is what nobody sees.
+            Err(Code::FieldRequired) => Given::Blank,
+            Err(code) => {
+                self.problem_of(column, code, MAX_TEXT_CHARS);
+                Given::Absent
+            }
+        }
+    }
+
+    fn problem_of(&mut self, column: usize, code: Code, max_chars: usize) {
+        match code {
+            Code::FieldLength => {
+                self.problem_saying(column, code, &format!("1 to {max_chars} characters"));
+            }
+            _ => self.problem(column, code),
+        }
+    }
+
+    fn has_no_control(&mut self, column: usize, text: &str) -> bool {
+        let clean = !has_control(text);
+        if !clean {
+            self.problem(column, Code::FieldControlCharacter);
+        }
+        clean
+    }
+
+    fn warn_of_scripts(&mut self, column: usize, text: &str) {
+        if text::mixes_scripts(text) {
+            self.warning(column, Code::FieldMixedScript);
+        }
+    }
+
+    fn warn_of_phone(&mut self, column: usize, text: &str, code: Code) {
+        let warning = Problem::in_column(self.name(column), code);
+        let lost_plus = code == Code::PhoneInvalid && Phone::read(text, true).is_ok();
+        self.warnings.push(if lost_plus {
+            warning.saying("a spreadsheet may have removed the plus sign")
+        } else {
+            warning
+        });
+    }
+}
+
+/// What no phone number may hold (N51).
+fn check_visible(text: &str) -> Result<(), Code> {
+    if has_control(text) {
+        return Err(Code::FieldControlCharacter);
+    }
+    if has_invisible(text) {
+        return Err(Code::FieldInvisibleCharacter);
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! A row as it was read: the values it gives, and what is wrong with or worth saying about it.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use boarding_csv::Given;
+
+use crate::values::{Code, Phone, Problem, UserKey};
+
+/// The values of a row, in the words of the model.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct RowValues {
+    /// The company's key for the person; none only if the row has a problem.
+    pub user: Option<UserKey>,
+    pub first_name: Given<String>,
+    pub last_name: Given<String>,
+    pub email: Given<String>,
+    /// A bad phone does not make the row invalid: it is told in the warnings (LX-12).
+    pub phone: Given<Result<Phone, Code>>,
+    pub org_unit: Given<String>,
+    pub roles: Given<Vec<String>>,
+    /// Whether the person is to be active; none where the file does not say (N68).
+    pub enabled: Option<bool>,
+    /// Whether the person leaves; what else the row says of somebody who does is passed over.
+    pub archived: bool,
+    /// Whom the row names as the person's manager, where that is looked up; the text is an attribute.
+    pub manager: Option<Manager>,
+    /// Whom the row names as somebody who must be there (A23); the text is an attribute.
+    pub supervisor: Option<Manager>,
+    /// The number of the pool that the person is to get.
+    pub number: Given<Phone>,
+    /// The dialect's own columns, by the dialect's names.
+    pub attributes: BTreeMap<String, Given<String>>,
+}
+
+/// Somebody whom a row refers to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manager {
+    pub key: UserKey,
+    /// Whether a row of the file creates that person, before or after this one.
+    pub in_file: bool,
+}
+
+impl Manager {
+    /// As the row alone tells it.
+    pub fn named(key: UserKey) -> Self {
+        Self { key, in_file: false }
+    }
+}
+
+/// One data row.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ParsedRow {
+    /// The data row's number, from 1; header, blank and note rows are not counted.
+    pub row: u64,
+    /// The physical line on which it begins, from 1.
+    pub line: u64,
+    /// The cells as in the file, so that a refused row can be given back.
+    pub cells: Vec<String>,
+    pub values: RowValues,
+    /// What makes the row invalid; the row is good if there is none.
+    pub problems: Vec<Problem>,
+    /// What is worth saying though the row is good.
+    pub warnings: Vec<Problem>,
+}
+
+impl ParsedRow {
+    /// The row without its values, to be refused: with what the person has already, it makes more than one
+    /// commit holds.
+    #[must_use]
+    pub fn as_too_large(self) -> Self {
+        let problem = Problem::new(Code::CsvRecordTooLarge)
+            .saying("together with what is known of the person, more than one commit holds");
+        let values = RowValues { user: self.values.user, ..RowValues::default() };
+        Self { values, problems: vec![problem], warnings: Vec::new(), ..self }
+    }
+}
+
+/// Shows the place and the codes, never the cells.
+impl fmt::Debug for ParsedRow {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ParsedRow")
+            .field("row", &self.row)
+            .field("line", &self.line)
+            .field("problems", &self.problems)
+            .field("warnings", &self.warnings)
+            .finish_non_exhaustive()
+    }
+}

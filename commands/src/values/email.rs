@@ -1,0 +1,139 @@
+//! E-mail addresses: one plain address, or the reason why not, in words that never repeat it.
+
+use boarding_csv::has_control;
+use email_address::{EmailAddress, Options};
+
+/// The longest address, in bytes (RFC 5321: a path of 256 with its angle brackets).
+const MAX_BYTES: usize = 254;
+/// Templates use addresses of this domain; nobody has one.
+const EXAMPLE_DOMAIN: &str = "example.invalid";
+
+const SHAPE: Options =
+    Options { minimum_sub_domains: 2, allow_domain_literal: false, allow_display_text: false };
+
+/// Whether the text is one plain address.
+///
+/// # Errors
+/// What is wrong with it, in words fit for a message.
+pub fn check(text: &str) -> Result<(), &'static str> {
+    if text.len() > MAX_BYTES {
+        return Err("it is longer than 254 bytes");
+    }
+    let mailto = text.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("mailto:"));
+    if mailto || text.contains(['<', '>']) {
+        return Err("did you mean the address alone, without a name, brackets or mailto:?");
+    }
+    if text.contains([';', ',']) || text.matches('@').count() > 1 {
+        return Err("write one address only");
+    }
+    if text.contains('"') {
+        return Err("an address with quotes is not taken");
+    }
+    if text.contains(char::is_whitespace) {
+        return Err("an address holds no spaces");
+    }
+    let Some((_, domain)) = text.split_once('@') else {
+        return Err("an address is written name@company.com");
+    };
+    if is_example(domain) {
+        return Err("it is the template's example; replace or remove the row");
+    }
+    let numeric = |label: &str| label.bytes().all(|b| b.is_ascii_digit());
+    let odd_domain = domain.rsplit('.').next().is_some_and(numeric)
+        || domain.split('.').any(|label| label.starts_with('-') || label.ends_with('-'));
+    if odd_domain || EmailAddress::parse_with_options(text, SHAPE).is_err() {
+        return Err("an address is written name@company.com");
+    }
+    Ok(())
+}
+
+/// Whether the text is one sender as mails name it: an address, or a name and the address in angle brackets.
+/// A name with a comma or another mark stands in quotes.
+pub fn is_mailbox(text: &str) -> bool {
+    let Some((name, rest)) = text.rsplit_once('<') else { return check(text).is_ok() };
+    let address = rest.strip_suffix('>').is_some_and(|address| check(address).is_ok());
+    let name = name.trim();
+    let quoted = name.strip_prefix('"').and_then(|name| name.strip_suffix('"'));
+    let readable = match quoted {
+        Some(inside) => !inside.contains(['"', '\\']),
+        None => !name.starts_with('.') && name.chars().all(in_plain_name),
+    };
+    address && readable && !has_control(name)
+}
+
+/// What a name may hold that stands in no quotes (RFC 5322, 3.2.3).
+fn in_plain_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || !c.is_ascii() || " .!#$%&'*+-/=?^_`{|}~".contains(c)
+}
+
+fn is_example(domain: &str) -> bool {
+    let lower = domain.to_ascii_lowercase();
+    lower.strip_suffix(EXAMPLE_DOMAIN).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_addresses_pass() {
+        for good in [
+            "a@x.co",
+            "a+tag@x.com",
+            "o'neil@acme.example",
+            "jürgen@exämple.org",
+            "first.last@sub.domain.co.uk",
+            "johndoe@example.com",
+        ] {
+            assert_eq!(check(good), Ok(()), "{good}");
+        }
+    }
+
+    #[test]
+    fn n53_what_is_no_address_is_refused() {
+        let long = format!("{}@x.com", "a".repeat(249));
+        for bad in [
+            "a@b",
+            "a@@b.c",
+            "@x",
+            "@x.com",
+            "a@",
+            "a@x..y",
+            ".a@x.com",
+            "a.@x.com",
+            "a..b@x.com",
+            "\"a b\"@x.com",
+            "a b@x.com",
+            "a@x.com ",
+            "a",
+            "",
+            "a@[1.2.3.4]",
+            "a@1.2.3.4",
+            "a@-x.com",
+            "a@x-.com",
+            "a@x.com.",
+            &long,
+        ] {
+            assert!(check(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn n54_n55_lists_and_decorations_get_a_hint() {
+        assert_eq!(check("a@x.com; b@x.com"), Err("write one address only"));
+        assert_eq!(check("a@x.com,b@x.com"), Err("write one address only"));
+        for text in ["mailto:a@x.com", "Will <a@x.com>", "MAILTO:a@x.com"] {
+            assert!(
+                check(text).unwrap_err().starts_with("did you mean the address alone"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn n40_the_templates_own_addresses_are_refused() {
+        assert!(check("jane.doe@example.invalid").unwrap_err().contains("template"));
+        assert!(check("jane.doe@EXAMPLE.invalid").is_err());
+        assert_eq!(check("jane@myexample.invalid"), Ok(()));
+    }
+}

@@ -1,0 +1,312 @@
+//! One mail as the bytes that go out: the same input gives the same bytes, and no value makes a header.
+
+use std::fmt;
+use std::time::{Duration, SystemTime};
+
+use boarding_commands::event::Channel;
+use boarding_commands::template::Rendered;
+use boarding_commands::values::{
+    Code, CompanyId, Digest, InvitationId, Personal, RunId, Time, UserKey,
+};
+use lettre::Address;
+use lettre::message::{
+    Mailbox, Message, MultiPart, SinglePart, header::HeaderName, header::HeaderValue,
+};
+use thiserror::Error;
+
+/// The longest Message-ID, in characters: one header line of RFC 5322 with room for its name.
+const MAX_MESSAGE_ID_CHARS: usize = 250;
+/// The end of the year 9999, in seconds since 1970: the last date a mail can carry.
+const LAST_DATE_SECONDS: u64 = 253_402_300_799;
+
+/// What a mail is sent for; an outbox keeps its mails apart by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// An invitation of this run.
+    Run(RunId),
+    /// A log-in mail to a new user (LX-14).
+    Welcome,
+    /// A word to an administrator (OC-14).
+    Notice,
+}
+
+impl fmt::Display for Purpose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(run) => run.fmt(f),
+            Self::Welcome => f.write_str("welcome"),
+            Self::Notice => f.write_str("notices"),
+        }
+    }
+}
+
+/// A mail to one person.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Mail {
+    pub company: CompanyId,
+    pub purpose: Purpose,
+    /// `id@domain`, without angle brackets: the key by which a repeat is recognised.
+    pub message_id: String,
+    /// `Name <address>` or the address alone, as the company's setting has it.
+    pub from: String,
+    pub to: String,
+    /// May be empty.
+    pub to_name: String,
+    pub date: Time,
+    pub content: Rendered,
+    /// For an invitation, as long as its claim is open: what somebody needs who sends it another way.
+    pub claim: Option<Claim>,
+}
+
+/// The claim that an invitation is sent for, and what its wording was made of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    pub user: Personal<UserKey>,
+    pub attempt: u32,
+    /// The version of the run's start: a report carries it.
+    pub fence: u64,
+    pub channel: Channel,
+    pub invitation: InvitationId,
+    pub generation: u32,
+    /// When the recipient is given up.
+    pub deadline: Time,
+    /// All but the last digits are hidden.
+    pub masked_phone: String,
+    /// A BCP 47 tag.
+    pub language: String,
+    pub link: Personal<String>,
+    /// When the link ends, if it is sent now.
+    pub expires_at: Time,
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mail({} of {})", self.message_id, self.company)
+    }
+}
+
+/// A mail ready to be handed over.
+pub struct Letter {
+    pub from: Address,
+    pub to: Address,
+    /// RFC 5322, lines ended by CR LF.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Debug for Letter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Letter({} bytes)", self.bytes.len())
+    }
+}
+
+/// Why no mail can be made of this. The message never carries the value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum MailError {
+    #[error("the Message-ID is not id@domain")]
+    MessageId,
+    #[error("the sender's address cannot be read; mend the setting mail_from")]
+    From,
+    #[error("the recipient's address cannot be read")]
+    To,
+    #[error("the {0} holds a line break or another control character")]
+    ControlCharacter(&'static str),
+    #[error("the parts do not make a mail")]
+    Unbuildable,
+}
+
+impl MailError {
+    /// Why the recipient failed.
+    pub fn code(self) -> Code {
+        match self {
+            Self::To | Self::ControlCharacter("recipient's address") => Code::RecipientEmailMissing,
+            Self::MessageId | Self::From | Self::ControlCharacter(_) | Self::Unbuildable => {
+                Code::DeliveryRefused
+            }
+        }
+    }
+}
+
+impl Mail {
+    /// The mail as multipart/alternative, plain text first.
+    ///
+    /// # Errors
+    /// Which part cannot stand in a mail: above all a control character in a header (N56).
+    pub fn letter(&self) -> Result<Letter, MailError> {
+        self.check()?;
+        let from: Mailbox = self.from.parse().map_err(|_| MailError::From)?;
+        let to: Address = self.to.parse().map_err(|_| MailError::To)?;
+        let name = Some(self.to_name.trim().to_owned()).filter(|name| !name.is_empty());
+        let content = &self.content;
+        let parts = MultiPart::alternative()
+            .boundary(self.boundary())
+            .singlepart(SinglePart::plain(content.text.clone()))
+            .singlepart(SinglePart::html(content.html.clone()));
+        let letter = Message::builder()
+            .message_id(Some(format!("<{}>", self.message_id)))
+            .date(date(self.date))
+            .from(from.clone())
+            .to(Mailbox::new(name, to.clone()))
+            .subject(content.subject.clone())
+            .raw_header(answered_by_nobody())
+            .multipart(parts)
+            .map_err(|_| MailError::Unbuildable)?;
+        Ok(Letter { from: from.email, to, bytes: letter.formatted() })
+    }
+
+    fn check(&self) -> Result<(), MailError> {
+        let headers = [
+            ("sender's address", &self.from),
+            ("recipient's address", &self.to),
+            ("recipient's name", &self.to_name),
+            ("subject", &self.content.subject),
+        ];
+        for (name, value) in headers {
+            if value.chars().any(|c| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')) {
+                return Err(MailError::ControlCharacter(name));
+            }
+        }
+        let plain = |part: &str| {
+            !part.is_empty()
+                && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-+=".contains(c))
+        };
+        let fits = self.message_id.len() <= MAX_MESSAGE_ID_CHARS;
+        match self.message_id.split_once('@') {
+            Some((id, domain)) if fits && plain(id) && plain(domain) => Ok(()),
+            _ => Err(MailError::MessageId),
+        }
+    }
+
+    /// Fixed by the Message-ID, so that a repeat is the same to the byte; no text can foresee it.
+    fn boundary(&self) -> String {
+        format!("boarding-{}", Digest::of(self.message_id.as_bytes())).chars().take(60).collect()
+    }
+}
+
+/// Keeps out-of-office answers away (RFC 3834).
+fn answered_by_nobody() -> HeaderValue {
+    let name = HeaderName::new_from_ascii_str("Auto-Submitted");
+    HeaderValue::new(name, "auto-generated".to_owned())
+}
+
+fn date(time: Time) -> SystemTime {
+    let seconds = u64::try_from(time.0.div_euclid(1000)).unwrap_or(0).min(LAST_DATE_SECONDS);
+    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mail() -> Mail {
+        Mail {
+            company: "acme".parse().unwrap(),
+            purpose: Purpose::Welcome,
+            message_id: "01JD.abc@boarding.invalid".to_owned(),
+            from: "Acme Ünboarding <onboarding@acme.example>".to_owned(),
+            to: "jane@acme.example".to_owned(),
+            to_name: "Jane Hudson".to_owned(),
+            date: "2026-11-21T08:00:00Z".parse().unwrap(),
+            content: Rendered {
+                subject: "Verknüpfen".to_owned(),
+                text: "Guten Tag\n.\n日本\n".to_owned(),
+                html: "<p>Guten Tag</p>".to_owned(),
+            },
+            claim: None,
+        }
+    }
+
+    fn text(mail: &Mail) -> String {
+        String::from_utf8(mail.letter().unwrap().bytes).unwrap()
+    }
+
+    #[test]
+    fn the_same_mail_is_the_same_to_the_byte() {
+        assert_eq!(mail().letter().unwrap().bytes, mail().letter().unwrap().bytes);
+        let other = Mail { message_id: "other@boarding.invalid".to_owned(), ..mail() };
+        assert_ne!(mail().boundary(), other.boundary());
+    }
+
+    #[test]
+    fn a_mail_has_its_headers_and_both_parts_in_seven_bits() {
+        let text = text(&mail());
+        assert!(text.is_ascii(), "{text}");
+        assert!(text.contains("Message-ID: <01JD.abc@boarding.invalid>\r\n"), "{text}");
+        assert!(text.contains("Date: Sat, 21 Nov 2026 08:00:00 +0000\r\n"), "{text}");
+        assert!(text.contains("To: \"Jane Hudson\" <jane@acme.example>\r\n"), "{text}");
+        assert!(text.contains("Subject: =?utf-8?b?"), "{text}");
+        assert!(text.contains("Auto-Submitted: auto-generated\r\n"), "{text}");
+        assert!(text.contains("multipart/alternative"), "{text}");
+        let plain = text.find("text/plain").unwrap();
+        assert!(plain < text.find("text/html").unwrap(), "{text}");
+        assert!(!text.replace("\r\n", "").contains(['\r', '\n']), "{text}");
+    }
+
+    /// N56: a line break in any header is refused, wherever it comes from.
+    #[test]
+    fn n56_no_value_makes_a_header() {
+        let evil = "x\r\nBcc: all@acme.example";
+        for bad in ["\r\n", "\n", "\r", "\0", "\u{85}", "\u{2028}"] {
+            let evil = evil.replace("\r\n", bad);
+            let refused = [
+                Mail { to_name: evil.clone(), ..mail() },
+                Mail { to: evil.clone(), ..mail() },
+                Mail { from: evil.clone(), ..mail() },
+                Mail { message_id: evil.clone(), ..mail() },
+                Mail { content: Rendered { subject: evil, ..mail().content }, ..mail() },
+            ];
+            for mail in refused {
+                assert!(mail.letter().is_err(), "{bad:?}");
+            }
+        }
+    }
+
+    /// N66: quotes, commas and angle brackets in a name stay in the name.
+    #[test]
+    fn n66_a_hostile_name_stays_one_recipient() {
+        for name in
+            ["\"Jane\" <evil@x.example>, b", "a\\", "Jane, evil@x.example", "<script>", "()"]
+        {
+            let letter = text(&Mail { to_name: name.to_owned(), ..mail() });
+            let to = letter.lines().find(|line| line.starts_with("To: ")).unwrap();
+            assert!(to.ends_with(" <jane@acme.example>"), "{to}");
+            let inner = to.trim_start_matches("To: ").trim_end_matches(" <jane@acme.example>");
+            assert!(
+                inner.starts_with('"') && inner.ends_with('"') || inner.starts_with("=?"),
+                "{to}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_that_cannot_be_read_is_the_recipients_failure() {
+        let bad = Mail { to: "nobody".to_owned(), ..mail() }.letter().unwrap_err();
+        assert_eq!((bad, bad.code()), (MailError::To, Code::RecipientEmailMissing));
+        let bad = Mail { from: "nobody".to_owned(), ..mail() }.letter().unwrap_err();
+        assert_eq!((bad, bad.code()), (MailError::From, Code::DeliveryRefused));
+    }
+
+    /// LX-30: every sender that a company may set is one that a mail can name.
+    #[test]
+    fn lx_30_a_sender_that_may_be_set_can_be_read() {
+        for from in [
+            "onboarding@acme.example",
+            "<on@acme.example>",
+            "Acme <on@acme.example>",
+            "Acme Inc. Ünboarding & Co <jürgen@exämple.org>",
+            "A.B. C . D <o'neil+tag@acme.example>",
+            "\"Acme, Inc. <x@y.z>\" <on@acme.example>",
+            "\"\" <on@acme.example>",
+            "\"Ü\"<on@acme.example>",
+            "日本 <on@acme.example>",
+            " Acme <on@acme.example>",
+        ] {
+            assert!(boarding_commands::values::email::is_mailbox(from), "{from}");
+            assert!(Mail { from: from.to_owned(), ..mail() }.letter().is_ok(), "{from}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_person() {
+        assert_eq!(format!("{:?}", mail()), "Mail(01JD.abc@boarding.invalid of acme)");
+    }
+}

@@ -1,0 +1,191 @@
+//! The outbox: every mail a file, durable before it counts as sent.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+use boarding_commands::values::Digest;
+
+use super::{Channel, Sending, Sent};
+use crate::delivery::mail::Mail;
+
+/// As many as a commit may claim: the larger the batch, the fewer syncs of the folder a mail costs.
+const IN_FLIGHT_MAILS: usize = 500;
+/// Threads that write one batch: syncs of several files at once share the disk's flushes.
+const WRITERS_PER_BATCH: usize = 8;
+/// How much of a Message-ID stands in a file's name for people to read, in characters; a file name
+/// may have 255 bytes and the digest takes 33 of them.
+const NAME_CHARS: usize = 100;
+/// Where files grow before they are whole.
+const UNFINISHED: &str = ".unfinished";
+
+/// Writes `<folder>/<company>/<run or "welcome">/<Message-ID>.eml`.
+///
+/// A file appears whole or not at all. One that is there already is left alone and counts as sent, so
+/// that a mail of one Message-ID exists at most once.
+#[derive(Debug, Clone)]
+pub struct Outbox {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    folder: PathBuf,
+    /// Tells the files apart that are growing at once.
+    growing: AtomicU64,
+}
+
+impl Outbox {
+    /// Opens the folder, makes it if need be, and clears away what a crash left unfinished.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    pub fn open(folder: &Path) -> io::Result<Self> {
+        let unfinished = folder.join(UNFINISHED);
+        match fs::remove_dir_all(&unfinished) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => fs::create_dir_all(&unfinished)?,
+        }
+        let inner = Inner { folder: folder.to_owned(), growing: AtomicU64::new(0) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Where the file of this mail is, or will be.
+    pub fn path(&self, mail: &Mail) -> PathBuf {
+        self.inner.folder_of(mail).join(file_name(&mail.message_id))
+    }
+}
+
+impl Channel for Outbox {
+    fn name(&self) -> &'static str {
+        "outbox"
+    }
+
+    fn deduplicates(&self) -> bool {
+        true
+    }
+
+    fn in_flight(&self) -> usize {
+        IN_FLIGHT_MAILS
+    }
+
+    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+        let inner = Arc::clone(&self.inner);
+        Box::pin(async move {
+            let count = mails.len();
+            tokio::task::spawn_blocking(move || inner.write_batch(&mails)).await.unwrap_or_else(
+                |_| vec![Sent::Uncertain { detail: "writing was interrupted".to_owned() }; count],
+            )
+        })
+    }
+}
+
+impl Inner {
+    fn folder_of(&self, mail: &Mail) -> PathBuf {
+        self.folder.join(mail.company.as_str()).join(mail.purpose.to_string())
+    }
+
+    /// Writes the files, then syncs each of their folders once; only then they are sent.
+    fn write_batch(&self, mails: &[Mail]) -> Vec<Sent> {
+        let folders: BTreeSet<PathBuf> = mails.iter().map(|mail| self.folder_of(mail)).collect();
+        if let Some(error) = folders.iter().find_map(|folder| self.make_folder(folder).err()) {
+            return vec![Sent::later(explain("make its folder in", &error)); mails.len()];
+        }
+        let mut sent = self.write_all(mails);
+        let synced = folders.iter().try_for_each(|folder| sync(folder));
+        if let Err(error) = synced {
+            let later = Sent::later(explain("sync", &error));
+            sent.iter_mut().filter(|sent| **sent == Sent::Sent).for_each(|s| *s = later.clone());
+        }
+        sent
+    }
+
+    fn write_all(&self, mails: &[Mail]) -> Vec<Sent> {
+        let share = mails.len().div_ceil(WRITERS_PER_BATCH).max(1);
+        thread::scope(|scope| {
+            let writers: Vec<_> = mails
+                .chunks(share)
+                .map(|part| (part, scope.spawn(|| part.iter().map(|m| self.write(m)).collect())))
+                .collect();
+            let interrupted = Sent::Uncertain { detail: "writing was interrupted".to_owned() };
+            let joined = writers.into_iter().flat_map(|(part, writer)| {
+                writer.join().unwrap_or_else(|_| vec![interrupted.clone(); part.len()])
+            });
+            joined.collect()
+        })
+    }
+
+    fn write(&self, mail: &Mail) -> Sent {
+        let path = self.folder_of(mail).join(file_name(&mail.message_id));
+        if path.exists() {
+            return Sent::Sent;
+        }
+        let letter = match mail.letter() {
+            Ok(letter) => letter,
+            Err(error) => return error.into(),
+        };
+        let number = self.growing.fetch_add(1, Ordering::Relaxed);
+        let growing = self.folder.join(UNFINISHED).join(number.to_string());
+        match grow(&growing, &path, &letter.bytes) {
+            Ok(()) => Sent::Sent,
+            Err(error) => {
+                // A rest takes room on a disk that may be full; the next opening clears it at the latest.
+                let _ = fs::remove_file(&growing);
+                Sent::later(explain("write to", &error))
+            }
+        }
+    }
+
+    /// Makes a folder and syncs those that had to learn of it.
+    fn make_folder(&self, folder: &Path) -> io::Result<()> {
+        if folder.is_dir() {
+            return Ok(());
+        }
+        fs::create_dir_all(folder)?;
+        let above = folder.ancestors().skip(1).take_while(|above| above.starts_with(&self.folder));
+        for above in above {
+            sync(above)?;
+        }
+        Ok(())
+    }
+}
+
+fn grow(growing: &Path, path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(growing)?;
+    file.write_all(bytes)?;
+    file.sync_data()?;
+    fs::rename(growing, path)
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+/// A name that is plain in every file system and different for every Message-ID.
+fn file_name(message_id: &str) -> String {
+    let readable: String = message_id
+        .chars()
+        .take(NAME_CHARS)
+        .map(|c| if c.is_ascii_alphanumeric() || "@-_".contains(c) { c } else { '_' })
+        .collect();
+    let digest: String = Digest::of(message_id.as_bytes()).to_string().chars().take(32).collect();
+    format!("{readable}-{digest}.eml")
+}
+
+/// What could not be done and what to do about it, without any path of the machine.
+fn explain(what: &str, error: &io::Error) -> String {
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some room on its disk",
+        io::ErrorKind::PermissionDenied => "; the program may not write there",
+        io::ErrorKind::ReadOnlyFilesystem => "; its disk is mounted read-only",
+        _ => "",
+    };
+    format!("could not {what} the outbox: {error}{hint}")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,136 @@
+//! What is in the folder after a batch, and what never leaves it.
+
+use boarding_commands::template::Rendered;
+use boarding_commands::values::{Code, Time};
+
+use super::*;
+use crate::delivery::mail::Purpose;
+
+fn mail(message_id: &str) -> Mail {
+    Mail {
+        company: "acme".parse().unwrap(),
+        purpose: Purpose::Run("01JD0000000000000000000001".parse().unwrap()),
+        message_id: message_id.to_owned(),
+        from: "onboarding@acme.example".to_owned(),
+        to: "jane@acme.example".to_owned(),
+        to_name: "Jane".to_owned(),
+        date: Time(0),
+        content: Rendered {
+            subject: "s".to_owned(),
+            text: "first".to_owned(),
+            html: "<p>h</p>".to_owned(),
+        },
+        claim: None,
+    }
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { found.push(path) }
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn a_batch_is_one_file_a_mail_and_nothing_unfinished() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    let mails: Vec<_> = (0..100).map(|n| mail(&format!("{n}@x"))).collect();
+    let sent = outbox.send_batch(mails.clone()).await;
+    assert_eq!(sent, vec![Sent::Sent; 100]);
+    assert_eq!(files(dir.path()).len(), 100);
+    for mail in &mails {
+        assert_eq!(fs::read(outbox.path(mail)).unwrap(), mail.letter().unwrap().bytes);
+    }
+    let run = dir.path().join("acme/01JD0000000000000000000001");
+    assert_eq!(fs::read_dir(run).unwrap().count(), 100);
+}
+
+/// P7: one Message-ID, one mail, whatever the second one says.
+#[tokio::test]
+async fn p7_a_repeat_leaves_the_file_alone_and_counts_as_sent() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    let first = mail("1@x");
+    let second = Mail { to: "elsewhere@acme.example".to_owned(), ..mail("1@x") };
+    assert_eq!(outbox.send_batch(vec![first.clone()]).await, [Sent::Sent]);
+    assert_eq!(Outbox::open(dir.path()).unwrap().send_batch(vec![second]).await, [Sent::Sent]);
+    assert_eq!(files(dir.path()).len(), 1);
+    assert_eq!(fs::read(outbox.path(&first)).unwrap(), first.letter().unwrap().bytes);
+}
+
+/// N56, N66: hostile values choose no place in the file system.
+#[tokio::test]
+async fn n66_no_file_leaves_the_outbox() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(&dir.path().join("outbox")).unwrap();
+    let long = "x".repeat(2000);
+    let hostile =
+        ["../../evil@x", "/etc/evil@x", "..", ".", "a\0b@x", "a/../../b@x", long.as_str(), "ü@x"];
+    for id in hostile {
+        let path = outbox.path(&mail(id));
+        let relative = path.strip_prefix(dir.path().join("outbox")).unwrap();
+        let plain = |part: std::path::Component| matches!(part, std::path::Component::Normal(_));
+        assert!(relative.components().all(plain), "{path:?}");
+        assert!(path.file_name().unwrap().len() < 255, "{path:?}");
+        outbox.send_batch(vec![mail(id)]).await;
+    }
+    assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[tokio::test]
+async fn one_bad_mail_does_not_hold_up_the_others() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    let bad = Mail { to: "nobody".to_owned(), ..mail("2@x") };
+    let sent = outbox.send_batch(vec![mail("1@x"), bad, mail("3@x")]).await;
+    assert!(matches!(
+        sent.as_slice(),
+        [Sent::Sent, Sent::PermanentFailure { code: Code::RecipientEmailMissing, .. }, Sent::Sent]
+    ));
+    assert_eq!(files(dir.path()).len(), 2);
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_written_is_a_temporary_failure_that_says_so() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    // A file stands where the company's folder should be: refused for every user, root too.
+    fs::write(dir.path().join("acme"), "").unwrap();
+    let sent = outbox.send_batch(vec![mail("1@x")]).await;
+    let [Sent::TemporaryFailure { code, detail }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert_eq!(*code, Code::DeliveryTemporaryFailure);
+    assert!(detail.contains("outbox"), "{detail}");
+    assert!(!detail.contains(dir.path().to_str().unwrap()), "{detail}");
+    // Mended, the same mail goes out.
+    fs::remove_file(dir.path().join("acme")).unwrap();
+    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [Sent::Sent]);
+}
+
+/// A full disk: /dev/full takes no byte, as a full disk does.
+#[tokio::test]
+async fn a_full_disk_is_a_temporary_failure_with_advice() {
+    let dir = tempfile::tempdir().unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    std::os::unix::fs::symlink("/dev/full", dir.path().join(UNFINISHED).join("0")).unwrap();
+    let sent = outbox.send_batch(vec![mail("1@x")]).await;
+    let [Sent::TemporaryFailure { detail, .. }] = sent.as_slice() else { panic!("{sent:?}") };
+    assert!(detail.contains("free some room"), "{detail}");
+    assert_eq!(files(dir.path()).len(), 0);
+}
+
+#[tokio::test]
+async fn what_a_crash_left_unfinished_is_cleared_and_never_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    Outbox::open(dir.path()).unwrap();
+    fs::write(dir.path().join(UNFINISHED).join("7"), "half a mail").unwrap();
+    let outbox = Outbox::open(dir.path()).unwrap();
+    assert_eq!(files(dir.path()).len(), 0);
+    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [Sent::Sent]);
+    assert_eq!(files(dir.path()).len(), 1);
+}

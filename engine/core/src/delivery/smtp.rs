@@ -1,0 +1,148 @@
+//! The mail server: a bounded pool of SMTP connections, and an honest answer for every mail.
+
+mod pool;
+mod relay;
+mod talk;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+pub use relay::RelayError;
+
+use self::pool::Pool;
+use self::relay::Relay;
+use super::{Channel, Sending, Sent};
+use crate::delivery::mail::Mail;
+
+/// How long each part of a conversation may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Timeouts {
+    /// Name, connection, greeting, TLS and log-in together.
+    pub connect: Duration,
+    /// One command and its answer. RFC 5321 would give minutes; a relay that needs them is not well.
+    pub command: Duration,
+    /// The mail itself and the answer to its last dot (RFC 5321, 4.5.3.2.6: ten minutes, since giving
+    /// up here leaves the mail in doubt).
+    pub data: Duration,
+}
+
+impl Default for Timeouts {
+    /// Together less than a recipient's deadline of 15 minutes.
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            command: Duration::from_secs(60),
+            data: Duration::from_secs(600),
+        }
+    }
+}
+
+/// Claims per connection: one on the wire and one ready, so that no connection waits for the log.
+const CLAIMS_PER_CONNECTION: usize = 2;
+
+/// Sends by one mail server.
+///
+/// SMTP cannot tell a repeat from a new mail, so this channel does not deduplicate: a connection lost
+/// after the mail was given and before it was acknowledged leaves it [`Sent::Uncertain`].
+#[derive(Debug, Clone)]
+pub struct SmtpChannel {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    pool: Pool,
+    permits: Semaphore,
+    connections: usize,
+}
+
+impl SmtpChannel {
+    /// A channel to `smtp://[user:password@]host[:port][?tls=…&ca=…&connections=…]` or `smtps://…`.
+    ///
+    /// * `tls` (for `smtp`): `required`, the default with a password; `opportunistic`, the default
+    ///   without; `none`. A password goes in the clear to this very machine only.
+    /// * `ca`: a PEM file with a further authority to trust, for relays of one's own.
+    /// * `connections`: the most at once, 1 to 64; 8 unless told.
+    ///
+    /// Nothing is connected yet.
+    ///
+    /// # Errors
+    /// What is wrong with the URL; never with the password in the message.
+    pub fn new(url: &str) -> Result<Self, RelayError> {
+        Self::with_timeouts(url, Timeouts::default())
+    }
+
+    /// As [`SmtpChannel::new`], with other limits of time.
+    ///
+    /// # Errors
+    /// As [`SmtpChannel::new`].
+    pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, RelayError> {
+        let relay = Relay::parse(url)?;
+        let connections = relay.connections;
+        let inner = Inner {
+            pool: Pool::new(relay, timeouts),
+            permits: Semaphore::new(connections),
+            connections,
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+}
+
+impl Channel for SmtpChannel {
+    fn name(&self) -> &'static str {
+        "smtp"
+    }
+
+    fn deduplicates(&self) -> bool {
+        false
+    }
+
+    fn in_flight(&self) -> usize {
+        self.inner.connections * CLAIMS_PER_CONNECTION
+    }
+
+    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+        Box::pin(async move {
+            let doubt = Sent::Uncertain { detail: "sending was interrupted".to_owned() };
+            let mut answers = vec![doubt; mails.len()];
+            let mut sending = JoinSet::new();
+            for (place, mail) in mails.into_iter().enumerate() {
+                let inner = Arc::clone(&self.inner);
+                sending.spawn(async move { (place, inner.deliver(&mail).await) });
+            }
+            while let Some(done) = sending.join_next().await {
+                if let Ok((place, sent)) = done
+                    && let Some(answer) = answers.get_mut(place)
+                {
+                    *answer = sent;
+                }
+            }
+            answers
+        })
+    }
+}
+
+impl Inner {
+    async fn deliver(&self, mail: &Mail) -> Sent {
+        let letter = match mail.letter() {
+            Ok(letter) => letter,
+            Err(error) => return error.into(),
+        };
+        let Ok(_permit) = self.permits.acquire().await else {
+            return Sent::later("the channel is closed");
+        };
+        let mut connection = match self.pool.take().await {
+            Ok(connection) => connection,
+            // Whatever a server says before it has heard of the mail is no verdict on the mail.
+            Err(detail) => return Sent::later(detail),
+        };
+        let said = talk::hand_over(&mut connection.line, &letter, self.pool.timeouts()).await;
+        if said.connection_is_good {
+            self.pool.put_back(connection);
+        }
+        said.sent
+    }
+}

@@ -1,0 +1,287 @@
+//! The conversation with a mail server, step by step, so that every failure has its one meaning.
+//!
+//! ```text
+//! connect … MAIL, RCPT, DATA      lost or late: surely not sent
+//! the mail's lines                lost or late: surely not sent, the last dot was not given
+//! the last dot … its answer       lost or late: in doubt
+//! any answer 4yz / 5yz            surely not sent: temporary / permanent
+//! ```
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use boarding_commands::values::Code;
+use lettre::Address;
+use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::Mechanism;
+use lettre::transport::smtp::client::{AsyncSmtpConnection, Tls};
+use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
+use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
+use tokio::time::timeout;
+
+use super::Timeouts;
+use super::relay::Relay;
+use crate::delivery::Sent;
+use crate::delivery::mail::Letter;
+
+/// How much of a server's words is kept, in characters.
+const MAX_DETAIL_CHARS: usize = 200;
+
+/// What became of a mail, and whether the connection can carry another one.
+pub(super) struct Said {
+    pub(super) sent: Sent,
+    pub(super) connection_is_good: bool,
+}
+
+/// The step of the conversation at which a server said no.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Sender,
+    Recipient,
+    Announcement,
+    Content,
+}
+
+impl Step {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Sender => "at the sender's address",
+            Self::Recipient => "at the recipient's address",
+            Self::Announcement => "before the mail",
+            Self::Content => "after the mail",
+        }
+    }
+}
+
+/// Connects, encrypts as the relay's URL asks, and logs in.
+///
+/// # Errors
+/// Why not, in words for the administrator.
+pub(super) async fn connect(
+    relay: &Relay,
+    timeouts: &Timeouts,
+) -> Result<AsyncSmtpConnection, String> {
+    match timeout(timeouts.connect, greet(relay)).await {
+        Ok(Ok(line)) => Ok(line),
+        Ok(Err(error)) => Err(format!("the mail server could not be used: {}", words(&error))),
+        Err(_) => Err(late("connecting", timeouts.connect)),
+    }
+}
+
+async fn greet(relay: &Relay) -> Result<AsyncSmtpConnection, Error> {
+    let hello = ClientId::default();
+    let wrapped = match &relay.tls {
+        Tls::Wrapper(parameters) => Some(parameters.clone()),
+        _ => None,
+    };
+    let address = (relay.host.as_str(), relay.port);
+    let mut line =
+        AsyncSmtpConnection::connect_tokio1(address, None, &hello, wrapped, None).await?;
+    match &relay.tls {
+        Tls::Required(parameters) => line.starttls(parameters.clone(), &hello).await?,
+        Tls::Opportunistic(parameters) if line.can_starttls() => {
+            line.starttls(parameters.clone(), &hello).await?;
+        }
+        _ => {}
+    }
+    if let Some(credentials) = &relay.credentials {
+        line.auth(&[Mechanism::Plain, Mechanism::Login], credentials).await?;
+    }
+    Ok(line)
+}
+
+/// Whether an idle connection still answers; what an earlier mail left on it is gone then.
+pub(super) async fn reset(line: &mut AsyncSmtpConnection, within: Duration) -> bool {
+    matches!(timeout(within, line.command(Rset)).await, Ok(Ok(_)))
+}
+
+/// Hands one mail over.
+pub(super) async fn hand_over(
+    line: &mut AsyncSmtpConnection,
+    letter: &Letter,
+    timeouts: &Timeouts,
+) -> Said {
+    let parameters = match parameters(line, letter) {
+        Ok(parameters) => parameters,
+        Err(sent) => return Said { sent, connection_is_good: true },
+    };
+    let sender = Mail::new(Some(letter.from.clone()), parameters).to_string();
+    let recipient = Rcpt::new(letter.to.clone(), Vec::new()).to_string();
+    let commands = [
+        (Step::Sender, sender),
+        (Step::Recipient, recipient),
+        (Step::Announcement, Data.to_string()),
+    ];
+    for (step, command) in commands {
+        match timeout(timeouts.command, line.command(command)).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => return said_no(step, &error, &letter.to),
+            Err(_) => return lost(late(step.name(), timeouts.command)),
+        }
+    }
+    give(line, letter, timeouts).await
+}
+
+/// Gives the mail's lines and the last dot, and waits for the answer.
+async fn give(line: &mut AsyncSmtpConnection, letter: &Letter, timeouts: &Timeouts) -> Said {
+    let all_given = AtomicBool::new(false);
+    let end = std::iter::from_fn(|| {
+        // Asked for once the lines are through: from here on the last dot may be on its way.
+        all_given.store(true, Ordering::Relaxed);
+        None
+    });
+    let lines = std::iter::once(letter.bytes.as_slice()).chain(end);
+    let answer = timeout(timeouts.data, line.message_iter(lines)).await;
+    let detail = match answer {
+        Ok(Ok(_)) => return Said { sent: Sent::Sent, connection_is_good: true },
+        Ok(Err(error)) if error.status().is_some() => {
+            return said_no(Step::Content, &error, &letter.to);
+        }
+        Ok(Err(error)) => words(&error),
+        Err(_) => late("its acknowledgement", timeouts.data),
+    };
+    if all_given.load(Ordering::Relaxed) {
+        let detail = format!("the mail was given and never acknowledged: {detail}");
+        return Said { sent: Sent::Uncertain { detail }, connection_is_good: false };
+    }
+    lost(detail)
+}
+
+/// What the mail asks of the server, or why this server cannot carry it.
+fn parameters(line: &AsyncSmtpConnection, letter: &Letter) -> Result<Vec<MailParameter>, Sent> {
+    if letter.bytes.is_ascii() && [&letter.from, &letter.to].iter().all(|a| is_ascii(a)) {
+        return Ok(Vec::new());
+    }
+    let server = line.server_info();
+    let can = |extension| server.supports_feature(extension);
+    if can(Extension::SmtpUtfEight) && can(Extension::EightBitMime) {
+        let eight_bits = MailParameter::Body(MailBodyParameter::EightBitMime);
+        return Ok(vec![MailParameter::SmtpUtfEight, eight_bits]);
+    }
+    let code = if is_ascii(&letter.to) {
+        Code::DeliveryRefused
+    } else {
+        Code::RecipientEmailUndeliverable
+    };
+    let detail = "the mail server takes only addresses of plain ASCII characters".to_owned();
+    Err(Sent::PermanentFailure { code, detail })
+}
+
+fn is_ascii(address: &Address) -> bool {
+    AsRef::<str>::as_ref(address).is_ascii()
+}
+
+fn said_no(step: Step, error: &Error, to: &Address) -> Said {
+    let Some(status) = error.status() else { return lost(words(error)) };
+    let status = status.to_string();
+    let reply = reply(error);
+    let shown = without(&reply, to);
+    let detail = clipped(&format!("the mail server said {}: {status} {shown}", step.name()));
+    let sent = if error.is_transient() {
+        Sent::TemporaryFailure { code: Code::DeliveryTemporaryFailure, detail }
+    } else {
+        Sent::PermanentFailure { code: verdict(step, &status, &reply), detail }
+    };
+    // 421 is a farewell, whatever it answers.
+    Said { sent, connection_is_good: status != "421" }
+}
+
+/// Whether a permanent no is about the recipient's address or about something else.
+///
+/// The enhanced code says so where there is one (RFC 3463: 5.1.x addressing, 5.2.1 mailbox disabled);
+/// the plain one (RFC 5321, 4.2.3) otherwise, and only at the step that names the recipient.
+fn verdict(step: Step, status: &str, reply: &str) -> Code {
+    let about_recipient = match (step, enhanced(reply)) {
+        // 5.1.7 and 5.1.8 are about the sender.
+        (Step::Recipient | Step::Content, Some((1, detail))) => !matches!(detail, 7 | 8),
+        (Step::Recipient | Step::Content, Some((2, 1))) => true,
+        (Step::Recipient, None | Some((0, _))) => matches!(status, "550" | "551" | "553"),
+        _ => false,
+    };
+    if about_recipient { Code::RecipientEmailUndeliverable } else { Code::DeliveryRefused }
+}
+
+/// Subject and detail of an enhanced code `5.subject.detail` at the start of a reply.
+fn enhanced(reply: &str) -> Option<(u16, u16)> {
+    let mut numbers = reply.split_whitespace().next()?.split('.');
+    if numbers.next()? != "5" {
+        return None;
+    }
+    let subject = numbers.next()?.parse().ok()?;
+    let detail = numbers.next()?.parse().ok()?;
+    numbers.next().is_none().then_some((subject, detail))
+}
+
+/// The connection is gone and the mail was surely not sent.
+fn lost(detail: String) -> Said {
+    Said { sent: Sent::later(detail), connection_is_good: false }
+}
+
+fn late(what: &str, limit: Duration) -> String {
+    format!("no answer within {} s: {what}", limit.as_secs_f32())
+}
+
+/// The words of a server's reply, without its number.
+fn reply(error: &Error) -> String {
+    std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
+}
+
+fn words(error: &Error) -> String {
+    clipped(&error.to_string())
+}
+
+/// Servers like to repeat the address, in any case; what is kept and logged does not.
+fn without(reply: &str, to: &Address) -> String {
+    let address = AsRef::<str>::as_ref(to).to_ascii_lowercase();
+    let lower = reply.to_ascii_lowercase();
+    let mut shown = String::with_capacity(reply.len());
+    let mut from = 0;
+    for (at, found) in lower.match_indices(&address) {
+        shown.push_str(reply.get(from..at).unwrap_or_default());
+        shown.push_str("(recipient)");
+        from = at + found.len();
+    }
+    shown + reply.get(from..).unwrap_or_default()
+}
+
+fn clipped(text: &str) -> String {
+    let plain = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    plain.take(MAX_DETAIL_CHARS).collect::<String>().trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lx_27_a_no_about_the_recipient_is_told_from_any_other() {
+        let address = Code::RecipientEmailUndeliverable;
+        let other = Code::DeliveryRefused;
+        for (step, status, reply, expected) in [
+            (Step::Recipient, "550", "no such user", address),
+            (Step::Recipient, "551", "not local", address),
+            (Step::Recipient, "553", "bad name", address),
+            (Step::Recipient, "550", "5.1.1 no such user", address),
+            (Step::Recipient, "554", "5.1.2 bad system", address),
+            (Step::Recipient, "550", "5.2.1 disabled", address),
+            (Step::Recipient, "550", "5.7.1 relay denied", other),
+            (Step::Recipient, "552", "5.2.2 full", other),
+            (Step::Recipient, "554", "no", other),
+            (Step::Recipient, "550", "5.1.8 sender's domain", other),
+            (Step::Sender, "550", "5.1.1 who are you", other),
+            (Step::Announcement, "554", "no valid recipients", other),
+            (Step::Content, "550", "spam", other),
+            (Step::Content, "550", "5.1.1 no such user", address),
+        ] {
+            assert_eq!(verdict(step, status, reply), expected, "{status} {reply}");
+        }
+    }
+
+    #[test]
+    fn a_servers_words_are_kept_without_the_address_and_within_a_limit() {
+        let to: Address = "jane.h@acme.example".parse().unwrap();
+        let shown = without("<Jane.H@Acme.example> ünknown, jane.h@acme.example", &to);
+        assert_eq!(shown, "<(recipient)> ünknown, (recipient)");
+        assert_eq!(clipped(&"x\r\n".repeat(500)).chars().count(), MAX_DETAIL_CHARS - 1);
+    }
+}

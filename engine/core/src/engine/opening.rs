@@ -1,0 +1,196 @@
+//! How an engine is opened: the data folder, the log that was chosen, the read models, the way out for mails.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use tokio::sync::{Semaphore, watch};
+
+use super::Engine;
+use crate::clock::Clock;
+use crate::context::Core;
+use crate::data_dir::{DataDir, DataDirError, Secret};
+use crate::delivery::Channel;
+use crate::delivery::outbox::Outbox;
+use crate::delivery::token::Tokens;
+use crate::intake::files::{self, Files};
+use crate::limits::PLANS_AT_ONCE;
+use crate::process::Stuck;
+use crate::read::projector::{ProjectError, Projections};
+use crate::read::store::{self, Store, StoreError};
+use crate::registry::Companies;
+use boarding_log::EventLog;
+use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
+use boarding_log::jetstream::{self, JetStreamLog};
+
+/// How an engine is opened.
+#[derive(Debug)]
+pub struct Options {
+    /// The data folder; made if it is not there.
+    pub data: PathBuf,
+    /// Where the log is; with one elsewhere, the folder holds what is derived from it, files and outbox.
+    pub log: LogChoice,
+    /// Where mails go; by default, into the data folder's outbox.
+    pub channel: Option<Arc<dyn Channel>>,
+    /// Whether runs that were begun with another channel go on with this one; otherwise they wait.
+    pub adopt_runs: bool,
+    /// The secret that links are derived from, where engines share one; the data folder's own unless given.
+    pub secret: Option<Secret>,
+    pub clock: Clock,
+}
+
+/// Which log an engine works on.
+#[derive(Debug, Clone, Default)]
+pub enum LogChoice {
+    /// Files in the data folder, for one machine.
+    #[default]
+    Files,
+    /// A stream in NATS JetStream, for more than one.
+    JetStream(jetstream::Options),
+}
+
+/// What an opening found that an operator may want to know.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// The end of a write that was interrupted; never acknowledged, and cut off.
+    pub torn_tail: Option<TornTail>,
+    /// Read models that could not be trusted, set aside; they are built anew.
+    pub set_aside: Option<PathBuf>,
+}
+
+/// Why a data folder could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    #[error(transparent)]
+    Folder(#[from] DataDirError),
+    #[error(transparent)]
+    Log(#[from] OpenError),
+    #[error(transparent)]
+    JetStream(#[from] jetstream::OpenError),
+    #[error(
+        "open {} with a log in JetStream: it holds a log of its own; use another data folder, or move the log with `boarding move --to jetstream`", folder.display()
+    )]
+    HasItsOwnLog { folder: PathBuf },
+    #[error(
+        "open the log in the files of {}: the log is in {to}, and the files may hold only a beginning of it; open it there, or bring it back with `boarding move --from jetstream --data {0} --nats URL`", folder.display()
+    )]
+    Moved { folder: PathBuf, to: String },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Projections(#[from] ProjectError),
+    #[error("open the outbox in {}", folder.display())]
+    Outbox { folder: PathBuf, source: std::io::Error },
+    #[error("sweep the files in {}", folder.display())]
+    Sweep { folder: PathBuf, source: std::io::Error },
+}
+
+impl EngineError {
+    /// Whether the log failed its check: not a fault of the moment but of what is stored.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Log(error) => {
+                matches!(
+                    error,
+                    OpenError::Damaged { .. }
+                        | OpenError::Unreadable { .. }
+                        | OpenError::Shorter { .. }
+                )
+            }
+            Self::JetStream(error) => error.is_damage(),
+            Self::Projections(ProjectError::LogIsShorter { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Engine {
+    /// Opens a data folder. Blocks on the disk and the network: a long log is checked from end to end.
+    ///
+    /// # Errors
+    /// When the folder is in use, of a newer format, or damaged; when the log's servers are not safe. The
+    /// message says what to do.
+    pub fn open(options: Options) -> Result<Self, EngineError> {
+        let folder = DataDir::open(&options.data)?;
+        check_place(&options.log, &folder)?;
+        let files = folder.files();
+        files::sweep(&files)
+            .map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
+        let (store, opened) = Store::open(&folder.derived())?;
+        let indexed_up_to = store.read_meta()?.position;
+        let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
+        let projections = Projections::follow(Arc::clone(&log), store.clone())?;
+        let channel = match options.channel {
+            Some(channel) => channel,
+            None => {
+                let outbox = folder.outbox();
+                let opened = Outbox::open(&outbox);
+                Arc::new(opened.map_err(|source| EngineError::Outbox { folder: outbox, source })?)
+            }
+        };
+        let set_aside = match opened {
+            store::Opened::Empty { set_aside } => set_aside,
+            store::Opened::Kept => None,
+        };
+        let core = Core {
+            log,
+            store,
+            projections,
+            clock: options.clock,
+            files: Files::new(files),
+            tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
+            channel,
+            adopt_runs: options.adopt_runs,
+            stuck: Stuck::default(),
+            ownership: OnceLock::new(),
+            objects: OnceLock::new(),
+            closing: watch::Sender::new(false),
+            folder,
+        };
+        let found = Found { torn_tail, set_aside };
+        let core = Arc::new(core);
+        let companies = Arc::new(Companies::new(Arc::clone(&core)));
+        Ok(Self {
+            core,
+            companies,
+            alarm: OnceLock::new(),
+            found,
+            planning: Semaphore::new(PLANS_AT_ONCE),
+        })
+    }
+}
+
+/// Whether the folder's log is where it was chosen to be: nothing is opened, and nothing made, if not.
+fn check_place(choice: &LogChoice, folder: &DataDir) -> Result<(), EngineError> {
+    let path = || folder.path().to_owned();
+    match (choice, folder.moved_to()?) {
+        (LogChoice::Files, Some(to)) => Err(EngineError::Moved { folder: path(), to }),
+        (LogChoice::JetStream(_), None) if folder.has_log()? => {
+            Err(EngineError::HasItsOwnLog { folder: path() })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Opens the log that was chosen, and what was found at its torn end.
+fn open_log(
+    choice: LogChoice,
+    folder: &DataDir,
+    clock: &Clock,
+    indexed_up_to: u64,
+) -> Result<(Arc<dyn EventLog>, Option<TornTail>), EngineError> {
+    match choice {
+        LogChoice::Files => {
+            let mut options = file_log::Options::new(clock.now());
+            options.commands_indexed_up_to = indexed_up_to;
+            let file_log::Opened { log, torn, .. } = FileLog::open(&folder.log(), options)?;
+            Ok((Arc::new(log), torn))
+        }
+        LogChoice::JetStream(options) => {
+            // A log that was moved has commits: a stream without any is another one, or was lost.
+            let at_least = u64::from(folder.moved_to()?.is_some());
+            let indexed_up_to = indexed_up_to.max(at_least);
+            let options = jetstream::Options { indexed_up_to, ..options };
+            Ok((Arc::new(JetStreamLog::open(options)?), None))
+        }
+    }
+}

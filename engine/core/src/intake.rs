@@ -1,0 +1,248 @@
+//! Files on their way in: kept by their digest, checked as a whole, read if they are small.
+
+use std::io::{BufReader, Cursor};
+
+use base64::Engine as _;
+use boarding_commands::company::Company;
+use boarding_commands::decide::Authority;
+use boarding_commands::decide::imports::import_file::{
+    FileBody, FileRead, ImportFile, OnError, fits_one_commit,
+};
+use boarding_commands::dialect;
+use boarding_commands::event::FileRef;
+use boarding_commands::user_file::{self, FileError, ReadOptions};
+use boarding_commands::values::{Code, CompanyId, Refusal};
+use boarding_csv::{Limits, Options};
+use serde_json::{Value, json};
+
+use crate::context::Core;
+use crate::engine::Engine;
+use crate::intake::files::{Files, KeepError};
+use crate::limits::{IMPORT_BYTES_PER_COMMAND, INLINE_FILE_BYTES_MAX};
+
+mod companion_files;
+pub mod files;
+pub mod objects;
+mod pictures;
+
+impl Engine {
+    /// Keeps a file that a command will name by its digest; durable when this returns.
+    ///
+    /// # Errors
+    /// `import.too_large`, or `unavailable` when it cannot be read or written.
+    pub fn keep_file(&self, name: &str, content: impl std::io::Read) -> Result<FileRef, Refusal> {
+        self.core
+            .files
+            .keep(name, content, Limits::default().file_bytes)
+            .map_err(|error| refused(&error))
+    }
+
+    /// What is the matter where a kept file is not there any more.
+    pub fn missing_file(&self, sha256: &str) -> Option<String> {
+        self.core.files.missing(sha256)
+    }
+}
+
+impl Core {
+    /// Keeps the files of a command: what it carries itself, what it names, or what is there already.
+    ///
+    /// # Errors
+    /// `import.*` for a file that is not what the command says, `envelope.malformed` for one it does not give.
+    pub(crate) async fn keep(
+        &self,
+        company: &CompanyId,
+        files: &[FileBody],
+        authority: Authority,
+    ) -> Result<Vec<FileRef>, Refusal> {
+        let mut all = Vec::with_capacity(files.len());
+        for body in files {
+            all.push(match &body.object {
+                Some(object) => self.keep_object(company, body, object).await?,
+                None => self.keep_carried(body, authority).await?,
+            });
+        }
+        Ok(all)
+    }
+
+    async fn keep_carried(
+        &self,
+        body: &FileBody,
+        authority: Authority,
+    ) -> Result<FileRef, Refusal> {
+        let (kept, body) = (self.files.clone(), body.clone());
+        let keeping = tokio::task::spawn_blocking(move || keep(&kept, &body, authority));
+        keeping.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
+    }
+
+    /// Checks an import's file as a whole, and reads its rows if they fit in one commit.
+    ///
+    /// # Errors
+    /// `import.*` and `csv.*`: nothing of the file is imported.
+    pub(crate) async fn read(
+        &self,
+        import: &ImportFile,
+        files: Vec<FileRef>,
+        company: CompanySays,
+    ) -> Result<FileRead, Refusal> {
+        let (kept, import) = (self.files.clone(), import.clone());
+        let reading = tokio::task::spawn_blocking(move || read(&kept, &import, files, company));
+        reading.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
+    }
+}
+
+/// What the company's settings say about reading.
+#[derive(Debug, Clone)]
+pub(crate) struct CompanySays {
+    pub assume_plus: bool,
+    pub accept_gzip: bool,
+    /// The most data rows of one file.
+    pub rows_max: u64,
+    /// Columns of the dialect that the company's files may not have.
+    pub withheld: Vec<String>,
+}
+
+impl CompanySays {
+    pub(crate) fn of(company: &Company, dialect: &str) -> Self {
+        let settings = &company.settings;
+        let withheld = dialect::find(dialect).map(|dialect| dialect.withheld(settings));
+        Self {
+            assume_plus: settings.assume_plus,
+            accept_gzip: settings.accept_gzip,
+            rows_max: settings.import_max_rows,
+            withheld: withheld.into_iter().flatten().map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// The body by which a repeat is recognised: files by their digests, however they were sent.
+pub(crate) fn canonical_body(body: &Value, files: &[FileRef]) -> Value {
+    let mut fields = body.as_object().cloned().unwrap_or_default();
+    let named = files.iter().map(|file| json!({"name": file.name, "sha256": file.sha256}));
+    fields.insert("files".to_owned(), named.collect());
+    Value::Object(fields)
+}
+
+fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef, Refusal> {
+    let malformed =
+        |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(&format!("files: {why}"));
+    let content = match (&body.text, &body.base64) {
+        (Some(text), None) => text.clone().into_bytes(),
+        (None, Some(text)) => base64::engine::general_purpose::STANDARD
+            .decode(text)
+            .map_err(|_| malformed("base64 does not decode"))?,
+        (None, None) if authority == Authority::All => return known(files, body),
+        // A digest alone opens the files of all companies.
+        (None, None) => return Err(malformed("give one of text, base64 and object")),
+        (Some(_), Some(_)) => return Err(malformed("give one of text and base64")),
+    };
+    if content.len() > INLINE_FILE_BYTES_MAX {
+        let details = json!({"limit": INLINE_FILE_BYTES_MAX, "actual": content.len()});
+        return Err(Refusal::new(Code::ImportTooLarge)
+            .saying("a file inside a command")
+            .with(details));
+    }
+    let limit = INLINE_FILE_BYTES_MAX as u64;
+    let kept =
+        files.keep(&body.name, Cursor::new(content), limit).map_err(|error| refused(&error))?;
+    match &body.sha256 {
+        Some(announced) if !announced.eq_ignore_ascii_case(&kept.sha256) => {
+            let details = json!({"announced": announced, "actual": kept.sha256});
+            Err(Refusal::new(Code::ImportChecksumMismatch).with(details))
+        }
+        _ => Ok(kept),
+    }
+}
+
+/// A file that was kept before, named by its digest alone.
+fn known(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
+    let malformed = || {
+        Refusal::new(Code::EnvelopeMalformed)
+            .saying("files: give text, base64, or the sha256 of a kept file")
+    };
+    let digest = body.sha256.as_deref().ok_or_else(malformed)?;
+    let is_digest =
+        digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    if !is_digest {
+        return Err(malformed());
+    }
+    let missing = |_| {
+        Refusal::new(Code::ImportChecksumMismatch).saying("no file of this digest is kept here")
+    };
+    let bytes = files.open(digest).and_then(|file| file.metadata()).map_err(missing)?.len();
+    Ok(FileRef { name: boarding_csv::clean_name(&body.name), sha256: digest.to_owned(), bytes })
+}
+
+/// Checks an import's file as a whole, and reads its rows if they fit in one commit.
+///
+/// # Errors
+/// `import.*` and `csv.*`: nothing of the file is imported.
+pub(crate) fn read(
+    files: &Files,
+    import: &ImportFile,
+    kept: Vec<FileRef>,
+    company: CompanySays,
+) -> Result<FileRead, Refusal> {
+    let dialect = dialect::find(&import.dialect).ok_or_else(|| {
+        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
+    })?;
+    let csv = Options {
+        encoding: import.encoding.clone(),
+        delimiter: import.delimiter,
+        columns: import.columns.clone(),
+        accept_gzip: company.accept_gzip,
+        known_columns_only: import.on_error == OnError::RejectFile,
+        withheld: company.withheld,
+    };
+    let options = ReadOptions { csv, assume_plus: company.assume_plus };
+    let limits = Limits { rows: company.rows_max, ..Limits::default() };
+    let (kept, said) = companion_files::in_order(files, dialect, kept, &options.csv)?;
+    let file = kept.first().ok_or(Code::ImportMissingCompanionFile)?;
+    let open = || files.open(&file.sha256).map(BufReader::new).map_err(FileError::Io);
+    let mut summary = open()
+        .and_then(|input| user_file::scan(input, dialect, &options, &limits))
+        .map_err(|error| match kept.as_slice() {
+        [_] => unreadable(error),
+        _ => companion_files::naming(unreadable(error), &file.name),
+    })?;
+    summary.warnings.extend(said);
+    let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;
+    let rows = if small {
+        let created =
+            open().and_then(|input| user_file::created_keys(input, dialect, &options, &limits));
+        let created = created.map_err(unreadable)?;
+        let rows = open().and_then(|input| {
+            user_file::rows(input, dialect, &options, &limits)?.with_created_keys(created).collect()
+        });
+        rows.map_err(unreadable)?
+    } else {
+        Vec::new()
+    };
+    Ok(FileRead { files: kept, summary, rows })
+}
+
+/// LX-08: a file that says it is something else is not taken at its content; one that says nothing is.
+fn is_csv_by_name(name: &str) -> bool {
+    match name.rsplit_once('.') {
+        Some((_, extension)) => ["csv", "gz"].iter().any(|one| extension.eq_ignore_ascii_case(one)),
+        None => true,
+    }
+}
+
+fn unreadable(error: FileError) -> Refusal {
+    match error {
+        FileError::Refused(refusal) => refusal,
+        FileError::Io(error) => Refusal::new(Code::Unavailable).saying(&error.to_string()),
+    }
+}
+
+pub fn refused(error: &KeepError) -> Refusal {
+    match error {
+        KeepError::TooLarge { limit } => {
+            Refusal::new(Code::ImportTooLarge).with(json!({"limit": limit}))
+        }
+        KeepError::Io { .. } => {
+            Refusal::new(Code::Unavailable).saying(&boarding_log::error_chain(error))
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Imported files, kept by the SHA-256 of their bytes as they came.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use boarding_commands::event::FileRef;
+use sha2::{Digest as _, Sha256};
+
+/// The folder of files; each is written once and never changed.
+#[derive(Debug, Clone)]
+pub struct Files {
+    folder: PathBuf,
+    /// Where others find what is kept here, and we what they keep.
+    elsewhere: Arc<OnceLock<Arc<dyn Elsewhere>>>,
+}
+
+/// A place where engines on several machines keep their files in common. Blocks.
+pub trait Elsewhere: Send + Sync + fmt::Debug {
+    /// Keeps a file there; durable when this returns. What is there already stays.
+    ///
+    /// # Errors
+    /// When the place cannot be reached.
+    fn put(&self, sha256: &str, file: File) -> io::Result<()>;
+
+    /// Reads a file from there.
+    ///
+    /// # Errors
+    /// When it is not there, or the place cannot be reached.
+    fn get(&self, sha256: &str) -> io::Result<Box<dyn Read>>;
+}
+
+/// How much is copied at a time, in bytes.
+const CHUNK_BYTES: usize = 64 * 1024;
+
+/// A file could not be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum KeepError {
+    /// It is larger than a file may be, in bytes.
+    #[error("a file may have {limit} bytes at most")]
+    TooLarge { limit: u64 },
+    #[error("keep a file in {}", folder.display())]
+    Io { folder: PathBuf, source: io::Error },
+}
+
+impl Files {
+    pub fn new(folder: PathBuf) -> Self {
+        Self { folder, elsewhere: Arc::default() }
+    }
+
+    /// Has every file kept elsewhere too from now on, and looked for there; the first word counts.
+    pub fn share(&self, elsewhere: Arc<dyn Elsewhere>) {
+        let _ = self.elsewhere.set(elsewhere);
+    }
+
+    /// Keeps what `content` reads: durable when this returns. The same content is kept once.
+    ///
+    /// # Errors
+    /// [`KeepError::TooLarge`] beyond `limit` bytes, [`KeepError::Io`] when it cannot be read or written.
+    pub fn keep(&self, name: &str, content: impl Read, limit: u64) -> Result<FileRef, KeepError> {
+        let failed = |source| KeepError::Io { folder: self.folder.clone(), source };
+        let mut draft = new_draft(&self.folder).map_err(failed)?;
+        let copied = copy(content, &mut draft.1, limit);
+        let kept = copied.map_err(failed).and_then(|(sha256, bytes)| {
+            if bytes > limit {
+                return Err(KeepError::TooLarge { limit });
+            }
+            self.settle(&draft, &sha256).map_err(failed)?;
+            if let Some(elsewhere) = self.elsewhere.get() {
+                let file = File::open(self.path(&sha256)).map_err(failed)?;
+                elsewhere.put(&sha256, file).map_err(failed)?;
+            }
+            Ok(FileRef { name: boarding_csv::clean_name(name), sha256, bytes })
+        });
+        if kept.is_err() {
+            let _ = fs::remove_file(&draft.0);
+        }
+        kept
+    }
+
+    fn settle(&self, draft: &(PathBuf, File), sha256: &str) -> io::Result<()> {
+        let target = self.path(sha256);
+        if target.exists() {
+            return fs::remove_file(&draft.0);
+        }
+        draft.1.sync_all()?;
+        fs::rename(&draft.0, &target)?;
+        File::open(&self.folder)?.sync_all()
+    }
+
+    /// Opens a kept file.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be read.
+    pub fn open(&self, sha256: &str) -> io::Result<File> {
+        match (File::open(self.path(sha256)), self.elsewhere.get()) {
+            (Err(error), Some(elsewhere)) if error.kind() == io::ErrorKind::NotFound => {
+                self.fetch(sha256, &**elsewhere)?;
+                File::open(self.path(sha256))
+            }
+            (opened, _) => opened,
+        }
+    }
+
+    /// Brings a file here that another engine keeps.
+    fn fetch(&self, sha256: &str, elsewhere: &dyn Elsewhere) -> io::Result<()> {
+        let content = elsewhere.get(sha256)?;
+        let mut draft = new_draft(&self.folder)?;
+        let settled = copy(content, &mut draft.1, u64::MAX).and_then(|(found, _)| {
+            if found == sha256 {
+                self.settle(&draft, sha256)
+            } else {
+                Err(io::Error::new(io::ErrorKind::InvalidData, "it holds something else"))
+            }
+        });
+        if settled.is_err() {
+            let _ = fs::remove_file(&draft.0);
+        }
+        settled
+    }
+
+    /// Opens a kept file that is what it was when it was kept: all of it was read and compared.
+    ///
+    /// # Errors
+    /// What is the matter with it, and what to do.
+    pub fn open_whole(&self, sha256: &str) -> Result<File, String> {
+        let cannot = |error: &io::Error| match self.path(sha256).try_exists() {
+            Ok(false) => self.lost(sha256, "is missing"),
+            _ => self.lost(sha256, &format!("cannot be read ({error})")),
+        };
+        let mut file = self.open(sha256).map_err(|error| cannot(&error))?;
+        let (found, _) =
+            copy(&mut file, &mut io::sink(), u64::MAX).map_err(|error| cannot(&error))?;
+        if found != sha256 {
+            return Err(self.lost(sha256, "is not what it was"));
+        }
+        file.rewind().map_err(|error| cannot(&error))?;
+        Ok(file)
+    }
+
+    /// What is the matter where the file that an import needs is not there.
+    pub fn missing(&self, sha256: &str) -> Option<String> {
+        let is_there = self.path(sha256).try_exists().unwrap_or(true) || self.open(sha256).is_ok();
+        (!is_there).then(|| going_on(&self.lost(sha256, "is missing")))
+    }
+
+    fn lost(&self, sha256: &str, how: &str) -> String {
+        let path = self.path(sha256);
+        format!("its file (sha256 {sha256}) {how}; put it back as {}", path.display())
+    }
+
+    fn path(&self, sha256: &str) -> PathBuf {
+        self.folder.join(sha256)
+    }
+}
+
+/// What becomes of an import once its file is back.
+pub(crate) fn going_on(lost: &str) -> String {
+    format!("{lost}, and the import goes on at the next start")
+}
+
+/// Copies at most one byte more than the limit, so that too much is seen; digest and length.
+fn copy(content: impl Read, out: &mut impl io::Write, limit: u64) -> io::Result<(String, u64)> {
+    let mut content = content.take(limit.saturating_add(1));
+    let (mut hasher, mut bytes) = (Sha256::new(), 0);
+    let mut chunk = vec![0; CHUNK_BYTES];
+    loop {
+        let read = content.read(&mut chunk)?;
+        let Some(part) = chunk.get(..read).filter(|part| !part.is_empty()) else { break };
+        hasher.update(part);
+        out.write_all(part)?;
+        bytes += part.len() as u64;
+    }
+    let digest = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok((digest, bytes))
+}
+
+/// A new file in the folder that nobody else has. What a crash leaves of one is removed at the next start.
+fn new_draft(folder: &Path) -> io::Result<(PathBuf, File)> {
+    for n in 0..u32::MAX {
+        let path = folder.join(format!("{DRAFT}{}-{n}", std::process::id()));
+        match File::create_new(&path) {
+            Ok(file) => return Ok((path, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// How the name of an unfinished file begins.
+const DRAFT: &str = ".draft-";
+
+/// Removes what an interrupted keep left. Called while nobody else has the data folder.
+pub fn sweep(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name().to_string_lossy().starts_with(DRAFT) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_kept_once_by_its_digest() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path().to_owned());
+        let kept = files.keep("../people.csv", &b"abc"[..], 3).unwrap();
+        assert_eq!(kept.sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!((kept.name.as_str(), kept.bytes), ("people.csv", 3));
+        assert_eq!(files.keep("other.csv", &b"abc"[..], 3).unwrap().sha256, kept.sha256);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    /// P29: a byte of a kept file that was changed is found before the file is read for anything.
+    #[test]
+    fn p29_a_file_that_is_not_what_it_was_is_not_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path().to_owned());
+        let sha256 = files.keep("people.csv", &b"abc"[..], 3).unwrap().sha256;
+        let mut text = String::new();
+        files.open_whole(&sha256).unwrap().read_to_string(&mut text).unwrap();
+        assert_eq!(text, "abc");
+        let path = folder.path().join(&sha256);
+        fs::write(&path, "abd").unwrap();
+        assert!(
+            files.open_whole(&sha256).unwrap_err().contains("is not what it was; put it back as")
+        );
+        fs::remove_file(&path).unwrap();
+        assert!(files.open_whole(&sha256).unwrap_err().contains("is missing; put it back as"));
+    }
+
+    #[test]
+    fn a_file_over_the_limit_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = Files::new(folder.path().to_owned());
+        assert!(matches!(files.keep("a", &b"abcd"[..], 3), Err(KeepError::TooLarge { limit: 3 })));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

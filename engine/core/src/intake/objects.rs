@@ -1,0 +1,190 @@
+//! Files that a command only names: fetched from an object store, and kept like every other.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use base64::Engine as _;
+use base64::alphabet::{STANDARD, URL_SAFE};
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use boarding_commands::decide::imports::import_file::{FileBody, ObjectRef};
+use boarding_commands::event::{Event, FileRef};
+use boarding_commands::values::{Code, CommandId, CompanyId, Refusal};
+use boarding_csv::clean_name;
+use serde_json::json;
+
+use crate::context::Core;
+use crate::intake::files::Files;
+
+/// The bucket of files that are too large for a command.
+pub const FILES_BUCKET: &str = "BOARDING_FILES";
+
+/// A file on its way.
+pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Fetched, Refusal>> + Send + 'a>>;
+
+/// A file that was fetched.
+#[derive(Debug)]
+pub struct Fetched {
+    pub kept: FileRef,
+    /// What the store itself says that its digest is, as the store writes it.
+    pub digest: Option<String>,
+}
+
+/// Where files are fetched from that a command only names.
+///
+/// * A file is kept whole or not at all.
+/// * `import.object_not_found` if it is not there, `import.too_large` if it is larger than a file may be,
+///   `unavailable` for whatever may pass.
+pub trait Objects: Send + Sync + fmt::Debug {
+    /// Fetches the file and keeps it under its digest; `name` is what the command calls it.
+    fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> Fetching<'a>;
+}
+
+fn malformed(why: &str) -> Refusal {
+    Refusal::new(Code::EnvelopeMalformed).saying(&format!("files: {why}"))
+}
+
+impl Core {
+    /// Fetches a file that the command names, if it is the company's own and what the command says.
+    pub(super) async fn keep_object(
+        &self,
+        company: &CompanyId,
+        body: &FileBody,
+        object: &ObjectRef,
+    ) -> Result<FileRef, Refusal> {
+        if body.text.is_some() || body.base64.is_some() {
+            return Err(malformed("give one of text, base64 and object"));
+        }
+        check_place(company, object)?;
+        let announced = announced(body, object)?;
+        let objects = self.objects.get().ok_or_else(|| {
+            malformed("there is no object store here; send the file as text or base64")
+        })?;
+        let fetched = objects.fetch(&object.name, &body.name, &self.files).await?;
+        let own = match &fetched.digest {
+            Some(digest) if announced.is_empty() => vec![hex_of(digest)?],
+            _ => Vec::new(),
+        };
+        match announced.iter().chain(&own).find(|digest| **digest != fetched.kept.sha256) {
+            None => Ok(fetched.kept),
+            Some(announced) => {
+                let details = json!({"announced": announced, "actual": fetched.kept.sha256});
+                Err(Refusal::new(Code::ImportChecksumMismatch).with(details))
+            }
+        }
+    }
+
+    /// The files of a command that was accepted before, where it named them in an object store: there
+    /// they may be gone since. None where they have to be looked at all the same.
+    pub(crate) fn recall(
+        &self,
+        company: &CompanyId,
+        id: CommandId,
+        bodies: &[FileBody],
+    ) -> Result<Option<Vec<FileRef>>, Refusal> {
+        if !bodies.iter().all(|body| body.object.is_some()) {
+            return Ok(None);
+        }
+        // They stand in the order of the dialect, not in that of the command.
+        let mut first = self.first_files(company, id)?;
+        let known = |body: &FileBody| {
+            let object = body.object.as_ref()?;
+            check_place(company, object).ok()?;
+            let name = clean_name(&body.name);
+            let place = first.iter().position(|file| file.name == name).unwrap_or_default();
+            let FileRef { sha256, bytes, .. } = first.get(place)?.clone();
+            first.remove(place);
+            let sha256 = announced(body, object).ok()?.pop().unwrap_or(sha256);
+            Some(FileRef { name, sha256, bytes })
+        };
+        Ok(bodies.iter().map(known).collect::<Option<Vec<_>>>())
+    }
+
+    fn first_files(&self, company: &CompanyId, id: CommandId) -> Result<Vec<FileRef>, Refusal> {
+        let unavailable = |why: String| Refusal::new(Code::Unavailable).saying(&why);
+        let Some(place) = self.place_of(company, id).map_err(unavailable)? else {
+            return Ok(Vec::new());
+        };
+        let read = self.log.read_at(place);
+        let events =
+            read.map_err(|error| unavailable(boarding_log::error_chain(&error)))?.commit.events;
+        let files = events.into_iter().find_map(|event| match event {
+            Event::ImportAccepted { files, .. } => Some(files),
+            Event::PicturesImported { file, .. } => Some(vec![file]),
+            _ => None,
+        });
+        Ok(files.unwrap_or_default())
+    }
+}
+
+/// A company names its own files only: one bucket for all, and names that begin with the company.
+fn check_place(company: &CompanyId, object: &ObjectRef) -> Result<(), Refusal> {
+    if object.bucket != FILES_BUCKET {
+        return Err(malformed(&format!("files are taken from the bucket {FILES_BUCKET} only")));
+    }
+    let own = object.name.strip_prefix(company.as_str()).and_then(|rest| rest.strip_prefix('/'));
+    match own {
+        Some(rest) if !rest.is_empty() => Ok(()),
+        _ => Err(malformed(&format!("the object's name has to begin with {company}/"))),
+    }
+}
+
+/// The digests that the command itself announces, in hexadecimal.
+fn announced(body: &FileBody, object: &ObjectRef) -> Result<Vec<String>, Refusal> {
+    let digest = object.digest.as_deref().map(hex_of).transpose()?;
+    Ok(body.sha256.as_ref().map(|hex| hex.to_ascii_lowercase()).into_iter().chain(digest).collect())
+}
+
+/// A digest as object stores write it, in hexadecimal.
+fn hex_of(digest: &str) -> Result<String, Refusal> {
+    let padding =
+        GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
+    let bytes = digest.strip_prefix("SHA-256=").and_then(|text| {
+        let read = |alphabet| GeneralPurpose::new(alphabet, padding).decode(text).ok();
+        read(&URL_SAFE).or_else(|| read(&STANDARD)).filter(|bytes| bytes.len() == 32)
+    });
+    let bytes =
+        bytes.ok_or_else(|| malformed("digest: expected SHA-256= and 32 bytes in base64url"))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn object(bucket: &str, name: &str) -> ObjectRef {
+        ObjectRef { bucket: bucket.to_owned(), name: name.to_owned(), digest: None }
+    }
+
+    #[test]
+    fn a_company_names_its_own_files_only() {
+        let acme = "acme".parse().unwrap();
+        assert!(check_place(&acme, &object(FILES_BUCKET, "acme/people.csv")).is_ok());
+        for (bucket, name) in [
+            (FILES_BUCKET, "globex/people.csv"),
+            (FILES_BUCKET, "acme-two/people.csv"),
+            (FILES_BUCKET, "acme"),
+            (FILES_BUCKET, "acme/"),
+            (FILES_BUCKET, "/acme/people.csv"),
+            ("OTHER", "acme/people.csv"),
+        ] {
+            let refusal = check_place(&acme, &object(bucket, name)).unwrap_err();
+            assert_eq!(refusal.code, Code::EnvelopeMalformed, "{bucket} {name}");
+        }
+    }
+
+    #[test]
+    fn a_digest_is_read_with_and_without_padding_in_both_alphabets() {
+        let hex = "fb".repeat(32);
+        for text in [
+            "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s=",
+            "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s",
+            "+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/v7+/s=",
+        ] {
+            assert_eq!(hex_of(&format!("SHA-256={text}")).unwrap(), hex);
+        }
+        for bad in ["", "SHA-256=", "SHA-256=AAAA", "MD5=AAAA", "SHA-256=*"] {
+            assert!(hex_of(bad).is_err(), "{bad}");
+        }
+    }
+}

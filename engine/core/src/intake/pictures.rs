@@ -1,0 +1,253 @@
+//! Archives of profile pictures on their way in: unpacked within limits, each picture kept by its digest.
+
+mod archive;
+
+use std::io::{BufReader, Cursor, Read, Seek};
+use std::slice;
+
+use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::{Authority, ImportPictures};
+use boarding_commands::envelope::Envelope;
+use boarding_commands::event::{FileRef, Permission, PictureFormat};
+use boarding_commands::values::{Code, CompanyId, Digest, Personal, Refusal};
+use boarding_csv::{clean_name, has_invisible};
+use serde_json::{Value, json};
+
+use archive::{Archive, ArchiveError, Entry, EntryError};
+
+use crate::actor::Reply;
+use crate::engine::{Engine, no};
+use crate::intake::files::{Files, KeepError};
+use crate::limits::{
+    ARCHIVE_ENTRIES_MAX, PICTURE_BYTES_BELOW, PICTURE_NAME_CHARS_MAX, PICTURES_BYTES_MAX,
+    PICTURES_FREE_BYTES, PICTURES_PER_ARCHIVE_MAX, PICTURES_RATIO_MAX,
+};
+
+impl Engine {
+    /// Keeps an archive and its pictures, for those who may import; a repeat is known before it is read.
+    pub(crate) async fn prepare_pictures(
+        &self,
+        company: &CompanyId,
+        pictures: &mut ImportPictures,
+        body: &Value,
+        envelope: &Envelope,
+        authority: Authority,
+    ) -> Result<Digest, Reply> {
+        let known = self.core.knows(company, envelope.id);
+        if authority == Authority::Granted && !known {
+            self.may(company, envelope, Permission::BulkImportUsers).await?;
+        }
+        let bodies = slice::from_ref(&pictures.file);
+        let recalled = match known {
+            true => self.core.recall(company, envelope.id, bodies).map_err(no)?,
+            false => None,
+        };
+        let files = match recalled {
+            Some(files) => files,
+            None => self.core.keep(company, bodies, authority).await.map_err(no)?,
+        };
+        let file = files.into_iter().next().ok_or_else(|| no(Code::EnvelopeMalformed.into()))?;
+        let mut fields = body.as_object().cloned().unwrap_or_default();
+        fields.remove("zip");
+        fields.insert("file".to_owned(), json!({"name": file.name, "sha256": file.sha256}));
+        let digest = Digest::of_body("ImportPictures", &Value::Object(fields));
+        if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
+            return Err(first);
+        }
+        let files = self.core.files.clone();
+        let reading = tokio::task::spawn_blocking(move || read(&files, file)).await;
+        let read = reading.unwrap_or_else(|error| Err(unavailable(&error)));
+        pictures.read = Some(read.map_err(no)?);
+        Ok(digest)
+    }
+
+    /// Refuses an actor who may not ask, before anything is kept.
+    async fn may(
+        &self,
+        company: &CompanyId,
+        envelope: &Envelope,
+        needed: Permission,
+    ) -> Result<(), Reply> {
+        let actor = envelope.actor.clone().unwrap_or_default();
+        let hot = self.hot(company).await;
+        let look = hot.look(move |company| company.grants.allows(&actor, needed));
+        if look.await.ok_or_else(crate::actor::gone)? {
+            return Ok(());
+        }
+        let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
+        Err(no(refusal.with(json!({"permission": needed.as_str()}))))
+    }
+}
+
+/// Reads a kept archive, and keeps each picture of it.
+///
+/// # Errors
+/// `import.unsupported_file_type`, `zip.too_many_entries`, or `unavailable`: then nothing is imported.
+fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
+    let input = files.open(&file.sha256).map_err(|error| unavailable(&error))?;
+    let opened = Archive::open(BufReader::new(input), ARCHIVE_ENTRIES_MAX);
+    let mut archive = opened.map_err(|error| no_archive(&error, &file))?;
+    let entries = std::mem::take(&mut archive.entries);
+    let named: Vec<_> = entries.iter().filter_map(|entry| Some((name_of(entry)?, entry))).collect();
+    if named.len() > PICTURES_PER_ARCHIVE_MAX {
+        let actual = Some(named.len());
+        return Err(too_many("pictures", PICTURES_PER_ARCHIVE_MAX, actual));
+    }
+    let mut budget = Budget::of(file.bytes);
+    let mut pictures = Vec::with_capacity(named.len());
+    for (name, entry) in named {
+        if hides_something(entry) {
+            let content = Err(Code::PictureNoMatch);
+            pictures.push(PictureRead { name: Personal(name), content });
+            continue;
+        }
+        let content = match unpack(&mut archive, entry, &mut budget) {
+            Ok((content, format)) => Ok(keep(files, &name, content, format)?),
+            Err(Bad::Picture(code)) => Err(code),
+            Err(Bad::Disk(error)) => return Err(unavailable(&error)),
+        };
+        pictures.push(PictureRead { name: Personal(name), content });
+    }
+    Ok(PicturesRead { file, pictures })
+}
+
+/// Why there is no picture.
+enum Bad {
+    Picture(Code),
+    Disk(std::io::Error),
+}
+
+/// How much an archive may still unpack to, in bytes.
+struct Budget(u64);
+
+impl Budget {
+    fn of(archive_bytes: u64) -> Self {
+        let by_ratio = archive_bytes.saturating_mul(PICTURES_RATIO_MAX);
+        Self(by_ratio.clamp(PICTURES_FREE_BYTES, PICTURES_BYTES_MAX))
+    }
+}
+
+/// A picture's bytes and what they are.
+fn unpack<R: Read + Seek>(
+    archive: &mut Archive<R>,
+    entry: &Entry,
+    budget: &mut Budget,
+) -> Result<(Vec<u8>, PictureFormat), Bad> {
+    let no = |code: Code| Err(Bad::Picture(code));
+    if is_unsafe(entry) {
+        return no(Code::ZipUnsafePath);
+    }
+    if entry.is_encrypted {
+        return no(Code::ZipEncrypted);
+    }
+    if entry.bytes >= PICTURE_BYTES_BELOW {
+        return no(Code::PictureTooLarge);
+    }
+    let below = PICTURE_BYTES_BELOW.min(budget.0);
+    let content = match archive.read(entry, below) {
+        Ok(content) => content,
+        Err(EntryError::TooLarge) => {
+            budget.0 -= below;
+            let is_large = below == PICTURE_BYTES_BELOW;
+            return no(if is_large {
+                Code::PictureTooLarge
+            } else {
+                Code::ImportDecompressionLimit
+            });
+        }
+        Err(EntryError::Malformed(bytes)) => {
+            budget.0 = budget.0.saturating_sub(bytes);
+            return no(Code::PictureUnsupportedFormat);
+        }
+        Err(EntryError::Io(error)) => return Err(Bad::Disk(error)),
+    };
+    budget.0 -= content.len() as u64;
+    match format_of(&content) {
+        Some(format) => Ok((content, format)),
+        None => no(Code::PictureUnsupportedFormat),
+    }
+}
+
+fn keep(
+    files: &Files,
+    name: &str,
+    content: Vec<u8>,
+    format: PictureFormat,
+) -> Result<PictureFile, Refusal> {
+    let kept = files.keep(name, Cursor::new(content), PICTURE_BYTES_BELOW);
+    let FileRef { sha256, bytes, .. } = kept.map_err(|error: KeepError| unavailable(&error))?;
+    Ok(PictureFile { sha256, bytes, format })
+}
+
+/// What a picture is by its first bytes, whatever it is called (OCM-17).
+fn format_of(content: &[u8]) -> Option<PictureFormat> {
+    const JPEG: &[u8] = b"\xff\xd8\xff";
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+    if content.starts_with(JPEG) {
+        Some(PictureFormat::Jpeg)
+    } else {
+        content.starts_with(PNG).then_some(PictureFormat::Png)
+    }
+}
+
+/// What Windows and macOS leave in archives and folders, in lower case (OCM-19).
+const LEFTOVERS: [&str; 3] = [".ds_store", "thumbs.db", "desktop.ini"];
+
+/// The picture's name without folders; none for a folder and for what systems leave there.
+fn name_of(entry: &Entry) -> Option<String> {
+    let base = parts(entry).last().filter(|base| !base.is_empty())?;
+    let left = parts(entry).any(|part| part.eq_ignore_ascii_case("__MACOSX"))
+        || base.starts_with("._")
+        || LEFTOVERS.contains(&base.to_ascii_lowercase().as_str());
+    (!left).then(|| clean_name(base).chars().take(PICTURE_NAME_CHARS_MAX).collect())
+}
+
+/// Whether there is something in the name that nobody sees: what is shown without it is not the name (OCM-18).
+fn hides_something(entry: &Entry) -> bool {
+    parts(entry).last().is_some_and(has_invisible)
+}
+
+fn parts(entry: &Entry) -> impl Iterator<Item = &str> {
+    entry.path.split(['/', '\\'])
+}
+
+/// Whether the path leads out of the archive, or is none. Nothing is ever opened by it all the same.
+fn is_unsafe(entry: &Entry) -> bool {
+    entry.is_special
+        || entry.path.starts_with(['/', '\\'])
+        || entry.path.contains(|c: char| c == ':' || c.is_control())
+        || parts(entry).any(|part| part == "..")
+}
+
+fn no_archive(error: &ArchiveError, file: &FileRef) -> Refusal {
+    match error {
+        ArchiveError::Io(error) => unavailable(error),
+        ArchiveError::TooManyEntries => too_many("entries", ARCHIVE_ENTRIES_MAX, None),
+        ArchiveError::Ambiguous => Refusal {
+            code: Code::ImportUnsupportedFileType,
+            message: "The archive lists a file twice, or not as many files as it says it holds, so that two programs \
+                      would unpack it differently; pack each picture once, under a name of its own."
+                .to_owned(),
+            details: json!({"file": file.name}),
+        },
+        ArchiveError::Malformed => Refusal {
+            code: Code::ImportUnsupportedFileType,
+            message: "This is not a zip archive, or it is damaged; pack the pictures anew."
+                .to_owned(),
+            details: json!({"file": file.name}),
+        },
+    }
+}
+
+fn too_many(of: &str, limit: usize, actual: Option<usize>) -> Refusal {
+    let details = json!({"of": of, "limit": limit, "actual": actual});
+    let words = format!("the limit is {limit} {of}");
+    Refusal::new(Code::ZipTooManyEntries).saying(&words).with(details)
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Refusal {
+    Refusal::new(Code::Unavailable).saying(&boarding_log::error_chain(error))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,229 @@
+//! A rehearsal: a whole import on a copy of its company that is thrown away.
+
+use boarding_commands::commit::Fact;
+use boarding_commands::decide::imports::import_file::{BadRows, OnError};
+use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
+use boarding_commands::event::{Event, FileRef, ImportOptions};
+use boarding_commands::values::{Code, ImportId, Problem};
+use boarding_projections::import_preview::ImportPreview;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Attention, Plan};
+use crate::actor::decide_step::State;
+use crate::actor::{Reply, Request};
+use crate::context::Core;
+use crate::engine::{Asking, no};
+use crate::intake::{self, CompanySays};
+use crate::limits::{PREVIEW_ATTENTION_ROWS, PREVIEW_ROWS};
+use crate::process::ENGINE;
+use crate::process::portions::{Chunks, Fault, Place, Portions};
+use crate::read::snapshots;
+use boarding_log::codec::Encoded;
+
+/// Plans an import of kept files. Blocks: reads the log and the file.
+///
+/// The state comes from the snapshot and the log, as when the company wakes: its task is not held up by a
+/// copy of everybody.
+///
+/// # Errors
+/// What the command would be answered instead.
+pub(super) fn plan(
+    core: &Core,
+    asking: &Asking,
+    mut import: ImportFile,
+    files: Vec<FileRef>,
+) -> Result<(Plan, ImportFile), Reply> {
+    let loaded = snapshots::load(&*core.log, Some(&core.store), &asking.company)
+        .map_err(|error| failed(&boarding_log::error_chain(&error)))?;
+    let version = loaded.company.version;
+    let says = CompanySays::of(&loaded.company, &import.dialect);
+    let read = intake::read(&core.files, &import, files, says).map_err(no)?;
+    import.read = Some(read);
+    let command = import.clone();
+    let request = asking.request(Command::ImportFile(import), core.clock.now());
+    let mut rehearsal = Rehearsal { state: State::of(loaded), tally: Tally::default() };
+    rehearsal.state.check_version(&request).map_err(Reply::Refused)?;
+    rehearsal.accept(request.clone())?;
+    let id = ImportId(command.import.map_or(request.id.0, |import| import.0));
+    rehearsal.go_on(core, &request, id)?;
+    if command.on_error == OnError::RejectFile {
+        let total = rehearsal.tally.preview.counts().total;
+        std::mem::take(&mut rehearsal.tally.bad).check(total).map_err(Reply::Refused)?;
+    }
+    let plan = rehearsal.tally.plan(version).map_err(|why| failed(&why))?;
+    Ok((plan, command))
+}
+
+fn failed(why: &str) -> Reply {
+    Reply::Failed { code: Code::Unavailable, why: why.to_owned() }
+}
+
+/// The copy, and what has been seen of the import on it.
+struct Rehearsal {
+    state: State,
+    tally: Tally,
+}
+
+impl Rehearsal {
+    /// Accepts the file; without its rows, where they do not fit beside the acceptance.
+    fn accept(&mut self, mut request: Request) -> Result<(), Reply> {
+        let reply = match self.take(&request) {
+            Ok(()) => return Ok(()),
+            Err(reply) => reply,
+        };
+        if let (Reply::TooLarge, Command::ImportFile(import)) = (&*reply, &mut request.command)
+            && let Some(read) = &mut import.read
+        {
+            read.rows.clear();
+            return self.take(&request).map_err(|reply| *reply);
+        }
+        Err(*reply)
+    }
+
+    /// Applies the rows to come, in the portions in which the import worker would.
+    fn go_on(&mut self, core: &Core, accepted: &Request, id: ImportId) -> Result<(), Reply> {
+        let import = self.state.company.imports.get(&id);
+        let Some(import) = import.filter(|import| !import.completed) else { return Ok(()) };
+        let Some(place) = Place::of(import) else { return Ok(()) };
+        let fault = |fault: Fault| failed(&boarding_log::error_chain(&*fault));
+        for rows in Chunks::open(&core.files, &place).map_err(fault)? {
+            if *core.closing.borrow() {
+                return Err(crate::actor::gone());
+            }
+            let mut portions = Portions::of(rows.map_err(fault)?);
+            while let Some(rows) = portions.next() {
+                let request = Request {
+                    command: ImportRows { import: id, rows: rows.clone() }.into(),
+                    body: None,
+                    actor: ENGINE.to_owned(),
+                    authority: Authority::All,
+                    correlation: Some(id.0),
+                    traceparent: None,
+                    ..accepted.clone()
+                };
+                match self.take(&request).map_err(|reply| *reply) {
+                    Err(Reply::TooLarge) => portions.split(rows).map_err(fault)?,
+                    other => other?,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides, encodes and takes note as the company's task does, but appends nothing.
+    fn take(&mut self, request: &Request) -> Result<(), Box<Reply>> {
+        let decision = self.state.rule(request)?;
+        let encoded = self.state.encode(request, decision.events, decision.result)?;
+        self.tally.note(&encoded);
+        self.state.note(&encoded);
+        Ok(())
+    }
+}
+
+/// What has been seen so far: it does not grow with the file.
+#[derive(Default)]
+struct Tally {
+    preview: ImportPreview,
+    rows: Vec<Value>,
+    next: Option<u64>,
+    attention: Attention,
+    warnings: Vec<Problem>,
+    not_invited: Option<Problem>,
+    bad: BadRows,
+    digest: PlanDigest,
+}
+
+impl Tally {
+    fn note(&mut self, encoded: &Encoded) {
+        let commit = encoded.commit();
+        for (event, version) in commit.events.iter().zip(commit.first_version..) {
+            // Nothing that is shown depends on where in the whole log a fact stands.
+            self.bad.note(event);
+            let fact = Fact { position: version, version, event, commit, hash: encoded.hash() };
+            if let Event::ImportAccepted { files, options, warnings, .. } = event {
+                self.digest.accepted(files, options, warnings);
+                self.warnings.clone_from(warnings);
+            }
+            if let Event::ImportInvitesRefused { problem, .. } = event {
+                self.not_invited = Some(problem.clone());
+            }
+            if let Event::ImportInvitesRequested { channel, created_only, .. } = event {
+                self.digest.add(&(channel, created_only));
+            }
+            if let Event::ImportPlaced { organization, permission_group, .. } = event {
+                self.digest.add(&(organization, permission_group));
+            }
+            if let Some(row) = self.preview.apply(&fact) {
+                self.digest.add(&row);
+                self.attention.note(&row);
+                self.keep(row);
+            }
+        }
+    }
+
+    fn keep(&mut self, row: Value) {
+        if self.rows.len() < PREVIEW_ROWS {
+            self.rows.push(row);
+        } else if self.next.is_none() {
+            self.next = row.get("row").and_then(Value::as_u64);
+        }
+    }
+
+    fn plan(self, version: u64) -> Result<Plan, String> {
+        if !self.preview.is_completed() {
+            return Err("the file gave fewer rows than were counted in it".to_owned());
+        }
+        let Self { preview, rows, next, attention, warnings, not_invited, digest, .. } = self;
+        let counts = preview.counts();
+        let hash = digest.finish(&counts);
+        Ok(Plan { hash, counts, rows, next, attention, warnings, not_invited, version })
+    }
+}
+
+impl Attention {
+    fn note(&mut self, row: &Value) {
+        let text = |field: &str| row.get(field).and_then(Value::as_str).unwrap_or_default();
+        let kind = match text("outcome") {
+            "invalid" => &mut self.invalid,
+            "duplicate" => &mut self.duplicate,
+            "skipped" => &mut self.skipped,
+            _ if text("phone").starts_with("rejected") => &mut self.phone_refused,
+            _ => return,
+        };
+        if kind.len() < PREVIEW_ATTENTION_ROWS {
+            kind.push(row.clone());
+        }
+    }
+}
+
+/// The digest of everything a plan says would happen: of which file, by which options, each row as it would
+/// be shown, and the counts. The company's version is not in it, nor the import's id: what changes nothing
+/// for the file does not change its plan.
+#[derive(Default)]
+struct PlanDigest(blake3::Hasher);
+
+impl PlanDigest {
+    fn accepted(&mut self, files: &[FileRef], options: &ImportOptions, warnings: &[Problem]) {
+        self.0.update(PLAN_FORMAT);
+        files.iter().for_each(|file| self.add(&file.sha256));
+        self.add(options);
+        let codes: Vec<Code> = warnings.iter().map(|warning| warning.code).collect();
+        self.add(&codes);
+    }
+
+    /// Adds one part: canonical JSON, and a line's end, which none of it contains.
+    fn add(&mut self, part: &impl Serialize) {
+        let text = serde_json::to_string(part).unwrap_or_default();
+        self.0.update(text.as_bytes());
+        self.0.update(b"\n");
+    }
+
+    fn finish(mut self, counts: &impl Serialize) -> String {
+        self.add(counts);
+        self.0.finalize().to_hex().to_string()
+    }
+}
+
+/// What the digest begins with: another way of planning never makes the same hash.
+const PLAN_FORMAT: &[u8] = b"boarding import plan 1\n";

@@ -1,0 +1,116 @@
+//! What an import did, read again from the log; and what undoing it would come to.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use boarding_commands::company::{Company, Effects, RowEffect, Undo};
+use boarding_commands::decide::imports::undo_import::foreseen;
+use boarding_commands::decide::{Authority, Command, Decision, UndoImport, UndoRows};
+use boarding_commands::event::UndoCounts;
+use boarding_commands::values::{Code, CompanyId, ImportId, Time};
+
+use crate::actor::decide_step::State;
+use crate::actor::{Reply, Request};
+use crate::context::Core;
+use crate::engine::{Asking, Engine};
+use crate::process::ENGINE;
+use crate::read::snapshots;
+use boarding_log::{EventLog, ReadError};
+
+/// Goes through the log for what an import did: the rows of each of its commits that changed something, until
+/// the receiver breaks off. Blocks; costs a replay of the company up to the end of the import.
+///
+/// # Errors
+/// When the log cannot be read.
+pub(crate) fn effects(
+    log: &dyn EventLog,
+    company: CompanyId,
+    import: ImportId,
+    each: &mut dyn FnMut(Vec<RowEffect>) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
+    let mut reader = log.read_company(&company, 1);
+    let mut effects = Effects::new(company, import);
+    while !effects.is_over()
+        && let Some(entry) = reader.next()?
+    {
+        if each(effects.take(&entry.recorded.commit)).is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl Engine {
+    /// Shows what an undo would come to; nothing is appended.
+    pub(crate) async fn foresee_undo(&self, asking: &Asking, undo: UndoImport) -> Reply {
+        let asked = self.ask(asking, Command::UndoImport(undo.clone()), None).await;
+        if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
+            return asked;
+        }
+        // The company stays awake: its snapshot is not written while it is read here.
+        let _hot = self.hot(&asking.company).await;
+        let Ok(_turn) = self.planning.acquire().await else { return crate::actor::gone() };
+        let (core, asking) = (Arc::clone(&self.core), asking.clone());
+        let looking = tokio::task::spawn_blocking(move || foresee(&core, &asking, undo));
+        looking.await.unwrap_or_else(|error| Err(failed(&error))).unwrap_or_else(|reply| reply)
+    }
+}
+
+/// Undoes the import on a copy of its company that is thrown away.
+fn foresee(core: &Core, asking: &Asking, undo: UndoImport) -> Result<Reply, Reply> {
+    let (company, import) = (asking.company.clone(), undo.import);
+    let loaded = snapshots::load(&*core.log, Some(&core.store), &company);
+    let mut state = State::of(loaded.map_err(|error| failed(&error))?);
+    let version = state.company.version;
+    let started = asking.request(Command::UndoImport(undo), core.clock.now());
+    state.check_version(&started).map_err(Reply::Refused)?;
+    let decision = state.rule(&started).map_err(|reply| *reply)?;
+    note(&mut state.company, started.at, decision);
+    let mut refused = None;
+    let mut take = |rows| {
+        if *core.closing.borrow() {
+            refused = Some(crate::actor::gone());
+            return ControlFlow::Break(());
+        }
+        let request = Request {
+            command: UndoRows { import, rows, last: false }.into(),
+            actor: ENGINE.to_owned(),
+            authority: Authority::All,
+            ..started.clone()
+        };
+        match state.rule(&request) {
+            Ok(decision) => {
+                note(&mut state.company, request.at, decision);
+                ControlFlow::Continue(())
+            }
+            Err(reply) => {
+                refused = Some(*reply);
+                ControlFlow::Break(())
+            }
+        }
+    };
+    effects(&*core.log, company, import, &mut take).map_err(|error| failed(&error))?;
+    if let Some(reply) = refused {
+        return Err(reply);
+    }
+    let result = foreseen(import, counts(&state.company, import));
+    let position = core.log.end();
+    Ok(Reply::Accepted { duplicate: false, version, position, result, events: Vec::new() })
+}
+
+fn note(company: &mut Company, at: Time, decision: Decision) {
+    for event in decision.events {
+        company.evolve(at, &event);
+    }
+}
+
+fn counts(company: &Company, import: ImportId) -> UndoCounts {
+    match company.imports.get(&import).map(|import| import.undo) {
+        Some(Undo::Going { counts, .. }) => counts,
+        Some(Undo::No | Undo::Done) | None => UndoCounts::default(),
+    }
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> Reply {
+    Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
+}

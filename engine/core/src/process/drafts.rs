@@ -1,0 +1,365 @@
+//! What a mail needs of its company, taken at the moment of the claim.
+
+use boarding_commands::company::{Company, Notice, Run, UserId};
+use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
+use boarding_commands::template::{
+    About, ExpiredValues, ImportValues, NumberValues, RunValues, Template, Values,
+};
+use boarding_commands::values::{
+    CompanyId, ImportId, InvitationId, Personal, RunId, Time, UserKey,
+};
+
+use crate::delivery::mail::{Claim as MailClaim, Purpose};
+use crate::delivery::token::Tokens;
+
+/// A mail's values and wording.
+#[derive(Debug)]
+pub(super) struct Draft {
+    user: UserKey,
+    pub first_name: String,
+    pub last_name: String,
+    masked_phone: String,
+    pub template: Template,
+    /// The channel, for an invitation; what a welcome mail shows is the first one enabled.
+    channel: Channel,
+    token: Option<Token>,
+    company_name: String,
+    pub from: String,
+    link_base_url: String,
+    expires_hours: u64,
+    pub message_id: String,
+    pub to: String,
+    pub purpose: Purpose,
+    pub kind: TemplateKind,
+    open: Option<Open>,
+    subject: Subject,
+}
+
+/// What a link stands for.
+#[derive(Debug, Clone, Copy)]
+enum Token {
+    Invitation(InvitationId, u32),
+    Import(ImportId),
+}
+
+/// What a mail is about, as the company knows it.
+#[derive(Debug)]
+enum Subject {
+    Nothing,
+    Import {
+        import: ImportId,
+        file_name: String,
+        counts: Counts,
+        /// When the link to it ends, if there is one.
+        expires_at: Option<Time>,
+    },
+    Run(RunValues),
+    Numbers {
+        org_unit: String,
+        /// All but the name, which stands before.
+        values: NumberValues<'static>,
+    },
+    /// The reader's own, which ends then.
+    Invitation(Time),
+    Expired {
+        since: Time,
+        until: Time,
+        whatsapp: u64,
+        imessage: u64,
+        people: Vec<String>,
+    },
+}
+
+impl Subject {
+    fn of(company: &Company, about: &Topic) -> Option<Self> {
+        match about {
+            Topic::Import(id) => {
+                let import = company.imports.get(id)?;
+                let file = import.files.first();
+                Some(Self::Import {
+                    import: *id,
+                    file_name: file.map(|file| file.name.clone()).unwrap_or_default(),
+                    counts: import.counts,
+                    expires_at: import.link.map(|link| link.expires_at),
+                })
+            }
+            Topic::Run(id) => {
+                let Run { total, passed, skipped, failed, .. } = *company.runs.get(id)?;
+                Some(Self::Run(RunValues { run: *id, total, passed, skipped, failed }))
+            }
+            Topic::Numbers { org_unit, total, used, available, needed } => {
+                let (total, used, available, needed) = (*total, *used, *available, *needed);
+                let threshold = company.settings.number_threshold_percent;
+                let values =
+                    NumberValues { org_unit: "", total, used, available, needed, threshold };
+                Some(Self::Numbers { org_unit: org_unit.clone().unwrap_or_default(), values })
+            }
+            Topic::Invitation { channel, invitation, .. } => {
+                let (user, _) = company.invitations.get(invitation)?;
+                let newest = company.users.get(*user)?.link(*channel).invitation?;
+                newest.expires_at.map(Self::Invitation)
+            }
+            Topic::Expired { since, until, whatsapp, imessage, people } => Some(Self::Expired {
+                since: *since,
+                until: *until,
+                whatsapp: *whatsapp,
+                imessage: *imessage,
+                people: people.iter().map(|user| user.as_str().to_owned()).collect(),
+            }),
+        }
+    }
+
+    fn values(&self) -> About<'_> {
+        match self {
+            Self::Nothing | Self::Invitation(_) => About::Nothing,
+            Self::Import { import, file_name, counts, .. } => {
+                About::Import(ImportValues { import: *import, file_name, counts: *counts })
+            }
+            Self::Run(run) => About::Run(*run),
+            Self::Numbers { org_unit, values } => {
+                About::Numbers(NumberValues { org_unit, ..*values })
+            }
+            Self::Expired { since, until, whatsapp, imessage, people } => {
+                let (since, until, whatsapp, imessage) = (*since, *until, *whatsapp, *imessage);
+                About::Expired(ExpiredValues { since, until, whatsapp, imessage, people })
+            }
+        }
+    }
+
+    /// When the link of the mail ends, where that is fixed.
+    fn expires_at(&self) -> Option<Time> {
+        match self {
+            Self::Import { expires_at, .. } => *expires_at,
+            Self::Invitation(expires_at) => Some(*expires_at),
+            Self::Nothing | Self::Run(_) | Self::Numbers { .. } | Self::Expired { .. } => None,
+        }
+    }
+}
+
+/// The claim of a recipient that has no report yet, as the company knows it.
+#[derive(Debug, Clone, Copy)]
+struct Open {
+    attempt: u32,
+    fence: u64,
+    deadline: Time,
+}
+
+impl Open {
+    fn of(company: &Company, id: RunId, user: UserId) -> Option<Self> {
+        let holder = company.lock.holder().filter(|holder| holder.run == id)?;
+        let run = company.runs.get(&id)?;
+        let (place, recipient) = run.recipient(user)?;
+        let deadline = company.settings.recipient_deadline_seconds;
+        let since = run.in_flight.get(&place)?;
+        let (attempt, fence) = (recipient.attempt, holder.fence);
+        Some(Self { attempt, fence, deadline: since.plus_seconds(deadline) })
+    }
+}
+
+/// A claim's user, where its mail goes, and what it is for.
+#[derive(Clone)]
+pub(super) struct Claim {
+    user: UserKey,
+    to: String,
+    message_id: String,
+    what: What,
+    /// What it was claimed with.
+    wording: Option<Wording>,
+}
+
+#[derive(Clone)]
+enum What {
+    Invitation {
+        run: RunId,
+        channel: Channel,
+        token: Token,
+    },
+    /// The notification of this key.
+    Notification(String),
+}
+
+/// What a claim comes to, once the company is looked at.
+struct Content {
+    kind: TemplateKind,
+    purpose: Purpose,
+    channel: Channel,
+    token: Option<Token>,
+    subject: Subject,
+}
+
+impl Claim {
+    /// The claim that an event tells of, if it does.
+    pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
+        match event {
+            Event::InviteDispatched {
+                run,
+                user,
+                invitation,
+                generation,
+                email,
+                message_id,
+                template,
+                ..
+            } => Some(Self {
+                user: user.0.clone(),
+                to: email.0.clone(),
+                message_id: message_id.clone(),
+                what: What::Invitation {
+                    run: *run,
+                    channel,
+                    token: Token::Invitation(*invitation, *generation),
+                },
+                wording: template.clone(),
+            }),
+            Event::NotificationDispatched { key, user, email, message_id } => Some(Self {
+                user: user.0.clone(),
+                to: email.0.clone(),
+                message_id: message_id.clone(),
+                what: What::Notification(key.clone()),
+                wording: None,
+            }),
+            _ => None,
+        }
+    }
+
+    pub(super) fn draft(self, company: &Company) -> Option<Draft> {
+        let content = self.what.content(company)?;
+        let known = company.users.find(self.user.as_str());
+        // An administrator need not be one of the company's people.
+        if known.is_none() && content.purpose != Purpose::Notice {
+            return None;
+        }
+        let person = known.map(|(_, user)| user.person()).unwrap_or_default();
+        let language = person.attributes.get("language").map(String::as_str);
+        let claimed = self.wording.and_then(|wording| company.worded(content.kind, &wording));
+        let in_force = || {
+            let wording = company.wording(content.kind, language)?;
+            company.worded(content.kind, &wording)
+        };
+        let settings = &company.settings;
+        let open = match content.purpose {
+            Purpose::Run(run) => known.and_then(|(id, _)| Open::of(company, run, id)),
+            Purpose::Welcome | Purpose::Notice => None,
+        };
+        Some(Draft {
+            masked_phone: known
+                .and_then(|(id, _)| company.corporate_phone(id).or_else(|| company.numbers.of(id)))
+                .map(|phone| phone.masked())
+                .unwrap_or_default(),
+            template: claimed.or_else(in_force)?,
+            user: known.map_or_else(|| self.user.clone(), |(_, user)| user.key()),
+            first_name: person.first_name.unwrap_or_default(),
+            last_name: person.last_name.unwrap_or_default(),
+            channel: content.channel,
+            token: content.token,
+            company_name: settings.company_name.clone().unwrap_or_default(),
+            from: settings.mail_from.clone(),
+            link_base_url: settings.link_base_url.clone(),
+            expires_hours: settings.invitation_ttl_seconds(content.channel) / 3600,
+            message_id: self.message_id,
+            to: self.to,
+            purpose: content.purpose,
+            kind: content.kind,
+            open,
+            subject: content.subject,
+        })
+    }
+}
+
+impl What {
+    /// None where the company knows nothing of it any more.
+    fn content(&self, company: &Company) -> Option<Content> {
+        match self {
+            Self::Invitation { run, channel, token } => Some(Content {
+                kind: TemplateKind::ChannelInvitation,
+                purpose: Purpose::Run(*run),
+                channel: *channel,
+                token: Some(*token),
+                subject: Subject::Nothing,
+            }),
+            Self::Notification(key) => match company.notifications.get(key)?.notice.as_deref() {
+                Some(notice) => Content::of(company, notice),
+                None => Some(Content {
+                    kind: TemplateKind::Welcome,
+                    purpose: Purpose::Welcome,
+                    channel: Channel::Whatsapp,
+                    token: None,
+                    subject: Subject::Nothing,
+                }),
+            },
+        }
+    }
+}
+
+impl Content {
+    fn of(company: &Company, notice: &Notice) -> Option<Self> {
+        let token = match (notice.kind, &notice.about) {
+            (TemplateKind::ImportCompleted, Topic::Import(import)) => Some(Token::Import(*import)),
+            (_, Topic::Invitation { invitation, generation, .. }) => {
+                Some(Token::Invitation(*invitation, *generation))
+            }
+            _ => None,
+        };
+        let channel = match &notice.about {
+            Topic::Invitation { channel, .. } => Some(*channel),
+            Topic::Run(run) => company.runs.get(run).map(|run| run.channel),
+            Topic::Import(_) | Topic::Numbers { .. } | Topic::Expired { .. } => None,
+        };
+        Some(Self {
+            kind: notice.kind,
+            purpose: Purpose::Notice,
+            channel: channel.unwrap_or(Channel::Whatsapp),
+            token,
+            subject: Subject::of(company, &notice.about)?,
+        })
+    }
+}
+
+impl Draft {
+    /// What the mail's template may show, with this link, if it goes out at this time.
+    pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> Values<'a> {
+        let lives = at.plus_seconds(self.expires_hours * 3600);
+        Values {
+            first_name: &self.first_name,
+            last_name: &self.last_name,
+            username: self.user.as_str(),
+            company_name: &self.company_name,
+            channel: self.channel,
+            masked_phone: &self.masked_phone,
+            link_url,
+            expires_hours: self.expires_hours,
+            expires_at: self.subject.expires_at().unwrap_or(lives),
+            about: self.subject.values(),
+        }
+    }
+
+    /// What somebody needs who sends an invitation another way.
+    pub(super) fn claim(&self, link: &str, expires_at: Time) -> Option<MailClaim> {
+        let (Open { attempt, fence, deadline }, Token::Invitation(invitation, generation)) =
+            (self.open?, self.token?)
+        else {
+            return None;
+        };
+        Some(MailClaim {
+            user: Personal(self.user.clone()),
+            attempt,
+            fence,
+            channel: self.channel,
+            invitation,
+            generation,
+            deadline,
+            masked_phone: self.masked_phone.clone(),
+            language: self.template.language.clone(),
+            link: Personal(link.to_owned()),
+            expires_at,
+        })
+    }
+
+    pub(super) fn link(&self, company: &CompanyId, tokens: &Tokens) -> String {
+        let token = self.token.map(|token| match token {
+            Token::Invitation(id, generation) => tokens.token(company, id, generation),
+            Token::Import(import) => tokens.import_token(company, import),
+        });
+        format!("{}{}", self.link_base_url, token.unwrap_or_default())
+    }
+}

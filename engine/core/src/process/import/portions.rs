@@ -1,0 +1,174 @@
+//! The rows of an accepted file in portions that fit in one commit each: for the worker, and for a preview.
+
+use std::fs::File;
+use std::io::BufReader;
+
+use boarding_commands::company::Import;
+use boarding_commands::dialect;
+use boarding_commands::event::ImportOptions;
+use boarding_commands::user_file::{self, FileError, ParsedRow};
+use boarding_commands::values::Code;
+use boarding_csv::{Limits, Options};
+
+use crate::intake::files::{Files, going_on};
+use crate::limits::{IMPORT_BYTES_PER_COMMAND, IMPORT_ROWS_PER_COMMAND};
+
+pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// Where an import stands.
+#[derive(Debug)]
+pub(crate) struct Place {
+    sha256: String,
+    options: ImportOptions,
+    pub(crate) rows_done: u64,
+}
+
+impl Place {
+    pub(crate) fn of(import: &Import) -> Option<Self> {
+        let sha256 = import.files.first()?.sha256.clone();
+        Some(Self { sha256, options: import.options.clone(), rows_done: import.rows_done })
+    }
+}
+
+/// The rows of a file from the row after the last one done, chunk by chunk.
+pub(crate) struct Chunks {
+    rows: Box<dyn Iterator<Item = Result<ParsedRow, FileError>> + Send>,
+    rows_done: u64,
+}
+
+impl Chunks {
+    /// Opens the file.
+    ///
+    /// # Errors
+    /// When it is not there, cannot be read, or is of a dialect that is not known any more.
+    pub(crate) fn open(files: &Files, place: &Place) -> Result<Self, Fault> {
+        let dialect =
+            dialect::find(&place.options.dialect).ok_or("the dialect is not known any more")?;
+        let whole = files.open_whole(&place.sha256).map_err(|lost| going_on(&lost))?;
+        let open = || files.open(&place.sha256).map(BufReader::<File>::new);
+        let (options, limits) = (reading_options(&place.options), Limits::default());
+        // The whole file, also where some rows are done: whoever was to come then has come.
+        let whole = BufReader::new(whole);
+        let created = user_file::created_keys(whole, dialect, &options, &limits).map_err(fault)?;
+        let rows = user_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
+        Ok(Self { rows: Box::new(rows.with_created_keys(created)), rows_done: place.rows_done })
+    }
+}
+
+impl Iterator for Chunks {
+    type Item = Result<Vec<ParsedRow>, Fault>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (mut chunk, mut bytes) = (Vec::new(), 0);
+        while chunk.len() < IMPORT_ROWS_PER_COMMAND && bytes < IMPORT_BYTES_PER_COMMAND {
+            match self.rows.next() {
+                Some(Ok(row)) if row.row <= self.rows_done => {}
+                Some(Ok(row)) => {
+                    bytes += row.cells.iter().map(String::len).sum::<usize>();
+                    chunk.push(row);
+                }
+                Some(Err(error)) => return Some(Err(fault(error))),
+                None => break,
+            }
+        }
+        (!chunk.is_empty()).then_some(Ok(chunk))
+    }
+}
+
+/// How an accepted file is read: as it was when it was accepted.
+pub(crate) fn reading_options(options: &ImportOptions) -> user_file::ReadOptions {
+    let csv = Options {
+        encoding: Some(options.encoding.clone()),
+        delimiter: Some(options.delimiter),
+        columns: options.columns.clone(),
+        accept_gzip: true,
+        known_columns_only: false,
+        // The columns were checked when the file was accepted.
+        withheld: Vec::new(),
+    };
+    user_file::ReadOptions { csv, assume_plus: options.assume_plus }
+}
+
+fn fault(error: FileError) -> Fault {
+    match error {
+        FileError::Refused(refusal) => refusal.to_string().into(),
+        FileError::Io(error) => error.into(),
+    }
+}
+
+/// Rows that wait to be applied, in the order of the file.
+#[derive(Debug)]
+pub(crate) struct Portions {
+    /// The last one goes next.
+    waiting: Vec<Vec<ParsedRow>>,
+}
+
+impl Portions {
+    pub(crate) fn of(rows: Vec<ParsedRow>) -> Self {
+        Self { waiting: vec![rows] }
+    }
+
+    /// The rows to apply next, together.
+    pub(crate) fn next(&mut self) -> Option<Vec<ParsedRow>> {
+        self.waiting.pop()
+    }
+
+    /// Rows that could not be applied just now go next again.
+    pub(crate) fn put_back(&mut self, rows: Vec<ParsedRow>) {
+        self.waiting.push(rows);
+    }
+
+    /// Rows that lead to more than one commit holds go next in halves; a single one goes as a row to refuse,
+    /// so that the others have theirs.
+    ///
+    /// # Errors
+    /// When even the refusal does not fit: the limits of a row forbid it, and it is not passed over.
+    pub(crate) fn split(&mut self, mut rows: Vec<ParsedRow>) -> Result<(), Fault> {
+        if rows.len() > 1 {
+            let rest = rows.split_off(rows.len() / 2);
+            self.waiting.extend([rest, rows]);
+            return Ok(());
+        }
+        for row in rows {
+            if row.problems.iter().any(|problem| problem.code == Code::CsvRecordTooLarge) {
+                return Err(format!("row {} is too large even to be refused", row.row).into());
+            }
+            self.waiting.push(vec![row.as_too_large()]);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(row: u64) -> ParsedRow {
+        let (problems, warnings) = (vec![], vec![]);
+        let values = user_file::RowValues::default();
+        ParsedRow { row, line: row + 1, cells: vec![], values, problems, warnings }
+    }
+
+    fn numbers(rows: &[ParsedRow]) -> Vec<u64> {
+        rows.iter().map(|row| row.row).collect()
+    }
+
+    /// P14: halves keep the order of the file; a row that does not fit alone is refused, and told if it
+    /// does not fit even so.
+    #[test]
+    fn p14_rows_are_split_in_order_and_none_is_passed_over() {
+        let mut portions = Portions::of((1..=3).map(row).collect());
+        let all = portions.next().unwrap();
+        portions.split(all).unwrap();
+        let first = portions.next().unwrap();
+        assert_eq!(numbers(&first), [1]);
+        portions.split(first).unwrap();
+        let refused = portions.next().unwrap();
+        assert_eq!(numbers(&refused), [1]);
+        assert_eq!(refused[0].problems[0].code, Code::CsvRecordTooLarge);
+        let error = portions.split(refused).unwrap_err();
+        assert_eq!(error.to_string(), "row 1 is too large even to be refused");
+        assert_eq!(numbers(&portions.next().unwrap()), [2, 3]);
+        assert!(portions.next().is_none());
+    }
+}

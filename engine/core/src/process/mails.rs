@@ -1,0 +1,114 @@
+//! From a claim to a mail: worded by the company's template, handed to the channel, and reported.
+
+use std::collections::HashMap;
+
+use boarding_commands::decide::runs::recipients::Report;
+use boarding_commands::event::{Channel, Event};
+use boarding_commands::template::{Renderer, Template};
+use boarding_commands::values::{Code, Time};
+
+use super::Desk;
+use super::drafts::{Claim, Draft};
+use crate::delivery::Sent;
+use crate::delivery::mail::Mail;
+
+/// Templates that were read once for the mails of a batch.
+#[derive(Debug, Default)]
+struct Renderers(HashMap<(TemplateKindKey, String), (Template, Renderer)>);
+
+type TemplateKindKey = u8;
+
+impl Desk {
+    /// Words and sends the mails of the claims among these events; what became of each, in their order,
+    /// and nothing where somebody outside will tell.
+    pub(super) async fn send(&self, events: &[Event], channel: Channel) -> Vec<Option<Report>> {
+        let claims = events.iter().filter_map(|event| Claim::of(event, channel)).collect();
+        let (mut renderers, at) = (Renderers::default(), self.core.clock.now());
+        let (mut reports, mut mails) = (Vec::new(), Vec::new());
+        for draft in self.drafts(claims).await {
+            let worded = match &draft {
+                Some(draft) => self.word(draft, &mut renderers, at),
+                None => Err((Code::TemplateInvalid, "no template was found".to_owned())),
+            };
+            // A mail's place is held by nobody until the channel has answered.
+            reports.push(match worded {
+                Ok(mail) => {
+                    mails.push(mail);
+                    None
+                }
+                Err((code, detail)) => Some(Report::Permanent { code, detail: Some(detail) }),
+            });
+        }
+        let mut sent = self.core.channel.send_batch(mails).await.into_iter();
+        let unanswered = || Sent::Uncertain { detail: "the channel gave no answer".to_owned() };
+        let answered = |known: Option<Report>| {
+            known.or_else(|| report(sent.next().unwrap_or_else(unanswered)))
+        };
+        reports.into_iter().map(answered).collect()
+    }
+
+    /// Takes from the company what the claims' mails need; in the order of the claims.
+    async fn drafts(&self, claims: Vec<Claim>) -> Vec<Option<Draft>> {
+        let count = claims.len();
+        let drafts = self.look(move |company| {
+            claims.into_iter().map(|claim| claim.draft(company)).collect::<Vec<_>>()
+        });
+        drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())
+    }
+
+    /// Words one mail.
+    ///
+    /// # Errors
+    /// A code and a text, when the company's template cannot be filled in.
+    fn word(
+        &self,
+        draft: &Draft,
+        renderers: &mut Renderers,
+        at: Time,
+    ) -> Result<Mail, (Code, String)> {
+        let link_url = draft.link(&self.company, &self.core.tokens);
+        let renderer = renderers.of(draft).map_err(|error| (Code::TemplateInvalid, error))?;
+        let values = draft.values(&link_url, at);
+        let content =
+            renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
+        let to_name =
+            [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
+        Ok(Mail {
+            company: self.company.clone(),
+            purpose: draft.purpose,
+            message_id: draft.message_id.clone(),
+            from: draft.from.clone(),
+            to: draft.to.clone(),
+            to_name,
+            date: at,
+            content,
+            claim: draft.claim(&link_url, values.expires_at),
+        })
+    }
+}
+
+impl Renderers {
+    fn of(&mut self, draft: &Draft) -> Result<&Renderer, String> {
+        let key = (draft.kind as TemplateKindKey, draft.template.language.clone());
+        let known = self.0.get(&key).is_some_and(|(template, _)| *template == draft.template);
+        if !known {
+            let renderer =
+                Renderer::new(draft.kind, &draft.template).map_err(|error| error.to_string())?;
+            self.0.insert(key.clone(), (draft.template.clone(), renderer));
+        }
+        self.0.get(&key).map(|(_, renderer)| renderer).ok_or_else(|| "no template".to_owned())
+    }
+}
+
+/// What a channel's word means for the recipient; nothing yet, where somebody else has the mail in hand.
+fn report(sent: Sent) -> Option<Report> {
+    Some(match sent {
+        Sent::HandedOver => return None,
+        Sent::Sent => Report::Sent { message_id: None },
+        Sent::TemporaryFailure { code, detail } => Report::Temporary { code, detail: Some(detail) },
+        Sent::PermanentFailure { code, detail } => Report::Permanent { code, detail: Some(detail) },
+        Sent::Uncertain { detail } => {
+            Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) }
+        }
+    })
+}

@@ -1,0 +1,134 @@
+//! The undo worker: goes through the log for what an import did, and takes it back commit by commit.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use boarding_commands::company::{Company, RowEffect, Undo};
+use boarding_commands::decide::UndoRows;
+use boarding_commands::values::{Code, ImportId};
+use tokio::sync::mpsc;
+
+use super::import::portions::Fault;
+use super::{Desk, pause};
+use crate::actor::Reply;
+use crate::preview::undo;
+
+/// How many commits of the import are read ahead, in commits: one is undone while the next is looked for.
+const COMMITS_AHEAD: usize = 2;
+
+pub(super) async fn manage(desk: Desk) {
+    let mut chores = desk.hot.chores();
+    while let Some(import) = desk.until(&mut chores, |chores| chores.undoing.first().copied()).await
+    {
+        if let Err(error) = go_on(&desk, import).await {
+            let error = boarding_log::error_chain(&*error);
+            tracing::error!(company = %desk.company, %import, %error, "an undo cannot go on");
+            pause().await;
+        }
+    }
+}
+
+/// Undoes the rows to come, and says that it is over.
+async fn go_on(desk: &Desk, import: ImportId) -> Result<(), Fault> {
+    let place = desk.look(move |company| rows_done(company, import)).await.flatten();
+    let Some(rows_done) = place else { return Ok(()) };
+    let (found, mut effects) = mpsc::channel(COMMITS_AHEAD);
+    let (core, company) = (Arc::clone(&desk.core), desk.company.clone());
+    let reading = tokio::task::spawn_blocking(move || {
+        undo::effects(&*core.log, company, import, &mut |mut rows| {
+            rows.retain(|effect| effect.row > rows_done);
+            if rows.is_empty() || found.blocking_send(rows).is_ok() {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })
+    });
+    while let Some(rows) = effects.recv().await {
+        apply(desk, import, rows).await?;
+        if desk.is_closing() {
+            return Ok(());
+        }
+    }
+    reading.await??;
+    let last = UndoRows { import, rows: Vec::new(), last: true };
+    if !matches!(desk.ask(last, import.0).await, Reply::Accepted { .. }) {
+        pause().await;
+    }
+    Ok(())
+}
+
+/// The last row that has an outcome, while the import is being undone.
+fn rows_done(company: &Company, import: ImportId) -> Option<u64> {
+    match company.imports.get(&import)?.undo {
+        Undo::Going { rows_done, .. } => Some(rows_done),
+        Undo::No | Undo::Done => None,
+    }
+}
+
+/// Undoes rows, as many at a time as fit in one commit.
+async fn apply(desk: &Desk, import: ImportId, rows: Vec<RowEffect>) -> Result<(), Fault> {
+    // The last one goes next.
+    let mut waiting = vec![rows];
+    while let Some(rows) = waiting.pop() {
+        match desk.ask(UndoRows { import, rows: rows.clone(), last: false }, import.0).await {
+            Reply::TooLarge => waiting.extend(split(rows)?),
+            Reply::Failed { why, .. } => {
+                tracing::warn!(company = %desk.company, %import, %why, "rows wait to be undone");
+                pause().await;
+                waiting.push(rows);
+            }
+            Reply::Accepted { .. } | Reply::Refused(_) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Rows that lead to more than one commit holds, in halves, the later one first; a single one as a row that
+/// cannot be undone.
+fn split(mut rows: Vec<RowEffect>) -> Result<Vec<Vec<RowEffect>>, Fault> {
+    if rows.len() > 1 {
+        let rest = rows.split_off(rows.len() / 2);
+        return Ok(vec![rest, rows]);
+    }
+    for row in &mut rows {
+        if row.errored.replace(Code::CsvRecordTooLarge).is_some() {
+            return Err(format!("row {} is too large even to be told", row.row).into());
+        }
+    }
+    Ok(vec![rows])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use boarding_commands::company::Standing;
+    use boarding_commands::values::UserKey;
+
+    fn effect(row: u64) -> RowEffect {
+        let (before, after) = (Standing::default(), Standing::default());
+        RowEffect {
+            row,
+            user: UserKey::new("ann"),
+            before,
+            after,
+            from_stock: false,
+            errored: None,
+        }
+    }
+
+    fn numbers(rows: &[RowEffect]) -> Vec<u64> {
+        rows.iter().map(|row| row.row).collect()
+    }
+
+    /// P23: halves keep the order; a row that does not fit alone is told, and not tried for ever.
+    #[test]
+    fn p23_rows_are_split_in_order_and_none_is_passed_over() {
+        let halves = split((1..=3).map(effect).collect()).unwrap();
+        assert_eq!((numbers(&halves[0]), numbers(&halves[1])), (vec![2, 3], vec![1]));
+        let told = split(vec![effect(1)]).unwrap();
+        assert_eq!(told[0][0].errored, Some(Code::CsvRecordTooLarge));
+        let error = split(told[0].clone()).unwrap_err();
+        assert_eq!(error.to_string(), "row 1 is too large even to be told");
+    }
+}

@@ -1,0 +1,383 @@
+//! The projector: one thread that follows the log and writes read models, index and position in one batch.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, Weak, mpsc};
+use std::thread;
+use std::time::Duration;
+
+use boarding_commands::values::{CommandId, CompanyId};
+use boarding_projections::projection::ProjectionError;
+use boarding_projections::projectors;
+use boarding_projections::rows::{StagedRows, Table};
+use tokio::sync::watch;
+
+use crate::limits::{FLUSH_AFTER_BATCHES, LOOK_MILLIS, PROJECT_EVENTS_MAX, RETRY_MILLIS};
+use crate::read::store::{Meta, Store, StoreError, View, command_key};
+use boarding_log::{Entry, EventLog, Place, ReadError, Reader};
+
+/// What stops the read models. The log goes on; a query says so.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    #[error("read the log for the read models")]
+    Log(#[source] ReadError),
+    #[error("keep the read models")]
+    Store(#[source] StoreError),
+    #[error("start the thread of the read models")]
+    Thread(#[source] std::io::Error),
+    #[error("project an event")]
+    Stopped(#[source] ProjectionError),
+    /// The rows know of events that the log does not hold: the log was cut off or exchanged.
+    #[error(
+        "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore it from a backup"
+    )]
+    LogIsShorter { seen: u64, end: u64 },
+    /// What stands where the rows end is not what they ended with.
+    #[error(
+        "the read models end at position {seen} with another commit than the log: they are of another log; use the data folder that belongs to it"
+    )]
+    OtherLog { seen: u64 },
+}
+
+impl From<ReadError> for ProjectError {
+    fn from(error: ReadError) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl From<StoreError> for ProjectError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+/// The read models, as they follow the log.
+#[derive(Debug, Clone)]
+pub struct Projections {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    view: RwLock<View>,
+    /// The last position whose events are in the rows; an error text once they have stopped.
+    seen: watch::Sender<Result<u64, Arc<str>>>,
+    ask: mpsc::Sender<Ask>,
+    /// Whether the thread was told to look and has not looked since: telling it once is enough.
+    told: AtomicBool,
+    thread: std::sync::Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+/// What the thread is told.
+#[derive(Debug)]
+enum Ask {
+    /// The log has grown.
+    Look,
+    Rebuild(Vec<Table>, mpsc::Sender<Result<(), String>>),
+    Stop,
+}
+
+impl Projections {
+    /// Starts to follow the log from where the rows stand. Tables whose projection has changed are built
+    /// anew before anything else.
+    ///
+    /// # Errors
+    /// When the rows are ahead of the log, or the store fails.
+    pub fn follow(log: Arc<dyn EventLog>, store: Store) -> Result<Self, ProjectError> {
+        let meta = store.read_meta()?;
+        if meta.position > log.end() {
+            return Err(ProjectError::LogIsShorter { seen: meta.position, end: log.end() });
+        }
+        check_same_log(&*log, &store, meta.position)?;
+        log.forget_commands_up_to(meta.position);
+        let (ask, asked) = mpsc::channel();
+        let lease = Arc::new(());
+        let shared = Arc::new(Shared {
+            view: RwLock::new(store.view(meta.clone(), &lease)),
+            seen: watch::Sender::new(Ok(meta.position)),
+            store,
+            ask,
+            told: AtomicBool::new(false),
+            thread: std::sync::Mutex::new(None),
+        });
+        let (retired, unflushed) = (Vec::new(), 0);
+        let follower =
+            Follower { log, shared: Arc::clone(&shared), meta, lease, retired, unflushed };
+        let thread = thread::Builder::new()
+            .name("projector".to_owned())
+            .spawn(move || follower.run(&asked))
+            .map_err(ProjectError::Thread)?;
+        *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
+        Ok(Self { shared })
+    }
+
+    /// The rows as they stand now.
+    pub fn view(&self) -> View {
+        self.shared.view.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The last position that the rows have seen, as it moves; an error text once they have stopped.
+    pub fn seen(&self) -> watch::Receiver<Result<u64, Arc<str>>> {
+        self.shared.seen.subscribe()
+    }
+
+    /// Says that the log has grown.
+    pub fn look(&self) {
+        if !self.shared.told.swap(true, Ordering::AcqRel) {
+            let _ = self.shared.ask.send(Ask::Look);
+        }
+    }
+
+    /// Builds tables anew from the log beside the ones that are read, then puts them in their place.
+    ///
+    /// # Errors
+    /// What went wrong, in words; the old rows stay.
+    pub fn rebuild(&self, tables: &[Table]) -> Result<(), String> {
+        let (done, wait) = mpsc::channel();
+        let gone = |_| "the read models have stopped".to_owned();
+        self.shared.ask.send(Ask::Rebuild(tables.to_vec(), done)).map_err(|_| gone(()))?;
+        wait.recv().map_err(|_| gone(()))?
+    }
+
+    /// Where a command's commit stands, as far as the rows have seen.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn find_command(
+        &self,
+        company: &CompanyId,
+        command: CommandId,
+    ) -> Result<Option<Place>, StoreError> {
+        let bytes = self.shared.store.get_raw(&command_key(company, command))?;
+        Ok(bytes
+            .and_then(|bytes| bytes.try_into().ok())
+            .map(|bytes| Place(u64::from_be_bytes(bytes))))
+    }
+
+    /// Ends the thread after its batch.
+    pub fn end(&self) {
+        let _ = self.shared.ask.send(Ask::Stop);
+        let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            let _ = thread.join();
+        }
+    }
+
+    /// Ends the thread after its batch, and closes the store in peace.
+    pub fn stop(&self) {
+        self.end();
+        if let Err(error) = self.shared.store.close() {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the read models will be rebuilt"
+            );
+        }
+    }
+}
+
+/// Builds that were replaced together, by table and number.
+struct Retired {
+    lease: Weak<()>,
+    builds: Vec<(Table, u8)>,
+}
+
+/// The thread's own.
+struct Follower {
+    log: Arc<dyn EventLog>,
+    shared: Arc<Shared>,
+    meta: Meta,
+    /// Batches since the store was last told to write: what it holds back is memory.
+    unflushed: u32,
+    /// Held by every view of the builds that are read now.
+    lease: Arc<()>,
+    /// Builds that have a successor, and the lease of those who may still read them.
+    retired: Vec<Retired>,
+}
+
+impl Follower {
+    fn run(mut self, asked: &mpsc::Receiver<Ask>) {
+        if let Err(error) = self.work(asked) {
+            let text = boarding_log::error_chain(&error);
+            tracing::error!(%text, "the read models have stopped");
+            drop(self.shared.seen.send_replace(Err(text.into())));
+        }
+    }
+
+    fn work(&mut self, asked: &mpsc::Receiver<Ask>) -> Result<(), ProjectError> {
+        for (table, build) in self.shared.store.forgotten_builds(&self.meta)? {
+            self.shared.store.remove_build(table, build)?;
+        }
+        let outdated = self.meta.outdated();
+        if !outdated.is_empty() {
+            self.rebuild(&outdated)?;
+        }
+        let mut reader = self.log.read_all(self.meta.position + 1);
+        loop {
+            let told = match self.catch_up(&mut *reader) {
+                Ok(()) => Some(self.rest(asked)),
+                // A log on the network may be away for a while.
+                Err(ProjectError::Log(error)) if error.is_transient() => {
+                    let text = boarding_log::error_chain(&error);
+                    tracing::warn!(%text, "the read models wait for the log");
+                    match asked.recv_timeout(Duration::from_millis(RETRY_MILLIS)) {
+                        Ok(told) => Some(told),
+                        Err(mpsc::RecvTimeoutError::Timeout) => continue,
+                        Err(mpsc::RecvTimeoutError::Disconnected) => None,
+                    }
+                }
+                Err(error) => return Err(error),
+            };
+            match told {
+                Some(Ask::Look) => self.shared.told.store(false, Ordering::Release),
+                Some(Ask::Rebuild(tables, done)) => {
+                    let rebuilt = self.rebuild(&tables);
+                    let _ = done.send(rebuilt.map_err(|error| boarding_log::error_chain(&error)));
+                }
+                Some(Ask::Stop) | None => return Ok(()),
+            }
+        }
+    }
+
+    /// Waits until there is something to do: until it is told so, or until another writer has appended.
+    fn rest(&self, asked: &mpsc::Receiver<Ask>) -> Ask {
+        loop {
+            match asked.recv_timeout(Duration::from_millis(LOOK_MILLIS)) {
+                Ok(ask) => return ask,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ask::Stop,
+                Err(mpsc::RecvTimeoutError::Timeout) if self.log.end() > self.meta.position => {
+                    return Ask::Look;
+                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// All of the log's tail, and what is no longer read away.
+    fn catch_up(&mut self, reader: &mut dyn Reader) -> Result<(), ProjectError> {
+        while self.batch(reader)? {}
+        self.sweep()
+    }
+
+    /// One batch of the log's tail; whether there was any.
+    fn batch(&mut self, reader: &mut dyn Reader) -> Result<bool, ProjectError> {
+        let entries = next_entries(reader, u64::MAX)?;
+        let Some(last) = entries.last() else { return Ok(false) };
+        let mut meta = self.meta.clone();
+        meta.position = last.recorded.last_position();
+        let view = self.shared.store.view(self.meta.clone(), &self.lease);
+        let mut batch = sled::Batch::default();
+        let every: Vec<Table> = projectors().map(|one| one.table).collect();
+        stage(&view, &entries, &every, &mut batch)?;
+        for entry in &entries {
+            let commit = &entry.recorded.commit;
+            let key = command_key(&commit.company, commit.command);
+            batch.insert(key, &entry.place.0.to_be_bytes());
+        }
+        self.shared.store.stage_meta(&meta, &mut batch)?;
+        self.shared.store.apply(batch)?;
+        self.unflushed += 1;
+        if self.unflushed >= FLUSH_AFTER_BATCHES {
+            self.shared.store.flush()?;
+            self.unflushed = 0;
+        }
+        self.log.forget_commands_up_to(meta.position);
+        self.adopt(meta);
+        Ok(true)
+    }
+
+    fn adopt(&mut self, meta: Meta) {
+        self.meta = meta;
+        let view = self.shared.store.view(self.meta.clone(), &self.lease);
+        *self.shared.view.write().unwrap_or_else(PoisonError::into_inner) = view;
+        drop(self.shared.seen.send_replace(Ok(self.meta.position)));
+    }
+
+    /// Builds tables anew, up to where the others stand.
+    fn rebuild(&mut self, tables: &[Table]) -> Result<(), ProjectError> {
+        let old = self.meta.clone();
+        let meta = old.rebuilt(tables);
+        for &table in tables {
+            self.shared.store.remove_build(table, meta.build(table))?;
+        }
+        let lease = Arc::new(());
+        let view = self.shared.store.view(meta.clone(), &lease);
+        let mut reader = self.log.read_all(1);
+        loop {
+            let entries = next_entries(&mut *reader, meta.position)?;
+            if entries.is_empty() {
+                break;
+            }
+            let mut batch = sled::Batch::default();
+            stage(&view, &entries, tables, &mut batch)?;
+            self.shared.store.apply(batch)?;
+        }
+        let mut batch = sled::Batch::default();
+        self.shared.store.stage_meta(&meta, &mut batch)?;
+        self.shared.store.apply(batch)?;
+        let before = std::mem::replace(&mut self.lease, lease);
+        let builds = tables.iter().map(|&table| (table, old.build(table))).collect();
+        self.retired.push(Retired { lease: Arc::downgrade(&before), builds });
+        self.adopt(meta);
+        Ok(())
+    }
+
+    /// Removes the builds that nobody reads any more: a query keeps those it began with.
+    fn sweep(&mut self) -> Result<(), ProjectError> {
+        let (over, read) = std::mem::take(&mut self.retired)
+            .into_iter()
+            .partition(|one| one.lease.strong_count() == 0);
+        self.retired = read;
+        for (table, build) in Vec::into_iter(over).flat_map(|one: Retired| one.builds) {
+            self.shared.store.remove_build(table, build)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether the commit that the rows end with stands in this log, at the same place.
+fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), ProjectError> {
+    if seen == 0 {
+        return Ok(());
+    }
+    let other = ProjectError::OtherLog { seen };
+    let Some(Entry { place, recorded }) = log.read_all(seen).next()? else { return Err(other) };
+    let key = command_key(&recorded.commit.company, recorded.commit.command);
+    let known = store.get_raw(&key)?;
+    let is_same = recorded.last_position() == seen
+        && known.is_some_and(|known| known.as_slice() == place.0.to_be_bytes());
+    if is_same { Ok(()) } else { Err(other) }
+}
+
+/// Commits of about one batch, none beyond this position. What was read before a fault is not lost by it:
+/// the reader stays before the fault, and meets it again.
+fn next_entries(reader: &mut dyn Reader, end: u64) -> Result<Vec<Entry>, ReadError> {
+    let (mut entries, mut events) = (Vec::new(), 0);
+    while events < PROJECT_EVENTS_MAX {
+        match reader.next() {
+            Ok(Some(entry)) if entry.recorded.position <= end => {
+                events += entry.recorded.commit.span();
+                entries.push(entry);
+            }
+            Err(error) if entries.is_empty() => return Err(error),
+            _ => break,
+        }
+    }
+    Ok(entries)
+}
+
+fn stage(
+    view: &View,
+    entries: &[Entry],
+    tables: &[Table],
+    batch: &mut sled::Batch,
+) -> Result<(), ProjectError> {
+    let mut staged = StagedRows::over(view);
+    let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
+    for fact in entries.iter().flat_map(|entry| entry.recorded.facts()) {
+        for projector in &projectors {
+            projector.apply(&fact, &mut staged).map_err(ProjectError::Stopped)?;
+        }
+    }
+    view.stage(staged.into_changes(), batch);
+    Ok(())
+}

@@ -1,0 +1,356 @@
+//! Queries: from the rows, from the log itself, or from the rows as they were.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boarding_commands::company::Company;
+use boarding_commands::decide::Authority;
+use boarding_commands::decide::imports::import_file::needed;
+use boarding_commands::event::Permission;
+use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, Time};
+use boarding_projections::csv_export::CsvFormat;
+use boarding_projections::history::{self, Entity};
+use boarding_projections::query::{self, QueryAnswer, QueryError};
+use boarding_projections::rows::{MemoryRows, Rows};
+use serde_json::{Map, Value, json};
+
+use crate::context::Core;
+use crate::engine::Engine;
+use crate::limits::VISIBLE_SECONDS_MAX;
+
+mod events;
+mod failed_rows;
+mod shape;
+mod template;
+
+pub use shape::{Shape, Tells, shapes};
+pub use template::template_row;
+
+/// Who asks a query, and by what right.
+#[derive(Debug, Clone)]
+pub struct Asker {
+    pub actor: String,
+    pub authority: Authority,
+}
+
+/// What a query answers.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// `{"position", "rows", "next"}` or `{"position", "row"}`.
+    Json(Value),
+    /// The whole of it as CSV.
+    Csv(Vec<u8>),
+}
+
+/// Why a query has no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum NoAnswer {
+    Refused(Refusal),
+    /// It may be asked again.
+    Failed {
+        code: Code,
+        why: String,
+    },
+}
+
+impl From<Refusal> for NoAnswer {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl From<QueryError> for NoAnswer {
+    fn from(error: QueryError) -> Self {
+        match error {
+            QueryError::Refused(refusal) => Self::Refused(refusal),
+            QueryError::Failed(error) => unavailable(&error),
+        }
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> NoAnswer {
+    NoAnswer::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
+}
+
+/// The parameters that every query takes, beside its own.
+struct Common {
+    min_position: Option<u64>,
+    as_of: Option<AsOf>,
+    format: Option<CsvFormat>,
+    rest: Value,
+}
+
+/// An earlier moment.
+#[derive(Debug, Clone, Copy)]
+enum AsOf {
+    Position(u64),
+    Time(Time),
+}
+
+impl Engine {
+    /// Answers a query of the contract by its name.
+    ///
+    /// # Errors
+    /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
+    pub async fn query(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        params: Map<String, Value>,
+        asker: &Asker,
+    ) -> Result<Answer, NoAnswer> {
+        let common = Common::take(shape::own_names(name, params)?)?;
+        self.check_permission(company, name, &common.rest, asker).await?;
+        if let Some(position) = common.min_position {
+            self.visible(position).await?;
+        }
+        let (core, company, name) = (Arc::clone(&self.core), company.clone(), name.to_owned());
+        let answering = tokio::task::spawn_blocking(move || core.answer(&company, &name, &common));
+        answering.await.map_err(|error| unavailable(&error))?
+    }
+
+    /// Waits until the read models have seen a position, at most five seconds.
+    ///
+    /// # Errors
+    /// `not_yet_visible`, or `unavailable` when they have stopped.
+    pub async fn visible(&self, position: u64) -> Result<(), NoAnswer> {
+        let mut seen = self.core.projections.seen();
+        self.core.projections.look();
+        let arrived = seen.wait_for(|seen| seen.as_ref().map_or(true, |seen| *seen >= position));
+        match tokio::time::timeout(Duration::from_secs(VISIBLE_SECONDS_MAX), arrived).await {
+            Ok(Ok(seen)) => match &*seen {
+                Ok(_) => Ok(()),
+                Err(why) => Err(NoAnswer::Failed { code: Code::Unavailable, why: why.to_string() }),
+            },
+            _ => {
+                let why =
+                    format!("position {position} was not seen within {VISIBLE_SECONDS_MAX} s");
+                Err(NoAnswer::Failed { code: Code::NotYetVisible, why })
+            }
+        }
+    }
+
+    /// Waits, however long it takes, until the read models have seen all that is in the log now.
+    ///
+    /// # Errors
+    /// `unavailable` when they have stopped.
+    pub async fn caught_up(&self) -> Result<(), NoAnswer> {
+        let end = self.core.log.end();
+        while let Err(no) = self.visible(end).await {
+            if !matches!(no, NoAnswer::Failed { code: Code::NotYetVisible, .. }) {
+                return Err(no);
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_permission(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        params: &Value,
+        asker: &Asker,
+    ) -> Result<(), NoAnswer> {
+        if asker.authority == Authority::All {
+            return Ok(());
+        }
+        let needed = match name {
+            "history" => Some(history::permission(entity_of(params)?.as_ref())),
+            "import_progress" => Some(self.needed_to_import(company, params).await),
+            // Whoever may import a file may see what became of it, as may whoever imports people.
+            "import" | "import_rows" | "failed_rows" => {
+                match self.allowed(company, asker, Permission::BulkImportUsers).await? {
+                    true => None,
+                    false => Some(self.needed_to_import(company, params).await),
+                }
+            }
+            _ => boarding_projections::permission_for(name),
+        };
+        let Some(needed) = needed else { return Ok(()) };
+        if self.allowed(company, asker, needed).await? {
+            return Ok(());
+        }
+        let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
+        Err(refusal.with(json!({"permission": needed.as_str()})).into())
+    }
+
+    async fn allowed(
+        &self,
+        company: &CompanyId,
+        asker: &Asker,
+        permission: Permission,
+    ) -> Result<bool, NoAnswer> {
+        let actor = asker.actor.clone();
+        let look = move |company: &Company| company.grants.allows(&actor, permission);
+        let allowed = self.hot(company).await.look(look).await;
+        allowed.ok_or_else(|| NoAnswer::Failed {
+            code: Code::Unavailable,
+            why: "the engine is stopping".to_owned(),
+        })
+    }
+}
+
+impl Engine {
+    /// What it takes to import the file: whoever may do that may see what comes of it (ML-01, ML-11, LX-02).
+    async fn needed_to_import(&self, company: &CompanyId, params: &Value) -> Permission {
+        let import = params.get("import").and_then(Value::as_str);
+        let import: Option<ImportId> = import.and_then(|text| text.parse().ok());
+        let dialect = move |company: &Company| {
+            let import = company.imports.get(&import?)?;
+            Some(import.options.dialect.clone())
+        };
+        let dialect = self.hot(company).await.look(dialect).await.flatten();
+        needed(&dialect.unwrap_or_default())
+    }
+}
+
+impl Common {
+    fn take(mut params: Map<String, Value>) -> Result<Self, Refusal> {
+        let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
+        let malformed = |name: &str, takes: &str| malformed(name, &format!("expected {takes}"));
+        let given = |params: &mut Map<String, Value>, name: &str| {
+            params.remove(name).filter(|v| !v.is_null())
+        };
+        let min_position = given(&mut params, "min_position")
+            .map(|value| number(&value).ok_or_else(|| malformed("min_position", "a position")));
+        let as_of = given(&mut params, "as_of").map(|value| {
+            let time = value.as_str().and_then(|text| text.parse().ok()).map(AsOf::Time);
+            number(&value)
+                .map(AsOf::Position)
+                .or(time)
+                .ok_or_else(|| malformed("as_of", "a position or a time"))
+        });
+        let format = given(&mut params, "format").map(|value| match value.as_str() {
+            Some("json") => Ok(None),
+            Some("csv") => Ok(Some(CsvFormat::Csv)),
+            Some("spreadsheet") => Ok(Some(CsvFormat::Spreadsheet)),
+            _ => Err(malformed("format", "json, csv or spreadsheet")),
+        });
+        Ok(Self {
+            min_position: min_position.transpose()?,
+            as_of: as_of.transpose()?,
+            format: format.transpose()?.flatten(),
+            rest: Value::Object(params),
+        })
+    }
+}
+
+impl Core {
+    fn answer(&self, company: &CompanyId, name: &str, common: &Common) -> Result<Answer, NoAnswer> {
+        let past = common.as_of.map(|as_of| self.rows_as_of(company, as_of)).transpose()?;
+        let view = self.projections.view();
+        let (position, past) = match past {
+            Some((position, rows)) => (position, Some(rows)),
+            None => {
+                self.check_following()?;
+                (view.position(), None)
+            }
+        };
+        let rows: &dyn Rows = past.as_ref().map_or(&view, |rows| rows);
+        let now = match common.as_of {
+            None => Some(self.clock.now()),
+            Some(AsOf::Time(time)) => Some(time),
+            Some(AsOf::Position(_)) => None,
+        };
+        shape::check_own(name, &common.rest)?;
+        match (name, common.format) {
+            ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
+            ("failed_rows", _) => self.failed_rows(company, rows, &common.rest).map(Answer::Csv),
+            ("template", _) => template::template(company, &common.rest, rows, position),
+            (_, Some(format)) => {
+                csv(now, company, name, &common.rest, rows, format).map(Answer::Csv)
+            }
+            (_, None) => {
+                let answer =
+                    boarding_projections::answer_at(now, name, company, &common.rest, rows)?;
+                Ok(Answer::Json(match answer {
+                    QueryAnswer::Rows { rows, next } => {
+                        json!({"position": position, "rows": rows, "next": next})
+                    }
+                    QueryAnswer::Row(row) => json!({"position": position, "row": row}),
+                }))
+            }
+        }
+    }
+
+    /// Rows that no longer follow the log are not shown as if they did.
+    fn check_following(&self) -> Result<(), NoAnswer> {
+        let failed =
+            |why: &Arc<str>| NoAnswer::Failed { code: Code::Unavailable, why: why.to_string() };
+        self.projections.seen().borrow().as_ref().map(|_| ()).map_err(failed)
+    }
+
+    /// The company's rows as they were: its history up to then, replayed.
+    fn rows_as_of(&self, company: &CompanyId, as_of: AsOf) -> Result<(u64, MemoryRows), NoAnswer> {
+        let mut rows = MemoryRows::default();
+        let mut position = 0;
+        let mut reader = self.log.read_company(company, 1);
+        while let Some(entry) = reader.next().map_err(|error| unavailable(&error))? {
+            let before = match as_of {
+                AsOf::Time(time) => entry.recorded.commit.at <= time,
+                AsOf::Position(end) => entry.recorded.position <= end,
+            };
+            if !before {
+                break;
+            }
+            for fact in entry.recorded.facts() {
+                if matches!(as_of, AsOf::Position(end) if fact.position > end) {
+                    break;
+                }
+                boarding_projections::apply(&fact, &mut rows)
+                    .map_err(|error| unavailable(&error))?;
+                position = fact.position;
+            }
+        }
+        Ok((position, rows))
+    }
+}
+
+/// A parameter cannot be read; the refusal names it.
+fn malformed(parameter: &str, why: &str) -> Refusal {
+    Refusal::new(Code::QueryMalformed)
+        .saying(&format!("{parameter}: {why}"))
+        .with(json!({"parameter": parameter}))
+}
+
+fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
+    match params.get("entity") {
+        None | Some(Value::Null) => Ok(None),
+        Some(entity) => entity.as_str().unwrap_or_default().parse().map(Some),
+    }
+}
+
+/// Every page of a query as one CSV file.
+fn csv(
+    now: Option<Time>,
+    company: &CompanyId,
+    name: &str,
+    params: &Value,
+    rows: &dyn Rows,
+    format: CsvFormat,
+) -> Result<Vec<u8>, NoAnswer> {
+    let export = boarding_projections::find_query(name)?.csv_export(format)?;
+    let mut out = export.header();
+    let mut params = params.as_object().cloned().unwrap_or_default();
+    params.insert("limit".to_owned(), json!(query::MAX_LIMIT_ROWS));
+    params.remove("cursor");
+    loop {
+        match boarding_projections::answer_at(
+            now,
+            name,
+            company,
+            &Value::Object(params.clone()),
+            rows,
+        )? {
+            QueryAnswer::Row(row) => {
+                out.extend(export.lines(&[row]));
+                return Ok(out);
+            }
+            QueryAnswer::Rows { rows, next } => {
+                out.extend(export.lines(&rows));
+                let Some(next) = next else { return Ok(out) };
+                params.insert("cursor".to_owned(), json!(next));
+            }
+        }
+    }
+}

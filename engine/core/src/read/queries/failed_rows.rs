@@ -1,0 +1,194 @@
+//! `failed_rows`: the refused rows in the file's own columns, with what was wrong; to mend and import again.
+
+use std::collections::BTreeMap;
+use std::io::BufReader;
+
+use boarding_commands::dialect;
+use boarding_commands::event::ImportOptions;
+use boarding_commands::user_file::{self, FileError, ParsedRow};
+use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
+use boarding_csv::Limits;
+use boarding_projections::csv_export::csv_line;
+use boarding_projections::query::{self, QueryAnswer};
+use boarding_projections::rows::Rows;
+use serde_json::{Value, json};
+
+use super::{NoAnswer, malformed, unavailable};
+use crate::context::Core;
+use crate::process::portions::reading_options;
+
+/// The columns that are added; an import ignores columns that begin with `_`.
+const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
+
+/// Outcomes that say a row was refused.
+const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
+
+impl Core {
+    pub(super) fn failed_rows(
+        &self,
+        company: &CompanyId,
+        rows: &dyn Rows,
+        params: &Value,
+    ) -> Result<Vec<u8>, NoAnswer> {
+        let id: ImportId = params
+            .get("import")
+            .and_then(Value::as_str)
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(|| malformed("import", "expected an import's id"))?;
+        let mut refused = refused_rows(company, rows, id)?;
+        let options = self.options_of(company, id)?;
+        let dialect = dialect::find(&options.1.dialect)
+            .ok_or(Code::ImportUnknownDialect)
+            .map_err(Refusal::from)?;
+        let lost = |why| NoAnswer::Failed { code: Code::ImportFileLost, why };
+        let file = self.files.open_whole(&options.0).map_err(lost)?;
+        let parsed = user_file::rows(
+            BufReader::new(file),
+            dialect,
+            &reading_options(&options.1),
+            &Limits::default(),
+        );
+        let parsed = parsed.map_err(unreadable)?;
+        for why in refused.values_mut() {
+            // Whoever mends the file looks for its own columns.
+            let own = why.columns.split("; ").map(|one| parsed.own_name(one).unwrap_or(one));
+            why.columns = own.collect::<Vec<_>>().join("; ");
+        }
+        let mut out = Mending::of(parsed.header(), &options.1);
+        for row in parsed {
+            let row = row.map_err(unreadable)?;
+            if let Some(why) = refused.get(&row.row) {
+                out.add(&row, why);
+            }
+        }
+        Ok(out.finish())
+    }
+
+    /// The file's digest and how it was read, from the import's first event.
+    fn options_of(
+        &self,
+        company: &CompanyId,
+        id: ImportId,
+    ) -> Result<(String, ImportOptions), NoAnswer> {
+        let entity = boarding_projections::history::Entity::Import(id);
+        let view = self.projections.view();
+        let ranges = boarding_projections::history::versions(&view, company, &entity);
+        let first = ranges.map_err(|error| unavailable(&error))?.into_iter().next();
+        let mut found = None;
+        if let Some(versions) = first {
+            let mut look = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
+                boarding_commands::event::Event::ImportAccepted {
+                    import, files, options, ..
+                } if *import == id => {
+                    found = files.first().map(|file| (file.sha256.clone(), options.clone()));
+                    false
+                }
+                _ => true,
+            };
+            self.read_versions(company, versions, &mut look)
+                .map_err(|error| unavailable(&error))?;
+        }
+        found.ok_or_else(|| Refusal::new(Code::ImportNotFound).into())
+    }
+}
+
+/// The file to mend: read the way the first one was, it is taken as it is.
+struct Mending {
+    text: Vec<u8>,
+    /// The ranges of the file's own columns: what an earlier export added is not carried along.
+    own: Vec<usize>,
+    /// How many columns the file has.
+    width: usize,
+    delimiter: char,
+    /// Whether the file was read as UTF-8.
+    is_utf8: bool,
+}
+
+impl Mending {
+    fn of(header: &[String], options: &ImportOptions) -> Self {
+        let is_own = |(_, name): &(usize, &String)| !ADDED.contains(&name.trim());
+        let own = header.iter().enumerate().filter(is_own);
+        let (own, names): (Vec<usize>, Vec<&str>) = own.map(|(at, name)| (at, &**name)).unzip();
+        let is_utf8 = options.encoding == "UTF-8";
+        let (width, delimiter) = (header.len(), options.delimiter);
+        let mut mending = Self { text: Vec::new(), own, width, delimiter, is_utf8 };
+        mending.text = mending.line(names.into_iter().chain(ADDED));
+        mending
+    }
+
+    fn line<'c>(&self, cells: impl Iterator<Item = &'c str>) -> Vec<u8> {
+        let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
+        csv_line(cells.map(str::to_owned), delimiter)
+    }
+
+    /// The whole file; with a byte order mark where it could be taken for another encoding. The mark wins
+    /// over whatever encoding is named when the file is imported again.
+    fn finish(self) -> Vec<u8> {
+        let text = self.text;
+        let mark: &[u8] = if self.is_utf8 && text.is_ascii() { b"" } else { "\u{feff}".as_bytes() };
+        [mark, &text].concat()
+    }
+
+    fn add(&mut self, row: &ParsedRow, why: &Why) {
+        let beyond = row.cells.get(self.width..).filter(|beyond| !beyond.is_empty());
+        // Cells without a column have none to stand in: they are told, so that nothing is lost.
+        let reason = match beyond {
+            Some(beyond) => {
+                format!("{} (beyond: {})", why.reasons, beyond.join(&self.delimiter.to_string()))
+            }
+            None => why.reasons.clone(),
+        };
+        let number = row.row.to_string();
+        let added = [number.as_str(), &why.columns, &why.codes, &reason];
+        let cells = self.own.iter().map(|&at| row.cells.get(at).map_or("", String::as_str));
+        let line = self.line(cells.chain(added));
+        self.text.extend(line);
+    }
+}
+
+/// Why a row was refused, each part joined by `; `.
+struct Why {
+    columns: String,
+    codes: String,
+    reasons: String,
+}
+
+fn refused_rows(
+    company: &CompanyId,
+    rows: &dyn Rows,
+    id: ImportId,
+) -> Result<BTreeMap<u64, Why>, NoAnswer> {
+    let mut refused = BTreeMap::new();
+    for outcome in REFUSED {
+        let mut cursor = Value::Null;
+        loop {
+            let params = json!({"import": id, "outcome": outcome, "limit": query::MAX_LIMIT_ROWS, "cursor": cursor});
+            let QueryAnswer::Rows { rows, next } =
+                boarding_projections::answer("import_rows", company, &params, rows)?
+            else {
+                break;
+            };
+            refused
+                .extend(rows.iter().filter_map(|row| Some((row.get("row")?.as_u64()?, why(row)))));
+            let Some(next) = next else { break };
+            cursor = json!(next);
+        }
+    }
+    Ok(refused)
+}
+
+fn why(row: &Value) -> Why {
+    let part = |name: &str| {
+        let problems = row.get("problems").and_then(Value::as_array).into_iter().flatten();
+        let parts: Vec<_> = problems.filter_map(|problem| problem.get(name)?.as_str()).collect();
+        parts.join("; ")
+    };
+    Why { columns: part("column"), codes: part("code"), reasons: part("message") }
+}
+
+fn unreadable(error: FileError) -> NoAnswer {
+    match error {
+        FileError::Refused(refusal) => refusal.into(),
+        FileError::Io(error) => unavailable(&error),
+    }
+}

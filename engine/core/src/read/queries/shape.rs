@@ -1,0 +1,172 @@
+//! What every query takes and answers, for the contract's machine-readable form.
+
+use boarding_commands::values::Refusal;
+use boarding_projections::history::PublishedEvent;
+use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
+use schemars::{JsonSchema as _, Schema, SchemaGenerator};
+use serde_json::{Map, Value, json};
+
+use super::malformed;
+use super::template::Template;
+
+/// A query as the contract describes it.
+#[derive(Debug, Clone, Copy)]
+pub struct Shape {
+    pub name: &'static str,
+    params: &'static [Param],
+    /// Whether it answers page by page.
+    paged: bool,
+    /// Whether it is given as CSV too.
+    sheet: bool,
+    pub tells: Tells,
+}
+
+/// What a query answers with.
+#[derive(Debug, Clone, Copy)]
+pub enum Tells {
+    Rows(fn(&mut SchemaGenerator) -> Schema),
+    Row(fn(&mut SchemaGenerator) -> Schema),
+    /// A file, whatever format was asked for.
+    Csv,
+}
+
+/// `run:<id>`, `import:<id>`, `user:<key>`, `phone:<E.164>`.
+const ENTITY: &str =
+    "^((run|import):[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}|user:.*\\S.*|phone:.*[0-9].*)$";
+
+/// The queries that are answered here and not from rows.
+const OWN: [Shape; 3] = [
+    Shape {
+        name: "history",
+        params: &[Param::pattern("entity", ENTITY)],
+        paged: true,
+        sheet: false,
+        tells: Tells::Rows(PublishedEvent::json_schema),
+    },
+    Shape {
+        name: "failed_rows",
+        params: &[Param::id("import").required().aliases(&["import_id"])],
+        paged: false,
+        sheet: false,
+        tells: Tells::Csv,
+    },
+    Shape {
+        name: "template",
+        params: &[Param::text("dialect").required(), Param::text("file")],
+        paged: false,
+        sheet: false,
+        tells: Tells::Row(Template::json_schema),
+    },
+];
+
+/// Refuses parameters that a query that is answered here does not take: never ignored, always named.
+pub(super) fn check_own(query: &str, params: &Value) -> Result<(), Refusal> {
+    let Some(own) = OWN.iter().find(|own| own.name == query) else { return Ok(()) };
+    let takes = |name: &str| {
+        let of_pages = own.paged && matches!(name, "limit" | "cursor");
+        of_pages || own.params.iter().any(|param| param.name == name)
+    };
+    match params.as_object().into_iter().flat_map(Map::keys).find(|name| !takes(name)) {
+        Some(unknown) => Err(malformed(unknown, &format!("{query} takes no such parameter"))),
+        None => Ok(()),
+    }
+}
+
+/// The parameters of a query by their own names; of one that is not there, as they are.
+///
+/// # Errors
+/// `query.malformed` where one is given under two names.
+pub(super) fn own_names(
+    query: &str,
+    given: Map<String, Value>,
+) -> Result<Map<String, Value>, Refusal> {
+    match shapes().into_iter().find(|shape| shape.name == query) {
+        Some(shape) => Param::replace_aliases(shape.params, given),
+        None => Ok(given),
+    }
+}
+
+/// Every query there is.
+pub fn shapes() -> Vec<Shape> {
+    let of_rows = boarding_projections::queries().map(|query| Shape {
+        name: query.name,
+        params: query.params,
+        paged: query.paged,
+        sheet: query.csv.is_some(),
+        tells: if query.paged { Tells::Rows(query.row) } else { Tells::Row(query.row) },
+    });
+    of_rows.chain(OWN).collect()
+}
+
+impl Shape {
+    /// Its parameters: its own, and those that every query takes.
+    pub fn parameters(&self, generator: &mut SchemaGenerator) -> Value {
+        let mut all = Map::new();
+        for param in self.params {
+            all.insert(param.name.to_owned(), param.schema(generator).into());
+        }
+        all.insert(
+            "min_position".to_owned(),
+            number("Waits until the read model has seen this position, at most 5 s.", 0, None),
+        );
+        all.insert("as_of".to_owned(), as_of(generator));
+        if self.paged {
+            let said = format!("How many rows at most; {DEFAULT_LIMIT_ROWS} unless given.");
+            all.insert("limit".to_owned(), number(&said, 1, Some(MAX_LIMIT_ROWS)));
+            let said = "Where the page begins: the `next` of the page before.";
+            all.insert(
+                "cursor".to_owned(),
+                json!({"type": ["string", "null"], "description": said}),
+            );
+        }
+        if self.sheet {
+            let said = "CSV for a program, or for a spreadsheet with a guard against formulas.";
+            let formats = ["json", "csv", "spreadsheet"].map(Value::from);
+            let formats: Vec<_> = formats.into_iter().chain([Value::Null]).collect();
+            all.insert("format".to_owned(), json!({"enum": formats, "description": said}));
+        }
+        let required: Vec<_> =
+            self.params.iter().filter(|param| param.required).map(|param| param.name).collect();
+        json!({"type": "object", "properties": all, "required": required, "additionalProperties": false})
+    }
+
+    /// Its answer, the rows by what they are called. It says which position they stand for.
+    pub fn answer(&self, row: &Value) -> Value {
+        let position = json!({"type": "integer", "minimum": 0, "description": "The position of the log that the answer stands for."});
+        match self.tells {
+            Tells::Csv => json!({"type": "string", "contentMediaType": "text/csv"}),
+            Tells::Row(_) => json!({
+                "type": "object",
+                "properties": {"position": position, "row": row},
+                "required": ["position", "row"],
+            }),
+            Tells::Rows(_) => json!({
+                "type": "object",
+                "properties": {
+                    "position": position,
+                    "rows": {"type": "array", "items": row},
+                    "next": {"type": ["string", "null"], "description": "The cursor of the next page; null after the last row."},
+                },
+                "required": ["position", "rows", "next"],
+            }),
+        }
+    }
+}
+
+/// A whole number. A query string gives it as a text.
+fn number(said: &str, min: usize, max: Option<usize>) -> Value {
+    let mut number = json!({"type": "integer", "minimum": min});
+    if let (Some(number), Some(max)) = (number.as_object_mut(), max) {
+        number.insert("maximum".to_owned(), max.into());
+    }
+    let text = json!({"type": "string", "pattern": "^[0-9]+$"});
+    json!({"anyOf": [number, text, {"type": "null"}], "description": said})
+}
+
+fn as_of(generator: &mut SchemaGenerator) -> Value {
+    let position = number("", 0, None);
+    let time = boarding_commands::values::Time::json_schema(generator);
+    let ways = position.get("anyOf").and_then(Value::as_array).cloned().unwrap_or_default();
+    let ways: Vec<_> = ways.into_iter().chain([time.into()]).collect();
+    json!({"anyOf": ways, "description": "How it was then: at a position of the log, or at a time."})
+}

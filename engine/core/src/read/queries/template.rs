@@ -1,0 +1,67 @@
+//! `template`: what an operator fills in, a dialect's header and an example row.
+
+use boarding_commands::dialect;
+use boarding_commands::settings::Settings;
+use boarding_commands::values::{Code, CompanyId, Refusal};
+use boarding_projections::rows::Rows;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::{Answer, NoAnswer, malformed, unavailable};
+
+/// A file to fill in: its name and its text.
+#[derive(Serialize, JsonSchema)]
+pub(super) struct Template {
+    dialect: &'static str,
+    file_name: String,
+    text: String,
+}
+
+/// Answers the query.
+pub(super) fn template(
+    company: &CompanyId,
+    params: &Value,
+    rows: &dyn Rows,
+    position: u64,
+) -> Result<Answer, NoAnswer> {
+    let text = |name: &str| match params.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
+        Some(_) => Err(malformed(name, "expected a text")),
+    };
+    let (name, file) = (text("dialect")?.unwrap_or_default(), text("file")?);
+    let settings =
+        boarding_projections::settings(rows, company).map_err(|error| unavailable(&error))?;
+    let row = template_row(name, file, &settings)?;
+    Ok(Answer::Json(json!({"position": position, "row": row})))
+}
+
+/// What an operator of a company with these settings fills in: the dialect's header and an example row; or
+/// another of the files that the dialect takes together, by its name.
+///
+/// # Errors
+/// `import.unknown_dialect` and `query.malformed`, with what is known.
+pub fn template_row(name: &str, file: Option<&str>, settings: &Settings) -> Result<Value, Refusal> {
+    let dialect = dialect::find(name).ok_or_else(|| {
+        let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
+    })?;
+    let parts = dialect.format().parts;
+    let part = match file {
+        None => parts.first(),
+        Some(file) => {
+            let known: Vec<_> = parts.iter().map(|part| part.name).collect();
+            let words = format!("this dialect's are {}", known.join(", "));
+            let details = || json!({"parameter": "file", "known": known});
+            let part = parts.iter().find(|part| part.name == file);
+            Some(part.ok_or_else(|| malformed("file", &words).with(details()))?)
+        }
+    };
+    let file_name = format!("{}.csv", part.map_or(name, |part| part.name));
+    let text = match part {
+        Some(part) if !part.header.is_empty() => format!("{}\r\n", part.header.join(",")),
+        _ => dialect.template_for(settings),
+    };
+    Ok(json!(Template { dialect: dialect.name(), file_name, text }))
+}

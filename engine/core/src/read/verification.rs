@@ -1,0 +1,190 @@
+//! Proof: replays the log into empty tables and compares them with the rows that are read.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::ControlFlow;
+
+use boarding_commands::values::CompanyId;
+use boarding_projections::projection::ProjectionError;
+use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
+
+use crate::engine::Engine;
+use boarding_log::ReadError;
+
+/// What was replayed and found to be the same, byte for byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Verified {
+    pub companies: u64,
+    pub tables: u64,
+    pub rows: u64,
+    pub events: u64,
+    /// The position up to which the log was read.
+    pub position: u64,
+}
+
+/// The first row that a replay gives otherwise than it is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    pub company: CompanyId,
+    pub table: Table,
+    /// The row's key in its table.
+    pub key: Vec<u8>,
+    pub kind: DifferenceKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DifferenceKind {
+    /// The replay gives a row that is not there.
+    Missing,
+    /// There is a row that the replay does not give.
+    Surplus,
+    /// Both have the row, with other bytes.
+    Other,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind {
+            DifferenceKind::Missing => "is missing",
+            DifferenceKind::Surplus => "is in no event",
+            DifferenceKind::Other => "is not what the events say",
+        };
+        let Self { company, table, key, .. } = self;
+        let key = String::from_utf8_lossy(key);
+        write!(f, "the row {key:?} of {table} of {company} {what}; rebuild the read models")
+    }
+}
+
+/// Why the read models are not proven.
+#[derive(Debug, thiserror::Error)]
+pub enum VerifyError {
+    #[error("{0}")]
+    Differs(Difference),
+    #[error("read the log to replay it")]
+    Log(#[from] ReadError),
+    #[error("replay an event")]
+    Replay(#[from] ProjectionError),
+    #[error("read the rows to compare")]
+    Rows(#[from] RowsError),
+    /// The rows moved on while they were compared.
+    #[error("compare the rows of a company at work; ask again when it is done")]
+    AtWork,
+}
+
+impl Engine {
+    /// Replays every company into empty tables, one after the other, and compares all of them with what
+    /// queries read. Nothing may be at work: ask [`Engine::settle`] and [`Engine::caught_up`] before.
+    /// Blocks for as long as reading the whole log takes, and holds one company's rows in memory.
+    ///
+    /// # Errors
+    /// The first difference; or what could not be read.
+    pub fn verify_read_models(&self) -> Result<Verified, VerifyError> {
+        let position = self.core.log.end();
+        let live = self.core.projections.view();
+        let companies = self.companies();
+        let mut verified = Verified {
+            companies: companies.len() as u64,
+            tables: Table::ALL.len() as u64,
+            position,
+            ..Verified::default()
+        };
+        for company in companies {
+            let (replayed, events) = self.replay(&company, position)?;
+            verified.events += events;
+            verified.rows += compare(&company, &replayed, &live)?;
+        }
+        if self.core.log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
+    }
+
+    /// A company's rows from its events alone, and how many these are.
+    fn replay(&self, company: &CompanyId, end: u64) -> Result<(MemoryRows, u64), VerifyError> {
+        let (mut rows, mut events) = (MemoryRows::default(), 0);
+        let mut reader = self.core.log.read_company(company, 1);
+        while let Some(entry) = reader.next()? {
+            if entry.recorded.position > end {
+                break;
+            }
+            for fact in entry.recorded.facts() {
+                boarding_projections::apply(&fact, &mut rows)?;
+                events += 1;
+            }
+        }
+        Ok((rows, events))
+    }
+}
+
+/// Compares a company's rows table by table; how many there are.
+fn compare(company: &CompanyId, replayed: &dyn Rows, live: &dyn Rows) -> Result<u64, VerifyError> {
+    let mut count = 0;
+    for &table in Table::ALL {
+        let mut expected = all(replayed, table, company)?;
+        count += expected.len() as u64;
+        let differs = |key: &[u8], kind| {
+            let (company, key) = (company.clone(), key.to_vec());
+            VerifyError::Differs(Difference { company, table, key, kind })
+        };
+        let mut found = None;
+        live.scan(table, company, &[], &[], &mut |key, row| {
+            found = match expected.remove(key) {
+                Some(same) if same == row => return ControlFlow::Continue(()),
+                Some(_) => Some(differs(key, DifferenceKind::Other)),
+                None => Some(differs(key, DifferenceKind::Surplus)),
+            };
+            ControlFlow::Break(())
+        })?;
+        if let Some(difference) = found {
+            return Err(difference);
+        }
+        if let Some(key) = expected.keys().next() {
+            return Err(differs(key, DifferenceKind::Missing));
+        }
+    }
+    Ok(count)
+}
+
+fn all(
+    rows: &dyn Rows,
+    table: Table,
+    company: &CompanyId,
+) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, RowsError> {
+    let mut all = BTreeMap::new();
+    rows.scan(table, company, &[], &[], &mut |key, row| {
+        all.insert(key.to_vec(), row.to_vec());
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use boarding_projections::rows::RowsMut as _;
+
+    use super::*;
+
+    fn rows(of: &[(&str, &str)]) -> MemoryRows {
+        let mut rows = MemoryRows::default();
+        let acme = "acme".parse().unwrap();
+        for (key, row) in of {
+            rows.put(Table::Users, &acme, (*key).into(), (*row).into());
+        }
+        rows
+    }
+
+    fn kind(replayed: &[(&str, &str)], live: &[(&str, &str)]) -> Result<u64, DifferenceKind> {
+        let acme = "acme".parse().unwrap();
+        compare(&acme, &rows(replayed), &rows(live)).map_err(|error| match error {
+            VerifyError::Differs(difference) => difference.kind,
+            other => panic!("{other}"),
+        })
+    }
+
+    /// P12: every way in which rows can differ is seen.
+    #[test]
+    fn a_row_that_is_missing_added_or_changed_is_a_difference() {
+        let ann_and_bob = [("ann", "1"), ("bob", "2")];
+        assert_eq!(kind(&ann_and_bob, &ann_and_bob), Ok(2));
+        assert_eq!(kind(&ann_and_bob, &[("ann", "1")]), Err(DifferenceKind::Missing));
+        assert_eq!(kind(&[("ann", "1")], &ann_and_bob), Err(DifferenceKind::Surplus));
+        assert_eq!(kind(&ann_and_bob, &[("ann", "1"), ("bob", "3")]), Err(DifferenceKind::Other));
+    }
+}

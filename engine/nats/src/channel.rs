@@ -1,0 +1,80 @@
+//! The channel `nats`: invitations go to workers outside the engine, welcome mails out by mail as ever.
+
+use std::sync::Arc;
+
+use boarding_commands::values::Code;
+use futures_util::{StreamExt as _, stream};
+
+use crate::limits::{WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX};
+use crate::worker_queue::{Handed, WorkItem, WorkQueue};
+use boarding_core::delivery::mail::{Mail, Purpose};
+use boarding_core::delivery::{Channel, Sending, Sent};
+
+/// Hands invitations to workers; each attempt at a recipient once, however often it is asked to.
+#[derive(Debug)]
+pub struct NatsChannel {
+    work: WorkQueue,
+    /// For mails that are not invitations.
+    mail: Arc<dyn Channel>,
+}
+
+impl NatsChannel {
+    pub fn new(work: WorkQueue, mail: Arc<dyn Channel>) -> Self {
+        Self { work, mail }
+    }
+
+    /// Hands one over. Nobody has to be told how that went while it may yet succeed: the deadline of the
+    /// recipient ends what did not arrive.
+    async fn hand_over(&self, mail: Mail) -> Sent {
+        // A claim that is over is nobody's work any more.
+        let Some(item) = WorkItem::of(mail) else { return Sent::HandedOver };
+        match self.work.hand_over(&item).await {
+            Handed::Over => Sent::HandedOver,
+            Handed::TooLarge => Sent::PermanentFailure {
+                code: Code::DeliveryRefused,
+                detail: "the invitation is larger than a message may be; shorten the template"
+                    .to_owned(),
+            },
+        }
+    }
+}
+
+impl Channel for NatsChannel {
+    fn name(&self) -> &'static str {
+        "nats"
+    }
+
+    fn deduplicates(&self) -> bool {
+        true
+    }
+
+    fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
+        match purpose {
+            Purpose::Run(_) => WORK_CLAIM_SECONDS_MAX,
+            Purpose::Welcome | Purpose::Notice => self.mail.repeats_within_seconds(purpose),
+        }
+    }
+
+    fn remembers_for_all_engines(&self, purpose: Purpose) -> bool {
+        matches!(purpose, Purpose::Run(_))
+    }
+
+    fn hands_over(&self) -> bool {
+        true
+    }
+
+    fn in_flight(&self) -> usize {
+        WORK_OPEN_MAX
+    }
+
+    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+        Box::pin(async move {
+            // A batch is all of one run, or of mails that are no invitations.
+            if mails.first().is_some_and(|mail| !matches!(mail.purpose, Purpose::Run(_))) {
+                return self.mail.send_batch(mails).await;
+            }
+            let handing = stream::iter(mails).map(|mail| self.hand_over(mail));
+            handing.buffered(WORK_IN_FLIGHT).collect().await
+        })
+    }
+}

@@ -1,0 +1,217 @@
+//! An event as the feed publishes it: the row of the query `history`, and headers that say what it is.
+
+use async_nats::HeaderMap;
+use async_nats::header::HeaderValue;
+use boarding_commands::commit::Fact;
+use boarding_projections::history::{self, Entity};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::names;
+
+/// The headers of an event, by their names on the wire; those of CloudEvents 1.0 among them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Headers {
+    /// `<company>-<version>`: the event's id. A repeat has the same.
+    #[serde(rename = "Nats-Msg-Id")]
+    pub message_id: String,
+    #[serde(rename = "ce-specversion")]
+    pub spec_version: String,
+    /// The event's id, once more.
+    #[serde(rename = "ce-id")]
+    pub id: String,
+    /// `boarding.v1.<EventName>`.
+    #[serde(rename = "ce-type")]
+    pub kind: String,
+    /// `/companies/<company>`.
+    #[serde(rename = "ce-source")]
+    pub source: String,
+    /// When the command was accepted, RFC 3339.
+    #[serde(rename = "ce-time")]
+    pub time: String,
+    /// `run:<id>` or `import:<id>`, which the query `history` takes as `entity`. None where an event is
+    /// about a person alone: no header names people.
+    #[serde(rename = "ce-subject", default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
+    /// Where the whole event is, if it is larger than a message may be; then `data` is null.
+    #[serde(rename = "ce-dataref", default, skip_serializing_if = "Option::is_none")]
+    pub data_ref: Option<String>,
+    /// The trace that the command came with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub traceparent: Option<String>,
+    #[serde(rename = "Content-Type")]
+    pub content_type: String,
+    /// The event's place in the whole log, a number in decimal digits.
+    #[serde(rename = "Boarding-Position")]
+    pub position: String,
+    /// The company's version, a number in decimal digits.
+    #[serde(rename = "Boarding-Version")]
+    pub version: String,
+}
+
+/// What the sources of CloudEvents begin with.
+const SOURCE: &str = "/companies/";
+
+/// The longest traceparent, in characters: that of W3C has 55, later versions may append.
+const TRACEPARENT_CHARS_MAX: usize = 128;
+
+/// What the headers' framing takes beside their text, in bytes: `NATS/1.0`, `Nats-Expected-Last-Sequence`.
+const FRAMING_BYTES: usize = 128;
+
+/// An event ready to be published.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub position: u64,
+    pub subject: String,
+    pub headers: HeaderMap,
+    pub payload: Vec<u8>,
+}
+
+impl Message {
+    /// The event as a message of at most `max_bytes`: what does not fit is left in the log, and named.
+    pub fn of(fact: &Fact<'_>, max_bytes: usize) -> Self {
+        let company = &fact.commit.company;
+        let mut headers = Headers::of(fact);
+        let mut row = history::event_json(fact);
+        let mut payload = row.to_string().into_bytes();
+        let mut sent = headers.to_map();
+        if payload.len() + bytes(&sent) + FRAMING_BYTES > max_bytes {
+            if let Some(data) = row.get_mut("data") {
+                *data = Value::Null;
+            }
+            let version = fact.version;
+            headers.data_ref = Some(format!("/v1/{company}/history?cursor={version}&limit=1"));
+            payload = row.to_string().into_bytes();
+            sent = headers.to_map();
+        }
+        let subject = names::event(company, fact.event.name());
+        Self { position: fact.position, subject, headers: sent, payload }
+    }
+
+    /// How much of the connection it takes, in bytes.
+    pub fn bytes(&self) -> usize {
+        self.payload.len() + bytes(&self.headers) + FRAMING_BYTES
+    }
+}
+
+fn bytes(headers: &HeaderMap) -> usize {
+    let line = |name: usize, value: &HeaderValue| name + value.as_str().len() + ": \r\n".len();
+    let each = headers.iter().map(|(name, values)| {
+        values.iter().map(|value| line(AsRef::<str>::as_ref(name).len(), value)).sum::<usize>()
+    });
+    each.sum()
+}
+
+impl Headers {
+    fn of(fact: &Fact<'_>) -> Self {
+        let company = &fact.commit.company;
+        let id = format!("{company}-{}", fact.version);
+        let trace = fact.commit.traceparent.clone();
+        let is_header = |text: &String| {
+            text.len() <= TRACEPARENT_CHARS_MAX && text.bytes().all(|b| b.is_ascii_graphic())
+        };
+        Self {
+            message_id: id.clone(),
+            spec_version: "1.0".to_owned(),
+            id,
+            kind: format!("{}.{}", names::ROOT, fact.event.name()),
+            source: format!("{SOURCE}{company}"),
+            time: fact.commit.at.to_string(),
+            subject: Entity::of_process(fact.event).map(|entity| entity.to_string()),
+            data_ref: None,
+            traceparent: trace.filter(is_header),
+            content_type: "application/json".to_owned(),
+            position: fact.position.to_string(),
+            version: fact.version.to_string(),
+        }
+    }
+
+    fn to_map(&self) -> HeaderMap {
+        let mut map = HeaderMap::new();
+        let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return map };
+        for (name, value) in fields {
+            // A line break makes a header of its own: no value that holds one becomes a header.
+            if let Some(Ok(value)) = value.as_str().map(str::parse::<HeaderValue>) {
+                map.insert(name, value);
+            }
+        }
+        map
+    }
+
+    /// Reads the headers of a message; none if they are not those of an event.
+    pub fn read(map: &HeaderMap) -> Option<Self> {
+        let text = |values: &[HeaderValue]| values.first().map(|value| json!(value.as_str()));
+        let fields =
+            map.iter().filter_map(|(name, values)| Some((name.to_string(), text(values)?)));
+        serde_json::from_value(Value::Object(fields.collect())).ok()
+    }
+
+    /// The company that the event is of.
+    pub fn company(&self) -> Option<&str> {
+        self.source.strip_prefix(SOURCE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use boarding_commands::commit::Recorded;
+    use boarding_commands::event::{Event, TemplateKind};
+    use boarding_commands::values::Digest;
+
+    use super::*;
+    use boarding_log::contract::sample;
+
+    fn recorded(change: impl FnOnce(&mut Recorded)) -> Recorded {
+        let company = "acme".parse().unwrap();
+        let commit = sample::commit(&company, 7, Digest([9; 32]), 2);
+        let mut recorded = Recorded { position: 40, hash: Digest([1; 32]), commit };
+        change(&mut recorded);
+        recorded
+    }
+
+    #[test]
+    fn the_headers_come_back_from_the_wire_as_they_were() {
+        let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+        let recorded = recorded(|it| it.commit.traceparent = Some(trace.to_owned()));
+        let fact = recorded.facts().nth(1).unwrap();
+        let headers = Headers::of(&fact);
+        assert_eq!((headers.id.as_str(), headers.position.as_str()), ("acme-8", "41"));
+        assert_eq!(headers.traceparent.as_deref(), Some(trace));
+        assert_eq!(headers.company(), Some("acme"));
+        assert_eq!(Headers::read(&headers.to_map()), Some(headers));
+    }
+
+    /// What an asker calls a trace makes no header of its own.
+    #[test]
+    fn a_trace_with_a_line_break_is_left_out() {
+        for evil in ["a\r\nNats-Msg-Id: x", "a\nb", "a b", "ü", &"x".repeat(999)] {
+            let recorded = recorded(|it| it.commit.traceparent = Some(evil.to_owned()));
+            let headers = Headers::of(&recorded.facts().next().unwrap());
+            assert_eq!(headers.traceparent, None, "{evil:?}");
+        }
+    }
+
+    /// A text of control characters takes six times its bytes in JSON: whatever the event, the message fits.
+    #[test]
+    fn an_event_larger_than_a_message_is_named_and_left_in_the_log() {
+        let evil = "\u{1}".repeat(100_000);
+        let recorded = recorded(|it| {
+            it.commit.events = vec![Event::TemplateSet {
+                kind: TemplateKind::Welcome,
+                language: "en".to_owned(),
+                subject: String::new(),
+                text: evil.clone(),
+                html: evil,
+            }];
+        });
+        let fact = recorded.facts().next().unwrap();
+        let whole = Message::of(&fact, 2 * 1024 * 1024);
+        assert!(whole.payload.len() > 1024 * 1024);
+        let cut = Message::of(&fact, 1024 * 1024);
+        assert!(cut.bytes() < 4096);
+        let row: Value = serde_json::from_slice(&cut.payload).unwrap();
+        assert_eq!((&row["data"], &row["event"]), (&Value::Null, &json!("TemplateSet")));
+        let headers = Headers::read(&cut.headers).unwrap();
+        assert_eq!(headers.data_ref.unwrap(), "/v1/acme/history?cursor=7&limit=1");
+    }
+}

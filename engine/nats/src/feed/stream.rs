@@ -1,0 +1,148 @@
+//! The stream of events: made if it is not there, looked over if it is, and what it holds last.
+
+use std::time::Duration;
+
+use async_nats::jetstream::message::StreamMessage;
+use async_nats::jetstream::stream::{
+    Config, LastRawMessageErrorKind, RawMessageErrorKind, RetentionPolicy, Source, StorageType,
+    Stream,
+};
+use async_nats::jetstream::{Context, ErrorCode};
+use boarding_commands::values::Digest;
+use serde_json::Value;
+
+use super::source::Last;
+use super::{FeedError, Headers, Options};
+use crate::names::{self, EVENT_STREAM, LAST_EVENT_STREAM};
+
+/// Where the stream ends.
+#[derive(Debug)]
+pub(super) struct End {
+    /// The next message has to stand after this one.
+    pub sequence: u64,
+    pub event: Option<Last>,
+}
+
+/// The stream, as it is or made anew.
+pub(super) async fn open(context: &Context, options: Options) -> Result<Stream, FeedError> {
+    let events = config(options);
+    let forgets = events.max_age > Duration::ZERO;
+    let stream = context.get_or_create_stream(events).await;
+    let stream = stream.map_err(|error| failed("open", EVENT_STREAM, error))?;
+    check(&stream.cached_info().config)?;
+    if forgets {
+        let last = context.get_or_create_stream(config_of_last(options)).await;
+        last.map_err(|error| failed("open", LAST_EVENT_STREAM, error))?;
+    }
+    Ok(stream)
+}
+
+fn config(options: Options) -> Config {
+    Config {
+        name: EVENT_STREAM.to_owned(),
+        description: Some("Every event of every company, in the order of the log".to_owned()),
+        subjects: vec![names::all_events()],
+        storage: StorageType::File,
+        retention: RetentionPolicy::Limits,
+        max_age: Duration::from_secs(options.max_age_seconds),
+        num_replicas: options.copies,
+        deny_delete: true,
+        deny_purge: true,
+        ..Config::default()
+    }
+}
+
+/// A copy of the last event that stays when the events are forgotten: without it nobody would know, after
+/// a time without events, how far the feed had come.
+fn config_of_last(options: Options) -> Config {
+    Config {
+        name: LAST_EVENT_STREAM.to_owned(),
+        description: Some("The last event, so that the feed knows where it is".to_owned()),
+        mirror: Some(Source { name: EVENT_STREAM.to_owned(), ..Source::default() }),
+        storage: StorageType::File,
+        max_messages: 1,
+        num_replicas: options.copies,
+        deny_delete: true,
+        deny_purge: true,
+        ..Config::default()
+    }
+}
+
+/// A stream that loses events, or does not acknowledge them, is not used.
+fn check(config: &Config) -> Result<(), FeedError> {
+    let unsuitable = |what| Err(FeedError::Unsuitable { stream: EVENT_STREAM, what });
+    if config.subjects != [names::all_events()] {
+        return unsuitable("its subjects are not boarding.v1.*.event.*");
+    }
+    if config.no_ack || config.sealed {
+        return unsuitable("it does not acknowledge what it is given");
+    }
+    if config.retention != RetentionPolicy::Limits {
+        return unsuitable("it forgets events that somebody has read");
+    }
+    if config.max_messages > 0 || config.max_messages_per_subject > 0 || config.max_bytes > 0 {
+        return unsuitable("it forgets events by their number or size");
+    }
+    Ok(())
+}
+
+/// What the stream holds last. Asked of its leader: a copy may be behind.
+pub(super) async fn last(context: &Context, stream: &Stream) -> Result<End, FeedError> {
+    let info = stream.get_info().await.map_err(|error| failed("look at", EVENT_STREAM, error))?;
+    let sequence = info.state.last_sequence;
+    if sequence == 0 {
+        return Ok(End { sequence, event: None });
+    }
+    let message = match stream.get_raw_message(sequence).await {
+        Ok(message) => Some(message),
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => kept(context).await?,
+        Err(error) => return Err(failed("read the end of", EVENT_STREAM, error)),
+    };
+    if message.is_none() {
+        tracing::warn!("nobody knows how far the event feed had come: it begins anew");
+    }
+    let event = message.as_ref().map(read).transpose()?;
+    Ok(End { sequence, event })
+}
+
+/// The last event, where the stream itself has forgotten it.
+async fn kept(context: &Context) -> Result<Option<StreamMessage>, FeedError> {
+    let stream = match context.get_stream_no_info(LAST_EVENT_STREAM).await {
+        Ok(stream) => stream,
+        Err(error) => return Err(failed("open", LAST_EVENT_STREAM, error)),
+    };
+    match stream.get_last_raw_message_by_subject(&names::all_events()).await {
+        Ok(message) => Ok(Some(message)),
+        Err(error) => match error.kind() {
+            LastRawMessageErrorKind::NoMessageFound => Ok(None),
+            LastRawMessageErrorKind::JetStream(why)
+                if why.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+            {
+                Ok(None)
+            }
+            _ => Err(failed("read", LAST_EVENT_STREAM, error)),
+        },
+    }
+}
+
+fn read(message: &StreamMessage) -> Result<Last, FeedError> {
+    let not_ours = |what| FeedError::NotOurs { sequence: message.sequence, what };
+    let headers = Headers::read(&message.headers).ok_or_else(|| not_ours("its headers"))?;
+    let company = headers.company().and_then(|company| company.parse().ok());
+    let row: Value = serde_json::from_slice(&message.payload).map_err(|_| not_ours("its JSON"))?;
+    let hash = row.get("hash").and_then(|hash| serde_json::from_value::<Digest>(hash.clone()).ok());
+    Ok(Last {
+        company: company.ok_or_else(|| not_ours("ce-source"))?,
+        version: headers.version.parse().map_err(|_| not_ours("Boarding-Version"))?,
+        position: headers.position.parse().map_err(|_| not_ours("Boarding-Position"))?,
+        hash: hash.ok_or_else(|| not_ours("hash"))?,
+    })
+}
+
+fn failed(
+    operation: &'static str,
+    stream: &'static str,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> FeedError {
+    FeedError::Stream { operation, stream, source: Box::new(error) }
+}

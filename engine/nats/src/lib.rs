@@ -1,0 +1,21 @@
+//! NATS for other services and other engines: requests, the feed, the queue, and which engine works for which company.
+
+pub mod admission;
+pub mod channel;
+pub mod exclusivity;
+pub mod feed;
+pub mod limits;
+pub mod names;
+pub mod ownership;
+pub mod schema;
+pub mod server;
+pub mod shared;
+pub mod worker_queue;
+
+mod forward;
+mod micro;
+mod objects;
+mod queue;
+mod requests;
+mod takeover;
+mod wire;

@@ -1,0 +1,126 @@
+//! The object store in JetStream: files that are too large for a command.
+
+use std::io::{self, Read};
+use std::time::Duration;
+
+use async_nats::jetstream::object_store::{Config, GetErrorKind, Object, ObjectStore};
+use async_nats::jetstream::{self, Context};
+use boarding_commands::event::FileRef;
+use boarding_commands::values::{Code, Refusal};
+use boarding_csv::Limits;
+use serde_json::json;
+use tokio::io::AsyncReadExt as _;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+use super::names::FILES_BUCKET;
+use crate::limits::{OBJECT_SILENCE_SECONDS_MAX, OBJECTS_AT_ONCE_MAX, OBJECTS_KEPT_DAYS};
+use boarding_core::intake::files::Files;
+use boarding_core::intake::objects::{Fetched, Fetching, Objects};
+use boarding_core::intake::refused;
+
+/// The bucket of the contract.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    jetstream: Context,
+    /// How many servers keep the bucket, when it is made.
+    copies: usize,
+    places: Semaphore,
+}
+
+impl Bucket {
+    pub(super) fn new(client: &async_nats::Client, copies: usize) -> Self {
+        let jetstream = jetstream::new(client.clone());
+        Self { jetstream, copies, places: Semaphore::new(OBJECTS_AT_ONCE_MAX) }
+    }
+
+    /// Opens the bucket, and makes it if it is not there.
+    pub(super) async fn open(&self) -> Result<ObjectStore, async_nats::Error> {
+        if let Ok(store) = self.jetstream.get_object_store(FILES_BUCKET).await {
+            return Ok(store);
+        }
+        let config = Config {
+            bucket: FILES_BUCKET.to_owned(),
+            description: Some("Files for ImportFile; names begin with <company>/".to_owned()),
+            max_age: Duration::from_secs(OBJECTS_KEPT_DAYS * 24 * 60 * 60),
+            num_replicas: self.copies,
+            ..Config::default()
+        };
+        Ok(self.jetstream.create_object_store(config).await?)
+    }
+
+    async fn get(&self, name: &str) -> Result<Object, Refusal> {
+        let store = self.open().await.map_err(|error| unavailable(&*error))?;
+        let object = store.get(name).await.map_err(|error| match error.kind() {
+            GetErrorKind::NotFound | GetErrorKind::InvalidName | GetErrorKind::BucketLink => {
+                Refusal::new(Code::ImportObjectNotFound)
+            }
+            GetErrorKind::ConsumerCreate | GetErrorKind::Other | GetErrorKind::TimedOut => {
+                unavailable(&error)
+            }
+        })?;
+        // A link leads to another name, and that may be another company's.
+        if object.info().name != name || object.info().bucket != FILES_BUCKET {
+            return Err(Refusal::new(Code::ImportObjectNotFound));
+        }
+        Ok(object)
+    }
+
+    async fn keep(&self, name: &str, called: &str, files: &Files) -> Result<Fetched, Refusal> {
+        let _place = self.places.acquire().await;
+        let object = self.get(name).await?;
+        let limit = Limits::default().file_bytes;
+        let size = object.info().size as u64;
+        if size > limit {
+            let details = json!({"limit": limit, "actual": size});
+            return Err(Refusal::new(Code::ImportTooLarge).with(details));
+        }
+        let digest = object.info().digest.clone();
+        let (files, called, runtime) = (files.clone(), called.to_owned(), Handle::current());
+        let keeping = move || -> Result<FileRef, Refusal> {
+            let kept = if size == 0 {
+                files.keep(&called, io::empty(), limit)
+            } else {
+                files.keep(&called, Chunks { object, runtime }, limit)
+            };
+            kept.map_err(|error| match wrong_digest(&error) {
+                true => Refusal::new(Code::ImportChecksumMismatch),
+                false => refused(&error),
+            })
+        };
+        let kept =
+            tokio::task::spawn_blocking(keeping).await.map_err(|error| unavailable(&error))??;
+        Ok(Fetched { kept, digest })
+    }
+}
+
+impl Objects for Bucket {
+    fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> Fetching<'a> {
+        Box::pin(self.keep(object, name, files))
+    }
+}
+
+fn unavailable(error: &dyn std::error::Error) -> Refusal {
+    let why = format!("the object store: {}", boarding_log::error_chain(error));
+    Refusal::new(Code::Unavailable).saying(&why)
+}
+
+/// The store checks a file against its own digest, and says so in this way.
+fn wrong_digest(error: &dyn std::error::Error) -> bool {
+    let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
+    source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidData)
+}
+
+/// An object read on a thread that may wait.
+struct Chunks {
+    object: Object,
+    runtime: Handle,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let silence = Duration::from_secs(OBJECT_SILENCE_SECONDS_MAX);
+        let read = async { tokio::time::timeout(silence, self.object.read(buffer)).await };
+        self.runtime.block_on(read).map_err(io::Error::from)?
+    }
+}

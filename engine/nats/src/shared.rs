@@ -1,0 +1,147 @@
+//! What engines on one log have in common beside it: the files of imports, and the secret of the links.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::time::Duration;
+
+use async_nats::jetstream::object_store::{self, ObjectStore};
+use async_nats::jetstream::{self, kv};
+use tokio::io::AsyncReadExt as _;
+use tokio::runtime::Handle;
+
+use super::names::{KEPT_BUCKET, SECRETS_BUCKET};
+use crate::limits::OBJECT_SILENCE_SECONDS_MAX;
+use boarding_core::data_dir::{SECRET_BYTES, Secret};
+use boarding_core::intake::files::Elsewhere;
+use boarding_log::connect::patiently;
+
+/// Why what engines share cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SharedError {
+    #[error("open the bucket {bucket}")]
+    Bucket { bucket: &'static str, source: async_nats::Error },
+    #[error("agree on the secret of the links in {SECRETS_BUCKET}")]
+    Secret(#[source] async_nats::Error),
+    #[error(
+        "read the secret of the links in {SECRETS_BUCKET}: it has {bytes} bytes and not {SECRET_BYTES}"
+    )]
+    SecretLength { bytes: usize },
+}
+
+/// The key under which the secret is kept.
+const LINKS: &str = "links";
+
+/// The secret that all engines on this NATS derive links from: that of the first one which came.
+///
+/// # Errors
+/// When NATS does not answer, or holds something else there.
+pub async fn secret(
+    jetstream: &jetstream::Context,
+    ours: &Secret,
+    copies: usize,
+) -> Result<Secret, SharedError> {
+    let known =
+        patiently(&jetstream.client(), async || agreed(jetstream, ours, copies).await).await?;
+    let bytes = <[u8; SECRET_BYTES]>::try_from(&*known);
+    bytes.map(Secret::new).map_err(|_| SharedError::SecretLength { bytes: known.len() })
+}
+
+/// Ours, if there was none.
+async fn agreed(
+    jetstream: &jetstream::Context,
+    ours: &Secret,
+    copies: usize,
+) -> Result<Vec<u8>, SharedError> {
+    let config = kv::Config {
+        bucket: SECRETS_BUCKET.to_owned(),
+        history: 1,
+        num_replicas: copies,
+        ..Default::default()
+    };
+    let failed = |source: async_nats::Error| SharedError::Bucket { bucket: SECRETS_BUCKET, source };
+    let store = match jetstream.get_key_value(SECRETS_BUCKET).await {
+        Ok(store) => store,
+        Err(_) => {
+            let made = jetstream.create_key_value(config).await;
+            made.map_err(|error| failed(error.into()))?
+        }
+    };
+    let failed = |error: async_nats::Error| SharedError::Secret(error);
+    match store.create(LINKS, ours.bytes().to_vec().into()).await {
+        Ok(_) => return Ok(ours.bytes().to_vec()),
+        Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => {}
+        Err(error) => return Err(failed(error.into())),
+    }
+    let known = store.get(LINKS).await.map_err(|error| failed(error.into()))?.unwrap_or_default();
+    Ok(known.to_vec())
+}
+
+/// Kept files in an object store: an import that one engine took, another can go on with.
+pub struct KeptFiles {
+    store: ObjectStore,
+    runtime: Handle,
+}
+
+impl KeptFiles {
+    /// Opens the bucket, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// When NATS does not answer.
+    pub async fn open(jetstream: &jetstream::Context, copies: usize) -> Result<Self, SharedError> {
+        let store = match jetstream.get_object_store(KEPT_BUCKET).await {
+            Ok(store) => store,
+            Err(_) => {
+                let config = object_store::Config {
+                    bucket: KEPT_BUCKET.to_owned(),
+                    num_replicas: copies,
+                    ..Default::default()
+                };
+                let made = jetstream.create_object_store(config).await;
+                made.map_err(|error| SharedError::Bucket {
+                    bucket: KEPT_BUCKET,
+                    source: error.into(),
+                })?
+            }
+        };
+        Ok(Self { store, runtime: Handle::current() })
+    }
+}
+
+impl fmt::Debug for KeptFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeptFiles")
+    }
+}
+
+impl Elsewhere for KeptFiles {
+    fn put(&self, sha256: &str, file: File) -> io::Result<()> {
+        let putting = async {
+            if self.store.info(sha256).await.is_ok() {
+                return Ok(());
+            }
+            let mut file = tokio::fs::File::from_std(file);
+            self.store.put(sha256, &mut file).await.map(|_| ()).map_err(io::Error::other)
+        };
+        self.runtime.block_on(putting)
+    }
+
+    fn get(&self, sha256: &str) -> io::Result<Box<dyn Read>> {
+        let object = self.runtime.block_on(self.store.get(sha256)).map_err(io::Error::other)?;
+        Ok(Box::new(Reading { object, runtime: self.runtime.clone() }))
+    }
+}
+
+/// An object read on a thread that may wait.
+struct Reading {
+    object: object_store::Object,
+    runtime: Handle,
+}
+
+impl Read for Reading {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let silence = Duration::from_secs(OBJECT_SILENCE_SECONDS_MAX);
+        let read = async { tokio::time::timeout(silence, self.object.read(buffer)).await };
+        self.runtime.block_on(read).map_err(io::Error::from)?
+    }
+}

@@ -1,0 +1,228 @@
+//! What goes over the wire: JSON or MessagePack in, the same out, and the headers that say what came of it.
+
+use std::io::Cursor;
+
+use async_nats::HeaderMap;
+use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
+use boarding_commands::envelope::Answer;
+use boarding_commands::values::{Code, CommandId, Refusal};
+use serde::Deserialize as _;
+use serde_json::{Value, json};
+
+use crate::limits::REQUEST_LEVELS_MAX;
+use boarding_core::read::queries::NoAnswer;
+
+const CONTENT_TYPE: &str = "Content-Type";
+const CSV: &str = "text/csv; charset=utf-8";
+
+/// How a request is written, and its answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    Json,
+    MessagePack,
+}
+
+/// The value of a header, whatever the case of its name.
+pub(super) fn header<'a>(headers: Option<&'a HeaderMap>, name: &str) -> Option<&'a str> {
+    let (_, values) = headers?.iter().find(|(key, _)| {
+        let key: &str = key.as_ref();
+        key.eq_ignore_ascii_case(name)
+    })?;
+    values.first().map(|value| value.as_str())
+}
+
+impl Encoding {
+    /// What the headers say; JSON if they say nothing.
+    pub(super) fn of(headers: Option<&HeaderMap>) -> Result<Self, Refusal> {
+        let Some(named) = header(headers, CONTENT_TYPE) else { return Ok(Self::Json) };
+        let (kind, parameters) = named.split_once(';').unwrap_or((named, ""));
+        let parameters = parameters.trim().to_ascii_lowercase();
+        let is_plain = matches!(parameters.as_str(), "" | "charset=utf-8" | "charset=\"utf-8\"");
+        match kind.trim().to_ascii_lowercase().as_str() {
+            "" | "application/json" if is_plain => Ok(Self::Json),
+            "application/msgpack" if is_plain => Ok(Self::MessagePack),
+            _ => Err(Refusal::new(Code::EnvelopeUnsupportedContentType)
+                .with(json!({"supported": ["application/json", "application/msgpack"]}))),
+        }
+    }
+
+    /// Its name in headers.
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/json",
+            Self::MessagePack => "application/msgpack",
+        }
+    }
+
+    /// Reads a payload; in words what is wrong with it, without repeating any of it.
+    pub(super) fn read(self, payload: &[u8]) -> Result<Value, String> {
+        if payload.is_empty() {
+            return Err("the payload is empty".to_owned());
+        }
+        match self {
+            Self::Json => serde_json::from_slice(payload).map_err(|error| {
+                let (line, column) = (error.line(), error.column());
+                let what = if error.is_eof() { "ends too early" } else { "is wrong" };
+                format!("the payload is not JSON: it {what} at line {line} column {column}")
+            }),
+            Self::MessagePack => read_message_pack(payload).ok_or_else(|| {
+                format!(
+                    "the payload is not one MessagePack value of maps with text keys, arrays, texts and \
+                     numbers, at most {REQUEST_LEVELS_MAX} levels deep"
+                )
+            }),
+        }
+    }
+
+    fn write(self, value: &Value) -> Vec<u8> {
+        match self {
+            Self::Json => value.to_string().into_bytes(),
+            // Values of JSON can always be written.
+            Self::MessagePack => rmp_serde::to_vec_named(value).unwrap_or_default(),
+        }
+    }
+}
+
+fn read_message_pack(payload: &[u8]) -> Option<Value> {
+    let mut reader = rmp_serde::Deserializer::new(Cursor::new(payload));
+    reader.set_max_depth(REQUEST_LEVELS_MAX);
+    let value = Value::deserialize(&mut reader).ok()?;
+    let read = reader.into_inner().position();
+    (usize::try_from(read) == Ok(payload.len())).then_some(value)
+}
+
+/// The command's id, where it can be read: answers name it.
+pub(super) fn id_in(value: &Value) -> Option<CommandId> {
+    value.get("id")?.as_str()?.parse().ok()
+}
+
+/// An answer as it is sent.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Told {
+    pub(super) body: Vec<u8>,
+    content_type: &'static str,
+    /// Why not, if it is a "no".
+    pub(super) code: Option<Code>,
+}
+
+impl Told {
+    /// The answer to a command.
+    pub(super) fn answer(encoding: Encoding, answer: &Answer) -> Self {
+        let code = match answer {
+            Answer::Accepted { .. } => None,
+            Answer::Refused { code, .. } | Answer::Failed { code, .. } => Some(*code),
+        };
+        Self::document(encoding, &json!(answer), code)
+    }
+
+    /// The answer to a query.
+    pub(super) fn found(encoding: Encoding, found: &Value) -> Self {
+        Self::document(encoding, found, None)
+    }
+
+    pub(super) fn csv(body: Vec<u8>) -> Self {
+        Self { body, content_type: CSV, code: None }
+    }
+
+    /// A refusal of something that is no command, or whose id cannot be read.
+    pub(super) fn refused(encoding: Encoding, id: Option<CommandId>, refusal: Refusal) -> Self {
+        let Refusal { code, message, details } = refusal;
+        let document = json!({
+            "outcome": "refused", "command": id, "code": code, "message": message, "details": details,
+        });
+        Self::document(encoding, &document, Some(code))
+    }
+
+    /// The answer that another engine gave.
+    pub(super) fn relayed(encoding: Encoding, body: Vec<u8>) -> Self {
+        let answer = encoding.read(&body).unwrap_or_default();
+        let code = answer.get("code").cloned().and_then(|code| serde_json::from_value(code).ok());
+        Self { body, content_type: encoding.content_type(), code }
+    }
+
+    /// It may be asked again.
+    pub(super) fn failed(encoding: Encoding, id: Option<CommandId>, code: Code, why: &str) -> Self {
+        let message = format!("{} ({why})", code.text());
+        let document = json!({
+            "outcome": "failed", "command": id, "code": code, "message": message, "retry": true,
+        });
+        Self::document(encoding, &document, Some(code))
+    }
+
+    /// A query without an answer.
+    pub(super) fn no_answer(encoding: Encoding, no: NoAnswer) -> Self {
+        match no {
+            NoAnswer::Refused(refusal) => Self::refused(encoding, None, refusal),
+            NoAnswer::Failed { code, why } => Self::failed(encoding, None, code, &why),
+        }
+    }
+
+    fn document(encoding: Encoding, document: &Value, code: Option<Code>) -> Self {
+        Self { body: encoding.write(document), content_type: encoding.content_type(), code }
+    }
+
+    /// Whether the asker is to try again.
+    pub(super) fn may_pass(&self) -> bool {
+        matches!(
+            self.code,
+            Some(Code::Overloaded | Code::Unavailable | Code::Internal | Code::NotYetVisible)
+        )
+    }
+
+    /// The headers of the contract: what it is, and if it is a "no", which.
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, self.content_type);
+        if let Some(code) = self.code {
+            headers.insert(NATS_SERVICE_ERROR, format!("{code}: {}", code.text()).as_str());
+            headers.insert(NATS_SERVICE_ERROR_CODE, code.status().to_string().as_str());
+        }
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn saying(content_type: &str) -> Result<Encoding, Code> {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", content_type);
+        Encoding::of(Some(&headers)).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn json_is_meant_unless_the_header_says_otherwise() {
+        assert_eq!(Encoding::of(None), Ok(Encoding::Json));
+        assert_eq!(saying("Application/JSON; charset=UTF-8"), Ok(Encoding::Json));
+        assert_eq!(saying("application/msgpack"), Ok(Encoding::MessagePack));
+        for other in ["text/plain", "application/json; charset=latin1", "msgpack"] {
+            assert_eq!(saying(other), Err(Code::EnvelopeUnsupportedContentType), "{other}");
+        }
+    }
+
+    #[test]
+    fn both_encodings_give_back_what_was_written() {
+        let value = json!({"id": "x", "n": [1, -2, 3.5, null, true], "nested": {"a": {}}});
+        for encoding in [Encoding::Json, Encoding::MessagePack] {
+            assert_eq!(encoding.read(&encoding.write(&value)).unwrap(), value);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused_and_never_repeated() {
+        let deep = [vec![0x91; 100_000], vec![0xc0]].concat();
+        let cut = &rmp_serde::to_vec_named(&json!({"phone": "+84923448071"})).unwrap()[..12];
+        let twice = [0xc0, 0xc0];
+        let number_key = [0x81, 0xce, 0x05, 0x79, 0x12, 0x07, 0xc0];
+        for bad in [&deep[..], cut, &twice, &number_key, &[0xc1], &[0xdd, 0xff, 0xff, 0xff, 0xff]] {
+            let why = Encoding::MessagePack.read(bad).unwrap_err();
+            assert!(!why.contains("8071"), "{why}");
+        }
+        let deep = "[".repeat(100_000);
+        for bad in [deep.as_bytes(), b"", b"{", b"\xff\xfe", b"{\"phone\":+84923448071}", b"1 2"] {
+            let why = Encoding::Json.read(bad).unwrap_err();
+            assert!(!why.contains("84923448071"), "{why}");
+        }
+    }
+}

@@ -1,0 +1,247 @@
+//! Callers at the front door: many at once, each with one request after the other.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use async_nats::Client;
+use boarding_commands::values::CompanyId;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::{BenchError, Job, Line, ROUNDS, Timed, company};
+use crate::sample_data;
+use boarding_core::clock::Clock;
+use boarding_nats::names;
+
+/// How many people the company has that is asked about; so many are on the list of its run.
+const PEOPLE: u64 = 1_000;
+const SEED: u64 = 20_261_121;
+
+/// How many rows a query is asked for: a page on a screen.
+const PAGE_ROWS: u64 = 50;
+
+/// How long an import or a run may take before it is asked about, in seconds.
+const RUN_SECONDS_MAX: u64 = 120;
+const POLL_MILLIS: u64 = 100;
+
+/// When a command's answer was there, and what the feed calls its last event.
+pub(super) struct Answered {
+    pub(super) at: Instant,
+    pub(super) event: String,
+}
+
+#[derive(Clone)]
+pub(super) struct Callers {
+    client: Client,
+    clock: Clock,
+    companies: Arc<[CompanyId]>,
+    clients: usize,
+    commands: usize,
+    /// How many people have been named: each caller and round has people of its own.
+    people: Arc<AtomicUsize>,
+}
+
+impl Callers {
+    /// On a connection that is not the engine's.
+    pub(super) async fn new(job: &Job<'_>) -> Result<Self, BenchError> {
+        let client = job.log.server.connect("boarding bench callers").await?;
+        let companies: Result<Vec<_>, _> = (0..job.companies.max(1)).map(company).collect();
+        Ok(Self {
+            client,
+            clock: Clock::system(),
+            companies: companies?.into(),
+            clients: job.clients.max(1),
+            commands: job.commands,
+            people: Arc::default(),
+        })
+    }
+
+    fn company(&self, number: usize) -> Result<&CompanyId, BenchError> {
+        let found = self.companies.get(number % self.companies.len());
+        found.ok_or(BenchError::Unseen(number))
+    }
+
+    /// Makes every company known, and starts its task.
+    pub(super) async fn prepare(&self) -> Result<(), BenchError> {
+        for company in &*self.companies {
+            self.command(company, "SetCompanyConfig", json!({"company_name": "Bench"})).await?;
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, subject: String, body: &Value) -> Result<Value, BenchError> {
+        let payload = body.to_string().into_bytes().into();
+        let answer = self.client.request(subject.clone(), payload).await;
+        let answer =
+            answer.map_err(|source| BenchError::Ask { subject: subject.clone(), source })?;
+        let is_error = answer.headers.is_some_and(|all| all.get("Nats-Service-Error").is_some());
+        match serde_json::from_slice::<Value>(&answer.payload) {
+            Ok(value) if !is_error => Ok(value),
+            _ => {
+                let answer = String::from_utf8_lossy(&answer.payload).into_owned();
+                Err(BenchError::NotAccepted { subject, answer })
+            }
+        }
+    }
+
+    async fn command(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        body: Value,
+    ) -> Result<Value, BenchError> {
+        let envelope = json!({"id": self.clock.id(), "actor": "admin", "body": body});
+        self.ask(names::command(company, name), &envelope).await
+    }
+
+    /// As many small commands as a round has, of several kinds, by so many callers.
+    pub(super) async fn commands(
+        &self,
+        clients: usize,
+    ) -> Result<(Timed, Vec<Answered>), BenchError> {
+        let each = (self.commands / clients.max(1)).max(1);
+        let answered = Arc::new(std::sync::Mutex::new(Vec::with_capacity(each * clients)));
+        let begun = Instant::now();
+        let mut tasks = JoinSet::new();
+        for task in 0..clients {
+            let (callers, answered) = (self.clone(), Arc::clone(&answered));
+            tasks.spawn(async move {
+                let (mut times, mut own) = (Vec::with_capacity(each), Vec::with_capacity(each));
+                let company = callers.company(task)?;
+                let first = callers.people.fetch_add(each, Ordering::Relaxed);
+                for number in 0..each {
+                    let (name, body) = small(first, number);
+                    let started = Instant::now();
+                    let answer = callers.command(company, name, body).await?;
+                    let at = Instant::now();
+                    times.push(at - started);
+                    let version = answer.get("version").and_then(Value::as_u64).unwrap_or(0);
+                    own.push(Answered { at, event: format!("{company}-{version}") });
+                }
+                answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend(own);
+                Ok(times)
+            });
+        }
+        let timed = Timed::joined(begun, tasks).await?;
+        let answered = std::mem::take(
+            &mut *answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
+        );
+        Ok((timed, answered))
+    }
+
+    /// Queries of three kinds about a company that has people and a run.
+    pub(super) async fn queries(&self) -> Result<Vec<Line>, BenchError> {
+        let company = self.company(0)?.clone();
+        let run = self.onboard(&company).await?;
+        let asked = [
+            ("query users", "users", json!({"actor": "admin", "limit": PAGE_ROWS})),
+            ("query run", "run", json!({"actor": "admin", "run": run})),
+            (
+                "query integration_log",
+                "integration_log",
+                json!({"actor": "admin", "run": run, "limit": PAGE_ROWS}),
+            ),
+        ];
+        let mut lines = Vec::new();
+        for (what, name, params) in asked {
+            let mut rounds = Vec::new();
+            for _ in 0..ROUNDS {
+                rounds.push(self.query(names::query(&company, name), &params).await?);
+            }
+            lines.push(Line::of(what, self.clients, Timed::median(rounds)));
+        }
+        Ok(lines)
+    }
+
+    async fn query(&self, subject: String, params: &Value) -> Result<Timed, BenchError> {
+        let each = (self.commands / self.clients).max(1);
+        let begun = Instant::now();
+        let mut tasks = JoinSet::new();
+        for _ in 0..self.clients {
+            let (callers, subject, params) = (self.clone(), subject.clone(), params.clone());
+            tasks.spawn(async move {
+                let mut times = Vec::with_capacity(each);
+                for _ in 0..each {
+                    let started = Instant::now();
+                    callers.ask(subject.clone(), &params).await?;
+                    times.push(started.elapsed());
+                }
+                Ok(times)
+            });
+        }
+        Timed::joined(begun, tasks).await
+    }
+
+    /// Imports people and invites them all; the run's id, once it has come to its end.
+    async fn onboard(&self, company: &CompanyId) -> Result<Value, BenchError> {
+        let settings = json!({
+            "bulk_integration_max_records": PEOPLE, "channels": {"whatsapp": true},
+        });
+        self.command(company, "SetCompanyConfig", settings).await?;
+        for role in sample_data::ROLES {
+            let body = json!({"role": role, "permissions": ["bulk_integration"]});
+            self.command(company, "DefineRole", body).await?;
+        }
+        for unit in sample_data::ORG_UNITS {
+            let body = json!({"org_unit": unit, "roles": sample_data::ROLES});
+            self.command(company, "DefineOrgUnit", body).await?;
+        }
+        let mut file = Vec::new();
+        // Writing into memory does not fail.
+        let _ = sample_data::write_csv(&mut file, SEED, PEOPLE);
+        let file = json!({"name": "people.csv", "text": String::from_utf8_lossy(&file)});
+        let body = json!({"dialect": "leapxpert", "files": [file]});
+        let import = self.completed(company, "ImportFile", body, "import").await?;
+        let body =
+            json!({"source": {"import": import}, "channel": "whatsapp", "mode": "confirmed"});
+        self.completed(company, "StartBulkIntegration", body, "run").await
+    }
+
+    /// Begins what takes its time, and waits for its end; the id of what it made.
+    async fn completed(
+        &self,
+        company: &CompanyId,
+        command: &str,
+        body: Value,
+        made: &str,
+    ) -> Result<Value, BenchError> {
+        let begun = Instant::now();
+        let answer = self.command(company, command, body).await?;
+        let id = answer.get("result").and_then(|result| result.get(made)).cloned();
+        let id = id.unwrap_or_default();
+        let params = json!({"actor": "admin", made: id});
+        loop {
+            let subject = names::query(company, made);
+            let answer = self.ask(subject.clone(), &params).await;
+            if let Ok(answer) = &answer
+                && answer.pointer("/row/state").and_then(Value::as_str) == Some("completed")
+            {
+                return Ok(id);
+            }
+            if begun.elapsed() > Duration::from_secs(RUN_SECONDS_MAX) {
+                return Err(BenchError::NotAccepted { subject, answer: format!("{answer:?}") });
+            }
+            tokio::time::sleep(Duration::from_millis(POLL_MILLIS)).await;
+        }
+    }
+}
+
+/// A command that changes one thing: of a caller's commands this one, on people from `first` on.
+fn small(first: usize, number: usize) -> (&'static str, Value) {
+    let person = first + number / 3;
+    let user = format!("user{person}");
+    match number % 3 {
+        0 => {
+            let email = format!("{user}@bench.example");
+            let names =
+                json!({"user": user, "first_name": "Ann", "last_name": "Lee", "email": email});
+            ("AddUser", names)
+        }
+        1 => {
+            let phone = format!("+8491{person:07}");
+            ("AddCorporatePhone", json!({"user": user, "phone": phone}))
+        }
+        _ => ("SetCompanyConfig", json!({"company_name": format!("Bench {person}")})),
+    }
+}

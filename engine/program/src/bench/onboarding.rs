@@ -1,0 +1,285 @@
+//! Measures the main job: an import, then a run for everybody in it, every claim and outcome durable.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use boarding_commands::decide::Authority;
+use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::values::CompanyId;
+use serde_json::{Value, json};
+
+use crate::sample_data;
+use boarding_core::clock::Clock;
+use boarding_core::delivery::Channel;
+use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
+
+/// What is measured.
+#[derive(Debug)]
+pub struct Job<'a> {
+    /// A folder of its own for the data.
+    pub data: &'a Path,
+    pub log: LogChoice,
+    pub people: u64,
+    pub add_phones: bool,
+    /// Whether a run follows the import; without, only the import is measured.
+    pub run: bool,
+    /// Where the mails go; the data folder's outbox unless given.
+    pub channel: Option<Arc<dyn Channel>>,
+}
+
+/// What was measured.
+#[derive(Debug, Clone)]
+pub struct Measured {
+    pub people: u64,
+    /// Until the last row was durable, from the command on, the check of the whole file included.
+    pub import: Duration,
+    /// Until the read models had seen it too.
+    pub import_visible: Duration,
+    /// Until the last outcome was durable, from the confirmation on.
+    pub run: Option<Duration>,
+    pub run_visible: Option<Duration>,
+    /// The last word of query `run`.
+    pub outcome: Option<Value>,
+    /// The most memory the process has had, in bytes.
+    pub peak_memory_bytes: u64,
+}
+
+/// Why a measurement came to nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum BenchError {
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error("{command} was not accepted: {answer}")]
+    NotAccepted { command: String, answer: String },
+    #[error("write the sample file {}", .0.display())]
+    Roster(PathBuf, #[source] io::Error),
+    #[error("the read models do not follow: {0}")]
+    Unseen(String),
+}
+
+const SEED: u64 = 20_261_121;
+
+/// Does the job once, in a fresh folder.
+///
+/// # Errors
+/// When the engine cannot be opened or refuses.
+pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
+    let clock = Clock::system();
+    let engine = Engine::open(Options {
+        data: job.data.to_owned(),
+        log: job.log,
+        channel: job.channel,
+        adopt_runs: false,
+        secret: None,
+        clock,
+    })?;
+    let company: CompanyId =
+        "bench".parse().map_err(|error| BenchError::Unseen(format!("{error}")))?;
+    let roster = job.data.join("roster.csv");
+    write_roster(&roster, job.people).map_err(|error| BenchError::Roster(roster.clone(), error))?;
+    prepare(&engine, &company, job.people).await?;
+    let file = File::open(&roster).map_err(|error| BenchError::Roster(roster.clone(), error))?;
+    let kept = engine.keep_file("people.csv", file);
+    let kept = kept.map_err(|refusal| BenchError::Unseen(refusal.to_string()))?;
+    let started = Instant::now();
+    let body = json!({
+        "dialect": "leapxpert", "files": [{"name": kept.name, "sha256": kept.sha256}],
+        "add_to_corporate_phones": job.add_phones,
+    });
+    ask(&engine, &company, "ImportFile", body).await?;
+    engine.settle(&company).await;
+    let import = started.elapsed();
+    seen(&engine).await?;
+    let import_visible = started.elapsed();
+    let (mut run, mut run_visible, mut outcome) = (None, None, None);
+    if job.run {
+        let started = Instant::now();
+        let body =
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+        let confirmed = ask(&engine, &company, "StartBulkIntegration", body).await?;
+        engine.settle(&company).await;
+        run = Some(started.elapsed());
+        seen(&engine).await?;
+        run_visible = Some(started.elapsed());
+        outcome = row(&engine, &company, &confirmed).await;
+    }
+    engine.close().await;
+    let (people, peak_memory_bytes) = (job.people, peak_memory_bytes());
+    Ok(Measured { people, import, import_visible, run, run_visible, outcome, peak_memory_bytes })
+}
+
+fn write_roster(path: &Path, people: u64) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    sample_data::write_csv(&mut file, SEED, people)?;
+    file.flush()
+}
+
+async fn prepare(engine: &Engine, company: &CompanyId, people: u64) -> Result<(), BenchError> {
+    let settings =
+        json!({"bulk_integration_max_records": people.max(1), "channels": {"whatsapp": true}});
+    ask(engine, company, "SetCompanyConfig", settings).await?;
+    for role in sample_data::ROLES {
+        ask(
+            engine,
+            company,
+            "DefineRole",
+            json!({"role": role, "permissions": ["bulk_integration"]}),
+        )
+        .await?;
+    }
+    for unit in sample_data::ORG_UNITS {
+        ask(
+            engine,
+            company,
+            "DefineOrgUnit",
+            json!({"org_unit": unit, "roles": sample_data::ROLES}),
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+async fn ask(
+    engine: &Engine,
+    company: &CompanyId,
+    name: &str,
+    body: Value,
+) -> Result<Value, BenchError> {
+    let actor = Some("bench@local".to_owned());
+    let envelope = Envelope { actor, ..Envelope::of(engine.clock().id(), body) };
+    match engine.submit(company, name, envelope, Authority::All).await {
+        Answer::Accepted { result, .. } => Ok(result),
+        other => {
+            let answer = serde_json::to_string(&other).unwrap_or_default();
+            Err(BenchError::NotAccepted { command: name.to_owned(), answer })
+        }
+    }
+}
+
+async fn seen(engine: &Engine) -> Result<(), BenchError> {
+    engine.caught_up().await.map_err(|no| BenchError::Unseen(format!("{no:?}")))
+}
+
+async fn row(engine: &Engine, company: &CompanyId, confirmed: &Value) -> Option<Value> {
+    let asker =
+        boarding_core::read::queries::Asker { actor: String::new(), authority: Authority::All };
+    let params = [("run".to_owned(), confirmed.get("run")?.clone())].into_iter().collect();
+    match engine.query(company, "run", params, &asker).await.ok()? {
+        boarding_core::read::queries::Answer::Json(answer) => answer.get("row").cloned(),
+        boarding_core::read::queries::Answer::Csv(_) => None,
+    }
+}
+
+/// The high-water mark of the process's memory, as the kernel counts it.
+fn peak_memory_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
+    kib.unwrap_or(0) * 1024
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut line = |what: &str, took: Duration| {
+            let rate = self.people as f64 / took.as_secs_f64().max(1e-9);
+            writeln!(f, "{what:<28}{:>10.3} s {rate:>12.0} a second", took.as_secs_f64())
+        };
+        line("import, durable", self.import)?;
+        line("import, in the read models", self.import_visible)?;
+        if let (Some(run), Some(visible)) = (self.run, self.run_visible) {
+            line("run, durable", run)?;
+            line("run, in the read models", visible)?;
+        }
+        if let Some(outcome) = &self.outcome {
+            let of = |name: &str| outcome.get(name).map(ToString::to_string).unwrap_or_default();
+            writeln!(
+                f,
+                "passed {} · skipped {} · failed {}",
+                of("passed"),
+                of("skipped"),
+                of("failed")
+            )?;
+        }
+        write!(f, "peak memory {} MiB", self.peak_memory_bytes / (1024 * 1024))
+    }
+}
+
+impl Measured {
+    /// The same for a program: seconds, people a second, bytes.
+    pub fn as_json(&self) -> Value {
+        let rate = |took: Duration| self.people as f64 / took.as_secs_f64().max(1e-9);
+        json!({
+            "people": self.people,
+            "import_seconds": self.import.as_secs_f64(),
+            "import_visible_seconds": self.import_visible.as_secs_f64(),
+            "rows_per_second": rate(self.import),
+            "run_seconds": self.run.map(|took| took.as_secs_f64()),
+            "run_visible_seconds": self.run_visible.map(|took| took.as_secs_f64()),
+            "recipients_per_second": self.run.map(rate),
+            "outcome": self.outcome,
+            "peak_memory_bytes": self.peak_memory_bytes,
+        })
+    }
+}
+
+/// What the disk does for a program that does nothing else.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Yardstick {
+    /// Small appends to one file, each made durable before the next.
+    pub fdatasyncs_per_second: f64,
+    /// New files of a mail's size, each made durable before the next.
+    pub durable_files_per_second: f64,
+}
+
+/// How long each figure is measured.
+const YARDSTICK: Duration = Duration::from_millis(500);
+/// About what an invitation takes as a file, in bytes.
+const MAIL_BYTES: usize = 2_500;
+
+impl Yardstick {
+    /// Measures in this folder; what is written there is removed again.
+    ///
+    /// # Errors
+    /// When the folder cannot be written.
+    pub fn measure(folder: &Path) -> io::Result<Self> {
+        let path = folder.join("yardstick");
+        let mut file = File::create(&path)?;
+        let fdatasyncs_per_second = rate(|_| {
+            file.write_all(&[0x42; 300])?;
+            file.sync_data()
+        })?;
+        std::fs::remove_file(&path)?;
+        std::fs::create_dir_all(&path)?;
+        let durable_files_per_second = rate(|n| {
+            let mut file = File::create(path.join(n.to_string()))?;
+            file.write_all(&[0x42; MAIL_BYTES])?;
+            file.sync_all()
+        })?;
+        std::fs::remove_dir_all(&path)?;
+        Ok(Self { fdatasyncs_per_second, durable_files_per_second })
+    }
+}
+
+fn rate(mut once: impl FnMut(u64) -> io::Result<()>) -> io::Result<f64> {
+    let (started, mut done) = (Instant::now(), 0u64);
+    while started.elapsed() < YARDSTICK {
+        once(done)?;
+        done += 1;
+    }
+    Ok(done as f64 / started.elapsed().as_secs_f64())
+}
+
+impl fmt::Display for Yardstick {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fdatasyncs_per_second, durable_files_per_second } = self;
+        write!(
+            f,
+            "this disk beside it, one after another: {fdatasyncs_per_second:.0} fdatasync/s, \
+             {durable_files_per_second:.0} durable files of a mail's size/s"
+        )
+    }
+}

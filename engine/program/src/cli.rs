@@ -1,0 +1,255 @@
+//! The program: what may be typed, and how it ends. One file a verb in `cli/`; only `output.rs` prints.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use tracing_subscriber::EnvFilter;
+
+mod advice;
+mod bench;
+mod columns;
+mod command;
+mod common;
+mod completions;
+mod config;
+mod demo;
+mod did_you_mean;
+mod failure;
+mod history;
+mod import;
+mod imports;
+mod invitations;
+mod list;
+mod log;
+mod losses;
+mod manual;
+mod moving;
+mod nats_options;
+mod notifications;
+mod numbers;
+mod org_units;
+mod output;
+mod phones;
+mod pictures;
+mod query;
+mod reports;
+mod roles;
+mod runs;
+mod schema;
+mod serve;
+mod session;
+mod start;
+mod template;
+mod users;
+mod watch;
+
+use common::Common;
+use failure::{Ending, Failure};
+use output::Out;
+use session::Session;
+
+/// Bulk user onboarding: import people, invite them channel by channel, and see what became of each.
+#[derive(Debug, Parser)]
+#[command(name = "boarding", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  boarding demo                                              see the whole of it with made-up people
+  boarding config set channels.whatsapp true --company acme
+  boarding import people.csv --company acme --dialect leapxpert --add-phones
+  boarding runs start --company acme --channel whatsapp --import latest
+  boarding log 01JD0000000000000000000000 --company acme --status failed
+  boarding serve --nats nats://localhost:4222                answers other programs until it is stopped
+
+Exit status: 0 done · 1 refused · 2 usage · 3 the log failed its check · 4 server or log unavailable
+             5 done, but rows were invalid or people failed · 130 interrupted";
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Demo(demo::Demo),
+    Manual(manual::Manual),
+    #[command(flatten)]
+    OfCompany(Box<OfCompany>),
+    Serve(serve::Serve),
+    Move(Box<moving::Move>),
+    Template(template::Template),
+    Schema(schema::Schema),
+    Bench(bench::Bench),
+    Completions(completions::Completions),
+}
+
+/// The verbs that open a data folder for one company.
+#[derive(Debug, Subcommand)]
+enum OfCompany {
+    Import(import::Import),
+    Phones(phones::Phones),
+    Pictures(pictures::Pictures),
+    Users(users::Users),
+    Roles(roles::Roles),
+    OrgUnits(org_units::OrgUnits),
+    PermissionGroups(org_units::PermissionGroups),
+    Numbers(numbers::Numbers),
+    Imports(imports::Imports),
+    Reports(reports::Reports),
+    Runs(runs::Runs),
+    Log(log::Log),
+    Notifications(notifications::Notifications),
+    Invitations(invitations::Invitations),
+    Config(config::Config),
+    History(history::History),
+    Command(command::Command),
+    Query(query::Query),
+}
+
+/// Reads the command line, does what it says and tells how it ended.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let out = Out::new(cli.common.json, cli.common.quiet);
+    log_to_stderr(&cli);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let failure = Failure::Unavailable(format!("start the program's tasks: {error}"));
+            return out.end(Err(failure));
+        }
+    };
+    let ending = runtime.block_on(Box::pin(run(cli, &out)));
+    // A thread that still reads the terminal would keep the program from ending.
+    runtime.shutdown_background();
+    out.end(ending)
+}
+
+async fn run(cli: Cli, out: &Out) -> Ending {
+    let Cli { common, verb } = cli;
+    match verb {
+        Verb::Demo(verb) => verb.run(&common, out).await,
+        Verb::Manual(verb) => verb.run(out),
+        Verb::Serve(verb) => verb.run(&common, out).await,
+        Verb::Move(verb) => verb.run(&common, out).await,
+        Verb::Template(verb) => verb.run(&common, out).await,
+        Verb::Schema(verb) => verb.run(out),
+        Verb::Bench(verb) => verb.run(&common, out).await,
+        Verb::Completions(verb) => verb.run(out, Cli::command()),
+        Verb::OfCompany(verb) => {
+            verb.check()?;
+            let session = Session::open(&common, out).await?;
+            let ending = session.run(verb.work(&session)).await;
+            session.close().await;
+            ending
+        }
+    }
+}
+
+impl OfCompany {
+    /// What can be said about the words alone, before a data folder is opened.
+    fn check(&self) -> Result<(), Failure> {
+        match self {
+            Self::Import(verb) => verb.check(),
+            Self::Runs(verb) => verb.check(),
+            Self::Config(verb) => verb.check(),
+            Self::Command(verb) => verb.check(),
+            Self::Query(verb) => verb.check(),
+            Self::Phones(verb) => verb.check(),
+            Self::Pictures(verb) => verb.check(),
+            Self::Users(verb) => verb.check(),
+            Self::Roles(verb) => verb.check(),
+            Self::OrgUnits(verb) => verb.check(),
+            Self::PermissionGroups(verb) => verb.check(),
+            Self::Numbers(verb) => verb.check(),
+            Self::Reports(verb) => verb.check(),
+            Self::Invitations(verb) => verb.check(),
+            Self::Imports(verb) => verb.check(),
+            Self::Log(_) | Self::Notifications(_) | Self::History(_) => Ok(()),
+        }
+    }
+
+    async fn work(self, session: &Session<'_>) -> Ending {
+        match self {
+            Self::Import(verb) => verb.run(session).await,
+            Self::Phones(verb) => verb.run(session).await,
+            Self::Pictures(verb) => verb.run(session).await,
+            Self::Users(verb) => verb.run(session).await,
+            Self::Roles(verb) => verb.run(session).await,
+            Self::OrgUnits(verb) => verb.run(session).await,
+            Self::PermissionGroups(verb) => verb.run(session).await,
+            Self::Numbers(verb) => verb.run(session).await,
+            Self::Reports(verb) => verb.run(session).await,
+            Self::Invitations(verb) => verb.run(session).await,
+            Self::Imports(verb) => verb.run(session).await,
+            Self::Runs(verb) => verb.run(session).await,
+            Self::Log(verb) => verb.run(session).await,
+            Self::Notifications(verb) => verb.run(session).await,
+            Self::Config(verb) => verb.run(session).await,
+            Self::History(verb) => verb.run(session).await,
+            Self::Command(verb) => verb.run(session).await,
+            Self::Query(verb) => verb.run(session).await,
+        }
+    }
+}
+
+/// Logs go to stderr, so that what is asked for has stdout for itself. Nobody looks on while `serve` runs:
+/// its log says what it does.
+fn log_to_stderr(cli: &Cli) {
+    let serves = matches!(cli.verb, Verb::Serve(_));
+    let level = match (cli.common.quiet, cli.common.verbose) {
+        (true, _) => "error",
+        (false, 0) if serves => "boarding=info,warn",
+        (false, 0) => "warn",
+        (false, 1) => "info",
+        (false, _) => "debug",
+    };
+    let filter = EnvFilter::try_from_env("BOARDING_LOG").unwrap_or_else(|_| EnvFilter::new(level));
+    // Only the first caller of a process sets it, and that is enough.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .try_init();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_fits_together() {
+        Cli::command().debug_assert();
+    }
+
+    /// An option of one verb that shares its inner name with a common one would take its value.
+    #[test]
+    fn no_verb_has_an_argument_named_as_a_common_option() {
+        fn check(command: &clap::Command, common: &[String]) {
+            for verb in command.get_subcommands() {
+                let clash =
+                    verb.get_arguments().find(|one| common.iter().any(|id| id == one.get_id()));
+                assert!(clash.is_none(), "{}: {clash:?}", verb.get_name());
+                check(verb, common);
+            }
+        }
+        let program = Cli::command();
+        let common: Vec<_> = program
+            .get_arguments()
+            .filter(|one| one.is_global_set())
+            .map(|one| one.get_id().to_string())
+            .collect();
+        assert!(common.len() > 5);
+        check(&program, &common);
+    }
+
+    /// Every verb says what it is for, and shows how it is typed.
+    #[test]
+    fn every_verb_has_help_with_examples() {
+        for verb in Cli::command().get_subcommands() {
+            let name = verb.get_name();
+            assert!(verb.get_about().is_some(), "{name} has no about");
+            assert!(verb.get_after_help().is_some(), "{name} has no examples");
+        }
+    }
+}

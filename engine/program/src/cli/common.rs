@@ -1,0 +1,118 @@
+//! What every verb takes: where the data is, whose it is, how to answer, where mails go.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use boarding_commands::dialect;
+use boarding_commands::values::{CommandId, CompanyId};
+use clap::Args;
+
+use super::failure::Failure;
+use boarding_core::delivery::Channel;
+use boarding_core::delivery::outbox::Outbox;
+use boarding_core::delivery::smtp::SmtpChannel;
+
+/// The names of the dialects, as a help text lists them.
+pub(super) fn one_of_the_dialects() -> String {
+    let names: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+    match names.split_last() {
+        Some((last, others)) if !others.is_empty() => format!("{} or {last}", others.join(", ")),
+        _ => names.concat(),
+    }
+}
+
+/// Where data is kept unless told.
+pub(super) const DEFAULT_DATA: &str = "./boarding-data";
+
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Common options")]
+pub(super) struct Common {
+    /// The company that is meant
+    #[arg(long, global = true, env = "BOARDING_COMPANY", value_name = "COMPANY")]
+    pub company: Option<CompanyId>,
+    /// The data folder [default: ./boarding-data]
+    #[arg(long, global = true, env = "BOARDING_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Who asks [default: <login name>@local]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub actor: Option<String>,
+    /// Shows how it was: at a position of the log, or at a time (RFC 3339)
+    #[arg(long, global = true, value_name = "POSITION|TIME")]
+    pub as_of: Option<String>,
+    /// Answers in JSON: one document, or one line a row
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Writes mails as files into this folder [default: <data>/outbox]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub outbox: Option<PathBuf>,
+    /// Sends mails by this server, smtp://[user:password@]host[:port] or smtps://…; --outbox goes first
+    #[arg(long, global = true, env = "BOARDING_SMTP", hide_env_values = true, value_name = "URL")]
+    pub smtp: Option<String>,
+    /// Goes on with runs that were begun another way (by --smtp, or as files): what may have been sent
+    /// already is not sent again
+    #[arg(long, global = true)]
+    pub adopt_runs: bool,
+    /// The command's id, a ULID: asking the same again under it changes nothing
+    #[arg(long = "id", global = true, value_name = "ULID")]
+    pub command_id: Option<CommandId>,
+    /// Logs more to stderr (BOARDING_LOG=… says exactly what)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// Says nothing but what was asked for, and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+}
+
+impl Common {
+    pub(super) fn data(&self) -> PathBuf {
+        self.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())
+    }
+
+    /// The company, where one is needed.
+    pub(super) fn company(&self) -> Result<CompanyId, Failure> {
+        self.company.clone().ok_or_else(|| {
+            let text = "which company? give --company COMPANY, or set BOARDING_COMPANY";
+            Failure::Usage(text.to_owned())
+        })
+    }
+
+    /// Who asks: the person at the keyboard unless told.
+    pub(super) fn actor(&self) -> String {
+        self.actor.clone().unwrap_or_else(|| format!("{}@local", login_name()))
+    }
+
+    /// The way out for mails; none for the data folder's own outbox.
+    pub(super) fn channel(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
+        if let Some(folder) = &self.outbox {
+            let outbox = Outbox::open(folder).map_err(|error| {
+                Failure::Unavailable(format!("open the outbox in {}: {error}", folder.display()))
+            })?;
+            return Ok(Some(Arc::new(outbox)));
+        }
+        let Some(url) = &self.smtp else { return Ok(None) };
+        let channel = SmtpChannel::new(url).map_err(|error| {
+            Failure::Usage(format!("--smtp: {}", boarding_log::error_chain(&error)))
+        })?;
+        Ok(Some(Arc::new(channel)))
+    }
+}
+
+fn login_name() -> String {
+    let named = |name| std::env::var(name).ok().filter(|value| !value.trim().is_empty());
+    let user = rustix::process::getuid().as_raw();
+    named("USER")
+        .or_else(|| named("LOGNAME"))
+        .or_else(|| name_of_user(user))
+        .unwrap_or_else(|| format!("uid-{user}"))
+}
+
+/// The name that the machine's own list of users has for a number.
+fn name_of_user(number: u32) -> Option<String> {
+    let users = std::fs::read_to_string("/etc/passwd").ok()?;
+    let number = number.to_string();
+    users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    })
+}

@@ -1,0 +1,195 @@
+//! `boarding runs start`: shows how many people it would be, asks, and sees the run through to its end.
+
+use boarding_commands::values::{RunId, Time};
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::failure::{Done, Ending, Failure};
+use super::list::{self, number, set, text};
+use super::session::{Accepted, Session};
+use super::{runs, watch};
+
+/// Invites people: shows how many, asks, and sees the run through to its end
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding runs start --company acme --channel whatsapp --import latest
+  boarding runs start --company acme --channel whatsapp --org-unit 'Fixed Income Desk' --yes
+  boarding runs start --company acme --channel whatsapp --import latest --not-before 2026-12-01T08:00:00Z
+
+With --json the answer is one document: the accepted answer together with the run's row at its end.")]
+pub(super) struct Start {
+    /// whatsapp or imessage
+    #[arg(long, value_name = "CHANNEL")]
+    channel: String,
+    #[command(flatten)]
+    source: Source,
+    /// Also takes the people of the org units below
+    #[arg(long, requires = "org_units")]
+    include_descendants: bool,
+    /// Starts without asking
+    #[arg(short, long)]
+    yes: bool,
+    /// The id that the run is to have [default: the command's]
+    #[arg(long, value_name = "ULID")]
+    run: Option<RunId>,
+    /// Waits until then before it enters the queue (RFC 3339)
+    #[arg(long, value_name = "TIME")]
+    not_before: Option<Time>,
+}
+
+/// Whom to invite: one of the three.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = false)]
+struct Source {
+    /// The people of an import: `latest`, or its id
+    #[arg(long = "import", value_name = "latest|ID")]
+    import: Option<String>,
+    /// The people of an org unit, by its exact name; may be given several times
+    #[arg(long = "org-unit", value_name = "NAME")]
+    org_units: Vec<String>,
+    /// This person; may be given several times
+    #[arg(long = "user", value_name = "USER")]
+    users: Vec<String>,
+}
+
+impl Start {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        check_can_ask("runs start", self.yes)
+    }
+
+    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+        let accepted = match self.asked_before(session).await? {
+            Some(total) => {
+                session.submit("StartBulkIntegration", self.confirmed_for(total)).await?
+            }
+            None => match self.preview(session).await? {
+                Some(body) => session.submit("StartBulkIntegration", body).await?,
+                None => {
+                    session.out.line("nothing was started");
+                    return Ok(Done::Well);
+                }
+            },
+        };
+        finish(session, &accepted).await
+    }
+
+    /// Shows how many people it would be and asks; the confirmed body, if the answer is yes.
+    async fn preview(&self, session: &Session<'_>) -> Result<Option<Value>, Failure> {
+        let preview = session.submit_anew("StartBulkIntegration", self.body("preview")).await?;
+        let count = number(&preview.result, "recipient_count");
+        let question = announcement(count, number(&preview.result, "duplicates_removed"));
+        if self.yes {
+            session.out.say(&question);
+        } else {
+            let Some(true) = session.out.confirm(&format!("{question} Proceed?")).await else {
+                return Ok(None);
+            };
+        }
+        if session.given_id().is_some() {
+            return Ok(Some(self.confirmed_for(count)));
+        }
+        let mut body = self.body("confirmed");
+        set(&mut body, "plan_hash", text(&preview.result, "plan_hash"));
+        Ok(Some(body))
+    }
+
+    /// The number of people that the same command was confirmed for before, if it was.
+    async fn asked_before(&self, session: &Session<'_>) -> Result<Option<u64>, Failure> {
+        let Some(id) = session.given_id() else { return Ok(None) };
+        let run = self.run.map_or_else(|| id.to_string(), |run| run.to_string());
+        match session.row("run", json!({"run": run})).await {
+            Ok(row) => Ok(Some(number(&row, "total"))),
+            Err(Failure::Refused { .. }) => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Under an id that was given, the number is confirmed instead of the plan: it can be told again
+    /// from the run itself, and a repeat must have the same body.
+    fn confirmed_for(&self, recipients: u64) -> Value {
+        let mut body = self.body("confirmed");
+        set(&mut body, "expected_recipients", recipients);
+        body
+    }
+
+    fn body(&self, mode: &str) -> Value {
+        let mut source = Map::new();
+        if let Some(import) = &self.source.import {
+            source.insert("import".to_owned(), json!(import));
+        }
+        if !self.source.org_units.is_empty() {
+            source.insert("org_units".to_owned(), json!(self.source.org_units));
+        }
+        if self.include_descendants {
+            source.insert("include_descendants".to_owned(), json!(true));
+        }
+        if !self.source.users.is_empty() {
+            source.insert("users".to_owned(), json!(self.source.users));
+        }
+        let mut body = json!({"source": source, "channel": self.channel, "mode": mode});
+        if let Some(run) = self.run {
+            set(&mut body, "run", run.to_string());
+        }
+        if let Some(not_before) = self.not_before {
+            set(&mut body, "not_before", not_before.to_string());
+        }
+        body
+    }
+}
+
+/// Whoever sends mails is asked first, or says that nobody has to.
+pub(super) fn check_can_ask(verb: &str, yes: bool) -> Result<(), Failure> {
+    use std::io::IsTerminal as _;
+    let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
+    if yes || can_ask {
+        return Ok(());
+    }
+    Err(Failure::Usage(format!(
+        "{verb} sends mails and has to ask first, and there is no terminal to ask on: \
+         add --yes to start without asking"
+    )))
+}
+
+/// The question of the product's own dialog.
+pub(super) fn announcement(count: u64, duplicates_removed: u64) -> String {
+    let people = if count == 1 { "user" } else { "users" };
+    let again = match duplicates_removed {
+        0 => String::new(),
+        times => format!(" ({times} named more than once, counted once)"),
+    };
+    format!(
+        "You're about to send invitation emails to {count} {people} for them to link their messaging account{again}."
+    )
+}
+
+/// Sees a confirmed run, and what is queued before it, through to its end.
+pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> Ending {
+    let out = session.out;
+    let run = accepted.id("run");
+    if let Some(place) = accepted.result.get("queue_place").and_then(Value::as_u64) {
+        out.note(&format!("run {run} is pending, place {place} in the queue"));
+    }
+    let row = watch::run(session, &run).await?;
+    if text(&row, "state") == "scheduled" {
+        out.note("the run is scheduled: it starts with the first command after its time, or by boarding runs resume");
+    } else {
+        session.settle().await?;
+    }
+    if out.is_json() {
+        out.document(&together(&accepted.document, &row));
+    } else {
+        runs::summarise(session, &row, Some(runs::SHOWN_PEOPLE)).await?;
+        out.note(&list::receipt(accepted));
+    }
+    Ok(Done::losing(number(&row, "failed")))
+}
+
+/// The answer and the row share no name, so one document can be read as either.
+fn together(answer: &Value, row: &Value) -> Value {
+    let mut both = answer.clone();
+    if let (Some(both), Some(row)) = (both.as_object_mut(), row.as_object()) {
+        both.extend(row.clone());
+    }
+    both
+}

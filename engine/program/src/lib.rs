@@ -1,0 +1,8 @@
+//! The program `boarding`: its command line, benchmarks, sample data and the migration of logs.
+
+pub mod bench;
+pub mod cli;
+pub mod migration;
+pub mod sample_data;
+
+mod limits;

@@ -1,0 +1,99 @@
+//! The data folder: one engine at a time, no newer format, an interrupted write is told.
+
+use std::fs;
+use std::io::Write as _;
+
+use boarding_core::data_dir::DataDirError;
+use boarding_core::engine::{Engine, EngineError};
+use boarding_core::read::projector::ProjectError;
+use serde_json::json;
+
+use super::{EngineHarness, files_under, ok};
+
+#[tokio::test]
+async fn a_folder_in_use_by_another_engine_is_refused_naming_the_process() {
+    let harness = EngineHarness::acme(None).await;
+    let error = Engine::open(harness.options()).unwrap_err();
+    assert!(matches!(error, EngineError::Folder(DataDirError::InUse { .. })), "{error}");
+    assert!(error.to_string().contains(&std::process::id().to_string()), "{error}");
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
+}
+
+/// The folder is not let go while anything of a dropped engine is still at work in it.
+#[tokio::test]
+async fn a_dropped_engine_lets_go_of_its_folder_and_of_its_read_models() {
+    let mut harness = EngineHarness::acme(None).await;
+    for _ in 0..5 {
+        harness.restart().await;
+        let found = harness.engine().found();
+        assert!(found.set_aside.is_none(), "{found:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_folder_of_a_newer_format_is_refused() {
+    let mut harness = EngineHarness::acme(None).await;
+    harness.close().await;
+    fs::write(harness.data().join("FORMAT"), "boarding data folder, format 2\n").unwrap();
+    let error = Engine::open(harness.options()).unwrap_err();
+    assert!(matches!(error, EngineError::Folder(DataDirError::Newer { found: 2, .. })), "{error}");
+    assert!(error.to_string().contains("use a newer program"), "{error}");
+}
+
+fn last_segment(harness: &EngineHarness) -> std::path::PathBuf {
+    let mut found = Vec::new();
+    files_under(&harness.data().join("log"), &mut found);
+    found.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
+}
+
+/// What was never acknowledged is cut off, and the operator is told.
+#[tokio::test]
+async fn an_interrupted_write_is_cut_off_and_told() {
+    let mut harness = EngineHarness::acme(None).await;
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
+    harness.crash().await;
+    let segment = last_segment(&harness);
+    fs::OpenOptions::new().append(true).open(&segment).unwrap().write_all(&[1, 2, 3]).unwrap();
+    harness.open().await;
+    assert!(harness.engine().found().torn_tail.is_some());
+    assert_eq!(harness.rows("users", json!({})).await.len(), 1);
+    harness.restart().await;
+    assert!(harness.engine().found().torn_tail.is_none(), "it is told once");
+}
+
+/// Read models that have seen more than the log holds: the log has lost its end, and both places are named.
+#[tokio::test]
+async fn rows_ahead_of_the_log_are_an_error_naming_both_positions() {
+    let mut harness = EngineHarness::acme(None).await;
+    let short = harness.json("users", json!({})).await["position"].clone();
+    harness.close().await;
+    let (log, kept) = (harness.data().join("log"), harness.folder.path().join("kept"));
+    copy(&log, &kept);
+    harness.open().await;
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
+    let long = harness.json("users", json!({})).await["position"].clone();
+    harness.close().await;
+    fs::remove_dir_all(&log).unwrap();
+    copy(&kept, &log);
+    let error = Engine::open(harness.options()).unwrap_err();
+    assert!(
+        matches!(error, EngineError::Projections(ProjectError::LogIsShorter { .. })),
+        "{error}"
+    );
+    assert!(error.is_damage());
+    let text = error.to_string();
+    assert!(
+        text.contains(&format!("position {long}")) && text.contains(&format!("ends at {short}")),
+        "{text}"
+    );
+}
+
+fn copy(from: &std::path::Path, to: &std::path::Path) {
+    let mut found = Vec::new();
+    files_under(from, &mut found);
+    for path in found {
+        let target = to.join(path.strip_prefix(from).unwrap());
+        fs::create_dir_all(target.parent().unwrap()).unwrap();
+        fs::copy(path, target).unwrap();
+    }
+}

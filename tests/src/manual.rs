@@ -1,0 +1,257 @@
+//! The manual: every code block of its pages works, and `boarding manual` prints them.
+
+use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
+
+use serde_json::json;
+
+use crate::support::clients::{ChildProcess, python};
+use crate::support::nats::{Cluster, free_ports};
+use crate::support::program::Cli;
+use crate::support::shell::{Printed, Shell, blocks, read, root};
+
+/// Runs the shell blocks of a page, one after another in one folder.
+#[track_caller]
+fn run_page(page: &str, expected: &[&str]) -> Printed {
+    let script = blocks(&read(&format!("engine/manual/{page}.md")), "sh").join("\n");
+    let printed = Shell::new().run(&script);
+    printed.contains_all(expected);
+    printed
+}
+
+#[test]
+fn start_page_runs() {
+    run_page("start", &["Acme Onboarding", "1 invited, 0 skipped, 0 failed", ".eml", "accepted"]);
+}
+
+/// LX-08, LX-09, LX-12, LX-17, LX-22, LX-24: import, correct rows, add a phone, invite, log, undo.
+#[test]
+fn leapxpert_page_runs() {
+    let printed = run_page(
+        "leapxpert",
+        &["phone.invalid", "field.invalid_email", "4 invited, 0 skipped, 0 failed", "kept:row."],
+    );
+    assert!(!printed.stderr.contains("boarding: "), "{printed}");
+}
+
+/// OC-03, OC-08, OC-10, OC-11, OC-13, OC-14: new users are invited, existing ones are updated.
+#[test]
+fn officechat_page_runs() {
+    run_page(
+        "officechat",
+        &["2 created, 1 skipped", "row.disabled_new_user", "import_completed", "1 deactivated"],
+    );
+}
+
+#[test]
+fn mangoapps_page_runs() {
+    run_page("mangoapps", &["3 created", "1 updated, 1 deactivated", "archived", "1 invited"]);
+}
+
+/// ML-06, ML-09, ML-12, ML-14, ML-15, ML-17: accounts and their numbers.
+#[test]
+fn multiline_page_runs() {
+    run_page(
+        "multiline",
+        &[
+            "3 numbers added",
+            "2 created",
+            "number.not_in_pool",
+            "2 invited, 0 skipped, 0 failed",
+            "+12125550003",
+            "+1 212 555 0002 is assigned to bob@meridian.example",
+            "SPARE",
+            "they can be moved",
+        ],
+    );
+}
+
+/// OCM-01, OCM-13, OCM-16, OCM-21, OCM-22: three files, a picture, roles in bulk.
+#[test]
+fn ocm_page_runs() {
+    run_page(
+        "ocm",
+        &[
+            "2 created",
+            "field.special_characters",
+            "1 inserted, 0 invalid",
+            "1 assigned, 0 skipped, 0 failed",
+            "1 removed, 0 skipped, 0 failed",
+            "1 rows reversed, 1 kept, 0 errored",
+        ],
+    );
+}
+
+#[test]
+fn mails_page_runs() {
+    run_page("mails", &["run_completed", "olga@acme.example", "Your {{ channel_name }} account"]);
+}
+
+#[test]
+fn data_page_runs() {
+    let printed = run_page("data", &["jane.hudson"]);
+    let shown = printed.stdout.matches("Jane").count();
+    assert!(shown >= 5, "the copy and the rebuilt folder show the user too: {printed}");
+}
+
+#[test]
+fn trouble_page_runs() {
+    run_page("trouble", &["channel.not_enabled", "boarding config set channels", "status 1"]);
+}
+
+#[test]
+fn audit_page_runs() {
+    run_page("audit", &["UserCreated", "CorporatePhoneAdded", "\"hash\":", "InviteSent"]);
+}
+
+/// A terminal with a server of `nats.conf` at free ports.
+struct Terminal {
+    shell: Shell,
+    bash: ChildProcess,
+    ports: [u16; 2],
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let (shell, ports) = (Shell::new(), free_ports());
+        let mut bash = shell.bash();
+        let installed = python();
+        let installed = installed.parent().unwrap().display();
+        let path = shell.path().join("bin").display().to_string();
+        bash.env("PATH", format!("{path}:{installed}:{}", std::env::var("PATH").unwrap()));
+        bash.stdin(Stdio::piped());
+        let bash = ChildProcess::start(bash);
+        let terminal = Self { shell, bash, ports };
+        terminal.file("nats.conf", &read("nats.conf"));
+        terminal
+    }
+
+    /// The same text with this terminal's ports and folder.
+    fn localised(&self, text: &str) -> String {
+        let [port, monitor] = self.ports.map(|port| port.to_string());
+        self.shell.localised(&text.replace("4222", &port).replace("8222", &monitor))
+    }
+
+    fn file(&self, name: &str, text: &str) {
+        fs::write(self.shell.path().join(name), self.localised(text)).unwrap();
+    }
+
+    /// Types the shell blocks of a page. The servers they start end with the terminal.
+    fn start(&mut self, page: &str) -> impl std::io::Write + use<> {
+        let mut keys = self.bash.stdin();
+        keys.write_all(b"set -e; trap 'kill $(jobs -p); wait' EXIT\n").unwrap();
+        let script = blocks(page, "sh").join("\n");
+        keys.write_all(self.localised(&script).as_bytes()).unwrap();
+        keys
+    }
+
+    fn printed(&self) -> Printed {
+        Printed { stdout: self.bash.stdout(), stderr: self.bash.stderr() }
+    }
+}
+
+/// Contract 2 to 4: a server of `nats.conf`, an engine and a stock client.
+#[tokio::test]
+async fn nats_page_runs() {
+    let page = read("engine/manual/nats.md");
+    let mut terminal = Terminal::open();
+    terminal.file("tour.py", &blocks(&page, "python").concat());
+    let mut keys = terminal.start(&page);
+    let ready = |it: &ChildProcess| it.stdout().contains("ready: ").then_some(());
+    terminal.bash.wait_until("the engine is ready", ready).await;
+    keys.write_all(b"python tour.py\n").unwrap();
+    drop(keys);
+    terminal.bash.exits_with(0).await;
+    terminal.printed().contains_all(&[
+        "no: config.unknown_setting: ",
+        "'created': 1",
+        " ImportCompleted\n",
+        " InviteSent\n",
+        " RunCompleted\n[('jane.hudson', 'success')]\naccepted\n",
+    ]);
+}
+
+#[tokio::test]
+async fn move_page_runs() {
+    let mut terminal = Terminal::open();
+    drop(terminal.start(&read("engine/manual/move.md")));
+    terminal.bash.exits_with(0).await;
+    terminal.printed().contains_all(&[
+        "1 commits, 1 events of 1 company moved and verified",
+        "the log is in stream BOARDING_LOG",
+        "jane.hudson",
+    ]);
+}
+
+/// Both ways to start an engine, on one cluster of three servers.
+#[tokio::test]
+async fn engines_page_runs() {
+    let cluster = Cluster::start();
+    let shell = Shell::new();
+    let mut localised = read("engine/manual/engines.md");
+    for (server, host) in cluster.servers.iter().zip(["a", "b", "c"]) {
+        localised = localised
+            .replace(&format!("nats://{host}:4222"), &server.url())
+            .replace(&format!("http://{host}:8222"), &server.monitor_url());
+    }
+    localised = localised.replace("/var/lib/boarding", shell.data().to_str().unwrap());
+    let blocks = blocks(&localised, "sh");
+    assert_eq!(blocks.len(), 2);
+    let mut bash = shell.bash();
+    bash.stdin(Stdio::piped());
+    let mut bash = ChildProcess::start(bash);
+    let mut keys = bash.stdin();
+    keys.write_all(b"set -e; trap 'kill $(jobs -p); wait' EXIT\n").unwrap();
+    for block in blocks {
+        // `serve` is the last command of each block and does not end by itself.
+        keys.write_all(format!("{} &\n", block.trim_end()).as_bytes()).unwrap();
+    }
+    let ready = |it: &ChildProcess| (it.stdout().matches("ready: ").count() == 2).then_some(());
+    bash.wait_until("both engines are ready", ready).await;
+    drop(keys);
+    bash.exits_with(0).await;
+}
+
+/// The block that only a page's reader sees would be untested.
+#[test]
+fn every_page_is_run_by_a_test() {
+    let tests = include_str!("manual.rs");
+    for entry in fs::read_dir(root().join("engine/manual")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let page = file.strip_suffix(".md").unwrap();
+        assert!(tests.contains(&format!("fn {page}_page_runs()")), "no test runs {page}");
+        let text = read(&format!("engine/manual/{file}"));
+        let opened = text.lines().filter(|line| line.starts_with("```") && line.len() > 3).count();
+        let run = blocks(&text, "sh").len() + blocks(&text, "python").len();
+        assert_eq!(opened, run, "{page} has a block in a language that no test runs");
+    }
+}
+
+#[test]
+fn manual_verb_lists_and_prints_pages() {
+    let cli = Cli::new();
+    let list = cli.run(&["manual"]).expect_status(0);
+    for entry in fs::read_dir(root().join("engine/manual")).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        let (page, text) =
+            (file.strip_suffix(".md").unwrap(), read(&format!("engine/manual/{file}")));
+        let title = text.lines().next().unwrap().trim_start_matches("# ");
+        assert!(list.stdout.contains(title), "{page} is not listed");
+        assert_eq!(cli.run(&["manual", page]).expect_status(0).stdout, text);
+        let document = cli.json(&["manual", page]);
+        assert_eq!(document, json!({"page": page, "title": title, "text": text}));
+    }
+    let format = cli.run(&["manual", "format"]).expect_status(0);
+    assert!(format.stdout.starts_with("# The log's files"));
+    assert!(!cli.data().exists(), "the manual needs no data folder");
+}
+
+#[test]
+fn unknown_page_is_refused_with_nearest_page() {
+    let ended = Cli::new().run(&["manual", "enginess"]).expect_status(2);
+    assert!(ended.stdout.is_empty(), "{}", ended.stdout);
+    for expected in ["did you mean engines?", "start, leapxpert"] {
+        assert!(ended.stderr.contains(expected), "{}", ended.stderr);
+    }
+}
