@@ -8,9 +8,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::query::{
-    Param, Query, QueryAnswer, QueryError, QueryRequest, not_found, page, shape_of,
-};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, not_found, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
 use crate::tables::file_rows::{FileRow, FileRowProjection};
@@ -182,14 +180,14 @@ fn is_finished(import: &ImportRow) -> bool {
         && import.state != ImportStatus::Processing
 }
 
-fn reports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn reports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     page::<ImportOrderProjection, _>(request, rows, &[], |_, id| {
         let import = imports::find(rows, request.company, id)?.filter(is_finished);
         Ok([import.map(|import| json!(ReportShown::of(&import)))])
     })
 }
 
-fn report(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn report(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
     let import = imports::find(rows, request.company, id)?.filter(is_finished);
     let import = import.ok_or_else(|| not_found("import", &id))?;

@@ -4,7 +4,7 @@ use boarding_commands::settings::Settings;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Query, QueryAnswer, QueryError, QueryRequest, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::settings::{SettingsProjection, settings};
@@ -22,8 +22,8 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
-fn config(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
-    Ok(QueryAnswer::Row(json!(settings(rows, request.company)?)))
+fn config(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    Ok(RowsAnswer::Row(json!(settings(rows, request.company)?)))
 }
 
 #[cfg(test)]

@@ -6,9 +6,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::query::{
-    Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, not_found, shape_of,
-};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::imports::{self, ImportRow, ImportStatus};
@@ -63,11 +61,11 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn import_progress(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn import_progress(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
     let import = imports::find(rows, request.company, id)?;
     let import = import.ok_or_else(|| not_found("import", &id))?;
-    Ok(QueryAnswer::Row(json!(Progress::of(&import))))
+    Ok(RowsAnswer::Row(json!(Progress::of(&import))))
 }
 
 #[cfg(test)]

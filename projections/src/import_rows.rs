@@ -6,7 +6,7 @@ use boarding_commands::values::ImportId;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projector, load};
 use crate::query::{
-    Param, Query, QueryAnswer, QueryError, QueryRequest, WireEnum, not_found, page, shape_of,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -41,7 +41,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
-fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
     let outcome = request.one_of::<RowOutcome>("outcome")?;
     let undo = request.one_of::<UndoOutcome>("undo")?;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, not_found, page, shape_of,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -80,17 +80,17 @@ struct ImportShown<'a> {
     not_invited: Option<&'a Problem>,
 }
 
-fn imports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn imports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     page::<ImportOrderProjection, _>(request, rows, &[], |_, id| {
         Ok([imports::find(rows, request.company, id)?.map(|import| import.show())])
     })
 }
 
-fn import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
     let import =
         imports::find(rows, request.company, id)?.ok_or_else(|| not_found("import", &id))?;
-    Ok(QueryAnswer::Row(import.show()))
+    Ok(RowsAnswer::Row(import.show()))
 }
 
 #[cfg(test)]

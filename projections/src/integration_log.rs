@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Needle, Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, not_found, page, shape_of,
+    Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -95,7 +95,7 @@ impl RecipientRow {
     }
 }
 
-fn integration_log(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn integration_log(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: RunId = request.required_id("run")?;
     let status = request.one_of::<RecipientStatus>("status")?;
     let search = request.search()?;

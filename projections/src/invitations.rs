@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::projection::Projector;
-use crate::query::{Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, page, shape_of};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::invitations::{InvitationProjection, InvitationStatus, LatestInvitation};
@@ -53,7 +53,7 @@ struct InvitationShown<'a> {
     expires_at: Option<Time>,
 }
 
-fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn invitations(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let state = request.one_of::<InvitationStatus>("state")?;
     let user = request.text("user")?.map(|user| UserKey::new(user).folded());
     let mut channels = RunChannels::new(rows, request.company);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::csv_export::CsvFormat;
 use crate::history::{self, Entity};
-use crate::query::{Query, QueryAnswer};
+use crate::query::{Query, RowsAnswer};
 use crate::rows::{MemoryRows, RowChange, RowsMut, StagedRows};
 use crate::testing::{TestCompany, csv_export, import, run};
 use generator::{PHONES, USERS, generate};
@@ -43,8 +43,8 @@ fn all(
     params["limit"] = json!(limit);
     loop {
         match crate::answer(name, company.id(), &params, rows).unwrap() {
-            QueryAnswer::Row(row) => return vec![row],
-            QueryAnswer::Rows { rows, next } => {
+            RowsAnswer::Row(row) => return vec![row],
+            RowsAnswer::Rows { rows, next } => {
                 found.extend(rows);
                 assert!(
                     next.is_none() || params["cursor"] != json!(next),

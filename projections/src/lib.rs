@@ -48,7 +48,7 @@ use boarding_commands::values::{Code, CompanyId, Refusal, Time};
 use serde_json::{Value, json};
 
 use projection::{ProjectionError, Projector};
-use query::{Query, QueryAnswer, QueryError};
+use query::{Query, QueryError, RowsAnswer};
 use rows::{Rows, RowsMut};
 
 pub use read_model::ReadModel;
@@ -123,7 +123,7 @@ pub fn answer(
     company: &CompanyId,
     params: &Value,
     rows: &dyn Rows,
-) -> Result<QueryAnswer, QueryError> {
+) -> Result<RowsAnswer, QueryError> {
     answer_at(None, name, company, params, rows)
 }
 
@@ -138,7 +138,7 @@ pub fn answer_at(
     company: &CompanyId,
     params: &Value,
     rows: &dyn Rows,
-) -> Result<QueryAnswer, QueryError> {
+) -> Result<RowsAnswer, QueryError> {
     find_query(name)?.answer_at(now, company, params, rows)
 }
 

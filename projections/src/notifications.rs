@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load, newest_first};
 use crate::query::{
-    Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, WireEnum, page, shape_of, wire_enum,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, WireEnum, page, shape_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -237,7 +237,7 @@ impl Projection for NotificationOrderProjection {
     }
 }
 
-fn notifications(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn notifications(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let kind = request.one_of::<MailKind>("kind")?;
     let state = request.one_of::<NotificationStatus>("state")?;
     page::<NotificationOrderProjection, _>(request, rows, &[], |_, key| {

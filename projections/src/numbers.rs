@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Param, Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use pool::{NumberProjection, NumberShown, NumberStatus};
@@ -58,7 +58,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     ],
 };
 
-fn numbers(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn numbers(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
     let org_unit = request.name("org_unit")?;
     let state = request.one_of::<NumberStatus>("state")?;
@@ -78,7 +78,7 @@ struct Suggestion<'a> {
 }
 
 /// The numbers that an account may pick on activation, at most `limit`.
-fn suggestions(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn suggestions(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let org_unit = request.name("org_unit")?;
     page::<NumberProjection, _>(request, rows, &[], |_, number| {
         let number = number.at(request.now);

@@ -4,7 +4,7 @@ use boarding_commands::event::Permission;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::org_units::{OrgUnitProjection, OrgUnitRow};
@@ -22,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
-fn org_units(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn org_units(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     page::<OrgUnitProjection, _>(request, rows, &[], |_, unit| Ok([Some(json!(unit))]))
 }
 

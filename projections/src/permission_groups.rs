@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::projection::{Projection, Projector};
-use crate::query::{Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -67,7 +67,7 @@ impl Projection for PermissionGroupProjection {
 fn permission_groups(
     request: &QueryRequest<'_>,
     rows: &dyn Rows,
-) -> Result<QueryAnswer, QueryError> {
+) -> Result<RowsAnswer, QueryError> {
     page::<PermissionGroupProjection, _>(request, rows, &[], |_, group| Ok([Some(json!(group))]))
 }
 

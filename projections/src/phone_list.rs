@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Needle, Param, Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
+use crate::query::{Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
 use crate::tables::links::Links;
@@ -122,7 +122,7 @@ pub(crate) fn find(
     load::<PhoneListProjection>(rows, company, &key(phone))
 }
 
-fn phone_list(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn phone_list(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
     let import = request.id::<ImportId>("import")?;
     let mut channels = RunChannels::new(rows, request.company);

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load};
 use crate::query::{
-    Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, not_found, page, shape_of, wire_enum,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
@@ -162,11 +162,11 @@ fn archive(
     archive.ok_or_else(|| not_found("import", &id))
 }
 
-fn picture_import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn picture_import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
     match archive(request, rows, id)? {
         PictureRow::Archive { import, file, inserted, invalid, requested_by, at } => {
-            Ok(QueryAnswer::Row(json!(ArchiveShown {
+            Ok(RowsAnswer::Row(json!(ArchiveShown {
                 import,
                 file_name: &file.name,
                 sha256: &file.sha256,
@@ -181,7 +181,7 @@ fn picture_import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAn
     }
 }
 
-fn picture_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn picture_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
     let wanted = request.one_of::<PictureOutcome>("outcome")?;
     archive(request, rows, id)?;

@@ -37,7 +37,7 @@ pub struct Query {
     pub row: fn(&mut SchemaGenerator) -> Schema,
     /// The columns of the CSV export, where the contract has one.
     pub csv: Option<CsvLayout>,
-    pub answer: fn(&QueryRequest<'_>, &dyn Rows) -> Result<QueryAnswer, QueryError>,
+    pub answer: fn(&QueryRequest<'_>, &dyn Rows) -> Result<RowsAnswer, QueryError>,
 }
 
 impl Query {
@@ -51,7 +51,7 @@ impl Query {
         company: &CompanyId,
         params: &Value,
         rows: &dyn Rows,
-    ) -> Result<QueryAnswer, QueryError> {
+    ) -> Result<RowsAnswer, QueryError> {
         let none = Map::new();
         let params = match params {
             Value::Object(params) => params,
@@ -81,7 +81,7 @@ impl Query {
 
 /// The answer of a query. The engine adds the position of the log that the rows have reached.
 #[derive(Debug, Clone, PartialEq)]
-pub enum QueryAnswer {
+pub enum RowsAnswer {
     Rows {
         rows: Vec<Value>,
         /// The cursor of the next page; none after the last row.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::projection::{Projection, Projector};
-use crate::query::{Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -58,7 +58,7 @@ impl Projection for RoleProjection {
     }
 }
 
-fn roles(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn roles(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     page::<RoleProjection, _>(request, rows, &[], |_, role| Ok([Some(json!(role))]))
 }
 

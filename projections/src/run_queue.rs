@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::projection::Projector;
-use crate::query::{Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
 use crate::tables::run_queue::{RunQueue, RunQueueProjection};
@@ -47,7 +47,7 @@ enum HolderState {
 }
 
 /// Shows the one stored row as several: the holder, then the waiting runs, the next run first.
-fn queue(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn queue(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     page::<RunQueueProjection, _>(request, rows, &[], |_, queue| {
         let holder = queue.lock.holder().map(|holder| holder.run);
         holder

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, not_found, page, shape_of,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -80,7 +80,7 @@ struct RunShown<'a> {
     ended_at: Option<Time>,
 }
 
-fn runs(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn runs(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let state = request.one_of::<RunStatus>("state")?;
     let queue = RunQueue::load(rows, request.company)?;
     page::<RunOrderProjection, _>(request, rows, &[], |_, id| {
@@ -90,10 +90,10 @@ fn runs(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, Quer
     })
 }
 
-fn run(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn run(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: RunId = request.required_id("run")?;
     let run = runs::find(rows, request.company, id)?.ok_or_else(|| not_found("run", &id))?;
-    Ok(QueryAnswer::Row(run.show(&RunQueue::load(rows, request.company)?)))
+    Ok(RowsAnswer::Row(run.show(&RunQueue::load(rows, request.company)?)))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::projection::{Projection, Projector};
-use crate::query::{Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -114,7 +114,7 @@ fn number(kind: TemplateKind) -> u8 {
     }
 }
 
-fn templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     page::<TemplateProjection, _>(request, rows, &[], |_, template| {
         let TemplateRow { kind, language, subject, text, html, version } = &template;
         let (kind, version) = (*kind, *version);
@@ -124,7 +124,7 @@ fn templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer,
     })
 }
 
-fn mail_templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn mail_templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     page::<TemplateProjection, _>(request, rows, &[], |_, template| Ok([Some(json!(template))]))
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use ulid::Ulid;
 
 use crate::csv_export::{CsvExport, CsvFormat};
-use crate::query::{QueryAnswer, QueryError};
+use crate::query::{QueryError, RowsAnswer};
 use crate::rows::MemoryRows;
 use crate::{answer, find_query};
 
@@ -90,7 +90,7 @@ impl TestCompany {
     #[track_caller]
     pub(crate) fn query_row(&self, name: &str, params: &Value) -> Value {
         match answer(name, &self.id, params, &self.rows()) {
-            Ok(QueryAnswer::Row(row)) => row,
+            Ok(RowsAnswer::Row(row)) => row,
             other => panic!("{name}: {other:?}"),
         }
     }
@@ -113,7 +113,7 @@ pub(crate) fn query_page(
     params: &Value,
 ) -> (Vec<Value>, Option<String>) {
     match answer(name, &"acme".parse().unwrap(), params, rows) {
-        Ok(QueryAnswer::Rows { rows, next }) => (rows, next),
+        Ok(RowsAnswer::Rows { rows, next }) => (rows, next),
         other => panic!("{name}: {other:?}"),
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Needle, Param, Query, QueryAnswer, QueryError, QueryRequest, Wire, not_found, page, shape_of,
+    Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -99,7 +99,7 @@ struct UserShown<'a> {
     links: &'a Links,
 }
 
-fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
     let org_unit = request.name("org_unit")?;
     let state = request.one_of::<UserStatus>("state")?;
@@ -117,12 +117,12 @@ fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, Que
     })
 }
 
-fn user(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn user(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let key = UserKey::new(request.required("user")?).folded();
     let user = users::find(rows, request.company, &key)?.ok_or_else(|| not_found("user", &key))?;
     let mut channels = RunChannels::new(rows, request.company);
     let links = Links::load(rows, request.company, &key, &mut channels)?;
-    Ok(QueryAnswer::Row(user.show(&links)))
+    Ok(RowsAnswer::Row(user.show(&links)))
 }
 
 #[cfg(test)]

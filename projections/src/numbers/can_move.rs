@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::accounts::AccountStatus;
 use super::counts::PoolCounts;
-use crate::query::{Param, Query, QueryAnswer, QueryError, QueryRequest, shape_of};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, shape_of};
 use crate::rows::Rows;
 use crate::tables::org_units;
 use crate::tables::settings::settings;
@@ -45,7 +45,7 @@ struct CanMove {
     available: u64,
 }
 
-fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let company = request.company;
     let (accounts, dest) = (request.list("accounts", MAX_ACCOUNTS)?, request.required("dest")?);
     let dest = &*spelled(dest);
@@ -70,7 +70,7 @@ fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, 
     let (code, message) = refusal.unzip();
     let available = stock.spare(settings.number_overbooking);
     let allowed = code.is_none();
-    Ok(QueryAnswer::Row(json!(CanMove { allowed, code, message, needed, available })))
+    Ok(RowsAnswer::Row(json!(CanMove { allowed, code, message, needed, available })))
 }
 
 #[cfg(test)]

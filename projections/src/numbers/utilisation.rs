@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::counts::{OwnerCounts, PoolCounts};
 use crate::projection::Projection;
-use crate::query::{Param, Query, QueryAnswer, QueryError, QueryRequest, page, shape_of};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::rows::{Rows, Table};
 use crate::tables::settings::settings;
 
@@ -108,7 +108,7 @@ impl<'a> Utilisation<'a> {
     }
 }
 
-fn utilisation(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<QueryAnswer, QueryError> {
+fn utilisation(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let wanted = request.text("org_unit")?;
     let counts = PoolCounts::load(request, rows)?;
     let settings = settings(rows, request.company)?;

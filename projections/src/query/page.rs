@@ -7,7 +7,7 @@ use boarding_commands::values::Refusal;
 use serde_json::Value;
 
 use super::param::malformed;
-use super::{QueryAnswer, QueryError, QueryRequest};
+use super::{QueryError, QueryRequest, RowsAnswer};
 use crate::projection::{Projection, scan};
 use crate::rows::{Rows, RowsError, Table};
 
@@ -21,7 +21,7 @@ pub(crate) fn page<P: Projection, I>(
     rows: &dyn Rows,
     prefix: &[u8],
     mut show: impl FnMut(&[u8], P::Row) -> Result<I, RowsError>,
-) -> Result<QueryAnswer, QueryError>
+) -> Result<RowsAnswer, QueryError>
 where
     I: IntoIterator<Item = Option<Value>>,
 {
@@ -33,7 +33,7 @@ where
         Ok(page.add(key, show(key, row)?, skipped))
     })?;
     let next = page.has_more.then(|| page.last.to_text(P::TABLE));
-    Ok(QueryAnswer::Rows { rows: page.rows, next })
+    Ok(RowsAnswer::Rows { rows: page.rows, next })
 }
 
 /// A page that is being filled.

@@ -2,11 +2,11 @@
 
 use std::fs;
 
-use boarding_core::read::queries::Answer as Found;
+use boarding_core::read::queries::QueryAnswer as Found;
 use boarding_log::EventLog as _;
 use boarding_log::file::{FileLog, Options};
 use boarding_projections::csv_export::CsvFormat;
-use boarding_projections::query::QueryAnswer;
+use boarding_projections::query::RowsAnswer;
 use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
@@ -161,8 +161,8 @@ fn answered(rows: &MemoryRows, shown: &Shown) -> Vec<u8> {
     };
     let Some(format) = format else {
         return bytes_of(&match ask(&params) {
-            QueryAnswer::Rows { rows, next } => json!({"rows": rows, "next": next}),
-            QueryAnswer::Row(row) => json!({"row": row}),
+            RowsAnswer::Rows { rows, next } => json!({"rows": rows, "next": next}),
+            RowsAnswer::Row(row) => json!({"row": row}),
         });
     };
     let format = if format == "csv" { CsvFormat::Csv } else { CsvFormat::Spreadsheet };
@@ -170,7 +170,7 @@ fn answered(rows: &MemoryRows, shown: &Shown) -> Vec<u8> {
     let mut out = export.header();
     params["limit"] = json!(500);
     loop {
-        let QueryAnswer::Rows { rows, next } = ask(&params) else { panic!("{}", shown.query) };
+        let RowsAnswer::Rows { rows, next } = ask(&params) else { panic!("{}", shown.query) };
         out.extend(export.lines(&rows));
         let Some(next) = next else { return out };
         params["cursor"] = json!(next);

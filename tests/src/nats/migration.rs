@@ -12,7 +12,7 @@ use std::time::Duration;
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
 use boarding_core::engine::{EngineError, LogChoice};
-use boarding_core::read::queries::{Answer as Found, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer as Found, QueryFailure};
 use boarding_log::contract::sample;
 use boarding_log::file::{FileLog, Options as FileOptions};
 use boarding_log::jetstream::{JetStreamLog, OpenError, Options};
@@ -78,7 +78,7 @@ const TO: [&str; 2] = ["--to", "jetstream"];
 const FROM: [&str; 2] = ["--from", "jetstream"];
 
 fn options(server: &Server) -> Options {
-    let connect = boarding_log::connect::Server { url: server.url(), ..Default::default() };
+    let connect = boarding_log::connect::ServerAddress { url: server.url(), ..Default::default() };
     Options { monitors: vec![server.monitor_url()], ..Options::new(connect) }
 }
 
@@ -142,7 +142,7 @@ async fn answers(site: &Site) -> Vec<(String, Value)> {
                 }
                 Ok(Found::Csv(bytes)) => json!(String::from_utf8(bytes).unwrap()),
                 // Queries on pictures and accounts are refused: there are none.
-                Err(NoAnswer::Refused(refusal)) if refusal.code != Code::QueryMalformed => {
+                Err(QueryFailure::Refused(refusal)) if refusal.code != Code::QueryMalformed => {
                     json!(refusal.to_string())
                 }
                 Err(error) => panic!("{name}: {error:?}"),

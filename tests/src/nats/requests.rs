@@ -6,9 +6,9 @@ use async_nats::HeaderMap;
 use base64::Engine as _;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_log::connect::Server as Address;
-use boarding_nats::admission::Limits;
-use boarding_nats::server::{self, Door};
+use boarding_log::connect::ServerAddress as Address;
+use boarding_nats::admission::AdmissionLimits;
+use boarding_nats::server::{self, NatsServer};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
 /// An engine in this process that serves requests with these limits, and its data folder.
-async fn serve_with(server: &Server, limits: Limits) -> (tempfile::TempDir, Door) {
+async fn serve_with(server: &Server, limits: AdmissionLimits) -> (tempfile::TempDir, NatsServer) {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let options = Options {
@@ -34,7 +34,9 @@ async fn serve_with(server: &Server, limits: Limits) -> (tempfile::TempDir, Door
     let client = address.connect("test").await.unwrap();
     (
         folder,
-        Door::open(engine, client, server::Options { limits, ..Default::default() }).await.unwrap(),
+        NatsServer::open(engine, client, server::Options { limits, ..Default::default() })
+            .await
+            .unwrap(),
     )
 }
 
@@ -340,7 +342,7 @@ async fn permissions_are_enforced_by_actor() {
 async fn requests_beyond_the_limits_are_overloaded() {
     let server = Server::start();
     let (_folder, service) =
-        serve_with(&server, Limits { requests: 3, of_company: 2, bytes: 100_000 }).await;
+        serve_with(&server, AdmissionLimits { requests: 3, of_company: 2, bytes: 100_000 }).await;
     let caller = Caller::connect(&server.url()).await;
     // Two queries for a future position use both permits of the company for five seconds.
     let waiting = |caller: Caller| async move {

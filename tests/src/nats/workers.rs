@@ -10,7 +10,7 @@ use async_nats::jetstream::consumer::pull;
 use boarding_commands::values::Code;
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::outbox::Outbox;
-use boarding_core::delivery::{Channel, Sending};
+use boarding_core::delivery::{Channel, DeliveryFuture};
 use boarding_nats::channel::NatsChannel;
 use boarding_nats::worker_queue::{WorkItem, WorkQueue};
 use futures_util::StreamExt as _;
@@ -232,7 +232,7 @@ impl Channel for BlockingChannel {
         self.inner.in_flight()
     }
 
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
             let count = mails.len();
             self.batches.fetch_add(1, Ordering::SeqCst);

@@ -9,12 +9,12 @@ use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
 use boarding_csv::Limits;
 use boarding_projections::csv_export::csv_line;
-use boarding_projections::query::{self, QueryAnswer};
+use boarding_projections::query::{self, RowsAnswer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
-use super::{NoAnswer, malformed, unavailable};
-use crate::context::Core;
+use super::{QueryFailure, malformed, unavailable};
+use crate::context::EngineContext;
 use crate::process::portions::reading_options;
 
 /// The columns that are added; an import ignores columns that begin with `_`.
@@ -23,13 +23,13 @@ const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
 /// Outcomes that say a row was refused.
 const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 
-impl Core {
+impl EngineContext {
     pub(super) fn failed_rows(
         &self,
         company: &CompanyId,
         rows: &dyn Rows,
         params: &Value,
-    ) -> Result<Vec<u8>, NoAnswer> {
+    ) -> Result<Vec<u8>, QueryFailure> {
         let id: ImportId = params
             .get("import")
             .and_then(Value::as_str)
@@ -40,7 +40,7 @@ impl Core {
         let dialect = dialect::find(&options.1.dialect)
             .ok_or(Code::ImportUnknownDialect)
             .map_err(Refusal::from)?;
-        let lost = |why| NoAnswer::Failed { code: Code::ImportFileLost, why };
+        let lost = |why| QueryFailure::Failed { code: Code::ImportFileLost, why };
         let file = self.files.open_whole(&options.0).map_err(lost)?;
         let parsed = user_file::rows(
             BufReader::new(file),
@@ -69,9 +69,9 @@ impl Core {
         &self,
         company: &CompanyId,
         id: ImportId,
-    ) -> Result<(String, ImportOptions), NoAnswer> {
+    ) -> Result<(String, ImportOptions), QueryFailure> {
         let entity = boarding_projections::history::Entity::Import(id);
-        let view = self.projections.view();
+        let view = self.read_models.view();
         let ranges = boarding_projections::history::versions(&view, company, &entity);
         let first = ranges.map_err(|error| unavailable(&error))?.into_iter().next();
         let mut found = None;
@@ -95,7 +95,7 @@ impl Core {
 /// The file to mend: read the way the first one was, it is taken as it is.
 struct Mending {
     text: Vec<u8>,
-    /// The ranges of the file's own columns: what an earlier export added is not carried along.
+    /// The places of the file's own columns: what an earlier export added is not carried along.
     own: Vec<usize>,
     /// How many columns the file has.
     width: usize,
@@ -157,13 +157,13 @@ fn refused_rows(
     company: &CompanyId,
     rows: &dyn Rows,
     id: ImportId,
-) -> Result<BTreeMap<u64, Why>, NoAnswer> {
+) -> Result<BTreeMap<u64, Why>, QueryFailure> {
     let mut refused = BTreeMap::new();
     for outcome in REFUSED {
         let mut cursor = Value::Null;
         loop {
             let params = json!({"import": id, "outcome": outcome, "limit": query::MAX_LIMIT_ROWS, "cursor": cursor});
-            let QueryAnswer::Rows { rows, next } =
+            let RowsAnswer::Rows { rows, next } =
                 boarding_projections::answer("import_rows", company, &params, rows)?
             else {
                 break;
@@ -186,7 +186,7 @@ fn why(row: &Value) -> Why {
     Why { columns: part("column"), codes: part("code"), reasons: part("message") }
 }
 
-fn unreadable(error: FileError) -> NoAnswer {
+fn unreadable(error: FileError) -> QueryFailure {
     match error {
         FileError::Refused(refusal) => refusal.into(),
         FileError::Io(error) => unavailable(&error),
