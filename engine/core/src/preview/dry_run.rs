@@ -5,7 +5,7 @@ use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::event::{Event, FileRef, ImportOptions};
 use boarding_commands::values::{Code, ImportId, Problem};
-use boarding_projections::outlook::Outlook;
+use boarding_projections::import_preview::ImportPreview;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -48,7 +48,7 @@ pub(super) fn plan(
     let id = ImportId(command.import.map_or(request.id.0, |import| import.0));
     dry_run.go_on(context, &request, id)?;
     if command.on_error == OnError::RejectFile {
-        let total = dry_run.tally.outlook.counts().total;
+        let total = dry_run.tally.preview.counts().total;
         std::mem::take(&mut dry_run.tally.bad).check(total).map_err(Reply::Refused)?;
     }
     let plan = dry_run.tally.plan(version).map_err(|why| failed(&why))?;
@@ -129,7 +129,7 @@ impl DryRun {
 /// What has been seen so far: it does not grow with the file.
 #[derive(Default)]
 struct Tally {
-    outlook: Outlook,
+    preview: ImportPreview,
     rows: Vec<Value>,
     next: Option<u64>,
     attention: Attention,
@@ -159,7 +159,7 @@ impl Tally {
             if let Event::ImportPlaced { organization, permission_group, .. } = event {
                 self.digest.add(&(organization, permission_group));
             }
-            if let Some(row) = self.outlook.take(&fact) {
+            if let Some(row) = self.preview.apply(&fact) {
                 self.digest.add(&row);
                 self.attention.note(&row);
                 self.keep(row);
@@ -176,11 +176,11 @@ impl Tally {
     }
 
     fn plan(self, version: u64) -> Result<ImportPlan, String> {
-        if !self.outlook.is_completed() {
+        if !self.preview.is_completed() {
             return Err("the file gave fewer rows than were counted in it".to_owned());
         }
-        let Self { outlook, rows, next, attention, warnings, not_invited, digest, .. } = self;
-        let counts = outlook.counts();
+        let Self { preview, rows, next, attention, warnings, not_invited, digest, .. } = self;
+        let counts = preview.counts();
         let hash = digest.finish(&counts);
         Ok(ImportPlan { hash, counts, rows, next, attention, warnings, not_invited, version })
     }
