@@ -8,7 +8,7 @@ use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::CompanyId;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_core::read::queries::{self, Asker};
+use boarding_core::read::queries::{self, QueryCaller};
 use serde_json::{Map, Value, json};
 
 use crate::support::paths::fixtures;
@@ -78,14 +78,14 @@ impl Sample {
 
     /// All rows of a query, page by page.
     async fn rows(&self, query: &str, params: Value) -> Vec<Value> {
-        let asker = Asker { actor: String::new(), authority: Authority::All };
+        let caller = QueryCaller { actor: String::new(), authority: Authority::All };
         let (mut all, mut cursor) = (Vec::new(), Value::Null);
         loop {
             let mut page: Map<String, Value> = params.as_object().unwrap().clone();
             page.insert("limit".to_owned(), json!(500));
             page.insert("cursor".to_owned(), cursor);
-            let answer = self.engine.query(&self.company, query, page, &asker).await.unwrap();
-            let queries::Answer::Json(answer) = answer else { panic!("{answer:?}") };
+            let answer = self.engine.query(&self.company, query, page, &caller).await.unwrap();
+            let queries::QueryAnswer::Json(answer) = answer else { panic!("{answer:?}") };
             all.extend(answer["rows"].as_array().unwrap().iter().cloned());
             cursor = answer["next"].clone();
             if cursor.is_null() {

@@ -5,7 +5,7 @@ use std::path::Path;
 use async_nats::{Client, HeaderMap};
 use boarding_commands::values::CommandId;
 use boarding_core::clock::Clock;
-use boarding_log::connect::Server;
+use boarding_log::connect::ServerAddress;
 use serde_json::{Value, json};
 
 use crate::support::paths::fixture;
@@ -73,7 +73,7 @@ impl Response {
 impl Caller {
     /// A client for the company `acme` that encodes in JSON.
     pub(crate) async fn connect(url: &str) -> Self {
-        let address = Server { url: url.to_owned(), ..Server::default() };
+        let address = ServerAddress { url: url.to_owned(), ..ServerAddress::default() };
         let client = address.connect("caller").await.unwrap();
         Self { client, clock: Clock::system(), company: "acme".to_owned(), msgpack: false }
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use async_nats::{Client, Subscriber, jetstream};
-use boarding_log::connect::Server as Address;
+use boarding_log::connect::ServerAddress as Address;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 

@@ -15,7 +15,7 @@ use super::permissions::{config, server};
 use crate::support::nats::{Cluster, Server};
 
 fn options(url: &str) -> Options {
-    let server = boarding_log::connect::Server { url: url.to_owned(), ..Default::default() };
+    let server = boarding_log::connect::ServerAddress { url: url.to_owned(), ..Default::default() };
     Options::new(server)
 }
 
@@ -107,7 +107,7 @@ async fn losing_writer_gets_a_conflict_and_the_winning_commit() {
         }
         assert_eq!(two.head(&acme), Head { version: won.last_version, hash: won.hash });
         let found = two.find_command(&acme, commit.commit().command).unwrap().unwrap();
-        assert_eq!(found.place, won.place);
+        assert_eq!(found.location, won.location);
         let other = two.append(vec![sample::next(&two, &acme, 3)]).await.unwrap()[0];
         // This log may not have received the commit yet. The append gets a conflict then.
         let stale = sample::commit(&acme, won.last_version + 1, won.hash, 4);

@@ -5,15 +5,15 @@ use std::time::Duration;
 use async_nats::jetstream;
 use boarding_core::clock::Clock;
 use boarding_nats::limits::LEASE_SECONDS;
-use boarding_nats::ownership::{Owner, Owners};
+use boarding_nats::ownership::{CompanyOwners, Owner};
 
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
-async fn join(server: &Server) -> Owners {
+async fn join(server: &Server) -> CompanyOwners {
     let client = async_nats::connect(server.url()).await.unwrap();
     let me = Clock::system().id().0;
-    Owners::join(&jetstream::new(client), me, 1).await.unwrap()
+    CompanyOwners::join(&jetstream::new(client), me, 1).await.unwrap()
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{CompanyId, Time};
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_core::read::queries::{Answer as QueryAnswer, Asker, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer, QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
 /// The time at which the clock starts, in milliseconds since 1970.
@@ -65,15 +65,15 @@ impl TestEngine {
     /// The answer of a query, or its refusal or failure as the contract describes them.
     pub(super) async fn query(&self, name: &str, params: Value) -> Result<Value, Value> {
         self.engine.caught_up().await.unwrap();
-        let asker = Asker { actor: "olga".to_owned(), authority: Authority::All };
+        let caller = QueryCaller { actor: "olga".to_owned(), authority: Authority::All };
         let params = params.as_object().cloned().unwrap();
-        match self.engine.query(&self.acme, name, params, &asker).await {
+        match self.engine.query(&self.acme, name, params, &caller).await {
             Ok(QueryAnswer::Json(answer)) => Ok(answer),
             Ok(QueryAnswer::Csv(bytes)) => Ok(String::from_utf8(bytes).unwrap().into()),
-            Err(NoAnswer::Refused(refusal)) => Err(json!({
+            Err(QueryFailure::Refused(refusal)) => Err(json!({
                 "outcome": "refused", "code": refusal.code, "message": refusal.message, "details": refusal.details,
             })),
-            Err(NoAnswer::Failed { code, why }) => Err(json!({
+            Err(QueryFailure::Failed { code, why }) => Err(json!({
                 "outcome": "failed", "code": code, "message": why, "retry": true,
             })),
         }

@@ -1,7 +1,7 @@
 //! Migrations that are refused and change nothing.
 
 use boarding_core::clock::Clock;
-use boarding_nats::ownership::Owners;
+use boarding_nats::ownership::CompanyOwners;
 
 use super::super::serve_process::ServeProcess;
 use super::*;
@@ -73,7 +73,7 @@ async fn migration_is_refused_while_an_engine_runs() {
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     let me = Clock::system().id().0;
-    let owners = Owners::join(&jetstream, me, 1).await.unwrap();
+    let owners = CompanyOwners::join(&jetstream, me, 1).await.unwrap();
     for direction in [TO, FROM] {
         let refused = run_move(folder.path(), &server, &direction).expect_status(4);
         assert!(refused.stderr.contains(&me.to_string()), "{}", refused.stderr);
