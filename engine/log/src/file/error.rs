@@ -21,7 +21,7 @@ pub enum OpenError {
     Unreadable { spot: DamageLocation, source: DecodeError },
     /// The log differs from the heads file.
     #[error(
-        "open the log: it does not match the heads file {}: {what}; restore the log from a backup", heads.display()
+        "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the log from a backup", heads.display()
     )]
     Shorter { heads: PathBuf, what: String },
     #[error(

@@ -176,7 +176,7 @@ impl<'a> Scan<'a> {
     ) -> Result<(), OpenError> {
         let first = self.index.end + 1;
         if (header.first_position, header.previous) != (first, self.previous) {
-            let what = format!("position {first} is due and the frame is of another place");
+            let what = format!("position {first} is expected and the frame belongs elsewhere");
             return Err(damaged(spot_of_bad_frame(payload, name, at), &what));
         }
         let mut offset = 0;

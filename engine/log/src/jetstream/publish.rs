@@ -159,7 +159,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Looks what stands in the place of the append: its own message, another writer's, or nothing yet.
+    /// Reads the last message of the company: our own, one of another writer, or none yet.
     async fn look(&mut self) -> Result<Option<Option<u64>>, AppendError> {
         let last = match self.inner.api.last(&self.subject).await {
             Ok(last) => last,

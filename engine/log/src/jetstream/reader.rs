@@ -232,7 +232,7 @@ async fn find_version(
     Ok(low)
 }
 
-/// Looks at one commit again: among the newest messages, or else in the leader's.
+/// Reads one commit again: from the cache, or else from the leader.
 pub(super) fn stored_at<T>(
     inner: &Arc<Inner>,
     at: Location,
