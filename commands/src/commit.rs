@@ -3,11 +3,8 @@
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
-use crate::digest::Digest;
 use crate::event::Event;
-use crate::id::{CommandId, CompanyId};
-use crate::personal::Personal;
-use crate::time::Time;
+use crate::values::{CommandId, CompanyId, Digest, Personal, Time};
 
 /// The version of the events' shapes that this program writes. Older ones are upcast on reading.
 pub const SCHEMA: u16 = 1;

@@ -10,11 +10,9 @@ use crate::event::{
     Channel, Counts, Event, FileRef, ImportOptions, Permission, RowOutcome, TemplateKind,
     UndoCounts,
 };
-use crate::id::{CompanyId, ImportId, InvitationId, RunId, fold};
 use crate::lock::Lock;
-use crate::phone::Phone;
 use crate::settings::{LiveInvitation, Settings};
-use crate::time::Time;
+use crate::values::{CompanyId, ImportId, InvitationId, Phone, RunId, Time, fold};
 
 pub mod effects;
 pub mod filter;

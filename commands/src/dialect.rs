@@ -32,8 +32,8 @@ mod tests {
     use boarding_csv::Limits;
 
     use super::*;
-    use crate::code::Code;
     use crate::user_file::{ReadOptions, rows, scan};
+    use crate::values::Code;
 
     #[test]
     fn every_dialect_is_found_by_its_name() {

@@ -5,10 +5,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use ulid::Ulid;
 
-use crate::code::{Code, Refusal};
-use crate::id::CommandId;
 use crate::schema::AnyId;
-use crate::time::Time;
+use crate::values::{Code, CommandId, Refusal, Time};
 
 mod malformed;
 

@@ -5,12 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::code::{Code, Problem};
-use crate::id::{ImportId, InvitationId, RunId, UserKey};
-use crate::personal::Personal;
-use crate::phone::Phone;
 use crate::schema::FirstMail;
-use crate::time::Time;
+use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, UserKey};
 
 /// The key of the person an event is about.
 pub type Who = Personal<UserKey>;

@@ -2,8 +2,7 @@
 
 use crate::company::{Company, OrgUnit, Template};
 use crate::event::Event;
-use crate::id::{ImportId, RunId};
-use crate::time::Time;
+use crate::values::{ImportId, RunId, Time};
 
 mod imports;
 mod invitations;

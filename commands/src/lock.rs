@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use crate::event::Event;
-use crate::id::RunId;
+use crate::values::RunId;
 
 /// The lock of one company. At most one run holds it; the others wait in the order they were queued.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

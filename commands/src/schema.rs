@@ -8,16 +8,14 @@ use std::borrow::Cow;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
 
-use crate::code::Code;
 use crate::decide::SetCompanyConfig;
 use crate::dialect;
-use crate::digest::Digest;
 use crate::event::{Channel, TemplateKind};
-use crate::id::{CommandId, CompanyId, ImportId, InvitationId, RunId, UserKey};
-use crate::personal::Personal;
-use crate::phone::Phone;
 use crate::settings::{self, Settings};
-use crate::time::Time;
+use crate::values::{
+    Code, CommandId, CompanyId, Digest, ImportId, InvitationId, Personal, Phone, RunId, Time,
+    UserKey,
+};
 
 /// Where shared definitions stand in a document.
 pub const DEFINITIONS: &str = "/$defs";

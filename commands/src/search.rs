@@ -1,7 +1,6 @@
 //! What a search looks for: folded text in names, or digits in phone numbers however they are spaced.
 
-use crate::id::fold;
-use crate::phone::Phone;
+use crate::values::{Phone, fold};
 
 /// A search, prepared once for many rows.
 #[derive(Debug)]

@@ -11,10 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::code::{Code, Refusal};
-use crate::email;
 use crate::event::{BlankMeans, Channel};
-use crate::id::fold;
+use crate::values::{Code, Refusal, email, fold};
 
 pub use notify::Notify;
 

@@ -1,11 +1,8 @@
 //! Batch Operation Reports: a record of every finished batch, and what became of its accounts (ML-12, ML-13).
 
-use boarding_commands::code::Code;
 use boarding_commands::dialect;
 use boarding_commands::event::{Permission, RowOutcome, Who};
-use boarding_commands::id::ImportId;
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, ImportId, Personal, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -204,8 +201,8 @@ mod tests {
         Story, accepted, at, created_by_row, dispatched, import, import_completed, recipient,
         requested, row, run, sent, who,
     };
-    use boarding_commands::code::Problem;
     use boarding_commands::event::{Counts, Event};
+    use boarding_commands::values::Problem;
 
     fn batch(n: u128, total: u64) -> Event {
         let Event::ImportAccepted { import, files, mut options, warnings, .. } = accepted(n, total)

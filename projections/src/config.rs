@@ -2,8 +2,8 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::Event;
-use boarding_commands::id::CompanyId;
 use boarding_commands::settings::Settings;
+use boarding_commands::values::CompanyId;
 use serde_json::json;
 
 use crate::ReadModel;

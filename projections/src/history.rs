@@ -9,12 +9,9 @@ mod entity;
 use std::ops::{ControlFlow, RangeInclusive};
 
 use boarding_commands::commit::Fact;
-use boarding_commands::digest::Digest;
 use boarding_commands::event::{Event, Permission};
-use boarding_commands::id::{CommandId, CompanyId};
-use boarding_commands::personal::Personal;
 use boarding_commands::schema::AnyId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CommandId, CompanyId, Digest, Personal, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -264,7 +261,7 @@ mod tests {
         Story, at, completed, created, dispatched, queued, recipient, requested, run, sent, started,
     };
     use boarding_commands::commit::Recorded;
-    use boarding_commands::id::UserKey;
+    use boarding_commands::values::UserKey;
 
     #[test]
     fn a_run_is_in_each_commit_once_however_many_facts_it_holds() {

@@ -1,8 +1,7 @@
 //! How far an import is: rows that have an outcome, of all (query `import_progress`; ML-11).
 
 use boarding_commands::event::Permission;
-use boarding_commands::id::ImportId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{ImportId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;

@@ -1,9 +1,8 @@
 //! Import rows: what became of each row of a file, and why (query `import_rows`; LX-12).
 
-use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission, PhoneOutcome, RowOutcome, UndoOutcome, Who};
-use boarding_commands::id::{ImportId, RunId};
+use boarding_commands::values::{Code, ImportId, Problem, RunId};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -285,8 +284,8 @@ pub(crate) fn entry(
 mod tests {
     use super::*;
     use crate::testing::{Story, accepted, column, created_by_row, import, row, who};
-    use boarding_commands::code::Code;
     use boarding_commands::event::RowRef;
+    use boarding_commands::values::Code;
 
     fn story() -> Story {
         let with_phone = |n, phone| RowRef { phone: Some(phone), ..row(1, n) };

@@ -1,11 +1,8 @@
 //! Imports: each file, how it was read and what became of its rows (queries `imports`, `import`; LX-02, LX-11).
 
-use boarding_commands::code::Problem;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Counts, Event, FileRef, Permission, Source, UndoCounts};
-use boarding_commands::id::{CompanyId, ImportId, RunId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, ImportId, Personal, Problem, RunId, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -246,8 +243,8 @@ mod tests {
     use crate::testing::{
         Story, accepted, at, column, created_by_row, import, import_completed, requested, row, who,
     };
-    use boarding_commands::code::Code;
     use boarding_commands::event::{Channel, PhoneOutcome, RowOutcome, RowRef};
+    use boarding_commands::values::Code;
 
     fn processing() -> Story {
         let added = RowRef { phone: Some(PhoneOutcome::Added), ..row(1, 1) };

@@ -1,11 +1,8 @@
 //! The integration log: what became of each recipient of a run, and why (query `integration_log`; LX-22, LX-25).
 
-use boarding_commands::code::Code;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Delivery, Event, Permission, Who};
-use boarding_commands::id::{CompanyId, RunId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CompanyId, Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

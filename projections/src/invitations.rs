@@ -4,8 +4,7 @@ mod links;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Delivery, Event, Permission, Who};
-use boarding_commands::id::{CompanyId, InvitationId, RunId, UserKey};
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, InvitationId, RunId, Time, UserKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -260,7 +259,7 @@ fn invitations(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError>
 
 #[cfg(test)]
 mod tests {
-    use boarding_commands::code::Code;
+    use boarding_commands::values::Code;
 
     use super::*;
     use crate::testing::{Story, at, column, dispatched, invitation, requested, run, sent, who};

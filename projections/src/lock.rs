@@ -2,10 +2,8 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission};
-use boarding_commands::id::{CompanyId, RunId};
 use boarding_commands::lock::Lock;
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

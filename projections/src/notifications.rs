@@ -1,11 +1,9 @@
 //! Mails beside invitations: who is told what, whether it went out, and why not (query `notifications`).
 
-use boarding_commands::code::Code;
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, MailTo, Permission, TemplateKind, UndoOutcome, Who};
 use boarding_commands::evolve::{import_completed_key, welcome_key};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, Personal, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

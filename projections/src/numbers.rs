@@ -7,10 +7,7 @@ mod tally;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission, Who};
-use boarding_commands::id::CompanyId;
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, Personal, Phone, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

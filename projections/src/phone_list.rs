@@ -2,10 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Who};
-use boarding_commands::id::{CompanyId, ImportId};
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, ImportId, Personal, Phone, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

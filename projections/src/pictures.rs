@@ -1,11 +1,8 @@
 //! Profile pictures: each archive, and what became of each picture of it (queries `picture_import`, `picture_rows`; OCM-20).
 
-use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, FileRef, Permission, PictureFormat, Who};
-use boarding_commands::id::ImportId;
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, ImportId, Personal, Problem, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use boarding_commands::commit::Fact;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 

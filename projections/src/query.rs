@@ -8,10 +8,8 @@ mod word;
 use std::error::Error;
 use std::fmt;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::event::Permission;
-use boarding_commands::id::CompanyId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CompanyId, Refusal, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
 

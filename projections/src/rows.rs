@@ -7,7 +7,7 @@ use std::error::Error;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 pub use memory::MemoryRows;
 pub use staged::{Change, Staged};

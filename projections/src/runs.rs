@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Event, Permission};
-use boarding_commands::id::{CompanyId, ImportId, RunId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, ImportId, Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -276,7 +274,7 @@ mod tests {
     use crate::testing::{
         Story, at, column, completed, queued, recipient, requested, run, sent, started, who,
     };
-    use boarding_commands::code::Code;
+    use boarding_commands::values::Code;
 
     /// LX-21, A30: total, passed, skipped, failed and remaining, at any time.
     /// P6: a run that is over has both its times.

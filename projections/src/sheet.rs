@@ -1,6 +1,6 @@
 //! Rows as CSV: for machines as they are, for spreadsheets guarded against formulas (N65).
 
-use boarding_commands::code::{Code, Refusal};
+use boarding_commands::values::{Code, Refusal};
 use boarding_csv::{escaped, guarded, is_typographic};
 use serde_json::{Value, json};
 

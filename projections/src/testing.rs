@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use boarding_commands::commit::{Commit, Fact, Recorded, SCHEMA};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::{
     Channel, Counts, Event, Existing, FileRef, ImportOptions, Person, RowRef, Source, Who, Wording,
 };
-use boarding_commands::id::{CommandId, CompanyId, ImportId, InvitationId, RunId, UserKey};
-use boarding_commands::time::Time;
+use boarding_commands::values::{
+    CommandId, CompanyId, Digest, ImportId, InvitationId, RunId, Time, UserKey,
+};
 use serde_json::Value;
 use ulid::Ulid;
 

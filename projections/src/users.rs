@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Person, Who};
-use boarding_commands::id::{CompanyId, UserKey};
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{CompanyId, Personal, Phone, UserKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -243,7 +241,7 @@ fn user(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
 mod tests {
     use super::*;
     use crate::testing::{Story, column, created, person, who};
-    use boarding_commands::phone::Phone;
+    use boarding_commands::values::Phone;
     use std::collections::BTreeMap;
 
     fn ann() -> Value {

@@ -32,11 +32,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::id::{CommandId, CompanyId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CommandId, CompanyId, Time};
 use boarding_core::clock::Clock;
 use boarding_core::data_dir::DataDirError;
 use boarding_core::delivery::Channel;

@@ -11,11 +11,8 @@ use std::path::{Path, PathBuf};
 use boarding_program::sample_data::{self, ORG_UNITS, ROLES};
 use serde_json::{Value, json};
 
-use self::file::{Expected, Look, Refused, SampleFile};
+use self::file::{Expected, Look, Refused, SEED, SampleFile};
 use self::spoil::{BAD_PHONES, BAD_ROWS};
-
-/// The seed of all these files, so that one person is the same in each.
-const SEED: u64 = 2024;
 
 /// What the company's limit is raised to where a file is larger than the default of 100 people.
 const RAISED_LIMIT: u64 = 10_000;

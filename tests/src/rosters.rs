@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_core::read::queries::{self, Asker};

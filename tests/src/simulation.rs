@@ -7,6 +7,7 @@ mod checkers;
 mod command_bodies;
 mod company;
 mod csv_files;
+mod environment;
 mod mailer;
 mod sample_values;
 mod simulator;

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use boarding_commands::code::Code;
 use boarding_commands::template::Rendered;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, Time};
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
 use boarding_core::delivery::{Channel as _, Sent};

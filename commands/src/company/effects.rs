@@ -1,11 +1,9 @@
 //! What an import did to each person, told from its events: how the person stood before the row, and after it.
 
 use super::{Company, UserState};
-use crate::code::Code;
 use crate::commit::Commit;
 use crate::event::{Channel, Event, Person};
-use crate::id::{CompanyId, ImportId, UserKey};
-use crate::phone::Phone;
+use crate::values::{Code, CompanyId, ImportId, Phone, UserKey};
 
 /// How a person stands, as far as an import or what follows it changes that.
 #[derive(Clone, PartialEq, Eq, Default)]
@@ -179,9 +177,7 @@ pub(crate) mod testing {
     use super::*;
     use crate::commit::SCHEMA;
     use crate::decide::testing::NOW;
-    use crate::digest::Digest;
-    use crate::id::CommandId;
-    use crate::personal::Personal;
+    use crate::values::{CommandId, Digest, Personal};
     use ulid::Ulid;
 
     /// A company's first commit.
@@ -211,7 +207,7 @@ mod tests {
     use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{phone, phone_added, user_created, who};
     use crate::event::{Existing, RowRef};
-    use crate::personal::Personal;
+    use crate::values::Personal;
 
     fn row(row: u64) -> RowRef {
         RowRef { import: import_id(), row, line: row + 1, phone: None, warnings: vec![] }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::{Company, User, UserState};
-use crate::code::{Code, Refusal};
 use crate::search::Needle;
+use crate::values::{Code, Refusal};
 
 /// People by what is known of them: all that is given must fit, and something must be given.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize, JsonSchema)]

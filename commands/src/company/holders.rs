@@ -6,7 +6,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use super::{Company, User, UserId};
 use crate::dialect;
 use crate::event::Person;
-use crate::id::fold;
+use crate::values::fold;
 
 /// A value of an attribute as far as it must be known again: a digest, small enough for a million.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
     use crate::decide::testing::{given, who};
     use crate::event::Event;
-    use crate::personal::Personal;
+    use crate::values::Personal;
 
     fn with_pbx(pbx: &str) -> Personal<Person> {
         let attributes = BTreeMap::from([("pbx_id".to_owned(), pbx.to_owned())]);

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::users::UserId;
 use crate::event::{TemplateKind, Topic};
-use crate::time::Time;
+use crate::values::Time;
 
 /// A mail that is not an invitation and has no report yet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,8 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::users::{Invitation, InvitationState, User, UserId, UserState};
 use crate::event::{Channel, TemplateKind};
-use crate::phone::Phone;
-use crate::time::Time;
+use crate::values::{Phone, Time};
 
 pub use alarms::{Alarm, Alarms};
 

@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
 use super::{Invitation, InvitationState};
-use crate::id::InvitationId;
 use crate::settings::Settings;
-use crate::time::Time;
+use crate::values::{InvitationId, Time};
 
 /// An invitation with how many reminders it has had and when its last mail went out.
 type Entry = (u8, Time, InvitationId);

@@ -6,8 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::users::UserId;
 use crate::event::{Channel, Wording};
-use crate::id::fold;
-use crate::time::Time;
+use crate::values::{Time, fold};
 
 /// One bulk run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

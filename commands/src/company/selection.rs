@@ -4,9 +4,8 @@ use std::collections::BTreeSet;
 
 use super::users::{InvitationState, User, UserId, UserState};
 use super::{Company, Import, Undo};
-use crate::code::{Code, Refusal};
 use crate::event::{Channel, ResendFilter, Source, Who};
-use crate::id::UserKey;
+use crate::values::{Code, Refusal, UserKey};
 use serde_json::json;
 
 /// The people of a run, each once, in the order they will be served.

@@ -9,9 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::run::Recipient;
 use crate::event::{Channel, Person};
-use crate::id::{InvitationId, UserKey, fold};
-use crate::phone::Phone;
-use crate::time::Time;
+use crate::values::{InvitationId, Phone, Time, UserKey, fold};
 
 /// The place of a person in [`Users`]; stays the same for ever.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

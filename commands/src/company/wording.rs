@@ -190,7 +190,7 @@ mod tests {
         let mut events = vec![channel_enabled(), phone_added("ann", 1)];
         let attributes = BTreeMap::from([("language".to_owned(), "German".to_owned())]);
         let email = Some("ann@acme.example".to_owned());
-        let person = crate::personal::Personal(Person { email, attributes, ..Person::default() });
+        let person = crate::values::Personal(Person { email, attributes, ..Person::default() });
         let (org_unit, roles, active, row) = (None, vec![], true, None);
         events.push(Event::UserCreated { user: who("ann"), person, org_unit, roles, active, row });
         events.extend(run_started(run_id(1), &["ann"]));

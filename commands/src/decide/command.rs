@@ -3,12 +3,12 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::key_spelling;
 use crate::decide::numbers::pool;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::envelope::read;
+use crate::values::{Code, Refusal};
 
 /// A command that may be asked from outside, as the contract describes it.
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::text::spelled;
+use crate::values::text::spelled;
 
 /// Where a command's body names an org unit, a role, a level or a group of permissions.
 const KEYS: [&str; 10] = [
@@ -53,10 +53,10 @@ fn spell(fields: &mut Value) {
 mod tests {
     use serde_json::{Value, json};
 
-    use crate::code::Code;
     use crate::decide::Command;
     use crate::decide::testing::{channel_enabled, given};
     use crate::event::Event;
+    use crate::values::Code;
 
     /// Catalogue 3.2: a key goes by the name that it has there, too.
     #[test]

@@ -3,12 +3,10 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::event::{Event, Permission};
-use crate::id::CommandId;
 use crate::schema::Nothing;
-use crate::time::Time;
+use crate::values::{Code, CommandId, Refusal, Time};
 
 /// A command and the circumstances it is asked in. Time and ids come in with it.
 #[derive(Debug, Clone)]

@@ -4,13 +4,9 @@ use serde_json::Value;
 use ulid::Ulid;
 
 use super::{Asked, Authority, Command, Decision};
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::event::{Channel, Event, Person, Source};
-use crate::id::{CommandId, CompanyId, RunId, UserKey};
-use crate::personal::Personal;
-use crate::phone::Phone;
-use crate::time::Time;
+use crate::values::{Code, CommandId, CompanyId, Personal, Phone, Refusal, RunId, Time, UserKey};
 
 /// The time at which specs ask: 2026-11-21T08:00:00Z.
 pub const NOW: Time = Time(1_795_248_000_000);

@@ -9,9 +9,8 @@ use std::collections::BTreeMap;
 use boarding_csv::{Column, FileFormat, Given, QuoteRule};
 
 use super::{Dialect, ImportRules, Known};
-use crate::code::Code;
-use crate::id::UserKey;
 use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::values::{Code, UserKey};
 
 /// The dialect `mangoapps`.
 #[derive(Debug)]

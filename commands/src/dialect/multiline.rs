@@ -5,12 +5,9 @@ use std::collections::BTreeMap;
 use boarding_csv::{Column, FileFormat, Given, NoteRows, Row};
 
 use super::{Dialect, ImportRules};
-use crate::code::Code;
-use crate::email;
-use crate::id::UserKey;
-use crate::phone::Phone;
 use crate::settings::Settings;
 use crate::user_file::{Cells, RowValues, quoted, template_line, user_format};
+use crate::values::{Code, Phone, UserKey, email};
 
 /// The dialect `multiline`.
 #[derive(Debug)]

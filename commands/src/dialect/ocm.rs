@@ -7,10 +7,9 @@ use unicode_normalization::UnicodeNormalization as _;
 use boarding_csv::{Column, FileFormat, FilePart, Given};
 
 use super::{Dialect, ImportRules, Known};
-use crate::code::{Code, Problem};
-use crate::id::{UserKey, fold};
 use crate::settings::Settings;
 use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::values::{Code, Problem, UserKey, fold};
 
 /// The dialect `ocm`.
 #[derive(Debug)]

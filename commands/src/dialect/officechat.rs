@@ -3,8 +3,8 @@
 use boarding_csv::{Column, FileFormat, QuoteRule};
 
 use super::{Dialect, ImportRules};
-use crate::id::UserKey;
 use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::values::UserKey;
 
 /// The dialect `officechat`.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use serde_path_to_error::Path;
 
-use crate::code::{Code, Refusal};
+use crate::values::{Code, Refusal};
 
 /// Reads what was sent.
 ///
@@ -81,7 +81,7 @@ mod tests {
             Command::read("DefineRole", json!(["Boss", []])).unwrap_err(),
             Command::read("DefineRole", json!("Boss")).unwrap_err(),
         ] {
-            assert_eq!(refusal.code, crate::code::Code::EnvelopeMalformed);
+            assert_eq!(refusal.code, crate::values::Code::EnvelopeMalformed);
             assert!(refusal.message.contains("expected a JSON object"), "{}", refusal.message);
         }
     }

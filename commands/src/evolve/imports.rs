@@ -7,7 +7,7 @@ use crate::company::{
     Addressee, Company, Import, ImportLink, Invites, Notification, Placing, Undo,
 };
 use crate::event::{Counts, Event, TemplateKind, Topic, UndoCounts, UndoOutcome};
-use crate::id::ImportId;
+use crate::values::ImportId;
 
 impl Company {
     pub(super) fn evolve_import(&mut self, event: &Event) {

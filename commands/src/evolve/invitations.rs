@@ -2,8 +2,7 @@
 
 use crate::company::{AddressMark, Company, Invitation, InvitationState, UserId};
 use crate::event::{Channel, Delivery, Event};
-use crate::id::{RunId, UserKey};
-use crate::time::Time;
+use crate::values::{RunId, Time, UserKey};
 
 impl Company {
     /// Changes the newest invitation, and keeps the indexes of those that will expire or be reminded of.

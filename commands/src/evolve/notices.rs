@@ -2,9 +2,8 @@
 
 use crate::company::notification::Expired;
 use crate::company::{Addressee, Company, Notification};
-use crate::email;
 use crate::event::{Channel, Event, MailTo, Source, TemplateKind, Topic};
-use crate::time::Time;
+use crate::values::{Time, email};
 
 /// How many people an expiry digest names, in people: what a mail can show at a glance.
 const NAMED_PEOPLE: usize = 20;
@@ -115,7 +114,7 @@ impl Company {
                 }
             }
             Event::RunRequested { run, source, .. } => {
-                let own = |import: &&crate::id::ImportId| import.0 == run.0;
+                let own = |import: &&crate::values::ImportId| import.0 == run.0;
                 let import = match source {
                     Source::Import(import) => Some(import).filter(own),
                     Source::OrgUnits { .. } | Source::Users(_) | Source::Resend { .. } => None,

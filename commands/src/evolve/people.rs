@@ -2,9 +2,8 @@
 
 use crate::company::{Company, UserId, UserState};
 use crate::event::{Event, Person, RowRef};
-use crate::id::UserKey;
-use crate::phone::Phone;
 use crate::settings::ReferenceResolution;
+use crate::values::{Phone, UserKey};
 
 impl Company {
     pub(super) fn evolve_user(&mut self, event: &Event) {

@@ -1,13 +1,11 @@
 //! How events change runs and their recipients.
 
 use super::recipient_of;
-use crate::code::Code;
 use crate::company::run::Claim;
 use crate::company::selection::Pick;
 use crate::company::{Company, Invitation, InvitationState, RecipientState, Run, RunState, UserId};
 use crate::event::{Channel, Event, Source};
-use crate::id::{InvitationId, RunId, UserKey};
-use crate::time::Time;
+use crate::values::{Code, InvitationId, RunId, Time, UserKey};
 
 impl Company {
     pub(super) fn evolve_run(&mut self, event: &Event) {

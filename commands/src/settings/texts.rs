@@ -1,7 +1,7 @@
 //! The settings whose text is read by something else later: a sender, the beginning of a link, a language.
 
-use crate::email;
 use crate::template::is_language_tag;
+use crate::values::email;
 
 /// What such a setting takes, in words.
 pub(super) fn takes(name: &str) -> Option<&'static str> {
@@ -41,8 +41,8 @@ fn is_web_address(text: &str) -> bool {
 mod tests {
     use serde_json::json;
 
-    use crate::code::Code;
     use crate::settings::Settings;
+    use crate::values::Code;
 
     /// LX-30: a sender that no mail can name is refused when it is set, not by every mail of a later run; so
     /// are a place that no link can lead to and a language that no wording is of.

@@ -6,8 +6,7 @@ use minijinja::Value;
 
 use super::render::{one_line, shown};
 use crate::event::Counts;
-use crate::id::{ImportId, RunId};
-use crate::time::Time;
+use crate::values::{ImportId, RunId, Time};
 
 /// What a mail is about.
 #[derive(Debug, Clone, Copy, Default)]

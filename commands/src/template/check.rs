@@ -5,10 +5,8 @@ use ulid::Ulid;
 
 use super::render::{RenderError, Values, environment, known_values, render};
 use super::{About, ExpiredValues, ImportValues, LAST_LANGUAGE, NumberValues, RunValues, Template};
-use crate::code::{Code, Refusal};
 use crate::event::{Channel, Counts, TemplateKind};
-use crate::id::{ImportId, RunId};
-use crate::time::Time;
+use crate::values::{Code, ImportId, Refusal, RunId, Time};
 
 /// The longest subject, in characters: one header line of RFC 5322 with room for its name.
 const MAX_SUBJECT_CHARS: usize = 255;

@@ -10,7 +10,7 @@ use super::about::About;
 use super::builtin::{button_label, channel_name, invite_label};
 use super::{Template, check::Part};
 use crate::event::{Channel, TemplateKind};
-use crate::time::Time;
+use crate::values::Time;
 
 /// The most work one part of a mail may cost, in MiniJinja instructions: a hundred times what the
 /// longest mail of ours needs, and still stopped within a millisecond or two.
@@ -29,7 +29,7 @@ pub struct Values<'a> {
     /// Empty where the company has told no name.
     pub company_name: &'a str,
     pub channel: Channel,
-    /// As [`crate::phone::Phone::masked`] writes it.
+    /// As [`crate::values::Phone::masked`] writes it.
     pub masked_phone: &'a str,
     pub link_url: &'a str,
     pub expires_hours: u64,

@@ -4,8 +4,8 @@ use ulid::Ulid;
 
 use super::*;
 use crate::event::Counts;
-use crate::id::ImportId;
 use crate::template::{ImportValues, LANGUAGES, builtin};
+use crate::values::ImportId;
 
 const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
 

@@ -2,12 +2,8 @@
 
 use boarding_csv::{Given, Row, RowDefects, has_control, has_invisible, trim, without_invisible};
 
-use crate::code::{Code, Problem};
-use crate::email;
-use crate::id::UserKey;
-use crate::phone::Phone;
-use crate::text;
 use crate::user_file::defects::problem;
+use crate::values::{Code, Phone, Problem, UserKey, email, text};
 
 /// The longest name, org unit, role or other text, in characters: what the products' forms take.
 const MAX_TEXT_CHARS: usize = 255;

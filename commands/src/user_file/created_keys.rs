@@ -10,7 +10,7 @@ use super::defects::FileError;
 use super::dialect::Dialect;
 use super::read::{ReadOptions, rows};
 use super::row::{ParsedRow, RowValues};
-use crate::id::UserKey;
+use crate::values::UserKey;
 
 /// The keys of the users that a file creates, as far as the file alone shows it. A million keys take about 40 MB.
 #[derive(Debug, Default)]

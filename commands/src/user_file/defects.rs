@@ -4,7 +4,7 @@ use std::{fmt, io};
 
 use boarding_csv::{Defect, DefectKind, ReadError};
 
-use crate::code::{Code, Problem, Refusal};
+use crate::values::{Code, Problem, Refusal};
 
 /// Why a file as a whole could not be read.
 #[derive(Debug)]

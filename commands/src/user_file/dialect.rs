@@ -6,10 +6,8 @@ use boarding_csv::{Column, FileFormat, same_name};
 
 use super::cells::Cells;
 use super::row::{Manager, RowValues};
-use crate::code::Problem;
-use crate::id::UserKey;
-use crate::phone::Phone;
 use crate::settings::Settings;
+use crate::values::{Phone, Problem, UserKey};
 
 /// The files of one product.
 pub trait Dialect: ImportRules {

@@ -10,7 +10,7 @@ use super::created_keys::CreatedKeys;
 use super::defects::{FileError, problem};
 use super::dialect::Dialect;
 use super::row::{ParsedRow, RowValues};
-use crate::code::Problem;
+use crate::values::Problem;
 
 /// What the caller says about a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -5,9 +5,7 @@ use std::fmt;
 
 use boarding_csv::Given;
 
-use crate::code::{Code, Problem};
-use crate::id::UserKey;
-use crate::phone::Phone;
+use crate::values::{Code, Phone, Problem, UserKey};
 
 /// The values of a row, in the words of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -5,8 +5,8 @@ use std::io::{self, Cursor, Read};
 use boarding_csv::Limits;
 
 use super::*;
-use crate::code::{Code, Refusal};
 use crate::dialect;
+use crate::values::{Code, Refusal};
 
 #[track_caller]
 fn refused(result: Result<Summary, FileError>) -> Refusal {

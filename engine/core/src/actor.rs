@@ -5,13 +5,10 @@ mod batch;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
 use boarding_commands::decide::{Authority, Command};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::Event;
-use boarding_commands::id::{CommandId, CompanyId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal, Time};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
 use ulid::Ulid;

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use boarding_commands::id::CommandId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CommandId, Time};
 use ulid::Ulid;
 
 /// Tells the time and makes ids; clones tell the same. Neither ever goes back.

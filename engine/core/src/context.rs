@@ -2,9 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use boarding_commands::code::{Code, Refusal};
-use boarding_commands::digest::Digest;
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal};
 
 use crate::actor::Reply;
 use crate::clock::Clock;

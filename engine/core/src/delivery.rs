@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 
 use crate::delivery::mail::{Mail, MailError, Purpose};
 

@@ -4,14 +4,11 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
-use boarding_commands::digest::Digest;
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::FileRef;
-use boarding_commands::id::{CommandId, CompanyId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal, Time};
 use boarding_log::EventLog;
 use boarding_projections::rows::Table;
 use serde_json::{Value, json};

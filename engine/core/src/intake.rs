@@ -3,7 +3,6 @@
 use std::io::{BufReader, Cursor};
 
 use base64::Engine as _;
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
 use boarding_commands::decide::Authority;
 use boarding_commands::decide::imports::import_file::{
@@ -11,8 +10,8 @@ use boarding_commands::decide::imports::import_file::{
 };
 use boarding_commands::dialect;
 use boarding_commands::event::FileRef;
-use boarding_commands::id::CompanyId;
 use boarding_commands::user_file::{self, FileError, ReadOptions};
+use boarding_commands::values::{Code, CompanyId, Refusal};
 use boarding_csv::{Limits, Options};
 use serde_json::{Value, json};
 

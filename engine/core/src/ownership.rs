@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use crate::engine::Engine;
 

@@ -7,12 +7,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use boarding_commands::code::{Code, Problem, Refusal};
 use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::{Counts, FileRef};
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{Code, CompanyId, Problem, Refusal};
 use serde_json::{Value, json};
 
 use crate::actor::Reply;

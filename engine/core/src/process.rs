@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use boarding_commands::company::Company;
 use boarding_commands::decide::{AT_ONCE, Authority, Command, Tick, next_turn};
-use boarding_commands::id::{CompanyId, ImportId, RunId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, ImportId, RunId, Time};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use ulid::Ulid;

@@ -5,8 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use boarding_commands::id::CompanyId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, Time};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 

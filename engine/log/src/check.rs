@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, AppendError, Encoded, Head};
 

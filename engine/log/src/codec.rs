@@ -12,9 +12,7 @@ mod golden;
 mod golden_events;
 
 use boarding_commands::commit::{Commit, SCHEMA};
-use boarding_commands::digest::Digest;
-use boarding_commands::id::{CommandId, CompanyId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{CommandId, CompanyId, Digest, Time};
 use ulid::Ulid;
 
 use scan::Scan;

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{CommandId, CompanyId};
 
 use crate::Place;
 

@@ -17,7 +17,7 @@ mod reading;
 use std::future::Future;
 use std::sync::Arc;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::{Appended, Entry, EventLog, Reader};
 use crate::codec::Encoded;

@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, Head, Place};
 use crate::codec::DecodeError;

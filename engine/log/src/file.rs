@@ -25,8 +25,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::thread::JoinHandle;
 
 use boarding_commands::commit::Recorded;
-use boarding_commands::id::{CommandId, CompanyId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{CommandId, CompanyId, Time};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::check::check_size;

@@ -24,7 +24,7 @@ use std::sync::{
 };
 
 use boarding_commands::commit::Recorded;
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{CommandId, CompanyId};
 use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::sync::watch;
 

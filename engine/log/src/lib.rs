@@ -18,8 +18,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use boarding_commands::commit::Recorded;
-use boarding_commands::digest::Digest;
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{CommandId, CompanyId, Digest};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 

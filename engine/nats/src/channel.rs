@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use futures_util::{StreamExt as _, stream};
 
 use crate::limits::{WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX};

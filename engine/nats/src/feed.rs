@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_nats::Client;
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{ContextBuilder, PublishError, PublishErrorKind};
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use async_nats::HeaderMap;
-use boarding_commands::code::Code;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{Code, CompanyId};
 
 use super::names;
 use super::ownership::{EngineId, Owner};

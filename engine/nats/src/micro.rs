@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use async_nats::service::{Info, PingResponse, Stats, endpoint, error};
 use async_nats::{Client, Message};
-use boarding_commands::code::Code;
 use boarding_commands::envelope::API_VERSION;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, Time};
 use serde::Serialize;
 
 /// The service's name, and that of the group which shares its requests.

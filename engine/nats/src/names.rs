@@ -1,6 +1,6 @@
 //! The subjects of the contract (sections 2 to 4) and the names of the streams behind them.
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use ulid::Ulid;
 
 /// What all subjects of this version of the contract begin with.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use async_nats::jetstream::object_store::{Config, GetErrorKind, Object, ObjectStore};
 use async_nats::jetstream::{self, Context};
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::event::FileRef;
+use boarding_commands::values::{Code, Refusal};
 use boarding_csv::Limits;
 use serde_json::json;
 use tokio::io::AsyncReadExt as _;

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::kv::PutError;
 use async_nats::jetstream::{self, kv};
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use boarding_core::ownership::Ownership;
 use futures_util::StreamExt as _;
 use tokio::sync::watch;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
 use async_nats::jetstream::{self, AckKind, stream};
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::task::JoinSet;
 

@@ -2,10 +2,9 @@
 //! more than be refused.
 
 use async_nats::HeaderMap;
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Envelope;
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{Code, CommandId, CompanyId, Refusal};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

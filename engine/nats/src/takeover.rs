@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use boarding_core::engine::Engine;
 
 use crate::limits::{LEASE_SECONDS, RENEWALS_PER_LEASE};

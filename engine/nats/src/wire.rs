@@ -4,9 +4,8 @@ use std::io::Cursor;
 
 use async_nats::HeaderMap;
 use async_nats::service::{NATS_SERVICE_ERROR, NATS_SERVICE_ERROR_CODE};
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::envelope::Answer;
-use boarding_commands::id::CommandId;
+use boarding_commands::values::{Code, CommandId, Refusal};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 

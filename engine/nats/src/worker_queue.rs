@@ -15,10 +15,8 @@ use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, HeaderMap, Request, StatusCode};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::Channel;
-use boarding_commands::id::{CompanyId, InvitationId, RunId, UserKey};
-use boarding_commands::time::Time;
+use boarding_commands::values::{CompanyId, Digest, InvitationId, RunId, Time, UserKey};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
 

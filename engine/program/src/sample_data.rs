@@ -185,7 +185,7 @@ impl SplitMix64 {
 mod tests {
     use std::collections::HashSet;
 
-    use boarding_commands::phone::Phone;
+    use boarding_commands::values::Phone;
 
     use super::*;
 

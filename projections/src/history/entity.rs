@@ -3,10 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::event::{Event, MailTo, Topic, Who};
-use boarding_commands::id::{ImportId, RunId, UserKey};
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{Code, ImportId, Phone, Refusal, RunId, UserKey};
 use serde_json::json;
 
 /// A thing with a history.

@@ -1,7 +1,7 @@
 //! How a user stands to each channel: not linked, invited, linked (LX-23, LX-31).
 
 use boarding_commands::event::Channel;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 

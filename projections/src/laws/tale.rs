@@ -1,10 +1,9 @@
 //! Tales: well-formed histories of one company, made from any list of bytes.
 
-use boarding_commands::code::{Code, Problem};
 use boarding_commands::event::{
     Channel, Counts, Delivery, Event, PhoneOutcome, RowOutcome, RowRef, UndoCounts, UndoOutcome,
 };
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{Code, Phone, Problem};
 
 use crate::testing::{
     Story, accepted, completed, created_by_row, dispatched, import, import_completed, invitation,

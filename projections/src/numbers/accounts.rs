@@ -4,9 +4,7 @@ use std::ops::ControlFlow;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Who};
-use boarding_commands::id::CompanyId;
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{CompanyId, Personal, Phone};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, decode, load};

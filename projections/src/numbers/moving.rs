@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::invitations::move_pending_invitations::MAX_ACCOUNTS;
 use boarding_commands::decide::numbers::pool::too_few;
 use boarding_commands::event::Permission;
-use boarding_commands::id::fold;
-use boarding_commands::text::spelled;
+use boarding_commands::values::text::spelled;
+use boarding_commands::values::{Code, fold};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;

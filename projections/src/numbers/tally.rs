@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use boarding_commands::company::Stock;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::accounts::waiting;
 use super::{NumberState, Numbers};

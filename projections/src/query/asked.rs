@@ -2,10 +2,8 @@
 
 use std::str::FromStr;
 
-use boarding_commands::code::{Code, Refusal};
-use boarding_commands::id::CompanyId;
-use boarding_commands::text::spelled;
-use boarding_commands::time::Time;
+use boarding_commands::values::text::spelled;
+use boarding_commands::values::{Code, CompanyId, Refusal, Time};
 use serde_json::{Map, Value, json};
 
 use super::page::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS};

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
 
-use boarding_commands::code::Refusal;
+use boarding_commands::values::Refusal;
 use serde_json::Value;
 
 use super::asked::malformed;

@@ -1,7 +1,7 @@
 //! A query's own parameters: their names and what each takes, for the asker's check and for the schema.
 
-use boarding_commands::code::Refusal;
 use boarding_commands::schema::AnyId;
+use boarding_commands::values::Refusal;
 use schemars::{JsonSchema as _, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 

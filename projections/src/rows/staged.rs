@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::{Rows, RowsError, RowsMut, Table};
 

@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use boarding_commands::commit::Commit;
 use boarding_commands::event::Event;
-use boarding_commands::id::RunId;
+use boarding_commands::values::RunId;
 use boarding_core::clock::Clock;
 use boarding_log::EventLog as _;
 use boarding_log::file::{FileLog, Options, verify};

@@ -1,6 +1,6 @@
 //! What holds for the files of every dialect: they are shown, refused, mended, taken back and imported again.
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::restart::all;

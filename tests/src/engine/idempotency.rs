@@ -1,8 +1,8 @@
 //! A command is asked once, however often it is sent: for as long as the log lasts.
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, HEADER, company_id, import_body, ok, people_rows, refused};

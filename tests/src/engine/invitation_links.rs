@@ -1,6 +1,6 @@
 //! The invitation's link, from the mail to the end: used once, killed by a resend, over after its time.
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, company_id, ok, people_rows, refused};

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use boarding_commands::code::Code;
 use boarding_commands::envelope::Answer;
+use boarding_commands::values::Code;
 use boarding_core::limits::{HOT_COMPANIES_MAX, INBOX_COMMANDS_MAX};
 use serde_json::json;
 use tokio::task::JoinSet;

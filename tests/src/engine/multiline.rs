@@ -1,8 +1,8 @@
 //! MultiLine from outside: accounts are uploaded with a batch CSV, invited as far as there are numbers, and moved.
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, company_id, envelope, ok, refused};

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, envelope, ok, refused};

@@ -1,8 +1,8 @@
 //! Who may do what: everybody everything before the first grant, then each what was granted.
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
+use boarding_commands::values::Code;
 use boarding_core::read::queries::{Asker, NoAnswer};
 use serde_json::{Value, json};
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use boarding_commands::company::Import;
-use boarding_commands::id::ImportId;
+use boarding_commands::values::ImportId;
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};

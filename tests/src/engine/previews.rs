@@ -1,8 +1,8 @@
 //! Previews of imports: what is shown is what is done, or nothing is done (P16).
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::values::Code;
 use boarding_core::actor::{Reply, Request};
 use proptest::prelude::*;
 use serde_json::{Value, json};

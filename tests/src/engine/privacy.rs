@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use boarding_core::delivery::Sent;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;

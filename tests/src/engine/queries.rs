@@ -1,6 +1,6 @@
 //! Queries at the engine: waiting, paging, earlier moments, formats.
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use boarding_core::read::queries::NoAnswer;
 use serde_json::{Value, json};
 

@@ -1,6 +1,6 @@
 //! `on_error: reject_file`: a file with any invalid row changes nobody, however long it is.
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, import_body, ok, refused};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boarding_commands::id::ImportId;
+use boarding_commands::values::ImportId;
 use serde_json::{Value, json};
 
 use super::held_channel::HeldChannel;

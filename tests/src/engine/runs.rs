@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use boarding_commands::code::Code;
+use boarding_commands::values::Code;
 use boarding_core::delivery::Sent;
 use boarding_core::delivery::null::NullChannel;
 use serde_json::{Value, json};

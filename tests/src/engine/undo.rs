@@ -1,10 +1,9 @@
 //! P23: imports taken back, at the engine: what is seen afterwards is what was seen before.
 
-use boarding_commands::code::Code;
 use boarding_commands::company::Undo;
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
-use boarding_commands::id::ImportId;
+use boarding_commands::values::{Code, ImportId};
 use serde_json::{Value, json};
 
 use super::restart::all;

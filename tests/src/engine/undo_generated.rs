@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boarding_commands::company::{Company, Standing};
-use boarding_commands::digest::Digest;
+use boarding_commands::values::Digest;
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};

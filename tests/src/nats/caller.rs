@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use async_nats::{Client, HeaderMap};
-use boarding_commands::id::CommandId;
+use boarding_commands::values::CommandId;
 use boarding_core::clock::Clock;
 use boarding_log::connect::Server;
 use serde_json::{Value, json};

@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use boarding_commands::code::Code;
 use boarding_commands::envelope::Answer;
+use boarding_commands::values::Code;
 use boarding_core::engine::{EngineError, LogChoice};
 use boarding_core::read::queries::{Answer as Found, NoAnswer};
 use boarding_log::contract::sample;
@@ -409,6 +409,6 @@ async fn an_append_of_a_move_fits_the_messages_of_the_server() {
 }
 
 fn files(folder: &Path) -> Arc<dyn EventLog> {
-    let options = FileOptions::new(boarding_commands::time::Time(0));
+    let options = FileOptions::new(boarding_commands::values::Time(0));
     Arc::new(FileLog::open(folder, options).unwrap().log)
 }

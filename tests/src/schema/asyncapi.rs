@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use boarding_commands::decide::NAMES;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use boarding_nats::names;
 use boarding_nats::schema;
 use serde_json::{Value, json};

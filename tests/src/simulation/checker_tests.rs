@@ -2,12 +2,10 @@
 
 mod history;
 
-use boarding_commands::code::Code;
 use boarding_commands::event::{
     Channel, Counts, Delivery, Event, FileRef, PictureFormat, UndoCounts, UndoOutcome,
 };
-use boarding_commands::id::InvitationId;
-use boarding_commands::personal::Personal;
+use boarding_commands::values::{Code, InvitationId, Personal};
 use serde_json::json;
 use ulid::Ulid;
 

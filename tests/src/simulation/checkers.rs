@@ -3,26 +3,17 @@
 mod imports;
 mod invitations;
 mod numbers;
+mod origin;
 mod runs;
 mod users;
 
 use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
-use boarding_commands::id::InvitationId;
 
 use super::violation::CheckResult;
 
+pub(super) use origin::Origin;
 pub(super) use runs::RunChecker;
-
-/// Why a commit was appended, as far as an invariant depends on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
-    /// The worker claimed recipients and will mail them.
-    Claim,
-    /// A user followed the link with this invitation and generation.
-    Token(InvitationId, u32),
-    Other,
-}
 
 /// All checkers of one company.
 #[derive(Debug, Clone, Default)]

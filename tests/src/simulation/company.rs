@@ -2,28 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::company::Company;
 use boarding_commands::decide::imports::import_file::FileRead;
 use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::decide::{Asked, Authority, Command};
 use boarding_commands::dialect::{self, Dialect};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::{Event, FileRef, PictureFormat};
-use boarding_commands::id::{CommandId, CompanyId, ImportId};
-use boarding_commands::personal::Personal;
 use boarding_commands::user_file::{self, FileError, ParsedRow, ReadOptions};
+use boarding_commands::values::{Code, CommandId, CompanyId, Digest, ImportId, Personal, Refusal};
 use boarding_core::delivery::token::Tokens;
 use boarding_csv::{Limits, Options};
 use boarding_log::{Encoded, EventLog as _};
 use serde_json::{Value, json};
 
 use super::checkers::{InvariantCheckers, Origin};
-use super::mailer::Mailer;
-use super::simulator::Environment;
+use super::environment::Environment;
+use super::mailer::{ClaimedMail, Mailer};
 use super::violation::{CheckResult, ensure};
-use super::worker::Worker;
 
 /// A command of a user, by name and body, or an internal command of the engine.
 #[derive(Debug, Clone)]
@@ -58,6 +55,15 @@ impl Reply {
             Self::Refused(refusal) => Some(refusal.code),
         }
     }
+}
+
+/// The run worker's memory, which a crash clears.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Worker {
+    pub claims: Vec<ClaimedMail>,
+    pub reports: Vec<(ClaimedMail, Report)>,
+    /// The last reports, which may be submitted a second time.
+    pub last_reports: Vec<(ClaimedMail, Report)>,
 }
 
 #[derive(Debug)]

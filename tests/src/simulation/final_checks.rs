@@ -1,16 +1,16 @@
 //! Checks at the end of a history: liveness, replay, isolation, undo, repeated imports.
 
-use boarding_commands::code::Code;
 use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
-use boarding_commands::id::CommandId;
+use boarding_commands::values::{Code, CommandId};
 use boarding_projections::rows::{MemoryRows, RowsMut as _, Staged};
 use boarding_projections::sheet::{Format, Sheet};
 use serde_json::{Value, json};
 
 use super::company::{Reply, Request, SimulatedCompany};
 use super::csv_files;
-use super::simulator::{Environment, Mode, Simulator};
+use super::environment::Environment;
+use super::simulator::{Mode, Simulator};
 use super::steps::request;
 use super::violation::{CheckResult, ensure};
 use crate::support::random::SeededRandom;

@@ -2,10 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::event::{Event, Who};
-use boarding_commands::id::{InvitationId, RunId};
+use boarding_commands::values::{Code, InvitationId, RunId};
 
 use super::violation::{CheckResult, ensure};
 

@@ -2,16 +2,16 @@
 
 use boarding_commands::company::Undo;
 use boarding_commands::event::Event;
-use boarding_commands::id::{CommandId, ImportId};
+use boarding_commands::values::{CommandId, ImportId};
 use serde_json::{Value, json};
 
 use super::command_bodies;
 use super::company::{PreviewedRun, Reply, Request, SimulatedCompany};
+use super::environment::Environment;
 use super::mailer::MailFault;
 use super::sample_values::{
     ACTORS, ADDRESSES, CHANNELS, PEOPLE, PHONES, POOL, ROLES, UNITS, USERS,
 };
-use super::simulator::Environment;
 use super::violation::{CheckResult, ensure};
 use crate::support::random::SeededRandom;
 
@@ -109,7 +109,7 @@ fn repeat_command(
         (request.name, request.body) = ("ArchiveUser", json!({"user": rng.pick(&USERS)}));
         let known =
             company.submitted.iter().any(|one| one.id == request.id && one.body == request.body);
-        let conflict = boarding_commands::code::Code::CommandDuplicateConflict;
+        let conflict = boarding_commands::values::Code::CommandDuplicateConflict;
         let accepted = company.was_accepted(&request.id);
         let reply = company.submit(env, &request)?;
         ensure!(
@@ -306,8 +306,8 @@ fn report_externally(
     if holder.is_some() && stale {
         let code = reply.code();
         let allowed = [
-            boarding_commands::code::Code::RunStaleFence,
-            boarding_commands::code::Code::AuthPermissionDenied,
+            boarding_commands::values::Code::RunStaleFence,
+            boarding_commands::values::Code::AuthPermissionDenied,
         ];
         ensure!(
             code.is_some_and(|code| allowed.contains(&code)),

@@ -1,6 +1,5 @@
 //! The simulated run worker: claims, sends and reports mails, and may crash between any two steps.
 
-use boarding_commands::code::Code;
 use boarding_commands::company::{Effects, RecipientState, Undo};
 use boarding_commands::decide::runs::recipients::{Report, own_message_id};
 use boarding_commands::decide::{
@@ -8,25 +7,14 @@ use boarding_commands::decide::{
     ReportRecipients, Tick, UndoRows, next_turn,
 };
 use boarding_commands::event::{Event, Who};
-use boarding_commands::id::{CommandId, ImportId};
-use boarding_commands::personal::Personal;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CommandId, ImportId, Personal, Time};
 use serde_json::Value;
 
-use super::company::{Reply, Request, SimulatedCompany};
+use super::company::{Reply, Request, SimulatedCompany, Worker};
+use super::environment::Environment;
 use super::mailer::{ClaimedMail, MailFault};
-use super::simulator::Environment;
 use super::violation::{CheckResult, ensure};
 use crate::support::random::SeededRandom;
-
-/// The worker's memory, which a crash clears.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Worker {
-    pub claims: Vec<ClaimedMail>,
-    pub reports: Vec<(ClaimedMail, Report)>,
-    /// The last reports, which may be submitted a second time.
-    pub last_reports: Vec<(ClaimedMail, Report)>,
-}
 
 impl SimulatedCompany {
     /// Submits an internal command of the engine.
@@ -142,7 +130,7 @@ impl SimulatedCompany {
             let recipient = run.recipients[rng.below(run.recipients.len())];
             self.state.users.get(recipient.user).map(|user| Personal(user.key()))
         });
-        found.unwrap_or_else(|| Personal(boarding_commands::id::UserKey::new("nobody")))
+        found.unwrap_or_else(|| Personal(boarding_commands::values::UserKey::new("nobody")))
     }
 
     /// The process crashes and restarts: the worker's memory is lost, open claims are recovered.

@@ -4,11 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, OrgUnit};
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::decide::users::add_user::check_references;
 use crate::event::{Event, Permission};
+use crate::values::{Code, Refusal};
 
 /// An organizational unit by its exact name, its parent, level and roles.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::Refusal;
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
+use crate::values::Refusal;
 
 /// A group of user permissions, which accounts are uploaded into.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -38,8 +38,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::code::Code;
     use crate::decide::testing::given;
+    use crate::values::Code;
 
     /// ML-04: a group is defined before it is uploaded into.
     #[test]

@@ -3,10 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::Refusal;
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
+use crate::values::Refusal;
 
 /// A role, and the permissions it carries.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -5,11 +5,10 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// Takes permissions from an actor.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -3,10 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
+use crate::values::{Code, Refusal};
 
 /// Sets any of the company's settings by name.
 #[derive(Debug, Clone, Deserialize)]

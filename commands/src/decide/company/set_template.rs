@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, Template};
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::event::{Event, Permission, TemplateKind};
 use crate::template;
+use crate::values::{Code, Refusal};
 
 /// The company's own wording of a mail, in one language.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

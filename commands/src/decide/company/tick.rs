@@ -6,7 +6,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::notifications::notices::{
     expired_digest, numbers_running_short, reminders, run_started,
@@ -16,8 +15,7 @@ use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::queue::{end_if_done, enter_queue, next_turn};
 use crate::decide::runs::recipients::{Found, Report, report_events};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
-use crate::time::Time;
+use crate::values::{Code, Personal, Refusal, Time};
 
 /// Time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]

@@ -6,7 +6,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import, Invites, Placing, Undo};
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
@@ -14,9 +13,9 @@ use crate::decide::imports::rows::Rows;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::dialect;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
-use crate::id::{ImportId, RunId};
 use crate::schema::{ChannelName, DialectName};
 use crate::user_file::{ParsedRow, Summary};
+use crate::values::{Code, ImportId, Problem, Refusal, RunId};
 
 mod accounts;
 mod bad_rows;
@@ -344,8 +343,8 @@ pub(crate) mod testing {
     use boarding_csv::Given;
 
     use super::*;
-    use crate::id::UserKey;
     use crate::user_file::RowValues;
+    use crate::values::UserKey;
 
     pub(crate) fn import_id() -> ImportId {
         ImportId(ulid::Ulid(44))
@@ -387,7 +386,7 @@ mod tests {
     use super::*;
     use crate::decide::Command;
     use crate::decide::testing::{Then, given};
-    use crate::personal::Personal;
+    use crate::values::Personal;
 
     fn import(
         events: impl IntoIterator<Item = Event>,

@@ -8,13 +8,11 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, UserId};
 use crate::decide::imports::import_file::FileBody;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, FileRef, Permission, PictureFormat};
-use crate::id::ImportId;
-use crate::personal::Personal;
+use crate::values::{Code, ImportId, Personal, Refusal};
 
 /// The profile pictures of an archive, each matched to the person its name tells (OCM-16).
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

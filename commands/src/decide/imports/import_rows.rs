@@ -2,14 +2,13 @@
 
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::imports::import_run::{Ending, refused};
 use crate::decide::imports::rows::Rows;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Counts, Event, Permission};
-use crate::id::ImportId;
 use crate::user_file::ParsedRow;
+use crate::values::{Code, ImportId, Refusal};
 
 /// The next rows of a file. Rows that were applied before are left out, so that it may be asked twice.
 #[derive(Debug, Clone)]

@@ -2,16 +2,13 @@
 
 use std::collections::HashSet;
 
-use crate::code::{Code, Problem, Refusal};
 use crate::company::{Company, Import, Invites};
 use crate::decide::imports::import_file::{Action, ImportFile};
 use crate::decide::notifications::notices::batch_report;
 use crate::decide::rule::{Asked, Decision};
 use crate::decide::runs::start_bulk_integration::{Request, channel_of, read_channel};
 use crate::event::{Counts, Event, Permission, Source, Who};
-use crate::id::{ImportId, RunId};
-use crate::personal::Personal;
-use crate::time::Time;
+use crate::values::{Code, ImportId, Personal, Problem, Refusal, RunId, Time};
 
 impl ImportFile {
     /// Who is to be invited and where to, as far as it can be judged before the rows are.

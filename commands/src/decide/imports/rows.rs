@@ -7,7 +7,6 @@ use std::collections::{HashMap, HashSet};
 
 use boarding_csv::{Given, Near};
 
-use crate::code::{Code, Problem};
 use crate::company::holders::unique;
 use crate::company::numbers::Owner;
 use crate::company::{Company, Import, Placing, User, UserId, UserState, ValueMark};
@@ -15,10 +14,8 @@ use crate::dialect::{self, Dialect};
 use crate::event::{
     BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
 };
-use crate::id::{ImportId, UserKey};
-use crate::personal::Personal;
-use crate::phone::Phone;
 use crate::user_file::{ParsedRow, RowValues};
+use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 
 /// Rows of one commit: what earlier rows of it have done to the company is remembered here.
 #[derive(Debug)]

@@ -4,12 +4,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, Undo};
 use crate::decide::imports::import_file::{ImportMode, needed};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission, UndoCounts};
-use crate::id::ImportId;
+use crate::values::{Code, ImportId, Refusal};
 
 /// Takes back what an import did, row by row: people it created go, old values come back, numbers it listed
 /// are taken off the list. Whoever something has happened to since is left as is, and the row says why.
@@ -77,7 +76,7 @@ mod tests {
     use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{channel_enabled, given};
     use crate::event::{Counts, Existing};
-    use crate::personal::Personal;
+    use crate::values::Personal;
 
     fn asked(mode: &str) -> Value {
         json!({"import": import_id(), "mode": mode})

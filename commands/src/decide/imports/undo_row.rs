@@ -3,14 +3,11 @@
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use crate::code::Code;
 use crate::company::numbers::Owner;
 use crate::company::{Company, Import, RowEffect, Standing, Undo, User, UserId, UserState};
 use crate::decide::numbers::pool::{released, too_few, waits_once_restored};
 use crate::event::{Event, UndoOutcome};
-use crate::id::ImportId;
-use crate::personal::Personal;
-use crate::time::Time;
+use crate::values::{Code, ImportId, Personal, Time};
 
 /// Rows of one commit that are undone.
 #[derive(Debug)]

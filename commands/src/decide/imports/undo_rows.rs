@@ -2,12 +2,11 @@
 
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, RowEffect, Undo};
 use crate::decide::imports::undo_row::Reversals;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission, UndoCounts};
-use crate::id::ImportId;
+use crate::values::{Code, ImportId, Refusal};
 
 /// What the next rows of an import did. Rows that have an outcome are left out, so that it may be asked twice.
 #[derive(Debug, Clone)]
@@ -56,7 +55,6 @@ mod tests {
     use boarding_csv::Given as Cell;
     use ulid::Ulid;
 
-    use crate::code::Problem;
     use crate::company::{Effects, UserState};
     use crate::decide::imports::import_file::ImportMode;
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
@@ -64,8 +62,8 @@ mod tests {
     use crate::decide::testing::{Given, given, phone, user_created, who};
     use crate::decide::{ImportRows, UndoImport};
     use crate::event::{Channel, Existing, UndoOutcome};
-    use crate::personal::Personal;
     use crate::user_file::ParsedRow;
+    use crate::values::{Personal, Problem};
 
     /// A company and everything that happened in it, so that effects can be told from it.
     struct Story(Vec<Event>);
@@ -168,7 +166,7 @@ mod tests {
 
     fn standing(company: &Given) -> Vec<crate::company::Standing> {
         ["ann", "bob", "cid", "dee"]
-            .map(|key| crate::company::Standing::of(&company.0, &crate::id::UserKey::new(key)))
+            .map(|key| crate::company::Standing::of(&company.0, &crate::values::UserKey::new(key)))
             .into()
     }
 
@@ -372,7 +370,7 @@ mod tests {
             run: crate::decide::testing::run_id(1),
             user: who("ann"),
             attempt: 1,
-            invitation: crate::id::InvitationId(Ulid(5)),
+            invitation: crate::values::InvitationId(Ulid(5)),
             generation: 1,
             email: Personal("ann@acme.example".to_owned()),
             message_id: "m".to_owned(),

@@ -3,15 +3,11 @@
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, Invitation, InvitationState, NumberState, User, UserId, UserState};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
-use crate::id::InvitationId;
-use crate::personal::Personal;
-use crate::phone::Phone;
 use crate::schema::{ChannelName, exactly_one_of};
-use crate::time::Time;
+use crate::values::{Code, InvitationId, Personal, Phone, Refusal, Time};
 
 /// Either the link's `token`, or a `user` and a `channel`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -119,8 +115,7 @@ pub(crate) fn why_not_live(invitation: &Invitation, now: Time) -> Option<Code> {
 pub(crate) mod testing {
     use crate::decide::testing::{NOW, a_running_run, run_id, who};
     use crate::event::Event;
-    use crate::id::InvitationId;
-    use crate::personal::Personal;
+    use crate::values::{InvitationId, Personal};
 
     /// Ann's invitation, sent an hour ago for a day.
     pub(in crate::decide) fn invited() -> Vec<Event> {

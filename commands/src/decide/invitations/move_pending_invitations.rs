@@ -6,14 +6,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::numbers::pending;
 use crate::company::{Company, User, UserId};
 use crate::decide::numbers::pool::{at, check_org_unit, too_few};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::dialect::PERMISSION_GROUP;
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// The most accounts moved at once, in accounts: each is one person's values in one commit.
 pub const MAX_ACCOUNTS: usize = 500;
@@ -111,7 +110,7 @@ mod tests {
         account, assigned, number, number_added, setting, unit,
     };
     use crate::decide::testing::{Given, given, run_id, run_started, who};
-    use crate::id::InvitationId;
+    use crate::values::InvitationId;
 
     fn invited(key: &str, n: u128) -> Event {
         Event::InviteDispatched {

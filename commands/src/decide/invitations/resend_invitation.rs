@@ -3,15 +3,14 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::{
     Confirmed, MAX_NAMED_USERS, Request, channel_of, keys,
 };
 use crate::event::{Permission, ResendFilter, Source};
-use crate::id::RunId;
 use crate::schema::{ChannelName, exactly_one_of};
+use crate::values::{Code, Refusal, RunId};
 
 /// A resend goes through the lock and the log like any run; the links before it die.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

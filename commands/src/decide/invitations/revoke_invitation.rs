@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::invitations::link_completed::why_not_live;
 use crate::decide::numbers::pool::released_with;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::read_channel;
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
 use crate::schema::ChannelName;
+use crate::values::{Code, Personal, Refusal};
 
 /// A person's live link stops working.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

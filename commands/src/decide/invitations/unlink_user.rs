@@ -3,14 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::company::numbers::pending_without;
 use crate::decide::numbers::pool::spare;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
-use crate::personal::Personal;
 use crate::schema::ChannelName;
+use crate::values::{Code, Personal, Refusal};
 
 /// A person's channel is no longer linked; a new invitation may follow.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -47,7 +46,7 @@ mod tests {
     use super::*;
     use crate::decide::numbers::pool::testing::{account, number_added, unit};
     use crate::decide::testing::{given, user_created, who};
-    use crate::id::{InvitationId, RunId};
+    use crate::values::{InvitationId, RunId};
 
     /// Catalogue 3.3: only what is linked can be unlinked.
     #[test]

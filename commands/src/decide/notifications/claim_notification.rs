@@ -1,13 +1,10 @@
 //! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
 
-use crate::code::{Code, Refusal};
 use crate::company::{Addressee, Company, Notification, UserState};
 use crate::decide::notifications::notices::obsolete;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::id::UserKey;
-use crate::personal::Personal;
-use crate::time::Time;
+use crate::values::{Code, Personal, Refusal, Time, UserKey};
 
 /// Claims up to `most` mails: welcome mails (LX-14), those to administrators (OC-14, ML-14) and all others. Whoever cannot be written to is reported at once.
 #[derive(Debug, Clone, Copy)]
@@ -40,7 +37,7 @@ fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey
     {
         return Err(Code::RecipientUserArchived);
     }
-    if crate::email::check(&email).is_err() {
+    if crate::values::email::check(&email).is_err() {
         return Err(Code::RecipientEmailMissing);
     }
     if company.is_suppressed(&email) {
@@ -92,7 +89,7 @@ fn message_id(company: &Company, key: &str) -> String {
 mod tests {
     use super::*;
     use crate::decide::testing::{given, user_created, who};
-    use crate::id::ImportId;
+    use crate::values::ImportId;
 
     /// LX-14: a welcome mail is claimed once.
     #[test]

@@ -7,14 +7,11 @@ mod reminders_spec;
 #[cfg(test)]
 mod spec;
 
-use crate::code::Code;
 use crate::company::notification::{Expired, Notice};
 use crate::company::numbers::{Alarm, Owner};
 use crate::company::{Addressee, Company, Invitation, InvitationState, Run};
 use crate::event::{Event, MailTo, TemplateKind, Topic};
-use crate::id::{ImportId, RunId};
-use crate::personal::Personal;
-use crate::time::Time;
+use crate::values::{Code, ImportId, Personal, RunId, Time};
 
 /// ML-14: what an import came to, for each of the designated administrators.
 pub(crate) fn batch_report(company: &Company, import: ImportId) -> Vec<Event> {

@@ -1,10 +1,10 @@
 //! `ReportNotification`: what became of claimed mails that are not invitations.
 
-use crate::code::Refusal;
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::recipients::Report;
 use crate::event::{Event, Permission};
+use crate::values::Refusal;
 
 #[derive(Debug, Clone)]
 pub struct ReportNotification {
@@ -37,7 +37,7 @@ mod tests {
     use crate::decide::ClaimNotification;
     use crate::decide::testing::{given, user_created, who};
     use crate::evolve::welcome_key;
-    use crate::id::ImportId;
+    use crate::values::ImportId;
 
     #[test]
     fn a_claimed_mail_is_reported_once() {

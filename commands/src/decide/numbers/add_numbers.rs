@@ -4,12 +4,11 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::Refusal;
 use crate::company::Company;
 use crate::decide::numbers::pool::{MAX_NUMBERS, check_org_unit, read};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Personal, Refusal};
 
 /// Numbers enter the pool. Those that are in it already stay as they are.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -55,9 +54,9 @@ impl Decide for AddNumbers {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::Code;
     use crate::decide::numbers::pool::testing::{number, number_added, texts, unit};
     use crate::decide::testing::given;
+    use crate::values::Code;
 
     fn add(ns: &[u64], org_unit: Option<&str>) -> AddNumbers {
         AddNumbers { numbers: texts(ns), org_unit: org_unit.map(str::to_owned) }

@@ -6,7 +6,6 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::numbers::Owner;
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{
@@ -14,9 +13,8 @@ use crate::decide::numbers::pool::{
 };
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
-use crate::phone::Phone;
 use crate::schema::exactly_one_of;
+use crate::values::{Code, Personal, Phone, Refusal};
 
 /// Available numbers go from the organization above, or one further up, to this one; all of them or none.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

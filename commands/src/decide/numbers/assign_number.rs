@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, User, UserState};
 use crate::decide::numbers::pool::{assigned, find, read_one, why_not};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// An account gets a number of its organization, or one of the company's own stock.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

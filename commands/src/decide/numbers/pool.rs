@@ -7,15 +7,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::numbers::{Owner, pending, pending_once_restored};
 use crate::company::{Company, Number, NumberState, Stock, User, UserId};
 use crate::decide::rule::{Asked, Decision};
 use crate::event::Event;
-use crate::id::InvitationId;
-use crate::personal::Personal;
-use crate::phone::Phone;
-use crate::time::Time;
+use crate::values::{Code, InvitationId, Personal, Phone, Refusal, Time};
 
 /// The most numbers that one command may name, in numbers: each is an event, and one commit holds 1,600.
 pub const MAX_NUMBERS: usize = 1_000;
@@ -245,8 +241,7 @@ pub(in crate::decide) mod testing {
     use serde_json::Value;
 
     use crate::event::{Event, Person};
-    use crate::personal::Personal;
-    use crate::phone::Phone;
+    use crate::values::{Personal, Phone};
 
     use crate::decide::testing::who;
 

@@ -3,13 +3,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::company::numbers::pending;
 use crate::decide::numbers::pool::{find, read_one, released, spare};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// An account gives its number back.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -53,7 +52,7 @@ mod tests {
     use crate::decide::runs::queue::next_turn;
     use crate::decide::testing::{NOW, given, user_created, who};
     use crate::decide::{Authority, Command, Tick};
-    use crate::time::Time;
+    use crate::values::Time;
 
     fn release() -> ReleaseNumber {
         ReleaseNumber { number: Personal(number(1).to_string()) }

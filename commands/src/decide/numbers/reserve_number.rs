@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::Refusal;
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{find, not_available, read_one};
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Personal, Refusal};
 
 /// A number is kept back for whoever knows the tag.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -40,9 +39,9 @@ impl Decide for ReserveNumber {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::Code;
     use crate::decide::numbers::pool::testing::{assigned, number, number_added};
     use crate::decide::testing::{given, user_created};
+    use crate::values::Code;
     use serde_json::json;
 
     fn reserve(tag: &str) -> ReserveNumber {

@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{find, read_one};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// A number that was kept back is available again.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -6,13 +6,12 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::numbers::Owner;
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{MAX_NUMBERS, at, find, not_available, read, spare};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// Unused numbers go back to the organization above their owner, or to the company's own stock; all or none.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -3,11 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, RunState};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::id::RunId;
+use crate::values::{Code, Refusal, RunId};
 
 /// Withdraws a run that waits; one that has started cannot be stopped.
 #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]

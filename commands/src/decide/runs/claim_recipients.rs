@@ -2,15 +2,13 @@
 
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, RunState};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
 use crate::decide::runs::recipients::{Found, dispatched, judge};
 use crate::event::{Event, Permission};
-use crate::id::RunId;
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal, RunId};
 
 /// Claims are durable before anything is sent: whoever was claimed is never claimed again without a report.
 #[derive(Debug, Clone, Copy)]

@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::decide::runs::recipients::{Report, find, report};
 use crate::event::Permission;
-use crate::id::RunId;
+use crate::values::{Code, Refusal, RunId};
 
 /// A worker reports that a recipient's mail could not be handed over.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -57,7 +56,7 @@ mod tests {
     use crate::decide::testing::{Given, NOW, a_running_run, given, run_id};
     use crate::decide::{Authority, Command};
     use crate::event::Event;
-    use crate::time::Time;
+    use crate::values::Time;
 
     fn failed(permanent: bool) -> InviteFailed {
         InviteFailed {

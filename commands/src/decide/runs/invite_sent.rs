@@ -3,13 +3,12 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, RecipientState};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::decide::runs::recipients::{Found, Report, find, report};
 use crate::event::Permission;
-use crate::id::RunId;
+use crate::values::{Code, Refusal, RunId};
 
 /// A worker reports that a recipient's mail was handed over.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -1,12 +1,10 @@
 //! `ListRecipients`: the engine goes on with a list of recipients that is too long for one commit.
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::RECIPIENTS_PER_COMMIT;
 use crate::event::{Event, Permission};
-use crate::id::RunId;
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal, RunId};
 
 #[derive(Debug, Clone, Copy)]
 pub struct ListRecipients {

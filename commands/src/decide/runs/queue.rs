@@ -3,8 +3,7 @@
 use crate::company::{Company, Run, RunState};
 use crate::decide::notifications::notices::{next_notice, run_completed, run_started};
 use crate::event::Event;
-use crate::id::RunId;
-use crate::time::Time;
+use crate::values::{RunId, Time};
 
 /// Adds what follows from outcomes of a run: its end once nobody remains, and with it the next run's start.
 pub(crate) fn end_if_done(company: &Company, id: RunId, run: &Run, events: &mut Vec<Event>) {

@@ -5,16 +5,13 @@ mod spec;
 
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::{
     AddressMark, Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState,
 };
 use crate::decide::runs::queue::end_if_done;
 use crate::event::{Channel, Event, TemplateKind, Wording};
 use crate::evolve::message_id;
-use crate::id::{InvitationId, RunId};
-use crate::personal::Personal;
-use crate::time::Time;
+use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time};
 
 /// A recipient that a report is about.
 #[derive(Debug, Clone, Copy)]
@@ -217,7 +214,8 @@ pub(crate) fn judge(
     if user.listed().is_empty() && company.needs_corporate_phone(id, user) {
         return fail(Code::RecipientCorporatePhoneMissing);
     }
-    let Some(email) = user.email().filter(|email| crate::email::check(email).is_ok()) else {
+    let Some(email) = user.email().filter(|email| crate::values::email::check(email).is_ok())
+    else {
         return fail(Code::RecipientEmailMissing);
     };
     if company.is_suppressed(email) {

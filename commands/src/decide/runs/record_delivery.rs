@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, RecipientState};
 use crate::decide::rule::{Asked, Decide, Decision, MAX_TEXT_CHARS, check_text};
 use crate::event::{Delivery, Event, Permission};
 use crate::evolve::recipient_of;
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// What became of a mail after it was handed over. Never changes an outcome.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

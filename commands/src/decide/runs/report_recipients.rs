@@ -2,13 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
 use crate::decide::runs::recipients::{Report, find, report_events};
 use crate::event::{Permission, Who};
-use crate::id::RunId;
+use crate::values::{Code, Refusal, RunId};
 
 /// Reports of one worker about one run: who, which attempt, what became of it. Those about recipients with
 /// an outcome, or about another attempt than the one under way, change nothing: a report may come twice.

@@ -4,16 +4,13 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::company::selection::{Pick, Selection};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::queue::enter_queue;
 use crate::event::{Channel, Event, Permission, Source};
-use crate::id::{ImportId, RunId, UserKey};
-use crate::personal::Personal;
 use crate::schema::{ChannelName, exactly_one_of};
-use crate::time::Time;
+use crate::values::{Code, ImportId, Personal, Refusal, RunId, Time, UserKey};
 
 /// Asks for a run on a channel for a source of people.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

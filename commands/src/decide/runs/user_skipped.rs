@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision, check_text};
 use crate::decide::runs::recipients::{Report, find, report};
 use crate::event::Permission;
-use crate::id::RunId;
+use crate::values::{Code, Refusal, RunId};
 
 /// A worker reports that a recipient was passed over, and why.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

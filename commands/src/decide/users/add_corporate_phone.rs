@@ -4,12 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, UserState};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
-use crate::phone::Phone;
+use crate::values::{Code, Personal, Phone, Refusal};
 
 /// Lists a phone number for a user; also how a number that an import refused is mended.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

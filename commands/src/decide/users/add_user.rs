@@ -6,15 +6,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::company::holders::{is_unique, unique};
 use crate::decide::rule::{Asked, Decide, Decision, MAX_TEXT_CHARS};
 use crate::event::{Event, Permission, Person};
-use crate::id::UserKey;
-use crate::personal::Personal;
-use crate::phone::Phone;
-use crate::text::{exact, free};
+use crate::values::text::{exact, free};
+use crate::values::{Code, Personal, Phone, Refusal, UserKey};
 
 /// One person, without a file.
 #[derive(Clone, Deserialize, JsonSchema)]
@@ -67,7 +64,7 @@ impl AddUser {
             text.as_deref().map(|text| taken(field, text, rule, MAX_TEXT_CHARS)).transpose()
         };
         let email = text("email", &self.email, exact)?;
-        if email.as_deref().is_some_and(|email| crate::email::check(email).is_err()) {
+        if email.as_deref().is_some_and(|email| crate::values::email::check(email).is_err()) {
             return Err(Code::FieldInvalidEmail.into());
         }
         let phone = text("phone", &self.phone, exact)?;

@@ -4,15 +4,14 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::code::{Code, Refusal};
 use crate::company::filter::UserFilter;
 use crate::company::{Company, User};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::{MAX_NAMED_USERS, keys};
 use crate::decide::users::add_user::{check_references, distinct};
 use crate::event::{Event, Permission, Who};
-use crate::personal::Personal;
 use crate::schema::exactly_one_of;
+use crate::values::{Code, Personal, Refusal};
 
 /// Gives roles to people, or takes them away; each person has an outcome of its own.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -3,11 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, UserState};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// A person who was shut out is let in again.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

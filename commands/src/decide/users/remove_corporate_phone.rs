@@ -3,12 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::Company;
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
-use crate::phone::Phone;
+use crate::values::{Code, Personal, Phone, Refusal};
 
 /// Takes a phone number off the list.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -3,12 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::code::{Code, Refusal};
 use crate::company::{Company, UserState};
 use crate::decide::numbers::pool::{spare, waits_once_restored};
 use crate::decide::rule::{Asked, Decide, Decision};
 use crate::event::{Event, Permission};
-use crate::personal::Personal;
+use crate::values::{Code, Personal, Refusal};
 
 /// An archived person comes back, active.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use boarding_commands::event::Event;
-use boarding_commands::id::CommandId;
+use boarding_commands::values::CommandId;
 use serde_json::Value;
 use tokio::sync::oneshot;
 

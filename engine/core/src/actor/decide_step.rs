@@ -1,12 +1,10 @@
 //! From a command to its commit: decided against the company's state, encoded, and taken note of.
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::company::Company;
 use boarding_commands::decide::{Asked, Decision};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::Event;
-use boarding_commands::personal::Personal;
+use boarding_commands::values::{Code, Digest, Personal, Refusal};
 use serde_json::{Value, json};
 
 use super::{Reply, Request};

@@ -3,13 +3,11 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use boarding_commands::code::Code;
-use boarding_commands::digest::Digest;
 use boarding_commands::event::Channel;
-use boarding_commands::id::{CompanyId, InvitationId, RunId, UserKey};
-use boarding_commands::personal::Personal;
 use boarding_commands::template::Rendered;
-use boarding_commands::time::Time;
+use boarding_commands::values::{
+    Code, CompanyId, Digest, InvitationId, Personal, RunId, Time, UserKey,
+};
 use lettre::Address;
 use lettre::message::{
     Mailbox, Message, MultiPart, SinglePart, header::HeaderName, header::HeaderValue,
@@ -302,7 +300,7 @@ mod tests {
             "日本 <on@acme.example>",
             " Acme <on@acme.example>",
         ] {
-            assert!(boarding_commands::email::is_mailbox(from), "{from}");
+            assert!(boarding_commands::values::email::is_mailbox(from), "{from}");
             assert!(Mail { from: from.to_owned(), ..mail() }.letter().is_ok(), "{from}");
         }
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use boarding_commands::digest::Digest;
+use boarding_commands::values::Digest;
 
 use super::{Channel, Sending, Sent};
 use crate::delivery::mail::Mail;

@@ -4,7 +4,7 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use boarding_commands::id::{CompanyId, ImportId, InvitationId};
+use boarding_commands::values::{CompanyId, ImportId, InvitationId};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use ulid::Ulid;

@@ -2,10 +2,10 @@
 
 use std::io::BufReader;
 
-use boarding_commands::code::{Code, Problem, Refusal};
 use boarding_commands::dialect::Dialect;
 use boarding_commands::event::FileRef;
 use boarding_commands::user_file::refusal;
+use boarding_commands::values::{Code, Problem, Refusal};
 use boarding_csv::{Limits, Options, StartReader, assign_parts};
 use serde_json::{Value, json};
 

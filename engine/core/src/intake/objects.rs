@@ -7,10 +7,9 @@ use std::pin::Pin;
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::decide::imports::import_file::{FileBody, ObjectRef};
 use boarding_commands::event::{Event, FileRef};
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{Code, CommandId, CompanyId, Refusal};
 use boarding_csv::clean_name;
 use serde_json::json;
 

@@ -5,14 +5,11 @@ mod archive;
 use std::io::{BufReader, Cursor, Read, Seek};
 use std::slice;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
 use boarding_commands::decide::{Authority, ImportPictures};
-use boarding_commands::digest::Digest;
 use boarding_commands::envelope::Envelope;
 use boarding_commands::event::{FileRef, Permission, PictureFormat};
-use boarding_commands::id::CompanyId;
-use boarding_commands::personal::Personal;
+use boarding_commands::values::{Code, CompanyId, Digest, Personal, Refusal};
 use boarding_csv::{clean_name, has_invisible};
 use serde_json::{Value, json};
 

@@ -1,11 +1,10 @@
 //! A rehearsal: a whole import on a copy of its company that is thrown away.
 
-use boarding_commands::code::{Code, Problem};
 use boarding_commands::commit::Fact;
 use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::event::{Event, FileRef, ImportOptions};
-use boarding_commands::id::ImportId;
+use boarding_commands::values::{Code, ImportId, Problem};
 use boarding_projections::outlook::Outlook;
 use serde::Serialize;
 use serde_json::Value;

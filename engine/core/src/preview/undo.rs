@@ -3,13 +3,11 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use boarding_commands::code::Code;
 use boarding_commands::company::{Company, Effects, RowEffect, Undo};
 use boarding_commands::decide::imports::undo_import::foreseen;
 use boarding_commands::decide::{Authority, Command, Decision, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
-use boarding_commands::id::{CompanyId, ImportId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CompanyId, ImportId, Time};
 
 use crate::actor::decide_step::State;
 use crate::actor::{Reply, Request};

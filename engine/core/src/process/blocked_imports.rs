@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use boarding_commands::company::Company;
-use boarding_commands::id::{CompanyId, ImportId};
+use boarding_commands::values::{CompanyId, ImportId};
 
 /// What keeps which import from going on, as long as this engine is open. Nothing of it is stored: the next
 /// start tries each of them again.

@@ -2,12 +2,12 @@
 
 use boarding_commands::company::{Company, Notice, Run, UserId};
 use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
-use boarding_commands::id::{CompanyId, ImportId, InvitationId, RunId, UserKey};
-use boarding_commands::personal::Personal;
 use boarding_commands::template::{
     About, ExpiredValues, ImportValues, NumberValues, RunValues, Template, Values,
 };
-use boarding_commands::time::Time;
+use boarding_commands::values::{
+    CompanyId, ImportId, InvitationId, Personal, RunId, Time, UserKey,
+};
 
 use crate::delivery::mail::{Claim as MailClaim, Purpose};
 use crate::delivery::token::Tokens;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use boarding_commands::decide::ImportRows;
-use boarding_commands::id::ImportId;
+use boarding_commands::values::ImportId;
 use tokio::sync::{mpsc, watch};
 
 use super::{Chores, Desk, pause};

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::event::{Channel, Event};
 use boarding_commands::template::{Renderer, Template};
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, Time};
 
 use super::Desk;
 use super::drafts::{Claim, Draft};

@@ -1,10 +1,10 @@
 //! Mails that are not invitations (LX-14, OC-14, ML-14, catalogue 3.6): claimed, sent and reported, like invitations; a failed one is not tried again.
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::notifications::claim_notification;
 use boarding_commands::decide::runs::recipients::Report;
 use boarding_commands::decide::{ClaimNotification, ReportNotification};
 use boarding_commands::event::{Channel, Event};
+use boarding_commands::values::Code;
 use ulid::Ulid;
 
 use super::{Desk, pause};

@@ -1,10 +1,9 @@
 //! The run worker: claims the next recipients of the run that holds the lock, sends, and reports.
 
-use boarding_commands::code::Code;
 use boarding_commands::decide::runs::recipients::{OpenClaim, Report, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients};
 use boarding_commands::event::{Channel, Event, Who};
-use boarding_commands::id::RunId;
+use boarding_commands::values::{Code, RunId};
 use tokio::task::JoinSet;
 
 use super::{Desk, pause};

@@ -3,10 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use boarding_commands::code::Code;
 use boarding_commands::company::{Company, RowEffect, Undo};
 use boarding_commands::decide::UndoRows;
-use boarding_commands::id::ImportId;
+use boarding_commands::values::{Code, ImportId};
 use tokio::sync::mpsc;
 
 use super::import::portions::Fault;
@@ -104,7 +103,7 @@ fn split(mut rows: Vec<RowEffect>) -> Result<Vec<Vec<RowEffect>>, Fault> {
 mod tests {
     use super::*;
     use boarding_commands::company::Standing;
-    use boarding_commands::id::UserKey;
+    use boarding_commands::values::UserKey;
 
     fn effect(row: u64) -> RowEffect {
         let (before, after) = (Standing::default(), Standing::default());

@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{CommandId, CompanyId};
 use boarding_projections::projection::Stopped;
 use boarding_projections::projectors;
 use boarding_projections::rows::{Staged, Table};

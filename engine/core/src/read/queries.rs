@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::company::Company;
 use boarding_commands::decide::Authority;
 use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
-use boarding_commands::id::{CompanyId, ImportId};
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, Time};
 use boarding_projections::history::{self, Entity};
 use boarding_projections::query::{self, QueryError};
 use boarding_projections::rows::{MemoryRows, Rows};

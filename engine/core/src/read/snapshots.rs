@@ -4,8 +4,7 @@ use std::io;
 use std::ops::ControlFlow;
 
 use boarding_commands::company::Company;
-use boarding_commands::digest::Digest;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{CompanyId, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{SNAPSHOT_AFTER_EVENTS, SNAPSHOT_FLUSH_PARTS, SNAPSHOT_PART_BYTES};

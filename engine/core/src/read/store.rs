@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use boarding_projections::rows::{Change, Rows, RowsError, Table, Visit};
 
 use crate::limits::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS};

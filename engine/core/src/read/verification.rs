@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::ControlFlow;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use boarding_projections::projection::Stopped;
 use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
 

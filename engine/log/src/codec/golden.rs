@@ -9,10 +9,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use boarding_commands::commit::{Commit, SCHEMA};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::Event;
-use boarding_commands::id::CommandId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{CommandId, Digest, Time};
 use serde_json::json;
 use ulid::Ulid;
 

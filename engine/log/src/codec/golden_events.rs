@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::code::{Code, Problem};
 use boarding_commands::event::*;
-use boarding_commands::id::{ImportId, InvitationId, RunId, UserKey};
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
-use boarding_commands::time::Time;
+use boarding_commands::values::{
+    Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, UserKey,
+};
 use serde_json::json;
 use ulid::Ulid;
 

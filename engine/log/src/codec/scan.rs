@@ -1,6 +1,6 @@
 //! Walks over MessagePack without building values: what a look at an envelope needs.
 
-use boarding_commands::digest::Digest;
+use boarding_commands::values::Digest;
 
 /// The deepest nesting that is walked over: far more than any command's answer has, far less than a
 /// stack holds.

@@ -1,7 +1,6 @@
 //! The promise of appending: expected versions, all or nothing, chains, positions.
 
-use boarding_commands::digest::Digest;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{CompanyId, Digest};
 
 use super::{Backend, append, drain, encoded, sample};
 use crate::codec::{self, Encoded};

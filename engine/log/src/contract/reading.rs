@@ -1,6 +1,6 @@
 //! The promise of reading: order, places, the tail, the watch, and the same log when it is opened again.
 
-use boarding_commands::id::CommandId;
+use boarding_commands::values::CommandId;
 use ulid::Ulid;
 
 use super::{Backend, append, drain, sample};

@@ -1,10 +1,8 @@
 //! Commits to append in tests.
 
 use boarding_commands::commit::{Commit, SCHEMA};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::Event;
-use boarding_commands::id::{CommandId, CompanyId, UserKey};
-use boarding_commands::time::Time;
+use boarding_commands::values::{CommandId, CompanyId, Digest, Time, UserKey};
 use serde_json::json;
 use ulid::Ulid;
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::frame::FORMAT;
 use crate::codec::DecodeError;

@@ -4,7 +4,7 @@
 //! header, which holds the checksum of the payload and that of the frame before, so the frames of a
 //! log are a chain of their own.
 
-use boarding_commands::digest::Digest;
+use boarding_commands::values::Digest;
 
 /// The format of segments that this program writes and reads.
 pub(super) const FORMAT: u32 = 1;

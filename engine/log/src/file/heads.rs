@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::frame::LogId;
 use super::index::Index;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{CommandId, CompanyId};
 
 use super::frame::SEGMENT_HEADER;
 use crate::commands::Commands;

@@ -6,7 +6,7 @@ use std::os::unix::fs::FileExt as _;
 use std::sync::Arc;
 
 use boarding_commands::commit::Recorded;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::Inner;
 use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameHeader, RECORD_HEADER, Record};

@@ -12,7 +12,7 @@ use super::{Depth, segment, tail};
 use crate::Head;
 use crate::codec::{self, DecodeError, Envelope};
 use boarding_commands::commit::SCHEMA;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 /// A log as it was found.
 #[derive(Debug)]

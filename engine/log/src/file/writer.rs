@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameBuilder, RECORD_HEADER, SegmentHeader};

@@ -16,8 +16,7 @@ use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{Info, RawMessageErrorKind, Stream};
 use async_nats::jetstream::{Context, context::ContextBuilder};
 use async_nats::{Client, HeaderMap, Request};
-use boarding_commands::digest::Digest;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{CompanyId, Digest};
 use bytes::Bytes;
 
 use super::frame::Message;

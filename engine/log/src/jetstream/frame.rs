@@ -4,8 +4,7 @@
 
 use async_nats::Subject;
 use boarding_commands::commit::Recorded;
-use boarding_commands::digest::Digest;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{CompanyId, Digest};
 use bytes::Bytes;
 
 use crate::codec::{self, Envelope};

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use boarding_commands::digest::Digest;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{CompanyId, Digest};
 use bytes::Bytes;
 
 use super::Inner;

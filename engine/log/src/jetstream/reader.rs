@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::Inner;
 use super::frame::{self, Message, Stored};

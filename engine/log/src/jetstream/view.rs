@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 
 use super::frame::{Message, Stored};
 use super::recent::Recent;

@@ -155,8 +155,8 @@ impl Headers {
 #[cfg(test)]
 mod tests {
     use boarding_commands::commit::Recorded;
-    use boarding_commands::digest::Digest;
     use boarding_commands::event::{Event, TemplateKind};
+    use boarding_commands::values::Digest;
 
     use super::*;
     use boarding_log::contract::sample;

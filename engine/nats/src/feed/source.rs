@@ -1,8 +1,7 @@
 //! What is to be published next, from the log; and whether the log is the one that was published so far.
 
 use boarding_commands::commit::Recorded;
-use boarding_commands::digest::Digest;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{CompanyId, Digest};
 
 use super::{FeedError, Message};
 use crate::limits::FEED_READ_EVENTS;

@@ -8,7 +8,7 @@ use async_nats::jetstream::stream::{
     Stream,
 };
 use async_nats::jetstream::{Context, ErrorCode};
-use boarding_commands::digest::Digest;
+use boarding_commands::values::Digest;
 use serde_json::Value;
 
 use super::source::Last;

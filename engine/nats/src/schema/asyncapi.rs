@@ -2,7 +2,7 @@
 
 use boarding_commands::decide::NAMES;
 use boarding_commands::event::Channel;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use serde_json::{Map, Value, json};
 
 use super::{definitions, plain};

@@ -13,10 +13,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use boarding_commands::commit::{Commit, SCHEMA};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::Event;
-use boarding_commands::id::{CommandId, CompanyId, IdError, UserKey};
-use boarding_commands::time::Time;
+use boarding_commands::values::{CommandId, CompanyId, Digest, IdError, Time, UserKey};
 use tokio::sync::{mpsc, oneshot};
 use ulid::Ulid;
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_nats::Client;
-use boarding_commands::id::IdError;
+use boarding_commands::values::IdError;
 use tokio::task::JoinSet;
 
 use self::callers::Callers;

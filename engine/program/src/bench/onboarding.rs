@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use serde_json::{Value, json};
 
 use crate::sample_data;

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use boarding_commands::dialect;
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{CommandId, CompanyId};
 use clap::Args;
 
 use super::failure::Failure;

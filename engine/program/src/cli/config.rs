@@ -1,6 +1,6 @@
 //! `boarding config`: the company's settings (LX-05, LX-06).
 
-use boarding_commands::code::{Code, Refusal};
+use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 

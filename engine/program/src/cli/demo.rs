@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use boarding_commands::id::IdError;
+use boarding_commands::values::IdError;
 use clap::Args;
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! How the program may end: each way with its exit status and its words (contract, section 5).
 
-use boarding_commands::code::Refusal;
 use boarding_commands::envelope::Answer;
+use boarding_commands::values::Refusal;
 use serde_json::{Value, json};
 
 use boarding_core::engine::EngineError;

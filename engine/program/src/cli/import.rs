@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use boarding_commands::dialect::{self, Dialect};
-use boarding_commands::id::ImportId;
+use boarding_commands::values::ImportId;
 use clap::Args;
 use serde_json::{Map, Value, json};
 

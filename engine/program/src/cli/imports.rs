@@ -171,7 +171,8 @@ async fn resolve(session: &Session<'_>, id: String) -> Result<String, Failure> {
         return Ok(id);
     }
     let newest = session.rows("imports", json!({}), Some(1)).await?;
-    let none =
-        boarding_commands::code::Refusal::new(boarding_commands::code::Code::ImportNoneAvailable);
+    let none = boarding_commands::values::Refusal::new(
+        boarding_commands::values::Code::ImportNoneAvailable,
+    );
     newest.first().map(|row| list::text(row, "import").to_owned()).ok_or_else(|| none.into())
 }

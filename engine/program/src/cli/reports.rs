@@ -1,6 +1,6 @@
 //! `boarding reports`: the Batch Operation Reports of uploaded accounts (ML-12, ML-13).
 
-use boarding_commands::code::{Code, Refusal};
+use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::json;
 

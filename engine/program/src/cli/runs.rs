@@ -1,6 +1,6 @@
 //! `boarding runs`: starts runs, shows how they get on, withdraws those that wait (LX-15 … LX-21, LX-32 … LX-34).
 
-use boarding_commands::code::{Code, Refusal};
+use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 

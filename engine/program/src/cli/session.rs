@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer as Told, Envelope};
-use boarding_commands::id::{CommandId, CompanyId, ImportId};
+use boarding_commands::values::{CommandId, CompanyId, ImportId};
 use boarding_projections::query::MAX_LIMIT_ROWS;
 use serde_json::{Map, Value, json};
 

@@ -1,7 +1,6 @@
 //! `boarding runs start`: shows how many people it would be, asks, and sees the run through to its end.
 
-use boarding_commands::id::RunId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{RunId, Time};
 use clap::Args;
 use serde_json::{Map, Value, json};
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{FileGenerator, RowPosition, cells, line};
+use super::file_generator::{FileGenerator, RowPosition, cells, line};
 use crate::support::random::SeededRandom;
 
 pub(super) const GENERATOR: FileGenerator = FileGenerator {

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use boarding_commands::digest::Digest;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{CompanyId, Digest};
 use boarding_log::contract::sample;
 use boarding_log::jetstream::JetStreamLog;
 use boarding_log::{AppendError, EventLog};

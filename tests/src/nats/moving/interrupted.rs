@@ -42,7 +42,7 @@ fn kill_in_the_middle(data: &Path, server: &Server, words: &[&str]) {
     assert_eq!(status.code(), None, "it was done before it was killed");
 }
 
-fn all(log: &dyn EventLog) -> Vec<boarding_commands::digest::Digest> {
+fn all(log: &dyn EventLog) -> Vec<boarding_commands::values::Digest> {
     drain(&mut *log.read_all(1)).iter().map(|entry| entry.recorded.hash).collect()
 }
 

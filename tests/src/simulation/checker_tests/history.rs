@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::code::Code;
 use boarding_commands::commit::{Commit, Recorded, SCHEMA};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::{
     BlankMeans, Channel, Counts, Event, Existing, ImportOptions, Person, RowOutcome, RowRef,
     Source, UndoOutcome, Who,
 };
-use boarding_commands::id::{CommandId, ImportId, InvitationId, RunId, UserKey};
-use boarding_commands::personal::Personal;
-use boarding_commands::phone::Phone;
-use boarding_commands::time::Time;
+use boarding_commands::values::{
+    Code, CommandId, Digest, ImportId, InvitationId, Personal, Phone, RunId, Time, UserKey,
+};
 use serde_json::Value;
 use ulid::Ulid;
 

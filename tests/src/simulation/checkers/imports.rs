@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use boarding_commands::code::Code;
 use boarding_commands::event::{Counts, Event, RowOutcome, RowRef, UndoCounts, UndoOutcome, Who};
-use boarding_commands::id::ImportId;
+use boarding_commands::values::{Code, ImportId};
 
 use super::super::violation::{CheckResult, ensure};
 

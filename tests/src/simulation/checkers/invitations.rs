@@ -3,11 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boarding_commands::event::{Channel, Event, Who};
-use boarding_commands::id::InvitationId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{InvitationId, Time};
 
 use super::super::violation::{CheckResult, ensure};
-use super::Origin;
+use super::origin::Origin;
 
 /// The longest validity of a link. No step of a history changes the setting.
 const LINK_VALIDITY_MAX_SECONDS: u64 = 48 * 3600;

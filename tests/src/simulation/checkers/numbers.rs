@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use boarding_commands::event::{Channel, Delivery, Event, Who};
-use boarding_commands::id::RunId;
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{Phone, RunId};
 use serde_json::{Value, json};
 
 use super::super::violation::{CheckResult, ensure};

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use boarding_commands::event::{Channel, Event, Who};
-use boarding_commands::id::RunId;
-use boarding_commands::time::Time;
+use boarding_commands::values::{RunId, Time};
 use serde_json::{Value, json};
 
 use super::super::violation::{CheckResult, ensure};

@@ -4,8 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use boarding_commands::dialect;
 use boarding_commands::event::{Channel, Delivery, Event, Person, Who};
-use boarding_commands::id::{ImportId, RunId, fold};
-use boarding_commands::phone::Phone;
+use boarding_commands::values::{ImportId, Phone, RunId, fold};
 
 use super::super::violation::{CheckResult, ensure};
 

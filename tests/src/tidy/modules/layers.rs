@@ -6,6 +6,9 @@ use serde::Deserialize;
 
 use super::graph::{Arrows, Folder, SELF};
 
+/// Stands for every module that a table does not name.
+const OTHERS: &str = "*";
+
 /// The tables of a crate, by folder, as its `layers.toml` holds them.
 pub(super) type Tables = BTreeMap<String, Table>;
 
@@ -13,8 +16,8 @@ pub(super) type Tables = BTreeMap<String, Table>;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Table {
-    /// One text a layer: names of modules, with blanks between them. The folder's own file is `self`; where
-    /// no layer names it, it is above all.
+    /// One text a layer: names of modules, with blanks between them. `*` means every module that the table
+    /// does not name. The folder's own file is `self`; where no layer names it, it is above all.
     #[serde(default)]
     layers: Vec<String>,
     /// Arrows inside a layer that are allowed: `"runs -> numbers"`.
@@ -47,9 +50,14 @@ impl Table {
 
     /// The number of a module's layer, counted from above.
     fn layer_of(&self, module: &str) -> Option<usize> {
-        let names = |layer: &String| layer.split(' ').any(|name| name == module);
-        let found = self.layers.iter().position(names).map(|layer| layer + 1);
-        found.or((module == SELF).then_some(0))
+        let layer_with = |name: &str| {
+            self.layers.iter().position(|layer| layer.split(' ').any(|found| found == name))
+        };
+        match layer_with(module) {
+            Some(layer) => Some(layer + 1),
+            None if module == SELF => Some(0),
+            None => layer_with(OTHERS).map(|layer| layer + 1),
+        }
     }
 
     /// Whether a module may use another.
@@ -71,14 +79,14 @@ impl Table {
         let named: Vec<_> = layers.chain(parts.clone()).collect();
         let mut faults = Vec::new();
         for module in &folder.modules {
-            if !named.contains(&module.as_str()) {
+            if self.layer_of(module).is_none() && !self.is_part(module) {
                 faults.push(format!("{module} is in no layer: add it to one"));
             }
         }
         for (at, name) in named.iter().enumerate() {
             if named[..at].contains(name) {
                 faults.push(format!("{name} is named twice"));
-            } else if *name != SELF && !folder.modules.contains(*name) {
+            } else if ![SELF, OTHERS].contains(name) && !folder.modules.contains(*name) {
                 faults.push(format!("there is no module {name}: remove it"));
             }
         }

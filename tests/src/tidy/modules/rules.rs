@@ -1,11 +1,12 @@
 //! The rules for the arrows between modules, and the advice for each breach.
 
 use super::super::Breach;
-use super::graph::{self, Arrows, Circle, Folder, Place};
+use super::graph::{self, Arrows, Circle, Folder, Place, SELF};
 use super::layers::{self, Table, Tables};
 use super::tree::Tree;
 
-/// A folder of this many modules needs a table. In a smaller one, circles are refused only.
+/// A folder of this many modules needs a table where they use each other. In a smaller one, only circles are
+/// refused.
 const TABLE_FROM_MODULES: usize = 5;
 
 /// Every breach of a crate: circles, arrows against a table, faults of the tables, undeclared files.
@@ -29,7 +30,7 @@ pub(super) fn breaches(tree: &Tree, tables: &Tables) -> Vec<Breach> {
         );
         match table {
             Some(table) => {
-                breaches.extend(table_breaches(&table_file, name, folder, table, &arrows))
+                breaches.extend(table_breaches(&table_file, name, folder, table, &arrows));
             }
             None => breaches.extend(without_table(&table_file, name, folder)),
         }
@@ -95,10 +96,13 @@ fn table_breaches(
 
 fn without_table(table_file: &str, name: &str, folder: &Folder) -> Option<Breach> {
     let suggestion = layers::suggest(name, folder)?;
-    (folder.modules.len() >= TABLE_FROM_MODULES).then(|| Breach {
+    let is_large = folder.modules.len() >= TABLE_FROM_MODULES;
+    let use_each_other = folder.arrows.keys().any(|(from, _)| from != SELF);
+    (is_large && use_each_other).then(|| Breach {
         place: table_file.to_owned(),
         advice: format!(
-            "{name} has {TABLE_FROM_MODULES} modules or more: add its table. Its arrows of today:\n{suggestion}"
+            "{name} has {TABLE_FROM_MODULES} modules or more, which use each other: add its table. Its \
+             arrows of today:\n{suggestion}"
         ),
     })
 }

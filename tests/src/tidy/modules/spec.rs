@@ -185,6 +185,18 @@ fn a_table_names_each_module_once_and_no_other() {
 }
 
 #[test]
+fn a_star_means_all_modules_that_the_table_does_not_name() {
+    let files = [ROOT, ("a.rs", "use crate::b::B;"), ("b.rs", "")];
+    assert_clean(&files, "[src]\nlayers = [\"*\", \"b\"]");
+    assert_breach(
+        &files,
+        "[src]\nlayers = [\"b\", \"*\"]",
+        "made/src/a.rs:1",
+        &["a may not use b"],
+    );
+}
+
+#[test]
 fn a_large_folder_without_a_table_is_told_its_layers() {
     let root = ("lib.rs", "mod a; mod b; mod c; mod d; mod e;");
     let files = [

@@ -3,10 +3,10 @@
 use serde_json::json;
 
 use super::ImportFile;
-use crate::code::{Code, Refusal};
 use crate::company::{Company, Placing};
 use crate::dialect;
 use crate::event::Permission;
+use crate::values::{Code, Refusal};
 
 /// What it takes to import a file of this dialect, or to take it back: the privilege "Accounts" for MultiLine
 /// (ML-01).
@@ -69,7 +69,6 @@ mod tests {
     use boarding_csv::Given;
     use serde_json::{Value, json};
 
-    use crate::code::Code;
     use crate::decide::imports::import_file::FileRead;
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
     use crate::decide::numbers::pool::testing::{
@@ -78,8 +77,8 @@ mod tests {
     use crate::decide::testing::{Then, given, user_created, who};
     use crate::decide::{Command, ImportRows};
     use crate::event::{Event, Existing, FileRef, Permission, RowOutcome};
-    use crate::personal::Personal;
     use crate::user_file::{ParsedRow, Summary};
+    use crate::values::{Code, Personal};
 
     /// Two organizations, a group of permissions, and a number of each and of the company's own.
     fn company() -> Vec<Event> {

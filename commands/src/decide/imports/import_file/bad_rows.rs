@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::code::{Code, Refusal};
 use crate::event::{Event, RowOutcome};
+use crate::values::{Code, Refusal};
 
 /// The invalid rows of a file: how many, and what is wrong with the first.
 #[derive(Debug, Clone, Default)]
@@ -67,9 +67,9 @@ fn in_words(problem: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::code::Problem;
     use crate::decide::imports::import_file::testing::import_id;
     use crate::event::RowRef;
+    use crate::values::Problem;
 
     fn refused(row: u64, outcome: RowOutcome, problems: Vec<Problem>) -> Event {
         let row = RowRef { import: import_id(), row, line: row + 1, phone: None, warnings: vec![] };

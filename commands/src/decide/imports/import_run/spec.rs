@@ -12,9 +12,8 @@ use crate::decide::testing::{
 };
 use crate::decide::{ClaimRecipients, Command, ImportRows, ListRecipients};
 use crate::event::{Channel, Existing, FileRef};
-use crate::id::UserKey;
-use crate::personal::Personal;
 use crate::user_file::{Manager, ParsedRow, RowValues, Summary};
+use crate::values::{Personal, UserKey};
 
 pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> ImportFile {
     let mut body = json!({

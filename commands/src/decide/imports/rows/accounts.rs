@@ -5,13 +5,12 @@ use std::borrow::Cow;
 use boarding_csv::Given;
 
 use super::{Rows, over, value};
-use crate::code::{Code, Problem};
 use crate::company::{User, UserId};
 use crate::decide::numbers::pool::{assigned, too_few, why_not};
 use crate::dialect::PERMISSION_GROUP;
 use crate::event::{Event, Who};
-use crate::personal::Personal;
 use crate::user_file::{ParsedRow, RowValues};
+use crate::values::{Code, Personal, Problem};
 
 impl Rows<'_> {
     /// The row with what the command says of all its people (ML-04, ML-05).

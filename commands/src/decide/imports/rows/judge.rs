@@ -3,12 +3,11 @@
 use boarding_csv::Given;
 
 use super::Rows;
-use crate::code::{Code, Problem};
 use crate::company::ValueMark;
 use crate::dialect::Known;
-use crate::id::UserKey;
 use crate::settings::ReferenceResolution;
 use crate::user_file::{Manager, RowValues};
+use crate::values::{Code, Problem, UserKey};
 
 impl Rows<'_> {
     /// The row's key, if the company's settings let it be one.
@@ -90,12 +89,12 @@ mod tests {
     use boarding_csv::Limits;
     use serde_json::json;
 
-    use crate::code::Code;
     use crate::decide::ImportRows;
     use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{Given, given};
     use crate::event::{Event, Existing, RowOutcome};
     use crate::user_file::{ParsedRow, ReadOptions, created_keys, rows};
+    use crate::values::Code;
 
     const HEADER: &str =
         "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role,Access Role";
@@ -140,7 +139,7 @@ mod tests {
                 Event::RowRefused { problems, .. } => problems.as_slice(),
                 _ => &[],
             };
-            let named = |p: &crate::code::Problem| (p.column.clone().unwrap_or_default(), p.code);
+            let named = |p: &crate::values::Problem| (p.column.clone().unwrap_or_default(), p.code);
             Some((outcome, problems.iter().map(named).collect()))
         };
         events.iter().filter_map(one).collect()

@@ -8,7 +8,7 @@ use crate::decide::numbers::pool::testing::setting;
 use crate::decide::testing::{Given, NOW, Then, a_running_run, given, run_id, run_started, who};
 use crate::decide::{Authority, ClaimNotification, ClaimRecipients, Tick, next_turn};
 use crate::event::{Channel, Delivery};
-use crate::id::InvitationId;
+use crate::values::InvitationId;
 
 fn reminding(most: u64) -> Given {
     let settings = json!({

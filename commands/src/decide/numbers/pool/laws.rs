@@ -11,8 +11,7 @@ use crate::company::{NumberState, Stock};
 use crate::decide::testing::{Given, NOW, channel_enabled, given};
 use crate::decide::{Authority, ClaimRecipients, Command};
 use crate::event::Event;
-use crate::phone::Phone;
-use crate::time::Time;
+use crate::values::{Phone, Time};
 
 const UNITS: [&str; 3] = ["EMEA", "Paris", "APAC"];
 const PEOPLE: [(&str, &str); 5] =

@@ -1,11 +1,11 @@
 //! Reports in any order, and links that must stay dead: what chance's histories found broken once.
 
-use crate::code::Code;
 use crate::decide::testing::{Given, NOW, a_running_run, given, run_id};
 use crate::decide::{
     Authority, ClaimRecipients, InviteFailed, InviteSent, RecordDelivery, RevokeInvitation, Tick,
 };
 use crate::event::{Delivery, Event};
+use crate::values::Code;
 
 fn report(user: &str, permanent: bool) -> InviteFailed {
     InviteFailed {
@@ -99,7 +99,7 @@ fn p7_news_of_an_earlier_attempt_change_nothing() {
 fn p8_a_bounce_suppresses_the_address_it_came_from() {
     let mended = Event::UserUpdated {
         user: crate::decide::testing::who("ann"),
-        person: crate::personal::Personal(crate::event::Person {
+        person: crate::values::Personal(crate::event::Person {
             email: Some("right@acme.example".to_owned()),
             ..Default::default()
         }),

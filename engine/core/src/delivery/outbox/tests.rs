@@ -1,8 +1,7 @@
 //! What is in the folder after a batch, and what never leaves it.
 
-use boarding_commands::code::Code;
 use boarding_commands::template::Rendered;
-use boarding_commands::time::Time;
+use boarding_commands::values::{Code, Time};
 
 use super::*;
 use crate::delivery::mail::Purpose;

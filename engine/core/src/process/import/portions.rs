@@ -3,11 +3,11 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use boarding_commands::code::Code;
 use boarding_commands::company::Import;
 use boarding_commands::dialect;
 use boarding_commands::event::ImportOptions;
 use boarding_commands::user_file::{self, FileError, ParsedRow};
+use boarding_commands::values::Code;
 use boarding_csv::{Limits, Options};
 
 use crate::intake::files::{Files, going_on};

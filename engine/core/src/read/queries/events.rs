@@ -1,8 +1,7 @@
 //! `history`: the events themselves, from the log; the rows only say where to look.
 
-use boarding_commands::code::Refusal;
 use boarding_commands::commit::Fact;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::{CompanyId, Refusal};
 use boarding_projections::history;
 use boarding_projections::query;
 use boarding_projections::rows::Rows;

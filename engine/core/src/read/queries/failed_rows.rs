@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::io::BufReader;
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::dialect;
 use boarding_commands::event::ImportOptions;
-use boarding_commands::id::{CompanyId, ImportId};
 use boarding_commands::user_file::{self, FileError, ParsedRow};
+use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
 use boarding_csv::Limits;
 use boarding_projections::query::{self, Answer};
 use boarding_projections::rows::Rows;

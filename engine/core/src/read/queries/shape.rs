@@ -1,6 +1,6 @@
 //! What every query takes and answers, for the contract's machine-readable form.
 
-use boarding_commands::code::Refusal;
+use boarding_commands::values::Refusal;
 use boarding_projections::history::Published;
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
@@ -165,7 +165,7 @@ fn number(said: &str, min: usize, max: Option<usize>) -> Value {
 
 fn as_of(generator: &mut SchemaGenerator) -> Value {
     let position = number("", 0, None);
-    let time = boarding_commands::time::Time::json_schema(generator);
+    let time = boarding_commands::values::Time::json_schema(generator);
     let ways = position.get("anyOf").and_then(Value::as_array).cloned().unwrap_or_default();
     let ways: Vec<_> = ways.into_iter().chain([time.into()]).collect();
     json!({"anyOf": ways, "description": "How it was then: at a position of the log, or at a time."})

@@ -1,9 +1,8 @@
 //! `template`: what an operator fills in, a dialect's header and an example row.
 
-use boarding_commands::code::{Code, Refusal};
 use boarding_commands::dialect;
-use boarding_commands::id::CompanyId;
 use boarding_commands::settings::Settings;
+use boarding_commands::values::{Code, CompanyId, Refusal};
 use boarding_projections::config;
 use boarding_projections::rows::Rows;
 use schemars::JsonSchema;

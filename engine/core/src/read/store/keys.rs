@@ -1,6 +1,6 @@
 //! The keys of the store: one tree, told apart by the first byte.
 
-use boarding_commands::id::{CommandId, CompanyId};
+use boarding_commands::values::{CommandId, CompanyId};
 use boarding_projections::rows::Table;
 
 /// `0`: what is known about the store itself.

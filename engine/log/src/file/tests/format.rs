@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use super::*;
 use boarding_commands::commit::{Commit, SCHEMA};
-use boarding_commands::digest::Digest;
 use boarding_commands::event::Event;
-use boarding_commands::id::{CommandId, RunId};
+use boarding_commands::values::{CommandId, Digest, RunId};
 use ulid::Ulid;
 
 const FORMAT_MD: &str = include_str!("../../../FORMAT.md");

@@ -1,6 +1,6 @@
 //! The headers of messages on NATS (contract, sections 2 and 4).
 
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use serde_json::{Value, json};
 
 /// What `Nats-Service-Error-Code` may be: malformed or refused, not permitted, in conflict, too large,

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use async_nats::Client;
-use boarding_commands::id::CompanyId;
+use boarding_commands::values::CompanyId;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 

@@ -1,6 +1,6 @@
 //! The demo's company and its people: two files, numbers mended, some linked and some gone.
 
-use boarding_commands::code::{Code, Refusal};
+use boarding_commands::values::{Code, Refusal};
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;

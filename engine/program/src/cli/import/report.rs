@@ -153,7 +153,7 @@ fn phone_problem(row: &Value) -> Value {
     match told {
         Some(problem) => line(row, problem),
         None => {
-            let message = boarding_commands::code::Code::find(&code).map(|code| code.text());
+            let message = boarding_commands::values::Code::find(&code).map(|code| code.text());
             line(row, &json!({"column": "phone_number", "code": code, "message": message}))
         }
     }

@@ -2,7 +2,7 @@
 
 use boarding_csv::{composed, has_control, has_invisible, trim, without_invisible};
 
-use crate::code::Code;
+use super::code::Code;
 
 /// A name as a cell gives it: without blanks around it, without invisible characters, in Unicode NFC.
 pub fn spelled(text: &str) -> String {

@@ -7,7 +7,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::code::Code;
+use super::code::Code;
 
 /// An E.164 number: 7 to 15 digits, the first not 0. Kept as the number itself, shown as `+digits`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

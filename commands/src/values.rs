@@ -1,0 +1,17 @@
+//! Values that commands and events are made of: parsed once, valid afterwards.
+
+mod code;
+mod digest;
+pub mod email;
+mod id;
+mod personal;
+mod phone;
+pub mod text;
+mod time;
+
+pub use code::{Code, Problem, Refusal};
+pub use digest::Digest;
+pub use id::{CommandId, CompanyId, IdError, ImportId, InvitationId, RunId, UserKey, fold};
+pub use personal::Personal;
+pub use phone::{Phone, Reading};
+pub use time::Time;
