@@ -15,7 +15,7 @@ use boarding_commands::values::{Code, CompanyId, Refusal};
 use boarding_csv::{Limits, Options};
 use serde_json::{Value, json};
 
-use crate::context::Core;
+use crate::context::EngineContext;
 use crate::engine::Engine;
 use crate::intake::files::{Files, KeepError};
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, INLINE_FILE_BYTES_MAX};
@@ -31,7 +31,7 @@ impl Engine {
     /// # Errors
     /// `import.too_large`, or `unavailable` when it cannot be read or written.
     pub fn keep_file(&self, name: &str, content: impl std::io::Read) -> Result<FileRef, Refusal> {
-        self.core
+        self.context
             .files
             .keep(name, content, Limits::default().file_bytes)
             .map_err(|error| refused(&error))
@@ -39,11 +39,11 @@ impl Engine {
 
     /// What is the matter where a kept file is not there any more.
     pub fn missing_file(&self, sha256: &str) -> Option<String> {
-        self.core.files.missing(sha256)
+        self.context.files.missing(sha256)
     }
 }
 
-impl Core {
+impl EngineContext {
     /// Keeps the files of a command: what it carries itself, what it names, or what is there already.
     ///
     /// # Errors

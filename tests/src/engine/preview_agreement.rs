@@ -75,13 +75,13 @@ fn counted(rows: &[Value], file_warnings: u64) -> Value {
 }
 
 async fn import_of(harness: &EngineHarness, import: ImportId) -> Import {
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    hot.look(move |company| company.imports[&import].clone()).await.unwrap()
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    hot.inspect(move |company| company.imports[&import].clone()).await.unwrap()
 }
 
 async fn version(harness: &EngineHarness) -> u64 {
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    hot.look(|company| company.version).await.unwrap()
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    hot.inspect(|company| company.version).await.unwrap()
 }
 
 /// Shows a file, imports it by what was shown, and holds the one against the other.

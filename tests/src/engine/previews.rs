@@ -287,8 +287,8 @@ async fn p16_a_run_under_way_does_not_change_a_plan() {
 async fn p16_a_plan_that_was_overtaken_is_not_committed() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    let version = hot.look(|company| company.version).await.unwrap();
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    let version = hot.inspect(|company| company.version).await.unwrap();
     let ask = |name: &str, body: Value| {
         let request = Request {
             command: Command::read(name, body).unwrap(),
@@ -302,7 +302,7 @@ async fn p16_a_plan_that_was_overtaken_is_not_committed() {
             expected_version: None,
             planned_at: Some(version),
         };
-        hot.ask(request)
+        hot.submit(request)
     };
     let template = json!({
         "kind": "welcome", "language": "en", "subject": "Welcome", "text": "Hello {{ first_name }}",

@@ -1,7 +1,7 @@
 //! Queries at the engine: waiting, paging, earlier moments, formats.
 
 use boarding_commands::values::Code;
-use boarding_core::read::queries::NoAnswer;
+use boarding_core::read::queries::QueryFailure;
 use serde_json::{Value, json};
 
 use super::restart::all;
@@ -16,9 +16,9 @@ async fn min_position_waits_for_what_is_to_come_and_gives_up_on_what_is_not() {
     let asked = json!({"min_position": position});
     assert_eq!(harness.rows("users", asked).await.len(), 1);
     let no = harness.query("users", json!({"min_position": position + 1})).await.unwrap_err();
-    assert!(matches!(no, NoAnswer::Failed { code: Code::NotYetVisible, .. }), "{no:?}");
+    assert!(matches!(no, QueryFailure::Failed { code: Code::NotYetVisible, .. }), "{no:?}");
     let no = harness.query("users", json!({"min_position": "soon"})).await.unwrap_err();
-    assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
+    assert!(matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed));
 }
 
 /// Pages without gaps or repeats, whatever their size.
@@ -49,7 +49,9 @@ async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
     assert_eq!(versions, (1..=versions.len() as u64).collect::<Vec<_>>());
     for limit in [0, 501] {
         let no = harness.query("users", json!({"limit": limit})).await.unwrap_err();
-        assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
+        assert!(
+            matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed)
+        );
     }
 }
 
@@ -119,7 +121,7 @@ async fn n65_spreadsheets_are_guarded_and_machines_are_not() {
         assert_eq!(text.lines().count(), 2, "{text}");
     }
     let no = harness.query("users", json!({"format": "pdf"})).await.unwrap_err();
-    assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
+    assert!(matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed));
 }
 
 /// A CSV holds all rows, however many pages they are.
@@ -196,7 +198,7 @@ async fn failed_rows_are_imported_again_after_mending() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&none, NoAnswer::Refused(refusal) if refusal.code == Code::QueryNotFound),
+        matches!(&none, QueryFailure::Refused(refusal) if refusal.code == Code::QueryNotFound),
         "{none:?}"
     );
     // What a query does not take is never ignored, by these two neither.
@@ -209,7 +211,8 @@ async fn failed_rows_are_imported_again_after_mending() {
         ("template", json!({"dialect": "leapxpert", "file": 7}), "file"),
         ("history", json!({"nope": 1}), "nope"),
     ] {
-        let NoAnswer::Refused(refusal) = harness.query(query, params.clone()).await.unwrap_err()
+        let QueryFailure::Refused(refusal) =
+            harness.query(query, params.clone()).await.unwrap_err()
         else {
             panic!("{query} {params}")
         };
@@ -232,7 +235,9 @@ async fn the_template_is_a_file_that_imports() {
         )
         .await);
     let no = harness.query("template", json!({"dialect": "nothing"})).await.unwrap_err();
-    assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::ImportUnknownDialect));
+    assert!(
+        matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::ImportUnknownDialect)
+    );
     // LX-08: what says it is something else is not taken for a CSV file.
     super::refused(
         &harness.submit("ImportFile", import_body("people.xlsx", &people_rows(&["ann"]))).await,

@@ -87,8 +87,8 @@ async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
     harness.open().await;
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [10, 0, 0, 0, 10], "nobody goes another way unasked");
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    assert_eq!(hot.chores().borrow().elsewhere.as_deref(), Some("gate"));
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    assert_eq!(hot.pending_work().borrow().other_channel.as_deref(), Some("held"));
     drop(hot);
     harness.crash().await;
     harness.adopt_runs = true;
@@ -129,10 +129,10 @@ async fn n84_a_large_import_goes_on_after_a_crash() {
     let mut seen = 0;
     loop {
         // Each time, the engine dies after it has applied some more rows.
-        let hot = harness.engine().hot(&company_id("acme")).await;
+        let hot = harness.engine().actor(&company_id("acme")).await;
         let done = loop {
             let (done, over) = hot
-                .look(move |company| {
+                .inspect(move |company| {
                     (company.imports[&import].rows_done, company.imports[&import].completed)
                 })
                 .await

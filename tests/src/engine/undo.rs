@@ -148,9 +148,9 @@ async fn p27_an_undo_goes_on_after_a_crash() {
     let mut seen = 0;
     loop {
         // Each time, the engine dies after it has undone some more rows.
-        let hot = harness.engine().hot(&company_id("acme")).await;
+        let hot = harness.engine().actor(&company_id("acme")).await;
         let done = loop {
-            let undo = hot.look(move |company| company.imports[&import].undo).await.unwrap();
+            let undo = hot.inspect(move |company| company.imports[&import].undo).await.unwrap();
             match undo {
                 Undo::Going { rows_done, .. } if rows_done > seen => break Some(rows_done),
                 Undo::Going { .. } => tokio::task::yield_now().await,

@@ -56,8 +56,8 @@ async fn state(harness: &EngineHarness) -> State {
 
 /// What commands are decided from: each person as they stand, whose each phone is, each number, each stock.
 async fn decided_from(harness: &EngineHarness) -> Vec<Value> {
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    hot.look(|company| {
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    hot.inspect(|company| {
         let person = |key| {
             let standing = Standing::of(company, &key);
             let Standing { state, person, org_unit, roles, listed, contact, number, pictures } =
@@ -178,11 +178,11 @@ async fn touch(
         4 => ("AssignNumber", json!({"user": key, "number": format!("+12126{:06}", 500 + n)})),
         _ => ("LinkCompleted", json!({"user": key, "channel": "whatsapp"})),
     };
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    let version = hot.look(|company| company.version).await;
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    let version = hot.inspect(|company| company.version).await;
     harness.submit(name, body).await;
     // A command that found nothing to do did nothing to the person.
-    version != hot.look(|company| company.version).await
+    version != hot.inspect(|company| company.version).await
 }
 
 /// The rows of a view that are about these people, or about all others.

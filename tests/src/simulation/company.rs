@@ -237,7 +237,7 @@ impl SimulatedCompany {
             ensure!(!self.first_answers.contains_key(&id), "P10 the log has lost a command");
             return Ok(None);
         };
-        let commit = env.log.read_at(place.place).map_err(|error| error.to_string())?.commit;
+        let commit = env.log.read_at(place.location).map_err(|error| error.to_string())?.commit;
         let version = commit.last_version();
         let repeat =
             Reply::Accepted { duplicate: true, version, result: commit.result, events: Vec::new() };

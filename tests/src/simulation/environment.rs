@@ -50,7 +50,7 @@ impl Environment {
         let appended = poll_once(self.log.append(vec![encoded]))
             .map_err(|error| format!("P11 append: {error}"))?;
         let recorded =
-            self.log.read_at(appended[0].place).map_err(|error| format!("P12 read: {error}"))?;
+            self.log.read_at(appended[0].location).map_err(|error| format!("P12 read: {error}"))?;
         for fact in recorded.facts() {
             boarding_projections::apply(&fact, &mut self.rows)
                 .map_err(|error| format!("P12 project: {error}"))?;

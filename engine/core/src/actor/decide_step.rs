@@ -8,7 +8,7 @@ use boarding_commands::values::{Code, Digest, Personal, Refusal};
 use serde_json::{Value, json};
 
 use super::{Reply, Request};
-use crate::context::Core;
+use crate::context::EngineContext;
 use crate::read::snapshots::{self, Loaded};
 use boarding_log::codec::Encoded;
 use boarding_log::{EventLog, Head, ReadError};
@@ -127,19 +127,19 @@ impl State {
 
 /// Decides one command: a commit to append, or an answer at once.
 pub(super) fn decide(
-    core: &Core,
+    context: &EngineContext,
     state: &State,
     request: &Request,
 ) -> Result<(Encoded, Value), Box<Reply>> {
     if let Some(body) = request.body
-        && let Some(answer) = core.first_answer(&state.company.id, request.id, body)
+        && let Some(answer) = context.first_answer(&state.company.id, request.id, body)
     {
         return Err(Box::new(answer));
     }
     state.check_version(request).map_err(refused)?;
     let Decision { events, result, recorded, repeats } = state.rule(request)?;
     if !recorded {
-        let (version, position) = (state.company.version, core.log.end());
+        let (version, position) = (state.company.version, context.log.end());
         return Err(Box::new(Reply::Accepted {
             duplicate: repeats,
             version,

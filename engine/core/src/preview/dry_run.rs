@@ -9,15 +9,15 @@ use boarding_projections::outlook::Outlook;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Attention, Plan};
+use super::{Attention, ImportPlan};
 use crate::actor::decide_step::State;
 use crate::actor::{Reply, Request};
-use crate::context::Core;
-use crate::engine::{Asking, no};
+use crate::context::EngineContext;
+use crate::engine::{Submission, rejected};
 use crate::intake::{self, CompanySays};
 use crate::limits::{PREVIEW_ATTENTION_ROWS, PREVIEW_ROWS};
 use crate::process::ENGINE;
-use crate::process::portions::{Chunks, Fault, Place, Portions};
+use crate::process::portions::{BoxError, FileChunks, Portions, ResumePoint};
 use crate::read::snapshots;
 use boarding_log::codec::Encoded;
 
@@ -29,29 +29,29 @@ use boarding_log::codec::Encoded;
 /// # Errors
 /// What the command would be answered instead.
 pub(super) fn plan(
-    core: &Core,
-    asking: &Asking,
+    context: &EngineContext,
+    submission: &Submission,
     mut import: ImportFile,
     files: Vec<FileRef>,
-) -> Result<(Plan, ImportFile), Reply> {
-    let loaded = snapshots::load(&*core.log, Some(&core.store), &asking.company)
+) -> Result<(ImportPlan, ImportFile), Reply> {
+    let loaded = snapshots::load(&*context.log, Some(&context.store), &submission.company)
         .map_err(|error| failed(&boarding_log::error_chain(&error)))?;
     let version = loaded.company.version;
     let says = CompanySays::of(&loaded.company, &import.dialect);
-    let read = intake::read(&core.files, &import, files, says).map_err(no)?;
+    let read = intake::read(&context.files, &import, files, says).map_err(rejected)?;
     import.read = Some(read);
     let command = import.clone();
-    let request = asking.request(Command::ImportFile(import), core.clock.now());
-    let mut rehearsal = Rehearsal { state: State::of(loaded), tally: Tally::default() };
-    rehearsal.state.check_version(&request).map_err(Reply::Refused)?;
-    rehearsal.accept(request.clone())?;
+    let request = submission.request(Command::ImportFile(import), context.clock.now());
+    let mut dry_run = DryRun { state: State::of(loaded), tally: Tally::default() };
+    dry_run.state.check_version(&request).map_err(Reply::Refused)?;
+    dry_run.accept(request.clone())?;
     let id = ImportId(command.import.map_or(request.id.0, |import| import.0));
-    rehearsal.go_on(core, &request, id)?;
+    dry_run.go_on(context, &request, id)?;
     if command.on_error == OnError::RejectFile {
-        let total = rehearsal.tally.outlook.counts().total;
-        std::mem::take(&mut rehearsal.tally.bad).check(total).map_err(Reply::Refused)?;
+        let total = dry_run.tally.outlook.counts().total;
+        std::mem::take(&mut dry_run.tally.bad).check(total).map_err(Reply::Refused)?;
     }
-    let plan = rehearsal.tally.plan(version).map_err(|why| failed(&why))?;
+    let plan = dry_run.tally.plan(version).map_err(|why| failed(&why))?;
     Ok((plan, command))
 }
 
@@ -60,12 +60,12 @@ fn failed(why: &str) -> Reply {
 }
 
 /// The copy, and what has been seen of the import on it.
-struct Rehearsal {
+struct DryRun {
     state: State,
     tally: Tally,
 }
 
-impl Rehearsal {
+impl DryRun {
     /// Accepts the file; without its rows, where they do not fit beside the acceptance.
     fn accept(&mut self, mut request: Request) -> Result<(), Reply> {
         let reply = match self.take(&request) {
@@ -82,14 +82,19 @@ impl Rehearsal {
     }
 
     /// Applies the rows to come, in the portions in which the import worker would.
-    fn go_on(&mut self, core: &Core, accepted: &Request, id: ImportId) -> Result<(), Reply> {
+    fn go_on(
+        &mut self,
+        context: &EngineContext,
+        accepted: &Request,
+        id: ImportId,
+    ) -> Result<(), Reply> {
         let import = self.state.company.imports.get(&id);
         let Some(import) = import.filter(|import| !import.completed) else { return Ok(()) };
-        let Some(place) = Place::of(import) else { return Ok(()) };
-        let fault = |fault: Fault| failed(&boarding_log::error_chain(&*fault));
-        for rows in Chunks::open(&core.files, &place).map_err(fault)? {
-            if *core.closing.borrow() {
-                return Err(crate::actor::gone());
+        let Some(resume_point) = ResumePoint::of(import) else { return Ok(()) };
+        let fault = |fault: BoxError| failed(&boarding_log::error_chain(&*fault));
+        for rows in FileChunks::open(&context.files, &resume_point).map_err(fault)? {
+            if *context.closing.borrow() {
+                return Err(crate::actor::stopped());
             }
             let mut portions = Portions::of(rows.map_err(fault)?);
             while let Some(rows) = portions.next() {
@@ -170,14 +175,14 @@ impl Tally {
         }
     }
 
-    fn plan(self, version: u64) -> Result<Plan, String> {
+    fn plan(self, version: u64) -> Result<ImportPlan, String> {
         if !self.outlook.is_completed() {
             return Err("the file gave fewer rows than were counted in it".to_owned());
         }
         let Self { outlook, rows, next, attention, warnings, not_invited, digest, .. } = self;
         let counts = outlook.counts();
         let hash = digest.finish(&counts);
-        Ok(Plan { hash, counts, rows, next, attention, warnings, not_invited, version })
+        Ok(ImportPlan { hash, counts, rows, next, attention, warnings, not_invited, version })
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::plain;
 use crate::worker_queue::WorkItem;
-use boarding_core::read::queries::{self, Tells};
+use boarding_core::read::queries::{self, ResponseKind};
 
 /// Parts by name.
 pub(super) type Parts = BTreeMap<String, Value>;
@@ -90,11 +90,11 @@ fn without(object: &Value, key: &str) -> Value {
 }
 
 fn queries(asked: &mut SchemaGenerator, told: &mut SchemaGenerator, parts: &mut Sides) {
-    for shape in queries::shapes() {
+    for shape in queries::query_schemas() {
         let name = format!("query.{}", shape.name);
         parts.asked.insert(name.clone(), shape.parameters(asked));
         let row = format!("{name}.row");
-        if let Tells::Rows(of) | Tells::Row(of) = shape.tells {
+        if let ResponseKind::Rows(of) | ResponseKind::Row(of) = shape.response {
             parts.told.insert(row.clone(), of(told).into());
         }
         parts.told.insert(format!("{name}.answer"), shape.answer(&this(&row)));

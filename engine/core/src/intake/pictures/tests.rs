@@ -263,7 +263,7 @@ fn p26_a_changed_byte_never_ends_in_a_panic() {
                 continue;
             };
             for entry in archive.entries.clone() {
-                let unpacked = unpack(&mut archive, &entry, &mut Budget::of(1_000_000));
+                let unpacked = unpack(&mut archive, &entry, &mut UnpackBudget::of(1_000_000));
                 good += usize::from(unpacked.is_ok());
             }
         }

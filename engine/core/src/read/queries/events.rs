@@ -7,10 +7,10 @@ use boarding_projections::query;
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
-use super::{NoAnswer, entity_of, malformed, unavailable};
-use crate::context::Core;
+use super::{QueryFailure, entity_of, malformed, unavailable};
+use crate::context::EngineContext;
 
-impl Core {
+impl EngineContext {
     /// The events themselves, oldest first; of one thing, or of the whole company.
     pub(super) fn history(
         &self,
@@ -18,7 +18,7 @@ impl Core {
         rows: &dyn Rows,
         position: u64,
         params: &Value,
-    ) -> Result<Value, NoAnswer> {
+    ) -> Result<Value, QueryFailure> {
         let page = Page::of(params)?;
         let entity = entity_of(params)?;
         let mut shown = Vec::new();

@@ -13,8 +13,8 @@ use boarding_projections::rows::Rows;
 use boarding_projections::sheet;
 use serde_json::{Value, json};
 
-use super::{NoAnswer, malformed, unavailable};
-use crate::context::Core;
+use super::{QueryFailure, malformed, unavailable};
+use crate::context::EngineContext;
 use crate::process::portions::reading_options;
 
 /// The columns that are added; an import ignores columns that begin with `_`.
@@ -23,13 +23,13 @@ const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
 /// Outcomes that say a row was refused.
 const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 
-impl Core {
+impl EngineContext {
     pub(super) fn failed_rows(
         &self,
         company: &CompanyId,
         rows: &dyn Rows,
         params: &Value,
-    ) -> Result<Vec<u8>, NoAnswer> {
+    ) -> Result<Vec<u8>, QueryFailure> {
         let id: ImportId = params
             .get("import")
             .and_then(Value::as_str)
@@ -40,7 +40,7 @@ impl Core {
         let dialect = dialect::find(&options.1.dialect)
             .ok_or(Code::ImportUnknownDialect)
             .map_err(Refusal::from)?;
-        let lost = |why| NoAnswer::Failed { code: Code::ImportFileLost, why };
+        let lost = |why| QueryFailure::Failed { code: Code::ImportFileLost, why };
         let file = self.files.open_whole(&options.0).map_err(lost)?;
         let parsed = user_file::rows(
             BufReader::new(file),
@@ -69,9 +69,9 @@ impl Core {
         &self,
         company: &CompanyId,
         id: ImportId,
-    ) -> Result<(String, ImportOptions), NoAnswer> {
+    ) -> Result<(String, ImportOptions), QueryFailure> {
         let entity = boarding_projections::history::Entity::Import(id);
-        let view = self.projections.view();
+        let view = self.read_models.view();
         let places = boarding_projections::history::places(&view, company, &entity);
         let first = places.map_err(|error| unavailable(&error))?.into_iter().next();
         let mut found = None;
@@ -157,7 +157,7 @@ fn refused_rows(
     company: &CompanyId,
     rows: &dyn Rows,
     id: ImportId,
-) -> Result<BTreeMap<u64, Why>, NoAnswer> {
+) -> Result<BTreeMap<u64, Why>, QueryFailure> {
     let mut refused = BTreeMap::new();
     for outcome in REFUSED {
         let mut cursor = Value::Null;
@@ -185,7 +185,7 @@ fn why(row: &Value) -> Why {
     Why { columns: part("column"), codes: part("code"), reasons: part("message") }
 }
 
-fn unreadable(error: FileError) -> NoAnswer {
+fn unreadable(error: FileError) -> QueryFailure {
     match error {
         FileError::Refused(refusal) => refusal.into(),
         FileError::Io(error) => unavailable(&error),

@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, NoAnswer, malformed, unavailable};
+use super::{QueryAnswer, QueryFailure, malformed, unavailable};
 
 /// A file to fill in: its name and its text.
 #[derive(Serialize, JsonSchema)]
@@ -25,7 +25,7 @@ pub(super) fn template(
     params: &Value,
     rows: &dyn Rows,
     position: u64,
-) -> Result<Answer, NoAnswer> {
+) -> Result<QueryAnswer, QueryFailure> {
     let text = |name: &str| match params.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
@@ -34,7 +34,7 @@ pub(super) fn template(
     let (name, file) = (text("dialect")?.unwrap_or_default(), text("file")?);
     let settings = config::settings(rows, company).map_err(|error| unavailable(&error))?;
     let row = template_row(name, file, &settings)?;
-    Ok(Answer::Json(json!({"position": position, "row": row})))
+    Ok(QueryAnswer::Json(json!({"position": position, "row": row})))
 }
 
 /// What an operator of a company with these settings fills in: the dialect's header and an example row; or

@@ -1,4 +1,4 @@
-//! Channel workers outside the engine: each attempt is their work once, and every recipient has one outcome.
+//! External channel workers: each attempt is one work item, and each recipient has one outcome.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,7 +10,7 @@ use async_nats::jetstream::consumer::pull;
 use boarding_commands::values::Code;
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::outbox::Outbox;
-use boarding_core::delivery::{Channel, Sending};
+use boarding_core::delivery::{Channel, DeliveryFuture};
 use boarding_nats::channel::NatsChannel;
 use boarding_nats::worker_queue::{WorkItem, WorkQueue};
 use futures_util::StreamExt as _;
@@ -27,14 +27,14 @@ async fn client(server: &Server) -> Client {
     options.connect(server.url()).await.unwrap()
 }
 
-/// The channel, with the clock of the site.
+/// A NATS channel with the clock of the site.
 async fn channel(site: &Site, server: &Server) -> Arc<NatsChannel> {
     let queue = WorkQueue::new(client(server).await, site.engine().clock().clone(), 1);
     let outbox = Outbox::open(&site.data().join("outbox")).unwrap();
     Arc::new(NatsChannel::new(queue, Arc::new(outbox)))
 }
 
-/// A site whose invitations are workers' work.
+/// A site whose invitations are sent by workers.
 async fn site(server: &Server) -> Site {
     let mut site = Site::acme(None).await;
     site.channel = Some(channel(&site, server).await);
@@ -43,12 +43,13 @@ async fn site(server: &Server) -> Site {
     site
 }
 
-fn names(count: usize) -> String {
+/// A CSV file with this many people.
+fn people_file(count: usize) -> String {
     let names: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
     people(&names.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// A worker for WhatsApp, as somebody else would write it.
+/// A worker for WhatsApp that uses only the contract.
 struct Worker {
     messages: pull::Stream,
 }
@@ -62,7 +63,7 @@ impl Worker {
         let name = format!("{company}_whatsapp");
         let context = jetstream::new(client(server).await);
         let consumer: jetstream::consumer::PullConsumer =
-            eventually("there is a queue to take from", async || {
+            eventually("the work queue exists", async || {
                 context.get_consumer_from_stream(&name, "BOARDING_WORK").await.ok()
             })
             .await;
@@ -70,32 +71,33 @@ impl Worker {
         Self { messages }
     }
 
-    /// Takes the next piece, for good.
-    async fn take(&mut self) -> WorkItem {
+    /// Receives and acknowledges the next work item.
+    async fn receive(&mut self) -> WorkItem {
         let message = self.messages.next().await.unwrap().unwrap();
         message.double_ack().await.unwrap();
         serde_json::from_slice(&message.payload).unwrap()
     }
 
-    async fn take_all(&mut self, count: usize) -> Vec<WorkItem> {
+    /// Receives this many work items, sorted by user.
+    async fn receive_many(&mut self, count: usize) -> Vec<WorkItem> {
         let mut items = Vec::new();
         while items.len() < count {
-            items.push(self.take().await);
+            items.push(self.receive().await);
         }
         items.sort_by_key(|item| item.user.as_str().to_owned());
         items
     }
 }
 
-/// How many pieces there have ever been; each comes with one entry of what was handed in.
-async fn pieces(server: &Server) -> u64 {
+/// The number of work items that were ever queued. The queue adds one more message for each item.
+async fn queued_items(server: &Server) -> u64 {
     let context = jetstream::new(client(server).await);
     let stream = context.get_stream("BOARDING_WORK").await.unwrap();
     stream.cached_info().state.last_sequence / 2
 }
 
-/// The body of a report, with more beside.
-fn about(item: &WorkItem, more: &Value) -> Value {
+/// The body of a report on a work item, with more fields.
+fn report(item: &WorkItem, more: &Value) -> Value {
     let mut body =
         json!({"run": item.run, "user": item.user, "attempt": item.attempt, "fence": item.fence});
     let fields = body.as_object_mut().unwrap();
@@ -103,8 +105,8 @@ fn about(item: &WorkItem, more: &Value) -> Value {
     body
 }
 
-async fn sent(site: &Site, item: &WorkItem) {
-    ok(&site.ask("InviteSent", about(item, &json!({}))).await);
+async fn report_sent(site: &Site, item: &WorkItem) {
+    ok(&site.ask("InviteSent", report(item, &json!({}))).await);
 }
 
 async fn counts(site: &Site, run: &str) -> [u64; 5] {
@@ -117,15 +119,15 @@ async fn code_of(site: &Site, run: &str, user: &str) -> Value {
     rows[0]["code"].clone()
 }
 
-/// Contract 4, LX-24 to LX-29: every outcome that a worker may report, and the run ends with exact counts.
+/// Contract section 4, LX-24 to LX-29: A worker reports each kind of outcome, and the run ends with exact counts.
 #[tokio::test]
-async fn a_worker_takes_work_and_reports_every_outcome() {
+async fn worker_reports_every_kind_of_outcome() {
     let server = Server::start();
     let site = site(&server).await;
     site.import(&people(&["ann", "bob", "cid", "dan"])).await;
     let run = site.run().await;
     let mut worker = Worker::start(&server).await;
-    let items = worker.take_all(4).await;
+    let items = worker.receive_many(4).await;
     let [ann, bob, cid, dan] = &items[..] else { panic!("{items:?}") };
     assert_eq!((ann.attempt, ann.company.as_str(), ann.run.to_string()), (1, "acme", run.clone()));
     assert_eq!(
@@ -136,79 +138,80 @@ async fn a_worker_takes_work_and_reports_every_outcome() {
     assert!(ann.phone.ends_with("000") && !ann.phone.contains("912345"), "{}", ann.phone);
     assert_eq!(ann.deadline, site.now().plus_seconds(900));
     assert_eq!(ann.expires_at, site.now().plus_seconds(24 * 3600));
-    sent(&site, ann).await;
-    let mut skipped = about(bob, &json!({"code": "recipient.already_linked"}));
+    report_sent(&site, ann).await;
+    let mut skipped = report(bob, &json!({"code": "recipient.already_linked"}));
     skipped.as_object_mut().unwrap().remove("attempt");
     ok(&site.ask("UserSkipped", skipped).await);
-    let gone = json!({"code": "recipient.email_undeliverable", "permanent": true});
-    ok(&site.ask("InviteFailed", about(cid, &gone)).await);
-    // A report that does not say which attempt it is about is about the one under way.
-    let mut busy = about(dan, &json!({"code": "delivery.temporary_failure", "permanent": false}));
+    let undeliverable = json!({"code": "recipient.email_undeliverable", "permanent": true});
+    ok(&site.ask("InviteFailed", report(cid, &undeliverable)).await);
+    // A report without an attempt number applies to the current attempt.
+    let mut busy = report(dan, &json!({"code": "delivery.temporary_failure", "permanent": false}));
     busy.as_object_mut().unwrap().remove("attempt");
     ok(&site.ask("InviteFailed", busy).await);
     assert_eq!(counts(&site, &run).await, [4, 1, 1, 1, 1]);
     site.pass(2);
-    let again = worker.take().await;
-    assert_eq!((again.attempt, &again.message_id), (2, &dan.message_id));
-    assert_eq!(again.link, dan.link, "the invitation is the same");
-    // P28: what is said of the first attempt from now on has no effect.
-    ok(&site.ask("InviteSent", about(dan, &json!({}))).await);
+    let second = worker.receive().await;
+    assert_eq!((second.attempt, &second.message_id), (2, &dan.message_id));
+    assert_eq!(second.link, dan.link, "the second attempt has another link");
+    // P28: A late report on the first attempt has no effect.
+    ok(&site.ask("InviteSent", report(dan, &json!({}))).await);
     assert_eq!(counts(&site, &run).await, [4, 1, 1, 1, 1]);
-    sent(&site, &again).await;
+    report_sent(&site, &second).await;
     site.settle().await;
     assert_eq!(counts(&site, &run).await, [4, 2, 1, 1, 0]);
     assert_eq!(code_of(&site, &run, "cid").await, "recipient.email_undeliverable");
-    assert_eq!(pieces(&server).await, 5);
-    assert!(site.outbox().is_empty(), "no invitation went by mail");
+    assert_eq!(queued_items(&server).await, 5);
+    assert!(site.outbox().is_empty(), "an invitation was sent by mail");
 }
 
-/// P30, P28, P22: a worker that never reports holds nobody up; what it says afterwards changes nothing.
+/// P30, P28, P22: The recipients of a silent worker fail at their deadline, and the next run starts. Late reports
+/// change nothing.
 #[tokio::test]
-async fn p30_a_silent_worker_ends_at_the_deadline_and_the_next_run_starts() {
+async fn run_of_a_silent_worker_ends_at_the_deadline() {
     let server = Server::start();
     let site = site(&server).await;
     site.import(&people(&["ann", "bob"])).await;
     let first = site.run().await;
     let second = site.run().await;
     let mut worker = Worker::start(&server).await;
-    let silent = worker.take_all(2).await;
+    let silent = worker.receive_many(2).await;
     site.pass(900);
     ok(&site.ask("Tick", json!({"now": site.now()})).await);
     assert_eq!(counts(&site, &first).await, [2, 0, 0, 2, 0]);
     assert_eq!(code_of(&site, &first, "ann").await, "delivery.timeout");
-    let fresh = worker.take_all(2).await;
+    let fresh = worker.receive_many(2).await;
     assert!(fresh.iter().all(|item| item.run.to_string() == second));
-    let late = site.ask("InviteSent", about(&silent[0], &json!({}))).await;
+    let late = site.ask("InviteSent", report(&silent[0], &json!({}))).await;
     refused(&late, Code::RecipientAlreadyTerminal);
-    let mut stale = about(&fresh[0], &json!({}));
+    let mut stale = report(&fresh[0], &json!({}));
     stale["fence"] = json!(silent[0].fence);
     refused(&site.ask("InviteSent", stale).await, Code::RunStaleFence);
     assert_eq!(counts(&site, &first).await, [2, 0, 0, 2, 0]);
     assert_eq!(counts(&site, &second).await, [2, 0, 0, 0, 2]);
     for item in &fresh {
-        sent(&site, item).await;
+        report_sent(&site, item).await;
     }
     site.settle().await;
     assert_eq!(counts(&site, &second).await, [2, 2, 0, 0, 0]);
 }
 
-/// Where the engine dies.
+/// The point of `send_batch` at which the engine crashes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Death {
-    BeforeHandingOver,
-    AfterHandingOver,
+enum CrashPoint {
+    BeforeQueueing,
+    AfterQueueing,
 }
 
-/// The channel of an engine that dies with a batch in its hands.
+/// A channel that never returns from `send_batch`, so that the test can crash the engine there.
 #[derive(Debug)]
-struct Dying {
+struct BlockingChannel {
     inner: Arc<NatsChannel>,
-    death: Death,
+    crash_point: CrashPoint,
     reached: watch::Sender<usize>,
     batches: AtomicUsize,
 }
 
-impl Channel for Dying {
+impl Channel for BlockingChannel {
     fn name(&self) -> &'static str {
         self.inner.name()
     }
@@ -229,11 +232,11 @@ impl Channel for Dying {
         self.inner.in_flight()
     }
 
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
             let count = mails.len();
             self.batches.fetch_add(1, Ordering::SeqCst);
-            if self.death == Death::AfterHandingOver {
+            if self.crash_point == CrashPoint::AfterQueueing {
                 self.inner.send_batch(mails).await;
             }
             self.reached.send_modify(|reached| *reached += count);
@@ -242,77 +245,77 @@ impl Channel for Dying {
     }
 }
 
-/// An engine that dies with the claims of so many people open, and is down.
-async fn dead(server: &Server, people: usize, death: Death) -> (Site, String) {
+/// A site whose engine crashed with open claims of this many people, and the run.
+async fn crashed(server: &Server, people: usize, crash_point: CrashPoint) -> (Site, String) {
     let mut site = site(server).await;
     let inner = channel(&site, server).await;
     let reached = watch::Sender::new(0);
-    let dying = Dying { inner, death, reached, batches: AtomicUsize::new(0) };
-    let dying = Arc::new(dying);
-    site.channel = Some(dying.clone());
+    let blocking = BlockingChannel { inner, crash_point, reached, batches: AtomicUsize::new(0) };
+    let blocking = Arc::new(blocking);
+    site.channel = Some(blocking.clone());
     site.restart().await;
-    site.import(&names(people)).await;
+    site.import(&people_file(people)).await;
     let run = site.run().await;
-    dying.reached.subscribe().wait_for(|reached| *reached == people).await.unwrap();
+    blocking.reached.subscribe().wait_for(|reached| *reached == people).await.unwrap();
     site.channel = Some(channel(&site, server).await);
     site.crash().await;
     (site, run)
 }
 
-/// P7, P27: whatever the engine had in its hands, each person is a worker's work once.
+/// P7, P27: After a crash before or after queueing, each recipient is one work item.
 #[tokio::test]
-async fn p7_a_crash_before_or_after_handing_over_makes_one_piece_of_work_each() {
-    for death in [Death::BeforeHandingOver, Death::AfterHandingOver] {
+async fn crash_around_queueing_makes_one_work_item_each() {
+    for crash_point in [CrashPoint::BeforeQueueing, CrashPoint::AfterQueueing] {
         let server = Server::start();
-        let (mut site, run) = dead(&server, 10, death).await;
+        let (mut site, run) = crashed(&server, 10, crash_point).await;
         site.open().await;
         let mut worker = Worker::start(&server).await;
-        for item in worker.take_all(10).await {
+        for item in worker.receive_many(10).await {
             assert_eq!(item.attempt, 1);
-            sent(&site, &item).await;
+            report_sent(&site, &item).await;
         }
         site.settle().await;
-        assert_eq!(counts(&site, &run).await, [10, 10, 0, 0, 0], "{death:?}");
-        assert_eq!(pieces(&server).await, 10, "{death:?}");
+        assert_eq!(counts(&site, &run).await, [10, 10, 0, 0, 0], "{crash_point:?}");
+        assert_eq!(queued_items(&server).await, 10, "{crash_point:?}");
     }
 }
 
-/// P7: a server that was restarted has forgotten the ids of what was taken; it is still not handed in again.
+/// P7: A restarted server no longer deduplicates work that was acknowledged. The engine still does not queue it again.
 #[tokio::test]
-async fn p7_work_that_was_taken_is_not_handed_in_again_after_everything_restarts() {
+async fn acknowledged_work_is_not_queued_again_after_restarts() {
     let mut server = Server::start();
-    let (mut site, run) = dead(&server, 10, Death::AfterHandingOver).await;
+    let (mut site, run) = crashed(&server, 10, CrashPoint::AfterQueueing).await;
     let mut worker = Worker::start(&server).await;
-    let taken = worker.take_all(10).await;
+    let taken = worker.receive_many(10).await;
     drop(worker);
     server.kill();
     server.restart();
     site.open().await;
-    // The engine asks about them again before it has a look at whoever reports.
+    // The engine tries to queue the open claims again before it processes reports.
     let mut worker = Worker::start(&server).await;
     for item in &taken[1..] {
-        sent(&site, item).await;
+        report_sent(&site, item).await;
     }
     let busy = json!({"code": "delivery.temporary_failure", "permanent": false});
-    ok(&site.ask("InviteFailed", about(&taken[0], &busy)).await);
+    ok(&site.ask("InviteFailed", report(&taken[0], &busy)).await);
     site.pass(2);
-    let next = worker.take().await;
+    let next = worker.receive().await;
     assert_eq!(
         (&next.user, next.attempt),
         (&taken[0].user, 2),
-        "nothing of the first attempt comes"
+        "a work item of the first attempt was queued"
     );
-    sent(&site, &next).await;
+    report_sent(&site, &next).await;
     site.settle().await;
     assert_eq!(counts(&site, &run).await, [10, 10, 0, 0, 0]);
-    assert_eq!(pieces(&server).await, 11);
+    assert_eq!(queued_items(&server).await, 11);
 }
 
-/// P7: what the queue no longer remembers is not handed in again; the people are in doubt.
+/// P7: A claim older than the queue's deduplication window is not queued again. Its recipient is uncertain.
 #[tokio::test]
-async fn p7_a_claim_older_than_the_memory_of_the_queue_is_in_doubt() {
+async fn claim_older_than_the_deduplication_window_is_uncertain() {
     let server = Server::start();
-    let (mut site, run) = dead(&server, 3, Death::AfterHandingOver).await;
+    let (mut site, run) = crashed(&server, 3, CrashPoint::AfterQueueing).await;
     site.open().await;
     ok(&site.ask("SetCompanyConfig", json!({"recipient_deadline_seconds": 10_000_000})).await);
     assert_eq!(counts(&site, &run).await, [3, 0, 0, 0, 3]);
@@ -322,19 +325,19 @@ async fn p7_a_claim_older_than_the_memory_of_the_queue_is_in_doubt() {
     site.settle().await;
     assert_eq!(counts(&site, &run).await, [3, 0, 0, 3, 0]);
     assert_eq!(code_of(&site, &run, "user0").await, "delivery.uncertain");
-    assert_eq!(pieces(&server).await, 3);
+    assert_eq!(queued_items(&server).await, 3);
 }
 
-/// No more is handed out than workers do in time; each report makes room for one more.
+/// At most 200 work items are open at a time. Each report allows one more.
 #[tokio::test]
-async fn so_many_are_in_the_hands_of_workers_and_no_more() {
+async fn number_of_open_work_items_is_limited() {
     let server = Server::start();
     let site = site(&server).await;
     ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 1000})).await);
-    site.import(&names(230)).await;
+    site.import(&people_file(230)).await;
     let run = site.run().await;
     let mut worker = Worker::start(&server).await;
-    let first = worker.take_all(200).await;
+    let first = worker.receive_many(200).await;
     let dispatched = async || {
         let answer =
             site.rows("integration_log", json!({"run": run, "status": "dispatching"})).await;
@@ -343,25 +346,25 @@ async fn so_many_are_in_the_hands_of_workers_and_no_more() {
     let queued = site.rows("integration_log", json!({"run": run, "status": "queued"})).await;
     assert_eq!(queued.len(), 30);
     for item in &first[..20] {
-        sent(&site, item).await;
+        report_sent(&site, item).await;
     }
-    let more = worker.take_all(20).await;
+    let more = worker.receive_many(20).await;
     let queued = site.rows("integration_log", json!({"run": run, "status": "queued"})).await;
-    assert_eq!((queued.len(), pieces(&server).await), (10, 220));
+    assert_eq!((queued.len(), queued_items(&server).await), (10, 220));
     assert!(dispatched().await > 0);
     for item in first[20..].iter().chain(&more) {
-        sent(&site, item).await;
+        report_sent(&site, item).await;
     }
-    for item in worker.take_all(10).await {
-        sent(&site, &item).await;
+    for item in worker.receive_many(10).await {
+        report_sent(&site, &item).await;
     }
     site.settle().await;
     assert_eq!(counts(&site, &run).await, [230, 230, 0, 0, 0]);
 }
 
-/// LX-35: each company's workers get their own company's people, and nobody else's.
+/// LX-35: Workers get the work items of their own company only.
 #[tokio::test]
-async fn lx_35_workers_of_a_company_see_no_other_companys_work() {
+async fn workers_get_the_work_of_their_company_only() {
     let server = Server::start();
     let site = site(&server).await;
     site.set_up("umbrella").await;
@@ -370,17 +373,17 @@ async fn lx_35_workers_of_a_company_see_no_other_companys_work() {
         site.run_in(company).await;
     }
     for (company, person) in [("umbrella", "zoe"), ("acme", "ann")] {
-        let item = Worker::of(company, &server).await.take().await;
+        let item = Worker::of(company, &server).await.receive().await;
         assert_eq!((item.company.as_str(), item.user.as_str()), (company, person));
-        let sent = site.ask_in(company, "InviteSent", about(&item, &json!({}))).await;
+        let sent = site.ask_in(company, "InviteSent", report(&item, &json!({}))).await;
         ok(&sent);
     }
-    assert_eq!(pieces(&server).await, 2);
+    assert_eq!(queued_items(&server).await, 2);
 }
 
-/// LX-14: a welcome mail is a mail, whoever sends the invitations.
+/// LX-14: Welcome mails are sent by mail even when workers send the invitations.
 #[tokio::test]
-async fn lx_14_welcome_mails_go_out_by_mail() {
+async fn welcome_mails_are_sent_by_mail() {
     let server = Server::start();
     let site = site(&server).await;
     let mut body = file("people.csv", &people(&["ann", "bob"]));
@@ -390,22 +393,22 @@ async fn lx_14_welcome_mails_go_out_by_mail() {
     assert_eq!(site.outbox().len(), 2);
 }
 
-/// A server that is away when work is to be handed over gets it when it is back, once.
+/// Work that cannot be queued because the server is down is queued once when it is up again.
 #[tokio::test]
-async fn work_waits_for_a_server_that_is_away() {
+async fn work_is_queued_once_after_an_outage_of_nats() {
     let mut server = Server::start();
     let site = site(&server).await;
-    site.import(&names(5)).await;
+    site.import(&people_file(5)).await;
     server.kill();
     let run = site.run().await;
     let row = site.row("run", json!({"run": run})).await;
     assert_eq!(row["state"], "running");
     server.restart();
     let mut worker = Worker::start(&server).await;
-    for item in worker.take_all(5).await {
-        sent(&site, &item).await;
+    for item in worker.receive_many(5).await {
+        report_sent(&site, &item).await;
     }
     site.settle().await;
     assert_eq!(counts(&site, &run).await, [5, 5, 0, 0, 0]);
-    assert_eq!(pieces(&server).await, 5);
+    assert_eq!(queued_items(&server).await, 5);
 }
