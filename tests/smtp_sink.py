@@ -1,17 +1,17 @@
-"""A mail server for tests: the recipient's name decides its answers, and it stores accepted mails.
+"""An SMTP server for tests: the recipient's name selects its behaviour, and accepted mails are written to a file.
 
-    smtp_sink.py KEPT [--greeting ok|421|silent] [--tls CERT KEY] [--login USER PASSWORD] [--plain-addresses] [--port PORT]
+    smtp_sink.py FILE [--greeting ok|421|silent] [--tls CERT KEY] [--login USER PASSWORD] [--plain-addresses] [--port PORT]
 
-Prints "listening PORT" and serves until it is killed. Each accepted mail is one JSON line in KEPT:
-{"from", "to", "data", "connection"}. The recipient's name, up to a dot, decides the answer:
+Prints "listening PORT" and runs until it is killed. Writes each accepted mail as one JSON line to FILE:
+{"from", "to", "data", "connection"}. The recipient's name, up to a dot, selects the behaviour:
 
     ok            250 at every step
-    r451 r550 …   that number at RCPT         r550-5.1.1 adds the enhanced code
-    d451 d554 …   that number after the last dot
+    r451 r550 …   that code at RCPT           r550-5.1.1 adds the enhanced code
+    d451 d554 …   that code after the content
     bye           421 at RCPT, then the connection is closed
-    cut           the connection is reset at DATA, before the mail is requested
-    lost          the mail is stored, then the connection is reset without an answer
-    silent        the mail is stored, then there is no answer
+    cut           the connection is reset at DATA, before the content
+    lost          the mail is accepted, then the connection is reset without an answer
+    silent        the mail is accepted, then no answer is sent
 """
 
 import argparse
@@ -24,21 +24,21 @@ import sys
 from aiosmtpd.smtp import AuthResult, SMTP, syntax
 
 
-def requested_answer(address):
-    """Returns the first word of the recipient's name, and the answer that it requests."""
+def behaviour(address):
+    """Returns the first word of the recipient's name and the SMTP answer for it."""
     name = address.split("@")[0]
     word = name if "-" in name else name.split(".")[0]
     number, _, enhanced = word[1:].partition("-")
-    answer = f"{number} {enhanced} as <{address}> requests".replace("  ", " ")
+    answer = f"{number} {enhanced} selected by <{address}>".replace("  ", " ")
     return word, answer
 
 
 class Sink:
-    def __init__(self, kept):
-        self.kept = kept
+    def __init__(self, file):
+        self.file = file
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        word, answer = requested_answer(address)
+        word, answer = behaviour(address)
         if word[0] == "r" and word[1:4].isdigit():
             return answer
         if word == "bye":
@@ -49,7 +49,7 @@ class Sink:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        word, answer = requested_answer(envelope.rcpt_tos[0])
+        word, answer = behaviour(envelope.rcpt_tos[0])
         if word[0] == "d" and word[1:4].isdigit():
             return answer
         line = {
@@ -58,8 +58,8 @@ class Sink:
             "data": envelope.content.decode("utf-8", "surrogateescape"),
             "connection": id(session),
         }
-        self.kept.write(json.dumps(line) + "\n")
-        self.kept.flush()
+        self.file.write(json.dumps(line) + "\n")
+        self.file.flush()
         if word == "lost":
             server.transport.abort()
         if word == "silent":
@@ -70,7 +70,7 @@ class Sink:
 class Server(SMTP):
     @syntax("DATA")
     async def smtp_DATA(self, arg):
-        if self.envelope.rcpt_tos and requested_answer(self.envelope.rcpt_tos[0])[0] == "cut":
+        if self.envelope.rcpt_tos and behaviour(self.envelope.rcpt_tos[0])[0] == "cut":
             self.transport.abort()
             return
         await super().smtp_DATA(arg)
@@ -87,36 +87,36 @@ async def stay_silent(reader, writer):
 
 async def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("kept")
+    parser.add_argument("file")
     parser.add_argument("--greeting", default="ok", choices=["ok", "421", "silent"])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tls", nargs=2)
     parser.add_argument("--login", nargs=2)
     parser.add_argument("--plain-addresses", action="store_true")
-    args = parser.parse_args()
+    arguments = parser.parse_args()
     logging.getLogger("mail.log").setLevel(logging.ERROR)
 
-    kept = open(args.kept, "a", encoding="utf-8")
-    options = {"enable_SMTPUTF8": not args.plain_addresses, "hostname": "sink.test"}
-    if args.tls:
+    file = open(arguments.file, "a", encoding="utf-8")
+    options = {"enable_SMTPUTF8": not arguments.plain_addresses, "hostname": "sink.test"}
+    if arguments.tls:
         options["tls_context"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        options["tls_context"].load_cert_chain(*args.tls)
-    if args.login:
-        wanted = tuple(text.encode() for text in args.login)
+        options["tls_context"].load_cert_chain(*arguments.tls)
+    if arguments.login:
+        expected = tuple(text.encode() for text in arguments.login)
 
         def check(server, session, envelope, mechanism, given):
-            return AuthResult(success=(given.login, given.password) == wanted, handled=False)
+            return AuthResult(success=(given.login, given.password) == expected, handled=False)
 
         options.update(authenticator=check, auth_required=True)
-        options["auth_require_tls"] = bool(args.tls)
+        options["auth_require_tls"] = bool(arguments.tls)
 
     loop = asyncio.get_running_loop()
-    if args.greeting == "ok":
+    if arguments.greeting == "ok":
         server = await loop.create_server(
-            lambda: Server(Sink(kept), **options), "127.0.0.1", args.port
+            lambda: Server(Sink(file), **options), "127.0.0.1", arguments.port
         )
     else:
-        handler = refuse if args.greeting == "421" else stay_silent
+        handler = refuse if arguments.greeting == "421" else stay_silent
         server = await asyncio.start_server(handler, "127.0.0.1", 0)
     print("listening", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

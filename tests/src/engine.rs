@@ -346,7 +346,7 @@ pub(crate) fn people_rows<T: AsRef<str>>(names: &[T]) -> String {
 }
 
 /// LeapXpert rows of the users `user0`, `user1` and so on.
-fn numbered_rows(count: usize) -> String {
+pub(crate) fn numbered_rows(count: usize) -> String {
     people_rows(&(0..count).map(|n| format!("user{n}")).collect::<Vec<_>>())
 }
 
@@ -367,54 +367,3 @@ pub(crate) fn refused(answer: &Answer, expected: Code) -> Value {
         other => panic!("expected {expected:?}: {other:?}"),
     }
 }
-
-// ALIASES-BEGIN
-pub(crate) use self::{
-    EngineHarness as Site, company_id as id, import_body as file, people_rows as people,
-};
-
-impl EngineHarness {
-    pub(crate) async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
-        Self::new(channel).await
-    }
-
-    pub(crate) async fn ask(&self, name: &str, body: Value) -> Answer {
-        self.submit(name, body).await
-    }
-
-    pub(crate) async fn ask_in(&self, company: &str, name: &str, body: Value) -> Answer {
-        self.submit_to(company, name, body).await
-    }
-
-    pub(crate) async fn ask_as(
-        &self,
-        company: &str,
-        command: CommandId,
-        name: &str,
-        body: Value,
-    ) -> Answer {
-        self.submit_with_id(company, command, name, body).await
-    }
-
-    pub(crate) async fn run(&self) -> String {
-        self.start_run().await
-    }
-
-    pub(crate) async fn run_in(&self, company: &str) -> String {
-        self.start_run_in(company).await
-    }
-
-    pub(crate) fn pass(&self, seconds: i64) {
-        self.advance_clock(seconds);
-    }
-
-    pub(crate) async fn get_in(
-        &self,
-        company: &str,
-        name: &str,
-        params: Value,
-    ) -> Result<Found, QueryFailure> {
-        self.query_in(company, name, params).await
-    }
-}
-// ALIASES-END

@@ -6,8 +6,8 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
-use boarding_commands::values::Code;
 use boarding_commands::settings::Settings;
+use boarding_commands::values::Code;
 use serde_json::json;
 
 use crate::support::clients::{ChildProcess, python};

@@ -7,7 +7,6 @@ use boarding_commands::values::ImportId;
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
-use super::restart::all;
 use super::{EngineHarness, company_id, ok};
 
 /// The rows that a preview answers with.
@@ -105,7 +104,7 @@ async fn agrees(
     harness.settle().await;
 
     let params = json!({"import": result["import"], "limit": 500});
-    let came = all(harness, "import_rows", params.clone()).await;
+    let came = harness.all_rows("import_rows", params.clone()).await;
     let first = json!(came.iter().take(SHOWN).collect::<Vec<_>>());
     assert_eq!(shown["rows"], first, "{what}");
     let accepted =

@@ -1,9 +1,10 @@
 //! Previews of imports: what is shown is what is done, or nothing is done (P16).
 
-use boarding_commands::decide::{Authority, Command};
+use boarding_commands::decide::{Authority, Command, Facts};
 use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::step::Request;
 use boarding_commands::values::Code;
-use boarding_core::actor::{Reply, Request};
+use boarding_core::actor::Reply;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -292,6 +293,7 @@ async fn p16_a_plan_that_was_overtaken_is_not_committed() {
     let ask = |name: &str, body: Value| {
         let request = Request {
             command: Command::read(name, body).unwrap(),
+            facts: Facts::None,
             id: harness.engine().clock().id(),
             body: None,
             actor: "admin".to_owned(),

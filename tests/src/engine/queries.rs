@@ -4,8 +4,7 @@ use boarding_commands::values::Code;
 use boarding_core::read::queries::QueryFailure;
 use serde_json::{Value, json};
 
-use super::restart::all;
-use super::{EngineHarness, import_body, ok, people_rows};
+use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};
 
 /// A query that waits for what was just accepted sees it; one that waits for what never comes says so.
 #[tokio::test]
@@ -26,16 +25,13 @@ async fn min_position_waits_for_what_is_to_come_and_gives_up_on_what_is_not() {
 async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    let import = harness
-        .import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>()))
-        .await["import"]
-        .clone();
+    let import = harness.import(&numbered_rows(1_200)).await["import"].clone();
     for limit in [7, 50, 500] {
-        let rows = all(&harness, "import_rows", json!({"import": import, "limit": limit})).await;
+        let rows = harness.all_rows("import_rows", json!({"import": import, "limit": limit})).await;
         let numbers: Vec<_> = rows.iter().map(|row| row["row"].as_u64().unwrap()).collect();
         assert_eq!(numbers, (1..=1200).collect::<Vec<_>>(), "{limit}");
-        let mut users: Vec<_> = all(&harness, "users", json!({"limit": limit}))
+        let mut users: Vec<_> = harness
+            .all_rows("users", json!({"limit": limit}))
             .await
             .iter()
             .map(|row| row["user"].as_str().unwrap().to_owned())
@@ -44,7 +40,7 @@ async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
         users.dedup();
         assert_eq!(users.len(), 1200, "{limit}");
     }
-    let history = all(&harness, "history", json!({"limit": 500})).await;
+    let history = harness.all_rows("history", json!({"limit": 500})).await;
     let versions: Vec<_> = history.iter().map(|row| row["version"].as_u64().unwrap()).collect();
     assert_eq!(versions, (1..=versions.len() as u64).collect::<Vec<_>>());
     for limit in [0, 501] {
@@ -129,8 +125,7 @@ async fn n65_spreadsheets_are_guarded_and_machines_are_not() {
 async fn a_csv_holds_every_page() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    harness.import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    harness.import(&numbered_rows(1_200)).await;
     let text = harness.csv("phone_list", json!({"format": "csv"})).await;
     assert_eq!(text.lines().count(), 1201);
 }
@@ -144,7 +139,7 @@ async fn the_history_of_one_thing_is_paged_in_order() {
     harness.settle().await;
     ok(&harness.submit("ArchiveUser", json!({"user": "ANN"})).await);
     let of = async |entity: &str, limit: u64| {
-        let rows = all(&harness, "history", json!({"entity": entity, "limit": limit})).await;
+        let rows = harness.all_rows("history", json!({"entity": entity, "limit": limit})).await;
         rows.iter()
             .map(|row| {
                 (row["version"].as_u64().unwrap(), row["event"].as_str().unwrap().to_owned())

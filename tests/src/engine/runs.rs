@@ -8,7 +8,7 @@ use boarding_core::delivery::null::NullChannel;
 use serde_json::{Value, json};
 
 use super::held_channel::HeldChannel;
-use super::{EngineHarness, company_id, ok, people_rows, refused};
+use super::{EngineHarness, company_id, numbered_rows, ok, people_rows, refused};
 
 async fn states(harness: &EngineHarness) -> Vec<(String, Value)> {
     let rows = harness.rows("runs", json!({})).await;
@@ -204,8 +204,7 @@ async fn n86_a_report_at_the_wrong_time_changes_nothing() {
 async fn a_long_list_of_recipients_is_written_to_without_a_pause() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    harness.import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    harness.import(&numbered_rows(1_200)).await;
     let run = harness.start_run().await;
     harness.settle().await;
     let row = harness.row("run", json!({"run": run})).await;

@@ -7,7 +7,6 @@ use boarding_commands::values::Digest;
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
-use super::restart::all;
 use super::{EngineHarness, company_id, ok};
 use crate::support::random::SeededRandom;
 
@@ -40,9 +39,9 @@ async fn state(harness: &EngineHarness) -> State {
             "company" => decided_from(harness).await,
             "config" => vec![harness.row(name, json!({})).await],
             "number_suggestions" => {
-                all(harness, name, json!({"org_unit": "EMEA", "limit": 500})).await
+                harness.all_rows(name, json!({"org_unit": "EMEA", "limit": 500})).await
             }
-            _ => all(harness, name, json!({"limit": 500})).await,
+            _ => harness.all_rows(name, json!({"limit": 500})).await,
         };
         if name == "numbers" {
             let rows = rows.iter_mut().filter_map(Value::as_object_mut);
@@ -114,7 +113,7 @@ async fn ready(generator: &FileGenerator, file: usize, rows: usize) -> (EngineHa
 async fn import(harness: &EngineHarness, body: &Value) -> (Value, Vec<Value>) {
     let import = ok(&harness.submit("ImportFile", body.clone()).await)["import"].clone();
     harness.settle().await;
-    let rows = all(harness, "import_rows", json!({"import": import, "limit": 500})).await;
+    let rows = harness.all_rows("import_rows", json!({"import": import, "limit": 500})).await;
     (import, rows)
 }
 
@@ -151,7 +150,7 @@ async fn comes_and_goes(generator: &FileGenerator, file: usize, rows: usize) {
     let counts = undo(&harness, &first).await;
     assert_eq!(counts, json!({"reversed": did, "kept": 0, "errored": 0}), "{what}");
     same(&what, &state(&harness).await, &before);
-    let told = all(&harness, "import_rows", json!({"import": first, "limit": 500})).await;
+    let told = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
     for (row, told) in came.iter().zip(&told) {
         let expected = if did_something(row) { json!("reversed") } else { Value::Null };
         assert_eq!(told["undo"], expected, "{what}: {told}");
@@ -233,7 +232,7 @@ async fn touched_are_kept(generator: &FileGenerator, file: usize, rows: usize) {
             (about(&after, name, &touched, false), about(&before, name, &touched, false));
         assert!(now == then, "{what}: {name} of somebody who was not touched");
     }
-    let told = all(&harness, "import_rows", json!({"import": first, "limit": 500})).await;
+    let told = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
     for (at, row) in told.iter().enumerate().filter(|(at, _)| did_something(&came[*at])) {
         let undone = row["undo"].as_str().unwrap();
         let key = row["key"].as_str().unwrap().trim().to_lowercase();

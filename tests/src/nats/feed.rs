@@ -10,7 +10,7 @@ use boarding_nats::feed::{Feed, Options};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
-use crate::engine::{Site, ok, people};
+use crate::engine::{EngineHarness, ok, people_rows};
 use crate::support::nats::{Cluster, Server};
 use crate::support::random::SeededRandom;
 use crate::support::wait::eventually;
@@ -31,8 +31,8 @@ async fn client(url: &str) -> Client {
     options.connect(addresses).await.unwrap()
 }
 
-async fn feed(site: &Site, url: &str) -> Feed {
-    Feed::start(site.engine(), client(url).await, Options::default())
+async fn feed(harness: &EngineHarness, url: &str) -> Feed {
+    Feed::start(harness.engine(), client(url).await, Options::default())
 }
 
 /// A server whose stream deduplicates for 100 ms only, so that the feed itself must avoid repeats.
@@ -100,12 +100,12 @@ async fn receive_all(url: &str) -> Vec<Received> {
 }
 
 /// The histories of these companies, from the query `history`.
-async fn histories(site: &Site, companies: &[&str]) -> BTreeMap<String, Vec<Value>> {
+async fn histories(harness: &EngineHarness, companies: &[&str]) -> BTreeMap<String, Vec<Value>> {
     let mut all = BTreeMap::new();
     for company in companies {
         let (mut rows, mut params) = (Vec::new(), json!({"limit": 500}));
         loop {
-            let answer = site.json_in(company, "history", params.clone()).await;
+            let answer = harness.json_in(company, "history", params.clone()).await;
             rows.extend(answer["rows"].as_array().unwrap().clone());
             if answer["next"].is_null() {
                 break;
@@ -151,12 +151,17 @@ fn assert_complete(received: &[Received], histories: &BTreeMap<String, Vec<Value
 }
 
 /// Imports in two companies in turn, and runs `meanwhile` during each import.
-async fn load(site: &Site, first: usize, rounds: usize, mut meanwhile: impl AsyncFnMut(usize)) {
+async fn load(
+    harness: &EngineHarness,
+    first: usize,
+    rounds: usize,
+    mut meanwhile: impl AsyncFnMut(usize),
+) {
     for round in first..first + rounds {
         let company = ["acme", "umbrella"][round % 2];
         let names: Vec<String> = (0..PEOPLE).map(|n| format!("user{round}x{n}")).collect();
         let rows = people_from(&names, round);
-        let (imported, ()) = tokio::join!(site.import_in(company, &rows), meanwhile(round));
+        let (imported, ()) = tokio::join!(harness.import_in(company, &rows), meanwhile(round));
         assert!(imported["import"].is_string(), "{imported}");
     }
 }
@@ -169,14 +174,14 @@ fn people_from(names: &[String], round: usize) -> String {
     names.iter().enumerate().map(row).collect()
 }
 
-async fn two_companies() -> Site {
-    let site = Site::acme(None).await;
-    site.set_up("umbrella").await;
+async fn two_companies() -> EngineHarness {
+    let harness = EngineHarness::acme(None).await;
+    harness.set_up("umbrella").await;
     for company in ["acme", "umbrella"] {
         let body = json!({"bulk_integration_max_records": PEOPLE});
-        ok(&site.ask_in(company, "SetCompanyConfig", body).await);
+        ok(&harness.submit_to(company, "SetCompanyConfig", body).await);
     }
-    site
+    harness
 }
 
 /// Contract section 4: The stream has each event of an import and a run with its headers, and the events from
@@ -184,16 +189,16 @@ async fn two_companies() -> Site {
 #[tokio::test]
 async fn stream_has_the_history_of_each_company() {
     let server = Server::start();
-    let site = two_companies().await;
-    site.import(&people(&["ann", "bob"])).await;
-    let feed = feed(&site, &server.url()).await;
+    let harness = two_companies().await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let feed = feed(&harness, &server.url()).await;
     wait_until_published(&feed).await;
-    site.import_in("umbrella", &people(&["cid"])).await;
-    let run = site.run().await;
-    site.settle().await;
+    harness.import_in("umbrella", &people_rows(&["cid"])).await;
+    let run = harness.start_run().await;
+    harness.settle().await;
     wait_until_published(&feed).await;
     let received = receive_all(&server.url()).await;
-    assert_complete(&received, &histories(&site, &["acme", "umbrella"]).await);
+    assert_complete(&received, &histories(&harness, &["acme", "umbrella"]).await);
     let sent = received.iter().find(|one| one.subject.ends_with(".InviteSent")).unwrap();
     assert_eq!(sent.header("ce-subject"), Some(format!("run:{run}").as_str()));
     let created = received.iter().find(|one| one.subject.ends_with(".UserCreated")).unwrap();
@@ -205,23 +210,23 @@ async fn stream_has_the_history_of_each_company() {
 #[tokio::test]
 async fn last_events_are_published_before_the_feed_ends() {
     let server = Server::start();
-    let mut site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
-    site.import(&people(&["ann", "bob"])).await;
-    site.close().await;
+    let mut harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    harness.close().await;
     assert!(feed.finish(Duration::from_secs(60)).await);
-    site.open().await;
-    assert_complete(&receive_all(&server.url()).await, &histories(&site, &["acme"]).await);
+    harness.open().await;
+    assert_complete(&receive_all(&server.url()).await, &histories(&harness, &["acme"]).await);
 }
 
 /// Other services log headers, so headers must not contain personal data.
 #[tokio::test]
 async fn headers_contain_no_personal_data() {
     let server = Server::start();
-    let site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
-    site.import(&people(&["zebediah"])).await;
-    ok(&site.ask("ArchiveUser", json!({"user": "zebediah"})).await);
+    let harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
+    harness.import(&people_rows(&["zebediah"])).await;
+    ok(&harness.submit("ArchiveUser", json!({"user": "zebediah"})).await);
     wait_until_published(&feed).await;
     let received = receive_all(&server.url()).await;
     assert!(received.iter().any(|one| one.row.to_string().contains("zebediah")));
@@ -235,23 +240,23 @@ async fn headers_contain_no_personal_data() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn feed_killed_fifty_times_publishes_every_event_once() {
     let server = with_short_deduplication().await;
-    let site = two_companies().await;
+    let harness = two_companies().await;
     let mut lifetimes = SeededRandom::from_environment().spread_durations(KILLS, LIFETIME_MAX);
     let mut killed_early = 0;
-    load(&site, 0, 10, async |_| {
+    load(&harness, 0, 10, async |_| {
         for _ in 0..KILLS / 10 {
-            let feed = feed(&site, &server.url()).await;
+            let feed = feed(&harness, &server.url()).await;
             let is_done = feed.finish(lifetimes.pop().unwrap()).await;
             killed_early += usize::from(!is_done);
         }
     })
     .await;
     assert!(lifetimes.is_empty() && killed_early > KILLS / 10, "{killed_early} killed too late");
-    let feed = feed(&site, &server.url()).await;
+    let feed = feed(&harness, &server.url()).await;
     wait_until_published(&feed).await;
     assert_complete(
         &receive_all(&server.url()).await,
-        &histories(&site, &["acme", "umbrella"]).await,
+        &histories(&harness, &["acme", "umbrella"]).await,
     );
 }
 
@@ -259,14 +264,14 @@ async fn feed_killed_fifty_times_publishes_every_event_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_feeds_of_one_log_publish_every_event_once() {
     let server = with_short_deduplication().await;
-    let site = two_companies().await;
-    let (one, two) = (feed(&site, &server.url()).await, feed(&site, &server.url()).await);
-    load(&site, 0, 10, async |_| ()).await;
+    let harness = two_companies().await;
+    let (one, two) = (feed(&harness, &server.url()).await, feed(&harness, &server.url()).await);
+    load(&harness, 0, 10, async |_| ()).await;
     wait_until_published(&one).await;
     wait_until_published(&two).await;
     assert_complete(
         &receive_all(&server.url()).await,
-        &histories(&site, &["acme", "umbrella"]).await,
+        &histories(&harness, &["acme", "umbrella"]).await,
     );
 }
 
@@ -274,9 +279,9 @@ async fn two_feeds_of_one_log_publish_every_event_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn server_killed_under_load_gets_every_event_once() {
     let mut server = with_short_deduplication().await;
-    let site = two_companies().await;
-    let feed = feed(&site, &server.url()).await;
-    load(&site, 0, 6, async |round| {
+    let harness = two_companies().await;
+    let feed = feed(&harness, &server.url()).await;
+    load(&harness, 0, 6, async |round| {
         if round % 2 == 1 {
             server.kill();
             server.restart();
@@ -286,7 +291,7 @@ async fn server_killed_under_load_gets_every_event_once() {
     wait_until_published(&feed).await;
     assert_complete(
         &receive_all(&server.url()).await,
-        &histories(&site, &["acme", "umbrella"]).await,
+        &histories(&harness, &["acme", "umbrella"]).await,
     );
 }
 
@@ -295,13 +300,13 @@ async fn server_killed_under_load_gets_every_event_once() {
 async fn cluster_losing_each_server_once_gets_every_event_once() {
     let mut cluster = Cluster::start();
     let url = cluster.url();
-    let site = two_companies().await;
+    let harness = two_companies().await;
     let options = Options { copies: 3, ..Options::default() };
-    let feed = Feed::start(site.engine(), client(&url).await, options);
+    let feed = Feed::start(harness.engine(), client(&url).await, options);
     for at in 0..3 {
         wait_until_published(&feed).await;
         cluster.servers[at].kill();
-        load(&site, at * 2, 2, async |_| ()).await;
+        load(&harness, at * 2, 2, async |_| ()).await;
         wait_until_published(&feed).await;
         cluster.servers[at].restart();
     }
@@ -311,7 +316,7 @@ async fn cluster_losing_each_server_once_gets_every_event_once() {
         stream.get_info().await.ok().filter(|info| info.state.messages > 0).map(|_| ())
     })
     .await;
-    assert_complete(&receive_all(&url).await, &histories(&site, &["acme", "umbrella"]).await);
+    assert_complete(&receive_all(&url).await, &histories(&harness, &["acme", "umbrella"]).await);
 }
 
 /// The engine works without NATS. The feed reports the fault and catches up when the server is up.
@@ -319,35 +324,35 @@ async fn cluster_losing_each_server_once_gets_every_event_once() {
 async fn feed_catches_up_when_nats_starts_later() {
     let mut server = Server::start();
     server.kill();
-    let site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
-    site.import(&people(&["ann"])).await;
+    let harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
+    harness.import(&people_rows(&["ann"])).await;
     assert!(feed.lag() > 0);
     eventually("the feed reports the fault", async || feed.state().borrow().trouble.clone()).await;
     server.restart();
     wait_until_published(&feed).await;
     assert_eq!(feed.state().borrow().trouble, None);
-    assert_complete(&receive_all(&server.url()).await, &histories(&site, &["acme"]).await);
+    assert_complete(&receive_all(&server.url()).await, &histories(&harness, &["acme"]).await);
 }
 
 /// A data folder whose log is not the log of the stream publishes nothing.
 #[tokio::test]
 async fn another_log_publishes_nothing() {
     let server = Server::start();
-    let site = Site::acme(None).await;
-    let first_feed = feed(&site, &server.url()).await;
-    site.import(&people(&["ann"])).await;
+    let harness = EngineHarness::acme(None).await;
+    let first_feed = feed(&harness, &server.url()).await;
+    harness.import(&people_rows(&["ann"])).await;
     wait_until_published(&first_feed).await;
-    let expected = histories(&site, &["acme"]).await;
+    let expected = histories(&harness, &["acme"]).await;
     drop(first_feed);
     // The other log is shorter than the stream at first, and then longer.
-    let other = Site::with(None).await;
+    let other = EngineHarness::new(None).await;
     let feed = feed(&other, &server.url()).await;
     let mut state = feed.state();
     let trouble = state.wait_for(|state| state.trouble.is_some()).await.unwrap().trouble.clone();
     assert!(trouble.as_ref().unwrap().contains("the log ends before it"), "{trouble:?}");
     other.set_up("acme").await;
-    other.import(&people(&["bob", "cid"])).await;
+    other.import(&people_rows(&["bob", "cid"])).await;
     let is_another = |state: &boarding_nats::feed::State| {
         state.trouble.as_ref().is_some_and(|text| text.contains("not what stands in the log"))
     };
@@ -367,8 +372,8 @@ async fn stream_that_drops_events_is_refused() {
         ..Default::default()
     };
     context.create_stream(config).await.unwrap();
-    let site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
+    let harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
     let mut state = feed.state();
     let trouble = state.wait_for(|state| state.trouble.is_some()).await.unwrap().trouble.clone();
     assert!(trouble.unwrap().contains("forgets events by their number"));
@@ -378,9 +383,9 @@ async fn stream_that_drops_events_is_refused() {
 #[tokio::test]
 async fn feed_continues_on_a_stream_whose_events_expired() {
     let server = Server::start();
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     let options = Options { max_age_seconds: 1, copies: 1 };
-    let feed = Feed::start(site.engine(), client(&server.url()).await, options);
+    let feed = Feed::start(harness.engine(), client(&server.url()).await, options);
     assert!(feed.finish(Duration::from_secs(60)).await);
     let context = jetstream::new(client(&server.url()).await);
     let stream = context.get_stream("BOARDING_EVENTS").await.unwrap();
@@ -390,8 +395,8 @@ async fn feed_continues_on_a_stream_whose_events_expired() {
     })
     .await;
     let mut next = client(&server.url()).await.subscribe("boarding.v1.*.event.*").await.unwrap();
-    let feed = Feed::start(site.engine(), client(&server.url()).await, options);
-    ok(&site.ask("AddUser", json!({"user": "ann"})).await);
+    let feed = Feed::start(harness.engine(), client(&server.url()).await, options);
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     let first = next.next().await.unwrap();
     assert_eq!(
         &*first.subject, "boarding.v1.acme.event.UserCreated",
@@ -416,19 +421,19 @@ async fn event_too_large_for_the_server_is_published_as_a_reference() {
     let server = Server::with(
         "max_payload: 4096\njetstream { store_dir: \"STORE\", sync_interval: always }",
     );
-    let site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
-    ok(&site.ask("SetTemplate", long_template()).await);
-    ok(&site.ask("AddUser", json!({"user": "ann"})).await);
+    let harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
+    ok(&harness.submit("SetTemplate", long_template()).await);
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     wait_until_published(&feed).await;
     let received = receive_all(&server.url()).await;
-    let history = &histories(&site, &["acme"]).await["acme"];
+    let history = &histories(&harness, &["acme"]).await["acme"];
     assert_eq!(received.len(), history.len());
     let shortened: Vec<_> = received.iter().filter(|one| one.row["data"].is_null()).collect();
     assert_eq!(shortened.len(), 1);
     let version = shortened[0].header("Boarding-Version").unwrap();
     let reference = format!("/v1/acme/history?cursor={version}&limit=1");
     assert_eq!(shortened[0].header("ce-dataref"), Some(reference.as_str()));
-    let row = &site.json("history", json!({"cursor": version, "limit": 1})).await["rows"][0];
+    let row = &harness.json("history", json!({"cursor": version, "limit": 1})).await["rows"][0];
     assert_eq!((&row["hash"], &row["event"]), (&shortened[0].row["hash"], &json!("TemplateSet")));
 }

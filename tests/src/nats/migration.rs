@@ -22,7 +22,7 @@ use boarding_nats::names::EVENT_STREAM;
 use boarding_program::migration::move_log;
 use serde_json::{Value, json};
 
-use crate::engine::{Site, id, ok, people};
+use crate::engine::{EngineHarness, company_id, numbered_rows, ok};
 use crate::support::nats::{Cluster, Server};
 use crate::support::program::program;
 
@@ -82,41 +82,36 @@ fn options(server: &Server) -> Options {
     Options { monitors: vec![server.monitor_url()], ..Options::new(connect) }
 }
 
-/// A site with two companies, each with two imports and a completed run. Their commits alternate in the log.
-async fn site_with_history() -> Site {
-    let site = Site::with(None).await;
+/// A harness with two companies, each with two imports and a completed run. Their commits alternate in the log.
+async fn site_with_history() -> EngineHarness {
+    let harness = EngineHarness::new(None).await;
     for company in COMPANIES {
-        site.set_up(company).await;
+        harness.set_up(company).await;
     }
-    let rows = users(30);
+    let rows = numbered_rows(30);
     for round in 0..2 {
         for company in COMPANIES {
             let bad = format!("bad{round},Bad,Row,no address,12,,\n");
-            site.import_in(company, &(rows.clone() + &bad)).await;
+            harness.import_in(company, &(rows.clone() + &bad)).await;
         }
     }
     for company in COMPANIES {
-        site.run_in(company).await;
-        site.engine().settle(&id(company)).await;
+        harness.start_run_in(company).await;
+        harness.engine().settle(&company_id(company)).await;
     }
-    site
+    harness
 }
 
-fn users(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
-    people(&names.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-async fn first_id(site: &Site, company: &str, list: &str, name: &str) -> Value {
-    site.json_in(company, list, json!({})).await["rows"][0][name].clone()
+async fn first_id(harness: &EngineHarness, company: &str, list: &str, name: &str) -> Value {
+    harness.json_in(company, list, json!({})).await["rows"][0][name].clone()
 }
 
 /// The answers of all queries for both companies, without positions, which differ from log to log.
-async fn answers(site: &Site) -> Vec<(String, Value)> {
+async fn answers(harness: &EngineHarness) -> Vec<(String, Value)> {
     let mut all = Vec::new();
     for company in COMPANIES {
-        let import = first_id(site, company, "imports", "import").await;
-        let run = first_id(site, company, "runs", "run").await;
+        let import = first_id(harness, company, "imports", "import").await;
+        let run = first_id(harness, company, "runs", "run").await;
         let own = ["history", "failed_rows", "template"];
         for name in boarding_projections::queries().map(|query| query.name).chain(own) {
             let params = match name {
@@ -135,7 +130,7 @@ async fn answers(site: &Site) -> Vec<(String, Value)> {
                 "history" => json!({"limit": 500}),
                 _ => json!({}),
             };
-            let answer = match site.get_in(company, name, params).await {
+            let answer = match harness.query_in(company, name, params).await {
                 Ok(Found::Json(mut answer)) => {
                     forget_positions(&mut answer);
                     answer
@@ -173,12 +168,12 @@ fn assert_same(found: &[(String, Value)], expected: &[(String, Value)]) {
 }
 
 /// Asserts that the read models are those of a replay of the log.
-async fn verify_read_models(site: &mut Site) {
+async fn verify_read_models(harness: &mut EngineHarness) {
     for company in COMPANIES {
-        site.engine().settle(&id(company)).await;
+        harness.engine().settle(&company_id(company)).await;
     }
-    site.engine().caught_up().await.unwrap();
-    let engine = site.engine.take().unwrap();
+    harness.engine().caught_up().await.unwrap();
+    let engine = harness.engine.take().unwrap();
     let (engine, verified) = tokio::task::spawn_blocking(move || {
         let verified = engine.verify_read_models();
         (engine, verified)
@@ -186,7 +181,7 @@ async fn verify_read_models(site: &mut Site) {
     .await
     .unwrap();
     assert!(verified.unwrap().events > 100);
-    site.engine = Some(engine);
+    harness.engine = Some(engine);
 }
 
 /// The number of messages in the stream of the log, or none if the stream does not exist.
@@ -205,101 +200,102 @@ fn copy(from: &Path, to: &Path) {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_answers_the_same_after_each_migration() {
     let server = Server::start();
-    let mut site = site_with_history().await;
-    let (command, role) = (site.engine().clock().id(), json!({"role": "Old", "permissions": []}));
-    let first = site.ask_as("acme", command, "DefineRole", role.clone()).await;
+    let mut harness = site_with_history().await;
+    let (command, role) =
+        (harness.engine().clock().id(), json!({"role": "Old", "permissions": []}));
+    let first = harness.submit_with_id("acme", command, "DefineRole", role.clone()).await;
     ok(&first);
-    let before = answers(&site).await;
-    site.close().await;
+    let before = answers(&harness).await;
+    harness.close().await;
 
-    let moved = run_move(&site.data(), &server, &TO).expect_status(0).document;
+    let moved = run_move(&harness.data(), &server, &TO).expect_status(0).document;
     assert_eq!((&moved["companies"], &moved["verified"]), (&json!(2), &json!(true)), "{moved}");
     assert_eq!(moved["moved"], moved["commits"], "{moved}");
     assert_eq!(moved["take_along"], json!(["secret", "files/"]), "{moved}");
-    check_moved_folder_is_refused(&mut site, &server).await;
+    check_moved_folder_is_refused(&mut harness, &server).await;
 
-    site.log = LogChoice::JetStream(options(&server));
-    site.open().await;
-    assert_same(&answers(&site).await, &before);
+    harness.log = LogChoice::JetStream(options(&server));
+    harness.open().await;
+    assert_same(&answers(&harness).await, &before);
     let (Answer::Accepted { version, .. }, Answer::Accepted { version: same, duplicate, .. }) =
-        (&first, &site.ask_as("acme", command, "DefineRole", role).await)
+        (&first, &harness.submit_with_id("acme", command, "DefineRole", role).await)
     else {
         panic!("{first:?}")
     };
     assert_eq!((same, duplicate), (version, &true));
-    site.import(&users(32)).await;
-    let run = site.run().await;
-    site.settle().await;
-    let row = site.row("run", json!({"run": run})).await;
+    harness.import(&numbered_rows(32)).await;
+    let run = harness.start_run().await;
+    harness.settle().await;
+    let row = harness.row("run", json!({"run": run})).await;
     assert_eq!((&row["state"], &row["passed"]), (&json!("completed"), &json!(32)), "{row}");
-    verify_read_models(&mut site).await;
-    let after = answers(&site).await;
-    site.close().await;
-    site.log = LogChoice::Files;
+    verify_read_models(&mut harness).await;
+    let after = answers(&harness).await;
+    harness.close().await;
+    harness.log = LogChoice::Files;
 
-    check_migration_into_a_new_folder(&mut site, &server, &after).await;
-    let back = check_migration_into_the_old_folder(&mut site, &server, &moved, &after).await;
-    check_second_migration(&mut site, &server, &back).await;
+    check_migration_into_a_new_folder(&mut harness, &server, &after).await;
+    let back = check_migration_into_the_old_folder(&mut harness, &server, &moved, &after).await;
+    check_second_migration(&mut harness, &server, &back).await;
 }
 
 /// Asserts that an engine opens neither the old files nor a server without the log.
-async fn check_moved_folder_is_refused(site: &mut Site, server: &Server) {
-    let error = site.try_open().await.unwrap_err();
+async fn check_moved_folder_is_refused(harness: &mut EngineHarness, server: &Server) {
+    let error = harness.try_open().await.unwrap_err();
     assert!(matches!(error, EngineError::Moved { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains(&server.url()) && text.contains("move --from jetstream"), "{text}");
-    run_move(&site.data(), server, &TO).expect_status(1);
+    run_move(&harness.data(), server, &TO).expect_status(1);
 
     let other_server = Server::start();
-    site.log = LogChoice::JetStream(options(&other_server));
-    let error = site.try_open().await.unwrap_err();
+    harness.log = LogChoice::JetStream(options(&other_server));
+    let error = harness.try_open().await.unwrap_err();
     assert!(matches!(error, EngineError::JetStream(OpenError::Behind { .. })), "{error}");
     assert_eq!(messages(&other_server).await, None);
 }
 
 /// Migrates into an empty folder. Secret and files are copied by hand, as the operator must do.
 async fn check_migration_into_a_new_folder(
-    site: &mut Site,
+    harness: &mut EngineHarness,
     server: &Server,
     expected: &[(String, Value)],
 ) {
-    let (data, old_data) = (site.data(), site.data().with_file_name("old"));
+    let (data, old_data) = (harness.data(), harness.data().with_file_name("old"));
     std::fs::rename(&data, &old_data).unwrap();
     run_move(&data, server, &FROM).expect_status(0);
     std::fs::remove_dir(data.join("files")).unwrap();
     for part in ["secret", "files"] {
         copy(&old_data.join(part), &data.join(part));
     }
-    site.open().await;
-    assert_same(&answers(site).await, expected);
-    verify_read_models(site).await;
-    site.close().await;
+    harness.open().await;
+    assert_same(&answers(harness).await, expected);
+    verify_read_models(harness).await;
+    harness.close().await;
     std::fs::remove_dir_all(&data).unwrap();
     std::fs::rename(&old_data, &data).unwrap();
 }
 
 /// Migrates into the folder that the log came from. Only the new commits are appended to its files.
 async fn check_migration_into_the_old_folder(
-    site: &mut Site,
+    harness: &mut EngineHarness,
     server: &Server,
     moved: &Value,
     expected: &[(String, Value)],
 ) -> Value {
-    let back = run_move(&site.data(), server, &FROM).expect_status(0).document;
+    let back = run_move(&harness.data(), server, &FROM).expect_status(0).document;
     assert_eq!(back["found"], moved["commits"], "{back}");
     assert!(back["moved"].as_u64() > Some(0), "{back}");
-    site.open().await;
-    assert_same(&answers(site).await, expected);
-    verify_read_models(site).await;
-    ok(&site.ask("DefineRole", json!({"role": "New", "permissions": []})).await);
-    site.close().await;
+    harness.open().await;
+    assert_same(&answers(harness).await, expected);
+    verify_read_models(harness).await;
+    ok(&harness.submit("DefineRole", json!({"role": "New", "permissions": []})).await);
+    harness.close().await;
     assert_eq!(back["published_positions_are_old"], false, "{back}");
     back
 }
 
 /// Migrates to JetStream again, with an event stream there. The new commit is appended to the stream of the log,
 /// and the document says that the positions of published events are old.
-async fn check_second_migration(site: &mut Site, server: &Server, back: &Value) {
+async fn check_second_migration(harness: &mut EngineHarness, server: &Server, back: &Value) {
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     let name = EVENT_STREAM.to_owned();
@@ -310,7 +306,7 @@ async fn check_second_migration(site: &mut Site, server: &Server, back: &Value) 
     };
     jetstream.create_stream(events).await.unwrap();
     jetstream.publish("events", "one".into()).await.unwrap().await.unwrap();
-    let again = run_move(&site.data(), server, &TO).expect_status(0).document;
+    let again = run_move(&harness.data(), server, &TO).expect_status(0).document;
     assert_eq!(again["published_positions_are_old"], true, "{again}");
     assert_eq!((&again["found"], &again["moved"]), (&back["commits"], &json!(1)), "{again}");
 }
@@ -319,33 +315,33 @@ async fn check_second_migration(site: &mut Site, server: &Server, back: &Value) 
 #[tokio::test(flavor = "multi_thread")]
 async fn event_stream_is_complete_after_migrations() {
     let server = Server::start();
-    let mut site = site_with_history().await;
-    publish(&site, &server).await;
-    site.close().await;
+    let mut harness = site_with_history().await;
+    publish(&harness, &server).await;
+    harness.close().await;
     for (direction, log) in [(TO, LogChoice::JetStream(options(&server))), (FROM, LogChoice::Files)]
     {
-        let moved = run_move(&site.data(), &server, &direction).expect_status(0).document;
+        let moved = run_move(&harness.data(), &server, &direction).expect_status(0).document;
         assert_eq!(moved["published_positions_are_old"], true, "{moved}");
-        site.log = log;
-        site.open().await;
+        harness.log = log;
+        harness.open().await;
         let mut versions = BTreeMap::new();
         for company in COMPANIES {
-            site.import_in(company, &users(32)).await;
+            harness.import_in(company, &numbered_rows(32)).await;
             let role = json!({"role": format!("after {direction:?}"), "permissions": []});
-            let answer = site.ask_in(company, "DefineRole", role).await;
+            let answer = harness.submit_to(company, "DefineRole", role).await;
             let Answer::Accepted { version, .. } = answer else { panic!("{answer:?}") };
             versions.insert(company.to_owned(), (1..=version).collect());
         }
-        publish(&site, &server).await;
+        publish(&harness, &server).await;
         assert_eq!(published_versions(&server).await, versions);
-        site.close().await;
+        harness.close().await;
     }
 }
 
 /// Publishes all events of the log.
-async fn publish(site: &Site, server: &Server) {
+async fn publish(harness: &EngineHarness, server: &Server) {
     let client = async_nats::connect(server.url()).await.unwrap();
-    let feed = Feed::start(site.engine(), client, feed::Options::default());
+    let feed = Feed::start(harness.engine(), client, feed::Options::default());
     assert!(feed.finish(Duration::from_secs(30)).await, "not all events were published");
 }
 
@@ -368,13 +364,13 @@ async fn published_versions(server: &Server) -> BTreeMap<String, Vec<u64>> {
 #[tokio::test(flavor = "multi_thread")]
 async fn log_migrates_to_three_copies_in_a_cluster_and_back() {
     let cluster = Cluster::start();
-    let mut site = site_with_history().await;
-    let before = answers(&site).await;
-    site.close().await;
+    let mut harness = site_with_history().await;
+    let before = answers(&harness).await;
+    harness.close().await;
     let monitors: Vec<_> = cluster.servers.iter().map(Server::monitor_url).collect();
     let monitors = monitors.join(",");
     let words = [with_monitor(&TO, &monitors), vec!["--replicas", "3"]].concat();
-    let output = move_command(&site.data(), &cluster.url(), &words).output().unwrap();
+    let output = move_command(&harness.data(), &cluster.url(), &words).output().unwrap();
     let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(stdout.contains("of 2 companies moved and verified"), "{stdout}");
@@ -382,11 +378,11 @@ async fn log_migrates_to_three_copies_in_a_cluster_and_back() {
     let client = async_nats::connect(cluster.servers[0].url()).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("BOARDING_LOG").await.unwrap();
     assert_eq!(stream.cached_info().config.num_replicas, 3);
-    let back = run(move_command(&site.data(), &cluster.url(), &with_monitor(&FROM, &monitors)))
+    let back = run(move_command(&harness.data(), &cluster.url(), &with_monitor(&FROM, &monitors)))
         .expect_status(0);
     assert!(!back.stderr.contains("BOARDING_EVENTS"), "{}", back.stderr);
-    site.open().await;
-    assert_same(&answers(&site).await, &before);
+    harness.open().await;
+    assert_same(&answers(&harness).await, &before);
 }
 
 /// The permissions of the user `engine` in `nats.conf` suffice for a migration.

@@ -14,7 +14,7 @@ use futures_util::StreamExt as _;
 use serde_json::json;
 
 use super::permissions::{config, server};
-use crate::engine::{Site, ok, people};
+use crate::engine::{EngineHarness, ok, people_rows};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
@@ -32,13 +32,13 @@ async fn client(server: &Server, user: &str) -> Client {
 async fn worker_reads_work_and_nothing_else() {
     let server = server(&config());
     let engine = client(&server, "engine").await;
-    let mut site = Site::acme(None).await;
-    let queue = WorkQueue::new(engine.clone(), site.engine().clock().clone(), 1);
-    site.channel = Some(Arc::new(NatsChannel::new(queue, Arc::new(NullChannel))));
-    site.restart().await;
-    let feed = Feed::start(site.engine(), engine.clone(), Options::default());
-    site.import(&people(&["ann"])).await;
-    let run = site.run().await;
+    let mut harness = EngineHarness::acme(None).await;
+    let queue = WorkQueue::new(engine.clone(), harness.engine().clock().clone(), 1);
+    harness.channel = Some(Arc::new(NatsChannel::new(queue, Arc::new(NullChannel))));
+    harness.restart().await;
+    let feed = Feed::start(harness.engine(), engine.clone(), Options::default());
+    harness.import(&people_rows(&["ann"])).await;
+    let run = harness.start_run().await;
     eventually("the events are published", async || (feed.lag() == 0).then_some(())).await;
 
     let worker = client(&server, "acme-worker").await;
@@ -67,6 +67,6 @@ async fn worker_reads_work_and_nothing_else() {
     // The engine has the permission and gets an answer.
     let request = Request::new().payload(json!({"seq": 1}).to_string().into());
     engine.send_request("$JS.API.STREAM.MSG.GET.BOARDING_EVENTS", request).await.unwrap();
-    ok(&site.ask("InviteSent", json!({"run": run, "user": "ann"})).await);
-    site.settle().await;
+    ok(&harness.submit("InviteSent", json!({"run": run, "user": "ann"})).await);
+    harness.settle().await;
 }

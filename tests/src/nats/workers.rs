@@ -17,7 +17,7 @@ use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::engine::{Site, file, ok, people, refused};
+use crate::engine::{EngineHarness, import_body, numbered_rows, ok, people_rows, refused};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
@@ -27,26 +27,20 @@ async fn client(server: &Server) -> Client {
     options.connect(server.url()).await.unwrap()
 }
 
-/// A NATS channel with the clock of the site.
-async fn channel(site: &Site, server: &Server) -> Arc<NatsChannel> {
-    let queue = WorkQueue::new(client(server).await, site.engine().clock().clone(), 1);
-    let outbox = Outbox::open(&site.data().join("outbox")).unwrap();
+/// A NATS channel with the clock of the harness.
+async fn channel(harness: &EngineHarness, server: &Server) -> Arc<NatsChannel> {
+    let queue = WorkQueue::new(client(server).await, harness.engine().clock().clone(), 1);
+    let outbox = Outbox::open(&harness.data().join("outbox")).unwrap();
     Arc::new(NatsChannel::new(queue, Arc::new(outbox)))
 }
 
-/// A site whose invitations are sent by workers.
-async fn site(server: &Server) -> Site {
-    let mut site = Site::acme(None).await;
-    site.channel = Some(channel(&site, server).await);
-    site.restart().await;
-    ok(&site.ask("SetCompanyConfig", json!({"retry_backoff_seconds": 1})).await);
-    site
-}
-
-/// A CSV file with this many people.
-fn people_file(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
-    people(&names.iter().map(String::as_str).collect::<Vec<_>>())
+/// A harness whose invitations are sent by workers.
+async fn harness(server: &Server) -> EngineHarness {
+    let mut harness = EngineHarness::acme(None).await;
+    harness.channel = Some(channel(&harness, server).await);
+    harness.restart().await;
+    ok(&harness.submit("SetCompanyConfig", json!({"retry_backoff_seconds": 1})).await);
+    harness
 }
 
 /// A worker for WhatsApp that uses only the contract.
@@ -105,17 +99,17 @@ fn report(item: &WorkItem, more: &Value) -> Value {
     body
 }
 
-async fn report_sent(site: &Site, item: &WorkItem) {
-    ok(&site.ask("InviteSent", report(item, &json!({}))).await);
+async fn report_sent(harness: &EngineHarness, item: &WorkItem) {
+    ok(&harness.submit("InviteSent", report(item, &json!({}))).await);
 }
 
-async fn counts(site: &Site, run: &str) -> [u64; 5] {
-    let row = site.row("run", json!({"run": run})).await;
+async fn counts(harness: &EngineHarness, run: &str) -> [u64; 5] {
+    let row = harness.row("run", json!({"run": run})).await;
     ["total", "passed", "skipped", "failed", "remaining"].map(|name| row[name].as_u64().unwrap())
 }
 
-async fn code_of(site: &Site, run: &str, user: &str) -> Value {
-    let rows = site.rows("integration_log", json!({"run": run, "search": user})).await;
+async fn code_of(harness: &EngineHarness, run: &str, user: &str) -> Value {
+    let rows = harness.rows("integration_log", json!({"run": run, "search": user})).await;
     rows[0]["code"].clone()
 }
 
@@ -123,9 +117,9 @@ async fn code_of(site: &Site, run: &str, user: &str) -> Value {
 #[tokio::test]
 async fn worker_reports_every_kind_of_outcome() {
     let server = Server::start();
-    let site = site(&server).await;
-    site.import(&people(&["ann", "bob", "cid", "dan"])).await;
-    let run = site.run().await;
+    let harness = harness(&server).await;
+    harness.import(&people_rows(&["ann", "bob", "cid", "dan"])).await;
+    let run = harness.start_run().await;
     let mut worker = Worker::start(&server).await;
     let items = worker.receive_many(4).await;
     let [ann, bob, cid, dan] = &items[..] else { panic!("{items:?}") };
@@ -136,32 +130,32 @@ async fn worker_reports_every_kind_of_outcome() {
     );
     assert!(ann.text.contains(&ann.link) && ann.html.contains(&ann.link), "{}", ann.text);
     assert!(ann.phone.ends_with("000") && !ann.phone.contains("912345"), "{}", ann.phone);
-    assert_eq!(ann.deadline, site.now().plus_seconds(900));
-    assert_eq!(ann.expires_at, site.now().plus_seconds(24 * 3600));
-    report_sent(&site, ann).await;
+    assert_eq!(ann.deadline, harness.now().plus_seconds(900));
+    assert_eq!(ann.expires_at, harness.now().plus_seconds(24 * 3600));
+    report_sent(&harness, ann).await;
     let mut skipped = report(bob, &json!({"code": "recipient.already_linked"}));
     skipped.as_object_mut().unwrap().remove("attempt");
-    ok(&site.ask("UserSkipped", skipped).await);
+    ok(&harness.submit("UserSkipped", skipped).await);
     let undeliverable = json!({"code": "recipient.email_undeliverable", "permanent": true});
-    ok(&site.ask("InviteFailed", report(cid, &undeliverable)).await);
+    ok(&harness.submit("InviteFailed", report(cid, &undeliverable)).await);
     // A report without an attempt number applies to the current attempt.
     let mut busy = report(dan, &json!({"code": "delivery.temporary_failure", "permanent": false}));
     busy.as_object_mut().unwrap().remove("attempt");
-    ok(&site.ask("InviteFailed", busy).await);
-    assert_eq!(counts(&site, &run).await, [4, 1, 1, 1, 1]);
-    site.pass(2);
+    ok(&harness.submit("InviteFailed", busy).await);
+    assert_eq!(counts(&harness, &run).await, [4, 1, 1, 1, 1]);
+    harness.advance_clock(2);
     let second = worker.receive().await;
     assert_eq!((second.attempt, &second.message_id), (2, &dan.message_id));
     assert_eq!(second.link, dan.link, "the second attempt has another link");
     // P28: A late report on the first attempt has no effect.
-    ok(&site.ask("InviteSent", report(dan, &json!({}))).await);
-    assert_eq!(counts(&site, &run).await, [4, 1, 1, 1, 1]);
-    report_sent(&site, &second).await;
-    site.settle().await;
-    assert_eq!(counts(&site, &run).await, [4, 2, 1, 1, 0]);
-    assert_eq!(code_of(&site, &run, "cid").await, "recipient.email_undeliverable");
+    ok(&harness.submit("InviteSent", report(dan, &json!({}))).await);
+    assert_eq!(counts(&harness, &run).await, [4, 1, 1, 1, 1]);
+    report_sent(&harness, &second).await;
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [4, 2, 1, 1, 0]);
+    assert_eq!(code_of(&harness, &run, "cid").await, "recipient.email_undeliverable");
     assert_eq!(queued_items(&server).await, 5);
-    assert!(site.outbox().is_empty(), "an invitation was sent by mail");
+    assert!(harness.outbox().is_empty(), "an invitation was sent by mail");
 }
 
 /// P30, P28, P22: The recipients of a silent worker fail at their deadline, and the next run starts. Late reports
@@ -169,30 +163,30 @@ async fn worker_reports_every_kind_of_outcome() {
 #[tokio::test]
 async fn run_of_a_silent_worker_ends_at_the_deadline() {
     let server = Server::start();
-    let site = site(&server).await;
-    site.import(&people(&["ann", "bob"])).await;
-    let first = site.run().await;
-    let second = site.run().await;
+    let harness = harness(&server).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let first = harness.start_run().await;
+    let second = harness.start_run().await;
     let mut worker = Worker::start(&server).await;
     let silent = worker.receive_many(2).await;
-    site.pass(900);
-    ok(&site.ask("Tick", json!({"now": site.now()})).await);
-    assert_eq!(counts(&site, &first).await, [2, 0, 0, 2, 0]);
-    assert_eq!(code_of(&site, &first, "ann").await, "delivery.timeout");
+    harness.advance_clock(900);
+    ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
+    assert_eq!(counts(&harness, &first).await, [2, 0, 0, 2, 0]);
+    assert_eq!(code_of(&harness, &first, "ann").await, "delivery.timeout");
     let fresh = worker.receive_many(2).await;
     assert!(fresh.iter().all(|item| item.run.to_string() == second));
-    let late = site.ask("InviteSent", report(&silent[0], &json!({}))).await;
+    let late = harness.submit("InviteSent", report(&silent[0], &json!({}))).await;
     refused(&late, Code::RecipientAlreadyTerminal);
     let mut stale = report(&fresh[0], &json!({}));
     stale["fence"] = json!(silent[0].fence);
-    refused(&site.ask("InviteSent", stale).await, Code::RunStaleFence);
-    assert_eq!(counts(&site, &first).await, [2, 0, 0, 2, 0]);
-    assert_eq!(counts(&site, &second).await, [2, 0, 0, 0, 2]);
+    refused(&harness.submit("InviteSent", stale).await, Code::RunStaleFence);
+    assert_eq!(counts(&harness, &first).await, [2, 0, 0, 2, 0]);
+    assert_eq!(counts(&harness, &second).await, [2, 0, 0, 0, 2]);
     for item in &fresh {
-        report_sent(&site, item).await;
+        report_sent(&harness, item).await;
     }
-    site.settle().await;
-    assert_eq!(counts(&site, &second).await, [2, 2, 0, 0, 0]);
+    harness.settle().await;
+    assert_eq!(counts(&harness, &second).await, [2, 2, 0, 0, 0]);
 }
 
 /// The point of `send_batch` at which the engine crashes.
@@ -245,21 +239,25 @@ impl Channel for BlockingChannel {
     }
 }
 
-/// A site whose engine crashed with open claims of this many people, and the run.
-async fn crashed(server: &Server, people: usize, crash_point: CrashPoint) -> (Site, String) {
-    let mut site = site(server).await;
-    let inner = channel(&site, server).await;
+/// A harness whose engine crashed with open claims of this many people, and the run.
+async fn crashed(
+    server: &Server,
+    people: usize,
+    crash_point: CrashPoint,
+) -> (EngineHarness, String) {
+    let mut harness = harness(server).await;
+    let inner = channel(&harness, server).await;
     let reached = watch::Sender::new(0);
     let blocking = BlockingChannel { inner, crash_point, reached, batches: AtomicUsize::new(0) };
     let blocking = Arc::new(blocking);
-    site.channel = Some(blocking.clone());
-    site.restart().await;
-    site.import(&people_file(people)).await;
-    let run = site.run().await;
+    harness.channel = Some(blocking.clone());
+    harness.restart().await;
+    harness.import(&numbered_rows(people)).await;
+    let run = harness.start_run().await;
     blocking.reached.subscribe().wait_for(|reached| *reached == people).await.unwrap();
-    site.channel = Some(channel(&site, server).await);
-    site.crash().await;
-    (site, run)
+    harness.channel = Some(channel(&harness, server).await);
+    harness.crash().await;
+    (harness, run)
 }
 
 /// P7, P27: After a crash before or after queueing, each recipient is one work item.
@@ -267,15 +265,15 @@ async fn crashed(server: &Server, people: usize, crash_point: CrashPoint) -> (Si
 async fn crash_around_queueing_makes_one_work_item_each() {
     for crash_point in [CrashPoint::BeforeQueueing, CrashPoint::AfterQueueing] {
         let server = Server::start();
-        let (mut site, run) = crashed(&server, 10, crash_point).await;
-        site.open().await;
+        let (mut harness, run) = crashed(&server, 10, crash_point).await;
+        harness.open().await;
         let mut worker = Worker::start(&server).await;
         for item in worker.receive_many(10).await {
             assert_eq!(item.attempt, 1);
-            report_sent(&site, &item).await;
+            report_sent(&harness, &item).await;
         }
-        site.settle().await;
-        assert_eq!(counts(&site, &run).await, [10, 10, 0, 0, 0], "{crash_point:?}");
+        harness.settle().await;
+        assert_eq!(counts(&harness, &run).await, [10, 10, 0, 0, 0], "{crash_point:?}");
         assert_eq!(queued_items(&server).await, 10, "{crash_point:?}");
     }
 }
@@ -284,30 +282,30 @@ async fn crash_around_queueing_makes_one_work_item_each() {
 #[tokio::test]
 async fn acknowledged_work_is_not_queued_again_after_restarts() {
     let mut server = Server::start();
-    let (mut site, run) = crashed(&server, 10, CrashPoint::AfterQueueing).await;
+    let (mut harness, run) = crashed(&server, 10, CrashPoint::AfterQueueing).await;
     let mut worker = Worker::start(&server).await;
     let taken = worker.receive_many(10).await;
     drop(worker);
     server.kill();
     server.restart();
-    site.open().await;
+    harness.open().await;
     // The engine tries to queue the open claims again before it processes reports.
     let mut worker = Worker::start(&server).await;
     for item in &taken[1..] {
-        report_sent(&site, item).await;
+        report_sent(&harness, item).await;
     }
     let busy = json!({"code": "delivery.temporary_failure", "permanent": false});
-    ok(&site.ask("InviteFailed", report(&taken[0], &busy)).await);
-    site.pass(2);
+    ok(&harness.submit("InviteFailed", report(&taken[0], &busy)).await);
+    harness.advance_clock(2);
     let next = worker.receive().await;
     assert_eq!(
         (&next.user, next.attempt),
         (&taken[0].user, 2),
         "a work item of the first attempt was queued"
     );
-    report_sent(&site, &next).await;
-    site.settle().await;
-    assert_eq!(counts(&site, &run).await, [10, 10, 0, 0, 0]);
+    report_sent(&harness, &next).await;
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [10, 10, 0, 0, 0]);
     assert_eq!(queued_items(&server).await, 11);
 }
 
@@ -315,16 +313,18 @@ async fn acknowledged_work_is_not_queued_again_after_restarts() {
 #[tokio::test]
 async fn claim_older_than_the_deduplication_window_is_uncertain() {
     let server = Server::start();
-    let (mut site, run) = crashed(&server, 3, CrashPoint::AfterQueueing).await;
-    site.open().await;
-    ok(&site.ask("SetCompanyConfig", json!({"recipient_deadline_seconds": 10_000_000})).await);
-    assert_eq!(counts(&site, &run).await, [3, 0, 0, 0, 3]);
-    site.crash().await;
-    site.pass(7 * 24 * 3600);
-    site.open().await;
-    site.settle().await;
-    assert_eq!(counts(&site, &run).await, [3, 0, 0, 3, 0]);
-    assert_eq!(code_of(&site, &run, "user0").await, "delivery.uncertain");
+    let (mut harness, run) = crashed(&server, 3, CrashPoint::AfterQueueing).await;
+    harness.open().await;
+    ok(&harness
+        .submit("SetCompanyConfig", json!({"recipient_deadline_seconds": 10_000_000}))
+        .await);
+    assert_eq!(counts(&harness, &run).await, [3, 0, 0, 0, 3]);
+    harness.crash().await;
+    harness.advance_clock(7 * 24 * 3600);
+    harness.open().await;
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [3, 0, 0, 3, 0]);
+    assert_eq!(code_of(&harness, &run, "user0").await, "delivery.uncertain");
     assert_eq!(queued_items(&server).await, 3);
 }
 
@@ -332,50 +332,50 @@ async fn claim_older_than_the_deduplication_window_is_uncertain() {
 #[tokio::test]
 async fn number_of_open_work_items_is_limited() {
     let server = Server::start();
-    let site = site(&server).await;
-    ok(&site.ask("SetCompanyConfig", json!({"bulk_integration_max_records": 1000})).await);
-    site.import(&people_file(230)).await;
-    let run = site.run().await;
+    let harness = harness(&server).await;
+    ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 1000})).await);
+    harness.import(&numbered_rows(230)).await;
+    let run = harness.start_run().await;
     let mut worker = Worker::start(&server).await;
     let first = worker.receive_many(200).await;
     let dispatched = async || {
         let answer =
-            site.rows("integration_log", json!({"run": run, "status": "dispatching"})).await;
+            harness.rows("integration_log", json!({"run": run, "status": "dispatching"})).await;
         answer.len()
     };
-    let queued = site.rows("integration_log", json!({"run": run, "status": "queued"})).await;
+    let queued = harness.rows("integration_log", json!({"run": run, "status": "queued"})).await;
     assert_eq!(queued.len(), 30);
     for item in &first[..20] {
-        report_sent(&site, item).await;
+        report_sent(&harness, item).await;
     }
     let more = worker.receive_many(20).await;
-    let queued = site.rows("integration_log", json!({"run": run, "status": "queued"})).await;
+    let queued = harness.rows("integration_log", json!({"run": run, "status": "queued"})).await;
     assert_eq!((queued.len(), queued_items(&server).await), (10, 220));
     assert!(dispatched().await > 0);
     for item in first[20..].iter().chain(&more) {
-        report_sent(&site, item).await;
+        report_sent(&harness, item).await;
     }
     for item in worker.receive_many(10).await {
-        report_sent(&site, &item).await;
+        report_sent(&harness, &item).await;
     }
-    site.settle().await;
-    assert_eq!(counts(&site, &run).await, [230, 230, 0, 0, 0]);
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [230, 230, 0, 0, 0]);
 }
 
 /// LX-35: Workers get the work items of their own company only.
 #[tokio::test]
 async fn workers_get_the_work_of_their_company_only() {
     let server = Server::start();
-    let site = site(&server).await;
-    site.set_up("umbrella").await;
+    let harness = harness(&server).await;
+    harness.set_up("umbrella").await;
     for (company, person) in [("acme", "ann"), ("umbrella", "zoe")] {
-        site.import_in(company, &people(&[person])).await;
-        site.run_in(company).await;
+        harness.import_in(company, &people_rows(&[person])).await;
+        harness.start_run_in(company).await;
     }
     for (company, person) in [("umbrella", "zoe"), ("acme", "ann")] {
         let item = Worker::of(company, &server).await.receive().await;
         assert_eq!((item.company.as_str(), item.user.as_str()), (company, person));
-        let sent = site.ask_in(company, "InviteSent", report(&item, &json!({}))).await;
+        let sent = harness.submit_to(company, "InviteSent", report(&item, &json!({}))).await;
         ok(&sent);
     }
     assert_eq!(queued_items(&server).await, 2);
@@ -385,30 +385,30 @@ async fn workers_get_the_work_of_their_company_only() {
 #[tokio::test]
 async fn welcome_mails_are_sent_by_mail() {
     let server = Server::start();
-    let site = site(&server).await;
-    let mut body = file("people.csv", &people(&["ann", "bob"]));
+    let harness = harness(&server).await;
+    let mut body = import_body("people.csv", &people_rows(&["ann", "bob"]));
     body["send_welcome_email"] = json!(true);
-    ok(&site.ask("ImportFile", body).await);
-    site.settle().await;
-    assert_eq!(site.outbox().len(), 2);
+    ok(&harness.submit("ImportFile", body).await);
+    harness.settle().await;
+    assert_eq!(harness.outbox().len(), 2);
 }
 
 /// Work that cannot be queued because the server is down is queued once when it is up again.
 #[tokio::test]
 async fn work_is_queued_once_after_an_outage_of_nats() {
     let mut server = Server::start();
-    let site = site(&server).await;
-    site.import(&people_file(5)).await;
+    let harness = harness(&server).await;
+    harness.import(&numbered_rows(5)).await;
     server.kill();
-    let run = site.run().await;
-    let row = site.row("run", json!({"run": run})).await;
+    let run = harness.start_run().await;
+    let row = harness.row("run", json!({"run": run})).await;
     assert_eq!(row["state"], "running");
     server.restart();
     let mut worker = Worker::start(&server).await;
     for item in worker.receive_many(5).await {
-        report_sent(&site, &item).await;
+        report_sent(&harness, &item).await;
     }
-    site.settle().await;
-    assert_eq!(counts(&site, &run).await, [5, 5, 0, 0, 0]);
+    harness.settle().await;
+    assert_eq!(counts(&harness, &run).await, [5, 5, 0, 0, 0]);
     assert_eq!(queued_items(&server).await, 5);
 }
