@@ -1,4 +1,4 @@
-//! The stream of events: made if it is not there, looked over if it is, and what it holds last.
+//! The event stream: creates or checks it, and reads its last event.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use super::source::Last;
 use super::{FeedError, Headers, Options};
 use crate::names::{self, EVENT_STREAM, LAST_EVENT_STREAM};
 
-/// Where the stream ends.
+/// The end of the stream.
 #[derive(Debug)]
 pub(super) struct End {
-    /// The next message has to stand after this one.
+    /// The sequence of the last message.
     pub sequence: u64,
     pub event: Option<Last>,
 }
 
-/// The stream, as it is or made anew.
+/// Opens the stream, or creates it.
 pub(super) async fn open(context: &Context, options: Options) -> Result<Stream, FeedError> {
     let events = config(options);
     let forgets = events.max_age > Duration::ZERO;
