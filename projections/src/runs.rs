@@ -105,7 +105,7 @@ mod tests {
     use boarding_commands::event::Event;
     use boarding_commands::values::Code;
 
-    /// LX-21: total, passed, skipped, failed and remaining, at any time.
+    /// LX-21, A30: total, passed, skipped, failed and remaining, at any time.
     /// P6: a completed run has a start and an end.
     #[test]
     fn run_is_counted_while_running_and_when_completed() {
