@@ -19,7 +19,6 @@ use ulid::Ulid;
 
 pub use entity::Entity;
 pub(crate) use entity::number_of;
-use entity::{import_of, run_of, who};
 
 use crate::projection::{Projection, Projector, decode};
 use crate::rows::{Rows, RowsError, Table};
@@ -145,7 +144,8 @@ impl Projection for Commits {
 const COMMIT_PREFIX_BYTES: usize = 17;
 
 fn commit_prefix_of(event: &Event) -> Option<[u8; COMMIT_PREFIX_BYTES]> {
-    match (run_of(event), import_of(event)) {
+    let subjects = event.subjects();
+    match (subjects.run, subjects.import) {
         (Some(run), _) => Some(commit_prefix(RUN, runs::key(run))),
         (None, Some(import)) => Some(commit_prefix(IMPORT, imports::key(import))),
         (None, None) => None,
@@ -184,10 +184,11 @@ impl Projection for People {
                 | Event::CorporatePhoneAdded { .. }
                 | Event::CorporatePhoneRemoved { .. }
         );
-        if kept_in_users || run_of(fact.event).is_some() {
+        let subjects = fact.event.subjects();
+        if kept_in_users || subjects.run.is_some() {
             return None;
         }
-        let who = who(fact.event)?;
+        let who = subjects.user?;
         Some([&person_prefix(&who.folded()), fact.version.to_be_bytes().as_slice()].concat())
     }
 

@@ -1,8 +1,8 @@
 //! The mails that a company words itself (query `templates`; LX-30).
 
 use boarding_commands::commit::Fact;
+use boarding_commands::event::FirstMail;
 use boarding_commands::event::{Event, TemplateKind};
-use boarding_commands::schema::FirstMail;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

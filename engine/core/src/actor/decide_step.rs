@@ -57,7 +57,7 @@ impl State {
         self.tail += commit.events.len() as u64;
         // Who begins or ceases to wait for a number changes which ones an import may take.
         let moved = self.company.numbers.turns() != turns;
-        if moved || commit.events.iter().any(Event::bears_on_imports) {
+        if moved || commit.events.iter().any(Event::affects_imports) {
             self.plans_hold_from = self.company.version;
         }
     }
