@@ -10,7 +10,7 @@ use std::ops::ControlFlow;
 use boarding_commands::values::CompanyId;
 
 pub use memory::MemoryRows;
-pub use staged::{Change, Staged};
+pub use staged::{RowChange, StagedRows};
 
 macro_rules! tables {
     ($($variant:ident $id:literal $name:literal)*) => {

@@ -1,4 +1,4 @@
-//! The engine as a whole, at its Rust API: real folders, the real log, the real outbox, a real mail server.
+//! Tests of the whole engine through its Rust API, with real folders, log, outbox and mail server.
 
 mod data_folder;
 mod dialects;
@@ -39,17 +39,20 @@ use boarding_core::clock::Clock;
 use boarding_core::data_dir::DataDirError;
 use boarding_core::delivery::Channel;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
-use boarding_core::read::queries::{Answer as Found, Asker, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer as Found, QueryCaller, QueryFailure};
 use serde_json::{Map, Value, json};
 
-/// When tests begin: the clock stands still until a test moves it.
+use crate::support::mail_text::decoded;
+
+/// The time at which tests start, in milliseconds. The clock advances only when a test says so.
 const START: i64 = 1_795_248_000_000;
 const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";
 
-/// A data folder, its clock, and the engine that has it open.
+/// A temporary data folder, a manual clock, and the engine that has the folder open.
 pub(crate) struct EngineHarness {
     folder: tempfile::TempDir,
-    hand: Arc<AtomicI64>,
+    /// The time of the clock, in milliseconds.
+    clock: Arc<AtomicI64>,
     pub(crate) channel: Option<Arc<dyn Channel>>,
     adopt_runs: bool,
     pub(crate) log: LogChoice,
@@ -61,28 +64,40 @@ pub(crate) fn company_id(text: &str) -> CompanyId {
 }
 
 impl EngineHarness {
-    /// A new folder; mails go into its outbox unless there is another channel.
+    /// An engine on a new folder. Without a channel, mails are written to the outbox.
     pub(crate) async fn new(channel: Option<Arc<dyn Channel>>) -> Self {
         Self::with_log(LogChoice::Files, channel).await
     }
 
     pub(crate) async fn with_log(log: LogChoice, channel: Option<Arc<dyn Channel>>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let hand = Arc::new(AtomicI64::new(START));
-        let mut harness = Self { folder, hand, channel, adopt_runs: false, log, engine: None };
+        let clock = Arc::new(AtomicI64::new(START));
+        let mut harness = Self { folder, clock, channel, adopt_runs: false, log, engine: None };
         harness.open().await;
         harness
     }
 
-    /// The same, with the company `acme` that may invite.
+    /// An engine with the company `acme`, which may invite users.
     pub(crate) async fn acme(channel: Option<Arc<dyn Channel>>) -> Self {
         let harness = Self::new(channel).await;
         harness.set_up("acme").await;
         harness
     }
 
+    /// An engine with the company of `fixtures/company/multiline.json` under the id `acme`.
+    pub(crate) async fn meridian() -> Self {
+        let harness = Self::new(None).await;
+        harness.run_commands("acme", include_str!("../../fixtures/company/multiline.json")).await;
+        harness
+    }
+
+    /// Sets up another company with the commands of `fixtures/company/acme.json`.
     pub(crate) async fn set_up(&self, company: &str) {
-        let commands = include_str!("../../fixtures/company/acme.json");
+        self.run_commands(company, include_str!("../../fixtures/company/acme.json")).await;
+    }
+
+    /// Submits the commands of a JSON list. All must be accepted.
+    pub(crate) async fn run_commands(&self, company: &str, commands: &str) {
         for command in serde_json::from_str::<Vec<Value>>(commands).unwrap() {
             let name = command["command"].as_str().unwrap();
             ok(&self.submit_to(company, name, command["body"].clone()).await);
@@ -94,14 +109,14 @@ impl EngineHarness {
     }
 
     fn options(&self) -> Options {
-        let hand = Arc::clone(&self.hand);
-        let clock = Clock::reading(move || Time(hand.load(Ordering::SeqCst)));
+        let millis = Arc::clone(&self.clock);
+        let clock = Clock::reading(move || Time(millis.load(Ordering::SeqCst)));
         let (channel, adopt_runs) = (self.channel.clone(), self.adopt_runs);
         let log = self.log.clone();
         Options { data: self.data(), log, channel, adopt_runs, secret: None, clock }
     }
 
-    /// Opens the folder, as soon as the engine that was dropped has let go of it.
+    /// Opens the folder, as soon as a dropped engine has released it.
     pub(crate) async fn open(&mut self) {
         self.engine = Some(self.try_open().await.unwrap());
         self.engine().resume().await;
@@ -122,13 +137,13 @@ impl EngineHarness {
         self.engine.as_ref().unwrap()
     }
 
-    /// Drops the engine without closing it, and waits until nobody is at work in the folder.
+    /// Drops the engine without closing it, and waits until it has released the folder.
     pub(crate) async fn crash(&mut self) {
         drop(self.engine.take());
-        drop(self.try_folder().await);
+        drop(self.lock_folder().await);
     }
 
-    async fn try_folder(&self) -> boarding_core::data_dir::DataDir {
+    async fn lock_folder(&self) -> boarding_core::data_dir::DataDir {
         loop {
             match boarding_core::data_dir::DataDir::open(self.data()) {
                 Err(DataDirError::InUse { .. }) => tokio::task::yield_now().await,
@@ -141,18 +156,18 @@ impl EngineHarness {
         self.engine.take().unwrap().close().await;
     }
 
-    /// A crash, and a new start.
+    /// Crashes the engine and opens the folder again.
     pub(crate) async fn restart(&mut self) {
         self.crash().await;
         self.open().await;
     }
 
     pub(crate) fn advance_clock(&self, seconds: i64) {
-        self.hand.fetch_add(seconds * 1000, Ordering::SeqCst);
+        self.clock.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
     pub(crate) fn now(&self) -> Time {
-        Time(self.hand.load(Ordering::SeqCst))
+        Time(self.clock.load(Ordering::SeqCst))
     }
 
     pub(crate) async fn submit(&self, name: &str, body: Value) -> Answer {
@@ -171,11 +186,22 @@ impl EngineHarness {
         name: &str,
         body: Value,
     ) -> Answer {
-        let asked = envelope(command, "admin", &body);
-        self.engine().submit(&company_id(company), name, asked, Authority::All).await
+        let envelope = envelope(command, "admin", &body);
+        self.engine().submit(&company_id(company), name, envelope, Authority::All).await
     }
 
-    /// Imports these rows (without the header), with their phones.
+    /// Submits a command to `acme` as an actor who has only granted permissions.
+    async fn submit_as(&self, actor: &str, name: &str, body: Value) -> Answer {
+        let envelope = envelope(self.engine().clock().id(), actor, &body);
+        self.engine().submit(&company_id("acme"), name, envelope, Authority::Granted).await
+    }
+
+    async fn grant(&self, actor: &str, permission: &str) {
+        let body = json!({"actor": actor, "permissions": [permission]});
+        ok(&self.submit("GrantPermissions", body).await);
+    }
+
+    /// Imports these LeapXpert rows with their phones. The rows have no header.
     pub(crate) async fn import(&self, rows: &str) -> Value {
         self.import_in("acme", rows).await
     }
@@ -186,7 +212,7 @@ impl EngineHarness {
         ok(&answer)
     }
 
-    /// A confirmed run on WhatsApp for the newest import.
+    /// Starts a run on WhatsApp for the newest import. Returns its id.
     pub(crate) async fn start_run(&self) -> String {
         self.start_run_in("acme").await
     }
@@ -198,12 +224,13 @@ impl EngineHarness {
         result["run"].as_str().unwrap().to_owned()
     }
 
+    /// Waits until `acme` has no pending work and the read models are up to date.
     pub(crate) async fn settle(&self) {
         self.engine().settle(&company_id("acme")).await;
         self.engine().caught_up().await.unwrap();
     }
 
-    async fn query(&self, name: &str, params: Value) -> Result<Found, NoAnswer> {
+    async fn query(&self, name: &str, params: Value) -> Result<Found, QueryFailure> {
         self.query_in("acme", name, params).await
     }
 
@@ -212,9 +239,9 @@ impl EngineHarness {
         company: &str,
         name: &str,
         params: Value,
-    ) -> Result<Found, NoAnswer> {
+    ) -> Result<Found, QueryFailure> {
         self.engine().caught_up().await.unwrap();
-        let asker = Asker { actor: "admin".to_owned(), authority: Authority::All };
+        let asker = QueryCaller { actor: "admin".to_owned(), authority: Authority::All };
         self.engine().query(&company_id(company), name, object(params), &asker).await
     }
 
@@ -237,6 +264,19 @@ impl EngineHarness {
         self.json(name, params).await["row"].clone()
     }
 
+    /// The rows of all pages of a query.
+    async fn all_rows(&self, name: &str, mut params: Value) -> Vec<Value> {
+        let mut rows = Vec::new();
+        loop {
+            let answer = self.json(name, params.clone()).await;
+            rows.extend(answer["rows"].as_array().unwrap().clone());
+            if answer["next"].is_null() {
+                return rows;
+            }
+            params["cursor"] = answer["next"].clone();
+        }
+    }
+
     async fn csv(&self, name: &str, params: Value) -> String {
         match self.query(name, params).await {
             Ok(Found::Csv(bytes)) => String::from_utf8(bytes).unwrap(),
@@ -244,20 +284,20 @@ impl EngineHarness {
         }
     }
 
-    /// The names of the company's events so far.
+    /// The names of the company's first 500 events.
     async fn events(&self) -> Vec<String> {
         let rows = self.rows("history", json!({"limit": 500})).await;
         rows.iter().map(|row| row["event"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Every mail in the outbox, decoded enough to be searched.
+    /// The decoded text of every mail in the outbox.
     pub(crate) fn outbox(&self) -> Vec<String> {
         let mut found = Vec::new();
         files_under(&self.data().join("outbox"), &mut found);
         found.iter().map(|path| decoded(&std::fs::read_to_string(path).unwrap())).collect()
     }
 
-    /// The bytes of the log as they stand on the disk.
+    /// The path and content of every file of the log.
     fn log_bytes(&self) -> Vec<(PathBuf, Vec<u8>)> {
         let mut found = Vec::new();
         files_under(&self.data().join("log"), &mut found);
@@ -274,15 +314,11 @@ fn files_under(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// Quoted-printable undone: its soft line ends, and the characters that links hold.
-fn decoded(mail: &str) -> String {
-    mail.replace("=\r\n", "").replace("=3D", "=")
-}
-
 fn envelope(command: CommandId, actor: &str, body: &Value) -> Envelope {
     Envelope::read(json!({"id": command, "actor": actor, "body": body})).unwrap()
 }
 
+/// The members of a JSON object. Empty for any other value.
 fn object(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(object) => object,
@@ -290,7 +326,7 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-/// The body of an import of these rows.
+/// The body of an `ImportFile` command with these LeapXpert rows.
 pub(crate) fn import_body(name: &str, rows: &str) -> Value {
     json!({
         "dialect": "leapxpert",
@@ -299,15 +335,22 @@ pub(crate) fn import_body(name: &str, rows: &str) -> Value {
     })
 }
 
-/// A row for each name; the e-mail's first word is the name, which a mail server may act on.
-pub(crate) fn people_rows(names: &[&str]) -> String {
-    let row = |(at, name): (usize, &&str)| {
+/// One LeapXpert row per name. The local part of the address is the name, to which the mail server reacts.
+pub(crate) fn people_rows<T: AsRef<str>>(names: &[T]) -> String {
+    let row = |(at, name): (usize, &T)| {
+        let name = name.as_ref();
         let user = name.replace(['.', '-'], "_");
         format!("{user},First,Last,{name}@people.example,+84912{:06},,\n", at + 345_000)
     };
     names.iter().enumerate().map(row).collect()
 }
 
+/// LeapXpert rows of the users `user0`, `user1` and so on.
+pub(crate) fn numbered_rows(count: usize) -> String {
+    people_rows(&(0..count).map(|n| format!("user{n}")).collect::<Vec<_>>())
+}
+
+/// The result of an accepted command. Panics on any other answer.
 #[track_caller]
 pub(crate) fn ok(answer: &Answer) -> Value {
     match answer {
@@ -316,6 +359,7 @@ pub(crate) fn ok(answer: &Answer) -> Value {
     }
 }
 
+/// The details of a refusal with this code. Panics on any other answer.
 #[track_caller]
 pub(crate) fn refused(answer: &Answer, expected: Code) -> Value {
     match answer {
@@ -323,54 +367,3 @@ pub(crate) fn refused(answer: &Answer, expected: Code) -> Value {
         other => panic!("expected {expected:?}: {other:?}"),
     }
 }
-
-// ALIASES-BEGIN
-pub(crate) use self::{
-    EngineHarness as Site, company_id as id, import_body as file, people_rows as people,
-};
-
-impl EngineHarness {
-    pub(crate) async fn with(channel: Option<Arc<dyn Channel>>) -> Self {
-        Self::new(channel).await
-    }
-
-    pub(crate) async fn ask(&self, name: &str, body: Value) -> Answer {
-        self.submit(name, body).await
-    }
-
-    pub(crate) async fn ask_in(&self, company: &str, name: &str, body: Value) -> Answer {
-        self.submit_to(company, name, body).await
-    }
-
-    pub(crate) async fn ask_as(
-        &self,
-        company: &str,
-        command: CommandId,
-        name: &str,
-        body: Value,
-    ) -> Answer {
-        self.submit_with_id(company, command, name, body).await
-    }
-
-    pub(crate) async fn run(&self) -> String {
-        self.start_run().await
-    }
-
-    pub(crate) async fn run_in(&self, company: &str) -> String {
-        self.start_run_in(company).await
-    }
-
-    pub(crate) fn pass(&self, seconds: i64) {
-        self.advance_clock(seconds);
-    }
-
-    pub(crate) async fn get_in(
-        &self,
-        company: &str,
-        name: &str,
-        params: Value,
-    ) -> Result<Found, NoAnswer> {
-        self.query_in(company, name, params).await
-    }
-}
-// ALIASES-END

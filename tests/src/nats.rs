@@ -1,4 +1,4 @@
-//! On a real NATS server: the log in JetStream, the front door, several engines, what breaks.
+//! Tests on real NATS servers: requests, queue, feed, workers, the log in JetStream, several engines, faults.
 
 mod bench;
 pub(crate) mod caller;
@@ -7,13 +7,13 @@ mod engines;
 mod feed;
 mod files;
 mod log;
-mod moving;
-mod owners;
+mod migration;
+mod ownership;
 mod permissions;
 mod queue;
+mod requests;
 mod serve;
 pub(crate) mod serve_process;
 mod server;
-mod service;
 mod users;
-mod work;
+mod workers;

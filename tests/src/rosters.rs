@@ -8,7 +8,7 @@ use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::CompanyId;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_core::read::queries::{self, Asker};
+use boarding_core::read::queries::{self, QueryCaller};
 use serde_json::{Map, Value, json};
 
 fn fixtures() -> PathBuf {
@@ -80,14 +80,14 @@ impl Sample {
 
     /// Every row that the query answers, page after page.
     async fn rows(&self, query: &str, params: Value) -> Vec<Value> {
-        let asker = Asker { actor: String::new(), authority: Authority::All };
+        let asker = QueryCaller { actor: String::new(), authority: Authority::All };
         let (mut all, mut cursor) = (Vec::new(), Value::Null);
         loop {
             let mut asked: Map<String, Value> = params.as_object().unwrap().clone();
             asked.insert("limit".to_owned(), json!(500));
             asked.insert("cursor".to_owned(), cursor);
             let answer = self.engine.query(&self.company, query, asked, &asker).await.unwrap();
-            let queries::Answer::Json(answer) = answer else { panic!("{answer:?}") };
+            let queries::QueryAnswer::Json(answer) = answer else { panic!("{answer:?}") };
             all.extend(answer["rows"].as_array().unwrap().iter().cloned());
             cursor = answer["next"].clone();
             if cursor.is_null() {

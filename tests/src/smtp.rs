@@ -6,7 +6,7 @@ use boarding_commands::template::Rendered;
 use boarding_commands::values::{Code, Time};
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
-use boarding_core::delivery::{Channel as _, Sent};
+use boarding_core::delivery::{Channel as _, DeliveryOutcome};
 
 use crate::support::mail_server::{MailServer, ReceivedMail};
 use crate::support::paths::tests_folder;
@@ -43,25 +43,31 @@ fn channel(sink: &MailServer, timeouts: Timeouts) -> SmtpChannel {
     SmtpChannel::with_timeouts(&url, timeouts).unwrap()
 }
 
-async fn send(sink: &MailServer, recipient: &str) -> Sent {
+async fn send(sink: &MailServer, recipient: &str) -> DeliveryOutcome {
     channel(sink, PATIENCE).send_batch(vec![mail(recipient)]).await.remove(0)
 }
 
 #[track_caller]
-fn is_permanent(sent: &Sent, expected: Code) {
-    assert!(matches!(sent, Sent::PermanentFailure { code, .. } if *code == expected), "{sent:?}");
+fn is_permanent(sent: &DeliveryOutcome, expected: Code) {
+    assert!(
+        matches!(sent, DeliveryOutcome::PermanentFailure { code, .. } if *code == expected),
+        "{sent:?}"
+    );
 }
 
 #[track_caller]
-fn is_temporary(sent: &Sent) {
+fn is_temporary(sent: &DeliveryOutcome) {
     let expected = Code::DeliveryTemporaryFailure;
-    assert!(matches!(sent, Sent::TemporaryFailure { code, .. } if *code == expected), "{sent:?}");
+    assert!(
+        matches!(sent, DeliveryOutcome::TemporaryFailure { code, .. } if *code == expected),
+        "{sent:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_mail_arrives_as_it_was_made() {
     let sink = MailServer::start(&[]);
-    assert_eq!(send(&sink, "ok").await, Sent::Sent);
+    assert_eq!(send(&sink, "ok").await, DeliveryOutcome::Sent);
     let kept = sink.received();
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].from, "onboarding@acme.example");
@@ -82,7 +88,7 @@ async fn a_batch_is_answered_in_its_order_over_few_connections() {
         if at % 3 == 0 {
             is_permanent(sent, Code::RecipientEmailUndeliverable);
         } else {
-            assert_eq!(*sent, Sent::Sent, "{at}");
+            assert_eq!(*sent, DeliveryOutcome::Sent, "{at}");
         }
     }
     let kept = sink.received();
@@ -138,7 +144,7 @@ async fn a_connection_lost_before_the_mail_may_be_tried_again() {
 async fn a_connection_lost_after_the_last_dot_leaves_the_mail_in_doubt() {
     let sink = MailServer::start(&[]);
     let sent = send(&sink, "lost").await;
-    assert!(matches!(sent, Sent::Uncertain { .. }), "{sent:?}");
+    assert!(matches!(sent, DeliveryOutcome::Uncertain { .. }), "{sent:?}");
     assert_eq!(sink.received().len(), 1);
     assert!(!channel(&sink, PATIENCE).deduplicates());
 }
@@ -149,9 +155,9 @@ async fn silence_after_the_last_dot_leaves_the_mail_in_doubt() {
     let sink = MailServer::start(&[]);
     let channel = channel(&sink, Timeouts { data: SHORT, ..PATIENCE });
     let sent = channel.send_batch(vec![mail("silent")]).await.remove(0);
-    assert!(matches!(sent, Sent::Uncertain { .. }), "{sent:?}");
+    assert!(matches!(sent, DeliveryOutcome::Uncertain { .. }), "{sent:?}");
     // The connection in doubt is not used again.
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [Sent::Sent]);
+    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
 }
 
 /// Fault row 28: a server that accepts the connection and says nothing.
@@ -182,19 +188,19 @@ async fn a_server_that_is_down_may_be_tried_again() {
 async fn an_idle_connection_that_died_is_replaced() {
     let sink = MailServer::start(&[]);
     let channel = channel(&sink, PATIENCE);
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [Sent::Sent]);
+    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
     let port = sink.port;
     drop(sink);
     is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
     let back = MailServer::start(&["--port", &port.to_string()]);
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [Sent::Sent]);
+    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
     assert_eq!(back.received().len(), 1);
 }
 
 #[tokio::test]
 async fn an_address_that_the_server_cannot_write_is_the_recipients_failure() {
     let able = MailServer::start(&[]);
-    assert_eq!(send(&able, "ok.jürgen").await, Sent::Sent);
+    assert_eq!(send(&able, "ok.jürgen").await, DeliveryOutcome::Sent);
     let plain = MailServer::start(&["--plain-addresses"]);
     is_permanent(&send(&plain, "ok.jürgen").await, Code::RecipientEmailUndeliverable);
     assert_eq!(plain.received().len(), 0);
@@ -216,7 +222,7 @@ fn secure_sink() -> MailServer {
 async fn a_mail_goes_out_encrypted_after_logging_in() {
     let sink = secure_sink();
     let sent = encrypted("tls=required", &sink).send_batch(vec![mail("ok")]).await;
-    assert_eq!(sent, [Sent::Sent]);
+    assert_eq!(sent, [DeliveryOutcome::Sent]);
     assert_eq!(sink.received().len(), 1);
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod clients;
 pub(crate) mod mail_server;
+pub(crate) mod mail_text;
 pub(crate) mod nats;
 pub(crate) mod paths;
 pub(crate) mod program;

@@ -6,16 +6,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use boarding_commands::company::Company;
-use boarding_commands::decide::{Authority, Command};
 use boarding_commands::event::Event;
-use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal, Time};
+use boarding_commands::step::Request;
+use boarding_commands::values::{Code, CompanyId, Refusal};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
-use ulid::Ulid;
 
-use crate::context::Core;
+use crate::context::EngineContext;
 use crate::limits::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX};
-use crate::process::Chores;
+use crate::process::PendingWork;
 use crate::read::snapshots;
 use batch::{Batch, Decided, Outcome, answer_all};
 use boarding_log::AppendError;
@@ -24,24 +23,6 @@ use boarding_log::codec::COMMIT_BYTES_MAX;
 pub(crate) mod decide_step;
 
 use decide_step::State;
-
-/// A command on its way to a company.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub command: Command,
-    pub id: CommandId,
-    /// The digest of name and body; none for what the engine asks of itself, which is never repeated by id.
-    pub body: Option<Digest>,
-    pub actor: String,
-    pub authority: Authority,
-    pub at: Time,
-    pub correlation: Option<Ulid>,
-    pub traceparent: Option<String>,
-    pub expected_version: Option<u64>,
-    /// The version at which it was planned: refused `import.plan_changed` if anything that bears on
-    /// imports has happened since.
-    pub planned_at: Option<u64>,
-}
 
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,148 +46,155 @@ pub enum Reply {
 }
 
 /// Looks at the company between two commands.
-type Look = Box<dyn FnOnce(&Company) + Send>;
+type Inspection = Box<dyn FnOnce(&Company) + Send>;
 
 enum Message {
-    Ask(Box<Request>, oneshot::Sender<Reply>),
-    Look(Look),
+    Submit(Box<Request>, oneshot::Sender<Reply>),
+    Inspect(Inspection),
 }
 
 /// The way to a company's task; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Hot {
+pub struct ActorHandle {
     inbox: mpsc::Sender<Message>,
-    chores: watch::Receiver<Chores>,
+    pending: watch::Receiver<PendingWork>,
     /// Counts the handles that are out.
-    _lent: Option<Arc<()>>,
+    _lease: Option<Arc<()>>,
 }
 
-impl Hot {
+impl ActorHandle {
     /// Starts the company's task.
-    pub fn start(core: Arc<Core>, id: CompanyId) -> Self {
+    pub fn start(context: Arc<EngineContext>, id: CompanyId) -> Self {
         let (inbox, messages) = mpsc::channel(INBOX_COMMANDS_MAX);
-        let (told, chores) = watch::channel(Chores::default());
-        let bytes_max = core.log.append_bytes_max().min(BATCH_BYTES_MAX + COMMIT_BYTES_MAX);
-        let task =
-            Task { core, id, told, bytes_max, state: None, again: VecDeque::new(), conflicts: 0 };
-        tokio::spawn(task.run(messages));
-        Self { inbox, chores, _lent: None }
+        let (published, pending) = watch::channel(PendingWork::default());
+        let bytes_max = context.log.append_bytes_max().min(BATCH_BYTES_MAX + COMMIT_BYTES_MAX);
+        let actor = CompanyActor {
+            context,
+            id,
+            published,
+            bytes_max,
+            state: None,
+            requeued: VecDeque::new(),
+            conflicts: 0,
+        };
+        tokio::spawn(actor.run(messages));
+        Self { inbox, pending, _lease: None }
     }
 
     /// A handle that is counted as long as it lives.
-    pub(crate) fn lent(&self, handles: &Arc<()>) -> Self {
-        Self { _lent: Some(Arc::clone(handles)), ..self.clone() }
+    pub(crate) fn leased(&self, handles: &Arc<()>) -> Self {
+        Self { _lease: Some(Arc::clone(handles)), ..self.clone() }
     }
 
     /// Asks a command; the answer is given when what it led to is durable.
-    pub async fn ask(&self, request: Request) -> Reply {
+    pub async fn submit(&self, request: Request) -> Reply {
         let (reply, answer) = oneshot::channel();
-        match self.inbox.try_send(Message::Ask(Box::new(request), reply)) {
-            Ok(()) => answer.await.unwrap_or_else(|_| gone()),
+        match self.inbox.try_send(Message::Submit(Box::new(request), reply)) {
+            Ok(()) => answer.await.unwrap_or_else(|_| stopped()),
             Err(mpsc::error::TrySendError::Full(_)) => {
                 let why = format!("{INBOX_COMMANDS_MAX} commands are waiting");
                 Reply::Failed { code: Code::Overloaded, why }
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => gone(),
+            Err(mpsc::error::TrySendError::Closed(_)) => stopped(),
         }
     }
 
     /// Asks a command of the engine's own, waiting for a place in the inbox.
-    pub async fn ask_patiently(&self, request: Request) -> Reply {
+    pub async fn submit_own(&self, request: Request) -> Reply {
         let (reply, answer) = oneshot::channel();
-        if self.inbox.send(Message::Ask(Box::new(request), reply)).await.is_err() {
-            return gone();
+        if self.inbox.send(Message::Submit(Box::new(request), reply)).await.is_err() {
+            return stopped();
         }
-        answer.await.unwrap_or_else(|_| gone())
+        answer.await.unwrap_or_else(|_| stopped())
     }
 
     /// Looks at the company's state as its last durable commit left it.
-    pub async fn look<T: Send + 'static>(
+    pub async fn inspect<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Company) -> T + Send + 'static,
+        inspect: impl FnOnce(&Company) -> T + Send + 'static,
     ) -> Option<T> {
         let (reply, answer) = oneshot::channel();
-        let look: Look = Box::new(move |company| {
-            let _ = reply.send(look(company));
+        let inspect: Inspection = Box::new(move |company| {
+            let _ = reply.send(inspect(company));
         });
-        self.inbox.send(Message::Look(look)).await.ok()?;
+        self.inbox.send(Message::Inspect(inspect)).await.ok()?;
         answer.await.ok()
     }
 
     /// What the company has to do by itself, as it changes.
-    pub fn chores(&self) -> watch::Receiver<Chores> {
-        self.chores.clone()
+    pub fn pending_work(&self) -> watch::Receiver<PendingWork> {
+        self.pending.clone()
     }
 
     /// Lets go of the company and waits until its task has ended: no other handle may be left.
     pub async fn end(self) {
-        let Self { inbox, mut chores, .. } = self;
+        let Self { inbox, mut pending, .. } = self;
         drop(inbox);
-        while chores.changed().await.is_ok() {}
+        while pending.changed().await.is_ok() {}
     }
 
     /// Whether its task has ended.
-    pub fn is_gone(&self) -> bool {
+    pub fn has_stopped(&self) -> bool {
         self.inbox.is_closed()
     }
 }
 
-pub(crate) fn gone() -> Reply {
+pub(crate) fn stopped() -> Reply {
     Reply::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }
 }
 
 #[cfg(test)]
-impl Hot {
+impl ActorHandle {
     /// A company whose task looks only every other time, and answers nothing else.
     pub(crate) fn distracted(company: Company) -> Self {
         let (inbox, mut messages) = mpsc::channel(1);
-        let (told, chores) = watch::channel(Chores::default());
+        let (published, pending) = watch::channel(PendingWork::default());
         tokio::spawn(async move {
             while messages.recv().await.is_some() {
-                if let Some(Message::Look(look)) = messages.recv().await {
-                    look(&company);
+                if let Some(Message::Inspect(inspect)) = messages.recv().await {
+                    inspect(&company);
                 }
             }
-            drop(told);
+            drop(published);
         });
-        Self { inbox, chores, _lent: None }
+        Self { inbox, pending, _lease: None }
     }
 }
 
 /// The task's own.
-struct Task {
-    core: Arc<Core>,
+struct CompanyActor {
+    context: Arc<EngineContext>,
     id: CompanyId,
-    told: watch::Sender<Chores>,
+    published: watch::Sender<PendingWork>,
     /// The most bytes of a batch.
     bytes_max: usize,
     state: Option<State>,
     /// Messages that go before the inbox: they wait for a batch, or are decided anew.
-    again: VecDeque<Message>,
+    requeued: VecDeque<Message>,
     /// How many appends in a row found that another writer was faster.
     conflicts: usize,
 }
 
-impl Task {
+impl CompanyActor {
     async fn run(mut self, mut messages: mpsc::Receiver<Message>) {
         loop {
-            let first = match self.again.pop_front() {
+            let first = match self.requeued.pop_front() {
                 Some(message) => message,
                 None => match messages.recv().await {
                     Some(message) => message,
                     None => break,
                 },
             };
-            if let Err(why) = self.wake().await {
-                let again = std::mem::take(&mut self.again);
-                refuse_all([first].into_iter().chain(again), &mut messages, &why);
+            if let Err(why) = self.load().await {
+                let requeued = std::mem::take(&mut self.requeued);
+                refuse_all([first].into_iter().chain(requeued), &mut messages, &why);
                 continue;
             }
             let batch = self.decide_all(first, &mut messages);
             self.append(batch).await;
-            self.tell();
+            self.publish_pending();
         }
-        self.leave();
+        self.snapshot();
     }
 
     /// Decides what waits, as far as it may be appended as one.
@@ -214,64 +202,64 @@ impl Task {
         let mut batch = Batch::default();
         let mut next = Some(first);
         while let Some(message) = next.take() {
-            if let Some(waits) = self.take(message, &mut batch) {
-                self.again.push_front(waits);
+            if let Some(waits) = self.decide_one(message, &mut batch) {
+                self.requeued.push_front(waits);
                 break;
             }
             if batch.is_full(self.bytes_max) {
                 break;
             }
-            next = self.again.pop_front().or_else(|| messages.try_recv().ok());
+            next = self.requeued.pop_front().or_else(|| messages.try_recv().ok());
         }
         batch
     }
 
     /// Loads the company's state if it is not there, or what other engines have appended since.
-    async fn wake(&mut self) -> Result<(), String> {
-        let head = self.core.log.head(&self.id);
+    async fn load(&mut self) -> Result<(), String> {
+        let head = self.context.log.head(&self.id);
         if self.state.as_ref().is_some_and(|state| state.has_seen(head)) {
             return Ok(());
         }
-        let (core, id, known) = (Arc::clone(&self.core), self.id.clone(), self.state.take());
+        let (context, id, known) = (Arc::clone(&self.context), self.id.clone(), self.state.take());
         let load = move || match known {
-            Some(state) => state.caught_up(&*core.log),
-            None => snapshots::load(&*core.log, Some(&core.store), &id).map(State::of),
+            Some(state) => state.caught_up(&*context.log),
+            None => snapshots::load(&*context.log, Some(&context.store), &id).map(State::of),
         };
         let loaded = match tokio::task::spawn_blocking(load).await {
             Ok(loaded) => loaded.map_err(|error| boarding_log::error_chain(&error))?,
             Err(error) => return Err(error.to_string()),
         };
         self.state = Some(loaded);
-        self.tell();
+        self.publish_pending();
         Ok(())
     }
 
     /// Takes one message into the batch; gives it back if it has to wait for the batch to be durable.
-    fn take(&mut self, message: Message, batch: &mut Batch) -> Option<Message> {
+    fn decide_one(&mut self, message: Message, batch: &mut Batch) -> Option<Message> {
         let state = self.state.as_mut()?;
         let (request, reply) = match message {
-            Message::Look(_) if !batch.commits.is_empty() => return Some(message),
-            Message::Look(look) => {
-                look(&state.company);
+            Message::Inspect(_) if !batch.commits.is_empty() => return Some(message),
+            Message::Inspect(inspect) => {
+                inspect(&state.company);
                 return None;
             }
-            Message::Ask(request, reply) if batch.ids.contains(&request.id) => {
-                return Some(Message::Ask(request, reply));
+            Message::Submit(request, reply) if batch.ids.contains(&request.id) => {
+                return Some(Message::Submit(request, reply));
             }
-            Message::Ask(request, reply) => (request, reply),
+            Message::Submit(request, reply) => (request, reply),
         };
-        let outcome = match decide_step::decide(&self.core, state, &request) {
-            Ok((encoded, result)) => {
-                let events = encoded.commit().events.clone();
+        let outcome = match decide_step::decide(&self.context, state, &request) {
+            decide_step::Decided::Commit(encoded) => {
+                let commit = encoded.commit();
+                let (result, events) = (commit.result.clone(), commit.events.clone());
                 batch.ids.insert(request.id);
                 batch.bytes += encoded.bytes().len();
-                batch.positions += encoded.commit().span();
-                state.note(&encoded);
+                batch.positions += commit.span();
                 batch.commits.push(encoded);
                 Outcome::Commit { result, events }
             }
             // What refuses may be of this very batch: it is told once that is durable.
-            Err(answer) => Outcome::Answer(answer),
+            decide_step::Decided::Reply(reply) => Outcome::Reply(reply),
         };
         batch.decided.push(Decided { request, reply, outcome });
         None
@@ -282,11 +270,11 @@ impl Task {
         if commits.is_empty() {
             return answer_all(decided, Vec::new());
         }
-        match self.core.log.append(commits).await {
+        match self.context.log.append(commits).await {
             Ok(appended) => {
                 self.conflicts = 0;
                 answer_all(decided, appended);
-                self.core.projections.look();
+                self.context.read_models.refresh();
             }
             Err(error) => {
                 // What was decided rests on what was not appended: look again before deciding anew.
@@ -306,28 +294,28 @@ impl Task {
     /// Another writer was faster: to those who asked, nothing is wrong.
     fn decide_again(&mut self, decided: Vec<Decided>) {
         for Decided { request, reply, .. } in decided.into_iter().rev() {
-            self.again.push_front(Message::Ask(request, reply));
+            self.requeued.push_front(Message::Submit(request, reply));
         }
     }
 
-    fn tell(&self) {
+    fn publish_pending(&self) {
         if let Some(state) = &self.state {
-            let chores = Chores::of(&state.company, &self.core);
-            self.told.send_if_modified(|told| {
-                let differs = *told != chores;
-                *told = chores;
+            let pending = PendingWork::of(&state.company, &self.context);
+            self.published.send_if_modified(|published| {
+                let differs = *published != pending;
+                *published = pending;
                 differs
             });
         }
     }
 
     /// Keeps the state for the next time, if loading it would take long.
-    fn leave(&mut self) {
+    fn snapshot(&mut self) {
         let Some(state) = self.state.take() else { return };
         if !snapshots::worth_it(&state.company, state.tail) {
             return;
         }
-        if let Err(error) = snapshots::write(&self.core.store, &state.company, state.hash) {
+        if let Err(error) = snapshots::write(&self.context.store, &state.company, state.hash) {
             tracing::warn!(error = &error as &dyn std::error::Error, "no snapshot was written");
         }
     }
@@ -343,7 +331,7 @@ fn refuse_all(
     why: &str,
 ) {
     for message in waiting.chain(std::iter::from_fn(|| messages.try_recv().ok())) {
-        if let Message::Ask(_, reply) = message {
+        if let Message::Submit(_, reply) = message {
             let _ = reply.send(Reply::Failed { code: Code::Unavailable, why: why.to_owned() });
         }
     }

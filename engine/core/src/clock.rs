@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use boarding_commands::values::{CommandId, Time};
 use ulid::Ulid;
 
-/// Tells the time and makes ids; clones tell the same. Neither ever goes back.
+/// ResponseKind the time and makes ids; clones tell the same. Neither ever goes back.
 #[derive(Clone)]
 pub struct Clock(Arc<Inner>);
 

@@ -13,17 +13,17 @@ use crate::delivery::token::Tokens;
 use crate::intake::files::Files;
 use crate::intake::objects::Objects;
 use crate::ownership::Ownership;
-use crate::process::Stuck;
-use crate::read::projector::Projections;
+use crate::process::BlockedImports;
+use crate::read::projector::ReadModels;
 use crate::read::store::Store;
-use boarding_log::{EventLog, Place};
+use boarding_log::{EventLog, Location};
 use tokio::sync::watch;
 
 #[derive(Debug)]
-pub struct Core {
+pub struct EngineContext {
     pub log: Arc<dyn EventLog>,
     pub store: Store,
-    pub projections: Projections,
+    pub read_models: ReadModels,
     pub clock: Clock,
     pub files: Files,
     pub tokens: Tokens,
@@ -31,7 +31,7 @@ pub struct Core {
     /// Whether runs that were begun with another channel go on with this one.
     pub adopt_runs: bool,
     /// Imports that cannot go on.
-    pub stuck: Stuck,
+    pub blocked: BlockedImports,
     /// Which companies are this engine's own; unset where it works for all of them.
     pub ownership: OnceLock<Arc<dyn Ownership>>,
     /// Where files are fetched from that commands only name; nowhere unless said.
@@ -42,22 +42,22 @@ pub struct Core {
     pub folder: DataDir,
 }
 
-impl Drop for Core {
+impl Drop for EngineContext {
     /// The thread of the read models works in the folder, so it ends before the folder is let go.
     fn drop(&mut self) {
-        self.projections.end();
+        self.read_models.end();
     }
 }
 
-impl Core {
+impl EngineContext {
     /// The answer that a command of this id was given before, for as long as the log lasts; or the
     /// refusal of one that asks for something else under the same id.
     pub fn first_answer(&self, company: &CompanyId, id: CommandId, body: Digest) -> Option<Reply> {
-        let place = match self.place_of(company, id) {
-            Ok(place) => place?,
+        let location = match self.location_of(company, id) {
+            Ok(location) => location?,
             Err(why) => return Some(Reply::Failed { code: Code::Unavailable, why }),
         };
-        let recorded = match self.log.read_at(place) {
+        let recorded = match self.log.read_at(location) {
             Ok(recorded) => recorded,
             Err(error) => {
                 return Some(Reply::Failed {
@@ -96,23 +96,23 @@ impl Core {
 
     /// Whether a command of this id was accepted before.
     pub fn knows(&self, company: &CompanyId, id: CommandId) -> bool {
-        matches!(self.place_of(company, id), Ok(Some(_)))
+        matches!(self.location_of(company, id), Ok(Some(_)))
     }
 
     /// First the log's own memory of what is new, then the index: what leaves the one is in the other.
-    pub(crate) fn place_of(
+    pub(crate) fn location_of(
         &self,
         company: &CompanyId,
         id: CommandId,
-    ) -> Result<Option<Place>, String> {
+    ) -> Result<Option<Location>, String> {
         let recent = self
             .log
             .find_command(company, id)
             .map_err(|error| boarding_log::error_chain(&error))?;
         match recent {
-            Some(found) => Ok(Some(found.place)),
+            Some(found) => Ok(Some(found.location)),
             None => self
-                .projections
+                .read_models
                 .find_command(company, id)
                 .map_err(|error| boarding_log::error_chain(&error)),
         }

@@ -299,7 +299,7 @@ mod tests {
         }
     }
 
-    /// Fault 38: a secret that others can read, or half of one, is not used.
+    /// BoxError 38: a secret that others can read, or half of one, is not used.
     #[test]
     fn an_exposed_or_damaged_secret_is_refused() {
         let folder = tempfile::tempdir().unwrap();

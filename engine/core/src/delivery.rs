@@ -16,7 +16,7 @@ pub mod token;
 
 /// What became of a mail. There is always an answer; a channel that does not know says so.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sent {
+pub enum DeliveryOutcome {
     /// It was handed over for good.
     Sent,
     /// It was surely not handed over; it may be tried again.
@@ -29,27 +29,27 @@ pub enum Sent {
     HandedOver,
 }
 
-impl Sent {
+impl DeliveryOutcome {
     pub(crate) fn later(detail: impl Into<String>) -> Self {
         Self::TemporaryFailure { code: Code::DeliveryTemporaryFailure, detail: detail.into() }
     }
 }
 
-impl From<MailError> for Sent {
+impl From<MailError> for DeliveryOutcome {
     fn from(error: MailError) -> Self {
         Self::PermanentFailure { code: error.code(), detail: error.to_string() }
     }
 }
 
 /// The answers to a batch, in its order.
-pub type Sending<'a> = Pin<Box<dyn Future<Output = Vec<Sent>> + Send + 'a>>;
+pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<DeliveryOutcome>> + Send + 'a>>;
 
 /// A way out for mails.
 ///
 /// * `send_batch` answers every mail, in order, and never fails as a whole.
-/// * [`Sent::Sent`] means durable on the other side; what a power cut here does then is no matter.
+/// * [`DeliveryOutcome::Sent`] means durable on the other side; what a power cut here does then is no matter.
 /// * A failure, temporary or permanent, means that the person surely gets nothing from this attempt.
-///   A channel that cannot tell answers [`Sent::Uncertain`]: such a mail is not sent again unless the
+///   A channel that cannot tell answers [`DeliveryOutcome::Uncertain`]: such a mail is not sent again unless the
 ///   channel `deduplicates`.
 /// * Dropping the future leaves mails without an answer in doubt, like a crash.
 /// * Nothing a channel logs or answers carries a mail's text, link or address.
@@ -70,7 +70,7 @@ pub trait Channel: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Whether it answers [`Sent::HandedOver`]: then claims stay open after they are answered, and the
+    /// Whether it answers [`DeliveryOutcome::HandedOver`]: then claims stay open after they are answered, and the
     /// limit of those in flight holds for them as well.
     fn hands_over(&self) -> bool {
         false
@@ -80,5 +80,5 @@ pub trait Channel: Send + Sync + fmt::Debug {
     fn in_flight(&self) -> usize;
 
     /// Sends the mails; answers one for one.
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_>;
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_>;
 }

@@ -4,10 +4,12 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::FileRef;
+use boarding_commands::step::Request;
 use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal, Time};
 use boarding_log::EventLog;
 use boarding_projections::rows::Table;
@@ -15,58 +17,58 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::actor::{Hot, Reply, Request};
+use crate::actor::{ActorHandle, Reply};
 use crate::clock::Clock;
-use crate::context::Core;
-use crate::intake::files::Elsewhere;
+use crate::context::EngineContext;
+use crate::intake::files::SharedFiles;
 use crate::intake::objects::Objects;
 use crate::intake::{CompanySays, canonical_body};
-use crate::registry::Companies;
+use crate::registry::CompanyRegistry;
 
 mod opening;
 
-pub use opening::{EngineError, Found, LogChoice, Options};
+pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
 /// A running engine. Dropping it without [`Engine::close`] is like a crash: nothing
 /// is lost, the next opening takes longer.
 pub struct Engine {
-    pub(crate) core: Arc<Core>,
-    pub(crate) companies: Arc<Companies>,
+    pub(crate) context: Arc<EngineContext>,
+    pub(crate) companies: Arc<CompanyRegistry>,
     /// Wakes companies that sleep; ends with the engine, and is started by the first who asks.
-    alarm: OnceLock<JoinSet<()>>,
-    found: Found,
+    timer: OnceLock<JoinSet<()>>,
+    report: OpeningReport,
     /// How many plans of imports may be made at once: each holds a company in memory.
-    pub(crate) planning: Semaphore,
+    pub(crate) plan_permits: Semaphore,
 }
 
 impl Engine {
     /// What the opening found.
-    pub fn found(&self) -> &Found {
-        &self.found
+    pub fn opening_report(&self) -> &OpeningReport {
+        &self.report
     }
 
     pub fn clock(&self) -> &Clock {
-        &self.core.clock
+        &self.context.clock
     }
 
     /// Says where files are fetched from that commands only name; the first word counts.
     pub fn fetch_from(&self, objects: Arc<dyn Objects>) {
-        let _ = self.core.objects.set(objects);
+        let _ = self.context.objects.set(objects);
     }
 
     /// Has files kept where other engines find them, and found where those keep them.
-    pub fn share_files(&self, elsewhere: Arc<dyn Elsewhere>) {
-        self.core.files.share(elsewhere);
+    pub fn share_files(&self, shared: Arc<dyn SharedFiles>) {
+        self.context.files.share(shared);
     }
 
     /// The engine's log. The data folder stays in use as long as the handle lives.
     pub fn log(&self) -> EngineLog {
-        EngineLog(Arc::clone(&self.core))
+        EngineLog(Arc::clone(&self.context))
     }
 
     /// The companies that have a history.
     pub fn companies(&self) -> Vec<CompanyId> {
-        self.core.log.companies()
+        self.context.log.companies()
     }
 
     /// Asks a command by its contract name. An accepted answer is given when it is durable.
@@ -79,60 +81,71 @@ impl Engine {
     ) -> Answer {
         let id = envelope.id;
         let reply = match self.prepare(company, name, &envelope, authority).await {
-            Ok(Prepared { command: Command::ImportFile(import), body, kept: Some(files) }) => {
-                let asking = Asking { company: company.clone(), body, envelope, authority };
-                self.import_as_planned(&asking, import, files).await
+            Ok(PreparedCommand {
+                command: Command::ImportFile(import),
+                body,
+                kept: Some(files),
+                ..
+            }) => {
+                let submission = Submission { company: company.clone(), body, envelope, authority };
+                self.import_as_planned(&submission, import, files).await
             }
-            Ok(Prepared { command: Command::UndoImport(undo), body, .. })
+            Ok(PreparedCommand { command: Command::UndoImport(undo), body, .. })
                 if undo.mode == ImportMode::Preview =>
             {
-                let asking = Asking { company: company.clone(), body, envelope, authority };
-                self.foresee_undo(&asking, undo).await
+                let submission = Submission { company: company.clone(), body, envelope, authority };
+                self.preview_undo(&submission, undo).await
             }
-            Ok(Prepared { command, body, .. }) => {
-                let asking = Asking { company: company.clone(), body, envelope, authority };
-                self.ask(&asking, command, None).await
+            Ok(PreparedCommand { command, facts, body, .. }) => {
+                let submission = Submission { company: company.clone(), body, envelope, authority };
+                self.submit_prepared(&submission, command, facts, None).await
             }
             Err(reply) => reply,
         };
         answer(id, reply)
     }
 
-    /// Reads the command, keeps its files, and adds what only the engine can find out.
+    /// Reads the command, keeps its files, and finds the facts that its rule needs.
     pub(crate) async fn prepare(
         &self,
         company: &CompanyId,
         name: &str,
         envelope: &Envelope,
         authority: Authority,
-    ) -> Result<Prepared, Reply> {
+    ) -> Result<PreparedCommand, Reply> {
         let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
-        let mut command = Command::read(name, body.clone()).map_err(no)?;
+        let command = Command::read(name, body.clone()).map_err(rejected)?;
         let mut kept = None;
-        let digest = match &mut command {
+        let (digest, facts) = match &command {
             Command::ImportFile(import) => {
-                let prepared = self.prepare_import(company, import, &body, envelope, authority);
-                let (digest, files) = prepared.await?;
-                kept = files;
-                digest
+                match self.prepare_import(company, import, &body, envelope, authority).await? {
+                    (digest, ImportFacts::Read(contents)) => (digest, Facts::Files(contents)),
+                    (digest, ImportFacts::ReadWithPlan(files)) => {
+                        kept = Some(files);
+                        (digest, Facts::None)
+                    }
+                }
             }
             Command::ImportPictures(pictures) => {
-                self.prepare_pictures(company, pictures, &body, envelope, authority).await?
+                let prepared =
+                    self.prepare_pictures(company, pictures, &body, envelope, authority).await?;
+                (prepared.0, Facts::Archive(prepared.1))
             }
             Command::LinkCompleted(link) => {
                 let token = link.token.as_ref();
-                link.verified = token.and_then(|token| self.core.tokens.read(company, token));
-                Digest::of_body(name, &body)
+                let read = token.and_then(|token| self.context.tokens.read(company, token));
+                let facts =
+                    read.map_or(Facts::None, |(id, generation)| Facts::Invitation(id, generation));
+                (Digest::of_body(name, &body), facts)
             }
             Command::StartBulkIntegration(start) => {
                 let token = start.source.token.as_ref();
-                start.source.verified =
-                    token.and_then(|token| self.core.tokens.read_import(company, token));
-                Digest::of_body(name, &body)
+                let read = token.and_then(|token| self.context.tokens.read_import(company, token));
+                (Digest::of_body(name, &body), read.map_or(Facts::None, Facts::Import))
             }
-            _ => Digest::of_body(name, &body),
+            _ => (Digest::of_body(name, &body), Facts::None),
         };
-        Ok(Prepared { command, body: digest, kept })
+        Ok(PreparedCommand { command, facts, body: digest, kept })
     }
 
     /// Keeps and reads an import's file, for those who may import; a repeat is known before it is read,
@@ -141,89 +154,88 @@ impl Engine {
     async fn prepare_import(
         &self,
         company: &CompanyId,
-        import: &mut ImportFile,
+        import: &ImportFile,
         body: &Value,
         envelope: &Envelope,
         authority: Authority,
-    ) -> Result<(Digest, Option<Vec<FileRef>>), Reply> {
-        let hot = self.hot(company).await;
+    ) -> Result<(Digest, ImportFacts), Reply> {
+        let handle = self.actor(company).await;
         let actor = envelope.actor.clone().unwrap_or_default();
         let needed = import.needs();
         let dialect = import.dialect.clone();
-        let look = hot.look(move |company| {
+        let inspection = handle.inspect(move |company| {
             (CompanySays::of(company, &dialect), company.grants.allows(&actor, needed))
         });
-        let (says, allowed) = look.await.ok_or_else(crate::actor::gone)?;
-        let known = self.core.knows(company, envelope.id);
+        let (says, allowed) = inspection.await.ok_or_else(crate::actor::stopped)?;
+        let known = self.context.knows(company, envelope.id);
         if authority == Authority::Granted && !allowed && !known {
             let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
-            return Err(no(refusal.with(json!({"permission": needed.as_str()}))));
+            return Err(rejected(refusal.with(json!({"permission": needed.as_str()}))));
         }
         let recalled = match known {
-            true => self.core.recall(company, envelope.id, &import.files).map_err(no)?,
+            true => self.context.recall(company, envelope.id, &import.files).map_err(rejected)?,
             false => None,
         };
         let files = match recalled {
             Some(files) => files,
-            None => self.core.keep(company, &import.files, authority).await.map_err(no)?,
+            None => self.context.keep(company, &import.files, authority).await.map_err(rejected)?,
         };
         let digest = Digest::of_body("ImportFile", &canonical_body(body, &files));
-        if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
+        if let Some(first) = self.context.first_answer(company, envelope.id, digest) {
             return Err(first);
         }
         if import.is_planned() {
-            return Ok((digest, Some(files)));
+            return Ok((digest, ImportFacts::ReadWithPlan(files)));
         }
-        import.read = Some(self.core.read(import, files, says).await.map_err(no)?);
-        Ok((digest, None))
+        let contents = self.context.read(import, files, says).await.map_err(rejected)?;
+        Ok((digest, ImportFacts::Read(contents)))
     }
 
     /// Asks a command of its company; `planned_at` is the version that its plan was made at, if it has one.
-    pub(crate) async fn ask(
+    pub(crate) async fn submit_prepared(
         &self,
-        asking: &Asking,
-        mut command: Command,
+        submission: &Submission,
+        command: Command,
+        facts: Facts,
         planned_at: Option<u64>,
     ) -> Reply {
-        let at = self.core.clock.now();
-        let request = |command: Command| Request { planned_at, ..asking.request(command, at) };
-        let hot = self.hot(&asking.company).await;
-        let mut reply = hot.ask(request(command.clone())).await;
-        if let (Reply::TooLarge, Command::ImportFile(import)) = (&reply, &mut command)
-            && let Some(read) = &mut import.read
-        {
+        let at = self.context.clock.now();
+        let mut request = Request { planned_at, ..submission.request(command, facts, at) };
+        let handle = self.actor(&submission.company).await;
+        let mut reply = handle.submit(request.clone()).await;
+        if let (Reply::TooLarge, Facts::Files(contents)) = (&reply, &mut request.facts) {
             // What the rows lead to does not fit beside the acceptance: they follow in the background.
-            read.rows.clear();
-            reply = hot.ask(request(command)).await;
+            contents.rows.clear();
+            reply = handle.submit(request).await;
         }
         reply
     }
 
     /// The company's task, started if need be. While the handle is held, the company stays in memory.
-    pub async fn hot(&self, company: &CompanyId) -> Hot {
-        self.alarm.get_or_init(|| {
-            let (companies, mut alarm) = (Arc::clone(&self.companies), JoinSet::new());
-            alarm.spawn(async move { companies.wake_in_time().await });
-            alarm
+    pub async fn actor(&self, company: &CompanyId) -> ActorHandle {
+        self.timer.get_or_init(|| {
+            let (companies, mut timer) = (Arc::clone(&self.companies), JoinSet::new());
+            timer.spawn(async move { companies.load_when_due().await });
+            timer
         });
-        self.companies.hot(company).await
+        self.companies.actor(company).await
     }
 
     /// Goes on with everything that was going on when the engine was closed or killed.
     pub async fn resume(&self) {
         for company in self.companies() {
-            let hot = self.hot(&company).await;
-            hot.look(|_| ()).await;
+            let handle = self.actor(&company).await;
+            handle.inspect(|_| ()).await;
         }
     }
 
     /// Waits until the company's imports, runs and mails are done.
     pub async fn settle(&self, company: &CompanyId) {
-        let hot = self.hot(company).await;
-        hot.look(|_| ()).await;
-        let mut chores = hot.chores();
-        while !chores.borrow_and_update().is_idle() {
-            if chores.changed().await.is_err() {
+        let handle = self.actor(company).await;
+        handle.inspect(|_| ()).await;
+        let mut pending = handle.pending_work();
+        while !pending.borrow_and_update().is_idle() {
+            if pending.changed().await.is_err() {
                 return;
             }
         }
@@ -234,26 +246,26 @@ impl Engine {
     /// # Errors
     /// What went wrong, in words; the old rows stay.
     pub fn rebuild(&self, tables: &[Table]) -> Result<(), String> {
-        self.core.projections.rebuild(tables)
+        self.context.read_models.rebuild(tables)
     }
 
     /// Begins to stop: what goes on by itself comes to a halt; commands and queries are still answered.
     pub fn wind_down(&self) {
-        self.core.closing.send_replace(true);
+        self.context.closing.send_replace(true);
     }
 
     /// Stops: nothing new is begun, what is decided is appended, the read models are closed in peace.
     pub async fn close(self) {
-        drop(self.alarm);
+        drop(self.timer);
         self.companies.close().await;
-        let projections = self.core.projections.clone();
-        let _ = tokio::task::spawn_blocking(move || projections.stop()).await;
+        let read_models = self.context.read_models.clone();
+        let _ = tokio::task::spawn_blocking(move || read_models.stop()).await;
     }
 }
 
 /// The log of an engine, with the data folder that it needs; clones share it.
 #[derive(Debug, Clone)]
-pub struct EngineLog(Arc<Core>);
+pub struct EngineLog(Arc<EngineContext>);
 
 impl Deref for EngineLog {
     type Target = dyn EventLog;
@@ -265,28 +277,38 @@ impl Deref for EngineLog {
 
 /// A command that was read, and what is known of it.
 #[derive(Debug)]
-pub(crate) struct Prepared {
+pub(crate) struct PreparedCommand {
     pub command: Command,
+    /// The facts that its rule needs.
+    pub facts: Facts,
     /// The digest by which a repeat is recognised.
     pub body: Digest,
     /// The files of an import that is to be planned first.
     pub kept: Option<Vec<FileRef>>,
 }
 
+/// What is known of an import's files before its command reaches the company.
+enum ImportFacts {
+    Read(FileContents),
+    /// The files are kept; they are read together with the plan.
+    ReadWithPlan(Vec<FileRef>),
+}
+
 /// Who asks what, of which company.
 #[derive(Debug, Clone)]
-pub(crate) struct Asking {
+pub(crate) struct Submission {
     pub company: CompanyId,
     pub body: Digest,
     pub envelope: Envelope,
     pub authority: Authority,
 }
 
-impl Asking {
-    pub(crate) fn request(&self, command: Command, at: Time) -> Request {
+impl Submission {
+    pub(crate) fn request(&self, command: Command, facts: Facts, at: Time) -> Request {
         let envelope = &self.envelope;
         Request {
             command,
+            facts,
             id: envelope.id,
             body: Some(self.body),
             actor: envelope.actor.clone().unwrap_or_default(),
@@ -302,12 +324,12 @@ impl Asking {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("core", &self.core).finish_non_exhaustive()
+        f.debug_struct("Engine").field("core", &self.context).finish_non_exhaustive()
     }
 }
 
 /// The reply to a command that does not reach its company: a fault may pass, a broken rule stays.
-pub(crate) fn no(refusal: Refusal) -> Reply {
+pub(crate) fn rejected(refusal: Refusal) -> Reply {
     if refusal.code == Code::Unavailable {
         Reply::Failed { code: refusal.code, why: refusal.message }
     } else {

@@ -5,8 +5,9 @@ use std::io::{BufReader, Cursor};
 use base64::Engine as _;
 use boarding_commands::company::Company;
 use boarding_commands::decide::Authority;
+use boarding_commands::decide::facts::FileContents;
 use boarding_commands::decide::imports::import_file::{
-    FileBody, FileRead, ImportFile, OnError, fits_one_commit,
+    FileBody, ImportFile, OnError, fits_one_commit,
 };
 use boarding_commands::dialect;
 use boarding_commands::event::FileRef;
@@ -15,7 +16,7 @@ use boarding_commands::values::{Code, CompanyId, Refusal};
 use boarding_csv::{Limits, Options};
 use serde_json::{Value, json};
 
-use crate::context::Core;
+use crate::context::EngineContext;
 use crate::engine::Engine;
 use crate::intake::files::{Files, KeepError};
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, INLINE_FILE_BYTES_MAX};
@@ -31,7 +32,7 @@ impl Engine {
     /// # Errors
     /// `import.too_large`, or `unavailable` when it cannot be read or written.
     pub fn keep_file(&self, name: &str, content: impl std::io::Read) -> Result<FileRef, Refusal> {
-        self.core
+        self.context
             .files
             .keep(name, content, Limits::default().file_bytes)
             .map_err(|error| refused(&error))
@@ -39,11 +40,11 @@ impl Engine {
 
     /// What is the matter where a kept file is not there any more.
     pub fn missing_file(&self, sha256: &str) -> Option<String> {
-        self.core.files.missing(sha256)
+        self.context.files.missing(sha256)
     }
 }
 
-impl Core {
+impl EngineContext {
     /// Keeps the files of a command: what it carries itself, what it names, or what is there already.
     ///
     /// # Errors
@@ -83,7 +84,7 @@ impl Core {
         import: &ImportFile,
         files: Vec<FileRef>,
         company: CompanySays,
-    ) -> Result<FileRead, Refusal> {
+    ) -> Result<FileContents, Refusal> {
         let (kept, import) = (self.files.clone(), import.clone());
         let reading = tokio::task::spawn_blocking(move || read(&kept, &import, files, company));
         reading.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
@@ -181,7 +182,7 @@ pub(crate) fn read(
     import: &ImportFile,
     kept: Vec<FileRef>,
     company: CompanySays,
-) -> Result<FileRead, Refusal> {
+) -> Result<FileContents, Refusal> {
     let dialect = dialect::find(&import.dialect).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
@@ -218,7 +219,7 @@ pub(crate) fn read(
     } else {
         Vec::new()
     };
-    Ok(FileRead { files: kept, summary, rows })
+    Ok(FileContents { files: kept, summary, rows })
 }
 
 /// LX-08: a file that says it is something else is not taken at its content; one that says nothing is.

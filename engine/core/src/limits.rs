@@ -14,7 +14,7 @@ pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 pub const CONFLICTS_MAX: usize = 5;
 
 /// The most companies whose state stays in memory without work, in companies.
-pub const HOT_COMPANIES_MAX: usize = 64;
+pub const LOADED_COMPANIES_MAX: usize = 64;
 
 /// A company's state is snapshotted when its tail is longer, in events: what replays in about 50 ms.
 pub const SNAPSHOT_AFTER_EVENTS: u64 = 20_000;
@@ -31,7 +31,7 @@ pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 
 /// How often the read models look for what other engines appended, in milliseconds: they are told at once of
 /// what their own engine did, and before a query that waits for a position.
-pub const LOOK_MILLIS: u64 = 200;
+pub const POLL_LOG_MILLIS: u64 = 200;
 
 /// How often read models are handed to the operating system while they catch up, in batches: what the
 /// store holds back is memory, and a slow disk lets it grow.
@@ -107,7 +107,7 @@ pub const WELCOME_CLAIM_MAX: usize = 64;
 pub const CLOSE_SECONDS_MAX: u64 = 7;
 
 /// The longest sleep before the clock is looked at again, in seconds: it may have been set.
-pub const NAP_SECONDS: u64 = 60;
+pub const TIMER_SECONDS_MAX: u64 = 60;
 
 /// The wait before a process manager asks again after a fault that may pass, in milliseconds.
 pub const RETRY_MILLIS: u64 = 200;

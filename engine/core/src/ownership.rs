@@ -20,7 +20,7 @@ impl Engine {
     /// Shares the companies with other engines from now on. Call this once, before the first command, and call
     /// [`Engine::ownership_changed`] after each change of an owner.
     pub fn share(&self, ownership: Arc<dyn Ownership>) {
-        if self.core.ownership.set(ownership).is_err() {
+        if self.context.ownership.set(ownership).is_err() {
             tracing::warn!("the engine shares its companies already");
         }
     }
@@ -28,16 +28,16 @@ impl Engine {
     /// Starts the process managers of companies that this engine has acquired, and stops those of companies that
     /// it has lost.
     pub async fn ownership_changed(&self) {
-        self.companies.mind_owners().await;
+        self.companies.follow_ownership().await;
     }
 
     /// Loads the company and resumes what was interrupted. Returns whether anything is left to do, now or at a
     /// later time.
     pub async fn resume_company(&self, company: &CompanyId) -> bool {
-        let hot = self.hot(company).await;
-        hot.look(|_| ()).await;
-        let chores = hot.chores();
-        let chores = chores.borrow();
-        !chores.is_idle() || chores.tick_at.is_some()
+        let handle = self.actor(company).await;
+        handle.inspect(|_| ()).await;
+        let pending = handle.pending_work();
+        let pending = pending.borrow();
+        !pending.is_idle() || pending.tick_at.is_some()
     }
 }

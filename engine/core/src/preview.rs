@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::envelope::{Answer, Envelope};
@@ -15,7 +16,7 @@ use boarding_commands::values::{Code, CompanyId, Problem, Refusal};
 use serde_json::{Value, json};
 
 use crate::actor::Reply;
-use crate::engine::{Asking, Engine, Prepared, answer};
+use crate::engine::{Engine, PreparedCommand, Submission, answer};
 use crate::limits::PLANS_PER_COMMAND;
 
 mod dry_run;
@@ -23,7 +24,7 @@ pub(crate) mod undo;
 
 /// What a file would come to, were it imported into the company as it stands.
 #[derive(Clone, PartialEq)]
-pub struct Plan {
+pub struct ImportPlan {
     /// The digest of what would happen: a commit that names it does exactly that, or is refused.
     pub hash: String,
     pub counts: Counts,
@@ -52,7 +53,7 @@ pub struct Attention {
     pub phone_refused: Vec<Value>,
 }
 
-impl Plan {
+impl ImportPlan {
     /// The `result` of an accepted preview.
     pub fn result(&self) -> Value {
         let mut result = json!({
@@ -69,7 +70,7 @@ impl Plan {
 }
 
 /// Never shows the rows: they name people.
-impl fmt::Debug for Plan {
+impl fmt::Debug for ImportPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { hash, counts, version, .. } = self;
         f.debug_struct("Plan")
@@ -96,20 +97,20 @@ impl Engine {
         company: &CompanyId,
         mut envelope: Envelope,
         authority: Authority,
-    ) -> Result<Plan, Answer> {
+    ) -> Result<ImportPlan, Answer> {
         let id = envelope.id;
         if let Value::Object(fields) = &mut envelope.body {
             fields.insert("mode".to_owned(), json!("preview"));
         }
         let prepared = self.prepare(company, "ImportFile", &envelope, authority).await;
-        let no = |reply| answer(id, reply);
-        let Prepared { command, body, kept } = prepared.map_err(no)?;
+        let rejected = |reply| answer(id, reply);
+        let PreparedCommand { command, body, kept, .. } = prepared.map_err(rejected)?;
         let (Command::ImportFile(import), Some(files)) = (command, kept) else {
-            return Err(no(Reply::Refused(Code::EnvelopeMalformed.into())));
+            return Err(rejected(Reply::Refused(Code::EnvelopeMalformed.into())));
         };
-        let asking = Asking { company: company.clone(), body, envelope, authority };
-        let planned = self.plan(&asking, &import, &files).await;
-        planned.map(|(plan, _)| plan).map_err(no)
+        let submission = Submission { company: company.clone(), body, envelope, authority };
+        let planned = self.plan(&submission, &import, &files).await;
+        planned.map(|(plan, _)| plan).map_err(rejected)
     }
 
     /// Shows what an import would come to, or imports exactly what was shown; a file that any invalid row
@@ -120,12 +121,12 @@ impl Engine {
     /// has changed would be more than is known.
     pub(crate) async fn import_as_planned(
         &self,
-        asking: &Asking,
+        submission: &Submission,
         import: ImportFile,
         files: Vec<FileRef>,
     ) -> Reply {
         for _ in 0..PLANS_PER_COMMAND {
-            let (plan, read) = match self.plan(asking, &import, &files).await {
+            let (plan, contents) = match self.plan(submission, &import, &files).await {
                 Ok(planned) => planned,
                 Err(reply) => return reply,
             };
@@ -136,8 +137,8 @@ impl Engine {
                 let details = json!({"plan_hash": plan.hash, "counts": plan.counts});
                 return Reply::Refused(Refusal::new(Code::ImportPlanChanged).with(details));
             }
-            let command = Command::ImportFile(read);
-            match self.ask(asking, command, Some(plan.version)).await {
+            let (command, facts) = (Command::ImportFile(import.clone()), Facts::Files(contents));
+            match self.submit_prepared(submission, command, facts, Some(plan.version)).await {
                 Reply::Refused(refusal) if refusal.code == Code::ImportPlanChanged => {}
                 reply => return reply,
             }
@@ -147,30 +148,31 @@ impl Engine {
         Reply::Failed { code: Code::Overloaded, why }
     }
 
-    fn shown(&self, plan: &Plan) -> Reply {
+    fn shown(&self, plan: &ImportPlan) -> Reply {
         Reply::Accepted {
             duplicate: false,
             version: plan.version,
-            position: self.core.log.end(),
+            position: self.context.log.end(),
             result: plan.result(),
             events: Vec::new(),
         }
     }
 
-    /// Makes a plan beside the company's task; with it comes the command as its rule will see it.
+    /// Makes a plan beside the company's task; returns it with the content of the files.
     async fn plan(
         &self,
-        asking: &Asking,
+        submission: &Submission,
         import: &ImportFile,
         files: &[FileRef],
-    ) -> Result<(Plan, ImportFile), Reply> {
+    ) -> Result<(ImportPlan, FileContents), Reply> {
         // The company stays awake: its snapshot is not written while it is read here.
-        let _hot = self.hot(&asking.company).await;
-        let _turn = self.planning.acquire().await.map_err(|_| crate::actor::gone())?;
-        let (core, asking) = (Arc::clone(&self.core), asking.clone());
+        let _handle = self.actor(&submission.company).await;
+        let _turn = self.plan_permits.acquire().await.map_err(|_| crate::actor::stopped())?;
+        let (context, submission) = (Arc::clone(&self.context), submission.clone());
         let (import, files) = (import.clone(), files.to_vec());
-        let planning =
-            tokio::task::spawn_blocking(move || dry_run::plan(&core, &asking, import, files));
+        let planning = tokio::task::spawn_blocking(move || {
+            dry_run::plan(&context, &submission, import, files)
+        });
         planning.await.unwrap_or_else(|error| {
             Err(Reply::Failed { code: Code::Unavailable, why: error.to_string() })
         })

@@ -4,15 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boarding_commands::company::Company;
-use boarding_commands::decide::{AT_ONCE, Authority, Command, Tick, next_turn};
+use boarding_commands::decide::{AT_ONCE, Authority, Command, Facts, Tick, next_turn};
+use boarding_commands::step::Request;
 use boarding_commands::values::{CompanyId, ImportId, RunId, Time};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use ulid::Ulid;
 
-use crate::actor::{Hot, Reply, Request};
-use crate::context::Core;
-use crate::limits::{NAP_SECONDS, RETRY_MILLIS};
+use crate::actor::{ActorHandle, Reply};
+use crate::context::EngineContext;
+use crate::limits::{RETRY_MILLIS, TIMER_SECONDS_MAX};
 
 mod blocked_imports;
 mod drafts;
@@ -22,16 +23,16 @@ mod notifications;
 mod run;
 mod undo;
 
-pub use blocked_imports::Stuck;
+pub use blocked_imports::BlockedImports;
 pub(crate) use import::portions;
 
 /// What a company has to do without being asked, as its last commit left it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Chores {
+pub struct PendingWork {
     /// Imports that were accepted and have rows to come.
     pub imports: Vec<ImportId>,
     /// Those among them that cannot go on, and why: nobody waits for them.
-    pub stuck: Vec<(ImportId, String)>,
+    pub blocked: Vec<(ImportId, String)>,
     /// Imports that are being undone.
     pub undoing: Vec<ImportId>,
     /// Runs whose list of recipients goes on.
@@ -40,7 +41,7 @@ pub struct Chores {
     pub run: Option<(RunId, u64)>,
     /// The channel that the running run was begun with, where it is not this engine's: the run waits
     /// for an engine with that channel, for half of its people must not go another way unasked.
-    pub elsewhere: Option<String>,
+    pub other_channel: Option<String>,
     /// Recipients that wait for their turn or for the end of a wait; by this the run worker sees change.
     pub remaining: u64,
     /// The first time at which a deferred recipient may be tried again.
@@ -53,20 +54,20 @@ pub struct Chores {
     pub tick_at: Option<Time>,
 }
 
-impl Chores {
-    pub fn of(company: &Company, core: &Core) -> Self {
+impl PendingWork {
+    pub fn of(company: &Company, context: &EngineContext) -> Self {
         let held = company.lock.holder();
         let running = held.and_then(|holder| company.runs.get(&holder.run));
         let via = running.and_then(|run| run.via.as_deref());
-        let elsewhere = via.filter(|via| *via != core.channel.name() && !core.adopt_runs);
-        let holder = held.filter(|_| elsewhere.is_none());
+        let other_channel = via.filter(|via| *via != context.channel.name() && !context.adopt_runs);
+        let holder = held.filter(|_| other_channel.is_none());
         Self {
             imports: company.open_imports.iter().copied().collect(),
-            stuck: core.stuck.among(company),
+            blocked: context.blocked.among(company),
             undoing: company.undoing.iter().copied().collect(),
             listing: company.listing.iter().copied().collect(),
             run: holder.map(|holder| (holder.run, holder.fence)),
-            elsewhere: elsewhere.map(str::to_owned),
+            other_channel: other_channel.map(str::to_owned),
             remaining: running.map_or(0, |run| run.remaining()),
             retry_at: running.and_then(|run| run.deferred.values().min().copied()),
             welcome: company.notifications.values().any(|one| !one.dispatched),
@@ -77,7 +78,7 @@ impl Chores {
 
     /// Whether anything goes on that ends by itself: the program waits for this before it leaves.
     pub fn is_idle(&self) -> bool {
-        self.imports.len() == self.stuck.len()
+        self.imports.len() == self.blocked.len()
             && self.undoing.is_empty()
             && self.listing.is_empty()
             && self.run.is_none()
@@ -88,9 +89,9 @@ impl Chores {
 
 /// What a process manager needs: its company's task and what all share.
 #[derive(Debug, Clone)]
-struct Desk {
-    core: Arc<Core>,
-    hot: Hot,
+struct ManagerContext {
+    context: Arc<EngineContext>,
+    handle: ActorHandle,
     company: CompanyId,
     /// Told when nothing new is to be begun.
     stop: watch::Receiver<bool>,
@@ -98,27 +99,31 @@ struct Desk {
 
 /// A company's process managers at work; dropped, they end at once.
 #[derive(Debug)]
-pub(crate) struct Managers {
+pub(crate) struct ProcessManagers {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
 }
 
-impl Managers {
-    pub(crate) fn start(core: &Arc<Core>, hot: &Hot, company: &CompanyId) -> Self {
+impl ProcessManagers {
+    pub(crate) fn start(
+        context: &Arc<EngineContext>,
+        handle: &ActorHandle,
+        company: &CompanyId,
+    ) -> Self {
         let stop = watch::Sender::new(false);
-        let desk = Desk {
-            core: Arc::clone(core),
-            hot: hot.clone(),
+        let manager = ManagerContext {
+            context: Arc::clone(context),
+            handle: handle.clone(),
             company: company.clone(),
             stop: stop.subscribe(),
         };
         let mut tasks = JoinSet::new();
-        tasks.spawn(import::manage(desk.clone()));
-        tasks.spawn(undo::manage(desk.clone()));
-        tasks.spawn(run::manage(desk.clone()));
-        tasks.spawn(notifications::manage(desk.clone()));
-        tasks.spawn(list(desk.clone()));
-        tasks.spawn(tick(desk));
+        tasks.spawn(import::manage(manager.clone()));
+        tasks.spawn(undo::manage(manager.clone()));
+        tasks.spawn(run::manage(manager.clone()));
+        tasks.spawn(notifications::manage(manager.clone()));
+        tasks.spawn(list(manager.clone()));
+        tasks.spawn(tick(manager));
         Self { stop, tasks }
     }
 
@@ -147,32 +152,33 @@ impl Managers {
     }
 }
 
-impl Desk {
+impl ManagerContext {
     /// Asks a command of the engine's own.
-    async fn ask(&self, command: impl Into<Command>, correlation: Ulid) -> Reply {
+    async fn submit(&self, command: impl Into<Command>, correlation: Ulid) -> Reply {
         let request = Request {
             command: command.into(),
-            id: self.core.clock.id(),
+            facts: Facts::None,
+            id: self.context.clock.id(),
             body: None,
             actor: ENGINE.to_owned(),
             authority: Authority::All,
-            at: self.core.clock.now(),
+            at: self.context.clock.now(),
             correlation: Some(correlation),
             traceparent: None,
             expected_version: None,
             planned_at: None,
         };
-        self.hot.ask_patiently(request).await
+        self.handle.submit_own(request).await
     }
 
     /// Looks at the company, however long its log keeps that waiting; nothing once its task has ended.
-    async fn look<T: Send + 'static>(
+    async fn inspect<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&Company) -> T + Clone + Send + 'static,
+        inspect: impl FnOnce(&Company) -> T + Clone + Send + 'static,
     ) -> Option<T> {
         loop {
-            let seen = self.hot.look(look.clone()).await;
-            if seen.is_some() || self.hot.is_gone() {
+            let seen = self.handle.inspect(inspect.clone()).await;
+            if seen.is_some() || self.handle.has_stopped() {
                 return seen;
             }
             pause().await;
@@ -182,11 +188,11 @@ impl Desk {
     /// Waits until what the company has to do satisfies the condition, and gives what it chose of it.
     async fn until<T>(
         &self,
-        chores: &mut watch::Receiver<Chores>,
-        choose: impl Fn(&Chores) -> Option<T>,
+        pending: &mut watch::Receiver<PendingWork>,
+        choose: impl Fn(&PendingWork) -> Option<T>,
     ) -> Option<T> {
         loop {
-            let chosen = choose(&chores.borrow_and_update());
+            let chosen = choose(&pending.borrow_and_update());
             if self.is_closing() {
                 return None;
             }
@@ -194,7 +200,7 @@ impl Desk {
                 return chosen;
             }
             tokio::select! {
-                changed = chores.changed() => changed.ok()?,
+                changed = pending.changed() => changed.ok()?,
                 () = self.stopped() => return None,
             }
         }
@@ -202,12 +208,12 @@ impl Desk {
 
     /// Whether nothing new is to be begun.
     fn is_closing(&self) -> bool {
-        *self.stop.borrow() || *self.core.closing.borrow()
+        *self.stop.borrow() || *self.context.closing.borrow()
     }
 
     /// Waits until nothing new is to be begun: here, or anywhere in the engine.
     async fn stopped(&self) {
-        let (mut stop, mut closing) = (self.stop.clone(), self.core.closing.subscribe());
+        let (mut stop, mut closing) = (self.stop.clone(), self.context.closing.subscribe());
         tokio::select! {
             _ = stop.wait_for(|stop| *stop) => {}
             _ = closing.wait_for(|closing| *closing) => {}
@@ -215,11 +221,11 @@ impl Desk {
     }
 
     /// Sleeps until the time is over, the company has changed, or nothing new is to be begun.
-    async fn nap(&self, chores: &mut watch::Receiver<Chores>, wait_millis: u64) {
-        let nap = Duration::from_millis(wait_millis.min(NAP_SECONDS * 1000));
+    async fn wait(&self, pending: &mut watch::Receiver<PendingWork>, wait_millis: u64) {
+        let wait = Duration::from_millis(wait_millis.min(TIMER_SECONDS_MAX * 1000));
         tokio::select! {
-            () = tokio::time::sleep(nap) => {}
-            _ = chores.changed() => {}
+            () = tokio::time::sleep(wait) => {}
+            _ = pending.changed() => {}
             () = self.stopped() => {}
         }
     }
@@ -234,30 +240,32 @@ async fn pause() {
 }
 
 /// Goes on with lists of recipients that were too long for one commit.
-async fn list(desk: Desk) {
-    let mut chores = desk.hot.chores();
-    while let Some(run) = desk.until(&mut chores, |chores| chores.listing.first().copied()).await {
+async fn list(manager: ManagerContext) {
+    let mut pending = manager.handle.pending_work();
+    while let Some(run) =
+        manager.until(&mut pending, |pending| pending.listing.first().copied()).await
+    {
         let command = boarding_commands::decide::ListRecipients { run };
-        if !matches!(desk.ask(command, run.0).await, Reply::Accepted { .. }) {
+        if !matches!(manager.submit(command, run.0).await, Reply::Accepted { .. }) {
             pause().await;
         }
     }
 }
 
 /// Brings time in as data when something is due.
-async fn tick(desk: Desk) {
-    let mut chores = desk.hot.chores();
-    while let Some(due) = desk.until(&mut chores, |chores| chores.tick_at).await {
-        let now = desk.core.clock.now();
+async fn tick(manager: ManagerContext) {
+    let mut pending = manager.handle.pending_work();
+    while let Some(due) = manager.until(&mut pending, |pending| pending.tick_at).await {
+        let now = manager.context.clock.now();
         let wait = u64::try_from(due.0 - now.0).unwrap_or(0);
         if wait > 0 {
-            desk.nap(&mut chores, wait).await;
-            if desk.hot.is_gone() {
+            manager.wait(&mut pending, wait).await;
+            if manager.handle.has_stopped() {
                 return;
             }
             continue;
         }
-        if !matches!(desk.ask(Tick { now }, Ulid::nil()).await, Reply::Accepted { .. }) {
+        if !matches!(manager.submit(Tick { now }, Ulid::nil()).await, Reply::Accepted { .. }) {
             pause().await;
         }
     }
@@ -284,10 +292,11 @@ mod tests {
         let engine = engine.unwrap();
         let company: CompanyId = "acme".parse().unwrap();
         let (_stop, stopped) = watch::channel(false);
-        let hot = Hot::distracted(Company::new(company.clone()));
-        let desk = Desk { core: Arc::clone(&engine.core), hot, company, stop: stopped };
-        assert_eq!(desk.hot.look(|_| ()).await, None);
-        assert_eq!(desk.hot.look(|_| ()).await, Some(()));
-        assert_eq!(desk.look(|company| company.id.to_string()).await.unwrap(), "acme");
+        let handle = ActorHandle::distracted(Company::new(company.clone()));
+        let manager =
+            ManagerContext { context: Arc::clone(&engine.context), handle, company, stop: stopped };
+        assert_eq!(manager.handle.inspect(|_| ()).await, None);
+        assert_eq!(manager.handle.inspect(|_| ()).await, Some(()));
+        assert_eq!(manager.inspect(|company| company.id.to_string()).await.unwrap(), "acme");
     }
 }

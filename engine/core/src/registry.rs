@@ -9,81 +9,83 @@ use boarding_commands::values::{CompanyId, Time};
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinSet;
 
-use crate::actor::Hot;
-use crate::context::Core;
-use crate::limits::{CLOSE_SECONDS_MAX, HOT_COMPANIES_MAX, NAP_SECONDS};
-use crate::process::Managers;
+use crate::actor::ActorHandle;
+use crate::context::EngineContext;
+use crate::limits::{CLOSE_SECONDS_MAX, LOADED_COMPANIES_MAX, TIMER_SECONDS_MAX};
+use crate::process::ProcessManagers;
 
 /// The companies in memory, and when those that sleep have something to do.
-pub(crate) struct Companies {
-    core: Arc<Core>,
-    all: Mutex<All>,
+pub(crate) struct CompanyRegistry {
+    context: Arc<EngineContext>,
+    all: Mutex<Registered>,
     /// Told when a company has gone to sleep.
-    slept: Notify,
+    evictions: Notify,
 }
 
 #[derive(Default)]
-struct All {
-    working: HashMap<CompanyId, Working>,
-    asleep: HashMap<CompanyId, Time>,
+struct Registered {
+    loaded: HashMap<CompanyId, LoadedCompany>,
+    evicted: HashMap<CompanyId, Time>,
     uses: u64,
 }
 
 /// A company in memory, with its process managers.
-struct Working {
-    hot: Hot,
+struct LoadedCompany {
+    handle: ActorHandle,
     /// None while another engine works for the company.
-    managers: Option<Managers>,
+    managers: Option<ProcessManagers>,
     /// One more than the handles that are out: as long as there is one, something may be asked.
     handles: Arc<()>,
     /// The number of its last use; the lowest goes first.
     used: u64,
 }
 
-impl Companies {
-    pub(crate) fn new(core: Arc<Core>) -> Self {
-        Self { core, all: Mutex::default(), slept: Notify::new() }
+impl CompanyRegistry {
+    pub(crate) fn new(context: Arc<EngineContext>) -> Self {
+        Self { context, all: Mutex::default(), evictions: Notify::new() }
     }
 
     /// The company's task, started if need be. A company whose chores are done makes room for another.
-    pub(crate) async fn hot(&self, company: &CompanyId) -> Hot {
+    pub(crate) async fn actor(&self, company: &CompanyId) -> ActorHandle {
         let mut all = self.all.lock().await;
         all.uses += 1;
         let used = all.uses;
-        if let Some(known) = all.working.get_mut(company)
-            && !known.hot.is_gone()
+        if let Some(known) = all.loaded.get_mut(company)
+            && !known.handle.has_stopped()
         {
             known.used = used;
-            return known.hot.lent(&known.handles);
+            return known.handle.leased(&known.handles);
         }
-        if all.working.len() >= HOT_COMPANIES_MAX {
-            self.make_room(&mut all);
+        if all.loaded.len() >= LOADED_COMPANIES_MAX {
+            self.evict_idle(&mut all);
         }
-        all.asleep.remove(company);
-        let hot = Hot::start(Arc::clone(&self.core), company.clone());
-        let mine = self.core.works_for(company);
-        let managers = mine.then(|| Managers::start(&self.core, &hot, company));
+        all.evicted.remove(company);
+        let handle = ActorHandle::start(Arc::clone(&self.context), company.clone());
+        let mine = self.context.works_for(company);
+        let managers = mine.then(|| ProcessManagers::start(&self.context, &handle, company));
         let handles = Arc::new(());
-        let lent = hot.lent(&handles);
-        all.working.insert(company.clone(), Working { hot, managers, handles, used });
+        let lent = handle.leased(&handles);
+        all.loaded.insert(company.clone(), LoadedCompany { handle, managers, handles, used });
         lent
     }
 
     /// Starts and stops process managers, as companies have become this engine's own or another's. Those
     /// that were stopped come to their end before others are started in their place.
-    pub(crate) async fn mind_owners(&self) {
+    pub(crate) async fn follow_ownership(&self) {
         let mut all = self.all.lock().await;
-        for (company, working) in &mut all.working {
-            let mine = self.core.works_for(company);
-            let stopped = |managers: &mut Managers| managers.is_stopping() && managers.have_ended();
-            if working.managers.as_mut().is_some_and(stopped) {
-                working.managers = None;
+        for (company, loaded) in &mut all.loaded {
+            let mine = self.context.works_for(company);
+            let stopped =
+                |managers: &mut ProcessManagers| managers.is_stopping() && managers.have_ended();
+            if loaded.managers.as_mut().is_some_and(stopped) {
+                loaded.managers = None;
             }
-            match &working.managers {
+            match &loaded.managers {
                 Some(managers) if !mine => managers.stop(),
                 Some(_) => {}
                 None if mine => {
-                    working.managers = Some(Managers::start(&self.core, &working.hot, company));
+                    loaded.managers =
+                        Some(ProcessManagers::start(&self.context, &loaded.handle, company));
                 }
                 None => {}
             }
@@ -92,63 +94,63 @@ impl Companies {
 
     /// Puts the company to sleep that was not used for longest, of those that nobody holds and that
     /// have nothing going on. What time will bring to it is remembered.
-    fn make_room(&self, all: &mut All) {
-        let free = |one: &Working| {
-            Arc::strong_count(&one.handles) == 1 && one.hot.chores().borrow().is_idle()
+    fn evict_idle(&self, all: &mut Registered) {
+        let free = |one: &LoadedCompany| {
+            Arc::strong_count(&one.handles) == 1 && one.handle.pending_work().borrow().is_idle()
         };
-        let idle = all.working.iter().filter(|(_, one)| free(one));
+        let idle = all.loaded.iter().filter(|(_, one)| free(one));
         let Some(oldest) = idle.min_by_key(|(_, one)| one.used).map(|(id, _)| id.clone()) else {
             return;
         };
-        let Some(one) = all.working.remove(&oldest) else { return };
-        if let Some(due) = one.hot.chores().borrow().tick_at {
-            all.asleep.insert(oldest, due);
-            self.slept.notify_one();
+        let Some(one) = all.loaded.remove(&oldest) else { return };
+        if let Some(due) = one.handle.pending_work().borrow().tick_at {
+            all.evicted.insert(oldest, due);
+            self.evictions.notify_one();
         }
     }
 
     /// Wakes companies that sleep when something is due; never ends.
-    pub(crate) async fn wake_in_time(&self) {
+    pub(crate) async fn load_when_due(&self) {
         loop {
-            let next = self.all.lock().await.asleep.values().min().copied();
-            let now = self.core.clock.now();
+            let next = self.all.lock().await.evicted.values().min().copied();
+            let now = self.context.clock.now();
             let wait = next.map_or(u64::MAX, |due| u64::try_from(due.0 - now.0).unwrap_or(0));
             if wait > 0 {
-                let nap = Duration::from_millis(wait.min(NAP_SECONDS * 1000));
+                let nap = Duration::from_millis(wait.min(TIMER_SECONDS_MAX * 1000));
                 tokio::select! {
                     () = tokio::time::sleep(nap) => {}
-                    () = self.slept.notified() => {}
+                    () = self.evictions.notified() => {}
                 }
                 continue;
             }
-            let asleep = self.all.lock().await.asleep.clone();
-            for (company, _) in asleep.into_iter().filter(|(_, due)| *due <= now) {
+            let evicted = self.all.lock().await.evicted.clone();
+            for (company, _) in evicted.into_iter().filter(|(_, due)| *due <= now) {
                 // What is due is seen to by its own process managers.
-                self.hot(&company).await.look(|_| ()).await;
+                self.actor(&company).await.inspect(|_| ()).await;
             }
         }
     }
 
     /// Ends them all: what is on its way is given some seconds to arrive.
     pub(crate) async fn close(&self) {
-        self.core.closing.send_replace(true);
-        let working = std::mem::take(&mut self.all.lock().await.working);
+        self.context.closing.send_replace(true);
+        let loaded = std::mem::take(&mut self.all.lock().await.loaded);
         let patience = Duration::from_secs(CLOSE_SECONDS_MAX);
         let mut ending = JoinSet::new();
-        for (_, Working { hot, managers, .. }) in working {
+        for (_, LoadedCompany { handle, managers, .. }) in loaded {
             ending.spawn(async move {
                 if let Some(managers) = managers {
                     managers.end(patience).await;
                 }
-                hot.end().await;
+                handle.end().await;
             });
         }
         while ending.join_next().await.is_some() {}
     }
 }
 
-impl fmt::Debug for Companies {
+impl fmt::Debug for CompanyRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Companies").field("core", &self.core).finish_non_exhaustive()
+        f.debug_struct("Companies").field("core", &self.context).finish_non_exhaustive()
     }
 }

@@ -82,6 +82,12 @@ impl Encoded {
     }
 }
 
+impl AsRef<Commit> for Encoded {
+    fn as_ref(&self) -> &Commit {
+        &self.commit
+    }
+}
+
 /// A commit cannot be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {

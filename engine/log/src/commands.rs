@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 
 use boarding_commands::values::{CommandId, CompanyId};
 
-use crate::Place;
+use crate::Location;
 
 /// How many commits share a table: seven eighths of 2^16, which fills a hash table of that many places
 /// exactly. A table takes 1.6 MB, 29 bytes a commit, and is freed as a whole.
@@ -19,7 +19,7 @@ pub(super) struct Commands {
 #[derive(Debug)]
 struct Generation {
     last_position: u64,
-    places: HashMap<Key, Place>,
+    locations: HashMap<Key, Location>,
 }
 
 type Key = [u64; 2];
@@ -30,21 +30,21 @@ impl Commands {
         company: &CompanyId,
         command: CommandId,
         position: u64,
-        at: Place,
+        at: Location,
     ) {
-        if self.generations.back().is_none_or(|newest| newest.places.len() >= GENERATION) {
-            self.generations.push_back(Generation { last_position: 0, places: HashMap::new() });
+        if self.generations.back().is_none_or(|newest| newest.locations.len() >= GENERATION) {
+            self.generations.push_back(Generation { last_position: 0, locations: HashMap::new() });
         }
         if let Some(newest) = self.generations.back_mut() {
             // Appends that are under way together may be told in either order.
             newest.last_position = newest.last_position.max(position);
-            newest.places.insert(key(company, command), at);
+            newest.locations.insert(key(company, command), at);
         }
     }
 
-    pub(super) fn find(&self, company: &CompanyId, command: CommandId) -> Option<Place> {
+    pub(super) fn find(&self, company: &CompanyId, command: CommandId) -> Option<Location> {
         let key = key(company, command);
-        self.generations.iter().rev().find_map(|generation| generation.places.get(&key)).copied()
+        self.generations.iter().rev().find_map(|generation| generation.locations.get(&key)).copied()
     }
 
     /// Frees the tables of which no commit stands after the position.
@@ -77,14 +77,19 @@ mod tests {
         let mut commands = Commands::default();
         let last = GENERATION as u64 + 10;
         for position in 1..=last {
-            commands.insert(&company, CommandId(Ulid(position.into())), position, Place(position));
+            commands.insert(
+                &company,
+                CommandId(Ulid(position.into())),
+                position,
+                Location(position),
+            );
         }
         let find = |commands: &Commands, n: u64| commands.find(&company, CommandId(Ulid(n.into())));
         commands.forget_up_to(GENERATION as u64 - 1);
-        assert_eq!(find(&commands, 1), Some(Place(1)));
+        assert_eq!(find(&commands, 1), Some(Location(1)));
         commands.forget_up_to(GENERATION as u64);
         assert_eq!(find(&commands, 1), None);
-        assert_eq!(find(&commands, last), Some(Place(last)));
+        assert_eq!(find(&commands, last), Some(Location(last)));
         commands.forget_up_to(last);
         assert_eq!(find(&commands, last), None);
         assert!(commands.generations.is_empty());

@@ -19,7 +19,7 @@ use crate::limits::{
 
 /// Where the servers are, and who we are to them.
 #[derive(Clone, Default)]
-pub struct Server {
+pub struct ServerAddress {
     /// One or more addresses with commas between, `nats://[user:password@]host[:port]` or `tls://…`.
     pub url: String,
     /// A file with a JWT and its key, as `nsc` makes them.
@@ -31,7 +31,7 @@ pub struct Server {
     pub inbox: Option<String>,
 }
 
-impl std::fmt::Debug for Server {
+impl std::fmt::Debug for ServerAddress {
     /// The address may hold a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Server").field("url", &"…").finish_non_exhaustive()
@@ -56,7 +56,7 @@ pub fn usual_copies(client: &Client) -> usize {
 /// # Errors
 /// The last one, when time is up. At once, where there is no JetStream to wait for, or where the server has
 /// said why it makes no stream.
-pub async fn patiently<T, E: Error>(
+pub async fn with_retry<T, E: Error>(
     client: &Client,
     mut ask: impl AsyncFnMut() -> Result<T, E>,
 ) -> Result<T, E> {
@@ -99,7 +99,7 @@ pub enum ConnectError {
     Connect { hosts: String, source: async_nats::ConnectError },
 }
 
-impl Server {
+impl ServerAddress {
     /// Connects; the first connection has to succeed within seconds, later ones are made for ever.
     ///
     /// # Errors
@@ -213,8 +213,8 @@ mod tests {
     #[error("make a bucket")]
     struct Failed(#[source] CreateStreamError);
 
-    fn server(url: &str) -> Server {
-        Server { url: url.to_owned(), ..Server::default() }
+    fn server(url: &str) -> ServerAddress {
+        ServerAddress { url: url.to_owned(), ..ServerAddress::default() }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use boarding_commands::values::CompanyId;
 
-use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, Head, Place};
+use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, Head, Location};
 use crate::codec::DecodeError;
 
 /// Nothing was appended, or ([`AppendError::is_outcome_unknown`]) it is not known whether it was.
@@ -90,8 +90,8 @@ pub enum ReadError {
     DamagedStream { stream: String, sequence: u64, what: String },
     #[error("read the commit at position {position}")]
     Decode { position: u64, source: DecodeError },
-    #[error("read the log at place {}: no commit stands there", place.0)]
-    NoSuchPlace { place: Place },
+    #[error("read the log at place {}: no commit stands there", location.0)]
+    NoSuchLocation { location: Location },
 }
 
 impl ReadError {
@@ -103,7 +103,7 @@ impl ReadError {
             Self::Damaged { .. }
             | Self::DamagedStream { .. }
             | Self::Decode { .. }
-            | Self::NoSuchPlace { .. } => false,
+            | Self::NoSuchLocation { .. } => false,
         }
     }
 }

@@ -30,14 +30,15 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::check::check_size;
 use super::{
-    AppendError, Appending, CommandPlace, Encoded, EventLog, Head, Place, ReadError, Reader,
+    AppendError, AppendFuture, CommandLocation, Encoded, EventLog, Head, Location, ReadError,
+    Reader,
 };
 use frame::LogId;
 use index::Index;
 use reader::{AllReader, CompanyReader};
 use writer::Call;
 
-pub use error::{OpenError, Spot};
+pub use error::{DamageLocation, OpenError};
 pub use open::{Checked, Opened, TornTail, verify};
 
 /// The room a segment takes: small enough to copy and to read at once, large enough that making one
@@ -136,7 +137,7 @@ impl Inner {
 }
 
 impl EventLog for FileLog {
-    fn append(&self, commits: Vec<Encoded>) -> Appending<'_> {
+    fn append(&self, commits: Vec<Encoded>) -> AppendFuture<'_> {
         Box::pin(async move {
             check_size(&commits, self.append_bytes_max())?;
             if commits.is_empty() {
@@ -175,21 +176,21 @@ impl EventLog for FileLog {
         Box::new(CompanyReader::new(Arc::clone(&self.inner), company.clone(), version))
     }
 
-    fn read_at(&self, place: Place) -> Result<Recorded, ReadError> {
-        reader::read_at(&self.inner, place)
+    fn read_at(&self, location: Location) -> Result<Recorded, ReadError> {
+        reader::read_at(&self.inner, location)
     }
 
     fn find_command(
         &self,
         company: &CompanyId,
         command: CommandId,
-    ) -> Result<Option<CommandPlace>, ReadError> {
+    ) -> Result<Option<CommandLocation>, ReadError> {
         let found = self.inner.index().commands.find(company, command);
-        let Some(place) = found else { return Ok(None) };
-        let Recorded { position, commit, .. } = self.read_at(place)?;
+        let Some(location) = found else { return Ok(None) };
+        let Recorded { position, commit, .. } = self.read_at(location)?;
         let is_it = commit.company == *company && commit.command == command;
         let (first_version, body) = (commit.first_version, commit.body);
-        Ok(is_it.then_some(CommandPlace { first_version, body, position, place }))
+        Ok(is_it.then_some(CommandLocation { first_version, body, position, location }))
     }
 
     fn forget_commands_up_to(&self, position: u64) {

@@ -29,9 +29,10 @@ use tokio::runtime::{Builder, Handle, Runtime, RuntimeFlavor};
 use tokio::sync::watch;
 
 use super::{
-    AppendError, Appending, CommandPlace, Encoded, EventLog, Head, Place, ReadError, Reader,
+    AppendError, AppendFuture, CommandLocation, Encoded, EventLog, Head, Location, ReadError,
+    Reader,
 };
-use crate::connect::Server;
+use crate::connect::ServerAddress;
 use api::Api;
 use frame::{Message, Stored};
 use reader::StreamReader;
@@ -50,7 +51,7 @@ const SUBJECTS: &str = "boarding.log.v1";
 /// How a log in JetStream is opened.
 #[derive(Debug, Clone)]
 pub struct Options {
-    pub server: Server,
+    pub server: ServerAddress,
     pub stream: String,
     /// What its subjects begin with; a company's id follows.
     pub subjects: String,
@@ -67,7 +68,7 @@ pub struct Options {
 }
 
 impl Options {
-    pub fn new(server: Server) -> Self {
+    pub fn new(server: ServerAddress) -> Self {
         Self {
             server,
             stream: LOG_STREAM.to_owned(),
@@ -229,7 +230,7 @@ fn wait_on<T: Send + 'static>(
 
 impl EventLog for JetStreamLog {
     /// Goes on when the future is dropped, so that what the server answers is not lost.
-    fn append(&self, commits: Vec<Encoded>) -> Appending<'_> {
+    fn append(&self, commits: Vec<Encoded>) -> AppendFuture<'_> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
             let appending = inner.runtime.spawn(publish::append(Arc::clone(&inner), commits));
@@ -242,7 +243,7 @@ impl EventLog for JetStreamLog {
     }
 
     fn head(&self, company: &CompanyId) -> Head {
-        self.inner.view().standing(company).head
+        self.inner.view().company_head(company).head
     }
 
     fn companies(&self) -> Vec<CompanyId> {
@@ -265,22 +266,27 @@ impl EventLog for JetStreamLog {
         Box::new(StreamReader::company(Arc::clone(&self.inner), company.clone(), version))
     }
 
-    fn read_at(&self, place: Place) -> Result<Recorded, ReadError> {
-        reader::stored_at(&self.inner, place, |stored| stored.recorded())
+    fn read_at(&self, location: Location) -> Result<Recorded, ReadError> {
+        reader::stored_at(&self.inner, location, |stored| stored.recorded())
     }
 
     fn find_command(
         &self,
         company: &CompanyId,
         command: CommandId,
-    ) -> Result<Option<CommandPlace>, ReadError> {
+    ) -> Result<Option<CommandLocation>, ReadError> {
         let found = self.inner.view().commands.find(company, command);
-        let Some(place) = found else { return Ok(None) };
-        reader::stored_at(&self.inner, place, |stored| {
+        let Some(location) = found else { return Ok(None) };
+        reader::stored_at(&self.inner, location, |stored| {
             let Stored { position, envelope, .. } = stored;
             let is_it = envelope.company == company.as_str() && envelope.command == command;
             let (first_version, body) = (envelope.first_version, envelope.body);
-            Ok(is_it.then_some(CommandPlace { first_version, body, position: *position, place }))
+            Ok(is_it.then_some(CommandLocation {
+                first_version,
+                body,
+                position: *position,
+                location,
+            }))
         })
     }
 

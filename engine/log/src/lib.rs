@@ -67,7 +67,7 @@ pub const APPEND_POSITIONS_MAX: u64 = 1 << 16;
 /// reading goes on.
 pub trait EventLog: Send + Sync + fmt::Debug {
     /// Appends commits, all or none, and answers for each once they are durable.
-    fn append(&self, commits: Vec<Encoded>) -> Appending<'_>;
+    fn append(&self, commits: Vec<Encoded>) -> AppendFuture<'_>;
 
     /// The most bytes of commits that one append of this log takes; at least one commit of the largest size.
     fn append_bytes_max(&self) -> usize {
@@ -97,7 +97,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When no commit stands there, or it cannot be read.
-    fn read_at(&self, place: Place) -> Result<Recorded, ReadError>;
+    fn read_at(&self, location: Location) -> Result<Recorded, ReadError>;
 
     /// Finds the commit of a command among those after the position last given to
     /// [`EventLog::forget_commands_up_to`].
@@ -108,7 +108,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         &self,
         company: &CompanyId,
         command: CommandId,
-    ) -> Result<Option<CommandPlace>, ReadError>;
+    ) -> Result<Option<CommandLocation>, ReadError>;
 
     /// Frees the memory that [`EventLog::find_command`] holds for commits up to this position: the
     /// caller has them in an index of its own. It may free fewer than it could, never more.
@@ -116,7 +116,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 }
 
 /// What [`EventLog::append`] answers with: one entry for each commit, in the order given.
-pub type Appending<'a> =
+pub type AppendFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Vec<Appended>, AppendError>> + Send + 'a>>;
 
 /// Yields commits in order and keeps its place.
@@ -131,7 +131,7 @@ pub trait Reader: Send + fmt::Debug {
 /// A commit as it stands in the log, and where.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    pub place: Place,
+    pub location: Location,
     pub recorded: Recorded,
 }
 
@@ -139,7 +139,7 @@ pub struct Entry {
 /// as long as the log lasts, and means nothing in another log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Place(pub u64);
+pub struct Location(pub u64);
 
 /// Where a company's stream stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -159,17 +159,17 @@ pub struct Appended {
     /// The company's version after it.
     pub last_version: u64,
     pub hash: Digest,
-    pub place: Place,
+    pub location: Location,
 }
 
 /// The commit of a command, as far as an answer to a repeat needs it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommandPlace {
+pub struct CommandLocation {
     pub first_version: u64,
     /// The digest of the command's name and body: the same id with another is a conflict.
     pub body: Digest,
     pub position: u64,
-    pub place: Place,
+    pub location: Location,
 }
 
 /// An error with everything that lies behind it, in one line.

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::check::{check_chain, check_size};
 use super::{
-    AppendError, Appended, Appending, CommandPlace, Encoded, Entry, EventLog, Head, Place,
+    AppendError, AppendFuture, Appended, CommandLocation, Encoded, Entry, EventLog, Head, Location,
     ReadError, Reader,
 };
 
@@ -74,17 +74,17 @@ impl Shared {
         stream.commits.push(index);
         self.commands.insert((recorded.commit.company.clone(), recorded.commit.command), index);
         self.commits.push(recorded);
-        Appended { position, last_position, last_version, hash, place: Place(index as u64) }
+        Appended { position, last_position, last_version, hash, location: Location(index as u64) }
     }
 
     fn entry(&self, index: usize) -> Option<Entry> {
         let recorded = self.commits.get(index)?.clone();
-        Some(Entry { place: Place(index as u64), recorded })
+        Some(Entry { location: Location(index as u64), recorded })
     }
 }
 
 impl EventLog for MemoryLog {
-    fn append(&self, commits: Vec<Encoded>) -> Appending<'_> {
+    fn append(&self, commits: Vec<Encoded>) -> AppendFuture<'_> {
         Box::pin(async move { self.append_now(commits) })
     }
 
@@ -121,22 +121,27 @@ impl EventLog for MemoryLog {
         Box::new(MemoryReader { shared: Arc::clone(&self.shared), company, next })
     }
 
-    fn read_at(&self, place: Place) -> Result<Recorded, ReadError> {
-        let index = usize::try_from(place.0).ok();
+    fn read_at(&self, location: Location) -> Result<Recorded, ReadError> {
+        let index = usize::try_from(location.0).ok();
         let entry = index.and_then(|index| read(&self.shared).entry(index));
-        entry.map(|entry| entry.recorded).ok_or(ReadError::NoSuchPlace { place })
+        entry.map(|entry| entry.recorded).ok_or(ReadError::NoSuchLocation { location })
     }
 
     fn find_command(
         &self,
         company: &CompanyId,
         command: CommandId,
-    ) -> Result<Option<CommandPlace>, ReadError> {
+    ) -> Result<Option<CommandLocation>, ReadError> {
         let shared = read(&self.shared);
         let index = shared.commands.get(&(company.clone(), command)).copied();
-        Ok(index.and_then(|index| shared.entry(index)).map(|Entry { place, recorded }| {
+        Ok(index.and_then(|index| shared.entry(index)).map(|Entry { location, recorded }| {
             let Recorded { position, commit, .. } = recorded;
-            CommandPlace { first_version: commit.first_version, body: commit.body, position, place }
+            CommandLocation {
+                first_version: commit.first_version,
+                body: commit.body,
+                position,
+                location,
+            }
         }))
     }
 

@@ -1,4 +1,4 @@
-//! Places among the requests that are worked at: so many, of so many bytes, and no company has them all.
+//! Admission among the requests that are worked at: so many, of so many bytes, and no company has them all.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,7 @@ use crate::limits::{NATS_REQUEST_BYTES_MAX, NATS_REQUESTS_MAX, NATS_REQUESTS_OF_
 
 /// How much is worked at together.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub struct AdmissionLimits {
     /// In requests.
     pub requests: usize,
     /// In requests of one company.
@@ -18,7 +18,7 @@ pub struct Limits {
     pub bytes: u32,
 }
 
-impl Default for Limits {
+impl Default for AdmissionLimits {
     fn default() -> Self {
         Self {
             requests: NATS_REQUESTS_MAX,
@@ -30,7 +30,7 @@ impl Default for Limits {
 
 /// The places of one engine; clones share them.
 #[derive(Debug, Clone)]
-pub(super) struct Places {
+pub(super) struct Admission {
     requests: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
     /// How many each company has; one that has none is not here.
@@ -40,15 +40,15 @@ pub(super) struct Places {
 
 /// A place, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct Permit {
     company: Box<str>,
     taken: Arc<Mutex<HashMap<Box<str>, usize>>>,
     _request: OwnedSemaphorePermit,
     _bytes: OwnedSemaphorePermit,
 }
 
-impl Places {
-    pub(super) fn new(limits: Limits) -> Self {
+impl Admission {
+    pub(super) fn new(limits: AdmissionLimits) -> Self {
         Self {
             requests: Arc::new(Semaphore::new(limits.requests)),
             bytes: Arc::new(Semaphore::new(limits.bytes as usize)),
@@ -58,7 +58,7 @@ impl Places {
     }
 
     /// A place for a request of so many bytes, if there is one.
-    pub(super) fn take(&self, company: &str, bytes: usize) -> Option<Place> {
+    pub(super) fn acquire(&self, company: &str, bytes: usize) -> Option<Permit> {
         let bytes = u32::try_from(bytes).ok()?;
         let request = Arc::clone(&self.requests).try_acquire_owned().ok()?;
         let bytes = Arc::clone(&self.bytes).try_acquire_many_owned(bytes).ok()?;
@@ -69,11 +69,11 @@ impl Places {
         }
         taken.insert(company.into(), count + 1);
         let taken = Arc::clone(&self.taken);
-        Some(Place { company: company.into(), taken, _request: request, _bytes: bytes })
+        Some(Permit { company: company.into(), taken, _request: request, _bytes: bytes })
     }
 }
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         match taken.get_mut(&self.company) {
@@ -89,15 +89,15 @@ mod tests {
 
     #[test]
     fn places_are_bounded_in_all_for_a_company_and_in_bytes() {
-        let places = Places::new(Limits { requests: 3, of_company: 2, bytes: 100 });
-        let acme = [places.take("acme", 10).unwrap(), places.take("acme", 10).unwrap()];
-        assert!(places.take("acme", 10).is_none(), "a company has its share");
-        assert!(places.take("globex", 81).is_none(), "so many bytes do not fit");
-        let globex = places.take("globex", 80).unwrap();
-        assert!(places.take("initech", 0).is_none(), "all places are taken");
+        let admission = Admission::new(AdmissionLimits { requests: 3, of_company: 2, bytes: 100 });
+        let acme = [admission.acquire("acme", 10).unwrap(), admission.acquire("acme", 10).unwrap()];
+        assert!(admission.acquire("acme", 10).is_none(), "a company has its share");
+        assert!(admission.acquire("globex", 81).is_none(), "so many bytes do not fit");
+        let globex = admission.acquire("globex", 80).unwrap();
+        assert!(admission.acquire("initech", 0).is_none(), "all places are taken");
         drop(acme);
-        assert!(places.take("acme", 20).is_some());
+        assert!(admission.acquire("acme", 20).is_some());
         drop(globex);
-        assert!(places.taken.lock().unwrap().is_empty(), "who has none is forgotten");
+        assert!(admission.taken.lock().unwrap().is_empty(), "who has none is forgotten");
     }
 }

@@ -6,9 +6,9 @@ use boarding_commands::values::Code;
 use futures_util::{StreamExt as _, stream};
 
 use crate::limits::{WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX};
-use crate::worker_queue::{Handed, WorkItem, WorkQueue};
+use crate::worker_queue::{HandOver, WorkItem, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
-use boarding_core::delivery::{Channel, Sending, Sent};
+use boarding_core::delivery::{Channel, DeliveryFuture, DeliveryOutcome};
 
 /// Hands invitations to workers; each attempt at a recipient once, however often it is asked to.
 #[derive(Debug)]
@@ -25,12 +25,12 @@ impl NatsChannel {
 
     /// Hands one over. Nobody has to be told how that went while it may yet succeed: the deadline of the
     /// recipient ends what did not arrive.
-    async fn hand_over(&self, mail: Mail) -> Sent {
+    async fn hand_over(&self, mail: Mail) -> DeliveryOutcome {
         // A claim that is over is nobody's work any more.
-        let Some(item) = WorkItem::of(mail) else { return Sent::HandedOver };
+        let Some(item) = WorkItem::of(mail) else { return DeliveryOutcome::HandedOver };
         match self.work.hand_over(&item).await {
-            Handed::Over => Sent::HandedOver,
-            Handed::TooLarge => Sent::PermanentFailure {
+            HandOver::Over => DeliveryOutcome::HandedOver,
+            HandOver::TooLarge => DeliveryOutcome::PermanentFailure {
                 code: Code::DeliveryRefused,
                 detail: "the invitation is larger than a message may be; shorten the template"
                     .to_owned(),
@@ -67,7 +67,7 @@ impl Channel for NatsChannel {
         WORK_OPEN_MAX
     }
 
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
             // A batch is all of one run, or of mails that are no invitations.
             if mails.first().is_some_and(|mail| !matches!(mail.purpose, Purpose::Run(_))) {

@@ -10,12 +10,12 @@ use futures_util::StreamExt as _;
 use super::micro;
 use super::names::{ENGINES_BUCKET, EVENT_STREAM};
 use crate::limits::LEASE_SECONDS;
-use boarding_log::connect::{ConnectError, Server, patiently};
+use boarding_log::connect::{ConnectError, ServerAddress, with_retry};
 use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 
 /// Why it cannot be said that nobody works on the log.
 #[derive(Debug, thiserror::Error)]
-pub enum IdleError {
+pub enum ExclusivityError {
     #[error(
         "use the log in JetStream alone: an engine serves on these servers (service id {id}); stop it first"
     )]
@@ -32,14 +32,14 @@ pub enum IdleError {
 
 /// The servers, as they are asked.
 #[derive(Debug)]
-pub struct Servers(Client);
+pub struct ExclusivityCheck(Client);
 
-impl Servers {
+impl ExclusivityCheck {
     /// Connects to them.
     ///
     /// # Errors
     /// When there is no connection.
-    pub async fn reach(server: &Server) -> Result<Self, ConnectError> {
+    pub async fn connect(server: &ServerAddress) -> Result<Self, ConnectError> {
         Ok(Self(server.connect("boarding move").await?))
     }
 
@@ -47,12 +47,12 @@ impl Servers {
     ///
     /// # Errors
     /// Which engine it is, or why that cannot be known.
-    pub async fn check_idle(&self) -> Result<(), IdleError> {
+    pub async fn check_idle(&self) -> Result<(), ExclusivityError> {
         if let Some(id) = micro::another(&self.0).await {
-            return Err(IdleError::Serves { id });
+            return Err(ExclusivityError::Serves { id });
         }
-        match patiently(&self.0, async || engine(&self.0).await).await? {
-            Some(engine) => Err(IdleError::Works { engine }),
+        match with_retry(&self.0, async || engine(&self.0).await).await? {
+            Some(engine) => Err(ExclusivityError::Works { engine }),
             None => Ok(()),
         }
     }
@@ -61,39 +61,39 @@ impl Servers {
     ///
     /// # Errors
     /// When nobody says so.
-    pub async fn messages(&self, stream: &str) -> Result<Option<u64>, IdleError> {
-        patiently(&self.0, async || messages_now(&self.0, stream).await).await
+    pub async fn messages(&self, stream: &str) -> Result<Option<u64>, ExclusivityError> {
+        with_retry(&self.0, async || messages_now(&self.0, stream).await).await
     }
 
     /// Whether events were published, with positions that are those of the log at that time.
     ///
     /// # Errors
     /// When nobody says so.
-    pub async fn has_published(&self) -> Result<bool, IdleError> {
+    pub async fn has_published(&self) -> Result<bool, ExclusivityError> {
         Ok(self.messages(EVENT_STREAM).await?.is_some_and(|messages| messages > 0))
     }
 }
 
 /// An engine that lives.
-async fn engine(client: &Client) -> Result<Option<String>, IdleError> {
+async fn engine(client: &Client) -> Result<Option<String>, ExclusivityError> {
     // Without the bucket no engine ever said anything.
     if messages_now(client, &format!("KV_{ENGINES_BUCKET}")).await?.is_none() {
         return Ok(None);
     }
     let bucket = context(client).get_key_value(ENGINES_BUCKET).await;
-    let bucket = bucket.map_err(|error| IdleError::Look(error.into()))?;
-    let mut engines = bucket.keys().await.map_err(|error| IdleError::Look(error.into()))?;
-    engines.next().await.transpose().map_err(|error| IdleError::Look(error.into()))
+    let bucket = bucket.map_err(|error| ExclusivityError::Look(error.into()))?;
+    let mut engines = bucket.keys().await.map_err(|error| ExclusivityError::Look(error.into()))?;
+    engines.next().await.transpose().map_err(|error| ExclusivityError::Look(error.into()))
 }
 
-async fn messages_now(client: &Client, stream: &str) -> Result<Option<u64>, IdleError> {
+async fn messages_now(client: &Client, stream: &str) -> Result<Option<u64>, ExclusivityError> {
     match context(client).get_stream(stream).await {
         Ok(stream) => Ok(Some(stream.cached_info().state.messages)),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(no) if no.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                 Ok(None)
             }
-            _ => Err(IdleError::Stream { stream: stream.to_owned(), source: error.into() }),
+            _ => Err(ExclusivityError::Stream { stream: stream.to_owned(), source: error.into() }),
         },
     }
 }

@@ -121,7 +121,7 @@ impl Feed {
     /// was interrupted.
     pub fn start(engine: &Engine, client: Client, options: Options) -> Self {
         let log = engine.log();
-        let (told, state) = watch::channel(State::default());
+        let (sender, state) = watch::channel(State::default());
         let patience = Duration::from_secs(FEED_ACK_SECONDS_MAX);
         let context = ContextBuilder::new()
             .timeout(Duration::from_millis(FEED_ASK_MILLIS_MAX))
@@ -129,7 +129,7 @@ impl Feed {
             .max_ack_inflight(FEED_IN_FLIGHT_EVENTS * 4)
             .backpressure_on_inflight(true)
             .build(client);
-        let feeder = Feeder { log: log.clone(), context, options, told };
+        let feeder = Feeder { log: log.clone(), context, options, sender };
         Self { log, state, task: tokio::spawn(feeder.run()) }
     }
 
@@ -163,7 +163,7 @@ struct Feeder {
     log: EngineLog,
     context: async_nats::jetstream::Context,
     options: Options,
-    told: watch::Sender<State>,
+    sender: watch::Sender<State>,
 }
 
 impl Feeder {
@@ -171,7 +171,7 @@ impl Feeder {
     async fn run(self) {
         let mut wait_millis = FEED_RETRY_MILLIS;
         loop {
-            let before = self.told.borrow().published;
+            let before = self.sender.borrow().published;
             let Err(error) = self.follow().await;
             tracing::debug!(error = boarding_log::error_chain(&error), "the feed stands");
             if matches!(error, FeedError::Ending) {
@@ -180,11 +180,11 @@ impl Feeder {
             if error.is_conflict() {
                 tracing::debug!("another engine publishes the events");
                 wait_millis = FEED_YIELD_MILLIS;
-            } else if self.told.borrow().published > before {
+            } else if self.sender.borrow().published > before {
                 wait_millis = FEED_RETRY_MILLIS;
             }
             if !error.is_conflict() {
-                self.complain(&error);
+                self.report_trouble(&error);
             }
             tokio::time::sleep(Duration::from_millis(wait_millis)).await;
             wait_millis = (wait_millis * 2).min(FEED_RETRY_MILLIS_MAX);
@@ -199,12 +199,12 @@ impl Feeder {
         tracing::debug!(sequence = last.sequence, "the feed knows where its stream ends");
         let after = source::Source::after(self.log.clone(), last.event, max_bytes).await?;
         tracing::debug!(position = after.given(), "the feed goes on");
-        self.pump(after, last.sequence).await
+        self.publish(after, last.sequence).await
     }
 
-    /// Tells how far it is, now that nothing is in the way.
-    fn tell(&self, published: u64) {
-        self.told.send_if_modified(|state| {
+    /// ResponseKind how far it is, now that nothing is in the way.
+    fn report_published(&self, published: u64) {
+        self.sender.send_if_modified(|state| {
             let now = State { published: published.max(state.published), trouble: None };
             let differs = *state != now;
             *state = now;
@@ -212,9 +212,9 @@ impl Feeder {
         });
     }
 
-    fn complain(&self, error: &FeedError) {
+    fn report_trouble(&self, error: &FeedError) {
         let text = boarding_log::error_chain(error);
-        self.told.send_if_modified(|state| {
+        self.sender.send_if_modified(|state| {
             let differs = state.trouble.as_ref() != Some(&text);
             if differs {
                 tracing::warn!(error = %text, "the event feed waits");

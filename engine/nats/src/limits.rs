@@ -16,7 +16,7 @@ pub const SETTLE_RENEWALS: u32 = 3;
 
 /// How long an engine waits for the one that it handed a command on to, in seconds: less than those who
 /// ask wait themselves, so that they are told.
-pub const HAND_ON_SECONDS_MAX: u64 = 8;
+pub const FORWARD_SECONDS_MAX: u64 = 8;
 
 /// How often an engine tries to take a company while others change its owner, in times.
 pub const CLAIM_OWNER_TRIES: usize = 5;
@@ -85,11 +85,11 @@ pub const NATS_REQUEST_BYTES_MAX: u32 = 64 * 1024 * 1024;
 
 /// The largest request that is still looked into for its id when there is no place for it, in bytes: a
 /// refusal has to be cheaper than the work.
-pub const NATS_GLANCE_BYTES_MAX: usize = 64 * 1024;
+pub const NATS_SUMMARY_BYTES_MAX: usize = 64 * 1024;
 
 /// How long it may take to tell a request that there is no place for it, in milliseconds: whoever hears
 /// nothing comes again as well, and the others wait meanwhile.
-pub const TURN_AWAY_MILLIS_MAX: u64 = 100;
+pub const OVERLOAD_REPLY_MILLIS_MAX: u64 = 100;
 
 /// The deepest that a request may be nested, in levels: far more than any command, far less than a stack.
 pub const REQUEST_LEVELS_MAX: usize = 128;
@@ -102,7 +102,7 @@ pub const ANSWER_HEADER_BYTES: usize = 1_024;
 pub const DRAIN_MILLIS_MAX: u64 = 1_200;
 
 /// How long the last answers may take to be sent once that time is over, in milliseconds.
-pub const FAREWELL_MILLIS_MAX: u64 = 400;
+pub const LAST_ANSWERS_MILLIS_MAX: u64 = 400;
 
 /// The most commands left in the queue that are worked at, in commands.
 pub const QUEUE_COMMANDS_MAX: usize = 64;

@@ -33,7 +33,7 @@ pub const KEPT_BUCKET: &str = "BOARDING_KEPT";
 pub const SECRETS_BUCKET: &str = "BOARDING_SECRETS";
 
 /// Where one engine hands commands on to another: `boarding.engine.<engine id>.command`.
-pub fn handed_on(engine: Ulid) -> String {
+pub fn forwarded(engine: Ulid) -> String {
     format!("boarding.engine.{engine}.command")
 }
 

@@ -16,19 +16,19 @@ use tokio::sync::Semaphore;
 use super::names::FILES_BUCKET;
 use crate::limits::{OBJECT_SILENCE_SECONDS_MAX, OBJECTS_AT_ONCE_MAX, OBJECTS_KEPT_DAYS};
 use boarding_core::intake::files::Files;
-use boarding_core::intake::objects::{Fetched, Fetching, Objects};
+use boarding_core::intake::objects::{FetchFuture, FetchedObject, Objects};
 use boarding_core::intake::refused;
 
 /// The bucket of the contract.
 #[derive(Debug)]
-pub(super) struct Bucket {
+pub(super) struct ObjectBucket {
     jetstream: Context,
     /// How many servers keep the bucket, when it is made.
     copies: usize,
     places: Semaphore,
 }
 
-impl Bucket {
+impl ObjectBucket {
     pub(super) fn new(client: &async_nats::Client, copies: usize) -> Self {
         let jetstream = jetstream::new(client.clone());
         Self { jetstream, copies, places: Semaphore::new(OBJECTS_AT_ONCE_MAX) }
@@ -66,7 +66,12 @@ impl Bucket {
         Ok(object)
     }
 
-    async fn keep(&self, name: &str, called: &str, files: &Files) -> Result<Fetched, Refusal> {
+    async fn keep(
+        &self,
+        name: &str,
+        called: &str,
+        files: &Files,
+    ) -> Result<FetchedObject, Refusal> {
         let _place = self.places.acquire().await;
         let object = self.get(name).await?;
         let limit = Limits::default().file_bytes;
@@ -90,12 +95,12 @@ impl Bucket {
         };
         let kept =
             tokio::task::spawn_blocking(keeping).await.map_err(|error| unavailable(&error))??;
-        Ok(Fetched { kept, digest })
+        Ok(FetchedObject { kept, digest })
     }
 }
 
-impl Objects for Bucket {
-    fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> Fetching<'a> {
+impl Objects for ObjectBucket {
+    fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> FetchFuture<'a> {
         Box::pin(self.keep(object, name, files))
     }
 }

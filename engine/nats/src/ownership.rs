@@ -27,7 +27,7 @@ use ulid::Ulid;
 use super::names::{ENGINES_BUCKET, OWNERS_BUCKET};
 use crate::limits::{CLAIM_OWNER_TRIES, LEASE_SECONDS, RENEWALS_PER_LEASE};
 use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
-use lease_health::{Pulse, has_no_leader};
+use lease_health::{LeaseHealth, has_no_leader};
 
 /// The name of one start of an engine.
 pub type EngineId = Ulid;
@@ -40,9 +40,9 @@ pub enum Owner {
 }
 
 /// This engine among the others; cheap to clone. It leaves when the last clone is dropped, or by
-/// [`Owners::leave`], which others notice at once.
+/// [`CompanyOwners::leave`], which others notice at once.
 #[derive(Debug, Clone)]
-pub struct Owners(Arc<Member>);
+pub struct CompanyOwners(Arc<Member>);
 
 #[derive(Debug)]
 struct Member {
@@ -55,14 +55,14 @@ struct Shared {
     me: EngineId,
     engines: kv::Store,
     owners: kv::Store,
-    seen: RwLock<Seen>,
+    seen: RwLock<ClusterView>,
     /// Moves with every change of what was seen.
     changed: watch::Sender<u64>,
 }
 
 /// What the buckets said last.
 #[derive(Debug, Default)]
-struct Seen {
+struct ClusterView {
     /// Whether our own entry was renewed within the lease.
     alive: bool,
     engines: BTreeSet<EngineId>,
@@ -77,20 +77,20 @@ struct Entry {
 
 /// It is not known who works for a company; asking again may help.
 #[derive(Debug, thiserror::Error)]
-pub enum OwnersError {
+pub enum OwnershipError {
     #[error("make the bucket {bucket}")]
-    Bucket { bucket: &'static str, source: Box<dyn std::error::Error + Send + Sync> },
+    Bucket { bucket: &'static str, source: async_nats::Error },
     #[error("say in {ENGINES_BUCKET} that this engine lives")]
     Renew(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("take company {company}")]
-    Claim { company: CompanyId, source: Box<dyn std::error::Error + Send + Sync> },
+    Claim { company: CompanyId, source: async_nats::Error },
     #[error("take company {company}: its owner changed {CLAIM_OWNER_TRIES} times meanwhile")]
     Contended { company: CompanyId },
     #[error("take company {company}: this engine could not renew its lease")]
     Suspended { company: CompanyId },
 }
 
-impl Owners {
+impl CompanyOwners {
     /// Joins the engines on this NATS, under an id that no other start has.
     ///
     /// # Errors
@@ -99,13 +99,13 @@ impl Owners {
         jetstream: &jetstream::Context,
         me: EngineId,
         replicas: usize,
-    ) -> Result<Self, OwnersError> {
+    ) -> Result<Self, OwnershipError> {
         let lease = Duration::from_secs(LEASE_SECONDS);
         let engines = bucket(jetstream, ENGINES_BUCKET, lease, replicas).await?;
         let owners = bucket(jetstream, OWNERS_BUCKET, Duration::ZERO, replicas).await?;
         let (seen, changed) = (RwLock::default(), watch::Sender::new(0));
         let shared = Arc::new(Shared { me, engines, owners, seen, changed });
-        shared.renew().await.map_err(|error| OwnersError::Renew(error.into()))?;
+        shared.renew().await.map_err(|error| OwnershipError::Renew(error.into()))?;
         shared.look_at_engines().await;
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&shared).keep_alive());
@@ -141,22 +141,22 @@ impl Owners {
     ///
     /// # Errors
     /// When NATS does not answer, or this engine's own lease has ended.
-    pub async fn claim(&self, company: &CompanyId) -> Result<Owner, OwnersError> {
+    pub async fn claim(&self, company: &CompanyId) -> Result<Owner, OwnershipError> {
         let shared = &self.0.shared;
         for _ in 0..CLAIM_OWNER_TRIES {
             if !shared.read().alive {
-                return Err(OwnersError::Suspended { company: company.clone() });
+                return Err(OwnershipError::Suspended { company: company.clone() });
             }
             if let Some(owner) = self.owner(company) {
                 return Ok(owner);
             }
-            let failed = |source| OwnersError::Claim { company: company.clone(), source };
+            let failed = |source| OwnershipError::Claim { company: company.clone(), source };
             if answered(shared.take(company)).await.map_err(failed)? {
                 return Ok(Owner::Me);
             }
             answered(shared.look_at_owner(company)).await.map_err(failed)?;
         }
-        Err(OwnersError::Contended { company: company.clone() })
+        Err(OwnershipError::Contended { company: company.clone() })
     }
 
     /// Gives a company back, so that another engine may take it at once.
@@ -191,15 +191,13 @@ impl Owners {
     }
 }
 
-impl Ownership for Owners {
+impl Ownership for CompanyOwners {
     fn is_mine(&self, company: &CompanyId) -> bool {
         self.owner(company) == Some(Owner::Me)
     }
 }
 
-type Fault = Box<dyn std::error::Error + Send + Sync>;
-
-impl Seen {
+impl ClusterView {
     /// Whether an engine's lease holds. Our own does as long as we could renew it.
     fn lives(&self, me: EngineId, engine: EngineId) -> bool {
         if engine == me { self.alive } else { self.engines.contains(&engine) }
@@ -207,11 +205,11 @@ impl Seen {
 }
 
 impl Shared {
-    fn read(&self) -> std::sync::RwLockReadGuard<'_, Seen> {
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, ClusterView> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Seen)) {
+    fn change(&self, change: impl FnOnce(&mut ClusterView)) {
         change(&mut self.seen.write().unwrap_or_else(PoisonError::into_inner));
         self.changed.send_modify(|changes| *changes += 1);
     }
@@ -235,20 +233,20 @@ impl Shared {
         let beat = Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE;
         let mut beats = tokio::time::interval(beat);
         beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut pulse = Pulse::default();
+        let mut health = LeaseHealth::default();
         loop {
             beats.tick().await;
             match tokio::time::timeout(beat, self.renew()).await {
-                Ok(Ok(())) => pulse.renewed(),
-                Ok(Err(error)) if has_no_leader(&error) => pulse.waited(),
-                _ => pulse.missed(),
+                Ok(Ok(())) => health.renewed(),
+                Ok(Err(error)) if has_no_leader(&error) => health.waited(),
+                _ => health.missed(),
             }
-            if pulse.is_over() && self.read().alive {
+            if health.is_over() && self.read().alive {
                 tracing::warn!(engine = %self.me, "the lease could not be renewed: work stops here");
                 self.change(|seen| seen.alive = false);
             }
             // A bucket without a leader tells nothing either, and asking would only make the next beat late.
-            if pulse.is_steady()
+            if health.is_steady()
                 && let Ok(Some(engines)) = tokio::time::timeout(beat, self.living()).await
                 && self.read().engines != engines
             {
@@ -311,7 +309,7 @@ impl Shared {
     }
 
     /// Looks at one company's entry; an engine that we do not know may just have come.
-    async fn look_at_owner(&self, company: &CompanyId) -> Result<(), Fault> {
+    async fn look_at_owner(&self, company: &CompanyId) -> Result<(), async_nats::Error> {
         match self.owners.entry(company.as_str()).await? {
             Some(entry) => self.note(&entry),
             None => self.forget(company),
@@ -321,7 +319,7 @@ impl Shared {
     }
 
     /// Writes our name into the company's entry, if that is as we saw it; whether it is now.
-    async fn take(&self, company: &CompanyId) -> Result<bool, Fault> {
+    async fn take(&self, company: &CompanyId) -> Result<bool, async_nats::Error> {
         let (key, me) = (company.as_str(), bytes::Bytes::from(self.me.to_string()));
         let old = self.read().owners.get(company).copied();
         if let Some(old) = old
@@ -358,7 +356,9 @@ impl Shared {
 }
 
 /// No longer than a leader that lives takes. What is given up and done all the same is seen by who follows.
-async fn answered<T>(asking: impl Future<Output = Result<T, Fault>>) -> Result<T, Fault> {
+async fn answered<T>(
+    asking: impl Future<Output = Result<T, async_nats::Error>>,
+) -> Result<T, async_nats::Error> {
     tokio::time::timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX), Box::pin(asking)).await?
 }
 
@@ -372,7 +372,7 @@ async fn bucket(
     name: &'static str,
     max_age: Duration,
     replicas: usize,
-) -> Result<kv::Store, OwnersError> {
+) -> Result<kv::Store, OwnershipError> {
     // Its own entries are few and small; one value a key is all that counts.
     let config = kv::Config {
         bucket: name.to_owned(),
@@ -381,7 +381,7 @@ async fn bucket(
         num_replicas: replicas,
         ..Default::default()
     };
-    let failed = |source| OwnersError::Bucket { bucket: name, source };
+    let failed = |source| OwnershipError::Bucket { bucket: name, source };
     match jetstream.get_key_value(name).await {
         Ok(store) => Ok(store),
         Err(_) => {

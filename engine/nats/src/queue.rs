@@ -12,8 +12,8 @@ use tokio::task::JoinSet;
 
 use super::names::{QUEUE_STREAM, ROOT};
 use super::requests::{Request, may_answer};
-use super::server::Hall;
-use super::wire::{Told, header};
+use super::server::ServerState;
+use super::wire::{WireResponse, header};
 use crate::limits::{
     JETSTREAM_RETRY_MILLIS, QUEUE_ACK_SECONDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX,
     QUEUE_PROGRESS_SECONDS, QUEUE_RETRY_MILLIS, QUEUE_RETRY_MILLIS_MAX,
@@ -30,39 +30,39 @@ const HEARTBEAT_SECONDS: u64 = 5;
 const EXPIRES_SECONDS: u64 = 30;
 
 /// Takes commands from the queue until the door closes. Without JetStream it says so, and looks again.
-pub(super) async fn run(hall: Arc<Hall>, first: Result<pull::Stream, async_nats::Error>) {
-    let (mut told, mut opened) = (String::new(), first);
+pub(super) async fn run(state: Arc<ServerState>, first: Result<pull::Stream, async_nats::Error>) {
+    let (mut last_reason, mut opened) = (String::new(), first);
     loop {
         let ended = match opened {
             Ok(commands) => {
                 tracing::info!("boarding.v1.<company>.queue.* is on");
-                told.clear();
-                work(&hall, commands).await
+                last_reason.clear();
+                work(&state, commands).await
             }
             Err(error) => Err(error),
         };
         let Err(error) = ended else { return };
         let why = boarding_log::error_chain(&*error);
-        if why != told {
+        if why != last_reason {
             tracing::warn!(
                 why,
                 "boarding.v1.<company>.queue.* is off for now, it needs JetStream; requests are answered"
             );
-            told = why;
+            last_reason = why;
         }
         let pause = tokio::time::sleep(Duration::from_millis(JETSTREAM_RETRY_MILLIS));
         opened = tokio::select! {
-            () = hall.closing() => return,
-            opened = async { pause.await; open(&hall).await } => opened,
+            () = state.closing() => return,
+            opened = async { pause.await; open(&state).await } => opened,
         };
     }
 }
 
 /// Opens the bucket of files, the stream and its consumer, and makes them if they are not there: those who
 /// hand in files and commands may not.
-pub(super) async fn open(hall: &Hall) -> Result<pull::Stream, async_nats::Error> {
-    hall.bucket.open().await?;
-    let jetstream = jetstream::new(hall.client.clone());
+pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats::Error> {
+    state.bucket.open().await?;
+    let jetstream = jetstream::new(state.client.clone());
     let wanted = stream::Config {
         name: QUEUE_STREAM.to_owned(),
         description: Some("Commands that were left for an engine".to_owned()),
@@ -70,7 +70,7 @@ pub(super) async fn open(hall: &Hall) -> Result<pull::Stream, async_nats::Error>
         retention: stream::RetentionPolicy::WorkQueue,
         discard: stream::DiscardPolicy::New,
         storage: stream::StorageType::File,
-        num_replicas: hall.copies,
+        num_replicas: state.copies,
         max_bytes: QUEUE_BYTES_MAX,
         ..stream::Config::default()
     };
@@ -98,15 +98,18 @@ pub(super) async fn open(hall: &Hall) -> Result<pull::Stream, async_nats::Error>
 }
 
 /// Has commands done until the door closes, which is well, or something goes wrong.
-async fn work(hall: &Arc<Hall>, mut commands: pull::Stream) -> Result<(), async_nats::Error> {
+async fn work(
+    state: &Arc<ServerState>,
+    mut commands: pull::Stream,
+) -> Result<(), async_nats::Error> {
     let mut at_work = JoinSet::new();
     let ended = loop {
         tokio::select! {
             biased;
-            () = hall.closing() => break Ok(()),
+            () = state.closing() => break Ok(()),
             Some(_) = at_work.join_next() => {}
             command = commands.next(), if at_work.len() < QUEUE_COMMANDS_MAX => match command {
-                Some(Ok(command)) => drop(at_work.spawn(one(Arc::clone(hall), command))),
+                Some(Ok(command)) => drop(at_work.spawn(one(Arc::clone(state), command))),
                 Some(Err(error)) => break Err(error.into()),
                 None => break Err("the server ended the consumer".into()),
             },
@@ -121,29 +124,29 @@ async fn work(hall: &Arc<Hall>, mut commands: pull::Stream) -> Result<(), async_
 }
 
 /// Does one command, tells what came of it where that is wanted, and only then lets the queue forget it.
-async fn one(hall: Arc<Hall>, command: jetstream::Message) {
+async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     let headers = command.headers.as_ref();
     let request =
-        Request { subject: &command.subject, headers, payload: &command.payload, handed_on: false };
-    let told = patiently(&command, hall.command(request)).await;
+        Request { subject: &command.subject, headers, payload: &command.payload, forwarded: false };
+    let response = with_progress(&command, state.command(request)).await;
     let tries = command.info().map_or(1, |info| info.delivered);
-    if told.may_pass() {
-        tracing::info!(subject = %command.subject, tries, code = %code(&told), "a command of the queue failed, and is tried again");
+    if response.may_be_retried() {
+        tracing::info!(subject = %command.subject, tries, code = %code(&response), "a command of the queue failed, and is tried again");
         return finish(&command, AckKind::Nak(Some(wait_after(tries)))).await;
     }
-    let kind = match told.code {
+    let kind = match response.code {
         Some(
             Code::EnvelopeMalformed
             | Code::EnvelopeUnsupportedVersion
             | Code::EnvelopeUnsupportedContentType,
         ) => {
-            tracing::warn!(subject = %command.subject, code = %code(&told), "a command of the queue cannot be read, and is given up");
+            tracing::warn!(subject = %command.subject, code = %code(&response), "a command of the queue cannot be read, and is given up");
             AckKind::Term
         }
         _ => AckKind::Ack,
     };
     match header(headers, REPLY_TO) {
-        Some(to) if may_answer(to) => hall.send(to, told).await,
+        Some(to) if may_answer(to) => state.send(to, response).await,
         Some(_) => {
             tracing::warn!(subject = %command.subject, "{REPLY_TO} names a subject where no answer may go");
         }
@@ -153,12 +156,15 @@ async fn one(hall: Arc<Hall>, command: jetstream::Message) {
 }
 
 /// Says now and then that the command is still being worked at.
-async fn patiently(command: &jetstream::Message, work: impl Future<Output = Told>) -> Told {
+async fn with_progress(
+    command: &jetstream::Message,
+    work: impl Future<Output = WireResponse>,
+) -> WireResponse {
     let mut work = std::pin::pin!(work);
     loop {
         let pause = tokio::time::sleep(Duration::from_secs(QUEUE_PROGRESS_SECONDS));
         tokio::select! {
-            told = &mut work => return told,
+            response = &mut work => return response,
             () = pause => drop(command.ack_with(AckKind::Progress).await),
         }
     }
@@ -176,8 +182,8 @@ fn wait_after(tries: i64) -> Duration {
     Duration::from_millis((QUEUE_RETRY_MILLIS << doublings).min(QUEUE_RETRY_MILLIS_MAX))
 }
 
-fn code(told: &Told) -> Code {
-    told.code.unwrap_or(Code::Internal)
+fn code(response: &WireResponse) -> Code {
+    response.code.unwrap_or(Code::Internal)
 }
 
 #[cfg(test)]

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::names::ROOT;
-use super::wire::{Encoding, Told, header, id_in};
-use crate::limits::{ANSWER_HEADER_BYTES, NATS_GLANCE_BYTES_MAX};
+use super::wire::{Encoding, WireResponse, header, id_in};
+use crate::limits::{ANSWER_HEADER_BYTES, NATS_SUMMARY_BYTES_MAX};
 use boarding_core::engine::Engine;
-use boarding_core::read::queries::{Answer, Asker};
+use boarding_core::read::queries::{QueryAnswer, QueryCaller};
 
 /// A message that asks for something.
 #[derive(Debug, Clone, Copy)]
@@ -21,18 +21,18 @@ pub(super) struct Request<'a> {
     pub(super) headers: Option<&'a HeaderMap>,
     pub(super) payload: &'a [u8],
     /// Whether another engine has handed it on to this one.
-    pub(super) handed_on: bool,
+    pub(super) forwarded: bool,
 }
 
 /// What can be known of a request before any work is done for it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Glance {
+pub(super) struct RequestSummary {
     pub(super) encoding: Encoding,
     pub(super) id: Option<CommandId>,
 }
 
 /// A company and what is asked of it, as the subject names them.
-struct Named<'a> {
+struct RequestTarget<'a> {
     company: Result<CompanyId, Refusal>,
     name: &'a str,
 }
@@ -48,54 +48,54 @@ impl<'a> Request<'a> {
         self.words().next().unwrap_or_default()
     }
 
-    fn named(&self) -> Named<'a> {
+    fn target(&self) -> RequestTarget<'a> {
         let name = self.words().nth(2).unwrap_or_default();
         let company = self.company().parse().map_err(|error| {
             Refusal::new(Code::EnvelopeMalformed)
                 .saying(&format!("the company in the subject: {error}"))
         });
-        Named { company, name }
+        RequestTarget { company, name }
     }
 
     /// How to answer without having read the request.
-    pub(super) fn glance(&self) -> Glance {
+    pub(super) fn summary(&self) -> RequestSummary {
         /// The one key that an answer names.
         #[derive(Deserialize)]
         struct Id {
             id: CommandId,
         }
         let encoding = Encoding::of(self.headers).unwrap_or(Encoding::Json);
-        let small = Some(self.payload).filter(|payload| payload.len() <= NATS_GLANCE_BYTES_MAX);
+        let small = Some(self.payload).filter(|payload| payload.len() <= NATS_SUMMARY_BYTES_MAX);
         let id = small.and_then(|payload| match encoding {
             Encoding::Json => serde_json::from_slice::<Id>(payload).ok(),
             Encoding::MessagePack => rmp_serde::from_slice::<Id>(payload).ok(),
         });
-        Glance { encoding, id: id.map(|read| read.id) }
+        RequestSummary { encoding, id: id.map(|read| read.id) }
     }
 }
 
 /// Does what a command asks. An accepted answer is given when it is durable.
-pub(super) async fn command(engine: &Engine, request: Request<'_>) -> Told {
+pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireResponse {
     let encoding = match Encoding::of(request.headers) {
         Ok(encoding) => encoding,
-        Err(refusal) => return Told::refused(Encoding::Json, None, refusal),
+        Err(refusal) => return WireResponse::refused(Encoding::Json, None, refusal),
     };
     let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);
     let value = match encoding.read(request.payload) {
         Ok(value) => value,
-        Err(why) => return Told::refused(encoding, None, malformed(&why)),
+        Err(why) => return WireResponse::refused(encoding, None, malformed(&why)),
     };
     let id = id_in(&value);
-    let Named { company, name } = request.named();
+    let RequestTarget { company, name } = request.target();
     let read = company.and_then(|company| Ok((company, envelope(value, request.headers)?)));
     match read {
         Ok((company, envelope)) => {
             // What a command takes to be decided is not for this task's stack.
             let answer =
                 Box::pin(engine.submit(&company, name, envelope, Authority::Granted)).await;
-            Told::answer(encoding, &answer)
+            WireResponse::answer(encoding, &answer)
         }
-        Err(refusal) => Told::refused(encoding, id, refusal),
+        Err(refusal) => WireResponse::refused(encoding, id, refusal),
     }
 }
 
@@ -123,34 +123,37 @@ fn is_traceparent(text: &str) -> bool {
 }
 
 /// Answers a query, in at most so many bytes.
-pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usize) -> Told {
+pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usize) -> WireResponse {
     let encoding = match Encoding::of(request.headers) {
         Ok(encoding) => encoding,
-        Err(refusal) => return Told::refused(Encoding::Json, None, refusal),
+        Err(refusal) => return WireResponse::refused(Encoding::Json, None, refusal),
     };
-    let Named { company, name } = request.named();
+    let RequestTarget { company, name } = request.target();
     let asked = company.and_then(|company| Ok((company, parameters(encoding, request.payload)?)));
     let (company, params, asker) = match asked {
         Ok((company, (params, asker))) => (company, params, asker),
-        Err(refusal) => return Told::refused(encoding, None, refusal),
+        Err(refusal) => return WireResponse::refused(encoding, None, refusal),
     };
-    let told = match Box::pin(engine.query(&company, name, params, &asker)).await {
-        Ok(Answer::Json(found)) => Told::found(encoding, &found),
-        Ok(Answer::Csv(bytes)) => Told::csv(bytes),
-        Err(no) => Told::no_answer(encoding, no),
+    let response = match Box::pin(engine.query(&company, name, params, &asker)).await {
+        Ok(QueryAnswer::Json(found)) => WireResponse::found(encoding, &found),
+        Ok(QueryAnswer::Csv(bytes)) => WireResponse::csv(bytes),
+        Err(no) => WireResponse::no_answer(encoding, no),
     };
-    let (limit, actual) = (max_bytes.saturating_sub(ANSWER_HEADER_BYTES), told.body.len());
+    let (limit, actual) = (max_bytes.saturating_sub(ANSWER_HEADER_BYTES), response.body.len());
     if actual <= limit {
-        return told;
+        return response;
     }
     let advice = "lower limit and follow next; for CSV of any size, page through the rows instead";
     let details = json!({"limit_bytes": limit, "actual_bytes": actual});
     let refusal = Refusal::new(Code::QueryTooLarge).saying(advice).with(details);
-    Told::refused(encoding, None, refusal)
+    WireResponse::refused(encoding, None, refusal)
 }
 
 /// The parameters, and among them who asks; nothing is sent where nothing is meant.
-fn parameters(encoding: Encoding, payload: &[u8]) -> Result<(Map<String, Value>, Asker), Refusal> {
+fn parameters(
+    encoding: Encoding,
+    payload: &[u8],
+) -> Result<(Map<String, Value>, QueryCaller), Refusal> {
     let malformed = |why: &str| Refusal::new(Code::QueryMalformed).saying(why);
     let read = match payload {
         [] => Value::Null,
@@ -169,12 +172,12 @@ fn parameters(encoding: Encoding, payload: &[u8]) -> Result<(Map<String, Value>,
             return Err(malformed("actor: expected a text").with(details));
         }
     };
-    Ok((params, Asker { actor, authority: Authority::Granted }))
+    Ok((params, QueryCaller { actor, authority: Authority::Granted }))
 }
 
 /// What is told when the work came to an unforeseen end.
-pub(super) fn broken(glance: Glance) -> Told {
-    Told::failed(glance.encoding, glance.id, Code::Internal, "see the engine's log")
+pub(super) fn broken(summary: RequestSummary) -> WireResponse {
+    WireResponse::failed(summary.encoding, summary.id, Code::Internal, "see the engine's log")
 }
 
 /// Where an answer may be sent: not to where the engine itself or the server is listened to, since an
@@ -222,12 +225,12 @@ mod tests {
 
     #[test]
     fn the_subject_names_company_and_command() {
-        let named =
-            |subject| Request { subject, headers: None, payload: &[], handed_on: false }.named();
-        let good = named("boarding.v1.acme.command.AddUser");
+        let target =
+            |subject| Request { subject, headers: None, payload: &[], forwarded: false }.target();
+        let good = target("boarding.v1.acme.command.AddUser");
         assert_eq!((good.company.unwrap().as_str(), good.name), ("acme", "AddUser"));
-        assert!(named("boarding.v1.Acme.command.AddUser").company.is_err());
-        assert!(named("boarding.v1").company.is_err());
+        assert!(target("boarding.v1.Acme.command.AddUser").company.is_err());
+        assert!(target("boarding.v1").company.is_err());
     }
 
     #[test]
@@ -238,8 +241,8 @@ mod tests {
         let packed = rmp_serde::to_vec_named(&value).unwrap();
         let json = value.to_string();
         for (headers, payload) in [(None, json.as_bytes()), (Some(&headers), &packed)] {
-            let glance = Request { subject: "", headers, payload, handed_on: false }.glance();
-            assert_eq!(glance.id, Some("01JD0000000000000000000000".parse().unwrap()));
+            let summary = Request { subject: "", headers, payload, forwarded: false }.summary();
+            assert_eq!(summary.id, Some("01JD0000000000000000000000".parse().unwrap()));
         }
     }
 }

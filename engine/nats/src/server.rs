@@ -10,18 +10,18 @@ use futures_util::{FutureExt as _, StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::admission::{Limits, Places};
+use super::admission::{Admission, AdmissionLimits};
 use super::feed::{self, Feed};
 use super::forward;
 use super::micro::{self, Service};
 use super::names::{self, ROOT};
-use super::objects::Bucket;
-use super::ownership::Owners;
+use super::objects::ObjectBucket;
+use super::ownership::CompanyOwners;
 use super::queue;
 use super::requests::{self, Request, broken, may_answer};
 use super::takeover;
-use super::wire::Told;
-use crate::limits::{DRAIN_MILLIS_MAX, FAREWELL_MILLIS_MAX, TURN_AWAY_MILLIS_MAX};
+use super::wire::WireResponse;
+use crate::limits::{DRAIN_MILLIS_MAX, LAST_ANSWERS_MILLIS_MAX, OVERLOAD_REPLY_MILLIS_MAX};
 use boarding_core::engine::Engine;
 use boarding_log::connect::usual_copies;
 
@@ -41,9 +41,9 @@ pub enum ServeError {
 /// How an engine is served.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    pub limits: Limits,
+    pub limits: AdmissionLimits,
     /// The engines that share the log with this one, where it is shared.
-    pub owners: Option<Owners>,
+    pub owners: Option<CompanyOwners>,
     /// Whether and how events are published; it needs JetStream.
     pub feed: Option<feed::Options>,
     /// On how many servers commands and files are kept that are left for an engine, when the places for
@@ -63,29 +63,29 @@ pub(super) enum Phase {
 
 /// What all tasks behind the door share.
 #[derive(Debug)]
-pub(super) struct Hall {
+pub(super) struct ServerState {
     pub(super) engine: Arc<Engine>,
     pub(super) client: Client,
-    pub(super) bucket: Arc<Bucket>,
+    pub(super) bucket: Arc<ObjectBucket>,
     /// How many servers keep the queue, when it is made.
     pub(super) copies: usize,
     phase: watch::Receiver<Phase>,
     service: Service,
     commands: usize,
-    places: Places,
-    pub(super) owners: Option<Owners>,
+    admission: Admission,
+    pub(super) owners: Option<CompanyOwners>,
 }
 
 /// An engine that is served on NATS, until it is closed.
 #[derive(Debug)]
-pub struct Door {
-    hall: Arc<Hall>,
+pub struct NatsServer {
+    state: Arc<ServerState>,
     phase: watch::Sender<Phase>,
     tasks: JoinSet<()>,
     feed: Option<Feed>,
 }
 
-impl Door {
+impl NatsServer {
     /// Goes on with what was interrupted, and takes requests. When this returns, the server knows it, and
     /// files and commands may be left there if it has JetStream.
     ///
@@ -98,8 +98,8 @@ impl Door {
     ) -> Result<Self, ServeError> {
         let Options { limits, owners, feed, copies } = options;
         let copies = copies.unwrap_or_else(|| usual_copies(&client));
-        let bucket = Arc::new(Bucket::new(&client, copies));
-        engine.fetch_from(Arc::<Bucket>::clone(&bucket));
+        let bucket = Arc::new(ObjectBucket::new(&client, copies));
+        engine.fetch_from(Arc::<ObjectBucket>::clone(&bucket));
         match &owners {
             // The log is shared: which companies are this engine's turns out as it goes on.
             Some(owners) => engine.share(Arc::new(owners.clone())),
@@ -110,13 +110,13 @@ impl Door {
                 engine.resume().await;
             }
         }
-        let id = owners.as_ref().map_or_else(|| engine.clock().id().0, Owners::me);
+        let id = owners.as_ref().map_or_else(|| engine.clock().id().0, CompanyOwners::me);
         let feed = feed.map(|options| Feed::start(&engine, client.clone(), options));
         let mut service = Service::new(id.to_string(), engine.clock().now());
         let commands = service.add("command", format!("{ROOT}.*.command.*"), &COMMAND);
         let queries = service.add("query", format!("{ROOT}.*.query.*"), &QUERY);
         let (phase, watched) = watch::channel(Phase::Open);
-        let hall = Arc::new(Hall {
+        let state = Arc::new(ServerState {
             engine: Arc::new(engine),
             client,
             bucket,
@@ -124,49 +124,50 @@ impl Door {
             phase: watched,
             service,
             commands,
-            places: Places::new(limits),
+            admission: Admission::new(limits),
             owners,
         });
         let mut tasks = JoinSet::new();
         for endpoint in [commands, queries] {
-            let requests = hall.listen(&hall.service.subject(endpoint), true).await?;
-            tasks.spawn(Arc::clone(&hall).serve(endpoint, requests));
+            let requests = state.subscribe(&state.service.subject(endpoint), true).await?;
+            tasks.spawn(Arc::clone(&state).serve(endpoint, requests));
         }
-        let handed_on = hall.listen(&names::handed_on(id), false).await?;
-        tasks.spawn(Arc::clone(&hall).serve(commands, handed_on));
-        let mut questions = Vec::new();
-        for subject in hall.service.questions() {
-            questions.push(hall.listen(&subject, false).await?);
+        let forwarded = state.subscribe(&names::forwarded(id), false).await?;
+        tasks.spawn(Arc::clone(&state).serve(commands, forwarded));
+        let mut discovery = Vec::new();
+        for subject in state.service.questions() {
+            discovery.push(state.subscribe(&subject, false).await?);
         }
-        tasks.spawn(Arc::clone(&hall).introduce(questions));
-        start_others(&mut tasks, &hall).await;
-        hall.client.flush().await?;
-        Ok(Self { hall, phase, tasks, feed })
+        tasks.spawn(Arc::clone(&state).answer_discovery(discovery));
+        start_others(&mut tasks, &state).await;
+        state.client.flush().await?;
+        Ok(Self { state, phase, tasks, feed })
     }
 
     /// Takes nothing new, answers what was taken, and closes the engine; all of it within ten seconds.
     pub async fn close(mut self) {
-        self.hall.engine.wind_down();
+        self.state.engine.wind_down();
         let millis = |millis| Duration::from_millis(millis);
         self.phase.send_replace(Phase::Draining);
-        if tokio::time::timeout(millis(DRAIN_MILLIS_MAX), ended(&mut self.tasks)).await.is_err() {
+        if tokio::time::timeout(millis(DRAIN_MILLIS_MAX), all_ended(&mut self.tasks)).await.is_err()
+        {
             self.phase.send_replace(Phase::Late);
             let farewell =
-                tokio::time::timeout(millis(FAREWELL_MILLIS_MAX), ended(&mut self.tasks));
+                tokio::time::timeout(millis(LAST_ANSWERS_MILLIS_MAX), all_ended(&mut self.tasks));
             let _ = farewell.await;
             self.tasks.shutdown().await;
         }
-        let sent = tokio::time::timeout(millis(FAREWELL_MILLIS_MAX), self.hall.client.flush());
+        let sent = tokio::time::timeout(millis(LAST_ANSWERS_MILLIS_MAX), self.state.client.flush());
         if !matches!(sent.await, Ok(Ok(()))) {
             tracing::warn!("NATS was not reached: the last answers may not have been sent");
         }
-        let owners = self.hall.owners.clone();
-        let engine = Arc::into_inner(self.hall).and_then(|hall| Arc::into_inner(hall.engine));
+        let owners = self.state.owners.clone();
+        let engine = Arc::into_inner(self.state).and_then(|state| Arc::into_inner(state.engine));
         match engine {
             Some(engine) => engine.close().await,
             None => tracing::warn!("the engine was still asked when it stopped; nothing is lost"),
         }
-        let farewell = millis(FAREWELL_MILLIS_MAX);
+        let farewell = millis(LAST_ANSWERS_MILLIS_MAX);
         if let Some(feed) = self.feed
             && !feed.finish(farewell).await
         {
@@ -193,26 +194,26 @@ const QUERY: [(&str, &str); 4] = [
 ];
 
 /// Starts what runs beside requests: each takes the hall, and ends when its phase is no longer `Open`.
-async fn start_others(tasks: &mut JoinSet<()>, hall: &Arc<Hall>) {
-    let queue = queue::open(hall).await;
-    tasks.spawn(queue::run(Arc::clone(hall), queue));
-    if let Some(owners) = hall.owners.clone() {
-        let hall = Arc::clone(hall);
+async fn start_others(tasks: &mut JoinSet<()>, state: &Arc<ServerState>) {
+    let queue = queue::open(state).await;
+    tasks.spawn(queue::run(Arc::clone(state), queue));
+    if let Some(owners) = state.owners.clone() {
+        let state = Arc::clone(state);
         tasks.spawn(async move {
             tokio::select! {
-                () = takeover::mind_companies(&hall.engine, &owners) => {}
-                () = hall.closing() => {}
+                () = takeover::run(&state.engine, &owners) => {}
+                () = state.closing() => {}
             }
         });
     }
 }
 
-async fn ended(tasks: &mut JoinSet<()>) {
+async fn all_ended(tasks: &mut JoinSet<()>) {
     while tasks.join_next().await.is_some() {}
 }
 
-impl Hall {
-    async fn listen(&self, subject: &str, shared: bool) -> Result<Subscriber, ServeError> {
+impl ServerState {
+    async fn subscribe(&self, subject: &str, shared: bool) -> Result<Subscriber, ServeError> {
         let listening = if shared {
             self.client.queue_subscribe(subject.to_owned(), micro::NAME.to_owned()).await
         } else {
@@ -241,61 +242,66 @@ impl Hall {
                 }
                 Some(_) = at_work.join_next() => {}
                 request = requests.next() => match request {
-                    Some(request) => self.take(endpoint, request, &mut at_work).await,
+                    Some(request) => self.accept(endpoint, request, &mut at_work).await,
                     None => break,
                 },
             }
         }
-        ended(&mut at_work).await;
+        all_ended(&mut at_work).await;
     }
 
-    async fn take(self: &Arc<Self>, endpoint: usize, message: Message, at_work: &mut JoinSet<()>) {
+    async fn accept(
+        self: &Arc<Self>,
+        endpoint: usize,
+        message: Message,
+        at_work: &mut JoinSet<()>,
+    ) {
         if message.reply.as_ref().is_some_and(|reply| !may_answer(reply)) {
             tracing::warn!(subject = %message.subject, "a request that wants its answer sent where none may go");
             return;
         }
-        match self.places.take(request(&message).company(), message.payload.len()) {
-            Some(place) => {
-                let hall = Arc::clone(self);
+        match self.admission.acquire(request(&message).company(), message.payload.len()) {
+            Some(permit) => {
+                let state = Arc::clone(self);
                 at_work.spawn(async move {
-                    hall.answer(endpoint, message).await;
-                    drop(place);
+                    state.answer(endpoint, message).await;
+                    drop(permit);
                 });
             }
-            None => self.turn_away(endpoint, message).await,
+            None => self.reject_overloaded(endpoint, message).await,
         }
     }
 
     /// Says that there is no place, if that can be said soon: nothing may pile up here.
-    async fn turn_away(&self, endpoint: usize, message: Message) {
-        let glance = request(&message).glance();
+    async fn reject_overloaded(&self, endpoint: usize, message: Message) {
+        let summary = request(&message).summary();
         let why = "too many requests are being worked at";
-        let told = Told::failed(glance.encoding, glance.id, Code::Overloaded, why);
-        self.service.count(endpoint, 0, told.code);
+        let response = WireResponse::failed(summary.encoding, summary.id, Code::Overloaded, why);
+        self.service.count(endpoint, 0, response.code);
         let Some(reply) = message.reply else { return };
-        let soon = Duration::from_millis(TURN_AWAY_MILLIS_MAX);
-        let _ = tokio::time::timeout(soon, self.send(&reply, told)).await;
+        let soon = Duration::from_millis(OVERLOAD_REPLY_MILLIS_MAX);
+        let _ = tokio::time::timeout(soon, self.send(&reply, response)).await;
     }
 
     async fn answer(&self, endpoint: usize, message: Message) {
         let began = self.engine.clock().now();
         let request = request(&message);
-        let told = if endpoint == self.commands {
+        let response = if endpoint == self.commands {
             self.command(request).await
         } else {
             let most = self.client.max_payload();
             self.guarded(request, requests::query(&self.engine, request, most)).await
         };
         let millis = self.engine.clock().now().0 - began.0;
-        self.service.count(endpoint, u64::try_from(millis).unwrap_or(0), told.code);
+        self.service.count(endpoint, u64::try_from(millis).unwrap_or(0), response.code);
         if let Some(reply) = &message.reply {
-            self.send(reply, told).await;
+            self.send(reply, response).await;
         }
     }
 
     /// Does what a command asks, whichever way it came.
-    pub(super) async fn command(&self, request: Request<'_>) -> Told {
-        if request.handed_on {
+    pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
+        if request.forwarded {
             self.guarded(request, requests::command(&self.engine, request)).await
         } else {
             self.guarded(request, forward::command(self, request)).await
@@ -303,36 +309,41 @@ impl Hall {
     }
 
     /// Whatever happens at work, there is an answer.
-    async fn guarded(&self, request: Request<'_>, work: impl Future<Output = Told>) -> Told {
+    async fn guarded(
+        &self,
+        request: Request<'_>,
+        work: impl Future<Output = WireResponse>,
+    ) -> WireResponse {
         let mut phase = self.phase.clone();
         tokio::select! {
             biased;
-            told = AssertUnwindSafe(work).catch_unwind() => told.unwrap_or_else(|_| {
+            response = AssertUnwindSafe(work).catch_unwind() => response.unwrap_or_else(|_| {
                 tracing::error!(subject = request.subject, "a request broke the work on it");
-                broken(request.glance())
+                broken(request.summary())
             }),
             _ = phase.wait_for(|phase| *phase == Phase::Late) => {
-                let glance = request.glance();
-                Told::failed(glance.encoding, glance.id, Code::Unavailable, "the engine is stopping")
+                let summary = request.summary();
+                WireResponse::failed(summary.encoding, summary.id, Code::Unavailable, "the engine is stopping")
             }
         }
     }
 
-    pub(super) async fn send(&self, to: &str, told: Told) {
-        let headers = told.headers();
-        let sent = self.client.publish_with_headers(to.to_owned(), headers, told.body.into()).await;
+    pub(super) async fn send(&self, to: &str, response: WireResponse) {
+        let headers = response.headers();
+        let sent =
+            self.client.publish_with_headers(to.to_owned(), headers, response.body.into()).await;
         if let Err(error) = sent {
             tracing::warn!(error = &error as &dyn std::error::Error, "an answer was not sent");
         }
     }
 
     /// Answers what is asked about the service itself.
-    async fn introduce(self: Arc<Self>, questions: Vec<Subscriber>) {
-        let mut questions = stream::select_all(questions);
+    async fn answer_discovery(self: Arc<Self>, discovery: Vec<Subscriber>) {
+        let mut discovery = stream::select_all(discovery);
         loop {
             tokio::select! {
                 () = self.closing() => return,
-                question = questions.next() => match question {
+                question = discovery.next() => match question {
                     Some(question) => self.service.answer(&self.client, question).await,
                     None => return,
                 },
@@ -345,11 +356,11 @@ fn request(message: &Message) -> Request<'_> {
     let headers = message.headers.as_ref();
     // Only engines may say so; at the front door the header means nothing.
     let inside = !message.subject.starts_with(ROOT);
-    let handed_on = inside.then(|| forward::asked_as(headers)).flatten();
+    let forwarded = inside.then(|| forward::original_subject(headers)).flatten();
     Request {
-        subject: handed_on.unwrap_or(&message.subject),
+        subject: forwarded.unwrap_or(&message.subject),
         headers,
         payload: &message.payload,
-        handed_on: handed_on.is_some(),
+        forwarded: forwarded.is_some(),
     }
 }

@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 use super::names::{KEPT_BUCKET, SECRETS_BUCKET};
 use crate::limits::OBJECT_SILENCE_SECONDS_MAX;
 use boarding_core::data_dir::{SECRET_BYTES, Secret};
-use boarding_core::intake::files::Elsewhere;
-use boarding_log::connect::patiently;
+use boarding_core::intake::files::SharedFiles;
+use boarding_log::connect::with_retry;
 
 /// Why what engines share cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -42,7 +42,7 @@ pub async fn secret(
     copies: usize,
 ) -> Result<Secret, SharedError> {
     let known =
-        patiently(&jetstream.client(), async || agreed(jetstream, ours, copies).await).await?;
+        with_retry(&jetstream.client(), async || agreed(jetstream, ours, copies).await).await?;
     let bytes = <[u8; SECRET_BYTES]>::try_from(&*known);
     bytes.map(Secret::new).map_err(|_| SharedError::SecretLength { bytes: known.len() })
 }
@@ -114,7 +114,7 @@ impl fmt::Debug for KeptFiles {
     }
 }
 
-impl Elsewhere for KeptFiles {
+impl SharedFiles for KeptFiles {
     fn put(&self, sha256: &str, file: File) -> io::Result<()> {
         let putting = async {
             if self.store.info(sha256).await.is_ok() {

@@ -6,7 +6,7 @@ use boarding_commands::values::CompanyId;
 use boarding_core::engine::Engine;
 
 use crate::limits::{LEASE_SECONDS, RENEWALS_PER_LEASE};
-use crate::ownership::{Owner, Owners, OwnersError};
+use crate::ownership::{CompanyOwners, Owner, OwnershipError};
 
 /// Who works for the company; this engine, if nobody did.
 ///
@@ -14,9 +14,9 @@ use crate::ownership::{Owner, Owners, OwnersError};
 /// When it cannot be found out now.
 pub(crate) async fn owner(
     engine: &Engine,
-    owners: Option<&Owners>,
+    owners: Option<&CompanyOwners>,
     company: &CompanyId,
-) -> Result<Owner, OwnersError> {
+) -> Result<Owner, OwnershipError> {
     let Some(owners) = owners else { return Ok(Owner::Me) };
     let before = owners.owner(company);
     let owner = owners.claim(company).await?;
@@ -27,13 +27,13 @@ pub(crate) async fn owner(
 }
 
 /// Sees to the companies that nobody works for, and leaves alone those that others do; never ends.
-pub(crate) async fn mind_companies(engine: &Engine, owners: &Owners) {
+pub(crate) async fn run(engine: &Engine, owners: &CompanyOwners) {
     let mut changes = owners.changes();
     let mut again = tokio::time::interval(Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE);
-    take_over(engine, owners, engine.companies()).await;
+    acquire_orphans(engine, owners, engine.companies()).await;
     loop {
         engine.ownership_changed().await;
-        take_over(engine, owners, owners.orphans()).await;
+        acquire_orphans(engine, owners, owners.orphans()).await;
         tokio::select! {
             changed = changes.changed() => if changed.is_err() { return },
             _ = again.tick() => {}
@@ -42,13 +42,13 @@ pub(crate) async fn mind_companies(engine: &Engine, owners: &Owners) {
 }
 
 /// Goes on with companies that have no engine; those that have nothing to do are given back.
-async fn take_over(engine: &Engine, owners: &Owners, companies: Vec<CompanyId>) {
+async fn acquire_orphans(engine: &Engine, owners: &CompanyOwners, companies: Vec<CompanyId>) {
     for company in companies {
         if owners.owner(&company).is_some() {
             continue;
         }
         match owners.claim(&company).await {
-            Ok(Owner::Me) => go_on(engine, owners, &company).await,
+            Ok(Owner::Me) => resume(engine, owners, &company).await,
             Ok(Owner::Other(_)) => {}
             Err(error) => {
                 let error = boarding_log::error_chain(&error);
@@ -58,7 +58,7 @@ async fn take_over(engine: &Engine, owners: &Owners, companies: Vec<CompanyId>) 
     }
 }
 
-async fn go_on(engine: &Engine, owners: &Owners, company: &CompanyId) {
+async fn resume(engine: &Engine, owners: &CompanyOwners, company: &CompanyId) {
     if engine.resume_company(company).await {
         tracing::info!(%company, engine = %owners.me(), "works for the company");
     } else {

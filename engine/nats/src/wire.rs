@@ -10,7 +10,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::limits::REQUEST_LEVELS_MAX;
-use boarding_core::read::queries::NoAnswer;
+use boarding_core::read::queries::QueryFailure;
 
 const CONTENT_TYPE: &str = "Content-Type";
 const CSV: &str = "text/csv; charset=utf-8";
@@ -98,14 +98,14 @@ pub(super) fn id_in(value: &Value) -> Option<CommandId> {
 
 /// An answer as it is sent.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Told {
+pub(super) struct WireResponse {
     pub(super) body: Vec<u8>,
     content_type: &'static str,
     /// Why not, if it is a "no".
     pub(super) code: Option<Code>,
 }
 
-impl Told {
+impl WireResponse {
     /// The answer to a command.
     pub(super) fn answer(encoding: Encoding, answer: &Answer) -> Self {
         let code = match answer {
@@ -150,10 +150,10 @@ impl Told {
     }
 
     /// A query without an answer.
-    pub(super) fn no_answer(encoding: Encoding, no: NoAnswer) -> Self {
+    pub(super) fn no_answer(encoding: Encoding, no: QueryFailure) -> Self {
         match no {
-            NoAnswer::Refused(refusal) => Self::refused(encoding, None, refusal),
-            NoAnswer::Failed { code, why } => Self::failed(encoding, None, code, &why),
+            QueryFailure::Refused(refusal) => Self::refused(encoding, None, refusal),
+            QueryFailure::Failed { code, why } => Self::failed(encoding, None, code, &why),
         }
     }
 
@@ -162,7 +162,7 @@ impl Told {
     }
 
     /// Whether the asker is to try again.
-    pub(super) fn may_pass(&self) -> bool {
+    pub(super) fn may_be_retried(&self) -> bool {
         matches!(
             self.code,
             Some(Code::Overloaded | Code::Unavailable | Code::Internal | Code::NotYetVisible)

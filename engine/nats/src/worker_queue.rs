@@ -116,7 +116,7 @@ impl WorkItem {
 
 /// What became of a piece of work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Handed {
+pub enum HandOver {
     /// It is or was in the queue, or its deadline has passed: there is nothing more to do here.
     Over,
     /// No message of this server holds it.
@@ -125,7 +125,7 @@ pub enum Handed {
 
 /// Why work could not be handed in just now.
 #[derive(Debug, thiserror::Error)]
-enum Failed {
+enum HandOverError {
     #[error("open the stream {WORK_STREAM}")]
     Open(#[source] Box<dyn std::error::Error + Send + Sync>),
     #[error("use the stream {WORK_STREAM} for work: {0}; move it away, and it is made anew")]
@@ -157,13 +157,13 @@ impl WorkQueue {
     /// The work and the memory that this attempt was handed in are stored as one, or neither; so it may be
     /// handed in again after any fault, and is in the queue once. The server's own memory of message ids
     /// would not do: after a restart it knows only those that are still in the queue.
-    pub async fn hand_over(&self, item: &WorkItem) -> Handed {
-        let Ok(payload) = serde_json::to_vec(item) else { return Handed::TooLarge };
+    pub async fn hand_over(&self, item: &WorkItem) -> HandOver {
+        let Ok(payload) = serde_json::to_vec(item) else { return HandOver::TooLarge };
         let mut wait_millis = WORK_RETRY_MILLIS;
         loop {
             let left = item.deadline.0.saturating_sub(self.clock.now().0);
             let Some(seconds) = u64::try_from(left).ok().filter(|left| *left > 0) else {
-                return Handed::Over;
+                return HandOver::Over;
             };
             match self.try_to(item, &payload, seconds.div_ceil(1000)).await {
                 Ok(handed) => return handed,
@@ -183,33 +183,33 @@ impl WorkQueue {
         item: &WorkItem,
         payload: &[u8],
         seconds: u64,
-    ) -> Result<Handed, Failed> {
+    ) -> Result<HandOver, HandOverError> {
         if !self.opened().contains(&item.company) {
             self.open(&item.company).await?;
             self.opened().insert(item.company.clone());
         }
         let (memory, work) = self.headers(item, seconds);
         if payload.len() + HEADERS_BYTES > self.client.server_info().max_payload {
-            return Ok(Handed::TooLarge);
+            return Ok(HandOver::TooLarge);
         }
         let subject = names::handed(&item.company, &item.mark(), item.attempt);
         let sent = self.client.publish_with_headers(subject, memory, Vec::new().into()).await;
-        sent.map_err(|error| Failed::Send(error.into()))?;
+        sent.map_err(|error| HandOverError::Send(error.into()))?;
         let request = Request::new()
             .headers(work)
             .payload(payload.to_vec().into())
             .timeout(Some(Duration::from_secs(WORK_ACK_SECONDS_MAX)));
         let subject = names::work(&item.company, item.channel.as_str());
         let answer = self.client.send_request(subject, request).await;
-        let answer = answer.map_err(|error| Failed::Send(error.into()))?;
+        let answer = answer.map_err(|error| HandOverError::Send(error.into()))?;
         if answer.status == Some(StatusCode::NO_RESPONDERS) {
-            return Err(Failed::NoStream);
+            return Err(HandOverError::NoStream);
         }
         let answer = serde_json::from_slice::<Response<PublishAck>>(&answer.payload);
-        match answer.map_err(|error| Failed::Send(error.into()))? {
-            Response::Ok(_) => Ok(Handed::Over),
-            Response::Err { error } if KNOWN.contains(&error.error_code()) => Ok(Handed::Over),
-            Response::Err { error } => Err(Failed::Send(error.into())),
+        match answer.map_err(|error| HandOverError::Send(error.into()))? {
+            Response::Ok(_) => Ok(HandOver::Over),
+            Response::Err { error } if KNOWN.contains(&error.error_code()) => Ok(HandOver::Over),
+            Response::Err { error } => Err(HandOverError::Send(error.into())),
         }
     }
 
@@ -236,8 +236,8 @@ impl WorkQueue {
     }
 
     /// Makes the stream, and the places where the company's workers take from it, if they are not there.
-    async fn open(&self, company: &CompanyId) -> Result<(), Failed> {
-        let failed = |error: Box<dyn std::error::Error + Send + Sync>| Failed::Open(error);
+    async fn open(&self, company: &CompanyId) -> Result<(), HandOverError> {
+        let failed = |error: Box<dyn std::error::Error + Send + Sync>| HandOverError::Open(error);
         let context = jetstream::new(self.client.clone());
         let stream = context.get_or_create_stream(config(self.copies)).await;
         let stream = stream.map_err(|error| failed(error.into()))?;
@@ -291,19 +291,21 @@ fn consumer(name: &str, subject: String) -> pull::Config {
 }
 
 /// A stream that forgets what was handed in, or could take half of it, is not used.
-fn check(config: &Config) -> Result<(), Failed> {
+fn check(config: &Config) -> Result<(), HandOverError> {
     if config.retention != RetentionPolicy::WorkQueue {
-        return Err(Failed::Unsuitable("it is no work queue"));
+        return Err(HandOverError::Unsuitable("it is no work queue"));
     }
     if !config.allow_atomic_publish || !config.allow_message_ttl {
-        return Err(Failed::Unsuitable("it takes no atomic batches, or no messages that end"));
+        return Err(HandOverError::Unsuitable(
+            "it takes no atomic batches, or no messages that end",
+        ));
     }
     let kept =
         config.max_age.is_zero() || config.max_age >= Duration::from_secs(WORK_REMEMBERED_SECONDS);
     let limited =
         config.max_messages > 0 || config.max_messages_per_subject > 0 || config.max_bytes > 0;
     if !kept || limited {
-        return Err(Failed::Unsuitable("it forgets what was handed in"));
+        return Err(HandOverError::Unsuitable("it forgets what was handed in"));
     }
     Ok(())
 }

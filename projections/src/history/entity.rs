@@ -1,4 +1,4 @@
-//! What a history can be of, and which facts are about it.
+//! The things that have a history.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,6 +6,8 @@ use std::str::FromStr;
 use boarding_commands::event::Event;
 use boarding_commands::values::{Code, ImportId, Phone, Refusal, RunId, UserKey};
 use serde_json::json;
+
+use crate::subject::{import_of, phone_of, run_of, user_of};
 
 /// A thing with a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +19,7 @@ pub enum Entity {
 }
 
 impl fmt::Display for Entity {
-    /// As the query `history` takes it.
+    /// The form that the query `history` accepts.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Run(run) => write!(f, "run:{run}"),
@@ -49,28 +51,24 @@ impl FromStr for Entity {
 }
 
 impl Entity {
-    /// The run, or else the import, that a fact belongs to. People and their phones are not named: what
-    /// stands for a fact beside its data must not say whom it is about.
+    /// The run of an event, or else its import; none if the event belongs to neither.
+    ///
+    /// Never the user or phone: the event feed puts this into message headers, which must not
+    /// contain personal data.
     pub fn of_process(event: &Event) -> Option<Self> {
-        let subjects = event.subjects();
-        subjects.run.map(Self::Run).or_else(|| subjects.import.map(Self::Import))
+        let run = run_of(event).map(Self::Run);
+        run.or_else(|| import_of(event).map(Self::Import))
     }
 
-    /// Whether a fact is about this thing.
+    /// Whether an event is about this thing.
     pub fn concerns(&self, event: &Event) -> bool {
-        let subjects = event.subjects();
         match self {
-            Self::Run(run) => subjects.run == Some(*run),
-            Self::Import(import) => subjects.import == Some(*import),
-            Self::User(user) => subjects.user.is_some_and(|who| who.folded() == user.folded()),
-            Self::Phone(phone) => subjects.phone.or(subjects.number) == Some(*phone),
+            Self::Run(run) => run_of(event) == Some(*run),
+            Self::Import(import) => import_of(event) == Some(*import),
+            Self::User(user) => user_of(event).is_some_and(|key| key.folded() == user.folded()),
+            Self::Phone(phone) => phone_of(event) == Some(*phone),
         }
     }
-}
-
-/// The number of the pool that a fact is about.
-pub(crate) fn number_of(event: &Event) -> Option<Phone> {
-    event.subjects().number
 }
 
 #[cfg(test)]
@@ -79,7 +77,7 @@ mod tests {
     use crate::testing::run;
 
     #[test]
-    fn an_entity_is_read_from_its_kind_and_its_name() {
+    fn entity_is_read_from_kind_and_name() {
         assert_eq!(format!("run:{}", run(7)).parse(), Ok(Entity::Run(run(7))));
         assert_eq!("user:a:b".parse(), Ok(Entity::User(UserKey::new("a:b"))));
         let phone = Phone::parse("+84923448071").unwrap();

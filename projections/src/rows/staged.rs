@@ -8,7 +8,7 @@ use super::{Rows, RowsError, RowsMut, Table};
 
 /// A write overlay. A row that many facts of a batch touch is read once and written once.
 #[derive(Debug)]
-pub struct Staged<'a, R: Rows + ?Sized> {
+pub struct StagedRows<'a, R: Rows + ?Sized> {
     below: &'a R,
     changes: HashMap<(Table, CompanyId), Staging>,
 }
@@ -18,14 +18,14 @@ type Staging = HashMap<Vec<u8>, Option<Vec<u8>>>;
 
 /// One row to write, or to take away where `row` is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct RowChange {
     pub table: Table,
     pub company: CompanyId,
     pub key: Vec<u8>,
     pub row: Option<Vec<u8>>,
 }
 
-impl<'a, R: Rows + ?Sized> Staged<'a, R> {
+impl<'a, R: Rows + ?Sized> StagedRows<'a, R> {
     pub fn over(below: &'a R) -> Self {
         Self { below, changes: HashMap::new() }
     }
@@ -40,9 +40,9 @@ impl<'a, R: Rows + ?Sized> Staged<'a, R> {
     }
 
     /// What to write, each row once, in no order.
-    pub fn into_changes(self) -> impl Iterator<Item = Change> {
+    pub fn into_changes(self) -> impl Iterator<Item = RowChange> {
         self.changes.into_iter().flat_map(|((table, company), rows)| {
-            rows.into_iter().map(move |(key, row)| Change {
+            rows.into_iter().map(move |(key, row)| RowChange {
                 table,
                 company: company.clone(),
                 key,
@@ -56,7 +56,7 @@ impl<'a, R: Rows + ?Sized> Staged<'a, R> {
     }
 }
 
-impl<R: Rows + ?Sized> RowsMut for Staged<'_, R> {
+impl<R: Rows + ?Sized> RowsMut for StagedRows<'_, R> {
     fn get(
         &self,
         table: Table,
@@ -88,7 +88,7 @@ mod tests {
         let acme: CompanyId = "acme".parse().unwrap();
         let mut below = MemoryRows::default();
         below.put(Table::Users, &acme, b"old".to_vec(), vec![1]);
-        let mut staged = Staged::over(&below);
+        let mut staged = StagedRows::over(&below);
         staged.put(Table::Users, &acme, b"new".to_vec(), vec![2]);
         staged.put(Table::Users, &acme, b"new".to_vec(), vec![3]);
         staged.delete(Table::Users, &acme, b"old".to_vec());

@@ -1,4 +1,4 @@
-//! The data folder: one engine at a time, no newer format, an interrupted write is told.
+//! The data folder: locking, format check, interrupted writes, a log that lost its end.
 
 use std::fs;
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use serde_json::json;
 use super::{EngineHarness, files_under, ok};
 
 #[tokio::test]
-async fn a_folder_in_use_by_another_engine_is_refused_naming_the_process() {
+async fn folder_in_use_is_refused_with_the_process_id() {
     let harness = EngineHarness::acme(None).await;
     let error = Engine::open(harness.options()).unwrap_err();
     assert!(matches!(error, EngineError::Folder(DataDirError::InUse { .. })), "{error}");
@@ -19,19 +19,19 @@ async fn a_folder_in_use_by_another_engine_is_refused_naming_the_process() {
     ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
 }
 
-/// The folder is not let go while anything of a dropped engine is still at work in it.
+/// The lock of the folder is released only after all tasks of a dropped engine have ended.
 #[tokio::test]
-async fn a_dropped_engine_lets_go_of_its_folder_and_of_its_read_models() {
+async fn dropped_engine_releases_folder_and_read_models() {
     let mut harness = EngineHarness::acme(None).await;
     for _ in 0..5 {
         harness.restart().await;
-        let found = harness.engine().found();
+        let found = harness.engine().opening_report();
         assert!(found.set_aside.is_none(), "{found:?}");
     }
 }
 
 #[tokio::test]
-async fn a_folder_of_a_newer_format_is_refused() {
+async fn folder_of_a_newer_format_is_refused() {
     let mut harness = EngineHarness::acme(None).await;
     harness.close().await;
     fs::write(harness.data().join("FORMAT"), "boarding data folder, format 2\n").unwrap();
@@ -46,24 +46,24 @@ fn last_segment(harness: &EngineHarness) -> std::path::PathBuf {
     found.into_iter().max_by_key(|path| fs::metadata(path).unwrap().len()).unwrap()
 }
 
-/// What was never acknowledged is cut off, and the operator is told.
+/// An unacknowledged tail of the log is cut off once, and reported on that start only.
 #[tokio::test]
-async fn an_interrupted_write_is_cut_off_and_told() {
+async fn interrupted_write_is_cut_off_and_reported() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     harness.crash().await;
     let segment = last_segment(&harness);
     fs::OpenOptions::new().append(true).open(&segment).unwrap().write_all(&[1, 2, 3]).unwrap();
     harness.open().await;
-    assert!(harness.engine().found().torn_tail.is_some());
+    assert!(harness.engine().opening_report().torn_tail.is_some());
     assert_eq!(harness.rows("users", json!({})).await.len(), 1);
     harness.restart().await;
-    assert!(harness.engine().found().torn_tail.is_none(), "it is told once");
+    assert!(harness.engine().opening_report().torn_tail.is_none(), "the tail is reported once");
 }
 
-/// Read models that have seen more than the log holds: the log has lost its end, and both places are named.
+/// Read models with a later position than the log show that the log has lost its end.
 #[tokio::test]
-async fn rows_ahead_of_the_log_are_an_error_naming_both_positions() {
+async fn rows_ahead_of_the_log_are_an_error_with_both_positions() {
     let mut harness = EngineHarness::acme(None).await;
     let short = harness.json("users", json!({})).await["position"].clone();
     harness.close().await;
@@ -76,10 +76,7 @@ async fn rows_ahead_of_the_log_are_an_error_naming_both_positions() {
     fs::remove_dir_all(&log).unwrap();
     copy(&kept, &log);
     let error = Engine::open(harness.options()).unwrap_err();
-    assert!(
-        matches!(error, EngineError::Projections(ProjectError::LogIsShorter { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, EngineError::ReadModels(ProjectError::LogIsShorter { .. })), "{error}");
     assert!(error.is_damage());
     let text = error.to_string();
     assert!(

@@ -3,7 +3,6 @@
 use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
-use super::restart::all;
 use super::{EngineHarness, ok, refused};
 
 /// What may be seen of a company apart from its imports and its history.
@@ -100,7 +99,7 @@ impl Case {
 async fn views(harness: &EngineHarness) -> Vec<Vec<Value>> {
     let mut seen = Vec::new();
     for name in VIEWS {
-        let mut rows = all(harness, name, json!({"limit": 500})).await;
+        let mut rows = harness.all_rows(name, json!({"limit": 500})).await;
         // When a number was last touched is history, too.
         rows.iter_mut()
             .filter_map(Value::as_object_mut)

@@ -1,30 +1,30 @@
-//! A channel that a test holds in its hand: mails wait in it until it is opened.
+//! A channel whose mails wait until the test releases them.
 
 use std::sync::{Arc, Mutex};
 
 use boarding_core::delivery::mail::Mail;
-use boarding_core::delivery::{Channel, Sending, Sent};
+use boarding_core::delivery::{Channel, DeliveryFuture, DeliveryOutcome};
 use tokio::sync::{Semaphore, watch};
 
-/// Answers a mail only when the test lets it.
+/// Answers a mail only after the test has released it.
 #[derive(Debug)]
 pub(super) struct HeldChannel {
-    places: Semaphore,
+    released: Semaphore,
     arrived: watch::Sender<usize>,
     mails: Mutex<Vec<Mail>>,
     deduplicates: bool,
-    /// The answer to a mail; always the same.
-    answer: Sent,
+    /// The answer to every mail.
+    answer: DeliveryOutcome,
 }
 
 impl HeldChannel {
     pub(super) fn new(deduplicates: bool) -> Arc<Self> {
-        Self::answering(deduplicates, Sent::Sent)
+        Self::answering(deduplicates, DeliveryOutcome::Sent)
     }
 
-    pub(super) fn answering(deduplicates: bool, answer: Sent) -> Arc<Self> {
+    pub(super) fn answering(deduplicates: bool, answer: DeliveryOutcome) -> Arc<Self> {
         Arc::new(Self {
-            places: Semaphore::new(0),
+            released: Semaphore::new(0),
             arrived: watch::Sender::new(0),
             mails: Mutex::default(),
             deduplicates,
@@ -32,22 +32,22 @@ impl HeldChannel {
         })
     }
 
-    /// Lets through what waits and whatever comes.
+    /// Releases all waiting and all later mails.
     pub(super) fn release_all(&self) {
-        self.places.add_permits(1_000_000);
+        self.released.add_permits(1_000_000);
     }
 
-    /// Lets this many mails through.
+    /// Releases this many mails.
     pub(super) fn release(&self, mails: usize) {
-        self.places.add_permits(mails);
+        self.released.add_permits(mails);
     }
 
-    /// Waits until so many mails have come to the channel.
+    /// Waits until the engine has handed over this many mails in total.
     pub(super) async fn wait_for_mails(&self, mails: usize) {
         self.arrived.subscribe().wait_for(|arrived| *arrived >= mails).await.unwrap();
     }
 
-    /// What has come to the channel, in order.
+    /// All mails that the engine has handed over, in order.
     pub(super) fn mails(&self) -> Vec<Mail> {
         self.mails.lock().unwrap().clone()
     }
@@ -55,7 +55,7 @@ impl HeldChannel {
 
 impl Channel for HeldChannel {
     fn name(&self) -> &'static str {
-        "gate"
+        "held"
     }
 
     fn deduplicates(&self) -> bool {
@@ -66,14 +66,14 @@ impl Channel for HeldChannel {
         4
     }
 
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
             let count = mails.len();
             self.mails.lock().unwrap().extend(mails);
             self.arrived.send_modify(|arrived| *arrived += count);
             let mut sent = Vec::new();
             for _ in 0..count {
-                self.places.acquire().await.unwrap().forget();
+                self.released.acquire().await.unwrap().forget();
                 sent.push(self.answer.clone());
             }
             sent

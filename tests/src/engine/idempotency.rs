@@ -1,4 +1,4 @@
-//! A command is asked once, however often it is sent: for as long as the log lasts.
+//! Repeated commands: the engine answers a repeated id like the first time.
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{EngineHarness, HEADER, company_id, import_body, ok, people_rows, refused};
 
-/// The answer's parts that a repeat gives again, and whether it says that it is one.
+/// `duplicate`, version, position and result of an accepted answer.
 #[track_caller]
 fn parts(answer: &Answer) -> (bool, u64, u64, Value) {
     match answer {
@@ -19,36 +19,36 @@ fn parts(answer: &Answer) -> (bool, u64, u64, Value) {
 }
 
 #[track_caller]
-fn is_repeat(first: &Answer, again: &Answer) {
+fn assert_repeat(first: &Answer, again: &Answer) {
     let (first, again) = (parts(first), parts(again));
     assert!(!first.0);
     assert_eq!((true, first.1, first.2, first.3), again);
 }
 
-async fn end(harness: &EngineHarness) -> u64 {
+async fn end_position(harness: &EngineHarness) -> u64 {
     harness.json("history", json!({"limit": 1})).await["position"].as_u64().unwrap()
 }
 
-/// P10: after a restart, and with everything derived deleted, the first answer is given again.
+/// P10: a repeat gets the first answer, also after a restart and after the derived data was deleted.
 #[tokio::test]
-async fn p10_a_repeat_gets_the_first_answer_for_as_long_as_the_log_lasts() {
+async fn repeat_gets_the_first_answer_after_restarts() {
     let mut harness = EngineHarness::acme(None).await;
     let command = harness.engine().clock().id();
     let body = json!({"user": "ann", "email": "ann@people.example", "first_name": "Ann"});
     let first = harness.submit_with_id("acme", command, "AddUser", body.clone()).await;
     ok(&harness.submit("AddUser", json!({"user": "bob"})).await);
-    let after = end(&harness).await;
-    is_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
+    let after = end_position(&harness).await;
+    assert_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
     harness.restart().await;
-    is_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
+    assert_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
     harness.crash().await;
     std::fs::remove_dir_all(harness.data().join("derived")).unwrap();
     harness.open().await;
-    is_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
+    assert_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
     harness.close().await;
     harness.open().await;
-    is_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
-    assert_eq!(end(&harness).await, after);
+    assert_repeat(&first, &harness.submit_with_id("acme", command, "AddUser", body.clone()).await);
+    assert_eq!(end_position(&harness).await, after);
     let other = harness.submit_with_id("acme", command, "AddUser", json!({"user": "ann"})).await;
     refused(&other, Code::CommandDuplicateConflict);
     let other =
@@ -56,11 +56,11 @@ async fn p10_a_repeat_gets_the_first_answer_for_as_long_as_the_log_lasts() {
     refused(&other, Code::CommandDuplicateConflict);
 }
 
-/// P10: of 64 who send the same at once, one is first, and all get its answer.
+/// P10: one of 64 concurrent tasks is first, and all get its answer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn p10_the_same_command_from_64_tasks_at_once_counts_once() {
+async fn same_command_from_64_tasks_is_appended_once() {
     let harness = EngineHarness::acme(None).await;
-    let before = end(&harness).await;
+    let before = end_position(&harness).await;
     let command = harness.engine().clock().id();
     let harness = std::sync::Arc::new(harness);
     let mut tasks = tokio::task::JoinSet::new();
@@ -77,12 +77,12 @@ async fn p10_the_same_command_from_64_tasks_at_once_counts_once() {
             .iter()
             .all(|(_, version, position, _)| (*version, *position) == (answers[0].1, answers[0].2))
     );
-    assert_eq!(end(&harness).await, before + 1);
+    assert_eq!(end_position(&harness).await, before + 1);
 }
 
-/// P11: what is refused leaves no byte in the log.
+/// P11.
 #[tokio::test]
-async fn p11_a_refusal_leaves_the_log_byte_identical() {
+async fn refusal_leaves_the_log_byte_identical() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     let before = harness.log_bytes();
@@ -106,9 +106,9 @@ async fn p11_a_refusal_leaves_the_log_byte_identical() {
     assert_eq!(harness.log_bytes(), before);
 }
 
-/// A command that changed nothing is remembered too: its answer does not depend on what came after.
+/// The first answer to a command without events is kept too. Later commands do not change it.
 #[tokio::test]
-async fn a_command_that_changed_nothing_is_answered_as_it_was_first() {
+async fn repeat_of_a_command_without_events_gets_the_first_answer() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     let pair = json!({"phone": "+84912345678", "user": "ann"});
@@ -116,22 +116,25 @@ async fn a_command_that_changed_nothing_is_answered_as_it_was_first() {
     let command = harness.engine().clock().id();
     let first = harness.submit_with_id("acme", command, "AddCorporatePhone", pair.clone()).await;
     ok(&harness.submit("RemoveCorporatePhone", json!({"phone": "+84912345678"})).await);
-    let after = end(&harness).await;
-    is_repeat(&first, &harness.submit_with_id("acme", command, "AddCorporatePhone", pair).await);
-    assert_eq!(end(&harness).await, after);
+    let after = end_position(&harness).await;
+    assert_repeat(
+        &first,
+        &harness.submit_with_id("acme", command, "AddCorporatePhone", pair).await,
+    );
+    assert_eq!(end_position(&harness).await, after);
     assert!(harness.rows("phone_list", json!({})).await.is_empty());
 }
 
-/// The order of keys is no difference; how a file is brought is none either.
+/// Neither the order of keys nor the form of the file changes a command.
 #[tokio::test]
-async fn a_file_as_text_as_base64_and_by_its_digest_is_the_same_command() {
+async fn file_as_text_base64_or_digest_is_the_same_command() {
     use base64::Engine as _;
     let harness = EngineHarness::acme(None).await;
     let text = format!("{HEADER}{}", people_rows(&["ann", "bob"]));
     let base64 = base64::engine::general_purpose::STANDARD.encode(&text);
-    let body = |brought: Value| {
+    let body = |content: Value| {
         let mut file = json!({"name": "people.csv"});
-        file.as_object_mut().unwrap().extend(brought.as_object().unwrap().clone());
+        file.as_object_mut().unwrap().extend(content.as_object().unwrap().clone());
         json!({"dialect": "leapxpert", "files": [file]})
     };
     let command = harness.engine().clock().id();
@@ -139,15 +142,15 @@ async fn a_file_as_text_as_base64_and_by_its_digest_is_the_same_command() {
         harness.submit_with_id("acme", command, "ImportFile", body(json!({"text": text}))).await;
     ok(&first);
     let sha256 = harness.rows("imports", json!({})).await[0]["sha256"].as_str().unwrap().to_owned();
-    for brought in [
+    for content in [
         json!({"text": text}),
         json!({"text": text, "sha256": sha256}),
         json!({"base64": base64}),
         json!({"sha256": sha256}),
     ] {
-        is_repeat(
+        assert_repeat(
             &first,
-            &harness.submit_with_id("acme", command, "ImportFile", body(brought)).await,
+            &harness.submit_with_id("acme", command, "ImportFile", body(content)).await,
         );
     }
     let other = harness
@@ -162,9 +165,9 @@ async fn a_file_as_text_as_base64_and_by_its_digest_is_the_same_command() {
     assert_eq!(harness.rows("imports", json!({})).await.len(), 1);
 }
 
-/// P10: a setting that would refuse the file today does not change yesterday's answer.
+/// P10: a repeat gets the first answer, although the current settings refuse the file.
 #[tokio::test]
-async fn p10_an_import_is_repeated_after_the_settings_refuse_such_files() {
+async fn repeated_import_is_answered_after_settings_refuse_its_file() {
     use base64::Engine as _;
     use std::io::Write as _;
     let harness = EngineHarness::acme(None).await;
@@ -177,53 +180,61 @@ async fn p10_an_import_is_repeated_after_the_settings_refuse_such_files() {
     let first = harness.submit_with_id("acme", command, "ImportFile", body.clone()).await;
     ok(&first);
     ok(&harness.submit("SetCompanyConfig", json!({"accept_gzip": false})).await);
-    is_repeat(&first, &harness.submit_with_id("acme", command, "ImportFile", body.clone()).await);
+    assert_repeat(
+        &first,
+        &harness.submit_with_id("acme", command, "ImportFile", body.clone()).await,
+    );
     assert!(matches!(harness.submit("ImportFile", body).await, Answer::Refused { .. }));
 }
 
 #[tokio::test]
-async fn an_expected_version_that_is_no_longer_right_is_a_conflict() {
+async fn outdated_expected_version_is_a_conflict() {
     let harness = EngineHarness::acme(None).await;
     let (_, version, ..) = parts(&harness.submit("AddUser", json!({"user": "ann"})).await);
-    let ask = async |expected: u64, command, user: &str| {
-        let asked = json!({"id": command, "actor": "admin", "expected_version": expected, "body": {"user": user}});
+    let add_user = async |expected: u64, command, user: &str| {
+        let envelope = json!({"id": command, "actor": "admin", "expected_version": expected, "body": {"user": user}});
         harness
             .engine()
-            .submit(&company_id("acme"), "AddUser", Envelope::read(asked).unwrap(), Authority::All)
+            .submit(
+                &company_id("acme"),
+                "AddUser",
+                Envelope::read(envelope).unwrap(),
+                Authority::All,
+            )
             .await
     };
     let command = harness.engine().clock().id();
-    let first = ask(version, command, "bob").await;
+    let first = add_user(version, command, "bob").await;
     ok(&first);
     let details = refused(
-        &ask(version, harness.engine().clock().id(), "cid").await,
+        &add_user(version, harness.engine().clock().id(), "cid").await,
         Code::StreamVersionConflict,
     );
     assert_eq!(details, json!({"expected": version, "actual": version + 1}));
-    // A repeat is a repeat, though the version has moved on by itself.
-    is_repeat(&first, &ask(version, command, "bob").await);
+    // The expected version is not checked for a repeat.
+    assert_repeat(&first, &add_user(version, command, "bob").await);
 }
 
-/// LX-04: the envelope says which version of the contract it means.
+/// LX-04.
 #[test]
-fn lx_04_an_envelope_of_another_version_is_refused() {
-    let asked = json!({"id": "01JD0000000000000000000000", "api_version": 2, "body": {}});
-    assert_eq!(Envelope::read(asked).unwrap_err().code, Code::EnvelopeUnsupportedVersion);
+fn envelope_of_another_api_version_is_refused() {
+    let envelope = json!({"id": "01JD0000000000000000000000", "api_version": 2, "body": {}});
+    assert_eq!(Envelope::read(envelope).unwrap_err().code, Code::EnvelopeUnsupportedVersion);
 }
 
-/// N81: the same content again is a new import that says so; with the same import's id it is a repeat, which
-/// does nothing, and the id is not taken for anything else.
+/// N81: the same content under a new id is a new import with a warning. Under the import's id it is a repeat.
+/// Another request with that id is refused.
 #[tokio::test]
-async fn n81_the_same_content_again_is_a_new_import_with_a_warning() {
+async fn same_content_is_a_new_import_with_a_warning() {
     let harness = EngineHarness::acme(None).await;
     let first = harness.import(&people_rows(&["ann"])).await;
     let again = harness.import(&people_rows(&["ann"])).await;
     let row = harness.row("import", json!({"import": again["import"]})).await;
     assert_eq!(row["warnings"], 1, "{row}");
     let entity = format!("import:{}", again["import"].as_str().unwrap());
-    let told = harness.rows("history", json!({"entity": entity})).await[0]["data"].to_string();
-    assert!(told.contains("import.same_content"), "{told}");
-    assert!(told.contains(first["import"].as_str().unwrap()), "{told}");
+    let accepted = harness.rows("history", json!({"entity": entity})).await[0]["data"].to_string();
+    assert!(accepted.contains("import.same_content"), "{accepted}");
+    assert!(accepted.contains(first["import"].as_str().unwrap()), "{accepted}");
     let mut body = import_body("people.csv", &people_rows(&["ann"]));
     body["add_to_corporate_phones"] = json!(true);
     body["import"] = first["import"].clone();
@@ -231,11 +242,11 @@ async fn n81_the_same_content_again_is_a_new_import_with_a_warning() {
     let repeat = harness.submit("ImportFile", body.clone()).await;
     let Answer::Accepted { duplicate: true, result, .. } = &repeat else { panic!("{repeat:?}") };
     assert_eq!(*result, first);
-    assert!(harness.log_bytes() == log, "a repeat left a trace");
+    assert!(harness.log_bytes() == log, "a repeat changed the log");
     for (name, value) in [
         ("existing", json!("update")),
         ("on_error", json!("reject_file")),
-        // Nobody is told "done already" whose people are not invited.
+        // The repeat would invite users whom the first import did not invite.
         ("action", json!("import_and_invite")),
         (
             "files",
@@ -249,15 +260,15 @@ async fn n81_the_same_content_again_is_a_new_import_with_a_warning() {
         }
         refused(&harness.submit("ImportFile", other).await, Code::ImportAlreadyExists);
     }
-    // What was taken back does not stand.
+    // The id of an undone import cannot be used again.
     ok(&harness.submit("UndoImport", json!({"import": first["import"]})).await);
     harness.settle().await;
     refused(&harness.submit("ImportFile", body).await, Code::ImportAlreadyExists);
 }
 
-/// N82: a name is a name: no path, no control characters, at most 255 characters.
+/// N82: the stored name has no path, no control characters and at most 255 characters.
 #[tokio::test]
-async fn n82_a_file_name_is_made_harmless() {
+async fn file_name_is_sanitized() {
     let harness = EngineHarness::acme(None).await;
     for (given, kept) in [
         ("../../etc/people.csv", "people.csv".to_owned()),

@@ -1,21 +1,20 @@
-//! How far an import is, while it goes on and to whom it is shown.
+//! The progress of an import: its values over time, and the permissions to read it.
 
 use std::fmt::Write as _;
 
 use boarding_commands::decide::Authority;
-use boarding_core::read::queries::{Answer, Asker, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer, QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
-use super::restart::all;
 use super::{EngineHarness, HEADER, company_id, object, ok};
 
-/// More commits than one, so that there is something to see between the first and the last.
+/// Enough rows for several commits.
 const ROWS: u64 = 8_000;
 
-/// ML-11: "Progress on the import will be displayed": it never falls while a larger import is under way, rises with
-/// each of its commits, and ends at all rows, of whatever dialect the file is.
+/// ML-11: "Progress on the import will be displayed". It never falls, rises with each commit, and ends at the
+/// number of rows.
 #[tokio::test]
-async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls() {
+async fn progress_rises_with_each_commit_and_never_falls() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": ROWS})).await);
     let mut text = HEADER.to_owned();
@@ -29,7 +28,7 @@ async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls
     let mut seen: Vec<u64> = Vec::new();
     loop {
         let row = harness.row("import_progress", json!({"import": result["import"]})).await;
-        assert_eq!(row["total"], ROWS, "known from the beginning");
+        assert_eq!(row["total"], ROWS, "the total is known from the start");
         let processed = row["processed"].as_u64().unwrap();
         assert_eq!(row["percent"], 100 * processed / ROWS);
         seen.push(processed);
@@ -39,11 +38,11 @@ async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls
             break;
         }
     }
-    assert!(seen.is_sorted(), "it fell: {seen:?}");
+    assert!(seen.is_sorted(), "progress fell: {seen:?}");
 
-    // How often somebody looks while it goes on is chance; what there was to see after each commit is not.
+    // The number of queries above depends on timing. The progress after each commit does not.
     let entity = format!("import:{}", result["import"].as_str().unwrap());
-    let events = all(&harness, "history", json!({"entity": entity, "limit": 500})).await;
+    let events = harness.all_rows("history", json!({"entity": entity, "limit": 500})).await;
     let mut shown = Vec::new();
     for commit in events.chunk_by(|one, next| one["command"] == next["command"]) {
         let params =
@@ -55,10 +54,10 @@ async fn ml_11_progress_rises_while_a_larger_import_is_under_way_and_never_falls
     assert!(seen.iter().all(|seen| *seen == 0 || shown.contains(seen)), "{seen:?}, {shown:?}");
 }
 
-/// ML-01, ML-11, LX-02: whoever may import a file may see how far it is and what became of it, and nobody
-/// else, but that whoever imports people sees what became of accounts too. ML-12: `import_id` is `import`.
+/// ML-01, ML-11, LX-02: reading progress and rows needs the permission to import the file. The permission to
+/// import users also allows reading the rows of account imports. ML-12: `import_id` is an alias of `import`.
 #[tokio::test]
-async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
+async fn progress_needs_the_permission_to_import_the_file() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("DefinePermissionGroup", json!({"permission_group": "Traders"})).await);
     let accounts = json!({
@@ -70,46 +69,46 @@ async fn ml_11_progress_is_shown_to_whoever_may_import_the_file() {
     for (actor, permission) in
         [("root", "administer"), ("amy", "accounts"), ("ira", "bulk_import_users")]
     {
-        let granted = json!({"actor": actor, "permissions": [permission]});
-        ok(&harness.submit("GrantPermissions", granted).await);
+        harness.grant(actor, permission).await;
     }
     harness.settle().await;
-    let nothing = json!("01JD0000000000000000000000");
+    let unknown = json!("01JD0000000000000000000000");
     for (actor, import, denied) in [
         ("amy", &accounts, None),
         ("ira", &accounts, Some("accounts")),
         ("amy", &people, Some("bulk_import_users")),
         ("ira", &people, None),
-        ("amy", &nothing, Some("bulk_import_users")),
+        ("amy", &unknown, Some("bulk_import_users")),
         ("root", &accounts, Some("accounts")),
     ] {
-        let asker = Asker { actor: actor.to_owned(), authority: Authority::Granted };
+        let asker = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
         let params = object(json!({"import": import}));
-        let told =
+        let answer =
             harness.engine().query(&company_id("acme"), "import_progress", params, &asker).await;
-        match (told, denied) {
-            (Ok(Answer::Json(answer)), None) => assert_eq!(answer["row"]["percent"], 100),
-            (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
+        match (answer, denied) {
+            (Ok(QueryAnswer::Json(progress)), None) => assert_eq!(progress["row"]["percent"], 100),
+            (Err(QueryFailure::Refused(refusal)), Some(permission)) => {
                 assert_eq!(refusal.details["permission"], Value::from(permission), "{actor}");
             }
-            (told, _) => panic!("{actor}: {told:?}"),
+            (answer, _) => panic!("{actor}: {answer:?}"),
         }
         for name in ["import", "import_rows", "failed_rows"] {
             let params = object(json!({"import_id": import}));
-            let told = harness.engine().query(&company_id("acme"), name, params, &asker).await;
+            let answer = harness.engine().query(&company_id("acme"), name, params, &asker).await;
             let denied = denied.filter(|_| (actor, import) != ("ira", &accounts));
-            match (told, denied) {
+            match (answer, denied) {
                 (Ok(_), None) => {}
-                (Err(NoAnswer::Refused(refusal)), Some(permission)) => {
+                (Err(QueryFailure::Refused(refusal)), Some(permission)) => {
                     assert_eq!(refusal.details["permission"], permission, "{actor} {name}");
                 }
-                (told, _) => panic!("{actor} {name}: {told:?}"),
+                (answer, _) => panic!("{actor} {name}: {answer:?}"),
             }
         }
     }
-    let asker = Asker { actor: "amy".to_owned(), authority: Authority::Granted };
+    let asker = QueryCaller { actor: "amy".to_owned(), authority: Authority::Granted };
     let twice = object(json!({"import": accounts, "import_id": accounts}));
-    let told = harness.engine().query(&company_id("acme"), "import_progress", twice, &asker).await;
-    let Err(NoAnswer::Refused(refusal)) = told else { panic!("{told:?}") };
+    let answer =
+        harness.engine().query(&company_id("acme"), "import_progress", twice, &asker).await;
+    let Err(QueryFailure::Refused(refusal)) = answer else { panic!("{answer:?}") };
     assert_eq!(refusal.details, json!({"parameter": "import_id"}));
 }

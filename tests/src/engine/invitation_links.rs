@@ -1,21 +1,18 @@
-//! The invitation's link, from the mail to the end: used once, killed by a resend, over after its time.
+//! Invitation links and their mails: use, resend, expiry, templates.
 
 use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, company_id, ok, people_rows, refused};
+use crate::support::mail_text::link_tokens;
 
 const BASE: &str = "https://link.acme.example/link/";
 
-/// The tokens of all links in the outbox, each once, in the order of the files.
+/// The distinct tokens of all links in the outbox, in the order of the files.
 fn tokens(harness: &EngineHarness) -> Vec<String> {
     let mut found = Vec::new();
     for mail in harness.outbox() {
-        for rest in mail.split(BASE).skip(1) {
-            let token: String = rest
-                .chars()
-                .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
-                .collect();
+        for token in link_tokens(&mail) {
             if !found.contains(&token) {
                 found.push(token);
             }
@@ -24,6 +21,7 @@ fn tokens(harness: &EngineHarness) -> Vec<String> {
     found
 }
 
+/// An engine that has invited Ann.
 async fn invited() -> EngineHarness {
     let harness = EngineHarness::acme(None).await;
     harness.import(&people_rows(&["ann"])).await;
@@ -32,17 +30,18 @@ async fn invited() -> EngineHarness {
     harness
 }
 
-async fn link(harness: &EngineHarness, token: &str) -> boarding_commands::envelope::Answer {
+async fn follow_link(harness: &EngineHarness, token: &str) -> boarding_commands::envelope::Answer {
     harness.submit("LinkCompleted", json!({"token": token})).await
 }
 
+/// The state of the first invitation.
 async fn state(harness: &EngineHarness) -> Value {
     harness.rows("invitations", json!({})).await[0]["state"].clone()
 }
 
-/// LX-30: a button and the same link as text; the phone is masked; nothing of it is in the log.
+/// LX-30: the mail has a button and the same link as text. The phone is masked, and the token is not in the log.
 #[tokio::test]
-async fn lx_30_the_mail_has_the_button_and_the_copyable_link() {
+async fn mail_has_button_and_copyable_link() {
     let harness = invited().await;
     let mails = harness.outbox();
     assert_eq!((mails.len(), tokens(&harness).len()), (1, 1));
@@ -61,30 +60,31 @@ async fn lx_30_the_mail_has_the_button_and_the_copyable_link() {
     }
 }
 
-/// LX-31: the link's end makes the channel linked; the link is good once.
+/// LX-31.
 #[tokio::test]
-async fn lx_31_the_token_of_the_mail_links_once() {
+async fn token_of_the_mail_links_once() {
     let mut harness = invited().await;
     assert_eq!(harness.rows("phone_list", json!({})).await[0]["channels"]["whatsapp"], "invited");
     let token = tokens(&harness).remove(0);
     harness.set_up("umbrella").await;
-    let elsewhere = harness.submit_to("umbrella", "LinkCompleted", json!({"token": token})).await;
-    refused(&elsewhere, Code::InvitationNotFound);
+    let other_company =
+        harness.submit_to("umbrella", "LinkCompleted", json!({"token": token})).await;
+    refused(&other_company, Code::InvitationNotFound);
     let mut forged = token.clone().into_bytes();
     forged[47] = if forged[47] == b'A' { b'B' } else { b'A' };
     let forged = String::from_utf8(forged).unwrap();
-    refused(&link(&harness, &forged).await, Code::InvitationNotFound);
-    // The secret is the folder's: a link outlives the process.
+    refused(&follow_link(&harness, &forged).await, Code::InvitationNotFound);
+    // The secret is stored in the data folder, so links stay valid after a restart.
     harness.restart().await;
-    ok(&link(&harness, &token).await);
+    ok(&follow_link(&harness, &token).await);
     assert_eq!(harness.rows("phone_list", json!({})).await[0]["channels"]["whatsapp"], "linked");
-    refused(&link(&harness, &token).await, Code::InvitationAlreadyUsed);
+    refused(&follow_link(&harness, &token).await, Code::InvitationAlreadyUsed);
     assert_eq!(state(&harness).await, "linked");
 }
 
-/// P21: a resend kills the link before it.
+/// P21.
 #[tokio::test]
-async fn p21_a_resend_kills_the_old_link() {
+async fn resend_invalidates_the_old_link() {
     let harness = invited().await;
     let old = tokens(&harness).remove(0);
     ok(&harness.submit("ResendInvitation", json!({"channel": "whatsapp", "users": ["ann"]})).await);
@@ -92,21 +92,21 @@ async fn p21_a_resend_kills_the_old_link() {
     let both = tokens(&harness);
     assert_eq!(both.len(), 2);
     let new = both.into_iter().find(|token| *token != old).unwrap();
-    refused(&link(&harness, &old).await, Code::InvitationSuperseded);
-    ok(&link(&harness, &new).await);
-    refused(&link(&harness, &old).await, Code::InvitationSuperseded);
+    refused(&follow_link(&harness, &old).await, Code::InvitationSuperseded);
+    ok(&follow_link(&harness, &new).await);
+    refused(&follow_link(&harness, &old).await, Code::InvitationSuperseded);
 }
 
-/// LX-30: the link is valid for 24 hours.
+/// LX-30: a link is valid for 24 hours.
 #[tokio::test]
-async fn lx_30_a_link_is_over_after_its_time() {
+async fn link_expires_after_24_hours() {
     let harness = invited().await;
     let token = tokens(&harness).remove(0);
     harness.advance_clock(24 * 3600);
-    refused(&link(&harness, &token).await, Code::InvitationExpired);
+    refused(&follow_link(&harness, &token).await, Code::InvitationExpired);
     ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
     assert_eq!(state(&harness).await, "expired");
-    refused(&link(&harness, &token).await, Code::InvitationExpired);
+    refused(&follow_link(&harness, &token).await, Code::InvitationExpired);
     assert_eq!(
         harness.events().await.iter().filter(|name| *name == "InvitationExpired").count(),
         1
@@ -116,58 +116,58 @@ async fn lx_30_a_link_is_over_after_its_time() {
         .await);
     harness.settle().await;
     let new = tokens(&harness).into_iter().find(|one| *one != token).unwrap();
-    ok(&link(&harness, &new).await);
+    ok(&follow_link(&harness, &new).await);
 }
 
-/// The clock brings the expiry by itself, also to a company that nobody asks about.
+/// The engine's own tick records the expiry, without a command or query for the company.
 #[tokio::test]
-async fn a_link_expires_by_itself_after_a_restart() {
+async fn link_expires_without_a_command_after_restart() {
     let mut harness = invited().await;
     harness.crash().await;
     harness.advance_clock(25 * 3600);
     harness.open().await;
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    hot.chores().wait_for(|chores| chores.tick_at.is_none()).await.unwrap();
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    hot.pending_work().wait_for(|chores| chores.tick_at.is_none()).await.unwrap();
     drop(hot);
     assert_eq!(state(&harness).await, "expired");
 }
 
-/// ML-03: "the template in force when the invite is sent": each mail is of the wording that the history names.
+/// ML-03: "the template in force when the invite is sent".
 #[tokio::test]
-async fn ml_03_the_history_names_the_wording_of_every_invitation() {
+async fn history_names_the_template_of_every_invitation() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"live_invitation": "supersede"})).await);
     harness.import(&people_rows(&["ann", "bob"])).await;
-    let own = |words: &str| {
+    let template = |subject: &str| {
         json!({
-            "kind": "channel_invitation", "language": "en", "subject": words,
+            "kind": "channel_invitation", "language": "en", "subject": subject,
             "text": "{{ link_url }}", "html": "{{ link_button }} {{ link_url }}",
         })
     };
     let mut seen = Vec::new();
-    for words in [None, Some("FIRST WORDS"), Some("SECOND WORDS")] {
-        if let Some(words) = words {
-            ok(&harness.submit("SetTemplate", own(words)).await);
+    for subject in [None, Some("FIRST WORDS"), Some("SECOND WORDS")] {
+        if let Some(subject) = subject {
+            ok(&harness.submit("SetTemplate", template(subject)).await);
         }
         let before = harness.outbox().len();
         let run = harness.start_run().await;
         harness.settle().await;
-        let words = words.unwrap_or("Link your WhatsApp account");
-        let subject = format!("Subject: {words}\r\n");
+        let subject = subject.unwrap_or("Link your WhatsApp account");
+        let subject = format!("Subject: {subject}\r\n");
         assert_eq!(harness.outbox().len(), before + 2);
         assert_eq!(harness.outbox().iter().filter(|mail| mail.contains(&subject)).count(), 2);
         let events = harness.rows("history", json!({"entity": format!("run:{run}")})).await;
         let claims = events.iter().filter(|row| row["event"] == "InviteDispatched");
         seen.extend(claims.map(|claim| claim["data"]["template"].clone()));
     }
-    let wording = |version: u64| json!({"language": "en", "version": version});
-    assert_eq!(seen, [0, 0, 1, 1, 2, 2].map(wording));
+    let expected = |version: u64| json!({"language": "en", "version": version});
+    assert_eq!(seen, [0, 0, 1, 1, 2, 2].map(expected));
     assert_eq!(harness.rows("templates", json!({})).await[0]["version"], 2);
 }
 
-/// ML-03: across a crash, with another wording set in between, a mail is of the wording it was claimed with.
+/// ML-03: a mail that is repeated after a crash uses the template of its claim, not a newer one.
 #[tokio::test]
-async fn ml_03_a_mail_that_is_sent_after_a_crash_is_of_the_wording_it_was_claimed_with() {
+async fn mail_after_crash_uses_the_template_of_its_claim() {
     let channel = super::held_channel::HeldChannel::new(true);
     let mut harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.import(&people_rows(&["ann"])).await;
@@ -194,9 +194,9 @@ async fn ml_03_a_mail_that_is_sent_after_a_crash_is_of_the_wording_it_was_claime
     );
 }
 
-/// LX-30: the company's own wording, from the moment it is set.
+/// LX-30.
 #[tokio::test]
-async fn lx_30_the_companys_own_template_is_used() {
+async fn template_of_the_company_is_used() {
     let harness = EngineHarness::acme(None).await;
     harness.import(&people_rows(&["ann"])).await;
     let own = json!({

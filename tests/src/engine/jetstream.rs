@@ -1,4 +1,4 @@
-//! The engine on a log in JetStream: the same answers, whatever becomes of its folder, and beside another one.
+//! The engine on a JetStream log: rebuilds, two engines, wrong logs, server restarts.
 
 use boarding_commands::envelope::Answer;
 use boarding_core::engine::{EngineError, LogChoice};
@@ -6,23 +6,24 @@ use boarding_core::read::projector::ProjectError;
 use boarding_log::jetstream;
 use serde_json::{Value, json};
 
-use super::{EngineHarness, company_id, ok, people_rows};
+use super::{EngineHarness, company_id, numbered_rows, ok, people_rows};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
-fn on(server: &Server) -> LogChoice {
-    let connect = boarding_log::connect::Server { url: server.url(), ..Default::default() };
+fn log_on(server: &Server) -> LogChoice {
+    let connect = boarding_log::connect::ServerAddress { url: server.url(), ..Default::default() };
     let monitors = vec![server.monitor_url()];
     LogChoice::JetStream(jetstream::Options { monitors, ..jetstream::Options::new(connect) })
 }
 
+/// An engine with the company `acme` on this server.
 async fn acme_on(server: &Server) -> EngineHarness {
-    let harness = EngineHarness::with_log(on(server), None).await;
+    let harness = EngineHarness::with_log(log_on(server), None).await;
     harness.set_up("acme").await;
     harness
 }
 
-/// What queries answer: the rows of every list, and the history.
+/// The answers of all list queries and of the history.
 async fn answers(harness: &EngineHarness) -> Vec<Value> {
     let mut all = Vec::new();
     for name in ["users", "phone_list", "imports", "runs", "invitations", "org_units", "roles"] {
@@ -32,13 +33,12 @@ async fn answers(harness: &EngineHarness) -> Vec<Value> {
     all
 }
 
-/// P12: the read models are made of the log alone, wherever it is.
+/// P12: an import and a run are unchanged after a restart and after the derived folder was deleted.
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_an_import_and_a_run_are_the_same_after_the_derived_folder_is_gone() {
+async fn answers_are_the_same_after_derived_folder_is_deleted() {
     let server = Server::start();
     let mut harness = acme_on(&server).await;
-    let names: Vec<String> = (0..40).map(|n| format!("user{n}")).collect();
-    harness.import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    harness.import(&numbered_rows(40)).await;
     let run = harness.start_run().await;
     harness.settle().await;
     let row = harness.row("run", json!({"run": run})).await;
@@ -47,7 +47,6 @@ async fn p12_an_import_and_a_run_are_the_same_after_the_derived_folder_is_gone()
     let before = answers(&harness).await;
     assert!(before[0]["position"].as_u64() < Some(1 << 53));
 
-    // A crash, and then the loss of everything that is derived.
     harness.restart().await;
     assert_eq!(answers(&harness).await, before);
     harness.close().await;
@@ -59,12 +58,12 @@ async fn p12_an_import_and_a_run_are_the_same_after_the_derived_folder_is_gone()
     let engine = harness.engine.take().unwrap();
     let verified = tokio::task::spawn_blocking(move || engine.verify_read_models()).await.unwrap();
     assert!(verified.unwrap().events >= 120);
-    assert_eq!(harness.outbox().len(), 40, "nobody was written to twice");
+    assert_eq!(harness.outbox().len(), 40, "no user got a second mail");
 }
 
-/// An earlier moment is asked by position, and positions of the stream have gaps.
+/// `as_of` takes a position. Positions in the stream have gaps.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_company_is_shown_as_it_was_at_any_position() {
+async fn query_as_of_a_position_gives_the_state_there() {
     let server = Server::start();
     let harness = acme_on(&server).await;
     let first = harness.import(&people_rows(&["ann", "bob"])).await;
@@ -77,13 +76,12 @@ async fn a_company_is_shown_as_it_was_at_any_position() {
     assert_eq!(harness.rows("users", json!({})).await.len(), 3);
 }
 
-/// P10: two engines work for one company at once. Every command is answered as if there were one, and a
-/// repeat at the other engine is the first answer again.
+/// P10: two engines accept commands of one company at once. A repeat at the other engine gets the first answer.
 #[tokio::test(flavor = "multi_thread")]
-async fn p10_commands_that_another_engine_overtook_are_decided_again() {
+async fn conflicting_commands_of_two_engines_are_decided_again() {
     let server = Server::start();
     let one = acme_on(&server).await;
-    let two = EngineHarness::with_log(on(&server), None).await;
+    let two = EngineHarness::with_log(log_on(&server), None).await;
     let company = company_id("acme");
     for round in 0..25 {
         let define = |who: &str| json!({"role": format!("{who} {round}"), "permissions": []});
@@ -107,7 +105,7 @@ async fn p10_commands_that_another_engine_overtook_are_decided_again() {
         };
         assert_eq!(version, same);
     }
-    eventually("both have seen everything", async || {
+    eventually("both engines have the same position", async || {
         let position = async |harness: &EngineHarness| {
             harness.json("users", json!({})).await["position"].clone()
         };
@@ -118,53 +116,49 @@ async fn p10_commands_that_another_engine_overtook_are_decided_again() {
     assert_eq!(one.engine().companies(), [company]);
 }
 
-/// A folder belongs to one log.
+/// A data folder belongs to one log.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_folder_is_not_opened_with_another_log_than_its_own() {
+async fn folder_with_another_log_is_refused() {
     let (server, other) = (Server::start(), Server::start());
     let mut files = EngineHarness::acme(None).await;
     files.close().await;
-    files.log = on(&server);
+    files.log = log_on(&server);
     let error = files.try_open().await.unwrap_err();
     assert!(matches!(error, EngineError::HasItsOwnLog { .. }), "{error}");
 
     let mut harness = acme_on(&server).await;
     harness.settle().await;
     harness.close().await;
-    harness.log = on(&other);
+    harness.log = log_on(&other);
     let error = harness.try_open().await.unwrap_err();
     assert!(matches!(error, EngineError::JetStream(_)) && error.is_damage(), "{error}");
 
-    // Another stream that has grown as long is still another one.
-    let mut stranger = acme_on(&other).await;
-    stranger.settle().await;
-    stranger.close().await;
-    harness.log = on(&other);
+    // A foreign stream is refused also if it is as long as the folder's own.
+    let mut foreign = acme_on(&other).await;
+    foreign.settle().await;
+    foreign.close().await;
+    harness.log = log_on(&other);
     let error = harness.try_open().await.unwrap_err();
-    assert!(matches!(error, EngineError::Projections(ProjectError::OtherLog { .. })), "{error}");
+    assert!(matches!(error, EngineError::ReadModels(ProjectError::OtherLog { .. })), "{error}");
 
-    // Opening it with files makes some.
+    // Opening the folder with a file log creates an empty log, which is shorter.
     harness.log = LogChoice::Files;
     let error = harness.try_open().await.unwrap_err();
-    assert!(
-        matches!(error, EngineError::Projections(ProjectError::LogIsShorter { .. })),
-        "{error}"
-    );
+    assert!(matches!(error, EngineError::ReadModels(ProjectError::LogIsShorter { .. })), "{error}");
 }
 
-/// While the server is away commands fail and may be sent again; when it is back everything goes on, the
-/// read models too.
+/// Commands and read models continue after a restart of the server.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_engine_goes_on_when_its_server_is_back() {
+async fn engine_continues_after_server_restart() {
     let mut server = Server::start();
     let mut harness = acme_on(&server).await;
     harness.import(&people_rows(&["ann"])).await;
     server.kill();
-    let asking = async {
+    let submitting = async {
         ok(&harness.submit("DefineRole", json!({"role": "New", "permissions": []})).await)
     };
     let restarting = async { server.restart() };
-    tokio::join!(asking, restarting);
+    tokio::join!(submitting, restarting);
     harness.import(&people_rows(&["ann", "bob"])).await;
     assert_eq!(harness.rows("users", json!({})).await.len(), 2);
     harness.restart().await;

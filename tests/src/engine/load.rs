@@ -1,25 +1,25 @@
-//! More than there is room for: commands of one company, and companies.
+//! Overload: too many commands of one company, and more companies than memory holds.
 
 use std::sync::Arc;
 
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
-use boarding_core::limits::{HOT_COMPANIES_MAX, INBOX_COMMANDS_MAX};
+use boarding_core::limits::{INBOX_COMMANDS_MAX, LOADED_COMPANIES_MAX};
 use serde_json::json;
 use tokio::task::JoinSet;
 
 use super::held_channel::HeldChannel;
 use super::{EngineHarness, company_id, ok, people_rows};
 
-/// LX-35: a company that asks for too much is told so; another is answered meanwhile.
+/// LX-35: a company with a full inbox gets `overloaded`. Other companies are served meanwhile.
 #[tokio::test]
-async fn a_full_inbox_is_overload_for_its_company_alone() {
+async fn full_inbox_overloads_only_its_company() {
     let harness = Arc::new(EngineHarness::new(None).await);
-    let mut asked = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let count = 3 * INBOX_COMMANDS_MAX;
     for n in 0..count {
         let harness = Arc::clone(&harness);
-        asked.spawn(async move {
+        tasks.spawn(async move {
             (n, harness.submit("AddUser", json!({"user": format!("user{n}")})).await)
         });
     }
@@ -31,8 +31,8 @@ async fn a_full_inbox_is_overload_for_its_company_alone() {
     };
     ok(&other.await.unwrap());
     let (mut accepted, mut overloaded) = (0, Vec::new());
-    while let Some(answered) = asked.join_next().await {
-        match answered.unwrap() {
+    while let Some(answer) = tasks.join_next().await {
+        match answer.unwrap() {
             (_, Answer::Accepted { .. }) => accepted += 1,
             (n, Answer::Failed { code: Code::Overloaded, retry: true, .. }) => overloaded.push(n),
             (_, other) => panic!("{other:?}"),
@@ -40,20 +40,20 @@ async fn a_full_inbox_is_overload_for_its_company_alone() {
     }
     assert!(accepted >= INBOX_COMMANDS_MAX && !overloaded.is_empty(), "{accepted} accepted");
     assert_eq!(accepted + overloaded.len(), count);
-    // What failed left nothing behind, and is taken when it is sent again.
+    // A failed command appended nothing, and a repeat of it is accepted.
     ok(&harness.submit("AddUser", json!({"user": format!("user{}", overloaded[0])})).await);
-    let users = super::restart::all(&harness, "users", json!({"limit": 500})).await;
+    let users = harness.all_rows("users", json!({"limit": 500})).await;
     assert_eq!(users.len(), accepted + 1);
 }
 
-/// LX-35: the commands of a company are answered in the order of their coming, and none is left behind.
+/// LX-35, P13: companies that submit at the same time each get versions without gaps.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_busy_company_holds_up_nobody() {
+async fn busy_companies_do_not_block_each_other() {
     let harness = Arc::new(EngineHarness::new(None).await);
-    let mut asked = JoinSet::new();
+    let mut tasks = JoinSet::new();
     for company in ["acme", "beta", "gamma", "delta"] {
         let harness = Arc::clone(&harness);
-        asked.spawn(async move {
+        tasks.spawn(async move {
             for n in 0..50 {
                 ok(&harness
                     .submit_to(company, "AddUser", json!({"user": format!("user{n}")}))
@@ -61,19 +61,19 @@ async fn a_busy_company_holds_up_nobody() {
             }
         });
     }
-    while let Some(done) = asked.join_next().await {
+    while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
     for company in ["acme", "beta", "gamma", "delta"] {
         let answer = harness.query_in(company, "history", json!({"limit": 500})).await.unwrap();
-        let boarding_core::read::queries::Answer::Json(answer) = answer else { panic!() };
+        let boarding_core::read::queries::QueryAnswer::Json(answer) = answer else { panic!() };
         let versions: Vec<_> = answer["rows"]
             .as_array()
             .unwrap()
             .iter()
             .map(|row| row["version"].as_u64().unwrap())
             .collect();
-        assert_eq!(versions, (1..=50).collect::<Vec<_>>(), "gapless, whatever the others do (P13)");
+        assert_eq!(versions, (1..=50).collect::<Vec<_>>(), "the versions of {company} have gaps");
     }
 }
 
@@ -81,16 +81,16 @@ fn company(n: usize) -> String {
     format!("company-{n}")
 }
 
-/// More companies than stay in memory: every answer is right, whoever was put to sleep in between.
+/// Answers are right also for companies that were evicted from memory in between.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn more_companies_than_stay_in_memory_all_get_right_answers() {
+async fn more_companies_than_memory_holds_get_right_answers() {
     let harness = Arc::new(EngineHarness::new(None).await);
-    let count = HOT_COMPANIES_MAX + 40;
+    let count = LOADED_COMPANIES_MAX + 40;
     for round in 0..3_u64 {
-        let mut asked = JoinSet::new();
+        let mut tasks = JoinSet::new();
         for n in 0..count {
             let harness = Arc::clone(&harness);
-            asked.spawn(async move {
+            tasks.spawn(async move {
                 let answer = harness
                     .submit_to(&company(n), "AddUser", json!({"user": format!("user{round}")}))
                     .await;
@@ -104,23 +104,23 @@ async fn more_companies_than_stay_in_memory_all_get_right_answers() {
                 super::refused(&again, Code::UserExists);
             });
         }
-        while let Some(done) = asked.join_next().await {
+        while let Some(done) = tasks.join_next().await {
             done.unwrap();
         }
     }
     assert_eq!(harness.engine().companies().len(), count);
 }
 
-/// What time brings to a company reaches it while it sleeps.
+/// The clock starts a scheduled run also if its company was evicted from memory.
 #[tokio::test]
-async fn a_scheduled_run_of_a_company_that_sleeps_starts_in_time() {
+async fn scheduled_run_of_an_evicted_company_starts_in_time() {
     let channel = HeldChannel::new(false);
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.import(&people_rows(&["ann"])).await;
     let not_before = harness.now().plus_seconds(1);
     let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
     ok(&harness.submit("StartBulkIntegration", body).await);
-    for n in 0..=HOT_COMPANIES_MAX {
+    for n in 0..=LOADED_COMPANIES_MAX {
         ok(&harness.submit_to(&company(n), "AddUser", json!({"user": "ann"})).await);
     }
     harness.advance_clock(2);
@@ -130,15 +130,15 @@ async fn a_scheduled_run_of_a_company_that_sleeps_starts_in_time() {
     assert_eq!(harness.rows("runs", json!({})).await[0]["state"], "completed");
 }
 
-/// A company with something going on is not put to sleep for others.
+/// A company with a running run is not evicted from memory.
 #[tokio::test]
-async fn a_company_with_a_run_going_on_stays_awake() {
+async fn company_with_a_running_run_is_not_evicted() {
     let channel = HeldChannel::new(false);
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.import(&people_rows(&["a", "b", "c", "d", "e", "f"])).await;
     harness.start_run().await;
     channel.wait_for_mails(4).await;
-    for n in 0..=HOT_COMPANIES_MAX {
+    for n in 0..=LOADED_COMPANIES_MAX {
         ok(&harness.submit_to(&company(n), "AddUser", json!({"user": "ann"})).await);
     }
     channel.release_all();

@@ -1,4 +1,4 @@
-//! What becomes of mails: at a real mail server, in the outbox, and across a crash between claim and report.
+//! Delivery of mails: outcomes at a real mail server, retries, welcome mails, crashes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
 use serde_json::json;
 
 use super::held_channel::HeldChannel;
-use super::{EngineHarness, company_id, import_body, ok, people_rows};
+use super::{EngineHarness, company_id, import_body, numbered_rows, ok, people_rows};
 use crate::support::mail_server::MailServer;
 
 fn smtp(sink: &MailServer) -> Arc<SmtpChannel> {
@@ -17,9 +17,9 @@ fn smtp(sink: &MailServer) -> Arc<SmtpChannel> {
     Arc::new(SmtpChannel::with_timeouts(&url, timeouts).unwrap())
 }
 
-/// LX-26 to LX-29, LX-22, LX-24, LX-25, LX-27, P7: every outcome in one run, each with code and reason.
+/// LX-22, LX-24, LX-25, LX-26, LX-27, LX-28, LX-29, P7: one run with every outcome.
 #[tokio::test]
-async fn lx_22_to_lx_29_every_outcome_is_in_the_log_with_its_reason() {
+async fn every_outcome_is_in_the_log_with_its_reason() {
     let sink = MailServer::start(&[]);
     let harness = EngineHarness::acme(Some(smtp(&sink))).await;
     harness
@@ -89,9 +89,9 @@ async fn lx_22_to_lx_29_every_outcome_is_in_the_log_with_its_reason() {
     assert_eq!(to, ["lost.zoe@people.example", "ok.ann@people.example"], "at most one mail each");
 }
 
-/// LX-27: a temporary refusal is tried again, no more often than the setting says.
+/// LX-27: a temporary rejection is retried, at most `max_attempts` times in total.
 #[tokio::test]
-async fn lx_27_a_temporary_refusal_is_tried_again_and_then_fails() {
+async fn temporary_rejection_is_retried_and_then_fails() {
     let sink = MailServer::start(&[]);
     let mut harness = EngineHarness::acme(Some(smtp(&sink))).await;
     ok(&harness
@@ -99,14 +99,14 @@ async fn lx_27_a_temporary_refusal_is_tried_again_and_then_fails() {
         .await);
     harness.import(&people_rows(&["r451.busy", "ok.ann"])).await;
     let run = harness.start_run().await;
-    let deferred = async |harness: &EngineHarness| {
-        let hot = harness.engine().hot(&company_id("acme")).await;
-        hot.chores().wait_for(|chores| chores.retry_at.is_some()).await.unwrap();
+    let wait_for_retry = async |harness: &EngineHarness| {
+        let hot = harness.engine().actor(&company_id("acme")).await;
+        hot.pending_work().wait_for(|chores| chores.retry_at.is_some()).await.unwrap();
     };
-    deferred(&harness).await;
-    // The wait outlives the process.
+    wait_for_retry(&harness).await;
+    // The retry is scheduled also after a restart.
     harness.restart().await;
-    deferred(&harness).await;
+    wait_for_retry(&harness).await;
     harness.advance_clock(2);
     harness.settle().await;
     let row = &harness.rows("integration_log", json!({"run": run, "status": "failed"})).await[0];
@@ -117,9 +117,9 @@ async fn lx_27_a_temporary_refusal_is_tried_again_and_then_fails() {
     assert_eq!(sink.received().len(), 1);
 }
 
-/// P7: what may have arrived is never sent again, not by a restart and not by itself.
+/// P7: the engine does not retry a mail that may have arrived, also not after a restart.
 #[tokio::test]
-async fn p7_a_mail_in_doubt_is_not_sent_again() {
+async fn uncertain_mail_is_not_sent_again() {
     let sink = MailServer::start(&[]);
     let mut harness = EngineHarness::acme(Some(smtp(&sink))).await;
     harness.import(&people_rows(&["lost.ann", "lost.bob"])).await;
@@ -132,9 +132,9 @@ async fn p7_a_mail_in_doubt_is_not_sent_again() {
     assert_eq!(sink.received().len(), 2);
 }
 
-/// LX-14: a log-in mail to those whom this import created, and to nobody else.
+/// LX-14: each user whom the import created gets one welcome mail. Other users get none.
 #[tokio::test]
-async fn lx_14_welcome_mails_go_to_created_users_once() {
+async fn created_users_get_one_welcome_mail() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("AddUser", json!({"user": "ann", "email": "ann@people.example"})).await);
     let mut body =
@@ -164,18 +164,18 @@ async fn lx_14_welcome_mails_go_to_created_users_once() {
     }
 }
 
-/// LX-14: none is asked for unless the option is on.
+/// LX-14.
 #[tokio::test]
-async fn lx_14_no_welcome_mail_unless_asked_for() {
+async fn no_welcome_mail_without_the_option() {
     let harness = EngineHarness::acme(None).await;
     harness.import(&people_rows(&["ann"])).await;
     harness.settle().await;
     assert!(harness.outbox().is_empty());
 }
 
-/// LX-14, P7: a crash between claim and report; whoever may have got a mail gets no second one.
+/// LX-14, P7: after a crash between claim and report, users get no second mail.
 #[tokio::test]
-async fn lx_14_a_crash_between_claim_and_report_sends_no_second_welcome_mail() {
+async fn crash_between_claim_and_report_repeats_no_welcome_mail() {
     for deduplicates in [false, true] {
         let channel = HeldChannel::new(deduplicates);
         let mut harness = EngineHarness::acme(Some(channel.clone())).await;
@@ -200,36 +200,35 @@ async fn lx_14_a_crash_between_claim_and_report_sends_no_second_welcome_mail() {
     }
 }
 
-/// Who waits for a company's chores waits for its welcome mails too, also for those on their way.
+/// `settle` waits for welcome mails, also for those that the channel has not answered yet.
 #[tokio::test]
-async fn settling_waits_for_welcome_mails_on_their_way() {
+async fn settle_waits_for_welcome_mails_in_flight() {
     let channel = HeldChannel::new(false);
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     let mut body = import_body("people.csv", &people_rows(&["ann"]));
     body["send_welcome_email"] = json!(true);
     ok(&harness.submit("ImportFile", body).await);
     channel.wait_for_mails(1).await;
-    assert!(!harness.engine().hot(&company_id("acme")).await.chores().borrow().is_idle());
+    assert!(!harness.engine().actor(&company_id("acme")).await.pending_work().borrow().is_idle());
     channel.release_all();
     harness.settle().await;
     assert_eq!(harness.events().await.last().unwrap(), "NotificationSent");
 }
 
-/// An engine that is closed lets the mails arrive that are on their way, and begins no others.
+/// `close` waits for the mails in flight and starts no others.
 #[tokio::test]
-async fn closing_waits_for_mails_on_their_way() {
+async fn close_waits_for_mails_in_flight() {
     let channel = HeldChannel::new(false);
     let mut harness = EngineHarness::acme(Some(channel.clone())).await;
-    let names: Vec<String> = (0..10).map(|n| format!("user{n}")).collect();
-    harness.import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    harness.import(&numbered_rows(10)).await;
     let run = harness.start_run().await;
     channel.wait_for_mails(4).await;
     let closing = harness.engine.take().unwrap().close();
-    let open = async {
+    let release = async {
         tokio::task::yield_now().await;
         channel.release(4);
     };
-    tokio::join!(closing, open);
+    tokio::join!(closing, release);
     assert_eq!(channel.mails().len(), 4);
     channel.release_all();
     harness.open().await;

@@ -1,27 +1,17 @@
-//! MultiLine from outside: accounts are uploaded with a batch CSV, invited as far as there are numbers, and moved.
+//! MultiLine: batch imports of accounts, invitations limited by free numbers, moves.
 
-use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
-use super::{EngineHarness, company_id, envelope, ok, refused};
+use super::{EngineHarness, ok, refused};
 
-/// What the seed's table of CSV values has in it, in its order.
+/// The columns of the vendor's guide, in its order.
 const HEADER: &str = "firstname,lastname,email address or device,social_messaging,multiline_number,monitor_calls,\
     monitor_sms,forwarding_number,restrict_incoming_social_messaging,Language";
 const MESSAGE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 
-/// The company of `fixtures/company/multiline.json`.
-async fn meridian() -> EngineHarness {
-    let harness = EngineHarness::new(None).await;
-    let commands = include_str!("../../../fixtures/company/multiline.json");
-    for command in serde_json::from_str::<Vec<Value>>(commands).unwrap() {
-        ok(&harness.submit(command["command"].as_str().unwrap(), command["body"].clone()).await);
-    }
-    harness
-}
-
+/// The body of an import of these rows.
 fn upload(rows: &[&str], organization: &str) -> Value {
     let text = format!("{HEADER}\n{}\n", rows.join("\n"));
     json!({
@@ -36,7 +26,7 @@ async fn import(harness: &EngineHarness, rows: &[&str], organization: &str) -> V
     result
 }
 
-/// "You will use the Resend Invitation process when ready to invite the users" (ML-09, ML-10).
+/// Invites users through a resend (ML-09, ML-10). Returns each user with the code of the outcome.
 async fn invite(harness: &EngineHarness, users: &[&str]) -> Vec<(String, Value)> {
     let body = json!({"users": users, "channel": "whatsapp"});
     let run = ok(&harness.submit("ResendInvitation", body).await)["run"].clone();
@@ -47,18 +37,20 @@ async fn invite(harness: &EngineHarness, users: &[&str]) -> Vec<(String, Value)>
         .collect()
 }
 
-async fn of(harness: &EngineHarness, org_unit: &str) -> Value {
+/// The row of `number_utilisation` of an organization.
+async fn utilisation(harness: &EngineHarness, org_unit: &str) -> Value {
     harness.rows("number_utilisation", json!({"org_unit": org_unit})).await[0].clone()
 }
 
+/// The state of a number.
 async fn state(harness: &EngineHarness, number: &str) -> Value {
     harness.rows("numbers", json!({"search": number})).await[0]["state"].clone()
 }
 
 /// ML-04, ML-05, ML-09, ML-15, ML-16: "Select Import to add the users without sending them invitations".
 #[tokio::test]
-async fn ml_09_accounts_are_imported_without_an_invitation_and_invited_later() {
-    let harness = meridian().await;
+async fn accounts_are_imported_first_and_invited_later() {
+    let harness = EngineHarness::meridian().await;
     let rows = [
         "Ann,Lee,ann@meridian.example,Yes,+1 212 555 0001,auto,on,,true,German",
         "Bob,Ray,bob@meridian.example,No,,off,off,4411,,",
@@ -77,18 +69,21 @@ async fn ml_09_accounts_are_imported_without_an_invitation_and_invited_later() {
     assert!(outcomes.iter().all(|(_, code)| code.is_null()), "{outcomes:?}");
     let mails = harness.outbox();
     let ann = mails.iter().find(|mail| mail.contains("ann@meridian.example")).unwrap();
-    assert!(ann.contains("********001"), "the number of the account, masked: {ann}");
-    assert!(mails.iter().any(|mail| mail.contains("bob@meridian.example")), "without a number too");
+    assert!(ann.contains("********001"), "the masked number of the account: {ann}");
+    assert!(
+        mails.iter().any(|mail| mail.contains("bob@meridian.example")),
+        "accounts without a number are invited too"
+    );
     // "end-users will have the option to select from a short list of available numbers during activation".
     let short = json!({"org_unit": "EMEA", "limit": 2});
     let list = harness.rows("number_suggestions", short).await;
     assert_eq!(list, [json!({"number": "+12125550002"}), json!({"number": "+12125550003"})]);
-    let picked = json!({"number": list[0]["number"], "user": "bob@meridian.example"});
-    ok(&harness.submit("AssignNumber", picked).await);
+    let chosen = json!({"number": list[0]["number"], "user": "bob@meridian.example"});
+    ok(&harness.submit("AssignNumber", chosen).await);
     for user in ["ann@meridian.example", "bob@meridian.example"] {
         ok(&harness.submit("LinkCompleted", json!({"user": user, "channel": "whatsapp"})).await);
     }
-    let emea = of(&harness, "EMEA").await;
+    let emea = utilisation(&harness, "EMEA").await;
     let counts =
         ["total", "available", "reserved", "assigned", "registered", "pending_without_number"];
     assert_eq!(counts.map(|name| emea[name].as_u64().unwrap()), [10, 7, 1, 0, 2, 0]);
@@ -96,8 +91,8 @@ async fn ml_09_accounts_are_imported_without_an_invitation_and_invited_later() {
 
 /// ML-12, ML-13: "a record is created in Batch Operation Reports", and the report can be downloaded.
 #[tokio::test]
-async fn ml_13_every_batch_has_a_record_and_a_report() {
-    let harness = meridian().await;
+async fn every_batch_has_a_record_and_a_report() {
+    let harness = EngineHarness::meridian().await;
     let rows = [
         ",,ann@meridian.example,No,+12125550001,off,off,,,",
         ",,bob@meridian.example,Maybe,,off,off,,,",
@@ -114,10 +109,10 @@ async fn ml_13_every_batch_has_a_record_and_a_report() {
     assert!(lines[2].starts_with("2,bob@meridian.example,Failed,field.not_allowed,"), "{csv}");
 }
 
-/// ML-06: "Sending an invitation requires there to be an Available or Reserved number".
+/// ML-06: "DeliveryFuture an invitation requires there to be an Available or Reserved number".
 #[tokio::test]
-async fn ml_06_without_a_number_to_give_nobody_is_invited() {
-    let harness = meridian().await;
+async fn users_are_invited_only_while_numbers_are_free() {
+    let harness = EngineHarness::meridian().await;
     let rows = [
         ",,a@meridian.example,No,,off,off,,,",
         ",,b@meridian.example,No,,off,off,,,",
@@ -131,9 +126,9 @@ async fn ml_06_without_a_number_to_give_nobody_is_invited() {
         outcomes.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(),
         [false, false, true]
     );
-    let apac = of(&harness, "APAC").await;
+    let apac = utilisation(&harness, "APAC").await;
     assert_eq!((&apac["pending_without_number"], &apac["spare"]), (&json!(2), &json!(0)));
-    // A19: who was invited once may be invited again, whether numbers are available or not.
+    // A19: a pending invitation may be sent again also without free numbers.
     let again = invite(&harness, &users).await;
     assert_eq!(
         again.iter().map(|(_, code)| code == &none).collect::<Vec<_>>(),
@@ -143,46 +138,47 @@ async fn ml_06_without_a_number_to_give_nobody_is_invited() {
     assert!(invite(&harness, &users[2..]).await[0].1.is_null());
 }
 
-/// ML-17, ML-18: the message on hover, before the attempt, and of the attempt itself; nothing is moved.
+/// ML-17, ML-18: without enough numbers, `can_move` and the command give the same message and move nothing.
 #[tokio::test]
-async fn ml_17_ml_18_pending_invitations_move_where_there_are_numbers() {
-    let harness = meridian().await;
+async fn pending_invitations_move_only_with_enough_numbers() {
+    let harness = EngineHarness::meridian().await;
     let keys: Vec<_> = (0..4).map(|n| format!("p{n}@meridian.example")).collect();
     let rows: Vec<_> = keys.iter().map(|key| format!(",,{key},No,,off,off,,,")).collect();
     import(&harness, &rows.iter().map(String::as_str).collect::<Vec<_>>(), "EMEA").await;
     invite(&harness, &keys.iter().map(String::as_str).collect::<Vec<_>>()).await;
-    let moving = |count: usize| json!({"accounts": keys[..count], "dest": "APAC"});
+    let body = |count: usize| json!({"accounts": keys[..count], "dest": "APAC"});
     let before = harness.log_bytes();
-    let no = harness.row("can_move", moving(3)).await;
-    assert_eq!((&no["allowed"], &no["message"]), (&json!(false), &json!(MESSAGE)));
-    assert_eq!(no["code"], "number.insufficient_in_destination");
-    let answer = harness.submit("MovePendingInvitations", moving(3)).await;
+    let denied = harness.row("can_move", body(3)).await;
+    assert_eq!((&denied["allowed"], &denied["message"]), (&json!(false), &json!(MESSAGE)));
+    assert_eq!(denied["code"], "number.insufficient_in_destination");
+    let answer = harness.submit("MovePendingInvitations", body(3)).await;
     let details = refused(&answer, Code::NumberInsufficientInDestination);
     assert_eq!(details, json!({"needed": 3, "available": 2}));
     let Answer::Refused { message, .. } = answer else { panic!() };
     assert_eq!((message.as_str(), harness.log_bytes()), (MESSAGE, before));
-    let yes = harness.row("can_move", moving(2)).await;
-    assert_eq!((&yes["allowed"], &yes["message"]), (&json!(true), &Value::Null));
-    assert_eq!(ok(&harness.submit("MovePendingInvitations", moving(2)).await), json!({"moved": 2}));
+    let allowed = harness.row("can_move", body(2)).await;
+    assert_eq!((&allowed["allowed"], &allowed["message"]), (&json!(true), &Value::Null));
+    assert_eq!(ok(&harness.submit("MovePendingInvitations", body(2)).await), json!({"moved": 2}));
     let moved = harness.row("user", json!({"user": keys[0]})).await;
     assert_eq!(
         (&moved["org_unit"], moved["attributes"].get("permission_group")),
         (&json!("APAC"), None)
     );
-    let figures = (of(&harness, "EMEA").await, of(&harness, "APAC").await);
-    assert_eq!(figures.0["pending_without_number"], 2);
-    assert_eq!((&figures.1["pending_without_number"], &figures.1["spare"]), (&json!(2), &json!(0)));
+    let emea = utilisation(&harness, "EMEA").await;
+    let apac = utilisation(&harness, "APAC").await;
+    assert_eq!(emea["pending_without_number"], 2);
+    assert_eq!((&apac["pending_without_number"], &apac["spare"]), (&json!(2), &json!(0)));
     assert_eq!(
         harness.row("can_move", json!({"accounts": [keys[3]], "dest": "APAC"})).await["allowed"],
         false
     );
 }
 
-/// ML-10, ML-15, P19, P23: an import that invites does so as far as there are numbers; undone, who was invited
-/// stays, and the others are gone with the numbers they had.
+/// ML-10, ML-15, P19, P23: an import invites while numbers are free. Its undo keeps the invited users and
+/// removes the others.
 #[tokio::test]
-async fn ml_10_an_import_that_invites_does_so_as_far_as_there_are_numbers() {
-    let harness = meridian().await;
+async fn importing_and_inviting_stops_when_numbers_run_out() {
+    let harness = EngineHarness::meridian().await;
     let keys = ["a", "b", "c", "d"].map(|name| format!("{name}@meridian.example"));
     let numbers = ["", "+12125550021", "", ""];
     let rows: Vec<_> = keys
@@ -200,7 +196,7 @@ async fn ml_10_an_import_that_invites_does_so_as_far_as_there_are_numbers() {
         rows.iter().map(|row| row["invite"].clone()).collect::<Vec<_>>()
     };
     assert_eq!(invited().await, ["success", "success", "failed", "failed"].map(|word| json!(word)));
-    let apac = of(&harness, "APAC").await;
+    let apac = utilisation(&harness, "APAC").await;
     assert_eq!((&apac["pending_without_number"], &apac["spare"]), (&json!(1), &json!(0)));
     ok(&harness.submit("UndoImport", json!({"import": import})).await);
     harness.settle().await;
@@ -209,14 +205,15 @@ async fn ml_10_an_import_that_invites_does_so_as_far_as_there_are_numbers() {
     let kept = harness.rows("import_rows", json!({"import": import, "undo": "kept"})).await;
     assert!(kept.iter().all(|row| row["undo"] == "kept:row.invited_since"), "{kept:?}");
     assert_eq!(state(&harness, "+12125550021").await, "assigned");
-    let again = of(&harness, "APAC").await;
+    let again = utilisation(&harness, "APAC").await;
     assert_eq!(again["pending_without_number"], 1);
 }
 
-/// P16, ML-02, ML-04, ML-05: a plan is of one organization and group; a file that is too long is not even shown.
+/// P16, ML-02, ML-04, ML-05: a plan is valid for one organization and group. A file that is too long has no
+/// preview.
 #[tokio::test]
-async fn p16_a_plan_is_of_one_organization_and_one_group() {
-    let harness = meridian().await;
+async fn plan_is_refused_for_another_organization_or_group() {
+    let harness = EngineHarness::meridian().await;
     let rows = [",,ann@meridian.example,No,,off,off,,,"];
     let mut body = upload(&rows, "EMEA");
     body["mode"] = json!("preview");
@@ -240,10 +237,10 @@ async fn p16_a_plan_is_of_one_organization_and_one_group() {
     }
 }
 
-/// P18: revoking or expiring an invitation frees the number that came with it, after it has cooled down.
+/// P18: revoking an invitation frees its number after the cooling time.
 #[tokio::test]
-async fn p18_a_number_cools_down_and_is_available_again_by_itself() {
-    let harness = meridian().await;
+async fn number_of_a_revoked_invitation_cools_down() {
+    let harness = EngineHarness::meridian().await;
     ok(&harness.submit("SetCompanyConfig", json!({"number_cooling_seconds": 600})).await);
     import(&harness, &[",,ann@meridian.example,No,+12125550001,off,off,,,"], "EMEA").await;
     invite(&harness, &["ann@meridian.example"]).await;
@@ -255,30 +252,26 @@ async fn p18_a_number_cools_down_and_is_available_again_by_itself() {
     assert_eq!(state(&harness, "+12125550001").await, "available");
 }
 
-/// ML-01: `An admin must have "Accounts" Privilege in their Role`; without it the file is not even read.
+/// ML-01: `An admin must have "Accounts" Privilege in their Role`.
 #[tokio::test]
-async fn ml_01_uploading_accounts_takes_the_privilege_accounts() {
-    let harness = meridian().await;
+async fn importing_accounts_needs_the_permission_accounts() {
+    let harness = EngineHarness::meridian().await;
     for (actor, permission) in
         [("root", "administer"), ("amy", "accounts"), ("ira", "bulk_import_users")]
     {
-        let granted = json!({"actor": actor, "permissions": [permission]});
-        ok(&harness.submit("GrantPermissions", granted).await);
+        harness.grant(actor, permission).await;
     }
-    let ask = async |actor: &str, body: Value| {
-        let asked = envelope(harness.engine().clock().id(), actor, &body);
-        harness.engine().submit(&company_id("acme"), "ImportFile", asked, Authority::Granted).await
-    };
     let body = || upload(&[",,ann@meridian.example,No,,off,off,,,"], "EMEA");
-    let denied = refused(&ask("ira", body()).await, Code::AuthPermissionDenied);
+    let denied =
+        refused(&harness.submit_as("ira", "ImportFile", body()).await, Code::AuthPermissionDenied);
     assert_eq!(denied, json!({"permission": "accounts"}));
-    assert_eq!(ok(&ask("amy", body()).await)["created"], 1);
+    assert_eq!(ok(&harness.submit_as("amy", "ImportFile", body()).await)["created"], 1);
 }
 
-/// ML-07: the template has the Note row, and the social column only where it may be filled in.
+/// ML-07: the template has the Note row. It has the social messaging column only if the feature is on.
 #[tokio::test]
-async fn ml_07_the_template_is_the_companys_own() {
-    let harness = meridian().await;
+async fn template_depends_on_the_company_settings() {
+    let harness = EngineHarness::meridian().await;
     let template = async || {
         let row = harness.row("template", json!({"dialect": "multiline"})).await;
         row["text"].as_str().unwrap().to_owned()
@@ -297,14 +290,14 @@ async fn ml_07_the_template_is_the_companys_own() {
     assert_eq!(
         (&result["invalid"], &result["created"]),
         (&json!(1), &json!(0)),
-        "the example is nobody"
+        "the example row creates no account"
     );
 }
 
-/// P16: a number that is promised meanwhile changes what a file would come to, and the plan is refused.
+/// P16: invitations that need the last number change the result of the file, so the plan is refused.
 #[tokio::test]
-async fn p16_a_plan_is_overtaken_by_an_invitation_that_takes_the_last_number() {
-    let harness = meridian().await;
+async fn plan_is_refused_after_invitations_took_the_last_number() {
+    let harness = EngineHarness::meridian().await;
     import(
         &harness,
         &[",,a@meridian.example,No,,off,off,,,", ",,b@meridian.example,No,,off,off,,,"],

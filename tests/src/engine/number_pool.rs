@@ -1,4 +1,4 @@
-//! A number of the pool that several want at once.
+//! Several accounts that request the same number of the pool.
 
 use serde_json::{Value, json};
 
@@ -8,15 +8,6 @@ const HEADER: &str =
     "email address or device,social_messaging,monitor_calls,monitor_sms,multiline_number";
 const NUMBER: &str = "+12125550001";
 
-async fn meridian() -> EngineHarness {
-    let harness = EngineHarness::new(None).await;
-    let commands = include_str!("../../../fixtures/company/multiline.json");
-    for command in serde_json::from_str::<Vec<Value>>(commands).unwrap() {
-        ok(&harness.submit(command["command"].as_str().unwrap(), command["body"].clone()).await);
-    }
-    harness
-}
-
 fn upload(rows: &[String]) -> Value {
     let text = format!("{HEADER}\n{}\n", rows.join("\n"));
     json!({
@@ -25,12 +16,13 @@ fn upload(rows: &[String]) -> Value {
     })
 }
 
+/// A row that requests the number.
 fn account(key: &str) -> String {
     format!("{key}@meridian.example,No,off,off,{NUMBER}")
 }
 
-/// Whose number it is, by whose account was opened; of the others, why not.
-async fn told(harness: &EngineHarness, imports: &[Value]) -> (Vec<String>, Vec<String>) {
+/// The keys of the created accounts, and the first problem code of the other rows.
+async fn outcomes(harness: &EngineHarness, imports: &[Value]) -> (Vec<String>, Vec<String>) {
     let (mut opened, mut refused) = (Vec::new(), Vec::new());
     for import in imports {
         for row in harness.rows("import_rows", json!({"import": import["import"]})).await {
@@ -44,37 +36,37 @@ async fn told(harness: &EngineHarness, imports: &[Value]) -> (Vec<String>, Vec<S
     (opened, refused)
 }
 
-/// N72: a number named twice in one file goes to the first row; the second is invalid.
+/// N72: the second row is invalid.
 #[tokio::test]
-async fn n72_a_number_named_twice_goes_to_the_first_row() {
-    let harness = meridian().await;
+async fn number_requested_twice_is_assigned_to_the_first_row() {
+    let harness = EngineHarness::meridian().await;
     let result = ok(&harness.submit("ImportFile", upload(&[account("ann"), account("bob")])).await);
     harness.settle().await;
-    let (opened, refused) = told(&harness, &[result]).await;
+    let (opened, refused) = outcomes(&harness, &[result]).await;
     assert_eq!((opened.len(), opened[0].as_str()), (1, "ann@meridian.example"));
     assert_eq!(refused, ["number.not_available"]);
 }
 
-/// N72, P18: of imports that want one number at the same time one gets it, whichever comes first; the rows
-/// of the others are invalid, and nobody is opened an account without the number that was asked for.
+/// N72, P18: one of several concurrent imports gets the number. The rows of the others are invalid and create
+/// no account.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn n72_a_number_that_is_taken_meanwhile_is_not_available() {
-    let harness = meridian().await;
-    let ask = |key: &str| harness.submit("ImportFile", upload(&[account(key)]));
-    let (ann, bob, cid) = tokio::join!(ask("ann"), ask("bob"), ask("cid"));
+async fn number_requested_by_concurrent_imports_is_assigned_once() {
+    let harness = EngineHarness::meridian().await;
+    let import = |key: &str| harness.submit("ImportFile", upload(&[account(key)]));
+    let (ann, bob, cid) = tokio::join!(import("ann"), import("bob"), import("cid"));
     harness.settle().await;
     let imports = [ann, bob, cid].map(|answer| ok(&answer));
-    let (opened, refused) = told(&harness, &imports).await;
+    let (opened, refused) = outcomes(&harness, &imports).await;
     assert_eq!((opened.len(), refused), (1, vec!["number.not_available".to_owned(); 2]));
     let number = &harness.rows("numbers", json!({"search": NUMBER})).await[0];
     assert_eq!((&number["state"], &number["user"]), (&json!("assigned"), &json!(opened[0])));
     assert_eq!(harness.rows("users", json!({})).await.len(), 1);
 }
 
-/// P18, N72, ML-15: whose rest is over is suggested, counted and given out, though nobody has ticked since.
+/// P18, N72, ML-15: after its cooling time a number is suggested, counted and assigned before the next tick.
 #[tokio::test]
-async fn p18_a_number_that_has_rested_is_available_at_once() {
-    let harness = meridian().await;
+async fn cooled_number_is_available_before_the_next_tick() {
+    let harness = EngineHarness::meridian().await;
     ok(&harness.submit("SetCompanyConfig", json!({"number_cooling_seconds": 60})).await);
     ok(&harness.submit("ImportFile", upload(&[account("ann")])).await);
     ok(&harness.submit("ReleaseNumber", json!({"number": NUMBER})).await);
@@ -91,8 +83,8 @@ async fn p18_a_number_that_has_rested_is_available_at_once() {
     assert_eq!(shown().await, (json!("available"), true, json!(0)));
     let result = ok(&harness.submit("ImportFile", upload(&[account("bob")])).await);
     harness.settle().await;
-    assert_eq!(told(&harness, &[result]).await.0, ["bob@meridian.example"]);
-    let told = harness.rows("history", json!({"entity": format!("phone:{NUMBER}")})).await;
-    let cooled = told.iter().filter(|fact| fact["event"] == "NumberCooled").count();
+    assert_eq!(outcomes(&harness, &[result]).await.0, ["bob@meridian.example"]);
+    let history = harness.rows("history", json!({"entity": format!("phone:{NUMBER}")})).await;
+    let cooled = history.iter().filter(|fact| fact["event"] == "NumberCooled").count();
     assert_eq!(cooled, 1);
 }

@@ -1,17 +1,17 @@
-//! Office Chat from outside: a file is chosen, imported by one command, and whom it creates is invited.
+//! Office Chat: imports by one command, invitations of created users, notification of the administrator.
 
 use std::fmt::Write as _;
 
-use boarding_commands::decide::Authority;
 use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
-use super::{EngineHarness, envelope, ok, refused};
+use super::{EngineHarness, ok, refused};
+use crate::support::mail_text::link_token;
 
-/// As the vendor publishes them.
+/// The files of the vendor's guide, with seven and eight columns.
 const SEVEN: &str = include_str!("../../../fixtures/officechat/published-7.csv");
 const EIGHT: &str = include_str!("../../../fixtures/officechat/published-8.csv");
-/// Johnny Depp is there already, and active.
+/// Creates Johnny Depp, active.
 const STAFF: &str = include_str!("../../../fixtures/officechat/staff.csv");
 
 fn body(text: &str, extra: &Value) -> Value {
@@ -21,7 +21,7 @@ fn body(text: &str, extra: &Value) -> Value {
     body
 }
 
-/// "Click the Import Now button": one command, seen to its end.
+/// "Click the Import Now button": submits one command and waits for its end.
 async fn import_now(harness: &EngineHarness, text: &str, extra: Value) -> Value {
     let result = ok(&harness.submit("ImportFile", body(text, &extra)).await);
     harness.settle().await;
@@ -36,9 +36,9 @@ async fn rows(harness: &EngineHarness, import: &Value) -> Vec<Value> {
     harness.rows("import_rows", json!({"import": import["import"], "limit": 500})).await
 }
 
-/// OC-02, OC-03, OC-08, OC-09, OC-12, OC-13, OC-15, OC-17, OC-18: the vendor's steps with the vendor's file.
+/// OC-02, OC-03, OC-08, OC-09, OC-12, OC-13, OC-15, OC-17, OC-18.
 #[tokio::test]
-async fn oc_17_steps_to_import_users_from_csv() {
+async fn steps_of_the_guide_work_with_the_published_file() {
     let harness = EngineHarness::acme(None).await;
     import_now(&harness, STAFF, json!({})).await;
     // "Choose between Skip existing users or Update existing users", "check … Auto send invites to all
@@ -62,7 +62,7 @@ async fn oc_17_steps_to_import_users_from_csv() {
         (&johnny["state"], &johnny["attributes"]["title"]),
         (&json!("deactivated"), &json!("Manager"))
     );
-    // Invited is who was newly created, and nobody else.
+    // Only the created user is invited.
     let run = harness.row("run", json!({"run": import["run"]})).await;
     let counts = ["total", "passed", "skipped", "failed"].map(|name| run[name].as_u64().unwrap());
     assert_eq!((&run["state"], counts), (&json!("completed"), [1, 1, 0, 0]));
@@ -75,9 +75,9 @@ async fn oc_17_steps_to_import_users_from_csv() {
     assert!(harness.rows("phone_list", json!({})).await.is_empty());
 }
 
-/// OC-10, OC-11, A13, OC-14: existing users are skipped with all they have, and unless asked nobody gets a mail.
+/// OC-10, OC-11, A13, OC-14: `skip` changes no existing user. Without `auto_invite` no mail is sent.
 #[tokio::test]
-async fn oc_11_skip_existing_users_without_auto_send() {
+async fn existing_users_are_skipped_and_no_one_is_invited() {
     let harness = EngineHarness::acme(None).await;
     import_now(&harness, STAFF, json!({})).await;
     let import = import_now(&harness, EIGHT, json!({"existing": "skip"})).await;
@@ -88,22 +88,19 @@ async fn oc_11_skip_existing_users_without_auto_send() {
         (&json!("active"), &json!("Clerk"))
     );
     let import = import_now(&harness, SEVEN, json!({"existing": "update"})).await;
-    assert_eq!(
-        import["unchanged"], 1,
-        "the shorter form says nothing of the manager, and blank is not a title"
-    );
+    assert_eq!(import["unchanged"], 1, "the file has no manager column, and its title is blank");
     // "No emails will be sent out to the imported users."
     assert!(harness.outbox().is_empty());
     assert!(harness.rows("runs", json!({})).await.is_empty());
-    // They are invited by the run that somebody asks for.
+    // A later run invites them.
     let run = harness.start_run().await;
     harness.settle().await;
     assert_eq!(harness.row("run", json!({"run": run})).await["passed"], 1);
 }
 
-/// OC-16: a login that is no address is a user, and the invitation fails for want of one.
+/// OC-16: a login that is not an address creates a user whose invitation fails.
 #[tokio::test]
-async fn oc_16_a_login_is_created_and_cannot_be_invited() {
+async fn login_without_address_is_created_but_not_invited() {
     let harness = EngineHarness::acme(None).await;
     let text = "name,email/login\nAnn,ann.login\nBob,bob@people.example\n";
     let import =
@@ -119,7 +116,7 @@ async fn oc_16_a_login_is_created_and_cannot_be_invited() {
     assert_eq!(outcomes, expected);
 }
 
-/// A file of more rows than one commit holds: the first row's manager is the last row's person.
+/// A file of several commits. The first row's manager is the user of the last row.
 fn long(rows: usize) -> String {
     let mut text = "email/login,manager\n".to_owned();
     for row in 0..rows {
@@ -133,10 +130,10 @@ fn long(rows: usize) -> String {
     text
 }
 
-/// OC-15: a manager of any row of the file is known, however many commits lie between; also when the
-/// import goes on after a crash. OC-13: and everybody it created is invited, once.
+/// OC-15, OC-13: a manager may be in any row of the file, also after a crash within the import. Each created
+/// user is invited once.
 #[tokio::test]
-async fn oc_15_managers_are_resolved_over_the_whole_file() {
+async fn managers_are_resolved_over_the_whole_file() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 2_000})).await);
     let extra = json!({"auto_invite": true, "channel": "whatsapp"});
@@ -158,9 +155,9 @@ async fn oc_15_managers_are_resolved_over_the_whole_file() {
     assert_eq!(harness.outbox().len(), 620);
 }
 
-/// P16: what is shown before is what is imported, managers and all; and whom it invites is part of the plan.
+/// P16: the plan includes managers and invitations.
 #[tokio::test]
-async fn p16_a_preview_of_officechat_shows_what_the_import_does() {
+async fn preview_shows_what_the_import_does() {
     let harness = EngineHarness::acme(None).await;
     let preview = |extra: Value| {
         let mut extra = extra;
@@ -181,9 +178,9 @@ async fn p16_a_preview_of_officechat_shows_what_the_import_does() {
 }
 
 /// OC-14, A15: "Once the import is successful network admin will be notified via email with a link to invite
-/// the imported users": the link is good once, and for whoever holds it.
+/// the imported users". The link works once and needs no permission.
 #[tokio::test]
-async fn oc_14_the_network_admin_is_notified_with_a_link_that_invites() {
+async fn network_admin_gets_a_link_that_invites_once() {
     let mut harness = EngineHarness::acme(None).await;
     let admin = json!({"network_admin_email": "admin@acme.example"});
     ok(&harness.submit("SetCompanyConfig", admin).await);
@@ -197,56 +194,46 @@ async fn oc_14_the_network_admin_is_notified_with_a_link_that_invites() {
         mail.contains("The import of people.csv is complete") && mail.contains("Created: 1"),
         "{mail}"
     );
-    let base = "https://link.acme.example/link/";
-    let token: String = mail
-        .split(base)
-        .nth(1)
-        .unwrap()
-        .chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c))
-        .collect();
-    // A crash does not use the link up, nor send the mail again.
+    let token = link_token(&mail);
+    // After a crash the link still works, and the mail is not sent again.
     harness.restart().await;
     harness.settle().await;
     assert_eq!(harness.outbox().len(), 1);
-    let grant = json!({"actor": "jane@acme.example", "permissions": ["administer"]});
-    ok(&harness.submit("GrantPermissions", grant).await);
+    harness.grant("jane@acme.example", "administer").await;
     let follow = async |token: &str| {
         let body = json!({"source": {"token": token}, "channel": "whatsapp", "mode": "confirmed"});
-        let asked = envelope(harness.engine().clock().id(), "admin@acme.example", &body);
-        let company = super::company_id("acme");
-        harness.engine().submit(&company, "StartBulkIntegration", asked, Authority::Granted).await
+        harness.submit_as("admin@acme.example", "StartBulkIntegration", body).await
     };
     refused(&follow("guess").await, Code::InvitationNotFound);
     let run = ok(&follow(&token).await)["run"].clone();
     harness.settle().await;
     let run = harness.row("run", json!({"run": run})).await;
-    // Johnny was in the file too, but not created.
+    // The run contains Johnny too, whom the import did not create.
     let counts = ["total", "passed", "failed"].map(|name| run[name].as_u64().unwrap());
     assert_eq!((&run["state"], counts), (&json!("completed"), [2, 1, 1]));
     assert_eq!(harness.outbox().len(), 2);
     refused(&follow(&token).await, Code::InvitationAlreadyUsed);
 }
 
-/// N22, N23: typographic quotes that belong to a value are still part of it when its mended row comes in.
+/// N22, N23: typographic quotes of a value survive the export of failed rows and their corrected import.
 #[tokio::test]
-async fn n23_the_quotes_of_a_value_come_back_from_the_failed_rows() {
+async fn typographic_quotes_survive_export_of_failed_rows() {
     let harness = EngineHarness::acme(None).await;
     let text = "name,firstname,lastname,email/login\n\"“N”\",\"«v»\",\" “x”\",b@@\n";
     let import = import_now(&harness, text, json!({})).await;
     assert_eq!(import["invalid"], 1);
     let failed = harness.csv("failed_rows", json!({"import": import["import"]})).await;
-    let mended = import_now(&harness, &failed.replace("b@@", "b@people.example"), json!({})).await;
-    assert_eq!((&mended["created"], &mended["invalid"]), (&json!(1), &json!(0)), "{failed}");
+    let corrected =
+        import_now(&harness, &failed.replace("b@@", "b@people.example"), json!({})).await;
+    assert_eq!((&corrected["created"], &corrected["invalid"]), (&json!(1), &json!(0)), "{failed}");
     let bob = user(&harness, "b@people.example").await;
     let kept = [&bob["attributes"]["name"], &bob["first_name"], &bob["last_name"]];
     assert_eq!(kept, [&json!("“N”"), &json!("«v»"), &json!("“x”")]);
 }
 
-/// A11, A15: whoever holds a link that lives is not sent another by the link in the administrator's mail;
-/// people of LeapXpert are.
+/// A11, A15: a second run skips users with a live invitation in Office Chat, and mails them in LeapXpert.
 #[tokio::test]
-async fn a11_who_holds_a_link_that_lives_is_skipped_where_the_product_does_so() {
+async fn user_with_live_invitation_is_skipped_in_office_chat_only() {
     for (dialect, status) in [("officechat", "skipped"), ("leapxpert", "success")] {
         let harness = EngineHarness::acme(None).await;
         let text = match dialect {
@@ -272,10 +259,9 @@ async fn a11_who_holds_a_link_that_lives_is_skipped_where_the_product_does_so() 
     }
 }
 
-/// Contract, section 3: a run was requested by whoever asked for the import that asked for it, however long the
-/// file was and whoever applied its last row.
+/// OC-13: `requested_by` of the run is the actor of the import, also if a later commit starts the run.
 #[tokio::test]
-async fn oc_13_the_run_of_a_long_file_is_its_askers() {
+async fn run_of_a_long_import_has_the_importing_actor() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 1_000})).await);
     let mut text = "name,email/login\n".to_owned();

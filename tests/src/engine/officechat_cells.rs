@@ -1,4 +1,4 @@
-//! What an Office Chat file's cells may look like: with and without quotes, empty, too few and too many.
+//! Cells of Office Chat files: quotes, empty cells, wrong numbers of cells.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{EngineHarness, ok};
 
 const HEADER: &str = "name,firstname,lastname,email/login,title,mobile,manager,Enabled";
 
-/// Imports a file to its end; the import, and its rows.
+/// Imports a file and waits for its end. Returns the import and its rows.
 async fn import(harness: &EngineHarness, text: &str, existing: &str) -> (Value, Vec<Value>) {
     let files = json!([{"name": "people.csv", "text": text}]);
     let body = json!({"dialect": "officechat", "files": files, "existing": existing});
@@ -17,6 +17,7 @@ async fn import(harness: &EngineHarness, text: &str, existing: &str) -> (Value, 
     (import, rows)
 }
 
+/// The column and code of each problem or warning.
 fn codes(list: &Value) -> Vec<(&str, &str)> {
     list.as_array()
         .into_iter()
@@ -25,9 +26,9 @@ fn codes(list: &Value) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// OC-04: "It is recommended to use quotes": a file without any comes to the same people as one with them.
+/// OC-04: "It is recommended to use quotes": a file without quotes creates the same users.
 #[tokio::test]
-async fn oc_04_values_need_no_quotes() {
+async fn quotes_are_optional() {
     let harness = EngineHarness::acme(None).await;
     let plain = format!(
         "{HEADER}\nWill Smith,Will,Smith,willsmith@gmail.com,Director,(+91)1234123411,,TRUE\n"
@@ -41,8 +42,8 @@ async fn oc_04_values_need_no_quotes() {
     let kept = ["first_name", "last_name", "email", "phone"].map(|name| will[name].clone());
     assert_eq!(kept, ["Will", "Smith", "willsmith@gmail.com", "+911234123411"].map(|v| json!(v)));
     let (again, _) = import(&harness, quoted, "update").await;
-    assert_eq!(again["unchanged"], 1, "the quotes change nothing");
-    // One row may have both, and a comma needs them.
+    assert_eq!(again["unchanged"], 1, "quotes change no value");
+    // Only a value with a comma needs quotes.
     let mixed = format!("{HEADER}\n\"Lee, Ann\",Ann,\"Lee\",ann@acme.example,,\"\",,TRUE\n");
     let (mixed, _) = import(&harness, &mixed, "skip").await;
     assert_eq!(mixed["created"], 1);
@@ -50,10 +51,10 @@ async fn oc_04_values_need_no_quotes() {
     assert_eq!(ann["attributes"]["name"], "Lee, Ann");
 }
 
-/// OC-05, A16, N19, N20: "the value should not contain quotes": a stray one makes its row invalid, a doubled
-/// one is read and said; typographic ones within a value are letters like any other.
+/// OC-05, A16, N19, N20: "the value should not contain quotes". A stray quote makes the row invalid, a doubled
+/// quote is a warning, and a typographic quote is part of the value.
 #[tokio::test]
-async fn oc_05_a_value_holds_no_quotes_of_its_own() {
+async fn quote_inside_a_value_is_a_problem_or_a_warning() {
     let harness = EngineHarness::acme(None).await;
     let text = format!(
         "{HEADER}\n\
@@ -77,10 +78,9 @@ async fn oc_05_a_value_holds_no_quotes_of_its_own() {
     }
 }
 
-/// OC-06: nothing between the quotes and nothing between the commas are the same: no value. An update with
-/// one leaves what is on record, and the company may have it cleared instead (A14).
+/// OC-06, A14: an empty cell, quoted or not, keeps the stored value, or clears it if the company says so.
 #[tokio::test]
-async fn oc_06_an_empty_value_is_no_value() {
+async fn empty_cell_keeps_or_clears_the_stored_value() {
     let harness = EngineHarness::acme(None).await;
     let full = format!(
         "{HEADER}\n\
@@ -103,10 +103,9 @@ async fn oc_06_an_empty_value_is_no_value() {
     }
 }
 
-/// OC-07, N15, N16: a row with another number of fields than the header is invalid, with both numbers, and
-/// the rows around it are imported.
+/// OC-07, N15, N16: a row with too few or too many cells is invalid, and the other rows are imported.
 #[tokio::test]
-async fn oc_07_every_row_has_as_many_fields_as_the_header() {
+async fn row_with_wrong_cell_count_is_invalid() {
     let harness = EngineHarness::acme(None).await;
     let text = format!(
         "{HEADER}\n\

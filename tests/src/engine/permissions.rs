@@ -3,7 +3,7 @@
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
-use boarding_core::read::queries::{Asker, NoAnswer};
+use boarding_core::read::queries::{QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
 use super::{
@@ -17,10 +17,10 @@ async fn ask(harness: &EngineHarness, actor: &str, name: &str, body: Value) -> A
 
 /// The permission that a query asks for in vain.
 async fn denied(harness: &EngineHarness, actor: &str, name: &str, params: Value) -> Option<String> {
-    let asker = Asker { actor: actor.to_owned(), authority: Authority::Granted };
+    let asker = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
     match harness.engine().query(&company_id("acme"), name, object(params), &asker).await {
         Ok(_) => None,
-        Err(NoAnswer::Refused(refusal)) if refusal.code == Code::AuthPermissionDenied => {
+        Err(QueryFailure::Refused(refusal)) if refusal.code == Code::AuthPermissionDenied => {
             Some(refusal.details["permission"].as_str().unwrap().to_owned())
         }
         Err(other) => panic!("{name}: {other:?}"),

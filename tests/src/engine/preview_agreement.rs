@@ -7,7 +7,6 @@ use boarding_commands::values::ImportId;
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
-use super::restart::all;
 use super::{EngineHarness, company_id, ok};
 
 /// The rows that a preview answers with.
@@ -75,13 +74,13 @@ fn counted(rows: &[Value], file_warnings: u64) -> Value {
 }
 
 async fn import_of(harness: &EngineHarness, import: ImportId) -> Import {
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    hot.look(move |company| company.imports[&import].clone()).await.unwrap()
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    hot.inspect(move |company| company.imports[&import].clone()).await.unwrap()
 }
 
 async fn version(harness: &EngineHarness) -> u64 {
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    hot.look(|company| company.version).await.unwrap()
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    hot.inspect(|company| company.version).await.unwrap()
 }
 
 /// Shows a file, imports it by what was shown, and holds the one against the other.
@@ -105,7 +104,7 @@ async fn agrees(
     harness.settle().await;
 
     let params = json!({"import": result["import"], "limit": 500});
-    let came = all(harness, "import_rows", params.clone()).await;
+    let came = harness.all_rows("import_rows", params.clone()).await;
     let first = json!(came.iter().take(SHOWN).collect::<Vec<_>>());
     assert_eq!(shown["rows"], first, "{what}");
     let accepted =

@@ -1,9 +1,10 @@
 //! Previews of imports: what is shown is what is done, or nothing is done (P16).
 
-use boarding_commands::decide::{Authority, Command};
+use boarding_commands::decide::{Authority, Command, Facts};
 use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::step::Request;
 use boarding_commands::values::Code;
-use boarding_core::actor::{Reply, Request};
+use boarding_core::actor::Reply;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -287,11 +288,12 @@ async fn p16_a_run_under_way_does_not_change_a_plan() {
 async fn p16_a_plan_that_was_overtaken_is_not_committed() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    let version = hot.look(|company| company.version).await.unwrap();
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    let version = hot.inspect(|company| company.version).await.unwrap();
     let ask = |name: &str, body: Value| {
         let request = Request {
             command: Command::read(name, body).unwrap(),
+            facts: Facts::None,
             id: harness.engine().clock().id(),
             body: None,
             actor: "admin".to_owned(),
@@ -302,7 +304,7 @@ async fn p16_a_plan_that_was_overtaken_is_not_committed() {
             expected_version: None,
             planned_at: Some(version),
         };
-        hot.ask(request)
+        hot.submit(request)
     };
     let template = json!({
         "kind": "welcome", "language": "en", "subject": "Welcome", "text": "Hello {{ first_name }}",

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use boarding_commands::values::Code;
-use boarding_core::delivery::Sent;
+use boarding_core::delivery::DeliveryOutcome;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -99,7 +99,7 @@ async fn p31_neither_logs_nor_refusals_carry_what_is_personal() {
     harness.settle().await;
     harness.channel = Some(HeldChannel::answering(
         false,
-        Sent::PermanentFailure { code: Code::DeliveryRefused, detail: "no".into() },
+        DeliveryOutcome::PermanentFailure { code: Code::DeliveryRefused, detail: "no".into() },
     ));
     harness.restart().await;
     let debug = format!("{:?}", harness.engine());

@@ -1,11 +1,10 @@
 //! Queries at the engine: waiting, paging, earlier moments, formats.
 
 use boarding_commands::values::Code;
-use boarding_core::read::queries::NoAnswer;
+use boarding_core::read::queries::QueryFailure;
 use serde_json::{Value, json};
 
-use super::restart::all;
-use super::{EngineHarness, import_body, ok, people_rows};
+use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};
 
 /// A query that waits for what was just accepted sees it; one that waits for what never comes says so.
 #[tokio::test]
@@ -16,9 +15,9 @@ async fn min_position_waits_for_what_is_to_come_and_gives_up_on_what_is_not() {
     let asked = json!({"min_position": position});
     assert_eq!(harness.rows("users", asked).await.len(), 1);
     let no = harness.query("users", json!({"min_position": position + 1})).await.unwrap_err();
-    assert!(matches!(no, NoAnswer::Failed { code: Code::NotYetVisible, .. }), "{no:?}");
+    assert!(matches!(no, QueryFailure::Failed { code: Code::NotYetVisible, .. }), "{no:?}");
     let no = harness.query("users", json!({"min_position": "soon"})).await.unwrap_err();
-    assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
+    assert!(matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed));
 }
 
 /// Pages without gaps or repeats, whatever their size.
@@ -26,16 +25,13 @@ async fn min_position_waits_for_what_is_to_come_and_gives_up_on_what_is_not() {
 async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    let import = harness
-        .import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>()))
-        .await["import"]
-        .clone();
+    let import = harness.import(&numbered_rows(1_200)).await["import"].clone();
     for limit in [7, 50, 500] {
-        let rows = all(&harness, "import_rows", json!({"import": import, "limit": limit})).await;
+        let rows = harness.all_rows("import_rows", json!({"import": import, "limit": limit})).await;
         let numbers: Vec<_> = rows.iter().map(|row| row["row"].as_u64().unwrap()).collect();
         assert_eq!(numbers, (1..=1200).collect::<Vec<_>>(), "{limit}");
-        let mut users: Vec<_> = all(&harness, "users", json!({"limit": limit}))
+        let mut users: Vec<_> = harness
+            .all_rows("users", json!({"limit": limit}))
             .await
             .iter()
             .map(|row| row["user"].as_str().unwrap().to_owned())
@@ -44,12 +40,14 @@ async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
         users.dedup();
         assert_eq!(users.len(), 1200, "{limit}");
     }
-    let history = all(&harness, "history", json!({"limit": 500})).await;
+    let history = harness.all_rows("history", json!({"limit": 500})).await;
     let versions: Vec<_> = history.iter().map(|row| row["version"].as_u64().unwrap()).collect();
     assert_eq!(versions, (1..=versions.len() as u64).collect::<Vec<_>>());
     for limit in [0, 501] {
         let no = harness.query("users", json!({"limit": limit})).await.unwrap_err();
-        assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
+        assert!(
+            matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed)
+        );
     }
 }
 
@@ -119,7 +117,7 @@ async fn n65_spreadsheets_are_guarded_and_machines_are_not() {
         assert_eq!(text.lines().count(), 2, "{text}");
     }
     let no = harness.query("users", json!({"format": "pdf"})).await.unwrap_err();
-    assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::QueryMalformed));
+    assert!(matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed));
 }
 
 /// A CSV holds all rows, however many pages they are.
@@ -127,8 +125,7 @@ async fn n65_spreadsheets_are_guarded_and_machines_are_not() {
 async fn a_csv_holds_every_page() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    harness.import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    harness.import(&numbered_rows(1_200)).await;
     let text = harness.csv("phone_list", json!({"format": "csv"})).await;
     assert_eq!(text.lines().count(), 1201);
 }
@@ -142,7 +139,7 @@ async fn the_history_of_one_thing_is_paged_in_order() {
     harness.settle().await;
     ok(&harness.submit("ArchiveUser", json!({"user": "ANN"})).await);
     let of = async |entity: &str, limit: u64| {
-        let rows = all(&harness, "history", json!({"entity": entity, "limit": limit})).await;
+        let rows = harness.all_rows("history", json!({"entity": entity, "limit": limit})).await;
         rows.iter()
             .map(|row| {
                 (row["version"].as_u64().unwrap(), row["event"].as_str().unwrap().to_owned())
@@ -196,7 +193,7 @@ async fn failed_rows_are_imported_again_after_mending() {
         .await
         .unwrap_err();
     assert!(
-        matches!(&none, NoAnswer::Refused(refusal) if refusal.code == Code::QueryNotFound),
+        matches!(&none, QueryFailure::Refused(refusal) if refusal.code == Code::QueryNotFound),
         "{none:?}"
     );
     // What a query does not take is never ignored, by these two neither.
@@ -209,7 +206,8 @@ async fn failed_rows_are_imported_again_after_mending() {
         ("template", json!({"dialect": "leapxpert", "file": 7}), "file"),
         ("history", json!({"nope": 1}), "nope"),
     ] {
-        let NoAnswer::Refused(refusal) = harness.query(query, params.clone()).await.unwrap_err()
+        let QueryFailure::Refused(refusal) =
+            harness.query(query, params.clone()).await.unwrap_err()
         else {
             panic!("{query} {params}")
         };
@@ -232,7 +230,9 @@ async fn the_template_is_a_file_that_imports() {
         )
         .await);
     let no = harness.query("template", json!({"dialect": "nothing"})).await.unwrap_err();
-    assert!(matches!(no, NoAnswer::Refused(refusal) if refusal.code == Code::ImportUnknownDialect));
+    assert!(
+        matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::ImportUnknownDialect)
+    );
     // LX-08: what says it is something else is not taken for a CSV file.
     super::refused(
         &harness.submit("ImportFile", import_body("people.xlsx", &people_rows(&["ann"]))).await,

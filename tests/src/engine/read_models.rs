@@ -128,7 +128,10 @@ async fn p12_all_tables_equal_a_replay_and_come_back_when_deleted() {
     }
     fs::remove_dir_all(harness.data().join("derived")).unwrap();
     harness.open().await;
-    assert!(harness.engine().found().set_aside.is_none(), "nothing was there to set aside");
+    assert!(
+        harness.engine().opening_report().set_aside.is_none(),
+        "nothing was there to set aside"
+    );
     harness.engine().caught_up().await.unwrap();
     harness.close().await;
     assert_eq!(stored(&harness), live);
@@ -175,7 +178,7 @@ async fn damaged_read_models_are_set_aside_and_built_anew() {
     for (what, spoil) in SPOILS {
         spoil(&harness.data().join("derived"));
         harness.open().await;
-        let set_aside = harness.engine().found().set_aside.clone();
+        let set_aside = harness.engine().opening_report().set_aside.clone();
         harness.engine().caught_up().await.unwrap();
         assert!(harness.row("user", json!({"user": "ann"})).await.is_object(), "{what}");
         harness.close().await;
@@ -195,7 +198,7 @@ async fn a_half_written_snapshot_is_cleared_away() {
     let live = stored(&harness);
     fs::write(harness.data().join("derived/snap.0000000000000042.generating"), [7; 100]).unwrap();
     harness.open().await;
-    assert!(harness.engine().found().set_aside.is_none());
+    assert!(harness.engine().opening_report().set_aside.is_none());
     harness.close().await;
     assert_eq!(stored(&harness), live);
 }
@@ -244,7 +247,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
             }
         })
     };
-    let asker = boarding_core::read::queries::Asker {
+    let asker = boarding_core::read::queries::QueryCaller {
         actor: "admin".to_owned(),
         authority: boarding_commands::decide::Authority::All,
     };
@@ -257,7 +260,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
                 .query(&company_id("acme"), name, super::object(json!({"limit": 500})), &asker)
                 .await
                 .unwrap();
-            let boarding_core::read::queries::Answer::Json(answer) = answer else { panic!() };
+            let boarding_core::read::queries::QueryAnswer::Json(answer) = answer else { panic!() };
             assert_eq!(answer["rows"].as_array().unwrap().len(), count, "{name}");
             asked += 1;
         }

@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use boarding_core::read::queries::Answer as Found;
+use boarding_core::read::queries::QueryAnswer as Found;
 use boarding_log::EventLog as _;
 use boarding_log::file::{FileLog, Options};
-use boarding_projections::query::{self, Answer};
+use boarding_projections::csv_export::CsvFormat;
+use boarding_projections::query::RowsAnswer;
 use boarding_projections::rows::MemoryRows;
-use boarding_projections::sheet::{Format, Sheet};
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
@@ -156,21 +156,22 @@ fn bytes_of(answer: &Value) -> Vec<u8> {
 fn answered(rows: &MemoryRows, shown: &Shown) -> Vec<u8> {
     let mut params = shown.params.clone();
     let format = params.as_object_mut().unwrap().remove("format");
-    let ask =
-        |params: &Value| query::query(shown.query, &company_id("acme"), params, rows).unwrap();
+    let ask = |params: &Value| {
+        boarding_projections::answer(shown.query, &company_id("acme"), params, rows).unwrap()
+    };
     let Some(format) = format else {
         return bytes_of(&match ask(&params) {
-            Answer::Rows { rows, next } => json!({"rows": rows, "next": next}),
-            Answer::Row(row) => json!({"row": row}),
+            RowsAnswer::Rows { rows, next } => json!({"rows": rows, "next": next}),
+            RowsAnswer::Row(row) => json!({"row": row}),
         });
     };
-    let format = if format == "csv" { Format::Csv } else { Format::Spreadsheet };
-    let sheet = Sheet::of(shown.query, format).unwrap();
-    let mut out = sheet.header();
+    let format = if format == "csv" { CsvFormat::Csv } else { CsvFormat::Spreadsheet };
+    let export = boarding_projections::find_query(shown.query).unwrap().csv_export(format).unwrap();
+    let mut out = export.header();
     params["limit"] = json!(500);
     loop {
-        let Answer::Rows { rows, next } = ask(&params) else { panic!("{}", shown.query) };
-        out.extend(sheet.lines(&rows));
+        let RowsAnswer::Rows { rows, next } = ask(&params) else { panic!("{}", shown.query) };
+        out.extend(export.lines(&rows));
         let Some(next) = next else { return out };
         params["cursor"] = json!(next);
     }

@@ -3,15 +3,10 @@
 use std::sync::Arc;
 
 use boarding_commands::values::ImportId;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::held_channel::HeldChannel;
-use super::{EngineHarness, company_id, ok, people_rows};
-
-fn many(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
-    people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())
-}
+use super::{EngineHarness, company_id, numbered_rows, ok};
 
 async fn counts(harness: &EngineHarness, run: &str) -> [u64; 5] {
     let row = harness.row("run", json!({"run": run})).await;
@@ -24,7 +19,7 @@ async fn crashed_with_mails_on_their_way(
 ) -> (Arc<HeldChannel>, EngineHarness, String) {
     let channel = HeldChannel::new(deduplicates);
     let mut harness = EngineHarness::acme(Some(channel.clone())).await;
-    harness.import(&many(10)).await;
+    harness.import(&numbered_rows(10)).await;
     let run = harness.start_run().await;
     channel.wait_for_mails(4).await;
     harness.crash().await;
@@ -64,7 +59,7 @@ async fn p27_a_crash_with_a_channel_that_deduplicates_changes_nothing() {
 async fn p27_the_outbox_holds_one_mail_each_after_crashes_in_a_run() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    harness.import(&many(1_500)).await;
+    harness.import(&numbered_rows(1_500)).await;
     let run = harness.start_run().await;
     for _ in 0..3 {
         harness.restart().await;
@@ -79,7 +74,7 @@ async fn p27_the_outbox_holds_one_mail_each_after_crashes_in_a_run() {
 async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
     let channel = HeldChannel::new(true);
     let mut harness = EngineHarness::acme(Some(channel.clone())).await;
-    harness.import(&many(10)).await;
+    harness.import(&numbered_rows(10)).await;
     let run = harness.start_run().await;
     channel.wait_for_mails(4).await;
     harness.crash().await;
@@ -87,8 +82,8 @@ async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
     harness.open().await;
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [10, 0, 0, 0, 10], "nobody goes another way unasked");
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    assert_eq!(hot.chores().borrow().elsewhere.as_deref(), Some("gate"));
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    assert_eq!(hot.pending_work().borrow().other_channel.as_deref(), Some("held"));
     drop(hot);
     harness.crash().await;
     harness.adopt_runs = true;
@@ -103,7 +98,7 @@ async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
 async fn p8_an_open_claim_is_judged_again_before_it_is_repeated() {
     let channel = HeldChannel::new(true);
     let mut harness = EngineHarness::acme(Some(channel.clone())).await;
-    harness.import(&many(2)).await;
+    harness.import(&numbered_rows(2)).await;
     let run = harness.start_run().await;
     channel.wait_for_mails(2).await;
     ok(&harness.submit("ArchiveUser", json!({"user": "user0"})).await);
@@ -122,17 +117,18 @@ async fn p8_an_open_claim_is_judged_again_before_it_is_repeated() {
 async fn n84_a_large_import_goes_on_after_a_crash() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    let answer = harness.submit("ImportFile", super::import_body("people.csv", &many(3_000))).await;
+    let answer =
+        harness.submit("ImportFile", super::import_body("people.csv", &numbered_rows(3_000))).await;
     let result = ok(&answer);
     let import: ImportId = result["import"].as_str().unwrap().parse().unwrap();
     assert_eq!(result["state"], "processing");
     let mut seen = 0;
     loop {
         // Each time, the engine dies after it has applied some more rows.
-        let hot = harness.engine().hot(&company_id("acme")).await;
+        let hot = harness.engine().actor(&company_id("acme")).await;
         let done = loop {
             let (done, over) = hot
-                .look(move |company| {
+                .inspect(move |company| {
                     (company.imports[&import].rows_done, company.imports[&import].completed)
                 })
                 .await
@@ -156,20 +152,7 @@ async fn n84_a_large_import_goes_on_after_a_crash() {
         "{row}"
     );
     assert_eq!((&row["phones_added"], &row["invalid"]), (&json!(3000), &json!(0)), "{row}");
-    let rows = all(&harness, "import_rows", json!({"import": result["import"]})).await;
+    let rows = harness.all_rows("import_rows", json!({"import": result["import"]})).await;
     let numbers: Vec<_> = rows.iter().map(|row| row["row"].as_u64().unwrap()).collect();
     assert_eq!(numbers, (1..=3000).collect::<Vec<_>>());
-}
-
-/// Every page of a query.
-pub(super) async fn all(harness: &EngineHarness, name: &str, params: Value) -> Vec<Value> {
-    let (mut rows, mut params) = (Vec::new(), params);
-    loop {
-        let answer = harness.json(name, params.clone()).await;
-        rows.extend(answer["rows"].as_array().unwrap().clone());
-        if answer["next"].is_null() {
-            return rows;
-        }
-        params["cursor"] = answer["next"].clone();
-    }
 }

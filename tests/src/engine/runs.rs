@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use boarding_commands::values::Code;
-use boarding_core::delivery::Sent;
+use boarding_core::delivery::DeliveryOutcome;
 use boarding_core::delivery::null::NullChannel;
 use serde_json::{Value, json};
 
 use super::held_channel::HeldChannel;
-use super::{EngineHarness, company_id, ok, people_rows, refused};
+use super::{EngineHarness, company_id, numbered_rows, ok, people_rows, refused};
 
 async fn states(harness: &EngineHarness) -> Vec<(String, Value)> {
     let rows = harness.rows("runs", json!({})).await;
@@ -116,9 +116,9 @@ async fn p2_a_scheduled_run_starts_after_a_restart_when_its_time_comes() {
     harness.open().await;
     harness
         .engine()
-        .hot(&company_id("acme"))
+        .actor(&company_id("acme"))
         .await
-        .chores()
+        .pending_work()
         .wait_for(|chores| chores.tick_at.is_none_or(|at| at.0 > harness.now().0))
         .await
         .unwrap();
@@ -204,8 +204,7 @@ async fn n86_a_report_at_the_wrong_time_changes_nothing() {
 async fn a_long_list_of_recipients_is_written_to_without_a_pause() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
-    let names: Vec<String> = (0..1_200).map(|n| format!("user{n}")).collect();
-    harness.import(&people_rows(&names.iter().map(String::as_str).collect::<Vec<_>>())).await;
+    harness.import(&numbered_rows(1_200)).await;
     let run = harness.start_run().await;
     harness.settle().await;
     let row = harness.row("run", json!({"run": run})).await;
@@ -218,7 +217,7 @@ async fn a_long_list_of_recipients_is_written_to_without_a_pause() {
 async fn p4_outcomes_with_endless_words_are_not_lost() {
     for (length, words_kept) in [(200_000, true), (300_000, false)] {
         let detail = "x".repeat(length);
-        let answer = Sent::PermanentFailure { code: Code::DeliveryRefused, detail };
+        let answer = DeliveryOutcome::PermanentFailure { code: Code::DeliveryRefused, detail };
         let channel = HeldChannel::answering(false, answer);
         channel.release_all();
         let harness = EngineHarness::acme(Some(channel)).await;

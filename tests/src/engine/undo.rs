@@ -6,7 +6,6 @@ use boarding_commands::envelope::Answer;
 use boarding_commands::values::{Code, ImportId};
 use serde_json::{Value, json};
 
-use super::restart::all;
 use super::{EngineHarness, company_id, envelope, import_body, ok, refused};
 
 /// More rows than two commits hold.
@@ -21,7 +20,7 @@ async fn views(harness: &EngineHarness) -> Vec<Vec<Value>> {
     for name in VIEWS {
         seen.push(match name {
             "config" => vec![harness.row(name, json!({})).await],
-            _ => all(harness, name, json!({"limit": 500})).await,
+            _ => harness.all_rows(name, json!({"limit": 500})).await,
         });
     }
     seen
@@ -84,7 +83,7 @@ async fn p23_what_an_import_of_several_commits_did_is_taken_back() {
     assert_eq!(row["undo"], json!({"reversed": MANY - 2, "kept": 0, "errored": 0}));
     assert_eq!((&row["created"], &row["total"]), (&counts["created"], &counts["total"]));
     assert_eq!(views(&harness).await, before);
-    let told = all(&harness, "import_rows", json!({"import": first, "limit": 500})).await;
+    let told = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
     let reversed: Vec<_> = told.iter().filter(|row| row["undo"] == "reversed").collect();
     assert_eq!((told.len(), reversed.len()), (MANY, MANY - 2));
     assert!(told[4]["undo"].is_null() && told[8]["undo"].is_null(), "they had changed nothing");
@@ -148,9 +147,9 @@ async fn p27_an_undo_goes_on_after_a_crash() {
     let mut seen = 0;
     loop {
         // Each time, the engine dies after it has undone some more rows.
-        let hot = harness.engine().hot(&company_id("acme")).await;
+        let hot = harness.engine().actor(&company_id("acme")).await;
         let done = loop {
-            let undo = hot.look(move |company| company.imports[&import].undo).await.unwrap();
+            let undo = hot.inspect(move |company| company.imports[&import].undo).await.unwrap();
             match undo {
                 Undo::Going { rows_done, .. } if rows_done > seen => break Some(rows_done),
                 Undo::Going { .. } => tokio::task::yield_now().await,
@@ -167,8 +166,9 @@ async fn p27_an_undo_goes_on_after_a_crash() {
     let row = harness.row("import", json!({"import": first})).await;
     assert_eq!(row["undo"], json!({"reversed": 1_998, "kept": 0, "errored": 0}));
     assert_eq!(views(&harness).await, before);
-    let told =
-        all(&harness, "history", json!({"entity": format!("import:{import}"), "limit": 500})).await;
+    let told = harness
+        .all_rows("history", json!({"entity": format!("import:{import}"), "limit": 500}))
+        .await;
     let rows = told.iter().filter(|row| row["event"] == "RowUndone");
     let rows: Vec<_> = rows.map(|row| row["data"]["row"].as_u64().unwrap()).collect();
     assert!(rows.is_sorted_by(|a, b| a < b) && rows.len() == 1_998, "a row was undone twice");

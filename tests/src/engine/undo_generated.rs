@@ -7,7 +7,6 @@ use boarding_commands::values::Digest;
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
-use super::restart::all;
 use super::{EngineHarness, company_id, ok};
 use crate::support::random::SeededRandom;
 
@@ -40,9 +39,9 @@ async fn state(harness: &EngineHarness) -> State {
             "company" => decided_from(harness).await,
             "config" => vec![harness.row(name, json!({})).await],
             "number_suggestions" => {
-                all(harness, name, json!({"org_unit": "EMEA", "limit": 500})).await
+                harness.all_rows(name, json!({"org_unit": "EMEA", "limit": 500})).await
             }
-            _ => all(harness, name, json!({"limit": 500})).await,
+            _ => harness.all_rows(name, json!({"limit": 500})).await,
         };
         if name == "numbers" {
             let rows = rows.iter_mut().filter_map(Value::as_object_mut);
@@ -56,8 +55,8 @@ async fn state(harness: &EngineHarness) -> State {
 
 /// What commands are decided from: each person as they stand, whose each phone is, each number, each stock.
 async fn decided_from(harness: &EngineHarness) -> Vec<Value> {
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    hot.look(|company| {
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    hot.inspect(|company| {
         let person = |key| {
             let standing = Standing::of(company, &key);
             let Standing { state, person, org_unit, roles, listed, contact, number, pictures } =
@@ -114,7 +113,7 @@ async fn ready(generator: &FileGenerator, file: usize, rows: usize) -> (EngineHa
 async fn import(harness: &EngineHarness, body: &Value) -> (Value, Vec<Value>) {
     let import = ok(&harness.submit("ImportFile", body.clone()).await)["import"].clone();
     harness.settle().await;
-    let rows = all(harness, "import_rows", json!({"import": import, "limit": 500})).await;
+    let rows = harness.all_rows("import_rows", json!({"import": import, "limit": 500})).await;
     (import, rows)
 }
 
@@ -151,7 +150,7 @@ async fn comes_and_goes(generator: &FileGenerator, file: usize, rows: usize) {
     let counts = undo(&harness, &first).await;
     assert_eq!(counts, json!({"reversed": did, "kept": 0, "errored": 0}), "{what}");
     same(&what, &state(&harness).await, &before);
-    let told = all(&harness, "import_rows", json!({"import": first, "limit": 500})).await;
+    let told = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
     for (row, told) in came.iter().zip(&told) {
         let expected = if did_something(row) { json!("reversed") } else { Value::Null };
         assert_eq!(told["undo"], expected, "{what}: {told}");
@@ -178,11 +177,11 @@ async fn touch(
         4 => ("AssignNumber", json!({"user": key, "number": format!("+12126{:06}", 500 + n)})),
         _ => ("LinkCompleted", json!({"user": key, "channel": "whatsapp"})),
     };
-    let hot = harness.engine().hot(&company_id("acme")).await;
-    let version = hot.look(|company| company.version).await;
+    let hot = harness.engine().actor(&company_id("acme")).await;
+    let version = hot.inspect(|company| company.version).await;
     harness.submit(name, body).await;
     // A command that found nothing to do did nothing to the person.
-    version != hot.look(|company| company.version).await
+    version != hot.inspect(|company| company.version).await
 }
 
 /// The rows of a view that are about these people, or about all others.
@@ -233,7 +232,7 @@ async fn touched_are_kept(generator: &FileGenerator, file: usize, rows: usize) {
             (about(&after, name, &touched, false), about(&before, name, &touched, false));
         assert!(now == then, "{what}: {name} of somebody who was not touched");
     }
-    let told = all(&harness, "import_rows", json!({"import": first, "limit": 500})).await;
+    let told = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
     for (at, row) in told.iter().enumerate().filter(|(at, _)| did_something(&came[*at])) {
         let undone = row["undo"].as_str().unwrap();
         let key = row["key"].as_str().unwrap().trim().to_lowercase();

@@ -62,7 +62,7 @@ impl Door {
         let server = Server::start();
         let mut serving = ServeProcess::not_started(&server);
         serving.restart(&["--log", "jetstream", "--nats-monitor", &server.monitor_url()]);
-        let caller = Caller::on(&server.url()).await;
+        let caller = Caller::connect(&server.url()).await;
         let position = Mutex::new(json!(0));
         Self::Served(Box::new(Served { caller, serving, _server: server, position }))
     }
@@ -101,7 +101,7 @@ impl Door {
                 ended.json()
             }
             Self::Served(served) => {
-                let answer = served.caller.ask(name, envelope).await.value;
+                let answer = served.caller.send_command(name, envelope).await.value;
                 if answer["outcome"] == "accepted" {
                     *served.position.lock().unwrap() = answer["position"].clone();
                 }

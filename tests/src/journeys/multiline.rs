@@ -72,7 +72,7 @@ async fn before_you_start(door: &Door) {
     let groups = door.rows("permission_groups", json!({})).await;
     assert_eq!(column(&groups, "permission_group"), ["Advisers", "Brokers", "Traders"]);
     assert_eq!(groups[1], group);
-    // "Sending an invitation requires there to be an Available or Reserved number": see what there is.
+    // "DeliveryFuture an invitation requires there to be an Available or Reserved number": see what there is.
     let emea = pool(door, "EMEA").await;
     assert_eq!(counts(&emea, ["total", "available", "reserved", "spare"]), [10, 9, 1, 10]);
 }
@@ -230,7 +230,7 @@ async fn import_and_invite(door: &Door, header: &str) {
     assert_eq!(counts(&import, ["total", "created", "invalid", "warnings"]), [3, 3, 0, 1]);
     let run = door.ended(&import["run"]).await;
     assert_eq!(counts(&run, ["total", "passed", "failed"]), [3, 2, 1]);
-    // "Sending an invitation requires there to be an Available or Reserved number to be assigned".
+    // "DeliveryFuture an invitation requires there to be an Available or Reserved number to be assigned".
     let log = door.rows("integration_log", json!({"run": run["run"]})).await;
     assert_eq!(column(&log, "code"), [json!(null), json!(null), json!("number.none_available")]);
     let apac = pool(door, "APAC").await;

@@ -1,5 +1,4 @@
-//! `boarding bench nats` comes to its end, measures all that it says, and leaves nothing behind. What the
-//! figures are is the machine's.
+//! `boarding bench nats`: measures everything and leaves no streams. The figures are not checked.
 
 use std::process::{Command, Output};
 
@@ -10,11 +9,11 @@ use serde_json::Value;
 use crate::support::nats::Server;
 use crate::support::program::program;
 
-/// What is measured once for each number of appends in flight, beside what.
+/// The measurements of the log, repeated for each number of appends in flight.
 const LOG: [&str; 2] = ["raw publish, one event", "log alone"];
 
-/// What else is measured.
-const REST: [&str; 10] = [
+/// The other measurements, in order.
+const OTHERS: [&str; 10] = [
     "commands, log in files",
     "raw publish, commands",
     "commands, log in JetStream",
@@ -44,18 +43,18 @@ async fn streams(server: &Server) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_bench_measures_all_it_says_and_leaves_nothing_behind() {
+async fn bench_measures_everything_and_leaves_no_streams() {
     let server = Server::start();
     let output = bench(&server, &["--monitor", &server.monitor_url()]);
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     let lines: Vec<Value> = String::from_utf8(output.stdout)
         .unwrap()
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     let what: Vec<&str> = lines.iter().map(|line| line["what"].as_str().unwrap()).collect();
-    let expected: Vec<&str> = LOG.repeat(4).into_iter().chain(REST).chain(["memory"]).collect();
+    let expected: Vec<&str> = LOG.repeat(4).into_iter().chain(OTHERS).chain(["memory"]).collect();
     assert_eq!(what, expected);
     let (memory, measured) = lines.split_last().unwrap();
     for line in measured {
@@ -63,9 +62,9 @@ async fn a_bench_measures_all_it_says_and_leaves_nothing_behind() {
         assert!(line["per_second"].as_f64().unwrap() > 0.0, "{line}");
         let [p50, p99] = ["p50_millis", "p99_millis"].map(|name| line[name].as_f64().unwrap());
         assert!(p50 <= p99, "{line}");
-        let is_beside =
+        let has_ratio =
             ["log alone", "commands, log in JetStream"].contains(&line["what"].as_str().unwrap());
-        assert_eq!(line["ratio"].is_f64(), is_beside, "{line}");
+        assert_eq!(line["ratio"].is_f64(), has_ratio, "{line}");
     }
     assert_eq!(memory["events"], 50);
     for name in
@@ -76,14 +75,13 @@ async fn a_bench_measures_all_it_says_and_leaves_nothing_behind() {
     assert_eq!(streams(&server).await, [""; 0]);
 }
 
-/// Streams that an engine uses are not touched, and nothing is measured on servers that may lose what they
-/// acknowledged.
+/// The bench does not touch the streams of an engine, and refuses servers that may lose acknowledged messages.
 #[tokio::test]
-async fn a_bench_keeps_away_from_an_engines_streams_and_from_unsafe_servers() {
+async fn bench_refuses_unsafe_servers_and_servers_with_streams() {
     let server = Server::start();
     let output = bench(&server, &[]);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && told.contains("monitoring address"), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && stderr.contains("monitoring address"), "{stderr}");
     assert_eq!(streams(&server).await, [""; 0]);
     let client = async_nats::connect(server.url()).await.unwrap();
     let config = jetstream::stream::Config {
@@ -93,7 +91,7 @@ async fn a_bench_keeps_away_from_an_engines_streams_and_from_unsafe_servers() {
     };
     jetstream::new(client).create_stream(config).await.unwrap();
     let output = bench(&server, &["--accept-unknown-sync"]);
-    let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && told.contains("BOARDING_EVENTS is there"), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && stderr.contains("BOARDING_EVENTS is there"), "{stderr}");
     assert_eq!(streams(&server).await, ["BOARDING_EVENTS"]);
 }

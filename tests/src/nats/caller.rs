@@ -1,45 +1,45 @@
-//! Another program on NATS: asks commands and queries as the contract says, and looks at what comes back.
+//! A NATS client that sends commands and queries as the contract says.
 
 use std::path::Path;
 
 use async_nats::{Client, HeaderMap};
 use boarding_commands::values::CommandId;
 use boarding_core::clock::Clock;
-use boarding_log::connect::Server;
+use boarding_log::connect::ServerAddress;
 use serde_json::{Value, json};
 
 use crate::support::paths::fixture;
 
-/// The columns of a `leapxpert` file.
+/// The header of a CSV file of the dialect `leapxpert`.
 pub(crate) const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role\n";
 
-/// A client of its own for one company.
+/// A client for one company.
 #[derive(Clone)]
 pub(crate) struct Caller {
     pub(crate) client: Client,
     clock: Clock,
     pub(crate) company: String,
-    /// Whether it speaks MessagePack.
-    packed: bool,
+    /// Whether requests are encoded in MessagePack.
+    msgpack: bool,
 }
 
-/// An answer with what its headers say.
+/// An answer: its value, its bytes, its headers.
 #[derive(Debug, Clone)]
-pub(crate) struct Told {
+pub(crate) struct Response {
     pub(crate) value: Value,
     pub(crate) bytes: Vec<u8>,
     headers: HeaderMap,
 }
 
-impl Told {
+impl Response {
     pub(crate) fn of(message: &async_nats::Message) -> Self {
         let headers = message.headers.clone().unwrap_or_default();
-        let read = match headers.get("Content-Type").map(|kind| kind.as_str()) {
+        let value = match headers.get("Content-Type").map(|kind| kind.as_str()) {
             Some("application/msgpack") => rmp_serde::from_slice(&message.payload).ok(),
             _ => serde_json::from_slice(&message.payload).ok(),
         };
         let bytes = message.payload.to_vec();
-        Self { value: read.unwrap_or_default(), bytes, headers }
+        Self { value: value.unwrap_or_default(), bytes, headers }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
@@ -50,17 +50,17 @@ impl Told {
         self.value["code"].as_str().unwrap_or_default()
     }
 
-    /// The result of an accepted command.
+    /// Asserts that the command was accepted and returns the answer.
     #[track_caller]
-    pub(crate) fn ok(self) -> Value {
+    pub(crate) fn accepted(self) -> Value {
         assert_eq!(self.value["outcome"], "accepted", "{}", self.value);
         assert_eq!(self.header("Nats-Service-Error-Code"), None);
         self.value
     }
 
-    /// A "no" of this code and number, told in the body and in the headers.
+    /// Asserts that the answer is an error with this code and status, in body and headers, and returns it.
     #[track_caller]
-    pub(crate) fn no(self, code: &str, status: u16) -> Value {
+    pub(crate) fn error(self, code: &str, status: u16) -> Value {
         assert_eq!(self.code(), code, "{}", self.value);
         assert_eq!(self.header("Nats-Service-Error-Code"), Some(&*status.to_string()));
         let error = self.header("Nats-Service-Error").unwrap();
@@ -71,19 +71,20 @@ impl Told {
 }
 
 impl Caller {
-    pub(crate) async fn on(url: &str) -> Self {
-        let address = Server { url: url.to_owned(), ..Server::default() };
+    /// A client for the company `acme` that encodes in JSON.
+    pub(crate) async fn connect(url: &str) -> Self {
+        let address = ServerAddress { url: url.to_owned(), ..ServerAddress::default() };
         let client = address.connect("caller").await.unwrap();
-        Self { client, clock: Clock::system(), company: "acme".to_owned(), packed: false }
+        Self { client, clock: Clock::system(), company: "acme".to_owned(), msgpack: false }
     }
 
-    /// The same in MessagePack.
-    pub(crate) fn packed(&self) -> Self {
-        Self { packed: true, ..self.clone() }
+    /// The same client, encoding in MessagePack.
+    pub(crate) fn with_msgpack(&self) -> Self {
+        Self { msgpack: true, ..self.clone() }
     }
 
-    /// The same for another company.
-    pub(crate) fn at(&self, company: &str) -> Self {
+    /// The same client for another company.
+    pub(crate) fn for_company(&self, company: &str) -> Self {
         Self { company: company.to_owned(), ..self.clone() }
     }
 
@@ -95,10 +96,10 @@ impl Caller {
         format!("boarding.v1.{}.{kind}.{name}", self.company)
     }
 
-    /// A value as it is sent: headers and payload.
-    pub(crate) fn written(&self, value: &Value) -> (HeaderMap, Vec<u8>) {
+    /// The headers and the payload of a request with this value.
+    pub(crate) fn encode(&self, value: &Value) -> (HeaderMap, Vec<u8>) {
         let mut headers = HeaderMap::new();
-        let bytes = if self.packed {
+        let bytes = if self.msgpack {
             headers.insert("Content-Type", "application/msgpack");
             rmp_serde::to_vec_named(value).unwrap()
         } else {
@@ -108,36 +109,43 @@ impl Caller {
         (headers, bytes)
     }
 
-    /// Sends what is given, and waits for the answer.
-    pub(crate) async fn send(&self, subject: String, headers: HeaderMap, bytes: Vec<u8>) -> Told {
+    /// Sends a request and waits for the answer.
+    pub(crate) async fn request(
+        &self,
+        subject: String,
+        headers: HeaderMap,
+        bytes: Vec<u8>,
+    ) -> Response {
         let request = self.client.request_with_headers(subject, headers, bytes.into());
-        Told::of(&request.await.unwrap())
+        Response::of(&request.await.unwrap())
     }
 
-    pub(crate) async fn ask(&self, name: &str, envelope: &Value) -> Told {
-        let (headers, bytes) = self.written(envelope);
-        self.send(self.subject("command", name), headers, bytes).await
+    /// Sends a command with this envelope.
+    pub(crate) async fn send_command(&self, name: &str, envelope: &Value) -> Response {
+        let (headers, bytes) = self.encode(envelope);
+        self.request(self.subject("command", name), headers, bytes).await
     }
 
+    /// An envelope with a new id and the actor `admin`.
     pub(crate) fn envelope(&self, body: &Value) -> Value {
         json!({"id": self.id(), "actor": "admin", "body": body})
     }
 
-    /// A command by the administrator, under an id of its own.
-    pub(crate) async fn command(&self, name: &str, body: Value) -> Told {
-        self.ask(name, &self.envelope(&body)).await
+    /// Sends a command with a new id and the actor `admin`.
+    pub(crate) async fn command(&self, name: &str, body: Value) -> Response {
+        self.send_command(name, &self.envelope(&body)).await
     }
 
-    pub(crate) async fn query(&self, name: &str, params: Value) -> Told {
-        let (headers, bytes) = self.written(&params);
-        self.send(self.subject("query", name), headers, bytes).await
+    pub(crate) async fn query(&self, name: &str, params: Value) -> Response {
+        let (headers, bytes) = self.encode(&params);
+        self.request(self.subject("query", name), headers, bytes).await
     }
 
-    /// The rows of a query, as they stand once all that was accepted can be seen.
+    /// The rows of a query, read at this position or later.
     pub(crate) async fn rows(&self, name: &str, mut params: Value, position: &Value) -> Vec<Value> {
         params["min_position"] = position.clone();
-        let told = self.query(name, params).await;
-        told.value["rows"].as_array().unwrap_or_else(|| panic!("{name}: {}", told.value)).clone()
+        let answer = self.query(name, params).await.value;
+        answer["rows"].as_array().unwrap_or_else(|| panic!("{name}: {answer}")).clone()
     }
 
     /// Defines the sample company.
@@ -145,12 +153,12 @@ impl Caller {
         let commands = std::fs::read_to_string(Path::new(&fixture("company/acme.json"))).unwrap();
         for command in serde_json::from_str::<Vec<Value>>(&commands).unwrap() {
             let name = command["command"].as_str().unwrap();
-            self.command(name, command["body"].clone()).await.ok();
+            self.command(name, command["body"].clone()).await.accepted();
         }
     }
 }
 
-/// A file of so many people, all good.
+/// A CSV file with this many valid people.
 pub(crate) fn people(count: usize) -> String {
     let row =
         |n| format!("user{n},First,Last,user{n}@acme.example,+84912{n:06},Fixed Income Desk,\n");

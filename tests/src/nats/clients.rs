@@ -1,10 +1,10 @@
-//! The programs of fixtures/clients, as others may take them: they keep what they promise, whatever is lost.
+//! The example clients in `fixtures/clients`, with lost answers, restarts and kills.
 
 use std::fs;
 use std::path::Path;
 
 use async_nats::{Client, Subscriber, jetstream};
-use boarding_log::connect::Server as Address;
+use boarding_log::connect::ServerAddress as Address;
 use futures_util::{FutureExt as _, StreamExt as _};
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::support::clients::{ChildProcess, Clients, Language};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
-/// A user's address at the server of nats.conf, where the password is the name.
+/// The address of the test server of `nats.conf` with a user, whose password is the user's name.
 fn url(server: &Server, user: &str) -> String {
     format!("nats://{user}:{user}@127.0.0.1:{}", server.port)
 }
@@ -25,28 +25,28 @@ async fn client(server: &Server, user: &str) -> Client {
 }
 
 async fn operator(server: &Server) -> Caller {
-    Caller::on(&url(server, "operator")).await
+    Caller::connect(&url(server, "operator")).await
 }
 
-/// Sees what a company's clients send, as the engine's user may.
-async fn watch(server: &Server, subject: &str) -> (Client, Subscriber) {
+/// Subscribes to a subject as the user `engine`.
+async fn subscribe(server: &Server, subject: &str) -> (Client, Subscriber) {
     let client = client(server, "engine").await;
-    let seen = client.subscribe(subject.to_owned()).await.unwrap();
+    let messages = client.subscribe(subject.to_owned()).await.unwrap();
     client.flush().await.unwrap();
-    (client, seen)
+    (client, messages)
 }
 
-/// The next that the program sends.
-async fn next(program: &mut ChildProcess, seen: &mut Subscriber) -> async_nats::Message {
-    program.wait_until("it sends something", |_| seen.next().now_or_never().flatten()).await
+/// The next message that the program sends.
+async fn next(program: &mut ChildProcess, messages: &mut Subscriber) -> async_nats::Message {
+    program.wait_until("it sends a message", |_| messages.next().now_or_never().flatten()).await
 }
 
-/// The whole history of acme, as it is known now.
+/// The history of acme so far.
 async fn history(caller: &Caller) -> Vec<Value> {
     history_up_to(caller, &json!(0)).await
 }
 
-/// The same, with everything up to this position in it.
+/// The history of acme, at this position or later.
 async fn history_up_to(caller: &Caller, position: &Value) -> Vec<Value> {
     let mut params = json!({"limit": 500, "actor": "admin", "min_position": position});
     let mut rows = Vec::new();
@@ -60,34 +60,34 @@ async fn history_up_to(caller: &Caller, position: &Value) -> Vec<Value> {
     }
 }
 
-/// How many events a command has made.
+/// The number of events of a command.
 async fn events_of(caller: &Caller, command: &Value) -> usize {
     let rows = history(caller).await;
     rows.iter().filter(|row| row["command"] == *command).count()
 }
 
-/// P10: both tries of a command reach the engine, whose first answer came too late; it is done once.
+/// P10: The client repeats a command because the answer is late. The engine gets both and does it once.
 #[tokio::test]
-async fn p10_a_command_that_is_sent_again_is_done_once() {
+async fn command_repeated_after_a_late_answer_is_done_once() {
     let server = server(&config());
     let mut serving = ServeProcess::at(url(&server, "engine"));
     serving.restart(&[]);
     let caller = operator(&server).await;
     for language in Language::ALL {
-        let (_watching, mut seen) =
-            watch(&server, "boarding.v1.acme.command.SetCompanyConfig").await;
+        let (_client, mut messages) =
+            subscribe(&server, "boarding.v1.acme.command.SetCompanyConfig").await;
         let clients = Clients::of(language, &server);
         let body = json!({"company_name": format!("Acme {language:?}")}).to_string();
         serving.signal("-STOP");
         let words = ["acme", "SetCompanyConfig", &body];
-        let mut asking = clients.start("acme-publisher", "commands", &words);
+        let mut program = clients.start("acme-publisher", "commands", &words);
         let (first, second) =
-            (next(&mut asking, &mut seen).await, next(&mut asking, &mut seen).await);
+            (next(&mut program, &mut messages).await, next(&mut program, &mut messages).await);
         assert_eq!(first.payload, second.payload, "the same command");
         serving.signal("-CONT");
-        asking.exits_with(0).await;
-        assert!(asking.stderr().contains("no answer; the same again"), "{}", asking.stderr());
-        let answer: Value = serde_json::from_str(&asking.stdout()).unwrap();
+        program.exits_with(0).await;
+        assert!(program.stderr().contains("no answer; the same again"), "{}", program.stderr());
+        let answer: Value = serde_json::from_str(&program.stdout()).unwrap();
         assert_eq!(answer["outcome"], "accepted", "{answer}");
         let sent: Value = serde_json::from_slice(&first.payload).unwrap();
         assert_eq!(answer["command"], sent["id"]);
@@ -95,81 +95,84 @@ async fn p10_a_command_that_is_sent_again_is_done_once() {
     }
 }
 
-/// P10: told to come again, and then nobody there: the same command is done once an engine is up. A refusal
-/// ends the asking.
+/// P10: The client repeats the command while the engine is overloaded or down. A refusal ends the client.
 #[tokio::test]
-async fn p10_a_client_asks_until_an_engine_is_up_and_takes_no_for_an_answer() {
+async fn client_repeats_a_command_until_it_is_accepted_or_refused() {
     for language in Language::ALL {
         let server = server(&config());
         let clients = Clients::of(language, &server);
-        let (standing_in, mut seen) = watch(&server, "boarding.v1.acme.command.*").await;
-        let good = ["acme", "SetCompanyConfig", r#"{"company_name":"Acme"}"#];
-        let mut asking = clients.start("acme-publisher", "commands", &good);
-        let first = next(&mut asking, &mut seen).await;
-        let no =
+        let (fake_engine, mut messages) = subscribe(&server, "boarding.v1.acme.command.*").await;
+        let valid = ["acme", "SetCompanyConfig", r#"{"company_name":"Acme"}"#];
+        let mut program = clients.start("acme-publisher", "commands", &valid);
+        let first = next(&mut program, &mut messages).await;
+        let answer =
             json!({"outcome": "failed", "code": "overloaded", "message": "busy", "retry": true});
-        standing_in.publish(first.reply.unwrap(), no.to_string().into()).await.unwrap();
-        seen.unsubscribe().await.unwrap();
-        let says = |words: &'static str| {
-            move |it: &ChildProcess| it.stderr().contains(words).then_some(())
+        fake_engine.publish(first.reply.unwrap(), answer.to_string().into()).await.unwrap();
+        messages.unsubscribe().await.unwrap();
+        let prints = |words: &'static str| {
+            move |program: &ChildProcess| program.stderr().contains(words).then_some(())
         };
-        asking
-            .wait_until("it is told to come again", says("overloaded: busy; the same again"))
+        program
+            .wait_until("the engine is overloaded", prints("overloaded: busy; the same again"))
             .await;
-        asking.wait_until("nobody is there", says("no engine is up; the same again")).await;
+        program.wait_until("no engine is up", prints("no engine is up; the same again")).await;
         let mut serving = ServeProcess::at(url(&server, "engine"));
         serving.restart(&[]);
-        asking.exits_with(0).await;
-        let answer: Value = serde_json::from_str(&asking.stdout()).unwrap();
+        program.exits_with(0).await;
+        let answer: Value = serde_json::from_str(&program.stdout()).unwrap();
         let sent: Value = serde_json::from_slice(&first.payload).unwrap();
         assert_eq!((&answer["command"], &answer["duplicate"]), (&sent["id"], &json!(false)));
         assert_eq!(events_of(&operator(&server).await, &sent["id"]).await, 1, "{language:?}");
 
         let id = sent["id"].as_str().unwrap();
-        let again = [&good[..], &[id]].concat();
-        let mut asking = clients.start("acme-publisher", "commands", &again);
-        asking.exits_with(0).await;
-        assert!(asking.stdout().contains(r#""duplicate""#) && asking.stdout().contains("true"));
+        let again = [&valid[..], &[id]].concat();
+        let mut program = clients.start("acme-publisher", "commands", &again);
+        program.exits_with(0).await;
+        assert!(program.stdout().contains(r#""duplicate""#) && program.stdout().contains("true"));
         let other = ["acme", "SetCompanyConfig", r#"{"company_name":"Other"}"#, id];
         let unknown = ["acme", "SetCompanyConfig", r#"{"colour":"red"}"#];
         for (words, code) in
             [(&other[..], "command.duplicate_conflict: "), (&unknown, "config.unknown_setting: ")]
         {
-            let mut asking = clients.start("acme-publisher", "commands", words);
-            asking.exits_with(1).await;
-            assert!(asking.stderr().contains(code), "{}", asking.stderr());
-            assert!(asking.stdout().contains(r#""refused""#), "{}", asking.stdout());
+            let mut program = clients.start("acme-publisher", "commands", words);
+            program.exits_with(1).await;
+            assert!(program.stderr().contains(code), "{}", program.stderr());
+            assert!(program.stdout().contains(r#""refused""#), "{}", program.stdout());
         }
         drop(serving);
-        let mut command = clients.command("acme-publisher", "commands", &good);
+        let mut command = clients.command("acme-publisher", "commands", &valid);
         command.env("GIVE_UP_SECONDS", "0");
         ChildProcess::start(command).exits_with(4).await;
     }
 }
 
-/// The events in a follower's file; a line that is half written is none yet.
-fn kept(file: &Path) -> Vec<Value> {
+/// The events in the file of a follower, without a last line that is not complete.
+fn written(file: &Path) -> Vec<Value> {
     let text = fs::read_to_string(file).unwrap_or_default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let complete = text.rfind('\n').map_or("", |end| &text[..end]);
+    complete.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-/// Lets a follower go on until it has every event up to this position and those that are known by then; it
-/// must have each once and in order.
-async fn has_all(following: &mut ChildProcess, caller: &Caller, file: &Path, position: &Value) {
+/// Waits until a follower has all events up to this position, and asserts that it has each once and in order.
+async fn check_follower(
+    follower: &mut ChildProcess,
+    caller: &Caller,
+    file: &Path,
+    position: &Value,
+) {
     let expected = history_up_to(caller, position).await;
     let last = expected.last().unwrap()["version"].clone();
     let reached = |_: &ChildProcess| {
-        kept(file).last().is_some_and(|event| event["version"] == last).then_some(())
+        written(file).last().is_some_and(|event| event["version"] == last).then_some(())
     };
-    following.wait_until("it has followed", reached).await;
-    assert_eq!(kept(file), expected);
+    follower.wait_until("it has every event", reached).await;
+    assert_eq!(written(file), expected);
 }
 
 async fn import(caller: &Caller, text: &str) {
     let files = json!([{"name": "people.csv", "text": text}]);
     let body = json!({"dialect": "leapxpert", "files": files, "add_to_corporate_phones": true});
-    let done = caller.command("ImportFile", body).await.ok();
+    let done = caller.command("ImportFile", body).await.accepted();
     eventually("the import is completed", async || {
         let import = json!({"import": done["result"]["import"], "actor": "admin"});
         let row = caller.query("import", import).await.value["row"].clone();
@@ -187,9 +190,9 @@ async fn make_consumer(clients: &Clients, caller: &Caller) {
     clients.start("operator", "follow", &["acme"]).exits_with(0).await;
 }
 
-/// Contract 4: whatever is killed, torn or delivered again, a follower has each event once and in order.
+/// Contract section 4: After kills, a torn file and repeated delivery, a follower has each event once and in order.
 #[tokio::test]
-async fn a_follower_has_every_event_once_across_its_own_restarts() {
+async fn follower_has_every_event_once_after_restarts() {
     for language in Language::ALL {
         let server = server(&config());
         let mut serving = ServeProcess::at(url(&server, "engine"));
@@ -205,37 +208,40 @@ async fn a_follower_has_every_event_once_across_its_own_restarts() {
         assert!(early.stderr().contains("consumer not found"), "{}", early.stderr());
         make_consumer(&clients, &caller).await;
 
-        // Killed at work, with more to come than it has.
+        // The follower is killed before it has all events.
         import(&caller, &people(40)).await;
-        let mut following = start();
-        let some = |_: &ChildProcess| (kept(&file).len() > 20).then_some(());
-        following.wait_until("it follows", some).await;
-        following.kill();
-        assert!(kept(&file).len() < history(&caller).await.len(), "it was not killed at work");
+        let mut follower = start();
+        let has_some = |_: &ChildProcess| (written(&file).len() > 20).then_some(());
+        follower.wait_until("it has some events", has_some).await;
+        follower.kill();
+        assert!(
+            written(&file).len() < history(&caller).await.len(),
+            "the follower was killed too late"
+        );
         let mut torn = fs::read(&file).unwrap();
         torn.extend(b"{\"version\":");
         fs::write(&file, torn).unwrap();
-        let mut following = start();
-        has_all(&mut following, &caller, &file, &json!(0)).await;
-        following.kill();
+        let mut follower = start();
+        check_follower(&mut follower, &caller, &file, &json!(0)).await;
+        follower.kill();
 
-        // All of it comes again, and more, from an engine that was killed too.
+        // The engine was killed too. A new consumer delivers all events again, and new ones.
         serving.restart(&[]);
         let jetstream = jetstream::new(caller.client.clone());
         let stream = jetstream.get_stream("BOARDING_EVENTS").await.unwrap();
         stream.delete_consumer("acme").await.unwrap();
         make_consumer(&clients, &caller).await;
         let named = json!({"company_name": "Acme II"});
-        let named = caller.command("SetCompanyConfig", named).await.ok();
-        let mut following = start();
-        has_all(&mut following, &caller, &file, &named["position"]).await;
+        let named = caller.command("SetCompanyConfig", named).await.accepted();
+        let mut follower = start();
+        check_follower(&mut follower, &caller, &file, &named["position"]).await;
         let named = json!({"company_name": "Acme III"});
-        let named = caller.command("SetCompanyConfig", named).await.ok();
-        has_all(&mut following, &caller, &file, &named["position"]).await;
+        let named = caller.command("SetCompanyConfig", named).await.accepted();
+        check_follower(&mut follower, &caller, &file, &named["position"]).await;
     }
 }
 
-/// People for whom the example's gateway has every outcome.
+/// People for whom the gateway of the example worker gives each outcome.
 const EVERY_OUTCOME: &str = "\
 ann,Ann,Doe,ann@acme.example,+84912000001,Fixed Income Desk,
 bob,Bob,Doe,linked.bob@acme.example,+84912000002,Fixed Income Desk,
@@ -243,67 +249,67 @@ cid,Cid,Doe,gone.cid@acme.example,+84912000003,Fixed Income Desk,
 dan,Dan,Doe,busy.dan@acme.example,+84912000004,Fixed Income Desk,
 ";
 
-/// The pieces of work that a worker says it did.
+/// The work items that a worker printed as done.
 fn done(worker: &ChildProcess) -> Vec<Value> {
     worker.stdout().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Contract 4, LX-24, P10: a worker carries a run to its end, with exact counts, though the engine is away
-/// when it reports first.
+/// Contract section 4, LX-24, P10: The engine is down when the worker reports first. The worker repeats its
+/// reports, and the run completes with exact counts.
 #[tokio::test]
-async fn lx_24_a_worker_does_every_piece_and_reports_until_it_is_heard() {
+async fn worker_repeats_its_reports_until_they_are_accepted() {
     for language in Language::ALL {
         let server = server(&config());
         let mut serving = ServeProcess::at(url(&server, "engine"));
         serving.restart(&["--workers"]);
         let caller = operator(&server).await;
         caller.define_company().await;
-        caller.command("SetCompanyConfig", json!({"retry_backoff_seconds": 1})).await.ok();
+        caller.command("SetCompanyConfig", json!({"retry_backoff_seconds": 1})).await.accepted();
         import(&caller, &(HEADER.to_owned() + EVERY_OUTCOME)).await;
         let run =
             json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
-        let run = caller.command("StartBulkIntegration", run).await.ok()["result"]["run"].clone();
+        let run =
+            caller.command("StartBulkIntegration", run).await.accepted()["result"]["run"].clone();
         let engine = client(&server, "engine").await;
-        waits(&engine, 4).await;
+        wait_for_work(&engine, 4).await;
         serving.kill();
 
-        let (watching, mut seen) = watch(&server, "boarding.v1.acme.command.*").await;
+        let (subscriber, mut messages) = subscribe(&server, "boarding.v1.acme.command.*").await;
         let clients = Clients::of(language, &server);
         let mut worker = clients.start("acme-worker", "worker", &["acme", "whatsapp"]);
         let (first, second) =
-            (next(&mut worker, &mut seen).await, next(&mut worker, &mut seen).await);
+            (next(&mut worker, &mut messages).await, next(&mut worker, &mut messages).await);
         assert_eq!((&first.payload, &first.subject), (&second.payload, &second.subject));
         serving.restart(&["--workers"]);
-        drop(watching);
-        let five = |it: &ChildProcess| (done(it).len() == 5).then(|| done(it));
-        let pieces = worker.wait_until("it has done every piece", five).await;
-        for piece in &pieces {
-            assert_eq!(piece["answer"]["outcome"], "accepted", "{piece}");
-            assert!(events_of(&caller, &piece["answer"]["command"]).await >= 1, "{piece}");
+        drop(subscriber);
+        let five = |program: &ChildProcess| (done(program).len() == 5).then(|| done(program));
+        for item in worker.wait_until("it has done all work", five).await {
+            assert_eq!(item["answer"]["outcome"], "accepted", "{item}");
+            assert!(events_of(&caller, &item["answer"]["command"]).await >= 1, "{item}");
         }
         let row = eventually("the run is completed", async || {
             let row = caller.query("run", json!({"run": run})).await.value["row"].clone();
             (row["state"] == "completed").then_some(row)
         })
         .await;
-        let counts = ["total", "passed", "skipped", "failed", "remaining"].map(|it| &row[it]);
+        let counts = ["total", "passed", "skipped", "failed", "remaining"].map(|name| &row[name]);
         assert_eq!(counts, [4, 2, 1, 1, 0], "{language:?}: {row}");
-        let outcomes = history(&caller).await;
-        let of = |name: &str| outcomes.iter().filter(|row| row["event"] == name).count();
+        let events = history(&caller).await;
+        let count_of = |name: &str| events.iter().filter(|row| row["event"] == name).count();
         assert_eq!(
-            ["InviteSent", "UserSkipped", "InviteFailed", "InviteDeferred"].map(of),
+            ["InviteSent", "UserSkipped", "InviteFailed", "InviteDeferred"].map(count_of),
             [2, 1, 1, 1]
         );
-        leaves_alone_what_is_too_late(&engine, &mut worker).await;
+        check_expired_work_is_skipped(&engine, &mut worker).await;
         worker.terminate();
         worker.exits_with(0).await;
     }
 }
 
-/// Waits until so many pieces of work wait for a worker.
-async fn waits(engine: &Client, count: u64) {
+/// Waits until this many work items are in the queue.
+async fn wait_for_work(engine: &Client, count: u64) {
     let context = jetstream::new(engine.clone());
-    eventually("the work is handed in", async || {
+    eventually("the work is queued", async || {
         let stream = context.get_stream("BOARDING_WORK").await.ok()?;
         let info = stream.consumer_info("acme_whatsapp").await.ok()?;
         (info.num_pending == count).then_some(())
@@ -311,16 +317,16 @@ async fn waits(engine: &Client, count: u64) {
     .await;
 }
 
-/// Work past its deadline is not done.
-async fn leaves_alone_what_is_too_late(engine: &Client, worker: &mut ChildProcess) {
+/// Asserts that the worker skips a work item whose deadline has passed.
+async fn check_expired_work_is_skipped(engine: &Client, worker: &mut ChildProcess) {
     let late = json!({
         "company": "acme", "user": "eve", "attempt": 1, "fence": 1, "run": "01JD0000000000000000000000",
         "to": {"address": "eve@acme.example", "name": "Eve"}, "deadline": "2020-01-01T00:00:00.000Z",
     });
     let context = jetstream::new(engine.clone());
-    let handed = context.publish("boarding.v1.acme.work.whatsapp", late.to_string().into()).await;
-    handed.unwrap().await.unwrap();
-    let six = |it: &ChildProcess| done(it).get(5).cloned();
-    let last = worker.wait_until("it has seen what is too late", six).await;
+    let published = context.publish("boarding.v1.acme.work.whatsapp", late.to_string().into());
+    published.await.unwrap().await.unwrap();
+    let sixth = |program: &ChildProcess| done(program).get(5).cloned();
+    let last = worker.wait_until("it has skipped the expired work", sixth).await;
     assert_eq!((&last["user"], &last["report"]), (&json!("eve"), &json!("left alone")));
 }

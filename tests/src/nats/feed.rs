@@ -1,4 +1,4 @@
-//! The event feed: what other services read is the history, whole and in order, whatever was killed meanwhile.
+//! The event feed: other services read each event once and in order, even after kills.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,20 +10,20 @@ use boarding_nats::feed::{Feed, Options};
 use futures_util::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
-use crate::engine::{Site, ok, people};
+use crate::engine::{EngineHarness, ok, people_rows};
 use crate::support::nats::{Cluster, Server};
 use crate::support::random::SeededRandom;
 use crate::support::wait::eventually;
 
-/// How many people each file of the load has.
+/// The number of people in each imported file.
 const PEOPLE: usize = 300;
 
-/// How often a feeder is killed, and how long it lives at the most: from before its first question to
-/// the stream until it has published what there is.
+/// How often a feed is killed, and how long it runs at most. Within that time it reads the stream's state and
+/// publishes some events.
 const KILLS: usize = 50;
-const LIFE_MAX: Duration = Duration::from_millis(40);
+const LIFETIME_MAX: Duration = Duration::from_millis(40);
 
-/// A client that connects as soon as there is a server, and again after every fault.
+/// A client that connects as soon as the server is up and reconnects after each fault.
 async fn client(url: &str) -> Client {
     let options = async_nats::ConnectOptions::new().retry_on_initial_connect();
     let options = options.reconnect_delay_callback(|_| Duration::from_millis(50));
@@ -31,12 +31,12 @@ async fn client(url: &str) -> Client {
     options.connect(addresses).await.unwrap()
 }
 
-async fn feed(site: &Site, url: &str) -> Feed {
-    Feed::start(site.engine(), client(url).await, Options::default())
+async fn feed(harness: &EngineHarness, url: &str) -> Feed {
+    Feed::start(harness.engine(), client(url).await, Options::default())
 }
 
-/// A server whose stream knows ids again for a moment only: what it must not take it is told by place.
-async fn forgetful() -> Server {
+/// A server whose stream deduplicates for 100 ms only, so that the feed itself must avoid repeats.
+async fn with_short_deduplication() -> Server {
     let server = Server::start();
     let config = jetstream::stream::Config {
         name: "BOARDING_EVENTS".to_owned(),
@@ -50,62 +50,62 @@ async fn forgetful() -> Server {
     server
 }
 
-/// Waits until the stream has every event that the log has now.
-async fn published(feed: &Feed) {
-    eventually("everything is published", async || (feed.lag() == 0).then_some(())).await;
+/// Waits until all events of the log are published.
+async fn wait_until_published(feed: &Feed) {
+    eventually("all events are published", async || (feed.lag() == 0).then_some(())).await;
 }
 
-/// An event as another service sees it.
-struct Seen {
+/// An event as a consumer of the stream gets it.
+struct Received {
     subject: String,
     headers: HeaderMap,
     row: Value,
 }
 
-impl Seen {
+impl Received {
     fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(|value| value.as_str())
     }
 }
 
-/// Everything that is in the stream, in its order, as a durable consumer gets it.
-async fn all(url: &str) -> Vec<Seen> {
+/// All events of the stream, in order, read with a durable consumer.
+async fn receive_all(url: &str) -> Vec<Received> {
     let context = jetstream::new(client(url).await);
     let stream = context.get_stream("BOARDING_EVENTS").await.unwrap();
     let state = stream.get_info().await.unwrap().state;
-    assert_eq!(state.messages, state.last_sequence, "nothing was removed");
+    assert_eq!(state.messages, state.last_sequence, "messages were removed");
     let config = pull::Config {
         durable_name: Some("reader".to_owned()),
         deliver_policy: DeliverPolicy::All,
         ack_policy: AckPolicy::Explicit,
         ..Default::default()
     };
-    // A cluster that has just lost a server makes none until it has a leader for that again.
-    let consumer = eventually("a consumer is made", async || {
+    // A cluster that has just lost a server creates no consumer until it has a leader again.
+    let consumer = eventually("a consumer is created", async || {
         stream.get_or_create_consumer("reader", config.clone()).await.ok()
     })
     .await;
     let count = usize::try_from(state.messages).unwrap();
     let mut messages = consumer.messages().await.unwrap().take(count);
-    let mut seen = Vec::new();
+    let mut received = Vec::new();
     while let Some(message) = messages.try_next().await.unwrap() {
         message.ack().await.unwrap();
-        seen.push(Seen {
+        received.push(Received {
             subject: message.subject.to_string(),
             headers: message.headers.clone().unwrap_or_default(),
             row: serde_json::from_slice(&message.payload).unwrap(),
         });
     }
-    seen
+    received
 }
 
-/// The histories of these companies, from the query.
-async fn histories(site: &Site, companies: &[&str]) -> BTreeMap<String, Vec<Value>> {
+/// The histories of these companies, from the query `history`.
+async fn histories(harness: &EngineHarness, companies: &[&str]) -> BTreeMap<String, Vec<Value>> {
     let mut all = BTreeMap::new();
     for company in companies {
         let (mut rows, mut params) = (Vec::new(), json!({"limit": 500}));
         loop {
-            let answer = site.json_in(company, "history", params.clone()).await;
+            let answer = harness.json_in(company, "history", params.clone()).await;
             rows.extend(answer["rows"].as_array().unwrap().clone());
             if answer["next"].is_null() {
                 break;
@@ -117,20 +117,20 @@ async fn histories(site: &Site, companies: &[&str]) -> BTreeMap<String, Vec<Valu
     all
 }
 
-/// Holds the stream against the histories: each event once, in the order of the log, none too many.
+/// Asserts that the stream has exactly the events of these histories, in the order of the log.
 #[track_caller]
-fn assert_is_the_log(seen: &[Seen], histories: &BTreeMap<String, Vec<Value>>) {
+fn assert_complete(received: &[Received], histories: &BTreeMap<String, Vec<Value>>) {
     let mut expected: Vec<_> = histories
         .iter()
         .flat_map(|(company, rows)| rows.iter().map(move |row| (company.as_str(), row)))
         .collect();
     expected.sort_by_key(|(_, row)| row["position"].as_u64().unwrap());
-    assert_eq!(seen.len(), expected.len());
-    for (seen, (company, row)) in seen.iter().zip(expected) {
+    assert_eq!(received.len(), expected.len());
+    for (received, (company, row)) in received.iter().zip(expected) {
         let event = row["event"].as_str().unwrap();
         let id = format!("{company}-{}", row["version"]);
-        assert_eq!(&seen.row, row);
-        assert_eq!(seen.subject, format!("boarding.v1.{company}.event.{event}"));
+        assert_eq!(&received.row, row);
+        assert_eq!(received.subject, format!("boarding.v1.{company}.event.{event}"));
         let source = format!("/companies/{company}");
         let kind = format!("boarding.v1.{event}");
         let (position, version) = (row["position"].to_string(), row["version"].to_string());
@@ -145,23 +145,28 @@ fn assert_is_the_log(seen: &[Seen], histories: &BTreeMap<String, Vec<Value>>) {
             ("Boarding-Position", &position),
             ("Boarding-Version", &version),
         ] {
-            assert_eq!(seen.header(name), Some(expected), "{name} of {id}");
+            assert_eq!(received.header(name), Some(expected), "{name} of {id}");
         }
     }
 }
 
-/// Imports in two companies while `meanwhile` goes on.
-async fn load(site: &Site, first: usize, rounds: usize, mut meanwhile: impl AsyncFnMut(usize)) {
+/// Imports in two companies in turn, and runs `meanwhile` during each import.
+async fn load(
+    harness: &EngineHarness,
+    first: usize,
+    rounds: usize,
+    mut meanwhile: impl AsyncFnMut(usize),
+) {
     for round in first..first + rounds {
         let company = ["acme", "umbrella"][round % 2];
         let names: Vec<String> = (0..PEOPLE).map(|n| format!("user{round}x{n}")).collect();
         let rows = people_from(&names, round);
-        let (imported, ()) = tokio::join!(site.import_in(company, &rows), meanwhile(round));
+        let (imported, ()) = tokio::join!(harness.import_in(company, &rows), meanwhile(round));
         assert!(imported["import"].is_string(), "{imported}");
     }
 }
 
-/// People with phones of their own.
+/// Rows of people, each with another phone.
 fn people_from(names: &[String], round: usize) -> String {
     let row = |(at, name): (usize, &String)| {
         format!("{name},First,Last,{name}@people.example,+8491{:07},,\n", round * 1000 + at)
@@ -169,130 +174,140 @@ fn people_from(names: &[String], round: usize) -> String {
     names.iter().enumerate().map(row).collect()
 }
 
-async fn two_companies() -> Site {
-    let site = Site::acme(None).await;
-    site.set_up("umbrella").await;
+async fn two_companies() -> EngineHarness {
+    let harness = EngineHarness::acme(None).await;
+    harness.set_up("umbrella").await;
     for company in ["acme", "umbrella"] {
         let body = json!({"bulk_integration_max_records": PEOPLE});
-        ok(&site.ask_in(company, "SetCompanyConfig", body).await);
+        ok(&harness.submit_to(company, "SetCompanyConfig", body).await);
     }
-    site
+    harness
 }
 
-/// Contract 4: each event of an import and a run, with its headers; what came before the feed as well.
+/// Contract section 4: The stream has each event of an import and a run with its headers, and the events from
+/// before the feed started.
 #[tokio::test]
-async fn the_stream_is_the_history_of_each_company() {
+async fn stream_has_the_history_of_each_company() {
     let server = Server::start();
-    let site = two_companies().await;
-    site.import(&people(&["ann", "bob"])).await;
-    let feed = feed(&site, &server.url()).await;
-    published(&feed).await;
-    site.import_in("umbrella", &people(&["cid"])).await;
-    let run = site.run().await;
-    site.settle().await;
-    published(&feed).await;
-    let seen = all(&server.url()).await;
-    assert_is_the_log(&seen, &histories(&site, &["acme", "umbrella"]).await);
-    let sent = seen.iter().find(|seen| seen.subject.ends_with(".InviteSent")).unwrap();
+    let harness = two_companies().await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    let feed = feed(&harness, &server.url()).await;
+    wait_until_published(&feed).await;
+    harness.import_in("umbrella", &people_rows(&["cid"])).await;
+    let run = harness.start_run().await;
+    harness.settle().await;
+    wait_until_published(&feed).await;
+    let received = receive_all(&server.url()).await;
+    assert_complete(&received, &histories(&harness, &["acme", "umbrella"]).await);
+    let sent = received.iter().find(|one| one.subject.ends_with(".InviteSent")).unwrap();
     assert_eq!(sent.header("ce-subject"), Some(format!("run:{run}").as_str()));
-    let created = seen.iter().find(|seen| seen.subject.ends_with(".UserCreated")).unwrap();
+    let created = received.iter().find(|one| one.subject.ends_with(".UserCreated")).unwrap();
     let import = created.row["data"]["row"]["import"].as_str().unwrap();
     assert_eq!(created.header("ce-subject"), Some(format!("import:{import}").as_str()));
 }
 
-/// An engine that is closed leaves nothing unsaid, if it is given the time.
+/// `Feed::finish` publishes the last events if its time suffices.
 #[tokio::test]
-async fn what_is_appended_last_is_published_before_the_end() {
+async fn last_events_are_published_before_the_feed_ends() {
     let server = Server::start();
-    let mut site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
-    site.import(&people(&["ann", "bob"])).await;
-    site.close().await;
+    let mut harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
+    harness.import(&people_rows(&["ann", "bob"])).await;
+    harness.close().await;
     assert!(feed.finish(Duration::from_secs(60)).await);
-    site.open().await;
-    assert_is_the_log(&all(&server.url()).await, &histories(&site, &["acme"]).await);
+    harness.open().await;
+    assert_complete(&receive_all(&server.url()).await, &histories(&harness, &["acme"]).await);
 }
 
-/// A header stands in logs and traces of others: it names nobody.
+/// Other services log headers, so headers must not contain personal data.
 #[tokio::test]
-async fn no_header_names_a_person() {
+async fn headers_contain_no_personal_data() {
     let server = Server::start();
-    let site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
-    site.import(&people(&["zebediah"])).await;
-    ok(&site.ask("ArchiveUser", json!({"user": "zebediah"})).await);
-    published(&feed).await;
-    let seen = all(&server.url()).await;
-    assert!(seen.iter().any(|seen| seen.row.to_string().contains("zebediah")));
-    for seen in seen {
-        assert!(!format!("{:?}", seen.headers).contains("zebediah"), "{:?}", seen.headers);
-        assert!(!format!("{:?}", seen.headers).contains("8491"), "{:?}", seen.headers);
+    let harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
+    harness.import(&people_rows(&["zebediah"])).await;
+    ok(&harness.submit("ArchiveUser", json!({"user": "zebediah"})).await);
+    wait_until_published(&feed).await;
+    let received = receive_all(&server.url()).await;
+    assert!(received.iter().any(|one| one.row.to_string().contains("zebediah")));
+    for one in received {
+        assert!(!format!("{:?}", one.headers).contains("zebediah"), "{:?}", one.headers);
+        assert!(!format!("{:?}", one.headers).contains("8491"), "{:?}", one.headers);
     }
 }
 
-/// Whenever a feeder dies, the next goes on right after what arrived.
+/// After each kill the next feed continues after the last published event.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_feeder_killed_fifty_times_leaves_no_gap() {
-    let server = forgetful().await;
-    let site = two_companies().await;
-    let mut moments = SeededRandom::from_environment().spread_durations(KILLS, LIFE_MAX);
-    let mut died_early = 0;
-    load(&site, 0, 10, async |_| {
+async fn feed_killed_fifty_times_publishes_every_event_once() {
+    let server = with_short_deduplication().await;
+    let harness = two_companies().await;
+    let mut lifetimes = SeededRandom::from_environment().spread_durations(KILLS, LIFETIME_MAX);
+    let mut killed_early = 0;
+    load(&harness, 0, 10, async |_| {
         for _ in 0..KILLS / 10 {
-            let feed = feed(&site, &server.url()).await;
-            let done = feed.finish(moments.pop().unwrap()).await;
-            died_early += usize::from(!done);
+            let feed = feed(&harness, &server.url()).await;
+            let is_done = feed.finish(lifetimes.pop().unwrap()).await;
+            killed_early += usize::from(!is_done);
         }
     })
     .await;
-    assert!(moments.is_empty() && died_early > KILLS / 10, "{died_early} died at work");
-    let feed = feed(&site, &server.url()).await;
-    published(&feed).await;
-    assert_is_the_log(&all(&server.url()).await, &histories(&site, &["acme", "umbrella"]).await);
+    assert!(lifetimes.is_empty() && killed_early > KILLS / 10, "{killed_early} killed too late");
+    let feed = feed(&harness, &server.url()).await;
+    wait_until_published(&feed).await;
+    assert_complete(
+        &receive_all(&server.url()).await,
+        &histories(&harness, &["acme", "umbrella"]).await,
+    );
 }
 
-/// Two engines may publish the same log: the server refuses whoever is late.
+/// Two engines may publish the same log: the server refuses the second publish of each event.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_feeders_at_once_make_one_stream() {
-    let server = forgetful().await;
-    let site = two_companies().await;
-    let (one, two) = (feed(&site, &server.url()).await, feed(&site, &server.url()).await);
-    load(&site, 0, 10, async |_| ()).await;
-    published(&one).await;
-    published(&two).await;
-    assert_is_the_log(&all(&server.url()).await, &histories(&site, &["acme", "umbrella"]).await);
+async fn two_feeds_of_one_log_publish_every_event_once() {
+    let server = with_short_deduplication().await;
+    let harness = two_companies().await;
+    let (one, two) = (feed(&harness, &server.url()).await, feed(&harness, &server.url()).await);
+    load(&harness, 0, 10, async |_| ()).await;
+    wait_until_published(&one).await;
+    wait_until_published(&two).await;
+    assert_complete(
+        &receive_all(&server.url()).await,
+        &histories(&harness, &["acme", "umbrella"]).await,
+    );
 }
 
-/// What was not acknowledged when the server died is looked up, not guessed.
+/// After a kill of the server the feed reads the end of the stream and continues there.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_killed_under_load_gets_every_event_once() {
-    let mut server = forgetful().await;
-    let site = two_companies().await;
-    let feed = feed(&site, &server.url()).await;
-    load(&site, 0, 6, async |round| {
+async fn server_killed_under_load_gets_every_event_once() {
+    let mut server = with_short_deduplication().await;
+    let harness = two_companies().await;
+    let feed = feed(&harness, &server.url()).await;
+    load(&harness, 0, 6, async |round| {
         if round % 2 == 1 {
             server.kill();
             server.restart();
         }
     })
     .await;
-    published(&feed).await;
-    assert_is_the_log(&all(&server.url()).await, &histories(&site, &["acme", "umbrella"]).await);
+    wait_until_published(&feed).await;
+    assert_complete(
+        &receive_all(&server.url()).await,
+        &histories(&harness, &["acme", "umbrella"]).await,
+    );
 }
 
-/// Three copies of the stream, and each of their servers dies once under load.
+/// The stream has three copies, and each server is killed once under load.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_cluster_that_loses_one_server_after_another_gets_every_event_once() {
+async fn cluster_losing_each_server_once_gets_every_event_once() {
     let mut cluster = Cluster::start();
     let url = cluster.url();
-    let site = two_companies().await;
+    let harness = two_companies().await;
     let options = Options { copies: 3, ..Options::default() };
-    let feed = Feed::start(site.engine(), client(&url).await, options);
+    let feed = Feed::start(harness.engine(), client(&url).await, options);
     for at in 0..3 {
-        published(&feed).await;
+        wait_until_published(&feed).await;
         cluster.servers[at].kill();
-        load(&site, at * 2, 2, async |_| ()).await;
-        published(&feed).await;
+        load(&harness, at * 2, 2, async |_| ()).await;
+        wait_until_published(&feed).await;
         cluster.servers[at].restart();
     }
     eventually("the stream has a leader", async || {
@@ -301,53 +316,53 @@ async fn a_cluster_that_loses_one_server_after_another_gets_every_event_once() {
         stream.get_info().await.ok().filter(|info| info.state.messages > 0).map(|_| ())
     })
     .await;
-    assert_is_the_log(&all(&url).await, &histories(&site, &["acme", "umbrella"]).await);
+    assert_complete(&receive_all(&url).await, &histories(&harness, &["acme", "umbrella"]).await);
 }
 
-/// The engine works without NATS; the feed says that it waits, and catches up by itself.
+/// The engine works without NATS. The feed reports the fault and catches up when the server is up.
 #[tokio::test]
-async fn nats_may_come_later_than_the_engine() {
+async fn feed_catches_up_when_nats_starts_later() {
     let mut server = Server::start();
     server.kill();
-    let site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
-    site.import(&people(&["ann"])).await;
+    let harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
+    harness.import(&people_rows(&["ann"])).await;
     assert!(feed.lag() > 0);
-    eventually("it says so", async || feed.state().borrow().trouble.clone()).await;
+    eventually("the feed reports the fault", async || feed.state().borrow().trouble.clone()).await;
     server.restart();
-    published(&feed).await;
+    wait_until_published(&feed).await;
     assert_eq!(feed.state().borrow().trouble, None);
-    assert_is_the_log(&all(&server.url()).await, &histories(&site, &["acme"]).await);
+    assert_complete(&receive_all(&server.url()).await, &histories(&harness, &["acme"]).await);
 }
 
-/// A data folder that is not the one of the stream publishes nothing.
+/// A data folder whose log is not the log of the stream publishes nothing.
 #[tokio::test]
-async fn another_log_is_not_mixed_in() {
+async fn another_log_publishes_nothing() {
     let server = Server::start();
-    let site = Site::acme(None).await;
-    let feed_of_it = feed(&site, &server.url()).await;
-    site.import(&people(&["ann"])).await;
-    published(&feed_of_it).await;
-    let expected = histories(&site, &["acme"]).await;
-    drop(feed_of_it);
-    // A new folder, which is shorter; and then one that has become longer.
-    let other = Site::with(None).await;
+    let harness = EngineHarness::acme(None).await;
+    let first_feed = feed(&harness, &server.url()).await;
+    harness.import(&people_rows(&["ann"])).await;
+    wait_until_published(&first_feed).await;
+    let expected = histories(&harness, &["acme"]).await;
+    drop(first_feed);
+    // The other log is shorter than the stream at first, and then longer.
+    let other = EngineHarness::new(None).await;
     let feed = feed(&other, &server.url()).await;
     let mut state = feed.state();
     let trouble = state.wait_for(|state| state.trouble.is_some()).await.unwrap().trouble.clone();
     assert!(trouble.as_ref().unwrap().contains("the log ends before it"), "{trouble:?}");
     other.set_up("acme").await;
-    other.import(&people(&["bob", "cid"])).await;
+    other.import(&people_rows(&["bob", "cid"])).await;
     let is_another = |state: &boarding_nats::feed::State| {
         state.trouble.as_ref().is_some_and(|text| text.contains("not what stands in the log"))
     };
     state.wait_for(is_another).await.unwrap();
-    assert_is_the_log(&all(&server.url()).await, &expected);
+    assert_complete(&receive_all(&server.url()).await, &expected);
 }
 
-/// A stream that is made to lose events is not used.
+/// The feed refuses a stream whose configuration drops events.
 #[tokio::test]
-async fn a_stream_that_loses_events_is_refused() {
+async fn stream_that_drops_events_is_refused() {
     let server = Server::start();
     let context = jetstream::new(client(&server.url()).await);
     let config = jetstream::stream::Config {
@@ -357,38 +372,41 @@ async fn a_stream_that_loses_events_is_refused() {
         ..Default::default()
     };
     context.create_stream(config).await.unwrap();
-    let site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
+    let harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
     let mut state = feed.state();
     let trouble = state.wait_for(|state| state.trouble.is_some()).await.unwrap().trouble.clone();
     assert!(trouble.unwrap().contains("forgets events by their number"));
 }
 
-/// Where events are forgotten after a time, the feed still knows where it was.
+/// The feed continues after the last event even if the stream has expired all events.
 #[tokio::test]
-async fn a_stream_that_has_forgotten_all_is_gone_on_with() {
+async fn feed_continues_on_a_stream_whose_events_expired() {
     let server = Server::start();
-    let site = Site::acme(None).await;
+    let harness = EngineHarness::acme(None).await;
     let options = Options { max_age_seconds: 1, copies: 1 };
-    let feed = Feed::start(site.engine(), client(&server.url()).await, options);
+    let feed = Feed::start(harness.engine(), client(&server.url()).await, options);
     assert!(feed.finish(Duration::from_secs(60)).await);
     let context = jetstream::new(client(&server.url()).await);
     let stream = context.get_stream("BOARDING_EVENTS").await.unwrap();
     let last = stream.get_info().await.unwrap().state.last_sequence;
-    eventually("all is forgotten", async || {
+    eventually("all events have expired", async || {
         (stream.get_info().await.unwrap().state.messages == 0).then_some(())
     })
     .await;
     let mut next = client(&server.url()).await.subscribe("boarding.v1.*.event.*").await.unwrap();
-    let feed = Feed::start(site.engine(), client(&server.url()).await, options);
-    ok(&site.ask("AddUser", json!({"user": "ann"})).await);
+    let feed = Feed::start(harness.engine(), client(&server.url()).await, options);
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
     let first = next.next().await.unwrap();
-    assert_eq!(&*first.subject, "boarding.v1.acme.event.UserCreated", "nothing comes again");
-    published(&feed).await;
+    assert_eq!(
+        &*first.subject, "boarding.v1.acme.event.UserCreated",
+        "an event was published twice"
+    );
+    wait_until_published(&feed).await;
     assert_eq!(stream.get_info().await.unwrap().state.last_sequence, last + 1);
 }
 
-/// Our own template, made long.
+/// The default template with long text.
 fn long_template() -> Value {
     let text = include_str!("../../../commands/src/template/channel_invitation.en.txt");
     let html = include_str!("../../../commands/src/template/channel_invitation.en.html");
@@ -397,25 +415,25 @@ fn long_template() -> Value {
         "text": format!("{text}{long}"), "html": format!("{html}<p>{long}</p>")})
 }
 
-/// An event that does not fit into a message of this server is named, and does not stop the others.
+/// An event larger than a message of the server is published without data and with a reference to the history.
 #[tokio::test]
-async fn an_event_too_large_for_the_server_is_named_and_left_in_the_log() {
+async fn event_too_large_for_the_server_is_published_as_a_reference() {
     let server = Server::with(
         "max_payload: 4096\njetstream { store_dir: \"STORE\", sync_interval: always }",
     );
-    let site = Site::acme(None).await;
-    let feed = feed(&site, &server.url()).await;
-    ok(&site.ask("SetTemplate", long_template()).await);
-    ok(&site.ask("AddUser", json!({"user": "ann"})).await);
-    published(&feed).await;
-    let seen = all(&server.url()).await;
-    let history = &histories(&site, &["acme"]).await["acme"];
-    assert_eq!(seen.len(), history.len());
-    let cut: Vec<_> = seen.iter().filter(|seen| seen.row["data"].is_null()).collect();
-    assert_eq!(cut.len(), 1);
-    let version = cut[0].header("Boarding-Version").unwrap();
+    let harness = EngineHarness::acme(None).await;
+    let feed = feed(&harness, &server.url()).await;
+    ok(&harness.submit("SetTemplate", long_template()).await);
+    ok(&harness.submit("AddUser", json!({"user": "ann"})).await);
+    wait_until_published(&feed).await;
+    let received = receive_all(&server.url()).await;
+    let history = &histories(&harness, &["acme"]).await["acme"];
+    assert_eq!(received.len(), history.len());
+    let shortened: Vec<_> = received.iter().filter(|one| one.row["data"].is_null()).collect();
+    assert_eq!(shortened.len(), 1);
+    let version = shortened[0].header("Boarding-Version").unwrap();
     let reference = format!("/v1/acme/history?cursor={version}&limit=1");
-    assert_eq!(cut[0].header("ce-dataref"), Some(reference.as_str()));
-    let row = &site.json("history", json!({"cursor": version, "limit": 1})).await["rows"][0];
-    assert_eq!((&row["hash"], &row["event"]), (&cut[0].row["hash"], &json!("TemplateSet")));
+    assert_eq!(shortened[0].header("ce-dataref"), Some(reference.as_str()));
+    let row = &harness.json("history", json!({"cursor": version, "limit": 1})).await["rows"][0];
+    assert_eq!((&row["hash"], &row["event"]), (&shortened[0].row["hash"], &json!("TemplateSet")));
 }

@@ -1,4 +1,4 @@
-//! Files from the object store: fetched, checked, and a company's own only.
+//! Imports of files from the object store: fetched, checked, and only of the same company.
 
 use async_nats::HeaderMap;
 use async_nats::jetstream::object_store::{ObjectMetadata, ObjectStore};
@@ -7,7 +7,7 @@ use boarding_nats::names::FILES_BUCKET;
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
 
-use super::caller::{Caller, Told, people};
+use super::caller::{Caller, Response, people};
 use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
@@ -35,21 +35,21 @@ fn object(name: &str, digest: Option<&str>) -> Value {
     }
 }
 
-/// LX-08: a file that is too large for a command comes from the object store, and is checked like any other.
+/// LX-08: A file that is too large for a message is imported from the object store.
 #[tokio::test]
-async fn lx_08_a_file_is_imported_from_the_object_store() {
+async fn file_is_imported_from_the_object_store() {
     let server = Server::start();
     let _serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     caller.define_company().await;
     let limit = json!({"bulk_integration_max_records": 50_000});
-    caller.command("SetCompanyConfig", limit).await.ok();
+    caller.command("SetCompanyConfig", limit).await.accepted();
     let store = bucket(&caller).await;
     let text = people(15_000);
-    assert!(text.len() > 1024 * 1024, "it would fit in a message");
+    assert!(text.len() > 1024 * 1024, "the file fits into a message");
     let digest = put(&store, "acme/2026/people.csv", text.as_bytes()).await;
     let envelope = caller.envelope(&body(&object("acme/2026/people.csv", Some(&digest))));
-    let done = caller.packed().ask("ImportFile", &envelope).await.ok();
+    let done = caller.with_msgpack().send_command("ImportFile", &envelope).await.accepted();
     let import = json!({"import": done["result"]["import"]});
     let row = eventually("the import is completed", async || {
         let row = caller.query("import", import.clone()).await.value["row"].clone();
@@ -58,25 +58,28 @@ async fn lx_08_a_file_is_imported_from_the_object_store() {
     .await;
     assert_eq!((&row["total"], &row["created"]), (&json!(15_000), &json!(15_000)), "{row}");
 
-    // P10: the retry is known, though the file is gone from the store since.
+    // P10: A repeat is recognised even after the file was deleted from the store.
     store.delete("acme/2026/people.csv").await.unwrap();
-    let again = caller.ask("ImportFile", &envelope).await.ok();
+    let again = caller.send_command("ImportFile", &envelope).await.accepted();
     assert_eq!((&again["duplicate"], &again["result"]), (&json!(true), &done["result"]));
     let mut without_digest = envelope.clone();
     without_digest["body"] = body(&object("acme/2026/people.csv", None));
-    assert_eq!(caller.ask("ImportFile", &without_digest).await.ok()["duplicate"], true);
+    assert_eq!(
+        caller.send_command("ImportFile", &without_digest).await.accepted()["duplicate"],
+        true
+    );
     let mut other = envelope.clone();
     other["body"] = body(&object("acme/2026/people.csv", Some(OTHER_DIGEST)));
-    caller.ask("ImportFile", &other).await.no("command.duplicate_conflict", 409);
+    caller.send_command("ImportFile", &other).await.error("command.duplicate_conflict", 409);
 }
 
-/// P13: what is not the company's own, not there, or not what was announced is refused; nothing is imported.
+/// P13: Files of another company, missing files and files with another digest are refused, and nothing is imported.
 #[tokio::test]
-async fn p13_a_file_that_is_not_the_right_one_is_refused() {
+async fn wrong_or_missing_object_is_refused() {
     let server = Server::start();
     let _serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
-    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let caller = Caller::connect(&server.url()).await;
+    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let store = bucket(&caller).await;
     let text = people(2);
     let digest = put(&store, "acme/people.csv", text.as_bytes()).await;
@@ -85,7 +88,7 @@ async fn p13_a_file_that_is_not_the_right_one_is_refused() {
     let target = store.info("globex/people.csv").await.unwrap();
     store.add_link("acme/link.csv", &target).await.unwrap();
 
-    let ask = async |object: &Value| caller.command("ImportFile", body(object)).await;
+    let import = async |object: &Value| caller.command("ImportFile", body(object)).await;
     let malformed = [
         object("globex/people.csv", None),
         object("people.csv", None),
@@ -94,33 +97,33 @@ async fn p13_a_file_that_is_not_the_right_one_is_refused() {
         json!({"bucket": FILES_BUCKET, "name": "acme/people.csv", "nuid": "x"}),
     ];
     for object in malformed {
-        ask(&object).await.no("envelope.malformed", 400);
+        import(&object).await.error("envelope.malformed", 400);
     }
-    ask(&object("acme/nothing.csv", None)).await.no("import.object_not_found", 400);
-    ask(&object("acme/link.csv", None)).await.no("import.object_not_found", 400);
-    ask(&object("acme/empty.csv", None)).await.no("import.empty_file", 400);
-    let wrong = ask(&object("acme/people.csv", Some(OTHER_DIGEST))).await;
-    wrong.no("import.checksum_mismatch", 400);
+    import(&object("acme/nothing.csv", None)).await.error("import.object_not_found", 400);
+    import(&object("acme/link.csv", None)).await.error("import.object_not_found", 400);
+    import(&object("acme/empty.csv", None)).await.error("import.empty_file", 400);
+    let wrong = import(&object("acme/people.csv", Some(OTHER_DIGEST))).await;
+    wrong.error("import.checksum_mismatch", 400);
     let mut both = body(&object("acme/people.csv", None));
     both["files"][0]["text"] = json!(text);
-    caller.command("ImportFile", both).await.no("envelope.malformed", 400);
+    caller.command("ImportFile", both).await.error("envelope.malformed", 400);
     let mut announced = body(&object("acme/people.csv", Some(&digest)));
     announced["files"][0]["sha256"] = json!("00".repeat(32));
-    caller.command("ImportFile", announced).await.no("import.checksum_mismatch", 400);
+    caller.command("ImportFile", announced).await.error("import.checksum_mismatch", 400);
 
-    // The entry may say what the store does not hold: the size is believed, and the digest is checked.
+    // The metadata of an object may be wrong: the engine trusts the size and verifies the digest.
     forge(&caller, &store, "acme/people.csv", |entry| entry["size"] = json!(10_u64.pow(12))).await;
-    ask(&object("acme/people.csv", None)).await.no("import.too_large", 413);
+    import(&object("acme/people.csv", None)).await.error("import.too_large", 413);
     forge(&caller, &store, "acme/people.csv", |entry| {
         entry["size"] = json!(text.len());
         entry["digest"] = json!(OTHER_DIGEST);
     })
     .await;
-    ask(&object("acme/people.csv", None)).await.no("import.checksum_mismatch", 400);
+    import(&object("acme/people.csv", None)).await.error("import.checksum_mismatch", 400);
     let imports = caller.query("imports", json!({})).await.value;
     assert_eq!(imports["rows"], json!([]));
-    let last = caller.command("SetCompanyConfig", json!({"company_name": "B"})).await.ok();
-    assert_eq!(last["version"], 2, "something was recorded");
+    let last = caller.command("SetCompanyConfig", json!({"company_name": "B"})).await.accepted();
+    assert_eq!(last["version"], 2, "an event was recorded");
 }
 
 async fn chunks_of(caller: &Caller) -> Stream {
@@ -128,7 +131,7 @@ async fn chunks_of(caller: &Caller) -> Stream {
     jetstream.get_stream(format!("OBJ_{FILES_BUCKET}")).await.unwrap()
 }
 
-/// Changes an object's entry as nobody should.
+/// Overwrites the metadata of an object with wrong values.
 async fn forge(caller: &Caller, store: &ObjectStore, name: &str, change: impl FnOnce(&mut Value)) {
     use base64::Engine as _;
     let mut entry = json!(store.info(name).await.unwrap());
@@ -143,13 +146,13 @@ async fn forge(caller: &Caller, store: &ObjectStore, name: &str, change: impl Fn
     sent.await.unwrap();
 }
 
-/// Section 4: a command of the queue that cannot be done just now is tried until it can.
+/// Contract section 4: A queued command is retried until its file can be read.
 #[tokio::test]
-async fn a_command_of_the_queue_is_tried_until_its_file_can_be_read() {
+async fn queued_command_is_retried_until_its_file_is_readable() {
     let server = Server::start();
     let serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
-    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let caller = Caller::connect(&server.url()).await;
+    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let store = bucket(&caller).await;
     let text = people(2);
     put(&store, "acme/people.csv", text.as_bytes()).await;
@@ -159,17 +162,19 @@ async fn a_command_of_the_queue_is_tried_until_its_file_can_be_read() {
     let mut answers = caller.client.subscribe("answers.here").await.unwrap();
     caller.client.flush().await.unwrap();
     let (mut headers, bytes) =
-        caller.written(&caller.envelope(&body(&object("acme/people.csv", None))));
+        caller.encode(&caller.envelope(&body(&object("acme/people.csv", None))));
     headers.insert("Boarding-Reply-To", "answers.here");
     let jetstream = jetstream::new(caller.client.clone());
     let subject = caller.subject("queue", "ImportFile");
     jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap().await.unwrap();
-    eventually("it was tried", async || serving.log().contains("is tried again").then_some(()))
-        .await;
+    eventually("the command was retried", async || {
+        serving.log().contains("is tried again").then_some(())
+    })
+    .await;
     let metadata = ObjectMetadata { name: "acme/people.csv".to_owned(), ..Default::default() };
     store.put(metadata, &mut text.as_bytes()).await.unwrap();
     let answer = tokio::time::timeout(std::time::Duration::from_secs(60), answers.next()).await;
-    Told::of(&answer.unwrap().unwrap()).ok();
+    Response::of(&answer.unwrap().unwrap()).accepted();
     let log = serving.log();
     assert!(log.contains("unavailable"), "{log}");
 }

@@ -1,4 +1,4 @@
-//! The log in JetStream: it keeps the same promise as the others, on one server and on three.
+//! The log in JetStream, on one server and on a cluster of three.
 
 mod damage;
 mod faults;
@@ -15,11 +15,11 @@ use super::permissions::{config, server};
 use crate::support::nats::{Cluster, Server};
 
 fn options(url: &str) -> Options {
-    let server = boarding_log::connect::Server { url: url.to_owned(), ..Default::default() };
+    let server = boarding_log::connect::ServerAddress { url: url.to_owned(), ..Default::default() };
     Options::new(server)
 }
 
-/// Of one server that says of itself that it is safe.
+/// Options with the monitoring address of the server.
 fn options_of(server: &Server) -> Options {
     Options { monitors: vec![server.monitor_url()], ..options(&server.url()) }
 }
@@ -28,7 +28,7 @@ fn open(options: Options) -> Result<JetStreamLog, OpenError> {
     JetStreamLog::open(options)
 }
 
-/// Every company's commits follow each other, and end at the log's head; all of them.
+/// Asserts that the commits of each company form a chain that ends at the log's head. Returns all entries.
 fn check_chains(log: &dyn EventLog) -> Vec<Entry> {
     let mut heads = std::collections::BTreeMap::new();
     let entries = drain(&mut *log.read_all(1));
@@ -44,10 +44,10 @@ fn check_chains(log: &dyn EventLog) -> Vec<Entry> {
     entries
 }
 
-/// A log on a server of its own.
-struct One(Server);
+/// A log on one server.
+struct OneServer(Server);
 
-impl Backend for One {
+impl Backend for OneServer {
     async fn open(&self) -> Arc<dyn EventLog> {
         Arc::new(open(options_of(&self.0)).unwrap())
     }
@@ -55,16 +55,16 @@ impl Backend for One {
 
 mod on_one_server {
     use super::*;
-    boarding_log::event_log_contract!(One(Server::start()));
+    boarding_log::event_log_contract!(OneServer(Server::start()));
 }
 
-/// Logs on one cluster, each in a stream of its own.
-struct Three<'a> {
+/// A log on a cluster, in a stream that no other test part uses.
+struct ThreeServers<'a> {
     cluster: &'a Cluster,
     stream: String,
 }
 
-impl<'a> Three<'a> {
+impl<'a> ThreeServers<'a> {
     fn new(cluster: &'a Cluster, number: &AtomicU32) -> Self {
         let number = number.fetch_add(1, Ordering::Relaxed);
         Self { cluster, stream: format!("LOG{number}") }
@@ -76,7 +76,7 @@ fn options_of_all(cluster: &Cluster) -> Options {
     Options { monitors, ..options(&cluster.url()) }
 }
 
-impl Backend for Three<'_> {
+impl Backend for ThreeServers<'_> {
     async fn open(&self) -> Arc<dyn EventLog> {
         let subjects = format!("log.{}", self.stream);
         let stream = self.stream.clone();
@@ -85,15 +85,15 @@ impl Backend for Three<'_> {
 }
 
 #[tokio::test]
-async fn on_three_servers_the_log_keeps_the_whole_promise() {
+async fn log_on_three_servers_passes_the_contract_tests() {
     let (cluster, number) = (Cluster::start(), AtomicU32::new(1));
-    boarding_log::event_log_contract!(run Three::new(&cluster, &number));
-    assert!(number.load(Ordering::Relaxed) > 20, "every part has a stream of its own");
+    boarding_log::event_log_contract!(run ThreeServers::new(&cluster, &number));
+    assert!(number.load(Ordering::Relaxed) > 20, "parts of the contract test share a stream");
 }
 
-/// Two engines for one company, each on a log of its own; one is faster, the other is told and sees why.
+/// Of two concurrent appends one gets a conflict, and that log then has the other's commit.
 #[tokio::test]
-async fn of_two_writers_one_wins_and_the_other_sees_at_once_what_it_lost_to() {
+async fn losing_writer_gets_a_conflict_and_the_winning_commit() {
     let server = Server::start();
     let (one, two) = (open(options_of(&server)).unwrap(), open(options_of(&server)).unwrap());
     let acme = sample::company("acme");
@@ -107,9 +107,9 @@ async fn of_two_writers_one_wins_and_the_other_sees_at_once_what_it_lost_to() {
         }
         assert_eq!(two.head(&acme), Head { version: won.last_version, hash: won.hash });
         let found = two.find_command(&acme, commit.commit().command).unwrap().unwrap();
-        assert_eq!(found.place, won.place);
+        assert_eq!(found.location, won.location);
         let other = two.append(vec![sample::next(&two, &acme, 3)]).await.unwrap()[0];
-        // It may not have seen that one: then it is told when it appends.
+        // This log may not have received the commit yet. The append gets a conflict then.
         let stale = sample::commit(&acme, won.last_version + 1, won.hash, 4);
         let lost = one.append(vec![Encoded::of(stale).unwrap()]).await.unwrap_err();
         assert!(matches!(lost, AppendError::Conflict { .. }), "{lost}");
@@ -118,9 +118,9 @@ async fn of_two_writers_one_wins_and_the_other_sees_at_once_what_it_lost_to() {
     assert_eq!(check_chains(&one), check_chains(&two));
 }
 
-/// The log needs no more than the user `engine` of our `nats.conf` may do, and nobody else may write it.
+/// The permissions of the user `engine` in `nats.conf` suffice for the log. No other user can append.
 #[tokio::test]
-async fn the_engines_user_of_our_configuration_may_do_what_the_log_needs() {
+async fn permissions_of_the_user_engine_suffice_for_the_log() {
     let server = server(&config());
     let url = server.url().replace("://", "://engine:engine@");
     let monitors = vec![server.monitor_url()];
@@ -135,21 +135,21 @@ async fn the_engines_user_of_our_configuration_may_do_what_the_log_needs() {
         log.end()
     );
     for user in ["operator", "auditor", "acme-publisher", "acme-auditor", "acme-worker"] {
-        let who = async_nats::ConnectOptions::with_user_and_password(user.into(), user.into());
-        let who = who.custom_inbox_prefix(format!("_INBOX.{user}"));
-        let client = who.connect(server.url()).await.unwrap();
+        let login = async_nats::ConnectOptions::with_user_and_password(user.into(), user.into());
+        let login = login.custom_inbox_prefix(format!("_INBOX.{user}"));
+        let client = login.connect(server.url()).await.unwrap();
         let jetstream = async_nats::jetstream::new(client.clone());
         jetstream.publish("boarding.log.v1.acme", "hello".into()).await.unwrap();
         client.flush().await.unwrap();
     }
     let before = log.end();
     let appended = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap()[0];
-    assert_eq!(appended.position >> 16, (before >> 16) + 1, "nothing came between");
+    assert_eq!(appended.position >> 16, (before >> 16) + 1, "another user appended");
 }
 
-/// What another engine appended is seen without asking for it.
+/// A log receives the commits of another writer without appending itself.
 #[tokio::test]
-async fn what_another_writer_appended_is_seen_after_a_while() {
+async fn commits_of_another_writer_are_received() {
     let server = Server::start();
     let (one, two) = (open(options_of(&server)).unwrap(), open(options_of(&server)).unwrap());
     let mut watch = two.watch();
@@ -164,7 +164,7 @@ async fn what_another_writer_appended_is_seen_after_a_while() {
 }
 
 #[tokio::test]
-async fn an_append_of_two_companies_is_refused_and_changes_nothing() {
+async fn append_for_two_companies_is_refused() {
     let server = Server::start();
     let log = open(options_of(&server)).unwrap();
     let commits = ["acme", "zeta"].map(|name| sample::next(&log, &sample::company(name), 1));
@@ -173,9 +173,9 @@ async fn an_append_of_two_companies_is_refused_and_changes_nothing() {
     assert_eq!((log.end(), log.companies()), (0, vec![]));
 }
 
-/// More commits than a reader takes one by one, so that it reads whole pages, of all and of one company.
+/// The log is long enough that readers fetch whole pages, for all companies and for one.
 #[tokio::test]
-async fn a_long_log_is_read_in_pages_from_anywhere() {
+async fn long_log_is_read_in_pages_from_every_position() {
     let server = Server::start();
     let log = open(options_of(&server)).unwrap();
     let companies = ["acme", "zeta"].map(sample::company);

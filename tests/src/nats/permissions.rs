@@ -1,4 +1,4 @@
-//! nats.conf as it is: the table of who may do what, each cell tried, and no company's user in another's.
+//! The permissions in `nats.conf`: each cell of the table in its comment, and the separation of companies.
 
 use std::collections::BTreeSet;
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use crate::support::nats::Server;
 use crate::support::paths::repository;
 
-/// One row of the table: what is tried, and which users may.
+/// A row of the table: an operation on a subject, and which users may do it.
 struct Row {
     publish: bool,
     subject: String,
@@ -18,7 +18,7 @@ pub(super) fn config() -> String {
     std::fs::read_to_string(repository().join("nats.conf")).unwrap()
 }
 
-/// The table in the comment at the head of nats.conf: its users and rows.
+/// The table in the comment at the top of `nats.conf`: its users and rows.
 fn table(config: &str) -> (Vec<String>, Vec<Row>) {
     let words = |line: &str| line.split_whitespace().skip(1).map(str::to_owned).collect::<Vec<_>>();
     let head = config.lines().find(|line| line.contains(" engine operator auditor ")).unwrap();
@@ -35,7 +35,7 @@ fn table(config: &str) -> (Vec<String>, Vec<Row>) {
     (words(head), rows.collect())
 }
 
-/// The server of nats.conf, on other ports and with a folder of its own; each password is the user's name.
+/// Starts a server with `nats.conf`, on other ports and with another folder. Each password is the user's name.
 pub(super) fn server(config: &str) -> Server {
     let passwords = config.lines().filter_map(|line| line.trim().strip_prefix("password: $"));
     let mut text = config.replace("store_dir: \"nats-data\"", "store_dir: \"STORE\"");
@@ -48,43 +48,44 @@ pub(super) fn server(config: &str) -> Server {
     Server::with(&text.lines().filter(ours).collect::<Vec<_>>().join("\n"))
 }
 
-/// A user at the server, in the protocol's own words: what is refused is told before the next PONG.
-struct User {
+/// A connection in the NATS protocol. The server reports a refused operation before the next PONG.
+struct Connection {
     lines: BufReader<TcpStream>,
 }
 
-impl User {
+impl Connection {
     fn connect(server: &Server, name: &str) -> Self {
         let stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-        let mut user = Self { lines: BufReader::new(stream) };
-        let who = serde_json::json!({"user": name, "pass": name, "verbose": false});
-        assert!(user.says(&format!("CONNECT {who}\r\n")).is_empty(), "{name} is let in");
-        user
+        let mut connection = Self { lines: BufReader::new(stream) };
+        let login = serde_json::json!({"user": name, "pass": name, "verbose": false});
+        let errors = connection.send(&format!("CONNECT {login}\r\n"));
+        assert!(errors.is_empty(), "{name} cannot connect: {errors:?}");
+        connection
     }
 
-    /// Tries it, and says whether the server let it.
-    fn may(&mut self, row: &Row) -> bool {
+    /// Tries the operation of a row. Returns whether the server allows it.
+    fn is_allowed(&mut self, row: &Row) -> bool {
         let subject = &row.subject;
-        let refused = if row.publish {
-            self.says(&format!("PUB {subject} 0\r\n\r\n"))
+        let errors = if row.publish {
+            self.send(&format!("PUB {subject} 0\r\n\r\n"))
         } else {
-            self.says(&format!("SUB {subject} 1\r\nUNSUB 1\r\n"))
+            self.send(&format!("SUB {subject} 1\r\nUNSUB 1\r\n"))
         };
-        let of_this = |error: &String| error.contains("Permissions Violation");
-        assert!(refused.iter().all(of_this), "{subject}: {refused:?}");
-        refused.is_empty()
+        let is_violation = |error: &String| error.contains("Permissions Violation");
+        assert!(errors.iter().all(is_violation), "{subject}: {errors:?}");
+        errors.is_empty()
     }
 
-    /// Says it to the server, and gives the errors that are the answer.
-    fn says(&mut self, words: &str) -> Vec<String> {
-        self.lines.get_mut().write_all(format!("{words}PING\r\n").as_bytes()).unwrap();
+    /// Sends protocol text and returns the server's errors.
+    fn send(&mut self, text: &str) -> Vec<String> {
+        self.lines.get_mut().write_all(format!("{text}PING\r\n").as_bytes()).unwrap();
         let mut errors = Vec::new();
         loop {
             let mut line = String::new();
             assert_ne!(
                 self.lines.read_line(&mut line).unwrap(),
                 0,
-                "the server hung up: {errors:?}"
+                "the server closed the connection: {errors:?}"
             );
             match line.trim() {
                 "PONG" => return errors,
@@ -96,28 +97,28 @@ impl User {
 }
 
 #[test]
-fn each_cell_of_the_table_of_permissions_holds() {
+fn each_cell_of_the_permission_table_is_true() {
     let config = config();
     let (users, rows) = table(&config);
     let server = server(&config);
-    assert!(users.len() == 6 && rows.len() > 40, "the table is there");
+    assert!(users.len() == 6 && rows.len() > 40, "the table is not found");
     let mut wrong = Vec::new();
     for (n, name) in users.iter().enumerate() {
-        let mut user = User::connect(&server, name);
+        let mut connection = Connection::connect(&server, name);
         for row in &rows {
-            let may = user.may(row);
-            if may != row.allowed[n] {
+            let allowed = connection.is_allowed(row);
+            if allowed != row.allowed[n] {
                 let what = if row.publish { "pub" } else { "sub" };
-                wrong.push(format!("{name} {what} {}: may {may}", row.subject));
+                wrong.push(format!("{name} {what} {}: allowed: {allowed}", row.subject));
             }
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// As nats.conf says: another company's users are acme's with its name for acme.
+/// `nats.conf` says: for another company, copy the users of acme and replace the name.
 #[test]
-fn a_company_whose_users_are_copied_reaches_its_own_and_nothing_of_acme() {
+fn copied_users_have_the_same_rights_for_their_company_only() {
     let config = config();
     let start = config.find("    # The company acme.").unwrap();
     let end = start + config[start..].find("\n  ]").unwrap();
@@ -130,12 +131,12 @@ fn a_company_whose_users_are_copied_reaches_its_own_and_nothing_of_acme() {
     let mut wrong = Vec::new();
     for (n, name) in users.iter().enumerate().filter(|(_, name)| name.starts_with("acme")) {
         let name = swap(name);
-        let mut user = User::connect(&server, &name);
+        let mut connection = Connection::connect(&server, &name);
         for row in &rows {
             let other = Row { subject: swap(&row.subject), allowed: Vec::new(), ..*row };
-            let may = user.may(&other);
-            if may != row.allowed[n] {
-                wrong.push(format!("{name} {}: may {may}", other.subject));
+            let allowed = connection.is_allowed(&other);
+            if allowed != row.allowed[n] {
+                wrong.push(format!("{name} {}: allowed: {allowed}", other.subject));
             }
         }
     }

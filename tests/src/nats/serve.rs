@@ -1,4 +1,4 @@
-//! `boarding serve` as those who run it see it: starting, stopping, and what breaks in between.
+//! `boarding serve`: start, stop, lost connections, configuration.
 
 use std::time::Duration;
 
@@ -9,102 +9,102 @@ use super::serve_process::ServeProcess;
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
-/// How a start ended that came to nothing: its exit status, and what it said.
-fn fails(serving: &ServeProcess, options: &[&str]) -> (i32, String) {
+/// Starts the process, which must fail. Returns its exit status and its log.
+fn start_failure(serving: &ServeProcess, options: &[&str]) -> (i32, String) {
     let before = serving.log().len();
     let output = serving.command(options).output().unwrap();
     assert!(output.stdout.is_empty(), "{}", String::from_utf8_lossy(&output.stdout));
     (output.status.code().unwrap(), serving.log()[before..].to_owned())
 }
 
-/// Section 5: every answered command is there after a stop, and the stop takes less than ten seconds.
+/// Contract section 5: A stop takes less than ten seconds and loses no answered command.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_under_load_loses_no_answered_command() {
+async fn stop_under_load_loses_no_answered_command() {
     let server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
-    let (told, mut heard) = tokio::sync::mpsc::unbounded_channel();
-    let mut askers = tokio::task::JoinSet::new();
+    let caller = Caller::connect(&server.url()).await;
+    let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
+    let mut tasks = tokio::task::JoinSet::new();
     for n in 0..32 {
-        let (caller, told) = (caller.clone(), told.clone());
-        askers.spawn(async move {
+        let (caller, sender) = (caller.clone(), sender.clone());
+        tasks.spawn(async move {
             for k in 0.. {
                 let body = json!({"role": format!("r{n}-{k}"), "permissions": []});
                 let envelope = caller.envelope(&body);
-                let (headers, bytes) = caller.written(&envelope);
+                let (headers, bytes) = caller.encode(&envelope);
                 let subject = caller.subject("command", "DefineRole");
                 let sent = caller.client.request_with_headers(subject, headers, bytes.into());
-                // Nobody is there any more.
+                // The engine has stopped.
                 let Ok(answer) = sent.await else { return };
                 let answer: Value = serde_json::from_slice(&answer.payload).unwrap();
                 if answer["outcome"] == "accepted" {
-                    told.send((envelope, answer)).unwrap();
+                    sender.send((envelope, answer)).unwrap();
                 } else {
                     assert_eq!(answer["retry"], true, "{answer}");
                 }
             }
         });
     }
-    drop(told);
+    drop(sender);
     let mut accepted = Vec::new();
     while accepted.len() < 200 {
-        accepted.push(heard.recv().await.unwrap());
+        accepted.push(receiver.recv().await.unwrap());
     }
     serving.signal("-TERM");
     let ended = tokio::time::timeout(Duration::from_secs(10), async {
-        eventually("it has stopped", async || serving.exit_status()).await
+        eventually("the process has stopped", async || serving.exit_status()).await
     });
-    let status = ended.await.expect("it stops within ten seconds");
+    let status = ended.await.expect("the process stops within ten seconds");
     assert_eq!(status.code(), Some(0), "{}", serving.log());
     assert!(!serving.log().contains("still asked"), "{}", serving.log());
-    while let Some(one) = heard.recv().await {
+    while let Some(one) = receiver.recv().await {
         accepted.push(one);
     }
-    while let Some(done) = askers.join_next().await {
+    while let Some(done) = tasks.join_next().await {
         done.unwrap();
     }
     serving.restart(&[]);
     for (envelope, mut answer) in accepted {
         answer["duplicate"] = json!(true);
-        assert_eq!(caller.ask("DefineRole", &envelope).await.ok(), answer);
+        assert_eq!(caller.send_command("DefineRole", &envelope).await.accepted(), answer);
     }
 }
 
-/// What cannot be answered before the stop is told to come again.
+/// A request that waits at the stop gets an answer with `retry`.
 #[tokio::test]
-async fn who_still_waits_at_the_stop_is_told_to_come_again() {
+async fn waiting_request_gets_a_retry_answer_at_the_stop() {
     let server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let waiting = caller.clone();
     let params = json!({"min_position": 1_000_000});
     let waiting = tokio::spawn(async move { waiting.query("users", params).await });
-    // Questions are taken one after another: once this one is answered, that one was taken.
+    // The engine receives queries in order: when this one is answered, the waiting one was received.
     tokio::task::yield_now().await;
     caller.query("users", json!({})).await;
     serving.signal("-TERM");
-    let told = waiting.await.unwrap();
-    assert_eq!(told.value["retry"], true);
-    told.no("unavailable", 503);
-    let status = eventually("it has stopped", async || serving.exit_status()).await;
+    let answer = waiting.await.unwrap();
+    assert_eq!(answer.value["retry"], true);
+    answer.error("unavailable", 503);
+    let status = eventually("the process has stopped", async || serving.exit_status()).await;
     assert_eq!(status.code(), Some(0));
 }
 
-/// P27: what was interrupted goes on by itself, before anybody asks.
+/// P27: A restarted engine continues an interrupted run without a request.
 #[tokio::test]
-async fn p27_a_killed_service_goes_on_with_its_run() {
+async fn restarted_engine_continues_an_interrupted_run() {
     let server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     caller.define_company().await;
     let file = json!({"name": "people.csv", "text": people(90)});
     let body = json!({"dialect": "leapxpert", "files": [file], "add_to_corporate_phones": true});
-    let imported = caller.command("ImportFile", body).await.ok();
+    let imported = caller.command("ImportFile", body).await.accepted();
     let body = json!({
         "source": {"import": imported["result"]["import"]}, "channel": "whatsapp",
         "mode": "confirmed", "expected_recipients": 90,
     });
-    let started = caller.command("StartBulkIntegration", body).await.ok();
+    let started = caller.command("StartBulkIntegration", body).await.accepted();
     serving.kill();
     serving.restart(&[]);
     let run = json!({"run": started["result"]["run"]});
@@ -117,23 +117,23 @@ async fn p27_a_killed_service_goes_on_with_its_run() {
     assert_eq!(row["remaining"], 0, "{row}");
 }
 
-/// F11: a lost connection is tried again for ever, and the log says so.
+/// F11: The engine reconnects after an outage of NATS and logs it.
 #[tokio::test]
-async fn a_lost_connection_is_survived() {
+async fn engine_reconnects_after_an_outage_of_nats() {
     let mut server = Server::start();
     let mut serving = ServeProcess::start(&server);
-    let caller = Caller::on(&server.url()).await;
+    let caller = Caller::connect(&server.url()).await;
     let envelope = caller.envelope(&json!({"company_name": "Acme"}));
-    caller.ask("SetCompanyConfig", &envelope).await.ok();
+    caller.send_command("SetCompanyConfig", &envelope).await.accepted();
     server.kill();
-    eventually("it is noticed", async || {
+    eventually("the loss is logged", async || {
         serving.log().contains("the connection to NATS is lost").then_some(())
     })
     .await;
     server.restart();
-    let caller = Caller::on(&server.url()).await;
-    let again = eventually("it answers again", async || {
-        let (headers, bytes) = caller.written(&envelope);
+    let caller = Caller::connect(&server.url()).await;
+    let again = eventually("the engine answers again", async || {
+        let (headers, bytes) = caller.encode(&envelope);
         let subject = caller.subject("command", "SetCompanyConfig");
         let answer = caller.client.request_with_headers(subject, headers, bytes.into()).await;
         serde_json::from_slice::<Value>(&answer.ok()?.payload).ok()
@@ -141,74 +141,74 @@ async fn a_lost_connection_is_survived() {
     .await;
     assert_eq!(again["duplicate"], true);
     assert!(serving.log().matches("IO error").count() <= 1, "{}", serving.log());
-    // The queue is back as well.
+    // The queue works again too.
     let jetstream = async_nats::jetstream::new(caller.client.clone());
-    let body = caller.envelope(&json!({"company_name": "Left"}));
-    let (headers, bytes) = caller.written(&body);
+    let body = caller.envelope(&json!({"company_name": "Queued"}));
+    let (headers, bytes) = caller.encode(&body);
     let subject = caller.subject("queue", "SetCompanyConfig");
-    eventually("it is left in the queue", async || {
-        let left =
+    eventually("the command is queued", async || {
+        let published =
             jetstream.publish_with_headers(subject.clone(), headers.clone(), bytes.clone().into());
-        left.await.ok()?.await.ok()
+        published.await.ok()?.await.ok()
     })
     .await;
-    eventually("it is done", async || {
+    eventually("the command is done", async || {
         let row = caller.query("config", json!({})).await.value["row"].clone();
-        (row["company_name"] == "Left").then_some(())
+        (row["company_name"] == "Queued").then_some(())
     })
     .await;
-    // It stops in time even while the server is away.
+    // The engine stops in time even while the server is down.
     server.kill();
     serving.signal("-TERM");
     let ended = tokio::time::timeout(Duration::from_secs(10), async {
-        eventually("it has stopped", async || serving.exit_status()).await
+        eventually("the process has stopped", async || serving.exit_status()).await
     });
-    assert_eq!(ended.await.expect("it stops within ten seconds").code(), Some(0));
+    assert_eq!(ended.await.expect("the process stops within ten seconds").code(), Some(0));
 }
 
-/// Section 5: exit statuses, the line that says it is ready, and no password anywhere.
+/// Contract section 5: exit statuses, the ready line, and no password in the output.
 #[test]
-fn it_says_how_it_starts_and_why_it_does_not() {
+fn serve_prints_a_ready_line_or_why_it_cannot_start() {
     let server = Server::start();
     let mut serving = ServeProcess::not_started(&server);
     let secret = "nats://engine:s3cret@127.0.0.1:1";
-    let (status, said) = fails(&serving, &["--nats", secret]);
-    assert_eq!(status, 4, "{said}");
-    assert!(said.contains("127.0.0.1:1") && !said.contains("s3cret"), "{said}");
-    assert!(!serving.data().exists(), "a folder was made for nothing");
-    let (status, said) = fails(&serving, &["--nats", "http://[:s3cret"]);
-    assert_eq!(status, 2, "{said}");
-    assert!(!said.contains("s3cret"), "{said}");
-    assert_eq!(fails(&serving, &["--nats-inbox", "_INBOX.>"]).0, 2);
-    assert_eq!(fails(&serving, &["--nats-credentials", "/nowhere"]).0, 4);
-    let mut without = serving.command(&[]);
-    assert_eq!(without.env_remove("BOARDING_NATS").output().unwrap().status.code(), Some(2));
+    let (status, log) = start_failure(&serving, &["--nats", secret]);
+    assert_eq!(status, 4, "{log}");
+    assert!(log.contains("127.0.0.1:1") && !log.contains("s3cret"), "{log}");
+    assert!(!serving.data().exists(), "a data folder was created");
+    let (status, log) = start_failure(&serving, &["--nats", "http://[:s3cret"]);
+    assert_eq!(status, 2, "{log}");
+    assert!(!log.contains("s3cret"), "{log}");
+    assert_eq!(start_failure(&serving, &["--nats-inbox", "_INBOX.>"]).0, 2);
+    assert_eq!(start_failure(&serving, &["--nats-credentials", "/nowhere"]).0, 4);
+    let mut without_nats = serving.command(&[]);
+    assert_eq!(without_nats.env_remove("BOARDING_NATS").output().unwrap().status.code(), Some(2));
 
     serving.restart(&["--json"]);
     let ready: Value = serde_json::from_str(&serving.ready).unwrap();
     assert_eq!((&ready["ready"], &ready["nats"]), (&json!(true), &json!([server.url()])));
-    let (status, said) = fails(&serving, &[]);
-    assert_eq!(status, 4, "the folder is in use: {said}");
-    // Two engines with a log each would share the requests out between them.
+    let (status, log) = start_failure(&serving, &[]);
+    assert_eq!(status, 4, "the folder is in use: {log}");
+    // Two engines with different logs would each get a part of the requests.
     let second = ServeProcess::not_started(&server);
-    let (status, said) = fails(&second, &[]);
-    assert_eq!(status, 4, "{said}");
-    assert!(said.contains("another engine serves here"), "{said}");
+    let (status, log) = start_failure(&second, &[]);
+    assert_eq!(status, 4, "{log}");
+    assert!(log.contains("another engine serves here"), "{log}");
     serving.kill();
     serving.restart(&[]);
     assert!(serving.ready.starts_with(&format!("ready: {}", server.url())), "{}", serving.ready);
 }
 
-/// The rights in `nats.conf` are enough for the engine and for those who hand in commands and files.
+/// The permissions in `nats.conf` suffice for the engine, and for clients that send commands and files.
 #[tokio::test]
-async fn the_rights_of_the_sample_configuration_are_enough() {
+async fn permissions_of_nats_conf_suffice() {
     let server = super::permissions::server(&super::permissions::config());
     let url = |user: &str| server.url().replace("//", &format!("//{user}:{user}@"));
     let mut serving = ServeProcess::not_started(&server);
     serving.restart(&["--nats", &url("engine")]);
 
-    let publisher = Caller::on(&url("acme-publisher")).await;
-    publisher.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let publisher = Caller::connect(&url("acme-publisher")).await;
+    publisher.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let jetstream = async_nats::jetstream::new(publisher.client.clone());
     let store = jetstream.get_object_store("BOARDING_FILES").await.unwrap();
     store.put("acme/people.csv", &mut people(2).as_bytes()).await.unwrap();
@@ -216,20 +216,20 @@ async fn the_rights_of_the_sample_configuration_are_enough() {
     let body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "object": object}]});
     let inbox = publisher.client.new_inbox();
     let mut answers = publisher.client.subscribe(inbox.clone()).await.unwrap();
-    let (mut headers, bytes) = publisher.written(&publisher.envelope(&body));
+    let (mut headers, bytes) = publisher.encode(&publisher.envelope(&body));
     headers.insert("Boarding-Reply-To", inbox.as_str());
     let subject = publisher.subject("queue", "ImportFile");
-    let left = jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
-    left.await.unwrap();
+    let published = jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap();
+    published.await.unwrap();
     let answer = tokio::time::timeout(Duration::from_secs(30), {
         use futures_util::StreamExt as _;
         answers.next()
     });
-    super::caller::Told::of(&answer.await.unwrap().unwrap()).ok();
+    super::caller::Response::of(&answer.await.unwrap().unwrap()).accepted();
 
-    let operator = Caller::on(&url("operator")).await;
+    let operator = Caller::connect(&url("operator")).await;
     operator.client.request("$SRV.PING.boarding", "".into()).await.unwrap();
-    let auditor = Caller::on(&url("auditor")).await;
+    let auditor = Caller::connect(&url("auditor")).await;
     assert_eq!(
         auditor.query("imports", json!({})).await.value["rows"].as_array().unwrap().len(),
         1
@@ -238,18 +238,18 @@ async fn the_rights_of_the_sample_configuration_are_enough() {
     assert!(!serving.log().contains(":engine@"), "{}", serving.log());
 }
 
-/// The options as a file; a key that is not known is named.
+/// Options may come from a file. An unknown key is reported with its line.
 #[tokio::test]
-async fn the_options_may_come_from_a_file() {
+async fn options_are_read_from_a_file() {
     let server = Server::start();
     let serving = ServeProcess::not_started(&server);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("boarding.toml");
     let path = file.to_str().unwrap();
     std::fs::write(&file, "nats = \"x\"\nnast = \"nats://engine:s3cret@x\"\n").unwrap();
-    let (status, said) = fails(&serving, &["--config", path]);
-    assert_eq!(status, 2, "{said}");
-    assert!(said.contains("nast") && said.contains("line 2") && !said.contains("s3cret"), "{said}");
+    let (status, log) = start_failure(&serving, &["--config", path]);
+    assert_eq!(status, 2, "{log}");
+    assert!(log.contains("nast") && log.contains("line 2") && !log.contains("s3cret"), "{log}");
 
     std::fs::write(&file, format!("nats = \"{}\"\ndata = \"here\"\n", server.url())).unwrap();
     let mut command = serving.command(&["--config", path]);
@@ -258,11 +258,11 @@ async fn the_options_may_come_from_a_file() {
     let mut line = String::new();
     let out = child.stdout.take().unwrap();
     std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
-    let caller = Caller::on(&server.url()).await;
-    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.ok();
+    let caller = Caller::connect(&server.url()).await;
+    caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let pid = child.id().to_string();
     std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
-    let status = eventually("it has stopped", async || child.try_wait().unwrap()).await;
+    let status = eventually("the process has stopped", async || child.try_wait().unwrap()).await;
     assert_eq!(status.code(), Some(0));
     assert!(line.contains("here") && folder.path().join("here/log").exists(), "{line}");
 }

@@ -1,4 +1,4 @@
-//! The servers that the tests start: alone, again after a kill, and as a cluster.
+//! The NATS servers that the tests start: one server, a restart after a kill, a cluster.
 
 use async_nats::jetstream::{self, stream};
 
@@ -10,7 +10,7 @@ async fn stream_of(url: &str, copies: usize) -> jetstream::Context {
     let client = async_nats::connect(addresses).await.unwrap();
     let jetstream = jetstream::new(client);
     // A cluster that has just started has no leader yet.
-    eventually("the stream is there", async || {
+    eventually("the stream exists", async || {
         let config = stream::Config {
             name: "SAMPLE".to_owned(),
             subjects: vec!["sample.>".to_owned()],
@@ -24,7 +24,7 @@ async fn stream_of(url: &str, copies: usize) -> jetstream::Context {
 }
 
 #[tokio::test]
-async fn a_server_keeps_what_it_acknowledged_when_it_is_killed() {
+async fn killed_server_keeps_acknowledged_messages() {
     let mut server = Server::start();
     let jetstream = stream_of(&server.url(), 1).await;
     let ack = jetstream.publish("sample.a", "kept".into()).await.unwrap().await.unwrap();
@@ -35,7 +35,7 @@ async fn a_server_keeps_what_it_acknowledged_when_it_is_killed() {
 }
 
 #[tokio::test]
-async fn three_servers_are_a_cluster() {
+async fn cluster_of_three_stores_a_message() {
     let cluster = Cluster::start();
     let jetstream = stream_of(&cluster.url(), 3).await;
     let ack = jetstream.publish("sample.a", "kept".into()).await.unwrap().await.unwrap();

@@ -1,4 +1,4 @@
-//! The users of nats.conf: each may do what its part needs, and a worker sees nothing but work.
+//! The users `engine` and `acme-worker` of `nats.conf`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,12 +14,12 @@ use futures_util::StreamExt as _;
 use serde_json::json;
 
 use super::permissions::{config, server};
-use crate::engine::{Site, ok, people};
+use crate::engine::{EngineHarness, ok, people_rows};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
-/// How long an answer is waited for that must not come.
-const NO_ANSWER: Duration = Duration::from_millis(500);
+/// How long the test waits for an answer that must not come.
+const NO_ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 
 async fn client(server: &Server, user: &str) -> Client {
     let options = async_nats::ConnectOptions::new()
@@ -29,21 +29,21 @@ async fn client(server: &Server, user: &str) -> Client {
 }
 
 #[tokio::test]
-async fn a_worker_takes_work_and_sees_nothing_else() {
+async fn worker_reads_work_and_nothing_else() {
     let server = server(&config());
     let engine = client(&server, "engine").await;
-    let mut site = Site::acme(None).await;
-    let queue = WorkQueue::new(engine.clone(), site.engine().clock().clone(), 1);
-    site.channel = Some(Arc::new(NatsChannel::new(queue, Arc::new(NullChannel))));
-    site.restart().await;
-    let feed = Feed::start(site.engine(), engine.clone(), Options::default());
-    site.import(&people(&["ann"])).await;
-    let run = site.run().await;
+    let mut harness = EngineHarness::acme(None).await;
+    let queue = WorkQueue::new(engine.clone(), harness.engine().clock().clone(), 1);
+    harness.channel = Some(Arc::new(NatsChannel::new(queue, Arc::new(NullChannel))));
+    harness.restart().await;
+    let feed = Feed::start(harness.engine(), engine.clone(), Options::default());
+    harness.import(&people_rows(&["ann"])).await;
+    let run = harness.start_run().await;
     eventually("the events are published", async || (feed.lag() == 0).then_some(())).await;
 
     let worker = client(&server, "acme-worker").await;
     let context = jetstream::new(worker.clone());
-    let consumer: PullConsumer = eventually("there is a queue to take from", async || {
+    let consumer: PullConsumer = eventually("the work queue exists", async || {
         context.get_consumer_from_stream("acme_whatsapp", "BOARDING_WORK").await.ok()
     })
     .await;
@@ -59,13 +59,14 @@ async fn a_worker_takes_work_and_sees_nothing_else() {
         "$JS.API.STREAM.DELETE.BOARDING_WORK",
     ] {
         let question = json!({"seq": 1, "stream_name": "BOARDING_WORK", "config": {}});
-        let request = Request::new().payload(question.to_string().into()).timeout(Some(NO_ANSWER));
+        let request =
+            Request::new().payload(question.to_string().into()).timeout(Some(NO_ANSWER_TIMEOUT));
         let answer = worker.send_request(subject, request).await;
         assert!(answer.is_err(), "{subject}: {answer:?}");
     }
-    // The engine, who may ask, is answered.
+    // The engine has the permission and gets an answer.
     let request = Request::new().payload(json!({"seq": 1}).to_string().into());
     engine.send_request("$JS.API.STREAM.MSG.GET.BOARDING_EVENTS", request).await.unwrap();
-    ok(&site.ask("InviteSent", json!({"run": run, "user": "ann"})).await);
-    site.settle().await;
+    ok(&harness.submit("InviteSent", json!({"run": run, "user": "ann"})).await);
+    harness.settle().await;
 }

@@ -21,7 +21,7 @@ fn rows(hex: &str) -> Vec<Value> {
     let bytes: Vec<u8> = digits.chunks(2).map(byte).collect();
     let commit = boarding_log::codec::decode(&bytes).unwrap();
     let recorded = Recorded { position: 7, hash: boarding_log::codec::hash(&bytes), commit };
-    recorded.facts().map(|fact| history::row(&fact)).collect()
+    recorded.facts().map(|fact| history::event_json(&fact)).collect()
 }
 
 /// Contract, section 4: every event has a schema, and every event is what its schema says, key by key.

@@ -10,7 +10,7 @@ use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{CompanyId, Time};
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_core::read::queries::{Answer as Found, Asker, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer as Found, QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
 use super::proof::Proof;
@@ -51,15 +51,15 @@ impl Stage {
 
     pub(super) async fn try_query(&self, name: &str, params: Value) -> Result<Value, Value> {
         self.engine.caught_up().await.unwrap();
-        let asker = Asker { actor: "olga".to_owned(), authority: Authority::All };
+        let asker = QueryCaller { actor: "olga".to_owned(), authority: Authority::All };
         let params = params.as_object().cloned().unwrap();
         match self.engine.query(&self.acme, name, params, &asker).await {
             Ok(Found::Json(answer)) => Ok(answer),
             Ok(Found::Csv(bytes)) => Ok(String::from_utf8(bytes).unwrap().into()),
-            Err(NoAnswer::Refused(refusal)) => Err(json!({
+            Err(QueryFailure::Refused(refusal)) => Err(json!({
                 "outcome": "refused", "code": refusal.code, "message": refusal.message, "details": refusal.details,
             })),
-            Err(NoAnswer::Failed { code, why }) => Err(json!({
+            Err(QueryFailure::Failed { code, why }) => Err(json!({
                 "outcome": "failed", "code": code, "message": why, "retry": true,
             })),
         }

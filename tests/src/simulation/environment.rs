@@ -10,7 +10,7 @@ use boarding_commands::event::Event;
 use boarding_commands::values::{CompanyId, Time};
 use boarding_log::memory::MemoryLog;
 use boarding_log::{Encoded, EventLog as _};
-use boarding_projections::query::{Answer, query};
+use boarding_projections::query::RowsAnswer;
 use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
@@ -50,7 +50,7 @@ impl Environment {
         let appended = poll_once(self.log.append(vec![encoded]))
             .map_err(|error| format!("P11 append: {error}"))?;
         let recorded =
-            self.log.read_at(appended[0].place).map_err(|error| format!("P12 read: {error}"))?;
+            self.log.read_at(appended[0].location).map_err(|error| format!("P12 read: {error}"))?;
         for fact in recorded.facts() {
             boarding_projections::apply(&fact, &mut self.rows)
                 .map_err(|error| format!("P12 project: {error}"))?;
@@ -83,9 +83,9 @@ impl Environment {
         mut params: Value,
     ) -> Vec<Value> {
         params["limit"] = json!(500);
-        match query(name, company, &params, &self.rows).unwrap() {
-            Answer::Rows { rows, .. } => rows,
-            Answer::Row(row) => vec![row],
+        match boarding_projections::answer(name, company, &params, &self.rows).unwrap() {
+            RowsAnswer::Rows { rows, .. } => rows,
+            RowsAnswer::Row(row) => vec![row],
         }
     }
 }

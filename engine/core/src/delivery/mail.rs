@@ -55,12 +55,12 @@ pub struct Mail {
     pub date: Time,
     pub content: Rendered,
     /// For an invitation, as long as its claim is open: what somebody needs who sends it another way.
-    pub claim: Option<Claim>,
+    pub claim: Option<InvitationClaim>,
 }
 
 /// The claim that an invitation is sent for, and what its wording was made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct InvitationClaim {
     pub user: Personal<UserKey>,
     pub attempt: u32,
     /// The version of the run's start: a report carries it.
@@ -86,14 +86,14 @@ impl fmt::Debug for Mail {
 }
 
 /// A mail ready to be handed over.
-pub struct Letter {
+pub struct EncodedMail {
     pub from: Address,
     pub to: Address,
     /// RFC 5322, lines ended by CR LF.
     pub bytes: Vec<u8>,
 }
 
-impl fmt::Debug for Letter {
+impl fmt::Debug for EncodedMail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Letter({} bytes)", self.bytes.len())
     }
@@ -131,7 +131,7 @@ impl Mail {
     ///
     /// # Errors
     /// Which part cannot stand in a mail: above all a control character in a header (N56).
-    pub fn letter(&self) -> Result<Letter, MailError> {
+    pub fn letter(&self) -> Result<EncodedMail, MailError> {
         self.check()?;
         let from: Mailbox = self.from.parse().map_err(|_| MailError::From)?;
         let to: Address = self.to.parse().map_err(|_| MailError::To)?;
@@ -150,7 +150,7 @@ impl Mail {
             .raw_header(answered_by_nobody())
             .multipart(parts)
             .map_err(|_| MailError::Unbuildable)?;
-        Ok(Letter { from: from.email, to, bytes: letter.formatted() })
+        Ok(EncodedMail { from: from.email, to, bytes: letter.formatted() })
     }
 
     fn check(&self) -> Result<(), MailError> {

@@ -1,6 +1,6 @@
 //! The channel that does nothing, for measuring everything else.
 
-use super::{Channel, Sending, Sent};
+use super::{Channel, DeliveryFuture, DeliveryOutcome};
 use crate::delivery::mail::Mail;
 
 /// As many as a commit may claim.
@@ -23,7 +23,7 @@ impl Channel for NullChannel {
         IN_FLIGHT_MAILS
     }
 
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
-        Box::pin(std::future::ready(vec![Sent::Sent; mails.len()]))
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
+        Box::pin(std::future::ready(vec![DeliveryOutcome::Sent; mails.len()]))
     }
 }

@@ -10,7 +10,7 @@ use std::thread;
 
 use boarding_commands::values::Digest;
 
-use super::{Channel, Sending, Sent};
+use super::{Channel, DeliveryFuture, DeliveryOutcome};
 use crate::delivery::mail::Mail;
 
 /// As many as a commit may claim: the larger the batch, the fewer syncs of the folder a mail costs.
@@ -35,7 +35,7 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
-    /// Tells the files apart that are growing at once.
+    /// ResponseKind the files apart that are growing at once.
     growing: AtomicU64,
 }
 
@@ -73,12 +73,17 @@ impl Channel for Outbox {
         IN_FLIGHT_MAILS
     }
 
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
             let count = mails.len();
             tokio::task::spawn_blocking(move || inner.write_batch(&mails)).await.unwrap_or_else(
-                |_| vec![Sent::Uncertain { detail: "writing was interrupted".to_owned() }; count],
+                |_| {
+                    vec![
+                        DeliveryOutcome::Uncertain { detail: "writing was interrupted".to_owned() };
+                        count
+                    ]
+                },
             )
         })
     }
@@ -90,28 +95,34 @@ impl Inner {
     }
 
     /// Writes the files, then syncs each of their folders once; only then they are sent.
-    fn write_batch(&self, mails: &[Mail]) -> Vec<Sent> {
+    fn write_batch(&self, mails: &[Mail]) -> Vec<DeliveryOutcome> {
         let folders: BTreeSet<PathBuf> = mails.iter().map(|mail| self.folder_of(mail)).collect();
         if let Some(error) = folders.iter().find_map(|folder| self.make_folder(folder).err()) {
-            return vec![Sent::later(explain("make its folder in", &error)); mails.len()];
+            return vec![
+                DeliveryOutcome::later(explain("make its folder in", &error));
+                mails.len()
+            ];
         }
         let mut sent = self.write_all(mails);
         let synced = folders.iter().try_for_each(|folder| sync(folder));
         if let Err(error) = synced {
-            let later = Sent::later(explain("sync", &error));
-            sent.iter_mut().filter(|sent| **sent == Sent::Sent).for_each(|s| *s = later.clone());
+            let later = DeliveryOutcome::later(explain("sync", &error));
+            sent.iter_mut()
+                .filter(|sent| **sent == DeliveryOutcome::Sent)
+                .for_each(|s| *s = later.clone());
         }
         sent
     }
 
-    fn write_all(&self, mails: &[Mail]) -> Vec<Sent> {
+    fn write_all(&self, mails: &[Mail]) -> Vec<DeliveryOutcome> {
         let share = mails.len().div_ceil(WRITERS_PER_BATCH).max(1);
         thread::scope(|scope| {
             let writers: Vec<_> = mails
                 .chunks(share)
                 .map(|part| (part, scope.spawn(|| part.iter().map(|m| self.write(m)).collect())))
                 .collect();
-            let interrupted = Sent::Uncertain { detail: "writing was interrupted".to_owned() };
+            let interrupted =
+                DeliveryOutcome::Uncertain { detail: "writing was interrupted".to_owned() };
             let joined = writers.into_iter().flat_map(|(part, writer)| {
                 writer.join().unwrap_or_else(|_| vec![interrupted.clone(); part.len()])
             });
@@ -119,10 +130,10 @@ impl Inner {
         })
     }
 
-    fn write(&self, mail: &Mail) -> Sent {
+    fn write(&self, mail: &Mail) -> DeliveryOutcome {
         let path = self.folder_of(mail).join(file_name(&mail.message_id));
         if path.exists() {
-            return Sent::Sent;
+            return DeliveryOutcome::Sent;
         }
         let letter = match mail.letter() {
             Ok(letter) => letter,
@@ -131,11 +142,11 @@ impl Inner {
         let number = self.growing.fetch_add(1, Ordering::Relaxed);
         let growing = self.folder.join(UNFINISHED).join(number.to_string());
         match grow(&growing, &path, &letter.bytes) {
-            Ok(()) => Sent::Sent,
+            Ok(()) => DeliveryOutcome::Sent,
             Err(error) => {
                 // A rest takes room on a disk that may be full; the next opening clears it at the latest.
                 let _ = fs::remove_file(&growing);
-                Sent::later(explain("write to", &error))
+                DeliveryOutcome::later(explain("write to", &error))
             }
         }
     }

@@ -14,7 +14,7 @@ pub use relay::RelayError;
 
 use self::pool::Pool;
 use self::relay::Relay;
-use super::{Channel, Sending, Sent};
+use super::{Channel, DeliveryFuture, DeliveryOutcome};
 use crate::delivery::mail::Mail;
 
 /// How long each part of a conversation may take.
@@ -46,7 +46,7 @@ const CLAIMS_PER_CONNECTION: usize = 2;
 /// Sends by one mail server.
 ///
 /// SMTP cannot tell a repeat from a new mail, so this channel does not deduplicate: a connection lost
-/// after the mail was given and before it was acknowledged leaves it [`Sent::Uncertain`].
+/// after the mail was given and before it was acknowledged leaves it [`DeliveryOutcome::Uncertain`].
 #[derive(Debug, Clone)]
 pub struct SmtpChannel {
     inner: Arc<Inner>,
@@ -104,9 +104,9 @@ impl Channel for SmtpChannel {
         self.inner.connections * CLAIMS_PER_CONNECTION
     }
 
-    fn send_batch(&self, mails: Vec<Mail>) -> Sending<'_> {
+    fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
-            let doubt = Sent::Uncertain { detail: "sending was interrupted".to_owned() };
+            let doubt = DeliveryOutcome::Uncertain { detail: "sending was interrupted".to_owned() };
             let mut answers = vec![doubt; mails.len()];
             let mut sending = JoinSet::new();
             for (place, mail) in mails.into_iter().enumerate() {
@@ -126,18 +126,18 @@ impl Channel for SmtpChannel {
 }
 
 impl Inner {
-    async fn deliver(&self, mail: &Mail) -> Sent {
+    async fn deliver(&self, mail: &Mail) -> DeliveryOutcome {
         let letter = match mail.letter() {
             Ok(letter) => letter,
             Err(error) => return error.into(),
         };
         let Ok(_permit) = self.permits.acquire().await else {
-            return Sent::later("the channel is closed");
+            return DeliveryOutcome::later("the channel is closed");
         };
         let mut connection = match self.pool.take().await {
             Ok(connection) => connection,
             // Whatever a server says before it has heard of the mail is no verdict on the mail.
-            Err(detail) => return Sent::later(detail),
+            Err(detail) => return DeliveryOutcome::later(detail),
         };
         let said = talk::hand_over(&mut connection.line, &letter, self.pool.timeouts()).await;
         if said.connection_is_good {

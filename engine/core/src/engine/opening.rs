@@ -7,17 +7,17 @@ use tokio::sync::{Semaphore, watch};
 
 use super::Engine;
 use crate::clock::Clock;
-use crate::context::Core;
+use crate::context::EngineContext;
 use crate::data_dir::{DataDir, DataDirError, Secret};
 use crate::delivery::Channel;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::token::Tokens;
 use crate::intake::files::{self, Files};
 use crate::limits::PLANS_AT_ONCE;
-use crate::process::Stuck;
-use crate::read::projector::{ProjectError, Projections};
+use crate::process::BlockedImports;
+use crate::read::projector::{ProjectError, ReadModels};
 use crate::read::store::{self, Store, StoreError};
-use crate::registry::Companies;
+use crate::registry::CompanyRegistry;
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
@@ -50,7 +50,7 @@ pub enum LogChoice {
 
 /// What an opening found that an operator may want to know.
 #[derive(Debug, Default)]
-pub struct Found {
+pub struct OpeningReport {
     /// The end of a write that was interrupted; never acknowledged, and cut off.
     pub torn_tail: Option<TornTail>,
     /// Read models that could not be trusted, set aside; they are built anew.
@@ -77,7 +77,7 @@ pub enum EngineError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Projections(#[from] ProjectError),
+    ReadModels(#[from] ProjectError),
     #[error("open the outbox in {}", folder.display())]
     Outbox { folder: PathBuf, source: std::io::Error },
     #[error("sweep the files in {}", folder.display())]
@@ -97,7 +97,7 @@ impl EngineError {
                 )
             }
             Self::JetStream(error) => error.is_damage(),
-            Self::Projections(ProjectError::LogIsShorter { .. }) => true,
+            Self::ReadModels(ProjectError::LogIsShorter { .. }) => true,
             _ => false,
         }
     }
@@ -118,7 +118,7 @@ impl Engine {
         let (store, opened) = Store::open(&folder.derived())?;
         let indexed_up_to = store.read_meta()?.position;
         let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
-        let projections = Projections::follow(Arc::clone(&log), store.clone())?;
+        let read_models = ReadModels::follow(Arc::clone(&log), store.clone())?;
         let channel = match options.channel {
             Some(channel) => channel,
             None => {
@@ -131,30 +131,30 @@ impl Engine {
             store::Opened::Empty { set_aside } => set_aside,
             store::Opened::Kept => None,
         };
-        let core = Core {
+        let context = EngineContext {
             log,
             store,
-            projections,
+            read_models,
             clock: options.clock,
             files: Files::new(files),
             tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
             channel,
             adopt_runs: options.adopt_runs,
-            stuck: Stuck::default(),
+            blocked: BlockedImports::default(),
             ownership: OnceLock::new(),
             objects: OnceLock::new(),
             closing: watch::Sender::new(false),
             folder,
         };
-        let found = Found { torn_tail, set_aside };
-        let core = Arc::new(core);
-        let companies = Arc::new(Companies::new(Arc::clone(&core)));
+        let report = OpeningReport { torn_tail, set_aside };
+        let context = Arc::new(context);
+        let companies = Arc::new(CompanyRegistry::new(Arc::clone(&context)));
         Ok(Self {
-            core,
+            context,
             companies,
-            alarm: OnceLock::new(),
-            found,
-            planning: Semaphore::new(PLANS_AT_ONCE),
+            timer: OnceLock::new(),
+            report,
+            plan_permits: Semaphore::new(PLANS_AT_ONCE),
         })
     }
 }

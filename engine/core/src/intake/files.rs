@@ -14,11 +14,11 @@ use sha2::{Digest as _, Sha256};
 pub struct Files {
     folder: PathBuf,
     /// Where others find what is kept here, and we what they keep.
-    elsewhere: Arc<OnceLock<Arc<dyn Elsewhere>>>,
+    shared: Arc<OnceLock<Arc<dyn SharedFiles>>>,
 }
 
 /// A place where engines on several machines keep their files in common. Blocks.
-pub trait Elsewhere: Send + Sync + fmt::Debug {
+pub trait SharedFiles: Send + Sync + fmt::Debug {
     /// Keeps a file there; durable when this returns. What is there already stays.
     ///
     /// # Errors
@@ -47,12 +47,12 @@ pub enum KeepError {
 
 impl Files {
     pub fn new(folder: PathBuf) -> Self {
-        Self { folder, elsewhere: Arc::default() }
+        Self { folder, shared: Arc::default() }
     }
 
     /// Has every file kept elsewhere too from now on, and looked for there; the first word counts.
-    pub fn share(&self, elsewhere: Arc<dyn Elsewhere>) {
-        let _ = self.elsewhere.set(elsewhere);
+    pub fn share(&self, shared: Arc<dyn SharedFiles>) {
+        let _ = self.shared.set(shared);
     }
 
     /// Keeps what `content` reads: durable when this returns. The same content is kept once.
@@ -68,9 +68,9 @@ impl Files {
                 return Err(KeepError::TooLarge { limit });
             }
             self.settle(&draft, &sha256).map_err(failed)?;
-            if let Some(elsewhere) = self.elsewhere.get() {
+            if let Some(shared) = self.shared.get() {
                 let file = File::open(self.path(&sha256)).map_err(failed)?;
-                elsewhere.put(&sha256, file).map_err(failed)?;
+                shared.put(&sha256, file).map_err(failed)?;
             }
             Ok(FileRef { name: boarding_csv::clean_name(name), sha256, bytes })
         });
@@ -95,9 +95,9 @@ impl Files {
     /// # Errors
     /// When it is not there or cannot be read.
     pub fn open(&self, sha256: &str) -> io::Result<File> {
-        match (File::open(self.path(sha256)), self.elsewhere.get()) {
-            (Err(error), Some(elsewhere)) if error.kind() == io::ErrorKind::NotFound => {
-                self.fetch(sha256, &**elsewhere)?;
+        match (File::open(self.path(sha256)), self.shared.get()) {
+            (Err(error), Some(shared)) if error.kind() == io::ErrorKind::NotFound => {
+                self.fetch(sha256, &**shared)?;
                 File::open(self.path(sha256))
             }
             (opened, _) => opened,
@@ -105,8 +105,8 @@ impl Files {
     }
 
     /// Brings a file here that another engine keeps.
-    fn fetch(&self, sha256: &str, elsewhere: &dyn Elsewhere) -> io::Result<()> {
-        let content = elsewhere.get(sha256)?;
+    fn fetch(&self, sha256: &str, shared: &dyn SharedFiles) -> io::Result<()> {
+        let content = shared.get(sha256)?;
         let mut draft = new_draft(&self.folder)?;
         let settled = copy(content, &mut draft.1, u64::MAX).and_then(|(found, _)| {
             if found == sha256 {

@@ -13,18 +13,19 @@ use boarding_commands::values::{Code, CommandId, CompanyId, Refusal};
 use boarding_csv::clean_name;
 use serde_json::json;
 
-use crate::context::Core;
+use crate::context::EngineContext;
 use crate::intake::files::Files;
 
 /// The bucket of files that are too large for a command.
 pub const FILES_BUCKET: &str = "BOARDING_FILES";
 
 /// A file on its way.
-pub type Fetching<'a> = Pin<Box<dyn Future<Output = Result<Fetched, Refusal>> + Send + 'a>>;
+pub type FetchFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<FetchedObject, Refusal>> + Send + 'a>>;
 
 /// A file that was fetched.
 #[derive(Debug)]
-pub struct Fetched {
+pub struct FetchedObject {
     pub kept: FileRef,
     /// What the store itself says that its digest is, as the store writes it.
     pub digest: Option<String>,
@@ -37,14 +38,14 @@ pub struct Fetched {
 ///   `unavailable` for whatever may pass.
 pub trait Objects: Send + Sync + fmt::Debug {
     /// Fetches the file and keeps it under its digest; `name` is what the command calls it.
-    fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> Fetching<'a>;
+    fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> FetchFuture<'a>;
 }
 
 fn malformed(why: &str) -> Refusal {
     Refusal::new(Code::EnvelopeMalformed).saying(&format!("files: {why}"))
 }
 
-impl Core {
+impl EngineContext {
     /// Fetches a file that the command names, if it is the company's own and what the command says.
     pub(super) async fn keep_object(
         &self,
@@ -102,7 +103,7 @@ impl Core {
 
     fn first_files(&self, company: &CompanyId, id: CommandId) -> Result<Vec<FileRef>, Refusal> {
         let unavailable = |why: String| Refusal::new(Code::Unavailable).saying(&why);
-        let Some(place) = self.place_of(company, id).map_err(unavailable)? else {
+        let Some(place) = self.location_of(company, id).map_err(unavailable)? else {
             return Ok(Vec::new());
         };
         let read = self.log.read_at(place);

@@ -5,7 +5,7 @@ mod archive;
 use std::io::{BufReader, Cursor, Read, Seek};
 use std::slice;
 
-use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::facts::{ArchiveContents, ArchivePicture, StoredPicture};
 use boarding_commands::decide::{Authority, ImportPictures};
 use boarding_commands::envelope::Envelope;
 use boarding_commands::event::{FileRef, Permission, PictureFormat};
@@ -13,10 +13,10 @@ use boarding_commands::values::{Code, CompanyId, Digest, Personal, Refusal};
 use boarding_csv::{clean_name, has_invisible};
 use serde_json::{Value, json};
 
-use archive::{Archive, ArchiveError, Entry, EntryError};
+use archive::{Archive, ArchiveEntry, ArchiveError, EntryError};
 
 use crate::actor::Reply;
-use crate::engine::{Engine, no};
+use crate::engine::{Engine, rejected};
 use crate::intake::files::{Files, KeepError};
 use crate::limits::{
     ARCHIVE_ENTRIES_MAX, PICTURE_BYTES_BELOW, PICTURE_NAME_CHARS_MAX, PICTURES_BYTES_MAX,
@@ -28,37 +28,37 @@ impl Engine {
     pub(crate) async fn prepare_pictures(
         &self,
         company: &CompanyId,
-        pictures: &mut ImportPictures,
+        pictures: &ImportPictures,
         body: &Value,
         envelope: &Envelope,
         authority: Authority,
-    ) -> Result<Digest, Reply> {
-        let known = self.core.knows(company, envelope.id);
+    ) -> Result<(Digest, ArchiveContents), Reply> {
+        let known = self.context.knows(company, envelope.id);
         if authority == Authority::Granted && !known {
             self.may(company, envelope, Permission::BulkImportUsers).await?;
         }
         let bodies = slice::from_ref(&pictures.file);
         let recalled = match known {
-            true => self.core.recall(company, envelope.id, bodies).map_err(no)?,
+            true => self.context.recall(company, envelope.id, bodies).map_err(rejected)?,
             false => None,
         };
         let files = match recalled {
             Some(files) => files,
-            None => self.core.keep(company, bodies, authority).await.map_err(no)?,
+            None => self.context.keep(company, bodies, authority).await.map_err(rejected)?,
         };
-        let file = files.into_iter().next().ok_or_else(|| no(Code::EnvelopeMalformed.into()))?;
+        let file =
+            files.into_iter().next().ok_or_else(|| rejected(Code::EnvelopeMalformed.into()))?;
         let mut fields = body.as_object().cloned().unwrap_or_default();
         fields.remove("zip");
         fields.insert("file".to_owned(), json!({"name": file.name, "sha256": file.sha256}));
         let digest = Digest::of_body("ImportPictures", &Value::Object(fields));
-        if let Some(first) = self.core.first_answer(company, envelope.id, digest) {
+        if let Some(first) = self.context.first_answer(company, envelope.id, digest) {
             return Err(first);
         }
-        let files = self.core.files.clone();
+        let files = self.context.files.clone();
         let reading = tokio::task::spawn_blocking(move || read(&files, file)).await;
         let read = reading.unwrap_or_else(|error| Err(unavailable(&error)));
-        pictures.read = Some(read.map_err(no)?);
-        Ok(digest)
+        Ok((digest, read.map_err(rejected)?))
     }
 
     /// Refuses an actor who may not ask, before anything is kept.
@@ -69,13 +69,13 @@ impl Engine {
         needed: Permission,
     ) -> Result<(), Reply> {
         let actor = envelope.actor.clone().unwrap_or_default();
-        let hot = self.hot(company).await;
-        let look = hot.look(move |company| company.grants.allows(&actor, needed));
-        if look.await.ok_or_else(crate::actor::gone)? {
+        let handle = self.actor(company).await;
+        let inspection = handle.inspect(move |company| company.grants.allows(&actor, needed));
+        if inspection.await.ok_or_else(crate::actor::stopped)? {
             return Ok(());
         }
         let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
-        Err(no(refusal.with(json!({"permission": needed.as_str()}))))
+        Err(rejected(refusal.with(json!({"permission": needed.as_str()}))))
     }
 }
 
@@ -83,7 +83,7 @@ impl Engine {
 ///
 /// # Errors
 /// `import.unsupported_file_type`, `zip.too_many_entries`, or `unavailable`: then nothing is imported.
-fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
+fn read(files: &Files, file: FileRef) -> Result<ArchiveContents, Refusal> {
     let input = files.open(&file.sha256).map_err(|error| unavailable(&error))?;
     let opened = Archive::open(BufReader::new(input), ARCHIVE_ENTRIES_MAX);
     let mut archive = opened.map_err(|error| no_archive(&error, &file))?;
@@ -93,34 +93,34 @@ fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
         let actual = Some(named.len());
         return Err(too_many("pictures", PICTURES_PER_ARCHIVE_MAX, actual));
     }
-    let mut budget = Budget::of(file.bytes);
+    let mut budget = UnpackBudget::of(file.bytes);
     let mut pictures = Vec::with_capacity(named.len());
     for (name, entry) in named {
         if hides_something(entry) {
             let content = Err(Code::PictureNoMatch);
-            pictures.push(PictureRead { name: Personal(name), content });
+            pictures.push(ArchivePicture { name: Personal(name), content });
             continue;
         }
         let content = match unpack(&mut archive, entry, &mut budget) {
             Ok((content, format)) => Ok(keep(files, &name, content, format)?),
-            Err(Bad::Picture(code)) => Err(code),
-            Err(Bad::Disk(error)) => return Err(unavailable(&error)),
+            Err(PictureProblem::Picture(code)) => Err(code),
+            Err(PictureProblem::Disk(error)) => return Err(unavailable(&error)),
         };
-        pictures.push(PictureRead { name: Personal(name), content });
+        pictures.push(ArchivePicture { name: Personal(name), content });
     }
-    Ok(PicturesRead { file, pictures })
+    Ok(ArchiveContents { file, pictures })
 }
 
 /// Why there is no picture.
-enum Bad {
+enum PictureProblem {
     Picture(Code),
     Disk(std::io::Error),
 }
 
 /// How much an archive may still unpack to, in bytes.
-struct Budget(u64);
+struct UnpackBudget(u64);
 
-impl Budget {
+impl UnpackBudget {
     fn of(archive_bytes: u64) -> Self {
         let by_ratio = archive_bytes.saturating_mul(PICTURES_RATIO_MAX);
         Self(by_ratio.clamp(PICTURES_FREE_BYTES, PICTURES_BYTES_MAX))
@@ -130,18 +130,18 @@ impl Budget {
 /// A picture's bytes and what they are.
 fn unpack<R: Read + Seek>(
     archive: &mut Archive<R>,
-    entry: &Entry,
-    budget: &mut Budget,
-) -> Result<(Vec<u8>, PictureFormat), Bad> {
-    let no = |code: Code| Err(Bad::Picture(code));
+    entry: &ArchiveEntry,
+    budget: &mut UnpackBudget,
+) -> Result<(Vec<u8>, PictureFormat), PictureProblem> {
+    let rejected = |code: Code| Err(PictureProblem::Picture(code));
     if is_unsafe(entry) {
-        return no(Code::ZipUnsafePath);
+        return rejected(Code::ZipUnsafePath);
     }
     if entry.is_encrypted {
-        return no(Code::ZipEncrypted);
+        return rejected(Code::ZipEncrypted);
     }
     if entry.bytes >= PICTURE_BYTES_BELOW {
-        return no(Code::PictureTooLarge);
+        return rejected(Code::PictureTooLarge);
     }
     let below = PICTURE_BYTES_BELOW.min(budget.0);
     let content = match archive.read(entry, below) {
@@ -149,7 +149,7 @@ fn unpack<R: Read + Seek>(
         Err(EntryError::TooLarge) => {
             budget.0 -= below;
             let is_large = below == PICTURE_BYTES_BELOW;
-            return no(if is_large {
+            return rejected(if is_large {
                 Code::PictureTooLarge
             } else {
                 Code::ImportDecompressionLimit
@@ -157,14 +157,14 @@ fn unpack<R: Read + Seek>(
         }
         Err(EntryError::Malformed(bytes)) => {
             budget.0 = budget.0.saturating_sub(bytes);
-            return no(Code::PictureUnsupportedFormat);
+            return rejected(Code::PictureUnsupportedFormat);
         }
-        Err(EntryError::Io(error)) => return Err(Bad::Disk(error)),
+        Err(EntryError::Io(error)) => return Err(PictureProblem::Disk(error)),
     };
     budget.0 -= content.len() as u64;
     match format_of(&content) {
         Some(format) => Ok((content, format)),
-        None => no(Code::PictureUnsupportedFormat),
+        None => rejected(Code::PictureUnsupportedFormat),
     }
 }
 
@@ -173,10 +173,10 @@ fn keep(
     name: &str,
     content: Vec<u8>,
     format: PictureFormat,
-) -> Result<PictureFile, Refusal> {
+) -> Result<StoredPicture, Refusal> {
     let kept = files.keep(name, Cursor::new(content), PICTURE_BYTES_BELOW);
     let FileRef { sha256, bytes, .. } = kept.map_err(|error: KeepError| unavailable(&error))?;
-    Ok(PictureFile { sha256, bytes, format })
+    Ok(StoredPicture { sha256, bytes, format })
 }
 
 /// What a picture is by its first bytes, whatever it is called (OCM-17).
@@ -194,7 +194,7 @@ fn format_of(content: &[u8]) -> Option<PictureFormat> {
 const LEFTOVERS: [&str; 3] = [".ds_store", "thumbs.db", "desktop.ini"];
 
 /// The picture's name without folders; none for a folder and for what systems leave there.
-fn name_of(entry: &Entry) -> Option<String> {
+fn name_of(entry: &ArchiveEntry) -> Option<String> {
     let base = parts(entry).last().filter(|base| !base.is_empty())?;
     let left = parts(entry).any(|part| part.eq_ignore_ascii_case("__MACOSX"))
         || base.starts_with("._")
@@ -203,16 +203,16 @@ fn name_of(entry: &Entry) -> Option<String> {
 }
 
 /// Whether there is something in the name that nobody sees: what is shown without it is not the name (OCM-18).
-fn hides_something(entry: &Entry) -> bool {
+fn hides_something(entry: &ArchiveEntry) -> bool {
     parts(entry).last().is_some_and(has_invisible)
 }
 
-fn parts(entry: &Entry) -> impl Iterator<Item = &str> {
+fn parts(entry: &ArchiveEntry) -> impl Iterator<Item = &str> {
     entry.path.split(['/', '\\'])
 }
 
 /// Whether the path leads out of the archive, or is none. Nothing is ever opened by it all the same.
-fn is_unsafe(entry: &Entry) -> bool {
+fn is_unsafe(entry: &ArchiveEntry) -> bool {
     entry.is_special
         || entry.path.starts_with(['/', '\\'])
         || entry.path.contains(|c: char| c == ':' || c.is_control())

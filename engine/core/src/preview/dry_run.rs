@@ -1,23 +1,25 @@
 //! A rehearsal: a whole import on a copy of its company that is thrown away.
 
 use boarding_commands::commit::Fact;
+use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::event::{Event, FileRef, ImportOptions};
+use boarding_commands::step::{Outcome, Purpose, Request};
 use boarding_commands::values::{Code, ImportId, Problem};
-use boarding_projections::outlook::Outlook;
+use boarding_projections::import_preview::ImportPreview;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Attention, Plan};
-use crate::actor::decide_step::State;
-use crate::actor::{Reply, Request};
-use crate::context::Core;
-use crate::engine::{Asking, no};
+use super::{Attention, ImportPlan};
+use crate::actor::Reply;
+use crate::actor::decide_step::{State, not_encoded};
+use crate::context::EngineContext;
+use crate::engine::{Submission, rejected};
 use crate::intake::{self, CompanySays};
 use crate::limits::{PREVIEW_ATTENTION_ROWS, PREVIEW_ROWS};
 use crate::process::ENGINE;
-use crate::process::portions::{Chunks, Fault, Place, Portions};
+use crate::process::portions::{BoxError, FileChunks, Portions, ResumePoint};
 use crate::read::snapshots;
 use boarding_log::codec::Encoded;
 
@@ -29,30 +31,29 @@ use boarding_log::codec::Encoded;
 /// # Errors
 /// What the command would be answered instead.
 pub(super) fn plan(
-    core: &Core,
-    asking: &Asking,
-    mut import: ImportFile,
+    context: &EngineContext,
+    submission: &Submission,
+    import: ImportFile,
     files: Vec<FileRef>,
-) -> Result<(Plan, ImportFile), Reply> {
-    let loaded = snapshots::load(&*core.log, Some(&core.store), &asking.company)
+) -> Result<(ImportPlan, FileContents), Reply> {
+    let loaded = snapshots::load(&*context.log, Some(&context.store), &submission.company)
         .map_err(|error| failed(&boarding_log::error_chain(&error)))?;
     let version = loaded.company.version;
     let says = CompanySays::of(&loaded.company, &import.dialect);
-    let read = intake::read(&core.files, &import, files, says).map_err(no)?;
-    import.read = Some(read);
-    let command = import.clone();
-    let request = asking.request(Command::ImportFile(import), core.clock.now());
-    let mut rehearsal = Rehearsal { state: State::of(loaded), tally: Tally::default() };
-    rehearsal.state.check_version(&request).map_err(Reply::Refused)?;
-    rehearsal.accept(request.clone())?;
+    let contents = intake::read(&context.files, &import, files, says).map_err(rejected)?;
+    let (command, facts) = (import.clone(), Facts::Files(contents.clone()));
+    let request = submission.request(Command::ImportFile(import), facts, context.clock.now());
+    let mut dry_run = DryRun { state: State::of(loaded), tally: Tally::default() };
+    dry_run.state.check_version(&request).map_err(Reply::Refused)?;
+    dry_run.accept(request.clone())?;
     let id = ImportId(command.import.map_or(request.id.0, |import| import.0));
-    rehearsal.go_on(core, &request, id)?;
+    dry_run.go_on(context, &request, id)?;
     if command.on_error == OnError::RejectFile {
-        let total = rehearsal.tally.outlook.counts().total;
-        std::mem::take(&mut rehearsal.tally.bad).check(total).map_err(Reply::Refused)?;
+        let total = dry_run.tally.preview.counts().total;
+        std::mem::take(&mut dry_run.tally.bad).check(total).map_err(Reply::Refused)?;
     }
-    let plan = rehearsal.tally.plan(version).map_err(|why| failed(&why))?;
-    Ok((plan, command))
+    let plan = dry_run.tally.plan(version).map_err(|why| failed(&why))?;
+    Ok((plan, contents))
 }
 
 fn failed(why: &str) -> Reply {
@@ -60,41 +61,45 @@ fn failed(why: &str) -> Reply {
 }
 
 /// The copy, and what has been seen of the import on it.
-struct Rehearsal {
+struct DryRun {
     state: State,
     tally: Tally,
 }
 
-impl Rehearsal {
+impl DryRun {
     /// Accepts the file; without its rows, where they do not fit beside the acceptance.
     fn accept(&mut self, mut request: Request) -> Result<(), Reply> {
         let reply = match self.take(&request) {
             Ok(()) => return Ok(()),
             Err(reply) => reply,
         };
-        if let (Reply::TooLarge, Command::ImportFile(import)) = (&*reply, &mut request.command)
-            && let Some(read) = &mut import.read
-        {
-            read.rows.clear();
+        if let (Reply::TooLarge, Facts::Files(contents)) = (&*reply, &mut request.facts) {
+            contents.rows.clear();
             return self.take(&request).map_err(|reply| *reply);
         }
         Err(*reply)
     }
 
     /// Applies the rows to come, in the portions in which the import worker would.
-    fn go_on(&mut self, core: &Core, accepted: &Request, id: ImportId) -> Result<(), Reply> {
+    fn go_on(
+        &mut self,
+        context: &EngineContext,
+        accepted: &Request,
+        id: ImportId,
+    ) -> Result<(), Reply> {
         let import = self.state.company.imports.get(&id);
         let Some(import) = import.filter(|import| !import.completed) else { return Ok(()) };
-        let Some(place) = Place::of(import) else { return Ok(()) };
-        let fault = |fault: Fault| failed(&boarding_log::error_chain(&*fault));
-        for rows in Chunks::open(&core.files, &place).map_err(fault)? {
-            if *core.closing.borrow() {
-                return Err(crate::actor::gone());
+        let Some(resume_point) = ResumePoint::of(import) else { return Ok(()) };
+        let fault = |fault: BoxError| failed(&boarding_log::error_chain(&*fault));
+        for rows in FileChunks::open(&context.files, &resume_point).map_err(fault)? {
+            if *context.closing.borrow() {
+                return Err(crate::actor::stopped());
             }
             let mut portions = Portions::of(rows.map_err(fault)?);
             while let Some(rows) = portions.next() {
                 let request = Request {
                     command: ImportRows { import: id, rows: rows.clone() }.into(),
+                    facts: Facts::None,
                     body: None,
                     actor: ENGINE.to_owned(),
                     authority: Authority::All,
@@ -111,12 +116,14 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Decides, encodes and takes note as the company's task does, but appends nothing.
+    /// Takes the step that the company's task takes, but appends nothing.
     fn take(&mut self, request: &Request) -> Result<(), Box<Reply>> {
-        let decision = self.state.rule(request)?;
-        let encoded = self.state.encode(request, decision.events, decision.result)?;
-        self.tally.note(&encoded);
-        self.state.note(&encoded);
+        match self.state.step(request, Purpose::DryRun) {
+            Outcome::Commit(encoded) => self.tally.note(&encoded),
+            Outcome::Answer(_) | Outcome::Repeat(_) => {}
+            Outcome::Refused(refusal) => return Err(Box::new(Reply::Refused(refusal))),
+            Outcome::NotEncoded(error) => return Err(Box::new(not_encoded(&error))),
+        }
         Ok(())
     }
 }
@@ -124,7 +131,7 @@ impl Rehearsal {
 /// What has been seen so far: it does not grow with the file.
 #[derive(Default)]
 struct Tally {
-    outlook: Outlook,
+    preview: ImportPreview,
     rows: Vec<Value>,
     next: Option<u64>,
     attention: Attention,
@@ -154,7 +161,7 @@ impl Tally {
             if let Event::ImportPlaced { organization, permission_group, .. } = event {
                 self.digest.add(&(organization, permission_group));
             }
-            if let Some(row) = self.outlook.take(&fact) {
+            if let Some(row) = self.preview.apply(&fact) {
                 self.digest.add(&row);
                 self.attention.note(&row);
                 self.keep(row);
@@ -170,14 +177,14 @@ impl Tally {
         }
     }
 
-    fn plan(self, version: u64) -> Result<Plan, String> {
-        if !self.outlook.is_completed() {
+    fn plan(self, version: u64) -> Result<ImportPlan, String> {
+        if !self.preview.is_completed() {
             return Err("the file gave fewer rows than were counted in it".to_owned());
         }
-        let Self { outlook, rows, next, attention, warnings, not_invited, digest, .. } = self;
-        let counts = outlook.counts();
+        let Self { preview, rows, next, attention, warnings, not_invited, digest, .. } = self;
+        let counts = preview.counts();
         let hash = digest.finish(&counts);
-        Ok(Plan { hash, counts, rows, next, attention, warnings, not_invited, version })
+        Ok(ImportPlan { hash, counts, rows, next, attention, warnings, not_invited, version })
     }
 }
 

@@ -1,18 +1,21 @@
 //! What an import did, read again from the log; and what undoing it would come to.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use boarding_commands::commit::Commit;
 use boarding_commands::company::{Company, Effects, RowEffect, Undo};
 use boarding_commands::decide::imports::undo_import::foreseen;
-use boarding_commands::decide::{Authority, Command, Decision, UndoImport, UndoRows};
+use boarding_commands::decide::{Authority, Command, Facts, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
-use boarding_commands::values::{Code, CompanyId, ImportId, Time};
+use boarding_commands::step::{Outcome, Purpose, Request, step};
+use boarding_commands::values::{Code, CompanyId, ImportId};
 
+use crate::actor::Reply;
 use crate::actor::decide_step::State;
-use crate::actor::{Reply, Request};
-use crate::context::Core;
-use crate::engine::{Asking, Engine};
+use crate::context::EngineContext;
+use crate::engine::{Engine, Submission};
 use crate::process::ENGINE;
 use crate::read::snapshots;
 use boarding_log::{EventLog, ReadError};
@@ -42,34 +45,40 @@ pub(crate) fn effects(
 
 impl Engine {
     /// Shows what an undo would come to; nothing is appended.
-    pub(crate) async fn foresee_undo(&self, asking: &Asking, undo: UndoImport) -> Reply {
-        let asked = self.ask(asking, Command::UndoImport(undo.clone()), None).await;
+    pub(crate) async fn preview_undo(&self, submission: &Submission, undo: UndoImport) -> Reply {
+        let asked = self
+            .submit_prepared(submission, Command::UndoImport(undo.clone()), Facts::None, None)
+            .await;
         if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
             return asked;
         }
         // The company stays awake: its snapshot is not written while it is read here.
-        let _hot = self.hot(&asking.company).await;
-        let Ok(_turn) = self.planning.acquire().await else { return crate::actor::gone() };
-        let (core, asking) = (Arc::clone(&self.core), asking.clone());
-        let looking = tokio::task::spawn_blocking(move || foresee(&core, &asking, undo));
+        let _handle = self.actor(&submission.company).await;
+        let Ok(_turn) = self.plan_permits.acquire().await else { return crate::actor::stopped() };
+        let (context, submission) = (Arc::clone(&self.context), submission.clone());
+        let looking = tokio::task::spawn_blocking(move || foresee(&context, &submission, undo));
         looking.await.unwrap_or_else(|error| Err(failed(&error))).unwrap_or_else(|reply| reply)
     }
 }
 
 /// Undoes the import on a copy of its company that is thrown away.
-fn foresee(core: &Core, asking: &Asking, undo: UndoImport) -> Result<Reply, Reply> {
-    let (company, import) = (asking.company.clone(), undo.import);
-    let loaded = snapshots::load(&*core.log, Some(&core.store), &company);
+fn foresee(
+    context: &EngineContext,
+    submission: &Submission,
+    undo: UndoImport,
+) -> Result<Reply, Reply> {
+    let (company, import) = (submission.company.clone(), undo.import);
+    let loaded = snapshots::load(&*context.log, Some(&context.store), &company);
     let mut state = State::of(loaded.map_err(|error| failed(&error))?);
     let version = state.company.version;
-    let started = asking.request(Command::UndoImport(undo), core.clock.now());
+    let facts = Facts::None;
+    let started = submission.request(Command::UndoImport(undo), facts, context.clock.now());
     state.check_version(&started).map_err(Reply::Refused)?;
-    let decision = state.rule(&started).map_err(|reply| *reply)?;
-    note(&mut state.company, started.at, decision);
+    fold(&mut state, &started)?;
     let mut refused = None;
     let mut take = |rows| {
-        if *core.closing.borrow() {
-            refused = Some(crate::actor::gone());
+        if *context.closing.borrow() {
+            refused = Some(crate::actor::stopped());
             return ControlFlow::Break(());
         }
         let request = Request {
@@ -78,29 +87,30 @@ fn foresee(core: &Core, asking: &Asking, undo: UndoImport) -> Result<Reply, Repl
             authority: Authority::All,
             ..started.clone()
         };
-        match state.rule(&request) {
-            Ok(decision) => {
-                note(&mut state.company, request.at, decision);
-                ControlFlow::Continue(())
-            }
+        match fold(&mut state, &request) {
+            Ok(()) => ControlFlow::Continue(()),
             Err(reply) => {
-                refused = Some(*reply);
+                refused = Some(reply);
                 ControlFlow::Break(())
             }
         }
     };
-    effects(&*core.log, company, import, &mut take).map_err(|error| failed(&error))?;
+    effects(&*context.log, company, import, &mut take).map_err(|error| failed(&error))?;
     if let Some(reply) = refused {
         return Err(reply);
     }
     let result = foreseen(import, counts(&state.company, import));
-    let position = core.log.end();
+    let position = context.log.end();
     Ok(Reply::Accepted { duplicate: false, version, position, result, events: Vec::new() })
 }
 
-fn note(company: &mut Company, at: Time, decision: Decision) {
-    for event in decision.events {
-        company.evolve(at, &event);
+/// Takes one step on the copy. The commit is not encoded: an undo of any size can be shown.
+fn fold(state: &mut State, request: &Request) -> Result<(), Reply> {
+    let unencoded = Ok::<Commit, Infallible>;
+    match step(&mut state.company, state.hash, request, Purpose::DryRun, unencoded) {
+        Outcome::Commit(_) | Outcome::Answer(_) | Outcome::Repeat(_) => Ok(()),
+        Outcome::Refused(refusal) => Err(Reply::Refused(refusal)),
+        Outcome::NotEncoded(never) => match never {},
     }
 }
 

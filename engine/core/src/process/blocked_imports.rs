@@ -9,9 +9,9 @@ use boarding_commands::values::{CompanyId, ImportId};
 /// What keeps which import from going on, as long as this engine is open. Nothing of it is stored: the next
 /// start tries each of them again.
 #[derive(Debug, Default)]
-pub struct Stuck(Mutex<BTreeMap<(CompanyId, ImportId), String>>);
+pub struct BlockedImports(Mutex<BTreeMap<(CompanyId, ImportId), String>>);
 
-impl Stuck {
+impl BlockedImports {
     /// Takes note that an import cannot go on.
     pub(super) fn hold(&self, company: &CompanyId, import: ImportId, why: String) {
         self.all().insert((company.clone(), import), why);

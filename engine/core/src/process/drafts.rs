@@ -1,4 +1,4 @@
-//! What a mail needs of its company, taken at the moment of the claim.
+//! DispatchKind a mail needs of its company, taken at the moment of the claim.
 
 use boarding_commands::company::{Company, Notice, Run, UserId};
 use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
@@ -9,7 +9,7 @@ use boarding_commands::values::{
     CompanyId, ImportId, InvitationId, Personal, RunId, Time, UserKey,
 };
 
-use crate::delivery::mail::{Claim as MailClaim, Purpose};
+use crate::delivery::mail::{InvitationClaim, Purpose};
 use crate::delivery::token::Tokens;
 
 /// A mail's values and wording.
@@ -22,7 +22,7 @@ pub(super) struct Draft {
     pub template: Template,
     /// The channel, for an invitation; what a welcome mail shows is the first one enabled.
     channel: Channel,
-    token: Option<Token>,
+    token: Option<LinkTarget>,
     company_name: String,
     pub from: String,
     link_base_url: String,
@@ -31,20 +31,20 @@ pub(super) struct Draft {
     pub to: String,
     pub purpose: Purpose,
     pub kind: TemplateKind,
-    open: Option<Open>,
-    subject: Subject,
+    open: Option<OpenClaim>,
+    subject: MailSubject,
 }
 
-/// What a link stands for.
+/// DispatchKind a link stands for.
 #[derive(Debug, Clone, Copy)]
-enum Token {
+enum LinkTarget {
     Invitation(InvitationId, u32),
     Import(ImportId),
 }
 
-/// What a mail is about, as the company knows it.
+/// DispatchKind a mail is about, as the company knows it.
 #[derive(Debug)]
-enum Subject {
+enum MailSubject {
     Nothing,
     Import {
         import: ImportId,
@@ -70,7 +70,7 @@ enum Subject {
     },
 }
 
-impl Subject {
+impl MailSubject {
     fn of(company: &Company, about: &Topic) -> Option<Self> {
         match about {
             Topic::Import(id) => {
@@ -138,13 +138,13 @@ impl Subject {
 
 /// The claim of a recipient that has no report yet, as the company knows it.
 #[derive(Debug, Clone, Copy)]
-struct Open {
+struct OpenClaim {
     attempt: u32,
     fence: u64,
     deadline: Time,
 }
 
-impl Open {
+impl OpenClaim {
     fn of(company: &Company, id: RunId, user: UserId) -> Option<Self> {
         let holder = company.lock.holder().filter(|holder| holder.run == id)?;
         let run = company.runs.get(&id)?;
@@ -158,36 +158,36 @@ impl Open {
 
 /// A claim's user, where its mail goes, and what it is for.
 #[derive(Clone)]
-pub(super) struct Claim {
+pub(super) struct DispatchedMail {
     user: UserKey,
     to: String,
     message_id: String,
-    what: What,
-    /// What it was claimed with.
+    what: DispatchKind,
+    /// DispatchKind it was claimed with.
     wording: Option<Wording>,
 }
 
 #[derive(Clone)]
-enum What {
+enum DispatchKind {
     Invitation {
         run: RunId,
         channel: Channel,
-        token: Token,
+        token: LinkTarget,
     },
     /// The notification of this key.
     Notification(String),
 }
 
-/// What a claim comes to, once the company is looked at.
-struct Content {
+/// DispatchKind a claim comes to, once the company is looked at.
+struct DraftContent {
     kind: TemplateKind,
     purpose: Purpose,
     channel: Channel,
-    token: Option<Token>,
-    subject: Subject,
+    token: Option<LinkTarget>,
+    subject: MailSubject,
 }
 
-impl Claim {
+impl DispatchedMail {
     /// The claim that an event tells of, if it does.
     pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
         match event {
@@ -204,10 +204,10 @@ impl Claim {
                 user: user.0.clone(),
                 to: email.0.clone(),
                 message_id: message_id.clone(),
-                what: What::Invitation {
+                what: DispatchKind::Invitation {
                     run: *run,
                     channel,
-                    token: Token::Invitation(*invitation, *generation),
+                    token: LinkTarget::Invitation(*invitation, *generation),
                 },
                 wording: template.clone(),
             }),
@@ -215,7 +215,7 @@ impl Claim {
                 user: user.0.clone(),
                 to: email.0.clone(),
                 message_id: message_id.clone(),
-                what: What::Notification(key.clone()),
+                what: DispatchKind::Notification(key.clone()),
                 wording: None,
             }),
             _ => None,
@@ -238,7 +238,7 @@ impl Claim {
         };
         let settings = &company.settings;
         let open = match content.purpose {
-            Purpose::Run(run) => known.and_then(|(id, _)| Open::of(company, run, id)),
+            Purpose::Run(run) => known.and_then(|(id, _)| OpenClaim::of(company, run, id)),
             Purpose::Welcome | Purpose::Notice => None,
         };
         Some(Draft {
@@ -266,37 +266,39 @@ impl Claim {
     }
 }
 
-impl What {
+impl DispatchKind {
     /// None where the company knows nothing of it any more.
-    fn content(&self, company: &Company) -> Option<Content> {
+    fn content(&self, company: &Company) -> Option<DraftContent> {
         match self {
-            Self::Invitation { run, channel, token } => Some(Content {
+            Self::Invitation { run, channel, token } => Some(DraftContent {
                 kind: TemplateKind::ChannelInvitation,
                 purpose: Purpose::Run(*run),
                 channel: *channel,
                 token: Some(*token),
-                subject: Subject::Nothing,
+                subject: MailSubject::Nothing,
             }),
             Self::Notification(key) => match company.notifications.get(key)?.notice.as_deref() {
-                Some(notice) => Content::of(company, notice),
-                None => Some(Content {
+                Some(notice) => DraftContent::of(company, notice),
+                None => Some(DraftContent {
                     kind: TemplateKind::Welcome,
                     purpose: Purpose::Welcome,
                     channel: Channel::Whatsapp,
                     token: None,
-                    subject: Subject::Nothing,
+                    subject: MailSubject::Nothing,
                 }),
             },
         }
     }
 }
 
-impl Content {
+impl DraftContent {
     fn of(company: &Company, notice: &Notice) -> Option<Self> {
         let token = match (notice.kind, &notice.about) {
-            (TemplateKind::ImportCompleted, Topic::Import(import)) => Some(Token::Import(*import)),
+            (TemplateKind::ImportCompleted, Topic::Import(import)) => {
+                Some(LinkTarget::Import(*import))
+            }
             (_, Topic::Invitation { invitation, generation, .. }) => {
-                Some(Token::Invitation(*invitation, *generation))
+                Some(LinkTarget::Invitation(*invitation, *generation))
             }
             _ => None,
         };
@@ -310,13 +312,13 @@ impl Content {
             purpose: Purpose::Notice,
             channel: channel.unwrap_or(Channel::Whatsapp),
             token,
-            subject: Subject::of(company, &notice.about)?,
+            subject: MailSubject::of(company, &notice.about)?,
         })
     }
 }
 
 impl Draft {
-    /// What the mail's template may show, with this link, if it goes out at this time.
+    /// DispatchKind the mail's template may show, with this link, if it goes out at this time.
     pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> Values<'a> {
         let lives = at.plus_seconds(self.expires_hours * 3600);
         Values {
@@ -333,14 +335,16 @@ impl Draft {
         }
     }
 
-    /// What somebody needs who sends an invitation another way.
-    pub(super) fn claim(&self, link: &str, expires_at: Time) -> Option<MailClaim> {
-        let (Open { attempt, fence, deadline }, Token::Invitation(invitation, generation)) =
-            (self.open?, self.token?)
+    /// DispatchKind somebody needs who sends an invitation another way.
+    pub(super) fn claim(&self, link: &str, expires_at: Time) -> Option<InvitationClaim> {
+        let (
+            OpenClaim { attempt, fence, deadline },
+            LinkTarget::Invitation(invitation, generation),
+        ) = (self.open?, self.token?)
         else {
             return None;
         };
-        Some(MailClaim {
+        Some(InvitationClaim {
             user: Personal(self.user.clone()),
             attempt,
             fence,
@@ -357,8 +361,8 @@ impl Draft {
 
     pub(super) fn link(&self, company: &CompanyId, tokens: &Tokens) -> String {
         let token = self.token.map(|token| match token {
-            Token::Invitation(id, generation) => tokens.token(company, id, generation),
-            Token::Import(import) => tokens.import_token(company, import),
+            LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
+            LinkTarget::Import(import) => tokens.import_token(company, import),
         });
         format!("{}{}", self.link_base_url, token.unwrap_or_default())
     }

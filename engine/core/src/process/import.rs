@@ -7,36 +7,36 @@ use boarding_commands::decide::ImportRows;
 use boarding_commands::values::ImportId;
 use tokio::sync::{mpsc, watch};
 
-use super::{Chores, Desk, pause};
+use super::{ManagerContext, PendingWork, pause};
 use crate::actor::Reply;
-use crate::limits::NAP_SECONDS;
+use crate::limits::TIMER_SECONDS_MAX;
 
 pub(crate) mod portions;
 
-use portions::{Chunks, Fault, Place, Portions};
+use portions::{BoxError, FileChunks, Portions, ResumePoint};
 
 /// How many chunks are read ahead of the company, in chunks: one is decided while the next is read.
 const CHUNKS_AHEAD: usize = 2;
 
-pub(super) async fn manage(desk: Desk) {
-    let mut chores = desk.hot.chores();
-    let (mut stood, mut stuck) = (None, BTreeSet::new());
-    while let Some(import) = next(&desk, &mut chores, &mut stuck).await {
-        desk.core.stuck.release(&desk.company, import);
-        let went = go_on(&desk, import).await.and_then(|rows_done| {
+pub(super) async fn manage(manager: ManagerContext) {
+    let mut pending = manager.handle.pending_work();
+    let (mut stood, mut blocked) = (None, BTreeSet::new());
+    while let Some(import) = next(&manager, &mut pending, &mut blocked).await {
+        manager.context.blocked.release(&manager.company, import);
+        let went = go_on(&manager, import).await.and_then(|rows_done| {
             // A file that was read to its end and leaves rows open would be read for ever.
-            let place = Some((import, rows_done));
-            let stands = std::mem::replace(&mut stood, place) == place;
+            let resume_point = Some((import, rows_done));
+            let stands = std::mem::replace(&mut stood, resume_point) == resume_point;
             if stands { Err("its file gives no more rows".into()) } else { Ok(()) }
         });
         if let Err(error) = went {
             let error = boarding_log::error_chain(&*error);
-            tracing::error!(company = %desk.company, %import, %error, "an import cannot go on");
-            desk.core.stuck.hold(&desk.company, import, error);
-            stuck.insert(import);
+            tracing::error!(company = %manager.company, %import, %error, "an import cannot go on");
+            manager.context.blocked.hold(&manager.company, import, error);
+            blocked.insert(import);
             stood = None;
             // The look makes the company tell its chores anew, this among them.
-            desk.look(|_| ()).await;
+            manager.inspect(|_| ()).await;
         }
     }
 }
@@ -44,41 +44,43 @@ pub(super) async fn manage(desk: Desk) {
 /// The next import that can go on. One that could not is tried again after a nap, for its file may be back;
 /// until then it holds up no other.
 async fn next(
-    desk: &Desk,
-    chores: &mut watch::Receiver<Chores>,
-    stuck: &mut BTreeSet<ImportId>,
+    manager: &ManagerContext,
+    pending: &mut watch::Receiver<PendingWork>,
+    blocked: &mut BTreeSet<ImportId>,
 ) -> Option<ImportId> {
     loop {
-        let can_go_on =
-            |chores: &Chores| chores.imports.iter().find(|import| !stuck.contains(import)).copied();
-        let nap = tokio::time::sleep(Duration::from_secs(NAP_SECONDS));
+        let can_go_on = |pending: &PendingWork| {
+            pending.imports.iter().find(|import| !blocked.contains(import)).copied()
+        };
+        let wait = tokio::time::sleep(Duration::from_secs(TIMER_SECONDS_MAX));
         tokio::select! {
-            next = desk.until(chores, can_go_on) => return next,
-            () = nap, if !stuck.is_empty() => {}
+            next = manager.until(pending, can_go_on) => return next,
+            () = wait, if !blocked.is_empty() => {}
         }
-        stuck.clear();
+        blocked.clear();
     }
 }
 
 /// Applies the rows to come; answers how many had an outcome when it began.
-async fn go_on(desk: &Desk, import: ImportId) -> Result<u64, Fault> {
-    let place = desk.look(move |company| company.imports.get(&import).and_then(Place::of));
-    let Some(place) = place.await.flatten() else { return Ok(u64::MAX) };
-    let rows_done = place.rows_done;
+async fn go_on(manager: &ManagerContext, import: ImportId) -> Result<u64, BoxError> {
+    let resume_point =
+        manager.inspect(move |company| company.imports.get(&import).and_then(ResumePoint::of));
+    let Some(resume_point) = resume_point.await.flatten() else { return Ok(u64::MAX) };
+    let rows_done = resume_point.rows_done;
     let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);
-    let files = desk.core.files.clone();
+    let files = manager.context.files.clone();
     let reading = tokio::task::spawn_blocking(move || {
-        for rows in Chunks::open(&files, &place)? {
+        for rows in FileChunks::open(&files, &resume_point)? {
             if chunks.blocking_send(rows?).is_err() {
                 break;
             }
         }
-        Ok::<_, Fault>(())
+        Ok::<_, BoxError>(())
     });
     let mut applied = Ok(());
     while let Some(rows) = chunk.recv().await {
-        applied = apply(desk, import, Portions::of(rows)).await;
-        if applied.is_err() || desk.is_closing() {
+        applied = apply(manager, import, Portions::of(rows)).await;
+        if applied.is_err() || manager.is_closing() {
             break;
         }
     }
@@ -88,12 +90,16 @@ async fn go_on(desk: &Desk, import: ImportId) -> Result<u64, Fault> {
 }
 
 /// Applies rows, as many at a time as fit in one commit.
-async fn apply(desk: &Desk, import: ImportId, mut portions: Portions) -> Result<(), Fault> {
+async fn apply(
+    manager: &ManagerContext,
+    import: ImportId,
+    mut portions: Portions,
+) -> Result<(), BoxError> {
     while let Some(rows) = portions.next() {
-        match desk.ask(ImportRows { import, rows: rows.clone() }, import.0).await {
+        match manager.submit(ImportRows { import, rows: rows.clone() }, import.0).await {
             Reply::TooLarge => portions.split(rows)?,
             Reply::Failed { why, .. } => {
-                tracing::warn!(company = %desk.company, %import, %why, "rows wait");
+                tracing::warn!(company = %manager.company, %import, %why, "rows wait");
                 pause().await;
                 portions.put_back(rows);
             }

@@ -7,9 +7,9 @@ use boarding_commands::event::{Channel, Event};
 use boarding_commands::template::{Renderer, Template};
 use boarding_commands::values::{Code, Time};
 
-use super::Desk;
-use super::drafts::{Claim, Draft};
-use crate::delivery::Sent;
+use super::ManagerContext;
+use super::drafts::{DispatchedMail, Draft};
+use crate::delivery::DeliveryOutcome;
 use crate::delivery::mail::Mail;
 
 /// Templates that were read once for the mails of a batch.
@@ -18,12 +18,12 @@ struct Renderers(HashMap<(TemplateKindKey, String), (Template, Renderer)>);
 
 type TemplateKindKey = u8;
 
-impl Desk {
+impl ManagerContext {
     /// Words and sends the mails of the claims among these events; what became of each, in their order,
     /// and nothing where somebody outside will tell.
     pub(super) async fn send(&self, events: &[Event], channel: Channel) -> Vec<Option<Report>> {
-        let claims = events.iter().filter_map(|event| Claim::of(event, channel)).collect();
-        let (mut renderers, at) = (Renderers::default(), self.core.clock.now());
+        let claims = events.iter().filter_map(|event| DispatchedMail::of(event, channel)).collect();
+        let (mut renderers, at) = (Renderers::default(), self.context.clock.now());
         let (mut reports, mut mails) = (Vec::new(), Vec::new());
         for draft in self.drafts(claims).await {
             let worded = match &draft {
@@ -39,8 +39,9 @@ impl Desk {
                 Err((code, detail)) => Some(Report::Permanent { code, detail: Some(detail) }),
             });
         }
-        let mut sent = self.core.channel.send_batch(mails).await.into_iter();
-        let unanswered = || Sent::Uncertain { detail: "the channel gave no answer".to_owned() };
+        let mut sent = self.context.channel.send_batch(mails).await.into_iter();
+        let unanswered =
+            || DeliveryOutcome::Uncertain { detail: "the channel gave no answer".to_owned() };
         let answered = |known: Option<Report>| {
             known.or_else(|| report(sent.next().unwrap_or_else(unanswered)))
         };
@@ -48,9 +49,9 @@ impl Desk {
     }
 
     /// Takes from the company what the claims' mails need; in the order of the claims.
-    async fn drafts(&self, claims: Vec<Claim>) -> Vec<Option<Draft>> {
+    async fn drafts(&self, claims: Vec<DispatchedMail>) -> Vec<Option<Draft>> {
         let count = claims.len();
-        let drafts = self.look(move |company| {
+        let drafts = self.inspect(move |company| {
             claims.into_iter().map(|claim| claim.draft(company)).collect::<Vec<_>>()
         });
         drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())
@@ -66,7 +67,7 @@ impl Desk {
         renderers: &mut Renderers,
         at: Time,
     ) -> Result<Mail, (Code, String)> {
-        let link_url = draft.link(&self.company, &self.core.tokens);
+        let link_url = draft.link(&self.company, &self.context.tokens);
         let renderer = renderers.of(draft).map_err(|error| (Code::TemplateInvalid, error))?;
         let values = draft.values(&link_url, at);
         let content =
@@ -100,14 +101,18 @@ impl Renderers {
     }
 }
 
-/// What a channel's word means for the recipient; nothing yet, where somebody else has the mail in hand.
-fn report(sent: Sent) -> Option<Report> {
+/// DispatchKind a channel's word means for the recipient; nothing yet, where somebody else has the mail in hand.
+fn report(sent: DeliveryOutcome) -> Option<Report> {
     Some(match sent {
-        Sent::HandedOver => return None,
-        Sent::Sent => Report::Sent { message_id: None },
-        Sent::TemporaryFailure { code, detail } => Report::Temporary { code, detail: Some(detail) },
-        Sent::PermanentFailure { code, detail } => Report::Permanent { code, detail: Some(detail) },
-        Sent::Uncertain { detail } => {
+        DeliveryOutcome::HandedOver => return None,
+        DeliveryOutcome::Sent => Report::Sent { message_id: None },
+        DeliveryOutcome::TemporaryFailure { code, detail } => {
+            Report::Temporary { code, detail: Some(detail) }
+        }
+        DeliveryOutcome::PermanentFailure { code, detail } => {
+            Report::Permanent { code, detail: Some(detail) }
+        }
+        DeliveryOutcome::Uncertain { detail } => {
             Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) }
         }
     })

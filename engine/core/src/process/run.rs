@@ -6,7 +6,7 @@ use boarding_commands::event::{Channel, Event, Who};
 use boarding_commands::values::{Code, RunId};
 use tokio::task::JoinSet;
 
-use super::{Desk, pause};
+use super::{ManagerContext, pause};
 use crate::actor::Reply;
 use crate::delivery::mail::Purpose;
 use crate::limits::CLAIM_MAX;
@@ -14,26 +14,26 @@ use crate::limits::CLAIM_MAX;
 /// How many batches are on their way at once: one is claimed while another is sent.
 const BATCHES: usize = 2;
 
-pub(super) async fn manage(desk: Desk) {
-    let mut chores = desk.hot.chores();
+pub(super) async fn manage(manager: ManagerContext) {
+    let mut pending = manager.handle.pending_work();
     let mut recovered = None;
-    while let Some((run, fence)) = desk.until(&mut chores, |chores| chores.run).await {
-        let channel = desk.look(move |company| company.runs.get(&run).map(|run| run.channel));
+    while let Some((run, fence)) = manager.until(&mut pending, |pending| pending.run).await {
+        let channel = manager.inspect(move |company| company.runs.get(&run).map(|run| run.channel));
         let Some(channel) = channel.await.flatten() else { return };
-        let turn = Turn { desk: desk.clone(), run, fence, channel };
+        let turn = Turn { manager: manager.clone(), run, fence, channel };
         if recovered != Some((run, fence)) {
             turn.recover().await;
             recovered = Some((run, fence));
         }
         turn.work().await;
-        turn.wait(&mut chores).await;
+        turn.wait(&mut pending).await;
     }
 }
 
 /// The worker's turn at one start of one run.
 #[derive(Debug, Clone)]
 struct Turn {
-    desk: Desk,
+    manager: ManagerContext,
     run: RunId,
     fence: u64,
     channel: Channel,
@@ -44,15 +44,15 @@ impl Turn {
     /// that deduplicates is handed them again, for as long as it does, unless the person may not be
     /// written to any more; all others are uncertain, and never sent again.
     async fn recover(&self) {
-        let (run, now) = (self.run, self.desk.core.clock.now());
-        let via = self.desk.core.channel.name();
-        let open = self.desk.look(move |company| open_claims(company, run, via, now)).await;
+        let (run, now) = (self.run, self.manager.context.clock.now());
+        let via = self.manager.context.channel.name();
+        let open = self.manager.inspect(move |company| open_claims(company, run, via, now)).await;
         let open = open.unwrap_or_default();
         if open.is_empty() {
             return;
         }
-        tracing::info!(company = %self.desk.company, run = %self.run, claims = open.len(), "claims of an earlier process");
-        let within = self.desk.core.repeats_within_seconds(Purpose::Run(self.run));
+        tracing::info!(company = %self.manager.company, run = %self.run, claims = open.len(), "claims of an earlier process");
+        let within = self.manager.context.repeats_within_seconds(Purpose::Run(self.run));
         let again = |claim: &OpenClaim| claim.may_go_on && now < claim.since.plus_seconds(within);
         let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
         let again: Vec<Event> = again.into_iter().map(|open| open.claim).collect();
@@ -80,7 +80,7 @@ impl Turn {
             while sending.len() >= BATCHES {
                 sending.join_next().await;
             }
-            if self.desk.is_closing() {
+            if self.manager.is_closing() {
                 break;
             }
             let most = fits.min(self.room().await);
@@ -91,26 +91,26 @@ impl Turn {
                 run: self.run,
                 fence: self.fence,
                 most,
-                via: self.desk.core.channel.name(),
+                via: self.manager.context.channel.name(),
             };
-            match self.desk.ask(claim, self.run.0).await {
+            match self.manager.submit(claim, self.run.0).await {
                 Reply::Accepted { events, .. } if events.is_empty() => break,
                 Reply::Accepted { events, .. } => {
                     sending.spawn(self.clone().send(events));
                 }
                 Reply::Refused(_) => break,
                 Reply::Failed { why, .. } => {
-                    tracing::warn!(company = %self.desk.company, run = %self.run, %why, "the run waits");
+                    tracing::warn!(company = %self.manager.company, run = %self.run, %why, "the run waits");
                     // Perhaps it was appended all the same: then nobody else knows of these claims.
                     while sending.join_next().await.is_some() {}
                     pause().await;
-                    if !self.desk.is_closing() {
+                    if !self.manager.is_closing() {
                         self.recover().await;
                     }
                 }
                 Reply::TooLarge if most > 1 => fits = most / 2,
                 Reply::TooLarge => {
-                    tracing::error!(company = %self.desk.company, run = %self.run, "a single claim does not fit in a commit");
+                    tracing::error!(company = %self.manager.company, run = %self.run, "a single claim does not fit in a commit");
                     break;
                 }
             }
@@ -121,19 +121,19 @@ impl Turn {
     /// How many more claims may be open. Where a claim is over when its mail is answered, the batches on
     /// their way are the limit.
     async fn room(&self) -> usize {
-        let channel = &self.desk.core.channel;
+        let channel = &self.manager.context.channel;
         if !channel.hands_over() {
             return usize::MAX;
         }
         let run = self.run;
         let open = self
-            .desk
-            .look(move |company| company.runs.get(&run).map_or(0, |run| run.in_flight.len()));
+            .manager
+            .inspect(move |company| company.runs.get(&run).map_or(0, |run| run.in_flight.len()));
         channel.in_flight().saturating_sub(open.await.unwrap_or(usize::MAX))
     }
 
     fn claim_size(&self) -> usize {
-        (self.desk.core.channel.in_flight() / BATCHES).clamp(1, CLAIM_MAX)
+        (self.manager.context.channel.in_flight() / BATCHES).clamp(1, CLAIM_MAX)
     }
 
     /// Sends the claims among these events, and reports what became of each.
@@ -146,7 +146,7 @@ impl Turn {
         if claims.is_empty() {
             return;
         }
-        let sent = self.desk.send(&events, self.channel).await;
+        let sent = self.manager.send(&events, self.channel).await;
         let reports = claims.into_iter().zip(sent);
         let reports: Vec<_> = reports
             .filter_map(|((user, attempt), report)| Some((user, attempt, report?)))
@@ -163,16 +163,16 @@ impl Turn {
         while let Some(mut reports) = waiting.pop() {
             let command =
                 ReportRecipients { run: self.run, fence: self.fence, reports: reports.clone() };
-            match self.desk.ask(command, self.run.0).await {
+            match self.manager.submit(command, self.run.0).await {
                 Reply::Accepted { .. } => {}
-                Reply::Failed { why, .. } if !self.desk.hot.is_gone() => {
-                    tracing::warn!(company = %self.desk.company, run = %self.run, %why, "reports wait");
+                Reply::Failed { why, .. } if !self.manager.handle.has_stopped() => {
+                    tracing::warn!(company = %self.manager.company, run = %self.run, %why, "reports wait");
                     pause().await;
                     waiting.push(reports);
                 }
                 Reply::Failed { .. } => return,
                 Reply::Refused(refusal) => {
-                    tracing::warn!(company = %self.desk.company, run = %self.run, %refusal, "reports came too late");
+                    tracing::warn!(company = %self.manager.company, run = %self.run, %refusal, "reports came too late");
                 }
                 Reply::TooLarge if reports.len() > 1 => {
                     let rest = reports.split_off(reports.len() / 2);
@@ -180,23 +180,23 @@ impl Turn {
                 }
                 Reply::TooLarge if reports.iter_mut().any(forget_words) => waiting.push(reports),
                 Reply::TooLarge => {
-                    tracing::error!(company = %self.desk.company, run = %self.run, "a report without words does not fit in a commit");
+                    tracing::error!(company = %self.manager.company, run = %self.run, "a report without words does not fit in a commit");
                 }
             }
         }
     }
 
     /// Waits until somebody's turn may have come: the list has grown, a wait is over, or the run has ended.
-    async fn wait(&self, chores: &mut tokio::sync::watch::Receiver<super::Chores>) {
+    async fn wait(&self, pending: &mut tokio::sync::watch::Receiver<super::PendingWork>) {
         // What changed since the turn began has not been looked at: it ends the wait at once.
-        let retry_at = chores.borrow().retry_at;
-        let now = self.desk.core.clock.now();
-        let ended = chores.borrow().run != Some((self.run, self.fence));
+        let retry_at = pending.borrow().retry_at;
+        let now = self.manager.context.clock.now();
+        let ended = pending.borrow().run != Some((self.run, self.fence));
         if ended || retry_at.is_some_and(|at| at <= now) {
             return;
         }
         let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
-        self.desk.nap(chores, wait).await;
+        self.manager.wait(pending, wait).await;
     }
 }
 

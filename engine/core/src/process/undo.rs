@@ -8,34 +8,35 @@ use boarding_commands::decide::UndoRows;
 use boarding_commands::values::{Code, ImportId};
 use tokio::sync::mpsc;
 
-use super::import::portions::Fault;
-use super::{Desk, pause};
+use super::import::portions::BoxError;
+use super::{ManagerContext, pause};
 use crate::actor::Reply;
 use crate::preview::undo;
 
 /// How many commits of the import are read ahead, in commits: one is undone while the next is looked for.
 const COMMITS_AHEAD: usize = 2;
 
-pub(super) async fn manage(desk: Desk) {
-    let mut chores = desk.hot.chores();
-    while let Some(import) = desk.until(&mut chores, |chores| chores.undoing.first().copied()).await
+pub(super) async fn manage(manager: ManagerContext) {
+    let mut pending = manager.handle.pending_work();
+    while let Some(import) =
+        manager.until(&mut pending, |pending| pending.undoing.first().copied()).await
     {
-        if let Err(error) = go_on(&desk, import).await {
+        if let Err(error) = go_on(&manager, import).await {
             let error = boarding_log::error_chain(&*error);
-            tracing::error!(company = %desk.company, %import, %error, "an undo cannot go on");
+            tracing::error!(company = %manager.company, %import, %error, "an undo cannot go on");
             pause().await;
         }
     }
 }
 
 /// Undoes the rows to come, and says that it is over.
-async fn go_on(desk: &Desk, import: ImportId) -> Result<(), Fault> {
-    let place = desk.look(move |company| rows_done(company, import)).await.flatten();
+async fn go_on(manager: &ManagerContext, import: ImportId) -> Result<(), BoxError> {
+    let place = manager.inspect(move |company| rows_done(company, import)).await.flatten();
     let Some(rows_done) = place else { return Ok(()) };
     let (found, mut effects) = mpsc::channel(COMMITS_AHEAD);
-    let (core, company) = (Arc::clone(&desk.core), desk.company.clone());
+    let (context, company) = (Arc::clone(&manager.context), manager.company.clone());
     let reading = tokio::task::spawn_blocking(move || {
-        undo::effects(&*core.log, company, import, &mut |mut rows| {
+        undo::effects(&*context.log, company, import, &mut |mut rows| {
             rows.retain(|effect| effect.row > rows_done);
             if rows.is_empty() || found.blocking_send(rows).is_ok() {
                 ControlFlow::Continue(())
@@ -45,14 +46,14 @@ async fn go_on(desk: &Desk, import: ImportId) -> Result<(), Fault> {
         })
     });
     while let Some(rows) = effects.recv().await {
-        apply(desk, import, rows).await?;
-        if desk.is_closing() {
+        apply(manager, import, rows).await?;
+        if manager.is_closing() {
             return Ok(());
         }
     }
     reading.await??;
     let last = UndoRows { import, rows: Vec::new(), last: true };
-    if !matches!(desk.ask(last, import.0).await, Reply::Accepted { .. }) {
+    if !matches!(manager.submit(last, import.0).await, Reply::Accepted { .. }) {
         pause().await;
     }
     Ok(())
@@ -67,14 +68,18 @@ fn rows_done(company: &Company, import: ImportId) -> Option<u64> {
 }
 
 /// Undoes rows, as many at a time as fit in one commit.
-async fn apply(desk: &Desk, import: ImportId, rows: Vec<RowEffect>) -> Result<(), Fault> {
+async fn apply(
+    manager: &ManagerContext,
+    import: ImportId,
+    rows: Vec<RowEffect>,
+) -> Result<(), BoxError> {
     // The last one goes next.
     let mut waiting = vec![rows];
     while let Some(rows) = waiting.pop() {
-        match desk.ask(UndoRows { import, rows: rows.clone(), last: false }, import.0).await {
+        match manager.submit(UndoRows { import, rows: rows.clone(), last: false }, import.0).await {
             Reply::TooLarge => waiting.extend(split(rows)?),
             Reply::Failed { why, .. } => {
-                tracing::warn!(company = %desk.company, %import, %why, "rows wait to be undone");
+                tracing::warn!(company = %manager.company, %import, %why, "rows wait to be undone");
                 pause().await;
                 waiting.push(rows);
             }
@@ -86,7 +91,7 @@ async fn apply(desk: &Desk, import: ImportId, rows: Vec<RowEffect>) -> Result<()
 
 /// Rows that lead to more than one commit holds, in halves, the later one first; a single one as a row that
 /// cannot be undone.
-fn split(mut rows: Vec<RowEffect>) -> Result<Vec<Vec<RowEffect>>, Fault> {
+fn split(mut rows: Vec<RowEffect>) -> Result<Vec<Vec<RowEffect>>, BoxError> {
     if rows.len() > 1 {
         let rest = rows.split_off(rows.len() / 2);
         return Ok(vec![rest, rows]);

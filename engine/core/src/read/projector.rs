@@ -6,14 +6,14 @@ use std::thread;
 use std::time::Duration;
 
 use boarding_commands::values::{CommandId, CompanyId};
-use boarding_projections::projection::Stopped;
+use boarding_projections::projection::ProjectionError;
 use boarding_projections::projectors;
-use boarding_projections::rows::{Staged, Table};
+use boarding_projections::rows::{StagedRows, Table};
 use tokio::sync::watch;
 
-use crate::limits::{FLUSH_AFTER_BATCHES, LOOK_MILLIS, PROJECT_EVENTS_MAX, RETRY_MILLIS};
+use crate::limits::{FLUSH_AFTER_BATCHES, POLL_LOG_MILLIS, PROJECT_EVENTS_MAX, RETRY_MILLIS};
 use crate::read::store::{Meta, Store, StoreError, View, command_key};
-use boarding_log::{Entry, EventLog, Place, ReadError, Reader};
+use boarding_log::{Entry, EventLog, Location, ReadError, Reader};
 
 /// What stops the read models. The log goes on; a query says so.
 #[derive(Debug, thiserror::Error)]
@@ -25,7 +25,7 @@ pub enum ProjectError {
     #[error("start the thread of the read models")]
     Thread(#[source] std::io::Error),
     #[error("project an event")]
-    Stopped(#[source] Stopped),
+    Stopped(#[source] ProjectionError),
     /// The rows know of events that the log does not hold: the log was cut off or exchanged.
     #[error(
         "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore it from a backup"
@@ -52,7 +52,7 @@ impl From<StoreError> for ProjectError {
 
 /// The read models, as they follow the log.
 #[derive(Debug, Clone)]
-pub struct Projections {
+pub struct ReadModels {
     shared: Arc<Shared>,
 }
 
@@ -62,7 +62,7 @@ struct Shared {
     view: RwLock<View>,
     /// The last position whose events are in the rows; an error text once they have stopped.
     seen: watch::Sender<Result<u64, Arc<str>>>,
-    ask: mpsc::Sender<Ask>,
+    requests: mpsc::Sender<ProjectorRequest>,
     /// Whether the thread was told to look and has not looked since: telling it once is enough.
     told: AtomicBool,
     thread: std::sync::Mutex<Option<thread::JoinHandle<()>>>,
@@ -70,14 +70,14 @@ struct Shared {
 
 /// What the thread is told.
 #[derive(Debug)]
-enum Ask {
+enum ProjectorRequest {
     /// The log has grown.
-    Look,
+    Refresh,
     Rebuild(Vec<Table>, mpsc::Sender<Result<(), String>>),
     Stop,
 }
 
-impl Projections {
+impl ReadModels {
     /// Starts to follow the log from where the rows stand. Tables whose projection has changed are built
     /// anew before anything else.
     ///
@@ -90,13 +90,13 @@ impl Projections {
         }
         check_same_log(&*log, &store, meta.position)?;
         log.forget_commands_up_to(meta.position);
-        let (ask, asked) = mpsc::channel();
+        let (requests, received) = mpsc::channel();
         let lease = Arc::new(());
         let shared = Arc::new(Shared {
             view: RwLock::new(store.view(meta.clone(), &lease)),
             seen: watch::Sender::new(Ok(meta.position)),
             store,
-            ask,
+            requests,
             told: AtomicBool::new(false),
             thread: std::sync::Mutex::new(None),
         });
@@ -105,7 +105,7 @@ impl Projections {
             Follower { log, shared: Arc::clone(&shared), meta, lease, retired, unflushed };
         let thread = thread::Builder::new()
             .name("projector".to_owned())
-            .spawn(move || follower.run(&asked))
+            .spawn(move || follower.run(&received))
             .map_err(ProjectError::Thread)?;
         *shared.thread.lock().unwrap_or_else(PoisonError::into_inner) = Some(thread);
         Ok(Self { shared })
@@ -122,9 +122,9 @@ impl Projections {
     }
 
     /// Says that the log has grown.
-    pub fn look(&self) {
+    pub fn refresh(&self) {
         if !self.shared.told.swap(true, Ordering::AcqRel) {
-            let _ = self.shared.ask.send(Ask::Look);
+            let _ = self.shared.requests.send(ProjectorRequest::Refresh);
         }
     }
 
@@ -135,7 +135,10 @@ impl Projections {
     pub fn rebuild(&self, tables: &[Table]) -> Result<(), String> {
         let (done, wait) = mpsc::channel();
         let gone = |_| "the read models have stopped".to_owned();
-        self.shared.ask.send(Ask::Rebuild(tables.to_vec(), done)).map_err(|_| gone(()))?;
+        self.shared
+            .requests
+            .send(ProjectorRequest::Rebuild(tables.to_vec(), done))
+            .map_err(|_| gone(()))?;
         wait.recv().map_err(|_| gone(()))?
     }
 
@@ -147,16 +150,16 @@ impl Projections {
         &self,
         company: &CompanyId,
         command: CommandId,
-    ) -> Result<Option<Place>, StoreError> {
+    ) -> Result<Option<Location>, StoreError> {
         let bytes = self.shared.store.get_raw(&command_key(company, command))?;
         Ok(bytes
             .and_then(|bytes| bytes.try_into().ok())
-            .map(|bytes| Place(u64::from_be_bytes(bytes))))
+            .map(|bytes| Location(u64::from_be_bytes(bytes))))
     }
 
     /// Ends the thread after its batch.
     pub fn end(&self) {
-        let _ = self.shared.ask.send(Ask::Stop);
+        let _ = self.shared.requests.send(ProjectorRequest::Stop);
         let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(thread) = thread {
             let _ = thread.join();
@@ -195,15 +198,15 @@ struct Follower {
 }
 
 impl Follower {
-    fn run(mut self, asked: &mpsc::Receiver<Ask>) {
-        if let Err(error) = self.work(asked) {
+    fn run(mut self, received: &mpsc::Receiver<ProjectorRequest>) {
+        if let Err(error) = self.work(received) {
             let text = boarding_log::error_chain(&error);
             tracing::error!(%text, "the read models have stopped");
             drop(self.shared.seen.send_replace(Err(text.into())));
         }
     }
 
-    fn work(&mut self, asked: &mpsc::Receiver<Ask>) -> Result<(), ProjectError> {
+    fn work(&mut self, received: &mpsc::Receiver<ProjectorRequest>) -> Result<(), ProjectError> {
         for (table, build) in self.shared.store.forgotten_builds(&self.meta)? {
             self.shared.store.remove_build(table, build)?;
         }
@@ -214,12 +217,12 @@ impl Follower {
         let mut reader = self.log.read_all(self.meta.position + 1);
         loop {
             let told = match self.catch_up(&mut *reader) {
-                Ok(()) => Some(self.rest(asked)),
+                Ok(()) => Some(self.rest(received)),
                 // A log on the network may be away for a while.
                 Err(ProjectError::Log(error)) if error.is_transient() => {
                     let text = boarding_log::error_chain(&error);
                     tracing::warn!(%text, "the read models wait for the log");
-                    match asked.recv_timeout(Duration::from_millis(RETRY_MILLIS)) {
+                    match received.recv_timeout(Duration::from_millis(RETRY_MILLIS)) {
                         Ok(told) => Some(told),
                         Err(mpsc::RecvTimeoutError::Timeout) => continue,
                         Err(mpsc::RecvTimeoutError::Disconnected) => None,
@@ -228,24 +231,24 @@ impl Follower {
                 Err(error) => return Err(error),
             };
             match told {
-                Some(Ask::Look) => self.shared.told.store(false, Ordering::Release),
-                Some(Ask::Rebuild(tables, done)) => {
+                Some(ProjectorRequest::Refresh) => self.shared.told.store(false, Ordering::Release),
+                Some(ProjectorRequest::Rebuild(tables, done)) => {
                     let rebuilt = self.rebuild(&tables);
                     let _ = done.send(rebuilt.map_err(|error| boarding_log::error_chain(&error)));
                 }
-                Some(Ask::Stop) | None => return Ok(()),
+                Some(ProjectorRequest::Stop) | None => return Ok(()),
             }
         }
     }
 
     /// Waits until there is something to do: until it is told so, or until another writer has appended.
-    fn rest(&self, asked: &mpsc::Receiver<Ask>) -> Ask {
+    fn rest(&self, received: &mpsc::Receiver<ProjectorRequest>) -> ProjectorRequest {
         loop {
-            match asked.recv_timeout(Duration::from_millis(LOOK_MILLIS)) {
-                Ok(ask) => return ask,
-                Err(mpsc::RecvTimeoutError::Disconnected) => return Ask::Stop,
+            match received.recv_timeout(Duration::from_millis(POLL_LOG_MILLIS)) {
+                Ok(requests) => return requests,
+                Err(mpsc::RecvTimeoutError::Disconnected) => return ProjectorRequest::Stop,
                 Err(mpsc::RecvTimeoutError::Timeout) if self.log.end() > self.meta.position => {
-                    return Ask::Look;
+                    return ProjectorRequest::Refresh;
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
@@ -271,7 +274,7 @@ impl Follower {
         for entry in &entries {
             let commit = &entry.recorded.commit;
             let key = command_key(&commit.company, commit.command);
-            batch.insert(key, &entry.place.0.to_be_bytes());
+            batch.insert(key, &entry.location.0.to_be_bytes());
         }
         self.shared.store.stage_meta(&meta, &mut batch)?;
         self.shared.store.apply(batch)?;
@@ -340,11 +343,11 @@ fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), Pr
         return Ok(());
     }
     let other = ProjectError::OtherLog { seen };
-    let Some(Entry { place, recorded }) = log.read_all(seen).next()? else { return Err(other) };
+    let Some(Entry { location, recorded }) = log.read_all(seen).next()? else { return Err(other) };
     let key = command_key(&recorded.commit.company, recorded.commit.command);
     let known = store.get_raw(&key)?;
     let is_same = recorded.last_position() == seen
-        && known.is_some_and(|known| known.as_slice() == place.0.to_be_bytes());
+        && known.is_some_and(|known| known.as_slice() == location.0.to_be_bytes());
     if is_same { Ok(()) } else { Err(other) }
 }
 
@@ -371,7 +374,7 @@ fn stage(
     tables: &[Table],
     batch: &mut sled::Batch,
 ) -> Result<(), ProjectError> {
-    let mut staged = Staged::over(view);
+    let mut staged = StagedRows::over(view);
     let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
     for fact in entries.iter().flat_map(|entry| entry.recorded.facts()) {
         for projector in &projectors {

@@ -8,34 +8,34 @@ use boarding_commands::decide::Authority;
 use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, Time};
+use boarding_projections::csv_export::CsvFormat;
 use boarding_projections::history::{self, Entity};
-use boarding_projections::query::{self, QueryError};
+use boarding_projections::query::{self, QueryError, RowsAnswer};
 use boarding_projections::rows::{MemoryRows, Rows};
-use boarding_projections::sheet::{Format, Sheet};
 use serde_json::{Map, Value, json};
 
-use crate::context::Core;
+use crate::context::EngineContext;
 use crate::engine::Engine;
 use crate::limits::VISIBLE_SECONDS_MAX;
 
 mod events;
 mod failed_rows;
-mod shape;
+mod query_schema;
 mod template;
 
-pub use shape::{Shape, Tells, shapes};
+pub use query_schema::{QuerySchema, ResponseKind, query_schemas};
 pub use template::template_row;
 
 /// Who asks a query, and by what right.
 #[derive(Debug, Clone)]
-pub struct Asker {
+pub struct QueryCaller {
     pub actor: String,
     pub authority: Authority,
 }
 
 /// What a query answers.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum QueryAnswer {
     /// `{"position", "rows", "next"}` or `{"position", "row"}`.
     Json(Value),
     /// The whole of it as CSV.
@@ -44,7 +44,7 @@ pub enum Answer {
 
 /// Why a query has no answer.
 #[derive(Debug, Clone, PartialEq)]
-pub enum NoAnswer {
+pub enum QueryFailure {
     Refused(Refusal),
     /// It may be asked again.
     Failed {
@@ -53,13 +53,13 @@ pub enum NoAnswer {
     },
 }
 
-impl From<Refusal> for NoAnswer {
+impl From<Refusal> for QueryFailure {
     fn from(refusal: Refusal) -> Self {
         Self::Refused(refusal)
     }
 }
 
-impl From<QueryError> for NoAnswer {
+impl From<QueryError> for QueryFailure {
     fn from(error: QueryError) -> Self {
         match error {
             QueryError::Refused(refusal) => Self::Refused(refusal),
@@ -68,15 +68,15 @@ impl From<QueryError> for NoAnswer {
     }
 }
 
-fn unavailable(error: &dyn std::error::Error) -> NoAnswer {
-    NoAnswer::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
+fn unavailable(error: &dyn std::error::Error) -> QueryFailure {
+    QueryFailure::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }
 
 /// The parameters that every query takes, beside its own.
-struct Common {
+struct CommonParams {
     min_position: Option<u64>,
     as_of: Option<AsOf>,
-    format: Option<Format>,
+    format: Option<CsvFormat>,
     rest: Value,
 }
 
@@ -97,15 +97,17 @@ impl Engine {
         company: &CompanyId,
         name: &str,
         params: Map<String, Value>,
-        asker: &Asker,
-    ) -> Result<Answer, NoAnswer> {
-        let common = Common::take(shape::own_names(name, params)?)?;
+        asker: &QueryCaller,
+    ) -> Result<QueryAnswer, QueryFailure> {
+        let common = CommonParams::take(query_schema::own_names(name, params)?)?;
         self.check_permission(company, name, &common.rest, asker).await?;
         if let Some(position) = common.min_position {
             self.visible(position).await?;
         }
-        let (core, company, name) = (Arc::clone(&self.core), company.clone(), name.to_owned());
-        let answering = tokio::task::spawn_blocking(move || core.answer(&company, &name, &common));
+        let (context, company, name) =
+            (Arc::clone(&self.context), company.clone(), name.to_owned());
+        let answering =
+            tokio::task::spawn_blocking(move || context.answer(&company, &name, &common));
         answering.await.map_err(|error| unavailable(&error))?
     }
 
@@ -113,19 +115,21 @@ impl Engine {
     ///
     /// # Errors
     /// `not_yet_visible`, or `unavailable` when they have stopped.
-    pub async fn visible(&self, position: u64) -> Result<(), NoAnswer> {
-        let mut seen = self.core.projections.seen();
-        self.core.projections.look();
+    pub async fn visible(&self, position: u64) -> Result<(), QueryFailure> {
+        let mut seen = self.context.read_models.seen();
+        self.context.read_models.refresh();
         let arrived = seen.wait_for(|seen| seen.as_ref().map_or(true, |seen| *seen >= position));
         match tokio::time::timeout(Duration::from_secs(VISIBLE_SECONDS_MAX), arrived).await {
             Ok(Ok(seen)) => match &*seen {
                 Ok(_) => Ok(()),
-                Err(why) => Err(NoAnswer::Failed { code: Code::Unavailable, why: why.to_string() }),
+                Err(why) => {
+                    Err(QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() })
+                }
             },
             _ => {
                 let why =
                     format!("position {position} was not seen within {VISIBLE_SECONDS_MAX} s");
-                Err(NoAnswer::Failed { code: Code::NotYetVisible, why })
+                Err(QueryFailure::Failed { code: Code::NotYetVisible, why })
             }
         }
     }
@@ -134,10 +138,10 @@ impl Engine {
     ///
     /// # Errors
     /// `unavailable` when they have stopped.
-    pub async fn caught_up(&self) -> Result<(), NoAnswer> {
-        let end = self.core.log.end();
+    pub async fn caught_up(&self) -> Result<(), QueryFailure> {
+        let end = self.context.log.end();
         while let Err(no) = self.visible(end).await {
-            if !matches!(no, NoAnswer::Failed { code: Code::NotYetVisible, .. }) {
+            if !matches!(no, QueryFailure::Failed { code: Code::NotYetVisible, .. }) {
                 return Err(no);
             }
         }
@@ -149,8 +153,8 @@ impl Engine {
         company: &CompanyId,
         name: &str,
         params: &Value,
-        asker: &Asker,
-    ) -> Result<(), NoAnswer> {
+        asker: &QueryCaller,
+    ) -> Result<(), QueryFailure> {
         if asker.authority == Authority::All {
             return Ok(());
         }
@@ -164,7 +168,7 @@ impl Engine {
                     false => Some(self.needed_to_import(company, params).await),
                 }
             }
-            _ => query::permission_for(name),
+            _ => boarding_projections::permission_for(name),
         };
         let Some(needed) = needed else { return Ok(()) };
         if self.allowed(company, asker, needed).await? {
@@ -177,13 +181,13 @@ impl Engine {
     async fn allowed(
         &self,
         company: &CompanyId,
-        asker: &Asker,
+        asker: &QueryCaller,
         permission: Permission,
-    ) -> Result<bool, NoAnswer> {
+    ) -> Result<bool, QueryFailure> {
         let actor = asker.actor.clone();
         let look = move |company: &Company| company.grants.allows(&actor, permission);
-        let allowed = self.hot(company).await.look(look).await;
-        allowed.ok_or_else(|| NoAnswer::Failed {
+        let allowed = self.actor(company).await.inspect(look).await;
+        allowed.ok_or_else(|| QueryFailure::Failed {
             code: Code::Unavailable,
             why: "the engine is stopping".to_owned(),
         })
@@ -199,12 +203,12 @@ impl Engine {
             let import = company.imports.get(&import?)?;
             Some(import.options.dialect.clone())
         };
-        let dialect = self.hot(company).await.look(dialect).await.flatten();
+        let dialect = self.actor(company).await.inspect(dialect).await.flatten();
         needed(&dialect.unwrap_or_default())
     }
 }
 
-impl Common {
+impl CommonParams {
     fn take(mut params: Map<String, Value>) -> Result<Self, Refusal> {
         let number = |value: &Value| value.as_u64().or_else(|| value.as_str()?.parse().ok());
         let malformed = |name: &str, takes: &str| malformed(name, &format!("expected {takes}"));
@@ -222,8 +226,8 @@ impl Common {
         });
         let format = given(&mut params, "format").map(|value| match value.as_str() {
             Some("json") => Ok(None),
-            Some("csv") => Ok(Some(Format::Csv)),
-            Some("spreadsheet") => Ok(Some(Format::Spreadsheet)),
+            Some("csv") => Ok(Some(CsvFormat::Csv)),
+            Some("spreadsheet") => Ok(Some(CsvFormat::Spreadsheet)),
             _ => Err(malformed("format", "json, csv or spreadsheet")),
         });
         Ok(Self {
@@ -235,10 +239,15 @@ impl Common {
     }
 }
 
-impl Core {
-    fn answer(&self, company: &CompanyId, name: &str, common: &Common) -> Result<Answer, NoAnswer> {
+impl EngineContext {
+    fn answer(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        common: &CommonParams,
+    ) -> Result<QueryAnswer, QueryFailure> {
         let past = common.as_of.map(|as_of| self.rows_as_of(company, as_of)).transpose()?;
-        let view = self.projections.view();
+        let view = self.read_models.view();
         let (position, past) = match past {
             Some((position, rows)) => (position, Some(rows)),
             None => {
@@ -252,35 +261,44 @@ impl Core {
             Some(AsOf::Time(time)) => Some(time),
             Some(AsOf::Position(_)) => None,
         };
-        shape::check_own(name, &common.rest)?;
+        query_schema::check_own(name, &common.rest)?;
         match (name, common.format) {
-            ("history", _) => self.history(company, rows, position, &common.rest).map(Answer::Json),
-            ("failed_rows", _) => self.failed_rows(company, rows, &common.rest).map(Answer::Csv),
+            ("history", _) => {
+                self.history(company, rows, position, &common.rest).map(QueryAnswer::Json)
+            }
+            ("failed_rows", _) => {
+                self.failed_rows(company, rows, &common.rest).map(QueryAnswer::Csv)
+            }
             ("template", _) => template::template(company, &common.rest, rows, position),
             (_, Some(format)) => {
-                csv(now, company, name, &common.rest, rows, format).map(Answer::Csv)
+                csv(now, company, name, &common.rest, rows, format).map(QueryAnswer::Csv)
             }
             (_, None) => {
-                let answer = query::query_at(now, name, company, &common.rest, rows)?;
-                Ok(Answer::Json(match answer {
-                    query::Answer::Rows { rows, next } => {
+                let answer =
+                    boarding_projections::answer_at(now, name, company, &common.rest, rows)?;
+                Ok(QueryAnswer::Json(match answer {
+                    RowsAnswer::Rows { rows, next } => {
                         json!({"position": position, "rows": rows, "next": next})
                     }
-                    query::Answer::Row(row) => json!({"position": position, "row": row}),
+                    RowsAnswer::Row(row) => json!({"position": position, "row": row}),
                 }))
             }
         }
     }
 
     /// Rows that no longer follow the log are not shown as if they did.
-    fn check_following(&self) -> Result<(), NoAnswer> {
+    fn check_following(&self) -> Result<(), QueryFailure> {
         let failed =
-            |why: &Arc<str>| NoAnswer::Failed { code: Code::Unavailable, why: why.to_string() };
-        self.projections.seen().borrow().as_ref().map(|_| ()).map_err(failed)
+            |why: &Arc<str>| QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() };
+        self.read_models.seen().borrow().as_ref().map(|_| ()).map_err(failed)
     }
 
     /// The company's rows as they were: its history up to then, replayed.
-    fn rows_as_of(&self, company: &CompanyId, as_of: AsOf) -> Result<(u64, MemoryRows), NoAnswer> {
+    fn rows_as_of(
+        &self,
+        company: &CompanyId,
+        as_of: AsOf,
+    ) -> Result<(u64, MemoryRows), QueryFailure> {
         let mut rows = MemoryRows::default();
         let mut position = 0;
         let mut reader = self.log.read_company(company, 1);
@@ -326,21 +344,27 @@ fn csv(
     name: &str,
     params: &Value,
     rows: &dyn Rows,
-    format: Format,
-) -> Result<Vec<u8>, NoAnswer> {
-    let sheet = Sheet::of(name, format)?;
-    let mut out = sheet.header();
+    format: CsvFormat,
+) -> Result<Vec<u8>, QueryFailure> {
+    let export = boarding_projections::find_query(name)?.csv_export(format)?;
+    let mut out = export.header();
     let mut params = params.as_object().cloned().unwrap_or_default();
     params.insert("limit".to_owned(), json!(query::MAX_LIMIT_ROWS));
     params.remove("cursor");
     loop {
-        match query::query_at(now, name, company, &Value::Object(params.clone()), rows)? {
-            query::Answer::Row(row) => {
-                out.extend(sheet.lines(&[row]));
+        match boarding_projections::answer_at(
+            now,
+            name,
+            company,
+            &Value::Object(params.clone()),
+            rows,
+        )? {
+            RowsAnswer::Row(row) => {
+                out.extend(export.lines(&[row]));
                 return Ok(out);
             }
-            query::Answer::Rows { rows, next } => {
-                out.extend(sheet.lines(&rows));
+            RowsAnswer::Rows { rows, next } => {
+                out.extend(export.lines(&rows));
                 let Some(next) = next else { return Ok(out) };
                 params.insert("cursor".to_owned(), json!(next));
             }

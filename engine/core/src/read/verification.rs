@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use boarding_commands::values::CompanyId;
-use boarding_projections::projection::Stopped;
+use boarding_projections::projection::ProjectionError;
 use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
 
 use crate::engine::Engine;
@@ -63,7 +63,7 @@ pub enum VerifyError {
     #[error("read the log to replay it")]
     Log(#[from] ReadError),
     #[error("replay an event")]
-    Replay(#[from] Stopped),
+    Replay(#[from] ProjectionError),
     #[error("read the rows to compare")]
     Rows(#[from] RowsError),
     /// The rows moved on while they were compared.
@@ -79,8 +79,8 @@ impl Engine {
     /// # Errors
     /// The first difference; or what could not be read.
     pub fn verify_read_models(&self) -> Result<Verified, VerifyError> {
-        let position = self.core.log.end();
-        let live = self.core.projections.view();
+        let position = self.context.log.end();
+        let live = self.context.read_models.view();
         let companies = self.companies();
         let mut verified = Verified {
             companies: companies.len() as u64,
@@ -93,13 +93,13 @@ impl Engine {
             verified.events += events;
             verified.rows += compare(&company, &replayed, &live)?;
         }
-        if self.core.log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
+        if self.context.log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
     }
 
     /// A company's rows from its events alone, and how many these are.
     fn replay(&self, company: &CompanyId, end: u64) -> Result<(MemoryRows, u64), VerifyError> {
         let (mut rows, mut events) = (MemoryRows::default(), 0);
-        let mut reader = self.core.log.read_company(company, 1);
+        let mut reader = self.context.log.read_company(company, 1);
         while let Some(entry) = reader.next()? {
             if entry.recorded.position > end {
                 break;

@@ -20,7 +20,10 @@ pub async fn commits_are_read_back_as_they_were_appended(backend: &impl Backend)
         let read: Vec<_> = entries.iter().map(|e| e.recorded.commit.clone()).collect();
         assert_eq!(read, given.iter().map(|(_, commit)| commit.clone()).collect::<Vec<_>>());
         for (entry, (appended, _)) in entries.iter().zip(&given) {
-            assert_eq!((entry.place, entry.recorded.position), (appended.place, appended.position));
+            assert_eq!(
+                (entry.location, entry.recorded.position),
+                (appended.location, appended.position)
+            );
             assert_eq!(entry.recorded.hash, appended.hash);
             assert_eq!(entry.recorded.last_position(), appended.last_position);
             assert_eq!(entry.recorded.commit.last_version(), appended.last_version);
@@ -115,8 +118,8 @@ pub async fn an_append_may_hold_commits_that_follow_each_other(backend: &impl Ba
     let third = encoded(sample::commit(&acme, 3, second.hash(), 3));
     let appended = log.append(vec![first, second, third.clone()]).await.unwrap();
     let start = appended[0].position;
-    let places: Vec<_> = appended.iter().map(|a| (a.position - start, a.last_version)).collect();
-    assert_eq!(places, [(0, 2), (2, 2), (3, 5)]);
+    let locations: Vec<_> = appended.iter().map(|a| (a.position - start, a.last_version)).collect();
+    assert_eq!(locations, [(0, 2), (2, 2), (3, 5)]);
     assert_eq!(log.head(&acme), Head { version: 5, hash: third.hash() });
     assert_eq!(drain(&mut *log.read_all(0)).len(), 3);
 }
@@ -235,7 +238,7 @@ pub async fn an_append_takes_as_many_bytes_as_it_says(backend: &impl Backend) {
     let appended = log.append(commits.clone()).await.unwrap();
     let entries = drain(&mut *log.read_all(1));
     assert_eq!(entries.len(), fit);
-    assert_eq!(log.read_at(appended[fit - 1].place).unwrap(), entries[fit - 1].recorded);
+    assert_eq!(log.read_at(appended[fit - 1].location).unwrap(), entries[fit - 1].recorded);
 }
 
 /// Commits of one event that follow each other from a company's first, with so many bytes of ballast.

@@ -4,7 +4,7 @@ use boarding_commands::values::CommandId;
 use ulid::Ulid;
 
 use super::{Backend, append, drain, sample};
-use crate::{Place, ReadError};
+use crate::{Location, ReadError};
 
 pub async fn a_reader_goes_on_at_the_tail(backend: &impl Backend) {
     let log = backend.open().await;
@@ -94,12 +94,12 @@ pub async fn a_place_is_read_again(backend: &impl Backend) {
     }
     let entries = drain(&mut *log.read_all(1));
     for (entry, appended) in entries.iter().zip(&appended) {
-        assert_eq!(entry.place, appended.place);
-        assert_eq!(log.read_at(entry.place).unwrap(), entry.recorded);
+        assert_eq!(entry.location, appended.location);
+        assert_eq!(log.read_at(entry.location).unwrap(), entry.recorded);
     }
-    assert!(entries.is_sorted_by_key(|entry| entry.place));
-    let error = log.read_at(Place(u64::MAX)).unwrap_err();
-    assert!(matches!(error, ReadError::NoSuchPlace { .. }), "{error}");
+    assert!(entries.is_sorted_by_key(|entry| entry.location));
+    let error = log.read_at(Location(u64::MAX)).unwrap_err();
+    assert!(matches!(error, ReadError::NoSuchLocation { .. }), "{error}");
 }
 
 pub async fn a_command_is_found_until_it_is_forgotten(backend: &impl Backend) {
@@ -109,7 +109,7 @@ pub async fn a_command_is_found_until_it_is_forgotten(backend: &impl Backend) {
     let commit = sample::next(&*log, &acme, 0).into_commit();
     let appended = append(&*log, &acme, 0).await;
     let found = log.find_command(&acme, commit.command).unwrap().unwrap();
-    assert_eq!((found.place, found.position), (appended.place, appended.position));
+    assert_eq!((found.location, found.position), (appended.location, appended.position));
     assert_eq!((found.first_version, found.body), (3, commit.body));
     assert_eq!(log.find_command(&zeta, commit.command).unwrap(), None);
     assert_eq!(log.find_command(&acme, CommandId(Ulid(1))).unwrap(), None);
@@ -132,7 +132,7 @@ pub async fn opened_again_the_log_is_the_same(backend: &impl Backend) {
         for entry in &seen {
             let commit = &entry.recorded.commit;
             let found = log.find_command(&commit.company, commit.command).unwrap().unwrap();
-            assert_eq!(found.place, entry.place);
+            assert_eq!(found.location, entry.location);
         }
         seen = drain(&mut *log.read_all(1));
         assert_eq!(seen.len(), 2 * (round + 1));

@@ -16,9 +16,9 @@ pub enum OpenError {
     Io { operation: &'static str, path: PathBuf, source: io::Error },
     /// Bytes are not what was written. History is never shortened in silence: restore a backup.
     #[error("open the log: {spot} is damaged: {what}")]
-    Damaged { spot: Spot, what: String },
+    Damaged { spot: DamageLocation, what: String },
     #[error("open the log: {spot} cannot be read")]
-    Unreadable { spot: Spot, source: DecodeError },
+    Unreadable { spot: DamageLocation, source: DecodeError },
     /// What the second place says of the log is not there any more, or is not the same.
     #[error(
         "open the log: the log is shorter than {} says, or not the same: {what}", heads.display()
@@ -39,14 +39,14 @@ impl OpenError {
 
 /// A place in the log's files, with the company and version that stand there as far as they are legible.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spot {
+pub struct DamageLocation {
     pub segment: String,
     pub offset: u64,
     pub company: Option<CompanyId>,
     pub version: Option<u64>,
 }
 
-impl fmt::Display for Spot {
+impl fmt::Display for DamageLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "segment {} at byte {}", self.segment, self.offset)?;
         match (&self.company, self.version) {

@@ -28,7 +28,7 @@ pub(super) struct Heads {
 
 /// What is found in the second place.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(super) enum HeadsFile {
     Nothing,
     Heads(Heads),
     /// The file is not what was written; the log itself must do without.
@@ -74,10 +74,10 @@ pub(super) fn write(folder: &Path, log: &LogId, index: &Index) -> io::Result<()>
 }
 
 /// Reads what was written last.
-pub(super) fn read(folder: &Path) -> io::Result<Found> {
+pub(super) fn read(folder: &Path) -> io::Result<HeadsFile> {
     match fs::read(folder.join(NAME)) {
-        Ok(bytes) => Ok(parse(&bytes).map_or(Found::Damaged, Found::Heads)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Found::Nothing),
+        Ok(bytes) => Ok(parse(&bytes).map_or(HeadsFile::Damaged, HeadsFile::Heads)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HeadsFile::Nothing),
         Err(error) => Err(error),
     }
 }

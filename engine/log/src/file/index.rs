@@ -6,7 +6,7 @@ use boarding_commands::values::{CommandId, CompanyId};
 
 use super::frame::SEGMENT_HEADER;
 use crate::commands::Commands;
-use crate::{Head, Place};
+use crate::{Head, Location};
 
 /// A frame is remembered by its position every so many bytes: reading from a position walks over at
 /// most these and one frame, and a segment of 64 MiB costs 16 KiB of memory.
@@ -29,7 +29,7 @@ pub(super) struct Index {
 pub(super) struct Stream {
     pub(super) head: Head,
     /// The first version of each commit and where it is, in order.
-    pub(super) commits: Vec<(u64, Place)>,
+    pub(super) commits: Vec<(u64, Location)>,
 }
 
 /// A segment as far as it is durable.
@@ -58,14 +58,14 @@ impl Segment {
 
 /// A commit as the index takes note of it.
 #[derive(Debug)]
-pub(super) struct Noted {
+pub(super) struct IndexEntry {
     pub(super) company: CompanyId,
     pub(super) command: CommandId,
     pub(super) first_version: u64,
     pub(super) head: Head,
     pub(super) position: u64,
     pub(super) last_position: u64,
-    pub(super) place: Place,
+    pub(super) location: Location,
 }
 
 impl Index {
@@ -73,13 +73,13 @@ impl Index {
         self.streams.get(company).map(|stream| stream.head).unwrap_or_default()
     }
 
-    pub(super) fn add(&mut self, noted: Noted) {
+    pub(super) fn add(&mut self, noted: IndexEntry) {
         if noted.position > self.commands_from {
-            self.commands.insert(&noted.company, noted.command, noted.position, noted.place);
+            self.commands.insert(&noted.company, noted.command, noted.position, noted.location);
         }
         let stream = self.streams.entry(noted.company).or_default();
         stream.head = noted.head;
-        stream.commits.push((noted.first_version, noted.place));
+        stream.commits.push((noted.first_version, noted.location));
         self.end = noted.last_position;
         self.commits += 1;
     }
@@ -117,13 +117,16 @@ impl Index {
 }
 
 /// The place of a record: its segment's number above, its offset below.
-pub(super) fn place(ordinal: u32, offset: u64) -> Place {
-    Place(u64::from(ordinal) << 32 | offset & u64::from(u32::MAX))
+pub(super) fn location(ordinal: u32, offset: u64) -> Location {
+    Location(u64::from(ordinal) << 32 | offset & u64::from(u32::MAX))
 }
 
 /// The segment's number and the offset of a place.
-pub(super) fn parts(place: Place) -> (u32, u64) {
-    (number(usize::try_from(place.0 >> 32).unwrap_or(usize::MAX)), place.0 & u64::from(u32::MAX))
+pub(super) fn parts(location: Location) -> (u32, u64) {
+    (
+        number(usize::try_from(location.0 >> 32).unwrap_or(usize::MAX)),
+        location.0 & u64::from(u32::MAX),
+    )
 }
 
 fn number(ordinal: usize) -> u32 {

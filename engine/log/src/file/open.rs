@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::error::{OpenError, io_error};
 use super::frame::{LogId, SEGMENT_HEADER, SegmentHeader};
-use super::heads::{self, Found};
+use super::heads::{self, HeadsFile};
 use super::index::{Index, Segment};
 use super::recover::{LastSegment, Recovered, recover};
 use super::segment::{self, SegmentFile};
@@ -65,7 +65,7 @@ impl FileLog {
         let found = recover(folder, &second, Depth::Frames, from)?;
         remove_unfinished(folder)?;
         let mut heads_set_aside = None;
-        if matches!(second, Found::Damaged) {
+        if matches!(second, HeadsFile::Damaged) {
             let aside = heads::set_aside(folder).map_err(io_error("set aside heads in", folder))?;
             tracing::warn!(kept = %aside.display(), "the second place was damaged and is set aside");
             heads_set_aside = Some(aside);

@@ -10,10 +10,10 @@ use boarding_commands::values::CompanyId;
 
 use super::Inner;
 use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameHeader, RECORD_HEADER, Record};
-use super::index::{parts, place};
+use super::index::{location, parts};
 use super::segment::name;
 use crate::codec;
-use crate::{Entry, Place, ReadError, Reader};
+use crate::{Entry, Location, ReadError, Reader};
 
 /// What a reader of everything takes from a file at a time: large enough that the calls do not count,
 /// small enough that a hundred readers take 25 MiB.
@@ -86,7 +86,7 @@ impl Window {
         let commit =
             codec::decode(commit).map_err(|source| ReadError::Decode { position, source })?;
         let recorded = Recorded { position, hash, commit };
-        Ok((Entry { place: place(at.segment, at.offset), recorded }, total))
+        Ok((Entry { location: location(at.segment, at.offset), recorded }, total))
     }
 }
 
@@ -106,9 +106,9 @@ impl At {
 }
 
 /// Reads the commit at a place.
-pub(super) fn read_at(inner: &Inner, wanted: Place) -> Result<Recorded, ReadError> {
+pub(super) fn read_at(inner: &Inner, wanted: Location) -> Result<Recorded, ReadError> {
     let (segment, offset) = parts(wanted);
-    let no_such = ReadError::NoSuchPlace { place: wanted };
+    let no_such = ReadError::NoSuchLocation { location: wanted };
     let Some((end, _)) = inner.index().limits(segment) else { return Err(no_such) };
     if offset.saturating_add(RECORD_HEADER as u64) > end {
         return Err(no_such);
@@ -203,8 +203,8 @@ impl CompanyReader {
     /// Where the next commit is, if there is one yet.
     fn at(&self) -> Option<At> {
         let index = self.inner.index();
-        let (_, place) = index.streams.get(&self.company)?.commits.get(self.next)?;
-        let (segment, offset) = parts(*place);
+        let (_, location) = index.streams.get(&self.company)?.commits.get(self.next)?;
+        let (segment, offset) = parts(*location);
         let (end, _) = index.limits(segment)?;
         Some(At { segment, offset, end })
     }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::error::{OpenError, Spot, io_error};
+use super::error::{DamageLocation, OpenError, io_error};
 use super::frame::{FRAME_HEADER, FrameHeader, LogId, NotASegment, Record};
 use super::frame::{SEGMENT_HEADER, SegmentHeader};
-use super::heads::{self, Found, Heads};
-use super::index::{Index, Noted, Segment, place};
+use super::heads::{self, Heads, HeadsFile};
+use super::index::{Index, IndexEntry, Segment, location};
 use super::{Depth, segment, tail};
 use crate::Head;
 use crate::codec::{self, DecodeError, Envelope};
@@ -39,13 +39,13 @@ pub(super) struct LastSegment {
 /// Reads the log in a folder; nothing if there is none yet. Changes nothing.
 pub(super) fn recover(
     folder: &Path,
-    second: &Found,
+    second: &HeadsFile,
     depth: Depth,
     commands_from: u64,
 ) -> Result<Option<Recovered>, OpenError> {
     let heads = match second {
-        Found::Heads(heads) => Some(heads),
-        Found::Nothing | Found::Damaged => None,
+        HeadsFile::Heads(heads) => Some(heads),
+        HeadsFile::Nothing | HeadsFile::Damaged => None,
     };
     let segments = list(folder)?;
     let mut scan = Scan::new(heads, depth, commands_from);
@@ -136,7 +136,8 @@ impl<'a> Scan<'a> {
 
     /// Checks that a segment is the next one of this log.
     fn header(&mut self, bytes: &[u8], named: u64, name: &str) -> Result<LogId, OpenError> {
-        let spot = || Spot { segment: name.to_owned(), offset: 0, company: None, version: None };
+        let spot =
+            || DamageLocation { segment: name.to_owned(), offset: 0, company: None, version: None };
         let header = SegmentHeader::parse(bytes).map_err(|error| match error {
             NotASegment::Damaged(what) => damaged(spot(), what),
             NotASegment::Newer(found) => OpenError::Newer { segment: name.to_owned(), found },
@@ -219,14 +220,14 @@ impl<'a> Scan<'a> {
         };
         self.follow(&record, &envelope, &company).map_err(|what| damaged(spot(), &what))?;
         let segment = u32::try_from(self.index.segments.len() - 1).unwrap_or(u32::MAX);
-        self.index.add(Noted {
+        self.index.add(IndexEntry {
             company: company.clone(),
             command: envelope.command,
             first_version: envelope.first_version,
             head: Head { version: envelope.last_version(), hash: record.hash },
             position: record.position,
             last_position: record.position + envelope.span() - 1,
-            place: place(segment, at as u64),
+            location: location(segment, at as u64),
         });
         self.company = Some(company);
         Ok(Record::total(bytes).unwrap_or(bytes.len()))
@@ -274,12 +275,12 @@ impl<'a> Scan<'a> {
     }
 }
 
-fn damaged(spot: Spot, what: &str) -> OpenError {
+fn damaged(spot: DamageLocation, what: &str) -> OpenError {
     OpenError::Damaged { spot, what: what.to_owned() }
 }
 
 /// Names the first record of a damaged frame that does not check; the first legible one if all do.
-fn spot_of_bad_frame(frame: &[u8], name: &str, at: usize) -> Spot {
+fn spot_of_bad_frame(frame: &[u8], name: &str, at: usize) -> DamageLocation {
     let mut offset = FRAME_HEADER;
     while let Some(bytes) = frame.get(offset..)
         && let Some(total) = Record::total(bytes)
@@ -292,13 +293,13 @@ fn spot_of_bad_frame(frame: &[u8], name: &str, at: usize) -> Spot {
         return spot;
     }
     let first = spot_of_record(frame.get(FRAME_HEADER..).unwrap_or_default(), name, at);
-    Spot { offset: at as u64, ..first }
+    DamageLocation { offset: at as u64, ..first }
 }
 
-fn spot_of_record(bytes: &[u8], name: &str, at: usize) -> Spot {
+fn spot_of_record(bytes: &[u8], name: &str, at: usize) -> DamageLocation {
     let record = Record::trust(bytes);
     let envelope = record.and_then(|record| codec::peek(record.commit).ok());
-    Spot {
+    DamageLocation {
         segment: name.to_owned(),
         offset: at as u64,
         company: envelope.and_then(|envelope| envelope.company_id().ok()),

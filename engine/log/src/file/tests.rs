@@ -78,7 +78,7 @@ fn copy_of(folder: &Path) -> tempfile::TempDir {
 
 /// Where in its segment a commit's record begins.
 fn offset_of(entry: &Entry) -> usize {
-    usize::try_from(index::parts(entry.place).1).unwrap()
+    usize::try_from(index::parts(entry.location).1).unwrap()
 }
 
 /// What an unclean stop leaves: no heads.

@@ -8,7 +8,7 @@ use boarding_commands::values::CompanyId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameBuilder, RECORD_HEADER, SegmentHeader};
-use super::index::{Noted, Segment, place};
+use super::index::{IndexEntry, Segment, location};
 use super::segment::SegmentFile;
 use super::{Inner, Steps, heads};
 use crate::check::{check_chain, follow};
@@ -52,7 +52,7 @@ pub(super) struct Writer {
 struct Draft {
     frame: FrameBuilder,
     heads: HashMap<CompanyId, Head>,
-    noted: Vec<Noted>,
+    noted: Vec<IndexEntry>,
     position: u64,
 }
 
@@ -124,19 +124,19 @@ impl Writer {
     fn push(&self, draft: &mut Draft, encoded: &Encoded) -> Appended {
         let (commit, hash, position) = (encoded.commit(), encoded.hash(), draft.position + 1);
         let within = draft.frame.push(position, hash, encoded.bytes());
-        let place = place(self.segment, self.offset + within as u64);
+        let location = location(self.segment, self.offset + within as u64);
         let (last_position, last_version) = (draft.position + commit.span(), commit.last_version());
         draft.position = last_position;
-        draft.noted.push(Noted {
+        draft.noted.push(IndexEntry {
             company: commit.company.clone(),
             command: commit.command,
             first_version: commit.first_version,
             head: Head { version: last_version, hash },
             position,
             last_position,
-            place,
+            location,
         });
-        Appended { position, last_position, last_version, hash, place }
+        Appended { position, last_position, last_version, hash, location }
     }
 
     /// Makes the draft durable, then visible.

@@ -8,7 +8,7 @@ use boarding_commands::values::{CompanyId, Digest};
 use bytes::Bytes;
 
 use crate::codec::{self, Envelope};
-use crate::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, Encoded, Place, ReadError};
+use crate::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, Encoded, Location, ReadError};
 
 /// The version of these bytes.
 const FORMAT: u8 = 1;
@@ -41,7 +41,7 @@ pub(super) struct Message {
 #[derive(Debug)]
 pub(super) struct Stored<'a> {
     pub(super) position: u64,
-    pub(super) place: Place,
+    pub(super) location: Location,
     pub(super) hash: Digest,
     pub(super) envelope: Envelope<'a>,
     bytes: &'a [u8],
@@ -76,8 +76,8 @@ pub(super) fn position(sequence: u64, offset: u64) -> u64 {
 }
 
 /// The place of the commit at this index of a message.
-pub(super) fn place(sequence: u64, index: u64) -> Place {
-    Place(sequence << OFFSET_BITS | index)
+pub(super) fn location(sequence: u64, index: u64) -> Location {
+    Location(sequence << OFFSET_BITS | index)
 }
 
 /// The message that holds a position or place, and the rest of it.
@@ -110,9 +110,10 @@ impl Message {
                 Some(before) => check_follows(before, &envelope)?,
                 None => self.check_subject(&envelope)?,
             }
-            let (position, place) = (position(self.sequence, offset), place(self.sequence, index));
+            let (position, location) =
+                (position(self.sequence, offset), location(self.sequence, index));
             offset += envelope.span();
-            stored.push(Stored { position, place, hash: codec::hash(bytes), envelope, bytes });
+            stored.push(Stored { position, location, hash: codec::hash(bytes), envelope, bytes });
         }
         if stored.is_empty() || offset > APPEND_POSITIONS_MAX {
             return Err(format!("it holds {} commits and {offset} positions", stored.len()));
@@ -199,7 +200,7 @@ mod tests {
         for (stored, (commit, index)) in stored.iter().zip(commits.iter().zip(0..)) {
             assert_eq!(stored.recorded().unwrap().commit, *commit.commit());
             assert_eq!(stored.hash, commit.hash());
-            assert_eq!(parts(stored.place.0), (7, index));
+            assert_eq!(parts(stored.location.0), (7, index));
         }
     }
 

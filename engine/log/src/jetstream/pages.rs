@@ -120,14 +120,14 @@ pub(super) async fn surely(
     let asking = async {
         loop {
             shorter = None;
-            match look(api, sequence, subject, target).await {
-                Look::Found(message) => return Ok(message),
-                Look::Gone(what) => {
+            match fetch_message(api, sequence, subject, target).await {
+                FetchResult::Found(message) => return Ok(message),
+                FetchResult::Gone(what) => {
                     let stream = api.name.clone();
                     return Err(ReadError::DamagedStream { stream, sequence, what });
                 }
-                Look::Shorter(last) => shorter = Some(last),
-                Look::NoAnswer(text) => why = text,
+                FetchResult::Shorter(last) => shorter = Some(last),
+                FetchResult::NoAnswer(text) => why = text,
             }
             tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
         }
@@ -146,7 +146,7 @@ pub(super) async fn surely(
 }
 
 /// What the leader says.
-enum Look {
+enum FetchResult {
     Found(Message),
     /// It is not there any more.
     Gone(String),
@@ -157,25 +157,30 @@ enum Look {
 }
 
 /// Looks once.
-async fn look(api: &Api, sequence: u64, subject: Option<&str>, target: u64) -> Look {
+async fn fetch_message(
+    api: &Api,
+    sequence: u64,
+    subject: Option<&str>,
+    target: u64,
+) -> FetchResult {
     match api.get(sequence, subject).await {
-        Ok(Some(message)) => return Look::Found(message),
+        Ok(Some(message)) => return FetchResult::Found(message),
         Ok(None) => {}
-        Err(why) => return Look::NoAnswer(why),
+        Err(why) => return FetchResult::NoAnswer(why),
     }
     let last = match api.info().await {
         Ok(info) => info.state.last_sequence,
-        Err(why) => return Look::NoAnswer(why),
+        Err(why) => return FetchResult::NoAnswer(why),
     };
     if last < target {
-        return Look::Shorter(last);
+        return FetchResult::Shorter(last);
     }
     // Between the two answers it may have come.
     match api.get(sequence, subject).await {
-        Ok(Some(message)) => Look::Found(message),
-        Ok(None) => {
-            Look::Gone(format!("it is not there, although the stream goes on to message {last}"))
-        }
-        Err(why) => Look::NoAnswer(why),
+        Ok(Some(message)) => FetchResult::Found(message),
+        Ok(None) => FetchResult::Gone(format!(
+            "it is not there, although the stream goes on to message {last}"
+        )),
+        Err(why) => FetchResult::NoAnswer(why),
     }
 }

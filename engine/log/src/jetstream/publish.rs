@@ -24,14 +24,14 @@ pub(super) async fn append(
     let turn = inner.turn(&company);
     let _turn = turn.lock().await;
     inner.check_whole()?;
-    let standing = inner.view().standing(&company);
-    check_chain(&commits, |_| standing.head)?;
+    let company_head = inner.view().company_head(&company);
+    check_chain(&commits, |_| company_head.head)?;
     inner.check_room()?;
     let payload = frame::encode(&commits);
     let mut attempt = Attempt {
         subject: inner.api.subject(&company),
         id: frame::digest(&payload).unwrap_or_default(),
-        expected: standing.sequence,
+        expected: company_head.sequence,
         known: inner.view().sequence,
         company: &company,
         inner: &inner,
@@ -40,7 +40,7 @@ pub(super) async fn append(
     };
     let Some(sequence) = attempt.store().await? else {
         let expected = check_expectation(&commits);
-        let actual = inner.view().standing(&company).head;
+        let actual = inner.view().company_head(&company).head;
         return Err(AppendError::Conflict { company, expected, actual });
     };
     let Attempt { subject, payload, .. } = attempt;
@@ -72,7 +72,7 @@ fn check_expectation(commits: &[Encoded]) -> crate::Head {
 
 fn appended(commits: &[Encoded], sequence: u64) -> Vec<Appended> {
     let mut offset = 0;
-    let place = |(encoded, index): (&Encoded, u64)| {
+    let location = |(encoded, index): (&Encoded, u64)| {
         let (commit, position) = (encoded.commit(), frame::position(sequence, offset));
         offset += commit.span();
         Appended {
@@ -80,10 +80,10 @@ fn appended(commits: &[Encoded], sequence: u64) -> Vec<Appended> {
             last_position: position + commit.span() - 1,
             last_version: commit.last_version(),
             hash: encoded.hash(),
-            place: frame::place(sequence, index),
+            location: frame::location(sequence, index),
         }
     };
-    commits.iter().zip(0..).map(place).collect()
+    commits.iter().zip(0..).map(location).collect()
 }
 
 /// A message that is published again and again, always the same.

@@ -10,13 +10,13 @@ use super::frame::{self, Message, Stored};
 use super::pages::{Pages, surely};
 use super::view::check_follows;
 use crate::limits::NATS_PAGE_MESSAGES;
-use crate::{Entry, Head, Place, ReadError, Reader};
+use crate::{Entry, Head, Location, ReadError, Reader};
 
 /// Reads the whole stream, or one company's messages.
 #[derive(Debug)]
 pub(super) struct StreamReader {
     inner: Arc<Inner>,
-    of: Of,
+    of: Scope,
     pages: Pages,
     ready: VecDeque<Entry>,
     /// Whether what was handed out was not what should come: then the leader is asked.
@@ -26,7 +26,7 @@ pub(super) struct StreamReader {
 }
 
 #[derive(Debug)]
-enum Of {
+enum Scope {
     /// From this position on.
     All { position: u64 },
     Company {
@@ -42,16 +42,16 @@ enum Of {
 impl StreamReader {
     pub(super) fn all(inner: Arc<Inner>, position: u64) -> Self {
         let pages = Pages::at(None, frame::parts(position).0);
-        Self::at(inner, Of::All { position }, pages)
+        Self::at(inner, Scope::All { position }, pages)
     }
 
     pub(super) fn company(inner: Arc<Inner>, company: CompanyId, version: u64) -> Self {
         let pages = Pages::at(Some(inner.api.subject(&company)), 1);
-        let of = Of::Company { company, version, head: None, found: version <= 1 };
+        let of = Scope::Company { company, version, head: None, found: version <= 1 };
         Self::at(inner, of, pages)
     }
 
-    fn at(inner: Arc<Inner>, of: Of, pages: Pages) -> Self {
+    fn at(inner: Arc<Inner>, of: Scope, pages: Pages) -> Self {
         Self { inner, of, pages, ready: VecDeque::new(), doubt: false, follows: false }
     }
 
@@ -59,8 +59,8 @@ impl StreamReader {
     fn target(&self) -> u64 {
         let view = self.inner.view();
         match &self.of {
-            Of::All { .. } => view.sequence,
-            Of::Company { company, .. } => view.standing(company).sequence,
+            Scope::All { .. } => view.sequence,
+            Scope::Company { company, .. } => view.company_head(company).sequence,
         }
     }
 
@@ -68,7 +68,7 @@ impl StreamReader {
     /// they were appended. Whoever reads history is given what the stream holds now.
     fn at_hand(&self) -> Vec<Message> {
         match self.of {
-            Of::All { .. } if self.follows && !self.doubt => {
+            Scope::All { .. } if self.follows && !self.doubt => {
                 self.inner.view().recent.run(self.pages.next, NATS_PAGE_MESSAGES)
             }
             _ => Vec::new(),
@@ -98,22 +98,22 @@ impl StreamReader {
     /// Nothing behind `target`: what the log has not taken note of yet, its commands are not found of either,
     /// and who decided from it would refuse as new what was done before.
     fn accept_all(&mut self, page: Vec<Message>, target: u64) -> Result<(), ReadError> {
-        for (place, message) in page.into_iter().enumerate() {
+        for (location, message) in page.into_iter().enumerate() {
             // The first one stands there up to `target`; if it does not, that is for it to tell.
-            if place > 0 && message.sequence > target {
+            if location > 0 && message.sequence > target {
                 break;
             }
             match self.accept(&message) {
                 Ok(()) => self.pages.next = message.sequence + 1,
-                Err(Fault::Damage(_)) if !self.doubt => {
+                Err(ReadFailure::Damage(_)) if !self.doubt => {
                     self.doubt = true;
                     return Ok(());
                 }
-                Err(Fault::Damage(what)) => {
+                Err(ReadFailure::Damage(what)) => {
                     let (stream, sequence) = (self.inner.api.name.clone(), message.sequence);
                     return Err(ReadError::DamagedStream { stream, sequence, what });
                 }
-                Err(Fault::Read(error)) => return Err(error),
+                Err(ReadFailure::Read(error)) => return Err(error),
             }
         }
         self.doubt = false;
@@ -121,20 +121,21 @@ impl StreamReader {
     }
 
     /// Makes a message's commits ready, if it is the one that should come.
-    fn accept(&mut self, message: &Message) -> Result<(), Fault> {
-        let stored = message.stored().map_err(Fault::Damage)?;
+    fn accept(&mut self, message: &Message) -> Result<(), ReadFailure> {
+        let stored = message.stored().map_err(ReadFailure::Damage)?;
         let mut next_head = None;
-        if let Of::Company { head, version, .. } = &self.of
+        if let Scope::Company { head, version, .. } = &self.of
             && let (Some(first), Some(last)) = (stored.first(), stored.last())
         {
-            check_next(*head, *version, first).map_err(Fault::Damage)?;
+            check_next(*head, *version, first).map_err(ReadFailure::Damage)?;
             next_head = Some(Head { version: last.envelope.last_version(), hash: last.hash });
         }
         let wanted = stored.iter().filter(|one| !self.of.is_before(one));
-        let entries: Result<Vec<Entry>, ReadError> =
-            wanted.map(|one| Ok(Entry { place: one.place, recorded: one.recorded()? })).collect();
-        self.ready.extend(entries.map_err(Fault::Read)?);
-        if let Of::Company { head, .. } = &mut self.of {
+        let entries: Result<Vec<Entry>, ReadError> = wanted
+            .map(|one| Ok(Entry { location: one.location, recorded: one.recorded()? }))
+            .collect();
+        self.ready.extend(entries.map_err(ReadFailure::Read)?);
+        if let Scope::Company { head, .. } = &mut self.of {
             *head = next_head;
         }
         Ok(())
@@ -142,25 +143,25 @@ impl StreamReader {
 
     /// Finds the message to begin with: the company's first one that does not end before the version.
     fn find(&mut self, target: u64) -> Result<(), ReadError> {
-        let Of::Company { version, found: false, .. } = self.of else { return Ok(()) };
+        let Scope::Company { version, found: false, .. } = self.of else { return Ok(()) };
         let (inner, subject) = (Arc::clone(&self.inner), self.pages.subject.clone());
         let next = self.pages.next;
         let finding =
             async move { find_version(&inner, subject.as_deref(), version, target).await };
         self.pages.next = self.inner.wait(next, finding)??;
-        if let Of::Company { found, .. } = &mut self.of {
+        if let Scope::Company { found, .. } = &mut self.of {
             *found = true;
         }
         Ok(())
     }
 }
 
-enum Fault {
+enum ReadFailure {
     Damage(String),
     Read(ReadError),
 }
 
-impl Of {
+impl Scope {
     /// Whether a reader passes over this commit.
     fn is_before(&self, stored: &Stored<'_>) -> bool {
         match self {
@@ -234,11 +235,11 @@ async fn find_version(
 /// Looks at one commit again: among the newest messages, or else in the leader's.
 pub(super) fn stored_at<T>(
     inner: &Arc<Inner>,
-    at: Place,
+    at: Location,
     look: impl FnOnce(&Stored<'_>) -> Result<T, ReadError>,
 ) -> Result<T, ReadError> {
     let (sequence, index) = frame::parts(at.0);
-    let nothing = ReadError::NoSuchPlace { place: at };
+    let nothing = ReadError::NoSuchLocation { location: at };
     let (last, recent) = {
         let view = inner.view();
         (view.sequence, view.recent.get(sequence))

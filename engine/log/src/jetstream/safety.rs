@@ -13,7 +13,7 @@ use crate::limits::NATS_CONNECT_SECONDS_MAX;
 
 /// A server that was asked and is safe.
 #[derive(Debug)]
-pub(super) struct Known {
+pub(super) struct CheckedServer {
     name: String,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn check_version(server: &str, version: &str) -> Result<(), OpenError
 ///
 /// # Errors
 /// When one does not answer, or its server is not safe; and when there is none, unless that is accepted.
-pub(super) async fn ask_all(options: &Options) -> Result<Vec<Known>, OpenError> {
+pub(super) async fn ask_all(options: &Options) -> Result<Vec<CheckedServer>, OpenError> {
     let mut known = Vec::new();
     for address in &options.monitors {
         let asked = address.clone();
@@ -73,11 +73,11 @@ pub(super) async fn ask_all(options: &Options) -> Result<Vec<Known>, OpenError> 
     Ok(known)
 }
 
-fn check(varz: Varz) -> Result<Known, OpenError> {
+fn check(varz: Varz) -> Result<CheckedServer, OpenError> {
     let Varz { server_name: name, version, jetstream } = varz;
     check_version(&name, &version)?;
     match jetstream.config {
-        Some(config) if config.sync_always => Ok(Known { name }),
+        Some(config) if config.sync_always => Ok(CheckedServer { name }),
         Some(config) => {
             let seconds = Duration::from_nanos(config.sync_interval).as_secs();
             Err(OpenError::UnsafeSync { server: name, seconds })
@@ -88,7 +88,7 @@ fn check(varz: Varz) -> Result<Known, OpenError> {
 
 /// Refuses a stream of which a server was not asked.
 pub(super) fn check_known(
-    known: &[Known],
+    known: &[CheckedServer],
     servers: &[String],
     options: &Options,
 ) -> Result<(), OpenError> {

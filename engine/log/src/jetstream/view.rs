@@ -12,7 +12,7 @@ use crate::commands::Commands;
 /// Everything here is durable. It grows with the companies and with the commands that no index has.
 #[derive(Debug, Default)]
 pub(super) struct View {
-    pub(super) companies: BTreeMap<CompanyId, Standing>,
+    pub(super) companies: BTreeMap<CompanyId, CompanyHead>,
     pub(super) commands: Commands,
     /// Commands up to this position are not kept.
     pub(super) commands_from: u64,
@@ -25,13 +25,13 @@ pub(super) struct View {
 
 /// Where a company stands, and the message that left it there.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Standing {
+pub(super) struct CompanyHead {
     pub(super) head: Head,
     pub(super) sequence: u64,
 }
 
 impl View {
-    pub(super) fn standing(&self, company: &CompanyId) -> Standing {
+    pub(super) fn company_head(&self, company: &CompanyId) -> CompanyHead {
         self.companies.get(company).copied().unwrap_or_default()
     }
 
@@ -47,12 +47,12 @@ impl View {
         let stored = message.stored()?;
         let (Some(first), Some(last)) = (stored.first(), stored.last()) else { return Ok(()) };
         let company = first.company()?;
-        let standing = self.standing(&company);
-        if message.sequence > standing.sequence {
-            check_follows(standing.head, first)?;
+        let company_head = self.company_head(&company);
+        if message.sequence > company_head.sequence {
+            check_follows(company_head.head, first)?;
             self.note_commands(&company, &stored);
             let head = Head { version: last.envelope.last_version(), hash: last.hash };
-            self.companies.insert(company, Standing { head, sequence: message.sequence });
+            self.companies.insert(company, CompanyHead { head, sequence: message.sequence });
             self.recent.keep(message);
         }
         self.end = self.end.max(last.last_position());
@@ -62,7 +62,7 @@ impl View {
 
     fn note_commands(&mut self, company: &CompanyId, stored: &[Stored<'_>]) {
         for one in stored.iter().filter(|one| one.position > self.commands_from) {
-            self.commands.insert(company, one.envelope.command, one.position, one.place);
+            self.commands.insert(company, one.envelope.command, one.position, one.location);
         }
     }
 

@@ -7,7 +7,7 @@ use crate::limits::{LEADERLESS_SECONDS_MAX, LEASE_SECONDS, RENEWALS_PER_LEASE, S
 
 /// How our lease stands, in renewals.
 #[derive(Debug, Default)]
-pub(super) struct Pulse {
+pub(super) struct LeaseHealth {
     /// Missed since the last that succeeded.
     missed: u32,
     /// Since when nobody could renew.
@@ -16,7 +16,7 @@ pub(super) struct Pulse {
     settling: u32,
 }
 
-impl Pulse {
+impl LeaseHealth {
     pub(super) fn renewed(&mut self) {
         let settling = if self.leaderless > 0 { SETTLE_RENEWALS } else { self.settling };
         *self = Self { missed: 0, leaderless: 0, settling: settling.saturating_sub(1) };
@@ -61,22 +61,22 @@ mod tests {
 
     #[test]
     fn a_lease_that_is_not_renewed_is_over_before_it_ends() {
-        let mut pulse = Pulse::default();
+        let mut health = LeaseHealth::default();
         let beats = (1..).find(|_| {
-            pulse.missed();
-            pulse.is_over()
+            health.missed();
+            health.is_over()
         });
         assert_eq!(beats, Some(RENEWALS_PER_LEASE - 1));
-        pulse.renewed();
-        assert!(!pulse.is_over() && pulse.is_steady());
+        health.renewed();
+        assert!(!health.is_over() && health.is_steady());
     }
 
     #[test]
     fn p30_who_waits_for_a_leader_goes_on_but_not_for_ever() {
-        let mut pulse = Pulse::default();
+        let mut health = LeaseHealth::default();
         let beats = (1..).find(|_| {
-            pulse.waited();
-            pulse.is_over()
+            health.waited();
+            health.is_over()
         });
         let a_lease = RENEWALS_PER_LEASE - 1;
         let seconds = u64::from(beats.unwrap() - a_lease) * LEASE_SECONDS;
@@ -85,11 +85,11 @@ mod tests {
 
     #[test]
     fn p30_after_a_wait_nobody_is_gone_before_all_could_renew() {
-        let mut pulse = Pulse::default();
-        pulse.waited();
+        let mut health = LeaseHealth::default();
+        health.waited();
         let beats = (1..).find(|_| {
-            pulse.renewed();
-            pulse.is_steady()
+            health.renewed();
+            health.is_steady()
         });
         assert_eq!(beats, Some(SETTLE_RENEWALS));
     }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{definitions, plain};
 use crate::names;
-use boarding_core::read::queries::shapes;
+use boarding_core::read::queries::query_schemas;
 
 mod headers;
 
@@ -20,7 +20,7 @@ pub fn asyncapi() -> Value {
     let mut wire = Wire::default();
     let events: Vec<_> = schemas.keys().filter_map(|name| name.strip_prefix("event.")).collect();
     NAMES.iter().for_each(|name| wire.command(name));
-    shapes().iter().for_each(|shape| wire.query(shape.name));
+    query_schemas().iter().for_each(|shape| wire.query(shape.name));
     events.iter().for_each(|name| wire.event(name));
     wire.work();
     let headers = headers::all().into_iter().map(|(name, schema)| (name.to_owned(), schema));

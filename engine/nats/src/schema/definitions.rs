@@ -6,13 +6,13 @@ use boarding_commands::decide::{self, CommandSchema};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::Event;
 use boarding_commands::schema::{DEFINITIONS, asked, told};
-use boarding_projections::history::Published;
+use boarding_projections::history::PublishedEvent;
 use schemars::{JsonSchema as _, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
 use super::plain;
 use crate::worker_queue::WorkItem;
-use boarding_core::read::queries::{self, Tells};
+use boarding_core::read::queries::{self, ResponseKind};
 
 /// Parts by name.
 pub(super) type Parts = BTreeMap<String, Value>;
@@ -90,11 +90,11 @@ fn without(object: &Value, key: &str) -> Value {
 }
 
 fn queries(asked: &mut SchemaGenerator, told: &mut SchemaGenerator, parts: &mut Sides) {
-    for shape in queries::shapes() {
+    for shape in queries::query_schemas() {
         let name = format!("query.{}", shape.name);
         parts.asked.insert(name.clone(), shape.parameters(asked));
         let row = format!("{name}.row");
-        if let Tells::Rows(of) | Tells::Row(of) = shape.tells {
+        if let ResponseKind::Rows(of) | ResponseKind::Row(of) = shape.response {
             parts.told.insert(row.clone(), of(told).into());
         }
         parts.told.insert(format!("{name}.answer"), shape.answer(&this(&row)));
@@ -103,7 +103,7 @@ fn queries(asked: &mut SchemaGenerator, told: &mut SchemaGenerator, parts: &mut 
 
 /// Every event as it is published: the same row with a name and fields of its own.
 fn events(told: &mut SchemaGenerator, parts: &mut Parts) {
-    let published = Value::from(Published::json_schema(told));
+    let published = Value::from(PublishedEvent::json_schema(told));
     let all = Value::from(Event::json_schema(told));
     for one in all.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
         let fields = one.get("properties").and_then(Value::as_object);

@@ -30,7 +30,7 @@ use boarding_log::codec::EncodeError;
 use boarding_log::connect::ConnectError;
 use boarding_log::jetstream::{self, JetStreamLog};
 use boarding_log::{AppendError, Encoded, EventLog as _, Head, ReadError};
-use boarding_nats::server::{self, Door, ServeError};
+use boarding_nats::server::{self, NatsServer, ServeError};
 
 pub use measured::{HEADING, Line, Memory, Timed};
 
@@ -178,7 +178,8 @@ impl Bench<'_> {
 
     async fn commands_on_files(&self) -> Result<Line, BenchError> {
         let engine = self.engine("files", LogChoice::Files)?;
-        let door = Door::open(engine, self.client.clone(), server::Options::default()).await?;
+        let door =
+            NatsServer::open(engine, self.client.clone(), server::Options::default()).await?;
         let callers = Callers::new(&self.job).await?;
         callers.prepare().await?;
         let mut rounds = Vec::new();
@@ -194,7 +195,8 @@ impl Bench<'_> {
         let Job { clients, companies, commands, .. } = self.job;
         let engine = self.engine("jetstream", LogChoice::JetStream(self.streams.log("ENGINE")))?;
         let log = engine.log();
-        let door = Door::open(engine, self.client.clone(), server::Options::default()).await?;
+        let door =
+            NatsServer::open(engine, self.client.clone(), server::Options::default()).await?;
         let callers = Callers::new(&self.job).await?;
         callers.prepare().await?;
         let (mut raws, mut asked) = (Vec::new(), Vec::new());

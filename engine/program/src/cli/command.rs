@@ -6,9 +6,9 @@ use boarding_commands::envelope::Envelope;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::exit_counts;
 use super::failure::{Done, Ending, Failure};
 use super::list;
-use super::losses;
 use super::session::Session;
 
 /// Asks any command by its contract name
@@ -55,7 +55,7 @@ impl Command {
                 session.out.fields(&accepted.result);
             }
         }
-        Ok(Done::losing(losses::of(session, &self.name, &accepted.result).await?))
+        Ok(Done::losing(exit_counts::of(session, &self.name, &accepted.result).await?))
     }
 }
 

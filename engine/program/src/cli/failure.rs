@@ -5,7 +5,7 @@ use boarding_commands::values::Refusal;
 use serde_json::{Value, json};
 
 use boarding_core::engine::EngineError;
-use boarding_core::read::queries::NoAnswer;
+use boarding_core::read::queries::QueryFailure;
 
 /// How a verb ended.
 pub(super) type Ending = Result<Done, Failure>;
@@ -102,11 +102,11 @@ impl From<Refusal> for Failure {
     }
 }
 
-impl From<NoAnswer> for Failure {
-    fn from(no: NoAnswer) -> Self {
+impl From<QueryFailure> for Failure {
+    fn from(no: QueryFailure) -> Self {
         match no {
-            NoAnswer::Refused(refusal) => refusal.into(),
-            NoAnswer::Failed { code, why } => {
+            QueryFailure::Refused(refusal) => refusal.into(),
+            QueryFailure::Failed { code, why } => {
                 let message = format!("{} ({why})", code.text());
                 let document =
                     json!({"outcome": "failed", "code": code, "message": message, "retry": true});

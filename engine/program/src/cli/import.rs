@@ -11,9 +11,9 @@ use serde_json::{Map, Value, json};
 
 use super::advice;
 use super::common::one_of_the_dialects;
+use super::exit_counts;
 use super::failure::{Done, Ending, Failure};
 use super::list::{self, number, text};
-use super::losses;
 use super::session::{Accepted, Session};
 use super::watch;
 
@@ -132,8 +132,8 @@ impl Import {
                 false => {}
             }
         }
-        let failed = losses::of_run(session, text(&row, "run")).await?;
-        Ok(Done::losing(losses::of_import(&row) + failed))
+        let failed = exit_counts::of_run(session, text(&row, "run")).await?;
+        Ok(Done::losing(exit_counts::of_import(&row) + failed))
     }
 
     fn body(&self, files: Vec<Value>) -> Result<Value, Failure> {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
-use boarding_log::connect::{ConnectError, Server};
+use boarding_log::connect::{ConnectError, ServerAddress};
 use boarding_log::jetstream;
 
 /// What every verb takes that works on NATS.
@@ -41,7 +41,7 @@ pub(super) struct NatsOptions {
 
 impl NatsOptions {
     /// The servers.
-    pub(super) fn server(&self) -> Result<Server, Failure> {
+    pub(super) fn server(&self) -> Result<ServerAddress, Failure> {
         let url = self.nats.clone().ok_or_else(|| {
             let text = "which NATS? give --nats URL, or set BOARDING_NATS";
             Failure::Usage(text.to_owned())
@@ -50,7 +50,7 @@ impl NatsOptions {
             let text = "--nats-inbox: expected words of letters, digits, - and _ with dots between";
             return Err(Failure::Usage(text.to_owned()));
         }
-        Ok(Server {
+        Ok(ServerAddress {
             url,
             credentials: self.nats_credentials.clone(),
             authorities: self.nats_ca.clone(),

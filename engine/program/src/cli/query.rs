@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::failure::{Done, Ending, Failure};
 use super::list;
 use super::session::Session;
-use boarding_core::read::queries::Answer;
+use boarding_core::read::queries::QueryAnswer;
 
 /// Asks any query by its contract name; answers in JSON
 #[derive(Debug, Args)]
@@ -35,8 +35,8 @@ impl Query {
 
     pub(super) async fn run(self, session: &Session<'_>) -> Ending {
         match session.ask(&self.name, Value::Object(self.params()?)).await? {
-            Answer::Json(answer) => session.out.document(&answer),
-            Answer::Csv(bytes) => session.out.file(&bytes, None)?,
+            QueryAnswer::Json(answer) => session.out.document(&answer),
+            QueryAnswer::Csv(bytes) => session.out.file(&bytes, None)?,
         }
         Ok(Done::Well)
     }

@@ -89,7 +89,7 @@ impl Runs {
 
 async fn resume(session: &Session<'_>) -> Ending {
     let open = session.rows("queue", json!({}), None).await?;
-    session.engine.hot(&session.company).await;
+    session.engine.actor(&session.company).await;
     for run in &open {
         super::watch::run(session, text(run, "run")).await?;
     }

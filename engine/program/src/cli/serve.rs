@@ -18,11 +18,11 @@ use boarding_core::data_dir::DataDir;
 use boarding_core::delivery::Channel;
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::engine::{Engine, EngineError, LogChoice};
-use boarding_log::connect::{patiently, usual_copies};
+use boarding_log::connect::{usual_copies, with_retry};
 use boarding_nats::channel::NatsChannel;
 use boarding_nats::feed;
-use boarding_nats::ownership::Owners;
-use boarding_nats::server::{self, Door};
+use boarding_nats::ownership::CompanyOwners;
+use boarding_nats::server::{self, NatsServer};
 use boarding_nats::shared::{self, KeptFiles};
 use boarding_nats::worker_queue::WorkQueue;
 
@@ -81,7 +81,7 @@ impl Serve {
     }
 
     /// Opens the door, and says so once it is open.
-    async fn start(mut self, mut common: Common, out: &Out) -> Result<Door, Failure> {
+    async fn start(mut self, mut common: Common, out: &Out) -> Result<NatsServer, Failure> {
         let mut settings = match &self.config {
             Some(file) => Settings::read(file)?,
             None => Settings::default(),
@@ -111,12 +111,12 @@ impl Serve {
         common: &Common,
         out: &Out,
         client: Client,
-    ) -> Result<Door, Failure> {
+    ) -> Result<NatsServer, Failure> {
         let mut options = session::options(common)?;
         options.channel = self.channel(options.channel, &client, &options.clock, common)?;
         let copies = self.copies(&client);
         let engine = open_engine(options, out).await?;
-        let options = self.door(None, copies);
+        let options = self.server_options(None, copies);
         open_door(engine, client, options).await
     }
 
@@ -126,7 +126,7 @@ impl Serve {
         common: &Common,
         out: &Out,
         client: Client,
-    ) -> Result<Door, Failure> {
+    ) -> Result<NatsServer, Failure> {
         let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies(&client));
         let mut options = session::options(common)?;
         // The folder is opened by the engine in a moment; here it only says its secret.
@@ -137,12 +137,13 @@ impl Serve {
         options.channel = self.channel(options.channel, &client, &options.clock, common)?;
         let me = options.clock.id().0;
         let engine = open_engine(options, out).await?;
-        let kept = patiently(&client, async || KeptFiles::open(&context, copies).await).await;
+        let kept = with_retry(&client, async || KeptFiles::open(&context, copies).await).await;
         let kept = kept.map_err(|e| unavailable(&e))?;
         engine.share_files(Arc::new(kept));
-        let owners = patiently(&client, async || Owners::join(&context, me, copies).await).await;
+        let owners =
+            with_retry(&client, async || CompanyOwners::join(&context, me, copies).await).await;
         let owners = owners.map_err(|e| unavailable(&e))?;
-        let options = self.door(Some(owners), copies);
+        let options = self.server_options(Some(owners), copies);
         open_door(engine, client, options).await
     }
 
@@ -170,7 +171,7 @@ impl Serve {
         Ok(Some(Arc::new(NatsChannel::new(work, mail))))
     }
 
-    fn door(&self, owners: Option<Owners>, copies: usize) -> server::Options {
+    fn server_options(&self, owners: Option<CompanyOwners>, copies: usize) -> server::Options {
         let feed = Some(feed::Options { copies, ..feed::Options::default() });
         server::Options { owners, feed, copies: Some(copies), ..Default::default() }
     }
@@ -202,8 +203,8 @@ async fn open_door(
     engine: Engine,
     client: Client,
     options: server::Options,
-) -> Result<Door, Failure> {
-    Door::open(engine, client, options).await.map_err(|error| unavailable(&error))
+) -> Result<NatsServer, Failure> {
+    NatsServer::open(engine, client, options).await.map_err(|error| unavailable(&error))
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Failure {

@@ -16,8 +16,8 @@ use super::list::{self, set};
 use super::output::Out;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_core::preview::Plan;
-use boarding_core::read::queries::{Answer, Asker};
+use boarding_core::preview::ImportPlan;
+use boarding_core::read::queries::{QueryAnswer, QueryCaller};
 
 /// Whoever may open the data folder may do everything in it: it is theirs.
 const AUTHORITY: Authority = Authority::All;
@@ -27,7 +27,7 @@ pub(super) struct Session<'a> {
     pub company: CompanyId,
     pub out: &'a Out,
     data: PathBuf,
-    asker: Asker,
+    asker: QueryCaller,
     id: Option<CommandId>,
     as_of: Option<String>,
     /// Whether a command was asked, and so the company is at work.
@@ -69,7 +69,7 @@ impl<'a> Session<'a> {
             company,
             out,
             data: common.data(),
-            asker: Asker { actor: common.actor(), authority: AUTHORITY },
+            asker: QueryCaller { actor: common.actor(), authority: AUTHORITY },
             id: common.command_id,
             as_of: common.as_of.clone(),
             at_work: AtomicBool::new(false),
@@ -99,11 +99,11 @@ impl<'a> Session<'a> {
 
     /// The channel that the running run waits for, where it is not this session's.
     pub(super) async fn begun_elsewhere(&self) -> Option<String> {
-        self.engine.hot(&self.company).await.chores().borrow().elsewhere.clone()
+        self.engine.actor(&self.company).await.pending_work().borrow().other_channel.clone()
     }
 
     pub(super) async fn is_idle(&self) -> bool {
-        self.engine.hot(&self.company).await.chores().borrow().is_idle()
+        self.engine.actor(&self.company).await.pending_work().borrow().is_idle()
     }
 
     /// Closes the folder, so that the next opening is quick.
@@ -141,7 +141,7 @@ impl<'a> Session<'a> {
     }
 
     /// What an `ImportFile` of this body would come to.
-    pub(super) async fn preview(&self, body: Value) -> Result<Plan, Failure> {
+    pub(super) async fn preview(&self, body: Value) -> Result<ImportPlan, Failure> {
         self.check_now()?;
         let id = self.id.unwrap_or_else(|| self.engine.clock().id());
         let actor = Some(self.asker.actor.clone());
@@ -178,7 +178,7 @@ impl<'a> Session<'a> {
 
     /// The company's imports that cannot go on, and why.
     pub(super) async fn stuck(&self) -> Vec<(ImportId, String)> {
-        self.engine.hot(&self.company).await.chores().borrow().stuck.clone()
+        self.engine.actor(&self.company).await.pending_work().borrow().blocked.clone()
     }
 
     /// Waits until everything that was begun is done and can be seen.
@@ -188,7 +188,7 @@ impl<'a> Session<'a> {
     }
 
     /// Asks a query; as it was, if `--as-of` was given.
-    pub(super) async fn ask(&self, name: &str, params: Value) -> Result<Answer, Failure> {
+    pub(super) async fn ask(&self, name: &str, params: Value) -> Result<QueryAnswer, Failure> {
         let mut params = match params {
             Value::Object(params) => params,
             _ => Map::new(),
@@ -203,8 +203,10 @@ impl<'a> Session<'a> {
     /// The whole answer of a query that answers in JSON.
     pub(super) async fn answer(&self, name: &str, params: Value) -> Result<Value, Failure> {
         match self.ask(name, params).await? {
-            Answer::Json(answer) => Ok(answer),
-            Answer::Csv(bytes) => Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned())),
+            QueryAnswer::Json(answer) => Ok(answer),
+            QueryAnswer::Csv(bytes) => {
+                Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
+            }
         }
     }
 
@@ -217,8 +219,8 @@ impl<'a> Session<'a> {
     /// The bytes of a query that answers in CSV.
     pub(super) async fn csv(&self, name: &str, params: Value) -> Result<Vec<u8>, Failure> {
         match self.ask(name, params).await? {
-            Answer::Csv(bytes) => Ok(bytes),
-            Answer::Json(answer) => Ok(answer.to_string().into_bytes()),
+            QueryAnswer::Csv(bytes) => Ok(bytes),
+            QueryAnswer::Json(answer) => Ok(answer.to_string().into_bytes()),
         }
     }
 
@@ -283,7 +285,7 @@ pub(super) async fn open_engine(options: Options, out: &Out) -> Result<Engine, F
 }
 
 fn tell_what_was_found(engine: &Engine, out: &Out) {
-    let found = engine.found();
+    let found = engine.opening_report();
     if let Some(torn) = &found.torn_tail {
         let (bytes, segment, kept) = (torn.bytes, &torn.segment, torn.kept.display());
         out.warn(&format!(

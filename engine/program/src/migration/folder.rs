@@ -13,7 +13,7 @@ use boarding_log::EventLog;
 use boarding_log::connect::ConnectError;
 use boarding_log::file::{self, FileLog};
 use boarding_log::jetstream::{self, JetStreamLog};
-use boarding_nats::exclusivity::{IdleError, Servers};
+use boarding_nats::exclusivity::{ExclusivityCheck, ExclusivityError};
 
 /// Which way a log moves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub enum FolderError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     #[error(transparent)]
-    Idle(#[from] IdleError),
+    Idle(#[from] ExclusivityError),
     #[error(transparent)]
     Files(#[from] file::OpenError),
     #[error(transparent)]
@@ -92,7 +92,7 @@ pub async fn move_folder(
     }
     let addresses = options.jetstream.server.shown()?;
     let stream = options.jetstream.stream.clone();
-    let servers = Servers::reach(&options.jetstream.server).await?;
+    let servers = ExclusivityCheck::connect(&options.jetstream.server).await?;
     servers.check_idle().await?;
     // Opening a log makes its stream, and opening a folder makes the folder.
     if options.way == Way::FromJetStream
@@ -127,7 +127,7 @@ fn check_folder(folder: &DataDir, way: Way) -> Result<(), FolderError> {
 async fn to_jetstream(
     options: Options,
     folder: &DataDir,
-    servers: &Servers,
+    servers: &ExclusivityCheck,
     place: &str,
     tell: impl FnMut(Progress),
 ) -> Result<(Progress, usize), FolderError> {
@@ -147,7 +147,7 @@ async fn to_jetstream(
 async fn from_jetstream(
     options: Options,
     folder: &DataDir,
-    servers: &Servers,
+    servers: &ExclusivityCheck,
     place: &str,
     tell: impl FnMut(Progress),
 ) -> Result<(Progress, usize), FolderError> {

@@ -1,4 +1,4 @@
-//! F9: a server that lost messages to a flipped bit says nothing of it. The log does.
+//! F9: The log detects messages that a server lost to a flipped bit. The server does not report them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,10 +11,10 @@ use super::{check_chains, open, options_of};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
-/// How many places of the stream's file are spoiled, one after the other.
-const PLACES: usize = 12;
+/// The number of offsets in the stream's file at which a bit is flipped, one after the other.
+const OFFSETS: usize = 12;
 
-/// A log of two companies whose server is stopped, and where it ended.
+/// A stopped server with a log of two companies, and the log's end.
 async fn stopped_log(rounds: usize) -> (Server, u64) {
     let mut server = Server::start();
     let log = open(options_of(&server)).unwrap();
@@ -55,7 +55,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Flips a bit at this part of the way through the file.
+/// Flips a bit at the offset `part / of` of the file.
 fn flip(file: &Path, part: usize, of: usize) {
     let mut bytes = fs::read(file).unwrap();
     let at = bytes.len() * part / of;
@@ -64,27 +64,27 @@ fn flip(file: &Path, part: usize, of: usize) {
 }
 
 #[tokio::test]
-async fn a_bit_that_flipped_on_the_disk_is_noticed_when_the_log_is_opened() {
+async fn flipped_bit_is_detected_when_the_log_is_opened() {
     let (mut server, end) = stopped_log(60).await;
-    let kept = tempfile::tempdir().unwrap();
-    copy(&server.store(), kept.path());
+    let backup = tempfile::tempdir().unwrap();
+    copy(&server.store(), backup.path());
     server.restart();
     let before = check_chains(&open(options_of(&server)).unwrap());
-    for place in 1..=PLACES {
+    for part in 1..=OFFSETS {
         server.kill();
         fs::remove_dir_all(server.store()).unwrap();
-        copy(kept.path(), &server.store());
-        flip(&block(&server.store()), place, PLACES + 1);
+        copy(backup.path(), &server.store());
+        flip(&block(&server.store()), part, OFFSETS + 1);
         server.restart();
         let opened = open(Options { indexed_up_to: end, ..options_of(&server) });
         let error = opened.map(|log| drain(&mut *log.read_all(1)).len()).unwrap_err();
-        assert!(error.is_damage(), "place {place}: {}", boarding_log::error_chain(&error));
+        assert!(error.is_damage(), "offset {part}: {}", boarding_log::error_chain(&error));
     }
     assert_eq!(before.len(), 120);
 }
 
 #[tokio::test]
-async fn messages_that_are_gone_while_the_log_is_open_are_noticed_by_readers_and_writers() {
+async fn messages_lost_while_the_log_is_open_are_detected() {
     let mut server = Server::start();
     let log = open(options_of(&server)).unwrap();
     let (acme, zeta) = (sample::company("acme"), sample::company("zeta"));
@@ -109,16 +109,16 @@ async fn messages_that_are_gone_while_the_log_is_open_are_noticed_by_readers_and
         assert!(matches!(error, ReadError::DamagedStream { .. }), "{error}");
         assert!(before.starts_with(&read) && read.len() < before.len());
     }
-    let error = eventually("the writer has noticed", async || {
+    let error = eventually("an append fails", async || {
         log.append(vec![sample::next(&log, &zeta, 1)]).await.err()
     })
     .await;
     assert!(matches!(error, AppendError::Damaged { .. }), "{error}");
 }
 
-/// F8: a loss of power with a server that syncs late, or a backup that is too old.
+/// F8: A power cut with a server that syncs late, or an old backup.
 #[tokio::test]
-async fn a_stream_that_lost_its_end_takes_no_append_for_one_it_lost() {
+async fn append_to_a_stream_that_lost_its_end_is_refused() {
     let mut server = Server::start();
     let log = open(options_of(&server)).unwrap();
     let (acme, zeta) = (sample::company("acme"), sample::company("zeta"));
@@ -126,15 +126,15 @@ async fn a_stream_that_lost_its_end_takes_no_append_for_one_it_lost() {
         log.append(vec![sample::next(&log, company, 1)]).await.unwrap();
     }
     server.kill();
-    let kept = tempfile::tempdir().unwrap();
-    copy(&server.store(), kept.path());
+    let backup = tempfile::tempdir().unwrap();
+    copy(&server.store(), backup.path());
     server.restart();
     log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap();
     server.kill();
     fs::remove_dir_all(server.store()).unwrap();
-    copy(kept.path(), &server.store());
+    copy(backup.path(), &server.store());
     server.restart();
-    // The other company's own messages are all there: only the whole stream shows what is gone.
+    // All messages of the company zeta are still there. The loss shows in the whole stream only.
     let error = log.append(vec![sample::next(&log, &zeta, 1)]).await.unwrap_err();
     assert!(matches!(error, AppendError::Damaged { .. }), "{error}");
     let error = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap_err();

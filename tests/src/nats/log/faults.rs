@@ -1,4 +1,4 @@
-//! Servers are killed while the log is appended to: what was acknowledged is there, once and in order.
+//! Servers are killed during appends: acknowledged commits are in the log, once and in order.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::support::wait::eventually;
 /// How many companies are appended to at once.
 const COMPANIES: usize = 6;
 
-/// How long a cluster may take appends again after its leader was killed.
-const OUTAGE: Duration = Duration::from_secs(15);
+/// How long a cluster may refuse appends after its leader was killed.
+const OUTAGE_MAX: Duration = Duration::from_secs(15);
 
-/// Appends to several companies at once, until it is told to stop.
+/// Concurrent appends to several companies until `stop` is set.
 struct Load {
     log: Arc<JetStreamLog>,
     acknowledged: Vec<Arc<AtomicU64>>,
@@ -44,8 +44,8 @@ impl Load {
         Self { log, acknowledged, stop, tasks }
     }
 
-    /// Waits until every company has this many more acknowledged appends.
-    async fn goes_on(&self, more: u64) {
+    /// Waits until each company has this many more acknowledged appends.
+    async fn wait_for_appends(&self, more: u64) {
         let now = || self.acknowledged.iter().map(|count| count.load(Ordering::Relaxed));
         let targets: Vec<u64> = now().map(|count| count + more).collect();
         eventually("every company is appended to", async || {
@@ -54,7 +54,7 @@ impl Load {
         .await;
     }
 
-    /// Stops, and what was acknowledged.
+    /// Stops the appends. Returns the log and the hashes of acknowledged commits.
     async fn end(mut self) -> (Arc<JetStreamLog>, BTreeMap<CompanyId, Vec<Digest>>) {
         self.stop.store(true, Ordering::Relaxed);
         let mut all = BTreeMap::new();
@@ -65,7 +65,7 @@ impl Load {
     }
 }
 
-/// Appends one commit after the other; the hashes of those that were acknowledged.
+/// Appends one commit after the other. Returns the hashes of the acknowledged commits.
 async fn append_all(
     log: Arc<JetStreamLog>,
     company: CompanyId,
@@ -79,7 +79,7 @@ async fn append_all(
                 acknowledged.push(appended[0].hash);
                 count.fetch_add(1, Ordering::Relaxed);
             }
-            // Decided anew on what is there now.
+            // The next commit is built on the new head.
             Err(AppendError::Conflict { .. }) => {}
             Err(error) => assert!(error.is_transient(), "{error}"),
         }
@@ -87,7 +87,7 @@ async fn append_all(
     (company, acknowledged)
 }
 
-/// Everything acknowledged stands in the log, in order, and nothing stands in it twice.
+/// Asserts that all acknowledged commits are in the log, in order and once.
 fn check(log: &dyn EventLog, acknowledged: &BTreeMap<CompanyId, Vec<Digest>>) {
     let mut found: BTreeMap<CompanyId, Vec<Digest>> = BTreeMap::new();
     for entry in check_chains(log) {
@@ -99,17 +99,17 @@ fn check(log: &dyn EventLog, acknowledged: &BTreeMap<CompanyId, Vec<Digest>>) {
     }
 }
 
-/// P27: on one server, killed and started again five times.
+/// P27: One server is killed and restarted five times.
 #[tokio::test(flavor = "multi_thread")]
-async fn p27_what_was_acknowledged_before_the_server_was_killed_is_there() {
+async fn acknowledged_commits_survive_kills_of_the_server() {
     let mut server = Server::start();
     let load = Load::start(open(options_of(&server)).unwrap());
     for _ in 0..5 {
-        load.goes_on(15).await;
+        load.wait_for_appends(15).await;
         server.kill();
         server.restart();
     }
-    load.goes_on(15).await;
+    load.wait_for_appends(15).await;
     let (log, acknowledged) = load.end().await;
     check(&*log, &acknowledged);
     let end = log.end();
@@ -119,31 +119,31 @@ async fn p27_what_was_acknowledged_before_the_server_was_killed_is_there() {
     check(&again, &acknowledged);
 }
 
-/// Where the stream's leader is.
+/// The index of the server that leads the stream, as soon as all copies are current.
 async fn leader(cluster: &Cluster) -> usize {
-    eventually("the stream has a leader and three whole copies", async || {
+    eventually("the stream has a leader and three current copies", async || {
         let addresses: Vec<String> = cluster.servers.iter().map(Server::url).collect();
         let client = async_nats::connect(addresses).await.ok()?;
         let jetstream = async_nats::jetstream::new(client);
         let stream = jetstream.get_stream("BOARDING_LOG").await.ok()?;
         let state = stream.cached_info().cluster.clone()?;
-        let whole = state.replicas.len() == 2 && state.replicas.iter().all(|one| one.current);
+        let current = state.replicas.len() == 2 && state.replicas.iter().all(|one| one.current);
         let number: usize = state.leader?.strip_prefix('n')?.parse().ok()?;
-        whole.then_some(number - 1)
+        current.then_some(number - 1)
     })
     .await
 }
 
-/// P27, F10: on three servers, of which the leader is killed three times.
+/// P27, F10: The leader of a cluster is killed three times.
 #[tokio::test(flavor = "multi_thread")]
-async fn p27_when_a_leader_is_killed_appends_go_on_within_seconds_and_nothing_is_lost() {
+async fn appends_continue_within_seconds_after_the_leader_is_killed() {
     let mut cluster = Cluster::start();
     let load = Load::start(open(options_of_all(&cluster)).unwrap());
     for _ in 0..3 {
-        load.goes_on(5).await;
+        load.wait_for_appends(5).await;
         let leader = leader(&cluster).await;
         cluster.servers[leader].kill();
-        tokio::time::timeout(OUTAGE, load.goes_on(5)).await.expect("a new leader");
+        tokio::time::timeout(OUTAGE_MAX, load.wait_for_appends(5)).await.expect("a new leader");
         cluster.servers[leader].restart();
     }
     leader(&cluster).await;
@@ -154,9 +154,9 @@ async fn p27_when_a_leader_is_killed_appends_go_on_within_seconds_and_nothing_is
     check(&again, &acknowledged);
 }
 
-/// P10: whoever decides from what a reader hands out finds every command that led to it.
+/// P10: `find_command` finds the command of each commit that a reader returns.
 #[tokio::test(flavor = "multi_thread")]
-async fn p10_a_reader_hands_out_nothing_that_the_log_has_not_taken_note_of() {
+async fn reader_returns_only_indexed_commits() {
     let server = Server::start();
     let (ours, theirs) = (open(options_of(&server)).unwrap(), open(options_of(&server)).unwrap());
     let company = sample::company("acme");

@@ -1,4 +1,4 @@
-//! Servers and streams that may lose what they acknowledged are refused by name, and nothing is appended.
+//! The log refuses servers and streams that may lose acknowledged messages.
 
 use async_nats::jetstream::{
     self,
@@ -14,7 +14,7 @@ use crate::support::wait::eventually;
 
 const SAFE: &str = "jetstream { store_dir: \"STORE\", sync_interval: always }";
 
-/// The error of an opening, and that it says what to do.
+/// Opens a log, which must fail, and returns the error. Asserts that its text contains the remedy.
 fn refused(options: Options, remedy: &str) -> OpenError {
     let error = open(options).map(drop).unwrap_err();
     let text = boarding_log::error_chain(&error);
@@ -22,19 +22,20 @@ fn refused(options: Options, remedy: &str) -> OpenError {
     error
 }
 
-/// F11: older servers could let two appends at one version win.
+/// F11: Older servers may accept two appends at one version.
 #[test]
-fn a_server_that_is_too_old_is_refused_by_its_version() {
+fn server_of_an_old_version_is_refused() {
     let server = Server::too_old();
     let error = refused(options_of(&server), "use nats-server 2.12 or newer");
     assert!(matches!(error, OpenError::OldServer { version, .. } if version.starts_with("2.11.")));
-    let unasked = Options { accept_unknown_sync: true, ..options(&server.url()) };
-    assert!(matches!(refused(unasked, "2.12"), OpenError::OldServer { .. }));
+    let without_monitor = Options { accept_unknown_sync: true, ..options(&server.url()) };
+    assert!(matches!(refused(without_monitor, "2.12"), OpenError::OldServer { .. }));
 }
 
-/// F8: with the default, a loss of power takes acknowledged messages back, up to the whole stream.
+/// F8: With the default `sync_interval`, a power cut can lose acknowledged messages, up to the whole stream. The
+/// option for unknown settings does not change the refusal.
 #[test]
-fn a_server_that_syncs_now_and_then_is_refused_even_if_not_knowing_is_accepted() {
+fn server_that_syncs_rarely_is_refused() {
     let server = Server::with("jetstream { store_dir: \"STORE\" }");
     let error = refused(options_of(&server), "sync_interval: always");
     assert!(matches!(error, OpenError::UnsafeSync { seconds: 120, .. }), "{error}");
@@ -43,7 +44,7 @@ fn a_server_that_syncs_now_and_then_is_refused_even_if_not_knowing_is_accepted()
 }
 
 #[test]
-fn a_server_of_which_nothing_is_known_is_refused_unless_that_is_accepted() {
+fn server_with_unknown_settings_is_refused_unless_accepted() {
     let server = Server::start();
     let error = refused(options(&server.url()), "monitoring address");
     assert!(matches!(error, OpenError::UnknownSync { .. }), "{error}");
@@ -54,7 +55,7 @@ fn a_server_of_which_nothing_is_known_is_refused_unless_that_is_accepted() {
 }
 
 #[test]
-fn a_server_without_jetstream_is_refused() {
+fn server_without_jetstream_is_refused() {
     let server = Server::with("");
     let accepted = Options { accept_unknown_sync: true, ..options(&server.url()) };
     let error = refused(accepted, "add `jetstream {");
@@ -63,22 +64,21 @@ fn a_server_without_jetstream_is_refused() {
 }
 
 #[test]
-fn a_server_whose_messages_are_smaller_than_a_commit_is_refused() {
+fn server_whose_messages_are_smaller_than_a_commit_is_refused() {
     let server = Server::with(&format!("max_payload: 256KB\n{SAFE}"));
     let error = refused(options_of(&server), "max_payload");
     assert!(matches!(error, OpenError::SmallMessages { .. }), "{error}");
 }
 
-/// A message larger than any batch is not needed: an append says how much it takes.
 #[tokio::test]
-async fn a_server_with_large_messages_takes_appends_of_the_logs_own_limit() {
+async fn append_limit_does_not_grow_with_the_servers_messages() {
     let server = Server::with(&format!("max_payload: 8MB\n{SAFE}"));
     let log = open(options_of(&server)).unwrap();
     assert_eq!(log.append_bytes_max(), boarding_log::APPEND_BYTES_MAX);
 }
 
 #[tokio::test]
-async fn in_a_cluster_one_copy_and_servers_that_were_not_asked_are_refused() {
+async fn cluster_with_one_copy_or_unknown_servers_is_refused() {
     let cluster = Cluster::start();
     let one = |accept_one_copy| Options {
         copies: Some(1),
@@ -107,9 +107,9 @@ fn safe() -> Config {
     }
 }
 
-/// F12: a stream may be told to drop messages, by whoever made it.
+/// F12: The error names each setting of an existing stream that allows losing messages.
 #[tokio::test]
-async fn a_stream_that_drops_messages_or_may_is_refused_with_all_that_is_wrong() {
+async fn stream_that_may_drop_messages_is_refused() {
     let server = Server::start();
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = jetstream::new(client);
@@ -139,9 +139,8 @@ async fn a_stream_that_drops_messages_or_may_is_refused_with_all_that_is_wrong()
     assert_eq!(open(options_of(&server)).unwrap().end(), 0);
 }
 
-/// The stream that the log makes for itself denies what would shorten it.
 #[tokio::test]
-async fn the_stream_that_is_made_refuses_to_be_shortened() {
+async fn created_stream_denies_purge_and_delete() {
     let server = Server::start();
     let log = open(options_of(&server)).unwrap();
     let acme = sample::company("acme");
@@ -152,25 +151,26 @@ async fn the_stream_that_is_made_refuses_to_be_shortened() {
     assert!(stream.delete_message(1).await.is_err());
 }
 
-/// A stream that was seen to be longer has lost its end, or is another one.
+/// A stream shorter than the index has lost its end, or is another stream.
 #[tokio::test]
-async fn a_stream_that_ends_before_what_was_seen_is_refused() {
+async fn stream_shorter_than_the_index_is_refused() {
     let server = Server::start();
     let log = open(options_of(&server)).unwrap();
     let acme = sample::company("acme");
     let end = log.append(vec![sample::next(&log, &acme, 2)]).await.unwrap()[0].last_position;
     drop(log);
-    let seen = |indexed_up_to| Options { indexed_up_to, ..options_of(&server) };
-    assert_eq!(open(seen(end)).unwrap().end(), end);
-    let error = refused(seen(end + 1), "restore it from a backup");
+    let indexed = |indexed_up_to| Options { indexed_up_to, ..options_of(&server) };
+    assert_eq!(open(indexed(end)).unwrap().end(), end);
+    let error = refused(indexed(end + 1), "restore it from a backup");
     assert!(matches!(error, OpenError::Behind { .. }) && error.is_damage(), "{error}");
-    let other = Options { stream: "OTHER".to_owned(), subjects: "other".to_owned(), ..seen(end) };
+    let other =
+        Options { stream: "OTHER".to_owned(), subjects: "other".to_owned(), ..indexed(end) };
     assert!(matches!(refused(other, "data folder"), OpenError::Behind { .. }));
 }
 
-/// What stands in the stream and is no append of ours is not passed over.
+/// A message in the stream that is not a commit is damage, for an opening log and for an open one.
 #[tokio::test]
-async fn a_message_that_is_no_append_is_damage() {
+async fn message_that_is_not_a_commit_is_damage() {
     let server = Server::start();
     let log = open(options_of(&server)).unwrap();
     let client = async_nats::connect(server.url()).await.unwrap();
@@ -180,10 +180,10 @@ async fn a_message_that_is_no_append_is_damage() {
     let OpenError::Read(ReadError::DamagedStream { sequence: 1, .. }) = error else {
         panic!("{error}")
     };
-    // The log that is open notices it too, and takes no more.
+    // The open log detects the message too, and refuses appends.
     let (acme, zeta) = (sample::company("acme"), sample::company("zeta"));
     let commit = sample::next(&log, &zeta, 1);
-    eventually("the open log has noticed", async || {
+    eventually("the open log refuses appends", async || {
         let error = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap_err();
         matches!(error, boarding_log::AppendError::Damaged { .. }).then_some(())
     })

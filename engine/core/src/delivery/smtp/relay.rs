@@ -54,7 +54,7 @@ impl Relay {
     pub(super) fn parse(url: &str) -> Result<Self, RelayError> {
         let url = Url::parse(url).map_err(|_| RelayError::Unreadable)?;
         let (host, is_here) = host(&url)?;
-        let mut asked = Asked::default();
+        let mut asked = RelayParams::default();
         for (name, value) in url.query_pairs() {
             match name.as_ref() {
                 "tls" => asked.tls = Some(value.into_owned()),
@@ -86,13 +86,13 @@ impl fmt::Debug for Relay {
 }
 
 #[derive(Default)]
-struct Asked {
+struct RelayParams {
     tls: Option<String>,
     ca: Option<String>,
     connections: Option<String>,
 }
 
-impl Asked {
+impl RelayParams {
     fn tls(&self, url: &Url, host: &str, has_password: bool) -> Result<Tls, RelayError> {
         let usual = if has_password { "required" } else { "opportunistic" };
         match (url.scheme(), self.tls.as_deref()) {

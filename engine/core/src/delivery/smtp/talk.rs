@@ -21,15 +21,15 @@ use tokio::time::timeout;
 
 use super::Timeouts;
 use super::relay::Relay;
-use crate::delivery::Sent;
-use crate::delivery::mail::Letter;
+use crate::delivery::DeliveryOutcome;
+use crate::delivery::mail::EncodedMail;
 
 /// How much of a server's words is kept, in characters.
 const MAX_DETAIL_CHARS: usize = 200;
 
 /// What became of a mail, and whether the connection can carry another one.
-pub(super) struct Said {
-    pub(super) sent: Sent,
+pub(super) struct SmtpAttempt {
+    pub(super) sent: DeliveryOutcome,
     pub(super) connection_is_good: bool,
 }
 
@@ -98,12 +98,12 @@ pub(super) async fn reset(line: &mut AsyncSmtpConnection, within: Duration) -> b
 /// Hands one mail over.
 pub(super) async fn hand_over(
     line: &mut AsyncSmtpConnection,
-    letter: &Letter,
+    letter: &EncodedMail,
     timeouts: &Timeouts,
-) -> Said {
+) -> SmtpAttempt {
     let parameters = match parameters(line, letter) {
         Ok(parameters) => parameters,
-        Err(sent) => return Said { sent, connection_is_good: true },
+        Err(sent) => return SmtpAttempt { sent, connection_is_good: true },
     };
     let sender = Mail::new(Some(letter.from.clone()), parameters).to_string();
     let recipient = Rcpt::new(letter.to.clone(), Vec::new()).to_string();
@@ -123,7 +123,11 @@ pub(super) async fn hand_over(
 }
 
 /// Gives the mail's lines and the last dot, and waits for the answer.
-async fn give(line: &mut AsyncSmtpConnection, letter: &Letter, timeouts: &Timeouts) -> Said {
+async fn give(
+    line: &mut AsyncSmtpConnection,
+    letter: &EncodedMail,
+    timeouts: &Timeouts,
+) -> SmtpAttempt {
     let all_given = AtomicBool::new(false);
     let end = std::iter::from_fn(|| {
         // Asked for once the lines are through: from here on the last dot may be on its way.
@@ -133,7 +137,7 @@ async fn give(line: &mut AsyncSmtpConnection, letter: &Letter, timeouts: &Timeou
     let lines = std::iter::once(letter.bytes.as_slice()).chain(end);
     let answer = timeout(timeouts.data, line.message_iter(lines)).await;
     let detail = match answer {
-        Ok(Ok(_)) => return Said { sent: Sent::Sent, connection_is_good: true },
+        Ok(Ok(_)) => return SmtpAttempt { sent: DeliveryOutcome::Sent, connection_is_good: true },
         Ok(Err(error)) if error.status().is_some() => {
             return said_no(Step::Content, &error, &letter.to);
         }
@@ -142,13 +146,19 @@ async fn give(line: &mut AsyncSmtpConnection, letter: &Letter, timeouts: &Timeou
     };
     if all_given.load(Ordering::Relaxed) {
         let detail = format!("the mail was given and never acknowledged: {detail}");
-        return Said { sent: Sent::Uncertain { detail }, connection_is_good: false };
+        return SmtpAttempt {
+            sent: DeliveryOutcome::Uncertain { detail },
+            connection_is_good: false,
+        };
     }
     lost(detail)
 }
 
 /// What the mail asks of the server, or why this server cannot carry it.
-fn parameters(line: &AsyncSmtpConnection, letter: &Letter) -> Result<Vec<MailParameter>, Sent> {
+fn parameters(
+    line: &AsyncSmtpConnection,
+    letter: &EncodedMail,
+) -> Result<Vec<MailParameter>, DeliveryOutcome> {
     if letter.bytes.is_ascii() && [&letter.from, &letter.to].iter().all(|a| is_ascii(a)) {
         return Ok(Vec::new());
     }
@@ -164,26 +174,26 @@ fn parameters(line: &AsyncSmtpConnection, letter: &Letter) -> Result<Vec<MailPar
         Code::RecipientEmailUndeliverable
     };
     let detail = "the mail server takes only addresses of plain ASCII characters".to_owned();
-    Err(Sent::PermanentFailure { code, detail })
+    Err(DeliveryOutcome::PermanentFailure { code, detail })
 }
 
 fn is_ascii(address: &Address) -> bool {
     AsRef::<str>::as_ref(address).is_ascii()
 }
 
-fn said_no(step: Step, error: &Error, to: &Address) -> Said {
+fn said_no(step: Step, error: &Error, to: &Address) -> SmtpAttempt {
     let Some(status) = error.status() else { return lost(words(error)) };
     let status = status.to_string();
     let reply = reply(error);
     let shown = without(&reply, to);
     let detail = clipped(&format!("the mail server said {}: {status} {shown}", step.name()));
     let sent = if error.is_transient() {
-        Sent::TemporaryFailure { code: Code::DeliveryTemporaryFailure, detail }
+        DeliveryOutcome::TemporaryFailure { code: Code::DeliveryTemporaryFailure, detail }
     } else {
-        Sent::PermanentFailure { code: verdict(step, &status, &reply), detail }
+        DeliveryOutcome::PermanentFailure { code: verdict(step, &status, &reply), detail }
     };
     // 421 is a farewell, whatever it answers.
-    Said { sent, connection_is_good: status != "421" }
+    SmtpAttempt { sent, connection_is_good: status != "421" }
 }
 
 /// Whether a permanent no is about the recipient's address or about something else.
@@ -213,8 +223,8 @@ fn enhanced(reply: &str) -> Option<(u16, u16)> {
 }
 
 /// The connection is gone and the mail was surely not sent.
-fn lost(detail: String) -> Said {
-    Said { sent: Sent::later(detail), connection_is_good: false }
+fn lost(detail: String) -> SmtpAttempt {
+    SmtpAttempt { sent: DeliveryOutcome::later(detail), connection_is_good: false }
 }
 
 fn late(what: &str, limit: Duration) -> String {

@@ -17,14 +17,14 @@ use crate::limits::ARCHIVE_DIRECTORY_BYTES_MAX;
 #[derive(Debug)]
 pub(super) struct Archive<R> {
     zip: ZipArchive<Metered<R>>,
-    pub(super) entries: Vec<Entry>,
+    pub(super) entries: Vec<ArchiveEntry>,
     /// Where the files that were read begin and end.
     used: BTreeMap<u64, u64>,
 }
 
 /// A file or folder of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ArchiveEntry {
     /// As the archive spells it: nothing to open a file by.
     pub(super) path: String,
     /// How large it says that it is, in bytes.
@@ -129,7 +129,7 @@ impl<R: Read + Seek> Archive<R> {
     ///
     /// # Errors
     /// [`EntryError`].
-    pub(super) fn read(&mut self, entry: &Entry, below: u64) -> Result<Vec<u8>, EntryError> {
+    pub(super) fn read(&mut self, entry: &ArchiveEntry, below: u64) -> Result<Vec<u8>, EntryError> {
         let file = self.zip.by_index(entry.place).map_err(ArchiveError::from)?;
         let start = file.header_start();
         let end = file.data_start().unwrap_or(start).saturating_add(file.compressed_size());
@@ -179,10 +179,10 @@ fn listed(input: &mut (impl Read + Seek), start: u64) -> Result<usize, ArchiveEr
     }
 }
 
-fn entry<R: Read + Seek>(zip: &ZipArchive<R>, place: usize) -> Result<Entry, ZipError> {
+fn entry<R: Read + Seek>(zip: &ZipArchive<R>, place: usize) -> Result<ArchiveEntry, ZipError> {
     let file = zip.by_index_data(place)?;
     let kind = (file.external_attributes() >> 16) & KIND;
-    Ok(Entry {
+    Ok(ArchiveEntry {
         path: file.name()?.into_owned(),
         bytes: file.size(),
         is_encrypted: file.encrypted(),

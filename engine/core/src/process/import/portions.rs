@@ -13,17 +13,17 @@ use boarding_csv::{Limits, Options};
 use crate::intake::files::{Files, going_on};
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, IMPORT_ROWS_PER_COMMAND};
 
-pub(crate) type Fault = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Where an import stands.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct ResumePoint {
     sha256: String,
     options: ImportOptions,
     pub(crate) rows_done: u64,
 }
 
-impl Place {
+impl ResumePoint {
     pub(crate) fn of(import: &Import) -> Option<Self> {
         let sha256 = import.files.first()?.sha256.clone();
         Some(Self { sha256, options: import.options.clone(), rows_done: import.rows_done })
@@ -31,32 +31,35 @@ impl Place {
 }
 
 /// The rows of a file from the row after the last one done, chunk by chunk.
-pub(crate) struct Chunks {
+pub(crate) struct FileChunks {
     rows: Box<dyn Iterator<Item = Result<ParsedRow, FileError>> + Send>,
     rows_done: u64,
 }
 
-impl Chunks {
+impl FileChunks {
     /// Opens the file.
     ///
     /// # Errors
     /// When it is not there, cannot be read, or is of a dialect that is not known any more.
-    pub(crate) fn open(files: &Files, place: &Place) -> Result<Self, Fault> {
-        let dialect =
-            dialect::find(&place.options.dialect).ok_or("the dialect is not known any more")?;
-        let whole = files.open_whole(&place.sha256).map_err(|lost| going_on(&lost))?;
-        let open = || files.open(&place.sha256).map(BufReader::<File>::new);
-        let (options, limits) = (reading_options(&place.options), Limits::default());
+    pub(crate) fn open(files: &Files, resume_point: &ResumePoint) -> Result<Self, BoxError> {
+        let dialect = dialect::find(&resume_point.options.dialect)
+            .ok_or("the dialect is not known any more")?;
+        let whole = files.open_whole(&resume_point.sha256).map_err(|lost| going_on(&lost))?;
+        let open = || files.open(&resume_point.sha256).map(BufReader::<File>::new);
+        let (options, limits) = (reading_options(&resume_point.options), Limits::default());
         // The whole file, also where some rows are done: whoever was to come then has come.
         let whole = BufReader::new(whole);
         let created = user_file::created_keys(whole, dialect, &options, &limits).map_err(fault)?;
         let rows = user_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
-        Ok(Self { rows: Box::new(rows.with_created_keys(created)), rows_done: place.rows_done })
+        Ok(Self {
+            rows: Box::new(rows.with_created_keys(created)),
+            rows_done: resume_point.rows_done,
+        })
     }
 }
 
-impl Iterator for Chunks {
-    type Item = Result<Vec<ParsedRow>, Fault>;
+impl Iterator for FileChunks {
+    type Item = Result<Vec<ParsedRow>, BoxError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let (mut chunk, mut bytes) = (Vec::new(), 0);
@@ -89,7 +92,7 @@ pub(crate) fn reading_options(options: &ImportOptions) -> user_file::ReadOptions
     user_file::ReadOptions { csv, assume_plus: options.assume_plus }
 }
 
-fn fault(error: FileError) -> Fault {
+fn fault(error: FileError) -> BoxError {
     match error {
         FileError::Refused(refusal) => refusal.to_string().into(),
         FileError::Io(error) => error.into(),
@@ -123,7 +126,7 @@ impl Portions {
     ///
     /// # Errors
     /// When even the refusal does not fit: the limits of a row forbid it, and it is not passed over.
-    pub(crate) fn split(&mut self, mut rows: Vec<ParsedRow>) -> Result<(), Fault> {
+    pub(crate) fn split(&mut self, mut rows: Vec<ParsedRow>) -> Result<(), BoxError> {
         if rows.len() > 1 {
             let rest = rows.split_off(rows.len() / 2);
             self.waiting.extend([rest, rows]);

@@ -7,10 +7,10 @@ use boarding_projections::query;
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
-use super::{NoAnswer, entity_of, malformed, unavailable};
-use crate::context::Core;
+use super::{QueryFailure, entity_of, malformed, unavailable};
+use crate::context::EngineContext;
 
-impl Core {
+impl EngineContext {
     /// The events themselves, oldest first; of one thing, or of the whole company.
     pub(super) fn history(
         &self,
@@ -18,7 +18,7 @@ impl Core {
         rows: &dyn Rows,
         position: u64,
         params: &Value,
-    ) -> Result<Value, NoAnswer> {
+    ) -> Result<Value, QueryFailure> {
         let page = Page::of(params)?;
         let entity = entity_of(params)?;
         let mut shown = Vec::new();
@@ -32,7 +32,7 @@ impl Core {
                 next = Some(fact.version.to_string());
                 return false;
             }
-            shown.push(history::row(fact));
+            shown.push(history::event_json(fact));
             true
         };
         let failed = |error| unavailable(&error);
@@ -42,9 +42,9 @@ impl Core {
                 .map(|_| ())
                 .map_err(failed)?,
             Some(entity) => {
-                let places =
-                    history::places(rows, company, entity).map_err(|error| unavailable(&error))?;
-                for versions in places.into_iter().filter(|versions| *versions.end() >= page.from) {
+                let ranges = history::versions(rows, company, entity)
+                    .map_err(|error| unavailable(&error))?;
+                for versions in ranges.into_iter().filter(|versions| *versions.end() >= page.from) {
                     if !self.read_versions(company, versions, &mut show).map_err(failed)? {
                         break;
                     }

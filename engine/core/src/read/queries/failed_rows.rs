@@ -8,13 +8,13 @@ use boarding_commands::event::ImportOptions;
 use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
 use boarding_csv::Limits;
-use boarding_projections::query::{self, Answer};
+use boarding_projections::csv_export::csv_line;
+use boarding_projections::query::{self, RowsAnswer};
 use boarding_projections::rows::Rows;
-use boarding_projections::sheet;
 use serde_json::{Value, json};
 
-use super::{NoAnswer, malformed, unavailable};
-use crate::context::Core;
+use super::{QueryFailure, malformed, unavailable};
+use crate::context::EngineContext;
 use crate::process::portions::reading_options;
 
 /// The columns that are added; an import ignores columns that begin with `_`.
@@ -23,13 +23,13 @@ const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
 /// Outcomes that say a row was refused.
 const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 
-impl Core {
+impl EngineContext {
     pub(super) fn failed_rows(
         &self,
         company: &CompanyId,
         rows: &dyn Rows,
         params: &Value,
-    ) -> Result<Vec<u8>, NoAnswer> {
+    ) -> Result<Vec<u8>, QueryFailure> {
         let id: ImportId = params
             .get("import")
             .and_then(Value::as_str)
@@ -40,7 +40,7 @@ impl Core {
         let dialect = dialect::find(&options.1.dialect)
             .ok_or(Code::ImportUnknownDialect)
             .map_err(Refusal::from)?;
-        let lost = |why| NoAnswer::Failed { code: Code::ImportFileLost, why };
+        let lost = |why| QueryFailure::Failed { code: Code::ImportFileLost, why };
         let file = self.files.open_whole(&options.0).map_err(lost)?;
         let parsed = user_file::rows(
             BufReader::new(file),
@@ -69,11 +69,11 @@ impl Core {
         &self,
         company: &CompanyId,
         id: ImportId,
-    ) -> Result<(String, ImportOptions), NoAnswer> {
+    ) -> Result<(String, ImportOptions), QueryFailure> {
         let entity = boarding_projections::history::Entity::Import(id);
-        let view = self.projections.view();
-        let places = boarding_projections::history::places(&view, company, &entity);
-        let first = places.map_err(|error| unavailable(&error))?.into_iter().next();
+        let view = self.read_models.view();
+        let ranges = boarding_projections::history::versions(&view, company, &entity);
+        let first = ranges.map_err(|error| unavailable(&error))?.into_iter().next();
         let mut found = None;
         if let Some(versions) = first {
             let mut look = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
@@ -118,7 +118,7 @@ impl Mending {
 
     fn line<'c>(&self, cells: impl Iterator<Item = &'c str>) -> Vec<u8> {
         let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-        sheet::line(cells.map(str::to_owned), delimiter)
+        csv_line(cells.map(str::to_owned), delimiter)
     }
 
     /// The whole file; with a byte order mark where it could be taken for another encoding. The mark wins
@@ -157,13 +157,14 @@ fn refused_rows(
     company: &CompanyId,
     rows: &dyn Rows,
     id: ImportId,
-) -> Result<BTreeMap<u64, Why>, NoAnswer> {
+) -> Result<BTreeMap<u64, Why>, QueryFailure> {
     let mut refused = BTreeMap::new();
     for outcome in REFUSED {
         let mut cursor = Value::Null;
         loop {
             let params = json!({"import": id, "outcome": outcome, "limit": query::MAX_LIMIT_ROWS, "cursor": cursor});
-            let Answer::Rows { rows, next } = query::query("import_rows", company, &params, rows)?
+            let RowsAnswer::Rows { rows, next } =
+                boarding_projections::answer("import_rows", company, &params, rows)?
             else {
                 break;
             };
@@ -185,7 +186,7 @@ fn why(row: &Value) -> Why {
     Why { columns: part("column"), codes: part("code"), reasons: part("message") }
 }
 
-fn unreadable(error: FileError) -> NoAnswer {
+fn unreadable(error: FileError) -> QueryFailure {
     match error {
         FileError::Refused(refusal) => refusal.into(),
         FileError::Io(error) => unavailable(&error),

@@ -3,13 +3,12 @@
 use boarding_commands::dialect;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::{Code, CompanyId, Refusal};
-use boarding_projections::config;
 use boarding_projections::rows::Rows;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{Answer, NoAnswer, malformed, unavailable};
+use super::{QueryAnswer, QueryFailure, malformed, unavailable};
 
 /// A file to fill in: its name and its text.
 #[derive(Serialize, JsonSchema)]
@@ -25,16 +24,17 @@ pub(super) fn template(
     params: &Value,
     rows: &dyn Rows,
     position: u64,
-) -> Result<Answer, NoAnswer> {
+) -> Result<QueryAnswer, QueryFailure> {
     let text = |name: &str| match params.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
         Some(_) => Err(malformed(name, "expected a text")),
     };
     let (name, file) = (text("dialect")?.unwrap_or_default(), text("file")?);
-    let settings = config::settings(rows, company).map_err(|error| unavailable(&error))?;
+    let settings =
+        boarding_projections::settings(rows, company).map_err(|error| unavailable(&error))?;
     let row = template_row(name, file, &settings)?;
-    Ok(Answer::Json(json!({"position": position, "row": row})))
+    Ok(QueryAnswer::Json(json!({"position": position, "row": row})))
 }
 
 /// What an operator of a company with these settings fills in: the dialect's header and an example row; or

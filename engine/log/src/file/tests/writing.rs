@@ -147,7 +147,7 @@ async fn commands_that_are_indexed_elsewhere_take_no_memory() {
     log.forget_commands_up_to(8);
     let last = &was[3].recorded.commit;
     assert_eq!(log.find_command(&last.company, last.command).unwrap(), None);
-    assert_eq!(log.read_at(was[3].place).unwrap(), was[3].recorded);
+    assert_eq!(log.read_at(was[3].location).unwrap(), was[3].recorded);
 }
 
 #[tokio::test]
@@ -164,8 +164,8 @@ async fn bytes_that_rot_while_the_log_is_open_are_an_error_and_not_skipped() {
     for _ in 0..2 {
         assert!(matches!(reader.next(), Err(ReadError::Damaged { .. })));
     }
-    assert!(log.read_at(was[1].place).is_err());
-    assert_eq!(log.read_at(was[2].place).unwrap(), was[2].recorded);
+    assert!(log.read_at(was[1].location).is_err());
+    assert_eq!(log.read_at(was[2].location).unwrap(), was[2].recorded);
     let head = Head { version: 4, hash: was[2].recorded.hash };
     assert_eq!(log.head(&sample::company("acme")), head);
 }

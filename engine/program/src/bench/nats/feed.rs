@@ -12,7 +12,7 @@ use boarding_core::engine::LogChoice;
 use boarding_log::connect::usual_copies;
 use boarding_nats::feed::{Feed, Options};
 use boarding_nats::names;
-use boarding_nats::server::{self, Door};
+use boarding_nats::server::{self, NatsServer};
 
 /// How long the feed may take to come to its end after the last command, in seconds.
 const FEED_SECONDS_MAX: u64 = 120;
@@ -24,7 +24,8 @@ impl Bench<'_> {
         let copies = self.job.log.copies.unwrap_or_else(|| usual_copies(&self.client));
         let options = Options { copies, ..Options::default() };
         let feed = Feed::start(&engine, self.client.clone(), options);
-        let door = Door::open(engine, self.client.clone(), server::Options::default()).await?;
+        let door =
+            NatsServer::open(engine, self.client.clone(), server::Options::default()).await?;
         let callers = Callers::new(&self.job).await?;
         callers.prepare().await?;
         let mut lines = Vec::new();

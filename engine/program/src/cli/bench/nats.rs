@@ -7,7 +7,7 @@ use clap::Args;
 use crate::bench::nats::{self, HEADING, Job};
 use crate::cli::failure::{Done, Ending, Failure};
 use crate::cli::output::Out;
-use boarding_log::connect::Server;
+use boarding_log::connect::ServerAddress;
 use boarding_log::jetstream;
 
 /// The servers, and how much is asked of them
@@ -71,7 +71,7 @@ impl Nats {
     }
 
     fn job(self, data: &Path) -> Job<'_> {
-        let server = Server {
+        let server = ServerAddress {
             url: self.nats,
             credentials: self.nats_credentials,
             authorities: self.nats_ca,

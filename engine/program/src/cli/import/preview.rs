@@ -8,7 +8,7 @@ use crate::cli::columns::{COUNTS, text_of};
 use crate::cli::failure::{Done, Ending};
 use crate::cli::list::quoted;
 use crate::cli::session::Session;
-use boarding_core::preview::Plan;
+use boarding_core::preview::ImportPlan;
 
 /// Shows what the file would come to; nothing is imported.
 pub(super) async fn show(session: &Session<'_>, import: &Import, body: Value) -> Ending {
@@ -22,7 +22,7 @@ pub(super) async fn show(session: &Session<'_>, import: &Import, body: Value) ->
     Ok(Done::losing(plan.counts.invalid))
 }
 
-fn tell(session: &Session<'_>, import: &Import, plan: &Plan) {
+fn tell(session: &Session<'_>, import: &Import, plan: &ImportPlan) {
     let out = session.out;
     out.table(COUNTS, &[json!(plan.counts)]);
     for warning in &plan.warnings {

@@ -1,4 +1,4 @@
-//! Whether accounts could be moved: what disables the button, and is said on hover (query `can_move`; ML-18).
+//! Whether accounts can be moved to another organization (query `can_move`).
 
 use std::collections::BTreeSet;
 
@@ -11,24 +11,23 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use super::accounts::Standing;
-use super::tally::Tally;
-use crate::config;
-use crate::org_units::OrgUnits;
-use crate::projection::load;
-use crate::query::{Answer, Asked, Param, Query, QueryError, shape_of};
+use super::accounts::AccountStatus;
+use super::counts::PoolCounts;
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, shape_of};
 use crate::rows::Rows;
+use crate::tables::org_units;
+use crate::tables::settings::settings;
 
 pub(super) const CAN_MOVE: Query = Query {
     name: "can_move",
     permission: Some(Permission::Accounts),
     params: &[
-        Param::list("accounts", MAX_ACCOUNTS).required().or(&["ids"]),
+        Param::list("accounts", MAX_ACCOUNTS).required().aliases(&["ids"]),
         Param::text("dest").required(),
     ],
     paged: false,
     row: shape_of::<CanMove>,
-    columns: None,
+    csv: None,
     answer: can_move,
 };
 
@@ -46,57 +45,61 @@ struct CanMove {
     available: u64,
 }
 
-fn can_move(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let (accounts, dest) = (asked.list("accounts", MAX_ACCOUNTS)?, asked.required("dest")?);
+fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let company = request.company;
+    let (accounts, dest) = (request.list("accounts", MAX_ACCOUNTS)?, request.required("dest")?);
     let dest = &*spelled(dest);
-    let settings = config::settings(rows, asked.company)?;
-    let stock = Tally::of(asked, rows)?.count(Some(dest)).stock;
-    let (mut needed, mut why) = (0, None);
-    if load::<OrgUnits>(rows, asked.company, dest.as_bytes())?.is_none() {
-        why = Some(Code::OrgUnitNotFound);
+    let settings = settings(rows, company)?;
+    let stock = PoolCounts::load(request, rows)?.of(Some(dest)).stock;
+    let (mut needed, mut code) = (0, None);
+    if org_units::find(rows, company, dest)?.is_none() {
+        code = Some(Code::OrgUnitNotFound);
     }
     let distinct: BTreeSet<String> = accounts.iter().map(|key| fold(key)).collect();
     for key in &distinct {
-        match Standing::find(rows, asked.company, key)? {
-            None => why = why.or(Some(Code::UserNotFound)),
-            Some(account) if !account.is_pending => why = why.or(Some(Code::InvitationNotFound)),
+        match AccountStatus::find(rows, company, key)? {
+            None => code = code.or(Some(Code::UserNotFound)),
+            Some(account) if !account.is_pending => code = code.or(Some(Code::InvitationNotFound)),
             Some(account) if account.org_unit.as_deref() == Some(dest) => {}
             Some(account) => needed += u64::from(!account.has_number),
         }
     }
-    let short = too_few(needed, stock, settings.number_overbooking);
-    let short = short.map(|refusal| (refusal.code, refusal.message));
-    let no = why.map(|code| (code, code.text().to_owned())).or(short);
-    let (code, message) = no.unzip();
+    let too_few = too_few(needed, stock, settings.number_overbooking);
+    let too_few = too_few.map(|refusal| (refusal.code, refusal.message));
+    let refusal = code.map(|code| (code, code.text().to_owned())).or(too_few);
+    let (code, message) = refusal.unzip();
     let available = stock.spare(settings.number_overbooking);
-    Ok(Answer::Row(json!(CanMove { allowed: code.is_none(), code, message, needed, available })))
+    let allowed = code.is_none();
+    Ok(RowsAnswer::Row(json!(CanMove { allowed, code, message, needed, available })))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{added, assigned, opened, unit};
     use super::*;
-    use crate::testing::{Story, created, dispatched, requested};
+    use crate::testing::{
+        TestCompany, account_opened, created, dispatched, number_added, number_assigned,
+        org_unit_defined, requested,
+    };
     use serde_json::Value;
 
     /// Ann and Bob are pending without a number, Cid with one; Dan is not invited; APAC has one number.
-    fn story() -> Story {
+    fn company() -> TestCompany {
         let people = ["ann", "bob", "cid", "dan"];
-        Story::of("acme")
-            .then([unit("Sales", None), unit("APAC", None)])
-            .then([added(1, Some("Sales")), added(2, Some("APAC"))])
-            .then(people.into_iter().flat_map(|key| [created(key), opened(key)]))
-            .then([assigned(1, "cid"), requested(1, 3)])
-            .then(["ann", "bob", "cid"].map(|key| dispatched(1, key, 1, 1)))
+        TestCompany::new("acme")
+            .commit([org_unit_defined("Sales", None), org_unit_defined("APAC", None)])
+            .commit([number_added(1, Some("Sales")), number_added(2, Some("APAC"))])
+            .commit(people.into_iter().flat_map(|key| [created(key), account_opened(key)]))
+            .commit([number_assigned(1, "cid"), requested(1, 3)])
+            .commit(["ann", "bob", "cid"].map(|key| dispatched(1, key, 1, 1)))
     }
 
     fn asked(accounts: &Value, dest: &str) -> Value {
-        story().ask_row("can_move", &json!({"accounts": accounts, "dest": dest}))
+        company().query_row("can_move", &json!({"accounts": accounts, "dest": dest}))
     }
 
-    /// ML-18: the check before the attempt, with the product's own words.
+    /// ML-18: the message is the product's own.
     #[test]
-    fn ml_18_the_button_is_disabled_with_the_products_own_words() {
+    fn move_without_enough_numbers_is_not_allowed() {
         let no = asked(&json!(["ann", "bob", "cid", "ANN"]), "APAC");
         assert_eq!(
             no,
@@ -109,26 +112,29 @@ mod tests {
         assert_eq!(asked(&json!("ann, cid"), "APAC"), yes);
     }
 
-    /// ML-17: what refuses the command for another reason disables the button too.
+    /// ML-17: every refusal of the command is shown before.
     #[test]
-    fn ml_17_what_cannot_be_moved_is_told_by_its_code() {
+    fn account_that_cannot_be_moved_shows_its_code() {
         let code = |accounts: Value, dest: &str| asked(&accounts, dest)["code"].clone();
         assert_eq!(code(json!(["ann", "nobody"]), "APAC"), "user.not_found");
         assert_eq!(code(json!(["dan"]), "APAC"), "invitation.not_found");
         let removed =
             boarding_commands::event::Event::UserRemoved { user: crate::testing::who("dan") };
         let params = json!({"accounts": ["dan"], "dest": "APAC"});
-        assert_eq!(story().then([removed]).ask_row("can_move", &params)["code"], "user.not_found");
+        assert_eq!(
+            company().commit([removed]).query_row("can_move", &params)["code"],
+            "user.not_found"
+        );
         assert_eq!(code(json!(["ann"]), "Nowhere"), "org_unit.not_found");
         assert_eq!(asked(&json!(["ann", "bob"]), "Sales")["allowed"], true);
     }
 
     #[test]
-    fn no_accounts_or_too_many_are_refused() {
+    fn missing_or_too_many_accounts_are_refused() {
         let many: Vec<_> = (0..=MAX_ACCOUNTS).map(|n| n.to_string()).collect();
         for accounts in [json!([]), json!(""), json!([7]), json!(many), json!(many.join(","))] {
             let params = json!({"accounts": accounts, "dest": "APAC"});
-            assert_eq!(story().refused("can_move", &params), "query.malformed");
+            assert_eq!(company().refusal("can_move", &params), "query.malformed");
         }
     }
 }

@@ -1,38 +1,38 @@
-//! Several engines share the companies: one works for each, and another takes over when it is gone.
+//! Ownership of companies among several engines, and takeover when an engine is gone.
 
 use std::time::Duration;
 
 use async_nats::jetstream;
 use boarding_core::clock::Clock;
 use boarding_nats::limits::LEASE_SECONDS;
-use boarding_nats::ownership::{Owner, Owners};
+use boarding_nats::ownership::{CompanyOwners, Owner};
 
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
-async fn join(server: &Server) -> Owners {
+async fn join(server: &Server) -> CompanyOwners {
     let client = async_nats::connect(server.url()).await.unwrap();
     let me = Clock::system().id().0;
-    Owners::join(&jetstream::new(client), me, 1).await.unwrap()
+    CompanyOwners::join(&jetstream::new(client), me, 1).await.unwrap()
 }
 
 #[tokio::test]
-async fn of_many_engines_that_want_a_company_one_gets_it() {
+async fn one_of_several_concurrent_claims_wins() {
     let server = Server::start();
     let company = "acme".parse().unwrap();
     let (a, b, c) = (join(&server).await, join(&server).await, join(&server).await);
     let engines = [&a, &b, &c];
     let claims = futures_util::future::join_all(engines.map(|engine| engine.claim(&company))).await;
     let claims: Vec<Owner> = claims.into_iter().map(Result::unwrap).collect();
-    let winner = claims.iter().position(|owner| *owner == Owner::Me).expect("somebody got it");
+    let winner = claims.iter().position(|owner| *owner == Owner::Me).expect("one claim won");
     for (n, owner) in claims.iter().enumerate().filter(|(n, _)| *n != winner) {
         assert_eq!(*owner, Owner::Other(engines[winner].me()), "engine {n}");
     }
 }
 
-/// P30: a lease that ends lets another engine go on.
+/// P30: When the lease of an engine expires, another engine can claim its companies.
 #[tokio::test]
-async fn p30_when_an_engine_is_gone_another_takes_its_companies() {
+async fn companies_of_a_gone_engine_can_be_claimed() {
     let server = Server::start();
     let company = "acme".parse().unwrap();
     let (a, b) = (join(&server).await, join(&server).await);
@@ -47,7 +47,7 @@ async fn p30_when_an_engine_is_gone_another_takes_its_companies() {
 }
 
 #[tokio::test]
-async fn an_engine_that_leaves_gives_its_companies_back_at_once() {
+async fn leaving_engine_releases_its_companies_immediately() {
     let server = Server::start();
     let company = "acme".parse().unwrap();
     let (a, b) = (join(&server).await, join(&server).await);
@@ -58,25 +58,26 @@ async fn an_engine_that_leaves_gives_its_companies_back_at_once() {
 }
 
 #[tokio::test]
-async fn while_nats_is_away_an_engine_stops_and_then_goes_on_with_what_is_still_its() {
+async fn engine_keeps_its_companies_after_an_outage_of_nats() {
     let mut server = Server::start();
     let company = "acme".parse().unwrap();
     let a = join(&server).await;
     assert_eq!(a.claim(&company).await.unwrap(), Owner::Me);
     server.kill();
-    eventually("its lease has ended", async || a.owner(&company).is_none().then_some(())).await;
-    assert!(a.claim(&company).await.is_err(), "nothing is taken without a lease");
+    eventually("the lease has expired", async || a.owner(&company).is_none().then_some(())).await;
+    assert!(a.claim(&company).await.is_err(), "a claim succeeded without a lease");
     server.restart();
-    eventually("it lives again", async || a.owner(&company)).await;
+    eventually("the lease is renewed", async || a.owner(&company)).await;
     assert_eq!(a.owner(&company), Some(Owner::Me));
     let b = join(&server).await;
     assert_eq!(b.claim(&company).await.unwrap(), Owner::Other(a.me()));
 }
 
-/// P30: no company changes hands while the bucket of engines has no leader, nor before all have had time to
-/// say again that they live. A bucket that is gone answers as one without a leader does.
+/// P30: Ownership does not change while the leases cannot be renewed, nor right after.
+///
+/// The test deletes the bucket of leases, which fails like a bucket without a leader.
 #[tokio::test]
-async fn p30_while_nobody_can_renew_every_engine_goes_on_with_what_is_its() {
+async fn ownership_is_unchanged_while_no_lease_can_be_renewed() {
     let server = Server::start();
     let jetstream = jetstream::new(async_nats::connect(server.url()).await.unwrap());
     let company = "acme".parse().unwrap();
@@ -87,23 +88,23 @@ async fn p30_while_nobody_can_renew_every_engine_goes_on_with_what_is_its() {
     let config = engines.cached_info().config.clone();
     jetstream.delete_stream(&config.name).await.unwrap();
     let (mut of_a, mut of_b) = (a.changes(), b.changes());
-    let nothing_changes = async {
+    let any_change = async {
         tokio::select! {
             changed = of_a.changed() => changed.unwrap(),
             changed = of_b.changed() => changed.unwrap(),
         }
     };
     let longer_than_a_lease = Duration::from_secs(LEASE_SECONDS + 2);
-    let changed = tokio::time::timeout(longer_than_a_lease, nothing_changes).await;
-    assert!(changed.is_err(), "somebody was taken for gone");
+    let changed = tokio::time::timeout(longer_than_a_lease, any_change).await;
+    assert!(changed.is_err(), "an engine was treated as gone");
     jetstream.create_stream(config).await.unwrap();
-    let until_all_have_renewed = async {
+    let company_without_engine = async {
         while b.orphans().is_empty() {
             b.changes().changed().await.unwrap();
         }
     };
-    let gone = tokio::time::timeout(Duration::from_secs(LEASE_SECONDS), until_all_have_renewed);
-    assert!(gone.await.is_err(), "the company had no engine for a moment");
+    let gone = tokio::time::timeout(Duration::from_secs(LEASE_SECONDS), company_without_engine);
+    assert!(gone.await.is_err(), "the company had no engine before all leases were renewed");
     assert_eq!(b.claim(&company).await.unwrap(), Owner::Other(a.me()));
     drop(a);
     eventually("the company is an orphan", async || b.orphans().contains(&company).then_some(()))

@@ -1,7 +1,7 @@
 //! What every query takes and answers, for the contract's machine-readable form.
 
 use boarding_commands::values::Refusal;
-use boarding_projections::history::Published;
+use boarding_projections::history::PublishedEvent;
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -11,19 +11,19 @@ use super::template::Template;
 
 /// A query as the contract describes it.
 #[derive(Debug, Clone, Copy)]
-pub struct Shape {
+pub struct QuerySchema {
     pub name: &'static str,
     params: &'static [Param],
     /// Whether it answers page by page.
     paged: bool,
     /// Whether it is given as CSV too.
     sheet: bool,
-    pub tells: Tells,
+    pub response: ResponseKind,
 }
 
 /// What a query answers with.
 #[derive(Debug, Clone, Copy)]
-pub enum Tells {
+pub enum ResponseKind {
     Rows(fn(&mut SchemaGenerator) -> Schema),
     Row(fn(&mut SchemaGenerator) -> Schema),
     /// A file, whatever format was asked for.
@@ -35,27 +35,27 @@ const ENTITY: &str =
     "^((run|import):[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}|user:.*\\S.*|phone:.*[0-9].*)$";
 
 /// The queries that are answered here and not from rows.
-const OWN: [Shape; 3] = [
-    Shape {
+const OWN: [QuerySchema; 3] = [
+    QuerySchema {
         name: "history",
-        params: &[Param::shaped("entity", ENTITY)],
+        params: &[Param::pattern("entity", ENTITY)],
         paged: true,
         sheet: false,
-        tells: Tells::Rows(Published::json_schema),
+        response: ResponseKind::Rows(PublishedEvent::json_schema),
     },
-    Shape {
+    QuerySchema {
         name: "failed_rows",
-        params: &[Param::id("import").required().or(&["import_id"])],
+        params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
         sheet: false,
-        tells: Tells::Csv,
+        response: ResponseKind::Csv,
     },
-    Shape {
+    QuerySchema {
         name: "template",
         params: &[Param::text("dialect").required(), Param::text("file")],
         paged: false,
         sheet: false,
-        tells: Tells::Row(Template::json_schema),
+        response: ResponseKind::Row(Template::json_schema),
     },
 ];
 
@@ -80,25 +80,29 @@ pub(super) fn own_names(
     query: &str,
     given: Map<String, Value>,
 ) -> Result<Map<String, Value>, Refusal> {
-    match shapes().into_iter().find(|shape| shape.name == query) {
-        Some(shape) => Param::own_names(shape.params, given),
+    match query_schemas().into_iter().find(|shape| shape.name == query) {
+        Some(shape) => Param::replace_aliases(shape.params, given),
         None => Ok(given),
     }
 }
 
 /// Every query there is.
-pub fn shapes() -> Vec<Shape> {
-    let of_rows = boarding_projections::queries().map(|query| Shape {
+pub fn query_schemas() -> Vec<QuerySchema> {
+    let of_rows = boarding_projections::queries().map(|query| QuerySchema {
         name: query.name,
         params: query.params,
         paged: query.paged,
-        sheet: query.columns.is_some(),
-        tells: if query.paged { Tells::Rows(query.row) } else { Tells::Row(query.row) },
+        sheet: query.csv.is_some(),
+        response: if query.paged {
+            ResponseKind::Rows(query.row)
+        } else {
+            ResponseKind::Row(query.row)
+        },
     });
     of_rows.chain(OWN).collect()
 }
 
-impl Shape {
+impl QuerySchema {
     /// Its parameters: its own, and those that every query takes.
     pub fn parameters(&self, generator: &mut SchemaGenerator) -> Value {
         let mut all = Map::new();
@@ -133,14 +137,14 @@ impl Shape {
     /// Its answer, the rows by what they are called. It says which position they stand for.
     pub fn answer(&self, row: &Value) -> Value {
         let position = json!({"type": "integer", "minimum": 0, "description": "The position of the log that the answer stands for."});
-        match self.tells {
-            Tells::Csv => json!({"type": "string", "contentMediaType": "text/csv"}),
-            Tells::Row(_) => json!({
+        match self.response {
+            ResponseKind::Csv => json!({"type": "string", "contentMediaType": "text/csv"}),
+            ResponseKind::Row(_) => json!({
                 "type": "object",
                 "properties": {"position": position, "row": row},
                 "required": ["position", "row"],
             }),
-            Tells::Rows(_) => json!({
+            ResponseKind::Rows(_) => json!({
                 "type": "object",
                 "properties": {
                     "position": position,

@@ -1,4 +1,4 @@
-//! `boarding move`: a log goes to JetStream and back with everything that it means, or stays where it is.
+//! `boarding move`: migration of a log to JetStream and back.
 
 mod interrupted;
 mod refused;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
 use boarding_core::engine::{EngineError, LogChoice};
-use boarding_core::read::queries::{Answer as Found, NoAnswer};
+use boarding_core::read::queries::{QueryAnswer as Found, QueryFailure};
 use boarding_log::contract::sample;
 use boarding_log::file::{FileLog, Options as FileOptions};
 use boarding_log::jetstream::{JetStreamLog, OpenError, Options};
@@ -22,29 +22,29 @@ use boarding_nats::names::EVENT_STREAM;
 use boarding_program::migration::move_log;
 use serde_json::{Value, json};
 
-use crate::engine::{Site, id, ok, people};
+use crate::engine::{EngineHarness, company_id, numbered_rows, ok};
 use crate::support::nats::{Cluster, Server};
 use crate::support::program::program;
 
 const COMPANIES: [&str; 2] = ["acme", "globex"];
 
-/// How a move ended: its exit status, the document it printed, and what it said besides.
-struct Ended {
+/// The exit status of a migration, the document on stdout, and stderr.
+struct Output {
     status: i32,
     document: Value,
-    said: String,
+    stderr: String,
 }
 
-impl Ended {
+impl Output {
     #[track_caller]
-    fn with(self, status: i32) -> Self {
-        assert_eq!(self.status, status, "{} {}", self.document, self.said);
+    fn expect_status(self, status: i32) -> Self {
+        assert_eq!(self.status, status, "{} {}", self.document, self.stderr);
         self
     }
 }
 
-/// The words that move a log.
-fn mover(data: &Path, url: &str, words: &[&str]) -> Command {
+/// The command line of a migration.
+fn move_command(data: &Path, url: &str, words: &[&str]) -> Command {
     let mut command = Command::new(program());
     for name in ["COMPANY", "SMTP", "LOG", "NATS_CREDENTIALS", "NATS_INBOX", "NATS_MONITOR"] {
         command.env_remove(format!("BOARDING_{name}"));
@@ -54,69 +54,64 @@ fn mover(data: &Path, url: &str, words: &[&str]) -> Command {
     command
 }
 
-fn ended(mut command: Command) -> Ended {
+fn run(mut command: Command) -> Output {
     let output = command.output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    Ended {
+    Output {
         status: output.status.code().unwrap(),
         document: serde_json::from_str(&text(output.stdout)).unwrap_or_default(),
-        said: text(output.stderr),
+        stderr: text(output.stderr),
     }
 }
 
-fn monitored<'a>(words: &[&'a str], monitor: &'a str) -> Vec<&'a str> {
+fn with_monitor<'a>(words: &[&'a str], monitor: &'a str) -> Vec<&'a str> {
     [words, &["--nats-monitor", monitor]].concat()
 }
 
-fn moves(data: &Path, server: &Server, words: &[&str]) -> Ended {
+fn run_move(data: &Path, server: &Server, words: &[&str]) -> Output {
     let monitor = server.monitor_url();
-    let words = [monitored(words, &monitor), vec!["--json"]].concat();
-    ended(mover(data, &server.url(), &words))
+    let words = [with_monitor(words, &monitor), vec!["--json"]].concat();
+    run(move_command(data, &server.url(), &words))
 }
 
 const TO: [&str; 2] = ["--to", "jetstream"];
 const FROM: [&str; 2] = ["--from", "jetstream"];
 
 fn options(server: &Server) -> Options {
-    let connect = boarding_log::connect::Server { url: server.url(), ..Default::default() };
+    let connect = boarding_log::connect::ServerAddress { url: server.url(), ..Default::default() };
     Options { monitors: vec![server.monitor_url()], ..Options::new(connect) }
 }
 
-/// Two companies with imports, a run and what became of it, told in turns.
-async fn history() -> Site {
-    let site = Site::with(None).await;
+/// A harness with two companies, each with two imports and a completed run. Their commits alternate in the log.
+async fn site_with_history() -> EngineHarness {
+    let harness = EngineHarness::new(None).await;
     for company in COMPANIES {
-        site.set_up(company).await;
+        harness.set_up(company).await;
     }
-    let rows = users(30);
+    let rows = numbered_rows(30);
     for round in 0..2 {
         for company in COMPANIES {
             let bad = format!("bad{round},Bad,Row,no address,12,,\n");
-            site.import_in(company, &(rows.clone() + &bad)).await;
+            harness.import_in(company, &(rows.clone() + &bad)).await;
         }
     }
     for company in COMPANIES {
-        site.run_in(company).await;
-        site.engine().settle(&id(company)).await;
+        harness.start_run_in(company).await;
+        harness.engine().settle(&company_id(company)).await;
     }
-    site
+    harness
 }
 
-fn users(count: usize) -> String {
-    let names: Vec<String> = (0..count).map(|n| format!("user{n}")).collect();
-    people(&names.iter().map(String::as_str).collect::<Vec<_>>())
+async fn first_id(harness: &EngineHarness, company: &str, list: &str, name: &str) -> Value {
+    harness.json_in(company, list, json!({})).await["rows"][0][name].clone()
 }
 
-async fn first_id(site: &Site, company: &str, list: &str, name: &str) -> Value {
-    site.json_in(company, list, json!({})).await["rows"][0][name].clone()
-}
-
-/// What every query answers for every company, without positions: those are a log's own.
-async fn answers(site: &Site) -> Vec<(String, Value)> {
+/// The answers of all queries for both companies, without positions, which differ from log to log.
+async fn answers(harness: &EngineHarness) -> Vec<(String, Value)> {
     let mut all = Vec::new();
     for company in COMPANIES {
-        let import = first_id(site, company, "imports", "import").await;
-        let run = first_id(site, company, "runs", "run").await;
+        let import = first_id(harness, company, "imports", "import").await;
+        let run = first_id(harness, company, "runs", "run").await;
         let own = ["history", "failed_rows", "template"];
         for name in boarding_projections::queries().map(|query| query.name).chain(own) {
             let params = match name {
@@ -135,17 +130,17 @@ async fn answers(site: &Site) -> Vec<(String, Value)> {
                 "history" => json!({"limit": 500}),
                 _ => json!({}),
             };
-            let answer = match site.get_in(company, name, params).await {
+            let answer = match harness.query_in(company, name, params).await {
                 Ok(Found::Json(mut answer)) => {
                     forget_positions(&mut answer);
                     answer
                 }
                 Ok(Found::Csv(bytes)) => json!(String::from_utf8(bytes).unwrap()),
-                // There are no pictures and no accounts, before and after.
-                Err(NoAnswer::Refused(no)) if no.code != Code::QueryMalformed => {
-                    json!(no.to_string())
+                // Queries on pictures and accounts are refused: there are none.
+                Err(QueryFailure::Refused(refusal)) if refusal.code != Code::QueryMalformed => {
+                    json!(refusal.to_string())
                 }
-                Err(no) => panic!("{name}: {no:?}"),
+                Err(error) => panic!("{name}: {error:?}"),
             };
             all.push((format!("{company} {name}"), answer));
         }
@@ -172,12 +167,13 @@ fn assert_same(found: &[(String, Value)], expected: &[(String, Value)]) {
     }
 }
 
-async fn verified(site: &mut Site) {
+/// Asserts that the read models are those of a replay of the log.
+async fn verify_read_models(harness: &mut EngineHarness) {
     for company in COMPANIES {
-        site.engine().settle(&id(company)).await;
+        harness.engine().settle(&company_id(company)).await;
     }
-    site.engine().caught_up().await.unwrap();
-    let engine = site.engine.take().unwrap();
+    harness.engine().caught_up().await.unwrap();
+    let engine = harness.engine.take().unwrap();
     let (engine, verified) = tokio::task::spawn_blocking(move || {
         let verified = engine.verify_read_models();
         (engine, verified)
@@ -185,10 +181,10 @@ async fn verified(site: &mut Site) {
     .await
     .unwrap();
     assert!(verified.unwrap().events > 100);
-    site.engine = Some(engine);
+    harness.engine = Some(engine);
 }
 
-/// How many messages the log's stream holds; none if there is no such stream.
+/// The number of messages in the stream of the log, or none if the stream does not exist.
 async fn messages(server: &Server) -> Option<u64> {
     let client = async_nats::connect(server.url()).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("BOARDING_LOG").await;
@@ -200,82 +196,106 @@ fn copy(from: &Path, to: &Path) {
     assert!(status.success());
 }
 
-/// P10, P12, LX-22, LX-24: wherever the log is, it says the same; and it comes back from there.
+/// P10, P12, LX-22, LX-24: Queries and repeats answer the same after a migration to JetStream and back.
 #[tokio::test(flavor = "multi_thread")]
-async fn p12_a_log_means_the_same_wherever_it_moves() {
+async fn log_answers_the_same_after_each_migration() {
     let server = Server::start();
-    let mut site = history().await;
-    let (command, role) = (site.engine().clock().id(), json!({"role": "Old", "permissions": []}));
-    let first = site.ask_as("acme", command, "DefineRole", role.clone()).await;
+    let mut harness = site_with_history().await;
+    let (command, role) =
+        (harness.engine().clock().id(), json!({"role": "Old", "permissions": []}));
+    let first = harness.submit_with_id("acme", command, "DefineRole", role.clone()).await;
     ok(&first);
-    let before = answers(&site).await;
-    site.close().await;
+    let before = answers(&harness).await;
+    harness.close().await;
 
-    let moved = moves(&site.data(), &server, &TO).with(0).document;
+    let moved = run_move(&harness.data(), &server, &TO).expect_status(0).document;
     assert_eq!((&moved["companies"], &moved["verified"]), (&json!(2), &json!(true)), "{moved}");
     assert_eq!(moved["moved"], moved["commits"], "{moved}");
     assert_eq!(moved["take_along"], json!(["secret", "files/"]), "{moved}");
+    check_moved_folder_is_refused(&mut harness, &server).await;
 
-    // The old files are there, and are not taken for the log any more.
-    let error = site.try_open().await.unwrap_err();
-    assert!(matches!(error, EngineError::Moved { .. }), "{error}");
-    let said = error.to_string();
-    assert!(said.contains(&server.url()) && said.contains("move --from jetstream"), "{said}");
-    moves(&site.data(), &server, &TO).with(1);
-
-    // Servers where no log is, and none is begun.
-    let elsewhere = Server::start();
-    site.log = LogChoice::JetStream(options(&elsewhere));
-    let error = site.try_open().await.unwrap_err();
-    assert!(matches!(error, EngineError::JetStream(OpenError::Behind { .. })), "{error}");
-    assert_eq!(messages(&elsewhere).await, None);
-
-    site.log = LogChoice::JetStream(options(&server));
-    site.open().await;
-    assert_same(&answers(&site).await, &before);
+    harness.log = LogChoice::JetStream(options(&server));
+    harness.open().await;
+    assert_same(&answers(&harness).await, &before);
     let (Answer::Accepted { version, .. }, Answer::Accepted { version: same, duplicate, .. }) =
-        (&first, &site.ask_as("acme", command, "DefineRole", role).await)
+        (&first, &harness.submit_with_id("acme", command, "DefineRole", role).await)
     else {
         panic!("{first:?}")
     };
     assert_eq!((same, duplicate), (version, &true));
-    site.import(&users(32)).await;
-    let run = site.run().await;
-    site.settle().await;
-    let row = site.row("run", json!({"run": run})).await;
+    harness.import(&numbered_rows(32)).await;
+    let run = harness.start_run().await;
+    harness.settle().await;
+    let row = harness.row("run", json!({"run": run})).await;
     assert_eq!((&row["state"], &row["passed"]), (&json!("completed"), &json!(32)), "{row}");
-    verified(&mut site).await;
-    let after = answers(&site).await;
-    site.close().await;
+    verify_read_models(&mut harness).await;
+    let after = answers(&harness).await;
+    harness.close().await;
+    harness.log = LogChoice::Files;
 
-    // Into a fresh folder, with what does not move put there by hand.
-    let (data, kept) = (site.data(), site.data().with_file_name("kept"));
-    std::fs::rename(&data, &kept).unwrap();
-    moves(&data, &server, &FROM).with(0);
+    check_migration_into_a_new_folder(&mut harness, &server, &after).await;
+    let back = check_migration_into_the_old_folder(&mut harness, &server, &moved, &after).await;
+    check_second_migration(&mut harness, &server, &back).await;
+}
+
+/// Asserts that an engine opens neither the old files nor a server without the log.
+async fn check_moved_folder_is_refused(harness: &mut EngineHarness, server: &Server) {
+    let error = harness.try_open().await.unwrap_err();
+    assert!(matches!(error, EngineError::Moved { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains(&server.url()) && text.contains("move --from jetstream"), "{text}");
+    run_move(&harness.data(), server, &TO).expect_status(1);
+
+    let other_server = Server::start();
+    harness.log = LogChoice::JetStream(options(&other_server));
+    let error = harness.try_open().await.unwrap_err();
+    assert!(matches!(error, EngineError::JetStream(OpenError::Behind { .. })), "{error}");
+    assert_eq!(messages(&other_server).await, None);
+}
+
+/// Migrates into an empty folder. Secret and files are copied by hand, as the operator must do.
+async fn check_migration_into_a_new_folder(
+    harness: &mut EngineHarness,
+    server: &Server,
+    expected: &[(String, Value)],
+) {
+    let (data, old_data) = (harness.data(), harness.data().with_file_name("old"));
+    std::fs::rename(&data, &old_data).unwrap();
+    run_move(&data, server, &FROM).expect_status(0);
     std::fs::remove_dir(data.join("files")).unwrap();
     for part in ["secret", "files"] {
-        copy(&kept.join(part), &data.join(part));
+        copy(&old_data.join(part), &data.join(part));
     }
-    site.log = LogChoice::Files;
-    site.open().await;
-    assert_same(&answers(&site).await, &after);
-    verified(&mut site).await;
-    site.close().await;
-
-    // Back to where it came from, behind what is there already.
+    harness.open().await;
+    assert_same(&answers(harness).await, expected);
+    verify_read_models(harness).await;
+    harness.close().await;
     std::fs::remove_dir_all(&data).unwrap();
-    std::fs::rename(&kept, &data).unwrap();
-    let back = moves(&data, &server, &FROM).with(0).document;
+    std::fs::rename(&old_data, &data).unwrap();
+}
+
+/// Migrates into the folder that the log came from. Only the new commits are appended to its files.
+async fn check_migration_into_the_old_folder(
+    harness: &mut EngineHarness,
+    server: &Server,
+    moved: &Value,
+    expected: &[(String, Value)],
+) -> Value {
+    let back = run_move(&harness.data(), server, &FROM).expect_status(0).document;
     assert_eq!(back["found"], moved["commits"], "{back}");
     assert!(back["moved"].as_u64() > Some(0), "{back}");
-    site.open().await;
-    assert_same(&answers(&site).await, &after);
-    verified(&mut site).await;
-    ok(&site.ask("DefineRole", json!({"role": "New", "permissions": []})).await);
-    site.close().await;
-
-    // What was done here meanwhile follows on what is there; and it is told whom positions mislead.
+    harness.open().await;
+    assert_same(&answers(harness).await, expected);
+    verify_read_models(harness).await;
+    ok(&harness.submit("DefineRole", json!({"role": "New", "permissions": []})).await);
+    harness.close().await;
     assert_eq!(back["published_positions_are_old"], false, "{back}");
+    back
+}
+
+/// Migrates to JetStream again, with an event stream there. The new commit is appended to the stream of the log,
+/// and the document says that the positions of published events are old.
+async fn check_second_migration(harness: &mut EngineHarness, server: &Server, back: &Value) {
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
     let name = EVENT_STREAM.to_owned();
@@ -286,45 +306,46 @@ async fn p12_a_log_means_the_same_wherever_it_moves() {
     };
     jetstream.create_stream(events).await.unwrap();
     jetstream.publish("events", "one".into()).await.unwrap().await.unwrap();
-    let again = moves(&data, &server, &TO).with(0).document;
+    let again = run_move(&harness.data(), server, &TO).expect_status(0).document;
     assert_eq!(again["published_positions_are_old"], true, "{again}");
     assert_eq!((&again["found"], &again["moved"]), (&back["commits"], &json!(1)), "{again}");
 }
 
-/// Contract 4: who follows the events has each of them once and in order, wherever the log moves meanwhile.
+/// Contract section 4: The event stream has each event once and in order after migrations.
 #[tokio::test(flavor = "multi_thread")]
-async fn events_go_on_after_a_move() {
+async fn event_stream_is_complete_after_migrations() {
     let server = Server::start();
-    let mut site = history().await;
-    publish(&site, &server).await;
-    site.close().await;
-    for (way, log) in [(TO, LogChoice::JetStream(options(&server))), (FROM, LogChoice::Files)] {
-        let moved = moves(&site.data(), &server, &way).with(0).document;
+    let mut harness = site_with_history().await;
+    publish(&harness, &server).await;
+    harness.close().await;
+    for (direction, log) in [(TO, LogChoice::JetStream(options(&server))), (FROM, LogChoice::Files)]
+    {
+        let moved = run_move(&harness.data(), &server, &direction).expect_status(0).document;
         assert_eq!(moved["published_positions_are_old"], true, "{moved}");
-        site.log = log;
-        site.open().await;
+        harness.log = log;
+        harness.open().await;
         let mut versions = BTreeMap::new();
         for company in COMPANIES {
-            site.import_in(company, &users(32)).await;
-            let role = json!({"role": format!("after {way:?}"), "permissions": []});
-            let answer = site.ask_in(company, "DefineRole", role).await;
+            harness.import_in(company, &numbered_rows(32)).await;
+            let role = json!({"role": format!("after {direction:?}"), "permissions": []});
+            let answer = harness.submit_to(company, "DefineRole", role).await;
             let Answer::Accepted { version, .. } = answer else { panic!("{answer:?}") };
             versions.insert(company.to_owned(), (1..=version).collect());
         }
-        publish(&site, &server).await;
+        publish(&harness, &server).await;
         assert_eq!(published_versions(&server).await, versions);
-        site.close().await;
+        harness.close().await;
     }
 }
 
-/// Publishes everything that is in the log.
-async fn publish(site: &Site, server: &Server) {
+/// Publishes all events of the log.
+async fn publish(harness: &EngineHarness, server: &Server) {
     let client = async_nats::connect(server.url()).await.unwrap();
-    let feed = Feed::start(site.engine(), client, feed::Options::default());
-    assert!(feed.finish(Duration::from_secs(30)).await, "all events are published");
+    let feed = Feed::start(harness.engine(), client, feed::Options::default());
+    assert!(feed.finish(Duration::from_secs(30)).await, "not all events were published");
 }
 
-/// The versions of each company's events, as they stand in the stream.
+/// The versions of each company's events, in the order of the stream.
 async fn published_versions(server: &Server) -> BTreeMap<String, Vec<u64>> {
     let client = async_nats::connect(server.url()).await.unwrap();
     let jetstream = async_nats::jetstream::new(client);
@@ -339,33 +360,34 @@ async fn published_versions(server: &Server) -> BTreeMap<String, Vec<u64>> {
     versions
 }
 
-/// Three copies, and the words that people read.
+/// The migration creates three copies, and prints a summary without `--json`.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_log_moves_to_a_cluster_in_three_copies_and_back() {
+async fn log_migrates_to_three_copies_in_a_cluster_and_back() {
     let cluster = Cluster::start();
-    let mut site = history().await;
-    let before = answers(&site).await;
-    site.close().await;
+    let mut harness = site_with_history().await;
+    let before = answers(&harness).await;
+    harness.close().await;
     let monitors: Vec<_> = cluster.servers.iter().map(Server::monitor_url).collect();
     let monitors = monitors.join(",");
-    let words = [monitored(&TO, &monitors), vec!["--replicas", "3"]].concat();
-    let output = mover(&site.data(), &cluster.url(), &words).output().unwrap();
-    let said = String::from_utf8(output.stdout).unwrap();
+    let words = [with_monitor(&TO, &monitors), vec!["--replicas", "3"]].concat();
+    let output = move_command(&harness.data(), &cluster.url(), &words).output().unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(said.contains("of 2 companies moved and verified"), "{said}");
-    assert!(said.contains("secret") && said.contains("files/"), "{said}");
+    assert!(stdout.contains("of 2 companies moved and verified"), "{stdout}");
+    assert!(stdout.contains("secret") && stdout.contains("files/"), "{stdout}");
     let client = async_nats::connect(cluster.servers[0].url()).await.unwrap();
     let stream = async_nats::jetstream::new(client).get_stream("BOARDING_LOG").await.unwrap();
     assert_eq!(stream.cached_info().config.num_replicas, 3);
-    let back = ended(mover(&site.data(), &cluster.url(), &monitored(&FROM, &monitors))).with(0);
-    assert!(!back.said.contains("BOARDING_EVENTS"), "{}", back.said);
-    site.open().await;
-    assert_same(&answers(&site).await, &before);
+    let back = run(move_command(&harness.data(), &cluster.url(), &with_monitor(&FROM, &monitors)))
+        .expect_status(0);
+    assert!(!back.stderr.contains("BOARDING_EVENTS"), "{}", back.stderr);
+    harness.open().await;
+    assert_same(&answers(&harness).await, &before);
 }
 
-/// A move needs no more than the user `engine` of our `nats.conf` may do.
+/// The permissions of the user `engine` in `nats.conf` suffice for a migration.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_engines_user_of_our_configuration_may_move_a_log() {
+async fn permissions_of_the_user_engine_suffice_for_a_migration() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let text = std::fs::read_to_string(root.join("nats.conf")).unwrap();
     let users = text[text.find("authorization {").unwrap()..].to_owned();
@@ -382,15 +404,16 @@ async fn the_engines_user_of_our_configuration_may_move_a_log() {
     log.append(vec![sample::next(&*log, &sample::company("acme"), 3)]).await.unwrap();
     drop(log);
     let monitor = server.monitor_url();
-    for way in [TO, FROM] {
-        let moved = ended(mover(folder.path(), &url, &monitored(&way, &monitor))).with(0);
-        assert!(!moved.said.contains("ermissions"), "{}", moved.said);
+    for direction in [TO, FROM] {
+        let moved = run(move_command(folder.path(), &url, &with_monitor(&direction, &monitor)))
+            .expect_status(0);
+        assert!(!moved.stderr.contains("ermissions"), "{}", moved.stderr);
     }
 }
 
-/// A server whose messages hold one commit of the largest size and little more.
+/// The server accepts messages with one commit of the largest size and no more.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_append_of_a_move_fits_the_messages_of_the_server() {
+async fn appends_of_a_migration_fit_into_small_messages() {
     let lines = "max_payload: 270000\njetstream { store_dir: \"STORE\", sync_interval: always }";
     let server = Server::with(lines);
     let folder = tempfile::tempdir().unwrap();
