@@ -87,24 +87,24 @@ impl<'a> ReportShown<'a> {
     }
 }
 
-/// What became of one account of a batch.
+/// An account of a batch, with its outcome.
 #[derive(Serialize, JsonSchema)]
 struct AccountShown<'a> {
     row: u64,
     account: Option<&'a Who>,
     status: BatchStatus,
-    /// Of the first thing that is wrong with it.
+    /// The code of the first problem.
     code: Option<Code>,
-    /// All that is wrong with it.
+    /// All problems as one text.
     reason: Option<String>,
     number: Option<&'static str>,
-    /// How far the invitation is that the file asked for; null where it invites nobody.
+    /// The account's invitation; null if the import sends no invitations or the row failed.
     invitation: Option<AccountInvitation>,
-    /// Why there is none, or why it failed.
+    /// Why the account was not invited, or why the invitation failed.
     invitation_code: Option<Code>,
 }
 
-/// What the product calls how far an account is.
+/// The product's word for the invitation of an account.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "Invitation")]
@@ -142,7 +142,7 @@ impl AccountInvitation {
     }
 }
 
-/// The product knows two.
+/// The product's two outcomes of an account.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Status")]
 enum BatchStatus {

@@ -73,23 +73,23 @@ pub fn versions(
     }
 }
 
-/// A fact as it is published: its place, its envelope and its fields.
+/// An event as it is published: position, envelope and fields.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PublishedEvent<'a> {
-    /// Its place in the whole log.
+    /// The position in the whole log.
     position: u64,
-    /// Its place in its company's history, without gaps from 1.
+    /// The version in the company's history, from 1 without gaps.
     version: u64,
     /// The event's name.
     event: &'a str,
     at: Time,
-    /// Who asked for what led to it.
+    /// The actor of the command that led to the event.
     actor: &'a Personal<String>,
     command: CommandId,
-    /// The import, run or foreign process that it belongs to.
+    /// The import, run or external process that the event belongs to.
     #[schemars(with = "Option<AnyId>")]
     correlation: Option<Ulid>,
-    /// The BLAKE3 hash of its commit, which holds the one before.
+    /// The BLAKE3 hash of the commit, which includes the hash of the commit before.
     hash: Digest,
     /// The event's own fields.
     data: Value,

@@ -26,7 +26,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
-/// How far an import is. `processed` never falls, and is `total` once the import is completed.
+/// The progress of an import. `processed` never falls and equals `total` at the end.
 #[derive(Serialize, JsonSchema)]
 struct Progress<'a> {
     import: ImportId,
@@ -34,11 +34,11 @@ struct Progress<'a> {
     state: Wire<ImportStatus>,
     /// Rows that have an outcome.
     processed: u64,
-    /// All rows with data, from the beginning on.
+    /// All rows with data. Known from the start.
     total: u64,
-    /// Rounded down: 100 means all.
+    /// Rounded down: 100 means that all rows have an outcome.
     percent: u64,
-    /// Those of the processed rows that were refused.
+    /// The processed rows that are invalid.
     invalid: u64,
     started_at: Time,
     ended_at: Option<Time>,

@@ -59,7 +59,7 @@ impl ImportRow {
     }
 }
 
-/// An import, how far it is and what became of its rows.
+/// An import, its state and its counts.
 #[derive(Serialize, JsonSchema)]
 struct ImportShown<'a> {
     import: ImportId,
@@ -69,14 +69,14 @@ struct ImportShown<'a> {
     state: Wire<ImportStatus>,
     #[serde(flatten)]
     counts: Counts,
-    /// What came of the rows that had changed something, from the undo's beginning on.
+    /// Counts of undone rows, from the start of the undo.
     undo: Option<UndoCounts>,
     requested_by: &'a Personal<String>,
     started_at: Time,
     ended_at: Option<Time>,
-    /// The run that invites its people, where the import asked for one.
+    /// The run that the import has requested for its people.
     run: Option<RunId>,
-    /// Why there is no such run, though the import asked for one.
+    /// Why the requested run was refused.
     not_invited: Option<&'a Problem>,
 }
 

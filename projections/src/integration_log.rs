@@ -46,7 +46,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
-/// What became of a recipient of a run, and why.
+/// A recipient of a run, with its status and the reason.
 #[derive(Serialize, JsonSchema)]
 struct RecipientShown<'a> {
     username: &'a Who,
@@ -55,12 +55,12 @@ struct RecipientShown<'a> {
     channel: Channel,
     status: Wire<RecipientStatus>,
     code: Option<Code>,
-    /// In words; `-` where there is nothing to explain.
+    /// The text of the code and its detail; `-` if there is no code.
     reason: String,
     /// The number of the last attempt; 0 before the first.
     attempt: u32,
     delivery: Option<Delivery>,
-    /// When the status was last set.
+    /// The time of the last status change.
     at: Time,
 }
 

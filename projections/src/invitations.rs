@@ -47,7 +47,7 @@ struct InvitationShown<'a> {
     user: &'a Who,
     channel: Option<Channel>,
     state: Wire<InvitationStatus>,
-    /// Counts the resends.
+    /// Counts the sent mails, from 1: a resend starts a new generation.
     generation: u32,
     sent_at: Option<Time>,
     expires_at: Option<Time>,

@@ -93,23 +93,23 @@ pub(crate) struct NotificationRow {
     pub at: Time,
 }
 
-/// A mail that is no invitation: who is told what, whether it went out, and why not.
+/// A mail that is not an invitation, with its recipient, state and reason.
 #[derive(Serialize, JsonSchema)]
 struct NotificationShown<'a> {
-    /// Unique for each.
+    /// Unique in the company.
     key: &'a str,
     kind: TemplateKind,
-    /// The user it is for; null for an address that need not be a user's.
+    /// The recipient, if the recipient is a user.
     user: Option<&'a Who>,
-    /// The address; of a user, known once the mail is on its way.
+    /// The address. For a user, it is null until sending starts.
     to: Option<&'a Personal<String>>,
-    /// `dropped`: nobody is to be told any more, since the import was undone.
+    /// `dropped`: the import was undone before the mail was sent.
     state: Wire<NotificationStatus>,
     code: Option<Code>,
-    /// In words, where it failed.
+    /// The text of the code and its detail.
     reason: Option<String>,
     requested_at: Time,
-    /// When the state was last set.
+    /// The time of the last state change.
     at: Time,
 }
 
@@ -323,10 +323,10 @@ mod tests {
             code: None,
         };
         let email = Personal("una@acme.example".to_owned());
-        let told =
+        let notified =
             Event::ImportNotificationRequested { import: import(1), email, expires_at: at(99) };
         let company = TestCompany::new("acme")
-            .commit([welcome("ann", 1), welcome("bob", 2), told])
+            .commit([welcome("ann", 1), welcome("bob", 2), notified])
             .commit([dispatched(&welcome_key(import(1), 1), "ann", "ann@acme.example")])
             .commit([Event::ImportUndoStarted { import: import(1) }])
             .commit([undone("ann", 1), undone("bob", 2)])

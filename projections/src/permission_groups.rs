@@ -28,7 +28,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct PermissionGroupRow {
     pub permission_group: String,
-    /// What its accounts may do, in the product's own words.
+    /// The permissions of its accounts, in the product's own words.
     pub permissions: Vec<String>,
 }
 

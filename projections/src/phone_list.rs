@@ -68,7 +68,7 @@ impl PhoneRow {
     }
 }
 
-/// A number of the list, whose it is and how that user stands to each channel.
+/// A number of the phone list, its user and the user's links.
 #[derive(Serialize, JsonSchema)]
 struct PhoneShown<'a> {
     phone: &'a Personal<Phone>,

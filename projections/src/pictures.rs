@@ -88,17 +88,17 @@ struct ArchiveShown<'a> {
     at: Time,
 }
 
-/// A picture of an archive and what became of it.
+/// A picture of an archive, with its outcome.
 #[derive(Serialize, JsonSchema)]
 struct PictureShown<'a> {
-    /// Its number in the archive, from 1.
+    /// The number in the archive, from 1.
     number: u64,
     name: &'a Personal<String>,
     outcome: Wire<PictureOutcome>,
-    /// Whose picture it is now.
+    /// The user who has the picture now.
     user: Option<&'a Who>,
     problem: Option<Problem>,
-    /// The digest under which it is kept.
+    /// The digest under which the picture is stored.
     sha256: Option<&'a str>,
     bytes: Option<u64>,
     format: Option<PictureFormat>,

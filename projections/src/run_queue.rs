@@ -26,19 +26,19 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
-/// A run that holds the company, or waits for it.
+/// A run that holds the company's lock or waits for it.
 #[derive(Serialize, JsonSchema)]
 struct WaitingShown {
     run: RunId,
     state: HolderState,
-    /// Its place among the waiting, from 1; null for the holder.
+    /// The place in the queue, from 1; null for the holder.
     place: Option<u64>,
     holder: bool,
     requested_by: Option<Personal<String>>,
     waiting_since: Option<Time>,
 }
 
-/// Where a run in the queue stands.
+/// The state of a run in the queue.
 #[derive(Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum HolderState {

@@ -60,13 +60,13 @@ impl RunRow {
     }
 }
 
-/// A run, where it stands and how far it is.
+/// A run, its state and its counts.
 #[derive(Serialize, JsonSchema)]
 struct RunShown<'a> {
     run: RunId,
     channel: Channel,
     state: Wire<RunStatus>,
-    /// Its place among the waiting, from 1; null unless pending.
+    /// The place in the queue, from 1; null unless the run is pending.
     queue_place: Option<u64>,
     total: u64,
     passed: u64,
@@ -105,7 +105,7 @@ mod tests {
     use boarding_commands::event::Event;
     use boarding_commands::values::Code;
 
-    /// LX-21: total, passed, skipped, failed and remaining, at any time.
+    /// LX-21, A30: total, passed, skipped, failed and remaining, at any time.
     /// P6: a completed run has a start and an end.
     #[test]
     fn run_is_counted_while_running_and_when_completed() {

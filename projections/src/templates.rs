@@ -36,7 +36,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     ],
 };
 
-/// A mail of the company's own, in one language.
+/// The company's template of one kind of mail in one language.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub(crate) struct TemplateRow {
     pub kind: TemplateKind,
@@ -44,11 +44,11 @@ pub(crate) struct TemplateRow {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// Counts how often it was set, from 1: the `template_version` of an invitation.
+    /// How often the template was set: the `template_version` of an invitation.
     pub version: u64,
 }
 
-/// The same of an invitation or a welcome mail: those that were there first.
+/// The company's template of an invitation or a welcome mail in one language.
 #[derive(Serialize, JsonSchema)]
 struct FirstTemplateShown<'a> {
     #[schemars(with = "FirstMail")]
@@ -57,7 +57,7 @@ struct FirstTemplateShown<'a> {
     subject: &'a str,
     text: &'a str,
     html: &'a str,
-    /// Counts how often it was set, from 1: the `template_version` of an invitation.
+    /// How often the template was set: the `template_version` of an invitation.
     version: u64,
 }
 

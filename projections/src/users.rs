@@ -83,7 +83,7 @@ impl UserRow {
     }
 }
 
-/// A user, where they belong and to what they are linked.
+/// A user, their organizational unit and their links.
 #[derive(Serialize, JsonSchema)]
 struct UserShown<'a> {
     user: &'a Who,

@@ -31,17 +31,17 @@ pub(super) const CAN_MOVE: Query = Query {
     answer: can_move,
 };
 
-/// Whether `MovePendingInvitations` would be accepted as things stand.
+/// Whether the command `MovePendingInvitations` would be accepted now.
 #[derive(Serialize, JsonSchema)]
 struct CanMove {
     allowed: bool,
     /// Why not; null if it is allowed.
     code: Option<Code>,
-    /// What to say on hover.
+    /// The text to show on hover.
     message: Option<String>,
-    /// How many of the accounts need a number there.
+    /// The accounts that need a number in the destination.
     needed: u64,
-    /// How many numbers are there for them.
+    /// The numbers in the destination that these accounts can get.
     available: u64,
 }
 
@@ -116,7 +116,7 @@ mod tests {
     #[test]
     fn account_that_cannot_be_moved_shows_its_code() {
         let code = |accounts: Value, dest: &str| asked(&accounts, dest)["code"].clone();
-        assert_eq!(code(json!(["ann", "nobody"]), "APAC"), "user.not_found");
+        assert_eq!(code(json!(["ann", "zoe"]), "APAC"), "user.not_found");
         assert_eq!(code(json!(["dan"]), "APAC"), "invitation.not_found");
         let removed =
             boarding_commands::event::Event::UserRemoved { user: crate::testing::who("dan") };

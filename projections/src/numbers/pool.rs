@@ -149,16 +149,16 @@ pub(crate) fn find(
     load::<NumberProjection>(rows, company, &key(number))
 }
 
-/// A number of the pool, whose it is and where it stands.
+/// A number of the pool, its owner and its state.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct NumberShown<'a> {
     number: &'a Personal<Phone>,
-    /// The organization that has it; null for the company's own stock.
+    /// The organization that owns the number; null for the company's own stock.
     org_unit: Option<&'a str>,
     state: Wire<NumberStatus>,
-    /// What it is reserved for.
+    /// The tag of the reservation.
     tag: Option<&'a str>,
-    /// The account that has it.
+    /// The user whose account has the number.
     user: Option<&'a Who>,
     cooling_until: Option<Time>,
     updated_at: Time,

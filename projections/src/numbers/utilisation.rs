@@ -61,7 +61,7 @@ impl Projection for NumberOwnerProjection {
     }
 }
 
-/// How far an organization's numbers are used, and promised to pending invitations.
+/// An organization's numbers by state, and its pending invitations.
 #[derive(Serialize, JsonSchema)]
 struct Utilisation<'a> {
     /// Null for the company's own stock.
@@ -73,15 +73,15 @@ struct Utilisation<'a> {
     registered: u64,
     cooling: u64,
     allocated_to_sub_organizations: u64,
-    /// Pending invitations that have no number yet, and need one.
+    /// Pending invitations whose account has no number yet.
     pending_without_number: u64,
-    /// Numbers that further invitations may be sent on.
+    /// The numbers that further invitations can use.
     spare: u64,
-    /// Assigned and registered ones, of all.
+    /// Assigned and registered numbers, in percent of all.
     used_percent: u64,
     threshold_percent: u64,
     threshold_exceeded: bool,
-    /// Whether pending invitations need more numbers than there are.
+    /// Whether pending invitations need more numbers than the organization has.
     invitations_exceed_numbers: bool,
 }
 

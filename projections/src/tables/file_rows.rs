@@ -46,24 +46,24 @@ impl FileRow {
     }
 }
 
-/// What became of a row of a file, and why.
+/// A row of a file, with its outcome and problems.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct FileRowShown<'a> {
     /// The data row's number, from 1.
     row: u64,
-    /// The physical line of the file on which the row begins, from 1.
+    /// The line of the file on which the row starts, from 1.
     line: u64,
     key: Option<&'a Who>,
     outcome: RowOutcome,
     problems: &'a [Problem],
     warnings: &'a [Problem],
-    /// `added`, `already_present`, or `rejected:` and the code; null where no phone was to be added.
+    /// `added`, `already_present`, or `rejected:` and the code; null if the row adds no phone.
     phone: Option<String>,
-    /// `assigned` where the row asked for a number of the pool; one that cannot be had makes the row invalid.
+    /// `assigned` if the row got a number of the pool. A row whose number cannot be assigned is invalid.
     number: Option<&'static str>,
-    /// How far the invitation is, where the import invites: a status of the integration log.
+    /// The status in the integration log of the import's run; null if the import has no run.
     invite: Option<String>,
-    /// `reversed`, or `kept:` or `errored:` and the code; null where nothing was undone.
+    /// `reversed`, or `kept:` or `errored:` and the code; null if the row was not undone.
     undo: Option<String>,
 }
 
@@ -127,7 +127,7 @@ impl UndoneRow {
     }
 }
 
-/// Undone rows by import and row number. A table of its own: the row's first outcome never changes.
+/// Undone rows by import and row number. A second table, because the row's first outcome stays.
 #[derive(Debug)]
 pub(crate) struct UndoneRowProjection;
 

@@ -73,7 +73,7 @@ impl JsonSchema for Links {
         let properties: serde_json::Map<_, _> =
             channels.iter().map(|name| ((*name).to_owned(), state.clone().into())).collect();
         json_schema!({
-            "description": "How a user stands to each channel.",
+            "description": "The state of the user's link to each channel.",
             "type": "object", "properties": properties, "required": channels,
         })
     }

@@ -141,7 +141,7 @@ pub(crate) fn find(
     load::<RecipientProjection>(rows, company, &key(run, folded))
 }
 
-/// The recipient whom a row of a file names; none for a duplicate row and a row without a key.
+/// The recipient that a row of a file names; none for a duplicate row and a row without a key.
 pub(crate) fn find_for_row(
     rows: &dyn Rows,
     company: &CompanyId,

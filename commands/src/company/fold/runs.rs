@@ -1,7 +1,7 @@
 //! How events change runs and their recipients.
 
 use crate::company::run::Claim;
-use crate::company::selection::Pick;
+use crate::company::selection::{Pick, SelectionVersion};
 use crate::company::{Company, Invitation, InvitationState, RecipientState, Run, RunState, UserId};
 use crate::event::{Channel, RecipientEvent, RunEvent, Source, recipient_of};
 use crate::values::{Code, InvitationId, RunId, Time, UserKey};
@@ -45,7 +45,8 @@ impl Company {
         not_before: Option<Time>,
     ) {
         let mut run = Run::new(channel, total, not_before, matches!(source, Source::Resend { .. }));
-        for pick in self.select(source, channel).unwrap_or_default().picks {
+        // This event stores no version of the list procedure: version 1.
+        for pick in self.select(SelectionVersion::UNVERSIONED, source, channel).picks {
             run.unlisted.push_back(match pick {
                 Pick::Known(id) => id,
                 Pick::New(key) => self.users.enter(key.as_str()),
