@@ -1,17 +1,17 @@
-"""A mail server for tests: answers as each recipient's name asks, and keeps what it took.
+"""An SMTP server for tests: the recipient's name selects its behaviour, and accepted mails are written to a file.
 
-    smtp_sink.py KEPT [--greeting ok|421|silent] [--tls CERT KEY] [--login USER PASSWORD] [--plain-addresses] [--port PORT]
+    smtp_sink.py FILE [--greeting ok|421|silent] [--tls CERT KEY] [--login USER PASSWORD] [--plain-addresses] [--port PORT]
 
-Prints "listening PORT" and serves until it is killed. Every mail it took is one JSON line in KEPT:
-{"from", "to", "data", "connection"}. The recipient's name, up to a dot, says what happens:
+Prints "listening PORT" and runs until it is killed. Writes each accepted mail as one JSON line to FILE:
+{"from", "to", "data", "connection"}. The recipient's name, up to a dot, selects the behaviour:
 
     ok            250 at every step
-    r451 r550 …   that number at RCPT         r550-5.1.1 adds the enhanced code
-    d451 d554 …   that number after the last dot
+    r451 r550 …   that code at RCPT           r550-5.1.1 adds the enhanced code
+    d451 d554 …   that code after the content
     bye           421 at RCPT, then the connection is closed
-    cut           the connection is reset at DATA, before the mail is asked for
-    lost          the mail is kept, then the connection is reset without an answer
-    silent        the mail is kept, then nothing is said
+    cut           the connection is reset at DATA, before the content
+    lost          the mail is accepted, then the connection is reset without an answer
+    silent        the mail is accepted, then no answer is sent
 """
 
 import argparse
@@ -24,23 +24,23 @@ import sys
 from aiosmtpd.smtp import AuthResult, SMTP, syntax
 
 
-def wish(address):
-    """The first word of the recipient's name, and the answer it stands for."""
+def behaviour(address):
+    """Returns the first word of the recipient's name and the SMTP answer for it."""
     name = address.split("@")[0]
     word = name if "-" in name else name.split(".")[0]
     number, _, enhanced = word[1:].partition("-")
-    said = f"{number} {enhanced} as <{address}> asked".replace("  ", " ")
-    return word, said
+    answer = f"{number} {enhanced} selected by <{address}>".replace("  ", " ")
+    return word, answer
 
 
 class Sink:
-    def __init__(self, kept):
-        self.kept = kept
+    def __init__(self, file):
+        self.file = file
 
     async def handle_RCPT(self, server, session, envelope, address, options):
-        word, said = wish(address)
+        word, answer = behaviour(address)
         if word[0] == "r" and word[1:4].isdigit():
-            return said
+            return answer
         if word == "bye":
             await server.push("421 closing")
             server.transport.close()
@@ -49,17 +49,17 @@ class Sink:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):
-        word, said = wish(envelope.rcpt_tos[0])
+        word, answer = behaviour(envelope.rcpt_tos[0])
         if word[0] == "d" and word[1:4].isdigit():
-            return said
+            return answer
         line = {
             "from": envelope.mail_from,
             "to": envelope.rcpt_tos,
             "data": envelope.content.decode("utf-8", "surrogateescape"),
             "connection": id(session),
         }
-        self.kept.write(json.dumps(line) + "\n")
-        self.kept.flush()
+        self.file.write(json.dumps(line) + "\n")
+        self.file.flush()
         if word == "lost":
             server.transport.abort()
         if word == "silent":
@@ -70,7 +70,7 @@ class Sink:
 class Server(SMTP):
     @syntax("DATA")
     async def smtp_DATA(self, arg):
-        if self.envelope.rcpt_tos and wish(self.envelope.rcpt_tos[0])[0] == "cut":
+        if self.envelope.rcpt_tos and behaviour(self.envelope.rcpt_tos[0])[0] == "cut":
             self.transport.abort()
             return
         await super().smtp_DATA(arg)
@@ -81,43 +81,43 @@ async def refuse(reader, writer):
     writer.close()
 
 
-async def say_nothing(reader, writer):
+async def stay_silent(reader, writer):
     await reader.read()
 
 
 async def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("kept")
+    parser.add_argument("file")
     parser.add_argument("--greeting", default="ok", choices=["ok", "421", "silent"])
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--tls", nargs=2)
     parser.add_argument("--login", nargs=2)
     parser.add_argument("--plain-addresses", action="store_true")
-    asked = parser.parse_args()
+    arguments = parser.parse_args()
     logging.getLogger("mail.log").setLevel(logging.ERROR)
 
-    kept = open(asked.kept, "a", encoding="utf-8")
-    options = {"enable_SMTPUTF8": not asked.plain_addresses, "hostname": "sink.test"}
-    if asked.tls:
+    file = open(arguments.file, "a", encoding="utf-8")
+    options = {"enable_SMTPUTF8": not arguments.plain_addresses, "hostname": "sink.test"}
+    if arguments.tls:
         options["tls_context"] = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        options["tls_context"].load_cert_chain(*asked.tls)
-    if asked.login:
-        wanted = tuple(text.encode() for text in asked.login)
+        options["tls_context"].load_cert_chain(*arguments.tls)
+    if arguments.login:
+        expected = tuple(text.encode() for text in arguments.login)
 
         def check(server, session, envelope, mechanism, given):
-            return AuthResult(success=(given.login, given.password) == wanted, handled=False)
+            return AuthResult(success=(given.login, given.password) == expected, handled=False)
 
         options.update(authenticator=check, auth_required=True)
-        options["auth_require_tls"] = bool(asked.tls)
+        options["auth_require_tls"] = bool(arguments.tls)
 
     loop = asyncio.get_running_loop()
-    if asked.greeting == "ok":
+    if arguments.greeting == "ok":
         server = await loop.create_server(
-            lambda: Server(Sink(kept), **options), "127.0.0.1", asked.port
+            lambda: Server(Sink(file), **options), "127.0.0.1", arguments.port
         )
     else:
-        deaf = refuse if asked.greeting == "421" else say_nothing
-        server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+        handler = refuse if arguments.greeting == "421" else stay_silent
+        server = await asyncio.start_server(handler, "127.0.0.1", 0)
     print("listening", server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 

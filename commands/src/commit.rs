@@ -36,6 +36,12 @@ pub struct Commit {
     pub events: Vec<Event>,
 }
 
+impl AsRef<Self> for Commit {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 impl Commit {
     /// The company's version after this commit.
     pub fn last_version(&self) -> u64 {

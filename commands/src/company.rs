@@ -215,6 +215,19 @@ pub enum Undo {
     Done,
 }
 
+/// Sees the state of a company before and after each event of a commit.
+pub(crate) trait Observer<'c> {
+    fn before(&mut self, company: &Company, event: &'c Event);
+    fn after(&mut self, company: &Company, event: &'c Event);
+}
+
+struct Unobserved;
+
+impl Observer<'_> for Unobserved {
+    fn before(&mut self, _: &Company, _: &Event) {}
+    fn after(&mut self, _: &Company, _: &Event) {}
+}
+
 impl Company {
     /// A company before its first event.
     pub fn new(id: CompanyId) -> Self {
@@ -254,16 +267,39 @@ impl Company {
         }
     }
 
-    /// Takes note of a commit, in the order of versions.
+    /// Folds the next commit into the state. This is the only way to change a company.
     pub fn apply(&mut self, commit: &Commit) {
-        self.take(commit.at, &commit.actor, &commit.events);
+        self.fold(commit.at, &commit.actor, &commit.events, &mut Unobserved);
     }
 
-    /// Takes note of the events of one commit.
-    pub(crate) fn take(&mut self, at: Time, actor: &str, events: &[Event]) {
+    /// Folds the next commit, and shows the state before and after each of its events.
+    pub(crate) fn apply_observed<'c>(
+        &mut self,
+        commit: &'c Commit,
+        observer: &mut impl Observer<'c>,
+    ) {
+        self.fold(commit.at, &commit.actor, &commit.events, observer);
+    }
+
+    /// A copy of the company, changed by the events of a commit that does not exist.
+    pub(crate) fn after(&self, at: Time, actor: &str, events: &[Event]) -> Self {
+        let mut company = self.clone();
+        company.fold(at, actor, events, &mut Unobserved);
+        company
+    }
+
+    fn fold<'c>(
+        &mut self,
+        at: Time,
+        actor: &str,
+        events: &'c [Event],
+        observer: &mut impl Observer<'c>,
+    ) {
         for event in events {
+            observer.before(self, event);
             self.evolve(at, event);
             self.note_starter(actor, event);
+            observer.after(self, event);
         }
         self.numbers.look();
     }

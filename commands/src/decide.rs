@@ -2,6 +2,7 @@
 
 mod command;
 pub mod company;
+pub mod facts;
 pub mod imports;
 pub mod invitations;
 mod key_spelling;
@@ -14,6 +15,7 @@ pub mod testing;
 pub mod users;
 
 pub use command::*;
+pub use facts::Facts;
 pub use notifications::notices::AT_ONCE;
-pub use rule::{Asked, Authority, Decide, Decision, MAX_TEXT_CHARS, check_text};
+pub use rule::{Authority, Context, Decide, Decision, MAX_TEXT_CHARS, check_text};
 pub use runs::queue::next_turn;

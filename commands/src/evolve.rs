@@ -13,7 +13,7 @@ mod runs;
 
 impl Company {
     /// Takes note of the next event. `at` is its commit's time.
-    pub fn evolve(&mut self, at: Time, event: &Event) {
+    pub(crate) fn evolve(&mut self, at: Time, event: &Event) {
         self.version += 1;
         self.lock.evolve(self.version, event);
         match event {

@@ -17,6 +17,7 @@ pub mod lock;
 pub mod schema;
 pub mod search;
 pub mod settings;
+pub mod step;
 pub mod template;
 pub mod user_file;
 pub mod values;

@@ -1,21 +1,21 @@
-//! Batch Operation Reports: a record of every finished batch, and what became of its accounts (ML-12, ML-13).
+//! Batch operation reports: finished imports of accounts, and the outcome of each account.
 
 use boarding_commands::dialect;
 use boarding_commands::event::{Permission, RowOutcome, Who};
-use boarding_commands::values::{Code, ImportId, Personal, Time};
+use boarding_commands::values::{Code, CompanyId, ImportId, Personal, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::ReadModel;
-use crate::import_rows::{self, ImportRow, ImportRows};
-use crate::imports::{self, Import, ImportOrder, ImportState};
-use crate::integration_log::Status as Stands;
-use crate::query::{Answer, Asked, Param, Query, QueryError, not_found, page, shape_of};
+use crate::csv_export::{CsvLayout, ExportColumn};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, not_found, page, shape_of};
+use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
-use crate::sheet::Column;
+use crate::tables::file_rows::{FileRow, FileRowProjection};
+use crate::tables::imports::{self, ImportOrderProjection, ImportRow, ImportStatus};
+use crate::tables::recipients::{self, RecipientStatus};
 
-pub const MODEL: ReadModel = ReadModel {
+pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[],
     queries: &[
         Query {
@@ -24,34 +24,34 @@ pub const MODEL: ReadModel = ReadModel {
             params: &[],
             paged: true,
             row: shape_of::<ReportShown>,
-            columns: Some(&[
-                Column { title: "Report", field: "/import" },
-                Column { title: "File Name", field: "/file_name" },
-                Column { title: "Total", field: "/total" },
-                Column { title: "Success", field: "/success" },
-                Column { title: "Failed", field: "/failed" },
-                Column { title: "Requested By", field: "/requested_by" },
-                Column { title: "Start Time", field: "/started_at" },
-                Column { title: "End Time", field: "/ended_at" },
-            ]),
+            csv: Some(CsvLayout::report(&[
+                ExportColumn { title: "Report", field: "/import" },
+                ExportColumn { title: "File Name", field: "/file_name" },
+                ExportColumn { title: "Total", field: "/total" },
+                ExportColumn { title: "Success", field: "/success" },
+                ExportColumn { title: "Failed", field: "/failed" },
+                ExportColumn { title: "Requested By", field: "/requested_by" },
+                ExportColumn { title: "Start Time", field: "/started_at" },
+                ExportColumn { title: "End Time", field: "/ended_at" },
+            ])),
             answer: reports,
         },
         Query {
             name: "batch_operation_report",
             permission: Some(Permission::Accounts),
-            params: &[Param::id("import").required().or(&["import_id"])],
+            params: &[Param::id("import").required().aliases(&["import_id"])],
             paged: true,
             row: shape_of::<AccountShown>,
-            columns: Some(&[
-                Column { title: "Row", field: "/row" },
-                Column { title: "Account", field: "/account" },
-                Column { title: "Status", field: "/status" },
-                Column { title: "Code", field: "/code" },
-                Column { title: "Reason", field: "/reason" },
-                Column { title: "Number", field: "/number" },
-                Column { title: "Invitation", field: "/invitation" },
-                Column { title: "Invitation Code", field: "/invitation_code" },
-            ]),
+            csv: Some(CsvLayout::report(&[
+                ExportColumn { title: "Row", field: "/row" },
+                ExportColumn { title: "Account", field: "/account" },
+                ExportColumn { title: "Status", field: "/status" },
+                ExportColumn { title: "Code", field: "/code" },
+                ExportColumn { title: "Reason", field: "/reason" },
+                ExportColumn { title: "Number", field: "/number" },
+                ExportColumn { title: "Invitation", field: "/invitation" },
+                ExportColumn { title: "Invitation Code", field: "/invitation_code" },
+            ])),
             answer: report,
         },
     ],
@@ -71,7 +71,7 @@ struct ReportShown<'a> {
 }
 
 impl<'a> ReportShown<'a> {
-    fn of(import: &'a Import) -> Self {
+    fn of(import: &'a ImportRow) -> Self {
         let counts = import.counts;
         let failed = counts.skipped + counts.duplicate + counts.invalid;
         Self {
@@ -87,78 +87,82 @@ impl<'a> ReportShown<'a> {
     }
 }
 
-/// What became of one account of a batch.
+/// An account of a batch, with its outcome.
 #[derive(Serialize, JsonSchema)]
 struct AccountShown<'a> {
     row: u64,
     account: Option<&'a Who>,
-    status: Status,
-    /// Of the first thing that is wrong with it.
+    status: BatchStatus,
+    /// The code of the first problem.
     code: Option<Code>,
-    /// All that is wrong with it.
+    /// All problems as one text.
     reason: Option<String>,
     number: Option<&'static str>,
-    /// How far the invitation is that the file asked for; null where it invites nobody.
-    invitation: Option<Invitation>,
-    /// Why there is none, or why it failed.
+    /// The account's invitation; null if the import sends no invitations or the row failed.
+    invitation: Option<AccountInvitation>,
+    /// Why the account was not invited, or why the invitation failed.
     invitation_code: Option<Code>,
 }
 
-/// What the product calls how far an account is.
+/// The product's word for the invitation of an account.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-enum Invitation {
+#[schemars(rename = "Invitation")]
+enum AccountInvitation {
     Invited,
     #[serde(rename = "invitation_failed")]
     Failed,
     NotInvited,
 }
 
-impl Invitation {
-    /// How the person of the row stands in the import's own run, or why there is none.
-    fn of(
-        asked: &Asked<'_>,
+impl AccountInvitation {
+    /// The invitation of a row's account in the run of the import; none if the row or the import
+    /// does not invite. The code says why the account is not invited.
+    fn load(
         rows: &dyn Rows,
-        import: &Import,
-        row: &ImportRow,
+        company: &CompanyId,
+        import: &ImportRow,
+        row: &FileRow,
     ) -> Result<Option<(Self, Option<Code>)>, RowsError> {
         if failed(row) {
             return Ok(None);
         }
         let Some(run) = import.run else {
-            return Ok(import.not_invited.as_ref().map(|why| (Self::NotInvited, Some(why.code))));
+            let refused = import.not_invited.as_ref();
+            return Ok(refused.map(|problem| (Self::NotInvited, Some(problem.code))));
         };
-        let entry = import_rows::entry(asked, rows, run, row)?;
-        Ok(Some(entry.map_or((Self::NotInvited, None), |entry| match entry.status {
-            Stands::Success => (Self::Invited, None),
-            Stands::Failed => (Self::Failed, entry.code),
-            Stands::Skipped | Stands::Queued | Stands::Dispatching => {
-                (Self::NotInvited, entry.code)
+        let recipient = recipients::find_for_row(rows, company, run, row)?;
+        Ok(Some(recipient.map_or((Self::NotInvited, None), |recipient| match recipient.status {
+            RecipientStatus::Success => (Self::Invited, None),
+            RecipientStatus::Failed => (Self::Failed, recipient.code),
+            RecipientStatus::Skipped | RecipientStatus::Queued | RecipientStatus::Dispatching => {
+                (Self::NotInvited, recipient.code)
             }
         })))
     }
 }
 
-/// The product knows two.
+/// The product's two outcomes of an account.
 #[derive(Serialize, JsonSchema)]
-enum Status {
+#[schemars(rename = "Status")]
+enum BatchStatus {
     Success,
     Failed,
 }
 
 impl<'a> AccountShown<'a> {
-    fn of(row: &'a ImportRow, invited: Option<(Invitation, Option<Code>)>) -> Self {
+    fn of(row: &'a FileRow, invited: Option<(AccountInvitation, Option<Code>)>) -> Self {
         let failed = failed(row);
-        let said = row.problems.iter().map(|problem| match &problem.column {
+        let problems = row.problems.iter().map(|problem| match &problem.column {
             Some(column) => format!("{column}: {}", problem.message),
             None => problem.message.clone(),
         });
         Self {
             row: row.row,
             account: row.key.as_ref(),
-            status: if failed { Status::Failed } else { Status::Success },
+            status: if failed { BatchStatus::Failed } else { BatchStatus::Success },
             code: row.problems.first().map(|problem| problem.code),
-            reason: failed.then(|| said.collect::<Vec<_>>().join(" ")),
+            reason: failed.then(|| problems.collect::<Vec<_>>().join(" ")),
             number: row.number.then_some("assigned"),
             invitation: invited.map(|(invitation, _)| invitation),
             invitation_code: invited.and_then(|(_, code)| code),
@@ -166,29 +170,29 @@ impl<'a> AccountShown<'a> {
     }
 }
 
-fn failed(row: &ImportRow) -> bool {
+fn failed(row: &FileRow) -> bool {
     matches!(row.outcome, RowOutcome::Skipped | RowOutcome::Duplicate | RowOutcome::Invalid)
 }
 
-fn is_finished(import: &Import) -> bool {
+fn is_finished(import: &ImportRow) -> bool {
     let dialect = dialect::find(&import.dialect);
     dialect.is_some_and(|dialect| dialect.opens_accounts())
-        && import.state != ImportState::Processing
+        && import.state != ImportStatus::Processing
 }
 
-fn reports(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    page::<ImportOrder, _>(asked, rows, &[], |_, id| {
-        let import = imports::find(rows, asked.company, id)?.filter(is_finished);
+fn reports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    page::<ImportOrderProjection, _>(request, rows, &[], |_, id| {
+        let import = imports::find(rows, request.company, id)?.filter(is_finished);
         Ok([import.map(|import| json!(ReportShown::of(&import)))])
     })
 }
 
-fn report(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let id: ImportId = asked.required_id("import")?;
-    let import = imports::find(rows, asked.company, id)?.filter(is_finished);
+fn report(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let id: ImportId = request.required_id("import")?;
+    let import = imports::find(rows, request.company, id)?.filter(is_finished);
     let import = import.ok_or_else(|| not_found("import", &id))?;
-    page::<ImportRows, _>(asked, rows, &imports::key(id), |_, row| {
-        let invited = Invitation::of(asked, rows, &import, &row)?;
+    page::<FileRowProjection, _>(request, rows, &imports::key(id), |_, row| {
+        let invited = AccountInvitation::load(rows, request.company, &import, &row)?;
         Ok([Some::<Value>(json!(AccountShown::of(&row, invited)))])
     })
 }
@@ -196,10 +200,10 @@ fn report(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sheet::{Format, Sheet};
+    use crate::csv_export::CsvFormat;
     use crate::testing::{
-        Story, accepted, at, created_by_row, dispatched, import, import_completed, recipient,
-        requested, row, run, sent, who,
+        TestCompany, accepted, at, created_by_row, csv_export, dispatched, import,
+        import_completed, number, recipient, requested, row, run, sent, who,
     };
     use boarding_commands::event::{Counts, Event};
     use boarding_commands::values::Problem;
@@ -213,7 +217,7 @@ mod tests {
         Event::ImportAccepted { import, files, options, total, warnings }
     }
 
-    fn story() -> Story {
+    fn company() -> TestCompany {
         let problems = vec![
             Problem::in_column("social_messaging", Code::FieldNotAllowed).saying("Yes, No"),
             Problem::new(Code::CsvStrayQuote),
@@ -224,20 +228,20 @@ mod tests {
             outcome: RowOutcome::Invalid,
             problems,
         };
-        let number = crate::numbers::testing::number(1);
+        let number = number(1);
         let assigned = Event::NumberAssigned { number, user: who("ann"), import: Some(import(1)) };
         let counts = Counts { total: 2, created: 1, invalid: 1, ..Counts::default() };
-        Story::of("acme")
-            .then([accepted(2, 1), batch(3, 1)])
-            .then([batch(1, 2), created_by_row("ann", Some(row(1, 1))), assigned, refused])
-            .then([import_completed(1, counts)])
+        TestCompany::new("acme")
+            .commit([accepted(2, 1), batch(3, 1)])
+            .commit([batch(1, 2), created_by_row("ann", Some(row(1, 1))), assigned, refused])
+            .commit([import_completed(1, counts)])
     }
 
-    /// ML-13: a record of every batch of accounts, once it is finished.
+    /// ML-13.
     #[test]
-    fn ml_13_every_finished_batch_has_a_record() {
+    fn every_finished_batch_of_accounts_is_listed() {
         assert_eq!(
-            story().ask("batch_operation_reports", &json!({})),
+            company().query("batch_operation_reports", &json!({})),
             [
                 json!({"import": import(1), "file_name": "people.csv", "total": 2, "success": 1, "failed": 1,
                 "requested_by": "jane@acme.example", "started_at": at(1), "ended_at": at(2)})
@@ -245,12 +249,12 @@ mod tests {
         );
     }
 
-    /// ML-12: what became of each account, as a file to download.
+    /// ML-12: the report can be downloaded as CSV.
     #[test]
-    fn ml_12_the_report_tells_what_became_of_each_account() {
-        let rows = story().ask("batch_operation_report", &json!({"import": import(1)}));
-        let sheet = Sheet::of("batch_operation_report", Format::Csv).unwrap();
-        let text = String::from_utf8([sheet.header(), sheet.lines(&rows)].concat()).unwrap();
+    fn report_shows_the_outcome_of_each_account() {
+        let rows = company().query("batch_operation_report", &json!({"import": import(1)}));
+        let export = csv_export("batch_operation_report", CsvFormat::Csv);
+        let text = String::from_utf8([export.header(), export.lines(&rows)].concat()).unwrap();
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines[0], "Row,Account,Status,Code,Reason,Number,Invitation,Invitation Code");
         assert!(
@@ -261,14 +265,14 @@ mod tests {
         assert!(lines[2].contains("social_messaging: ") && lines[2].contains("quote"), "{text}");
         for other in [2, 3] {
             let params = json!({"import": import(other)});
-            assert_eq!(story().refused("batch_operation_report", &params), "query.not_found");
+            assert_eq!(company().refusal("batch_operation_report", &params), "query.not_found");
         }
     }
 
-    /// Catalogue 3.5, requirements 1.3: how far each account is by the product's own words, where the file
-    /// invites; once the import's run is over, no resend changes it (ML-12).
+    /// ML-12, catalogue 3.5, requirements 1.3: the product's own words; a resend after the run of the import
+    /// does not change the report.
     #[test]
-    fn ml_12_the_report_tells_whether_the_accounts_were_invited() {
+    fn report_shows_whether_each_account_was_invited() {
         let people = ["ann", "bob", "cid", "dan"];
         let rows = people.iter().zip(1..).map(|(key, n)| created_by_row(key, Some(row(1, n))));
         let bad = Event::RowRefused {
@@ -278,21 +282,21 @@ mod tests {
             problems: vec![],
         };
         let counts = Counts { total: 5, created: 4, invalid: 1, ..Counts::default() };
-        let only = Story::of("acme")
-            .then([batch(1, 5)])
-            .then(rows.chain([bad, import_completed(1, counts)]));
-        let told = |story: &Story| {
-            let rows = story.ask("batch_operation_report", &json!({"import": import(1)}));
+        let only = TestCompany::new("acme")
+            .commit([batch(1, 5)])
+            .commit(rows.chain([bad, import_completed(1, counts)]));
+        let invitations = |company: &TestCompany| {
+            let rows = company.query("batch_operation_report", &json!({"import": import(1)}));
             let of = |row: &Value| (row["invitation"].clone(), row["invitation_code"].clone());
             rows.iter().map(of).collect::<Vec<_>>()
         };
         let null = || (Value::Null, Value::Null);
-        assert_eq!(told(&only), [null(), null(), null(), null(), null()]);
+        assert_eq!(invitations(&only), [null(), null(), null(), null(), null()]);
         let refused = Problem::new(Code::RunEmptySelection);
         let refused = Event::ImportInvitesRefused { import: import(1), problem: refused };
         let none = (json!("not_invited"), json!("run.empty_selection"));
         let expected = [none.clone(), none.clone(), none.clone(), none, null()];
-        assert_eq!(told(&only.clone().then([refused])), expected);
+        assert_eq!(invitations(&only.clone().commit([refused])), expected);
 
         let failed = |n, code| Event::InviteFailed {
             run: run(n),
@@ -307,13 +311,14 @@ mod tests {
             code: Code::RecipientAlreadyLinked,
             detail: None,
         };
-        let story = only.then([requested(1, 3), recipient(1, "ann"), recipient(1, "bob")]).then([
-            recipient(1, "cid"),
-            dispatched(1, "ann", 1, 1),
-            sent(1, "ann", 1),
-            failed(1, Code::NumberNoneAvailable),
-            skipped,
-        ]);
+        let company =
+            only.commit([requested(1, 3), recipient(1, "ann"), recipient(1, "bob")]).commit([
+                recipient(1, "cid"),
+                dispatched(1, "ann", 1, 1),
+                sent(1, "ann", 1),
+                failed(1, Code::NumberNoneAvailable),
+                skipped,
+            ]);
         let expected = [
             (json!("invited"), Value::Null),
             (json!("invitation_failed"), json!("number.none_available")),
@@ -321,8 +326,8 @@ mod tests {
             (json!("not_invited"), Value::Null),
             null(),
         ];
-        assert_eq!(told(&story), expected);
+        assert_eq!(invitations(&company), expected);
         let again = [requested(2, 1), recipient(2, "bob"), dispatched(2, "bob", 1, 1)];
-        assert_eq!(told(&story.then(again).then([sent(2, "bob", 1)])), expected);
+        assert_eq!(invitations(&company.commit(again).commit([sent(2, "bob", 1)])), expected);
     }
 }

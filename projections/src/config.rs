@@ -1,68 +1,36 @@
-//! The company's settings as they stand: the defaults and what was changed (query `config`; LX-05, LX-06).
+//! The company's settings, defaults included (query `config`).
 
-use boarding_commands::commit::Fact;
-use boarding_commands::event::Event;
 use boarding_commands::settings::Settings;
-use boarding_commands::values::CompanyId;
 use serde_json::json;
 
-use crate::ReadModel;
-use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Query, QueryError, shape_of};
-use crate::rows::{Rows, RowsError, Table};
+use crate::projection::Projector;
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, shape_of};
+use crate::read_model::ReadModel;
+use crate::rows::Rows;
+use crate::tables::settings::{SettingsProjection, settings};
 
-pub const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<Config>()],
+pub(crate) const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<SettingsProjection>()],
     queries: &[Query {
         name: "config",
         permission: None,
         params: &[],
         paged: false,
         row: shape_of::<Settings>,
-        columns: None,
+        csv: None,
         answer: config,
     }],
 };
 
-/// One row a company.
-#[derive(Debug)]
-pub struct Config;
-
-impl Projection for Config {
-    const TABLE: Table = Table::Config;
-    const VERSION: u32 = 3;
-    type Row = Settings;
-
-    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        matches!(fact.event, Event::CompanyConfigChanged { .. }).then(Vec::new)
-    }
-
-    fn evolve(row: Option<Settings>, fact: &Fact<'_>) -> Option<Settings> {
-        let mut settings = row.unwrap_or_default();
-        if let Event::CompanyConfigChanged { setting, value } = fact.event {
-            // A setting that this program does not know any more is left out: history is not refused.
-            let _ = settings.set(setting, value);
-        }
-        Some(settings)
-    }
-}
-
-/// The company's settings as they stand.
-///
-/// # Errors
-/// When the rows cannot be read.
-pub fn settings(rows: &dyn Rows, company: &CompanyId) -> Result<Settings, RowsError> {
-    Ok(load::<Config>(rows, company, &[])?.unwrap_or_default())
-}
-
-fn config(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    Ok(Answer::Row(json!(settings(rows, asked.company)?)))
+fn config(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    Ok(RowsAnswer::Row(json!(settings(rows, request.company)?)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Story;
+    use crate::testing::TestCompany;
+    use boarding_commands::event::Event;
     use serde_json::Value;
 
     fn changed(setting: &str, value: Value) -> Event {
@@ -70,19 +38,19 @@ mod tests {
     }
 
     #[test]
-    fn a_company_that_set_nothing_has_the_defaults() {
-        let row = Story::of("acme").ask_row("config", &json!({}));
+    fn company_without_changes_has_the_defaults() {
+        let row = TestCompany::new("acme").query_row("config", &json!({}));
         assert_eq!(row, json!(Settings::default()));
     }
 
     /// LX-05, LX-06.
     #[test]
-    fn changes_are_shown_in_their_places_and_unknown_ones_left_out() {
-        let row = Story::of("acme")
-            .then([changed("channels.whatsapp", json!(true))])
-            .then([changed("bulk_integration_max_records", json!(7))])
-            .then([changed("long_gone", json!(1)), changed("language", json!(3))])
-            .ask_row("config", &json!({}));
+    fn known_changes_are_shown_and_unknown_ones_ignored() {
+        let row = TestCompany::new("acme")
+            .commit([changed("channels.whatsapp", json!(true))])
+            .commit([changed("bulk_integration_max_records", json!(7))])
+            .commit([changed("long_gone", json!(1)), changed("language", json!(3))])
+            .query_row("config", &json!({}));
         assert_eq!(row["channels"], json!({"whatsapp": true, "imessage": false}));
         assert_eq!(row["bulk_integration_max_records"], 7);
         assert_eq!(row["language"], "en");

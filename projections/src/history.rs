@@ -1,8 +1,8 @@
-//! History: where the facts about one thing stand in its company's log, and how each is shown (query `history`).
+//! History: the versions of the events about one thing, and the JSON of an event (query `history`).
 //!
-//! The facts are read from the log itself, by the engine: [`places`] says which versions to read,
-//! [`Entity::concerns`] which of the facts found there belong, [`row`] how each is shown. Without an
-//! entity the whole log of the company is its history.
+//! The engine reads the events from the log. [`versions`] lists the versions to read,
+//! [`Entity::concerns`] selects the events, [`event_json`] gives the JSON of each. Without an
+//! entity, the history is the whole log of the company.
 
 mod entity;
 
@@ -18,20 +18,24 @@ use serde_json::{Value, json};
 use ulid::Ulid;
 
 pub use entity::Entity;
-pub(crate) use entity::number_of;
-use entity::{import_of, run_of, who};
 
-use crate::projection::{Projection, Projector, decode};
+use crate::projection::{Projection, Projector, scan};
+use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
-use crate::runs::RunOrder;
-use crate::{ReadModel, imports, integration_log, numbers, phone_list, runs, users};
+use crate::subject::{import_of, run_of, user_of};
+use crate::tables::runs::RunOrderProjection;
+use crate::tables::{imports, recipients, runs, users};
+use crate::{numbers, phone_list};
 
-pub const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<Commits>(), Projector::of::<People>()],
+pub(crate) const MODEL: ReadModel = ReadModel {
+    projectors: &[
+        Projector::of::<ProcessCommitProjection>(),
+        Projector::of::<UserEventProjection>(),
+    ],
     queries: &[],
 };
 
-/// What an actor needs to see a history (LX-01, LX-02): as for the thing itself; of everything, to administer.
+/// The permission that an actor needs for a history: that of the entity, or to administer.
 pub fn permission(entity: Option<&Entity>) -> Permission {
     match entity {
         Some(Entity::Import(_)) => Permission::BulkImportUsers,
@@ -40,12 +44,14 @@ pub fn permission(entity: Option<&Entity>) -> Permission {
     }
 }
 
-/// The versions at which the facts about a thing stand, oldest first, and some of its neighbours: ask
-/// [`Entity::concerns`] of each. Empty for a thing that was never heard of.
+/// Version ranges that contain every event about the entity, oldest first.
+///
+/// The ranges also contain other events: check each with [`Entity::concerns`]. The list is empty
+/// if no event is about the entity.
 ///
 /// # Errors
-/// When the rows cannot be read.
-pub fn places(
+/// [`RowsError`] if the rows cannot be read.
+pub fn versions(
     rows: &dyn Rows,
     company: &CompanyId,
     entity: &Entity,
@@ -55,48 +61,48 @@ pub fn places(
         Entity::Import(import) => {
             commits(rows, company, &commit_prefix(IMPORT, imports::key(*import)))
         }
-        Entity::User(user) => versions_of_user(rows, company, &user.folded()).map(singles),
+        Entity::User(user) => versions_of_user(rows, company, &user.folded()).map(single_ranges),
         Entity::Phone(phone) => {
             let listed = phone_list::find(rows, company, *phone)?;
             let pooled = numbers::find(rows, company, *phone)?;
             let mut versions = listed.map(|phone| phone.versions).unwrap_or_default();
             versions.extend(pooled.map(|number| number.versions).unwrap_or_default());
             versions.sort_unstable();
-            Ok(singles(versions))
+            Ok(single_ranges(versions))
         }
     }
 }
 
-/// A fact as it is published: its place, its envelope and its fields.
+/// An event as it is published: position, envelope and fields.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Published<'a> {
-    /// Its place in the whole log.
+pub struct PublishedEvent<'a> {
+    /// The position in the whole log.
     position: u64,
-    /// Its place in its company's history, without gaps from 1.
+    /// The version in the company's history, from 1 without gaps.
     version: u64,
     /// The event's name.
     event: &'a str,
     at: Time,
-    /// Who asked for what led to it.
+    /// The actor of the command that led to the event.
     actor: &'a Personal<String>,
     command: CommandId,
-    /// The import, run or foreign process that it belongs to.
+    /// The import, run or external process that the event belongs to.
     #[schemars(with = "Option<AnyId>")]
     correlation: Option<Ulid>,
-    /// The BLAKE3 hash of its commit, which holds the one before.
+    /// The BLAKE3 hash of the commit, which includes the hash of the commit before.
     hash: Digest,
     /// The event's own fields.
     data: Value,
 }
 
-/// A fact as the query shows it.
-pub fn row(fact: &Fact<'_>) -> Value {
+/// The JSON of an event, as the query and the event feed show it.
+pub fn event_json(fact: &Fact<'_>) -> Value {
     let tagged = serde_json::to_value(fact.event).unwrap_or_default();
     let data = match tagged {
         Value::Object(fields) => fields.into_values().next().unwrap_or_default(),
         other => other,
     };
-    json!(Published {
+    json!(PublishedEvent {
         position: fact.position,
         version: fact.version,
         event: fact.event.name(),
@@ -109,25 +115,26 @@ pub fn row(fact: &Fact<'_>) -> Value {
     })
 }
 
-/// Where the facts about runs and imports stand: one row a commit, however many facts it holds.
+/// Commits by run or import, and version. One row for each commit, however many events it has.
 #[derive(Debug)]
-pub struct Commits;
+pub(crate) struct ProcessCommitProjection;
 
-/// What keys of runs begin with.
+/// The first byte of a run's keys.
 const RUN: u8 = b'r';
-/// What keys of imports begin with.
+/// The first byte of an import's keys.
 const IMPORT: u8 = b'i';
 
-impl Projection for Commits {
+impl Projection for ProcessCommitProjection {
     const TABLE: Table = Table::HistoryCommits;
     const VERSION: u32 = 1;
     const READS: bool = false;
-    /// The version of the commit's last fact; its first one's is in the key.
+    /// The version of the commit's last event. The key has the version of its first event.
     type Row = u64;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         let prefix = commit_prefix_of(fact.event)?;
-        // Facts about one thing come in a row, so the fact before says whether the row is written.
+        // Events about one process stand side by side in a commit. If the event before is about
+        // the same process, it has already written the row.
         let nth = usize::try_from(fact.version - fact.commit.first_version).ok()?;
         let before = nth.checked_sub(1).and_then(|nth| fact.commit.events.get(nth));
         if before.and_then(commit_prefix_of) == Some(prefix) {
@@ -141,7 +148,7 @@ impl Projection for Commits {
     }
 }
 
-/// The length of what the keys of a run's or import's commits begin with: the kind and the id.
+/// The length of a key prefix: one byte for the kind and 16 bytes for the id.
 const COMMIT_PREFIX_BYTES: usize = 17;
 
 fn commit_prefix_of(event: &Event) -> Option<[u8; COMMIT_PREFIX_BYTES]> {
@@ -163,32 +170,35 @@ fn commits(
     company: &CompanyId,
     prefix: &[u8],
 ) -> Result<Vec<RangeInclusive<u64>>, RowsError> {
-    each::<Commits, _>(rows, company, prefix, |key, last| Some(version_at_end(key)?..=last))
+    collect::<ProcessCommitProjection, _>(rows, company, prefix, |key, last| {
+        Some(version_at_end(key)?..=last)
+    })
 }
 
-/// Where the facts about people stand that neither their own row nor a run's log knows of.
+/// Events by user and version, without those whose version another table lists: the user's own
+/// row lists creation, removal and phones, the recipient's row lists the events of a run.
 #[derive(Debug)]
-pub struct People;
+pub(crate) struct UserEventProjection;
 
-impl Projection for People {
+impl Projection for UserEventProjection {
     const TABLE: Table = Table::HistoryPeople;
     const VERSION: u32 = 1;
     const READS: bool = false;
     type Row = ();
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        let kept_in_users = matches!(
+        let is_in_user_row = matches!(
             fact.event,
             Event::UserCreated { .. }
                 | Event::UserRemoved { .. }
                 | Event::CorporatePhoneAdded { .. }
                 | Event::CorporatePhoneRemoved { .. }
         );
-        if kept_in_users || run_of(fact.event).is_some() {
+        if is_in_user_row || run_of(fact.event).is_some() {
             return None;
         }
-        let who = who(fact.event)?;
-        Some([&person_prefix(&who.folded()), fact.version.to_be_bytes().as_slice()].concat())
+        let user = user_of(fact.event)?;
+        Some([&user_prefix(&user.folded()), fact.version.to_be_bytes().as_slice()].concat())
     }
 
     fn evolve(_: Option<()>, _: &Fact<'_>) -> Option<()> {
@@ -196,8 +206,8 @@ impl Projection for People {
     }
 }
 
-/// A zero byte ends the key, so that no user's begins with another's: no key holds one.
-fn person_prefix(folded: &str) -> Vec<u8> {
+/// The key prefix of a user. No user key contains a zero byte, so no prefix begins with another.
+fn user_prefix(folded: &str) -> Vec<u8> {
     [folded.as_bytes(), &[0]].concat()
 }
 
@@ -207,15 +217,15 @@ fn versions_of_user(
     folded: &str,
 ) -> Result<Vec<u64>, RowsError> {
     let mut versions = users::versions(rows, company, folded)?;
-    let prefix = person_prefix(folded);
-    versions.extend(each::<People, _>(rows, company, &prefix, |key, ()| {
+    let prefix = user_prefix(folded);
+    versions.extend(collect::<UserEventProjection, _>(rows, company, &prefix, |key, ()| {
         (key.len() == prefix.len() + size_of::<u64>()).then(|| version_at_end(key)).flatten()
     })?);
-    // A company has far fewer runs than a run has people: looking into each is cheaper than writing
-    // one more row for every recipient.
-    for run in each::<RunOrder, _>(rows, company, &[], |_, run| Some(run))? {
-        if let Some(entry) = integration_log::find(rows, company, run, folded)? {
-            versions.extend(entry.versions);
+    // A company has far fewer runs than a run has recipients. One lookup for each run is cheaper
+    // than one more row for each recipient.
+    for run in collect::<RunOrderProjection, _>(rows, company, &[], |_, run| Some(run))? {
+        if let Some(recipient) = recipients::find(rows, company, run, folded)? {
+            versions.extend(recipient.versions);
         }
     }
     versions.sort_unstable();
@@ -223,34 +233,26 @@ fn versions_of_user(
     Ok(versions)
 }
 
-/// Every stored row under a prefix, as `pick` sees it.
-fn each<P: Projection, T>(
+/// What `pick` returns for each stored row under the prefix.
+fn collect<P: Projection, T>(
     rows: &dyn Rows,
     company: &CompanyId,
     prefix: &[u8],
     mut pick: impl FnMut(&[u8], P::Row) -> Option<T>,
 ) -> Result<Vec<T>, RowsError> {
-    let mut found = Ok(Vec::new());
-    rows.scan(P::TABLE, company, prefix, &[], &mut |key, bytes| match decode::<P>(bytes) {
-        Ok(row) => {
-            if let Ok(found) = &mut found {
-                found.extend(pick(key, row));
-            }
-            ControlFlow::Continue(())
-        }
-        Err(error) => {
-            found = Err(error);
-            ControlFlow::Break(())
-        }
+    let mut found = Vec::new();
+    scan::<P>(rows, company, prefix, &[], |key, row| {
+        found.extend(pick(key, row));
+        Ok(ControlFlow::Continue(()))
     })?;
-    found
+    Ok(found)
 }
 
 fn version_at_end(key: &[u8]) -> Option<u64> {
     key.last_chunk().map(|bytes| u64::from_be_bytes(*bytes))
 }
 
-fn singles(versions: Vec<u64>) -> Vec<RangeInclusive<u64>> {
+fn single_ranges(versions: Vec<u64>) -> Vec<RangeInclusive<u64>> {
     versions.into_iter().map(|version| version..=version).collect()
 }
 
@@ -258,38 +260,42 @@ fn singles(versions: Vec<u64>) -> Vec<RangeInclusive<u64>> {
 mod tests {
     use super::*;
     use crate::testing::{
-        Story, at, completed, created, dispatched, queued, recipient, requested, run, sent, started,
+        TestCompany, at, completed, created, dispatched, queued, recipient, requested, run, sent,
+        started,
     };
     use boarding_commands::commit::Recorded;
     use boarding_commands::values::UserKey;
 
     #[test]
-    fn a_run_is_in_each_commit_once_however_many_facts_it_holds() {
-        let story = Story::of("acme")
-            .then([created("ann"), created("bob")])
-            .then([
+    fn each_commit_of_a_run_is_listed_once() {
+        let company = TestCompany::new("acme")
+            .commit([created("ann"), created("bob")])
+            .commit([
                 requested(1, 2),
                 recipient(1, "ann"),
                 recipient(1, "bob"),
                 queued(1),
                 started(1),
             ])
-            .then([requested(2, 1), recipient(2, "bob"), queued(2)])
-            .then([dispatched(1, "ann", 1, 1)])
-            .then([sent(1, "ann", 1), completed(1, 1, 0, 1), started(2)]);
-        let of = |n| places(&story.rows(), story.company(), &Entity::Run(run(n))).unwrap();
+            .commit([requested(2, 1), recipient(2, "bob"), queued(2)])
+            .commit([dispatched(1, "ann", 1, 1)])
+            .commit([sent(1, "ann", 1), completed(1, 1, 0, 1), started(2)]);
+        let of = |n| versions(&company.rows(), company.id(), &Entity::Run(run(n))).unwrap();
         assert_eq!(of(1), [3..=7, 11..=11, 12..=14]);
         assert_eq!(of(2), [8..=10, 12..=14]);
         assert_eq!(of(3), []);
         let bob = Entity::User(UserKey::new("BOB"));
-        assert_eq!(places(&story.rows(), story.company(), &bob).unwrap(), [2..=2, 5..=5, 9..=9]);
+        assert_eq!(versions(&company.rows(), company.id(), &bob).unwrap(), [2..=2, 5..=5, 9..=9]);
     }
 
     #[test]
-    fn a_fact_is_shown_with_its_place_its_envelope_and_its_fields() {
-        let story = Story::of("acme").then([queued(1)]).then([started(1), recipient(1, "ann")]);
+    fn event_is_shown_with_position_envelope_and_fields() {
+        let company =
+            TestCompany::new("acme").commit([queued(1)]).commit([started(1), recipient(1, "ann")]);
         let mut shown = Vec::new();
-        shown.extend(story.commits().iter().flat_map(Recorded::facts).map(|fact| row(&fact)));
+        shown.extend(
+            company.commits().iter().flat_map(Recorded::facts).map(|fact| event_json(&fact)),
+        );
         assert_eq!(
             shown[2],
             json!({"position": 3, "version": 3, "event": "RecipientQueued", "at": at(1),
@@ -298,9 +304,9 @@ mod tests {
         );
     }
 
-    /// LX-01, LX-02: nobody gets round a permission by way of the history.
+    /// LX-01, LX-02: the history is no way around a permission.
     #[test]
-    fn a_history_asks_for_the_permission_of_its_thing() {
+    fn history_needs_the_permission_of_its_entity() {
         let of = |entity: &str| permission(Some(&entity.parse().unwrap()));
         assert_eq!(of(&format!("run:{}", run(1))), Permission::BulkIntegrateUsers);
         assert_eq!(of("user:ann"), Permission::BulkIntegrateUsers);

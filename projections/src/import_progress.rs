@@ -1,4 +1,4 @@
-//! How far an import is: rows that have an outcome, of all (query `import_progress`; ML-11).
+//! Progress of an import: rows with an outcome, of all rows (query `import_progress`).
 
 use boarding_commands::event::Permission;
 use boarding_commands::values::{ImportId, Time};
@@ -6,50 +6,51 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::ReadModel;
-use crate::imports::{self, Import, ImportState};
-use crate::query::{Answer, Asked, Param, Query, QueryError, Spelled, not_found, shape_of};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, shape_of};
+use crate::read_model::ReadModel;
 use crate::rows::Rows;
+use crate::tables::imports::{self, ImportRow, ImportStatus};
 
-pub const MODEL: ReadModel = ReadModel {
+pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[],
     queries: &[Query {
         name: "import_progress",
-        // Of accounts it takes another one: whoever may import a file may see how far it is.
+        // The engine asks for another permission if the file contains accounts: a person who may
+        // import a file may see its progress.
         permission: Some(Permission::BulkImportUsers),
-        params: &[Param::id("import").required().or(&["import_id"])],
+        params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
         row: shape_of::<Progress>,
-        columns: None,
+        csv: None,
         answer: import_progress,
     }],
 };
 
-/// How far an import is. `processed` never falls, and is `total` once the import is completed.
+/// The progress of an import. `processed` never falls and equals `total` at the end.
 #[derive(Serialize, JsonSchema)]
 struct Progress<'a> {
     import: ImportId,
     dialect: &'a str,
-    state: Spelled<ImportState>,
+    state: Wire<ImportStatus>,
     /// Rows that have an outcome.
     processed: u64,
-    /// All rows with data, from the beginning on.
+    /// All rows with data. Known from the start.
     total: u64,
-    /// Rounded down: 100 means all.
+    /// Rounded down: 100 means that all rows have an outcome.
     percent: u64,
-    /// Those of the processed rows that were refused.
+    /// The processed rows that are invalid.
     invalid: u64,
     started_at: Time,
     ended_at: Option<Time>,
 }
 
 impl<'a> Progress<'a> {
-    fn of(import: &'a Import) -> Self {
+    fn of(import: &'a ImportRow) -> Self {
         let (processed, total) = (import.counts.done(), import.counts.total);
         Self {
             import: import.import,
             dialect: &import.dialect,
-            state: Spelled(import.state),
+            state: Wire(import.state),
             processed,
             total,
             percent: processed.saturating_mul(100).checked_div(total).unwrap_or(100),
@@ -60,35 +61,37 @@ impl<'a> Progress<'a> {
     }
 }
 
-fn import_progress(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let id: ImportId = asked.required_id("import")?;
-    let import = imports::find(rows, asked.company, id)?;
+fn import_progress(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let id: ImportId = request.required_id("import")?;
+    let import = imports::find(rows, request.company, id)?;
     let import = import.ok_or_else(|| not_found("import", &id))?;
-    Ok(Answer::Row(json!(Progress::of(&import))))
+    Ok(RowsAnswer::Row(json!(Progress::of(&import))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Story, accepted, at, created_by_row, import, import_completed, row};
+    use crate::testing::{
+        TestCompany, accepted, at, created_by_row, import, import_completed, row,
+    };
     use boarding_commands::event::{Counts, Event, RowOutcome};
     use serde_json::Value;
 
-    fn told(story: &Story) -> Value {
-        story.ask_row("import_progress", &json!({"import": import(1)}))
+    fn progress(company: &TestCompany) -> Value {
+        company.query_row("import_progress", &json!({"import": import(1)}))
     }
 
-    /// ML-11: every row that gets an outcome, good or bad, moves it on; the total is known from the beginning.
+    /// ML-11: accepted and refused rows count; the total is known from the start.
     #[test]
-    fn ml_11_progress_rises_with_every_row_and_never_falls() {
+    fn progress_rises_with_every_row_and_never_falls() {
         let refused = Event::RowRefused {
             user: None,
             row: row(1, 2),
             outcome: RowOutcome::Invalid,
             problems: vec![],
         };
-        let mut story = Story::of("acme").then([accepted(1, 3)]);
-        let mut seen = vec![told(&story)];
+        let mut company = TestCompany::new("acme").commit([accepted(1, 3)]);
+        let mut seen = vec![progress(&company)];
         for event in [
             created_by_row("ann", Some(row(1, 1))),
             refused,
@@ -96,8 +99,8 @@ mod tests {
             import_completed(1, Counts { total: 3, created: 2, invalid: 1, ..Counts::default() }),
             Event::ImportUndoStarted { import: import(1) },
         ] {
-            story = story.then([event]);
-            seen.push(told(&story));
+            company = company.commit([event]);
+            seen.push(progress(&company));
         }
         let of =
             |name: &str| seen.iter().map(|row| row[name].as_u64().unwrap()).collect::<Vec<_>>();
@@ -113,9 +116,9 @@ mod tests {
     }
 
     #[test]
-    fn the_progress_of_nothing_is_not_found() {
-        let story = Story::of("acme").then([accepted(1, 3)]);
-        let asked = json!({"import": import(9)});
-        assert_eq!(story.refused("import_progress", &asked), "query.not_found");
+    fn progress_of_unknown_import_is_not_found() {
+        let company = TestCompany::new("acme").commit([accepted(1, 3)]);
+        let params = json!({"import": import(9)});
+        assert_eq!(company.refusal("import_progress", &params), "query.not_found");
     }
 }

@@ -1,54 +1,60 @@
-//! What can be seen: read models and the queries on them. Pure: no IO, no clock, no async.
+//! Read models and the queries on them. Pure: no IO, no clock, no async.
 //!
 //! ```text
-//! facts ── key, evolve ──► rows ── query ──► answer
-//! projection.rs            rows.rs  query.rs
+//! events ── key, evolve ──► rows ── query ──► answer
+//!           projection.rs   rows.rs  query.rs
 //! ```
-//! One file a read model: its row, its key, its evolve, its query beside it, its tests. To add one:
-//! the file, its `mod` line and its line in [`READ_MODELS`] here, its table in `rows.rs`.
+//! A read model is one file: row, projection, query and tests. Where several read models need the
+//! same rows, the row and its projection stand in `tables`. To add a read model, write the file,
+//! add its `mod` line and its line in [`READ_MODELS`] here, and its table in `rows.rs`.
 
-pub mod batch_reports;
-pub mod config;
+mod batch_reports;
+mod config;
+pub mod csv_export;
 pub mod history;
-pub mod import_progress;
-pub mod import_rows;
-pub mod imports;
-pub mod integration_log;
-pub mod invitations;
-pub mod lock;
-pub mod notifications;
-pub mod numbers;
-pub mod org_units;
-pub mod outlook;
-pub mod permission_groups;
-pub mod phone_list;
-pub mod pictures;
+pub mod import_preview;
+mod import_progress;
+mod import_rows;
+mod imports;
+mod integration_log;
+mod invitations;
+mod notifications;
+mod numbers;
+mod org_units;
+mod permission_groups;
+mod phone_list;
+mod pictures;
 pub mod projection;
 pub mod query;
-pub mod roles;
+mod read_model;
+mod reason;
+mod roles;
 pub mod rows;
-pub mod runs;
-pub mod sheet;
-pub mod templates;
-pub mod users;
+mod run_queue;
+mod runs;
+mod subject;
+mod tables;
+mod templates;
+mod users;
 
 #[cfg(test)]
 mod laws;
 #[cfg(test)]
 mod testing;
 
-use projection::{Projector, Stopped};
-use query::Query;
-use rows::RowsMut;
+use boarding_commands::commit::Fact;
+use boarding_commands::event::Permission;
+use boarding_commands::values::{Code, CompanyId, Refusal, Time};
+use serde_json::{Value, json};
 
-/// A read model: how its rows come to be, and how they are asked for.
-#[derive(Debug)]
-pub struct ReadModel {
-    pub projectors: &'static [Projector],
-    pub queries: &'static [Query],
-}
+use projection::{ProjectionError, Projector};
+use query::{Query, QueryError, RowsAnswer};
+use rows::{Rows, RowsMut};
 
-/// Every read model there is.
+pub use read_model::ReadModel;
+pub use tables::settings::settings;
+
+/// Every read model.
 pub const READ_MODELS: &[ReadModel] = &[
     batch_reports::MODEL,
     config::MODEL,
@@ -58,7 +64,6 @@ pub const READ_MODELS: &[ReadModel] = &[
     imports::MODEL,
     integration_log::MODEL,
     invitations::MODEL,
-    lock::MODEL,
     notifications::MODEL,
     numbers::MODEL,
     org_units::MODEL,
@@ -66,28 +71,156 @@ pub const READ_MODELS: &[ReadModel] = &[
     phone_list::MODEL,
     pictures::MODEL,
     roles::MODEL,
+    run_queue::MODEL,
     runs::MODEL,
     templates::MODEL,
     users::MODEL,
 ];
 
-/// Every table's projector. Their order means nothing: each one writes and reads its own table only.
+/// The projectors of all tables, in any order: each reads and writes its own table only.
 pub fn projectors() -> impl Iterator<Item = &'static Projector> {
     READ_MODELS.iter().flat_map(|model| model.projectors)
 }
 
-/// Every query that rows can answer.
+/// Every query that is answered from rows.
 pub fn queries() -> impl Iterator<Item = &'static Query> {
     READ_MODELS.iter().flat_map(|model| model.queries)
 }
 
-/// Lets every projection take note of one fact.
+/// Applies one event to every table.
 ///
 /// # Errors
-/// [`Stopped`] names the table and the position; rows written before it in this call stand.
-pub fn apply(
-    fact: &boarding_commands::commit::Fact<'_>,
-    rows: &mut dyn RowsMut,
-) -> Result<(), Stopped> {
+/// [`ProjectionError`] names the table and the position. Tables before it are already written.
+pub fn apply(fact: &Fact<'_>, rows: &mut dyn RowsMut) -> Result<(), ProjectionError> {
     projectors().try_for_each(|projector| projector.apply(fact, rows))
+}
+
+/// The query of that name.
+///
+/// # Errors
+/// `query.unknown`.
+pub fn find_query(name: &str) -> Result<&'static Query, Refusal> {
+    queries()
+        .find(|query| query.name == name)
+        .ok_or_else(|| Refusal::new(Code::QueryUnknown).with(json!({ "query": name })))
+}
+
+/// The permission that an actor needs for the query of that name; none if no permission is needed.
+///
+/// The query `history` is not in the list: its permission depends on [`history::permission`].
+pub fn permission_for(name: &str) -> Option<Permission> {
+    find_query(name).ok()?.permission
+}
+
+/// Answers a query from the rows, as the events have recorded them.
+///
+/// `params` is an object or null, already without `min_position`, `as_of` and `format`.
+///
+/// # Errors
+/// `query.unknown`, `query.malformed` with the parameter, `query.not_found`; or a fault of the rows.
+pub fn answer(
+    name: &str,
+    company: &CompanyId,
+    params: &Value,
+    rows: &dyn Rows,
+) -> Result<RowsAnswer, QueryError> {
+    answer_at(None, name, company, params, rows)
+}
+
+/// Answers a query as [`answer`] does, and applies what the time `now` has changed since the last
+/// event: a number whose cooling time is over is available.
+///
+/// # Errors
+/// Those of [`answer`].
+pub fn answer_at(
+    now: Option<Time>,
+    name: &str,
+    company: &CompanyId,
+    params: &Value,
+    rows: &dyn Rows,
+) -> Result<RowsAnswer, QueryError> {
+    find_query(name)?.answer_at(now, company, params, rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rows::{MemoryRows, Table};
+
+    #[track_caller]
+    fn refused(name: &str, params: &Value) -> Refusal {
+        let company = "acme".parse().unwrap();
+        match answer(name, &company, params, &MemoryRows::default()) {
+            Err(QueryError::Refused(refusal)) => refusal,
+            other => panic!("{name} {params}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn unknown_query_is_refused() {
+        assert_eq!(refused("no_such_query", &json!({})).code, Code::QueryUnknown);
+    }
+
+    #[test]
+    fn unknown_or_unreadable_parameter_is_refused_by_name() {
+        for (name, params, named) in [
+            ("runs", json!({"colour": "red"}), "colour"),
+            ("config", json!({"limit": 1}), "limit"),
+            ("runs", json!({"state": "no_such_state"}), "state"),
+            ("runs", json!({"state": 7}), "state"),
+            ("run", json!({"run": "no ULID"}), "run"),
+            ("run", json!({}), "run"),
+            ("runs", json!({"limit": 0}), "limit"),
+            ("runs", json!({"limit": "many"}), "limit"),
+            ("runs", json!({"cursor": "zz"}), "cursor"),
+            ("runs", json!({"cursor": "09"}), "cursor"),
+        ] {
+            let refusal = refused(name, &params);
+            assert_eq!(refusal.code, Code::QueryMalformed, "{name} {params}");
+            assert_eq!(refusal.details["parameter"], json!(named), "{name} {params}");
+        }
+        assert_eq!(refused("runs", &json!([])).code, Code::QueryMalformed);
+    }
+
+    #[test]
+    fn page_above_the_limit_is_refused_with_the_limit() {
+        let refusal = refused("users", &json!({"limit": 501}));
+        assert_eq!(refusal.details["limit"], json!(500));
+        assert!(refusal.message.contains("500"), "{refusal}");
+    }
+
+    #[test]
+    fn undecodable_row_is_a_fault() {
+        let company = "acme".parse().unwrap();
+        let mut rows = MemoryRows::default();
+        rows.put(Table::Users, &company, b"ann".to_vec(), b"damaged".to_vec());
+        let answered = answer("users", &company, &json!({}), &rows);
+        let Err(QueryError::Failed(error)) = answered else { panic!("{answered:?}") };
+        assert_eq!(error.to_string(), "decode a row of users");
+    }
+
+    /// LX-01, LX-02, LX-03.
+    #[test]
+    fn each_query_needs_the_permission_of_the_requirements() {
+        for name in ["runs", "run", "integration_log", "queue", "invitations"] {
+            assert_eq!(permission_for(name), Some(Permission::BulkIntegrateUsers), "{name}");
+        }
+        for name in ["imports", "import", "import_progress", "import_rows"] {
+            assert_eq!(permission_for(name), Some(Permission::BulkImportUsers), "{name}");
+        }
+        assert_eq!(permission_for("org_units"), Some(Permission::ViewOrgUnits));
+        assert_eq!(permission_for("notifications"), Some(Permission::Administer));
+        for name in [
+            "phone_list",
+            "users",
+            "user",
+            "roles",
+            "permission_groups",
+            "config",
+            "templates",
+            "mail_templates",
+        ] {
+            assert!(find_query(name).is_ok_and(|query| query.permission.is_none()), "{name}");
+        }
+    }
 }

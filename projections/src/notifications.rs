@@ -1,4 +1,4 @@
-//! Mails beside invitations: who is told what, whether it went out, and why not (query `notifications`).
+//! Mails other than invitations, each with its state and reason (query `notifications`).
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, MailTo, Permission, TemplateKind, UndoOutcome, Who};
@@ -8,39 +8,44 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::ReadModel;
-use crate::projection::{Projection, Projector, load};
-use crate::query::{Answer, Asked, Param, Query, QueryError, Spelled, Word, page, shape_of, words};
+use crate::csv_export::{CsvLayout, ExportColumn};
+use crate::projection::{Projection, Projector, load, newest_first};
+use crate::query::{
+    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, WireEnum, page, shape_of, wire_enum,
+};
+use crate::read_model::ReadModel;
+use crate::reason::reason;
 use crate::rows::{Rows, Table};
-use crate::runs::newest_first;
-use crate::sheet::Column;
 
-pub const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<Notifications>(), Projector::of::<NotificationOrder>()],
+pub(crate) const MODEL: ReadModel = ReadModel {
+    projectors: &[
+        Projector::of::<NotificationProjection>(),
+        Projector::of::<NotificationOrderProjection>(),
+    ],
     queries: &[Query {
         name: "notifications",
         permission: Some(Permission::Administer),
-        params: &[Param::word::<Kind>("kind"), Param::word::<NotificationState>("state")],
+        params: &[Param::one_of::<MailKind>("kind"), Param::one_of::<NotificationStatus>("state")],
         paged: true,
         row: shape_of::<NotificationShown>,
-        columns: Some(&[
-            Column { title: "Key", field: "/key" },
-            Column { title: "Kind", field: "/kind" },
-            Column { title: "To", field: "/to" },
-            Column { title: "User", field: "/user" },
-            Column { title: "State", field: "/state" },
-            Column { title: "Code", field: "/code" },
-            Column { title: "Reason", field: "/reason" },
-            Column { title: "Requested At", field: "/requested_at" },
-            Column { title: "At", field: "/at" },
-        ]),
+        csv: Some(CsvLayout::report(&[
+            ExportColumn { title: "Key", field: "/key" },
+            ExportColumn { title: "Kind", field: "/kind" },
+            ExportColumn { title: "To", field: "/to" },
+            ExportColumn { title: "User", field: "/user" },
+            ExportColumn { title: "State", field: "/state" },
+            ExportColumn { title: "Code", field: "/code" },
+            ExportColumn { title: "Reason", field: "/reason" },
+            ExportColumn { title: "Requested At", field: "/requested_at" },
+            ExportColumn { title: "At", field: "/at" },
+        ])),
         answer: notifications,
     }],
 };
 
-words! {
-    /// Where a mail stands. Once it is one of the last three it stays.
-    NotificationState {
+wire_enum! {
+    /// The state of a mail. The last three are final.
+    NotificationStatus {
         Waiting "waiting"
         Sending "sending"
         Sent "sent"
@@ -49,11 +54,11 @@ words! {
     }
 }
 
-/// A kind of mail, as the query takes it.
+/// A kind of mail, as a parameter of the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Kind(TemplateKind);
+struct MailKind(TemplateKind);
 
-impl Word for Kind {
+impl WireEnum for MailKind {
     const ALL: &'static [Self] = &[
         Self(TemplateKind::Welcome),
         Self(TemplateKind::ImportCompleted),
@@ -71,63 +76,59 @@ impl Word for Kind {
     }
 }
 
-/// A mail that is no invitation.
+/// A mail that is not an invitation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Notification {
+pub(crate) struct NotificationRow {
     pub key: String,
     pub kind: TemplateKind,
-    /// The user it is for; none for an address that need not be a user's.
+    /// The recipient, if the recipient is a user.
     pub user: Option<Who>,
-    /// Where it goes; of a user, known from the claim on.
+    /// The address. For a user, the claim of the mail sets it.
     pub to: Option<Personal<String>>,
-    pub state: NotificationState,
+    pub state: NotificationStatus,
     pub code: Option<Code>,
     pub detail: Option<String>,
     pub requested_at: Time,
-    /// When the state was last set.
+    /// The time of the last state change.
     pub at: Time,
 }
 
-/// A mail that is no invitation: who is told what, whether it went out, and why not.
+/// A mail that is not an invitation, with its recipient, state and reason.
 #[derive(Serialize, JsonSchema)]
 struct NotificationShown<'a> {
-    /// Unique for each.
+    /// Unique in the company.
     key: &'a str,
     kind: TemplateKind,
-    /// The user it is for; null for an address that need not be a user's.
+    /// The recipient, if the recipient is a user.
     user: Option<&'a Who>,
-    /// The address; of a user, known once the mail is on its way.
+    /// The address. For a user, it is null until sending starts.
     to: Option<&'a Personal<String>>,
-    /// `dropped`: nobody is to be told any more, since the import was undone.
-    state: Spelled<NotificationState>,
+    /// `dropped`: the import was undone before the mail was sent.
+    state: Wire<NotificationStatus>,
     code: Option<Code>,
-    /// In words, where it failed.
+    /// The text of the code and its detail.
     reason: Option<String>,
     requested_at: Time,
-    /// When the state was last set.
+    /// The time of the last state change.
     at: Time,
 }
 
-impl Notification {
+impl NotificationRow {
     fn show(&self) -> NotificationShown<'_> {
-        let reason = self.code.map(|code| match &self.detail {
-            None => code.text().to_owned(),
-            Some(detail) => format!("{} ({detail})", code.text()),
-        });
         NotificationShown {
             key: &self.key,
             kind: self.kind,
             user: self.user.as_ref(),
             to: self.to.as_ref(),
-            state: Spelled(self.state),
+            state: Wire(self.state),
             code: self.code,
-            reason,
+            reason: self.code.map(|code| reason(code, self.detail.as_deref())),
             requested_at: self.requested_at,
             at: self.at,
         }
     }
 
-    /// The mail that an event asks for, if it does.
+    /// The mail that an event requests; none for any other event.
     fn requested(fact: &Fact<'_>) -> Option<Self> {
         let (key, kind, user, to) = match fact.event {
             Event::WelcomeEmailRequested { user, import, row } => {
@@ -150,7 +151,7 @@ impl Notification {
             kind,
             user: user.cloned(),
             to: to.cloned(),
-            state: NotificationState::Waiting,
+            state: NotificationStatus::Waiting,
             code: None,
             detail: None,
             requested_at: fact.commit.at,
@@ -159,7 +160,7 @@ impl Notification {
     }
 }
 
-/// The key of the mail that a fact is about.
+/// The key of the mail that an event is about. Undoing an import is about the mails of the import.
 fn key(event: &Event) -> Option<String> {
     match event {
         Event::WelcomeEmailRequested { import, row, .. }
@@ -179,20 +180,20 @@ fn key(event: &Event) -> Option<String> {
 
 /// Mails by key.
 #[derive(Debug)]
-pub struct Notifications;
+pub(crate) struct NotificationProjection;
 
-impl Projection for Notifications {
+impl Projection for NotificationProjection {
     const TABLE: Table = Table::Notifications;
     const VERSION: u32 = 1;
-    type Row = Notification;
+    type Row = NotificationRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         key(fact.event).map(String::into_bytes)
     }
 
-    fn evolve(row: Option<Notification>, fact: &Fact<'_>) -> Option<Notification> {
-        use NotificationState as S;
-        if let Some(requested) = Notification::requested(fact) {
+    fn evolve(row: Option<NotificationRow>, fact: &Fact<'_>) -> Option<NotificationRow> {
+        use NotificationStatus as S;
+        if let Some(requested) = NotificationRow::requested(fact) {
             return Some(requested);
         }
         let mut mail = row?;
@@ -207,7 +208,7 @@ impl Projection for Notifications {
                 mail.detail.clone_from(detail);
                 S::Failed
             }
-            // What is on its way is not called back.
+            // An undo drops a waiting mail. A mail that is already claimed cannot be called back.
             _ if mail.state == S::Waiting => S::Dropped,
             _ => return Some(mail),
         };
@@ -217,18 +218,18 @@ impl Projection for Notifications {
     }
 }
 
-/// Mails in order, the one asked for last first.
+/// Keys of mails, newest request first.
 #[derive(Debug)]
-pub struct NotificationOrder;
+pub(crate) struct NotificationOrderProjection;
 
-impl Projection for NotificationOrder {
+impl Projection for NotificationOrderProjection {
     const TABLE: Table = Table::NotificationOrder;
     const VERSION: u32 = 1;
     const READS: bool = false;
     type Row = String;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        Notification::requested(fact).map(|_| newest_first(fact.version))
+        NotificationRow::requested(fact).map(|_| newest_first(fact.version))
     }
 
     fn evolve(_: Option<String>, fact: &Fact<'_>) -> Option<String> {
@@ -236,11 +237,11 @@ impl Projection for NotificationOrder {
     }
 }
 
-fn notifications(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let kind = asked.word::<Kind>("kind")?;
-    let state = asked.word::<NotificationState>("state")?;
-    page::<NotificationOrder, _>(asked, rows, &[], |_, key| {
-        let mail = load::<Notifications>(rows, asked.company, key.as_bytes())?;
+fn notifications(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let kind = request.one_of::<MailKind>("kind")?;
+    let state = request.one_of::<NotificationStatus>("state")?;
+    page::<NotificationOrderProjection, _>(request, rows, &[], |_, key| {
+        let mail = load::<NotificationProjection>(rows, request.company, key.as_bytes())?;
         let wanted = mail.filter(|mail| {
             kind.is_none_or(|kind| mail.kind == kind.0)
                 && state.is_none_or(|state| mail.state == state)
@@ -252,7 +253,7 @@ fn notifications(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryErro
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Story, at, column, import, who};
+    use crate::testing::{TestCompany, at, column, import, who};
     use boarding_commands::event::{Topic, UndoCounts};
     use serde_json::Value;
 
@@ -275,21 +276,21 @@ mod tests {
         Event::NotificationDispatched { key, user: who(user), email, message_id }
     }
 
-    /// ML-14: every mail is shown with whom it is for, how it stands and, where it failed, why.
+    /// ML-14: each mail shows its recipient, its state and the reason of a failure.
     #[test]
-    fn ml_14_each_mail_is_shown_from_its_request_to_its_end() {
+    fn each_mail_is_shown_from_request_to_end() {
         let welcome_key = welcome_key(import(1), 2);
         let failed = Event::NotificationFailed {
             key: "batch_report.1.2".to_owned(),
             code: Code::DeliveryRefused,
             detail: Some("550".to_owned()),
         };
-        let story = Story::of("acme")
-            .then([welcome("ann", 2), report(1), report(2)])
-            .then([dispatched(&welcome_key, "ann", "ann@acme.example")])
-            .then([dispatched("batch_report.1.2", "admin2@acme.example", "admin2@acme.example")])
-            .then([Event::NotificationSent { key: welcome_key.clone() }, failed]);
-        let rows = story.ask("notifications", &json!({}));
+        let company = TestCompany::new("acme")
+            .commit([welcome("ann", 2), report(1), report(2)])
+            .commit([dispatched(&welcome_key, "ann", "ann@acme.example")])
+            .commit([dispatched("batch_report.1.2", "admin2@acme.example", "admin2@acme.example")])
+            .commit([Event::NotificationSent { key: welcome_key.clone() }, failed]);
+        let rows = company.query("notifications", &json!({}));
         let expected = [
             json!({"key": "batch_report.1.2", "kind": "batch_report", "user": null, "to": "admin2@acme.example",
                 "state": "failed", "code": "delivery.refused",
@@ -301,16 +302,19 @@ mod tests {
                 "state": "sent", "code": null, "reason": null, "requested_at": at(0), "at": at(3)}),
         ];
         assert_eq!(rows, expected);
-        let kinds = |params: Value| column(&story.ask("notifications", &params), "key").len();
+        let kinds = |params: Value| column(&company.query("notifications", &params), "key").len();
         assert_eq!(kinds(json!({"kind": "batch_report"})), 2);
         assert_eq!(kinds(json!({"kind": "batch_report", "state": "failed"})), 1);
         assert_eq!(kinds(json!({"state": "sending"})), 0);
-        assert_eq!(story.refused("notifications", &json!({"kind": "telegram"})), "query.malformed");
+        assert_eq!(
+            company.refusal("notifications", &json!({"kind": "telegram"})),
+            "query.malformed"
+        );
     }
 
-    /// P23: what nobody is told any more is shown as dropped; what is on its way is not called back.
+    /// P23: a waiting mail is dropped, a dispatched mail is not.
     #[test]
-    fn p23_mails_of_an_undone_import_are_dropped_unless_they_are_on_their_way() {
+    fn undo_drops_the_waiting_mails_of_the_import() {
         let undone = |user: &str, row| Event::RowUndone {
             import: import(1),
             row,
@@ -319,15 +323,15 @@ mod tests {
             code: None,
         };
         let email = Personal("una@acme.example".to_owned());
-        let told =
+        let notified =
             Event::ImportNotificationRequested { import: import(1), email, expires_at: at(99) };
-        let story = Story::of("acme")
-            .then([welcome("ann", 1), welcome("bob", 2), told])
-            .then([dispatched(&welcome_key(import(1), 1), "ann", "ann@acme.example")])
-            .then([Event::ImportUndoStarted { import: import(1) }])
-            .then([undone("ann", 1), undone("bob", 2)])
-            .then([Event::ImportUndone { import: import(1), counts: UndoCounts::default() }]);
-        let rows = story.ask("notifications", &json!({}));
+        let company = TestCompany::new("acme")
+            .commit([welcome("ann", 1), welcome("bob", 2), notified])
+            .commit([dispatched(&welcome_key(import(1), 1), "ann", "ann@acme.example")])
+            .commit([Event::ImportUndoStarted { import: import(1) }])
+            .commit([undone("ann", 1), undone("bob", 2)])
+            .commit([Event::ImportUndone { import: import(1), counts: UndoCounts::default() }]);
+        let rows = company.query("notifications", &json!({}));
         assert_eq!(column(&rows, "state"), ["dropped", "dropped", "sending"]);
     }
 }

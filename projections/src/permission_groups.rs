@@ -1,4 +1,4 @@
-//! Groups of user permissions, which accounts are uploaded into (query `permission_groups`; ML-04).
+//! Permission groups for uploaded accounts (query `permission_groups`).
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::Event;
@@ -6,41 +6,41 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::ReadModel;
 use crate::projection::{Projection, Projector};
-use crate::query::{Answer, Asked, Query, QueryError, page, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
-pub const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<PermissionGroups>()],
+pub(crate) const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<PermissionGroupProjection>()],
     queries: &[Query {
         name: "permission_groups",
         permission: None,
         params: &[],
         paged: true,
-        row: shape_of::<PermissionGroup>,
-        columns: None,
+        row: shape_of::<PermissionGroupRow>,
+        csv: None,
         answer: permission_groups,
     }],
 };
 
 /// A group of user permissions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PermissionGroup {
+pub(crate) struct PermissionGroupRow {
     pub permission_group: String,
-    /// What its accounts may do, in the product's own words.
+    /// The permissions of its accounts, in the product's own words.
     pub permissions: Vec<String>,
 }
 
-/// Groups by their exact names.
+/// Permission groups by exact name.
 #[derive(Debug)]
-pub struct PermissionGroups;
+pub(crate) struct PermissionGroupProjection;
 
-impl Projection for PermissionGroups {
+impl Projection for PermissionGroupProjection {
     const TABLE: Table = Table::PermissionGroups;
     const VERSION: u32 = 1;
     const READS: bool = false;
-    type Row = PermissionGroup;
+    type Row = PermissionGroupRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         match fact.event {
@@ -51,10 +51,10 @@ impl Projection for PermissionGroups {
         }
     }
 
-    fn evolve(_: Option<PermissionGroup>, fact: &Fact<'_>) -> Option<PermissionGroup> {
+    fn evolve(_: Option<PermissionGroupRow>, fact: &Fact<'_>) -> Option<PermissionGroupRow> {
         match fact.event {
             Event::PermissionGroupDefined { permission_group, permissions } => {
-                Some(PermissionGroup {
+                Some(PermissionGroupRow {
                     permission_group: permission_group.clone(),
                     permissions: permissions.clone(),
                 })
@@ -64,28 +64,31 @@ impl Projection for PermissionGroups {
     }
 }
 
-fn permission_groups(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    page::<PermissionGroups, _>(asked, rows, &[], |_, group| Ok([Some(json!(group))]))
+fn permission_groups(
+    request: &QueryRequest<'_>,
+    rows: &dyn Rows,
+) -> Result<RowsAnswer, QueryError> {
+    page::<PermissionGroupProjection, _>(request, rows, &[], |_, group| Ok([Some(json!(group))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Story;
+    use crate::testing::TestCompany;
 
-    /// ML-04: the groups to choose from, each as it was last defined.
+    /// ML-04.
     #[test]
-    fn ml_04_a_group_is_shown_as_it_was_last_defined() {
+    fn group_is_shown_as_last_defined() {
         let defined = |name: &str, permissions: &[&str]| Event::PermissionGroupDefined {
             permission_group: name.to_owned(),
             permissions: permissions.iter().map(|&one| one.to_owned()).collect(),
         };
-        let story = Story::of("acme")
-            .then([defined("Traders", &["voice"])])
-            .then([defined("Advisers", &[])])
-            .then([defined("Traders", &["voice", "sms"])]);
+        let company = TestCompany::new("acme")
+            .commit([defined("Traders", &["voice"])])
+            .commit([defined("Advisers", &[])])
+            .commit([defined("Traders", &["voice", "sms"])]);
         assert_eq!(
-            story.ask("permission_groups", &json!({})),
+            company.query("permission_groups", &json!({})),
             [
                 json!({"permission_group": "Advisers", "permissions": []}),
                 json!({"permission_group": "Traders", "permissions": ["voice", "sms"]}),

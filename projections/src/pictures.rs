@@ -1,4 +1,4 @@
-//! Profile pictures: each archive, and what became of each picture of it (queries `picture_import`, `picture_rows`; OCM-20).
+//! Archives of profile pictures and each picture's outcome (queries `picture_import`, `picture_rows`).
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, FileRef, Permission, PictureFormat, Who};
@@ -7,17 +7,17 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use crate::ReadModel;
-use crate::imports::key as import_key;
+use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load};
 use crate::query::{
-    Answer, Asked, Param, Query, QueryError, Spelled, not_found, page, shape_of, words,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of, wire_enum,
 };
+use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
-use crate::sheet::Column;
+use crate::tables::imports::key as import_key;
 
-pub const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<Pictures>()],
+pub(crate) const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<PictureProjection>()],
     queries: &[
         Query {
             name: "picture_import",
@@ -25,40 +25,40 @@ pub const MODEL: ReadModel = ReadModel {
             params: &[Param::id("import").required()],
             paged: false,
             row: shape_of::<ArchiveShown>,
-            columns: None,
+            csv: None,
             answer: picture_import,
         },
         Query {
             name: "picture_rows",
             permission: Some(Permission::BulkImportUsers),
-            params: &[Param::id("import").required(), Param::word::<PictureOutcome>("outcome")],
+            params: &[Param::id("import").required(), Param::one_of::<PictureOutcome>("outcome")],
             paged: true,
             row: shape_of::<PictureShown>,
-            columns: Some(&[
-                Column { title: "Number", field: "/number" },
-                Column { title: "Name", field: "/name" },
-                Column { title: "Outcome", field: "/outcome" },
-                Column { title: "User", field: "/user" },
-                Column { title: "Problem", field: "/problem" },
-                Column { title: "SHA-256", field: "/sha256" },
-                Column { title: "Bytes", field: "/bytes" },
-            ]),
+            csv: Some(CsvLayout::report(&[
+                ExportColumn { title: "Number", field: "/number" },
+                ExportColumn { title: "Name", field: "/name" },
+                ExportColumn { title: "Outcome", field: "/outcome" },
+                ExportColumn { title: "User", field: "/user" },
+                ExportColumn { title: "Problem", field: "/problem" },
+                ExportColumn { title: "SHA-256", field: "/sha256" },
+                ExportColumn { title: "Bytes", field: "/bytes" },
+            ])),
             answer: picture_rows,
         },
     ],
 };
 
-words! {
-    /// What became of a picture.
+wire_enum! {
+    /// The outcome of a picture.
     PictureOutcome {
         Inserted "inserted"
         Invalid "invalid"
     }
 }
 
-/// An archive, or a picture of one.
+/// An archive or one of its pictures.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Row {
+pub(crate) enum PictureRow {
     Archive {
         import: ImportId,
         file: FileRef,
@@ -70,7 +70,7 @@ pub enum Row {
     Picture {
         number: u64,
         name: Personal<String>,
-        /// Whose it is now, and where it is kept; or why it was refused.
+        /// The user, the SHA-256, the size in bytes and the format; or the reason of a refusal.
         content: Result<(Who, String, u64, PictureFormat), Code>,
     },
 }
@@ -88,31 +88,31 @@ struct ArchiveShown<'a> {
     at: Time,
 }
 
-/// A picture of an archive and what became of it.
+/// A picture of an archive, with its outcome.
 #[derive(Serialize, JsonSchema)]
 struct PictureShown<'a> {
-    /// Its number in the archive, from 1.
+    /// The number in the archive, from 1.
     number: u64,
     name: &'a Personal<String>,
-    outcome: Spelled<PictureOutcome>,
-    /// Whose picture it is now.
+    outcome: Wire<PictureOutcome>,
+    /// The user who has the picture now.
     user: Option<&'a Who>,
     problem: Option<Problem>,
-    /// The digest under which it is kept.
+    /// The digest under which the picture is stored.
     sha256: Option<&'a str>,
     bytes: Option<u64>,
     format: Option<PictureFormat>,
 }
 
-/// Archives and their pictures, by import and number; an archive itself has the number 0.
+/// Archives and pictures by import and number. The archive itself has the number 0.
 #[derive(Debug)]
-pub struct Pictures;
+pub(crate) struct PictureProjection;
 
-impl Projection for Pictures {
+impl Projection for PictureProjection {
     const TABLE: Table = Table::Pictures;
     const VERSION: u32 = 1;
     const READS: bool = false;
-    type Row = Row;
+    type Row = PictureRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         match fact.event {
@@ -123,23 +123,27 @@ impl Projection for Pictures {
         }
     }
 
-    fn evolve(_: Option<Row>, fact: &Fact<'_>) -> Option<Row> {
+    fn evolve(_: Option<PictureRow>, fact: &Fact<'_>) -> Option<PictureRow> {
         match fact.event {
-            Event::PicturesImported { import, file, inserted, invalid, .. } => Some(Row::Archive {
-                import: *import,
-                file: file.clone(),
-                inserted: *inserted,
-                invalid: *invalid,
-                requested_by: fact.commit.actor.clone(),
-                at: fact.commit.at,
-            }),
+            Event::PicturesImported { import, file, inserted, invalid, .. } => {
+                Some(PictureRow::Archive {
+                    import: *import,
+                    file: file.clone(),
+                    inserted: *inserted,
+                    invalid: *invalid,
+                    requested_by: fact.commit.actor.clone(),
+                    at: fact.commit.at,
+                })
+            }
             Event::PictureInserted { number, name, user, sha256, bytes, format, .. } => {
                 let content = Ok((user.clone(), sha256.clone(), *bytes, *format));
-                Some(Row::Picture { number: *number, name: name.clone(), content })
+                Some(PictureRow::Picture { number: *number, name: name.clone(), content })
             }
-            Event::PictureRefused { number, name, code, .. } => {
-                Some(Row::Picture { number: *number, name: name.clone(), content: Err(*code) })
-            }
+            Event::PictureRefused { number, name, code, .. } => Some(PictureRow::Picture {
+                number: *number,
+                name: name.clone(),
+                content: Err(*code),
+            }),
             _ => None,
         }
     }
@@ -149,16 +153,20 @@ fn key(import: ImportId, number: u64) -> Vec<u8> {
     [import_key(import).as_slice(), &number.to_be_bytes()].concat()
 }
 
-fn archive(asked: &Asked<'_>, rows: &dyn Rows, id: ImportId) -> Result<Row, QueryError> {
-    let archive = load::<Pictures>(rows, asked.company, &key(id, 0))?;
+fn archive(
+    request: &QueryRequest<'_>,
+    rows: &dyn Rows,
+    id: ImportId,
+) -> Result<PictureRow, QueryError> {
+    let archive = load::<PictureProjection>(rows, request.company, &key(id, 0))?;
     archive.ok_or_else(|| not_found("import", &id))
 }
 
-fn picture_import(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let id: ImportId = asked.required_id("import")?;
-    match archive(asked, rows, id)? {
-        Row::Archive { import, file, inserted, invalid, requested_by, at } => {
-            Ok(Answer::Row(json!(ArchiveShown {
+fn picture_import(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let id: ImportId = request.required_id("import")?;
+    match archive(request, rows, id)? {
+        PictureRow::Archive { import, file, inserted, invalid, requested_by, at } => {
+            Ok(RowsAnswer::Row(json!(ArchiveShown {
                 import,
                 file_name: &file.name,
                 sha256: &file.sha256,
@@ -169,19 +177,19 @@ fn picture_import(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryErr
                 at,
             })))
         }
-        Row::Picture { .. } => Err(not_found("import", &id)),
+        PictureRow::Picture { .. } => Err(not_found("import", &id)),
     }
 }
 
-fn picture_rows(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let id: ImportId = asked.required_id("import")?;
-    let wanted = asked.word::<PictureOutcome>("outcome")?;
-    archive(asked, rows, id)?;
-    page::<Pictures, _>(asked, rows, &import_key(id), |_, row| Ok([show(&row, wanted)]))
+fn picture_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let id: ImportId = request.required_id("import")?;
+    let wanted = request.one_of::<PictureOutcome>("outcome")?;
+    archive(request, rows, id)?;
+    page::<PictureProjection, _>(request, rows, &import_key(id), |_, row| Ok([show(&row, wanted)]))
 }
 
-fn show(row: &Row, wanted: Option<PictureOutcome>) -> Option<Value> {
-    let Row::Picture { number, name, content } = row else { return None };
+fn show(row: &PictureRow, wanted: Option<PictureOutcome>) -> Option<Value> {
+    let PictureRow::Picture { number, name, content } = row else { return None };
     let outcome = if content.is_ok() { PictureOutcome::Inserted } else { PictureOutcome::Invalid };
     if wanted.is_some_and(|wanted| wanted != outcome) {
         return None;
@@ -190,7 +198,7 @@ fn show(row: &Row, wanted: Option<PictureOutcome>) -> Option<Value> {
     Some(json!(PictureShown {
         number: *number,
         name,
-        outcome: Spelled(outcome),
+        outcome: Wire(outcome),
         user: kept.map(|(user, ..)| user),
         problem: content.as_ref().err().map(|code| Problem::new(*code)),
         sha256: kept.map(|(_, sha256, ..)| sha256.as_str()),
@@ -202,12 +210,12 @@ fn show(row: &Row, wanted: Option<PictureOutcome>) -> Option<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Story, at, column, import, who};
+    use crate::testing::{TestCompany, at, column, import, who};
 
-    fn story() -> Story {
+    fn company() -> TestCompany {
         let name = |name: &str| Personal(name.to_owned());
         let file = FileRef { name: "Archive.zip".to_owned(), sha256: "ab".repeat(32), bytes: 9 };
-        Story::of("acme").then([
+        TestCompany::new("acme").commit([
             Event::PicturesImported {
                 import: import(1),
                 file,
@@ -233,11 +241,11 @@ mod tests {
         ])
     }
 
-    /// OCM-20: the counts inserted and invalid, each listable.
+    /// OCM-20.
     #[test]
-    fn ocm_20_inserted_and_invalid_pictures_are_counted_and_listed() {
+    fn inserted_and_invalid_pictures_are_counted_and_listed() {
         let asked = |outcome: Value| {
-            story().ask("picture_rows", &json!({"import": import(1), "outcome": outcome}))
+            company().query("picture_rows", &json!({"import": import(1), "outcome": outcome}))
         };
         assert_eq!(column(&asked(json!(null)), "number"), [json!(1), json!(2)]);
         assert_eq!(
@@ -247,11 +255,11 @@ mod tests {
         );
         let invalid = asked(json!("invalid"));
         assert_eq!(invalid[0]["problem"]["code"], "picture.duplicate_for_user");
-        let archive = story().ask_row("picture_import", &json!({"import": import(1)}));
+        let archive = company().query_row("picture_import", &json!({"import": import(1)}));
         assert_eq!((&archive["total"], &archive["inserted"]), (&json!(2), &json!(1)));
         assert_eq!((&archive["file_name"], &archive["at"]), (&json!("Archive.zip"), &json!(at(0))));
         for query in ["picture_rows", "picture_import"] {
-            let no = story().refused(query, &json!({"import": import(2)}));
+            let no = company().refusal(query, &json!({"import": import(2)}));
             assert_eq!(no, "query.not_found");
         }
     }

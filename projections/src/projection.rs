@@ -1,7 +1,8 @@
-//! A projection: a key and an evolve. Facts go in, rows come out; replayed, the same rows come out again.
+//! Projections: how events become rows. The same events always give the same rows.
 
 use std::error::Error;
 use std::fmt;
+use std::ops::ControlFlow;
 
 use boarding_commands::commit::Fact;
 use boarding_commands::values::CompanyId;
@@ -10,26 +11,26 @@ use serde::de::DeserializeOwned;
 
 use crate::rows::{Rows, RowsError, RowsMut, Table};
 
-/// How the facts of a company become the rows of one table.
+/// How the events of a company become the rows of one table.
 ///
-/// A projection sees its own table only, so their order means nothing; what belongs together is
-/// joined when it is asked for. `evolve` never fails: history is never refused.
+/// A projection reads and writes its own table only, so projections may run in any order; a query
+/// joins the tables. `evolve` cannot fail: history is never refused.
 pub trait Projection {
     const TABLE: Table;
-    /// Raised by one whenever the row, the key or the evolve changes: the engine then rebuilds the table.
+    /// Raise this by one when the row, the key or `evolve` changes: the engine then rebuilds the table.
     const VERSION: u32;
-    /// Whether `evolve` looks at the row it is given. Without, the row is not even read.
+    /// Whether `evolve` needs the row as it was before the event. If false, the row is not read.
     const READS: bool = true;
     type Row: Serialize + DeserializeOwned;
 
-    /// The key of the one row that the fact touches, if it touches one.
+    /// The key of the row that the event changes; none if the event changes no row.
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>>;
 
-    /// The row after the fact; none if there is none (any more).
+    /// The row after the event; none deletes the row.
     fn evolve(row: Option<Self::Row>, fact: &Fact<'_>) -> Option<Self::Row>;
 }
 
-/// A projection as the engine drives it, whatever its row.
+/// A projection without its row type, so that the engine can run all projections from one list.
 #[derive(Debug, Clone, Copy)]
 pub struct Projector {
     pub table: Table,
@@ -42,12 +43,12 @@ impl Projector {
         Self { table: P::TABLE, version: P::VERSION, step: step::<P> }
     }
 
-    /// Takes note of one fact.
+    /// Applies one event to the table.
     ///
     /// # Errors
-    /// [`Stopped`], with the position: the projection must not go on past it.
-    pub fn apply(&self, fact: &Fact<'_>, rows: &mut dyn RowsMut) -> Result<(), Stopped> {
-        (self.step)(fact, rows).map_err(|cause| Stopped {
+    /// [`ProjectionError`] with the position: the projection must not continue past this event.
+    pub fn apply(&self, fact: &Fact<'_>, rows: &mut dyn RowsMut) -> Result<(), ProjectionError> {
+        (self.step)(fact, rows).map_err(|cause| ProjectionError {
             table: self.table,
             position: fact.position,
             cause,
@@ -55,28 +56,28 @@ impl Projector {
     }
 }
 
-/// A projection could not take note of a fact.
+/// A projection could not apply an event.
 #[derive(Debug)]
-pub struct Stopped {
+pub struct ProjectionError {
     pub table: Table,
-    /// The position of the fact in the whole log.
+    /// The position of the event in the whole log.
     pub position: u64,
     pub cause: RowsError,
 }
 
-impl fmt::Display for Stopped {
+impl fmt::Display for ProjectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "project position {} into {}", self.position, self.table)
     }
 }
 
-impl Error for Stopped {
+impl Error for ProjectionError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         Some(&self.cause)
     }
 }
 
-/// One row of a projection, if it is there.
+/// The row of a key; none if the table has no such row.
 pub(crate) fn load<P: Projection>(
     rows: &dyn Rows,
     company: &CompanyId,
@@ -85,8 +86,33 @@ pub(crate) fn load<P: Projection>(
     rows.get(P::TABLE, company, key)?.map(|bytes| decode::<P>(&bytes)).transpose()
 }
 
-/// A row from its stored bytes.
-pub(crate) fn decode<P: Projection>(bytes: &[u8]) -> Result<P::Row, RowsError> {
+/// Visits the decoded rows whose key begins with `prefix` and is not below `from`, in key order.
+///
+/// # Errors
+/// The first error of the store, of decoding a row or of `visit`; the scan ends there.
+pub(crate) fn scan<P: Projection>(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    prefix: &[u8],
+    from: &[u8],
+    mut visit: impl FnMut(&[u8], P::Row) -> Result<ControlFlow<()>, RowsError>,
+) -> Result<(), RowsError> {
+    let mut failed = None;
+    rows.scan(P::TABLE, company, prefix, from, &mut |key, bytes| {
+        decode::<P>(bytes).and_then(|row| visit(key, row)).unwrap_or_else(|error| {
+            failed = Some(error);
+            ControlFlow::Break(())
+        })
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// A key that sorts higher versions first, for lists that show the newest entry first.
+pub(crate) fn newest_first(version: u64) -> Vec<u8> {
+    (!version).to_be_bytes().into()
+}
+
+fn decode<P: Projection>(bytes: &[u8]) -> Result<P::Row, RowsError> {
     rmp_serde::from_slice(bytes)
         .map_err(|cause| RowsError::Undecodable { table: P::TABLE, cause: cause.into() })
 }
@@ -113,16 +139,16 @@ fn step<P: Projection>(fact: &Fact<'_>, rows: &mut dyn RowsMut) -> Result<(), Ro
 mod tests {
     use super::*;
     use crate::rows::MemoryRows;
-    use crate::testing::{Story, run};
+    use crate::testing::{TestCompany, run};
     use boarding_commands::event::Event;
 
     #[test]
-    fn bytes_that_do_not_decode_stop_the_projection_and_name_the_position() {
-        let story = Story::of("acme").then([Event::RunQueued { run: run(1) }]);
+    fn undecodable_row_stops_the_projection_with_its_position() {
+        let company = TestCompany::new("acme").commit([Event::RunQueued { run: run(1) }]);
         let mut rows = MemoryRows::default();
-        rows.put(Table::Lock, story.company(), vec![], b"damaged".to_vec());
-        let stopped = story.facts(|fact| crate::apply(fact, &mut rows)).unwrap_err();
-        assert_eq!(stopped.to_string(), "project position 1 into lock");
-        assert!(matches!(stopped.cause, RowsError::Undecodable { table: Table::Lock, .. }));
+        rows.put(Table::Lock, company.id(), vec![], b"damaged".to_vec());
+        let error = company.each_fact(|fact| crate::apply(fact, &mut rows)).unwrap_err();
+        assert_eq!(error.to_string(), "project position 1 into lock");
+        assert!(matches!(error.cause, RowsError::Undecodable { table: Table::Lock, .. }));
     }
 }

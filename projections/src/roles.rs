@@ -1,4 +1,4 @@
-//! Roles and what they permit (query `roles`; LX-18).
+//! Roles and their permissions (query `roles`).
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::Event;
@@ -6,40 +6,40 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::ReadModel;
 use crate::projection::{Projection, Projector};
-use crate::query::{Answer, Asked, Query, QueryError, page, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
-pub const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<Roles>()],
+pub(crate) const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<RoleProjection>()],
     queries: &[Query {
         name: "roles",
         permission: None,
         params: &[],
         paged: true,
-        row: shape_of::<Role>,
-        columns: None,
+        row: shape_of::<RoleRow>,
+        csv: None,
         answer: roles,
     }],
 };
 
 /// A role.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Role {
+pub(crate) struct RoleRow {
     pub role: String,
     pub permissions: Vec<String>,
 }
 
-/// Roles by their exact names.
+/// Roles by exact name.
 #[derive(Debug)]
-pub struct Roles;
+pub(crate) struct RoleProjection;
 
-impl Projection for Roles {
+impl Projection for RoleProjection {
     const TABLE: Table = Table::Roles;
     const VERSION: u32 = 1;
     const READS: bool = false;
-    type Row = Role;
+    type Row = RoleRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         match fact.event {
@@ -48,34 +48,36 @@ impl Projection for Roles {
         }
     }
 
-    fn evolve(_: Option<Role>, fact: &Fact<'_>) -> Option<Role> {
+    fn evolve(_: Option<RoleRow>, fact: &Fact<'_>) -> Option<RoleRow> {
         match fact.event {
             Event::RoleDefined { role, permissions } => {
-                Some(Role { role: role.clone(), permissions: permissions.clone() })
+                Some(RoleRow { role: role.clone(), permissions: permissions.clone() })
             }
             _ => None,
         }
     }
 }
 
-fn roles(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    page::<Roles, _>(asked, rows, &[], |_, role| Ok([Some(json!(role))]))
+fn roles(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    page::<RoleProjection, _>(request, rows, &[], |_, role| Ok([Some(json!(role))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Story;
+    use crate::testing::TestCompany;
 
     #[test]
-    fn a_role_is_shown_as_it_was_last_defined() {
+    fn role_is_shown_as_last_defined() {
         let defined = |permissions: &[&str]| Event::RoleDefined {
             role: "Agent".to_owned(),
             permissions: permissions.iter().map(|&name| name.to_owned()).collect(),
         };
-        let story = Story::of("acme").then([defined(&[])]).then([defined(&["bulk_integration"])]);
+        let company = TestCompany::new("acme")
+            .commit([defined(&[])])
+            .commit([defined(&["bulk_integration"])]);
         assert_eq!(
-            story.ask("roles", &json!({})),
+            company.query("roles", &json!({})),
             [json!({"role": "Agent", "permissions": ["bulk_integration"]})]
         );
     }

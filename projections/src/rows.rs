@@ -1,4 +1,4 @@
-//! Rows: bytes by table, company and key. What a projection writes and a query reads.
+//! Rows: bytes by table, company and key. Projections write them, queries read them.
 
 mod memory;
 mod staged;
@@ -10,25 +10,25 @@ use std::ops::ControlFlow;
 use boarding_commands::values::CompanyId;
 
 pub use memory::MemoryRows;
-pub use staged::{Change, Staged};
+pub use staged::{RowChange, StagedRows};
 
 macro_rules! tables {
     ($($variant:ident $id:literal $name:literal)*) => {
-        /// A set of rows. Its number is part of stored keys: never use one again for another table.
+        /// A set of rows. Stored keys contain its number: never reuse the number of a removed table.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[repr(u8)]
         pub enum Table { $($variant = $id),* }
 
         impl Table {
-            /// Every table there is.
+            /// Every table.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The number that stored keys begin with.
+            /// The number at the start of stored keys.
             pub fn id(self) -> u8 {
                 match self { $(Self::$variant => $id),* }
             }
 
-            /// Its name, for people.
+            /// The name in messages and reports.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),* }
             }
@@ -69,10 +69,10 @@ impl fmt::Display for Table {
     }
 }
 
-/// What a scan calls for each row: its key and its bytes.
+/// A visitor of rows: gets the key and bytes of each, and may end the scan.
 pub type Visit<'a> = dyn FnMut(&[u8], &[u8]) -> ControlFlow<()> + 'a;
 
-/// Rows to read: a view of one moment, or of one that moves on while it is read.
+/// Rows to read: a snapshot, or live rows that may change between two reads.
 pub trait Rows {
     /// The bytes of one row.
     ///
@@ -85,8 +85,9 @@ pub trait Rows {
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, RowsError>;
 
-    /// Visits, in the order of their keys, the company's rows whose key begins with `prefix` and is
-    /// not below `from`, until the visitor breaks off. `from` may be empty.
+    /// Visits the company's rows whose key begins with `prefix` and is not below `from`, in key order.
+    ///
+    /// The scan ends when the visitor breaks. `from` may be empty.
     ///
     /// # Errors
     /// [`RowsError::Store`] when the store cannot be read.
@@ -100,7 +101,7 @@ pub trait Rows {
     ) -> Result<(), RowsError>;
 }
 
-/// Rows to write. A `get` sees what was put before it.
+/// Rows to write. A `get` returns what a `put` before it wrote.
 pub trait RowsMut {
     /// The bytes of one row.
     ///
@@ -113,24 +114,24 @@ pub trait RowsMut {
         key: &[u8],
     ) -> Result<Option<Vec<u8>>, RowsError>;
 
-    /// Writes a row in the place of the one that was there, if any.
+    /// Writes a row and replaces the row of the same key.
     fn put(&mut self, table: Table, company: &CompanyId, key: Vec<u8>, row: Vec<u8>);
 
-    /// Takes a row away, if it is there.
+    /// Deletes a row. Does nothing if there is no such row.
     fn delete(&mut self, table: Table, company: &CompanyId, key: Vec<u8>);
 }
 
-/// What lies behind a fault of a store or a row's bytes.
+/// The cause of a [`RowsError`].
 pub type Cause = Box<dyn Error + Send + Sync>;
 
-/// Rows could not be read or written: a fault, not an answer.
+/// Rows could not be read or written.
 #[derive(Debug)]
 pub enum RowsError {
-    /// The store could not do its work.
+    /// The store cannot be read.
     Store { table: Table, cause: Cause },
-    /// The stored bytes are no row of this table: written by another version, or damaged. A rebuild mends it.
+    /// The stored bytes are damaged or from another version. A rebuild of the table repairs them.
     Undecodable { table: Table, cause: Cause },
-    /// A row cannot be turned into bytes.
+    /// A row cannot be encoded.
     Unencodable { table: Table, cause: Cause },
 }
 
@@ -159,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_tables_share_a_number_or_a_name() {
+    fn every_table_has_its_own_number_and_name() {
         let mut ids: Vec<_> = Table::ALL.iter().map(|table| table.id()).collect();
         let mut names: Vec<_> = Table::ALL.iter().map(|table| table.name()).collect();
         ids.sort_unstable();
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_its_table_and_leaves_the_cause_to_its_source() {
+    fn error_names_its_table_and_not_its_cause() {
         let error = RowsError::Undecodable { table: Table::Users, cause: "odd bytes".into() };
         assert_eq!(error.to_string(), "decode a row of users");
         assert_eq!(error.source().unwrap().to_string(), "odd bytes");

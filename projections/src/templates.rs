@@ -1,4 +1,4 @@
-//! The mails that a company words itself (query `templates`; LX-30).
+//! Mail templates of the company (queries `templates`, `mail_templates`).
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, TemplateKind};
@@ -7,21 +7,21 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::ReadModel;
 use crate::projection::{Projection, Projector};
-use crate::query::{Answer, Asked, Query, QueryError, page, shape_of};
+use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
-pub const MODEL: ReadModel = ReadModel {
-    projectors: &[Projector::of::<Templates>()],
+pub(crate) const MODEL: ReadModel = ReadModel {
+    projectors: &[Projector::of::<TemplateProjection>()],
     queries: &[
         Query {
             name: "templates",
             permission: None,
             params: &[],
             paged: true,
-            row: shape_of::<FirstTemplate>,
-            columns: None,
+            row: shape_of::<FirstTemplateShown>,
+            csv: None,
             answer: templates,
         },
         Query {
@@ -29,46 +29,46 @@ pub const MODEL: ReadModel = ReadModel {
             permission: None,
             params: &[],
             paged: true,
-            row: shape_of::<Template>,
-            columns: None,
+            row: shape_of::<TemplateRow>,
+            csv: None,
             answer: mail_templates,
         },
     ],
 };
 
-/// A mail of the company's own, in one language.
+/// The company's template of one kind of mail in one language.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Template {
+pub(crate) struct TemplateRow {
     pub kind: TemplateKind,
     pub language: String,
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// Counts how often it was set, from 1: an invitation's `template_version` (ML-03).
+    /// How often the template was set: the `template_version` of an invitation.
     pub version: u64,
 }
 
-/// The same of an invitation or a welcome mail: those that were there first.
+/// The company's template of an invitation or a welcome mail in one language.
 #[derive(Serialize, JsonSchema)]
-struct FirstTemplate<'a> {
+struct FirstTemplateShown<'a> {
     #[schemars(with = "FirstMail")]
     kind: TemplateKind,
     language: &'a str,
     subject: &'a str,
     text: &'a str,
     html: &'a str,
-    /// Counts how often it was set, from 1: an invitation's `template_version` (ML-03).
+    /// How often the template was set: the `template_version` of an invitation.
     version: u64,
 }
 
 /// Templates by kind and language.
 #[derive(Debug)]
-pub struct Templates;
+pub(crate) struct TemplateProjection;
 
-impl Projection for Templates {
+impl Projection for TemplateProjection {
     const TABLE: Table = Table::Templates;
     const VERSION: u32 = 2;
-    type Row = Template;
+    type Row = TemplateRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         match fact.event {
@@ -80,22 +80,25 @@ impl Projection for Templates {
         }
     }
 
-    fn evolve(before: Option<Template>, fact: &Fact<'_>) -> Option<Template> {
+    fn evolve(before: Option<TemplateRow>, fact: &Fact<'_>) -> Option<TemplateRow> {
         match fact.event {
             Event::TemplateSet { kind, language, subject, text, html }
-            | Event::NoticeTemplateSet { kind, language, subject, text, html } => Some(Template {
-                kind: *kind,
-                language: language.clone(),
-                subject: subject.clone(),
-                text: text.clone(),
-                html: html.clone(),
-                version: before.map_or(1, |before| before.version + 1),
-            }),
+            | Event::NoticeTemplateSet { kind, language, subject, text, html } => {
+                Some(TemplateRow {
+                    kind: *kind,
+                    language: language.clone(),
+                    subject: subject.clone(),
+                    text: text.clone(),
+                    html: html.clone(),
+                    version: before.map_or(1, |before| before.version + 1),
+                })
+            }
             _ => None,
         }
     }
 }
 
+/// The first byte of a key. It also gives the order of the list; never reuse a number.
 fn number(kind: TemplateKind) -> u8 {
     match kind {
         TemplateKind::ChannelInvitation => 1,
@@ -111,27 +114,27 @@ fn number(kind: TemplateKind) -> u8 {
     }
 }
 
-fn templates(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    page::<Templates, _>(asked, rows, &[], |_, template| {
-        let Template { kind, language, subject, text, html, version } = &template;
+fn templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    page::<TemplateProjection, _>(request, rows, &[], |_, template| {
+        let TemplateRow { kind, language, subject, text, html, version } = &template;
         let (kind, version) = (*kind, *version);
         let first = matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome);
-        let shown = json!(FirstTemplate { kind, language, subject, text, html, version });
+        let shown = json!(FirstTemplateShown { kind, language, subject, text, html, version });
         Ok([first.then_some(shown)])
     })
 }
 
-fn mail_templates(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    page::<Templates, _>(asked, rows, &[], |_, template| Ok([Some(json!(template))]))
+fn mail_templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    page::<TemplateProjection, _>(request, rows, &[], |_, template| Ok([Some(json!(template))]))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Story, column};
+    use crate::testing::{TestCompany, column};
 
     #[test]
-    fn each_kind_and_language_has_the_template_that_was_last_set() {
+    fn latest_template_of_each_kind_and_language_is_shown() {
         let set = |kind, language: &str, subject: &str| Event::TemplateSet {
             kind,
             language: language.to_owned(),
@@ -139,20 +142,20 @@ mod tests {
             text: "{{link_url}}".to_owned(),
             html: "{{link_button}}".to_owned(),
         };
-        let rows = Story::of("acme")
-            .then([set(TemplateKind::Welcome, "en", "Welcome")])
-            .then([set(TemplateKind::ChannelInvitation, "vi", "Chào")])
-            .then([set(TemplateKind::ChannelInvitation, "en", "Hi")])
-            .then([set(TemplateKind::ChannelInvitation, "en", "Hello")])
-            .ask("templates", &json!({}));
+        let rows = TestCompany::new("acme")
+            .commit([set(TemplateKind::Welcome, "en", "Welcome")])
+            .commit([set(TemplateKind::ChannelInvitation, "vi", "Chào")])
+            .commit([set(TemplateKind::ChannelInvitation, "en", "Hi")])
+            .commit([set(TemplateKind::ChannelInvitation, "en", "Hello")])
+            .query("templates", &json!({}));
         assert_eq!(column(&rows, "subject"), ["Hello", "Chào", "Welcome"]);
         assert_eq!(rows[1]["kind"], "channel_invitation");
         assert_eq!(column(&rows, "version"), [2, 1, 1]);
     }
 
-    /// ML-14: the wording of every mail is shown by `mail_templates`; `templates` stays with the first two.
+    /// ML-14: `mail_templates` lists every kind of mail, `templates` the first two kinds only.
     #[test]
-    fn ml_14_every_mails_wording_is_shown() {
+    fn mail_templates_lists_every_kind_of_mail() {
         let set = Event::NoticeTemplateSet {
             kind: TemplateKind::BatchReport,
             language: "en".to_owned(),
@@ -160,9 +163,9 @@ mod tests {
             text: String::new(),
             html: String::new(),
         };
-        let story = Story::of("acme").then([set.clone()]).then([set]);
-        assert!(story.ask("templates", &json!({})).is_empty());
-        let rows = story.ask("mail_templates", &json!({}));
+        let company = TestCompany::new("acme").commit([set.clone()]).commit([set]);
+        assert!(company.query("templates", &json!({})).is_empty());
+        let rows = company.query("mail_templates", &json!({}));
         let [row] = rows.as_slice() else { panic!("{rows:?}") };
         assert_eq!((&row["kind"], &row["version"]), (&json!("batch_report"), &json!(2)));
     }

@@ -1,46 +1,49 @@
-//! Given facts, then rows: how the tests of this crate tell a company's story.
+//! Test helpers: a company built from commits of events, and queries on its rows.
 
 use std::collections::BTreeMap;
 
 use boarding_commands::commit::{Commit, Fact, Recorded, SCHEMA};
 use boarding_commands::event::{
-    Channel, Counts, Event, Existing, FileRef, ImportOptions, Person, RowRef, Source, Who, Wording,
+    BlankMeans, Channel, Counts, Event, Existing, FileRef, ImportOptions, Person, RowRef, Source,
+    Who, Wording,
 };
 use boarding_commands::values::{
-    CommandId, CompanyId, Digest, ImportId, InvitationId, RunId, Time, UserKey,
+    CommandId, CompanyId, Digest, ImportId, InvitationId, Personal, Phone, RunId, Time, UserKey,
 };
 use serde_json::Value;
 use ulid::Ulid;
 
-use crate::query::{Answer, QueryError, query};
+use crate::csv_export::{CsvExport, CsvFormat};
+use crate::query::{QueryError, RowsAnswer};
 use crate::rows::MemoryRows;
+use crate::{answer, find_query};
 
 /// The commits of one company, a second apart, from 2026-11-21T08:00:00Z.
 #[derive(Debug, Clone)]
-pub(crate) struct Story {
-    company: CompanyId,
+pub(crate) struct TestCompany {
+    id: CompanyId,
     version: u64,
     commits: Vec<Recorded>,
 }
 
-impl Story {
-    pub(crate) fn of(company: &str) -> Self {
-        Self { company: company.parse().unwrap(), version: 0, commits: Vec::new() }
+impl TestCompany {
+    pub(crate) fn new(id: &str) -> Self {
+        Self { id: id.parse().unwrap(), version: 0, commits: Vec::new() }
     }
 
-    pub(crate) fn company(&self) -> &CompanyId {
-        &self.company
+    pub(crate) fn id(&self) -> &CompanyId {
+        &self.id
     }
 
-    /// One more commit, by `jane@acme.example`.
-    pub(crate) fn then(mut self, events: impl IntoIterator<Item = Event>) -> Self {
+    /// Appends one commit by `jane@acme.example`.
+    pub(crate) fn commit(mut self, events: impl IntoIterator<Item = Event>) -> Self {
         let events: Vec<_> = events.into_iter().collect();
         let n = self.commits.len() as u64;
         let position = self.commits.last().map_or(1, |last| last.last_position() + 1);
         let first_version = self.version + 1;
         self.version += events.len() as u64;
         let commit = Commit {
-            company: self.company.clone(),
+            company: self.id.clone(),
             first_version,
             command: CommandId(Ulid(u128::from(n) + 1)),
             body: Digest::default(),
@@ -62,8 +65,8 @@ impl Story {
         &self.commits
     }
 
-    /// Each fact in order, until one fails.
-    pub(crate) fn facts<E>(
+    /// Calls `each` for every event in order, until the first error.
+    pub(crate) fn each_fact<E>(
         &self,
         mut each: impl FnMut(&Fact<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -73,43 +76,52 @@ impl Story {
     /// The rows of all read models.
     pub(crate) fn rows(&self) -> MemoryRows {
         let mut rows = MemoryRows::default();
-        self.facts(|fact| crate::apply(fact, &mut rows)).unwrap();
+        self.each_fact(|fact| crate::apply(fact, &mut rows)).unwrap();
         rows
     }
 
+    /// The first page of a query.
     #[track_caller]
-    pub(crate) fn ask(&self, name: &str, params: &Value) -> Vec<Value> {
-        ask_page(&self.rows(), name, params).0
+    pub(crate) fn query(&self, name: &str, params: &Value) -> Vec<Value> {
+        query_page(&self.rows(), name, params).0
     }
 
+    /// The row of a query that answers with one row.
     #[track_caller]
-    pub(crate) fn ask_row(&self, name: &str, params: &Value) -> Value {
-        match query(name, &self.company, params, &self.rows()) {
-            Ok(Answer::Row(row)) => row,
+    pub(crate) fn query_row(&self, name: &str, params: &Value) -> Value {
+        match answer(name, &self.id, params, &self.rows()) {
+            Ok(RowsAnswer::Row(row)) => row,
             other => panic!("{name}: {other:?}"),
         }
     }
 
-    /// The code of the refusal.
+    /// The code of the query's refusal.
     #[track_caller]
-    pub(crate) fn refused(&self, name: &str, params: &Value) -> &'static str {
-        match query(name, &self.company, params, &self.rows()) {
+    pub(crate) fn refusal(&self, name: &str, params: &Value) -> &'static str {
+        match answer(name, &self.id, params, &self.rows()) {
             Err(QueryError::Refused(refusal)) => refusal.code.as_str(),
             other => panic!("{name}: {other:?}"),
         }
     }
 }
 
+/// One page of a query of the company `acme`, and the cursor of the next page.
 #[track_caller]
-pub(crate) fn ask_page(
+pub(crate) fn query_page(
     rows: &MemoryRows,
     name: &str,
     params: &Value,
 ) -> (Vec<Value>, Option<String>) {
-    match query(name, &"acme".parse().unwrap(), params, rows) {
-        Ok(Answer::Rows { rows, next }) => (rows, next),
+    match answer(name, &"acme".parse().unwrap(), params, rows) {
+        Ok(RowsAnswer::Rows { rows, next }) => (rows, next),
         other => panic!("{name}: {other:?}"),
     }
+}
+
+/// The CSV export of a query.
+#[track_caller]
+pub(crate) fn csv_export(query: &str, format: CsvFormat) -> CsvExport {
+    find_query(query).unwrap().csv_export(format).unwrap()
 }
 
 /// The values of one field, row by row.
@@ -171,7 +183,7 @@ pub(crate) fn accepted(n: u128, total: u64) -> Event {
         options: ImportOptions {
             dialect: "leapxpert".to_owned(),
             existing: Existing::Skip,
-            blank_means: boarding_commands::event::BlankMeans::Keep,
+            blank_means: BlankMeans::Keep,
             add_to_corporate_phones: true,
             send_welcome_email: false,
             assume_plus: false,
@@ -242,4 +254,25 @@ pub(crate) fn sent(n: u128, user: &str, attempt: u32) -> Event {
         message_id: format!("<{n}.{user}@boarding.invalid>"),
         expires_at: at(24 * 3600),
     }
+}
+
+pub(crate) fn number(n: u64) -> Personal<Phone> {
+    Phone::parse(&format!("+1212555{n:04}")).unwrap().into()
+}
+
+pub(crate) fn number_added(n: u64, org_unit: Option<&str>) -> Event {
+    Event::NumberAdded { number: number(n), org_unit: org_unit.map(str::to_owned) }
+}
+
+pub(crate) fn number_assigned(n: u64, user: &str) -> Event {
+    Event::NumberAssigned { number: number(n), user: who(user), import: None }
+}
+
+pub(crate) fn account_opened(user: &str) -> Event {
+    Event::AccountOpened { user: who(user), import: None }
+}
+
+pub(crate) fn org_unit_defined(name: &str, parent: Option<&str>) -> Event {
+    let parent = parent.map(str::to_owned);
+    Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
 }

@@ -1,7 +1,7 @@
-//! Every file under `fixtures/csv/<dialect>/` is read as its `.expected` says, down to each row's problems.
+//! Reads each file of `fixtures/csv/<dialect>/` and compares rows and problems with its `.expected` file.
 //!
-//! `<case>.options` beside a file says how it is asked to be read. `UPDATE_FIXTURES=1` rewrites the
-//! `.expected` files; the difference is then what to look at.
+//! `<case>.options` has the options for a file. `UPDATE_FIXTURES=1` rewrites the `.expected` files; review the
+//! difference then.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,14 +11,16 @@ use boarding_commands::user_file::{self, FileError, ParsedRow, ReadOptions, RowV
 use boarding_csv::{Given, Limits, Options};
 use serde_json::{Map, Value, json};
 
-/// N01 to N79 as far as a file can show them; each case's name begins with its number.
+use crate::support::paths::fixtures;
+
+/// N01 to N79 as far as a file can show them. The name of each file begins with its ids.
 #[test]
-fn every_csv_fixture_is_read_as_expected() {
+fn csv_fixtures_are_read_as_expected() {
     let update = std::env::var_os("UPDATE_FIXTURES").is_some();
     let mut wrong = Vec::new();
     let mut cases = 0;
     for dialect in dialect::ALL {
-        for file in files(&folder().join(dialect.name())) {
+        for file in files(&fixtures().join("csv").join(dialect.name())) {
             let found = pretty(&outcome(&file, *dialect));
             let expected = file.with_extension("expected");
             if update {
@@ -33,20 +35,21 @@ fn every_csv_fixture_is_read_as_expected() {
     assert!(cases >= 90, "only {cases} cases were found");
 }
 
-/// P31: whatever is wrong with a file, no message repeats a value of it.
+/// P31: No message about a row repeats an address or a phone of the row.
 #[test]
-fn p31_no_message_repeats_a_value() {
+fn messages_repeat_no_personal_value() {
     for dialect in dialect::ALL {
-        for file in files(&folder().join(dialect.name())) {
+        for file in files(&fixtures().join("csv").join(dialect.name())) {
             let (options, limits) = (options(&file), Limits::default());
             let bytes = std::fs::read(&file).unwrap();
             let Ok(rows) = user_file::rows(bytes.as_slice(), *dialect, &options, &limits) else {
                 continue;
             };
             for row in rows.map_while(Result::ok) {
-                // Short and ordinary words of a cell may well stand in a message by chance.
-                let telling = |cell: &&String| cell.trim().len() > 5 && cell.contains(['@', '+']);
-                for cell in row.cells.iter().filter(telling) {
+                // Short cells and plain words may be in a message by chance.
+                let is_personal =
+                    |cell: &&String| cell.trim().len() > 5 && cell.contains(['@', '+']);
+                for cell in row.cells.iter().filter(is_personal) {
                     for problem in row.problems.iter().chain(&row.warnings) {
                         assert!(!problem.message.contains(cell.trim()), "{}", file.display());
                     }
@@ -54,10 +57,6 @@ fn p31_no_message_repeats_a_value() {
             }
         }
     }
-}
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/csv")
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
@@ -69,28 +68,28 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 fn options(file: &Path) -> ReadOptions {
-    let asked: Value = match std::fs::read_to_string(file.with_extension("options")) {
+    let options: Value = match std::fs::read_to_string(file.with_extension("options")) {
         Ok(text) => serde_json::from_str(&text).unwrap(),
         Err(_) => json!({}),
     };
-    let columns = asked["columns"].as_object().cloned().unwrap_or_default();
+    let columns = options["columns"].as_object().cloned().unwrap_or_default();
     let csv = Options {
-        encoding: asked["encoding"].as_str().map(str::to_owned),
-        delimiter: asked["delimiter"].as_str().and_then(|text| text.chars().next()),
+        encoding: options["encoding"].as_str().map(str::to_owned),
+        delimiter: options["delimiter"].as_str().and_then(|text| text.chars().next()),
         columns: columns
             .into_iter()
-            .map(|(theirs, ours)| (theirs, ours.as_str().unwrap().to_owned()))
+            .map(|(in_file, in_dialect)| (in_file, in_dialect.as_str().unwrap().to_owned()))
             .collect::<BTreeMap<_, _>>(),
-        accept_gzip: asked["accept_gzip"].as_bool().unwrap_or(true),
-        known_columns_only: asked["known_columns_only"].as_bool().unwrap_or(false),
-        withheld: asked["withheld"]
+        accept_gzip: options["accept_gzip"].as_bool().unwrap_or(true),
+        known_columns_only: options["known_columns_only"].as_bool().unwrap_or(false),
+        withheld: options["withheld"]
             .as_array()
             .into_iter()
             .flatten()
             .map(|name| name.as_str().unwrap().to_owned())
             .collect(),
     };
-    ReadOptions { csv, assume_plus: asked["assume_plus"].as_bool().unwrap_or(false) }
+    ReadOptions { csv, assume_plus: options["assume_plus"].as_bool().unwrap_or(false) }
 }
 
 fn outcome(file: &Path, dialect: &dyn Dialect) -> Value {
@@ -107,7 +106,7 @@ fn outcome(file: &Path, dialect: &dyn Dialect) -> Value {
     let rows = user_file::rows(bytes.as_slice(), dialect, &options, &limits).unwrap();
     let header = rows.header().to_vec();
     let rows: Vec<_> = rows.map(|row| row_json(&row.unwrap())).collect();
-    assert_eq!(rows.len() as u64, summary.rows, "both readings count the same rows");
+    assert_eq!(rows.len() as u64, summary.rows, "scan and rows count different numbers of rows");
     let read = json!({
         "encoding": summary.encoding,
         "delimiter": summary.delimiter,
@@ -118,7 +117,7 @@ fn outcome(file: &Path, dialect: &dyn Dialect) -> Value {
 }
 
 fn row_json(row: &ParsedRow) -> Value {
-    let cells: Vec<_> = row.cells.iter().map(|cell| abridged(cell)).collect();
+    let cells: Vec<_> = row.cells.iter().map(|cell| shortened(cell)).collect();
     json!({
         "row": row.row,
         "line": row.line,
@@ -129,12 +128,12 @@ fn row_json(row: &ParsedRow) -> Value {
     })
 }
 
-/// Huge cells are told by their size, so that the expected files stay small.
-fn abridged(cell: &str) -> String {
+/// The text of a cell, or the size of a large cell, so that the expected files stay small.
+fn shortened(cell: &str) -> String {
     if cell.len() <= 300 { cell.to_owned() } else { format!("({} bytes)", cell.len()) }
 }
 
-/// What the row gives; what it says nothing about is left out, and blank is null.
+/// The values of a row as JSON. Absent values are left out, and blank values are null.
 fn values(values: &RowValues) -> Value {
     let mut out = Map::new();
     let mut put = |name: &str, given: Given<Value>| match given {
@@ -167,7 +166,7 @@ fn values(values: &RowValues) -> Value {
     Value::Object(out)
 }
 
-/// Pretty JSON in which nothing invisible stays invisible.
+/// Indented JSON in which invisible characters are escaped.
 fn pretty(outcome: &Value) -> String {
     let mut out = String::new();
     for c in serde_json::to_string_pretty(outcome).unwrap().chars() {

@@ -1,9 +1,13 @@
 //! The manual: every code block of its pages works, and `boarding manual` prints them.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
+use std::path::Path;
 use std::process::Stdio;
 
+use boarding_commands::settings::Settings;
+use boarding_commands::values::Code;
 use serde_json::json;
 
 use crate::support::clients::{ChildProcess, python};
@@ -213,15 +217,27 @@ async fn engines_page_runs() {
     bash.exits_with(0).await;
 }
 
-/// The block that only a page's reader sees would be untested.
+/// The name and the text of each page.
+fn pages() -> Vec<(String, String)> {
+    let files = fs::read_dir(root().join("engine/manual")).unwrap();
+    let files = files.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    files
+        .map(|file| {
+            (file.trim_end_matches(".md").to_owned(), read(&format!("engine/manual/{file}")))
+        })
+        .collect()
+}
+
+/// A page without its code blocks.
+fn prose(text: &str) -> String {
+    text.split("```").step_by(2).collect()
+}
+
 #[test]
 fn every_page_is_run_by_a_test() {
     let tests = include_str!("manual.rs");
-    for entry in fs::read_dir(root().join("engine/manual")).unwrap() {
-        let file = entry.unwrap().file_name().into_string().unwrap();
-        let page = file.strip_suffix(".md").unwrap();
+    for (page, text) in pages() {
         assert!(tests.contains(&format!("fn {page}_page_runs()")), "no test runs {page}");
-        let text = read(&format!("engine/manual/{file}"));
         let opened = text.lines().filter(|line| line.starts_with("```") && line.len() > 3).count();
         let run = blocks(&text, "sh").len() + blocks(&text, "python").len();
         assert_eq!(opened, run, "{page} has a block in a language that no test runs");
@@ -232,14 +248,11 @@ fn every_page_is_run_by_a_test() {
 fn manual_verb_lists_and_prints_pages() {
     let cli = Cli::new();
     let list = cli.run(&["manual"]).expect_status(0);
-    for entry in fs::read_dir(root().join("engine/manual")).unwrap() {
-        let file = entry.unwrap().file_name().into_string().unwrap();
-        let (page, text) =
-            (file.strip_suffix(".md").unwrap(), read(&format!("engine/manual/{file}")));
+    for (page, text) in pages() {
         let title = text.lines().next().unwrap().trim_start_matches("# ");
         assert!(list.stdout.contains(title), "{page} is not listed");
-        assert_eq!(cli.run(&["manual", page]).expect_status(0).stdout, text);
-        let document = cli.json(&["manual", page]);
+        assert_eq!(cli.run(&["manual", &page]).expect_status(0).stdout, text);
+        let document = cli.json(&["manual", &page]);
         assert_eq!(document, json!({"page": page, "title": title, "text": text}));
     }
     let format = cli.run(&["manual", "format"]).expect_status(0);
@@ -254,4 +267,72 @@ fn unknown_page_is_refused_with_nearest_page() {
     for expected in ["did you mean engines?", "start, leapxpert"] {
         assert!(ended.stderr.contains(expected), "{}", ended.stderr);
     }
+}
+
+/// The words between backticks.
+fn quoted(text: &str) -> impl Iterator<Item = &str> {
+    text.split('`').skip(1).step_by(2)
+}
+
+/// A code that the program never returns would send a reader to search in vain.
+#[test]
+fn codes_in_manual_exist() {
+    let groups: BTreeSet<_> =
+        Code::ALL.iter().filter_map(|code| code.as_str().split('.').next()).collect();
+    let mut seen = 0;
+    for (page, text) in pages() {
+        for word in quoted(&prose(&text)) {
+            let Some((group, rest)) = word.split_once('.') else { continue };
+            let is_name = rest.chars().all(|c| c.is_ascii_lowercase() || c == '_');
+            if is_name && groups.contains(group) {
+                assert!(Code::find(word).is_some(), "{page}: there is no code {word}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 15, "{seen} codes found");
+}
+
+/// The first cell of a row that has a default names settings.
+#[test]
+fn settings_in_manual_exist() {
+    let known: BTreeSet<_> = Settings::default().flat().into_iter().map(|(name, _)| name).collect();
+    let page = read("engine/manual/start.md");
+    let rows = page.lines().filter(|line| line.starts_with("| `"));
+    let named: Vec<_> = rows.flat_map(|row| quoted(row.split('|').nth(1).unwrap())).collect();
+    assert!(named.len() > 10, "{named:?}");
+    for name in named.into_iter().filter(|name| !name.starts_with('.')) {
+        assert!(known.contains(name), "there is no setting {name}");
+    }
+}
+
+/// The page quotes messages, so that a reader finds the one that is shown.
+#[test]
+fn quoted_messages_are_messages_of_program() {
+    let sources = sources(&root().join("engine"));
+    let page = read("engine/manual/trouble.md");
+    let section = page.split("\n## Messages\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let rows = section.lines().filter(|line| line.starts_with("| `"));
+    let messages: Vec<_> = rows.filter_map(|row| quoted(row).next()).collect();
+    assert!(messages.len() > 5, "{messages:?}");
+    for part in messages.iter().flat_map(|message| message.split('…')) {
+        let part = part.trim();
+        assert!(sources.contains(part), "no message of the program contains {part:?}");
+    }
+}
+
+/// The text of all product sources below a folder; a string that goes over two lines is joined.
+fn sources(folder: &Path) -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            text += &sources(&path);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let lines = fs::read_to_string(path).unwrap();
+            let joined = lines.split("\\\n").map(str::trim_start);
+            text.extend(joined);
+        }
+    }
+    text
 }

@@ -1,9 +1,10 @@
-//! The contract in machine-readable form: true to real data, kept as a fixture, and never broken unseen.
+//! The machine-readable contract: real messages are valid by it, and changes must not break it.
 
 mod asyncapi;
 mod committed;
 mod compare;
 mod events;
-mod journey;
-mod proof;
+mod messages;
 mod queries;
+mod test_engine;
+mod validator;

@@ -1,4 +1,4 @@
-//! The mail channel against a real mail server: what each of its answers, and each silence, comes to.
+//! The SMTP channel on a real mail server: the outcome of each answer and each silence of the server.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use boarding_core::delivery::{Channel as _, DeliveryOutcome};
 use crate::support::mail_server::{MailServer, ReceivedMail};
 use crate::support::paths::tests_folder;
 
-/// Long enough for a loaded machine, short enough to wait for when a server says nothing.
-const PATIENCE: Timeouts = Timeouts {
+/// Long enough for a busy machine.
+const LONG_TIMEOUTS: Timeouts = Timeouts {
     connect: Duration::from_secs(20),
     command: Duration::from_secs(20),
     data: Duration::from_secs(20),
 };
-/// For the tests in which the server stays silent at one step: how long that step may take.
-const SHORT: Duration = Duration::from_millis(300);
+/// The timeout of the step at which a test's server stays silent.
+const SHORT_TIMEOUT: Duration = Duration::from_millis(300);
 
 fn mail(recipient: &str) -> Mail {
     Mail {
@@ -38,13 +38,13 @@ fn mail(recipient: &str) -> Mail {
     }
 }
 
-fn channel(sink: &MailServer, timeouts: Timeouts) -> SmtpChannel {
-    let url = format!("smtp://127.0.0.1:{}?connections=4", sink.port);
+fn channel(server: &MailServer, timeouts: Timeouts) -> SmtpChannel {
+    let url = format!("smtp://127.0.0.1:{}?connections=4", server.port);
     SmtpChannel::with_timeouts(&url, timeouts).unwrap()
 }
 
-async fn send(sink: &MailServer, recipient: &str) -> DeliveryOutcome {
-    channel(sink, PATIENCE).send_batch(vec![mail(recipient)]).await.remove(0)
+async fn send(server: &MailServer, recipient: &str) -> DeliveryOutcome {
+    channel(server, LONG_TIMEOUTS).send_batch(vec![mail(recipient)]).await.remove(0)
 }
 
 #[track_caller]
@@ -65,22 +65,22 @@ fn is_temporary(sent: &DeliveryOutcome) {
 }
 
 #[tokio::test]
-async fn a_mail_arrives_as_it_was_made() {
-    let sink = MailServer::start(&[]);
-    assert_eq!(send(&sink, "ok").await, DeliveryOutcome::Sent);
-    let kept = sink.received();
-    assert_eq!(kept.len(), 1);
-    assert_eq!(kept[0].from, "onboarding@acme.example");
-    assert_eq!(kept[0].to, ["ok@people.example"]);
-    let made = String::from_utf8(mail("ok").letter().unwrap().bytes).unwrap();
-    // aiosmtpd hands lines over as they came; the last line's end is the dot's.
-    assert_eq!(kept[0].data.trim_end(), made.trim_end());
+async fn mail_arrives_unchanged() {
+    let server = MailServer::start(&[]);
+    assert_eq!(send(&server, "ok").await, DeliveryOutcome::Sent);
+    let received = server.received();
+    assert_eq!(received.len(), 1);
+    assert_eq!(received[0].from, "onboarding@acme.example");
+    assert_eq!(received[0].to, ["ok@people.example"]);
+    let expected = String::from_utf8(mail("ok").letter().unwrap().bytes).unwrap();
+    // The line end before the final dot belongs to the protocol, so ends are not compared.
+    assert_eq!(received[0].data.trim_end(), expected.trim_end());
 }
 
 #[tokio::test]
-async fn a_batch_is_answered_in_its_order_over_few_connections() {
-    let sink = MailServer::start(&[]);
-    let channel = channel(&sink, PATIENCE);
+async fn batch_is_answered_in_order_over_few_connections() {
+    let server = MailServer::start(&[]);
+    let channel = channel(&server, LONG_TIMEOUTS);
     let names: Vec<String> =
         (0..60).map(|n| if n % 3 == 0 { format!("r550.{n}") } else { format!("ok.{n}") }).collect();
     let sent = channel.send_batch(names.iter().map(|name| mail(name)).collect()).await;
@@ -91,86 +91,86 @@ async fn a_batch_is_answered_in_its_order_over_few_connections() {
             assert_eq!(*sent, DeliveryOutcome::Sent, "{at}");
         }
     }
-    let kept = sink.received();
+    let received = server.received();
     let mut connections: Vec<u64> =
-        kept.iter().map(|kept: &ReceivedMail| kept.connection).collect();
+        received.iter().map(|mail: &ReceivedMail| mail.connection).collect();
     connections.sort_unstable();
     connections.dedup();
-    assert_eq!(kept.len(), 40);
+    assert_eq!(received.len(), 40);
     assert!(connections.len() <= 4, "{} connections", connections.len());
 }
 
-/// LX-27, fault row 30: the address is refused for good.
+/// LX-27, fault row 30: The server refuses the address permanently.
 #[tokio::test]
-async fn lx_27_a_refused_address_is_the_recipients_failure() {
-    let sink = MailServer::start(&[]);
+async fn permanently_refused_address_is_undeliverable() {
+    let server = MailServer::start(&[]);
     for name in ["r550", "r551", "r553", "r550-5.1.1", "r554-5.1.2"] {
-        let sent = send(&sink, name).await;
+        let sent = send(&server, name).await;
         is_permanent(&sent, Code::RecipientEmailUndeliverable);
         assert!(!format!("{sent:?}").contains("people.example"), "{sent:?}");
     }
-    assert_eq!(sink.received().len(), 0);
+    assert_eq!(server.received().len(), 0);
 }
 
-/// Fault row 30: the mail is refused for good, for a reason that is not the address.
+/// Fault row 30: The server refuses the mail permanently, for a reason other than the address.
 #[tokio::test]
-async fn a_refused_mail_is_not_the_addresss_fault() {
-    let sink = MailServer::start(&[]);
+async fn permanently_refused_mail_is_a_refused_delivery() {
+    let server = MailServer::start(&[]);
     for name in ["r554", "r550-5.7.1", "r552-5.2.2", "d554", "d550-5.7.1"] {
-        is_permanent(&send(&sink, name).await, Code::DeliveryRefused);
+        is_permanent(&send(&server, name).await, Code::DeliveryRefused);
     }
 }
 
-/// Fault row 29: later perhaps.
+/// Fault row 29: The server refuses temporarily.
 #[tokio::test]
-async fn a_temporary_no_may_be_tried_again() {
-    let sink = MailServer::start(&[]);
+async fn temporarily_refused_mail_is_a_temporary_failure() {
+    let server = MailServer::start(&[]);
     for name in ["r421", "r450", "r451", "r452", "d451", "d452", "bye"] {
-        is_temporary(&send(&sink, name).await);
+        is_temporary(&send(&server, name).await);
     }
-    assert_eq!(sink.received().len(), 0);
+    assert_eq!(server.received().len(), 0);
 }
 
-/// Fault row 32: lost before the mail was asked for, so surely not sent.
+/// Fault row 32: The connection is lost before the mail's content, so the mail was not sent.
 #[tokio::test]
-async fn a_connection_lost_before_the_mail_may_be_tried_again() {
-    let sink = MailServer::start(&[]);
-    is_temporary(&send(&sink, "cut").await);
-    assert_eq!(sink.received().len(), 0);
+async fn connection_lost_before_the_content_is_a_temporary_failure() {
+    let server = MailServer::start(&[]);
+    is_temporary(&send(&server, "cut").await);
+    assert_eq!(server.received().len(), 0);
 }
 
-/// Fault row 33: the server has the mail and its answer is lost; nobody may send it again.
+/// Fault row 33: The server has the mail, but its answer is lost. The mail must not be sent again.
 #[tokio::test]
-async fn a_connection_lost_after_the_last_dot_leaves_the_mail_in_doubt() {
-    let sink = MailServer::start(&[]);
-    let sent = send(&sink, "lost").await;
+async fn connection_lost_after_the_content_is_uncertain() {
+    let server = MailServer::start(&[]);
+    let sent = send(&server, "lost").await;
     assert!(matches!(sent, DeliveryOutcome::Uncertain { .. }), "{sent:?}");
-    assert_eq!(sink.received().len(), 1);
-    assert!(!channel(&sink, PATIENCE).deduplicates());
+    assert_eq!(server.received().len(), 1);
+    assert!(!channel(&server, LONG_TIMEOUTS).deduplicates());
 }
 
-/// Fault rows 28 and 33: silence after the last dot is doubt as well.
+/// Fault rows 28 and 33: The server does not answer after the content.
 #[tokio::test]
-async fn silence_after_the_last_dot_leaves_the_mail_in_doubt() {
-    let sink = MailServer::start(&[]);
-    let channel = channel(&sink, Timeouts { data: SHORT, ..PATIENCE });
+async fn silence_after_the_content_is_uncertain() {
+    let server = MailServer::start(&[]);
+    let channel = channel(&server, Timeouts { data: SHORT_TIMEOUT, ..LONG_TIMEOUTS });
     let sent = channel.send_batch(vec![mail("silent")]).await.remove(0);
     assert!(matches!(sent, DeliveryOutcome::Uncertain { .. }), "{sent:?}");
-    // The connection in doubt is not used again.
+    // The channel does not use that connection again.
     assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
 }
 
-/// Fault row 28: a server that accepts the connection and says nothing.
+/// Fault row 28: The server accepts the connection and sends no greeting.
 #[tokio::test]
-async fn a_silent_greeting_may_be_tried_again() {
-    let sink = MailServer::start(&["--greeting", "silent"]);
-    let channel = channel(&sink, Timeouts { connect: SHORT, ..PATIENCE });
+async fn missing_greeting_is_a_temporary_failure() {
+    let server = MailServer::start(&["--greeting", "silent"]);
+    let channel = channel(&server, Timeouts { connect: SHORT_TIMEOUT, ..LONG_TIMEOUTS });
     is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
 }
 
-/// Fault rows 27 and 29: no server, no such name, a server that is too busy to greet.
+/// Fault rows 27 and 29: No server, an unknown host name, and a server that refuses connections.
 #[tokio::test]
-async fn a_server_that_is_down_may_be_tried_again() {
+async fn unavailable_server_is_a_temporary_failure() {
     let busy = MailServer::start(&["--greeting", "421"]);
     is_temporary(&send(&busy, "ok").await);
     let port = {
@@ -178,79 +178,75 @@ async fn a_server_that_is_down_may_be_tried_again() {
         closed.local_addr().unwrap().port()
     };
     for url in [format!("smtp://127.0.0.1:{port}"), "smtp://no-such-host.invalid:25".to_owned()] {
-        let channel = SmtpChannel::with_timeouts(&url, PATIENCE).unwrap();
+        let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
         is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
     }
 }
 
-/// A connection that died while it lay idle costs no mail.
 #[tokio::test]
-async fn an_idle_connection_that_died_is_replaced() {
-    let sink = MailServer::start(&[]);
-    let channel = channel(&sink, PATIENCE);
+async fn closed_idle_connection_is_replaced() {
+    let server = MailServer::start(&[]);
+    let channel = channel(&server, LONG_TIMEOUTS);
     assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
-    let port = sink.port;
-    drop(sink);
+    let port = server.port;
+    drop(server);
     is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
-    let back = MailServer::start(&["--port", &port.to_string()]);
+    let restarted = MailServer::start(&["--port", &port.to_string()]);
     assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
-    assert_eq!(back.received().len(), 1);
+    assert_eq!(restarted.received().len(), 1);
 }
 
 #[tokio::test]
-async fn an_address_that_the_server_cannot_write_is_the_recipients_failure() {
-    let able = MailServer::start(&[]);
-    assert_eq!(send(&able, "ok.jürgen").await, DeliveryOutcome::Sent);
-    let plain = MailServer::start(&["--plain-addresses"]);
-    is_permanent(&send(&plain, "ok.jürgen").await, Code::RecipientEmailUndeliverable);
-    assert_eq!(plain.received().len(), 0);
+async fn address_beyond_ascii_needs_smtputf8() {
+    let with_smtputf8 = MailServer::start(&[]);
+    assert_eq!(send(&with_smtputf8, "ok.jürgen").await, DeliveryOutcome::Sent);
+    let without = MailServer::start(&["--plain-addresses"]);
+    is_permanent(&send(&without, "ok.jürgen").await, Code::RecipientEmailUndeliverable);
+    assert_eq!(without.received().len(), 0);
 }
 
-fn encrypted(url_end: &str, sink: &MailServer) -> SmtpChannel {
-    let ca = tests_folder().join("smtp_sink/authority.pem");
-    let url = format!("smtp://jane:s%40fe@localhost:{}?{url_end}&ca={}", sink.port, ca.display());
-    SmtpChannel::with_timeouts(&url, PATIENCE).unwrap()
-}
-
-fn secure_sink() -> MailServer {
+/// A server with TLS that requires a login.
+fn secure_server() -> MailServer {
     let file = |name: &str| tests_folder().join("smtp_sink").join(name).display().to_string();
     let (certificate, key) = (file("certificate.pem"), file("key.pem"));
     MailServer::start(&["--tls", &certificate, &key, "--login", "jane", "s@fe"])
 }
 
 #[tokio::test]
-async fn a_mail_goes_out_encrypted_after_logging_in() {
-    let sink = secure_sink();
-    let sent = encrypted("tls=required", &sink).send_batch(vec![mail("ok")]).await;
-    assert_eq!(sent, [DeliveryOutcome::Sent]);
-    assert_eq!(sink.received().len(), 1);
+async fn mail_is_sent_encrypted_after_login() {
+    let server = secure_server();
+    let ca = tests_folder().join("smtp_sink/authority.pem").display().to_string();
+    let url = format!("smtp://jane:s%40fe@localhost:{}?tls=required&ca={ca}", server.port);
+    let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
+    assert_eq!(server.received().len(), 1);
 }
 
 #[tokio::test]
-async fn nothing_is_sent_to_a_server_that_cannot_prove_itself() {
-    let sink = secure_sink();
-    let url = format!("smtp://jane:s%40fe@localhost:{}?tls=required", sink.port);
-    let distrustful = SmtpChannel::with_timeouts(&url, PATIENCE).unwrap();
-    is_temporary(&distrustful.send_batch(vec![mail("ok")]).await.remove(0));
-    assert_eq!(sink.received().len(), 0);
+async fn untrusted_certificate_gets_no_mail() {
+    let server = secure_server();
+    let url = format!("smtp://jane:s%40fe@localhost:{}?tls=required", server.port);
+    let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+    is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
+    assert_eq!(server.received().len(), 0);
 }
 
 #[tokio::test]
-async fn nothing_is_sent_in_the_clear_when_encryption_is_required() {
-    let sink = MailServer::start(&[]);
-    let url = format!("smtp://127.0.0.1:{}?tls=required", sink.port);
-    let strict = SmtpChannel::with_timeouts(&url, PATIENCE).unwrap();
-    is_temporary(&strict.send_batch(vec![mail("ok")]).await.remove(0));
-    assert_eq!(sink.received().len(), 0);
+async fn server_without_required_encryption_gets_no_mail() {
+    let server = MailServer::start(&[]);
+    let url = format!("smtp://127.0.0.1:{}?tls=required", server.port);
+    let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
+    is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
+    assert_eq!(server.received().len(), 0);
 }
 
-/// P31: a wrong password is the administrator's to mend, and is shown to nobody.
+/// P31: A refused login is a temporary failure, and its text does not contain the password.
 #[tokio::test]
-async fn p31_a_refused_login_may_be_tried_again_and_shows_no_password() {
-    let sink = secure_sink();
+async fn refused_login_is_temporary_and_hides_the_password() {
+    let server = secure_server();
     let ca = tests_folder().join("smtp_sink/authority.pem");
-    let url = format!("smtp://jane:wrong@localhost:{}?ca={}", sink.port, ca.display());
-    let channel = SmtpChannel::with_timeouts(&url, PATIENCE).unwrap();
+    let url = format!("smtp://jane:wrong@localhost:{}?ca={}", server.port, ca.display());
+    let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
     let sent = channel.send_batch(vec![mail("ok")]).await.remove(0);
     is_temporary(&sent);
     assert!(format!("{sent:?}").contains("535"), "{sent:?}");

@@ -1,6 +1,6 @@
 //! What an import did to each person, told from its events: how the person stood before the row, and after it.
 
-use super::{Company, UserState};
+use super::{Company, Observer, UserState};
 use crate::commit::Commit;
 use crate::event::{Channel, Event, Person};
 use crate::values::{Code, CompanyId, ImportId, Phone, UserKey};
@@ -98,56 +98,83 @@ impl Effects {
         self.over
     }
 
-    /// Takes note of the company's next commit: the rows told in it that changed something, in their order.
+    /// Folds the company's next commit; returns the rows in it that changed something, in their order.
     pub fn take(&mut self, commit: &Commit) -> Vec<RowEffect> {
-        let mut rows: Vec<RowEffect> = Vec::new();
-        let mut values: Option<(&UserKey, Standing)> = None;
-        let mut told: Option<&UserKey> = None;
-        for event in &commit.events {
-            let part = self.part(event);
-            let before = match &part {
-                Part::Row(_, user) | Part::Values(user) => Standing::of(&self.company, user),
-                Part::Phone(_) | Part::Leaving(_) | Part::Stock | Part::End | Part::Other => {
-                    Standing::default()
-                }
-            };
-            self.company.evolve(commit.at, event);
-            let (earlier, just_told) = (values.take(), told.take());
-            match part {
-                Part::Row(row, user) => {
-                    told = Some(user);
-                    let earlier = earlier.filter(|(key, _)| key.folded() == user.folded());
-                    let before = earlier.map_or(before, |(_, before)| before);
-                    let after = Standing::of(&self.company, user);
-                    let (user, from_stock) = (user.clone(), false);
-                    rows.push(RowEffect { row, user, before, after, from_stock, errored: None });
-                }
-                Part::Values(user) => values = Some((user, before)),
-                Part::Phone(user) => {
-                    if let Some(last) = rows.last_mut() {
-                        last.after = Standing::of(&self.company, user);
-                    }
-                }
-                Part::Leaving(user) => {
-                    let of_row = just_told.is_some_and(|told| told.folded() == user.folded());
-                    if let Some(last) = rows.last_mut().filter(|_| of_row) {
-                        last.after = Standing::of(&self.company, user);
-                    }
-                }
-                Part::Stock => {
-                    if let Some(last) = rows.last_mut() {
-                        last.from_stock = true;
-                    }
-                }
-                Part::End => self.over = true,
-                Part::Other => {}
+        let mut walk = Walk::new(self.import);
+        self.company.apply_observed(commit, &mut walk);
+        self.over |= walk.over;
+        walk.rows.retain(|row| row.before != row.after);
+        walk.rows
+    }
+}
+
+/// The rows of the import that were found in one commit.
+struct Walk<'c> {
+    import: ImportId,
+    rows: Vec<RowEffect>,
+    /// What the next event is to the import, and how its person stood before.
+    next: (Part<'c>, Standing),
+    /// The person whose values the last event changed, and how the person stood before.
+    values: Option<(&'c UserKey, Standing)>,
+    /// The person of the row that the last event told.
+    told: Option<&'c UserKey>,
+    over: bool,
+}
+
+impl<'c> Observer<'c> for Walk<'c> {
+    fn before(&mut self, company: &Company, event: &'c Event) {
+        let part = self.part(event);
+        let before = match &part {
+            Part::Row(_, user) | Part::Values(user) => Standing::of(company, user),
+            Part::Phone(_) | Part::Leaving(_) | Part::Stock | Part::End | Part::Other => {
+                Standing::default()
             }
-        }
-        rows.retain(|row| row.before != row.after);
-        rows
+        };
+        self.next = (part, before);
     }
 
-    fn part<'a>(&self, event: &'a Event) -> Part<'a> {
+    fn after(&mut self, company: &Company, _: &'c Event) {
+        let (part, before) = std::mem::replace(&mut self.next, (Part::Other, Standing::default()));
+        let (earlier, just_told) = (self.values.take(), self.told.take());
+        match part {
+            Part::Row(row, user) => {
+                self.told = Some(user);
+                let earlier = earlier.filter(|(key, _)| key.folded() == user.folded());
+                let before = earlier.map_or(before, |(_, before)| before);
+                let after = Standing::of(company, user);
+                let (user, from_stock) = (user.clone(), false);
+                self.rows.push(RowEffect { row, user, before, after, from_stock, errored: None });
+            }
+            Part::Values(user) => self.values = Some((user, before)),
+            Part::Phone(user) => {
+                if let Some(last) = self.rows.last_mut() {
+                    last.after = Standing::of(company, user);
+                }
+            }
+            Part::Leaving(user) => {
+                let of_row = just_told.is_some_and(|told| told.folded() == user.folded());
+                if let Some(last) = self.rows.last_mut().filter(|_| of_row) {
+                    last.after = Standing::of(company, user);
+                }
+            }
+            Part::Stock => {
+                if let Some(last) = self.rows.last_mut() {
+                    last.from_stock = true;
+                }
+            }
+            Part::End => self.over = true,
+            Part::Other => {}
+        }
+    }
+}
+
+impl<'c> Walk<'c> {
+    fn new(import: ImportId) -> Self {
+        let next = (Part::Other, Standing::default());
+        Self { import, rows: Vec::new(), next, values: None, told: None, over: false }
+    }
+
+    fn part(&self, event: &'c Event) -> Part<'c> {
         let row = event.row().filter(|(_, row)| row.import == self.import);
         match event {
             Event::UserUpdated { user, row: None, .. } => Part::Values(user),

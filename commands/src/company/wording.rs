@@ -162,15 +162,15 @@ mod tests {
         let en = |version| Wording { language: "en".to_owned(), version };
         let fence = a_running_run().len() as u64;
         let claim = ClaimRecipients { run: run_id(1), fence, most: 1, via: "outbox" };
-        let ours = given(a_running_run()).when(claim).0.unwrap().events;
+        let ours = given(a_running_run()).when(claim).events();
         assert_eq!(wording(&ours[0]), Some(en(0)));
 
         let mut company = given(a_running_run().into_iter().chain([set("one")])).after(claim);
-        company.0.evolve(NOW, &set("two"));
+        company.append(NOW, "jane", &[set("two")]);
         let open = open_claims(&company.0, run_id(1), "outbox", NOW);
         assert_eq!(wording(&open[0].claim), Some(en(1)));
         assert_eq!(company.0.worded(kind, &en(1)).unwrap().subject, "one");
-        let next = company.when(claim).0.unwrap().events;
+        let next = company.when(claim).events();
         assert_eq!(wording(&next[0]), Some(en(2)));
         let company = company.after(claim);
         let sent = |key: &str| (who(key), 1, Report::Sent { message_id: None });
@@ -196,7 +196,7 @@ mod tests {
         events.extend(run_started(run_id(1), &["ann"]));
         let fence = events.len() as u64;
         let claim = ClaimRecipients { run: run_id(1), fence, most: 1, via: "outbox" };
-        let events = given(events).when(claim).0.unwrap().events;
+        let events = given(events).when(claim).events();
         let Event::InviteDispatched { template: Some(template), .. } = &events[0] else { panic!() };
         assert_eq!((template.language.as_str(), template.version), ("de", 0));
     }

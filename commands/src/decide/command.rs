@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::company::Company;
 use crate::decide::key_spelling;
 use crate::decide::numbers::pool;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::envelope::read;
 use crate::values::{Code, Refusal};
 
@@ -40,11 +40,11 @@ macro_rules! commands {
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
 
         /// Describes every command that may be asked from outside: bodies as they are read, results as they are told.
-        pub fn schemas(asked: &mut SchemaGenerator, told: &mut SchemaGenerator) -> Vec<CommandSchema> {
+        pub fn schemas(bodies: &mut SchemaGenerator, results: &mut SchemaGenerator) -> Vec<CommandSchema> {
             vec![$(CommandSchema {
                 name: stringify!($name),
-                body: <$name as JsonSchema>::json_schema(asked),
-                result: <$name as Decide>::result_schema(told),
+                body: <$name as JsonSchema>::json_schema(bodies),
+                result: <$name as Decide>::result_schema(results),
             }),*]
         }
 
@@ -72,11 +72,11 @@ macro_rules! commands {
             ///
             /// # Errors
             /// The rule that is broken, with its stable code.
-            pub fn decide(&self, company: &Company, asked: &Asked<'_, ()>) -> Result<Decision, Refusal> {
+            pub fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
                 if !self.takes_numbers() {
-                    return self.rule(company, asked);
+                    return self.rule(company, context);
                 }
-                pool::with_cooled(company, asked, |company| self.rule(company, asked))
+                pool::with_cooled(company, context, |company| self.rule(company, context))
             }
 
             fn takes_numbers(&self) -> bool {
@@ -86,10 +86,10 @@ macro_rules! commands {
                 }
             }
 
-            fn rule(&self, company: &Company, asked: &Asked<'_, ()>) -> Result<Decision, Refusal> {
+            fn rule(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
                 match self {
-                    $(Self::$name(command) => ask(command, company, asked),)*
-                    $(Self::$iname(command) => ask(command, company, asked),)*
+                    $(Self::$name(command) => check_and_decide(command, company, context),)*
+                    $(Self::$iname(command) => check_and_decide(command, company, context),)*
                 }
             }
         }
@@ -154,22 +154,15 @@ commands! {
     }
 }
 
-fn ask<C: Decide>(
+fn check_and_decide<C: Decide>(
     command: &C,
     company: &Company,
-    asked: &Asked<'_, ()>,
+    context: &Context<'_>,
 ) -> Result<Decision, Refusal> {
-    let asked = Asked {
-        command,
-        id: asked.id,
-        actor: asked.actor,
-        authority: asked.authority,
-        at: asked.at,
-    };
     if let Some(permission) = C::NEEDS {
-        asked.require(company, permission)?;
+        context.require(company, permission)?;
     }
-    command.decide(company, &asked)
+    command.decide(company, context)
 }
 
 fn unknown_command(name: &str) -> Refusal {

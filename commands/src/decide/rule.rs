@@ -1,76 +1,130 @@
-//! What the rule of a command is given, and what it returns.
+//! The trait of a command's rule, its context, and its decision.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::company::Company;
+use crate::decide::facts::Facts;
 use crate::event::{Event, Permission};
 use crate::schema::Nothing;
 use crate::values::{Code, CommandId, Refusal, Time};
 
-/// A command and the circumstances it is asked in. Time and ids come in with it.
-#[derive(Debug, Clone)]
-pub struct Asked<'a, C> {
-    pub command: &'a C,
+/// The rule of one command. A rule records nothing: it returns a decision or a refusal.
+pub trait Decide {
+    /// The permission that the actor needs.
+    const NEEDS: Option<Permission>;
+    /// Whether the rule assigns numbers of the pool, or counts the available ones.
+    const TAKES_NUMBERS: bool = false;
+
+    /// # Errors
+    /// The stable code of the violated condition.
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal>;
+
+    /// The schema of the `result` in the accepted answer.
+    fn result_schema(generator: &mut SchemaGenerator) -> Schema
+    where
+        Self: Sized,
+    {
+        Nothing::json_schema(generator)
+    }
+}
+
+/// The circumstances of a command: its id, actor and time, and the facts found by the engine.
+#[derive(Debug, Clone, Copy)]
+pub struct Context<'a> {
     pub id: CommandId,
     pub actor: &'a str,
     pub authority: Authority,
     pub at: Time,
+    pub facts: &'a Facts,
 }
 
-/// By what right an actor asks.
+/// The source of an actor's permissions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Authority {
-    /// What the company granted the actor.
+    /// The permissions that the company granted to the actor.
     Granted,
     /// Every permission: the owner of the data folder, and the engine itself.
     All,
 }
 
-/// What a rule decided: the facts to append, and the `result` of the accepted answer.
+/// The decision of a rule: the events to append, and the `result` of the accepted answer.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Decision {
-    pub events: Vec<Event>,
-    pub result: Value,
-    /// Whether to append a commit. A preview, or the engine's own question, that changed nothing leaves no trace.
-    pub recorded: bool,
-    /// Whether the same was asked and done before, under another command's id.
-    pub repeats: bool,
+pub enum Decision {
+    /// The events form a commit. A commit without events stores the answer for a repeated command.
+    Append { events: Vec<Event>, result: Value },
+    /// The events that a commit would contain. Nothing is appended.
+    Preview { events: Vec<Event>, result: Value },
+    /// An answer without a commit.
+    Answer { result: Value },
+    /// An earlier command with another id did the same. Nothing is appended.
+    Repeat { result: Value },
 }
 
 impl Decision {
-    /// Facts, and an answer without anything to tell.
-    pub fn of(events: Vec<Event>) -> Self {
-        Self { events, result: json!({}), recorded: true, repeats: false }
+    /// A commit with an empty `result`.
+    pub fn append(events: Vec<Event>) -> Self {
+        Self::Append { events, result: json!({}) }
+    }
+
+    /// A commit, or an answer without a commit where there are no events.
+    pub fn append_if_any(events: Vec<Event>) -> Self {
+        if events.is_empty() { Self::Answer { result: json!({}) } } else { Self::append(events) }
     }
 
     #[must_use]
-    pub fn telling(mut self, result: Value) -> Self {
-        self.result = result;
+    pub fn with_result(mut self, value: Value) -> Self {
+        let (Self::Append { result, .. }
+        | Self::Preview { result, .. }
+        | Self::Answer { result }
+        | Self::Repeat { result }) = &mut self;
+        *result = value;
         self
     }
 
-    /// An answer that leaves no trace in the log.
-    pub fn unrecorded(result: Value) -> Self {
-        Self { events: Vec::new(), result, recorded: false, repeats: false }
+    /// Adds events at the end of the commit.
+    #[must_use]
+    pub fn with_events(mut self, more: impl IntoIterator<Item = Event>) -> Self {
+        if let Self::Append { events, .. } | Self::Preview { events, .. } = &mut self {
+            events.extend(more);
+        }
+        self
     }
 
-    /// What stands already; nothing is done twice.
-    pub fn repeat(result: Value) -> Self {
-        Self { repeats: true, ..Self::unrecorded(result) }
+    /// The events to append, or those of a preview.
+    pub fn events(&self) -> &[Event] {
+        match self {
+            Self::Append { events, .. } | Self::Preview { events, .. } => events,
+            Self::Answer { .. } | Self::Repeat { .. } => &[],
+        }
     }
 
-    /// Facts that are only worth a commit if there are any: what the engine asks of itself again and again.
-    pub fn if_any(events: Vec<Event>) -> Self {
-        Self { recorded: !events.is_empty(), ..Self::of(events) }
+    pub fn into_events(self) -> Vec<Event> {
+        match self {
+            Self::Append { events, .. } | Self::Preview { events, .. } => events,
+            Self::Answer { .. } | Self::Repeat { .. } => Vec::new(),
+        }
+    }
+
+    pub fn result(&self) -> &Value {
+        let (Self::Append { result, .. }
+        | Self::Preview { result, .. }
+        | Self::Answer { result }
+        | Self::Repeat { result }) = self;
+        result
+    }
+
+    /// Whether a commit is appended.
+    pub fn is_append(&self) -> bool {
+        matches!(self, Self::Append { .. })
     }
 }
 
-impl<C> Asked<'_, C> {
-    /// Refuses an actor who lacks the permission.
+impl Context<'_> {
+    /// Refuses an actor without the permission.
     ///
     /// # Errors
-    /// `auth.permission_denied`, naming the permission.
+    /// `auth.permission_denied`, with the name of the permission.
     pub fn require(&self, company: &Company, permission: Permission) -> Result<(), Refusal> {
         if self.authority == Authority::All || company.grants.allows(self.actor, permission) {
             return Ok(());
@@ -78,14 +132,12 @@ impl<C> Asked<'_, C> {
         let name = permission.as_str();
         Err(Refusal::new(Code::AuthPermissionDenied).saying(name).with(json!({"permission": name})))
     }
-}
 
-impl<C> Asked<'_, C> {
-    /// Refuses an actor who may not invite these people: accounts are the business of whoever imports accounts
-    /// too (ML-01, ML-10).
+    /// Refuses an actor who may not invite these people. The permission to import accounts is enough to invite
+    /// accounts.
     ///
     /// # Errors
-    /// `auth.permission_denied`, naming the permission.
+    /// `auth.permission_denied`, with the name of the permission.
     pub(crate) fn require_to_invite(
         &self,
         company: &Company,
@@ -102,35 +154,13 @@ impl<C> Asked<'_, C> {
     }
 }
 
-/// The rule of one command. It records nothing: it returns events or a refusal.
-pub trait Decide {
-    /// The permission that the actor needs.
-    const NEEDS: Option<Permission>;
-    /// Whether the rule assigns numbers of the pool, or counts the available ones.
-    const TAKES_NUMBERS: bool = false;
-
-    /// # Errors
-    /// The rule that is broken, with its stable code.
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal>
-    where
-        Self: Sized;
-
-    /// The shape of the `result` of its accepted answer.
-    fn result_schema(generator: &mut SchemaGenerator) -> Schema
-    where
-        Self: Sized,
-    {
-        Nothing::json_schema(generator)
-    }
-}
-
-/// The longest name, title or other single-line text a command takes, in characters.
+/// The maximum length of a name, title or other single-line text, in characters.
 pub const MAX_TEXT_CHARS: usize = 255;
 
-/// Checks a single-line text that a command brought: not empty, not too long, no control characters.
+/// Checks a single-line text of a command: not empty, at most [`MAX_TEXT_CHARS`], no control characters.
 ///
 /// # Errors
-/// `field.required`, `field.length` or `field.control_character`, naming the field.
+/// `field.required`, `field.length` or `field.control_character`, with the name of the field.
 pub fn check_text(field: &str, text: &str) -> Result<(), Refusal> {
     let refuse = |code: Code| Refusal::new(code).saying(field).with(json!({"field": field}));
     if text.trim().is_empty() {

@@ -1,9 +1,9 @@
-//! Given these events, when this is asked, then these events, or this refusal.
+//! Given these events, when this command comes, then these events or this refusal.
 
 use serde_json::Value;
 use ulid::Ulid;
 
-use super::{Asked, Authority, Command, Decision};
+use super::{Authority, Command, Context, Decision, Facts};
 use crate::company::Company;
 use crate::event::{Channel, Event, Person, Source};
 use crate::values::{Code, CommandId, CompanyId, Personal, Phone, Refusal, RunId, Time, UserKey};
@@ -15,22 +15,40 @@ pub const NOW: Time = Time(1_795_248_000_000);
 #[derive(Debug)]
 pub struct Given(pub Company);
 
-/// What came of asking.
+/// The decision on a command.
 #[derive(Debug)]
 pub struct Then(pub Result<Decision, Refusal>);
 
+/// A command, and the facts that the engine would find for it.
+#[derive(Debug, Clone)]
+pub struct Input {
+    pub command: Command,
+    pub facts: Facts,
+}
+
+impl<C: Into<Command>> From<C> for Input {
+    fn from(command: C) -> Self {
+        Self { command: command.into(), facts: Facts::None }
+    }
+}
+
+impl From<&Command> for Command {
+    fn from(command: &Command) -> Self {
+        command.clone()
+    }
+}
+
 /// A company after these events, all of them an hour old.
 pub fn given(events: impl IntoIterator<Item = Event>) -> Given {
-    let mut company = Company::new("acme".parse::<CompanyId>().unwrap());
+    let company = Company::new("acme".parse::<CompanyId>().unwrap());
     let events: Vec<_> = events.into_iter().collect();
-    company.take(Time(NOW.0 - 3_600_000), "jane@acme.example", &events);
-    Given(company)
+    Given(company.after(Time(NOW.0 - 3_600_000), "jane@acme.example", &events))
 }
 
 impl Given {
     #[track_caller]
-    pub fn when(&self, command: impl Into<Command>) -> Then {
-        self.when_asked_by("jane@acme.example", Authority::Granted, NOW, &command.into())
+    pub fn when(&self, input: impl Into<Input>) -> Then {
+        self.when_asked_by("jane@acme.example", Authority::Granted, NOW, input)
     }
 
     /// The command as JSON, as it comes over the wire.
@@ -48,24 +66,31 @@ impl Given {
         actor: &str,
         authority: Authority,
         at: Time,
-        command: &Command,
+        input: impl Into<Input>,
     ) -> Then {
-        let asked = Asked { command: &(), id: CommandId(Ulid(7)), actor, authority, at };
-        Then(command.decide(&self.0, &asked))
+        let Input { command, facts } = input.into();
+        let context = Context { id: CommandId(Ulid(7)), actor, authority, at, facts: &facts };
+        Then(command.decide(&self.0, &context))
     }
 
     /// The company after the command's events.
     #[track_caller]
-    pub fn after(self, command: impl Into<Command>) -> Self {
-        self.after_at(NOW, command)
+    pub fn after(self, input: impl Into<Input>) -> Self {
+        self.after_at(NOW, input)
     }
 
     /// The company after the command's events at another time.
     #[track_caller]
-    pub fn after_at(mut self, at: Time, command: impl Into<Command>) -> Self {
-        let then = self.when_asked_by("jane@acme.example", Authority::Granted, at, &command.into());
-        self.0.take(at, "jane@acme.example", &then.0.unwrap().events);
+    pub fn after_at(mut self, at: Time, input: impl Into<Input>) -> Self {
+        let actor = "jane@acme.example";
+        let then = self.when_asked_by(actor, Authority::Granted, at, input);
+        self.append(at, actor, &then.events());
         self
+    }
+
+    /// Appends a commit with these events.
+    pub fn append(&mut self, at: Time, actor: &str, events: &[Event]) {
+        self.0 = self.0.after(at, actor, events);
     }
 }
 
@@ -73,8 +98,8 @@ impl Then {
     #[track_caller]
     pub fn then(self, expected: impl IntoIterator<Item = Event>) -> Value {
         let decision = self.0.unwrap();
-        assert_eq!(decision.events, expected.into_iter().collect::<Vec<_>>());
-        decision.result
+        assert_eq!(decision.events(), expected.into_iter().collect::<Vec<_>>());
+        decision.result().clone()
     }
 
     #[track_caller]
@@ -85,8 +110,18 @@ impl Then {
     }
 
     #[track_caller]
+    pub fn events(&self) -> Vec<Event> {
+        self.0.as_ref().unwrap().events().to_vec()
+    }
+
+    #[track_caller]
+    pub fn result(&self) -> Value {
+        self.0.as_ref().unwrap().result().clone()
+    }
+
+    #[track_caller]
     pub fn names(&self) -> Vec<&'static str> {
-        self.0.as_ref().unwrap().events.iter().map(Event::name).collect()
+        self.events().iter().map(Event::name).collect()
     }
 }
 

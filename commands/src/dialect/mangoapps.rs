@@ -217,14 +217,14 @@ mod tests {
     fn an_employee_id_means_whoever_has_it() {
         let header = "email/login,employee id,title,Enabled\n";
         let first = format!("{header}ann@acme.example,E1,Clerk,TRUE\n,e1,Boss,\n,E2,Clerk,\n");
-        let events = company(4).when(import(&first)).0.unwrap().events;
+        let events = company(4).when(import(&first)).events();
         let outcomes: Vec<_> = events.iter().filter_map(Event::row).map(|(one, _)| one).collect();
         assert_eq!(outcomes, [RowOutcome::Created, RowOutcome::Duplicate, RowOutcome::Created]);
         let after = company(4).after(import(&first));
         let (_, two) = after.0.users.created("E2").unwrap();
         assert_eq!(two.person().attributes["employee_id"], "E2");
         let taken = format!("{header}x,X1,,\nx,X1,,\nx,X1,,\nbob@acme.example,E1,,\n");
-        let events = after.when(import(&taken)).0.unwrap().events;
+        let events = after.when(import(&taken)).events();
         let Some(Event::RowRefused { problems, .. }) = events.first() else { panic!("{events:?}") };
         assert_eq!(problems[0].code, Code::FieldNotUnique);
         assert_eq!(problems[0].column.as_deref(), Some("employee id"));

@@ -6,12 +6,11 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use boarding_commands::company::Company;
-use boarding_commands::decide::{Authority, Command};
 use boarding_commands::event::Event;
-use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal, Time};
+use boarding_commands::step::Request;
+use boarding_commands::values::{Code, CompanyId, Refusal};
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot, watch};
-use ulid::Ulid;
 
 use crate::context::EngineContext;
 use crate::limits::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX};
@@ -24,24 +23,6 @@ use boarding_log::codec::COMMIT_BYTES_MAX;
 pub(crate) mod decide_step;
 
 use decide_step::State;
-
-/// A command on its way to a company.
-#[derive(Debug, Clone)]
-pub struct Request {
-    pub command: Command,
-    pub id: CommandId,
-    /// The digest of name and body; none for what the engine asks of itself, which is never repeated by id.
-    pub body: Option<Digest>,
-    pub actor: String,
-    pub authority: Authority,
-    pub at: Time,
-    pub correlation: Option<Ulid>,
-    pub traceparent: Option<String>,
-    pub expected_version: Option<u64>,
-    /// The version at which it was planned: refused `import.plan_changed` if anything that bears on
-    /// imports has happened since.
-    pub planned_at: Option<u64>,
-}
 
 /// What came of a command.
 #[derive(Debug, Clone, PartialEq)]
@@ -268,17 +249,17 @@ impl CompanyActor {
             Message::Submit(request, reply) => (request, reply),
         };
         let outcome = match decide_step::decide(&self.context, state, &request) {
-            Ok((encoded, result)) => {
-                let events = encoded.commit().events.clone();
+            decide_step::Decided::Commit(encoded) => {
+                let commit = encoded.commit();
+                let (result, events) = (commit.result.clone(), commit.events.clone());
                 batch.ids.insert(request.id);
                 batch.bytes += encoded.bytes().len();
-                batch.positions += encoded.commit().span();
-                state.note(&encoded);
+                batch.positions += commit.span();
                 batch.commits.push(encoded);
                 Outcome::Commit { result, events }
             }
             // What refuses may be of this very batch: it is told once that is durable.
-            Err(answer) => Outcome::Answer(answer),
+            decide_step::Decided::Reply(reply) => Outcome::Reply(reply),
         };
         batch.decided.push(Decided { request, reply, outcome });
         None

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use boarding_commands::values::{CommandId, Time};
 use ulid::Ulid;
 
-/// ResponseKind the time and makes ids; clones tell the same. Neither ever goes back.
+/// Tells the time and makes ids; clones tell the same. Neither ever goes back.
 #[derive(Clone)]
 pub struct Clock(Arc<Inner>);
 

@@ -4,10 +4,12 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
+use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::FileRef;
+use boarding_commands::step::Request;
 use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal, Time};
 use boarding_log::EventLog;
 use boarding_projections::rows::Table;
@@ -15,7 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::actor::{ActorHandle, Reply, Request};
+use crate::actor::{ActorHandle, Reply};
 use crate::clock::Clock;
 use crate::context::EngineContext;
 use crate::intake::files::SharedFiles;
@@ -83,6 +85,7 @@ impl Engine {
                 command: Command::ImportFile(import),
                 body,
                 kept: Some(files),
+                ..
             }) => {
                 let submission = Submission { company: company.clone(), body, envelope, authority };
                 self.import_as_planned(&submission, import, files).await
@@ -93,16 +96,16 @@ impl Engine {
                 let submission = Submission { company: company.clone(), body, envelope, authority };
                 self.preview_undo(&submission, undo).await
             }
-            Ok(PreparedCommand { command, body, .. }) => {
+            Ok(PreparedCommand { command, facts, body, .. }) => {
                 let submission = Submission { company: company.clone(), body, envelope, authority };
-                self.submit_prepared(&submission, command, None).await
+                self.submit_prepared(&submission, command, facts, None).await
             }
             Err(reply) => reply,
         };
         answer(id, reply)
     }
 
-    /// Reads the command, keeps its files, and adds what only the engine can find out.
+    /// Reads the command, keeps its files, and finds the facts that its rule needs.
     pub(crate) async fn prepare(
         &self,
         company: &CompanyId,
@@ -111,32 +114,38 @@ impl Engine {
         authority: Authority,
     ) -> Result<PreparedCommand, Reply> {
         let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
-        let mut command = Command::read(name, body.clone()).map_err(rejected)?;
+        let command = Command::read(name, body.clone()).map_err(rejected)?;
         let mut kept = None;
-        let digest = match &mut command {
+        let (digest, facts) = match &command {
             Command::ImportFile(import) => {
-                let prepared = self.prepare_import(company, import, &body, envelope, authority);
-                let (digest, files) = prepared.await?;
-                kept = files;
-                digest
+                match self.prepare_import(company, import, &body, envelope, authority).await? {
+                    (digest, ImportFacts::Read(contents)) => (digest, Facts::Files(contents)),
+                    (digest, ImportFacts::ReadWithPlan(files)) => {
+                        kept = Some(files);
+                        (digest, Facts::None)
+                    }
+                }
             }
             Command::ImportPictures(pictures) => {
-                self.prepare_pictures(company, pictures, &body, envelope, authority).await?
+                let prepared =
+                    self.prepare_pictures(company, pictures, &body, envelope, authority).await?;
+                (prepared.0, Facts::Archive(prepared.1))
             }
             Command::LinkCompleted(link) => {
                 let token = link.token.as_ref();
-                link.verified = token.and_then(|token| self.context.tokens.read(company, token));
-                Digest::of_body(name, &body)
+                let read = token.and_then(|token| self.context.tokens.read(company, token));
+                let facts =
+                    read.map_or(Facts::None, |(id, generation)| Facts::Invitation(id, generation));
+                (Digest::of_body(name, &body), facts)
             }
             Command::StartBulkIntegration(start) => {
                 let token = start.source.token.as_ref();
-                start.source.verified =
-                    token.and_then(|token| self.context.tokens.read_import(company, token));
-                Digest::of_body(name, &body)
+                let read = token.and_then(|token| self.context.tokens.read_import(company, token));
+                (Digest::of_body(name, &body), read.map_or(Facts::None, Facts::Import))
             }
-            _ => Digest::of_body(name, &body),
+            _ => (Digest::of_body(name, &body), Facts::None),
         };
-        Ok(PreparedCommand { command, body: digest, kept })
+        Ok(PreparedCommand { command, facts, body: digest, kept })
     }
 
     /// Keeps and reads an import's file, for those who may import; a repeat is known before it is read,
@@ -145,11 +154,11 @@ impl Engine {
     async fn prepare_import(
         &self,
         company: &CompanyId,
-        import: &mut ImportFile,
+        import: &ImportFile,
         body: &Value,
         envelope: &Envelope,
         authority: Authority,
-    ) -> Result<(Digest, Option<Vec<FileRef>>), Reply> {
+    ) -> Result<(Digest, ImportFacts), Reply> {
         let handle = self.actor(company).await;
         let actor = envelope.actor.clone().unwrap_or_default();
         let needed = import.needs();
@@ -176,29 +185,28 @@ impl Engine {
             return Err(first);
         }
         if import.is_planned() {
-            return Ok((digest, Some(files)));
+            return Ok((digest, ImportFacts::ReadWithPlan(files)));
         }
-        import.read = Some(self.context.read(import, files, says).await.map_err(rejected)?);
-        Ok((digest, None))
+        let contents = self.context.read(import, files, says).await.map_err(rejected)?;
+        Ok((digest, ImportFacts::Read(contents)))
     }
 
     /// Asks a command of its company; `planned_at` is the version that its plan was made at, if it has one.
     pub(crate) async fn submit_prepared(
         &self,
         submission: &Submission,
-        mut command: Command,
+        command: Command,
+        facts: Facts,
         planned_at: Option<u64>,
     ) -> Reply {
         let at = self.context.clock.now();
-        let request = |command: Command| Request { planned_at, ..submission.request(command, at) };
+        let mut request = Request { planned_at, ..submission.request(command, facts, at) };
         let handle = self.actor(&submission.company).await;
-        let mut reply = handle.submit(request(command.clone())).await;
-        if let (Reply::TooLarge, Command::ImportFile(import)) = (&reply, &mut command)
-            && let Some(read) = &mut import.read
-        {
+        let mut reply = handle.submit(request.clone()).await;
+        if let (Reply::TooLarge, Facts::Files(contents)) = (&reply, &mut request.facts) {
             // What the rows lead to does not fit beside the acceptance: they follow in the background.
-            read.rows.clear();
-            reply = handle.submit(request(command)).await;
+            contents.rows.clear();
+            reply = handle.submit(request).await;
         }
         reply
     }
@@ -271,10 +279,19 @@ impl Deref for EngineLog {
 #[derive(Debug)]
 pub(crate) struct PreparedCommand {
     pub command: Command,
+    /// The facts that its rule needs.
+    pub facts: Facts,
     /// The digest by which a repeat is recognised.
     pub body: Digest,
     /// The files of an import that is to be planned first.
     pub kept: Option<Vec<FileRef>>,
+}
+
+/// What is known of an import's files before its command reaches the company.
+enum ImportFacts {
+    Read(FileContents),
+    /// The files are kept; they are read together with the plan.
+    ReadWithPlan(Vec<FileRef>),
 }
 
 /// Who asks what, of which company.
@@ -287,10 +304,11 @@ pub(crate) struct Submission {
 }
 
 impl Submission {
-    pub(crate) fn request(&self, command: Command, at: Time) -> Request {
+    pub(crate) fn request(&self, command: Command, facts: Facts, at: Time) -> Request {
         let envelope = &self.envelope;
         Request {
             command,
+            facts,
             id: envelope.id,
             body: Some(self.body),
             actor: envelope.actor.clone().unwrap_or_default(),

@@ -5,8 +5,9 @@ use std::io::{BufReader, Cursor};
 use base64::Engine as _;
 use boarding_commands::company::Company;
 use boarding_commands::decide::Authority;
+use boarding_commands::decide::facts::FileContents;
 use boarding_commands::decide::imports::import_file::{
-    FileBody, FileRead, ImportFile, OnError, fits_one_commit,
+    FileBody, ImportFile, OnError, fits_one_commit,
 };
 use boarding_commands::dialect;
 use boarding_commands::event::FileRef;
@@ -83,7 +84,7 @@ impl EngineContext {
         import: &ImportFile,
         files: Vec<FileRef>,
         company: CompanySays,
-    ) -> Result<FileRead, Refusal> {
+    ) -> Result<FileContents, Refusal> {
         let (kept, import) = (self.files.clone(), import.clone());
         let reading = tokio::task::spawn_blocking(move || read(&kept, &import, files, company));
         reading.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
@@ -181,7 +182,7 @@ pub(crate) fn read(
     import: &ImportFile,
     kept: Vec<FileRef>,
     company: CompanySays,
-) -> Result<FileRead, Refusal> {
+) -> Result<FileContents, Refusal> {
     let dialect = dialect::find(&import.dialect).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
@@ -218,7 +219,7 @@ pub(crate) fn read(
     } else {
         Vec::new()
     };
-    Ok(FileRead { files: kept, summary, rows })
+    Ok(FileContents { files: kept, summary, rows })
 }
 
 /// LX-08: a file that says it is something else is not taken at its content; one that says nothing is.

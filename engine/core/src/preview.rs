@@ -7,6 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::ImportMode;
 use boarding_commands::decide::{Authority, Command, ImportFile};
 use boarding_commands::envelope::{Answer, Envelope};
@@ -103,7 +104,7 @@ impl Engine {
         }
         let prepared = self.prepare(company, "ImportFile", &envelope, authority).await;
         let rejected = |reply| answer(id, reply);
-        let PreparedCommand { command, body, kept } = prepared.map_err(rejected)?;
+        let PreparedCommand { command, body, kept, .. } = prepared.map_err(rejected)?;
         let (Command::ImportFile(import), Some(files)) = (command, kept) else {
             return Err(rejected(Reply::Refused(Code::EnvelopeMalformed.into())));
         };
@@ -125,7 +126,7 @@ impl Engine {
         files: Vec<FileRef>,
     ) -> Reply {
         for _ in 0..PLANS_PER_COMMAND {
-            let (plan, read) = match self.plan(submission, &import, &files).await {
+            let (plan, contents) = match self.plan(submission, &import, &files).await {
                 Ok(planned) => planned,
                 Err(reply) => return reply,
             };
@@ -136,8 +137,8 @@ impl Engine {
                 let details = json!({"plan_hash": plan.hash, "counts": plan.counts});
                 return Reply::Refused(Refusal::new(Code::ImportPlanChanged).with(details));
             }
-            let command = Command::ImportFile(read);
-            match self.submit_prepared(submission, command, Some(plan.version)).await {
+            let (command, facts) = (Command::ImportFile(import.clone()), Facts::Files(contents));
+            match self.submit_prepared(submission, command, facts, Some(plan.version)).await {
                 Reply::Refused(refusal) if refusal.code == Code::ImportPlanChanged => {}
                 reply => return reply,
             }
@@ -157,13 +158,13 @@ impl Engine {
         }
     }
 
-    /// Makes a plan beside the company's task; with it comes the command as its rule will see it.
+    /// Makes a plan beside the company's task; returns it with the content of the files.
     async fn plan(
         &self,
         submission: &Submission,
         import: &ImportFile,
         files: &[FileRef],
-    ) -> Result<(ImportPlan, ImportFile), Reply> {
+    ) -> Result<(ImportPlan, FileContents), Reply> {
         // The company stays awake: its snapshot is not written while it is read here.
         let _handle = self.actor(&submission.company).await;
         let _turn = self.plan_permits.acquire().await.map_err(|_| crate::actor::stopped())?;

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use boarding_commands::company::Company;
-use boarding_commands::decide::{AT_ONCE, Authority, Command, Tick, next_turn};
+use boarding_commands::decide::{AT_ONCE, Authority, Command, Facts, Tick, next_turn};
+use boarding_commands::step::Request;
 use boarding_commands::values::{CompanyId, ImportId, RunId, Time};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use ulid::Ulid;
 
-use crate::actor::{ActorHandle, Reply, Request};
+use crate::actor::{ActorHandle, Reply};
 use crate::context::EngineContext;
 use crate::limits::{RETRY_MILLIS, TIMER_SECONDS_MAX};
 
@@ -156,6 +157,7 @@ impl ManagerContext {
     async fn submit(&self, command: impl Into<Command>, correlation: Ulid) -> Reply {
         let request = Request {
             command: command.into(),
+            facts: Facts::None,
             id: self.context.clock.id(),
             body: None,
             actor: ENGINE.to_owned(),

@@ -1,4 +1,4 @@
-//! What every backend asks of an append before it writes anything.
+//! The checks that every backend makes before it writes an append.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use boarding_commands::values::CompanyId;
 
 use super::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, AppendError, Encoded, Head};
 
-/// Refuses an append that is larger than one may be.
+/// Rejects an append that exceeds a size limit.
 pub(super) fn check_size(commits: &[Encoded], bytes_max: usize) -> Result<(), AppendError> {
     let bytes = commits.iter().map(|commit| commit.bytes().len()).sum();
     let positions: u64 = commits.iter().map(|commit| commit.commit().span()).sum();
@@ -17,8 +17,8 @@ pub(super) fn check_size(commits: &[Encoded], bytes_max: usize) -> Result<(), Ap
     Ok(())
 }
 
-/// Refuses an append of which a commit does not follow on its company's head, and answers with the
-/// heads as the append would leave them.
+/// Rejects an append with a commit that does not follow the head of its company. Returns the heads
+/// after the append.
 pub(super) fn check_chain(
     commits: &[Encoded],
     head: impl Fn(&CompanyId) -> Head,
@@ -32,7 +32,7 @@ pub(super) fn check_chain(
     Ok(heads)
 }
 
-/// Refuses a commit that does not follow on this head of its company, and answers with the head it makes.
+/// Rejects a commit that does not follow this head. Returns the head after the commit.
 pub(super) fn follow(encoded: &Encoded, actual: Head) -> Result<Head, AppendError> {
     let commit = encoded.commit();
     let expected = Head { version: commit.first_version - 1, hash: commit.previous };

@@ -1,8 +1,8 @@
-//! The stored bytes of a commit: the only place that knows them.
+//! Encodes and decodes commits: the only module that knows the stored bytes.
 //!
-//! A commit is stored as the MessagePack array of its fields in the order of the struct, enum
-//! variants by name. These bytes are the canonical ones: what is stored is what is hashed, and the
-//! hash of one commit stands in the next one of its company. `log/FORMAT.md` describes them.
+//! A commit is stored as a MessagePack array of its fields in the order of the struct, with enum
+//! variants by name. These bytes are canonical: the stored bytes are the hashed bytes, and each commit
+//! holds the hash of the previous commit of its company. `log/FORMAT.md` describes them.
 
 mod scan;
 
@@ -17,18 +17,18 @@ use ulid::Ulid;
 
 use scan::Scan;
 
-/// The largest commit, in bytes: 500 events with some air, and a quarter of what one message of a
-/// broker may hold, so that any commit fits any log.
+/// The largest commit, in bytes: enough for 500 events, and a quarter of the default largest NATS message,
+/// so that every commit fits every log.
 pub const COMMIT_BYTES_MAX: usize = 256 * 1024;
 
-/// The most events of one commit: 500 rows of a file or 500 recipients of a run, each with at most three
-/// facts, and what begins and ends them.
+/// The most events of one commit: 500 rows or 500 recipients with at most three events each, and the
+/// events that begin and end an import or a run.
 pub const COMMIT_EVENTS_MAX: usize = 1_600;
 
-/// A commit with its bytes and its hash fixed, ready to be appended.
+/// An encoded commit with its hash, ready to be appended.
 ///
-/// The hash is what the company's next commit has to name as `previous`, so several commits can be
-/// chained before the first of them is durable.
+/// The next commit of the company must name this hash as `previous`. So several commits can be chained
+/// before the first of them is durable.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Encoded {
     commit: Commit,
@@ -37,10 +37,10 @@ pub struct Encoded {
 }
 
 impl Encoded {
-    /// Fixes a commit's bytes and hash.
+    /// Encodes a commit and computes its hash.
     ///
     /// # Errors
-    /// When the commit is larger than a commit may be, or is not of this program's schema.
+    /// When the commit exceeds a limit, or has another schema than this program writes.
     pub fn of(commit: Commit) -> Result<Self, EncodeError> {
         if commit.schema != SCHEMA {
             return Err(EncodeError::Schema { schema: commit.schema });
@@ -82,7 +82,13 @@ impl Encoded {
     }
 }
 
-/// A commit cannot be stored.
+impl AsRef<Commit> for Encoded {
+    fn as_ref(&self) -> &Commit {
+        &self.commit
+    }
+}
+
+/// Why a commit cannot be encoded.
 #[derive(Debug, thiserror::Error)]
 pub enum EncodeError {
     #[error(
@@ -102,13 +108,13 @@ pub enum EncodeError {
 }
 
 impl EncodeError {
-    /// Whether the same facts in several commits would do.
+    /// Whether the same events would fit in several commits.
     pub fn is_too_large(&self) -> bool {
         matches!(self, Self::TooLarge { .. } | Self::TooManyEvents { .. })
     }
 }
 
-/// Stored bytes are not a commit that this program can read. They are never skipped.
+/// Why stored bytes cannot be decoded. Readers never skip them.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
     #[error(
@@ -123,22 +129,22 @@ pub enum DecodeError {
     Decode { schema: u16, source: rmp_serde::decode::Error },
 }
 
-/// Reads a commit from its stored bytes, older schemas upcast to this program's.
+/// Decodes a commit; an older schema is upcast to the current one.
 ///
 /// # Errors
-/// When the bytes are no commit, or of a schema that this program does not know.
+/// When the bytes are not a commit, or have an unknown schema.
 pub fn decode(bytes: &[u8]) -> Result<Commit, DecodeError> {
     let schema = peek(bytes)?.schema;
     upcast(schema, bytes)
 }
 
-/// The hash of a commit whose canonical bytes these are.
+/// The hash of a commit with these canonical bytes.
 pub fn hash(bytes: &[u8]) -> Digest {
     Digest::of(bytes)
 }
 
-/// The one way from each stored schema to the current shapes: a new schema adds its arm here, and
-/// those before it turn into it.
+/// Converts each stored schema to the current types. A new schema adds an arm here, and older schemas are
+/// converted to it step by step.
 fn upcast(schema: u16, bytes: &[u8]) -> Result<Commit, DecodeError> {
     match schema {
         SCHEMA => {
@@ -149,7 +155,7 @@ fn upcast(schema: u16, bytes: &[u8]) -> Result<Commit, DecodeError> {
     }
 }
 
-/// What an index needs of a commit, read without decoding its events.
+/// The fields of a commit that an index needs, read without decoding the events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Envelope<'a> {
     pub company: &'a str,
@@ -159,12 +165,12 @@ pub struct Envelope<'a> {
     pub at: Time,
     pub schema: u16,
     pub previous: Digest,
-    /// How many events follow.
+    /// The number of events.
     pub events: u64,
 }
 
 impl Envelope<'_> {
-    /// How many positions of the log it takes: one an event, and one if it has none.
+    /// The number of positions that the commit takes: one per event, and one if it has no event.
     pub fn span(&self) -> u64 {
         self.events.max(1)
     }
@@ -174,19 +180,19 @@ impl Envelope<'_> {
         self.first_version.saturating_add(self.events).saturating_sub(1)
     }
 
-    /// The company, as the id it must be.
+    /// The id of the company.
     ///
     /// # Errors
-    /// When the text is no company id.
+    /// When the text is not a company id.
     pub fn company_id(&self) -> Result<CompanyId, DecodeError> {
         self.company.parse().map_err(|_| DecodeError::Malformed { what: "company" })
     }
 }
 
-/// Reads a commit's envelope from its stored bytes and leaves its events alone.
+/// Reads the envelope of a commit from its stored bytes, without its events.
 ///
 /// # Errors
-/// When the bytes do not begin as a commit does.
+/// When the bytes do not begin with the envelope of a commit.
 pub fn peek(bytes: &[u8]) -> Result<Envelope<'_>, DecodeError> {
     let mut scan = Scan::new(bytes);
     let malformed = |what| move || DecodeError::Malformed { what };
@@ -212,7 +218,7 @@ pub fn peek(bytes: &[u8]) -> Result<Envelope<'_>, DecodeError> {
     Ok(Envelope { company, first_version, command, body, at: Time(at), schema, previous, events })
 }
 
-/// The fields of a commit of schema 1; later schemas may add some at the end.
+/// The number of fields of a commit of schema 1. Later schemas may add fields at the end.
 const FIELDS: u64 = 13;
 
 fn ulid(text: &str) -> Option<Ulid> {

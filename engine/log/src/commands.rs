@@ -1,4 +1,4 @@
-//! The commands of the newest commits, in memory: what an index elsewhere has not taken over yet.
+//! The commands of the newest commits, in memory, until the durable index has them.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -6,13 +6,13 @@ use boarding_commands::values::{CommandId, CompanyId};
 
 use crate::Location;
 
-/// How many commits share a table: seven eighths of 2^16, which fills a hash table of that many places
-/// exactly. A table takes 1.6 MB, 29 bytes a commit, and is freed as a whole.
-const GENERATION: usize = 57_344;
+/// The commits of one table: seven eighths of 2^16, which fills a hash table of 2^16 slots
+/// exactly. A table takes 1.6 MB, 29 bytes per commit, and is freed as a whole.
+const GENERATION_COMMITS: usize = 57_344;
 
-/// Finds a commit by its command. Keys are 128 bits of a hash, so what is found must be looked at.
+/// Finds a commit by its command. Keys are 128 bits of a hash, so the caller must compare the commit.
 #[derive(Debug, Default)]
-pub(super) struct Commands {
+pub(super) struct RecentCommands {
     generations: VecDeque<Generation>,
 }
 
@@ -24,7 +24,7 @@ struct Generation {
 
 type Key = [u64; 2];
 
-impl Commands {
+impl RecentCommands {
     pub(super) fn insert(
         &mut self,
         company: &CompanyId,
@@ -32,11 +32,12 @@ impl Commands {
         position: u64,
         at: Location,
     ) {
-        if self.generations.back().is_none_or(|newest| newest.locations.len() >= GENERATION) {
+        if self.generations.back().is_none_or(|newest| newest.locations.len() >= GENERATION_COMMITS)
+        {
             self.generations.push_back(Generation { last_position: 0, locations: HashMap::new() });
         }
         if let Some(newest) = self.generations.back_mut() {
-            // Appends that are under way together may be told in either order.
+            // Appends in flight at the same time may be inserted in either order.
             newest.last_position = newest.last_position.max(position);
             newest.locations.insert(key(company, command), at);
         }
@@ -47,7 +48,7 @@ impl Commands {
         self.generations.iter().rev().find_map(|generation| generation.locations.get(&key)).copied()
     }
 
-    /// Frees the tables of which no commit stands after the position.
+    /// Frees the tables that have no commit after the position.
     pub(super) fn forget_up_to(&mut self, position: u64) {
         while self.generations.front().is_some_and(|oldest| oldest.last_position <= position) {
             self.generations.pop_front();
@@ -72,10 +73,10 @@ mod tests {
     use ulid::Ulid;
 
     #[test]
-    fn only_whole_tables_are_forgotten_and_never_one_with_a_later_commit() {
+    fn only_tables_without_later_commits_are_freed() {
         let company: CompanyId = "acme".parse().unwrap();
-        let mut commands = Commands::default();
-        let last = GENERATION as u64 + 10;
+        let mut commands = RecentCommands::default();
+        let last = GENERATION_COMMITS as u64 + 10;
         for position in 1..=last {
             commands.insert(
                 &company,
@@ -84,10 +85,11 @@ mod tests {
                 Location(position),
             );
         }
-        let find = |commands: &Commands, n: u64| commands.find(&company, CommandId(Ulid(n.into())));
-        commands.forget_up_to(GENERATION as u64 - 1);
+        let find =
+            |commands: &RecentCommands, n: u64| commands.find(&company, CommandId(Ulid(n.into())));
+        commands.forget_up_to(GENERATION_COMMITS as u64 - 1);
         assert_eq!(find(&commands, 1), Some(Location(1)));
-        commands.forget_up_to(GENERATION as u64);
+        commands.forget_up_to(GENERATION_COMMITS as u64);
         assert_eq!(find(&commands, 1), None);
         assert_eq!(find(&commands, last), Some(Location(last)));
         commands.forget_up_to(last);

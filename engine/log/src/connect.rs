@@ -1,4 +1,4 @@
-//! The connection to NATS: addresses, credentials, and an inbox of one's own.
+//! Connects to NATS: addresses, credentials, and a private inbox.
 
 use std::error::Error;
 use std::future::{Ready, ready};
@@ -17,17 +17,17 @@ use crate::limits::{
     NATS_RECONNECT_MILLIS_MAX, RETRY_MILLIS,
 };
 
-/// Where the servers are, and who we are to them.
+/// The addresses of the servers and the credentials of this client.
 #[derive(Clone, Default)]
 pub struct ServerAddress {
     /// One or more addresses with commas between, `nats://[user:password@]host[:port]` or `tls://…`.
     pub url: String,
     /// A file with a JWT and its key, as `nsc` makes them.
     pub credentials: Option<PathBuf>,
-    /// The certificates that a server's may be signed by; the system's unless given.
+    /// A file with the certificate authorities to trust; by default those of the system.
     pub authorities: Option<PathBuf>,
-    /// What answers to us begin with; `_INBOX.<user>` if the address names a user, so that no other
-    /// user reads them.
+    /// The prefix of subjects for responses. By default `_INBOX.<user>` if the address names a user, so
+    /// that no other user can read them.
     pub inbox: Option<String>,
 }
 
@@ -38,24 +38,24 @@ impl std::fmt::Debug for ServerAddress {
     }
 }
 
-/// The copies of a stream in a cluster, unless somebody says otherwise: one server may be lost.
+/// The default number of replicas in a cluster: one server may be lost.
 const COPIES: usize = 3;
 
 pub(crate) fn is_clustered(client: &Client) -> bool {
     client.server_info().cluster.is_some()
 }
 
-/// How many servers keep what is made there, unless somebody says otherwise.
+/// The default number of replicas of a stream or bucket on this server.
 pub fn usual_copies(client: &Client) -> usize {
     if is_clustered(client) { COPIES } else { 1 }
 }
 
-/// Asks again for a while: what was just made in a cluster, or a cluster that has just started, has no leader
-/// yet, and gives no answer or one as if nothing were there.
+/// Retries a request for some seconds. A stream that was just created in a cluster, or a cluster that has
+/// just started, has no leader yet: it does not answer, or answers as if nothing existed.
 ///
 /// # Errors
-/// The last one, when time is up. At once, where there is no JetStream to wait for, or where the server has
-/// said why it makes no stream.
+/// The last error, when the time is up. At once if the server has no JetStream, or if it rejected the
+/// settings of a stream.
 pub async fn with_retry<T, E: Error>(
     client: &Client,
     mut ask: impl AsyncFnMut() -> Result<T, E>,
@@ -66,7 +66,7 @@ pub async fn with_retry<T, E: Error>(
         let is_up = time_is_up.as_mut().now_or_never().is_some();
         match known {
             Err(error) if !is_up && client.server_info().jetstream && may_pass(&error) => {
-                tracing::debug!(error = crate::error_chain(&error), "NATS is asked again");
+                tracing::debug!(error = crate::error_chain(&error), "request failed, retrying");
             }
             known => return known,
         }
@@ -74,10 +74,10 @@ pub async fn with_retry<T, E: Error>(
     }
 }
 
-/// The status of an answer that may be another one a moment later.
+/// The status of a response that may change soon.
 const UNAVAILABLE: usize = 503;
 
-/// Whether asking again may help: not if the server refused to make a stream of these settings.
+/// Whether a retry may help. It does not if the server rejected the settings of a stream.
 fn may_pass(error: &dyn Error) -> bool {
     let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
     !causes.any(|cause| {
@@ -86,7 +86,7 @@ fn may_pass(error: &dyn Error) -> bool {
     })
 }
 
-/// Why there is no connection.
+/// Why the connection failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error(
@@ -100,23 +100,23 @@ pub enum ConnectError {
 }
 
 impl ServerAddress {
-    /// Connects; the first connection has to succeed within seconds, later ones are made for ever.
+    /// Connects. The first connection must succeed within seconds; a lost one is retried without end.
     ///
     /// # Errors
-    /// When an address is none, a file cannot be read, or no server answers.
+    /// When an address is malformed, a file cannot be read, or no server answers.
     pub async fn connect(&self, name: &str) -> Result<Client, ConnectError> {
         let addresses = self.addresses()?;
         let mut options = ConnectOptions::new()
             .name(name)
             .subscription_capacity(NATS_BUFFER_MESSAGES_MAX)
             .connection_timeout(Duration::from_secs(NATS_CONNECT_SECONDS_MAX))
-            .reconnect_delay_callback(before_try)
-            .event_callback(say());
+            .reconnect_delay_callback(reconnect_delay)
+            .event_callback(log_events());
         if let Some(prefix) = self.inbox.clone().or_else(|| inbox_of(&addresses)) {
             options = options.custom_inbox_prefix(prefix);
         }
-        // The client reads host and port of an address only.
-        options = match who(&addresses) {
+        // async-nats uses only host and port of an address, so user and password are set here.
+        options = match credentials_of(&addresses) {
             Some((user, Some(password))) => options.user_and_password(user, password),
             Some((token, None)) => options.token(token),
             None => options,
@@ -133,10 +133,10 @@ impl ServerAddress {
         connected.map_err(|source| ConnectError::Connect { hosts, source })
     }
 
-    /// The addresses as they may be shown: without who we are.
+    /// The addresses without user and password, for messages.
     ///
     /// # Errors
-    /// When an address is none.
+    /// When an address is malformed.
     pub fn shown(&self) -> Result<Vec<String>, ConnectError> {
         let show = |one: &ServerAddr| format!("{}://{}:{}", one.scheme(), one.host(), one.port());
         Ok(self.addresses()?.iter().map(show).collect())
@@ -149,15 +149,14 @@ impl ServerAddress {
     }
 }
 
-/// The wait before a lost connection is tried again, the n-th time: at once, then twice as long each time.
-fn before_try(n: usize) -> Duration {
+/// The wait before the n-th reconnect: none at first, then twice as long each time.
+fn reconnect_delay(n: usize) -> Duration {
     let millis = u32::try_from(n).ok().and_then(|n| 1_u64.checked_shl(n)).unwrap_or(u64::MAX);
     Duration::from_millis(millis.min(NATS_RECONNECT_MILLIS_MAX))
 }
 
-/// Says what becomes of the connection to those who run the engine: of tries that fail in the same way,
-/// the first.
-fn say() -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
+/// Logs the state of the connection for operators. A failure that repeats is logged once.
+fn log_events() -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
     let last = Mutex::new(String::new());
     move |event| {
         let text = event.to_string();
@@ -166,40 +165,38 @@ fn say() -> impl Fn(Event) -> Ready<()> + Send + Sync + 'static {
         match event {
             Event::Connected => tracing::info!("connected to NATS"),
             Event::Disconnected => {
-                tracing::warn!(
-                    "the connection to NATS is lost; it is tried again until it is back"
-                );
+                tracing::warn!("connection to NATS lost, reconnecting");
             }
             Event::SlowConsumer(_) => {
-                tracing::warn!("messages came faster than they were taken, and some were dropped");
+                tracing::warn!("messages dropped: the subscription is full");
             }
             Event::ClientError(_) | Event::ServerError(_) if is_new => {
-                tracing::warn!(event = text, "NATS says");
+                tracing::warn!(event = text, "NATS event");
             }
-            _ => tracing::debug!(event = text, "NATS says"),
+            _ => tracing::debug!(event = text, "NATS event"),
         }
         *last = text;
         ready(())
     }
 }
 
-/// Who we are, as the first address that says so has it: a user with a password, or a token alone.
-fn who(addresses: &[ServerAddr]) -> Option<(String, Option<String>)> {
+/// The credentials of the first address that has some: a user with a password, or a token alone.
+fn credentials_of(addresses: &[ServerAddr]) -> Option<(String, Option<String>)> {
     let plain = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let named = addresses.iter().find(|one| one.has_user_pass())?;
     Some((plain(named.username()?), named.password().map(plain)))
 }
 
-/// An inbox that only this user may read.
+/// The prefix of an inbox that only this user may read.
 fn inbox_of(addresses: &[ServerAddr]) -> Option<String> {
-    let (user, password) = who(addresses)?;
-    // A token says nothing about who we are, and nobody is to read it in a subject.
+    let (user, password) = credentials_of(addresses)?;
+    // A token is a secret: it must not be part of a subject.
     password?;
     let is_token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
     user.chars().all(is_token).then(|| format!("_INBOX.{user}"))
 }
 
-/// The addresses without who we are to them: for messages.
+/// Hosts and ports only, for messages.
 fn hosts(addresses: &[ServerAddr]) -> String {
     let shown = addresses.iter().map(|one| format!("{}:{}", one.host(), one.port()));
     shown.collect::<Vec<_>>().join(", ")
@@ -225,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_server_refuses_to_make_is_not_asked_for_again() {
+    fn rejected_stream_settings_are_not_retried() {
         let made = |code: usize| {
             let no = serde_json::json!({"code": code, "err_code": 10_074, "description": "no"});
             let no = CreateStreamErrorKind::JetStream(serde_json::from_value(no).unwrap());
@@ -236,25 +233,28 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_connection_is_tried_often_however_long_it_is_lost() {
-        let millis = |n| before_try(n).as_millis();
+    fn reconnect_delay_stays_below_its_limit() {
+        let millis = |n| reconnect_delay(n).as_millis();
         assert_eq!([millis(0), millis(5), millis(40), millis(1_000_000)], [1, 32, 500, 500]);
     }
 
     #[test]
-    fn an_address_says_who_we_are() {
-        let who = |url| who(&server(url).addresses().unwrap());
+    fn credentials_come_from_the_first_address_with_some() {
+        let credentials = |url| credentials_of(&server(url).addresses().unwrap());
         let some = |user: &str, password: Option<&str>| {
             Some((user.to_owned(), password.map(str::to_owned)))
         };
-        assert_eq!(who("nats://engine:a%40b%25@one,nats://two"), some("engine", Some("a@b%")));
-        assert_eq!(who("nats://one,nats://engine:x@two"), some("engine", Some("x")));
-        assert_eq!(who("nats://t0ken@one"), some("t0ken", None));
-        assert_eq!(who("one,two"), None);
+        assert_eq!(
+            credentials("nats://engine:a%40b%25@one,nats://two"),
+            some("engine", Some("a@b%"))
+        );
+        assert_eq!(credentials("nats://one,nats://engine:x@two"), some("engine", Some("x")));
+        assert_eq!(credentials("nats://t0ken@one"), some("t0ken", None));
+        assert_eq!(credentials("one,two"), None);
     }
 
     #[test]
-    fn each_user_has_an_inbox_of_its_own() {
+    fn each_user_has_a_private_inbox() {
         let named = server("nats://engine:s3cret@localhost,nats://other").addresses().unwrap();
         assert_eq!(inbox_of(&named).as_deref(), Some("_INBOX.engine"));
         let token = server("nats://t0ken@localhost").addresses().unwrap();

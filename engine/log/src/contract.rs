@@ -1,4 +1,4 @@
-//! The log's promise as tests: one suite that every backend runs.
+//! The contract of [`EventLog`] as one test suite that every backend runs.
 //!
 //! A backend's tests implement [`Backend`] and name it in [`crate::event_log_contract!`]. Nothing here
 //! waits for time to pass.
@@ -25,14 +25,14 @@ use crate::codec::Encoded;
 pub use appending::*;
 pub use reading::*;
 
-/// One log, empty at first, that a test opens as often as it likes.
+/// One log, empty at first. A test may open it several times.
 pub trait Backend {
-    /// Opens the log. The one opened before has been dropped.
+    /// Opens the log. The caller has dropped the previous handle.
     fn open(&self) -> impl Future<Output = Arc<dyn EventLog>>;
 }
 
-/// Makes one test of each part of the promise, each with a backend of its own; or, with `run` before the
-/// backend, runs one part after the other where it stands.
+/// Generates one test per part of the contract, each with a new backend. With `run` before the backend it
+/// runs all parts in sequence instead.
 #[macro_export]
 macro_rules! event_log_contract {
     ($backend:expr) => { $crate::event_log_contract!(@parts tests $backend); };
@@ -75,7 +75,7 @@ macro_rules! event_log_contract {
     };
 }
 
-/// Appends one commit of so many events at the company's head.
+/// Appends one commit with this many events at the head of the company.
 async fn append(log: &dyn EventLog, company: &CompanyId, events: usize) -> Appended {
     let commit = sample::next(log, company, events);
     log.append(vec![commit]).await.unwrap()[0]
@@ -85,7 +85,7 @@ fn encoded(commit: boarding_commands::commit::Commit) -> Encoded {
     Encoded::of(commit).unwrap()
 }
 
-/// Everything the reader has until it says that there is no more.
+/// All entries of the reader up to the end.
 pub fn drain(reader: &mut dyn Reader) -> Vec<Entry> {
     std::iter::from_fn(|| reader.next().unwrap()).collect()
 }

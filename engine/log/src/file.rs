@@ -1,7 +1,7 @@
 //! The log in files: segments of checksummed frames in one folder, written by one thread.
 //!
-//! `FORMAT.md` beside this file describes the bytes. Why files and not a store: the log has to keep what
-//! it acknowledged through a loss of power, and to say so when it cannot.
+//! `FORMAT.md` describes the bytes. Decision 0001 says why the log is files and not a key-value store:
+//! acknowledged commits must survive a loss of power.
 
 mod error;
 mod files;
@@ -41,24 +41,24 @@ use writer::Call;
 pub use error::{DamageLocation, OpenError};
 pub use open::{Checked, Opened, TornTail, verify};
 
-/// The room a segment takes: small enough to copy and to read at once, large enough that making one
-/// (some milliseconds) is rare.
+/// The size of a segment, in bytes: small enough to copy and read at once, large enough that creating
+/// one (some milliseconds) is rare.
 pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
 
-/// How many appends may wait for the writer before the next one waits to be taken: as many as one
-/// frame takes, so a full frame can wait while one is written.
-const CALLS_WAITING: usize = 1_024;
+/// The most appends that wait for the writer: as many as one frame holds, so that a full frame can
+/// wait while another is written.
+const QUEUED_APPENDS_MAX: usize = 1_024;
 
-/// How a log is opened.
+/// Settings for opening a log.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The room of one segment, in bytes; tests make it tiny.
+    /// The size of one segment, in bytes; tests use tiny ones.
     pub segment_bytes: u64,
-    /// The time that is written into a log which does not exist yet.
+    /// The creation time that is stored in a new log.
     pub created: Time,
-    /// Commands up to this position are not kept in memory: the caller finds them elsewhere.
+    /// RecentCommands up to this position are not kept in memory: the caller has an index of them.
     pub commands_indexed_up_to: u64,
-    /// Called before each step of the writer, to see or to fail it.
+    /// Called before each step of the writer, to observe or to fail it.
     pub steps: Steps,
 }
 
@@ -77,7 +77,8 @@ pub enum Step {
     Sync,
 }
 
-/// Something to call before each step, whose error is taken for the step's own: how tests break a disk.
+/// A function that runs before each step. Its error counts as the error of the step: tests simulate a
+/// failing disk with it.
 #[derive(Clone, Default)]
 pub struct Steps(Option<Arc<dyn Fn(Step) -> io::Result<()> + Send + Sync>>);
 
@@ -97,25 +98,25 @@ impl fmt::Debug for Steps {
     }
 }
 
-/// How much is checked when a log is read.
+/// How much is verified when a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Depth {
-    /// Every frame's checksum, every link, every version and position.
+    /// The checksum of each frame, each link, version and position.
     Frames,
-    /// Every commit's checksum and hash besides, and that it decodes.
+    /// Also the checksum and hash of each commit, and that it decodes.
     Everything,
 }
 
-/// The log in a folder. Dropping it waits for what was appended and writes the heads.
+/// The log in a folder. Dropping it waits for running appends and writes the heads file.
 #[derive(Debug)]
 pub struct FileLog {
     inner: Arc<Inner>,
-    /// There until the log is dropped.
+    /// `Some` until the log is dropped.
     calls: Option<mpsc::Sender<Call>>,
     writer: Option<JoinHandle<()>>,
 }
 
-/// What the writer and all readers share.
+/// The state that the writer and all readers share.
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
@@ -126,7 +127,8 @@ struct Inner {
 }
 
 impl Inner {
-    /// A panic while it is held leaves at worst a frame that is half known until the log is opened again.
+    // A panic while the lock is held leaves at worst a frame that is not fully indexed until the log is
+    // opened again. Reads stay correct, so a poisoned lock is used on.
     fn index(&self) -> RwLockReadGuard<'_, Index> {
         self.index.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -204,7 +206,7 @@ impl Drop for FileLog {
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()
         {
-            tracing::error!(folder = %self.inner.folder.display(), "the log's writer panicked");
+            tracing::error!(folder = %self.inner.folder.display(), "log writer panicked");
         }
     }
 }

@@ -1,8 +1,7 @@
-//! The log in NATS JetStream, for more than one machine: one stream, one subject a company, one message an
-//! append.
+//! The log in NATS JetStream: one stream, one subject per company, one message per append.
 //!
-//! `FORMAT.md` describes the messages, decision 0010 why it is so. The log has threads and a connection of
-//! its own: whoever waits for it blocks nothing that it needs to go on.
+//! `FORMAT.md` describes the messages, decision 0010 gives the reasons. The log has its own thread and its
+//! own connection, so a caller that blocks on it cannot block the log itself.
 
 mod api;
 mod error;
@@ -42,28 +41,28 @@ pub use error::OpenError;
 pub use frame::encode as payload;
 pub use open::config as stream_config;
 
-/// The stream of the log, unless another is named.
+/// The default name of the stream.
 const LOG_STREAM: &str = "BOARDING_LOG";
 
-/// What the subjects of the log begin with; a company's id follows. Only engines may use them.
+/// The prefix of the subjects of the log; a company id follows. Only engines may use them.
 const SUBJECTS: &str = "boarding.log.v1";
 
-/// How a log in JetStream is opened.
+/// Settings for opening a log in JetStream.
 #[derive(Debug, Clone)]
 pub struct Options {
     pub server: ServerAddress,
     pub stream: String,
-    /// What its subjects begin with; a company's id follows.
+    /// The prefix of its subjects; a company id follows.
     pub subjects: String,
-    /// How many servers keep the stream, when it is made; three in a cluster unless given.
+    /// The number of replicas of a new stream; by default three in a cluster.
     pub copies: Option<usize>,
-    /// Whether one copy in a cluster will do.
+    /// Whether one replica in a cluster is accepted.
     pub accept_one_copy: bool,
     /// The monitoring addresses of the servers, `http://host[:port]`.
     pub monitors: Vec<String>,
-    /// Whether servers that no monitoring address speaks for are taken to keep what they acknowledge.
+    /// Whether a server without a monitoring address is accepted, although its sync setting is unknown.
     pub accept_unknown_sync: bool,
-    /// The log reached this position before, and commands up to it are found elsewhere.
+    /// A position that the log has reached before. The caller has an index of the commands up to it.
     pub indexed_up_to: u64,
 }
 
@@ -82,35 +81,35 @@ impl Options {
     }
 }
 
-/// The log in a stream. Dropping it leaves open what becomes of appends that are under way.
+/// The log in a stream. Dropping it leaves the outcome of running appends unknown.
 #[derive(Debug)]
 pub struct JetStreamLog {
     inner: Arc<Inner>,
-    /// There until the log is dropped.
+    /// `Some` until the log is dropped.
     runtime: Option<Runtime>,
 }
 
-/// What the log, its readers and its tasks share.
+/// The state that the log, its readers and its tasks share.
 #[derive(Debug)]
 struct Inner {
     api: Api,
-    /// Where questions to the server are asked.
+    /// Runs requests to the server.
     runtime: Handle,
     view: RwLock<View>,
     end: watch::Sender<u64>,
     append_bytes_max: usize,
-    /// Held by the company's append that is under way.
+    /// One lock per company: appends of a company run one after the other.
     turns: Mutex<HashMap<CompanyId, Arc<tokio::sync::Mutex<()>>>>,
-    /// What is wrong with the stream, once anything is: nothing is appended any more.
+    /// The damage of the stream, once it is found. Appends are rejected from then on.
     damage: OnceLock<String>,
 }
 
 impl JetStreamLog {
-    /// Opens the log: reads the whole stream and checks every hash. Blocks.
+    /// Opens the log: reads the whole stream and checks every hash. It blocks.
     ///
     /// # Errors
-    /// When there is no connection; when the server or the stream may lose what was acknowledged, or has
-    /// lost it already. The message says what to do.
+    /// When there is no connection, or when the server or the stream may lose acknowledged appends or has
+    /// lost some. The message says what to do.
     pub fn open(options: Options) -> Result<Self, OpenError> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
@@ -124,7 +123,7 @@ impl JetStreamLog {
         match wait_on(&handle, opening).ok_or_else(stopped).flatten() {
             Ok(inner) => Ok(Self { inner, runtime: Some(runtime) }),
             Err(error) => {
-                // A runtime must not be waited for where async code runs.
+                // Waiting for a runtime to stop panics inside async code.
                 runtime.shutdown_background();
                 Err(error)
             }
@@ -154,7 +153,8 @@ async fn open_on(runtime: Handle, options: Options) -> Result<Arc<Inner>, OpenEr
 }
 
 impl Inner {
-    /// A panic cannot leave the view half changed: it is changed only by inserts that do not fail.
+    // A panic cannot leave the view half changed, since only inserts that cannot fail change it. So a
+    // poisoned lock is used on.
     fn view(&self) -> RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -163,26 +163,26 @@ impl Inner {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note of a message and tells of it.
-    fn take(&self, message: &Message) -> Result<(), String> {
+    /// Adds a message to the view and publishes the new end.
+    fn apply(&self, message: &Message) -> Result<(), String> {
         let mut view = self.view_mut();
-        view.take(message)?;
+        view.apply(message)?;
         let end = view.end;
-        self.end.send_if_modified(|told| {
-            let moves = *told < end;
-            *told = end.max(*told);
-            moves
+        self.end.send_if_modified(|published| {
+            let rises = *published < end;
+            *published = end.max(*published);
+            rises
         });
         Ok(())
     }
 
-    /// The lock that a company's appends take one after the other.
-    fn turn(&self, company: &CompanyId) -> Arc<tokio::sync::Mutex<()>> {
+    /// The lock that serializes the appends of a company.
+    fn append_lock(&self, company: &CompanyId) -> Arc<tokio::sync::Mutex<()>> {
         let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(turns.entry(company.clone()).or_default())
     }
 
-    /// Remembers that the stream is not what it was.
+    /// Records that the stream is damaged.
     fn damaged(&self, what: String) -> AppendError {
         let what = self.damage.get_or_init(|| what).clone();
         AppendError::Damaged { stream: self.api.name.clone(), what }
@@ -195,7 +195,7 @@ impl Inner {
         }
     }
 
-    /// Waits for a question about the message `sequence`.
+    /// Blocks until a request about the message `sequence` completes.
     fn wait<T: Send + 'static>(
         &self,
         sequence: u64,
@@ -210,26 +210,26 @@ impl Inner {
     }
 }
 
-/// Runs this on the log's own threads and blocks until it is done; nothing if they have stopped. The caller
-/// may be a thread of another runtime: what else runs there goes on, if that has more threads than one.
+/// Runs a future on the thread of the log and blocks until it completes. Returns `None` if the thread has
+/// stopped. On a multi-threaded runtime of the caller, other tasks continue.
 fn wait_on<T: Send + 'static>(
     runtime: &Handle,
     asking: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
-    let (tell, told) = mpsc::sync_channel(1);
+    let (sender, receiver) = mpsc::sync_channel(1);
     runtime.spawn(async move {
-        let _ = tell.send(asking.await);
+        let _ = sender.send(asking.await);
     });
     let has_threads = |here: Handle| here.runtime_flavor() == RuntimeFlavor::MultiThread;
     if Handle::try_current().is_ok_and(has_threads) {
-        tokio::task::block_in_place(|| told.recv()).ok()
+        tokio::task::block_in_place(|| receiver.recv()).ok()
     } else {
-        told.recv().ok()
+        receiver.recv().ok()
     }
 }
 
 impl EventLog for JetStreamLog {
-    /// Goes on when the future is dropped, so that what the server answers is not lost.
+    /// Continues when the future is dropped, so that the acknowledgement of the server is not lost.
     fn append(&self, commits: Vec<Encoded>) -> AppendFuture<'_> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
@@ -296,7 +296,7 @@ impl EventLog for JetStreamLog {
 }
 
 impl Drop for JetStreamLog {
-    /// As in [`JetStreamLog::open`]: a runtime must not be waited for here.
+    // As in `open`: waiting for a runtime to stop panics inside async code.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

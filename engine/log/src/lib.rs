@@ -1,4 +1,4 @@
-//! The event log: the one truth. A trait, what it promises, and the backends that keep the promise.
+//! The event log: the trait, its contract, and its backends in memory, in files and in JetStream.
 
 pub mod codec;
 pub mod connect;
@@ -26,7 +26,7 @@ pub use crate::codec::Encoded;
 pub use error::{AppendError, ReadError};
 pub use random::random_bytes;
 
-/// The most commits of one append: what one company's task may drain from its inbox at a time.
+/// The most commits of one append: the most that a company actor drains from its inbox at once.
 pub const APPEND_COMMITS_MAX: usize = 1_024;
 
 /// The most bytes of one append: sixteen commits of the largest size.
@@ -35,46 +35,46 @@ pub const APPEND_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The most positions of one append, so that the place of an event in its append takes sixteen bits.
 pub const APPEND_POSITIONS_MAX: u64 = 1 << 16;
 
-/// Where all that ever happened is kept, and nothing else is needed to know it.
+/// The append-only log of all companies. Every other store can be rebuilt from it.
 ///
-/// **Order.** Every event has a *position* in the whole log, from 1: a commit takes as many as it has
-/// events, and one if it has none. Positions rise from commit to commit; within one append there are no
-/// gaps, between two there may be. They stay below 2^53, so that JSON holds them. Every company has a
-/// *version*, from 1 and without gaps, that only its own events move; a commit without events moves no
-/// version.
+/// **Order.** Every event has a *position* in the whole log, from 1. A commit takes one position per
+/// event, and one if it has no event. Positions rise from commit to commit. Within one append they have
+/// no gaps; between two appends they may. They stay below 2^53, so that JSON holds them. Every company
+/// has a *version*, from 1 and without gaps. Only the company's own events increase it; a commit without
+/// events does not.
 ///
-/// **Append.** The commits of one call are of one company. A commit says what it was decided on:
-/// `first_version` is one more than the company's version and `previous` the hash of its last commit
-/// (zeros at first), or those of the commit before it in the same call. If that holds for all commits
-/// of a call, all are appended, next to each other, in the order given; if not, none is: a reader sees
-/// all of an append or nothing, also after a crash. Of two appends that expect the same version exactly
-/// one wins. The answer comes when what was appended is durable: it survives the loss of power.
-/// Appends of one caller that do not wait for each other may come to stand in either order.
+/// **Append.** The commits of one call belong to one company. Each commit names the state it was decided
+/// on: `first_version` is one more than the company's version, and `previous` is the hash of its last
+/// commit (zeros at first). For the second and later commits of a call, the commit before it counts. If
+/// this holds for all commits of a call, all are appended, next to each other, in the order given. If
+/// not, none is. A reader sees a whole append or nothing, also after a crash. Of two appends that expect
+/// the same version, exactly one succeeds. The future completes when the append is durable: it survives
+/// the loss of power. Two appends of one caller that run at the same time may be stored in either order.
 ///
-/// **Other writers.** A log may have more than one, each with a trait object of its own. What another
-/// one appended is seen after a while; after a conflict at once, by whoever was told of it.
+/// **Several writers.** A log may have several writers, each with its own trait object. The append of
+/// one writer becomes visible to the others after a delay. After a conflict, the writer that got the
+/// error sees it at once.
 ///
-/// **Dropping** an append's future before it is ready leaves open whether it happens.
+/// **Dropping** the future of an append before it completes leaves the outcome unknown.
 ///
-/// **Read.** Only what is durable is seen: by readers, [`EventLog::head`], [`EventLog::end`] and the
-/// watch alike. When an append answers, all of them show it already. A reader yields commits in order,
-/// each once, says `None` at the end, and goes on from there when it is asked again. Reading blocks on
-/// the disk or the network: a task of the async runtime asks where blocking is allowed.
+/// **Read.** Readers, [`EventLog::head`], [`EventLog::end`] and the watch show only durable commits.
+/// They show an append before its future completes. A reader yields commits in order, each once. It
+/// returns `None` at the end of the log; a later call continues from there. Reading blocks on the disk
+/// or the network, so async tasks must call it where blocking is allowed.
 ///
-/// **Faults.** Bytes that cannot be read are an error, never skipped. After a write whose outcome is
-/// unknown ([`AppendError::is_outcome_unknown`]) the caller reads the company again before it decides
-/// anything; a log that cannot go on from there refuses every append until it is opened again, while
-/// reading goes on.
+/// **Faults.** Bytes that cannot be read are an error and are never skipped. After a write with an unknown
+/// outcome ([`AppendError::is_outcome_unknown`]) the caller must read the company again before it decides
+/// anything. A log that cannot continue rejects every append until it is opened again; reads still work.
 pub trait EventLog: Send + Sync + fmt::Debug {
-    /// Appends commits, all or none, and answers for each once they are durable.
+    /// Appends commits, all or none. Returns one entry per commit once they are durable.
     fn append(&self, commits: Vec<Encoded>) -> AppendFuture<'_>;
 
-    /// The most bytes of commits that one append of this log takes; at least one commit of the largest size.
+    /// The most bytes of one append to this log. It is at least the size of the largest commit.
     fn append_bytes_max(&self) -> usize {
         APPEND_BYTES_MAX
     }
 
-    /// Where a company's stream stands. A company that is not known is at version 0.
+    /// The head of a company's stream. An unknown company is at version 0.
     fn head(&self, company: &CompanyId) -> Head;
 
     /// The companies that have a commit, in the order of their ids.
@@ -83,7 +83,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// The last position, 0 while the log is empty.
     fn end(&self) -> u64;
 
-    /// The last position, as it moves.
+    /// Publishes the last position each time it rises.
     fn watch(&self) -> watch::Receiver<u64>;
 
     /// Reads the whole log from the commit that holds `position`, or from the first one after it if none
@@ -96,7 +96,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// Reads again the commit that a reader yielded with this place.
     ///
     /// # Errors
-    /// When no commit stands there, or it cannot be read.
+    /// When there is no commit at this place, or it cannot be read.
     fn read_at(&self, location: Location) -> Result<Recorded, ReadError>;
 
     /// Finds the commit of a command among those after the position last given to
@@ -110,38 +110,38 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         command: CommandId,
     ) -> Result<Option<CommandLocation>, ReadError>;
 
-    /// Frees the memory that [`EventLog::find_command`] holds for commits up to this position: the
-    /// caller has them in an index of its own. It may free fewer than it could, never more.
+    /// Frees the memory that [`EventLog::find_command`] uses for commits up to this position. The
+    /// caller must have them in its own index. The log may free fewer commits, never more.
     fn forget_commands_up_to(&self, position: u64);
 }
 
-/// What [`EventLog::append`] answers with: one entry for each commit, in the order given.
+/// The future of [`EventLog::append`]: one entry for each commit, in the order given.
 pub type AppendFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Vec<Appended>, AppendError>> + Send + 'a>>;
 
-/// Yields commits in order and keeps its place.
+/// Yields commits in order and remembers where it is.
 pub trait Reader: Send + fmt::Debug {
-    /// The next commit; `None` at the end of the log, where it may be asked again later.
+    /// The next commit, or `None` at the end of the log. A later call sees newer commits.
     ///
     /// # Errors
-    /// When the next bytes cannot be read. The reader stays before them.
+    /// When the next bytes cannot be read. The next call tries the same bytes again.
     fn next(&mut self) -> Result<Option<Entry>, ReadError>;
 }
 
-/// A commit as it stands in the log, and where.
+/// A commit in the log, and the place where it is stored.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub location: Location,
     pub recorded: Recorded,
 }
 
-/// Where a commit is stored, for [`EventLog::read_at`]. It rises with the position, stays the same for
-/// as long as the log lasts, and means nothing in another log.
+/// Where a commit is stored, for [`EventLog::read_at`]. It rises with the position and never changes.
+/// It has no meaning in another log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Location(pub u64);
 
-/// Where a company's stream stands.
+/// The end of a company's stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Head {
     /// The version of its last event, 0 before the first.
@@ -150,7 +150,7 @@ pub struct Head {
     pub hash: Digest,
 }
 
-/// What became of a commit that was appended.
+/// Where an appended commit is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Appended {
     /// The position of its first event.
@@ -162,17 +162,17 @@ pub struct Appended {
     pub location: Location,
 }
 
-/// The commit of a command, as far as an answer to a repeat needs it.
+/// The commit of a command: what the engine needs to answer a repeated command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CommandLocation {
     pub first_version: u64,
-    /// The digest of the command's name and body: the same id with another is a conflict.
+    /// The digest of the command's name and body. The same id with another digest is a conflict.
     pub body: Digest,
     pub position: u64,
     pub location: Location,
 }
 
-/// An error with everything that lies behind it, in one line.
+/// The error and all its causes in one line.
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     std::iter::once(error.to_string())

@@ -1,4 +1,4 @@
-//! The log in memory: the promise in its plainest form, for tests and simulation. Nothing outlives it.
+//! The log in memory, for tests and simulation: the simplest implementation of the contract.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -30,7 +30,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Stream {
     head: Head,
-    /// Where its commits stand among all.
+    /// The indexes of its commits among all commits.
     commits: Vec<usize>,
 }
 
@@ -152,7 +152,7 @@ impl EventLog for MemoryLog {
     }
 }
 
-/// Whether a reader that wants `version` and what follows passes this commit over.
+/// Whether a reader that starts at `version` skips this commit.
 fn is_before(recorded: &Recorded, version: u64) -> bool {
     let commit = &recorded.commit;
     commit.first_version < version && commit.last_version() < version
@@ -161,7 +161,7 @@ fn is_before(recorded: &Recorded, version: u64) -> bool {
 #[derive(Debug)]
 struct MemoryReader {
     shared: Arc<RwLock<Shared>>,
-    /// The company whose commits are read; all of them if none.
+    /// The company to read; `None` reads all companies.
     company: Option<CompanyId>,
     next: usize,
 }
@@ -181,7 +181,8 @@ impl Reader for MemoryReader {
     }
 }
 
-/// A panic cannot leave the state half changed: it is changed only by pushes that do not fail.
+// A panic cannot leave the state half changed, since only pushes that cannot fail change it. So a poisoned
+// lock is used on.
 fn read(shared: &RwLock<Shared>) -> RwLockReadGuard<'_, Shared> {
     shared.read().unwrap_or_else(PoisonError::into_inner)
 }

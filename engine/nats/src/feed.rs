@@ -202,7 +202,7 @@ impl Feeder {
         self.publish(after, last.sequence).await
     }
 
-    /// ResponseKind how far it is, now that nothing is in the way.
+    /// Tells how far it is, now that nothing is in the way.
     fn report_published(&self, published: u64) {
         self.sender.send_if_modified(|state| {
             let now = State { published: published.max(state.published), trouble: None };

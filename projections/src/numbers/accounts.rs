@@ -1,4 +1,4 @@
-//! Accounts: the people who take their number from the pool, and which of them wait for one.
+//! Accounts: users who get a number from the pool.
 
 use std::ops::ControlFlow;
 
@@ -7,26 +7,26 @@ use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{CompanyId, Personal, Phone};
 use serde::{Deserialize, Serialize};
 
-use crate::projection::{Projection, decode, load};
+use crate::projection::{Projection, load, scan};
 use crate::rows::{Rows, RowsError, Table};
-use crate::users::UserState;
-use crate::{invitations, users};
+use crate::tables::users::UserStatus;
+use crate::tables::{invitations, users};
 
-/// An account: where it belongs stands with its user, how it is invited with its invitations.
+/// An account and its number. Its organization and invitations are in the tables of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Account {
+pub(super) struct AccountRow {
     pub user: Who,
     pub number: Option<Personal<Phone>>,
 }
 
 /// Accounts by folded user key.
 #[derive(Debug)]
-pub(super) struct Accounts;
+pub(super) struct AccountProjection;
 
-impl Projection for Accounts {
+impl Projection for AccountProjection {
     const TABLE: Table = Table::Accounts;
     const VERSION: u32 = 1;
-    type Row = Account;
+    type Row = AccountRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         match fact.event {
@@ -38,16 +38,16 @@ impl Projection for Accounts {
         }
     }
 
-    fn evolve(row: Option<Account>, fact: &Fact<'_>) -> Option<Account> {
+    fn evolve(row: Option<AccountRow>, fact: &Fact<'_>) -> Option<AccountRow> {
         match (row, fact.event) {
             (None, Event::AccountOpened { user, .. }) => {
-                Some(Account { user: user.clone(), number: None })
+                Some(AccountRow { user: user.clone(), number: None })
             }
             (Some(account), Event::NumberAssigned { number, .. }) => {
-                Some(Account { number: Some(number.clone()), ..account })
+                Some(AccountRow { number: Some(number.clone()), ..account })
             }
             (Some(account), Event::NumberReleased { .. }) => {
-                Some(Account { number: None, ..account })
+                Some(AccountRow { number: None, ..account })
             }
             (_, Event::UserRemoved { .. }) => None,
             (row, _) => row,
@@ -55,63 +55,54 @@ impl Projection for Accounts {
     }
 }
 
-/// How an account stands, as far as moving it asks.
+/// What a move of an account depends on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Standing {
+pub(super) struct AccountStatus {
     pub org_unit: Option<String>,
     pub has_number: bool,
+    /// Whether the account has an open invitation and no link.
     pub is_pending: bool,
 }
 
-impl Standing {
-    /// The account of that folded key, if there is one.
+impl AccountStatus {
+    /// The account of that folded key; none if the user has no account.
     pub(super) fn find(
         rows: &dyn Rows,
         company: &CompanyId,
         folded: &str,
     ) -> Result<Option<Self>, RowsError> {
-        match load::<Accounts>(rows, company, folded.as_bytes())? {
-            Some(account) => Self::of(rows, company, &account).map(Some),
+        match load::<AccountProjection>(rows, company, folded.as_bytes())? {
+            Some(account) => Self::load(rows, company, &account).map(Some),
             None => Ok(None),
         }
     }
 
-    fn of(rows: &dyn Rows, company: &CompanyId, account: &Account) -> Result<Self, RowsError> {
+    fn load(rows: &dyn Rows, company: &CompanyId, account: &AccountRow) -> Result<Self, RowsError> {
         let folded = account.user.folded();
         let user = users::find(rows, company, &folded)?;
-        let contact = invitations::find(rows, company, &folded)?;
-        // Who has left comes by no invitation.
-        let has_left = user.as_ref().is_some_and(|user| user.state == UserState::Archived);
+        let invited = invitations::find(rows, company, &folded)?;
+        // An archived user cannot accept an invitation.
+        let is_archived = user.as_ref().is_some_and(|user| user.state == UserStatus::Archived);
         Ok(Self {
             org_unit: user.and_then(|user| user.org_unit),
             has_number: account.number.is_some(),
-            is_pending: !has_left && contact.is_some_and(|contact| contact.is_pending()),
+            is_pending: !is_archived && invited.is_some_and(|invited| invited.is_pending()),
         })
     }
 }
 
-/// The organizations of those with a pending invitation and no number, one entry for each of them.
-pub(super) fn waiting(
+/// The organization of each account that is pending and has no number, one entry for each account.
+pub(super) fn pending_without_number(
     rows: &dyn Rows,
     company: &CompanyId,
 ) -> Result<Vec<Option<String>>, RowsError> {
-    let mut found = Ok(Vec::new());
-    rows.scan(Accounts::TABLE, company, &[], &[], &mut |_, bytes| {
-        let standing =
-            decode::<Accounts>(bytes).and_then(|account| Standing::of(rows, company, &account));
-        match (standing, &mut found) {
-            (Ok(standing), Ok(found)) => {
-                if standing.is_pending && !standing.has_number {
-                    found.push(standing.org_unit);
-                }
-                ControlFlow::Continue(())
-            }
-            (Err(error), _) => {
-                found = Err(error);
-                ControlFlow::Break(())
-            }
-            (Ok(_), Err(_)) => ControlFlow::Break(()),
+    let mut found = Vec::new();
+    scan::<AccountProjection>(rows, company, &[], &[], |_, account| {
+        let status = AccountStatus::load(rows, company, &account)?;
+        if status.is_pending && !status.has_number {
+            found.push(status.org_unit);
         }
+        Ok(ControlFlow::Continue(()))
     })?;
-    found
+    Ok(found)
 }

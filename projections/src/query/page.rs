@@ -1,4 +1,4 @@
-//! Pages: so many rows, and a cursor that says where the next page begins.
+//! Pages of rows, and the cursor at which the next page starts.
 
 use std::fmt::Write as _;
 use std::ops::ControlFlow;
@@ -6,105 +6,89 @@ use std::ops::ControlFlow;
 use boarding_commands::values::Refusal;
 use serde_json::Value;
 
-use super::asked::malformed;
-use super::{Answer, Asked, QueryError};
-use crate::projection::{Projection, decode};
+use super::param::malformed;
+use super::{QueryError, QueryRequest, RowsAnswer};
+use crate::projection::{Projection, scan};
 use crate::rows::{Rows, RowsError, Table};
 
-/// The rows of a page where none are named: a screen and a half of a table.
-pub const DEFAULT_LIMIT_ROWS: usize = 50;
-/// The most rows of a page: some 100 KiB of JSON, well below a NATS message of 1 MiB.
-pub const MAX_LIMIT_ROWS: usize = 500;
-
-/// Answers with one page of the stored rows under `prefix`, in the order of their keys.
+/// Answers with one page of the stored rows under `prefix`, in key order.
 ///
-/// `show` turns a stored row into the rows it is shown as, none in the place of each that the filters
-/// keep out. The cursor of the next page is given only if a row follows, so the last page says so.
+/// `show` turns a stored row into the rows of the answer. It returns none for each row that the
+/// filters exclude, because the cursor counts excluded rows too. The answer has a cursor only if
+/// another row follows.
 pub(crate) fn page<P: Projection, I>(
-    asked: &Asked<'_>,
+    request: &QueryRequest<'_>,
     rows: &dyn Rows,
     prefix: &[u8],
     mut show: impl FnMut(&[u8], P::Row) -> Result<I, RowsError>,
-) -> Result<Answer, QueryError>
+) -> Result<RowsAnswer, QueryError>
 where
     I: IntoIterator<Item = Option<Value>>,
 {
-    let limit = asked.limit()?;
-    let start = Cursor::of(asked, P::TABLE, prefix)?;
-    let mut page = Filling { limit, rows: Vec::new(), last: Cursor::default(), full: false };
-    let mut fault = None;
-    rows.scan(P::TABLE, asked.company, prefix, &start.key, &mut |key, bytes| {
-        let taken = if key == start.key { start.taken } else { 0 };
-        match decode::<P>(bytes).and_then(|row| show(key, row)) {
-            Ok(shown) => page.take(key, shown, taken),
-            Err(error) => {
-                fault = Some(error);
-                ControlFlow::Break(())
-            }
-        }
+    let limit = request.limit()?;
+    let start = Cursor::read(request, P::TABLE, prefix)?;
+    let mut page = Page { limit, rows: Vec::new(), last: Cursor::default(), has_more: false };
+    scan::<P>(rows, request.company, prefix, &start.key, |key, row| {
+        let skipped = if key == start.key { start.shown } else { 0 };
+        Ok(page.add(key, show(key, row)?, skipped))
     })?;
-    match fault {
-        Some(error) => Err(error.into()),
-        None => {
-            let next = page.full.then(|| page.last.text(P::TABLE));
-            Ok(Answer::Rows { rows: page.rows, next })
-        }
-    }
+    let next = page.has_more.then(|| page.last.to_text(P::TABLE));
+    Ok(RowsAnswer::Rows { rows: page.rows, next })
 }
 
-/// A page while it is filled.
-struct Filling {
+/// A page that is being filled.
+struct Page {
     limit: usize,
     rows: Vec<Value>,
     last: Cursor,
-    /// Whether a row was found that no longer fits.
-    full: bool,
+    /// Whether a row follows that does not fit.
+    has_more: bool,
 }
 
-impl Filling {
-    fn take(
+impl Page {
+    fn add(
         &mut self,
         key: &[u8],
         shown: impl IntoIterator<Item = Option<Value>>,
-        taken: u8,
+        skipped: u8,
     ) -> ControlFlow<()> {
         for (n, value) in (1..=u8::MAX).zip(shown) {
-            let Some(value) = value.filter(|_| n > taken) else { continue };
+            let Some(value) = value.filter(|_| n > skipped) else { continue };
             if self.rows.len() == self.limit {
-                self.full = true;
+                self.has_more = true;
                 return ControlFlow::Break(());
             }
             self.rows.push(value);
             if self.rows.len() == self.limit {
-                self.last = Cursor { key: key.to_vec(), taken: n };
+                self.last = Cursor { key: key.to_vec(), shown: n };
             }
         }
         ControlFlow::Continue(())
     }
 }
 
-/// Where a page ended: how many of the rows shown for this key have been given.
+/// The end of a page: the last stored row, and how many of its rows the page has shown.
 #[derive(Default)]
 struct Cursor {
     key: Vec<u8>,
-    taken: u8,
+    shown: u8,
 }
 
 impl Cursor {
-    /// Reads the cursor that was given; the beginning of the table if none was.
-    fn of(asked: &Asked<'_>, table: Table, prefix: &[u8]) -> Result<Self, Refusal> {
-        let Some(text) = asked.text("cursor")? else { return Ok(Self::default()) };
+    /// The request's cursor; the start of the table if it has none.
+    fn read(request: &QueryRequest<'_>, table: Table, prefix: &[u8]) -> Result<Self, Refusal> {
+        let Some(text) = request.text("cursor")? else { return Ok(Self::default()) };
         let bytes = unhex(text);
         match bytes.as_deref() {
-            Some([id, taken, key @ ..]) if *id == table.id() && key.starts_with(prefix) => {
-                Ok(Self { key: key.to_vec(), taken: *taken })
+            Some([id, shown, key @ ..]) if *id == table.id() && key.starts_with(prefix) => {
+                Ok(Self { key: key.to_vec(), shown: *shown })
             }
             _ => Err(malformed("cursor", "expected the `next` of this query's page before")),
         }
     }
 
-    fn text(&self, table: Table) -> String {
-        let bytes = [table.id(), self.taken].into_iter().chain(self.key.iter().copied());
+    fn to_text(&self, table: Table) -> String {
+        let bytes = [table.id(), self.shown].into_iter().chain(self.key.iter().copied());
         bytes.fold(String::with_capacity(2 * self.key.len() + 4), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
@@ -123,7 +107,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Story, ask_page, created};
+    use crate::testing::{TestCompany, created, query_page};
     use serde_json::json;
 
     fn names(rows: &[Value]) -> Vec<&str> {
@@ -131,26 +115,26 @@ mod tests {
     }
 
     #[test]
-    fn pages_follow_each_other_without_gap_or_repeat_and_the_last_says_so() {
+    fn pages_have_no_gap_and_the_last_has_no_cursor() {
         let people = ["ann", "bob", "cid", "dee", "eve"];
-        let story = Story::of("acme").then(people.map(created));
-        let rows = story.rows();
-        let (first, next) = ask_page(&rows, "users", &json!({"limit": 2}));
+        let company = TestCompany::new("acme").commit(people.map(created));
+        let rows = company.rows();
+        let (first, next) = query_page(&rows, "users", &json!({"limit": 2}));
         assert_eq!(names(&first), ["ann", "bob"]);
-        let (second, next) = ask_page(&rows, "users", &json!({"limit": "2", "cursor": next}));
+        let (second, next) = query_page(&rows, "users", &json!({"limit": "2", "cursor": next}));
         assert_eq!(names(&second), ["cid", "dee"]);
-        let (third, next) = ask_page(&rows, "users", &json!({"limit": 2, "cursor": next}));
+        let (third, next) = query_page(&rows, "users", &json!({"limit": 2, "cursor": next}));
         assert_eq!((names(&third), next), (vec!["eve"], None));
-        let (all, next) = ask_page(&rows, "users", &json!({"limit": 5, "cursor": null}));
+        let (all, next) = query_page(&rows, "users", &json!({"limit": 5, "cursor": null}));
         assert_eq!((all.len(), next), (5, None));
     }
 
     #[test]
-    fn a_page_goes_on_after_a_row_that_has_vanished_or_come_meanwhile() {
-        let story = Story::of("acme").then(["bob", "dee", "eve"].map(created));
-        let (_, next) = ask_page(&story.rows(), "users", &json!({"limit": 1}));
-        let story = story.then(["ann", "cid"].map(created));
-        let (rows, _) = ask_page(&story.rows(), "users", &json!({"cursor": next}));
+    fn page_continues_after_rows_were_added() {
+        let company = TestCompany::new("acme").commit(["bob", "dee", "eve"].map(created));
+        let (_, next) = query_page(&company.rows(), "users", &json!({"limit": 1}));
+        let company = company.commit(["ann", "cid"].map(created));
+        let (rows, _) = query_page(&company.rows(), "users", &json!({"cursor": next}));
         assert_eq!(names(&rows), ["cid", "dee", "eve"]);
     }
 }

@@ -1,86 +1,84 @@
-//! A query's own parameters: their names and what each takes, for the asker's check and for the schema.
+//! Query parameters: name, kind, aliases and JSON schema.
 
 use boarding_commands::schema::AnyId;
-use boarding_commands::values::Refusal;
+use boarding_commands::values::{Code, Refusal};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator, json_schema};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use super::asked::malformed;
-use super::{Word, spellings};
+use super::wire_enum::{WireEnum, wire_names};
 
 /// A parameter of a query.
 #[derive(Debug, Clone, Copy)]
 pub struct Param {
-    /// Its name on the wire.
+    /// The parameter's name on the wire.
     pub name: &'static str,
-    /// Whether there is no answer without it.
     pub required: bool,
-    /// What else it may be called.
+    /// Other names that requests may use.
     aliases: &'static [&'static str],
-    takes: Takes,
+    kind: ParamKind,
 }
 
-/// What a parameter takes.
+/// The values that a parameter accepts.
 #[derive(Debug, Clone, Copy)]
-enum Takes {
+enum ParamKind {
     Text,
-    /// A text of this shape: a regular expression.
-    Shaped(&'static str),
+    /// A text that matches this regular expression.
+    Pattern(&'static str),
     /// A ULID.
     Id,
-    /// Several texts: an array, or one text with commas between them; so many at most.
+    /// An array of texts or one text with commas, of at most this many texts.
     List(usize),
-    /// One of a list of words.
-    Word(fn() -> Vec<&'static str>),
+    /// One of these texts.
+    OneOf(fn() -> Vec<&'static str>),
 }
 
 impl Param {
-    const fn taking(name: &'static str, takes: Takes) -> Self {
-        Self { name, required: false, aliases: &[], takes }
+    const fn new(name: &'static str, kind: ParamKind) -> Self {
+        Self { name, required: false, aliases: &[], kind }
     }
 
     /// Any text.
     pub const fn text(name: &'static str) -> Self {
-        Self::taking(name, Takes::Text)
+        Self::new(name, ParamKind::Text)
     }
 
-    /// A text that looks like this regular expression.
-    pub const fn shaped(name: &'static str, pattern: &'static str) -> Self {
-        Self::taking(name, Takes::Shaped(pattern))
+    /// A text that matches a regular expression.
+    pub const fn pattern(name: &'static str, pattern: &'static str) -> Self {
+        Self::new(name, ParamKind::Pattern(pattern))
     }
 
-    /// The id of something.
+    /// A ULID.
     pub const fn id(name: &'static str) -> Self {
-        Self::taking(name, Takes::Id)
+        Self::new(name, ParamKind::Id)
     }
 
-    /// Several texts, so many at most.
+    /// At most `most` texts: an array, or one text with commas.
     pub const fn list(name: &'static str, most: usize) -> Self {
-        Self::taking(name, Takes::List(most))
+        Self::new(name, ParamKind::List(most))
     }
 
-    /// One of a list of words.
-    pub(crate) const fn word<W: Word>(name: &'static str) -> Self {
-        Self::taking(name, Takes::Word(spellings::<W>))
+    /// The name of a variant of `E`.
+    pub(crate) const fn one_of<E: WireEnum>(name: &'static str) -> Self {
+        Self::new(name, ParamKind::OneOf(wire_names::<E>))
     }
 
-    /// The same, and it must be given.
+    /// Makes the parameter required.
     #[must_use]
     pub const fn required(self) -> Self {
         Self { required: true, ..self }
     }
 
-    /// The same, and it may be called so too.
+    /// Lets requests use other names for the parameter.
     #[must_use]
-    pub const fn or(self, aliases: &'static [&'static str]) -> Self {
+    pub const fn aliases(self, aliases: &'static [&'static str]) -> Self {
         Self { aliases, ..self }
     }
 
-    /// Parameters by their own names, whatever they were called.
+    /// Replaces aliases by the parameters' own names.
     ///
     /// # Errors
-    /// `query.malformed` where one is given under two names.
-    pub fn own_names(
+    /// `query.malformed` if a parameter is given under two names.
+    pub fn replace_aliases(
         params: &[Self],
         mut given: Map<String, Value>,
     ) -> Result<Map<String, Value>, Refusal> {
@@ -98,38 +96,48 @@ impl Param {
         Ok(given)
     }
 
-    /// What it takes. One that may be left out may also be null or, but for a shape, empty.
+    /// The JSON schema of the values. An optional parameter also accepts null, and the empty text
+    /// unless it has a pattern.
     pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         let null = (!self.required).then_some("null");
         let text: Vec<_> = std::iter::once("string").chain(null).collect();
-        let word = match self.takes {
-            Takes::Text if self.required => return json_schema!({"type": text, "minLength": 1}),
-            Takes::Text => return json_schema!({"type": text}),
-            Takes::Shaped(pattern) => return json_schema!({"type": text, "pattern": pattern}),
-            Takes::List(most) => json_schema!({"anyOf": [
+        let required = match self.kind {
+            ParamKind::Text if self.required => {
+                return json_schema!({"type": text, "minLength": 1});
+            }
+            ParamKind::Text => return json_schema!({"type": text}),
+            ParamKind::Pattern(pattern) => return json_schema!({"type": text, "pattern": pattern}),
+            ParamKind::List(most) => json_schema!({"anyOf": [
                 {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": most},
                 {"type": "string", "minLength": 1, "description": "With commas between them."},
             ]}),
-            Takes::Id => AnyId::json_schema(generator),
-            Takes::Word(words) => json_schema!({"type": "string", "enum": words()}),
+            ParamKind::Id => AnyId::json_schema(generator),
+            ParamKind::OneOf(names) => json_schema!({"type": "string", "enum": names()}),
         };
         match null {
-            None => word,
-            Some(_) => json_schema!({"anyOf": [word, {"enum": [null, ""]}]}),
+            None => required,
+            Some(_) => json_schema!({"anyOf": [required, {"enum": [null, ""]}]}),
         }
     }
+}
+
+/// The refusal of a parameter that cannot be read. Its details name the parameter.
+pub(super) fn malformed(parameter: &str, why: &str) -> Refusal {
+    Refusal::new(Code::QueryMalformed)
+        .saying(&format!("{parameter}: {why}"))
+        .with(json!({ "parameter": parameter }))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
-    /// ML-12, ML-18: a parameter by the name of the requirements is the same parameter, but not twice.
+    /// ML-12, ML-18: the requirements name some parameters differently.
     #[test]
-    fn ml_18_an_alias_is_the_parameter_itself() {
-        let params = [Param::list("accounts", 9).required().or(&["ids"]), Param::text("dest")];
-        let named = |given: Value| Param::own_names(&params, given.as_object().cloned().unwrap());
+    fn alias_replaces_the_name_but_not_beside_it() {
+        let params = [Param::list("accounts", 9).required().aliases(&["ids"]), Param::text("dest")];
+        let named =
+            |given: Value| Param::replace_aliases(&params, given.as_object().cloned().unwrap());
         let own = json!({"accounts": ["ann"], "dest": "EMEA", "colour": "red"});
         let given = json!({"ids": ["ann"], "dest": "EMEA", "colour": "red"});
         assert_eq!(named(given).map(Value::Object), Ok(own.clone()));

@@ -1,4 +1,4 @@
-//! Rows in memory: for tests, for replaying the log beside live rows, and for looking at an earlier moment.
+//! Rows in memory: for tests, verification by replay, and queries at an earlier position.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -7,22 +7,22 @@ use boarding_commands::values::CompanyId;
 
 use super::{Rows, RowsError, RowsMut, Table, Visit};
 
-/// Every row, in order. Two of them are equal when each row of one is in the other, byte for byte.
+/// Rows in key order. Two sets are equal if they have the same rows, byte for byte.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MemoryRows {
-    /// No map in it is ever empty, so that equality means equality of rows.
+    /// Never contains an empty map, so that equal rows mean equal maps.
     tables: BTreeMap<(Table, CompanyId), BTreeMap<Vec<u8>, Vec<u8>>>,
 }
 
 impl MemoryRows {
-    /// Every row there is: table, company, key, bytes.
+    /// Every row: table, company, key and bytes.
     pub fn iter(&self) -> impl Iterator<Item = (Table, &CompanyId, &[u8], &[u8])> {
         self.tables.iter().flat_map(|((table, company), rows)| {
             rows.iter().map(move |(key, row)| (*table, company, key.as_slice(), row.as_slice()))
         })
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.tables.values().map(BTreeMap::len).sum()
     }
@@ -80,11 +80,11 @@ impl RowsMut for MemoryRows {
     }
 
     fn delete(&mut self, table: Table, company: &CompanyId, key: Vec<u8>) {
-        let place = (table, company.clone());
-        let Some(rows) = self.tables.get_mut(&place) else { return };
+        let table = (table, company.clone());
+        let Some(rows) = self.tables.get_mut(&table) else { return };
         rows.remove(&key);
         if rows.is_empty() {
-            self.tables.remove(&place);
+            self.tables.remove(&table);
         }
     }
 }
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_keeps_to_its_prefix_and_its_start() {
+    fn scan_visits_rows_from_the_start_under_the_prefix() {
         let (acme, globex) = ("acme".parse().unwrap(), "globex".parse().unwrap());
         let mut rows = MemoryRows::default();
         for key in ["a1", "b1", "b2", "b3", "c1"] {
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_put_and_deleted_again_leave_nothing() {
+    fn deleted_rows_leave_an_empty_set() {
         let acme = "acme".parse().unwrap();
         let mut rows = MemoryRows::default();
         rows.put(Table::Users, &acme, b"a".to_vec(), vec![1]);

@@ -1,4 +1,4 @@
-//! Changes held back over rows that stay as they are, to be written as one batch with the position.
+//! Staged changes on top of unchanged rows, to be written as one batch with the position.
 
 use std::collections::HashMap;
 
@@ -6,31 +6,31 @@ use boarding_commands::values::CompanyId;
 
 use super::{Rows, RowsError, RowsMut, Table};
 
-/// A write overlay. A row that many facts of a batch touch is read once and written once.
+/// Staged changes. A row that many events of a batch change is written once.
 #[derive(Debug)]
-pub struct Staged<'a, R: Rows + ?Sized> {
+pub struct StagedRows<'a, R: Rows + ?Sized> {
     below: &'a R,
-    changes: HashMap<(Table, CompanyId), Staging>,
+    changes: HashMap<(Table, CompanyId), StagedTable>,
 }
 
-/// Rows to write by key; none for one to take away.
-type Staging = HashMap<Vec<u8>, Option<Vec<u8>>>;
+/// The new bytes of each key; none deletes the row.
+type StagedTable = HashMap<Vec<u8>, Option<Vec<u8>>>;
 
-/// One row to write, or to take away where `row` is none.
+/// One row to write; to delete if `row` is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub struct RowChange {
     pub table: Table,
     pub company: CompanyId,
     pub key: Vec<u8>,
     pub row: Option<Vec<u8>>,
 }
 
-impl<'a, R: Rows + ?Sized> Staged<'a, R> {
+impl<'a, R: Rows + ?Sized> StagedRows<'a, R> {
     pub fn over(below: &'a R) -> Self {
         Self { below, changes: HashMap::new() }
     }
 
-    /// How many rows would change.
+    /// The number of changed rows.
     pub fn len(&self) -> usize {
         self.changes.values().map(HashMap::len).sum()
     }
@@ -39,10 +39,10 @@ impl<'a, R: Rows + ?Sized> Staged<'a, R> {
         self.changes.is_empty()
     }
 
-    /// What to write, each row once, in no order.
-    pub fn into_changes(self) -> impl Iterator<Item = Change> {
+    /// The changed rows, each once, in no particular order.
+    pub fn into_changes(self) -> impl Iterator<Item = RowChange> {
         self.changes.into_iter().flat_map(|((table, company), rows)| {
-            rows.into_iter().map(move |(key, row)| Change {
+            rows.into_iter().map(move |(key, row)| RowChange {
                 table,
                 company: company.clone(),
                 key,
@@ -56,7 +56,7 @@ impl<'a, R: Rows + ?Sized> Staged<'a, R> {
     }
 }
 
-impl<R: Rows + ?Sized> RowsMut for Staged<'_, R> {
+impl<R: Rows + ?Sized> RowsMut for StagedRows<'_, R> {
     fn get(
         &self,
         table: Table,
@@ -84,11 +84,11 @@ mod tests {
     use crate::rows::MemoryRows;
 
     #[test]
-    fn staged_changes_are_seen_through_the_overlay_and_not_below() {
+    fn staged_changes_leave_the_rows_below_unchanged() {
         let acme: CompanyId = "acme".parse().unwrap();
         let mut below = MemoryRows::default();
         below.put(Table::Users, &acme, b"old".to_vec(), vec![1]);
-        let mut staged = Staged::over(&below);
+        let mut staged = StagedRows::over(&below);
         staged.put(Table::Users, &acme, b"new".to_vec(), vec![2]);
         staged.put(Table::Users, &acme, b"new".to_vec(), vec![3]);
         staged.delete(Table::Users, &acme, b"old".to_vec());

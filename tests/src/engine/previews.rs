@@ -1,9 +1,10 @@
 //! P16: previews of imports. A commit does what its preview showed, or nothing.
 
-use boarding_commands::decide::{Authority, Command};
+use boarding_commands::decide::{Authority, Command, Facts};
 use boarding_commands::envelope::{Answer, Envelope};
+use boarding_commands::step::Request;
 use boarding_commands::values::Code;
-use boarding_core::actor::{Reply, Request};
+use boarding_core::actor::Reply;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -299,6 +300,7 @@ async fn commit_with_outdated_plan_is_refused() {
     let submit_planned = |name: &str, body: Value| {
         let request = Request {
             command: Command::read(name, body).unwrap(),
+            facts: Facts::None,
             id: harness.engine().clock().id(),
             body: None,
             actor: "admin".to_owned(),

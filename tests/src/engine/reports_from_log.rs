@@ -5,9 +5,9 @@ use std::fs;
 use boarding_core::read::queries::QueryAnswer as Found;
 use boarding_log::EventLog as _;
 use boarding_log::file::{FileLog, Options};
-use boarding_projections::query::{self, Answer};
+use boarding_projections::csv_export::CsvFormat;
+use boarding_projections::query::RowsAnswer;
 use boarding_projections::rows::MemoryRows;
-use boarding_projections::sheet::{Format, Sheet};
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
@@ -153,21 +153,25 @@ fn bytes_of(answer: &Value) -> Vec<u8> {
 fn answer_from(rows: &MemoryRows, recorded: &RecordedAnswer) -> Vec<u8> {
     let mut params = recorded.params.clone();
     let format = params.as_object_mut().unwrap().remove("format");
-    let query_page =
-        |params: &Value| query::query(recorded.query, &company_id("acme"), params, rows).unwrap();
+    let query_page = |params: &Value| {
+        boarding_projections::answer(recorded.query, &company_id("acme"), params, rows).unwrap()
+    };
     let Some(format) = format else {
         return bytes_of(&match query_page(&params) {
-            Answer::Rows { rows, next } => json!({"rows": rows, "next": next}),
-            Answer::Row(row) => json!({"row": row}),
+            RowsAnswer::Rows { rows, next } => json!({"rows": rows, "next": next}),
+            RowsAnswer::Row(row) => json!({"row": row}),
         });
     };
-    let format = if format == "csv" { Format::Csv } else { Format::Spreadsheet };
-    let sheet = Sheet::of(recorded.query, format).unwrap();
-    let mut out = sheet.header();
+    let format = if format == "csv" { CsvFormat::Csv } else { CsvFormat::Spreadsheet };
+    let export =
+        boarding_projections::find_query(recorded.query).unwrap().csv_export(format).unwrap();
+    let mut out = export.header();
     params["limit"] = json!(500);
     loop {
-        let Answer::Rows { rows, next } = query_page(&params) else { panic!("{}", recorded.query) };
-        out.extend(sheet.lines(&rows));
+        let RowsAnswer::Rows { rows, next } = query_page(&params) else {
+            panic!("{}", recorded.query)
+        };
+        out.extend(export.lines(&rows));
         let Some(next) = next else { return out };
         params["cursor"] = json!(next);
     }

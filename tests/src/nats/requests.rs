@@ -1,8 +1,9 @@
 //! Commands and queries over NATS, in JSON and in MessagePack.
 
+mod unreadable;
+
 use std::time::Duration;
 
-use async_nats::HeaderMap;
 use base64::Engine as _;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
@@ -128,7 +129,7 @@ async fn check_queries(caller: &Caller, import_id: &Value, run: &Value, position
     let mut cursor = Value::Null;
     loop {
         let page = query_in_both_encodings(
-            &caller,
+            caller,
             "users",
             at_position(json!({"limit": 2, "cursor": cursor})),
         )
@@ -196,109 +197,6 @@ async fn versions_of_concurrent_commands_have_no_gap() {
         join_all(tasks).await.into_iter().flat_map(Result::unwrap).collect();
     versions.sort_unstable();
     assert_eq!(versions, (1..=640).collect::<Vec<u64>>());
-}
-
-/// P31: Each unreadable request gets an error answer, with the command's id if it can be read.
-#[tokio::test]
-async fn unreadable_requests_get_an_error_answer() {
-    let server = Server::start();
-    let mut serving = ServeProcess::start(&server);
-    let caller = Caller::connect(&server.url()).await;
-    check_malformed_envelopes(&caller).await;
-    check_malformed_msgpack(&caller).await;
-    check_unknown_names_and_values(&caller).await;
-
-    // A query with an empty payload is a query without parameters.
-    let answer = caller.request(caller.subject("query", "users"), HeaderMap::new(), vec![]).await;
-    assert_eq!(answer.value["rows"], json!([]));
-    assert!(serving.exit_status().is_none(), "{}", serving.log());
-    assert!(!serving.log().contains("panicked"), "{}", serving.log());
-}
-
-async fn check_malformed_envelopes(caller: &Caller) {
-    let id = caller.id();
-    let valid = json!({"id": id, "actor": "admin", "body": {}});
-    let with = |key: &str, value: Value| {
-        let mut changed = valid.clone();
-        changed[key] = value;
-        changed.to_string().into_bytes()
-    };
-    let mut without_actor = valid.clone();
-    without_actor.as_object_mut().unwrap().remove("actor");
-    let cases: Vec<(&str, Vec<u8>, bool)> = vec![
-        ("empty", b"".to_vec(), false),
-        ("not JSON", b"{\"id\":".to_vec(), false),
-        ("not UTF-8", b"{\"id\":\"\xff\"}".to_vec(), false),
-        ("deep", "[".repeat(500_000).into_bytes(), false),
-        ("deep body", with("body", json!("x")), true),
-        ("no object", b"[1]".to_vec(), false),
-        ("no id", b"{\"actor\":\"a\",\"body\":{}}".to_vec(), false),
-        ("huge id", with("id", json!("A".repeat(900_000))), false),
-        ("unknown key", with("compnay", json!("acme")), true),
-        ("no actor", without_actor.to_string().into_bytes(), true),
-        ("blank actor", with("actor", json!(" ")), true),
-        ("actor of another kind", with("actor", json!(7)), true),
-        ("negative version", with("expected_version", json!(-1)), true),
-        ("unknown setting", with("body", json!({"colour": 1})), true),
-    ];
-    for (what, bytes, names_id) in cases {
-        let subject = caller.subject("command", "AddUser");
-        let answer = caller.request(subject, HeaderMap::new(), bytes).await;
-        let value = answer.error("envelope.malformed", 400);
-        assert_eq!(value["outcome"], "refused", "{what}");
-        assert_eq!(!value["command"].is_null(), names_id, "{what}: {value}");
-        assert!(value["message"].as_str().unwrap().len() < 1_000, "{what}");
-    }
-    let actor =
-        caller.send_command("AddUser", &without_actor).await.error("envelope.malformed", 400);
-    assert!(actor["message"].as_str().unwrap().contains("actor"), "{actor}");
-    let mut later = valid.clone();
-    later["api_version"] = json!(2);
-    caller.send_command("AddUser", &later).await.error("envelope.unsupported_version", 400);
-}
-
-async fn check_malformed_msgpack(caller: &Caller) {
-    let mut msgpack = HeaderMap::new();
-    msgpack.insert("Content-Type", "application/msgpack");
-    // Deep nesting, a length without content, a reserved byte, nothing.
-    let payloads = [vec![0x91; 900_000], vec![0xdd, 0xff, 0xff, 0xff, 0xff], vec![0xc1], vec![]];
-    for bytes in payloads {
-        let subject = caller.subject("command", "AddUser");
-        let answer = caller.request(subject, msgpack.clone(), bytes).await;
-        assert_eq!(answer.header("Content-Type"), Some("application/msgpack"));
-        answer.error("envelope.malformed", 400);
-    }
-}
-
-async fn check_unknown_names_and_values(caller: &Caller) {
-    let mut text = HeaderMap::new();
-    text.insert("Content-Type", "text/plain");
-    for kind in ["command", "query"] {
-        let subject = caller.subject(kind, "users");
-        let answer = caller.request(subject, text.clone(), b"{}".to_vec()).await;
-        answer.error("envelope.unsupported_content_type", 400);
-    }
-    caller.command("AddUsr", json!({})).await.error("envelope.malformed", 400);
-    caller.query("usrs", json!({})).await.error("query.unknown", 400);
-    caller.query("users", json!({"colour": 1})).await.error("query.malformed", 400);
-    caller.query("users", json!({"limit": 501})).await.error("query.malformed", 400);
-    caller.query("users", json!([1])).await.error("query.malformed", 400);
-    caller.query("users", json!({"actor": 1})).await.error("query.malformed", 400);
-    for company in ["Acme", "-x", &"a".repeat(64)] {
-        caller
-            .for_company(company)
-            .command("AddUser", json!({}))
-            .await
-            .error("envelope.malformed", 400);
-        caller
-            .for_company(company)
-            .query("users", json!({}))
-            .await
-            .error("envelope.malformed", 400);
-    }
-
-    let large = import(&json!({"name": "a.csv", "text": "x".repeat(600 * 1024)}));
-    caller.with_msgpack().command("ImportFile", large).await.error("import.too_large", 413);
 }
 
 /// LX-02: Over NATS, an actor may do only what the company granted to that actor.

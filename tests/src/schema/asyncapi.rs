@@ -1,4 +1,4 @@
-//! The AsyncAPI document holds together: references, channels, operations, messages, and the engine's own subjects.
+//! The AsyncAPI document is consistent, and its addresses are the subjects of the engine.
 
 use std::collections::BTreeSet;
 
@@ -19,7 +19,7 @@ fn section<'a>(
     document.pointer(pointer).and_then(Value::as_object).unwrap().iter()
 }
 
-/// Every reference in a value, with what it leads to.
+/// Collects all references in a value.
 fn references(value: &Value, found: &mut Vec<String>) {
     match value {
         Value::Object(fields) => {
@@ -31,21 +31,22 @@ fn references(value: &Value, found: &mut Vec<String>) {
     }
 }
 
+/// Asserts that all references of a document resolve, and returns them.
 #[track_caller]
-fn resolves(document: &Value) -> BTreeSet<String> {
+fn check_references(document: &Value) -> BTreeSet<String> {
     let mut found = Vec::new();
     references(document, &mut found);
     for to in &found {
         let target = to.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
-        assert!(target.is_some(), "{to} leads nowhere");
+        assert!(target.is_some(), "{to} does not resolve");
     }
     found.into_iter().collect()
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_message_is_used() {
+fn references_resolve_and_messages_are_used() {
     let document = document();
-    let used = resolves(&document);
+    let used = check_references(&document);
     for kind in ["messages", "parameters"] {
         for (name, _) in section(&document, &format!("/components/{kind}")) {
             assert!(
@@ -54,14 +55,14 @@ fn every_reference_leads_somewhere_and_every_message_is_used() {
             );
         }
     }
-    resolves(&schema::json_schema());
+    check_references(&schema::json_schema());
 }
 
 #[test]
-fn a_part_of_either_document_stands_alone() {
+fn parts_of_both_documents_are_complete() {
     for document in [document(), schema::json_schema()] {
         for name in schema::names(&document) {
-            resolves(&schema::part(&document, name).unwrap());
+            check_references(&schema::part(&document, name).unwrap());
         }
     }
     let document = document();
@@ -73,9 +74,9 @@ fn a_part_of_either_document_stands_alone() {
     assert_eq!(section(&part, "/operations").count(), 1);
 }
 
-/// What an operation names is what its channel has; every subject has exactly one operation.
+/// The messages of an operation belong to its channel. Each subject has exactly one operation.
 #[test]
-fn channels_operations_and_messages_fit() {
+fn operations_match_their_channels() {
     let document = document();
     let mut with_operation = BTreeSet::new();
     for (name, operation) in section(&document, "/operations") {
@@ -100,9 +101,9 @@ fn channels_operations_and_messages_fit() {
     }
 }
 
-/// The addresses are the engine's own subjects, and each is there: LX-01 and on are asked nowhere else.
+/// LX-01: The addresses are exactly the subjects of the engine.
 #[test]
-fn the_addresses_are_the_subjects_that_the_engine_serves() {
+fn addresses_are_the_subjects_of_the_engine() {
     let document = document();
     let acme: CompanyId = "acme".parse().unwrap();
     let mut expected = BTreeSet::new();
@@ -128,7 +129,7 @@ fn the_addresses_are_the_subjects_that_the_engine_serves() {
     assert_eq!(found, expected);
 }
 
-/// Contract, sections 2 and 4: both encodings where something is asked, the error headers, CloudEvents.
+/// Contract sections 2 and 4: Requests have both encodings, answers have error headers, events have CloudEvents.
 #[test]
 fn messages_have_the_headers_of_the_contract() {
     let document = document();
@@ -136,9 +137,9 @@ fn messages_have_the_headers_of_the_contract() {
         let to = document["components"]["messages"][message]["headers"]["$ref"].as_str().unwrap();
         document.pointer(to.strip_prefix('#').unwrap()).unwrap()["properties"].clone()
     };
-    let asked = headers("command.ImportFile");
-    assert_eq!(asked["Content-Type"]["enum"], json!(["application/json", "application/msgpack"]));
-    assert!(asked["traceparent"].is_object() && asked["Boarding-Reply-To"].is_null());
+    let request = headers("command.ImportFile");
+    assert_eq!(request["Content-Type"]["enum"], json!(["application/json", "application/msgpack"]));
+    assert!(request["traceparent"].is_object() && request["Boarding-Reply-To"].is_null());
     assert!(headers("queue.ImportFile")["Boarding-Reply-To"].is_object());
     for answer in ["command.ImportFile.answer", "query.runs.answer"] {
         assert!(headers(answer)["Nats-Service-Error-Code"].is_object());

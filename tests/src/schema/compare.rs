@@ -1,57 +1,55 @@
-//! What a change of the contract breaks: everything that a client of the committed version may rely on.
+//! Finds changes of the contract that break clients of the committed version.
 //!
-//! Where something is asked, what was accepted stays accepted. Where something is told, nothing comes that
-//! could not come before, but for new keys, and words beyond `x-known-values`.
+//! A request that was valid must stay valid. An answer or event must stay valid by the old schema, except for new
+//! keys and for values beyond `x-known-values`.
 
+mod alternatives;
 mod keywords;
-mod ways;
 
 #[cfg(test)]
-mod pairs;
+mod examples;
 
 use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use self::ways::Ways;
+use self::alternatives::Alternatives;
 
-/// Who has to understand a value.
+/// Who sends a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
-    /// The engine: clients send it.
-    Asked,
-    /// Clients: the engine sends it.
-    Told,
+pub(super) enum Sender {
+    Client,
+    Engine,
 }
 
-impl Side {
-    /// The side of a part, by its name.
+impl Sender {
+    /// The sender of a part, by the part's name.
     fn of(part: &str) -> Self {
         let starts =
             ["answer.", "event.", "work", "headers.answer", "headers.event", "headers.work"];
         let ends = [".answer", ".result", ".row", "query.refused", "query.failed"];
-        let is_told = starts.iter().any(|start| part.starts_with(start))
+        let is_by_engine = starts.iter().any(|start| part.starts_with(start))
             || ends.iter().any(|end| part.ends_with(end));
-        if is_told { Self::Told } else { Self::Asked }
+        if is_by_engine { Self::Engine } else { Self::Client }
     }
 }
 
-/// Two versions of a document, and what was found broken between them.
+/// A comparison of two versions of a document.
 pub(super) struct Comparison<'a> {
     old: &'a Value,
     new: &'a Value,
-    side: Side,
-    /// Pairs of references that are being compared: what refers to itself is compared once.
-    open: BTreeSet<(String, String)>,
+    sender: Sender,
+    /// Pairs of references whose comparison has begun, so that recursive schemas are compared once.
+    in_progress: BTreeSet<(String, String)>,
 }
 
-/// Everything that the new JSON Schema breaks, each named by its place.
-pub(super) fn broken(old: &Value, new: &Value) -> Vec<String> {
-    broken_in(old, new, "/$defs")
+/// What the new JSON Schema breaks, each with its path.
+pub(super) fn schema_breaks(old: &Value, new: &Value) -> Vec<String> {
+    breaks_in_section(old, new, "/$defs")
 }
 
-/// Everything that the new AsyncAPI document breaks: subjects, operations, payloads, headers.
-pub(super) fn broken_on_the_wire(old: &Value, new: &Value) -> Vec<String> {
+/// What the new AsyncAPI document breaks: subjects, operations, payloads, headers.
+pub(super) fn asyncapi_breaks(old: &Value, new: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (section, what) in [("/channels", "address"), ("/operations", "action")] {
         for (name, before) in fields(old.pointer(section)) {
@@ -64,28 +62,28 @@ pub(super) fn broken_on_the_wire(old: &Value, new: &Value) -> Vec<String> {
             }
         }
     }
-    found.extend(broken_messages(old, new));
-    found.extend(broken_in(old, new, "/components/schemas"));
+    found.extend(message_breaks(old, new));
+    found.extend(breaks_in_section(old, new, "/components/schemas"));
     found
 }
 
-/// Messages by what they carry; one that is gone is missed where its channel is.
-fn broken_messages(old: &Value, new: &Value) -> Vec<String> {
+/// What changed messages break. A removed message shows as a removed channel.
+fn message_breaks(old: &Value, new: &Value) -> Vec<String> {
     let section = "/components/messages";
     let mut found = Vec::new();
     for (name, before) in fields(old.pointer(section)) {
         let Some(now) = new.pointer(section).and_then(|all| all.get(name)) else { continue };
         for what in ["headers", "payload"] {
-            let place = format!("{section}/{name}/{what}");
-            let mut comparison = Comparison::new(old, new, Side::of(name));
-            found.extend(comparison.compare(&place, &before[what], &now[what]));
+            let path = format!("{section}/{name}/{what}");
+            let mut comparison = Comparison::new(old, new, Sender::of(name));
+            found.extend(comparison.compare(&path, &before[what], &now[what]));
         }
     }
     found
 }
 
-/// Compares every part that stands in a section of both documents. Shared types are compared where they are used.
-fn broken_in(old: &Value, new: &Value, section: &str) -> Vec<String> {
+/// Compares each part of a section. Shared types are compared where other parts use them.
+fn breaks_in_section(old: &Value, new: &Value, section: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (name, before) in fields(old.pointer(section)) {
         if name.starts_with("asked.") || name.starts_with("told.") {
@@ -95,7 +93,7 @@ fn broken_in(old: &Value, new: &Value, section: &str) -> Vec<String> {
             found.push(format!("{name}: it was removed"));
             continue;
         };
-        let mut comparison = Comparison::new(old, new, Side::of(name));
+        let mut comparison = Comparison::new(old, new, Sender::of(name));
         found.extend(comparison.compare(name, before, now));
     }
     found
@@ -106,41 +104,47 @@ fn fields(object: Option<&Value>) -> impl Iterator<Item = (&String, &Value)> {
 }
 
 impl<'a> Comparison<'a> {
-    fn new(old: &'a Value, new: &'a Value, side: Side) -> Self {
-        Self { old, new, side, open: BTreeSet::new() }
+    fn new(old: &'a Value, new: &'a Value, sender: Sender) -> Self {
+        Self { old, new, sender, in_progress: BTreeSet::new() }
     }
 
-    /// What the change from one schema to another breaks. A schema may be read in several ways: asked, each
-    /// old way must be one of the new ones still; told, each new way must be one of the old ones already.
-    fn compare(&mut self, place: &str, old: &Value, new: &Value) -> Vec<String> {
+    /// What the change from one schema to another breaks. A schema may have alternatives. In a request each old
+    /// alternative must fit a new one; in an answer each new alternative must fit an old one.
+    fn compare(&mut self, path: &str, old: &Value, new: &Value) -> Vec<String> {
         let pair = (reference(old), reference(new));
         if let (Some(old), Some(new)) = &pair
-            && !self.open.insert((old.clone(), new.clone()))
+            && !self.in_progress.insert((old.clone(), new.clone()))
         {
             return Vec::new();
         }
-        let found = self.compare_ways(place, old, new);
+        let found = self.compare_alternatives(path, old, new);
         if let (Some(old), Some(new)) = pair {
-            self.open.remove(&(old, new));
+            self.in_progress.remove(&(old, new));
         }
         found
     }
 
-    fn compare_ways(&mut self, place: &str, old: &Value, new: &Value) -> Vec<String> {
-        let (olds, news) = (Ways::of(self.old, old), Ways::of(self.new, new));
+    fn compare_alternatives(&mut self, path: &str, old: &Value, new: &Value) -> Vec<String> {
+        let (olds, news) = (Alternatives::of(self.old, old), Alternatives::of(self.new, new));
         let mut found = Vec::new();
-        let kept = match self.side {
-            Side::Asked => &olds,
-            Side::Told => &news,
+        let checked = match self.sender {
+            Sender::Client => &olds,
+            Sender::Engine => &news,
         };
-        for way in kept.iter() {
-            let candidates: Vec<_> = match self.side {
-                Side::Asked => news.iter().map(|now| self.one_way(place, way, now)).collect(),
-                Side::Told => olds.iter().map(|before| self.one_way(place, before, way)).collect(),
+        for alternative in checked.iter() {
+            let candidates: Vec<_> = match self.sender {
+                Sender::Client => news
+                    .iter()
+                    .map(|now| self.compare_alternative(path, alternative, now))
+                    .collect(),
+                Sender::Engine => olds
+                    .iter()
+                    .map(|before| self.compare_alternative(path, before, alternative))
+                    .collect(),
             };
-            // The likest of the other ways is what it was meant to be.
-            let likest = candidates.into_iter().min_by_key(Vec::len);
-            found.extend(likest.unwrap_or_else(|| vec![format!("{place}: nothing is possible")]));
+            // The alternative with the fewest differences is the counterpart.
+            let closest = candidates.into_iter().min_by_key(Vec::len);
+            found.extend(closest.unwrap_or_else(|| vec![format!("{path}: no value is valid")]));
         }
         found.sort();
         found.dedup();

@@ -1,11 +1,11 @@
-//! Parameters of queries: what the schema takes, the program takes; what it does not, is refused by name.
+//! The engine accepts exactly the query parameters that are valid by the schema.
 
 use serde_json::{Map, Value, json};
 
-use super::journey::Stage;
-use super::proof::Proof;
+use super::test_engine::TestEngine;
+use super::validator::SchemaValidator;
 
-/// Values of every kind, to be tried on every parameter.
+/// Values of each type, which are tried on each parameter.
 fn values() -> Vec<Value> {
     let text =
         ["", "x", "7", "running", "01JD0000000000000000000000", "run:01JD0000000000000000000000"];
@@ -14,17 +14,17 @@ fn values() -> Vec<Value> {
     text.map(Value::from).into_iter().chain(more).collect()
 }
 
-/// Whether the program could read the parameters. Nothing of that name, or a cursor of no page, is another matter.
-fn is_read(answer: &Result<Value, Value>, parameter: &str) -> bool {
+/// Whether the engine could read the parameter. Other refusals, such as an unknown run, do not count.
+fn is_readable(answer: &Result<Value, Value>, parameter: &str) -> bool {
     let Err(refusal) = answer else { return true };
     refusal["code"] != json!("query.malformed") || !refusal.to_string().contains(parameter)
 }
 
-/// Contract, section 3.
+/// Contract section 3.
 #[tokio::test]
-async fn a_query_takes_what_its_schema_says_and_nothing_else() {
-    let stage = Stage::empty().await;
-    let mut proof = Proof::new();
+async fn query_accepts_exactly_the_parameters_of_its_schema() {
+    let engine = TestEngine::new().await;
+    let mut validator = SchemaValidator::new();
     let document = boarding_nats::schema::json_schema();
     let queries: Vec<String> = boarding_nats::schema::names(&document)
         .into_iter()
@@ -39,7 +39,7 @@ async fn a_query_takes_what_its_schema_says_and_nothing_else() {
         for name in
             schema["properties"].as_object().unwrap().keys().map(String::as_str).chain(["colour"])
         {
-            // A cursor is a word of the program's own, and a position that is not there yet is waited for.
+            // A cursor is opaque, and a query waits for a position of the future.
             if matches!(name, "cursor" | "min_position") {
                 continue;
             }
@@ -47,26 +47,26 @@ async fn a_query_takes_what_its_schema_says_and_nothing_else() {
                 let mut params = required.clone();
                 params.insert(name.to_owned(), value);
                 let params = Value::Object(params);
-                let fits = proof.objection(&part, &params).is_none();
-                let answer = stage.try_query(query, params.clone()).await;
-                let exempt = lenient(query, name, &params[name]) || is_missing(&answer);
+                let is_valid = validator.error(&part, &params).is_none();
+                let answer = engine.query(query, params.clone()).await;
+                let exempt = is_lenient(query, name, &params[name]) || is_missing(&answer);
                 assert!(
-                    exempt || fits == is_read(&answer, name),
-                    "{query} {params}: {fits}, {answer:?}"
+                    exempt || is_valid == is_readable(&answer, name),
+                    "{query} {params}: {is_valid}, {answer:?}"
                 );
                 tried += 1;
             }
         }
         if !required.is_empty() {
-            proof.objects(&part, &json!({}));
-            assert!(stage.try_query(query, json!({})).await.is_err(), "{query} without parameters");
+            validator.assert_invalid(&part, &json!({}));
+            assert!(engine.query(query, json!({})).await.is_err(), "{query} without parameters");
         }
     }
     assert!(tried > 500, "{tried}");
-    stage.close().await;
+    engine.close().await;
 }
 
-/// Whether the program stopped reading because the thing itself is not there.
+/// Whether the object of the query does not exist, so that the engine did not read all parameters.
 fn is_missing(answer: &Result<Value, Value>) -> bool {
     answer.as_ref().is_err_and(|refusal| refusal["code"] == json!("query.not_found"))
 }
@@ -81,11 +81,11 @@ fn required(schema: &Value) -> Map<String, Value> {
     names.map(|name| (name.to_owned(), value(name).into())).collect()
 }
 
-/// Where the program reads more than the contract says.
-fn lenient(query: &str, name: &str, value: &Value) -> bool {
-    let in_text = name == "limit" && value.is_string();
-    // Which dialects and files there are is told in the refusal.
+/// Whether the engine accepts more than the contract says.
+fn is_lenient(query: &str, name: &str, value: &Value) -> bool {
+    let limit_as_text = name == "limit" && value.is_string();
+    // The refusal of an unknown template lists the dialects and files.
     let of_template =
         query == "template" && (value.is_string() || name == "dialect" && value.is_null());
-    in_text || of_template
+    limit_as_text || of_template
 }

@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::commit::{Commit, SCHEMA};
+use boarding_commands::commit::Commit;
 use boarding_commands::company::Company;
-use boarding_commands::decide::imports::import_file::FileRead;
-use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::facts::{
+    ArchiveContents, ArchivePicture, FileContents, StoredPicture,
+};
 use boarding_commands::decide::runs::recipients::Report;
-use boarding_commands::decide::{Asked, Authority, Command};
+use boarding_commands::decide::{Authority, Command, Facts};
 use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::event::{Event, FileRef, PictureFormat};
+use boarding_commands::step::{self, Outcome, Purpose};
 use boarding_commands::user_file::{self, FileError, ParsedRow, ReadOptions};
 use boarding_commands::values::{Code, CommandId, CompanyId, Digest, ImportId, Personal, Refusal};
 use boarding_core::delivery::token::Tokens;
@@ -153,7 +155,7 @@ impl SimulatedCompany {
 
     /// Answers a repeat from the log. Otherwise decides the command and appends its events.
     fn decide(&mut self, env: &mut Environment, request: &Request) -> Result<Reply, String> {
-        let (command, body, origin) = match self.prepare(request) {
+        let (command, facts, body, origin) = match self.prepare(request) {
             Ok(prepared) => prepared,
             Err(refusal) => return Ok(Reply::Refused(refusal)),
         };
@@ -164,52 +166,49 @@ impl SimulatedCompany {
             let conflict = Reply::Refused(Code::CommandDuplicateConflict.into());
             return Ok(if first_body == body { first } else { conflict });
         }
-        let authority =
-            if request.internal.is_some() { Authority::All } else { Authority::Granted };
-        let asked =
-            Asked { command: &(), id: request.id, actor: request.actor, authority, at: env.now };
-        let decision = match command.decide(&self.state, &asked) {
-            Ok(decision) => decision,
-            Err(refusal) => return Ok(Reply::Refused(refusal)),
-        };
-        if !decision.recorded {
-            let (version, result) = (self.state.version, decision.result);
-            return Ok(Reply::Accepted { duplicate: false, version, result, events: Vec::new() });
-        }
-        let commit = Commit {
-            company: self.id.clone(),
-            first_version: self.state.version + 1,
-            command: request.id,
-            body,
-            actor: Personal(request.actor.to_owned()),
+        let engine_request = step::Request {
+            command,
+            facts,
+            id: request.id,
+            body: Some(body),
+            actor: request.actor.to_owned(),
+            authority: if request.internal.is_some() { Authority::All } else { Authority::Granted },
             at: env.now,
             correlation: None,
-            causation: None,
             traceparent: None,
-            schema: SCHEMA,
-            result: decision.result,
-            previous: self.hash,
-            events: decision.events,
+            expected_version: None,
+            planned_at: None,
         };
-        self.append(env, commit, origin, request.internal.is_none())
+        match step::step(&mut self.state, self.hash, &engine_request, Purpose::Append, Encoded::of)
+        {
+            Outcome::Commit(encoded) => {
+                self.append(env, encoded, origin, request.internal.is_none())
+            }
+            Outcome::Answer(result) => Ok(self.answer(false, result)),
+            Outcome::Repeat(result) => Ok(self.answer(true, result)),
+            Outcome::Refused(refusal) => Ok(Reply::Refused(refusal)),
+            Outcome::NotEncoded(error) => Err(format!("P11 encode: {error}")),
+        }
     }
 
-    /// Appends a commit, applies it to the state and runs the invariant checkers.
+    fn answer(&self, duplicate: bool, result: Value) -> Reply {
+        Reply::Accepted { duplicate, version: self.state.version, result, events: Vec::new() }
+    }
+
+    /// Appends a commit whose events the state already contains, and runs the invariant checkers.
     fn append(
         &mut self,
         env: &mut Environment,
-        commit: Commit,
+        encoded: Encoded,
         origin: Origin,
         keep_answer: bool,
     ) -> Result<Reply, String> {
-        let (id, body) = (commit.command, commit.body);
-        let encoded = Encoded::of(commit).map_err(|error| format!("P11 encode: {error}"))?;
+        let (id, body) = (encoded.commit().command, encoded.commit().body);
         let recorded = env.append(encoded)?;
         for event in &recorded.commit.events {
             env.secrets.check("the Debug of an event", &format!("{event:?}"))?;
         }
         self.checkers.observe(&recorded, origin)?;
-        self.state.apply(&recorded.commit);
         self.hash = recorded.hash;
         self.checkers.runs.check_query(&env.query_rows(&self.id, "runs", json!({})))?;
         let Commit { result, events, .. } = recorded.commit;
@@ -251,39 +250,42 @@ impl SimulatedCompany {
         self.first_answers.contains_key(id)
     }
 
-    /// Reads a command and adds what the engine finds out: the file's rows, the token's invitation.
-    fn prepare(&self, request: &Request) -> Result<(Command, Digest, Origin), Refusal> {
+    /// Reads a command and finds the facts for it: the file's rows, the token's invitation.
+    fn prepare(&self, request: &Request) -> Result<(Command, Facts, Digest, Origin), Refusal> {
         if let Some(command) = &request.internal {
             let claims = matches!(command, Command::ClaimRecipients(_));
             let origin = if claims { Origin::Claim } else { Origin::Other };
-            return Ok((command.clone(), Digest::of(request.name.as_bytes()), origin));
+            let digest = Digest::of(request.name.as_bytes());
+            return Ok((command.clone(), Facts::None, digest, origin));
         }
-        let mut command = Command::read(request.name, request.body.clone())?;
+        let command = Command::read(request.name, request.body.clone())?;
         let mut origin = Origin::Other;
-        match &mut command {
+        let facts = match &command {
             Command::ImportFile(import) => {
                 let text =
                     import.files.first().and_then(|file| file.text.clone()).unwrap_or_default();
-                import.read =
-                    Some(self.read_file(&import.dialect, &text, request.splits_import)?);
+                Facts::Files(self.read_file(&import.dialect, &text, request.splits_import)?)
             }
             Command::ImportPictures(pictures) => {
                 let text = pictures.file.text.clone().unwrap_or_default();
-                pictures.read = Some(read_archive(&text));
+                Facts::Archive(read_archive(&text))
             }
             Command::LinkCompleted(link) => {
-                let verified =
-                    link.token.as_ref().and_then(|token| self.tokens.read(&self.id, token));
-                link.verified = verified;
-                origin = verified
-                    .map_or(Origin::Other, |(id, generation)| Origin::Token(id, generation));
+                let read = link.token.as_ref().and_then(|token| self.tokens.read(&self.id, token));
+                match read {
+                    Some((id, generation)) => {
+                        origin = Origin::Token(id, generation);
+                        Facts::Invitation(id, generation)
+                    }
+                    None => Facts::None,
+                }
             }
-            _ => {}
-        }
-        Ok((command, Digest::of_body(request.name, &request.body), origin))
+            _ => Facts::None,
+        };
+        Ok((command, facts, Digest::of_body(request.name, &request.body), origin))
     }
 
-    fn read_file(&self, dialect: &str, text: &str, split: bool) -> Result<FileRead, Refusal> {
+    fn read_file(&self, dialect: &str, text: &str, split: bool) -> Result<FileContents, Refusal> {
         let dialect = dialect::find(dialect).ok_or(Code::ImportUnknownDialect)?;
         let (options, limits) = (self.options(dialect), Limits::default());
         let summary =
@@ -291,7 +293,7 @@ impl SimulatedCompany {
         let rows = if split { Vec::new() } else { self.rows(dialect.name(), text) };
         let sha256 = Digest::of(text.as_bytes()).to_string();
         let file = FileRef { name: "people.csv".to_owned(), sha256, bytes: text.len() as u64 };
-        Ok(FileRead { files: vec![file], summary, rows })
+        Ok(FileContents { files: vec![file], summary, rows })
     }
 
     /// The rows of a readable file. Empty if the file cannot be read.
@@ -333,17 +335,17 @@ impl SimulatedCompany {
 }
 
 /// A picture archive, made from a text with one file name per line. No picture has real content.
-fn read_archive(text: &str) -> PicturesRead {
+fn read_archive(text: &str) -> ArchiveContents {
     let picture = |name: &str| {
         let sha256 = Digest::of(name.as_bytes()).to_string();
-        let file = PictureFile { sha256, bytes: 9, format: PictureFormat::Png };
+        let file = StoredPicture { sha256, bytes: 9, format: PictureFormat::Png };
         let is_picture = [".png", ".jpg"].iter().any(|end| name.ends_with(end));
         let content = if is_picture { Ok(file) } else { Err(Code::PictureUnsupportedFormat) };
-        PictureRead { name: Personal(name.to_owned()), content }
+        ArchivePicture { name: Personal(name.to_owned()), content }
     };
     let sha256 = Digest::of(text.as_bytes()).to_string();
     let file = FileRef { name: "Archive.zip".to_owned(), sha256, bytes: text.len() as u64 };
-    PicturesRead { file, pictures: text.lines().map(picture).collect() }
+    ArchiveContents { file, pictures: text.lines().map(picture).collect() }
 }
 
 fn refusal(error: FileError) -> Refusal {

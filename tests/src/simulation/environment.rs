@@ -10,7 +10,7 @@ use boarding_commands::event::Event;
 use boarding_commands::values::{CompanyId, Time};
 use boarding_log::memory::MemoryLog;
 use boarding_log::{Encoded, EventLog as _};
-use boarding_projections::query::{Answer, query};
+use boarding_projections::query::RowsAnswer;
 use boarding_projections::rows::MemoryRows;
 use serde_json::{Value, json};
 
@@ -83,9 +83,9 @@ impl Environment {
         mut params: Value,
     ) -> Vec<Value> {
         params["limit"] = json!(500);
-        match query(name, company, &params, &self.rows).unwrap() {
-            Answer::Rows { rows, .. } => rows,
-            Answer::Row(row) => vec![row],
+        match boarding_projections::answer(name, company, &params, &self.rows).unwrap() {
+            RowsAnswer::Rows { rows, .. } => rows,
+            RowsAnswer::Row(row) => vec![row],
         }
     }
 }

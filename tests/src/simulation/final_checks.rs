@@ -3,8 +3,8 @@
 use boarding_commands::commit::Recorded;
 use boarding_commands::event::Event;
 use boarding_commands::values::{Code, CommandId};
-use boarding_projections::rows::{MemoryRows, RowsMut as _, Staged};
-use boarding_projections::sheet::{Format, Sheet};
+use boarding_projections::csv_export::CsvFormat;
+use boarding_projections::rows::{MemoryRows, RowsMut as _, StagedRows};
 use serde_json::{Value, json};
 
 use super::company::{Reply, Request, SimulatedCompany};
@@ -50,7 +50,7 @@ fn check_read_models(env: &Environment, rng: &mut SeededRandom) -> CheckResult {
     let mut rest = facts.as_slice();
     while !rest.is_empty() {
         let (chunk, later) = rest.split_at((1 + rng.below(60)).min(rest.len()));
-        let mut staged = Staged::over(&rows);
+        let mut staged = StagedRows::over(&rows);
         let applied =
             chunk.iter().try_for_each(|fact| boarding_projections::apply(fact, &mut staged));
         applied.map_err(|error| format!("P12 replay: {error}"))?;
@@ -236,11 +236,13 @@ fn check_round_trip(
     env: &mut Environment,
     rng: &mut SeededRandom,
 ) -> CheckResult {
-    for format in [Format::Csv, Format::Spreadsheet] {
+    for format in [CsvFormat::Csv, CsvFormat::Spreadsheet] {
         let mut users = env.query_rows(&company.id, "users", json!({}));
         users.retain(|user| user["state"] != "archived");
-        let sheet = Sheet::of("users", format).map_err(|refusal| refusal.to_string())?;
-        let bytes = [sheet.header(), sheet.lines(&users)].concat();
+        let export = boarding_projections::find_query("users")
+            .and_then(|query| query.csv_export(format))
+            .map_err(|refusal| refusal.to_string())?;
+        let bytes = [export.header(), export.lines(&users)].concat();
         let text = String::from_utf8(bytes).map_err(|error| error.to_string())?;
         check_unchanged(company, env, rng, &text, users.len())?;
     }

@@ -12,6 +12,11 @@ pub(crate) fn repository() -> &'static Path {
     tests_folder().parent().unwrap()
 }
 
+/// The folder `fixtures`.
+pub(crate) fn fixtures() -> PathBuf {
+    repository().join("fixtures")
+}
+
 /// The path of a file under `fixtures`, whatever the working directory is.
 pub(crate) fn fixture(path: &str) -> String {
     format!("{}/fixtures/{path}", repository().display())

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::{Company, OrgUnit};
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::decide::users::add_user::check_references;
 use crate::event::{Event, Permission};
 use crate::values::{Code, Refusal};
@@ -26,7 +26,7 @@ pub struct DefineOrgUnit {
 impl Decide for DefineOrgUnit {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("org_unit", &self.org_unit)?;
         if let Some(level) = &self.level {
             check_text("level", level)?;
@@ -36,10 +36,10 @@ impl Decide for DefineOrgUnit {
         let (parent, level, roles) = (self.parent.clone(), self.level.clone(), self.roles.clone());
         let unit = OrgUnit { parent, level, roles };
         if company.org_units.get(&self.org_unit) == Some(&unit) {
-            return Ok(Decision::of(vec![]));
+            return Ok(Decision::append(vec![]));
         }
         let OrgUnit { parent, level, roles } = unit;
-        Ok(Decision::of(vec![Event::OrgUnitDefined {
+        Ok(Decision::append(vec![Event::OrgUnitDefined {
             org_unit: self.org_unit.clone(),
             parent,
             level,

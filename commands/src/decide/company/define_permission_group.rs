@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::Refusal;
 
@@ -21,15 +21,15 @@ pub struct DefinePermissionGroup {
 impl Decide for DefinePermissionGroup {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("permission_group", &self.permission_group)?;
         self.permissions.iter().try_for_each(|permission| check_text("permissions", permission))?;
         if company.permission_groups.get(&self.permission_group) == Some(&self.permissions) {
-            return Ok(Decision::of(vec![]));
+            return Ok(Decision::append(vec![]));
         }
         let (permission_group, permissions) =
             (self.permission_group.clone(), self.permissions.clone());
-        Ok(Decision::of(vec![Event::PermissionGroupDefined { permission_group, permissions }]))
+        Ok(Decision::append(vec![Event::PermissionGroupDefined { permission_group, permissions }]))
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::Refusal;
 
@@ -21,14 +21,14 @@ pub struct DefineRole {
 impl Decide for DefineRole {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("role", &self.role)?;
         self.permissions.iter().try_for_each(|permission| check_text("permissions", permission))?;
         if company.roles.get(&self.role) == Some(&self.permissions) {
-            return Ok(Decision::of(vec![]));
+            return Ok(Decision::append(vec![]));
         }
         let (role, permissions) = (self.role.clone(), self.permissions.clone());
-        Ok(Decision::of(vec![Event::RoleDefined { role, permissions }]))
+        Ok(Decision::append(vec![Event::RoleDefined { role, permissions }]))
     }
 }
 

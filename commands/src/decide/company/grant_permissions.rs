@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -22,7 +22,7 @@ pub struct GrantPermissions {
 impl Decide for GrantPermissions {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("actor", &self.actor)?;
         if self.permissions.is_empty() {
             return Err(
@@ -34,9 +34,12 @@ impl Decide for GrantPermissions {
         let permissions: Vec<_> =
             asked.into_iter().filter(|permission| !held.contains(permission)).collect();
         if permissions.is_empty() {
-            return Ok(Decision::of(vec![]));
+            return Ok(Decision::append(vec![]));
         }
-        Ok(Decision::of(vec![Event::PermissionsGranted { actor: self.actor.clone(), permissions }]))
+        Ok(Decision::append(vec![Event::PermissionsGranted {
+            actor: self.actor.clone(),
+            permissions,
+        }]))
     }
 }
 

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Refusal};
 
@@ -16,7 +16,7 @@ pub struct SetCompanyConfig(pub Map<String, Value>);
 impl Decide for SetCompanyConfig {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         if self.0.is_empty() {
             return Err(Refusal::new(Code::EnvelopeMalformed).saying("name at least one setting"));
         }
@@ -25,7 +25,7 @@ impl Decide for SetCompanyConfig {
         let differs = |change: &(String, Value)| !today.contains(change);
         let events = changes.into_iter().filter(differs);
         let events = events.map(|(setting, value)| Event::CompanyConfigChanged { setting, value });
-        Ok(Decision::of(events.collect()))
+        Ok(Decision::append(events.collect()))
     }
 }
 

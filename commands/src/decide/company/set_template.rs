@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::{Company, Template};
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission, TemplateKind};
 use crate::template;
 use crate::values::{Code, Refusal};
@@ -27,7 +27,7 @@ pub const MAX_PART_BYTES: usize = 64 * 1024;
 impl Decide for SetTemplate {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("language", &self.language)?;
         check_text("subject", &self.subject)?;
         if !template::is_language_tag(&self.language)
@@ -42,10 +42,10 @@ impl Decide for SetTemplate {
         let template = Template { subject, text, html };
         let own = company.templates.get(&(kind, language.clone()));
         if own.is_some_and(|own| own.current == template) {
-            return Ok(Decision::of(vec![]));
+            return Ok(Decision::append(vec![]));
         }
         let Template { subject, text, html } = template;
-        Ok(Decision::of(vec![match kind {
+        Ok(Decision::append(vec![match kind {
             TemplateKind::ChannelInvitation | TemplateKind::Welcome => {
                 Event::TemplateSet { kind, language, subject, text, html }
             }

@@ -11,7 +11,7 @@ use crate::decide::notifications::notices::{
     expired_digest, numbers_running_short, reminders, run_started,
 };
 use crate::decide::numbers::pool::{cooled, released_with};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::{end_if_done, enter_queue, next_turn};
 use crate::decide::runs::recipients::{Found, Report, report_events};
 use crate::event::{Event, Permission};
@@ -44,7 +44,7 @@ impl Decide for Tick {
         Ticked::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let mut events = Vec::new();
         self.time_out(company, &mut events);
         self.start_scheduled(company, &mut events);
@@ -52,7 +52,7 @@ impl Decide for Tick {
         self.cool(company, &mut events);
         self.tell(company, &mut events);
         let due = next_turn(company).is_some_and(|next| next <= self.now);
-        Ok(Decision::if_any(events).telling(json!(Ticked { due })))
+        Ok(Decision::append_if_any(events).with_result(json!(Ticked { due })))
     }
 }
 
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn nothing_due_leaves_no_trace() {
-        assert!(!given(a_running_run()).when(Tick { now: NOW }).0.unwrap().recorded);
+        assert!(!given(a_running_run()).when(Tick { now: NOW }).0.unwrap().is_append());
     }
 
     /// A7, P30: a claim without a report fails after its deadline; the run ends and the next one starts.
@@ -152,7 +152,7 @@ mod tests {
             company.after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" });
         let deadline = NOW.plus_seconds(company.0.settings.recipient_deadline_seconds);
         assert_eq!(next_turn(&company.0), Some(deadline));
-        assert!(!company.when(Tick { now: Time(deadline.0 - 1) }).0.unwrap().recorded);
+        assert!(!company.when(Tick { now: Time(deadline.0 - 1) }).0.unwrap().is_append());
         let then = company.when(Tick { now: deadline });
         assert_eq!(then.names(), ["InviteFailed", "InviteFailed", "RunCompleted", "RunStarted"]);
     }
@@ -163,7 +163,7 @@ mod tests {
         let end = NOW.plus_seconds(23 * 3600);
         assert_eq!(company.when(Tick { now: end }).names(), ["InvitationExpired"]);
         let company = company.after(Tick { now: end });
-        assert!(!company.when(Tick { now: end }).0.unwrap().recorded);
+        assert!(!company.when(Tick { now: end }).0.unwrap().is_append());
     }
 
     /// P18: a number that was assigned with an invitation is free again when that expires, once.
@@ -193,7 +193,9 @@ mod tests {
         };
         let company = given([requested, Event::RunScheduled { run: run_id(3), not_before }]);
         let early = Command::from(Tick { now: NOW });
-        assert!(!company.when_asked_by("engine", Authority::All, NOW, &early).0.unwrap().recorded);
+        assert!(
+            !company.when_asked_by("engine", Authority::All, NOW, &early).0.unwrap().is_append()
+        );
         company
             .when(Tick { now: not_before })
             .then([Event::RunQueued { run: run_id(3) }, Event::RunStarted { run: run_id(3) }]);

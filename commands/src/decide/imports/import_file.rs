@@ -10,11 +10,11 @@ use crate::company::{Company, Import, Invites, Placing, Undo};
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
 use crate::decide::imports::rows::Rows;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
 use crate::schema::{ChannelName, DialectName};
-use crate::user_file::{ParsedRow, Summary};
+use crate::user_file::Summary;
 use crate::values::{Code, ImportId, Problem, Refusal, RunId};
 
 mod accounts;
@@ -64,9 +64,6 @@ pub struct ImportFile {
     pub organization: Option<String>,
     /// The group of user permissions that they get (ML-04).
     pub permission_group: Option<String>,
-    /// What the engine found in the file; never from outside.
-    #[serde(skip)]
-    pub read: Option<FileRead>,
 }
 
 /// A file as a command brings it: by its content, by where it was put, or by the digest of one that is
@@ -129,15 +126,6 @@ pub enum ImportMode {
     Preview,
 }
 
-/// What the engine found in the file before asking.
-#[derive(Debug, Clone)]
-pub struct FileRead {
-    pub files: Vec<FileRef>,
-    pub summary: Summary,
-    /// All rows, if there are so few that they fit in the commit that accepts the file; otherwise none.
-    pub rows: Vec<ParsedRow>,
-}
-
 impl Decide for ImportFile {
     // Which one depends on the dialect: the rule asks for it.
     const NEEDS: Option<Permission> = None;
@@ -147,12 +135,12 @@ impl Decide for ImportFile {
         Accepted::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
-        asked.require(company, self.needs())?;
-        let import = ImportId(self.import.map_or(asked.id.0, |import| import.0));
-        let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        context.require(company, self.needs())?;
+        let import = ImportId(self.import.map_or(context.id.0, |import| import.0));
+        let read = context.facts.files().ok_or(Code::ImportUnexpectedFile)?;
         if let Some(known) = company.imports.get(&import) {
-            return self.again(company, asked, import, known);
+            return self.again(company, context, import, known);
         }
         if company.picture_imports.contains(&import) {
             return Err(Code::ImportAlreadyExists.into());
@@ -160,7 +148,7 @@ impl Decide for ImportFile {
         let placing = self.placing(company)?;
         self.check_limit(company, read.summary.rows)?;
         self.check_taken()?;
-        let invites = self.invites(company, asked, import)?;
+        let invites = self.invites(company, context, import)?;
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));
@@ -192,7 +180,7 @@ impl Decide for ImportFile {
         let completed = counts.done() == total;
         let mut refusal = None;
         if completed {
-            let ending = Ending { company, import, known: None, invites, counts, at: asked.at };
+            let ending = Ending { company, import, known: None, invites, counts, at: context.at };
             // The rows are applied, whatever becomes of the run: it can be asked for again.
             refusal = ending.tell(&mut events).err();
             events.extend(refusal.clone().map(|refusal| refused(import, refusal)));
@@ -202,8 +190,10 @@ impl Decide for ImportFile {
         let counts = completed.then_some(counts);
         let state = if completed { Progress::Completed } else { Progress::Processing };
         let result = json!(Accepted { import, state, counts, run, not_invited });
-        let recorded = self.mode == ImportMode::Commit;
-        Ok(Decision { recorded, ..Decision::of(events).telling(result) })
+        Ok(match self.mode {
+            ImportMode::Commit => Decision::Append { events, result },
+            ImportMode::Preview => Decision::Preview { events, result },
+        })
     }
 }
 
@@ -235,17 +225,17 @@ impl ImportFile {
     fn again(
         &self,
         company: &Company,
-        asked: &Asked<'_, Self>,
+        context: &Context<'_>,
         import: ImportId,
         known: &Import,
     ) -> Result<Decision, Refusal> {
-        let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
+        let read = context.facts.files().ok_or(Code::ImportUnexpectedFile)?;
         let same = !self.is_planned()
             && digests(&known.files) == digests(&read.files)
             && known.options == self.options(company, &read.summary)
             && known.undo == Undo::No
             && known.placing == self.placing(company)?
-            && self.invites_as(company, asked, import)?;
+            && self.invites_as(company, context, import)?;
         if !same {
             return Err(Code::ImportAlreadyExists.into());
         }
@@ -254,7 +244,9 @@ impl ImportFile {
             true => (Some(known.counts), Progress::Completed),
             false => (None, Progress::Processing),
         };
-        Ok(Decision::repeat(json!(Accepted { import, state, counts, run, not_invited: None })))
+        Ok(Decision::Repeat {
+            result: json!(Accepted { import, state, counts, run, not_invited: None }),
+        })
     }
 
     /// A product is not asked for what it does not have: an update of those who exist (OCM-15, A22), people to
@@ -343,7 +335,7 @@ pub(crate) mod testing {
     use boarding_csv::Given;
 
     use super::*;
-    use crate::user_file::RowValues;
+    use crate::user_file::{ParsedRow, RowValues};
     use crate::values::UserKey;
 
     pub(crate) fn import_id() -> ImportId {
@@ -385,7 +377,9 @@ mod tests {
     use super::testing::{accepted, import_id, row};
     use super::*;
     use crate::decide::Command;
-    use crate::decide::testing::{Then, given};
+    use crate::decide::facts::{Facts, FileContents};
+    use crate::decide::testing::{Input, Then, given};
+    use crate::user_file::ParsedRow;
     use crate::values::Personal;
 
     fn import(
@@ -397,15 +391,13 @@ mod tests {
         let mut body =
             json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "text": ""}]});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else {
-            panic!()
-        };
+        let command = Command::read("ImportFile", body).unwrap();
         let files =
             vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
         let summary =
             Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
-        command.read = Some(FileRead { files, summary, rows });
-        given(events).when(command)
+        let facts = Facts::Files(FileContents { files, summary, rows });
+        given(events).when(Input { command, facts })
     }
 
     /// LX-08, LX-10: a small file is one command, one commit, one answer with the counts.
@@ -416,7 +408,7 @@ mod tests {
             then.names(),
             ["ImportAccepted", "UserCreated", "UserCreated", "ImportCompleted"]
         );
-        let result = then.0.unwrap().result;
+        let result = then.result();
         assert_eq!((&result["state"], &result["created"]), (&json!("completed"), &json!(2)));
     }
 
@@ -427,8 +419,8 @@ mod tests {
         let rows = || vec![row(1, "ann"), row(2, "ann")];
         let shown = import([], 2, rows(), &json!({"mode": "preview"})).0.unwrap();
         let done = import([], 2, rows(), &json!({})).0.unwrap();
-        assert_eq!((shown.recorded, done.recorded), (false, true));
-        assert_eq!(shown.events, done.events);
+        assert_eq!((shown.is_append(), done.is_append()), (false, true));
+        assert_eq!(shown.events(), done.events());
         import([], 101, vec![], &json!({"mode": "preview"})).then_refused(Code::ImportTooManyRows);
     }
 
@@ -456,7 +448,7 @@ mod tests {
         let raised = Event::CompanyConfigChanged { setting, value: json!(5_000) };
         let then = import([raised], 5_000, vec![], &json!({}));
         assert_eq!(then.names(), ["ImportAccepted"]);
-        assert_eq!(then.0.unwrap().result["state"], "processing");
+        assert_eq!(then.result()["state"], "processing");
     }
 
     /// LX-07, A1, N43: one row over the limit refuses the whole file, with both numbers.
@@ -491,7 +483,7 @@ mod tests {
     #[test]
     fn n81_the_same_content_again_warns() {
         let then = import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], &json!({}));
-        let events = then.0.unwrap().events;
+        let events = then.events();
         let Event::ImportAccepted { warnings, .. } = &events[0] else { panic!() };
         assert_eq!(warnings[0].code, Code::ImportSameContent);
         assert!(warnings[0].message.contains(&import_id().to_string()));
@@ -562,6 +554,6 @@ mod tests {
             import([first], 1, ann(), extra).then_refused(Code::ImportAlreadyExists);
         }
         let again = import([accepted(1, false, Existing::Skip)], 1, ann(), &taken).0.unwrap();
-        assert!(again.repeats && !again.recorded && again.events.is_empty());
+        assert!(matches!(again, Decision::Repeat { .. }));
     }
 }

@@ -9,9 +9,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::json;
 
 use crate::company::{Company, UserId};
+use crate::decide::facts::{ArchivePicture, StoredPicture};
 use crate::decide::imports::import_file::FileBody;
-use crate::decide::rule::{Asked, Decide, Decision};
-use crate::event::{Event, FileRef, Permission, PictureFormat};
+use crate::decide::rule::{Context, Decide, Decision};
+use crate::event::{Event, Permission};
 use crate::values::{Code, ImportId, Personal, Refusal};
 
 /// The profile pictures of an archive, each matched to the person its name tells (OCM-16).
@@ -25,9 +26,6 @@ pub struct ImportPictures {
     pub file: FileBody,
     /// What the names of the pictures are, without their extensions.
     pub match_attribute: MatchAttribute,
-    /// What the engine found in the archive; never from outside.
-    #[serde(skip)]
-    pub read: Option<PicturesRead>,
 }
 
 /// What a picture's name is compared with (OCM-18).
@@ -56,29 +54,6 @@ impl MatchAttribute {
     }
 }
 
-/// What the engine found in the archive before asking.
-#[derive(Debug, Clone)]
-pub struct PicturesRead {
-    pub file: FileRef,
-    pub pictures: Vec<PictureRead>,
-}
-
-/// One picture of the archive, in its order; folders and what systems leave there are none.
-#[derive(Debug, Clone)]
-pub struct PictureRead {
-    /// Its name without folders.
-    pub name: Personal<String>,
-    pub content: Result<PictureFile, Code>,
-}
-
-/// A picture that was kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PictureFile {
-    pub sha256: String,
-    pub bytes: u64,
-    pub format: PictureFormat,
-}
-
 /// The `result` of pictures: how many came to what (OCM-20).
 #[derive(Debug, Serialize, JsonSchema)]
 struct Imported {
@@ -95,12 +70,12 @@ impl Decide for ImportPictures {
         Imported::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
-        let import = self.import.unwrap_or(ImportId(asked.id.0));
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        let import = self.import.unwrap_or(ImportId(context.id.0));
         if company.imports.contains_key(&import) || company.picture_imports.contains(&import) {
             return Err(Code::ImportAlreadyExists.into());
         }
-        let read = self.read.as_ref().ok_or(Code::ImportUnexpectedFile)?;
+        let read = context.facts.archive().ok_or(Code::ImportUnexpectedFile)?;
         let (mut done, mut outcomes) = (BTreeSet::new(), Vec::new());
         for (picture, number) in read.pictures.iter().zip(1..) {
             outcomes.push(self.one(company, import, number, picture, &mut done));
@@ -113,7 +88,7 @@ impl Decide for ImportPictures {
         let summary = Event::PicturesImported { import, file, match_attribute, inserted, invalid };
         let events = std::iter::once(summary).chain(outcomes).collect();
         let result = json!(Imported { import, total, inserted, invalid });
-        Ok(Decision::of(events).telling(result))
+        Ok(Decision::append(events).with_result(result))
     }
 }
 
@@ -124,7 +99,7 @@ impl ImportPictures {
         company: &Company,
         import: ImportId,
         number: u64,
-        picture: &PictureRead,
+        picture: &ArchivePicture,
         done: &mut BTreeSet<UserId>,
     ) -> Event {
         let name = picture.name.clone();
@@ -143,7 +118,7 @@ impl ImportPictures {
         if !done.insert(id) {
             return refused(Code::PictureDuplicateForUser);
         }
-        let PictureFile { sha256, bytes, format } = content;
+        let StoredPicture { sha256, bytes, format } = content;
         let user = Personal(user.key());
         Event::PictureInserted { import, number, name: name.clone(), user, sha256, bytes, format }
     }
@@ -155,8 +130,9 @@ mod tests {
 
     use super::*;
     use crate::decide::Command;
-    use crate::decide::testing::{Given, given, who};
-    use crate::event::Person;
+    use crate::decide::facts::{ArchiveContents, Facts};
+    use crate::decide::testing::{Given, Input, given, who};
+    use crate::event::{FileRef, Person, PictureFormat};
 
     fn agent(key: &str, agent_id: &str) -> Event {
         let attributes = BTreeMap::from([("agent_id".to_owned(), agent_id.to_owned())]);
@@ -165,33 +141,30 @@ mod tests {
         Event::UserCreated { user, person, org_unit: None, roles: vec![], active: true, row: None }
     }
 
-    fn good(name: &str) -> (&str, Result<PictureFile, Code>) {
-        let file = PictureFile { sha256: "5e".repeat(32), bytes: 9, format: PictureFormat::Png };
+    fn good(name: &str) -> (&str, Result<StoredPicture, Code>) {
+        let file = StoredPicture { sha256: "5e".repeat(32), bytes: 9, format: PictureFormat::Png };
         (name, Ok(file))
     }
 
-    fn pictures(read: &[(&str, Result<PictureFile, Code>)]) -> ImportPictures {
+    fn pictures(read: &[(&str, Result<StoredPicture, Code>)]) -> Input {
         let body =
             json!({"file": {"name": "Archive.zip", "text": ""}, "match_attribute": "agent id"});
-        let Command::ImportPictures(mut command) = Command::read("ImportPictures", body).unwrap()
-        else {
-            panic!()
-        };
+        let command = Command::read("ImportPictures", body).unwrap();
         let file = FileRef { name: "Archive.zip".to_owned(), sha256: "ab".repeat(32), bytes: 10 };
-        let one = |(name, content): &(&str, Result<PictureFile, Code>)| PictureRead {
+        let one = |(name, content): &(&str, Result<StoredPicture, Code>)| ArchivePicture {
             name: Personal((*name).to_owned()),
             content: content.clone(),
         };
-        command.read = Some(PicturesRead { file, pictures: read.iter().map(one).collect() });
-        command
+        let pictures = read.iter().map(one).collect();
+        Input { command, facts: Facts::Archive(ArchiveContents { file, pictures }) }
     }
 
     /// What became of each picture: the user it is now of, or the code.
     fn told(
         company: &Given,
-        read: &[(&str, Result<PictureFile, Code>)],
+        read: &[(&str, Result<StoredPicture, Code>)],
     ) -> Vec<Result<String, Code>> {
-        let events = company.when(pictures(read)).0.unwrap().events;
+        let events = company.when(pictures(read)).events();
         let one = |event: &Event| match event {
             Event::PictureInserted { user, .. } => Some(Ok(user.as_str().to_owned())),
             Event::PictureRefused { code, .. } => Some(Err(*code)),
@@ -256,13 +229,14 @@ mod tests {
     /// A27, OCM-20: another archive replaces the picture; its counts add up.
     #[test]
     fn a27_a_second_archive_replaces_and_counts() {
-        let again = pictures(&[good("johndoe22.png"), good("nobody.png")]);
+        let mut again = pictures(&[good("johndoe22.png"), good("nobody.png")]);
         let company = company().after(pictures(&[good("johndoe22.jpg")]));
         company.when(again.clone()).then_refused(Code::ImportAlreadyExists);
-        let again = ImportPictures { import: Some(ImportId(ulid::Ulid(8))), ..again };
+        let Command::ImportPictures(command) = &mut again.command else { panic!() };
+        command.import = Some(ImportId(ulid::Ulid(8)));
         let then = company.when(again);
         assert_eq!(then.names(), ["PicturesImported", "PictureInserted", "PictureRefused"]);
-        let result = then.0.unwrap().result;
+        let result = then.result();
         assert_eq!(
             (&result["total"], &result["inserted"], &result["invalid"]),
             (&json!(2), &json!(1), &json!(1))

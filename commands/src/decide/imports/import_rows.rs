@@ -5,7 +5,7 @@ use serde_json::json;
 use crate::company::Company;
 use crate::decide::imports::import_run::{Ending, refused};
 use crate::decide::imports::rows::Rows;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Counts, Event, Permission};
 use crate::user_file::ParsedRow;
 use crate::values::{Code, ImportId, Refusal};
@@ -24,10 +24,10 @@ impl Decide for ImportRows {
     const NEEDS: Option<Permission> = None;
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
         if import.completed {
-            return Ok(Decision::unrecorded(json!({})));
+            return Ok(Decision::Answer { result: json!({}) });
         }
         let mut rows = Rows::new(company, self.import, &import.options, Some(import));
         for row in self.rows.iter().filter(|row| row.row > import.rows_done) {
@@ -37,14 +37,20 @@ impl Decide for ImportRows {
         let counts = counted(import.counts, &events);
         if counts.done() >= counts.total {
             let (id, invites) = (self.import, import.invites);
-            let ending =
-                Ending { company, import: id, known: Some(import), invites, counts, at: asked.at };
+            let ending = Ending {
+                company,
+                import: id,
+                known: Some(import),
+                invites,
+                counts,
+                at: context.at,
+            };
             // The rows are applied, whatever becomes of the run.
             if let Err(refusal) = ending.tell(&mut events) {
                 events.push(refused(id, refusal));
             }
         }
-        Ok(Decision::if_any(events))
+        Ok(Decision::append_if_any(events))
     }
 }
 
@@ -93,7 +99,7 @@ mod tests {
     #[test]
     fn n46_a_key_that_comes_again_is_a_duplicate() {
         let company = given([accepted(3, true, Existing::Update)]).after(rows(vec![row(1, "Ann")]));
-        let events = company.when(rows(vec![row(2, "ann"), row(3, " ANN ")])).0.unwrap().events;
+        let events = company.when(rows(vec![row(2, "ann"), row(3, " ANN ")])).events();
         assert_eq!(outcomes(&events), [(RowOutcome::Duplicate, None); 2]);
         let Event::RowRefused { problems, .. } = &events[1] else { panic!() };
         assert!(problems[0].message.contains("row 1"));
@@ -115,7 +121,7 @@ mod tests {
         let company =
             company.after(ImportRows { import: ImportId(other), rows: vec![row(1, "ann")] });
         let last = rows(vec![row(2, "ANN"), row(3, "bob")]);
-        let events = company.when(last.clone()).0.unwrap().events;
+        let events = company.when(last.clone()).events();
         assert_eq!(outcomes(&events)[0], (RowOutcome::Duplicate, None));
         let import = &company.after(last).0.imports[&import_id()];
         assert_eq!(import.members.len(), 2);
@@ -131,7 +137,7 @@ mod tests {
             then.names(),
             ["UserCreated", "CorporatePhoneAdded", "UserCreated", "ImportCompleted"]
         );
-        let events = then.0.unwrap().events;
+        let events = then.events();
         let taken = PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned);
         let expected =
             [(RowOutcome::Created, Some(PhoneOutcome::Added)), (RowOutcome::Created, Some(taken))];
@@ -153,8 +159,7 @@ mod tests {
     fn lx_12_a_bad_phone_does_not_undo_the_user() {
         let mut bad = row(1, "ann");
         bad.values.phone = Given::Value(Err(Code::PhoneInvalid));
-        let events =
-            given([accepted(1, true, Existing::Skip)]).when(rows(vec![bad])).0.unwrap().events;
+        let events = given([accepted(1, true, Existing::Skip)]).when(rows(vec![bad])).events();
         assert_eq!(
             outcomes(&events),
             [(RowOutcome::Created, Some(PhoneOutcome::Rejected(Code::PhoneInvalid)))]
@@ -169,7 +174,7 @@ mod tests {
                 given([user_created("ann"), phone_added("ann", 1), accepted(1, true, existing)]);
             let mut same = with_phone(row(1, "ANN"), 1);
             same.values.phone = Given::Absent;
-            outcomes(&company.when(rows(vec![same])).0.unwrap().events)
+            outcomes(&company.when(rows(vec![same])).events())
         };
         assert_eq!(again(Existing::Skip), [(RowOutcome::Skipped, None)]);
         assert_eq!(again(Existing::Update), [(RowOutcome::Unchanged, None)]);
@@ -204,11 +209,8 @@ mod tests {
         let mut lost = row(1, "ann");
         lost.values.org_unit = Given::Value("team\u{a0}–a".to_owned());
         lost.values.roles = Given::Value(vec!["King".to_owned()]);
-        let events = given([unit, accepted(1, true, Existing::Skip)])
-            .when(rows(vec![lost]))
-            .0
-            .unwrap()
-            .events;
+        let events =
+            given([unit, accepted(1, true, Existing::Skip)]).when(rows(vec![lost])).events();
         let Event::RowRefused { user, outcome, problems, .. } = &events[0] else { panic!() };
         assert_eq!((user, outcome), (&Some(who("ann")), &RowOutcome::Invalid));
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::company::{Company, Import, Invites};
 use crate::decide::imports::import_file::{Action, ImportFile};
 use crate::decide::notifications::notices::batch_report;
-use crate::decide::rule::{Asked, Decision};
+use crate::decide::rule::Context;
 use crate::decide::runs::start_bulk_integration::{Request, channel_of, read_channel};
 use crate::event::{Counts, Event, Permission, Source, Who};
 use crate::values::{Code, ImportId, Personal, Problem, Refusal, RunId, Time};
@@ -18,10 +18,10 @@ impl ImportFile {
     pub(crate) fn invites(
         &self,
         company: &Company,
-        asked: &Asked<'_, Self>,
+        context: &Context<'_>,
         import: ImportId,
     ) -> Result<Option<Invites>, Refusal> {
-        let invites = self.wanted_invites(company, asked)?;
+        let invites = self.wanted_invites(company, context)?;
         if invites.is_some() && company.runs.contains_key(&run_of(import)) {
             return Err(Code::RunAlreadyExists.into());
         }
@@ -33,10 +33,10 @@ impl ImportFile {
     pub(crate) fn invites_as(
         &self,
         company: &Company,
-        asked: &Asked<'_, Self>,
+        context: &Context<'_>,
         import: ImportId,
     ) -> Result<bool, Refusal> {
-        let wanted = self.wanted_invites(company, asked)?;
+        let wanted = self.wanted_invites(company, context)?;
         let known = company.imports.get(&import).and_then(|import| import.invites);
         Ok(match company.runs.get(&run_of(import)) {
             Some(run) => wanted.is_some_and(|wanted| wanted.channel == run.channel),
@@ -47,7 +47,7 @@ impl ImportFile {
     pub(crate) fn wanted_invites(
         &self,
         company: &Company,
-        asked: &Asked<'_, Self>,
+        context: &Context<'_>,
     ) -> Result<Option<Invites>, Refusal> {
         let malformed = |why: &str| Err(Refusal::new(Code::EnvelopeMalformed).saying(why));
         let all = self.action == Action::ImportAndInvite;
@@ -68,7 +68,7 @@ impl ImportFile {
         } else {
             Permission::BulkIntegrateUsers
         };
-        asked.require(company, needed)?;
+        context.require(company, needed)?;
         Ok(Some(Invites { channel, created_only }))
     }
 }
@@ -110,9 +110,8 @@ impl Ending<'_> {
         request.check_id(self.company)?;
         request.check_size(self.company, people)?;
         // The list goes on in commits of its own: this one holds rows already.
-        let Decision { events: run, .. } =
-            request.enter(self.company, (people, again), vec![], None);
-        events.extend(run);
+        let run = request.enter(self.company, (people, again), vec![], None);
+        events.extend(run.into_events());
         Ok(())
     }
 

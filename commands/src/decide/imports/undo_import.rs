@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::company::{Company, Undo};
 use crate::decide::imports::import_file::{ImportMode, needed};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission, UndoCounts};
 use crate::values::{Code, ImportId, Refusal};
 
@@ -29,10 +29,10 @@ impl Decide for UndoImport {
         Undoing::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let import = company.imports.get(&self.import);
         let dialect = import.map(|import| import.options.dialect.as_str()).unwrap_or_default();
-        asked.require(company, needed(dialect))?;
+        context.require(company, needed(dialect))?;
         let import = import.ok_or(Code::ImportNotFound)?;
         if !import.completed {
             return Err(Code::ImportNotCompleted.into());
@@ -42,8 +42,10 @@ impl Decide for UndoImport {
         }
         let events = vec![Event::ImportUndoStarted { import: self.import }];
         let result = json!(Undoing { import: self.import, state: State::Undoing, counts: None });
-        let recorded = self.mode == ImportMode::Commit;
-        Ok(Decision { recorded, ..Decision::of(events).telling(result) })
+        Ok(match self.mode {
+            ImportMode::Commit => Decision::Append { events, result },
+            ImportMode::Preview => Decision::Preview { events, result },
+        })
     }
 }
 
@@ -135,7 +137,9 @@ mod tests {
 
     #[test]
     fn a_preview_leaves_no_trace_and_is_refused_as_the_undo_would_be() {
-        assert!(!given(imported()).when_json("UndoImport", asked("preview")).0.unwrap().recorded);
+        assert!(
+            !given(imported()).when_json("UndoImport", asked("preview")).0.unwrap().is_append()
+        );
         given([]).when_json("UndoImport", asked("preview")).then_refused(Code::ImportNotFound);
         given(imported())
             .when_json("UndoImport", asked("perhaps"))

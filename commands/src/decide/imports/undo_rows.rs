@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::company::{Company, RowEffect, Undo};
 use crate::decide::imports::undo_row::Reversals;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission, UndoCounts};
 use crate::values::{Code, ImportId, Refusal};
 
@@ -21,12 +21,12 @@ pub struct UndoRows {
 impl Decide for UndoRows {
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
         let Undo::Going { rows_done, counts } = import.undo else {
-            return Ok(Decision::unrecorded(json!({})));
+            return Ok(Decision::Answer { result: json!({}) });
         };
-        let mut reversals = Reversals::new(company, self.import, import, asked.at);
+        let mut reversals = Reversals::new(company, self.import, import, context.at);
         for row in self.rows.iter().filter(|row| row.row > rows_done) {
             reversals.undo(row);
         }
@@ -35,7 +35,7 @@ impl Decide for UndoRows {
             let counts = counted(counts, &events);
             events.push(Event::ImportUndone { import: self.import, counts });
         }
-        Ok(Decision::if_any(events))
+        Ok(Decision::append_if_any(events))
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
 
         fn with_rows(self, import: ImportId, rows: Vec<ParsedRow>) -> Self {
             let story = self;
-            let events = story.company().when(ImportRows { import, rows }).0.unwrap().events;
+            let events = story.company().when(ImportRows { import, rows }).events();
             story.then(events)
         }
 
@@ -116,11 +116,11 @@ mod tests {
         /// The story after the import was undone, and what came of its rows.
         fn undone(self, import: ImportId) -> (Self, Vec<(u64, UndoOutcome, Option<Code>)>) {
             let asked = UndoImport { import, mode: ImportMode::Commit };
-            let started = self.company().when(asked).0.unwrap().events;
+            let started = self.company().when(asked).events();
             let rows = self.effects(import);
             let story = self.then(started);
             let undo = UndoRows { import, rows, last: true };
-            let events = story.company().when(undo).0.unwrap().events;
+            let events = story.company().when(undo).events();
             let outcome = |event: &Event| match event {
                 Event::RowUndone { row, outcome, code, .. } => Some((*row, *outcome, *code)),
                 _ => None,
@@ -305,20 +305,20 @@ mod tests {
         };
         let company = company.after(undo(0, 2, false));
         let again = company.when(undo(0, 2, false)).0.unwrap();
-        assert!(again.events.is_empty() && !again.recorded);
+        assert!(again.events().is_empty() && !again.is_append());
         let mut rest = undo(1, 4, true);
         rest.rows[2].errored = Some(Code::CsvRecordTooLarge);
         let then = company.when(rest.clone());
         let expected = ["UserUpdated", "UserDeactivated", "RowUndone", "RowUndone", "ImportUndone"];
         assert_eq!(then.names(), expected);
-        let events = then.0.unwrap().events;
+        let events = then.events();
         assert!(matches!(
             events[3],
             Event::RowUndone { row: 4, outcome: UndoOutcome::Errored, .. }
         ));
         let Some(Event::ImportUndone { counts, .. }) = events.last() else { panic!() };
         assert_eq!(*counts, UndoCounts { reversed: 3, kept: 0, errored: 1 });
-        assert!(!company.after(rest.clone()).when(rest).0.unwrap().recorded);
+        assert!(!company.after(rest.clone()).when(rest).0.unwrap().is_append());
     }
 
     /// P18, P23: the numbers that an import gave are nobody's again, each where it came from, and whoever is

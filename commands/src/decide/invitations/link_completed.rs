@@ -4,10 +4,10 @@ use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use crate::company::{Company, Invitation, InvitationState, NumberState, User, UserId, UserState};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
 use crate::schema::{ChannelName, exactly_one_of};
-use crate::values::{Code, InvitationId, Personal, Phone, Refusal, Time};
+use crate::values::{Code, Personal, Phone, Refusal, Time};
 
 /// Either the link's `token`, or a `user` and a `channel`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -18,9 +18,6 @@ pub struct LinkCompleted {
     pub user: Option<String>,
     #[schemars(with = "Option<ChannelName>")]
     pub channel: Option<String>,
-    /// What the token says, once the engine has verified it; never from outside.
-    #[serde(skip)]
-    pub verified: Option<(InvitationId, u32)>,
 }
 
 fn either_way(schema: &mut Schema) {
@@ -31,11 +28,11 @@ impl Decide for LinkCompleted {
     // Whoever holds a token may use it; without one the rule asks for a permission.
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         match (&self.token, &self.user, &self.channel) {
-            (Some(_), None, None) => self.by_token(company, asked.at),
+            (Some(_), None, None) => by_token(company, context),
             (None, Some(user), Some(channel)) => {
-                asked.require(company, Permission::BulkIntegrateUsers)?;
+                context.require(company, Permission::BulkIntegrateUsers)?;
                 by_name(company, user, channel)
             }
             _ => Err(Refusal::new(Code::EnvelopeMalformed)
@@ -44,20 +41,18 @@ impl Decide for LinkCompleted {
     }
 }
 
-impl LinkCompleted {
-    fn by_token(&self, company: &Company, now: Time) -> Result<Decision, Refusal> {
-        let (id, generation) = self.verified.ok_or(Code::InvitationNotFound)?;
-        let (user_id, channel) = company.invitations.get(&id).ok_or(Code::InvitationNotFound)?;
-        let user = company.users.get(*user_id).ok_or(Code::InvitationNotFound)?;
-        let current = user.link(*channel).invitation.ok_or(Code::InvitationNotFound)?;
-        if generation < current.generation {
-            return Err(Code::InvitationSuperseded.into());
-        }
-        if let Some(code) = why_not_live(&current, now) {
-            return Err(code.into());
-        }
-        linked(company, *user_id, user, *channel)
+fn by_token(company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+    let (id, generation) = context.facts.invitation().ok_or(Code::InvitationNotFound)?;
+    let (user_id, channel) = company.invitations.get(&id).ok_or(Code::InvitationNotFound)?;
+    let user = company.users.get(*user_id).ok_or(Code::InvitationNotFound)?;
+    let current = user.link(*channel).invitation.ok_or(Code::InvitationNotFound)?;
+    if generation < current.generation {
+        return Err(Code::InvitationSuperseded.into());
     }
+    if let Some(code) = why_not_live(&current, context.at) {
+        return Err(code.into());
+    }
+    linked(company, *user_id, user, *channel)
 }
 
 fn by_name(company: &Company, user: &str, channel: &str) -> Result<Decision, Refusal> {
@@ -77,7 +72,7 @@ fn linked(
     }
     let link = user.link(channel);
     if link.linked {
-        return Ok(Decision::of(vec![]));
+        return Ok(Decision::append(vec![]));
     }
     let invitation = link.invitation.map(|invitation| invitation.id);
     let linked = Event::UserLinked { user: Personal(user.key()), channel, invitation };
@@ -86,7 +81,7 @@ fn linked(
         number: Personal(number),
         user: Personal(user.key()),
     });
-    Ok(Decision::of([linked].into_iter().chain(registered).collect()))
+    Ok(Decision::append([linked].into_iter().chain(registered).collect()))
 }
 
 fn is_assigned(company: &Company, number: Phone) -> bool {
@@ -154,17 +149,18 @@ mod tests {
 
     use super::testing::{invited, sent};
     use super::*;
-    use crate::decide::testing::{NOW, Then, given, who};
-    use crate::decide::{Authority, Command};
+    use crate::decide::testing::{Input, NOW, Then, given, who};
+    use crate::decide::{Authority, Facts};
+    use crate::values::InvitationId;
 
-    fn follow(generation: u32) -> Command {
-        let verified = Some((InvitationId(ulid::Ulid(5)), generation));
+    fn follow(generation: u32) -> Input {
         let token = Some(Personal("token".to_owned()));
-        LinkCompleted { token, user: None, channel: None, verified }.into()
+        let command = LinkCompleted { token, user: None, channel: None }.into();
+        Input { command, facts: Facts::Invitation(InvitationId(ulid::Ulid(5)), generation) }
     }
 
     fn at(events: Vec<Event>, generation: u32, now: Time) -> Then {
-        given(events).when_asked_by("link", Authority::Granted, now, &follow(generation))
+        given(events).when_asked_by("link", Authority::Granted, now, follow(generation))
     }
 
     /// P18: the number of whoever comes on board is registered, and stays when other invitations end.

@@ -4,7 +4,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::{
     Confirmed, MAX_NAMED_USERS, Request, channel_of, keys,
 };
@@ -40,8 +40,8 @@ impl Decide for ResendInvitation {
         Confirmed::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
-        asked.require_to_invite(company, self.users.as_deref().unwrap_or_default())?;
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        context.require_to_invite(company, self.users.as_deref().unwrap_or_default())?;
         let malformed = |why: &str| Refusal::new(Code::EnvelopeMalformed).saying(why);
         let named = self.users.as_deref().unwrap_or_default();
         if self.users.is_some() == self.filter.is_some() {
@@ -52,7 +52,7 @@ impl Decide for ResendInvitation {
         }
         let channel = channel_of(company, self.channel.as_deref())?;
         let source = Source::Resend { users: keys(named), filter: self.filter };
-        let run = RunId(self.run.map_or(asked.id.0, |run| run.0));
+        let run = RunId(self.run.map_or(context.id.0, |run| run.0));
         let request = Request { run, channel, source };
         let selection = request.check(company)?;
         Ok(request.confirm(company, &selection, None))

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::company::Company;
 use crate::decide::invitations::link_completed::why_not_live;
 use crate::decide::numbers::pool::released_with;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::read_channel;
 use crate::event::{Event, Permission};
 use crate::schema::ChannelName;
@@ -27,19 +27,19 @@ impl Decide for RevokeInvitation {
     // It depends on who is named.
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
-        asked.require_to_invite(company, std::slice::from_ref(&self.user))?;
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+        context.require_to_invite(company, std::slice::from_ref(&self.user))?;
         let channel = read_channel(company, &self.channel)?;
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         let invitation = user.link(channel).invitation.ok_or(Code::InvitationNotFound)?;
-        if let Some(code) = why_not_live(&invitation, asked.at) {
+        if let Some(code) = why_not_live(&invitation, context.at) {
             return Err(code.into());
         }
         let (invitation, generation) = (invitation.id, invitation.generation);
-        let released = released_with(company, id, user, &BTreeSet::from([invitation]), asked.at);
+        let released = released_with(company, id, user, &BTreeSet::from([invitation]), context.at);
         let user = Personal(user.key());
         let revoked = Event::InvitationRevoked { user, channel, invitation, generation };
-        Ok(Decision::of([revoked].into_iter().chain(released).collect()))
+        Ok(Decision::append([revoked].into_iter().chain(released).collect()))
     }
 }
 

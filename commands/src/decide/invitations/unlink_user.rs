@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::company::Company;
 use crate::company::numbers::pending_without;
 use crate::decide::numbers::pool::spare;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
 use crate::schema::ChannelName;
 use crate::values::{Code, Personal, Refusal};
@@ -24,7 +24,7 @@ impl Decide for UnlinkUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let channel = Channel::read(&self.channel).ok_or(Code::ChannelUnknown)?;
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         if !user.link(channel).linked {
@@ -37,7 +37,7 @@ impl Decide for UnlinkUser {
         if waits && !company.numbers.is_waiting(id) && spare(company, &user.org_unit) == 0 {
             return Err(Code::NumberNoneAvailable.into());
         }
-        Ok(Decision::of(vec![Event::UserUnlinked { user: Personal(user.key()), channel }]))
+        Ok(Decision::append(vec![Event::UserUnlinked { user: Personal(user.key()), channel }]))
     }
 }
 

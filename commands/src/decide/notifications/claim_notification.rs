@@ -2,7 +2,7 @@
 
 use crate::company::{Addressee, Company, Notification, UserState};
 use crate::decide::notifications::notices::obsolete;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal, Time, UserKey};
 
@@ -15,17 +15,17 @@ pub struct ClaimNotification {
 impl Decide for ClaimNotification {
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let waiting =
             company.notifications.iter().filter(|(_, notification)| !notification.dispatched);
         let mut events = Vec::new();
         for (key, notification) in waiting.take(self.most) {
-            events.push(match address(company, notification, asked.at) {
+            events.push(match address(company, notification, context.at) {
                 Ok(to) => dispatched(company, key, to),
                 Err(code) => Event::NotificationFailed { key: key.clone(), code, detail: None },
             });
         }
-        Ok(Decision::if_any(events))
+        Ok(Decision::append_if_any(events))
     }
 }
 
@@ -99,6 +99,6 @@ mod tests {
         let company = given([user_created("ann"), asked]);
         assert_eq!(company.when(ClaimNotification { most: 9 }).names(), ["NotificationDispatched"]);
         let company = company.after(ClaimNotification { most: 9 });
-        assert!(!company.when(ClaimNotification { most: 9 }).0.unwrap().recorded);
+        assert!(!company.when(ClaimNotification { most: 9 }).0.unwrap().is_append());
     }
 }

@@ -1,7 +1,7 @@
 //! `ReportNotification`: what became of claimed mails that are not invitations.
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::recipients::Report;
 use crate::event::{Event, Permission};
 use crate::values::Refusal;
@@ -15,7 +15,7 @@ pub struct ReportNotification {
 impl Decide for ReportNotification {
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let claimed =
             |key: &String| company.notifications.get(key).is_some_and(|one| one.dispatched);
         let reports = self.reports.iter().filter(|(key, _)| claimed(key));
@@ -27,7 +27,7 @@ impl Decide for ReportNotification {
                 Event::NotificationFailed { key: key.clone(), code: *code, detail: detail.clone() }
             }
         });
-        Ok(Decision::if_any(events.collect()))
+        Ok(Decision::append_if_any(events.collect()))
     }
 }
 
@@ -47,7 +47,7 @@ mod tests {
             reports: vec![(welcome_key(import, 1), Report::Sent { message_id: None })],
         };
         let company = given([user_created("ann"), asked]);
-        assert!(!company.when(sent()).0.unwrap().recorded, "nothing was claimed yet");
+        assert!(!company.when(sent()).0.unwrap().is_append(), "nothing was claimed yet");
         let company = company.after(ClaimNotification { most: 9 });
         assert_eq!(company.when(sent()).names(), ["NotificationSent"]);
         assert!(company.after(sent()).0.notifications.is_empty());

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::company::Company;
 use crate::decide::numbers::pool::{MAX_NUMBERS, check_org_unit, read};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Personal, Refusal};
 
@@ -34,7 +34,7 @@ impl Decide for AddNumbers {
         NumbersAdded::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         if let Some(name) = &self.org_unit {
             check_org_unit(company, name)?;
         }
@@ -47,7 +47,7 @@ impl Decide for AddNumbers {
         let events: Vec<_> = added.collect();
         let told =
             NumbersAdded { added: events.len(), already_there: numbers.len() - events.len() };
-        Ok(Decision::of(events).telling(json!(told)))
+        Ok(Decision::append(events).with_result(json!(told)))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{
     MAX_NUMBERS, above, at, check_org_unit, find, not_available, read, spare,
 };
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::schema::exactly_one_of;
 use crate::values::{Code, Personal, Phone, Refusal};
@@ -51,7 +51,7 @@ impl Decide for AllocateNumbers {
         Allocated::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_org_unit(company, &self.org_unit)?;
         let owners = above(company, &self.org_unit);
         let numbers = match (self.quantity, &self.numbers) {
@@ -69,7 +69,7 @@ impl Decide for AllocateNumbers {
         });
         let events: Vec<_> = allocated.collect();
         let told = json!(Allocated { allocated: events.len() });
-        Ok(Decision::of(events).telling(told))
+        Ok(Decision::append(events).with_result(told))
     }
 }
 
@@ -177,9 +177,9 @@ mod tests {
         assert_eq!(refusal.details, json!({"place": 2}));
         company().when(these("APAC", &[9])).then_refused(Code::NumberNotInPool);
         company().when(these("Nowhere", &[1])).then_refused(Code::OrgUnitNotFound);
-        let Given(mut taken) = company();
-        taken.evolve(crate::decide::testing::NOW, &assigned(1, "ann"));
-        let refusal = Given(taken).when(these("APAC", &[1])).then_refused(Code::NumberNotAvailable);
+        let mut taken = company();
+        taken.append(crate::decide::testing::NOW, "jane", &[assigned(1, "ann")]);
+        let refusal = taken.when(these("APAC", &[1])).then_refused(Code::NumberNotAvailable);
         assert_eq!(refusal.details, json!({"state": "assigned", "place": 1}));
         company()
             .when_json("AllocateNumbers", json!({"org_unit": "APAC"}))

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::company::{Company, User, UserState};
 use crate::decide::numbers::pool::{assigned, find, read_one, why_not};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Channel, Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -23,7 +23,7 @@ impl Decide for AssignNumber {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let number = read_one(company, &self.number)?;
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         if user.state == UserState::Archived {
@@ -31,7 +31,7 @@ impl Decide for AssignNumber {
         }
         find(company, number)?;
         match company.numbers.of(id) {
-            Some(held) if held == number => return Ok(Decision::of(vec![])),
+            Some(held) if held == number => return Ok(Decision::append(vec![])),
             Some(_) => return Err(Code::NumberInUse.into()),
             None => {}
         }
@@ -47,7 +47,7 @@ impl Decide for AssignNumber {
         if is_on_board(user) {
             events.push(Event::NumberRegistered { number: given, user: who });
         }
-        Ok(Decision::of(events))
+        Ok(Decision::append(events))
     }
 }
 

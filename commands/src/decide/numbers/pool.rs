@@ -9,7 +9,7 @@ use serde_json::json;
 
 use crate::company::numbers::{Owner, pending, pending_once_restored};
 use crate::company::{Company, Number, NumberState, Stock, User, UserId};
-use crate::decide::rule::{Asked, Decision};
+use crate::decide::rule::{Context, Decision};
 use crate::event::Event;
 use crate::values::{Code, InvitationId, Personal, Phone, Refusal, Time};
 
@@ -148,22 +148,20 @@ pub(crate) fn cooled(company: &Company, now: Time) -> Vec<Event> {
         .collect()
 }
 
-/// Decides as if the next tick had come: what has rested long enough by now is available, and the commit
-/// says so first (P18).
+/// Decides as after the next `Tick`: numbers whose cooling time is over are available, and the commit begins with
+/// these events.
 pub(crate) fn with_cooled(
     company: &Company,
-    asked: &Asked<'_, ()>,
+    context: &Context<'_>,
     rule: impl FnOnce(&Company) -> Result<Decision, Refusal>,
 ) -> Result<Decision, Refusal> {
-    let cooled = cooled(company, asked.at);
+    let cooled = cooled(company, context.at);
     if cooled.is_empty() {
         return rule(company);
     }
-    let mut later = company.clone();
-    later.take(asked.at, asked.actor, &cooled);
-    let mut decision = rule(&later)?;
-    if decision.recorded {
-        decision.events.splice(0..0, cooled);
+    let mut decision = rule(&company.after(context.at, context.actor, &cooled))?;
+    if let Decision::Append { events, .. } = &mut decision {
+        events.splice(0..0, cooled);
     }
     Ok(decision)
 }

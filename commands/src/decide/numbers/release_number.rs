@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::company::Company;
 use crate::company::numbers::pending;
 use crate::decide::numbers::pool::{find, read_one, released, spare};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -21,14 +21,14 @@ impl Decide for ReleaseNumber {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let number = read_one(company, &self.number)?;
         let known = find(company, number)?;
         let Some((id, user)) = known.state.user().and_then(|id| Some((id, company.users.get(id)?)))
         else {
-            return Ok(Decision::of(vec![]));
+            return Ok(Decision::append(vec![]));
         };
-        let event = released(company, number, user, asked.at);
+        let event = released(company, number, user, context.at);
         // Whoever is still invited waits for another number from now on, and there must be one (P19).
         let rests = matches!(event, Event::NumberReleased { cooling_until: Some(_), .. });
         let waits = company.numbers.is_account(id) && pending(user).next().is_some();
@@ -37,7 +37,7 @@ impl Decide for ReleaseNumber {
         if waits && left == 0 {
             return Err(Code::NumberNoneAvailable.into());
         }
-        Ok(Decision::of(vec![event]))
+        Ok(Decision::append(vec![event]))
     }
 }
 
@@ -85,7 +85,7 @@ mod tests {
         let until = NOW.plus_seconds(60);
         assert_eq!(next_turn(&company.0), Some(until));
         assert_eq!(company.0.numbers.get(number(1)).unwrap().state.as_str(), "cooling");
-        assert!(!company.when(Tick { now: NOW }).0.unwrap().recorded);
+        assert!(!company.when(Tick { now: NOW }).0.unwrap().is_append());
         company
             .when(Tick { now: until })
             .then([Event::NumberCooled { number: Personal(number(1)) }]);

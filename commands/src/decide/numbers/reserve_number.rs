@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{find, not_available, read_one};
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::{Personal, Refusal};
 
@@ -22,15 +22,15 @@ impl Decide for ReserveNumber {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         check_text("tag", &self.tag)?;
         let number = read_one(company, &self.number)?;
         match &find(company, number)?.state {
             NumberState::Available => {
                 let (number, tag) = (Personal(number), self.tag.clone());
-                Ok(Decision::of(vec![Event::NumberReserved { number, tag }]))
+                Ok(Decision::append(vec![Event::NumberReserved { number, tag }]))
             }
-            NumberState::Reserved { tag } if *tag == self.tag => Ok(Decision::of(vec![])),
+            NumberState::Reserved { tag } if *tag == self.tag => Ok(Decision::append(vec![])),
             state => Err(not_available(state)),
         }
     }

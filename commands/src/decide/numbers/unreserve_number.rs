@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{find, read_one};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -19,13 +19,13 @@ pub struct UnreserveNumber {
 impl Decide for UnreserveNumber {
     const NEEDS: Option<Permission> = Some(Permission::Administer);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let number = read_one(company, &self.number)?;
         match find(company, number)?.state {
             NumberState::Reserved { .. } => {
-                Ok(Decision::of(vec![Event::NumberUnreserved { number: Personal(number) }]))
+                Ok(Decision::append(vec![Event::NumberUnreserved { number: Personal(number) }]))
             }
-            NumberState::Available | NumberState::Cooling { .. } => Ok(Decision::of(vec![])),
+            NumberState::Available | NumberState::Cooling { .. } => Ok(Decision::append(vec![])),
             NumberState::Assigned { .. } | NumberState::Registered { .. } => {
                 Err(Code::NumberInUse.into())
             }

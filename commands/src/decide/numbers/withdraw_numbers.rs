@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::company::numbers::Owner;
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{MAX_NUMBERS, at, find, not_available, read, spare};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -35,7 +35,7 @@ impl Decide for WithdrawNumbers {
         Withdrawn::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let mut events = Vec::new();
         let mut taken: BTreeMap<&Owner, u64> = BTreeMap::new();
         for (number, place) in read(company, &self.numbers)?.into_iter().zip(1..) {
@@ -58,7 +58,7 @@ impl Decide for WithdrawNumbers {
             events.push(Event::NumberWithdrawn { number: Personal(number), org_unit });
         }
         let told = json!(Withdrawn { withdrawn: events.len() });
-        Ok(Decision::of(events).telling(told))
+        Ok(Decision::append(events).with_result(told))
     }
 }
 

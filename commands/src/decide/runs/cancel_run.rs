@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::{Company, RunState};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Refusal, RunId};
 
@@ -19,14 +19,14 @@ pub struct CancelRun {
 impl Decide for CancelRun {
     const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let run = company.runs.get(&self.run).ok_or(Code::RunNotFound)?;
         match run.state {
             RunState::Withdrawn => Err(Code::RunInvalidTransition.into()),
             RunState::Requested | RunState::Scheduled | RunState::Pending
                 if company.settings.allow_withdraw_pending =>
             {
-                Ok(Decision::of(vec![Event::RunWithdrawn { run: self.run }]))
+                Ok(Decision::append(vec![Event::RunWithdrawn { run: self.run }]))
             }
             _ => Err(Code::RunCannotBeStopped.into()),
         }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::company::{Company, RunState};
 use crate::decide::numbers::pool::Promises;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
 use crate::decide::runs::recipients::{Found, dispatched, judge};
 use crate::event::{Event, Permission};
@@ -25,7 +25,7 @@ impl Decide for ClaimRecipients {
     const NEEDS: Option<Permission> = None;
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let run = company.runs.get(&self.run).ok_or(Code::RunNotFound)?;
         if run.state != RunState::Running {
             return Err(Code::RunNotRunning.into());
@@ -36,14 +36,14 @@ impl Decide for ClaimRecipients {
         }
         let mut events = Vec::new();
         let mut promises = Promises::default();
-        for (place, recipient) in run.due(asked.at, self.most) {
+        for (place, recipient) in run.due(context.at, self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
             let who = || Personal(user.key());
-            let verdict = judge(company, run, recipient.user, asked.at);
+            let verdict = judge(company, run, recipient.user, context.at);
             let verdict = verdict.and_then(|()| promises.make(company, recipient.user));
             events.push(match verdict {
-                Ok(()) => dispatched(company, &found, self.via, asked.at),
+                Ok(()) => dispatched(company, &found, self.via, context.at),
                 Err((true, code)) => {
                     Event::UserSkipped { run: self.run, user: who(), code, detail: None }
                 }
@@ -54,7 +54,7 @@ impl Decide for ClaimRecipients {
             });
         }
         end_if_done(company, self.run, run, &mut events);
-        Ok(Decision::if_any(events))
+        Ok(Decision::append_if_any(events))
     }
 }
 
@@ -77,7 +77,7 @@ mod tests {
     fn verdict(events: Vec<Event>) -> Event {
         let events: Vec<_> = events.into_iter().chain(run_started(run_id(1), &["ann"])).collect();
         let fence = events.len() as u64;
-        given(events).when(claim(9, fence)).0.unwrap().events[0].clone()
+        given(events).when(claim(9, fence)).events()[0].clone()
     }
 
     #[track_caller]
@@ -99,7 +99,7 @@ mod tests {
         let then = after.when(claim(9, fence));
         assert_eq!(then.names(), ["InviteDispatched"]);
         let after = after.after(claim(9, fence));
-        assert!(!after.when(claim(9, fence)).0.unwrap().recorded);
+        assert!(!after.when(claim(9, fence)).0.unwrap().is_append());
     }
 
     /// P28: a worker of an earlier start claims nothing.
@@ -194,7 +194,7 @@ mod tests {
         let fence = events.len() as u64;
         let company = given(events);
         let outcomes = |then: Then| -> Vec<_> {
-            let events = then.0.unwrap().events;
+            let events = then.events();
             events
                 .iter()
                 .map(|event| match event {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::decide::runs::recipients::{Report, find, report};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
@@ -30,13 +30,13 @@ pub struct InviteFailed {
 impl Decide for InviteFailed {
     const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         if let Some(detail) = &self.detail {
             check_text("detail", detail)?;
         }
         let found = find(company, self.run, &self.user, self.fence)?;
         if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
-            return Ok(Decision::of(vec![]));
+            return Ok(Decision::append(vec![]));
         }
         let (code, detail) = (self.code, self.detail.clone());
         let failed = if self.permanent {
@@ -44,7 +44,7 @@ impl Decide for InviteFailed {
         } else {
             Report::Temporary { code, detail }
         };
-        Ok(Decision::of(report(company, &found, &failed, asked.at)))
+        Ok(Decision::append(report(company, &found, &failed, context.at)))
     }
 }
 
@@ -75,7 +75,7 @@ mod tests {
         let command =
             Command::from(ClaimRecipients { run: run_id(1), fence, most: 1, via: "outbox" });
         let decision = given.when_asked_by("engine", Authority::All, at, &command).0.unwrap();
-        decision.events.iter().for_each(|event| given.0.evolve(at, event));
+        given.append(at, "engine", decision.events());
         given
     }
 
@@ -93,7 +93,7 @@ mod tests {
         for wait_seconds in [10, 20] {
             company = claim_at(company, at);
             let decision = company.when(failed(false)).0.unwrap();
-            let [Event::InviteDeferred { retry_at, .. }] = &decision.events[..] else {
+            let [Event::InviteDeferred { retry_at, .. }] = &decision.events()[..] else {
                 panic!("{decision:?}")
             };
             assert_eq!(*retry_at, NOW.plus_seconds(wait_seconds));

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::company::{Company, RecipientState};
 use crate::decide::numbers::pool::Promises;
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::decide::runs::recipients::{Found, Report, find, report};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
@@ -29,19 +29,19 @@ pub struct InviteSent {
 impl Decide for InviteSent {
     const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         if let Some(message_id) = &self.message_id {
             check_text("message_id", message_id)?;
         }
         let found = find(company, self.run, &self.user, self.fence)?;
         if self.attempt.is_some_and(|attempt| found.knows_of(attempt)) {
-            return Ok(Decision::of(vec![]));
+            return Ok(Decision::append(vec![]));
         }
         if found.recipient.state != RecipientState::Dispatching {
             check_unclaimed(company, &found)?;
         }
         let sent = Report::Sent { message_id: self.message_id.clone() };
-        Ok(Decision::of(report(company, &found, &sent, asked.at)))
+        Ok(Decision::append(report(company, &found, &sent, context.at)))
     }
 }
 
@@ -156,7 +156,7 @@ mod tests {
             retry_at: NOW,
         };
         let mut deferred = claimed;
-        deferred.0.evolve(NOW, &failed);
+        deferred.append(NOW, "engine", &[failed]);
         let sent = |attempt: u32| json!({"run": run_id(1), "user": "ann", "fence": fence, "attempt": attempt});
         assert!(deferred.when_json("InviteSent", sent(1)).names().is_empty());
         let again = deferred.after(ClaimRecipients { run: run_id(1), fence, most: 1, via: "nats" });

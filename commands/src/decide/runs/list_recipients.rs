@@ -1,7 +1,7 @@
 //! `ListRecipients`: the engine goes on with a list of recipients that is too long for one commit.
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::RECIPIENTS_PER_COMMIT;
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal, RunId};
@@ -14,13 +14,13 @@ pub struct ListRecipients {
 impl Decide for ListRecipients {
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let run = company.runs.get(&self.run).ok_or(Code::RunNotFound)?;
         let people =
             run.unlisted.iter().filter_map(|id| company.users.get(*id)).take(RECIPIENTS_PER_COMMIT);
         let events =
             people.map(|user| Event::RecipientQueued { run: self.run, user: Personal(user.key()) });
-        Ok(Decision::if_any(events.collect()))
+        Ok(Decision::append_if_any(events.collect()))
     }
 }
 
@@ -39,6 +39,6 @@ mod tests {
         assert_eq!(after.0.runs[&run_id(1)].recipients.len(), 1_000);
         let after = after.after(ListRecipients { run: run_id(1) });
         assert_eq!(after.0.runs[&run_id(1)].recipients.len(), 1_200);
-        assert!(!after.when(ListRecipients { run: run_id(1) }).0.unwrap().recorded);
+        assert!(!after.when(ListRecipients { run: run_id(1) }).0.unwrap().is_append());
     }
 }

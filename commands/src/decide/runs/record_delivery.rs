@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::{Company, RecipientState};
-use crate::decide::rule::{Asked, Decide, Decision, MAX_TEXT_CHARS, check_text};
+use crate::decide::rule::{Context, Decide, Decision, MAX_TEXT_CHARS, check_text};
 use crate::event::{Delivery, Event, Permission};
 use crate::evolve::recipient_of;
 use crate::values::{Code, Personal, Refusal};
@@ -22,7 +22,7 @@ pub struct RecordDelivery {
 impl Decide for RecordDelivery {
     const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         if let Some(code) = &self.code {
             check_text("code", code)?;
         }
@@ -39,7 +39,7 @@ impl Decide for RecordDelivery {
             return Err(Code::InvitationNotFound.into());
         }
         let user = company.users.get(recipient.user).ok_or(Code::InvitationNotFound)?;
-        Ok(Decision::of(vec![Event::DeliveryRecorded {
+        Ok(Decision::append(vec![Event::DeliveryRecorded {
             run: id,
             user: Personal(user.key()),
             message_id: self.message_id.clone(),

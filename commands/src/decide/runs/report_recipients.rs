@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
 use crate::decide::runs::recipients::{Report, find, report_events};
 use crate::event::{Permission, Who};
@@ -21,13 +21,13 @@ pub struct ReportRecipients {
 impl Decide for ReportRecipients {
     const NEEDS: Option<Permission> = None;
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         let mut events = Vec::new();
         let mut reported = BTreeSet::new();
         for (user, attempt, report) in &self.reports {
             match find(company, self.run, user.as_str(), Some(self.fence)) {
                 Ok(found) if found.is_under_way(*attempt) && reported.insert(found.place) => {
-                    events.extend(report_events(company, &found, report, asked.at));
+                    events.extend(report_events(company, &found, report, context.at));
                 }
                 Err(refusal) if refusal.code != Code::RecipientAlreadyTerminal => {
                     return Err(refusal);
@@ -38,7 +38,7 @@ impl Decide for ReportRecipients {
         if let Some(run) = company.runs.get(&self.run) {
             end_if_done(company, self.run, run, &mut events);
         }
-        Ok(Decision::if_any(events))
+        Ok(Decision::append_if_any(events))
     }
 }
 
@@ -80,11 +80,11 @@ mod tests {
         let report =
             ReportRecipients { run: run_id(1), fence, reports: vec![(who("ann"), 1, temporary)] };
         let company = company.after(report.clone());
-        assert!(!company.when(report.clone()).0.unwrap().recorded, "it was reported before");
+        assert!(!company.when(report.clone()).0.unwrap().is_append(), "it was reported before");
         let wait = company.0.settings.retry_backoff_seconds;
         let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
         let company = company.after_at(NOW.plus_seconds(wait), claim);
-        assert!(!company.when(report).0.unwrap().recorded, "the second attempt is under way");
+        assert!(!company.when(report).0.unwrap().is_append(), "the second attempt is under way");
     }
 
     /// P28: reports with a stale fence change nothing.

@@ -6,11 +6,11 @@ use serde_json::json;
 
 use crate::company::Company;
 use crate::company::selection::{Pick, Selection};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::enter_queue;
 use crate::event::{Channel, Event, Permission, Source};
 use crate::schema::{ChannelName, exactly_one_of};
-use crate::values::{Code, ImportId, Personal, Refusal, RunId, Time, UserKey};
+use crate::values::{Code, Personal, Refusal, RunId, Time, UserKey};
 
 /// Asks for a run on a channel for a source of people.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -44,9 +44,6 @@ pub struct SourceBody {
     pub users: Option<Vec<String>>,
     /// That of the link in an administrator's mail: the people of its import, once (OC-14).
     pub token: Option<Personal<String>>,
-    /// The import that the token is for, once the engine has verified it; never from outside.
-    #[serde(skip)]
-    pub verified: Option<ImportId>,
 }
 
 fn one_source(schema: &mut Schema) {
@@ -107,25 +104,26 @@ impl Decide for StartBulkIntegration {
         json_schema!({"anyOf": [confirmed, preview]})
     }
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         if self.source.token.is_none() {
-            asked.require(company, Permission::BulkIntegrateUsers)?;
+            context.require(company, Permission::BulkIntegrateUsers)?;
         }
         if self.source.org_units.is_some() {
-            asked.require(company, Permission::ViewOrgUnits)?;
+            context.require(company, Permission::ViewOrgUnits)?;
         }
         let channel = read_channel(company, &self.channel)?;
-        let source = self.source.read(company, asked.at)?;
+        let source = self.source.read(company, context)?;
         let request =
-            Request { run: RunId(self.run.map_or(asked.id.0, |run| run.0)), channel, source };
+            Request { run: RunId(self.run.map_or(context.id.0, |run| run.0)), channel, source };
         let selection = request.check(company)?;
         let plan_hash = plan_hash(company, channel, &selection);
         if self.mode == Mode::Preview {
-            return Ok(Decision::unrecorded(json!(Preview {
+            let result = json!(Preview {
                 plan_hash,
                 recipient_count: selection.picks.len() as u64,
                 duplicates_removed: selection.duplicates_removed,
-            })));
+            });
+            return Ok(Decision::Answer { result });
         }
         let actual = selection.picks.len() as u64;
         let count_differs = self.expected_recipients.is_some_and(|expected| expected != actual);
@@ -134,12 +132,11 @@ impl Decide for StartBulkIntegration {
             let details = json!({"expected": self.expected_recipients, "actual": actual, "plan_hash": plan_hash});
             return Err(Refusal::new(Code::RunPlanChanged).with(details));
         }
-        let wait_until = self.not_before.filter(|not_before| *not_before > asked.at);
+        let wait_until = self.not_before.filter(|not_before| *not_before > context.at);
         let run = request.run;
-        let mut decision = request.confirm(company, &selection, wait_until);
-        let link = self.source.token.as_ref().and(self.source.verified);
-        decision.events.extend(link.map(|import| Event::ImportLinkUsed { import, run }));
-        Ok(decision)
+        let decision = request.confirm(company, &selection, wait_until);
+        let link = self.source.token.as_ref().and(context.facts.import());
+        Ok(decision.with_events(link.map(|import| Event::ImportLinkUsed { import, run })))
     }
 }
 
@@ -176,14 +173,14 @@ pub(crate) fn channel_of(company: &Company, name: Option<&str>) -> Result<Channe
 }
 
 impl SourceBody {
-    fn read(&self, company: &Company, now: Time) -> Result<Source, Refusal> {
+    fn read(&self, company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
         if self.include_descendants.is_some() && self.org_units.is_none() {
             return Err(Refusal::new(Code::EnvelopeMalformed)
                 .saying("include_descendants belongs to org_units"));
         }
         if self.token.is_some() {
             let others = self.import.is_some() || self.org_units.is_some() || self.users.is_some();
-            return if others { Err(one_of_them()) } else { self.linked(company, now) };
+            return if others { Err(one_of_them()) } else { linked(company, context) };
         }
         match (&self.import, &self.org_units, &self.users) {
             (Some(import), None, None) if import == "latest" => company
@@ -208,16 +205,16 @@ impl SourceBody {
             _ => Err(one_of_them()),
         }
     }
+}
 
-    /// The import of a link that is still good (P21).
-    fn linked(&self, company: &Company, now: Time) -> Result<Source, Refusal> {
-        let import = self.verified.ok_or(Code::InvitationNotFound)?;
-        let known = company.imports.get(&import).and_then(|import| import.link);
-        match known.ok_or(Code::InvitationNotFound)? {
-            link if link.used => Err(Code::InvitationAlreadyUsed.into()),
-            link if link.expires_at <= now => Err(Code::InvitationExpired.into()),
-            _ => Ok(Source::Import(import)),
-        }
+/// The import of the link, as long as the link is valid.
+fn linked(company: &Company, context: &Context<'_>) -> Result<Source, Refusal> {
+    let import = context.facts.import().ok_or(Code::InvitationNotFound)?;
+    let link = company.imports.get(&import).and_then(|import| import.link);
+    match link.ok_or(Code::InvitationNotFound)? {
+        link if link.used => Err(Code::InvitationAlreadyUsed.into()),
+        link if link.expires_at <= context.at => Err(Code::InvitationExpired.into()),
+        _ => Ok(Source::Import(import)),
     }
 }
 
@@ -327,7 +324,7 @@ impl Request {
                 }
             }
         };
-        Decision::of(events).telling(json!(Confirmed { run, state, queue_place, total }))
+        Decision::append(events).with_result(json!(Confirmed { run, state, queue_place, total }))
     }
 }
 
@@ -413,9 +410,9 @@ mod tests {
         let then = given(a_company())
             .when_json("StartBulkIntegration", for_users(&["ann", "bob", "ANN"], "preview"));
         let decision = then.0.unwrap();
-        assert!(!decision.recorded && decision.events.is_empty());
-        assert_eq!(decision.result["recipient_count"], 2);
-        assert_eq!(decision.result["duplicates_removed"], 1);
+        assert!(!decision.is_append() && decision.events().is_empty());
+        assert_eq!(decision.result()["recipient_count"], 2);
+        assert_eq!(decision.result()["duplicates_removed"], 1);
     }
 
     /// LX-33: with a free lock the run starts in the commit that confirms it.
@@ -424,7 +421,7 @@ mod tests {
         let then =
             given(a_company()).when_json("StartBulkIntegration", for_users(&["ann"], "confirmed"));
         assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunQueued", "RunStarted"]);
-        assert_eq!(then.0.unwrap().result["state"], "running");
+        assert_eq!(then.result()["state"], "running");
     }
 
     /// LX-34, LX-35: while one runs, the next waits, whoever asked for it.
@@ -435,7 +432,7 @@ mod tests {
         let then =
             given(events).when_json("StartBulkIntegration", for_users(&["bob"], "confirmed"));
         assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunQueued"]);
-        let result = then.0.unwrap().result;
+        let result = then.result();
         assert_eq!((&result["state"], &result["queue_place"]), (&json!("pending"), &json!(2)));
     }
 
@@ -516,7 +513,7 @@ mod tests {
             given(events.clone())
                 .when_json("StartBulkIntegration", body)
                 .0
-                .map(|decision| decision.result["recipient_count"].clone())
+                .map(|decision| decision.result()["recipient_count"].clone())
         };
         assert_eq!(count(json!({"org_units": ["Desk"]})), Ok(json!(1)));
         assert_eq!(

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision, check_text};
+use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::decide::runs::recipients::{Report, find, report};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
@@ -27,13 +27,13 @@ pub struct UserSkipped {
 impl Decide for UserSkipped {
     const NEEDS: Option<Permission> = Some(Permission::BulkIntegrateUsers);
 
-    fn decide(&self, company: &Company, asked: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
         if let Some(detail) = &self.detail {
             check_text("detail", detail)?;
         }
         let found = find(company, self.run, &self.user, self.fence)?;
         let skipped = Report::Skipped { code: self.code, detail: self.detail.clone() };
-        Ok(Decision::of(report(company, &found, &skipped, asked.at)))
+        Ok(Decision::append(report(company, &found, &skipped, context.at)))
     }
 }
 

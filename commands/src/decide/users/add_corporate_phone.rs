@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::{Company, UserState};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Phone, Refusal};
 
@@ -22,19 +22,19 @@ pub struct AddCorporatePhone {
 impl Decide for AddCorporatePhone {
     const NEEDS: Option<Permission> = Some(Permission::BulkImportUsers);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let phone = Phone::read(&self.phone, company.settings.assume_plus)?.phone;
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         if user.state == UserState::Archived {
             return Err(Code::UserArchived.into());
         }
         match company.phones.get(&phone) {
-            Some(owner) if *owner == id => Ok(Decision::of(vec![])),
+            Some(owner) if *owner == id => Ok(Decision::append(vec![])),
             Some(owner) => {
                 let to = company.users.get(*owner).map(|owner| owner.key());
                 Err(Refusal::new(Code::PhoneAlreadyProvisioned).with(json!({"to": to})))
             }
-            None => Ok(Decision::of(vec![Event::CorporatePhoneAdded {
+            None => Ok(Decision::append(vec![Event::CorporatePhoneAdded {
                 phone: Personal(phone),
                 user: Personal(user.key()),
                 import: None,

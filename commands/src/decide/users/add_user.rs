@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::company::Company;
 use crate::company::holders::{is_unique, unique};
-use crate::decide::rule::{Asked, Decide, Decision, MAX_TEXT_CHARS};
+use crate::decide::rule::{Context, Decide, Decision, MAX_TEXT_CHARS};
 use crate::event::{Event, Permission, Person};
 use crate::values::text::{exact, free};
 use crate::values::{Code, Personal, Phone, Refusal, UserKey};
@@ -38,7 +38,7 @@ impl std::fmt::Debug for AddUser {
 impl Decide for AddUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let user = taken("user", &self.user, exact, UserKey::MAX_CHARS)?;
         if company.users.created(&user).is_some() {
             return Err(Code::UserExists.into());
@@ -46,7 +46,7 @@ impl Decide for AddUser {
         let person = self.person(company)?;
         check_references(company, self.org_unit.as_deref(), &self.roles)?;
         check_unique(company, &person)?;
-        Ok(Decision::of(vec![Event::UserCreated {
+        Ok(Decision::append(vec![Event::UserCreated {
             user: Personal(UserKey::new(&user)),
             person: Personal(person),
             org_unit: self.org_unit.clone(),
@@ -158,7 +158,7 @@ mod tests {
         let body = json!({"user": "ann", "roles": ["Agent", "Agent"]});
         let decision = given([role]).when_json("AddUser", body).0.unwrap();
         assert!(
-            matches!(&decision.events[..], [Event::UserCreated { roles, .. }] if roles == &["Agent"])
+            matches!(&decision.events()[..], [Event::UserCreated { roles, .. }] if roles == &["Agent"])
         );
     }
 
@@ -170,7 +170,7 @@ mod tests {
             "email": " jose@acme.example ", "attributes": {"title": " Cle\u{301}rk ", "pbx_id": " 7 "},
         });
         let Event::UserCreated { user, person, .. } =
-            given([]).when_json("AddUser", body).0.unwrap().events.remove(0)
+            given([]).when_json("AddUser", body).events().remove(0)
         else {
             panic!()
         };

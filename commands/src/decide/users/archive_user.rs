@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::{Company, UserState};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -18,11 +18,11 @@ pub struct ArchiveUser {
 impl Decide for ArchiveUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let (_, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         match user.state {
             UserState::Active | UserState::Deactivated => {
-                Ok(Decision::of(vec![Event::UserArchived { user: Personal(user.key()) }]))
+                Ok(Decision::append(vec![Event::UserArchived { user: Personal(user.key()) }]))
             }
             UserState::Archived | UserState::NotCreated => Err(Code::UserInvalidTransition.into()),
         }

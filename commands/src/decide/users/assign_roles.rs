@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::company::filter::UserFilter;
 use crate::company::{Company, User};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::{MAX_NAMED_USERS, keys};
 use crate::decide::users::add_user::{check_references, distinct};
 use crate::event::{Event, Permission, Who};
@@ -69,7 +69,7 @@ impl Decide for AssignRoles {
         Assigned::json_schema(generator)
     }
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         if self.roles.is_empty() {
             return Err(Refusal::new(Code::EnvelopeMalformed).saying("name at least one role"));
         }
@@ -85,7 +85,7 @@ impl Decide for AssignRoles {
             outcomes.push(outcome);
             events.extend(event);
         }
-        Ok(Decision::of(events).telling(json!(Assigned { users: outcomes })))
+        Ok(Decision::append(events).with_result(json!(Assigned { users: outcomes })))
     }
 }
 

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::{Company, UserState};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -18,10 +18,10 @@ pub struct ReactivateUser {
 impl Decide for ReactivateUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let (_, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         match user.state {
-            UserState::Deactivated => Ok(Decision::of(vec![Event::UserActivated {
+            UserState::Deactivated => Ok(Decision::append(vec![Event::UserActivated {
                 user: Personal(user.key()),
                 row: None,
             }])),

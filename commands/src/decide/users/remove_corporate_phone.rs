@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::Company;
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Phone, Refusal};
 
@@ -18,7 +18,7 @@ pub struct RemoveCorporatePhone {
 impl Decide for RemoveCorporatePhone {
     const NEEDS: Option<Permission> = Some(Permission::BulkImportUsers);
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let phone = Phone::read(&self.phone, company.settings.assume_plus)?.phone;
         let owner = company
             .phones
@@ -26,7 +26,7 @@ impl Decide for RemoveCorporatePhone {
             .and_then(|id| company.users.get(*id))
             .ok_or(Code::PhoneNotFound)?;
         let user = Personal(owner.key());
-        Ok(Decision::of(vec![Event::CorporatePhoneRemoved { phone: Personal(phone), user }]))
+        Ok(Decision::append(vec![Event::CorporatePhoneRemoved { phone: Personal(phone), user }]))
     }
 }
 

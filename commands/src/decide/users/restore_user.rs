@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use crate::company::{Company, UserState};
 use crate::decide::numbers::pool::{spare, waits_once_restored};
-use crate::decide::rule::{Asked, Decide, Decision};
+use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
@@ -20,7 +20,7 @@ impl Decide for RestoreUser {
     const NEEDS: Option<Permission> = Some(Permission::Accounts);
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, _: &Asked<'_, Self>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         match user.state {
             // Whoever is still invited waits for a number again, and there must be one (P19).
@@ -31,7 +31,7 @@ impl Decide for RestoreUser {
                 Err(Code::NumberNoneAvailable.into())
             }
             UserState::Archived => {
-                Ok(Decision::of(vec![Event::UserRestored { user: Personal(user.key()) }]))
+                Ok(Decision::append(vec![Event::UserRestored { user: Personal(user.key()) }]))
             }
             UserState::Active | UserState::Deactivated | UserState::NotCreated => {
                 Err(Code::UserInvalidTransition.into())

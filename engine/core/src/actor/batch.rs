@@ -3,11 +3,12 @@
 use std::collections::HashSet;
 
 use boarding_commands::event::Event;
+use boarding_commands::step::Request;
 use boarding_commands::values::CommandId;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::{Reply, Request};
+use super::Reply;
 use crate::limits::BATCH_COMMANDS_MAX;
 use boarding_log::codec::{COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, Encoded};
 use boarding_log::{APPEND_POSITIONS_MAX, Appended};
@@ -33,7 +34,7 @@ pub(super) enum Outcome {
     /// It waits for the next commit of the batch.
     Commit { result: Value, events: Vec<Event> },
     /// It appends nothing, but its answer rests on what the others append.
-    Answer(Box<Reply>),
+    Reply(Box<Reply>),
 }
 
 impl Batch {
@@ -50,7 +51,7 @@ pub(super) fn answer_all(decided: Vec<Decided>, appended: Vec<Appended>) {
     let mut appended = appended.into_iter();
     for Decided { reply, outcome, .. } in decided {
         let answer = match outcome {
-            Outcome::Answer(answer) => *answer,
+            Outcome::Reply(reply) => *reply,
             Outcome::Commit { result, events } => {
                 let Some(at) = appended.next() else { return };
                 let (version, position) = (at.last_version, at.last_position);

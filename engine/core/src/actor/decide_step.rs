@@ -1,16 +1,15 @@
-//! From a command to its commit: decided against the company's state, encoded, and taken note of.
+//! The decide step of the company actor: repeat and version checks, the rule, the encoding.
 
-use boarding_commands::commit::{Commit, SCHEMA};
 use boarding_commands::company::Company;
-use boarding_commands::decide::{Asked, Decision};
 use boarding_commands::event::Event;
-use boarding_commands::values::{Code, Digest, Personal, Refusal};
+use boarding_commands::step::{Outcome, Purpose, Request, step};
+use boarding_commands::values::{Code, Digest, Refusal};
 use serde_json::{Value, json};
 
-use super::{Reply, Request};
+use super::Reply;
 use crate::context::EngineContext;
 use crate::read::snapshots::{self, Loaded};
-use boarding_log::codec::Encoded;
+use boarding_log::codec::{EncodeError, Encoded};
 use boarding_log::{EventLog, Head, ReadError};
 
 /// A company's state between two commands.
@@ -48,62 +47,25 @@ impl State {
         Ok(self)
     }
 
-    /// Takes note of the next commit.
-    pub(crate) fn note(&mut self, encoded: &Encoded) {
-        let commit = encoded.commit();
-        let turns = self.company.numbers.turns();
-        self.company.apply(commit);
-        self.hash = encoded.hash();
-        self.tail += commit.events.len() as u64;
-        // Who begins or ceases to wait for a number changes which ones an import may take.
-        let moved = self.company.numbers.turns() != turns;
-        if moved || commit.events.iter().any(Event::bears_on_imports) {
-            self.plans_hold_from = self.company.version;
-        }
-    }
-
-    /// The commit that a decision makes, encoded.
-    ///
-    /// # Errors
-    /// [`Reply::TooLarge`] where it does not fit in one commit.
-    pub(crate) fn encode(
-        &self,
+    /// Decides the request and folds the events of its commit.
+    pub(crate) fn step(
+        &mut self,
         request: &Request,
-        events: Vec<Event>,
-        result: Value,
-    ) -> Result<Encoded, Box<Reply>> {
-        let commit = Commit {
-            company: self.company.id.clone(),
-            first_version: self.company.version + 1,
-            command: request.id,
-            body: request.body.unwrap_or_else(|| Digest::of(request.command.name().as_bytes())),
-            actor: Personal(request.actor.clone()),
-            at: request.at,
-            correlation: request.correlation,
-            causation: None,
-            traceparent: request.traceparent.clone(),
-            schema: SCHEMA,
-            result,
-            previous: self.hash,
-            events,
-        };
-        Encoded::of(commit).map_err(|error| {
-            Box::new(if error.is_too_large() {
-                Reply::TooLarge
-            } else {
-                Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(&error) }
-            })
-        })
-    }
-
-    /// What the command's rule says.
-    ///
-    /// # Errors
-    /// The refusal.
-    pub(crate) fn rule(&self, request: &Request) -> Result<Decision, Box<Reply>> {
-        let Request { id, actor, authority, at, .. } = request;
-        let asked = Asked { command: &(), id: *id, actor, authority: *authority, at: *at };
-        request.command.decide(&self.company, &asked).map_err(refused)
+        purpose: Purpose,
+    ) -> Outcome<Encoded, EncodeError> {
+        let turns = self.company.numbers.turns();
+        let outcome = step(&mut self.company, self.hash, request, purpose, Encoded::of);
+        if let Outcome::Commit(encoded) = &outcome {
+            let events = &encoded.commit().events;
+            self.hash = encoded.hash();
+            self.tail += events.len() as u64;
+            // An import may take other numbers once a person starts or stops waiting for one.
+            let moved = self.company.numbers.turns() != turns;
+            if moved || events.iter().any(Event::bears_on_imports) {
+                self.plans_hold_from = self.company.version;
+            }
+        }
+        outcome
     }
 
     /// Whether the company stands where the asker expects it.
@@ -125,33 +87,46 @@ impl State {
     }
 }
 
-/// Decides one command: a commit to append, or an answer at once.
-pub(super) fn decide(
-    context: &EngineContext,
-    state: &State,
-    request: &Request,
-) -> Result<(Encoded, Value), Box<Reply>> {
-    if let Some(body) = request.body
-        && let Some(answer) = context.first_answer(&state.company.id, request.id, body)
-    {
-        return Err(Box::new(answer));
-    }
-    state.check_version(request).map_err(refused)?;
-    let Decision { events, result, recorded, repeats } = state.rule(request)?;
-    if !recorded {
-        let (version, position) = (state.company.version, context.log.end());
-        return Err(Box::new(Reply::Accepted {
-            duplicate: repeats,
-            version,
-            position,
-            result,
-            events,
-        }));
-    }
-    let encoded = state.encode(request, events, result.clone())?;
-    Ok((encoded, result))
+/// A decided command.
+pub(super) enum Decided {
+    /// The commit to append; the state already contains its events.
+    Commit(Encoded),
+    /// The reply; there is nothing to append.
+    Reply(Box<Reply>),
 }
 
-fn refused(refusal: Refusal) -> Box<Reply> {
-    Box::new(Reply::Refused(refusal))
+/// Decides one command against the state.
+pub(super) fn decide(context: &EngineContext, state: &mut State, request: &Request) -> Decided {
+    let reply = match first_reply(context, state, request) {
+        Some(reply) => reply,
+        None => match state.step(request, Purpose::Append) {
+            Outcome::Commit(encoded) => return Decided::Commit(encoded),
+            Outcome::Answer(result) => answer(context, state, false, result),
+            Outcome::Repeat(result) => answer(context, state, true, result),
+            Outcome::Refused(refusal) => Reply::Refused(refusal),
+            Outcome::NotEncoded(error) => not_encoded(&error),
+        },
+    };
+    Decided::Reply(Box::new(reply))
+}
+
+/// The reply to a repeated command, or the refusal of an unexpected version.
+fn first_reply(context: &EngineContext, state: &State, request: &Request) -> Option<Reply> {
+    let repeated =
+        request.body.and_then(|body| context.first_answer(&state.company.id, request.id, body));
+    repeated.or_else(|| state.check_version(request).err().map(Reply::Refused))
+}
+
+fn answer(context: &EngineContext, state: &State, duplicate: bool, result: Value) -> Reply {
+    let (version, position) = (state.company.version, context.log.end());
+    Reply::Accepted { duplicate, version, position, result, events: Vec::new() }
+}
+
+/// The reply for a commit that cannot be encoded.
+pub(crate) fn not_encoded(error: &EncodeError) -> Reply {
+    if error.is_too_large() {
+        Reply::TooLarge
+    } else {
+        Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
+    }
 }

@@ -35,7 +35,7 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
-    /// ResponseKind the files apart that are growing at once.
+    /// Tells the files apart that are growing at once.
     growing: AtomicU64,
 }
 

@@ -5,7 +5,7 @@ mod archive;
 use std::io::{BufReader, Cursor, Read, Seek};
 use std::slice;
 
-use boarding_commands::decide::imports::import_pictures::{PictureFile, PictureRead, PicturesRead};
+use boarding_commands::decide::facts::{ArchiveContents, ArchivePicture, StoredPicture};
 use boarding_commands::decide::{Authority, ImportPictures};
 use boarding_commands::envelope::Envelope;
 use boarding_commands::event::{FileRef, Permission, PictureFormat};
@@ -28,11 +28,11 @@ impl Engine {
     pub(crate) async fn prepare_pictures(
         &self,
         company: &CompanyId,
-        pictures: &mut ImportPictures,
+        pictures: &ImportPictures,
         body: &Value,
         envelope: &Envelope,
         authority: Authority,
-    ) -> Result<Digest, Reply> {
+    ) -> Result<(Digest, ArchiveContents), Reply> {
         let known = self.context.knows(company, envelope.id);
         if authority == Authority::Granted && !known {
             self.may(company, envelope, Permission::BulkImportUsers).await?;
@@ -58,8 +58,7 @@ impl Engine {
         let files = self.context.files.clone();
         let reading = tokio::task::spawn_blocking(move || read(&files, file)).await;
         let read = reading.unwrap_or_else(|error| Err(unavailable(&error)));
-        pictures.read = Some(read.map_err(rejected)?);
-        Ok(digest)
+        Ok((digest, read.map_err(rejected)?))
     }
 
     /// Refuses an actor who may not ask, before anything is kept.
@@ -84,7 +83,7 @@ impl Engine {
 ///
 /// # Errors
 /// `import.unsupported_file_type`, `zip.too_many_entries`, or `unavailable`: then nothing is imported.
-fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
+fn read(files: &Files, file: FileRef) -> Result<ArchiveContents, Refusal> {
     let input = files.open(&file.sha256).map_err(|error| unavailable(&error))?;
     let opened = Archive::open(BufReader::new(input), ARCHIVE_ENTRIES_MAX);
     let mut archive = opened.map_err(|error| no_archive(&error, &file))?;
@@ -99,7 +98,7 @@ fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
     for (name, entry) in named {
         if hides_something(entry) {
             let content = Err(Code::PictureNoMatch);
-            pictures.push(PictureRead { name: Personal(name), content });
+            pictures.push(ArchivePicture { name: Personal(name), content });
             continue;
         }
         let content = match unpack(&mut archive, entry, &mut budget) {
@@ -107,9 +106,9 @@ fn read(files: &Files, file: FileRef) -> Result<PicturesRead, Refusal> {
             Err(PictureProblem::Picture(code)) => Err(code),
             Err(PictureProblem::Disk(error)) => return Err(unavailable(&error)),
         };
-        pictures.push(PictureRead { name: Personal(name), content });
+        pictures.push(ArchivePicture { name: Personal(name), content });
     }
-    Ok(PicturesRead { file, pictures })
+    Ok(ArchiveContents { file, pictures })
 }
 
 /// Why there is no picture.
@@ -174,10 +173,10 @@ fn keep(
     name: &str,
     content: Vec<u8>,
     format: PictureFormat,
-) -> Result<PictureFile, Refusal> {
+) -> Result<StoredPicture, Refusal> {
     let kept = files.keep(name, Cursor::new(content), PICTURE_BYTES_BELOW);
     let FileRef { sha256, bytes, .. } = kept.map_err(|error: KeepError| unavailable(&error))?;
-    Ok(PictureFile { sha256, bytes, format })
+    Ok(StoredPicture { sha256, bytes, format })
 }
 
 /// What a picture is by its first bytes, whatever it is called (OCM-17).

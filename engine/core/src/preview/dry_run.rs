@@ -1,17 +1,19 @@
 //! A rehearsal: a whole import on a copy of its company that is thrown away.
 
 use boarding_commands::commit::Fact;
+use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::event::{Event, FileRef, ImportOptions};
+use boarding_commands::step::{Outcome, Purpose, Request};
 use boarding_commands::values::{Code, ImportId, Problem};
-use boarding_projections::outlook::Outlook;
+use boarding_projections::import_preview::ImportPreview;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{Attention, ImportPlan};
-use crate::actor::decide_step::State;
-use crate::actor::{Reply, Request};
+use crate::actor::Reply;
+use crate::actor::decide_step::{State, not_encoded};
 use crate::context::EngineContext;
 use crate::engine::{Submission, rejected};
 use crate::intake::{self, CompanySays};
@@ -31,28 +33,27 @@ use boarding_log::codec::Encoded;
 pub(super) fn plan(
     context: &EngineContext,
     submission: &Submission,
-    mut import: ImportFile,
+    import: ImportFile,
     files: Vec<FileRef>,
-) -> Result<(ImportPlan, ImportFile), Reply> {
+) -> Result<(ImportPlan, FileContents), Reply> {
     let loaded = snapshots::load(&*context.log, Some(&context.store), &submission.company)
         .map_err(|error| failed(&boarding_log::error_chain(&error)))?;
     let version = loaded.company.version;
     let says = CompanySays::of(&loaded.company, &import.dialect);
-    let read = intake::read(&context.files, &import, files, says).map_err(rejected)?;
-    import.read = Some(read);
-    let command = import.clone();
-    let request = submission.request(Command::ImportFile(import), context.clock.now());
+    let contents = intake::read(&context.files, &import, files, says).map_err(rejected)?;
+    let (command, facts) = (import.clone(), Facts::Files(contents.clone()));
+    let request = submission.request(Command::ImportFile(import), facts, context.clock.now());
     let mut dry_run = DryRun { state: State::of(loaded), tally: Tally::default() };
     dry_run.state.check_version(&request).map_err(Reply::Refused)?;
     dry_run.accept(request.clone())?;
     let id = ImportId(command.import.map_or(request.id.0, |import| import.0));
     dry_run.go_on(context, &request, id)?;
     if command.on_error == OnError::RejectFile {
-        let total = dry_run.tally.outlook.counts().total;
+        let total = dry_run.tally.preview.counts().total;
         std::mem::take(&mut dry_run.tally.bad).check(total).map_err(Reply::Refused)?;
     }
     let plan = dry_run.tally.plan(version).map_err(|why| failed(&why))?;
-    Ok((plan, command))
+    Ok((plan, contents))
 }
 
 fn failed(why: &str) -> Reply {
@@ -72,10 +73,8 @@ impl DryRun {
             Ok(()) => return Ok(()),
             Err(reply) => reply,
         };
-        if let (Reply::TooLarge, Command::ImportFile(import)) = (&*reply, &mut request.command)
-            && let Some(read) = &mut import.read
-        {
-            read.rows.clear();
+        if let (Reply::TooLarge, Facts::Files(contents)) = (&*reply, &mut request.facts) {
+            contents.rows.clear();
             return self.take(&request).map_err(|reply| *reply);
         }
         Err(*reply)
@@ -100,6 +99,7 @@ impl DryRun {
             while let Some(rows) = portions.next() {
                 let request = Request {
                     command: ImportRows { import: id, rows: rows.clone() }.into(),
+                    facts: Facts::None,
                     body: None,
                     actor: ENGINE.to_owned(),
                     authority: Authority::All,
@@ -116,12 +116,14 @@ impl DryRun {
         Ok(())
     }
 
-    /// Decides, encodes and takes note as the company's task does, but appends nothing.
+    /// Takes the step that the company's task takes, but appends nothing.
     fn take(&mut self, request: &Request) -> Result<(), Box<Reply>> {
-        let decision = self.state.rule(request)?;
-        let encoded = self.state.encode(request, decision.events, decision.result)?;
-        self.tally.note(&encoded);
-        self.state.note(&encoded);
+        match self.state.step(request, Purpose::DryRun) {
+            Outcome::Commit(encoded) => self.tally.note(&encoded),
+            Outcome::Answer(_) | Outcome::Repeat(_) => {}
+            Outcome::Refused(refusal) => return Err(Box::new(Reply::Refused(refusal))),
+            Outcome::NotEncoded(error) => return Err(Box::new(not_encoded(&error))),
+        }
         Ok(())
     }
 }
@@ -129,7 +131,7 @@ impl DryRun {
 /// What has been seen so far: it does not grow with the file.
 #[derive(Default)]
 struct Tally {
-    outlook: Outlook,
+    preview: ImportPreview,
     rows: Vec<Value>,
     next: Option<u64>,
     attention: Attention,
@@ -159,7 +161,7 @@ impl Tally {
             if let Event::ImportPlaced { organization, permission_group, .. } = event {
                 self.digest.add(&(organization, permission_group));
             }
-            if let Some(row) = self.outlook.take(&fact) {
+            if let Some(row) = self.preview.apply(&fact) {
                 self.digest.add(&row);
                 self.attention.note(&row);
                 self.keep(row);
@@ -176,11 +178,11 @@ impl Tally {
     }
 
     fn plan(self, version: u64) -> Result<ImportPlan, String> {
-        if !self.outlook.is_completed() {
+        if !self.preview.is_completed() {
             return Err("the file gave fewer rows than were counted in it".to_owned());
         }
-        let Self { outlook, rows, next, attention, warnings, not_invited, digest, .. } = self;
-        let counts = outlook.counts();
+        let Self { preview, rows, next, attention, warnings, not_invited, digest, .. } = self;
+        let counts = preview.counts();
         let hash = digest.finish(&counts);
         Ok(ImportPlan { hash, counts, rows, next, attention, warnings, not_invited, version })
     }

@@ -1,16 +1,19 @@
 //! What an import did, read again from the log; and what undoing it would come to.
 
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use boarding_commands::commit::Commit;
 use boarding_commands::company::{Company, Effects, RowEffect, Undo};
 use boarding_commands::decide::imports::undo_import::foreseen;
-use boarding_commands::decide::{Authority, Command, Decision, UndoImport, UndoRows};
+use boarding_commands::decide::{Authority, Command, Facts, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
-use boarding_commands::values::{Code, CompanyId, ImportId, Time};
+use boarding_commands::step::{Outcome, Purpose, Request, step};
+use boarding_commands::values::{Code, CompanyId, ImportId};
 
+use crate::actor::Reply;
 use crate::actor::decide_step::State;
-use crate::actor::{Reply, Request};
 use crate::context::EngineContext;
 use crate::engine::{Engine, Submission};
 use crate::process::ENGINE;
@@ -43,7 +46,9 @@ pub(crate) fn effects(
 impl Engine {
     /// Shows what an undo would come to; nothing is appended.
     pub(crate) async fn preview_undo(&self, submission: &Submission, undo: UndoImport) -> Reply {
-        let asked = self.submit_prepared(submission, Command::UndoImport(undo.clone()), None).await;
+        let asked = self
+            .submit_prepared(submission, Command::UndoImport(undo.clone()), Facts::None, None)
+            .await;
         if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
             return asked;
         }
@@ -66,10 +71,10 @@ fn foresee(
     let loaded = snapshots::load(&*context.log, Some(&context.store), &company);
     let mut state = State::of(loaded.map_err(|error| failed(&error))?);
     let version = state.company.version;
-    let started = submission.request(Command::UndoImport(undo), context.clock.now());
+    let facts = Facts::None;
+    let started = submission.request(Command::UndoImport(undo), facts, context.clock.now());
     state.check_version(&started).map_err(Reply::Refused)?;
-    let decision = state.rule(&started).map_err(|reply| *reply)?;
-    note(&mut state.company, started.at, decision);
+    fold(&mut state, &started)?;
     let mut refused = None;
     let mut take = |rows| {
         if *context.closing.borrow() {
@@ -82,13 +87,10 @@ fn foresee(
             authority: Authority::All,
             ..started.clone()
         };
-        match state.rule(&request) {
-            Ok(decision) => {
-                note(&mut state.company, request.at, decision);
-                ControlFlow::Continue(())
-            }
+        match fold(&mut state, &request) {
+            Ok(()) => ControlFlow::Continue(()),
             Err(reply) => {
-                refused = Some(*reply);
+                refused = Some(reply);
                 ControlFlow::Break(())
             }
         }
@@ -102,9 +104,13 @@ fn foresee(
     Ok(Reply::Accepted { duplicate: false, version, position, result, events: Vec::new() })
 }
 
-fn note(company: &mut Company, at: Time, decision: Decision) {
-    for event in decision.events {
-        company.evolve(at, &event);
+/// Takes one step on the copy. The commit is not encoded: an undo of any size can be shown.
+fn fold(state: &mut State, request: &Request) -> Result<(), Reply> {
+    let unencoded = Ok::<Commit, Infallible>;
+    match step(&mut state.company, state.hash, request, Purpose::DryRun, unencoded) {
+        Outcome::Commit(_) | Outcome::Answer(_) | Outcome::Repeat(_) => Ok(()),
+        Outcome::Refused(refusal) => Err(Reply::Refused(refusal)),
+        Outcome::NotEncoded(never) => match never {},
     }
 }
 

@@ -6,9 +6,9 @@ use std::thread;
 use std::time::Duration;
 
 use boarding_commands::values::{CommandId, CompanyId};
-use boarding_projections::projection::Stopped;
+use boarding_projections::projection::ProjectionError;
 use boarding_projections::projectors;
-use boarding_projections::rows::{Staged, Table};
+use boarding_projections::rows::{StagedRows, Table};
 use tokio::sync::watch;
 
 use crate::limits::{FLUSH_AFTER_BATCHES, POLL_LOG_MILLIS, PROJECT_EVENTS_MAX, RETRY_MILLIS};
@@ -25,7 +25,7 @@ pub enum ProjectError {
     #[error("start the thread of the read models")]
     Thread(#[source] std::io::Error),
     #[error("project an event")]
-    Stopped(#[source] Stopped),
+    Stopped(#[source] ProjectionError),
     /// The rows know of events that the log does not hold: the log was cut off or exchanged.
     #[error(
         "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore it from a backup"
@@ -374,7 +374,7 @@ fn stage(
     tables: &[Table],
     batch: &mut sled::Batch,
 ) -> Result<(), ProjectError> {
-    let mut staged = Staged::over(view);
+    let mut staged = StagedRows::over(view);
     let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
     for fact in entries.iter().flat_map(|entry| entry.recorded.facts()) {
         for projector in &projectors {

@@ -8,10 +8,10 @@ use boarding_commands::decide::Authority;
 use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, Time};
+use boarding_projections::csv_export::CsvFormat;
 use boarding_projections::history::{self, Entity};
-use boarding_projections::query::{self, QueryError};
+use boarding_projections::query::{self, QueryError, RowsAnswer};
 use boarding_projections::rows::{MemoryRows, Rows};
-use boarding_projections::sheet::{Format, Sheet};
 use serde_json::{Map, Value, json};
 
 use crate::context::EngineContext;
@@ -76,7 +76,7 @@ fn unavailable(error: &dyn std::error::Error) -> QueryFailure {
 struct CommonParams {
     min_position: Option<u64>,
     as_of: Option<AsOf>,
-    format: Option<Format>,
+    format: Option<CsvFormat>,
     rest: Value,
 }
 
@@ -168,7 +168,7 @@ impl Engine {
                     false => Some(self.needed_to_import(company, params).await),
                 }
             }
-            _ => query::permission_for(name),
+            _ => boarding_projections::permission_for(name),
         };
         let Some(needed) = needed else { return Ok(()) };
         if self.allowed(company, asker, needed).await? {
@@ -226,8 +226,8 @@ impl CommonParams {
         });
         let format = given(&mut params, "format").map(|value| match value.as_str() {
             Some("json") => Ok(None),
-            Some("csv") => Ok(Some(Format::Csv)),
-            Some("spreadsheet") => Ok(Some(Format::Spreadsheet)),
+            Some("csv") => Ok(Some(CsvFormat::Csv)),
+            Some("spreadsheet") => Ok(Some(CsvFormat::Spreadsheet)),
             _ => Err(malformed("format", "json, csv or spreadsheet")),
         });
         Ok(Self {
@@ -274,12 +274,13 @@ impl EngineContext {
                 csv(now, company, name, &common.rest, rows, format).map(QueryAnswer::Csv)
             }
             (_, None) => {
-                let answer = query::query_at(now, name, company, &common.rest, rows)?;
+                let answer =
+                    boarding_projections::answer_at(now, name, company, &common.rest, rows)?;
                 Ok(QueryAnswer::Json(match answer {
-                    query::Answer::Rows { rows, next } => {
+                    RowsAnswer::Rows { rows, next } => {
                         json!({"position": position, "rows": rows, "next": next})
                     }
-                    query::Answer::Row(row) => json!({"position": position, "row": row}),
+                    RowsAnswer::Row(row) => json!({"position": position, "row": row}),
                 }))
             }
         }
@@ -343,21 +344,27 @@ fn csv(
     name: &str,
     params: &Value,
     rows: &dyn Rows,
-    format: Format,
+    format: CsvFormat,
 ) -> Result<Vec<u8>, QueryFailure> {
-    let sheet = Sheet::of(name, format)?;
-    let mut out = sheet.header();
+    let export = boarding_projections::find_query(name)?.csv_export(format)?;
+    let mut out = export.header();
     let mut params = params.as_object().cloned().unwrap_or_default();
     params.insert("limit".to_owned(), json!(query::MAX_LIMIT_ROWS));
     params.remove("cursor");
     loop {
-        match query::query_at(now, name, company, &Value::Object(params.clone()), rows)? {
-            query::Answer::Row(row) => {
-                out.extend(sheet.lines(&[row]));
+        match boarding_projections::answer_at(
+            now,
+            name,
+            company,
+            &Value::Object(params.clone()),
+            rows,
+        )? {
+            RowsAnswer::Row(row) => {
+                out.extend(export.lines(&[row]));
                 return Ok(out);
             }
-            query::Answer::Rows { rows, next } => {
-                out.extend(sheet.lines(&rows));
+            RowsAnswer::Rows { rows, next } => {
+                out.extend(export.lines(&rows));
                 let Some(next) = next else { return Ok(out) };
                 params.insert("cursor".to_owned(), json!(next));
             }

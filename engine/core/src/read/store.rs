@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use boarding_commands::values::CompanyId;
-use boarding_projections::rows::{Change, Rows, RowsError, Table, Visit};
+use boarding_projections::rows::{RowChange, Rows, RowsError, Table, Visit};
 
 use crate::limits::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS};
 
@@ -166,7 +166,7 @@ impl View {
     }
 
     /// Adds these changes to a batch.
-    pub(crate) fn stage(&self, changes: impl Iterator<Item = Change>, batch: &mut sled::Batch) {
+    pub(crate) fn stage(&self, changes: impl Iterator<Item = RowChange>, batch: &mut sled::Batch) {
         for change in changes {
             let key = keys::row(
                 change.table,

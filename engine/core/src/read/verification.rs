@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::ControlFlow;
 
 use boarding_commands::values::CompanyId;
-use boarding_projections::projection::Stopped;
+use boarding_projections::projection::ProjectionError;
 use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
 
 use crate::engine::Engine;
@@ -63,7 +63,7 @@ pub enum VerifyError {
     #[error("read the log to replay it")]
     Log(#[from] ReadError),
     #[error("replay an event")]
-    Replay(#[from] Stopped),
+    Replay(#[from] ProjectionError),
     #[error("read the rows to compare")]
     Rows(#[from] RowsError),
     /// The rows moved on while they were compared.

@@ -1,7 +1,7 @@
-//! Golden bytes: every event's stored form is frozen in `fixtures/log/`, one commit a file, in hexadecimal.
+//! Golden bytes: `fixtures/log/` freezes the stored form of each event, one commit per file, in hexadecimal.
 //!
-//! `UPDATE_FIXTURES=1` writes the files anew. A file that is there already may only change before the
-//! first release; afterwards another shape is another schema, with its own files beside the old ones.
+//! `UPDATE_FIXTURES=1` rewrites the files. After the first release an existing file must not change: another
+//! form is another schema, with new files beside the old ones.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -123,8 +123,8 @@ fn no_event_is_without_golden_bytes() {
     assert_eq!(files, expected);
 }
 
-/// Fields are only added, at the end of their event: what was stored without them still reads. The files of
-/// `fixtures/log_before` are named after the event and the field that it had not got.
+/// Fields are only added at the end of an event, so commits without them can still be read. The files in
+/// `fixtures/log_before` are named after the event and the missing field.
 #[test]
 fn what_was_stored_before_a_field_was_added_still_reads() {
     let before = |name: &str| {

@@ -1,13 +1,12 @@
-//! Walks over MessagePack without building values: what a look at an envelope needs.
+//! Reads MessagePack values one by one without building a document.
 
 use boarding_commands::values::Digest;
 
-/// The deepest nesting that is walked over: far more than any command's answer has, far less than a
-/// stack holds.
+/// The deepest nesting that is skipped: much more than a result of a command has, and safe for the
+/// stack.
 const DEPTH_MAX: u32 = 64;
 
-/// A place in MessagePack bytes. Every method takes one value, or answers `None` and must not be
-/// asked again.
+/// A cursor in MessagePack bytes. Each method reads one value. After a `None` the cursor must not be used.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
     rest: &'a [u8],
@@ -18,7 +17,7 @@ impl<'a> Scan<'a> {
         Self { rest: bytes }
     }
 
-    /// The number of elements of an array, which follow.
+    /// The number of elements of an array; the elements follow.
     pub(super) fn array(&mut self) -> Option<u64> {
         match self.byte()? {
             marker @ 0x90..=0x9f => Some(u64::from(marker & 0x0f)),
@@ -76,7 +75,7 @@ impl<'a> Scan<'a> {
         }
     }
 
-    /// Walks over one value, whatever it is.
+    /// Skips one value of any type.
     pub(super) fn skip(&mut self) -> Option<()> {
         self.skip_within(DEPTH_MAX)
     }
@@ -121,7 +120,7 @@ impl<'a> Scan<'a> {
         Some(*first)
     }
 
-    /// A big-endian number of so many bytes.
+    /// A big-endian number of this many bytes.
     fn number(&mut self, bytes: u64) -> Option<u64> {
         let taken = self.take(bytes)?;
         Some(taken.iter().fold(0, |number, &byte| number << 8 | u64::from(byte)))

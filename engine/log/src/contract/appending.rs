@@ -1,4 +1,4 @@
-//! The promise of appending: expected versions, all or nothing, chains, positions.
+//! The contract of appending: expected versions, atomicity, hash chain, positions.
 
 use boarding_commands::values::{CompanyId, Digest};
 
@@ -71,7 +71,7 @@ pub async fn an_append_with_a_wrong_previous_hash_is_a_conflict(backend: &impl B
     assert_eq!(log.end(), end);
 }
 
-/// N appends at one version, all under way at once: one winner, and the others are told of it.
+/// Several concurrent appends expect one version: one succeeds, the others get a conflict.
 pub async fn of_two_appends_at_one_version_exactly_one_wins(backend: &impl Backend) {
     let log = backend.open().await;
     let acme = sample::company("acme");
@@ -124,7 +124,7 @@ pub async fn an_append_may_hold_commits_that_follow_each_other(backend: &impl Ba
     assert_eq!(drain(&mut *log.read_all(0)).len(), 3);
 }
 
-/// P13: others' commits in between change nothing of a company's own stream.
+/// P13: commits of other companies do not change the stream of a company.
 pub async fn interleaved_companies_keep_their_own_versions_and_chains(backend: &impl Backend) {
     let log = backend.open().await;
     let companies: Vec<_> = (0..7).map(|n| sample::company(&format!("c-{n}"))).collect();
@@ -175,7 +175,7 @@ pub async fn positions_rise_and_have_no_gaps_within_an_append(backend: &impl Bac
     }
 }
 
-/// More than the log promises: for those that keep it nevertheless.
+/// Stronger than the contract: only for backends without gaps.
 pub async fn positions_have_no_gaps(backend: &impl Backend) {
     let log = backend.open().await;
     let companies = [sample::company("acme"), sample::company("zeta")];
@@ -241,7 +241,7 @@ pub async fn an_append_takes_as_many_bytes_as_it_says(backend: &impl Backend) {
     assert_eq!(log.read_at(appended[fit - 1].location).unwrap(), entries[fit - 1].recorded);
 }
 
-/// Commits of one event that follow each other from a company's first, with so many bytes of ballast.
+/// Chained commits of one event from the first version on, each with this many extra bytes.
 fn chained(company: &CompanyId, ballast: usize, count: usize) -> Vec<Encoded> {
     let mut head = Head::default();
     let mut next = || {
@@ -254,7 +254,7 @@ fn chained(company: &CompanyId, ballast: usize, count: usize) -> Vec<Encoded> {
     (0..count).map(|_| next()).collect()
 }
 
-/// P29: each commit's hash is that of its canonical bytes, and names the one before it.
+/// P29: the hash of a commit is the hash of its canonical bytes, and each commit names the previous hash.
 pub async fn the_hash_chain_verifies(backend: &impl Backend) {
     let log = backend.open().await;
     let acme = sample::company("acme");

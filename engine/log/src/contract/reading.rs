@@ -1,4 +1,4 @@
-//! The promise of reading: order, places, the tail, the watch, and the same log when it is opened again.
+//! The contract of reading: order, places, the tail, the watch, and reopening.
 
 use boarding_commands::values::CommandId;
 use ulid::Ulid;
@@ -31,7 +31,7 @@ pub async fn reading_starts_at_any_position(backend: &impl Backend) {
     for events in [2, 0, 1, 3, 0, 0, 4] {
         all.push(append(&*log, &acme, events).await);
     }
-    // From any position of a commit, and from those between it and the one before.
+    // From each position of a commit, and from those between it and the previous one.
     let mut before = 0;
     for holder in &all {
         for position in [before + 1, holder.position - 1, holder.position, holder.last_position] {

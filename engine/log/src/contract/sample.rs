@@ -9,12 +9,12 @@ use ulid::Ulid;
 use crate::EventLog;
 use crate::codec::Encoded;
 
-/// The company of that name.
+/// A company with this name.
 pub fn company(name: &str) -> CompanyId {
     name.parse().unwrap()
 }
 
-/// A commit of so many events at these expectations. Its command's id follows from them.
+/// A commit with this many events and these expectations. The command id is derived from them.
 pub fn commit(company: &CompanyId, first_version: u64, previous: Digest, events: usize) -> Commit {
     let seed = Digest::of(format!("{company} {first_version} {previous} {events}").as_bytes());
     let id = seed.0.iter().take(16).fold(0u128, |id, &byte| id << 8 | u128::from(byte));
@@ -36,7 +36,7 @@ pub fn commit(company: &CompanyId, first_version: u64, previous: Digest, events:
     }
 }
 
-/// A commit of so many events at the company's head.
+/// A commit with this many events at the head of the company.
 pub fn next(log: &dyn EventLog, company: &CompanyId, events: usize) -> Encoded {
     let head = log.head(company);
     Encoded::of(commit(company, head.version + 1, head.hash, events)).unwrap()

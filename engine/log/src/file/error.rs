@@ -1,4 +1,4 @@
-//! Why a log cannot be opened: named so that a person can go and look.
+//! Errors of opening a log; each names the file and the byte.
 
 use std::fmt;
 use std::io;
@@ -9,19 +9,19 @@ use boarding_commands::values::CompanyId;
 use super::frame::FORMAT;
 use crate::codec::DecodeError;
 
-/// The log was not opened, and nothing of it was changed.
+/// The log was not opened, and no file was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     #[error("{operation} {}", path.display())]
     Io { operation: &'static str, path: PathBuf, source: io::Error },
-    /// Bytes are not what was written. History is never shortened in silence: restore a backup.
+    /// Bytes differ from the written ones. The log never drops them silently: restore a backup.
     #[error("open the log: {spot} is damaged: {what}")]
     Damaged { spot: DamageLocation, what: String },
     #[error("open the log: {spot} cannot be read")]
     Unreadable { spot: DamageLocation, source: DecodeError },
-    /// What the second place says of the log is not there any more, or is not the same.
+    /// The log differs from the heads file.
     #[error(
-        "open the log: the log is shorter than {} says, or not the same: {what}", heads.display()
+        "open the log: the log is shorter than the heads file {} says, or not the same: {what}; restore the log from a backup", heads.display()
     )]
     Shorter { heads: PathBuf, what: String },
     #[error(
@@ -31,13 +31,13 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether opening may succeed later without anybody's doing.
+    /// Whether a later attempt may succeed without a repair.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
     }
 }
 
-/// A place in the log's files, with the company and version that stand there as far as they are legible.
+/// A byte in a segment, with the company and version stored there if they can be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DamageLocation {
     pub segment: String,
@@ -51,7 +51,7 @@ impl fmt::Display for DamageLocation {
         write!(f, "segment {} at byte {}", self.segment, self.offset)?;
         match (&self.company, self.version) {
             (Some(company), Some(version)) => write!(f, " (company {company}, version {version})"),
-            _ => f.write_str(" (company and version not legible)"),
+            _ => f.write_str(" (company and version unreadable)"),
         }
     }
 }

@@ -1,19 +1,19 @@
-//! Open segment files that readers share: a few, the longest unused closed first.
+//! A cache of open segment files for readers; the least recently used is closed first.
 
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// How many segments are kept open for reading: 2 GiB of the newest history, and far below any
-/// process's limit of open files.
-const OPEN_MAX: usize = 32;
+/// The most open segments: 2 GiB of the newest history, far below the limit of open files of a
+/// process.
+const OPEN_FILES_MAX: usize = 32;
 
 #[derive(Debug, Default)]
 pub(super) struct Files(Mutex<VecDeque<(u32, Arc<File>)>>);
 
 impl Files {
-    /// The file of a segment, opened if it is not open.
+    /// Returns the file of a segment; opens it if it is not in the cache.
     pub(super) fn get(
         &self,
         segment: u32,
@@ -25,7 +25,7 @@ impl Files {
             Some(entry) => entry,
             None => (segment, Arc::new(open()?)),
         };
-        files.truncate(OPEN_MAX - 1);
+        files.truncate(OPEN_FILES_MAX - 1);
         let file = Arc::clone(&entry.1);
         files.push_front(entry);
         Ok(file)

@@ -21,16 +21,16 @@ pub(super) const RECORD_HEADER: usize = 48;
 pub(super) const FRAME_MAGIC: [u8; 4] = *b"FRAM";
 const SEGMENT_MAGIC: [u8; 8] = *b"BOARDLOG";
 
-/// The random name of one log, in every segment and (its first half) in every frame: bytes of another
-/// log, or bytes that a person's data imitates, are not taken for this one's.
+/// The random id of one log. Each segment holds it, and each frame its first half. Bytes of another log,
+/// or personal data that looks like a frame, are so never read as a frame of this log.
 pub(super) type LogId = [u8; 16];
 
-/// What stands at the head of a segment.
+/// The header of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct SegmentHeader {
     pub(super) log: LogId,
     pub(super) first_position: u64,
-    /// Milliseconds since 1970 of the commit that opened it, or of the log's creation.
+    /// The time of the commit that opened the segment, or when the log was created, in milliseconds since 1970.
     pub(super) created: i64,
     /// The number of segments before it.
     pub(super) ordinal: u32,
@@ -38,7 +38,7 @@ pub(super) struct SegmentHeader {
     pub(super) previous: u32,
 }
 
-/// Why the head of a file is not the head of a segment.
+/// Why bytes are not the header of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NotASegment {
     Damaged(&'static str),
@@ -87,7 +87,7 @@ impl SegmentHeader {
     }
 }
 
-/// What stands at the head of a frame.
+/// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct FrameHeader {
     /// The bytes of its records.
@@ -103,7 +103,7 @@ pub(super) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// The header, if the bytes begin with one of this log whose checksum holds.
+    /// Parses the header, if the bytes begin with one of this log and its checksum is right.
     pub(super) fn parse(bytes: &[u8], log: &LogId) -> Option<Self> {
         let header = bytes.get(..FRAME_HEADER)?;
         let (body, sum) = header.split_at(FRAME_HEADER - 4);
@@ -120,7 +120,7 @@ impl FrameHeader {
         Some(Self { payload, first_position, commits, previous, payload_sum, checksum })
     }
 
-    /// The bytes of the whole frame.
+    /// The size of the whole frame, in bytes.
     pub(super) fn total(&self) -> usize {
         FRAME_HEADER + self.payload as usize + FRAME_TRAILER.len()
     }
@@ -133,7 +133,7 @@ impl FrameHeader {
     }
 }
 
-/// A frame as it is put together: records first, then the header that covers them.
+/// Builds a frame: first the records, then the header with their checksum.
 #[derive(Debug)]
 pub(super) struct FrameBuilder {
     bytes: Vec<u8>,
@@ -151,7 +151,7 @@ impl FrameBuilder {
         self.commits == 0
     }
 
-    /// Adds a commit and answers where in the frame its record begins.
+    /// Adds a commit. Returns the offset of its record in the frame.
     pub(super) fn push(&mut self, position: u64, hash: Digest, commit: &[u8]) -> usize {
         let at = self.bytes.len();
         self.commits += 1;
@@ -197,13 +197,13 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The bytes of the whole record, as its first four say.
+    /// The size of the whole record, in bytes, from its first four bytes.
     pub(super) fn total(bytes: &[u8]) -> Option<usize> {
         let length = bytes.get(..4).map(|bytes| Fields(bytes).u32())?;
         (length as usize).checked_add(RECORD_HEADER)
     }
 
-    /// The record the bytes begin with, if it is whole and its checksum holds.
+    /// Parses the record at the start of the bytes, if it is complete and its checksum is right.
     pub(super) fn parse(bytes: &'a [u8]) -> Option<Self> {
         let bytes = bytes.get(..Self::total(bytes)?)?;
         let sum = Fields(bytes.get(4..8)?).u32();
@@ -219,7 +219,7 @@ impl<'a> Record<'a> {
     }
 }
 
-/// Takes little-endian numbers from the front of bytes whose length was checked; zeros beyond.
+/// Reads little-endian numbers from the front of bytes. Past the end it returns zeros: callers check the length first.
 struct Fields<'a>(&'a [u8]);
 
 impl Fields<'_> {

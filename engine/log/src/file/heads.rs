@@ -1,4 +1,4 @@
-//! The second place: where the log stood, beside the log, so that a log cut off at a clean edge shows.
+//! The heads file: the head of every company beside the log, to detect a truncated log.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -16,7 +16,7 @@ use super::segment::sync_folder;
 pub(super) const NAME: &str = "heads";
 const FIRST_LINE: &str = "boarding heads 1";
 
-/// Where the log stood when the file was written.
+/// The state of the log when the heads file was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Heads {
     log: String,
@@ -26,25 +26,25 @@ pub(super) struct Heads {
     companies: HashMap<String, String>,
 }
 
-/// What is found in the second place.
+/// The content of the heads file.
 #[derive(Debug)]
 pub(super) enum HeadsFile {
-    Nothing,
+    Missing,
     Heads(Heads),
-    /// The file is not what was written; the log itself must do without.
+    /// The file is damaged: the log is opened without this check.
     Damaged,
 }
 
 impl Heads {
-    /// How the log differs from what is written here, if it does. Asked when the log has been read up
-    /// to [`Heads::end`].
+    /// How the log differs from this file, if it does. Call it when the log has been read exactly up to
+    /// [`Heads::end`].
     pub(super) fn differs(&self, log: &LogId, index: &Index) -> Option<String> {
         if self.log != hex(log) {
-            return Some("it is another log".to_owned());
+            return Some("the heads file belongs to another log".to_owned());
         }
         if self.companies.len() != index.streams.len() {
             let (then, now) = (self.companies.len(), index.streams.len());
-            return Some(format!("{then} companies are written there and the log has {now}"));
+            return Some(format!("the heads file names {then} companies and the log has {now}"));
         }
         index.streams.iter().find_map(|(company, stream)| {
             let now = head_text(stream.head.version, &stream.head.hash.to_string());
@@ -54,7 +54,7 @@ impl Heads {
     }
 }
 
-/// Writes where the log stands: beside first, then in place.
+/// Writes the heads file.
 pub(super) fn write(folder: &Path, log: &LogId, index: &Index) -> io::Result<()> {
     let mut text = format!("{FIRST_LINE}\nlog {}\nend {}\n", hex(log), index.end);
     let _ = writeln!(text, "segments {}", index.segments.len());
@@ -65,6 +65,7 @@ pub(super) fn write(folder: &Path, log: &LogId, index: &Index) -> io::Result<()>
         let _ = writeln!(text, "{company} {head}");
     }
     let _ = writeln!(text, "crc32c {:08x}", crc32c::crc32c(text.as_bytes()));
+    // Sync before rename: after a loss of power the name must never point to a file without content.
     let (path, unfinished) = (folder.join(NAME), folder.join("heads.tmp"));
     let mut file = File::create(&unfinished)?;
     file.write_all(text.as_bytes())?;
@@ -73,16 +74,16 @@ pub(super) fn write(folder: &Path, log: &LogId, index: &Index) -> io::Result<()>
     sync_folder(folder)
 }
 
-/// Reads what was written last.
+/// Reads the heads file.
 pub(super) fn read(folder: &Path) -> io::Result<HeadsFile> {
     match fs::read(folder.join(NAME)) {
         Ok(bytes) => Ok(parse(&bytes).map_or(HeadsFile::Damaged, HeadsFile::Heads)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HeadsFile::Nothing),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(HeadsFile::Missing),
         Err(error) => Err(error),
     }
 }
 
-/// Puts a damaged file out of the way and answers where it is now.
+/// Renames a damaged heads file and returns its new path.
 pub(super) fn set_aside(folder: &Path) -> io::Result<PathBuf> {
     let aside = folder.join("heads.damaged");
     fs::rename(folder.join(NAME), &aside)?;

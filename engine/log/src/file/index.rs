@@ -1,24 +1,25 @@
-//! What the log knows in memory of its files: heads, places, segments. Built anew at every opening.
+//! The index of the log in memory: heads, places, segments. Rebuilt each time the log is opened.
 
 use std::collections::HashMap;
 
 use boarding_commands::values::{CommandId, CompanyId};
 
 use super::frame::SEGMENT_HEADER;
-use crate::commands::Commands;
+use crate::commands::RecentCommands;
 use crate::{Head, Location};
 
-/// A frame is remembered by its position every so many bytes: reading from a position walks over at
-/// most these and one frame, and a segment of 64 MiB costs 16 KiB of memory.
+/// The distance between two indexed frames, in bytes. A read from a position skips at most this many
+/// bytes and one frame; a segment of 64 MiB costs 16 KiB of memory.
 const MARK_EVERY_BYTES: u64 = 64 * 1024;
 
-/// Everything here is durable. Sixteen bytes a commit stay, and those of [`Commands`].
+/// The index holds only durable commits. A commit costs 16 bytes, and more while it is in
+/// [`RecentCommands`].
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) streams: HashMap<CompanyId, Stream>,
     pub(super) segments: Vec<Segment>,
-    pub(super) commands: Commands,
-    /// Commands up to here are not kept.
+    pub(super) commands: RecentCommands,
+    /// RecentCommands up to here are not kept.
     pub(super) commands_from: u64,
     /// The last position.
     pub(super) end: u64,
@@ -28,17 +29,17 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     pub(super) head: Head,
-    /// The first version of each commit and where it is, in order.
+    /// The first version and the place of each commit, in order.
     pub(super) commits: Vec<(u64, Location)>,
 }
 
-/// A segment as far as it is durable.
+/// The durable part of a segment.
 #[derive(Debug)]
 pub(super) struct Segment {
     pub(super) first_position: u64,
     /// The byte after its last frame.
     pub(super) end: u64,
-    /// Positions of some frames and where they begin.
+    /// The positions and offsets of some frames.
     marks: Vec<(u64, u64)>,
 }
 
@@ -47,7 +48,7 @@ impl Segment {
         Self { first_position, end: SEGMENT_HEADER as u64, marks: Vec::new() }
     }
 
-    /// Takes note of a frame that ends the segment now.
+    /// Adds the frame that is now the last of the segment.
     pub(super) fn add_frame(&mut self, position: u64, offset: u64, end: u64) {
         if self.marks.last().is_none_or(|(_, mark)| offset - mark >= MARK_EVERY_BYTES) {
             self.marks.push((position, offset));
@@ -56,7 +57,7 @@ impl Segment {
     }
 }
 
-/// A commit as the index takes note of it.
+/// A commit to add to the index.
 #[derive(Debug)]
 pub(super) struct IndexEntry {
     pub(super) company: CompanyId,
@@ -73,14 +74,14 @@ impl Index {
         self.streams.get(company).map(|stream| stream.head).unwrap_or_default()
     }
 
-    pub(super) fn add(&mut self, noted: IndexEntry) {
-        if noted.position > self.commands_from {
-            self.commands.insert(&noted.company, noted.command, noted.position, noted.location);
+    pub(super) fn add(&mut self, entry: IndexEntry) {
+        if entry.position > self.commands_from {
+            self.commands.insert(&entry.company, entry.command, entry.position, entry.location);
         }
-        let stream = self.streams.entry(noted.company).or_default();
-        stream.head = noted.head;
-        stream.commits.push((noted.first_version, noted.location));
-        self.end = noted.last_position;
+        let stream = self.streams.entry(entry.company).or_default();
+        stream.head = entry.head;
+        stream.commits.push((entry.first_version, entry.location));
+        self.end = entry.last_position;
         self.commits += 1;
     }
 
@@ -89,7 +90,7 @@ impl Index {
         self.commands.forget_up_to(position);
     }
 
-    /// A frame at or before the one that holds the position: its segment and where it begins.
+    /// The segment and offset of a frame at or before the one that holds the position.
     pub(super) fn locate(&self, position: u64) -> (u32, u64) {
         let after = self.segments.partition_point(|segment| segment.first_position <= position);
         let ordinal = after.saturating_sub(1);
@@ -100,7 +101,7 @@ impl Index {
         (number(ordinal), offset.unwrap_or(SEGMENT_HEADER as u64))
     }
 
-    /// The number among its company's commits of the one that holds the version.
+    /// The index, among the commits of the company, of the commit that holds the version.
     pub(super) fn locate_version(&self, company: &CompanyId, version: u64) -> usize {
         let Some(stream) = self.streams.get(company) else { return 0 };
         let commits = &stream.commits;
@@ -109,19 +110,19 @@ impl Index {
         at - usize::from(at > 0 && next > version)
     }
 
-    /// Where a segment ends, if there is such a segment, and whether another one follows it.
+    /// The end of a segment, if it exists, and whether another segment follows.
     pub(super) fn limits(&self, ordinal: u32) -> Option<(u64, bool)> {
         let segment = self.segments.get(ordinal as usize)?;
         Some((segment.end, self.segments.len() > ordinal as usize + 1))
     }
 }
 
-/// The place of a record: its segment's number above, its offset below.
+/// The place of a record: the segment number in the upper 32 bits, the offset in the lower.
 pub(super) fn location(ordinal: u32, offset: u64) -> Location {
     Location(u64::from(ordinal) << 32 | offset & u64::from(u32::MAX))
 }
 
-/// The segment's number and the offset of a place.
+/// The segment number and the offset of a place.
 pub(super) fn parts(location: Location) -> (u32, u64) {
     (
         number(usize::try_from(location.0 >> 32).unwrap_or(usize::MAX)),

@@ -1,4 +1,4 @@
-//! Opening and checking a log's folder, and mending what an interrupted write left.
+//! Opens and verifies the folder of a log, and cuts off a torn tail.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
@@ -14,60 +14,60 @@ use super::index::{Index, Segment};
 use super::recover::{LastSegment, Recovered, recover};
 use super::segment::{self, SegmentFile};
 use super::writer::Writer;
-use super::{CALLS_WAITING, Depth, FileLog, Inner, Options};
+use super::{Depth, FileLog, Inner, Options, QUEUED_APPENDS_MAX};
 use crate::random::random_bytes;
 
-/// The most torn tails of one place that are kept beside the log.
+/// The most copies of torn tails at one offset.
 const TORN_COPIES_MAX: usize = 1_000;
 
-/// A log that was opened, and what was found.
+/// An opened log, and what recovery found.
 #[derive(Debug)]
 pub struct Opened {
     pub log: FileLog,
     /// How many commits it has.
     pub commits: u64,
-    /// What an interrupted write left. It was never acknowledged, and is not in the log any more.
+    /// The torn tail that was cut off. It was never acknowledged.
     pub torn: Option<TornTail>,
-    /// Where the file `heads` was put because it was damaged; the log itself is sound.
+    /// The new path of the heads file if it was damaged. The log itself is intact.
     pub heads_set_aside: Option<PathBuf>,
 }
 
-/// The rest of an interrupted write that was cut off.
+/// A torn tail: the rest of an interrupted write.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TornTail {
     pub segment: String,
     pub offset: u64,
     pub bytes: u64,
-    /// The copy that was kept.
+    /// The file with a copy of the bytes.
     pub kept: PathBuf,
 }
 
-/// What a check of a whole log found in order.
+/// The result of verifying a whole log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Checked {
     pub end: u64,
     pub commits: u64,
     pub companies: usize,
-    /// Bytes after the last frame that an interrupted write left; opening will cut them off.
+    /// The size of a torn tail, in bytes; the next opening cuts it off.
     pub torn_bytes: u64,
 }
 
 impl FileLog {
-    /// Opens the log in a folder, which is made if need be; reads and checks all of it.
+    /// Opens the log in a folder and checks all of it. Creates the folder if it does not exist.
     ///
     /// # Errors
     /// When a file cannot be read or written, or the log is damaged, of a newer format, or shorter than
     /// it was.
     pub fn open(folder: &Path, options: Options) -> Result<Opened, OpenError> {
         make_folder(folder)?;
-        let second = heads::read(folder).map_err(io_error("read the heads in", folder))?;
+        let heads_file = heads::read(folder).map_err(io_error("read the heads in", folder))?;
         let from = options.commands_indexed_up_to;
-        let found = recover(folder, &second, Depth::Frames, from)?;
+        let found = recover(folder, &heads_file, Depth::Frames, from)?;
         remove_unfinished(folder)?;
         let mut heads_set_aside = None;
-        if matches!(second, HeadsFile::Damaged) {
+        if matches!(heads_file, HeadsFile::Damaged) {
             let aside = heads::set_aside(folder).map_err(io_error("set aside heads in", folder))?;
-            tracing::warn!(kept = %aside.display(), "the second place was damaged and is set aside");
+            tracing::warn!(kept = %aside.display(), "heads file damaged, moved aside");
             heads_set_aside = Some(aside);
         }
         let (found, file, torn) = match found {
@@ -80,14 +80,14 @@ impl FileLog {
     }
 }
 
-/// Reads the log in a folder and checks everything, every hash included. Changes nothing; the log must
-/// not be written meanwhile.
+/// Verifies the log in a folder completely, with every hash. It changes no file. The log must not be
+/// written at the same time.
 ///
 /// # Errors
 /// When a file cannot be read, or the log is damaged, of a newer format, or shorter than it was.
 pub fn verify(folder: &Path) -> Result<Checked, OpenError> {
-    let second = heads::read(folder).map_err(io_error("read the heads in", folder))?;
-    let found = recover(folder, &second, Depth::Everything, u64::MAX)?;
+    let heads_file = heads::read(folder).map_err(io_error("read the heads in", folder))?;
+    let found = recover(folder, &heads_file, Depth::Everything, u64::MAX)?;
     Ok(found.map_or(Checked { end: 0, commits: 0, companies: 0, torn_bytes: 0 }, |found| Checked {
         end: found.index.end,
         commits: found.index.commits,
@@ -96,7 +96,7 @@ pub fn verify(folder: &Path) -> Result<Checked, OpenError> {
     }))
 }
 
-/// Makes the folder and its name durable.
+/// Creates the folder and makes its name durable.
 fn make_folder(folder: &Path) -> Result<(), OpenError> {
     fs::create_dir_all(folder).map_err(io_error("make the log's folder", folder))?;
     let sync =
@@ -130,8 +130,8 @@ fn begin(folder: &Path, options: &Options) -> Result<Ready, OpenError> {
     Ok((Recovered { index, log, previous: 0, last }, file, None))
 }
 
-/// Makes the last segment ready to be gone on with: cuts off what an interrupted write left, and makes
-/// what was found durable, since what readers see now must not be lost later.
+/// Prepares the last segment for appending: cuts off a torn tail and makes the rest durable, since
+/// commits that readers see now must not be lost later.
 fn resume(mut found: Recovered, options: &Options) -> Result<Ready, OpenError> {
     let path = found.last.path.clone();
     let torn = match found.last.torn.take() {
@@ -144,7 +144,8 @@ fn resume(mut found: Recovered, options: &Options) -> Result<Ready, OpenError> {
         let cut = file.cut(found.last.end as u64);
         cut.map_err(io_error("cut the torn tail off segment", &path))?;
     }
-    // Written again because the system may believe that it is on the disk when a sync of it failed.
+    // The last frame is written again: after a failed sync the kernel may regard its pages as clean
+    // although they never reached the disk.
     if let Some((offset, frame)) = found.last.frame.take() {
         let written = file.write(&frame, offset as u64);
         written.map_err(io_error("write the last frame of segment", &path))?;
@@ -153,7 +154,7 @@ fn resume(mut found: Recovered, options: &Options) -> Result<Ready, OpenError> {
     Ok((found, file, torn))
 }
 
-/// Keeps a copy of a torn tail beside its segment.
+/// Saves a copy of a torn tail beside its segment.
 fn keep(segment: &Path, offset: usize, bytes: &[u8]) -> Result<TornTail, OpenError> {
     let (kept, mut copy) = create_copy(segment, offset)?;
     copy.write_all(bytes)
@@ -169,7 +170,7 @@ fn keep(segment: &Path, offset: usize, bytes: &[u8]) -> Result<TornTail, OpenErr
     };
     tracing::warn!(
         segment = torn.segment, offset, bytes = torn.bytes, kept = %torn.kept.display(),
-        "an interrupted write was cut off; it had not been acknowledged"
+        "torn tail cut off; it had not been acknowledged"
     );
     Ok(torn)
 }
@@ -185,7 +186,7 @@ fn create_copy(segment: &Path, offset: usize) -> Result<(PathBuf, File), OpenErr
             Err(error) => return Err(io_error("keep the torn tail in", &path)(error)),
         }
     }
-    let error = io::Error::other(format!("{TORN_COPIES_MAX} are kept already"));
+    let error = io::Error::other(format!("{TORN_COPIES_MAX} copies exist already; move them away"));
     Err(io_error("keep the torn tail in", &path)(error))
 }
 
@@ -216,7 +217,7 @@ fn start(
         steps: options.steps,
         broken: None,
     };
-    let (calls, receiver) = mpsc::channel(CALLS_WAITING);
+    let (calls, receiver) = mpsc::channel(QUEUED_APPENDS_MAX);
     let writer = std::thread::Builder::new()
         .name("log-writer".to_owned())
         .spawn(move || writer.run(receiver))

@@ -1,4 +1,4 @@
-//! Reading what is durable: in order from any position, one company, one place.
+//! Readers of durable commits: the whole log, one company, one place.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -15,15 +15,15 @@ use super::segment::name;
 use crate::codec;
 use crate::{Entry, Location, ReadError, Reader};
 
-/// What a reader of everything takes from a file at a time: large enough that the calls do not count,
-/// small enough that a hundred readers take 25 MiB.
+/// The read size of a reader of the whole log, in bytes: large enough that system calls do not matter,
+/// small enough that a hundred readers need 25 MiB.
 const CHUNK_ALL_BYTES: usize = 256 * 1024;
-/// What a reader of one company takes at a time: its next commit is often near, and often is not.
+/// The read size of a reader of one company, in bytes: its next commit is often near, and often not.
 const CHUNK_COMPANY_BYTES: usize = 16 * 1024;
-/// What the reading of one place takes at a time: most commits, whole.
+/// The read size for one place, in bytes: it holds most commits.
 const CHUNK_PLACE_BYTES: usize = 4 * 1024;
 
-/// Part of a segment, kept while it is of use.
+/// A buffered part of a segment.
 #[derive(Debug)]
 struct Window {
     chunk: usize,
@@ -37,18 +37,18 @@ impl Window {
         Self { chunk, file: None, start: 0, bytes: Vec::new() }
     }
 
-    /// So many bytes of a segment, of which everything before `end` may be read.
+    /// Returns `length` bytes of a segment. Bytes from `end` on must not be read.
     fn get(&mut self, inner: &Inner, spot: At, length: usize) -> Result<&[u8], ReadError> {
         let At { segment, offset, end } = spot;
         if offset.saturating_add(length as u64) > end {
-            return Err(spot.damaged(inner, "a frame goes on where the segment ends"));
+            return Err(spot.damaged(inner, "a frame is longer than the segment"));
         }
         if self.held(segment, offset, length).is_none() {
             let room = usize::try_from(end - offset).unwrap_or(usize::MAX);
             self.fill(inner, spot, length.max(self.chunk).min(room))?;
         }
         self.held(segment, offset, length)
-            .ok_or_else(|| spot.damaged(inner, "the segment is shorter than it was"))
+            .ok_or_else(|| spot.damaged(inner, "the segment has become shorter"))
     }
 
     fn held(&self, segment: u32, offset: u64, length: usize) -> Option<&[u8]> {
@@ -67,14 +67,14 @@ impl Window {
         match file.read_exact_at(&mut self.bytes, spot.offset) {
             Ok(()) => self.file = Some((spot.segment, file)),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                return Err(spot.damaged(inner, "the segment is shorter than it was"));
+                return Err(spot.damaged(inner, "the segment has become shorter"));
             }
             Err(source) => return Err(inner.read_error(spot.segment, source)),
         }
         Ok(())
     }
 
-    /// The record that begins here, checked and decoded.
+    /// Reads, checks and decodes the record at this offset.
     fn entry(&mut self, inner: &Inner, at: At) -> Result<(Entry, usize), ReadError> {
         let head = self.get(inner, at, RECORD_HEADER)?;
         let total = Record::total(head).unwrap_or(usize::MAX);
@@ -90,7 +90,7 @@ impl Window {
     }
 }
 
-/// A place in a segment, and where the segment's durable bytes end.
+/// An offset in a segment, and the end of its durable bytes.
 #[derive(Debug, Clone, Copy)]
 struct At {
     segment: u32,
@@ -124,9 +124,9 @@ pub(super) struct AllReader {
     window: Window,
     segment: u32,
     offset: u64,
-    /// How many commits of the frame are left.
+    /// The commits of the frame that are not read yet.
     left: u32,
-    /// Commits that end before this position are passed over.
+    /// Commits that end before this position are skipped.
     from: u64,
 }
 
@@ -190,7 +190,7 @@ pub(super) struct CompanyReader {
     inner: Arc<Inner>,
     window: Window,
     company: CompanyId,
-    /// The number of the next commit among the company's.
+    /// The index of the next commit among those of the company.
     next: usize,
 }
 
@@ -200,7 +200,7 @@ impl CompanyReader {
         Self { inner, window: Window::new(CHUNK_COMPANY_BYTES), company, next }
     }
 
-    /// Where the next commit is, if there is one yet.
+    /// Where the next commit is stored; `None` at the end.
     fn at(&self) -> Option<At> {
         let index = self.inner.index();
         let (_, location) = index.streams.get(&self.company)?.commits.get(self.next)?;

@@ -1,4 +1,4 @@
-//! Opening: reads every frame, checks it, and builds what the log knows in memory.
+//! Recovery: reads and checks every frame and builds the index.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::codec::{self, DecodeError, Envelope};
 use boarding_commands::commit::SCHEMA;
 use boarding_commands::values::CompanyId;
 
-/// A log as it was found.
+/// The result of recovery.
 #[derive(Debug)]
 pub(super) struct Recovered {
     pub(super) index: Index,
@@ -24,35 +24,35 @@ pub(super) struct Recovered {
     pub(super) last: LastSegment,
 }
 
-/// The last segment, which is gone on with.
+/// The last segment, where appending continues.
 #[derive(Debug, Default)]
 pub(super) struct LastSegment {
     pub(super) path: PathBuf,
     /// The byte after its last frame.
     pub(super) end: usize,
-    /// Where its last frame begins, and the frame.
+    /// The offset and bytes of its last frame.
     pub(super) frame: Option<(usize, Vec<u8>)>,
-    /// What an interrupted write left after it.
+    /// The bytes that an interrupted write left after the last frame.
     pub(super) torn: Option<Vec<u8>>,
 }
 
-/// Reads the log in a folder; nothing if there is none yet. Changes nothing.
+/// Reads the log in a folder, or returns `None` if there is none. It changes no file.
 pub(super) fn recover(
     folder: &Path,
-    second: &HeadsFile,
+    heads_file: &HeadsFile,
     depth: Depth,
     commands_from: u64,
 ) -> Result<Option<Recovered>, OpenError> {
-    let heads = match second {
+    let heads = match heads_file {
         HeadsFile::Heads(heads) => Some(heads),
-        HeadsFile::Nothing | HeadsFile::Damaged => None,
+        HeadsFile::Missing | HeadsFile::Damaged => None,
     };
     let segments = list(folder)?;
     let mut scan = Scan::new(heads, depth, commands_from);
     for (at, (first_position, path)) in segments.iter().enumerate() {
         scan.segment(*first_position, path, at + 1 == segments.len())?;
     }
-    scan.check_second_place(folder, segments.len())?;
+    scan.check_heads(folder, segments.len())?;
     Ok(scan.log.map(|log| Recovered {
         index: scan.index,
         log,
@@ -79,14 +79,15 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
 #[derive(Debug)]
 struct Scan<'a> {
     heads: Option<&'a Heads>,
-    /// What the second place had to say when the log was read as far as it knows.
+    /// The difference from the heads file, once the log was read up to its position.
     heads_seen: Option<Option<String>>,
     depth: Depth,
     index: Index,
     log: Option<LogId>,
     previous: u32,
     last: LastSegment,
-    /// The company of the commit before: mostly the next one's too, and reading an id costs.
+    // The company of the previous commit. The next one is mostly of the same company, and parsing an id
+    // is expensive.
     company: Option<CompanyId>,
 }
 
@@ -109,7 +110,7 @@ impl<'a> Scan<'a> {
         let name = segment::name(named);
         let log = self.header(&bytes, named, &name)?;
         self.index.segments.push(Segment::new(named));
-        self.ask_second_place();
+        self.compare_heads();
         self.last = LastSegment { path: path.to_owned(), ..LastSegment::default() };
         let mut at = SEGMENT_HEADER;
         let mut frame = None;
@@ -153,7 +154,7 @@ impl<'a> Scan<'a> {
         }
         if header.ordinal as usize != expected {
             let what = format!(
-                "it is segment number {} and number {expected} is due: segments are missing",
+                "segment number {expected} is expected, found number {}: segments are missing",
                 header.ordinal
             );
             return Err(damaged(spot(), &what));
@@ -175,7 +176,7 @@ impl<'a> Scan<'a> {
     ) -> Result<(), OpenError> {
         let first = self.index.end + 1;
         if (header.first_position, header.previous) != (first, self.previous) {
-            let what = format!("position {first} is due and the frame is of another place");
+            let what = format!("position {first} is expected and the frame belongs elsewhere");
             return Err(damaged(spot_of_bad_frame(payload, name, at), &what));
         }
         let mut offset = 0;
@@ -191,7 +192,7 @@ impl<'a> Scan<'a> {
         if let Some(segment) = self.index.segments.last_mut() {
             segment.add_frame(first, at as u64, (at + header.total()) as u64);
         }
-        self.ask_second_place();
+        self.compare_heads();
         Ok(())
     }
 
@@ -233,7 +234,7 @@ impl<'a> Scan<'a> {
         Ok(Record::total(bytes).unwrap_or(bytes.len()))
     }
 
-    /// Checks that a commit follows on its company's last one, and its position on the log's.
+    /// Checks that a commit follows the last one of its company, and its position the last one of the log.
     fn follow(
         &self,
         record: &Record<'_>,
@@ -242,26 +243,26 @@ impl<'a> Scan<'a> {
     ) -> Result<(), String> {
         let (head, next) = (self.index.head(company), self.index.end + 1);
         if record.position != next {
-            return Err(format!("position {next} is due and it has {}", record.position));
+            return Err(format!("position {next} is expected, found {}", record.position));
         }
         if envelope.first_version != head.version + 1 {
-            return Err(format!("version {} of the company is due", head.version + 1));
+            return Err(format!("version {} of the company is expected", head.version + 1));
         }
         if envelope.previous != head.hash {
-            return Err("its chain is broken: it names another commit before it".to_owned());
+            return Err("the hash chain is broken: it names another previous commit".to_owned());
         }
         Ok(())
     }
 
-    /// Compares with the second place when the log is read exactly as far as that one knows.
-    fn ask_second_place(&mut self) {
+    /// Compares the log with the heads file, when it is read exactly up to the position in that file.
+    fn compare_heads(&mut self) {
         let (Some(heads), Some(log)) = (self.heads, &self.log) else { return };
         if heads.end == self.index.end && self.heads_seen.is_none() {
             self.heads_seen = Some(heads.differs(log, &self.index));
         }
     }
 
-    fn check_second_place(&self, folder: &Path, segments: usize) -> Result<(), OpenError> {
+    fn check_heads(&self, folder: &Path, segments: usize) -> Result<(), OpenError> {
         let Some(heads) = self.heads else { return Ok(()) };
         let what = match &self.heads_seen {
             Some(Some(what)) => what.clone(),
@@ -279,7 +280,7 @@ fn damaged(spot: DamageLocation, what: &str) -> OpenError {
     OpenError::Damaged { spot, what: what.to_owned() }
 }
 
-/// Names the first record of a damaged frame that does not check; the first legible one if all do.
+/// The first record of a damaged frame with a wrong checksum; the first readable one if all are right.
 fn spot_of_bad_frame(frame: &[u8], name: &str, at: usize) -> DamageLocation {
     let mut offset = FRAME_HEADER;
     while let Some(bytes) = frame.get(offset..)

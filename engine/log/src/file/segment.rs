@@ -1,4 +1,4 @@
-//! A segment's file: made whole or not at all, written at an offset, synced.
+//! The file of a segment: created atomically, written at an offset, synced.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -10,16 +10,16 @@ use rustix::fs::{FallocateFlags, fallocate};
 use super::frame::SegmentHeader;
 use super::{Step, Steps};
 
-/// The ending of segment files; their names are their first position in twenty digits.
+/// The extension of segment files. The name is the first position in twenty digits.
 pub(super) const ENDING: &str = ".log";
 const UNFINISHED: &str = ".tmp";
 
-/// A segment that is written.
+/// The segment that the writer appends to.
 #[derive(Debug)]
 pub(super) struct SegmentFile {
     file: File,
     path: PathBuf,
-    /// How many bytes it is to hold.
+    /// The size that is reserved, in bytes.
     pub(super) capacity: u64,
     steps: Steps,
 }
@@ -29,7 +29,7 @@ pub(super) fn name(first_position: u64) -> String {
     format!("{first_position:020}{ENDING}")
 }
 
-/// The first position that a file name stands for, if it is a segment's.
+/// The first position of the segment with this file name; `None` for other files.
 pub(super) fn position_of(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(ENDING)?;
     (digits.len() == 20 && digits.bytes().all(|b| b.is_ascii_digit()))
@@ -37,8 +37,7 @@ pub(super) fn position_of(name: &str) -> Option<u64> {
 }
 
 impl SegmentFile {
-    /// Makes a segment: under another name until its room and header are durable, so that a segment
-    /// that exists is one.
+    /// Creates a segment.
     pub(super) fn create(
         folder: &Path,
         header: SegmentHeader,
@@ -47,6 +46,8 @@ impl SegmentFile {
     ) -> io::Result<Self> {
         let path = folder.join(name(header.first_position));
         let unfinished = path.with_extension("log.tmp");
+        // The file gets its name last, when its space and header are durable. So a crash never leaves a
+        // segment without a valid header.
         steps.pass(Step::Create)?;
         let file = OpenOptions::new()
             .read(true)
@@ -62,7 +63,7 @@ impl SegmentFile {
         Ok(Self { file, path, capacity, steps: steps.clone() })
     }
 
-    /// Opens the last segment to go on with it, with all its room.
+    /// Opens the last segment for appending and reserves its full size.
     pub(super) fn reopen(path: &Path, capacity: u64, steps: &Steps) -> io::Result<Self> {
         let file = OpenOptions::new().read(true).write(true).open(path)?;
         let capacity = capacity.max(file.metadata()?.len());
@@ -85,20 +86,20 @@ impl SegmentFile {
         self.file.sync_data()
     }
 
-    /// Empties the file from an offset on; the room there reads as zeros afterwards.
+    /// Truncates the file at an offset and reserves its space again, which then reads as zeros.
     pub(super) fn cut(&self, offset: u64) -> io::Result<()> {
         self.file.set_len(offset)?;
         reserve(&self.file, self.capacity)?;
         self.file.sync_all()
     }
 
-    /// Gives back the room that was not used; nothing is written here any more.
+    /// Frees the unused space. The segment is not written afterwards.
     pub(super) fn seal(&self, end: u64) -> io::Result<()> {
         self.file.set_len(end)
     }
 }
 
-/// Removes what was left of a segment whose making was interrupted. Nothing was written to it yet.
+/// Removes the temporary file of a segment whose creation was interrupted. It holds no commit.
 pub(super) fn remove_unfinished(path: &Path) -> io::Result<bool> {
     let is = path.to_str().is_some_and(|path| path.ends_with(UNFINISHED));
     if is {
@@ -107,13 +108,13 @@ pub(super) fn remove_unfinished(path: &Path) -> io::Result<bool> {
     Ok(is)
 }
 
-/// Makes the names in a folder durable.
+/// Makes creations and renames in a folder durable.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Takes the room from the file system now, so that a write does not find it full, and a sync has less
-/// to do. Where that is not possible, the file is as long all the same and reads as zeros.
+/// Reserves space on the disk now, so that a later write cannot fail on a full disk and a sync has less
+/// to do. A file system without this feature gets a sparse file that reads as zeros.
 fn reserve(file: &File, capacity: u64) -> io::Result<()> {
     match fallocate(file, FallocateFlags::empty(), 0, capacity) {
         Ok(()) => Ok(()),

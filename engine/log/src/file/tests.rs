@@ -1,4 +1,4 @@
-//! What only files can go wrong with.
+//! Tests of the log in files that go beyond the contract.
 
 mod damage;
 mod format;
@@ -43,7 +43,7 @@ fn open(folder: &Path, segment_bytes: u64) -> Result<Opened, OpenError> {
     FileLog::open(folder, Options { segment_bytes, ..Options::new(Time(1_795_248_000_000)) })
 }
 
-/// Appends a commit of two events to each of two companies in turn, and answers with all of them.
+/// Appends commits of two events to two companies in turn, and returns all entries.
 async fn fill(folder: &Path, segment_bytes: u64, rounds: usize) -> Vec<Entry> {
     let log = open(folder, segment_bytes).unwrap().log;
     for round in 0..rounds {
@@ -60,7 +60,7 @@ fn segments(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// A folder where a sync costs nothing, if the system has one: these tests are not about power cuts.
+/// A folder in memory if the system has one, since these tests need no durable sync.
 fn memory_dir() -> tempfile::TempDir {
     let memory = Path::new("/dev/shm");
     if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap()
@@ -76,12 +76,12 @@ fn copy_of(folder: &Path) -> tempfile::TempDir {
     copy
 }
 
-/// Where in its segment a commit's record begins.
+/// The offset of a commit's record in its segment.
 fn offset_of(entry: &Entry) -> usize {
     usize::try_from(index::parts(entry.location).1).unwrap()
 }
 
-/// What an unclean stop leaves: no heads.
-fn forget_heads(folder: &Path) {
+/// Simulates an unclean stop: removes the heads file.
+fn remove_heads(folder: &Path) {
     fs::remove_file(folder.join(heads::NAME)).unwrap();
 }

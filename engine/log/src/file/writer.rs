@@ -1,4 +1,4 @@
-//! The one writer: drains what waits, writes it as one frame, syncs once, answers all.
+//! The single writer: drains queued appends, writes them as one frame, syncs once, answers all.
 
 use std::collections::HashMap;
 use std::io;
@@ -14,11 +14,11 @@ use super::{Inner, Steps, heads};
 use crate::check::{check_chain, follow};
 use crate::{AppendError, Appended, Encoded, Head};
 
-/// The most commits that are drained into one frame: at 256 appends in flight all of them, and a bound
-/// on how long the first one waits for the others to be copied.
-const FRAME_COMMITS: usize = 1_024;
-/// Draining stops at so many bytes: a disk takes about as long to write them as to sync at all.
-const FRAME_BYTES: usize = 1024 * 1024;
+/// The most commits in one frame. It holds all of 256 appends in flight, and bounds how long the first
+/// append waits while the others are copied.
+const FRAME_COMMITS_MAX: usize = 1_024;
+/// Draining stops at this size, in bytes: a disk needs about as long to write them as to sync at all.
+const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
 type Outcome = Result<Vec<Appended>, AppendError>;
 
@@ -33,9 +33,9 @@ pub(super) struct Call {
 pub(super) struct Writer {
     pub(super) inner: Arc<Inner>,
     pub(super) file: SegmentFile,
-    /// The number of the segment that is written.
+    /// The number of the current segment.
     pub(super) segment: u32,
-    /// Where the next frame goes.
+    /// The offset of the next frame.
     pub(super) offset: u64,
     /// The last position.
     pub(super) position: u64,
@@ -43,21 +43,21 @@ pub(super) struct Writer {
     pub(super) previous: u32,
     pub(super) segment_bytes: u64,
     pub(super) steps: Steps,
-    /// After a failed write: what every append is answered.
+    /// After a failed write: the error that every append returns.
     pub(super) broken: Option<AppendError>,
 }
 
-/// A frame that is being put together, and what becomes true with it.
+/// A frame that is being built, and the index changes that become visible with it.
 #[derive(Debug)]
 struct Draft {
     frame: FrameBuilder,
     heads: HashMap<CompanyId, Head>,
-    noted: Vec<IndexEntry>,
+    entry: Vec<IndexEntry>,
     position: u64,
 }
 
 impl Writer {
-    /// Works until the last sender is gone, then writes the second place.
+    /// Serves appends until the last sender is dropped, then writes the heads file.
     pub(super) fn run(mut self, mut calls: mpsc::Receiver<Call>) {
         while let Some(first) = calls.blocking_recv() {
             let batch = drain(first, &mut calls);
@@ -76,14 +76,14 @@ impl Writer {
         let (spent, answers): (Vec<_>, Vec<_>) =
             batch.into_iter().map(|call| (call.commits, call.answer)).unzip();
         for (answer, outcome) in answers.into_iter().zip(outcomes) {
-            // Nobody waits any more if the append's future was dropped.
+            // Sending fails if the caller dropped its future; the append is durable nevertheless.
             let _ = answer.send(outcome);
         }
-        // Freed only now: those who wait come first.
+        // Freeing the commits costs time, so callers get their answers first.
         drop(spent);
     }
 
-    /// Appends what of the batch follows on its companies' heads.
+    /// Appends those calls of the batch that match the heads of their companies.
     fn write(&mut self, batch: &[Call]) -> Result<Vec<Outcome>, AppendError> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
@@ -93,7 +93,7 @@ impl Writer {
         let mut draft = Draft {
             frame: FrameBuilder::new(FRAME_HEADER + bytes + FRAME_TRAILER.len()),
             heads: HashMap::new(),
-            noted: Vec::new(),
+            entry: Vec::new(),
             position: self.position,
         };
         let outcomes = batch.iter().map(|call| self.add(&mut draft, &call.commits)).collect();
@@ -103,13 +103,13 @@ impl Writer {
         Ok(outcomes)
     }
 
-    /// Adds an append to the draft, or answers why it cannot be.
+    /// Adds an append to the draft, or returns why it is rejected.
     fn add(&self, draft: &mut Draft, commits: &[Encoded]) -> Outcome {
         let head = |company: &CompanyId| match draft.heads.get(company) {
             Some(head) => *head,
             None => self.inner.index().head(company),
         };
-        // Most appends are one commit, which needs no table of its own.
+        // Most appends are one commit: they need no map of heads.
         if let [commit] = commits {
             let company = &commit.commit().company;
             let next = follow(commit, head(company))?;
@@ -127,7 +127,7 @@ impl Writer {
         let location = location(self.segment, self.offset + within as u64);
         let (last_position, last_version) = (draft.position + commit.span(), commit.last_version());
         draft.position = last_position;
-        draft.noted.push(IndexEntry {
+        draft.entry.push(IndexEntry {
             company: commit.company.clone(),
             command: commit.command,
             first_version: commit.first_version,
@@ -140,6 +140,8 @@ impl Writer {
     }
 
     /// Makes the draft durable, then visible.
+    // The order must not change: write, sync, index, watch. A reader must never see a commit that a loss
+    // of power could remove.
     fn commit(&mut self, draft: Draft) -> Result<(), AppendError> {
         let first = self.position + 1;
         let (bytes, checksum) = draft.frame.finish(&self.inner.log, first, self.previous);
@@ -152,15 +154,15 @@ impl Writer {
         if let Some(segment) = index.segments.last_mut() {
             segment.add_frame(first, self.offset, end);
         }
-        draft.noted.into_iter().for_each(|noted| index.add(noted));
+        draft.entry.into_iter().for_each(|entry| index.add(entry));
         drop(index);
         (self.offset, self.position, self.previous) = (end, draft.position, checksum);
         self.inner.end.send_replace(self.position);
         Ok(())
     }
 
-    /// Begins a new segment if so many bytes do not fit into this one. A segment that is empty takes
-    /// whatever comes.
+    /// Begins a new segment if the bytes do not fit into the current one. An empty segment takes a batch
+    /// of any size.
     fn make_room(&mut self, bytes: usize, batch: &[Call]) -> Result<(), AppendError> {
         let needed = (FRAME_HEADER + bytes + FRAME_TRAILER.len()) as u64;
         let header = super::frame::SEGMENT_HEADER as u64;
@@ -180,7 +182,7 @@ impl Writer {
         let next = next.map_err(|error| self.no_segment(error))?;
         let sealed = std::mem::replace(&mut self.file, next);
         if let Err(error) = sealed.seal(self.offset) {
-            tracing::warn!(%error, segment = %sealed.path().display(), "unused room was not given back");
+            tracing::warn!(%error, segment = %sealed.path().display(), "freeing unused space of segment failed");
         }
         self.segment += 1;
         self.offset = header;
@@ -189,7 +191,8 @@ impl Writer {
         Ok(())
     }
 
-    /// A full disk stops the append and not the log: no byte of the history was written yet.
+    /// The error of a segment that could not be created. A full disk rejects this append only, since no
+    /// byte was written yet.
     fn no_segment(&mut self, error: io::Error) -> AppendError {
         let full =
             matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
@@ -202,20 +205,21 @@ impl Writer {
         self.broken("make a segment after", error)
     }
 
-    /// What reached the disk is unknown, and asking it again would not tell: stop for good.
+    /// Rejects all further appends. After a failed write or sync the content of the disk is unknown: a
+    /// second sync can succeed although the kernel dropped the data.
     fn broken(&mut self, operation: &'static str, source: io::Error) -> AppendError {
         let path = self.file.path().to_owned();
-        tracing::error!(error = %source, operation, segment = %path.display(), "the log takes no more appends");
+        tracing::error!(error = %source, operation, segment = %path.display(), "write failed, log rejects all appends until restart");
         let error = AppendError::Broken { operation, path, source: Arc::new(source) };
         self.broken = Some(error.clone());
         error
     }
 
-    /// The second place is a witness, not the history: where it cannot be written the log goes on.
+    /// Writes the heads file. It only serves to detect truncation, so a failure does not stop the log.
     fn write_heads(&self) {
         let written = heads::write(&self.inner.folder, &self.inner.log, &self.inner.index());
         if let Err(error) = written {
-            tracing::warn!(%error, folder = %self.inner.folder.display(), "heads were not written");
+            tracing::warn!(%error, folder = %self.inner.folder.display(), "writing the heads file failed");
         }
     }
 }
@@ -224,13 +228,13 @@ fn stored_bytes(encoded: &Encoded) -> usize {
     RECORD_HEADER + encoded.bytes().len()
 }
 
-/// Takes what waits, up to a frame's worth.
+/// Drains queued appends up to the limits of one frame.
 fn drain(first: Call, calls: &mut mpsc::Receiver<Call>) -> Vec<Call> {
     let size = |call: &Call| (call.commits.len(), call.commits.iter().map(stored_bytes).sum());
     let (mut commits, mut bytes): (usize, usize) = size(&first);
     let mut batch = vec![first];
-    while commits < FRAME_COMMITS
-        && bytes < FRAME_BYTES
+    while commits < FRAME_COMMITS_MAX
+        && bytes < FRAME_BYTES_MAX
         && let Ok(call) = calls.try_recv()
     {
         let (more_commits, more_bytes) = size(&call);

@@ -1,7 +1,7 @@
-//! What is asked of the server: one question each, with a time limit and no second try.
+//! Requests to the server: one attempt each, with a time limit.
 //!
-//! Single messages are asked of the stream's leader (`STREAM.MSG.GET`). Direct Get is used nowhere: any
-//! copy answers it, and a copy may be behind.
+//! Single messages are read from the leader of the stream (`STREAM.MSG.GET`). Direct Get is not used: any
+//! replica answers it, and a replica may be behind.
 
 use std::time::Duration;
 
@@ -26,34 +26,34 @@ use crate::limits::{
     NATS_CONSUMER_SECONDS,
 };
 
-/// The server's numbers for "the subject's last sequence is another one".
+/// The error codes of the server for a wrong expected last sequence.
 const WRONG_LAST_SEQUENCE: [u64; 2] = [10_071, 10_164];
 
-/// The server's number for "a message of this id is being stored right now".
-const DUPLICATE_UNDER_WAY: u64 = 10_158;
+/// The error code of the server for a message id that is being stored at this moment.
+const DUPLICATE_IN_FLIGHT: u64 = 10_158;
 
-/// The stream, as it is talked to.
+/// A client of the stream.
 pub(super) struct Api {
     pub(super) client: Client,
     pub(super) context: Context,
     stream: Stream<()>,
     pub(super) name: String,
-    /// What subjects begin with; a company's id follows.
+    /// The prefix of subjects; a company id follows.
     subjects: String,
 }
 
-/// What became of one attempt to publish.
+/// The outcome of one attempt to publish.
 #[derive(Debug)]
 pub(super) enum Published {
-    /// Now, or before if it is a duplicate.
+    /// Stored by this attempt, or by an earlier one if it is a duplicate.
     Stored { sequence: u64, duplicate: bool },
-    /// Another message stands at the end of the subject, or is about to.
+    /// Another message is the last one of the subject, or is in flight.
     WrongLastSequence,
-    /// Not stored, and trying again may help.
+    /// Not stored; a retry may help.
     NotNow(String),
-    /// Not stored, and trying again at once does not help.
+    /// Not stored; an immediate retry does not help.
     Refused(String),
-    /// No answer: stored or not, or about to be.
+    /// No response: the message may be stored, now or later.
     Unknown(String),
 }
 
@@ -75,23 +75,23 @@ impl Api {
         format!("{}.{company}", self.subjects)
     }
 
-    /// The stream as its leader knows it.
+    /// The state of the stream, from its leader.
     pub(super) async fn info(&self) -> Result<Info, String> {
         self.stream.get_info().await.map_err(|error| error_chain(&error))
     }
 
-    /// The first message from this sequence on that has this subject; without one, the message itself.
+    /// The first message from this sequence on with this subject; without a subject, the message itself.
     pub(super) async fn get(
         &self,
         sequence: u64,
         subject: Option<&str>,
     ) -> Result<Option<Message>, String> {
-        let asked = self.stream.raw_message_builder().sequence(sequence);
-        let asked = match subject {
-            Some(subject) => asked.next_by_subject(subject),
-            None => asked,
+        let request = self.stream.raw_message_builder().sequence(sequence);
+        let request = match subject {
+            Some(subject) => request.next_by_subject(subject),
+            None => request,
         };
-        match asked.send().await {
+        match request.send().await {
             Ok(found) => {
                 let StreamMessage { sequence, subject, payload, .. } = found;
                 Ok(Some(Message { sequence, subject, payload }))
@@ -110,8 +110,8 @@ impl Api {
         }
     }
 
-    /// Something that hands out many messages in order, from this sequence on. The server forgets it
-    /// when it is not asked for a while.
+    /// Creates a consumer that delivers messages in order from this sequence on. The server removes it when
+    /// it is unused for [`NATS_CONSUMER_SECONDS`].
     pub(super) async fn consumer(
         &self,
         sequence: u64,
@@ -129,7 +129,8 @@ impl Api {
         self.stream.create_consumer(config).await.map_err(|error| error_chain(&error))
     }
 
-    /// Appends a message behind the subject's message `expected`, unless one of this id stands there.
+    /// Publishes a message if `expected` is the last sequence of the subject. The server stores one message
+    /// per id.
     pub(super) async fn publish(
         &self,
         subject: &str,
@@ -143,13 +144,13 @@ impl Api {
         headers.insert(NATS_MESSAGE_ID, id.to_string().as_str());
         let request = Request::new()
             .headers(headers)
-            .timeout(Some(patience(payload.len() as u64)))
+            .timeout(Some(publish_timeout(payload.len() as u64)))
             .payload(payload);
         match self.client.send_request(subject.to_owned(), request).await {
-            Ok(answer) => read_answer(&answer.payload, &self.name),
+            Ok(answer) => parse_ack(&answer.payload, &self.name),
             Err(error) => match error.kind() {
                 RequestErrorKind::NoResponders => {
-                    Published::NotNow("no stream takes the message".to_owned())
+                    Published::NotNow("no stream stores this subject".to_owned())
                 }
                 RequestErrorKind::MaxPayloadExceeded | RequestErrorKind::InvalidSubject => {
                     Published::Refused(error_chain(&error))
@@ -162,27 +163,27 @@ impl Api {
     }
 }
 
-/// How long a message of so many bytes may be under way, and its answer.
-fn patience(bytes: u64) -> Duration {
+/// The time limit of a publish of this many bytes.
+fn publish_timeout(bytes: u64) -> Duration {
     Duration::from_millis(NATS_APPEND_TRY_MILLIS + bytes * 1_000 / NATS_BYTES_PER_SECOND_MIN)
 }
 
-/// What the server's answer to a message says.
-fn read_answer(payload: &[u8], stream: &str) -> Published {
+/// Parses the acknowledgement of a publish.
+fn parse_ack(payload: &[u8], stream: &str) -> Published {
     match serde_json::from_slice::<Response<PublishAck>>(payload) {
         Ok(Response::Ok(ack)) if ack.stream == stream && ack.sequence > 0 => {
             Published::Stored { sequence: ack.sequence, duplicate: ack.duplicate }
         }
         Ok(Response::Ok(ack)) => {
-            Published::Unknown(format!("stream {} answered in its place", ack.stream))
+            Published::Unknown(format!("the acknowledgement came from stream {}", ack.stream))
         }
         Ok(Response::Err { error }) if WRONG_LAST_SEQUENCE.contains(&error.error_code().0) => {
             Published::WrongLastSequence
         }
         Ok(Response::Err { error })
-            if error.code() == 503 || error.error_code().0 == DUPLICATE_UNDER_WAY =>
+            if error.code() == 503 || error.error_code().0 == DUPLICATE_IN_FLIGHT =>
         {
-            // What is under way may still be stored.
+            // The message in flight may still be stored.
             Published::Unknown(error.to_string())
         }
         Ok(Response::Err { error }) => Published::Refused(error.to_string()),
@@ -201,8 +202,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_is_read_as_what_it_means_for_the_append() {
-        let read = |text: &str| read_answer(text.as_bytes(), "LOG");
+    fn each_acknowledgement_is_parsed_to_its_outcome() {
+        let read = |text: &str| parse_ack(text.as_bytes(), "LOG");
         let error = |status: u32, number: u32| {
             read(&format!(
                 r#"{{"error":{{"code":{status},"err_code":{number},"description":"no"}},"stream":"LOG","seq":0}}"#

@@ -1,4 +1,4 @@
-//! Why a log in JetStream cannot be opened, and what is to be done about it.
+//! Errors of opening a log in JetStream; each says what to do.
 
 use super::open::OLDEST_SERVER;
 use crate::ReadError;
@@ -39,12 +39,12 @@ pub enum OpenError {
     )]
     UnsafeSync { server: String, seconds: u64 },
     #[error(
-        "open the log: it is not known whether nats-server {server} keeps what it acknowledges through a loss of power; name its monitoring address (http://host:8222), or say that not knowing is accepted"
+        "open the log: the sync setting of nats-server {server} is unknown, so a loss of power could lose acknowledged messages; give its monitoring address with --nats-monitor http://host:8222, or accept it with --accept-unknown-sync"
     )]
     UnknownSync { server: String },
     #[error("open the log: ask the server at {address} for its settings: {why}")]
     Monitor { address: String, why: String },
-    /// Messages are gone or are not what was appended. History is never shortened in silence.
+    /// Messages are missing or differ from the appended ones. The log never drops them silently.
     #[error("open the log: stream {stream} is damaged: {what}; restore it from a backup")]
     Damaged { stream: String, what: String },
     #[error(
@@ -56,7 +56,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Whether what is stored is not what was appended.
+    /// Whether the stored messages differ from the appended ones.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Damaged { .. } | Self::Behind { .. } => true,

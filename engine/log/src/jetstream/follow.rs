@@ -1,4 +1,4 @@
-//! Following the stream: from its start when it is opened, then what other writers append.
+//! Follows the stream: reads it on opening, then the appends of other writers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,21 +7,21 @@ use futures_util::StreamExt as _;
 
 use super::Inner;
 use super::frame::Message;
-use super::pages::{Pages, surely};
+use super::pages::{Pages, read_from_leader};
 use crate::ReadError;
 use crate::limits::{NATS_PAGE_BYTES, NATS_PAGE_MESSAGES, NATS_POLL_SECONDS, RETRY_MILLIS};
 
-/// Takes note of every message from `from` to `target`.
+/// Applies every message from `from` to `target` to the view.
 ///
 /// # Errors
-/// When one of them cannot be read, or is not what was appended.
+/// When a message cannot be read, or differs from the appended one.
 pub(super) async fn read_up_to(inner: &Inner, from: u64, target: u64) -> Result<(), ReadError> {
     let mut pages = Pages::at(None, from);
     let mut sure = false;
     while pages.next <= target {
         for message in pages.page(&inner.api, target, sure).await? {
             let (stream, sequence) = (inner.api.name.clone(), message.sequence);
-            match inner.take(&message) {
+            match inner.apply(&message) {
                 Ok(()) => pages.next = sequence + 1,
                 Err(_) if !sure => {
                     sure = true;
@@ -35,18 +35,18 @@ pub(super) async fn read_up_to(inner: &Inner, from: u64, target: u64) -> Result<
     Ok(())
 }
 
-/// Takes note of what comes after the message `seen`, until the log is dropped. Once the stream turns out
-/// to be damaged nothing more is taken note of, and nothing appended.
+/// Applies the messages after `seen` until the log is dropped. It stops when the stream is damaged; appends
+/// are rejected from then on.
 pub(super) async fn follow(inner: Arc<Inner>, mut seen: u64) {
     loop {
-        match look_over(&inner, &mut seen).await {
+        match check_and_read(&inner, &mut seen).await {
             Ok(()) => seen = wait_for_more(&inner, seen).await,
-            Err(Trouble::Passing(why)) => {
-                tracing::debug!(stream = inner.api.name, %why, "the log's stream does not answer");
+            Err(Interruption::Temporary(why)) => {
+                tracing::debug!(stream = inner.api.name, %why, "stream of the log does not respond, retrying");
                 tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
             }
-            Err(Trouble::Damage(what)) => {
-                tracing::error!(stream = inner.api.name, %what, "the log's stream is damaged");
+            Err(Interruption::Damage(what)) => {
+                tracing::error!(stream = inner.api.name, %what, "stream of the log is damaged, appends rejected");
                 inner.damaged(what);
                 return;
             }
@@ -54,17 +54,18 @@ pub(super) async fn follow(inner: Arc<Inner>, mut seen: u64) {
     }
 }
 
-enum Trouble {
-    Passing(String),
+/// Why following was interrupted.
+enum Interruption {
+    Temporary(String),
     Damage(String),
 }
 
-/// Sees whether the stream still holds everything, and takes note of what it holds by now.
-async fn look_over(inner: &Inner, seen: &mut u64) -> Result<(), Trouble> {
-    let state = inner.api.info().await.map_err(Trouble::Passing)?.state;
-    super::open::check_whole(&state).map_err(Trouble::Damage)?;
+/// Checks that the stream still holds all messages, and applies the new ones.
+async fn check_and_read(inner: &Inner, seen: &mut u64) -> Result<(), Interruption> {
+    let state = inner.api.info().await.map_err(Interruption::Temporary)?.state;
+    super::open::check_whole(&state).map_err(Interruption::Damage)?;
     let read = if state.last_sequence < *seen {
-        surely(&inner.api, *seen, None, *seen).await.map(drop)
+        read_from_leader(&inner.api, *seen, None, *seen).await.map(drop)
     } else {
         read_up_to(inner, *seen + 1, state.last_sequence).await
     };
@@ -73,13 +74,15 @@ async fn look_over(inner: &Inner, seen: &mut u64) -> Result<(), Trouble> {
             *seen = state.last_sequence.max(*seen);
             Ok(())
         }
-        Err(error) if error.is_transient() => Err(Trouble::Passing(crate::error_chain(&error))),
-        Err(error) => Err(Trouble::Damage(crate::error_chain(&error))),
+        Err(error) if error.is_transient() => {
+            Err(Interruption::Temporary(crate::error_chain(&error)))
+        }
+        Err(error) => Err(Interruption::Damage(crate::error_chain(&error))),
     }
 }
 
-/// Waits for messages behind `seen` and takes note of them as they come; the last one that is known when
-/// the wait is over. Whatever is odd ends the wait, and the stream is looked over.
+/// Waits for messages after `seen` and applies them as they arrive. Returns the last applied sequence when
+/// the wait is over. Any fault ends the wait; the caller then checks the stream.
 async fn wait_for_more(inner: &Inner, mut seen: u64) -> u64 {
     let Ok(consumer) = inner.api.consumer(seen + 1, None).await else {
         tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
@@ -98,7 +101,7 @@ async fn wait_for_more(inner: &Inner, mut seen: u64) -> u64 {
             let Ok(sequence) = message.info().map(|info| info.stream_sequence) else { return seen };
             let async_nats::Message { subject, payload, .. } = message.message;
             let message = Message { sequence, subject, payload };
-            if sequence != seen + 1 || inner.take(&message).is_err() {
+            if sequence != seen + 1 || inner.apply(&message).is_err() {
                 return seen;
             }
             (seen, came) = (sequence, came + 1);

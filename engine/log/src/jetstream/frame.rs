@@ -1,4 +1,4 @@
-//! The bytes of one message: the commits of one append, and where each of them stands in the log.
+//! The bytes of one message: the commits of one append, and their positions.
 //!
 //! `FORMAT.md` describes them.
 
@@ -13,31 +13,31 @@ use crate::{APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX, Encoded, Location, ReadErr
 /// The version of these bytes.
 const FORMAT: u8 = 1;
 
-/// The version, and the BLAKE3 of what follows.
+/// The size of the header, in bytes: the version and the BLAKE3 hash of the rest.
 const HEADER_BYTES: usize = 1 + 32;
 
 /// Before each commit: its length.
 const LENGTH_BYTES: usize = 4;
 
-/// What a message holds beside its commits, at the most.
+/// The most bytes of a message besides its commits.
 pub(super) const FRAME_BYTES_MAX: usize = HEADER_BYTES + LENGTH_BYTES * APPEND_COMMITS_MAX;
 
-/// The bits of a position that say where in its message an event stands.
+/// The bits of a position that hold the offset of an event in its message.
 const OFFSET_BITS: u32 = APPEND_POSITIONS_MAX.trailing_zeros();
 
 /// The last message whose positions JSON can hold: at a thousand appends a second, that of the fourth year.
 pub(super) const SEQUENCE_MAX: u64 = (1 << (53 - OFFSET_BITS)) - 1;
 
-/// A message as it stands in the stream.
+/// A message in the stream.
 #[derive(Debug, Clone)]
 pub(super) struct Message {
-    /// Its number among all messages, from 1.
+    /// The sequence of the message in the stream, from 1.
     pub(super) sequence: u64,
     pub(super) subject: Subject,
     pub(super) payload: Bytes,
 }
 
-/// A commit in a message, checked and not decoded.
+/// A commit in a message: checked, but not decoded.
 #[derive(Debug)]
 pub(super) struct Stored<'a> {
     pub(super) position: u64,
@@ -47,7 +47,7 @@ pub(super) struct Stored<'a> {
     bytes: &'a [u8],
 }
 
-/// The bytes that hold these commits.
+/// Encodes commits to the bytes of a message.
 pub fn encode(commits: &[Encoded]) -> Bytes {
     let bytes: usize = commits.iter().map(|commit| commit.bytes().len()).sum();
     let mut payload = Vec::with_capacity(HEADER_BYTES + LENGTH_BYTES * commits.len() + bytes);
@@ -64,7 +64,7 @@ pub fn encode(commits: &[Encoded]) -> Bytes {
     payload.into()
 }
 
-/// The digest that a message of these bytes begins with: its id while it is appended.
+/// The digest in the header of a message: its id for deduplication.
 pub(super) fn digest(payload: &[u8]) -> Option<Digest> {
     let bytes = payload.get(1..HEADER_BYTES)?;
     Some(Digest(bytes.try_into().ok()?))
@@ -86,10 +86,10 @@ pub(super) fn parts(position: u64) -> (u64, u64) {
 }
 
 impl Message {
-    /// Its commits, with every checksum, hash and link between them checked.
+    /// The commits, with each checksum, hash and link checked.
     ///
     /// # Errors
-    /// What about it is not as it was appended.
+    /// How the message differs from the appended one.
     pub(super) fn stored(&self) -> Result<Vec<Stored<'_>>, String> {
         let (&format, _) = self.payload.split_first().ok_or("it is empty")?;
         if format != FORMAT {
@@ -123,7 +123,8 @@ impl Message {
 }
 
 impl Message {
-    /// The subject is what expected sequences are about: another company's would not be checked.
+    // The server checks expected sequences per subject. A commit of another company under this subject would
+    // escape that check.
     fn check_subject(&self, first: &Envelope<'_>) -> Result<(), String> {
         if self.subject.rsplit('.').next() == Some(first.company) {
             return Ok(());
@@ -132,7 +133,7 @@ impl Message {
     }
 }
 
-/// The commits' bytes, one by one.
+/// Iterates over the bytes of the commits.
 fn cut(mut body: &[u8]) -> Option<Vec<&[u8]>> {
     let mut commits = Vec::new();
     while !body.is_empty() {
@@ -164,7 +165,7 @@ impl Stored<'_> {
     /// The whole commit.
     ///
     /// # Errors
-    /// When it is of a schema that this program does not know.
+    /// When it has a schema that this program does not know.
     pub(super) fn recorded(&self) -> Result<Recorded, ReadError> {
         let position = self.position;
         let commit = codec::decode(self.bytes);

@@ -1,19 +1,19 @@
 //! A plain HTTP GET, for a server's monitoring port: no TLS, no redirects, a short answer.
 //!
-//! The port says what the server's settings are and takes no orders; it is bound to the machine itself or
-//! to a network of the operator's own.
+//! The port only reports settings and accepts no commands. Operators bind it to loopback or a private
+//! network.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
-/// The longest answer, in bytes: a server's whole state is some kilobytes.
+/// The longest response, in bytes: the whole state of a server is some kilobytes.
 const ANSWER_BYTES_MAX: u64 = 1024 * 1024;
 
-/// Asks for a path at an address `http://host[:port]`; the body of the answer. Blocks.
+/// Requests a path from `http://host[:port]` and returns the body. It blocks.
 ///
 /// # Errors
-/// When the address is none, nobody answers in time, or the answer is another status than 200.
+/// When the address is malformed, the server does not respond in time, or the status is not 200.
 pub(super) fn get(address: &str, path: &str, patience: Duration) -> io::Result<String> {
     let invalid = |what: &str| io::Error::new(io::ErrorKind::InvalidInput, what.to_owned());
     let url = url::Url::parse(address).map_err(|error| invalid(&error.to_string()))?;
@@ -27,18 +27,19 @@ pub(super) fn get(address: &str, path: &str, patience: Duration) -> io::Result<S
     let mut stream = TcpStream::connect_timeout(&socket, patience)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
-    // Version 1.0 is answered in one piece and ends with the connection.
-    let asked = format!("GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
-    stream.write_all(asked.as_bytes())?;
+    // HTTP 1.0 has no chunks: the body ends with the connection.
+    let request =
+        format!("GET {path} HTTP/1.0\r\nHost: {host}:{port}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = String::new();
     stream.take(ANSWER_BYTES_MAX).read_to_string(&mut answer)?;
-    let odd = || io::Error::new(io::ErrorKind::InvalidData, "the answer is not one of HTTP");
+    let odd = || io::Error::new(io::ErrorKind::InvalidData, "the response is not HTTP");
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(odd)?;
     let status = head.split_whitespace().nth(1).ok_or_else(odd)?;
     if status == "200" {
         Ok(body.to_owned())
     } else {
-        Err(io::Error::other(format!("the answer is status {status}")))
+        Err(io::Error::other(format!("the response has status {status}")))
     }
 }
 
@@ -50,7 +51,7 @@ mod tests {
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    /// The answer of a server that says this, and what it was asked.
+    /// The result for this response of a server, and the request that the server got.
     fn answered(says: &'static str) -> (io::Result<String>, String) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_of_an_answer_is_what_follows_the_headers() {
+    fn the_body_begins_after_the_headers() {
         let (answer, asked) =
             answered("HTTP/1.0 200 OK\r\nContent-Type: x\r\n\r\n{\"a\":1}\r\n\r\n");
         assert_eq!(answer.unwrap(), "{\"a\":1}\r\n\r\n");

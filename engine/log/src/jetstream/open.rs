@@ -39,7 +39,7 @@ pub(super) async fn open(options: &Options) -> Result<Ready, OpenError> {
     let server = client.server_info();
     safety::check_version(&server.server_name, &server.version)?;
     let append_bytes_max = append_bytes_max(server.max_payload)?;
-    let known = safety::ask_all(options).await?;
+    let known = safety::check_all(options).await?;
     let stream = options.stream.clone();
     let api = Api::new(client, stream.clone(), options.subjects.clone()).await;
     let api = api.map_err(|why| OpenError::Stream { stream, why })?;
@@ -115,7 +115,7 @@ fn is_disabled(code: ErrorCode) -> bool {
     code == ErrorCode::JETSTREAM_NOT_ENABLED || code == ErrorCode::JETSTREAM_NOT_ENABLED_FOR_ACCOUNT
 }
 
-/// A stream that keeps everything for ever.
+/// The settings of a stream that never removes a message.
 pub fn config(client: &Client, options: &Options) -> Config {
     Config {
         name: options.stream.clone(),
@@ -134,7 +134,7 @@ pub fn config(client: &Client, options: &Options) -> Config {
     }
 }
 
-/// Refuses a stream that drops messages, or may, or takes in what we do not know.
+/// Rejects a stream that may drop messages, or that accepts foreign messages.
 fn check_config(config: &Config, options: &Options) -> Result<(), OpenError> {
     let subjects = [format!("{}.*", options.subjects)];
     let needed = i32::try_from(COMMIT_BYTES_MAX + FRAME_BYTES_MAX + HEADERS_BYTES_MAX);
@@ -186,16 +186,16 @@ fn servers_of(client: &Client, info: &Info) -> Vec<String> {
     }
 }
 
-/// Whether the stream says that it holds all messages it ever took.
+/// Checks that the stream holds all messages that it ever stored.
 ///
 /// # Errors
-/// What is gone.
+/// Which messages are missing.
 pub(super) fn check_whole(state: &State) -> Result<(), String> {
     let State { messages, first_sequence: first, last_sequence: last, .. } = *state;
     if last == 0 || (first == 1 && messages == last) {
         return Ok(());
     }
-    Err(format!("it took {last} messages and holds {messages}, from message {first} on"))
+    Err(format!("it stored {last} messages and holds {messages}, from message {first} on"))
 }
 
 #[cfg(test)]

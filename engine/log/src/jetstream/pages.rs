@@ -1,5 +1,4 @@
-//! Messages in order, many at a time: from a consumer where there are many, from the leader where there
-//! are few or where anything is doubtful.
+//! Reads messages in order: many from a consumer, few or doubtful ones from the leader.
 
 use std::time::Duration;
 
@@ -13,19 +12,19 @@ use crate::limits::{
     NATS_PAGE_BYTES, NATS_PAGE_MESSAGES, NATS_READ_SECONDS_MAX, NATS_SINGLE_READS, RETRY_MILLIS,
 };
 
-/// A place in the stream, and how it is read from there.
+/// A position in the stream, and how messages are read from there.
 #[derive(Debug, Default)]
 pub(super) struct Pages {
-    /// The one subject that is read; all of them if none.
+    /// The subject to read; `None` reads all subjects.
     pub(super) subject: Option<String>,
-    /// The message that is read next, or the first one after it with the subject.
+    /// The sequence to read next, or the first one after it with the subject.
     pub(super) next: u64,
-    /// How many messages were read one by one.
+    /// The number of messages that were read one by one.
     singles: u32,
     consumer: Option<Cursor>,
 }
 
-/// A consumer, and the message behind the last one it handed out.
+/// A consumer, and the sequence after its last message.
 #[derive(Debug)]
 struct Cursor {
     consumer: Consumer<pull::Config>,
@@ -37,11 +36,11 @@ impl Pages {
         Self { subject, next: next.max(1), ..Self::default() }
     }
 
-    /// The messages that stand next, at least one; there is one up to `target`. Whoever takes them moves
-    /// `next`. If `sure`, what comes is what the leader says and not what was handed out.
+    /// Returns the next messages, at least one. A message up to `target` must exist. The caller advances
+    /// `next`. With `sure`, the message comes from the leader and not from a consumer.
     ///
     /// # Errors
-    /// When the server does not answer, or says that there is none although there was.
+    /// When the server does not respond, or a message that existed is missing.
     pub(super) async fn page(
         &mut self,
         api: &Api,
@@ -60,11 +59,11 @@ impl Pages {
         }
         self.consumer = None;
         self.singles += 1;
-        let one = surely(api, self.next, self.subject.as_deref(), target).await?;
+        let one = read_from_leader(api, self.next, self.subject.as_deref(), target).await?;
         Ok(vec![one])
     }
 
-    /// What a consumer hands out, as far as it is what stands next. Nothing if there was any fault.
+    /// Reads the next messages from a consumer. Returns none after any fault.
     async fn handed_out(&mut self, api: &Api) -> Vec<Message> {
         let known = self.consumer.take().filter(|cursor| cursor.next == self.next);
         let mut cursor = match known {
@@ -85,7 +84,7 @@ impl Pages {
 }
 
 impl Cursor {
-    /// Fetches what there is now; whether it may be asked again.
+    /// Fetches the messages that exist now. Returns whether the consumer is still usable.
     async fn fetch(&mut self, may_skip: bool, page: &mut Vec<Message>) -> bool {
         let fetch =
             self.consumer.fetch().max_messages(NATS_PAGE_MESSAGES).max_bytes(NATS_PAGE_BYTES);
@@ -94,7 +93,7 @@ impl Cursor {
             let Ok(sequence) = message.info().map(|info| info.stream_sequence) else {
                 return false;
             };
-            // A message that was lost on its way is asked of the leader.
+            // A consumer does not resend a lost message, so the caller reads it from the leader.
             if sequence < self.next || (sequence > self.next && !may_skip) {
                 return false;
             }
@@ -106,11 +105,11 @@ impl Cursor {
     }
 }
 
-/// The first message from `sequence` on, from the leader; one stands there up to `target`.
+/// Reads the first message from `sequence` on from the leader. A message up to `target` must exist.
 ///
 /// # Errors
-/// When there is none any more, or nobody answered for a while.
-pub(super) async fn surely(
+/// When the message is gone, or the leader did not respond in time.
+pub(super) async fn read_from_leader(
     api: &Api,
     sequence: u64,
     subject: Option<&str>,
@@ -138,25 +137,25 @@ pub(super) async fn surely(
     match (read, shorter) {
         (Ok(read), _) => read,
         (Err(_), Some(last)) => {
-            let what = format!("the stream ends at message {last} and went on to {target}");
+            let what = format!("the stream ends at message {last} and had message {target} before");
             Err(ReadError::DamagedStream { stream, sequence, what })
         }
         (Err(_), None) => Err(ReadError::Unavailable { stream, sequence, why }),
     }
 }
 
-/// What the leader says.
+/// The response of the leader.
 enum FetchResult {
     Found(Message),
-    /// It is not there any more.
+    /// The message is missing.
     Gone(String),
-    /// The stream ends before the message that was there. A leader that has just been deposed may not have
-    /// what was acknowledged by the next one; if it stays so, it is lost.
+    /// The stream ends before the message. A deposed leader may lack messages that the next leader has
+    /// acknowledged. If this does not change, the messages are lost.
     Shorter(u64),
     NoAnswer(String),
 }
 
-/// Looks once.
+/// Reads once.
 async fn fetch_message(
     api: &Api,
     sequence: u64,
@@ -175,11 +174,11 @@ async fn fetch_message(
     if last < target {
         return FetchResult::Shorter(last);
     }
-    // Between the two answers it may have come.
+    // The message may have been stored between the two responses.
     match api.get(sequence, subject).await {
         Ok(Some(message)) => FetchResult::Found(message),
         Ok(None) => FetchResult::Gone(format!(
-            "it is not there, although the stream goes on to message {last}"
+            "it is missing, although the stream goes on to message {last}"
         )),
         Err(why) => FetchResult::NoAnswer(why),
     }

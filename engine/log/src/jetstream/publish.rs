@@ -1,4 +1,4 @@
-//! One append: published until it is certain what became of it, or time is up.
+//! One append: published again until its outcome is certain or the time is up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,19 +9,19 @@ use bytes::Bytes;
 use super::Inner;
 use super::api::Published;
 use super::frame::{self, Message, SEQUENCE_MAX};
-use super::pages::surely;
+use super::pages::read_from_leader;
 use crate::check::{check_chain, check_size};
 use crate::limits::{NATS_APPEND_SECONDS_MAX, RETRY_MILLIS};
 use crate::{AppendError, Appended, Encoded, ReadError};
 
-/// Appends the commits of one company. Appends of one company go one after the other.
+/// Appends the commits of one company. Appends of one company run one after the other.
 pub(super) async fn append(
     inner: Arc<Inner>,
     commits: Vec<Encoded>,
 ) -> Result<Vec<Appended>, AppendError> {
     check_size(&commits, inner.append_bytes_max)?;
     let Some(company) = one_company(&commits)? else { return Ok(Vec::new()) };
-    let turn = inner.turn(&company);
+    let turn = inner.append_lock(&company);
     let _turn = turn.lock().await;
     inner.check_whole()?;
     let company_head = inner.view().company_head(&company);
@@ -45,11 +45,11 @@ pub(super) async fn append(
     };
     let Attempt { subject, payload, .. } = attempt;
     let message = Message { sequence, subject: subject.into(), payload };
-    inner.take(&message).map_err(|what| inner.damaged(what))?;
+    inner.apply(&message).map_err(|what| inner.damaged(what))?;
     Ok(appended(&commits, sequence))
 }
 
-/// The company of all commits; none if there are no commits.
+/// The company of all commits, or `None` if there are no commits.
 fn one_company(commits: &[Encoded]) -> Result<Option<CompanyId>, AppendError> {
     let mut companies = commits.iter().map(|commit| &commit.commit().company);
     let Some(first) = companies.next() else { return Ok(None) };
@@ -62,7 +62,7 @@ fn one_company(commits: &[Encoded]) -> Result<Option<CompanyId>, AppendError> {
     }
 }
 
-/// The head that the first commit was decided on.
+/// The head on which the first commit was decided.
 fn check_expectation(commits: &[Encoded]) -> crate::Head {
     commits.first().map_or_else(crate::Head::default, |first| crate::Head {
         version: first.commit().first_version - 1,
@@ -86,33 +86,33 @@ fn appended(commits: &[Encoded], sequence: u64) -> Vec<Appended> {
     commits.iter().zip(0..).map(location).collect()
 }
 
-/// A message that is published again and again, always the same.
+/// A message that is published until its outcome is known.
 struct Attempt<'a> {
     inner: &'a Inner,
     company: &'a CompanyId,
     subject: String,
-    /// The company's last message that the append follows on.
+    /// The sequence of the company's last message before the append.
     expected: u64,
-    /// The stream's last message that was known before.
+    /// The last known sequence of the stream before the append.
     known: u64,
     id: Digest,
     payload: Bytes,
     doubt: Doubt,
 }
 
-/// What is known when time is up.
+/// What is known when the time is up.
 #[derive(Debug, Default)]
 struct Doubt {
     why: String,
-    /// Whether any attempt may have been stored.
+    /// Whether an attempt may have been stored.
     perhaps_stored: bool,
-    /// The company's last message as the leader knows it, if that is one before `expected`.
+    /// The sequence of the company's last message at the leader, if it is before `expected`.
     behind: Option<u64>,
 }
 
 impl Attempt<'_> {
-    /// The sequence of the stored message; none if another writer's stands in its place, and then the view
-    /// shows that.
+    /// Returns the sequence of the stored message, or `None` if another writer appended first. In that case
+    /// the view has the append of the other writer.
     async fn store(&mut self) -> Result<Option<u64>, AppendError> {
         let limit = Duration::from_secs(NATS_APPEND_SECONDS_MAX);
         if let Ok(known) = tokio::time::timeout(limit, self.keep_trying()).await {
@@ -133,7 +133,7 @@ impl Attempt<'_> {
     async fn keep_trying(&mut self) -> Result<Option<u64>, AppendError> {
         loop {
             let (inner, expected) = (self.inner, self.expected);
-            // Dropped in the middle of this, it may have been stored.
+            // The time-out may drop this future between publish and acknowledgement.
             let before = std::mem::replace(&mut self.doubt.perhaps_stored, true);
             let published =
                 inner.api.publish(&self.subject, expected, self.id, self.payload.clone()).await;
@@ -159,7 +159,7 @@ impl Attempt<'_> {
         }
     }
 
-    /// Looks what stands in the place of the append: its own message, another writer's, or nothing yet.
+    /// Reads the last message of the company: our own, one of another writer, or none yet.
     async fn look(&mut self) -> Result<Option<Option<u64>>, AppendError> {
         let last = match self.inner.api.last(&self.subject).await {
             Ok(last) => last,
@@ -170,8 +170,8 @@ impl Attempt<'_> {
         };
         self.doubt.behind = (last < self.expected).then_some(last);
         if last <= self.expected {
-            // One is on its way, perhaps our own; or a leader does not know yet what the one before knew.
-            "another append of the company is under way".clone_into(&mut self.doubt.why);
+            // An append is in flight, perhaps our own; or a new leader does not have the last one yet.
+            "another append of the company is in flight".clone_into(&mut self.doubt.why);
             return Ok(None);
         }
         match self.catch_up(last).await {
@@ -184,16 +184,17 @@ impl Attempt<'_> {
         }
     }
 
-    /// Takes note of what others appended to the company; the sequence of our own message, if it is among it.
+    /// Reads the appends of other writers to the company. Returns the sequence of our own message, if it is
+    /// among them.
     async fn catch_up(&self, last: u64) -> Result<Option<u64>, ReadError> {
         let (mut next, mut ours) = (self.expected + 1, None);
         while next <= last {
             let api = &self.inner.api;
-            let message = surely(api, next, Some(&self.subject), last).await?;
+            let message = read_from_leader(api, next, Some(&self.subject), last).await?;
             if message.payload == self.payload {
                 ours = Some(message.sequence);
             }
-            self.inner.take(&message).map_err(|what| ReadError::DamagedStream {
+            self.inner.apply(&message).map_err(|what| ReadError::DamagedStream {
                 stream: api.name.clone(),
                 sequence: message.sequence,
                 what,
@@ -203,8 +204,8 @@ impl Attempt<'_> {
         Ok(ours)
     }
 
-    /// A stream that lost its end, by a loss of power or a backup that is too old, gives the numbers of
-    /// lost messages to new ones.
+    /// Detects a stream that lost its end, by a loss of power or an old backup: it gives new messages the
+    /// sequences of lost ones.
     fn check_new(&self, sequence: u64, duplicate: bool) -> Result<(), AppendError> {
         if duplicate || sequence > self.known {
             return Ok(());
@@ -227,7 +228,7 @@ impl Attempt<'_> {
 }
 
 impl Inner {
-    /// JSON holds no position beyond the last message's.
+    /// Rejects an append when the positions reach the largest number that JSON holds.
     fn check_room(&self) -> Result<(), AppendError> {
         let sequence = self.view().sequence;
         if sequence < SEQUENCE_MAX {

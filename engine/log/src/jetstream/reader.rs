@@ -1,4 +1,4 @@
-//! Readers: they ask for whole messages and yield their commits, each checked against the one before.
+//! Readers: read whole messages and yield their commits, each checked against the previous one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -7,21 +7,21 @@ use boarding_commands::values::CompanyId;
 
 use super::Inner;
 use super::frame::{self, Message, Stored};
-use super::pages::{Pages, surely};
+use super::pages::{Pages, read_from_leader};
 use super::view::check_follows;
 use crate::limits::NATS_PAGE_MESSAGES;
 use crate::{Entry, Head, Location, ReadError, Reader};
 
-/// Reads the whole stream, or one company's messages.
+/// Reads the whole stream, or the messages of one company.
 #[derive(Debug)]
 pub(super) struct StreamReader {
     inner: Arc<Inner>,
     of: Scope,
     pages: Pages,
     ready: VecDeque<Entry>,
-    /// Whether what was handed out was not what should come: then the leader is asked.
+    /// Whether a consumer delivered an unexpected message: then the leader is read.
     doubt: bool,
-    /// Whether it has been at the end.
+    /// Whether the reader has reached the end once.
     follows: bool,
 }
 
@@ -32,9 +32,9 @@ enum Scope {
     Company {
         company: CompanyId,
         version: u64,
-        /// Where the company stood after the last message; none before the first.
+        /// The head of the company after the last message; `None` before the first.
         head: Option<Head>,
-        /// Whether the place of the version was found.
+        /// Whether the message of the version was found.
         found: bool,
     },
 }
@@ -55,7 +55,7 @@ impl StreamReader {
         Self { inner, of, pages, ready: VecDeque::new(), doubt: false, follows: false }
     }
 
-    /// The last message that there is to read.
+    /// The sequence of the last message to read.
     fn target(&self) -> u64 {
         let view = self.inner.view();
         match &self.of {
@@ -64,9 +64,9 @@ impl StreamReader {
         }
     }
 
-    /// The next messages of the whole stream, for a reader that follows it: from memory, where they are since
-    /// they were appended. Whoever reads history is given what the stream holds now.
-    fn at_hand(&self) -> Vec<Message> {
+    /// The next messages from the cache, for a reader at the end of the stream. A reader of older history gets
+    /// the messages that the stream holds now.
+    fn cached(&self) -> Vec<Message> {
         match self.of {
             Scope::All { .. } if self.follows && !self.doubt => {
                 self.inner.view().recent.run(self.pages.next, NATS_PAGE_MESSAGES)
@@ -75,11 +75,11 @@ impl StreamReader {
         }
     }
 
-    /// Reads on; when it succeeds, something was read.
+    /// Reads at least one message.
     fn read_on(&mut self, target: u64) -> Result<(), ReadError> {
-        let at_hand = self.at_hand();
-        if !at_hand.is_empty() {
-            return self.accept_all(at_hand, target);
+        let cached = self.cached();
+        if !cached.is_empty() {
+            return self.accept_all(cached, target);
         }
         let next = self.pages.next;
         let mut pages = std::mem::replace(&mut self.pages, Pages::at(None, next));
@@ -217,7 +217,7 @@ async fn find_version(
     let (mut low, mut high) = (1, target + 1);
     while low < high {
         let middle = low + (high - low) / 2;
-        let message = surely(&inner.api, middle, subject, target).await?;
+        let message = read_from_leader(&inner.api, middle, subject, target).await?;
         let stored = message.stored().map_err(|what| ReadError::DamagedStream {
             stream: inner.api.name.clone(),
             sequence: message.sequence,
@@ -232,7 +232,7 @@ async fn find_version(
     Ok(low)
 }
 
-/// Looks at one commit again: among the newest messages, or else in the leader's.
+/// Reads one commit again: from the cache, or else from the leader.
 pub(super) fn stored_at<T>(
     inner: &Arc<Inner>,
     at: Location,
@@ -251,7 +251,8 @@ pub(super) fn stored_at<T>(
         Some(message) => message,
         None => {
             let asked = Arc::clone(inner);
-            let reading = async move { surely(&asked.api, sequence, None, sequence).await };
+            let reading =
+                async move { read_from_leader(&asked.api, sequence, None, sequence).await };
             inner.wait(sequence, reading)??
         }
     };

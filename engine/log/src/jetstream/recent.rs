@@ -1,5 +1,4 @@
-//! The newest messages, as they were appended: whoever follows the log, and a command that is sent
-//! again, which happens soon after the first time, are served from here and not by the leader.
+//! A cache of the newest messages, for readers at the end of the log and for repeated commands.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +7,7 @@ use bytes::Bytes;
 use super::frame::Message;
 use crate::limits::NATS_RECENT_BYTES_MAX;
 
-/// Messages by their sequence; the oldest go once they are more than [`NATS_RECENT_BYTES_MAX`].
+/// Messages by sequence. The oldest are evicted when the size exceeds [`NATS_RECENT_BYTES_MAX`].
 #[derive(Debug, Default)]
 pub(super) struct Recent {
     messages: BTreeMap<u64, Message>,
@@ -17,7 +16,7 @@ pub(super) struct Recent {
 
 impl Recent {
     pub(super) fn keep(&mut self, message: &Message) {
-        // Cut from a connection's buffer, it would keep all of that.
+        // The payload is a slice of a large receive buffer. A copy lets that buffer be freed.
         let payload = Bytes::copy_from_slice(&message.payload);
         self.bytes += payload.len();
         let kept = Message { payload, ..message.clone() };
@@ -31,7 +30,7 @@ impl Recent {
         }
     }
 
-    /// Whether this very message is among them.
+    /// Whether the cache holds exactly this message.
     pub(super) fn holds(&self, message: &Message) -> bool {
         self.messages
             .get(&message.sequence)
@@ -42,7 +41,7 @@ impl Recent {
         self.messages.get(&sequence).cloned()
     }
 
-    /// The messages that stand at `next` and right behind it, as far as they are here; at most so many.
+    /// The cached messages from `next` on without a gap, at most `most` of them.
     pub(super) fn run(&self, next: u64, most: usize) -> Vec<Message> {
         let ahead = self.messages.range(next..).zip(next..);
         let run = ahead.take_while(|((sequence, _), wanted)| *sequence == wanted);
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_go_first_and_the_limit_holds() {
+    fn the_oldest_messages_are_evicted_first() {
         let mut recent = Recent::default();
         let bytes = NATS_RECENT_BYTES_MAX / 4;
         let of = |sequence| Message {

@@ -1,6 +1,6 @@
-//! Whether the servers keep what they acknowledge: their versions, and when they write to the disk.
+//! Checks that servers keep acknowledged messages: their version and sync setting.
 //!
-//! A client cannot see the latter. The server's monitoring port says it.
+//! A client cannot read the sync setting. The monitoring port of the server reports it.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use super::open::OLDEST_SERVER;
 use super::{Options, http};
 use crate::limits::NATS_CONNECT_SECONDS_MAX;
 
-/// A server that was asked and is safe.
+/// A server that was checked and is safe.
 #[derive(Debug)]
 pub(super) struct CheckedServer {
     name: String,
 }
 
-/// What a monitoring port says of its server, as far as it matters here.
+/// The part of a monitoring report that the checks need.
 #[derive(Debug, Deserialize)]
 struct Varz {
     server_name: String,
@@ -38,7 +38,7 @@ struct Config {
     sync_always: bool,
 }
 
-/// Refuses a server that is too old.
+/// Rejects a server that is too old.
 pub(super) fn check_version(server: &str, version: &str) -> Result<(), OpenError> {
     let mut numbers = version.trim_start_matches('v').split(['.', '-']).map(str::parse::<u64>);
     let found = (numbers.next().and_then(Result::ok), numbers.next().and_then(Result::ok));
@@ -50,11 +50,11 @@ pub(super) fn check_version(server: &str, version: &str) -> Result<(), OpenError
     Err(OpenError::OldServer { server: server.to_owned(), version: version.to_owned() })
 }
 
-/// Asks every monitoring address.
+/// Checks the server behind each monitoring address.
 ///
 /// # Errors
-/// When one does not answer, or its server is not safe; and when there is none, unless that is accepted.
-pub(super) async fn ask_all(options: &Options) -> Result<Vec<CheckedServer>, OpenError> {
+/// When a server does not respond or is not safe, or when there is no address and that is not accepted.
+pub(super) async fn check_all(options: &Options) -> Result<Vec<CheckedServer>, OpenError> {
     let mut known = Vec::new();
     for address in &options.monitors {
         let asked = address.clone();
@@ -86,7 +86,7 @@ fn check(varz: Varz) -> Result<CheckedServer, OpenError> {
     }
 }
 
-/// Refuses a stream of which a server was not asked.
+/// Rejects a stream if one of its servers was not checked.
 pub(super) fn check_known(
     known: &[CheckedServer],
     servers: &[String],
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_that_is_too_old_or_says_nothing_legible_is_refused() {
+    fn old_or_unreadable_server_versions_are_rejected() {
         for version in ["2.12.0", "v2.12.1", "2.15.1-beta.1", "3.0.0"] {
             assert!(check_version("n1", version).is_ok(), "{version}");
         }
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_says_of_itself_is_read() {
+    fn the_sync_setting_is_read_from_the_report() {
         let read = |jetstream: &str| {
             let text = format!(
                 r#"{{"server_name":"n1","version":"2.15.1","port":4222,"jetstream":{jetstream}}}"#

@@ -1,4 +1,4 @@
-//! What is known of the stream in memory: heads, the newest commands, the end. Built anew at every opening.
+//! The state of the stream in memory: heads, newest commands, end. Rebuilt at each opening.
 
 use std::collections::BTreeMap;
 
@@ -7,14 +7,15 @@ use boarding_commands::values::CompanyId;
 use super::frame::{Message, Stored};
 use super::recent::Recent;
 use crate::Head;
-use crate::commands::Commands;
+use crate::commands::RecentCommands;
 
-/// Everything here is durable. It grows with the companies and with the commands that no index has.
+/// The view holds only durable commits. It grows with the companies and with the commands that no index
+/// has yet.
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub(super) companies: BTreeMap<CompanyId, CompanyHead>,
-    pub(super) commands: Commands,
-    /// Commands up to this position are not kept.
+    pub(super) commands: RecentCommands,
+    /// RecentCommands up to this position are not kept.
     pub(super) commands_from: u64,
     /// The last position.
     pub(super) end: u64,
@@ -23,7 +24,7 @@ pub(super) struct View {
     pub(super) recent: Recent,
 }
 
-/// Where a company stands, and the message that left it there.
+/// The head of a company, and the sequence of its last message.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct CompanyHead {
     pub(super) head: Head,
@@ -35,12 +36,12 @@ impl View {
         self.companies.get(company).copied().unwrap_or_default()
     }
 
-    /// Takes note of a message. Those of one company come in order, or once more: what this engine has
-    /// appended comes back to it from the server.
+    /// Applies a message. Messages of one company arrive in order. A message of this engine arrives twice,
+    /// since the server sends it back.
     ///
     /// # Errors
-    /// When it does not follow on what is known of its company.
-    pub(super) fn take(&mut self, message: &Message) -> Result<(), String> {
+    /// When it does not follow the head of its company.
+    pub(super) fn apply(&mut self, message: &Message) -> Result<(), String> {
         if self.recent.holds(message) {
             return Ok(());
         }
@@ -72,14 +73,14 @@ impl View {
     }
 }
 
-/// Whether a commit is the next one after this head.
+/// Checks that a commit is the next one after this head.
 pub(super) fn check_follows(head: Head, next: &Stored<'_>) -> Result<(), String> {
     let envelope = &next.envelope;
     if envelope.first_version == head.version + 1 && envelope.previous == head.hash {
         return Ok(());
     }
     Err(format!(
-        "version {} of company {} follows on version {}, or on another history: what was between is gone",
+        "version {} of company {} does not follow version {}: commits are missing, or the history is another one",
         envelope.first_version, envelope.company, head.version
     ))
 }

@@ -72,7 +72,7 @@ impl Message {
     pub fn of(fact: &Fact<'_>, max_bytes: usize) -> Self {
         let company = &fact.commit.company;
         let mut headers = Headers::of(fact);
-        let mut row = history::row(fact);
+        let mut row = history::event_json(fact);
         let mut payload = row.to_string().into_bytes();
         let mut sent = headers.to_map();
         if payload.len() + bytes(&sent) + FRAMING_BYTES > max_bytes {

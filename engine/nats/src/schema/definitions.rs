@@ -6,7 +6,7 @@ use boarding_commands::decide::{self, CommandSchema};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::Event;
 use boarding_commands::schema::{DEFINITIONS, asked, told};
-use boarding_projections::history::Published;
+use boarding_projections::history::PublishedEvent;
 use schemars::{JsonSchema as _, SchemaGenerator};
 use serde_json::{Map, Value, json};
 
@@ -103,7 +103,7 @@ fn queries(asked: &mut SchemaGenerator, told: &mut SchemaGenerator, parts: &mut 
 
 /// Every event as it is published: the same row with a name and fields of its own.
 fn events(told: &mut SchemaGenerator, parts: &mut Parts) {
-    let published = Value::from(Published::json_schema(told));
+    let published = Value::from(PublishedEvent::json_schema(told));
     let all = Value::from(Event::json_schema(told));
     for one in all.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
         let fields = one.get("properties").and_then(Value::as_object);

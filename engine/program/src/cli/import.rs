@@ -34,6 +34,7 @@ Examples:
   boarding import userdetails.csv featuredetails.csv channelcountdetails.csv --company acme --dialect ocm
   boarding import people.csv --company acme --dialect leapxpert --plan-hash HASH
   boarding import people.csv --company acme --dialect officechat --auto-invite --channel whatsapp
+  boarding import staff.csv --company acme --dialect mangoapps --existing update
   boarding import accounts.csv --company acme --dialect multiline --organization EMEA --permission-group Traders
 
 --preview shows what would become of each row and changes nothing; the hash it tells imports exactly that,

@@ -125,7 +125,7 @@ impl Out {
         Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// ResponseKind how it ended, and the exit status that says so.
+    /// Tells how it ended, and the exit status that says so.
     pub(super) fn end(&self, ending: Ending) -> ExitCode {
         match ending {
             Ok(_) if self.broken.load(Ordering::Relaxed) => ExitCode::from(4),

@@ -19,6 +19,7 @@ Examples:
   boarding template leapxpert
   boarding template leapxpert -o people.csv
   boarding template officechat
+  boarding template mangoapps
   boarding template multiline --own --company acme -o accounts.csv
   boarding template ocm -o userdetails.csv
   boarding template ocm --file featuredetails -o featuredetails.csv

@@ -69,12 +69,12 @@ mod tests {
     use boarding_csv::Given;
     use serde_json::{Value, json};
 
-    use crate::decide::imports::import_file::FileRead;
+    use crate::decide::facts::{Facts, FileContents};
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
     use crate::decide::numbers::pool::testing::{
         assigned, number, number_added, setting, unit, user_of,
     };
-    use crate::decide::testing::{Then, given, user_created, who};
+    use crate::decide::testing::{Input, Then, given, user_created, who};
     use crate::decide::{Command, ImportRows};
     use crate::event::{Event, Existing, FileRef, Permission, RowOutcome};
     use crate::user_file::{ParsedRow, Summary};
@@ -99,16 +99,14 @@ mod tests {
             "organization": "EMEA", "permission_group": "Traders",
         });
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-        let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else {
-            panic!()
-        };
+        let command = Command::read("ImportFile", body).unwrap();
         let files =
             vec![FileRef { name: "accounts.csv".to_owned(), sha256: "cd".repeat(32), bytes: 10 }];
         let total = rows.len() as u64;
         let summary =
             Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
-        command.read = Some(FileRead { files, summary, rows });
-        given(events).when(command)
+        let facts = Facts::Files(FileContents { files, summary, rows });
+        given(events).when(Input { command, facts })
     }
 
     fn with_number(row: u64, key: &str, n: u64) -> ParsedRow {
@@ -119,7 +117,7 @@ mod tests {
 
     #[track_caller]
     fn refused_rows(then: Then) -> Vec<(RowOutcome, &'static str)> {
-        let events = then.0.unwrap().events;
+        let events = then.events();
         let of = |event: &Event| match event {
             Event::RowRefused { outcome, problems, .. } => {
                 Some((*outcome, problems[0].code.as_str()))
@@ -138,8 +136,7 @@ mod tests {
         let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::Accounts] };
         let before = company().into_iter().chain([enabled, granted, user_created("ann")]).collect();
         let rows = vec![row(1, "ann"), row(2, "bob")];
-        let events =
-            import(before, rows, &json!({"action": "import_and_invite"})).0.unwrap().events;
+        let events = import(before, rows, &json!({"action": "import_and_invite"})).events();
         let total = events.iter().find_map(|event| match event {
             Event::RunRequested { total, .. } => Some(*total),
             _ => None,
@@ -158,7 +155,7 @@ mod tests {
         let expected =
             ["ImportAccepted", "ImportPlaced", "UserCreated", "AccountOpened", "ImportCompleted"];
         assert_eq!(then.names(), expected);
-        let events = then.0.unwrap().events;
+        let events = then.events();
         let Event::UserCreated { org_unit, person, .. } = &events[2] else { panic!() };
         assert_eq!(org_unit.as_deref(), Some("EMEA"));
         assert_eq!(person.attributes["permission_group"], "Traders");

@@ -4,9 +4,9 @@ use serde_json::json;
 
 use super::spec::{asked, auto, import, with_ann};
 use super::*;
-use crate::decide::Command;
 use crate::decide::imports::import_file::testing::{import_id, row};
-use crate::decide::testing::{Given as Before, given};
+use crate::decide::testing::{Given as Before, Input, given};
+use crate::decide::{Command, Facts};
 
 fn admin() -> Event {
     let setting = "network_admin_email".to_owned();
@@ -21,7 +21,7 @@ fn oc_14_the_network_admin_is_told_of_every_import() {
         let then = import(before, vec![row(1, "bob")], &extra);
         let names = then.names();
         assert_eq!(names.contains(&"RunRequested"), invites);
-        let events = then.0.unwrap().events;
+        let events = then.events();
         let told = events.iter().find_map(|event| match event {
             Event::ImportNotificationRequested { import, email, expires_at } => {
                 Some((*import, email.as_str(), *expires_at))
@@ -41,28 +41,23 @@ fn oc_14_the_mail_to_the_admin_is_claimed_once() {
     let before = with_ann().into_iter().chain([admin()]);
     let company = given(before).after(asked(1, vec![row(1, "bob")], &json!({})));
     let claim = || crate::decide::ClaimNotification { most: 9 };
-    let events = company.when(claim()).0.unwrap().events;
+    let events = company.when(claim()).events();
     let [Event::NotificationDispatched { key, email, .. }] = events.as_slice() else {
         panic!("{events:?}")
     };
     assert_eq!(*key, crate::evolve::import_completed_key(import_id()));
     assert_eq!(email.as_str(), "admin@acme.example");
-    assert!(!company.after(claim()).when(claim()).0.unwrap().recorded);
+    assert!(!company.after(claim()).when(claim()).0.unwrap().is_append());
 }
 
 /// An import that the administrator was told of, and the link of the mail, as the engine reads it.
-fn told() -> (Before, impl Fn(&str) -> crate::decide::StartBulkIntegration) {
+fn told() -> (Before, impl Fn(&str) -> Input) {
     let before = with_ann().into_iter().chain([admin()]);
     let company = given(before).after(asked(2, vec![row(1, "ann"), row(2, "bob")], &json!({})));
     let follow = |mode: &str| {
         let body = json!({"source": {"token": "token"}, "channel": "whatsapp", "mode": mode});
-        let Command::StartBulkIntegration(mut start) =
-            Command::read("StartBulkIntegration", body).unwrap()
-        else {
-            panic!()
-        };
-        start.source.verified = Some(import_id());
-        start
+        let command = Command::read("StartBulkIntegration", body).unwrap();
+        Input { command, facts: Facts::Import(import_id()) }
     };
     (company, follow)
 }
@@ -72,7 +67,7 @@ fn told() -> (Before, impl Fn(&str) -> crate::decide::StartBulkIntegration) {
 fn oc_14_following_the_link_starts_the_run_once() {
     let (company, follow) = told();
     let shown = company.when(follow("preview")).0.unwrap();
-    assert_eq!((shown.recorded, &shown.result["recipient_count"]), (false, &json!(2)));
+    assert_eq!((shown.is_append(), &shown.result()["recipient_count"]), (false, &json!(2)));
     let then = company.when(follow("confirmed"));
     let expected = [
         "RunRequested",
@@ -94,21 +89,22 @@ fn oc_14_a_link_is_good_for_a_while_and_for_its_import_only() {
     use crate::decide::Authority;
     use crate::decide::testing::NOW;
     let (mut company, follow) = told();
-    let late = Command::from(follow("confirmed"));
+    let late = follow("confirmed");
     let end = NOW.plus_seconds(7 * 24 * 3600);
     company
-        .when_asked_by("link", Authority::Granted, end, &late)
+        .when_asked_by("link", Authority::Granted, end, late.clone())
         .then_refused(Code::InvitationExpired);
     let mut guess = follow("confirmed");
-    guess.source.verified = None;
+    guess.facts = Facts::None;
     company.when(guess).then_refused(Code::InvitationNotFound);
     let mut both = follow("confirmed");
-    both.source.import = Some("latest".to_owned());
+    let Command::StartBulkIntegration(start) = &mut both.command else { panic!() };
+    start.source.import = Some("latest".to_owned());
     company.when(both).then_refused(Code::EnvelopeMalformed);
     let actor = Personal("jane@acme.example".to_owned());
     let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::Administer] };
-    company.0.evolve(NOW, &granted);
-    assert!(company.when_asked_by("link", Authority::Granted, NOW, &late).0.is_ok());
+    company.append(NOW, "jane@acme.example", &[granted]);
+    assert!(company.when_asked_by("link", Authority::Granted, NOW, late).0.is_ok());
 }
 
 /// OC-14, P23: nobody is told of an import that was undone first, and a link that was sent invites nobody then.

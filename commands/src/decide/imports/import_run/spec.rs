@@ -5,29 +5,26 @@ use serde_json::{Value, json};
 use ulid::Ulid;
 
 use super::*;
+use crate::decide::facts::{Facts, FileContents};
 use crate::decide::imports::import_file::testing::{accepted, import_id, row};
-use crate::decide::imports::import_file::{FileRead, ImportFile};
 use crate::decide::testing::{
-    Given as Before, Then, a_running_run, channel_enabled, given, user_created, who,
+    Given as Before, Input, Then, a_running_run, channel_enabled, given, user_created, who,
 };
 use crate::decide::{ClaimRecipients, Command, ImportRows, ListRecipients};
 use crate::event::{Channel, Existing, FileRef};
 use crate::user_file::{Manager, ParsedRow, RowValues, Summary};
 use crate::values::{Personal, UserKey};
 
-pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> ImportFile {
+pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> Input {
     let mut body = json!({
         "dialect": "officechat", "import": import_id(), "files": [{"name": "people.csv", "text": ""}],
     });
     body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
-    let Command::ImportFile(mut command) = Command::read("ImportFile", body).unwrap() else {
-        panic!()
-    };
+    let command = Command::read("ImportFile", body).unwrap();
     let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
     let summary =
         Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
-    command.read = Some(FileRead { files, summary, rows });
-    command
+    Input { command, facts: Facts::Files(FileContents { files, summary, rows }) }
 }
 
 pub(super) fn import(
@@ -79,7 +76,7 @@ fn oc_13_the_last_rows_commit_requests_the_run() {
         "RunStarted",
     ];
     assert_eq!(then.names(), expected);
-    assert_eq!(then.0.unwrap().result["run"], json!(import_id()));
+    assert_eq!(then.result()["run"], json!(import_id()));
 }
 
 /// OC-13: only whom the rows created, never whom they updated, activated or left alone.
@@ -103,7 +100,7 @@ fn oc_13_only_created_people_are_invited() {
 fn lx_16_a_run_that_is_asked_for_later_is_for_everybody_of_the_import() {
     let company = given(with_ann()).after(asked(2, vec![row(1, "ann"), row(2, "bob")], &auto()));
     let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "preview"});
-    let shown = company.when_json("StartBulkIntegration", body).0.unwrap().result;
+    let shown = company.when_json("StartBulkIntegration", body).result();
     assert_eq!(shown["recipient_count"], 2);
     let none = given(with_ann()).after(asked(1, vec![row(1, "ann")], &auto())).0;
     assert!(none.imports[&import_id()].invites.is_none(), "nobody was new, and that is settled");
@@ -155,11 +152,11 @@ fn the_run_of_an_import_waits_for_the_lock_like_any_other() {
 fn oc_13_where_nobody_is_new_the_import_says_so() {
     let then = import(with_ann(), vec![row(1, "ann")], &auto());
     let decision = then.0.unwrap();
-    let Some(Event::ImportInvitesRefused { problem, .. }) = decision.events.last() else {
+    let Some(Event::ImportInvitesRefused { problem, .. }) = decision.events().last() else {
         panic!()
     };
     assert_eq!(problem.code, Code::RunEmptySelection);
-    assert!(decision.result.get("run").is_none());
+    assert!(decision.result().get("run").is_none());
 }
 
 /// What has nothing to do with the rows refuses the file before anything is done.
@@ -201,15 +198,15 @@ fn lx_01_an_import_that_invites_needs_both_permissions() {
 fn a_file_is_imported_though_its_run_is_refused() {
     let refused = |then: Then, why, words: &str| {
         let decision = then.0.unwrap();
-        let names: Vec<_> = decision.events.iter().map(Event::name).collect();
+        let names: Vec<_> = decision.events().iter().map(Event::name).collect();
         let end = ["UserCreated", "UserCreated", "ImportCompleted", "ImportInvitesRefused"];
         assert!(names.ends_with(&end), "{names:?}");
-        let Some(Event::ImportInvitesRefused { problem, .. }) = decision.events.last() else {
+        let Some(Event::ImportInvitesRefused { problem, .. }) = decision.events().last() else {
             panic!()
         };
         assert_eq!(problem.code, why);
         assert!(problem.message.contains(words), "{}", problem.message);
-        (decision.result["run"].clone(), decision.result["not_invited"].clone())
+        (decision.result()["run"].clone(), decision.result()["not_invited"].clone())
     };
     let rows = || vec![row(1, "bob"), row(2, "cid")];
     for extra in [auto(), all()] {
@@ -235,7 +232,7 @@ fn a_file_is_imported_though_its_run_is_refused() {
 #[test]
 fn the_only_channel_that_is_enabled_is_meant() {
     let channel = |then: Then| {
-        let requested = then.0.unwrap().events.into_iter().find_map(|event| match event {
+        let requested = then.events().into_iter().find_map(|event| match event {
             Event::ImportInvitesRequested { channel, .. } => Some(channel),
             _ => None,
         });
@@ -254,14 +251,10 @@ fn the_only_channel_that_is_enabled_is_meant() {
 fn a_channel_that_was_disabled_meanwhile_is_not_used() {
     let mut company = given(with_ann()).after(asked(1, vec![], &auto()));
     let setting = "channels.whatsapp".to_owned();
-    company.0.evolve(
-        crate::decide::testing::NOW,
-        &Event::CompanyConfigChanged { setting, value: json!(false) },
-    );
+    let disabled = Event::CompanyConfigChanged { setting, value: json!(false) };
+    company.append(crate::decide::testing::NOW, "jane", &[disabled]);
     let then = company.when(ImportRows { import: import_id(), rows: vec![row(1, "bob")] });
-    let Some(Event::ImportInvitesRefused { problem, .. }) = then.0.unwrap().events.pop() else {
-        panic!()
-    };
+    let Some(Event::ImportInvitesRefused { problem, .. }) = then.events().pop() else { panic!() };
     assert_eq!(problem.code, Code::ChannelNotEnabled);
 }
 
@@ -275,7 +268,7 @@ fn outcome(dialect: &str, key: &str, email: Option<&str>) -> Event {
         given(with_ann()).after(asked(1, vec![one], &extra)).after(ListRecipients { run });
     let fence = company.0.lock.holder().unwrap().fence;
     let claim = ClaimRecipients { run, fence, most: 9, via: "outbox" };
-    company.when(claim).0.unwrap().events.remove(0)
+    company.when(claim).events().remove(0)
 }
 
 /// OC-13, LX-28: Office Chat has no corporate phones, so nobody lacks one; elsewhere it is asked for.
@@ -314,7 +307,7 @@ fn oc_15_a_manager_whom_nobody_knows_is_a_warning() {
     let import = ImportId(Ulid(77));
     let begun = Event::ImportAccepted { import, files, options, total: 3, warnings };
     let then = given([user_created("ann"), begun]).when(ImportRows { import, rows });
-    let events = then.0.unwrap().events;
+    let events = then.events();
     let codes = |event: &Event| {
         event.row().map(|(_, row)| row.warnings.iter().map(|one| one.code).collect())
     };
@@ -357,7 +350,7 @@ fn oc_08_to_oc_12_enabled_moves_people_and_blank_leaves_them() {
 #[test]
 fn the_run_is_on_the_channel_that_was_asked_for() {
     let then = import(with_ann(), vec![row(1, "bob")], &auto());
-    let events = then.0.unwrap().events;
+    let events = then.events();
     let channel = events.iter().find_map(|event| match event {
         Event::RunRequested { channel, .. } => Some(*channel),
         _ => None,

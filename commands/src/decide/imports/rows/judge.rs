@@ -147,7 +147,7 @@ mod tests {
 
     #[track_caller]
     fn of(company: &Given, lines: &[&str]) -> Vec<Told> {
-        told(&company.when(import(parsed(lines))).0.unwrap().events)
+        told(&company.when(import(parsed(lines))).events())
     }
 
     fn invalid(column: &str, code: Code) -> Told {
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(of(&given(events.clone()), &lines), all);
         let rows = parsed(&lines);
         let before = given(events).after(import(rows[..2].to_vec()));
-        let rest = told(&before.when(import(rows)).0.unwrap().events);
+        let rest = told(&before.when(import(rows)).events());
         assert_eq!(rest, all[2..]);
     }
 
@@ -243,7 +243,7 @@ mod tests {
         ];
         let then = given(events).when(import(parsed(&lines)));
         assert_eq!(then.names(), ["RowRefused", "RowRefused", "UserCreated", "RowRefused"]);
-        let told = told(&then.0.unwrap().events);
+        let told = told(&then.events());
         assert_eq!(told[0], duplicate(Code::RowUserExists));
         assert_eq!(
             (told[1].0, told[1].1[0].1),

@@ -31,10 +31,10 @@ fn alarmed(percent: u64) -> Value {
 /// told once; below it, switched off, or without administrators, nobody is.
 #[test]
 fn number_threshold_is_told_once_a_crossing() {
-    assert!(!tick(&company(alarmed(80), pool(10, 7)), 0).0.unwrap().recorded);
-    assert!(!tick(&given(pool(10, 10)), 0).0.unwrap().recorded);
+    assert!(!tick(&company(alarmed(80), pool(10, 7)), 0).0.unwrap().is_append());
+    assert!(!tick(&given(pool(10, 10)), 0).0.unwrap().is_append());
     let nobody = company(json!({"notify.number_threshold": true}), pool(10, 10));
-    assert_eq!((next_turn(&nobody.0), tick(&nobody, 0).0.unwrap().recorded), (None, false));
+    assert_eq!((next_turn(&nobody.0), tick(&nobody, 0).0.unwrap().is_append()), (None, false));
     let over = company(alarmed(80), pool(10, 8));
     assert!(next_turn(&over.0).is_some_and(|next| next <= NOW));
     let events = told(tick(&over, 0));
@@ -54,16 +54,16 @@ fn number_threshold_is_told_once_a_crossing() {
     assert_eq!(next_turn(&over.0), None);
     let [created, opened] = account("user9", "EMEA");
     let mut over = over;
-    over.0.take(NOW, "jane", &[created, opened, assigned(9, "user9")]);
-    assert!(!tick(&over, 0).0.unwrap().recorded);
+    over.append(NOW, "jane", &[created, opened, assigned(9, "user9")]);
+    assert!(!tick(&over, 0).0.unwrap().is_append());
     let release = |n: u64| Event::NumberReleased {
         number: Personal(number(n)),
         user: who(&format!("user{n}")),
         cooling_until: None,
     };
-    over.0.take(NOW, "jane", &[release(8), release(9)]);
-    assert!(!tick(&over, 0).0.unwrap().recorded);
-    over.0.take(NOW, "jane", &[assigned(8, "user8")]);
+    over.append(NOW, "jane", &[release(8), release(9)]);
+    assert!(!tick(&over, 0).0.unwrap().is_append());
+    over.append(NOW, "jane", &[assigned(8, "user8")]);
     let again = told(tick(&over, 0));
     assert_eq!(again.len(), 2);
     assert!(again.iter().all(|told| told.1 != first));
@@ -82,8 +82,8 @@ fn number_threshold_is_looked_at_once_a_commit() {
     let mut over = ticked(over, 0);
     let given = Event::NumberAllocated { number: Personal(number(9)), org_unit: "EMEA".to_owned() };
     let [created, opened] = account("una", "EMEA");
-    over.0.take(NOW, "jane", &[created, opened, given, assigned(9, "una")]);
-    assert!(!tick(&over, 0).0.unwrap().recorded, "4 of 5, and then 5 of 6");
+    over.append(NOW, "jane", &[created, opened, given, assigned(9, "una")]);
+    assert!(!tick(&over, 0).0.unwrap().is_append(), "4 of 5, and then 5 of 6");
 }
 
 /// MOV: "Threshold exceeded for invitations", when pending invitations need more numbers than there are.
@@ -98,7 +98,7 @@ fn invitations_exceed_numbers_is_told_once() {
     events.extend(people.iter().flat_map(|key| account(key, "EMEA")));
     events.extend(run_started(run_id(1), &people));
     let company = company(settings, events);
-    assert!(!tick(&company, 0).0.unwrap().recorded);
+    assert!(!tick(&company, 0).0.unwrap().is_append());
     let fence = company.0.lock.holder().unwrap().fence;
     let company = company.after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" });
     let events = told(tick(&company, 0));
@@ -111,5 +111,5 @@ fn invitations_exceed_numbers_is_told_once() {
     };
     let shown: Vec<_> = events.iter().map(|told| (told.0, &told.3)).collect();
     assert_eq!(shown, [(TemplateKind::InvitationsExceedNumbers, &about)]);
-    assert!(!tick(&ticked(company, 0), 0).0.unwrap().recorded);
+    assert!(!tick(&ticked(company, 0), 0).0.unwrap().is_append());
 }

@@ -121,7 +121,7 @@ fn reminders_are_not_sent_for_links_that_are_dead() {
     for (what, end) in ends {
         let mut company = reminding(1);
         let id = invitation(&company).id;
-        company.0.take(NOW, "jane", &end(id));
+        company.append(NOW, "jane", &end(id));
         if what == "supersede" {
             let fence = company.0.lock.holder().unwrap().fence;
             let claim = ClaimRecipients { run: run_id(2), fence, most: 9, via: "outbox" };
@@ -131,16 +131,16 @@ fn reminders_are_not_sent_for_links_that_are_dead() {
     }
     for delivery in [Delivery::BouncedHard, Delivery::BouncedSoft] {
         let mut company = reminding(1);
-        company.0.take(NOW, "jane", &[bounced(delivery)]);
+        company.append(NOW, "jane", &[bounced(delivery)]);
         bob(tick(&company, 2));
     }
-    // Asked for, and dead before it is claimed: it is not sent.
+    // Context for, and dead before it is claimed: it is not sent.
     let after = |end: Vec<Event>| {
         let mut company = ticked(reminding(1), 2);
-        company.0.take(NOW, "jane", &end);
+        company.append(NOW, "jane", &end);
         let at = NOW.plus_seconds(2 * DAY_SECONDS);
         let claim = ClaimNotification { most: 9 }.into();
-        let events = company.when_asked_by("engine", Authority::All, at, &claim).0.unwrap().events;
+        let events = company.when_asked_by("engine", Authority::All, at, &claim).events();
         events
             .iter()
             .filter_map(|event| match event {
@@ -169,9 +169,9 @@ fn reminders_are_off_unless_a_company_wants_them() {
     let ttl = json!({"invitation_ttl_hours.whatsapp": 24 * 9});
     let mut company = sent(company(ttl, a_running_run()));
     assert!(kinds(tick(&company, 5)).is_empty());
-    company.0.take(NOW, "jane", &[setting("reminder_after_days", json!(3))]);
+    company.append(NOW, "jane", &[setting("reminder_after_days", json!(3))]);
     assert_eq!(kinds(tick(&company, 3)), [TemplateKind::Reminder; 2]);
-    company.0.take(NOW, "jane", &[setting("reminder_after_days", json!(0))]);
+    company.append(NOW, "jane", &[setting("reminder_after_days", json!(0))]);
     assert!(kinds(tick(&company, 5)).is_empty());
     assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(9 * DAY_SECONDS)));
 }

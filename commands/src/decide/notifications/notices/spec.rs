@@ -25,7 +25,7 @@ fn finished(settings: Vec<Event>) -> (Given, ImportRows) {
 }
 
 fn reports(then: Then) -> Vec<(String, MailTo)> {
-    let events = then.0.unwrap().events.into_iter();
+    let events = then.events().into_iter();
     let report = events.filter_map(|event| match event {
         Event::NotificationRequested { kind, key, to, about } => {
             assert_eq!((kind, about), (TemplateKind::BatchReport, Topic::Import(import_id())));
@@ -61,14 +61,14 @@ fn ml_14_a_report_is_asked_for_at_the_end_and_claimed_once() {
     let mut company = company.after(first).after(rows);
     company.0.suppressed.insert(crate::company::AddressMark::of("UWE@acme.example"));
     let claim = || ClaimNotification { most: 9 };
-    let events = company.when(claim()).0.unwrap().events;
+    let events = company.when(claim()).events();
     let [Event::NotificationDispatched { email, .. }, Event::NotificationFailed { code, .. }] =
         events.as_slice()
     else {
         panic!("{events:?}")
     };
     assert_eq!((email.as_str(), *code), ("una@acme.example", Code::DeliverySuppressed));
-    assert!(!company.after(claim()).when(claim()).0.unwrap().recorded);
+    assert!(!company.after(claim()).when(claim()).0.unwrap().is_append());
 }
 
 /// A company with these settings, and these events behind it.
@@ -79,7 +79,7 @@ pub(super) fn company(settings: Value, events: impl IntoIterator<Item = Event>) 
 }
 
 pub(super) fn told(then: Then) -> Vec<(TemplateKind, String, MailTo, Topic)> {
-    let events = then.0.unwrap().events.into_iter();
+    let events = then.events().into_iter();
     let told = events.filter_map(|event| match event {
         Event::NotificationRequested { kind, key, to, about } => Some((kind, key, to, about)),
         _ => None,
@@ -93,7 +93,7 @@ pub(super) fn kinds(then: Then) -> Vec<TemplateKind> {
 
 pub(super) fn tick(company: &Given, days: u64) -> Then {
     let now = NOW.plus_seconds(days * DAY_SECONDS);
-    company.when_asked_by("engine", Authority::All, now, &Tick { now }.into())
+    company.when_asked_by("engine", Authority::All, now, Tick { now })
 }
 
 pub(super) fn ticked(company: Given, days: u64) -> Given {
@@ -170,7 +170,7 @@ fn only_an_address_is_told_and_a_scheduled_run_is_told_of_when_it_begins() {
         let mut company = given(before);
         let command = Command::read("StartBulkIntegration", body.clone()).unwrap();
         let asked = company.when_asked_by(actor, Authority::All, NOW, &command);
-        company.0.take(NOW, actor, &asked.0.unwrap().events);
+        company.append(NOW, actor, &asked.events());
         kinds(tick(&company, 1))
     };
     assert_eq!(begun("jane@acme.example"), [TemplateKind::RunStarted]);
@@ -190,8 +190,8 @@ fn the_run_of_an_import_is_told_to_whoever_imported() {
     let before = [channel_enabled(), accepted(1, false, Existing::Skip), invites];
     let mut company = given(before);
     let last = ImportRows { import: import_id(), rows: vec![row(1, "ann")] };
-    let asked = company.when_asked_by("engine", Authority::All, NOW, &last.into());
-    company.0.take(NOW, "engine", &asked.0.unwrap().events);
+    let asked = company.when_asked_by("engine", Authority::All, NOW, last);
+    company.append(NOW, "engine", &asked.events());
     let run = company.0.runs.values().next().unwrap();
     assert_eq!(run.starter.as_deref(), Some("jane@acme.example"));
 }

@@ -123,15 +123,15 @@ impl World {
     fn take(&mut self, name: &str, body: &Value, command: &Command) {
         let then = self.given.when_asked_by("jane", Authority::All, self.now, command);
         let Ok(decision) = then.0 else { return };
-        if !decision.events.is_empty() {
+        if !decision.events().is_empty() {
             *self.done.entry(name.to_owned()).or_default() += 1;
         }
-        for event in &decision.events {
+        for event in decision.events() {
             self.unused_only(event);
             if let Event::NumberAdded { number, .. } = event {
                 self.added.insert(**number);
             }
-            self.given.0.take(self.now, "jane", std::slice::from_ref(event));
+            self.given.append(self.now, "jane", std::slice::from_ref(event));
         }
         if name == "MovePendingInvitations" {
             let there = |key: &Value| {

@@ -40,7 +40,7 @@ fn a_retry_is_not_skipped_for_its_own_claim() {
     let company = given(a_running_run().into_iter().chain([skip])).after(claim());
     let company = company.after(report("ann", false)).after(report("bob", false));
     let later = NOW.plus_seconds(company.0.settings.retry_backoff_seconds);
-    let then = company.when_asked_by("engine", Authority::All, later, &claim().into());
+    let then = company.when_asked_by("engine", Authority::All, later, claim());
     assert_eq!(then.names(), ["InviteDispatched", "InviteDispatched"]);
 }
 
@@ -50,8 +50,7 @@ fn p21_a_retry_after_a_revocation_has_a_link_of_its_own() {
     let revoke = RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
     let company = given(a_running_run()).after(claim()).after(report("ann", false)).after(revoke);
     let later = NOW.plus_seconds(company.0.settings.retry_backoff_seconds);
-    let events =
-        company.when_asked_by("engine", Authority::All, later, &claim().into()).0.unwrap().events;
+    let events = company.when_asked_by("engine", Authority::All, later, claim()).events();
     assert!(
         matches!(&events[..], [Event::InviteDispatched { generation: 2, attempt: 2, .. }]),
         "{events:?}"
@@ -115,11 +114,11 @@ fn p8_a_bounce_suppresses_the_address_it_came_from() {
         message_id: None,
         fence: None,
     };
-    let Given(mut company) = given(a_running_run()).after(claim()).after(sent);
-    company.evolve(NOW, &mended);
+    let mut company = given(a_running_run()).after(claim()).after(sent);
+    company.append(NOW, "jane", &[mended]);
     let message_id = format!("{}.0@acme.boarding.invalid", run_id(1));
     let bounced = RecordDelivery { message_id, delivery: Delivery::BouncedHard, code: None };
-    let Given(company) = Given(company).after(bounced);
+    let Given(company) = company.after(bounced);
     assert!(company.is_suppressed("ann@acme.example"));
     assert!(!company.is_suppressed("right@acme.example"));
 }

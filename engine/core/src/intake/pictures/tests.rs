@@ -16,7 +16,7 @@ fn told_of(bytes: &[u8]) -> Result<Told, Refusal> {
     let files = Files::new(folder.path().to_owned());
     let file = files.keep("Archive.zip", bytes, u64::MAX - 1).unwrap();
     let read = read(&files, file)?;
-    let told = |one: PictureRead| {
+    let told = |one: ArchivePicture| {
         if let Ok(file) = &one.content {
             assert_eq!(files.open(&file.sha256).unwrap().metadata().unwrap().len(), file.bytes);
         }

@@ -32,7 +32,7 @@ impl EngineContext {
                 next = Some(fact.version.to_string());
                 return false;
             }
-            shown.push(history::row(fact));
+            shown.push(history::event_json(fact));
             true
         };
         let failed = |error| unavailable(&error);
@@ -42,9 +42,9 @@ impl EngineContext {
                 .map(|_| ())
                 .map_err(failed)?,
             Some(entity) => {
-                let places =
-                    history::places(rows, company, entity).map_err(|error| unavailable(&error))?;
-                for versions in places.into_iter().filter(|versions| *versions.end() >= page.from) {
+                let ranges = history::versions(rows, company, entity)
+                    .map_err(|error| unavailable(&error))?;
+                for versions in ranges.into_iter().filter(|versions| *versions.end() >= page.from) {
                     if !self.read_versions(company, versions, &mut show).map_err(failed)? {
                         break;
                     }

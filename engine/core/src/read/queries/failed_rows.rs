@@ -8,9 +8,9 @@ use boarding_commands::event::ImportOptions;
 use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
 use boarding_csv::Limits;
-use boarding_projections::query::{self, Answer};
+use boarding_projections::csv_export::csv_line;
+use boarding_projections::query::{self, RowsAnswer};
 use boarding_projections::rows::Rows;
-use boarding_projections::sheet;
 use serde_json::{Value, json};
 
 use super::{QueryFailure, malformed, unavailable};
@@ -72,8 +72,8 @@ impl EngineContext {
     ) -> Result<(String, ImportOptions), QueryFailure> {
         let entity = boarding_projections::history::Entity::Import(id);
         let view = self.read_models.view();
-        let places = boarding_projections::history::places(&view, company, &entity);
-        let first = places.map_err(|error| unavailable(&error))?.into_iter().next();
+        let ranges = boarding_projections::history::versions(&view, company, &entity);
+        let first = ranges.map_err(|error| unavailable(&error))?.into_iter().next();
         let mut found = None;
         if let Some(versions) = first {
             let mut look = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
@@ -118,7 +118,7 @@ impl Mending {
 
     fn line<'c>(&self, cells: impl Iterator<Item = &'c str>) -> Vec<u8> {
         let delimiter = u8::try_from(self.delimiter).unwrap_or(b',');
-        sheet::line(cells.map(str::to_owned), delimiter)
+        csv_line(cells.map(str::to_owned), delimiter)
     }
 
     /// The whole file; with a byte order mark where it could be taken for another encoding. The mark wins
@@ -163,7 +163,8 @@ fn refused_rows(
         let mut cursor = Value::Null;
         loop {
             let params = json!({"import": id, "outcome": outcome, "limit": query::MAX_LIMIT_ROWS, "cursor": cursor});
-            let Answer::Rows { rows, next } = query::query("import_rows", company, &params, rows)?
+            let RowsAnswer::Rows { rows, next } =
+                boarding_projections::answer("import_rows", company, &params, rows)?
             else {
                 break;
             };

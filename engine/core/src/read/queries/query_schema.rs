@@ -1,7 +1,7 @@
 //! What every query takes and answers, for the contract's machine-readable form.
 
 use boarding_commands::values::Refusal;
-use boarding_projections::history::Published;
+use boarding_projections::history::PublishedEvent;
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
@@ -38,14 +38,14 @@ const ENTITY: &str =
 const OWN: [QuerySchema; 3] = [
     QuerySchema {
         name: "history",
-        params: &[Param::shaped("entity", ENTITY)],
+        params: &[Param::pattern("entity", ENTITY)],
         paged: true,
         sheet: false,
-        response: ResponseKind::Rows(Published::json_schema),
+        response: ResponseKind::Rows(PublishedEvent::json_schema),
     },
     QuerySchema {
         name: "failed_rows",
-        params: &[Param::id("import").required().or(&["import_id"])],
+        params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
         sheet: false,
         response: ResponseKind::Csv,
@@ -81,7 +81,7 @@ pub(super) fn own_names(
     given: Map<String, Value>,
 ) -> Result<Map<String, Value>, Refusal> {
     match query_schemas().into_iter().find(|shape| shape.name == query) {
-        Some(shape) => Param::own_names(shape.params, given),
+        Some(shape) => Param::replace_aliases(shape.params, given),
         None => Ok(given),
     }
 }
@@ -92,7 +92,7 @@ pub fn query_schemas() -> Vec<QuerySchema> {
         name: query.name,
         params: query.params,
         paged: query.paged,
-        sheet: query.columns.is_some(),
+        sheet: query.csv.is_some(),
         response: if query.paged {
             ResponseKind::Rows(query.row)
         } else {

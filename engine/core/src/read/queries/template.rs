@@ -3,7 +3,6 @@
 use boarding_commands::dialect;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::{Code, CompanyId, Refusal};
-use boarding_projections::config;
 use boarding_projections::rows::Rows;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -32,7 +31,8 @@ pub(super) fn template(
         Some(_) => Err(malformed(name, "expected a text")),
     };
     let (name, file) = (text("dialect")?.unwrap_or_default(), text("file")?);
-    let settings = config::settings(rows, company).map_err(|error| unavailable(&error))?;
+    let settings =
+        boarding_projections::settings(rows, company).map_err(|error| unavailable(&error))?;
     let row = template_row(name, file, &settings)?;
     Ok(QueryAnswer::Json(json!({"position": position, "row": row})))
 }

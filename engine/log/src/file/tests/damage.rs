@@ -1,19 +1,19 @@
-//! Every way a log can be cut, flipped, swapped or shortened is found (P29), and nothing else is.
+//! Damage of log files (P29): every cut, flipped, swapped or missing part is detected.
 
 use super::*;
 
 const ROOMY: u64 = 4_096;
 
-/// Opens the log and says what it holds, or that it was refused.
-fn look(folder: &Path) -> Result<(Vec<Entry>, Option<TornTail>), OpenError> {
+/// Opens the log and returns its entries and torn tail, or the error.
+fn reopen(folder: &Path) -> Result<(Vec<Entry>, Option<TornTail>), OpenError> {
     let opened = open(folder, ROOMY)?;
     Ok((drain(&mut *opened.log.read_all(1)), opened.torn))
 }
 
-/// The history is whole, or refused, or (only where that is said) shorter by its last commit.
+/// Asserts that the log is complete, or is rejected, or lacks only a reported torn tail.
 #[track_caller]
-fn never_silently_different(folder: &Path, was: &[Entry], context: &str) {
-    match look(folder) {
+fn assert_never_silently_different(folder: &Path, was: &[Entry], context: &str) {
+    match reopen(folder) {
         Err(OpenError::Damaged { .. } | OpenError::Shorter { .. } | OpenError::Newer { .. }) => {}
         Err(error) => panic!("{context}: {error}"),
         Ok((now, None)) => assert_eq!(now, was, "{context}"),
@@ -24,8 +24,9 @@ fn never_silently_different(folder: &Path, was: &[Entry], context: &str) {
     }
 }
 
+/// P29
 #[tokio::test]
-async fn p29_a_flip_of_any_byte_is_found() {
+async fn a_flip_of_any_byte_is_detected() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 4).await;
     let segment = segments(folder.path()).pop().unwrap();
@@ -33,17 +34,21 @@ async fn p29_a_flip_of_any_byte_is_found() {
     let used = tail::last_used(&sound);
     for heads in [true, false] {
         if !heads {
-            forget_heads(folder.path());
+            remove_heads(folder.path());
         }
         for at in 0..used + 600 {
             let mut bytes = sound.clone();
             bytes[at] ^= 1 << (at % 8);
             let copy = copy_of(folder.path());
             fs::write(copy.path().join(segment.file_name().unwrap()), bytes).unwrap();
-            never_silently_different(copy.path(), &was, &format!("byte {at}, heads {heads}"));
+            assert_never_silently_different(
+                copy.path(),
+                &was,
+                &format!("byte {at}, heads {heads}"),
+            );
             if at < used {
                 let copy = copy_of(copy.path());
-                let refused = look(copy.path()).is_err();
+                let refused = reopen(copy.path()).is_err();
                 assert!(refused, "a flip of byte {at} in what was written is damage");
             }
         }
@@ -51,22 +56,22 @@ async fn p29_a_flip_of_any_byte_is_found() {
 }
 
 #[tokio::test]
-async fn a_file_cut_off_anywhere_keeps_what_was_whole_and_says_what_was_not() {
+async fn a_truncated_file_keeps_complete_frames_and_reports_the_rest() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 3).await;
-    forget_heads(folder.path());
+    remove_heads(folder.path());
     let segment = segments(folder.path()).pop().unwrap();
     let sound = fs::read(&segment).unwrap();
     let mut lengths = Vec::new();
     for length in 0..=sound.len() {
         let copy = copy_of(folder.path());
         fs::write(copy.path().join(segment.file_name().unwrap()), &sound[..length]).unwrap();
-        let Ok((now, torn)) = look(copy.path()) else {
+        let Ok((now, torn)) = reopen(copy.path()) else {
             assert!(length < frame::SEGMENT_HEADER, "cut at {length} is no damage");
             continue;
         };
         assert_eq!(now, was[..now.len()], "cut at {length}");
-        let edge = look(copy.path()).unwrap();
+        let edge = reopen(copy.path()).unwrap();
         assert_eq!(edge, (now.clone(), None), "cut at {length}, opened again");
         lengths.push((now.len(), torn.is_some()));
     }
@@ -76,12 +81,12 @@ async fn a_file_cut_off_anywhere_keeps_what_was_whole_and_says_what_was_not() {
     assert_eq!(clean, 3 + 1 + room, "only cuts between frames and in unused room are clean");
 }
 
-/// Sectors of the last write that did not reach the disk, in every combination of two.
+/// The last write lacks sectors, in every combination of two.
 #[tokio::test]
 async fn a_last_write_with_missing_sectors_is_a_torn_tail() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 4).await;
-    forget_heads(folder.path());
+    remove_heads(folder.path());
     let segment = segments(folder.path()).pop().unwrap();
     let sound = fs::read(&segment).unwrap();
     let start = offset_of(&was[3]) - frame::FRAME_HEADER;
@@ -94,7 +99,7 @@ async fn a_last_write_with_missing_sectors_is_a_torn_tail() {
         }
         let copy = copy_of(folder.path());
         fs::write(copy.path().join(segment.file_name().unwrap()), &bytes).unwrap();
-        let (now, torn) = look(copy.path()).unwrap();
+        let (now, torn) = reopen(copy.path()).unwrap();
         assert_eq!(now, was[..3], "without sectors {first} and {second}");
         if tail::last_used(&bytes) > start {
             let torn = torn.unwrap();
@@ -104,7 +109,7 @@ async fn a_last_write_with_missing_sectors_is_a_torn_tail() {
 }
 
 #[tokio::test]
-async fn damage_names_segment_offset_company_and_version_and_changes_nothing() {
+async fn damage_names_segment_offset_company_and_version() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 4).await;
     let segment = segments(folder.path()).pop().unwrap();
@@ -112,7 +117,7 @@ async fn damage_names_segment_offset_company_and_version_and_changes_nothing() {
     let offset = offset_of(&was[1]);
     bytes[offset + 200] ^= 0x10;
     fs::write(&segment, &bytes).unwrap();
-    let error = look(folder.path()).unwrap_err();
+    let error = reopen(folder.path()).unwrap_err();
     let OpenError::Damaged { spot, .. } = &error else { panic!("{error}") };
     assert_eq!(spot.segment, "00000000000000000001.log");
     assert_eq!(spot.offset, offset as u64);
@@ -122,54 +127,54 @@ async fn damage_names_segment_offset_company_and_version_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn missing_swapped_and_foreign_segments_are_found() {
+async fn missing_swapped_and_foreign_segments_are_detected() {
     let folder = memory_dir();
     fill(folder.path(), 900, 9).await;
     let paths = segments(folder.path());
     assert!(paths.len() > 3, "{paths:?}");
     for heads in [true, false] {
         if !heads {
-            forget_heads(folder.path());
+            remove_heads(folder.path());
         }
         for (at, path) in paths.iter().enumerate() {
             let is_last = at + 1 == paths.len();
             let copy = copy_of(folder.path());
             fs::remove_file(copy.path().join(path.file_name().unwrap())).unwrap();
-            assert_eq!(look(copy.path()).is_err(), heads || !is_last, "without segment {at}");
+            assert_eq!(reopen(copy.path()).is_err(), heads || !is_last, "without segment {at}");
         }
         let copy = copy_of(folder.path());
         let [one, two] = [&paths[1], &paths[2]].map(|p| copy.path().join(p.file_name().unwrap()));
         fs::copy(&paths[2], &one).unwrap();
         fs::copy(&paths[1], &two).unwrap();
-        assert!(matches!(look(copy.path()), Err(OpenError::Damaged { .. })));
+        assert!(matches!(reopen(copy.path()), Err(OpenError::Damaged { .. })));
         let other = memory_dir();
         fill(other.path(), 900, 9).await;
         let copy = copy_of(folder.path());
         let last = paths.last().unwrap().file_name().unwrap();
         fs::copy(other.path().join(last), copy.path().join(last)).unwrap();
-        assert!(look(copy.path()).is_err());
+        assert!(reopen(copy.path()).is_err());
     }
 }
 
-/// A history whose end was cut off between two frames is whole by itself; the second place knows.
+/// A log that was truncated between two frames looks complete; only the heads file shows it.
 #[tokio::test]
-async fn a_log_that_ends_before_its_heads_say_is_refused() {
+async fn a_log_shorter_than_its_heads_file_is_rejected() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 3).await;
     let segment = segments(folder.path()).pop().unwrap();
     let edge = offset_of(&was[2]) - frame::FRAME_HEADER;
     let bytes = fs::read(&segment).unwrap();
     fs::write(&segment, &bytes[..edge]).unwrap();
-    let error = look(folder.path()).unwrap_err();
+    let error = reopen(folder.path()).unwrap_err();
     assert!(error.to_string().contains("the log is shorter than"), "{error}");
     assert_eq!(fs::read(&segment).unwrap(), bytes[..edge]);
     fs::remove_file(&segment).unwrap();
-    assert!(matches!(look(folder.path()), Err(OpenError::Shorter { .. })));
+    assert!(matches!(reopen(folder.path()), Err(OpenError::Shorter { .. })));
     assert_eq!(segments(folder.path()), Vec::<PathBuf>::new());
 }
 
 #[tokio::test]
-async fn damaged_heads_are_set_aside_and_said() {
+async fn a_damaged_heads_file_is_moved_aside() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 3).await;
     let heads = folder.path().join(heads::NAME);
@@ -180,21 +185,21 @@ async fn damaged_heads_are_set_aside_and_said() {
     assert_eq!(drain(&mut *opened.log.read_all(1)), was);
 }
 
-/// The company's stream was exchanged for another one of the same length: hashes and all fit, but the
-/// second place knows the other hash.
+/// The stream of a company was replaced by another valid one of the same length. The heads file has the
+/// other hash.
 #[tokio::test]
-async fn another_history_in_place_of_the_one_that_was_is_found() {
+async fn a_replaced_history_is_detected() {
     let (folder, other) = (memory_dir(), memory_dir());
     fill(folder.path(), ROOMY, 3).await;
     fill(other.path(), ROOMY, 3).await;
     let (from, to) =
         (segments(other.path()).pop().unwrap(), segments(folder.path()).pop().unwrap());
     fs::copy(from, to).unwrap();
-    assert!(matches!(look(folder.path()), Err(OpenError::Shorter { .. })));
+    assert!(matches!(reopen(folder.path()), Err(OpenError::Shorter { .. })));
 }
 
 #[tokio::test]
-async fn a_segment_of_a_newer_format_is_refused_by_both_numbers() {
+async fn a_newer_format_is_rejected_with_both_numbers() {
     let folder = memory_dir();
     fill(folder.path(), ROOMY, 1).await;
     let segment = segments(folder.path()).pop().unwrap();
@@ -203,14 +208,14 @@ async fn a_segment_of_a_newer_format_is_refused_by_both_numbers() {
     let sum = crc32c::crc32c(&bytes[..60]);
     bytes[60..64].copy_from_slice(&sum.to_le_bytes());
     fs::write(&segment, bytes).unwrap();
-    let error = look(folder.path()).unwrap_err().to_string();
+    let error = reopen(folder.path()).unwrap_err().to_string();
     assert!(error.contains("format 2") && error.contains("format 1"), "{error}");
 }
 
-/// Frames whose checksums all hold and whose commits do not follow on what was: a wrong chain, a version
-/// left out, a position left out, a frame of an earlier time.
+/// Frames with right checksums whose commits do not follow the history: a wrong chain, a missing version, a
+/// missing position, an old frame.
 #[tokio::test]
-async fn what_does_not_follow_on_the_history_is_damage() {
+async fn commits_that_do_not_follow_are_damage() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 2).await;
     let segment = segments(folder.path()).pop().unwrap();
@@ -223,9 +228,9 @@ async fn what_does_not_follow_on_the_history_is_damage() {
     let cases = [
         (3, hash, 5, previous, None),
         (3, was[1].recorded.hash, 5, previous, Some("chain is broken")),
-        (4, hash, 5, previous, Some("version 3 of the company is due")),
-        (3, hash, 6, previous, Some("position 5 is due")),
-        (3, hash, 5, previous ^ 1, Some("position 5 is due")),
+        (4, hash, 5, previous, Some("version 3 of the company is expected")),
+        (3, hash, 6, previous, Some("position 5 is expected")),
+        (3, hash, 5, previous ^ 1, Some("position 5 is expected")),
     ];
     for (version, hash, position, previous, expected) in cases {
         let commit = sample::commit(&sample::company("acme"), version, hash, 1);
@@ -236,7 +241,7 @@ async fn what_does_not_follow_on_the_history_is_damage() {
         let mut bytes = sound.clone();
         bytes[end..end + frame.len()].copy_from_slice(&frame);
         fs::write(&segment, bytes).unwrap();
-        match (look(folder.path()), expected) {
+        match (reopen(folder.path()), expected) {
             (Ok((now, None)), None) => assert_eq!(now.len(), 3),
             (Err(error), Some(expected)) => {
                 assert!(error.to_string().contains(expected), "{error}");
@@ -248,9 +253,9 @@ async fn what_does_not_follow_on_the_history_is_damage() {
     }
 }
 
-/// Somebody changed a commit and mended every checksum: its hash still gives it away.
+/// P29: a commit was changed and all checksums were corrected. Its hash still reveals the change.
 #[tokio::test]
-async fn p29_a_changed_commit_with_mended_checksums_fails_the_verification() {
+async fn a_changed_commit_with_right_checksums_fails_verification() {
     let folder = memory_dir();
     let was = fill(folder.path(), ROOMY, 1).await;
     let checked = verify(folder.path()).unwrap();

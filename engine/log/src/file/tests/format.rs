@@ -1,4 +1,4 @@
-//! The worked example of `FORMAT.md` is what the program writes, byte for byte.
+//! The example in `FORMAT.md` equals the bytes that the program writes.
 
 use std::fmt::Write as _;
 
@@ -44,7 +44,7 @@ fn example() -> Vec<u8> {
 }
 
 #[test]
-fn the_worked_example_is_what_is_written() {
+fn the_documented_example_equals_the_written_bytes() {
     let bytes = example();
     let mut hex = String::new();
     for (line, bytes) in bytes.chunks(16).enumerate() {
@@ -56,7 +56,7 @@ fn the_worked_example_is_what_is_written() {
 }
 
 #[test]
-fn the_worked_example_is_a_log() {
+fn the_documented_example_opens_as_a_log() {
     let folder = memory_dir();
     fs::write(folder.path().join(segment::name(1)), example()).unwrap();
     let checked = verify(folder.path()).unwrap();

@@ -1,4 +1,4 @@
-//! What the writer does when the disk does not do as it is told, and what it leaves.
+//! The writer on failing disks, and the files that it leaves.
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -6,7 +6,7 @@ use std::task::{Context, Waker};
 
 use super::*;
 
-/// Opens a log whose n-th step of a kind fails with this error.
+/// Opens a log in which the n-th step of this kind fails with this error.
 fn open_failing(folder: &Path, step: Step, nth: usize, kind: io::ErrorKind) -> FileLog {
     let seen = AtomicUsize::new(0);
     let steps = Steps::new(move |now| {
@@ -17,7 +17,7 @@ fn open_failing(folder: &Path, step: Step, nth: usize, kind: io::ErrorKind) -> F
     FileLog::open(folder, options).unwrap().log
 }
 
-/// Fault 8: after a failed write or sync nothing is acknowledged, not even if the disk would do it.
+/// Fault 8: after a failed write or sync no append is acknowledged, even if the disk works again.
 #[tokio::test]
 async fn a_failed_write_or_sync_stops_the_log_until_it_is_opened_again() {
     for step in [Step::Write, Step::Sync] {
@@ -43,9 +43,9 @@ async fn a_failed_write_or_sync_stops_the_log_until_it_is_opened_again() {
     }
 }
 
-/// Fault 6: a full disk refuses the append, and the log takes it when there is room again.
+/// Fault 6: a full disk rejects the append; it succeeds when there is space again.
 #[tokio::test]
-async fn a_full_disk_refuses_an_append_and_is_got_over() {
+async fn appends_succeed_again_after_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
     let log = open_failing(folder.path(), Step::Create, 1, io::ErrorKind::StorageFull);
     let acme = sample::company("acme");
@@ -61,9 +61,9 @@ async fn a_full_disk_refuses_an_append_and_is_got_over() {
     assert_eq!(open(folder.path(), 900).unwrap().log.end(), 8);
 }
 
-/// Appends that wait while a frame is written go into the next one together.
+/// Appends that arrive while a frame is written go into the next frame together.
 #[test]
-fn what_waits_is_written_at_once() {
+fn queued_appends_are_written_as_one_frame() {
     let folder = tempfile::tempdir().unwrap();
     let (syncs, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Mutex::new(())));
     let (counted, shut) = (Arc::clone(&syncs), Arc::clone(&gate));
@@ -94,7 +94,7 @@ fn what_waits_is_written_at_once() {
 }
 
 #[tokio::test]
-async fn segments_are_named_by_position_and_sealed_segments_hold_no_unused_room() {
+async fn sealed_segments_hold_no_unused_space() {
     let folder = tempfile::tempdir().unwrap();
     let was = fill(folder.path(), 900, 6).await;
     let paths = segments(folder.path());
@@ -108,9 +108,9 @@ async fn segments_are_named_by_position_and_sealed_segments_hold_no_unused_room(
     assert!(was.iter().any(|entry| Some(entry.recorded.position) == first_of_last));
 }
 
-/// Fault 2: a stop while a segment or the heads were made leaves nothing that opening minds.
+/// Fault 2: temporary files of an interrupted creation do not disturb the next opening.
 #[tokio::test]
-async fn what_was_left_unfinished_is_removed_on_opening() {
+async fn unfinished_files_are_removed_on_opening() {
     let folder = tempfile::tempdir().unwrap();
     let was = fill(folder.path(), 900, 3).await;
     for name in ["00000000000000000007.log.tmp", "heads.tmp"] {
@@ -123,7 +123,7 @@ async fn what_was_left_unfinished_is_removed_on_opening() {
 }
 
 #[tokio::test]
-async fn a_crash_while_a_segment_was_sealed_leaves_room_that_is_not_damage() {
+async fn unused_space_after_a_crash_is_not_damage() {
     let folder = tempfile::tempdir().unwrap();
     let was = fill(folder.path(), 900, 6).await;
     let sealed = &segments(folder.path())[0];
@@ -133,7 +133,7 @@ async fn a_crash_while_a_segment_was_sealed_leaves_room_that_is_not_damage() {
 }
 
 #[tokio::test]
-async fn commands_that_are_indexed_elsewhere_take_no_memory() {
+async fn indexed_commands_take_no_memory() {
     let folder = tempfile::tempdir().unwrap();
     let was = fill(folder.path(), 900, 4).await;
     let options = Options { commands_indexed_up_to: 4, ..Options::new(Time(0)) };
@@ -151,7 +151,7 @@ async fn commands_that_are_indexed_elsewhere_take_no_memory() {
 }
 
 #[tokio::test]
-async fn bytes_that_rot_while_the_log_is_open_are_an_error_and_not_skipped() {
+async fn bytes_damaged_while_open_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let was = fill(folder.path(), 4_096, 3).await;
     let log = open(folder.path(), 4_096).unwrap().log;

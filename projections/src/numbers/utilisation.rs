@@ -1,4 +1,4 @@
-//! Owners: how far each organization's numbers are used, and promised (query `number_utilisation`; ML-06).
+//! Use of each organization's numbers (query `number_utilisation`).
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, Permission};
@@ -7,11 +7,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::tally::{Count, Tally};
-use crate::config;
+use super::counts::{OwnerCounts, PoolCounts};
 use crate::projection::Projection;
-use crate::query::{Answer, Asked, Param, Query, QueryError, page, shape_of};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::rows::{Rows, Table};
+use crate::tables::settings::settings;
 
 pub(super) const UTILISATION: Query = Query {
     name: "number_utilisation",
@@ -19,21 +19,21 @@ pub(super) const UTILISATION: Query = Query {
     params: &[Param::text("org_unit")],
     paged: true,
     row: shape_of::<Utilisation>,
-    columns: None,
+    csv: None,
     answer: utilisation,
 };
 
-/// Whoever may have numbers, or people who need some.
+/// An organization that has numbers or accounts; none is the company's own stock.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Owner {
+pub(super) struct NumberOwnerRow {
     org_unit: Option<String>,
 }
 
-/// Owners by name; the company's own stock first, without one.
+/// Owners by name. The company's own stock is first, because its key is empty.
 #[derive(Debug)]
-pub(super) struct Owners;
+pub(super) struct NumberOwnerProjection;
 
-impl Owners {
+impl NumberOwnerProjection {
     fn of(event: &Event) -> Option<Option<&str>> {
         match event {
             Event::NumberAdded { org_unit, .. } | Event::NumberWithdrawn { org_unit, .. } => {
@@ -46,22 +46,22 @@ impl Owners {
     }
 }
 
-impl Projection for Owners {
+impl Projection for NumberOwnerProjection {
     const TABLE: Table = Table::NumberOwners;
     const VERSION: u32 = 1;
     const READS: bool = false;
-    type Row = Owner;
+    type Row = NumberOwnerRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
         Self::of(fact.event).map(|name| name.unwrap_or_default().into())
     }
 
-    fn evolve(_: Option<Owner>, fact: &Fact<'_>) -> Option<Owner> {
-        Self::of(fact.event).map(|name| Owner { org_unit: name.map(str::to_owned) })
+    fn evolve(_: Option<NumberOwnerRow>, fact: &Fact<'_>) -> Option<NumberOwnerRow> {
+        Self::of(fact.event).map(|name| NumberOwnerRow { org_unit: name.map(str::to_owned) })
     }
 }
 
-/// How far an organization's numbers are used, and promised to pending invitations.
+/// An organization's numbers by state, and its pending invitations.
 #[derive(Serialize, JsonSchema)]
 struct Utilisation<'a> {
     /// Null for the company's own stock.
@@ -73,20 +73,20 @@ struct Utilisation<'a> {
     registered: u64,
     cooling: u64,
     allocated_to_sub_organizations: u64,
-    /// Pending invitations that have no number yet, and need one.
+    /// Pending invitations whose account has no number yet.
     pending_without_number: u64,
-    /// Numbers that further invitations may be sent on.
+    /// The numbers that further invitations can use.
     spare: u64,
-    /// Assigned and registered ones, of all.
+    /// Assigned and registered numbers, in percent of all.
     used_percent: u64,
     threshold_percent: u64,
     threshold_exceeded: bool,
-    /// Whether pending invitations need more numbers than there are.
+    /// Whether pending invitations need more numbers than the organization has.
     invitations_exceed_numbers: bool,
 }
 
 impl<'a> Utilisation<'a> {
-    fn of(org_unit: Option<&'a str>, count: Count, settings: &Settings) -> Self {
+    fn of(org_unit: Option<&'a str>, count: OwnerCounts, settings: &Settings) -> Self {
         let (total, stock) = (count.total(), count.stock);
         let used_percent = (100 * count.used()).checked_div(total).unwrap_or(0);
         Self {
@@ -108,48 +108,54 @@ impl<'a> Utilisation<'a> {
     }
 }
 
-fn utilisation(asked: &Asked<'_>, rows: &dyn Rows) -> Result<Answer, QueryError> {
-    let wanted = asked.text("org_unit")?;
-    let tally = Tally::of(asked, rows)?;
-    let settings = config::settings(rows, asked.company)?;
-    page::<Owners, _>(asked, rows, &[], |_, owner| {
+fn utilisation(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let wanted = request.text("org_unit")?;
+    let counts = PoolCounts::load(request, rows)?;
+    let settings = settings(rows, request.company)?;
+    page::<NumberOwnerProjection, _>(request, rows, &[], |_, owner| {
         let name = owner.org_unit.as_deref();
         if wanted.is_some() && wanted != name {
             return Ok([None]);
         }
-        Ok([Some(json!(Utilisation::of(name, tally.count(name), &settings)))])
+        Ok([Some(json!(Utilisation::of(name, counts.of(name), &settings)))])
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{added, assigned, number, opened, unit};
     use super::*;
-    use crate::testing::{Story, created, dispatched, import, recipient, requested, sent, who};
+    use crate::testing::{
+        TestCompany, account_opened, created, dispatched, import, number, number_added,
+        number_assigned, org_unit_defined, recipient, requested, sent, who,
+    };
     use serde_json::Value;
 
     /// `created` puts people into Sales, which hangs below EMEA.
-    fn story() -> Story {
-        Story::of("acme")
-            .then([unit("EMEA", None), unit("Sales", Some("EMEA"))])
-            .then([added(1, None), added(2, Some("EMEA"))])
-            .then((3..8).map(|n| added(n, Some("Sales"))))
-            .then(["ann", "bob", "cid"].into_iter().flat_map(|key| [created(key), opened(key)]))
-            .then([assigned(3, "ann"), assigned(4, "zoe")])
-            .then([Event::NumberRegistered { number: number(4), user: who("zoe") }])
-            .then([Event::NumberReserved { number: number(5), tag: "VIP".to_owned() }])
+    fn company() -> TestCompany {
+        TestCompany::new("acme")
+            .commit([org_unit_defined("EMEA", None), org_unit_defined("Sales", Some("EMEA"))])
+            .commit([number_added(1, None), number_added(2, Some("EMEA"))])
+            .commit((3..8).map(|n| number_added(n, Some("Sales"))))
+            .commit(
+                ["ann", "bob", "cid"]
+                    .into_iter()
+                    .flat_map(|key| [created(key), account_opened(key)]),
+            )
+            .commit([number_assigned(3, "ann"), number_assigned(4, "zoe")])
+            .commit([Event::NumberRegistered { number: number(4), user: who("zoe") }])
+            .commit([Event::NumberReserved { number: number(5), tag: "VIP".to_owned() }])
     }
 
-    fn of(story: &Story, org_unit: &str) -> Value {
-        story.ask("number_utilisation", &json!({"org_unit": org_unit}))[0].clone()
+    fn of(company: &TestCompany, org_unit: &str) -> Value {
+        company.query("number_utilisation", &json!({"org_unit": org_unit}))[0].clone()
     }
 
-    /// ML-06, P18: every number is counted once; those below are told beside.
+    /// ML-06, P18: every number is counted once; numbers of organizations below are counted apart.
     #[test]
-    fn ml_06_the_states_of_an_owner_add_up_to_its_numbers() {
+    fn states_of_an_owner_add_up_to_its_total() {
         let cooling_until = Some(crate::testing::at(99));
         let released = Event::NumberReleased { number: number(3), user: who("ann"), cooling_until };
-        let rows = story().then([released]).ask("number_utilisation", &json!({}));
+        let rows = company().commit([released]).query("number_utilisation", &json!({}));
         assert_eq!(rows.len(), 3);
         assert_eq!((&rows[0]["org_unit"], &rows[0]["total"]), (&Value::Null, &json!(1)));
         assert_eq!(rows[0]["allocated_to_sub_organizations"], 6);
@@ -168,50 +174,50 @@ mod tests {
         );
     }
 
-    /// ML-06, A19: pending invitations without a number are set against what is there.
+    /// ML-06, A19.
     #[test]
-    fn ml_06_pending_invitations_without_a_number_are_counted() {
+    fn pending_invitations_without_a_number_are_counted() {
         let run = [requested(1, 3), recipient(1, "ann"), recipient(1, "bob"), recipient(1, "cid")];
-        let story = story().then(run);
-        assert_eq!(of(&story, "Sales")["pending_without_number"], 0);
-        let story = story.then([dispatched(1, "ann", 1, 1), sent(1, "ann", 1)]).then([
+        let company = company().commit(run);
+        assert_eq!(of(&company, "Sales")["pending_without_number"], 0);
+        let company = company.commit([dispatched(1, "ann", 1, 1), sent(1, "ann", 1)]).commit([
             dispatched(1, "bob", 1, 1),
             sent(1, "bob", 1),
             dispatched(1, "cid", 1, 1),
         ]);
-        let sales = of(&story, "Sales");
+        let sales = of(&company, "Sales");
         assert_eq!((&sales["pending_without_number"], &sales["spare"]), (&json!(2), &json!(1)));
-        let left = story.clone().then([Event::UserArchived { user: who("cid") }]);
+        let left = company.clone().commit([Event::UserArchived { user: who("cid") }]);
         assert_eq!(
             of(&left, "Sales")["pending_without_number"],
             1,
-            "A19: who has left claims none"
+            "an archived user needs no number"
         );
         let linked = Event::UserLinked {
             user: who("bob"),
             channel: boarding_commands::event::Channel::Whatsapp,
             invitation: None,
         };
-        assert_eq!(of(&story.then([linked]), "Sales")["pending_without_number"], 1);
+        assert_eq!(of(&company.commit([linked]), "Sales")["pending_without_number"], 1);
     }
 
-    /// The figures of the product's alerts: the threshold in percent, and demand above what is there.
+    /// The figures of the product's alerts: the threshold in percent, and more invitations than numbers.
     #[test]
-    fn the_alerts_are_told_by_figures() {
+    fn exceeded_threshold_and_missing_numbers_are_shown() {
         let set = |setting: &str, value: Value| Event::CompanyConfigChanged {
             setting: setting.to_owned(),
             value,
         };
-        let story = story().then([set("number_threshold_percent", json!(40))]);
-        let sales = of(&story, "Sales");
+        let company = company().commit([set("number_threshold_percent", json!(40))]);
+        let sales = of(&company, "Sales");
         assert_eq!(
             (&sales["used_percent"], &sales["threshold_exceeded"]),
             (&json!(40), &json!(true))
         );
         let bob = |n| [dispatched(n, "bob", 1, 1), dispatched(n, "cid", 1, 1)];
         let taken = (5..8).map(|n| Event::NumberWithdrawn { number: number(n), org_unit: None });
-        let story = story.then([requested(1, 2)]).then(bob(1)).then(taken);
-        let sales = of(&story, "Sales");
+        let company = company.commit([requested(1, 2)]).commit(bob(1)).commit(taken);
+        let sales = of(&company, "Sales");
         assert_eq!(
             (&sales["invitations_exceed_numbers"], &sales["spare"]),
             (&json!(true), &json!(0))
@@ -219,13 +225,13 @@ mod tests {
     }
 
     #[test]
-    fn an_organization_that_accounts_were_uploaded_into_is_shown() {
+    fn organization_of_uploaded_accounts_is_shown() {
         let placed = Event::ImportPlaced {
             import: import(1),
             organization: "Paris".to_owned(),
             permission_group: "Traders".to_owned(),
         };
-        let story = Story::of("acme").then([placed]);
-        assert_eq!(of(&story, "Paris")["total"], 0);
+        let company = TestCompany::new("acme").commit([placed]);
+        assert_eq!(of(&company, "Paris")["total"], 0);
     }
 }

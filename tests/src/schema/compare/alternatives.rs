@@ -1,59 +1,59 @@
-//! A schema as the list of ways in which a value may fit it: references followed, alternatives multiplied out.
+//! A schema as a list of alternatives: references are resolved, and combinations are multiplied out.
 
 use serde_json::{Map, Value, json};
 
-/// One way: keywords without references and alternatives, and with one type at most.
-pub(super) type Way = Map<String, Value>;
+/// Keywords without references and combinations, and with one type at most.
+pub(super) type Alternative = Map<String, Value>;
 
-/// Every way to fit a schema.
-pub(super) struct Ways(Vec<Way>);
+/// All alternatives of a schema. A value is valid if it fits one of them.
+pub(super) struct Alternatives(Vec<Alternative>);
 
-impl Ways {
+impl Alternatives {
     pub(super) fn of(document: &Value, schema: &Value) -> Self {
-        let mut ways = vec![Way::new()];
-        add(document, schema, &mut ways);
-        Self(ways.into_iter().flat_map(by_type).collect())
+        let mut alternatives = vec![Alternative::new()];
+        add(document, schema, &mut alternatives);
+        Self(alternatives.into_iter().flat_map(by_type).collect())
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Way> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Alternative> {
         self.0.iter()
     }
 }
 
-/// Narrows every way by a schema.
-fn add(document: &Value, schema: &Value, ways: &mut Vec<Way>) {
+/// Restricts each alternative by a schema.
+fn add(document: &Value, schema: &Value, alternatives: &mut Vec<Alternative>) {
     let Value::Object(schema) = schema else {
         if schema == &Value::Bool(false) {
-            ways.clear();
+            alternatives.clear();
         }
         return;
     };
     let mut plain = schema.clone();
     if let Some(Value::String(to)) = plain.remove("$ref") {
         let target = to.strip_prefix('#').and_then(|pointer| document.pointer(pointer));
-        add(document, target.unwrap_or_else(|| panic!("{to} leads nowhere")), ways);
+        add(document, target.unwrap_or_else(|| panic!("{to} does not resolve")), alternatives);
     }
     let all = plain.remove("allOf");
-    let alternatives: Vec<_> =
+    let combinations: Vec<_> =
         ["oneOf", "anyOf"].iter().filter_map(|key| plain.remove(*key)).collect();
-    ways.iter_mut().for_each(|way| merge(way, &plain));
+    alternatives.iter_mut().for_each(|alternative| merge(alternative, &plain));
     for part in all.iter().filter_map(Value::as_array).flatten() {
-        add(document, part, ways);
+        add(document, part, alternatives);
     }
-    for branches in alternatives.iter().filter_map(Value::as_array) {
-        let before = std::mem::take(ways);
+    for branches in combinations.iter().filter_map(Value::as_array) {
+        let before = std::mem::take(alternatives);
         for branch in branches {
             let mut narrowed = before.clone();
             add(document, branch, &mut narrowed);
-            ways.append(&mut narrowed);
+            alternatives.append(&mut narrowed);
         }
     }
 }
 
-/// Both of them at once.
-fn merge(way: &mut Way, more: &Map<String, Value>) {
+/// Adds the keywords of a schema to an alternative.
+fn merge(alternative: &mut Alternative, more: &Map<String, Value>) {
     for (key, value) in more {
-        match (key.as_str(), way.get_mut(key)) {
+        match (key.as_str(), alternative.get_mut(key)) {
             ("properties", Some(Value::Object(known))) => {
                 for (name, schema) in value.as_object().into_iter().flatten() {
                     let both = match known.remove(name) {
@@ -70,7 +70,7 @@ fn merge(way: &mut Way, more: &Map<String, Value>) {
             }
             ("type", Some(known)) => *known = both_types(known, value),
             _ => {
-                way.insert(key.clone(), value.clone());
+                alternative.insert(key.clone(), value.clone());
             }
         }
     }
@@ -89,19 +89,20 @@ fn types(value: &Value) -> Vec<&str> {
     }
 }
 
-/// A way for each type that is named. Of null there is nothing more to say; words that are not of the type go.
-fn by_type(mut way: Way) -> Vec<Way> {
-    if let Some(word) = way.remove("const") {
-        way.insert("enum".to_owned(), json!([word]));
+/// One alternative for each type. The alternative for null has no other keywords. Values of other types are removed
+/// from `enum`.
+fn by_type(mut alternative: Alternative) -> Vec<Alternative> {
+    if let Some(word) = alternative.remove("const") {
+        alternative.insert("enum".to_owned(), json!([word]));
     }
-    let refuses_null = way.get("not") == Some(&json!({"type": "null"}));
+    let refuses_null = alternative.get("not") == Some(&json!({"type": "null"}));
     if refuses_null {
-        way.remove("not");
+        alternative.remove("not");
     }
-    let Some(of) = way.get("type").cloned() else { return vec![way] };
+    let Some(of) = alternative.get("type").cloned() else { return vec![alternative] };
     let of = types(&of).into_iter().filter(|one| !(refuses_null && *one == "null"));
     let of_type = |one: &str| {
-        let mut single = way.clone();
+        let mut single = alternative.clone();
         if one == "null" {
             single.clear();
         }

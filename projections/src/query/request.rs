@@ -1,43 +1,57 @@
-//! A query as it was asked: its company and its parameters, read one by one and refused by name.
+//! A query's request: the company and the parameters, each read and checked by name.
 
 use std::str::FromStr;
 
 use boarding_commands::values::text::spelled;
-use boarding_commands::values::{Code, CompanyId, Refusal, Time};
+use boarding_commands::values::{CompanyId, Refusal, Time};
 use serde_json::{Map, Value, json};
 
-use super::page::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS};
-use super::{Needle, Query, Word};
+use super::param::{Param, malformed};
+use super::wire_enum::{WireEnum, wire_names};
+use boarding_commands::search::Needle;
 
-/// A query's company and parameters; the names of the parameters have been checked.
+/// The rows of a page without `limit`: about one and a half screens of a table.
+pub const DEFAULT_LIMIT_ROWS: usize = 50;
+/// The maximum rows of a page: about 100 KiB of JSON, well below the 1 MiB of a NATS message.
+pub const MAX_LIMIT_ROWS: usize = 500;
+
+/// The company and parameters of one query.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct QueryRequest<'a> {
     pub company: &'a CompanyId,
-    /// When it is asked; none asks for what the facts alone say.
+    /// The time of the answer. If none, the answer shows only what events have recorded.
     pub now: Option<Time>,
     params: &'a Map<String, Value>,
 }
 
-impl<'a> Asked<'a> {
-    /// Refuses parameters that the query does not take: never ignored, always named.
-    pub(super) fn check(
-        query: &Query,
+impl<'a> QueryRequest<'a> {
+    pub(super) fn new(
         company: &'a CompanyId,
-        params: &'a Map<String, Value>,
         now: Option<Time>,
-    ) -> Result<Self, Refusal> {
-        let of_pages = |name: &str| query.paged && matches!(name, "limit" | "cursor");
-        match params.keys().find(|name| {
-            !query.params.iter().any(|param| param.name == name.as_str()) && !of_pages(name)
-        }) {
-            Some(unknown) => {
-                Err(malformed(unknown, &format!("{} takes no such parameter", query.name)))
-            }
-            None => Ok(Self { company, now, params }),
+        params: &'a Map<String, Value>,
+    ) -> Self {
+        Self { company, now, params }
+    }
+
+    /// Refuses parameters that are neither in `own` nor, for a paged query, `limit` and `cursor`.
+    ///
+    /// # Errors
+    /// `query.malformed` names the first such parameter.
+    pub(super) fn check_names(
+        &self,
+        query: &str,
+        own: &[Param],
+        paged: bool,
+    ) -> Result<(), Refusal> {
+        let is_paging = |name: &str| paged && matches!(name, "limit" | "cursor");
+        let is_own = |name: &str| own.iter().any(|param| param.name == name);
+        match self.params.keys().find(|name| !is_own(name) && !is_paging(name)) {
+            Some(unknown) => Err(malformed(unknown, &format!("{query} takes no such parameter"))),
+            None => Ok(()),
         }
     }
 
-    /// A text, if it was given; null and the empty text count as not given.
+    /// A text; none if it is missing, null or empty.
     pub(crate) fn text(&self, name: &str) -> Result<Option<&'a str>, Refusal> {
         match self.params.get(name) {
             None | Some(Value::Null) => Ok(None),
@@ -47,17 +61,17 @@ impl<'a> Asked<'a> {
         }
     }
 
-    /// The name of an org unit, if it was given, in the one form that names have.
+    /// The name of an organizational unit, normalised as imports and commands normalise it.
     pub(crate) fn name(&self, name: &str) -> Result<Option<String>, Refusal> {
         Ok(self.text(name)?.map(spelled))
     }
 
-    /// A text that must be given.
+    /// A required text.
     pub(crate) fn required(&self, name: &str) -> Result<&'a str, Refusal> {
         self.text(name)?.ok_or_else(|| malformed(name, "it is required"))
     }
 
-    /// Several texts that must be given: at least one, and so many at most.
+    /// A required list of 1 to `most` texts: an array, or one text with commas.
     pub(crate) fn list(&self, name: &str, most: usize) -> Result<Vec<&'a str>, Refusal> {
         let texts: Option<Vec<&str>> = match self.params.get(name) {
             Some(Value::String(text)) => Some(text.split(',').map(str::trim).collect()),
@@ -68,7 +82,7 @@ impl<'a> Asked<'a> {
         texts.ok_or_else(|| malformed(name, &format!("expected 1 to {most} texts")))
     }
 
-    /// An id, if it was given.
+    /// An id; none if it is missing, null or empty.
     pub(crate) fn id<T: FromStr<Err: std::fmt::Display>>(
         &self,
         name: &str,
@@ -77,32 +91,30 @@ impl<'a> Asked<'a> {
         self.text(name)?.map(read).transpose()
     }
 
-    /// An id that must be given.
+    /// A required id.
     pub(crate) fn required_id<T: FromStr<Err: std::fmt::Display>>(
         &self,
         name: &str,
     ) -> Result<T, Refusal> {
-        self.required(name)?;
         self.id(name)?.ok_or_else(|| malformed(name, "it is required"))
     }
 
-    /// One of the words of a list, if it was given.
-    pub(crate) fn word<W: Word>(&self, name: &str) -> Result<Option<W>, Refusal> {
+    /// A variant of an enum by its name on the wire; none if it is missing, null or empty.
+    pub(crate) fn one_of<E: WireEnum>(&self, name: &str) -> Result<Option<E>, Refusal> {
         let read = |text: &str| {
-            W::ALL.iter().copied().find(|word| word.as_str() == text).ok_or_else(|| {
-                let words: Vec<_> = W::ALL.iter().map(|word| word.as_str()).collect();
-                malformed(name, &format!("expected one of {}", words.join(", ")))
+            E::ALL.iter().copied().find(|variant| variant.as_str() == text).ok_or_else(|| {
+                malformed(name, &format!("expected one of {}", wire_names::<E>().join(", ")))
             })
         };
         self.text(name)?.map(read).transpose()
     }
 
-    /// What `search` looks for, if it was given.
+    /// The parameter `search`, prepared for matching; none if it is missing or blank.
     pub(crate) fn search(&self) -> Result<Option<Needle>, Refusal> {
         Ok(self.text("search")?.and_then(Needle::of))
     }
 
-    /// How many rows at most. A query string gives the number as a text.
+    /// The maximum number of rows. A text is accepted too, because URLs carry only texts.
     pub(super) fn limit(&self) -> Result<usize, Refusal> {
         let given = match self.params.get("limit") {
             None | Some(Value::Null) => return Ok(DEFAULT_LIMIT_ROWS),
@@ -118,11 +130,4 @@ impl<'a> Asked<'a> {
                     .with(json!({"parameter": "limit", "limit": MAX_LIMIT_ROWS}))
             })
     }
-}
-
-/// A parameter cannot be read; the refusal names it.
-pub(crate) fn malformed(parameter: &str, why: &str) -> Refusal {
-    Refusal::new(Code::QueryMalformed)
-        .saying(&format!("{parameter}: {why}"))
-        .with(json!({ "parameter": parameter }))
 }

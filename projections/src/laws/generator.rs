@@ -1,4 +1,4 @@
-//! Tales: well-formed histories of one company, made from any list of bytes.
+//! Generates a valid history of one company from any list of bytes.
 
 use boarding_commands::event::{
     Channel, Counts, Delivery, Event, PhoneOutcome, RowOutcome, RowRef, UndoCounts, UndoOutcome,
@@ -6,39 +6,42 @@ use boarding_commands::event::{
 use boarding_commands::values::{Code, Phone, Problem};
 
 use crate::testing::{
-    Story, accepted, completed, created_by_row, dispatched, import, import_completed, invitation,
-    person, queued, recipient, requested, row, run, sent, started, who,
+    TestCompany, accepted, completed, created_by_row, dispatched, import, import_completed,
+    invitation, person, queued, recipient, requested, row, run, sent, started, who,
 };
 
-/// The people of a tale; one key begins with another, and they are spelled in two ways.
+/// The user keys. One key begins with another; the generator writes them in two spellings.
 pub(super) const USERS: [&str; 5] = ["ann", "Anna", "bob", "cid", "dee"];
-/// Their numbers.
+/// The phone numbers of the users.
 pub(super) const PHONES: [&str; 3] = ["+84923448071", "+4930123456", "+14155550100"];
 
-/// Who tells: what the company would let happen next.
-struct Teller {
-    story: Story,
+/// The state from which the next valid events are generated.
+struct Generator {
+    company: TestCompany,
+    /// The users that are created and not removed.
     known: Vec<&'static str>,
-    /// Whose number each is.
+    /// The user of each number.
     phones: [Option<&'static str>; PHONES.len()],
     imports: u128,
-    runs: Vec<Run>,
+    runs: Vec<GeneratedRun>,
+    /// The running run: its place in `runs`.
     holder: Option<usize>,
+    /// The waiting runs: their places in `runs`.
     waiting: Vec<usize>,
 }
 
-struct Run {
+struct GeneratedRun {
     number: u128,
-    /// Those without an outcome yet, with the number of attempts so far.
+    /// The recipients without an outcome, each with the number of attempts.
     left: Vec<(&'static str, u32)>,
     counts: [u64; 3],
     sent: Vec<&'static str>,
 }
 
-/// The tale that these bytes tell.
-pub(super) fn story(company: &str, steps: &[u8]) -> Story {
-    let mut teller = Teller {
-        story: Story::of(company),
+/// The company with the history that the bytes give.
+pub(super) fn generate(id: &str, steps: &[u8]) -> TestCompany {
+    let mut generator = Generator {
+        company: TestCompany::new(id),
         known: Vec::new(),
         phones: [None; PHONES.len()],
         imports: 0,
@@ -47,13 +50,13 @@ pub(super) fn story(company: &str, steps: &[u8]) -> Story {
         waiting: Vec::new(),
     };
     for &step in steps {
-        let events = teller.step(step);
-        teller.story = teller.story.then(events);
+        let events = generator.step(step);
+        generator.company = generator.company.commit(events);
     }
-    teller.story
+    generator.company
 }
 
-impl Teller {
+impl Generator {
     fn step(&mut self, step: u8) -> Vec<Event> {
         let detail = usize::from(step / 12);
         match step % 12 {
@@ -98,7 +101,7 @@ impl Teller {
         events
     }
 
-    /// The newest import is undone: somebody goes, and a row says so.
+    /// Undoes the newest import: removes a user, and records one undone row.
     fn undo(&mut self, detail: usize) -> Vec<Event> {
         let Some(user) = self.known.pop().filter(|_| self.imports > 0) else { return vec![] };
         let (import, row) = (import(self.imports), 1 + detail as u64 % 3);
@@ -152,7 +155,7 @@ impl Teller {
         events.extend(left.iter().map(|(user, _)| recipient(number, user)));
         events.push(queued(number));
         self.waiting.push(self.runs.len());
-        self.runs.push(Run { number, left, counts: [0; 3], sent: vec![] });
+        self.runs.push(GeneratedRun { number, left, counts: [0; 3], sent: vec![] });
         events.extend(self.start_next());
         events
     }
@@ -174,10 +177,10 @@ impl Teller {
             .collect()
     }
 
-    /// The next thing that happens to the last of those who are left.
+    /// The next event about the last recipient without an outcome.
     fn report(&mut self, detail: usize) -> Vec<Event> {
         let Some(nth) = self.holder else { return vec![] };
-        let Run { number, left, counts, sent: done } = &mut self.runs[nth];
+        let GeneratedRun { number, left, counts, sent: done } = &mut self.runs[nth];
         let (number, generation) = (*number, u32::try_from(nth).unwrap() + 1);
         let Some((user, attempts)) = left.last_mut() else { return vec![] };
         let (user, attempt) = (*user, *attempts + 1);
@@ -216,7 +219,7 @@ impl Teller {
     }
 
     fn after_the_mail(&mut self, detail: usize) -> Vec<Event> {
-        let of_run = |run: &Run| Some((run.number, *run.sent.get(detail % 2)?));
+        let of_run = |run: &GeneratedRun| Some((run.number, *run.sent.get(detail % 2)?));
         let Some((number, user)) = self.runs.iter().rev().find_map(of_run) else { return vec![] };
         let (channel, id) = (Channel::Whatsapp, invitation(user));
         let who = who(&user.to_uppercase());

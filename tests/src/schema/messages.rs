@@ -1,113 +1,55 @@
-//! A real journey: every command, every answer, every query and every event of it is what its schema says.
+//! Every command, answer, query and event of a long session is valid by its schema.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 
 use base64::Engine as _;
-use boarding_commands::decide::{Authority, NAMES};
-use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::values::{CompanyId, Time};
-use boarding_core::clock::Clock;
-use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_core::read::queries::{QueryAnswer as Found, QueryCaller, QueryFailure};
+use boarding_commands::decide::NAMES;
+use boarding_commands::envelope::Envelope;
+use boarding_commands::values::Time;
 use serde_json::{Value, json};
 
-use super::proof::Proof;
+use super::test_engine::{START, TestEngine};
+use super::validator::SchemaValidator;
 use crate::support::paths::fixture;
 
-/// When the journey begins, in milliseconds since 1970.
-const START: i64 = 1_795_248_000_000;
-
-/// An engine in a folder of its own.
-pub(super) struct Stage {
-    _folder: tempfile::TempDir,
-    hand: Arc<AtomicI64>,
-    engine: Engine,
-    acme: CompanyId,
+/// A client whose messages and answers are validated against their schemas.
+struct Session {
+    engine: TestEngine,
+    validator: SchemaValidator,
+    commands: BTreeSet<String>,
 }
 
-impl Stage {
-    pub(super) async fn empty() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let hand = Arc::new(AtomicI64::new(START));
-        let clock = Clock::reading({
-            let hand = Arc::clone(&hand);
-            move || Time(hand.load(Ordering::SeqCst))
-        });
-        let data = folder.path().join("data");
-        let engine = Engine::open(Options {
-            data,
-            channel: None,
-            adopt_runs: false,
-            secret: None,
-            log: LogChoice::default(),
-            clock,
-        })
-        .unwrap();
-        engine.resume().await;
-        Self { _folder: folder, hand, engine, acme: "acme".parse().unwrap() }
+impl Session {
+    async fn new() -> Self {
+        let (engine, validator) = (TestEngine::new().await, SchemaValidator::new());
+        Self { engine, validator, commands: BTreeSet::new() }
     }
 
-    pub(super) async fn try_query(&self, name: &str, params: Value) -> Result<Value, Value> {
-        self.engine.caught_up().await.unwrap();
-        let asker = QueryCaller { actor: "olga".to_owned(), authority: Authority::All };
-        let params = params.as_object().cloned().unwrap();
-        match self.engine.query(&self.acme, name, params, &asker).await {
-            Ok(Found::Json(answer)) => Ok(answer),
-            Ok(Found::Csv(bytes)) => Ok(String::from_utf8(bytes).unwrap().into()),
-            Err(QueryFailure::Refused(refusal)) => Err(json!({
-                "outcome": "refused", "code": refusal.code, "message": refusal.message, "details": refusal.details,
-            })),
-            Err(QueryFailure::Failed { code, why }) => Err(json!({
-                "outcome": "failed", "code": code, "message": why, "retry": true,
-            })),
-        }
+    /// Sends a command that is valid by its schema and returns the answer.
+    async fn command(&mut self, name: &str, body: Value) -> Value {
+        self.validator.assert_valid(name, &body);
+        self.command_unchecked(name, body).await
     }
 
-    pub(super) async fn close(self) {
-        self.engine.close().await;
-    }
-}
-
-/// The journey: what is asked and told is put to the proof on the way.
-struct Journey {
-    stage: Stage,
-    proof: Proof,
-    asked: BTreeSet<String>,
-}
-
-impl Journey {
-    /// Asks a command that its schema takes; the whole answer.
-    async fn ask(&mut self, name: &str, body: Value) -> Value {
-        self.proof.holds(name, &body);
-        self.ask_anyway(name, body).await
-    }
-
-    async fn ask_anyway(&mut self, name: &str, body: Value) -> Value {
-        let id = self.stage.engine.clock().id();
-        let envelope = json!({"id": id, "actor": "olga", "body": body});
-        self.proof.holds("command", &envelope);
-        let envelope = Envelope::read(envelope).unwrap();
-        let answer: Answer =
-            self.stage.engine.submit(&self.stage.acme, name, envelope, Authority::All).await;
-        self.stage.engine.settle(&self.stage.acme).await;
-        let answer = json!(answer);
-        self.proof.holds(&format!("{name}.answer"), &answer);
-        self.asked.insert(name.to_owned());
+    async fn command_unchecked(&mut self, name: &str, body: Value) -> Value {
+        let envelope = self.engine.envelope(&body);
+        self.validator.assert_valid("command", &envelope);
+        let answer = self.engine.command(name, envelope).await;
+        self.validator.assert_valid(&format!("{name}.answer"), &answer);
+        self.commands.insert(name.to_owned());
         answer
     }
 
     async fn accepted(&mut self, name: &str, body: Value) -> Value {
-        let answer = self.ask(name, body).await;
+        let answer = self.command(name, body).await;
         assert_eq!(answer["outcome"], json!("accepted"), "{name}: {answer}");
         answer["result"].clone()
     }
 
-    /// Asks what neither the schema nor the program takes.
+    /// Sends a command that both the schema and the engine must refuse.
     async fn malformed(&mut self, name: &str, body: Value) {
-        self.proof.objects(name, &body);
-        let answer = self.ask_anyway(name, body.clone()).await;
+        self.validator.assert_invalid(name, &body);
+        let answer = self.command_unchecked(name, body.clone()).await;
         let codes = [
             "envelope.malformed",
             "config.invalid_value",
@@ -118,7 +60,7 @@ impl Journey {
         assert!(codes.contains(&answer["code"].as_str().unwrap()), "{name} {body}: {answer}");
     }
 
-    /// Every row of a query, page by page, each put to the proof.
+    /// All rows of a query, page by page. Each page is validated.
     async fn rows(&mut self, name: &str, params: Value) -> Vec<Value> {
         let mut rows = Vec::new();
         let mut params = params;
@@ -133,13 +75,13 @@ impl Journey {
     }
 
     async fn answer(&mut self, name: &str, params: Value) -> Value {
-        self.proof.holds(&format!("query.{name}"), &params);
-        let answer = self.stage.try_query(name, params).await.unwrap();
-        self.proof.holds(&format!("query.{name}.answer"), &answer);
+        self.validator.assert_valid(&format!("query.{name}"), &params);
+        let answer = self.engine.query(name, params).await.unwrap();
+        self.validator.assert_valid(&format!("query.{name}.answer"), &answer);
         answer
     }
 
-    async fn company(&mut self) {
+    async fn define_company(&mut self) {
         let commands = std::fs::read_to_string(fixture("company/acme.json")).unwrap();
         for command in serde_json::from_str::<Vec<Value>>(&commands).unwrap() {
             self.accepted(command["command"].as_str().unwrap(), command["body"].clone()).await;
@@ -152,7 +94,7 @@ impl Journey {
         self.accepted("RevokePermissions", permissions).await;
         let html = "<a href=\"{{ link }}\">{{ link }}</a>";
         let template = json!({"kind": "channel_invitation", "language": "pt-BR", "subject": "Olá", "text": "{{ link }}", "html": html});
-        self.ask("SetTemplate", template).await;
+        self.command("SetTemplate", template).await;
         let report = json!({"kind": "batch_report", "language": "en", "subject": "Done", "text": "{{ success }} {{ failed }}", "html": "{{ success }} {{ failed }}"});
         self.accepted("SetTemplate", report).await;
         let all = [
@@ -164,11 +106,11 @@ impl Journey {
         ];
         let notify: serde_json::Map<_, _> =
             all.map(|name| (name.to_owned(), json!(true))).into_iter().collect();
-        let told = json!({"designated_admin_emails": ["una@acme.example"], "notify": notify, "reminder_after_days": 1});
-        self.accepted("SetCompanyConfig", told).await;
+        let settings = json!({"designated_admin_emails": ["una@acme.example"], "notify": notify, "reminder_after_days": 1});
+        self.accepted("SetCompanyConfig", settings).await;
     }
 
-    async fn people(&mut self) -> Value {
+    async fn import_people(&mut self) -> Value {
         let demo = |name: &str| {
             std::fs::read_to_string(fixture(&format!("leapxpert/{name}.csv"))).unwrap()
         };
@@ -201,15 +143,15 @@ impl Journey {
         .await;
         let filter = json!({"search": "ann", "state": "active"});
         self.accepted("AssignRoles", json!({"filter": filter, "roles": ["Account Manager"]})).await;
-        self.pictures().await;
+        self.import_pictures().await;
         for name in ["DeactivateUser", "ReactivateUser", "ArchiveUser", "RestoreUser"] {
             self.accepted(name, json!({"user": "cid"})).await;
         }
-        self.ask("ArchiveUser", json!({"user": "nobody"})).await;
+        self.command("ArchiveUser", json!({"user": "nobody"})).await;
         last
     }
 
-    async fn pictures(&mut self) {
+    async fn import_pictures(&mut self) {
         let john = json!({"user": "john", "attributes": {"agent_id": "johndoe22"}});
         self.accepted("AddUser", john).await;
         let archive = std::fs::read(fixture("ocm/Archive.zip")).unwrap();
@@ -221,7 +163,7 @@ impl Journey {
         self.answer("picture_import", json!({"import": import})).await;
     }
 
-    async fn invitations(&mut self) -> Value {
+    async fn send_invitations(&mut self) -> Value {
         let users = json!({"users": ["ann", "bob"]});
         let preview = json!({"source": users, "channel": "WhatsApp Native", "mode": "preview"});
         let shown = self.accepted("StartBulkIntegration", preview).await;
@@ -230,7 +172,7 @@ impl Journey {
         let imports = json!({"source": {"import": "latest"}, "channel": "iMessage", "mode": "confirmed", "run": null});
         self.accepted("StartBulkIntegration", imports).await;
         let units = json!({"source": {"org_units": ["Sales"], "include_descendants": true}, "channel": "whatsapp", "mode": "confirmed"});
-        self.ask("StartBulkIntegration", units).await;
+        self.command("StartBulkIntegration", units).await;
         let later = Time(START + 86_400_000);
         let scheduled = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": later});
         let waiting = self.accepted("StartBulkIntegration", scheduled).await["run"].clone();
@@ -246,7 +188,7 @@ impl Journey {
                 json!({"run": run, "user": "ann", "code": "delivery.refused", "permanent": true}),
             ),
         ] {
-            self.ask(name, body).await;
+            self.command(name, body).await;
         }
         let dispatched =
             self.rows("history", json!({"entity": format!("run:{}", run.as_str().unwrap())})).await;
@@ -254,19 +196,20 @@ impl Journey {
         let bounced = json!({"message_id": sent["data"]["message_id"], "delivery": "bounced_soft", "code": "4.2.2"});
         self.accepted("RecordDelivery", bounced).await;
         self.accepted("LinkCompleted", json!({"user": "ann", "channel": "whatsapp"})).await;
-        self.ask("LinkCompleted", json!({"token": "no such token", "user": null})).await;
+        self.command("LinkCompleted", json!({"token": "no such token", "user": null})).await;
         self.accepted("UnlinkUser", json!({"user": "ann", "channel": "whatsapp"})).await;
         self.accepted("ResendInvitation", json!({"channel": "whatsapp", "users": ["bob"]})).await;
         self.accepted("RevokeInvitation", json!({"user": "bob", "channel": "whatsapp"})).await;
-        self.ask("ResendInvitation", json!({"channel": "imessage", "filter": "not_invited"})).await;
-        self.stage.hand.fetch_add(7_200_000, Ordering::SeqCst);
+        self.command("ResendInvitation", json!({"channel": "imessage", "filter": "not_invited"}))
+            .await;
+        self.engine.advance(7_200_000);
         self.accepted("Tick", json!({"now": Time(START + 7_200_000)})).await;
         self.accepted("RemoveCorporatePhone", json!({"phone": "+84912000001"})).await;
         run
     }
 
-    /// An import is taken back, with somebody who stays.
-    async fn undo(&mut self) {
+    /// Undoes an import, of which one row is kept.
+    async fn undo_import(&mut self) {
         let text = "username,email\ngus,gus@acme.example\nhal,hal@acme.example\n";
         let mut body =
             json!({"dialect": "leapxpert", "files": [{"name": "two.csv", "text": text}]});
@@ -281,12 +224,12 @@ impl Journey {
         assert_eq!(rows.len(), 1);
         body["on_error"] = json!("reject_file");
         body["files"][0]["text"] = json!("username,email\ngus,nobody\n");
-        let refused = self.ask("ImportFile", body).await;
+        let refused = self.command("ImportFile", body).await;
         assert_eq!(refused["code"], json!("import.invalid_rows"));
     }
 
-    /// The number pool, and accounts that draw on it.
-    async fn numbers(&mut self) {
+    /// The number pool and accounts with its numbers.
+    async fn assign_numbers(&mut self) {
         let numbers = ["+1 212 555 0001", "+1 212 555 0002", "+1 212 555 0003", "+1 212 555 0004"];
         self.accepted("AddNumbers", json!({"numbers": numbers})).await;
         self.accepted("AllocateNumbers", json!({"org_unit": "Europe", "quantity": 2})).await;
@@ -312,7 +255,7 @@ impl Journey {
         self.accepted("ResendInvitation", invite).await;
         let moved = json!({"accounts": ["uwe@acme.example"], "dest": "Americas"});
         self.answer("can_move", moved.clone()).await;
-        let refused = self.ask("MovePendingInvitations", moved).await;
+        let refused = self.command("MovePendingInvitations", moved).await;
         assert_eq!(refused["code"], "number.insufficient_in_destination");
         let moved = json!({"accounts": ["una@acme.example"], "dest": "Americas"});
         self.accepted("MovePendingInvitations", moved.clone()).await;
@@ -323,7 +266,7 @@ impl Journey {
         self.accepted("ReleaseNumber", json!({"number": numbers[0]})).await;
         let picked = json!({"number": numbers[1], "user": "uwe@acme.example", "tag": null});
         self.accepted("AssignNumber", picked).await;
-        self.stage.hand.fetch_add(60_000, Ordering::SeqCst);
+        self.engine.advance(60_000);
         self.accepted("Tick", json!({"now": Time(START + 7_260_000)})).await;
         for (name, params, at_least) in [
             ("numbers", json!({"state": "assigned"}), 1),
@@ -336,7 +279,8 @@ impl Journey {
         }
     }
 
-    async fn look(&mut self, import: &Value, run: &Value) {
+    /// Sends each query.
+    async fn read_all(&mut self, import: &Value, run: &Value) {
         for (name, params, at_least) in [
             ("runs", json!({}), 4),
             ("runs", json!({"state": "withdrawn", "limit": "1"}), 1),
@@ -377,48 +321,46 @@ impl Journey {
             self.answer(name, params).await;
         }
         for (name, params) in [("run", json!({"run": import})), ("users", json!({"search": 7}))] {
-            let refusal = self.stage.try_query(name, params).await.unwrap_err();
-            self.proof.holds("query.refused", &refusal);
+            let refusal = self.engine.query(name, params).await.unwrap_err();
+            self.validator.assert_valid("query.refused", &refusal);
         }
     }
 
-    /// The whole history, each event by its own schema.
-    async fn history(&mut self) -> BTreeSet<String> {
+    /// Validates each event of the history by its own schema and returns their names.
+    async fn validate_history(&mut self) -> BTreeSet<String> {
         let mut kinds = BTreeSet::new();
         for row in self.rows("history", json!({"limit": 500})).await {
             let kind = row["event"].as_str().unwrap().to_owned();
-            self.proof.holds(&format!("event.{kind}"), &row);
+            self.validator.assert_valid(&format!("event.{kind}"), &row);
             kinds.insert(kind);
         }
         kinds
     }
 }
 
-/// LX-04, and contract, sections 2 to 4: what is described is what is asked and told.
+/// LX-04, and contract sections 2 to 4.
 #[tokio::test]
-async fn all_that_is_asked_and_told_on_a_journey_is_what_the_schemas_say() {
-    let mut journey =
-        Journey { stage: Stage::empty().await, proof: Proof::new(), asked: BTreeSet::new() };
-    journey.company().await;
-    let import = journey.people().await;
-    let run = journey.invitations().await;
-    journey.undo().await;
-    journey.numbers().await;
-    journey.look(&import, &run).await;
-    let kinds = journey.history().await;
+async fn all_messages_of_a_session_are_valid_by_their_schemas() {
+    let mut session = Session::new().await;
+    session.define_company().await;
+    let import = session.import_people().await;
+    let run = session.send_invitations().await;
+    session.undo_import().await;
+    session.assign_numbers().await;
+    session.read_all(&import, &run).await;
+    let kinds = session.validate_history().await;
     assert!(kinds.len() > 25, "{kinds:?}");
-    let asked: Vec<_> = journey.asked.iter().map(String::as_str).collect();
+    let sent: Vec<_> = session.commands.iter().map(String::as_str).collect();
     let mut known = NAMES.to_vec();
     known.sort_unstable();
-    assert_eq!(asked, known, "every command is asked");
-    journey.stage.close().await;
+    assert_eq!(sent, known, "every command is sent");
+    session.engine.close().await;
 }
 
 #[tokio::test]
-async fn what_no_schema_takes_is_refused() {
-    let mut journey =
-        Journey { stage: Stage::empty().await, proof: Proof::new(), asked: BTreeSet::new() };
-    journey.accepted("SetCompanyConfig", json!({"channels": {"whatsapp": true}})).await;
+async fn messages_that_are_invalid_by_their_schema_are_refused() {
+    let mut session = Session::new().await;
+    session.accepted("SetCompanyConfig", json!({"channels": {"whatsapp": true}})).await;
     let file = json!({"name": "a.csv", "text": "x"});
     for (name, body) in [
         ("AddUser", json!({"user": "ann", "colour": "red"})),
@@ -463,7 +405,7 @@ async fn what_no_schema_takes_is_refused() {
         ("SetCompanyConfig", json!({"live_invitation": "perhaps"})),
         ("Tick", json!({"now": "yesterday"})),
     ] {
-        journey.malformed(name, body).await;
+        session.malformed(name, body).await;
     }
     for envelope in [
         json!({"id": "short", "body": {}}),
@@ -471,8 +413,8 @@ async fn what_no_schema_takes_is_refused() {
         json!({"id": "01JD0000000000000000000000", "compnay": "acme"}),
         json!({"id": "01JD0000000000000000000000", "api_version": 2}),
     ] {
-        journey.proof.objects("command", &envelope);
+        session.validator.assert_invalid("command", &envelope);
         assert!(Envelope::read(envelope).is_err());
     }
-    journey.stage.close().await;
+    session.engine.close().await;
 }

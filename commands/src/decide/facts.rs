@@ -1,0 +1,84 @@
+//! Facts that the engine finds out for a command, such as the content of a file.
+
+use crate::event::{FileRef, PictureFormat};
+use crate::user_file::{ParsedRow, Summary};
+use crate::values::{Code, ImportId, InvitationId, Personal};
+
+/// The facts for one command. They stand beside the command and never come from a client.
+#[derive(Debug, Clone, Default)]
+pub enum Facts {
+    /// The command needs no facts, or the engine found none.
+    #[default]
+    None,
+    /// For `ImportFile`.
+    Files(FileContents),
+    /// For `ImportPictures`.
+    Archive(ArchiveContents),
+    /// For `LinkCompleted`: the invitation and generation of the verified token.
+    Invitation(InvitationId, u32),
+    /// For `StartBulkIntegration`: the import of the verified token.
+    Import(ImportId),
+}
+
+/// The content of an import's files.
+#[derive(Debug, Clone)]
+pub struct FileContents {
+    pub files: Vec<FileRef>,
+    pub summary: Summary,
+    /// All rows, if they fit in the commit that accepts the file; otherwise empty.
+    pub rows: Vec<ParsedRow>,
+}
+
+/// The content of an archive of pictures.
+#[derive(Debug, Clone)]
+pub struct ArchiveContents {
+    pub file: FileRef,
+    pub pictures: Vec<ArchivePicture>,
+}
+
+/// One picture of an archive, in the order of the archive.
+#[derive(Debug, Clone)]
+pub struct ArchivePicture {
+    /// Its file name without folders.
+    pub name: Personal<String>,
+    pub content: Result<StoredPicture, Code>,
+}
+
+/// A picture in the file store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredPicture {
+    pub sha256: String,
+    pub bytes: u64,
+    pub format: PictureFormat,
+}
+
+impl Facts {
+    pub fn files(&self) -> Option<&FileContents> {
+        match self {
+            Self::Files(contents) => Some(contents),
+            _ => None,
+        }
+    }
+
+    pub fn archive(&self) -> Option<&ArchiveContents> {
+        match self {
+            Self::Archive(contents) => Some(contents),
+            _ => None,
+        }
+    }
+
+    /// The invitation and its generation.
+    pub fn invitation(&self) -> Option<(InvitationId, u32)> {
+        match self {
+            Self::Invitation(id, generation) => Some((*id, *generation)),
+            _ => None,
+        }
+    }
+
+    pub fn import(&self) -> Option<ImportId> {
+        match self {
+            Self::Import(id) => Some(*id),
+            _ => None,
+        }
+    }
+}

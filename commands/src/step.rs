@@ -1,0 +1,107 @@
+//! One step: decide a command, fold its events into the company, return the outcome.
+
+use serde_json::Value;
+use ulid::Ulid;
+
+use crate::commit::{Commit, SCHEMA};
+use crate::company::Company;
+use crate::decide::{Authority, Command, Context, Decision, Facts};
+use crate::event::Event;
+use crate::values::{CommandId, Digest, Personal, Refusal, Time};
+
+/// A command with its envelope, and the facts that its rule needs.
+#[derive(Debug, Clone)]
+pub struct Request {
+    pub command: Command,
+    pub facts: Facts,
+    pub id: CommandId,
+    /// The digest of name and body. None for a command of the engine itself: its id is never repeated.
+    pub body: Option<Digest>,
+    pub actor: String,
+    pub authority: Authority,
+    pub at: Time,
+    pub correlation: Option<Ulid>,
+    pub traceparent: Option<String>,
+    /// The version that the client expects. The owner of the state checks it before the step.
+    pub expected_version: Option<u64>,
+    /// The version at which an import was planned. The owner of the state checks it before the step.
+    pub planned_at: Option<u64>,
+}
+
+/// Whether the events of a preview are folded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// The commit will be appended. A preview changes nothing.
+    Append,
+    /// The company is a copy. A preview changes the copy, so that later steps can build on it.
+    DryRun,
+}
+
+/// The outcome of a step. `E` is an encoded commit, `F` the error of the encoder.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outcome<E, F> {
+    /// The commit to append. The company already contains its events.
+    Commit(E),
+    /// An answer without a commit.
+    Answer(Value),
+    /// An earlier command with another id did the same; its answer.
+    Repeat(Value),
+    Refused(Refusal),
+    /// The commit cannot be encoded. The company is unchanged.
+    NotEncoded(F),
+}
+
+/// Decides the request, encodes its commit and folds the events into the company.
+///
+/// `previous` is the hash of the company's last commit. `encode` runs before the fold: a commit that is too large
+/// leaves the company unchanged.
+pub fn step<E: AsRef<Commit>, F>(
+    company: &mut Company,
+    previous: Digest,
+    request: &Request,
+    purpose: Purpose,
+    encode: impl FnOnce(Commit) -> Result<E, F>,
+) -> Outcome<E, F> {
+    let Request { id, actor, authority, at, facts, .. } = request;
+    let context = Context { id: *id, actor, authority: *authority, at: *at, facts };
+    let (events, result) = match request.command.decide(company, &context) {
+        Ok(Decision::Append { events, result }) => (events, result),
+        Ok(Decision::Preview { events, result }) if purpose == Purpose::DryRun => (events, result),
+        Ok(Decision::Preview { result, .. } | Decision::Answer { result }) => {
+            return Outcome::Answer(result);
+        }
+        Ok(Decision::Repeat { result }) => return Outcome::Repeat(result),
+        Err(refusal) => return Outcome::Refused(refusal),
+    };
+    match encode(commit(company, previous, request, events, result)) {
+        Ok(encoded) => {
+            company.apply(encoded.as_ref());
+            Outcome::Commit(encoded)
+        }
+        Err(error) => Outcome::NotEncoded(error),
+    }
+}
+
+fn commit(
+    company: &Company,
+    previous: Digest,
+    request: &Request,
+    events: Vec<Event>,
+    result: Value,
+) -> Commit {
+    Commit {
+        company: company.id.clone(),
+        first_version: company.version + 1,
+        command: request.id,
+        body: request.body.unwrap_or_else(|| Digest::of(request.command.name().as_bytes())),
+        actor: Personal(request.actor.clone()),
+        at: request.at,
+        correlation: request.correlation,
+        causation: None,
+        traceparent: request.traceparent.clone(),
+        schema: SCHEMA,
+        result,
+        previous,
+        events,
+    }
+}

@@ -1,0 +1,140 @@
+//! Whether accounts can be moved to another organization (query `can_move`).
+
+use std::collections::BTreeSet;
+
+use boarding_commands::decide::invitations::move_pending_invitations::MAX_ACCOUNTS;
+use boarding_commands::decide::numbers::pool::too_few;
+use boarding_commands::event::Permission;
+use boarding_commands::values::text::spelled;
+use boarding_commands::values::{Code, fold};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+
+use super::accounts::AccountStatus;
+use super::counts::PoolCounts;
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, shape_of};
+use crate::rows::Rows;
+use crate::tables::org_units;
+use crate::tables::settings::settings;
+
+pub(super) const CAN_MOVE: Query = Query {
+    name: "can_move",
+    permission: Some(Permission::Accounts),
+    params: &[
+        Param::list("accounts", MAX_ACCOUNTS).required().aliases(&["ids"]),
+        Param::text("dest").required(),
+    ],
+    paged: false,
+    row: shape_of::<CanMove>,
+    csv: None,
+    answer: can_move,
+};
+
+/// Whether the command `MovePendingInvitations` would be accepted now.
+#[derive(Serialize, JsonSchema)]
+struct CanMove {
+    allowed: bool,
+    /// Why not; null if it is allowed.
+    code: Option<Code>,
+    /// The text to show on hover.
+    message: Option<String>,
+    /// The accounts that need a number in the destination.
+    needed: u64,
+    /// The numbers in the destination that these accounts can get.
+    available: u64,
+}
+
+fn can_move(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let company = request.company;
+    let (accounts, dest) = (request.list("accounts", MAX_ACCOUNTS)?, request.required("dest")?);
+    let dest = &*spelled(dest);
+    let settings = settings(rows, company)?;
+    let stock = PoolCounts::load(request, rows)?.of(Some(dest)).stock;
+    let (mut needed, mut code) = (0, None);
+    if org_units::find(rows, company, dest)?.is_none() {
+        code = Some(Code::OrgUnitNotFound);
+    }
+    let distinct: BTreeSet<String> = accounts.iter().map(|key| fold(key)).collect();
+    for key in &distinct {
+        match AccountStatus::find(rows, company, key)? {
+            None => code = code.or(Some(Code::UserNotFound)),
+            Some(account) if !account.is_pending => code = code.or(Some(Code::InvitationNotFound)),
+            Some(account) if account.org_unit.as_deref() == Some(dest) => {}
+            Some(account) => needed += u64::from(!account.has_number),
+        }
+    }
+    let too_few = too_few(needed, stock, settings.number_overbooking);
+    let too_few = too_few.map(|refusal| (refusal.code, refusal.message));
+    let refusal = code.map(|code| (code, code.text().to_owned())).or(too_few);
+    let (code, message) = refusal.unzip();
+    let available = stock.spare(settings.number_overbooking);
+    let allowed = code.is_none();
+    Ok(RowsAnswer::Row(json!(CanMove { allowed, code, message, needed, available })))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{
+        TestCompany, account_opened, created, dispatched, number_added, number_assigned,
+        org_unit_defined, requested,
+    };
+    use serde_json::Value;
+
+    /// Ann and Bob are pending without a number, Cid with one; Dan is not invited; APAC has one number.
+    fn company() -> TestCompany {
+        let people = ["ann", "bob", "cid", "dan"];
+        TestCompany::new("acme")
+            .commit([org_unit_defined("Sales", None), org_unit_defined("APAC", None)])
+            .commit([number_added(1, Some("Sales")), number_added(2, Some("APAC"))])
+            .commit(people.into_iter().flat_map(|key| [created(key), account_opened(key)]))
+            .commit([number_assigned(1, "cid"), requested(1, 3)])
+            .commit(["ann", "bob", "cid"].map(|key| dispatched(1, key, 1, 1)))
+    }
+
+    fn asked(accounts: &Value, dest: &str) -> Value {
+        company().query_row("can_move", &json!({"accounts": accounts, "dest": dest}))
+    }
+
+    /// ML-18: the message is the product's own.
+    #[test]
+    fn move_without_enough_numbers_is_not_allowed() {
+        let no = asked(&json!(["ann", "bob", "cid", "ANN"]), "APAC");
+        assert_eq!(
+            no,
+            json!({"allowed": false, "code": "number.insufficient_in_destination", "needed": 2, "available": 1,
+                "message": "Unable to move account(s). You do not have enough numbers available in the selected organization"})
+        );
+        let yes =
+            json!({"allowed": true, "code": null, "message": null, "needed": 1, "available": 1});
+        assert_eq!(asked(&json!(["ann", "cid"]), "APAC"), yes);
+        assert_eq!(asked(&json!("ann, cid"), "APAC"), yes);
+    }
+
+    /// ML-17: every refusal of the command is shown before.
+    #[test]
+    fn account_that_cannot_be_moved_shows_its_code() {
+        let code = |accounts: Value, dest: &str| asked(&accounts, dest)["code"].clone();
+        assert_eq!(code(json!(["ann", "zoe"]), "APAC"), "user.not_found");
+        assert_eq!(code(json!(["dan"]), "APAC"), "invitation.not_found");
+        let removed =
+            boarding_commands::event::Event::UserRemoved { user: crate::testing::who("dan") };
+        let params = json!({"accounts": ["dan"], "dest": "APAC"});
+        assert_eq!(
+            company().commit([removed]).query_row("can_move", &params)["code"],
+            "user.not_found"
+        );
+        assert_eq!(code(json!(["ann"]), "Nowhere"), "org_unit.not_found");
+        assert_eq!(asked(&json!(["ann", "bob"]), "Sales")["allowed"], true);
+    }
+
+    #[test]
+    fn missing_or_too_many_accounts_are_refused() {
+        let many: Vec<_> = (0..=MAX_ACCOUNTS).map(|n| n.to_string()).collect();
+        for accounts in [json!([]), json!(""), json!([7]), json!(many), json!(many.join(","))] {
+            let params = json!({"accounts": accounts, "dest": "APAC"});
+            assert_eq!(company().refusal("can_move", &params), "query.malformed");
+        }
+    }
+}

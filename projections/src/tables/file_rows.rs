@@ -1,0 +1,222 @@
+//! Rows of imported files: outcome, undo outcome, projections, JSON form.
+
+use boarding_commands::commit::Fact;
+use boarding_commands::event::{Event, PhoneOutcome, RowOutcome, UndoOutcome, Who};
+use boarding_commands::values::{Code, ImportId, Problem};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::imports;
+use crate::projection::Projection;
+use crate::query::WireEnum;
+use crate::rows::Table;
+use crate::subject::user_of;
+
+/// A row of an imported file and its outcome.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct FileRow {
+    pub row: u64,
+    pub line: u64,
+    /// The user's key in the row's own spelling; none if the row has no key.
+    pub key: Option<Who>,
+    pub outcome: RowOutcome,
+    pub problems: Vec<Problem>,
+    pub warnings: Vec<Problem>,
+    pub phone: Option<PhoneOutcome>,
+    /// Whether the account got the number that the row asked for.
+    pub number: bool,
+}
+
+impl FileRow {
+    /// The JSON of the row. `invite` is the recipient's status in the run of the import.
+    pub(crate) fn show(&self, invite: Option<&'static str>, undone: Option<&UndoneRow>) -> Value {
+        json!(FileRowShown {
+            row: self.row,
+            line: self.line,
+            key: self.key.as_ref(),
+            outcome: self.outcome,
+            problems: &self.problems,
+            warnings: &self.warnings,
+            phone: self.phone.map(phone_text),
+            number: self.number.then_some("assigned"),
+            invite: invite.map(str::to_owned),
+            undo: undone.map(UndoneRow::text),
+        })
+    }
+}
+
+/// A row of a file, with its outcome and problems.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct FileRowShown<'a> {
+    /// The data row's number, from 1.
+    row: u64,
+    /// The line of the file on which the row starts, from 1.
+    line: u64,
+    key: Option<&'a Who>,
+    outcome: RowOutcome,
+    problems: &'a [Problem],
+    warnings: &'a [Problem],
+    /// `added`, `already_present`, or `rejected:` and the code; null if the row adds no phone.
+    phone: Option<String>,
+    /// `assigned` if the row got a number of the pool. A row whose number cannot be assigned is invalid.
+    number: Option<&'static str>,
+    /// The status in the integration log of the import's run; null if the import has no run.
+    invite: Option<String>,
+    /// `reversed`, or `kept:` or `errored:` and the code; null if the row was not undone.
+    undo: Option<String>,
+}
+
+/// One text for one table cell: `added`, `already_present`, `rejected:phone.invalid`.
+fn phone_text(outcome: PhoneOutcome) -> String {
+    match outcome {
+        PhoneOutcome::Added => "added".to_owned(),
+        PhoneOutcome::AlreadyPresent => "already_present".to_owned(),
+        PhoneOutcome::Rejected(code) => format!("rejected:{code}"),
+    }
+}
+
+/// Rows of files by import and row number. One event writes one row, so no row is read before.
+#[derive(Debug)]
+pub(crate) struct FileRowProjection;
+
+impl Projection for FileRowProjection {
+    const TABLE: Table = Table::ImportRows;
+    const VERSION: u32 = 2;
+    const READS: bool = false;
+    type Row = FileRow;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        let (_, row) = fact.event.row()?;
+        Some(key(row.import, row.row))
+    }
+
+    fn evolve(_: Option<FileRow>, fact: &Fact<'_>) -> Option<FileRow> {
+        let (outcome, row) = fact.event.row()?;
+        let problems = match fact.event {
+            Event::RowRefused { problems, .. } => problems.clone(),
+            _ => Vec::new(),
+        };
+        Some(FileRow {
+            row: row.row,
+            line: row.line,
+            key: user_of(fact.event).cloned(),
+            outcome,
+            problems,
+            warnings: row.warnings.clone(),
+            phone: row.phone,
+            number: assigns_number(fact),
+        })
+    }
+}
+
+/// The outcome of undoing a row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct UndoneRow {
+    pub outcome: UndoOutcome,
+    pub code: Option<Code>,
+}
+
+impl UndoneRow {
+    /// One text for one table cell: `reversed`, `kept:row.changed_since`.
+    fn text(&self) -> String {
+        match self.code {
+            Some(code) => format!("{}:{code}", self.outcome.as_str()),
+            None => self.outcome.as_str().to_owned(),
+        }
+    }
+}
+
+/// Undone rows by import and row number. A second table, because the row's first outcome stays.
+#[derive(Debug)]
+pub(crate) struct UndoneRowProjection;
+
+impl Projection for UndoneRowProjection {
+    const TABLE: Table = Table::UndoneRows;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = UndoneRow;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::RowUndone { import, row, .. } => Some(key(*import, *row)),
+            _ => None,
+        }
+    }
+
+    fn evolve(_: Option<UndoneRow>, fact: &Fact<'_>) -> Option<UndoneRow> {
+        match fact.event {
+            Event::RowUndone { outcome, code, .. } => {
+                Some(UndoneRow { outcome: *outcome, code: *code })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The key of a row of a file, in both tables.
+pub(crate) fn key(import: ImportId, row: u64) -> Vec<u8> {
+    [imports::key(import).as_slice(), &row.to_be_bytes()].concat()
+}
+
+/// Whether the row assigns a number to its account.
+fn assigns_number(fact: &Fact<'_>) -> bool {
+    // The event of the assignment follows the row's own event, before the event of the next row.
+    let nth = usize::try_from(fact.version - fact.commit.first_version).unwrap_or(usize::MAX);
+    let rest = fact.commit.events.iter().skip(nth.saturating_add(1));
+    rest.take_while(|event| event.row().is_none())
+        .any(|event| matches!(event, Event::NumberAssigned { import: Some(_), .. }))
+}
+
+impl WireEnum for RowOutcome {
+    const ALL: &'static [Self] = &[
+        Self::Created,
+        Self::Updated,
+        Self::Unchanged,
+        Self::Activated,
+        Self::Deactivated,
+        Self::Skipped,
+        Self::Duplicate,
+        Self::Invalid,
+    ];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Created => "created",
+            Self::Updated => "updated",
+            Self::Unchanged => "unchanged",
+            Self::Activated => "activated",
+            Self::Deactivated => "deactivated",
+            Self::Skipped => "skipped",
+            Self::Duplicate => "duplicate",
+            Self::Invalid => "invalid",
+        }
+    }
+}
+
+impl WireEnum for UndoOutcome {
+    const ALL: &'static [Self] = &[Self::Reversed, Self::Kept, Self::Errored];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Reversed => "reversed",
+            Self::Kept => "kept",
+            Self::Errored => "errored",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn outcome_names_equal_their_serialized_form() {
+        for outcome in UndoOutcome::ALL {
+            assert_eq!(json!(outcome), json!(outcome.as_str()));
+        }
+        for outcome in RowOutcome::ALL {
+            assert_eq!(json!(outcome), json!(outcome.as_str()));
+        }
+    }
+}

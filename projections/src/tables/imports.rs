@@ -1,0 +1,153 @@
+//! Imports and their order: rows, projections, lookup.
+
+use boarding_commands::commit::Fact;
+use boarding_commands::event::{Counts, Event, FileRef, Source, UndoCounts};
+use boarding_commands::values::{CompanyId, ImportId, Personal, Problem, RunId, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::projection::{Projection, load, newest_first};
+use crate::query::wire_enum;
+use crate::rows::{Rows, RowsError, Table};
+
+wire_enum! {
+    /// The state of an import.
+    ImportStatus {
+        Processing "processing"
+        Completed "completed"
+        Undone "undone"
+    }
+}
+
+/// An import and its counts. All rows of the file are counted here, so no query has to scan them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ImportRow {
+    pub import: ImportId,
+    /// The first file, which contains the people.
+    pub file: Option<FileRef>,
+    pub dialect: String,
+    pub state: ImportStatus,
+    /// Updated with every row of the file.
+    pub counts: Counts,
+    /// Updated with every undone row; none until an undo starts.
+    pub undo: Option<UndoCounts>,
+    pub requested_by: Personal<String>,
+    pub started_at: Time,
+    pub ended_at: Option<Time>,
+    /// The run that the import has requested.
+    pub run: Option<RunId>,
+    /// Why the requested run was refused.
+    pub not_invited: Option<Problem>,
+}
+
+/// Imports by id.
+#[derive(Debug)]
+pub(crate) struct ImportProjection;
+
+impl Projection for ImportProjection {
+    const TABLE: Table = Table::Imports;
+    const VERSION: u32 = 2;
+    type Row = ImportRow;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::ImportAccepted { import, .. }
+            | Event::ImportCompleted { import, .. }
+            | Event::ImportUndoStarted { import }
+            | Event::RowUndone { import, .. }
+            | Event::ImportUndone { import, .. }
+            | Event::ImportInvitesRefused { import, .. } => Some(key(*import).into()),
+            Event::RunRequested { run, source, .. } => {
+                requesting_import(*run, source).map(|id| key(id).into())
+            }
+            event => event.row().map(|(_, row)| key(row.import).into()),
+        }
+    }
+
+    fn evolve(row: Option<ImportRow>, fact: &Fact<'_>) -> Option<ImportRow> {
+        if let Event::ImportAccepted { import, files, options, total, warnings } = fact.event {
+            let warnings = warnings.len() as u64;
+            return Some(ImportRow {
+                import: *import,
+                file: files.first().cloned(),
+                dialect: options.dialect.clone(),
+                state: ImportStatus::Processing,
+                counts: Counts { total: *total, warnings, ..Counts::default() },
+                undo: None,
+                requested_by: fact.commit.actor.clone(),
+                started_at: fact.commit.at,
+                ended_at: None,
+                run: None,
+                not_invited: None,
+            });
+        }
+        let mut import = row?;
+        if let Some((outcome, row)) = fact.event.row() {
+            import.counts.add(outcome, row);
+        }
+        match fact.event {
+            Event::ImportCompleted { counts, .. } => {
+                import.counts = *counts;
+                import.state = ImportStatus::Completed;
+                import.ended_at = Some(fact.commit.at);
+            }
+            Event::ImportUndoStarted { .. } => import.undo = Some(UndoCounts::default()),
+            Event::RowUndone { outcome, .. } => {
+                import.undo.get_or_insert_default().add(*outcome);
+            }
+            Event::ImportUndone { counts, .. } => {
+                import.undo = Some(*counts);
+                import.state = ImportStatus::Undone;
+            }
+            Event::RunRequested { run, .. } => import.run = Some(*run),
+            Event::ImportInvitesRefused { problem, .. } => {
+                import.not_invited = Some(problem.clone());
+            }
+            _ => {}
+        }
+        Some(import)
+    }
+}
+
+/// Import ids, newest first. Ids cannot give this order, because clients may choose them.
+#[derive(Debug)]
+pub(crate) struct ImportOrderProjection;
+
+impl Projection for ImportOrderProjection {
+    const TABLE: Table = Table::ImportOrder;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = ImportId;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        matches!(fact.event, Event::ImportAccepted { .. }).then(|| newest_first(fact.version))
+    }
+
+    fn evolve(_: Option<ImportId>, fact: &Fact<'_>) -> Option<ImportId> {
+        match fact.event {
+            Event::ImportAccepted { import, .. } => Some(*import),
+            _ => None,
+        }
+    }
+}
+
+/// The import that has requested this run: such a run has the import's id.
+fn requesting_import(run: RunId, source: &Source) -> Option<ImportId> {
+    match source {
+        Source::Import(import) => Some(*import).filter(|import| import.0 == run.0),
+        Source::OrgUnits { .. } | Source::Users(_) | Source::Resend { .. } => None,
+    }
+}
+
+/// The key of an import's row, and the key prefix of the rows of its file.
+pub(crate) fn key(import: ImportId) -> [u8; 16] {
+    import.0.0.to_be_bytes()
+}
+
+/// The import of that id; none if the company has no such import.
+pub(crate) fn find(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    import: ImportId,
+) -> Result<Option<ImportRow>, RowsError> {
+    load::<ImportProjection>(rows, company, &key(import))
+}

@@ -1,0 +1,58 @@
+//! Organizational units: row, projection, lookup.
+
+use boarding_commands::commit::Fact;
+use boarding_commands::event::Event;
+use boarding_commands::values::CompanyId;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::projection::{Projection, load};
+use crate::rows::{Rows, RowsError, Table};
+
+/// An organizational unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub(crate) struct OrgUnitRow {
+    pub org_unit: String,
+    pub parent: Option<String>,
+    pub level: Option<String>,
+    pub roles: Vec<String>,
+}
+
+/// Organizational units by exact name.
+#[derive(Debug)]
+pub(crate) struct OrgUnitProjection;
+
+impl Projection for OrgUnitProjection {
+    const TABLE: Table = Table::OrgUnits;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = OrgUnitRow;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::OrgUnitDefined { org_unit, .. } => Some(org_unit.as_bytes().into()),
+            _ => None,
+        }
+    }
+
+    fn evolve(_: Option<OrgUnitRow>, fact: &Fact<'_>) -> Option<OrgUnitRow> {
+        match fact.event {
+            Event::OrgUnitDefined { org_unit, parent, level, roles } => Some(OrgUnitRow {
+                org_unit: org_unit.clone(),
+                parent: parent.clone(),
+                level: level.clone(),
+                roles: roles.clone(),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The unit of that exact name; none if the company has no such unit.
+pub(crate) fn find(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    name: &str,
+) -> Result<Option<OrgUnitRow>, RowsError> {
+    load::<OrgUnitProjection>(rows, company, name.as_bytes())
+}

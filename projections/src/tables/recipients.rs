@@ -1,0 +1,156 @@
+//! Recipients of runs: row, projection, lookup.
+
+use boarding_commands::commit::Fact;
+use boarding_commands::event::{Delivery, Event, RowOutcome, Who};
+use boarding_commands::values::{Code, CompanyId, Personal, RunId, Time};
+use serde::{Deserialize, Serialize};
+
+use super::file_rows::FileRow;
+use super::runs;
+use crate::projection::{Projection, load};
+use crate::query::wire_enum;
+use crate::rows::{Rows, RowsError, Table};
+
+wire_enum! {
+    /// The status of a recipient. The last three are final.
+    RecipientStatus {
+        Queued "queued"
+        Dispatching "dispatching"
+        Success "success"
+        Skipped "skipped"
+        Failed "failed"
+    }
+}
+
+/// A recipient of a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RecipientRow {
+    pub user: Who,
+    /// The address of the last mail; none before the first claim.
+    pub email: Option<Personal<String>>,
+    pub status: RecipientStatus,
+    pub code: Option<Code>,
+    pub detail: Option<String>,
+    /// The number of the last attempt; 0 before the first.
+    pub attempt: u32,
+    /// The delivery report of the mail. It never changes the status.
+    pub delivery: Option<Delivery>,
+    /// The time of the last status change.
+    pub at: Time,
+    /// The versions of the events about this recipient, for `history`.
+    pub versions: Vec<u64>,
+}
+
+impl RecipientRow {
+    fn queued(user: &Who, fact: &Fact<'_>) -> Self {
+        Self {
+            user: user.clone(),
+            email: None,
+            status: RecipientStatus::Queued,
+            code: None,
+            detail: None,
+            attempt: 0,
+            delivery: None,
+            at: fact.commit.at,
+            versions: Vec::with_capacity(1),
+        }
+    }
+
+    fn set(&mut self, status: RecipientStatus, fact: &Fact<'_>) -> &mut Self {
+        self.status = status;
+        self.at = fact.commit.at;
+        self.code = None;
+        self.detail = None;
+        self
+    }
+
+    fn because(&mut self, code: Code, detail: &Option<String>) -> &mut Self {
+        self.code = Some(code);
+        self.detail.clone_from(detail);
+        self
+    }
+}
+
+/// Recipients by run and folded user key.
+#[derive(Debug)]
+pub(crate) struct RecipientProjection;
+
+impl Projection for RecipientProjection {
+    const TABLE: Table = Table::IntegrationLog;
+    const VERSION: u32 = 2;
+    type Row = RecipientRow;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::RecipientQueued { run, user }
+            | Event::InviteDispatched { run, user, .. }
+            | Event::InviteDeferred { run, user, .. }
+            | Event::InviteSent { run, user, .. }
+            | Event::UserSkipped { run, user, .. }
+            | Event::InviteFailed { run, user, .. }
+            | Event::DeliveryRecorded { run, user, .. } => Some(key(*run, &user.folded())),
+            _ => None,
+        }
+    }
+
+    fn evolve(row: Option<RecipientRow>, fact: &Fact<'_>) -> Option<RecipientRow> {
+        use RecipientStatus as S;
+        let mut recipient = match fact.event {
+            Event::RecipientQueued { user, .. } => RecipientRow::queued(user, fact),
+            _ => row?,
+        };
+        recipient.versions.push(fact.version);
+        match fact.event {
+            Event::InviteDispatched { attempt, email, .. } => {
+                recipient.email = Some(email.clone());
+                recipient.set(S::Dispatching, fact).attempt = *attempt;
+            }
+            Event::InviteDeferred { attempt, code, detail, .. } => {
+                recipient.set(S::Queued, fact).because(*code, detail).attempt = *attempt;
+            }
+            Event::InviteSent { attempt, .. } => {
+                recipient.set(S::Success, fact).attempt = *attempt;
+            }
+            Event::UserSkipped { code, detail, .. } => {
+                recipient.set(S::Skipped, fact).because(*code, detail);
+            }
+            Event::InviteFailed { attempt, code, detail, .. } => {
+                recipient.set(S::Failed, fact).because(*code, detail).attempt = *attempt;
+            }
+            // A hard bounce is final: a later report does not make the mail delivered.
+            Event::DeliveryRecorded { .. } if recipient.delivery == Some(Delivery::BouncedHard) => {
+            }
+            Event::DeliveryRecorded { delivery, .. } => recipient.delivery = Some(*delivery),
+            _ => {}
+        }
+        Some(recipient)
+    }
+}
+
+fn key(run: RunId, folded: &str) -> Vec<u8> {
+    [&runs::key(run), folded.as_bytes()].concat()
+}
+
+/// The recipient of that run and folded user key; none if the user is no recipient of the run.
+pub(crate) fn find(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    run: RunId,
+    folded: &str,
+) -> Result<Option<RecipientRow>, RowsError> {
+    load::<RecipientProjection>(rows, company, &key(run, folded))
+}
+
+/// The recipient that a row of a file names; none for a duplicate row and a row without a key.
+pub(crate) fn find_for_row(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    run: RunId,
+    row: &FileRow,
+) -> Result<Option<RecipientRow>, RowsError> {
+    // The first row of the same key shows the recipient already.
+    let Some(key) = row.key.as_ref().filter(|_| row.outcome != RowOutcome::Duplicate) else {
+        return Ok(None);
+    };
+    find(rows, company, run, &key.folded())
+}

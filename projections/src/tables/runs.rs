@@ -1,0 +1,181 @@
+//! Runs and their order: rows, projections, lookup.
+
+use std::collections::BTreeMap;
+
+use boarding_commands::commit::Fact;
+use boarding_commands::event::{Channel, Event};
+use boarding_commands::values::{CompanyId, ImportId, Personal, RunId, Time};
+use serde::{Deserialize, Serialize};
+
+use super::imports;
+use crate::projection::{Projection, load, newest_first};
+use crate::query::wire_enum;
+use crate::rows::{Rows, RowsError, Table};
+
+wire_enum! {
+    /// The state of a run.
+    RunStatus {
+        Scheduled "scheduled"
+        Pending "pending"
+        Running "running"
+        Completed "completed"
+        Withdrawn "withdrawn"
+    }
+}
+
+/// A run and its counts. All recipients are counted here, so no query has to scan them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct RunRow {
+    pub run: RunId,
+    pub channel: Channel,
+    pub state: RunStatus,
+    pub total: u64,
+    pub passed: u64,
+    pub skipped: u64,
+    pub failed: u64,
+    pub requested_by: Personal<String>,
+    pub requested_at: Time,
+    pub started_at: Option<Time>,
+    pub ended_at: Option<Time>,
+}
+
+impl RunRow {
+    /// A run is pending from its request on. It has no queue place until it is queued.
+    fn requested(run: RunId, channel: Channel, total: u64, fact: &Fact<'_>) -> Self {
+        Self {
+            run,
+            channel,
+            state: RunStatus::Pending,
+            total,
+            passed: 0,
+            skipped: 0,
+            failed: 0,
+            requested_by: fact.commit.actor.clone(),
+            requested_at: fact.commit.at,
+            started_at: None,
+            ended_at: None,
+        }
+    }
+
+    /// The number of recipients without an outcome.
+    pub(crate) fn remaining(&self) -> u64 {
+        self.total.saturating_sub(self.passed + self.skipped + self.failed)
+    }
+}
+
+/// Runs by id.
+#[derive(Debug)]
+pub(crate) struct RunProjection;
+
+impl Projection for RunProjection {
+    const TABLE: Table = Table::Runs;
+    const VERSION: u32 = 1;
+    type Row = RunRow;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        match fact.event {
+            Event::RunRequested { run, .. }
+            | Event::RunScheduled { run, .. }
+            | Event::RunQueued { run }
+            | Event::RunStarted { run }
+            | Event::RunCompleted { run, .. }
+            | Event::RunWithdrawn { run }
+            | Event::InviteSent { run, .. }
+            | Event::UserSkipped { run, .. }
+            | Event::InviteFailed { run, .. } => Some(key(*run).into()),
+            _ => None,
+        }
+    }
+
+    fn evolve(row: Option<RunRow>, fact: &Fact<'_>) -> Option<RunRow> {
+        if let Event::RunRequested { run, channel, total, .. } = fact.event {
+            return Some(RunRow::requested(*run, *channel, *total, fact));
+        }
+        let mut run = row?;
+        let now = fact.commit.at;
+        match fact.event {
+            Event::RunScheduled { .. } => run.state = RunStatus::Scheduled,
+            Event::RunQueued { .. } => run.state = RunStatus::Pending,
+            Event::RunWithdrawn { .. } => run.state = RunStatus::Withdrawn,
+            Event::RunStarted { .. } => {
+                run.state = RunStatus::Running;
+                run.started_at = Some(now);
+            }
+            Event::RunCompleted { .. } => {
+                run.state = RunStatus::Completed;
+                run.ended_at = Some(now);
+            }
+            Event::InviteSent { .. } => run.passed += 1,
+            Event::UserSkipped { .. } => run.skipped += 1,
+            Event::InviteFailed { .. } => run.failed += 1,
+            _ => {}
+        }
+        Some(run)
+    }
+}
+
+/// Run ids, newest first. Ids cannot give this order, because clients may choose them.
+#[derive(Debug)]
+pub(crate) struct RunOrderProjection;
+
+impl Projection for RunOrderProjection {
+    const TABLE: Table = Table::RunOrder;
+    const VERSION: u32 = 1;
+    const READS: bool = false;
+    type Row = RunId;
+
+    fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
+        matches!(fact.event, Event::RunRequested { .. }).then(|| newest_first(fact.version))
+    }
+
+    fn evolve(_: Option<RunId>, fact: &Fact<'_>) -> Option<RunId> {
+        match fact.event {
+            Event::RunRequested { run, .. } => Some(*run),
+            _ => None,
+        }
+    }
+}
+
+/// The key of a run's row, and the key prefix of its recipients' rows.
+pub(crate) fn key(run: RunId) -> [u8; 16] {
+    run.0.0.to_be_bytes()
+}
+
+/// The run of that id; none if the company has no such run.
+pub(crate) fn find(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    id: RunId,
+) -> Result<Option<RunRow>, RowsError> {
+    let Some(mut run) = load::<RunProjection>(rows, company, &key(id))? else { return Ok(None) };
+    // The engine requests the run of an import when the last row is applied. Show the person who
+    // requested the import instead.
+    let import = imports::find(rows, company, ImportId(id.0))?;
+    if let Some(import) = import.filter(|import| import.run == Some(id)) {
+        run.requested_by = import.requested_by;
+    }
+    Ok(Some(run))
+}
+
+/// The channels of runs. Each run is read once for one answer.
+pub(crate) struct RunChannels<'a> {
+    rows: &'a dyn Rows,
+    company: &'a CompanyId,
+    known: BTreeMap<RunId, Option<Channel>>,
+}
+
+impl<'a> RunChannels<'a> {
+    pub(crate) fn new(rows: &'a dyn Rows, company: &'a CompanyId) -> Self {
+        Self { rows, company, known: BTreeMap::new() }
+    }
+
+    /// The channel of that run; none if the company has no such run.
+    pub(crate) fn of(&mut self, run: RunId) -> Result<Option<Channel>, RowsError> {
+        if let Some(channel) = self.known.get(&run) {
+            return Ok(*channel);
+        }
+        let channel = find(self.rows, self.company, run)?.map(|run| run.channel);
+        self.known.insert(run, channel);
+        Ok(channel)
+    }
+}
