@@ -66,7 +66,7 @@ fn multiline_page_runs() {
             "+12125550003",
             "+1 212 555 0002 is assigned to bob@meridian.example",
             "SPARE",
-            "they can be moved",
+            "the accounts can be moved",
         ],
     );
 }
@@ -82,7 +82,7 @@ fn ocm_page_runs() {
             "1 inserted, 0 invalid",
             "1 assigned, 0 skipped, 0 failed",
             "1 removed, 0 skipped, 0 failed",
-            "1 rows reversed, 1 kept, 0 errored",
+            "1 row reversed, 1 kept, 0 errored",
         ],
     );
 }
@@ -182,7 +182,7 @@ async fn move_page_runs() {
     drop(terminal.start(&read("engine/manual/move.md")));
     terminal.bash.exits_with(0).await;
     terminal.printed().contains_all(&[
-        "1 commits, 1 events of 1 company moved and verified",
+        "1 commit, 1 event of 1 company moved and verified",
         "the log is in stream BOARDING_LOG",
         "jane.hudson",
     ]);

@@ -9,5 +9,6 @@ pub mod queue;
 pub mod recipients;
 pub mod record_delivery;
 pub mod report_recipients;
+pub(crate) mod selection;
 pub mod start_bulk_integration;
 pub mod user_skipped;

@@ -2,7 +2,7 @@
 
 use super::recipient_of;
 use crate::company::run::Claim;
-use crate::company::selection::Pick;
+use crate::company::selection::{Pick, SelectionVersion};
 use crate::company::{Company, Invitation, InvitationState, RecipientState, Run, RunState, UserId};
 use crate::event::{Channel, Event, Source};
 use crate::values::{Code, InvitationId, RunId, Time, UserKey};
@@ -47,7 +47,8 @@ impl Company {
         not_before: Option<Time>,
     ) {
         let mut run = Run::new(channel, total, not_before, matches!(source, Source::Resend { .. }));
-        for pick in self.select(source, channel).unwrap_or_default().picks {
+        // This event stores no version of the list procedure: version 1.
+        for pick in self.select(SelectionVersion::UNVERSIONED, source, channel).picks {
             run.unlisted.push_back(match pick {
                 Pick::Known(id) => id,
                 Pick::New(key) => self.users.enter(key.as_str()),

@@ -1,4 +1,4 @@
-//! The channel `nats`: invitations go to workers outside the engine, welcome mails out by mail as ever.
+//! The channel `nats`: gives invitations to external workers; other mails go by mail.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::worker_queue::{HandOver, WorkItem, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::{Channel, DeliveryFuture, DeliveryOutcome};
 
-/// Hands invitations to workers; each attempt at a recipient once, however often it is asked to.
+/// Gives invitations to external workers. Each attempt is queued once, also after retries.
 #[derive(Debug)]
 pub struct NatsChannel {
     work: WorkQueue,
@@ -23,10 +23,9 @@ impl NatsChannel {
         Self { work, mail }
     }
 
-    /// Hands one over. Nobody has to be told how that went while it may yet succeed: the deadline of the
-    /// recipient ends what did not arrive.
+    /// Queues one invitation. A fault needs no report: retries go on until the deadline of the recipient.
     async fn hand_over(&self, mail: Mail) -> DeliveryOutcome {
-        // A claim that is over is nobody's work any more.
+        // Without a claim the attempt has ended: there is nothing to queue.
         let Some(item) = WorkItem::of(mail) else { return DeliveryOutcome::HandedOver };
         match self.work.hand_over(&item).await {
             HandOver::Over => DeliveryOutcome::HandedOver,
@@ -69,7 +68,7 @@ impl Channel for NatsChannel {
 
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
-            // A batch is all of one run, or of mails that are no invitations.
+            // A batch holds invitations of one run, or only other mails.
             if mails.first().is_some_and(|mail| !matches!(mail.purpose, Purpose::Run(_))) {
                 return self.mail.send_batch(mails).await;
             }

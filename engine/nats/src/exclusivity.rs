@@ -1,4 +1,4 @@
-//! Whether anybody works on the log in JetStream: asked before it is moved, since a move is not for two.
+//! Checks that no engine uses the log in JetStream, before it is moved.
 
 use std::time::Duration;
 
@@ -13,29 +13,29 @@ use crate::limits::LEASE_SECONDS;
 use boarding_log::connect::{ConnectError, ServerAddress, with_retry};
 use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 
-/// Why it cannot be said that nobody works on the log.
+/// Why the log cannot be used exclusively.
 #[derive(Debug, thiserror::Error)]
 pub enum ExclusivityError {
     #[error(
-        "use the log in JetStream alone: an engine serves on these servers (service id {id}); stop it first"
+        "use the log in JetStream exclusively: an engine serves on these servers (service id {id}); stop it first"
     )]
     Serves { id: String },
     #[error(
-        "use the log in JetStream alone: engine {engine} works on these servers; stop it first (if it was killed, wait {LEASE_SECONDS} s)"
+        "use the log in JetStream exclusively: engine {engine} runs on these servers; stop it first (if it was killed, wait {LEASE_SECONDS} s)"
     )]
     Works { engine: String },
-    #[error("look into the bucket {ENGINES_BUCKET} for engines")]
+    #[error("read the engines in bucket {ENGINES_BUCKET}")]
     Look(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("look for the stream {stream}")]
+    #[error("read the state of stream {stream}")]
     Stream { stream: String, source: Box<dyn std::error::Error + Send + Sync> },
 }
 
-/// The servers, as they are asked.
+/// A connection for the check.
 #[derive(Debug)]
 pub struct ExclusivityCheck(Client);
 
 impl ExclusivityCheck {
-    /// Connects to them.
+    /// Connects to the servers.
     ///
     /// # Errors
     /// When there is no connection.
@@ -43,10 +43,10 @@ impl ExclusivityCheck {
         Ok(Self(server.connect("boarding move").await?))
     }
 
-    /// Refuses while an engine answers on these servers, or says in the bucket of engines that it lives.
+    /// Fails while an engine answers on these servers or has a valid lease.
     ///
     /// # Errors
-    /// Which engine it is, or why that cannot be known.
+    /// Which engine runs, or why the check failed.
     pub async fn check_idle(&self) -> Result<(), ExclusivityError> {
         if let Some(id) = micro::another(&self.0).await {
             return Err(ExclusivityError::Serves { id });
@@ -57,26 +57,26 @@ impl ExclusivityCheck {
         }
     }
 
-    /// How many messages the stream holds; none if there is no such stream.
+    /// The number of messages in the stream; `None` if it does not exist.
     ///
     /// # Errors
-    /// When nobody says so.
+    /// When the server does not answer.
     pub async fn messages(&self, stream: &str) -> Result<Option<u64>, ExclusivityError> {
         with_retry(&self.0, async || messages_now(&self.0, stream).await).await
     }
 
-    /// Whether events were published, with positions that are those of the log at that time.
+    /// Whether events were published. They hold positions of the log, which a move changes.
     ///
     /// # Errors
-    /// When nobody says so.
+    /// When the server does not answer.
     pub async fn has_published(&self) -> Result<bool, ExclusivityError> {
         Ok(self.messages(EVENT_STREAM).await?.is_some_and(|messages| messages > 0))
     }
 }
 
-/// An engine that lives.
+/// An engine with a valid lease.
 async fn engine(client: &Client) -> Result<Option<String>, ExclusivityError> {
-    // Without the bucket no engine ever said anything.
+    // Without the bucket no engine has ever run here.
     if messages_now(client, &format!("KV_{ENGINES_BUCKET}")).await?.is_none() {
         return Ok(None);
     }

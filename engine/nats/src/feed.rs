@@ -1,4 +1,4 @@
-//! The event feed: every event, once durable, is published for other services, in order and without a gap.
+//! The event feed: publishes every durable event in order and without gaps.
 
 mod message;
 mod publisher;
@@ -23,12 +23,12 @@ use boarding_log::ReadError;
 
 pub use message::{Headers, Message};
 
-/// How the stream of events is made, if it is not there.
+/// Settings of a new event stream.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// How long events are kept for consumers, in seconds; 0 is for ever.
+    /// How long events are kept, in seconds; 0 keeps them without limit.
     pub max_age_seconds: u64,
-    /// In how many copies, on as many servers of a cluster.
+    /// The number of replicas.
     pub copies: usize,
 }
 
@@ -38,16 +38,16 @@ impl Default for Options {
     }
 }
 
-/// How the feed stands.
+/// The progress of the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct State {
     /// Every event up to this position of the log is in the stream.
     pub published: u64,
-    /// What keeps it from going on, in words; it tries again by itself.
+    /// Why the feed is interrupted. It retries automatically.
     pub trouble: Option<String>,
 }
 
-/// Why the feed cannot go on just now.
+/// Why the feed is interrupted.
 #[derive(Debug, thiserror::Error)]
 pub enum FeedError {
     #[error("{operation} the stream {stream}")]
@@ -56,19 +56,21 @@ pub enum FeedError {
         stream: &'static str,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    #[error("use the stream {stream} for events: {what}; move it away, and it is made anew")]
+    #[error(
+        "use the stream {stream} for events: {what}; remove it, then the engine creates it again"
+    )]
     Unsuitable { stream: &'static str, what: &'static str },
     #[error(
-        "read message {sequence} of the events: it was not published by this program ({what}); move the stream away, and it is made anew"
+        "read message {sequence} of the events: it was not published by this program ({what}); remove the stream, then the engine creates it again"
     )]
     NotOurs { sequence: u64, what: &'static str },
-    /// The log has yet to come so far, or never will: it was exchanged for an older one.
+    /// The log does not have the last published event: it is not read yet, or an older log was restored.
     #[error(
-        "go on after event {version} of company {company}: it was published and the log ends before it; restore the log, or move the stream away if the log is right"
+        "continue after event {version} of company {company}: it was published, but the log ends before it; restore the log, or remove the stream if the log is right"
     )]
     Ahead { company: CompanyId, version: u64 },
     #[error(
-        "go on after event {version} of company {company}: what was published is not what stands in the log; use the data folder it came from, or move the stream away if this log is right"
+        "continue after event {version} of company {company}: the published event differs from the log; use the right data folder, or remove the stream if this log is right"
     )]
     OtherLog { company: CompanyId, version: u64 },
     #[error("read the log for the feed")]
@@ -76,7 +78,7 @@ pub enum FeedError {
     #[error("publish the event at position {position}")]
     Publish { position: u64, source: PublishError },
     #[error(
-        "publish the event at position {position}: it was stored elsewhere than after the last"
+        "publish the event at position {position}: the server stored it at an unexpected sequence"
     )]
     Misplaced { position: u64 },
     #[error("read the log for the feed: the engine is stopping")]
@@ -84,11 +86,11 @@ pub enum FeedError {
 }
 
 impl FeedError {
-    /// Whether another engine has published instead: what we know of the stream's end is out of date.
+    /// Whether another engine published first: the known end of the stream is out of date.
     fn is_conflict(&self) -> bool {
         match self {
             Self::Publish { source, .. } => {
-                source.kind() == PublishErrorKind::WrongLastSequence || is_under_way(source)
+                source.kind() == PublishErrorKind::WrongLastSequence || is_in_flight(source)
             }
             Self::Misplaced { .. } => true,
             _ => false,
@@ -97,15 +99,15 @@ impl FeedError {
 }
 
 /// Whether another engine is publishing the same event at this moment.
-fn is_under_way(error: &PublishError) -> bool {
+fn is_in_flight(error: &PublishError) -> bool {
     let source = std::error::Error::source(error);
     let answer = source.and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
     answer.is_some_and(|no| no.error_code() == ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT)
 }
 
-/// A feed at work. It ends when it is dropped; what it has not published by then, the next one will.
+/// A running feed. It ends when it is dropped; the next one publishes the rest.
 ///
-/// It holds on to the engine's log: it is ended after the engine, and before the data folder is opened again.
+/// It keeps the log of the engine open. So it must be dropped before the data folder is opened again.
 #[derive(Debug)]
 pub struct Feed {
     log: EngineLog,
@@ -114,18 +116,18 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Begins to publish what is in the engine's log and what comes.
+    /// Starts to publish the events of the log, existing and new ones.
     ///
-    /// Any number of engines on the same log may do so. Each message says after which one it has to stand,
-    /// and the server refuses it elsewhere; so the stream is the log, whoever wrote it, and whenever it
-    /// was interrupted.
+    /// Several engines on one log may publish at the same time. Each message names the sequence that it must
+    /// follow, and the server rejects it elsewhere. So the stream has the order of the log, also after
+    /// interruptions.
     pub fn start(engine: &Engine, client: Client, options: Options) -> Self {
         let log = engine.log();
         let (sender, state) = watch::channel(State::default());
-        let patience = Duration::from_secs(FEED_ACK_SECONDS_MAX);
+        let time_limit = Duration::from_secs(FEED_ACK_SECONDS_MAX);
         let context = ContextBuilder::new()
             .timeout(Duration::from_millis(FEED_ASK_MILLIS_MAX))
-            .ack_timeout(patience)
+            .ack_timeout(time_limit)
             .max_ack_inflight(FEED_IN_FLIGHT_EVENTS * 4)
             .backpressure_on_inflight(true)
             .build(client);
@@ -133,22 +135,22 @@ impl Feed {
         Self { log, state, task: tokio::spawn(feeder.run()) }
     }
 
-    /// How it stands, as it changes.
+    /// The progress, as it changes.
     pub fn state(&self) -> watch::Receiver<State> {
         self.state.clone()
     }
 
-    /// How far it is behind the log, in positions.
+    /// The number of positions that the feed is behind the log.
     pub fn lag(&self) -> u64 {
         self.log.end().saturating_sub(self.state.borrow().published)
     }
 
-    /// Waits until everything that is in the log now is published, but no longer than this, and ends.
-    /// Whether it is all published.
-    pub async fn finish(mut self, patience: Duration) -> bool {
+    /// Waits until all current events are published, at most this long, and ends the feed. Returns whether
+    /// all are published.
+    pub async fn finish(mut self, time_limit: Duration) -> bool {
         let end = self.log.end();
         let done = self.state.wait_for(|state| state.published >= end);
-        tokio::time::timeout(patience, done).await.is_ok_and(|done| done.is_ok())
+        tokio::time::timeout(time_limit, done).await.is_ok_and(|done| done.is_ok())
     }
 }
 
@@ -158,7 +160,7 @@ impl Drop for Feed {
     }
 }
 
-/// The task's own.
+/// The task of the feed.
 struct Feeder {
     log: EngineLog,
     context: async_nats::jetstream::Context,
@@ -167,18 +169,18 @@ struct Feeder {
 }
 
 impl Feeder {
-    /// Publishes for as long as the log is open. Whatever fails, the stream itself says where to go on.
+    /// Publishes while the log is open. After a fault it reads the end of the stream and continues there.
     async fn run(self) {
         let mut wait_millis = FEED_RETRY_MILLIS;
         loop {
             let before = self.sender.borrow().published;
             let Err(error) = self.follow().await;
-            tracing::debug!(error = boarding_log::error_chain(&error), "the feed stands");
+            tracing::debug!(error = boarding_log::error_chain(&error), "feed interrupted");
             if matches!(error, FeedError::Ending) {
                 return;
             }
             if error.is_conflict() {
-                tracing::debug!("another engine publishes the events");
+                tracing::debug!("another engine publishes the events, waiting");
                 wait_millis = FEED_YIELD_MILLIS;
             } else if self.sender.borrow().published > before {
                 wait_millis = FEED_RETRY_MILLIS;
@@ -191,14 +193,14 @@ impl Feeder {
         }
     }
 
-    /// Goes on where the stream ends.
+    /// Continues at the end of the stream.
     async fn follow(&self) -> Result<std::convert::Infallible, FeedError> {
         let stream = stream::open(&self.context, self.options).await?;
         let last = stream::last(&self.context, &stream).await?;
         let max_bytes = self.context.client().server_info().max_payload;
-        tracing::debug!(sequence = last.sequence, "the feed knows where its stream ends");
+        tracing::debug!(sequence = last.sequence, "end of the event stream read");
         let after = source::Source::after(self.log.clone(), last.event, max_bytes).await?;
-        tracing::debug!(position = after.given(), "the feed goes on");
+        tracing::debug!(position = after.given(), "feed continues");
         self.publish(after, last.sequence).await
     }
 
@@ -217,7 +219,7 @@ impl Feeder {
         self.sender.send_if_modified(|state| {
             let differs = state.trouble.as_ref() != Some(&text);
             if differs {
-                tracing::warn!(error = %text, "the event feed waits");
+                tracing::warn!(error = %text, "event feed interrupted, retrying");
                 state.trouble = Some(text);
             }
             differs

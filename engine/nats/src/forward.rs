@@ -1,4 +1,4 @@
-//! A command that reached an engine which does not work for its company is handed on to the one that does.
+//! Forwards a command to the engine that owns its company.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use super::takeover;
 use super::wire::{Encoding, WireResponse};
 use crate::limits::FORWARD_SECONDS_MAX;
 
-/// Where a command that is handed on says what it was asked as.
+/// The header with the original subject of a forwarded command.
 pub(super) const ORIGINAL_SUBJECT: &str = "Boarding-Subject";
 
-/// Does what a command asks, here or where its company is worked for.
+/// Executes a command here, or forwards it to the owner of the company.
 pub(super) async fn command(state: &ServerState, request: Request<'_>) -> WireResponse {
     let Ok(company) = request.company().parse::<CompanyId>() else {
         return requests::command(&state.engine, request).await;
@@ -28,7 +28,7 @@ pub(super) async fn command(state: &ServerState, request: Request<'_>) -> WireRe
     }
 }
 
-/// What was asked may have been done when no answer comes; asked again, it is done once all the same.
+/// Forwards a command. Without an answer it may have been executed; a retry with the same id is safe.
 async fn forward_to(state: &ServerState, request: Request<'_>, engine: EngineId) -> WireResponse {
     let mut headers = request.headers.cloned().unwrap_or_default();
     headers.insert(ORIGINAL_SUBJECT, request.subject);
@@ -43,10 +43,7 @@ async fn forward_to(state: &ServerState, request: Request<'_>, engine: EngineId)
         }
         Err(error) => {
             let error = boarding_log::error_chain(&error);
-            later(
-                request,
-                &format!("the engine that works for the company did not answer: {error}"),
-            )
+            later(request, &format!("the engine that owns the company did not answer: {error}"))
         }
     }
 }
@@ -56,7 +53,7 @@ fn later(request: Request<'_>, why: &str) -> WireResponse {
     WireResponse::failed(summary.encoding, summary.id, Code::Unavailable, why)
 }
 
-/// The subject that a command was asked under, where another engine has handed it on.
+/// The original subject of a command that another engine has forwarded.
 pub(super) fn original_subject(headers: Option<&HeaderMap>) -> Option<&str> {
     headers?.get(ORIGINAL_SUBJECT).map(|value| value.as_str())
 }

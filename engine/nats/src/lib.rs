@@ -1,4 +1,4 @@
-//! NATS for other services and other engines: requests, the feed, the queue, and which engine works for which company.
+//! NATS: requests, event feed, command queue, worker queue, and company ownership among engines.
 
 pub mod admission;
 pub mod channel;

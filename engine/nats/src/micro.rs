@@ -1,7 +1,7 @@
-//! The service as NATS knows it (ADR-32): who answers here, to what, how often and how well.
+//! The NATS micro service (ADR-32): discovery, information and statistics.
 //!
-//! The client library's own service type answers an error with an empty body, and counts only those; here
-//! an error has the body of the contract and is counted all the same.
+//! The service type of the client library sends errors with an empty body. Here an error has the body of the
+//! contract, so this module implements the protocol itself.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -13,18 +13,18 @@ use boarding_commands::envelope::API_VERSION;
 use boarding_commands::values::{Code, Time};
 use serde::Serialize;
 
-/// The service's name, and that of the group which shares its requests.
+/// The name of the service and of its queue group.
 pub(super) const NAME: &str = "boarding";
 
-/// The questions that every service answers.
+/// The discovery verbs that every service answers.
 const VERBS: [&str; 3] = ["PING", "INFO", "STATS"];
 
-/// How long another engine has to say that it is there, in milliseconds. Where there is none, the server
-/// says so at once.
+/// How long to wait for the answer of another engine, in milliseconds. If there is none, the server reports
+/// that at once.
 const ANOTHER_MILLIS_MAX: u64 = 2_000;
 
-/// The id of another engine that serves on these servers, if there is one. Each engine here has a log of
-/// its own, and requests would be shared out between them.
+/// The id of another engine on these servers, if there is one. Engines with separate logs must not share a
+/// NATS: the server would distribute requests between them.
 pub(super) async fn another(client: &Client) -> Option<String> {
     let asked = client.request(format!("$SRV.PING.{NAME}"), "".into());
     let answer = tokio::time::timeout(Duration::from_millis(ANOTHER_MILLIS_MAX), asked).await;
@@ -32,7 +32,7 @@ pub(super) async fn another(client: &Client) -> Option<String> {
     Some(ping.id)
 }
 
-/// The service, with what its endpoints have done.
+/// The service with the statistics of its endpoints.
 #[derive(Debug)]
 pub(super) struct Service {
     id: String,
@@ -59,7 +59,7 @@ impl Service {
         Self { id, started, endpoints: Vec::new() }
     }
 
-    /// Adds an endpoint; its number.
+    /// Adds an endpoint and returns its index.
     pub(super) fn add(&mut self, name: &str, subject: String, metadata: &[(&str, &str)]) -> usize {
         let info = endpoint::Info {
             name: name.to_owned(),
@@ -71,29 +71,29 @@ impl Service {
         self.endpoints.len() - 1
     }
 
-    /// Where the endpoint is asked.
+    /// The subject of an endpoint.
     pub(super) fn subject(&self, endpoint: usize) -> String {
         self.endpoints.get(endpoint).map(|one| one.info.subject.clone()).unwrap_or_default()
     }
 
-    /// Counts an answer: how long it took, and why it is a "no" if it is one.
-    pub(super) fn count(&self, endpoint: usize, millis: u64, no: Option<Code>) {
+    /// Counts a response: its duration in milliseconds, and the code of a refusal or failure.
+    pub(super) fn count(&self, endpoint: usize, millis: u64, code: Option<Code>) {
         let Some(endpoint) = self.endpoints.get(endpoint) else { return };
         let mut done = endpoint.done.lock().unwrap_or_else(PoisonError::into_inner);
         done.requests += 1;
         done.millis += millis;
-        done.errors += usize::from(no.is_some());
-        done.last = no.or(done.last);
+        done.errors += usize::from(code.is_some());
+        done.last = code.or(done.last);
     }
 
-    /// What is asked about the service: of all services, of those of its name, and of this one.
-    pub(super) fn questions(&self) -> impl Iterator<Item = String> {
+    /// The discovery subjects: of all services, of those with this name, and of this instance.
+    pub(super) fn discovery_subjects(&self) -> impl Iterator<Item = String> {
         let one = format!("{NAME}.{}", self.id);
-        let whom = [String::new(), format!(".{NAME}"), format!(".{one}")];
-        VERBS.iter().flat_map(move |verb| whom.clone().map(|whom| format!("$SRV.{verb}{whom}")))
+        let scopes = [String::new(), format!(".{NAME}"), format!(".{one}")];
+        VERBS.iter().flat_map(move |verb| scopes.clone().map(|scope| format!("$SRV.{verb}{scope}")))
     }
 
-    /// Answers one of its questions.
+    /// Answers a discovery request.
     pub(super) async fn answer(&self, client: &Client, question: Message) {
         let Some(reply) = question.reply else { return };
         let verb = question.subject.split('.').nth(1).unwrap_or_default();
@@ -103,7 +103,11 @@ impl Service {
             _ => self.stats().map_or_else(Vec::new, |stats| written(&stats)),
         };
         if let Err(error) = client.publish(reply, answer.into()).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, verb, "no answer was sent");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                verb,
+                "sending a discovery answer failed"
+            );
         }
     }
 
@@ -129,7 +133,7 @@ impl Service {
         }
     }
 
-    /// None for a time that cannot be written.
+    /// `None` if the start time is out of range.
     fn stats(&self) -> Option<Stats> {
         Some(Stats {
             kind: "io.nats.micro.v1.stats_response".to_owned(),
@@ -172,6 +176,6 @@ fn owned(pairs: &[(&str, &str)]) -> HashMap<String, String> {
 }
 
 fn written(answer: &impl Serialize) -> Vec<u8> {
-    // Maps of texts and numbers can always be written.
+    // Maps of texts and numbers can always be encoded.
     serde_json::to_vec(answer).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The object store in JetStream: files that are too large for a command.
+//! The object store in JetStream, for files that are too large for a command.
 
 use std::io::{self, Read};
 use std::time::Duration;
@@ -19,22 +19,22 @@ use boarding_core::intake::files::Files;
 use boarding_core::intake::objects::{FetchFuture, FetchedObject, Objects};
 use boarding_core::intake::refused;
 
-/// The bucket of the contract.
+/// The bucket `BOARDING_FILES` of the contract.
 #[derive(Debug)]
 pub(super) struct ObjectBucket {
     jetstream: Context,
-    /// How many servers keep the bucket, when it is made.
+    /// The number of replicas of a new bucket.
     copies: usize,
-    places: Semaphore,
+    fetches: Semaphore,
 }
 
 impl ObjectBucket {
     pub(super) fn new(client: &async_nats::Client, copies: usize) -> Self {
         let jetstream = jetstream::new(client.clone());
-        Self { jetstream, copies, places: Semaphore::new(OBJECTS_AT_ONCE_MAX) }
+        Self { jetstream, copies, fetches: Semaphore::new(OBJECTS_AT_ONCE_MAX) }
     }
 
-    /// Opens the bucket, and makes it if it is not there.
+    /// Opens the bucket, or creates it.
     pub(super) async fn open(&self) -> Result<ObjectStore, async_nats::Error> {
         if let Ok(store) = self.jetstream.get_object_store(FILES_BUCKET).await {
             return Ok(store);
@@ -59,7 +59,7 @@ impl ObjectBucket {
                 unavailable(&error)
             }
         })?;
-        // A link leads to another name, and that may be another company's.
+        // A link points to another name, perhaps of another company, so links are rejected.
         if object.info().name != name || object.info().bucket != FILES_BUCKET {
             return Err(Refusal::new(Code::ImportObjectNotFound));
         }
@@ -72,7 +72,7 @@ impl ObjectBucket {
         called: &str,
         files: &Files,
     ) -> Result<FetchedObject, Refusal> {
-        let _place = self.places.acquire().await;
+        let _permit = self.fetches.acquire().await;
         let object = self.get(name).await?;
         let limit = Limits::default().file_bytes;
         let size = object.info().size as u64;
@@ -86,7 +86,7 @@ impl ObjectBucket {
             let kept = if size == 0 {
                 files.keep(&called, io::empty(), limit)
             } else {
-                files.keep(&called, Chunks { object, runtime }, limit)
+                files.keep(&called, ObjectReader { object, runtime }, limit)
             };
             kept.map_err(|error| match wrong_digest(&error) {
                 true => Refusal::new(Code::ImportChecksumMismatch),
@@ -110,19 +110,19 @@ fn unavailable(error: &dyn std::error::Error) -> Refusal {
     Refusal::new(Code::Unavailable).saying(&why)
 }
 
-/// The store checks a file against its own digest, and says so in this way.
+/// Whether the store reported that the file does not match its digest.
 fn wrong_digest(error: &dyn std::error::Error) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidData)
 }
 
-/// An object read on a thread that may wait.
-struct Chunks {
+/// Reads an object on a blocking thread.
+struct ObjectReader {
     object: Object,
     runtime: Handle,
 }
 
-impl Read for Chunks {
+impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let silence = Duration::from_secs(OBJECT_SILENCE_SECONDS_MAX);
         let read = async { tokio::time::timeout(silence, self.object.read(buffer)).await };

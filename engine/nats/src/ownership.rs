@@ -1,13 +1,13 @@
-//! Which of several engines works for which company: leases in two key-value buckets of NATS.
+//! Company ownership among engines, by leases in two key-value buckets of NATS.
 //!
-//! An engine lives as long as it renews its own entry in one bucket, whose entries end by themselves;
-//! a company belongs to the engine that its entry in the other names, if that engine lives. Entries of
-//! companies change by their revision only, so of two engines that take one, one gets it. This decides
-//! who works, not who may append: that is the log's expected version, and an engine that was paused for
-//! longer than its lease loses there.
+//! An engine is alive while it renews its entry in the bucket of engines, whose entries expire. The entry of
+//! a company in the bucket of owners names its engine. The owner is valid while that engine is alive. Entries
+//! of companies change by expected revision, so only one of two engines can acquire a company. Ownership
+//! decides which engine works, not which may append: the expected version in the log protects appends, also
+//! against an engine that was paused for longer than its lease.
 //!
-//! A bucket whose leader is gone takes nothing from anybody until the cluster has chosen another: no company
-//! changes hands meanwhile, and whoever works goes on.
+//! A bucket without a leader accepts no writes until the cluster has elected one. Meanwhile no company changes
+//! its owner, and current owners continue.
 
 mod lease_health;
 
@@ -29,18 +29,18 @@ use crate::limits::{CLAIM_OWNER_TRIES, LEASE_SECONDS, RENEWALS_PER_LEASE};
 use boarding_log::limits::NATS_ANSWER_SECONDS_MAX;
 use lease_health::{LeaseHealth, has_no_leader};
 
-/// The name of one start of an engine.
+/// The id of one start of an engine.
 pub type EngineId = Ulid;
 
-/// Who works for a company.
+/// The engine that owns a company.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owner {
     Me,
     Other(EngineId),
 }
 
-/// This engine among the others; cheap to clone. It leaves when the last clone is dropped, or by
-/// [`CompanyOwners::leave`], which others notice at once.
+/// The membership of this engine; cheap to clone. The lease expires after the last clone is dropped.
+/// [`CompanyOwners::leave`] ends it at once.
 #[derive(Debug, Clone)]
 pub struct CompanyOwners(Arc<Member>);
 
@@ -55,15 +55,15 @@ struct Shared {
     me: EngineId,
     engines: kv::Store,
     owners: kv::Store,
-    seen: RwLock<ClusterView>,
-    /// Moves with every change of what was seen.
+    view: RwLock<ClusterView>,
+    /// Counts the changes of the view.
     changed: watch::Sender<u64>,
 }
 
-/// What the buckets said last.
+/// The last known content of both buckets.
 #[derive(Debug, Default)]
 struct ClusterView {
-    /// Whether our own entry was renewed within the lease.
+    /// Whether the own lease is valid.
     alive: bool,
     engines: BTreeSet<EngineId>,
     owners: BTreeMap<CompanyId, Entry>,
@@ -75,26 +75,26 @@ struct Entry {
     revision: u64,
 }
 
-/// It is not known who works for a company; asking again may help.
+/// Why the owner of a company is unknown; a retry may help.
 #[derive(Debug, thiserror::Error)]
 pub enum OwnershipError {
-    #[error("make the bucket {bucket}")]
+    #[error("create the bucket {bucket}")]
     Bucket { bucket: &'static str, source: async_nats::Error },
-    #[error("say in {ENGINES_BUCKET} that this engine lives")]
+    #[error("renew the lease of this engine in {ENGINES_BUCKET}")]
     Renew(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("take company {company}")]
+    #[error("acquire company {company}")]
     Claim { company: CompanyId, source: async_nats::Error },
-    #[error("take company {company}: its owner changed {CLAIM_OWNER_TRIES} times meanwhile")]
+    #[error("acquire company {company}: its owner changed {CLAIM_OWNER_TRIES} times")]
     Contended { company: CompanyId },
-    #[error("take company {company}: this engine could not renew its lease")]
+    #[error("acquire company {company}: this engine could not renew its lease")]
     Suspended { company: CompanyId },
 }
 
 impl CompanyOwners {
-    /// Joins the engines on this NATS, under an id that no other start has.
+    /// Joins the engines on this NATS with the id `me`, which must be unique per start.
     ///
     /// # Errors
-    /// When the buckets cannot be made or written.
+    /// When the buckets cannot be created or written.
     pub async fn join(
         jetstream: &jetstream::Context,
         me: EngineId,
@@ -103,10 +103,10 @@ impl CompanyOwners {
         let lease = Duration::from_secs(LEASE_SECONDS);
         let engines = bucket(jetstream, ENGINES_BUCKET, lease, replicas).await?;
         let owners = bucket(jetstream, OWNERS_BUCKET, Duration::ZERO, replicas).await?;
-        let (seen, changed) = (RwLock::default(), watch::Sender::new(0));
-        let shared = Arc::new(Shared { me, engines, owners, seen, changed });
+        let (view, changed) = (RwLock::default(), watch::Sender::new(0));
+        let shared = Arc::new(Shared { me, engines, owners, view, changed });
         shared.renew().await.map_err(|error| OwnershipError::Renew(error.into()))?;
-        shared.look_at_engines().await;
+        shared.read_engines().await;
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&shared).keep_alive());
         tasks.spawn(Arc::clone(&shared).follow_owners());
@@ -117,30 +117,30 @@ impl CompanyOwners {
         self.0.shared.me
     }
 
-    /// Moves whenever an engine or an owner has come or gone.
+    /// Changes whenever an engine or an owner appears or disappears.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.shared.changed.subscribe()
     }
 
-    /// Who works for the company, as far as is known; nobody if its engine is gone.
+    /// The known owner of the company; `None` if it has none or its engine is not alive.
     pub fn owner(&self, company: &CompanyId) -> Option<Owner> {
-        let seen = self.0.shared.read();
-        let entry = seen.owners.get(company)?;
-        seen.lives(self.me(), entry.engine).then(|| self.as_owner(entry.engine))
+        let view = self.0.shared.read();
+        let entry = view.owners.get(company)?;
+        view.is_alive(self.me(), entry.engine).then(|| self.as_owner(entry.engine))
     }
 
-    /// The companies whose engine is gone: somebody has to go on with them.
+    /// The companies whose engine is not alive: another engine must acquire them.
     pub fn orphans(&self) -> Vec<CompanyId> {
-        let seen = self.0.shared.read();
+        let view = self.0.shared.read();
         let gone =
-            |entry: &Entry| !seen.lives(self.me(), entry.engine) && entry.engine != self.me();
-        seen.owners.iter().filter(|(_, entry)| gone(entry)).map(|(id, _)| id.clone()).collect()
+            |entry: &Entry| !view.is_alive(self.me(), entry.engine) && entry.engine != self.me();
+        view.owners.iter().filter(|(_, entry)| gone(entry)).map(|(id, _)| id.clone()).collect()
     }
 
-    /// Takes the company if nobody works for it; says who does.
+    /// Acquires the company if it has no owner, and returns the owner.
     ///
     /// # Errors
-    /// When NATS does not answer, or this engine's own lease has ended.
+    /// When NATS does not answer, or the lease of this engine has expired.
     pub async fn claim(&self, company: &CompanyId) -> Result<Owner, OwnershipError> {
         let shared = &self.0.shared;
         for _ in 0..CLAIM_OWNER_TRIES {
@@ -151,15 +151,15 @@ impl CompanyOwners {
                 return Ok(owner);
             }
             let failed = |source| OwnershipError::Claim { company: company.clone(), source };
-            if answered(shared.take(company)).await.map_err(failed)? {
+            if with_time_limit(shared.acquire(company)).await.map_err(failed)? {
                 return Ok(Owner::Me);
             }
-            answered(shared.look_at_owner(company)).await.map_err(failed)?;
+            with_time_limit(shared.read_owner(company)).await.map_err(failed)?;
         }
         Err(OwnershipError::Contended { company: company.clone() })
     }
 
-    /// Gives a company back, so that another engine may take it at once.
+    /// Releases a company, so that another engine can acquire it at once.
     pub async fn release(&self, company: &CompanyId) {
         let shared = &self.0.shared;
         let entry = shared.read().owners.get(company).copied();
@@ -172,12 +172,12 @@ impl CompanyOwners {
         }
     }
 
-    /// Leaves: gives back every company, and ends the lease.
+    /// Releases all companies and ends the lease.
     pub async fn leave(&self) {
         let me = self.me();
         let mine: Vec<_> = {
-            let seen = self.0.shared.read();
-            let mine = seen.owners.iter().filter(|(_, entry)| entry.engine == me);
+            let view = self.0.shared.read();
+            let mine = view.owners.iter().filter(|(_, entry)| entry.engine == me);
             mine.map(|(company, _)| company.clone()).collect()
         };
         for company in mine {
@@ -198,64 +198,64 @@ impl Ownership for CompanyOwners {
 }
 
 impl ClusterView {
-    /// Whether an engine's lease holds. Our own does as long as we could renew it.
-    fn lives(&self, me: EngineId, engine: EngineId) -> bool {
+    /// Whether the lease of an engine is valid. The own lease counts by its renewals.
+    fn is_alive(&self, me: EngineId, engine: EngineId) -> bool {
         if engine == me { self.alive } else { self.engines.contains(&engine) }
     }
 }
 
 impl Shared {
     fn read(&self) -> std::sync::RwLockReadGuard<'_, ClusterView> {
-        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+        self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn change(&self, change: impl FnOnce(&mut ClusterView)) {
-        change(&mut self.seen.write().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.view.write().unwrap_or_else(PoisonError::into_inner));
         self.changed.send_modify(|changes| *changes += 1);
     }
 
     fn forget(&self, company: &CompanyId) {
-        self.change(|seen| {
-            seen.owners.remove(company);
+        self.change(|view| {
+            view.owners.remove(company);
         });
     }
 
     async fn renew(&self) -> Result<(), PutError> {
         self.engines.put(self.me.to_string(), bytes::Bytes::new()).await?;
         if !self.read().alive {
-            self.change(|seen| seen.alive = true);
+            self.change(|view| view.alive = true);
         }
         Ok(())
     }
 
-    /// Renews our lease and looks who else lives, several times a lease; never ends.
+    /// Renews the own lease and reads the leases of others, several times per lease, without end.
     async fn keep_alive(self: Arc<Self>) {
-        let beat = Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE;
-        let mut beats = tokio::time::interval(beat);
-        beats.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let interval = Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE;
+        let mut renewals = tokio::time::interval(interval);
+        renewals.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut health = LeaseHealth::default();
         loop {
-            beats.tick().await;
-            match tokio::time::timeout(beat, self.renew()).await {
+            renewals.tick().await;
+            match tokio::time::timeout(interval, self.renew()).await {
                 Ok(Ok(())) => health.renewed(),
                 Ok(Err(error)) if has_no_leader(&error) => health.waited(),
                 _ => health.missed(),
             }
             if health.is_over() && self.read().alive {
-                tracing::warn!(engine = %self.me, "the lease could not be renewed: work stops here");
-                self.change(|seen| seen.alive = false);
+                tracing::warn!(engine = %self.me, "renewing the lease failed, work of this engine stops");
+                self.change(|view| view.alive = false);
             }
-            // A bucket without a leader tells nothing either, and asking would only make the next beat late.
+            // A bucket without a leader cannot be read either, and waiting for it would delay the next renewal.
             if health.is_steady()
-                && let Ok(Some(engines)) = tokio::time::timeout(beat, self.living()).await
+                && let Ok(Some(engines)) = tokio::time::timeout(interval, self.living()).await
                 && self.read().engines != engines
             {
-                self.change(|seen| seen.engines = engines);
+                self.change(|view| view.engines = engines);
             }
         }
     }
 
-    /// Which engines live; none if the bucket does not tell.
+    /// The engines with a valid lease; `None` if the bucket cannot be read.
     async fn living(&self) -> Option<BTreeSet<EngineId>> {
         let mut keys = self.engines.keys().await.ok()?;
         let mut engines = BTreeSet::new();
@@ -265,28 +265,29 @@ impl Shared {
         Some(engines)
     }
 
-    /// Looks who has come; who has gone is seen by the beat alone, which knows when nobody could renew.
-    async fn look_at_engines(&self) {
+    /// Adds new engines to the view. Only the renewal loop removes engines: it knows when no engine could
+    /// renew.
+    async fn read_engines(&self) {
         let Some(living) = self.living().await else { return };
         if !living.is_subset(&self.read().engines) {
-            self.change(|seen| seen.engines.extend(living));
+            self.change(|view| view.engines.extend(living));
         }
     }
 
-    /// Follows who owns what; never ends.
+    /// Follows changes of owners, without end.
     async fn follow_owners(self: Arc<Self>) {
-        let beat = Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE;
-        let mut again = tokio::time::interval(beat);
+        let interval = Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE;
+        let mut retry = tokio::time::interval(interval);
         loop {
-            again.tick().await;
+            retry.tick().await;
             let Ok(mut entries) = self.owners.watch_with_history(">").await else { continue };
             while let Some(Ok(entry)) = entries.next().await {
-                self.note(&entry);
+                self.apply(&entry);
             }
         }
     }
 
-    fn note(&self, entry: &kv::Entry) {
+    fn apply(&self, entry: &kv::Entry) {
         let Ok(company) = entry.key.parse::<CompanyId>() else { return };
         let engine = match entry.operation {
             kv::Operation::Put => {
@@ -294,32 +295,32 @@ impl Shared {
             }
             kv::Operation::Delete | kv::Operation::Purge => None,
         };
-        self.change(|seen| {
-            let newer = seen.owners.get(&company).is_none_or(|old| old.revision < entry.revision);
+        self.change(|view| {
+            let newer = view.owners.get(&company).is_none_or(|old| old.revision < entry.revision);
             match engine {
                 Some(engine) if newer => {
-                    seen.owners.insert(company, Entry { engine, revision: entry.revision });
+                    view.owners.insert(company, Entry { engine, revision: entry.revision });
                 }
                 None if newer => {
-                    seen.owners.remove(&company);
+                    view.owners.remove(&company);
                 }
                 _ => {}
             }
         });
     }
 
-    /// Looks at one company's entry; an engine that we do not know may just have come.
-    async fn look_at_owner(&self, company: &CompanyId) -> Result<(), async_nats::Error> {
+    /// Reads the owner of one company. Also reads the engines, since the owner may be a new one.
+    async fn read_owner(&self, company: &CompanyId) -> Result<(), async_nats::Error> {
         match self.owners.entry(company.as_str()).await? {
-            Some(entry) => self.note(&entry),
+            Some(entry) => self.apply(&entry),
             None => self.forget(company),
         }
-        self.look_at_engines().await;
+        self.read_engines().await;
         Ok(())
     }
 
-    /// Writes our name into the company's entry, if that is as we saw it; whether it is now.
-    async fn take(&self, company: &CompanyId) -> Result<bool, async_nats::Error> {
+    /// Writes this engine as owner if the entry is unchanged. Returns whether it is the owner now.
+    async fn acquire(&self, company: &CompanyId) -> Result<bool, async_nats::Error> {
         let (key, me) = (company.as_str(), bytes::Bytes::from(self.me.to_string()));
         let old = self.read().owners.get(company).copied();
         if let Some(old) = old
@@ -348,21 +349,22 @@ impl Shared {
                 Err(error) => return Err(error.into()),
             },
         };
-        self.change(|seen| {
-            seen.owners.insert(company.clone(), Entry { engine: self.me, revision });
+        self.change(|view| {
+            view.owners.insert(company.clone(), Entry { engine: self.me, revision });
         });
         Ok(true)
     }
 }
 
-/// No longer than a leader that lives takes. What is given up and done all the same is seen by who follows.
-async fn answered<T>(
+/// Limits a request to the time that a live leader needs. If a timed-out write was stored nevertheless, the
+/// watch on owners shows it.
+async fn with_time_limit<T>(
     asking: impl Future<Output = Result<T, async_nats::Error>>,
 ) -> Result<T, async_nats::Error> {
     tokio::time::timeout(Duration::from_secs(NATS_ANSWER_SECONDS_MAX), Box::pin(asking)).await?
 }
 
-/// Whether an entry says something: one that was deleted is an entry too.
+/// Whether an entry has a value; a deleted key has an entry too.
 fn is_there(entry: &kv::Entry) -> bool {
     entry.operation == kv::Operation::Put
 }
@@ -373,7 +375,7 @@ async fn bucket(
     max_age: Duration,
     replicas: usize,
 ) -> Result<kv::Store, OwnershipError> {
-    // Its own entries are few and small; one value a key is all that counts.
+    // Only the last value of a key is needed.
     let config = kv::Config {
         bucket: name.to_owned(),
         history: 1,

@@ -1,5 +1,6 @@
-//! Commands left in a JetStream stream while no engine was up: done like any other, and kept there until
-//! what came of them is durable. Several may be done at once, so their order is not promised.
+//! The command queue: executes commands from a JetStream stream and acknowledges them when they are durable.
+//!
+//! Several commands run at the same time, so their order is not guaranteed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,23 +20,23 @@ use crate::limits::{
     QUEUE_PROGRESS_SECONDS, QUEUE_RETRY_MILLIS, QUEUE_RETRY_MILLIS_MAX,
 };
 
-/// The consumer that all engines share.
+/// The durable consumer that all engines share.
 const CONSUMER: &str = "engine";
 
-/// Where the answer is to be sent, if it is wanted.
+/// The header with the subject for the answer.
 const REPLY_TO: &str = "Boarding-Reply-To";
 
-/// How often the server says that it is still there, and how long one request for commands lasts, in seconds.
+/// The heartbeat interval of the server and the length of one fetch, in seconds.
 const HEARTBEAT_SECONDS: u64 = 5;
 const EXPIRES_SECONDS: u64 = 30;
 
-/// Takes commands from the queue until the door closes. Without JetStream it says so, and looks again.
+/// Executes queued commands until the shutdown. Without JetStream it logs a warning and retries.
 pub(super) async fn run(state: Arc<ServerState>, first: Result<pull::Stream, async_nats::Error>) {
     let (mut last_reason, mut opened) = (String::new(), first);
     loop {
         let ended = match opened {
             Ok(commands) => {
-                tracing::info!("boarding.v1.<company>.queue.* is on");
+                tracing::info!("command queue open (boarding.v1.<company>.queue.*)");
                 last_reason.clear();
                 work(&state, commands).await
             }
@@ -46,7 +47,7 @@ pub(super) async fn run(state: Arc<ServerState>, first: Result<pull::Stream, asy
         if why != last_reason {
             tracing::warn!(
                 why,
-                "boarding.v1.<company>.queue.* is off for now, it needs JetStream; requests are answered"
+                "command queue unavailable (boarding.v1.<company>.queue.*), retrying; it needs JetStream; requests are served"
             );
             last_reason = why;
         }
@@ -58,8 +59,8 @@ pub(super) async fn run(state: Arc<ServerState>, first: Result<pull::Stream, asy
     }
 }
 
-/// Opens the bucket of files, the stream and its consumer, and makes them if they are not there: those who
-/// hand in files and commands may not.
+/// Opens the file bucket, the stream and its consumer, and creates missing ones. Clients have no right to
+/// create them.
 pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats::Error> {
     state.bucket.open().await?;
     let jetstream = jetstream::new(state.client.clone());
@@ -76,14 +77,14 @@ pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats
     };
     let stream = jetstream.get_or_create_stream(wanted).await?;
     if stream.cached_info().config.retention != stream::RetentionPolicy::WorkQueue {
-        let why = format!("the stream {QUEUE_STREAM} is there, and is no work queue: remove it");
+        let why = format!("the stream {QUEUE_STREAM} exists but is not a work queue: remove it");
         return Err(why.into());
     }
     let config = pull::Config {
         durable_name: Some(CONSUMER.to_owned()),
         ack_policy: AckPolicy::Explicit,
         ack_wait: Duration::from_secs(QUEUE_ACK_SECONDS_MAX),
-        // A command is tried until it works: it was promised to whoever left it.
+        // No limit: a queued command is retried until it succeeds or is refused.
         max_deliver: -1,
         max_ack_pending: i64::try_from(QUEUE_COMMANDS_MAX).unwrap_or(i64::MAX),
         ..pull::Config::default()
@@ -97,33 +98,36 @@ pub(super) async fn open(state: &ServerState) -> Result<pull::Stream, async_nats
     Ok(commands.messages().await?)
 }
 
-/// Has commands done until the door closes, which is well, or something goes wrong.
+/// Executes commands until the shutdown, or until an error.
 async fn work(
     state: &Arc<ServerState>,
     mut commands: pull::Stream,
 ) -> Result<(), async_nats::Error> {
-    let mut at_work = JoinSet::new();
+    let mut running = JoinSet::new();
     let ended = loop {
         tokio::select! {
             biased;
             () = state.closing() => break Ok(()),
-            Some(_) = at_work.join_next() => {}
-            command = commands.next(), if at_work.len() < QUEUE_COMMANDS_MAX => match command {
-                Some(Ok(command)) => drop(at_work.spawn(one(Arc::clone(state), command))),
+            Some(_) = running.join_next() => {}
+            command = commands.next(), if running.len() < QUEUE_COMMANDS_MAX => match command {
+                Some(Ok(command)) => drop(running.spawn(one(Arc::clone(state), command))),
                 Some(Err(error)) => break Err(error.into()),
                 None => break Err("the server ended the consumer".into()),
             },
         }
     };
-    // What was only fetched is for the next engine at once, not after the time for an answer.
+    // Fetched commands that have not started go back at once. Otherwise another engine would get them only
+    // after the acknowledgement time.
     while let Some(Some(Ok(command))) = commands.next().now_or_never() {
         let _ = command.ack_with(AckKind::Nak(None)).await;
     }
-    while at_work.join_next().await.is_some() {}
+    while running.join_next().await.is_some() {}
     ended
 }
 
-/// Does one command, tells what came of it where that is wanted, and only then lets the queue forget it.
+/// Executes one command, sends the answer if it is wanted, and then acknowledges the command.
+// The order matters: after a crash before the acknowledgement, the command is delivered again and gets its
+// first answer.
 async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     let headers = command.headers.as_ref();
     let request =
@@ -131,7 +135,7 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     let response = with_progress(&command, state.command(request)).await;
     let tries = command.info().map_or(1, |info| info.delivered);
     if response.may_be_retried() {
-        tracing::info!(subject = %command.subject, tries, code = %code(&response), "a command of the queue failed, and is tried again");
+        tracing::info!(subject = %command.subject, tries, code = %code(&response), "queued command failed, retrying");
         return finish(&command, AckKind::Nak(Some(wait_after(tries)))).await;
     }
     let kind = match response.code {
@@ -140,7 +144,7 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
             | Code::EnvelopeUnsupportedVersion
             | Code::EnvelopeUnsupportedContentType,
         ) => {
-            tracing::warn!(subject = %command.subject, code = %code(&response), "a command of the queue cannot be read, and is given up");
+            tracing::warn!(subject = %command.subject, code = %code(&response), "queued command is malformed, dropped");
             AckKind::Term
         }
         _ => AckKind::Ack,
@@ -148,14 +152,14 @@ async fn one(state: Arc<ServerState>, command: jetstream::Message) {
     match header(headers, REPLY_TO) {
         Some(to) if may_answer(to) => state.send(to, response).await,
         Some(_) => {
-            tracing::warn!(subject = %command.subject, "{REPLY_TO} names a subject where no answer may go");
+            tracing::warn!(subject = %command.subject, "answer not sent: subject in {REPLY_TO} not allowed");
         }
         None => {}
     }
     finish(&command, kind).await;
 }
 
-/// Says now and then that the command is still being worked at.
+/// Runs the command and tells the server regularly that it is still in progress.
 async fn with_progress(
     command: &jetstream::Message,
     work: impl Future<Output = WireResponse>,
@@ -170,10 +174,14 @@ async fn with_progress(
     }
 }
 
-/// If this does not arrive, the command comes again, and gets its first answer.
+/// Acknowledges the command. If the acknowledgement is lost, the command is delivered again and gets its
+/// first answer.
 async fn finish(command: &jetstream::Message, kind: AckKind) {
     if let Err(error) = command.double_ack_with(kind).await {
-        tracing::info!(error = &*error as &dyn std::error::Error, "the queue was not reached");
+        tracing::info!(
+            error = &*error as &dyn std::error::Error,
+            "acknowledging a queued command failed"
+        );
     }
 }
 

@@ -1,5 +1,4 @@
-//! One request: its subject, its headers and its payload in, its answer out. Nothing that is sent can do
-//! more than be refused.
+//! Turns one request into one response. Malformed input is refused and never panics.
 
 use async_nats::HeaderMap;
 use boarding_commands::decide::Authority;
@@ -14,24 +13,24 @@ use crate::limits::{ANSWER_HEADER_BYTES, NATS_SUMMARY_BYTES_MAX};
 use boarding_core::engine::Engine;
 use boarding_core::read::queries::{QueryAnswer, QueryCaller};
 
-/// A message that asks for something.
+/// A message with a command or a query.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Request<'a> {
     pub(super) subject: &'a str,
     pub(super) headers: Option<&'a HeaderMap>,
     pub(super) payload: &'a [u8],
-    /// Whether another engine has handed it on to this one.
+    /// Whether another engine forwarded it.
     pub(super) forwarded: bool,
 }
 
-/// What can be known of a request before any work is done for it.
+/// The parts of a request that can be read cheaply, before it is accepted.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RequestSummary {
     pub(super) encoding: Encoding,
     pub(super) id: Option<CommandId>,
 }
 
-/// A company and what is asked of it, as the subject names them.
+/// The company and the name of the command or query, from the subject.
 struct RequestTarget<'a> {
     company: Result<CompanyId, Refusal>,
     name: &'a str,
@@ -43,7 +42,7 @@ impl<'a> Request<'a> {
         self.subject.strip_prefix(ROOT).unwrap_or_default().split('.').skip(1)
     }
 
-    /// The company as the subject names it, whether it can be one or not.
+    /// The company in the subject; it may be malformed.
     pub(super) fn company(&self) -> &'a str {
         self.words().next().unwrap_or_default()
     }
@@ -57,9 +56,9 @@ impl<'a> Request<'a> {
         RequestTarget { company, name }
     }
 
-    /// How to answer without having read the request.
+    /// Reads what a response needs, without parsing the whole request.
     pub(super) fn summary(&self) -> RequestSummary {
-        /// The one key that an answer names.
+        /// The only key that a response repeats.
         #[derive(Deserialize)]
         struct Id {
             id: CommandId,
@@ -74,7 +73,7 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Does what a command asks. An accepted answer is given when it is durable.
+/// Executes a command. It returns `accepted` only after its events are durable.
 pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireResponse {
     let encoding = match Encoding::of(request.headers) {
         Ok(encoding) => encoding,
@@ -90,7 +89,7 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
     let read = company.and_then(|company| Ok((company, envelope(value, request.headers)?)));
     match read {
         Ok((company, envelope)) => {
-            // What a command takes to be decided is not for this task's stack.
+            // The future is large, so it lives on the heap and not on the stack of the task.
             let answer =
                 Box::pin(engine.submit(&company, name, envelope, Authority::Granted)).await;
             WireResponse::answer(encoding, &answer)
@@ -99,7 +98,7 @@ pub(super) async fn command(engine: &Engine, request: Request<'_>) -> WireRespon
     }
 }
 
-/// The envelope, with what only headers say; here somebody has to be named.
+/// Parses the envelope and adds the trace from the headers. On NATS an actor is required.
 fn envelope(value: Value, headers: Option<&HeaderMap>) -> Result<Envelope, Refusal> {
     let mut envelope = Envelope::read(value)?;
     if envelope.actor.as_ref().is_none_or(|actor| actor.trim().is_empty()) {
@@ -113,7 +112,7 @@ fn envelope(value: Value, headers: Option<&HeaderMap>) -> Result<Envelope, Refus
     Ok(envelope)
 }
 
-/// W3C Trace Context: what is not of this form is to be ignored.
+/// Whether the text has the form of W3C Trace Context. Others are ignored, as the standard says.
 fn is_traceparent(text: &str) -> bool {
     let lengths = [2, 32, 16, 2];
     let is_hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
@@ -122,7 +121,7 @@ fn is_traceparent(text: &str) -> bool {
         && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && is_hex(part))
 }
 
-/// Answers a query, in at most so many bytes.
+/// Answers a query with a response of at most `max_bytes`.
 pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usize) -> WireResponse {
     let encoding = match Encoding::of(request.headers) {
         Ok(encoding) => encoding,
@@ -149,7 +148,7 @@ pub(super) async fn query(engine: &Engine, request: Request<'_>, max_bytes: usiz
     WireResponse::refused(encoding, None, refusal)
 }
 
-/// The parameters, and among them who asks; nothing is sent where nothing is meant.
+/// The parameters of a query and its caller. An empty payload means no parameters.
 fn parameters(
     encoding: Encoding,
     payload: &[u8],
@@ -175,7 +174,7 @@ fn parameters(
     Ok((params, QueryCaller { actor, authority: Authority::Granted }))
 }
 
-/// What is told when the work came to an unforeseen end.
+/// The response after a panic.
 pub(super) fn broken(summary: RequestSummary) -> WireResponse {
     WireResponse::failed(summary.encoding, summary.id, Code::Internal, "see the engine's log")
 }

@@ -1,4 +1,4 @@
-//! The front door on NATS: takes requests, has as many worked at as there are places, and closes in peace.
+//! The NATS server: subscribes to requests, limits how many run at once, and shuts down gracefully.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -25,49 +25,48 @@ use crate::limits::{DRAIN_MILLIS_MAX, LAST_ANSWERS_MILLIS_MAX, OVERLOAD_REPLY_MI
 use boarding_core::engine::Engine;
 use boarding_log::connect::usual_copies;
 
-/// Why the front door could not be opened.
+/// Why the NATS server could not start.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    #[error("listen to {subject}")]
+    #[error("subscribe to {subject}")]
     Subscribe { subject: String, source: async_nats::SubscribeError },
     #[error(
-        "another engine serves here already, with a log of its own (service id {id}); stop it first"
+        "another engine with its own log serves on this NATS already (service id {id}); stop it first"
     )]
     Another { id: String },
     #[error("reach the NATS server")]
     Flush(#[from] async_nats::client::FlushError),
 }
 
-/// How an engine is served.
+/// Settings of the NATS server.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     pub limits: AdmissionLimits,
-    /// The engines that share the log with this one, where it is shared.
+    /// The ownership of companies, if several engines share the log.
     pub owners: Option<CompanyOwners>,
-    /// Whether and how events are published; it needs JetStream.
+    /// Settings of the event feed; `None` publishes no events. It needs JetStream.
     pub feed: Option<feed::Options>,
-    /// On how many servers commands and files are kept that are left for an engine, when the places for
-    /// them are made; as many as is usual there unless given.
+    /// The number of replicas of new streams and buckets. `None` uses the default of the cluster.
     pub copies: Option<usize>,
 }
 
-/// How far the door is on its way to being closed.
+/// The phase of the shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
 pub(super) enum Phase {
     Open,
-    /// Nothing new is taken.
+    /// New requests are no longer accepted.
     Draining,
-    /// What is not answered yet is told to come again.
+    /// Requests without an answer get a retryable failure.
     Late,
 }
 
-/// What all tasks behind the door share.
+/// The state that all tasks of the server share.
 #[derive(Debug)]
 pub(super) struct ServerState {
     pub(super) engine: Arc<Engine>,
     pub(super) client: Client,
     pub(super) bucket: Arc<ObjectBucket>,
-    /// How many servers keep the queue, when it is made.
+    /// The number of replicas of a new queue.
     pub(super) copies: usize,
     phase: watch::Receiver<Phase>,
     service: Service,
@@ -76,7 +75,7 @@ pub(super) struct ServerState {
     pub(super) owners: Option<CompanyOwners>,
 }
 
-/// An engine that is served on NATS, until it is closed.
+/// Serves an engine on NATS until it is closed.
 #[derive(Debug)]
 pub struct NatsServer {
     state: Arc<ServerState>,
@@ -86,8 +85,8 @@ pub struct NatsServer {
 }
 
 impl NatsServer {
-    /// Goes on with what was interrupted, and takes requests. When this returns, the server knows it, and
-    /// files and commands may be left there if it has JetStream.
+    /// Resumes interrupted work and starts serving requests. When it returns, the server has the subscriptions.
+    /// With JetStream, the file bucket and the command queue exist too.
     ///
     /// # Errors
     /// When the server cannot be reached, or another engine serves there.
@@ -101,7 +100,7 @@ impl NatsServer {
         let bucket = Arc::new(ObjectBucket::new(&client, copies));
         engine.fetch_from(Arc::<ObjectBucket>::clone(&bucket));
         match &owners {
-            // The log is shared: which companies are this engine's turns out as it goes on.
+            // The log is shared: this engine resumes a company when it acquires it.
             Some(owners) => engine.share(Arc::new(owners.clone())),
             None => {
                 if let Some(id) = micro::another(&client).await {
@@ -135,7 +134,7 @@ impl NatsServer {
         let forwarded = state.subscribe(&names::forwarded(id), false).await?;
         tasks.spawn(Arc::clone(&state).serve(commands, forwarded));
         let mut discovery = Vec::new();
-        for subject in state.service.questions() {
+        for subject in state.service.discovery_subjects() {
             discovery.push(state.subscribe(&subject, false).await?);
         }
         tasks.spawn(Arc::clone(&state).answer_discovery(discovery));
@@ -144,7 +143,7 @@ impl NatsServer {
         Ok(Self { state, phase, tasks, feed })
     }
 
-    /// Takes nothing new, answers what was taken, and closes the engine; all of it within ten seconds.
+    /// Stops accepting requests, answers the accepted ones, and closes the engine, within ten seconds.
     pub async fn close(mut self) {
         self.state.engine.wind_down();
         let millis = |millis| Duration::from_millis(millis);
@@ -152,34 +151,36 @@ impl NatsServer {
         if tokio::time::timeout(millis(DRAIN_MILLIS_MAX), all_ended(&mut self.tasks)).await.is_err()
         {
             self.phase.send_replace(Phase::Late);
-            let farewell =
+            let last_answers =
                 tokio::time::timeout(millis(LAST_ANSWERS_MILLIS_MAX), all_ended(&mut self.tasks));
-            let _ = farewell.await;
+            let _ = last_answers.await;
             self.tasks.shutdown().await;
         }
         let sent = tokio::time::timeout(millis(LAST_ANSWERS_MILLIS_MAX), self.state.client.flush());
         if !matches!(sent.await, Ok(Ok(()))) {
-            tracing::warn!("NATS was not reached: the last answers may not have been sent");
+            tracing::warn!("flush failed, last answers may be lost");
         }
         let owners = self.state.owners.clone();
         let engine = Arc::into_inner(self.state).and_then(|state| Arc::into_inner(state.engine));
         match engine {
             Some(engine) => engine.close().await,
-            None => tracing::warn!("the engine was still asked when it stopped; nothing is lost"),
+            None => tracing::warn!("engine stopped while requests were running; nothing is lost"),
         }
-        let farewell = millis(LAST_ANSWERS_MILLIS_MAX);
+        let time_limit = millis(LAST_ANSWERS_MILLIS_MAX);
         if let Some(feed) = self.feed
-            && !feed.finish(farewell).await
+            && !feed.finish(time_limit).await
         {
-            tracing::info!("events that are not published yet will be after the next start");
+            tracing::info!(
+                "feed stopped before the end of the log; the next start publishes the rest"
+            );
         }
         if let Some(owners) = owners {
-            let _ = tokio::time::timeout(farewell, owners.leave()).await;
+            let _ = tokio::time::timeout(time_limit, owners.leave()).await;
         }
     }
 }
 
-/// What is said of the endpoints to those who ask.
+/// The metadata of the endpoints in the NATS service.
 const COMMAND: [(&str, &str); 4] = [
     ("subject", "boarding.v1.<company>.command.<CommandName>"),
     ("content_types", "application/json, application/msgpack"),
@@ -193,7 +194,7 @@ const QUERY: [(&str, &str); 4] = [
     ("answer", "{position, rows, next} or {position, row}"),
 ];
 
-/// Starts what runs beside requests: each takes the hall, and ends when its phase is no longer `Open`.
+/// Starts the tasks besides requests. Each ends when the phase is no longer `Open`.
 async fn start_others(tasks: &mut JoinSet<()>, state: &Arc<ServerState>) {
     let queue = queue::open(state).await;
     tasks.spawn(queue::run(Arc::clone(state), queue));
@@ -223,47 +224,47 @@ impl ServerState {
         listening.map_err(failed)
     }
 
-    /// Waits until nothing new is to be taken.
+    /// Waits until new requests are no longer accepted.
     pub(super) async fn closing(&self) {
         let _ = self.phase.clone().wait_for(|phase| *phase > Phase::Open).await;
     }
 
-    /// Serves an endpoint: each request in a task of its own, so that none waits for another.
+    /// Serves an endpoint. Each request runs in its own task, so that none waits for another.
     async fn serve(self: Arc<Self>, endpoint: usize, mut requests: Subscriber) {
-        let mut at_work = JoinSet::new();
+        let mut running = JoinSet::new();
         let mut draining = false;
         loop {
             tokio::select! {
                 biased;
                 () = self.closing(), if !draining => {
                     draining = true;
-                    // Ends the subscription once everything is here that the server has sent.
+                    // Draining still delivers the requests that the server has sent already.
                     let _ = requests.drain().await;
                 }
-                Some(_) = at_work.join_next() => {}
+                Some(_) = running.join_next() => {}
                 request = requests.next() => match request {
-                    Some(request) => self.accept(endpoint, request, &mut at_work).await,
+                    Some(request) => self.accept(endpoint, request, &mut running).await,
                     None => break,
                 },
             }
         }
-        all_ended(&mut at_work).await;
+        all_ended(&mut running).await;
     }
 
     async fn accept(
         self: &Arc<Self>,
         endpoint: usize,
         message: Message,
-        at_work: &mut JoinSet<()>,
+        running: &mut JoinSet<()>,
     ) {
         if message.reply.as_ref().is_some_and(|reply| !may_answer(reply)) {
-            tracing::warn!(subject = %message.subject, "a request that wants its answer sent where none may go");
+            tracing::warn!(subject = %message.subject, "request dropped: reply subject not allowed");
             return;
         }
         match self.admission.acquire(request(&message).company(), message.payload.len()) {
             Some(permit) => {
                 let state = Arc::clone(self);
-                at_work.spawn(async move {
+                running.spawn(async move {
                     state.answer(endpoint, message).await;
                     drop(permit);
                 });
@@ -272,10 +273,10 @@ impl ServerState {
         }
     }
 
-    /// Says that there is no place, if that can be said soon: nothing may pile up here.
+    /// Answers `overloaded`. The time is limited, so that rejected requests cannot pile up.
     async fn reject_overloaded(&self, endpoint: usize, message: Message) {
         let summary = request(&message).summary();
-        let why = "too many requests are being worked at";
+        let why = "too many requests are running";
         let response = WireResponse::failed(summary.encoding, summary.id, Code::Overloaded, why);
         self.service.count(endpoint, 0, response.code);
         let Some(reply) = message.reply else { return };
@@ -299,7 +300,7 @@ impl ServerState {
         }
     }
 
-    /// Does what a command asks, whichever way it came.
+    /// Executes a command from a request or from the queue.
     pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
         if request.forwarded {
             self.guarded(request, requests::command(&self.engine, request)).await
@@ -308,7 +309,7 @@ impl ServerState {
         }
     }
 
-    /// Whatever happens at work, there is an answer.
+    /// Runs the work and always returns a response, also after a panic or at shutdown.
     async fn guarded(
         &self,
         request: Request<'_>,
@@ -318,7 +319,7 @@ impl ServerState {
         tokio::select! {
             biased;
             response = AssertUnwindSafe(work).catch_unwind() => response.unwrap_or_else(|_| {
-                tracing::error!(subject = request.subject, "a request broke the work on it");
+                tracing::error!(subject = request.subject, "request panicked");
                 broken(request.summary())
             }),
             _ = phase.wait_for(|phase| *phase == Phase::Late) => {
@@ -333,11 +334,11 @@ impl ServerState {
         let sent =
             self.client.publish_with_headers(to.to_owned(), headers, response.body.into()).await;
         if let Err(error) = sent {
-            tracing::warn!(error = &error as &dyn std::error::Error, "an answer was not sent");
+            tracing::warn!(error = &error as &dyn std::error::Error, "sending an answer failed");
         }
     }
 
-    /// Answers what is asked about the service itself.
+    /// Answers requests for service discovery.
     async fn answer_discovery(self: Arc<Self>, discovery: Vec<Subscriber>) {
         let mut discovery = stream::select_all(discovery);
         loop {
@@ -354,7 +355,7 @@ impl ServerState {
 
 fn request(message: &Message) -> Request<'_> {
     let headers = message.headers.as_ref();
-    // Only engines may say so; at the front door the header means nothing.
+    // Only engines may forward commands. On public subjects the header is ignored, since clients could forge it.
     let inside = !message.subject.starts_with(ROOT);
     let forwarded = inside.then(|| forward::original_subject(headers)).flatten();
     Request {

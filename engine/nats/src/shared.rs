@@ -1,4 +1,4 @@
-//! What engines on one log have in common beside it: the files of imports, and the secret of the links.
+//! Data that engines on one log share: import files and the link secret.
 
 use std::fmt;
 use std::fs::File;
@@ -16,39 +16,40 @@ use boarding_core::data_dir::{SECRET_BYTES, Secret};
 use boarding_core::intake::files::SharedFiles;
 use boarding_log::connect::with_retry;
 
-/// Why what engines share cannot be had.
+/// Why shared data is unavailable.
 #[derive(Debug, thiserror::Error)]
 pub enum SharedError {
     #[error("open the bucket {bucket}")]
     Bucket { bucket: &'static str, source: async_nats::Error },
-    #[error("agree on the secret of the links in {SECRETS_BUCKET}")]
+    #[error("read the link secret in {SECRETS_BUCKET}")]
     Secret(#[source] async_nats::Error),
     #[error(
-        "read the secret of the links in {SECRETS_BUCKET}: it has {bytes} bytes and not {SECRET_BYTES}"
+        "read the link secret in {SECRETS_BUCKET}: it has {bytes} bytes, expected {SECRET_BYTES}"
     )]
     SecretLength { bytes: usize },
 }
 
-/// The key under which the secret is kept.
-const LINKS: &str = "links";
+/// The key of the link secret in the bucket.
+const LINK_SECRET_KEY: &str = "links";
 
-/// The secret that all engines on this NATS derive links from: that of the first one which came.
+/// The link secret of all engines on this NATS: the one of the first engine that started.
 ///
 /// # Errors
-/// When NATS does not answer, or holds something else there.
+/// When NATS does not answer, or the stored secret has a wrong length.
 pub async fn secret(
     jetstream: &jetstream::Context,
     ours: &Secret,
     copies: usize,
 ) -> Result<Secret, SharedError> {
     let known =
-        with_retry(&jetstream.client(), async || agreed(jetstream, ours, copies).await).await?;
+        with_retry(&jetstream.client(), async || get_or_create(jetstream, ours, copies).await)
+            .await?;
     let bytes = <[u8; SECRET_BYTES]>::try_from(&*known);
     bytes.map(Secret::new).map_err(|_| SharedError::SecretLength { bytes: known.len() })
 }
 
-/// Ours, if there was none.
-async fn agreed(
+/// Stores our secret if there is none; returns the stored one.
+async fn get_or_create(
     jetstream: &jetstream::Context,
     ours: &Secret,
     copies: usize,
@@ -68,23 +69,24 @@ async fn agreed(
         }
     };
     let failed = |error: async_nats::Error| SharedError::Secret(error);
-    match store.create(LINKS, ours.bytes().to_vec().into()).await {
+    match store.create(LINK_SECRET_KEY, ours.bytes().to_vec().into()).await {
         Ok(_) => return Ok(ours.bytes().to_vec()),
         Err(error) if error.kind() == kv::CreateErrorKind::AlreadyExists => {}
         Err(error) => return Err(failed(error.into())),
     }
-    let known = store.get(LINKS).await.map_err(|error| failed(error.into()))?.unwrap_or_default();
+    let known =
+        store.get(LINK_SECRET_KEY).await.map_err(|error| failed(error.into()))?.unwrap_or_default();
     Ok(known.to_vec())
 }
 
-/// Kept files in an object store: an import that one engine took, another can go on with.
+/// Import files in an object store, so that another engine can continue an import.
 pub struct KeptFiles {
     store: ObjectStore,
     runtime: Handle,
 }
 
 impl KeptFiles {
-    /// Opens the bucket, and makes it if it is not there.
+    /// Opens the bucket, or creates it.
     ///
     /// # Errors
     /// When NATS does not answer.
@@ -128,17 +130,17 @@ impl SharedFiles for KeptFiles {
 
     fn get(&self, sha256: &str) -> io::Result<Box<dyn Read>> {
         let object = self.runtime.block_on(self.store.get(sha256)).map_err(io::Error::other)?;
-        Ok(Box::new(Reading { object, runtime: self.runtime.clone() }))
+        Ok(Box::new(ObjectReader { object, runtime: self.runtime.clone() }))
     }
 }
 
-/// An object read on a thread that may wait.
-struct Reading {
+/// Reads an object on a blocking thread.
+struct ObjectReader {
     object: object_store::Object,
     runtime: Handle,
 }
 
-impl Read for Reading {
+impl Read for ObjectReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let silence = Duration::from_secs(OBJECT_SILENCE_SECONDS_MAX);
         let read = async { tokio::time::timeout(silence, self.object.read(buffer)).await };

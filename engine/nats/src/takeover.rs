@@ -1,4 +1,4 @@
-//! Several engines on one log: this one works for the companies that are its own, and takes over others'.
+//! Takeover: acquires companies without an owner, when several engines share one log.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use boarding_core::engine::Engine;
 use crate::limits::{LEASE_SECONDS, RENEWALS_PER_LEASE};
 use crate::ownership::{CompanyOwners, Owner, OwnershipError};
 
-/// Who works for the company; this engine, if nobody did.
+/// The owner of a company. Acquires it for this engine if it has none.
 ///
 /// # Errors
-/// When it cannot be found out now.
+/// When NATS does not answer.
 pub(crate) async fn owner(
     engine: &Engine,
     owners: Option<&CompanyOwners>,
@@ -26,7 +26,7 @@ pub(crate) async fn owner(
     Ok(owner)
 }
 
-/// Sees to the companies that nobody works for, and leaves alone those that others do; never ends.
+/// Acquires companies without an owner, without end.
 pub(crate) async fn run(engine: &Engine, owners: &CompanyOwners) {
     let mut changes = owners.changes();
     let mut again = tokio::time::interval(Duration::from_secs(LEASE_SECONDS) / RENEWALS_PER_LEASE);
@@ -41,7 +41,7 @@ pub(crate) async fn run(engine: &Engine, owners: &CompanyOwners) {
     }
 }
 
-/// Goes on with companies that have no engine; those that have nothing to do are given back.
+/// Acquires companies without an owner and resumes them. Companies without pending work are released.
 async fn acquire_orphans(engine: &Engine, owners: &CompanyOwners, companies: Vec<CompanyId>) {
     for company in companies {
         if owners.owner(&company).is_some() {
@@ -52,7 +52,7 @@ async fn acquire_orphans(engine: &Engine, owners: &CompanyOwners, companies: Vec
             Ok(Owner::Other(_)) => {}
             Err(error) => {
                 let error = boarding_log::error_chain(&error);
-                tracing::warn!(%company, %error, "a company waits for an engine");
+                tracing::warn!(%company, %error, "acquiring a company failed, retrying");
             }
         }
     }
@@ -60,7 +60,7 @@ async fn acquire_orphans(engine: &Engine, owners: &CompanyOwners, companies: Vec
 
 async fn resume(engine: &Engine, owners: &CompanyOwners, company: &CompanyId) {
     if engine.resume_company(company).await {
-        tracing::info!(%company, engine = %owners.me(), "works for the company");
+        tracing::info!(%company, engine = %owners.me(), "company acquired");
     } else {
         owners.release(company).await;
     }

@@ -1,4 +1,4 @@
-//! What goes over the wire: JSON or MessagePack in, the same out, and the headers that say what came of it.
+//! Encodes requests and responses as JSON or MessagePack, with the headers of the contract.
 
 use std::io::Cursor;
 
@@ -15,14 +15,14 @@ use boarding_core::read::queries::QueryFailure;
 const CONTENT_TYPE: &str = "Content-Type";
 const CSV: &str = "text/csv; charset=utf-8";
 
-/// How a request is written, and its answer.
+/// The encoding of a request and its response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Encoding {
     Json,
     MessagePack,
 }
 
-/// The value of a header, whatever the case of its name.
+/// The value of a header; the case of its name is ignored.
 pub(super) fn header<'a>(headers: Option<&'a HeaderMap>, name: &str) -> Option<&'a str> {
     let (_, values) = headers?.iter().find(|(key, _)| {
         let key: &str = key.as_ref();
@@ -32,7 +32,7 @@ pub(super) fn header<'a>(headers: Option<&'a HeaderMap>, name: &str) -> Option<&
 }
 
 impl Encoding {
-    /// What the headers say; JSON if they say nothing.
+    /// The encoding in the headers; JSON if there is none.
     pub(super) fn of(headers: Option<&HeaderMap>) -> Result<Self, Refusal> {
         let Some(named) = header(headers, CONTENT_TYPE) else { return Ok(Self::Json) };
         let (kind, parameters) = named.split_once(';').unwrap_or((named, ""));
@@ -46,7 +46,7 @@ impl Encoding {
         }
     }
 
-    /// Its name in headers.
+    /// The value of the header `Content-Type`.
     pub(super) fn content_type(self) -> &'static str {
         match self {
             Self::Json => "application/json",
@@ -54,7 +54,7 @@ impl Encoding {
         }
     }
 
-    /// Reads a payload; in words what is wrong with it, without repeating any of it.
+    /// Parses a payload. The error text never repeats the payload, since it may hold personal data.
     pub(super) fn read(self, payload: &[u8]) -> Result<Value, String> {
         if payload.is_empty() {
             return Err("the payload is empty".to_owned());
@@ -77,7 +77,7 @@ impl Encoding {
     fn write(self, value: &Value) -> Vec<u8> {
         match self {
             Self::Json => value.to_string().into_bytes(),
-            // Values of JSON can always be written.
+            // A JSON value can always be encoded.
             Self::MessagePack => rmp_serde::to_vec_named(value).unwrap_or_default(),
         }
     }
@@ -91,17 +91,17 @@ fn read_message_pack(payload: &[u8]) -> Option<Value> {
     (usize::try_from(read) == Ok(payload.len())).then_some(value)
 }
 
-/// The command's id, where it can be read: answers name it.
+/// The command id, if it can be read: responses include it.
 pub(super) fn id_in(value: &Value) -> Option<CommandId> {
     value.get("id")?.as_str()?.parse().ok()
 }
 
-/// An answer as it is sent.
+/// A response, ready to be sent.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct WireResponse {
     pub(super) body: Vec<u8>,
     content_type: &'static str,
-    /// Why not, if it is a "no".
+    /// The code of a refusal or failure.
     pub(super) code: Option<Code>,
 }
 
@@ -124,7 +124,7 @@ impl WireResponse {
         Self { body, content_type: CSV, code: None }
     }
 
-    /// A refusal of something that is no command, or whose id cannot be read.
+    /// The refusal of a query, or of a command whose id may be unreadable.
     pub(super) fn refused(encoding: Encoding, id: Option<CommandId>, refusal: Refusal) -> Self {
         let Refusal { code, message, details } = refusal;
         let document = json!({
@@ -133,14 +133,14 @@ impl WireResponse {
         Self::document(encoding, &document, Some(code))
     }
 
-    /// The answer that another engine gave.
+    /// The response of another engine.
     pub(super) fn relayed(encoding: Encoding, body: Vec<u8>) -> Self {
         let answer = encoding.read(&body).unwrap_or_default();
         let code = answer.get("code").cloned().and_then(|code| serde_json::from_value(code).ok());
         Self { body, content_type: encoding.content_type(), code }
     }
 
-    /// It may be asked again.
+    /// A failure that the client may retry.
     pub(super) fn failed(encoding: Encoding, id: Option<CommandId>, code: Code, why: &str) -> Self {
         let message = format!("{} ({why})", code.text());
         let document = json!({
@@ -149,7 +149,7 @@ impl WireResponse {
         Self::document(encoding, &document, Some(code))
     }
 
-    /// A query without an answer.
+    /// The response to a query that was refused or failed.
     pub(super) fn no_answer(encoding: Encoding, no: QueryFailure) -> Self {
         match no {
             QueryFailure::Refused(refusal) => Self::refused(encoding, None, refusal),
@@ -161,7 +161,7 @@ impl WireResponse {
         Self { body: encoding.write(document), content_type: encoding.content_type(), code }
     }
 
-    /// Whether the asker is to try again.
+    /// Whether the client should retry.
     pub(super) fn may_be_retried(&self) -> bool {
         matches!(
             self.code,
@@ -169,7 +169,7 @@ impl WireResponse {
         )
     }
 
-    /// The headers of the contract: what it is, and if it is a "no", which.
+    /// The headers of the contract: the content type, and the code of a refusal or failure.
     pub(super) fn headers(&self) -> HeaderMap {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, self.content_type);

@@ -1,4 +1,4 @@
-//! Work for channel workers outside the engine: one piece for each attempt at a recipient, never two.
+//! The worker queue: one work item per attempt at a recipient, for external channel workers.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -82,7 +82,7 @@ impl fmt::Debug for Address {
 }
 
 impl WorkItem {
-    /// The work that an invitation is; none if its claim is over.
+    /// The work item of an invitation; `None` if its claim has ended.
     pub fn of(mail: Mail) -> Option<Self> {
         let Purpose::Run(run) = mail.purpose else { return None };
         let claim = mail.claim?;
@@ -108,27 +108,29 @@ impl WorkItem {
         })
     }
 
-    /// What nobody else's mail has, in a form that a subject takes.
-    fn mark(&self) -> String {
+    /// A hash of the Message-ID that is valid in a subject.
+    fn message_hash(&self) -> String {
         Digest::of(self.message_id.as_bytes()).to_string().chars().take(32).collect()
     }
 }
 
-/// What became of a piece of work.
+/// The outcome of queueing a work item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandOver {
-    /// It is or was in the queue, or its deadline has passed: there is nothing more to do here.
+    /// The item is or was in the queue, or its deadline has passed.
     Over,
-    /// No message of this server holds it.
+    /// The item exceeds the largest message of the server.
     TooLarge,
 }
 
-/// Why work could not be handed in just now.
+/// Why a work item could not be queued; a retry may help.
 #[derive(Debug, thiserror::Error)]
 enum HandOverError {
     #[error("open the stream {WORK_STREAM}")]
     Open(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("use the stream {WORK_STREAM} for work: {0}; move it away, and it is made anew")]
+    #[error(
+        "use the stream {WORK_STREAM} for work: {0}; remove it, then the engine creates it again"
+    )]
     Unsuitable(&'static str),
     #[error("hand work to the stream {WORK_STREAM}")]
     Send(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -136,27 +138,27 @@ enum HandOverError {
     NoStream,
 }
 
-/// The queue of work in JetStream.
+/// The worker queue in JetStream.
 #[derive(Debug)]
 pub struct WorkQueue {
     client: Client,
     clock: Clock,
     copies: usize,
-    /// The companies whose workers have a place to take from, as long as nothing has failed since.
+    /// The companies whose consumers are known to exist. Any failure clears the set.
     open: Mutex<HashSet<CompanyId>>,
 }
 
 impl WorkQueue {
-    /// The queue on this server, in so many copies. The clock is the engine's: deadlines are told by it.
+    /// A queue on this server with this many replicas. The clock decides about deadlines.
     pub fn new(client: Client, clock: Clock, copies: usize) -> Self {
         Self { client, clock, copies, open: Mutex::default() }
     }
 
-    /// Hands in a piece of work, as often as it takes and until its deadline.
+    /// Queues a work item. It retries until the deadline of the item.
     ///
-    /// The work and the memory that this attempt was handed in are stored as one, or neither; so it may be
-    /// handed in again after any fault, and is in the queue once. The server's own memory of message ids
-    /// would not do: after a restart it knows only those that are still in the queue.
+    /// The item and the record of this attempt are stored atomically. So a retry after any fault cannot queue
+    /// the item twice. The deduplication of the server is not enough: after a restart it knows only the ids that
+    /// are still in the queue.
     pub async fn hand_over(&self, item: &WorkItem) -> HandOver {
         let Ok(payload) = serde_json::to_vec(item) else { return HandOver::TooLarge };
         let mut wait_millis = WORK_RETRY_MILLIS;
@@ -170,7 +172,7 @@ impl WorkQueue {
                 Err(error) => {
                     self.opened().clear();
                     let error = boarding_log::error_chain(&error);
-                    tracing::warn!(company = %item.company, run = %item.run, %error, "work waits");
+                    tracing::warn!(company = %item.company, run = %item.run, %error, "queueing work failed, retrying");
                 }
             }
             tokio::time::sleep(Duration::from_millis(wait_millis)).await;
@@ -188,12 +190,12 @@ impl WorkQueue {
             self.open(&item.company).await?;
             self.opened().insert(item.company.clone());
         }
-        let (memory, work) = self.headers(item, seconds);
+        let (record, work) = self.headers(item, seconds);
         if payload.len() + HEADERS_BYTES > self.client.server_info().max_payload {
             return Ok(HandOver::TooLarge);
         }
-        let subject = names::handed(&item.company, &item.mark(), item.attempt);
-        let sent = self.client.publish_with_headers(subject, memory, Vec::new().into()).await;
+        let subject = names::handed(&item.company, &item.message_hash(), item.attempt);
+        let sent = self.client.publish_with_headers(subject, record, Vec::new().into()).await;
         sent.map_err(|error| HandOverError::Send(error.into()))?;
         let request = Request::new()
             .headers(work)
@@ -208,7 +210,9 @@ impl WorkQueue {
         let answer = serde_json::from_slice::<Response<PublishAck>>(&answer.payload);
         match answer.map_err(|error| HandOverError::Send(error.into()))? {
             Response::Ok(_) => Ok(HandOver::Over),
-            Response::Err { error } if KNOWN.contains(&error.error_code()) => Ok(HandOver::Over),
+            Response::Err { error } if ALREADY_RECORDED.contains(&error.error_code()) => {
+                Ok(HandOver::Over)
+            }
             Response::Err { error } => Err(HandOverError::Send(error.into())),
         }
     }
@@ -216,26 +220,26 @@ impl WorkQueue {
     /// The headers of the memory and of the work: a batch of two that the server takes whole or not at all.
     fn headers(&self, item: &WorkItem, seconds: u64) -> (HeaderMap, HeaderMap) {
         let batch = self.clock.id().to_string();
-        let mut memory = HeaderMap::new();
-        memory.insert(NATS_BATCH_ID, batch.as_str());
-        memory.insert(NATS_BATCH_SEQUENCE, "1");
-        memory.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
+        let mut record = HeaderMap::new();
+        record.insert(NATS_BATCH_ID, batch.as_str());
+        record.insert(NATS_BATCH_SEQUENCE, "1");
+        record.insert(NATS_EXPECTED_LAST_SUBJECT_SEQUENCE, "0");
         let mut work = HeaderMap::new();
         work.insert(NATS_BATCH_ID, batch.as_str());
         work.insert(NATS_BATCH_SEQUENCE, "2");
         work.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
         work.insert(NATS_MESSAGE_ID, format!("{}-{}", item.message_id, item.attempt));
-        // Work that nobody took in time is nobody's to do: the link does not stay in the queue.
+        // After the deadline no worker may do the work, so the message expires with it.
         work.insert(NATS_MESSAGE_TTL, format!("{seconds}s"));
         work.insert("Content-Type", "application/json");
-        (memory, work)
+        (record, work)
     }
 
     fn opened(&self) -> MutexGuard<'_, HashSet<CompanyId>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Makes the stream, and the places where the company's workers take from it, if they are not there.
+    /// Creates the stream and the consumers of the company if they do not exist.
     async fn open(&self, company: &CompanyId) -> Result<(), HandOverError> {
         let failed = |error: Box<dyn std::error::Error + Send + Sync>| HandOverError::Open(error);
         let context = jetstream::new(self.client.clone());
@@ -252,11 +256,11 @@ impl WorkQueue {
     }
 }
 
-/// What the headers of one message take at the most, in bytes: a Message-ID and the batch's.
+/// The most bytes of the headers of one message: the Message-ID and the batch headers.
 const HEADERS_BYTES: usize = 1024;
 
-/// The server's words for "this attempt was handed in before".
-const KNOWN: [ErrorCode; 3] = [
+/// The error codes of the server for an attempt that is recorded already.
+const ALREADY_RECORDED: [ErrorCode; 3] = [
     ErrorCode::STREAM_WRONG_LAST_SEQUENCE,
     ErrorCode::STREAM_WRONG_LAST_SEQUENCE_CONSTANT,
     ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE,
@@ -277,9 +281,8 @@ fn config(copies: usize) -> Config {
     }
 }
 
-/// Where a company's workers take work of one channel, and see no other company's: each piece is given out
-/// once. One whose worker died is not given to another, who could invite the person a second time; its
-/// deadline ends it.
+/// The consumer of one company and channel. Each item is delivered once: a second worker could invite the
+/// person again. If a worker dies, the deadline ends the attempt.
 fn consumer(name: &str, subject: String) -> pull::Config {
     pull::Config {
         durable_name: Some(name.to_owned()),
@@ -290,22 +293,20 @@ fn consumer(name: &str, subject: String) -> pull::Config {
     }
 }
 
-/// A stream that forgets what was handed in, or could take half of it, is not used.
+/// Rejects a stream that may lose records of attempts, or that cannot store batches atomically.
 fn check(config: &Config) -> Result<(), HandOverError> {
     if config.retention != RetentionPolicy::WorkQueue {
-        return Err(HandOverError::Unsuitable("it is no work queue"));
+        return Err(HandOverError::Unsuitable("it is not a work queue"));
     }
     if !config.allow_atomic_publish || !config.allow_message_ttl {
-        return Err(HandOverError::Unsuitable(
-            "it takes no atomic batches, or no messages that end",
-        ));
+        return Err(HandOverError::Unsuitable("it does not allow atomic batches or message TTLs"));
     }
     let kept =
         config.max_age.is_zero() || config.max_age >= Duration::from_secs(WORK_REMEMBERED_SECONDS);
     let limited =
         config.max_messages > 0 || config.max_messages_per_subject > 0 || config.max_bytes > 0;
     if !kept || limited {
-        return Err(HandOverError::Unsuitable("it forgets what was handed in"));
+        return Err(HandOverError::Unsuitable("it removes records of attempts too early"));
     }
     Ok(())
 }

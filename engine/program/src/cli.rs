@@ -1,4 +1,4 @@
-//! The program: what may be typed, and how it ends. One file a verb in `cli/`; only `output.rs` prints.
+//! The command line: one file per verb in `cli/`. Only `output.rs` prints.
 
 use std::process::ExitCode;
 
@@ -16,14 +16,18 @@ mod demo;
 mod did_you_mean;
 mod exit_counts;
 mod failure;
+mod fields;
 mod history;
 mod import;
+mod import_rows;
 mod imports;
+mod input;
 mod invitations;
+mod latest;
 mod list;
 mod log;
 mod manual;
-mod moving;
+mod migration;
 mod nats_options;
 mod notifications;
 mod numbers;
@@ -34,6 +38,7 @@ mod pictures;
 mod query;
 mod reports;
 mod roles;
+mod run_report;
 mod runs;
 mod schema;
 mod serve;
@@ -42,13 +47,14 @@ mod start;
 mod template;
 mod users;
 mod watch;
+mod words;
 
 use common::Common;
-use failure::{Ending, Failure};
+use failure::{CliResult, Failure};
 use output::Out;
 use session::Session;
 
-/// Bulk user onboarding: import people, invite them channel by channel, and see what became of each.
+/// Bulk user onboarding: import people, invite them to a channel, and see the result for each person.
 #[derive(Debug, Parser)]
 #[command(name = "boarding", version, arg_required_else_help = true, after_help = EXAMPLES)]
 struct Cli {
@@ -60,15 +66,15 @@ struct Cli {
 
 const EXAMPLES: &str = "\
 Examples:
-  boarding demo                                              see the whole of it with made-up people
+  boarding demo                                              shows all steps with sample people
   boarding config set channels.whatsapp true --company acme
   boarding import people.csv --company acme --dialect leapxpert --add-phones
   boarding runs start --company acme --channel whatsapp --import latest
   boarding log 01JD0000000000000000000000 --company acme --status failed
-  boarding serve --nats nats://localhost:4222                answers other programs until it is stopped
+  boarding serve --nats nats://localhost:4222                serves other programs until it is stopped
 
-Exit status: 0 done · 1 refused · 2 usage · 3 the log failed its check · 4 server or log unavailable
-             5 done, but rows were invalid or people failed · 130 interrupted";
+Exit status: 0 done · 1 refused · 2 wrong arguments · 3 the log is damaged · 4 a server or the log is unavailable
+5 done, but rows were invalid or people failed · 130 interrupted";
 
 #[derive(Debug, Subcommand)]
 enum Verb {
@@ -77,14 +83,14 @@ enum Verb {
     #[command(flatten)]
     OfCompany(Box<OfCompany>),
     Serve(serve::Serve),
-    Move(Box<moving::Move>),
+    Move(Box<migration::Move>),
     Template(template::Template),
     Schema(schema::Schema),
     Bench(bench::Bench),
     Completions(completions::Completions),
 }
 
-/// The verbs that open a data folder for one company.
+/// The verbs that work on one company of a data folder.
 #[derive(Debug, Subcommand)]
 enum OfCompany {
     Import(import::Import),
@@ -107,7 +113,7 @@ enum OfCompany {
     Query(query::Query),
 }
 
-/// Reads the command line, does what it says and tells how it ended.
+/// Runs the command line of this process and returns its exit status.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let out = Out::new(cli.common.json, cli.common.quiet);
@@ -115,17 +121,17 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            let failure = Failure::Unavailable(format!("start the program's tasks: {error}"));
+            let failure = Failure::Unavailable(format!("cannot start the async runtime: {error}"));
             return out.end(Err(failure));
         }
     };
-    let ending = runtime.block_on(Box::pin(run(cli, &out)));
-    // A thread that still reads the terminal would keep the program from ending.
+    let result = runtime.block_on(Box::pin(run(cli, &out)));
+    // A thread that still reads the terminal would block a normal shutdown.
     runtime.shutdown_background();
-    out.end(ending)
+    out.end(result)
 }
 
-async fn run(cli: Cli, out: &Out) -> Ending {
+async fn run(cli: Cli, out: &Out) -> CliResult {
     let Cli { common, verb } = cli;
     match verb {
         Verb::Demo(verb) => verb.run(&common, out).await,
@@ -139,15 +145,15 @@ async fn run(cli: Cli, out: &Out) -> Ending {
         Verb::OfCompany(verb) => {
             verb.check()?;
             let session = Session::open(&common, out).await?;
-            let ending = session.run(verb.work(&session)).await;
+            let result = session.run(verb.work(&session)).await;
             session.close().await;
-            ending
+            result
         }
     }
 }
 
 impl OfCompany {
-    /// What can be said about the words alone, before a data folder is opened.
+    /// Checks the arguments before the data folder is opened.
     fn check(&self) -> Result<(), Failure> {
         match self {
             Self::Import(verb) => verb.check(),
@@ -169,7 +175,7 @@ impl OfCompany {
         }
     }
 
-    async fn work(self, session: &Session<'_>) -> Ending {
+    async fn work(self, session: &Session<'_>) -> CliResult {
         match self {
             Self::Import(verb) => verb.run(session).await,
             Self::Phones(verb) => verb.run(session).await,
@@ -193,8 +199,7 @@ impl OfCompany {
     }
 }
 
-/// Logs go to stderr, so that what is asked for has stdout for itself. Nobody looks on while `serve` runs:
-/// its log says what it does.
+/// Logs to stderr, because stdout is for results. `serve` logs more by default, because nobody watches it.
 fn log_to_stderr(cli: &Cli) {
     let serves = matches!(cli.verb, Verb::Serve(_));
     let level = match (cli.common.quiet, cli.common.verbose) {
@@ -205,7 +210,7 @@ fn log_to_stderr(cli: &Cli) {
         (false, _) => "debug",
     };
     let filter = EnvFilter::try_from_env("BOARDING_LOG").unwrap_or_else(|_| EnvFilter::new(level));
-    // Only the first caller of a process sets it, and that is enough.
+    // Fails if a logger is set already, for example by a test of the same process. That logger is good enough.
     let _ = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -218,13 +223,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_fits_together() {
+    fn command_line_is_consistent() {
         Cli::command().debug_assert();
     }
 
-    /// An option of one verb that shares its inner name with a common one would take its value.
+    /// An option of a verb with the id of a common option would get that option's value.
     #[test]
-    fn no_verb_has_an_argument_named_as_a_common_option() {
+    fn no_argument_of_a_verb_has_the_id_of_a_common_option() {
         fn check(command: &clap::Command, common: &[String]) {
             for verb in command.get_subcommands() {
                 let clash =
@@ -243,7 +248,6 @@ mod tests {
         check(&program, &common);
     }
 
-    /// Every verb says what it is for, and shows how it is typed.
     #[test]
     fn every_verb_has_help_with_examples() {
         for verb in Cli::command().get_subcommands() {

@@ -1,10 +1,10 @@
-//! The program's limits: each named with its unit, and a sentence why.
+//! The program's limits, each with its unit and reason.
 
-/// The most commits that a move appends at once, in commits: neighbours of one company.
+/// The largest number of commits in one append of a migration. They follow each other and have one company.
 pub(crate) const MOVE_COMMITS_PER_APPEND: usize = 512;
 
-/// The most bytes that a move appends at once, in bytes: what one message of a broker holds, with air.
+/// The largest append of a migration, in bytes: below the default message size of a NATS server, 1 MiB.
 pub(crate) const MOVE_BYTES_PER_APPEND: usize = 768 * 1024;
 
-/// How many commits a move reads ahead, in commits.
+/// How many commits a migration reads ahead: enough that reading and appending overlap.
 pub(crate) const MOVE_COMMITS_AHEAD: usize = 64;

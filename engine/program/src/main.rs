@@ -1,4 +1,4 @@
-//! The program `boarding`: everything it does is in the library's `cli`.
+//! The program `boarding`. See `cli` in the library.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Moves a whole log into another, commit by commit, and proves that it arrived: `boarding move`.
+//! Migrates a log into another one, commit by commit, and verifies the result.
 
 use std::sync::Arc;
 
@@ -12,53 +12,51 @@ use boarding_log::{AppendError, Entry, EventLog, ReadError, Reader};
 
 pub mod folder;
 
-/// How far a move is, in commits.
+/// The progress of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Progress {
-    /// The last position of the source that was found in the target or moved into it, and the source's last
-    /// one: how many commits a source has is not known before they are read.
+    /// The source's position up to which the target is complete, and the source's end. The number of the source's
+    /// commits is unknown until all are read.
     pub position: u64,
     pub end: u64,
-    /// Commits that an earlier, interrupted move had brought over.
+    /// Commits that were in the target already, from an interrupted migration.
     pub found: u64,
     pub moved: u64,
-    /// Commits read again from both logs and found the same.
+    /// Commits that were read again from both logs and are equal.
     pub verified: u64,
     /// Events in the commits that were verified.
     pub events: u64,
 }
 
-/// Why a log did not move. What has arrived stays, and the same move asked again goes on from there.
+/// Why a migration failed. Moved commits stay in the target, and a repeat continues after them.
 #[derive(Debug, thiserror::Error)]
 pub enum MoveError {
-    #[error("read the log that is to move")]
+    #[error("cannot read the source log")]
     Source(#[source] ReadError),
-    #[error("read the log that it moves into")]
+    #[error("cannot read the target log")]
     Target(#[source] ReadError),
     #[error(
-        "move into a log that holds something else: commit {commit} of the target is of company {company} and not what the source has there; a log is moved into an empty one, never merged"
+        "the target has another log: its commit {commit}, of company {company}, is not the source's; logs are never merged, so the target must be empty"
     )]
     Merge { commit: u64, company: CompanyId },
-    #[error(
-        "move into a log that has gone on by itself: it holds all {commits} commits of the source and more; it is the newer one"
-    )]
+    #[error("the target is newer: it has all {commits} commits of the source and more")]
     Ahead { commits: u64 },
-    #[error("move commit {commit} of the log")]
+    #[error("cannot append commit {commit} to the target")]
     Append { commit: u64, source: AppendError },
-    #[error("write commit {commit} of the log anew")]
+    #[error("cannot encode commit {commit} of the source")]
     Encode { commit: u64, source: EncodeError },
     #[error(
-        "write commit {commit} of the log anew: its bytes differ, so its hash would too; move it with the program that wrote it"
+        "this version of the program encodes commit {commit} differently, which would change its hash; move the log with the version that wrote it"
     )]
     Changed { commit: u64 },
-    #[error("verify what was moved: commit {commit} of the target is not that of the source")]
+    #[error("verification failed: commit {commit} of the target is not the source's")]
     Differs { commit: u64 },
-    #[error("move a log that still grows: stop what writes to it, and move again")]
+    #[error("the source got new commits during the move; stop all engines, and repeat the move")]
     Growing,
 }
 
 impl MoveError {
-    /// Whether what is stored is not what was appended.
+    /// Whether stored data is damaged.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Source(error) | Self::Target(error) => {
@@ -75,20 +73,20 @@ impl MoveError {
     }
 }
 
-/// Moves every commit of one log into another: its bytes, its order, the companies' versions and chains.
-/// Nothing else may write to either. The positions of the target are its own.
+/// Moves all commits of a log into another one. Bytes, order, versions and hash chains are unchanged; positions are
+/// those of the target. Nothing else may write to either log.
 ///
 /// # Errors
 /// See [`MoveError`]; the source is never changed.
 pub async fn move_log(
     source: &Arc<dyn EventLog>,
     target: &Arc<dyn EventLog>,
-    mut tell: impl FnMut(Progress),
+    mut report: impl FnMut(Progress),
 ) -> Result<Progress, MoveError> {
     let mut progress = Progress { end: source.end(), ..Progress::default() };
     let mut entries = read(source);
-    let mut there = read(target);
-    while let Some(found) = there.next().await.map_err(MoveError::Target)? {
+    let mut existing = read(target);
+    while let Some(found) = existing.next().await.map_err(MoveError::Target)? {
         let commit = progress.found + 1;
         let Some(expected) = entries.next().await.map_err(MoveError::Source)? else {
             return Err(MoveError::Ahead { commits: commit - 1 });
@@ -98,36 +96,36 @@ pub async fn move_log(
         }
         progress.found = commit;
         progress.position = expected.recorded.last_position();
-        tell_now_and_then(progress.found, progress, &mut tell);
+        report_every_append(progress.found, progress, &mut report);
     }
     let mut append = Append::to(target, progress);
     while let Some(entry) = entries.next().await.map_err(MoveError::Source)? {
-        if append.take(entry).await? {
-            tell(append.progress);
+        if append.add(entry).await? {
+            report(append.progress);
         }
     }
     append.flush().await?;
     let mut progress = append.progress;
-    tell(progress);
-    verify(source, target, &mut progress, &mut tell).await?;
+    report(progress);
+    verify(source, target, &mut progress, &mut report).await?;
     if source.end() != progress.end {
         return Err(MoveError::Growing);
     }
     Ok(progress)
 }
 
-fn tell_now_and_then(commits: u64, progress: Progress, tell: &mut impl FnMut(Progress)) {
+fn report_every_append(commits: u64, progress: Progress, report: &mut impl FnMut(Progress)) {
     if commits.is_multiple_of(MOVE_COMMITS_PER_APPEND as u64) {
-        tell(progress);
+        report(progress);
     }
 }
 
-/// Reads both logs again, and compares them commit by commit.
+/// Reads both logs again and compares them commit by commit.
 async fn verify(
     source: &Arc<dyn EventLog>,
     target: &Arc<dyn EventLog>,
     progress: &mut Progress,
-    tell: &mut impl FnMut(Progress),
+    report: &mut impl FnMut(Progress),
 ) -> Result<(), MoveError> {
     let (mut expected, mut found) = (read(source), read(target));
     loop {
@@ -140,7 +138,7 @@ async fn verify(
         };
         progress.verified = commit;
         progress.events += entry.recorded.commit.events.len() as u64;
-        tell_now_and_then(commit, *progress, tell);
+        report_every_append(commit, *progress, report);
     }
 }
 
@@ -149,13 +147,13 @@ fn is_same(expected: &Entry, found: &Entry) -> bool {
         && expected.recorded.commit == found.recorded.commit
 }
 
-/// Commits on their way: neighbours of one company go as one append.
+/// Collects commits that follow each other and have one company into one append.
 struct Append<'a> {
     target: &'a Arc<dyn EventLog>,
     waiting: Vec<Encoded>,
     bytes: usize,
     bytes_max: usize,
-    /// The source's last position among those that wait.
+    /// The source's position of the last waiting commit.
     last: u64,
     progress: Progress,
 }
@@ -166,8 +164,8 @@ impl<'a> Append<'a> {
         Self { target, waiting: Vec::new(), bytes: 0, bytes_max, last: 0, progress }
     }
 
-    /// Takes a commit; answers whether others were appended.
-    async fn take(&mut self, entry: Entry) -> Result<bool, MoveError> {
+    /// Adds a commit. Returns whether the commits before it were appended.
+    async fn add(&mut self, entry: Entry) -> Result<bool, MoveError> {
         let commit = self.progress.found + self.progress.moved + self.waiting.len() as u64 + 1;
         let (hash, last) = (entry.recorded.hash, entry.recorded.last_position());
         let encoded = Encoded::of(entry.recorded.commit)
@@ -206,14 +204,14 @@ impl<'a> Append<'a> {
     }
 }
 
-/// Commits that are read ahead.
-struct Reading {
+/// A reader that reads ahead on another thread.
+struct ReadAhead {
     entries: mpsc::Receiver<Result<Entry, ReadError>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// Reads a log from its start on a thread of its own, since reading blocks.
-fn read(log: &Arc<dyn EventLog>) -> Reading {
+/// Reads a log from its start, on another thread because reading blocks.
+fn read(log: &Arc<dyn EventLog>) -> ReadAhead {
     let (entries, read) = mpsc::channel(MOVE_COMMITS_AHEAD);
     let log = Arc::clone(log);
     let thread = tokio::task::spawn_blocking(move || {
@@ -225,17 +223,17 @@ fn read(log: &Arc<dyn EventLog>) -> Reading {
             }
         }
     });
-    Reading { entries: read, thread: Some(thread) }
+    ReadAhead { entries: read, thread: Some(thread) }
 }
 
-impl Reading {
-    /// The next commit; at the end of the log none, and then nobody reads it any more.
+impl ReadAhead {
+    /// The next commit, or nothing at the end of the log.
     async fn next(&mut self) -> Result<Option<Entry>, ReadError> {
         if let Some(entry) = self.entries.recv().await {
             return entry.map(Some);
         }
         if let Some(thread) = self.thread.take() {
-            // A reader that panicked must not pass for the end of a log.
+            // A panic of the thread must not look like the end of the log.
             if let Err(panic) = thread.await.map_err(JoinError::try_into_panic)
                 && let Ok(panic) = panic
             {
@@ -267,7 +265,7 @@ mod tests {
     fn quiet(_: Progress) {}
 
     #[tokio::test]
-    async fn a_log_arrives_whole_and_in_order() {
+    async fn all_commits_are_moved_in_order() {
         let (source, target) = logs();
         grow(&source, 40).await;
         let moved = move_log(&source, &target, quiet).await.unwrap();
@@ -280,7 +278,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_interrupted_move_goes_on() {
+    async fn interrupted_migration_continues() {
         let (source, target) = logs();
         grow(&source, 10).await;
         move_log(&source, &target, quiet).await.unwrap();
@@ -289,32 +287,32 @@ mod tests {
         assert_eq!((moved.found, moved.moved, moved.verified), (10, 5, 15));
     }
 
-    /// What is told never goes beyond the source, and ends at its end.
+    /// The reported positions never exceed the source's end, and the last one is the end.
     #[tokio::test]
-    async fn a_move_tells_how_far_it_is() {
+    async fn migration_reports_its_progress() {
         let (source, target) = logs();
         grow(&source, 1_100).await;
-        let mut told = Vec::new();
-        let moved = move_log(&source, &target, |progress| told.push(progress)).await.unwrap();
+        let mut reported = Vec::new();
+        let moved = move_log(&source, &target, |progress| reported.push(progress)).await.unwrap();
         let end = source.end();
-        assert!(told.iter().all(|now| now.position <= now.end && now.end == end));
-        assert!(told.is_sorted_by_key(|now| (now.moved, now.verified)) && told.len() > 100);
+        assert!(reported.iter().all(|now| now.position <= now.end && now.end == end));
+        assert!(reported.is_sorted_by_key(|now| (now.moved, now.verified)) && reported.len() > 100);
         assert_eq!((moved.position, moved.moved, moved.verified), (end, 1_100, 1_100));
     }
 
     #[tokio::test]
-    async fn logs_are_never_merged() {
+    async fn different_logs_are_never_merged() {
         let (source, target) = logs();
         grow(&source, 4).await;
         let other = "initech".parse().unwrap();
         target.append(vec![sample::next(&*target, &other, 1)]).await.unwrap();
         let refused = move_log(&source, &target, quiet).await.unwrap_err();
         assert!(matches!(refused, MoveError::Merge { commit: 1, .. }), "{refused}");
-        assert_eq!(target.end(), 1, "nothing was added");
+        assert_eq!(target.end(), 1, "a commit was added");
     }
 
     #[tokio::test]
-    async fn a_target_that_went_on_is_the_newer_one() {
+    async fn target_with_more_commits_is_refused() {
         let (source, target) = logs();
         grow(&source, 4).await;
         move_log(&source, &target, quiet).await.unwrap();

@@ -185,8 +185,8 @@ fn undo_reverses_an_import_and_lists_kept_rows() {
         .expect_status(0);
 
     let stdout = cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0).stdout;
-    assert!(stdout.contains("1 rows would be reversed, 1 left as they are"), "{stdout}");
-    let result = format!("import {id} of people.csv is undone: 1 rows reversed, 1 kept, 0 errored");
+    assert!(stdout.contains("1 row would be reversed, 1 kept"), "{stdout}");
+    let result = format!("import {id} of people.csv is undone: 1 row reversed, 1 kept, 0 errored");
     assert!(stdout.contains(&result), "{stdout}");
     assert!(stdout.contains("kept:row.changed_since"), "{stdout}");
     assert_eq!(cli.rows(&["users"]).len(), 1);

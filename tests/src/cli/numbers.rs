@@ -22,7 +22,7 @@ fn meridian() -> Cli {
     let output =
         cli.run(&["numbers", "add", "--file", &list, "--org-unit", "EMEA"]).expect_status(0);
     assert!(
-        output.stdout.starts_with("3 numbers added, 0 were there already"),
+        output.stdout.starts_with("3 numbers added, 0 already in the pool"),
         "{}",
         output.stdout
     );
@@ -56,7 +56,7 @@ fn number_pool_verbs_change_the_states_of_numbers() {
         .run(&["numbers", "add", "+1 212 555 0004", "+1 212 555 0001", "+1 212 555 0005"])
         .expect_status(0);
     assert!(
-        output.stdout.starts_with("2 numbers added, 1 were there already"),
+        output.stdout.starts_with("2 numbers added, 1 already in the pool"),
         "{}",
         output.stdout
     );
@@ -67,11 +67,11 @@ fn number_pool_verbs_change_the_states_of_numbers() {
             .collect::<Vec<_>>()
     };
     let output = cli.run(&["numbers", "allocate", "APAC", "--quantity", "1"]).expect_status(0);
-    assert!(output.stdout.starts_with("1 numbers are APAC's now"), "{}", output.stdout);
+    assert!(output.stdout.starts_with("1 number allocated to APAC"), "{}", output.stdout);
     cli.run(&["numbers", "allocate", "EMEA", "+1 212 555 0005"]).expect_status(0);
     assert_eq!(states(&["--org-unit", "APAC"]), [json!(["+12125550004", "APAC", "available"])]);
     let output = cli.run(&["numbers", "withdraw", "+12125550004", "+12125550005"]).expect_status(0);
-    assert!(output.stdout.starts_with("2 numbers are withdrawn"), "{}", output.stdout);
+    assert!(output.stdout.starts_with("2 numbers withdrawn"), "{}", output.stdout);
     assert!(states(&["--org-unit", "APAC"]).is_empty());
     let refusal = cli.refused(&["numbers", "allocate", "EMEA", "--quantity", "3"]);
     assert_eq!(refusal["code"], "number.none_available");
@@ -160,7 +160,7 @@ fn invitations_are_resent_moved_and_revoked() {
     let resend = ["invitations", "resend", "--channel", "whatsapp"];
     let unconfirmed = cli.run(&[&resend[..], &["--user", ann]].concat()).expect_status(2);
     assert!(
-        unconfirmed.stderr.contains("invitations resend sends mails")
+        unconfirmed.stderr.contains("invitations resend asks before it sends mails")
             && unconfirmed.stderr.contains("--yes"),
         "{}",
         unconfirmed.stderr
@@ -186,9 +186,9 @@ fn invitations_are_resent_moved_and_revoked() {
     assert_eq!(refusal["code"], "number.insufficient_in_destination");
     cli.run(&["numbers", "add", "+12125550021", "--org-unit", "APAC"]).expect_status(0);
     let check = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(0).stdout;
-    assert_eq!(check, "they can be moved\n");
+    assert_eq!(check, "the accounts can be moved\n");
     let stdout = cli.run(&moving).expect_status(0).stdout;
-    assert_eq!(stdout, "1 accounts are APAC's now\n");
+    assert_eq!(stdout, "1 account moved to APAC\n");
     cli.run(&["invitations", "revoke", ann, "--channel", "whatsapp"]).expect_status(0);
     let revoked = cli.rows(&["invitations", "--state", "revoked"]);
     assert_eq!(revoked[0]["user"], ann);

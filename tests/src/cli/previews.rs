@@ -63,12 +63,12 @@ fn command_suggested_by_a_preview_imports_exactly_its_rows() {
 
     let output = cli.run(&preview).expect_status(5);
     for words in [
-        "PHONES REFUSED",
+        "PHONES REJECTED",
         "field.invalid_email",
         "row.user_exists",
         "row.duplicate_in_file",
         "phone.invalid",
-        "nothing was imported; the plan is ",
+        "nothing was imported; the hash of the plan is ",
     ] {
         assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
     }

@@ -37,7 +37,7 @@ fn import_without_its_file_fails_and_resumes_when_it_is_back() {
     fs::create_dir(&stored).unwrap();
     let output = folder.run(&words);
     assert_eq!(output.status.code(), Some(4), "{output:?}");
-    assert!(output.stderr.contains(&format!("import {import} cannot go on")), "{output:?}");
+    assert!(output.stderr.contains(&format!("import {import} cannot continue")), "{output:?}");
     fs::remove_dir(&stored).unwrap();
 
     let other = folder.file("other.csv", [Row { user: ROWS, is_valid: true }].into_iter());

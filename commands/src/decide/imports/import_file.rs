@@ -342,7 +342,7 @@ pub(crate) mod testing {
         ImportId(ulid::Ulid(44))
     }
 
-    pub(in crate::decide) fn row(number: u64, key: &str) -> ParsedRow {
+    pub(crate) fn row(number: u64, key: &str) -> ParsedRow {
         let values = RowValues {
             user: Some(UserKey::new(key.trim())),
             email: Given::Value(format!("{}@acme.example", key.trim().to_lowercase())),

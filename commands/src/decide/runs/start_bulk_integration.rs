@@ -8,6 +8,7 @@ use crate::company::Company;
 use crate::company::selection::{Pick, Selection};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::enter_queue;
+use crate::decide::runs::selection::select;
 use crate::event::{Channel, Event, Permission, Source};
 use crate::schema::{ChannelName, exactly_one_of};
 use crate::values::{Code, Personal, Refusal, RunId, Time, UserKey};
@@ -244,7 +245,7 @@ impl Request {
     /// `run.*`, `import.*`, `org_unit.*`.
     pub(crate) fn check(&self, company: &Company) -> Result<Selection, Refusal> {
         self.check_id(company)?;
-        let selection = company.select(&self.source, self.channel)?;
+        let selection = select(company, &self.source, self.channel)?;
         self.check_size(company, selection.picks.len() as u64)?;
         Ok(selection)
     }

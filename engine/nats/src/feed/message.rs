@@ -1,4 +1,4 @@
-//! An event as the feed publishes it: the row of the query `history`, and headers that say what it is.
+//! The message of an event: the row of the query `history` with CloudEvents headers.
 
 use async_nats::HeaderMap;
 use async_nats::header::HeaderValue;
@@ -49,13 +49,13 @@ pub struct Headers {
     pub version: String,
 }
 
-/// What the sources of CloudEvents begin with.
+/// The prefix of the CloudEvents source.
 const SOURCE: &str = "/companies/";
 
-/// The longest traceparent, in characters: that of W3C has 55, later versions may append.
+/// The longest traceparent, in characters: W3C defines 55, later versions may be longer.
 const TRACEPARENT_CHARS_MAX: usize = 128;
 
-/// What the headers' framing takes beside their text, in bytes: `NATS/1.0`, `Nats-Expected-Last-Sequence`.
+/// The size of the header framing, in bytes: `NATS/1.0` and `Nats-Expected-Last-Sequence`.
 const FRAMING_BYTES: usize = 128;
 
 /// An event ready to be published.
@@ -68,7 +68,7 @@ pub struct Message {
 }
 
 impl Message {
-    /// The event as a message of at most `max_bytes`: what does not fit is left in the log, and named.
+    /// The message of an event, at most `max_bytes`. If the data does not fit, the message links to it.
     pub fn of(fact: &Fact<'_>, max_bytes: usize) -> Self {
         let company = &fact.commit.company;
         let mut headers = Headers::of(fact);
@@ -88,7 +88,7 @@ impl Message {
         Self { position: fact.position, subject, headers: sent, payload }
     }
 
-    /// How much of the connection it takes, in bytes.
+    /// The size on the wire, in bytes.
     pub fn bytes(&self) -> usize {
         self.payload.len() + bytes(&self.headers) + FRAMING_BYTES
     }
@@ -130,7 +130,7 @@ impl Headers {
         let mut map = HeaderMap::new();
         let Ok(Value::Object(fields)) = serde_json::to_value(self) else { return map };
         for (name, value) in fields {
-            // A line break makes a header of its own: no value that holds one becomes a header.
+            // Values with line breaks do not parse, so they cannot inject further headers.
             if let Some(Ok(value)) = value.as_str().map(str::parse::<HeaderValue>) {
                 map.insert(name, value);
             }
@@ -138,7 +138,7 @@ impl Headers {
         map
     }
 
-    /// Reads the headers of a message; none if they are not those of an event.
+    /// Parses the headers of a message; `None` if they are not those of an event.
     pub fn read(map: &HeaderMap) -> Option<Self> {
         let text = |values: &[HeaderValue]| values.first().map(|value| json!(value.as_str()));
         let fields =
@@ -146,7 +146,7 @@ impl Headers {
         serde_json::from_value(Value::Object(fields.collect())).ok()
     }
 
-    /// The company that the event is of.
+    /// The company of the event.
     pub fn company(&self) -> Option<&str> {
         self.source.strip_prefix(SOURCE)
     }
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn the_headers_come_back_from_the_wire_as_they_were() {
+    fn headers_survive_a_round_trip() {
         let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
         let recorded = recorded(|it| it.commit.traceparent = Some(trace.to_owned()));
         let fact = recorded.facts().nth(1).unwrap();
@@ -181,7 +181,7 @@ mod tests {
         assert_eq!(Headers::read(&headers.to_map()), Some(headers));
     }
 
-    /// What an asker calls a trace makes no header of its own.
+    /// A trace from a client cannot inject headers.
     #[test]
     fn a_trace_with_a_line_break_is_left_out() {
         for evil in ["a\r\nNats-Msg-Id: x", "a\nb", "a b", "ü", &"x".repeat(999)] {
@@ -191,9 +191,9 @@ mod tests {
         }
     }
 
-    /// A text of control characters takes six times its bytes in JSON: whatever the event, the message fits.
+    /// Control characters need six times their bytes in JSON, so a valid event can exceed the largest message.
     #[test]
-    fn an_event_larger_than_a_message_is_named_and_left_in_the_log() {
+    fn a_too_large_event_is_linked_instead_of_sent() {
         let evil = "\u{1}".repeat(100_000);
         let recorded = recorded(|it| {
             it.commit.events = vec![Event::TemplateSet {

@@ -1,4 +1,4 @@
-//! From the log to the stream: many events on their way at once, each told after which one it has to stand.
+//! Publishes events to the stream, many in flight at once, each with its expected sequence.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -11,16 +11,16 @@ use super::{FeedError, Feeder, Message};
 use crate::limits::{FEED_IN_FLIGHT_BYTES, FEED_IN_FLIGHT_EVENTS};
 use crate::names::EVENT_STREAM;
 
-/// An event on its way.
+/// An event without acknowledgement yet.
 struct InFlight {
     position: u64,
-    /// Where it will stand in the stream.
+    /// The sequence that it must get.
     sequence: u64,
     bytes: usize,
     ack: PublishAckFuture,
 }
 
-/// What is on its way, in order.
+/// The events in flight, in order.
 #[derive(Default)]
 struct InFlightEvents {
     events: VecDeque<InFlight>,
@@ -28,8 +28,8 @@ struct InFlightEvents {
 }
 
 impl InFlightEvents {
-    /// Whether there is room for so many bytes; one message always has room.
-    fn takes(&self, bytes: usize) -> bool {
+    /// Whether this many bytes may be sent now; one message may always be sent.
+    fn has_room(&self, bytes: usize) -> bool {
         self.events.is_empty()
             || self.events.len() < FEED_IN_FLIGHT_EVENTS
                 && self.bytes + bytes <= FEED_IN_FLIGHT_BYTES
@@ -37,10 +37,10 @@ impl InFlightEvents {
 }
 
 impl Feeder {
-    /// Publishes what comes, from this place of the stream on; until anything is not as it should be.
+    /// Publishes events from this sequence on, until a fault.
     ///
-    /// A message that was sent and not acknowledged may still arrive, even after this has ended. That does
-    /// no harm: it says after which message it stands, and what follows that one is the same for everybody.
+    /// A message without acknowledgement may arrive after this function has returned. That is harmless: it names
+    /// the sequence that it must follow, and every engine publishes the same event there.
     pub(super) async fn publish(
         &self,
         mut source: Source,
@@ -51,12 +51,12 @@ impl Feeder {
         let mut at_end = false;
         loop {
             if ready.is_empty() && (!at_end || grown.has_changed().unwrap_or(true)) {
-                // What is appended from here on is read now, or wakes us.
+                // Marked as seen before reading: an append during the read wakes this loop again.
                 grown.borrow_and_update();
                 ready.extend(source.more().await?);
                 at_end = ready.is_empty();
             }
-            while ready.front().is_some_and(|next| in_flight.takes(next.bytes()))
+            while ready.front().is_some_and(|next| in_flight.has_room(next.bytes()))
                 && let Some(message) = ready.pop_front()
             {
                 in_flight.bytes += message.bytes();
@@ -89,11 +89,11 @@ impl Feeder {
     }
 }
 
-/// Waits until an event is durable in the stream, at its place.
+/// Waits until an event is durable at its expected sequence.
 async fn acknowledged(event: InFlight) -> Result<(), FeedError> {
     let InFlight { position, sequence, ack, .. } = event;
     let ack = ack.await.map_err(|source| FeedError::Publish { position, source })?;
-    // A server that knows the event already says where it stands, and stores nothing.
+    // For a duplicate the server returns the sequence of the stored message.
     if ack.stream == EVENT_STREAM && ack.sequence == sequence {
         Ok(())
     } else {

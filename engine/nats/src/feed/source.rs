@@ -1,4 +1,4 @@
-//! What is to be published next, from the log; and whether the log is the one that was published so far.
+//! Reads the events to publish next, and checks that the log matches the stream.
 
 use boarding_commands::commit::Recorded;
 use boarding_commands::values::{CompanyId, Digest};
@@ -8,7 +8,7 @@ use crate::limits::FEED_READ_EVENTS;
 use boarding_core::engine::EngineLog;
 use boarding_log::{EventLog, Reader};
 
-/// The event that was published last, as its message tells it.
+/// The last published event, from its message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Last {
     pub company: CompanyId,
@@ -18,22 +18,22 @@ pub(super) struct Last {
     pub hash: Digest,
 }
 
-/// The events after one, in the order of the log.
+/// The events after the last published one, in the order of the log.
 #[derive(Debug)]
 pub(super) struct Source {
-    /// Away while it reads.
+    /// `None` while a blocking thread reads.
     reader: Option<Box<dyn Reader>>,
-    /// Every event up to here is published, or has been given out.
+    /// All events up to this position were returned by [`Source::more`] or published before.
     given: u64,
     /// The largest message of this server, in bytes.
     max_bytes: usize,
 }
 
 impl Source {
-    /// The events after the one published last; all of them if there is none.
+    /// The events after the last published one; all events if there is none.
     ///
     /// # Errors
-    /// When the log does not hold that event: it is another log, or an older one.
+    /// When the log does not hold that event: it is another or an older log.
     pub(super) async fn after(
         log: EngineLog,
         last: Option<Last>,
@@ -44,19 +44,19 @@ impl Source {
                 return Ok(Self { reader: Some(log.read_all(0)), given: 0, max_bytes });
             };
             let position = place_of(&*log, &last)?;
-            // The rest of its commit may be still to come: that commit is read again.
+            // The rest of its commit may not be published yet, so that commit is read again.
             let reader = Some(log.read_all(position));
             Ok(Self { reader, given: position, max_bytes })
         })
         .await
     }
 
-    /// Every event up to here has been given out.
+    /// The position up to which all events were returned.
     pub(super) fn given(&self) -> u64 {
         self.given
     }
 
-    /// The next events, at least as many as are read at a time; none at the end of the log.
+    /// The next events; none at the end of the log.
     pub(super) async fn more(&mut self) -> Result<Vec<Message>, FeedError> {
         let mut reader = self.reader.take().ok_or(FeedError::Ending)?;
         let (after, max_bytes) = (self.given, self.max_bytes);
@@ -78,8 +78,8 @@ impl Source {
     }
 }
 
-/// Where the log holds an event: as a rule where it was when it was published, and elsewhere if the log has
-/// moved since. It keeps its order then, so what stood before the event stands there still.
+/// The position of an event in the log. A moved log has new positions but the same order, so the event is then
+/// found by its version.
 fn place_of(log: &dyn EventLog, last: &Last) -> Result<u64, FeedError> {
     let at_its_place = log.read_all(last.position).next().map_err(FeedError::Log)?;
     if at_its_place.is_some_and(|entry| position_in(&entry.recorded, last) == Some(last.position)) {
@@ -94,14 +94,14 @@ fn place_of(log: &dyn EventLog, last: &Last) -> Result<u64, FeedError> {
     position.ok_or(FeedError::OtherLog { company, version })
 }
 
-/// The event's position, if it is this commit's.
+/// The position of the event, if it belongs to this commit.
 fn position_in(recorded: &Recorded, last: &Last) -> Option<u64> {
     let is_it = recorded.hash == last.hash && recorded.commit.company == last.company;
     let mut facts = recorded.facts().filter(|_| is_it);
     facts.find(|fact| fact.version == last.version).map(|fact| fact.position)
 }
 
-/// Reading the log blocks.
+/// Runs a read of the log on a blocking thread.
 async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, FeedError> + Send + 'static,
 ) -> Result<T, FeedError> {

@@ -1,4 +1,4 @@
-//! The stream of events: made if it is not there, looked over if it is, and what it holds last.
+//! The event stream: creates or checks it, and reads its last event.
 
 use std::time::Duration;
 
@@ -15,15 +15,15 @@ use super::source::Last;
 use super::{FeedError, Headers, Options};
 use crate::names::{self, EVENT_STREAM, LAST_EVENT_STREAM};
 
-/// Where the stream ends.
+/// The end of the stream.
 #[derive(Debug)]
 pub(super) struct End {
-    /// The next message has to stand after this one.
+    /// The sequence of the last message.
     pub sequence: u64,
     pub event: Option<Last>,
 }
 
-/// The stream, as it is or made anew.
+/// Opens the stream, or creates it.
 pub(super) async fn open(context: &Context, options: Options) -> Result<Stream, FeedError> {
     let events = config(options);
     let forgets = events.max_age > Duration::ZERO;
@@ -52,8 +52,8 @@ fn config(options: Options) -> Config {
     }
 }
 
-/// A copy of the last event that stays when the events are forgotten: without it nobody would know, after
-/// a time without events, how far the feed had come.
+/// A copy of the last event, kept when old events are removed. Without it the feed could not find its place
+/// after a long time without events.
 fn config_of_last(options: Options) -> Config {
     Config {
         name: LAST_EVENT_STREAM.to_owned(),
@@ -78,7 +78,7 @@ fn check(config: &Config) -> Result<(), FeedError> {
         return unsuitable("it does not acknowledge what it is given");
     }
     if config.retention != RetentionPolicy::Limits {
-        return unsuitable("it forgets events that somebody has read");
+        return unsuitable("it removes acknowledged events");
     }
     if config.max_messages > 0 || config.max_messages_per_subject > 0 || config.max_bytes > 0 {
         return unsuitable("it forgets events by their number or size");
@@ -99,7 +99,7 @@ pub(super) async fn last(context: &Context, stream: &Stream) -> Result<End, Feed
         Err(error) => return Err(failed("read the end of", EVENT_STREAM, error)),
     };
     if message.is_none() {
-        tracing::warn!("nobody knows how far the event feed had come: it begins anew");
+        tracing::warn!("progress of the event feed unknown, starting at the beginning of the log");
     }
     let event = message.as_ref().map(read).transpose()?;
     Ok(End { sequence, event })

@@ -1,4 +1,4 @@
-//! The parts of the contract, each under its name, from the types that are read and written.
+//! The JSON Schema definitions of the contract, generated from the types.
 
 use std::collections::BTreeMap;
 
@@ -14,59 +14,59 @@ use super::plain;
 use crate::worker_queue::WorkItem;
 use boarding_core::read::queries::{self, ResponseKind};
 
-/// Parts by name.
+/// Definitions by name.
 pub(super) type Parts = BTreeMap<String, Value>;
 
-/// Every part there is. References between them are by `#/$defs/<name>`.
+/// All definitions. References between them have the form `#/$defs/<name>`.
 pub(super) fn all() -> Parts {
-    let (mut asked, mut told) = (asked(), told());
+    let (mut input, mut output) = (asked(), told());
     let mut parts = Sides::default();
-    commands(&mut asked, &mut told, &mut parts);
-    queries(&mut asked, &mut told, &mut parts);
-    events(&mut told, &mut parts.told);
-    parts.told.insert("work".to_owned(), WorkItem::json_schema(&mut told).into());
+    commands(&mut input, &mut output, &mut parts);
+    queries(&mut input, &mut output, &mut parts);
+    events(&mut output, &mut parts.output);
+    parts.output.insert("work".to_owned(), WorkItem::json_schema(&mut output).into());
     let mut all = Parts::new();
-    gather(&mut all, parts.asked, &mut asked, "asked");
-    gather(&mut all, parts.told, &mut told, "told");
+    gather(&mut all, parts.input, &mut input, "asked");
+    gather(&mut all, parts.output, &mut output, "told");
     all.values_mut().for_each(plain::simplify);
     all
 }
 
-/// Parts that are read, and parts that are written: what they share is not the same.
+/// Definitions of input and of output. A shared type differs between both sides.
 #[derive(Default)]
 struct Sides {
-    asked: Parts,
-    told: Parts,
+    input: Parts,
+    output: Parts,
 }
 
-fn commands(asked: &mut SchemaGenerator, told: &mut SchemaGenerator, parts: &mut Sides) {
-    parts.asked.insert("command".to_owned(), Envelope::json_schema(asked).into());
-    outcomes(told, &mut parts.told);
-    for CommandSchema { name, body, result } in decide::schemas(asked, told) {
-        parts.asked.insert(name.to_owned(), body.into());
-        parts.told.insert(format!("{name}.result"), result.into());
+fn commands(input: &mut SchemaGenerator, output: &mut SchemaGenerator, parts: &mut Sides) {
+    parts.input.insert("command".to_owned(), Envelope::json_schema(input).into());
+    outcomes(output, &mut parts.output);
+    for CommandSchema { name, body, result } in decide::schemas(input, output) {
+        parts.input.insert(name.to_owned(), body.into());
+        parts.output.insert(format!("{name}.result"), result.into());
         let result = format!("{name}.result");
-        parts.told.insert(format!("{name}.answer"), answer(&result));
+        parts.output.insert(format!("{name}.answer"), answer(&result));
     }
 }
 
-/// What a command may be answered: accepted with a result of its own, refused or failed.
+/// The answers of a command: accepted with the result of the command, refused, or failed.
 fn answer(result: &str) -> Value {
     let accepted = json!({"allOf": [this("answer.accepted"), {"type": "object", "properties": {"result": this(result)}}]});
     json!({"oneOf": [accepted, this("answer.refused"), this("answer.failed")]})
 }
 
-/// A reference to a part, by the whole of its name.
+/// A reference to a definition by its full name.
 fn this(name: &str) -> Value {
     json!({"$ref": format!("{WHOLE}{name}")})
 }
 
-/// What references to parts begin with until all are gathered; shared types have none of it.
+/// The prefix of references by full name until all definitions are collected.
 const WHOLE: &str = "#whole/";
 
-/// The three answers, each with the word that says which it is.
-fn outcomes(told: &mut SchemaGenerator, parts: &mut Parts) {
-    let all = Value::from(Answer::json_schema(told));
+/// The three outcomes of a command, and the two failing outcomes of a query.
+fn outcomes(output: &mut SchemaGenerator, parts: &mut Parts) {
+    let all = Value::from(Answer::json_schema(output));
     for one in all.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
         let word = one.pointer("/properties/outcome/const").and_then(Value::as_str);
         let Some(word) = word else { continue };
@@ -77,7 +77,7 @@ fn outcomes(told: &mut SchemaGenerator, parts: &mut Parts) {
     }
 }
 
-/// The same object without one of its keys: a query has no id.
+/// A copy of an object schema without one key: a query has no id.
 fn without(object: &Value, key: &str) -> Value {
     let mut rest = object.clone();
     if let Some(properties) = rest.get_mut("properties").and_then(Value::as_object_mut) {
@@ -89,22 +89,22 @@ fn without(object: &Value, key: &str) -> Value {
     rest
 }
 
-fn queries(asked: &mut SchemaGenerator, told: &mut SchemaGenerator, parts: &mut Sides) {
+fn queries(input: &mut SchemaGenerator, output: &mut SchemaGenerator, parts: &mut Sides) {
     for shape in queries::query_schemas() {
         let name = format!("query.{}", shape.name);
-        parts.asked.insert(name.clone(), shape.parameters(asked));
+        parts.input.insert(name.clone(), shape.parameters(input));
         let row = format!("{name}.row");
         if let ResponseKind::Rows(of) | ResponseKind::Row(of) = shape.response {
-            parts.told.insert(row.clone(), of(told).into());
+            parts.output.insert(row.clone(), of(output).into());
         }
-        parts.told.insert(format!("{name}.answer"), shape.answer(&this(&row)));
+        parts.output.insert(format!("{name}.answer"), shape.answer(&this(&row)));
     }
 }
 
-/// Every event as it is published: the same row with a name and fields of its own.
-fn events(told: &mut SchemaGenerator, parts: &mut Parts) {
-    let published = Value::from(PublishedEvent::json_schema(told));
-    let all = Value::from(Event::json_schema(told));
+/// Every event as it is published: a common envelope with the name and data of the event.
+fn events(output: &mut SchemaGenerator, parts: &mut Parts) {
+    let published = Value::from(PublishedEvent::json_schema(output));
+    let all = Value::from(Event::json_schema(output));
     for one in all.get("oneOf").and_then(Value::as_array).into_iter().flatten() {
         let fields = one.get("properties").and_then(Value::as_object);
         let Some((name, data)) = fields.and_then(|fields| fields.iter().next()) else { continue };
@@ -120,7 +120,7 @@ fn events(told: &mut SchemaGenerator, parts: &mut Parts) {
     }
 }
 
-/// Adds parts and the types they share, these under names that say which side they are of.
+/// Adds definitions and their shared types. The names of shared types say the side.
 fn gather(all: &mut Parts, parts: Parts, shared: &mut SchemaGenerator, side: &str) {
     let shared: Map<_, _> = shared.take_definitions(true);
     for (name, mut schema) in parts {
@@ -133,7 +133,7 @@ fn gather(all: &mut Parts, parts: Parts, shared: &mut SchemaGenerator, side: &st
     }
 }
 
-/// Gives references the names under which things were gathered.
+/// Replaces references by the final names.
 fn rename(schema: &mut Value, side: &str) {
     plain::each(schema, &mut |schema| {
         let Some(Value::String(to)) = schema.get_mut("$ref") else { return };

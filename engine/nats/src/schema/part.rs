@@ -1,17 +1,17 @@
-//! One part of a document by itself, with all that it refers to and nothing else.
+//! Extracts one definition or channel from a document, with everything it references.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-/// The names of the parts that may be asked for: definitions of a JSON Schema, channels of an AsyncAPI document.
+/// The names of the parts: definitions of a JSON Schema, channels of an AsyncAPI document.
 pub fn names(document: &Value) -> Vec<&str> {
     let parts = document.get("$defs").or_else(|| document.get("channels"));
     let parts = parts.and_then(Value::as_object).into_iter().flatten();
     parts.map(|(name, _)| name.as_str()).collect()
 }
 
-/// The part of that name as a document of its own. A command's channel answers to the command's name too.
+/// Extracts the part with this name. The channel of a command is also found by the name of the command.
 pub fn part(document: &Value, name: &str) -> Option<Value> {
     if let Some(all) = document.get("$defs") {
         return definition(document, all, name);
@@ -41,7 +41,7 @@ fn definition(document: &Value, all: &Value, name: &str) -> Option<Value> {
     Some(part)
 }
 
-/// The document with this channel's operations only, and what these refer to.
+/// The document with the operations of this channel only, and what they reference.
 fn channel(document: &Value, name: &str) -> Value {
     let here = json!(format!("#/channels/{name}"));
     let operations = document.get("operations").and_then(Value::as_object).into_iter().flatten();
@@ -65,7 +65,7 @@ fn channel(document: &Value, name: &str) -> Value {
     part
 }
 
-/// Where everything stands that a value refers to, near or far.
+/// The pointers of everything that a value references, directly or not.
 fn reachable(document: &Value, from: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     let mut open = vec![from];
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_part_comes_with_what_it_needs_and_no_more() {
+    fn a_part_has_exactly_its_references() {
         let document = json!({"$schema": "s", "$defs": {
             "a": {"items": {"$ref": "#/$defs/b"}}, "b": {"$ref": "#/$defs/b"}, "c": {},
         }});

@@ -1,8 +1,8 @@
-//! Schemas in plainer words: closed lists as `enum`, references that stand alone, formats that are known.
+//! Simplifies schemas for common tools: closed lists as `enum`, references alone, known formats.
 
 use serde_json::{Map, Value, json};
 
-/// Calls for a value and everything in it that is an object, the inner ones first.
+/// Calls a function for each object in a value, inner objects first.
 pub(super) fn each(value: &mut Value, with: &mut dyn FnMut(&mut Map<String, Value>)) {
     match value {
         Value::Object(fields) => {
@@ -14,7 +14,7 @@ pub(super) fn each(value: &mut Value, with: &mut dyn FnMut(&mut Map<String, Valu
     }
 }
 
-/// Says the same in the words that most tools know.
+/// Rewrites a schema to equivalent keywords that most tools support.
 pub(super) fn simplify(schema: &mut Value) {
     each(schema, &mut |schema| {
         words(schema);
@@ -25,7 +25,7 @@ pub(super) fn simplify(schema: &mut Value) {
     });
 }
 
-/// `oneOf` of single words, as a derive writes them, becomes one `enum`; what is said of each is kept.
+/// Converts a `oneOf` of constants, as the derive generates it, to one `enum`. Descriptions are kept.
 fn words(schema: &mut Map<String, Value>) {
     let Some(ways) = schema.get("oneOf").and_then(Value::as_array) else { return };
     let Some(words) = ways.iter().map(words_of).collect::<Option<Vec<_>>>() else { return };
@@ -58,7 +58,7 @@ fn words_of(way: &Value) -> Option<Vec<String>> {
     words.iter().map(|word| word.as_str().map(str::to_owned)).collect()
 }
 
-/// Some tools overlook what stands beside a reference, so nothing does.
+/// Wraps a reference in `allOf`, because some tools ignore keywords beside `$ref`.
 fn alone(schema: &mut Map<String, Value>) {
     if schema.len() < 2 || !schema.contains_key("$ref") {
         return;
@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_one_list_and_keep_what_is_said_of_them() {
+    fn constants_become_one_list_with_descriptions() {
         becomes(
             &json!({"description": "Which.", "oneOf": [
                 {"type": "string", "enum": ["b", "c"]},
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_stands_alone() {
+    fn a_reference_with_other_keywords_is_wrapped() {
         let bare = json!({"$ref": "#/$defs/a"});
         becomes(&bare, &bare);
         becomes(
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn formats_of_numbers_are_left_to_their_limits() {
+    fn formats_of_numbers_are_removed() {
         becomes(
             &json!({"type": "integer", "format": "uint8", "maximum": 255}),
             &json!({"type": "integer", "maximum": 255}),

@@ -1,17 +1,17 @@
-//! What to do about a refusal: one line a code, where there is something to type.
+//! The next command to type after a refusal, by its code.
 
 use serde_json::Value;
 
-/// The advice that goes with a refusal, if there is any.
+/// The advice for a refusal, or nothing if there is nothing to type.
 pub(super) fn on(code: &str, details: &Value) -> Option<String> {
     let detail = |name: &str| details.get(name).and_then(Value::as_str);
     Some(match (code, detail("channel"), detail("found")) {
         ("channel.not_enabled", Some(channel), _) => {
             format!("enable it: boarding config set channels.{channel} true")
         }
-        ("csv.wrong_delimiter", _, Some("tab")) => "name it: --delimiter tab".to_owned(),
-        ("csv.wrong_delimiter", _, Some(found)) => format!("name it: --delimiter '{found}'"),
-        // Only the company's own limit has a number of the vendor's.
+        ("csv.wrong_delimiter", _, Some("tab")) => "add --delimiter tab".to_owned(),
+        ("csv.wrong_delimiter", _, Some(found)) => format!("add --delimiter '{found}'"),
+        // A refusal by the company's setting has the vendor's code. The limits of the products cannot be raised.
         ("import.too_many_rows", ..) if details.get("legacy_code").is_some() => {
             "split the file, or raise the limit: boarding config set bulk_integration_max_records NUMBER"
                 .to_owned()
@@ -22,54 +22,64 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
 
 fn fixed(code: &str) -> Option<&'static str> {
     Some(match code {
-        "channel.unknown" => "name one of whatsapp, imessage",
+        "channel.unknown" => "the channels are whatsapp and imessage",
         "run.too_many_recipients" => {
             "raise the limit: boarding config set bulk_integration_max_records NUMBER"
         }
-        "import.too_many_rows" => "split the file into several",
-        "run.plan_changed" => "look at the number again: ask without --id, or with a new one",
-        "run.not_found" => "see which there are: boarding runs list",
-        "run.cannot_be_stopped" => "a started run goes on to its end: boarding runs show ID",
+        "import.too_many_rows" => "split the file into smaller files",
+        "run.plan_changed" => {
+            "check the number of people again: repeat the command without --id, or with a new id"
+        }
+        "run.not_found" => "list the runs: boarding runs list",
+        "run.cannot_be_stopped" => {
+            "a started run cannot be stopped; follow it: boarding runs show ID"
+        }
         "import.none_available" => {
             "import a file first: boarding import FILE --dialect leapxpert --add-phones"
         }
-        "import.plan_changed" => "look again: the same with --preview in the place of --plan-hash",
-        "import.not_found" | "import.not_completed" | "import.already_undone" => {
-            "see which there are: boarding imports list"
+        "import.plan_changed" => {
+            "show the rows again: repeat the command with --preview instead of --plan-hash"
         }
-        "import.invalid_rows" => "see all of them: the same with --preview and --on-error continue",
-        "import.unknown_dialect" => "see a dialect's columns: boarding template leapxpert",
+        "import.not_found" | "import.not_completed" | "import.already_undone" => {
+            "list the imports: boarding imports list"
+        }
+        "import.invalid_rows" => {
+            "show all invalid rows: repeat the command with --preview and --on-error continue"
+        }
+        "import.unknown_dialect" => "print the columns of a dialect: boarding template leapxpert",
         "csv.missing_column" | "csv.missing_header" | "csv.unknown_column" => {
-            "name the file's columns with --column THEIRS=OURS; ours: boarding template DIALECT"
+            "map the file's columns with --column 'FILE COLUMN=DIALECT COLUMN'; print the dialect's columns: boarding template DIALECT"
         }
         "import.missing_companion_file" => {
-            "give all files that belong together; their templates: boarding template ocm --file NAME"
+            "import all three files together; print the template of one: boarding template ocm --file NAME"
         }
-        "csv.invalid_encoding" => "name it: --encoding windows-1252",
+        "csv.invalid_encoding" => "add the file's encoding, for example --encoding windows-1252",
         "org_unit.not_found" | "reference.org_unit_not_found" => {
-            "see which there are: boarding org-units"
+            "list the org units: boarding org-units"
         }
         "permission_group.not_found" => {
-            "see which there are: boarding permission-groups; define one: boarding permission-groups define NAME"
+            "list the groups: boarding permission-groups; define one: boarding permission-groups define NAME"
         }
         "number.none_available" | "number.insufficient_in_destination" => {
-            "see what there is: boarding numbers utilisation"
+            "show the free numbers of each organization: boarding numbers utilisation"
         }
         "org_unit.role_lacks_permission" => {
-            "give one of its roles the permission: boarding roles define ROLE --permission bulk_integration"
+            "add the permission to one of its roles: boarding roles define ROLE --permission bulk_integration"
         }
         "number.not_in_pool" => {
-            "see which there are: boarding numbers; put it in: boarding numbers add NUMBER"
+            "list the pool: boarding numbers; add the number: boarding numbers add NUMBER"
         }
         "number.not_available" | "number.in_use" | "number.allocated_to_other_org" => {
-            "see where it stands: boarding numbers list --search NUMBER"
+            "show the number's state: boarding numbers list --search NUMBER"
         }
-        "reference.role_not_found" => "see which there are: boarding roles",
-        "user.not_found" => "see who is there: boarding users --search TEXT",
-        "phone.not_found" => "see which are listed: boarding phones --search TEXT",
-        "command.duplicate_conflict" => "this id was used for something else: leave --id away",
+        "reference.role_not_found" => "list the roles: boarding roles",
+        "user.not_found" => "find the user: boarding users --search TEXT",
+        "phone.not_found" => "find the phone: boarding phones --search TEXT",
+        "command.duplicate_conflict" => {
+            "this id belongs to another command: repeat the command without --id"
+        }
         "config.unknown_setting" | "config.invalid_value" => {
-            "see what may be set: boarding config get"
+            "list the settings: boarding config get"
         }
         _ => return None,
     })
@@ -81,9 +91,9 @@ mod tests {
 
     use super::*;
 
-    /// N30: the advice names what was found, not what is found most often.
+    /// N30: The advice names the delimiter that was found.
     #[test]
-    fn n30_the_advice_is_about_this_refusal() {
+    fn advice_uses_the_details_of_the_refusal() {
         let on = |code, details| on(code, &details).unwrap();
         assert!(on("csv.wrong_delimiter", json!({"found": "tab"})).ends_with("--delimiter tab"));
         assert!(on("csv.wrong_delimiter", json!({"found": "|"})).ends_with("--delimiter '|'"));

@@ -1,4 +1,4 @@
-//! `boarding bench`: measures this program on this machine. One verb for each thing that is measured.
+//! `boarding bench`: measures the speed of this program on this machine.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::common::Common;
-use super::failure::{Done, Ending, Failure};
+use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
 use crate::bench::log;
 use crate::bench::onboarding::{self, Job};
@@ -17,7 +17,7 @@ use boarding_core::engine::LogChoice;
 
 mod nats;
 
-/// Measures this program on this machine
+/// Measures the speed of this program on this machine
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,89 +33,89 @@ pub(super) struct Bench {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Durable appends to the log, against a raw file on the same disk
+    /// Measures durable appends to the log, compared with a raw file on the same disk
     Log {
-        /// How many events each measurement appends at most
+        /// The number of events that each measurement appends at most
         #[arg(long, default_value_t = 30_000, value_name = "EVENTS")]
         events: usize,
     },
-    /// An import, and a run for everybody in it: every claim and outcome durable
+    /// Measures an import and a run of all its people
     Run {
-        /// How many people are imported and invited
+        /// The number of people who are imported and invited
         #[arg(long, default_value_t = 10_000, value_name = "PEOPLE")]
         people: u64,
-        /// Where the mails go: into files, nowhere, or first nowhere and then into files
-        #[arg(long, value_enum, default_value_t = To::Both)]
-        channel: To,
+        /// The channel of the run: files, a channel that does nothing, or both in turn
+        #[arg(long, value_enum, default_value_t = RunChannel::Both)]
+        channel: RunChannel,
     },
-    /// An import alone
+    /// Measures an import
     Import {
-        /// How many rows the file has
+        /// The number of rows of the file
         #[arg(long, default_value_t = 100_000, value_name = "ROWS")]
         rows: u64,
-        /// Lists the phones as well
+        /// Also puts the phones on the corporate list
         #[arg(long)]
         add_phones: bool,
     },
-    /// The log and the service on NATS with JetStream, against publishing and nothing else
+    /// Measures the log and the service on NATS, compared with publishing to JetStream alone
     #[command(after_help = "\
-The servers must serve no engine: what one makes there is made and removed. Commands and queries are asked
-over NATS, many at once; \"beside raw\" is their share of what a program does that publishes the same bytes to
-JetStream, as many at once, and waits for each to be durable.")]
+The servers must be free of engines: the bench creates and removes their streams. Clients send commands and
+queries over NATS concurrently. \"beside raw\" is the rate as a share of the rate of a program that publishes the
+same bytes to JetStream, equally concurrently, and waits until each message is durable.")]
     Nats(Box<nats::Nats>),
 }
 
-/// Where a measured run's mails go.
+/// The channel of a measured run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum To {
+enum RunChannel {
     Null,
     Outbox,
     Both,
 }
 
 impl Bench {
-    pub(super) async fn run(self, common: &Common, out: &Out) -> Ending {
+    pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
         match self.verb {
             Verb::Log { events } => {
                 let folder = folder(common)?;
-                let ending = measure_log(&folder, events, out).await;
-                // Only an empty folder goes: what a failed measurement left may be worth a look.
+                let result = measure_log(&folder, events, out).await;
+                // Removes only an empty folder: files of a failed measurement may help to explain it.
                 let _ = std::fs::remove_dir(&folder);
-                ending
+                result
             }
             Verb::Run { people, channel } => {
                 let folder = folder(common)?;
-                if channel != To::Outbox {
-                    let nowhere: Arc<dyn Channel> = Arc::new(NullChannel);
+                if channel != RunChannel::Outbox {
+                    let null_channel: Arc<dyn Channel> = Arc::new(NullChannel);
                     out.say("a channel that does nothing:");
-                    measure_job(&folder, people, true, Some(Some(nowhere)), out).await?;
+                    measure_job(&folder, people, true, Some(Some(null_channel)), out).await?;
                 }
-                if channel != To::Null {
+                if channel != RunChannel::Null {
                     out.say("the outbox:");
                     measure_job(&folder, people, true, Some(None), out).await?;
                 }
-                yardstick(&folder, out)
+                measure_disk(&folder, out)
             }
             Verb::Import { rows, add_phones } => {
                 let folder = folder(common)?;
                 measure_job(&folder, rows, add_phones, None, out).await?;
-                yardstick(&folder, out)
+                measure_disk(&folder, out)
             }
             Verb::Nats(verb) => verb.run(&folder(common)?, out).await,
         }
     }
 }
 
-/// Where to measure: what is written there is removed again.
+/// Creates the folder for measurements. Each measurement removes its files.
 fn folder(common: &Common) -> Result<PathBuf, Failure> {
     let folder = common.data().join("bench");
     std::fs::create_dir_all(&folder).map_err(|error| {
-        Failure::Unavailable(format!("make the folder {}: {error}", folder.display()))
+        Failure::Unavailable(format!("cannot create {}: {error}", folder.display()))
     })?;
     Ok(folder)
 }
 
-async fn measure_log(folder: &Path, events: usize, out: &Out) -> Ending {
+async fn measure_log(folder: &Path, events: usize, out: &Out) -> CliResult {
     let measured = log::run(folder, events)
         .await
         .map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
@@ -128,17 +128,18 @@ async fn measure_log(folder: &Path, events: usize, out: &Out) -> Ending {
             out.line(&line.to_string());
         }
     }
-    Ok(Done::Well)
+    Ok(Done::Completely)
 }
 
-/// Does the job in a folder of its own; `run` says where the mails of the run go, if there is one.
+/// Measures an import in a new data folder, and a run if `run` is given. The inner option is its channel; none
+/// is the outbox.
 async fn measure_job(
     folder: &Path,
     people: u64,
     add_phones: bool,
     run: Option<Option<Arc<dyn Channel>>>,
     out: &Out,
-) -> Ending {
+) -> CliResult {
     let data = folder.join(format!("job-{}", std::process::id()));
     let job = Job {
         data: &data,
@@ -157,21 +158,21 @@ async fn measure_job(
     } else {
         out.line(&measured.to_string());
     }
-    Ok(Done::Well)
+    Ok(Done::Completely)
 }
 
-/// What the disk does at its barest, measured beside: machines are noisy, ratios less so.
-fn yardstick(folder: &Path, out: &Out) -> Ending {
-    let bare = onboarding::Yardstick::measure(folder).map_err(|error| {
-        Failure::Unavailable(format!("measure in {}: {error}", folder.display()))
+/// Measures plain writes to the same disk, for comparison: ratios vary less than absolute figures.
+fn measure_disk(folder: &Path, out: &Out) -> CliResult {
+    let disk = onboarding::Yardstick::measure(folder).map_err(|error| {
+        Failure::Unavailable(format!("cannot measure in {}: {error}", folder.display()))
     })?;
     if out.is_json() {
         out.document(&json!({
-            "fdatasyncs_per_second": bare.fdatasyncs_per_second,
-            "durable_files_per_second": bare.durable_files_per_second,
+            "fdatasyncs_per_second": disk.fdatasyncs_per_second,
+            "durable_files_per_second": disk.durable_files_per_second,
         }));
     } else {
-        out.line(&bare.to_string());
+        out.line(&disk.to_string());
     }
-    Ok(Done::Well)
+    Ok(Done::Completely)
 }

@@ -1,4 +1,4 @@
-//! The columns that tables show of each query's rows, and how a JSON value reads as text.
+//! The columns of tables, and the text of JSON values.
 
 use serde_json::Value;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Column {
     pub title: &'static str,
-    /// Where its value stands in a row: a JSON pointer.
+    /// The JSON pointer of the value in a row.
     pub field: &'static str,
 }
 
@@ -20,7 +20,7 @@ impl Column {
     }
 }
 
-/// A value as people read it.
+/// The text of a JSON value for people. Null is `-`.
 pub(super) fn text_of(value: &Value) -> String {
     match value {
         Value::Null => "-".to_owned(),
@@ -46,12 +46,12 @@ pub(super) const RUNS: &[Column] = &[
     column("RUN", "/run"),
     column("CHANNEL", "/channel"),
     column("STATE", "/state"),
-    column("PLACE", "/queue_place"),
+    column("QUEUE PLACE", "/queue_place"),
     column("TOTAL", "/total"),
     column("PASSED", "/passed"),
     column("SKIPPED", "/skipped"),
     column("FAILED", "/failed"),
-    column("LEFT", "/remaining"),
+    column("REMAINING", "/remaining"),
     column("REQUESTED BY", "/requested_by"),
     column("REQUESTED AT", "/requested_at"),
 ];
@@ -67,7 +67,7 @@ pub(super) const PICTURES: &[Column] = &[
 pub(super) const QUEUE: &[Column] = &[
     column("RUN", "/run"),
     column("STATE", "/state"),
-    column("PLACE", "/place"),
+    column("QUEUE PLACE", "/place"),
     column("REQUESTED BY", "/requested_by"),
     column("WAITING SINCE", "/waiting_since"),
 ];
@@ -83,7 +83,6 @@ pub(super) const LOG: &[Column] = &[
     column("REASON", "/reason"),
 ];
 
-/// Those of the log that say why somebody got no mail.
 pub(super) const NOTIFICATIONS: &[Column] = &[
     column("KIND", "/kind"),
     column("TO", "/to"),
@@ -91,9 +90,10 @@ pub(super) const NOTIFICATIONS: &[Column] = &[
     column("STATE", "/state"),
     column("REASON", "/reason"),
     column("REQUESTED AT", "/requested_at"),
-    column("AT", "/at"),
+    column("CHANGED AT", "/at"),
 ];
 
+/// The columns of the integration log for people who got no invitation.
 pub(super) const UNREACHED: &[Column] = &[
     column("USERNAME", "/username"),
     column("STATUS", "/status"),
@@ -111,11 +111,11 @@ pub(super) const IMPORTS: &[Column] = &[
     column("SKIPPED", "/skipped"),
     column("DUPLICATE", "/duplicate"),
     column("INVALID", "/invalid"),
-    column("PHONES", "/phones_added"),
+    column("PHONES ADDED", "/phones_added"),
     column("STARTED AT", "/started_at"),
 ];
 
-/// The counts of one import, as they stand or as they would.
+/// The counts of an import or of its preview.
 pub(super) const COUNTS: &[Column] = &[
     column("TOTAL", "/total"),
     column("CREATED", "/created"),
@@ -128,32 +128,32 @@ pub(super) const COUNTS: &[Column] = &[
     column("INVALID", "/invalid"),
     column("WARNINGS", "/warnings"),
     column("PHONES ADDED", "/phones_added"),
-    column("PHONES REFUSED", "/phones_failed"),
+    column("PHONES REJECTED", "/phones_failed"),
 ];
 
 pub(super) const IMPORT_ROWS: &[Column] = &[
     column("ROW", "/row"),
     column("LINE", "/line"),
-    column("KEY", "/key"),
+    column("USER", "/key"),
     column("OUTCOME", "/outcome"),
     column("PHONE", "/phone"),
     column("PROBLEMS", "/problems"),
     column("WARNINGS", "/warnings"),
 ];
 
-/// Rows of an import that was undone, and why they were not reversed.
+/// The rows of an undone import, with the reason if a row was kept.
 pub(super) const UNDONE: &[Column] = &[
     column("ROW", "/row"),
-    column("KEY", "/key"),
+    column("USER", "/key"),
     column("OUTCOME", "/outcome"),
     column("UNDO", "/undo"),
 ];
 
-/// A refused row as one line for each of its problems.
+/// The problems of rows, one per line.
 pub(super) const PROBLEMS: &[Column] = &[
     column("ROW", "/row"),
     column("LINE", "/line"),
-    column("KEY", "/key"),
+    column("USER", "/key"),
     column("COLUMN", "/column"),
     column("CODE", "/code"),
     column("MESSAGE", "/message"),
@@ -188,7 +188,7 @@ pub(super) const NUMBERS: &[Column] = &[
     column("UPDATED AT", "/updated_at"),
 ];
 
-/// Numbers to pick from.
+/// Suggested numbers.
 pub(super) const SUGGESTIONS: &[Column] = &[column("NUMBER", "/number")];
 
 pub(super) const UTILISATION: &[Column] = &[
@@ -199,8 +199,8 @@ pub(super) const UTILISATION: &[Column] = &[
     column("ASSIGNED", "/assigned"),
     column("REGISTERED", "/registered"),
     column("COOLING", "/cooling"),
-    column("BELOW", "/allocated_to_sub_organizations"),
-    column("PENDING", "/pending_without_number"),
+    column("SUB-UNITS", "/allocated_to_sub_organizations"),
+    column("WITHOUT NUMBER", "/pending_without_number"),
     column("SPARE", "/spare"),
     column("USED %", "/used_percent"),
 ];
@@ -208,7 +208,7 @@ pub(super) const UTILISATION: &[Column] = &[
 pub(super) const ROLES: &[Column] =
     &[column("ROLE", "/role"), column("PERMISSIONS", "/permissions")];
 
-/// What became of each person whose roles were to change.
+/// The outcome of a change of roles for each person.
 pub(super) const ROLES_OUTCOME: &[Column] =
     &[column("USER", "/user"), column("OUTCOME", "/outcome"), column("CODE", "/code")];
 
@@ -233,7 +233,7 @@ pub(super) const REPORTS: &[Column] = &[
     column("ENDED AT", "/ended_at"),
 ];
 
-/// What became of each account of a batch.
+/// The outcome of each account of a batch.
 pub(super) const REPORT: &[Column] = &[
     column("ROW", "/row"),
     column("ACCOUNT", "/account"),
@@ -267,7 +267,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn values_read_as_text() {
+    fn json_values_have_texts() {
         let problem =
             json!({"column": "email", "code": "field.required", "message": "Fill it in."});
         assert_eq!(text_of(&json!([problem])), "email: Fill it in. [field.required]");

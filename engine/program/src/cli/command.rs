@@ -1,17 +1,16 @@
-//! `boarding command`: any command by its contract name.
-
-use std::io::Read as _;
+//! `boarding command`: sends any command of the contract.
 
 use boarding_commands::envelope::Envelope;
 use clap::Args;
 use serde_json::{Value, json};
 
 use super::exit_counts;
-use super::failure::{Done, Ending, Failure};
+use super::failure::{CliResult, Done, Failure};
+use super::input::standard_input;
 use super::list;
 use super::session::Session;
 
-/// Asks any command by its contract name
+/// Sends any command of the contract by its name
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -19,9 +18,9 @@ Examples:
   boarding command DefineOrgUnit '{\"org_unit\":\"Fixed Income Desk\",\"level\":\"team\"}' --company acme
   boarding command StartBulkIntegration - --company acme < envelope.json")]
 pub(super) struct Command {
-    /// Its name, e.g. ArchiveUser
+    /// The command's name, for example ArchiveUser
     name: String,
-    /// The body, or a whole envelope with `id` and `body`; - reads it from the standard input
+    /// The body, or an envelope with `id` and `body`; - reads it from the standard input
     #[arg(value_name = "JSON | -")]
     body: Option<String>,
 }
@@ -34,7 +33,7 @@ impl Command {
         }
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let value = match self.body.as_deref() {
             None => json!({}),
             Some("-") => parse(&standard_input()?)?,
@@ -55,19 +54,11 @@ impl Command {
                 session.out.fields(&accepted.result);
             }
         }
-        Ok(Done::losing(exit_counts::of(session, &self.name, &accepted.result).await?))
+        Ok(Done::with_failures(exit_counts::of(session, &self.name, &accepted.result).await?))
     }
 }
 
 fn parse(text: &str) -> Result<Value, Failure> {
     serde_json::from_str(text)
         .map_err(|error| Failure::Usage(format!("the body is not JSON: {error}")))
-}
-
-fn standard_input() -> Result<String, Failure> {
-    let mut text = String::new();
-    std::io::stdin()
-        .read_to_string(&mut text)
-        .map_err(|error| Failure::Usage(format!("read the standard input: {error}")))?;
-    Ok(text)
 }

@@ -1,4 +1,4 @@
-//! What every verb takes: where the data is, whose it is, how to answer, where mails go.
+//! Options of all verbs: data folder, company, actor, output format, channel of mails.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use boarding_core::delivery::Channel;
 use boarding_core::delivery::outbox::Outbox;
 use boarding_core::delivery::smtp::SmtpChannel;
 
-/// The names of the dialects, as a help text lists them.
+/// The names of all dialects for a help text: `a, b or c`.
 pub(super) fn one_of_the_dialects() -> String {
     let names: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
     match names.split_last() {
@@ -21,44 +21,44 @@ pub(super) fn one_of_the_dialects() -> String {
     }
 }
 
-/// Where data is kept unless told.
+/// The data folder if none is given.
 pub(super) const DEFAULT_DATA: &str = "./boarding-data";
 
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Common options")]
 pub(super) struct Common {
-    /// The company that is meant
+    /// The company
     #[arg(long, global = true, env = "BOARDING_COMPANY", value_name = "COMPANY")]
     pub company: Option<CompanyId>,
     /// The data folder [default: ./boarding-data]
     #[arg(long, global = true, env = "BOARDING_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// Who asks [default: <login name>@local]
+    /// Who acts [default: <login name>@local]
     #[arg(long, global = true, value_name = "NAME")]
     pub actor: Option<String>,
-    /// Shows how it was: at a position of the log, or at a time (RFC 3339)
+    /// Shows an earlier state: at a position of the log, or at a time (RFC 3339)
     #[arg(long, global = true, value_name = "POSITION|TIME")]
     pub as_of: Option<String>,
-    /// Answers in JSON: one document, or one line a row
+    /// Prints JSON: one document, or one line per row
     #[arg(long, global = true)]
     pub json: bool,
     /// Writes mails as files into this folder [default: <data>/outbox]
     #[arg(long, global = true, value_name = "DIR")]
     pub outbox: Option<PathBuf>,
-    /// Sends mails by this server, smtp://[user:password@]host[:port] or smtps://…; --outbox goes first
+    /// Sends mails by this server, smtp://[user:password@]host[:port] or smtps://…; --outbox overrides it
     #[arg(long, global = true, env = "BOARDING_SMTP", hide_env_values = true, value_name = "URL")]
     pub smtp: Option<String>,
-    /// Goes on with runs that were begun another way (by --smtp, or as files): what may have been sent
-    /// already is not sent again
+    /// Continues runs that were started with another channel (--smtp or an outbox); mails that may have been
+    /// sent are not sent again
     #[arg(long, global = true)]
     pub adopt_runs: bool,
-    /// The command's id, a ULID: asking the same again under it changes nothing
+    /// The command's id, a ULID: a repeat of the command with the same id changes nothing
     #[arg(long = "id", global = true, value_name = "ULID")]
     pub command_id: Option<CommandId>,
-    /// Logs more to stderr (BOARDING_LOG=… says exactly what)
+    /// Logs more to stderr; BOARDING_LOG=… sets the log filter
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
-    /// Says nothing but what was asked for, and errors
+    /// Prints results and errors only
     #[arg(short, long, global = true, conflicts_with = "verbose")]
     pub quiet: bool,
 }
@@ -68,24 +68,30 @@ impl Common {
         self.data.clone().unwrap_or_else(|| DEFAULT_DATA.into())
     }
 
-    /// The company, where one is needed.
+    /// The company.
+    ///
+    /// # Errors
+    /// A usage failure if no company is given.
     pub(super) fn company(&self) -> Result<CompanyId, Failure> {
         self.company.clone().ok_or_else(|| {
-            let text = "which company? give --company COMPANY, or set BOARDING_COMPANY";
+            let text = "no company is given; add --company COMPANY, or set BOARDING_COMPANY";
             Failure::Usage(text.to_owned())
         })
     }
 
-    /// Who asks: the person at the keyboard unless told.
+    /// The actor: `--actor`, or the login name of the operator.
     pub(super) fn actor(&self) -> String {
         self.actor.clone().unwrap_or_else(|| format!("{}@local", login_name()))
     }
 
-    /// The way out for mails; none for the data folder's own outbox.
+    /// The channel of mails, or none for the outbox in the data folder.
     pub(super) fn channel(&self) -> Result<Option<Arc<dyn Channel>>, Failure> {
         if let Some(folder) = &self.outbox {
             let outbox = Outbox::open(folder).map_err(|error| {
-                Failure::Unavailable(format!("open the outbox in {}: {error}", folder.display()))
+                Failure::Unavailable(format!(
+                    "cannot open the outbox {}: {error}",
+                    folder.display()
+                ))
             })?;
             return Ok(Some(Arc::new(outbox)));
         }
@@ -106,7 +112,7 @@ fn login_name() -> String {
         .unwrap_or_else(|| format!("uid-{user}"))
 }
 
-/// The name that the machine's own list of users has for a number.
+/// The login name of a user id in `/etc/passwd`.
 fn name_of_user(number: u32) -> Option<String> {
     let users = std::fs::read_to_string("/etc/passwd").ok()?;
     let number = number.to_string();

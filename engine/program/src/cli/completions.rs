@@ -1,12 +1,12 @@
-//! `boarding completions`: what a shell needs to complete the program's words.
+//! `boarding completions`: prints a completion script for a shell.
 
 use clap::Args;
 use clap_complete::Shell;
 
-use super::failure::{Done, Ending};
+use super::failure::{CliResult, Done};
 use super::output::Out;
 
-/// A script by which a shell completes these words
+/// Prints a script with which a shell completes the program's arguments
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,10 +17,10 @@ pub(super) struct Completions {
 }
 
 impl Completions {
-    pub(super) fn run(self, out: &Out, mut program: clap::Command) -> Ending {
+    pub(super) fn run(self, out: &Out, mut program: clap::Command) -> CliResult {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut program, "boarding", &mut script);
         out.file(&script, None)?;
-        Ok(Done::Well)
+        Ok(Done::Completely)
     }
 }

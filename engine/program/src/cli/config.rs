@@ -1,14 +1,15 @@
-//! `boarding config`: the company's settings (LX-05, LX-06).
+//! `boarding config`: shows and changes the company's settings.
 
 use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::failure::{Done, Ending, Failure};
+use super::failure::{CliResult, Done, Failure};
+use super::fields;
 use super::list;
 use super::session::Session;
 
-/// The company's settings
+/// Shows and changes the company's settings
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,12 +26,12 @@ pub(super) struct Config {
 enum Verb {
     /// Shows all settings, or one
     Get {
-        /// Its name; a dot leads into a group: channels.whatsapp
+        /// The setting's name, with a dot after its group: channels.whatsapp
         key: Option<String>,
     },
-    /// Sets one setting or several, all at once or none
+    /// Sets one or several settings: all of them or none
     Set {
-        /// A name and its value, JSON or text; then the next name …
+        /// A name and its value, in JSON or as text; then the next name and value …
         #[arg(required = true, num_args = 2.., value_names = ["KEY", "VALUE"])]
         #[arg(allow_negative_numbers = true)]
         pairs: Vec<String>,
@@ -41,32 +42,34 @@ impl Config {
     pub(super) fn check(&self) -> Result<(), Failure> {
         match &self.verb {
             Some(Verb::Set { pairs }) if pairs.len() % 2 == 1 => {
-                let text = "config set takes names and values by turns; quote a value with blanks";
+                let text =
+                    "config set needs a value after each name; quote values that contain blanks";
                 Err(Failure::Usage(text.to_owned()))
             }
             _ => Ok(()),
         }
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::Get { key: None }) {
             Verb::Get { key } => get(session, key.as_deref()).await,
             Verb::Set { pairs } => {
                 let mut body = Map::new();
                 for pair in pairs.chunks(2) {
                     if let [key, value] = pair {
-                        body.insert(key.clone(), list::value(value));
+                        body.insert(key.clone(), fields::value(value));
                     }
                 }
                 let names: Vec<_> = body.keys().cloned().collect();
                 let done = format!("set: {}", names.join(", "));
-                list::change(session, "SetCompanyConfig", Value::Object(body), &done).await
+                list::submit_and_print(session, "SetCompanyConfig", Value::Object(body), &done)
+                    .await
             }
         }
     }
 }
 
-async fn get(session: &Session<'_>, key: Option<&str>) -> Ending {
+async fn get(session: &Session<'_>, key: Option<&str>) -> CliResult {
     let out = session.out;
     let row = session.row("config", json!({})).await?;
     let Some(key) = key else {
@@ -75,7 +78,7 @@ async fn get(session: &Session<'_>, key: Option<&str>) -> Ending {
         } else {
             out.fields(&flat(&row));
         }
-        return Ok(Done::Well);
+        return Ok(Done::Completely);
     };
     let value = row
         .pointer(&format!("/{}", key.replace('.', "/")))
@@ -85,10 +88,10 @@ async fn get(session: &Session<'_>, key: Option<&str>) -> Ending {
         Value::String(text) if !out.is_json() => out.line(text),
         _ => out.document(value),
     }
-    Ok(Done::Well)
+    Ok(Done::Completely)
 }
 
-/// Groups as single settings, under the names that `set` takes.
+/// The settings of groups under the names that `config set` uses.
 fn flat(row: &Value) -> Value {
     let mut flat = Map::new();
     for (name, value) in row.as_object().into_iter().flatten() {

@@ -1,21 +1,21 @@
-//! What a command lost, once all that follows from it is over: invalid rows, and people who failed.
+//! Counts of failures after a command: invalid rows and failed people. They decide the exit status.
 
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::list::{number, text};
+use super::fields::{number, text};
 use super::session::Session;
 
-/// How much was lost of what an accepted command asked for; nothing is under way any more.
+/// The number of invalid rows and failed people of an accepted command. Call it after all work is done.
 pub(super) async fn of(
     session: &Session<'_>,
     command: &str,
     result: &Value,
 ) -> Result<u64, Failure> {
-    let of_people = result.get("users").and_then(Value::as_array).map_or(0, |people| {
+    let people_failed = result.get("users").and_then(Value::as_array).map_or(0, |people| {
         people.iter().filter(|one| text(one, "outcome") == "failed").count() as u64
     });
-    let of_rows = match (command, text(result, "import")) {
+    let rows_failed = match (command, text(result, "import")) {
         (_, "") => 0,
         ("ImportFile", import) => {
             of_import(&session.row("import", json!({"import": import})).await?)
@@ -29,17 +29,17 @@ pub(super) async fn of(
         }
         _ => 0,
     };
-    Ok(of_people + of_rows + of_run(session, text(result, "run")).await?)
+    Ok(people_failed + rows_failed + of_run(session, text(result, "run")).await?)
 }
 
-/// The invalid rows of an import; that nobody is invited who was to be counts as one loss more. Where the
-/// file created nobody, there was nobody to invite.
+/// The number of invalid rows of an import, plus one if a requested run was refused. A run without people does
+/// not count.
 pub(super) fn of_import(row: &Value) -> u64 {
     let why = row.pointer("/not_invited/code").and_then(Value::as_str);
     number(row, "invalid") + u64::from(why.is_some_and(|code| code != "run.empty_selection"))
 }
 
-/// The people of a run who failed; none without a run.
+/// The number of failed people of a run, or 0 without a run.
 pub(super) async fn of_run(session: &Session<'_>, run: &str) -> Result<u64, Failure> {
     if run.is_empty() {
         return Ok(0);

@@ -1,4 +1,4 @@
-//! How the program may end: each way with its exit status and its words (contract, section 5).
+//! Results of verbs, with their exit statuses (contract section 5).
 
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Refusal;
@@ -7,44 +7,44 @@ use serde_json::{Value, json};
 use boarding_core::engine::EngineError;
 use boarding_core::read::queries::QueryFailure;
 
-/// How a verb ended.
-pub(super) type Ending = Result<Done, Failure>;
+/// The result of a verb.
+pub(super) type CliResult = Result<Done, Failure>;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Done {
-    Well,
-    /// Done, but rows were invalid or people failed.
-    WithLosses,
+    Completely,
+    /// Done, but some rows were invalid or some people failed.
+    WithFailures,
 }
 
 impl Done {
-    /// With losses if there were any.
-    pub(super) fn losing(lost: u64) -> Self {
-        if lost == 0 { Self::Well } else { Self::WithLosses }
+    /// `WithFailures` if the number is not 0.
+    pub(super) fn with_failures(count: u64) -> Self {
+        if count == 0 { Self::Completely } else { Self::WithFailures }
     }
 
     pub(super) fn status(self) -> u8 {
         match self {
-            Self::Well => 0,
-            Self::WithLosses => 5,
+            Self::Completely => 0,
+            Self::WithFailures => 5,
         }
     }
 }
 
-/// Why a verb did not do what was asked.
+/// Why a verb failed.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Failure {
-    /// A rule is broken: the answer as a document, its code and its message.
+    /// The engine refused: the answer, its code and its message.
     Refused { document: Value, code: String, message: String },
-    /// The words cannot be understood, or something is missing among them.
+    /// Arguments are wrong or missing.
     Usage(String),
-    /// What is stored does not pass its check.
+    /// Stored data is damaged.
     Damaged(String),
-    /// It may work later; the answer, if there is one.
+    /// A server, the log or a file is unavailable. A retry may succeed.
     Unavailable(String),
-    /// As above, with the answer that says so.
+    /// As `Unavailable`, with the answer of the engine.
     Failed { document: Value, message: String },
-    /// Somebody pressed Ctrl-C.
+    /// The operator pressed Ctrl-C.
     Interrupted(String),
 }
 
@@ -59,7 +59,7 @@ impl Failure {
         }
     }
 
-    /// The document to answer with, where answers are documents.
+    /// The answer of the engine, if there is one.
     pub(super) fn document(&self) -> Option<&Value> {
         match self {
             Self::Refused { document, .. } | Self::Failed { document, .. } => Some(document),
@@ -78,7 +78,7 @@ impl Failure {
         }
     }
 
-    /// What an answer other than an accepted one makes.
+    /// The failure for an answer that is not accepted.
     pub(super) fn of_answer(answer: &Answer) -> Self {
         let document = json!(answer);
         match answer {
@@ -103,8 +103,8 @@ impl From<Refusal> for Failure {
 }
 
 impl From<QueryFailure> for Failure {
-    fn from(no: QueryFailure) -> Self {
-        match no {
+    fn from(failure: QueryFailure) -> Self {
+        match failure {
             QueryFailure::Refused(refusal) => refusal.into(),
             QueryFailure::Failed { code, why } => {
                 let message = format!("{} ({why})", code.text());
@@ -123,7 +123,7 @@ impl From<EngineError> for Failure {
             return Self::Damaged(text);
         }
         if matches!(&error, EngineError::Folder(folder) if folder.is_transient()) {
-            text.push_str("; wait for it to end, or name another folder with --data");
+            text.push_str("; wait until it ends, or give another folder with --data");
         }
         Self::Unavailable(text)
     }

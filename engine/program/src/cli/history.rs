@@ -1,14 +1,14 @@
-//! `boarding history`: the events themselves, of one thing or of the whole company.
+//! `boarding history`: the events of one object or of the whole company.
 
 use clap::Args;
 use serde_json::json;
 
 use super::columns;
-use super::failure::Ending;
+use super::failure::CliResult;
 use super::list::{self, Limit};
 use super::session::Session;
 
-/// The events themselves, the oldest first
+/// Lists the events, the oldest first
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -16,14 +16,14 @@ Examples:
   boarding history user:janeuser115 --company acme
   boarding history run:01JD0000000000000000000000 --company acme")]
 pub(super) struct History {
-    /// run:ID, user:KEY, import:ID or phone:E164; everything unless told
+    /// run:ID, user:KEY, import:ID or phone:E164 [default: all events of the company]
     entity: Option<String>,
     #[command(flatten)]
     limit: Limit,
 }
 
 impl History {
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let params = json!({"entity": self.entity});
         list::show(session, "history", params, self.limit, columns::HISTORY).await
     }

@@ -1,8 +1,6 @@
-//! `boarding import`: a file in, its outcome row by row, and what to do next (LX-08, LX-09, LX-11 … LX-13).
+//! `boarding import`: imports files, prints the outcome of the rows, and suggests the next command.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::values::ImportId;
@@ -12,17 +10,20 @@ use serde_json::{Map, Value, json};
 use super::advice;
 use super::common::one_of_the_dialects;
 use super::exit_counts;
-use super::failure::{Done, Ending, Failure};
-use super::list::{self, number, text};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{number, text};
+use super::input;
+use super::list;
 use super::session::{Accepted, Session};
 use super::watch;
+use super::words::{pair, quoted};
 
 mod preview;
 mod report;
 
-pub(super) use report::report;
+pub(super) use report::print as print_report;
 
-/// Imports people from a file, and says what became of each row
+/// Imports people from a file and shows the outcome of the rows
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,62 +38,62 @@ Examples:
   boarding import staff.csv --company acme --dialect mangoapps --existing update
   boarding import accounts.csv --company acme --dialect multiline --organization EMEA --permission-group Traders
 
---preview shows what would become of each row and changes nothing; the hash it tells imports exactly that,
-or nothing if it would come out otherwise by now.
-The file's columns: boarding template leapxpert. Rows that are refused do not hold up the others:
-boarding imports failed-rows latest gives them back, to be mended and imported again.")]
+--preview shows the outcome of each row and changes nothing. It prints a hash; --plan-hash HASH imports exactly
+these rows, and is refused if their outcome has changed.
+boarding template leapxpert prints the columns of a dialect. Invalid rows do not stop the other rows.
+boarding imports failed-rows latest writes them to a file, which you can correct and import.")]
 pub(super) struct Import {
-    /// The file, or all that the dialect takes together; - reads the standard input
+    /// The file, or all files that the dialect needs together; - reads the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    #[arg(long, value_name = "DIALECT", help = format!("How the file is to be read: {}", one_of_the_dialects()))]
+    #[arg(long, value_name = "DIALECT", help = format!("The dialect of the file: {}", one_of_the_dialects()))]
     dialect: String,
-    /// Puts each person's number on the corporate phone list
+    /// Puts each person's phone on the corporate phone list
     #[arg(long)]
     add_phones: bool,
-    /// What happens to people who are there already [default: the dialect's own rule]
+    /// Skips or updates people who exist already [default: the dialect's rule]
     #[arg(long, value_parser = ["skip", "update"])]
     existing: Option<String>,
-    /// What a blank cell does in an update [default: the company's setting]
+    /// Keeps or clears the old value where a cell is blank in an update [default: the company's setting]
     #[arg(long, value_parser = ["keep", "clear"])]
     blank_means: Option<String>,
-    /// What an invalid row does: it is left out, or the whole file is refused [default: continue]
+    /// Leaves out invalid rows, or refuses the whole file [default: continue]
     #[arg(long, value_parser = ["continue", "reject_file"])]
     on_error: Option<String>,
-    /// The file's encoding, e.g. windows-1252 [default: UTF-8, or what its mark says]
+    /// The file's encoding, for example windows-1252 [default: UTF-8, or the encoding of its byte order mark]
     #[arg(long, value_name = "NAME")]
     encoding: Option<String>,
-    /// What separates the cells: one character, or tab [default: the dialect's own]
+    /// The delimiter of cells: one character, or tab [default: the dialect's delimiter]
     #[arg(long, value_name = "CHARACTER")]
     delimiter: Option<String>,
-    /// Reads the file's column THEIRS as our column OURS; may be given several times
-    #[arg(long = "column", value_name = "THEIRS=OURS")]
+    /// Reads a column of the file as a column of the dialect; may be given several times
+    #[arg(long = "column", value_name = "FILE COLUMN=DIALECT COLUMN")]
     columns: Vec<String>,
-    /// Sends new people a log-in mail
+    /// Sends a welcome mail to new people
     #[arg(long)]
     send_welcome_email: bool,
-    /// Invites those whom the file creates, once it is imported
+    /// Invites the people whom the import creates
     #[arg(long, conflicts_with = "invite")]
     auto_invite: bool,
-    /// Invites everybody the file names, once it is imported
+    /// Invites all people of the file after the import
     #[arg(long)]
     invite: bool,
-    /// Where to invite people: whatsapp, imessage [default: the only one that is enabled]
+    /// The channel of invitations: whatsapp or imessage [default: the only enabled channel]
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
-    /// The organization that the accounts of a multiline file belong to
+    /// The organization of the accounts of a multiline file
     #[arg(long, value_name = "ORG_UNIT")]
     organization: Option<String>,
-    /// The group of user permissions that they get
+    /// The permission group of the accounts of a multiline file
     #[arg(long, value_name = "GROUP")]
     permission_group: Option<String>,
-    /// Shows what the file would come to, and imports nothing
+    /// Shows the outcome of the rows and imports nothing
     #[arg(long, conflicts_with = "plan_hash")]
     preview: bool,
-    /// Imports exactly what the preview with this hash showed; refused if it would come out otherwise
+    /// Imports exactly the rows of the preview with this hash; refused if their outcome has changed
     #[arg(long, value_name = "HASH")]
     plan_hash: Option<String>,
-    /// The id that the import is to have [default: the command's]
+    /// The id of the import [default: the id of the command]
     #[arg(long = "import", value_name = "ULID")]
     import: Option<ImportId>,
 }
@@ -101,40 +102,40 @@ impl Import {
     pub(super) fn check(&self) -> Result<(), Failure> {
         self.delimiter()?;
         self.columns()?;
-        self.files.iter().try_for_each(|file| open(file).map(drop))
+        self.files.iter().try_for_each(|file| input::open(file).map(drop))
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
-        let mut kept = Vec::new();
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        let mut stored = Vec::new();
         for file in &self.files {
-            let content = open(file)?;
-            let name = name_of(file, "csv");
-            let keep = || session.engine.keep_file(&name, content);
-            let file = tokio::task::block_in_place(keep)?;
-            kept.push(json!({"name": file.name, "sha256": file.sha256}));
+            let content = input::open(file)?;
+            let name = input::name_of(file, "csv");
+            let store = || session.engine.keep_file(&name, content);
+            let file = tokio::task::block_in_place(store)?;
+            stored.push(json!({"name": file.name, "sha256": file.sha256}));
         }
-        let body = self.body(kept)?;
+        let body = self.body(stored)?;
         if self.preview {
-            return preview::show(session, &self, body).await;
+            return preview::show(session, &self.arguments(), body).await;
         }
         let accepted = session.submit("ImportFile", body).await?;
-        let row = carry(session, &accepted).await?;
+        let row = wait(session, &accepted).await?;
         let out = session.out;
         if out.is_json() {
             out.document(&row);
         } else {
-            report(session, &row).await?;
+            report::print(session, &row).await?;
             out.note(&list::receipt(&accepted));
             match self.auto_invite || self.invite {
-                true => tell_invites(session, &row),
+                true => print_invitations(session, &row),
                 false if has_addresses(&self.dialect) => {
-                    hint_next(session, &row, self.lacks_phones());
+                    suggest_run(session, &row, self.lacks_phones());
                 }
                 false => {}
             }
         }
         let failed = exit_counts::of_run(session, text(&row, "run")).await?;
-        Ok(Done::losing(exit_counts::of_import(&row) + failed))
+        Ok(Done::with_failures(exit_counts::of_import(&row) + failed))
     }
 
     fn body(&self, files: Vec<Value>) -> Result<Value, Failure> {
@@ -180,7 +181,7 @@ impl Import {
         Ok(Value::Object(body))
     }
 
-    /// Whether people come in without the numbers that they are invited with.
+    /// Whether the dialect needs corporate phones for invitations and the import does not add them.
     fn lacks_phones(&self) -> bool {
         let has_phones = |one: &dyn Dialect| one.needs_corporate_phone() && !one.opens_accounts();
         !self.add_phones && dialect::find(&self.dialect).is_some_and(has_phones)
@@ -192,85 +193,96 @@ impl Import {
         match (text.as_str(), chars.next(), chars.next()) {
             ("tab" | "\\t", ..) => Ok(Some('\t')),
             (_, Some(one), None) => Ok(Some(one)),
-            _ => Err(Failure::Usage("--delimiter takes one character, or tab".to_owned())),
+            _ => Err(Failure::Usage("--delimiter must be one character, or tab".to_owned())),
         }
     }
 
     fn columns(&self) -> Result<Map<String, Value>, Failure> {
-        let read = |text: &String| list::pair(text).map(|(theirs, ours)| (theirs, json!(ours)));
+        let read =
+            |text: &String| pair(text).map(|(in_file, in_dialect)| (in_file, json!(in_dialect)));
         self.columns.iter().map(read).collect()
+    }
+
+    /// The files and the options that change the result, as an operator types them.
+    fn arguments(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        words.extend(self.files.iter().map(|file| quoted(&file.to_string_lossy())));
+        let mut option = |name: &str, value: Option<&String>| {
+            words.extend(value.map(|value| format!("{name} {}", quoted(value))));
+        };
+        option("--dialect", Some(&self.dialect));
+        option("--existing", self.existing.as_ref());
+        option("--blank-means", self.blank_means.as_ref());
+        option("--on-error", self.on_error.as_ref());
+        option("--encoding", self.encoding.as_ref());
+        option("--delimiter", self.delimiter.as_ref());
+        option("--organization", self.organization.as_ref());
+        option("--permission-group", self.permission_group.as_ref());
+        for column in &self.columns {
+            option("--column", Some(column));
+        }
+        option("--channel", self.channel.as_ref());
+        option("--import", self.import.map(|import| import.to_string()).as_ref());
+        let switches = [
+            ("--add-phones", self.add_phones),
+            ("--send-welcome-email", self.send_welcome_email),
+            ("--auto-invite", self.auto_invite),
+            ("--invite", self.invite),
+        ];
+        words.extend(switches.iter().filter(|(_, on)| *on).map(|(name, _)| (*name).to_owned()));
+        words.join(" ")
     }
 }
 
-/// Sees an accepted import through to its end, and gives its row.
-pub(super) async fn carry(session: &Session<'_>, accepted: &Accepted) -> Result<Value, Failure> {
+/// Waits until an accepted import and all that follows from it is done, and returns its row.
+pub(super) async fn wait(session: &Session<'_>, accepted: &Accepted) -> Result<Value, Failure> {
     let import = accepted.id("import");
     watch::import(session, &import).await?;
     session.settle().await?;
     session.row("import", json!({"import": import})).await
 }
 
-/// Whether the dialect's people can be invited: a mail needs an address.
+/// Whether the dialect has email addresses, without which people cannot be invited.
 fn has_addresses(dialect: &str) -> bool {
     let known = dialect::find(dialect);
     known.is_some_and(|one| one.format().columns.iter().any(|column| column.name.contains("mail")))
 }
 
-/// The run that invites the import's people, or why there is none.
-fn tell_invites(session: &Session<'_>, row: &Value) {
+/// Prints the run that invited the import's people, or why there is none.
+fn print_invitations(session: &Session<'_>, row: &Value) {
     match row.pointer("/not_invited/message").and_then(Value::as_str) {
         Some(why) => {
-            session.out.note(&format!("nobody was invited: {why}"));
+            session.out.note(&format!("no invitations were sent: {why}"));
             let code = row.pointer("/not_invited/code").and_then(Value::as_str);
             if let Some(advice) = code.and_then(|code| advice::on(code, &Value::Null)) {
                 session.out.note(&format!(
-                    "  {advice}; then boarding runs start --channel CHANNEL --import {} {}",
+                    "  {advice}; then: boarding runs start --channel CHANNEL --import {} {}",
                     text(row, "import"),
-                    session.place()
+                    session.location_options()
                 ));
             }
         }
         None => session.out.note(&format!(
-            "they are invited by a run: boarding log {} {}",
+            "the invitations: boarding log {} {}",
             text(row, "run"),
-            session.place()
+            session.location_options()
         )),
     }
 }
 
-fn hint_next(session: &Session<'_>, row: &Value, lacks_phones: bool) {
+/// Suggests the run that invites the import's people.
+fn suggest_run(session: &Session<'_>, row: &Value, lacks_phones: bool) {
     if number(row, "created") + number(row, "updated") + number(row, "skipped") == 0 {
         return;
     }
     if lacks_phones {
         session.out.note(
-            "no numbers were put on the corporate phone list (--add-phones does); nobody without one can be invited",
+            "no phones were added to the corporate phone list; people need one to be invited: import with --add-phones",
         );
     }
     session.out.note(&format!(
-        "next, invite them: boarding runs start --channel whatsapp --import {} {}",
+        "to invite these people: boarding runs start --channel whatsapp --import {} {}",
         text(row, "import"),
-        session.place()
+        session.location_options()
     ));
-}
-
-pub(super) fn open(file: &Path) -> Result<Box<dyn Read>, Failure> {
-    if file.as_os_str() == "-" {
-        return Ok(Box::new(io::stdin()));
-    }
-    let failed = |why: String| Failure::Usage(format!("read {}: {why}", file.display()));
-    let content = File::open(file).map_err(|error| failed(error.to_string()))?;
-    let is_folder = content.metadata().is_ok_and(|metadata| metadata.is_dir());
-    if is_folder {
-        return Err(failed("it is a folder".to_owned()));
-    }
-    Ok(Box::new(content))
-}
-
-/// The file's name; what comes by the standard input is called by what it is.
-pub(super) fn name_of(file: &Path, extension: &str) -> String {
-    match file.file_name() {
-        Some(name) if name != "-" => name.to_string_lossy().into_owned(),
-        _ => format!("stdin.{extension}"),
-    }
 }

@@ -1,15 +1,17 @@
-//! `boarding invitations`: where each stands; sent again, revoked, moved to another organization (ML-09, ML-10, ML-17, ML-18).
+//! `boarding invitations`: lists, resends, revokes and moves invitations.
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::columns::INVITATIONS;
-use super::failure::{Done, Ending, Failure};
-use super::list::{self, Limit, number, set, text};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{number, set, text};
+use super::list::{self, Limit};
 use super::session::Session;
 use super::start;
+use super::words::counted;
 
-/// Invitations: where each stands; sent again, revoked, moved to another organization
+/// Lists, resends and revokes invitations, and moves them to another organization
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,12 +30,12 @@ pub(super) struct Invitations {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows them
+    /// Lists the invitations
     List(List),
     Resend(Resend),
-    /// Revokes one: its link is dead, and the number that came with it is free
+    /// Revokes an invitation: its link stops working, and its number is free again
     Revoke {
-        /// Whose
+        /// The user name
         user: String,
         /// whatsapp or imessage
         #[arg(long, value_name = "CHANNEL")]
@@ -44,20 +46,20 @@ enum Verb {
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
-    /// Only those in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked
+    /// Only invitations in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
-    /// Only those of this user, by the exact name
+    /// Only invitations of this user, by the exact name
     #[arg(long, value_name = "USER")]
     user: Option<String>,
     #[command(flatten)]
     limit: Limit,
 }
 
-/// Sends invitations (again), as a run that is seen through to its end; the links before it die
+/// Sends invitations again, as a run, and waits for its end; earlier links stop working
 #[derive(Debug, Args)]
 struct Resend {
-    /// whatsapp or imessage [default: the only one that is enabled]
+    /// whatsapp or imessage [default: the only enabled channel]
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
     #[command(flatten)]
@@ -67,14 +69,14 @@ struct Resend {
     yes: bool,
 }
 
-/// Whom to invite: one of the two.
+/// The people to invite: named users or a filter.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct People {
     /// This person; may be given several times
     #[arg(long = "user", value_name = "USER")]
     users: Vec<String>,
-    /// Everybody of whom this is true
+    /// All people to whom this applies
     #[arg(long)]
     filter: Option<Filter>,
 }
@@ -93,10 +95,10 @@ struct Move {
     /// The accounts
     #[arg(required = true, value_name = "ACCOUNT")]
     accounts: Vec<String>,
-    /// The organization they go to, by its exact name
+    /// The new organization, by its exact name
     #[arg(long = "to", value_name = "NAME")]
     dest: String,
-    /// Says whether they could be moved, and moves nobody
+    /// Checks whether the accounts can be moved, and moves nothing
     #[arg(long)]
     check: bool,
 }
@@ -110,7 +112,7 @@ impl Invitations {
         }
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { state, user, limit }) => {
                 let params = json!({"state": state, "user": user});
@@ -120,7 +122,7 @@ impl Invitations {
             Verb::Revoke { user, channel } => {
                 let done = format!("the invitation of {user} is revoked");
                 let body = json!({"user": user, "channel": channel});
-                list::change(session, "RevokeInvitation", body, &done).await
+                list::submit_and_print(session, "RevokeInvitation", body, &done).await
             }
             Verb::Move(moving) => moving.run(session).await,
         }
@@ -128,64 +130,65 @@ impl Invitations {
 }
 
 impl Resend {
-    async fn run(self, session: &Session<'_>) -> Ending {
-        let (mut body, whom) = (json!({}), self.people.words());
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let (mut body, people) = (json!({}), self.people.text());
         if let Some(channel) = self.channel {
             set(&mut body, "channel", channel);
         }
         match self.people.filter {
-            Some(_) => set(&mut body, "filter", whom.clone()),
+            Some(filter) => set(&mut body, "filter", filter.name()),
             None => set(&mut body, "users", self.people.users),
         }
-        let question = format!("You're about to send invitation emails to {whom}.");
+        let question = format!("You're about to send invitation emails to {people}.");
         if self.yes {
             session.out.say(&question);
         } else if session.out.confirm(&format!("{question} Proceed?")).await != Some(true) {
-            session.out.line("nothing was sent");
-            return Ok(Done::Well);
+            session.out.line("no invitations were sent");
+            return Ok(Done::Completely);
         }
         let accepted = session.submit("ResendInvitation", body).await?;
         start::finish(session, &accepted).await
     }
 }
 
+impl Filter {
+    /// The name in the option and in the contract.
+    fn name(self) -> String {
+        self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    }
+}
+
 impl People {
-    /// The filter by its name, or how many are named.
-    fn words(&self) -> String {
+    /// The people for the question to the operator.
+    fn text(&self) -> String {
         match self.filter {
-            Some(filter) => filter
-                .to_possible_value()
-                .map(|value| value.get_name().to_owned())
-                .unwrap_or_default(),
-            None => match self.users.len() {
-                1 => "1 user".to_owned(),
-                many => format!("{many} users"),
-            },
+            Some(filter) => format!("all people of the filter {}", filter.name()),
+            None => counted(self.users.len() as u64, "user", "users"),
         }
     }
 }
 
 impl Move {
-    async fn run(self, session: &Session<'_>) -> Ending {
+    async fn run(self, session: &Session<'_>) -> CliResult {
         let body = json!({"accounts": self.accounts, "dest": self.dest});
         if !self.check {
             let accepted = session.submit("MovePendingInvitations", body).await?;
             session.settle().await?;
             let moved = number(&accepted.result, "moved");
-            let done = format!("{moved} accounts are {}'s now", self.dest);
-            list::show_accepted(session.out, &accepted, &done);
-            return Ok(Done::Well);
+            let done = format!("{} moved to {}", counted(moved, "account", "accounts"), self.dest);
+            list::print_accepted(session.out, &accepted, &done);
+            return Ok(Done::Completely);
         }
         let row = session.row("can_move", body).await?;
         if session.out.is_json() {
             session.out.document(&row);
         } else if row.get("allowed") == Some(&Value::Bool(true)) {
-            session.out.line("they can be moved");
+            session.out.line("the accounts can be moved");
         } else {
             let [needed, available] = ["needed", "available"].map(|name| number(&row, name));
             let message = text(&row, "message");
             session.out.line(&format!("{message} ({needed} needed, {available} available)"));
         }
-        Ok(Done::Well)
+        Ok(Done::Completely)
     }
 }

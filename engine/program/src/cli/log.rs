@@ -1,15 +1,15 @@
-//! `boarding log`: the integration log of a run, while it goes on and for ever after (LX-22, LX-24, LX-25).
+//! `boarding log`: the integration log of a run.
 
 use clap::Args;
 use serde_json::json;
 
 use super::columns;
-use super::failure::Ending;
-use super::list::{self, Limit, Sheet};
-use super::runs;
+use super::failure::CliResult;
+use super::latest;
+use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 
-/// What became of each person of a run, and why
+/// Lists the people of a run with their outcomes and reasons
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -19,21 +19,21 @@ Examples:
 pub(super) struct Log {
     /// The run's id, or `latest`
     run: String,
-    /// Only those with this status: queued, dispatching, success, skipped, failed
+    /// Only people with this status: queued, dispatching, success, skipped, failed
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
-    /// Part of a user name or an address
+    /// Only people with this text in the user name or email address
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
-    sheet: Sheet,
+    export: CsvExport,
 }
 
 impl Log {
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
-        let run = runs::resolve(session, self.run).await?;
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        let run = latest::run(session, self.run).await?;
         let params = json!({"run": run, "status": self.status, "search": self.search});
         list::show_or_write(
             session,
@@ -41,7 +41,7 @@ impl Log {
             params,
             self.limit,
             columns::LOG,
-            &self.sheet,
+            &self.export,
         )
         .await
     }

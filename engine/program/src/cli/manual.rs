@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::did_you_mean::nearest;
-use super::failure::{Done, Ending, Failure};
+use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
 
 /// Guides for administrators, operators, auditors and developers: lists them, or prints one
@@ -60,10 +60,10 @@ impl Page {
 }
 
 impl Manual {
-    pub(super) fn run(self, out: &Out) -> Ending {
+    pub(super) fn run(self, out: &Out) -> CliResult {
         let Some(name) = self.page else {
             list(out);
-            return Ok(Done::Well);
+            return Ok(Done::Completely);
         };
         let page = PAGES.iter().find(|page| page.name == name).ok_or_else(|| unknown(&name))?;
         if out.is_json() {
@@ -72,7 +72,7 @@ impl Manual {
         } else {
             out.line(page.text.trim_end());
         }
-        Ok(Done::Well)
+        Ok(Done::Completely)
     }
 }
 

@@ -1,4 +1,4 @@
-//! `boarding numbers`: the pool that accounts take their numbers from (ML-06, ML-15 … ML-18).
+//! `boarding numbers`: the pool of numbers for accounts.
 
 use std::path::PathBuf;
 
@@ -6,12 +6,14 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::columns::{NUMBERS, SUGGESTIONS, UTILISATION};
-use super::failure::{Done, Ending, Failure};
-use super::import::open;
-use super::list::{self, Limit, number, set};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{number, set};
+use super::input;
+use super::list::{self, Limit};
 use super::session::Session;
+use super::words::counted;
 
-/// The number pool: whose each number is, where it stands, and how far the numbers are used
+/// The number pool: lists, adds, allocates, reserves and assigns numbers
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,9 +27,10 @@ Examples:
   boarding numbers assign '+1 212 555 0002' jane@acme.example --company acme
   boarding numbers utilisation --company acme
 
-Numbers belong to the company's own stock or to an organization. A number is available, or reserved under a
-tag; assigned to an account that is invited; registered once that account is on board; and perhaps it cools
-down for a while after that. Which number each account has: boarding numbers list --search jane@acme.example")]
+A number belongs to the company's stock or to an organization. It is available, reserved under a tag, assigned to
+an invited account, or registered by an account that accepted its invitation. A released number may be cooling for
+a time before it is available again. To find the number of an account:
+boarding numbers list --search jane@acme.example")]
 pub(super) struct Numbers {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -37,15 +40,15 @@ pub(super) struct Numbers {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows the pool, in numerical order
+    /// Lists the numbers of the pool, in numerical order
     List(List),
-    /// Puts numbers into the pool; those that are in it already stay as they are
+    /// Adds numbers to the pool; numbers that are in it already do not change
     Add(Add),
-    /// Keeps a number back for whoever knows the tag
+    /// Reserves a number: only an assignment with the same tag can use it
     Reserve {
         /// The number, with its country code
         number: String,
-        /// What it is kept back for
+        /// The tag of the reservation
         #[arg(long, value_name = "TEXT")]
         tag: String,
     },
@@ -54,41 +57,41 @@ enum Verb {
         /// The number, with its country code
         number: String,
     },
-    /// Gives numbers of the organization above to an organization: all of them or none
+    /// Allocates numbers of a parent organization to an organization: all of them or none
     Allocate(Allocate),
-    /// Gives unused numbers back to the organization above: all of them or none
+    /// Returns unused numbers to the parent organization: all of them or none
     Withdraw {
         /// The numbers, with their country codes
         #[arg(required = true, value_name = "NUMBER")]
         numbers: Vec<String>,
     },
-    /// Gives an account a number
+    /// Assigns a number to an account
     Assign {
         /// The number, with its country code
         number: String,
-        /// The account: its address or its device
+        /// The account: its email address or its device
         user: String,
-        /// What the number is reserved for, if it is
+        /// The tag of the number's reservation
         #[arg(long, value_name = "TEXT")]
         tag: Option<String>,
     },
-    /// Takes a number from its account
+    /// Releases a number from its account
     Release {
         /// The number, with its country code
         number: String,
     },
-    /// Shows a short list of available numbers to pick from
+    /// Suggests available numbers
     Suggest {
-        /// Of this organization, by its exact name [default: of the company's own stock]
+        /// Numbers of this organization, by its exact name [default: of the company's stock]
         #[arg(long, value_name = "NAME")]
         org_unit: Option<String>,
-        /// How many numbers at most
+        /// The largest number of suggestions
         #[arg(long, value_name = "NUMBERS", default_value_t = 5)]
         limit: usize,
     },
-    /// Shows how many numbers each organization has, uses and has promised
+    /// Shows how many numbers each organization has, uses and needs
     Utilisation {
-        /// Only of this organization, by its exact name
+        /// Only this organization, by its exact name
         #[arg(long, value_name = "NAME")]
         org_unit: Option<String>,
     },
@@ -96,13 +99,13 @@ enum Verb {
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
-    /// Part of a number, of its account or of its tag
+    /// Only numbers with this text in the number, its account or its tag
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only those of this organization, by its exact name
+    /// Only numbers of this organization, by its exact name
     #[arg(long, value_name = "NAME")]
     org_unit: Option<String>,
-    /// Only those in this state: available, reserved, assigned, registered, cooling
+    /// Only numbers in this state: available, reserved, assigned, registered, cooling
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     #[command(flatten)]
@@ -114,10 +117,10 @@ struct Add {
     /// The numbers, with their country codes
     #[arg(required_unless_present = "file", value_name = "NUMBER")]
     numbers: Vec<String>,
-    /// Takes them from this file, one a line; - reads the standard input
+    /// Reads the numbers from this file, one per line; - reads the standard input
     #[arg(long, value_name = "FILE", conflicts_with = "numbers")]
     file: Option<PathBuf>,
-    /// Whose they are, by its exact name [default: the company's own stock]
+    /// The organization that gets the numbers, by its exact name [default: the company's stock]
     #[arg(long, value_name = "NAME")]
     org_unit: Option<String>,
 }
@@ -126,10 +129,10 @@ struct Add {
 struct Allocate {
     /// The organization, by its exact name
     org_unit: String,
-    /// These numbers
+    /// The numbers
     #[arg(required_unless_present = "quantity", value_name = "NUMBER")]
     numbers: Vec<String>,
-    /// So many, from the nearest owner first
+    /// This many numbers, from the nearest parent first
     #[arg(long, value_name = "NUMBERS", conflicts_with = "numbers")]
     quantity: Option<u64>,
 }
@@ -138,12 +141,12 @@ impl Numbers {
     pub(super) fn check(&self) -> Result<(), Failure> {
         list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
-            Some(Verb::Add(Add { file: Some(file), .. })) => open(file).map(drop),
+            Some(Verb::Add(Add { file: Some(file), .. })) => input::open(file).map(drop),
             _ => Ok(()),
         }
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { search, org_unit, state, limit }) => {
                 let params = json!({"search": search, "org_unit": org_unit, "state": state});
@@ -164,15 +167,16 @@ impl Numbers {
     }
 }
 
-/// The verbs that change the pool.
-async fn change(session: &Session<'_>, verb: Verb) -> Ending {
+/// Runs a verb that changes the pool.
+async fn change(session: &Session<'_>, verb: Verb) -> CliResult {
     let (command, body, done) = match verb {
         Verb::Add(add) => return add.run(session).await,
         Verb::Allocate(allocate) => return allocate.run(session).await,
         Verb::Withdraw { numbers } => {
-            let told =
-                |result: &Value| format!("{} numbers are withdrawn", number(result, "withdrawn"));
-            return tell(session, "WithdrawNumbers", json!({"numbers": numbers}), told).await;
+            let text =
+                |result: &Value| format!("{} withdrawn", numbers_of(number(result, "withdrawn")));
+            let body = json!({"numbers": numbers});
+            return submit_and_print(session, "WithdrawNumbers", body, text).await;
         }
         Verb::Reserve { number, tag } => {
             let done = format!("{number} is reserved for {tag}");
@@ -186,58 +190,65 @@ async fn change(session: &Session<'_>, verb: Verb) -> Ending {
             ("AssignNumber", json!({"number": number, "user": user, "tag": tag}), done)
         }
         Verb::Release { number } => {
-            ("ReleaseNumber", json!({"number": number}), format!("{number} is nobody's any more"))
+            ("ReleaseNumber", json!({"number": number}), format!("{number} is released"))
         }
-        Verb::List(_) | Verb::Suggest { .. } | Verb::Utilisation { .. } => return Ok(Done::Well),
+        Verb::List(_) | Verb::Suggest { .. } | Verb::Utilisation { .. } => {
+            return Ok(Done::Completely);
+        }
     };
-    list::change(session, command, body, &done).await
+    list::submit_and_print(session, command, body, &done).await
 }
 
 impl Add {
-    async fn run(self, session: &Session<'_>) -> Ending {
+    async fn run(self, session: &Session<'_>) -> CliResult {
         let numbers = match &self.file {
             None => self.numbers,
             Some(file) => {
-                let text = std::io::read_to_string(open(file)?)
-                    .map_err(|error| Failure::Usage(format!("read {}: {error}", file.display())))?;
+                let text = std::io::read_to_string(input::open(file)?).map_err(|error| {
+                    Failure::Usage(format!("cannot read {}: {error}", file.display()))
+                })?;
                 let lines =
                     text.lines().map(|line| line.trim_matches(['\u{feff}', ' ', '\t', '\r']));
                 lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
             }
         };
         let body = json!({"numbers": numbers, "org_unit": self.org_unit});
-        tell(session, "AddNumbers", body, |result| {
-            let [added, there] = ["added", "already_there"].map(|name| number(result, name));
-            format!("{added} numbers added, {there} were there already")
+        submit_and_print(session, "AddNumbers", body, |result| {
+            let [added, present] = ["added", "already_there"].map(|name| number(result, name));
+            format!("{} added, {present} already in the pool", numbers_of(added))
         })
         .await
     }
 }
 
 impl Allocate {
-    async fn run(self, session: &Session<'_>) -> Ending {
+    async fn run(self, session: &Session<'_>) -> CliResult {
         let mut body = json!({"org_unit": self.org_unit});
         match self.quantity {
             Some(quantity) => set(&mut body, "quantity", quantity),
             None => set(&mut body, "numbers", self.numbers),
         }
         let org_unit = self.org_unit;
-        tell(session, "AllocateNumbers", body, |result| {
-            format!("{} numbers are {org_unit}'s now", number(result, "allocated"))
+        submit_and_print(session, "AllocateNumbers", body, |result| {
+            format!("{} allocated to {org_unit}", numbers_of(number(result, "allocated")))
         })
         .await
     }
 }
 
-/// Asks a command and says what its result tells.
-async fn tell(
+fn numbers_of(count: u64) -> String {
+    counted(count, "number", "numbers")
+}
+
+/// Submits a command, waits until all that follows from it is done, and prints a text about its result.
+async fn submit_and_print(
     session: &Session<'_>,
     command: &str,
     body: Value,
-    told: impl Fn(&Value) -> String,
-) -> Ending {
+    text: impl Fn(&Value) -> String,
+) -> CliResult {
     let accepted = session.submit(command, body).await?;
     session.settle().await?;
-    list::show_accepted(session.out, &accepted, &told(&accepted.result));
-    Ok(Done::Well)
+    list::print_accepted(session.out, &accepted, &text(&accepted.result));
+    Ok(Done::Completely)
 }

@@ -1,14 +1,15 @@
-//! `boarding org-units` and `boarding permission-groups`: where people belong, and what accounts may do (LX-17, ML-04, ML-05).
+//! `boarding org-units` and `boarding permission-groups`.
 
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::columns::{ORG_UNITS, PERMISSION_GROUPS};
-use super::failure::{Ending, Failure};
-use super::list::{self, Limit, set};
+use super::failure::{CliResult, Failure};
+use super::fields::set;
+use super::list::{self, Limit};
 use super::session::Session;
 
-/// Organizational units: where people and numbers belong
+/// Lists and defines org units, which people and numbers belong to
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -24,25 +25,25 @@ pub(super) struct OrgUnits {
 
 #[derive(Debug, Subcommand)]
 enum UnitVerb {
-    /// Shows the units
+    /// Lists the org units
     List(Limit),
-    /// Defines a unit, or anew what it is
+    /// Defines an org unit, or changes its definition
     Define {
         /// Its exact name
         name: String,
-        /// The unit above
+        /// The parent unit, by its exact name
         #[arg(long, value_name = "NAME")]
         parent: Option<String>,
-        /// Its level; `team` is the lowest, where agents are
+        /// The level; `team` is the lowest, with the agents
         #[arg(long, value_name = "LEVEL")]
         level: Option<String>,
-        /// A role that it includes; may be given several times
+        /// A role of the unit; may be given several times
         #[arg(long = "role", value_name = "NAME")]
         roles: Vec<String>,
     },
 }
 
-/// Groups of user permissions, which accounts are uploaded into
+/// Lists and defines permission groups, which imported accounts belong to
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -58,13 +59,13 @@ pub(super) struct PermissionGroups {
 
 #[derive(Debug, Subcommand)]
 enum GroupVerb {
-    /// Shows the groups
+    /// Lists the permission groups
     List(Limit),
-    /// Defines a group, or anew what its accounts may do
+    /// Defines a permission group, or changes its permissions
     Define {
         /// Its exact name
         name: String,
-        /// What its accounts may do, in the product's own words; may be given several times
+        /// A permission of the group's accounts, by its name in the product; may be given several times
         #[arg(long = "permission", value_name = "NAME")]
         permissions: Vec<String>,
     },
@@ -75,7 +76,7 @@ impl OrgUnits {
         list::check_place(self.verb.is_some(), &self.limit)
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(UnitVerb::List(self.limit)) {
             UnitVerb::List(limit) => {
                 list::show(session, "org_units", json!({}), limit, ORG_UNITS).await
@@ -88,7 +89,7 @@ impl OrgUnits {
                         set(&mut body, field, Value::String(value));
                     }
                 }
-                list::change(session, "DefineOrgUnit", body, &done).await
+                list::submit_and_print(session, "DefineOrgUnit", body, &done).await
             }
         }
     }
@@ -99,15 +100,15 @@ impl PermissionGroups {
         list::check_place(self.verb.is_some(), &self.limit)
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(GroupVerb::List(self.limit)) {
             GroupVerb::List(limit) => {
                 list::show(session, "permission_groups", json!({}), limit, PERMISSION_GROUPS).await
             }
             GroupVerb::Define { name, permissions } => {
-                let done = format!("the group {name} is defined");
+                let done = format!("the permission group {name} is defined");
                 let body = json!({"permission_group": name, "permissions": permissions});
-                list::change(session, "DefinePermissionGroup", body, &done).await
+                list::submit_and_print(session, "DefinePermissionGroup", body, &done).await
             }
         }
     }

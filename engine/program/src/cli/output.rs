@@ -1,4 +1,4 @@
-//! The only place that prints: what was asked for on stdout, everything else on stderr.
+//! Prints results to stdout and everything else to stderr. No other module prints.
 
 use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
 use std::path::Path;
@@ -10,64 +10,65 @@ use serde_json::Value;
 
 use super::advice;
 use super::columns::{Column, text_of};
-use super::failure::{Ending, Failure};
+use super::failure::{CliResult, Failure};
 
 mod progress;
 
 pub(super) use progress::Progress;
 
-/// The way out for words: plain on a pipe, tables and bars on a terminal, JSON where it was asked for.
+/// The output of the program: plain text on a pipe, tables and progress bars on a terminal, or JSON.
 #[derive(Debug)]
 pub(super) struct Out {
     json: bool,
     quiet: bool,
     /// Whether stdout is a terminal.
     terminal: bool,
-    /// Whether stdout took everything so far. A reader that went away (`| head`) is no fault.
-    broken: AtomicBool,
+    /// Whether a write to stdout failed. A closed pipe, as of `| head`, does not count.
+    has_failed: AtomicBool,
 }
 
 impl Out {
     pub(super) fn new(json: bool, quiet: bool) -> Self {
         let terminal = io::stdout().is_terminal();
-        Self { json, quiet, terminal, broken: AtomicBool::new(false) }
+        Self { json, quiet, terminal, has_failed: AtomicBool::new(false) }
     }
 
-    /// Whether answers are documents.
+    /// Whether results are printed as JSON.
     pub(super) fn is_json(&self) -> bool {
         self.json
     }
 
-    /// A line of what was asked for.
+    /// Prints a line of the result.
     pub(super) fn line(&self, text: &str) {
         self.write(format!("{}\n", plain(text)).as_bytes());
     }
 
-    /// A line of narration: for people, and so not among documents.
+    /// Prints a line to stdout for people: not with `--json` or `--quiet`.
     pub(super) fn say(&self, text: &str) {
         if !self.json && !self.quiet {
             self.line(text);
         }
     }
 
-    /// One document on one line.
+    /// Prints a JSON document on one line.
     pub(super) fn document(&self, value: &Value) {
         self.write(format!("{value}\n").as_bytes());
     }
 
-    /// The bytes of a file: to stdout, or where they were asked for.
+    /// Writes bytes to stdout, or to a file.
     pub(super) fn file(&self, bytes: &[u8], to: Option<&Path>) -> Result<(), Failure> {
         let Some(path) = to else {
             self.write(bytes);
             return Ok(());
         };
-        std::fs::write(path, bytes)
-            .map_err(|error| Failure::Unavailable(format!("write {}: {error}", path.display())))?;
+        std::fs::write(path, bytes).map_err(|error| {
+            Failure::Unavailable(format!("cannot write {}: {error}", path.display()))
+        })?;
         self.note(&format!("written to {}", path.display()));
         Ok(())
     }
 
-    /// Rows under their headings.
+    /// Prints a table.
     pub(super) fn table(&self, columns: &[Column], rows: &[Value]) {
         let mut table = Table::new();
         if self.terminal {
@@ -84,7 +85,7 @@ impl Out {
         self.write(format!("{}\n", table.trim_fmt()).as_bytes());
     }
 
-    /// One thing, a line a field.
+    /// Prints the fields of a row, one per line.
     pub(super) fn fields(&self, row: &Value) {
         let fields = row.as_object().into_iter().flatten();
         let width = fields.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
@@ -93,25 +94,25 @@ impl Out {
         }
     }
 
-    /// A hint beside what was asked for.
+    /// Prints a hint to stderr: not with `--json` or `--quiet`.
     pub(super) fn note(&self, text: &str) {
         if !self.quiet && !self.json {
             self.warn(text);
         }
     }
 
-    /// What an operator has to know, whatever was asked for.
+    /// Prints a line to stderr in any case.
     pub(super) fn warn(&self, text: &str) {
-        // Nobody is left to tell if stderr is gone.
+        // A failed write to stderr cannot be reported.
         let _ = writeln!(io::stderr(), "{}", plain(text));
     }
 
-    /// Shows how something long gets on.
+    /// A progress output: not with `--json` or `--quiet`.
     pub(super) fn progress(&self, label: &str) -> Progress {
         Progress::new(label, !self.quiet && !self.json)
     }
 
-    /// Asks a yes-or-no question on the terminal; none where there is nobody to ask.
+    /// Asks a yes-or-no question on the terminal. Returns nothing if there is no terminal.
     pub(super) async fn confirm(&self, question: &str) -> Option<bool> {
         if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return None;
@@ -125,22 +126,22 @@ impl Out {
         Some(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
     }
 
-    /// Tells how it ended, and the exit status that says so.
-    pub(super) fn end(&self, ending: Ending) -> ExitCode {
-        match ending {
-            Ok(_) if self.broken.load(Ordering::Relaxed) => ExitCode::from(4),
+    /// Prints a failure and returns the exit status of a result.
+    pub(super) fn end(&self, result: CliResult) -> ExitCode {
+        match result {
+            Ok(_) if self.has_failed.load(Ordering::Relaxed) => ExitCode::from(4),
             Ok(done) => ExitCode::from(done.status()),
             Err(failure) => {
                 if let Some(document) = failure.document().filter(|_| self.json) {
                     self.document(document);
                 }
-                self.explain(&failure);
+                self.print_failure(&failure);
                 ExitCode::from(failure.status())
             }
         }
     }
 
-    fn explain(&self, failure: &Failure) {
+    fn print_failure(&self, failure: &Failure) {
         self.warn(&format!("boarding: {}", failure.text()));
         let Failure::Refused { document, code, .. } = failure else { return };
         let details = document.get("details").filter(|details| !details.is_null());
@@ -157,16 +158,16 @@ impl Out {
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(error)
                 if error.kind() != ErrorKind::BrokenPipe
-                    && !self.broken.swap(true, Ordering::Relaxed) =>
+                    && !self.has_failed.swap(true, Ordering::Relaxed) =>
             {
-                self.warn(&format!("boarding: write the answer: {error}"));
+                self.warn(&format!("boarding: cannot write the result: {error}"));
             }
             _ => {}
         }
     }
 }
 
-/// A text that cannot move a terminal's cursor or colour it: what people wrote into files is shown here.
+/// The text without control characters: text from imported files must not control the terminal.
 fn plain(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
@@ -176,7 +177,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_wrote_does_not_move_the_cursor() {
+    fn control_characters_are_replaced() {
         assert_eq!(plain("a\u{1b}[2Jb\tc\nd"), "a\u{fffd}[2Jb\u{fffd}c\nd");
     }
 }

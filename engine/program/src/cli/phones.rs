@@ -1,14 +1,14 @@
-//! `boarding phones`: the corporate phone list with its link states (LX-11, LX-12, LX-23).
+//! `boarding phones`: the corporate phone list with its link states.
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns;
-use super::failure::{Ending, Failure};
-use super::list::{self, Limit, Sheet};
+use super::failure::{CliResult, Failure};
+use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 
-/// The corporate phone list: whose number is on it, and whether it is linked
+/// Lists and changes the corporate phone list, with the link state of each phone
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -25,34 +25,34 @@ pub(super) struct Phones {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows the list
+    /// Lists the phones
     List(List),
-    /// Puts a number on the list for a user
+    /// Adds a phone of a user to the list
     Add {
-        /// The number, with its country code
+        /// The phone, with its country code
         phone: String,
         /// The user name
         user: String,
     },
-    /// Takes a number off the list
+    /// Removes a phone from the list
     Remove {
-        /// The number, with its country code
+        /// The phone, with its country code
         phone: String,
     },
 }
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
-    /// Part of a number, a user name or a name
+    /// Only phones with this text in the phone, the user name or the name
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only numbers that this import put on the list
+    /// Only phones that this import added
     #[arg(long, value_name = "ID")]
     import: Option<String>,
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
-    sheet: Sheet,
+    export: CsvExport,
 }
 
 impl Phones {
@@ -60,22 +60,35 @@ impl Phones {
         list::check_place(self.verb.is_some(), &self.list)
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => {
                 let params = json!({"search": list.search, "import": list.import});
                 let columns = columns::PHONES;
-                list::show_or_write(session, "phone_list", params, list.limit, columns, &list.sheet)
-                    .await
+                list::show_or_write(
+                    session,
+                    "phone_list",
+                    params,
+                    list.limit,
+                    columns,
+                    &list.export,
+                )
+                .await
             }
             Verb::Add { phone, user } => {
-                let done = format!("{phone} is on the list for {user}");
+                let done = format!("{phone} of {user} is on the corporate phone list");
                 let body = json!({"phone": phone, "user": user});
-                list::change(session, "AddCorporatePhone", body, &done).await
+                list::submit_and_print(session, "AddCorporatePhone", body, &done).await
             }
             Verb::Remove { phone } => {
-                let done = format!("{phone} is not on the list any more");
-                list::change(session, "RemoveCorporatePhone", json!({"phone": phone}), &done).await
+                let done = format!("{phone} is removed from the corporate phone list");
+                list::submit_and_print(
+                    session,
+                    "RemoveCorporatePhone",
+                    json!({"phone": phone}),
+                    &done,
+                )
+                .await
             }
         }
     }

@@ -1,4 +1,4 @@
-//! `boarding pictures`: an archive of profile pictures in, and what became of each (OCM-16 … OCM-20).
+//! `boarding pictures`: imports profile pictures and lists their outcomes.
 
 use std::path::PathBuf;
 
@@ -7,31 +7,32 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::columns;
-use super::failure::{Done, Ending, Failure};
-use super::import::{name_of, open};
-use super::list::{self, Limit, number, text};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{number, text};
+use super::input;
+use super::list::{self, Limit};
 use super::session::Session;
 
-/// Imports profile pictures from a zip archive, and lists what became of each
+/// Imports profile pictures from a zip archive, and lists their outcomes
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   boarding pictures Archive.zip --company acme
   boarding pictures --rows 01JD0000000000000000000000 --outcome invalid --company acme
 
-A picture is a JPEG or PNG file below 5 MiB, named after the Agent ID of a user who is there already:
-johndoe22.jpg or johndoe22.png. It takes the place of the one that the user had.")]
+A picture is a JPEG or PNG file below 5 MiB, file after the Agent ID of an existing user:
+johndoe22.jpg or johndoe22.png. It replaces the user's earlier picture.")]
 pub(super) struct Pictures {
-    /// The archive
+    /// The zip archive; - reads the standard input
     #[arg(value_name = "FILE", required_unless_present = "rows", conflicts_with = "rows")]
     file: Option<PathBuf>,
-    /// What the pictures are named after: agent_id
+    /// The attribute that the file names contain: agent_id
     #[arg(long = "match", value_name = "ATTRIBUTE", default_value = "agent_id", value_parser = attribute)]
     match_attribute: String,
-    /// Lists what became of the pictures of an archive that was imported, by its id
+    /// Lists the pictures of an earlier import, by its id
     #[arg(long, value_name = "ID")]
     rows: Option<String>,
-    /// Only those
+    /// Only pictures with this outcome
     #[arg(long, requires = "rows")]
     outcome: Option<Outcome>,
     #[command(flatten)]
@@ -46,10 +47,10 @@ enum Outcome {
 
 impl Pictures {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        self.file.as_deref().map_or(Ok(()), |file| open(file).map(drop))
+        self.file.as_deref().map_or(Ok(()), |file| input::open(file).map(drop))
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let Some(file) = &self.file else {
             let outcome = self.outcome.map(|outcome| match outcome {
                 Outcome::Inserted => "inserted",
@@ -59,11 +60,11 @@ impl Pictures {
             return list::show(session, "picture_rows", params, self.limit, columns::PICTURES)
                 .await;
         };
-        let content = open(file)?;
-        let keep = || session.engine.keep_file(&name_of(file, "zip"), content);
-        let kept = tokio::task::block_in_place(keep)?;
-        let named = json!({"name": kept.name, "sha256": kept.sha256});
-        let body = json!({"file": named, "match_attribute": self.match_attribute});
+        let content = input::open(file)?;
+        let store = || session.engine.keep_file(&input::name_of(file, "zip"), content);
+        let stored = tokio::task::block_in_place(store)?;
+        let file = json!({"name": stored.name, "sha256": stored.sha256});
+        let body = json!({"file": file, "match_attribute": self.match_attribute});
         let accepted = session.submit("ImportPictures", body).await?;
         session.settle().await?;
         let import = accepted.id("import");
@@ -85,11 +86,11 @@ impl Pictures {
             }
             out.note(&list::receipt(&accepted));
         }
-        Ok(Done::losing(number(&row, "invalid")))
+        Ok(Done::with_failures(number(&row, "invalid")))
     }
 }
 
-/// What the names of pictures are, as the product writes it or as the command does.
+/// The attribute of the file names, as the product or the contract spells it.
 fn attribute(text: &str) -> Result<String, String> {
     const AGENT_ID: &str = "agent_id";
     match same_name(text, AGENT_ID) {
@@ -98,5 +99,5 @@ fn attribute(text: &str) -> Result<String, String> {
     }
 }
 
-/// How many refused pictures are shown at once, in pictures: what fits on a screen.
+/// How many invalid pictures are shown: they fit on a screen.
 const SHOWN_ROWS: usize = 10;

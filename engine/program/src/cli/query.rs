@@ -1,14 +1,15 @@
-//! `boarding query`: any query by its contract name.
+//! `boarding query`: sends any query of the contract.
 
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::failure::{Done, Ending, Failure};
-use super::list;
+use super::failure::{CliResult, Done, Failure};
+use super::fields;
 use super::session::Session;
+use super::words;
 use boarding_core::read::queries::QueryAnswer;
 
-/// Asks any query by its contract name; answers in JSON
+/// Sends any query of the contract by its name, and prints its JSON answer
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -16,9 +17,9 @@ Examples:
   boarding query org_units --company acme
   boarding query integration_log run=01JD0000000000000000000000 format=csv --company acme")]
 pub(super) struct Query {
-    /// Its name, e.g. phone_list
+    /// The query's name, for example phone_list
     name: String,
-    /// Its parameters: values are JSON if they read so, and text if not
+    /// The parameters; a value is JSON, or text if it is not JSON
     #[arg(value_name = "KEY=VALUE")]
     params: Vec<String>,
 }
@@ -29,23 +30,23 @@ impl Query {
     }
 
     fn params(&self) -> Result<Map<String, Value>, Failure> {
-        let read = |text: &String| list::pair(text).map(|(key, text)| (key, parameter(&text)));
+        let read = |text: &String| words::pair(text).map(|(key, text)| (key, parameter(&text)));
         self.params.iter().map(read).collect()
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
-        match session.ask(&self.name, Value::Object(self.params()?)).await? {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        match session.query(&self.name, Value::Object(self.params()?)).await? {
             QueryAnswer::Json(answer) => session.out.document(&answer),
             QueryAnswer::Csv(bytes) => session.out.file(&bytes, None)?,
         }
-        Ok(Done::Well)
+        Ok(Done::Completely)
     }
 }
 
-/// JSON if it reads so; but a number stays as it was typed, since a user's key or a search may be all
-/// digits, and parameters that are numbers are taken as text too.
+/// The value of a parameter. Numbers stay text: a user name or a search text may consist of digits, and the engine
+/// accepts text for numeric parameters.
 fn parameter(text: &str) -> Value {
-    match list::value(text) {
+    match fields::value(text) {
         Value::Number(_) => text.into(),
         value => value,
     }

@@ -1,15 +1,15 @@
-//! `boarding reports`: the Batch Operation Reports of uploaded accounts (ML-12, ML-13).
+//! `boarding reports`: the Batch Operation Reports of imported accounts.
 
-use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::columns::{REPORT, REPORTS};
-use super::failure::{Ending, Failure};
-use super::list::{self, Limit, Sheet, text};
+use super::failure::{CliResult, Failure};
+use super::latest;
+use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 
-/// Batch Operation Reports: every finished batch of accounts, and what became of each account
+/// Lists the Batch Operation Reports, and the accounts of one with their outcomes
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -26,9 +26,9 @@ pub(super) struct Reports {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows all finished batches, the newest first
+    /// Lists the reports, the newest first
     List(List),
-    /// Shows what became of each account of one
+    /// Lists the accounts of a report with their outcomes
     Show {
         /// The import's id, or `latest`
         id: String,
@@ -42,7 +42,7 @@ struct List {
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
-    sheet: Sheet,
+    export: CsvExport,
 }
 
 impl Reports {
@@ -50,24 +50,14 @@ impl Reports {
         list::check_place(self.verb.is_some(), &self.list)
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let (query, params, list, columns) = match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => ("batch_operation_reports", json!({}), list, REPORTS),
             Verb::Show { id, list } => {
-                let id = resolve(session, id).await?;
+                let id = latest::report(session, id).await?;
                 ("batch_operation_report", json!({"import": id}), list, REPORT)
             }
         };
-        list::show_or_write(session, query, params, list.limit, columns, &list.sheet).await
+        list::show_or_write(session, query, params, list.limit, columns, &list.export).await
     }
-}
-
-/// `latest` as the id of the newest batch; anything else as it is.
-async fn resolve(session: &Session<'_>, id: String) -> Result<String, Failure> {
-    if id != "latest" {
-        return Ok(id);
-    }
-    let newest = session.rows("batch_operation_reports", json!({}), Some(1)).await?;
-    let none = || Failure::from(Refusal::new(Code::ImportNoneAvailable));
-    newest.first().map(|row| text(row, "import").to_owned()).ok_or_else(none)
 }

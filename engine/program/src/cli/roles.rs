@@ -1,14 +1,15 @@
-//! `boarding roles`: what roles there are, and who has them; given and taken away in bulk (OCM-21 … OCM-23).
+//! `boarding roles`: lists, defines, assigns and removes roles.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns::{ROLES, ROLES_OUTCOME};
-use super::failure::{Done, Ending, Failure};
-use super::list::{self, Limit, set, text};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{set, text};
+use super::list::{self, Limit};
 use super::session::Session;
 
-/// Roles: defined one by one, given to people and taken away in bulk
+/// Lists and defines roles, and assigns or removes them for many people
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -18,8 +19,8 @@ Examples:
   boarding roles assign 'Relationship Manager' --org-unit 'Fixed Income Desk' --state active --company acme
   boarding roles remove 'Account Manager' 'Team Lead' --search hudson --company acme
 
-Each person has an outcome of his own: assigned, removed, skipped (nothing to change) or failed (nobody of that
-name). Whom a filter means: boarding users with the same words.")]
+Each person has an outcome: assigned, removed, skipped (nothing to change) or failed (no such user). To list the
+people of a filter: boarding users with the same options.")]
 pub(super) struct Roles {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -29,19 +30,19 @@ pub(super) struct Roles {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows the roles and what they permit
+    /// Lists the roles with their permissions
     List(Limit),
-    /// Defines a role, or what it permits from now on
+    /// Defines a role, or changes its permissions
     Define {
-        /// Its name
+        /// The role's name
         role: String,
-        /// What it permits, e.g. bulk_integration; may be given several times
+        /// A permission, for example bulk_integration; may be given several times
         #[arg(long = "permission", value_name = "NAME")]
         permissions: Vec<String>,
     },
-    /// Gives roles to people
+    /// Assigns roles to people
     Assign(Change),
-    /// Takes roles away from people
+    /// Removes roles from people
     Remove(Change),
 }
 
@@ -54,20 +55,20 @@ struct Change {
     people: People,
 }
 
-/// These people, or all whom the filter means.
+/// The people: named users or a filter.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = true)]
 struct People {
     /// This person; may be given several times
     #[arg(long = "user", value_name = "USER", conflicts_with_all = ["search", "org_unit", "state"])]
     users: Vec<String>,
-    /// Whoever has this in a user name, a name, an address or a number
+    /// All people with this text in the user name, name, email address or phone
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Whoever is in this org unit, by its exact name
+    /// All people of this org unit, by its exact name
     #[arg(long, value_name = "NAME")]
     org_unit: Option<String>,
-    /// Whoever is in this state: active, deactivated, archived
+    /// All people in this state: active, deactivated, archived
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
 }
@@ -77,13 +78,13 @@ impl Roles {
         list::check_place(self.verb.is_some(), &self.limit)
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.limit)) {
             Verb::List(limit) => list::show(session, "roles", json!({}), limit, ROLES).await,
             Verb::Define { role, permissions } => {
                 let done = format!("the role {role} is defined");
                 let body = json!({"role": role, "permissions": permissions});
-                list::change(session, "DefineRole", body, &done).await
+                list::submit_and_print(session, "DefineRole", body, &done).await
             }
             Verb::Assign(change) => change.run(session, false).await,
             Verb::Remove(change) => change.run(session, true).await,
@@ -92,7 +93,7 @@ impl Roles {
 }
 
 impl Change {
-    async fn run(self, session: &Session<'_>, remove: bool) -> Ending {
+    async fn run(self, session: &Session<'_>, remove: bool) -> CliResult {
         let mut body = json!({"roles": self.roles, "remove": remove});
         match self.people.filter() {
             None => set(&mut body, "users", self.people.users),
@@ -110,13 +111,13 @@ impl Change {
             session.out.table(ROLES_OUTCOME, people);
         }
         let done = format!("{done} {changed}, {skipped} skipped, {failed} failed");
-        list::show_accepted(session.out, &accepted, &done);
-        Ok(Done::losing(failed as u64))
+        list::print_accepted(session.out, &accepted, &done);
+        Ok(Done::with_failures(failed as u64))
     }
 }
 
 impl People {
-    /// None where people are named.
+    /// The filter, or nothing if users are named.
     fn filter(&self) -> Option<Value> {
         let words =
             [("search", &self.search), ("org_unit", &self.org_unit), ("state", &self.state)];

@@ -1,16 +1,18 @@
-//! `boarding runs`: starts runs, shows how they get on, withdraws those that wait (LX-15 … LX-21, LX-32 … LX-34).
+//! `boarding runs`: lists, starts, withdraws and resumes runs.
 
-use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::columns::{QUEUE, RUNS, UNREACHED};
-use super::failure::{Done, Ending, Failure};
-use super::list::{self, Limit, number, text};
+use super::columns::{QUEUE, RUNS};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{number, text};
+use super::list::{self, Limit};
 use super::session::Session;
 use super::start::Start;
+use super::watch;
+use super::{latest, run_report};
 
-/// Runs: invite many people at once, one run at a time
+/// Lists, starts, withdraws and resumes runs, which invite many people
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -29,14 +31,14 @@ pub(super) struct Runs {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows all runs, the newest first
+    /// Lists all runs, the newest first
     List(List),
-    /// Shows one: its counts and where it stands
+    /// Shows the state and the counts of a run
     Show {
         /// The run's id, or `latest`
         id: String,
     },
-    /// Shows the run that is going on, and those that wait for it
+    /// Lists the running run and the runs that wait for it
     Queue(Limit),
     Start(Box<Start>),
     /// Withdraws a run that has not started
@@ -44,7 +46,7 @@ enum Verb {
         /// The run's id
         id: String,
     },
-    /// Goes on with what was interrupted: imports, runs and those that wait
+    /// Continues interrupted imports and runs, and starts waiting runs
     Resume,
 }
 
@@ -66,13 +68,13 @@ impl Runs {
         }
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(List { state, limit }) => {
                 list::show(session, "runs", json!({"state": state}), limit, RUNS).await
             }
             Verb::Show { id } => {
-                let run = resolve(session, id).await?;
+                let run = latest::run(session, id).await?;
                 let row = session.row("run", json!({"run": run})).await?;
                 list::show_row(session.out, &row)
             }
@@ -80,18 +82,18 @@ impl Runs {
             Verb::Start(start) => start.run(session).await,
             Verb::Withdraw { id } => {
                 let done = format!("run {id} is withdrawn");
-                list::change(session, "CancelRun", json!({"run": id}), &done).await
+                list::submit_and_print(session, "CancelRun", json!({"run": id}), &done).await
             }
             Verb::Resume => resume(session).await,
         }
     }
 }
 
-async fn resume(session: &Session<'_>) -> Ending {
+async fn resume(session: &Session<'_>) -> CliResult {
     let open = session.rows("queue", json!({}), None).await?;
     session.engine.actor(&session.company).await;
     for run in &open {
-        super::watch::run(session, text(run, "run")).await?;
+        watch::run(session, text(run, "run")).await?;
     }
     session.settle().await?;
     let mut failed = 0;
@@ -101,66 +103,14 @@ async fn resume(session: &Session<'_>) -> Ending {
         if session.out.is_json() {
             session.out.document(&row);
         } else {
-            summarise(session, &row, Some(SHOWN_PEOPLE)).await?;
+            run_report::print(session, &row, Some(run_report::SHOWN_PEOPLE)).await?;
         }
     }
     if open.is_empty() {
-        session.out.note("no run was under way");
+        session.out.note("no run was interrupted or waiting");
     }
-    if let Some((import, why)) = session.stuck().await.first() {
-        return Err(super::watch::cannot_go_on(&import.to_string(), why));
+    if let Some((import, why)) = session.blocked_imports().await.first() {
+        return Err(watch::blocked(&import.to_string(), why));
     }
-    Ok(Done::losing(failed))
-}
-
-/// How many people without a mail are shown at once, in people.
-pub(super) const SHOWN_PEOPLE: usize = 20;
-
-/// Shows how a run ended: its counts, and who got no mail and why, so many of each (LX-21, LX-25).
-pub(super) async fn summarise(
-    session: &Session<'_>,
-    row: &Value,
-    shown: Option<usize>,
-) -> Result<(), Failure> {
-    let out = session.out;
-    out.line(&sentence(row));
-    let run = text(row, "run");
-    for status in ["failed", "skipped"] {
-        let count = number(row, status);
-        if count == 0 {
-            continue;
-        }
-        let params = json!({"run": run, "status": status});
-        let people = session.rows("integration_log", params, shown).await?;
-        out.line(&format!("\n{status}:"));
-        out.table(UNREACHED, &people);
-        let more = count.saturating_sub(people.len() as u64);
-        if more > 0 {
-            out.line(&format!("… and {more} more"));
-        }
-    }
-    out.note(&format!("everybody: boarding log {run} {}", session.place()));
-    Ok(())
-}
-
-fn sentence(row: &Value) -> String {
-    let [total, passed, skipped, failed, left] =
-        ["total", "passed", "skipped", "failed", "remaining"].map(|name| number(row, name));
-    let left = if left == 0 { String::new() } else { format!(", {left} left") };
-    format!(
-        "run {} on {} is {}: {total} people: {passed} invited, {skipped} skipped, {failed} failed{left}",
-        text(row, "run"),
-        text(row, "channel"),
-        text(row, "state"),
-    )
-}
-
-/// `latest` as the id of the newest run; anything else as it is.
-pub(super) async fn resolve(session: &Session<'_>, id: String) -> Result<String, Failure> {
-    if id != "latest" {
-        return Ok(id);
-    }
-    let newest = session.rows("runs", json!({}), Some(1)).await?;
-    let none = || Failure::from(Refusal::new(Code::RunNotFound));
-    newest.first().map(|row| text(row, "run").to_owned()).ok_or_else(none)
+    Ok(Done::with_failures(failed))
 }

@@ -1,40 +1,40 @@
-//! `boarding schema`: the contract in machine-readable form, whole or one part of it.
+//! `boarding schema`: prints the machine-readable contract, or one part of it.
 
 use clap::Args;
 use serde_json::Value;
 
 use super::did_you_mean::nearest;
-use super::failure::{Done, Ending, Failure};
+use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
 use boarding_nats::schema;
 
-/// The contract for machines: JSON Schema of commands, queries and events, AsyncAPI of the NATS subjects
+/// Prints the contract: JSON Schema of commands, queries and events, AsyncAPI of the NATS subjects
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  boarding schema > boarding.schema.json          every command, query, answer and event
-  boarding schema ImportFile                      the body of one command, with all it refers to
-  boarding schema event.InviteSent                one event as it is published
-  boarding schema query.runs.answer               what a query answers; query.runs is what it takes
-  boarding schema asyncapi > asyncapi.json        every NATS subject, its messages and headers
-  boarding schema asyncapi ImportFile             one of them")]
+  boarding schema > boarding.schema.json          all commands, queries, answers and events
+  boarding schema ImportFile                      the body of one command
+  boarding schema event.InviteSent                one published event
+  boarding schema query.runs.answer               the answer of a query; query.runs has its parameters
+  boarding schema asyncapi > asyncapi.json        all NATS subjects with messages and headers
+  boarding schema asyncapi ImportFile             the subjects of one command")]
 pub(super) struct Schema {
-    /// json (JSON Schema 2020-12, unless given) or asyncapi (AsyncAPI 3.0)
+    /// json (JSON Schema 2020-12) or asyncapi (AsyncAPI 3.0) [default: json]
     #[arg(value_name = "json | asyncapi")]
     first: Option<String>,
-    /// One part: a command, query.NAME, event.NAME, or another name of the document
+    /// The part to print: a command, query.NAME, event.NAME, or another name of the document
     #[arg(value_name = "NAME")]
     second: Option<String>,
 }
 
 impl Schema {
-    pub(super) fn run(self, out: &Out) -> Ending {
+    pub(super) fn run(self, out: &Out) -> CliResult {
         let (document, name) = match (self.first.as_deref(), self.second) {
             (None | Some("json"), name) => (schema::json_schema(), name),
             (Some("asyncapi"), name) => (schema::asyncapi(), name),
             (Some(name), None) => (schema::json_schema(), Some(name.to_owned())),
             (Some(form), Some(_)) => {
-                let text = format!("a schema is given as json or asyncapi, not {form}");
+                let text = format!("the schema is printed as json or asyncapi, not {form}");
                 return Err(Failure::Usage(text));
             }
         };
@@ -49,7 +49,7 @@ impl Schema {
         } else {
             out.line(&pretty(&shown));
         }
-        Ok(Done::Well)
+        Ok(Done::Completely)
     }
 }
 
@@ -60,7 +60,7 @@ fn pretty(document: &Value) -> String {
 fn unknown(document: &Value, name: &str) -> Failure {
     let hint = match nearest(name, schema::names(document)) {
         Some(nearest) => format!("did you mean {nearest}?"),
-        None => "boarding schema --help shows how parts are named".to_owned(),
+        None => "show the names of parts: boarding schema --help".to_owned(),
     };
     Failure::Usage(format!("the schema has no part {name}; {hint}"))
 }

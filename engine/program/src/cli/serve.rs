@@ -1,4 +1,4 @@
-//! `boarding serve`: the engine as a service on NATS, until it is told to stop.
+//! `boarding serve`: runs an engine as a service on NATS until it gets a signal.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::common::Common;
-use super::failure::{Done, Ending, Failure};
+use super::failure::{CliResult, Done, Failure};
 use super::nats_options::{NatsOptions, of_connection};
 use super::output::Out;
 use super::session::{self, open_engine};
@@ -41,46 +41,46 @@ Examples:
       --nats-monitor http://a:8222,http://b:8222,http://c:8222
   boarding serve --config /etc/boarding.toml
 
-The file has the options without their dashes, and paths as seen from where it lies; what is given on the
-command line or in the environment goes first:
+The file has the options without their dashes. Its paths are relative to the file. The command line and the
+environment override it:
   data = \"/var/lib/boarding\"
   nats = \"tls://nats.example:4222\"
   nats-credentials = \"engine.creds\"
   smtp = \"smtps://mail.example\"
 
-When it is ready it prints one line with its addresses. SIGTERM and SIGINT stop it: what it has taken is
-answered, mails on their way are given some seconds, the rest goes on with the next start.")]
+When the engine is ready it prints one line with its addresses. SIGTERM and SIGINT signals it: it answers all
+requests it has received and waits some seconds for mails in flight. The next start continues the rest.")]
 pub(super) struct Serve {
     #[command(flatten)]
     nats: NatsOptions,
-    /// Where the log is: in files in the data folder, or in NATS JetStream, where several engines may share
+    /// The storage of the log: files in the data folder, or NATS JetStream, where several engines can share
     /// it [default: file]
     #[arg(long, env = "BOARDING_LOG_IN", value_name = "WHERE")]
     log: Option<Log>,
-    /// Hands invitations to channel workers over NATS, instead of mailing them
+    /// Queues invitations for channel workers on NATS instead of mailing them
     #[arg(long, env = "BOARDING_WORKERS")]
     workers: bool,
-    /// Takes options from this TOML file
+    /// Reads options from this TOML file
     #[arg(long, env = "BOARDING_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
 }
 
 impl Serve {
-    pub(super) async fn run(self, common: &Common, out: &Out) -> Ending {
-        let mut stop = Stop::listen()?;
+    pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
+        let mut signals = StopSignals::listen()?;
         let starting = Box::pin(self.start(common.clone(), out));
-        let door = tokio::select! {
-            door = starting => door?,
-            () = stop.asked() => return Ok(Done::Well),
+        let server = tokio::select! {
+        server = starting => server?,
+        () = signals.received() => return Ok(Done::Completely),
         };
-        stop.asked().await;
+        signals.received().await;
         tracing::info!("stopping");
-        door.close().await;
+        server.close().await;
         tracing::info!("stopped");
-        Ok(Done::Well)
+        Ok(Done::Completely)
     }
 
-    /// Opens the door, and says so once it is open.
+    /// Starts the engine and its server, and prints the ready line.
     async fn start(mut self, mut common: Common, out: &Out) -> Result<NatsServer, Failure> {
         let mut settings = match &self.config {
             Some(file) => Settings::read(file)?,
@@ -88,10 +88,10 @@ impl Serve {
         };
         settings.fill(&mut common);
         self.fill(&mut settings);
-        let server = self.nats.server()?;
-        let shown = server.shown().map_err(|error| of_connection(&error))?;
-        let client = server.connect("boarding").await.map_err(|error| of_connection(&error))?;
-        let door = match self.log {
+        let address = self.nats.server()?;
+        let shown = address.shown().map_err(|error| of_connection(&error))?;
+        let client = address.connect("boarding").await.map_err(|error| of_connection(&error))?;
+        let server = match self.log {
             Some(Log::Jetstream) => self.open_shared(&common, out, client).await?,
             _ => self.open_alone(&common, out, client).await?,
         };
@@ -102,10 +102,10 @@ impl Serve {
         } else {
             out.line(&format!("ready: {} · data {}", shown.join(","), data.display()));
         }
-        Ok(door)
+        Ok(server)
     }
 
-    /// An engine with a log of its own.
+    /// An engine whose log is in the files of its data folder.
     async fn open_alone(
         &self,
         common: &Common,
@@ -117,10 +117,10 @@ impl Serve {
         let copies = self.copies(&client);
         let engine = open_engine(options, out).await?;
         let options = self.server_options(None, copies);
-        open_door(engine, client, options).await
+        open_server(engine, client, options).await
     }
 
-    /// An engine beside others, on a log in JetStream.
+    /// An engine whose log is in JetStream and may be shared with other engines.
     async fn open_shared(
         &self,
         common: &Common,
@@ -129,25 +129,26 @@ impl Serve {
     ) -> Result<NatsServer, Failure> {
         let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies(&client));
         let mut options = session::options(common)?;
-        // The folder is opened by the engine in a moment; here it only says its secret.
-        let ours = DataDir::open(common.data()).map_err(EngineError::from)?.secret().clone();
-        let secret = shared::secret(&context, &ours, copies).await.map_err(|e| unavailable(&e))?;
+        // The folder is opened here for its secret only and closed at once, because the engine locks it below.
+        let own_secret = DataDir::open(common.data()).map_err(EngineError::from)?.secret().clone();
+        let secret =
+            shared::secret(&context, &own_secret, copies).await.map_err(|e| unavailable(&e))?;
         options.secret = Some(secret);
         options.log = LogChoice::JetStream(self.nats.log()?);
         options.channel = self.channel(options.channel, &client, &options.clock, common)?;
         let me = options.clock.id().0;
         let engine = open_engine(options, out).await?;
-        let kept = with_retry(&client, async || KeptFiles::open(&context, copies).await).await;
-        let kept = kept.map_err(|e| unavailable(&e))?;
-        engine.share_files(Arc::new(kept));
+        let files = with_retry(&client, async || KeptFiles::open(&context, copies).await).await;
+        let files = files.map_err(|e| unavailable(&e))?;
+        engine.share_files(Arc::new(files));
         let owners =
             with_retry(&client, async || CompanyOwners::join(&context, me, copies).await).await;
         let owners = owners.map_err(|e| unavailable(&e))?;
         let options = self.server_options(Some(owners), copies);
-        open_door(engine, client, options).await
+        open_server(engine, client, options).await
     }
 
-    /// Where invitations go: to workers outside, if they are to; all other mails as ever.
+    /// The channel of invitations: with `--workers` the worker queue, which sends other mails by `mail`.
     fn channel(
         &self,
         mail: Option<Arc<dyn Channel>>,
@@ -162,8 +163,9 @@ impl Serve {
             Some(mail) => mail,
             None => {
                 let folder = common.data().join("outbox");
-                let failed =
-                    |error| Failure::Unavailable(format!("open {}: {error}", folder.display()));
+                let failed = |error| {
+                    Failure::Unavailable(format!("cannot open {}: {error}", folder.display()))
+                };
                 Arc::new(Outbox::open(&folder).map_err(failed)?)
             }
         };
@@ -176,12 +178,12 @@ impl Serve {
         server::Options { owners, feed, copies: Some(copies), ..Default::default() }
     }
 
-    /// In how many copies everything is kept that is made beside the log.
+    /// The number of copies of streams and buckets other than the log.
     fn copies(&self, client: &Client) -> usize {
         self.nats.replicas.map_or_else(|| usual_copies(client), usize::from)
     }
 
-    /// Takes from the file what neither the command line nor the environment says.
+    /// Fills in options from the file that neither the command line nor the environment gives.
     fn fill(&mut self, settings: &mut Settings) {
         self.log = self.log.or(settings.log);
         self.workers |= settings.workers.unwrap_or(false);
@@ -199,7 +201,7 @@ impl Serve {
     }
 }
 
-async fn open_door(
+async fn open_server(
     engine: Engine,
     client: Client,
     options: server::Options,
@@ -211,17 +213,17 @@ fn unavailable(error: &dyn std::error::Error) -> Failure {
     Failure::Unavailable(boarding_log::error_chain(error))
 }
 
-/// The two ways to ask a service to stop.
-struct Stop {
+/// The signals that stop the service.
+struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
-impl Stop {
+impl StopSignals {
     fn listen() -> Result<Self, Failure> {
         let listen = |kind| {
             signal(kind)
-                .map_err(|error| Failure::Unavailable(format!("listen to signals: {error}")))
+                .map_err(|error| Failure::Unavailable(format!("cannot listen to signals: {error}")))
         };
         Ok(Self {
             terminate: listen(SignalKind::terminate())?,
@@ -229,7 +231,8 @@ impl Stop {
         })
     }
 
-    async fn asked(&mut self) {
+    /// Waits until one of the signals is received.
+    async fn received(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}

@@ -1,25 +1,26 @@
-//! A data folder opened for one company: asks its engine commands and queries, and closes it in peace.
+//! An open data folder for one company: submits commands, sends queries, waits, closes.
 
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use boarding_commands::decide::Authority;
-use boarding_commands::envelope::{Answer as Told, Envelope};
+use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{CommandId, CompanyId, ImportId};
 use boarding_projections::query::MAX_LIMIT_ROWS;
 use serde_json::{Map, Value, json};
 
 use super::common::{Common, DEFAULT_DATA};
-use super::failure::{Ending, Failure};
-use super::list::{self, set};
+use super::failure::{CliResult, Failure};
+use super::fields::set;
 use super::output::Out;
+use super::words::quoted;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_core::preview::ImportPlan;
 use boarding_core::read::queries::{QueryAnswer, QueryCaller};
 
-/// Whoever may open the data folder may do everything in it: it is theirs.
+/// The operator who can open the data folder has all permissions.
 const AUTHORITY: Authority = Authority::All;
 
 pub(super) struct Session<'a> {
@@ -27,41 +28,41 @@ pub(super) struct Session<'a> {
     pub company: CompanyId,
     pub out: &'a Out,
     data: PathBuf,
-    asker: QueryCaller,
+    caller: QueryCaller,
     id: Option<CommandId>,
     as_of: Option<String>,
-    /// Whether a command was asked, and so the company is at work.
-    at_work: AtomicBool,
+    /// Whether a command was submitted, so that work may be in progress.
+    has_submitted: AtomicBool,
 }
 
 /// A command that was accepted.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Accepted {
-    /// The answer of the contract.
+    /// The whole answer.
     pub document: Value,
-    /// What it has to tell.
+    /// The field `result` of the answer.
     pub result: Value,
 }
 
 impl Accepted {
-    /// Its `name`, where the result has one.
+    /// A text field of the result, or an empty text.
     pub(super) fn id(&self, name: &str) -> String {
         self.result.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
     }
 }
 
 impl<'a> Session<'a> {
-    /// Opens the data folder, and waits until its read models stand where the log ends.
+    /// Opens the data folder and waits until its read models have reached the end of the log.
     pub(super) async fn open(common: &Common, out: &'a Out) -> Result<Self, Failure> {
         common.company()?;
         let data = common.data();
         if !data.exists() {
-            out.note(&format!("a new data folder: {}", data.display()));
+            out.note(&format!("creating the data folder {}", data.display()));
         }
         Self::open_new(common, out).await
     }
 
-    /// As [`Session::open`], where it goes without saying that the folder is new.
+    /// As [`Session::open`], without the note about a new folder.
     pub(super) async fn open_new(common: &Common, out: &'a Out) -> Result<Self, Failure> {
         let company = common.company()?;
         let session = Self {
@@ -69,36 +70,34 @@ impl<'a> Session<'a> {
             company,
             out,
             data: common.data(),
-            asker: QueryCaller { actor: common.actor(), authority: AUTHORITY },
+            caller: QueryCaller { actor: common.actor(), authority: AUTHORITY },
             id: common.command_id,
             as_of: common.as_of.clone(),
-            at_work: AtomicBool::new(false),
+            has_submitted: AtomicBool::new(false),
         };
         session.engine.caught_up().await?;
         Ok(session)
     }
 
-    /// Does the work to its end or until Ctrl-C, and closes the folder either way.
-    pub(super) async fn run(&self, work: impl Future<Output = Ending>) -> Ending {
+    /// Waits until the work ends or the operator presses Ctrl-C.
+    pub(super) async fn run(&self, work: impl Future<Output = CliResult>) -> CliResult {
         let work = Box::pin(work);
         tokio::select! {
-            ending = work => ending,
+            result = work => result,
             _ = tokio::signal::ctrl_c() => Err(self.interrupted().await),
         }
     }
 
     async fn interrupted(&self) -> Failure {
         let mut text = "interrupted".to_owned();
-        if self.at_work.load(Ordering::Relaxed) && !self.is_idle().await {
-            text.push_str(
-                "; what was begun goes on with the next start (boarding runs resume), nobody gets a second mail",
-            );
+        if self.has_submitted.load(Ordering::Relaxed) && !self.is_idle().await {
+            text.push_str("; to continue: boarding runs resume (no mail is sent twice)");
         }
         Failure::Interrupted(text)
     }
 
-    /// The channel that the running run waits for, where it is not this session's.
-    pub(super) async fn begun_elsewhere(&self) -> Option<String> {
+    /// The other channel with which the running run was started, if it waits for that channel.
+    pub(super) async fn other_channel(&self) -> Option<String> {
         self.engine.actor(&self.company).await.pending_work().borrow().other_channel.clone()
     }
 
@@ -106,33 +105,33 @@ impl<'a> Session<'a> {
         self.engine.actor(&self.company).await.pending_work().borrow().is_idle()
     }
 
-    /// Closes the folder, so that the next opening is quick.
+    /// Closes the folder. The next opening is fast then.
     pub(super) async fn close(self) {
         self.engine.close().await;
     }
 
-    /// The options that lead here again: for commands that are suggested.
-    pub(super) fn place(&self) -> String {
+    /// The company and data folder as options, for suggested commands.
+    pub(super) fn location_options(&self) -> String {
         let data = self.data.to_string_lossy();
         match data.as_ref() {
             DEFAULT_DATA => format!("--company {}", self.company),
-            path => format!("--company {} --data {}", self.company, list::quoted(path)),
+            path => format!("--company {} --data {}", self.company, quoted(path)),
         }
     }
 
-    /// The command's id, if one was given.
+    /// The id of `--id`.
     pub(super) fn given_id(&self) -> Option<CommandId> {
         self.id
     }
 
-    /// Asks a command under the id that was given, if one was.
+    /// Submits a command under the id of `--id`, or a new id.
     pub(super) async fn submit(&self, name: &str, body: Value) -> Result<Accepted, Failure> {
         let id = self.id.unwrap_or_else(|| self.engine.clock().id());
         self.submit_as(id, name, body).await
     }
 
-    /// Asks a command under an id of its own: one of several that a verb asks.
-    pub(super) async fn submit_anew(&self, name: &str, body: Value) -> Result<Accepted, Failure> {
+    /// Submits a command under a new id, for verbs that submit several commands.
+    pub(super) async fn submit_new(&self, name: &str, body: Value) -> Result<Accepted, Failure> {
         self.submit_as(self.engine.clock().id(), name, body).await
     }
 
@@ -140,28 +139,28 @@ impl<'a> Session<'a> {
         self.submit_envelope(name, Envelope::of(id, body)).await
     }
 
-    /// What an `ImportFile` of this body would come to.
+    /// The plan of an `ImportFile` with this body.
     pub(super) async fn preview(&self, body: Value) -> Result<ImportPlan, Failure> {
         self.check_now()?;
         let id = self.id.unwrap_or_else(|| self.engine.clock().id());
-        let actor = Some(self.asker.actor.clone());
-        let asked = Envelope { actor, ..Envelope::of(id, body) };
-        let shown = self.engine.preview(&self.company, asked, AUTHORITY).await;
-        shown.map_err(|answer| Failure::of_answer(&answer))
+        let actor = Some(self.caller.actor.clone());
+        let envelope = Envelope { actor, ..Envelope::of(id, body) };
+        let plan = self.engine.preview(&self.company, envelope, AUTHORITY).await;
+        plan.map_err(|answer| Failure::of_answer(&answer))
     }
 
-    /// Asks a command as it comes. Who asks is the one at the keyboard unless the envelope says.
+    /// Submits a command in its envelope. Without an actor in the envelope the operator is the actor.
     pub(super) async fn submit_envelope(
         &self,
         name: &str,
         mut envelope: Envelope,
     ) -> Result<Accepted, Failure> {
         self.check_now()?;
-        self.at_work.store(true, Ordering::Relaxed);
-        envelope.actor.get_or_insert_with(|| self.asker.actor.clone());
+        self.has_submitted.store(true, Ordering::Relaxed);
+        envelope.actor.get_or_insert_with(|| self.caller.actor.clone());
         let answer = self.engine.submit(&self.company, name, envelope, AUTHORITY).await;
         match &answer {
-            Told::Accepted { result, .. } => {
+            Answer::Accepted { result, .. } => {
                 Ok(Accepted { document: json!(answer), result: result.clone() })
             }
             _ => Err(Failure::of_answer(&answer)),
@@ -170,25 +169,25 @@ impl<'a> Session<'a> {
 
     fn check_now(&self) -> Result<(), Failure> {
         if self.as_of.is_some() {
-            let text = "--as-of looks back, and the past does not change: leave it away";
+            let text = "--as-of shows an earlier state, which cannot be changed; leave out --as-of";
             return Err(Failure::Usage(text.to_owned()));
         }
         Ok(())
     }
 
-    /// The company's imports that cannot go on, and why.
-    pub(super) async fn stuck(&self) -> Vec<(ImportId, String)> {
+    /// The company's imports that cannot continue, with reasons.
+    pub(super) async fn blocked_imports(&self) -> Vec<(ImportId, String)> {
         self.engine.actor(&self.company).await.pending_work().borrow().blocked.clone()
     }
 
-    /// Waits until everything that was begun is done and can be seen.
+    /// Waits until all work in progress is done and the read models show it.
     pub(super) async fn settle(&self) -> Result<(), Failure> {
         self.engine.settle(&self.company).await;
         Ok(self.engine.caught_up().await?)
     }
 
-    /// Asks a query; as it was, if `--as-of` was given.
-    pub(super) async fn ask(&self, name: &str, params: Value) -> Result<QueryAnswer, Failure> {
+    /// Sends a query, for the time of `--as-of` if it is given.
+    pub(super) async fn query(&self, name: &str, params: Value) -> Result<QueryAnswer, Failure> {
         let mut params = match params {
             Value::Object(params) => params,
             _ => Map::new(),
@@ -197,12 +196,12 @@ impl<'a> Session<'a> {
         if let Some(as_of) = &self.as_of {
             params.entry("as_of").or_insert_with(|| json!(as_of));
         }
-        Ok(self.engine.query(&self.company, name, params, &self.asker).await?)
+        Ok(self.engine.query(&self.company, name, params, &self.caller).await?)
     }
 
-    /// The whole answer of a query that answers in JSON.
+    /// The JSON answer of a query.
     pub(super) async fn answer(&self, name: &str, params: Value) -> Result<Value, Failure> {
-        match self.ask(name, params).await? {
+        match self.query(name, params).await? {
             QueryAnswer::Json(answer) => Ok(answer),
             QueryAnswer::Csv(bytes) => {
                 Ok(Value::String(String::from_utf8_lossy(&bytes).into_owned()))
@@ -216,15 +215,15 @@ impl<'a> Session<'a> {
         Ok(answer.get_mut("row").map(Value::take).unwrap_or_default())
     }
 
-    /// The bytes of a query that answers in CSV.
+    /// The CSV answer of a query.
     pub(super) async fn csv(&self, name: &str, params: Value) -> Result<Vec<u8>, Failure> {
-        match self.ask(name, params).await? {
+        match self.query(name, params).await? {
             QueryAnswer::Csv(bytes) => Ok(bytes),
             QueryAnswer::Json(answer) => Ok(answer.to_string().into_bytes()),
         }
     }
 
-    /// Hands over the rows of a query page by page, at most so many.
+    /// Passes the rows of a query to `take`, page by page, up to a limit.
     pub(super) async fn pages(
         &self,
         name: &str,
@@ -251,7 +250,7 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
-    /// The rows of a query, at most so many.
+    /// The rows of a query, up to a limit.
     pub(super) async fn rows(
         &self,
         name: &str,
@@ -264,7 +263,7 @@ impl<'a> Session<'a> {
     }
 }
 
-/// How the common options have a data folder opened.
+/// The engine's options for the common options of the command line.
 pub(super) fn options(common: &Common) -> Result<Options, Failure> {
     Ok(Options {
         data: common.data(),
@@ -276,26 +275,26 @@ pub(super) fn options(common: &Common) -> Result<Options, Failure> {
     })
 }
 
-/// Opens the data folder, and tells what was found in it.
+/// Opens the data folder and prints what had to be repaired.
 pub(super) async fn open_engine(options: Options, out: &Out) -> Result<Engine, Failure> {
     let opening = tokio::task::spawn_blocking(move || Engine::open(options));
     let engine = opening.await.map_err(|error| Failure::Unavailable(error.to_string()))??;
-    tell_what_was_found(&engine, out);
+    print_repairs(&engine, out);
     Ok(engine)
 }
 
-fn tell_what_was_found(engine: &Engine, out: &Out) {
+fn print_repairs(engine: &Engine, out: &Out) {
     let found = engine.opening_report();
     if let Some(torn) = &found.torn_tail {
         let (bytes, segment, kept) = (torn.bytes, &torn.segment, torn.kept.display());
         out.warn(&format!(
-            "note: the last write was interrupted before anybody was told of it; its {bytes} bytes were cut off {segment} and kept in {kept}"
+            "note: the last write was interrupted before it was acknowledged; its {bytes} bytes were moved from {segment} to {kept}"
         ));
     }
     if let Some(folder) = &found.set_aside {
         let folder = folder.display();
         out.warn(&format!(
-            "note: the read models could not be trusted and are built anew from the log; the old ones are in {folder}"
+            "note: the read models were damaged and are rebuilt from the log; the old ones are in {folder}"
         ));
     }
 }

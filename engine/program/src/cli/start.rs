@@ -1,15 +1,17 @@
-//! `boarding runs start`: shows how many people it would be, asks, and sees the run through to its end.
+//! `boarding runs start`: shows the number of people, asks, starts a run and waits for its end.
 
 use boarding_commands::values::{RunId, Time};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::failure::{Done, Ending, Failure};
-use super::list::{self, number, set, text};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{number, set, text};
+use super::list;
+use super::run_report;
 use super::session::{Accepted, Session};
-use super::{runs, watch};
+use super::watch;
 
-/// Invites people: shows how many, asks, and sees the run through to its end
+/// Starts a run: shows the number of people, asks, and waits for the run's end
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,28 +19,28 @@ Examples:
   boarding runs start --company acme --channel whatsapp --org-unit 'Fixed Income Desk' --yes
   boarding runs start --company acme --channel whatsapp --import latest --not-before 2026-12-01T08:00:00Z
 
-With --json the answer is one document: the accepted answer together with the run's row at its end.")]
+With --json the program prints one document: the answer merged with the run's row at its end.")]
 pub(super) struct Start {
     /// whatsapp or imessage
     #[arg(long, value_name = "CHANNEL")]
     channel: String,
     #[command(flatten)]
     source: Source,
-    /// Also takes the people of the org units below
+    /// Also invites the people of sub-units
     #[arg(long, requires = "org_units")]
     include_descendants: bool,
     /// Starts without asking
     #[arg(short, long)]
     yes: bool,
-    /// The id that the run is to have [default: the command's]
+    /// The id of the run [default: the id of the command]
     #[arg(long, value_name = "ULID")]
     run: Option<RunId>,
-    /// Waits until then before it enters the queue (RFC 3339)
+    /// Schedules the run: it enters the queue at this time (RFC 3339)
     #[arg(long, value_name = "TIME")]
     not_before: Option<Time>,
 }
 
-/// Whom to invite: one of the three.
+/// The people to invite: of an import, of org units, or named users.
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Source {
@@ -58,25 +60,25 @@ impl Start {
         check_can_ask("runs start", self.yes)
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
-        let accepted = match self.asked_before(session).await? {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        let accepted = match self.repeated_total(session).await? {
             Some(total) => {
                 session.submit("StartBulkIntegration", self.confirmed_for(total)).await?
             }
             None => match self.preview(session).await? {
                 Some(body) => session.submit("StartBulkIntegration", body).await?,
                 None => {
-                    session.out.line("nothing was started");
-                    return Ok(Done::Well);
+                    session.out.line("no run was started");
+                    return Ok(Done::Completely);
                 }
             },
         };
         finish(session, &accepted).await
     }
 
-    /// Shows how many people it would be and asks; the confirmed body, if the answer is yes.
+    /// Shows the number of people and asks. Returns the confirmed body if the answer is yes.
     async fn preview(&self, session: &Session<'_>) -> Result<Option<Value>, Failure> {
-        let preview = session.submit_anew("StartBulkIntegration", self.body("preview")).await?;
+        let preview = session.submit_new("StartBulkIntegration", self.body("preview")).await?;
         let count = number(&preview.result, "recipient_count");
         let question = announcement(count, number(&preview.result, "duplicates_removed"));
         if self.yes {
@@ -94,8 +96,8 @@ impl Start {
         Ok(Some(body))
     }
 
-    /// The number of people that the same command was confirmed for before, if it was.
-    async fn asked_before(&self, session: &Session<'_>) -> Result<Option<u64>, Failure> {
+    /// The number of people of the run if this command repeats an earlier one.
+    async fn repeated_total(&self, session: &Session<'_>) -> Result<Option<u64>, Failure> {
         let Some(id) = session.given_id() else { return Ok(None) };
         let run = self.run.map_or_else(|| id.to_string(), |run| run.to_string());
         match session.row("run", json!({"run": run})).await {
@@ -105,8 +107,8 @@ impl Start {
         }
     }
 
-    /// Under an id that was given, the number is confirmed instead of the plan: it can be told again
-    /// from the run itself, and a repeat must have the same body.
+    /// The body that confirms the number of people. With `--id` a repeat must have the same body, and the number can be
+    /// read from the run, while the hash of the plan cannot.
     fn confirmed_for(&self, recipients: u64) -> Value {
         let mut body = self.body("confirmed");
         set(&mut body, "expected_recipients", recipients);
@@ -138,7 +140,7 @@ impl Start {
     }
 }
 
-/// Whoever sends mails is asked first, or says that nobody has to.
+/// Refuses a verb that sends mails and cannot ask: without `--yes` and without a terminal.
 pub(super) fn check_can_ask(verb: &str, yes: bool) -> Result<(), Failure> {
     use std::io::IsTerminal as _;
     let can_ask = std::io::stdin().is_terminal() && std::io::stderr().is_terminal();
@@ -146,25 +148,24 @@ pub(super) fn check_can_ask(verb: &str, yes: bool) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::Usage(format!(
-        "{verb} sends mails and has to ask first, and there is no terminal to ask on: \
-         add --yes to start without asking"
+        "{verb} asks before it sends mails, and there is no terminal to ask on; add --yes to start without asking"
     )))
 }
 
-/// The question of the product's own dialog.
+/// The question, in the words of the product's dialog.
 pub(super) fn announcement(count: u64, duplicates_removed: u64) -> String {
     let people = if count == 1 { "user" } else { "users" };
     let again = match duplicates_removed {
         0 => String::new(),
-        times => format!(" ({times} named more than once, counted once)"),
+        times => format!(" ({times} duplicates are counted once)"),
     };
     format!(
         "You're about to send invitation emails to {count} {people} for them to link their messaging account{again}."
     )
 }
 
-/// Sees a confirmed run, and what is queued before it, through to its end.
-pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> Ending {
+/// Waits until a run and the runs before it are completed, and prints the result.
+pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> CliResult {
     let out = session.out;
     let run = accepted.id("run");
     if let Some(place) = accepted.result.get("queue_place").and_then(Value::as_u64) {
@@ -172,21 +173,21 @@ pub(super) async fn finish(session: &Session<'_>, accepted: &Accepted) -> Ending
     }
     let row = watch::run(session, &run).await?;
     if text(&row, "state") == "scheduled" {
-        out.note("the run is scheduled: it starts with the first command after its time, or by boarding runs resume");
+        out.note("the run is scheduled: it starts with the first command after that time, or with boarding runs resume");
     } else {
         session.settle().await?;
     }
     if out.is_json() {
-        out.document(&together(&accepted.document, &row));
+        out.document(&merged(&accepted.document, &row));
     } else {
-        runs::summarise(session, &row, Some(runs::SHOWN_PEOPLE)).await?;
+        run_report::print(session, &row, Some(run_report::SHOWN_PEOPLE)).await?;
         out.note(&list::receipt(accepted));
     }
-    Ok(Done::losing(number(&row, "failed")))
+    Ok(Done::with_failures(number(&row, "failed")))
 }
 
-/// The answer and the row share no name, so one document can be read as either.
-fn together(answer: &Value, row: &Value) -> Value {
+/// The fields of both in one document. Answer and row have no field in common.
+fn merged(answer: &Value, row: &Value) -> Value {
     let mut both = answer.clone();
     if let (Some(both), Some(row)) = (both.as_object_mut(), row.as_object()) {
         both.extend(row.clone());

@@ -1,4 +1,4 @@
-//! `boarding template`: a dialect's header and an example row, to be filled in.
+//! `boarding template`: prints a dialect's columns with an example row.
 
 use std::path::PathBuf;
 
@@ -7,12 +7,12 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::common::{Common, one_of_the_dialects};
-use super::failure::{Done, Ending, Failure};
+use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
 use super::session::Session;
 use boarding_core::read::queries;
 
-/// A file to fill in: a dialect's columns with an example
+/// Prints a file to fill in: a dialect's columns with an example
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -27,10 +27,10 @@ Examples:
 pub(super) struct Template {
     #[arg(help = one_of_the_dialects())]
     dialect: String,
-    /// Which, where a dialect takes several files together [default: the one with the people]
+    /// The file, for a dialect with several files [default: the file of users]
     #[arg(long, value_name = "NAME")]
     file: Option<String>,
-    /// With the columns that this company's settings allow its files
+    /// Prints the columns that the company's settings allow
     #[arg(long)]
     own: bool,
     /// Writes into this file
@@ -39,22 +39,23 @@ pub(super) struct Template {
 }
 
 impl Template {
-    pub(super) async fn run(self, common: &Common, out: &Out) -> Ending {
-        let row = if self.own { self.own(common, out).await? } else { self.anybodys()? };
+    pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
+        let row = if self.own { self.own(common, out).await? } else { self.default_row()? };
         if out.is_json() {
             out.document(&row);
         } else {
             let text = row.get("text").and_then(Value::as_str).unwrap_or_default();
             out.file(text.as_bytes(), self.output.as_deref())?;
         }
-        Ok(Done::Well)
+        Ok(Done::Completely)
     }
 
-    fn anybodys(&self) -> Result<Value, Failure> {
+    /// The template with default settings.
+    fn default_row(&self) -> Result<Value, Failure> {
         Ok(queries::template_row(&self.dialect, self.file.as_deref(), &Settings::default())?)
     }
 
-    /// As the company's settings have it.
+    /// The template with the company's settings.
     async fn own(&self, common: &Common, out: &Out) -> Result<Value, Failure> {
         let session = Session::open(common, out).await?;
         let params = json!({"dialect": self.dialect, "file": self.file});

@@ -1,14 +1,14 @@
-//! `boarding users`: the company's people, one by one and as a list.
+//! `boarding users`: lists, shows, adds, archives and deactivates users.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
 use super::columns;
-use super::failure::{Ending, Failure};
-use super::list::{self, Limit, Sheet};
+use super::failure::{CliResult, Failure};
+use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 
-/// The company's people
+/// Lists, shows, adds, archives and deactivates users
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -27,37 +27,37 @@ pub(super) struct Users {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Shows the people
+    /// Lists the users
     List(List),
-    /// Shows one
+    /// Shows a user
     Show { user: String },
-    /// Adds one
+    /// Adds a user
     Add(Add),
-    /// Archives one: nobody archived is invited
+    /// Archives a user: archived users are not invited
     Archive { user: String },
-    /// Takes one back out of the archive
+    /// Restores an archived user
     Restore { user: String },
-    /// Deactivates one
+    /// Deactivates a user
     Deactivate { user: String },
-    /// Activates one again
+    /// Reactivates a deactivated user
     Reactivate { user: String },
 }
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
-    /// Part of a user name, a name or an address
+    /// Only users with this text in the user name, name or email address
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
-    /// Only those of this org unit, by its exact name
+    /// Only users of this org unit, by its exact name
     #[arg(long, value_name = "NAME")]
     org_unit: Option<String>,
-    /// Only those in this state: active, deactivated, archived
+    /// Only users in this state: active, deactivated, archived
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
-    sheet: Sheet,
+    export: CsvExport,
 }
 
 #[derive(Debug, Args)]
@@ -69,13 +69,13 @@ struct Add {
     last_name: Option<String>,
     #[arg(long, value_name = "ADDRESS")]
     email: Option<String>,
-    /// With its country code
+    /// The phone, with its country code
     #[arg(long, value_name = "NUMBER")]
     phone: Option<String>,
-    /// By its exact name
+    /// The org unit, by its exact name
     #[arg(long, value_name = "NAME")]
     org_unit: Option<String>,
-    /// May be given several times
+    /// A role; may be given several times
     #[arg(long = "role", value_name = "NAME")]
     roles: Vec<String>,
 }
@@ -107,13 +107,13 @@ impl Users {
         list::check_place(self.verb.is_some(), &self.list)
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let (command, user, done) = match self.verb.unwrap_or(Verb::List(self.list)) {
             Verb::List(list) => {
                 let params =
                     json!({"search": list.search, "org_unit": list.org_unit, "state": list.state});
                 let (limit, columns) = (list.limit, columns::USERS);
-                return list::show_or_write(session, "users", params, limit, columns, &list.sheet)
+                return list::show_or_write(session, "users", params, limit, columns, &list.export)
                     .await;
             }
             Verb::Show { user } => {
@@ -121,15 +121,15 @@ impl Users {
                 return list::show_row(session.out, &row);
             }
             Verb::Add(add) => {
-                let done = format!("{} was added", add.user);
-                return list::change(session, "AddUser", add.body(), &done).await;
+                let done = format!("{} is added", add.user);
+                return list::submit_and_print(session, "AddUser", add.body(), &done).await;
             }
             Verb::Archive { user } => ("ArchiveUser", user, "archived"),
             Verb::Restore { user } => ("RestoreUser", user, "restored"),
             Verb::Deactivate { user } => ("DeactivateUser", user, "deactivated"),
-            Verb::Reactivate { user } => ("ReactivateUser", user, "active again"),
+            Verb::Reactivate { user } => ("ReactivateUser", user, "reactivated"),
         };
         let done = format!("{user} is {done}");
-        list::change(session, command, json!({"user": user}), &done).await
+        list::submit_and_print(session, command, json!({"user": user}), &done).await
     }
 }

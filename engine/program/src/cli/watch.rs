@@ -1,17 +1,17 @@
-//! Watching what goes on: an import or a run, until it is over, with progress.
+//! Waits for an import or a run, and shows its progress.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::failure::Failure;
-use super::list::{number, text};
+use super::fields::{number, text};
 use super::session::Session;
 
-/// How often the read models are looked at, in milliseconds: a bar that moves, and no load to speak of.
-const LOOK_MILLIS: u64 = 20;
+/// The pause between two queries, in milliseconds: short enough for a smooth progress bar, with little load.
+const POLL_MILLIS: u64 = 20;
 
-/// Watches an import until it is completed.
+/// Waits until an import is completed.
 pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Failure> {
     session.engine.caught_up().await?;
     let mut progress = session.out.progress("importing");
@@ -22,42 +22,43 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
         if text(&row, "state") != "processing" {
             return Ok(());
         }
-        let stuck = session.stuck().await;
-        if let Some((id, why)) = stuck.iter().find(|(id, _)| id.to_string() == import) {
-            return Err(cannot_go_on(&id.to_string(), why));
+        let blocked_imports = session.blocked_imports().await;
+        if let Some((id, why)) = blocked_imports.iter().find(|(id, _)| id.to_string() == import) {
+            return Err(blocked(&id.to_string(), why));
         }
         pause().await;
     }
 }
 
-/// An import that waits for something which does not come by itself.
-pub(super) fn cannot_go_on(import: &str, why: &str) -> Failure {
-    Failure::Unavailable(format!("import {import} cannot go on: {why}"))
+/// The failure for an import that cannot continue without the operator.
+pub(super) fn blocked(import: &str, why: &str) -> Failure {
+    Failure::Unavailable(format!("import {import} cannot continue: {why}"))
 }
 
-/// Watches a run until it is over, or waits for a time to come; gives its row.
+/// Waits until a run is completed, withdrawn or scheduled, and returns its row.
 pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failure> {
     session.engine.caught_up().await?;
     let mut progress = session.out.progress("inviting");
     loop {
         let row = session.row("run", json!({"run": run})).await?;
         let total = number(&row, "total");
-        progress.at(total.saturating_sub(number(&row, "remaining")), total, &standing(&row));
+        progress.at(total.saturating_sub(number(&row, "remaining")), total, &status(&row));
         if !matches!(text(&row, "state"), "pending" | "running") {
             return Ok(row);
         }
-        if let Some(via) = session.begun_elsewhere().await {
+        if let Some(channel) = session.other_channel().await {
             return Err(Failure::Unavailable(format!(
-                "a run of the company was begun through {via} and waits for it: ask again with {way}, \
-                 or with --adopt-runs to go on this way (nobody gets a second mail)",
-                way = if via == "smtp" { "--smtp URL" } else { "the outbox, without --smtp" },
+                "a run of the company was started with the channel {channel} and waits for it: repeat the \
+        command {option}, or add --adopt-runs to continue it with this channel (no mail is sent twice)",
+                option = if channel == "smtp" { "with --smtp URL" } else { "without --smtp" },
             )));
         }
         pause().await;
     }
 }
 
-fn standing(row: &Value) -> String {
+/// The counts of a run, or its place in the queue.
+fn status(row: &Value) -> String {
     match row.get("queue_place").and_then(Value::as_u64) {
         Some(place) => format!("waiting, place {place} in the queue"),
         None => {
@@ -69,5 +70,5 @@ fn standing(row: &Value) -> String {
 }
 
 async fn pause() {
-    tokio::time::sleep(Duration::from_millis(LOOK_MILLIS)).await;
+    tokio::time::sleep(Duration::from_millis(POLL_MILLIS)).await;
 }

@@ -1,5 +1,6 @@
-//! Moves the log of a data folder to JetStream and back: the folder is held, nobody else works on the stream,
-//! and the folder says where its log is at every moment.
+//! Migrates the log of a data folder to JetStream and back.
+//!
+//! The folder is locked, no engine may use the stream, and the folder names the place of its log at all times.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,39 +16,39 @@ use boarding_log::file::{self, FileLog};
 use boarding_log::jetstream::{self, JetStreamLog};
 use boarding_nats::exclusivity::{ExclusivityCheck, ExclusivityError};
 
-/// Which way a log moves.
+/// The direction of a migration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Way {
+pub enum Direction {
     /// From the folder's files into the stream.
     ToJetStream,
     /// From the stream into the folder's files.
     FromJetStream,
 }
 
-/// What is moved, and where.
+/// The data folder, the stream and the direction.
 #[derive(Debug)]
 pub struct Options {
     pub data: PathBuf,
-    pub way: Way,
+    pub direction: Direction,
     pub jetstream: jetstream::Options,
     pub clock: Clock,
 }
 
-/// What was moved.
+/// The result of a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Moved {
     pub progress: Progress,
     pub companies: usize,
     pub stream: String,
-    /// The addresses of the servers, without who we are to them.
+    /// The addresses of the servers, without credentials.
     pub servers: Vec<String>,
-    /// Whether the folder keeps imported files, which do not move.
+    /// Whether the folder has imported files, which are not moved.
     pub has_files: bool,
-    /// Whether events were published with the positions that they had in the log before.
+    /// Whether events were published with positions of the old log.
     pub has_published: bool,
 }
 
-/// Why a folder's log did not move. Nothing is lost: the folder still says where its log is.
+/// Why a migration failed. The folder still names the place of its log, and nothing is lost.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
     #[error(transparent)]
@@ -62,64 +63,68 @@ pub enum FolderError {
     JetStream(#[from] jetstream::OpenError),
     #[error(transparent)]
     Move(#[from] MoveError),
-    #[error("move the log of {}: there is no log in it; name the data folder with --data", folder.display())]
-    NothingHere { folder: PathBuf },
-    #[error("move the log of stream {stream}: there is no log in it; name its servers with --nats")]
-    NothingThere { stream: String },
+    #[error("there is no log in {}; give the data folder with --data", folder.display())]
+    EmptyFolder { folder: PathBuf },
+    #[error("there is no log in the stream {stream}; give its servers with --nats")]
+    EmptyStream { stream: String },
     #[error(
-        "move the log of {}: it is in {to} already; `boarding move --from jetstream` brings it back",
+        "the log of {} is in {to} already; to move it back: boarding move --from jetstream",
         folder.display()
     )]
     MovedAlready { folder: PathBuf, to: String },
     #[error(
-        "move a log into {}: it has a log of its own, in its files; a log is moved into an empty folder or back to where it was moved from, never merged",
+        "{} has another log in its files; logs are never merged: give an empty folder, or the folder that the log was moved from",
         folder.display()
     )]
     OwnLog { folder: PathBuf },
 }
 
-/// Moves a folder's log, tells how far it is, and marks the folder once everything is verified. Asked again
-/// after any interruption it goes on.
+/// Migrates a folder's log, reports the progress, and marks the folder after the verification. A repeat continues
+/// an interrupted migration.
 ///
 /// # Errors
 /// See [`FolderError`]. The log that is moved is never changed.
 pub async fn move_folder(
     options: Options,
-    tell: impl FnMut(Progress),
+    report: impl FnMut(Progress),
 ) -> Result<Moved, FolderError> {
-    if options.way == Way::ToJetStream && !options.data.join("log").exists() {
-        return Err(FolderError::NothingHere { folder: options.data });
+    if options.direction == Direction::ToJetStream && !options.data.join("log").exists() {
+        return Err(FolderError::EmptyFolder { folder: options.data });
     }
     let addresses = options.jetstream.server.shown()?;
     let stream = options.jetstream.stream.clone();
     let servers = ExclusivityCheck::connect(&options.jetstream.server).await?;
     servers.check_idle().await?;
-    // Opening a log makes its stream, and opening a folder makes the folder.
-    if options.way == Way::FromJetStream
+    // Checked first, because opening a log creates its stream and opening a folder creates the folder.
+    if options.direction == Direction::FromJetStream
         && servers.messages(&stream).await?.unwrap_or_default() == 0
     {
-        return Err(FolderError::NothingThere { stream });
+        return Err(FolderError::EmptyStream { stream });
     }
     let folder = DataDir::open(&options.data)?;
-    check_folder(&folder, options.way)?;
+    check_folder(&folder, options.direction)?;
     let has_published = servers.has_published().await?;
     let place = format!("stream {stream} at {}", addresses.join(","));
-    let (progress, companies) = match options.way {
-        Way::ToJetStream => to_jetstream(options, &folder, &servers, &place, tell).await?,
-        Way::FromJetStream => from_jetstream(options, &folder, &servers, &place, tell).await?,
+    let (progress, companies) = match options.direction {
+        Direction::ToJetStream => to_jetstream(options, &folder, &servers, &place, report).await?,
+        Direction::FromJetStream => {
+            from_jetstream(options, &folder, &servers, &place, report).await?
+        }
     };
     let has_files = std::fs::read_dir(folder.files()).is_ok_and(|mut files| files.next().is_some());
     Ok(Moved { progress, companies, stream, servers: addresses, has_files, has_published })
 }
 
-/// Whether a log may move out of this folder, or into it.
-fn check_folder(folder: &DataDir, way: Way) -> Result<(), FolderError> {
+/// Refuses a folder that a log may not be moved out of, or into.
+fn check_folder(folder: &DataDir, direction: Direction) -> Result<(), FolderError> {
     let path = || folder.path().to_owned();
-    match (way, folder.moved_to()?, folder.has_log()?) {
-        // Half of a log that is elsewhere would pass for all of it.
-        (Way::ToJetStream, Some(to), _) => Err(FolderError::MovedAlready { folder: path(), to }),
-        (Way::ToJetStream, None, false) => Err(FolderError::NothingHere { folder: path() }),
-        (Way::FromJetStream, None, true) => Err(FolderError::OwnLog { folder: path() }),
+    match (direction, folder.moved_to()?, folder.has_log()?) {
+        // The files may be a part of the log only, because the log is in the stream.
+        (Direction::ToJetStream, Some(to), _) => {
+            Err(FolderError::MovedAlready { folder: path(), to })
+        }
+        (Direction::ToJetStream, None, false) => Err(FolderError::EmptyFolder { folder: path() }),
+        (Direction::FromJetStream, None, true) => Err(FolderError::OwnLog { folder: path() }),
         _ => Ok(()),
     }
 }
@@ -129,14 +134,14 @@ async fn to_jetstream(
     folder: &DataDir,
     servers: &ExclusivityCheck,
     place: &str,
-    tell: impl FnMut(Progress),
+    report: impl FnMut(Progress),
 ) -> Result<(Progress, usize), FolderError> {
     let source = open_files(folder, &options.clock).await?;
     if source.end() == 0 {
-        return Err(FolderError::NothingHere { folder: options.data });
+        return Err(FolderError::EmptyFolder { folder: options.data });
     }
     let target = open_jetstream(options.jetstream).await?;
-    let progress = move_log(&source, &target, tell).await?;
+    let progress = move_log(&source, &target, report).await?;
     servers.check_idle().await?;
     let companies = source.companies().len();
     close(source).await;
@@ -149,15 +154,15 @@ async fn from_jetstream(
     folder: &DataDir,
     servers: &ExclusivityCheck,
     place: &str,
-    tell: impl FnMut(Progress),
+    report: impl FnMut(Progress),
 ) -> Result<(Progress, usize), FolderError> {
     let source = open_jetstream(options.jetstream).await?;
     if folder.moved_to()?.is_none() {
-        // Before the first commit: until the last one is verified, the files hold only a beginning.
+        // Marked before the first commit: until the last commit is verified, the files are not the whole log.
         folder.mark_moved(place)?;
     }
     let target = open_files(folder, &options.clock).await?;
-    let progress = move_log(&source, &target, tell).await?;
+    let progress = move_log(&source, &target, report).await?;
     servers.check_idle().await?;
     let companies = target.companies().len();
     close(target).await;
@@ -167,12 +172,12 @@ async fn from_jetstream(
 
 async fn open_files(folder: &DataDir, clock: &Clock) -> Result<Arc<dyn EventLog>, FolderError> {
     let (path, mut options) = (folder.log(), file::Options::new(clock.now()));
-    // Nobody asks for commands here, and there may be millions.
+    // A migration does not search commands, so the index, which may be large, is not needed.
     options.commands_indexed_up_to = u64::MAX;
     let opened = blocking(move || FileLog::open(&path, options)).await?;
     if let Some(torn) = &opened.torn {
         let (bytes, kept) = (torn.bytes, torn.kept.display());
-        tracing::warn!(bytes, %kept, "the end of an interrupted write was cut off the log and kept");
+        tracing::warn!(bytes, %kept, "interrupted write moved out of the log");
     }
     Ok(Arc::new(opened.log))
 }
@@ -183,7 +188,7 @@ async fn open_jetstream(options: jetstream::Options) -> Result<Arc<dyn EventLog>
     Ok(Arc::new(log))
 }
 
-/// Waits until everything about the log is on the disk.
+/// Waits until the log is closed and written to the disk.
 async fn close(log: Arc<dyn EventLog>) {
     blocking(move || drop(log)).await;
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use crate::bench::nats::{self, HEADING, Job};
-use crate::cli::failure::{Done, Ending, Failure};
+use crate::cli::failure::{CliResult, Done, Failure};
 use crate::cli::output::Out;
 use boarding_log::connect::ServerAddress;
 use boarding_log::jetstream;
@@ -47,7 +47,7 @@ pub(super) struct Nats {
 
 impl Nats {
     /// Measures in a folder of its own.
-    pub(super) async fn run(self, folder: &Path, out: &Out) -> Ending {
+    pub(super) async fn run(self, folder: &Path, out: &Out) -> CliResult {
         let data = folder.join(format!("nats-{}", std::process::id()));
         let job = self.job(&data);
         let measured = Box::pin(nats::run(job)).await;
@@ -67,7 +67,7 @@ impl Nats {
             Some(memory) => out.line(&memory.to_string()),
             None => {}
         }
-        Ok(Done::Well)
+        Ok(Done::Completely)
     }
 
     fn job(self, data: &Path) -> Job<'_> {

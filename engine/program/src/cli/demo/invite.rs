@@ -1,17 +1,17 @@
-//! The demo's two runs: previewed, started at once, watched one after the other.
+//! The demo's two runs: previewed, started together, watched in turn.
 
 use serde_json::{Value, json};
 
 use crate::cli::columns::QUEUE;
 use crate::cli::failure::Failure;
-use crate::cli::list::{number, set, text};
+use crate::cli::fields::{number, set, text};
 use crate::cli::session::Session;
-use crate::cli::{runs, start, watch};
+use crate::cli::{run_report, start, watch};
 
-/// Shows how many people a run for an import would be; the body that confirms it.
+/// Prints how many people a run of an import would invite, and returns the body that confirms the run.
 pub(super) async fn preview(session: &Session<'_>, import: &Value) -> Result<Value, Failure> {
     let body = |mode: &str| json!({"source": {"import": import.get("import")}, "channel": "whatsapp", "mode": mode});
-    let preview = session.submit_anew("StartBulkIntegration", body("preview")).await?;
+    let preview = session.submit_new("StartBulkIntegration", body("preview")).await?;
     let [count, duplicates] =
         ["recipient_count", "duplicates_removed"].map(|name| number(&preview.result, name));
     let file = text(import, "file_name");
@@ -21,15 +21,15 @@ pub(super) async fn preview(session: &Session<'_>, import: &Value) -> Result<Val
     Ok(confirmed)
 }
 
-/// Starts both, and shows the queue as the second answer found it: a moment later the first is over.
+/// Starts both runs and prints the queue at the position of the second answer, before the first run ends.
 pub(super) async fn start_both(
     session: &Session<'_>,
     plans: [Value; 2],
 ) -> Result<[String; 2], Failure> {
     let [first, second] = plans;
     let (first, second) = tokio::join!(
-        session.submit_anew("StartBulkIntegration", first),
-        session.submit_anew("StartBulkIntegration", second),
+        session.submit_new("StartBulkIntegration", first),
+        session.submit_new("StartBulkIntegration", second),
     );
     let (first, second) = (first?, second?);
     let position = second.document.get("position").cloned().unwrap_or_default();
@@ -41,11 +41,11 @@ pub(super) async fn start_both(
     Ok([first.id("run"), second.id("run")])
 }
 
-/// Watches a run to its end and shows who got no mail, and why: everybody; its row.
-pub(super) async fn see_through(session: &Session<'_>, run: &str) -> Result<Value, Failure> {
+/// Watches a run to its end, prints all people without an invitation, and returns the row of the run.
+pub(super) async fn watch_run(session: &Session<'_>, run: &str) -> Result<Value, Failure> {
     let row = watch::run(session, run).await?;
     if !session.out.is_json() {
-        runs::summarise(session, &row, None).await?;
+        run_report::print(session, &row, None).await?;
     }
     Ok(row)
 }

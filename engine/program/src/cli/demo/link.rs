@@ -1,4 +1,4 @@
-//! The demo's people follow the links in their mails, and the phone list shows it (LX-23, LX-31).
+//! Some of the demo's people open the links in their mails, and the phone list shows it.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -7,15 +7,15 @@ use serde_json::{Value, json};
 
 use crate::cli::columns::PHONES;
 use crate::cli::failure::Failure;
-use crate::cli::list::text;
+use crate::cli::fields::text;
 use crate::cli::session::Session;
 
-/// How many people follow their link.
-const LINKING: usize = 8;
-/// How many numbers of each link state are shown.
+/// The number of people who open their link.
+const LINKED_PEOPLE: usize = 8;
+/// The number of phones that are shown for each link state.
 const SHOWN: usize = 4;
 
-/// Takes mails of the run out of the outbox and follows the links in them.
+/// Reads mails of the run in the outbox and opens their links.
 pub(super) async fn follow_links(
     session: &Session<'_>,
     outbox: &Path,
@@ -24,12 +24,12 @@ pub(super) async fn follow_links(
     let folder = outbox.join(session.company.as_str()).join(run);
     let config = session.row("config", json!({})).await?;
     let base = text(&config, "link_base_url").to_owned();
-    for path in mails(&folder)?.into_iter().take(LINKING) {
+    for path in mails(&folder)?.into_iter().take(LINKED_PEOPLE) {
         let mail = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, &error))?;
         let Some(token) = token_in(&mail, &base) else { continue };
-        session.submit_anew("LinkCompleted", json!({"token": token})).await?;
+        session.submit_new("LinkCompleted", json!({"token": token})).await?;
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        session.out.say(&format!("linked by the mail {name}"));
+        session.out.say(&format!("the link in mail {name} is opened"));
     }
     session.settle().await
 }
@@ -43,10 +43,10 @@ fn mails(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Failure {
-    Failure::Unavailable(format!("read {}: {error}", path.display()))
+    Failure::Unavailable(format!("cannot read {}: {error}", path.display()))
 }
 
-/// What follows the link's base in a mail; lines of quoted-printable are joined first.
+/// The token after the base of a link. Soft line breaks of quoted-printable are removed first.
 fn token_in(mail: &str, base: &str) -> Option<String> {
     let joined = mail.replace("=\r\n", "").replace("=\n", "");
     let (_, link) = joined.split_once(base)?;
@@ -54,7 +54,7 @@ fn token_in(mail: &str, base: &str) -> Option<String> {
     Some(link.chars().take_while(is_token).collect())
 }
 
-/// Shows how many numbers stand where, and some of each.
+/// Prints the number of phones in each link state, and some phones of each.
 pub(super) async fn show_phones(session: &Session<'_>) -> Result<(), Failure> {
     let phones = session.rows("phone_list", json!({}), None).await?;
     let mut by_state: BTreeMap<&str, Vec<&Value>> = BTreeMap::new();
@@ -67,7 +67,7 @@ pub(super) async fn show_phones(session: &Session<'_>) -> Result<(), Failure> {
     }
     let counts: Vec<_> =
         by_state.iter().map(|(state, phones)| format!("{} {state}", phones.len())).collect();
-    session.out.say(&format!("{} numbers on WhatsApp: {}", phones.len(), counts.join(", ")));
+    session.out.say(&format!("{} phones, on WhatsApp: {}", phones.len(), counts.join(", ")));
     let some = by_state.values().flat_map(|phones| phones.iter().take(SHOWN));
     let some: Vec<Value> = some.map(|phone| (*phone).clone()).collect();
     session.out.table(PHONES, &some);
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_is_found_across_the_soft_line_breaks_of_a_mail() {
+    fn link_is_found_across_soft_line_breaks() {
         let mail =
             "open\r\n\r\nhttps://link.acme.exam=\r\nple/link/AaH8-4Z=\r\nRGR_a\r\n\r\nThe link";
         let token = token_in(mail, "https://link.acme.example/link/");

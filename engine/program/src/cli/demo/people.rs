@@ -1,38 +1,38 @@
-//! The demo's company and its people: two files, numbers mended, some linked and some gone.
+//! The demo's company and its people: two imports, added phones, linked and archived people.
 
 use boarding_commands::values::{Code, Refusal};
 use serde_json::{Value, json};
 
 use crate::cli::failure::Failure;
+use crate::cli::fields::{number, text};
 use crate::cli::import;
-use crate::cli::imports::rows_by_phone;
-use crate::cli::list::{number, text};
+use crate::cli::import_rows;
 use crate::cli::session::Session;
 
 /// The commands that define the sample company.
 const COMPANY: &str = include_str!("../../../../../fixtures/company/acme.json");
 
-/// A file of the demo.
+/// A sample file.
 #[derive(Debug)]
-pub(super) struct Sample {
+pub(super) struct SampleFile {
     name: &'static str,
     content: &'static [u8],
 }
 
-pub(super) const FIRST: Sample = Sample {
+pub(super) const FIRST: SampleFile = SampleFile {
     name: "demo-1.csv",
     content: include_bytes!("../../../../../fixtures/leapxpert/demo-1.csv"),
 };
-pub(super) const SECOND: Sample = Sample {
+pub(super) const SECOND: SampleFile = SampleFile {
     name: "demo-2.csv",
     content: include_bytes!("../../../../../fixtures/leapxpert/demo-2.csv"),
 };
 
-/// What the company raises its limit to, in people a run: the first file has 400, the default is 100.
+/// The limit of people per run that the demo sets: the first file has 400 people, and the default is 100.
 const LIMIT: u64 = 500;
-/// Numbers that nobody in the files has.
+/// Phones that are not in the files.
 const NUMBERS: [&str; 2] = ["+84 923 448 071", "+84 923 448 072"];
-/// How many of those who are in both files have linked already, and how many have left.
+/// The number of people in both files who are linked already, and who are archived.
 const LINKED: usize = 3;
 const ARCHIVED: usize = 2;
 
@@ -41,7 +41,7 @@ pub(super) async fn define_company(session: &Session<'_>) -> Result<(), Failure>
         .map_err(|error| Failure::Unavailable(format!("read the sample company: {error}")))?;
     for command in &commands {
         let body = command.get("body").cloned().unwrap_or_default();
-        session.submit_anew(text(command, "command"), body).await?;
+        session.submit_new(text(command, "command"), body).await?;
     }
     let count = |name: &str| commands.iter().filter(|one| text(one, "command") == name).count();
     let out = session.out;
@@ -52,64 +52,62 @@ pub(super) async fn define_company(session: &Session<'_>) -> Result<(), Failure>
         count("DefineRole")
     ));
     let body = json!({"bulk_integration_max_records": LIMIT});
-    session.submit_anew("SetCompanyConfig", body).await?;
-    out.say(&format!("a run may have {LIMIT} people now, instead of 100"));
+    session.submit_new("SetCompanyConfig", body).await?;
+    out.say(&format!("the limit is {LIMIT} people per run, instead of 100"));
     Ok(())
 }
 
-/// Imports a file and shows what became of it; its row.
-pub(super) async fn import(session: &Session<'_>, sample: &Sample) -> Result<Value, Failure> {
-    let keep = || session.engine.keep_file(sample.name, sample.content);
-    let file = tokio::task::block_in_place(keep)?;
+/// Imports a file, prints the result and returns the row of the import.
+pub(super) async fn import(session: &Session<'_>, sample: &SampleFile) -> Result<Value, Failure> {
+    let store = || session.engine.keep_file(sample.name, sample.content);
+    let file = tokio::task::block_in_place(store)?;
     let body = json!({
         "dialect": "leapxpert",
         "files": [{"name": file.name, "sha256": file.sha256}],
         "add_to_corporate_phones": true,
     });
-    let accepted = session.submit_anew("ImportFile", body).await?;
-    let row = import::carry(session, &accepted).await?;
+    let accepted = session.submit_new("ImportFile", body).await?;
+    let row = import::wait(session, &accepted).await?;
     if !session.out.is_json() {
-        import::report(session, &row).await?;
+        import::print_report(session, &row).await?;
     }
     Ok(row)
 }
 
-/// Mends some of the numbers that the import refused; the others will show what comes of it.
+/// Adds phones for some people whose phone was rejected. The runs will fail for the others.
 pub(super) async fn add_phones(session: &Session<'_>, import: &Value) -> Result<(), Failure> {
     let params = json!({"import": import.get("import")});
-    let rows = rows_by_phone(session, params, "rejected").await?;
+    let rows = import_rows::by_phone(session, params, "rejected").await?;
     for (phone, row) in NUMBERS.iter().zip(&rows) {
         let user = text(row, "key");
-        session.submit_anew("AddCorporatePhone", json!({"phone": phone, "user": user})).await?;
+        session.submit_new("AddCorporatePhone", json!({"phone": phone, "user": user})).await?;
         session.out.say(&format!("{phone} for {user}"));
     }
     let left = rows.len().saturating_sub(NUMBERS.len());
-    session
-        .out
-        .say(&format!("{left} people stay without a number, to show what a run says of them"));
+    session.out.say(&format!("{left} people stay without a phone, to show how a run reports them"));
     Ok(())
 }
 
-/// Of those who are in both files, some are linked and some archived: the runs will skip and fail them.
+/// Links some of the people who are in both files and archives others. The runs will skip and fail them.
 pub(super) async fn link_and_archive(session: &Session<'_>, second: &Value) -> Result<(), Failure> {
     let params = json!({"import": second.get("import"), "outcome": "skipped"});
-    let wanted = LINKED + ARCHIVED;
+    let needed = LINKED + ARCHIVED;
     session.settle().await?;
-    let known = session.rows("import_rows", params, Some(wanted)).await?;
-    if known.len() < wanted || number(second, "skipped") < wanted as u64 {
+    let existing = session.rows("import_rows", params, Some(needed)).await?;
+    if existing.len() < needed || number(second, "skipped") < needed as u64 {
         return Err(Refusal::new(Code::UserNotFound)
             .saying("the sample files have changed")
             .into());
     }
-    for (place, row) in known.iter().enumerate() {
+    for (index, row) in existing.iter().enumerate() {
         let user = text(row, "key");
-        if place < LINKED {
+        if index < LINKED {
             let body = json!({"user": user, "channel": "whatsapp"});
-            session.submit_anew("LinkCompleted", body).await?;
-            session.out.say(&format!("{user} is linked already"));
+            session.submit_new("LinkCompleted", body).await?;
+            session.out.say(&format!("{user} is linked to WhatsApp"));
         } else {
-            session.submit_anew("ArchiveUser", json!({"user": user})).await?;
-            session.out.say(&format!("{user} has left and is archived"));
+            session.submit_new("ArchiveUser", json!({"user": user})).await?;
+            session.out.say(&format!("{user} is archived"));
         }
     }
     Ok(())

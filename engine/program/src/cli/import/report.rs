@@ -1,39 +1,41 @@
-//! What an operator has to see after an import: the counts, the warnings, the first refused rows, the way on.
+//! Prints the result of an import: counts, warnings, the first failed rows, the next commands.
 
 use serde_json::{Value, json};
 
 use crate::cli::columns::{PROBLEMS, text_of};
 use crate::cli::failure::Failure;
-use crate::cli::imports::rows_by_phone;
-use crate::cli::list::{number, text};
+use crate::cli::fields::{number, text};
+use crate::cli::import_rows;
 use crate::cli::output::Out;
 use crate::cli::session::Session;
+use crate::cli::words::counted;
 
-/// How many refused rows are shown at once, in rows: what fits on a screen beside the counts.
+/// How many failed rows are shown: they fit on a screen with the counts.
 const SHOWN_ROWS: usize = 10;
 
-/// Shows what became of an import.
-pub(in crate::cli) async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
+/// Prints the result of an import.
+pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
     session.out.line(&counts(row));
     for warning in warnings(session, import).await? {
         session.out.line(&format!("warning: {}", text_of(&warning)));
     }
-    show_refused(session, row, import).await?;
-    show_refused_phones(session, row, import).await?;
-    let refused = ["invalid", "duplicate", "skipped"].map(|outcome| number(row, outcome));
-    if refused.iter().sum::<u64>() > 0 {
-        let place = session.place();
+    print_failed_rows(session, row, import).await?;
+    print_rejected_phones(session, row, import).await?;
+    let failed = ["invalid", "duplicate", "skipped"].map(|outcome| number(row, outcome));
+    if failed.iter().sum::<u64>() > 0 {
+        let options = session.location_options();
         session.out.note(&format!(
-            "all of them:     boarding imports rows {import} {place}\n\
-             to mend them:    boarding imports failed-rows {import} {place} -o failed.csv\n\
-             \x20                mend failed.csv (columns that begin with _ say what is wrong), then import it the same way"
+            "to list all rows:         boarding imports rows {import} {options}\n\
+            to correct failed rows:   boarding imports failed-rows {import} {options} -o failed.csv\n\
+            \x20                         correct failed.csv (columns that begin with _ say what is wrong), then import it\n\
+            \x20                         with the same options"
         ));
     }
     Ok(())
 }
 
-/// One line: what the file was and what came of it.
+/// One line with the file and the counts.
 fn counts(row: &Value) -> String {
     let some = |(name, label): &(&str, &str)| match number(row, name) {
         0 => None,
@@ -49,25 +51,27 @@ fn counts(row: &Value) -> String {
         ("duplicate", "duplicate"),
         ("invalid", "invalid"),
     ];
-    let phones = [("phones_added", "phones added"), ("phones_failed", "phones refused")];
     let list = |names: &[(&str, &str)]| {
         let counts: Vec<_> = names.iter().filter_map(some).collect();
         counts.join(", ")
     };
-    let phones = match list(&phones) {
-        none if none.is_empty() => String::new(),
-        some => format!("; {some}"),
-    };
+    let phones = [("phones_added", "added"), ("phones_failed", "rejected")]
+        .map(|(name, verb)| (number(row, name), verb))
+        .into_iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, verb)| format!("{} {verb}", counted(count, "phone", "phones")));
+    let phones = phones.collect::<Vec<_>>().join(", ");
+    let phones = if phones.is_empty() { phones } else { format!("; {phones}") };
     format!(
-        "import {} of {}: {} rows: {}{phones}",
+        "import {} of {}: {}: {}{phones}",
         text(row, "import"),
         text(row, "file_name"),
-        number(row, "total"),
+        counted(number(row, "total"), "row", "rows"),
         list(&outcomes),
     )
 }
 
-/// What was worth saying about the file as a whole: it stands in the event of its acceptance.
+/// The warnings about the file, which are in the first event of the import.
 async fn warnings(session: &Session<'_>, import: &str) -> Result<Vec<Value>, Failure> {
     let params = json!({"entity": format!("import:{import}")});
     let events = session.rows("history", params, Some(1)).await?;
@@ -75,8 +79,12 @@ async fn warnings(session: &Session<'_>, import: &str) -> Result<Vec<Value>, Fai
     Ok(listed.and_then(Value::as_array).cloned().unwrap_or_default())
 }
 
-/// The first rows from which nobody came; those that somebody has to mend go first.
-async fn show_refused(session: &Session<'_>, row: &Value, import: &str) -> Result<(), Failure> {
+/// Prints the first rows that created and updated nobody, the invalid rows first.
+async fn print_failed_rows(
+    session: &Session<'_>,
+    row: &Value,
+    import: &str,
+) -> Result<(), Failure> {
     let mut left = SHOWN_ROWS;
     for outcome in ["invalid", "duplicate", "skipped"] {
         let count = number(row, outcome);
@@ -86,13 +94,13 @@ async fn show_refused(session: &Session<'_>, row: &Value, import: &str) -> Resul
         let params = json!({"import": import, "outcome": outcome});
         let rows = session.rows("import_rows", params, Some(left)).await?;
         left -= rows.len().min(left);
-        list_refused(session.out, outcome, count, &rows);
+        print_rows(session.out, outcome, count, &rows);
     }
     Ok(())
 }
 
-/// People who came in without their number: a second fact, mended by itself (LX-12).
-async fn show_refused_phones(
+/// Prints the first people whose phone was rejected, and how to add a phone.
+async fn print_rejected_phones(
     session: &Session<'_>,
     row: &Value,
     import: &str,
@@ -100,17 +108,18 @@ async fn show_refused_phones(
     if number(row, "phones_failed") == 0 {
         return Ok(());
     }
-    let rows = rows_by_phone(session, json!({"import": import}), "rejected").await?;
+    let rows = import_rows::by_phone(session, json!({"import": import}), "rejected").await?;
     let (count, shown) = (rows.len(), rows.get(..SHOWN_ROWS).unwrap_or(&rows));
-    let title = "in without a listed number (the user is there, the number is not):";
-    list_phones(session.out, title, count as u64, shown);
-    let place = session.place();
-    session.out.note(&format!("to add a number: boarding phones add PHONE USER {place}"));
+    let title =
+        "imported without a phone (the user exists, the phone is not on the corporate list):";
+    print_phones(session.out, title, count as u64, shown);
+    let options = session.location_options();
+    session.out.note(&format!("to add a phone: boarding phones add PHONE USER {options}"));
     Ok(())
 }
 
-/// Rows of one outcome from which nobody comes: the first of so many.
-pub(super) fn list_refused(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
+/// Prints the first of `count` rows with an outcome, with a line for each problem.
+pub(super) fn print_rows(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
     let problems: Vec<Value> = rows.iter().flat_map(problems_of).collect();
     out.line(&format!("\n{outcome} rows:"));
     out.table(PROBLEMS, &problems);
@@ -120,8 +129,8 @@ pub(super) fn list_refused(out: &Out, outcome: &str, count: u64, rows: &[Value])
     }
 }
 
-/// Rows whose number is not listed: the first of so many.
-pub(super) fn list_phones(out: &Out, title: &str, count: u64, rows: &[Value]) {
+/// Prints the first of `count` rows whose phone was rejected.
+pub(super) fn print_phones(out: &Out, title: &str, count: u64, rows: &[Value]) {
     let problems: Vec<Value> = rows.iter().map(phone_problem).collect();
     out.line(&format!("\n{title}"));
     out.table(PROBLEMS, &problems);
@@ -131,7 +140,7 @@ pub(super) fn list_phones(out: &Out, title: &str, count: u64, rows: &[Value]) {
     }
 }
 
-/// A row as one line for each of its problems.
+/// A row of the table for each problem of a row.
 fn problems_of(row: &Value) -> Vec<Value> {
     let problems = row.get("problems").and_then(Value::as_array).cloned().unwrap_or_default();
     problems.iter().map(|problem| line(row, problem)).collect()
@@ -145,12 +154,12 @@ fn line(row: &Value, problem: &Value) -> Value {
     })
 }
 
-/// Why the number was not taken: among the row's warnings, or by the code alone.
+/// The reason of a rejected phone: the warning of the row, or the text of the code.
 fn phone_problem(row: &Value) -> Value {
     let code = text(row, "phone").trim_start_matches("rejected:").to_owned();
     let warnings = row.get("warnings").and_then(Value::as_array);
-    let told = warnings.and_then(|all| all.iter().find(|one| text(one, "code") == code));
-    match told {
+    let warning = warnings.and_then(|all| all.iter().find(|one| text(one, "code") == code));
+    match warning {
         Some(problem) => line(row, problem),
         None => {
             let message = boarding_commands::values::Code::find(&code).map(|code| code.text());

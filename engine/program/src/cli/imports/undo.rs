@@ -1,31 +1,33 @@
-//! `boarding imports undo`: shows what it would come to, asks, and takes an import back.
+//! `boarding imports undo`: shows what an undo would do, asks, and undoes the import.
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::resolve;
 use crate::cli::columns::UNDONE;
-use crate::cli::failure::{Done, Ending, Failure};
-use crate::cli::list::{self, number, text};
+use crate::cli::failure::{CliResult, Done, Failure};
+use crate::cli::fields::{number, text};
+use crate::cli::latest;
+use crate::cli::list;
 use crate::cli::session::Session;
+use crate::cli::words::counted;
 
-/// How many rows that were left as they are are shown at once, in rows: what fits on a screen.
+/// How many kept rows are shown: they fit on a screen.
 const SHOWN_ROWS: usize = 10;
 
-/// Takes back what an import did: shows what that would come to, and asks
+/// Undoes an import: shows what would change, and asks
 ///
-/// People it created go, old values come back, numbers it listed are taken off the list. Whoever something
-/// has happened to since (changed, invited, named by a later import) is left as is, and the row says why.
+/// Removes the people that the import created, restores old values, and removes the phones that it added. Rows
+/// of people who were changed, invited or imported since are kept, and say why.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   boarding imports undo latest --company acme
   boarding imports undo 01JD0000000000000000000000 --yes --company acme
-  boarding imports rows latest --undo kept --company acme             who was left as is, and why")]
+  boarding imports rows latest --undo kept --company acme             lists the kept rows and why")]
 pub(super) struct Undo {
     /// The import's id, or `latest`
     id: String,
-    /// Undoes it without asking
+    /// Undoes the import without asking
     #[arg(short, long)]
     yes: bool,
 }
@@ -37,16 +39,16 @@ impl Undo {
         if self.yes || can_ask {
             return Ok(());
         }
-        let text = "imports undo takes people out and has to ask first, and there is no terminal to ask \
-                    on: add --yes to undo without asking";
+        let text = "imports undo asks before it removes people, and there is no terminal to ask on; add --yes \
+        to undo without asking";
         Err(Failure::Usage(text.to_owned()))
     }
 
-    pub(super) async fn run(self, session: &Session<'_>) -> Ending {
-        let import = resolve(session, self.id.clone()).await?;
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        let import = latest::import(session, self.id.clone()).await?;
         if !is_repeat(session, &import).await && !self.is_confirmed(session, &import).await? {
             session.out.line("nothing was undone");
-            return Ok(Done::Well);
+            return Ok(Done::Completely);
         }
         let accepted = session.submit("UndoImport", json!({"import": import})).await?;
         session.settle().await?;
@@ -57,18 +59,19 @@ impl Undo {
             report(session, &row).await?;
             session.out.note(&list::receipt(&accepted));
         }
-        Ok(Done::losing(count(&row, "errored")))
+        Ok(Done::with_failures(count(&row, "errored")))
     }
 
-    /// Shows what it would come to and asks.
+    /// Shows what the undo would do and asks.
     async fn is_confirmed(&self, session: &Session<'_>, import: &str) -> Result<bool, Failure> {
         let body = json!({"import": import, "mode": "preview"});
-        let shown = session.submit_anew("UndoImport", body).await?.result;
+        let shown = session.submit_new("UndoImport", body).await?.result;
         let [reversed, kept, errored] =
             ["reversed", "kept", "errored"].map(|name| number(&shown, name));
         let question = format!(
-            "You're about to undo import {import}: {reversed} rows would be reversed, {kept} left as they \
-             are because something has happened to the people since, {errored} cannot be reversed."
+            "You're about to undo import {import}: {} would be reversed, {kept} kept because their people \
+        were changed since, {errored} cannot be reversed.",
+            counted(reversed, "row", "rows"),
         );
         if self.yes {
             session.out.say(&question);
@@ -78,7 +81,7 @@ impl Undo {
     }
 }
 
-/// Whether the same command was accepted before: then there is nothing left to show, only to tell again.
+/// Whether the command repeats an accepted one, whose answer is printed again without asking.
 async fn is_repeat(session: &Session<'_>, import: &str) -> bool {
     if session.given_id().is_none() {
         return false;
@@ -95,9 +98,10 @@ async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
     let [reversed, kept, errored] = ["reversed", "kept", "errored"].map(|name| count(row, name));
     session.out.line(&format!(
-        "import {import} of {} is {}: {reversed} rows reversed, {kept} kept, {errored} errored",
+        "import {import} of {} is {}: {} reversed, {kept} kept, {errored} errored",
         text(row, "file_name"),
         text(row, "state"),
+        counted(reversed, "row", "rows"),
     ));
     for (outcome, count) in [("kept", kept), ("errored", errored)] {
         if count == 0 {
@@ -109,8 +113,8 @@ async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
         session.out.table(UNDONE, &rows);
         if count > rows.len() as u64 {
             session.out.note(&format!(
-                "all of them: boarding imports rows {import} --undo {outcome} {}",
-                session.place()
+                "to list all of them: boarding imports rows {import} --undo {outcome} {}",
+                session.location_options()
             ));
         }
     }

@@ -1,4 +1,4 @@
-//! The options of `boarding serve` as a file: the same names, in TOML. A key that is not known is an error.
+//! The options of `boarding serve` in a TOML file. An unknown key is an error.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use crate::cli::common::Common;
 use crate::cli::failure::Failure;
 
-/// What the file says.
+/// The options in the file.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Settings {
@@ -27,7 +27,7 @@ pub(super) struct Settings {
     pub(super) workers: Option<bool>,
 }
 
-/// Where the log is.
+/// The storage of the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Log {
@@ -38,12 +38,12 @@ pub(super) enum Log {
 }
 
 impl Settings {
-    /// Reads the file; its paths are as seen from where it lies.
+    /// Reads the file. Its relative paths are relative to the file.
     pub(super) fn read(file: &Path) -> Result<Self, Failure> {
         let text = std::fs::read_to_string(file)
-            .map_err(|error| Failure::Usage(format!("read {}: {error}", file.display())))?;
+            .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
         let mut settings = Self::parse(&text)
-            .map_err(|why| Failure::Usage(format!("read {}: {why}", file.display())))?;
+            .map_err(|why| Failure::Usage(format!("cannot read {}: {why}", file.display())))?;
         let folder = file.parent().unwrap_or_else(|| Path::new(""));
         let paths = [
             &mut settings.data,
@@ -57,7 +57,7 @@ impl Settings {
         Ok(settings)
     }
 
-    /// The words of the error alone, with its line: the line itself may hold a password.
+    /// Parses the text. An error has the line's number but not its text, which may contain a password.
     fn parse(text: &str) -> Result<Self, String> {
         toml::from_str(text).map_err(|error| {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -65,11 +65,11 @@ impl Settings {
         })
     }
 
-    /// Fills in what neither the command line nor the environment says.
+    /// Fills in options that neither the command line nor the environment gives.
     pub(super) fn fill(&mut self, common: &mut Common) {
         common.data = common.data.take().or(self.data.take());
         common.adopt_runs |= self.adopt_runs.unwrap_or(false);
-        // The two are ways to do one thing, so that one there stands against both here.
+        // `outbox` and `smtp` exclude each other, so one on the command line overrides both in the file.
         if common.outbox.is_none() && common.smtp.is_none() {
             common.outbox = self.outbox.take();
             common.smtp = self.smtp.take();
@@ -82,7 +82,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_unknown_key_is_named_and_no_line_is_shown() {
+    fn unknown_key_is_named_without_its_line() {
         let why = Settings::parse("data = \"x\"\nnast = \"nats://engine:s3cret@x\"").err().unwrap();
         assert!(why.contains("line 2") && why.contains("nast"), "{why}");
         assert!(!why.contains("s3cret"), "{why}");
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_seen_from_where_the_file_lies() {
+    fn paths_are_relative_to_the_file() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("boarding.toml");
         std::fs::write(&file, "data = \"data\"\nnats-ca = \"/etc/ca.pem\"").unwrap();

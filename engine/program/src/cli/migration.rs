@@ -1,21 +1,22 @@
-//! `boarding move`: a whole log from a data folder to JetStream, or back, verified at the end.
+//! `boarding move`: migrates the log of a data folder to JetStream or back, and verifies it.
 
 use clap::{Args, ValueEnum};
 use serde_json::{Value, json};
 
 use super::common::Common;
-use super::failure::{Done, Ending, Failure};
+use super::failure::{CliResult, Done, Failure};
 use super::nats_options::{NatsOptions, of_connection};
 use super::output::{Out, Progress as Bar};
-use crate::migration::folder::{FolderError, Moved, Options, Way, move_folder};
+use super::words::counted;
+use crate::migration::folder::{Direction, FolderError, Moved, Options, move_folder};
 use crate::migration::{MoveError, Progress};
 use boarding_core::clock::Clock;
 use boarding_core::engine::EngineError;
 
-/// Moves a whole log from a data folder to JetStream, or back
+/// Moves the log of a data folder to JetStream, or back
 #[derive(Debug, Args)]
 #[command(
-    group = clap::ArgGroup::new("way").required(true).args(["to", "from"]),
+    group = clap::ArgGroup::new("direction").required(true).args(["to", "from"]),
     after_help = "\
 Examples:
   boarding move --to jetstream --data /var/lib/boarding --nats nats://nats.example:4222 \\
@@ -23,61 +24,62 @@ Examples:
   boarding move --from jetstream --data /var/lib/boarding --nats nats://nats.example:4222 \\
                 --nats-monitor http://nats.example:8222
 
-Nothing else may work on either meanwhile: stop every engine first. Order, versions, ids and the
-chain of hashes stay as they are; only positions, the numbers that count all events, are new in each
-log. At the end both logs are read again and compared. A move that was interrupted goes on when it is
-asked again. Logs are never merged: what a log moves into is empty, or holds a beginning of it.
+Stop all engines first: nothing else may use either log. The move keeps the order, versions, ids and the
+hash chain. Only positions, which count all events, change. At the end both logs are read again and
+compared. Repeat an interrupted move to complete it. Logs are never merged: the target must be empty, or
+hold the first commits of the same log.
 
-After a move to JetStream the folder keeps its files of the log, and its file MOVED says where the log
-is; the program refuses to go on with those files until the log is moved back."
+After a move to JetStream the folder keeps the old files of the log, and its file MOVED names the new place
+of the log. The program refuses to use the old files until the log is moved back."
 )]
 pub(super) struct Move {
-    /// Where the log moves to
+    /// Moves the log there
     #[arg(long, value_enum, value_name = "LOG")]
-    to: Option<Place>,
-    /// Where the log moves from
+    to: Option<Storage>,
+    /// Moves the log back from there
     #[arg(long, value_enum, value_name = "LOG")]
-    from: Option<Place>,
+    from: Option<Storage>,
     #[command(flatten)]
     nats: NatsOptions,
 }
 
-/// A place of a log besides the data folder.
+/// The storage of a log outside the data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Place {
+enum Storage {
     Jetstream,
 }
 
 impl Move {
-    pub(super) async fn run(self, common: &Common, out: &Out) -> Ending {
-        let way = if self.to.is_some() { Way::ToJetStream } else { Way::FromJetStream };
+    pub(super) async fn run(self, common: &Common, out: &Out) -> CliResult {
+        let direction =
+            if self.to.is_some() { Direction::ToJetStream } else { Direction::FromJetStream };
         let (data, jetstream) = (common.data(), self.nats.log()?);
-        let options = Options { data, way, jetstream, clock: Clock::system() };
-        let mut shown = Shown::new(out);
-        let moving = Box::pin(move_folder(options, |progress| shown.show(progress)));
+        let options = Options { data, direction, jetstream, clock: Clock::system() };
+        let mut progress = ProgressOutput::new(out);
+        let moving = Box::pin(move_folder(options, |state| progress.show(state)));
         let moved = tokio::select! {
             moved = moving => moved.map_err(failure)?,
             _ = tokio::signal::ctrl_c() => {
-                let text = "interrupted; the same again goes on from there";
+                let text = "interrupted; repeat the command to complete the move";
                 return Err(Failure::Interrupted(text.to_owned()));
             }
         };
-        drop(shown);
-        tell(out, common, way, &moved);
-        Ok(Done::Well)
+        drop(progress);
+        print(out, common, direction, &moved);
+        Ok(Done::Completely)
     }
 }
 
-/// Two bars, one after the other.
-struct Shown<'a> {
+/// The progress of the move, then of the verification.
+struct ProgressOutput<'a> {
     out: &'a Out,
     bar: Bar,
-    verifies: bool,
+    is_verifying: bool,
 }
 
-impl<'a> Shown<'a> {
+impl<'a> ProgressOutput<'a> {
     fn new(out: &'a Out) -> Self {
-        Self { out, bar: out.progress("moving"), verifies: false }
+        Self { out, bar: out.progress("moving"), is_verifying: false }
     }
 
     fn show(&mut self, now: Progress) {
@@ -86,72 +88,74 @@ impl<'a> Shown<'a> {
             self.bar.at(commits, expected(commits, now.position, now.end), "commits");
             return;
         }
-        if !self.verifies {
+        if !self.is_verifying {
             self.bar = self.out.progress("verifying");
-            self.verifies = true;
+            self.is_verifying = true;
         }
         self.bar.at(now.verified, commits, "commits");
     }
 }
 
-/// How many commits there will be, if the rest is like what has been seen: a log counts positions.
+/// The estimated number of all commits: the log tells its last position but not the number of its commits.
 fn expected(commits: u64, position: u64, end: u64) -> u64 {
     let all = u128::from(commits) * u128::from(end);
     let all = all.checked_div(u128::from(position)).unwrap_or_default();
     u64::try_from(all).unwrap_or(u64::MAX).max(commits)
 }
 
-/// Says what was moved, and what did not move with it.
-fn tell(out: &Out, common: &Common, way: Way, moved: &Moved) {
+/// Prints what was moved, and what the operator must copy.
+fn print(out: &Out, common: &Common, direction: Direction, moved: &Moved) {
     let data = common.data();
     let Moved { progress, companies, stream, servers, .. } = moved;
-    let along = along(way, moved);
+    let to_copy = to_copy(direction, moved);
     if out.is_json() {
-        let place = |way_is: Way| if way == way_is { "jetstream" } else { "files" };
+        let place = |way_is: Direction| if direction == way_is { "jetstream" } else { "files" };
         out.document(&json!({
-            "from": place(Way::FromJetStream), "to": place(Way::ToJetStream),
+            "from": place(Direction::FromJetStream), "to": place(Direction::ToJetStream),
             "data": data, "stream": stream, "nats": servers,
             "commits": progress.verified, "events": progress.events, "companies": companies,
             "found": progress.found, "moved": progress.moved, "verified": true,
-            "take_along": along.iter().map(|(path, _)| json!(path)).collect::<Value>(),
+            "take_along": to_copy.iter().map(|(path, _)| json!(path)).collect::<Value>(),
             "published_positions_are_old": moved.has_published,
         }));
         return;
     }
     let (commits, events) = (progress.verified, progress.events);
-    let noun = if *companies == 1 { "company" } else { "companies" };
     out.line(&format!(
-        "{commits} commits, {events} events of {companies} {noun} moved and verified"
+        "{}, {} of {} moved and verified",
+        counted(commits, "commit", "commits"),
+        counted(events, "event", "events"),
+        counted(*companies as u64, "company", "companies"),
     ));
     let place = format!("stream {stream} at {}", servers.join(","));
     let data = data.display();
-    match way {
-        Way::ToJetStream => {
+    match direction {
+        Direction::ToJetStream => {
             out.say(&format!(
-                "the log is in {place} now; {data} keeps its old files and refuses to go on with them"
+                "the log is in {place} now; {data} keeps the old files, which no engine uses any more"
             ));
-            out.say(&format!("an engine on another machine needs these parts of {data} as well:"));
-            along.iter().for_each(|(path, why)| out.say(&format!("  {path:7} {why}")));
+            out.say(&format!("copy these parts of {data} to each other machine with an engine:"));
+            to_copy.iter().for_each(|(path, why)| out.say(&format!("  {path:7} {why}")));
         }
-        Way::FromJetStream => out.say(&format!(
-            "the log is in {data} now; no engine may go on with {place}: remove the stream, or keep it only to move the log there again"
+        Direction::FromJetStream => out.say(&format!(
+            "the log is in {data} now; no engine may use {place} any more: remove the stream, or keep it only for another move"
         )),
     }
     if moved.has_published {
-        out.warn("note: events that were published before the move have the positions of the old log; versions, ids and hashes stay, and the events go on after the last one");
+        out.warn("note: events that were published before the move have the positions of the old log; versions, ids and hashes are unchanged");
     }
 }
 
-/// What stays in the folder and is needed wherever an engine works on the log: the path, and why.
-fn along(way: Way, moved: &Moved) -> Vec<(&'static str, &'static str)> {
-    let mut along = Vec::new();
-    if way == Way::ToJetStream {
-        along.push(("secret", "or links in mails that were sent do not work there"));
+/// The parts of the folder that other engines need, each with the reason.
+fn to_copy(direction: Direction, moved: &Moved) -> Vec<(&'static str, &'static str)> {
+    let mut to_copy = Vec::new();
+    if direction == Direction::ToJetStream {
+        to_copy.push(("secret", "without it, links in mails that were sent do not work"));
         if moved.has_files {
-            along.push(("files/", "or imports that are not completed cannot go on there"));
+            to_copy.push(("files/", "without it, imports in progress cannot continue"));
         }
     }
-    along
+    to_copy
 }
 
 fn failure(error: FolderError) -> Failure {
@@ -169,8 +173,8 @@ fn failure(error: FolderError) -> Failure {
         FolderError::Move(error) if error.is_damage() => Failure::Damaged(text),
         FolderError::Move(_)
         | FolderError::Idle(_)
-        | FolderError::NothingHere { .. }
-        | FolderError::NothingThere { .. } => Failure::Unavailable(text),
+        | FolderError::EmptyFolder { .. }
+        | FolderError::EmptyStream { .. } => Failure::Unavailable(text),
     }
 }
 
@@ -184,7 +188,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_commits_is_guessed_from_positions() {
+    fn number_of_commits_is_estimated_from_positions() {
         assert_eq!(expected(10, 50, 100), 20);
         assert_eq!(expected(10, 0, 0), 10);
         assert_eq!(expected(7, u64::MAX, u64::MAX), 7);

@@ -1,4 +1,4 @@
-//! The demo proves itself: what is shown is what the log says, and nothing else.
+//! The demo's last step: verifies that the read models are those of the log.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use crate::cli::failure::Failure;
 use crate::cli::session::Session;
 use boarding_core::read::verification::{Verified, VerifyError};
 
-/// Replays the log and compares; what was compared.
-pub(super) fn prove(session: &Session<'_>) -> Result<Value, Failure> {
+/// Replays the log, compares the read models, and returns what was compared.
+pub(super) fn verify(session: &Session<'_>) -> Result<Value, Failure> {
     let verified = tokio::task::block_in_place(|| session.engine.verify_read_models());
     let Verified { tables, rows, events, .. } = verified.map_err(|error| failed(&error))?;
     session.out.say(&format!(
-        "{events} events replayed; {tables} tables with {rows} rows compared with those you saw: identical"
+        "{events} events replayed; {tables} tables with {rows} rows compared: identical"
     ));
     Ok(json!({"tables": tables, "rows": rows, "events": events, "identical": true}))
 }

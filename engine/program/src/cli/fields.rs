@@ -1,0 +1,25 @@
+//! Reads and writes the fields of JSON rows.
+
+use serde_json::Value;
+
+/// The value that a text is in JSON, or the text itself if it is not JSON.
+pub(super) fn value(text: &str) -> Value {
+    serde_json::from_str(text).unwrap_or_else(|_| text.into())
+}
+
+/// Sets a field of an object.
+pub(super) fn set(object: &mut Value, field: &str, value: impl Into<Value>) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(field.to_owned(), value.into());
+    }
+}
+
+/// A field of a row as a number, or 0.
+pub(super) fn number(row: &Value, field: &str) -> u64 {
+    row.get(field).and_then(Value::as_u64).unwrap_or(0)
+}
+
+/// A field of a row as text, or an empty text.
+pub(super) fn text<'a>(row: &'a Value, field: &str) -> &'a str {
+    row.get(field).and_then(Value::as_str).unwrap_or_default()
+}

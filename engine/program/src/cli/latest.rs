@@ -1,0 +1,38 @@
+//! Resolves the word `latest` to the id of the newest import, run or report.
+
+use boarding_commands::values::{Code, Refusal};
+use serde_json::json;
+
+use super::failure::Failure;
+use super::fields::text;
+use super::session::Session;
+
+/// The id of the newest import for `latest`, and any other id unchanged.
+pub(super) async fn import(session: &Session<'_>, id: String) -> Result<String, Failure> {
+    resolve(session, id, "imports", "import", Code::ImportNoneAvailable).await
+}
+
+/// The id of the newest run for `latest`, and any other id unchanged.
+pub(super) async fn run(session: &Session<'_>, id: String) -> Result<String, Failure> {
+    resolve(session, id, "runs", "run", Code::RunNotFound).await
+}
+
+/// The id of the newest report for `latest`, and any other id unchanged.
+pub(super) async fn report(session: &Session<'_>, id: String) -> Result<String, Failure> {
+    resolve(session, id, "batch_operation_reports", "import", Code::ImportNoneAvailable).await
+}
+
+async fn resolve(
+    session: &Session<'_>,
+    id: String,
+    query: &str,
+    field: &str,
+    none: Code,
+) -> Result<String, Failure> {
+    if id != "latest" {
+        return Ok(id);
+    }
+    let newest = session.rows(query, json!({}), Some(1)).await?;
+    let id = newest.first().map(|row| text(row, field).to_owned());
+    id.ok_or_else(|| Refusal::new(none).into())
+}

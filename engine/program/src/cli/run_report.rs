@@ -1,0 +1,52 @@
+//! Prints how a run ended.
+
+use serde_json::{Value, json};
+
+use super::columns::UNREACHED;
+use super::failure::Failure;
+use super::fields::{number, text};
+use super::session::Session;
+use super::words::counted;
+
+/// How many people without an invitation are listed for each status.
+pub(super) const SHOWN_PEOPLE: usize = 20;
+
+/// Prints the counts of a run, and up to `limit` failed and skipped people with their reasons.
+pub(super) async fn print(
+    session: &Session<'_>,
+    row: &Value,
+    limit: Option<usize>,
+) -> Result<(), Failure> {
+    let out = session.out;
+    out.line(&summary(row));
+    let run = text(row, "run");
+    for status in ["failed", "skipped"] {
+        let count = number(row, status);
+        if count == 0 {
+            continue;
+        }
+        let params = json!({"run": run, "status": status});
+        let people = session.rows("integration_log", params, limit).await?;
+        out.line(&format!("\n{status}:"));
+        out.table(UNREACHED, &people);
+        let more = count.saturating_sub(people.len() as u64);
+        if more > 0 {
+            out.line(&format!("… and {more} more"));
+        }
+    }
+    out.note(&format!("all people: boarding log {run} {}", session.location_options()));
+    Ok(())
+}
+
+fn summary(row: &Value) -> String {
+    let [total, passed, skipped, failed, remaining] =
+        ["total", "passed", "skipped", "failed", "remaining"].map(|name| number(row, name));
+    let remaining = if remaining == 0 { String::new() } else { format!(", {remaining} remaining") };
+    format!(
+        "run {} on {} is {}: {}: {passed} invited, {skipped} skipped, {failed} failed{remaining}",
+        text(row, "run"),
+        text(row, "channel"),
+        text(row, "state"),
+        counted(total, "person", "people"),
+    )
+}
