@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use crate::projection::{Projection, load};
 use crate::query::{WireName, wire_enum};
 use crate::rows::{Rows, RowsError, Table};
-use crate::subject::number_of;
 
 wire_enum! {
     /// The state of a number.
@@ -111,7 +110,7 @@ impl Projection for NumberProjection {
     type Row = NumberRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        number_of(fact.event).map(key)
+        fact.event.subjects().number.map(key)
     }
 
     fn evolve(row: Option<NumberRow>, fact: &Fact<'_>) -> Option<NumberRow> {
