@@ -66,7 +66,7 @@ fn not_taken(why: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use boarding_csv::Given;
+    use boarding_csv::CellValue;
     use serde_json::{Value, json};
 
     use crate::decide::facts::{Facts, FileContents};
@@ -77,7 +77,7 @@ mod tests {
     use crate::decide::testing::{Input, Then, given, user_created, who};
     use crate::decide::{Command, ImportRows};
     use crate::event::{Event, Existing, FileRef, Permission, RowOutcome};
-    use crate::user_file::{ParsedRow, Summary};
+    use crate::user_file::{FileSummary, ParsedRow};
     use crate::values::{Code, Personal};
 
     /// Two organizations, a group of permissions, and a number of each and of the company's own.
@@ -103,15 +103,19 @@ mod tests {
         let files =
             vec![FileRef { name: "accounts.csv".to_owned(), sha256: "cd".repeat(32), bytes: 10 }];
         let total = rows.len() as u64;
-        let summary =
-            Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+        let summary = FileSummary {
+            rows: total,
+            encoding: "UTF-8".to_owned(),
+            delimiter: ',',
+            warnings: vec![],
+        };
         let facts = Facts::Files(FileContents { files, summary, rows });
         given(events).when(Input { command, facts })
     }
 
     fn with_number(row: u64, key: &str, n: u64) -> ParsedRow {
         let mut parsed = self::row(row, key);
-        parsed.values.number = Given::Value(number(n));
+        parsed.values.number = CellValue::Value(number(n));
         parsed
     }
 
@@ -254,7 +258,7 @@ mod tests {
     #[test]
     fn ml_16_settings_of_the_company_hold_for_every_row() {
         let mut device = row(1, "+84923448071");
-        device.values.email = Given::Absent;
+        device.values.email = CellValue::Absent;
         let mut events = company();
         events.push(setting("smtp_offload", json!(true)));
         let codes = refused_rows(import(events, vec![device.clone(), row(2, "ann")], &json!({})));
