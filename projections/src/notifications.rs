@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, MailTo, Permission, TemplateKind, UndoOutcome, Who};
-use boarding_commands::evolve::{import_completed_key, welcome_key};
+use boarding_commands::event::{import_completed_key, welcome_key};
 use boarding_commands::values::{Code, Personal, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

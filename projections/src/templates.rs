@@ -1,8 +1,8 @@
 //! Mail templates of the company (queries `templates`, `mail_templates`).
 
 use boarding_commands::commit::Fact;
+use boarding_commands::event::FirstMail;
 use boarding_commands::event::{Event, TemplateKind};
-use boarding_commands::schema::FirstMail;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;

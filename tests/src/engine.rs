@@ -212,6 +212,13 @@ impl EngineHarness {
         ok(&answer)
     }
 
+    /// Undoes an import and waits for its end. Returns the row of the import.
+    async fn undo_import(&self, import: &Value) -> Value {
+        ok(&self.submit("UndoImport", json!({"import": import})).await);
+        self.settle().await;
+        self.row("import", json!({"import": import})).await
+    }
+
     /// Starts a run on WhatsApp for the newest import. Returns its id.
     pub(crate) async fn start_run(&self) -> String {
         self.start_run_in("acme").await

@@ -1,4 +1,4 @@
-//! A company at work: one task decides its commands one after another and appends what was decided as one.
+//! The company actor: one task decides the commands of a company in order and appends them in batches.
 
 mod batch;
 
@@ -24,10 +24,10 @@ pub(crate) mod decide_step;
 
 use decide_step::State;
 
-/// What came of a command.
+/// The outcome of a command.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Reply {
-    /// Durable. The events are those of a new commit; a repeat gets the first answer without them.
+    /// The command is durable. The events are those of the new commit; a repeated command gets none.
     Accepted {
         duplicate: bool,
         version: u64,
@@ -36,16 +36,16 @@ pub enum Reply {
         events: Vec<Event>,
     },
     Refused(Refusal),
-    /// Nothing was appended, or it is not known whether it was: the same command may be sent again.
+    /// Nothing was appended, or the outcome is unknown. The same command may be sent again.
     Failed {
         code: Code,
         why: String,
     },
-    /// What was decided does not fit in one commit.
+    /// The events do not fit in one commit.
     TooLarge,
 }
 
-/// Looks at the company between two commands.
+/// A function that reads the company between two commands.
 type Inspection = Box<dyn FnOnce(&Company) + Send>;
 
 enum Message {
@@ -53,17 +53,17 @@ enum Message {
     Inspect(Inspection),
 }
 
-/// The way to a company's task; cheap to clone.
+/// A handle of a company actor; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct ActorHandle {
     inbox: mpsc::Sender<Message>,
     pending: watch::Receiver<PendingWork>,
-    /// Counts the handles that are out.
+    /// Counts the existing handles.
     _lease: Option<Arc<()>>,
 }
 
 impl ActorHandle {
-    /// Starts the company's task.
+    /// Starts the actor.
     pub fn start(context: Arc<EngineContext>, id: CompanyId) -> Self {
         let (inbox, messages) = mpsc::channel(INBOX_COMMANDS_MAX);
         let (published, pending) = watch::channel(PendingWork::default());
@@ -81,12 +81,12 @@ impl ActorHandle {
         Self { inbox, pending, _lease: None }
     }
 
-    /// A handle that is counted as long as it lives.
+    /// A handle that counts as in use until it is dropped.
     pub(crate) fn leased(&self, handles: &Arc<()>) -> Self {
         Self { _lease: Some(Arc::clone(handles)), ..self.clone() }
     }
 
-    /// Asks a command; the answer is given when what it led to is durable.
+    /// Submits a command. Returns when its events are durable, or `overloaded` if the inbox is full.
     pub async fn submit(&self, request: Request) -> Reply {
         let (reply, answer) = oneshot::channel();
         match self.inbox.try_send(Message::Submit(Box::new(request), reply)) {
@@ -99,7 +99,7 @@ impl ActorHandle {
         }
     }
 
-    /// Asks a command of the engine's own, waiting for a place in the inbox.
+    /// Submits a command of the engine itself. Waits if the inbox is full.
     pub async fn submit_own(&self, request: Request) -> Reply {
         let (reply, answer) = oneshot::channel();
         if self.inbox.send(Message::Submit(Box::new(request), reply)).await.is_err() {
@@ -108,7 +108,7 @@ impl ActorHandle {
         answer.await.unwrap_or_else(|_| stopped())
     }
 
-    /// Looks at the company's state as its last durable commit left it.
+    /// Reads the company after its last durable commit. `None` if the actor stopped or could not load it.
     pub async fn inspect<T: Send + 'static>(
         &self,
         inspect: impl FnOnce(&Company) -> T + Send + 'static,
@@ -121,19 +121,19 @@ impl ActorHandle {
         answer.await.ok()
     }
 
-    /// What the company has to do by itself, as it changes.
+    /// The pending work of the company, as it changes.
     pub fn pending_work(&self) -> watch::Receiver<PendingWork> {
         self.pending.clone()
     }
 
-    /// Lets go of the company and waits until its task has ended: no other handle may be left.
+    /// Drops the handle and waits until the actor has stopped. No other handle may exist.
     pub async fn end(self) {
         let Self { inbox, mut pending, .. } = self;
         drop(inbox);
         while pending.changed().await.is_ok() {}
     }
 
-    /// Whether its task has ended.
+    /// Whether the actor has stopped.
     pub fn has_stopped(&self) -> bool {
         self.inbox.is_closed()
     }
@@ -145,8 +145,8 @@ pub(crate) fn stopped() -> Reply {
 
 #[cfg(test)]
 impl ActorHandle {
-    /// A company whose task looks only every other time, and answers nothing else.
-    pub(crate) fn distracted(company: Company) -> Self {
+    /// An actor for tests that answers every second read and no command.
+    pub(crate) fn unreliable(company: Company) -> Self {
         let (inbox, mut messages) = mpsc::channel(1);
         let (published, pending) = watch::channel(PendingWork::default());
         tokio::spawn(async move {
@@ -161,17 +161,17 @@ impl ActorHandle {
     }
 }
 
-/// The task's own.
+/// The state of the actor task.
 struct CompanyActor {
     context: Arc<EngineContext>,
     id: CompanyId,
     published: watch::Sender<PendingWork>,
-    /// The most bytes of a batch.
+    /// The most bytes of one batch.
     bytes_max: usize,
     state: Option<State>,
-    /// Messages that go before the inbox: they wait for a batch, or are decided anew.
+    /// Messages to handle before the inbox: they wait for the current batch, or are decided again.
     requeued: VecDeque<Message>,
-    /// How many appends in a row found that another writer was faster.
+    /// The number of consecutive conflicts with another writer.
     conflicts: usize,
 }
 
@@ -197,7 +197,7 @@ impl CompanyActor {
         self.snapshot();
     }
 
-    /// Decides what waits, as far as it may be appended as one.
+    /// Decides waiting commands until the batch is full or a message must wait for it.
     fn decide_all(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) -> Batch {
         let mut batch = Batch::default();
         let mut next = Some(first);
@@ -214,7 +214,7 @@ impl CompanyActor {
         batch
     }
 
-    /// Loads the company's state if it is not there, or what other engines have appended since.
+    /// Loads the company, or the commits that other engines have appended since.
     async fn load(&mut self) -> Result<(), String> {
         let head = self.context.log.head(&self.id);
         if self.state.as_ref().is_some_and(|state| state.has_seen(head)) {
@@ -234,7 +234,7 @@ impl CompanyActor {
         Ok(())
     }
 
-    /// Takes one message into the batch; gives it back if it has to wait for the batch to be durable.
+    /// Handles one message. Returns it if it must wait until the batch is durable.
     fn decide_one(&mut self, message: Message, batch: &mut Batch) -> Option<Message> {
         let state = self.state.as_mut()?;
         let (request, reply) = match message {
@@ -258,7 +258,7 @@ impl CompanyActor {
                 batch.commits.push(encoded);
                 Outcome::Commit { result, events }
             }
-            // What refuses may be of this very batch: it is told once that is durable.
+            // The refusal may depend on an earlier command of this batch, so it is sent when that is durable.
             decide_step::Decided::Reply(reply) => Outcome::Reply(reply),
         };
         batch.decided.push(Decided { request, reply, outcome });
@@ -277,7 +277,7 @@ impl CompanyActor {
                 self.context.read_models.refresh();
             }
             Err(error) => {
-                // What was decided rests on what was not appended: look again before deciding anew.
+                // The state contains events that were not appended, so it is loaded again.
                 self.state = None;
                 if matches!(error, AppendError::Conflict { .. }) && self.conflicts < CONFLICTS_MAX {
                     self.conflicts += 1;
@@ -291,7 +291,7 @@ impl CompanyActor {
         }
     }
 
-    /// Another writer was faster: to those who asked, nothing is wrong.
+    /// Puts commands back after a conflict with another writer. Callers do not notice it.
     fn decide_again(&mut self, decided: Vec<Decided>) {
         for Decided { request, reply, .. } in decided.into_iter().rev() {
             self.requeued.push_front(Message::Submit(request, reply));
@@ -309,14 +309,14 @@ impl CompanyActor {
         }
     }
 
-    /// Keeps the state for the next time, if loading it would take long.
+    /// Writes a snapshot if loading the state again would take long.
     fn snapshot(&mut self) {
         let Some(state) = self.state.take() else { return };
         if !snapshots::worth_it(&state.company, state.tail) {
             return;
         }
         if let Err(error) = snapshots::write(&self.context.store, &state.company, state.hash) {
-            tracing::warn!(error = &error as &dyn std::error::Error, "no snapshot was written");
+            tracing::warn!(error = &error as &dyn std::error::Error, "writing the snapshot failed");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The clock: the only place that reads the time and makes ids.
+//! The clock: the only module that reads the time and generates ids.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use boarding_commands::values::{CommandId, Time};
 use ulid::Ulid;
 
-/// Tells the time and makes ids; clones tell the same. Neither ever goes back.
+/// Returns the time and new ids, which never decrease. Clones share the state.
 #[derive(Clone)]
 pub struct Clock(Arc<Inner>);
 
@@ -22,19 +22,19 @@ impl Clock {
         Self::reading(|| Time(chrono::Utc::now().timestamp_millis()))
     }
 
-    /// A clock that reads the time elsewhere: tests move it by hand.
+    /// A clock with another source of time, for tests.
     pub fn reading(read: impl Fn() -> Time + Send + Sync + 'static) -> Self {
         Self(Arc::new(Inner { read: Box::new(read), last: Mutex::new((Time(0), Ulid::nil())) }))
     }
 
-    /// The time now; never before one it told already, whatever the machine's clock does.
+    /// The time now. It never decreases, even if the clock of the machine does.
     pub fn now(&self) -> Time {
         let mut last = self.0.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.0 = last.0.max((self.0.read)());
         last.0
     }
 
-    /// A new id, above every one it made before.
+    /// A new id, greater than all before.
     #[expect(clippy::disallowed_methods, reason = "this is where ids come from")]
     pub fn id(&self) -> CommandId {
         let now = self.now();

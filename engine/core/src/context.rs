@@ -1,4 +1,4 @@
-//! What all tasks of one engine share: the log, the read models, the clock, the way out for mails.
+//! The engine context: log, read models, clock, files and channel, shared by all tasks.
 
 use std::sync::{Arc, OnceLock};
 
@@ -28,30 +28,29 @@ pub struct EngineContext {
     pub files: Files,
     pub tokens: Tokens,
     pub channel: Arc<dyn Channel>,
-    /// Whether runs that were begun with another channel go on with this one.
+    /// Whether a run that started with another channel continues with this one.
     pub adopt_runs: bool,
-    /// Imports that cannot go on.
+    /// Imports that are blocked by an error.
     pub blocked: BlockedImports,
-    /// Which companies are this engine's own; unset where it works for all of them.
+    /// The ownership of companies; unset if this engine owns all of them.
     pub ownership: OnceLock<Arc<dyn Ownership>>,
-    /// Where files are fetched from that commands only name; nowhere unless said.
+    /// The source of files that commands only name; unset without an object store.
     pub objects: OnceLock<Arc<dyn Objects>>,
-    /// Whether the engine is being closed: nothing new is begun.
+    /// Whether the engine is closing: process managers start nothing new.
     pub closing: watch::Sender<bool>,
-    /// Goes last: whoever opens the folder next finds nobody of ours at work in it.
+    // The last field, so it is dropped last: the lock of the folder must be released after all users of it.
     pub folder: DataDir,
 }
 
 impl Drop for EngineContext {
-    /// The thread of the read models works in the folder, so it ends before the folder is let go.
+    // The thread of the read models uses the folder, so it must end before the folder is unlocked.
     fn drop(&mut self) {
         self.read_models.end();
     }
 }
 
 impl EngineContext {
-    /// The answer that a command of this id was given before, for as long as the log lasts; or the
-    /// refusal of one that asks for something else under the same id.
+    /// The first answer to a command with this id. A refusal if the first command had another body.
     pub fn first_answer(&self, company: &CompanyId, id: CommandId, body: Digest) -> Option<Reply> {
         let location = match self.location_of(company, id) {
             Ok(location) => location?,
@@ -78,13 +77,13 @@ impl EngineContext {
         })
     }
 
-    /// Whether it is this engine that sees to the company's imports, runs and times.
+    /// Whether this engine runs the process managers of the company.
     pub fn works_for(&self, company: &CompanyId) -> bool {
         self.ownership.get().is_none_or(|ownership| ownership.is_mine(company))
     }
 
-    /// How long after its claim a mail that an earlier process left open may be sent again, in seconds; 0
-    /// is never. That process may have been another engine, whose outbox is not this one.
+    /// How long after its claim an unreported mail of an earlier process may be sent again, in seconds; 0 means
+    /// never. The earlier process may have been another engine with another outbox.
     pub fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
         let alone = self.ownership.get().is_none();
         if alone || self.channel.remembers_for_all_engines(purpose) {
@@ -94,12 +93,13 @@ impl EngineContext {
         }
     }
 
-    /// Whether a command of this id was accepted before.
+    /// Whether a command with this id was accepted before.
     pub fn knows(&self, company: &CompanyId, id: CommandId) -> bool {
         matches!(self.location_of(company, id), Ok(Some(_)))
     }
 
-    /// First the log's own memory of what is new, then the index: what leaves the one is in the other.
+    // The order matters: first the recent commands of the log, then the index. A command leaves the former only
+    // when it is in the latter.
     pub(crate) fn location_of(
         &self,
         company: &CompanyId,

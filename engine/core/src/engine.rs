@@ -1,4 +1,4 @@
-//! The engine: opens a data folder, takes commands, answers queries, and sees to what goes on by itself.
+//! The engine: executes commands and queries and runs the background work.
 
 use std::fmt;
 use std::ops::Deref;
@@ -29,20 +29,20 @@ mod opening;
 
 pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 
-/// A running engine. Dropping it without [`Engine::close`] is like a crash: nothing
-/// is lost, the next opening takes longer.
+/// A running engine. Dropping it without [`Engine::close`] is like a crash: nothing is lost, but the next
+/// opening takes longer.
 pub struct Engine {
     pub(crate) context: Arc<EngineContext>,
     pub(crate) companies: Arc<CompanyRegistry>,
-    /// Wakes companies that sleep; ends with the engine, and is started by the first who asks.
+    /// Loads evicted companies when their timers are due. The first use of a company starts it.
     timer: OnceLock<JoinSet<()>>,
     report: OpeningReport,
-    /// How many plans of imports may be made at once: each holds a company in memory.
+    /// Limits import plans that run at once: each holds a copy of a company in memory.
     pub(crate) plan_permits: Semaphore,
 }
 
 impl Engine {
-    /// What the opening found.
+    /// What opening the data folder found.
     pub fn opening_report(&self) -> &OpeningReport {
         &self.report
     }
@@ -51,12 +51,12 @@ impl Engine {
         &self.context.clock
     }
 
-    /// Says where files are fetched from that commands only name; the first word counts.
+    /// Sets the source of files that commands only name. Only the first call has an effect.
     pub fn fetch_from(&self, objects: Arc<dyn Objects>) {
         let _ = self.context.objects.set(objects);
     }
 
-    /// Has files kept where other engines find them, and found where those keep them.
+    /// Shares imported files with other engines.
     pub fn share_files(&self, shared: Arc<dyn SharedFiles>) {
         self.context.files.share(shared);
     }
@@ -71,7 +71,7 @@ impl Engine {
         self.context.log.companies()
     }
 
-    /// Asks a command by its contract name. An accepted answer is given when it is durable.
+    /// Executes a command by its contract name. Returns `accepted` only when it is durable.
     pub async fn submit(
         &self,
         company: &CompanyId,
@@ -105,7 +105,7 @@ impl Engine {
         answer(id, reply)
     }
 
-    /// Reads the command, keeps its files, and finds the facts that its rule needs.
+    /// Parses the command, stores its files, and collects the facts that its rule needs.
     pub(crate) async fn prepare(
         &self,
         company: &CompanyId,
@@ -148,9 +148,9 @@ impl Engine {
         Ok(PreparedCommand { command, facts, body: digest, kept })
     }
 
-    /// Keeps and reads an import's file, for those who may import; a repeat is known before it is read,
-    /// since what the company's settings say of reading may have changed since. The files of an import that
-    /// is planned are read with its plan.
+    /// Stores and reads the file of an import, if the actor may import. A repeated command is detected before
+    /// reading, because the settings for reading may have changed. Files of a planned import are read later, with
+    /// its plan.
     async fn prepare_import(
         &self,
         company: &CompanyId,
@@ -191,7 +191,7 @@ impl Engine {
         Ok((digest, ImportFacts::Read(contents)))
     }
 
-    /// Asks a command of its company; `planned_at` is the version that its plan was made at, if it has one.
+    /// Submits a command to its company. `planned_at` is the version of its plan, if it has one.
     pub(crate) async fn submit_prepared(
         &self,
         submission: &Submission,
@@ -204,14 +204,14 @@ impl Engine {
         let handle = self.actor(&submission.company).await;
         let mut reply = handle.submit(request.clone()).await;
         if let (Reply::TooLarge, Facts::Files(contents)) = (&reply, &mut request.facts) {
-            // What the rows lead to does not fit beside the acceptance: they follow in the background.
+            // The events of the rows do not fit in the commit of the acceptance, so the import worker applies them.
             contents.rows.clear();
             reply = handle.submit(request).await;
         }
         reply
     }
 
-    /// The company's task, started if need be. While the handle is held, the company stays in memory.
+    /// Returns the actor of the company; starts it on demand. A held handle keeps the company in memory.
     pub async fn actor(&self, company: &CompanyId) -> ActorHandle {
         self.timer.get_or_init(|| {
             let (companies, mut timer) = (Arc::clone(&self.companies), JoinSet::new());
@@ -221,7 +221,7 @@ impl Engine {
         self.companies.actor(company).await
     }
 
-    /// Goes on with everything that was going on when the engine was closed or killed.
+    /// Resumes the interrupted background work of all companies.
     pub async fn resume(&self) {
         for company in self.companies() {
             let handle = self.actor(&company).await;
@@ -229,7 +229,7 @@ impl Engine {
         }
     }
 
-    /// Waits until the company's imports, runs and mails are done.
+    /// Waits until the imports, runs and mails of the company are done.
     pub async fn settle(&self, company: &CompanyId) {
         let handle = self.actor(company).await;
         handle.inspect(|_| ()).await;
@@ -241,20 +241,20 @@ impl Engine {
         }
     }
 
-    /// Builds read models anew from the log, beside those that are read.
+    /// Rebuilds read models from the log. Queries use the old ones until then.
     ///
     /// # Errors
-    /// What went wrong, in words; the old rows stay.
+    /// A text with the cause; the old rows stay.
     pub fn rebuild(&self, tables: &[Table]) -> Result<(), String> {
         self.context.read_models.rebuild(tables)
     }
 
-    /// Begins to stop: what goes on by itself comes to a halt; commands and queries are still answered.
+    /// Stops the background work. Commands and queries are still served.
     pub fn wind_down(&self) {
         self.context.closing.send_replace(true);
     }
 
-    /// Stops: nothing new is begun, what is decided is appended, the read models are closed in peace.
+    /// Closes the engine: appends decided commands, then closes the read models.
     pub async fn close(self) {
         drop(self.timer);
         self.companies.close().await;
@@ -275,26 +275,26 @@ impl Deref for EngineLog {
     }
 }
 
-/// A command that was read, and what is known of it.
+/// A parsed command with its facts and digest.
 #[derive(Debug)]
 pub(crate) struct PreparedCommand {
     pub command: Command,
     /// The facts that its rule needs.
     pub facts: Facts,
-    /// The digest by which a repeat is recognised.
+    /// The digest that identifies a repeated command.
     pub body: Digest,
-    /// The files of an import that is to be planned first.
+    /// The stored files of an import that is planned first.
     pub kept: Option<Vec<FileRef>>,
 }
 
-/// What is known of an import's files before its command reaches the company.
+/// The files of an import before its command reaches the company.
 enum ImportFacts {
     Read(FileContents),
-    /// The files are kept; they are read together with the plan.
+    /// The files are stored, and are read together with the plan.
     ReadWithPlan(Vec<FileRef>),
 }
 
-/// Who asks what, of which company.
+/// The envelope of a command and its company.
 #[derive(Debug, Clone)]
 pub(crate) struct Submission {
     pub company: CompanyId,
@@ -328,7 +328,7 @@ impl fmt::Debug for Engine {
     }
 }
 
-/// The reply to a command that does not reach its company: a fault may pass, a broken rule stays.
+/// The reply for a command that does not reach its company: a temporary failure, or a refusal.
 pub(crate) fn rejected(refusal: Refusal) -> Reply {
     if refusal.code == Code::Unavailable {
         Reply::Failed { code: refusal.code, why: refusal.message }
@@ -337,7 +337,7 @@ pub(crate) fn rejected(refusal: Refusal) -> Reply {
     }
 }
 
-/// The answer that a reply makes.
+/// Converts a reply to an answer.
 pub(crate) fn answer(command: CommandId, reply: Reply) -> Answer {
     match reply {
         Reply::Accepted { duplicate, version, position, result, .. } => {
@@ -347,7 +347,7 @@ pub(crate) fn answer(command: CommandId, reply: Reply) -> Answer {
         Reply::Failed { code, why } => Answer::failed(command, code, &why),
         Reply::TooLarge => {
             let refusal = Refusal::new(Code::EnvelopeMalformed)
-                .saying("it leads to more than one commit holds; ask for fewer people, numbers or pictures at once");
+                .saying("its events do not fit in one commit; send fewer people, numbers or pictures at once");
             Answer::refused(command, refusal)
         }
     }

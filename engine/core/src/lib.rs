@@ -1,4 +1,4 @@
-//! The engine: company actors, intake of files, read models, process managers and delivery. It knows no NATS.
+//! The engine without NATS: company actors, intake, read models, process managers, delivery.
 
 pub mod actor;
 pub mod clock;

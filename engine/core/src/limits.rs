@@ -1,113 +1,110 @@
-//! The engine's limits and settings: each named with its unit, and a sentence why.
+//! The limits of the engine, each with its unit and reason.
 
-/// The most commands that wait for one company, in commands: a second's work; more is `overloaded`.
+/// The most queued commands of one company: the work of one second. More get `overloaded`.
 pub const INBOX_COMMANDS_MAX: usize = 1_024;
 
-/// The most commands decided and appended as one, in commands: half an inbox, so that answers flow.
+/// The most commands of one batch: half an inbox, so that replies are not delayed.
 pub const BATCH_COMMANDS_MAX: usize = 512;
 
-/// The most bytes of commits appended as one, in bytes, if the log takes as many: more makes answers wait.
+/// The most bytes of one batch, if the log allows as many: more would delay replies.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// How often the commands of one append are decided anew because another writer was faster, in times: two
-/// writers for one company are a moment of taking over, not a state.
+/// How often commands are decided again after conflicts: two writers for one company occur only during a
+/// takeover.
 pub const CONFLICTS_MAX: usize = 5;
 
-/// The most companies whose state stays in memory without work, in companies.
+/// The most companies in memory.
 pub const LOADED_COMPANIES_MAX: usize = 64;
 
-/// A company's state is snapshotted when its tail is longer, in events: what replays in about 50 ms.
+/// A company gets a snapshot when it has this many events since the last one: they replay in about 50 ms.
 pub const SNAPSHOT_AFTER_EVENTS: u64 = 20_000;
 
-/// The part of a snapshot that one row of the store holds, in bytes: sled keeps rows, not blobs.
+/// The size of one snapshot part, in bytes: sled stores small rows well and large ones badly.
 pub const SNAPSHOT_PART_BYTES: usize = 4 * 1024;
 
-/// How often a snapshot on its way to the store is handed to the operating system, in parts: what the
-/// store holds back is memory, and a snapshot of a million people is 200 MB.
+/// How often a snapshot is flushed while it is written, in parts: unflushed parts use memory, and a snapshot of
+/// a million people has 200 MB.
 pub const SNAPSHOT_FLUSH_PARTS: u32 = 256;
 
-/// The most events that read models take in one batch, in events.
+/// The most events that read models apply in one batch.
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 
-/// How often the read models look for what other engines appended, in milliseconds: they are told at once of
-/// what their own engine did, and before a query that waits for a position.
+/// How often read models poll the log for appends of other engines, in milliseconds. Their own engine notifies
+/// them at once, also before a query that waits for a position.
 pub const POLL_LOG_MILLIS: u64 = 200;
 
-/// How often read models are handed to the operating system while they catch up, in batches: what the
-/// store holds back is memory, and a slow disk lets it grow.
+/// How often read models are flushed while they catch up, in batches: unflushed data uses memory, which grows
+/// on a slow disk.
 pub const FLUSH_AFTER_BATCHES: u32 = 8;
 
-/// The memory that the store of read models may use for its cache, in bytes.
+/// The cache size of the store, in bytes.
 pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// How often the store writes to the disk, in milliseconds; it reclaims space only then.
+/// The flush interval of the store, in milliseconds; it reclaims space only then.
 pub const STORE_FLUSH_MILLIS: u64 = 500;
 
-/// The longest that a query waits for `min_position`, in seconds (contract, section 3).
+/// The longest wait of a query for `min_position`, in seconds (contract, section 3).
 pub const VISIBLE_SECONDS_MAX: u64 = 5;
 
 /// The largest file that a command may carry inline, in bytes (contract, section 2).
 pub const INLINE_FILE_BYTES_MAX: usize = 512 * 1024;
 
-/// The most rows of a file that one command applies, in rows.
+/// The most rows that one command applies.
 pub const IMPORT_ROWS_PER_COMMAND: usize =
     boarding_commands::decide::imports::import_rows::ROWS_PER_COMMIT;
 
-/// The most bytes of cells that one command applies, in bytes: events add names and envelopes to them,
-/// and a commit holds 256 KiB.
+/// The most bytes of cells that one command applies: events are larger than cells, and a commit holds 256 KiB.
 pub const IMPORT_BYTES_PER_COMMAND: usize = 64 * 1024;
 
-/// A picture has fewer bytes than this (OCM-17: below 5 MB).
+/// A picture must be smaller than this, in bytes.
 pub const PICTURE_BYTES_BELOW: u64 = 5 * 1024 * 1024;
 
-/// The most pictures of one archive, in pictures: what becomes of all of them is one commit, of 256 KiB.
+/// The most pictures of one archive: the outcomes of all must fit in one commit of 256 KiB.
 pub const PICTURES_PER_ARCHIVE_MAX: usize = 1_000;
 
-/// The most that one archive lists, in entries: folders, and what macOS adds to each picture, among them.
+/// The most entries of one archive: it may also have folders and the extra files of macOS.
 pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
 
-/// The most that is read to learn what an archive lists, in bytes: that many entries with names of hundreds.
+/// The largest directory of an archive, in bytes: the most entries with long names.
 pub const ARCHIVE_DIRECTORY_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// The most that one archive unpacks to, in bytes: a thousand pictures of a mebibyte.
+/// The largest unpacked size of one archive, in bytes: a thousand pictures of one mebibyte.
 pub const PICTURES_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
-/// How many times its own size an archive may unpack to: pictures hardly shrink, bombs grow a thousandfold.
+/// The largest compression ratio of an archive: pictures hardly compress, archive bombs do a thousandfold.
 pub const PICTURES_RATIO_MAX: u64 = 100;
 
-/// What an archive may unpack to whatever its size, in bytes: a dozen of the largest pictures, one at a time in
-/// memory and a second's work, so that a picture may be as plain as it likes (OCM-17).
+/// The unpacked size that is allowed at any ratio, in bytes: a dozen of the largest pictures. So a plain
+/// picture, which compresses well, is accepted.
 pub const PICTURES_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
-/// The longest name of a picture that is noted, in characters: an Agent ID has 64, and the rest is shown.
+/// The longest stored name of a picture, in characters: an Agent ID has at most 64.
 pub const PICTURE_NAME_CHARS_MAX: usize = 100;
 
-/// The rows that a preview shows, in rows (contract, section 2).
+/// The most rows that a preview shows (contract, section 2).
 pub const PREVIEW_ROWS: usize = 100;
 
-/// The rows of each kind that need somebody's attention and that a preview keeps besides, in rows: what fits
-/// on a screen beside the counts.
+/// The most rows per kind of problem that a preview shows in addition: they fit on a screen beside the counts.
 pub const PREVIEW_ATTENTION_ROWS: usize = 10;
 
-/// The most imports planned at once, in plans: each holds a copy of its company in memory.
+/// The most import plans at once: each holds a copy of its company in memory.
 pub const PLANS_AT_ONCE: usize = 2;
 
-/// How often an import is planned anew because its company moved meanwhile, in plans: whoever asks again
-/// later finds a quieter company.
+/// How often an import is planned again because its company has changed. After that the client must retry.
 pub const PLANS_PER_COMMAND: usize = 4;
 
-/// The most recipients claimed at once, in people, whatever a channel could take.
+/// The most recipients of one claim, for any channel.
 pub const CLAIM_MAX: usize = 500;
 
-/// The most welcome mails claimed at once, in mails.
+/// The most notifications of one claim.
 pub const WELCOME_CLAIM_MAX: usize = 64;
 
-/// How long a closing engine waits for mails that are on their way, in seconds: a service is given ten,
-/// and answers what it has taken first.
+/// How long a closing engine waits for mails in flight, in seconds: a stop may take ten, and answers come
+/// first.
 pub const CLOSE_SECONDS_MAX: u64 = 7;
 
-/// The longest sleep before the clock is looked at again, in seconds: it may have been set.
+/// The longest sleep before the clock is read again, in seconds: an operator may have set it.
 pub const TIMER_SECONDS_MAX: u64 = 60;
 
-/// The wait before a process manager asks again after a fault that may pass, in milliseconds.
+/// The wait of a process manager before a retry after a temporary fault, in milliseconds.
 pub const RETRY_MILLIS: u64 = 200;

@@ -1,4 +1,4 @@
-//! Which companies an engine works for, where several engines share one log.
+//! Ownership of companies, if several engines share one log.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::engine::Engine;
 /// This decides which engine works for a company, not which engine may append: the log's expected version decides
 /// that.
 pub trait Ownership: Send + Sync + fmt::Debug {
-    /// Whether this engine works for the company now.
+    /// Whether this engine owns the company now.
     fn is_mine(&self, company: &CompanyId) -> bool;
 }
 
@@ -21,7 +21,7 @@ impl Engine {
     /// [`Engine::ownership_changed`] after each change of an owner.
     pub fn share(&self, ownership: Arc<dyn Ownership>) {
         if self.context.ownership.set(ownership).is_err() {
-            tracing::warn!("the engine shares its companies already");
+            tracing::warn!("ownership is set already, ignored");
         }
     }
 

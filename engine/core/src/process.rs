@@ -1,4 +1,4 @@
-//! Process managers: what a company has to do by itself, and the tasks that see to it.
+//! Process managers: the background tasks of a company and its pending work.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,31 +26,31 @@ mod undo;
 pub use blocked_imports::BlockedImports;
 pub(crate) use import::portions;
 
-/// What a company has to do without being asked, as its last commit left it.
+/// The background work of a company after its last commit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PendingWork {
-    /// Imports that were accepted and have rows to come.
+    /// Accepted imports with rows that are not applied yet.
     pub imports: Vec<ImportId>,
-    /// Those among them that cannot go on, and why: nobody waits for them.
+    /// Those imports that are blocked, with the error. Callers do not wait for them.
     pub blocked: Vec<(ImportId, String)>,
     /// Imports that are being undone.
     pub undoing: Vec<ImportId>,
-    /// Runs whose list of recipients goes on.
+    /// Runs whose list of recipients is not complete yet.
     pub listing: Vec<RunId>,
     /// The run that holds the lock, and its fence.
     pub run: Option<(RunId, u64)>,
-    /// The channel that the running run was begun with, where it is not this engine's: the run waits
-    /// for an engine with that channel, for half of its people must not go another way unasked.
+    /// The channel of the running run, if this engine has another one. The run then waits for an engine with its
+    /// channel: switching in the middle needs the consent of an operator.
     pub other_channel: Option<String>,
-    /// Recipients that wait for their turn or for the end of a wait; by this the run worker sees change.
+    /// Recipients without an outcome. A change of this number wakes the run worker.
     pub remaining: u64,
     /// The first time at which a deferred recipient may be tried again.
     pub retry_at: Option<Time>,
-    /// Whether welcome mails wait.
+    /// Whether notifications wait.
     pub welcome: bool,
-    /// Welcome mails that wait or are on their way.
+    /// Notifications that wait or are in flight.
     pub welcome_open: usize,
-    /// The next time at which something happens by itself.
+    /// The time of the next timer.
     pub tick_at: Option<Time>,
 }
 
@@ -76,7 +76,7 @@ impl PendingWork {
         }
     }
 
-    /// Whether anything goes on that ends by itself: the program waits for this before it leaves.
+    /// Whether no background work is left. The command line waits for this before it exits.
     pub fn is_idle(&self) -> bool {
         self.imports.len() == self.blocked.len()
             && self.undoing.is_empty()
@@ -87,17 +87,17 @@ impl PendingWork {
     }
 }
 
-/// What a process manager needs: its company's task and what all share.
+/// The actor and the shared context of a process manager.
 #[derive(Debug, Clone)]
 struct ManagerContext {
     context: Arc<EngineContext>,
     handle: ActorHandle,
     company: CompanyId,
-    /// Told when nothing new is to be begun.
+    /// Signals that no new work may start.
     stop: watch::Receiver<bool>,
 }
 
-/// A company's process managers at work; dropped, they end at once.
+/// The running process managers of a company. Dropping them aborts them.
 #[derive(Debug)]
 pub(crate) struct ProcessManagers {
     stop: watch::Sender<bool>,
@@ -127,7 +127,7 @@ impl ProcessManagers {
         Self { stop, tasks }
     }
 
-    /// Has them begin nothing new; what is on its way is reported yet.
+    /// Stops new work. Mails in flight are still reported.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
     }
@@ -136,24 +136,24 @@ impl ProcessManagers {
         *self.stop.borrow()
     }
 
-    /// Whether all of them have ended.
+    /// Whether all managers have ended.
     pub(crate) fn have_ended(&mut self) -> bool {
         while self.tasks.try_join_next().is_some() {}
         self.tasks.is_empty()
     }
 
-    /// Stops them; those that have not ended in time are cut off.
-    pub(crate) async fn end(mut self, patience: Duration) {
+    /// Stops all managers and aborts those that exceed the time limit.
+    pub(crate) async fn end(mut self, time_limit: Duration) {
         self.stop();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
-        if tokio::time::timeout(patience, ended).await.is_err() {
+        if tokio::time::timeout(time_limit, ended).await.is_err() {
             self.tasks.shutdown().await;
         }
     }
 }
 
 impl ManagerContext {
-    /// Asks a command of the engine's own.
+    /// Submits a command of the engine itself.
     async fn submit(&self, command: impl Into<Command>, correlation: Ulid) -> Reply {
         let request = Request {
             command: command.into(),
@@ -171,7 +171,7 @@ impl ManagerContext {
         self.handle.submit_own(request).await
     }
 
-    /// Looks at the company, however long its log keeps that waiting; nothing once its task has ended.
+    /// Reads the company, with retries while its log cannot be read. `None` when the actor has stopped.
     async fn inspect<T: Send + 'static>(
         &self,
         inspect: impl FnOnce(&Company) -> T + Clone + Send + 'static,
@@ -185,7 +185,7 @@ impl ManagerContext {
         }
     }
 
-    /// Waits until what the company has to do satisfies the condition, and gives what it chose of it.
+    /// Waits until `choose` finds something in the pending work, and returns it. `None` when closing.
     async fn until<T>(
         &self,
         pending: &mut watch::Receiver<PendingWork>,
@@ -206,12 +206,12 @@ impl ManagerContext {
         }
     }
 
-    /// Whether nothing new is to be begun.
+    /// Whether no new work may start.
     fn is_closing(&self) -> bool {
         *self.stop.borrow() || *self.context.closing.borrow()
     }
 
-    /// Waits until nothing new is to be begun: here, or anywhere in the engine.
+    /// Waits until no new work may start, for this company or the whole engine.
     async fn stopped(&self) {
         let (mut stop, mut closing) = (self.stop.clone(), self.context.closing.subscribe());
         tokio::select! {
@@ -220,7 +220,7 @@ impl ManagerContext {
         }
     }
 
-    /// Sleeps until the time is over, the company has changed, or nothing new is to be begun.
+    /// Sleeps until the time is over, the pending work changes, or no new work may start.
     async fn wait(&self, pending: &mut watch::Receiver<PendingWork>, wait_millis: u64) {
         let wait = Duration::from_millis(wait_millis.min(TIMER_SECONDS_MAX * 1000));
         tokio::select! {
@@ -231,15 +231,15 @@ impl ManagerContext {
     }
 }
 
-/// The actor of what the engine does by itself.
+/// The actor name of commands of the engine itself.
 pub const ENGINE: &str = "engine";
 
-/// The pause after a fault that may pass.
+/// Waits before a retry after a temporary fault.
 async fn pause() {
     tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
 }
 
-/// Goes on with lists of recipients that were too long for one commit.
+/// Continues lists of recipients that were too long for one commit.
 async fn list(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
     while let Some(run) =
@@ -252,7 +252,7 @@ async fn list(manager: ManagerContext) {
     }
 }
 
-/// Brings time in as data when something is due.
+/// Submits `Tick` when a timer is due: time enters the history only as data.
 async fn tick(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
     while let Some(due) = manager.until(&mut pending, |pending| pending.tick_at).await {
@@ -277,9 +277,9 @@ mod tests {
     use crate::clock::Clock;
     use crate::engine::{Engine, LogChoice, Options};
 
-    /// P30: a log that cannot be read at this moment is no reason to forget what there is to do.
+    /// P30: reads of a company are retried while its log cannot be read.
     #[tokio::test]
-    async fn p30_who_looks_at_a_company_sees_it_once_its_log_can_be_read() {
+    async fn reading_a_company_is_retried_until_its_log_is_readable() {
         let folder = tempfile::tempdir().unwrap();
         let engine = Engine::open(Options {
             data: folder.path().to_owned(),
@@ -292,7 +292,7 @@ mod tests {
         let engine = engine.unwrap();
         let company: CompanyId = "acme".parse().unwrap();
         let (_stop, stopped) = watch::channel(false);
-        let handle = ActorHandle::distracted(Company::new(company.clone()));
+        let handle = ActorHandle::unreliable(Company::new(company.clone()));
         let manager =
             ManagerContext { context: Arc::clone(&engine.context), handle, company, stop: stopped };
         assert_eq!(manager.handle.inspect(|_| ()).await, None);

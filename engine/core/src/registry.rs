@@ -1,4 +1,4 @@
-//! The companies at work: started when they are asked for, put to sleep when others need their place.
+//! The registry of company actors: starts them on demand and evicts idle ones.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -14,11 +14,11 @@ use crate::context::EngineContext;
 use crate::limits::{CLOSE_SECONDS_MAX, LOADED_COMPANIES_MAX, TIMER_SECONDS_MAX};
 use crate::process::ProcessManagers;
 
-/// The companies in memory, and when those that sleep have something to do.
+/// The loaded companies, and the due times of evicted ones.
 pub(crate) struct CompanyRegistry {
     context: Arc<EngineContext>,
     all: Mutex<Registered>,
-    /// Told when a company has gone to sleep.
+    /// Notified when a company is evicted.
     evictions: Notify,
 }
 
@@ -29,14 +29,14 @@ struct Registered {
     uses: u64,
 }
 
-/// A company in memory, with its process managers.
+/// A loaded company with its process managers.
 struct LoadedCompany {
     handle: ActorHandle,
-    /// None while another engine works for the company.
+    /// `None` while another engine owns the company.
     managers: Option<ProcessManagers>,
-    /// One more than the handles that are out: as long as there is one, something may be asked.
+    /// The strong count is one more than the handles in use. A company with handles in use is not evicted.
     handles: Arc<()>,
-    /// The number of its last use; the lowest goes first.
+    /// The counter of its last use: the lowest is evicted first.
     used: u64,
 }
 
@@ -45,7 +45,7 @@ impl CompanyRegistry {
         Self { context, all: Mutex::default(), evictions: Notify::new() }
     }
 
-    /// The company's task, started if need be. A company whose chores are done makes room for another.
+    /// Returns the actor of the company; starts it on demand. At the limit it evicts an idle company.
     pub(crate) async fn actor(&self, company: &CompanyId) -> ActorHandle {
         let mut all = self.all.lock().await;
         all.uses += 1;
@@ -69,8 +69,8 @@ impl CompanyRegistry {
         lent
     }
 
-    /// Starts and stops process managers, as companies have become this engine's own or another's. Those
-    /// that were stopped come to their end before others are started in their place.
+    /// Starts process managers of acquired companies and stops those of lost ones. Stopped managers must end
+    /// before new ones of the same company start.
     pub(crate) async fn follow_ownership(&self) {
         let mut all = self.all.lock().await;
         for (company, loaded) in &mut all.loaded {
@@ -92,8 +92,7 @@ impl CompanyRegistry {
         }
     }
 
-    /// Puts the company to sleep that was not used for longest, of those that nobody holds and that
-    /// have nothing going on. What time will bring to it is remembered.
+    /// Evicts the least recently used idle company. Remembers the time of its next timer.
     fn evict_idle(&self, all: &mut Registered) {
         let free = |one: &LoadedCompany| {
             Arc::strong_count(&one.handles) == 1 && one.handle.pending_work().borrow().is_idle()
@@ -109,7 +108,7 @@ impl CompanyRegistry {
         }
     }
 
-    /// Wakes companies that sleep when something is due; never ends.
+    /// Loads evicted companies when their timers are due, without end.
     pub(crate) async fn load_when_due(&self) {
         loop {
             let next = self.all.lock().await.evicted.values().min().copied();
@@ -125,22 +124,22 @@ impl CompanyRegistry {
             }
             let evicted = self.all.lock().await.evicted.clone();
             for (company, _) in evicted.into_iter().filter(|(_, due)| *due <= now) {
-                // What is due is seen to by its own process managers.
+                // Loading starts the process managers, which handle the due timer.
                 self.actor(&company).await.inspect(|_| ()).await;
             }
         }
     }
 
-    /// Ends them all: what is on its way is given some seconds to arrive.
+    /// Stops all companies. Mails in flight get some seconds to finish.
     pub(crate) async fn close(&self) {
         self.context.closing.send_replace(true);
         let loaded = std::mem::take(&mut self.all.lock().await.loaded);
-        let patience = Duration::from_secs(CLOSE_SECONDS_MAX);
+        let time_limit = Duration::from_secs(CLOSE_SECONDS_MAX);
         let mut ending = JoinSet::new();
         for (_, LoadedCompany { handle, managers, .. }) in loaded {
             ending.spawn(async move {
                 if let Some(managers) = managers {
-                    managers.end(patience).await;
+                    managers.end(time_limit).await;
                 }
                 handle.end().await;
             });

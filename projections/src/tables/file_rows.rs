@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, PhoneOutcome, RowOutcome, UndoOutcome, Who};
-use boarding_commands::values::{Code, ImportId, Problem};
+use boarding_commands::values::{Code, ImportId, Personal, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -100,7 +100,7 @@ impl Projection for FileRowProjection {
         Some(FileRow {
             row: row.row,
             line: row.line,
-            key: user_of(fact.event).cloned(),
+            key: user_of(fact.event).cloned().map(Personal),
             outcome,
             problems,
             warnings: row.warnings.clone(),

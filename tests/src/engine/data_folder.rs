@@ -58,7 +58,7 @@ async fn interrupted_write_is_cut_off_and_reported() {
     assert!(harness.engine().opening_report().torn_tail.is_some());
     assert_eq!(harness.rows("users", json!({})).await.len(), 1);
     harness.restart().await;
-    assert!(harness.engine().opening_report().torn_tail.is_none(), "the tail is reported once");
+    assert!(harness.engine().opening_report().torn_tail.is_none(), "the tail was reported again");
 }
 
 /// Read models with a later position than the log show that the log has lost its end.

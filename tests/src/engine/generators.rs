@@ -1,4 +1,4 @@
-//! Files that chance makes: each dialect's with its share of every outcome, for a company that is lived in.
+//! Generators of random CSV files for a company with users, one generator per dialect.
 
 mod file_generator;
 mod leapxpert;
@@ -9,7 +9,7 @@ mod officechat;
 
 pub(super) use file_generator::FileGenerator;
 
-/// Every dialect's.
+/// The generators of all dialects.
 pub(super) static ALL: [FileGenerator; 5] = [
     leapxpert::GENERATOR,
     officechat::GENERATOR,
@@ -17,3 +17,8 @@ pub(super) static ALL: [FileGenerator; 5] = [
     ocm::GENERATOR,
     mangoapps::GENERATOR,
 ];
+
+/// The generator of a dialect.
+pub(super) fn for_dialect(dialect: &str) -> &'static FileGenerator {
+    ALL.iter().find(|generator| generator.dialect == dialect).unwrap()
+}

@@ -28,7 +28,7 @@ async fn progress_rises_with_each_commit_and_never_falls() {
     let mut seen: Vec<u64> = Vec::new();
     loop {
         let row = harness.row("import_progress", json!({"import": result["import"]})).await;
-        assert_eq!(row["total"], ROWS, "the total is known from the start");
+        assert_eq!(row["total"], ROWS, "the total is wrong");
         let processed = row["processed"].as_u64().unwrap();
         assert_eq!(row["percent"], 100 * processed / ROWS);
         seen.push(processed);
@@ -81,10 +81,10 @@ async fn progress_needs_the_permission_to_import_the_file() {
         ("amy", &unknown, Some("bulk_import_users")),
         ("root", &accounts, Some("accounts")),
     ] {
-        let asker = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
+        let caller = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
         let params = object(json!({"import": import}));
         let answer =
-            harness.engine().query(&company_id("acme"), "import_progress", params, &asker).await;
+            harness.engine().query(&company_id("acme"), "import_progress", params, &caller).await;
         match (answer, denied) {
             (Ok(QueryAnswer::Json(progress)), None) => assert_eq!(progress["row"]["percent"], 100),
             (Err(QueryFailure::Refused(refusal)), Some(permission)) => {
@@ -94,7 +94,7 @@ async fn progress_needs_the_permission_to_import_the_file() {
         }
         for name in ["import", "import_rows", "failed_rows"] {
             let params = object(json!({"import_id": import}));
-            let answer = harness.engine().query(&company_id("acme"), name, params, &asker).await;
+            let answer = harness.engine().query(&company_id("acme"), name, params, &caller).await;
             let denied = denied.filter(|_| (actor, import) != ("ira", &accounts));
             match (answer, denied) {
                 (Ok(_), None) => {}
@@ -105,10 +105,10 @@ async fn progress_needs_the_permission_to_import_the_file() {
             }
         }
     }
-    let asker = QueryCaller { actor: "amy".to_owned(), authority: Authority::Granted };
+    let caller = QueryCaller { actor: "amy".to_owned(), authority: Authority::Granted };
     let twice = object(json!({"import": accounts, "import_id": accounts}));
     let answer =
-        harness.engine().query(&company_id("acme"), "import_progress", twice, &asker).await;
+        harness.engine().query(&company_id("acme"), "import_progress", twice, &caller).await;
     let Err(QueryFailure::Refused(refusal)) = answer else { panic!("{answer:?}") };
     assert_eq!(refusal.details, json!({"parameter": "import_id"}));
 }

@@ -48,7 +48,10 @@ async fn mail_has_button_and_copyable_link() {
     let link = format!("{BASE}{}", tokens(&harness)[0]);
     assert!(mails[0].contains("Link Your WhatsApp Account"), "{}", mails[0]);
     assert!(mails[0].contains(&format!("href=\"{link}\"")), "{}", mails[0]);
-    assert!(mails[0].matches(&link).count() >= 3, "text, button and copyable link");
+    assert!(
+        mails[0].matches(&link).count() >= 3,
+        "the link is missing as text, button or copyable link"
+    );
     assert!(mails[0].contains("********000") && !mails[0].contains("912345000"), "{}", mails[0]);
     for (path, bytes) in harness.log_bytes() {
         let token = tokens(&harness)[0].clone();
@@ -126,9 +129,9 @@ async fn link_expires_without_a_command_after_restart() {
     harness.crash().await;
     harness.advance_clock(25 * 3600);
     harness.open().await;
-    let hot = harness.engine().actor(&company_id("acme")).await;
-    hot.pending_work().wait_for(|chores| chores.tick_at.is_none()).await.unwrap();
-    drop(hot);
+    let actor = harness.engine().actor(&company_id("acme")).await;
+    actor.pending_work().wait_for(|pending| pending.tick_at.is_none()).await.unwrap();
+    drop(actor);
     assert_eq!(state(&harness).await, "expired");
 }
 

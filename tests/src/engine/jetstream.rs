@@ -53,12 +53,12 @@ async fn answers_are_the_same_after_derived_folder_is_deleted() {
     std::fs::remove_dir_all(harness.data().join("derived")).unwrap();
     harness.open().await;
     assert_eq!(answers(&harness).await, before);
-    assert_eq!(harness.log_bytes(), [], "the log is not in the folder");
+    assert_eq!(harness.log_bytes(), [], "the folder contains log files");
     harness.settle().await;
     let engine = harness.engine.take().unwrap();
     let verified = tokio::task::spawn_blocking(move || engine.verify_read_models()).await.unwrap();
     assert!(verified.unwrap().events >= 120);
-    assert_eq!(harness.outbox().len(), 40, "no user got a second mail");
+    assert_eq!(harness.outbox().len(), 40, "a user got a second mail");
 }
 
 /// `as_of` takes a position. Positions in the stream have gaps.

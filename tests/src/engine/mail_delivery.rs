@@ -100,8 +100,8 @@ async fn temporary_rejection_is_retried_and_then_fails() {
     harness.import(&people_rows(&["r451.busy", "ok.ann"])).await;
     let run = harness.start_run().await;
     let wait_for_retry = async |harness: &EngineHarness| {
-        let hot = harness.engine().actor(&company_id("acme")).await;
-        hot.pending_work().wait_for(|chores| chores.retry_at.is_some()).await.unwrap();
+        let actor = harness.engine().actor(&company_id("acme")).await;
+        actor.pending_work().wait_for(|pending| pending.retry_at.is_some()).await.unwrap();
     };
     wait_for_retry(&harness).await;
     // The retry is scheduled also after a restart.
@@ -191,7 +191,7 @@ async fn crash_between_claim_and_report_repeats_no_welcome_mail() {
         let count = |event: &str| events.iter().filter(|name| *name == event).count();
         let ids: std::collections::BTreeSet<_> =
             channel.mails().into_iter().map(|mail| mail.message_id).collect();
-        assert_eq!(ids.len(), 2, "the same Message-IDs");
+        assert_eq!(ids.len(), 2, "a repeated mail has another Message-ID");
         if deduplicates {
             assert_eq!((channel.mails().len(), count("NotificationSent")), (4, 2));
         } else {

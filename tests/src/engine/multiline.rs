@@ -69,10 +69,10 @@ async fn accounts_are_imported_first_and_invited_later() {
     assert!(outcomes.iter().all(|(_, code)| code.is_null()), "{outcomes:?}");
     let mails = harness.outbox();
     let ann = mails.iter().find(|mail| mail.contains("ann@meridian.example")).unwrap();
-    assert!(ann.contains("********001"), "the masked number of the account: {ann}");
+    assert!(ann.contains("********001"), "the masked number is missing: {ann}");
     assert!(
         mails.iter().any(|mail| mail.contains("bob@meridian.example")),
-        "accounts without a number are invited too"
+        "an account without a number was not invited"
     );
     // "end-users will have the option to select from a short list of available numbers during activation".
     let short = json!({"org_unit": "EMEA", "limit": 2});
@@ -109,7 +109,7 @@ async fn every_batch_has_a_record_and_a_report() {
     assert!(lines[2].starts_with("2,bob@meridian.example,Failed,field.not_allowed,"), "{csv}");
 }
 
-/// ML-06: "DeliveryFuture an invitation requires there to be an Available or Reserved number".
+/// ML-06: "Sending an invitation requires there to be an Available or Reserved number".
 #[tokio::test]
 async fn users_are_invited_only_while_numbers_are_free() {
     let harness = EngineHarness::meridian().await;
@@ -290,7 +290,7 @@ async fn template_depends_on_the_company_settings() {
     assert_eq!(
         (&result["invalid"], &result["created"]),
         (&json!(1), &json!(0)),
-        "the example row creates no account"
+        "the example row created an account"
     );
 }
 

@@ -137,7 +137,7 @@ async fn crash_between_claim_and_report_repeats_no_notification() {
         harness.settle().await;
         let ids: std::collections::BTreeSet<_> =
             channel.mails().into_iter().map(|mail| mail.message_id).collect();
-        assert_eq!(ids.len(), 2, "the same Message-IDs");
+        assert_eq!(ids.len(), 2, "a repeated mail has another Message-ID");
         let sent =
             count(&harness, ["NotificationDispatched", "NotificationSent", "NotificationFailed"]);
         let expected = if deduplicates { (4, [2, 2, 0]) } else { (2, [2, 0, 2]) };
@@ -239,7 +239,7 @@ async fn administrators_are_notified_of_each_number_threshold_crossing() {
     ok(&harness.submit("ImportFile", accounts("accounts.csv")).await);
     assign(&harness, &["ann@meridian.example"]).await;
     harness.settle().await;
-    assert!(harness.outbox().is_empty(), "one of ten numbers is in use");
+    assert!(harness.outbox().is_empty(), "a mail was sent below the threshold");
     assign(&harness, &["cid@meridian.example"]).await;
     wait_for_notifications(&harness, 2).await;
     let [mail] = mails_to(&harness, ADMINS[0]).try_into().unwrap();
@@ -262,10 +262,10 @@ async fn administrators_are_notified_of_each_number_threshold_crossing() {
 
 /// Waits until exactly this many notifications were sent.
 async fn wait_for_notifications(harness: &EngineHarness, mails: usize) {
-    let hot = harness.engine().actor(&company_id("acme")).await;
-    let mut chores = hot.pending_work();
+    let actor = harness.engine().actor(&company_id("acme")).await;
+    let mut pending_work = actor.pending_work();
     while count(harness, ["NotificationSent"]).await != [mails] {
-        chores.changed().await.unwrap();
+        pending_work.changed().await.unwrap();
     }
 }
 
@@ -400,7 +400,7 @@ async fn administrators_get_a_digest_of_expired_invitations() {
     harness.advance_clock(24 * 3600);
     ok(&harness.submit("Tick", json!({"now": harness.now()})).await);
     harness.settle().await;
-    assert_eq!(harness.outbox().len(), 3, "the digest is sent after a day");
+    assert_eq!(harness.outbox().len(), 3, "the digest was sent too early");
     harness.crash().await;
     harness.advance_clock(24 * 3600);
     harness.open().await;

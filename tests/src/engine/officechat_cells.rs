@@ -42,7 +42,7 @@ async fn quotes_are_optional() {
     let kept = ["first_name", "last_name", "email", "phone"].map(|name| will[name].clone());
     assert_eq!(kept, ["Will", "Smith", "willsmith@gmail.com", "+911234123411"].map(|v| json!(v)));
     let (again, _) = import(&harness, quoted, "update").await;
-    assert_eq!(again["unchanged"], 1, "quotes change no value");
+    assert_eq!(again["unchanged"], 1, "quotes changed a value");
     // Only a value with a comma needs quotes.
     let mixed = format!("{HEADER}\n\"Lee, Ann\",Ann,\"Lee\",ann@acme.example,,\"\",,TRUE\n");
     let (mixed, _) = import(&harness, &mixed, "skip").await;

@@ -1,4 +1,4 @@
-//! Who may do what: everybody everything before the first grant, then each what was granted.
+//! Permissions: everything is allowed before the first grant, then only what was granted.
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
@@ -10,15 +10,10 @@ use super::{
     EngineHarness, HEADER, company_id, envelope, import_body, object, ok, people_rows, refused,
 };
 
-async fn ask(harness: &EngineHarness, actor: &str, name: &str, body: Value) -> Answer {
-    let asked = envelope(harness.engine().clock().id(), actor, &body);
-    harness.engine().submit(&company_id("acme"), name, asked, Authority::Granted).await
-}
-
-/// The permission that a query asks for in vain.
+/// The permission that the actor lacks for a query. `None` if the query is allowed.
 async fn denied(harness: &EngineHarness, actor: &str, name: &str, params: Value) -> Option<String> {
-    let asker = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
-    match harness.engine().query(&company_id("acme"), name, object(params), &asker).await {
+    let caller = QueryCaller { actor: actor.to_owned(), authority: Authority::Granted };
+    match harness.engine().query(&company_id("acme"), name, object(params), &caller).await {
         Ok(_) => None,
         Err(QueryFailure::Refused(refusal)) if refusal.code == Code::AuthPermissionDenied => {
             Some(refusal.details["permission"].as_str().unwrap().to_owned())
@@ -27,6 +22,7 @@ async fn denied(harness: &EngineHarness, actor: &str, name: &str, params: Value)
     }
 }
 
+/// Queries and the permission that each needs.
 fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 14] {
     let of_run = json!({"run": run});
     let of_import = json!({"import": import});
@@ -52,26 +48,34 @@ fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 1
     ]
 }
 
-/// LX-01, LX-02, LX-03: each query and each command needs its own permission, from the first grant on.
+fn people_file(name: &str) -> Value {
+    import_body("people.csv", &people_rows(&[name]))
+}
+
+/// Root grants a permission. Before the first grant she needs none for this.
+async fn grant_as_root(harness: &EngineHarness, actor: &str, permission: &str) {
+    let body = json!({"actor": actor, "permissions": [permission]});
+    ok(&harness.submit_as("root", "GrantPermissions", body).await);
+}
+
+/// The permission that the actor lacks for a command. Panics if the command is accepted.
+async fn missing(harness: &EngineHarness, actor: &str, name: &str, body: Value) -> Value {
+    let answer = harness.submit_as(actor, name, body).await;
+    refused(&answer, Code::AuthPermissionDenied)["permission"].clone()
+}
+
+/// LX-01, LX-02, LX-03: from the first grant on, each query and command needs its own permission.
 #[tokio::test]
-async fn lx_01_lx_02_lx_03_permissions_hold_from_the_first_grant_on() {
+async fn permissions_apply_from_the_first_grant_on() {
     let harness = EngineHarness::acme(None).await;
-    let import =
-        ok(&ask(&harness, "jane", "ImportFile", import_body("people.csv", &people_rows(&["ann"])))
-            .await)["import"]
-            .clone();
+    let import = harness.submit_as("jane", "ImportFile", people_file("ann")).await;
+    let import = ok(&import)["import"].clone();
     let run = harness.start_run().await;
     harness.settle().await;
     for (name, params, _) in queries(&run, &import) {
         assert_eq!(denied(&harness, "jane", name, params).await, None, "{name}");
     }
-    ok(&ask(
-        &harness,
-        "root",
-        "GrantPermissions",
-        json!({"actor": "root", "permissions": ["administer"]}),
-    )
-    .await);
+    grant_as_root(&harness, "root", "administer").await;
     let before = harness.log_bytes();
     for (name, params, permission) in queries(&run, &import) {
         let denied = denied(&harness, "jane", name, params.clone()).await;
@@ -83,100 +87,63 @@ async fn lx_01_lx_02_lx_03_permissions_hold_from_the_first_grant_on() {
     let by_units =
         json!({"source": {"org_units": ["Europe"]}, "channel": "whatsapp", "mode": "preview"});
     let by_users = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "preview"});
-    let no = |answer: &Answer| refused(answer, Code::AuthPermissionDenied)["permission"].clone();
-    assert_eq!(
-        no(&ask(&harness, "jane", "StartBulkIntegration", by_users.clone()).await),
-        "bulk_integrate_users"
-    );
-    assert_eq!(
-        no(&ask(
-            &harness,
-            "jane",
-            "GrantPermissions",
-            json!({"actor": "jane", "permissions": ["administer"]})
-        )
-        .await),
-        "administer"
-    );
-    assert_eq!(
-        no(&ask(&harness, "jane", "ImportFile", import_body("people.csv", &people_rows(&["bob"])))
-            .await),
-        "bulk_import_users"
-    );
+    let grant = json!({"actor": "jane", "permissions": ["administer"]});
+    for (name, body, permission) in [
+        ("StartBulkIntegration", by_users.clone(), "bulk_integrate_users"),
+        ("GrantPermissions", grant, "administer"),
+        ("ImportFile", people_file("bob"), "bulk_import_users"),
+    ] {
+        assert_eq!(missing(&harness, "jane", name, body).await, permission);
+    }
     assert_eq!(harness.log_bytes(), before);
 
-    for (permission, mine) in
+    for (permission, count) in
         [("bulk_integrate_users", 3), ("bulk_import_users", 5), ("view_org_units", 1)]
     {
         let actor = format!("only-{permission}");
-        ok(&ask(
-            &harness,
-            "root",
-            "GrantPermissions",
-            json!({"actor": actor, "permissions": [permission]}),
-        )
-        .await);
+        grant_as_root(&harness, &actor, permission).await;
         let mut allowed = 0;
         for (name, params, _) in queries(&run, &import).into_iter().take(9) {
             allowed += usize::from(denied(&harness, &actor, name, params).await.is_none());
         }
-        assert_eq!(allowed, mine, "{permission}");
+        assert_eq!(allowed, count, "{permission}");
     }
-    let runner = "only-bulk_integrate_users";
-    ok(&ask(&harness, runner, "StartBulkIntegration", by_users).await);
-    assert_eq!(
-        no(&ask(&harness, runner, "StartBulkIntegration", by_units.clone()).await),
-        "view_org_units"
-    );
-    ok(&ask(
-        &harness,
-        "only-bulk_import_users",
-        "ImportFile",
-        import_body("people.csv", &people_rows(&["bob"])),
-    )
-    .await);
+    let actor = "only-bulk_integrate_users";
+    ok(&harness.submit_as(actor, "StartBulkIntegration", by_users).await);
+    let permission = missing(&harness, actor, "StartBulkIntegration", by_units).await;
+    assert_eq!(permission, "view_org_units");
+    ok(&harness.submit_as("only-bulk_import_users", "ImportFile", people_file("bob")).await);
 }
 
-/// LX-02: who may not import learns nothing about the file, and leaves nothing behind.
+/// LX-02: without the permission to import, the engine neither reads nor stores the file.
 #[tokio::test]
-async fn lx_02_a_file_of_somebody_who_may_not_import_is_neither_read_nor_kept() {
+async fn file_without_import_permission_is_not_stored() {
     let harness = EngineHarness::acme(None).await;
-    ok(&ask(
-        &harness,
-        "root",
-        "GrantPermissions",
-        json!({"actor": "root", "permissions": ["administer"]}),
-    )
-    .await);
-    refused(
-        &ask(&harness, "jane", "ImportFile", import_body("people.csv", "")).await,
-        Code::AuthPermissionDenied,
-    );
-    let good = json!({"dialect": "leapxpert", "files": [{"name": "p.csv", "text": format!("{HEADER}a,,,,,,\n")}]});
-    refused(&ask(&harness, "jane", "ImportFile", good).await, Code::AuthPermissionDenied);
+    grant_as_root(&harness, "root", "administer").await;
+    let empty = import_body("people.csv", "");
+    let valid = json!({"dialect": "leapxpert", "files": [{"name": "p.csv", "text": format!("{HEADER}a,,,,,,\n")}]});
+    for body in [empty, valid] {
+        let answer = harness.submit_as("jane", "ImportFile", body).await;
+        refused(&answer, Code::AuthPermissionDenied);
+    }
     assert_eq!(std::fs::read_dir(harness.data().join("files")).unwrap().count(), 0);
 }
 
-/// A repeat is a repeat: its answer was given when the asker still had the permission.
+/// A repeat gets the first answer, although the actor has lost the permission since.
 #[tokio::test]
-async fn a_repeat_is_answered_though_the_permission_is_gone() {
+async fn repeat_is_answered_after_the_permission_is_lost() {
     let harness = EngineHarness::acme(None).await;
     let command = harness.engine().clock().id();
     let import = async || {
-        let asked = envelope(command, "jane", &import_body("people.csv", &people_rows(&["ann"])));
-        harness.engine().submit(&company_id("acme"), "ImportFile", asked, Authority::Granted).await
+        let envelope = envelope(command, "jane", &people_file("ann"));
+        let engine = harness.engine();
+        engine.submit(&company_id("acme"), "ImportFile", envelope, Authority::Granted).await
     };
     let first = ok(&import().await);
-    ok(&ask(
-        &harness,
-        "root",
-        "GrantPermissions",
-        json!({"actor": "root", "permissions": ["administer"]}),
-    )
-    .await);
-    let again = import().await;
+    grant_as_root(&harness, "root", "administer").await;
+    let repeat = import().await;
     assert!(
-        matches!(&again, Answer::Accepted { duplicate: true, result, .. } if *result == first),
-        "{again:?}"
+        matches!(&repeat, Answer::Accepted { duplicate: true, result, .. } if *result == first),
+        "{repeat:?}"
     );
 }

@@ -1,4 +1,4 @@
-//! P16 at length: ten thousand rows of each dialect come out as their preview showed them, row by row.
+//! P16: ten thousand rows of each dialect are imported as previewed, row by row.
 
 use std::collections::BTreeSet;
 
@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 use super::generators::{self, FileGenerator};
 use super::{EngineHarness, company_id, ok};
 
-/// The rows that a preview answers with.
-const SHOWN: usize = 100;
+/// The number of rows in the answer to a preview.
+const PREVIEW_ROWS: usize = 100;
 
-/// The digest of what was shown, made again from what the queries show of an import that is over: of which
-/// files, how they were read, each row, and the counts.
-fn plan_of(import: &Import, warnings: &Value, rows: &[Value]) -> String {
+/// The plan hash of a completed import, calculated from its files, options, warnings, rows and counts.
+fn plan_hash(import: &Import, warnings: &Value, rows: &[Value]) -> String {
     let mut digest = blake3::Hasher::new();
     let mut add = |part: String| {
         digest.update(part.as_bytes());
@@ -34,23 +33,23 @@ fn plan_of(import: &Import, warnings: &Value, rows: &[Value]) -> String {
     digest.finalize().to_hex().to_string()
 }
 
-/// What the rows came to: outcomes, phones, and the codes of problems and warnings.
-fn note(rows: &[Value], met: &mut BTreeSet<String>) {
+/// Adds the outcomes, phone and number results, and codes of problems and warnings of these rows.
+fn collect_outcomes(rows: &[Value], outcomes: &mut BTreeSet<String>) {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     for row in rows {
-        met.extend(["outcome", "phone", "number"].iter().filter_map(|name| text(&row[name])));
-        for said in [&row["problems"], &row["warnings"]] {
-            met.extend(said.as_array().unwrap().iter().filter_map(|one| text(&one["code"])));
+        outcomes.extend(["outcome", "phone", "number"].iter().filter_map(|name| text(&row[name])));
+        for list in [&row["problems"], &row["warnings"]] {
+            outcomes.extend(list.as_array().unwrap().iter().filter_map(|one| text(&one["code"])));
         }
     }
 }
 
-/// Counts the rows by what they came to, as the counts of an import do.
-fn counted(rows: &[Value], file_warnings: u64) -> Value {
+/// The counts of an import, calculated from its rows.
+fn counts_of(rows: &[Value], file_warnings: u64) -> Value {
     let outcome = |name: &str| rows.iter().filter(|row| row["outcome"] == name).count();
-    let phones = |begin: &str| {
+    let phones = |prefix: &str| {
         rows.iter()
-            .filter(|row| row["phone"].as_str().is_some_and(|it| it.starts_with(begin)))
+            .filter(|row| row["phone"].as_str().is_some_and(|it| it.starts_with(prefix)))
             .count()
     };
     let warnings: usize = rows.iter().map(|row| row["warnings"].as_array().unwrap().len()).sum();
@@ -74,38 +73,37 @@ fn counted(rows: &[Value], file_warnings: u64) -> Value {
 }
 
 async fn import_of(harness: &EngineHarness, import: ImportId) -> Import {
-    let hot = harness.engine().actor(&company_id("acme")).await;
-    hot.inspect(move |company| company.imports[&import].clone()).await.unwrap()
+    let actor = harness.engine().actor(&company_id("acme")).await;
+    actor.inspect(move |company| company.imports[&import].clone()).await.unwrap()
 }
 
 async fn version(harness: &EngineHarness) -> u64 {
-    let hot = harness.engine().actor(&company_id("acme")).await;
-    hot.inspect(|company| company.version).await.unwrap()
+    let actor = harness.engine().actor(&company_id("acme")).await;
+    actor.inspect(|company| company.version).await.unwrap()
 }
 
-/// Shows a file, imports it by what was shown, and holds the one against the other.
-/// How many rows it had.
-async fn agrees(
+/// Previews a file, imports it with the plan hash and compares the two. Returns the number of rows.
+async fn compare_file(
     generator: &FileGenerator,
     harness: &EngineHarness,
     file: usize,
     lines: usize,
-    met: &mut BTreeSet<String>,
+    outcomes: &mut BTreeSet<String>,
 ) -> usize {
     let what = format!("{}, file {file}", generator.dialect);
-    let mut body = generator.body(harness, file, lines).await;
-    let end = version(harness).await;
+    let mut body = generator.import_body(harness, file, lines).await;
+    let before = version(harness).await;
     body["mode"] = json!("preview");
     let shown = ok(&harness.submit("ImportFile", body.clone()).await);
-    assert_eq!(version(harness).await, end, "{what}: a preview left a trace");
+    assert_eq!(version(harness).await, before, "{what}: a preview changed the company");
     body["mode"] = json!("commit");
     body["plan_hash"] = shown["plan_hash"].clone();
     let result = ok(&harness.submit("ImportFile", body).await);
     harness.settle().await;
 
     let params = json!({"import": result["import"], "limit": 500});
-    let came = harness.all_rows("import_rows", params.clone()).await;
-    let first = json!(came.iter().take(SHOWN).collect::<Vec<_>>());
+    let rows = harness.all_rows("import_rows", params.clone()).await;
+    let first = json!(rows.iter().take(PREVIEW_ROWS).collect::<Vec<_>>());
     assert_eq!(shown["rows"], first, "{what}");
     let accepted =
         json!({"entity": format!("import:{}", result["import"].as_str().unwrap()), "limit": 1});
@@ -114,70 +112,71 @@ async fn agrees(
     let import = import_of(harness, result["import"].as_str().unwrap().parse().unwrap()).await;
     assert_eq!(
         shown["plan_hash"],
-        plan_of(&import, warnings, &came),
-        "{what}: a row came out otherwise"
+        plan_hash(&import, warnings, &rows),
+        "{what}: a row differs from its preview"
     );
 
     let row = harness.row("import", json!({"import": result["import"]})).await;
-    let counts = counted(&came, warnings.as_array().unwrap().len() as u64);
+    let counts = counts_of(&rows, warnings.as_array().unwrap().len() as u64);
     for (name, count) in counts.as_object().unwrap() {
         assert_eq!((&shown["counts"][name], &row[name]), (count, count), "{what}: {name}");
     }
     assert_eq!(shown["counts"], json!(import.counts), "{what}");
-    note(&came, met);
+    collect_outcomes(&rows, outcomes);
     for warning in warnings.as_array().unwrap() {
-        met.insert(warning["code"].as_str().unwrap().to_owned());
+        outcomes.insert(warning["code"].as_str().unwrap().to_owned());
     }
-    came.len()
+    rows.len()
 }
 
-/// Shows and imports all the files of a dialect: ten thousand rows, which come to all that rows come to.
-async fn agree(dialect: &str) {
-    let generator = generators::ALL.iter().find(|generator| generator.dialect == dialect).unwrap();
+/// Compares all generated files of a dialect. They have ten thousand rows and all required outcomes.
+async fn compare_dialect(dialect: &str) {
+    let generator = generators::for_dialect(dialect);
     let harness = generator.harness().await;
-    let mut met = BTreeSet::new();
+    let mut outcomes = BTreeSet::new();
     let mut rows = 0;
     for (file, lines) in generator.sizes.iter().enumerate() {
-        rows += agrees(generator, &harness, file, *lines, &mut met).await;
+        rows += compare_file(generator, &harness, file, *lines, &mut outcomes).await;
     }
     assert!(rows >= 10_000, "only {rows} rows");
-    let missing: Vec<_> = generator.wanted.iter().filter(|name| !met.contains(**name)).collect();
-    assert!(missing.is_empty(), "{dialect}: no row came to {missing:?}, only to {met:?}");
+    let missing: Vec<_> =
+        generator.required_outcomes.iter().filter(|name| !outcomes.contains(**name)).collect();
+    assert!(missing.is_empty(), "{dialect}: no row has {missing:?}, only {outcomes:?}");
 }
 
 /// P16, LX-08 … LX-12.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p16_ten_thousand_rows_of_leapxpert_come_out_as_shown() {
-    agree("leapxpert").await;
+async fn leapxpert_rows_are_imported_as_previewed() {
+    compare_dialect("leapxpert").await;
 }
 
 /// P16, OC-05 … OC-16.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p16_ten_thousand_rows_of_officechat_come_out_as_shown() {
-    agree("officechat").await;
+async fn officechat_rows_are_imported_as_previewed() {
+    compare_dialect("officechat").await;
 }
 
-/// P16, ML-02, ML-16: in files of a thousand, which is the most that one may have.
+/// P16, ML-02, ML-16: in files of a thousand rows, the limit of the dialect.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p16_ten_thousand_rows_of_multiline_come_out_as_shown() {
-    agree("multiline").await;
+async fn multiline_rows_are_imported_as_previewed() {
+    compare_dialect("multiline").await;
 }
 
 /// P16, OCM-03 … OCM-15.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p16_ten_thousand_rows_of_ocm_come_out_as_shown() {
-    agree("ocm").await;
+async fn ocm_rows_are_imported_as_previewed() {
+    compare_dialect("ocm").await;
 }
 
-/// P16: with people who are named by an employee ID alone, and some who have left.
+/// P16: some users have only an employee ID, and some are deleted.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p16_ten_thousand_rows_of_mangoapps_come_out_as_shown() {
-    agree("mangoapps").await;
+async fn mangoapps_rows_are_imported_as_previewed() {
+    compare_dialect("mangoapps").await;
 }
 
 #[test]
-fn every_dialect_is_made() {
-    let made: Vec<_> = generators::ALL.iter().map(|generator| generator.dialect).collect();
+fn every_dialect_has_a_generator() {
+    let generated: Vec<_> = generators::ALL.iter().map(|generator| generator.dialect).collect();
     let known: Vec<_> = boarding_commands::dialect::ALL.iter().map(|one| one.name()).collect();
-    assert_eq!(made, known);
+    assert_eq!(generated, known);
 }

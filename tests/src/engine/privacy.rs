@@ -1,4 +1,4 @@
-//! P31: what the program says of itself carries no phone, address, token or file content.
+//! P31: logs, refusals and `Debug` texts contain no phone, address, token or file content.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -10,12 +10,13 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::held_channel::HeldChannel;
 use super::{EngineHarness, import_body, ok};
+use crate::support::mail_text::link_token;
 
-/// All that was logged.
+/// A buffer for the log.
 #[derive(Clone, Default)]
-struct Said(Arc<Mutex<Vec<u8>>>);
+struct LogBuffer(Arc<Mutex<Vec<u8>>>);
 
-impl Write for Said {
+impl Write for LogBuffer {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.0.lock().unwrap().extend_from_slice(bytes);
         Ok(bytes.len())
@@ -26,7 +27,7 @@ impl Write for Said {
     }
 }
 
-impl<'a> MakeWriter<'a> for Said {
+impl<'a> MakeWriter<'a> for LogBuffer {
     type Writer = Self;
 
     fn make_writer(&'a self) -> Self {
@@ -34,23 +35,23 @@ impl<'a> MakeWriter<'a> for Said {
     }
 }
 
-/// A user name is no secret: a refusal may say whose a phone is.
+/// Parts of the personal data in this test. User names are not secret.
 const SECRETS: [&str; 5] = ["912345678", "912345679", "Geheimrat", "people.example", "SECRETNOTE"];
 
 #[track_caller]
-fn is_clean(what: &str, text: &str) {
+fn assert_no_secret(source: &str, text: &str) {
     for secret in SECRETS {
-        assert!(!text.contains(secret), "{what} says {secret}: {text}");
+        assert!(!text.contains(secret), "{source} contains {secret}: {text}");
     }
 }
 
-/// P31: the log of a run with every kind of mishap, and every refusal on the way.
+/// P31: a run with refusals, a crash and failed mails.
 #[tokio::test]
-async fn p31_neither_logs_nor_refusals_carry_what_is_personal() {
-    let said = Said::default();
+async fn logs_and_refusals_contain_no_personal_data() {
+    let log = LogBuffer::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
-        .with_writer(said.clone())
+        .with_writer(log.clone())
         .finish();
     let guard = tracing_subscriber::util::SubscriberInitExt::set_default(subscriber);
     let channel = HeldChannel::new(false);
@@ -83,7 +84,7 @@ async fn p31_neither_logs_nor_refusals_carry_what_is_personal() {
         else {
             panic!("{name} {body}: {answer:?}");
         };
-        is_clean(&format!("{name} {code:?}"), &format!("{message} {details}"));
+        assert_no_secret(&format!("{name} {code:?}"), &format!("{message} {details}"));
     }
     ok(&harness
         .submit(
@@ -92,7 +93,7 @@ async fn p31_neither_logs_nor_refusals_carry_what_is_personal() {
         )
         .await);
     channel.wait_for_mails(2).await;
-    let links: Vec<_> = channel.mails().into_iter().map(|mail| mail.content.text).collect();
+    let texts: Vec<_> = channel.mails().into_iter().map(|mail| mail.content.text).collect();
     harness.crash().await;
     channel.release_all();
     harness.open().await;
@@ -105,12 +106,12 @@ async fn p31_neither_logs_nor_refusals_carry_what_is_personal() {
     let debug = format!("{:?}", harness.engine());
     harness.close().await;
     drop(guard);
-    let text = String::from_utf8(said.0.lock().unwrap().clone()).unwrap();
-    assert!(text.contains("claims of an earlier process"), "the log was listened to: {text}");
-    is_clean("the log", &text);
-    is_clean("Debug", &debug);
-    for link in links {
-        let token = link.split("/link/").nth(1).unwrap().chars().take(48).collect::<String>();
+    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("claims of an earlier process"), "the log was not captured: {text}");
+    assert_no_secret("the log", &text);
+    assert_no_secret("Debug", &debug);
+    for mail in texts {
+        let token = link_token(&mail);
         assert!(token.len() == 48 && !text.contains(&token));
     }
 }

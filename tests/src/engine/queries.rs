@@ -1,4 +1,4 @@
-//! Queries at the engine: waiting, paging, earlier moments, formats.
+//! Queries: `min_position`, pages, `as_of`, CSV formats, templates, failed rows.
 
 use boarding_commands::values::Code;
 use boarding_core::read::queries::QueryFailure;
@@ -6,23 +6,24 @@ use serde_json::{Value, json};
 
 use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};
 
-/// A query that waits for what was just accepted sees it; one that waits for what never comes says so.
+/// A query for an accepted position waits for it. A query for a later position fails with `not_yet_visible`.
 #[tokio::test]
-async fn min_position_waits_for_what_is_to_come_and_gives_up_on_what_is_not() {
+async fn query_waits_for_min_position_or_fails() {
     let harness = EngineHarness::acme(None).await;
     let answer = harness.submit("AddUser", json!({"user": "ann"})).await;
     let boarding_commands::envelope::Answer::Accepted { position, .. } = answer else { panic!() };
-    let asked = json!({"min_position": position});
-    assert_eq!(harness.rows("users", asked).await.len(), 1);
-    let no = harness.query("users", json!({"min_position": position + 1})).await.unwrap_err();
-    assert!(matches!(no, QueryFailure::Failed { code: Code::NotYetVisible, .. }), "{no:?}");
-    let no = harness.query("users", json!({"min_position": "soon"})).await.unwrap_err();
-    assert!(matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed));
+    let params = json!({"min_position": position});
+    assert_eq!(harness.rows("users", params).await.len(), 1);
+    let error = harness.query("users", json!({"min_position": position + 1})).await.unwrap_err();
+    assert!(matches!(error, QueryFailure::Failed { code: Code::NotYetVisible, .. }), "{error:?}");
+    let error = harness.query("users", json!({"min_position": "soon"})).await.unwrap_err();
+    assert!(
+        matches!(error, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed)
+    );
 }
 
-/// Pages without gaps or repeats, whatever their size.
 #[tokio::test]
-async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
+async fn pages_of_any_size_have_no_gaps_or_repeats() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     let import = harness.import(&numbered_rows(1_200)).await["import"].clone();
@@ -44,29 +45,29 @@ async fn pages_of_1_200_rows_have_no_gaps_and_no_repeats() {
     let versions: Vec<_> = history.iter().map(|row| row["version"].as_u64().unwrap()).collect();
     assert_eq!(versions, (1..=versions.len() as u64).collect::<Vec<_>>());
     for limit in [0, 501] {
-        let no = harness.query("users", json!({"limit": limit})).await.unwrap_err();
+        let error = harness.query("users", json!({"limit": limit})).await.unwrap_err();
         assert!(
-            matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed)
+            matches!(error, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed)
         );
     }
 }
 
-const VIEWS: [&str; 8] =
+const QUERIES: [&str; 8] =
     ["users", "phone_list", "imports", "runs", "invitations", "org_units", "roles", "config"];
 
-async fn views(harness: &EngineHarness, as_of: Value) -> Vec<Value> {
-    let mut seen = Vec::new();
-    for name in VIEWS {
-        seen.push(harness.json(name, json!({"as_of": as_of})).await["rows"].clone());
+async fn answers(harness: &EngineHarness, as_of: Value) -> Vec<Value> {
+    let mut answers = Vec::new();
+    for name in QUERIES {
+        answers.push(harness.json(name, json!({"as_of": as_of})).await["rows"].clone());
     }
-    seen
+    answers
 }
 
-/// `as_of`: a position or a time gives what the query answered then.
+/// `as_of` with a position or a time gives the same rows as the query gave then.
 #[tokio::test]
-async fn an_earlier_position_or_time_gives_what_was_answered_then() {
+async fn as_of_gives_the_rows_of_that_position_or_time() {
     let harness = EngineHarness::acme(None).await;
-    let mut moments = Vec::new();
+    let mut states = Vec::new();
     for step in 0..4 {
         match step {
             0 => drop(ok(&harness
@@ -78,21 +79,21 @@ async fn an_earlier_position_or_time_gives_what_was_answered_then() {
         }
         harness.settle().await;
         let position = harness.json("users", json!({})).await["position"].clone();
-        moments.push((position, harness.now(), views(&harness, Value::Null).await));
+        states.push((position, harness.now(), answers(&harness, Value::Null).await));
         harness.advance_clock(60);
     }
-    for (position, time, then) in &moments {
-        assert_eq!(&views(&harness, position.clone()).await, then, "at {position}");
-        assert_eq!(&views(&harness, json!(time)).await, then, "at {time}");
+    for (position, time, expected) in &states {
+        assert_eq!(&answers(&harness, position.clone()).await, expected, "at {position}");
+        assert_eq!(&answers(&harness, json!(time)).await, expected, "at {time}");
     }
-    assert_ne!(moments[0].2, moments[3].2);
+    assert_ne!(states[0].2, states[3].2);
     let before = harness.json("users", json!({"as_of": 0})).await;
     assert_eq!((&before["rows"], &before["position"]), (&json!([]), &json!(0)));
 }
 
-/// N65: spreadsheets get a guard against formulas, machines the very value.
+/// N65: the format `spreadsheet` adds a guard against formulas. JSON and `csv` contain the exact value.
 #[tokio::test]
-async fn n65_spreadsheets_are_guarded_and_machines_are_not() {
+async fn only_spreadsheets_have_formula_guards() {
     let harness = EngineHarness::acme(None).await;
     let rows = "ann,=cmd|' /C calc'!A0,@SUM,ann@people.example,+84912345678,,\n";
     let import = harness.import(rows).await["import"].clone();
@@ -116,13 +117,14 @@ async fn n65_spreadsheets_are_guarded_and_machines_are_not() {
         let text = harness.csv(name, params).await;
         assert_eq!(text.lines().count(), 2, "{text}");
     }
-    let no = harness.query("users", json!({"format": "pdf"})).await.unwrap_err();
-    assert!(matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed));
+    let error = harness.query("users", json!({"format": "pdf"})).await.unwrap_err();
+    assert!(
+        matches!(error, QueryFailure::Refused(refusal) if refusal.code == Code::QueryMalformed)
+    );
 }
 
-/// A CSV holds all rows, however many pages they are.
 #[tokio::test]
-async fn a_csv_holds_every_page() {
+async fn csv_contains_the_rows_of_all_pages() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     harness.import(&numbered_rows(1_200)).await;
@@ -130,15 +132,15 @@ async fn a_csv_holds_every_page() {
     assert_eq!(text.lines().count(), 1201);
 }
 
-/// The history of one thing holds what concerns it, in order, page by page.
+/// The history of an entity contains all of its events and no others.
 #[tokio::test]
-async fn the_history_of_one_thing_is_paged_in_order() {
+async fn history_of_an_entity_is_paged_in_order() {
     let harness = EngineHarness::acme(None).await;
     harness.import(&people_rows(&["ann", "bob"])).await;
     let run = harness.start_run().await;
     harness.settle().await;
     ok(&harness.submit("ArchiveUser", json!({"user": "ANN"})).await);
-    let of = async |entity: &str, limit: u64| {
+    let history = async |entity: &str, limit: u64| {
         let rows = harness.all_rows("history", json!({"entity": entity, "limit": limit})).await;
         rows.iter()
             .map(|row| {
@@ -151,22 +153,22 @@ async fn the_history_of_one_thing_is_paged_in_order() {
         .unwrap()
         .to_owned();
     for entity in ["user:ann".to_owned(), format!("run:{run}"), format!("phone:{phone}")] {
-        let whole = of(&entity, 500).await;
-        assert!(whole.len() >= 2 || entity.starts_with("phone"), "{entity}: {whole:?}");
-        assert!(whole.is_sorted_by(|a, b| a.0 < b.0), "{entity}: {whole:?}");
-        assert_eq!(of(&entity, 1).await, whole, "{entity}");
+        let all = history(&entity, 500).await;
+        assert!(all.len() >= 2 || entity.starts_with("phone"), "{entity}: {all:?}");
+        assert!(all.is_sorted_by(|a, b| a.0 < b.0), "{entity}: {all:?}");
+        assert_eq!(history(&entity, 1).await, all, "{entity}");
     }
-    let ann: Vec<_> = of("user:ann", 500).await.into_iter().map(|(_, event)| event).collect();
+    let ann: Vec<_> = history("user:ann", 500).await.into_iter().map(|(_, event)| event).collect();
     for event in ["UserCreated", "InviteDispatched", "InviteSent", "UserArchived"] {
         assert_eq!(ann.iter().filter(|one| *one == event).count(), 1, "{event}: {ann:?}");
     }
-    let bob: Vec<_> = of("user:bob", 500).await.into_iter().map(|(_, event)| event).collect();
+    let bob: Vec<_> = history("user:bob", 500).await.into_iter().map(|(_, event)| event).collect();
     assert!(!bob.contains(&"UserArchived".to_owned()), "{bob:?}");
 }
 
-/// The refused rows come back in the file's own columns, and go in again once they are mended.
+/// The failed rows have the file's columns. A corrected copy of them can be imported.
 #[tokio::test]
-async fn failed_rows_are_imported_again_after_mending() {
+async fn failed_rows_are_imported_after_correction() {
     let harness = EngineHarness::acme(None).await;
     let rows = "ann,A,B,ann@people.example,+84912345678,,\nbob,B,C,not-an-address,+84912345679,,\ncid,C,D,cid@people.example,+84912345670,Nowhere,\n";
     let import = harness.import(rows).await["import"].clone();
@@ -179,9 +181,9 @@ async fn failed_rows_are_imported_again_after_mending() {
             && lines[2].contains("reference.org_unit_not_found"),
         "{failed}"
     );
-    let mended =
+    let corrected =
         failed.replace("not-an-address", "bob@people.example").replace("Nowhere", "Europe");
-    let body = json!({"dialect": "leapxpert", "files": [{"name": "failed.csv", "text": mended}], "add_to_corporate_phones": true});
+    let body = json!({"dialect": "leapxpert", "files": [{"name": "failed.csv", "text": corrected}], "add_to_corporate_phones": true});
     let result = ok(&harness.submit("ImportFile", body).await);
     assert_eq!(
         (&result["created"], &result["invalid"], &result["phones_added"]),
@@ -196,8 +198,8 @@ async fn failed_rows_are_imported_again_after_mending() {
         matches!(&none, QueryFailure::Refused(refusal) if refusal.code == Code::QueryNotFound),
         "{none:?}"
     );
-    // What a query does not take is never ignored, by these two neither.
-    for (query, params, named) in [
+    // Unknown and invalid parameters are refused, also by queries with an answer of their own kind.
+    for (query, params, parameter) in [
         ("failed_rows", json!({"import": import, "nope": 1}), "nope"),
         ("failed_rows", json!({"import": import, "limit": 0}), "limit"),
         ("failed_rows", json!({"import": 7}), "import"),
@@ -212,13 +214,13 @@ async fn failed_rows_are_imported_again_after_mending() {
             panic!("{query} {params}")
         };
         assert_eq!(refusal.code, Code::QueryMalformed, "{query} {params}");
-        assert_eq!(refusal.details["parameter"], json!(named), "{query} {params}");
+        assert_eq!(refusal.details["parameter"], json!(parameter), "{query} {params}");
     }
 }
 
-/// The template can be filled in and imported as it comes.
+/// LX-08: the template can be imported. A file with the name of another type is refused.
 #[tokio::test]
-async fn the_template_is_a_file_that_imports() {
+async fn template_can_be_imported() {
     let harness = EngineHarness::acme(None).await;
     let row = harness.row("template", json!({"dialect": "leapxpert"})).await;
     let text = row["text"].as_str().unwrap();
@@ -229,20 +231,19 @@ async fn the_template_is_a_file_that_imports() {
             json!({"dialect": "leapxpert", "files": [{"name": row["file_name"], "text": text}]}),
         )
         .await);
-    let no = harness.query("template", json!({"dialect": "nothing"})).await.unwrap_err();
+    let error = harness.query("template", json!({"dialect": "nothing"})).await.unwrap_err();
     assert!(
-        matches!(no, QueryFailure::Refused(refusal) if refusal.code == Code::ImportUnknownDialect)
+        matches!(error, QueryFailure::Refused(refusal) if refusal.code == Code::ImportUnknownDialect)
     );
-    // LX-08: what says it is something else is not taken for a CSV file.
     super::refused(
         &harness.submit("ImportFile", import_body("people.xlsx", &people_rows(&["ann"]))).await,
         Code::ImportUnsupportedFileType,
     );
 }
 
-/// P25, N65: people written out and imported again are unchanged, by a program and by way of a spreadsheet.
+/// P25, N65: in the formats `csv` and `spreadsheet`.
 #[tokio::test]
-async fn p25_people_written_out_and_imported_again_are_unchanged() {
+async fn exported_users_are_unchanged_by_their_import() {
     let harness = EngineHarness::acme(None).await;
     for (user, name) in
         [("ann", "=1+1"), ("@bob", "'=x"), ("cid", "“Cid”"), ("dee", "'t Hooft, \"Dee\"")]

@@ -1,4 +1,4 @@
-//! Read models: deleted, damaged or rebuilt at any time, they come back equal.
+//! Read models are the same after deletion, damage and rebuilds.
 
 use std::fs;
 use std::ops::ControlFlow;
@@ -14,11 +14,11 @@ use serde_json::{Value, json};
 
 use super::{EngineHarness, company_id, ok, people_rows};
 
-/// A company with something in every table.
-async fn lived_in() -> EngineHarness {
+/// An engine with rows in every table.
+async fn with_rows_in_every_table() -> EngineHarness {
     let harness = EngineHarness::acme(None).await;
-    let told = json!({"designated_admin_emails": ["una@acme.example"]});
-    ok(&harness.submit("SetCompanyConfig", told).await);
+    let admins = json!({"designated_admin_emails": ["una@acme.example"]});
+    ok(&harness.submit("SetCompanyConfig", admins).await);
     harness.import(&people_rows(&["ann", "bob", "cid"])).await;
     harness.import(&people_rows(&["ann", "dan", "not an address"])).await;
     harness.start_run().await;
@@ -30,8 +30,7 @@ async fn lived_in() -> EngineHarness {
     let later = json!({"source": {"users": ["cid"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": harness.now().plus_seconds(3600)});
     ok(&harness.submit("StartBulkIntegration", later).await);
     let undone = harness.import(&people_rows(&["eve"])).await["import"].clone();
-    ok(&harness.submit("UndoImport", json!({"import": undone})).await);
-    harness.settle().await;
+    harness.undo_import(&undone).await;
     let pool = json!({"numbers": ["+12125550001", "+12125550002"]});
     ok(&harness.submit("AddNumbers", pool).await);
     ok(&harness.submit("DefinePermissionGroup", json!({"permission_group": "Traders"})).await);
@@ -55,14 +54,14 @@ async fn lived_in() -> EngineHarness {
     harness
 }
 
-/// Six pictures, one of which is of an agent `johndoe22`.
+/// The body of an import of six pictures, one of them of the agent `johndoe22`.
 pub(super) fn archive() -> Value {
     let archive = fs::read(crate::support::paths::fixture("ocm/Archive.zip")).unwrap();
     let archive = base64::engine::general_purpose::STANDARD.encode(archive);
     json!({"file": {"name": "Archive.zip", "base64": archive}, "match_attribute": "agent_id"})
 }
 
-/// Somebody of OCM, whose picture may follow.
+/// The body of an OCM import of the agent `johndoe22`.
 fn agents() -> Value {
     let people = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role\n\
         john,John,Doe,johndoe22,4711,supervisor,,Europe,Team Lead\n";
@@ -77,6 +76,7 @@ fn agents() -> Value {
 
 const COMPANIES: [&str; 2] = ["acme", "umbrella"];
 
+/// Table, key and content of each row.
 type Dump = Vec<(Table, Vec<u8>, Vec<u8>)>;
 
 fn dump(rows: &dyn Rows) -> Dump {
@@ -93,14 +93,14 @@ fn dump(rows: &dyn Rows) -> Dump {
     found
 }
 
-/// The rows on the disk, of an engine that was closed or killed.
+/// The rows on disk. The engine must be closed.
 fn stored(harness: &EngineHarness) -> Dump {
     let (store, _) = Store::open(&harness.data().join("derived")).unwrap();
     let meta = store.read_meta().unwrap();
     dump(&store.view(meta, &Arc::new(())))
 }
 
-/// The rows that a replay of the log gives.
+/// The rows after a replay of the log.
 fn replayed(harness: &EngineHarness) -> Dump {
     let log = FileLog::open(&harness.data().join("log"), Options::new(harness.now())).unwrap().log;
     let mut rows = MemoryRows::default();
@@ -113,10 +113,10 @@ fn replayed(harness: &EngineHarness) -> Dump {
     dump(&rows)
 }
 
-/// P12: live rows, rows after a rebuild of everything, and a replay into memory are the same.
+/// P12: live rows, rebuilt rows and the rows of a replay are the same.
 #[tokio::test]
-async fn p12_all_tables_equal_a_replay_and_come_back_when_deleted() {
-    let mut harness = lived_in().await;
+async fn tables_equal_a_replay_and_are_rebuilt_after_deletion() {
+    let mut harness = with_rows_in_every_table().await;
     harness.close().await;
     let live = stored(&harness);
     assert_eq!(live, replayed(&harness));
@@ -128,72 +128,68 @@ async fn p12_all_tables_equal_a_replay_and_come_back_when_deleted() {
     }
     fs::remove_dir_all(harness.data().join("derived")).unwrap();
     harness.open().await;
-    assert!(
-        harness.engine().opening_report().set_aside.is_none(),
-        "nothing was there to set aside"
-    );
+    assert!(harness.engine().opening_report().set_aside.is_none(), "a folder was set aside");
     harness.engine().caught_up().await.unwrap();
     harness.close().await;
     assert_eq!(stored(&harness), live);
 }
 
-type Spoil = (&'static str, fn(&Path));
+type Damage = (&'static str, fn(&Path));
 
-/// How a folder of read models may come to harm.
-const SPOILS: [Spoil; 7] = [
+/// Ways to damage the folder of the read models.
+const DAMAGES: [Damage; 7] = [
     ("the tree cut in half", |folder| {
         let file = fs::OpenOptions::new().write(true).open(folder.join("db")).unwrap();
         file.set_len(file.metadata().unwrap().len() / 2).unwrap();
     }),
     ("the tree empty", |folder| fs::write(folder.join("db"), b"").unwrap()),
-    ("the tree flipped", |folder| flip(&folder.join("db"))),
-    ("the settings flipped", |folder| flip(&folder.join("conf"))),
+    ("the tree corrupted", |folder| corrupt(&folder.join("db"))),
+    ("the settings corrupted", |folder| corrupt(&folder.join("conf"))),
     ("the mark of another machine", |folder| {
         fs::write(folder.join("MARK"), "open since yesterday").unwrap();
     }),
     ("no mark", |folder| fs::remove_file(folder.join("MARK")).unwrap()),
-    ("a snapshot flipped", |folder| {
+    ("a snapshot corrupted", |folder| {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.file_name().unwrap().to_string_lossy().starts_with("snap.") {
-                flip(&path);
+                corrupt(&path);
             }
         }
     }),
 ];
 
-/// Turns every 61st byte over.
-fn flip(path: &Path) {
+/// Inverts every 61st byte.
+fn corrupt(path: &Path) {
     let mut bytes = fs::read(path).unwrap();
     bytes.iter_mut().step_by(61).for_each(|byte| *byte = !*byte);
     fs::write(path, bytes).unwrap();
 }
 
-/// Whatever has become of the folder, it is set aside and built anew, without a question.
 #[tokio::test]
-async fn damaged_read_models_are_set_aside_and_built_anew() {
-    let mut harness = lived_in().await;
+async fn damaged_read_models_are_set_aside_and_rebuilt() {
+    let mut harness = with_rows_in_every_table().await;
     harness.close().await;
     let live = stored(&harness);
-    for (what, spoil) in SPOILS {
-        spoil(&harness.data().join("derived"));
+    for (what, damage) in DAMAGES {
+        damage(&harness.data().join("derived"));
         harness.open().await;
         let set_aside = harness.engine().opening_report().set_aside.clone();
         harness.engine().caught_up().await.unwrap();
         assert!(harness.row("user", json!({"user": "ann"})).await.is_object(), "{what}");
         harness.close().await;
         assert_eq!(stored(&harness), live, "{what}");
-        // Of a tree that lost its end, sled keeps the beginning, and the log gives the rest again.
+        // sled repairs a truncated tree by itself, so only a wrong mark always sets the folder aside.
         if what.contains("mark") {
             assert!(set_aside.is_some_and(|path| path.exists()), "{what}");
         }
     }
 }
 
-/// What sled did not finish is cleared away; it needs no rebuild.
+/// An unfinished snapshot file of sled is removed without a rebuild.
 #[tokio::test]
-async fn a_half_written_snapshot_is_cleared_away() {
-    let mut harness = lived_in().await;
+async fn unfinished_snapshot_is_removed() {
+    let mut harness = with_rows_in_every_table().await;
     harness.close().await;
     let live = stored(&harness);
     fs::write(harness.data().join("derived/snap.0000000000000042.generating"), [7; 100]).unwrap();
@@ -203,10 +199,10 @@ async fn a_half_written_snapshot_is_cleared_away() {
     assert_eq!(stored(&harness), live);
 }
 
-/// Rows of a projection of another version are built anew from the log at the start.
+/// On start, the engine rebuilds the tables whose projection has another version.
 #[tokio::test]
-async fn rows_of_another_projections_version_are_built_anew() {
-    let mut harness = lived_in().await;
+async fn rows_of_another_projection_version_are_rebuilt() {
+    let mut harness = with_rows_in_every_table().await;
     harness.close().await;
     let live = stored(&harness);
     for &table in Table::ALL {
@@ -218,10 +214,10 @@ async fn rows_of_another_projections_version_are_built_anew() {
     assert_eq!(stored(&harness), live);
     let tree = sled::open(harness.data().join("derived")).unwrap();
     let junk = tree.iter().values().any(|row| row.unwrap() == "junk".as_bytes());
-    assert!(!junk, "what nobody reads any more is removed");
+    assert!(!junk, "a row of the old version was not removed");
 }
 
-/// Makes the table's rows those of version 0, and spoils one of them.
+/// Sets the version of the table to 0 and adds an invalid row.
 fn change_version(harness: &EngineHarness, table: Table) {
     let tree = sled::open(harness.data().join("derived")).unwrap();
     let key = b"\0meta";
@@ -234,10 +230,10 @@ fn change_version(harness: &EngineHarness, table: Table) {
     tree.flush().unwrap();
 }
 
-/// Every table is rebuilt again and again while it is read: no answer ever misses a row.
+/// Queries during repeated rebuilds return all rows.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tables_are_rebuilt_while_they_are_read() {
-    let mut harness = lived_in().await;
+    let mut harness = with_rows_in_every_table().await;
     let engine = Arc::new(harness.engine.take().unwrap());
     let rebuilding = {
         let engine = Arc::clone(&engine);
@@ -247,26 +243,26 @@ async fn tables_are_rebuilt_while_they_are_read() {
             }
         })
     };
-    let asker = boarding_core::read::queries::QueryCaller {
+    let caller = boarding_core::read::queries::QueryCaller {
         actor: "admin".to_owned(),
         authority: boarding_commands::decide::Authority::All,
     };
-    let mut asked = 0;
+    let mut queries = 0;
     while !rebuilding.is_finished() {
         for (name, count) in
             [("users", 7), ("imports", 6), ("runs", 3), ("phone_list", 3), ("org_units", 17)]
         {
             let answer = engine
-                .query(&company_id("acme"), name, super::object(json!({"limit": 500})), &asker)
+                .query(&company_id("acme"), name, super::object(json!({"limit": 500})), &caller)
                 .await
                 .unwrap();
             let boarding_core::read::queries::QueryAnswer::Json(answer) = answer else { panic!() };
             assert_eq!(answer["rows"].as_array().unwrap().len(), count, "{name}");
-            asked += 1;
+            queries += 1;
         }
     }
     rebuilding.await.unwrap();
-    assert!(asked > 0);
+    assert!(queries > 0);
     Arc::into_inner(engine).unwrap().close().await;
     assert_eq!(stored(&harness), replayed(&harness));
 }

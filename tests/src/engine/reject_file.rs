@@ -1,11 +1,11 @@
-//! `on_error: reject_file`: a file with any invalid row changes nobody, however long it is.
+//! `on_error: reject_file`: a file with an invalid row changes no user.
 
 use boarding_commands::values::Code;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, import_body, ok, refused};
 
-/// More rows than one commit holds.
+/// Enough rows for several commits.
 const MANY: usize = 1_200;
 
 async fn harness() -> EngineHarness {
@@ -14,20 +14,22 @@ async fn harness() -> EngineHarness {
     harness
 }
 
+/// Rows of new users with these org units, numbered from 1.
 fn rows(count: usize, unit_of: impl Fn(usize) -> &'static str) -> String {
     let row = |n: usize| format!("u{n},F,L,u{n}@people.example,,{},\n", unit_of(n));
     (1..=count).map(row).collect()
 }
 
+/// An import of these rows with `on_error: reject_file`.
 fn rejecting(rows: &str) -> Value {
     let mut body = import_body("people.csv", rows);
     body["on_error"] = json!("reject_file");
     body
 }
 
-/// What the company's state says of a row counts as what the file says, in the last row as in the first.
+/// An unknown org unit in the last row makes the file invalid.
 #[tokio::test]
-async fn a_long_file_with_one_invalid_row_changes_nobody() {
+async fn long_file_with_one_invalid_row_is_refused() {
     let harness = harness().await;
     let text = rows(MANY, |n| if n == MANY { "Nowhere" } else { "" });
     let before = harness.log_bytes();
@@ -36,7 +38,7 @@ async fn a_long_file_with_one_invalid_row_changes_nobody() {
     let problem = json!({"row": MANY, "line": MANY + 1, "column": "org_unit",
         "code": "reference.org_unit_not_found"});
     assert_eq!(details, json!({"invalid": 1, "total": MANY, "problems": [problem]}));
-    assert!(harness.log_bytes() == before, "a refused file left a trace");
+    assert!(harness.log_bytes() == before, "a refused file changed the log");
 
     ok(&harness.submit("DefineOrgUnit", json!({"org_unit": "Nowhere"})).await);
     let import = ok(&harness.submit("ImportFile", rejecting(&text)).await)["import"].clone();
@@ -45,9 +47,9 @@ async fn a_long_file_with_one_invalid_row_changes_nobody() {
     assert_eq!((&row["state"], &row["created"]), (&json!("completed"), &json!(MANY)));
 }
 
-/// P11, P16: a preview is refused as its commit would be, and a plan does not get round it.
+/// P11, P16: the preview is refused too, and a plan hash from another preview does not help.
 #[tokio::test]
-async fn p16_a_preview_of_a_file_to_be_refused_is_refused() {
+async fn preview_of_an_invalid_file_is_refused() {
     let harness = harness().await;
     let text = rows(3, |n| if n == 2 { "Nowhere" } else { "" });
     let mut body = rejecting(&text);
@@ -64,9 +66,9 @@ async fn p16_a_preview_of_a_file_to_be_refused_is_refused() {
     assert!(harness.rows("users", json!({})).await.is_empty());
 }
 
-/// N34, N35: a column that nobody knows is an error here, and only here.
+/// N34, N35: an unknown column is an error with `reject_file` only.
 #[tokio::test]
-async fn n35_an_unknown_column_refuses_the_file() {
+async fn file_with_unknown_column_is_refused() {
     let harness = harness().await;
     let mut body = rejecting("");
     body["files"][0]["text"] = json!("username,shoe size\nann,9\n");
@@ -77,10 +79,9 @@ async fn n35_an_unknown_column_refuses_the_file() {
     assert_eq!(ok(&harness.submit("ImportFile", body).await)["created"], 1);
 }
 
-/// A file without an invalid row is imported, though people are known or named twice; asked again under its
-/// id it is answered the same (P10).
+/// P10: skipped and duplicate rows do not make the file invalid. A repeat gets the first answer.
 #[tokio::test]
-async fn p10_rows_that_are_only_left_out_do_not_refuse_the_file() {
+async fn skipped_and_duplicate_rows_do_not_refuse_the_file() {
     let harness = harness().await;
     ok(&harness.submit("AddUser", json!({"user": "u1"})).await);
     let body = rejecting(&(rows(2, |_| "") + "u2,,,,,,\n"));

@@ -1,4 +1,4 @@
-//! A crash at any moment: what was durable is there, and what was going on goes on.
+//! Crashes of the engine: runs and imports continue after the restart.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ async fn counts(harness: &EngineHarness, run: &str) -> [u64; 5] {
     ["total", "passed", "skipped", "failed", "remaining"].map(|name| row[name].as_u64().unwrap())
 }
 
-/// A run of ten people that was killed with mails on their way, and went on to its end.
-async fn crashed_with_mails_on_their_way(
+/// A run of ten users whose engine crashed with mails in flight, restarted and finished the run.
+async fn crashed_with_mails_in_flight(
     deduplicates: bool,
 ) -> (Arc<HeldChannel>, EngineHarness, String) {
     let channel = HeldChannel::new(deduplicates);
@@ -29,22 +29,22 @@ async fn crashed_with_mails_on_their_way(
     (channel, harness, run)
 }
 
-/// P27, P7: claims without a report are uncertain where a repeat could reach somebody twice.
+/// P27, P7: without deduplication, claims without a report become uncertain.
 #[tokio::test]
-async fn p27_a_crash_with_mails_on_their_way_leaves_them_in_doubt() {
-    let (channel, harness, run) = crashed_with_mails_on_their_way(false).await;
+async fn mails_in_flight_at_a_crash_become_uncertain() {
+    let (channel, harness, run) = crashed_with_mails_in_flight(false).await;
     assert_eq!(counts(&harness, &run).await, [10, 6, 0, 4, 0]);
     let failed = harness.rows("integration_log", json!({"run": run, "status": "failed"})).await;
     assert!(failed.iter().all(|row| row["code"] == "delivery.uncertain"), "{failed:?}");
     let mails = channel.mails();
     let ids: std::collections::BTreeSet<_> = mails.iter().map(|mail| &mail.message_id).collect();
-    assert_eq!((mails.len(), ids.len()), (10, 10), "nobody was written to twice");
+    assert_eq!((mails.len(), ids.len()), (10, 10), "a user got a second mail");
 }
 
-/// P27: a channel that knows its mails again is given them again; the result is as without the crash.
+/// P27: a deduplicating channel gets the claimed mails again, and the result is as without the crash.
 #[tokio::test]
-async fn p27_a_crash_with_a_channel_that_deduplicates_changes_nothing() {
-    let (channel, harness, run) = crashed_with_mails_on_their_way(true).await;
+async fn crash_with_deduplicating_channel_changes_no_outcome() {
+    let (channel, harness, run) = crashed_with_mails_in_flight(true).await;
     assert_eq!(counts(&harness, &run).await, [10, 10, 0, 0, 0]);
     let mails = channel.mails();
     for mail in &mails {
@@ -54,9 +54,9 @@ async fn p27_a_crash_with_a_channel_that_deduplicates_changes_nothing() {
     }
 }
 
-/// P27: the outbox holds one mail for each, however often the engine dies.
+/// P27.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p27_the_outbox_holds_one_mail_each_after_crashes_in_a_run() {
+async fn outbox_has_one_mail_per_recipient_after_crashes() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     harness.import(&numbered_rows(1_500)).await;
@@ -69,9 +69,9 @@ async fn p27_the_outbox_holds_one_mail_each_after_crashes_in_a_run() {
     assert_eq!(harness.outbox().len(), 1500);
 }
 
-/// P7: a run stays with its channel; told to go on another way, nobody gets a second mail.
+/// P7: a run keeps its channel. With `adopt_runs` another channel continues it without second mails.
 #[tokio::test]
-async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
+async fn run_waits_for_the_channel_it_was_started_with() {
     let channel = HeldChannel::new(true);
     let mut harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.import(&numbered_rows(10)).await;
@@ -81,21 +81,25 @@ async fn p7_a_run_waits_for_the_channel_it_was_begun_with() {
     harness.channel = None;
     harness.open().await;
     harness.settle().await;
-    assert_eq!(counts(&harness, &run).await, [10, 0, 0, 0, 10], "nobody goes another way unasked");
-    let hot = harness.engine().actor(&company_id("acme")).await;
-    assert_eq!(hot.pending_work().borrow().other_channel.as_deref(), Some("held"));
-    drop(hot);
+    assert_eq!(
+        counts(&harness, &run).await,
+        [10, 0, 0, 0, 10],
+        "another channel sent mails of the run"
+    );
+    let actor = harness.engine().actor(&company_id("acme")).await;
+    assert_eq!(actor.pending_work().borrow().other_channel.as_deref(), Some("held"));
+    drop(actor);
     harness.crash().await;
     harness.adopt_runs = true;
     harness.open().await;
     harness.settle().await;
     assert_eq!(counts(&harness, &run).await, [10, 6, 0, 4, 0]);
-    assert_eq!(harness.outbox().len(), 6, "those claimed before are in doubt, and get no file");
+    assert_eq!(harness.outbox().len(), 6, "a recipient claimed before the crash got a second mail");
 }
 
-/// P8: whoever left between the claim and the crash is not handed to the channel again.
+/// P8: a recipient who was archived between claim and crash is not mailed again.
 #[tokio::test]
-async fn p8_an_open_claim_is_judged_again_before_it_is_repeated() {
+async fn open_claim_is_checked_again_before_its_repeat() {
     let channel = HeldChannel::new(true);
     let mut harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.import(&numbered_rows(2)).await;
@@ -109,12 +113,12 @@ async fn p8_an_open_claim_is_judged_again_before_it_is_repeated() {
     assert_eq!(counts(&harness, &run).await, [2, 1, 0, 1, 0]);
     let failed = harness.rows("integration_log", json!({"run": run, "status": "failed"})).await;
     assert_eq!(failed[0]["code"], "delivery.uncertain");
-    assert_eq!(channel.mails().len(), 3, "one of the two was handed over again");
+    assert_eq!(channel.mails().len(), 3, "not exactly one mail was sent again");
 }
 
-/// N84, P14: a large import goes on where it was: totals exact, no row twice.
+/// N84, P14: the totals are exact, and no row is imported twice.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn n84_a_large_import_goes_on_after_a_crash() {
+async fn large_import_continues_after_crashes() {
     let mut harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     let answer =
@@ -124,26 +128,26 @@ async fn n84_a_large_import_goes_on_after_a_crash() {
     assert_eq!(result["state"], "processing");
     let mut seen = 0;
     loop {
-        // Each time, the engine dies after it has applied some more rows.
-        let hot = harness.engine().actor(&company_id("acme")).await;
+        // Each turn crashes the engine after it has applied more rows.
+        let actor = harness.engine().actor(&company_id("acme")).await;
         let done = loop {
-            let (done, over) = hot
+            let (done, completed) = actor
                 .inspect(move |company| {
                     (company.imports[&import].rows_done, company.imports[&import].completed)
                 })
                 .await
                 .unwrap();
-            if over || done > seen {
-                break (!over).then_some(done);
+            if completed || done > seen {
+                break (!completed).then_some(done);
             }
             tokio::task::yield_now().await;
         };
-        drop(hot);
+        drop(actor);
         let Some(done) = done else { break };
         seen = done;
         harness.restart().await;
     }
-    assert!(seen > 0, "the import was interrupted at least once");
+    assert!(seen > 0, "the import was never interrupted");
     harness.settle().await;
     let row = harness.row("import", json!({"import": result["import"]})).await;
     assert_eq!(

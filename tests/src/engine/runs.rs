@@ -1,4 +1,4 @@
-//! One run at a time for a company; companies never wait for each other.
+//! Runs: one at a time per company, queue, schedule, reports, large runs.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::held_channel::HeldChannel;
 use super::{EngineHarness, company_id, numbered_rows, ok, people_rows, refused};
 
+/// State and queue place of each run, newest first.
 async fn states(harness: &EngineHarness) -> Vec<(String, Value)> {
     let rows = harness.rows("runs", json!({})).await;
     rows.iter()
@@ -17,9 +18,9 @@ async fn states(harness: &EngineHarness) -> Vec<(String, Value)> {
         .collect()
 }
 
-/// LX-33, LX-34: the second waits with place 1 and starts in the commit that ends the first.
+/// LX-33, LX-34: the second run waits at place 1 and starts in the commit that completes the first.
 #[tokio::test]
-async fn lx_34_the_second_run_waits_and_starts_with_the_end_of_the_first() {
+async fn second_run_starts_in_the_commit_that_ends_the_first() {
     let channel = HeldChannel::new(false);
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.import(&people_rows(&["ann", "bob"])).await;
@@ -44,16 +45,17 @@ async fn lx_34_the_second_run_waits_and_starts_with_the_end_of_the_first() {
         [("completed".into(), Value::Null), ("completed".into(), Value::Null)]
     );
     let history = harness.rows("history", json!({"limit": 500})).await;
-    let of = |event: &str| history.iter().filter(|row| row["event"] == event).collect::<Vec<_>>();
-    assert_eq!(of("RunCompleted")[0]["hash"], of("RunStarted")[1]["hash"], "one commit");
+    let events =
+        |event: &str| history.iter().filter(|row| row["event"] == event).collect::<Vec<_>>();
+    assert_eq!(events("RunCompleted")[0]["hash"], events("RunStarted")[1]["hash"], "one commit");
     for row in harness.rows("runs", json!({})).await {
         assert!(row["started_at"].is_string() && row["ended_at"].is_string(), "{row}");
     }
 }
 
-/// LX-35: what holds one company up holds up nobody else.
+/// LX-35.
 #[tokio::test]
-async fn lx_35_two_companies_never_block_each_other() {
+async fn run_of_one_company_does_not_block_another() {
     let channel = HeldChannel::new(false);
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.set_up("umbrella").await;
@@ -77,9 +79,9 @@ async fn lx_35_two_companies_never_block_each_other() {
     harness.engine().settle(&company_id("umbrella")).await;
 }
 
-/// LX-32: what has started cannot be stopped; what waits may be withdrawn.
+/// LX-32: a started run cannot be stopped.
 #[tokio::test]
-async fn lx_32_only_a_run_that_waits_can_be_withdrawn() {
+async fn only_a_waiting_run_can_be_withdrawn() {
     let channel = HeldChannel::new(false);
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.import(&people_rows(&["ann"])).await;
@@ -100,9 +102,9 @@ async fn lx_32_only_a_run_that_waits_can_be_withdrawn() {
     assert_eq!(channel.mails().len(), 1);
 }
 
-/// P2: a scheduled run survives a restart, and starts at its tick.
+/// P2.
 #[tokio::test]
-async fn p2_a_scheduled_run_starts_after_a_restart_when_its_time_comes() {
+async fn scheduled_run_starts_in_time_after_restart() {
     let mut harness = EngineHarness::acme(None).await;
     harness.import(&people_rows(&["ann"])).await;
     let not_before = harness.now().plus_seconds(3600);
@@ -119,7 +121,7 @@ async fn p2_a_scheduled_run_starts_after_a_restart_when_its_time_comes() {
         .actor(&company_id("acme"))
         .await
         .pending_work()
-        .wait_for(|chores| chores.tick_at.is_none_or(|at| at.0 > harness.now().0))
+        .wait_for(|pending| pending.tick_at.is_none_or(|at| at.0 > harness.now().0))
         .await
         .unwrap();
     harness.settle().await;
@@ -127,9 +129,9 @@ async fn p2_a_scheduled_run_starts_after_a_restart_when_its_time_comes() {
     assert_eq!(harness.outbox().len(), 1);
 }
 
-/// N85, A3: who changed between the confirmation and the turn is judged as he then is; the total stays.
+/// N85, A3: the engine checks each recipient at her claim, not at the start of the run. The total stays the same.
 #[tokio::test]
-async fn n85_people_are_judged_when_their_turn_comes() {
+async fn recipients_are_checked_at_their_claim() {
     let channel = HeldChannel::new(false);
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     harness
@@ -160,9 +162,9 @@ async fn n85_people_are_judged_when_their_turn_comes() {
     );
 }
 
-/// N86, N87: a report that fits nothing changes nothing.
+/// N86, N87: reports for a wrong run, user, company or time are refused and change nothing.
 #[tokio::test]
-async fn n86_a_report_at_the_wrong_time_changes_nothing() {
+async fn misplaced_report_changes_nothing() {
     let channel = HeldChannel::new(false);
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.set_up("umbrella").await;
@@ -174,8 +176,8 @@ async fn n86_a_report_at_the_wrong_time_changes_nothing() {
     let sent = |run: &str, user: &str| json!({"run": run, "user": user});
     refused(&harness.submit("InviteSent", sent(&second, "ann")).await, Code::RunNotRunning);
     refused(&harness.submit("InviteSent", sent(&first, "nobody")).await, Code::RecipientUnknown);
-    let elsewhere = harness.submit_to("umbrella", "InviteSent", sent(&first, "ann")).await;
-    refused(&elsewhere, Code::RunNotFound);
+    let other_company = harness.submit_to("umbrella", "InviteSent", sent(&first, "ann")).await;
+    refused(&other_company, Code::RunNotFound);
     assert_eq!(harness.log_bytes(), before);
     ok(&harness.submit("InviteSent", sent(&first, "ann")).await);
     let before = harness.log_bytes();
@@ -199,9 +201,9 @@ async fn n86_a_report_at_the_wrong_time_changes_nothing() {
     }
 }
 
-/// LX-34: a list longer than one commit goes on while its first people are already written to.
+/// LX-34: the list of recipients needs several commits.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_long_list_of_recipients_is_written_to_without_a_pause() {
+async fn run_with_a_long_recipient_list_completes() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 5000})).await);
     harness.import(&numbered_rows(1_200)).await;
@@ -212,10 +214,10 @@ async fn a_long_list_of_recipients_is_written_to_without_a_pause() {
     assert_eq!(harness.outbox().len(), 1200);
 }
 
-/// P4: outcomes whose words do not fit in one commit are told all the same, in several or without them.
+/// P4: reports with long details are appended in several commits, or without the details if one is too long.
 #[tokio::test]
-async fn p4_outcomes_with_endless_words_are_not_lost() {
-    for (length, words_kept) in [(200_000, true), (300_000, false)] {
+async fn outcomes_with_very_long_details_are_kept() {
+    for (length, details_kept) in [(200_000, true), (300_000, false)] {
         let detail = "x".repeat(length);
         let answer = DeliveryOutcome::PermanentFailure { code: Code::DeliveryRefused, detail };
         let channel = HeldChannel::answering(false, answer);
@@ -229,14 +231,14 @@ async fn p4_outcomes_with_endless_words_are_not_lost() {
         let failed = harness.rows("integration_log", json!({"run": run})).await;
         for row in failed {
             assert_eq!(row["code"], "delivery.refused");
-            assert_eq!(row["reason"].as_str().unwrap().len() > length, words_kept);
+            assert_eq!(row["reason"].as_str().unwrap().len() > length, details_kept);
         }
     }
 }
 
-/// P4: claims that do not fit in one commit are made in smaller portions; nobody waits for ever.
+/// P4: claims that do not fit in one commit are split, and the run completes.
 #[tokio::test]
-async fn p4_people_with_endless_names_are_claimed_a_few_at_a_time() {
+async fn recipients_with_very_long_keys_are_claimed_in_parts() {
     let harness = EngineHarness::acme(Some(Arc::new(NullChannel))).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 250})).await);
     let domain = format!("{0}.{0}.{0}.example", "d".repeat(57));

@@ -1,32 +1,31 @@
-//! P23: imports taken back, at the engine: what is seen afterwards is what was seen before.
+//! P23: the undo of an import restores the answers of all queries.
 
 use boarding_commands::company::Undo;
-use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::{Code, ImportId};
 use serde_json::{Value, json};
 
-use super::{EngineHarness, company_id, envelope, import_body, ok, refused};
+use super::{EngineHarness, company_id, import_body, ok, refused};
 
-/// More rows than two commits hold.
+/// Enough rows for three commits.
 const MANY: usize = 1_200;
 
-/// What may be seen of a company apart from its imports and its history.
-const VIEWS: [&str; 7] =
+/// The queries whose answers an undo restores.
+const QUERIES: [&str; 7] =
     ["users", "phone_list", "runs", "invitations", "org_units", "roles", "config"];
 
-async fn views(harness: &EngineHarness) -> Vec<Vec<Value>> {
-    let mut seen = Vec::new();
-    for name in VIEWS {
-        seen.push(match name {
+async fn answers(harness: &EngineHarness) -> Vec<Vec<Value>> {
+    let mut answers = Vec::new();
+    for name in QUERIES {
+        answers.push(match name {
             "config" => vec![harness.row(name, json!({})).await],
             _ => harness.all_rows(name, json!({"limit": 500})).await,
         });
     }
-    seen
+    answers
 }
 
-/// A company with a few people, one of them deactivated, who are all in the file to come.
+/// An engine with three users who are also in the imported file. One is deactivated.
 async fn harness() -> EngineHarness {
     let harness = EngineHarness::acme(None).await;
     ok(&harness.submit("SetCompanyConfig", json!({"bulk_integration_max_records": 10_000})).await);
@@ -41,7 +40,7 @@ async fn harness() -> EngineHarness {
     harness
 }
 
-/// So many people, the fifth row invalid and the ninth the fourth again.
+/// Rows of this many users. The fifth is invalid, and the ninth repeats the fourth.
 fn rows(count: usize) -> String {
     let row = |n: usize| {
         let (user, email) = match n {
@@ -62,31 +61,28 @@ async fn import(harness: &EngineHarness, rows: &str) -> Value {
     import
 }
 
-async fn undo(harness: &EngineHarness, import: &Value) -> Value {
-    ok(&harness.submit("UndoImport", json!({"import": import})).await);
-    harness.settle().await;
-    harness.row("import", json!({"import": import})).await
-}
-
-/// P23, P15: a file of several commits goes as it came, and comes in again as it did the first time.
+/// P23, P15: after the undo, the same import has the same counts again.
 #[tokio::test]
-async fn p23_what_an_import_of_several_commits_did_is_taken_back() {
+async fn import_of_several_commits_is_undone() {
     let harness = harness().await;
-    let before = views(&harness).await;
+    let before = answers(&harness).await;
     let first = import(&harness, &rows(MANY)).await;
     let counts = harness.row("import", json!({"import": first})).await;
     assert_eq!((&counts["created"], &counts["updated"]), (&json!(MANY - 5), &json!(3)));
-    assert_ne!(views(&harness).await, before);
+    assert_ne!(answers(&harness).await, before);
 
-    let row = undo(&harness, &first).await;
+    let row = harness.undo_import(&first).await;
     assert_eq!(row["state"], "undone");
     assert_eq!(row["undo"], json!({"reversed": MANY - 2, "kept": 0, "errored": 0}));
     assert_eq!((&row["created"], &row["total"]), (&counts["created"], &counts["total"]));
-    assert_eq!(views(&harness).await, before);
-    let told = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
-    let reversed: Vec<_> = told.iter().filter(|row| row["undo"] == "reversed").collect();
-    assert_eq!((told.len(), reversed.len()), (MANY, MANY - 2));
-    assert!(told[4]["undo"].is_null() && told[8]["undo"].is_null(), "they had changed nothing");
+    assert_eq!(answers(&harness).await, before);
+    let undone = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
+    let reversed: Vec<_> = undone.iter().filter(|row| row["undo"] == "reversed").collect();
+    assert_eq!((undone.len(), reversed.len()), (MANY, MANY - 2));
+    assert!(
+        undone[4]["undo"].is_null() && undone[8]["undo"].is_null(),
+        "a row without effect was undone"
+    );
     refused(
         &harness.submit("UndoImport", json!({"import": first})).await,
         Code::ImportAlreadyUndone,
@@ -99,10 +95,10 @@ async fn p23_what_an_import_of_several_commits_did_is_taken_back() {
     }
 }
 
-/// P23: whoever was touched since is kept with the reason, and nothing of them is taken back; a preview tells
-/// so before, and leaves no trace (P11).
+/// P23, P11: an undo keeps all rows of users who changed since, with the reason. Its preview shows the same
+/// counts and does not change the log.
 #[tokio::test]
-async fn p23_whoever_was_touched_since_is_kept_and_a_preview_says_so() {
+async fn undo_keeps_users_who_changed_since() {
     let harness = harness().await;
     let first = import(&harness, &rows(4)).await;
     ok(&harness
@@ -112,72 +108,78 @@ async fn p23_whoever_was_touched_since_is_kept_and_a_preview_says_so() {
     ok(&harness.submit("StartBulkIntegration", invite).await);
     harness.settle().await;
     import(&harness, "u4,New,L,u4@people.example,,,\n").await;
-    let before = (harness.log_bytes(), views(&harness).await);
+    let before = (harness.log_bytes(), answers(&harness).await);
     let body = json!({"import": first, "mode": "preview"});
     let shown = ok(&harness.submit("UndoImport", body).await);
     let expected =
         json!({"import": first, "state": "completed", "reversed": 1, "kept": 3, "errored": 0});
     assert_eq!(shown, expected);
-    assert!((harness.log_bytes(), views(&harness).await) == before, "a preview left a trace");
+    assert!(
+        (harness.log_bytes(), answers(&harness).await) == before,
+        "a preview changed the company"
+    );
 
-    let row = undo(&harness, &first).await;
+    let row = harness.undo_import(&first).await;
     assert_eq!(row["undo"], json!({"reversed": 1, "kept": 3, "errored": 0}));
-    let told = harness.rows("import_rows", json!({"import": first})).await;
-    let told: Vec<_> = told.iter().map(|row| row["undo"].as_str().unwrap()).collect();
+    let rows = harness.rows("import_rows", json!({"import": first})).await;
+    let outcomes: Vec<_> = rows.iter().map(|row| row["undo"].as_str().unwrap()).collect();
     let expected =
         ["kept:row.changed_since", "kept:row.invited_since", "reversed", "kept:row.named_since"];
-    assert_eq!(told, expected);
+    assert_eq!(outcomes, expected);
     let kept = harness.rows("import_rows", json!({"import": first, "undo": "kept"})).await;
     assert_eq!(kept.len(), 3);
     for user in ["u1", "u2", "u4"] {
         assert_eq!(harness.row("user", json!({"user": user})).await["first_name"], "New");
     }
-    let back = harness.row("user", json!({"user": "u3"})).await;
-    assert_eq!((&back["first_name"], &back["attributes"]), (&json!("Old"), &json!({"desk": "7"})));
+    let restored = harness.row("user", json!({"user": "u3"})).await;
+    assert_eq!(
+        (&restored["first_name"], &restored["attributes"]),
+        (&json!("Old"), &json!({"desk": "7"}))
+    );
 }
 
-/// P27, N84: an engine that dies in the middle goes on where it was; each row has one outcome.
+/// P27, N84: after crashes within the undo, each row has one outcome.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p27_an_undo_goes_on_after_a_crash() {
+async fn undo_continues_after_crashes() {
     let mut harness = harness().await;
-    let before = views(&harness).await;
+    let before = answers(&harness).await;
     let first = import(&harness, &rows(2_000)).await;
     let import: ImportId = first.as_str().unwrap().parse().unwrap();
     ok(&harness.submit("UndoImport", json!({"import": first})).await);
     let mut seen = 0;
     loop {
-        // Each time, the engine dies after it has undone some more rows.
-        let hot = harness.engine().actor(&company_id("acme")).await;
+        // Each turn crashes the engine after it has undone more rows.
+        let actor = harness.engine().actor(&company_id("acme")).await;
         let done = loop {
-            let undo = hot.inspect(move |company| company.imports[&import].undo).await.unwrap();
+            let undo = actor.inspect(move |company| company.imports[&import].undo).await.unwrap();
             match undo {
                 Undo::Going { rows_done, .. } if rows_done > seen => break Some(rows_done),
                 Undo::Going { .. } => tokio::task::yield_now().await,
                 Undo::No | Undo::Done => break None,
             }
         };
-        drop(hot);
+        drop(actor);
         let Some(done) = done else { break };
         seen = done;
         harness.restart().await;
     }
-    assert!(seen > 0, "the undo was interrupted at least once");
+    assert!(seen > 0, "the undo was never interrupted");
     harness.settle().await;
     let row = harness.row("import", json!({"import": first})).await;
     assert_eq!(row["undo"], json!({"reversed": 1_998, "kept": 0, "errored": 0}));
-    assert_eq!(views(&harness).await, before);
-    let told = harness
+    assert_eq!(answers(&harness).await, before);
+    let history = harness
         .all_rows("history", json!({"entity": format!("import:{import}"), "limit": 500}))
         .await;
-    let rows = told.iter().filter(|row| row["event"] == "RowUndone");
+    let rows = history.iter().filter(|row| row["event"] == "RowUndone");
     let rows: Vec<_> = rows.map(|row| row["data"]["row"].as_u64().unwrap()).collect();
     assert!(rows.is_sorted_by(|a, b| a < b) && rows.len() == 1_998, "a row was undone twice");
-    assert_eq!(told.last().unwrap()["event"], "ImportUndone");
+    assert_eq!(history.last().unwrap()["event"], "ImportUndone");
 }
 
-/// P10, LX-02: a repeat is answered the same; it takes the permission to import.
+/// P10, LX-02: an undo needs the permission to import. A repeat gets the first answer.
 #[tokio::test]
-async fn p10_lx_02_an_undo_is_asked_by_who_may_import_and_answered_once() {
+async fn undo_needs_permission_and_its_repeat_gets_the_same_answer() {
     let harness = harness().await;
     let first = import(&harness, &rows(3)).await;
     let body = json!({"import": first});
@@ -186,34 +188,31 @@ async fn p10_lx_02_an_undo_is_asked_by_who_may_import_and_answered_once() {
         .await);
     for mode in ["preview", "commit"] {
         let body = json!({"import": first, "mode": mode});
-        let asked = envelope(harness.engine().clock().id(), "jane", &body);
-        let answer = harness
-            .engine()
-            .submit(&company_id("acme"), "UndoImport", asked, Authority::Granted)
-            .await;
+        let answer = harness.submit_as("jane", "UndoImport", body).await;
         refused(&answer, Code::AuthPermissionDenied);
     }
     let command = harness.engine().clock().id();
-    let told = ok(&harness.submit_with_id("acme", command, "UndoImport", body.clone()).await);
-    assert_eq!(told, json!({"import": first, "state": "undoing"}));
+    let first_answer =
+        ok(&harness.submit_with_id("acme", command, "UndoImport", body.clone()).await);
+    assert_eq!(first_answer, json!({"import": first, "state": "undoing"}));
     harness.settle().await;
     match harness.submit_with_id("acme", command, "UndoImport", body).await {
-        Answer::Accepted { duplicate: true, result, .. } => assert_eq!(result, told),
+        Answer::Accepted { duplicate: true, result, .. } => assert_eq!(result, first_answer),
         other => panic!("{other:?}"),
     }
     let unknown = json!({"import": "01JD0000000000000000000000"});
     refused(&harness.submit("UndoImport", unknown).await, Code::ImportNotFound);
 }
 
-/// The log-in mail that was out before is no change of the person; one that waits is not sent.
+/// LX-14: a welcome mail is not a change that keeps a user.
 #[tokio::test]
-async fn lx_14_people_who_were_welcomed_are_taken_back_too() {
+async fn users_with_welcome_mail_are_undone_too() {
     let harness = harness().await;
     let mut body = import_body("people.csv", &rows(2));
     body["send_welcome_email"] = json!(true);
     let first = ok(&harness.submit("ImportFile", body).await)["import"].clone();
     harness.settle().await;
     assert_eq!(harness.outbox().len(), 2);
-    assert_eq!(undo(&harness, &first).await["undo"]["reversed"], json!(2));
+    assert_eq!(harness.undo_import(&first).await["undo"]["reversed"], json!(2));
     assert_eq!(harness.outbox().len(), 2);
 }

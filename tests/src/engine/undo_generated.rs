@@ -1,4 +1,4 @@
-//! P23 for generated files of each dialect: the undo restores what may be seen and what is decided from.
+//! P23 for generated files of each dialect: an undo restores queries and company state.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,10 +10,11 @@ use super::generators::{self, FileGenerator};
 use super::{EngineHarness, company_id, ok};
 use crate::support::random::SeededRandom;
 
-/// What may be seen of a company. Left out is what an undo keeps on purpose: `history`, the imports with their
-/// rows, reports and counts, pictures and mails, and when each number was touched last (`updated_at`). The
-/// ids of people taken out again stay taken in the stored rows, where no query shows them.
-const VIEWS: [&str; 13] = [
+/// The queries whose answers an undo restores, and the company state.
+///
+/// An undo keeps the history, the imports with their rows and reports, pictures, mails, and the `updated_at` of
+/// numbers. The internal ids of removed users are not reused, but no query shows them.
+const QUERIES: [&str; 13] = [
     "users",
     "phone_list",
     "invitations",
@@ -29,14 +30,14 @@ const VIEWS: [&str; 13] = [
     "company",
 ];
 
-/// Each view's rows and their digest.
+/// The rows of each query and their digest.
 type State = BTreeMap<&'static str, (Digest, Vec<Value>)>;
 
 async fn state(harness: &EngineHarness) -> State {
-    let mut seen = State::new();
-    for name in VIEWS {
+    let mut state = State::new();
+    for name in QUERIES {
         let mut rows = match name {
-            "company" => decided_from(harness).await,
+            "company" => company_state(harness).await,
             "config" => vec![harness.row(name, json!({})).await],
             "number_suggestions" => {
                 harness.all_rows(name, json!({"org_unit": "EMEA", "limit": 500})).await
@@ -48,47 +49,49 @@ async fn state(harness: &EngineHarness) -> State {
             rows.for_each(|row| drop(row.remove("updated_at")));
         }
         let digest = Digest::of(serde_json::to_string(&rows).unwrap().as_bytes());
-        seen.insert(name, (digest, rows));
+        state.insert(name, (digest, rows));
     }
-    seen
+    state
 }
 
-/// What commands are decided from: each person as they stand, whose each phone is, each number, each stock.
-async fn decided_from(harness: &EngineHarness) -> Vec<Value> {
-    let hot = harness.engine().actor(&company_id("acme")).await;
-    hot.inspect(|company| {
-        let person = |key| {
-            let standing = Standing::of(company, &key);
-            let Standing { state, person, org_unit, roles, listed, contact, number, pictures } =
-                standing;
-            let state = format!("{state:?}");
-            json!([key, state, person, org_unit, roles, listed, contact, number, pictures])
-        };
-        let people = company.users.iter().filter(|(_, user)| user.is_created());
-        let mut rows: Vec<_> = people.map(|(_, user)| person(user.key())).collect();
-        rows.sort_by_cached_key(|row| row[0].to_string());
-        let key = |id| company.users.get(id).map(|user| user.key());
-        rows.extend(company.phones.iter().map(|(phone, id)| json!([phone, key(*id)])));
-        rows.extend(company.numbers.iter().map(|(number, known)| json!([number, known])));
-        let stock = |name: Option<&str>| company.numbers.stock(&name.map(Into::into));
-        rows.push(json!(stock(None)));
-        rows.extend(company.org_units.keys().map(|name| json!([name, stock(Some(name.as_str()))])));
-        rows.push(json!(open(company)));
-        rows
-    })
-    .await
-    .unwrap()
+/// The company state without internal ids: users, phones, numbers, stocks, unfinished work.
+async fn company_state(harness: &EngineHarness) -> Vec<Value> {
+    let actor = harness.engine().actor(&company_id("acme")).await;
+    actor
+        .inspect(|company| {
+            let person = |key| {
+                let standing = Standing::of(company, &key);
+                let Standing { state, person, org_unit, roles, listed, contact, number, pictures } =
+                    standing;
+                let state = format!("{state:?}");
+                json!([key, state, person, org_unit, roles, listed, contact, number, pictures])
+            };
+            let people = company.users.iter().filter(|(_, user)| user.is_created());
+            let mut rows: Vec<_> = people.map(|(_, user)| person(user.key())).collect();
+            rows.sort_by_cached_key(|row| row[0].to_string());
+            let key = |id| company.users.get(id).map(|user| user.key());
+            rows.extend(company.phones.iter().map(|(phone, id)| json!([phone, key(*id)])));
+            rows.extend(company.numbers.iter().map(|(number, known)| json!([number, known])));
+            let stock = |name: Option<&str>| company.numbers.stock(&name.map(Into::into));
+            rows.push(json!(stock(None)));
+            rows.extend(
+                company.org_units.keys().map(|name| json!([name, stock(Some(name.as_str()))])),
+            );
+            rows.push(json!(unfinished_work(company)));
+            rows
+        })
+        .await
+        .unwrap()
 }
 
-/// What is under way.
-fn open(company: &Company) -> Value {
+fn unfinished_work(company: &Company) -> Value {
     let Company { open_imports, undoing, listing, scheduled, notifications, .. } = company;
     json!([open_imports, undoing, listing, scheduled, notifications.keys().collect::<Vec<_>>()])
 }
 
-/// Compares by digest; names the first row that differs.
+/// Compares two states by digest. The message shows the first row that differs.
 #[track_caller]
-fn same(what: &str, now: &State, before: &State) {
+fn assert_same(what: &str, now: &State, before: &State) {
     for (name, (digest, rows)) in now {
         let (expected, old) = &before[name];
         let differs = rows.iter().zip(old).find(|(now, before)| now != before);
@@ -101,11 +104,11 @@ fn same(what: &str, now: &State, before: &State) {
     }
 }
 
-/// A company ready for the file of this number, numbers that come back resting nowhere; its file.
-async fn ready(generator: &FileGenerator, file: usize, rows: usize) -> (EngineHarness, Value) {
+/// An engine whose released numbers do not cool down, and the body that imports the file of this number.
+async fn prepare(generator: &FileGenerator, file: usize, rows: usize) -> (EngineHarness, Value) {
     let harness = generator.harness().await;
     ok(&harness.submit("SetCompanyConfig", json!({"number_cooling_seconds": 0})).await);
-    let body = generator.body(&harness, file, rows).await;
+    let body = generator.import_body(&harness, file, rows).await;
     harness.settle().await;
     (harness, body)
 }
@@ -117,51 +120,50 @@ async fn import(harness: &EngineHarness, body: &Value) -> (Value, Vec<Value>) {
     (import, rows)
 }
 
+/// Undoes an import. The counts must equal those of the undo's preview.
 async fn undo(harness: &EngineHarness, import: &Value) -> Value {
     let shown =
         ok(&harness.submit("UndoImport", json!({"import": import, "mode": "preview"})).await);
-    ok(&harness.submit("UndoImport", json!({"import": import})).await);
-    harness.settle().await;
-    let row = harness.row("import", json!({"import": import})).await;
+    let row = harness.undo_import(import).await;
     assert_eq!(row["state"], "undone");
     for name in ["reversed", "kept", "errored"] {
-        assert_eq!(shown[name], row["undo"][name], "P23 the preview told otherwise: {name}");
+        assert_eq!(shown[name], row["undo"][name], "P23 the preview differs: {name}");
     }
     row["undo"].clone()
 }
 
-/// Whether the row changed something.
-fn did_something(row: &Value) -> bool {
+/// Whether the row changed the company.
+fn has_effect(row: &Value) -> bool {
     let changed = ["created", "updated", "activated", "deactivated"];
     row["outcome"].as_str().is_some_and(|outcome| changed.contains(&outcome))
         || row["phone"] == "added"
 }
 
-/// The file comes and goes, and comes again as it did the first time.
-async fn comes_and_goes(generator: &FileGenerator, file: usize, rows: usize) {
+/// Imports a file, undoes the import and imports the file again with the same result.
+async fn check_undo(generator: &FileGenerator, file: usize, rows: usize) {
     let what = format!("{}, file {file}", generator.dialect);
-    let (harness, body) = ready(generator, file, rows).await;
+    let (harness, body) = prepare(generator, file, rows).await;
     let before = state(&harness).await;
-    let (first, came) = import(&harness, &body).await;
-    let did = came.iter().filter(|row| did_something(row)).count();
-    assert!(did * 3 > rows, "{what}: only {did} rows did anything");
+    let (first, imported) = import(&harness, &body).await;
+    let effective = imported.iter().filter(|row| has_effect(row)).count();
+    assert!(effective * 3 > rows, "{what}: only {effective} rows have an effect");
     assert_ne!(state(&harness).await["company"].0, before["company"].0, "{what}");
 
     let counts = undo(&harness, &first).await;
-    assert_eq!(counts, json!({"reversed": did, "kept": 0, "errored": 0}), "{what}");
-    same(&what, &state(&harness).await, &before);
-    let told = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
-    for (row, told) in came.iter().zip(&told) {
-        let expected = if did_something(row) { json!("reversed") } else { Value::Null };
-        assert_eq!(told["undo"], expected, "{what}: {told}");
+    assert_eq!(counts, json!({"reversed": effective, "kept": 0, "errored": 0}), "{what}");
+    assert_same(&what, &state(&harness).await, &before);
+    let undone = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
+    for (row, undone) in imported.iter().zip(&undone) {
+        let expected = if has_effect(row) { json!("reversed") } else { Value::Null };
+        assert_eq!(undone["undo"], expected, "{what}: {undone}");
     }
 
     let (_, again) = import(&harness, &body).await;
-    assert!(came == again, "{what}: the file comes in otherwise the second time");
+    assert!(imported == again, "{what}: the second import has another result");
 }
 
-/// Does something to the person of a row; whether it could.
-async fn touch(
+/// Submits a random command for the user of a row. Returns whether it changed the company.
+async fn change_user(
     harness: &EngineHarness,
     generator: &FileGenerator,
     key: &Value,
@@ -177,66 +179,73 @@ async fn touch(
         4 => ("AssignNumber", json!({"user": key, "number": format!("+12126{:06}", 500 + n)})),
         _ => ("LinkCompleted", json!({"user": key, "channel": "whatsapp"})),
     };
-    let hot = harness.engine().actor(&company_id("acme")).await;
-    let version = hot.inspect(|company| company.version).await;
+    let actor = harness.engine().actor(&company_id("acme")).await;
+    let version = actor.inspect(|company| company.version).await;
     harness.submit(name, body).await;
-    // A command that found nothing to do did nothing to the person.
-    version != hot.inspect(|company| company.version).await
+    // A command without events does not count as a change of the user.
+    version != actor.inspect(|company| company.version).await
 }
 
-/// The rows of a view that are about these people, or about all others.
-fn about(state: &State, name: &str, touched: &BTreeSet<String>, wanted: bool) -> Vec<Value> {
+/// The rows of a query about these users, or about all others.
+fn rows_about(state: &State, name: &str, users: &BTreeSet<String>, included: bool) -> Vec<Value> {
     let is_about = |row: &&Value| {
         let key = row["user"].as_str().or_else(|| row[0].as_str()).unwrap_or_default();
-        touched.contains(&key.to_lowercase()) == wanted
+        users.contains(&key.to_lowercase()) == included
     };
     state[name].1.iter().filter(is_about).cloned().collect()
 }
 
-/// Whoever was touched since stays as they are, with the reason; everybody else stands as before the file.
-async fn touched_are_kept(generator: &FileGenerator, file: usize, rows: usize) {
+/// Changes some users after an import. Its undo keeps those with the reason and restores the others.
+async fn check_kept_users(generator: &FileGenerator, file: usize, rows: usize) {
     let what = generator.dialect;
-    let (harness, body) = ready(generator, file, rows).await;
+    let (harness, body) = prepare(generator, file, rows).await;
     let before = state(&harness).await;
-    let (first, came) = import(&harness, &body).await;
+    let (first, imported) = import(&harness, &body).await;
     let mut rng = SeededRandom::new(7);
-    let (mut touched, mut numbers) = (BTreeSet::new(), BTreeSet::new());
-    for (n, row) in came.iter().enumerate().filter(|(_, row)| did_something(row)) {
-        if rng.one_in(8) && touch(&harness, generator, &row["key"], n, &mut rng).await {
-            touched.insert(row["key"].as_str().unwrap().trim().to_lowercase());
+    let (mut changed, mut numbers) = (BTreeSet::new(), BTreeSet::new());
+    for (n, row) in imported.iter().enumerate().filter(|(_, row)| has_effect(row)) {
+        if rng.one_in(8) && change_user(&harness, generator, &row["key"], n, &mut rng).await {
+            changed.insert(row["key"].as_str().unwrap().trim().to_lowercase());
             numbers.insert(row["row"].as_u64().unwrap());
         }
     }
-    // Others are named by a file that finds nothing to change.
-    let named: Vec<usize> = (0..came.len())
-        .filter(|at| did_something(&came[*at]) && !numbers.contains(&(*at as u64 + 1)))
+    // A second file contains other users of the import and changes nothing.
+    let repeated: Vec<usize> = (0..imported.len())
+        .filter(|at| has_effect(&imported[*at]) && !numbers.contains(&(*at as u64 + 1)))
         .filter(|_| rng.one_in(9))
         .collect();
-    named_again(generator, &harness, &came, &named).await;
-    touched.extend(named.iter().map(|at| came[*at]["key"].as_str().unwrap().trim().to_lowercase()));
-    assert!(touched.len() > 30 && named.len() > 10, "{what}: {} {}", touched.len(), named.len());
+    import_again(generator, &harness, &imported, &repeated).await;
+    changed.extend(
+        repeated.iter().map(|at| imported[*at]["key"].as_str().unwrap().trim().to_lowercase()),
+    );
+    assert!(
+        changed.len() > 30 && repeated.len() > 10,
+        "{what}: {} {}",
+        changed.len(),
+        repeated.len()
+    );
 
     let between = state(&harness).await;
     let counts = undo(&harness, &first).await;
-    let did = came.iter().filter(|row| did_something(row)).count();
-    let kept = touched.len();
-    assert_eq!(counts, json!({"reversed": did - kept, "kept": kept, "errored": 0}), "{what}");
+    let effective = imported.iter().filter(|row| has_effect(row)).count();
+    let kept = changed.len();
+    assert_eq!(counts, json!({"reversed": effective - kept, "kept": kept, "errored": 0}), "{what}");
     let after = state(&harness).await;
     for name in ["users", "phone_list", "numbers", "company"] {
         let (now, then) =
-            (about(&after, name, &touched, true), about(&between, name, &touched, true));
-        assert!(now == then, "{what}: {name} of somebody who was touched");
+            (rows_about(&after, name, &changed, true), rows_about(&between, name, &changed, true));
+        assert!(now == then, "{what}: {name} of a changed user");
     }
     for name in ["users", "phone_list"] {
         let (now, then) =
-            (about(&after, name, &touched, false), about(&before, name, &touched, false));
-        assert!(now == then, "{what}: {name} of somebody who was not touched");
+            (rows_about(&after, name, &changed, false), rows_about(&before, name, &changed, false));
+        assert!(now == then, "{what}: {name} of an unchanged user");
     }
-    let told = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
-    for (at, row) in told.iter().enumerate().filter(|(at, _)| did_something(&came[*at])) {
+    let rows = harness.all_rows("import_rows", json!({"import": first, "limit": 500})).await;
+    for (at, row) in rows.iter().enumerate().filter(|(at, _)| has_effect(&imported[*at])) {
         let undone = row["undo"].as_str().unwrap();
         let key = row["key"].as_str().unwrap().trim().to_lowercase();
-        let reason = match (touched.contains(&key), named.contains(&at)) {
+        let reason = match (changed.contains(&key), repeated.contains(&at)) {
             (_, true) => undone == "kept:row.named_since",
             (true, _) => ["kept:row.changed_since", "kept:row.invited_since"].contains(&undone),
             _ => undone == "reversed",
@@ -245,60 +254,56 @@ async fn touched_are_kept(generator: &FileGenerator, file: usize, rows: usize) {
     }
 }
 
-/// Imports the keys of these rows again: who is there already is left as is.
-async fn named_again(
+/// Imports the keys of these rows again, which changes no user.
+async fn import_again(
     generator: &FileGenerator,
     harness: &EngineHarness,
-    came: &[Value],
-    named: &[usize],
+    imported: &[Value],
+    repeated: &[usize],
 ) {
-    let keys: Vec<_> = named.iter().map(|at| came[*at]["key"].as_str().unwrap()).collect();
-    let body = generator.naming(&keys);
+    let keys: Vec<_> = repeated.iter().map(|at| imported[*at]["key"].as_str().unwrap()).collect();
+    let body = generator.import_naming(&keys);
     let import = ok(&harness.submit("ImportFile", body).await)["import"].clone();
     harness.settle().await;
     let row = harness.row("import", json!({"import": import})).await;
     assert_eq!((&row["created"], &row["updated"]), (&json!(0), &json!(0)), "{row}");
 }
 
-fn generator(dialect: &str) -> &'static FileGenerator {
-    generators::ALL.iter().find(|generator| generator.dialect == dialect).unwrap()
+/// P23, P15: with phones, updates and blank cells that clear values.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn undo_of_a_leapxpert_file_restores_the_company() {
+    check_undo(generators::for_dialect("leapxpert"), 0, 1_200).await;
+    check_undo(generators::for_dialect("leapxpert"), 2, 1_200).await;
+    check_kept_users(generators::for_dialect("leapxpert"), 0, 700).await;
 }
 
-/// P23, P15: with phones and updates, and where blank cells clear what was there.
+/// P23, P15: activations and deactivations are reversed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p23_the_undo_of_a_leapxpert_file_restores_the_company() {
-    comes_and_goes(generator("leapxpert"), 0, 1_200).await;
-    comes_and_goes(generator("leapxpert"), 2, 1_200).await;
-    touched_are_kept(generator("leapxpert"), 0, 700).await;
+async fn undo_of_an_officechat_file_restores_the_company() {
+    check_undo(generators::for_dialect("officechat"), 0, 1_200).await;
+    check_undo(generators::for_dialect("officechat"), 2, 1_200).await;
+    check_kept_users(generators::for_dialect("officechat"), 0, 700).await;
 }
 
-/// P23, P15: people switched on and off are switched back.
+/// P23, P15, P18: numbers return to their organization or to the company's own stock.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p23_the_undo_of_an_officechat_file_restores_the_company() {
-    comes_and_goes(generator("officechat"), 0, 1_200).await;
-    comes_and_goes(generator("officechat"), 2, 1_200).await;
-    touched_are_kept(generator("officechat"), 0, 700).await;
-}
-
-/// P23, P15, P18: numbers go back to where they came from, the company's own stock among them.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p23_the_undo_of_a_multiline_file_restores_the_company() {
-    comes_and_goes(generator("multiline"), 0, 1_000).await;
-    comes_and_goes(generator("multiline"), 2, 1_000).await;
-    touched_are_kept(generator("multiline"), 0, 700).await;
+async fn undo_of_a_multiline_file_restores_the_company() {
+    check_undo(generators::for_dialect("multiline"), 0, 1_000).await;
+    check_undo(generators::for_dialect("multiline"), 2, 1_000).await;
+    check_kept_users(generators::for_dialect("multiline"), 0, 700).await;
 }
 
 /// P23, P15, P17: Agent IDs and PBX IDs are free again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p23_the_undo_of_an_ocm_file_restores_the_company() {
-    comes_and_goes(generator("ocm"), 0, 1_200).await;
-    touched_are_kept(generator("ocm"), 0, 700).await;
+async fn undo_of_an_ocm_file_restores_the_company() {
+    check_undo(generators::for_dialect("ocm"), 0, 1_200).await;
+    check_kept_users(generators::for_dialect("ocm"), 0, 700).await;
 }
 
-/// P23, P15, P17: employee IDs are free again, and whoever was let go is back.
+/// P23, P15, P17: employee IDs are free again, and deleted users are restored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn p23_the_undo_of_a_mangoapps_file_restores_the_company() {
-    comes_and_goes(generator("mangoapps"), 0, 1_200).await;
-    comes_and_goes(generator("mangoapps"), 2, 1_200).await;
-    touched_are_kept(generator("mangoapps"), 0, 700).await;
+async fn undo_of_a_mangoapps_file_restores_the_company() {
+    check_undo(generators::for_dialect("mangoapps"), 0, 1_200).await;
+    check_undo(generators::for_dialect("mangoapps"), 2, 1_200).await;
+    check_kept_users(generators::for_dialect("mangoapps"), 0, 700).await;
 }

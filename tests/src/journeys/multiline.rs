@@ -1,9 +1,9 @@
-//! MultiLine: "how to add and invite a batch of users to MultiLine using the batch CSV upload", step by step.
+//! The guide of MultiLine: "how to add and invite a batch of users to MultiLine".
 
 use serde_json::{Value, json};
 
-use super::door::{Door, File, column, counts};
-use super::mail::token;
+use super::client::{File, JourneyClient, column, counts};
+use crate::support::mail_text::link_token;
 
 const MESSAGE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 const ANN: &str = "ann@meridian.example";
@@ -11,92 +11,88 @@ const BOB: &str = "bob@meridian.example";
 const DEVICE: &str = "+84923448071";
 
 /// From "Before you Start" to the moving of pending invitations.
-pub(super) async fn journey(door: &Door) {
-    door.define("multiline.json").await;
-    before_you_start(door).await;
-    let header = template(door).await;
-    let import = import(door, &header).await;
-    batch_operation_reports(door, &import).await;
-    resend_invitation(door).await;
-    activation(door).await;
-    import_and_invite(door, &header).await;
-    moving(door, &header).await;
-    up_to_1000_accounts(door).await;
+pub(super) async fn journey(client: &JourneyClient) {
+    client.run_fixture_commands("multiline.json").await;
+    before_you_start(client).await;
+    let header = template(client).await;
+    let import = import(client, &header).await;
+    batch_operation_reports(client, &import).await;
+    resend_invitation(client).await;
+    activation(client).await;
+    import_and_invite(client, &header).await;
+    moving(client, &header).await;
+    up_to_1000_accounts(client).await;
 }
 
-/// A file of the template's columns, the "Note" deleted.
+/// A file with the template's columns and without its note.
 fn file(header: &str, rows: &[&str]) -> [File; 1] {
     [File::new("accounts.csv", format!("{header}\r\n{}\r\n", rows.join("\r\n")))]
 }
 
 /// "Select from the Choose Organization drop-down" · "Select from the User Permissions drop-down".
-fn into(organization: &str, group: &str) -> Value {
+fn options_for(organization: &str, group: &str) -> Value {
     json!({"organization": organization, "permission_group": group})
 }
 
-async fn pool(door: &Door, organization: &str) -> Value {
-    door.rows("number_utilisation", json!({"org_unit": organization})).await[0].clone()
+/// The row of `number_utilisation` of an organization.
+async fn utilisation(client: &JourneyClient, organization: &str) -> Value {
+    client.rows("number_utilisation", json!({"org_unit": organization})).await[0].clone()
 }
 
 /// ML-01 … ML-06.
-async fn before_you_start(door: &Door) {
+async fn before_you_start(client: &JourneyClient) {
     // "An admin must have Accounts Privilege in their Role in the organization to do these instructions."
-    if door.tells_askers_apart() {
-        let all = json!([
-            "bulk_integrate_users",
-            "bulk_import_users",
-            "view_org_units",
-            "accounts",
-            "administer"
-        ]);
-        door.ok("GrantPermissions", json!({"actor": "admin", "permissions": all})).await;
+    if client.checks_permissions() {
+        client.grant_all().await;
         let may = json!({"actor": "kim", "permissions": ["bulk_import_users"]});
-        door.ok("GrantPermissions", may).await;
-        let mut body = into("EMEA", "Traders");
+        client.accepted("GrantPermissions", may).await;
+        let mut body = options_for("EMEA", "Traders");
         body["dialect"] = json!("multiline");
         body["files"] = json!([{"name": "accounts.csv", "text": "device\n"}]);
-        let denied = door.ask_as("kim", "ImportFile", body).await;
+        let denied = client.submit_as("kim", "ImportFile", body).await;
         assert_eq!(denied["code"], "auth.permission_denied", "{denied}");
         assert_eq!(denied["details"], json!({"permission": "accounts"}));
     }
     // "If you would like to customize the email invitation, you should do this prior to inviting users."
     let own = json!({"kind": "channel_invitation", "language": "en", "subject": "MultiLine at Meridian",
         "text": "{{ full_name }}: {{ masked_phone }} {{ link_url }}", "html": "{{ link_button }} {{ link_url }}"});
-    let mut lame = own.clone();
-    lame["text"] = json!("Welcome!");
-    door.no("SetTemplate", lame, "template.missing_required_variable").await;
-    door.ok("SetTemplate", own).await;
+    let mut without_link = own.clone();
+    without_link["text"] = json!("Welcome!");
+    client.refused("SetTemplate", without_link, "template.missing_required_variable").await;
+    client.accepted("SetTemplate", own).await;
     // "If your users need custom permissions, you should create those prior to this step."
     let group = json!({"permission_group": "Brokers", "permissions": ["voice"]});
-    door.ok("DefinePermissionGroup", group.clone()).await;
-    let groups = door.rows("permission_groups", json!({})).await;
+    client.accepted("DefinePermissionGroup", group.clone()).await;
+    let groups = client.rows("permission_groups", json!({})).await;
     assert_eq!(column(&groups, "permission_group"), ["Advisers", "Brokers", "Traders"]);
     assert_eq!(groups[1], group);
-    // "DeliveryFuture an invitation requires there to be an Available or Reserved number": see what there is.
-    let emea = pool(door, "EMEA").await;
+    // "Sending an invitation requires there to be an Available or Reserved number".
+    let emea = utilisation(client, "EMEA").await;
     assert_eq!(counts(&emea, ["total", "available", "reserved", "spare"]), [10, 9, 1, 10]);
 }
 
 /// ML-07, ML-08: "download the .CSV template from the instructions"; its header.
-async fn template(door: &Door) -> String {
-    let template = door.row("template", json!({"dialect": "multiline"})).await;
+async fn template(client: &JourneyClient) -> String {
+    let template = client.row("template", json!({"dialect": "multiline"})).await;
     let text = template["text"].as_str().unwrap();
     let lines: Vec<_> = text.lines().collect();
     assert!(lines[1].starts_with("\"Note: delete this row"), "{text}");
     assert!(lines[0].contains("restrict_incoming_social_messaging"));
     // "Column only included in the CSV if the organization is configured with Social Messaging".
-    door.ok("SetCompanyConfig", json!({"social_messaging": false})).await;
-    let without = door.row("template", json!({"dialect": "multiline"})).await;
+    client.accepted("SetCompanyConfig", json!({"social_messaging": false})).await;
+    let without = client.row("template", json!({"dialect": "multiline"})).await;
     assert!(!without["text"].as_str().unwrap().contains("restrict_incoming_social_messaging"));
     let row = file(lines[0], &[",,ann@meridian.example,Yes,,off,off,,true,"]);
-    door.no_import("multiline", &row, into("EMEA", "Traders"), "csv.column_not_enabled").await;
-    door.ok("SetCompanyConfig", json!({"social_messaging": true})).await;
+    client
+        .refused_import("multiline", &row, options_for("EMEA", "Traders"), "csv.column_not_enabled")
+        .await;
+    client.accepted("SetCompanyConfig", json!({"social_messaging": true})).await;
     lines[0].to_owned()
 }
 
 /// ML-04, ML-05, ML-09, ML-16: "Fill out the details. … Select Import to add the users without sending them
 /// invitations to use MultiLine."
-async fn import(door: &Door, header: &str) -> Value {
+async fn import(client: &JourneyClient, header: &str) -> Value {
     let rows = [
         "Ann,Lee,ann@meridian.example,Yes,+1 212 555 0001,auto,on,,true,German",
         "Bob,Ray,bob@meridian.example,No,,off,off,4411,,",
@@ -119,38 +115,40 @@ async fn import(door: &Door, header: &str) -> Value {
         ("Atlantis", "Traders", "org_unit.not_found"),
         ("EMEA", "Pirates", "permission_group.not_found"),
     ] {
-        door.no_import("multiline", &accounts(), into(organization, group), code).await;
+        client
+            .refused_import("multiline", &accounts(), options_for(organization, group), code)
+            .await;
     }
-    let import = door.import("multiline", &accounts(), into("EMEA", "Traders")).await;
+    let import = client.import("multiline", &accounts(), options_for("EMEA", "Traders")).await;
     assert_eq!(counts(&import, ["total", "created", "invalid"]), [10, 3, 7]);
     let import = import["import"].clone();
-    assert!(door.mails().is_empty() && door.rows("runs", json!({})).await.is_empty());
-    let ann = door.row("user", json!({"user": ANN})).await;
+    assert!(client.mails().is_empty() && client.rows("runs", json!({})).await.is_empty());
+    let ann = client.row("user", json!({"user": ANN})).await;
     let attributes = json!({"social_messaging": "Yes", "monitor_calls": "auto", "monitor_sms": "on",
         "language": "German", "restrict_incoming_social_messaging": "true", "permission_group": "Traders"});
     assert_eq!((&ann["org_unit"], &ann["attributes"]), (&json!("EMEA"), &attributes));
-    let number = door.rows("numbers", json!({"search": "+12125550001"})).await;
+    let number = client.rows("numbers", json!({"search": "+12125550001"})).await;
     assert_eq!((&number[0]["state"], &number[0]["user"]), (&json!("assigned"), &json!(ANN)));
     // "Must be email if using SMTP data offload".
-    door.ok("SetCompanyConfig", json!({"smtp_offload": true})).await;
+    client.accepted("SetCompanyConfig", json!({"smtp_offload": true})).await;
     let device = file(header, &[",,+84 923 448 072,No,,off,off,,,"]);
-    let offload = door.import("multiline", &device, into("EMEA", "Traders")).await;
-    let rows = door.rows("import_rows", json!({"import": offload["import"]})).await;
+    let offload = client.import("multiline", &device, options_for("EMEA", "Traders")).await;
+    let rows = client.rows("import_rows", json!({"import": offload["import"]})).await;
     assert_eq!(rows[0]["problems"][0]["code"], "field.email_required_smtp_offload");
-    door.ok("SetCompanyConfig", json!({"smtp_offload": false})).await;
+    client.accepted("SetCompanyConfig", json!({"smtp_offload": false})).await;
     import
 }
 
 /// ML-11, ML-12, ML-13: "Progress on the import will be displayed in a window, and when completed you can download
 /// the Batch Operations Report CSV file."
-async fn batch_operation_reports(door: &Door, import: &Value) {
-    let progress = door.row("import_progress", json!({"import": import})).await;
+async fn batch_operation_reports(client: &JourneyClient, import: &Value) {
+    let progress = client.row("import_progress", json!({"import": import})).await;
     assert_eq!(counts(&progress, ["processed", "total", "percent", "invalid"]), [10, 10, 100, 7]);
     // "a record is created in Batch Operation Reports"
-    let records = door.rows("batch_operation_reports", json!({})).await;
+    let records = client.rows("batch_operation_reports", json!({})).await;
     assert_eq!((records.len(), &records[1]["import"]), (2, import));
     assert_eq!(counts(&records[1], ["total", "success", "failed"]), [10, 3, 7]);
-    let csv = door.csv("batch_operation_report", json!({"import": import})).await;
+    let csv = client.csv("batch_operation_report", json!({"import": import})).await;
     let lines: Vec<_> = csv.lines().collect();
     assert_eq!(lines[0], "Row,Account,Status,Code,Reason,Number,Invitation,Invitation Code");
     assert!(
@@ -170,121 +168,131 @@ async fn batch_operation_reports(door: &Door, import: &Value) {
     }
 }
 
-/// What became of each of these by a resend.
-async fn resend(door: &Door, users: &[&str]) -> Vec<Value> {
+/// Resends the invitations of these users. Returns key, status and code of each.
+async fn resend(client: &JourneyClient, users: &[&str]) -> Vec<Value> {
     let body = json!({"users": users, "channel": "whatsapp"});
-    let run = door.ok("ResendInvitation", body).await["run"].clone();
-    door.ended(&run).await;
-    let log = door.rows("integration_log", json!({"run": run})).await;
+    let run = client.accepted("ResendInvitation", body).await["run"].clone();
+    client.completed_run(&run).await;
+    let log = client.rows("integration_log", json!({"run": run})).await;
     log.iter().map(|row| json!([row["username"], row["status"], row["code"]])).collect()
 }
 
 /// ML-03, ML-09, ML-10: "You will use the Resend Invitation process when ready to invite the users to MultiLine."
-async fn resend_invitation(door: &Door) {
-    let outcomes = resend(door, &[ANN, BOB, DEVICE]).await;
+async fn resend_invitation(client: &JourneyClient) {
+    let outcomes = resend(client, &[ANN, BOB, DEVICE]).await;
     let expected = [
         json!([DEVICE, "failed", "recipient.email_missing"]),
         json!([ANN, "success", null]),
         json!([BOB, "success", null]),
     ];
     assert_eq!(outcomes, expected);
-    door.mail(BOB, "Subject: MultiLine at Meridian").await;
-    // Ann's is in German, with the number of her account.
-    door.mail(ANN, "********001").await;
-    // A pending invitation is sent again, whether numbers are available or not.
-    assert_eq!(resend(door, &[BOB]).await, [json!([BOB, "success", null])]);
-    assert_eq!(door.mails_to(BOB).len(), 2);
+    client.wait_for_mail(BOB, "Subject: MultiLine at Meridian").await;
+    // Ann's mail is in German and contains the number of her account.
+    client.wait_for_mail(ANN, "********001").await;
+    // A pending invitation is sent again also without available numbers.
+    assert_eq!(resend(client, &[BOB]).await, [json!([BOB, "success", null])]);
+    assert_eq!(client.mails_to(BOB).len(), 2);
 }
 
 /// ML-15: "If you do not set primary_number in the CSV, end-users will have the option to select from a short list
 /// of available numbers during MultiLine activation."
-async fn activation(door: &Door) {
-    let short = door.query("number_suggestions", json!({"org_unit": "EMEA", "limit": 3})).await;
+async fn activation(client: &JourneyClient) {
+    let short = client.query("number_suggestions", json!({"org_unit": "EMEA", "limit": 3})).await;
     let list = column(short["rows"].as_array().unwrap(), "number");
     assert_eq!(list, ["+12125550002", "+12125550003", "+12125550004"]);
     let taken = json!({"number": "+12125550001", "user": BOB});
-    door.no("AssignNumber", taken, "number.not_available").await;
-    door.ok("AssignNumber", json!({"number": list[1], "user": BOB})).await;
-    let newest = door.mails_to(BOB).pop().unwrap();
-    door.ok("LinkCompleted", json!({"token": token(&newest)})).await;
-    let number = door.rows("numbers", json!({"search": BOB})).await;
+    client.refused("AssignNumber", taken, "number.not_available").await;
+    client.accepted("AssignNumber", json!({"number": list[1], "user": BOB})).await;
+    let newest = client.mails_to(BOB).pop().unwrap();
+    client.accepted("LinkCompleted", json!({"token": link_token(&newest)})).await;
+    let number = client.rows("numbers", json!({"search": BOB})).await;
     assert_eq!((&number[0]["number"], &number[0]["state"]), (&list[1], &json!("registered")));
-    let emea = pool(door, "EMEA").await;
+    let emea = utilisation(client, "EMEA").await;
     assert_eq!(counts(&emea, ["available", "reserved", "assigned", "registered"]), [7, 1, 1, 1]);
 }
 
 /// ML-05, ML-06, ML-08, ML-09: "you will create a separate .CSV file for each organization or permission group"
 /// · "Select Import & Invite to add the users and send their invitations".
-async fn import_and_invite(door: &Door, header: &str) {
+async fn import_and_invite(client: &JourneyClient, header: &str) {
     let rows = [
-        // "Delete the Note with instructions": here it was forgotten, and is nobody.
+        // "Delete the Note with instructions": a note that was not deleted creates no account.
         "\"Note: delete this row before uploading.\",,,,,,,,,",
         ",,p0@meridian.example,No,,off,off,,,",
         ",,p1@meridian.example,No,,off,off,,,",
         ",,p2@meridian.example,No,,off,off,,,",
     ];
-    let mut options = into("APAC", "Advisers");
+    let mut options = options_for("APAC", "Advisers");
     options["action"] = json!("import_and_invite");
     options["channel"] = json!("whatsapp");
-    let import = door.import("multiline", &file(header, &rows), options).await;
+    let import = client.import("multiline", &file(header, &rows), options).await;
     assert_eq!(counts(&import, ["total", "created", "invalid", "warnings"]), [3, 3, 0, 1]);
-    let run = door.ended(&import["run"]).await;
+    let run = client.completed_run(&import["run"]).await;
     assert_eq!(counts(&run, ["total", "passed", "failed"]), [3, 2, 1]);
-    // "DeliveryFuture an invitation requires there to be an Available or Reserved number to be assigned".
-    let log = door.rows("integration_log", json!({"run": run["run"]})).await;
+    // "Sending an invitation requires there to be an Available or Reserved number to be assigned".
+    let log = client.rows("integration_log", json!({"run": run["run"]})).await;
     assert_eq!(column(&log, "code"), [json!(null), json!(null), json!("number.none_available")]);
-    let apac = pool(door, "APAC").await;
+    let apac = utilisation(client, "APAC").await;
     assert_eq!(counts(&apac, ["available", "pending_without_number", "spare"]), [2, 2, 0]);
 }
 
 /// ML-17, ML-18: "Moving pending invitations from one organization to another will not be allowed if the
 /// destination organization does not have enough numbers to onboard."
-async fn moving(door: &Door, header: &str) {
+async fn moving(client: &JourneyClient, header: &str) {
     let rows = [",,q0@meridian.example,No,,off,off,,,", ",,q1@meridian.example,No,,off,off,,,"];
-    let mut options = into("EMEA", "Traders");
+    let mut options = options_for("EMEA", "Traders");
     options["action"] = json!("import_and_invite");
     options["channel"] = json!("whatsapp");
-    door.import("multiline", &file(header, &rows), options).await;
+    client.import("multiline", &file(header, &rows), options).await;
     let accounts = json!(["q0@meridian.example", "q1@meridian.example"]);
     let to = |dest: &str| json!({"accounts": accounts, "dest": dest});
     // "the Move button gets disabled. … an error message … appears on mouse hover"
-    let hover = door.row("can_move", to("APAC")).await;
-    assert_eq!((&hover["allowed"], &hover["message"]), (&json!(false), &json!(MESSAGE)));
+    let denied = client.row("can_move", to("APAC")).await;
+    assert_eq!((&denied["allowed"], &denied["message"]), (&json!(false), &json!(MESSAGE)));
     let code = "number.insufficient_in_destination";
-    let refused = door.no("MovePendingInvitations", to("APAC"), code).await;
+    let refused = client.refused("MovePendingInvitations", to("APAC"), code).await;
     assert_eq!(refused["message"], MESSAGE);
     assert_eq!(refused["details"], json!({"needed": 2, "available": 0}));
-    let place =
-        async || door.row("user", json!({"user": "q0@meridian.example"})).await["org_unit"].clone();
-    assert_eq!(place().await, "EMEA");
-    door.ok("AllocateNumbers", json!({"org_unit": "APAC", "quantity": 2})).await;
-    assert_eq!(door.row("can_move", to("APAC")).await["allowed"], true);
-    assert_eq!(door.ok("MovePendingInvitations", to("APAC")).await, json!({"moved": 2}));
-    assert_eq!(place().await, "APAC");
+    let org_unit = async || {
+        client.row("user", json!({"user": "q0@meridian.example"})).await["org_unit"].clone()
+    };
+    assert_eq!(org_unit().await, "EMEA");
+    client.accepted("AllocateNumbers", json!({"org_unit": "APAC", "quantity": 2})).await;
+    assert_eq!(client.row("can_move", to("APAC")).await["allowed"], true);
+    assert_eq!(client.accepted("MovePendingInvitations", to("APAC")).await, json!({"moved": 2}));
+    assert_eq!(org_unit().await, "APAC");
 }
 
 /// ML-02, ML-11: "You can add up to 1000 accounts at once by uploading a CSV file using this procedure."
-async fn up_to_1000_accounts(door: &Door) {
-    let more = [File::fixture("multiline/accounts-1001.csv")];
-    let refused =
-        door.no_import("multiline", &more, into("Paris", "Brokers"), "import.too_many_rows").await;
+async fn up_to_1000_accounts(client: &JourneyClient) {
+    let too_many = [File::fixture("multiline/accounts-1001.csv")];
+    let refused = client
+        .refused_import(
+            "multiline",
+            &too_many,
+            options_for("Paris", "Brokers"),
+            "import.too_many_rows",
+        )
+        .await;
     assert_eq!(refused["details"], json!({"limit": 1000, "actual": 1001}));
-    let most = [File::fixture("multiline/accounts-1000.csv")];
-    let import = door.import("multiline", &most, into("Paris", "Brokers")).await;
+    let allowed = [File::fixture("multiline/accounts-1000.csv")];
+    let import = client.import("multiline", &allowed, options_for("Paris", "Brokers")).await;
     assert_eq!(counts(&import, ["total", "created"]), [1000, 1000]);
     let entity = format!("import:{}", import["import"].as_str().unwrap());
-    let first = door.query("history", json!({"entity": entity, "limit": 1})).await;
+    let first = client.query("history", json!({"entity": entity, "limit": 1})).await;
     let accepted = first["rows"][0]["position"].as_u64().unwrap();
-    let end = door.query("config", json!({})).await["position"].as_u64().unwrap();
-    // "Progress on the import will be displayed in a window": what it showed from the first row to the last.
-    let mut seen = Vec::new();
+    let end = client.query("config", json!({})).await["position"].as_u64().unwrap();
+    // "Progress on the import will be displayed in a window": the progress at five positions.
+    let mut progress = Vec::new();
     for quarter in 0..=4 {
-        let moment = accepted + (end - accepted) * quarter / 4;
-        let params = json!({"import": import["import"], "as_of": moment});
-        seen.push(door.row("import_progress", params).await["processed"].as_u64().unwrap());
+        let position = accepted + (end - accepted) * quarter / 4;
+        let params = json!({"import": import["import"], "as_of": position});
+        progress.push(client.row("import_progress", params).await["processed"].as_u64().unwrap());
     }
-    assert_eq!((seen[0], seen[4]), (0, 1000));
-    assert!(seen.is_sorted() && seen.iter().any(|rows| (1..1000).contains(rows)), "{seen:?}");
-    let csv = door.csv("batch_operation_report", json!({"import": import["import"]})).await;
+    assert_eq!((progress[0], progress[4]), (0, 1000));
+    assert!(
+        progress.is_sorted() && progress.iter().any(|rows| (1..1000).contains(rows)),
+        "{progress:?}"
+    );
+    let csv = client.csv("batch_operation_report", json!({"import": import["import"]})).await;
     assert_eq!(csv.matches(",Success,").count(), 1000);
 }

@@ -1,28 +1,28 @@
-//! OCM, Secure Work From Home: "Bulk User Actions", step by step.
+//! The guide of OCM, Secure Work From Home: "Bulk User Actions".
 
 use serde_json::{Value, json};
 
-use super::door::{Door, File, column, counts};
+use super::client::{File, JourneyClient, column, counts};
 use crate::support::clients::python;
 
 const TEAM: &str = "Private Banking, Zürich";
 const COUNTS: [&str; 3] = ["duplicate", "created", "invalid"];
 
 /// From the templates to the roles.
-pub(super) async fn journey(door: &Door) {
-    door.define("acme.json").await;
-    templates(door).await;
-    import_users(door).await;
-    notes(door).await;
-    import_user_profile_pictures(door).await;
-    assign_role(door).await;
+pub(super) async fn journey(client: &JourneyClient) {
+    client.run_fixture_commands("acme.json").await;
+    templates(client).await;
+    import_users(client).await;
+    notes(client).await;
+    import_user_profile_pictures(client).await;
+    assign_role(client).await;
 }
 
-/// The three files, the user details with these rows.
-async fn three(door: &Door, rows: &str) -> [File; 3] {
+/// The three files of an import, with these rows of user details.
+async fn three_files(client: &JourneyClient, rows: &str) -> [File; 3] {
     let mut files = Vec::new();
     for name in ["userdetails", "featuredetails", "channelcountdetails"] {
-        let template = door.row("template", json!({"dialect": "ocm", "file": name})).await;
+        let template = client.row("template", json!({"dialect": "ocm", "file": name})).await;
         assert_eq!(template["file_name"], format!("{name}.csv"));
         let text = template["text"].as_str().unwrap();
         // "secure work from home only uses 1 of the 3 templates … the other 2 template files can be used as
@@ -32,36 +32,36 @@ async fn three(door: &Door, rows: &str) -> [File; 3] {
             if name == "userdetails" { format!("{header}\r\n{rows}") } else { text.to_owned() };
         files.push(File::new(&format!("{name}.csv"), text));
     }
-    files.try_into().unwrap_or_else(|_| panic!("three"))
+    files.try_into().unwrap_or_else(|_| panic!("not three files"))
 }
 
-/// What became of the rows of a bucket: "you can click on the blue number to see the records of interest".
-async fn records(door: &Door, import: &Value, bucket: &str) -> Vec<Value> {
+/// The rows with an outcome: "you can click on the blue number to see the records of interest".
+async fn records(client: &JourneyClient, import: &Value, outcome: &str) -> Vec<Value> {
     let rows =
-        door.rows("import_rows", json!({"import": import["import"], "outcome": bucket})).await;
-    assert_eq!(json!(rows.len()), import[bucket], "{bucket}");
+        client.rows("import_rows", json!({"import": import["import"], "outcome": outcome})).await;
+    assert_eq!(json!(rows.len()), import[outcome], "{outcome}");
     rows
 }
 
 /// OCM-01, OCM-02, OCM-03: "download the 3 templates files".
-async fn templates(door: &Door) {
-    let template = door.row("template", json!({"dialect": "ocm"})).await;
+async fn templates(client: &JourneyClient) {
+    let template = client.row("template", json!({"dialect": "ocm"})).await;
     let header = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role,Access Role,\
         CRM Name,Text Chat Greeting Template Name";
     assert_eq!(template["text"].as_str().unwrap().lines().next(), Some(header));
-    let [people, features, channels] = three(door, "").await;
+    let [people, features, channels] = three_files(client, "").await;
     // "select all 3 files"
-    let two = door
-        .no_import("ocm", &[people, features], json!({}), "import.missing_companion_file")
+    let two = client
+        .refused_import("ocm", &[people, features], json!({}), "import.missing_companion_file")
         .await;
     assert_eq!(two["details"], json!({"which": ["channelcountdetails"]}));
     let others = [channels, File::new("notes.csv", "Name\nJane\n")];
-    door.no_import("ocm", &others, json!({}), "import.unexpected_file").await;
-    assert!(door.rows("imports", json!({})).await.is_empty());
+    client.refused_import("ocm", &others, json!({}), "import.unexpected_file").await;
+    assert!(client.rows("imports", json!({})).await.is_empty());
 }
 
 /// OCM-04 … OCM-15: "add 1 row per user … select all 3 files … this will start the import".
-async fn import_users(door: &Door) {
+async fn import_users(client: &JourneyClient) {
     // "agent id same as lan id", "access role can be left blank, crm name can be left blank, text chat greeting
     // template name can be left blank"
     let rows = format!(
@@ -69,12 +69,12 @@ async fn import_users(door: &Door) {
          johndoe22,John,Doe,johndoe22,2002,agent,janedoe1,\"{TEAM}\",Account Manager,,,\r\n\
          MariaRossi3,Maria,Rossi,,2003,Agent,JANEDOE1,\"{TEAM}\",Account Manager,,Salesforce,Buongiorno\r\n"
     );
-    let files = three(door, &rows).await;
-    let import = door.import("ocm", &files, json!({})).await;
+    let files = three_files(client, &rows).await;
+    let import = client.import("ocm", &files, json!({})).await;
     assert_eq!(counts(&import, COUNTS), [0, 3, 0]);
-    let progress = door.row("import_progress", json!({"import": import["import"]})).await;
+    let progress = client.row("import_progress", json!({"import": import["import"]})).await;
     assert_eq!(counts(&progress, ["processed", "total", "percent"]), [3, 3, 100]);
-    let maria = door.row("user", json!({"user": "mariarossi3"})).await;
+    let maria = client.row("user", json!({"user": "mariarossi3"})).await;
     let kept = json!({"agent_id": "MariaRossi3", "pbx_id": "2003", "profile": "agent", "supervisor": "JANEDOE1",
         "crm_name": "Salesforce", "text_chat_greeting_template_name": "Buongiorno"});
     assert_eq!((&maria["attributes"], &maria["org_unit"]), (&kept, &json!(TEAM)));
@@ -85,14 +85,14 @@ async fn import_users(door: &Door) {
          nina4,Nina,Novak,,2004,agent,johndoe22,\"{TEAM}\",Account Manager,,,\r\n\
          otto5,Otto,Ott,,2005,agent,nobody,\"{TEAM}\",Account Manager,,,\r\n"
     );
-    let import = door.import("ocm", &three(door, &rows).await, json!({})).await;
+    let import = client.import("ocm", &three_files(client, &rows).await, json!({})).await;
     assert_eq!(counts(&import, COUNTS), [1, 1, 1]);
     assert_eq!(import["total"], 3);
-    for (bucket, key) in [("duplicate", "johndoe22"), ("created", "nina4"), ("invalid", "otto5")] {
-        let rows = records(door, &import, bucket).await;
+    for (outcome, key) in [("duplicate", "johndoe22"), ("created", "nina4"), ("invalid", "otto5")] {
+        let rows = records(client, &import, outcome).await;
         assert_eq!(rows[0]["key"].as_str().unwrap().to_lowercase(), key);
     }
-    let john = door.row("user", json!({"user": "johndoe22"})).await;
+    let john = client.row("user", json!({"user": "johndoe22"})).await;
     assert_eq!(
         (&john["first_name"], &john["attributes"]["profile"]),
         (&json!("John"), &json!("agent"))
@@ -100,7 +100,7 @@ async fn import_users(door: &Door) {
 }
 
 /// OCM-04 … OCM-11: "please see the checks implemented by ocm's bulk user import tool below".
-async fn notes(door: &Door) {
+async fn notes(client: &JourneyClient) {
     let good =
         ["a1", "A", "A", "", "3001", "agent", "janedoe1", TEAM, "Account Manager", "", "", ""];
     let cases = [
@@ -130,37 +130,37 @@ async fn notes(door: &Door) {
         rows += &row.map(|cell| format!("\"{cell}\"")).join(",");
         rows += "\r\n";
     }
-    let import = door.import("ocm", &three(door, &rows).await, json!({})).await;
+    let import = client.import("ocm", &three_files(client, &rows).await, json!({})).await;
     assert_eq!(counts(&import, COUNTS), [0, 0, cases.len() as u64]);
-    let told: Vec<_> = records(door, &import, "invalid")
+    let problems: Vec<_> = records(client, &import, "invalid")
         .await
         .iter()
         .map(|row| json!([row["problems"][0]["column"], row["problems"][0]["code"]]))
         .collect();
     let expected: Vec<_> = cases.iter().map(|(_, _, column, code)| json!([column, code])).collect();
-    assert_eq!(told, expected);
-    // The refused rows, mended, are imported as they come.
-    let refused = door.csv("failed_rows", json!({"import": import["import"]})).await;
-    let mended = refused.replace("nobody", "janedoe1");
-    assert_ne!(mended, refused);
-    let [_, features, channels] = three(door, "").await;
-    let files = [File::new("userdetails.csv", mended), features, channels];
-    let import = door.import("ocm", &files, json!({})).await;
+    assert_eq!(problems, expected);
+    // The corrected failed rows can be imported.
+    let refused = client.csv("failed_rows", json!({"import": import["import"]})).await;
+    let corrected = refused.replace("nobody", "janedoe1");
+    assert_ne!(corrected, refused);
+    let [_, features, channels] = three_files(client, "").await;
+    let files = [File::new("userdetails.csv", corrected), features, channels];
+    let import = client.import("ocm", &files, json!({})).await;
     assert_eq!(counts(&import, COUNTS), [0, 1, cases.len() as u64 - 1]);
 }
 
 /// OCM-16 … OCM-20: "import user profile pictures".
-async fn import_user_profile_pictures(door: &Door) {
-    // "combine the pictures into 1 zip file": as a Mac does it, with what it leaves there.
+async fn import_user_profile_pictures(client: &JourneyClient) {
+    // "combine the pictures into 1 zip file": made on a Mac, which adds files of its system.
     let archive = File::fixture("ocm/Archive.zip");
     // "select agent id from the user attribute to match pictures drop down list, drag & drop the zip file …
     // click upload and wait for the upload process to complete"
-    let import = door.pictures(&archive).await;
+    let import = client.pictures(&archive).await;
     assert_eq!(counts(&import, ["total", "inserted", "invalid"]), [6, 2, 4]);
     // "you can click on the blue numbers next to inserted records and/or invalid records to see the results"
     let rows = async |outcome: &str| {
         let params = json!({"import": import["import"], "outcome": outcome});
-        let rows = door.rows("picture_rows", params).await;
+        let rows = client.rows("picture_rows", params).await;
         rows.iter()
             .map(|row| json!([row["name"], row["user"], row["problem"]["code"]]))
             .collect::<Vec<_>>()
@@ -181,17 +181,17 @@ async fn import_user_profile_pictures(door: &Door) {
     // "profile picture size should be < 5mb"
     let limit = 5 * 1024 * 1024;
     let archive = zipped(&[("nina4.png", limit - 1), ("case6.png", limit)]);
-    let import = door.pictures(&archive).await;
+    let import = client.pictures(&archive).await;
     assert_eq!(counts(&import, ["inserted", "invalid"]), [1, 1]);
     let params = json!({"import": import["import"], "outcome": "invalid"});
-    let refused = &door.rows("picture_rows", params).await[0];
+    let refused = &client.rows("picture_rows", params).await[0];
     assert_eq!(
         (&refused["name"], &refused["problem"]["code"]),
         (&json!("case6.png"), &json!("picture.too_large"))
     );
 }
 
-/// "combine the pictures into 1 zip file": PNG files of so many bytes, hardly any smaller when packed.
+/// "combine the pictures into 1 zip file": PNG files of these sizes, with random content that does not compress.
 fn zipped(pictures: &[(&str, usize)]) -> File {
     let folder = tempfile::tempdir().unwrap();
     for (name, size) in pictures {
@@ -212,12 +212,12 @@ fn zipped(pictures: &[(&str, usize)]) -> File {
 }
 
 /// OCM-21 … OCM-23: "assign role (in bulk)".
-async fn assign_role(door: &Door) {
+async fn assign_role(client: &JourneyClient) {
     // "filter and select the users" · "select the role(s) you wish to add" · "select apply"
     let filter = json!({"org_unit": TEAM, "search": "do"});
     let apply = async |body: Value| {
-        let told = door.ok("AssignRoles", body).await;
-        let users = told["users"].as_array().unwrap().clone();
+        let result = client.accepted("AssignRoles", body).await;
+        let users = result["users"].as_array().unwrap().clone();
         users
             .iter()
             .map(|one| json!([one["user"], one["outcome"], one["code"]]))
@@ -226,19 +226,25 @@ async fn assign_role(door: &Door) {
     let add = || json!({"filter": filter, "roles": ["Relationship Manager"]});
     assert_eq!(apply(add()).await, [json!(["johndoe22", "assigned", null])]);
     assert_eq!(apply(add()).await, [json!(["johndoe22", "skipped", "role.already_assigned"])]);
-    let roles = async || door.row("user", json!({"user": "johndoe22"})).await["roles"].clone();
+    let roles = async || client.row("user", json!({"user": "johndoe22"})).await["roles"].clone();
     assert_eq!(roles().await, json!(["Account Manager", "Relationship Manager"]));
     // "to remove a role from a set of users, click on the remove existing role checkbox"
     let remove = || json!({"users": ["johndoe22", "nobody"], "roles": ["Relationship Manager"], "remove": true});
-    let gone = json!(["nobody", "failed", "recipient.user_not_created"]);
-    assert_eq!(apply(remove()).await, [json!(["johndoe22", "removed", null]), gone.clone()]);
-    assert_eq!(apply(remove()).await, [json!(["johndoe22", "skipped", "role.not_assigned"]), gone]);
-    assert_eq!(roles().await, json!(["Account Manager"]));
-    // "select the role(s)": one that is not there holds up the whole of it.
-    let unknown = json!({"users": ["johndoe22"], "roles": ["Relationship Manager", "King"]});
-    door.no("AssignRoles", unknown, "reference.role_not_found").await;
+    let unknown_user = json!(["nobody", "failed", "recipient.user_not_created"]);
     assert_eq!(
-        column(&[door.row("user", json!({"user": "johndoe22"})).await], "roles"),
+        apply(remove()).await,
+        [json!(["johndoe22", "removed", null]), unknown_user.clone()]
+    );
+    assert_eq!(
+        apply(remove()).await,
+        [json!(["johndoe22", "skipped", "role.not_assigned"]), unknown_user]
+    );
+    assert_eq!(roles().await, json!(["Account Manager"]));
+    // "select the role(s)": an unknown role refuses the whole command.
+    let unknown = json!({"users": ["johndoe22"], "roles": ["Relationship Manager", "King"]});
+    client.refused("AssignRoles", unknown, "reference.role_not_found").await;
+    assert_eq!(
+        column(&[client.row("user", json!({"user": "johndoe22"})).await], "roles"),
         [json!(["Account Manager"])]
     );
 }

@@ -1,4 +1,4 @@
-//! Commands that are decided together and appended as one.
+//! A batch: commands that are decided together and appended at once.
 
 use std::collections::HashSet;
 
@@ -13,7 +13,7 @@ use crate::limits::BATCH_COMMANDS_MAX;
 use boarding_log::codec::{COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, Encoded};
 use boarding_log::{APPEND_POSITIONS_MAX, Appended};
 
-/// Commands decided together, before they are durable.
+/// Decided commands that are not durable yet.
 #[derive(Default)]
 pub(super) struct Batch {
     pub(super) commits: Vec<Encoded>,
@@ -23,7 +23,7 @@ pub(super) struct Batch {
     pub(super) ids: HashSet<CommandId>,
 }
 
-/// A command of a batch, in the order they came.
+/// A decided command of a batch.
 pub(super) struct Decided {
     pub(super) request: Box<Request>,
     pub(super) reply: oneshot::Sender<Reply>,
@@ -31,14 +31,14 @@ pub(super) struct Decided {
 }
 
 pub(super) enum Outcome {
-    /// It waits for the next commit of the batch.
+    /// It has a commit in the batch.
     Commit { result: Value, events: Vec<Event> },
-    /// It appends nothing, but its answer rests on what the others append.
+    /// It has no commit, but its reply may depend on other commits of the batch.
     Reply(Box<Reply>),
 }
 
 impl Batch {
-    /// Whether another commit of the largest size might not fit.
+    /// Whether a further commit of the largest size could exceed a limit.
     pub(super) fn is_full(&self, bytes_max: usize) -> bool {
         self.decided.len() >= BATCH_COMMANDS_MAX
             || self.bytes + COMMIT_BYTES_MAX > bytes_max
@@ -46,7 +46,7 @@ impl Batch {
     }
 }
 
-/// Answers the commands of a batch, now that its commits are durable.
+/// Sends the replies of a batch after its commits are durable.
 pub(super) fn answer_all(decided: Vec<Decided>, appended: Vec<Appended>) {
     let mut appended = appended.into_iter();
     for Decided { reply, outcome, .. } in decided {

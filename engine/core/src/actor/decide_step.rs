@@ -12,16 +12,16 @@ use crate::read::snapshots::{self, Loaded};
 use boarding_log::codec::{EncodeError, Encoded};
 use boarding_log::{EventLog, Head, ReadError};
 
-/// A company's state between two commands.
+/// The state of a company between two commands.
 #[derive(Debug)]
 pub(crate) struct State {
     pub company: Company,
-    /// The hash of the company's last commit.
+    /// The hash of the last commit.
     pub hash: Digest,
-    /// Events since the last snapshot.
+    /// The number of events since the last snapshot.
     pub tail: u64,
-    /// The version of the last event that bears on imports, or a later one: which it was before this
-    /// state was loaded is not known.
+    /// The version of the last event that makes import plans stale. After loading it is the loaded version,
+    /// because the exact one is unknown.
     plans_hold_from: u64,
 }
 
@@ -31,13 +31,13 @@ impl State {
         Self { plans_hold_from: company.version, company, hash, tail: replayed }
     }
 
-    /// Whether nothing stands in the log that this state does not hold.
+    /// Whether the state contains all commits up to this head.
     pub(crate) fn has_seen(&self, head: Head) -> bool {
         let Head { version, hash } = head;
         self.company.version > version || (self.company.version == version && self.hash == hash)
     }
 
-    /// The state with what others have appended since.
+    /// Applies the commits that other engines have appended since.
     ///
     /// # Errors
     /// When the log cannot be read.
@@ -59,16 +59,16 @@ impl State {
             let events = &encoded.commit().events;
             self.hash = encoded.hash();
             self.tail += events.len() as u64;
-            // An import may take other numbers once a person starts or stops waiting for one.
+            // An import may get other numbers once a person starts or stops waiting for one.
             let moved = self.company.numbers.turns() != turns;
-            if moved || events.iter().any(Event::bears_on_imports) {
+            if moved || events.iter().any(Event::affects_imports) {
                 self.plans_hold_from = self.company.version;
             }
         }
         outcome
     }
 
-    /// Whether the company stands where the asker expects it.
+    /// Checks that the company is at the version that the caller expects.
     ///
     /// # Errors
     /// `stream.version_conflict`, or `import.plan_changed` if a plan was overtaken.

@@ -1,4 +1,4 @@
-//! How an engine is opened: the data folder, the log that was chosen, the read models, the way out for mails.
+//! Opens an engine: data folder, log, read models and channel.
 
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -22,38 +22,38 @@ use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
 
-/// How an engine is opened.
+/// Settings for opening an engine.
 #[derive(Debug)]
 pub struct Options {
-    /// The data folder; made if it is not there.
+    /// The data folder; created if it does not exist.
     pub data: PathBuf,
-    /// Where the log is; with one elsewhere, the folder holds what is derived from it, files and outbox.
+    /// The log to use. With a log in JetStream the folder holds only derived data, files and the outbox.
     pub log: LogChoice,
-    /// Where mails go; by default, into the data folder's outbox.
+    /// The channel for mails; by default the outbox in the data folder.
     pub channel: Option<Arc<dyn Channel>>,
-    /// Whether runs that were begun with another channel go on with this one; otherwise they wait.
+    /// Whether runs that started with another channel continue with this one; otherwise they wait.
     pub adopt_runs: bool,
-    /// The secret that links are derived from, where engines share one; the data folder's own unless given.
+    /// The link secret that engines share; by default the one in the data folder.
     pub secret: Option<Secret>,
     pub clock: Clock,
 }
 
-/// Which log an engine works on.
+/// The kind of log.
 #[derive(Debug, Clone, Default)]
 pub enum LogChoice {
     /// Files in the data folder, for one machine.
     #[default]
     Files,
-    /// A stream in NATS JetStream, for more than one.
+    /// A stream in NATS JetStream, for several machines.
     JetStream(jetstream::Options),
 }
 
-/// What an opening found that an operator may want to know.
+/// What opening found, for operators.
 #[derive(Debug, Default)]
 pub struct OpeningReport {
-    /// The end of a write that was interrupted; never acknowledged, and cut off.
+    /// The torn tail that was cut off. It was never acknowledged.
     pub torn_tail: Option<TornTail>,
-    /// Read models that could not be trusted, set aside; they are built anew.
+    /// The new path of unusable read models. They are rebuilt.
     pub set_aside: Option<PathBuf>,
 }
 
@@ -67,7 +67,7 @@ pub enum EngineError {
     #[error(transparent)]
     JetStream(#[from] jetstream::OpenError),
     #[error(
-        "open {} with a log in JetStream: it holds a log of its own; use another data folder, or move the log with `boarding move --to jetstream`", folder.display()
+        "open {} with a log in JetStream: it holds its own log; use another data folder, or move the log with `boarding move --to jetstream`", folder.display()
     )]
     HasItsOwnLog { folder: PathBuf },
     #[error(
@@ -85,7 +85,7 @@ pub enum EngineError {
 }
 
 impl EngineError {
-    /// Whether the log failed its check: not a fault of the moment but of what is stored.
+    /// Whether the stored log is damaged, as opposed to a temporary fault.
     pub fn is_damage(&self) -> bool {
         match self {
             Self::Log(error) => {
@@ -104,10 +104,10 @@ impl EngineError {
 }
 
 impl Engine {
-    /// Opens a data folder. Blocks on the disk and the network: a long log is checked from end to end.
+    /// Opens a data folder. Blocks on the disk and the network: it checks the whole log.
     ///
     /// # Errors
-    /// When the folder is in use, of a newer format, or damaged; when the log's servers are not safe. The
+    /// When the folder is in use, has a newer format or is damaged, or when the NATS servers are not safe. The
     /// message says what to do.
     pub fn open(options: Options) -> Result<Self, EngineError> {
         let folder = DataDir::open(&options.data)?;
@@ -159,7 +159,7 @@ impl Engine {
     }
 }
 
-/// Whether the folder's log is where it was chosen to be: nothing is opened, and nothing made, if not.
+/// Checks that the log is where the options say, before any file is opened or created.
 fn check_place(choice: &LogChoice, folder: &DataDir) -> Result<(), EngineError> {
     let path = || folder.path().to_owned();
     match (choice, folder.moved_to()?) {
@@ -171,7 +171,7 @@ fn check_place(choice: &LogChoice, folder: &DataDir) -> Result<(), EngineError> 
     }
 }
 
-/// Opens the log that was chosen, and what was found at its torn end.
+/// Opens the chosen log. Also returns its torn tail.
 fn open_log(
     choice: LogChoice,
     folder: &DataDir,
@@ -186,7 +186,7 @@ fn open_log(
             Ok((Arc::new(log), torn))
         }
         LogChoice::JetStream(options) => {
-            // A log that was moved has commits: a stream without any is another one, or was lost.
+            // A moved log has commits, so an empty stream is another one or was lost.
             let at_least = u64::from(folder.moved_to()?.is_some());
             let indexed_up_to = indexed_up_to.max(at_least);
             let options = jetstream::Options { indexed_up_to, ..options };

@@ -1,4 +1,4 @@
-//! Imports that cannot go on, and why: told to whoever waits for them instead of being waited for.
+//! Blocked imports and their errors, for callers that wait for an import.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -6,23 +6,22 @@ use std::sync::{Mutex, PoisonError};
 use boarding_commands::company::Company;
 use boarding_commands::values::{CompanyId, ImportId};
 
-/// What keeps which import from going on, as long as this engine is open. Nothing of it is stored: the next
-/// start tries each of them again.
+/// The blocked imports with their errors, in memory only: the next start retries them.
 #[derive(Debug, Default)]
 pub struct BlockedImports(Mutex<BTreeMap<(CompanyId, ImportId), String>>);
 
 impl BlockedImports {
-    /// Takes note that an import cannot go on.
+    /// Marks an import as blocked.
     pub(super) fn hold(&self, company: &CompanyId, import: ImportId, why: String) {
         self.all().insert((company.clone(), import), why);
     }
 
-    /// Takes note that an import is tried again.
+    /// Removes the mark before a retry.
     pub(super) fn release(&self, company: &CompanyId, import: ImportId) {
         self.all().remove(&(company.clone(), import));
     }
 
-    /// Those of a company's open imports that cannot go on.
+    /// The blocked ones among the open imports of a company.
     pub(super) fn among(&self, company: &Company) -> Vec<(ImportId, String)> {
         if company.open_imports.is_empty() {
             return Vec::new();
@@ -36,7 +35,7 @@ impl BlockedImports {
     }
 
     fn all(&self) -> std::sync::MutexGuard<'_, BTreeMap<(CompanyId, ImportId), String>> {
-        // A map is whole whatever happened to the one who held it.
+        // Each change of the map is a single call, so a panic cannot leave it inconsistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! DispatchKind a mail needs of its company, taken at the moment of the claim.
+//! The content of a mail, read from the company when it is claimed.
 
 use boarding_commands::company::{Company, Notice, Run, UserId};
 use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
@@ -12,7 +12,7 @@ use boarding_commands::values::{
 use crate::delivery::mail::{InvitationClaim, Purpose};
 use crate::delivery::token::Tokens;
 
-/// A mail's values and wording.
+/// The values and the wording of a mail.
 #[derive(Debug)]
 pub(super) struct Draft {
     user: UserKey,
@@ -20,7 +20,7 @@ pub(super) struct Draft {
     pub last_name: String,
     masked_phone: String,
     pub template: Template,
-    /// The channel, for an invitation; what a welcome mail shows is the first one enabled.
+    /// The channel of an invitation; WhatsApp for other mails.
     channel: Channel,
     token: Option<LinkTarget>,
     company_name: String,
@@ -35,14 +35,14 @@ pub(super) struct Draft {
     subject: MailSubject,
 }
 
-/// DispatchKind a link stands for.
+/// The target of a link.
 #[derive(Debug, Clone, Copy)]
 enum LinkTarget {
     Invitation(InvitationId, u32),
     Import(ImportId),
 }
 
-/// DispatchKind a mail is about, as the company knows it.
+/// The subject of a mail, with values from the company.
 #[derive(Debug)]
 enum MailSubject {
     Nothing,
@@ -50,16 +50,16 @@ enum MailSubject {
         import: ImportId,
         file_name: String,
         counts: Counts,
-        /// When the link to it ends, if there is one.
+        /// When the link to it expires, if there is one.
         expires_at: Option<Time>,
     },
     Run(RunValues),
     Numbers {
         org_unit: String,
-        /// All but the name, which stands before.
+        /// All values except the name, which is in `org_unit`.
         values: NumberValues<'static>,
     },
-    /// The reader's own, which ends then.
+    /// An invitation of the person, with its expiry.
     Invitation(Time),
     Expired {
         since: Time,
@@ -126,7 +126,7 @@ impl MailSubject {
         }
     }
 
-    /// When the link of the mail ends, where that is fixed.
+    /// When the link of the mail expires, if that is fixed.
     fn expires_at(&self) -> Option<Time> {
         match self {
             Self::Import { expires_at, .. } => *expires_at,
@@ -136,7 +136,7 @@ impl MailSubject {
     }
 }
 
-/// The claim of a recipient that has no report yet, as the company knows it.
+/// The open claim of a recipient, from the state of the company.
 #[derive(Debug, Clone, Copy)]
 struct OpenClaim {
     attempt: u32,
@@ -156,14 +156,14 @@ impl OpenClaim {
     }
 }
 
-/// A claim's user, where its mail goes, and what it is for.
+/// A claimed mail: the user, the address and the kind.
 #[derive(Clone)]
 pub(super) struct DispatchedMail {
     user: UserKey,
     to: String,
     message_id: String,
     what: DispatchKind,
-    /// DispatchKind it was claimed with.
+    /// The wording at the time of the claim.
     wording: Option<Wording>,
 }
 
@@ -178,7 +178,7 @@ enum DispatchKind {
     Notification(String),
 }
 
-/// DispatchKind a claim comes to, once the company is looked at.
+/// The content of a claimed mail that depends on the company.
 struct DraftContent {
     kind: TemplateKind,
     purpose: Purpose,
@@ -188,7 +188,7 @@ struct DraftContent {
 }
 
 impl DispatchedMail {
-    /// The claim that an event tells of, if it does.
+    /// The claimed mail in an event, if it has one.
     pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
         match event {
             Event::InviteDispatched {
@@ -225,7 +225,7 @@ impl DispatchedMail {
     pub(super) fn draft(self, company: &Company) -> Option<Draft> {
         let content = self.what.content(company)?;
         let known = company.users.find(self.user.as_str());
-        // An administrator need not be one of the company's people.
+        // An administrator who gets a notice need not be a user of the company.
         if known.is_none() && content.purpose != Purpose::Notice {
             return None;
         }
@@ -267,7 +267,7 @@ impl DispatchedMail {
 }
 
 impl DispatchKind {
-    /// None where the company knows nothing of it any more.
+    /// `None` if the company has no record of it any more.
     fn content(&self, company: &Company) -> Option<DraftContent> {
         match self {
             Self::Invitation { run, channel, token } => Some(DraftContent {
@@ -318,7 +318,7 @@ impl DraftContent {
 }
 
 impl Draft {
-    /// DispatchKind the mail's template may show, with this link, if it goes out at this time.
+    /// The template values of the mail with this link, if it is sent at this time.
     pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> Values<'a> {
         let lives = at.plus_seconds(self.expires_hours * 3600);
         Values {
@@ -335,7 +335,7 @@ impl Draft {
         }
     }
 
-    /// DispatchKind somebody needs who sends an invitation another way.
+    /// The claim that an external worker needs to send the invitation.
     pub(super) fn claim(&self, link: &str, expires_at: Time) -> Option<InvitationClaim> {
         let (
             OpenClaim { attempt, fence, deadline },

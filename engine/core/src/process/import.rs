@@ -1,4 +1,4 @@
-//! The import worker: goes on with accepted files, from the row after the last one that has an outcome.
+//! The import worker: applies the rows of accepted files after the last applied row.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,54 +15,54 @@ pub(crate) mod portions;
 
 use portions::{BoxError, FileChunks, Portions, ResumePoint};
 
-/// How many chunks are read ahead of the company, in chunks: one is decided while the next is read.
+/// The chunks that are read ahead: one is decided while the next is read.
 const CHUNKS_AHEAD: usize = 2;
 
 pub(super) async fn manage(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
-    let (mut stood, mut blocked) = (None, BTreeSet::new());
+    let (mut last_point, mut blocked) = (None, BTreeSet::new());
     while let Some(import) = next(&manager, &mut pending, &mut blocked).await {
         manager.context.blocked.release(&manager.company, import);
-        let went = go_on(&manager, import).await.and_then(|rows_done| {
-            // A file that was read to its end and leaves rows open would be read for ever.
+        let result = apply_rest(&manager, import).await.and_then(|rows_done| {
+            // A file that ends before its counted rows would be read again without end.
             let resume_point = Some((import, rows_done));
-            let stands = std::mem::replace(&mut stood, resume_point) == resume_point;
-            if stands { Err("its file gives no more rows".into()) } else { Ok(()) }
+            let is_stuck = std::mem::replace(&mut last_point, resume_point) == resume_point;
+            if is_stuck { Err("the file has fewer rows than were counted".into()) } else { Ok(()) }
         });
-        if let Err(error) = went {
+        if let Err(error) = result {
             let error = boarding_log::error_chain(&*error);
-            tracing::error!(company = %manager.company, %import, %error, "an import cannot go on");
+            tracing::error!(company = %manager.company, %import, %error, "import blocked, retrying later");
             manager.context.blocked.hold(&manager.company, import, error);
             blocked.insert(import);
-            stood = None;
-            // The look makes the company tell its chores anew, this among them.
+            last_point = None;
+            // Any message makes the actor publish its pending work again, now with the blocked import.
             manager.inspect(|_| ()).await;
         }
     }
 }
 
-/// The next import that can go on. One that could not is tried again after a nap, for its file may be back;
-/// until then it holds up no other.
+/// The next import that is not blocked. Blocked imports are retried after [`TIMER_SECONDS_MAX`], because the
+/// file may be back; until then they do not delay others.
 async fn next(
     manager: &ManagerContext,
     pending: &mut watch::Receiver<PendingWork>,
     blocked: &mut BTreeSet<ImportId>,
 ) -> Option<ImportId> {
     loop {
-        let can_go_on = |pending: &PendingWork| {
+        let can_continue = |pending: &PendingWork| {
             pending.imports.iter().find(|import| !blocked.contains(import)).copied()
         };
         let wait = tokio::time::sleep(Duration::from_secs(TIMER_SECONDS_MAX));
         tokio::select! {
-            next = manager.until(pending, can_go_on) => return next,
+            next = manager.until(pending, can_continue) => return next,
             () = wait, if !blocked.is_empty() => {}
         }
         blocked.clear();
     }
 }
 
-/// Applies the rows to come; answers how many had an outcome when it began.
-async fn go_on(manager: &ManagerContext, import: ImportId) -> Result<u64, BoxError> {
+/// Applies the remaining rows. Returns how many rows were done before.
+async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<u64, BoxError> {
     let resume_point =
         manager.inspect(move |company| company.imports.get(&import).and_then(ResumePoint::of));
     let Some(resume_point) = resume_point.await.flatten() else { return Ok(u64::MAX) };
@@ -89,7 +89,7 @@ async fn go_on(manager: &ManagerContext, import: ImportId) -> Result<u64, BoxErr
     applied.map(|()| rows_done)
 }
 
-/// Applies rows, as many at a time as fit in one commit.
+/// Applies rows in portions that fit in one commit.
 async fn apply(
     manager: &ManagerContext,
     import: ImportId,
@@ -99,7 +99,7 @@ async fn apply(
         match manager.submit(ImportRows { import, rows: rows.clone() }, import.0).await {
             Reply::TooLarge => portions.split(rows)?,
             Reply::Failed { why, .. } => {
-                tracing::warn!(company = %manager.company, %import, %why, "rows wait");
+                tracing::warn!(company = %manager.company, %import, %why, "append failed, retrying import rows");
                 pause().await;
                 portions.put_back(rows);
             }

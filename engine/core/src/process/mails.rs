@@ -1,4 +1,4 @@
-//! From a claim to a mail: worded by the company's template, handed to the channel, and reported.
+//! Sends claimed mails: renders the template, calls the channel, and returns reports.
 
 use std::collections::HashMap;
 
@@ -12,26 +12,26 @@ use super::drafts::{DispatchedMail, Draft};
 use crate::delivery::DeliveryOutcome;
 use crate::delivery::mail::Mail;
 
-/// Templates that were read once for the mails of a batch.
+/// Parsed templates, cached for one batch.
 #[derive(Debug, Default)]
 struct Renderers(HashMap<(TemplateKindKey, String), (Template, Renderer)>);
 
 type TemplateKindKey = u8;
 
 impl ManagerContext {
-    /// Words and sends the mails of the claims among these events; what became of each, in their order,
-    /// and nothing where somebody outside will tell.
+    /// Renders and sends the mails of the claims in these events. Returns their reports in order; `None` if an
+    /// external worker will report.
     pub(super) async fn send(&self, events: &[Event], channel: Channel) -> Vec<Option<Report>> {
         let claims = events.iter().filter_map(|event| DispatchedMail::of(event, channel)).collect();
         let (mut renderers, at) = (Renderers::default(), self.context.clock.now());
         let (mut reports, mut mails) = (Vec::new(), Vec::new());
         for draft in self.drafts(claims).await {
-            let worded = match &draft {
-                Some(draft) => self.word(draft, &mut renderers, at),
+            let rendered = match &draft {
+                Some(draft) => self.render(draft, &mut renderers, at),
                 None => Err((Code::TemplateInvalid, "no template was found".to_owned())),
             };
-            // A mail's place is held by nobody until the channel has answered.
-            reports.push(match worded {
+            // `None` is a placeholder until the channel has returned its outcome.
+            reports.push(match rendered {
                 Ok(mail) => {
                     mails.push(mail);
                     None
@@ -41,14 +41,14 @@ impl ManagerContext {
         }
         let mut sent = self.context.channel.send_batch(mails).await.into_iter();
         let unanswered =
-            || DeliveryOutcome::Uncertain { detail: "the channel gave no answer".to_owned() };
+            || DeliveryOutcome::Uncertain { detail: "the channel returned no outcome".to_owned() };
         let answered = |known: Option<Report>| {
             known.or_else(|| report(sent.next().unwrap_or_else(unanswered)))
         };
         reports.into_iter().map(answered).collect()
     }
 
-    /// Takes from the company what the claims' mails need; in the order of the claims.
+    /// Reads the content of the mails from the company, in the order of the claims.
     async fn drafts(&self, claims: Vec<DispatchedMail>) -> Vec<Option<Draft>> {
         let count = claims.len();
         let drafts = self.inspect(move |company| {
@@ -57,11 +57,11 @@ impl ManagerContext {
         drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())
     }
 
-    /// Words one mail.
+    /// Renders one mail.
     ///
     /// # Errors
-    /// A code and a text, when the company's template cannot be filled in.
-    fn word(
+    /// A code and a text, when the template of the company cannot be rendered.
+    fn render(
         &self,
         draft: &Draft,
         renderers: &mut Renderers,
@@ -101,7 +101,7 @@ impl Renderers {
     }
 }
 
-/// DispatchKind a channel's word means for the recipient; nothing yet, where somebody else has the mail in hand.
+/// The report for an outcome of the channel; `None` if an external worker has the mail.
 fn report(sent: DeliveryOutcome) -> Option<Report> {
     Some(match sent {
         DeliveryOutcome::HandedOver => return None,

@@ -1,4 +1,4 @@
-//! Mails that are not invitations (LX-14, OC-14, ML-14, catalogue 3.6): claimed, sent and reported, like invitations; a failed one is not tried again.
+//! The notification worker: claims, sends and reports mails that are not invitations, without retry.
 
 use boarding_commands::decide::notifications::claim_notification;
 use boarding_commands::decide::runs::recipients::Report;
@@ -23,8 +23,8 @@ pub(super) async fn manage(manager: ManagerContext) {
     }
 }
 
-/// Claims of an earlier process: sent again only where that cannot reach anybody twice, and where it would
-/// be claimed again.
+/// Handles open claims of an earlier process. They are sent again only if the channel deduplicates and the
+/// notification is still wanted. Others are reported as uncertain.
 async fn recover(manager: &ManagerContext) {
     let now = manager.context.clock.now();
     let open = manager.inspect(move |company| claim_notification::open_claims(company, now)).await;
@@ -41,7 +41,7 @@ async fn recover(manager: &ManagerContext) {
     }
     if !uncertain.is_empty() {
         let in_doubt = || Report::Permanent { code: Code::DeliveryUncertain, detail: None };
-        tell(manager, uncertain.into_iter().map(|key| (key, in_doubt())).collect()).await;
+        report(manager, uncertain.into_iter().map(|key| (key, in_doubt())).collect()).await;
     }
 }
 
@@ -54,20 +54,20 @@ fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
 
 async fn send(manager: &ManagerContext, events: &[Event]) {
     let sent = manager.send(events, Channel::Whatsapp).await;
-    // Nobody outside reports about such a mail: one that was handed on is not heard of again.
-    let unheard = || Report::Permanent { code: Code::DeliveryUncertain, detail: None };
-    let sent = sent.into_iter().map(|report| report.unwrap_or_else(unheard));
-    tell(manager, keys(events).zip(sent).collect()).await;
+    // No external worker reports on notifications, so one without an outcome counts as uncertain.
+    let uncertain_report = || Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+    let sent = sent.into_iter().map(|report| report.unwrap_or_else(uncertain_report));
+    report(manager, keys(events).zip(sent).collect()).await;
 }
 
-async fn tell(manager: &ManagerContext, reports: Vec<(String, Report)>) {
+async fn report(manager: &ManagerContext, reports: Vec<(String, Report)>) {
     while let Reply::Failed { why, .. } =
         manager.submit(ReportNotification { reports: reports.clone() }, Ulid::nil()).await
     {
         if manager.handle.has_stopped() {
             return;
         }
-        tracing::warn!(company = %manager.company, %why, "reports of mails wait");
+        tracing::warn!(company = %manager.company, %why, "append failed, retrying reports of notifications");
         pause().await;
     }
 }

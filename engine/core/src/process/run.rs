@@ -1,4 +1,4 @@
-//! The run worker: claims the next recipients of the run that holds the lock, sends, and reports.
+//! The run worker: claims recipients of the running run, sends their invitations, and reports.
 
 use boarding_commands::decide::runs::recipients::{OpenClaim, Report, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients};
@@ -11,7 +11,7 @@ use crate::actor::Reply;
 use crate::delivery::mail::Purpose;
 use crate::limits::CLAIM_MAX;
 
-/// How many batches are on their way at once: one is claimed while another is sent.
+/// The most batches in flight: one is claimed while another is sent.
 const BATCHES: usize = 2;
 
 pub(super) async fn manage(manager: ManagerContext) {
@@ -20,29 +20,29 @@ pub(super) async fn manage(manager: ManagerContext) {
     while let Some((run, fence)) = manager.until(&mut pending, |pending| pending.run).await {
         let channel = manager.inspect(move |company| company.runs.get(&run).map(|run| run.channel));
         let Some(channel) = channel.await.flatten() else { return };
-        let turn = Turn { manager: manager.clone(), run, fence, channel };
+        let work = RunWork { manager: manager.clone(), run, fence, channel };
         if recovered != Some((run, fence)) {
-            turn.recover().await;
+            work.recover().await;
             recovered = Some((run, fence));
         }
-        turn.work().await;
-        turn.wait(&mut pending).await;
+        work.claim_and_send().await;
+        work.wait(&mut pending).await;
     }
 }
 
-/// The worker's turn at one start of one run.
+/// The work on one run under one fence.
 #[derive(Debug, Clone)]
-struct Turn {
+struct RunWork {
     manager: ManagerContext,
     run: RunId,
     fence: u64,
     channel: Channel,
 }
 
-impl Turn {
-    /// Claims of an earlier process have no report, and nobody knows whether they were sent. A channel
-    /// that deduplicates is handed them again, for as long as it does, unless the person may not be
-    /// written to any more; all others are uncertain, and never sent again.
+impl RunWork {
+    /// Handles open claims of an earlier process: it is unknown whether their mails were sent. They are sent
+    /// again only if the channel deduplicates, within its time limit, and if the person may still be invited.
+    /// All others are reported as uncertain and never sent again.
     async fn recover(&self) {
         let (run, now) = (self.run, self.manager.context.clock.now());
         let via = self.manager.context.channel.name();
@@ -51,7 +51,7 @@ impl Turn {
         if open.is_empty() {
             return;
         }
-        tracing::info!(company = %self.manager.company, run = %self.run, claims = open.len(), "claims of an earlier process");
+        tracing::info!(company = %self.manager.company, run = %self.run, claims = open.len(), "recovering open claims of an earlier process");
         let within = self.manager.context.repeats_within_seconds(Purpose::Run(self.run));
         let again = |claim: &OpenClaim| claim.may_go_on && now < claim.since.plus_seconds(within);
         let (again, uncertain): (Vec<_>, Vec<_>) = open.into_iter().partition(again);
@@ -72,8 +72,8 @@ impl Turn {
         }
     }
 
-    /// Claims and sends until nobody's turn is now.
-    async fn work(&self) {
+    /// Claims and sends until no recipient can be claimed now.
+    async fn claim_and_send(&self) {
         let mut sending = JoinSet::new();
         let mut fits = self.claim_size();
         loop {
@@ -100,8 +100,8 @@ impl Turn {
                 }
                 Reply::Refused(_) => break,
                 Reply::Failed { why, .. } => {
-                    tracing::warn!(company = %self.manager.company, run = %self.run, %why, "the run waits");
-                    // Perhaps it was appended all the same: then nobody else knows of these claims.
+                    tracing::warn!(company = %self.manager.company, run = %self.run, %why, "claim failed, retrying");
+                    // The claim may be in the log although it failed. Then only the recovery finds it.
                     while sending.join_next().await.is_some() {}
                     pause().await;
                     if !self.manager.is_closing() {
@@ -110,7 +110,7 @@ impl Turn {
                 }
                 Reply::TooLarge if most > 1 => fits = most / 2,
                 Reply::TooLarge => {
-                    tracing::error!(company = %self.manager.company, run = %self.run, "a single claim does not fit in a commit");
+                    tracing::error!(company = %self.manager.company, run = %self.run, "claim of one recipient does not fit in a commit, run stops here");
                     break;
                 }
             }
@@ -118,8 +118,8 @@ impl Turn {
         while sending.join_next().await.is_some() {}
     }
 
-    /// How many more claims may be open. Where a claim is over when its mail is answered, the batches on
-    /// their way are the limit.
+    /// How many more claims may be open. Only a channel with external workers has this limit; other channels are
+    /// limited by the batches in flight.
     async fn room(&self) -> usize {
         let channel = &self.manager.context.channel;
         if !channel.hands_over() {
@@ -136,7 +136,7 @@ impl Turn {
         (self.manager.context.channel.in_flight() / BATCHES).clamp(1, CLAIM_MAX)
     }
 
-    /// Sends the claims among these events, and reports what became of each.
+    /// Sends the mails of the claims in these events and reports the outcomes.
     async fn send(self, events: Vec<Event>) {
         let claimed = |event: &Event| match event {
             Event::InviteDispatched { user, attempt, .. } => Some((user.clone(), *attempt)),
@@ -156,8 +156,8 @@ impl Turn {
         }
     }
 
-    /// Reports until the log has taken it: what was sent must not be forgotten. Reports that do not fit in
-    /// one commit go in halves, and a single one without its words.
+    /// Appends reports, with retries without end: the outcome of a sent mail must not be lost. Reports that do
+    /// not fit in one commit are split, and a single one loses its detail text.
     async fn report(&self, reports: Vec<(Who, u32, Report)>) {
         let mut waiting = vec![reports];
         while let Some(mut reports) = waiting.pop() {
@@ -166,29 +166,29 @@ impl Turn {
             match self.manager.submit(command, self.run.0).await {
                 Reply::Accepted { .. } => {}
                 Reply::Failed { why, .. } if !self.manager.handle.has_stopped() => {
-                    tracing::warn!(company = %self.manager.company, run = %self.run, %why, "reports wait");
+                    tracing::warn!(company = %self.manager.company, run = %self.run, %why, "append failed, retrying reports");
                     pause().await;
                     waiting.push(reports);
                 }
                 Reply::Failed { .. } => return,
                 Reply::Refused(refusal) => {
-                    tracing::warn!(company = %self.manager.company, run = %self.run, %refusal, "reports came too late");
+                    tracing::warn!(company = %self.manager.company, run = %self.run, %refusal, "reports rejected");
                 }
                 Reply::TooLarge if reports.len() > 1 => {
                     let rest = reports.split_off(reports.len() / 2);
                     waiting.extend([rest, reports]);
                 }
-                Reply::TooLarge if reports.iter_mut().any(forget_words) => waiting.push(reports),
+                Reply::TooLarge if reports.iter_mut().any(drop_detail) => waiting.push(reports),
                 Reply::TooLarge => {
-                    tracing::error!(company = %self.manager.company, run = %self.run, "a report without words does not fit in a commit");
+                    tracing::error!(company = %self.manager.company, run = %self.run, "report of one recipient does not fit in a commit, dropped");
                 }
             }
         }
     }
 
-    /// Waits until somebody's turn may have come: the list has grown, a wait is over, or the run has ended.
+    /// Waits until a recipient may be claimed, or the run has ended.
     async fn wait(&self, pending: &mut tokio::sync::watch::Receiver<super::PendingWork>) {
-        // What changed since the turn began has not been looked at: it ends the wait at once.
+        // Reading with `borrow` does not mark the value as seen, so a change since then ends the wait at once.
         let retry_at = pending.borrow().retry_at;
         let now = self.manager.context.clock.now();
         let ended = pending.borrow().run != Some((self.run, self.fence));
@@ -200,8 +200,8 @@ impl Turn {
     }
 }
 
-/// Takes a report's words away, so that what they are about is not lost; whether there were any.
-fn forget_words((_, _, report): &mut (Who, u32, Report)) -> bool {
+/// Removes the text of a report, so that its outcome fits. Returns whether there was a text.
+fn drop_detail((_, _, report): &mut (Who, u32, Report)) -> bool {
     match report {
         Report::Sent { message_id } => message_id.take().is_some(),
         Report::Skipped { detail, .. }

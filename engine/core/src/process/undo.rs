@@ -1,4 +1,4 @@
-//! The undo worker: goes through the log for what an import did, and takes it back commit by commit.
+//! The undo worker: reads the effects of an import from the log and reverses them commit by commit.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::{ManagerContext, pause};
 use crate::actor::Reply;
 use crate::preview::undo;
 
-/// How many commits of the import are read ahead, in commits: one is undone while the next is looked for.
+/// The commits of the import that are read ahead: one is undone while the next is read.
 const COMMITS_AHEAD: usize = 2;
 
 pub(super) async fn manage(manager: ManagerContext) {
@@ -21,16 +21,16 @@ pub(super) async fn manage(manager: ManagerContext) {
     while let Some(import) =
         manager.until(&mut pending, |pending| pending.undoing.first().copied()).await
     {
-        if let Err(error) = go_on(&manager, import).await {
+        if let Err(error) = undo_rest(&manager, import).await {
             let error = boarding_log::error_chain(&*error);
-            tracing::error!(company = %manager.company, %import, %error, "an undo cannot go on");
+            tracing::error!(company = %manager.company, %import, %error, "undo interrupted, retrying");
             pause().await;
         }
     }
 }
 
-/// Undoes the rows to come, and says that it is over.
-async fn go_on(manager: &ManagerContext, import: ImportId) -> Result<(), BoxError> {
+/// Undoes the remaining rows, then ends the undo.
+async fn undo_rest(manager: &ManagerContext, import: ImportId) -> Result<(), BoxError> {
     let place = manager.inspect(move |company| rows_done(company, import)).await.flatten();
     let Some(rows_done) = place else { return Ok(()) };
     let (found, mut effects) = mpsc::channel(COMMITS_AHEAD);
@@ -59,7 +59,7 @@ async fn go_on(manager: &ManagerContext, import: ImportId) -> Result<(), BoxErro
     Ok(())
 }
 
-/// The last row that has an outcome, while the import is being undone.
+/// The last undone row, while the import is being undone.
 fn rows_done(company: &Company, import: ImportId) -> Option<u64> {
     match company.imports.get(&import)?.undo {
         Undo::Going { rows_done, .. } => Some(rows_done),
@@ -67,19 +67,19 @@ fn rows_done(company: &Company, import: ImportId) -> Option<u64> {
     }
 }
 
-/// Undoes rows, as many at a time as fit in one commit.
+/// Undoes rows in portions that fit in one commit.
 async fn apply(
     manager: &ManagerContext,
     import: ImportId,
     rows: Vec<RowEffect>,
 ) -> Result<(), BoxError> {
-    // The last one goes next.
+    // A stack: the last portion is next.
     let mut waiting = vec![rows];
     while let Some(rows) = waiting.pop() {
         match manager.submit(UndoRows { import, rows: rows.clone(), last: false }, import.0).await {
             Reply::TooLarge => waiting.extend(split(rows)?),
             Reply::Failed { why, .. } => {
-                tracing::warn!(company = %manager.company, %import, %why, "rows wait to be undone");
+                tracing::warn!(company = %manager.company, %import, %why, "append failed, retrying undo rows");
                 pause().await;
                 waiting.push(rows);
             }
@@ -89,8 +89,8 @@ async fn apply(
     Ok(())
 }
 
-/// Rows that lead to more than one commit holds, in halves, the later one first; a single one as a row that
-/// cannot be undone.
+/// Splits rows whose events do not fit in one commit, the later half first. A single such row is marked as not
+/// undoable.
 fn split(mut rows: Vec<RowEffect>) -> Result<Vec<Vec<RowEffect>>, BoxError> {
     if rows.len() > 1 {
         let rest = rows.split_off(rows.len() / 2);
@@ -98,7 +98,7 @@ fn split(mut rows: Vec<RowEffect>) -> Result<Vec<Vec<RowEffect>>, BoxError> {
     }
     for row in &mut rows {
         if row.errored.replace(Code::CsvRecordTooLarge).is_some() {
-            return Err(format!("row {} is too large even to be told", row.row).into());
+            return Err(format!("row {} is too large even for its error", row.row).into());
         }
     }
     Ok(vec![rows])
@@ -126,14 +126,14 @@ mod tests {
         rows.iter().map(|row| row.row).collect()
     }
 
-    /// P23: halves keep the order; a row that does not fit alone is told, and not tried for ever.
+    /// P23: halves keep the order. A row that does not fit alone is marked and not retried without end.
     #[test]
-    fn p23_rows_are_split_in_order_and_none_is_passed_over() {
+    fn split_undo_rows_keep_their_order() {
         let halves = split((1..=3).map(effect).collect()).unwrap();
         assert_eq!((numbers(&halves[0]), numbers(&halves[1])), (vec![2, 3], vec![1]));
-        let told = split(vec![effect(1)]).unwrap();
-        assert_eq!(told[0][0].errored, Some(Code::CsvRecordTooLarge));
-        let error = split(told[0].clone()).unwrap_err();
-        assert_eq!(error.to_string(), "row 1 is too large even to be told");
+        let single = split(vec![effect(1)]).unwrap();
+        assert_eq!(single[0][0].errored, Some(Code::CsvRecordTooLarge));
+        let error = split(single[0].clone()).unwrap_err();
+        assert_eq!(error.to_string(), "row 1 is too large even for its error");
     }
 }

@@ -1,5 +1,6 @@
-//! How the company and the files of one dialect are generated.
+//! The generator of one dialect: set-up of the company, rows, options, required outcomes.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use boarding_core::delivery::Channel;
@@ -8,31 +9,31 @@ use serde_json::{Value, json};
 use super::super::{EngineHarness, ok};
 use crate::support::random::SeededRandom;
 
-/// How the company and the files of one dialect are made.
+/// Generates a company and its files. The same file number always gives the same file.
 pub(in crate::engine) struct FileGenerator {
     pub(in crate::engine) dialect: &'static str,
-    /// The commands that found the company.
+    /// The commands that create the company, as JSON.
     pub(super) company: &'static str,
-    /// What happens in it before any of the files comes.
-    pub(super) before: fn() -> Vec<(&'static str, Value)>,
+    /// The commands before the first generated file. They create the existing users.
+    pub(super) set_up_commands: fn() -> Vec<(&'static str, Value)>,
     pub(super) header: &'static str,
-    /// So many rows has each file.
+    /// The number of rows of each file.
     pub(in crate::engine) sizes: &'static [usize],
-    /// The next line of a file, with its end.
+    /// A random line with its line end.
     pub(super) row: fn(&mut SeededRandom, RowPosition) -> String,
-    /// What is set before the file of this number.
+    /// The settings to change before the file of this number. Null: none.
     pub(super) settings: fn(usize) -> Value,
-    /// What the command says of the file of this number.
+    /// The options of the `ImportFile` command for the file of this number.
     pub(super) options: fn(usize) -> Value,
-    /// The line that names somebody of this key and says no more than it must.
-    pub(super) naming: fn(&str) -> String,
-    /// The files that are taken together with it.
-    pub(super) beside: &'static [(&'static str, &'static str)],
-    /// Outcomes, problems, warnings and phones that the files must come to, or they would prove little.
-    pub(in crate::engine) wanted: &'static [&'static str],
+    /// A line with this key and no other values.
+    pub(super) row_naming: fn(&str) -> String,
+    /// The name and text of the other files of the import.
+    pub(super) companion_files: &'static [(&'static str, &'static str)],
+    /// The outcomes and codes that must occur among the rows, so that the tests cover them.
+    pub(in crate::engine) required_outcomes: &'static [&'static str],
 }
 
-/// Where a row stands.
+/// The numbers of a file and of a row in it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RowPosition {
     pub(in crate::engine) file: usize,
@@ -40,40 +41,36 @@ pub(super) struct RowPosition {
 }
 
 impl RowPosition {
-    /// A number that no row of another place has.
+    /// A number that is unique over all files.
     pub(super) fn serial(self) -> usize {
         self.file * 100_000 + self.row
     }
 
-    /// The serial of an earlier row of the file, or its own.
+    /// The serial number of a random earlier row of the file, or of this row.
     pub(super) fn earlier(self, rng: &mut SeededRandom) -> usize {
         self.file * 100_000 + rng.below(self.row + 1)
     }
 
-    /// The serial of a row that may follow.
+    /// The serial number of one of the next 40 rows, which may not exist.
     pub(super) fn later(self, rng: &mut SeededRandom) -> usize {
         self.serial() + 1 + rng.below(40)
     }
 }
 
 impl FileGenerator {
-    /// The company as it stands before the files come.
+    /// An engine with the company, before the first file.
     pub(in crate::engine) async fn harness(&self) -> EngineHarness {
         self.harness_with(None).await
     }
 
-    /// The same, with a channel in the test's hand; nothing before the files sends mails.
+    /// The same with this channel. The set-up sends no mails.
     pub(in crate::engine) async fn harness_with(
         &self,
         channel: Option<Arc<dyn Channel>>,
     ) -> EngineHarness {
         let harness = EngineHarness::new(channel).await;
-        for command in serde_json::from_str::<Vec<Value>>(self.company).unwrap() {
-            ok(&harness
-                .submit(command["command"].as_str().unwrap(), command["body"].clone())
-                .await);
-        }
-        for (name, body) in (self.before)() {
+        harness.run_commands("acme", self.company).await;
+        for (name, body) in (self.set_up_commands)() {
             ok(&harness.submit(name, body).await);
             if name != "ArchiveUser" && name != "DeactivateUser" {
                 harness.settle().await;
@@ -82,8 +79,8 @@ impl FileGenerator {
         harness
     }
 
-    /// Makes ready for the file of this number; the body that imports so many rows of it.
-    pub(in crate::engine) async fn body(
+    /// Changes the settings for the file of this number. Returns the body that imports its first rows.
+    pub(in crate::engine) async fn import_body(
         &self,
         harness: &EngineHarness,
         file: usize,
@@ -100,9 +97,9 @@ impl FileGenerator {
         self.import(&json!({"name": kept.name, "sha256": kept.sha256}), &(self.options)(file))
     }
 
-    /// The body that imports the people of these keys, who are there and are left as they are.
-    pub(in crate::engine) fn naming(&self, keys: &[&str]) -> Value {
-        let lines: String = keys.iter().map(|key| (self.naming)(key)).collect();
+    /// The body of an import with these keys and no other values, which changes no existing user.
+    pub(in crate::engine) fn import_naming(&self, keys: &[&str]) -> Value {
+        let lines: String = keys.iter().map(|key| (self.row_naming)(key)).collect();
         let text = format!("{}\n{lines}", self.header);
         let mut options = (self.options)(0);
         options.as_object_mut().unwrap().remove("existing");
@@ -110,15 +107,30 @@ impl FileGenerator {
     }
 
     fn import(&self, people: &Value, options: &Value) -> Value {
-        let beside = self.beside.iter().map(|(name, text)| json!({"name": name, "text": text}));
-        let files: Vec<_> = std::iter::once(people.clone()).chain(beside).collect();
+        let companions =
+            self.companion_files.iter().map(|(name, text)| json!({"name": name, "text": text}));
+        let files: Vec<_> = std::iter::once(people.clone()).chain(companions).collect();
         let mut body = json!({"dialect": self.dialect, "files": files});
         body.as_object_mut().unwrap().extend(options.as_object().unwrap().clone());
         body
     }
 }
 
-/// A line of these cells, each quoted where it must be.
+/// The import, and commands that archive and deactivate the users with these numbers.
+pub(super) fn create_users(
+    import: Value,
+    key: impl Fn(usize) -> String,
+    archived: Range<usize>,
+    deactivated: Range<usize>,
+) -> Vec<(&'static str, Value)> {
+    let user = |n: usize| json!({"user": key(n)});
+    let mut commands = vec![("ImportFile", import)];
+    commands.extend(archived.map(|n| ("ArchiveUser", user(n))));
+    commands.extend(deactivated.map(|n| ("DeactivateUser", user(n))));
+    commands
+}
+
+/// A CSV line of these cells, quoted where necessary.
 pub(super) fn line<T: AsRef<str>>(cells: &[T]) -> String {
     let quoted = |cell: &str| {
         if cell.contains([',', '"', '\n']) {
@@ -131,7 +143,7 @@ pub(super) fn line<T: AsRef<str>>(cells: &[T]) -> String {
     format!("{}\n", cells.join(","))
 }
 
-/// Cells as texts of their own, so that some of them may be replaced.
+/// Owned copies of the cells, so that the caller can replace some.
 pub(super) fn cells<const N: usize>(texts: [&str; N]) -> [String; N] {
     texts.map(str::to_owned)
 }

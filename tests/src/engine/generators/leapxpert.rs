@@ -1,14 +1,14 @@
-//! LeapXpert's: people with and without their numbers, some of them there before.
+//! LeapXpert files: new and existing users, with and without phones.
 
 use serde_json::{Value, json};
 
-use super::file_generator::{FileGenerator, RowPosition, cells, line};
+use super::file_generator::{FileGenerator, RowPosition, cells, create_users, line};
 use crate::support::random::SeededRandom;
 
 pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "leapxpert",
     company: include_str!("../../../../fixtures/company/acme.json"),
-    before,
+    set_up_commands,
     header: HEADER,
     sizes: &[4_200, 3_100, 3_100],
     row,
@@ -18,9 +18,9 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
         1 => json!({"existing": "skip", "add_to_corporate_phones": true}),
         _ => json!({"existing": "update", "blank_means": "clear"}),
     },
-    naming: |key| line(&[key, "", "", "", "", "", ""]),
-    beside: &[],
-    wanted: &[
+    row_naming: |key| line(&[key, "", "", "", "", "", ""]),
+    companion_files: &[],
+    required_outcomes: &[
         "created",
         "updated",
         "unchanged",
@@ -50,11 +50,11 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
 };
 
 const HEADER: &str = "username,first_name,last_name,email,phone_number,org_unit,role";
-/// So many people are there before.
-const KNOWN: usize = 400;
+/// The number of users before the first file.
+const EXISTING: usize = 400;
 
-/// The row by which somebody came who is there before.
-fn known(n: usize) -> [String; 7] {
+/// The row that created an existing user.
+fn existing_row(n: usize) -> [String; 7] {
     [
         format!("known{n}"),
         format!("First{n}"),
@@ -66,18 +66,16 @@ fn known(n: usize) -> [String; 7] {
     ]
 }
 
-fn before() -> Vec<(&'static str, Value)> {
-    let rows: String = (0..KNOWN).map(|n| line(&known(n))).collect();
+fn set_up_commands() -> Vec<(&'static str, Value)> {
+    let rows: String = (0..EXISTING).map(|n| line(&existing_row(n))).collect();
     let text = format!("{HEADER}\n{rows}");
     let import = json!({
         "dialect": "leapxpert", "files": [{"name": "known.csv", "text": text}],
         "add_to_corporate_phones": true,
     });
     let limit = json!({"bulk_integration_max_records": 10_000});
-    let mut commands = vec![("SetCompanyConfig", limit), ("ImportFile", import)];
-    let user = |n: usize| json!({"user": format!("known{n}")});
-    commands.extend((0..20).map(|n| ("ArchiveUser", user(n))));
-    commands.extend((20..40).map(|n| ("DeactivateUser", user(n))));
+    let mut commands = vec![("SetCompanyConfig", limit)];
+    commands.extend(create_users(import, |n| format!("known{n}"), 0..20, 20..40));
     let phone = |n: usize| json!({"phone": format!("+8490{n:07}")});
     commands.extend((40..60).map(|n| ("RemoveCorporatePhone", phone(n))));
     commands
@@ -85,16 +83,16 @@ fn before() -> Vec<(&'static str, Value)> {
 
 fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
     let n = position.serial();
-    let somebody = known(rng.below(KNOWN));
+    let existing = existing_row(rng.below(EXISTING));
     let unit = rng.pick(&["", "Europe", "Wealth Advisors Hanoi", "Private Banking, Zürich"]);
     let role = rng.pick(&["", "Team Lead", "Account Manager;Team Lead"]);
     let (key, email, phone) =
         (format!("p{n}"), format!("p{n}@people.example"), format!("+8491{n:07}"));
     let mut new = cells([&key, "Jo", "Doe", &email, &phone, unit, role]);
     match rng.below(60) {
-        0..5 => new = somebody,
+        0..5 => new = existing,
         5..9 => {
-            new = somebody;
+            new = existing;
             new[1] = format!("Other{n}");
             if rng.one_in(2) {
                 new[2].clear();
@@ -106,7 +104,7 @@ fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
         14 => new[5] = rng.pick(&["Nowhere", "europe", "Europe (old)"]).to_owned(),
         15 => new[6] = rng.pick(&["King", "account manager", "Account Manager;King"]).to_owned(),
         16..19 => new[4] = rng.pick(&["12", "8.4923E+10", "84923448071", "n/a", ""]).to_owned(),
-        19..21 => new[4].clone_from(&somebody[4]),
+        19..21 => new[4].clone_from(&existing[4]),
         21..23 => new[4] = format!("+8491{:07}", position.earlier(rng)),
         23 => return format!("{key},Jo\"hn,Doe,{email},{phone},,\n"),
         24 => new[1] = "Jo \"Joe\" X".to_owned(),
@@ -115,7 +113,7 @@ fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
         27 => new[0] = format!("p\u{200b}{n}"),
         28 => new[1] = rng.pick(&["Zoë", "Nguyễn", "=1+1", "'=x", "'t Hooft"]).to_owned(),
         29 => new[2] = "x".repeat(254 + rng.below(3)),
-        30 => new[0] = format!("KNOWN{}", rng.below(KNOWN)),
+        30 => new[0] = format!("KNOWN{}", rng.below(EXISTING)),
         31 => return "\n".to_owned(),
         _ => {}
     }

@@ -1,14 +1,14 @@
-//! MangoApps': people named by an address, a login or an employee ID, and some who have left.
+//! MangoApps files: users with an address, a login or an employee ID as key, some deleted.
 
 use serde_json::{Value, json};
 
-use super::file_generator::{FileGenerator, RowPosition, cells, line};
+use super::file_generator::{FileGenerator, RowPosition, cells, create_users, line};
 use crate::support::random::SeededRandom;
 
 pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "mangoapps",
     company: include_str!("../../../../fixtures/company/acme.json"),
-    before,
+    set_up_commands,
     header: HEADER,
     sizes: &[5_000, 3_000, 2_000],
     row,
@@ -20,9 +20,9 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
         1 => json!({"existing": "skip"}),
         _ => json!({"existing": "update", "blank_means": "clear", "send_welcome_email": false}),
     },
-    naming: |key| line(&[key, "", "", "", "", "", "", ""]),
-    beside: &[],
-    wanted: &[
+    row_naming: |key| line(&[key, "", "", "", "", "", "", ""]),
+    companion_files: &[],
+    required_outcomes: &[
         "created",
         "updated",
         "unchanged",
@@ -50,28 +50,24 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
 };
 
 const HEADER: &str = "email/login,employee id,firstname,lastname,title,mobile,manager,Enabled";
-/// So many people are there before.
-const KNOWN: usize = 400;
+/// The number of users before the first file.
+const EXISTING: usize = 400;
 
-/// The row by which somebody came who is there before.
-fn known(n: usize) -> [String; 8] {
+/// The row that created an existing user.
+fn existing_row(n: usize) -> [String; 8] {
     let (key, id) = (format!("known{n}@people.example"), format!("K{n}"));
     let manager = format!("known{}@people.example", n / 9);
     cells([&key, &id, "First", "Last", "Clerk", "+84901234567", &manager, "TRUE"])
 }
 
-fn before() -> Vec<(&'static str, Value)> {
-    let rows: String = (0..KNOWN).map(|n| line(&known(n))).collect();
+fn set_up_commands() -> Vec<(&'static str, Value)> {
+    let rows: String = (0..EXISTING).map(|n| line(&existing_row(n))).collect();
     let text = format!("{HEADER}\n{rows}");
     let import = json!({"dialect": "mangoapps", "files": [{"name": "known.csv", "text": text}]});
-    let user = |n: usize| json!({"user": format!("known{n}@people.example")});
-    let mut commands = vec![("ImportFile", import)];
-    commands.extend((0..20).map(|n| ("ArchiveUser", user(n))));
-    commands.extend((20..80).map(|n| ("DeactivateUser", user(n))));
-    commands
+    create_users(import, |n| format!("known{n}@people.example"), 0..20, 20..80)
 }
 
-/// What names a row's person: an address, a login, or nothing but the employee ID.
+/// The address or login of a row. Empty if only the employee ID identifies the user.
 fn key(serial: usize) -> String {
     match serial % 9 {
         0 => format!("login{serial}"),
@@ -80,40 +76,40 @@ fn key(serial: usize) -> String {
     }
 }
 
-/// The employee ID of a row's person.
-fn number(serial: usize) -> String {
+/// The employee ID of a row.
+fn employee_id(serial: usize) -> String {
     format!("E{serial}")
 }
 
 fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
-    let (n, somebody) = (position.serial(), known(rng.below(KNOWN)));
+    let (n, existing) = (position.serial(), existing_row(rng.below(EXISTING)));
     let manager = match rng.below(8) {
         0 | 1 => key(position.earlier(rng)),
         2 => key(position.later(rng)).to_uppercase(),
-        3 => number(position.earlier(rng)),
-        4 => somebody[0].clone(),
+        3 => employee_id(position.earlier(rng)),
+        4 => existing[0].clone(),
         5 => rng.pick(&["nobody@people.example", "a chief", "KNOWN7@people.example"]).to_owned(),
         _ => String::new(),
     };
     let enabled = rng.pick(&["TRUE", "TRUE", "true", "", "FALSE", "DELETED"]);
     let mut new =
-        cells([&key(n), &number(n), "Jo", "Doe", "Clerk", "+84911111111", &manager, enabled]);
+        cells([&key(n), &employee_id(n), "Jo", "Doe", "Clerk", "+84911111111", &manager, enabled]);
     match rng.below(60) {
-        0..4 => new = somebody,
+        0..4 => new = existing,
         4..8 => {
-            new = somebody;
+            new = existing;
             enabled.clone_into(&mut new[7]);
         }
         8..14 => {
-            new = somebody;
+            new = existing;
             new[4] = format!("Chief {n}");
-            // Some are known by their employee ID alone.
+            // If the address is cleared, only the employee ID identifies the user.
             new[rng.below(3)].clear();
         }
         14 => new[0] = key(position.earlier(rng)).to_uppercase(),
         15 => {
             new[0].clear();
-            new[1] = number(position.earlier(rng)).to_lowercase();
+            new[1] = employee_id(position.earlier(rng)).to_lowercase();
         }
         16 => {
             new[0] = rng.pick(&["nobody@", "p@people..example", "p@elsewhere.example"]).to_owned();
@@ -124,10 +120,10 @@ fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
         20 => new[2] = "Jo \"Joe\" Doe".to_owned(),
         21 => return rng.pick(&["Jo,Jo\n", "x@people.example,,Jo,Jo,,,,,,\n"]).to_owned(),
         22 => new[7] = rng.pick(&["perhaps", "1", "GONE"]).to_owned(),
-        23 => new[1] = somebody[1].to_lowercase(),
+        23 => new[1] = existing[1].to_lowercase(),
         24 => new[2] = rng.pick(&["Zoë", "Nguyễn", "=1+1", "Јо Doe", "Jo\u{200b}"]).to_owned(),
         25 => new[..2].fill(String::new()),
-        26 => new[0] = number(position.earlier(rng)),
+        26 => new[0] = employee_id(position.earlier(rng)),
         _ => {}
     }
     line(&new)

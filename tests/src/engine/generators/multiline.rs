@@ -1,4 +1,4 @@
-//! MultiLine's: accounts that ask for numbers, of a pool that is in use and partly promised.
+//! MultiLine files: accounts that request numbers of a pool that is partly in use.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::random::SeededRandom;
 pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "multiline",
     company: include_str!("../../../../fixtures/company/multiline.json"),
-    before,
+    set_up_commands,
     header: HEADER,
     sizes: &[1_000; 11],
     row,
@@ -28,9 +28,9 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
         };
         json!({"organization": organization, "permission_group": group})
     },
-    naming: |key| line(&["", "", key, "No", "", "off", "off", "", "", "", ""]),
-    beside: &[],
-    wanted: &[
+    row_naming: |key| line(&["", "", key, "No", "", "off", "off", "", "", "", ""]),
+    companion_files: &[],
+    required_outcomes: &[
         "created",
         "skipped",
         "duplicate",
@@ -61,21 +61,21 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
 
 const HEADER: &str = "firstname,lastname,email address or device,social_messaging,multiline_number,\
     monitor_calls,monitor_sms,forwarding_number,restrict_incoming_social_messaging,Language,primary_number";
-/// Where the numbers of each organization begin, and how many each has; the company's own stock last.
+/// The first number and the count of each organization. `None` is the company's own stock.
 const STOCKS: [(Option<&str>, usize, usize); 4] = [
     (Some("EMEA"), 0, 2_000),
     (Some("APAC"), 20_000, 60),
     (Some("Paris"), 30_000, 300),
     (None, 10_000, 900),
 ];
-/// So many accounts are there before, in EMEA with a number and in APAC without.
-const KNOWN: usize = 100;
+/// The number of accounts before the first file: this many in EMEA with numbers, and in APAC without.
+const EXISTING: usize = 100;
 
 fn number(n: usize) -> String {
     format!("+12126{n:06}")
 }
 
-fn known(organization: &str, n: usize) -> String {
+fn existing_key(organization: &str, n: usize) -> String {
     format!("{}{n}@people.example", organization.to_lowercase())
 }
 
@@ -87,7 +87,7 @@ fn import(organization: &str, rows: &str) -> Value {
     })
 }
 
-fn before() -> Vec<(&'static str, Value)> {
+fn set_up_commands() -> Vec<(&'static str, Value)> {
     let mut commands = Vec::new();
     for (org_unit, first, count) in STOCKS {
         let all: Vec<_> = (first..first + count).map(number).collect();
@@ -97,14 +97,14 @@ fn before() -> Vec<(&'static str, Value)> {
         );
     }
     let account = |organization: &str, n: usize, number: &str| {
-        let key = known(organization, n);
+        let key = existing_key(organization, n);
         line(&["Jo", "Doe", &key, "No", number, "off", "off", "", "", "", ""])
     };
-    let emea: String = (0..KNOWN).map(|n| account("EMEA", n, &number(n))).collect();
-    let apac: String = (0..KNOWN).map(|n| account("APAC", n, "")).collect();
+    let emea: String = (0..EXISTING).map(|n| account("EMEA", n, &number(n))).collect();
+    let apac: String = (0..EXISTING).map(|n| account("APAC", n, "")).collect();
     commands.extend([("ImportFile", import("EMEA", &emea)), ("ImportFile", import("APAC", &apac))]);
-    // Numbers that are promised, reserved and resting.
-    let invited: Vec<_> = (0..40).map(|n| known("APAC", n)).collect();
+    // Numbers needed by pending invitations, reserved numbers and cooling numbers.
+    let invited: Vec<_> = (0..40).map(|n| existing_key("APAC", n)).collect();
     commands.push(("ResendInvitation", json!({"users": invited, "channel": "whatsapp"})));
     let reserve = |n: usize| ("ReserveNumber", json!({"number": number(n), "tag": "Board"}));
     commands.extend((200..230).chain(10_000..10_010).map(reserve));
@@ -113,7 +113,7 @@ fn before() -> Vec<(&'static str, Value)> {
     commands
 }
 
-/// The key of a row's account: some are devices.
+/// The key of a row: an address or a device number.
 fn key(serial: usize) -> String {
     if serial.is_multiple_of(6) {
         format!("+4479{serial:08}")
@@ -122,8 +122,8 @@ fn key(serial: usize) -> String {
     }
 }
 
-/// The number that a row asks for, if any: mostly the next one of an organization.
-fn asked(rng: &mut SeededRandom, position: RowPosition) -> String {
+/// The number that a row requests: often the next one of EMEA, often none.
+fn requested_number(rng: &mut SeededRandom, position: RowPosition) -> String {
     let next = (position.file * 180 + position.row / 3) % 2_000;
     match rng.below(20) {
         0..6 => number(next),
@@ -139,15 +139,15 @@ fn asked(rng: &mut SeededRandom, position: RowPosition) -> String {
 }
 
 fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
-    let (n, asked) = (position.serial(), asked(rng, position));
+    let (n, requested) = (position.serial(), requested_number(rng, position));
     let social = rng.pick(&["Yes", "No", "yes", "NO"]);
     let restrict = rng.pick(&["", "", "true", "FALSE"]);
     let language = rng.pick(&["", "English", "german", "French"]);
     let mut new =
-        cells(["Jo", "Doe", &key(n), social, &asked, "auto", "On", "", restrict, language, ""]);
+        cells(["Jo", "Doe", &key(n), social, &requested, "auto", "On", "", restrict, language, ""]);
     match rng.below(60) {
-        0 | 1 => new[2] = known("EMEA", rng.below(KNOWN)).to_uppercase(),
-        2 => new[2] = known("APAC", rng.below(KNOWN)),
+        0 | 1 => new[2] = existing_key("EMEA", rng.below(EXISTING)).to_uppercase(),
+        2 => new[2] = existing_key("APAC", rng.below(EXISTING)),
         3 | 4 => new[2] = key(position.earlier(rng)).to_uppercase(),
         5 | 6 => new[2] = rng.pick(&["", "nobody@", "12345", "Jo Doe", "8.4E+10"]).to_owned(),
         7 | 8 => new[2] = format!("ml{n}@elsewhere.example"),

@@ -1,14 +1,14 @@
-//! OCM's: agents and supervisors in file order, with ids that must be nobody else's.
+//! OCM files: agents and supervisors with unique ids, in file order.
 
 use serde_json::{Value, json};
 
-use super::file_generator::{FileGenerator, RowPosition, cells, line};
+use super::file_generator::{FileGenerator, RowPosition, cells, create_users, line};
 use crate::support::random::SeededRandom;
 
 pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "ocm",
     company: include_str!("../../../../fixtures/company/acme.json"),
-    before,
+    set_up_commands,
     header: HEADER,
     sizes: &[4_000, 3_000, 3_000],
     row,
@@ -18,12 +18,12 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
         _ => Value::Null,
     },
     options: |_| json!({}),
-    naming: |key| line(&[key, "", "", "", "", "", "", "", "", "", "", ""]),
-    beside: &[
+    row_naming: |key| line(&[key, "", "", "", "", "", "", "", "", "", "", ""]),
+    companion_files: &[
         ("featuredetails.csv", "LAN ID,Feature,Enabled\n"),
         ("channelcountdetails.csv", "LAN ID,Channel,Count\nleft,in,1\n"),
     ],
-    wanted: &[
+    required_outcomes: &[
         "created",
         "duplicate",
         "invalid",
@@ -47,35 +47,35 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
 
 const HEADER: &str = "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role,\
     Access Role,CRM Name,Text Chat Greeting Template Name";
-/// So many people are there before; every tenth is a supervisor.
-const KNOWN: usize = 300;
+/// The number of users before the first file. Every tenth is a supervisor.
+const EXISTING: usize = 300;
 
 const TEAMS: [&str; 3] = ["Wealth Advisors Hanoi", "Private Banking, Zürich", "Facilities"];
 
-fn known(n: usize) -> [String; 12] {
+/// The row that created an existing user.
+fn existing_row(n: usize) -> [String; 12] {
     let (key, pbx) = (format!("known{n}"), format!("{}", 900_000 + n));
     let (profile, unit) =
         if n.is_multiple_of(10) { ("supervisor", "Europe") } else { ("agent", TEAMS[n % 3]) };
-    let boss = if n.is_multiple_of(10) { String::new() } else { format!("known{}", n / 10 * 10) };
-    cells([&key, "Known", "Doe", "", &pbx, profile, &boss, unit, "Team Lead", "", "", ""])
+    let supervisor =
+        if n.is_multiple_of(10) { String::new() } else { format!("known{}", n / 10 * 10) };
+    cells([&key, "Known", "Doe", "", &pbx, profile, &supervisor, unit, "Team Lead", "", "", ""])
 }
 
-fn before() -> Vec<(&'static str, Value)> {
-    let rows: String = (0..KNOWN).map(|n| line(&known(n))).collect();
+fn set_up_commands() -> Vec<(&'static str, Value)> {
+    let rows: String = (0..EXISTING).map(|n| line(&existing_row(n))).collect();
     let people = json!({"name": "userdetails.csv", "text": format!("{HEADER}\n{rows}")});
-    let beside = GENERATOR.beside.iter().map(|(name, text)| json!({"name": name, "text": text}));
-    let files: Vec<_> = std::iter::once(people).chain(beside).collect();
-    let user = |n: usize| json!({"user": format!("known{n}")});
-    let mut commands = vec![("ImportFile", json!({"dialect": "ocm", "files": files}))];
-    commands.extend((0..15).map(|n| ("ArchiveUser", user(n))));
-    commands.extend((15..30).map(|n| ("DeactivateUser", user(n))));
-    commands
+    let companions =
+        GENERATOR.companion_files.iter().map(|(name, text)| json!({"name": name, "text": text}));
+    let files: Vec<_> = std::iter::once(people).chain(companions).collect();
+    let import = json!({"dialect": "ocm", "files": files});
+    create_users(import, |n| format!("known{n}"), 0..15, 15..30)
 }
 
 fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
     let n = position.serial();
-    let boss = match rng.below(10) {
-        0..4 => format!("Known{}", rng.below(KNOWN)),
+    let supervisor = match rng.below(10) {
+        0..4 => format!("Known{}", rng.below(EXISTING)),
         4..8 => format!("p{}", position.earlier(rng)),
         8 => format!("p{}", position.later(rng)),
         _ => rng.pick(&["nobody", ""]).to_owned(),
@@ -87,19 +87,31 @@ fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
         _ => ("agent", rng.pick(&TEAMS)),
     };
     let access = if rng.one_in(5) { "Team Lead" } else { "" };
-    let mut new =
-        cells([&key, "Jo", "Doe", &agent, &pbx, profile, &boss, unit, "Team Lead", access, "", ""]);
+    let mut new = cells([
+        &key,
+        "Jo",
+        "Doe",
+        &agent,
+        &pbx,
+        profile,
+        &supervisor,
+        unit,
+        "Team Lead",
+        access,
+        "",
+        "",
+    ]);
     match rng.below(60) {
-        0..3 => new = known(rng.below(KNOWN)),
-        3 => new[0] = format!("KNOWN{}", rng.below(KNOWN)),
+        0..3 => new = existing_row(rng.below(EXISTING)),
+        3 => new[0] = format!("KNOWN{}", rng.below(EXISTING)),
         4 | 5 => new[0] = format!("P{}", position.earlier(rng)),
         6 => new[0] = rng.pick(&["", "jö", "j d", "j\u{200b}d"]).to_owned(),
         7 => new[0] = format!("p.{n}"),
         8 => new[3] = rng.pick(&["a-b", "a b", "ä"]).to_owned(),
         9 | 10 => new[3] = format!("a{}", position.earlier(rng)),
-        11 => new[3] = format!("known{}", rng.below(KNOWN)),
+        11 => new[3] = format!("known{}", rng.below(EXISTING)),
         12 | 13 => new[4] = format!("{}", position.earlier(rng)),
-        14 => new[4] = format!("{}", 900_000 + rng.below(KNOWN)),
+        14 => new[4] = format!("{}", 900_000 + rng.below(EXISTING)),
         15 => new[4] = rng.pick(&["", "4.7E+10", "+47", "x", "４７"]).to_owned(),
         16 => new[5] = rng.pick(&["", "king", "AGENT"]).to_owned(),
         17 | 18 => new[7] = rng.pick(&["Nowhere", "facilities", "Europe", ""]).to_owned(),

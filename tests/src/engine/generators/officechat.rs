@@ -1,14 +1,14 @@
-//! Office Chat's: people switched on and off, with managers before, after and outside the file.
+//! Office Chat files: activated and deactivated users, with managers inside and outside the file.
 
 use serde_json::{Value, json};
 
-use super::file_generator::{FileGenerator, RowPosition, cells, line};
+use super::file_generator::{FileGenerator, RowPosition, cells, create_users, line};
 use crate::support::random::SeededRandom;
 
 pub(super) const GENERATOR: FileGenerator = FileGenerator {
     dialect: "officechat",
     company: include_str!("../../../../fixtures/company/acme.json"),
-    before,
+    set_up_commands,
     header: HEADER,
     sizes: &[4_000, 3_000, 3_000],
     row,
@@ -20,9 +20,9 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
         1 => json!({"existing": "skip"}),
         _ => json!({"existing": "update", "blank_means": "clear", "send_welcome_email": false}),
     },
-    naming: |key| line(&["", "", "", key, "", "", "", ""]),
-    beside: &[],
-    wanted: &[
+    row_naming: |key| line(&["", "", "", key, "", "", "", ""]),
+    companion_files: &[],
+    required_outcomes: &[
         "created",
         "updated",
         "unchanged",
@@ -49,28 +49,24 @@ pub(super) const GENERATOR: FileGenerator = FileGenerator {
 };
 
 const HEADER: &str = "name,firstname,lastname,email/login,title,mobile,manager,Enabled";
-/// So many people are there before.
-const KNOWN: usize = 400;
+/// The number of users before the first file.
+const EXISTING: usize = 400;
 
-/// The row by which somebody came who is there before.
-fn known(n: usize) -> [String; 8] {
+/// The row that created an existing user.
+fn existing_row(n: usize) -> [String; 8] {
     let (key, manager) =
         (format!("known{n}@people.example"), format!("known{}@people.example", n / 9));
     cells(["Known", "First", "Last", &key, "Clerk", "+84901234567", &manager, "TRUE"])
 }
 
-fn before() -> Vec<(&'static str, Value)> {
-    let rows: String = (0..KNOWN).map(|n| line(&known(n))).collect();
+fn set_up_commands() -> Vec<(&'static str, Value)> {
+    let rows: String = (0..EXISTING).map(|n| line(&existing_row(n))).collect();
     let text = format!("{HEADER}\n{rows}");
     let import = json!({"dialect": "officechat", "files": [{"name": "known.csv", "text": text}]});
-    let user = |n: usize| json!({"user": format!("known{n}@people.example")});
-    let mut commands = vec![("ImportFile", import)];
-    commands.extend((0..20).map(|n| ("ArchiveUser", user(n))));
-    commands.extend((20..80).map(|n| ("DeactivateUser", user(n))));
-    commands
+    create_users(import, |n| format!("known{n}@people.example"), 0..20, 20..80)
 }
 
-/// The key of a row's person: some have no address.
+/// The key of a row: an address or a login.
 fn key(serial: usize) -> String {
     if serial.is_multiple_of(9) {
         format!("login{serial}")
@@ -80,11 +76,11 @@ fn key(serial: usize) -> String {
 }
 
 fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
-    let (n, somebody) = (position.serial(), known(rng.below(KNOWN)));
+    let (n, existing) = (position.serial(), existing_row(rng.below(EXISTING)));
     let manager = match rng.below(8) {
         0 | 1 => key(position.earlier(rng)),
         2 | 3 => key(position.later(rng)).to_uppercase(),
-        4 => somebody[3].clone(),
+        4 => existing[3].clone(),
         5 => rng.pick(&["nobody@people.example", "a chief", "KNOWN7@people.example"]).to_owned(),
         6 => key(n),
         _ => String::new(),
@@ -93,13 +89,13 @@ fn row(rng: &mut SeededRandom, position: RowPosition) -> String {
     let mut new =
         cells(["Jo Doe", "Jo", "Doe", &key(n), "Clerk", "+84911111111", &manager, enabled]);
     match rng.below(60) {
-        0..4 => new = somebody,
+        0..4 => new = existing,
         4..8 => {
-            new = somebody;
+            new = existing;
             enabled.clone_into(&mut new[7]);
         }
         8..14 => {
-            new = somebody;
+            new = existing;
             new[4] = format!("Chief {n}");
             enabled.clone_into(&mut new[7]);
             new[rng.below(3)].clear();

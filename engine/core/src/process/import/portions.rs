@@ -1,4 +1,4 @@
-//! The rows of an accepted file in portions that fit in one commit each: for the worker, and for a preview.
+//! Splits the rows of an accepted file into portions that fit in one commit.
 
 use std::fs::File;
 use std::io::BufReader;
@@ -15,7 +15,7 @@ use crate::limits::{IMPORT_BYTES_PER_COMMAND, IMPORT_ROWS_PER_COMMAND};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Where an import stands.
+/// Where an import continues.
 #[derive(Debug)]
 pub(crate) struct ResumePoint {
     sha256: String,
@@ -30,7 +30,7 @@ impl ResumePoint {
     }
 }
 
-/// The rows of a file from the row after the last one done, chunk by chunk.
+/// The rows of a file after the last applied one, in chunks.
 pub(crate) struct FileChunks {
     rows: Box<dyn Iterator<Item = Result<ParsedRow, FileError>> + Send>,
     rows_done: u64,
@@ -40,14 +40,14 @@ impl FileChunks {
     /// Opens the file.
     ///
     /// # Errors
-    /// When it is not there, cannot be read, or is of a dialect that is not known any more.
+    /// When the file is missing or unreadable, or its dialect is unknown.
     pub(crate) fn open(files: &Files, resume_point: &ResumePoint) -> Result<Self, BoxError> {
         let dialect = dialect::find(&resume_point.options.dialect)
-            .ok_or("the dialect is not known any more")?;
+            .ok_or("the dialect is unknown to this version of the program")?;
         let whole = files.open_whole(&resume_point.sha256).map_err(|lost| going_on(&lost))?;
         let open = || files.open(&resume_point.sha256).map(BufReader::<File>::new);
         let (options, limits) = (reading_options(&resume_point.options), Limits::default());
-        // The whole file, also where some rows are done: whoever was to come then has come.
+        // The keys come from the whole file, also from applied rows: later rows may refer to those people.
         let whole = BufReader::new(whole);
         let created = user_file::created_keys(whole, dialect, &options, &limits).map_err(fault)?;
         let rows = user_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
@@ -78,7 +78,7 @@ impl Iterator for FileChunks {
     }
 }
 
-/// How an accepted file is read: as it was when it was accepted.
+/// The options for reading an accepted file, as they were when it was accepted.
 pub(crate) fn reading_options(options: &ImportOptions) -> user_file::ReadOptions {
     let csv = Options {
         encoding: Some(options.encoding.clone()),
@@ -99,10 +99,10 @@ fn fault(error: FileError) -> BoxError {
     }
 }
 
-/// Rows that wait to be applied, in the order of the file.
+/// Rows to apply, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Portions {
-    /// The last one goes next.
+    /// A stack: the last portion is next.
     waiting: Vec<Vec<ParsedRow>>,
 }
 
@@ -111,21 +111,21 @@ impl Portions {
         Self { waiting: vec![rows] }
     }
 
-    /// The rows to apply next, together.
+    /// The next portion to apply.
     pub(crate) fn next(&mut self) -> Option<Vec<ParsedRow>> {
         self.waiting.pop()
     }
 
-    /// Rows that could not be applied just now go next again.
+    /// Puts rows back that could not be applied now.
     pub(crate) fn put_back(&mut self, rows: Vec<ParsedRow>) {
         self.waiting.push(rows);
     }
 
-    /// Rows that lead to more than one commit holds go next in halves; a single one goes as a row to refuse,
-    /// so that the others have theirs.
+    /// Splits rows whose events do not fit in one commit. A single such row becomes an invalid row, so that the
+    /// others are still applied.
     ///
     /// # Errors
-    /// When even the refusal does not fit: the limits of a row forbid it, and it is not passed over.
+    /// When even the invalid row does not fit. The limits of a row prevent this; the row is never skipped.
     pub(crate) fn split(&mut self, mut rows: Vec<ParsedRow>) -> Result<(), BoxError> {
         if rows.len() > 1 {
             let rest = rows.split_off(rows.len() / 2);
@@ -134,7 +134,7 @@ impl Portions {
         }
         for row in rows {
             if row.problems.iter().any(|problem| problem.code == Code::CsvRecordTooLarge) {
-                return Err(format!("row {} is too large even to be refused", row.row).into());
+                return Err(format!("row {} is too large even for its error", row.row).into());
             }
             self.waiting.push(vec![row.as_too_large()]);
         }
@@ -156,10 +156,10 @@ mod tests {
         rows.iter().map(|row| row.row).collect()
     }
 
-    /// P14: halves keep the order of the file; a row that does not fit alone is refused, and told if it
-    /// does not fit even so.
+    /// P14: halves keep the order of the file. A row that does not fit alone becomes invalid; if that does not
+    /// fit either, the split fails.
     #[test]
-    fn p14_rows_are_split_in_order_and_none_is_passed_over() {
+    fn split_rows_keep_their_order() {
         let mut portions = Portions::of((1..=3).map(row).collect());
         let all = portions.next().unwrap();
         portions.split(all).unwrap();
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(numbers(&refused), [1]);
         assert_eq!(refused[0].problems[0].code, Code::CsvRecordTooLarge);
         let error = portions.split(refused).unwrap_err();
-        assert_eq!(error.to_string(), "row 1 is too large even to be refused");
+        assert_eq!(error.to_string(), "row 1 is too large even for its error");
         assert_eq!(numbers(&portions.next().unwrap()), [2, 3]);
         assert!(portions.next().is_none());
     }
