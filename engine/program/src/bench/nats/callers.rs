@@ -9,9 +9,9 @@ use boarding_commands::values::CompanyId;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::company;
 use super::job::{BenchError, Job, ROUNDS};
 use super::measured::{Line, Timed};
+use crate::bench::log::company;
 use crate::sample_data;
 use boarding_core::clock::Clock;
 use boarding_nats::names;

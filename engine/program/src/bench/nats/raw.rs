@@ -7,10 +7,10 @@ use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::company;
 use super::job::BenchError;
 use super::measured::Timed;
 use super::streams::failed;
+use crate::bench::log::company;
 use boarding_log::jetstream::{Options, payload, stream_config};
 use boarding_log::{Encoded, EventLog};
 
