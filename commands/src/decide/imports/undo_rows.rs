@@ -166,7 +166,9 @@ mod tests {
 
     fn standing(company: &Given) -> Vec<crate::company::UserSnapshot> {
         ["ann", "bob", "cid", "dee"]
-            .map(|key| crate::company::UserSnapshot::of(&company.0, &crate::values::UserKey::new(key)))
+            .map(|key| {
+                crate::company::UserSnapshot::of(&company.0, &crate::values::UserKey::new(key))
+            })
             .into()
     }
 
