@@ -16,6 +16,7 @@ use crate::values::{CompanyId, ImportId, InvitationId, Phone, RunId, Time, fold}
 
 pub mod effects;
 pub mod filter;
+mod fold;
 pub mod holders;
 pub mod notification;
 pub mod numbers;

@@ -6,6 +6,7 @@ mod multiline;
 mod ocm;
 mod officechat;
 
+use crate::schema::{json_schema, scalar};
 pub use crate::user_file::{Dialect, ImportRules, Known};
 
 /// Every dialect, in the order in which people see them. A new dialect comes last.
@@ -19,6 +20,18 @@ pub const ALL: &[&dyn Dialect] = &[
 
 /// The attribute of an account that names its group of permissions.
 pub(crate) const PERMISSION_GROUP: &str = "permission_group";
+
+/// The name of a dialect, in the contract's JSON Schema.
+#[derive(Debug, Clone, Copy)]
+pub struct DialectName;
+
+scalar! {
+    DialectName, "DialectName": json_schema!({"type": "string", "enum": names()});
+}
+
+fn names() -> Vec<&'static str> {
+    ALL.iter().map(|dialect| dialect.name()).collect()
+}
 
 /// The dialect of that name.
 pub fn find(name: &str) -> Option<&'static dyn Dialect> {

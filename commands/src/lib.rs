@@ -12,7 +12,6 @@ pub mod decide;
 pub mod dialect;
 pub mod envelope;
 pub mod event;
-pub mod evolve;
 pub mod lock;
 pub mod schema;
 pub mod search;

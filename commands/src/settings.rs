@@ -1,20 +1,23 @@
-//! A company's settings: every one with a name, a default, a unit and the values it takes.
+//! A company's settings: each with a name, a default, a unit and the values that it may have.
 
+mod allowed;
+mod change;
 mod notify;
+mod schema;
 mod texts;
 
-use std::collections::BTreeSet;
-use std::ops::RangeInclusive;
+#[cfg(test)]
+mod tests;
 
-use boarding_csv::has_control;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+
+pub use allowed::IMPORT_ROWS_MAX;
+pub use notify::Notify;
+pub(crate) use schema::change_schema;
 
 use crate::event::{BlankMeans, Channel};
-use crate::values::{Code, Refusal, email, fold};
-
-pub use notify::Notify;
+use crate::values::fold;
 
 /// What a company may set with `SetCompanyConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -167,25 +170,6 @@ impl Default for Settings {
     }
 }
 
-/// A vendor's key for one of our settings.
-pub(crate) const ALIASES: [(&str, &str); 4] = [
-    ("com.leapxpert.user.bulkintegration.records", "bulk_integration_max_records"),
-    ("com.leapxpert.whatsapp.archived.channel.enabled", "channels.whatsapp"),
-    ("com.leapxpert.whatsapp.archived.channel.enable", "channels.whatsapp"),
-    ("com.leapxpert.imessage.archived.channel.enabled", "channels.imessage"),
-];
-
-/// The most rows that any file may have: an import of them stays within the engine's memory and a few minutes.
-pub const IMPORT_ROWS_MAX: u64 = boarding_csv::ROWS_MAX;
-/// The largest number any setting takes: far above every use, far below every overflow.
-pub(crate) const MAX_NUMBER: u64 = 10_000_000;
-/// The most domains: more than any company has.
-const MAX_DOMAINS: usize = 100;
-/// The most administrators: as many mails as the commit that ends an import has room for beside its rows.
-const MAX_ADMINS: usize = 20;
-/// The longest text a setting takes, in characters.
-pub(crate) const MAX_TEXT_CHARS: usize = 255;
-
 impl Settings {
     pub fn channel_enabled(&self, channel: Channel) -> bool {
         match channel {
@@ -224,301 +208,5 @@ impl Settings {
         let domain = email.rsplit('@').next().unwrap_or_default();
         let allowed = &self.allowed_email_domains;
         allowed.is_empty() || allowed.iter().any(|one| fold(one) == fold(domain))
-    }
-
-    /// The settings as a flat list: objects are named by their paths, `channels.whatsapp`.
-    pub fn flat(&self) -> Vec<(String, Value)> {
-        let mut out = Vec::new();
-        flatten("", &serde_json::to_value(self).unwrap_or_default(), &mut out);
-        out
-    }
-
-    /// The single settings that an asker's object names, checked: path and value of each.
-    ///
-    /// # Errors
-    /// `config.unknown_setting` and `config.invalid_value`, naming the setting and what it takes.
-    pub fn check(
-        &self,
-        asked: &serde_json::Map<String, Value>,
-    ) -> Result<Vec<(String, Value)>, Refusal> {
-        let mut changes = Vec::new();
-        for (name, value) in asked {
-            let name = ALIASES
-                .iter()
-                .find(|(alias, _)| alias == name)
-                .map_or(name.as_str(), |(_, ours)| ours);
-            flatten(name, value, &mut changes);
-        }
-        let known = self.flat();
-        let mut after = self.clone();
-        for (name, value) in &changes {
-            let refuse = |code: Code, takes: &str| {
-                Refusal::new(code)
-                    .saying(&format!("{name}: {takes}"))
-                    .with(json!({"setting": name, "takes": takes}))
-            };
-            let Some((_, today)) = known.iter().find(|(known, _)| known == name) else {
-                let nearest = known
-                    .iter()
-                    .max_by(|a, b| likeness(name, &a.0).total_cmp(&likeness(name, &b.0)));
-                let hint =
-                    nearest.map(|(near, _)| format!("did you mean {near}?")).unwrap_or_default();
-                return Err(refuse(Code::ConfigUnknownSetting, &hint));
-            };
-            let takes = takes(name, today);
-            if !fits(name, today, value) || after.set(name, value).is_none() {
-                return Err(refuse(Code::ConfigInvalidValue, &takes));
-            }
-        }
-        Ok(changes)
-    }
-
-    /// Sets one setting by its path. None, and nothing changed, if the value does not fit: history is
-    /// never refused, so a value that an older program accepted is kept out rather than failed on.
-    pub fn set(&mut self, path: &str, value: &Value) -> Option<()> {
-        let mut all = serde_json::to_value(&*self).ok()?;
-        let pointer = format!("/{}", path.replace('.', "/"));
-        *all.pointer_mut(&pointer)? = value.clone();
-        *self = serde_json::from_value(all).ok()?;
-        Some(())
-    }
-}
-
-fn likeness(a: &str, b: &str) -> f64 {
-    strsim::jaro_winkler(a, b)
-}
-
-fn flatten(path: &str, value: &Value, out: &mut Vec<(String, Value)>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, value) in fields {
-                let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                flatten(&inner, value, out);
-            }
-        }
-        _ => out.push((path.to_owned(), value.clone())),
-    }
-}
-
-/// The words that a setting takes, where it takes nothing else.
-pub(crate) fn words(name: &str) -> Option<&'static [&'static str]> {
-    match name {
-        "live_invitation" => Some(&["by_dialect", "supersede", "skip"]),
-        "blank_means" => Some(&["keep", "clear"]),
-        "reference_resolution" => Some(&["strict", "file_order", "two_pass"]),
-        _ => None,
-    }
-}
-
-/// The most entries that a setting takes, where it takes a list.
-pub(crate) fn most(name: &str) -> usize {
-    if name == ADMINS { MAX_ADMINS } else { MAX_DOMAINS }
-}
-
-/// The numbers that a setting takes.
-pub(crate) fn range(name: &str) -> RangeInclusive<u64> {
-    match name {
-        "number_cooling_seconds" => 0..=MAX_NUMBER,
-        "number_threshold_percent" => 1..=100,
-        "import_max_rows" => 1..=IMPORT_ROWS_MAX,
-        "reminder_after_days" => 0..=365,
-        "reminder_max" => 1..=10,
-        "expired_digest_hours" => 1..=720,
-        _ => 1..=MAX_NUMBER,
-    }
-}
-
-fn takes(name: &str, today: &Value) -> String {
-    let range = range(name);
-    match (words(name), today) {
-        (Some(words), _) => words.join(" or "),
-        (_, Value::Bool(_)) => "true or false".to_owned(),
-        (_, Value::Number(_)) => {
-            format!("a whole number from {} to {}", range.start(), range.end())
-        }
-        (_, Value::Array(_)) if name == ADMINS => {
-            format!("a list of up to {MAX_ADMINS} plain e-mail addresses, each once")
-        }
-        (_, Value::Array(_)) => format!("a list of up to {MAX_DOMAINS} domains such as acme.com"),
-        _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
-        _ if name == "network_admin_email" => "one plain e-mail address, or null".to_owned(),
-        _ => texts::takes(name).map_or_else(any_text, str::to_owned),
-    }
-}
-
-fn any_text() -> String {
-    format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks")
-}
-
-/// The settings that may be unset.
-const NULLABLE: [&str; 3] = ["company_name", EXTRA_CHARACTERS, "network_admin_email"];
-const EXTRA_CHARACTERS: &str = "id_extra_characters";
-const ADMINS: &str = "designated_admin_emails";
-
-/// Whether these are plain addresses, and no two the same.
-fn are_addresses(list: &[Value]) -> bool {
-    let mut folded = BTreeSet::new();
-    list.iter().all(|address| {
-        let address = address.as_str().filter(|address| email::check(address).is_ok());
-        address.is_some_and(|address| folded.insert(fold(address)))
-    })
-}
-
-/// Whether addresses can be of it: what stands behind the sign, and no more.
-fn is_domain(domain: &Value) -> bool {
-    let address = domain.as_str().map(|domain| format!("a@{domain}"));
-    address.is_some_and(|address| email::check(&address).is_ok())
-}
-
-fn fits(name: &str, today: &Value, value: &Value) -> bool {
-    let text =
-        |text: &str| (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !has_control(text);
-    match (today, value) {
-        (Value::Bool(_), Value::Bool(_)) => true,
-        (Value::Number(_), Value::Number(number)) => {
-            number.as_u64().is_some_and(|number| range(name).contains(&number))
-        }
-        (Value::Array(_), Value::Array(list)) => {
-            let fits = |list: &[Value]| match name {
-                ADMINS => are_addresses(list),
-                _ => list.iter().all(is_domain),
-            };
-            list.len() <= most(name) && fits(list)
-        }
-        (Value::String(_) | Value::Null, Value::Null) => NULLABLE.contains(&name),
-        (_, Value::String(given)) if name == EXTRA_CHARACTERS => {
-            text(given) && given.bytes().all(|byte| byte.is_ascii_punctuation())
-        }
-        (_, Value::String(given)) if name == "network_admin_email" => email::check(given).is_ok(),
-        (Value::String(_) | Value::Null, Value::String(given)) => {
-            text(given) && texts::fits(name, given)
-        }
-        _ => false,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(asked: &Value) -> Result<Vec<(String, Value)>, Refusal> {
-        Settings::default().check(asked.as_object().unwrap())
-    }
-
-    /// LX-06: any positive number, 100 unless set.
-    #[test]
-    fn the_limit_takes_positive_numbers_only() {
-        assert_eq!(Settings::default().bulk_integration_max_records, 100);
-        assert!(check(&json!({"bulk_integration_max_records": 1})).is_ok());
-        for bad in [json!(0), json!(-1), json!("100"), json!(1.5), json!(null), json!(true)] {
-            let refusal = check(&json!({"bulk_integration_max_records": bad})).unwrap_err();
-            assert_eq!(refusal.code, Code::ConfigInvalidValue);
-        }
-    }
-
-    /// ML-16: a list of plain domains, and numbers within their own bounds.
-    #[test]
-    fn domains_percent_and_seconds_are_held_to_their_bounds() {
-        assert!(check(&json!({"allowed_email_domains": ["acme.com", "Globex.example"]})).is_ok());
-        assert!(check(&json!({"allowed_email_domains": []})).is_ok());
-        assert!(
-            check(&json!({"number_cooling_seconds": 0, "number_threshold_percent": 100})).is_ok()
-        );
-        for bad in [
-            json!({"allowed_email_domains": ["jane@acme.com"]}),
-            json!({"allowed_email_domains": ["acme"]}),
-            json!({"allowed_email_domains": "acme.com"}),
-            json!({"allowed_email_domains": vec!["acme.com"; 101]}),
-            json!({"number_threshold_percent": 101}),
-            json!({"number_threshold_percent": 0}),
-            json!({"number_cooling_seconds": -1}),
-        ] {
-            assert_eq!(check(&bad).unwrap_err().code, Code::ConfigInvalidValue, "{bad}");
-        }
-        let allowed_email_domains = vec!["Acme.com".to_owned()];
-        let settings = Settings { allowed_email_domains, ..Settings::default() };
-        assert!(settings.allows_domain_of("jane@ACME.com"));
-        assert!(!settings.allows_domain_of("jane@mail.acme.com"));
-        assert!(Settings::default().allows_domain_of("jane@globex.example"));
-    }
-
-    /// LX-05: the vendor's keys, in both spellings, are ours under another name.
-    #[test]
-    fn the_vendors_keys_are_understood() {
-        for key in ["enabled", "enable"] {
-            let key = format!("com.leapxpert.whatsapp.archived.channel.{key}");
-            assert_eq!(
-                check(&json!({key: true})).unwrap(),
-                [("channels.whatsapp".to_owned(), json!(true))]
-            );
-        }
-    }
-
-    #[test]
-    fn a_name_that_was_set_can_be_unset_and_nothing_else_can() {
-        let named = Settings { company_name: Some("Acme".to_owned()), ..Settings::default() };
-        let check = |asked: &Value| named.check(asked.as_object().unwrap());
-        assert!(check(&json!({"company_name": null})).is_ok());
-        assert!(check(&json!({"language": null})).is_err());
-    }
-
-    /// OCM-04: letters and digits, and what the company adds; no setting lets blanks or other letters in.
-    #[test]
-    fn ocm_04_the_company_says_what_else_an_id_may_hold() {
-        let mut settings = Settings::default();
-        assert!(settings.takes_id("JohnDoe22") && !settings.takes_id("john.doe"));
-        let changes = check(&json!({"id_extra_characters": ".-"})).unwrap();
-        settings.set(&changes[0].0, &changes[0].1).unwrap();
-        assert!(settings.takes_id("john.doe-2") && !settings.takes_id("john_doe"));
-        for bad in [json!(" "), json!("é"), json!("a"), json!("1"), json!(""), json!("\n")] {
-            assert!(check(&json!({"id_extra_characters": bad})).is_err(), "{bad}");
-        }
-        assert!(check(&json!({"id_extra_characters": null})).is_ok());
-    }
-
-    /// OC-14: the administrator's address is one, or none.
-    #[test]
-    fn oc_14_the_network_admin_is_one_address_or_none() {
-        let check = |value: Value| check(&json!({"network_admin_email": value}));
-        assert!(check(json!("admin@acme.example")).is_ok() && check(json!(null)).is_ok());
-        for bad in [json!("admin"), json!("a@x.com, b@x.com"), json!(""), json!(1)] {
-            assert!(check(bad.clone()).is_err(), "{bad}");
-        }
-    }
-
-    /// History is not refused: a sender that was set before it was read still stands.
-    #[test]
-    fn what_was_set_before_still_stands() {
-        let mut settings = Settings::default();
-        settings.set("mail_from", &json!("x")).unwrap();
-        assert_eq!(settings.mail_from, "x");
-    }
-
-    /// ML-14: the designated administrators are plain addresses, each named once, and nothing that could
-    /// make a header of its own.
-    #[test]
-    fn ml_14_designated_administrators_are_addresses_each_once() {
-        let check = |value: Value| check(&json!({"designated_admin_emails": value}));
-        assert!(
-            check(json!(["a@acme.example", "b@acme.example"])).is_ok() && check(json!([])).is_ok()
-        );
-        let many: Vec<_> = (0..21).map(|n| format!("a{n}@acme.example")).collect();
-        assert!(check(json!(many[..20])).is_ok());
-        for bad in [
-            json!(["a@acme.example", "A@Acme.example"]),
-            json!(["a@acme.example\r\nBcc: b@acme.example"]),
-            json!(["acme.example"]),
-            json!("a@acme.example"),
-            json!(many),
-        ] {
-            assert!(check(bad.clone()).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn an_unknown_setting_is_refused_with_a_hint() {
-        let refusal = check(&json!({"chanels": {"whatsapp": true}})).unwrap_err();
-        assert_eq!(refusal.code, Code::ConfigUnknownSetting);
-        assert!(refusal.message.contains("channels.whatsapp"), "{refusal}");
     }
 }

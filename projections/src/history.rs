@@ -1,4 +1,4 @@
-//! History: the versions of the events about one thing, and the JSON of an event (query `history`).
+//! History: where to find the events about one thing, and their JSON (query `history`).
 //!
 //! The engine reads the events from the log. [`versions`] lists the versions to read,
 //! [`Entity::concerns`] selects the events, [`event_json`] gives the JSON of each. Without an
@@ -22,7 +22,6 @@ pub use entity::Entity;
 use crate::projection::{Projection, Projector, scan};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
-use crate::subject::{import_of, run_of, user_of};
 use crate::tables::runs::RunOrderProjection;
 use crate::tables::{imports, recipients, runs, users};
 use crate::{numbers, phone_list};
@@ -115,7 +114,7 @@ pub fn event_json(fact: &Fact<'_>) -> Value {
     })
 }
 
-/// Commits by run or import, and version. One row for each commit, however many events it has.
+/// Commits by run or import, and version. A commit with many events has one row.
 #[derive(Debug)]
 pub(crate) struct ProcessCommitProjection;
 
@@ -152,10 +151,10 @@ impl Projection for ProcessCommitProjection {
 const COMMIT_PREFIX_BYTES: usize = 17;
 
 fn commit_prefix_of(event: &Event) -> Option<[u8; COMMIT_PREFIX_BYTES]> {
-    match (run_of(event), import_of(event)) {
-        (Some(run), _) => Some(commit_prefix(RUN, runs::key(run))),
-        (None, Some(import)) => Some(commit_prefix(IMPORT, imports::key(import))),
-        (None, None) => None,
+    match Entity::of_process(event)? {
+        Entity::Run(run) => Some(commit_prefix(RUN, runs::key(run))),
+        Entity::Import(import) => Some(commit_prefix(IMPORT, imports::key(import))),
+        Entity::User(_) | Entity::Phone(_) => None,
     }
 }
 
@@ -175,8 +174,9 @@ fn commits(
     })
 }
 
-/// Events by user and version, without those whose version another table lists: the user's own
-/// row lists creation, removal and phones, the recipient's row lists the events of a run.
+/// Events by user and version, except events that another table lists.
+///
+/// The user's row lists creation, removal and phones. The recipient's row lists events of a run.
 #[derive(Debug)]
 pub(crate) struct UserEventProjection;
 
@@ -194,10 +194,11 @@ impl Projection for UserEventProjection {
                 | Event::CorporatePhoneAdded { .. }
                 | Event::CorporatePhoneRemoved { .. }
         );
-        if is_in_user_row || run_of(fact.event).is_some() {
+        let subjects = fact.event.subjects();
+        if is_in_user_row || subjects.run.is_some() {
             return None;
         }
-        let user = user_of(fact.event)?;
+        let user = subjects.user?;
         Some([&user_prefix(&user.folded()), fact.version.to_be_bytes().as_slice()].concat())
     }
 
@@ -233,7 +234,7 @@ fn versions_of_user(
     Ok(versions)
 }
 
-/// What `pick` returns for each stored row under the prefix.
+/// The values that `pick` returns for the stored rows under the prefix.
 fn collect<P: Projection, T>(
     rows: &dyn Rows,
     company: &CompanyId,

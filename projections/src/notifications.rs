@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, MailTo, Permission, TemplateKind, UndoOutcome, Who};
-use boarding_commands::evolve::{import_completed_key, welcome_key};
+use boarding_commands::event::{import_completed_key, welcome_key};
 use boarding_commands::values::{Code, Personal, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load, newest_first};
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, WireEnum, page, shape_of, wire_enum,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page, shape_of,
+    wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -54,22 +55,15 @@ wire_enum! {
     }
 }
 
-/// A kind of mail, as a parameter of the query.
+/// A kind of mail other than an invitation, as a parameter of the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct MailKind(TemplateKind);
 
 impl WireEnum for MailKind {
-    const ALL: &'static [Self] = &[
-        Self(TemplateKind::Welcome),
-        Self(TemplateKind::ImportCompleted),
-        Self(TemplateKind::BatchReport),
-        Self(TemplateKind::RunStarted),
-        Self(TemplateKind::RunCompleted),
-        Self(TemplateKind::NumberThreshold),
-        Self(TemplateKind::InvitationsExceedNumbers),
-        Self(TemplateKind::Reminder),
-        Self(TemplateKind::ExpiredDigest),
-    ];
+    fn all() -> impl Iterator<Item = Self> {
+        let is_listed = |kind: &TemplateKind| *kind != TemplateKind::ChannelInvitation;
+        TemplateKind::ALL.into_iter().filter(is_listed).map(Self)
+    }
 
     fn as_str(self) -> &'static str {
         self.0.as_str()
@@ -104,7 +98,7 @@ struct NotificationShown<'a> {
     /// The address. For a user, it is null until sending starts.
     to: Option<&'a Personal<String>>,
     /// `dropped`: the import was undone before the mail was sent.
-    state: Wire<NotificationStatus>,
+    state: WireName<NotificationStatus>,
     code: Option<Code>,
     /// The text of the code and its detail.
     reason: Option<String>,
@@ -120,7 +114,7 @@ impl NotificationRow {
             kind: self.kind,
             user: self.user.as_ref(),
             to: self.to.as_ref(),
-            state: Wire(self.state),
+            state: WireName(self.state),
             code: self.code,
             reason: self.code.map(|code| reason(code, self.detail.as_deref())),
             requested_at: self.requested_at,

@@ -1,10 +1,13 @@
 //! The stable codes of every "no": machines branch on the code, people read the text beside it.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::schema::growing_list;
 
 macro_rules! codes {
     ($($variant:ident $code:literal $text:literal)*) => {
@@ -269,8 +272,26 @@ impl Serialize for Code {
 
 impl<'de> Deserialize<'de> for Code {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        let text = <Cow<'de, str>>::deserialize(deserializer)?;
         Self::find(&text).ok_or_else(|| D::Error::custom("there is no such code"))
+    }
+}
+
+/// A request must give a code of the list; an answer may give one that was added later.
+impl JsonSchema for Code {
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let codes: Vec<_> = Self::ALL.iter().map(|code| code.as_str()).collect();
+        growing_list(
+            generator,
+            &codes,
+            "^[a-z0-9_]+(\\.[a-z0-9_]+)*$",
+            "A stable code: machines branch on it.",
+            "The list grows: take one you do not know as a plain no.",
+        )
     }
 }
 

@@ -5,6 +5,8 @@ use std::fmt;
 use serde::de::{Error as _, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::schema::{json_schema, scalar};
+
 /// 32 bytes of BLAKE3; hexadecimal in JSON, raw bytes in the stored form.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct Digest(pub [u8; 32]);
@@ -89,4 +91,8 @@ impl<'de> Visitor<'de> for RawBytes {
         }
         Ok(Digest(out))
     }
+}
+
+scalar! {
+    Digest, "Digest": json_schema!({"type": "string", "pattern": "^[0-9a-f]{64}$"});
 }

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use ulid::Ulid;
 
+use crate::schema::{json_schema, scalar, ulid};
+
 /// The text is not an id of the kind that was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdError {
@@ -145,4 +147,25 @@ impl fmt::Debug for UserKey {
 /// Folds a key, e-mail address or name for comparison: trimmed, lower case.
 pub fn fold(text: &str) -> String {
     text.trim().to_lowercase()
+}
+
+scalar! {
+    CommandId, "CommandId": ulid("The id of a command: a ULID.");
+    ImportId, "ImportId": ulid("The id of an import: a ULID.");
+    RunId, "RunId": ulid("The id of a run: a ULID.");
+    InvitationId, "InvitationId": ulid("The id of an invitation: a ULID.");
+    CompanyId, "CompanyId": json_schema!({"type": "string", "pattern": "^[a-z0-9][a-z0-9-]{0,62}$"});
+    UserKey, "UserKey": json_schema!({"type": "string"});
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A ULID in either case fits the pattern's alphabet, and so does what we write.
+    #[test]
+    fn an_id_is_read_in_either_case() {
+        let id: CommandId = "01jd0000000000000000000abc".parse().unwrap();
+        assert_eq!(id.to_string(), "01JD0000000000000000000ABC");
+    }
 }

@@ -1,10 +1,14 @@
 //! Personal data: a type of its own from the first stored byte, so that it can be sealed and erased later.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::ops::Deref;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::schema::PERSONAL;
 
 /// A value that belongs to a person.
 ///
@@ -65,6 +69,23 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Personal<T> {
                 Err(D::Error::custom(format_args!("personal field of unknown kind {kind}")))
             }
         }
+    }
+}
+
+/// The schema of the value, marked as personal data.
+impl<T: JsonSchema> JsonSchema for Personal<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let mut schema = T::json_schema(generator);
+        schema.insert(PERSONAL.to_owned(), true.into());
+        schema
     }
 }
 

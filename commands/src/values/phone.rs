@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use unicode_normalization::UnicodeNormalization as _;
 
 use super::code::Code;
+use crate::schema::{json_schema, scalar};
 
 /// An E.164 number: 7 to 15 digits, the first not 0. Kept as the number itself, shown as `+digits`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -170,6 +171,10 @@ impl<'de> Deserialize<'de> for Phone {
             NonZeroU64::deserialize(deserializer).map(Self)
         }
     }
+}
+
+scalar! {
+    Phone, "Phone": json_schema!({"type": "string", "pattern": "^\\+[1-9][0-9]{6,14}$"});
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::schema::{json_schema, scalar};
+
 /// Milliseconds since 1970-01-01T00:00:00Z. Only the engine's clock makes one from the outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(pub i64);
@@ -53,6 +55,10 @@ impl<'de> Deserialize<'de> for Time {
             i64::deserialize(deserializer).map(Self)
         }
     }
+}
+
+scalar! {
+    Time, "Time": json_schema!({"type": "string", "format": "date-time"});
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Files on their way in: kept by their digest, checked as a whole, read if they are small.
+//! Intake of files: stores them by digest, checks them, and reads small ones.
 
 use std::io::{BufReader, Cursor};
 
@@ -27,7 +27,7 @@ pub mod objects;
 mod pictures;
 
 impl Engine {
-    /// Keeps a file that a command will name by its digest; durable when this returns.
+    /// Stores a file that a command will name by its digest. It is durable on return.
     ///
     /// # Errors
     /// `import.too_large`, or `unavailable` when it cannot be read or written.
@@ -38,17 +38,17 @@ impl Engine {
             .map_err(|error| refused(&error))
     }
 
-    /// What is the matter where a kept file is not there any more.
+    /// The error text for a missing stored file.
     pub fn missing_file(&self, sha256: &str) -> Option<String> {
         self.context.files.missing(sha256)
     }
 }
 
 impl EngineContext {
-    /// Keeps the files of a command: what it carries itself, what it names, or what is there already.
+    /// Stores the files of a command: inline, from the object store, or stored already.
     ///
     /// # Errors
-    /// `import.*` for a file that is not what the command says, `envelope.malformed` for one it does not give.
+    /// `import.*` for a file that differs from its description, `envelope.malformed` for a missing one.
     pub(crate) async fn keep(
         &self,
         company: &CompanyId,
@@ -75,10 +75,10 @@ impl EngineContext {
         keeping.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
     }
 
-    /// Checks an import's file as a whole, and reads its rows if they fit in one commit.
+    /// Checks the whole file of an import, and reads its rows if they fit in one commit.
     ///
     /// # Errors
-    /// `import.*` and `csv.*`: nothing of the file is imported.
+    /// `import.*` and `csv.*`: then no row is imported.
     pub(crate) async fn read(
         &self,
         import: &ImportFile,
@@ -91,14 +91,14 @@ impl EngineContext {
     }
 }
 
-/// What the company's settings say about reading.
+/// The settings of the company for reading files.
 #[derive(Debug, Clone)]
 pub(crate) struct CompanySays {
     pub assume_plus: bool,
     pub accept_gzip: bool,
     /// The most data rows of one file.
     pub rows_max: u64,
-    /// Columns of the dialect that the company's files may not have.
+    /// Columns that files of this company must not have.
     pub withheld: Vec<String>,
 }
 
@@ -115,7 +115,7 @@ impl CompanySays {
     }
 }
 
-/// The body by which a repeat is recognised: files by their digests, however they were sent.
+/// The body for detecting repeated commands: it has the digests of files, however they were sent.
 pub(crate) fn canonical_body(body: &Value, files: &[FileRef]) -> Value {
     let mut fields = body.as_object().cloned().unwrap_or_default();
     let named = files.iter().map(|file| json!({"name": file.name, "sha256": file.sha256}));
@@ -132,7 +132,7 @@ fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef,
             .decode(text)
             .map_err(|_| malformed("base64 does not decode"))?,
         (None, None) if authority == Authority::All => return known(files, body),
-        // A digest alone opens the files of all companies.
+        // A digest alone would give access to the files of all companies.
         (None, None) => return Err(malformed("give one of text, base64 and object")),
         (Some(_), Some(_)) => return Err(malformed("give one of text and base64")),
     };
@@ -154,11 +154,11 @@ fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef,
     }
 }
 
-/// A file that was kept before, named by its digest alone.
+/// A file that is stored already, named by its digest only.
 fn known(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
     let malformed = || {
         Refusal::new(Code::EnvelopeMalformed)
-            .saying("files: give text, base64, or the sha256 of a kept file")
+            .saying("files: give text, base64, or the sha256 of a stored file")
     };
     let digest = body.sha256.as_deref().ok_or_else(malformed)?;
     let is_digest =
@@ -167,16 +167,17 @@ fn known(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
         return Err(malformed());
     }
     let missing = |_| {
-        Refusal::new(Code::ImportChecksumMismatch).saying("no file of this digest is kept here")
+        Refusal::new(Code::ImportChecksumMismatch)
+            .saying("there is no stored file with this digest")
     };
     let bytes = files.open(digest).and_then(|file| file.metadata()).map_err(missing)?.len();
     Ok(FileRef { name: boarding_csv::clean_name(&body.name), sha256: digest.to_owned(), bytes })
 }
 
-/// Checks an import's file as a whole, and reads its rows if they fit in one commit.
+/// Checks the whole file of an import, and reads its rows if they fit in one commit.
 ///
 /// # Errors
-/// `import.*` and `csv.*`: nothing of the file is imported.
+/// `import.*` and `csv.*`: then no row is imported.
 pub(crate) fn read(
     files: &Files,
     import: &ImportFile,
@@ -222,7 +223,7 @@ pub(crate) fn read(
     Ok(FileContents { files: kept, summary, rows })
 }
 
-/// LX-08: a file that says it is something else is not taken at its content; one that says nothing is.
+/// Rejects a file name with another extension than CSV. A name without an extension is accepted.
 fn is_csv_by_name(name: &str) -> bool {
     match name.rsplit_once('.') {
         Some((_, extension)) => ["csv", "gz"].iter().any(|one| extension.eq_ignore_ascii_case(one)),

@@ -1,8 +1,8 @@
-//! What a file would come to, and the commit of exactly that: previews of imports (P16).
+//! Import previews: plans of what an import would do, and imports bound to a plan.
 //!
-//! A plan is made on a copy of the company's state, by the rules, commits and projections of a real import
-//! (`preview/rehearsal.rs`). It appends nothing, and the company's task goes on meanwhile. What comes between
-//! a plan and the acceptance makes the plan anew; once accepted, the rows of a long file are judged as they come.
+//! A dry run on a copy of the company makes the plan, with the rules, commits and projections of a real import.
+//! It appends nothing, and the company continues meanwhile. If the company changes before the import is
+//! accepted, the plan is made again. After acceptance, rows of a long file are decided when they are applied.
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,34 +22,33 @@ use crate::limits::PLANS_PER_COMMAND;
 mod dry_run;
 pub(crate) mod undo;
 
-/// What a file would come to, were it imported into the company as it stands.
+/// What an import would do in the current state of the company.
 #[derive(Clone, PartialEq)]
 pub struct ImportPlan {
-    /// The digest of what would happen: a commit that names it does exactly that, or is refused.
+    /// The digest of the plan. An import with this digest does exactly that, or is refused.
     pub hash: String,
     pub counts: Counts,
-    /// The first rows, as the query `import_rows` would show them.
+    /// The first rows, in the form of the query `import_rows`.
     pub rows: Vec<Value>,
-    /// The number of the first data row that `rows` leaves out; none if they are all there. It says that
-    /// there is more, and where it begins: a command has no way to ask for the rows from there on, the
-    /// import itself has (`import_rows`).
+    /// The number of the first data row that is not in `rows`; `None` if all rows are there. A preview has no
+    /// further pages; the query `import_rows` shows all rows after the import.
     pub next: Option<u64>,
     pub attention: Attention,
-    /// What is worth saying about the file as a whole; they are among the counts' warnings.
+    /// Warnings about the whole file. The counts include them.
     pub warnings: Vec<Problem>,
-    /// Why nobody would be invited though somebody is to be.
+    /// Why no person would be invited, although the command wants invitations.
     pub not_invited: Option<Problem>,
-    /// The company's version that the plan was made at.
+    /// The version of the company when the plan was made.
     version: u64,
 }
 
-/// The first rows of each kind that somebody should look at, wherever they stand in the file.
+/// The first rows of each kind of problem, from the whole file.
 #[derive(Clone, PartialEq, Default)]
 pub struct Attention {
     pub invalid: Vec<Value>,
     pub duplicate: Vec<Value>,
     pub skipped: Vec<Value>,
-    /// People who would come in without their number.
+    /// Rows whose person would be imported without the phone.
     pub phone_refused: Vec<Value>,
 }
 
@@ -69,7 +68,7 @@ impl ImportPlan {
     }
 }
 
-/// Never shows the rows: they name people.
+/// Never shows the rows, which contain personal data.
 impl fmt::Debug for ImportPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { hash, counts, version, .. } = self;
@@ -88,10 +87,10 @@ impl fmt::Debug for Attention {
 }
 
 impl Engine {
-    /// What an `ImportFile` would come to, whatever its `mode` says. Nothing is appended.
+    /// Plans an `ImportFile`, whatever its `mode`. It appends nothing.
     ///
     /// # Errors
-    /// The answer that the command would be given instead: a refusal, or a failure.
+    /// The refusal or failure that the command would get.
     pub async fn preview(
         &self,
         company: &CompanyId,
@@ -113,12 +112,11 @@ impl Engine {
         planned.map(|(plan, _)| plan).map_err(rejected)
     }
 
-    /// Shows what an import would come to, or imports exactly what was shown; a file that any invalid row
-    /// is to refuse is imported if its plan has none.
+    /// Returns the plan, or imports exactly what the plan says. With `on_error: reject_file`, the file is imported
+    /// only if the plan has no invalid row.
     ///
-    /// A plan that differs is refused; one that may have been overtaken while it was made is made anew. Where
-    /// the company moves faster than plans are made, the command fails and may be sent again: that its plan
-    /// has changed would be more than is known.
+    /// A different plan is refused. If the company changed during planning, the plan is made again. After several
+    /// attempts the command fails as retryable, because it is unknown whether the plan differs.
     pub(crate) async fn import_as_planned(
         &self,
         submission: &Submission,
@@ -158,14 +156,14 @@ impl Engine {
         }
     }
 
-    /// Makes a plan beside the company's task; returns it with the content of the files.
+    /// Makes a plan on a blocking thread. Returns it with the content of the files.
     async fn plan(
         &self,
         submission: &Submission,
         import: &ImportFile,
         files: &[FileRef],
     ) -> Result<(ImportPlan, FileContents), Reply> {
-        // The company stays awake: its snapshot is not written while it is read here.
+        // The held actor prevents eviction, which would write the snapshot that is read here.
         let _handle = self.actor(&submission.company).await;
         let _turn = self.plan_permits.acquire().await.map_err(|_| crate::actor::stopped())?;
         let (context, submission) = (Arc::clone(&self.context), submission.clone());

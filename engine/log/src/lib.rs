@@ -11,6 +11,7 @@ pub mod memory;
 mod check;
 mod commands;
 mod error;
+mod position;
 mod random;
 
 use std::fmt;
@@ -18,22 +19,14 @@ use std::future::Future;
 use std::pin::Pin;
 
 use boarding_commands::commit::Recorded;
-use boarding_commands::values::{CommandId, CompanyId, Digest};
-use serde::{Deserialize, Serialize};
+use boarding_commands::values::{CommandId, CompanyId};
 use tokio::sync::watch;
 
 pub use crate::codec::Encoded;
 pub use error::{AppendError, ReadError};
+pub use limits::{APPEND_BYTES_MAX, APPEND_COMMITS_MAX, APPEND_POSITIONS_MAX};
+pub use position::{Appended, CommandLocation, Entry, Head, Location};
 pub use random::random_bytes;
-
-/// The most commits of one append: the most that a company actor drains from its inbox at once.
-pub const APPEND_COMMITS_MAX: usize = 1_024;
-
-/// The most bytes of one append: sixteen commits of the largest size.
-pub const APPEND_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// The most positions of one append, so that the place of an event in its append takes sixteen bits.
-pub const APPEND_POSITIONS_MAX: u64 = 1 << 16;
 
 /// The append-only log of all companies. Every other store can be rebuilt from it.
 ///
@@ -126,50 +119,6 @@ pub trait Reader: Send + fmt::Debug {
     /// # Errors
     /// When the next bytes cannot be read. The next call tries the same bytes again.
     fn next(&mut self) -> Result<Option<Entry>, ReadError>;
-}
-
-/// A commit in the log, and the place where it is stored.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    pub location: Location,
-    pub recorded: Recorded,
-}
-
-/// Where a commit is stored, for [`EventLog::read_at`]. It rises with the position and never changes.
-/// It has no meaning in another log.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Location(pub u64);
-
-/// The end of a company's stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Head {
-    /// The version of its last event, 0 before the first.
-    pub version: u64,
-    /// The hash of its last commit, zeros before the first.
-    pub hash: Digest,
-}
-
-/// Where an appended commit is stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Appended {
-    /// The position of its first event.
-    pub position: u64,
-    pub last_position: u64,
-    /// The company's version after it.
-    pub last_version: u64,
-    pub hash: Digest,
-    pub location: Location,
-}
-
-/// The commit of a command: what the engine needs to answer a repeated command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CommandLocation {
-    pub first_version: u64,
-    /// The digest of the command's name and body. The same id with another digest is a conflict.
-    pub body: Digest,
-    pub position: u64,
-    pub location: Location,
 }
 
 /// The error and all its causes in one line.

@@ -1,5 +1,14 @@
 //! The log's limits: each named with its unit, and a sentence why.
 
+/// The most commits of one append: the most that a company actor drains from its inbox at once.
+pub const APPEND_COMMITS_MAX: usize = 1_024;
+
+/// The most bytes of one append: sixteen commits of the largest size.
+pub const APPEND_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The most positions of one append, so that the place of an event in its append takes sixteen bits.
+pub const APPEND_POSITIONS_MAX: u64 = 1 << 16;
+
 /// How long the first connection to NATS may take, in seconds: after that the address is most likely wrong.
 pub const NATS_CONNECT_SECONDS_MAX: u64 = 5;
 
@@ -49,3 +58,6 @@ pub const NATS_BUFFER_MESSAGES_MAX: usize = 8_192;
 
 /// The wait before a retry after a temporary fault, in milliseconds.
 pub(crate) const RETRY_MILLIS: u64 = 200;
+
+/// The oldest server whose check of expected sequences and whose storage are to be relied on.
+pub const OLDEST_SERVER: (u64, u64) = (2, 12);

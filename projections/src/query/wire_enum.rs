@@ -7,22 +7,23 @@ use serde::{Serialize, Serializer};
 
 /// An enum with a name on the wire for each variant.
 pub(crate) trait WireEnum: Copy + 'static {
-    const ALL: &'static [Self];
+    /// Every variant, in the order of the contract.
+    fn all() -> impl Iterator<Item = Self>;
     /// The variant's name on the wire.
     fn as_str(self) -> &'static str;
 }
 
 /// Serializes an enum by its names on the wire. Stored rows use the names of the variants instead.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wire<E>(pub E);
+pub(crate) struct WireName<E>(pub E);
 
-impl<E: WireEnum> Serialize for Wire<E> {
+impl<E: WireEnum> Serialize for WireName<E> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.as_str())
     }
 }
 
-impl<E: WireEnum> JsonSchema for Wire<E> {
+impl<E: WireEnum> JsonSchema for WireName<E> {
     fn inline_schema() -> bool {
         true
     }
@@ -38,7 +39,7 @@ impl<E: WireEnum> JsonSchema for Wire<E> {
 
 /// The names of all variants.
 pub(crate) fn wire_names<E: WireEnum>() -> Vec<&'static str> {
-    E::ALL.iter().map(|variant| variant.as_str()).collect()
+    E::all().map(E::as_str).collect()
 }
 
 /// Declares an enum together with its names on the wire.
@@ -49,7 +50,10 @@ macro_rules! wire_enum {
         pub(crate) enum $name { $($variant),* }
 
         impl $crate::query::WireEnum for $name {
-            const ALL: &'static [Self] = &[$(Self::$variant),*];
+            fn all() -> impl Iterator<Item = Self> {
+                [$(Self::$variant),*].into_iter()
+            }
+
             fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $wire_name),* }
             }

@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Event, PhoneOutcome, RowOutcome, UndoOutcome, Who};
-use boarding_commands::values::{Code, ImportId, Problem};
+use boarding_commands::values::{Code, ImportId, Personal, Problem};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -11,7 +11,6 @@ use super::imports;
 use crate::projection::Projection;
 use crate::query::WireEnum;
 use crate::rows::Table;
-use crate::subject::user_of;
 
 /// A row of an imported file and its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,7 +99,7 @@ impl Projection for FileRowProjection {
         Some(FileRow {
             row: row.row,
             line: row.line,
-            key: user_of(fact.event).cloned(),
+            key: fact.event.subjects().user.cloned().map(Personal),
             outcome,
             problems,
             warnings: row.warnings.clone(),
@@ -169,16 +168,19 @@ fn assigns_number(fact: &Fact<'_>) -> bool {
 }
 
 impl WireEnum for RowOutcome {
-    const ALL: &'static [Self] = &[
-        Self::Created,
-        Self::Updated,
-        Self::Unchanged,
-        Self::Activated,
-        Self::Deactivated,
-        Self::Skipped,
-        Self::Duplicate,
-        Self::Invalid,
-    ];
+    fn all() -> impl Iterator<Item = Self> {
+        [
+            Self::Created,
+            Self::Updated,
+            Self::Unchanged,
+            Self::Activated,
+            Self::Deactivated,
+            Self::Skipped,
+            Self::Duplicate,
+            Self::Invalid,
+        ]
+        .into_iter()
+    }
 
     fn as_str(self) -> &'static str {
         match self {
@@ -195,7 +197,9 @@ impl WireEnum for RowOutcome {
 }
 
 impl WireEnum for UndoOutcome {
-    const ALL: &'static [Self] = &[Self::Reversed, Self::Kept, Self::Errored];
+    fn all() -> impl Iterator<Item = Self> {
+        [Self::Reversed, Self::Kept, Self::Errored].into_iter()
+    }
 
     fn as_str(self) -> &'static str {
         match self {
@@ -212,10 +216,10 @@ mod tests {
 
     #[test]
     fn outcome_names_equal_their_serialized_form() {
-        for outcome in UndoOutcome::ALL {
+        for outcome in UndoOutcome::all() {
             assert_eq!(json!(outcome), json!(outcome.as_str()));
         }
-        for outcome in RowOutcome::ALL {
+        for outcome in RowOutcome::all() {
             assert_eq!(json!(outcome), json!(outcome.as_str()));
         }
     }

@@ -1,17 +1,31 @@
 //! `SetCompanyConfig`: sets any of the company's settings by name.
 
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::company::Company;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
+use crate::settings::change_schema;
 use crate::values::{Code, Refusal};
 
 /// Sets any of the company's settings by name.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent)]
 pub struct SetCompanyConfig(pub Map<String, Value>);
+
+impl JsonSchema for SetCompanyConfig {
+    fn schema_name() -> Cow<'static, str> {
+        "SetCompanyConfig".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        change_schema()
+    }
+}
 
 impl Decide for SetCompanyConfig {
     const NEEDS: Option<Permission> = Some(Permission::Administer);

@@ -12,8 +12,9 @@ use crate::decide::imports::import_run::{Ending, refused, run_of};
 use crate::decide::imports::rows::Rows;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect;
+use crate::dialect::DialectName;
+use crate::event::ChannelName;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
-use crate::schema::{ChannelName, DialectName};
 use crate::user_file::Summary;
 use crate::values::{Code, ImportId, Problem, Refusal, RunId};
 

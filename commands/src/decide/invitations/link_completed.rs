@@ -5,8 +5,9 @@ use serde::Deserialize;
 
 use crate::company::{Company, Invitation, InvitationState, NumberState, User, UserId, UserState};
 use crate::decide::rule::{Context, Decide, Decision};
+use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission};
-use crate::schema::{ChannelName, exactly_one_of};
+use crate::schema::exactly_one_of;
 use crate::values::{Code, Personal, Phone, Refusal, Time};
 
 /// Either the link's `token`, or a `user` and a `channel`.

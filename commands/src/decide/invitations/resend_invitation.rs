@@ -8,8 +8,9 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::{
     Confirmed, MAX_NAMED_USERS, Request, channel_of, keys,
 };
+use crate::event::ChannelName;
 use crate::event::{Permission, ResendFilter, Source};
-use crate::schema::{ChannelName, exactly_one_of};
+use crate::schema::exactly_one_of;
 use crate::values::{Code, Refusal, RunId};
 
 /// A resend goes through the lock and the log like any run; the links before it die.

@@ -10,8 +10,8 @@ use crate::decide::invitations::link_completed::why_not_live;
 use crate::decide::numbers::pool::released_with;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::read_channel;
+use crate::event::ChannelName;
 use crate::event::{Event, Permission};
-use crate::schema::ChannelName;
 use crate::values::{Code, Personal, Refusal};
 
 /// A person's live link stops working.

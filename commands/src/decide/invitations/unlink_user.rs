@@ -7,8 +7,8 @@ use crate::company::Company;
 use crate::company::numbers::pending_without;
 use crate::decide::numbers::pool::spare;
 use crate::decide::rule::{Context, Decide, Decision};
+use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission};
-use crate::schema::ChannelName;
 use crate::values::{Code, Personal, Refusal};
 
 /// A person's channel is no longer linked; a new invitation may follow.

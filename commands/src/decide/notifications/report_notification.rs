@@ -36,7 +36,7 @@ mod tests {
     use super::*;
     use crate::decide::ClaimNotification;
     use crate::decide::testing::{given, user_created, who};
-    use crate::evolve::welcome_key;
+    use crate::event::welcome_key;
     use crate::values::ImportId;
 
     #[test]

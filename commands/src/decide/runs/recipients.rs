@@ -9,8 +9,8 @@ use crate::company::{
     AddressMark, Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState,
 };
 use crate::decide::runs::queue::end_if_done;
+use crate::event::message_id;
 use crate::event::{Channel, Event, TemplateKind, Wording};
-use crate::evolve::message_id;
 use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time};
 
 /// A recipient that a report is about.

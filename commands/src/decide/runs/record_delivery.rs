@@ -5,8 +5,8 @@ use serde::Deserialize;
 
 use crate::company::{Company, RecipientState};
 use crate::decide::rule::{Context, Decide, Decision, MAX_TEXT_CHARS, check_text};
+use crate::event::recipient_of;
 use crate::event::{Delivery, Event, Permission};
-use crate::evolve::recipient_of;
 use crate::values::{Code, Personal, Refusal};
 
 /// What became of a mail after it was handed over. Never changes an outcome.

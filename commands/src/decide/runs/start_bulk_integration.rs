@@ -9,8 +9,9 @@ use crate::company::selection::{Pick, Selection};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::enter_queue;
 use crate::decide::runs::selection::select;
+use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission, Source};
-use crate::schema::{ChannelName, exactly_one_of};
+use crate::schema::exactly_one_of;
 use crate::values::{Code, Personal, Refusal, RunId, Time, UserKey};
 
 /// Asks for a run on a channel for a source of people.

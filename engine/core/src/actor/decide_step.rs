@@ -61,7 +61,7 @@ impl State {
             self.tail += events.len() as u64;
             // An import may get other numbers once a person starts or stops waiting for one.
             let moved = self.company.numbers.turns() != turns;
-            if moved || events.iter().any(Event::bears_on_imports) {
+            if moved || events.iter().any(Event::affects_imports) {
                 self.plans_hold_from = self.company.version;
             }
         }

@@ -1,4 +1,4 @@
-//! Files that a command only names: fetched from an object store, and kept like every other.
+//! Files from an object store: fetched by name and stored like other files.
 
 use std::fmt;
 use std::future::Future;
@@ -16,28 +16,27 @@ use serde_json::json;
 use crate::context::EngineContext;
 use crate::intake::files::Files;
 
-/// The bucket of files that are too large for a command.
+/// The bucket for files that are too large for a command.
 pub const FILES_BUCKET: &str = "BOARDING_FILES";
 
-/// A file on its way.
+/// The future of a fetch.
 pub type FetchFuture<'a> =
     Pin<Box<dyn Future<Output = Result<FetchedObject, Refusal>> + Send + 'a>>;
 
-/// A file that was fetched.
+/// A fetched file.
 #[derive(Debug)]
 pub struct FetchedObject {
     pub kept: FileRef,
-    /// What the store itself says that its digest is, as the store writes it.
+    /// The digest according to the object store, in its notation.
     pub digest: Option<String>,
 }
 
-/// Where files are fetched from that a command only names.
+/// The source of files that commands only name.
 ///
-/// * A file is kept whole or not at all.
-/// * `import.object_not_found` if it is not there, `import.too_large` if it is larger than a file may be,
-///   `unavailable` for whatever may pass.
+/// * A file is stored completely or not at all.
+/// * Errors: `import.object_not_found`, `import.too_large`, or `unavailable` for a temporary fault.
 pub trait Objects: Send + Sync + fmt::Debug {
-    /// Fetches the file and keeps it under its digest; `name` is what the command calls it.
+    /// Fetches the file and stores it under its digest. `name` is the file name in the command.
     fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> FetchFuture<'a>;
 }
 
@@ -46,7 +45,7 @@ fn malformed(why: &str) -> Refusal {
 }
 
 impl EngineContext {
-    /// Fetches a file that the command names, if it is the company's own and what the command says.
+    /// Fetches a file that the command names. It must belong to the company and match its description.
     pub(super) async fn keep_object(
         &self,
         company: &CompanyId,
@@ -75,8 +74,8 @@ impl EngineContext {
         }
     }
 
-    /// The files of a command that was accepted before, where it named them in an object store: there
-    /// they may be gone since. None where they have to be looked at all the same.
+    /// The stored files of an accepted command that named them in an object store, where they may be gone now.
+    /// `None` if the files must be fetched again.
     pub(crate) fn recall(
         &self,
         company: &CompanyId,
@@ -86,7 +85,7 @@ impl EngineContext {
         if !bodies.iter().all(|body| body.object.is_some()) {
             return Ok(None);
         }
-        // They stand in the order of the dialect, not in that of the command.
+        // The stored order is that of the dialect, not that of the command.
         let mut first = self.first_files(company, id)?;
         let known = |body: &FileBody| {
             let object = body.object.as_ref()?;
@@ -118,7 +117,7 @@ impl EngineContext {
     }
 }
 
-/// A company names its own files only: one bucket for all, and names that begin with the company.
+/// Checks that the object belongs to the company: its name must begin with the company id.
 fn check_place(company: &CompanyId, object: &ObjectRef) -> Result<(), Refusal> {
     if object.bucket != FILES_BUCKET {
         return Err(malformed(&format!("files are taken from the bucket {FILES_BUCKET} only")));
@@ -130,13 +129,13 @@ fn check_place(company: &CompanyId, object: &ObjectRef) -> Result<(), Refusal> {
     }
 }
 
-/// The digests that the command itself announces, in hexadecimal.
+/// The digests in the command, in hexadecimal.
 fn announced(body: &FileBody, object: &ObjectRef) -> Result<Vec<String>, Refusal> {
     let digest = object.digest.as_deref().map(hex_of).transpose()?;
     Ok(body.sha256.as_ref().map(|hex| hex.to_ascii_lowercase()).into_iter().chain(digest).collect())
 }
 
-/// A digest as object stores write it, in hexadecimal.
+/// Converts a digest of an object store to hexadecimal.
 fn hex_of(digest: &str) -> Result<String, Refusal> {
     let padding =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);

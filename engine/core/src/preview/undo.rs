@@ -1,4 +1,4 @@
-//! What an import did, read again from the log; and what undoing it would come to.
+//! Undo preview: reads the effects of an import from the log and simulates the undo.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -20,8 +20,8 @@ use crate::process::ENGINE;
 use crate::read::snapshots;
 use boarding_log::{EventLog, ReadError};
 
-/// Goes through the log for what an import did: the rows of each of its commits that changed something, until
-/// the receiver breaks off. Blocks; costs a replay of the company up to the end of the import.
+/// Reads the effects of an import from the log: for each commit, the rows that changed something. Stops when the
+/// receiver breaks. It blocks, and costs a replay of the company up to the end of the import.
 ///
 /// # Errors
 /// When the log cannot be read.
@@ -44,7 +44,7 @@ pub(crate) fn effects(
 }
 
 impl Engine {
-    /// Shows what an undo would come to; nothing is appended.
+    /// Returns what an undo would do. It appends nothing.
     pub(crate) async fn preview_undo(&self, submission: &Submission, undo: UndoImport) -> Reply {
         let asked = self
             .submit_prepared(submission, Command::UndoImport(undo.clone()), Facts::None, None)
@@ -52,7 +52,7 @@ impl Engine {
         if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
             return asked;
         }
-        // The company stays awake: its snapshot is not written while it is read here.
+        // The held actor prevents eviction, which would write the snapshot that is read here.
         let _handle = self.actor(&submission.company).await;
         let Ok(_turn) = self.plan_permits.acquire().await else { return crate::actor::stopped() };
         let (context, submission) = (Arc::clone(&self.context), submission.clone());
@@ -61,7 +61,7 @@ impl Engine {
     }
 }
 
-/// Undoes the import on a copy of its company that is thrown away.
+/// Undoes the import on a temporary copy of its company.
 fn foresee(
     context: &EngineContext,
     submission: &Submission,
@@ -104,7 +104,7 @@ fn foresee(
     Ok(Reply::Accepted { duplicate: false, version, position, result, events: Vec::new() })
 }
 
-/// Takes one step on the copy. The commit is not encoded: an undo of any size can be shown.
+/// Executes one step on the copy. The commit is not encoded, so an undo of any size can be shown.
 fn fold(state: &mut State, request: &Request) -> Result<(), Reply> {
     let unencoded = Ok::<Commit, Infallible>;
     match step(&mut state.company, state.hash, request, Purpose::DryRun, unencoded) {

@@ -1,4 +1,4 @@
-//! Queries: from the rows, from the log itself, or from the rows as they were.
+//! Queries on the current rows, on earlier rows, or on the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,27 +26,27 @@ mod template;
 pub use query_schema::{QuerySchema, ResponseKind, query_schemas};
 pub use template::template_row;
 
-/// Who asks a query, and by what right.
+/// The caller of a query and its authority.
 #[derive(Debug, Clone)]
 pub struct QueryCaller {
     pub actor: String,
     pub authority: Authority,
 }
 
-/// What a query answers.
+/// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum QueryAnswer {
     /// `{"position", "rows", "next"}` or `{"position", "row"}`.
     Json(Value),
-    /// The whole of it as CSV.
+    /// The whole answer as CSV.
     Csv(Vec<u8>),
 }
 
-/// Why a query has no answer.
+/// Why a query failed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum QueryFailure {
     Refused(Refusal),
-    /// It may be asked again.
+    /// The caller may retry.
     Failed {
         code: Code,
         why: String,
@@ -72,7 +72,7 @@ fn unavailable(error: &dyn std::error::Error) -> QueryFailure {
     QueryFailure::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }
 
-/// The parameters that every query takes, beside its own.
+/// The parameters that all queries accept.
 struct CommonParams {
     min_position: Option<u64>,
     as_of: Option<AsOf>,
@@ -80,7 +80,7 @@ struct CommonParams {
     rest: Value,
 }
 
-/// An earlier moment.
+/// An earlier position or time.
 #[derive(Debug, Clone, Copy)]
 enum AsOf {
     Position(u64),
@@ -88,7 +88,7 @@ enum AsOf {
 }
 
 impl Engine {
-    /// Answers a query of the contract by its name.
+    /// Answers a query by its contract name.
     ///
     /// # Errors
     /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
@@ -111,7 +111,7 @@ impl Engine {
         answering.await.map_err(|error| unavailable(&error))?
     }
 
-    /// Waits until the read models have seen a position, at most five seconds.
+    /// Waits until the read models have applied a position, at most five seconds.
     ///
     /// # Errors
     /// `not_yet_visible`, or `unavailable` when they have stopped.
@@ -128,13 +128,13 @@ impl Engine {
             },
             _ => {
                 let why =
-                    format!("position {position} was not seen within {VISIBLE_SECONDS_MAX} s");
+                    format!("position {position} was not applied within {VISIBLE_SECONDS_MAX} s");
                 Err(QueryFailure::Failed { code: Code::NotYetVisible, why })
             }
         }
     }
 
-    /// Waits, however long it takes, until the read models have seen all that is in the log now.
+    /// Waits without limit until the read models have applied all current events.
     ///
     /// # Errors
     /// `unavailable` when they have stopped.
@@ -161,7 +161,7 @@ impl Engine {
         let needed = match name {
             "history" => Some(history::permission(entity_of(params)?.as_ref())),
             "import_progress" => Some(self.needed_to_import(company, params).await),
-            // Whoever may import a file may see what became of it, as may whoever imports people.
+            // An actor who may import this file may see its outcome, and so may an actor who may import people.
             "import" | "import_rows" | "failed_rows" => {
                 match self.allowed(company, asker, Permission::BulkImportUsers).await? {
                     true => None,
@@ -195,7 +195,7 @@ impl Engine {
 }
 
 impl Engine {
-    /// What it takes to import the file: whoever may do that may see what comes of it (ML-01, ML-11, LX-02).
+    /// The permission for importing this file. It also permits to see the outcome.
     async fn needed_to_import(&self, company: &CompanyId, params: &Value) -> Permission {
         let import = params.get("import").and_then(Value::as_str);
         let import: Option<ImportId> = import.and_then(|text| text.parse().ok());
@@ -286,14 +286,14 @@ impl EngineContext {
         }
     }
 
-    /// Rows that no longer follow the log are not shown as if they did.
+    /// Fails if the read models have stopped, so that stale rows are not shown as current.
     fn check_following(&self) -> Result<(), QueryFailure> {
         let failed =
             |why: &Arc<str>| QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() };
         self.read_models.seen().borrow().as_ref().map(|_| ()).map_err(failed)
     }
 
-    /// The company's rows as they were: its history up to then, replayed.
+    /// The rows of a company at an earlier moment, from a replay.
     fn rows_as_of(
         &self,
         company: &CompanyId,
@@ -323,7 +323,7 @@ impl EngineContext {
     }
 }
 
-/// A parameter cannot be read; the refusal names it.
+/// The refusal of a malformed parameter, with its name.
 fn malformed(parameter: &str, why: &str) -> Refusal {
     Refusal::new(Code::QueryMalformed)
         .saying(&format!("{parameter}: {why}"))
@@ -337,7 +337,7 @@ fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
     }
 }
 
-/// Every page of a query as one CSV file.
+/// All pages of a query as one CSV file.
 fn csv(
     now: Option<Time>,
     company: &CompanyId,

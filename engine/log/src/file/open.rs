@@ -7,15 +7,21 @@ use std::sync::{Arc, RwLock};
 
 use tokio::sync::{mpsc, watch};
 
+use super::FileLog;
 use super::error::{OpenError, io_error};
 use super::frame::{LogId, SEGMENT_HEADER, SegmentHeader};
 use super::heads::{self, HeadsFile};
 use super::index::{Index, Segment};
-use super::recover::{LastSegment, Recovered, recover};
+use super::options::Options;
+use super::recover::{Depth, LastSegment, Recovered, recover};
 use super::segment::{self, SegmentFile};
+use super::shared::Inner;
 use super::writer::Writer;
-use super::{Depth, FileLog, Inner, Options, QUEUED_APPENDS_MAX};
 use crate::random::random_bytes;
+
+/// The most appends that wait for the writer: as many as one frame holds, so that a full frame can
+/// wait while another is written.
+const QUEUED_APPENDS_MAX: usize = 1_024;
 
 /// The most copies of torn tails at one offset.
 const TORN_COPIES_MAX: usize = 1_000;

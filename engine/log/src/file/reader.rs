@@ -8,10 +8,10 @@ use std::sync::Arc;
 use boarding_commands::commit::Recorded;
 use boarding_commands::values::CompanyId;
 
-use super::Inner;
 use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameHeader, RECORD_HEADER, Record};
 use super::index::{location, parts};
 use super::segment::name;
+use super::shared::Inner;
 use crate::codec;
 use crate::{Entry, Location, ReadError, Reader};
 

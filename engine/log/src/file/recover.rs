@@ -8,11 +8,20 @@ use super::frame::{FRAME_HEADER, FrameHeader, LogId, NotASegment, Record};
 use super::frame::{SEGMENT_HEADER, SegmentHeader};
 use super::heads::{self, Heads, HeadsFile};
 use super::index::{Index, IndexEntry, Segment, location};
-use super::{Depth, segment, tail};
+use super::{segment, tail};
 use crate::Head;
 use crate::codec::{self, DecodeError, Envelope};
 use boarding_commands::commit::SCHEMA;
 use boarding_commands::values::CompanyId;
+
+/// How much is verified when a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Depth {
+    /// The checksum of each frame, each link, version and position.
+    Frames,
+    /// Also the checksum and hash of each commit, and that it decodes.
+    Everything,
+}
 
 /// The result of recovery.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{FallocateFlags, fallocate};
 
 use super::frame::SegmentHeader;
-use super::{Step, Steps};
+use super::options::{Step, Steps};
 
 /// The extension of segment files. The name is the first position in twenty digits.
 pub(super) const ENDING: &str = ".log";

@@ -4,9 +4,12 @@ mod damage;
 mod format;
 mod writing;
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
+use boarding_commands::values::Time;
+
+use super::frame::LogId;
 use super::*;
 use crate::contract::{Backend, drain, sample};
 use crate::{Entry, Head};

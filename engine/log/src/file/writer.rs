@@ -8,9 +8,11 @@ use boarding_commands::values::CompanyId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::frame::{FRAME_HEADER, FRAME_TRAILER, FrameBuilder, RECORD_HEADER, SegmentHeader};
+use super::heads;
 use super::index::{IndexEntry, Segment, location};
+use super::options::Steps;
 use super::segment::SegmentFile;
-use super::{Inner, Steps, heads};
+use super::shared::Inner;
 use crate::check::{check_chain, follow};
 use crate::{AppendError, Appended, Encoded, Head};
 

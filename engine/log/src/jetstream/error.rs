@@ -1,8 +1,8 @@
 //! Errors of opening a log in JetStream; each says what to do.
 
-use super::open::OLDEST_SERVER;
 use crate::ReadError;
 use crate::connect::ConnectError;
+use crate::limits::OLDEST_SERVER;
 
 /// The log was not opened, and nothing was appended.
 #[derive(Debug, thiserror::Error)]

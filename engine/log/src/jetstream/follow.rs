@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 
-use super::Inner;
 use super::frame::Message;
 use super::pages::{Pages, read_from_leader};
+use super::shared::Inner;
 use crate::ReadError;
 use crate::limits::{NATS_PAGE_BYTES, NATS_PAGE_MESSAGES, NATS_POLL_SECONDS, RETRY_MILLIS};
 

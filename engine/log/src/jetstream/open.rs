@@ -12,15 +12,13 @@ use async_nats::jetstream::stream::{
 use super::api::Api;
 use super::error::OpenError;
 use super::frame::FRAME_BYTES_MAX;
-use super::{Options, safety};
+use super::options::Options;
+use super::safety;
 use crate::APPEND_BYTES_MAX;
 use crate::codec::COMMIT_BYTES_MAX;
 use crate::connect::{is_clustered, usual_copies};
 use crate::error_chain;
 use crate::limits::{NATS_OPEN_SECONDS_MAX, RETRY_MILLIS};
-
-/// The oldest server whose check of expected sequences and whose storage are to be relied on.
-pub(super) const OLDEST_SERVER: (u64, u64) = (2, 12);
 
 /// What a message's subject and headers take beside its payload, at the most.
 const HEADERS_BYTES_MAX: usize = 1_024;

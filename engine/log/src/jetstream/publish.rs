@@ -6,10 +6,10 @@ use std::time::Duration;
 use boarding_commands::values::{CompanyId, Digest};
 use bytes::Bytes;
 
-use super::Inner;
 use super::api::Published;
 use super::frame::{self, Message, SEQUENCE_MAX};
 use super::pages::read_from_leader;
+use super::shared::Inner;
 use crate::check::{check_chain, check_size};
 use crate::limits::{NATS_APPEND_SECONDS_MAX, RETRY_MILLIS};
 use crate::{AppendError, Appended, Encoded, ReadError};

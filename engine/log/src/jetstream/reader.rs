@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use boarding_commands::values::CompanyId;
 
-use super::Inner;
 use super::frame::{self, Message, Stored};
 use super::pages::{Pages, read_from_leader};
+use super::shared::Inner;
 use super::view::check_follows;
 use crate::limits::NATS_PAGE_MESSAGES;
 use crate::{Entry, Head, Location, ReadError, Reader};

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::error::OpenError;
-use super::open::OLDEST_SERVER;
-use super::{Options, http};
-use crate::limits::NATS_CONNECT_SECONDS_MAX;
+use super::http;
+use super::options::Options;
+use crate::limits::{NATS_CONNECT_SECONDS_MAX, OLDEST_SERVER};
 
 /// A server that was checked and is safe.
 #[derive(Debug)]

@@ -45,7 +45,7 @@ fn oc_14_the_mail_to_the_admin_is_claimed_once() {
     let [Event::NotificationDispatched { key, email, .. }] = events.as_slice() else {
         panic!("{events:?}")
     };
-    assert_eq!(*key, crate::evolve::import_completed_key(import_id()));
+    assert_eq!(*key, crate::event::import_completed_key(import_id()));
     assert_eq!(email.as_str(), "admin@acme.example");
     assert!(!company.after(claim()).when(claim()).0.unwrap().is_append());
 }

@@ -1,4 +1,4 @@
-//! `history`: the events themselves, from the log; the rows only say where to look.
+//! The query `history`: events from the log, located by the rows.
 
 use boarding_commands::commit::Fact;
 use boarding_commands::values::{CompanyId, Refusal};
@@ -11,7 +11,7 @@ use super::{QueryFailure, entity_of, malformed, unavailable};
 use crate::context::EngineContext;
 
 impl EngineContext {
-    /// The events themselves, oldest first; of one thing, or of the whole company.
+    /// Events, oldest first, of one entity or of the whole company.
     pub(super) fn history(
         &self,
         company: &CompanyId,
@@ -54,7 +54,7 @@ impl EngineContext {
         Ok(json!({"position": position, "rows": shown, "next": next}))
     }
 
-    /// Shows the facts of these versions; whether it went on to the end of them.
+    /// Adds the events of these versions. Returns whether it reached the last one.
     pub(super) fn read_versions(
         &self,
         company: &CompanyId,

@@ -1,4 +1,4 @@
-//! What every query takes and answers, for the contract's machine-readable form.
+//! The parameters and answers of all queries, for JSON Schema and AsyncAPI.
 
 use boarding_commands::values::Refusal;
 use boarding_projections::history::PublishedEvent;
@@ -14,19 +14,19 @@ use super::template::Template;
 pub struct QuerySchema {
     pub name: &'static str,
     params: &'static [Param],
-    /// Whether it answers page by page.
+    /// Whether the answer has pages.
     paged: bool,
-    /// Whether it is given as CSV too.
-    sheet: bool,
+    /// Whether CSV is available too.
+    has_csv: bool,
     pub response: ResponseKind,
 }
 
-/// What a query answers with.
+/// The kind of answer.
 #[derive(Debug, Clone, Copy)]
 pub enum ResponseKind {
     Rows(fn(&mut SchemaGenerator) -> Schema),
     Row(fn(&mut SchemaGenerator) -> Schema),
-    /// A file, whatever format was asked for.
+    /// A file, in any requested format.
     Csv,
 }
 
@@ -34,32 +34,32 @@ pub enum ResponseKind {
 const ENTITY: &str =
     "^((run|import):[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}|user:.*\\S.*|phone:.*[0-9].*)$";
 
-/// The queries that are answered here and not from rows.
+/// The queries that are not answered from rows.
 const OWN: [QuerySchema; 3] = [
     QuerySchema {
         name: "history",
         params: &[Param::pattern("entity", ENTITY)],
         paged: true,
-        sheet: false,
+        has_csv: false,
         response: ResponseKind::Rows(PublishedEvent::json_schema),
     },
     QuerySchema {
         name: "failed_rows",
         params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
-        sheet: false,
+        has_csv: false,
         response: ResponseKind::Csv,
     },
     QuerySchema {
         name: "template",
         params: &[Param::text("dialect").required(), Param::text("file")],
         paged: false,
-        sheet: false,
+        has_csv: false,
         response: ResponseKind::Row(Template::json_schema),
     },
 ];
 
-/// Refuses parameters that a query that is answered here does not take: never ignored, always named.
+/// Rejects unknown parameters of a query that is not answered from rows. They are never ignored.
 pub(super) fn check_own(query: &str, params: &Value) -> Result<(), Refusal> {
     let Some(own) = OWN.iter().find(|own| own.name == query) else { return Ok(()) };
     let takes = |name: &str| {
@@ -72,10 +72,10 @@ pub(super) fn check_own(query: &str, params: &Value) -> Result<(), Refusal> {
     }
 }
 
-/// The parameters of a query by their own names; of one that is not there, as they are.
+/// Renames parameters to their primary names. Parameters of an unknown query stay as they are.
 ///
 /// # Errors
-/// `query.malformed` where one is given under two names.
+/// `query.malformed` if a parameter is given under two names.
 pub(super) fn own_names(
     query: &str,
     given: Map<String, Value>,
@@ -86,13 +86,13 @@ pub(super) fn own_names(
     }
 }
 
-/// Every query there is.
+/// All queries.
 pub fn query_schemas() -> Vec<QuerySchema> {
     let of_rows = boarding_projections::queries().map(|query| QuerySchema {
         name: query.name,
         params: query.params,
         paged: query.paged,
-        sheet: query.csv.is_some(),
+        has_csv: query.csv.is_some(),
         response: if query.paged {
             ResponseKind::Rows(query.row)
         } else {
@@ -103,7 +103,7 @@ pub fn query_schemas() -> Vec<QuerySchema> {
 }
 
 impl QuerySchema {
-    /// Its parameters: its own, and those that every query takes.
+    /// The schema of its parameters, with those of all queries.
     pub fn parameters(&self, generator: &mut SchemaGenerator) -> Value {
         let mut all = Map::new();
         for param in self.params {
@@ -123,7 +123,7 @@ impl QuerySchema {
                 json!({"type": ["string", "null"], "description": said}),
             );
         }
-        if self.sheet {
+        if self.has_csv {
             let said = "CSV for a program, or for a spreadsheet with a guard against formulas.";
             let formats = ["json", "csv", "spreadsheet"].map(Value::from);
             let formats: Vec<_> = formats.into_iter().chain([Value::Null]).collect();
@@ -134,7 +134,7 @@ impl QuerySchema {
         json!({"type": "object", "properties": all, "required": required, "additionalProperties": false})
     }
 
-    /// Its answer, the rows by what they are called. It says which position they stand for.
+    /// The schema of its answer, with a reference to the schema of its rows.
     pub fn answer(&self, row: &Value) -> Value {
         let position = json!({"type": "integer", "minimum": 0, "description": "The position of the log that the answer stands for."});
         match self.response {
@@ -157,7 +157,7 @@ impl QuerySchema {
     }
 }
 
-/// A whole number. A query string gives it as a text.
+/// A whole number; in a query string it is a text.
 fn number(said: &str, min: usize, max: Option<usize>) -> Value {
     let mut number = json!({"type": "integer", "minimum": min});
     if let (Some(number), Some(max)) = (number.as_object_mut(), max) {

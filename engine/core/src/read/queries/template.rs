@@ -1,4 +1,4 @@
-//! `template`: what an operator fills in, a dialect's header and an example row.
+//! The query `template`: the header of a dialect and an example row.
 
 use boarding_commands::dialect;
 use boarding_commands::settings::Settings;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{QueryAnswer, QueryFailure, malformed, unavailable};
 
-/// A file to fill in: its name and its text.
+/// A template file: its name and text.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct Template {
     dialect: &'static str,
@@ -37,11 +37,10 @@ pub(super) fn template(
     Ok(QueryAnswer::Json(json!({"position": position, "row": row})))
 }
 
-/// What an operator of a company with these settings fills in: the dialect's header and an example row; or
-/// another of the files that the dialect takes together, by its name.
+/// The template of a dialect for a company with these settings, or of one of its companion files.
 ///
 /// # Errors
-/// `import.unknown_dialect` and `query.malformed`, with what is known.
+/// `import.unknown_dialect` or `query.malformed`, with the known names.
 pub fn template_row(name: &str, file: Option<&str>, settings: &Settings) -> Result<Value, Refusal> {
     let dialect = dialect::find(name).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();

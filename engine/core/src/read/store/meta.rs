@@ -1,4 +1,4 @@
-//! What the store knows of itself: the position its rows stand for, and the build of each table.
+//! The metadata of the store: the applied position and the build of each table.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Store, StoreError, keys};
 
-/// Written in the same batch as the rows: each event counts exactly once.
+/// The metadata is written in the same batch as the rows, so each event is applied exactly once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
-    /// The last position whose events are in the rows.
+    /// The last applied position.
     pub position: u64,
     /// By table number.
     builds: BTreeMap<u8, Build>,
@@ -20,14 +20,14 @@ pub struct Meta {
 /// One build of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
-    /// Part of the keys: a rebuild writes beside the rows that are read.
+    /// A part of the keys: a rebuild writes new rows beside the current ones.
     pub number: u8,
-    /// The projection's version that made it.
+    /// The version of the projection that wrote it.
     pub version: u32,
 }
 
 impl Meta {
-    /// A store without rows, for today's projections.
+    /// The metadata of an empty store with the current projections.
     pub fn empty() -> Self {
         let builds =
             projectors().map(|one| (one.table.id(), Build { number: 0, version: one.version }));
@@ -38,7 +38,7 @@ impl Meta {
         self.builds.get(&table.id()).map_or(0, |build| build.number)
     }
 
-    /// The tables whose projection is not the one that made their rows.
+    /// The tables whose rows were written by another version of their projection.
     pub fn outdated(&self) -> Vec<Table> {
         let current = |table: Table, version| {
             self.builds.get(&table.id()).is_some_and(|b| b.version == version)
@@ -46,7 +46,7 @@ impl Meta {
         projectors().filter(|one| !current(one.table, one.version)).map(|one| one.table).collect()
     }
 
-    /// The same, with new builds for these tables.
+    /// A copy with new builds for these tables.
     #[must_use]
     pub(crate) fn rebuilt(&self, tables: &[Table]) -> Self {
         let mut meta = self.clone();
@@ -59,10 +59,10 @@ impl Meta {
 }
 
 impl Store {
-    /// What is known of the rows; an empty store's if nothing is.
+    /// Reads the metadata; that of an empty store if there is none.
     ///
     /// # Errors
-    /// When it cannot be read or does not decode.
+    /// When it cannot be read or decoded.
     pub fn read_meta(&self) -> Result<Meta, StoreError> {
         match self.get_raw(keys::META)? {
             None => Ok(Meta::empty()),
@@ -82,7 +82,7 @@ impl Store {
         Ok(())
     }
 
-    /// Builds that were not read any more when a process ended, and were not removed.
+    /// Finds unused builds that an earlier process did not remove.
     pub(crate) fn forgotten_builds(&self, meta: &Meta) -> Result<Vec<(Table, u8)>, StoreError> {
         let mut forgotten = Vec::new();
         for &table in Table::ALL {
@@ -102,7 +102,7 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Removes the rows of a build that nobody reads any more.
+    /// Removes the rows of an unused build.
     pub(crate) fn remove_build(&self, table: Table, build: u8) -> Result<(), StoreError> {
         let prefix = keys::build(table, build);
         let mut all = Vec::new();

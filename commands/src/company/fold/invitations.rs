@@ -1,7 +1,7 @@
-//! How events change invitations, links and other mails.
+//! How events change invitations and links.
 
 use crate::company::{AddressMark, Company, Invitation, InvitationState, UserId};
-use crate::event::{Channel, Delivery, Event};
+use crate::event::{Channel, Delivery, InvitationEvent};
 use crate::values::{RunId, Time, UserKey};
 
 impl Company {
@@ -27,9 +27,9 @@ impl Company {
         }
     }
 
-    pub(super) fn evolve_invitation(&mut self, event: &Event) {
+    pub(super) fn evolve_invitation(&mut self, event: InvitationEvent<'_>) {
         match event {
-            Event::UserLinked { user, channel, .. } => {
+            InvitationEvent::UserLinked { user, channel, .. } => {
                 let user = self.users.enter(user.as_str());
                 if let Some(link) =
                     self.users.get_mut(user).and_then(|user| user.link_mut(*channel))
@@ -40,7 +40,7 @@ impl Company {
                     invitation.state = InvitationState::Linked;
                 });
             }
-            Event::UserUnlinked { user, channel } => {
+            InvitationEvent::UserUnlinked { user, channel } => {
                 let user = self.users.enter(user.as_str());
                 if let Some(link) =
                     self.users.get_mut(user).and_then(|user| user.link_mut(*channel))
@@ -48,16 +48,15 @@ impl Company {
                     link.linked = false;
                 }
             }
-            Event::InvitationExpired { user, channel, generation, .. } => {
+            InvitationEvent::InvitationExpired { user, channel, generation, .. } => {
                 self.end_invitation(user, *channel, *generation, InvitationState::Expired);
             }
-            Event::InvitationRevoked { user, channel, generation, .. } => {
+            InvitationEvent::InvitationRevoked { user, channel, generation, .. } => {
                 self.end_invitation(user, *channel, *generation, InvitationState::Revoked);
             }
-            Event::DeliveryRecorded { run, user, delivery, .. } => {
+            InvitationEvent::DeliveryRecorded { run, user, delivery, .. } => {
                 self.record_delivery(run, user, *delivery);
             }
-            _ => {}
         }
     }
 

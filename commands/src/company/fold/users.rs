@@ -1,14 +1,14 @@
-//! How events change the company's people and phones.
+//! How events change users and their corporate phones.
 
 use crate::company::{Company, UserId, UserState};
-use crate::event::{Event, Person, RowRef};
+use crate::event::{Person, RowRef, UserEvent};
 use crate::settings::ReferenceResolution;
 use crate::values::{Phone, UserKey};
 
 impl Company {
-    pub(super) fn evolve_user(&mut self, event: &Event) {
+    pub(super) fn evolve_user(&mut self, event: UserEvent<'_>) {
         match event {
-            Event::UserCreated { user, person, org_unit, roles, active, row } => {
+            UserEvent::UserCreated { user, person, org_unit, roles, active, row } => {
                 let id = self.name(user, row.as_ref());
                 if let Some(user) = self.users.get_mut(id) {
                     user.state = if *active { UserState::Active } else { UserState::Deactivated };
@@ -17,26 +17,26 @@ impl Company {
                 self.note_created(id, row.as_ref());
                 self.place(id, org_unit.as_deref(), roles);
             }
-            Event::UserUpdated { user, person, org_unit, roles, row, .. } => {
+            UserEvent::UserUpdated { user, person, org_unit, roles, row, .. } => {
                 let id = self.name(user, row.as_ref());
                 self.set_person(id, person);
                 self.place(id, org_unit.as_deref(), roles);
             }
-            Event::UserActivated { user, row } => {
+            UserEvent::UserActivated { user, row } => {
                 self.move_user(user, row.as_ref(), UserState::Active);
             }
-            Event::UserDeactivated { user, row } => {
+            UserEvent::UserDeactivated { user, row } => {
                 self.move_user(user, row.as_ref(), UserState::Deactivated);
             }
-            Event::UserArchived { user } => self.move_user(user, None, UserState::Archived),
-            Event::UserRestored { user } => self.move_user(user, None, UserState::Active),
-            Event::RolesAssigned { user, roles } => self.change_roles(user, |held| {
+            UserEvent::UserArchived { user } => self.move_user(user, None, UserState::Archived),
+            UserEvent::UserRestored { user } => self.move_user(user, None, UserState::Active),
+            UserEvent::RolesAssigned { user, roles } => self.change_roles(user, |held| {
                 held.extend(roles.iter().map(|role| Box::from(role.as_str())));
             }),
-            Event::RolesRemoved { user, roles } => self.change_roles(user, |held| {
+            UserEvent::RolesRemoved { user, roles } => self.change_roles(user, |held| {
                 held.retain(|role| !roles.iter().any(|removed| removed.as_str() == &**role));
             }),
-            Event::UserRemoved { user } => {
+            UserEvent::UserRemoved { user } => {
                 let id = self.users.enter(user.as_str());
                 self.set_person(id, &Person::default());
                 self.numbers.close(id);
@@ -46,14 +46,13 @@ impl Company {
                 }
                 self.place(id, None, &[]);
             }
-            Event::CorporatePhoneAdded { phone, user, .. } => self.list_phone(**phone, user),
-            Event::CorporatePhoneRemoved { phone, .. } => {
+            UserEvent::CorporatePhoneAdded { phone, user, .. } => self.list_phone(**phone, user),
+            UserEvent::CorporatePhoneRemoved { phone, .. } => {
                 let owner = self.phones.remove(&**phone).and_then(|id| self.users.get_mut(id));
                 if let Some(user) = owner {
                     user.unlist(**phone);
                 }
             }
-            _ => {}
         }
     }
 

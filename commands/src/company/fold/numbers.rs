@@ -2,46 +2,45 @@
 
 use crate::company::numbers::pending;
 use crate::company::{Company, NumberState};
-use crate::event::{Event, Who};
+use crate::event::{Event, NumberEvent, Who};
 
 impl Company {
-    pub(super) fn evolve_number(&mut self, event: &Event) {
+    pub(super) fn evolve_number(&mut self, event: NumberEvent<'_>) {
         match event {
-            Event::NumberAdded { number, org_unit } => {
+            NumberEvent::NumberAdded { number, org_unit } => {
                 let owner = self.numbers.owner(org_unit.as_deref());
                 self.numbers.add(**number, owner);
             }
-            Event::NumberReserved { number, tag } => {
+            NumberEvent::NumberReserved { number, tag } => {
                 self.numbers.set(**number, NumberState::Reserved { tag: tag.clone() });
             }
-            Event::NumberUnreserved { number } | Event::NumberCooled { number } => {
+            NumberEvent::NumberUnreserved { number } | NumberEvent::NumberCooled { number } => {
                 self.numbers.set(**number, NumberState::Available);
             }
-            Event::NumberAllocated { number, org_unit } => {
+            NumberEvent::NumberAllocated { number, org_unit } => {
                 let owner = self.numbers.owner(Some(org_unit));
                 self.numbers.give(**number, owner);
             }
-            Event::NumberWithdrawn { number, org_unit } => {
+            NumberEvent::NumberWithdrawn { number, org_unit } => {
                 let owner = self.numbers.owner(org_unit.as_deref());
                 self.numbers.give(**number, owner);
             }
-            Event::NumberAssigned { number, user, .. } => {
+            NumberEvent::NumberAssigned { number, user, .. } => {
                 let user = self.users.enter(user.as_str());
                 self.numbers.set(**number, NumberState::Assigned { user });
             }
-            Event::NumberRegistered { number, user } => {
+            NumberEvent::NumberRegistered { number, user } => {
                 let user = self.users.enter(user.as_str());
                 self.numbers.set(**number, NumberState::Registered { user });
             }
-            Event::NumberReleased { number, cooling_until, .. } => {
+            NumberEvent::NumberReleased { number, cooling_until, .. } => {
                 let cooling = cooling_until.map(|until| NumberState::Cooling { until });
                 self.numbers.set(**number, cooling.unwrap_or(NumberState::Available));
             }
-            Event::AccountOpened { user, .. } => {
+            NumberEvent::AccountOpened { user, .. } => {
                 let user = self.users.enter(user.as_str());
                 self.numbers.open(user);
             }
-            _ => {}
         }
     }
 

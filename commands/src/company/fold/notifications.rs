@@ -1,17 +1,17 @@
 //! How events change what there is to tell: mails that wait, reminders, alarms, expired invitations, starters.
 
 use crate::company::notification::Expired;
-use crate::company::{Addressee, Company, Notification};
-use crate::event::{Channel, Event, MailTo, Source, TemplateKind, Topic};
+use crate::company::{Addressee, Company, Notification, Template};
+use crate::event::{Channel, Event, MailTo, NotificationEvent, Source, TemplateKind, Topic};
 use crate::values::{Time, email};
 
 /// How many people an expiry digest names, in people: what a mail can show at a glance.
 const NAMED_PEOPLE: usize = 20;
 
 impl Company {
-    pub(super) fn evolve_notification(&mut self, at: Time, event: &Event) {
+    pub(super) fn evolve_notification(&mut self, at: Time, event: NotificationEvent<'_>) {
         match event {
-            Event::NotificationRequested { kind, key, to, about } => {
+            NotificationEvent::NotificationRequested { kind, key, to, about } => {
                 self.note_told(at, *kind, to, about);
                 let to = match to {
                     MailTo::User(user) => Addressee::User(self.users.enter(user.as_str())),
@@ -21,15 +21,20 @@ impl Company {
                 let mail = || Notification::new(to, *kind, about.clone());
                 self.notifications.entry(key.clone()).or_insert_with(mail);
             }
-            Event::NotificationDispatched { key, .. } => {
+            NotificationEvent::NoticeTemplateSet { kind, language, subject, text, html } => {
+                let template =
+                    Template { subject: subject.clone(), text: text.clone(), html: html.clone() };
+                self.set_template(*kind, language, template);
+            }
+            NotificationEvent::NotificationDispatched { key, .. } => {
                 if let Some(notification) = self.notifications.get_mut(key) {
                     notification.dispatched = true;
                 }
             }
-            Event::NotificationSent { key } | Event::NotificationFailed { key, .. } => {
+            NotificationEvent::NotificationSent { key }
+            | NotificationEvent::NotificationFailed { key, .. } => {
                 self.notifications.remove(key);
             }
-            _ => {}
         }
     }
 

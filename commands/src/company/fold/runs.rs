@@ -1,19 +1,18 @@
 //! How events change runs and their recipients.
 
-use super::recipient_of;
 use crate::company::run::Claim;
 use crate::company::selection::{Pick, SelectionVersion};
 use crate::company::{Company, Invitation, InvitationState, RecipientState, Run, RunState, UserId};
-use crate::event::{Channel, Event, Source};
+use crate::event::{Channel, RecipientEvent, RunEvent, Source, recipient_of};
 use crate::values::{Code, InvitationId, RunId, Time, UserKey};
 
 impl Company {
-    pub(super) fn evolve_run(&mut self, event: &Event) {
+    pub(super) fn evolve_run(&mut self, event: RunEvent<'_>) {
         match event {
-            Event::RunRequested { run, channel, source, total, not_before, .. } => {
+            RunEvent::RunRequested { run, channel, source, total, not_before, .. } => {
                 self.request_run(*run, *channel, source, *total, *not_before);
             }
-            Event::RecipientQueued { run: id, user } => {
+            RunEvent::RecipientQueued { run: id, user } => {
                 let user = self.users.enter(user.as_str());
                 if let Some(run) = self.runs.get_mut(id) {
                     run.unlisted.pop_front();
@@ -23,18 +22,17 @@ impl Company {
                     }
                 }
             }
-            Event::RunScheduled { run, .. } => {
+            RunEvent::RunScheduled { run, .. } => {
                 self.scheduled.insert(*run);
                 self.move_run(run, RunState::Scheduled);
             }
-            Event::RunQueued { run } => self.move_run(run, RunState::Pending),
-            Event::RunStarted { run } => self.move_run(run, RunState::Running),
-            Event::RunCompleted { run, .. } => {
+            RunEvent::RunQueued { run } => self.move_run(run, RunState::Pending),
+            RunEvent::RunStarted { run } => self.move_run(run, RunState::Running),
+            RunEvent::RunCompleted { run, .. } => {
                 self.move_run(run, RunState::Completed);
                 self.forget_former_templates();
             }
-            Event::RunWithdrawn { run } => self.move_run(run, RunState::Withdrawn),
-            _ => {}
+            RunEvent::RunWithdrawn { run } => self.move_run(run, RunState::Withdrawn),
         }
     }
 
@@ -78,9 +76,9 @@ impl Company {
         }
     }
 
-    pub(super) fn evolve_recipient(&mut self, at: Time, event: &Event) {
+    pub(super) fn evolve_recipient(&mut self, at: Time, event: RecipientEvent<'_>) {
         match event {
-            Event::InviteDispatched {
+            RecipientEvent::InviteDispatched {
                 run,
                 user,
                 attempt,
@@ -99,14 +97,14 @@ impl Company {
                 let channel = run.channel;
                 self.invite(user, channel, *invitation, generation);
             }
-            Event::InviteDeferred { run, user, attempt, retry_at, .. } => {
+            RecipientEvent::InviteDeferred { run, user, attempt, retry_at, .. } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
                 if let Some(place) = run.set(user, RecipientState::Queued, Some(*attempt)) {
                     run.deferred.insert(place, *retry_at);
                 }
             }
-            Event::InviteSent { run, user, attempt, message_id, expires_at } => {
+            RecipientEvent::InviteSent { run, user, attempt, message_id, expires_at } => {
                 let user = self.users.enter(user.as_str());
                 let Some(known) = self.runs.get_mut(run) else { return };
                 let Some((_, recipient)) = known.recipient(user) else { return };
@@ -126,13 +124,12 @@ impl Company {
                     }
                 });
             }
-            Event::UserSkipped { run, user, .. } => {
+            RecipientEvent::UserSkipped { run, user, .. } => {
                 self.end_recipient(at, run, user, RecipientState::Skipped, None);
             }
-            Event::InviteFailed { run, user, code, .. } => {
+            RecipientEvent::InviteFailed { run, user, code, .. } => {
                 self.end_recipient(at, run, user, RecipientState::Failed, Some(*code));
             }
-            _ => {}
         }
     }
 

@@ -1,0 +1,156 @@
+//! How events change imports.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::company::{
+    Addressee, Company, Import, ImportLink, Invites, Notification, Placing, Undo,
+};
+use crate::event::{
+    Counts, FileRef, ImportEvent, ImportOptions, TemplateKind, Topic, UndoCounts, UndoOutcome,
+    import_completed_key, welcome_key,
+};
+use crate::values::ImportId;
+
+impl Company {
+    pub(super) fn evolve_import(&mut self, event: ImportEvent<'_>) {
+        match event {
+            ImportEvent::ImportAccepted { import, files, options, total, warnings } => {
+                let counts =
+                    Counts { total: *total, warnings: warnings.len() as u64, ..Counts::default() };
+                self.accept_import(*import, files, options, counts);
+            }
+            ImportEvent::ImportInvitesRequested { import, channel, created_only } => {
+                if let Some(import) = self.imports.get_mut(import) {
+                    let (channel, created_only) = (*channel, *created_only);
+                    import.invites = Some(Invites { channel, created_only });
+                }
+            }
+            ImportEvent::ImportInvitesRefused { import, .. } => {
+                if let Some(import) = self.imports.get_mut(import) {
+                    import.settle_invites();
+                }
+            }
+            ImportEvent::ImportPlaced { import, organization, permission_group } => {
+                if let Some(placed) = self.imports.get_mut(import) {
+                    placed.placing = Some(Placing {
+                        organization: organization.clone(),
+                        permission_group: permission_group.clone(),
+                    });
+                }
+            }
+            ImportEvent::RowUnchanged { user, row }
+            | ImportEvent::RowRefused { user: Some(user), row, .. } => {
+                self.name(user, Some(row));
+            }
+            ImportEvent::RowRefused { user: None, .. } => {}
+            ImportEvent::WelcomeEmailRequested { user, import, row } => {
+                let mail = Notification::welcome(self.users.enter(user.as_str()));
+                self.notifications.insert(welcome_key(*import, *row), mail);
+            }
+            ImportEvent::ImportNotificationRequested { import, email, expires_at } => {
+                let to = Addressee::Admin(email.as_str().into());
+                let kind = TemplateKind::ImportCompleted;
+                let mail = Notification::new(to, kind, Topic::Import(*import));
+                self.notifications.insert(import_completed_key(*import), mail);
+                if let Some(import) = self.imports.get_mut(import) {
+                    import.link = Some(ImportLink { expires_at: *expires_at, used: false });
+                }
+            }
+            ImportEvent::ImportLinkUsed { import, .. } => {
+                let import = self.imports.get_mut(import);
+                if let Some(link) = import.and_then(|import| import.link.as_mut()) {
+                    link.used = true;
+                }
+            }
+            ImportEvent::ImportCompleted { import, .. } => {
+                self.open_imports.remove(import);
+                if let Some(done) = self.imports.get_mut(import) {
+                    done.completed = true;
+                    done.named_since = BTreeMap::new();
+                    done.created = BTreeSet::new();
+                    self.latest_import = Some(*import);
+                }
+            }
+            ImportEvent::ImportUndoStarted { import } => self.start_undo(*import),
+            ImportEvent::RowUndone { import, row, outcome, .. } => {
+                self.undo_row(*import, *row, *outcome);
+            }
+            ImportEvent::ImportUndone { import, .. } => self.end_undo(*import),
+        }
+    }
+
+    fn accept_import(
+        &mut self,
+        import: ImportId,
+        files: &[FileRef],
+        options: &ImportOptions,
+        counts: Counts,
+    ) {
+        let ordinal = u32::try_from(self.imports.len() + 1).unwrap_or(u32::MAX);
+        self.open_imports.insert(import);
+        self.imports.insert(
+            import,
+            Import {
+                ordinal,
+                files: files.to_vec(),
+                options: options.clone(),
+                completed: false,
+                undo: Undo::No,
+                rows_done: 0,
+                counts,
+                members: Vec::new(),
+                named_since: BTreeMap::new(),
+                created: BTreeSet::new(),
+                invites: None,
+                invitees: Vec::new(),
+                placing: None,
+                link: None,
+                starter: None,
+            },
+        );
+    }
+
+    fn start_undo(&mut self, import: ImportId) {
+        self.undoing.insert(import);
+        if let Some(started) = self.imports.get_mut(&import) {
+            started.undo = Undo::Going { rows_done: 0, counts: UndoCounts::default() };
+        }
+        self.drop_waiting(&import_completed_key(import));
+        if self.latest_import == Some(import) {
+            self.latest_import = self.newest_import();
+        }
+    }
+
+    fn undo_row(&mut self, import: ImportId, row: u64, outcome: UndoOutcome) {
+        if let Some(Import { undo: Undo::Going { rows_done, counts }, .. }) =
+            self.imports.get_mut(&import)
+        {
+            *rows_done = row;
+            counts.add(outcome);
+        }
+        if outcome == UndoOutcome::Reversed {
+            self.drop_waiting(&welcome_key(import, row));
+        }
+    }
+
+    fn end_undo(&mut self, import: ImportId) {
+        self.undoing.remove(&import);
+        if let Some(done) = self.imports.get_mut(&import) {
+            done.undo = Undo::Done;
+        }
+    }
+
+    /// A mail that was not claimed yet is not sent any more.
+    fn drop_waiting(&mut self, key: &str) {
+        if self.notifications.get(key).is_some_and(|mail| !mail.dispatched) {
+            self.notifications.remove(key);
+        }
+    }
+
+    /// The newest of the completed imports that stand.
+    fn newest_import(&self) -> Option<ImportId> {
+        let stand = |(_, one): &(&ImportId, &Import)| one.completed && one.undo == Undo::No;
+        let newest = self.imports.iter().filter(stand).max_by_key(|(_, import)| import.ordinal);
+        newest.map(|(id, _)| *id)
+    }
+}

@@ -1,0 +1,168 @@
+//! Mails as events describe them: kind, wording, addressee, topic.
+
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Serialize};
+
+use super::person::Who;
+use super::run::Channel;
+use crate::schema::{growing_list, json_schema, scalar};
+use crate::values::{ImportId, InvitationId, Personal, RunId, Time};
+
+/// The mails a company may word itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TemplateKind {
+    ChannelInvitation,
+    Welcome,
+    /// To an administrator, with the link that invites an import's people (OC-14).
+    ImportCompleted,
+    /// What an import came to, to the designated administrators (ML-14).
+    BatchReport,
+    /// A run that had to wait has begun, to whoever asked for it.
+    RunStarted,
+    /// What a run came to, to whoever asked for it.
+    RunCompleted,
+    /// An organization's numbers are running out, to the designated administrators.
+    NumberThreshold,
+    /// Pending invitations need more numbers than there are, to the designated administrators.
+    InvitationsExceedNumbers,
+    /// An invitation is still open, to the person invited.
+    Reminder,
+    /// Invitations came to nothing, to the designated administrators.
+    ExpiredDigest,
+}
+
+impl TemplateKind {
+    pub const ALL: [Self; 10] = [
+        Self::ChannelInvitation,
+        Self::Welcome,
+        Self::ImportCompleted,
+        Self::BatchReport,
+        Self::RunStarted,
+        Self::RunCompleted,
+        Self::NumberThreshold,
+        Self::InvitationsExceedNumbers,
+        Self::Reminder,
+        Self::ExpiredDigest,
+    ];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ChannelInvitation => "channel_invitation",
+            Self::Welcome => "welcome",
+            Self::ImportCompleted => "import_completed",
+            Self::BatchReport => "batch_report",
+            Self::RunStarted => "run_started",
+            Self::RunCompleted => "run_completed",
+            Self::NumberThreshold => "number_threshold",
+            Self::InvitationsExceedNumbers => "invitations_exceed_numbers",
+            Self::Reminder => "reminder",
+            Self::ExpiredDigest => "expired_digest",
+        }
+    }
+}
+
+/// Which wording of a mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Wording {
+    /// A BCP 47 tag.
+    pub language: String,
+    /// How often the company had set its own wording in this language; 0 is ours.
+    pub version: u64,
+}
+
+/// Whom a mail is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTo {
+    /// At the address on record when it goes out.
+    User(Who),
+    /// Who need not be one of the company's people.
+    Address(Personal<String>),
+}
+
+/// What a mail is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Topic {
+    Import(ImportId),
+    Run(RunId),
+    /// An organization's numbers as they stood; none is the company's own stock.
+    Numbers {
+        org_unit: Option<String>,
+        total: u64,
+        /// Those that are somebody's.
+        used: u64,
+        /// Those that invitations may still be sent on.
+        available: u64,
+        /// How many pending invitations wait for one.
+        needed: u64,
+    },
+    /// The invitation that a person is reminded of, by its own link.
+    Invitation {
+        channel: Channel,
+        invitation: InvitationId,
+        generation: u32,
+        /// Counts the reminders of this link, from 1.
+        reminder: u32,
+    },
+    /// Invitations that expired from the one time to the other.
+    Expired {
+        since: Time,
+        until: Time,
+        whatsapp: u64,
+        imessage: u64,
+        /// The first of the people.
+        people: Vec<Who>,
+    },
+}
+
+/// The key of the welcome mail that a row of an import asked for.
+pub fn welcome_key(import: ImportId, row: u64) -> String {
+    format!("welcome.{import}.{row}")
+}
+
+/// The key of the mail that tells an administrator that an import is over.
+pub fn import_completed_key(import: ImportId) -> String {
+    format!("import_completed.{import}")
+}
+
+/// The Message-ID, without brackets and domain, of a run's mail to the recipient with this number.
+pub fn message_id(run: RunId, place: u32) -> String {
+    format!("{run}.{place}")
+}
+
+/// The run and the recipient's number of a Message-ID, with or without brackets and domain. None if it is not ours.
+pub fn recipient_of(message_id: &str) -> Option<(RunId, u32)> {
+    let bare = message_id.trim_start_matches('<').split('@').next()?;
+    let (run, place) = bare.split_once('.')?;
+    Some((run.parse().ok()?, place.parse().ok()?))
+}
+
+/// The mails whose wording could be set in the first version of the contract.
+#[derive(Debug, Clone, Copy)]
+pub struct FirstMail;
+
+scalar! {
+    FirstMail, "FirstMail": json_schema!({"type": "string", "enum": ["channel_invitation", "welcome"]});
+}
+
+/// A request must give a kind of the list; an answer may give one that was added later.
+impl JsonSchema for TemplateKind {
+    fn schema_name() -> Cow<'static, str> {
+        "TemplateKind".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let kinds: Vec<_> = Self::ALL.iter().map(|kind| kind.as_str()).collect();
+        growing_list(
+            generator,
+            &kinds,
+            "^[a-z0-9_]+$",
+            "The mails a company may word itself.",
+            "The list grows.",
+        )
+    }
+}

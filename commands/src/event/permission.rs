@@ -1,0 +1,29 @@
+//! What an actor may do in a company.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What an actor may do in a company.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum Permission {
+    BulkIntegrateUsers,
+    BulkImportUsers,
+    ViewOrgUnits,
+    Accounts,
+    Administer,
+}
+
+impl Permission {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BulkIntegrateUsers => "bulk_integrate_users",
+            Self::BulkImportUsers => "bulk_import_users",
+            Self::ViewOrgUnits => "view_org_units",
+            Self::Accounts => "accounts",
+            Self::Administer => "administer",
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! A user as events describe it: the key, and the personal data beside it.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::values::{Personal, Phone, UserKey};
+
+/// The key of the person an event is about.
+pub type Who = Personal<UserKey>;
+
+/// What is kept of a person beside the key: all of it personal.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Person {
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub email: Option<String>,
+    pub phone: Option<Phone>,
+    /// A dialect's own columns, by their normalised names.
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl Person {
+    /// First and last name, as far as they are known.
+    pub fn full_name(&self) -> String {
+        let names = [&self.first_name, &self.last_name];
+        names.into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(" ")
+    }
+}

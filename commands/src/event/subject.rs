@@ -1,0 +1,115 @@
+//! What an event is about: the user, run, import, number and phone that its fields name.
+
+use super::import::{
+    BlankMeans, Counts, Existing, FileRef, ImportOptions, PictureFormat, RowOutcome, RowRef,
+    UndoCounts, UndoOutcome,
+};
+use super::mail::{MailTo, TemplateKind, Topic, Wording};
+use super::permission::Permission;
+use super::person::Person;
+use super::run::{Channel, Delivery, Source};
+use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, UserKey};
+
+/// What an event is about, each at most once.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Subjects<'e> {
+    pub user: Option<&'e UserKey>,
+    pub import: Option<ImportId>,
+    /// The run. An event of an import may name the run that the import asked for; it is about the import only.
+    pub run: Option<RunId>,
+    /// The number of the pool.
+    pub number: Option<Phone>,
+    /// The corporate phone.
+    pub phone: Option<Phone>,
+}
+
+/// A field's value, as far as it names a subject of its event.
+pub(super) trait Subject {
+    /// Adds the subject to `found`. `field` is the field's name.
+    fn subject<'e>(&'e self, _field: &str, _found: &mut Subjects<'e>) {}
+}
+
+impl Subject for UserKey {
+    fn subject<'e>(&'e self, _: &str, found: &mut Subjects<'e>) {
+        found.user = Some(self);
+    }
+}
+
+impl Subject for ImportId {
+    fn subject<'e>(&'e self, _: &str, found: &mut Subjects<'e>) {
+        found.import = Some(*self);
+        found.run = None;
+    }
+}
+
+impl Subject for RunId {
+    fn subject<'e>(&'e self, _: &str, found: &mut Subjects<'e>) {
+        found.run = Some(*self).filter(|_| found.import.is_none());
+    }
+}
+
+impl Subject for Phone {
+    fn subject<'e>(&'e self, field: &str, found: &mut Subjects<'e>) {
+        match field {
+            "number" => found.number = Some(*self),
+            "phone" => found.phone = Some(*self),
+            _ => {}
+        }
+    }
+}
+
+impl Subject for RowRef {
+    fn subject<'e>(&'e self, field: &str, found: &mut Subjects<'e>) {
+        self.import.subject(field, found);
+    }
+}
+
+impl Subject for MailTo {
+    fn subject<'e>(&'e self, field: &str, found: &mut Subjects<'e>) {
+        match self {
+            Self::User(user) => user.subject(field, found),
+            Self::Address(_) => {}
+        }
+    }
+}
+
+impl Subject for Topic {
+    fn subject<'e>(&'e self, field: &str, found: &mut Subjects<'e>) {
+        match self {
+            Self::Import(import) => import.subject(field, found),
+            Self::Run(run) => run.subject(field, found),
+            Self::Numbers { .. } | Self::Invitation { .. } | Self::Expired { .. } => {}
+        }
+    }
+}
+
+impl<T: Subject> Subject for Option<T> {
+    fn subject<'e>(&'e self, field: &str, found: &mut Subjects<'e>) {
+        if let Some(value) = self {
+            value.subject(field, found);
+        }
+    }
+}
+
+impl<T: Subject> Subject for Personal<T> {
+    fn subject<'e>(&'e self, field: &str, found: &mut Subjects<'e>) {
+        self.0.subject(field, found);
+    }
+}
+
+/// Types whose values name no subject.
+macro_rules! no_subject {
+    ($($type:ty)*) => {
+        $( impl Subject for $type {} )*
+    };
+}
+
+no_subject! {
+    bool u32 u64 String serde_json::Value
+    Code InvitationId Time
+    Person Permission Channel Source Delivery TemplateKind Wording
+    Problem BlankMeans Existing FileRef ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
+}
+
+// The users and problems of a list are part of what happened, not what the event is about.
+impl<T> Subject for Vec<T> {}

@@ -1,0 +1,120 @@
+//! The values that each setting may have, by the setting's name.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+
+use boarding_csv::has_control;
+use serde_json::Value;
+
+use super::texts;
+use crate::values::{email, fold};
+
+/// The most rows that any file may have: an import of them stays within the engine's memory and a few minutes.
+pub const IMPORT_ROWS_MAX: u64 = boarding_csv::ROWS_MAX;
+/// The largest number any setting takes: far above every use, far below every overflow.
+pub(super) const MAX_NUMBER: u64 = 10_000_000;
+/// The most domains: more than any company has.
+const MAX_DOMAINS: usize = 100;
+/// The most administrators: as many mails as the commit that ends an import has room for beside its rows.
+const MAX_ADMINS: usize = 20;
+/// The longest text a setting takes, in characters.
+pub(super) const MAX_TEXT_CHARS: usize = 255;
+
+/// The words that a setting takes, where it takes nothing else.
+pub(super) fn words(name: &str) -> Option<&'static [&'static str]> {
+    match name {
+        "live_invitation" => Some(&["by_dialect", "supersede", "skip"]),
+        "blank_means" => Some(&["keep", "clear"]),
+        "reference_resolution" => Some(&["strict", "file_order", "two_pass"]),
+        _ => None,
+    }
+}
+
+/// The most entries that a setting takes, where it takes a list.
+pub(super) fn most(name: &str) -> usize {
+    if name == ADMINS { MAX_ADMINS } else { MAX_DOMAINS }
+}
+
+/// The numbers that a setting takes.
+pub(super) fn range(name: &str) -> RangeInclusive<u64> {
+    match name {
+        "number_cooling_seconds" => 0..=MAX_NUMBER,
+        "number_threshold_percent" => 1..=100,
+        "import_max_rows" => 1..=IMPORT_ROWS_MAX,
+        "reminder_after_days" => 0..=365,
+        "reminder_max" => 1..=10,
+        "expired_digest_hours" => 1..=720,
+        _ => 1..=MAX_NUMBER,
+    }
+}
+
+/// What a setting takes, in words for a message.
+pub(super) fn takes(name: &str, today: &Value) -> String {
+    let range = range(name);
+    match (words(name), today) {
+        (Some(words), _) => words.join(" or "),
+        (_, Value::Bool(_)) => "true or false".to_owned(),
+        (_, Value::Number(_)) => {
+            format!("a whole number from {} to {}", range.start(), range.end())
+        }
+        (_, Value::Array(_)) if name == ADMINS => {
+            format!("a list of up to {MAX_ADMINS} plain e-mail addresses, each once")
+        }
+        (_, Value::Array(_)) => format!("a list of up to {MAX_DOMAINS} domains such as acme.com"),
+        _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
+        _ if name == "network_admin_email" => "one plain e-mail address, or null".to_owned(),
+        _ => texts::takes(name).map_or_else(any_text, str::to_owned),
+    }
+}
+
+fn any_text() -> String {
+    format!("a text of 1 to {MAX_TEXT_CHARS} characters without line breaks")
+}
+
+/// The settings that may be unset.
+const NULLABLE: [&str; 3] = ["company_name", EXTRA_CHARACTERS, "network_admin_email"];
+const EXTRA_CHARACTERS: &str = "id_extra_characters";
+const ADMINS: &str = "designated_admin_emails";
+
+/// Whether these are plain addresses, and no two the same.
+fn are_addresses(list: &[Value]) -> bool {
+    let mut folded = BTreeSet::new();
+    list.iter().all(|address| {
+        let address = address.as_str().filter(|address| email::check(address).is_ok());
+        address.is_some_and(|address| folded.insert(fold(address)))
+    })
+}
+
+/// Whether addresses can be of it: what stands behind the sign, and no more.
+fn is_domain(domain: &Value) -> bool {
+    let address = domain.as_str().map(|domain| format!("a@{domain}"));
+    address.is_some_and(|address| email::check(&address).is_ok())
+}
+
+/// Whether a setting takes this value. `today` is its value now, which shows the kind.
+pub(super) fn fits(name: &str, today: &Value, value: &Value) -> bool {
+    let text =
+        |text: &str| (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !has_control(text);
+    match (today, value) {
+        (Value::Bool(_), Value::Bool(_)) => true,
+        (Value::Number(_), Value::Number(number)) => {
+            number.as_u64().is_some_and(|number| range(name).contains(&number))
+        }
+        (Value::Array(_), Value::Array(list)) => {
+            let fits = |list: &[Value]| match name {
+                ADMINS => are_addresses(list),
+                _ => list.iter().all(is_domain),
+            };
+            list.len() <= most(name) && fits(list)
+        }
+        (Value::String(_) | Value::Null, Value::Null) => NULLABLE.contains(&name),
+        (_, Value::String(given)) if name == EXTRA_CHARACTERS => {
+            text(given) && given.bytes().all(|byte| byte.is_ascii_punctuation())
+        }
+        (_, Value::String(given)) if name == "network_admin_email" => email::check(given).is_ok(),
+        (Value::String(_) | Value::Null, Value::String(given)) => {
+            text(given) && texts::fits(name, given)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,87 @@
+//! Changing settings: the names, the vendor's names for them, the checks, the new value.
+
+use serde_json::{Map, Value, json};
+
+use super::Settings;
+use super::allowed::{fits, takes};
+use crate::values::{Code, Refusal};
+
+/// A vendor's key for one of our settings.
+pub(super) const ALIASES: [(&str, &str); 4] = [
+    ("com.leapxpert.user.bulkintegration.records", "bulk_integration_max_records"),
+    ("com.leapxpert.whatsapp.archived.channel.enabled", "channels.whatsapp"),
+    ("com.leapxpert.whatsapp.archived.channel.enable", "channels.whatsapp"),
+    ("com.leapxpert.imessage.archived.channel.enabled", "channels.imessage"),
+];
+
+impl Settings {
+    /// The settings as a flat list: objects are named by their paths, `channels.whatsapp`.
+    pub fn flat(&self) -> Vec<(String, Value)> {
+        let mut out = Vec::new();
+        flatten("", &serde_json::to_value(self).unwrap_or_default(), &mut out);
+        out
+    }
+
+    /// The single settings that an asker's object names, checked: path and value of each.
+    ///
+    /// # Errors
+    /// `config.unknown_setting` and `config.invalid_value`, naming the setting and what it takes.
+    pub fn check(&self, asked: &Map<String, Value>) -> Result<Vec<(String, Value)>, Refusal> {
+        let mut changes = Vec::new();
+        for (name, value) in asked {
+            let name = ALIASES
+                .iter()
+                .find(|(alias, _)| alias == name)
+                .map_or(name.as_str(), |(_, ours)| ours);
+            flatten(name, value, &mut changes);
+        }
+        let known = self.flat();
+        let mut after = self.clone();
+        for (name, value) in &changes {
+            let refuse = |code: Code, takes: &str| {
+                Refusal::new(code)
+                    .saying(&format!("{name}: {takes}"))
+                    .with(json!({"setting": name, "takes": takes}))
+            };
+            let Some((_, today)) = known.iter().find(|(known, _)| known == name) else {
+                let nearest = known
+                    .iter()
+                    .max_by(|a, b| likeness(name, &a.0).total_cmp(&likeness(name, &b.0)));
+                let hint =
+                    nearest.map(|(near, _)| format!("did you mean {near}?")).unwrap_or_default();
+                return Err(refuse(Code::ConfigUnknownSetting, &hint));
+            };
+            let takes = takes(name, today);
+            if !fits(name, today, value) || after.set(name, value).is_none() {
+                return Err(refuse(Code::ConfigInvalidValue, &takes));
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Sets one setting by its path. None, and nothing changed, if the value does not fit: history is
+    /// never refused, so a value that an older program accepted is kept out rather than failed on.
+    pub fn set(&mut self, path: &str, value: &Value) -> Option<()> {
+        let mut all = serde_json::to_value(&*self).ok()?;
+        let pointer = format!("/{}", path.replace('.', "/"));
+        *all.pointer_mut(&pointer)? = value.clone();
+        *self = serde_json::from_value(all).ok()?;
+        Some(())
+    }
+}
+
+fn likeness(a: &str, b: &str) -> f64 {
+    strsim::jaro_winkler(a, b)
+}
+
+fn flatten(path: &str, value: &Value, out: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                let inner = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                flatten(&inner, value, out);
+            }
+        }
+        _ => out.push((path.to_owned(), value.clone())),
+    }
+}

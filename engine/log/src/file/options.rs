@@ -1,0 +1,60 @@
+//! Settings for opening a log in files.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use boarding_commands::values::Time;
+
+/// The size of a segment, in bytes: small enough to copy and read at once, large enough that creating
+/// one (some milliseconds) is rare.
+pub const SEGMENT_BYTES: u64 = 64 * 1024 * 1024;
+
+/// Settings for opening a log.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The size of one segment, in bytes; tests use tiny ones.
+    pub segment_bytes: u64,
+    /// The creation time that is stored in a new log.
+    pub created: Time,
+    /// RecentCommands up to this position are not kept in memory: the caller has an index of them.
+    pub commands_indexed_up_to: u64,
+    /// Called before each step of the writer, to observe or to fail it.
+    pub steps: Steps,
+}
+
+impl Options {
+    pub fn new(created: Time) -> Self {
+        let (segment_bytes, steps) = (SEGMENT_BYTES, Steps::default());
+        Self { segment_bytes, created, commands_indexed_up_to: 0, steps }
+    }
+}
+
+/// A step of the writer that can fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    Create,
+    Write,
+    Sync,
+}
+
+/// A function that runs before each step. Its error counts as the error of the step: tests simulate a
+/// failing disk with it.
+#[derive(Clone, Default)]
+pub struct Steps(Option<Arc<dyn Fn(Step) -> io::Result<()> + Send + Sync>>);
+
+impl Steps {
+    pub fn new(before: impl Fn(Step) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(before)))
+    }
+
+    pub(super) fn pass(&self, step: Step) -> io::Result<()> {
+        self.0.as_ref().map_or(Ok(()), |before| before(step))
+    }
+}
+
+impl fmt::Debug for Steps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Steps(watched)" } else { "Steps" })
+    }
+}

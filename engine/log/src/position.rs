@@ -1,0 +1,49 @@
+//! Where commits are in the log: positions, versions and places of storage.
+
+use boarding_commands::commit::Recorded;
+use boarding_commands::values::Digest;
+use serde::{Deserialize, Serialize};
+
+/// A commit in the log, and the place where it is stored.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    pub location: Location,
+    pub recorded: Recorded,
+}
+
+/// Where a commit is stored, for [`EventLog::read_at`](crate::EventLog::read_at). It rises with the position and never changes.
+/// It has no meaning in another log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Location(pub u64);
+
+/// The end of a company's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Head {
+    /// The version of its last event, 0 before the first.
+    pub version: u64,
+    /// The hash of its last commit, zeros before the first.
+    pub hash: Digest,
+}
+
+/// Where an appended commit is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Appended {
+    /// The position of its first event.
+    pub position: u64,
+    pub last_position: u64,
+    /// The company's version after it.
+    pub last_version: u64,
+    pub hash: Digest,
+    pub location: Location,
+}
+
+/// The commit of a command: what the engine needs to answer a repeated command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CommandLocation {
+    pub first_version: u64,
+    /// The digest of the command's name and body. The same id with another digest is a conflict.
+    pub body: Digest,
+    pub position: u64,
+    pub location: Location,
+}
