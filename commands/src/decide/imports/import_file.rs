@@ -101,7 +101,7 @@ pub struct ObjectRef {
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     #[default]
-    ImportState,
+    Import,
     /// A run for everybody the file names.
     ImportAndInvite,
 }
