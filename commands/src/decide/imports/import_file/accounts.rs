@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn refused_rows(then: Then) -> Vec<(RowOutcome, &'static str)> {
+    fn refused_rows(then: &Then) -> Vec<(RowOutcome, &'static str)> {
         let events = then.events();
         let of = |event: &Event| match event {
             Event::RowRefused { outcome, problems, .. } => {
@@ -226,7 +226,7 @@ mod tests {
             "number.not_in_pool",
             "number.not_available",
         ];
-        assert_eq!(refused_rows(then), codes.map(|code| (RowOutcome::Invalid, code)));
+        assert_eq!(refused_rows(&then), codes.map(|code| (RowOutcome::Invalid, code)));
     }
 
     /// A22: an account that exists is left as it is, and its number with it.
@@ -235,7 +235,7 @@ mod tests {
         let mut events = company();
         events.extend([user_of("ann", "EMEA"), assigned(1, "ann")]);
         let then = import(events, vec![with_number(1, "ANN", 1)], &json!({}));
-        assert_eq!(refused_rows(then), [(RowOutcome::Skipped, "row.user_exists")]);
+        assert_eq!(refused_rows(&then), [(RowOutcome::Skipped, "row.user_exists")]);
     }
 
     /// LX-28: an account is invited without a corporate phone, whatever file names it later; others are not.
@@ -261,12 +261,12 @@ mod tests {
         device.values.email = CellValue::Absent;
         let mut events = company();
         events.push(setting("smtp_offload", json!(true)));
-        let codes = refused_rows(import(events, vec![device.clone(), row(2, "ann")], &json!({})));
+        let codes = refused_rows(&import(events, vec![device.clone(), row(2, "ann")], &json!({})));
         assert_eq!(codes, [(RowOutcome::Invalid, "field.email_required_smtp_offload")]);
-        assert_eq!(refused_rows(import(company(), vec![device], &json!({}))), []);
+        assert_eq!(refused_rows(&import(company(), vec![device], &json!({}))), []);
         let mut events = company();
         events.push(setting("allowed_email_domains", json!(["globex.example"])));
-        let codes = refused_rows(import(events, vec![row(1, "ann")], &json!({})));
+        let codes = refused_rows(&import(events, vec![row(1, "ann")], &json!({})));
         assert_eq!(codes, [(RowOutcome::Invalid, "email.domain_not_allowed")]);
     }
 }
