@@ -20,6 +20,7 @@ use crate::values::{Code, ImportId, Problem, Refusal, RunId};
 
 mod accounts;
 mod bad_rows;
+mod invites;
 
 pub use accounts::needed;
 pub use bad_rows::BadRows;

@@ -7,6 +7,8 @@ use super::*;
 use crate::decide::imports::import_file::testing::{import_id, row};
 use crate::decide::testing::{Given as Before, Input, given};
 use crate::decide::{Command, Facts};
+use crate::event::Permission;
+use crate::values::Code;
 
 fn admin() -> Event {
     let setting = "network_admin_email".to_owned();

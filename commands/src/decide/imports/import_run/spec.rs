@@ -11,8 +11,9 @@ use crate::decide::testing::{
     Given as Before, Input, Then, a_running_run, channel_enabled, given, user_created, who,
 };
 use crate::decide::{ClaimRecipients, Command, ImportRows, ListRecipients};
-use crate::event::{Channel, Existing, FileRef};
+use crate::event::{Channel, Existing, FileRef, Permission};
 use crate::user_file::{FileSummary, ParsedRow, RowValues, UserRef};
+use crate::values::Code;
 use crate::values::{Personal, UserKey};
 
 pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> Input {

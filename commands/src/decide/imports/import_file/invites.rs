@@ -1,0 +1,72 @@
+//! Whom an import invites, and on which channel, as the command asks for it.
+
+use super::{Action, ImportFile};
+use crate::company::{Company, Invites};
+use crate::decide::imports::import_run::run_of;
+use crate::decide::rule::Context;
+use crate::decide::runs::start_bulk_integration::channel_of;
+use crate::event::Permission;
+use crate::values::{Code, ImportId, Refusal};
+
+impl ImportFile {
+    /// Who is to be invited and where to, as far as it can be judged before the rows are.
+    ///
+    /// # Errors
+    /// `envelope.malformed`, `field.required`, `auth.permission_denied`, `channel.*`, `run.already_exists`.
+    pub(crate) fn invites(
+        &self,
+        company: &Company,
+        context: &Context<'_>,
+        import: ImportId,
+    ) -> Result<Option<Invites>, Refusal> {
+        let invites = self.wanted_invites(company, context)?;
+        if invites.is_some() && company.runs.contains_key(&run_of(import)) {
+            return Err(Code::RunAlreadyExists.into());
+        }
+        Ok(invites)
+    }
+
+    /// Whether an import that was accepted before invites the same people to the same place. One that was to
+    /// invite and could not does not: whoever asks again is not told that it does.
+    pub(crate) fn invites_as(
+        &self,
+        company: &Company,
+        context: &Context<'_>,
+        import: ImportId,
+    ) -> Result<bool, Refusal> {
+        let wanted = self.wanted_invites(company, context)?;
+        let known = company.imports.get(&import).and_then(|import| import.invites);
+        Ok(match company.runs.get(&run_of(import)) {
+            Some(run) => wanted.is_some_and(|wanted| wanted.channel == run.channel),
+            None => wanted == known,
+        })
+    }
+
+    pub(crate) fn wanted_invites(
+        &self,
+        company: &Company,
+        context: &Context<'_>,
+    ) -> Result<Option<Invites>, Refusal> {
+        let malformed = |why: &str| Err(Refusal::new(Code::EnvelopeMalformed).saying(why));
+        let all = self.action == Action::ImportAndInvite;
+        match (&self.channel, self.auto_invite, all) {
+            (None, false, false) => return Ok(None),
+            (Some(_), false, false) => return malformed("channel is for an import that invites"),
+            (_, true, true) => {
+                return malformed("auto_invite leaves out whom import_and_invite invites");
+            }
+            _ => {}
+        }
+        let channel = channel_of(company, self.channel.as_deref())?;
+        // Who is an account already keeps the organization it is in, and its row has failed (A22).
+        let created_only = self.auto_invite || self.opens_accounts();
+        // The privilege "Accounts" is for inviting them too (ML-01).
+        let needed = if self.opens_accounts() {
+            Permission::Accounts
+        } else {
+            Permission::BulkIntegrateUsers
+        };
+        context.require(company, needed)?;
+        Ok(Some(Invites { channel, created_only }))
+    }
+}
