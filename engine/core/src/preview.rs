@@ -4,113 +4,40 @@
 //! (`preview/rehearsal.rs`). It appends nothing, and the company's task goes on meanwhile. What comes between
 //! a plan and the acceptance makes the plan anew; once accepted, the rows of a long file are judged as they come.
 
-use std::fmt;
 use std::sync::Arc;
 
 use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::ImportMode;
-use boarding_commands::decide::{Authority, Command, ImportFile};
-use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::event::{Counts, FileRef};
-use boarding_commands::values::{Code, CompanyId, Problem, Refusal};
-use serde_json::{Value, json};
+use boarding_commands::decide::{Command, ImportFile, UndoImport};
+use boarding_commands::event::FileRef;
+use boarding_commands::values::{Code, Refusal};
+use serde_json::json;
+use tokio::sync::Semaphore;
 
-use crate::actor::Reply;
-use crate::engine::{Engine, PreparedCommand, Submission, answer};
-use crate::limits::PLANS_PER_COMMAND;
+use crate::context::EngineContext;
+use crate::limits::{PLANS_AT_ONCE, PLANS_PER_COMMAND};
+use crate::registry::Companies;
+use crate::reply::Reply;
+use crate::submission::Submission;
 
 mod dry_run;
-pub(crate) mod undo;
+mod plan;
+mod undo;
 
-/// What a file would come to, were it imported into the company as it stands.
-#[derive(Clone, PartialEq)]
-pub struct ImportPlan {
-    /// The digest of what would happen: a commit that names it does exactly that, or is refused.
-    pub hash: String,
-    pub counts: Counts,
-    /// The first rows, as the query `import_rows` would show them.
-    pub rows: Vec<Value>,
-    /// The number of the first data row that `rows` leaves out; none if they are all there. It says that
-    /// there is more, and where it begins: a command has no way to ask for the rows from there on, the
-    /// import itself has (`import_rows`).
-    pub next: Option<u64>,
-    pub attention: Attention,
-    /// What is worth saying about the file as a whole; they are among the counts' warnings.
-    pub warnings: Vec<Problem>,
-    /// Why nobody would be invited though somebody is to be.
-    pub not_invited: Option<Problem>,
-    /// The company's version that the plan was made at.
-    version: u64,
+pub use plan::{Attention, ImportPlan};
+
+/// Plans imports and undos on copies of their companies.
+#[derive(Debug)]
+pub(crate) struct ImportPlanner {
+    context: Arc<EngineContext>,
+    companies: Arc<Companies>,
+    /// Limits the plans that are made at once: each holds a copy of a company in memory.
+    permits: Semaphore,
 }
 
-/// The first rows of each kind that somebody should look at, wherever they stand in the file.
-#[derive(Clone, PartialEq, Default)]
-pub struct Attention {
-    pub invalid: Vec<Value>,
-    pub duplicate: Vec<Value>,
-    pub skipped: Vec<Value>,
-    /// People who would come in without their number.
-    pub phone_refused: Vec<Value>,
-}
-
-impl ImportPlan {
-    /// The `result` of an accepted preview.
-    pub fn result(&self) -> Value {
-        let mut result = json!({
-            "plan_hash": self.hash,
-            "counts": self.counts,
-            "rows": self.rows,
-            "next": self.next,
-        });
-        if let (Some(problem), Some(fields)) = (&self.not_invited, result.as_object_mut()) {
-            fields.insert("not_invited".to_owned(), json!(problem.code));
-        }
-        result
-    }
-}
-
-/// Never shows the rows: they name people.
-impl fmt::Debug for ImportPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { hash, counts, version, .. } = self;
-        f.debug_struct("Plan")
-            .field("hash", hash)
-            .field("counts", counts)
-            .field("version", version)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Attention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Attention(***)")
-    }
-}
-
-impl Engine {
-    /// What an `ImportFile` would come to, whatever its `mode` says. Nothing is appended.
-    ///
-    /// # Errors
-    /// The answer that the command would be given instead: a refusal, or a failure.
-    pub async fn preview(
-        &self,
-        company: &CompanyId,
-        mut envelope: Envelope,
-        authority: Authority,
-    ) -> Result<ImportPlan, Answer> {
-        let id = envelope.id;
-        if let Value::Object(fields) = &mut envelope.body {
-            fields.insert("mode".to_owned(), json!("preview"));
-        }
-        let prepared = self.prepare(company, "ImportFile", &envelope, authority).await;
-        let rejected = |reply| answer(id, reply);
-        let PreparedCommand { command, body, kept, .. } = prepared.map_err(rejected)?;
-        let (Command::ImportFile(import), Some(files)) = (command, kept) else {
-            return Err(rejected(Reply::Refused(Code::EnvelopeMalformed.into())));
-        };
-        let submission = Submission { company: company.clone(), body, envelope, authority };
-        let planned = self.plan(&submission, &import, &files).await;
-        planned.map(|(plan, _)| plan).map_err(rejected)
+impl ImportPlanner {
+    pub(crate) fn new(context: Arc<EngineContext>, companies: Arc<Companies>) -> Self {
+        Self { context, companies, permits: Semaphore::new(PLANS_AT_ONCE) }
     }
 
     /// Shows what an import would come to, or imports exactly what was shown; a file that any invalid row
@@ -138,7 +65,7 @@ impl Engine {
                 return Reply::Refused(Refusal::new(Code::ImportPlanChanged).with(details));
             }
             let (command, facts) = (Command::ImportFile(import.clone()), Facts::Files(contents));
-            match self.submit_prepared(submission, command, facts, Some(plan.version)).await {
+            match self.submit(submission, command, facts, Some(plan.version)).await {
                 Reply::Refused(refusal) if refusal.code == Code::ImportPlanChanged => {}
                 reply => return reply,
             }
@@ -159,15 +86,15 @@ impl Engine {
     }
 
     /// Makes a plan beside the company's task; returns it with the content of the files.
-    async fn plan(
+    pub(crate) async fn plan(
         &self,
         submission: &Submission,
         import: &ImportFile,
         files: &[FileRef],
     ) -> Result<(ImportPlan, FileContents), Reply> {
         // The company stays awake: its snapshot is not written while it is read here.
-        let _handle = self.actor(&submission.company).await;
-        let _turn = self.plan_permits.acquire().await.map_err(|_| crate::actor::stopped())?;
+        let _handle = self.companies.actor(&submission.company).await;
+        let _turn = self.permits.acquire().await.map_err(|_| Reply::stopped())?;
         let (context, submission) = (Arc::clone(&self.context), submission.clone());
         let (import, files) = (import.clone(), files.to_vec());
         let planning = tokio::task::spawn_blocking(move || {
@@ -176,5 +103,34 @@ impl Engine {
         planning.await.unwrap_or_else(|error| {
             Err(Reply::Failed { code: Code::Unavailable, why: error.to_string() })
         })
+    }
+
+    /// Shows what an undo would come to; nothing is appended.
+    pub(crate) async fn preview_undo(&self, submission: &Submission, undo: UndoImport) -> Reply {
+        let command = Command::UndoImport(undo.clone());
+        let asked = self.submit(submission, command, Facts::None, None).await;
+        if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
+            return asked;
+        }
+        // The company stays awake: its snapshot is not written while it is read here.
+        let _handle = self.companies.actor(&submission.company).await;
+        let Ok(_turn) = self.permits.acquire().await else { return Reply::stopped() };
+        let (context, submission) = (Arc::clone(&self.context), submission.clone());
+        let looking =
+            tokio::task::spawn_blocking(move || undo::foresee(&context, &submission, undo));
+        looking
+            .await
+            .unwrap_or_else(|error| Err(undo::failed(&error)))
+            .unwrap_or_else(|reply| reply)
+    }
+
+    async fn submit(
+        &self,
+        submission: &Submission,
+        command: Command,
+        facts: Facts,
+        planned_at: Option<u64>,
+    ) -> Reply {
+        submission.submit(&self.context, &self.companies, command, facts, planned_at).await
     }
 }

@@ -8,8 +8,8 @@ use boarding_commands::values::CompanyId;
 use boarding_projections::projection::ProjectionError;
 use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
 
-use crate::engine::Engine;
-use boarding_log::ReadError;
+use crate::read::projector::ReadModels;
+use boarding_log::{EventLog, ReadError};
 
 /// What was replayed and found to be the same, byte for byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -71,46 +71,51 @@ pub enum VerifyError {
     AtWork,
 }
 
-impl Engine {
-    /// Replays every company into empty tables, one after the other, and compares all of them with what
-    /// queries read. Nothing may be at work: ask [`Engine::settle`] and [`Engine::caught_up`] before.
-    /// Blocks for as long as reading the whole log takes, and holds one company's rows in memory.
-    ///
-    /// # Errors
-    /// The first difference; or what could not be read.
-    pub fn verify_read_models(&self) -> Result<Verified, VerifyError> {
-        let position = self.context.log.end();
-        let live = self.context.read_models.view();
-        let companies = self.companies();
-        let mut verified = Verified {
-            companies: companies.len() as u64,
-            tables: Table::ALL.len() as u64,
-            position,
-            ..Verified::default()
-        };
-        for company in companies {
-            let (replayed, events) = self.replay(&company, position)?;
-            verified.events += events;
-            verified.rows += compare(&company, &replayed, &live)?;
-        }
-        if self.context.log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
+/// Replays every company into empty tables, one after the other, and compares all of them with what
+/// queries read. Nothing may be at work: ask `Engine::settle` and `Engine::caught_up` before.
+/// Blocks for as long as reading the whole log takes, and holds one company's rows in memory.
+///
+/// # Errors
+/// The first difference; or what could not be read.
+pub(crate) fn verify(
+    log: &dyn EventLog,
+    read_models: &ReadModels,
+) -> Result<Verified, VerifyError> {
+    let position = log.end();
+    let live = read_models.view();
+    let companies = log.companies();
+    let mut verified = Verified {
+        companies: companies.len() as u64,
+        tables: Table::ALL.len() as u64,
+        position,
+        ..Verified::default()
+    };
+    for company in companies {
+        let (replayed, events) = replay(log, &company, position)?;
+        verified.events += events;
+        verified.rows += compare(&company, &replayed, &live)?;
     }
+    if log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
+}
 
-    /// A company's rows from its events alone, and how many these are.
-    fn replay(&self, company: &CompanyId, end: u64) -> Result<(MemoryRows, u64), VerifyError> {
-        let (mut rows, mut events) = (MemoryRows::default(), 0);
-        let mut reader = self.context.log.read_company(company, 1);
-        while let Some(entry) = reader.next()? {
-            if entry.recorded.position > end {
-                break;
-            }
-            for fact in entry.recorded.facts() {
-                boarding_projections::apply(&fact, &mut rows)?;
-                events += 1;
-            }
+/// A company's rows from its events alone, and how many these are.
+fn replay(
+    log: &dyn EventLog,
+    company: &CompanyId,
+    end: u64,
+) -> Result<(MemoryRows, u64), VerifyError> {
+    let (mut rows, mut events) = (MemoryRows::default(), 0);
+    let mut reader = log.read_company(company, 1);
+    while let Some(entry) = reader.next()? {
+        if entry.recorded.position > end {
+            break;
         }
-        Ok((rows, events))
+        for fact in entry.recorded.facts() {
+            boarding_projections::apply(&fact, &mut rows)?;
+            events += 1;
+        }
     }
+    Ok((rows, events))
 }
 
 /// Compares a company's rows table by table; how many there are.

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 
-use super::Timeouts;
 use super::relay::Relay;
 use super::talk;
+use super::timeouts::Timeouts;
 
 /// Mails per connection: relays behind one name share the load better when clients come anew.
 const MAILS_PER_CONNECTION: u32 = 100;
