@@ -22,7 +22,6 @@ pub use entity::Entity;
 use crate::projection::{Projection, Projector, scan};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
-use crate::subject::{import_of, run_of, user_of};
 use crate::tables::runs::RunOrderProjection;
 use crate::tables::{imports, recipients, runs, users};
 use crate::{numbers, phone_list};
@@ -152,10 +151,10 @@ impl Projection for ProcessCommitProjection {
 const COMMIT_PREFIX_BYTES: usize = 17;
 
 fn commit_prefix_of(event: &Event) -> Option<[u8; COMMIT_PREFIX_BYTES]> {
-    match (run_of(event), import_of(event)) {
-        (Some(run), _) => Some(commit_prefix(RUN, runs::key(run))),
-        (None, Some(import)) => Some(commit_prefix(IMPORT, imports::key(import))),
-        (None, None) => None,
+    match Entity::of_process(event)? {
+        Entity::Run(run) => Some(commit_prefix(RUN, runs::key(run))),
+        Entity::Import(import) => Some(commit_prefix(IMPORT, imports::key(import))),
+        Entity::User(_) | Entity::Phone(_) => None,
     }
 }
 
@@ -194,10 +193,11 @@ impl Projection for UserEventProjection {
                 | Event::CorporatePhoneAdded { .. }
                 | Event::CorporatePhoneRemoved { .. }
         );
-        if is_in_user_row || run_of(fact.event).is_some() {
+        let subjects = fact.event.subjects();
+        if is_in_user_row || subjects.run.is_some() {
             return None;
         }
-        let user = user_of(fact.event)?;
+        let user = subjects.user?;
         Some([&user_prefix(&user.folded()), fact.version.to_be_bytes().as_slice()].concat())
     }
 

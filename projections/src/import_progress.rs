@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, shape_of};
+use crate::query::{
+    Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, shape_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::imports::{self, ImportRow, ImportStatus};
@@ -20,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         permission: Some(Permission::BulkImportUsers),
         params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
-        row: shape_of::<Progress>,
+        row: shape_of::<ImportProgressShown>,
         csv: None,
         answer: import_progress,
     }],
@@ -28,10 +30,10 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 
 /// The progress of an import. `processed` never falls and equals `total` at the end.
 #[derive(Serialize, JsonSchema)]
-struct Progress<'a> {
+struct ImportProgressShown<'a> {
     import: ImportId,
     dialect: &'a str,
-    state: Wire<ImportStatus>,
+    state: WireName<ImportStatus>,
     /// Rows that have an outcome.
     processed: u64,
     /// All rows with data. Known from the start.
@@ -44,13 +46,13 @@ struct Progress<'a> {
     ended_at: Option<Time>,
 }
 
-impl<'a> Progress<'a> {
+impl<'a> ImportProgressShown<'a> {
     fn of(import: &'a ImportRow) -> Self {
         let (processed, total) = (import.counts.done(), import.counts.total);
         Self {
             import: import.import,
             dialect: &import.dialect,
-            state: Wire(import.state),
+            state: WireName(import.state),
             processed,
             total,
             percent: processed.saturating_mul(100).checked_div(total).unwrap_or(100),
@@ -65,7 +67,7 @@ fn import_progress(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAn
     let id: ImportId = request.required_id("import")?;
     let import = imports::find(rows, request.company, id)?;
     let import = import.ok_or_else(|| not_found("import", &id))?;
-    Ok(RowsAnswer::Row(json!(Progress::of(&import))))
+    Ok(RowsAnswer::Row(json!(ImportProgressShown::of(&import))))
 }
 
 #[cfg(test)]

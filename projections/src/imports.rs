@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -47,7 +47,7 @@ impl ImportRow {
             file_name: self.file.as_ref().map(|file| file.name.as_str()),
             sha256: self.file.as_ref().map(|file| file.sha256.as_str()),
             dialect: &self.dialect,
-            state: Wire(self.state),
+            state: WireName(self.state),
             counts: self.counts,
             undo: self.undo,
             requested_by: &self.requested_by,
@@ -66,7 +66,7 @@ struct ImportShown<'a> {
     file_name: Option<&'a str>,
     sha256: Option<&'a str>,
     dialect: &'a str,
-    state: Wire<ImportStatus>,
+    state: WireName<ImportStatus>,
     #[serde(flatten)]
     counts: Counts,
     /// Counts of undone rows, from the start of the undo.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of,
+    Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -53,7 +53,7 @@ struct RecipientShown<'a> {
     email: Option<Personal<&'a str>>,
     org_unit: Option<&'a str>,
     channel: Channel,
-    status: Wire<RecipientStatus>,
+    status: WireName<RecipientStatus>,
     code: Option<Code>,
     /// The text of the code and its detail; `-` if there is no code.
     reason: String,
@@ -71,7 +71,7 @@ impl RecipientRow {
             email: self.email(user).map(Personal),
             org_unit: user.and_then(|user| user.org_unit.as_deref()),
             channel,
-            status: Wire(self.status),
+            status: WireName(self.status),
             code: self.code,
             // The product shows `-` if there is no reason.
             reason: self

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::projection::Projector;
-use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, page, shape_of};
+use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::invitations::{InvitationProjection, InvitationStatus, LatestInvitation};
@@ -32,7 +32,7 @@ impl LatestInvitation {
             invitation: self.invitation,
             user,
             channel,
-            state: Wire(self.state),
+            state: WireName(self.state),
             generation: self.generation,
             sent_at: self.sent_at,
             expires_at: self.expires_at,
@@ -46,7 +46,7 @@ struct InvitationShown<'a> {
     invitation: InvitationId,
     user: &'a Who,
     channel: Option<Channel>,
-    state: Wire<InvitationStatus>,
+    state: WireName<InvitationStatus>,
     /// Counts the sent mails, from 1: a resend starts a new generation.
     generation: u32,
     sent_at: Option<Time>,

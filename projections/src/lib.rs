@@ -32,7 +32,6 @@ mod roles;
 pub mod rows;
 mod run_queue;
 mod runs;
-mod subject;
 mod tables;
 mod templates;
 mod users;

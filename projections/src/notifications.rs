@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load, newest_first};
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, WireEnum, page, shape_of, wire_enum,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page, shape_of,
+    wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -104,7 +105,7 @@ struct NotificationShown<'a> {
     /// The address. For a user, it is null until sending starts.
     to: Option<&'a Personal<String>>,
     /// `dropped`: the import was undone before the mail was sent.
-    state: Wire<NotificationStatus>,
+    state: WireName<NotificationStatus>,
     code: Option<Code>,
     /// The text of the code and its detail.
     reason: Option<String>,
@@ -120,7 +121,7 @@ impl NotificationRow {
             kind: self.kind,
             user: self.user.as_ref(),
             to: self.to.as_ref(),
-            state: Wire(self.state),
+            state: WireName(self.state),
             code: self.code,
             reason: self.code.map(|code| reason(code, self.detail.as_deref())),
             requested_at: self.requested_at,

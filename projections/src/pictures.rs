@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load};
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of, wire_enum,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
+    wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
@@ -94,7 +95,7 @@ struct PictureShown<'a> {
     /// The number in the archive, from 1.
     number: u64,
     name: &'a Personal<String>,
-    outcome: Wire<PictureOutcome>,
+    outcome: WireName<PictureOutcome>,
     /// The user who has the picture now.
     user: Option<&'a Who>,
     problem: Option<Problem>,
@@ -198,7 +199,7 @@ fn show(row: &PictureRow, wanted: Option<PictureOutcome>) -> Option<Value> {
     Some(json!(PictureShown {
         number: *number,
         name,
-        outcome: Wire(outcome),
+        outcome: WireName(outcome),
         user: kept.map(|(user, ..)| user),
         problem: content.as_ref().err().map(|code| Problem::new(*code)),
         sha256: kept.map(|(_, sha256, ..)| sha256.as_str()),

@@ -20,7 +20,7 @@ pub(crate) use boarding_commands::search::Needle;
 pub(crate) use page::page;
 pub use param::Param;
 pub use request::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, QueryRequest};
-pub(crate) use wire_enum::{Wire, WireEnum, wire_enum};
+pub(crate) use wire_enum::{WireEnum, WireName, wire_enum};
 
 /// A query on the rows of one company.
 #[derive(Debug)]

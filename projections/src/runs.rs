@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of,
+    Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -45,7 +45,7 @@ impl RunRow {
         json!(RunShown {
             run: self.run,
             channel: self.channel,
-            state: Wire(self.state),
+            state: WireName(self.state),
             queue_place: queue.place(self.run).filter(|_| pending),
             total: self.total,
             passed: self.passed,
@@ -65,7 +65,7 @@ impl RunRow {
 struct RunShown<'a> {
     run: RunId,
     channel: Channel,
-    state: Wire<RunStatus>,
+    state: WireName<RunStatus>,
     /// The place in the queue, from 1; null unless the run is pending.
     queue_place: Option<u64>,
     total: u64,

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, Wire, not_found, page, shape_of,
+    Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -69,7 +69,7 @@ impl UserRow {
             phone: phone.map(Personal),
             org_unit: self.org_unit.as_deref(),
             roles: &self.roles,
-            state: Wire(self.state),
+            state: WireName(self.state),
             attributes: Personal(attributes),
             links,
         })
@@ -93,7 +93,7 @@ struct UserShown<'a> {
     phone: Option<Personal<Phone>>,
     org_unit: Option<&'a str>,
     roles: &'a [String],
-    state: Wire<UserStatus>,
+    state: WireName<UserStatus>,
     /// The dialect's own columns, by their normalised names.
     attributes: Personal<&'a BTreeMap<String, String>>,
     links: &'a Links,

@@ -1,4 +1,4 @@
-//! The data folder: its parts, its format, its secret, and the lock that keeps a second process out.
+//! The data folder: its parts, format, secret and process lock.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -9,20 +9,20 @@ use boarding_log::random_bytes;
 
 mod moved;
 
-/// The format of data folders that this program writes and reads.
+/// The format of data folders that this program supports.
 pub const FORMAT: u32 = 1;
 
-/// The length of the secret: 256 bits, the key length of the HMAC it is for.
+/// The length of the secret, in bytes: 256 bits, the key length of its HMAC.
 pub const SECRET_BYTES: usize = 32;
 
 const FORMAT_LINE: &str = "boarding data folder, format ";
-/// Only the owner may look into the folder: it holds personal data.
+/// Only the owner may read the folder, because it holds personal data.
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
-/// The permissions of anybody but the owner.
+/// The permission bits of other users.
 const OTHERS: u32 = 0o077;
 
-/// A data folder that this process holds alone, until it is dropped or the process ends.
+/// A data folder that this process has locked, until it is dropped or the process ends.
 #[derive(Debug)]
 pub struct DataDir {
     path: PathBuf,
@@ -30,7 +30,7 @@ pub struct DataDir {
     _lock: File,
 }
 
-/// The server's secret, from which invitation links are derived. Never shown.
+/// The server secret for invitation links. It is never shown.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret([u8; SECRET_BYTES]);
 
@@ -50,7 +50,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// The data folder cannot be used.
+/// Why the data folder cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
     #[error("{operation} {}", path.display())]
@@ -58,7 +58,7 @@ pub enum DataDirError {
     #[error("open the data folder {}: it is in use by process {process}", path.display())]
     InUse { path: PathBuf, process: String },
     #[error(
-        "open the data folder {}: it is of format {found} and this program knows format {FORMAT}; use a newer program",
+        "open the data folder {}: it has format {found} and this program supports format {FORMAT}; use a newer program",
         path.display()
     )]
     Newer { path: PathBuf, found: u32 },
@@ -68,7 +68,7 @@ pub enum DataDirError {
     )]
     NotOurs { path: PathBuf },
     #[error(
-        "use the secret in {}: others may read it (mode {mode:o}); chmod 600 it if nobody has, else replace it",
+        "use the secret in {}: others may read it (mode {mode:o}); run `chmod 600` on it if no other person has read it, otherwise replace it",
         path.display()
     )]
     SecretExposed { path: PathBuf, mode: u32 },
@@ -77,17 +77,17 @@ pub enum DataDirError {
 }
 
 impl DataDirError {
-    /// Whether opening may succeed later without anybody's doing: when the other process has ended.
+    /// Whether opening may succeed later, when another process has ended.
     pub fn is_transient(&self) -> bool {
         matches!(self, Self::InUse { .. })
     }
 }
 
 impl DataDir {
-    /// Opens a data folder for this process alone; makes it if it does not exist.
+    /// Opens and locks a data folder. Creates it if it does not exist.
     ///
     /// # Errors
-    /// When another process has it, it is of a newer format or no data folder, its secret is exposed, or
+    /// When another process has locked it, it has a newer format or is not a data folder, its secret is exposed, or
     /// its files cannot be read or written.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DataDirError> {
         let path = path.into();
@@ -106,22 +106,22 @@ impl DataDir {
         &self.path
     }
 
-    /// The event log: the only part that cannot be made again.
+    /// The folder of the event log: the only part that cannot be rebuilt.
     pub fn log(&self) -> PathBuf {
         self.path.join("log")
     }
 
-    /// The imported files, by their sha256.
+    /// The folder of imported files, by their sha256.
     pub fn files(&self) -> PathBuf {
         self.path.join("files")
     }
 
-    /// Indexes, read models and snapshots: everything that a replay of the log gives back.
+    /// The folder of indexes, read models and snapshots, which a replay of the log rebuilds.
     pub fn derived(&self) -> PathBuf {
         self.path.join("derived")
     }
 
-    /// Mails as files.
+    /// The folder of mails.
     pub fn outbox(&self) -> PathBuf {
         self.path.join("outbox")
     }
@@ -141,7 +141,7 @@ fn sync(folder: &Path) -> Result<(), DataDirError> {
     synced.map_err(|source| failed("sync the folder", folder, source))
 }
 
-/// Takes the lock and leaves this process's number in it for whoever comes second.
+/// Locks the folder and stores the process id for the error message of a second process.
 fn lock(folder: &Path) -> Result<File, DataDirError> {
     let path = folder.join("LOCK");
     let error = |source| failed("lock", &path, source);
@@ -169,7 +169,7 @@ fn lock(folder: &Path) -> Result<File, DataDirError> {
     Ok(file)
 }
 
-/// Checks the folder's format, or writes it into a new folder.
+/// Checks the format of the folder, or writes it into a new one.
 fn check_format(folder: &Path) -> Result<(), DataDirError> {
     let path = folder.join("FORMAT");
     let text = match fs::read_to_string(&path) {
@@ -190,7 +190,7 @@ fn check_format(folder: &Path) -> Result<(), DataDirError> {
     }
 }
 
-/// Reads the secret, or makes it.
+/// Reads the secret, or creates it.
 fn secret(path: &Path) -> Result<Secret, DataDirError> {
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -214,7 +214,8 @@ fn secret(path: &Path) -> Result<Secret, DataDirError> {
     bytes.try_into().map(Secret).map_err(wrong)
 }
 
-/// Writes a file whole or not at all: beside first, synced, then in place.
+/// Writes a file atomically: to a temporary file, synced, then renamed. The sync must come before the rename,
+/// or a loss of power could leave the name with an empty file.
 fn write_once(path: &Path, bytes: &[u8]) -> Result<(), DataDirError> {
     let unfinished = path.with_extension("tmp");
     let written = OpenOptions::new()
@@ -299,7 +300,7 @@ mod tests {
         }
     }
 
-    /// BoxError 38: a secret that others can read, or half of one, is not used.
+    /// Fault 38: a secret that others can read, or a part of one, is rejected.
     #[test]
     fn an_exposed_or_damaged_secret_is_refused() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! Channels: what takes a mail out of the engine and says what became of it.
+//! Channels: send mails and report the outcome of each.
 
 use std::fmt;
 use std::future::Future;
@@ -14,18 +14,18 @@ pub mod outbox;
 pub mod smtp;
 pub mod token;
 
-/// What became of a mail. There is always an answer; a channel that does not know says so.
+/// The outcome of a mail. Every mail has one; an unknown outcome is `Uncertain`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeliveryOutcome {
-    /// It was handed over for good.
+    /// The mail was accepted.
     Sent,
-    /// It was surely not handed over; it may be tried again.
+    /// The mail was certainly not accepted; a retry may help.
     TemporaryFailure { code: Code, detail: String },
-    /// It was surely not handed over, and trying again would not help.
+    /// The mail was certainly not accepted; a retry does not help.
     PermanentFailure { code: Code, detail: String },
-    /// It may or may not have been handed over.
+    /// The mail may have been accepted.
     Uncertain { detail: String },
-    /// Somebody outside has it in hand and will report by command, or its deadline passes.
+    /// An external worker has the mail. It reports by command, or the deadline passes.
     HandedOver,
 }
 
@@ -41,44 +41,43 @@ impl From<MailError> for DeliveryOutcome {
     }
 }
 
-/// The answers to a batch, in its order.
+/// The future of a batch: outcomes in the order of the mails.
 pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<DeliveryOutcome>> + Send + 'a>>;
 
-/// A way out for mails.
+/// A channel for mails.
 ///
-/// * `send_batch` answers every mail, in order, and never fails as a whole.
-/// * [`DeliveryOutcome::Sent`] means durable on the other side; what a power cut here does then is no matter.
-/// * A failure, temporary or permanent, means that the person surely gets nothing from this attempt.
-///   A channel that cannot tell answers [`DeliveryOutcome::Uncertain`]: such a mail is not sent again unless the
-///   channel `deduplicates`.
-/// * Dropping the future leaves mails without an answer in doubt, like a crash.
-/// * Nothing a channel logs or answers carries a mail's text, link or address.
+/// * `send_batch` returns one outcome per mail, in order, and never fails as a whole.
+/// * [`DeliveryOutcome::Sent`] means that the receiver has stored the mail durably.
+/// * A failure means that the person certainly gets nothing from this attempt. If that is unknown, the channel
+///   returns [`DeliveryOutcome::Uncertain`]. Such a mail is sent again only if the channel `deduplicates`.
+/// * Dropping the future leaves the outcomes of its mails unknown, like a crash.
+/// * Logs and outcomes never contain the text, link or address of a mail.
 pub trait Channel: Send + Sync + fmt::Debug {
-    /// Its name in logs.
+    /// The name of the channel.
     fn name(&self) -> &'static str;
 
-    /// Whether sending a Message-ID again cannot reach the person twice.
+    /// Whether a repeated Message-ID never reaches the person twice.
     fn deduplicates(&self) -> bool;
 
-    /// How long after the claim a mail may be sent again under its Message-ID, in seconds; 0 is never.
+    /// How long after its claim a mail may be sent again with its Message-ID, in seconds; 0 means never.
     fn repeats_within_seconds(&self, _: Purpose) -> u64 {
         if self.deduplicates() { u64::MAX } else { 0 }
     }
 
-    /// Whether what another engine sent by this channel counts as sent here too.
+    /// Whether deduplication covers mails of other engines too.
     fn remembers_for_all_engines(&self, _: Purpose) -> bool {
         false
     }
 
-    /// Whether it answers [`DeliveryOutcome::HandedOver`]: then claims stay open after they are answered, and the
-    /// limit of those in flight holds for them as well.
+    /// Whether it returns [`DeliveryOutcome::HandedOver`]. Then claims stay open after sending, and count against
+    /// the limit of claims in flight.
     fn hands_over(&self) -> bool {
         false
     }
 
-    /// How many claims may be open at once, in mails: more would only wait.
+    /// The most open claims at once, in mails: more would only wait.
     fn in_flight(&self) -> usize;
 
-    /// Sends the mails; answers one for one.
+    /// Sends mails and returns one outcome per mail.
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_>;
 }

@@ -85,7 +85,7 @@ impl Engine {
         self.context.files.share(shared);
     }
 
-    /// Keeps a file that a command will name by its digest; durable when this returns.
+    /// Stores a file that a command will name by its digest. It is durable on return.
     ///
     /// # Errors
     /// `import.too_large`, or `unavailable` when it cannot be read or written.
@@ -138,10 +138,10 @@ impl Engine {
         reply.into_answer(id)
     }
 
-    /// What an `ImportFile` would come to, whatever its `mode` says. Nothing is appended.
+    /// Plans an `ImportFile`, whatever its `mode`. It appends nothing.
     ///
     /// # Errors
-    /// The answer that the command would be given instead: a refusal, or a failure.
+    /// The refusal or failure that the command would get.
     pub async fn preview(
         &self,
         company: &CompanyId,
@@ -163,7 +163,7 @@ impl Engine {
         planned.map(|(plan, _)| plan).map_err(rejected)
     }
 
-    /// Answers a query of the contract by its name.
+    /// Answers a query by its contract name.
     ///
     /// # Errors
     /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
@@ -177,7 +177,7 @@ impl Engine {
         self.queries.query(company, name, params, caller).await
     }
 
-    /// Waits until the read models have seen a position, at most five seconds.
+    /// Waits until the read models have applied a position, at most five seconds.
     ///
     /// # Errors
     /// `not_yet_visible`, or `unavailable` when they have stopped.

@@ -1,4 +1,4 @@
-//! Imported files, kept by the SHA-256 of their bytes as they came.
+//! The store of imported files, by the SHA-256 of their bytes.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -11,39 +11,39 @@ use boarding_commands::values::{Code, Refusal};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-/// The folder of files; each is written once and never changed.
+/// The folder of stored files. A file is written once and never changed.
 #[derive(Debug, Clone)]
 pub struct Files {
     folder: PathBuf,
-    /// Where others find what is kept here, and we what they keep.
+    /// The store that engines share; unset with one engine.
     shared: Arc<OnceLock<Arc<dyn SharedFiles>>>,
 }
 
-/// A place where engines on several machines keep their files in common. Blocks.
+/// A store of files that engines on several machines share. Its methods block.
 pub trait SharedFiles: Send + Sync + fmt::Debug {
-    /// Keeps a file there; durable when this returns. What is there already stays.
+    /// Stores a file. It is durable on return. An existing file stays.
     ///
     /// # Errors
-    /// When the place cannot be reached.
+    /// When the store cannot be reached.
     fn put(&self, sha256: &str, file: File) -> io::Result<()>;
 
-    /// Reads a file from there.
+    /// Opens a stored file.
     ///
     /// # Errors
-    /// When it is not there, or the place cannot be reached.
+    /// When it does not exist, or the store cannot be reached.
     fn get(&self, sha256: &str) -> io::Result<Box<dyn Read>>;
 }
 
-/// How much is copied at a time, in bytes.
+/// The size of the copy buffer, in bytes.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// A file could not be kept.
+/// Why a file could not be stored.
 #[derive(Debug, thiserror::Error)]
 pub enum KeepError {
-    /// It is larger than a file may be, in bytes.
-    #[error("a file may have {limit} bytes at most")]
+    /// The file exceeds the limit, in bytes.
+    #[error("a file may have at most {limit} bytes")]
     TooLarge { limit: u64 },
-    #[error("keep a file in {}", folder.display())]
+    #[error("store a file in {}", folder.display())]
     Io { folder: PathBuf, source: io::Error },
 }
 
@@ -66,12 +66,12 @@ impl Files {
         Self { folder, shared: Arc::default() }
     }
 
-    /// Has every file kept elsewhere too from now on, and looked for there; the first word counts.
+    /// Sets the shared store. Only the first call has an effect.
     pub fn share(&self, shared: Arc<dyn SharedFiles>) {
         let _ = self.shared.set(shared);
     }
 
-    /// Keeps what `content` reads: durable when this returns. The same content is kept once.
+    /// Stores the content. It is durable on return. Equal content is stored once.
     ///
     /// # Errors
     /// [`KeepError::TooLarge`] beyond `limit` bytes, [`KeepError::Io`] when it cannot be read or written.
@@ -106,10 +106,10 @@ impl Files {
         File::open(&self.folder)?.sync_all()
     }
 
-    /// Opens a kept file.
+    /// Opens a stored file.
     ///
     /// # Errors
-    /// When it is not there or cannot be read.
+    /// When it does not exist or cannot be read.
     pub fn open(&self, sha256: &str) -> io::Result<File> {
         match (File::open(self.path(sha256)), self.shared.get()) {
             (Err(error), Some(shared)) if error.kind() == io::ErrorKind::NotFound => {
@@ -120,7 +120,7 @@ impl Files {
         }
     }
 
-    /// Brings a file here that another engine keeps.
+    /// Copies a file from the shared store.
     fn fetch(&self, sha256: &str, shared: &dyn SharedFiles) -> io::Result<()> {
         let content = shared.get(sha256)?;
         let mut draft = new_draft(&self.folder)?;
@@ -137,10 +137,10 @@ impl Files {
         settled
     }
 
-    /// Opens a kept file that is what it was when it was kept: all of it was read and compared.
+    /// Opens a stored file after comparing all its bytes with the digest.
     ///
     /// # Errors
-    /// What is the matter with it, and what to do.
+    /// A text with the problem and the remedy.
     pub fn open_whole(&self, sha256: &str) -> Result<File, String> {
         let cannot = |error: &io::Error| match self.path(sha256).try_exists() {
             Ok(false) => self.lost(sha256, "is missing"),
@@ -156,7 +156,7 @@ impl Files {
         Ok(file)
     }
 
-    /// What is the matter where the file that an import needs is not there.
+    /// The error text for a missing file of an import.
     pub fn missing(&self, sha256: &str) -> Option<String> {
         let is_there = self.path(sha256).try_exists().unwrap_or(true) || self.open(sha256).is_ok();
         (!is_there).then(|| going_on(&self.lost(sha256, "is missing")))
@@ -172,12 +172,12 @@ impl Files {
     }
 }
 
-/// What becomes of an import once its file is back.
+/// Adds to an error text that the import continues when its file is back.
 pub(crate) fn going_on(lost: &str) -> String {
-    format!("{lost}, and the import goes on at the next start")
+    format!("{lost}, and the import continues at the next start")
 }
 
-/// Copies at most one byte more than the limit, so that too much is seen; digest and length.
+/// Copies at most one byte more than the limit, to detect a too large file. Returns digest and length.
 fn copy(content: impl Read, out: &mut impl io::Write, limit: u64) -> io::Result<(String, u64)> {
     let mut content = content.take(limit.saturating_add(1));
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
@@ -193,7 +193,7 @@ fn copy(content: impl Read, out: &mut impl io::Write, limit: u64) -> io::Result<
     Ok((digest, bytes))
 }
 
-/// A new file in the folder that nobody else has. What a crash leaves of one is removed at the next start.
+/// Creates a new temporary file in the folder. The next start removes it after a crash.
 fn new_draft(folder: &Path) -> io::Result<(PathBuf, File)> {
     for n in 0..u32::MAX {
         let path = folder.join(format!("{DRAFT}{}-{n}", std::process::id()));
@@ -206,10 +206,10 @@ fn new_draft(folder: &Path) -> io::Result<(PathBuf, File)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// How the name of an unfinished file begins.
+/// The prefix of the names of unfinished files.
 const DRAFT: &str = ".draft-";
 
-/// Removes what an interrupted keep left. Called while nobody else has the data folder.
+/// Removes unfinished files. Call it only with the lock of the data folder.
 pub fn sweep(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -225,7 +225,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_kept_once_by_its_digest() {
+    fn a_file_is_stored_once_by_its_digest() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::new(folder.path().to_owned());
         let kept = files.keep("../people.csv", &b"abc"[..], 3).unwrap();
@@ -235,9 +235,9 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
-    /// P29: a byte of a kept file that was changed is found before the file is read for anything.
+    /// P29: a changed byte of a stored file is detected before the file is used.
     #[test]
-    fn p29_a_file_that_is_not_what_it_was_is_not_opened() {
+    fn a_changed_file_is_not_opened() {
         let folder = tempfile::tempdir().unwrap();
         let files = Files::new(folder.path().to_owned());
         let sha256 = files.keep("people.csv", &b"abc"[..], 3).unwrap().sha256;

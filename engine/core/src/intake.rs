@@ -1,4 +1,4 @@
-//! Files on their way in: kept by their digest, checked as a whole, read if they are small.
+//! Intake of files: stores them by digest, checks them, and reads small ones.
 
 use std::io::{BufReader, Cursor};
 
@@ -28,10 +28,10 @@ mod prepare;
 
 pub(crate) use prepare::{Intake, PreparedCommand};
 
-/// Keeps the files of a command: what it carries itself, what it names, or what is there already.
+/// Stores the files of a command: inline, from the object store, or stored already.
 ///
 /// # Errors
-/// `import.*` for a file that is not what the command says, `envelope.malformed` for one it does not give.
+/// `import.*` for a file that differs from its description, `envelope.malformed` for a missing one.
 async fn keep_all(
     context: &EngineContext,
     company: &CompanyId,
@@ -67,14 +67,14 @@ struct ReceivedCommand<'a> {
     authority: Authority,
 }
 
-/// What the company's settings say about reading.
+/// The settings of the company for reading files.
 #[derive(Debug, Clone)]
 pub(crate) struct CompanySays {
     pub assume_plus: bool,
     pub accept_gzip: bool,
     /// The most data rows of one file.
     pub rows_max: u64,
-    /// Columns of the dialect that the company's files may not have.
+    /// Columns that files of this company must not have.
     pub withheld: Vec<String>,
 }
 
@@ -91,7 +91,7 @@ impl CompanySays {
     }
 }
 
-/// The body by which a repeat is recognised: files by their digests, however they were sent.
+/// The body for detecting repeated commands: it has the digests of files, however they were sent.
 pub(crate) fn canonical_body(body: &Value, files: &[FileRef]) -> Value {
     let mut fields = body.as_object().cloned().unwrap_or_default();
     let named = files.iter().map(|file| json!({"name": file.name, "sha256": file.sha256}));
@@ -108,7 +108,7 @@ fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef,
             .decode(text)
             .map_err(|_| malformed("base64 does not decode"))?,
         (None, None) if authority == Authority::All => return known(files, body),
-        // A digest alone opens the files of all companies.
+        // A digest alone would give access to the files of all companies.
         (None, None) => return Err(malformed("give one of text, base64 and object")),
         (Some(_), Some(_)) => return Err(malformed("give one of text and base64")),
     };
@@ -130,11 +130,11 @@ fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef,
     }
 }
 
-/// A file that was kept before, named by its digest alone.
+/// A file that is stored already, named by its digest only.
 fn known(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
     let malformed = || {
         Refusal::new(Code::EnvelopeMalformed)
-            .saying("files: give text, base64, or the sha256 of a kept file")
+            .saying("files: give text, base64, or the sha256 of a stored file")
     };
     let digest = body.sha256.as_deref().ok_or_else(malformed)?;
     let is_digest =
@@ -143,16 +143,17 @@ fn known(files: &Files, body: &FileBody) -> Result<FileRef, Refusal> {
         return Err(malformed());
     }
     let missing = |_| {
-        Refusal::new(Code::ImportChecksumMismatch).saying("no file of this digest is kept here")
+        Refusal::new(Code::ImportChecksumMismatch)
+            .saying("there is no stored file with this digest")
     };
     let bytes = files.open(digest).and_then(|file| file.metadata()).map_err(missing)?.len();
     Ok(FileRef { name: boarding_csv::clean_name(&body.name), sha256: digest.to_owned(), bytes })
 }
 
-/// Checks an import's file as a whole, and reads its rows if they fit in one commit.
+/// Checks the whole file of an import, and reads its rows if they fit in one commit.
 ///
 /// # Errors
-/// `import.*` and `csv.*`: nothing of the file is imported.
+/// `import.*` and `csv.*`: then no row is imported.
 pub(crate) fn read(
     files: &Files,
     import: &ImportFile,

@@ -9,27 +9,26 @@ use boarding_commands::values::Refusal;
 
 use crate::files::Files;
 
-/// The bucket of files that are too large for a command.
+/// The bucket for files that are too large for a command.
 pub const FILES_BUCKET: &str = "BOARDING_FILES";
 
-/// A file on its way.
+/// The future of a fetch.
 pub type FetchFuture<'a> =
     Pin<Box<dyn Future<Output = Result<FetchedObject, Refusal>> + Send + 'a>>;
 
-/// A file that was fetched.
+/// A fetched file.
 #[derive(Debug)]
 pub struct FetchedObject {
     pub kept: FileRef,
-    /// What the store itself says that its digest is, as the store writes it.
+    /// The digest according to the object store, in its notation.
     pub digest: Option<String>,
 }
 
-/// Where files are fetched from that a command only names.
+/// The source of files that commands only name.
 ///
-/// * A file is kept whole or not at all.
-/// * `import.object_not_found` if it is not there, `import.too_large` if it is larger than a file may be,
-///   `unavailable` for whatever may pass.
+/// * A file is stored completely or not at all.
+/// * Errors: `import.object_not_found`, `import.too_large`, or `unavailable` for a temporary fault.
 pub trait Objects: Send + Sync + fmt::Debug {
-    /// Fetches the file and keeps it under its digest; `name` is what the command calls it.
+    /// Fetches the file and stores it under its digest. `name` is the file name in the command.
     fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> FetchFuture<'a>;
 }

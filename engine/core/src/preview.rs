@@ -1,8 +1,8 @@
-//! What a file would come to, and the commit of exactly that: previews of imports (P16).
+//! Import previews: plans of what an import would do, and imports bound to a plan.
 //!
-//! A plan is made on a copy of the company's state, by the rules, commits and projections of a real import
-//! (`preview/rehearsal.rs`). It appends nothing, and the company's task goes on meanwhile. What comes between
-//! a plan and the acceptance makes the plan anew; once accepted, the rows of a long file are judged as they come.
+//! A dry run on a copy of the company makes the plan, with the rules, commits and projections of a real import.
+//! It appends nothing, and the company continues meanwhile. If the company changes before the import is
+//! accepted, the plan is made again. After acceptance, rows of a long file are decided when they are applied.
 
 use std::sync::Arc;
 
@@ -40,12 +40,11 @@ impl ImportPlanner {
         Self { context, companies, permits: Semaphore::new(PLANS_AT_ONCE) }
     }
 
-    /// Shows what an import would come to, or imports exactly what was shown; a file that any invalid row
-    /// is to refuse is imported if its plan has none.
+    /// Returns the plan, or imports exactly what the plan says. With `on_error: reject_file`, the file is imported
+    /// only if the plan has no invalid row.
     ///
-    /// A plan that differs is refused; one that may have been overtaken while it was made is made anew. Where
-    /// the company moves faster than plans are made, the command fails and may be sent again: that its plan
-    /// has changed would be more than is known.
+    /// A different plan is refused. If the company changed during planning, the plan is made again. After several
+    /// attempts the command fails as retryable, because it is unknown whether the plan differs.
     pub(crate) async fn import_as_planned(
         &self,
         submission: &Submission,
@@ -85,14 +84,14 @@ impl ImportPlanner {
         }
     }
 
-    /// Makes a plan beside the company's task; returns it with the content of the files.
+    /// Makes a plan on a blocking thread. Returns it with the content of the files.
     pub(crate) async fn plan(
         &self,
         submission: &Submission,
         import: &ImportFile,
         files: &[FileRef],
     ) -> Result<(ImportPlan, FileContents), Reply> {
-        // The company stays awake: its snapshot is not written while it is read here.
+        // The held actor prevents eviction, which would write the snapshot that is read here.
         let _handle = self.companies.actor(&submission.company).await;
         let _turn = self.permits.acquire().await.map_err(|_| Reply::stopped())?;
         let (context, submission) = (Arc::clone(&self.context), submission.clone());
@@ -105,14 +104,14 @@ impl ImportPlanner {
         })
     }
 
-    /// Shows what an undo would come to; nothing is appended.
+    /// Returns what an undo would do. It appends nothing.
     pub(crate) async fn preview_undo(&self, submission: &Submission, undo: UndoImport) -> Reply {
         let command = Command::UndoImport(undo.clone());
         let asked = self.submit(submission, command, Facts::None, None).await;
         if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
             return asked;
         }
-        // The company stays awake: its snapshot is not written while it is read here.
+        // The held actor prevents eviction, which would write the snapshot that is read here.
         let _handle = self.companies.actor(&submission.company).await;
         let Ok(_turn) = self.permits.acquire().await else { return Reply::stopped() };
         let (context, submission) = (Arc::clone(&self.context), submission.clone());

@@ -1,4 +1,4 @@
-//! Queries: from the rows, from the log itself, or from the rows as they were.
+//! Queries on the current rows, on earlier rows, or on the log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,7 +37,7 @@ pub use list::query_schemas;
 pub use query_schema::{QuerySchema, ResponseKind};
 pub use template::template_row;
 
-/// Who asks a query, and by what right.
+/// The caller of a query and its authority.
 #[derive(Debug, Clone)]
 pub struct QueryCaller {
     pub actor: String,
@@ -57,7 +57,7 @@ impl Queries {
         Self { context, companies }
     }
 
-    /// Answers a query of the contract by its name.
+    /// Answers a query by its contract name.
     ///
     /// # Errors
     /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
@@ -80,7 +80,7 @@ impl Queries {
         answering.await.map_err(|error| unavailable(&error))?
     }
 
-    /// Waits until the read models have seen a position, at most five seconds.
+    /// Waits until the read models have applied a position, at most five seconds.
     ///
     /// # Errors
     /// `not_yet_visible`, or `unavailable` when they have stopped.
@@ -97,13 +97,13 @@ impl Queries {
             },
             _ => {
                 let why =
-                    format!("position {position} was not seen within {VISIBLE_SECONDS_MAX} s");
+                    format!("position {position} was not applied within {VISIBLE_SECONDS_MAX} s");
                 Err(QueryFailure::Failed { code: Code::NotYetVisible, why })
             }
         }
     }
 
-    /// Waits, however long it takes, until the read models have seen all that is in the log now.
+    /// Waits without limit until the read models have applied all current events.
     ///
     /// # Errors
     /// `unavailable` when they have stopped.
@@ -162,7 +162,7 @@ impl Queries {
         })
     }
 
-    /// What it takes to import the file: whoever may do that may see what comes of it (ML-01, ML-11, LX-02).
+    /// The permission for importing this file. It also permits to see the outcome.
     async fn needed_to_import(&self, company: &CompanyId, params: &Value) -> Permission {
         let import = params.get("import").and_then(Value::as_str);
         let import: Option<ImportId> = import.and_then(|text| text.parse().ok());
@@ -216,14 +216,14 @@ fn answer(
     }
 }
 
-/// Rows that no longer follow the log are not shown as if they did.
+/// Fails if the read models have stopped, so that stale rows are not shown as current.
 fn check_following(context: &EngineContext) -> Result<(), QueryFailure> {
     let failed =
         |why: &Arc<str>| QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() };
     context.read_models.seen().borrow().as_ref().map(|_| ()).map_err(failed)
 }
 
-/// The company's rows as they were: its history up to then, replayed.
+/// The rows of a company at an earlier moment, from a replay.
 fn rows_as_of(
     context: &EngineContext,
     company: &CompanyId,
@@ -251,7 +251,7 @@ fn rows_as_of(
     Ok((position, rows))
 }
 
-/// Every page of a query as one CSV file.
+/// All pages of a query as one CSV file.
 fn csv(
     now: Option<Time>,
     company: &CompanyId,

@@ -181,16 +181,16 @@ impl CompanyRegistry {
         self.context.closing.send_replace(true);
         let loaded = std::mem::take(&mut self.all.lock().await.loaded);
         let time_limit = Duration::from_secs(CLOSE_SECONDS_MAX);
-        let mut ending = JoinSet::new();
+        let mut stopping = JoinSet::new();
         for (_, LoadedCompany { handle, managers, .. }) in loaded {
-            ending.spawn(async move {
+            stopping.spawn(async move {
                 if let Some(managers) = managers {
                     managers.end(time_limit).await;
                 }
                 handle.end().await;
             });
         }
-        while ending.join_next().await.is_some() {}
+        while stopping.join_next().await.is_some() {}
     }
 }
 

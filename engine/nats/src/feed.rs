@@ -1,5 +1,6 @@
 //! The event feed: publishes every durable event in order and without gaps.
 
+mod error;
 mod message;
 mod publisher;
 mod source;
@@ -8,9 +9,7 @@ mod stream;
 use std::time::Duration;
 
 use async_nats::Client;
-use async_nats::jetstream::ErrorCode;
-use async_nats::jetstream::context::{ContextBuilder, PublishError, PublishErrorKind};
-use boarding_commands::values::CompanyId;
+use async_nats::jetstream::context::ContextBuilder;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -19,24 +18,10 @@ use crate::limits::{
     FEED_RETRY_MILLIS_MAX, FEED_YIELD_MILLIS,
 };
 use boarding_core::engine::{Engine, EngineLog};
-use boarding_log::ReadError;
 
+pub use error::FeedError;
 pub use message::{Headers, Message};
-
-/// Settings of a new event stream.
-#[derive(Debug, Clone, Copy)]
-pub struct Options {
-    /// How long events are kept, in seconds; 0 keeps them without limit.
-    pub max_age_seconds: u64,
-    /// The number of replicas.
-    pub copies: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { max_age_seconds: 0, copies: 1 }
-    }
-}
+pub use stream::Options;
 
 /// The progress of the feed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -45,64 +30,6 @@ pub struct State {
     pub published: u64,
     /// Why the feed is interrupted. It retries automatically.
     pub trouble: Option<String>,
-}
-
-/// Why the feed is interrupted.
-#[derive(Debug, thiserror::Error)]
-pub enum FeedError {
-    #[error("{operation} the stream {stream}")]
-    Stream {
-        operation: &'static str,
-        stream: &'static str,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    #[error(
-        "use the stream {stream} for events: {what}; remove it, then the engine creates it again"
-    )]
-    Unsuitable { stream: &'static str, what: &'static str },
-    #[error(
-        "read message {sequence} of the events: it was not published by this program ({what}); remove the stream, then the engine creates it again"
-    )]
-    NotOurs { sequence: u64, what: &'static str },
-    /// The log does not have the last published event: it is not read yet, or an older log was restored.
-    #[error(
-        "continue after event {version} of company {company}: it was published, but the log ends before it; restore the log, or remove the stream if the log is right"
-    )]
-    Ahead { company: CompanyId, version: u64 },
-    #[error(
-        "continue after event {version} of company {company}: the published event differs from the log; use the right data folder, or remove the stream if this log is right"
-    )]
-    OtherLog { company: CompanyId, version: u64 },
-    #[error("read the log for the feed")]
-    Log(#[source] ReadError),
-    #[error("publish the event at position {position}")]
-    Publish { position: u64, source: PublishError },
-    #[error(
-        "publish the event at position {position}: the server stored it at an unexpected sequence"
-    )]
-    Misplaced { position: u64 },
-    #[error("read the log for the feed: the engine is stopping")]
-    Ending,
-}
-
-impl FeedError {
-    /// Whether another engine published first: the known end of the stream is out of date.
-    fn is_conflict(&self) -> bool {
-        match self {
-            Self::Publish { source, .. } => {
-                source.kind() == PublishErrorKind::WrongLastSequence || is_in_flight(source)
-            }
-            Self::Misplaced { .. } => true,
-            _ => false,
-        }
-    }
-}
-
-/// Whether another engine is publishing the same event at this moment.
-fn is_in_flight(error: &PublishError) -> bool {
-    let source = std::error::Error::source(error);
-    let answer = source.and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
-    answer.is_some_and(|no| no.error_code() == ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT)
 }
 
 /// A running feed. It ends when it is dropped; the next one publishes the rest.

@@ -2,41 +2,46 @@
 
 use std::time::Duration;
 
-use async_nats::HeaderMap;
+use async_nats::{Client, HeaderMap};
 use boarding_commands::values::{Code, CompanyId};
 
 use super::names;
-use super::ownership::{EngineId, Owner};
+use super::ownership::{CompanyOwners, EngineId, Owner};
 use super::requests::{self, Request};
-use super::server::ServerState;
 use super::takeover;
 use super::wire::{Encoding, WireResponse};
 use crate::limits::FORWARD_SECONDS_MAX;
+use boarding_core::engine::Engine;
 
 /// The header with the original subject of a forwarded command.
 pub(super) const ORIGINAL_SUBJECT: &str = "Boarding-Subject";
 
 /// Executes a command here, or forwards it to the owner of the company.
-pub(super) async fn command(state: &ServerState, request: Request<'_>) -> WireResponse {
+pub(super) async fn command(
+    engine: &Engine,
+    owners: Option<&CompanyOwners>,
+    client: &Client,
+    request: Request<'_>,
+) -> WireResponse {
     let Ok(company) = request.company().parse::<CompanyId>() else {
-        return requests::command(&state.engine, request).await;
+        return requests::command(engine, request).await;
     };
-    match takeover::owner(&state.engine, state.owners.as_ref(), &company).await {
-        Ok(Owner::Me) => requests::command(&state.engine, request).await,
-        Ok(Owner::Other(engine)) => forward_to(state, request, engine).await,
+    match takeover::owner(engine, owners, &company).await {
+        Ok(Owner::Me) => requests::command(engine, request).await,
+        Ok(Owner::Other(owner)) => forward_to(client, request, owner).await,
         Err(error) => later(request, &boarding_log::error_chain(&error)),
     }
 }
 
 /// Forwards a command. Without an answer it may have been executed; a retry with the same id is safe.
-async fn forward_to(state: &ServerState, request: Request<'_>, engine: EngineId) -> WireResponse {
+async fn forward_to(client: &Client, request: Request<'_>, owner: EngineId) -> WireResponse {
     let mut headers = request.headers.cloned().unwrap_or_default();
     headers.insert(ORIGINAL_SUBJECT, request.subject);
     let forwarded = async_nats::Request::new()
         .headers(headers)
         .payload(request.payload.to_vec().into())
         .timeout(Some(Duration::from_secs(FORWARD_SECONDS_MAX)));
-    match state.client.send_request(names::forwarded(engine), forwarded).await {
+    match client.send_request(names::forwarded(owner), forwarded).await {
         Ok(answer) => {
             let encoding = Encoding::of(answer.headers.as_ref()).unwrap_or(Encoding::Json);
             WireResponse::relayed(encoding, answer.payload.to_vec())

@@ -17,5 +17,6 @@ mod micro;
 mod objects;
 mod queue;
 mod requests;
+mod server_state;
 mod takeover;
 mod wire;

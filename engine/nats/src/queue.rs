@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 
 use super::names::{QUEUE_STREAM, ROOT};
 use super::requests::{Request, may_answer};
-use super::server::ServerState;
+use super::server_state::ServerState;
 use super::wire::{WireResponse, header};
 use crate::limits::{
     JETSTREAM_RETRY_MILLIS, QUEUE_ACK_SECONDS_MAX, QUEUE_BYTES_MAX, QUEUE_COMMANDS_MAX,

@@ -1,12 +1,11 @@
 //! The NATS server: subscribes to requests, limits how many run at once, and shuts down gracefully.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::{Client, Message, Subscriber};
 use boarding_commands::values::Code;
-use futures_util::{FutureExt as _, StreamExt as _, stream};
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -18,7 +17,8 @@ use super::names::{self, ROOT};
 use super::objects::ObjectBucket;
 use super::ownership::CompanyOwners;
 use super::queue;
-use super::requests::{self, Request, broken, may_answer};
+use super::requests::{self, Request, may_answer};
+use super::server_state::{Phase, ServerState};
 use super::takeover;
 use super::wire::WireResponse;
 use crate::limits::{DRAIN_MILLIS_MAX, LAST_ANSWERS_MILLIS_MAX, OVERLOAD_REPLY_MILLIS_MAX};
@@ -48,31 +48,6 @@ pub struct Options {
     pub feed: Option<feed::Options>,
     /// The number of replicas of new streams and buckets. `None` uses the default of the cluster.
     pub copies: Option<usize>,
-}
-
-/// The phase of the shutdown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
-pub(super) enum Phase {
-    Open,
-    /// New requests are no longer accepted.
-    Draining,
-    /// Requests without an answer get a retryable failure.
-    Late,
-}
-
-/// The state that all tasks of the server share.
-#[derive(Debug)]
-pub(super) struct ServerState {
-    pub(super) engine: Arc<Engine>,
-    pub(super) client: Client,
-    pub(super) bucket: Arc<ObjectBucket>,
-    /// The number of replicas of a new queue.
-    pub(super) copies: usize,
-    phase: watch::Receiver<Phase>,
-    service: Service,
-    commands: usize,
-    admission: Admission,
-    pub(super) owners: Option<CompanyOwners>,
 }
 
 /// Serves an engine on NATS until it is closed.
@@ -224,11 +199,6 @@ impl ServerState {
         listening.map_err(failed)
     }
 
-    /// Waits until new requests are no longer accepted.
-    pub(super) async fn closing(&self) {
-        let _ = self.phase.clone().wait_for(|phase| *phase > Phase::Open).await;
-    }
-
     /// Serves an endpoint. Each request runs in its own task, so that none waits for another.
     async fn serve(self: Arc<Self>, endpoint: usize, mut requests: Subscriber) {
         let mut running = JoinSet::new();
@@ -297,44 +267,6 @@ impl ServerState {
         self.service.count(endpoint, u64::try_from(millis).unwrap_or(0), response.code);
         if let Some(reply) = &message.reply {
             self.send(reply, response).await;
-        }
-    }
-
-    /// Executes a command from a request or from the queue.
-    pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
-        if request.forwarded {
-            self.guarded(request, requests::command(&self.engine, request)).await
-        } else {
-            self.guarded(request, forward::command(self, request)).await
-        }
-    }
-
-    /// Runs the work and always returns a response, also after a panic or at shutdown.
-    async fn guarded(
-        &self,
-        request: Request<'_>,
-        work: impl Future<Output = WireResponse>,
-    ) -> WireResponse {
-        let mut phase = self.phase.clone();
-        tokio::select! {
-            biased;
-            response = AssertUnwindSafe(work).catch_unwind() => response.unwrap_or_else(|_| {
-                tracing::error!(subject = request.subject, "request panicked");
-                broken(request.summary())
-            }),
-            _ = phase.wait_for(|phase| *phase == Phase::Late) => {
-                let summary = request.summary();
-                WireResponse::failed(summary.encoding, summary.id, Code::Unavailable, "the engine is stopping")
-            }
-        }
-    }
-
-    pub(super) async fn send(&self, to: &str, response: WireResponse) {
-        let headers = response.headers();
-        let sent =
-            self.client.publish_with_headers(to.to_owned(), headers, response.body.into()).await;
-        if let Err(error) = sent {
-            tracing::warn!(error = &error as &dyn std::error::Error, "sending an answer failed");
         }
     }
 

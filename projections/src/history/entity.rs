@@ -7,8 +7,6 @@ use boarding_commands::event::Event;
 use boarding_commands::values::{Code, ImportId, Phone, Refusal, RunId, UserKey};
 use serde_json::json;
 
-use crate::subject::{import_of, phone_of, run_of, user_of};
-
 /// A thing with a history.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Entity {
@@ -56,17 +54,18 @@ impl Entity {
     /// Never the user or phone: the event feed puts this into message headers, which must not
     /// contain personal data.
     pub fn of_process(event: &Event) -> Option<Self> {
-        let run = run_of(event).map(Self::Run);
-        run.or_else(|| import_of(event).map(Self::Import))
+        let subjects = event.subjects();
+        subjects.run.map(Self::Run).or_else(|| subjects.import.map(Self::Import))
     }
 
     /// Whether an event is about this thing.
     pub fn concerns(&self, event: &Event) -> bool {
+        let subjects = event.subjects();
         match self {
-            Self::Run(run) => run_of(event) == Some(*run),
-            Self::Import(import) => import_of(event) == Some(*import),
-            Self::User(user) => user_of(event).is_some_and(|key| key.folded() == user.folded()),
-            Self::Phone(phone) => phone_of(event) == Some(*phone),
+            Self::Run(run) => subjects.run == Some(*run),
+            Self::Import(import) => subjects.import == Some(*import),
+            Self::User(user) => subjects.user.is_some_and(|key| key.folded() == user.folded()),
+            Self::Phone(phone) => subjects.phone.or(subjects.number) == Some(*phone),
         }
     }
 }

@@ -9,9 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::projection::{Projection, load};
-use crate::query::{Wire, wire_enum};
+use crate::query::{WireName, wire_enum};
 use crate::rows::{Rows, RowsError, Table};
-use crate::subject::number_of;
 
 wire_enum! {
     /// The state of a number.
@@ -64,7 +63,7 @@ impl NumberRow {
         json!(NumberShown {
             number: &self.number,
             org_unit: self.org_unit.as_deref(),
-            state: Wire(self.state),
+            state: WireName(self.state),
             tag: self.tag.as_deref(),
             user: self.user.as_ref(),
             cooling_until: self.cooling_until,
@@ -111,7 +110,7 @@ impl Projection for NumberProjection {
     type Row = NumberRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
-        number_of(fact.event).map(key)
+        fact.event.subjects().number.map(key)
     }
 
     fn evolve(row: Option<NumberRow>, fact: &Fact<'_>) -> Option<NumberRow> {
@@ -155,7 +154,7 @@ pub(super) struct NumberShown<'a> {
     number: &'a Personal<Phone>,
     /// The organization that owns the number; null for the company's own stock.
     org_unit: Option<&'a str>,
-    state: Wire<NumberStatus>,
+    state: WireName<NumberStatus>,
     /// The tag of the reservation.
     tag: Option<&'a str>,
     /// The user whose account has the number.

@@ -26,8 +26,9 @@ where
     I: IntoIterator<Item = Option<Value>>,
 {
     let limit = request.limit()?;
-    let start = Cursor::read(request, P::TABLE, prefix)?;
-    let mut page = Page { limit, rows: Vec::new(), last: Cursor::default(), has_more: false };
+    let start = PageCursor::read(request, P::TABLE, prefix)?;
+    let mut page =
+        PageBuilder { limit, rows: Vec::new(), last: PageCursor::default(), has_more: false };
     scan::<P>(rows, request.company, prefix, &start.key, |key, row| {
         let skipped = if key == start.key { start.shown } else { 0 };
         Ok(page.add(key, show(key, row)?, skipped))
@@ -37,15 +38,15 @@ where
 }
 
 /// A page that is being filled.
-struct Page {
+struct PageBuilder {
     limit: usize,
     rows: Vec<Value>,
-    last: Cursor,
+    last: PageCursor,
     /// Whether a row follows that does not fit.
     has_more: bool,
 }
 
-impl Page {
+impl PageBuilder {
     fn add(
         &mut self,
         key: &[u8],
@@ -60,7 +61,7 @@ impl Page {
             }
             self.rows.push(value);
             if self.rows.len() == self.limit {
-                self.last = Cursor { key: key.to_vec(), shown: n };
+                self.last = PageCursor { key: key.to_vec(), shown: n };
             }
         }
         ControlFlow::Continue(())
@@ -69,12 +70,12 @@ impl Page {
 
 /// The end of a page: the last stored row, and how many of its rows the page has shown.
 #[derive(Default)]
-struct Cursor {
+struct PageCursor {
     key: Vec<u8>,
     shown: u8,
 }
 
-impl Cursor {
+impl PageCursor {
     /// The request's cursor; the start of the table if it has none.
     fn read(request: &QueryRequest<'_>, table: Table, prefix: &[u8]) -> Result<Self, Refusal> {
         let Some(text) = request.text("cursor")? else { return Ok(Self::default()) };

@@ -14,15 +14,15 @@ pub(crate) trait WireEnum: Copy + 'static {
 
 /// Serializes an enum by its names on the wire. Stored rows use the names of the variants instead.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Wire<E>(pub E);
+pub(crate) struct WireName<E>(pub E);
 
-impl<E: WireEnum> Serialize for Wire<E> {
+impl<E: WireEnum> Serialize for WireName<E> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.0.as_str())
     }
 }
 
-impl<E: WireEnum> JsonSchema for Wire<E> {
+impl<E: WireEnum> JsonSchema for WireName<E> {
     fn inline_schema() -> bool {
         true
     }

@@ -11,7 +11,6 @@ use super::imports;
 use crate::projection::Projection;
 use crate::query::WireEnum;
 use crate::rows::Table;
-use crate::subject::user_of;
 
 /// A row of an imported file and its outcome.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,7 +99,7 @@ impl Projection for FileRowProjection {
         Some(FileRow {
             row: row.row,
             line: row.line,
-            key: user_of(fact.event).cloned().map(Personal),
+            key: fact.event.subjects().user.cloned().map(Personal),
             outcome,
             problems,
             warnings: row.warnings.clone(),

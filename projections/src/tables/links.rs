@@ -7,7 +7,7 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::invitations;
 use super::runs::RunChannels;
-use crate::query::{Wire, wire_enum};
+use crate::query::{WireName, wire_enum};
 use crate::rows::{Rows, RowsError};
 
 wire_enum! {
@@ -56,7 +56,7 @@ impl Serialize for Links {
         let Self(links) = self;
         let mut map = serializer.serialize_map(Some(links.len()))?;
         for (channel, state) in links {
-            map.serialize_entry(channel.as_str(), &Wire(*state))?;
+            map.serialize_entry(channel.as_str(), &WireName(*state))?;
         }
         map.end()
     }
@@ -68,7 +68,7 @@ impl JsonSchema for Links {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let state = generator.subschema_for::<Wire<LinkStatus>>();
+        let state = generator.subschema_for::<WireName<LinkStatus>>();
         let channels = Channel::ALL.map(Channel::as_str);
         let properties: serde_json::Map<_, _> =
             channels.iter().map(|name| ((*name).to_owned(), state.clone().into())).collect();

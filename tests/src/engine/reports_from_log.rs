@@ -45,8 +45,15 @@ impl RecordedAnswers {
                 break (before, bytes);
             }
         };
-        self.0.push(RecordedAnswer { query, params, position, bytes });
-        self.0.last().unwrap()
+        // Each recorded answer is replayed twice; a second one of the same position would prove nothing new.
+        let same = |old: &RecordedAnswer| {
+            old.position == position && old.query == query && old.params == params
+        };
+        let at = self.0.iter().position(same).unwrap_or(self.0.len());
+        if at == self.0.len() {
+            self.0.push(RecordedAnswer { query, params, position, bytes });
+        }
+        &self.0[at]
     }
 
     /// Records the counters and rows of an import in all formats.

@@ -1,17 +1,17 @@
-//! The mark of a folder whose log is elsewhere: what its own files hold of the log is not the truth then.
+//! The mark of a data folder whose log was moved to JetStream.
 
 use std::fs;
 use std::io::ErrorKind;
 
 use super::{DataDir, DataDirError, failed, make_folder, sync, write_once};
 
-/// The file that says where the log is.
+/// The file with the place of the log.
 const NAME: &str = "MOVED";
 
 const LINE: &str = "the log is in ";
 
 impl DataDir {
-    /// Where the log is, if it is not in the folder's own files.
+    /// The place of the log, if it is not in this folder.
     ///
     /// # Errors
     /// When the mark cannot be read.
@@ -20,7 +20,7 @@ impl DataDir {
         match fs::read_to_string(&path) {
             Ok(text) => {
                 let text = text.trim();
-                // A mark that says something else is a mark nevertheless.
+                // A mark with unknown content still means that the log was moved.
                 Ok(Some(text.strip_prefix(LINE).unwrap_or("another place").to_owned()))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -28,21 +28,20 @@ impl DataDir {
         }
     }
 
-    /// Says for good that the log is there and no longer here. What is derived goes first: its positions
-    /// are those of the log it was made from.
+    /// Marks the log as moved. Removes derived data first, because it has positions of the old log.
     ///
     /// # Errors
-    /// When that cannot be written; then the folder is as it was, but for what is derived.
+    /// When the mark cannot be written. Then only derived data is removed.
     pub fn mark_moved(&self, to: &str) -> Result<(), DataDirError> {
         self.remove_derived()?;
         write_once(&self.path.join(NAME), format!("{LINE}{to}\n").as_bytes())?;
         sync(&self.path)
     }
 
-    /// Says for good that the folder's own files are the log.
+    /// Removes the mark: the files of this folder are the log again.
     ///
     /// # Errors
-    /// When that cannot be written; then the log is still elsewhere.
+    /// When the mark cannot be removed. Then the log still counts as moved.
     pub fn mark_returned(&self) -> Result<(), DataDirError> {
         self.remove_derived()?;
         let path = self.path.join(NAME);
@@ -50,17 +49,17 @@ impl DataDir {
         sync(&self.path)
     }
 
-    /// Whether the folder holds files of a log.
+    /// Whether the folder contains log files.
     ///
     /// # Errors
-    /// When it cannot be looked into.
+    /// When the folder cannot be read.
     pub fn has_log(&self) -> Result<bool, DataDirError> {
         let folder = self.log();
         let entries = fs::read_dir(&folder).map_err(|source| failed("look into", &folder, source));
         Ok(entries?.next().is_some())
     }
 
-    /// Removes what a replay gives back. It is put aside first, as a whole: half of it would be taken for all.
+    /// Removes derived data. It is renamed first, because a partly removed folder could look complete.
     fn remove_derived(&self) -> Result<(), DataDirError> {
         let (derived, aside) = (self.derived(), self.path.join("derived.removed"));
         let gone = |error: std::io::Error| match error.kind() {
@@ -90,7 +89,7 @@ mod tests {
         assert_eq!(data.moved_to().unwrap().as_deref(), Some("stream A"));
         assert!(!data.derived().join("db").exists());
         derive();
-        // What a removal left that was interrupted.
+        // The rest of an interrupted removal.
         fs::create_dir_all(folder.path().join("derived.removed/x")).unwrap();
         data.mark_returned().unwrap();
         assert_eq!(data.moved_to().unwrap(), None);

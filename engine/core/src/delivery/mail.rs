@@ -1,4 +1,4 @@
-//! One mail as the bytes that go out: the same input gives the same bytes, and no value makes a header.
+//! Encodes a mail: equal input gives equal bytes, and no value can inject a header.
 
 use std::fmt;
 use std::time::{Duration, SystemTime};
@@ -14,19 +14,19 @@ use lettre::message::{
 };
 use thiserror::Error;
 
-/// The longest Message-ID, in characters: one header line of RFC 5322 with room for its name.
+/// The longest Message-ID, in characters: it fits in one header line of RFC 5322.
 const MAX_MESSAGE_ID_CHARS: usize = 250;
 /// The end of the year 9999, in seconds since 1970: the last date a mail can carry.
 const LAST_DATE_SECONDS: u64 = 253_402_300_799;
 
-/// What a mail is sent for; an outbox keeps its mails apart by it.
+/// The purpose of a mail; the outbox has a folder per purpose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// An invitation of this run.
     Run(RunId),
-    /// A log-in mail to a new user (LX-14).
+    /// A log-in mail to a new user.
     Welcome,
-    /// A word to an administrator (OC-14).
+    /// A notice to an administrator.
     Notice,
 }
 
@@ -45,37 +45,37 @@ impl fmt::Display for Purpose {
 pub struct Mail {
     pub company: CompanyId,
     pub purpose: Purpose,
-    /// `id@domain`, without angle brackets: the key by which a repeat is recognised.
+    /// `id@domain` without angle brackets: the key for deduplication.
     pub message_id: String,
-    /// `Name <address>` or the address alone, as the company's setting has it.
+    /// `Name <address>` or only an address, from the settings of the company.
     pub from: String,
     pub to: String,
     /// May be empty.
     pub to_name: String,
     pub date: Time,
     pub content: Rendered,
-    /// For an invitation, as long as its claim is open: what somebody needs who sends it another way.
+    /// The claim of an invitation, for external workers; `None` once it is reported.
     pub claim: Option<InvitationClaim>,
 }
 
-/// The claim that an invitation is sent for, and what its wording was made of.
+/// The claim of an invitation with the values of its wording.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvitationClaim {
     pub user: Personal<UserKey>,
     pub attempt: u32,
-    /// The version of the run's start: a report carries it.
+    /// The version of the start of the run. Reports must contain it.
     pub fence: u64,
     pub channel: Channel,
     pub invitation: InvitationId,
     pub generation: u32,
-    /// When the recipient is given up.
+    /// The deadline of the recipient.
     pub deadline: Time,
-    /// All but the last digits are hidden.
+    /// The phone with all but the last digits hidden.
     pub masked_phone: String,
     /// A BCP 47 tag.
     pub language: String,
     pub link: Personal<String>,
-    /// When the link ends, if it is sent now.
+    /// When the link expires, if it is sent now.
     pub expires_at: Time,
 }
 
@@ -85,7 +85,7 @@ impl fmt::Debug for Mail {
     }
 }
 
-/// A mail ready to be handed over.
+/// An encoded mail.
 pub struct EncodedMail {
     pub from: Address,
     pub to: Address,
@@ -99,23 +99,23 @@ impl fmt::Debug for EncodedMail {
     }
 }
 
-/// Why no mail can be made of this. The message never carries the value.
+/// Why a mail cannot be encoded. The message never contains the value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum MailError {
     #[error("the Message-ID is not id@domain")]
     MessageId,
-    #[error("the sender's address cannot be read; mend the setting mail_from")]
+    #[error("the sender's address cannot be read; correct the setting mail_from")]
     From,
     #[error("the recipient's address cannot be read")]
     To,
     #[error("the {0} holds a line break or another control character")]
     ControlCharacter(&'static str),
-    #[error("the parts do not make a mail")]
+    #[error("the mail cannot be encoded")]
     Unbuildable,
 }
 
 impl MailError {
-    /// Why the recipient failed.
+    /// The code for the recipient.
     pub fn code(self) -> Code {
         match self {
             Self::To | Self::ControlCharacter("recipient's address") => Code::RecipientEmailMissing,
@@ -127,10 +127,10 @@ impl MailError {
 }
 
 impl Mail {
-    /// The mail as multipart/alternative, plain text first.
+    /// Encodes the mail as multipart/alternative, plain text first.
     ///
     /// # Errors
-    /// Which part cannot stand in a mail: above all a control character in a header (N56).
+    /// Which part is invalid, for example a control character in a header.
     pub fn letter(&self) -> Result<EncodedMail, MailError> {
         self.check()?;
         let from: Mailbox = self.from.parse().map_err(|_| MailError::From)?;
@@ -176,13 +176,13 @@ impl Mail {
         }
     }
 
-    /// Fixed by the Message-ID, so that a repeat is the same to the byte; no text can foresee it.
+    /// The MIME boundary. It is derived from the Message-ID, so that a repeated mail has the same bytes.
     fn boundary(&self) -> String {
         format!("boarding-{}", Digest::of(self.message_id.as_bytes())).chars().take(60).collect()
     }
 }
 
-/// Keeps out-of-office answers away (RFC 3834).
+/// Prevents automatic replies (RFC 3834).
 fn answered_by_nobody() -> HeaderValue {
     let name = HeaderName::new_from_ascii_str("Auto-Submitted");
     HeaderValue::new(name, "auto-generated".to_owned())
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_mail_is_the_same_to_the_byte() {
+    fn equal_mails_have_equal_bytes() {
         assert_eq!(mail().letter().unwrap().bytes, mail().letter().unwrap().bytes);
         let other = Mail { message_id: "other@boarding.invalid".to_owned(), ..mail() };
         assert_ne!(mail().boundary(), other.boundary());
@@ -241,9 +241,9 @@ mod tests {
         assert!(!text.replace("\r\n", "").contains(['\r', '\n']), "{text}");
     }
 
-    /// N56: a line break in any header is refused, wherever it comes from.
+    /// N56: a line break in any header is rejected.
     #[test]
-    fn n56_no_value_makes_a_header() {
+    fn a_line_break_in_a_header_is_rejected() {
         let evil = "x\r\nBcc: all@acme.example";
         for bad in ["\r\n", "\n", "\r", "\0", "\u{85}", "\u{2028}"] {
             let evil = evil.replace("\r\n", bad);
@@ -260,9 +260,9 @@ mod tests {
         }
     }
 
-    /// N66: quotes, commas and angle brackets in a name stay in the name.
+    /// N66: quotes, commas and angle brackets stay a part of the name.
     #[test]
-    fn n66_a_hostile_name_stays_one_recipient() {
+    fn a_hostile_name_stays_one_recipient() {
         for name in
             ["\"Jane\" <evil@x.example>, b", "a\\", "Jane, evil@x.example", "<script>", "()"]
         {
@@ -285,9 +285,9 @@ mod tests {
         assert_eq!((bad, bad.code()), (MailError::From, Code::DeliveryRefused));
     }
 
-    /// LX-30: every sender that a company may set is one that a mail can name.
+    /// LX-30: every valid sender setting can be used in a mail.
     #[test]
-    fn lx_30_a_sender_that_may_be_set_can_be_read() {
+    fn every_valid_sender_setting_can_be_encoded() {
         for from in [
             "onboarding@acme.example",
             "<on@acme.example>",

@@ -1,12 +1,12 @@
-//! The channel that does nothing, for measuring everything else.
+//! A channel that discards mails, for benchmarks.
 
 use super::{Channel, DeliveryFuture, DeliveryOutcome};
 use crate::delivery::mail::Mail;
 
-/// As many as a commit may claim.
+/// The most claims of one commit.
 const IN_FLIGHT_MAILS: usize = 500;
 
-/// Takes every mail and keeps none.
+/// Accepts every mail and discards it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct NullChannel;
 

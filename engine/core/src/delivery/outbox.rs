@@ -1,4 +1,4 @@
-//! The outbox: every mail a file, durable before it counts as sent.
+//! The outbox: writes each mail to a file that is durable before it counts as sent.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -13,20 +13,20 @@ use boarding_commands::values::Digest;
 use super::{Channel, DeliveryFuture, DeliveryOutcome};
 use crate::delivery::mail::Mail;
 
-/// As many as a commit may claim: the larger the batch, the fewer syncs of the folder a mail costs.
+/// The most claims of one commit: a larger batch needs fewer syncs of the folder per mail.
 const IN_FLIGHT_MAILS: usize = 500;
-/// Threads that write one batch: syncs of several files at once share the disk's flushes.
+/// The threads that write one batch: concurrent syncs share flushes of the disk.
 const WRITERS_PER_BATCH: usize = 8;
-/// How much of a Message-ID stands in a file's name for people to read, in characters; a file name
-/// may have 255 bytes and the digest takes 33 of them.
+/// The most characters of a Message-ID in a file name. A file name has at most 255 bytes, and the digest needs
+/// 33 of them.
 const NAME_CHARS: usize = 100;
-/// Where files grow before they are whole.
+/// The folder of unfinished files.
 const UNFINISHED: &str = ".unfinished";
 
 /// Writes `<folder>/<company>/<run or "welcome">/<Message-ID>.eml`.
 ///
-/// A file appears whole or not at all. One that is there already is left alone and counts as sent, so
-/// that a mail of one Message-ID exists at most once.
+/// A file appears completely or not at all. An existing file stays and counts as sent, so each Message-ID has at
+/// most one file.
 #[derive(Debug, Clone)]
 pub struct Outbox {
     inner: Arc<Inner>,
@@ -35,12 +35,12 @@ pub struct Outbox {
 #[derive(Debug)]
 struct Inner {
     folder: PathBuf,
-    /// Tells the files apart that are growing at once.
+    /// Numbers the unfinished files.
     growing: AtomicU64,
 }
 
 impl Outbox {
-    /// Opens the folder, makes it if need be, and clears away what a crash left unfinished.
+    /// Opens or creates the folder and removes unfinished files of a crash.
     ///
     /// # Errors
     /// Those of the file system.
@@ -54,7 +54,7 @@ impl Outbox {
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Where the file of this mail is, or will be.
+    /// The path of the file of this mail.
     pub fn path(&self, mail: &Mail) -> PathBuf {
         self.inner.folder_of(mail).join(file_name(&mail.message_id))
     }
@@ -94,7 +94,7 @@ impl Inner {
         self.folder.join(mail.company.as_str()).join(mail.purpose.to_string())
     }
 
-    /// Writes the files, then syncs each of their folders once; only then they are sent.
+    /// Writes the files, then syncs each folder once. Only then the mails count as sent.
     fn write_batch(&self, mails: &[Mail]) -> Vec<DeliveryOutcome> {
         let folders: BTreeSet<PathBuf> = mails.iter().map(|mail| self.folder_of(mail)).collect();
         if let Some(error) = folders.iter().find_map(|folder| self.make_folder(folder).err()) {
@@ -144,14 +144,14 @@ impl Inner {
         match grow(&growing, &path, &letter.bytes) {
             Ok(()) => DeliveryOutcome::Sent,
             Err(error) => {
-                // A rest takes room on a disk that may be full; the next opening clears it at the latest.
+                // The disk may be full, so the unfinished file is removed now. The next opening removes it at the latest.
                 let _ = fs::remove_file(&growing);
                 DeliveryOutcome::later(explain("write to", &error))
             }
         }
     }
 
-    /// Makes a folder and syncs those that had to learn of it.
+    /// Creates a folder and syncs its parents.
     fn make_folder(&self, folder: &Path) -> io::Result<()> {
         if folder.is_dir() {
             return Ok(());
@@ -176,7 +176,7 @@ fn sync(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// A name that is plain in every file system and different for every Message-ID.
+/// A file name that is valid on every file system and unique per Message-ID.
 fn file_name(message_id: &str) -> String {
     let readable: String = message_id
         .chars()
@@ -187,7 +187,7 @@ fn file_name(message_id: &str) -> String {
     format!("{readable}-{digest}.eml")
 }
 
-/// What could not be done and what to do about it, without any path of the machine.
+/// An error text with the remedy, without paths of the machine.
 fn explain(what: &str, error: &io::Error) -> String {
     let hint = match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; free some room on its disk",

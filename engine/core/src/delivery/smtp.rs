@@ -1,4 +1,4 @@
-//! The mail server: a bounded pool of SMTP connections, and an honest answer for every mail.
+//! The SMTP channel: a bounded pool of connections and one outcome per mail.
 
 mod pool;
 mod relay;
@@ -18,13 +18,13 @@ use self::relay::Relay;
 use super::{Channel, DeliveryFuture, DeliveryOutcome};
 use crate::delivery::mail::Mail;
 
-/// Claims per connection: one on the wire and one ready, so that no connection waits for the log.
+/// Claims per connection: one is sent while the next is ready, so that connections do not wait for the log.
 const CLAIMS_PER_CONNECTION: usize = 2;
 
-/// Sends by one mail server.
+/// Sends mails to one mail server.
 ///
-/// SMTP cannot tell a repeat from a new mail, so this channel does not deduplicate: a connection lost
-/// after the mail was given and before it was acknowledged leaves it [`DeliveryOutcome::Uncertain`].
+/// SMTP has no deduplication. If the connection is lost after the content was sent and before it was
+/// acknowledged, the outcome is [`DeliveryOutcome::Uncertain`].
 #[derive(Debug, Clone)]
 pub struct SmtpChannel {
     inner: Arc<Inner>,
@@ -41,22 +41,22 @@ impl SmtpChannel {
     /// A channel to `smtp://[user:password@]host[:port][?tls=…&ca=…&connections=…]` or `smtps://…`.
     ///
     /// * `tls` (for `smtp`): `required`, the default with a password; `opportunistic`, the default
-    ///   without; `none`. A password goes in the clear to this very machine only.
-    /// * `ca`: a PEM file with a further authority to trust, for relays of one's own.
-    /// * `connections`: the most at once, 1 to 64; 8 unless told.
+    ///   without; `none`. A password is sent without encryption only to this machine.
+    /// * `ca`: a PEM file with an additional certificate authority, for private relays.
+    /// * `connections`: the most at once, 1 to 64; 8 by default.
     ///
-    /// Nothing is connected yet.
+    /// It does not connect yet.
     ///
     /// # Errors
-    /// What is wrong with the URL; never with the password in the message.
+    /// What is wrong with the URL. The message never contains the password.
     pub fn new(url: &str) -> Result<Self, RelayError> {
         Self::with_timeouts(url, Timeouts::default())
     }
 
-    /// As [`SmtpChannel::new`], with other limits of time.
+    /// Like [`SmtpChannel::new`], with other time limits.
     ///
     /// # Errors
-    /// As [`SmtpChannel::new`].
+    /// Like [`SmtpChannel::new`].
     pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, RelayError> {
         let relay = Relay::parse(url)?;
         let connections = relay.connections;
@@ -114,7 +114,7 @@ impl Inner {
         };
         let mut connection = match self.pool.take().await {
             Ok(connection) => connection,
-            // Whatever a server says before it has heard of the mail is no verdict on the mail.
+            // A failure before the mail was sent says nothing about the mail, so it is temporary.
             Err(detail) => return DeliveryOutcome::later(detail),
         };
         let said = talk::hand_over(&mut connection.line, &letter, self.pool.timeouts()).await;

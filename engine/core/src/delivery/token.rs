@@ -1,4 +1,4 @@
-//! The token in an invitation's link: derived from a server secret, so that nothing secret is in the log.
+//! Tokens of invitation links, derived from a server secret: the log holds no secret.
 
 use std::fmt;
 
@@ -9,25 +9,25 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 use ulid::Ulid;
 
-/// Keeps these tokens apart from anything else that is ever derived from the same secret.
+/// The domain separation of invitation tokens from other values derived from the secret.
 const DOMAIN: &[u8] = b"boarding invitation link v1\0";
-/// The same for the links in mails about imports.
+/// The domain separation of import tokens.
 const IMPORT_DOMAIN: &[u8] = b"boarding import link v1\0";
 const INVITATION_BYTES: usize = 16;
 const GENERATION_BYTES: usize = 4;
-/// How much of the HMAC-SHA256 a token carries: 128 bits cannot be guessed at any rate of asking.
+/// The bytes of the HMAC-SHA256 in a token: 128 bits cannot be guessed.
 const MAC_BYTES: usize = 16;
-/// The block of SHA-256.
+/// The block size of SHA-256, in bytes.
 const BLOCK_BYTES: usize = 64;
 const NAME_BYTES: usize = INVITATION_BYTES + GENERATION_BYTES;
 const TOKEN_BYTES: usize = NAME_BYTES + MAC_BYTES;
-/// The length of every token: base64url without padding.
+/// The length of an invitation token in base64url without padding.
 pub const TOKEN_CHARS: usize = TOKEN_BYTES.div_ceil(3) * 4;
 
-/// Makes and reads the tokens of invitation links.
+/// Creates and verifies tokens of links.
 ///
-/// A token names an invitation and its generation; whether that generation still lives is for the log
-/// to say, so a resend kills the old link. It is good for one company only.
+/// A token contains an invitation and its generation. The state of the company decides whether that generation
+/// is still valid, so a resend ends the old link. A token is valid for one company only.
 #[derive(Clone)]
 pub struct Tokens {
     keyed: Hmac<Sha256>,
@@ -35,7 +35,7 @@ pub struct Tokens {
 
 impl Tokens {
     pub fn new(secret: [u8; 32]) -> Self {
-        // HMAC fills a short key up with zeros to the block of its hash; doing it here cannot fail.
+        // HMAC pads a short key with zeros to the block size. Padding here makes the call infallible.
         let mut block = [0; BLOCK_BYTES];
         block.split_at_mut(secret.len()).0.copy_from_slice(&secret);
         Self { keyed: Hmac::new(&block.into()) }
@@ -51,7 +51,7 @@ impl Tokens {
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// What the token names, if we made it for this company; compared in constant time.
+    /// The invitation and generation of a valid token of this company. Compares in constant time.
     pub fn read(&self, company: &CompanyId, token: &str) -> Option<(InvitationId, u32)> {
         if token.len() != TOKEN_CHARS {
             return None;
@@ -64,8 +64,8 @@ impl Tokens {
         Some((InvitationId(Ulid(u128::from_be_bytes(*invitation))), generation))
     }
 
-    /// The token that invites the people of an import (OC-14): 43 characters of `A-Za-z0-9_-`. Whether it was
-    /// used, the log says.
+    /// The token that invites the people of an import: 43 characters of `A-Za-z0-9_-`. The state of the company
+    /// records whether it was used.
     pub fn import_token(&self, company: &CompanyId, import: ImportId) -> String {
         let name = import.0.0.to_be_bytes();
         let mac = self.keyed_mac(IMPORT_DOMAIN, company, &name).finalize().into_bytes();
@@ -73,7 +73,7 @@ impl Tokens {
         URL_SAFE_NO_PAD.encode(token)
     }
 
-    /// The import that the token is for, if we made it for this company; compared in constant time.
+    /// The import of a valid import token of this company. Compares in constant time.
     pub fn read_import(&self, company: &CompanyId, token: &str) -> Option<ImportId> {
         let bytes = URL_SAFE_NO_PAD.decode(token).ok()?;
         let (name, mac) = bytes.split_first_chunk::<INVITATION_BYTES>()?;
@@ -88,7 +88,7 @@ impl Tokens {
         self.keyed_mac(DOMAIN, company, name)
     }
 
-    /// A company id holds no zero byte and what follows has a fixed length: no two messages are alike.
+    /// The input of the HMAC. A company id has no zero byte and the rest a fixed length, so inputs are unambiguous.
     fn keyed_mac(&self, domain: &[u8], company: &CompanyId, name: &[u8]) -> Hmac<Sha256> {
         let company = company.as_str().as_bytes();
         self.keyed
@@ -126,9 +126,9 @@ mod tests {
         "01JD0000000000000000000001".parse().unwrap()
     }
 
-    /// LX-31: the link leads back to the invitation it was made for.
+    /// LX-31: a token gives the invitation that it was created for.
     #[test]
-    fn a_token_is_read_back_by_its_company_only() {
+    fn a_token_is_valid_in_its_company_only() {
         let tokens = Tokens::new([7; 32]);
         let token = tokens.token(&acme(), invitation(), 3);
         assert_eq!(token.len(), TOKEN_CHARS);
@@ -138,13 +138,13 @@ mod tests {
     }
 
     #[test]
-    fn each_generation_has_a_token_of_its_own() {
+    fn each_generation_has_another_token() {
         let tokens = Tokens::new([7; 32]);
         assert_ne!(tokens.token(&acme(), invitation(), 1), tokens.token(&acme(), invitation(), 2));
     }
 
     #[test]
-    fn no_changed_token_is_read() {
+    fn a_changed_token_is_rejected() {
         let tokens = Tokens::new([7; 32]);
         let token = tokens.token(&acme(), invitation(), 1);
         for at in 0..token.len() {
@@ -159,16 +159,16 @@ mod tests {
         }
     }
 
-    /// Links that are out there must stay good: the form is frozen.
+    /// Sent links must stay valid, so the format of tokens is frozen.
     #[test]
-    fn the_token_of_today_is_the_token_of_tomorrow() {
+    fn the_token_format_is_frozen() {
         let token = Tokens::new([7; 32]).token(&acme(), invitation(), 1);
         assert_eq!(token, "AZNAAAAAAAAAAAAAAAAAAQAAAAFGCXnlHJahFwlNc5cuZqIg");
     }
 
-    /// OC-14: a link about an import leads back to it, in its company only, and is no invitation's.
+    /// OC-14: an import token gives its import, in its company only, and is not an invitation token.
     #[test]
-    fn oc_14_an_import_token_is_read_back_by_its_company_only() {
+    fn an_import_token_is_valid_in_its_company_only() {
         let tokens = Tokens::new([7; 32]);
         let import = ImportId(invitation().0);
         let token = tokens.import_token(&acme(), import);

@@ -1,4 +1,4 @@
-//! The files of one import: a single one, or those that a product takes together, the people's first.
+//! Companion files: the files of one import, the file of the people first.
 
 use std::io::BufReader;
 
@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 
 use crate::files::Files;
 
-/// The kept files in the dialect's order, and what is worth saying about those beside the people's.
+/// The stored files in the order of the dialect, with warnings about the companion files.
 ///
 /// # Errors
-/// `import.*` for a file that is missing, one too many or no CSV file; `csv.*` for an unreadable header.
+/// `import.*` for a missing or extra file or one that is not CSV, `csv.*` for an unreadable header.
 pub(super) fn in_order(
     files: &Files,
     dialect: &dyn Dialect,
@@ -62,7 +62,7 @@ fn only_one(kept: Vec<FileRef>) -> Result<Vec<FileRef>, Refusal> {
     }
 }
 
-/// The refusal of one of several files says which.
+/// Adds the name of the file to a refusal, if there are several files.
 pub(super) fn naming(mut refusal: Refusal, name: &str) -> Refusal {
     if refusal.code == Code::Unavailable {
         return refusal;
@@ -73,7 +73,7 @@ pub(super) fn naming(mut refusal: Refusal, name: &str) -> Refusal {
     refusal.saying(name)
 }
 
-/// LX-08: a file that says it is something else is not taken at its content; one that says nothing is.
+/// Rejects a file name with another extension than CSV. A name without an extension is accepted.
 fn is_csv_by_name(name: &str) -> bool {
     match name.rsplit_once('.') {
         Some((_, extension)) => ["csv", "gz"].iter().any(|one| extension.eq_ignore_ascii_case(one)),

@@ -1,4 +1,4 @@
-//! Files that a command only names: fetched from an object store, and kept like every other.
+//! Files from an object store: fetched by name and stored like other files.
 
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
@@ -16,7 +16,7 @@ fn malformed(why: &str) -> Refusal {
     Refusal::new(Code::EnvelopeMalformed).saying(&format!("files: {why}"))
 }
 
-/// Fetches a file that the command names, if it is the company's own and what the command says.
+/// Fetches a file that the command names. It must belong to the company and match its description.
 pub(super) async fn keep_object(
     context: &EngineContext,
     company: &CompanyId,
@@ -45,8 +45,8 @@ pub(super) async fn keep_object(
     }
 }
 
-/// The files of a command that was accepted before, where it named them in an object store: there
-/// they may be gone since. None where they have to be looked at all the same.
+/// The stored files of an accepted command that named them in an object store, where they may be gone now.
+/// `None` if the files must be fetched again.
 pub(crate) fn recall(
     context: &EngineContext,
     company: &CompanyId,
@@ -56,7 +56,7 @@ pub(crate) fn recall(
     if !bodies.iter().all(|body| body.object.is_some()) {
         return Ok(None);
     }
-    // They stand in the order of the dialect, not in that of the command.
+    // The stored order is that of the dialect, not that of the command.
     let mut first = first_files(context, company, id)?;
     let known = |body: &FileBody| {
         let object = body.object.as_ref()?;
@@ -91,7 +91,7 @@ fn first_files(
     Ok(files.unwrap_or_default())
 }
 
-/// A company names its own files only: one bucket for all, and names that begin with the company.
+/// Checks that the object belongs to the company: its name must begin with the company id.
 fn check_place(company: &CompanyId, object: &ObjectRef) -> Result<(), Refusal> {
     if object.bucket != FILES_BUCKET {
         return Err(malformed(&format!("files are taken from the bucket {FILES_BUCKET} only")));
@@ -103,13 +103,13 @@ fn check_place(company: &CompanyId, object: &ObjectRef) -> Result<(), Refusal> {
     }
 }
 
-/// The digests that the command itself announces, in hexadecimal.
+/// The digests in the command, in hexadecimal.
 fn announced(body: &FileBody, object: &ObjectRef) -> Result<Vec<String>, Refusal> {
     let digest = object.digest.as_deref().map(hex_of).transpose()?;
     Ok(body.sha256.as_ref().map(|hex| hex.to_ascii_lowercase()).into_iter().chain(digest).collect())
 }
 
-/// A digest as object stores write it, in hexadecimal.
+/// Converts a digest of an object store to hexadecimal.
 fn hex_of(digest: &str) -> Result<String, Refusal> {
     let padding =
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);

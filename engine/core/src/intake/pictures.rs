@@ -1,4 +1,4 @@
-//! Archives of profile pictures on their way in: unpacked within limits, each picture kept by its digest.
+//! Archives of profile pictures: unpacked within limits, each picture stored by digest.
 
 mod archive;
 
@@ -24,7 +24,7 @@ use crate::limits::{
 use crate::registry::Companies;
 use crate::reply::Reply;
 
-/// Keeps an archive and its pictures, for those who may import; a repeat is known before it is read.
+/// Stores an archive and its pictures, if the actor may import. A repeated command is detected before reading.
 pub(super) async fn prepare(
     context: &EngineContext,
     companies: &Companies,
@@ -76,10 +76,10 @@ async fn check_permission(
     Err(Reply::rejected(refusal.with(json!({"permission": needed.as_str()}))))
 }
 
-/// Reads a kept archive, and keeps each picture of it.
+/// Reads a stored archive and stores each picture.
 ///
 /// # Errors
-/// `import.unsupported_file_type`, `zip.too_many_entries`, or `unavailable`: then nothing is imported.
+/// `import.unsupported_file_type`, `zip.too_many_entries`, or `unavailable`: then no picture is imported.
 fn read(files: &Files, file: FileRef) -> Result<ArchiveContents, Refusal> {
     let input = files.open(&file.sha256).map_err(|error| unavailable(&error))?;
     let opened = Archive::open(BufReader::new(input), ARCHIVE_ENTRIES_MAX);
@@ -108,13 +108,13 @@ fn read(files: &Files, file: FileRef) -> Result<ArchiveContents, Refusal> {
     Ok(ArchiveContents { file, pictures })
 }
 
-/// Why there is no picture.
+/// Why an entry is not an accepted picture.
 enum PictureProblem {
     Picture(Code),
     Disk(std::io::Error),
 }
 
-/// How much an archive may still unpack to, in bytes.
+/// The remaining unpack limit of an archive, in bytes.
 struct UnpackBudget(u64);
 
 impl UnpackBudget {
@@ -124,7 +124,7 @@ impl UnpackBudget {
     }
 }
 
-/// A picture's bytes and what they are.
+/// The bytes and the format of a picture.
 fn unpack<R: Read + Seek>(
     archive: &mut Archive<R>,
     entry: &ArchiveEntry,
@@ -176,7 +176,7 @@ fn keep(
     Ok(StoredPicture { sha256, bytes, format })
 }
 
-/// What a picture is by its first bytes, whatever it is called (OCM-17).
+/// The format of a picture by its first bytes. Its name does not matter.
 fn format_of(content: &[u8]) -> Option<PictureFormat> {
     const JPEG: &[u8] = b"\xff\xd8\xff";
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
@@ -187,10 +187,10 @@ fn format_of(content: &[u8]) -> Option<PictureFormat> {
     }
 }
 
-/// What Windows and macOS leave in archives and folders, in lower case (OCM-19).
+/// Files that Windows and macOS add to archives, in lower case.
 const LEFTOVERS: [&str; 3] = [".ds_store", "thumbs.db", "desktop.ini"];
 
-/// The picture's name without folders; none for a folder and for what systems leave there.
+/// The name of the picture without folders; `None` for folders and system files.
 fn name_of(entry: &ArchiveEntry) -> Option<String> {
     let base = parts(entry).last().filter(|base| !base.is_empty())?;
     let left = parts(entry).any(|part| part.eq_ignore_ascii_case("__MACOSX"))
@@ -199,7 +199,7 @@ fn name_of(entry: &ArchiveEntry) -> Option<String> {
     (!left).then(|| clean_name(base).chars().take(PICTURE_NAME_CHARS_MAX).collect())
 }
 
-/// Whether there is something in the name that nobody sees: what is shown without it is not the name (OCM-18).
+/// Whether the name has invisible characters: two different names would look the same.
 fn hides_something(entry: &ArchiveEntry) -> bool {
     parts(entry).last().is_some_and(has_invisible)
 }
@@ -208,7 +208,7 @@ fn parts(entry: &ArchiveEntry) -> impl Iterator<Item = &str> {
     entry.path.split(['/', '\\'])
 }
 
-/// Whether the path leads out of the archive, or is none. Nothing is ever opened by it all the same.
+/// Whether the path leaves the archive or is malformed. Paths are never used to open files.
 fn is_unsafe(entry: &ArchiveEntry) -> bool {
     entry.is_special
         || entry.path.starts_with(['/', '\\'])
@@ -229,7 +229,7 @@ fn no_archive(error: &ArchiveError, file: &FileRef) -> Refusal {
         },
         ArchiveError::Malformed => Refusal {
             code: Code::ImportUnsupportedFileType,
-            message: "This is not a zip archive, or it is damaged; pack the pictures anew."
+            message: "This is not a zip archive, or it is damaged; create the archive again."
                 .to_owned(),
             details: json!({"file": file.name}),
         },

@@ -1,4 +1,4 @@
-//! A rehearsal: a whole import on a copy of its company that is thrown away.
+//! Dry run: applies a whole import to a temporary copy of the company.
 
 use boarding_commands::commit::Fact;
 use boarding_commands::decide::facts::{Facts, FileContents};
@@ -22,13 +22,12 @@ use crate::reply::Reply;
 use crate::submission::Submission;
 use boarding_log::codec::Encoded;
 
-/// Plans an import of kept files. Blocks: reads the log and the file.
+/// Plans an import of stored files. It blocks: it reads the log and the file.
 ///
-/// The state comes from the snapshot and the log, as when the company wakes: its task is not held up by a
-/// copy of everybody.
+/// The copy comes from the snapshot and the log, so the actor is not delayed by copying its state.
 ///
 /// # Errors
-/// What the command would be answered instead.
+/// The refusal or failure that the command would get.
 pub(super) fn plan(
     context: &EngineContext,
     submission: &Submission,
@@ -59,14 +58,14 @@ fn failed(why: &str) -> Reply {
     Reply::Failed { code: Code::Unavailable, why: why.to_owned() }
 }
 
-/// The copy, and what has been seen of the import on it.
+/// The copy of the company, and the results so far.
 struct DryRun {
     state: State,
     tally: Tally,
 }
 
 impl DryRun {
-    /// Accepts the file; without its rows, where they do not fit beside the acceptance.
+    /// Accepts the file. If its rows do not fit in the same commit, it accepts the file without rows.
     fn accept(&mut self, mut request: Request) -> Result<(), Reply> {
         let reply = match self.take(&request) {
             Ok(()) => return Ok(()),
@@ -79,7 +78,7 @@ impl DryRun {
         Err(*reply)
     }
 
-    /// Applies the rows to come, in the portions in which the import worker would.
+    /// Applies the remaining rows in the same portions as the import worker.
     fn go_on(
         &mut self,
         context: &EngineContext,
@@ -115,7 +114,7 @@ impl DryRun {
         Ok(())
     }
 
-    /// Takes the step that the company's task takes, but appends nothing.
+    /// Executes the same step as the actor, without appending.
     fn take(&mut self, request: &Request) -> Result<(), Box<Reply>> {
         match self.state.step(request, Purpose::DryRun) {
             Outcome::Commit(encoded) => self.tally.note(&encoded),
@@ -127,7 +126,7 @@ impl DryRun {
     }
 }
 
-/// What has been seen so far: it does not grow with the file.
+/// The results so far. Their size does not depend on the file.
 #[derive(Default)]
 struct Tally {
     preview: ImportPreview,
@@ -144,7 +143,7 @@ impl Tally {
     fn note(&mut self, encoded: &Encoded) {
         let commit = encoded.commit();
         for (event, version) in commit.events.iter().zip(commit.first_version..) {
-            // Nothing that is shown depends on where in the whole log a fact stands.
+            // Shown values do not depend on the position, so the version stands in for it.
             self.bad.note(event);
             let fact = Fact { position: version, version, event, commit, hash: encoded.hash() };
             if let Event::ImportAccepted { files, options, warnings, .. } = event {
@@ -178,7 +177,7 @@ impl Tally {
 
     fn plan(self, version: u64) -> Result<ImportPlan, String> {
         if !self.preview.is_completed() {
-            return Err("the file gave fewer rows than were counted in it".to_owned());
+            return Err("the file has fewer rows than were counted".to_owned());
         }
         let Self { preview, rows, next, attention, warnings, not_invited, digest, .. } = self;
         let counts = preview.counts();
@@ -203,9 +202,8 @@ impl Attention {
     }
 }
 
-/// The digest of everything a plan says would happen: of which file, by which options, each row as it would
-/// be shown, and the counts. The company's version is not in it, nor the import's id: what changes nothing
-/// for the file does not change its plan.
+/// The digest of a plan: the files, the options, each row, and the counts. It excludes the version of the company
+/// and the id of the import, so that unrelated changes keep the digest.
 #[derive(Default)]
 struct PlanDigest(blake3::Hasher);
 
@@ -218,7 +216,7 @@ impl PlanDigest {
         self.add(&codes);
     }
 
-    /// Adds one part: canonical JSON, and a line's end, which none of it contains.
+    /// Adds one part as canonical JSON with a line break, which the JSON itself never contains.
     fn add(&mut self, part: &impl Serialize) {
         let text = serde_json::to_string(part).unwrap_or_default();
         self.0.update(text.as_bytes());
@@ -231,5 +229,5 @@ impl PlanDigest {
     }
 }
 
-/// What the digest begins with: another way of planning never makes the same hash.
+/// The prefix of the digest: another planning algorithm must use another prefix.
 const PLAN_FORMAT: &[u8] = b"boarding import plan 1\n";

@@ -6,34 +6,33 @@ use boarding_commands::event::Counts;
 use boarding_commands::values::Problem;
 use serde_json::{Value, json};
 
-/// What a file would come to, were it imported into the company as it stands.
+/// What an import would do in the current state of the company.
 #[derive(Clone, PartialEq)]
 pub struct ImportPlan {
-    /// The digest of what would happen: a commit that names it does exactly that, or is refused.
+    /// The digest of the plan. An import with this digest does exactly that, or is refused.
     pub hash: String,
     pub counts: Counts,
-    /// The first rows, as the query `import_rows` would show them.
+    /// The first rows, in the form of the query `import_rows`.
     pub rows: Vec<Value>,
-    /// The number of the first data row that `rows` leaves out; none if they are all there. It says that
-    /// there is more, and where it begins: a command has no way to ask for the rows from there on, the
-    /// import itself has (`import_rows`).
+    /// The number of the first data row that is not in `rows`; `None` if all rows are there. A preview has no
+    /// further pages; the query `import_rows` shows all rows after the import.
     pub next: Option<u64>,
     pub attention: Attention,
-    /// What is worth saying about the file as a whole; they are among the counts' warnings.
+    /// Warnings about the whole file. The counts include them.
     pub warnings: Vec<Problem>,
-    /// Why nobody would be invited though somebody is to be.
+    /// Why no person would be invited, although the command wants invitations.
     pub not_invited: Option<Problem>,
-    /// The company's version that the plan was made at.
+    /// The version of the company when the plan was made.
     pub(super) version: u64,
 }
 
-/// The first rows of each kind that somebody should look at, wherever they stand in the file.
+/// The first rows of each kind of problem, from the whole file.
 #[derive(Clone, PartialEq, Default)]
 pub struct Attention {
     pub invalid: Vec<Value>,
     pub duplicate: Vec<Value>,
     pub skipped: Vec<Value>,
-    /// People who would come in without their number.
+    /// Rows whose person would be imported without the phone.
     pub phone_refused: Vec<Value>,
 }
 
@@ -53,7 +52,7 @@ impl ImportPlan {
     }
 }
 
-/// Never shows the rows: they name people.
+/// Never shows the rows, which contain personal data.
 impl fmt::Debug for ImportPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { hash, counts, version, .. } = self;

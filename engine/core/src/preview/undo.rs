@@ -1,4 +1,4 @@
-//! What an import did, read again from the log; and what undoing it would come to.
+//! Undo preview: reads the effects of an import from the log and simulates the undo.
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
@@ -18,7 +18,7 @@ use crate::read::snapshots;
 use crate::reply::Reply;
 use crate::submission::Submission;
 
-/// Undoes the import on a copy of its company that is thrown away.
+/// Undoes the import on a temporary copy of its company.
 pub(super) fn foresee(
     context: &EngineContext,
     submission: &Submission,
@@ -61,7 +61,7 @@ pub(super) fn foresee(
     Ok(Reply::Accepted { duplicate: false, version, position, result, events: Vec::new() })
 }
 
-/// Takes one step on the copy. The commit is not encoded: an undo of any size can be shown.
+/// Executes one step on the copy. The commit is not encoded, so an undo of any size can be shown.
 fn fold(state: &mut State, request: &Request) -> Result<(), Reply> {
     let unencoded = Ok::<Commit, Infallible>;
     match step(&mut state.company, state.hash, request, Purpose::DryRun, unencoded) {

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::failure::malformed;
 
-/// The parameters that every query takes, beside its own.
+/// The parameters that all queries accept.
 pub(super) struct CommonParams {
     pub(super) min_position: Option<u64>,
     pub(super) as_of: Option<AsOf>,
@@ -14,7 +14,7 @@ pub(super) struct CommonParams {
     pub(super) rest: Value,
 }
 
-/// An earlier moment.
+/// An earlier position or time.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum AsOf {
     Position(u64),

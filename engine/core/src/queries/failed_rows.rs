@@ -1,4 +1,4 @@
-//! `failed_rows`: the refused rows in the file's own columns, with what was wrong; to mend and import again.
+//! The query `failed_rows`: invalid rows with their columns and errors, to correct and import again.
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
@@ -20,10 +20,10 @@ use super::query_schema::{QuerySchema, ResponseKind};
 use crate::context::EngineContext;
 use crate::import_portions::reading_options;
 
-/// The columns that are added; an import ignores columns that begin with `_`.
+/// The added columns. An import ignores columns that begin with `_`.
 const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
 
-/// Outcomes that say a row was refused.
+/// The outcomes of rejected rows.
 const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 
 pub(super) const QUERY: EngineQuery = EngineQuery {
@@ -31,7 +31,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
         name: "failed_rows",
         params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
-        sheet: false,
+        has_csv: false,
         response: ResponseKind::Csv,
     },
     access: |_| Ok(Access::ImportReport),
@@ -60,7 +60,7 @@ fn failed_rows(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFai
     );
     let parsed = parsed.map_err(unreadable)?;
     for why in refused.values_mut() {
-        // Whoever mends the file looks for its own columns.
+        // The person who corrects the file knows the names of its own columns.
         let own = why.columns.split("; ").map(|one| parsed.own_name(one).unwrap_or(one));
         why.columns = own.collect::<Vec<_>>().join("; ");
     }
@@ -74,7 +74,7 @@ fn failed_rows(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFai
     Ok(QueryAnswer::Csv(out.finish()))
 }
 
-/// The file's digest and how it was read, from the import's first event.
+/// The digest and the read options of the file, from the first event of the import.
 fn options_of(
     context: &EngineContext,
     company: &CompanyId,
@@ -101,12 +101,12 @@ fn options_of(
     found.ok_or_else(|| Refusal::new(Code::ImportNotFound).into())
 }
 
-/// The file to mend: read the way the first one was, it is taken as it is.
+/// Writes the file to correct. It can be imported with the options of the first file.
 struct Mending {
     text: Vec<u8>,
-    /// The places of the file's own columns: what an earlier export added is not carried along.
+    /// The indexes of the original columns, without those that an earlier export added.
     own: Vec<usize>,
-    /// How many columns the file has.
+    /// The number of columns of the file.
     width: usize,
     delimiter: char,
     /// Whether the file was read as UTF-8.
@@ -130,8 +130,8 @@ impl Mending {
         csv_line(cells.map(str::to_owned), delimiter)
     }
 
-    /// The whole file; with a byte order mark where it could be taken for another encoding. The mark wins
-    /// over whatever encoding is named when the file is imported again.
+    /// The complete file. It has a byte order mark if it could be mistaken for another encoding. On import the mark
+    /// overrides a named encoding.
     fn finish(self) -> Vec<u8> {
         let text = self.text;
         let mark: &[u8] = if self.is_utf8 && text.is_ascii() { b"" } else { "\u{feff}".as_bytes() };
@@ -140,7 +140,7 @@ impl Mending {
 
     fn add(&mut self, row: &ParsedRow, why: &Why) {
         let beyond = row.cells.get(self.width..).filter(|beyond| !beyond.is_empty());
-        // Cells without a column have none to stand in: they are told, so that nothing is lost.
+        // Cells beyond the last column cannot have a column, so the reason lists them.
         let reason = match beyond {
             Some(beyond) => {
                 format!("{} (beyond: {})", why.reasons, beyond.join(&self.delimiter.to_string()))
@@ -155,7 +155,7 @@ impl Mending {
     }
 }
 
-/// Why a row was refused, each part joined by `; `.
+/// The reasons of a rejected row, joined by `; `.
 struct Why {
     columns: String,
     codes: String,

@@ -4,20 +4,20 @@ use boarding_commands::values::{Code, Refusal};
 use boarding_projections::query::QueryError;
 use serde_json::{Value, json};
 
-/// What a query answers.
+/// The answer to a query.
 #[derive(Debug, Clone, PartialEq)]
 pub enum QueryAnswer {
     /// `{"position", "rows", "next"}` or `{"position", "row"}`.
     Json(Value),
-    /// The whole of it as CSV.
+    /// The whole answer as CSV.
     Csv(Vec<u8>),
 }
 
-/// Why a query has no answer.
+/// Why a query failed.
 #[derive(Debug, Clone, PartialEq)]
 pub enum QueryFailure {
     Refused(Refusal),
-    /// It may be asked again.
+    /// The caller may retry.
     Failed {
         code: Code,
         why: String,
@@ -43,7 +43,7 @@ pub(super) fn unavailable(error: &dyn std::error::Error) -> QueryFailure {
     QueryFailure::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }
 
-/// A parameter cannot be read; the refusal names it.
+/// The refusal of a malformed parameter, with its name.
 pub(super) fn malformed(parameter: &str, why: &str) -> Refusal {
     Refusal::new(Code::QueryMalformed)
         .saying(&format!("{parameter}: {why}"))

@@ -1,4 +1,4 @@
-//! `history`: the events themselves, from the log; the rows only say where to look.
+//! The query `history`: events from the log, located by the rows.
 
 use boarding_commands::commit::Fact;
 use boarding_commands::values::Refusal;
@@ -21,14 +21,14 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
         name: "history",
         params: &[Param::pattern("entity", ENTITY)],
         paged: true,
-        sheet: false,
+        has_csv: false,
         response: ResponseKind::Rows(PublishedEvent::json_schema),
     },
     access: |params| Ok(Access::Permission(history::permission(entity_of(params)?.as_ref()))),
     answer: history,
 };
 
-/// The events themselves, oldest first; of one thing, or of the whole company.
+/// Events, oldest first, of one entity or of the whole company.
 fn history(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
     let EngineQueryRequest { context, company, params, rows, position } = *request;
     let page = Page::of(params)?;

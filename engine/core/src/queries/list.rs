@@ -42,7 +42,7 @@ fn schema_of_rows(query: &'static Query) -> QuerySchema {
         name: query.name,
         params: query.params,
         paged: query.paged,
-        sheet: query.csv.is_some(),
+        has_csv: query.csv.is_some(),
         response,
     }
 }

@@ -6,7 +6,7 @@ use boarding_commands::commit::Fact;
 use boarding_commands::values::CompanyId;
 use boarding_log::{EventLog, ReadError};
 
-/// Shows the facts of these versions; whether it went on to the end of them.
+/// Adds the events of these versions. Returns whether it reached the last one.
 pub(super) fn read_versions(
     log: &dyn EventLog,
     company: &CompanyId,

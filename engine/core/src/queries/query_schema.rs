@@ -1,4 +1,4 @@
-//! What every query takes and answers, for the contract's machine-readable form.
+//! The parameters and answers of all queries, for JSON Schema and AsyncAPI.
 
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
@@ -9,24 +9,24 @@ use serde_json::{Map, Value, json};
 pub struct QuerySchema {
     pub name: &'static str,
     pub(super) params: &'static [Param],
-    /// Whether it answers page by page.
+    /// Whether the answer has pages.
     pub(super) paged: bool,
-    /// Whether it is given as CSV too.
-    pub(super) sheet: bool,
+    /// Whether CSV is available too.
+    pub(super) has_csv: bool,
     pub response: ResponseKind,
 }
 
-/// What a query answers with.
+/// The kind of answer.
 #[derive(Debug, Clone, Copy)]
 pub enum ResponseKind {
     Rows(fn(&mut SchemaGenerator) -> Schema),
     Row(fn(&mut SchemaGenerator) -> Schema),
-    /// A file, whatever format was asked for.
+    /// A file, in any requested format.
     Csv,
 }
 
 impl QuerySchema {
-    /// Its parameters: its own, and those that every query takes.
+    /// The schema of its parameters, with those of all queries.
     pub fn parameters(&self, generator: &mut SchemaGenerator) -> Value {
         let mut all = Map::new();
         for param in self.params {
@@ -46,7 +46,7 @@ impl QuerySchema {
                 json!({"type": ["string", "null"], "description": said}),
             );
         }
-        if self.sheet {
+        if self.has_csv {
             let said = "CSV for a program, or for a spreadsheet with a guard against formulas.";
             let formats = ["json", "csv", "spreadsheet"].map(Value::from);
             let formats: Vec<_> = formats.into_iter().chain([Value::Null]).collect();
@@ -57,7 +57,7 @@ impl QuerySchema {
         json!({"type": "object", "properties": all, "required": required, "additionalProperties": false})
     }
 
-    /// Its answer, the rows by what they are called. It says which position they stand for.
+    /// The schema of its answer, with a reference to the schema of its rows.
     pub fn answer(&self, row: &Value) -> Value {
         let position = json!({"type": "integer", "minimum": 0, "description": "The position of the log that the answer stands for."});
         match self.response {
@@ -80,7 +80,7 @@ impl QuerySchema {
     }
 }
 
-/// A whole number. A query string gives it as a text.
+/// A whole number; in a query string it is a text.
 fn number(said: &str, min: usize, max: Option<usize>) -> Value {
     let mut number = json!({"type": "integer", "minimum": min});
     if let (Some(number), Some(max)) = (number.as_object_mut(), max) {

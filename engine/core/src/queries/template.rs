@@ -1,4 +1,4 @@
-//! `template`: what an operator fills in, a dialect's header and an example row.
+//! The query `template`: the header of a dialect and an example row.
 
 use boarding_commands::dialect;
 use boarding_commands::settings::Settings;
@@ -12,7 +12,7 @@ use super::engine_query::{Access, EngineQuery, EngineQueryRequest};
 use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
 use super::query_schema::{QuerySchema, ResponseKind};
 
-/// A file to fill in: its name and its text.
+/// A template file: its name and text.
 #[derive(Serialize, JsonSchema)]
 struct Template {
     dialect: &'static str,
@@ -25,7 +25,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
         name: "template",
         params: &[Param::text("dialect").required(), Param::text("file")],
         paged: false,
-        sheet: false,
+        has_csv: false,
         response: ResponseKind::Row(Template::json_schema),
     },
     access: |_| Ok(Access::Everyone),
@@ -47,11 +47,10 @@ fn template(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailur
     Ok(QueryAnswer::Json(json!({"position": position, "row": row})))
 }
 
-/// What an operator of a company with these settings fills in: the dialect's header and an example row; or
-/// another of the files that the dialect takes together, by its name.
+/// The template of a dialect for a company with these settings, or of one of its companion files.
 ///
 /// # Errors
-/// `import.unknown_dialect` and `query.malformed`, with what is known.
+/// `import.unknown_dialect` or `query.malformed`, with the known names.
 pub fn template_row(name: &str, file: Option<&str>, settings: &Settings) -> Result<Value, Refusal> {
     let dialect = dialect::find(name).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();

@@ -6,8 +6,8 @@ use boarding_commands::company::{Effects, RowEffect};
 use boarding_commands::values::{CompanyId, ImportId};
 use boarding_log::{EventLog, ReadError};
 
-/// Goes through the log for what an import did: the rows of each of its commits that changed something, until
-/// the receiver breaks off. Blocks; costs a replay of the company up to the end of the import.
+/// Reads the effects of an import from the log: for each commit, the rows that changed something. Stops when the
+/// receiver breaks. It blocks, and costs a replay of the company up to the end of the import.
 ///
 /// # Errors
 /// When the log cannot be read.

@@ -1,4 +1,4 @@
-//! The projector: one thread that follows the log and writes read models, index and position in one batch.
+//! The projector: a thread that applies the log to read models, in atomic batches.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak, mpsc};
@@ -15,7 +15,7 @@ use crate::limits::{FLUSH_AFTER_BATCHES, POLL_LOG_MILLIS, PROJECT_EVENTS_MAX, RE
 use crate::read::store::{Meta, Store, StoreError, View, command_key};
 use boarding_log::{Entry, EventLog, Location, ReadError, Reader};
 
-/// What stops the read models. The log goes on; a query says so.
+/// Why the read models have stopped. Commands still work; queries fail with this text.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
     #[error("read the log for the read models")]
@@ -26,14 +26,14 @@ pub enum ProjectError {
     Thread(#[source] std::io::Error),
     #[error("project an event")]
     Stopped(#[source] ProjectionError),
-    /// The rows know of events that the log does not hold: the log was cut off or exchanged.
+    /// The rows contain events that the log lacks: the log was truncated or replaced.
     #[error(
         "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore it from a backup"
     )]
     LogIsShorter { seen: u64, end: u64 },
-    /// What stands where the rows end is not what they ended with.
+    /// The last applied commit differs from the log.
     #[error(
-        "the read models end at position {seen} with another commit than the log: they are of another log; use the data folder that belongs to it"
+        "the read models end at position {seen} with another commit than the log: they belong to another log; use the data folder that belongs to it"
     )]
     OtherLog { seen: u64 },
 }
@@ -50,7 +50,7 @@ impl From<StoreError> for ProjectError {
     }
 }
 
-/// The read models, as they follow the log.
+/// A handle of the read models.
 #[derive(Debug, Clone)]
 pub struct ReadModels {
     shared: Arc<Shared>,
@@ -60,15 +60,15 @@ pub struct ReadModels {
 struct Shared {
     store: Store,
     view: RwLock<View>,
-    /// The last position whose events are in the rows; an error text once they have stopped.
+    /// The last applied position, or an error text once the thread has stopped.
     seen: watch::Sender<Result<u64, Arc<str>>>,
     requests: mpsc::Sender<ProjectorRequest>,
-    /// Whether the thread was told to look and has not looked since: telling it once is enough.
-    told: AtomicBool,
+    /// Whether a notification is pending already: one is enough.
+    notified: AtomicBool,
     thread: std::sync::Mutex<Option<thread::JoinHandle<()>>>,
 }
 
-/// What the thread is told.
+/// A message to the thread.
 #[derive(Debug)]
 enum ProjectorRequest {
     /// The log has grown.
@@ -78,8 +78,8 @@ enum ProjectorRequest {
 }
 
 impl ReadModels {
-    /// Starts to follow the log from where the rows stand. Tables whose projection has changed are built
-    /// anew before anything else.
+    /// Starts to follow the log after the last applied position. Tables with a changed projection are rebuilt
+    /// first.
     ///
     /// # Errors
     /// When the rows are ahead of the log, or the store fails.
@@ -97,7 +97,7 @@ impl ReadModels {
             seen: watch::Sender::new(Ok(meta.position)),
             store,
             requests,
-            told: AtomicBool::new(false),
+            notified: AtomicBool::new(false),
             thread: std::sync::Mutex::new(None),
         });
         let (retired, unflushed) = (Vec::new(), 0);
@@ -111,27 +111,27 @@ impl ReadModels {
         Ok(Self { shared })
     }
 
-    /// The rows as they stand now.
+    /// A view of the current rows.
     pub fn view(&self) -> View {
         self.shared.view.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The last position that the rows have seen, as it moves; an error text once they have stopped.
+    /// The last applied position, as it changes, or an error text once the thread has stopped.
     pub fn seen(&self) -> watch::Receiver<Result<u64, Arc<str>>> {
         self.shared.seen.subscribe()
     }
 
-    /// Says that the log has grown.
+    /// Notifies the thread that the log has grown.
     pub fn refresh(&self) {
-        if !self.shared.told.swap(true, Ordering::AcqRel) {
+        if !self.shared.notified.swap(true, Ordering::AcqRel) {
             let _ = self.shared.requests.send(ProjectorRequest::Refresh);
         }
     }
 
-    /// Builds tables anew from the log beside the ones that are read, then puts them in their place.
+    /// Rebuilds tables from the log, then replaces the old ones. Queries use the old ones until then.
     ///
     /// # Errors
-    /// What went wrong, in words; the old rows stay.
+    /// A text with the cause; the old rows stay.
     pub fn rebuild(&self, tables: &[Table]) -> Result<(), String> {
         let (done, wait) = mpsc::channel();
         let gone = |_| "the read models have stopped".to_owned();
@@ -142,7 +142,7 @@ impl ReadModels {
         wait.recv().map_err(|_| gone(()))?
     }
 
-    /// Where a command's commit stands, as far as the rows have seen.
+    /// Where the commit of a command is stored; `None` if it is unknown or not applied yet.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -157,7 +157,7 @@ impl ReadModels {
             .map(|bytes| Location(u64::from_be_bytes(bytes))))
     }
 
-    /// Ends the thread after its batch.
+    /// Stops the thread after its batch.
     pub fn end(&self) {
         let _ = self.shared.requests.send(ProjectorRequest::Stop);
         let thread = self.shared.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
@@ -166,13 +166,13 @@ impl ReadModels {
         }
     }
 
-    /// Ends the thread after its batch, and closes the store in peace.
+    /// Stops the thread after its batch and closes the store cleanly.
     pub fn stop(&self) {
         self.end();
         if let Err(error) = self.shared.store.close() {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "the read models will be rebuilt"
+                "closing the store failed, read models will be rebuilt"
             );
         }
     }
@@ -184,16 +184,16 @@ struct Retired {
     builds: Vec<(Table, u8)>,
 }
 
-/// The thread's own.
+/// The state of the thread.
 struct Follower {
     log: Arc<dyn EventLog>,
     shared: Arc<Shared>,
     meta: Meta,
-    /// Batches since the store was last told to write: what it holds back is memory.
+    /// Batches since the last flush: unflushed data uses memory.
     unflushed: u32,
-    /// Held by every view of the builds that are read now.
+    /// The lease that every view of the current builds holds.
     lease: Arc<()>,
-    /// Builds that have a successor, and the lease of those who may still read them.
+    /// Replaced builds, and the lease of the views that may still read them.
     retired: Vec<Retired>,
 }
 
@@ -201,7 +201,7 @@ impl Follower {
     fn run(mut self, received: &mpsc::Receiver<ProjectorRequest>) {
         if let Err(error) = self.work(received) {
             let text = boarding_log::error_chain(&error);
-            tracing::error!(%text, "the read models have stopped");
+            tracing::error!(%text, "read models stopped");
             drop(self.shared.seen.send_replace(Err(text.into())));
         }
     }
@@ -216,22 +216,24 @@ impl Follower {
         }
         let mut reader = self.log.read_all(self.meta.position + 1);
         loop {
-            let told = match self.catch_up(&mut *reader) {
+            let notified = match self.catch_up(&mut *reader) {
                 Ok(()) => Some(self.rest(received)),
-                // A log on the network may be away for a while.
+                // A log on the network may be unreachable for a while.
                 Err(ProjectError::Log(error)) if error.is_transient() => {
                     let text = boarding_log::error_chain(&error);
-                    tracing::warn!(%text, "the read models wait for the log");
+                    tracing::warn!(%text, "reading the log failed, retrying");
                     match received.recv_timeout(Duration::from_millis(RETRY_MILLIS)) {
-                        Ok(told) => Some(told),
+                        Ok(notified) => Some(notified),
                         Err(mpsc::RecvTimeoutError::Timeout) => continue,
                         Err(mpsc::RecvTimeoutError::Disconnected) => None,
                     }
                 }
                 Err(error) => return Err(error),
             };
-            match told {
-                Some(ProjectorRequest::Refresh) => self.shared.told.store(false, Ordering::Release),
+            match notified {
+                Some(ProjectorRequest::Refresh) => {
+                    self.shared.notified.store(false, Ordering::Release)
+                }
                 Some(ProjectorRequest::Rebuild(tables, done)) => {
                     let rebuilt = self.rebuild(&tables);
                     let _ = done.send(rebuilt.map_err(|error| boarding_log::error_chain(&error)));
@@ -241,7 +243,7 @@ impl Follower {
         }
     }
 
-    /// Waits until there is something to do: until it is told so, or until another writer has appended.
+    /// Waits for a message, or until another writer has appended.
     fn rest(&self, received: &mpsc::Receiver<ProjectorRequest>) -> ProjectorRequest {
         loop {
             match received.recv_timeout(Duration::from_millis(POLL_LOG_MILLIS)) {
@@ -255,13 +257,13 @@ impl Follower {
         }
     }
 
-    /// All of the log's tail, and what is no longer read away.
+    /// Applies the rest of the log and removes unused builds.
     fn catch_up(&mut self, reader: &mut dyn Reader) -> Result<(), ProjectError> {
         while self.batch(reader)? {}
         self.sweep()
     }
 
-    /// One batch of the log's tail; whether there was any.
+    /// Applies one batch. Returns whether there was one.
     fn batch(&mut self, reader: &mut dyn Reader) -> Result<bool, ProjectError> {
         let entries = next_entries(reader, u64::MAX)?;
         let Some(last) = entries.last() else { return Ok(false) };
@@ -295,7 +297,7 @@ impl Follower {
         drop(self.shared.seen.send_replace(Ok(self.meta.position)));
     }
 
-    /// Builds tables anew, up to where the others stand.
+    /// Rebuilds tables up to the position of the others.
     fn rebuild(&mut self, tables: &[Table]) -> Result<(), ProjectError> {
         let old = self.meta.clone();
         let meta = old.rebuilt(tables);
@@ -324,7 +326,7 @@ impl Follower {
         Ok(())
     }
 
-    /// Removes the builds that nobody reads any more: a query keeps those it began with.
+    /// Removes replaced builds that no query reads any more.
     fn sweep(&mut self) -> Result<(), ProjectError> {
         let (over, read) = std::mem::take(&mut self.retired)
             .into_iter()
@@ -337,7 +339,7 @@ impl Follower {
     }
 }
 
-/// Whether the commit that the rows end with stands in this log, at the same place.
+/// Whether the log has the last applied commit at the same location.
 fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), ProjectError> {
     if seen == 0 {
         return Ok(());
@@ -351,8 +353,8 @@ fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), Pr
     if is_same { Ok(()) } else { Err(other) }
 }
 
-/// Commits of about one batch, none beyond this position. What was read before a fault is not lost by it:
-/// the reader stays before the fault, and meets it again.
+/// Reads commits of about one batch up to this position. Commits before a fault are returned; the next call
+/// meets the fault again.
 fn next_entries(reader: &mut dyn Reader, end: u64) -> Result<Vec<Entry>, ReadError> {
     let (mut entries, mut events) = (Vec::new(), 0);
     while events < PROJECT_EVENTS_MAX {

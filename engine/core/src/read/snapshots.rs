@@ -1,4 +1,4 @@
-//! Snapshots of companies: a shorter way to the same state as a full replay. Never the truth.
+//! Snapshots of companies: they shorten loading and can always be rebuilt.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -11,11 +11,11 @@ use crate::limits::{SNAPSHOT_AFTER_EVENTS, SNAPSHOT_FLUSH_PARTS, SNAPSHOT_PART_B
 use crate::read::store::{Store, StoreError, snapshot_key, snapshots_prefix};
 use boarding_log::{EventLog, Head, ReadError};
 
-/// The shape of a snapshot; another one is ignored, and the state replayed. Raise it with any change of
-/// `Company` or its parts.
+/// The format of snapshots. Snapshots of another format are ignored. Increase it with any change of `Company`
+/// or its parts.
 const SHAPE: u32 = 7;
 
-/// A company's state, and the commit it stands at.
+/// The state of a company after one commit.
 #[derive(Deserialize)]
 struct Snapshot {
     shape: u32,
@@ -23,7 +23,7 @@ struct Snapshot {
     company: Company,
 }
 
-/// A company as its log left it, the hash of its last commit, and how many events were replayed.
+/// A loaded company, the hash of its last commit, and the number of replayed events.
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub company: Company,
@@ -31,10 +31,10 @@ pub(crate) struct Loaded {
     pub replayed: u64,
 }
 
-/// Loads a company: from its snapshot if there is one that fits the log, then the tail.
+/// Loads a company from its snapshot, if it matches the log, and the commits after it.
 ///
 /// # Errors
-/// When the log cannot be read. A snapshot that cannot be used is only not used.
+/// When the log cannot be read. An unusable snapshot is ignored.
 pub(crate) fn load(
     log: &dyn EventLog,
     store: Option<&Store>,
@@ -49,7 +49,7 @@ pub(crate) fn load(
     Ok(Loaded { company, hash, replayed })
 }
 
-/// Adds what the log holds beyond this state; answers how many events that were.
+/// Applies the commits after this state. Returns the number of events.
 ///
 /// # Errors
 /// When the log cannot be read.
@@ -76,12 +76,12 @@ pub(crate) fn catch_up(
     Ok(replayed)
 }
 
-/// Whether a snapshot would save more than it costs: the tail is long, beside what would be written.
+/// Whether a snapshot saves more than it costs: there are many events compared to its size.
 pub(crate) fn worth_it(company: &Company, tail: u64) -> bool {
     tail > SNAPSHOT_AFTER_EVENTS.max(2 * company.users.len() as u64)
 }
 
-/// Whether the snapshot is of this very history: the log holds the commit it stands at.
+/// Whether the snapshot belongs to this log: the log contains its commit.
 fn fits(log: &dyn EventLog, snapshot: &Snapshot, head: Head) -> bool {
     let version = snapshot.company.version;
     if snapshot.shape != SHAPE || version > head.version {
@@ -109,10 +109,10 @@ fn read(store: &Store, id: &CompanyId) -> Option<Snapshot> {
     rmp_serde::from_slice(&bytes).ok()
 }
 
-/// Writes a company's snapshot in the place of the one before, part by part: it may be large.
+/// Replaces the snapshot of a company. It is written in parts, because it may be large.
 ///
 /// # Errors
-/// When the store cannot be written; nothing is lost by that.
+/// When the store cannot be written. That loses no data.
 pub(crate) fn write(store: &Store, company: &Company, hash: Digest) -> Result<(), StoreError> {
     let mut old = Vec::new();
     let mut collect = |key: &[u8], _: &[u8]| {
@@ -131,7 +131,7 @@ pub(crate) fn write(store: &Store, company: &Company, hash: Digest) -> Result<()
     parts.failed.map_or(Ok(()), Err)
 }
 
-/// A snapshot to write, as [`Snapshot`] will be read.
+/// The borrowed form of [`Snapshot`] for writing.
 #[derive(Serialize)]
 struct SnapshotOf<'a> {
     shape: u32,
@@ -139,7 +139,7 @@ struct SnapshotOf<'a> {
     company: &'a Company,
 }
 
-/// Cuts what is written into rows of the store. A snapshot whose end is missing does not decode.
+/// Splits the written bytes into rows of the store. An incomplete snapshot does not decode and is ignored.
 struct Parts<'a> {
     store: &'a Store,
     id: &'a CompanyId,

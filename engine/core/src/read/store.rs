@@ -1,6 +1,6 @@
-//! The store of everything that a replay gives back: sled, trusted with nothing else.
+//! The store of derived data in sled. A replay of the log can rebuild all of it.
 //!
-//! Any error or panic of sled means: set the folder aside and rebuild from the log.
+//! After any error or panic of sled, the folder is moved aside and rebuilt from the log.
 
 use std::fs;
 use std::io::{self, Write as _};
@@ -22,7 +22,7 @@ pub(crate) use keys::{
 };
 pub use meta::{Build, Meta};
 
-/// The store could not do its work; the remedy is always a rebuild.
+/// A failure of the store. The remedy is always a rebuild.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} the read models in {}", path.display())]
 pub struct StoreError {
@@ -31,30 +31,30 @@ pub struct StoreError {
     source: Box<dyn std::error::Error + Send + Sync>,
 }
 
-/// What an opening found.
+/// The result of opening the store.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Opened {
-    /// As it was left.
+    /// The store is usable as it is.
     Kept,
-    /// There was none, or none to trust: it starts empty, and a replay fills it.
+    /// There was no usable store: it starts empty, and a replay fills it.
     Empty { set_aside: Option<PathBuf> },
 }
 
-/// One sled tree with everything in it, by prefix.
+/// One sled tree; the first byte of a key says the kind of data.
 #[derive(Debug, Clone)]
 pub struct Store {
     tree: sled::Db,
     folder: PathBuf,
 }
 
-/// The file beside the tree that tells whether it was closed, and else which start of the machine wrote it.
+/// The file that records a clean close, or the boot id of the machine while the store is open.
 const MARK: &str = "MARK";
 
 impl Store {
-    /// Opens the folder, or sets it aside and begins anew.
+    /// Opens the folder, or moves it aside and creates an empty store.
     ///
     /// # Errors
-    /// When not even an empty store can be made.
+    /// When not even an empty store can be created.
     pub fn open(folder: &Path) -> Result<(Self, Opened), StoreError> {
         let failed = |operation: &'static str, source: io::Error| StoreError {
             operation,
@@ -84,15 +84,15 @@ impl Store {
         Ok((Self { tree, folder: folder.to_owned() }, Opened::Empty { set_aside }))
     }
 
-    /// Hands what is held back to the operating system. Not needed for safety: it bounds memory.
+    /// Flushes to the disk. This only limits memory; it is not needed for safety.
     pub(crate) fn flush(&self) -> Result<(), StoreError> {
         self.guard("flush", |tree| tree.flush().map(|_| ()))
     }
 
-    /// Flushes and marks the folder as closed in peace.
+    /// Flushes and marks the folder as cleanly closed.
     ///
     /// # Errors
-    /// When it cannot be flushed; the next opening then rebuilds if the machine restarts in between.
+    /// When the flush fails. Then the next opening rebuilds if the machine has restarted in between.
     pub fn close(&self) -> Result<(), StoreError> {
         self.flush()?;
         mark(&self.folder, CLOSED).map_err(|source| self.error("mark", source))
@@ -106,7 +106,7 @@ impl Store {
         self.guard("write", move |tree| tree.apply_batch(batch))
     }
 
-    /// Visits keys from `from` on that begin with `prefix`.
+    /// Calls a function for each key from `from` on that has the prefix.
     pub(crate) fn scan_raw(
         &self,
         prefix: &[u8],
@@ -144,10 +144,10 @@ impl Store {
         StoreError { operation, path: self.folder.clone(), source: source.into() }
     }
 
-    /// What is known of the rows; an empty store's if nothing is.
+    /// Reads the metadata; that of an empty store if there is none.
     ///
     /// # Errors
-    /// When it cannot be read or does not decode.
+    /// When it cannot be read or decoded.
     pub fn read_meta(&self) -> Result<Meta, StoreError> {
         match self.get_raw(keys::META)? {
             None => Ok(Meta::empty()),
@@ -167,7 +167,7 @@ impl Store {
         Ok(())
     }
 
-    /// Builds that were not read any more when a process ended, and were not removed.
+    /// Finds unused builds that an earlier process did not remove.
     pub(crate) fn forgotten_builds(&self, meta: &Meta) -> Result<Vec<(Table, u8)>, StoreError> {
         let mut forgotten = Vec::new();
         for &table in Table::ALL {
@@ -187,7 +187,7 @@ impl Store {
         Ok(forgotten)
     }
 
-    /// Removes the rows of a build that nobody reads any more.
+    /// Removes the rows of an unused build.
     pub(crate) fn remove_build(&self, table: Table, build: u8) -> Result<(), StoreError> {
         let prefix = keys::build(table, build);
         let mut all = Vec::new();
@@ -203,8 +203,7 @@ impl Store {
         Ok(())
     }
 
-    /// The read models' rows as they stand, each table in its current build.
-    /// The lease says that somebody reads them.
+    /// A view of the current rows, each table in its current build. The lease keeps these builds.
     pub fn view(&self, meta: Meta, lease: &Arc<()>) -> View {
         View { store: self.clone(), meta, _lease: Arc::clone(lease) }
     }
@@ -219,12 +218,12 @@ pub struct View {
 }
 
 impl View {
-    /// The position that the rows had seen when the view was taken; they may have moved on.
+    /// The applied position when the view was created; the rows may be newer.
     pub fn position(&self) -> u64 {
         self.meta.position
     }
 
-    /// Adds these changes to a batch.
+    /// Adds changes of rows to a batch.
     pub(crate) fn stage(&self, changes: impl Iterator<Item = RowChange>, batch: &mut sled::Batch) {
         for change in changes {
             let key = keys::row(
@@ -285,7 +284,7 @@ fn open_tree(folder: &Path) -> Result<sled::Db, Box<dyn std::error::Error + Send
     }
 }
 
-/// A snapshot file that sled did not finish makes every later open fail, and is never needed.
+/// Removes unfinished snapshot files of sled: they are never needed, and opening fails with them.
 fn drop_half_written(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
@@ -296,11 +295,11 @@ fn drop_half_written(folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What the mark says of a store that was closed in peace.
+/// The content of the mark after a clean close.
 const CLOSED: &str = "closed";
 
-/// What was not closed in peace is trusted only if the machine has not restarted since: what sled had
-/// written is then still there, in the kernel's memory if not on the disk.
+/// Whether the store is usable: it was closed cleanly, or the machine has not restarted since. In the latter
+/// case everything that sled wrote is still in the memory of the kernel or on the disk.
 fn is_trusted(folder: &Path) -> bool {
     let mark = fs::read_to_string(folder.join(MARK)).unwrap_or_default();
     mark == CLOSED || (!mark.is_empty() && mark == boot_id())
@@ -317,7 +316,7 @@ fn boot_id() -> String {
     format!("open since {}", id.trim())
 }
 
-/// Moves the folder to the first free `….set-aside-N`, for whoever wants to know what happened.
+/// Moves the folder to the first free name `….set-aside-N`, so that an operator can examine it.
 fn set_aside(folder: &Path) -> io::Result<PathBuf> {
     for n in 1..1_000 {
         let mut name = folder.as_os_str().to_owned();

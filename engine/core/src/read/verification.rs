@@ -1,4 +1,4 @@
-//! Proof: replays the log into empty tables and compares them with the rows that are read.
+//! Verification of read models: replays the log and compares the rows.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,34 +11,34 @@ use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
 use crate::read::projector::ReadModels;
 use boarding_log::{EventLog, ReadError};
 
-/// What was replayed and found to be the same, byte for byte.
+/// The result of a verification without differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Verified {
     pub companies: u64,
     pub tables: u64,
     pub rows: u64,
     pub events: u64,
-    /// The position up to which the log was read.
+    /// The last position of the replay.
     pub position: u64,
 }
 
-/// The first row that a replay gives otherwise than it is read.
+/// The first row that differs from the replay.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
     pub company: CompanyId,
     pub table: Table,
-    /// The row's key in its table.
+    /// The key of the row in its table.
     pub key: Vec<u8>,
     pub kind: DifferenceKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DifferenceKind {
-    /// The replay gives a row that is not there.
+    /// The row is missing in the read models.
     Missing,
-    /// There is a row that the replay does not give.
+    /// The row is not in the replay.
     Surplus,
-    /// Both have the row, with other bytes.
+    /// The bytes of the row differ.
     Other,
 }
 
@@ -47,7 +47,7 @@ impl fmt::Display for Difference {
         let what = match self.kind {
             DifferenceKind::Missing => "is missing",
             DifferenceKind::Surplus => "is in no event",
-            DifferenceKind::Other => "is not what the events say",
+            DifferenceKind::Other => "differs from the events",
         };
         let Self { company, table, key, .. } = self;
         let key = String::from_utf8_lossy(key);
@@ -55,7 +55,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Why the read models are not proven.
+/// Why the verification failed.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
     #[error("{0}")]
@@ -66,17 +66,19 @@ pub enum VerifyError {
     Replay(#[from] ProjectionError),
     #[error("read the rows to compare")]
     Rows(#[from] RowsError),
-    /// The rows moved on while they were compared.
-    #[error("compare the rows of a company at work; ask again when it is done")]
+    /// The rows changed during the comparison.
+    #[error(
+        "compare the rows: they changed during the comparison; try again when no command is running"
+    )]
     AtWork,
 }
 
-/// Replays every company into empty tables, one after the other, and compares all of them with what
-/// queries read. Nothing may be at work: ask `Engine::settle` and `Engine::caught_up` before.
-/// Blocks for as long as reading the whole log takes, and holds one company's rows in memory.
+/// Replays each company into empty tables and compares them with the rows of queries. No commands may run:
+/// call `Engine::settle` and `Engine::caught_up` before. It blocks while it reads the whole log, and holds
+/// the rows of one company in memory.
 ///
 /// # Errors
-/// The first difference; or what could not be read.
+/// The first difference, or a failed read.
 pub(crate) fn verify(
     log: &dyn EventLog,
     read_models: &ReadModels,
@@ -98,7 +100,7 @@ pub(crate) fn verify(
     if log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
 }
 
-/// A company's rows from its events alone, and how many these are.
+/// The rows of a company from a replay, and the number of its events.
 fn replay(
     log: &dyn EventLog,
     company: &CompanyId,
@@ -118,7 +120,7 @@ fn replay(
     Ok((rows, events))
 }
 
-/// Compares a company's rows table by table; how many there are.
+/// Compares the rows of a company. Returns their number.
 fn compare(company: &CompanyId, replayed: &dyn Rows, live: &dyn Rows) -> Result<u64, VerifyError> {
     let mut count = 0;
     for &table in Table::ALL {
@@ -183,7 +185,7 @@ mod tests {
         })
     }
 
-    /// P12: every way in which rows can differ is seen.
+    /// P12: every kind of difference is detected.
     #[test]
     fn a_row_that_is_missing_added_or_changed_is_a_difference() {
         let ann_and_bob = [("ann", "1"), ("bob", "2")];

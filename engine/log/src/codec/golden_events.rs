@@ -154,8 +154,8 @@ fn pictures() -> Vec<Event> {
     ]
 }
 
-fn phones_and_imports() -> Vec<Event> {
-    let options = ImportOptions {
+fn import_options() -> ImportOptions {
+    ImportOptions {
         dialect: text("leapxpert"),
         existing: Existing::Update,
         blank_means: BlankMeans::Keep,
@@ -165,8 +165,11 @@ fn phones_and_imports() -> Vec<Event> {
         encoding: text("UTF-8"),
         delimiter: ';',
         columns: BTreeMap::from([(text("Mail"), text("email"))]),
-    };
-    let counts = Counts {
+    }
+}
+
+fn import_counts() -> Counts {
+    Counts {
         total: 300,
         created: 1,
         updated: 2,
@@ -179,7 +182,10 @@ fn phones_and_imports() -> Vec<Event> {
         warnings: 9,
         phones_added: 10,
         phones_failed: 11,
-    };
+    }
+}
+
+fn phones_and_imports() -> Vec<Event> {
     vec![
         Event::CorporatePhoneAdded { phone: phone(), user: who(), import: Some(IMPORT) },
         Event::CorporatePhoneRemoved { phone: phone(), user: who() },
@@ -190,7 +196,7 @@ fn phones_and_imports() -> Vec<Event> {
                 sha256: "5e".repeat(32),
                 bytes: 70_000,
             }],
-            options,
+            options: import_options(),
             total: 300,
             warnings: vec![Problem::new(Code::CsvBomRemoved).saying("UTF-8")],
         },
@@ -217,7 +223,7 @@ fn phones_and_imports() -> Vec<Event> {
             expires_at: LATER,
         },
         Event::ImportLinkUsed { import: IMPORT, run: RUN },
-        Event::ImportCompleted { import: IMPORT, counts },
+        Event::ImportCompleted { import: IMPORT, counts: import_counts() },
         Event::ImportUndoStarted { import: IMPORT },
         Event::RowUndone {
             import: IMPORT,

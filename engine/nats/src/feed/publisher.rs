@@ -6,8 +6,10 @@ use std::convert::Infallible;
 use async_nats::jetstream::context::PublishAckFuture;
 use async_nats::jetstream::message::PublishMessage;
 
+use super::Feeder;
+use super::error::FeedError;
+use super::message::Message;
 use super::source::Source;
-use super::{FeedError, Feeder, Message};
 use crate::limits::{FEED_IN_FLIGHT_BYTES, FEED_IN_FLIGHT_EVENTS};
 use crate::names::EVENT_STREAM;
 

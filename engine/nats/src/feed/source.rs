@@ -3,7 +3,8 @@
 use boarding_commands::commit::Recorded;
 use boarding_commands::values::{CompanyId, Digest};
 
-use super::{FeedError, Message};
+use super::error::FeedError;
+use super::message::Message;
 use crate::limits::FEED_READ_EVENTS;
 use boarding_core::engine::EngineLog;
 use boarding_log::{EventLog, Reader};

@@ -11,9 +11,25 @@ use async_nats::jetstream::{Context, ErrorCode};
 use boarding_commands::values::Digest;
 use serde_json::Value;
 
+use super::error::FeedError;
+use super::message::Headers;
 use super::source::Last;
-use super::{FeedError, Headers, Options};
 use crate::names::{self, EVENT_STREAM, LAST_EVENT_STREAM};
+
+/// Settings of a new event stream.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// How long events are kept, in seconds; 0 keeps them without limit.
+    pub max_age_seconds: u64,
+    /// The number of replicas.
+    pub copies: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { max_age_seconds: 0, copies: 1 }
+    }
+}
 
 /// The end of the stream.
 #[derive(Debug)]

@@ -51,7 +51,7 @@ async fn a_batch_is_one_file_a_mail_and_nothing_unfinished() {
     assert_eq!(fs::read_dir(run).unwrap().count(), 100);
 }
 
-/// P7: one Message-ID, one mail, whatever the second one says.
+/// P7: one Message-ID has one mail; a second mail with the same id is ignored.
 #[tokio::test]
 async fn p7_a_repeat_leaves_the_file_alone_and_counts_as_sent() {
     let dir = tempfile::tempdir().unwrap();

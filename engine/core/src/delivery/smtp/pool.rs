@@ -1,4 +1,4 @@
-//! Connections kept open between mails, each used a bounded number of times.
+//! The pool of SMTP connections; each is used a limited number of times.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use super::relay::Relay;
 use super::talk;
 use super::timeouts::Timeouts;
 
-/// Mails per connection: relays behind one name share the load better when clients come anew.
+/// The most mails per connection: relays behind one name balance new connections.
 const MAILS_PER_CONNECTION: u32 = 100;
-/// How soon an idle connection must prove that it is alive: a new one is opened faster than that.
+/// The time limit of the check of an idle connection: opening a new one is faster.
 const ALIVE_WITHIN: Duration = Duration::from_secs(5);
 
-/// An open connection and how often it has been used.
+/// An open connection and the number of its mails.
 pub(super) struct Connection {
     pub(super) line: AsyncSmtpConnection,
     mails: u32,
 }
 
-/// Open connections that nobody uses now. How many there are in all is for the channel's permits.
+/// Idle connections. The permits of the channel limit the number of all connections.
 pub(super) struct Pool {
     relay: Relay,
     timeouts: Timeouts,
@@ -36,10 +36,10 @@ impl Pool {
         &self.timeouts
     }
 
-    /// A connection that has just proved that it is alive: an idle one, or a new one.
+    /// Returns a checked idle connection, or a new one.
     ///
     /// # Errors
-    /// Why there is none, in words for the administrator.
+    /// A text with the cause, for the operator.
     pub(super) async fn take(&self) -> Result<Connection, String> {
         while let Some(mut connection) = self.idle_one() {
             if talk::reset(&mut connection.line, ALIVE_WITHIN).await {
@@ -50,7 +50,7 @@ impl Pool {
         Ok(Connection { line, mails: 0 })
     }
 
-    /// Keeps a connection for the next mail, unless it has carried enough.
+    /// Returns a connection to the pool, unless it has reached its limit of mails.
     pub(super) fn put_back(&self, mut connection: Connection) {
         connection.mails += 1;
         if connection.mails < MAILS_PER_CONNECTION

@@ -1,4 +1,4 @@
-//! A mail server as its URL names it.
+//! Parses the URL of a mail server.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -9,21 +9,23 @@ use lettre::transport::smtp::{SMTP_PORT, SUBMISSION_PORT, SUBMISSIONS_PORT};
 use thiserror::Error;
 use url::{Host, Url};
 
-/// Connections at once unless the URL says otherwise: relays commonly allow 10 to 50 for one client.
+/// The default number of connections: relays commonly allow 10 to 50 per client.
 const DEFAULT_CONNECTIONS: usize = 8;
-/// The most connections a URL may ask for.
+/// The most connections that a URL may set.
 const MAX_CONNECTIONS: usize = 64;
 
-/// What is wrong with a mail server's URL.
+/// Why the URL of a mail server is invalid.
 #[derive(Debug, Error)]
 pub enum RelayError {
     #[error(
-        "the mail server's URL cannot be read; write it as smtp://host:25 or smtps://user:password@host"
+        "the URL of the mail server is malformed; write it as smtp://host:25 or smtps://user:password@host"
     )]
     Unreadable,
-    #[error("a mail server's URL begins with smtp:// or smtps://")]
+    #[error("the URL of a mail server begins with smtp:// or smtps://")]
     Scheme,
-    #[error("the mail server's URL has an unknown part {0}; known are tls, ca and connections")]
+    #[error(
+        "the URL of the mail server has an unknown part {0}; the known parts are tls, ca and connections"
+    )]
     UnknownPart(String),
     #[error("tls is required, opportunistic or none, and goes with smtp:// only")]
     Tls,
@@ -41,7 +43,7 @@ pub enum RelayError {
     TlsSetUp(#[source] lettre::transport::smtp::Error),
 }
 
-/// Where and how to connect.
+/// The address and the encryption of a mail server.
 pub(super) struct Relay {
     pub(super) host: String,
     pub(super) port: u16,
@@ -128,9 +130,9 @@ impl RelayParams {
     }
 }
 
-/// The host as it is connected to, and whether it is this very machine.
+/// The host, and whether it is this machine.
 fn host(url: &Url) -> Result<(String, bool), RelayError> {
-    // Other schemes than the web's have opaque hosts: an IPv4 address comes as a name.
+    // The URL parser treats hosts of other schemes as opaque, so an IPv4 address is a name here.
     match url.host().ok_or(RelayError::Unreadable)? {
         Host::Domain(name) => {
             let is_here = name.eq_ignore_ascii_case("localhost")
@@ -148,7 +150,7 @@ fn credentials(url: &Url) -> Option<Credentials> {
     (!user.is_empty()).then(|| Credentials::new(user, password))
 }
 
-/// Undoes `%40` and the like. The form parser would read `+` and `&` as more than themselves.
+/// Decodes percent-encoding only. A form decoder would also change `+` and `&`.
 fn unescaped(text: &str) -> String {
     let form = format!("v={}", text.replace('+', "%2B").replace('&', "%26"));
     let mut pairs = url::form_urlencoded::parse(form.as_bytes());

@@ -1,10 +1,10 @@
-//! The conversation with a mail server, step by step, so that every failure has its one meaning.
+//! The SMTP session, step by step, so that each failure has a definite meaning.
 //!
 //! ```text
-//! connect … MAIL, RCPT, DATA      lost or late: surely not sent
-//! the mail's lines                lost or late: surely not sent, the last dot was not given
-//! the last dot … its answer       lost or late: in doubt
-//! any answer 4yz / 5yz            surely not sent: temporary / permanent
+//! connect … MAIL, RCPT, DATA      lost or late: certainly not sent
+//! the lines of the mail           lost or late: certainly not sent, without the last dot
+//! the last dot … its reply        lost or late: uncertain
+//! any reply 4yz / 5yz             certainly not sent: temporary / permanent
 //! ```
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,16 +24,16 @@ use super::timeouts::Timeouts;
 use crate::delivery::DeliveryOutcome;
 use crate::delivery::mail::EncodedMail;
 
-/// How much of a server's words is kept, in characters.
+/// The most stored characters of a server reply.
 const MAX_DETAIL_CHARS: usize = 200;
 
-/// What became of a mail, and whether the connection can carry another one.
+/// The outcome of a mail, and whether the connection is still usable.
 pub(super) struct SmtpAttempt {
     pub(super) sent: DeliveryOutcome,
     pub(super) connection_is_good: bool,
 }
 
-/// The step of the conversation at which a server said no.
+/// The step of the session at which the server rejected the mail.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Step {
     Sender,
@@ -53,10 +53,10 @@ impl Step {
     }
 }
 
-/// Connects, encrypts as the relay's URL asks, and logs in.
+/// Connects, encrypts as the URL says, and logs in.
 ///
 /// # Errors
-/// Why not, in words for the administrator.
+/// A text with the cause, for the operator.
 pub(super) async fn connect(
     relay: &Relay,
     timeouts: &Timeouts,
@@ -90,12 +90,12 @@ async fn greet(relay: &Relay) -> Result<AsyncSmtpConnection, Error> {
     Ok(line)
 }
 
-/// Whether an idle connection still answers; what an earlier mail left on it is gone then.
+/// Whether an idle connection still responds. This also resets its state.
 pub(super) async fn reset(line: &mut AsyncSmtpConnection, within: Duration) -> bool {
     matches!(timeout(within, line.command(Rset)).await, Ok(Ok(_)))
 }
 
-/// Hands one mail over.
+/// Sends one mail.
 pub(super) async fn hand_over(
     line: &mut AsyncSmtpConnection,
     letter: &EncodedMail,
@@ -122,7 +122,7 @@ pub(super) async fn hand_over(
     give(line, letter, timeouts).await
 }
 
-/// Gives the mail's lines and the last dot, and waits for the answer.
+/// Sends the content and the last dot, and waits for the reply.
 async fn give(
     line: &mut AsyncSmtpConnection,
     letter: &EncodedMail,
@@ -130,7 +130,7 @@ async fn give(
 ) -> SmtpAttempt {
     let all_given = AtomicBool::new(false);
     let end = std::iter::from_fn(|| {
-        // Asked for once the lines are through: from here on the last dot may be on its way.
+        // From here on the last dot may reach the server, so a failure is uncertain.
         all_given.store(true, Ordering::Relaxed);
         None
     });
@@ -145,7 +145,7 @@ async fn give(
         Err(_) => late("its acknowledgement", timeouts.data),
     };
     if all_given.load(Ordering::Relaxed) {
-        let detail = format!("the mail was given and never acknowledged: {detail}");
+        let detail = format!("the mail was sent and not acknowledged: {detail}");
         return SmtpAttempt {
             sent: DeliveryOutcome::Uncertain { detail },
             connection_is_good: false,
@@ -154,7 +154,7 @@ async fn give(
     lost(detail)
 }
 
-/// What the mail asks of the server, or why this server cannot carry it.
+/// The options of the MAIL command, or why this server cannot send the mail.
 fn parameters(
     line: &AsyncSmtpConnection,
     letter: &EncodedMail,
@@ -173,7 +173,7 @@ fn parameters(
     } else {
         Code::RecipientEmailUndeliverable
     };
-    let detail = "the mail server takes only addresses of plain ASCII characters".to_owned();
+    let detail = "the mail server accepts only ASCII addresses".to_owned();
     Err(DeliveryOutcome::PermanentFailure { code, detail })
 }
 
@@ -192,17 +192,17 @@ fn said_no(step: Step, error: &Error, to: &Address) -> SmtpAttempt {
     } else {
         DeliveryOutcome::PermanentFailure { code: verdict(step, &status, &reply), detail }
     };
-    // 421 is a farewell, whatever it answers.
+    // 421 means that the server closes the connection.
     SmtpAttempt { sent, connection_is_good: status != "421" }
 }
 
-/// Whether a permanent no is about the recipient's address or about something else.
+/// Whether a permanent rejection concerns the address of the recipient.
 ///
-/// The enhanced code says so where there is one (RFC 3463: 5.1.x addressing, 5.2.1 mailbox disabled);
-/// the plain one (RFC 5321, 4.2.3) otherwise, and only at the step that names the recipient.
+/// The enhanced code decides if there is one (RFC 3463: 5.1.x addressing, 5.2.1 mailbox disabled). Otherwise the
+/// plain code (RFC 5321, 4.2.3) decides, at the step of the recipient only.
 fn verdict(step: Step, status: &str, reply: &str) -> Code {
     let about_recipient = match (step, enhanced(reply)) {
-        // 5.1.7 and 5.1.8 are about the sender.
+        // 5.1.7 and 5.1.8 concern the sender.
         (Step::Recipient | Step::Content, Some((1, detail))) => !matches!(detail, 7 | 8),
         (Step::Recipient | Step::Content, Some((2, 1))) => true,
         (Step::Recipient, None | Some((0, _))) => matches!(status, "550" | "551" | "553"),
@@ -222,7 +222,7 @@ fn enhanced(reply: &str) -> Option<(u16, u16)> {
     numbers.next().is_none().then_some((subject, detail))
 }
 
-/// The connection is gone and the mail was surely not sent.
+/// The outcome if the connection failed and the mail was certainly not sent.
 fn lost(detail: String) -> SmtpAttempt {
     SmtpAttempt { sent: DeliveryOutcome::later(detail), connection_is_good: false }
 }
@@ -231,7 +231,7 @@ fn late(what: &str, limit: Duration) -> String {
     format!("no answer within {} s: {what}", limit.as_secs_f32())
 }
 
-/// The words of a server's reply, without its number.
+/// The text of a server reply without its code.
 fn reply(error: &Error) -> String {
     std::error::Error::source(error).map(ToString::to_string).unwrap_or_default()
 }
@@ -240,7 +240,7 @@ fn words(error: &Error) -> String {
     clipped(&error.to_string())
 }
 
-/// Servers like to repeat the address, in any case; what is kept and logged does not.
+/// Removes the address from a reply: servers often repeat it, but logs must not contain it.
 fn without(reply: &str, to: &Address) -> String {
     let address = AsRef::<str>::as_ref(to).to_ascii_lowercase();
     let lower = reply.to_ascii_lowercase();
@@ -264,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lx_27_a_no_about_the_recipient_is_told_from_any_other() {
+    fn a_rejected_recipient_is_distinguished_from_other_rejections() {
         let address = Code::RecipientEmailUndeliverable;
         let other = Code::DeliveryRefused;
         for (step, status, reply, expected) in [
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_servers_words_are_kept_without_the_address_and_within_a_limit() {
+    fn replies_are_stored_without_the_address() {
         let to: Address = "jane.h@acme.example".parse().unwrap();
         let shown = without("<Jane.H@Acme.example> ünknown, jane.h@acme.example", &to);
         assert_eq!(shown, "<(recipient)> ünknown, (recipient)");

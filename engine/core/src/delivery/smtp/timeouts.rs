@@ -2,20 +2,20 @@
 
 use std::time::Duration;
 
-/// How long each part of a conversation may take.
+/// The time limits of an SMTP session.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
-    /// Name, connection, greeting, TLS and log-in together.
+    /// DNS, connection, greeting, TLS and log-in together.
     pub connect: Duration,
-    /// One command and its answer. RFC 5321 would give minutes; a relay that needs them is not well.
+    /// One command and its reply. RFC 5321 allows minutes, but a healthy relay needs seconds.
     pub command: Duration,
-    /// The mail itself and the answer to its last dot (RFC 5321, 4.5.3.2.6: ten minutes, since giving
-    /// up here leaves the mail in doubt).
+    /// The content and the reply to its last dot: ten minutes as in RFC 5321, 4.5.3.2.6, because a time-out here
+    /// makes the outcome uncertain.
     pub data: Duration,
 }
 
 impl Default for Timeouts {
-    /// Together less than a recipient's deadline of 15 minutes.
+    /// The sum is less than the recipient deadline of 15 minutes.
     fn default() -> Self {
         Self {
             connect: Duration::from_secs(30),

@@ -1,7 +1,7 @@
-//! Zip archives as far as pictures come in them: what the central directory lists, unpacked within limits.
+//! Reads zip archives of pictures: lists the central directory and unpacks within limits.
 //!
-//! The format is read by the crate `zip`. Nothing of an archive is believed: how much is read to learn what it
-//! lists is bounded, each number is a wish that the content must fulfil, and no byte is content of two files.
+//! The crate `zip` parses the format. The archive is not trusted: the size of the directory is limited, sizes are
+//! checked against the content, and no byte may belong to two files.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,24 +13,24 @@ use zip::result::ZipError;
 
 use crate::limits::ARCHIVE_DIRECTORY_BYTES_MAX;
 
-/// An archive's directory, read whole.
+/// An archive with its complete directory.
 #[derive(Debug)]
 pub(super) struct Archive<R> {
     zip: ZipArchive<Metered<R>>,
     pub(super) entries: Vec<ArchiveEntry>,
-    /// Where the files that were read begin and end.
+    /// The byte ranges of the files read so far.
     used: BTreeMap<u64, u64>,
 }
 
 /// A file or folder of an archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ArchiveEntry {
-    /// As the archive spells it: nothing to open a file by.
+    /// The path in the archive. It must not be used to open a file.
     pub(super) path: String,
-    /// How large it says that it is, in bytes.
+    /// The declared size, in bytes.
     pub(super) bytes: u64,
     pub(super) is_encrypted: bool,
-    /// A link, a device or something else that is neither file nor folder.
+    /// Whether it is neither file nor folder, for example a link or a device.
     pub(super) is_special: bool,
     place: usize,
 }
@@ -38,9 +38,9 @@ pub(super) struct ArchiveEntry {
 /// Why an archive cannot be read.
 #[derive(Debug)]
 pub(super) enum ArchiveError {
-    /// It is none, or damaged.
+    /// It is not a zip archive, or is damaged.
     Malformed,
-    /// It is one that two readers would read differently.
+    /// Two programs could read it differently.
     Ambiguous,
     TooManyEntries,
     Io(io::Error),
@@ -64,10 +64,10 @@ impl From<ZipError> for ArchiveError {
 /// Why an entry has no content.
 #[derive(Debug)]
 pub(super) enum EntryError {
-    /// It unpacks to more than was asked for.
+    /// It exceeds the size limit.
     TooLarge,
-    /// It is packed in a way that is not read here, damaged, or not what it is said to be; so many bytes came
-    /// of it until that showed.
+    /// It has an unsupported compression, is damaged, or differs from the directory; with the number of bytes
+    /// unpacked before.
     Malformed(u64),
     Io(io::Error),
 }
@@ -83,26 +83,26 @@ impl From<ArchiveError> for EntryError {
     }
 }
 
-/// How a file begins in the directory, and how the directory's end begins.
+/// The signatures of a directory entry and of the end of the directory.
 const LISTED: &[u8; 4] = b"PK\x01\x02";
 const END: &[u8; 4] = b"PK\x05\x06";
-/// What stands in the directory before a file's name, in bytes, and where the three lengths in it are.
+/// The fixed size of a directory entry, in bytes, and the offsets of its three lengths.
 const LISTED_BYTES: usize = 46;
 const LENGTHS_AT: [usize; 3] = [28, 30, 32];
-/// The directory's end with the longest comment, in bytes.
+/// The size of the end record with the longest comment, in bytes.
 const END_BYTES_MAX: u64 = 22 + 0xffff;
 
-/// The kind of a file in the mode that Unix systems note, and those kinds that are plain.
+/// The file type bits of the Unix mode, and the accepted types.
 const KIND: u32 = 0o170_000;
 const PLAIN_KINDS: [u32; 3] = [0, 0o100_000, 0o040_000];
 
 impl<R: Read + Seek> Archive<R> {
-    /// Reads the directory, of so many entries at most.
+    /// Reads the directory, with at most this many entries.
     ///
     /// # Errors
     /// [`ArchiveError`].
     pub(super) fn open(mut input: R, entries_max: usize) -> Result<Self, ArchiveError> {
-        // The crate looks for a directory in the whole file; an archive has it at its end.
+        // The crate searches the whole file for a directory; a valid archive has it at the end.
         if !ends_as_one(&mut input)? {
             return Err(ArchiveError::Malformed);
         }
@@ -115,7 +115,7 @@ impl<R: Read + Seek> Archive<R> {
         if zip.len() > entries_max {
             return Err(ArchiveError::TooManyEntries);
         }
-        // Of two entries with one path the crate keeps the later one.
+        // The crate keeps only the later one of two entries with the same path.
         if listed(&mut input, zip.central_directory_start())? != zip.len() {
             return Err(ArchiveError::Ambiguous);
         }
@@ -125,7 +125,7 @@ impl<R: Read + Seek> Archive<R> {
         Ok(Self { zip, entries, used: BTreeMap::new() })
     }
 
-    /// Unpacks an entry, of fewer than so many bytes.
+    /// Unpacks an entry that must be smaller than this many bytes.
     ///
     /// # Errors
     /// [`EntryError`].
@@ -148,7 +148,7 @@ impl<R: Read + Seek> Archive<R> {
     }
 }
 
-/// Whether the directory's end stands where it can.
+/// Whether the end record is at a valid offset.
 fn ends_as_one(input: &mut (impl Read + Seek)) -> io::Result<bool> {
     let length = input.seek(SeekFrom::End(0))?;
     let tail = length.min(END_BYTES_MAX);
@@ -158,13 +158,13 @@ fn ends_as_one(input: &mut (impl Read + Seek)) -> io::Result<bool> {
     Ok(bytes.windows(END.len()).any(|four| four == END))
 }
 
-/// How many entries the directory lists, one behind the other.
+/// The number of consecutive entries in the directory.
 fn listed(input: &mut (impl Read + Seek), start: u64) -> Result<usize, ArchiveError> {
     input.seek(SeekFrom::Start(start))?;
     let mut count = 0;
     loop {
         let mut head = [0; LISTED_BYTES];
-        // What ends the directory is shorter than an entry.
+        // The end record is shorter than an entry.
         match input.read_exact(&mut head) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(count),
             other => other?,
@@ -191,7 +191,7 @@ fn entry<R: Read + Seek>(zip: &ZipArchive<R>, place: usize) -> Result<ArchiveEnt
     })
 }
 
-/// Takes a stretch of the file, unless some of it is taken.
+/// Reserves a byte range, unless it overlaps another one.
 fn take(used: &mut BTreeMap<u64, u64>, start: u64, end: u64) -> bool {
     let before = used.range(..end).next_back();
     let is_free = before.is_none_or(|(_, taken_to)| *taken_to <= start);
@@ -201,16 +201,16 @@ fn take(used: &mut BTreeMap<u64, u64>, start: u64, end: u64) -> bool {
     is_free
 }
 
-/// Whether reading failed for what was read, not for the disk.
+/// Whether the read failed because of the content and not the disk.
 fn is_of_the_content(error: &io::Error) -> bool {
     error.raw_os_error().is_none()
 }
 
-/// A file of which only so many bytes are read. Clones share the file and the count.
+/// A reader with a byte limit. Clones share the file and the limit.
 #[derive(Debug)]
 struct Metered<R> {
     input: Rc<RefCell<R>>,
-    /// How many more bytes may be read; none for as many as there are.
+    /// The bytes that may still be read; `None` without a limit.
     left: Rc<Cell<Option<u64>>>,
 }
 
@@ -229,7 +229,7 @@ impl<R> Metered<R> {
         self.left.get() == Some(0)
     }
 
-    /// From now on each read is bounded by who reads.
+    /// Removes the limit; callers limit each read themselves.
     fn lift(&self) {
         self.left.set(None);
     }

@@ -16,21 +16,21 @@ fn told_of(bytes: &[u8]) -> Result<Told, Refusal> {
     let files = Files::new(folder.path().to_owned());
     let file = files.keep("Archive.zip", bytes, u64::MAX - 1).unwrap();
     let read = read(&files, file)?;
-    let told = |one: ArchivePicture| {
+    let outcomes = |one: ArchivePicture| {
         if let Ok(file) = &one.content {
             assert_eq!(files.open(&file.sha256).unwrap().metadata().unwrap().len(), file.bytes);
         }
         (one.name.0, one.content.map(|file| file.format))
     };
-    Ok(read.pictures.into_iter().map(told).collect())
+    Ok(read.pictures.into_iter().map(outcomes).collect())
 }
 
-fn told(files: &[Packed]) -> Told {
+fn outcomes(files: &[Packed]) -> Told {
     told_of(&zip(files)).unwrap()
 }
 
 fn one(file: Packed) -> Result<PictureFormat, Code> {
-    told(&[file]).remove(0).1
+    outcomes(&[file]).remove(0).1
 }
 
 fn code(bytes: &[u8]) -> Code {
@@ -43,21 +43,21 @@ fn many(count: usize) -> Vec<Packed> {
     (0..count).map(|n| stored(path(n), b"")).collect()
 }
 
-/// OCM-17, N83: JPEG and PNG by their first bytes, whatever they are called; nothing else.
+/// OCM-17, N83: JPEG and PNG are recognized by their first bytes, with any name; others are rejected.
 #[test]
 fn ocm_17_a_picture_is_known_by_its_bytes() {
     assert_eq!(one(stored("a.jpg", JPEG)), Ok(PictureFormat::Jpeg));
     assert_eq!(one(stored("a.jpg", PNG)), Ok(PictureFormat::Png));
     assert_eq!(one(deflated("a.png", PNG)), Ok(PictureFormat::Png));
     for fake in [&b""[..], b"GIF89a", b"PK\x03\x04 nested", b"\0\0\0\x18ftypheic", b"<svg>"] {
-        let told = one(stored("a.png", fake));
-        assert_eq!(told, Err(Code::PictureUnsupportedFormat), "{fake:?}");
+        let outcomes = one(stored("a.png", fake));
+        assert_eq!(outcomes, Err(Code::PictureUnsupportedFormat), "{fake:?}");
     }
     let damaged = Packed { crc_off: 1, ..stored("a.png", PNG) };
     assert_eq!(one(damaged), Err(Code::PictureUnsupportedFormat));
 }
 
-/// OCM-17, A26: 5 MiB is too large, one byte less is not; whatever the archive says of itself.
+/// OCM-17, A26: 5 MiB is too large and one byte less is not, for any declared size.
 #[test]
 fn ocm_17_a_picture_is_smaller_than_5_mib() {
     let sized = |bytes: usize| [PNG, &vec![7; bytes - PNG.len()]].concat();
@@ -71,11 +71,11 @@ fn ocm_17_a_picture_is_smaller_than_5_mib() {
         let content = [PNG, &[n], &vec![0; limit - 2 - PNG.len()]].concat();
         deflated(["a.png", "b.png", "c.png"][usize::from(n)], &content)
     };
-    let all = told(&[plain(0), plain(1), plain(2)]);
-    assert!(all.iter().all(|(_, told)| *told == Ok(PictureFormat::Png)), "{all:?}");
+    let all = outcomes(&[plain(0), plain(1), plain(2)]);
+    assert!(all.iter().all(|(_, outcomes)| *outcomes == Ok(PictureFormat::Png)), "{all:?}");
     for file in [stored("a.png", &sized(limit)), deflated("a.png", &sized(99))] {
-        let told = one(says(9, file));
-        assert_eq!(told, Err(Code::PictureUnsupportedFormat), "it is not what was declared");
+        let outcomes = one(says(9, file));
+        assert_eq!(outcomes, Err(Code::PictureUnsupportedFormat), "it is not what was declared");
     }
 }
 
@@ -90,8 +90,8 @@ fn n83_a_bomb_is_given_up() {
     let packed = zip(&bombs);
     assert!(packed.len() * 100 < bytes * fit, "{} bytes", packed.len());
     // What follows has nothing left to unpack to.
-    let all = told(&[&bombs[..], &[stored("b.png", PNG)]].concat());
-    let all: Vec<_> = all.into_iter().map(|(_, told)| told).collect();
+    let all = outcomes(&[&bombs[..], &[stored("b.png", PNG)]].concat());
+    let all: Vec<_> = all.into_iter().map(|(_, outcomes)| outcomes).collect();
     let (good, given_up) = all.split_at(fit);
     assert!(good.iter().all(Result::is_ok), "{good:?}");
     assert_eq!(given_up, [Err(Code::ImportDecompressionLimit); 2]);
@@ -112,7 +112,7 @@ fn ocm_19_leftovers_and_folders_are_passed_over() {
         "faces\\b.jpg",
     ];
     let files: Vec<_> = names.iter().map(|name| stored(name, JPEG)).collect();
-    let names: Vec<_> = told(&files).into_iter().map(|(name, _)| name).collect();
+    let names: Vec<_> = outcomes(&files).into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["a.jpg", "b.jpg"]);
 }
 
@@ -137,18 +137,18 @@ fn ocm_19_archives_are_read_as_each_system_makes_them() {
         ("a.jpg".to_owned(), Ok(PictureFormat::Jpeg)),
         ("b.png".to_owned(), Ok(PictureFormat::Png)),
     ];
-    assert_eq!(told(&archive), both);
+    assert_eq!(outcomes(&archive), both);
     let windows = |file: Packed| Packed { system: 0, mode: 0, ..file };
     let archive = [
         windows(deflated("a.jpg", JPEG)),
         windows(stored("b.png", PNG)),
         windows(stored("Thumbs.db", b"\xd0\xcf\x11\xe0")),
     ];
-    assert_eq!(told(&archive), both);
+    assert_eq!(outcomes(&archive), both);
     let wide = |file: Packed| Packed { form: Form::Wide, ..file };
-    assert_eq!(told(&[wide(stored("a.jpg", JPEG)), wide(deflated("b.png", PNG))]), both);
+    assert_eq!(outcomes(&[wide(stored("a.jpg", JPEG)), wide(deflated("b.png", PNG))]), both);
     let utf8 = Packed { flags: 1 << 11, ..stored("Zoë.png", PNG) };
-    assert_eq!(told(&[utf8])[0].0, "Zoë.png");
+    assert_eq!(outcomes(&[utf8])[0].0, "Zoë.png");
 }
 
 /// N83: paths that lead out, links and encrypted files are refused one by one.
@@ -170,7 +170,7 @@ fn n83_tricks_with_paths_and_passwords_are_refused() {
 /// N83: an archive of too many files, one that is none and one that is cut short are refused whole.
 #[test]
 fn n83_an_archive_is_refused_as_a_whole() {
-    assert_eq!(told(&many(PICTURES_PER_ARCHIVE_MAX)).len(), PICTURES_PER_ARCHIVE_MAX);
+    assert_eq!(outcomes(&many(PICTURES_PER_ARCHIVE_MAX)).len(), PICTURES_PER_ARCHIVE_MAX);
     // Which of the two limits it is, is said.
     let too_many = |count: usize| {
         let refusal = told_of(&zip(&many(count))).unwrap_err();
@@ -201,13 +201,13 @@ fn n83_a_directory_is_not_read_for_ever() {
     }
     let wide = end(Vec::new(), &listed, 200_000, true);
     assert_eq!(code(&wide), Code::ZipTooManyEntries);
-    // Nothing in it leads to a directory, and each end that is tried costs a little.
+    // It has no directory, and each candidate for an end record costs a little time.
     let one = b"PK\x05\x06\0\0\0\0\x01\0\x01\0\x2e\0\0\0\x10\0\0\0\0\0";
     let ends = one.repeat(50_000);
     assert!(matches!(code(&ends), Code::ImportUnsupportedFileType | Code::ZipTooManyEntries));
 }
 
-/// OCM-18, N51: a name with something in it that nobody sees is not the name without it.
+/// OCM-18, N51: a name with an invisible character differs from the name without it.
 #[test]
 fn ocm_18_a_name_hides_nothing() {
     assert_eq!(
@@ -231,20 +231,20 @@ fn n83_two_readers_would_see_the_same() {
     fewer[count..count + 4].copy_from_slice(&[1, 0, 1, 0]);
     assert_eq!(code(&fewer), Code::ImportUnsupportedFileType, "one more is listed than is said");
     let other = Packed { own_path: Some("../../b.png"), ..stored("a.png", PNG) };
-    assert_eq!(told(&[other]), [("a.png".to_owned(), Ok(PictureFormat::Png))]);
+    assert_eq!(outcomes(&[other]), [("a.png".to_owned(), Ok(PictureFormat::Png))]);
 }
 
 /// N83: files that share their bytes, as bombs do to be small, are unpacked once.
 #[test]
 fn n83_bytes_belong_to_one_file() {
     let shared = Packed { shares: true, ..stored("b.png", PNG) };
-    let all = told(&[stored("a.png", PNG), shared, stored("c.png", PNG)]);
-    let all: Vec<_> = all.into_iter().map(|(_, told)| told).collect();
+    let all = outcomes(&[stored("a.png", PNG), shared, stored("c.png", PNG)]);
+    let all: Vec<_> = all.into_iter().map(|(_, outcomes)| outcomes).collect();
     let picture = Ok(PictureFormat::Png);
     assert_eq!(all, [picture, Err(Code::PictureUnsupportedFormat), picture]);
 }
 
-/// P26: whatever the bytes, reading ends with an answer.
+/// P26: reading any bytes ends with a result.
 #[test]
 fn p26_a_changed_byte_never_ends_in_a_panic() {
     let wide = |file: Packed| Packed { form: Form::Wide, ..file };

@@ -1,4 +1,4 @@
-//! What the store knows of itself: the position its rows stand for, and the build of each table.
+//! The metadata of the store: the applied position and the build of each table.
 
 use std::collections::BTreeMap;
 
@@ -6,10 +6,10 @@ use boarding_projections::projectors;
 use boarding_projections::rows::Table;
 use serde::{Deserialize, Serialize};
 
-/// Written in the same batch as the rows: each event counts exactly once.
+/// The metadata is written in the same batch as the rows, so each event is applied exactly once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meta {
-    /// The last position whose events are in the rows.
+    /// The last applied position.
     pub position: u64,
     /// By table number.
     builds: BTreeMap<u8, Build>,
@@ -18,14 +18,14 @@ pub struct Meta {
 /// One build of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
-    /// Part of the keys: a rebuild writes beside the rows that are read.
+    /// A part of the keys: a rebuild writes new rows beside the current ones.
     pub number: u8,
-    /// The projection's version that made it.
+    /// The version of the projection that wrote it.
     pub version: u32,
 }
 
 impl Meta {
-    /// A store without rows, for today's projections.
+    /// The metadata of an empty store with the current projections.
     pub fn empty() -> Self {
         let builds =
             projectors().map(|one| (one.table.id(), Build { number: 0, version: one.version }));
@@ -36,7 +36,7 @@ impl Meta {
         self.builds.get(&table.id()).map_or(0, |build| build.number)
     }
 
-    /// The tables whose projection is not the one that made their rows.
+    /// The tables whose rows were written by another version of their projection.
     pub fn outdated(&self) -> Vec<Table> {
         let current = |table: Table, version| {
             self.builds.get(&table.id()).is_some_and(|b| b.version == version)
@@ -44,7 +44,7 @@ impl Meta {
         projectors().filter(|one| !current(one.table, one.version)).map(|one| one.table).collect()
     }
 
-    /// The same, with new builds for these tables.
+    /// A copy with new builds for these tables.
     #[must_use]
     pub(crate) fn rebuilt(&self, tables: &[Table]) -> Self {
         let mut meta = self.clone();

@@ -6,7 +6,7 @@ use std::io::Write as _;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Form {
     Plain,
-    /// What it comes to stands behind the content, as whoever streams an archive writes it; macOS does.
+    /// The sizes follow the content, as in streamed archives; macOS writes such archives.
     Streamed,
     /// Numbers have 64 bits.
     Wide,
@@ -27,7 +27,7 @@ pub(super) struct Packed {
     pub(super) form: Form,
     /// The path that the file's own head tells, if it is another one.
     pub(super) own_path: Option<&'static str>,
-    /// It has no content of its own: it is said to be where the file before it is.
+    /// It has no separate content: the directory gives it the offset of the file before.
     pub(super) shares: bool,
 }
 

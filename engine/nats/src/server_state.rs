@@ -1,0 +1,92 @@
+//! The state that all tasks of the server share, and how a request is executed.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use async_nats::Client;
+use boarding_commands::values::Code;
+use boarding_core::engine::Engine;
+use futures_util::FutureExt as _;
+use tokio::sync::watch;
+
+use super::admission::Admission;
+use super::forward;
+use super::micro::Service;
+use super::objects::ObjectBucket;
+use super::ownership::CompanyOwners;
+use super::requests::{self, Request, broken};
+use super::wire::WireResponse;
+
+/// The phase of the shutdown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd)]
+pub(super) enum Phase {
+    Open,
+    /// New requests are no longer accepted.
+    Draining,
+    /// Requests without an answer get a retryable failure.
+    Late,
+}
+
+/// The state that all tasks of the server share.
+#[derive(Debug)]
+pub(super) struct ServerState {
+    pub(super) engine: Arc<Engine>,
+    pub(super) client: Client,
+    pub(super) bucket: Arc<ObjectBucket>,
+    /// The number of replicas of a new queue.
+    pub(super) copies: usize,
+    pub(super) phase: watch::Receiver<Phase>,
+    pub(super) service: Service,
+    pub(super) commands: usize,
+    pub(super) admission: Admission,
+    pub(super) owners: Option<CompanyOwners>,
+}
+
+impl ServerState {
+    /// Waits until new requests are no longer accepted.
+    pub(super) async fn closing(&self) {
+        let _ = self.phase.clone().wait_for(|phase| *phase > Phase::Open).await;
+    }
+
+    /// Executes a command from a request or from the queue.
+    pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
+        if request.forwarded {
+            self.guarded(request, requests::command(&self.engine, request)).await
+        } else {
+            self.guarded(
+                request,
+                forward::command(&self.engine, self.owners.as_ref(), &self.client, request),
+            )
+            .await
+        }
+    }
+
+    /// Runs the work and always returns a response, also after a panic or at shutdown.
+    pub(super) async fn guarded(
+        &self,
+        request: Request<'_>,
+        work: impl Future<Output = WireResponse>,
+    ) -> WireResponse {
+        let mut phase = self.phase.clone();
+        tokio::select! {
+            biased;
+            response = AssertUnwindSafe(work).catch_unwind() => response.unwrap_or_else(|_| {
+                tracing::error!(subject = request.subject, "request panicked");
+                broken(request.summary())
+            }),
+            _ = phase.wait_for(|phase| *phase == Phase::Late) => {
+                let summary = request.summary();
+                WireResponse::failed(summary.encoding, summary.id, Code::Unavailable, "the engine is stopping")
+            }
+        }
+    }
+
+    pub(super) async fn send(&self, to: &str, response: WireResponse) {
+        let headers = response.headers();
+        let sent =
+            self.client.publish_with_headers(to.to_owned(), headers, response.body.into()).await;
+        if let Err(error) = sent {
+            tracing::warn!(error = &error as &dyn std::error::Error, "sending an answer failed");
+        }
+    }
+}
