@@ -8,6 +8,7 @@ pub mod invitations;
 mod key_spelling;
 pub mod notifications;
 pub mod numbers;
+pub mod outcome;
 mod rule;
 pub mod runs;
 #[cfg(test)]

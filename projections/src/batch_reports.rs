@@ -116,8 +116,9 @@ enum AccountInvitation {
 }
 
 impl AccountInvitation {
-    /// The invitation of a row's account in the run of the import; none if the row or the import
-    /// does not invite. The code says why the account is not invited.
+    /// The invitation of a row's account in the run of the import, and the code of its failure.
+    ///
+    /// None if the row has failed or the import sends no invitations.
     fn load(
         rows: &dyn Rows,
         company: &CompanyId,

@@ -1,4 +1,4 @@
-//! History: the versions of the events about one thing, and the JSON of an event (query `history`).
+//! History: where to find the events about one thing, and their JSON (query `history`).
 //!
 //! The engine reads the events from the log. [`versions`] lists the versions to read,
 //! [`Entity::concerns`] selects the events, [`event_json`] gives the JSON of each. Without an
@@ -114,7 +114,7 @@ pub fn event_json(fact: &Fact<'_>) -> Value {
     })
 }
 
-/// Commits by run or import, and version. One row for each commit, however many events it has.
+/// Commits by run or import, and version. A commit with many events has one row.
 #[derive(Debug)]
 pub(crate) struct ProcessCommitProjection;
 
@@ -174,8 +174,9 @@ fn commits(
     })
 }
 
-/// Events by user and version, without those whose version another table lists: the user's own
-/// row lists creation, removal and phones, the recipient's row lists the events of a run.
+/// Events by user and version, except events that another table lists.
+///
+/// The user's row lists creation, removal and phones. The recipient's row lists events of a run.
 #[derive(Debug)]
 pub(crate) struct UserEventProjection;
 
@@ -233,7 +234,7 @@ fn versions_of_user(
     Ok(versions)
 }
 
-/// What `pick` returns for each stored row under the prefix.
+/// The values that `pick` returns for the stored rows under the prefix.
 fn collect<P: Projection, T>(
     rows: &dyn Rows,
     company: &CompanyId,

@@ -4,9 +4,11 @@
 //! events ── key, evolve ──► rows ── query ──► answer
 //!           projection.rs   rows.rs  query.rs
 //! ```
-//! A read model is one file: row, projection, query and tests. Where several read models need the
-//! same rows, the row and its projection stand in `tables`. To add a read model, write the file,
-//! add its `mod` line and its line in [`READ_MODELS`] here, and its table in `rows.rs`.
+//! A read model is one file: row, projection, query and tests. If several read models need the same
+//! rows, the row and its projection are in `tables`.
+//!
+//! To add a read model, write its file. Add its `mod` line and its line in [`READ_MODELS`] here, its
+//! table in `rows.rs` and its name in `layers.toml`.
 
 mod batch_reports;
 mod config;
@@ -126,8 +128,9 @@ pub fn answer(
     answer_at(None, name, company, params, rows)
 }
 
-/// Answers a query as [`answer`] does, and applies what the time `now` has changed since the last
-/// event: a number whose cooling time is over is available.
+/// Answers a query as [`answer`] does, at the time `now`.
+///
+/// At that time, a number whose cooling time is over is available, also before its event.
 ///
 /// # Errors
 /// Those of [`answer`].

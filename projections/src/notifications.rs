@@ -55,22 +55,15 @@ wire_enum! {
     }
 }
 
-/// A kind of mail, as a parameter of the query.
+/// A kind of mail other than an invitation, as a parameter of the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct MailKind(TemplateKind);
 
 impl WireEnum for MailKind {
-    const ALL: &'static [Self] = &[
-        Self(TemplateKind::Welcome),
-        Self(TemplateKind::ImportCompleted),
-        Self(TemplateKind::BatchReport),
-        Self(TemplateKind::RunStarted),
-        Self(TemplateKind::RunCompleted),
-        Self(TemplateKind::NumberThreshold),
-        Self(TemplateKind::InvitationsExceedNumbers),
-        Self(TemplateKind::Reminder),
-        Self(TemplateKind::ExpiredDigest),
-    ];
+    fn all() -> impl Iterator<Item = Self> {
+        let is_listed = |kind: &TemplateKind| *kind != TemplateKind::ChannelInvitation;
+        TemplateKind::ALL.into_iter().filter(is_listed).map(Self)
+    }
 
     fn as_str(self) -> &'static str {
         self.0.as_str()

@@ -13,8 +13,8 @@ use crate::rows::{Rows, RowsError, RowsMut, Table};
 
 /// How the events of a company become the rows of one table.
 ///
-/// A projection reads and writes its own table only, so projections may run in any order; a query
-/// joins the tables. `evolve` cannot fail: history is never refused.
+/// A projection reads and writes its own table only, so projections may run in any order. Queries
+/// join the tables. `evolve` cannot fail: history is never refused.
 pub trait Projection {
     const TABLE: Table;
     /// Raise this by one when the row, the key or `evolve` changes: the engine then rebuilds the table.

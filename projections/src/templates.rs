@@ -74,7 +74,8 @@ impl Projection for TemplateProjection {
         match fact.event {
             Event::TemplateSet { kind, language, .. }
             | Event::NoticeTemplateSet { kind, language, .. } => {
-                Some([&[number(*kind)], language.as_bytes()].concat())
+                // Kinds are only added at the end of the list, so the keys of stored rows stay valid.
+                Some([&[*kind as u8 + 1], language.as_bytes()].concat())
             }
             _ => None,
         }
@@ -95,22 +96,6 @@ impl Projection for TemplateProjection {
             }
             _ => None,
         }
-    }
-}
-
-/// The first byte of a key. It also gives the order of the list; never reuse a number.
-fn number(kind: TemplateKind) -> u8 {
-    match kind {
-        TemplateKind::ChannelInvitation => 1,
-        TemplateKind::Welcome => 2,
-        TemplateKind::ImportCompleted => 3,
-        TemplateKind::BatchReport => 4,
-        TemplateKind::RunStarted => 5,
-        TemplateKind::RunCompleted => 6,
-        TemplateKind::NumberThreshold => 7,
-        TemplateKind::InvitationsExceedNumbers => 8,
-        TemplateKind::Reminder => 9,
-        TemplateKind::ExpiredDigest => 10,
     }
 }
 

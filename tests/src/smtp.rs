@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::template::Rendered;
 use boarding_commands::values::{Code, Time};
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::smtp::{SmtpChannel, Timeouts};
-use boarding_core::delivery::{Channel as _, DeliveryOutcome};
+use boarding_core::delivery::{Channel as _, ChannelAnswer};
 
 use crate::support::mail_server::{MailServer, ReceivedMail};
 use crate::support::paths::tests_folder;
@@ -43,23 +44,28 @@ fn channel(server: &MailServer, timeouts: Timeouts) -> SmtpChannel {
     SmtpChannel::with_timeouts(&url, timeouts).unwrap()
 }
 
-async fn send(server: &MailServer, recipient: &str) -> DeliveryOutcome {
+async fn send(server: &MailServer, recipient: &str) -> ChannelAnswer {
     channel(server, LONG_TIMEOUTS).send_batch(vec![mail(recipient)]).await.remove(0)
 }
 
 #[track_caller]
-fn is_permanent(sent: &DeliveryOutcome, expected: Code) {
+fn is_permanent(sent: &ChannelAnswer, expected: Code) {
     assert!(
-        matches!(sent, DeliveryOutcome::PermanentFailure { code, .. } if *code == expected),
+        matches!(sent, ChannelAnswer::Outcome(MailOutcome::Failed { code, .. }) if *code == expected),
         "{sent:?}"
     );
 }
 
+fn is_uncertain(sent: &ChannelAnswer) -> bool {
+    let expected = Code::DeliveryUncertain;
+    matches!(sent, ChannelAnswer::Outcome(MailOutcome::Failed { code, .. }) if *code == expected)
+}
+
 #[track_caller]
-fn is_temporary(sent: &DeliveryOutcome) {
+fn is_temporary(sent: &ChannelAnswer) {
     let expected = Code::DeliveryTemporaryFailure;
     assert!(
-        matches!(sent, DeliveryOutcome::TemporaryFailure { code, .. } if *code == expected),
+        matches!(sent, ChannelAnswer::Outcome(MailOutcome::Retry { code, .. }) if *code == expected),
         "{sent:?}"
     );
 }
@@ -67,7 +73,7 @@ fn is_temporary(sent: &DeliveryOutcome) {
 #[tokio::test]
 async fn mail_arrives_unchanged() {
     let server = MailServer::start(&[]);
-    assert_eq!(send(&server, "ok").await, DeliveryOutcome::Sent);
+    assert_eq!(send(&server, "ok").await, ChannelAnswer::SENT);
     let received = server.received();
     assert_eq!(received.len(), 1);
     assert_eq!(received[0].from, "onboarding@acme.example");
@@ -88,7 +94,7 @@ async fn batch_is_answered_in_order_over_few_connections() {
         if at % 3 == 0 {
             is_permanent(sent, Code::RecipientEmailUndeliverable);
         } else {
-            assert_eq!(*sent, DeliveryOutcome::Sent, "{at}");
+            assert_eq!(*sent, ChannelAnswer::SENT, "{at}");
         }
     }
     let received = server.received();
@@ -144,7 +150,7 @@ async fn connection_lost_before_the_content_is_a_temporary_failure() {
 async fn connection_lost_after_the_content_is_uncertain() {
     let server = MailServer::start(&[]);
     let sent = send(&server, "lost").await;
-    assert!(matches!(sent, DeliveryOutcome::Uncertain { .. }), "{sent:?}");
+    assert!(is_uncertain(&sent), "{sent:?}");
     assert_eq!(server.received().len(), 1);
     assert!(!channel(&server, LONG_TIMEOUTS).deduplicates());
 }
@@ -155,9 +161,9 @@ async fn silence_after_the_content_is_uncertain() {
     let server = MailServer::start(&[]);
     let channel = channel(&server, Timeouts { data: SHORT_TIMEOUT, ..LONG_TIMEOUTS });
     let sent = channel.send_batch(vec![mail("silent")]).await.remove(0);
-    assert!(matches!(sent, DeliveryOutcome::Uncertain { .. }), "{sent:?}");
+    assert!(is_uncertain(&sent), "{sent:?}");
     // The channel does not use that connection again.
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
+    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
 }
 
 /// Fault row 28: The server accepts the connection and sends no greeting.
@@ -187,19 +193,19 @@ async fn unavailable_server_is_a_temporary_failure() {
 async fn closed_idle_connection_is_replaced() {
     let server = MailServer::start(&[]);
     let channel = channel(&server, LONG_TIMEOUTS);
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
+    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
     let port = server.port;
     drop(server);
     is_temporary(&channel.send_batch(vec![mail("ok")]).await.remove(0));
     let restarted = MailServer::start(&["--port", &port.to_string()]);
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
+    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
     assert_eq!(restarted.received().len(), 1);
 }
 
 #[tokio::test]
 async fn address_beyond_ascii_needs_smtputf8() {
     let with_smtputf8 = MailServer::start(&[]);
-    assert_eq!(send(&with_smtputf8, "ok.jürgen").await, DeliveryOutcome::Sent);
+    assert_eq!(send(&with_smtputf8, "ok.jürgen").await, ChannelAnswer::SENT);
     let without = MailServer::start(&["--plain-addresses"]);
     is_permanent(&send(&without, "ok.jürgen").await, Code::RecipientEmailUndeliverable);
     assert_eq!(without.received().len(), 0);
@@ -218,7 +224,7 @@ async fn mail_is_sent_encrypted_after_login() {
     let ca = tests_folder().join("smtp_sink/authority.pem").display().to_string();
     let url = format!("smtp://jane:s%40fe@localhost:{}?tls=required&ca={ca}", server.port);
     let channel = SmtpChannel::with_timeouts(&url, LONG_TIMEOUTS).unwrap();
-    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [DeliveryOutcome::Sent]);
+    assert_eq!(channel.send_batch(vec![mail("ok")]).await, [ChannelAnswer::SENT]);
     assert_eq!(server.received().len(), 1);
 }
 

@@ -144,7 +144,8 @@ mod tests {
     /// the next, and the earlier one is kept until the run is over.
     #[test]
     fn ml_03_a_mail_under_way_keeps_the_wording_it_was_claimed_with() {
-        use crate::decide::runs::recipients::{Report, open_claims};
+        use crate::decide::outcome::MailOutcome;
+        use crate::decide::runs::recipients::open_claims;
         use crate::decide::testing::{NOW, a_running_run, run_id, who};
         use crate::decide::{ClaimRecipients, ReportRecipients};
         let kind = TemplateKind::ChannelInvitation;
@@ -173,7 +174,7 @@ mod tests {
         let next = company.when(claim).events();
         assert_eq!(wording(&next[0]), Some(en(2)));
         let company = company.after(claim);
-        let sent = |key: &str| (who(key), 1, Report::Sent { message_id: None });
+        let sent = |key: &str| (who(key), 1, MailOutcome::SENT);
         let reports = vec![sent("ann"), sent("bob")];
         let company = company.after(ReportRecipients { run: run_id(1), fence, reports });
         assert!(

@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use boarding_commands::values::Code;
+use boarding_commands::decide::outcome::MailOutcome;
 
 use crate::delivery::mail::{Mail, MailError, Purpose};
 
@@ -14,42 +14,40 @@ pub mod outbox;
 pub mod smtp;
 pub mod token;
 
-/// The outcome of a mail. Every mail has one; an unknown outcome is `Uncertain`.
+/// The answer of a channel to one mail.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum DeliveryOutcome {
-    /// The mail was accepted.
-    Sent,
-    /// The mail was certainly not accepted; a retry may help.
-    TemporaryFailure { code: Code, detail: String },
-    /// The mail was certainly not accepted; a retry does not help.
-    PermanentFailure { code: Code, detail: String },
-    /// The mail may have been accepted.
-    Uncertain { detail: String },
+pub enum ChannelAnswer {
+    /// The attempt is over. An unknown outcome is [`MailOutcome::uncertain`].
+    Outcome(MailOutcome),
     /// An external worker has the mail. It reports by command, or the deadline passes.
     HandedOver,
 }
 
-impl DeliveryOutcome {
-    pub(crate) fn later(detail: impl Into<String>) -> Self {
-        Self::TemporaryFailure { code: Code::DeliveryTemporaryFailure, detail: detail.into() }
+impl ChannelAnswer {
+    pub const SENT: Self = Self::Outcome(MailOutcome::SENT);
+}
+
+impl From<MailOutcome> for ChannelAnswer {
+    fn from(outcome: MailOutcome) -> Self {
+        Self::Outcome(outcome)
     }
 }
 
-impl From<MailError> for DeliveryOutcome {
+impl From<MailError> for MailOutcome {
     fn from(error: MailError) -> Self {
-        Self::PermanentFailure { code: error.code(), detail: error.to_string() }
+        Self::Failed { code: error.code(), detail: Some(error.to_string()) }
     }
 }
 
 /// The future of a batch: outcomes in the order of the mails.
-pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<DeliveryOutcome>> + Send + 'a>>;
+pub type DeliveryFuture<'a> = Pin<Box<dyn Future<Output = Vec<ChannelAnswer>> + Send + 'a>>;
 
 /// A channel for mails.
 ///
 /// * `send_batch` returns one outcome per mail, in order, and never fails as a whole.
-/// * [`DeliveryOutcome::Sent`] means that the receiver has stored the mail durably.
+/// * [`MailOutcome::Sent`] means that the receiver has stored the mail durably.
 /// * A failure means that the person certainly gets nothing from this attempt. If that is unknown, the channel
-///   returns [`DeliveryOutcome::Uncertain`]. Such a mail is sent again only if the channel `deduplicates`.
+///   returns [`MailOutcome::uncertain`]. Such a mail is sent again only if the channel `deduplicates`.
 /// * Dropping the future leaves the outcomes of its mails unknown, like a crash.
 /// * Logs and outcomes never contain the text, link or address of a mail.
 pub trait Channel: Send + Sync + fmt::Debug {
@@ -69,7 +67,7 @@ pub trait Channel: Send + Sync + fmt::Debug {
         false
     }
 
-    /// Whether it returns [`DeliveryOutcome::HandedOver`]. Then claims stay open after sending, and count against
+    /// Whether it returns [`ChannelAnswer::HandedOver`]. Then claims stay open after sending, and count against
     /// the limit of claims in flight.
     fn hands_over(&self) -> bool {
         false

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::Code;
 use futures_util::{StreamExt as _, stream};
 
 use crate::limits::{WORK_CLAIM_SECONDS_MAX, WORK_IN_FLIGHT, WORK_OPEN_MAX};
 use crate::worker_queue::{HandOver, WorkItem, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
-use boarding_core::delivery::{Channel, DeliveryFuture, DeliveryOutcome};
+use boarding_core::delivery::{Channel, ChannelAnswer, DeliveryFuture};
 
 /// Gives invitations to external workers. Each attempt is queued once, also after retries.
 #[derive(Debug)]
@@ -24,16 +25,16 @@ impl NatsChannel {
     }
 
     /// Queues one invitation. A fault needs no report: retries go on until the deadline of the recipient.
-    async fn hand_over(&self, mail: Mail) -> DeliveryOutcome {
+    async fn hand_over(&self, mail: Mail) -> ChannelAnswer {
         // Without a claim the attempt has ended: there is nothing to queue.
-        let Some(item) = WorkItem::of(mail) else { return DeliveryOutcome::HandedOver };
+        let Some(item) = WorkItem::of(mail) else { return ChannelAnswer::HandedOver };
         match self.work.hand_over(&item).await {
-            HandOver::Over => DeliveryOutcome::HandedOver,
-            HandOver::TooLarge => DeliveryOutcome::PermanentFailure {
-                code: Code::DeliveryRefused,
-                detail: "the invitation is larger than a message may be; shorten the template"
-                    .to_owned(),
-            },
+            HandOver::Over => ChannelAnswer::HandedOver,
+            HandOver::TooLarge => {
+                let detail = "the invitation is larger than a message may be; shorten the template";
+                let detail = Some(detail.to_owned());
+                MailOutcome::Failed { code: Code::DeliveryRefused, detail }.into()
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Measurements the program makes of itself.
+//! Benchmarks of the program.
 
 pub mod log;
 pub mod nats;

@@ -199,7 +199,7 @@ impl OfCompany {
     }
 }
 
-/// Logs to stderr, because stdout is for results. `serve` logs more by default, because nobody watches it.
+/// Logs to stderr, because stdout is for results. `serve` logs more by default, because it prints nothing else.
 fn log_to_stderr(cli: &Cli) {
     let serves = matches!(cli.verb, Verb::Serve(_));
     let level = match (cli.common.quiet, cli.common.verbose) {

@@ -1,4 +1,4 @@
-//! Sample people, the same for the same seed: plausible in several countries and scripts, and nobody real.
+//! Sample people of several countries and scripts. One seed always gives the same people.
 
 #[rustfmt::skip] // one name to a line would make a table of 500 lines
 mod countries;
@@ -7,12 +7,12 @@ use std::io::{self, Write};
 
 use countries::{COUNTRIES, Country};
 
-/// The columns of a `leapxpert` file, in the order [`SamplePerson::fields`] gives the values.
+/// The columns of a file of the dialect `leapxpert`, in the order of [`SamplePerson::fields`].
 pub const HEADER: [&str; 7] =
     ["username", "first_name", "last_name", "email", "phone_number", "org_unit", "role"];
 
-/// The units of the sample company (`fixtures/company/acme.json`) that people are put into: its teams.
-/// Two have a comma in their names, so that every file needs quotes somewhere.
+/// The teams of the sample company (`fixtures/company/acme.json`), which people belong to.
+/// Two names have a comma, so that every file has quoted cells.
 pub const ORG_UNITS: [&str; 10] = [
     "Wealth Advisors Hanoi",
     "Wealth Advisors Singapore",
@@ -26,11 +26,11 @@ pub const ORG_UNITS: [&str; 10] = [
     "Institutional Coverage São Paulo",
 ];
 
-/// The roles of the sample company that people get.
+/// The roles of the sample company, which people have.
 pub const ROLES: [&str; 4] =
     ["Account Manager", "Relationship Manager", "Team Lead", "Client Associate"];
 
-/// Domains that are reserved for examples (RFC 2606, RFC 6761): no mail can reach anybody there.
+/// Domains that are reserved for examples (RFC 2606, RFC 6761), so that no mail reaches a real person.
 const DOMAINS: [&str; 6] = [
     "acme.example",
     "wealth.acme.example",
@@ -40,10 +40,10 @@ const DOMAINS: [&str; 6] = [
     "acme.test",
 ];
 
-/// The first number that no longer has a phone of its own: a country's number range has seven free digits.
+/// The largest number of people with different phones: each country's range has seven free digits.
 pub const MAX_PEOPLE: u64 = 10_000_000;
 
-/// Somebody who might be in an administrator's file.
+/// A row of a sample file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SamplePerson {
     pub username: String,
@@ -71,31 +71,31 @@ impl SamplePerson {
     }
 }
 
-/// The `n`th person of this seed. Below [`MAX_PEOPLE`] no two of one seed share a user name, an e-mail
-/// address or a phone.
+/// The `n`th person of this seed. Below [`MAX_PEOPLE`], all people of a seed have different user names, email
+/// addresses and phones.
 pub fn person(seed: u64, n: u64) -> SamplePerson {
-    let mut dice = SplitMix64::of(seed, n);
-    let country = dice.pick(&COUNTRIES);
-    let (first_name, first_latin) = dice.pick(&country.first_names);
-    let (last_name, last_latin) = dice.pick(&country.last_names);
+    let mut random = SplitMix64::of(seed, n);
+    let country = random.pick(&COUNTRIES);
+    let (first_name, first_latin) = random.pick(&country.first_names);
+    let (last_name, last_latin) = random.pick(&country.last_names);
     let username = format!("{first_latin}.{last_latin}{}", n.saturating_add(1));
-    let email = format!("{username}@{}", dice.pick(&DOMAINS));
+    let email = format!("{username}@{}", random.pick(&DOMAINS));
     SamplePerson {
         username,
         first_name,
         last_name,
         email,
         phone_number: phone_number(country, seed, n),
-        org_unit: dice.pick(&ORG_UNITS),
-        role: dice.pick(&ROLES),
+        org_unit: random.pick(&ORG_UNITS),
+        role: random.pick(&ROLES),
     }
 }
 
-/// Writes a file of the first `count` people of this seed as a spreadsheet program would save it:
-/// CRLF, quotes only where they are needed. Holds one row at a time, so any count will do.
+/// Writes a file of the first `count` people of this seed as a spreadsheet program saves it: with CRLF, and with
+/// quotes only where they are needed. Keeps one row in memory at a time.
 ///
 /// # Errors
-/// Those of `out`.
+/// The errors of `out`.
 pub fn write_csv(out: &mut impl Write, seed: u64, count: u64) -> io::Result<()> {
     let mut line = Vec::with_capacity(256);
     push_row(&mut line, &HEADER);
@@ -119,7 +119,7 @@ pub fn push_row(line: &mut Vec<u8>, fields: &[&str]) {
     line.extend_from_slice(b"\r\n");
 }
 
-/// Quotes a value only if it holds a comma, a quote or a line break.
+/// Appends a value, in quotes if it contains a comma, a quote or a line break.
 fn push_field(line: &mut Vec<u8>, field: &str) {
     if !field.bytes().any(|byte| matches!(byte, b',' | b'"' | b'\r' | b'\n')) {
         line.extend_from_slice(field.as_bytes());
@@ -135,30 +135,30 @@ fn push_field(line: &mut Vec<u8>, field: &str) {
     line.push(b'"');
 }
 
-/// Fills the free digits of the country's range so that different people get different numbers: the
-/// multiplier shares no factor with a power of ten, so it permutes what it is taken modulo of.
+/// Fills the free digits of the country's range so that different people get different phones. The multiplier has no
+/// factor in common with a power of ten, so the multiplication permutes the numbers below that power.
 fn phone_number(country: &Country, seed: u64, n: u64) -> String {
     const MULTIPLIER: u64 = 7_368_787;
     let free = |pattern: &str| pattern.bytes().filter(|&byte| byte == b'#').count();
-    let room = |pattern: &str| u32::try_from(free(pattern)).ok().and_then(|d| 10u64.checked_pow(d));
+    let size = |pattern: &str| u32::try_from(free(pattern)).ok().and_then(|d| 10u64.checked_pow(d));
     let pattern = country
         .fiction
-        .filter(|fiction| room(fiction).is_some_and(|room| n < room))
+        .filter(|fiction| size(fiction).is_some_and(|size| n < size))
         .unwrap_or(country.phones);
-    let room = room(pattern).unwrap_or(MAX_PEOPLE);
-    let index = (n % room).wrapping_mul(MULTIPLIER).wrapping_add(seed % room) % room;
+    let size = size(pattern).unwrap_or(MAX_PEOPLE);
+    let index = (n % size).wrapping_mul(MULTIPLIER).wrapping_add(seed % size) % size;
     let digits = format!("{index:0width$}", width = free(pattern));
     let mut digits = digits.chars();
     pattern.chars().map(|c| if c == '#' { digits.next().unwrap_or('0') } else { c }).collect()
 }
 
-/// Steele, Lea and Flood's generator: eight lines, good enough to choose names, the same everywhere.
+/// The random generator SplitMix64 by Steele, Lea and Flood. It gives the same numbers on every machine.
 struct SplitMix64(u64);
 
 impl SplitMix64 {
     const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
-    /// A generator for the `n`th thing of a seed, so that each can be made without those before it.
+    /// A generator for the `n`th person of a seed, so that a person does not depend on the people before.
     fn of(seed: u64, n: u64) -> Self {
         let mut outer = Self(seed);
         Self(outer.next() ^ n.wrapping_mul(Self::GOLDEN).rotate_left(17))
@@ -172,10 +172,10 @@ impl SplitMix64 {
         z ^ (z >> 31)
     }
 
-    /// One of a list that has at least one item, which the type says.
+    /// A random item of a list. The list has at least one item.
     #[allow(clippy::indexing_slicing, reason = "a remainder of N is below N")]
     fn pick<T: Copy, const N: usize>(&mut self, list: &[T; N]) -> T {
-        const { assert!(N > 0, "there must be something to pick from") };
+        const { assert!(N > 0, "the list is empty") };
         let index = usize::try_from(self.next() % N as u64).unwrap_or(0);
         list[index]
     }
@@ -190,18 +190,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_gives_the_same_people_and_another_seed_others() {
+    fn one_seed_gives_the_same_people_and_another_seed_others() {
         assert_eq!(person(7, 123), person(7, 123));
         let names = |seed| (0..50).map(|n| person(seed, n).username).collect::<Vec<_>>();
         assert_ne!(names(7), names(8));
         let (mut short, mut long) = (Vec::new(), Vec::new());
         write_csv(&mut short, 7, 10).unwrap();
         write_csv(&mut long, 7, 20).unwrap();
-        assert!(long.starts_with(&short), "a longer file begins with the shorter one");
+        assert!(long.starts_with(&short), "a longer file does not begin with the shorter one");
     }
 
     #[test]
-    fn nobody_shares_a_user_name_or_a_phone() {
+    fn user_names_and_phones_are_unique() {
         let people: Vec<_> = (0..100_000).map(|n| person(1, n)).collect();
         let names: HashSet<_> = people.iter().map(|p| p.username.to_lowercase()).collect();
         let phones: HashSet<_> = people.iter().map(|p| p.phone_number.as_str()).collect();
@@ -209,11 +209,11 @@ mod tests {
     }
 
     #[test]
-    fn every_phone_is_e164_and_every_address_is_in_a_reserved_domain() {
+    fn phones_are_e164_and_addresses_in_reserved_domains() {
         for n in (0..20_000).chain(MAX_PEOPLE - 1_000..MAX_PEOPLE) {
             let person = person(2, n);
             let phone = Phone::parse(&person.phone_number).unwrap();
-            assert_eq!(phone.to_string(), person.phone_number, "written in its canonical form");
+            assert_eq!(phone.to_string(), person.phone_number, "not in canonical form");
             let domain = person.email.split_once('@').unwrap().1;
             let reserved = domain.starts_with("example.")
                 || domain.ends_with(".example")
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_range_has_seven_free_digits_apart_from_the_fictional_ones() {
+    fn phone_ranges_have_seven_free_digits_except_fictional_ones() {
         for country in COUNTRIES {
             let free = |pattern: &str| pattern.matches('#').count();
             assert_eq!(free(country.phones), 7, "{}", country.phones);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn many_scripts_occur() {
+    fn names_use_many_scripts() {
         let names: String = (0..1_000).map(|n| person(3, n).first_name).collect();
         let ranges = ["ễạ", "йа", "ηα", "محا", "ाी", "าน", "美子", "伟", "민"];
         for letters in ranges {
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_quoted_only_where_it_must_be() {
+    fn only_values_with_special_characters_are_quoted() {
         let mut line = Vec::new();
         push_row(&mut line, &["a", "b c", "d, e", "f\"g", "h\ni", ""]);
         assert_eq!(String::from_utf8(line).unwrap(), "a,b c,\"d, e\",\"f\"\"g\",\"h\ni\",\r\n");

@@ -102,7 +102,7 @@ impl<'a> QueryRequest<'a> {
     /// A variant of an enum by its name on the wire; none if it is missing, null or empty.
     pub(crate) fn one_of<E: WireEnum>(&self, name: &str) -> Result<Option<E>, Refusal> {
         let read = |text: &str| {
-            E::ALL.iter().copied().find(|variant| variant.as_str() == text).ok_or_else(|| {
+            E::all().find(|variant| variant.as_str() == text).ok_or_else(|| {
                 malformed(name, &format!("expected one of {}", wire_names::<E>().join(", ")))
             })
         };

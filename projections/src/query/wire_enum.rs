@@ -7,7 +7,8 @@ use serde::{Serialize, Serializer};
 
 /// An enum with a name on the wire for each variant.
 pub(crate) trait WireEnum: Copy + 'static {
-    const ALL: &'static [Self];
+    /// Every variant, in the order of the contract.
+    fn all() -> impl Iterator<Item = Self>;
     /// The variant's name on the wire.
     fn as_str(self) -> &'static str;
 }
@@ -38,7 +39,7 @@ impl<E: WireEnum> JsonSchema for WireName<E> {
 
 /// The names of all variants.
 pub(crate) fn wire_names<E: WireEnum>() -> Vec<&'static str> {
-    E::ALL.iter().map(|variant| variant.as_str()).collect()
+    E::all().map(E::as_str).collect()
 }
 
 /// Declares an enum together with its names on the wire.
@@ -49,7 +50,10 @@ macro_rules! wire_enum {
         pub(crate) enum $name { $($variant),* }
 
         impl $crate::query::WireEnum for $name {
-            const ALL: &'static [Self] = &[$(Self::$variant),*];
+            fn all() -> impl Iterator<Item = Self> {
+                [$(Self::$variant),*].into_iter()
+            }
+
             fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $wire_name),* }
             }

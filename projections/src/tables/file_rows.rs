@@ -168,16 +168,19 @@ fn assigns_number(fact: &Fact<'_>) -> bool {
 }
 
 impl WireEnum for RowOutcome {
-    const ALL: &'static [Self] = &[
-        Self::Created,
-        Self::Updated,
-        Self::Unchanged,
-        Self::Activated,
-        Self::Deactivated,
-        Self::Skipped,
-        Self::Duplicate,
-        Self::Invalid,
-    ];
+    fn all() -> impl Iterator<Item = Self> {
+        [
+            Self::Created,
+            Self::Updated,
+            Self::Unchanged,
+            Self::Activated,
+            Self::Deactivated,
+            Self::Skipped,
+            Self::Duplicate,
+            Self::Invalid,
+        ]
+        .into_iter()
+    }
 
     fn as_str(self) -> &'static str {
         match self {
@@ -194,7 +197,9 @@ impl WireEnum for RowOutcome {
 }
 
 impl WireEnum for UndoOutcome {
-    const ALL: &'static [Self] = &[Self::Reversed, Self::Kept, Self::Errored];
+    fn all() -> impl Iterator<Item = Self> {
+        [Self::Reversed, Self::Kept, Self::Errored].into_iter()
+    }
 
     fn as_str(self) -> &'static str {
         match self {
@@ -211,10 +216,10 @@ mod tests {
 
     #[test]
     fn outcome_names_equal_their_serialized_form() {
-        for outcome in UndoOutcome::ALL {
+        for outcome in UndoOutcome::all() {
             assert_eq!(json!(outcome), json!(outcome.as_str()));
         }
-        for outcome in RowOutcome::ALL {
+        for outcome in RowOutcome::all() {
             assert_eq!(json!(outcome), json!(outcome.as_str()));
         }
     }

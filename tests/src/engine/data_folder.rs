@@ -63,7 +63,7 @@ async fn interrupted_write_is_cut_off_and_reported() {
 
 /// Read models with a later position than the log show that the log has lost its end.
 #[tokio::test]
-async fn rows_ahead_of_the_log_are_an_error_with_both_positions() {
+async fn rows_ahead_of_the_log_are_refused() {
     let mut harness = EngineHarness::acme(None).await;
     let short = harness.json("users", json!({})).await["position"].clone();
     harness.close().await;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use boarding_core::delivery::mail::Mail;
-use boarding_core::delivery::{Channel, DeliveryFuture, DeliveryOutcome};
+use boarding_core::delivery::{Channel, ChannelAnswer, DeliveryFuture};
 use tokio::sync::{Semaphore, watch};
 
 /// Answers a mail only after the test has released it.
@@ -14,15 +14,15 @@ pub(super) struct HeldChannel {
     mails: Mutex<Vec<Mail>>,
     deduplicates: bool,
     /// The answer to every mail.
-    answer: DeliveryOutcome,
+    answer: ChannelAnswer,
 }
 
 impl HeldChannel {
     pub(super) fn new(deduplicates: bool) -> Arc<Self> {
-        Self::answering(deduplicates, DeliveryOutcome::Sent)
+        Self::answering(deduplicates, ChannelAnswer::SENT)
     }
 
-    pub(super) fn answering(deduplicates: bool, answer: DeliveryOutcome) -> Arc<Self> {
+    pub(super) fn answering(deduplicates: bool, answer: ChannelAnswer) -> Arc<Self> {
         Arc::new(Self {
             released: Semaphore::new(0),
             arrived: watch::Sender::new(0),

@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::Code;
-use boarding_core::delivery::DeliveryOutcome;
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -100,7 +100,7 @@ async fn logs_and_refusals_contain_no_personal_data() {
     harness.settle().await;
     harness.channel = Some(HeldChannel::answering(
         false,
-        DeliveryOutcome::PermanentFailure { code: Code::DeliveryRefused, detail: "no".into() },
+        MailOutcome::Failed { code: Code::DeliveryRefused, detail: Some("no".into()) }.into(),
     ));
     harness.restart().await;
     let debug = format!("{:?}", harness.engine());

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::Code;
-use boarding_core::delivery::DeliveryOutcome;
 use boarding_core::delivery::null::NullChannel;
 use serde_json::{Value, json};
 
@@ -219,8 +219,8 @@ async fn run_with_a_long_recipient_list_completes() {
 async fn outcomes_with_very_long_details_are_kept() {
     for (length, details_kept) in [(200_000, true), (300_000, false)] {
         let detail = "x".repeat(length);
-        let answer = DeliveryOutcome::PermanentFailure { code: Code::DeliveryRefused, detail };
-        let channel = HeldChannel::answering(false, answer);
+        let answer = MailOutcome::Failed { code: Code::DeliveryRefused, detail: Some(detail) };
+        let channel = HeldChannel::answering(false, answer.into());
         channel.release_all();
         let harness = EngineHarness::acme(Some(channel)).await;
         harness.import(&people_rows(&["ann", "bob", "cid", "dee"])).await;

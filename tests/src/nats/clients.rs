@@ -241,7 +241,7 @@ async fn follower_has_every_event_once_after_restarts() {
     }
 }
 
-/// People for whom the gateway of the example worker gives each outcome.
+/// People, one for each outcome that the gateway of the example worker can give.
 const EVERY_OUTCOME: &str = "\
 ann,Ann,Doe,ann@acme.example,+84912000001,Fixed Income Desk,
 bob,Bob,Doe,linked.bob@acme.example,+84912000002,Fixed Income Desk,

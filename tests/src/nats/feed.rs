@@ -354,7 +354,7 @@ async fn another_log_publishes_nothing() {
     other.set_up("acme").await;
     other.import(&people_rows(&["bob", "cid"])).await;
     let is_another = |state: &boarding_nats::feed::State| {
-        state.trouble.as_ref().is_some_and(|text| text.contains("not what stands in the log"))
+        state.trouble.as_ref().is_some_and(|text| text.contains("differs from the log"))
     };
     state.wait_for(is_another).await.unwrap();
     assert_complete(&receive_all(&server.url()).await, &expected);

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use crate::support::nats::Server;
 use crate::support::program::program;
 
-/// `boarding serve` with a data folder of its own. It is killed when the value is dropped.
+/// `boarding serve` on a new data folder. It is killed when the value is dropped.
 pub(crate) struct ServeProcess {
     child: Option<Child>,
     url: String,

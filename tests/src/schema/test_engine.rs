@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 /// The time at which the clock starts, in milliseconds since 1970.
 pub(super) const START: i64 = 1_795_248_000_000;
 
-/// An engine on a data folder of its own, for the company `acme`.
+/// An engine on a new data folder, for the company `acme`.
 pub(super) struct TestEngine {
     _folder: tempfile::TempDir,
     now: Arc<AtomicI64>,

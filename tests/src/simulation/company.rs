@@ -7,7 +7,7 @@ use boarding_commands::company::Company;
 use boarding_commands::decide::facts::{
     ArchiveContents, ArchivePicture, FileContents, StoredPicture,
 };
-use boarding_commands::decide::runs::recipients::Report;
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::{Authority, Command, Facts};
 use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::event::{Event, FileRef, PictureFormat};
@@ -63,9 +63,9 @@ impl Reply {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Worker {
     pub claims: Vec<ClaimedMail>,
-    pub reports: Vec<(ClaimedMail, Report)>,
+    pub reports: Vec<(ClaimedMail, MailOutcome)>,
     /// The last reports, which may be submitted a second time.
-    pub last_reports: Vec<(ClaimedMail, Report)>,
+    pub last_reports: Vec<(ClaimedMail, MailOutcome)>,
 }
 
 #[derive(Debug)]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boarding_commands::decide::runs::recipients::Report;
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{Code, InvitationId, RunId};
 
@@ -74,21 +74,21 @@ pub(super) struct Mailer {
 
 impl Mailer {
     /// Sends one mail, unless the fault prevents it. Checks P7.
-    pub(super) fn send(&mut self, claim: &ClaimedMail, fault: MailFault) -> Result<Report, String> {
+    pub(super) fn send(
+        &mut self,
+        claim: &ClaimedMail,
+        fault: MailFault,
+    ) -> Result<MailOutcome, String> {
         if matches!(fault, MailFault::None | MailFault::LostAnswer) {
             self.deliver(claim)?;
         }
         Ok(match fault {
-            MailFault::None => Report::Sent { message_id: None },
+            MailFault::None => MailOutcome::SENT,
             MailFault::Temporary => {
-                Report::Temporary { code: Code::DeliveryTemporaryFailure, detail: None }
+                MailOutcome::Retry { code: Code::DeliveryTemporaryFailure, detail: None }
             }
-            MailFault::Permanent => {
-                Report::Permanent { code: Code::RecipientEmailUndeliverable, detail: None }
-            }
-            MailFault::LostAnswer => {
-                Report::Permanent { code: Code::DeliveryUncertain, detail: None }
-            }
+            MailFault::Permanent => MailOutcome::failed(Code::RecipientEmailUndeliverable),
+            MailFault::LostAnswer => MailOutcome::failed(Code::DeliveryUncertain),
         })
     }
 

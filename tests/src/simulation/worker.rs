@@ -1,7 +1,8 @@
 //! The simulated run worker: claims, sends and reports mails, and may crash between any two steps.
 
 use boarding_commands::company::{Effects, RecipientState, Undo};
-use boarding_commands::decide::runs::recipients::{Report, own_message_id};
+use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::decide::runs::recipients::own_message_id;
 use boarding_commands::decide::{
     ClaimNotification, ClaimRecipients, Command, ImportRows, ListRecipients, ReportNotification,
     ReportRecipients, Tick, UndoRows, next_turn,
@@ -107,12 +108,7 @@ impl SimulatedCompany {
         let command: Command = if rng.one_in(2) {
             ClaimRecipients { run, fence, most: 3, via: "outbox" }.into()
         } else {
-            ReportRecipients {
-                run,
-                fence,
-                reports: vec![(user, 1, Report::Sent { message_id: None })],
-            }
-            .into()
+            ReportRecipients { run, fence, reports: vec![(user, 1, MailOutcome::SENT)] }.into()
         };
         let reply = self.submit_internal(env, rng, command)?;
         ensure!(
@@ -142,7 +138,7 @@ impl SimulatedCompany {
             self.worker.claims = claims;
             return Ok(());
         }
-        let uncertain = Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+        let uncertain = MailOutcome::failed(Code::DeliveryUncertain);
         self.worker.reports = claims.into_iter().map(|claim| (claim, uncertain.clone())).collect();
         self.report_results(env, rng, false)
     }
@@ -230,9 +226,7 @@ impl SimulatedCompany {
     ) -> CheckResult {
         let reply = self.submit_internal(env, rng, ClaimNotification { most: 2 })?;
         let keys = reply.events().iter().filter_map(|event| match event {
-            Event::NotificationDispatched { key, .. } => {
-                Some((key.clone(), Report::Sent { message_id: None }))
-            }
+            Event::NotificationDispatched { key, .. } => Some((key.clone(), MailOutcome::SENT)),
             _ => None,
         });
         let reports = keys.collect();

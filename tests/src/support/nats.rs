@@ -11,7 +11,7 @@ use super::paths::test_venv;
 /// How long a server may take until it accepts connections.
 const START_SECONDS_MAX: u64 = 20;
 
-/// A nats-server with JetStream, on free ports of this machine and with a folder of its own.
+/// A nats-server with JetStream, on free ports of this machine and in a new folder.
 #[derive(Debug)]
 pub(crate) struct Server {
     process: Option<Child>,

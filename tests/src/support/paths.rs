@@ -17,7 +17,7 @@ pub(crate) fn fixtures() -> PathBuf {
     repository().join("fixtures")
 }
 
-/// The path of a file under `fixtures`, whatever the working directory is.
+/// The path of a file under `fixtures`, independent of the working directory.
 pub(crate) fn fixture(path: &str) -> String {
     format!("{}/fixtures/{path}", repository().display())
 }

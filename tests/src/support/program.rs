@@ -68,7 +68,7 @@ impl Output {
     }
 }
 
-/// Runs the program for the company `acme` on a data folder of its own.
+/// Runs the program for the company `acme` on a new data folder.
 pub(crate) struct Cli {
     folder: TempDir,
 }

@@ -5,7 +5,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Listens on a port of its own and forwards connections until it is cut.
+/// Listens on a free port and forwards connections until it is cut.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     is_cut: watch::Sender<bool>,

@@ -11,9 +11,10 @@ use crate::decide::notifications::notices::{
     expired_digest, numbers_running_short, reminders, run_started,
 };
 use crate::decide::numbers::pool::{cooled, released_with};
+use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::{end_if_done, enter_queue, next_turn};
-use crate::decide::runs::recipients::{Found, Report, report_events};
+use crate::decide::runs::recipients::{Found, report_events};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal, Time};
 
@@ -64,7 +65,7 @@ impl Tick {
         let deadline = company.settings.recipient_deadline_seconds;
         let late =
             run.in_flight.iter().filter(|(_, since)| since.plus_seconds(deadline) <= self.now);
-        let timeout = Report::Permanent { code: Code::DeliveryTimeout, detail: None };
+        let timeout = MailOutcome::failed(Code::DeliveryTimeout);
         for (&place, _) in late.take(MAX_EVENTS) {
             let Some(&recipient) = run.recipients.get(place as usize) else { continue };
             let Some(user) = company.users.get(recipient.user) else { continue };

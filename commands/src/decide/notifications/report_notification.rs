@@ -1,15 +1,15 @@
 //! `ReportNotification`: what became of claimed mails that are not invitations.
 
 use crate::company::Company;
+use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::decide::runs::recipients::Report;
 use crate::event::{Event, Permission};
 use crate::values::Refusal;
 
 #[derive(Debug, Clone)]
 pub struct ReportNotification {
     /// The keys of the claims, and what became of each.
-    pub reports: Vec<(String, Report)>,
+    pub reports: Vec<(String, MailOutcome)>,
 }
 
 impl Decide for ReportNotification {
@@ -20,10 +20,10 @@ impl Decide for ReportNotification {
             |key: &String| company.notifications.get(key).is_some_and(|one| one.dispatched);
         let reports = self.reports.iter().filter(|(key, _)| claimed(key));
         let events = reports.map(|(key, report)| match report {
-            Report::Sent { .. } => Event::NotificationSent { key: key.clone() },
-            Report::Skipped { code, detail }
-            | Report::Temporary { code, detail }
-            | Report::Permanent { code, detail } => {
+            MailOutcome::Sent { .. } => Event::NotificationSent { key: key.clone() },
+            MailOutcome::Skipped { code, detail }
+            | MailOutcome::Retry { code, detail }
+            | MailOutcome::Failed { code, detail } => {
                 Event::NotificationFailed { key: key.clone(), code: *code, detail: detail.clone() }
             }
         });
@@ -43,9 +43,8 @@ mod tests {
     fn a_claimed_mail_is_reported_once() {
         let import = ImportId(ulid::Ulid(4));
         let asked = Event::WelcomeEmailRequested { user: who("ann"), import, row: 1 };
-        let sent = || ReportNotification {
-            reports: vec![(welcome_key(import, 1), Report::Sent { message_id: None })],
-        };
+        let sent =
+            || ReportNotification { reports: vec![(welcome_key(import, 1), MailOutcome::SENT)] };
         let company = given([user_created("ann"), asked]);
         assert!(!company.when(sent()).0.unwrap().is_append(), "nothing was claimed yet");
         let company = company.after(ClaimNotification { most: 9 });

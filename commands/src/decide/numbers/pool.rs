@@ -206,7 +206,7 @@ impl Promises {
     ///
     /// # Errors
     /// `number.none_available`, as what a recipient fails with.
-    pub(crate) fn make(&mut self, company: &Company, id: UserId) -> Result<(), (bool, Code)> {
+    pub(crate) fn make(&mut self, company: &Company, id: UserId) -> Result<(), Code> {
         let numbers = &company.numbers;
         if !numbers.is_account(id) || numbers.of(id).is_some() || numbers.is_waiting(id) {
             return Ok(());
@@ -215,7 +215,7 @@ impl Promises {
         let made = self.0.entry(owner.clone()).or_default();
         let kept = if company.settings.number_overbooking { 0 } else { *made };
         if spare(company, &owner) <= kept {
-            return Err((false, Code::NumberNoneAvailable));
+            return Err(Code::NumberNoneAvailable);
         }
         *made += 1;
         Ok(())

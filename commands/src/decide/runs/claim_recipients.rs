@@ -4,11 +4,12 @@ use serde_json::json;
 
 use crate::company::{Company, RunState};
 use crate::decide::numbers::pool::Promises;
+use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
-use crate::decide::runs::recipients::{Found, dispatched, judge};
-use crate::event::{Event, Permission};
-use crate::values::{Code, Personal, Refusal, RunId};
+use crate::decide::runs::recipients::{Found, dispatched, outcome_without_mail, report_events};
+use crate::event::Permission;
+use crate::values::{Code, Refusal, RunId};
 
 /// Claims are durable before anything is sent: whoever was claimed is never claimed again without a report.
 #[derive(Debug, Clone, Copy)]
@@ -39,19 +40,15 @@ impl Decide for ClaimRecipients {
         for (place, recipient) in run.due(context.at, self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
-            let who = || Personal(user.key());
-            let verdict = judge(company, run, recipient.user, context.at);
-            let verdict = verdict.and_then(|()| promises.make(company, recipient.user));
-            events.push(match verdict {
-                Ok(()) => dispatched(company, &found, self.via, context.at),
-                Err((true, code)) => {
-                    Event::UserSkipped { run: self.run, user: who(), code, detail: None }
+            let outcome = outcome_without_mail(company, run, recipient.user, context.at);
+            let outcome = outcome
+                .or_else(|| promises.make(company, recipient.user).err().map(MailOutcome::failed));
+            match outcome {
+                None => events.push(dispatched(company, &found, self.via, context.at)),
+                Some(outcome) => {
+                    events.extend(report_events(company, &found, &outcome, context.at));
                 }
-                Err((false, code)) => {
-                    let attempt = recipient.attempt;
-                    Event::InviteFailed { run: self.run, user: who(), attempt, code, detail: None }
-                }
-            });
+            }
         }
         end_if_done(company, self.run, run, &mut events);
         Ok(Decision::append_if_any(events))
@@ -66,7 +63,8 @@ mod tests {
         Then, a_running_run, channel_enabled, given, phone_added, run_id, run_queued, run_started,
         user_created, who,
     };
-    use crate::event::{Channel, Delivery, Person};
+    use crate::event::{Channel, Delivery, Event, Person};
+    use crate::values::Personal;
 
     fn claim(most: usize, fence: u64) -> ClaimRecipients {
         ClaimRecipients { run: run_id(1), fence, most, via: "outbox" }

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::Company;
+use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
-use crate::decide::runs::recipients::{Report, find, report};
+use crate::decide::runs::recipients::{find, report};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
@@ -40,9 +41,9 @@ impl Decide for InviteFailed {
         }
         let (code, detail) = (self.code, self.detail.clone());
         let failed = if self.permanent {
-            Report::Permanent { code, detail }
+            MailOutcome::Failed { code, detail }
         } else {
-            Report::Temporary { code, detail }
+            MailOutcome::Retry { code, detail }
         };
         Ok(Decision::append(report(company, &found, &failed, context.at)))
     }

@@ -5,8 +5,9 @@ use serde::Deserialize;
 
 use crate::company::{Company, RecipientState};
 use crate::decide::numbers::pool::Promises;
+use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
-use crate::decide::runs::recipients::{Found, Report, find, report};
+use crate::decide::runs::recipients::{Found, find, report};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
@@ -40,7 +41,7 @@ impl Decide for InviteSent {
         if found.recipient.state != RecipientState::Dispatching {
             check_unclaimed(company, &found)?;
         }
-        let sent = Report::Sent { message_id: self.message_id.clone() };
+        let sent = MailOutcome::Sent { message_id: self.message_id.clone() };
         Ok(Decision::append(report(company, &found, &sent, context.at)))
     }
 }
@@ -50,8 +51,8 @@ fn check_unclaimed(company: &Company, found: &Found<'_>) -> Result<(), Refusal> 
     if !found.user.is_created() {
         return Err(Code::RecipientUserNotCreated.into());
     }
-    let promised = Promises::default().make(company, found.recipient.user);
-    promised.map_err(|(_, code)| code.into())
+    Promises::default().make(company, found.recipient.user)?;
+    Ok(())
 }
 
 #[cfg(test)]

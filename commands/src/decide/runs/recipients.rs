@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::company::{
     AddressMark, Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState,
 };
+use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
 use crate::event::{Channel, Event, TemplateKind, Wording};
@@ -36,28 +37,6 @@ impl Found<'_> {
     pub(crate) fn is_under_way(&self, attempt: u32) -> bool {
         self.recipient.state == RecipientState::Dispatching && self.recipient.attempt == attempt
     }
-}
-
-/// What a channel made of a claimed recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Report {
-    Sent {
-        message_id: Option<String>,
-    },
-    Skipped {
-        code: Code,
-        detail: Option<String>,
-    },
-    /// Surely not sent; may be tried again.
-    Temporary {
-        code: Code,
-        detail: Option<String>,
-    },
-    /// Not sent, or not known to be; never tried again.
-    Permanent {
-        code: Code,
-        detail: Option<String>,
-    },
 }
 
 /// Finds the recipient that a report names, if the run can still take one.
@@ -94,8 +73,8 @@ pub fn find<'a>(
 }
 
 /// The events of one report, and what follows from it.
-pub fn report(company: &Company, found: &Found<'_>, report: &Report, at: Time) -> Vec<Event> {
-    let mut events = report_events(company, found, report, at);
+pub fn report(company: &Company, found: &Found<'_>, outcome: &MailOutcome, at: Time) -> Vec<Event> {
+    let mut events = report_events(company, found, outcome, at);
     end_if_done(company, found.id, found.run, &mut events);
     events
 }
@@ -104,13 +83,13 @@ pub fn report(company: &Company, found: &Found<'_>, report: &Report, at: Time) -
 pub(crate) fn report_events(
     company: &Company,
     found: &Found<'_>,
-    report: &Report,
+    outcome: &MailOutcome,
     at: Time,
 ) -> Vec<Event> {
     let Found { id: run, run: known, recipient, user, .. } = *found;
     let who = Personal(user.key());
-    match report {
-        Report::Sent { message_id } => {
+    match outcome {
+        MailOutcome::Sent { message_id } => {
             let mut events = Vec::new();
             let mut attempt = recipient.attempt;
             if recipient.state != RecipientState::Dispatching {
@@ -125,10 +104,10 @@ pub(crate) fn report_events(
             events.push(Event::InviteSent { run, user: who, attempt, message_id, expires_at });
             events
         }
-        Report::Skipped { code, detail } => {
+        MailOutcome::Skipped { code, detail } => {
             vec![Event::UserSkipped { run, user: who, code: *code, detail: detail.clone() }]
         }
-        Report::Temporary { code, detail } => {
+        MailOutcome::Retry { code, detail } => {
             let attempt = recipient.attempt.max(1);
             let (code, detail) = (*code, detail.clone());
             if attempt >= company.settings.max_attempts {
@@ -138,7 +117,7 @@ pub(crate) fn report_events(
                 at.plus_seconds(backoff_seconds(company.settings.retry_backoff_seconds, attempt));
             vec![Event::InviteDeferred { run, user: who, attempt, code, detail, retry_at }]
         }
-        Report::Permanent { code, detail } => {
+        MailOutcome::Failed { code, detail } => {
             let attempt = recipient.attempt;
             vec![Event::InviteFailed {
                 run,
@@ -189,47 +168,44 @@ fn wording(company: &Company, user: &User) -> Option<Wording> {
     company.wording(TemplateKind::ChannelInvitation, language)
 }
 
-/// Whether the recipient may be invited now, by the precedence of requirements 1.5 A4.
-///
-/// # Errors
-/// What the recipient is skipped for (`true`) or fails with (`false`).
-pub(crate) fn judge(
+/// The outcome of a recipient who may not be invited now; the first reason counts.
+pub(crate) fn outcome_without_mail(
     company: &Company,
     run: &Run,
     id: UserId,
     now: Time,
-) -> Result<(), (bool, Code)> {
-    let fail = |code: Code| Err((false, code));
+) -> Option<MailOutcome> {
+    let failed = |code: Code| Some(MailOutcome::failed(code));
     let Some(user) = company.users.get(id).filter(|user| user.is_created()) else {
-        return fail(Code::RecipientUserNotCreated);
+        return failed(Code::RecipientUserNotCreated);
     };
-    // Nobody who was shut out is written to; the vendor's word for it is archived.
+    // A deactivated user gets no mail either. The vendor has one word for both: archived.
     if matches!(user.state, UserState::Archived | UserState::Deactivated) {
-        return fail(Code::RecipientUserArchived);
+        return failed(Code::RecipientUserArchived);
     }
     let link = user.link(run.channel);
     if link.linked {
-        return Err((true, Code::RecipientAlreadyLinked));
+        return Some(MailOutcome::skipped(Code::RecipientAlreadyLinked));
     }
     if user.listed().is_empty() && company.needs_corporate_phone(id, user) {
-        return fail(Code::RecipientCorporatePhoneMissing);
+        return failed(Code::RecipientCorporatePhoneMissing);
     }
     let Some(email) = user.email().filter(|email| crate::values::email::check(email).is_ok())
     else {
-        return fail(Code::RecipientEmailMissing);
+        return failed(Code::RecipientEmailMissing);
     };
     if company.is_suppressed(email) {
-        return fail(Code::DeliverySuppressed);
+        return failed(Code::DeliverySuppressed);
     }
-    // The claim of an attempt that failed is no invitation that anybody holds.
+    // A failed attempt of this run left an invitation that nobody received.
     let own = run.recipient(id).map(|(_, recipient)| recipient);
     let live = link.invitation.is_some_and(|invitation| {
         invitation.is_live(now) && !own.is_some_and(|own| invitation.is_claimed_by(&own))
     });
     if live && !run.resend && !company.supersedes_live_invitation(user) {
-        return Err((true, Code::RecipientInvitationAlreadyLive));
+        return Some(MailOutcome::skipped(Code::RecipientInvitationAlreadyLive));
     }
-    Ok(())
+    None
 }
 
 /// A claim without a report that an earlier process left.
@@ -265,8 +241,9 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
             template: run.wordings.get(&place).cloned(),
         };
         let same_channel = run.via.as_deref() == Some(via);
-        let may_go_on =
-            same_channel && same_address && judge(company, run, recipient.user, now).is_ok();
+        let may_go_on = same_channel
+            && same_address
+            && outcome_without_mail(company, run, recipient.user, now).is_none();
         Some(OpenClaim { claim, may_go_on, since })
     };
     run.in_flight.iter().filter_map(open).collect()

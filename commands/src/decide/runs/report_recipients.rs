@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 
 use crate::company::Company;
+use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
-use crate::decide::runs::recipients::{Report, find, report_events};
+use crate::decide::runs::recipients::{find, report_events};
 use crate::event::{Permission, Who};
 use crate::values::{Code, Refusal, RunId};
 
@@ -15,7 +16,7 @@ use crate::values::{Code, Refusal, RunId};
 pub struct ReportRecipients {
     pub run: RunId,
     pub fence: u64,
-    pub reports: Vec<(Who, u32, Report)>,
+    pub reports: Vec<(Who, u32, MailOutcome)>,
 }
 
 impl Decide for ReportRecipients {
@@ -64,8 +65,8 @@ mod tests {
     #[test]
     fn reports_end_the_run_together() {
         let (company, fence) = claimed();
-        let sent = Report::Sent { message_id: None };
-        let uncertain = Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+        let sent = MailOutcome::SENT;
+        let uncertain = MailOutcome::failed(Code::DeliveryUncertain);
         let reports =
             vec![(who("ann"), 1, sent.clone()), (who("bob"), 1, uncertain), (who("ann"), 1, sent)];
         let then = company.when(ReportRecipients { run: run_id(1), fence, reports });
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn p7_a_report_of_an_earlier_attempt_changes_nothing() {
         let (company, fence) = claimed();
-        let temporary = Report::Temporary { code: Code::DeliveryTemporaryFailure, detail: None };
+        let temporary = MailOutcome::Retry { code: Code::DeliveryTemporaryFailure, detail: None };
         let report =
             ReportRecipients { run: run_id(1), fence, reports: vec![(who("ann"), 1, temporary)] };
         let company = company.after(report.clone());
@@ -90,7 +91,7 @@ mod tests {
     /// P28: reports with a stale fence change nothing.
     #[test]
     fn p28_a_stale_fence_changes_nothing() {
-        let reports = vec![(who("ann"), 1, Report::Sent { message_id: None })];
+        let reports = vec![(who("ann"), 1, MailOutcome::SENT)];
         given(a_running_run())
             .when(ReportRecipients { run: run_id(1), fence: 2, reports })
             .then_refused(Code::RunStaleFence);

@@ -4,8 +4,9 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::company::Company;
+use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision, check_text};
-use crate::decide::runs::recipients::{Report, find, report};
+use crate::decide::runs::recipients::{find, report};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
@@ -32,7 +33,7 @@ impl Decide for UserSkipped {
             check_text("detail", detail)?;
         }
         let found = find(company, self.run, &self.user, self.fence)?;
-        let skipped = Report::Skipped { code: self.code, detail: self.detail.clone() };
+        let skipped = MailOutcome::Skipped { code: self.code, detail: self.detail.clone() };
         Ok(Decision::append(report(company, &found, &skipped, context.at)))
     }
 }

@@ -1,6 +1,6 @@
 //! A channel that discards mails, for benchmarks.
 
-use super::{Channel, DeliveryFuture, DeliveryOutcome};
+use super::{Channel, ChannelAnswer, DeliveryFuture};
 use crate::delivery::mail::Mail;
 
 /// The most claims of one commit.
@@ -24,6 +24,6 @@ impl Channel for NullChannel {
     }
 
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
-        Box::pin(std::future::ready(vec![DeliveryOutcome::Sent; mails.len()]))
+        Box::pin(std::future::ready(vec![ChannelAnswer::SENT; mails.len()]))
     }
 }

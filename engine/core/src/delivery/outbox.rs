@@ -8,9 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::Digest;
 
-use super::{Channel, DeliveryFuture, DeliveryOutcome};
+use super::{Channel, ChannelAnswer, DeliveryFuture};
 use crate::delivery::mail::Mail;
 
 /// The most claims of one commit: a larger batch needs fewer syncs of the folder per mail.
@@ -77,16 +78,15 @@ impl Channel for Outbox {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
             let count = mails.len();
-            tokio::task::spawn_blocking(move || inner.write_batch(&mails)).await.unwrap_or_else(
-                |_| {
-                    vec![
-                        DeliveryOutcome::Uncertain { detail: "writing was interrupted".to_owned() };
-                        count
-                    ]
-                },
-            )
+            let writing = tokio::task::spawn_blocking(move || inner.write_batch(&mails)).await;
+            let outcomes = writing.unwrap_or_else(|_| vec![interrupted(); count]);
+            outcomes.into_iter().map(ChannelAnswer::from).collect()
         })
     }
+}
+
+fn interrupted() -> MailOutcome {
+    MailOutcome::uncertain("writing was interrupted")
 }
 
 impl Inner {
@@ -95,45 +95,40 @@ impl Inner {
     }
 
     /// Writes the files, then syncs each folder once. Only then the mails count as sent.
-    fn write_batch(&self, mails: &[Mail]) -> Vec<DeliveryOutcome> {
+    fn write_batch(&self, mails: &[Mail]) -> Vec<MailOutcome> {
         let folders: BTreeSet<PathBuf> = mails.iter().map(|mail| self.folder_of(mail)).collect();
         if let Some(error) = folders.iter().find_map(|folder| self.make_folder(folder).err()) {
-            return vec![
-                DeliveryOutcome::later(explain("make its folder in", &error));
-                mails.len()
-            ];
+            return vec![MailOutcome::retry(explain("make its folder in", &error)); mails.len()];
         }
         let mut sent = self.write_all(mails);
         let synced = folders.iter().try_for_each(|folder| sync(folder));
         if let Err(error) = synced {
-            let later = DeliveryOutcome::later(explain("sync", &error));
+            let later = MailOutcome::retry(explain("sync", &error));
             sent.iter_mut()
-                .filter(|sent| **sent == DeliveryOutcome::Sent)
+                .filter(|sent| **sent == MailOutcome::SENT)
                 .for_each(|s| *s = later.clone());
         }
         sent
     }
 
-    fn write_all(&self, mails: &[Mail]) -> Vec<DeliveryOutcome> {
+    fn write_all(&self, mails: &[Mail]) -> Vec<MailOutcome> {
         let share = mails.len().div_ceil(WRITERS_PER_BATCH).max(1);
         thread::scope(|scope| {
             let writers: Vec<_> = mails
                 .chunks(share)
                 .map(|part| (part, scope.spawn(|| part.iter().map(|m| self.write(m)).collect())))
                 .collect();
-            let interrupted =
-                DeliveryOutcome::Uncertain { detail: "writing was interrupted".to_owned() };
             let joined = writers.into_iter().flat_map(|(part, writer)| {
-                writer.join().unwrap_or_else(|_| vec![interrupted.clone(); part.len()])
+                writer.join().unwrap_or_else(|_| vec![interrupted(); part.len()])
             });
             joined.collect()
         })
     }
 
-    fn write(&self, mail: &Mail) -> DeliveryOutcome {
+    fn write(&self, mail: &Mail) -> MailOutcome {
         let path = self.folder_of(mail).join(file_name(&mail.message_id));
         if path.exists() {
-            return DeliveryOutcome::Sent;
+            return MailOutcome::SENT;
         }
         let letter = match mail.letter() {
             Ok(letter) => letter,
@@ -142,11 +137,11 @@ impl Inner {
         let number = self.growing.fetch_add(1, Ordering::Relaxed);
         let growing = self.folder.join(UNFINISHED).join(number.to_string());
         match grow(&growing, &path, &letter.bytes) {
-            Ok(()) => DeliveryOutcome::Sent,
+            Ok(()) => MailOutcome::SENT,
             Err(error) => {
                 // The disk may be full, so the unfinished file is removed now. The next opening removes it at the latest.
                 let _ = fs::remove_file(&growing);
-                DeliveryOutcome::later(explain("write to", &error))
+                MailOutcome::retry(explain("write to", &error))
             }
         }
     }

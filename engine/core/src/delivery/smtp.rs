@@ -7,6 +7,7 @@ mod timeouts;
 
 use std::sync::Arc;
 
+use boarding_commands::decide::outcome::MailOutcome;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -15,7 +16,7 @@ pub use timeouts::Timeouts;
 
 use self::pool::Pool;
 use self::relay::Relay;
-use super::{Channel, DeliveryFuture, DeliveryOutcome};
+use super::{Channel, ChannelAnswer, DeliveryFuture};
 use crate::delivery::mail::Mail;
 
 /// Claims per connection: one is sent while the next is ready, so that connections do not wait for the log.
@@ -24,7 +25,7 @@ const CLAIMS_PER_CONNECTION: usize = 2;
 /// Sends mails to one mail server.
 ///
 /// SMTP has no deduplication. If the connection is lost after the content was sent and before it was
-/// acknowledged, the outcome is [`DeliveryOutcome::Uncertain`].
+/// acknowledged, the outcome is [`MailOutcome::uncertain`].
 #[derive(Debug, Clone)]
 pub struct SmtpChannel {
     inner: Arc<Inner>,
@@ -84,7 +85,7 @@ impl Channel for SmtpChannel {
 
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
-            let doubt = DeliveryOutcome::Uncertain { detail: "sending was interrupted".to_owned() };
+            let doubt = ChannelAnswer::from(MailOutcome::uncertain("sending was interrupted"));
             let mut answers = vec![doubt; mails.len()];
             let mut sending = JoinSet::new();
             for (place, mail) in mails.into_iter().enumerate() {
@@ -95,7 +96,7 @@ impl Channel for SmtpChannel {
                 if let Ok((place, sent)) = done
                     && let Some(answer) = answers.get_mut(place)
                 {
-                    *answer = sent;
+                    *answer = sent.into();
                 }
             }
             answers
@@ -104,18 +105,18 @@ impl Channel for SmtpChannel {
 }
 
 impl Inner {
-    async fn deliver(&self, mail: &Mail) -> DeliveryOutcome {
+    async fn deliver(&self, mail: &Mail) -> MailOutcome {
         let letter = match mail.letter() {
             Ok(letter) => letter,
             Err(error) => return error.into(),
         };
         let Ok(_permit) = self.permits.acquire().await else {
-            return DeliveryOutcome::later("the channel is closed");
+            return MailOutcome::retry("the channel is closed");
         };
         let mut connection = match self.pool.take().await {
             Ok(connection) => connection,
             // A failure before the mail was sent says nothing about the mail, so it is temporary.
-            Err(detail) => return DeliveryOutcome::later(detail),
+            Err(detail) => return MailOutcome::retry(detail),
         };
         let said = talk::hand_over(&mut connection.line, &letter, self.pool.timeouts()).await;
         if said.connection_is_good {

@@ -2,14 +2,14 @@
 
 use std::collections::HashMap;
 
-use boarding_commands::decide::runs::recipients::Report;
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::{Channel, Event};
 use boarding_commands::template::{Renderer, Template};
 use boarding_commands::values::{Code, Time};
 
 use super::drafts::{DispatchedMail, Draft};
 use super::manager::ManagerContext;
-use crate::delivery::DeliveryOutcome;
+use crate::delivery::ChannelAnswer;
 use crate::delivery::mail::Mail;
 
 /// Parsed templates, cached for one batch.
@@ -24,7 +24,7 @@ pub(super) async fn send(
     manager: &ManagerContext,
     events: &[Event],
     channel: Channel,
-) -> Vec<Option<Report>> {
+) -> Vec<Option<MailOutcome>> {
     let claims = events.iter().filter_map(|event| DispatchedMail::of(event, channel)).collect();
     let (mut renderers, at) = (Renderers::default(), manager.context.clock.now());
     let (mut reports, mut mails) = (Vec::new(), Vec::new());
@@ -39,14 +39,17 @@ pub(super) async fn send(
                 mails.push(mail);
                 None
             }
-            Err((code, detail)) => Some(Report::Permanent { code, detail: Some(detail) }),
+            Err((code, detail)) => Some(MailOutcome::Failed { code, detail: Some(detail) }),
         });
     }
     let mut sent = manager.context.channel.send_batch(mails).await.into_iter();
-    let unanswered =
-        || DeliveryOutcome::Uncertain { detail: "the channel returned no outcome".to_owned() };
-    let answered =
-        |known: Option<Report>| known.or_else(|| report(sent.next().unwrap_or_else(unanswered)));
+    let answered = |known: Option<MailOutcome>| {
+        known.or_else(|| match sent.next() {
+            Some(ChannelAnswer::Outcome(outcome)) => Some(outcome),
+            Some(ChannelAnswer::HandedOver) => None,
+            None => Some(MailOutcome::uncertain("the channel returned no outcome")),
+        })
+    };
     reports.into_iter().map(answered).collect()
 }
 
@@ -99,21 +102,4 @@ impl Renderers {
         }
         self.0.get(&key).map(|(_, renderer)| renderer).ok_or_else(|| "no template".to_owned())
     }
-}
-
-/// The report for an outcome of the channel; `None` if an external worker has the mail.
-fn report(sent: DeliveryOutcome) -> Option<Report> {
-    Some(match sent {
-        DeliveryOutcome::HandedOver => return None,
-        DeliveryOutcome::Sent => Report::Sent { message_id: None },
-        DeliveryOutcome::TemporaryFailure { code, detail } => {
-            Report::Temporary { code, detail: Some(detail) }
-        }
-        DeliveryOutcome::PermanentFailure { code, detail } => {
-            Report::Permanent { code, detail: Some(detail) }
-        }
-        DeliveryOutcome::Uncertain { detail } => {
-            Report::Permanent { code: Code::DeliveryUncertain, detail: Some(detail) }
-        }
-    })
 }

@@ -1,7 +1,7 @@
 //! The notification worker: claims, sends and reports mails that are not invitations, without retry.
 
 use boarding_commands::decide::notifications::claim_notification;
-use boarding_commands::decide::runs::recipients::Report;
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::{ClaimNotification, ReportNotification};
 use boarding_commands::event::{Channel, Event};
 use boarding_commands::values::Code;
@@ -41,7 +41,7 @@ async fn recover(manager: &ManagerContext) {
         send(manager, &again).await;
     }
     if !uncertain.is_empty() {
-        let in_doubt = || Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+        let in_doubt = || MailOutcome::failed(Code::DeliveryUncertain);
         report(manager, uncertain.into_iter().map(|key| (key, in_doubt())).collect()).await;
     }
 }
@@ -56,12 +56,12 @@ fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
 async fn send(manager: &ManagerContext, events: &[Event]) {
     let sent = mails::send(manager, events, Channel::Whatsapp).await;
     // No external worker reports on notifications, so one without an outcome counts as uncertain.
-    let uncertain_report = || Report::Permanent { code: Code::DeliveryUncertain, detail: None };
+    let uncertain_report = || MailOutcome::failed(Code::DeliveryUncertain);
     let sent = sent.into_iter().map(|report| report.unwrap_or_else(uncertain_report));
     report(manager, keys(events).zip(sent).collect()).await;
 }
 
-async fn report(manager: &ManagerContext, reports: Vec<(String, Report)>) {
+async fn report(manager: &ManagerContext, reports: Vec<(String, MailOutcome)>) {
     while let Reply::Failed { why, .. } =
         manager.submit(ReportNotification { reports: reports.clone() }, Ulid::nil()).await
     {

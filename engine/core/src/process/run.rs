@@ -1,6 +1,7 @@
 //! The run worker: claims recipients of the running run, sends their invitations, and reports.
 
-use boarding_commands::decide::runs::recipients::{OpenClaim, Report, open_claims};
+use boarding_commands::decide::outcome::MailOutcome;
+use boarding_commands::decide::runs::recipients::{OpenClaim, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients};
 use boarding_commands::event::{Channel, Event, Who};
 use boarding_commands::values::{Code, RunId};
@@ -62,11 +63,9 @@ impl RunWork {
             self.clone().send(claims.to_vec()).await;
         }
         let in_doubt = |open: &OpenClaim| match &open.claim {
-            Event::InviteDispatched { user, attempt, .. } => Some((
-                user.clone(),
-                *attempt,
-                Report::Permanent { code: Code::DeliveryUncertain, detail: None },
-            )),
+            Event::InviteDispatched { user, attempt, .. } => {
+                Some((user.clone(), *attempt, MailOutcome::failed(Code::DeliveryUncertain)))
+            }
             _ => None,
         };
         for claims in uncertain.chunks(CLAIM_MAX) {
@@ -160,7 +159,7 @@ impl RunWork {
 
     /// Appends reports, with retries without end: the outcome of a sent mail must not be lost. Reports that do
     /// not fit in one commit are split, and a single one loses its detail text.
-    async fn report(&self, reports: Vec<(Who, u32, Report)>) {
+    async fn report(&self, reports: Vec<(Who, u32, MailOutcome)>) {
         let mut waiting = vec![reports];
         while let Some(mut reports) = waiting.pop() {
             let command =
@@ -180,7 +179,11 @@ impl RunWork {
                     let rest = reports.split_off(reports.len() / 2);
                     waiting.extend([rest, reports]);
                 }
-                Reply::TooLarge if reports.iter_mut().any(drop_detail) => waiting.push(reports),
+                Reply::TooLarge
+                    if reports.iter_mut().any(|(_, _, outcome)| outcome.drop_detail()) =>
+                {
+                    waiting.push(reports)
+                }
                 Reply::TooLarge => {
                     tracing::error!(company = %self.manager.company, run = %self.run, "report of one recipient does not fit in a commit, dropped");
                 }
@@ -199,15 +202,5 @@ impl RunWork {
         }
         let wait = retry_at.map_or(u64::MAX, |at| u64::try_from(at.0 - now.0).unwrap_or(0));
         self.manager.wait(pending, wait).await;
-    }
-}
-
-/// Removes the text of a report, so that its outcome fits. Returns whether there was a text.
-fn drop_detail((_, _, report): &mut (Who, u32, Report)) -> bool {
-    match report {
-        Report::Sent { message_id } => message_id.take().is_some(),
-        Report::Skipped { detail, .. }
-        | Report::Temporary { detail, .. }
-        | Report::Permanent { detail, .. } => detail.take().is_some(),
     }
 }

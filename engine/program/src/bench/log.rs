@@ -1,9 +1,8 @@
-//! Measures the log in files against the least that durability costs: a raw file that grows, with one
-//! `fdatasync` for all that waits.
+//! Measures the log in files, compared with a raw file and one `fdatasync` for all waiting appends.
 //!
-//! Both sides get the same commits and turn them into bytes; the log checks expected versions, chains,
-//! hashes, checksums and indexes them besides. Both get them from the same number of tasks, in rounds that alternate, because a
-//! disk's own speed swings more than what is measured. What counts is the ratio.
+//! Both get the same commits from the same number of tasks and encode them. The log also checks versions, hashes
+//! and checksums, and indexes the commits. Rounds of both alternate, because the disk's speed varies: the ratio
+//! is the result.
 
 use std::fmt;
 use std::fs::File;
@@ -21,17 +20,16 @@ use ulid::Ulid;
 use boarding_log::file::{FileLog, OpenError, Options};
 use boarding_log::{AppendError, Encoded, EventLog as _, Head};
 
-/// How many appends are under way at once in each measurement.
+/// The numbers of concurrent appends that are measured.
 pub const IN_FLIGHT: [usize; 4] = [1, 16, 64, 256];
 
-/// The characters of the user in the event that is appended, which make it some 300 bytes: about what
-/// an invitation takes.
+/// The length of the user name in the event, in characters. The event has about 300 bytes, like an invitation.
 const USER_CHARS: usize = 260;
 
-/// Three rounds, of which the median counts: one bad second of the disk does not.
+/// The number of rounds. The median counts, so that one slow second of the disk does not matter.
 const ROUNDS: usize = 3;
 
-/// What was measured with so many appends in flight, in events a second.
+/// The result for a number of concurrent appends, in events per second.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Measured {
     pub in_flight: usize,
@@ -40,7 +38,7 @@ pub struct Measured {
 }
 
 impl Measured {
-    /// The log's share of what the raw file does.
+    /// The rate of the log as a share of the rate of the raw file.
     pub fn ratio(&self) -> f64 {
         self.log / self.raw
     }
@@ -53,37 +51,37 @@ impl fmt::Display for Measured {
     }
 }
 
-/// The heading of the lines that [`Measured`] displays as.
+/// The header of the lines of [`Measured`].
 pub const HEADING: &str = "in flight  raw events/s  log events/s   ratio";
 
-/// The bench could not be run.
+/// Why the bench failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
-    #[error("open the log to be measured")]
+    #[error("cannot open the measured log")]
     Open(#[from] OpenError),
-    #[error("append to the log that is measured")]
+    #[error("cannot append to the measured log")]
     Append(#[from] AppendError),
-    #[error("write the raw file to measure against")]
+    #[error("cannot write the raw file")]
     Raw(#[from] io::Error),
-    #[error("name a company")]
+    #[error("invalid company name")]
     Company(#[from] IdError),
-    #[error("make a commit to append")]
+    #[error("cannot encode a commit")]
     Encode(#[from] boarding_log::codec::EncodeError),
-    #[error("make the bytes of the raw file")]
+    #[error("cannot encode a commit for the raw file")]
     RawBytes(#[from] rmp_serde::encode::Error),
-    #[error("run the tasks of the measurement")]
+    #[error("a task of the bench failed")]
     Join(#[from] tokio::task::JoinError),
 }
 
-/// Appends `events` commits of one event each in a new folder below `folder`, once for each of
-/// [`IN_FLIGHT`] and round; takes some seconds.
+/// Appends up to `events` commits of one event in new folders below `folder`, for each of [`IN_FLIGHT`] and each
+/// round. Takes some seconds.
 ///
 /// # Errors
-/// When the folder cannot be written.
+/// If the folder cannot be written.
 pub async fn run(folder: &Path, events: usize) -> Result<Vec<Measured>, BenchError> {
     let mut lines = Vec::new();
     for in_flight in IN_FLIGHT {
-        // A sixteenth of the events for one at a time, where each waits for a sync of its own.
+        // A sixteenth of the events for one append at a time, because each append waits for its own sync.
         let each = (events.min(events * in_flight.max(4) / 64) / in_flight).max(1);
         let (mut raws, mut logs) = (Vec::new(), Vec::new());
         for round in 0..ROUNDS {
@@ -103,10 +101,10 @@ fn median(mut times: Vec<Duration>) -> Duration {
     times.get(times.len() / 2).copied().unwrap_or_default()
 }
 
-/// So many tasks, each a company that appends one commit after the other.
+/// Runs the tasks on the log. Each task appends commits of one company, one after the other.
 async fn log(folder: &Path, in_flight: usize, each: usize) -> Result<Duration, BenchError> {
     let log = Arc::new(FileLog::open(folder, Options::new(Time(0)))?.log);
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..in_flight {
         let (log, company) = (Arc::clone(&log), company(task)?);
@@ -125,31 +123,31 @@ async fn log(folder: &Path, in_flight: usize, each: usize) -> Result<Duration, B
     while let Some(done) = tasks.join_next().await {
         done??;
     }
-    let took = begun.elapsed();
+    let elapsed = started.elapsed();
     drop(log);
     std::fs::remove_dir_all(folder)?;
-    Ok(took)
+    Ok(elapsed)
 }
 
 type RawCall = (Vec<u8>, oneshot::Sender<()>);
 
-/// The same tasks and one writer, which only appends bytes and syncs.
+/// Runs the same tasks on the raw file, which one thread writes and syncs.
 async fn raw(path: &Path, in_flight: usize, each: usize) -> Result<Duration, BenchError> {
     let file = File::create(path)?;
     let (calls, receiver) = mpsc::channel(1_024);
     let writer = tokio::task::spawn_blocking(move || write_raw(file, receiver));
-    let begun = Instant::now();
+    let started = Instant::now();
     let mut tasks = tokio::task::JoinSet::new();
     for task in 0..in_flight {
         let (calls, company): (mpsc::Sender<RawCall>, _) = (calls.clone(), company(task)?);
         tasks.spawn(async move {
             for n in 0..each {
                 let head = Head { version: n as u64, hash: Digest::default() };
-                // What has to be done for any store: the commit is turned into bytes.
+                // Every storage must encode the commit, so the raw file does it too.
                 let bytes = rmp_serde::to_vec(&commit(&company, head, task * each + n))?;
                 let (answer, done) = oneshot::channel();
                 if calls.send((bytes, answer)).await.is_err() || done.await.is_err() {
-                    // The writer has failed and says why when it is joined.
+                    // The writer has failed. Joining it returns the error.
                     break;
                 }
             }
@@ -160,10 +158,10 @@ async fn raw(path: &Path, in_flight: usize, each: usize) -> Result<Duration, Ben
     while let Some(done) = tasks.join_next().await {
         done??;
     }
-    let took = begun.elapsed();
+    let elapsed = started.elapsed();
     writer.await??;
     std::fs::remove_file(path)?;
-    Ok(took)
+    Ok(elapsed)
 }
 
 fn write_raw(mut file: File, mut calls: mpsc::Receiver<RawCall>) -> io::Result<()> {
@@ -215,7 +213,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-    async fn every_number_in_flight_is_measured_and_nothing_is_left() {
+    async fn all_numbers_in_flight_are_measured_and_files_removed() {
         let folder = tempfile::tempdir().unwrap();
         let lines = run(folder.path(), 300).await.unwrap();
         assert_eq!(lines.iter().map(|line| line.in_flight).collect::<Vec<_>>(), IN_FLIGHT);

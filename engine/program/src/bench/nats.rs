@@ -1,24 +1,24 @@
-//! Measures the engine on NATS beside a program that only publishes to JetStream: the same bytes, to a
-//! stream of the same settings and subjects, as many on their way at once.
+//! Measures the engine on NATS, compared with a program that publishes the same bytes to JetStream.
 //!
-//! What is compared is measured in rounds that alternate; the median of each counts, and the ratio more
-//! than the figures: a disk's and a network's own speed swings.
+//! The other program's stream has the same settings and subjects, and as many messages are in flight. Rounds of
+//! both alternate, and the median of each counts. The ratio is the result, because the speed of disk and network
+//! varies.
 
 mod callers;
 mod feed;
+mod job;
 mod measured;
 mod raw;
 mod streams;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use async_nats::Client;
-use boarding_commands::values::IdError;
 use tokio::task::JoinSet;
 
 use self::callers::Callers;
+use self::job::ROUNDS;
 use self::raw::Raw;
 use self::streams::Streams;
 use super::log::{IN_FLIGHT, commit, company};
@@ -26,86 +26,17 @@ use super::onboarding;
 use boarding_core::clock::Clock;
 use boarding_core::delivery::null::NullChannel;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
-use boarding_log::codec::EncodeError;
-use boarding_log::connect::ConnectError;
 use boarding_log::jetstream::{self, JetStreamLog};
-use boarding_log::{AppendError, Encoded, EventLog as _, Head, ReadError};
-use boarding_nats::server::{self, NatsServer, ServeError};
+use boarding_log::{Encoded, EventLog as _, Head};
+use boarding_nats::server::{self, NatsServer};
 
+pub use job::{BenchError, Job};
 pub use measured::{HEADING, Line, Memory, Timed};
 
-/// Three rounds, of which the median counts: one bad second does not.
-const ROUNDS: usize = 3;
-
-/// How many callers are at work at once where the feed is measured without being flooded.
-const CALM_CLIENTS: usize = 16;
-
-/// What is measured.
-#[derive(Debug)]
-pub struct Job<'a> {
-    /// A folder of its own for the data.
-    pub data: &'a Path,
-    /// The servers, and what their streams are like. The names in it are not used.
-    pub log: jetstream::Options,
-    /// How many companies commands go to.
-    pub companies: usize,
-    /// How many commands or queries are under way at once.
-    pub clients: usize,
-    /// How many commands, queries or appends a round has, at the most.
-    pub commands: usize,
-    /// How many events an import brings whose memory is measured; without any, it is not.
-    pub events: u64,
-}
-
-/// The bench could not be run.
-#[derive(Debug, thiserror::Error)]
-pub enum BenchError {
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-    #[error(
-        "measure on these servers: the stream {stream} is there, and an engine may need it; take other servers or another account, or remove it if a bench left it that was killed"
-    )]
-    InUse { stream: String },
-    #[error("{operation} the stream {stream}")]
-    Stream {
-        operation: &'static str,
-        stream: String,
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-    #[error("open the log to be measured")]
-    Open(#[from] jetstream::OpenError),
-    #[error("append to the log that is measured")]
-    Append(#[from] AppendError),
-    #[error("read the log that is measured")]
-    Read(#[from] ReadError),
-    #[error("publish to the stream to measure against")]
-    Publish(#[from] async_nats::jetstream::context::PublishError),
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    #[error(transparent)]
-    Serve(#[from] ServeError),
-    #[error(transparent)]
-    Import(#[from] onboarding::BenchError),
-    #[error("ask {subject}")]
-    Ask { subject: String, source: async_nats::RequestError },
-    #[error("{subject} was not answered as it should be: {answer}")]
-    NotAccepted { subject: String, answer: String },
-    #[error("listen to the events")]
-    Listen(#[from] async_nats::SubscribeError),
-    #[error("see every event: {0} have not come")]
-    Unseen(usize),
-    #[error("name a company")]
-    Company(#[from] IdError),
-    #[error("make a commit to append")]
-    Encode(#[from] EncodeError),
-    #[error("run the tasks of the measurement")]
-    Join(#[from] tokio::task::JoinError),
-}
-
-/// Measures all of it; takes some minutes. What it makes on the servers is removed again.
+/// Runs all measurements, which take some minutes, and removes the streams that it created.
 ///
 /// # Errors
-/// When the servers cannot be reached or used, or an engine's streams are there already.
+/// If the servers cannot be used, or have the streams of an engine.
 pub async fn run(job: Job<'_>) -> Result<(Vec<Line>, Option<Memory>), BenchError> {
     let client = job.log.server.connect("boarding bench").await?;
     let streams = Streams::prepare(&client, &job.log).await?;
@@ -115,7 +46,7 @@ pub async fn run(job: Job<'_>) -> Result<(Vec<Line>, Option<Memory>), BenchError
     measured
 }
 
-/// What was measured several times, and its name.
+/// The rounds of one measurement, with its name.
 type Rounds = (&'static str, Vec<Timed>);
 
 struct Bench<'a> {
@@ -126,7 +57,7 @@ struct Bench<'a> {
 
 impl Bench<'_> {
     async fn measure(&self) -> Result<(Vec<Line>, Option<Memory>), BenchError> {
-        // First, for the most memory that a process has had tells nothing of what came later.
+        // First, because the kernel keeps only the peak memory of the process.
         let memory = match self.job.events {
             0 => None,
             events => Some(self.memory(events).await?),
@@ -156,12 +87,12 @@ impl Bench<'_> {
         Ok(Memory { events, import: measured.import, visible: measured.import_visible, bytes })
     }
 
-    /// The log alone, each append a commit of one event, and raw publishing beside it.
+    /// Measures appends of commits with one event, compared with raw publishing.
     async fn log(&self, raw: &Raw) -> Result<Vec<Line>, BenchError> {
         let log = Arc::new(JetStreamLog::open(self.streams.log("LOG"))?);
         let mut lines = Vec::new();
         for in_flight in IN_FLIGHT {
-            // Fewer where each waits for an acknowledgement of its own.
+            // Fewer for few appends in flight, because each waits for its own acknowledgement.
             let most = self.job.commands.min(self.job.commands * in_flight.max(4) / 64);
             let each = (most / in_flight).max(1);
             let payloads =
@@ -171,14 +102,18 @@ impl Bench<'_> {
                 raws.push(raw.publish(in_flight, in_flight, each, &payloads).await?);
                 logs.push(append(&log, in_flight, each).await?);
             }
-            lines.extend(beside(("raw publish, one event", raws), ("log alone", logs), in_flight));
+            lines.extend(compared(
+                ("raw publish, one event", raws),
+                ("log alone", logs),
+                in_flight,
+            ));
         }
         Ok(lines)
     }
 
     async fn commands_on_files(&self) -> Result<Line, BenchError> {
         let engine = self.engine("files", LogChoice::Files)?;
-        let door =
+        let server =
             NatsServer::open(engine, self.client.clone(), server::Options::default()).await?;
         let callers = Callers::new(&self.job).await?;
         callers.prepare().await?;
@@ -186,34 +121,34 @@ impl Bench<'_> {
         for _ in 0..ROUNDS {
             rounds.push(callers.commands(self.job.clients).await?.0);
         }
-        door.close().await;
+        server.close().await;
         Ok(Line::of("commands, log in files", self.job.clients, Timed::median(rounds)))
     }
 
-    /// Commands through the door beside raw publishing of the same commits, then queries of each kind.
+    /// Measures commands, compared with raw publishing of the same commits, and then queries.
     async fn commands(&self, raw: &Raw) -> Result<Vec<Line>, BenchError> {
         let Job { clients, companies, commands, .. } = self.job;
         let engine = self.engine("jetstream", LogChoice::JetStream(self.streams.log("ENGINE")))?;
         let log = engine.log();
-        let door =
+        let server =
             NatsServer::open(engine, self.client.clone(), server::Options::default()).await?;
         let callers = Callers::new(&self.job).await?;
         callers.prepare().await?;
-        let (mut raws, mut asked) = (Vec::new(), Vec::new());
+        let (mut raws, mut commands_timed) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
             let after = log.end();
-            asked.push(callers.commands(clients).await?.0);
+            commands_timed.push(callers.commands(clients).await?.0);
             let payloads = raw::payloads(&*log, after + 1)?;
             raws.push(
                 raw.publish(clients, companies, (commands / clients).max(1), &payloads).await?,
             );
         }
         drop(log);
-        let (raws, asked) =
-            (("raw publish, commands", raws), ("commands, log in JetStream", asked));
-        let mut lines = Vec::from(beside(raws, asked, clients));
+        let (raws, commands_timed) =
+            (("raw publish, commands", raws), ("commands, log in JetStream", commands_timed));
+        let mut lines = Vec::from(compared(raws, commands_timed, clients));
         lines.extend(callers.queries().await?);
-        door.close().await;
+        server.close().await;
         Ok(lines)
     }
 
@@ -229,21 +164,21 @@ impl Bench<'_> {
     }
 }
 
-/// The median of what was measured raw, and of what was measured beside it with its share of that.
-fn beside(raw: Rounds, other: Rounds, in_flight: usize) -> [Line; 2] {
+/// The medians of raw publishing and of the other measurement, with the ratio of their rates.
+fn compared(raw: Rounds, other: Rounds, in_flight: usize) -> [Line; 2] {
     let line = |(what, rounds)| Line::of(what, in_flight, Timed::median(rounds));
     let (raw, other) = (line(raw), line(other));
     let ratio = Some(other.timed.per_second() / raw.timed.per_second());
     [raw, Line { ratio, ..other }]
 }
 
-/// So many tasks, each a company that appends one commit after the other.
+/// Runs concurrent tasks. Each appends commits of one company, one after the other.
 async fn append(
     log: &Arc<JetStreamLog>,
     in_flight: usize,
     each: usize,
 ) -> Result<Timed, BenchError> {
-    let begun = Instant::now();
+    let started_all = Instant::now();
     let mut tasks = JoinSet::new();
     for task in 0..in_flight {
         let (log, company) = (Arc::clone(log), company(task)?);
@@ -251,7 +186,7 @@ async fn append(
             let mut head = log.head(&company);
             let mut times = Vec::with_capacity(each);
             for _ in 0..each {
-                // A user of its own for each.
+                // Each commit has another user.
                 let number = usize::try_from(head.version).unwrap_or(0) * in_flight + task;
                 let encoded = Encoded::of(commit(&company, head, number))?;
                 let started = Instant::now();
@@ -264,5 +199,5 @@ async fn append(
             Ok::<_, BenchError>(times)
         });
     }
-    Timed::joined(begun, tasks).await
+    Timed::joined(started_all, tasks).await
 }

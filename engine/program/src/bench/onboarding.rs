@@ -1,4 +1,4 @@
-//! Measures the main job: an import, then a run for everybody in it, every claim and outcome durable.
+//! Measures an import and a run of all its people.
 
 use std::fmt;
 use std::fs::File;
@@ -17,56 +17,56 @@ use boarding_core::clock::Clock;
 use boarding_core::delivery::Channel;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
 
-/// What is measured.
+/// The parameters of a measurement.
 #[derive(Debug)]
 pub struct Job<'a> {
-    /// A folder of its own for the data.
+    /// A new data folder.
     pub data: &'a Path,
     pub log: LogChoice,
     pub people: u64,
     pub add_phones: bool,
-    /// Whether a run follows the import; without, only the import is measured.
+    /// Whether a run follows the import.
     pub run: bool,
-    /// Where the mails go; the data folder's outbox unless given.
+    /// The channel of the run, or none for the outbox in the data folder.
     pub channel: Option<Arc<dyn Channel>>,
 }
 
-/// What was measured.
+/// The result of a measurement.
 #[derive(Debug, Clone)]
 pub struct Measured {
     pub people: u64,
-    /// Until the last row was durable, from the command on, the check of the whole file included.
+    /// From the command until the last row was durable, including the check of the file.
     pub import: Duration,
-    /// Until the read models had seen it too.
+    /// From the command until the read models had all rows.
     pub import_visible: Duration,
-    /// Until the last outcome was durable, from the confirmation on.
+    /// From the confirmation until the last outcome was durable.
     pub run: Option<Duration>,
     pub run_visible: Option<Duration>,
-    /// The last word of query `run`.
+    /// The row of the query `run` at the end.
     pub outcome: Option<Value>,
-    /// The most memory the process has had, in bytes.
+    /// The peak memory of the process, in bytes.
     pub peak_memory_bytes: u64,
 }
 
-/// Why a measurement came to nothing.
+/// Why a measurement failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BenchError {
     #[error(transparent)]
     Engine(#[from] EngineError),
     #[error("{command} was not accepted: {answer}")]
     NotAccepted { command: String, answer: String },
-    #[error("write the sample file {}", .0.display())]
-    Roster(PathBuf, #[source] io::Error),
-    #[error("the read models do not follow: {0}")]
-    Unseen(String),
+    #[error("cannot write the sample file {}", .0.display())]
+    SampleFile(PathBuf, #[source] io::Error),
+    #[error("the measurement failed: {0}")]
+    Failed(String),
 }
 
 const SEED: u64 = 20_261_121;
 
-/// Does the job once, in a fresh folder.
+/// Runs a measurement in a new data folder.
 ///
 /// # Errors
-/// When the engine cannot be opened or refuses.
+/// If the engine cannot be opened, or refuses a command.
 pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     let clock = Clock::system();
     let engine = Engine::open(Options {
@@ -78,32 +78,34 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
         clock,
     })?;
     let company: CompanyId =
-        "bench".parse().map_err(|error| BenchError::Unseen(format!("{error}")))?;
-    let roster = job.data.join("roster.csv");
-    write_roster(&roster, job.people).map_err(|error| BenchError::Roster(roster.clone(), error))?;
+        "bench".parse().map_err(|error| BenchError::Failed(format!("{error}")))?;
+    let sample = job.data.join("sample.csv");
+    write_sample(&sample, job.people)
+        .map_err(|error| BenchError::SampleFile(sample.clone(), error))?;
     prepare(&engine, &company, job.people).await?;
-    let file = File::open(&roster).map_err(|error| BenchError::Roster(roster.clone(), error))?;
-    let kept = engine.keep_file("people.csv", file);
-    let kept = kept.map_err(|refusal| BenchError::Unseen(refusal.to_string()))?;
+    let file =
+        File::open(&sample).map_err(|error| BenchError::SampleFile(sample.clone(), error))?;
+    let stored = engine.keep_file("people.csv", file);
+    let stored = stored.map_err(|refusal| BenchError::Failed(refusal.to_string()))?;
     let started = Instant::now();
     let body = json!({
-        "dialect": "leapxpert", "files": [{"name": kept.name, "sha256": kept.sha256}],
+        "dialect": "leapxpert", "files": [{"name": stored.name, "sha256": stored.sha256}],
         "add_to_corporate_phones": job.add_phones,
     });
-    ask(&engine, &company, "ImportFile", body).await?;
+    submit(&engine, &company, "ImportFile", body).await?;
     engine.settle(&company).await;
     let import = started.elapsed();
-    seen(&engine).await?;
+    wait_for_read_models(&engine).await?;
     let import_visible = started.elapsed();
     let (mut run, mut run_visible, mut outcome) = (None, None, None);
     if job.run {
         let started = Instant::now();
         let body =
             json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
-        let confirmed = ask(&engine, &company, "StartBulkIntegration", body).await?;
+        let confirmed = submit(&engine, &company, "StartBulkIntegration", body).await?;
         engine.settle(&company).await;
         run = Some(started.elapsed());
-        seen(&engine).await?;
+        wait_for_read_models(&engine).await?;
         run_visible = Some(started.elapsed());
         outcome = row(&engine, &company, &confirmed).await;
     }
@@ -112,7 +114,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     Ok(Measured { people, import, import_visible, run, run_visible, outcome, peak_memory_bytes })
 }
 
-fn write_roster(path: &Path, people: u64) -> io::Result<()> {
+fn write_sample(path: &Path, people: u64) -> io::Result<()> {
     let mut file = BufWriter::new(File::create(path)?);
     sample_data::write_csv(&mut file, SEED, people)?;
     file.flush()
@@ -121,9 +123,9 @@ fn write_roster(path: &Path, people: u64) -> io::Result<()> {
 async fn prepare(engine: &Engine, company: &CompanyId, people: u64) -> Result<(), BenchError> {
     let settings =
         json!({"bulk_integration_max_records": people.max(1), "channels": {"whatsapp": true}});
-    ask(engine, company, "SetCompanyConfig", settings).await?;
+    submit(engine, company, "SetCompanyConfig", settings).await?;
     for role in sample_data::ROLES {
-        ask(
+        submit(
             engine,
             company,
             "DefineRole",
@@ -132,7 +134,7 @@ async fn prepare(engine: &Engine, company: &CompanyId, people: u64) -> Result<()
         .await?;
     }
     for unit in sample_data::ORG_UNITS {
-        ask(
+        submit(
             engine,
             company,
             "DefineOrgUnit",
@@ -143,7 +145,7 @@ async fn prepare(engine: &Engine, company: &CompanyId, people: u64) -> Result<()
     Ok(())
 }
 
-async fn ask(
+async fn submit(
     engine: &Engine,
     company: &CompanyId,
     name: &str,
@@ -160,21 +162,24 @@ async fn ask(
     }
 }
 
-async fn seen(engine: &Engine) -> Result<(), BenchError> {
-    engine.caught_up().await.map_err(|no| BenchError::Unseen(format!("{no:?}")))
+async fn wait_for_read_models(engine: &Engine) -> Result<(), BenchError> {
+    engine
+        .caught_up()
+        .await
+        .map_err(|error| BenchError::Failed(format!("the read models are late: {error:?}")))
 }
 
 async fn row(engine: &Engine, company: &CompanyId, confirmed: &Value) -> Option<Value> {
-    let asker =
+    let caller =
         boarding_core::queries::QueryCaller { actor: String::new(), authority: Authority::All };
     let params = [("run".to_owned(), confirmed.get("run")?.clone())].into_iter().collect();
-    match engine.query(company, "run", params, &asker).await.ok()? {
+    match engine.query(company, "run", params, &caller).await.ok()? {
         boarding_core::queries::QueryAnswer::Json(answer) => answer.get("row").cloned(),
         boarding_core::queries::QueryAnswer::Csv(_) => None,
     }
 }
 
-/// The high-water mark of the process's memory, as the kernel counts it.
+/// The peak memory of this process, as the kernel reports it.
 fn peak_memory_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
@@ -184,9 +189,9 @@ fn peak_memory_bytes() -> u64 {
 
 impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut line = |what: &str, took: Duration| {
-            let rate = self.people as f64 / took.as_secs_f64().max(1e-9);
-            writeln!(f, "{what:<28}{:>10.3} s {rate:>12.0} a second", took.as_secs_f64())
+        let mut line = |what: &str, elapsed: Duration| {
+            let rate = self.people as f64 / elapsed.as_secs_f64().max(1e-9);
+            writeln!(f, "{what:<28}{:>10.3} s {rate:>12.0} per second", elapsed.as_secs_f64())
         };
         line("import, durable", self.import)?;
         line("import, in the read models", self.import_visible)?;
@@ -209,16 +214,16 @@ impl fmt::Display for Measured {
 }
 
 impl Measured {
-    /// The same for a program: seconds, people a second, bytes.
+    /// The result as JSON: seconds, people per second, bytes.
     pub fn as_json(&self) -> Value {
-        let rate = |took: Duration| self.people as f64 / took.as_secs_f64().max(1e-9);
+        let rate = |elapsed: Duration| self.people as f64 / elapsed.as_secs_f64().max(1e-9);
         json!({
             "people": self.people,
             "import_seconds": self.import.as_secs_f64(),
             "import_visible_seconds": self.import_visible.as_secs_f64(),
             "rows_per_second": rate(self.import),
-            "run_seconds": self.run.map(|took| took.as_secs_f64()),
-            "run_visible_seconds": self.run_visible.map(|took| took.as_secs_f64()),
+            "run_seconds": self.run.map(|elapsed| elapsed.as_secs_f64()),
+            "run_visible_seconds": self.run_visible.map(|elapsed| elapsed.as_secs_f64()),
             "recipients_per_second": self.run.map(rate),
             "outcome": self.outcome,
             "peak_memory_bytes": self.peak_memory_bytes,
@@ -226,27 +231,27 @@ impl Measured {
     }
 }
 
-/// What the disk does for a program that does nothing else.
+/// The speed of the disk for plain writes.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Yardstick {
-    /// Small appends to one file, each made durable before the next.
+pub struct DiskSpeed {
+    /// Small appends to one file, each synced before the next.
     pub fdatasyncs_per_second: f64,
-    /// New files of a mail's size, each made durable before the next.
+    /// New files of the size of a mail, each synced before the next.
     pub durable_files_per_second: f64,
 }
 
-/// How long each figure is measured.
-const YARDSTICK: Duration = Duration::from_millis(500);
-/// About what an invitation takes as a file, in bytes.
+/// The duration of each of the two measurements.
+const DISK_SPEED_DURATION: Duration = Duration::from_millis(500);
+/// The typical size of an invitation as a file, in bytes.
 const MAIL_BYTES: usize = 2_500;
 
-impl Yardstick {
-    /// Measures in this folder; what is written there is removed again.
+impl DiskSpeed {
+    /// Measures in this folder and removes the files.
     ///
     /// # Errors
-    /// When the folder cannot be written.
+    /// If the folder cannot be written.
     pub fn measure(folder: &Path) -> io::Result<Self> {
-        let path = folder.join("yardstick");
+        let path = folder.join("disk-speed");
         let mut file = File::create(&path)?;
         let fdatasyncs_per_second = rate(|_| {
             file.write_all(&[0x42; 300])?;
@@ -266,20 +271,20 @@ impl Yardstick {
 
 fn rate(mut once: impl FnMut(u64) -> io::Result<()>) -> io::Result<f64> {
     let (started, mut done) = (Instant::now(), 0u64);
-    while started.elapsed() < YARDSTICK {
+    while started.elapsed() < DISK_SPEED_DURATION {
         once(done)?;
         done += 1;
     }
     Ok(done as f64 / started.elapsed().as_secs_f64())
 }
 
-impl fmt::Display for Yardstick {
+impl fmt::Display for DiskSpeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { fdatasyncs_per_second, durable_files_per_second } = self;
         write!(
             f,
-            "this disk beside it, one after another: {fdatasyncs_per_second:.0} fdatasync/s, \
-             {durable_files_per_second:.0} durable files of a mail's size/s"
+            "this disk, for comparison: {fdatasyncs_per_second:.0} fdatasyncs per second, \
+            {durable_files_per_second:.0} synced files of a mail's size per second"
         )
     }
 }

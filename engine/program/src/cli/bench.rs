@@ -163,7 +163,7 @@ async fn measure_job(
 
 /// Measures plain writes to the same disk, for comparison: ratios vary less than absolute figures.
 fn measure_disk(folder: &Path, out: &Out) -> CliResult {
-    let disk = onboarding::Yardstick::measure(folder).map_err(|error| {
+    let disk = onboarding::DiskSpeed::measure(folder).map_err(|error| {
         Failure::Unavailable(format!("cannot measure in {}: {error}", folder.display()))
     })?;
     if out.is_json() {

@@ -72,7 +72,7 @@ pub(super) struct Import {
     /// Sends a welcome mail to new people
     #[arg(long)]
     send_welcome_email: bool,
-    /// Invites the people whom the import creates
+    /// Invites the people that the import creates
     #[arg(long, conflicts_with = "invite")]
     auto_invite: bool,
     /// Invites all people of the file after the import

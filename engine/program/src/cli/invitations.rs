@@ -76,7 +76,7 @@ struct People {
     /// This person; may be given several times
     #[arg(long = "user", value_name = "USER")]
     users: Vec<String>,
-    /// All people to whom this applies
+    /// All people in this state
     #[arg(long)]
     filter: Option<Filter>,
 }

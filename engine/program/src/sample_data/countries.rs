@@ -1,14 +1,14 @@
-//! Names and number ranges of the sample people, by country.
+//! Names and phone ranges of the sample people, by country.
 
-/// A name as its bearer writes it, and in the plain letters of a user name.
+/// A name in its own script, and in the Latin letters of a user name.
 pub(super) type Name = (&'static str, &'static str);
 
-/// How people of one country are called and can be called.
+/// The names and phones of one country.
 pub(super) struct Country {
-    /// A mobile number's shape in E.164; `#` is a free digit. An unassigned range where one is known.
+    /// The pattern of a mobile phone in E.164; `#` is a free digit. It is an unassigned range if one is known.
     pub(super) phones: &'static str,
-    /// The range that the country's regulator sets aside for films and examples, where there is one.
-    /// It is small, so only the first people of a seed fit into it.
+    /// The range that the country's regulator reserves for films and examples, if there is one. It is small, so only
+    /// the first people of a seed get a phone of it.
     pub(super) fiction: Option<&'static str>,
     pub(super) first_names: [Name; 8],
     pub(super) last_names: [Name; 8],
@@ -21,7 +21,7 @@ pub(super) const COUNTRIES: [&Country; 19] = [
     &THAILAND, &JAPAN, &CHINA, &KOREA,
 ];
 
-/// Area codes with a 9 in the middle are kept for the plan's expansion and unassigned; 555-01XX is fiction.
+/// Area codes with a 9 in the middle are unassigned; 555-01XX is reserved for fiction.
 const UNITED_STATES: Country = Country {
     phones: "+129#5######",
     fiction: Some("+121255501##"),
@@ -35,7 +35,7 @@ const UNITED_STATES: Country = Country {
     ],
 };
 
-/// 07700 900000 to 900999 is set aside for drama by Ofcom.
+/// Ofcom reserves 07700 900000 to 900999 for drama.
 const UNITED_KINGDOM: Country = Country {
     phones: "+44745#######",
     fiction: Some("+447700900###"),
@@ -49,7 +49,7 @@ const UNITED_KINGDOM: Country = Country {
     ],
 };
 
-/// 0176 04069000 to 04069099 is set aside for films by the Bundesnetzagentur.
+/// The Bundesnetzagentur reserves 0176 04069000 to 04069099 for films.
 const GERMANY: Country = Country {
     phones: "+491590#######",
     fiction: Some("+49176040690##"),
@@ -63,7 +63,7 @@ const GERMANY: Country = Country {
     ],
 };
 
-/// 06 39 98 XX XX is set aside for audiovisual works by Arcep.
+/// Arcep reserves 06 39 98 XX XX for audiovisual works.
 const FRANCE: Country = Country {
     phones: "+3375#######",
     fiction: Some("+3363998####"),
@@ -233,7 +233,7 @@ const THAILAND: Country = Country {
     ],
 };
 
-/// 090-0XXX-XXXX is not assigned to anybody.
+/// 090-0XXX-XXXX is unassigned.
 const JAPAN: Country = Country {
     phones: "+81900#######",
     fiction: None,
@@ -260,7 +260,7 @@ const CHINA: Country = Country {
     ],
 };
 
-/// 010-0XXX-XXXX is not assigned to anybody.
+/// 010-0XXX-XXXX is unassigned.
 const KOREA: Country = Country {
     phones: "+82100#######",
     fiction: None,

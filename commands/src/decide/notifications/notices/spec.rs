@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::decide::imports::import_file::testing::{accepted, import_id, row};
 use crate::decide::numbers::pool::testing::setting;
-use crate::decide::runs::recipients::Report;
+use crate::decide::outcome::MailOutcome;
 use crate::decide::testing::{
     Given, NOW, Then, a_running_run, channel_enabled, given, run_id, run_queued, user_created, who,
 };
@@ -108,7 +108,7 @@ pub(super) fn sent(company: Given) -> Given {
     let run = run_id(1);
     let fence = company.0.lock.holder().unwrap().fence;
     let company = company.after(ClaimRecipients { run, fence, most: 9, via: "outbox" });
-    let one = |key: &str| (who(key), 1, Report::Sent { message_id: None });
+    let one = |key: &str| (who(key), 1, MailOutcome::SENT);
     company.after(ReportRecipients { run, fence, reports: vec![one("ann"), one("bob")] })
 }
 
@@ -123,7 +123,7 @@ fn whoever_asked_for_a_run_is_told_how_it_goes() {
     let fence = company.0.lock.holder().unwrap().fence;
     let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
     let company = company.after(claim);
-    let sent = |key: &str| (who(key), 1, Report::Sent { message_id: None });
+    let sent = |key: &str| (who(key), 1, MailOutcome::SENT);
     let report =
         ReportRecipients { run: run_id(1), fence, reports: vec![sent("ann"), sent("bob")] };
     let then = company.when(report.clone());

@@ -1,5 +1,6 @@
 //! What is in the folder after a batch, and what never leaves it.
 
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::template::Rendered;
 use boarding_commands::values::{Code, Time};
 
@@ -42,7 +43,7 @@ async fn a_batch_is_one_file_a_mail_and_nothing_unfinished() {
     let outbox = Outbox::open(dir.path()).unwrap();
     let mails: Vec<_> = (0..100).map(|n| mail(&format!("{n}@x"))).collect();
     let sent = outbox.send_batch(mails.clone()).await;
-    assert_eq!(sent, vec![DeliveryOutcome::Sent; 100]);
+    assert_eq!(sent, vec![ChannelAnswer::SENT; 100]);
     assert_eq!(files(dir.path()).len(), 100);
     for mail in &mails {
         assert_eq!(fs::read(outbox.path(mail)).unwrap(), mail.letter().unwrap().bytes);
@@ -58,10 +59,10 @@ async fn p7_a_repeat_leaves_the_file_alone_and_counts_as_sent() {
     let outbox = Outbox::open(dir.path()).unwrap();
     let first = mail("1@x");
     let second = Mail { to: "elsewhere@acme.example".to_owned(), ..mail("1@x") };
-    assert_eq!(outbox.send_batch(vec![first.clone()]).await, [DeliveryOutcome::Sent]);
+    assert_eq!(outbox.send_batch(vec![first.clone()]).await, [ChannelAnswer::SENT]);
     assert_eq!(
         Outbox::open(dir.path()).unwrap().send_batch(vec![second]).await,
-        [DeliveryOutcome::Sent]
+        [ChannelAnswer::SENT]
     );
     assert_eq!(files(dir.path()).len(), 1);
     assert_eq!(fs::read(outbox.path(&first)).unwrap(), first.letter().unwrap().bytes);
@@ -95,9 +96,9 @@ async fn one_bad_mail_does_not_hold_up_the_others() {
     assert!(matches!(
         sent.as_slice(),
         [
-            DeliveryOutcome::Sent,
-            DeliveryOutcome::PermanentFailure { code: Code::RecipientEmailMissing, .. },
-            DeliveryOutcome::Sent
+            ChannelAnswer::Outcome(MailOutcome::Sent { .. }),
+            ChannelAnswer::Outcome(MailOutcome::Failed { code: Code::RecipientEmailMissing, .. }),
+            ChannelAnswer::Outcome(MailOutcome::Sent { .. })
         ]
     ));
     assert_eq!(files(dir.path()).len(), 2);
@@ -110,7 +111,9 @@ async fn a_folder_that_cannot_be_written_is_a_temporary_failure_that_says_so() {
     // A file stands where the company's folder should be: refused for every user, root too.
     fs::write(dir.path().join("acme"), "").unwrap();
     let sent = outbox.send_batch(vec![mail("1@x")]).await;
-    let [DeliveryOutcome::TemporaryFailure { code, detail }] = sent.as_slice() else {
+    let [ChannelAnswer::Outcome(MailOutcome::Retry { code, detail: Some(detail) })] =
+        sent.as_slice()
+    else {
         panic!("{sent:?}")
     };
     assert_eq!(*code, Code::DeliveryTemporaryFailure);
@@ -118,7 +121,7 @@ async fn a_folder_that_cannot_be_written_is_a_temporary_failure_that_says_so() {
     assert!(!detail.contains(dir.path().to_str().unwrap()), "{detail}");
     // Mended, the same mail goes out.
     fs::remove_file(dir.path().join("acme")).unwrap();
-    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [DeliveryOutcome::Sent]);
+    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [ChannelAnswer::SENT]);
 }
 
 /// A full disk: /dev/full takes no byte, as a full disk does.
@@ -128,7 +131,8 @@ async fn a_full_disk_is_a_temporary_failure_with_advice() {
     let outbox = Outbox::open(dir.path()).unwrap();
     std::os::unix::fs::symlink("/dev/full", dir.path().join(UNFINISHED).join("0")).unwrap();
     let sent = outbox.send_batch(vec![mail("1@x")]).await;
-    let [DeliveryOutcome::TemporaryFailure { detail, .. }] = sent.as_slice() else {
+    let [ChannelAnswer::Outcome(MailOutcome::Retry { detail: Some(detail), .. })] = sent.as_slice()
+    else {
         panic!("{sent:?}")
     };
     assert!(detail.contains("free some room"), "{detail}");
@@ -142,6 +146,6 @@ async fn what_a_crash_left_unfinished_is_cleared_and_never_counts() {
     fs::write(dir.path().join(UNFINISHED).join("7"), "half a mail").unwrap();
     let outbox = Outbox::open(dir.path()).unwrap();
     assert_eq!(files(dir.path()).len(), 0);
-    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [DeliveryOutcome::Sent]);
+    assert_eq!(outbox.send_batch(vec![mail("1@x")]).await, [ChannelAnswer::SENT]);
     assert_eq!(files(dir.path()).len(), 1);
 }

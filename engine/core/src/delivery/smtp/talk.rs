@@ -10,6 +10,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::values::Code;
 use lettre::Address;
 use lettre::transport::smtp::Error;
@@ -21,7 +22,6 @@ use tokio::time::timeout;
 
 use super::relay::Relay;
 use super::timeouts::Timeouts;
-use crate::delivery::DeliveryOutcome;
 use crate::delivery::mail::EncodedMail;
 
 /// The most stored characters of a server reply.
@@ -29,7 +29,7 @@ const MAX_DETAIL_CHARS: usize = 200;
 
 /// The outcome of a mail, and whether the connection is still usable.
 pub(super) struct SmtpAttempt {
-    pub(super) sent: DeliveryOutcome,
+    pub(super) sent: MailOutcome,
     pub(super) connection_is_good: bool,
 }
 
@@ -137,7 +137,7 @@ async fn give(
     let lines = std::iter::once(letter.bytes.as_slice()).chain(end);
     let answer = timeout(timeouts.data, line.message_iter(lines)).await;
     let detail = match answer {
-        Ok(Ok(_)) => return SmtpAttempt { sent: DeliveryOutcome::Sent, connection_is_good: true },
+        Ok(Ok(_)) => return SmtpAttempt { sent: MailOutcome::SENT, connection_is_good: true },
         Ok(Err(error)) if error.status().is_some() => {
             return said_no(Step::Content, &error, &letter.to);
         }
@@ -146,10 +146,7 @@ async fn give(
     };
     if all_given.load(Ordering::Relaxed) {
         let detail = format!("the mail was sent and not acknowledged: {detail}");
-        return SmtpAttempt {
-            sent: DeliveryOutcome::Uncertain { detail },
-            connection_is_good: false,
-        };
+        return SmtpAttempt { sent: MailOutcome::uncertain(detail), connection_is_good: false };
     }
     lost(detail)
 }
@@ -158,7 +155,7 @@ async fn give(
 fn parameters(
     line: &AsyncSmtpConnection,
     letter: &EncodedMail,
-) -> Result<Vec<MailParameter>, DeliveryOutcome> {
+) -> Result<Vec<MailParameter>, MailOutcome> {
     if letter.bytes.is_ascii() && [&letter.from, &letter.to].iter().all(|a| is_ascii(a)) {
         return Ok(Vec::new());
     }
@@ -174,7 +171,7 @@ fn parameters(
         Code::RecipientEmailUndeliverable
     };
     let detail = "the mail server accepts only ASCII addresses".to_owned();
-    Err(DeliveryOutcome::PermanentFailure { code, detail })
+    Err(MailOutcome::Failed { code, detail: Some(detail) })
 }
 
 fn is_ascii(address: &Address) -> bool {
@@ -188,9 +185,9 @@ fn said_no(step: Step, error: &Error, to: &Address) -> SmtpAttempt {
     let shown = without(&reply, to);
     let detail = clipped(&format!("the mail server said {}: {status} {shown}", step.name()));
     let sent = if error.is_transient() {
-        DeliveryOutcome::TemporaryFailure { code: Code::DeliveryTemporaryFailure, detail }
+        MailOutcome::retry(detail)
     } else {
-        DeliveryOutcome::PermanentFailure { code: verdict(step, &status, &reply), detail }
+        MailOutcome::Failed { code: verdict(step, &status, &reply), detail: Some(detail) }
     };
     // 421 means that the server closes the connection.
     SmtpAttempt { sent, connection_is_good: status != "421" }
@@ -224,7 +221,7 @@ fn enhanced(reply: &str) -> Option<(u16, u16)> {
 
 /// The outcome if the connection failed and the mail was certainly not sent.
 fn lost(detail: String) -> SmtpAttempt {
-    SmtpAttempt { sent: DeliveryOutcome::later(detail), connection_is_good: false }
+    SmtpAttempt { sent: MailOutcome::retry(detail), connection_is_good: false }
 }
 
 fn late(what: &str, limit: Duration) -> String {

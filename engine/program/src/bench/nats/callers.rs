@@ -1,4 +1,4 @@
-//! Callers at the front door: many at once, each with one request after the other.
+//! Concurrent clients of the engine. Each sends one request after the other.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,23 +9,25 @@ use boarding_commands::values::CompanyId;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::{BenchError, Job, Line, ROUNDS, Timed, company};
+use super::job::{BenchError, Job, ROUNDS};
+use super::measured::{Line, Timed};
+use crate::bench::log::company;
 use crate::sample_data;
 use boarding_core::clock::Clock;
 use boarding_nats::names;
 
-/// How many people the company has that is asked about; so many are on the list of its run.
+/// The number of people of the company in the queries, and of recipients of its run.
 const PEOPLE: u64 = 1_000;
 const SEED: u64 = 20_261_121;
 
-/// How many rows a query is asked for: a page on a screen.
+/// The number of rows that a query returns: one page on a screen.
 const PAGE_ROWS: u64 = 50;
 
-/// How long an import or a run may take before it is asked about, in seconds.
+/// How long an import or a run may take, in seconds.
 const RUN_SECONDS_MAX: u64 = 120;
 const POLL_MILLIS: u64 = 100;
 
-/// When a command's answer was there, and what the feed calls its last event.
+/// The time of a command's answer, and the id of its last event in the feed.
 pub(super) struct Answered {
     pub(super) at: Instant,
     pub(super) event: String,
@@ -38,12 +40,12 @@ pub(super) struct Callers {
     companies: Arc<[CompanyId]>,
     clients: usize,
     commands: usize,
-    /// How many people have been named: each caller and round has people of its own.
+    /// The number of users so far. Each client and round uses new users.
     people: Arc<AtomicUsize>,
 }
 
 impl Callers {
-    /// On a connection that is not the engine's.
+    /// Connects separately from the engine.
     pub(super) async fn new(job: &Job<'_>) -> Result<Self, BenchError> {
         let client = job.log.server.connect("boarding bench callers").await?;
         let companies: Result<Vec<_>, _> = (0..job.companies.max(1)).map(company).collect();
@@ -59,10 +61,10 @@ impl Callers {
 
     fn company(&self, number: usize) -> Result<&CompanyId, BenchError> {
         let found = self.companies.get(number % self.companies.len());
-        found.ok_or(BenchError::Unseen(number))
+        found.ok_or(BenchError::NoCompany(number))
     }
 
-    /// Makes every company known, and starts its task.
+    /// Sends one command for each company, so that its actor is loaded.
     pub(super) async fn prepare(&self) -> Result<(), BenchError> {
         for company in &*self.companies {
             self.command(company, "SetCompanyConfig", json!({"company_name": "Bench"})).await?;
@@ -70,11 +72,11 @@ impl Callers {
         Ok(())
     }
 
-    async fn ask(&self, subject: String, body: &Value) -> Result<Value, BenchError> {
+    async fn request(&self, subject: String, body: &Value) -> Result<Value, BenchError> {
         let payload = body.to_string().into_bytes().into();
         let answer = self.client.request(subject.clone(), payload).await;
         let answer =
-            answer.map_err(|source| BenchError::Ask { subject: subject.clone(), source })?;
+            answer.map_err(|source| BenchError::Request { subject: subject.clone(), source })?;
         let is_error = answer.headers.is_some_and(|all| all.get("Nats-Service-Error").is_some());
         match serde_json::from_slice::<Value>(&answer.payload) {
             Ok(value) if !is_error => Ok(value),
@@ -92,17 +94,17 @@ impl Callers {
         body: Value,
     ) -> Result<Value, BenchError> {
         let envelope = json!({"id": self.clock.id(), "actor": "admin", "body": body});
-        self.ask(names::command(company, name), &envelope).await
+        self.request(names::command(company, name), &envelope).await
     }
 
-    /// As many small commands as a round has, of several kinds, by so many callers.
+    /// Sends the small commands of a round from this many concurrent clients.
     pub(super) async fn commands(
         &self,
         clients: usize,
     ) -> Result<(Timed, Vec<Answered>), BenchError> {
         let each = (self.commands / clients.max(1)).max(1);
         let answered = Arc::new(std::sync::Mutex::new(Vec::with_capacity(each * clients)));
-        let begun = Instant::now();
+        let started_all = Instant::now();
         let mut tasks = JoinSet::new();
         for task in 0..clients {
             let (callers, answered) = (self.clone(), Arc::clone(&answered));
@@ -111,7 +113,7 @@ impl Callers {
                 let company = callers.company(task)?;
                 let first = callers.people.fetch_add(each, Ordering::Relaxed);
                 for number in 0..each {
-                    let (name, body) = small(first, number);
+                    let (name, body) = small_command(first, number);
                     let started = Instant::now();
                     let answer = callers.command(company, name, body).await?;
                     let at = Instant::now();
@@ -123,18 +125,18 @@ impl Callers {
                 Ok(times)
             });
         }
-        let timed = Timed::joined(begun, tasks).await?;
+        let timed = Timed::joined(started_all, tasks).await?;
         let answered = std::mem::take(
             &mut *answered.lock().unwrap_or_else(std::sync::PoisonError::into_inner),
         );
         Ok((timed, answered))
     }
 
-    /// Queries of three kinds about a company that has people and a run.
+    /// Measures three queries on a company with people and a run.
     pub(super) async fn queries(&self) -> Result<Vec<Line>, BenchError> {
         let company = self.company(0)?.clone();
-        let run = self.onboard(&company).await?;
-        let asked = [
+        let run = self.import_and_invite(&company).await?;
+        let queries = [
             ("query users", "users", json!({"actor": "admin", "limit": PAGE_ROWS})),
             ("query run", "run", json!({"actor": "admin", "run": run})),
             (
@@ -144,7 +146,7 @@ impl Callers {
             ),
         ];
         let mut lines = Vec::new();
-        for (what, name, params) in asked {
+        for (what, name, params) in queries {
             let mut rounds = Vec::new();
             for _ in 0..ROUNDS {
                 rounds.push(self.query(names::query(&company, name), &params).await?);
@@ -156,7 +158,7 @@ impl Callers {
 
     async fn query(&self, subject: String, params: &Value) -> Result<Timed, BenchError> {
         let each = (self.commands / self.clients).max(1);
-        let begun = Instant::now();
+        let started_all = Instant::now();
         let mut tasks = JoinSet::new();
         for _ in 0..self.clients {
             let (callers, subject, params) = (self.clone(), subject.clone(), params.clone());
@@ -164,17 +166,17 @@ impl Callers {
                 let mut times = Vec::with_capacity(each);
                 for _ in 0..each {
                     let started = Instant::now();
-                    callers.ask(subject.clone(), &params).await?;
+                    callers.request(subject.clone(), &params).await?;
                     times.push(started.elapsed());
                 }
                 Ok(times)
             });
         }
-        Timed::joined(begun, tasks).await
+        Timed::joined(started_all, tasks).await
     }
 
-    /// Imports people and invites them all; the run's id, once it has come to its end.
-    async fn onboard(&self, company: &CompanyId) -> Result<Value, BenchError> {
+    /// Imports people, invites them, waits for the end and returns the id of the run.
+    async fn import_and_invite(&self, company: &CompanyId) -> Result<Value, BenchError> {
         let settings = json!({
             "bulk_integration_max_records": PEOPLE, "channels": {"whatsapp": true},
         });
@@ -188,7 +190,7 @@ impl Callers {
             self.command(company, "DefineOrgUnit", body).await?;
         }
         let mut file = Vec::new();
-        // Writing into memory does not fail.
+        // Writing to memory cannot fail.
         let _ = sample_data::write_csv(&mut file, SEED, PEOPLE);
         let file = json!({"name": "people.csv", "text": String::from_utf8_lossy(&file)});
         let body = json!({"dialect": "leapxpert", "files": [file]});
@@ -198,28 +200,28 @@ impl Callers {
         self.completed(company, "StartBulkIntegration", body, "run").await
     }
 
-    /// Begins what takes its time, and waits for its end; the id of what it made.
+    /// Submits a command that starts an import or a run, waits for its end and returns its id.
     async fn completed(
         &self,
         company: &CompanyId,
         command: &str,
         body: Value,
-        made: &str,
+        kind: &str,
     ) -> Result<Value, BenchError> {
-        let begun = Instant::now();
+        let started_all = Instant::now();
         let answer = self.command(company, command, body).await?;
-        let id = answer.get("result").and_then(|result| result.get(made)).cloned();
+        let id = answer.get("result").and_then(|result| result.get(kind)).cloned();
         let id = id.unwrap_or_default();
-        let params = json!({"actor": "admin", made: id});
+        let params = json!({"actor": "admin", kind: id});
         loop {
-            let subject = names::query(company, made);
-            let answer = self.ask(subject.clone(), &params).await;
+            let subject = names::query(company, kind);
+            let answer = self.request(subject.clone(), &params).await;
             if let Ok(answer) = &answer
                 && answer.pointer("/row/state").and_then(Value::as_str) == Some("completed")
             {
                 return Ok(id);
             }
-            if begun.elapsed() > Duration::from_secs(RUN_SECONDS_MAX) {
+            if started_all.elapsed() > Duration::from_secs(RUN_SECONDS_MAX) {
                 return Err(BenchError::NotAccepted { subject, answer: format!("{answer:?}") });
             }
             tokio::time::sleep(Duration::from_millis(POLL_MILLIS)).await;
@@ -227,8 +229,8 @@ impl Callers {
     }
 }
 
-/// A command that changes one thing: of a caller's commands this one, on people from `first` on.
-fn small(first: usize, number: usize) -> (&'static str, Value) {
+/// The command with this number of a client. It works on users from `first` on.
+fn small_command(first: usize, number: usize) -> (&'static str, Value) {
     let person = first + number / 3;
     let user = format!("user{person}");
     match number % 3 {

@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! Results of measurements, as text and as JSON.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -6,35 +6,35 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::BenchError;
+use super::job::BenchError;
 
-/// Many of one thing: how long they took together, and each alone.
+/// The durations of many requests, and of all together.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
-    pub took: Duration,
-    /// In rising order.
+    pub elapsed: Duration,
+    /// Sorted.
     each: Vec<Duration>,
 }
 
 impl Timed {
-    pub(super) fn new(took: Duration, mut each: Vec<Duration>) -> Self {
+    pub(super) fn new(elapsed: Duration, mut each: Vec<Duration>) -> Self {
         each.sort_unstable();
-        Self { took, each }
+        Self { elapsed, each }
     }
 
-    /// What these tasks measured until the last has ended.
+    /// Waits for the tasks and collects their durations.
     pub(super) async fn joined(
-        begun: Instant,
+        started: Instant,
         mut tasks: JoinSet<Result<Vec<Duration>, BenchError>>,
     ) -> Result<Self, BenchError> {
         let mut each = Vec::new();
         while let Some(done) = tasks.join_next().await {
             each.extend(done??);
         }
-        Ok(Self::new(begun.elapsed(), each))
+        Ok(Self::new(started.elapsed(), each))
     }
 
-    /// The one of middling speed.
+    /// The round with the median rate.
     pub(super) fn median(mut rounds: Vec<Self>) -> Self {
         rounds.sort_unstable_by(|a, b| a.per_second().total_cmp(&b.per_second()));
         let middle = rounds.len() / 2;
@@ -42,45 +42,45 @@ impl Timed {
     }
 
     pub fn per_second(&self) -> f64 {
-        self.each.len() as f64 / self.took.as_secs_f64().max(1e-9)
+        self.each.len() as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
-    /// What so many of a hundred did not take longer than.
+    /// The duration that this percentage of the requests did not exceed.
     pub fn percentile(&self, percent: usize) -> Duration {
         let at = (self.each.len() * percent / 100).min(self.each.len().saturating_sub(1));
         self.each.get(at).copied().unwrap_or_default()
     }
 }
 
-/// One thing that was measured.
+/// The result of one measurement.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     pub what: &'static str,
     pub in_flight: usize,
     pub timed: Timed,
-    /// Its share of what raw publishing does.
+    /// The rate as a share of the rate of raw publishing.
     pub ratio: Option<f64>,
 }
 
-/// The heading of the lines that [`Line`] displays as.
+/// The header of the lines of [`Line`].
 pub const HEADING: &str =
-    "                            in flight      a second   p50 ms   p99 ms  beside raw";
+    "                            in flight    per second   p50 ms   p99 ms  beside raw";
 
 impl Line {
     pub(super) fn of(what: &'static str, in_flight: usize, timed: Timed) -> Self {
         Self { what, in_flight, timed, ratio: None }
     }
 
-    /// The same for a program.
+    /// The result as JSON.
     pub fn as_json(&self) -> Value {
         json!({
-            "what": self.what,
-            "in_flight": self.in_flight,
-            "per_second": self.timed.per_second(),
-            "p50_millis": millis(self.timed.percentile(50)),
-            "p99_millis": millis(self.timed.percentile(99)),
-            "ratio": self.ratio,
-        })
+        "what": self.what,
+                "in_flight": self.in_flight,
+                "per_second": self.timed.per_second(),
+                "p50_millis": millis(self.timed.percentile(50)),
+                "p99_millis": millis(self.timed.percentile(99)),
+                "ratio": self.ratio,
+            })
     }
 }
 
@@ -94,17 +94,17 @@ impl fmt::Display for Line {
     }
 }
 
-fn millis(took: Duration) -> f64 {
-    took.as_secs_f64() * 1_000.0
+fn millis(elapsed: Duration) -> f64 {
+    elapsed.as_secs_f64() * 1_000.0
 }
 
-/// The most memory the process has had, after so many events.
+/// The peak memory of the process after an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Memory {
     pub events: u64,
-    /// Until the last event was durable.
+    /// From the command until the last event was durable.
     pub import: Duration,
-    /// Until the read models had seen it too.
+    /// From the command until the read models had all rows.
     pub visible: Duration,
     pub bytes: u64,
 }
@@ -114,7 +114,7 @@ impl Memory {
         self.events as f64 / self.import.as_secs_f64().max(1e-9)
     }
 
-    /// The same for a program.
+    /// The result as JSON.
     pub fn as_json(&self) -> Value {
         json!({
             "what": "memory",
@@ -130,11 +130,11 @@ impl Memory {
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (events, rate, mib) = (self.events, self.rate(), self.bytes / (1024 * 1024));
-        let (took, visible) = (self.import.as_secs_f64(), self.visible.as_secs_f64());
+        let (elapsed, visible) = (self.import.as_secs_f64(), self.visible.as_secs_f64());
         write!(
             f,
-            "import of {events} events: {took:.1} s, {rate:.0} a second; {visible:.1} s until the read \
-             models had them; peak memory {mib} MiB"
+            "import of {events} events: {elapsed:.1} s, {rate:.0} per second; {visible:.1} s until the read \
+             models had all rows; peak memory {mib} MiB"
         )
     }
 }
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn percentiles_are_of_what_each_took_and_the_rate_is_of_all() {
+    fn percentiles_use_each_duration_and_the_rate_uses_the_total() {
         let all: Vec<u64> = (1..=200).rev().collect();
         let timed = timed(4, &all);
         assert_eq!(timed.percentile(50), Duration::from_millis(101));
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_median_is_that_of_the_rates() {
+    fn median_is_the_round_with_the_median_rate() {
         let rounds = vec![timed(9, &[1]), timed(1, &[2]), timed(2, &[3])];
         assert_eq!(Timed::median(rounds), timed(2, &[3]));
         assert_eq!(Timed::median(Vec::new()).percentile(99), Duration::ZERO);

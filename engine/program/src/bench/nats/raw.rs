@@ -1,4 +1,4 @@
-//! What is measured against: a program that publishes bytes to JetStream, and waits for each to be durable.
+//! Raw publishing, for comparison: publishes messages to JetStream and waits for each acknowledgement.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -7,15 +7,17 @@ use async_nats::jetstream::{self, Context};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
+use super::job::BenchError;
+use super::measured::Timed;
 use super::streams::failed;
-use super::{BenchError, Timed, company};
+use crate::bench::log::company;
 use boarding_log::jetstream::{Options, payload, stream_config};
 use boarding_log::{Encoded, EventLog};
 
-/// How many commits of a log are published again and again, in commits: enough of each kind.
+/// The largest number of different messages, which are repeated. It is enough for each kind of command.
 const PAYLOADS_MAX: usize = 1_000;
 
-/// A stream as the log's, with nothing between it and the publishers.
+/// A stream with the settings of a log.
 pub(super) struct Raw {
     context: Context,
     subjects: String,
@@ -26,13 +28,12 @@ impl Raw {
         let client = log.server.connect("boarding bench raw").await?;
         let config = stream_config(&client, &of);
         let context = jetstream::new(client);
-        let made = context.create_stream(config).await;
-        made.map_err(|error| failed("make", of.stream, error))?;
+        let created = context.create_stream(config).await;
+        created.map_err(|error| failed("create", of.stream, error))?;
         Ok(Self { context, subjects: of.subjects })
     }
 
-    /// So many tasks, each of which publishes one message after the other, on as many subjects as there
-    /// are companies.
+    /// Runs concurrent tasks. Each publishes one message after the other to the subject of a company.
     pub(super) async fn publish(
         &self,
         in_flight: usize,
@@ -41,7 +42,7 @@ impl Raw {
         payloads: &[Bytes],
     ) -> Result<Timed, BenchError> {
         let payloads: Arc<[Bytes]> = payloads.into();
-        let begun = Instant::now();
+        let started_all = Instant::now();
         let mut tasks = JoinSet::new();
         for task in 0..in_flight {
             let (context, payloads) = (self.context.clone(), Arc::clone(&payloads));
@@ -57,11 +58,11 @@ impl Raw {
                 Ok(times)
             });
         }
-        Timed::joined(begun, tasks).await
+        Timed::joined(started_all, tasks).await
     }
 }
 
-/// The commits that stand in a log from this position on, each as the message that it would be alone.
+/// The commits of a log from this position on, each as one message.
 pub(super) fn payloads(log: &dyn EventLog, position: u64) -> Result<Vec<Bytes>, BenchError> {
     let (mut reader, mut payloads) = (log.read_all(position), Vec::new());
     while payloads.len() < PAYLOADS_MAX

@@ -1,26 +1,27 @@
-//! The streams of a measurement: under names of its own where it chooses them, and none that it has not made.
+//! The streams of a measurement. It removes only streams that it created.
 
 use async_nats::Client;
 use async_nats::jetstream::context::{DeleteStreamErrorKind, GetStreamErrorKind};
 use async_nats::jetstream::{self, Context, ErrorCode};
 
-use super::BenchError;
+use super::job::BenchError;
 use boarding_core::clock::Clock;
 use boarding_log::jetstream::Options;
 use boarding_nats::names::{EVENT_STREAM, FILES_BUCKET, LAST_EVENT_STREAM, QUEUE_STREAM};
 
-/// The kinds of streams that are measured on, each once.
+/// The kinds of streams with names of this measurement.
 const OWN: [&str; 5] = ["RAW", "LOG", "ENGINE", "FEED", "MEMORY"];
 
 pub(super) struct Streams {
     context: Context,
     options: Options,
-    /// What tells this measurement's streams from another's.
+    /// The part of the streams' names that is unique to this measurement.
     id: String,
 }
 
 impl Streams {
-    /// Makes sure that what an engine makes by itself is not there yet, so that it may be removed after.
+    /// Refuses servers that have the streams of an engine. Their names are fixed, so the bench could not tell them from
+    /// its own.
     pub(super) async fn prepare(client: &Client, options: &Options) -> Result<Self, BenchError> {
         let id = Clock::system().id().to_string();
         let streams =
@@ -29,16 +30,16 @@ impl Streams {
             match streams.context.get_stream(&stream).await {
                 Ok(_) => return Err(BenchError::InUse { stream }),
                 Err(error) => match error.kind() {
-                    GetStreamErrorKind::JetStream(no)
-                        if no.error_code() == ErrorCode::STREAM_NOT_FOUND => {}
-                    _ => return Err(failed("look for", stream, error)),
+                    GetStreamErrorKind::JetStream(error)
+                        if error.error_code() == ErrorCode::STREAM_NOT_FOUND => {}
+                    _ => return Err(failed("find", stream, error)),
                 },
             }
         }
         Ok(streams)
     }
 
-    /// The options of a log of its own.
+    /// The options of a log whose stream is used by this kind of measurement only.
     pub(super) fn log(&self, kind: &str) -> Options {
         let stream = self.name(kind);
         let subjects = format!("boarding.bench.{}.{kind}", self.id);
@@ -49,7 +50,7 @@ impl Streams {
         format!("BOARDING_BENCH_{}_{kind}", self.id)
     }
 
-    /// Removes everything that was made.
+    /// Removes all streams of the measurement.
     pub(super) async fn remove(&self) -> Result<(), BenchError> {
         let mut removed = Ok(());
         for stream in OWN.map(|kind| self.name(kind)).into_iter().chain(engines()) {
@@ -58,13 +59,13 @@ impl Streams {
         removed
     }
 
-    /// Removes a stream, if it is there.
+    /// Removes a stream if it exists.
     pub(super) async fn remove_one(&self, stream: &str) -> Result<(), BenchError> {
         match self.context.delete_stream(stream).await {
             Ok(_) => Ok(()),
             Err(error) => match error.kind() {
-                DeleteStreamErrorKind::JetStream(no)
-                    if no.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                DeleteStreamErrorKind::JetStream(error)
+                    if error.error_code() == ErrorCode::STREAM_NOT_FOUND =>
                 {
                     Ok(())
                 }
@@ -74,7 +75,7 @@ impl Streams {
     }
 }
 
-/// The streams that an engine makes by itself.
+/// The streams that an engine creates under fixed names.
 fn engines() -> impl Iterator<Item = String> {
     let files = format!("OBJ_{FILES_BUCKET}");
     [QUEUE_STREAM, EVENT_STREAM, LAST_EVENT_STREAM].map(str::to_owned).into_iter().chain([files])

@@ -1,4 +1,4 @@
-//! `boarding bench nats`: the engine on NATS, beside publishing to JetStream and nothing else.
+//! `boarding bench nats`: measures the engine on NATS, compared with raw publishing to JetStream.
 
 use std::path::{Path, PathBuf};
 
@@ -10,43 +10,43 @@ use crate::cli::output::Out;
 use boarding_log::connect::ServerAddress;
 use boarding_log::jetstream;
 
-/// The servers, and how much is asked of them
+/// The servers and the size of the bench
 #[derive(Debug, Args)]
 pub(super) struct Nats {
-    /// The NATS servers, with commas between: nats://[user:password@]host[:port] or tls://…
+    /// The NATS servers, separated by commas: nats://[user:password@]host[:port] or tls://…
     #[arg(long, env = "BOARDING_NATS", hide_env_values = true, value_name = "URL")]
     nats: String,
-    /// A file with a JWT and its key, as nsc makes them
+    /// A credentials file of nsc, with a JWT and its key
     #[arg(long, env = "BOARDING_NATS_CREDENTIALS", value_name = "FILE")]
     nats_credentials: Option<PathBuf>,
-    /// The certificates that the servers' may be signed by [default: the system's]
+    /// The certificates of the accepted authorities [default: the system's]
     #[arg(long, env = "BOARDING_NATS_CA", value_name = "FILE")]
     nats_ca: Option<PathBuf>,
-    /// How many servers keep each stream [default: 3 in a cluster, otherwise 1]
+    /// The number of copies of each stream [default: 3 in a cluster, else 1]
     #[arg(long, value_name = "COPIES")]
     replicas: Option<usize>,
-    /// Where the servers say what their settings are, http://host[:port]; once for each server
+    /// The monitoring address of a server, http://host[:port]; once for each server
     #[arg(long, value_name = "URL")]
     monitor: Vec<String>,
-    /// Measures on servers of which it is not known whether they keep what they acknowledge
+    /// Accepts servers without a monitoring address, whose sync settings are unknown
     #[arg(long)]
     accept_unknown_sync: bool,
-    /// How many companies the commands go to
+    /// The number of companies
     #[arg(long, default_value_t = 64, value_name = "COMPANIES", value_parser = clap::value_parser!(u16).range(1..))]
     companies: u16,
-    /// How many commands or queries are under way at once
+    /// The number of concurrent commands or queries
     #[arg(long, default_value_t = 256, value_name = "CLIENTS", value_parser = clap::value_parser!(u16).range(1..=1024))]
     clients: u16,
-    /// How many appends, commands or queries each round has at most
+    /// The largest number of appends, commands or queries of each round
     #[arg(long, default_value_t = 20_000, value_name = "COMMANDS")]
     commands: usize,
-    /// How many events are imported to see what memory that takes; 0 for none
+    /// The number of events of an import whose memory is measured; 0 skips it
     #[arg(long, default_value_t = 1_000_000, value_name = "EVENTS")]
     events: u64,
 }
 
 impl Nats {
-    /// Measures in a folder of its own.
+    /// Measures in a new folder and removes it.
     pub(super) async fn run(self, folder: &Path, out: &Out) -> CliResult {
         let data = folder.join(format!("nats-{}", std::process::id()));
         let job = self.job(&data);
@@ -79,7 +79,7 @@ impl Nats {
         };
         let log = jetstream::Options {
             copies: self.replicas,
-            // Who asks for one copy has accepted it.
+            // An operator who sets one copy has accepted it.
             accept_one_copy: self.replicas == Some(1),
             monitors: self.monitor,
             accept_unknown_sync: self.accept_unknown_sync,

@@ -79,7 +79,7 @@ async fn warnings(session: &Session<'_>, import: &str) -> Result<Vec<Value>, Fai
     Ok(listed.and_then(Value::as_array).cloned().unwrap_or_default())
 }
 
-/// Prints the first rows that created and updated nobody, the invalid rows first.
+/// Prints the first failed and skipped rows, the invalid rows first.
 async fn print_failed_rows(
     session: &Session<'_>,
     row: &Value,
