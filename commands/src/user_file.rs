@@ -14,9 +14,9 @@ mod row;
 mod tests;
 
 pub use cells::Cells;
-pub use created_keys::{CreatedKeys, created_keys};
+pub use created_keys::CreatedKeys;
 pub use defects::{FileError, refusal};
 pub use dialect::{Dialect, ImportRules, Known};
 pub(crate) use dialect::{quoted, template_line, user_format};
-pub use read::{ReadOptions, Rows, Summary, rows, scan};
-pub use row::{Manager, ParsedRow, RowValues};
+pub use read::{FileRows, FileSummary, ReadOptions, created_keys, rows, scan};
+pub use row::{ParsedRow, RowValues, UserRef};

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use boarding_commands::dialect::{self, Dialect};
 use boarding_commands::user_file::{self, FileError, ParsedRow, ReadOptions, RowValues};
-use boarding_csv::{Given, Limits, Options};
+use boarding_csv::{CellValue, Limits, Options};
 use serde_json::{Map, Value, json};
 
 use crate::support::paths::fixtures;
@@ -136,13 +136,13 @@ fn shortened(cell: &str) -> String {
 /// The values of a row as JSON. Absent values are left out, and blank values are null.
 fn values(values: &RowValues) -> Value {
     let mut out = Map::new();
-    let mut put = |name: &str, given: Given<Value>| match given {
-        Given::Absent => {}
-        Given::Blank => drop(out.insert(name.to_owned(), Value::Null)),
-        Given::Value(value) => drop(out.insert(name.to_owned(), value)),
+    let mut put = |name: &str, given: CellValue<Value>| match given {
+        CellValue::Absent => {}
+        CellValue::Blank => drop(out.insert(name.to_owned(), Value::Null)),
+        CellValue::Value(value) => drop(out.insert(name.to_owned(), value)),
     };
     if let Some(user) = &values.user {
-        put("user", Given::Value(json!(user.as_str())));
+        put("user", CellValue::Value(json!(user.as_str())));
     }
     put("first_name", values.first_name.as_ref().map(|text| json!(text)));
     put("last_name", values.last_name.as_ref().map(|text| json!(text)));
@@ -155,10 +155,10 @@ fn values(values: &RowValues) -> Value {
     put("org_unit", values.org_unit.as_ref().map(|text| json!(text)));
     put("roles", values.roles.as_ref().map(|roles| json!(roles)));
     if let Some(enabled) = values.enabled {
-        put("enabled", Given::Value(json!(enabled)));
+        put("enabled", CellValue::Value(json!(enabled)));
     }
     if values.archived {
-        put("archived", Given::Value(json!(true)));
+        put("archived", CellValue::Value(json!(true)));
     }
     for (name, given) in &values.attributes {
         put(name, given.as_ref().map(|text| json!(text)));

@@ -44,5 +44,5 @@ pub use names::{Near, same_name};
 pub use options::{Limits, Options, ROWS_MAX};
 pub use quotes::{is_typographic, normalise};
 pub use reader::{Reader, Scan, scan};
-pub use row::{Given, Row};
+pub use row::{CellValue, Row};
 pub use shape::RowDefects;

@@ -10,7 +10,7 @@ use crate::record::Record;
 
 /// What a row says about one value.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub enum Given<T> {
+pub enum CellValue<T> {
     /// Nothing: the file has no such column, or the cell cannot be used.
     #[default]
     Absent,
@@ -19,7 +19,7 @@ pub enum Given<T> {
     Value(T),
 }
 
-impl<T> Given<T> {
+impl<T> CellValue<T> {
     pub fn value(self) -> Option<T> {
         match self {
             Self::Value(value) => Some(value),
@@ -27,25 +27,25 @@ impl<T> Given<T> {
         }
     }
 
-    pub fn as_ref(&self) -> Given<&T> {
+    pub fn as_ref(&self) -> CellValue<&T> {
         match self {
-            Self::Absent => Given::Absent,
-            Self::Blank => Given::Blank,
-            Self::Value(value) => Given::Value(value),
+            Self::Absent => CellValue::Absent,
+            Self::Blank => CellValue::Blank,
+            Self::Value(value) => CellValue::Value(value),
         }
     }
 
-    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Given<U> {
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> CellValue<U> {
         match self {
-            Self::Absent => Given::Absent,
-            Self::Blank => Given::Blank,
-            Self::Value(value) => Given::Value(f(value)),
+            Self::Absent => CellValue::Absent,
+            Self::Blank => CellValue::Blank,
+            Self::Value(value) => CellValue::Value(f(value)),
         }
     }
 }
 
 /// Never shows the value: it may be personal data.
-impl<T> fmt::Debug for Given<T> {
+impl<T> fmt::Debug for CellValue<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Absent => "Absent",
@@ -79,13 +79,13 @@ impl<'a> Row<'a> {
     }
 
     /// The cell of a column, without blanks around the text and without a formula guard.
-    pub fn cell(&self, column: usize) -> Given<&'a str> {
+    pub fn cell(&self, column: usize) -> CellValue<&'a str> {
         let Some(place) = self.header.places.get(column).copied().flatten() else {
-            return Given::Absent;
+            return CellValue::Absent;
         };
         match trim(unguarded(trim(self.record.cell(place)))) {
-            "" => Given::Blank,
-            text => Given::Value(text),
+            "" => CellValue::Blank,
+            text => CellValue::Value(text),
         }
     }
 

@@ -1,13 +1,15 @@
 //! What an import did to each person, told from its events: how the person stood before the row, and after it.
 
-use super::{Company, Observer, UserState};
+use super::fold::Observer;
+use super::state::Company;
+use super::users::UserState;
 use crate::commit::Commit;
 use crate::event::{Channel, Event, Person};
 use crate::values::{Code, CompanyId, ImportId, Phone, UserKey};
 
 /// How a person stands, as far as an import or what follows it changes that.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Standing {
+pub struct UserSnapshot {
     /// None for somebody who is not there.
     pub state: Option<UserState>,
     pub person: Person,
@@ -24,13 +26,13 @@ pub struct Standing {
 }
 
 /// Never shows who it is.
-impl std::fmt::Debug for Standing {
+impl std::fmt::Debug for UserSnapshot {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Standing").field("state", &self.state).finish_non_exhaustive()
+        f.debug_struct("UserSnapshot").field("state", &self.state).finish_non_exhaustive()
     }
 }
 
-impl Standing {
+impl UserSnapshot {
     pub fn of(company: &Company, key: &UserKey) -> Self {
         let Some((id, user)) = company.users.created(key.as_str()) else { return Self::default() };
         Self {
@@ -54,8 +56,8 @@ impl Standing {
 pub struct RowEffect {
     pub row: u64,
     pub user: UserKey,
-    pub before: Standing,
-    pub after: Standing,
+    pub before: UserSnapshot,
+    pub after: UserSnapshot,
     /// Whether the row's number came out of the company's own stock.
     pub from_stock: bool,
     /// Why it cannot be reversed, where that is known before.
@@ -73,7 +75,7 @@ pub struct Effects {
 }
 
 /// What an event is to the import.
-enum Part<'a> {
+enum EventRole<'a> {
     /// It tells the outcome of a row.
     Row(u64, &'a UserKey),
     /// It changes the values of a person whose row is told by the event after it.
@@ -113,9 +115,9 @@ struct Walk<'c> {
     import: ImportId,
     rows: Vec<RowEffect>,
     /// What the next event is to the import, and how its person stood before.
-    next: (Part<'c>, Standing),
+    next: (EventRole<'c>, UserSnapshot),
     /// The person whose values the last event changed, and how the person stood before.
-    values: Option<(&'c UserKey, Standing)>,
+    values: Option<(&'c UserKey, UserSnapshot)>,
     /// The person of the row that the last event told.
     told: Option<&'c UserKey>,
     over: bool,
@@ -125,76 +127,79 @@ impl<'c> Observer<'c> for Walk<'c> {
     fn before(&mut self, company: &Company, event: &'c Event) {
         let part = self.part(event);
         let before = match &part {
-            Part::Row(_, user) | Part::Values(user) => Standing::of(company, user),
-            Part::Phone(_) | Part::Leaving(_) | Part::Stock | Part::End | Part::Other => {
-                Standing::default()
-            }
+            EventRole::Row(_, user) | EventRole::Values(user) => UserSnapshot::of(company, user),
+            EventRole::Phone(_)
+            | EventRole::Leaving(_)
+            | EventRole::Stock
+            | EventRole::End
+            | EventRole::Other => UserSnapshot::default(),
         };
         self.next = (part, before);
     }
 
     fn after(&mut self, company: &Company, _: &'c Event) {
-        let (part, before) = std::mem::replace(&mut self.next, (Part::Other, Standing::default()));
+        let (part, before) =
+            std::mem::replace(&mut self.next, (EventRole::Other, UserSnapshot::default()));
         let (earlier, just_told) = (self.values.take(), self.told.take());
         match part {
-            Part::Row(row, user) => {
+            EventRole::Row(row, user) => {
                 self.told = Some(user);
                 let earlier = earlier.filter(|(key, _)| key.folded() == user.folded());
                 let before = earlier.map_or(before, |(_, before)| before);
-                let after = Standing::of(company, user);
+                let after = UserSnapshot::of(company, user);
                 let (user, from_stock) = (user.clone(), false);
                 self.rows.push(RowEffect { row, user, before, after, from_stock, errored: None });
             }
-            Part::Values(user) => self.values = Some((user, before)),
-            Part::Phone(user) => {
+            EventRole::Values(user) => self.values = Some((user, before)),
+            EventRole::Phone(user) => {
                 if let Some(last) = self.rows.last_mut() {
-                    last.after = Standing::of(company, user);
+                    last.after = UserSnapshot::of(company, user);
                 }
             }
-            Part::Leaving(user) => {
+            EventRole::Leaving(user) => {
                 let of_row = just_told.is_some_and(|told| told.folded() == user.folded());
                 if let Some(last) = self.rows.last_mut().filter(|_| of_row) {
-                    last.after = Standing::of(company, user);
+                    last.after = UserSnapshot::of(company, user);
                 }
             }
-            Part::Stock => {
+            EventRole::Stock => {
                 if let Some(last) = self.rows.last_mut() {
                     last.from_stock = true;
                 }
             }
-            Part::End => self.over = true,
-            Part::Other => {}
+            EventRole::End => self.over = true,
+            EventRole::Other => {}
         }
     }
 }
 
 impl<'c> Walk<'c> {
     fn new(import: ImportId) -> Self {
-        let next = (Part::Other, Standing::default());
+        let next = (EventRole::Other, UserSnapshot::default());
         Self { import, rows: Vec::new(), next, values: None, told: None, over: false }
     }
 
-    fn part(&self, event: &'c Event) -> Part<'c> {
+    fn part(&self, event: &'c Event) -> EventRole<'c> {
         let row = event.row().filter(|(_, row)| row.import == self.import);
         match event {
-            Event::UserUpdated { user, row: None, .. } => Part::Values(user),
+            Event::UserUpdated { user, row: None, .. } => EventRole::Values(user),
             Event::UserCreated { user, .. }
             | Event::UserUpdated { user, .. }
             | Event::UserActivated { user, .. }
             | Event::UserDeactivated { user, .. }
             | Event::RowUnchanged { user, .. } => {
-                row.map_or(Part::Other, |(_, row)| Part::Row(row.row, user))
+                row.map_or(EventRole::Other, |(_, row)| EventRole::Row(row.row, user))
             }
             Event::CorporatePhoneAdded { user, import: Some(import), .. }
             | Event::NumberAssigned { user, import: Some(import), .. }
                 if *import == self.import =>
             {
-                Part::Phone(user)
+                EventRole::Phone(user)
             }
-            Event::UserArchived { user } => Part::Leaving(user),
-            Event::NumberAllocated { .. } => Part::Stock,
-            Event::ImportCompleted { import, .. } if *import == self.import => Part::End,
-            _ => Part::Other,
+            Event::UserArchived { user } => EventRole::Leaving(user),
+            Event::NumberAllocated { .. } => EventRole::Stock,
+            Event::ImportCompleted { import, .. } if *import == self.import => EventRole::End,
+            _ => EventRole::Other,
         }
     }
 }

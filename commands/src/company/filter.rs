@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Company, User, UserState};
+use super::state::Company;
+use super::users::{User, UserState};
 use crate::search::Needle;
 use crate::values::{Code, Refusal};
 

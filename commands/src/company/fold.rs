@@ -1,6 +1,8 @@
 //! The fold: how an event changes the company's state. It never fails, because history is never refused.
 
-use crate::company::{Company, OrgUnit, Template};
+use super::own_template::TemplateText;
+use super::state::{Company, OrgUnit};
+use crate::commit::Commit;
 use crate::event::{ByTheme, CompanyEvent, Event, PictureEvent};
 use crate::values::Time;
 
@@ -11,7 +13,57 @@ mod numbers;
 mod runs;
 mod users;
 
+/// Sees the state of a company before and after each event of a commit.
+pub(crate) trait Observer<'c> {
+    fn before(&mut self, company: &Company, event: &'c Event);
+    fn after(&mut self, company: &Company, event: &'c Event);
+}
+
+struct Unobserved;
+
+impl Observer<'_> for Unobserved {
+    fn before(&mut self, _: &Company, _: &Event) {}
+    fn after(&mut self, _: &Company, _: &Event) {}
+}
+
 impl Company {
+    /// Folds the next commit into the state. This is the only way to change a company.
+    pub fn apply(&mut self, commit: &Commit) {
+        self.fold(commit.at, &commit.actor, &commit.events, &mut Unobserved);
+    }
+
+    /// Folds the next commit, and shows the state before and after each of its events.
+    pub(crate) fn apply_observed<'c>(
+        &mut self,
+        commit: &'c Commit,
+        observer: &mut impl Observer<'c>,
+    ) {
+        self.fold(commit.at, &commit.actor, &commit.events, observer);
+    }
+
+    /// A copy of the company, changed by the events of a commit that does not exist.
+    pub(crate) fn after(&self, at: Time, actor: &str, events: &[Event]) -> Self {
+        let mut company = self.clone();
+        company.fold(at, actor, events, &mut Unobserved);
+        company
+    }
+
+    fn fold<'c>(
+        &mut self,
+        at: Time,
+        actor: &str,
+        events: &'c [Event],
+        observer: &mut impl Observer<'c>,
+    ) {
+        for event in events {
+            observer.before(self, event);
+            self.evolve(at, event);
+            self.note_starter(actor, event);
+            observer.after(self, event);
+        }
+        self.numbers.look();
+    }
+
     /// Takes note of the next event. `at` is its commit's time.
     pub(crate) fn evolve(&mut self, at: Time, event: &Event) {
         self.version += 1;
@@ -45,8 +97,11 @@ impl Company {
                 self.note_setting(setting);
             }
             CompanyEvent::TemplateSet { kind, language, subject, text, html } => {
-                let template =
-                    Template { subject: subject.clone(), text: text.clone(), html: html.clone() };
+                let template = TemplateText {
+                    subject: subject.clone(),
+                    text: text.clone(),
+                    html: html.clone(),
+                };
                 self.set_template(*kind, language, template);
             }
             CompanyEvent::OrgUnitDefined { org_unit, parent, level, roles } => {

@@ -1,31 +1,11 @@
 //! Who has a value that no two people of a company share: an Agent ID, a PBX ID (P17).
 
-use serde::{Deserialize, Serialize};
-use unicode_normalization::UnicodeNormalization as _;
-
-use super::{Company, User, UserId};
+use super::state::Company;
+use super::user_id::UserId;
+use super::users::User;
+use super::value_mark::{ValueMark, plain};
 use crate::dialect;
 use crate::event::Person;
-use crate::values::fold;
-
-/// A value of an attribute as far as it must be known again: a digest, small enough for a million.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct ValueMark(u64);
-
-impl ValueMark {
-    pub fn of(attribute: &str, value: &str) -> Self {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(attribute.as_bytes()).update(&[0]).update(plain(value).as_bytes());
-        let hash = hasher.finalize();
-        Self(hash.as_bytes().iter().take(8).fold(0, |mark, byte| mark << 8 | u64::from(*byte)))
-    }
-}
-
-/// The form that two spellings of one value share.
-pub(crate) fn plain(value: &str) -> String {
-    fold(&value.nfkc().collect::<String>())
-}
 
 /// Whether no two people of a company may have the same value of this attribute.
 pub(crate) fn is_unique(attribute: &str) -> bool {

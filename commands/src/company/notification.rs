@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::users::UserId;
+use super::user_id::UserId;
 use crate::event::{TemplateKind, Topic};
 use crate::values::Time;
 

@@ -1,32 +1,32 @@
 //! The number pool: each number in one state and of one owner, whose it is, and who waits for one.
 
 mod alarms;
+mod stock;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::users::{Invitation, InvitationState, User, UserId, UserState};
+use super::user_id::UserId;
+use super::users::{Invitation, InvitationState, User, UserState};
 use crate::event::{Channel, TemplateKind};
 use crate::values::{Phone, Time};
 
 pub use alarms::{Alarm, Alarms};
-
-/// The organization that has a number; none is the company's own stock.
-pub type Owner = Option<Arc<str>>;
+pub use stock::{NumberOwner, Stock};
 
 /// Every number of the company, and the accounts that draw on them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Numbers {
     all: BTreeMap<Phone, Number>,
     by_user: BTreeMap<UserId, Phone>,
-    stock: BTreeMap<Owner, Stock>,
+    stock: BTreeMap<NumberOwner, Stock>,
     cooling: BTreeSet<(Time, Phone)>,
     /// Those who take their number from the pool: people of a MultiLine file.
     accounts: BTreeSet<UserId>,
     /// Accounts with a pending invitation and no number, by their organization.
-    waiting: BTreeMap<UserId, Owner>,
+    waiting: BTreeMap<UserId, NumberOwner>,
     /// Rises when somebody begins or ceases to wait: what an import may take has changed.
     turns: u64,
     /// The company's setting.
@@ -37,7 +37,7 @@ pub struct Numbers {
 /// One number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Number {
-    pub owner: Owner,
+    pub owner: NumberOwner,
     pub state: NumberState,
 }
 
@@ -79,39 +79,6 @@ impl NumberState {
             Self::Assigned { user } | Self::Registered { user } => Some(*user),
             Self::Available | Self::Reserved { .. } | Self::Cooling { .. } => None,
         }
-    }
-}
-
-/// What one owner can give, and how many wait for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Stock {
-    pub total: u64,
-    /// Those that are somebody's.
-    pub used: u64,
-    pub available: u64,
-    pub reserved: u64,
-    /// Pending invitations without a number.
-    pub waiting: u64,
-}
-
-impl Stock {
-    /// Numbers that an invitation may still be sent on.
-    pub fn free(self) -> u64 {
-        self.available + self.reserved
-    }
-
-    /// How many of all are somebody's, in percent.
-    pub fn used_percent(self) -> u64 {
-        (100 * self.used).checked_div(self.total).unwrap_or(0)
-    }
-
-    pub(crate) fn is_over(self, threshold_percent: u64) -> bool {
-        self.total > 0 && self.used_percent() >= threshold_percent
-    }
-
-    /// Numbers that are promised to nobody (A19). With overbooking, one number may be promised to many.
-    pub fn spare(self, overbooking: bool) -> u64 {
-        if overbooking { self.free() } else { self.free().saturating_sub(self.waiting) }
     }
 }
 
@@ -168,7 +135,7 @@ impl Numbers {
         self.by_user.get(&user).copied()
     }
 
-    pub fn stock(&self, owner: &Owner) -> Stock {
+    pub fn stock(&self, owner: &NumberOwner) -> Stock {
         self.stock.get(owner).copied().unwrap_or_default()
     }
 
@@ -204,7 +171,7 @@ impl Numbers {
     /// Looks whose numbers run short, at the end of a commit.
     pub(crate) fn look(&mut self) {
         let stock = &self.stock;
-        let of = |owner: &Owner| stock.get(owner).copied().unwrap_or_default();
+        let of = |owner: &NumberOwner| stock.get(owner).copied().unwrap_or_default();
         self.alarms.look(self.threshold_percent, of);
     }
 
@@ -234,18 +201,18 @@ impl Numbers {
     }
 
     /// The owner of that name, kept once however many numbers it has.
-    pub(crate) fn owner(&self, name: Option<&str>) -> Owner {
-        let owner: Owner = name.map(Arc::from);
+    pub(crate) fn owner(&self, name: Option<&str>) -> NumberOwner {
+        let owner: NumberOwner = name.map(Arc::from);
         self.stock.get_key_value(&owner).map_or(owner, |(known, _)| known.clone())
     }
 
-    pub(crate) fn add(&mut self, number: Phone, owner: Owner) {
+    pub(crate) fn add(&mut self, number: Phone, owner: NumberOwner) {
         if !self.all.contains_key(&number) {
             self.put(number, Number { owner, state: NumberState::Available });
         }
     }
 
-    pub(crate) fn give(&mut self, number: Phone, owner: Owner) {
+    pub(crate) fn give(&mut self, number: Phone, owner: NumberOwner) {
         if let Some(known) = self.all.get(&number) {
             let state = known.state.clone();
             self.put(number, Number { owner, state });
@@ -260,7 +227,7 @@ impl Numbers {
     }
 
     /// Notes whether an account waits, and of which organization it is.
-    pub(crate) fn wait(&mut self, user: UserId, org_unit: Option<Owner>) {
+    pub(crate) fn wait(&mut self, user: UserId, org_unit: Option<NumberOwner>) {
         let before = self.waiting.get(&user).cloned();
         if before == org_unit {
             return;

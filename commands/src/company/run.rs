@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::users::UserId;
+use super::user_id::UserId;
 use crate::event::{Channel, Wording};
 use crate::values::{Time, fold};
 

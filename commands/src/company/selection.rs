@@ -1,27 +1,14 @@
 //! The people of a run, listed from its source. Each version of the list procedure is frozen.
 
+mod list;
 mod v1;
 
-use super::Company;
-use super::users::{User, UserId};
+pub use list::{Pick, Selection};
+
+use super::state::Company;
+use super::users::User;
 use crate::event::{Channel, Source};
 use crate::values::UserKey;
-
-/// The people of a run, each once, in the order in which they are invited.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Selection {
-    pub picks: Vec<Pick>,
-    /// How often a person was named again.
-    pub duplicates_removed: u64,
-}
-
-/// One person of a selection.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Pick {
-    Known(UserId),
-    /// A key without a user. The recipient will fail as not created.
-    New(UserKey),
-}
 
 /// A version of the procedure that lists the people of a source.
 ///

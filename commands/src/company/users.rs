@@ -8,13 +8,9 @@ use hashbrown::HashTable;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::run::Recipient;
+use super::user_id::UserId;
 use crate::event::{Channel, Person};
 use crate::values::{InvitationId, Phone, Time, UserKey, fold};
-
-/// The place of a person in [`Users`]; stays the same for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct UserId(u32);
 
 /// Everybody the company's events have named by a key, created or not.
 #[derive(Debug, Clone, Default)]

@@ -1,36 +1,10 @@
 //! The wording of mails: which is in force for whom, and those that mails under way were claimed with.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Company, RunState};
+use super::own_template::{OwnTemplate, TemplateText};
+use super::run::RunState;
+use super::state::Company;
 use crate::event::{TemplateKind, Wording};
-use crate::template::{self, Template as Mail};
-
-/// The wording of one mail in one language.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Template {
-    pub subject: String,
-    pub text: String,
-    pub html: String,
-}
-
-/// A company's own wording of one mail in one language.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnTemplate {
-    pub current: Template,
-    /// Counts how often it was set, from 1.
-    pub version: u64,
-    /// Earlier ones by their versions, as long as a mail that was claimed with them may be under way.
-    former: BTreeMap<u64, Template>,
-}
-
-impl OwnTemplate {
-    fn of(&self, version: u64) -> Option<&Template> {
-        if version == self.version { Some(&self.current) } else { self.former.get(&version) }
-    }
-}
+use crate::template::{self, MailTemplate};
 
 impl Company {
     /// The wording in force for a person: in their language, else the company's, else English.
@@ -49,13 +23,13 @@ impl Company {
     }
 
     /// The mail of this wording; none where it is neither in force nor needed by a mail under way.
-    pub fn worded(&self, kind: TemplateKind, wording: &Wording) -> Option<Mail> {
+    pub fn worded(&self, kind: TemplateKind, wording: &Wording) -> Option<MailTemplate> {
         let Wording { language, version } = wording;
         if *version == 0 {
             return template::builtin(kind, language);
         }
         let own = self.templates.get(&(kind, language.clone()))?.of(*version)?;
-        Some(Mail {
+        Some(MailTemplate {
             language: language.clone(),
             subject: own.subject.clone(),
             text: own.text.clone(),
@@ -63,31 +37,33 @@ impl Company {
         })
     }
 
-    pub(crate) fn set_template(&mut self, kind: TemplateKind, language: &str, template: Template) {
+    pub(crate) fn set_template(
+        &mut self,
+        kind: TemplateKind,
+        language: &str,
+        template: TemplateText,
+    ) {
         let under_way = self.runs.values().any(|run| !run.in_flight.is_empty());
         let key = (kind, language.to_owned());
         let Some(own) = self.templates.get_mut(&key) else {
-            let own = OwnTemplate { current: template, version: 1, former: BTreeMap::new() };
-            self.templates.insert(key, own);
+            self.templates.insert(key, OwnTemplate::first(template));
             return;
         };
-        let former = std::mem::replace(&mut own.current, template);
-        if under_way {
-            own.former.insert(own.version, former);
-        }
-        own.version += 1;
+        own.replace(template, under_way);
     }
 
     /// A run is over: nothing that it claimed is under way any more.
     pub(crate) fn forget_former_templates(&mut self) {
         if self.runs.values().all(|run| run.state != RunState::Running) {
-            self.templates.values_mut().for_each(|own| own.former.clear());
+            self.templates.values_mut().for_each(|own| own.forget_former());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::*;

@@ -1,7 +1,7 @@
 //! Facts that the engine finds out for a command, such as the content of a file.
 
 use crate::event::{FileRef, PictureFormat};
-use crate::user_file::{ParsedRow, Summary};
+use crate::user_file::{FileSummary, ParsedRow};
 use crate::values::{Code, ImportId, InvitationId, Personal};
 
 /// The facts for one command. They stand beside the command and never come from a client.
@@ -24,7 +24,7 @@ pub enum Facts {
 #[derive(Debug, Clone)]
 pub struct FileContents {
     pub files: Vec<FileRef>,
-    pub summary: Summary,
+    pub summary: FileSummary,
     /// All rows, if they fit in the commit that accepts the file; otherwise empty.
     pub rows: Vec<ParsedRow>,
 }

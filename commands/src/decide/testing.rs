@@ -32,8 +32,8 @@ impl<C: Into<Command>> From<C> for Input {
     }
 }
 
-impl From<&Command> for Command {
-    fn from(command: &Command) -> Self {
+impl From<&Self> for Command {
+    fn from(command: &Self) -> Self {
         command.clone()
     }
 }

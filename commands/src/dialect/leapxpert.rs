@@ -2,8 +2,7 @@
 
 use boarding_csv::{Column, FileFormat};
 
-use super::{Dialect, ImportRules};
-use crate::user_file::{Cells, RowValues, user_format};
+use crate::user_file::{Cells, Dialect, ImportRules, RowValues, user_format};
 
 /// The dialect `leapxpert`.
 #[derive(Debug)]

@@ -6,10 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use boarding_csv::{Column, FileFormat, Given, QuoteRule};
+use boarding_csv::{CellValue, Column, FileFormat, QuoteRule};
 
-use super::{Dialect, ImportRules, Known};
-use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::user_file::{Cells, Dialect, ImportRules, Known, RowValues, UserRef, user_format};
 use crate::values::{Code, UserKey};
 
 /// The dialect `mangoapps`.
@@ -113,7 +112,7 @@ impl Dialect for Mangoapps {
             KEPT.iter().map(|(name, column)| ((*name).to_owned(), cells.text(*column))).collect();
         attributes.insert(ID_ATTRIBUTE.to_owned(), employee_id);
         let manager = match attributes.get("manager") {
-            Some(Given::Value(key)) => Some(Manager::named(UserKey::new(key))),
+            Some(CellValue::Value(key)) => Some(UserRef::named(UserKey::new(key))),
             _ => None,
         };
         RowValues {
@@ -134,7 +133,7 @@ impl Dialect for Mangoapps {
 impl ImportRules for Mangoapps {
     /// A row without an address or login means whoever has its employee ID.
     fn known_as(&self, row: &RowValues, known: &dyn Known) -> Option<UserKey> {
-        let Some(Given::Value(id)) = row.attributes.get(ID_ATTRIBUTE) else { return None };
+        let Some(CellValue::Value(id)) = row.attributes.get(ID_ATTRIBUTE) else { return None };
         let named_by_it = row.user.as_ref()?.folded() == UserKey::new(id).folded();
         named_by_it.then(|| known.holder(ID_ATTRIBUTE, id)).flatten()
     }
@@ -153,18 +152,21 @@ impl ImportRules for Mangoapps {
 }
 
 /// The key is the address or login, and the employee ID where there is none.
-fn who(cells: &mut Cells<'_>, employee_id: &Given<String>) -> (Option<UserKey>, Given<String>) {
-    if let Given::Value(_) = cells.raw(LOGIN) {
+fn who(
+    cells: &mut Cells<'_>,
+    employee_id: &CellValue<String>,
+) -> (Option<UserKey>, CellValue<String>) {
+    if let CellValue::Value(_) = cells.raw(LOGIN) {
         return cells.email_or_login(LOGIN);
     }
     match employee_id {
-        Given::Value(id) => (Some(UserKey::new(id)), Given::Absent),
-        Given::Blank | Given::Absent => {
+        CellValue::Value(id) => (Some(UserKey::new(id)), CellValue::Absent),
+        CellValue::Blank | CellValue::Absent => {
             // What is wrong with an ID that stands there is said already.
-            if !matches!(cells.raw(EMPLOYEE_ID), Given::Value(_)) {
+            if !matches!(cells.raw(EMPLOYEE_ID), CellValue::Value(_)) {
                 cells.problem(LOGIN, Code::FieldRequired);
             }
-            (None, Given::Absent)
+            (None, CellValue::Absent)
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use boarding_csv::{Column, FileFormat, Given, NoteRows, Row};
+use boarding_csv::{CellValue, Column, FileFormat, NoteRows, Row};
 
-use super::{Dialect, ImportRules};
 use crate::settings::Settings;
-use crate::user_file::{Cells, RowValues, quoted, template_line, user_format};
+use crate::user_file::{
+    Cells, Dialect, ImportRules, RowValues, quoted, template_line, user_format,
+};
 use crate::values::{Code, Phone, UserKey, email};
 
 /// The dialect `multiline`.
@@ -95,7 +96,7 @@ impl Dialect for Multiline {
             (RESTRICT_NAME, restrict.map(str::to_owned)),
             ("language", language(cells)),
         ] {
-            if given != Given::Absent {
+            if given != CellValue::Absent {
                 attributes.insert(name.to_owned(), given);
             }
         }
@@ -163,31 +164,34 @@ fn is_account(row: &Row<'_>) -> bool {
 }
 
 /// Who the account is: an e-mail address, or the phone number of the device, in one spelling.
-fn address(cells: &mut Cells<'_>) -> (Option<UserKey>, Given<String>, Given<Result<Phone, Code>>) {
-    let none = (None, Given::Absent, Given::Absent);
-    let looks_like_mail = matches!(cells.raw(ADDRESS), Given::Value(text) if text.contains('@'));
+fn address(
+    cells: &mut Cells<'_>,
+) -> (Option<UserKey>, CellValue<String>, CellValue<Result<Phone, Code>>) {
+    let none = (None, CellValue::Absent, CellValue::Absent);
+    let looks_like_mail =
+        matches!(cells.raw(ADDRESS), CellValue::Value(text) if text.contains('@'));
     if looks_like_mail {
         let Some(key) = cells.key(ADDRESS) else { return none };
         if let Err(why) = email::check(key.as_str()) {
             cells.problem_saying(ADDRESS, Code::FieldNotEmailOrPhone, why);
             return none;
         }
-        let email = Given::Value(key.as_str().to_owned());
-        return (Some(key), email, Given::Absent);
+        let email = CellValue::Value(key.as_str().to_owned());
+        return (Some(key), email, CellValue::Absent);
     }
     match cells.exact_phone(ADDRESS) {
-        Given::Value(Ok(phone)) => {
-            (Some(UserKey::new(&phone.to_string())), Given::Absent, Given::Value(Ok(phone)))
+        CellValue::Value(Ok(phone)) => {
+            (Some(UserKey::new(&phone.to_string())), CellValue::Absent, CellValue::Value(Ok(phone)))
         }
-        Given::Value(Err(Code::PhoneInvalid)) => {
+        CellValue::Value(Err(Code::PhoneInvalid)) => {
             cells.problem(ADDRESS, Code::FieldNotEmailOrPhone);
             none
         }
-        Given::Value(Err(code)) => {
+        CellValue::Value(Err(code)) => {
             cells.problem(ADDRESS, code);
             none
         }
-        Given::Blank | Given::Absent => {
+        CellValue::Blank | CellValue::Absent => {
             cells.problem(ADDRESS, Code::FieldRequired);
             none
         }
@@ -195,60 +199,60 @@ fn address(cells: &mut Cells<'_>) -> (Option<UserKey>, Given<String>, Given<Resu
 }
 
 /// The number asked for, under either of its names (A18).
-fn number(cells: &mut Cells<'_>) -> Given<Phone> {
+fn number(cells: &mut Cells<'_>) -> CellValue<Phone> {
     let mut read = |column: usize| match cells.exact_phone(column) {
-        Given::Value(Ok(number)) => Given::Value(number),
-        Given::Value(Err(code)) => {
+        CellValue::Value(Ok(number)) => CellValue::Value(number),
+        CellValue::Value(Err(code)) => {
             cells.problem(column, code);
-            Given::Absent
+            CellValue::Absent
         }
-        Given::Blank => Given::Blank,
-        Given::Absent => Given::Absent,
+        CellValue::Blank => CellValue::Blank,
+        CellValue::Absent => CellValue::Absent,
     };
     let (number, primary) = (read(NUMBER), read(PRIMARY_NUMBER));
     match (number, primary) {
-        (Given::Value(one), Given::Value(other)) if one != other => {
+        (CellValue::Value(one), CellValue::Value(other)) if one != other => {
             cells.problem(NUMBER, Code::FieldConflict);
-            Given::Absent
+            CellValue::Absent
         }
-        (Given::Value(one), _) | (_, Given::Value(one)) => Given::Value(one),
-        (Given::Blank, _) | (_, Given::Blank) => Given::Blank,
-        (Given::Absent, Given::Absent) => Given::Absent,
+        (CellValue::Value(one), _) | (_, CellValue::Value(one)) => CellValue::Value(one),
+        (CellValue::Blank, _) | (_, CellValue::Blank) => CellValue::Blank,
+        (CellValue::Absent, CellValue::Absent) => CellValue::Absent,
     }
 }
 
 /// 4 to 18 digits with the country code: longer and shorter than a phone number may be.
-fn forwarding_number(cells: &mut Cells<'_>) -> Given<String> {
+fn forwarding_number(cells: &mut Cells<'_>) -> CellValue<String> {
     match cells.digits(FORWARDING_NUMBER) {
-        Given::Absent => return Given::Absent,
-        Given::Blank => return Given::Blank,
-        Given::Value(Ok(digits)) if FORWARDING_DIGITS.contains(&digits.len()) => {
-            return Given::Value(format!("+{digits}"));
+        CellValue::Absent => return CellValue::Absent,
+        CellValue::Blank => return CellValue::Blank,
+        CellValue::Value(Ok(digits)) if FORWARDING_DIGITS.contains(&digits.len()) => {
+            return CellValue::Value(format!("+{digits}"));
         }
-        Given::Value(Ok(_)) => {
+        CellValue::Value(Ok(_)) => {
             cells.problem_saying(FORWARDING_NUMBER, Code::FieldLength, "4 to 18 digits");
         }
-        Given::Value(Err(code)) => cells.problem(FORWARDING_NUMBER, code),
+        CellValue::Value(Err(code)) => cells.problem(FORWARDING_NUMBER, code),
     }
-    Given::Absent
+    CellValue::Absent
 }
 
 /// One of the words that a mandatory cell may hold.
-fn word(cells: &mut Cells<'_>, column: usize, allowed: &[&'static str]) -> Given<&'static str> {
-    cells.word(column, allowed).map_or(Given::Absent, Given::Value)
+fn word(cells: &mut Cells<'_>, column: usize, allowed: &[&'static str]) -> CellValue<&'static str> {
+    cells.word(column, allowed).map_or(CellValue::Absent, CellValue::Value)
 }
 
 /// It restricts what `social_messaging` has enabled, and says nothing where that is not.
-fn restriction(cells: &mut Cells<'_>, social: Given<&'static str>) -> Given<&'static str> {
+fn restriction(cells: &mut Cells<'_>, social: CellValue<&'static str>) -> CellValue<&'static str> {
     let given = cells.one_of(RESTRICT, &["true", "false"]);
-    if matches!(given, Given::Value(_)) && social == Given::Value("No") {
+    if matches!(given, CellValue::Value(_)) && social == CellValue::Value("No") {
         cells.warning(RESTRICT, Code::FieldIgnoredNotApplicable);
-        return Given::Absent;
+        return CellValue::Absent;
     }
     given
 }
 
-fn language(cells: &mut Cells<'_>) -> Given<String> {
+fn language(cells: &mut Cells<'_>) -> CellValue<String> {
     let languages = ["English", "Italian", "German", "French", "Spanish"];
     cells.one_of(LANGUAGE, &languages).map(str::to_owned)
 }

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use boarding_csv::{CellValue, Column, FileFormat, FilePart};
 use unicode_normalization::UnicodeNormalization as _;
 
-use boarding_csv::{Column, FileFormat, FilePart, Given};
-
-use super::{Dialect, ImportRules, Known};
 use crate::settings::Settings;
-use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::user_file::{Cells, Dialect, ImportRules, Known, RowValues, UserRef, user_format};
 use crate::values::{Code, Problem, UserKey, fold};
 
 /// The dialect `ocm`.
@@ -94,8 +92,8 @@ impl Dialect for Ocm {
         cells.require(LAN_ID);
         let lan_id = login(cells, LAN_ID);
         let agent_id = match cells.raw(AGENT_ID) {
-            Given::Value(_) => login(cells, AGENT_ID),
-            Given::Absent | Given::Blank => lan_id.clone(),
+            CellValue::Value(_) => login(cells, AGENT_ID),
+            CellValue::Absent | CellValue::Blank => lan_id.clone(),
         };
         NEVER_BLANK.iter().for_each(|&column| cells.require(column));
         let profile = cells.word(PROFILE, &PROFILES);
@@ -104,11 +102,14 @@ impl Dialect for Ocm {
         }
         let pbx_id = number(cells, PBX_ID);
         let supervisor = cells.id(SUPERVISOR, UserKey::MAX_CHARS);
-        let named = supervisor.as_ref().value().map(|key| Manager::named(UserKey::new(key)));
+        let named = supervisor.as_ref().value().map(|key| UserRef::named(UserKey::new(key)));
         let attributes = [
             ("agent_id", agent_id),
             ("pbx_id", pbx_id),
-            ("profile", profile.map_or(Given::Absent, |word| Given::Value(word.to_owned()))),
+            (
+                "profile",
+                profile.map_or(CellValue::Absent, |word| CellValue::Value(word.to_owned())),
+            ),
             ("supervisor", supervisor),
             ("access_role", cells.text(ACCESS_ROLE)),
             ("crm_name", cells.text(CRM_NAME)),
@@ -135,7 +136,7 @@ impl ImportRules for Ocm {
     fn check(&self, row: &RowValues, known: &dyn Known) -> Vec<Problem> {
         let mut problems = Vec::new();
         let attribute = |name: &str| match row.attributes.get(name) {
-            Some(Given::Value(value)) => Some(value.as_str()),
+            Some(CellValue::Value(value)) => Some(value.as_str()),
             _ => None,
         };
         // One that stands for a blank cell is judged as the LAN ID it is.
@@ -143,11 +144,11 @@ impl ImportRules for Ocm {
         if attribute("agent_id").is_some_and(|id| !same_as_key(id) && !known.takes_id(id)) {
             problems.push(special_characters(AGENT_ID));
         }
-        let lost = |other: &Manager| same_as_key(other.key.as_str()) || !known.may_refer_to(other);
+        let lost = |other: &UserRef| same_as_key(other.key.as_str()) || !known.may_refer_to(other);
         if row.supervisor.as_ref().is_some_and(lost) {
             problems.push(in_column(SUPERVISOR, Code::ReferenceSupervisorNotFound));
         }
-        if let Given::Value(unit) = &row.org_unit
+        if let CellValue::Value(unit) = &row.org_unit
             && attribute("profile") == Some(AGENT)
             && known.org_unit_level(unit).is_some_and(|level| level != Some(TEAM))
         {
@@ -182,12 +183,12 @@ impl ImportRules for Ocm {
 }
 
 /// A LAN ID or Agent ID: ASCII without blanks. Which punctuation marks it may hold is the company's to say.
-fn login(cells: &mut Cells<'_>, column: usize) -> Given<String> {
+fn login(cells: &mut Cells<'_>, column: usize) -> CellValue<String> {
     let id = cells.id(column, MAX_ID_CHARS);
     match &id {
-        Given::Value(text) if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
+        CellValue::Value(text) if !text.bytes().all(|byte| byte.is_ascii_graphic()) => {
             cells.problem(column, Code::FieldSpecialCharacters);
-            Given::Absent
+            CellValue::Absent
         }
         _ => id,
     }
@@ -195,15 +196,15 @@ fn login(cells: &mut Cells<'_>, column: usize) -> Given<String> {
 
 /// A number that is a name: compared as text, so that 007 is not 7; of whatever width (N76). A superscript or a
 /// digit in a circle is none.
-fn number(cells: &mut Cells<'_>, column: usize) -> Given<String> {
+fn number(cells: &mut Cells<'_>, column: usize) -> CellValue<String> {
     let narrow = |c: char| match c {
         '\u{ff10}'..='\u{ff19}' => c.nfkc().collect(),
         _ => String::from(c),
     };
     match cells.id(column, MAX_ID_CHARS).map(|text| text.chars().map(narrow).collect::<String>()) {
-        Given::Value(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
+        CellValue::Value(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
             cells.problem(column, Code::FieldNotNumber);
-            Given::Absent
+            CellValue::Absent
         }
         number => number,
     }

@@ -2,8 +2,7 @@
 
 use boarding_csv::{Column, FileFormat, QuoteRule};
 
-use super::{Dialect, ImportRules};
-use crate::user_file::{Cells, Manager, RowValues, user_format};
+use crate::user_file::{Cells, Dialect, ImportRules, RowValues, UserRef, user_format};
 use crate::values::UserKey;
 
 /// The dialect `officechat`.
@@ -84,7 +83,7 @@ impl Dialect for Officechat {
         let title = cells.text(TITLE);
         let phone = cells.phone(MOBILE);
         let manager = cells.text(MANAGER);
-        let named = manager.as_ref().value().map(|key| Manager::named(UserKey::new(key)));
+        let named = manager.as_ref().value().map(|key| UserRef::named(UserKey::new(key)));
         let attributes = [("name", name), ("title", title), ("manager", manager)];
         RowValues {
             user,

@@ -1,72 +1,36 @@
-//! Whether a template may be used: it can be read, asks for nothing unknown, and shows its link (LX-30).
+//! Whether a template may be used: it can be read, uses known variables only, and shows the required ones.
 
 use serde_json::json;
-use ulid::Ulid;
 
-use super::render::{RenderError, Values, environment, known_values, render};
-use super::{About, ExpiredValues, ImportValues, LAST_LANGUAGE, NumberValues, RunValues, Template};
-use crate::event::{Channel, Counts, TemplateKind};
-use crate::values::{Code, ImportId, Refusal, RunId, Time};
+use super::kinds::MailFacts;
+use super::language::LAST_LANGUAGE;
+use super::mail_template::MailTemplate;
+use super::part::MailPart;
+use super::render::{RenderError, environment, render};
+use super::variables::{MailValues, known_values};
+use crate::event::{Channel, TemplateKind};
+use crate::values::{Code, Refusal, Time};
 
 /// The longest subject, in characters: one header line of RFC 5322 with room for its name.
 const MAX_SUBJECT_CHARS: usize = 255;
-/// The longest text or HTML part of a template, in bytes: what an event may carry with ease.
+/// The longest text or HTML part of a template, in bytes. An event must carry it.
 const MAX_SOURCE_BYTES: usize = 64 * 1024;
-
-/// The part of a mail that a template is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
-    Subject,
-    Text,
-    Html,
-}
-
-impl Part {
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Self::Subject => "subject",
-            Self::Text => "text",
-            Self::Html => "html",
-        }
-    }
-
-    /// What this part of a mail must show.
-    fn required(self, kind: TemplateKind) -> &'static [&'static str] {
-        use TemplateKind as K;
-        if self == Self::Subject {
-            return &[];
-        }
-        match kind {
-            K::Welcome => &[],
-            K::ChannelInvitation | K::ImportCompleted | K::Reminder => match self {
-                Self::Html => &["link_button", "link_url"],
-                Self::Subject | Self::Text => &["link_url"],
-            },
-            K::BatchReport => &["success", "failed"],
-            K::RunStarted => &["total"],
-            K::RunCompleted => &["passed", "skipped", "failed"],
-            K::NumberThreshold => &["percent"],
-            K::InvitationsExceedNumbers => &["needed", "available"],
-            K::ExpiredDigest => &["count"],
-        }
-    }
-}
 
 /// Checks a template before a company may use it.
 ///
-/// A required variable must not only be named: it must be seen in the finished mail, for people of whom
-/// everything is known and for people of whom only the user name is.
+/// A required variable must be visible in the finished mail. The check fills in the template twice: for a person whose
+/// values are all known, and for a person of whom only the user name is known.
 ///
 /// # Errors
-/// `template.invalid` with `part` and `line` for what cannot be read or asks for something unknown;
+/// `template.invalid` with `part` and `line` for a syntax error or an unknown variable.
 /// `template.missing_required_variable` with `missing: ["text: link_url", …]`.
 pub fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Result<(), Refusal> {
-    let parts = [(Part::Subject, subject), (Part::Text, text), (Part::Html, html)];
+    let parts = [(MailPart::Subject, subject), (MailPart::Text, text), (MailPart::Html, html)];
     for (part, source) in parts {
         check_size(part, source)?;
         check_names(kind, part, source)?;
     }
-    let template = Template {
+    let template = MailTemplate {
         language: LAST_LANGUAGE.to_owned(),
         subject: subject.to_owned(),
         text: text.to_owned(),
@@ -76,9 +40,9 @@ pub fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Resul
     for sample in samples(kind) {
         let mail = render(kind, &template, &sample).map_err(|error| invalid(&error))?;
         if mail.subject.is_empty() {
-            return Err(refuse(Part::Subject, None, "the subject is empty"));
+            return Err(refuse(MailPart::Subject, None, "the subject is empty"));
         }
-        for (part, shown) in [(Part::Text, &mail.text), (Part::Html, &mail.html)] {
+        for (part, shown) in [(MailPart::Text, &mail.text), (MailPart::Html, &mail.html)] {
             missing.extend(unseen(kind, part, shown, &sample));
         }
     }
@@ -92,26 +56,26 @@ pub fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Resul
         .with(json!({"missing": missing})))
 }
 
-fn check_size(part: Part, source: &str) -> Result<(), Refusal> {
+fn check_size(part: MailPart, source: &str) -> Result<(), Refusal> {
     match part {
-        Part::Subject if source.trim().is_empty() => {
+        MailPart::Subject if source.trim().is_empty() => {
             Err(refuse(part, None, "the subject is empty"))
         }
-        Part::Subject if source.chars().any(char::is_control) => {
+        MailPart::Subject if source.chars().any(char::is_control) => {
             Err(refuse(part, None, "a subject is one line without control characters"))
         }
-        Part::Subject if source.chars().count() > MAX_SUBJECT_CHARS => {
+        MailPart::Subject if source.chars().count() > MAX_SUBJECT_CHARS => {
             Err(refuse(part, None, &format!("longer than {MAX_SUBJECT_CHARS} characters")))
         }
-        Part::Text | Part::Html if source.len() > MAX_SOURCE_BYTES => {
+        MailPart::Text | MailPart::Html if source.len() > MAX_SOURCE_BYTES => {
             Err(refuse(part, None, &format!("longer than {MAX_SOURCE_BYTES} bytes")))
         }
         _ => Ok(()),
     }
 }
 
-/// Every name that is used must be known; one that stands only in a comment is not used.
-fn check_names(kind: TemplateKind, part: Part, source: &str) -> Result<(), Refusal> {
+/// Every variable that is used must be known. A name in a comment is not used.
+fn check_names(kind: TemplateKind, part: MailPart, source: &str) -> Result<(), Refusal> {
     let environment = environment(part, source).map_err(|error| invalid(&error))?;
     let template = environment
         .get_template(part.name())
@@ -130,28 +94,32 @@ fn check_names(kind: TemplateKind, part: Part, source: &str) -> Result<(), Refus
         .with(json!({"part": part.name(), "unknown": unknown, "known": takes})))
 }
 
-/// The first line that names a variable, from 1: a help for the eye, not a proof.
+/// The first line that contains the variable's name, from 1. The name may be there for another reason.
 fn line_of(source: &str, name: &str) -> Option<usize> {
     source.lines().position(|line| line.contains(name)).map(|index| index + 1)
 }
 
-/// The required variables that cannot be seen in a finished part.
-fn unseen(kind: TemplateKind, part: Part, shown: &str, sample: &Values<'_>) -> Vec<String> {
+/// The required variables that are not visible in a finished part.
+fn unseen(kind: TemplateKind, part: MailPart, shown: &str, sample: &MailValues<'_>) -> Vec<String> {
     let button = format!("href=\"{}\"", sample.link_url);
     let known = known_values(kind, part, LAST_LANGUAGE, sample);
     let is_seen = |name: &&str| match *name {
         "link_button" => shown.contains(&button),
-        // The button holds the link too: the copyable text must be there beside it.
+        // The button holds the link too. The link must also be visible as text.
         "link_url" => shown.replace(&button, "").contains(sample.link_url),
         name => known.get(name).is_some_and(|value| shown.contains(&value.to_string())),
     };
-    let required = part.required(kind).iter().filter(|name| !is_seen(name));
-    required.map(|name| format!("{}: {name}", part.name())).collect()
+    let required = MailFacts::of(kind).required_in(part);
+    required
+        .iter()
+        .filter(|name| !is_seen(name))
+        .map(|name| format!("{}: {name}", part.name()))
+        .collect()
 }
 
-/// What the check fills the template in for: people of whom all is known, and of whom little is.
-fn samples(kind: TemplateKind) -> [Values<'static>; 2] {
-    let full = Values {
+/// Two sets of values for the check: a person whose values are all known, and one with a user name only.
+fn samples(kind: TemplateKind) -> [MailValues<'static>; 2] {
+    let full = MailValues {
         first_name: "Jane",
         last_name: "Hudson",
         username: "jane",
@@ -161,44 +129,10 @@ fn samples(kind: TemplateKind) -> [Values<'static>; 2] {
         link_url: "https:sample-link",
         expires_hours: 24,
         expires_at: Time(0),
-        about: sample_of(kind),
+        about: MailFacts::of(kind).sample,
     };
-    let bare = Values { first_name: "", last_name: "", company_name: "", ..full };
-    [full, Values { channel: Channel::Imessage, ..bare }]
-}
-
-/// Numbers that stand in no mail by chance, and no one of them in another.
-fn sample_of(kind: TemplateKind) -> About<'static> {
-    use TemplateKind as K;
-    match kind {
-        K::ChannelInvitation | K::Welcome | K::Reminder => About::Nothing,
-        K::ImportCompleted | K::BatchReport => {
-            let (total, created, updated, skipped, invalid) =
-                (70_911, 20_645, 10_132, 11_003, 29_131);
-            let counts = Counts { total, created, updated, skipped, invalid, ..Counts::default() };
-            About::Import(ImportValues {
-                import: ImportId(Ulid(1)),
-                file_name: "people.csv",
-                counts,
-            })
-        }
-        K::RunStarted | K::RunCompleted => {
-            let (total, passed, skipped, failed) = (70_911, 30_777, 20_645, 19_489);
-            About::Run(RunValues { run: RunId(Ulid(1)), total, passed, skipped, failed })
-        }
-        K::NumberThreshold | K::InvitationsExceedNumbers => {
-            let (total, used, available, needed) = (30_000, 27_900, 40_134, 50_226);
-            let (org_unit, threshold) = ("Sales", 85);
-            About::Numbers(NumberValues { org_unit, total, used, available, needed, threshold })
-        }
-        K::ExpiredDigest => About::Expired(ExpiredValues {
-            since: Time(0),
-            until: Time(0),
-            whatsapp: 40_134,
-            imessage: 30_777,
-            people: &[],
-        }),
-    }
+    let bare = MailValues { first_name: "", last_name: "", company_name: "", ..full };
+    [full, MailValues { channel: Channel::Imessage, ..bare }]
 }
 
 fn invalid(error: &RenderError) -> Refusal {
@@ -208,7 +142,7 @@ fn invalid(error: &RenderError) -> Refusal {
         .with(json!({"part": part, "line": error.line}))
 }
 
-fn refuse(part: Part, line: Option<usize>, message: &str) -> Refusal {
+fn refuse(part: MailPart, line: Option<usize>, message: &str) -> Refusal {
     invalid(&RenderError { part: part.name(), line, message: message.to_owned() })
 }
 

@@ -1,17 +1,17 @@
-//! The mails we word in plain text alone: all kinds of one language in one file, the HTML made from it.
+//! Built-in mails in plain text: one file holds each kind of one language, and the HTML is made from it.
 
-use super::Template;
+use super::mail_template::MailTemplate;
 use crate::event::TemplateKind;
 
-/// What begins the wording of a kind, at the beginning of a line.
+/// The mark before the wording of a kind, at the beginning of a line.
 const HEAD: &str = "=== ";
 
-/// The mail of this kind in a language's file, if it is there.
-pub(super) fn find(file: &str, language: &str, kind: TemplateKind) -> Option<Template> {
+/// The mail of this kind in a language's file.
+pub(super) fn find(file: &str, language: &str, kind: TemplateKind) -> Option<MailTemplate> {
     let mut mails = file.split(HEAD).filter_map(|mail| mail.split_once('\n'));
     let (_, mail) = mails.find(|(name, _)| *name == kind.as_str())?;
     let (subject, text) = mail.strip_prefix("Subject: ")?.split_once("\n\n")?;
-    Some(Template {
+    Some(MailTemplate {
         language: language.to_owned(),
         subject: subject.to_owned(),
         text: text.to_owned(),
@@ -19,8 +19,9 @@ pub(super) fn find(file: &str, language: &str, kind: TemplateKind) -> Option<Tem
     })
 }
 
-/// The same in HTML: lines such as `Total: {{ total }}` as a table, the link with its button, all else as
-/// paragraphs. The wording is ours, and holds nothing that HTML would read otherwise.
+/// The text as HTML: lines such as `Total: {{ total }}` as a table, the link with its button, the rest as paragraphs.
+///
+/// Nothing is escaped: the built-in wording has no character with a meaning in HTML.
 fn html(language: &str, subject: &str, text: &str) -> String {
     let body: String = text.trim_end().split("\n\n").map(block).collect();
     format!(
@@ -45,7 +46,7 @@ fn block(block: &str) -> String {
     format!("<table>\n{}</table>\n", cells.into_iter().map(row).collect::<String>())
 }
 
-/// What stands before the colon, and the one variable behind it.
+/// The text before the colon, and the one variable after it.
 fn cells(line: &str) -> Option<(&str, &str)> {
     let at = line.find("{{").filter(|_| line.ends_with("}}"))?;
     let (label, value) = line.split_at_checked(at)?;

@@ -1,6 +1,8 @@
 //! The cells of one row, each checked as the kind of value that its column holds.
 
-use boarding_csv::{Given, Row, RowDefects, has_control, has_invisible, trim, without_invisible};
+use boarding_csv::{
+    CellValue, Row, RowDefects, has_control, has_invisible, trim, without_invisible,
+};
 
 use crate::user_file::defects::problem;
 use crate::values::{Code, Phone, Problem, UserKey, email, text};
@@ -38,13 +40,13 @@ impl<'a> Cells<'a> {
     }
 
     /// The cell without blanks around the text and without a formula guard, otherwise unchecked.
-    pub fn raw(&self, column: usize) -> Given<&'a str> {
+    pub fn raw(&self, column: usize) -> CellValue<&'a str> {
         self.row.cell(column)
     }
 
     /// The person's key: required, kept as it is spelled.
     pub fn key(&mut self, column: usize) -> Option<UserKey> {
-        let Given::Value(text) = self.raw(column) else {
+        let CellValue::Value(text) = self.raw(column) else {
             self.problem(column, Code::FieldRequired);
             return None;
         };
@@ -53,53 +55,53 @@ impl<'a> Cells<'a> {
     }
 
     /// An id beside the key: kept as it is spelled, like the key itself.
-    pub fn id(&mut self, column: usize, max_chars: usize) -> Given<String> {
+    pub fn id(&mut self, column: usize, max_chars: usize) -> CellValue<String> {
         match self.raw(column) {
-            Given::Absent => Given::Absent,
-            Given::Blank => Given::Blank,
-            Given::Value(text) => {
-                self.exact(column, text, max_chars).map_or(Given::Absent, Given::Value)
+            CellValue::Absent => CellValue::Absent,
+            CellValue::Blank => CellValue::Blank,
+            CellValue::Value(text) => {
+                self.exact(column, text, max_chars).map_or(CellValue::Absent, CellValue::Value)
             }
         }
     }
 
     /// Notes if the cell is blank.
     pub fn require(&mut self, column: usize) {
-        if !matches!(self.raw(column), Given::Value(_)) {
+        if !matches!(self.raw(column), CellValue::Value(_)) {
             self.problem(column, Code::FieldRequired);
         }
     }
 
     /// The person's key where that is an e-mail address or, for those who have none, a login (OC-16).
-    pub fn email_or_login(&mut self, column: usize) -> (Option<UserKey>, Given<String>) {
+    pub fn email_or_login(&mut self, column: usize) -> (Option<UserKey>, CellValue<String>) {
         let text = self.raw(column).value().unwrap_or_default();
         if text.contains('@') && text.chars().count() > UserKey::MAX_CHARS {
             self.problem(column, Code::FieldInvalidEmail);
-            return (None, Given::Absent);
+            return (None, CellValue::Absent);
         }
-        let Some(key) = self.key(column) else { return (None, Given::Absent) };
+        let Some(key) = self.key(column) else { return (None, CellValue::Absent) };
         if !key.as_str().contains('@') {
-            return (Some(key), Given::Absent);
+            return (Some(key), CellValue::Absent);
         }
         let email = self.checked_email(column, key.as_str().to_owned());
         (Some(key), email)
     }
 
     /// A name or another free text: invisible characters are taken out, and that is said.
-    pub fn text(&mut self, column: usize) -> Given<String> {
+    pub fn text(&mut self, column: usize) -> CellValue<String> {
         match self.raw(column) {
-            Given::Absent => Given::Absent,
-            Given::Blank => Given::Blank,
-            Given::Value(text) => self.free(column, text),
+            CellValue::Absent => CellValue::Absent,
+            CellValue::Blank => CellValue::Blank,
+            CellValue::Value(text) => self.free(column, text),
         }
     }
 
     /// Several texts in one cell, each once.
-    pub fn list(&mut self, column: usize, separators: &[char]) -> Given<Vec<String>> {
+    pub fn list(&mut self, column: usize, separators: &[char]) -> CellValue<Vec<String>> {
         let whole = match self.text(column) {
-            Given::Absent => return Given::Absent,
-            Given::Blank => return Given::Blank,
-            Given::Value(whole) => whole,
+            CellValue::Absent => return CellValue::Absent,
+            CellValue::Blank => return CellValue::Blank,
+            CellValue::Value(whole) => whole,
         };
         let mut items: Vec<String> = Vec::new();
         for item in whole.split(separators).map(trim).filter(|item| !item.is_empty()) {
@@ -107,41 +109,41 @@ impl<'a> Cells<'a> {
                 items.push(item.to_owned());
             }
         }
-        if items.is_empty() { Given::Blank } else { Given::Value(items) }
+        if items.is_empty() { CellValue::Blank } else { CellValue::Value(items) }
     }
 
     /// One plain e-mail address, kept as it is spelled.
-    pub fn email(&mut self, column: usize) -> Given<String> {
+    pub fn email(&mut self, column: usize) -> CellValue<String> {
         let text = match self.raw(column) {
-            Given::Absent => return Given::Absent,
-            Given::Blank => return Given::Blank,
-            Given::Value(text) => text,
+            CellValue::Absent => return CellValue::Absent,
+            CellValue::Blank => return CellValue::Blank,
+            CellValue::Value(text) => text,
         };
-        let Some(text) = self.exact(column, text, usize::MAX) else { return Given::Absent };
+        let Some(text) = self.exact(column, text, usize::MAX) else { return CellValue::Absent };
         self.checked_email(column, text)
     }
 
-    fn checked_email(&mut self, column: usize, text: String) -> Given<String> {
+    fn checked_email(&mut self, column: usize, text: String) -> CellValue<String> {
         match email::check(&text) {
-            Ok(()) => Given::Value(text),
+            Ok(()) => CellValue::Value(text),
             Err(why) => {
                 let problem = Problem::in_column(self.name(column), Code::FieldInvalidEmail);
                 self.problems.push(problem.saying(why));
-                Given::Absent
+                CellValue::Absent
             }
         }
     }
 
     /// A phone number. One that cannot be read is a warning, as the person is created all the same (LX-12);
     /// control characters are a problem here as everywhere.
-    pub fn phone(&mut self, column: usize) -> Given<Result<Phone, Code>> {
+    pub fn phone(&mut self, column: usize) -> CellValue<Result<Phone, Code>> {
         let text = match self.raw(column) {
-            Given::Absent => return Given::Absent,
-            Given::Blank => return Given::Blank,
-            Given::Value(text) => text,
+            CellValue::Absent => return CellValue::Absent,
+            CellValue::Blank => return CellValue::Blank,
+            CellValue::Value(text) => text,
         };
         if !self.has_no_control(column, text) {
-            return Given::Value(Err(Code::FieldControlCharacter));
+            return CellValue::Value(Err(Code::FieldControlCharacter));
         }
         let read = if has_invisible(text) {
             Err(Code::FieldInvisibleCharacter)
@@ -153,36 +155,38 @@ impl<'a> Cells<'a> {
                 if reading.plus_assumed {
                     self.warning(column, Code::PhonePlusAssumed);
                 }
-                Given::Value(Ok(reading.phone))
+                CellValue::Value(Ok(reading.phone))
             }
             Err(code) => {
                 self.warn_of_phone(column, text, code);
-                Given::Value(Err(code))
+                CellValue::Value(Err(code))
             }
         }
     }
 
     /// One of a few words, in any case; the canonical spelling comes back.
-    pub fn one_of(&mut self, column: usize, allowed: &[&'static str]) -> Given<&'static str> {
+    pub fn one_of(&mut self, column: usize, allowed: &[&'static str]) -> CellValue<&'static str> {
         let text = match self.raw(column) {
-            Given::Absent => return Given::Absent,
-            Given::Blank => return Given::Blank,
-            Given::Value(text) if !self.has_no_control(column, text) => return Given::Absent,
-            Given::Value(text) => text,
+            CellValue::Absent => return CellValue::Absent,
+            CellValue::Blank => return CellValue::Blank,
+            CellValue::Value(text) if !self.has_no_control(column, text) => {
+                return CellValue::Absent;
+            }
+            CellValue::Value(text) => text,
         };
         match allowed.iter().find(|word| word.eq_ignore_ascii_case(text)) {
-            Some(word) => Given::Value(word),
+            Some(word) => CellValue::Value(word),
             None => {
                 let problem = Problem::in_column(self.name(column), Code::FieldNotAllowed);
                 self.problems.push(problem.saying(&format!("{} or blank", allowed.join(", "))));
-                Given::Absent
+                CellValue::Absent
             }
         }
     }
 
     /// One of a few words, in any case; blank is none of them.
     pub fn word(&mut self, column: usize, allowed: &[&'static str]) -> Option<&'static str> {
-        let Given::Value(text) = self.raw(column) else {
+        let CellValue::Value(text) = self.raw(column) else {
             self.problem(column, Code::FieldRequired);
             return None;
         };
@@ -197,7 +201,7 @@ impl<'a> Cells<'a> {
     }
 
     /// A phone number that the row cannot do without: nothing is noted, that is the dialect's to do.
-    pub fn exact_phone(&mut self, column: usize) -> Given<Result<Phone, Code>> {
+    pub fn exact_phone(&mut self, column: usize) -> CellValue<Result<Phone, Code>> {
         self.raw(column).map(|text| {
             check_visible(text)?;
             let reading = Phone::read(text, self.assume_plus)?;
@@ -209,7 +213,7 @@ impl<'a> Cells<'a> {
     }
 
     /// The digits of a number of any length: nothing is noted, that is the dialect's to do.
-    pub fn digits(&self, column: usize) -> Given<Result<String, Code>> {
+    pub fn digits(&self, column: usize) -> CellValue<Result<String, Code>> {
         self.raw(column).map(|text| check_visible(text).and_then(|()| Phone::digits(text)))
     }
 
@@ -245,7 +249,7 @@ impl<'a> Cells<'a> {
         Some(kept)
     }
 
-    fn free(&mut self, column: usize, text: &str) -> Given<String> {
+    fn free(&mut self, column: usize, text: &str) -> CellValue<String> {
         let kept = text::free(text, MAX_TEXT_CHARS);
         let loses_something = without_invisible(text).len() != text.len();
         if loses_something && kept != Err(Code::FieldControlCharacter) {
@@ -254,13 +258,13 @@ impl<'a> Cells<'a> {
         match kept {
             Ok(kept) => {
                 self.warn_of_scripts(column, &kept);
-                Given::Value(kept)
+                CellValue::Value(kept)
             }
             // All that was there is what nobody sees.
-            Err(Code::FieldRequired) => Given::Blank,
+            Err(Code::FieldRequired) => CellValue::Blank,
             Err(code) => {
                 self.problem_of(column, code, MAX_TEXT_CHARS);
-                Given::Absent
+                CellValue::Absent
             }
         }
     }

@@ -1,14 +1,8 @@
-//! The users that a file creates, read before its rows, because a row may refer to a later row's user.
+//! The users that a file creates. A row may refer to a user of a later row.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hasher as _};
-use std::io::Read;
 
-use boarding_csv::Limits;
-
-use super::defects::FileError;
-use super::dialect::Dialect;
-use super::read::{ReadOptions, rows};
 use super::row::{ParsedRow, RowValues};
 use crate::values::UserKey;
 
@@ -26,31 +20,12 @@ impl CreatedKeys {
     }
 
     /// The first row of a key decides, even if it is refused. Later rows of the key are its duplicates.
-    fn add(&mut self, row: &ParsedRow) {
+    pub(super) fn add(&mut self, row: &ParsedRow) {
         let Some(key) = &row.values.user else { return };
         let RowValues { enabled, archived, .. } = row.values;
         let creates = row.problems.is_empty() && enabled != Some(false) && !archived;
         self.keys.entry(hash(key)).or_insert(creates);
     }
-}
-
-/// Reads which users a file creates. Does not read the file if no row of the dialect refers to another row.
-///
-/// # Errors
-/// The same as of [`super::scan`].
-pub fn created_keys<R: Read>(
-    input: R,
-    dialect: &dyn Dialect,
-    options: &ReadOptions,
-    limits: &Limits,
-) -> Result<CreatedKeys, FileError> {
-    let mut created = CreatedKeys::default();
-    if dialect.refers_ahead() {
-        for row in rows(input, dialect, options, limits)? {
-            created.add(&row?);
-        }
-    }
-    Ok(created)
 }
 
 fn hash(key: &UserKey) -> u64 {

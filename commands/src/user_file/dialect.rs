@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use boarding_csv::{Column, FileFormat, same_name};
 
 use super::cells::Cells;
-use super::row::{Manager, RowValues};
+use super::row::{RowValues, UserRef};
 use crate::settings::Settings;
 use crate::values::{Phone, Problem, UserKey};
 
@@ -118,7 +118,7 @@ pub trait Known {
     fn holder(&self, attribute: &str, value: &str) -> Option<UserKey>;
 
     /// Whether a row may refer to this user.
-    fn may_refer_to(&self, other: &Manager) -> bool;
+    fn may_refer_to(&self, other: &UserRef) -> bool;
 
     /// Whether the company's settings allow this text as a LAN ID or Agent ID.
     fn takes_id(&self, id: &str) -> bool;

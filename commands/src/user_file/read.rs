@@ -1,4 +1,4 @@
-//! The passes over a file: one that checks the whole file, and one that gives its rows.
+//! The three passes over a file: check the whole file, find the users that it creates, read its rows.
 
 use std::fmt;
 use std::io::Read;
@@ -22,7 +22,7 @@ pub struct ReadOptions {
 
 /// What a scan of the whole file found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Summary {
+pub struct FileSummary {
     /// Data rows. Blank and note rows are not counted.
     pub rows: u64,
     /// The encoding's name, such as `UTF-8`.
@@ -41,9 +41,9 @@ pub fn scan<R: Read>(
     dialect: &dyn Dialect,
     options: &ReadOptions,
     limits: &Limits,
-) -> Result<Summary, FileError> {
+) -> Result<FileSummary, FileError> {
     let scan = boarding_csv::scan(input, dialect.format(), &options.csv, limits)?;
-    Ok(Summary {
+    Ok(FileSummary {
         rows: scan.rows,
         encoding: scan.encoding,
         delimiter: scan.delimiter,
@@ -60,14 +60,33 @@ pub fn rows<'d, R: Read>(
     dialect: &'d dyn Dialect,
     options: &ReadOptions,
     limits: &Limits,
-) -> Result<Rows<'d, R>, FileError> {
+) -> Result<FileRows<'d, R>, FileError> {
     let reader = Reader::open(input, dialect.format(), &options.csv, limits)?;
     let (assume_plus, created) = (options.assume_plus, CreatedKeys::default());
-    Ok(Rows { reader, dialect, assume_plus, created, is_over: false })
+    Ok(FileRows { reader, dialect, assume_plus, created, is_over: false })
+}
+
+/// Reads which users a file creates. Does not read the file if no row of the dialect refers to another row.
+///
+/// # Errors
+/// The same as of [`scan`].
+pub fn created_keys<R: Read>(
+    input: R,
+    dialect: &dyn Dialect,
+    options: &ReadOptions,
+    limits: &Limits,
+) -> Result<CreatedKeys, FileError> {
+    let mut created = CreatedKeys::default();
+    if dialect.refers_ahead() {
+        for row in rows(input, dialect, options, limits)? {
+            created.add(&row?);
+        }
+    }
+    Ok(created)
 }
 
 /// The rows of a file, in its order. The first error for the file as a whole ends them.
-pub struct Rows<'d, R> {
+pub struct FileRows<'d, R> {
     reader: Reader<R>,
     dialect: &'d dyn Dialect,
     assume_plus: bool,
@@ -75,7 +94,7 @@ pub struct Rows<'d, R> {
     is_over: bool,
 }
 
-impl<R: Read> Rows<'_, R> {
+impl<R: Read> FileRows<'_, R> {
     /// The same rows. A reference to a user knows whether the file creates that user.
     #[must_use]
     pub fn with_created_keys(mut self, created: CreatedKeys) -> Self {
@@ -115,7 +134,7 @@ impl<R: Read> Rows<'_, R> {
     }
 }
 
-impl<R: Read> Iterator for Rows<'_, R> {
+impl<R: Read> Iterator for FileRows<'_, R> {
     type Item = Result<ParsedRow, FileError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -136,8 +155,8 @@ impl<R: Read> Iterator for Rows<'_, R> {
     }
 }
 
-impl<R> fmt::Debug for Rows<'_, R> {
+impl<R> fmt::Debug for FileRows<'_, R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Rows").field("is_over", &self.is_over).finish_non_exhaustive()
+        f.debug_struct("FileRows").field("is_over", &self.is_over).finish_non_exhaustive()
     }
 }

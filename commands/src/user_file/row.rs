@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use boarding_csv::Given;
+use boarding_csv::CellValue;
 
 use crate::values::{Code, Phone, Problem, UserKey};
 
@@ -12,36 +12,36 @@ use crate::values::{Code, Phone, Problem, UserKey};
 pub struct RowValues {
     /// The company's key for the person; none only if the row has a problem.
     pub user: Option<UserKey>,
-    pub first_name: Given<String>,
-    pub last_name: Given<String>,
-    pub email: Given<String>,
+    pub first_name: CellValue<String>,
+    pub last_name: CellValue<String>,
+    pub email: CellValue<String>,
     /// A bad phone does not make the row invalid: it is told in the warnings (LX-12).
-    pub phone: Given<Result<Phone, Code>>,
-    pub org_unit: Given<String>,
-    pub roles: Given<Vec<String>>,
+    pub phone: CellValue<Result<Phone, Code>>,
+    pub org_unit: CellValue<String>,
+    pub roles: CellValue<Vec<String>>,
     /// Whether the person is to be active; none where the file does not say (N68).
     pub enabled: Option<bool>,
     /// Whether the person leaves; what else the row says of somebody who does is passed over.
     pub archived: bool,
     /// Whom the row names as the person's manager, where that is looked up; the text is an attribute.
-    pub manager: Option<Manager>,
+    pub manager: Option<UserRef>,
     /// Whom the row names as somebody who must be there (A23); the text is an attribute.
-    pub supervisor: Option<Manager>,
+    pub supervisor: Option<UserRef>,
     /// The number of the pool that the person is to get.
-    pub number: Given<Phone>,
+    pub number: CellValue<Phone>,
     /// The dialect's own columns, by the dialect's names.
-    pub attributes: BTreeMap<String, Given<String>>,
+    pub attributes: BTreeMap<String, CellValue<String>>,
 }
 
 /// Somebody whom a row refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Manager {
+pub struct UserRef {
     pub key: UserKey,
     /// Whether a row of the file creates that person, before or after this one.
     pub in_file: bool,
 }
 
-impl Manager {
+impl UserRef {
     /// As the row alone tells it.
     pub fn named(key: UserKey) -> Self {
         Self { key, in_file: false }

@@ -9,7 +9,7 @@ use crate::dialect;
 use crate::values::{Code, Refusal};
 
 #[track_caller]
-fn refused(result: Result<Summary, FileError>) -> Refusal {
+fn refused(result: Result<FileSummary, FileError>) -> Refusal {
     match result {
         Err(FileError::Refused(refusal)) => refusal,
         other => panic!("expected a refusal, not {other:?}"),

@@ -255,7 +255,7 @@ impl CompanyActor {
                 batch.ids.insert(request.id);
                 batch.bytes += encoded.bytes().len();
                 batch.positions += commit.span();
-                batch.commits.push(encoded);
+                batch.commits.push(*encoded);
                 Outcome::Commit { result, events }
             }
             // The refusal may depend on an earlier command of this batch, so it is sent when that is durable.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use boarding_commands::company::Import;
+use boarding_commands::company::ImportState;
 use boarding_commands::values::ImportId;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use super::{EngineHarness, company_id, ok};
 const PREVIEW_ROWS: usize = 100;
 
 /// The plan hash of a completed import, calculated from its files, options, warnings, rows and counts.
-fn plan_hash(import: &Import, warnings: &Value, rows: &[Value]) -> String {
+fn plan_hash(import: &ImportState, warnings: &Value, rows: &[Value]) -> String {
     let mut digest = blake3::Hasher::new();
     let mut add = |part: String| {
         digest.update(part.as_bytes());
@@ -72,7 +72,7 @@ fn counts_of(rows: &[Value], file_warnings: u64) -> Value {
     counts
 }
 
-async fn import_of(harness: &EngineHarness, import: ImportId) -> Import {
+async fn import_of(harness: &EngineHarness, import: ImportId) -> ImportState {
     let actor = harness.engine().actor(&company_id("acme")).await;
     actor.inspect(move |company| company.imports[&import].clone()).await.unwrap()
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use boarding_commands::company::{Company, Standing};
+use boarding_commands::company::{Company, UserSnapshot};
 use boarding_commands::values::Digest;
 use serde_json::{Value, json};
 
@@ -60,9 +60,17 @@ async fn company_state(harness: &EngineHarness) -> Vec<Value> {
     actor
         .inspect(|company| {
             let person = |key| {
-                let standing = Standing::of(company, &key);
-                let Standing { state, person, org_unit, roles, listed, contact, number, pictures } =
-                    standing;
+                let standing = UserSnapshot::of(company, &key);
+                let UserSnapshot {
+                    state,
+                    person,
+                    org_unit,
+                    roles,
+                    listed,
+                    contact,
+                    number,
+                    pictures,
+                } = standing;
                 let state = format!("{state:?}");
                 json!([key, state, person, org_unit, roles, listed, contact, number, pictures])
             };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::company::{
-    Addressee, Company, Import, ImportLink, Invites, Notification, Placing, Undo,
+    Addressee, Company, ImportLink, ImportState, Invites, Notification, Placing, Undo,
 };
 use crate::event::{
     Counts, FileRef, ImportEvent, ImportOptions, TemplateKind, Topic, UndoCounts, UndoOutcome,
@@ -90,7 +90,7 @@ impl Company {
         self.open_imports.insert(import);
         self.imports.insert(
             import,
-            Import {
+            ImportState {
                 ordinal,
                 files: files.to_vec(),
                 options: options.clone(),
@@ -122,7 +122,7 @@ impl Company {
     }
 
     fn undo_row(&mut self, import: ImportId, row: u64, outcome: UndoOutcome) {
-        if let Some(Import { undo: Undo::Going { rows_done, counts }, .. }) =
+        if let Some(ImportState { undo: Undo::Going { rows_done, counts }, .. }) =
             self.imports.get_mut(&import)
         {
             *rows_done = row;
@@ -149,7 +149,7 @@ impl Company {
 
     /// The newest of the completed imports that stand.
     fn newest_import(&self) -> Option<ImportId> {
-        let stand = |(_, one): &(&ImportId, &Import)| one.completed && one.undo == Undo::No;
+        let stand = |(_, one): &(&ImportId, &ImportState)| one.completed && one.undo == Undo::No;
         let newest = self.imports.iter().filter(stand).max_by_key(|(_, import)| import.ordinal);
         newest.map(|(id, _)| *id)
     }

@@ -1,7 +1,7 @@
 //! How events change what there is to tell: mails that wait, reminders, alarms, expired invitations, starters.
 
 use crate::company::notification::Expired;
-use crate::company::{Addressee, Company, Notification, Template};
+use crate::company::{Addressee, Company, Notification, TemplateText};
 use crate::event::{Channel, Event, MailTo, NotificationEvent, Source, TemplateKind, Topic};
 use crate::values::{Time, email};
 
@@ -22,8 +22,11 @@ impl Company {
                 self.notifications.entry(key.clone()).or_insert_with(mail);
             }
             NotificationEvent::NoticeTemplateSet { kind, language, subject, text, html } => {
-                let template =
-                    Template { subject: subject.clone(), text: text.clone(), html: html.clone() };
+                let template = TemplateText {
+                    subject: subject.clone(),
+                    text: text.clone(),
+                    html: html.clone(),
+                };
                 self.set_template(*kind, language, template);
             }
             NotificationEvent::NotificationDispatched { key, .. } => {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Owner, Stock};
+use super::stock::{NumberOwner, Stock};
 
 /// What there is to say about numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -14,20 +14,20 @@ pub struct Alarms {
     /// Pending invitations need more numbers than there are.
     pub demand: Alarm,
     /// The owners whose numbers have changed since the last look.
-    changed: BTreeSet<Owner>,
+    changed: BTreeSet<NumberOwner>,
 }
 
 /// One of the two.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Alarm {
     /// The owners of whom it is true and was not told since it began.
-    untold: BTreeSet<Owner>,
+    untold: BTreeSet<NumberOwner>,
     /// Those of whom it was told.
-    told: BTreeSet<Owner>,
+    told: BTreeSet<NumberOwner>,
 }
 
 impl Alarm {
-    pub fn untold(&self) -> impl Iterator<Item = &Owner> {
+    pub fn untold(&self) -> impl Iterator<Item = &NumberOwner> {
         self.untold.iter()
     }
 
@@ -35,13 +35,13 @@ impl Alarm {
         !self.untold.is_empty()
     }
 
-    pub(crate) fn tell(&mut self, owner: &Owner) {
+    pub(crate) fn tell(&mut self, owner: &NumberOwner) {
         if self.untold.remove(owner) {
             self.told.insert(owner.clone());
         }
     }
 
-    fn look(&mut self, owner: &Owner, holds: bool) {
+    fn look(&mut self, owner: &NumberOwner, holds: bool) {
         if !holds {
             self.untold.remove(owner);
             self.told.remove(owner);
@@ -52,7 +52,7 @@ impl Alarm {
 }
 
 impl Alarms {
-    pub(super) fn change(&mut self, owner: &Owner) {
+    pub(super) fn change(&mut self, owner: &NumberOwner) {
         if !self.changed.contains(owner) {
             self.changed.insert(owner.clone());
         }
@@ -60,7 +60,7 @@ impl Alarms {
 
     /// Looks at the owners that have changed: once a commit, for a number that is allocated and assigned in
     /// one breath is no way down and up again.
-    pub(super) fn look(&mut self, threshold_percent: u64, stock: impl Fn(&Owner) -> Stock) {
+    pub(super) fn look(&mut self, threshold_percent: u64, stock: impl Fn(&NumberOwner) -> Stock) {
         for owner in std::mem::take(&mut self.changed) {
             let stock = stock(&owner);
             self.threshold.look(&owner, stock.is_over(threshold_percent));

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Pick, Selection};
-use crate::company::{Company, Import, InvitationState, UserState};
+use super::list::{Pick, Selection};
+use crate::company::{Company, ImportState, InvitationState, UserState};
 use crate::event::{Channel, ResendFilter, Source, Who};
 
 /// The people of the source. Empty for an import that does not exist.
@@ -21,7 +21,7 @@ pub(super) fn select(company: &Company, source: &Source, channel: Channel) -> Se
 }
 
 /// The people of an import. An import that invites only the users it created lists only those.
-fn of_import(import: &Import) -> Selection {
+fn of_import(import: &ImportState) -> Selection {
     let created_only = import.invites.is_some_and(|invites| invites.created_only);
     let (people, duplicates_removed) = match created_only {
         true => (&import.invitees, 0),
@@ -170,7 +170,7 @@ mod tests {
         let import = import_id();
         let before = [user_created("ann"), accepted(2, true, Existing::Update)];
         let rows = vec![row(1, "ann"), row(2, "bob")];
-        let all = given(before.clone()).after(ImportRows { import, rows: rows.clone() });
+        let all = given(before.clone()).after(ImportRows { import, rows });
         assert_eq!(listed(all, Source::Import(import)), (keys(&["ann", "bob"]), 0));
         let created_only = Event::ImportInvitesRequested {
             import,

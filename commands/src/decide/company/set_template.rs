@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::company::{Company, Template};
+use crate::company::{Company, TemplateText};
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission, TemplateKind};
 use crate::template;
@@ -39,12 +39,12 @@ impl Decide for SetTemplate {
         }
         template::check(self.kind, &self.subject, &self.text, &self.html)?;
         let Self { kind, language, subject, text, html } = self.clone();
-        let template = Template { subject, text, html };
+        let template = TemplateText { subject, text, html };
         let own = company.templates.get(&(kind, language.clone()));
         if own.is_some_and(|own| own.current == template) {
             return Ok(Decision::append(vec![]));
         }
-        let Template { subject, text, html } = template;
+        let TemplateText { subject, text, html } = template;
         Ok(Decision::append(vec![match kind {
             TemplateKind::ChannelInvitation | TemplateKind::Welcome => {
                 Event::TemplateSet { kind, language, subject, text, html }
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn every_kind_of_mail_can_be_worded() {
         for kind in TemplateKind::ALL {
-            let template::Template { subject, text, html, .. } =
+            let template::MailTemplate { subject, text, html, .. } =
                 template::builtin(kind, "fr").unwrap();
             let body = json!({"kind": kind, "language": "de", "subject": subject, "text": text, "html": html});
             let company = given([]);

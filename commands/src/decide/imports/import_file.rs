@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::company::{Company, Import, Invites, Placing, Undo};
+use crate::company::{Company, ImportState, Invites, Placing, Undo};
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
 use crate::decide::imports::rows::Rows;
@@ -15,7 +15,7 @@ use crate::dialect;
 use crate::dialect::DialectName;
 use crate::event::ChannelName;
 use crate::event::{BlankMeans, Counts, Event, Existing, FileRef, ImportOptions, Permission};
-use crate::user_file::Summary;
+use crate::user_file::FileSummary;
 use crate::values::{Code, ImportId, Problem, Refusal, RunId};
 
 mod accounts;
@@ -207,7 +207,7 @@ impl ImportFile {
     }
 
     /// How the file is read and applied, from what was asked and what the company's settings say.
-    fn options(&self, company: &Company, summary: &Summary) -> ImportOptions {
+    fn options(&self, company: &Company, summary: &FileSummary) -> ImportOptions {
         ImportOptions {
             dialect: self.dialect.clone(),
             existing: self.existing.unwrap_or(Existing::Skip),
@@ -228,7 +228,7 @@ impl ImportFile {
         company: &Company,
         context: &Context<'_>,
         import: ImportId,
-        known: &Import,
+        known: &ImportState,
     ) -> Result<Decision, Refusal> {
         let read = context.facts.files().ok_or(Code::ImportUnexpectedFile)?;
         let same = !self.is_planned()
@@ -322,7 +322,7 @@ fn digests(files: &[FileRef]) -> Vec<&str> {
 /// N81: the same content was imported before.
 fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
     let asked = digests(files);
-    let same = |import: &&Import| digests(&import.files) == asked;
+    let same = |import: &&ImportState| digests(&import.files) == asked;
     let (earlier, _) = company
         .imports
         .iter()
@@ -333,7 +333,7 @@ fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
 
 #[cfg(test)]
 pub(crate) mod testing {
-    use boarding_csv::Given;
+    use boarding_csv::CellValue;
 
     use super::*;
     use crate::user_file::{ParsedRow, RowValues};
@@ -346,7 +346,7 @@ pub(crate) mod testing {
     pub(crate) fn row(number: u64, key: &str) -> ParsedRow {
         let values = RowValues {
             user: Some(UserKey::new(key.trim())),
-            email: Given::Value(format!("{}@acme.example", key.trim().to_lowercase())),
+            email: CellValue::Value(format!("{}@acme.example", key.trim().to_lowercase())),
             ..RowValues::default()
         };
         let (problems, warnings) = (vec![], vec![]);
@@ -395,8 +395,12 @@ mod tests {
         let command = Command::read("ImportFile", body).unwrap();
         let files =
             vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
-        let summary =
-            Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+        let summary = FileSummary {
+            rows: total,
+            encoding: "UTF-8".to_owned(),
+            delimiter: ',',
+            warnings: vec![],
+        };
         let facts = Facts::Files(FileContents { files, summary, rows });
         given(events).when(Input { command, facts })
     }

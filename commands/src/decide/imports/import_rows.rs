@@ -65,7 +65,7 @@ pub(crate) fn counted(mut counts: Counts, events: &[Event]) -> Counts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use boarding_csv::Given;
+    use boarding_csv::CellValue;
     use ulid::Ulid;
 
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
@@ -78,7 +78,7 @@ mod tests {
     }
 
     fn with_phone(mut parsed: ParsedRow, n: u64) -> ParsedRow {
-        parsed.values.phone = Given::Value(Ok(phone(n)));
+        parsed.values.phone = CellValue::Value(Ok(phone(n)));
         parsed
     }
 
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn lx_12_a_bad_phone_does_not_undo_the_user() {
         let mut bad = row(1, "ann");
-        bad.values.phone = Given::Value(Err(Code::PhoneInvalid));
+        bad.values.phone = CellValue::Value(Err(Code::PhoneInvalid));
         let events = given([accepted(1, true, Existing::Skip)]).when(rows(vec![bad])).events();
         assert_eq!(
             outcomes(&events),
@@ -173,7 +173,7 @@ mod tests {
             let company =
                 given([user_created("ann"), phone_added("ann", 1), accepted(1, true, existing)]);
             let mut same = with_phone(row(1, "ANN"), 1);
-            same.values.phone = Given::Absent;
+            same.values.phone = CellValue::Absent;
             outcomes(&company.when(rows(vec![same])).events())
         };
         assert_eq!(again(Existing::Skip), [(RowOutcome::Skipped, None)]);
@@ -186,8 +186,8 @@ mod tests {
         let mut changed = row(1, "ann");
         changed.values = RowValues {
             user: changed.values.user,
-            first_name: Given::Value("Anna".to_owned()),
-            email: Given::Blank,
+            first_name: CellValue::Value("Anna".to_owned()),
+            email: CellValue::Blank,
             ..RowValues::default()
         };
         let company = given([user_created("ann"), accepted(1, true, Existing::Update)])
@@ -207,8 +207,8 @@ mod tests {
             roles: vec![],
         };
         let mut lost = row(1, "ann");
-        lost.values.org_unit = Given::Value("team\u{a0}–a".to_owned());
-        lost.values.roles = Given::Value(vec!["King".to_owned()]);
+        lost.values.org_unit = CellValue::Value("team\u{a0}–a".to_owned());
+        lost.values.roles = CellValue::Value(vec!["King".to_owned()]);
         let events =
             given([unit, accepted(1, true, Existing::Skip)]).when(rows(vec![lost])).events();
         let Event::RowRefused { user, outcome, problems, .. } = &events[0] else { panic!() };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::company::{Company, Import, Invites};
+use crate::company::{Company, ImportState, Invites};
 use crate::decide::imports::import_file::{Action, ImportFile};
 use crate::decide::notifications::notices::batch_report;
 use crate::decide::rule::Context;
@@ -84,7 +84,7 @@ pub(crate) struct Ending<'a> {
     pub company: &'a Company,
     pub import: ImportId,
     /// As the company knows it, if it was accepted by an earlier commit.
-    pub known: Option<&'a Import>,
+    pub known: Option<&'a ImportState>,
     pub invites: Option<Invites>,
     pub counts: Counts,
     pub at: Time,

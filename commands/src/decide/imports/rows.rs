@@ -5,11 +5,11 @@ mod judge;
 
 use std::collections::{HashMap, HashSet};
 
-use boarding_csv::{Given, Near};
+use boarding_csv::{CellValue, Near};
 
 use crate::company::holders::unique;
-use crate::company::numbers::Owner;
-use crate::company::{Company, Import, Placing, User, UserId, UserState, ValueMark};
+use crate::company::numbers::NumberOwner;
+use crate::company::{Company, ImportState, Placing, User, UserId, UserState, ValueMark};
 use crate::dialect::{self, Dialect};
 use crate::event::{
     BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
@@ -25,7 +25,7 @@ pub(crate) struct Rows<'a> {
     options: &'a ImportOptions,
     dialect: Option<&'static dyn Dialect>,
     /// The import, once it is accepted.
-    accepted: Option<&'a Import>,
+    accepted: Option<&'a ImportState>,
     seen: HashMap<String, u64>,
     created: HashSet<String>,
     phones: HashMap<Phone, String>,
@@ -33,9 +33,9 @@ pub(crate) struct Rows<'a> {
     /// Where the people of the file belong, if the command says so.
     placing: Option<&'a Placing>,
     /// Numbers given to rows of this commit, and whose each was.
-    numbers: HashMap<Phone, Owner>,
+    numbers: HashMap<Phone, NumberOwner>,
     /// Who waits for a number and went to another organization by a row of this commit, by where to.
-    moved: HashMap<Owner, u64>,
+    moved: HashMap<NumberOwner, u64>,
     /// The company's org units, once a row names one that is none of them.
     near_units: Option<Near<'a>>,
     pub(crate) events: Vec<Event>,
@@ -46,7 +46,7 @@ impl<'a> Rows<'a> {
         company: &'a Company,
         id: ImportId,
         options: &'a ImportOptions,
-        accepted: Option<&'a Import>,
+        accepted: Option<&'a ImportState>,
     ) -> Self {
         Self {
             company,
@@ -119,7 +119,7 @@ impl<'a> Rows<'a> {
     }
 
     fn check_references(&mut self, values: &RowValues, problems: &mut Vec<Problem>) {
-        if let Given::Value(unit) = &values.org_unit
+        if let CellValue::Value(unit) = &values.org_unit
             && !self.company.org_units.contains_key(unit)
         {
             let units = &self.company.org_units;
@@ -132,7 +132,7 @@ impl<'a> Rows<'a> {
                 None => problem,
             });
         }
-        if let Given::Value(roles) = &values.roles
+        if let CellValue::Value(roles) = &values.roles
             && roles.iter().any(|role| !self.company.roles.contains_key(role))
         {
             problems.push(self.in_column("role", Code::ReferenceRoleNotFound));
@@ -281,14 +281,14 @@ impl<'a> Rows<'a> {
             return None;
         }
         let phone = match values.phone {
-            Given::Value(Ok(phone)) => phone,
-            Given::Value(Err(code)) => {
+            CellValue::Value(Ok(phone)) => phone,
+            CellValue::Value(Err(code)) => {
                 // The phone has an outcome of its own: the warning would say the same again.
                 row.warnings.retain(|warning| warning.code != code);
                 row.phone = Some(PhoneOutcome::Rejected(code));
                 return None;
             }
-            Given::Absent | Given::Blank => return None,
+            CellValue::Absent | CellValue::Blank => return None,
         };
         let listed =
             self.company.phones.get(&phone).and_then(|owner| self.company.users.get(*owner));
@@ -316,27 +316,27 @@ fn row_number(events: &[Event]) -> u64 {
     events.iter().rev().find_map(|event| event.row().map(|(_, row)| row.row)).unwrap_or_default()
 }
 
-fn value<T: Clone>(given: &Given<T>) -> Option<T> {
+fn value<T: Clone>(given: &CellValue<T>) -> Option<T> {
     match given {
-        Given::Value(value) => Some(value.clone()),
-        Given::Absent | Given::Blank => None,
+        CellValue::Value(value) => Some(value.clone()),
+        CellValue::Absent | CellValue::Blank => None,
     }
 }
 
 /// What a row makes of a value that stands already.
-fn over<T: Clone>(old: Option<T>, given: &Given<T>, blank_means: BlankMeans) -> Option<T> {
+fn over<T: Clone>(old: Option<T>, given: &CellValue<T>, blank_means: BlankMeans) -> Option<T> {
     match (given, blank_means) {
-        (Given::Value(new), _) => Some(new.clone()),
-        (Given::Blank, BlankMeans::Clear) => None,
-        (Given::Absent | Given::Blank, _) => old,
+        (CellValue::Value(new), _) => Some(new.clone()),
+        (CellValue::Blank, BlankMeans::Clear) => None,
+        (CellValue::Absent | CellValue::Blank, _) => old,
     }
 }
 
 fn merged(old: Person, values: &RowValues, blank_means: BlankMeans) -> Person {
     let phone = match &values.phone {
-        Given::Value(Ok(phone)) => Given::Value(*phone),
-        Given::Value(Err(_)) | Given::Absent => Given::Absent,
-        Given::Blank => Given::Blank,
+        CellValue::Value(Ok(phone)) => CellValue::Value(*phone),
+        CellValue::Value(Err(_)) | CellValue::Absent => CellValue::Absent,
+        CellValue::Blank => CellValue::Blank,
     };
     let mut attributes = old.attributes;
     for (name, given) in &values.attributes {

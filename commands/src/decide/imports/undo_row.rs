@@ -3,8 +3,10 @@
 use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
-use crate::company::numbers::Owner;
-use crate::company::{Company, Import, RowEffect, Standing, Undo, User, UserId, UserState};
+use crate::company::numbers::NumberOwner;
+use crate::company::{
+    Company, ImportState, RowEffect, Undo, User, UserId, UserSnapshot, UserState,
+};
 use crate::decide::numbers::pool::{released, too_few, waits_once_restored};
 use crate::event::{Event, UndoOutcome};
 use crate::values::{Code, ImportId, Personal, Time};
@@ -14,19 +16,24 @@ use crate::values::{Code, ImportId, Personal, Time};
 pub(crate) struct Reversals<'a> {
     company: &'a Company,
     id: ImportId,
-    import: &'a Import,
+    import: &'a ImportState,
     at: Time,
     /// The other imports that were not undone, by ordinal.
     standing: HashSet<u32>,
     /// The people of the later ones among them; told only if somebody asks.
     later_members: OnceCell<HashSet<UserId>>,
     /// Who waits for a number and goes back to another organization in this commit, by where to.
-    moved: HashMap<Owner, u64>,
+    moved: HashMap<NumberOwner, u64>,
     pub(crate) events: Vec<Event>,
 }
 
 impl<'a> Reversals<'a> {
-    pub(crate) fn new(company: &'a Company, id: ImportId, import: &'a Import, at: Time) -> Self {
+    pub(crate) fn new(
+        company: &'a Company,
+        id: ImportId,
+        import: &'a ImportState,
+        at: Time,
+    ) -> Self {
         let standing = company.imports.values().filter(|one| one.undo == Undo::No);
         let standing = standing.map(|one| one.ordinal).collect();
         let (later_members, moved, events) = (OnceCell::new(), HashMap::new(), Vec::new());
@@ -68,7 +75,7 @@ impl<'a> Reversals<'a> {
         if self.is_named_since(id, user) {
             return Some(Code::RowNamedSince);
         }
-        let now = Standing::of(self.company, &effect.user);
+        let now = UserSnapshot::of(self.company, &effect.user);
         if now.contact != effect.after.contact {
             return Some(Code::RowInvitedSince);
         }
@@ -86,7 +93,8 @@ impl<'a> Reversals<'a> {
 
     fn later_members(&self) -> &HashSet<UserId> {
         self.later_members.get_or_init(|| {
-            let later = |one: &&Import| one.ordinal > self.import.ordinal && one.undo == Undo::No;
+            let later =
+                |one: &&ImportState| one.ordinal > self.import.ordinal && one.undo == Undo::No;
             let members = self.company.imports.values().filter(later).flat_map(|one| &one.members);
             members.copied().collect()
         })
@@ -135,7 +143,7 @@ impl<'a> Reversals<'a> {
         }
         let changed = differing(before, after);
         if !changed.is_empty() {
-            let Standing { person, org_unit, roles, .. } = before.clone();
+            let UserSnapshot { person, org_unit, roles, .. } = before.clone();
             let (user, person) = (who.clone(), Personal(person));
             self.events.push(Event::UserUpdated {
                 user,
@@ -174,7 +182,7 @@ impl<'a> Reversals<'a> {
 }
 
 /// The names of the values that differ, as `UserUpdated` tells them.
-fn differing(before: &Standing, after: &Standing) -> Vec<String> {
+fn differing(before: &UserSnapshot, after: &UserSnapshot) -> Vec<String> {
     let (old, new) = (&before.person, &after.person);
     let differs = [
         ("first_name", old.first_name != new.first_name),

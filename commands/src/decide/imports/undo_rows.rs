@@ -52,7 +52,7 @@ fn counted(mut counts: UndoCounts, events: &[Event]) -> UndoCounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use boarding_csv::Given as Cell;
+    use boarding_csv::CellValue as Cell;
     use ulid::Ulid;
 
     use crate::company::{Effects, UserState};
@@ -164,9 +164,11 @@ mod tests {
         vec![created, updated, activated, with_phone(row(4, "dee"), 4), row(5, "ann"), bad]
     }
 
-    fn standing(company: &Given) -> Vec<crate::company::Standing> {
+    fn standing(company: &Given) -> Vec<crate::company::UserSnapshot> {
         ["ann", "bob", "cid", "dee"]
-            .map(|key| crate::company::Standing::of(&company.0, &crate::values::UserKey::new(key)))
+            .map(|key| {
+                crate::company::UserSnapshot::of(&company.0, &crate::values::UserKey::new(key))
+            })
             .into()
     }
 

@@ -8,7 +8,7 @@ mod reminders_spec;
 mod spec;
 
 use crate::company::notification::{Expired, Notice};
-use crate::company::numbers::{Alarm, Owner};
+use crate::company::numbers::{Alarm, NumberOwner};
 use crate::company::{Addressee, Company, Invitation, InvitationState, Run};
 use crate::event::{Event, MailTo, TemplateKind, Topic};
 use crate::values::{Code, ImportId, Personal, RunId, Time};
@@ -81,7 +81,7 @@ pub(crate) fn numbers_running_short(company: &Company, most: usize, before: usiz
     events
 }
 
-fn numbers(company: &Company, owner: &Owner) -> Topic {
+fn numbers(company: &Company, owner: &NumberOwner) -> Topic {
     let stock = company.numbers.stock(owner);
     Topic::Numbers {
         org_unit: owner.as_deref().map(str::to_owned),

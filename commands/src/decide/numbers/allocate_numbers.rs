@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::company::numbers::Owner;
+use crate::company::numbers::NumberOwner;
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{
     MAX_NUMBERS, above, at, check_org_unit, find, not_available, read, spare,
@@ -74,7 +74,7 @@ impl Decide for AllocateNumbers {
 }
 
 /// So many numbers, the nearest owner's first. What is promised to pending invitations stays (P19).
-fn some(company: &Company, owners: &[Owner], quantity: u64) -> Result<Vec<Phone>, Refusal> {
+fn some(company: &Company, owners: &[NumberOwner], quantity: u64) -> Result<Vec<Phone>, Refusal> {
     if quantity == 0 || quantity > MAX_NUMBERS as u64 {
         return Err(Refusal::new(Code::EnvelopeMalformed).saying("quantity: 1 to 1000"));
     }
@@ -99,11 +99,11 @@ impl AllocateNumbers {
     fn these(
         &self,
         company: &Company,
-        owners: &[Owner],
+        owners: &[NumberOwner],
         named: &[Phone],
     ) -> Result<Vec<Phone>, Refusal> {
         let mut numbers = Vec::new();
-        let mut taken: BTreeMap<&Owner, u64> = BTreeMap::new();
+        let mut taken: BTreeMap<&NumberOwner, u64> = BTreeMap::new();
         for (&number, place) in named.iter().zip(1..) {
             let known = find(company, number).map_err(|refusal| at(place, refusal))?;
             if known.owner.as_deref() == Some(&self.org_unit) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use crate::company::numbers::{Owner, pending, pending_once_restored};
+use crate::company::numbers::{NumberOwner, pending, pending_once_restored};
 use crate::company::{Company, Number, NumberState, Stock, User, UserId};
 use crate::decide::rule::{Context, Decision};
 use crate::event::Event;
@@ -74,16 +74,17 @@ pub(crate) fn not_available(state: &NumberState) -> Refusal {
 }
 
 /// The owners above an organization, the nearest first and the company's own stock last.
-pub(crate) fn above(company: &Company, org_unit: &str) -> Vec<Owner> {
+pub(crate) fn above(company: &Company, org_unit: &str) -> Vec<NumberOwner> {
     let parent = |name: &str| company.org_units.get(name).and_then(|unit| unit.parent.as_deref());
     let chain = std::iter::successors(parent(org_unit), |name| parent(name));
-    let mut owners: Vec<Owner> = chain.map(|name| company.numbers.owner(Some(name))).collect();
+    let mut owners: Vec<NumberOwner> =
+        chain.map(|name| company.numbers.owner(Some(name))).collect();
     owners.push(None);
     owners
 }
 
 /// How many numbers an owner has that are promised to nobody.
-pub(crate) fn spare(company: &Company, owner: &Owner) -> u64 {
+pub(crate) fn spare(company: &Company, owner: &NumberOwner) -> u64 {
     company.numbers.stock(owner).spare(company.settings.number_overbooking)
 }
 
@@ -198,7 +199,7 @@ pub(crate) fn waits_once_restored(company: &Company, id: UserId, user: &User) ->
 
 /// Numbers that invitations of one commit are promised: what each owner has must do for all of them.
 #[derive(Debug, Default)]
-pub(crate) struct Promises(BTreeMap<Owner, u64>);
+pub(crate) struct Promises(BTreeMap<NumberOwner, u64>);
 
 impl Promises {
     /// Promises an account a number of its organization, for when it is activated (ML-06, ML-15). Who has one,

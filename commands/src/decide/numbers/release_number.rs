@@ -104,7 +104,7 @@ mod tests {
         let until = NOW.plus_seconds(60);
         let number = number(1).to_string();
         let asked = |at, name: &str, body: serde_json::Value| {
-            company.when_asked_by("jane", Authority::All, at, &Command::read(name, body).unwrap())
+            company.when_asked_by("jane", Authority::All, at, Command::read(name, body).unwrap())
         };
         for (name, body, done) in [
             ("AssignNumber", json!({"number": number, "user": "ann"}), "NumberAssigned"),

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::company::numbers::Owner;
+use crate::company::numbers::NumberOwner;
 use crate::company::{Company, NumberState};
 use crate::decide::numbers::pool::{MAX_NUMBERS, at, find, not_available, read, spare};
 use crate::decide::rule::{Context, Decide, Decision};
@@ -37,7 +37,7 @@ impl Decide for WithdrawNumbers {
 
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let mut events = Vec::new();
-        let mut taken: BTreeMap<&Owner, u64> = BTreeMap::new();
+        let mut taken: BTreeMap<&NumberOwner, u64> = BTreeMap::new();
         for (number, place) in read(company, &self.numbers)?.into_iter().zip(1..) {
             let known = find(company, number).map_err(|refusal| at(place, refusal))?;
             let Some(org_unit) = known.owner.as_deref() else { continue };

@@ -94,7 +94,7 @@ mod tests {
         for wait_seconds in [10, 20] {
             company = claim_at(company, at);
             let decision = company.when(failed(false)).0.unwrap();
-            let [Event::InviteDeferred { retry_at, .. }] = &decision.events()[..] else {
+            let [Event::InviteDeferred { retry_at, .. }] = decision.events() else {
                 panic!("{decision:?}")
             };
             assert_eq!(*retry_at, NOW.plus_seconds(wait_seconds));

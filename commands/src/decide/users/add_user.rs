@@ -158,7 +158,7 @@ mod tests {
         let body = json!({"user": "ann", "roles": ["Agent", "Agent"]});
         let decision = given([role]).when_json("AddUser", body).0.unwrap();
         assert!(
-            matches!(&decision.events()[..], [Event::UserCreated { roles, .. }] if roles == &["Agent"])
+            matches!(decision.events(), [Event::UserCreated { roles, .. }] if roles == &["Agent"])
         );
     }
 

@@ -37,8 +37,8 @@ fn ml_16_a_whole_row_is_read() {
     assert_eq!((codes(&row), row.warnings.len()), (vec![], 0));
     let values = row.values;
     assert_eq!(values.user, Some(UserKey::new("Jane.Doe@Acme.com")));
-    assert_eq!(values.email, Given::Value("Jane.Doe@Acme.com".to_owned()));
-    assert_eq!(values.number, Given::Value(Phone::parse("+12125550001").unwrap()));
+    assert_eq!(values.email, CellValue::Value("Jane.Doe@Acme.com".to_owned()));
+    assert_eq!(values.number, CellValue::Value(Phone::parse("+12125550001").unwrap()));
     let attribute = |name: &str| values.attributes[name].clone().value().unwrap();
     assert_eq!(attribute("social_messaging"), "Yes");
     assert_eq!(
@@ -57,7 +57,7 @@ fn ml_16_a_device_is_its_phone_number() {
         let row = row(&format!(",,{spelling},No,,off,off,,,"));
         assert_eq!(codes(&row), [], "{spelling}");
         assert_eq!(row.values.user, Some(UserKey::new("+84923448071")));
-        assert_eq!(row.values.email, Given::Absent);
+        assert_eq!(row.values.email, CellValue::Absent);
     }
 }
 
@@ -119,7 +119,7 @@ fn ml_16_a_forwarding_number_is_spelled_like_a_phone() {
         let row = row(&format!(",,j@acme.com,No,,off,off,{spelled},,"));
         assert_eq!(codes(&row), [], "{spelled}");
         let read = row.values.attributes["forwarding_number"].clone();
-        assert_eq!(read, Given::Value(number.to_owned()), "{spelled}");
+        assert_eq!(read, CellValue::Value(number.to_owned()), "{spelled}");
     }
     for (spelled, code) in [
         ("0012", Code::FieldLength),
@@ -152,7 +152,7 @@ fn a18_two_names_for_one_number_must_agree() {
         ))
         .remove(0)
     };
-    let number = Given::Value(Phone::parse("+12125550001").unwrap());
+    let number = CellValue::Value(Phone::parse("+12125550001").unwrap());
     for (one, other) in
         [("+12125550001", "+1 212-555-0001"), ("", "+12125550001"), ("+12125550001", "")]
     {

@@ -90,7 +90,7 @@ impl State {
 /// A decided command.
 pub(super) enum Decided {
     /// The commit to append; the state already contains its events.
-    Commit(Encoded),
+    Commit(Box<Encoded>),
     /// The reply; there is nothing to append.
     Reply(Box<Reply>),
 }
@@ -100,7 +100,7 @@ pub(super) fn decide(context: &EngineContext, state: &mut State, request: &Reque
     let reply = match first_reply(context, state, request) {
         Some(reply) => reply,
         None => match state.step(request, Purpose::Append) {
-            Outcome::Commit(encoded) => return Decided::Commit(encoded),
+            Outcome::Commit(encoded) => return Decided::Commit(Box::new(encoded)),
             Outcome::Answer(result) => answer(context, state, false, result),
             Outcome::Repeat(result) => answer(context, state, true, result),
             Outcome::Refused(refusal) => Reply::Refused(refusal),

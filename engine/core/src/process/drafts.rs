@@ -3,7 +3,7 @@
 use boarding_commands::company::{Company, Notice, Run, UserId};
 use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
 use boarding_commands::template::{
-    About, ExpiredValues, ImportValues, NumberValues, RunValues, Template, Values,
+    ExpiredValues, ImportValues, MailTemplate, MailValues, NumberValues, RunValues, TopicValues,
 };
 use boarding_commands::values::{
     CompanyId, ImportId, InvitationId, Personal, RunId, Time, UserKey,
@@ -19,7 +19,7 @@ pub(super) struct Draft {
     pub first_name: String,
     pub last_name: String,
     masked_phone: String,
-    pub template: Template,
+    pub template: MailTemplate,
     /// The channel of an invitation; WhatsApp for other mails.
     channel: Channel,
     token: Option<LinkTarget>,
@@ -109,19 +109,19 @@ impl MailSubject {
         }
     }
 
-    fn values(&self) -> About<'_> {
+    fn values(&self) -> TopicValues<'_> {
         match self {
-            Self::Nothing | Self::Invitation(_) => About::Nothing,
+            Self::Nothing | Self::Invitation(_) => TopicValues::Nothing,
             Self::Import { import, file_name, counts, .. } => {
-                About::Import(ImportValues { import: *import, file_name, counts: *counts })
+                TopicValues::Import(ImportValues { import: *import, file_name, counts: *counts })
             }
-            Self::Run(run) => About::Run(*run),
+            Self::Run(run) => TopicValues::Run(*run),
             Self::Numbers { org_unit, values } => {
-                About::Numbers(NumberValues { org_unit, ..*values })
+                TopicValues::Numbers(NumberValues { org_unit, ..*values })
             }
             Self::Expired { since, until, whatsapp, imessage, people } => {
                 let (since, until, whatsapp, imessage) = (*since, *until, *whatsapp, *imessage);
-                About::Expired(ExpiredValues { since, until, whatsapp, imessage, people })
+                TopicValues::Expired(ExpiredValues { since, until, whatsapp, imessage, people })
             }
         }
     }
@@ -319,9 +319,9 @@ impl DraftContent {
 
 impl Draft {
     /// The template values of the mail with this link, if it is sent at this time.
-    pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> Values<'a> {
+    pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> MailValues<'a> {
         let lives = at.plus_seconds(self.expires_hours * 3600);
-        Values {
+        MailValues {
             first_name: &self.first_name,
             last_name: &self.last_name,
             username: self.user.as_str(),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::{Channel, Event};
-use boarding_commands::template::{Renderer, Template};
+use boarding_commands::template::{MailTemplate, Renderer};
 use boarding_commands::values::{Code, Time};
 
 use super::ManagerContext;
@@ -14,7 +14,7 @@ use crate::delivery::mail::Mail;
 
 /// Parsed templates, cached for one batch.
 #[derive(Debug, Default)]
-struct Renderers(HashMap<(TemplateKindKey, String), (Template, Renderer)>);
+struct Renderers(HashMap<(TemplateKindKey, String), (MailTemplate, Renderer)>);
 
 type TemplateKindKey = u8;
 

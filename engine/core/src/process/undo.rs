@@ -107,11 +107,11 @@ fn split(mut rows: Vec<RowEffect>) -> Result<Vec<Vec<RowEffect>>, BoxError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use boarding_commands::company::Standing;
+    use boarding_commands::company::UserSnapshot;
     use boarding_commands::values::UserKey;
 
     fn effect(row: u64) -> RowEffect {
-        let (before, after) = (Standing::default(), Standing::default());
+        let (before, after) = (UserSnapshot::default(), UserSnapshot::default());
         RowEffect {
             row,
             user: UserKey::new("ann"),

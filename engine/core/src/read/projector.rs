@@ -232,7 +232,7 @@ impl Follower {
             };
             match notified {
                 Some(ProjectorRequest::Refresh) => {
-                    self.shared.notified.store(false, Ordering::Release)
+                    self.shared.notified.store(false, Ordering::Release);
                 }
                 Some(ProjectorRequest::Rebuild(tables, done)) => {
                     let rebuilt = self.rebuild(&tables);

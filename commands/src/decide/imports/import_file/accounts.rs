@@ -66,7 +66,7 @@ fn not_taken(why: &str) -> Refusal {
 
 #[cfg(test)]
 mod tests {
-    use boarding_csv::Given;
+    use boarding_csv::CellValue;
     use serde_json::{Value, json};
 
     use crate::decide::facts::{Facts, FileContents};
@@ -77,7 +77,7 @@ mod tests {
     use crate::decide::testing::{Input, Then, given, user_created, who};
     use crate::decide::{Command, ImportRows};
     use crate::event::{Event, Existing, FileRef, Permission, RowOutcome};
-    use crate::user_file::{ParsedRow, Summary};
+    use crate::user_file::{FileSummary, ParsedRow};
     use crate::values::{Code, Personal};
 
     /// Two organizations, a group of permissions, and a number of each and of the company's own.
@@ -103,20 +103,24 @@ mod tests {
         let files =
             vec![FileRef { name: "accounts.csv".to_owned(), sha256: "cd".repeat(32), bytes: 10 }];
         let total = rows.len() as u64;
-        let summary =
-            Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+        let summary = FileSummary {
+            rows: total,
+            encoding: "UTF-8".to_owned(),
+            delimiter: ',',
+            warnings: vec![],
+        };
         let facts = Facts::Files(FileContents { files, summary, rows });
         given(events).when(Input { command, facts })
     }
 
     fn with_number(row: u64, key: &str, n: u64) -> ParsedRow {
         let mut parsed = self::row(row, key);
-        parsed.values.number = Given::Value(number(n));
+        parsed.values.number = CellValue::Value(number(n));
         parsed
     }
 
     #[track_caller]
-    fn refused_rows(then: Then) -> Vec<(RowOutcome, &'static str)> {
+    fn refused_rows(then: &Then) -> Vec<(RowOutcome, &'static str)> {
         let events = then.events();
         let of = |event: &Event| match event {
             Event::RowRefused { outcome, problems, .. } => {
@@ -222,7 +226,7 @@ mod tests {
             "number.not_in_pool",
             "number.not_available",
         ];
-        assert_eq!(refused_rows(then), codes.map(|code| (RowOutcome::Invalid, code)));
+        assert_eq!(refused_rows(&then), codes.map(|code| (RowOutcome::Invalid, code)));
     }
 
     /// A22: an account that exists is left as it is, and its number with it.
@@ -231,7 +235,7 @@ mod tests {
         let mut events = company();
         events.extend([user_of("ann", "EMEA"), assigned(1, "ann")]);
         let then = import(events, vec![with_number(1, "ANN", 1)], &json!({}));
-        assert_eq!(refused_rows(then), [(RowOutcome::Skipped, "row.user_exists")]);
+        assert_eq!(refused_rows(&then), [(RowOutcome::Skipped, "row.user_exists")]);
     }
 
     /// LX-28: an account is invited without a corporate phone, whatever file names it later; others are not.
@@ -254,15 +258,15 @@ mod tests {
     #[test]
     fn ml_16_settings_of_the_company_hold_for_every_row() {
         let mut device = row(1, "+84923448071");
-        device.values.email = Given::Absent;
+        device.values.email = CellValue::Absent;
         let mut events = company();
         events.push(setting("smtp_offload", json!(true)));
-        let codes = refused_rows(import(events, vec![device.clone(), row(2, "ann")], &json!({})));
+        let codes = refused_rows(&import(events, vec![device.clone(), row(2, "ann")], &json!({})));
         assert_eq!(codes, [(RowOutcome::Invalid, "field.email_required_smtp_offload")]);
-        assert_eq!(refused_rows(import(company(), vec![device], &json!({}))), []);
+        assert_eq!(refused_rows(&import(company(), vec![device], &json!({}))), []);
         let mut events = company();
         events.push(setting("allowed_email_domains", json!(["globex.example"])));
-        let codes = refused_rows(import(events, vec![row(1, "ann")], &json!({})));
+        let codes = refused_rows(&import(events, vec![row(1, "ann")], &json!({})));
         assert_eq!(codes, [(RowOutcome::Invalid, "email.domain_not_allowed")]);
     }
 }

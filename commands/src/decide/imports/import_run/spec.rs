@@ -1,6 +1,6 @@
 //! Inviting with the import: who, where to, and what stands in the way.
 
-use boarding_csv::Given;
+use boarding_csv::CellValue;
 use serde_json::{Value, json};
 use ulid::Ulid;
 
@@ -12,7 +12,7 @@ use crate::decide::testing::{
 };
 use crate::decide::{ClaimRecipients, Command, ImportRows, ListRecipients};
 use crate::event::{Channel, Existing, FileRef};
-use crate::user_file::{Manager, ParsedRow, RowValues, Summary};
+use crate::user_file::{FileSummary, ParsedRow, RowValues, UserRef};
 use crate::values::{Personal, UserKey};
 
 pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> Input {
@@ -23,7 +23,7 @@ pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> Input {
     let command = Command::read("ImportFile", body).unwrap();
     let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
     let summary =
-        Summary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+        FileSummary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
     Input { command, facts: Facts::Files(FileContents { files, summary, rows }) }
 }
 
@@ -89,7 +89,7 @@ fn oc_13_only_created_people_are_invited() {
         .chain([user_created("cid"), Event::UserDeactivated { user: who("cid"), row: None }]);
     let extra = json!({"auto_invite": true, "channel": "whatsapp", "existing": "update"});
     let mut updated = row(1, "ann");
-    updated.values.first_name = Given::Value("Ann".to_owned());
+    updated.values.first_name = CellValue::Value("Ann".to_owned());
     let rows = vec![updated, row(2, "bob"), activated, row(4, "BOB"), row(5, "dan")];
     let company = given(before).after(asked(5, rows, &extra));
     assert_eq!(recipients(company), [UserKey::new("bob"), UserKey::new("dan")]);
@@ -261,7 +261,7 @@ fn a_channel_that_was_disabled_meanwhile_is_not_used() {
 /// What becomes of one recipient of the import's run: a person of the file, of this dialect.
 fn outcome(dialect: &str, key: &str, email: Option<&str>) -> Event {
     let mut one = row(1, key);
-    one.values.email = email.map_or(Given::Absent, |email| Given::Value(email.to_owned()));
+    one.values.email = email.map_or(CellValue::Absent, |email| CellValue::Value(email.to_owned()));
     let extra = json!({"auto_invite": true, "channel": "whatsapp", "dialect": dialect});
     let run = run_of(import_id());
     let company =
@@ -292,7 +292,7 @@ fn oc_16_a_login_without_an_address_cannot_be_invited() {
 fn oc_15_a_manager_whom_nobody_knows_is_a_warning() {
     let of = |number, key, manager: &str, in_file| {
         let mut row = row(number, key);
-        row.values.manager = Some(Manager { key: UserKey::new(manager), in_file });
+        row.values.manager = Some(UserRef { key: UserKey::new(manager), in_file });
         row
     };
     let rows = vec![

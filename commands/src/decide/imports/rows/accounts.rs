@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use boarding_csv::Given;
+use boarding_csv::CellValue;
 
 use super::{Rows, over, value};
 use crate::company::{User, UserId};
@@ -17,8 +17,8 @@ impl Rows<'_> {
     pub(super) fn placed<'r>(&self, row: &'r ParsedRow) -> Cow<'r, ParsedRow> {
         let Some(placing) = self.placing else { return Cow::Borrowed(row) };
         let mut row = row.clone();
-        row.values.org_unit = Given::Value(placing.organization.clone());
-        let group = Given::Value(placing.permission_group.clone());
+        row.values.org_unit = CellValue::Value(placing.organization.clone());
+        let group = CellValue::Value(placing.permission_group.clone());
         row.values.attributes.insert(PERMISSION_GROUP.to_owned(), group);
         Cow::Owned(row)
     }
@@ -27,21 +27,21 @@ impl Rows<'_> {
     pub(super) fn check_address(&self, values: &RowValues, problems: &mut Vec<Problem>) {
         let settings = &self.company.settings;
         match &values.email {
-            Given::Value(email) if !settings.allows_domain_of(email) => {
+            CellValue::Value(email) if !settings.allows_domain_of(email) => {
                 problems.push(self.in_column("email", Code::EmailDomainNotAllowed));
             }
-            Given::Absent
+            CellValue::Absent
                 if self.placing.is_some() && settings.smtp_offload && values.user.is_some() =>
             {
                 problems.push(self.in_column("email", Code::FieldEmailRequiredSmtpOffload));
             }
-            Given::Absent | Given::Blank | Given::Value(_) => {}
+            CellValue::Absent | CellValue::Blank | CellValue::Value(_) => {}
         }
     }
 
     /// Why a new account cannot have the number that its row names, if so (ML-16, N72).
     pub(super) fn number_problem(&self, values: &RowValues) -> Option<Problem> {
-        let Given::Value(number) = values.number else { return None };
+        let CellValue::Value(number) = values.number else { return None };
         let Some(owner) = self.company.numbers.get(number).map(|known| &known.owner) else {
             return Some(self.in_column("number", Code::NumberNotInPool));
         };
@@ -96,7 +96,7 @@ impl Rows<'_> {
         let Some(placing) = self.placing else { return };
         let import = Some(self.id);
         self.events.push(Event::AccountOpened { user: user.clone(), import });
-        if let Given::Value(number) = values.number {
+        if let CellValue::Value(number) = values.number {
             let owner = self.company.numbers.get(number).and_then(|known| known.owner.clone());
             self.numbers.insert(number, owner);
             let event =

@@ -1,12 +1,12 @@
 //! What makes a row invalid or a duplicate by its dialect's own rules: its key, its references, its unique values.
 
-use boarding_csv::Given;
+use boarding_csv::CellValue;
 
 use super::Rows;
 use crate::company::ValueMark;
 use crate::dialect::Known;
 use crate::settings::ReferenceResolution;
-use crate::user_file::{Manager, RowValues};
+use crate::user_file::{RowValues, UserRef};
 use crate::values::{Code, Problem, UserKey};
 
 impl Rows<'_> {
@@ -44,7 +44,7 @@ impl Rows<'_> {
     pub(super) fn check_unique(&self, values: &RowValues, folded: &str) -> Vec<Problem> {
         let names = self.dialect.map_or(&[][..], |one| one.unique());
         let taken = |name: &&&'static str| match values.attributes.get(**name) {
-            Some(Given::Value(value)) => {
+            Some(CellValue::Value(value)) => {
                 self.holder(name, value).is_some_and(|key| key.folded() != folded)
             }
             _ => false,
@@ -60,7 +60,7 @@ impl Known for Rows<'_> {
         earlier.or_else(|| Some(self.company.holder(attribute, value)?.1.key()))
     }
 
-    fn may_refer_to(&self, other: &Manager) -> bool {
+    fn may_refer_to(&self, other: &UserRef) -> bool {
         let of_this_file = |id| self.accepted.is_some_and(|import| import.created.contains(&id));
         let exists = self.company.users.created(other.key.as_str());
         let earlier = || self.created.contains(&other.key.folded());

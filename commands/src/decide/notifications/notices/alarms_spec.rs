@@ -1,8 +1,8 @@
-//! Numbers that run short: each crossing is told once.
+//! Tests of notices about the number pool: each crossing of the threshold is notified once.
 
 use serde_json::{Value, json};
 
-use super::spec::{company, tick, ticked, told};
+use super::spec::{company, requested_mails, tick, ticked};
 use super::*;
 use crate::decide::numbers::pool::testing::{
     account, assigned, number, number_added, setting, unit,
@@ -28,7 +28,7 @@ fn alarmed(percent: u64) -> Value {
 }
 
 /// MOV, catalogue 3.6: each time the share of numbers in use crosses the threshold, each administrator is
-/// told once; below it, switched off, or without administrators, nobody is.
+/// notified once. Below it, when off, or without administrators, no mail is requested.
 #[test]
 fn number_threshold_is_told_once_a_crossing() {
     assert!(!tick(&company(alarmed(80), pool(10, 7)), 0).0.unwrap().is_append());
@@ -37,7 +37,7 @@ fn number_threshold_is_told_once_a_crossing() {
     assert_eq!((next_turn(&nobody.0), tick(&nobody, 0).0.unwrap().is_append()), (None, false));
     let over = company(alarmed(80), pool(10, 8));
     assert!(next_turn(&over.0).is_some_and(|next| next <= NOW));
-    let events = told(tick(&over, 0));
+    let events = requested_mails(&tick(&over, 0));
     assert_eq!(events.len(), 2);
     let about = Topic::Numbers {
         org_unit: Some("EMEA".to_owned()),
@@ -46,7 +46,7 @@ fn number_threshold_is_told_once_a_crossing() {
         available: 2,
         needed: 0,
     };
-    assert!(events.iter().all(|told| told.0 == TemplateKind::NumberThreshold && told.3 == about));
+    assert!(events.iter().all(|mail| mail.0 == TemplateKind::NumberThreshold && mail.3 == about));
     assert_ne!(events[0].1, events[1].1, "each mail has a key of its own");
     let first = events[0].1.clone();
     // Told: not again, however much more are used; down and up again: once more.
@@ -64,15 +64,15 @@ fn number_threshold_is_told_once_a_crossing() {
     over.append(NOW, "jane", &[release(8), release(9)]);
     assert!(!tick(&over, 0).0.unwrap().is_append());
     over.append(NOW, "jane", &[assigned(8, "user8")]);
-    let again = told(tick(&over, 0));
+    let again = requested_mails(&tick(&over, 0));
     assert_eq!(again.len(), 2);
-    assert!(again.iter().all(|told| told.1 != first));
+    assert!(again.iter().all(|mail| mail.1 != first));
     // A threshold that is lowered is a crossing, too.
     let lowered = company(
         alarmed(80),
         pool(10, 5).into_iter().chain([setting("number_threshold_percent", json!(50))]),
     );
-    assert_eq!(told(tick(&lowered, 0)).len(), 2);
+    assert_eq!(requested_mails(&tick(&lowered, 0)).len(), 2);
 }
 
 /// Catalogue 3.6: a number that is allocated and assigned in one commit is no crossing of its own.
@@ -101,7 +101,7 @@ fn invitations_exceed_numbers_is_told_once() {
     assert!(!tick(&company, 0).0.unwrap().is_append());
     let fence = company.0.lock.holder().unwrap().fence;
     let company = company.after(ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" });
-    let events = told(tick(&company, 0));
+    let events = requested_mails(&tick(&company, 0));
     let about = Topic::Numbers {
         org_unit: Some("EMEA".to_owned()),
         total: 1,
@@ -109,7 +109,7 @@ fn invitations_exceed_numbers_is_told_once() {
         available: 1,
         needed: 2,
     };
-    let shown: Vec<_> = events.iter().map(|told| (told.0, &told.3)).collect();
+    let shown: Vec<_> = events.iter().map(|mail| (mail.0, &mail.3)).collect();
     assert_eq!(shown, [(TemplateKind::InvitationsExceedNumbers, &about)]);
     assert!(!tick(&ticked(company, 0), 0).0.unwrap().is_append());
 }

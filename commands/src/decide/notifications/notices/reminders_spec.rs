@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::spec::{DAY_SECONDS, company, kinds, sent, tick, ticked, told};
+use super::spec::{DAY_SECONDS, company, kinds, requested_mails, sent, tick, ticked};
 use super::*;
 use crate::decide::numbers::pool::testing::setting;
 use crate::decide::testing::{Given, NOW, Then, a_running_run, given, run_id, run_started, who};
@@ -23,7 +23,7 @@ fn reminders_repeat_the_live_link_after_days_and_at_most_so_often() {
     let mut company = reminding(2);
     for day in 0..9 {
         let expected = if matches!(day, 2 | 4) { 2 } else { 0 };
-        let events = told(tick(&company, day));
+        let events = requested_mails(&tick(&company, day));
         assert_eq!(events.len(), expected, "day {day}");
         for (kind, key, to, about) in events {
             let MailTo::User(user) = &to else { panic!() };
@@ -114,7 +114,7 @@ fn reminders_are_not_sent_for_links_that_are_dead() {
         ("supersede", |_| run_started(run_id(2), &["ann"])),
     ];
     let bob = |then: Then| {
-        let events = told(then);
+        let events = requested_mails(&then);
         assert_eq!(events.len(), 1, "only Bob is reminded");
         assert_eq!(events[0].2, MailTo::User(who("bob")));
     };
@@ -176,7 +176,7 @@ fn reminders_are_off_unless_a_company_wants_them() {
     assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(9 * DAY_SECONDS)));
 }
 
-/// Catalogue 3.6: what expired in a day is told of once, in one mail to each administrator.
+/// Catalogue 3.6: the invitations that expired in a day are in one mail to each administrator.
 #[test]
 fn expired_digest_is_told_once_it_was_gathered_for_a_day() {
     let settings =
@@ -184,7 +184,7 @@ fn expired_digest_is_told_once_it_was_gathered_for_a_day() {
     let company = ticked(sent(company(settings, a_running_run())), 1);
     assert_eq!(company.0.expired.as_ref().unwrap().whatsapp, 2);
     assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(2 * DAY_SECONDS)));
-    let events = told(tick(&company, 2));
+    let events = requested_mails(&tick(&company, 2));
     let [(TemplateKind::ExpiredDigest, key, _, about)] = events.as_slice() else {
         panic!("{events:?}")
     };

@@ -24,7 +24,7 @@ fn finished(settings: Vec<Event>) -> (Given, ImportRows) {
     (company, ImportRows { import: import_id(), rows: vec![row(1, "ann"), row(2, "bob")] })
 }
 
-fn reports(then: Then) -> Vec<(String, MailTo)> {
+fn reports(then: &Then) -> Vec<(String, MailTo)> {
     let events = then.events().into_iter();
     let report = events.filter_map(|event| match event {
         Event::NotificationRequested { kind, key, to, about } => {
@@ -44,12 +44,12 @@ fn ml_14_each_designated_administrator_is_told_of_a_finished_batch() {
     let to = |email: &str| MailTo::Address(Personal(email.to_owned()));
     let key = |n: u32| format!("batch_report.{}.{n}", import_id());
     let expected = [(key(1), to("una@acme.example")), (key(2), to("uwe@acme.example"))];
-    assert_eq!(reports(company.when(rows)), expected);
+    assert_eq!(reports(&company.when(rows)), expected);
     let (company, rows) = finished(vec![]);
-    assert!(reports(company.when(rows)).is_empty());
+    assert!(reports(&company.when(rows)).is_empty());
     let off = setting("notify.batch_report", json!(false));
     let (company, rows) = finished(vec![admins(), off]);
-    assert!(reports(company.when(rows)).is_empty());
+    assert!(reports(&company.when(rows)).is_empty());
 }
 
 /// ML-14: while rows are left nobody is told; then each is claimed once, and nobody who bounced.
@@ -57,7 +57,7 @@ fn ml_14_each_designated_administrator_is_told_of_a_finished_batch() {
 fn ml_14_a_report_is_asked_for_at_the_end_and_claimed_once() {
     let (company, rows) = finished(vec![admins()]);
     let first = ImportRows { rows: rows.rows[..1].to_vec(), ..rows.clone() };
-    assert!(reports(company.when(first.clone())).is_empty());
+    assert!(reports(&company.when(first.clone())).is_empty());
     let mut company = company.after(first).after(rows);
     company.0.suppressed.insert(crate::company::AddressMark::of("UWE@acme.example"));
     let claim = || ClaimNotification { most: 9 };
@@ -78,17 +78,17 @@ pub(super) fn company(settings: Value, events: impl IntoIterator<Item = Event>) 
     given(set.chain(events))
 }
 
-pub(super) fn told(then: Then) -> Vec<(TemplateKind, String, MailTo, Topic)> {
+pub(super) fn requested_mails(then: &Then) -> Vec<(TemplateKind, String, MailTo, Topic)> {
     let events = then.events().into_iter();
-    let told = events.filter_map(|event| match event {
+    let mails = events.filter_map(|event| match event {
         Event::NotificationRequested { kind, key, to, about } => Some((kind, key, to, about)),
         _ => None,
     });
-    told.collect()
+    mails.collect()
 }
 
 pub(super) fn kinds(then: Then) -> Vec<TemplateKind> {
-    told(then).into_iter().map(|(kind, ..)| kind).collect()
+    requested_mails(&then).into_iter().map(|(kind, ..)| kind).collect()
 }
 
 pub(super) fn tick(company: &Given, days: u64) -> Then {
@@ -143,7 +143,7 @@ fn whoever_asked_for_a_run_is_told_how_it_goes() {
         (completed.0, completed.1, to.clone(), Topic::Run(run_id(1))),
         (started.0, started.1, to, Topic::Run(run_id(2))),
     ];
-    assert_eq!(told(then), expected);
+    assert_eq!(requested_mails(&then), expected);
     let start = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed"});
     let idle =
         given([channel_enabled(), setting("notify.run_started", json!(true)), user_created("ann")]);
@@ -156,7 +156,7 @@ fn whoever_asked_for_a_run_is_told_how_it_goes() {
     let fence = silent.0.lock.holder().unwrap().fence;
     let silent = silent.after(ClaimRecipients { fence, ..claim });
     let then = silent.when(ReportRecipients { fence, ..report });
-    assert!(then.names().contains(&"RunStarted") && told(then).is_empty());
+    assert!(then.names().contains(&"RunStarted") && requested_mails(&then).is_empty());
 }
 
 /// Catalogue 3.6: an actor who is no address is told nothing; a scheduled run that begins is told of.

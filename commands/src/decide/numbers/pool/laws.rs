@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::testing::{account, number, setting, unit, user_of};
-use crate::company::numbers::{Owner, pending};
+use crate::company::numbers::{NumberOwner, pending};
 use crate::company::{NumberState, Stock};
 use crate::decide::testing::{Given, NOW, channel_enabled, given};
 use crate::decide::{Authority, ClaimRecipients, Command};
@@ -165,7 +165,7 @@ impl World {
         let company = &self.given.0;
         let pool: BTreeSet<_> = company.numbers.iter().map(|(number, _)| number).collect();
         assert_eq!(pool, self.added, "P18 the pool is what was added");
-        let mut stocks: BTreeMap<Owner, Stock> = BTreeMap::new();
+        let mut stocks: BTreeMap<NumberOwner, Stock> = BTreeMap::new();
         let mut held = BTreeSet::new();
         for (number, known) in company.numbers.iter() {
             let stock = stocks.entry(known.owner.clone()).or_default();

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::BufReader;
 
-use boarding_commands::company::Import;
+use boarding_commands::company::ImportState;
 use boarding_commands::dialect;
 use boarding_commands::event::ImportOptions;
 use boarding_commands::user_file::{self, FileError, ParsedRow};
@@ -24,7 +24,7 @@ pub(crate) struct ResumePoint {
 }
 
 impl ResumePoint {
-    pub(crate) fn of(import: &Import) -> Option<Self> {
+    pub(crate) fn of(import: &ImportState) -> Option<Self> {
         let sha256 = import.files.first()?.sha256.clone();
         Some(Self { sha256, options: import.options.clone(), rows_done: import.rows_done })
     }

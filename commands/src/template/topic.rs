@@ -1,17 +1,17 @@
-//! What a notice may show beside the names of people and company: the thing that it is about.
+//! The variables of the thing that a mail is about: an import, a run, numbers, expired invitations.
 
 use std::collections::BTreeMap;
 
 use minijinja::Value;
 
-use super::render::{one_line, shown};
+use super::text::{one_line, shown_time};
 use crate::event::Counts;
 use crate::values::{ImportId, RunId, Time};
 
-/// What a mail is about.
+/// The values of the thing that a mail is about.
 #[derive(Debug, Clone, Copy, Default)]
-pub enum About<'a> {
-    /// The person it is to.
+pub enum TopicValues<'a> {
+    /// Nothing but the person.
     #[default]
     Nothing,
     Import(ImportValues<'a>),
@@ -20,7 +20,7 @@ pub enum About<'a> {
     Expired(ExpiredValues<'a>),
 }
 
-/// An import as a mail tells of it.
+/// An import, for a mail.
 #[derive(Debug, Clone, Copy)]
 pub struct ImportValues<'a> {
     pub import: ImportId,
@@ -28,8 +28,8 @@ pub struct ImportValues<'a> {
     pub counts: Counts,
 }
 
-impl About<'_> {
-    /// The names that a template may use for it, with their values.
+impl TopicValues<'_> {
+    /// The variables and their values.
     pub(super) fn known(&self) -> BTreeMap<&'static str, Value> {
         match self {
             Self::Nothing => BTreeMap::new(),
@@ -41,7 +41,7 @@ impl About<'_> {
     }
 }
 
-/// A run as a mail tells of it.
+/// A run, for a mail.
 #[derive(Debug, Clone, Copy)]
 pub struct RunValues {
     pub run: RunId,
@@ -63,7 +63,7 @@ impl RunValues {
     }
 }
 
-/// An organization's numbers as a mail tells of them.
+/// An organization's numbers, for a mail.
 #[derive(Debug, Clone, Copy)]
 pub struct NumberValues<'a> {
     /// Empty for the company's own stock.
@@ -90,14 +90,14 @@ impl NumberValues<'_> {
     }
 }
 
-/// Expired invitations as a mail tells of them.
+/// Expired invitations, for a mail.
 #[derive(Debug, Clone, Copy)]
 pub struct ExpiredValues<'a> {
     pub since: Time,
     pub until: Time,
     pub whatsapp: u64,
     pub imessage: u64,
-    /// The user names of the first of the people.
+    /// The user names of the first people.
     pub people: &'a [String],
 }
 
@@ -106,8 +106,8 @@ impl ExpiredValues<'_> {
         let count = self.whatsapp + self.imessage;
         let people: Vec<Value> = self.people.iter().map(|user| one_line(user).into()).collect();
         BTreeMap::from([
-            ("since", shown(self.since).into()),
-            ("until", shown(self.until).into()),
+            ("since", shown_time(self.since).into()),
+            ("until", shown_time(self.until).into()),
             ("count", count.into()),
             ("whatsapp", self.whatsapp.into()),
             ("imessage", self.imessage.into()),
@@ -125,7 +125,7 @@ impl ImportValues<'_> {
             ("import", self.import.to_string().into()),
             ("file_name", Value::from(one_line(self.file_name))),
             ("total", counts.total.into()),
-            // The product's own two words for the outcome of an account (ML-13).
+            // MultiLine's two words for the outcome of an account.
             ("success", counts.total.saturating_sub(failed).into()),
             ("failed", failed.into()),
             ("created", counts.created.into()),

@@ -3,14 +3,14 @@
 use ulid::Ulid;
 
 use super::*;
-use crate::event::Counts;
-use crate::template::{ImportValues, LANGUAGES, builtin};
-use crate::values::ImportId;
+use crate::event::{Channel, Counts};
+use crate::template::{ImportValues, LANGUAGES, TopicValues, builtin};
+use crate::values::{ImportId, Time};
 
 const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
 
-fn values() -> Values<'static> {
-    Values {
+fn values() -> MailValues<'static> {
+    MailValues {
         first_name: "Jane",
         last_name: "Hudson",
         username: "janeuser115",
@@ -20,7 +20,7 @@ fn values() -> Values<'static> {
         link_url: "https://link.example/l?a=1&t=abc",
         expires_hours: 24,
         expires_at: Time(1_763_800_000_000),
-        about: About::Import(ImportValues {
+        about: TopicValues::Import(ImportValues {
             import: ImportId(Ulid(1)),
             file_name: "people.csv",
             counts: Counts { total: 4_711, created: 815, ..Counts::default() },
@@ -28,8 +28,8 @@ fn values() -> Values<'static> {
     }
 }
 
-fn template(subject: &str, text: &str, html: &str) -> Template {
-    Template {
+fn template(subject: &str, text: &str, html: &str) -> MailTemplate {
+    MailTemplate {
         language: "en".to_owned(),
         subject: subject.to_owned(),
         text: text.to_owned(),
@@ -57,7 +57,7 @@ fn the_invitation_reads_as_the_vendors_does() {
 /// LX-30: each channel has its own button.
 #[test]
 fn the_button_names_the_channel() {
-    let values = Values { channel: Channel::Imessage, ..values() };
+    let values = MailValues { channel: Channel::Imessage, ..values() };
     let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
     assert!(mail.html.contains(">Link Your iMessage Account</a>"), "{}", mail.html);
     assert!(!mail.html.contains("WhatsApp"), "{}", mail.html);
@@ -69,7 +69,7 @@ fn the_welcome_mail_names_the_user_in_every_language() {
     for language in LANGUAGES {
         for company_name in ["Acme", ""] {
             let template = builtin(TemplateKind::Welcome, language).unwrap();
-            let values = Values { company_name, ..values() };
+            let values = MailValues { company_name, ..values() };
             let mail = render(TemplateKind::Welcome, &template, &values).unwrap();
             assert!(mail.text.contains("janeuser115"), "{language}");
             assert!(mail.html.contains("janeuser115"), "{language}");
@@ -80,7 +80,7 @@ fn the_welcome_mail_names_the_user_in_every_language() {
 
 #[test]
 fn somebody_without_a_name_is_greeted_by_user_name() {
-    let values = Values { first_name: "", last_name: " ", ..values() };
+    let values = MailValues { first_name: "", last_name: " ", ..values() };
     let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
     assert!(mail.text.starts_with("Dear janeuser115,"), "{}", mail.text);
 }
@@ -89,7 +89,7 @@ fn somebody_without_a_name_is_greeted_by_user_name() {
 #[test]
 fn n66_a_hostile_name_stays_text() {
     let hostile = "<script>x</script>{{ link_url }}{% for i in range(9) %}";
-    let values = Values { first_name: hostile, last_name: "", ..values() };
+    let values = MailValues { first_name: hostile, last_name: "", ..values() };
     let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
     assert!(!mail.html.contains("<script>"), "{}", mail.html);
     assert!(mail.html.contains("&lt;script&gt;"), "{}", mail.html);
@@ -100,7 +100,7 @@ fn n66_a_hostile_name_stays_text() {
 /// N66: a link that tries to leave its attribute.
 #[test]
 fn n66_the_button_escapes_its_link() {
-    let values = Values { link_url: "https://x.example/\"><script>", ..values() };
+    let values = MailValues { link_url: "https://x.example/\"><script>", ..values() };
     let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
     assert!(!mail.html.contains("<script>"), "{}", mail.html);
 }
@@ -108,7 +108,7 @@ fn n66_the_button_escapes_its_link() {
 /// N56: no value brings a line break into the subject or a line of its own into the text.
 #[test]
 fn n56_line_breaks_in_values_become_spaces() {
-    let values = Values { first_name: "Jane\r\nBcc: all@acme.example\u{2028}x", ..values() };
+    let values = MailValues { first_name: "Jane\r\nBcc: all@acme.example\u{2028}x", ..values() };
     let own =
         template("Hello {{ first_name }}", "{{ first_name }}{{ link_url }}", "{{ first_name }}");
     let mail = render(INVITATION, &own, &values).unwrap();
@@ -136,7 +136,8 @@ fn oc_13_without_a_phone_the_invitation_does_not_speak_of_one() {
     for language in LANGUAGES {
         let template = builtin(INVITATION, language).unwrap();
         let with = render(INVITATION, &template, &values()).unwrap();
-        let mail = render(INVITATION, &template, &Values { masked_phone: "", ..values() }).unwrap();
+        let mail =
+            render(INVITATION, &template, &MailValues { masked_phone: "", ..values() }).unwrap();
         for (with, without) in [(&with.text, &mail.text), (&with.html, &mail.html)] {
             assert!(with.contains("********071"), "{language}");
             assert!(with.lines().count() == without.lines().count(), "{language}");
@@ -169,7 +170,7 @@ fn ml_14_the_batch_report_tells_its_summary() {
     let counts = Counts { total: 4_711, created: 815, invalid: 96, ..Counts::default() };
     let import = ImportValues { import: ImportId(Ulid(1)), file_name: "a\r\nBcc: b.csv", counts };
     for language in LANGUAGES {
-        let values = Values { about: About::Import(import), ..values() };
+        let values = MailValues { about: TopicValues::Import(import), ..values() };
         let mail = render(kind, &builtin(kind, language).unwrap(), &values).unwrap();
         assert!(mail.subject.contains("a  Bcc: b.csv"), "{language}: {}", mail.subject);
         for part in [&mail.text, &mail.html] {

@@ -1,0 +1,42 @@
+//! The permissions of each actor.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Permission;
+use crate::values::fold;
+
+/// Who may do what. As long as nobody was granted anything, everybody may do everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Grants {
+    enforced: bool,
+    by_actor: BTreeMap<String, BTreeSet<Permission>>,
+}
+
+impl Grants {
+    pub fn allows(&self, actor: &str, permission: Permission) -> bool {
+        !self.enforced
+            || self.by_actor.get(&fold(actor)).is_some_and(|held| held.contains(&permission))
+    }
+
+    /// Whether permissions are enforced: from the first grant on.
+    pub fn enforced(&self) -> bool {
+        self.enforced
+    }
+
+    pub fn held(&self, actor: &str) -> impl Iterator<Item = Permission> + '_ {
+        self.by_actor.get(&fold(actor)).into_iter().flatten().copied()
+    }
+
+    pub(crate) fn grant(&mut self, actor: &str, permissions: &[Permission]) {
+        self.enforced = true;
+        self.by_actor.entry(fold(actor)).or_default().extend(permissions);
+    }
+
+    pub(crate) fn revoke(&mut self, actor: &str, permissions: &[Permission]) {
+        if let Some(held) = self.by_actor.get_mut(&fold(actor)) {
+            held.retain(|permission| !permissions.contains(permission));
+        }
+    }
+}

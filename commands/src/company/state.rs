@@ -1,0 +1,172 @@
+//! The state of one company: its settings, users, numbers, imports, runs, invitations and mails.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::grants::Grants;
+use super::import::ImportState;
+use super::notification::{Expired, Notification};
+use super::numbers::Numbers;
+use super::own_template::OwnTemplate;
+use super::reminders::Reminders;
+use super::run::{AddressMark, Run};
+use super::user_id::UserId;
+use super::users::{User, Users};
+use super::value_mark::ValueMark;
+use crate::dialect::{self, Dialect};
+use crate::event::{Channel, TemplateKind};
+use crate::lock::Lock;
+use crate::settings::{LiveInvitation, Settings};
+use crate::values::{CompanyId, ImportId, InvitationId, Phone, RunId, Time};
+
+/// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Company {
+    pub id: CompanyId,
+    /// The version of the last event; 0 before the first.
+    pub version: u64,
+    pub settings: Settings,
+    pub templates: BTreeMap<(TemplateKind, String), OwnTemplate>,
+    pub org_units: BTreeMap<String, OrgUnit>,
+    /// Role → the permissions it carries.
+    pub roles: BTreeMap<String, Vec<String>>,
+    /// Group of user permissions → what its accounts may do.
+    pub permission_groups: BTreeMap<String, Vec<String>>,
+    pub grants: Grants,
+    pub users: Users,
+    /// Corporate phone → its user.
+    pub phones: BTreeMap<Phone, UserId>,
+    pub numbers: Numbers,
+    pub imports: BTreeMap<ImportId, ImportState>,
+    /// Imports that were accepted and have rows to come.
+    pub open_imports: BTreeSet<ImportId>,
+    /// Imports that are being undone.
+    pub undoing: BTreeSet<ImportId>,
+    /// The import that was completed last, of those that were not undone.
+    pub latest_import: Option<ImportId>,
+    pub runs: BTreeMap<RunId, Run>,
+    /// Runs whose list of recipients goes on in further commits.
+    pub listing: BTreeSet<RunId>,
+    pub lock: Lock,
+    /// Runs that wait for their time, not for the lock.
+    pub scheduled: BTreeSet<RunId>,
+    pub invitations: BTreeMap<InvitationId, (UserId, Channel)>,
+    /// Live invitations by the time they end.
+    pub expiring: BTreeSet<(Time, InvitationId)>,
+    /// Message-IDs that a worker chose itself, to the recipient they reached.
+    pub foreign_messages: BTreeMap<String, (RunId, u32)>,
+    /// Marks of the addresses that bounced for good or complained.
+    pub suppressed: BTreeSet<AddressMark>,
+    pub notifications: BTreeMap<String, Notification>,
+    /// Whom to remind of an open invitation, and when.
+    pub reminders: Reminders,
+    /// Invitations that expired and are to be told of.
+    pub expired: Option<Expired>,
+    /// Archives of pictures that were imported.
+    pub picture_imports: BTreeSet<ImportId>,
+    /// How often somebody was given a picture.
+    pub(crate) pictures: BTreeMap<UserId, u32>,
+    /// Who has a value that no two people share.
+    pub(crate) holders: BTreeMap<ValueMark, UserId>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrgUnit {
+    pub parent: Option<String>,
+    /// `team` is the lowest level.
+    pub level: Option<String>,
+    pub roles: Vec<String>,
+}
+
+impl Company {
+    /// A company before its first event.
+    pub fn new(id: CompanyId) -> Self {
+        let settings = Settings::default();
+        let mut numbers = Numbers::default();
+        numbers.set_threshold(settings.number_threshold_percent);
+        Self {
+            id,
+            version: 0,
+            settings,
+            templates: BTreeMap::new(),
+            org_units: BTreeMap::new(),
+            roles: BTreeMap::new(),
+            permission_groups: BTreeMap::new(),
+            grants: Grants::default(),
+            users: Users::default(),
+            phones: BTreeMap::new(),
+            numbers,
+            imports: BTreeMap::new(),
+            open_imports: BTreeSet::new(),
+            undoing: BTreeSet::new(),
+            latest_import: None,
+            runs: BTreeMap::new(),
+            listing: BTreeSet::new(),
+            lock: Lock::default(),
+            scheduled: BTreeSet::new(),
+            invitations: BTreeMap::new(),
+            expiring: BTreeSet::new(),
+            foreign_messages: BTreeMap::new(),
+            suppressed: BTreeSet::new(),
+            notifications: BTreeMap::new(),
+            reminders: Reminders::default(),
+            expired: None,
+            picture_imports: BTreeSet::new(),
+            pictures: BTreeMap::new(),
+            holders: BTreeMap::new(),
+        }
+    }
+
+    /// The corporate phone of a user: the one on record if it is listed, else the one listed first.
+    pub fn corporate_phone(&self, user: UserId) -> Option<Phone> {
+        let user = self.users.get(user)?;
+        let own = user.phone.filter(|phone| user.listed().contains(phone));
+        own.or_else(|| user.listed().first().copied())
+    }
+
+    /// Whether the person can be invited only with a corporate phone (LX-28): the product says so whose file
+    /// named the person last, and without one it is so. An account has a number of the pool instead, now or
+    /// once it is activated.
+    pub fn needs_corporate_phone(&self, id: UserId, user: &User) -> bool {
+        if self.numbers.is_account(id) {
+            return false;
+        }
+        self.dialect_of(user).is_none_or(|dialect| dialect.needs_corporate_phone())
+    }
+
+    /// Whether somebody whose link still lives is sent another, and the link before it dies (A11).
+    pub fn supersedes_live_invitation(&self, user: &User) -> bool {
+        match self.settings.live_invitation {
+            LiveInvitation::Supersede => true,
+            LiveInvitation::Skip => false,
+            LiveInvitation::ByDialect => {
+                self.dialect_of(user).is_none_or(|dialect| dialect.supersedes_live_invitation())
+            }
+        }
+    }
+
+    /// The dialect of the file that named the person last.
+    fn dialect_of(&self, user: &User) -> Option<&'static dyn Dialect> {
+        // It is most often among the newest.
+        let mut newest = self.imports.values().rev();
+        let last = newest.find(|import| import.ordinal == user.seen.0)?;
+        dialect::find(&last.options.dialect)
+    }
+
+    /// Whether mail to this address bounced for good or was complained about.
+    pub fn is_suppressed(&self, email: &str) -> bool {
+        self.suppressed.contains(&AddressMark::of(email))
+    }
+
+    /// Whether a role that the org unit includes carries `bulk_integration` (LX-18).
+    pub fn may_integrate(&self, unit: &OrgUnit) -> bool {
+        let carries = |role: &String| {
+            self.roles.get(role).is_some_and(|held| held.iter().any(|one| one == BULK_INTEGRATION))
+        };
+        unit.roles.iter().any(carries)
+    }
+}
+
+/// The role permission that lets an org unit be selected for a run.
+pub const BULK_INTEGRATION: &str = "bulk_integration";

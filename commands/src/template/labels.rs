@@ -1,0 +1,40 @@
+//! The labels of the buttons in mails, in each language.
+
+use crate::event::Channel;
+
+/// The label of the button that links an account, in the template's language, else in English.
+pub(super) fn button_label(language: &str, channel: Channel) -> String {
+    let name = channel_name(channel);
+    match language.split('-').next().unwrap_or_default() {
+        "de" => format!("{name}-Konto verknüpfen"),
+        "fr" => format!("Associer votre compte {name}"),
+        "es" => format!("Vincular su cuenta de {name}"),
+        "it" => format!("Colleghi il Suo account {name}"),
+        "pt" => format!("Associar a sua conta {name}"),
+        "vi" => format!("Liên kết tài khoản {name} của bạn"),
+        "ja" => format!("{name}アカウントを連携する"),
+        _ => format!("Link Your {name} Account"),
+    }
+}
+
+/// The label of the button that invites the users of an import.
+pub(super) fn invite_label(language: &str) -> &'static str {
+    match language.split('-').next().unwrap_or_default() {
+        "de" => "Importierte Benutzer einladen",
+        "fr" => "Inviter les utilisateurs importés",
+        "es" => "Invitar a los usuarios importados",
+        "it" => "Invitare gli utenti importati",
+        "pt" => "Convidar os usuários importados",
+        "vi" => "Mời những người dùng đã nhập",
+        "ja" => "インポートしたユーザーを招待する",
+        _ => "Invite the Imported Users",
+    }
+}
+
+/// The channel's name for people.
+pub(super) fn channel_name(channel: Channel) -> &'static str {
+    match channel {
+        Channel::Whatsapp => "WhatsApp",
+        Channel::Imessage => "iMessage",
+    }
+}

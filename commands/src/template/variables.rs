@@ -1,0 +1,92 @@
+//! The variables that each part of a mail may use, with their values.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+
+use super::kinds::{Link, MailFacts};
+use super::labels::{button_label, channel_name, invite_label};
+use super::part::MailPart;
+use super::text::{escaped, one_line, shown_time};
+use super::topic::TopicValues;
+use crate::event::{Channel, TemplateKind};
+use crate::values::Time;
+
+/// The values that fill in a template. A value is shown as it is; template syntax in it has no effect.
+#[derive(Debug, Clone, Copy)]
+pub struct MailValues<'a> {
+    pub first_name: &'a str,
+    pub last_name: &'a str,
+    pub username: &'a str,
+    /// Empty if the company has set no name.
+    pub company_name: &'a str,
+    pub channel: Channel,
+    /// The form of [`crate::values::Phone::masked`].
+    pub masked_phone: &'a str,
+    pub link_url: &'a str,
+    pub expires_hours: u64,
+    pub expires_at: Time,
+    pub about: TopicValues<'a>,
+}
+
+/// The variables that a part may use, with their values.
+pub(super) fn known_values(
+    kind: TemplateKind,
+    part: MailPart,
+    language: &str,
+    values: &MailValues<'_>,
+) -> BTreeMap<&'static str, Value> {
+    let facts = MailFacts::of(kind);
+    let mut known = values.about.known();
+    known.insert("company_name", one_line(values.company_name).into());
+    if facts.names_person {
+        add_person(&mut known, values);
+    }
+    if facts.names_channel {
+        known.insert("channel_name", channel_name(values.channel).into());
+    }
+    if facts.shows_phone {
+        known.insert("masked_phone", one_line(values.masked_phone).into());
+    }
+    if facts.shows_lifetime {
+        known.insert("expires_hours", values.expires_hours.into());
+    }
+    let label = match facts.link {
+        Link::None => return known,
+        Link::Account => button_label(language, values.channel),
+        Link::Invite => invite_label(language).to_owned(),
+    };
+    known.insert("link_url", link(part, values.link_url));
+    known.insert("expires_at", shown_time(values.expires_at).into());
+    if part == MailPart::Html {
+        known.insert("link_button", button(&label, values));
+    }
+    known
+}
+
+fn add_person(known: &mut BTreeMap<&'static str, Value>, values: &MailValues<'_>) {
+    let plain = |text: &str| Value::from(one_line(text));
+    let full_name = one_line(&format!("{} {}", values.first_name, values.last_name));
+    let named = if full_name.is_empty() { plain(values.username) } else { full_name.into() };
+    known.extend([
+        ("first_name", plain(values.first_name)),
+        ("last_name", plain(values.last_name)),
+        ("username", plain(values.username)),
+        ("full_name", named),
+    ]);
+}
+
+/// The link. MiniJinja would escape its slashes in HTML, so it is escaped here.
+fn link(part: MailPart, url: &str) -> Value {
+    let url = one_line(url);
+    if part == MailPart::Html { Value::from_safe_string(escaped(&url)) } else { url.into() }
+}
+
+fn button(label: &str, values: &MailValues<'_>) -> Value {
+    let url = escaped(&one_line(values.link_url));
+    Value::from_safe_string(format!(
+        "<a href=\"{url}\" style=\"display:inline-block;padding:12px 24px;background:#1a5fb4;\
+         color:#ffffff;text-decoration:none;border-radius:4px\">{}</a>",
+        escaped(label)
+    ))
+}
