@@ -9,7 +9,7 @@ use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, Time};
 use boarding_projections::csv_export::CsvFormat;
-use boarding_projections::query::{MAX_LIMIT_ROWS, Query, RowsAnswer};
+use boarding_projections::query::{Access, MAX_LIMIT_ROWS, Query, RowsAnswer};
 use boarding_projections::rows::{MemoryRows, Rows};
 use serde_json::{Map, Value, json};
 
@@ -28,7 +28,7 @@ mod query_schema;
 mod template;
 
 use common_params::{AsOf, CommonParams};
-use engine_query::{Access, EngineQueryRequest};
+use engine_query::EngineQueryRequest;
 use failure::unavailable;
 use list::ListedQuery;
 
@@ -130,9 +130,9 @@ impl Queries {
         let needed = match query.access(params)? {
             Access::Everyone => None,
             Access::Permission(permission) => Some(permission),
-            Access::Import => Some(self.needed_to_import(company, params).await),
+            Access::ImportFile => Some(self.needed_to_import(company, params).await),
             // An actor who may import a file may see its outcome, and so may an actor who imports users.
-            Access::ImportReport => {
+            Access::ImportOutcome => {
                 match self.allowed(company, asker, Permission::BulkImportUsers).await? {
                     true => None,
                     false => Some(self.needed_to_import(company, params).await),

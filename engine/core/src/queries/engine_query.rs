@@ -1,7 +1,7 @@
 //! A query that the engine answers itself, because the rows alone do not hold the answer.
 
-use boarding_commands::event::Permission;
 use boarding_commands::values::{CompanyId, Refusal};
+use boarding_projections::query::Access;
 use boarding_projections::rows::Rows;
 use serde_json::{Map, Value};
 
@@ -15,17 +15,6 @@ pub(super) struct EngineQuery {
     /// Who may call the query with these parameters.
     pub(super) access: fn(&Value) -> Result<Access, Refusal>,
     pub(super) answer: fn(&EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure>,
-}
-
-/// Who may call a query.
-#[derive(Debug, Clone, Copy)]
-pub(super) enum Access {
-    Everyone,
-    Permission(Permission),
-    /// Actors who may import the file of the import.
-    Import,
-    /// Actors who may import users, or the file of the import.
-    ImportReport,
 }
 
 /// What a query is answered from.

@@ -9,11 +9,11 @@ use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
 use boarding_csv::Limits;
 use boarding_projections::csv_export::csv_line;
-use boarding_projections::query::{self, Param, RowsAnswer};
+use boarding_projections::query::{self, Access, Param, RowsAnswer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
-use super::engine_query::{Access, EngineQuery, EngineQueryRequest};
+use super::engine_query::{EngineQuery, EngineQueryRequest};
 use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
 use super::log_facts::read_versions;
 use super::query_schema::{QuerySchema, ResponseKind};
@@ -34,7 +34,7 @@ pub(super) const QUERY: EngineQuery = EngineQuery {
         has_csv: false,
         response: ResponseKind::Csv,
     },
-    access: |_| Ok(Access::ImportReport),
+    access: |_| Ok(Access::ImportOutcome),
     answer: failed_rows,
 };
 

@@ -3,11 +3,11 @@
 use boarding_commands::commit::Fact;
 use boarding_commands::values::Refusal;
 use boarding_projections::history::{self, Entity, PublishedEvent};
-use boarding_projections::query::{self, Param};
+use boarding_projections::query::{self, Access, Param};
 use schemars::JsonSchema as _;
 use serde_json::{Value, json};
 
-use super::engine_query::{Access, EngineQuery, EngineQueryRequest};
+use super::engine_query::{EngineQuery, EngineQueryRequest};
 use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
 use super::log_facts::read_versions;
 use super::query_schema::{QuerySchema, ResponseKind};

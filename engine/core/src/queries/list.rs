@@ -1,10 +1,10 @@
 //! The one list of all queries: those on rows, and those that the engine answers itself.
 
 use boarding_commands::values::Refusal;
-use boarding_projections::query::{Param, Query};
+use boarding_projections::query::{Access, Param, Query};
 use serde_json::{Map, Value};
 
-use super::engine_query::{Access, EngineQuery};
+use super::engine_query::EngineQuery;
 use super::query_schema::{QuerySchema, ResponseKind};
 use super::{failed_rows, history, template};
 
@@ -73,11 +73,7 @@ impl ListedQuery {
     pub(super) fn access(self, params: &Value) -> Result<Access, Refusal> {
         match self {
             Self::Engine(query) => (query.access)(params),
-            Self::Rows(query) => Ok(match query.name {
-                "import_progress" => Access::Import,
-                "import" | "import_rows" => Access::ImportReport,
-                _ => query.permission.map_or(Access::Everyone, Access::Permission),
-            }),
+            Self::Rows(query) => Ok(query.access),
         }
     }
 }

@@ -3,12 +3,12 @@
 use boarding_commands::dialect;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::{Code, Refusal};
-use boarding_projections::query::Param;
+use boarding_projections::query::{Access, Param};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::engine_query::{Access, EngineQuery, EngineQueryRequest};
+use super::engine_query::{EngineQuery, EngineQueryRequest};
 use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
 use super::query_schema::{QuerySchema, ResponseKind};
 
