@@ -8,7 +8,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
-use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, not_found, page, shape_of};
+use crate::query::{
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, not_found, page, shape_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
 use crate::tables::file_rows::{FileRow, FileRowProjection};
@@ -20,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "batch_operation_reports",
-            permission: Some(Permission::Accounts),
+            access: Access::Permission(Permission::Accounts),
             params: &[],
             paged: true,
             row: shape_of::<ReportShown>,
@@ -38,7 +40,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "batch_operation_report",
-            permission: Some(Permission::Accounts),
+            access: Access::Permission(Permission::Accounts),
             params: &[Param::id("import").required().aliases(&["import_id"])],
             paged: true,
             row: shape_of::<AccountShown>,

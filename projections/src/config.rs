@@ -4,7 +4,7 @@ use boarding_commands::settings::Settings;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::settings::{SettingsProjection, settings};
@@ -13,7 +13,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<SettingsProjection>()],
     queries: &[Query {
         name: "config",
-        permission: None,
+        access: Access::Everyone,
         params: &[],
         paged: false,
         row: shape_of::<Settings>,

@@ -1,13 +1,12 @@
 //! Progress of an import: rows with an outcome, of all rows (query `import_progress`).
 
-use boarding_commands::event::Permission;
 use boarding_commands::values::{ImportId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -17,9 +16,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[],
     queries: &[Query {
         name: "import_progress",
-        // The engine asks for another permission if the file contains accounts: a person who may
-        // import a file may see its progress.
-        permission: Some(Permission::BulkImportUsers),
+        access: Access::ImportFile,
         params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
         row: shape_of::<ImportProgressShown>,

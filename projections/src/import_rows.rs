@@ -1,12 +1,12 @@
 //! Rows of an imported file, each with its outcome and problems (query `import_rows`).
 
-use boarding_commands::event::{Permission, RowOutcome, UndoOutcome};
+use boarding_commands::event::{RowOutcome, UndoOutcome};
 use boarding_commands::values::ImportId;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projector, load};
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, not_found, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -17,7 +17,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<FileRowProjection>(), Projector::of::<UndoneRowProjection>()],
     queries: &[Query {
         name: "import_rows",
-        permission: Some(Permission::BulkImportUsers),
+        access: Access::ImportOutcome,
         params: &[
             Param::id("import").required().aliases(&["import_id"]),
             Param::one_of::<RowOutcome>("outcome").aliases(&["bucket"]),

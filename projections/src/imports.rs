@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -21,7 +21,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "imports",
-            permission: Some(Permission::BulkImportUsers),
+            access: Access::Permission(Permission::BulkImportUsers),
             params: &[],
             paged: true,
             row: shape_of::<ImportShown>,
@@ -30,7 +30,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "import",
-            permission: Some(Permission::BulkImportUsers),
+            access: Access::ImportOutcome,
             params: &[Param::id("import").required().aliases(&["import_id"])],
             paged: false,
             row: shape_of::<ImportShown>,

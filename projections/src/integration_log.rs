@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
+    Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -22,7 +23,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<RecipientProjection>()],
     queries: &[Query {
         name: "integration_log",
-        permission: Some(Permission::BulkIntegrateUsers),
+        access: Access::Permission(Permission::BulkIntegrateUsers),
         params: &[
             Param::id("run").required(),
             Param::one_of::<RecipientStatus>("status"),

@@ -7,7 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::projection::Projector;
-use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, page, shape_of};
+use crate::query::{
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, page, shape_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::invitations::{InvitationProjection, InvitationStatus, LatestInvitation};
@@ -17,7 +19,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<InvitationProjection>()],
     queries: &[Query {
         name: "invitations",
-        permission: Some(Permission::BulkIntegrateUsers),
+        access: Access::Permission(Permission::BulkIntegrateUsers),
         params: &[Param::one_of::<InvitationStatus>("state"), Param::text("user")],
         paged: true,
         row: shape_of::<InvitationShown>,

@@ -44,7 +44,6 @@ mod laws;
 mod testing;
 
 use boarding_commands::commit::Fact;
-use boarding_commands::event::Permission;
 use boarding_commands::values::{Code, CompanyId, Refusal, Time};
 use serde_json::{Value, json};
 
@@ -106,13 +105,6 @@ pub fn find_query(name: &str) -> Result<&'static Query, Refusal> {
         .ok_or_else(|| Refusal::new(Code::QueryUnknown).with(json!({ "query": name })))
 }
 
-/// The permission that an actor needs for the query of that name; none if no permission is needed.
-///
-/// The query `history` is not in the list: its permission depends on [`history::permission`].
-pub fn permission_for(name: &str) -> Option<Permission> {
-    find_query(name).ok()?.permission
-}
-
 /// Answers a query from the rows, as the events have recorded them.
 ///
 /// `params` is an object or null, already without `min_position`, `as_of` and `format`.
@@ -146,6 +138,9 @@ pub fn answer_at(
 
 #[cfg(test)]
 mod tests {
+    use boarding_commands::event::Permission;
+    use query::Access;
+
     use super::*;
     use rows::{MemoryRows, Table};
 
@@ -204,14 +199,17 @@ mod tests {
     /// LX-01, LX-02, LX-03.
     #[test]
     fn each_query_needs_the_permission_of_the_requirements() {
+        let access = |name: &str| find_query(name).unwrap().access;
         for name in ["runs", "run", "integration_log", "queue", "invitations"] {
-            assert_eq!(permission_for(name), Some(Permission::BulkIntegrateUsers), "{name}");
+            assert_eq!(access(name), Access::Permission(Permission::BulkIntegrateUsers), "{name}");
         }
-        for name in ["imports", "import", "import_progress", "import_rows"] {
-            assert_eq!(permission_for(name), Some(Permission::BulkImportUsers), "{name}");
+        assert_eq!(access("imports"), Access::Permission(Permission::BulkImportUsers));
+        assert_eq!(access("import_progress"), Access::ImportFile);
+        for name in ["import", "import_rows"] {
+            assert_eq!(access(name), Access::ImportOutcome, "{name}");
         }
-        assert_eq!(permission_for("org_units"), Some(Permission::ViewOrgUnits));
-        assert_eq!(permission_for("notifications"), Some(Permission::Administer));
+        assert_eq!(access("org_units"), Access::Permission(Permission::ViewOrgUnits));
+        assert_eq!(access("notifications"), Access::Permission(Permission::Administer));
         for name in [
             "phone_list",
             "users",
@@ -222,7 +220,7 @@ mod tests {
             "templates",
             "mail_templates",
         ] {
-            assert!(find_query(name).is_ok_and(|query| query.permission.is_none()), "{name}");
+            assert_eq!(access(name), Access::Everyone, "{name}");
         }
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load, newest_first};
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page, shape_of,
     wire_enum,
 };
 use crate::read_model::ReadModel;
@@ -25,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     ],
     queries: &[Query {
         name: "notifications",
-        permission: Some(Permission::Administer),
+        access: Access::Permission(Permission::Administer),
         params: &[Param::one_of::<MailKind>("kind"), Param::one_of::<NotificationStatus>("state")],
         paged: true,
         row: shape_of::<NotificationShown>,

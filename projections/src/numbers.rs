@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use pool::{NumberProjection, NumberShown, NumberStatus};
@@ -29,7 +29,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "numbers",
-            permission: Some(Permission::Accounts),
+            access: Access::Permission(Permission::Accounts),
             params: &[
                 Param::text("search"),
                 Param::text("org_unit"),
@@ -42,7 +42,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "number_suggestions",
-            permission: None,
+            access: Access::Everyone,
             params: &[
                 Param::text("org_unit").aliases(&["org"]),
                 // Listed only for its alias `n`: every paged query takes `limit`.

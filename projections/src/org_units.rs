@@ -4,7 +4,7 @@ use boarding_commands::event::Permission;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::org_units::{OrgUnitProjection, OrgUnitRow};
@@ -13,7 +13,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<OrgUnitProjection>()],
     queries: &[Query {
         name: "org_units",
-        permission: Some(Permission::ViewOrgUnits),
+        access: Access::Permission(Permission::ViewOrgUnits),
         params: &[],
         paged: true,
         row: shape_of::<OrgUnitRow>,

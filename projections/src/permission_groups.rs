@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::projection::{Projection, Projector};
-use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -15,7 +15,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<PermissionGroupProjection>()],
     queries: &[Query {
         name: "permission_groups",
-        permission: None,
+        access: Access::Everyone,
         params: &[],
         paged: true,
         row: shape_of::<PermissionGroupRow>,

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load};
-use crate::query::{Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{
+    Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of,
+};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
 use crate::tables::links::Links;
@@ -20,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<PhoneListProjection>()],
     queries: &[Query {
         name: "phone_list",
-        permission: None,
+        access: Access::Everyone,
         params: &[Param::text("search"), Param::id("import")],
         paged: true,
         row: shape_of::<PhoneShown>,

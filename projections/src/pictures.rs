@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load};
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
-    wire_enum,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    shape_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
@@ -22,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "picture_import",
-            permission: Some(Permission::BulkImportUsers),
+            access: Access::Permission(Permission::BulkImportUsers),
             params: &[Param::id("import").required()],
             paged: false,
             row: shape_of::<ArchiveShown>,
@@ -31,7 +31,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "picture_rows",
-            permission: Some(Permission::BulkImportUsers),
+            access: Access::Permission(Permission::BulkImportUsers),
             params: &[Param::id("import").required(), Param::one_of::<PictureOutcome>("outcome")],
             paged: true,
             row: shape_of::<PictureShown>,

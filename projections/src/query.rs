@@ -22,13 +22,25 @@ pub use param::Param;
 pub use request::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, QueryRequest};
 pub(crate) use wire_enum::{WireEnum, WireName, wire_enum};
 
+/// The actors who may call a query.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    Everyone,
+    /// Actors with this permission.
+    Permission(Permission),
+    /// Actors who may import the file of the import that the parameter `import` names.
+    ImportFile,
+    /// Actors who may import users, and those of [`Access::ImportFile`].
+    ImportOutcome,
+}
+
 /// A query on the rows of one company.
 #[derive(Debug)]
 pub struct Query {
     /// The query's name on the wire.
     pub name: &'static str,
-    /// The permission that an actor needs. It applies once the company has granted any permission.
-    pub permission: Option<Permission>,
+    /// The actors who may call it. It applies once the company has granted any permission.
+    pub access: Access,
     /// The query's own parameters.
     pub params: &'static [Param],
     /// Whether the answer has many rows. If so, the query also takes `limit` and `cursor`.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::projection::Projector;
-use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
 use crate::tables::run_queue::{RunQueue, RunQueueProjection};
@@ -17,7 +17,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<RunQueueProjection>()],
     queries: &[Query {
         name: "queue",
-        permission: Some(Permission::BulkIntegrateUsers),
+        access: Access::Permission(Permission::BulkIntegrateUsers),
         params: &[],
         paged: true,
         row: shape_of::<WaitingShown>,

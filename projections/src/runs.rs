@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -20,7 +20,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "runs",
-            permission: Some(Permission::BulkIntegrateUsers),
+            access: Access::Permission(Permission::BulkIntegrateUsers),
             params: &[Param::one_of::<RunStatus>("state")],
             paged: true,
             row: shape_of::<RunShown>,
@@ -29,7 +29,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "run",
-            permission: Some(Permission::BulkIntegrateUsers),
+            access: Access::Permission(Permission::BulkIntegrateUsers),
             params: &[Param::id("run").required()],
             paged: false,
             row: shape_of::<RunShown>,

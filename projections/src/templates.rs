@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::projection::{Projection, Projector};
-use crate::query::{Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -17,7 +17,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "templates",
-            permission: None,
+            access: Access::Everyone,
             params: &[],
             paged: true,
             row: shape_of::<FirstTemplateShown>,
@@ -26,7 +26,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "mail_templates",
-            permission: None,
+            access: Access::Everyone,
             params: &[],
             paged: true,
             row: shape_of::<TemplateRow>,

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
-    Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
+    Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    shape_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -24,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "users",
-            permission: None,
+            access: Access::Everyone,
             params: &[
                 Param::text("search"),
                 Param::text("org_unit"),
@@ -48,7 +49,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "user",
-            permission: None,
+            access: Access::Everyone,
             params: &[Param::text("user").required()],
             paged: false,
             row: shape_of::<UserShown>,

@@ -39,7 +39,7 @@ use boarding_core::clock::Clock;
 use boarding_core::data_dir::DataDirError;
 use boarding_core::delivery::Channel;
 use boarding_core::engine::{Engine, EngineError, LogChoice, Options};
-use boarding_core::read::queries::{QueryAnswer as Found, QueryCaller, QueryFailure};
+use boarding_core::queries::{QueryAnswer as Found, QueryCaller, QueryFailure};
 use serde_json::{Map, Value, json};
 
 use crate::support::mail_text::decoded;

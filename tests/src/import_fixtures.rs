@@ -8,7 +8,7 @@ use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::CompanyId;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_core::read::queries::{self, QueryCaller};
+use boarding_core::queries::{self, QueryCaller};
 use serde_json::{Map, Value, json};
 
 use crate::support::paths::fixtures;

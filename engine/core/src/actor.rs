@@ -6,16 +6,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use boarding_commands::company::Company;
-use boarding_commands::event::Event;
 use boarding_commands::step::Request;
-use boarding_commands::values::{Code, CompanyId, Refusal};
-use serde_json::Value;
+use boarding_commands::values::{Code, CompanyId};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::context::EngineContext;
 use crate::limits::{BATCH_BYTES_MAX, CONFLICTS_MAX, INBOX_COMMANDS_MAX};
-use crate::process::PendingWork;
+use crate::pending_work::PendingWork;
 use crate::read::snapshots;
+use crate::reply::Reply;
 use batch::{Batch, Decided, Outcome, answer_all};
 use boarding_log::AppendError;
 use boarding_log::codec::COMMIT_BYTES_MAX;
@@ -23,27 +22,6 @@ use boarding_log::codec::COMMIT_BYTES_MAX;
 pub(crate) mod decide_step;
 
 use decide_step::State;
-
-/// The outcome of a command.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reply {
-    /// The command is durable. The events are those of the new commit; a repeated command gets none.
-    Accepted {
-        duplicate: bool,
-        version: u64,
-        position: u64,
-        result: Value,
-        events: Vec<Event>,
-    },
-    Refused(Refusal),
-    /// Nothing was appended, or the outcome is unknown. The same command may be sent again.
-    Failed {
-        code: Code,
-        why: String,
-    },
-    /// The events do not fit in one commit.
-    TooLarge,
-}
 
 /// A function that reads the company between two commands.
 type Inspection = Box<dyn FnOnce(&Company) + Send>;
@@ -64,7 +42,7 @@ pub struct ActorHandle {
 
 impl ActorHandle {
     /// Starts the actor.
-    pub fn start(context: Arc<EngineContext>, id: CompanyId) -> Self {
+    pub(crate) fn start(context: Arc<EngineContext>, id: CompanyId) -> Self {
         let (inbox, messages) = mpsc::channel(INBOX_COMMANDS_MAX);
         let (published, pending) = watch::channel(PendingWork::default());
         let bytes_max = context.log.append_bytes_max().min(BATCH_BYTES_MAX + COMMIT_BYTES_MAX);
@@ -90,12 +68,12 @@ impl ActorHandle {
     pub async fn submit(&self, request: Request) -> Reply {
         let (reply, answer) = oneshot::channel();
         match self.inbox.try_send(Message::Submit(Box::new(request), reply)) {
-            Ok(()) => answer.await.unwrap_or_else(|_| stopped()),
+            Ok(()) => answer.await.unwrap_or_else(|_| Reply::stopped()),
             Err(mpsc::error::TrySendError::Full(_)) => {
                 let why = format!("{INBOX_COMMANDS_MAX} commands are waiting");
                 Reply::Failed { code: Code::Overloaded, why }
             }
-            Err(mpsc::error::TrySendError::Closed(_)) => stopped(),
+            Err(mpsc::error::TrySendError::Closed(_)) => Reply::stopped(),
         }
     }
 
@@ -103,9 +81,9 @@ impl ActorHandle {
     pub async fn submit_own(&self, request: Request) -> Reply {
         let (reply, answer) = oneshot::channel();
         if self.inbox.send(Message::Submit(Box::new(request), reply)).await.is_err() {
-            return stopped();
+            return Reply::stopped();
         }
-        answer.await.unwrap_or_else(|_| stopped())
+        answer.await.unwrap_or_else(|_| Reply::stopped())
     }
 
     /// Reads the company after its last durable commit. `None` if the actor stopped or could not load it.
@@ -137,10 +115,6 @@ impl ActorHandle {
     pub fn has_stopped(&self) -> bool {
         self.inbox.is_closed()
     }
-}
-
-pub(crate) fn stopped() -> Reply {
-    Reply::Failed { code: Code::Unavailable, why: "the engine is stopping".to_owned() }
 }
 
 #[cfg(test)]
@@ -300,7 +274,9 @@ impl CompanyActor {
 
     fn publish_pending(&self) {
         if let Some(state) = &self.state {
-            let pending = PendingWork::of(&state.company, &self.context);
+            let pending = PendingWork::of(&state.company, &self.context.blocked, |channel| {
+                self.context.continues_runs_of(channel)
+            });
             self.published.send_if_modified(|published| {
                 let differs = *published != pending;
                 *published = pending;

@@ -4,42 +4,46 @@ use std::sync::{Arc, OnceLock};
 
 use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal};
 
-use crate::actor::Reply;
 use crate::clock::Clock;
 use crate::data_dir::DataDir;
 use crate::delivery::Channel;
 use crate::delivery::mail::Purpose;
 use crate::delivery::token::Tokens;
-use crate::intake::files::Files;
-use crate::intake::objects::Objects;
+use crate::files::Files;
+use crate::object_store::Objects;
 use crate::ownership::Ownership;
-use crate::process::BlockedImports;
+use crate::pending_work::BlockedImports;
 use crate::read::projector::ReadModels;
 use crate::read::store::Store;
+use crate::reply::Reply;
 use boarding_log::{EventLog, Location};
 use tokio::sync::watch;
 
+/// The actor name of commands of the engine itself.
+pub(crate) const ENGINE: &str = "engine";
+
 #[derive(Debug)]
-pub struct EngineContext {
-    pub log: Arc<dyn EventLog>,
-    pub store: Store,
-    pub read_models: ReadModels,
-    pub clock: Clock,
-    pub files: Files,
-    pub tokens: Tokens,
-    pub channel: Arc<dyn Channel>,
+pub(crate) struct EngineContext {
+    pub(crate) log: Arc<dyn EventLog>,
+    pub(crate) store: Store,
+    pub(crate) read_models: ReadModels,
+    pub(crate) clock: Clock,
+    pub(crate) files: Files,
+    pub(crate) tokens: Tokens,
+    pub(crate) channel: Arc<dyn Channel>,
     /// Whether a run that started with another channel continues with this one.
-    pub adopt_runs: bool,
+    pub(crate) adopt_runs: bool,
     /// Imports that are blocked by an error.
-    pub blocked: BlockedImports,
+    pub(crate) blocked: BlockedImports,
     /// The ownership of companies; unset if this engine owns all of them.
-    pub ownership: OnceLock<Arc<dyn Ownership>>,
+    pub(crate) ownership: OnceLock<Arc<dyn Ownership>>,
     /// The source of files that commands only name; unset without an object store.
-    pub objects: OnceLock<Arc<dyn Objects>>,
+    pub(crate) objects: OnceLock<Arc<dyn Objects>>,
     /// Whether the engine is closing: process managers start nothing new.
-    pub closing: watch::Sender<bool>,
+    pub(crate) closing: watch::Sender<bool>,
     // The last field, so it is dropped last: the lock of the folder must be released after all users of it.
-    pub folder: DataDir,
+    #[expect(dead_code, reason = "held for its lock")]
+    pub(crate) folder: DataDir,
 }
 
 impl Drop for EngineContext {
@@ -51,7 +55,12 @@ impl Drop for EngineContext {
 
 impl EngineContext {
     /// The first answer to a command with this id. A refusal if the first command had another body.
-    pub fn first_answer(&self, company: &CompanyId, id: CommandId, body: Digest) -> Option<Reply> {
+    pub(crate) fn first_answer(
+        &self,
+        company: &CompanyId,
+        id: CommandId,
+        body: Digest,
+    ) -> Option<Reply> {
         let location = match self.location_of(company, id) {
             Ok(location) => location?,
             Err(why) => return Some(Reply::Failed { code: Code::Unavailable, why }),
@@ -77,14 +86,19 @@ impl EngineContext {
         })
     }
 
+    /// Whether this engine continues a run that started with the channel of this name.
+    pub(crate) fn continues_runs_of(&self, channel: &str) -> bool {
+        self.adopt_runs || channel == self.channel.name()
+    }
+
     /// Whether this engine runs the process managers of the company.
-    pub fn works_for(&self, company: &CompanyId) -> bool {
+    pub(crate) fn works_for(&self, company: &CompanyId) -> bool {
         self.ownership.get().is_none_or(|ownership| ownership.is_mine(company))
     }
 
     /// How long after its claim an unreported mail of an earlier process may be sent again, in seconds; 0 means
     /// never. The earlier process may have been another engine with another outbox.
-    pub fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
+    pub(crate) fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
         let alone = self.ownership.get().is_none();
         if alone || self.channel.remembers_for_all_engines(purpose) {
             self.channel.repeats_within_seconds(purpose)
@@ -94,7 +108,7 @@ impl EngineContext {
     }
 
     /// Whether a command with this id was accepted before.
-    pub fn knows(&self, company: &CompanyId, id: CommandId) -> bool {
+    pub(crate) fn knows(&self, company: &CompanyId, id: CommandId) -> bool {
         matches!(self.location_of(company, id), Ok(Some(_)))
     }
 

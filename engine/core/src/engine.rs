@@ -1,29 +1,33 @@
 //! The engine: executes commands and queries and runs the background work.
 
 use std::fmt;
+use std::io::Read;
 use std::ops::Deref;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::ImportMode;
-use boarding_commands::decide::{Authority, Command, ImportFile};
+use boarding_commands::decide::{Authority, Command};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::event::FileRef;
-use boarding_commands::step::Request;
-use boarding_commands::values::{Code, CommandId, CompanyId, Digest, Refusal, Time};
+use boarding_commands::values::{Code, CompanyId, Refusal};
+use boarding_csv::Limits;
 use boarding_log::EventLog;
 use boarding_projections::rows::Table;
-use serde_json::{Value, json};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use serde_json::{Map, Value, json};
 
-use crate::actor::{ActorHandle, Reply};
+use crate::actor::ActorHandle;
 use crate::clock::Clock;
 use crate::context::EngineContext;
-use crate::intake::files::SharedFiles;
-use crate::intake::objects::Objects;
-use crate::intake::{CompanySays, canonical_body};
-use crate::registry::CompanyRegistry;
+use crate::files::SharedFiles;
+use crate::intake::{Intake, PreparedCommand};
+use crate::object_store::Objects;
+use crate::ownership::Ownership;
+use crate::preview::{ImportPlan, ImportPlanner};
+use crate::queries::{Queries, QueryAnswer, QueryCaller, QueryFailure};
+use crate::read::verification::{self, Verified, VerifyError};
+use crate::registry::Companies;
+use crate::reply::Reply;
+use crate::submission::Submission;
 
 mod opening;
 
@@ -33,15 +37,35 @@ pub use opening::{EngineError, LogChoice, OpeningReport, Options};
 /// opening takes longer.
 pub struct Engine {
     pub(crate) context: Arc<EngineContext>,
-    pub(crate) companies: Arc<CompanyRegistry>,
-    /// Loads evicted companies when their timers are due. The first use of a company starts it.
-    timer: OnceLock<JoinSet<()>>,
+    companies: Arc<Companies>,
+    intake: Intake,
+    planner: ImportPlanner,
+    queries: Queries,
     report: OpeningReport,
-    /// Limits import plans that run at once: each holds a copy of a company in memory.
-    pub(crate) plan_permits: Semaphore,
 }
 
 impl Engine {
+    /// Opens a data folder. Blocks on the disk and the network: it checks the whole log.
+    ///
+    /// # Errors
+    /// When the folder is in use, has a newer format or is damaged, or when the NATS servers are not safe. The
+    /// message says what to do.
+    pub fn open(options: Options) -> Result<Self, EngineError> {
+        let (context, report) = opening::open(options)?;
+        let context = Arc::new(context);
+        let companies = Arc::new(Companies::new(Arc::clone(&context)));
+        let parts = || (Arc::clone(&context), Arc::clone(&companies));
+        let (intake, planner, queries) = (parts(), parts(), parts());
+        Ok(Self {
+            intake: Intake::new(intake.0, intake.1),
+            planner: ImportPlanner::new(planner.0, planner.1),
+            queries: Queries::new(queries.0, queries.1),
+            context,
+            companies,
+            report,
+        })
+    }
+
     /// What opening the data folder found.
     pub fn opening_report(&self) -> &OpeningReport {
         &self.report
@@ -59,6 +83,20 @@ impl Engine {
     /// Shares imported files with other engines.
     pub fn share_files(&self, shared: Arc<dyn SharedFiles>) {
         self.context.files.share(shared);
+    }
+
+    /// Stores a file that a command will name by its digest. It is durable on return.
+    ///
+    /// # Errors
+    /// `import.too_large`, or `unavailable` when it cannot be read or written.
+    pub fn keep_file(&self, name: &str, content: impl Read) -> Result<FileRef, Refusal> {
+        let kept = self.context.files.keep(name, content, Limits::default().file_bytes);
+        kept.map_err(|error| error.refusal())
+    }
+
+    /// The reason why a kept file is missing; `None` if it is there.
+    pub fn missing_file(&self, sha256: &str) -> Option<String> {
+        self.context.files.missing(sha256)
     }
 
     /// The engine's log. The data folder stays in use as long as the handle lives.
@@ -80,144 +118,92 @@ impl Engine {
         authority: Authority,
     ) -> Answer {
         let id = envelope.id;
-        let reply = match self.prepare(company, name, &envelope, authority).await {
-            Ok(PreparedCommand {
-                command: Command::ImportFile(import),
-                body,
-                kept: Some(files),
-                ..
-            }) => {
-                let submission = Submission { company: company.clone(), body, envelope, authority };
-                self.import_as_planned(&submission, import, files).await
-            }
-            Ok(PreparedCommand { command: Command::UndoImport(undo), body, .. })
-                if undo.mode == ImportMode::Preview =>
-            {
-                let submission = Submission { company: company.clone(), body, envelope, authority };
-                self.preview_undo(&submission, undo).await
-            }
-            Ok(PreparedCommand { command, facts, body, .. }) => {
-                let submission = Submission { company: company.clone(), body, envelope, authority };
-                self.submit_prepared(&submission, command, facts, None).await
-            }
-            Err(reply) => reply,
+        let prepared = match self.intake.prepare(company, name, &envelope, authority).await {
+            Ok(prepared) => prepared,
+            Err(reply) => return reply.into_answer(id),
         };
-        answer(id, reply)
+        let PreparedCommand { command, facts, body, kept } = prepared;
+        let submission = Submission { company: company.clone(), body, envelope, authority };
+        let reply = match (command, kept) {
+            (Command::ImportFile(import), Some(files)) => {
+                self.planner.import_as_planned(&submission, import, files).await
+            }
+            (Command::UndoImport(undo), _) if undo.mode == ImportMode::Preview => {
+                self.planner.preview_undo(&submission, undo).await
+            }
+            (command, _) => {
+                submission.submit(&self.context, &self.companies, command, facts, None).await
+            }
+        };
+        reply.into_answer(id)
     }
 
-    /// Parses the command, stores its files, and collects the facts that its rule needs.
-    pub(crate) async fn prepare(
+    /// Plans an `ImportFile`, whatever its `mode`. It appends nothing.
+    ///
+    /// # Errors
+    /// The refusal or failure that the command would get.
+    pub async fn preview(
+        &self,
+        company: &CompanyId,
+        mut envelope: Envelope,
+        authority: Authority,
+    ) -> Result<ImportPlan, Answer> {
+        let id = envelope.id;
+        if let Value::Object(fields) = &mut envelope.body {
+            fields.insert("mode".to_owned(), json!("preview"));
+        }
+        let prepared = self.intake.prepare(company, "ImportFile", &envelope, authority).await;
+        let rejected = |reply: Reply| reply.into_answer(id);
+        let PreparedCommand { command, body, kept, .. } = prepared.map_err(rejected)?;
+        let (Command::ImportFile(import), Some(files)) = (command, kept) else {
+            return Err(rejected(Reply::Refused(Code::EnvelopeMalformed.into())));
+        };
+        let submission = Submission { company: company.clone(), body, envelope, authority };
+        let planned = self.planner.plan(&submission, &import, &files).await;
+        planned.map(|(plan, _)| plan).map_err(rejected)
+    }
+
+    /// Answers a query by its contract name.
+    ///
+    /// # Errors
+    /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
+    pub async fn query(
         &self,
         company: &CompanyId,
         name: &str,
-        envelope: &Envelope,
-        authority: Authority,
-    ) -> Result<PreparedCommand, Reply> {
-        let body = if envelope.body.is_null() { json!({}) } else { envelope.body.clone() };
-        let command = Command::read(name, body.clone()).map_err(rejected)?;
-        let mut kept = None;
-        let (digest, facts) = match &command {
-            Command::ImportFile(import) => {
-                match self.prepare_import(company, import, &body, envelope, authority).await? {
-                    (digest, ImportFacts::Read(contents)) => (digest, Facts::Files(contents)),
-                    (digest, ImportFacts::ReadWithPlan(files)) => {
-                        kept = Some(files);
-                        (digest, Facts::None)
-                    }
-                }
-            }
-            Command::ImportPictures(pictures) => {
-                let prepared =
-                    self.prepare_pictures(company, pictures, &body, envelope, authority).await?;
-                (prepared.0, Facts::Archive(prepared.1))
-            }
-            Command::LinkCompleted(link) => {
-                let token = link.token.as_ref();
-                let read = token.and_then(|token| self.context.tokens.read(company, token));
-                let facts =
-                    read.map_or(Facts::None, |(id, generation)| Facts::Invitation(id, generation));
-                (Digest::of_body(name, &body), facts)
-            }
-            Command::StartBulkIntegration(start) => {
-                let token = start.source.token.as_ref();
-                let read = token.and_then(|token| self.context.tokens.read_import(company, token));
-                (Digest::of_body(name, &body), read.map_or(Facts::None, Facts::Import))
-            }
-            _ => (Digest::of_body(name, &body), Facts::None),
-        };
-        Ok(PreparedCommand { command, facts, body: digest, kept })
+        params: Map<String, Value>,
+        caller: &QueryCaller,
+    ) -> Result<QueryAnswer, QueryFailure> {
+        self.queries.query(company, name, params, caller).await
     }
 
-    /// Stores and reads the file of an import, if the actor may import. A repeated command is detected before
-    /// reading, because the settings for reading may have changed. Files of a planned import are read later, with
-    /// its plan.
-    async fn prepare_import(
-        &self,
-        company: &CompanyId,
-        import: &ImportFile,
-        body: &Value,
-        envelope: &Envelope,
-        authority: Authority,
-    ) -> Result<(Digest, ImportFacts), Reply> {
-        let handle = self.actor(company).await;
-        let actor = envelope.actor.clone().unwrap_or_default();
-        let needed = import.needs();
-        let dialect = import.dialect.clone();
-        let inspection = handle.inspect(move |company| {
-            (CompanySays::of(company, &dialect), company.grants.allows(&actor, needed))
-        });
-        let (says, allowed) = inspection.await.ok_or_else(crate::actor::stopped)?;
-        let known = self.context.knows(company, envelope.id);
-        if authority == Authority::Granted && !allowed && !known {
-            let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
-            return Err(rejected(refusal.with(json!({"permission": needed.as_str()}))));
-        }
-        let recalled = match known {
-            true => self.context.recall(company, envelope.id, &import.files).map_err(rejected)?,
-            false => None,
-        };
-        let files = match recalled {
-            Some(files) => files,
-            None => self.context.keep(company, &import.files, authority).await.map_err(rejected)?,
-        };
-        let digest = Digest::of_body("ImportFile", &canonical_body(body, &files));
-        if let Some(first) = self.context.first_answer(company, envelope.id, digest) {
-            return Err(first);
-        }
-        if import.is_planned() {
-            return Ok((digest, ImportFacts::ReadWithPlan(files)));
-        }
-        let contents = self.context.read(import, files, says).await.map_err(rejected)?;
-        Ok((digest, ImportFacts::Read(contents)))
+    /// Waits until the read models have applied a position, at most five seconds.
+    ///
+    /// # Errors
+    /// `not_yet_visible`, or `unavailable` when they have stopped.
+    pub async fn visible(&self, position: u64) -> Result<(), QueryFailure> {
+        self.queries.visible(position).await
     }
 
-    /// Submits a command to its company. `planned_at` is the version of its plan, if it has one.
-    pub(crate) async fn submit_prepared(
-        &self,
-        submission: &Submission,
-        command: Command,
-        facts: Facts,
-        planned_at: Option<u64>,
-    ) -> Reply {
-        let at = self.context.clock.now();
-        let mut request = Request { planned_at, ..submission.request(command, facts, at) };
-        let handle = self.actor(&submission.company).await;
-        let mut reply = handle.submit(request.clone()).await;
-        if let (Reply::TooLarge, Facts::Files(contents)) = (&reply, &mut request.facts) {
-            // The events of the rows do not fit in the commit of the acceptance, so the import worker applies them.
-            contents.rows.clear();
-            reply = handle.submit(request).await;
-        }
-        reply
+    /// Waits without a time limit until the read models have seen the whole log as it is now.
+    ///
+    /// # Errors
+    /// `unavailable` when they have stopped.
+    pub async fn caught_up(&self) -> Result<(), QueryFailure> {
+        self.queries.caught_up().await
+    }
+
+    /// Replays the log into empty tables and compares them with the read models. First call
+    /// [`Engine::settle`] and [`Engine::caught_up`]. Blocks while it reads the whole log.
+    ///
+    /// # Errors
+    /// The first difference, or a log or rows that cannot be read.
+    pub fn verify_read_models(&self) -> Result<Verified, VerifyError> {
+        verification::verify(&*self.context.log, &self.context.read_models)
     }
 
     /// Returns the actor of the company; starts it on demand. A held handle keeps the company in memory.
     pub async fn actor(&self, company: &CompanyId) -> ActorHandle {
-        self.timer.get_or_init(|| {
-            let (companies, mut timer) = (Arc::clone(&self.companies), JoinSet::new());
-            timer.spawn(async move { companies.load_when_due().await });
-            timer
-        });
         self.companies.actor(company).await
     }
 
@@ -227,6 +213,30 @@ impl Engine {
             let handle = self.actor(&company).await;
             handle.inspect(|_| ()).await;
         }
+    }
+
+    /// Shares the companies with other engines from now on. Call this once, before the first command, and call
+    /// [`Engine::ownership_changed`] after each change of an owner.
+    pub fn share(&self, ownership: Arc<dyn Ownership>) {
+        if self.context.ownership.set(ownership).is_err() {
+            tracing::warn!("ownership is set already, ignored");
+        }
+    }
+
+    /// Starts the process managers of companies that this engine has acquired, and stops those of companies that
+    /// it has lost.
+    pub async fn ownership_changed(&self) {
+        self.companies.follow_ownership().await;
+    }
+
+    /// Loads the company and resumes what was interrupted. Returns whether anything is left to do, now or at a
+    /// later time.
+    pub async fn resume_company(&self, company: &CompanyId) -> bool {
+        let handle = self.actor(company).await;
+        handle.inspect(|_| ()).await;
+        let pending = handle.pending_work();
+        let pending = pending.borrow();
+        !pending.is_idle() || pending.tick_at.is_some()
     }
 
     /// Waits until the imports, runs and mails of the company are done.
@@ -256,7 +266,6 @@ impl Engine {
 
     /// Closes the engine: appends decided commands, then closes the read models.
     pub async fn close(self) {
-        drop(self.timer);
         self.companies.close().await;
         let read_models = self.context.read_models.clone();
         let _ = tokio::task::spawn_blocking(move || read_models.stop()).await;
@@ -275,80 +284,8 @@ impl Deref for EngineLog {
     }
 }
 
-/// A parsed command with its facts and digest.
-#[derive(Debug)]
-pub(crate) struct PreparedCommand {
-    pub command: Command,
-    /// The facts that its rule needs.
-    pub facts: Facts,
-    /// The digest that identifies a repeated command.
-    pub body: Digest,
-    /// The stored files of an import that is planned first.
-    pub kept: Option<Vec<FileRef>>,
-}
-
-/// The files of an import before its command reaches the company.
-enum ImportFacts {
-    Read(FileContents),
-    /// The files are stored, and are read together with the plan.
-    ReadWithPlan(Vec<FileRef>),
-}
-
-/// The envelope of a command and its company.
-#[derive(Debug, Clone)]
-pub(crate) struct Submission {
-    pub company: CompanyId,
-    pub body: Digest,
-    pub envelope: Envelope,
-    pub authority: Authority,
-}
-
-impl Submission {
-    pub(crate) fn request(&self, command: Command, facts: Facts, at: Time) -> Request {
-        let envelope = &self.envelope;
-        Request {
-            command,
-            facts,
-            id: envelope.id,
-            body: Some(self.body),
-            actor: envelope.actor.clone().unwrap_or_default(),
-            authority: self.authority,
-            at,
-            correlation: envelope.correlation,
-            traceparent: envelope.traceparent.clone(),
-            expected_version: envelope.expected_version,
-            planned_at: None,
-        }
-    }
-}
-
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine").field("core", &self.context).finish_non_exhaustive()
-    }
-}
-
-/// The reply for a command that does not reach its company: a temporary failure, or a refusal.
-pub(crate) fn rejected(refusal: Refusal) -> Reply {
-    if refusal.code == Code::Unavailable {
-        Reply::Failed { code: refusal.code, why: refusal.message }
-    } else {
-        Reply::Refused(refusal)
-    }
-}
-
-/// Converts a reply to an answer.
-pub(crate) fn answer(command: CommandId, reply: Reply) -> Answer {
-    match reply {
-        Reply::Accepted { duplicate, version, position, result, .. } => {
-            Answer::Accepted { command, duplicate, version, position, result }
-        }
-        Reply::Refused(refusal) => Answer::refused(command, refusal),
-        Reply::Failed { code, why } => Answer::failed(command, code, &why),
-        Reply::TooLarge => {
-            let refusal = Refusal::new(Code::EnvelopeMalformed)
-                .saying("its events do not fit in one commit; send fewer people, numbers or pictures at once");
-            Answer::refused(command, refusal)
-        }
     }
 }

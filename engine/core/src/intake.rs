@@ -10,6 +10,7 @@ use boarding_commands::decide::imports::import_file::{
     FileBody, ImportFile, OnError, fits_one_commit,
 };
 use boarding_commands::dialect;
+use boarding_commands::envelope::Envelope;
 use boarding_commands::event::FileRef;
 use boarding_commands::user_file::{self, FileError, ReadOptions};
 use boarding_commands::values::{Code, CompanyId, Refusal};
@@ -17,78 +18,53 @@ use boarding_csv::{Limits, Options};
 use serde_json::{Value, json};
 
 use crate::context::EngineContext;
-use crate::engine::Engine;
-use crate::intake::files::{Files, KeepError};
+use crate::files::Files;
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, INLINE_FILE_BYTES_MAX};
 
 mod companion_files;
-pub mod files;
-pub mod objects;
+mod objects;
 mod pictures;
+mod prepare;
 
-impl Engine {
-    /// Stores a file that a command will name by its digest. It is durable on return.
-    ///
-    /// # Errors
-    /// `import.too_large`, or `unavailable` when it cannot be read or written.
-    pub fn keep_file(&self, name: &str, content: impl std::io::Read) -> Result<FileRef, Refusal> {
-        self.context
-            .files
-            .keep(name, content, Limits::default().file_bytes)
-            .map_err(|error| refused(&error))
-    }
+pub(crate) use prepare::{Intake, PreparedCommand};
 
-    /// The error text for a missing stored file.
-    pub fn missing_file(&self, sha256: &str) -> Option<String> {
-        self.context.files.missing(sha256)
+/// Stores the files of a command: inline, from the object store, or stored already.
+///
+/// # Errors
+/// `import.*` for a file that differs from its description, `envelope.malformed` for a missing one.
+async fn keep_all(
+    context: &EngineContext,
+    company: &CompanyId,
+    files: &[FileBody],
+    authority: Authority,
+) -> Result<Vec<FileRef>, Refusal> {
+    let mut all = Vec::with_capacity(files.len());
+    for body in files {
+        all.push(match &body.object {
+            Some(object) => objects::keep_object(context, company, body, object).await?,
+            None => keep_carried(context, body, authority).await?,
+        });
     }
+    Ok(all)
 }
 
-impl EngineContext {
-    /// Stores the files of a command: inline, from the object store, or stored already.
-    ///
-    /// # Errors
-    /// `import.*` for a file that differs from its description, `envelope.malformed` for a missing one.
-    pub(crate) async fn keep(
-        &self,
-        company: &CompanyId,
-        files: &[FileBody],
-        authority: Authority,
-    ) -> Result<Vec<FileRef>, Refusal> {
-        let mut all = Vec::with_capacity(files.len());
-        for body in files {
-            all.push(match &body.object {
-                Some(object) => self.keep_object(company, body, object).await?,
-                None => self.keep_carried(body, authority).await?,
-            });
-        }
-        Ok(all)
-    }
+async fn keep_carried(
+    context: &EngineContext,
+    body: &FileBody,
+    authority: Authority,
+) -> Result<FileRef, Refusal> {
+    let (kept, body) = (context.files.clone(), body.clone());
+    let keeping = tokio::task::spawn_blocking(move || keep(&kept, &body, authority));
+    keeping.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
+}
 
-    async fn keep_carried(
-        &self,
-        body: &FileBody,
-        authority: Authority,
-    ) -> Result<FileRef, Refusal> {
-        let (kept, body) = (self.files.clone(), body.clone());
-        let keeping = tokio::task::spawn_blocking(move || keep(&kept, &body, authority));
-        keeping.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
-    }
-
-    /// Checks the whole file of an import, and reads its rows if they fit in one commit.
-    ///
-    /// # Errors
-    /// `import.*` and `csv.*`: then no row is imported.
-    pub(crate) async fn read(
-        &self,
-        import: &ImportFile,
-        files: Vec<FileRef>,
-        company: CompanySays,
-    ) -> Result<FileContents, Refusal> {
-        let (kept, import) = (self.files.clone(), import.clone());
-        let reading = tokio::task::spawn_blocking(move || read(&kept, &import, files, company));
-        reading.await.map_err(|error| Refusal::new(Code::Unavailable).saying(&error.to_string()))?
-    }
+/// A command as the caller sent it, with `{}` for a missing body.
+#[derive(Clone, Copy)]
+struct ReceivedCommand<'a> {
+    company: &'a CompanyId,
+    body: &'a Value,
+    envelope: &'a Envelope,
+    authority: Authority,
 }
 
 /// The settings of the company for reading files.
@@ -144,7 +120,7 @@ fn keep(files: &Files, body: &FileBody, authority: Authority) -> Result<FileRef,
     }
     let limit = INLINE_FILE_BYTES_MAX as u64;
     let kept =
-        files.keep(&body.name, Cursor::new(content), limit).map_err(|error| refused(&error))?;
+        files.keep(&body.name, Cursor::new(content), limit).map_err(|error| error.refusal())?;
     match &body.sha256 {
         Some(announced) if !announced.eq_ignore_ascii_case(&kept.sha256) => {
             let details = json!({"announced": announced, "actual": kept.sha256});
@@ -204,47 +180,21 @@ pub(crate) fn read(
     let mut summary = open()
         .and_then(|input| user_file::scan(input, dialect, &options, &limits))
         .map_err(|error| match kept.as_slice() {
-        [_] => unreadable(error),
-        _ => companion_files::naming(unreadable(error), &file.name),
+        [_] => companion_files::unreadable(error),
+        _ => companion_files::naming(companion_files::unreadable(error), &file.name),
     })?;
     summary.warnings.extend(said);
     let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;
     let rows = if small {
         let created =
             open().and_then(|input| user_file::created_keys(input, dialect, &options, &limits));
-        let created = created.map_err(unreadable)?;
+        let created = created.map_err(companion_files::unreadable)?;
         let rows = open().and_then(|input| {
             user_file::rows(input, dialect, &options, &limits)?.with_created_keys(created).collect()
         });
-        rows.map_err(unreadable)?
+        rows.map_err(companion_files::unreadable)?
     } else {
         Vec::new()
     };
     Ok(FileContents { files: kept, summary, rows })
-}
-
-/// Rejects a file name with another extension than CSV. A name without an extension is accepted.
-fn is_csv_by_name(name: &str) -> bool {
-    match name.rsplit_once('.') {
-        Some((_, extension)) => ["csv", "gz"].iter().any(|one| extension.eq_ignore_ascii_case(one)),
-        None => true,
-    }
-}
-
-fn unreadable(error: FileError) -> Refusal {
-    match error {
-        FileError::Refused(refusal) => refusal,
-        FileError::Io(error) => Refusal::new(Code::Unavailable).saying(&error.to_string()),
-    }
-}
-
-pub fn refused(error: &KeepError) -> Refusal {
-    match error {
-        KeepError::TooLarge { limit } => {
-            Refusal::new(Code::ImportTooLarge).with(json!({"limit": limit}))
-        }
-        KeepError::Io { .. } => {
-            Refusal::new(Code::Unavailable).saying(&boarding_log::error_chain(error))
-        }
-    }
 }

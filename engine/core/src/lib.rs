@@ -1,16 +1,27 @@
 //! The engine without NATS: company actors, intake, read models, process managers, delivery.
 
-pub mod actor;
 pub mod clock;
 pub mod data_dir;
 pub mod delivery;
 pub mod engine;
-pub mod intake;
+pub mod files;
 pub mod limits;
+pub mod object_store;
 pub mod ownership;
 pub mod preview;
-pub mod process;
+pub mod queries;
 pub mod read;
 
-pub(crate) mod context;
-pub(crate) mod registry;
+mod actor;
+mod context;
+mod import_portions;
+mod intake;
+mod pending_work;
+mod process;
+mod registry;
+mod reply;
+mod submission;
+
+pub use actor::ActorHandle;
+pub use pending_work::PendingWork;
+pub use reply::Reply;

@@ -4,112 +4,40 @@
 //! It appends nothing, and the company continues meanwhile. If the company changes before the import is
 //! accepted, the plan is made again. After acceptance, rows of a long file are decided when they are applied.
 
-use std::fmt;
 use std::sync::Arc;
 
 use boarding_commands::decide::facts::{Facts, FileContents};
 use boarding_commands::decide::imports::import_file::ImportMode;
-use boarding_commands::decide::{Authority, Command, ImportFile};
-use boarding_commands::envelope::{Answer, Envelope};
-use boarding_commands::event::{Counts, FileRef};
-use boarding_commands::values::{Code, CompanyId, Problem, Refusal};
-use serde_json::{Value, json};
+use boarding_commands::decide::{Command, ImportFile, UndoImport};
+use boarding_commands::event::FileRef;
+use boarding_commands::values::{Code, Refusal};
+use serde_json::json;
+use tokio::sync::Semaphore;
 
-use crate::actor::Reply;
-use crate::engine::{Engine, PreparedCommand, Submission, answer};
-use crate::limits::PLANS_PER_COMMAND;
+use crate::context::EngineContext;
+use crate::limits::{PLANS_AT_ONCE, PLANS_PER_COMMAND};
+use crate::registry::Companies;
+use crate::reply::Reply;
+use crate::submission::Submission;
 
 mod dry_run;
-pub(crate) mod undo;
+mod plan;
+mod undo;
 
-/// What an import would do in the current state of the company.
-#[derive(Clone, PartialEq)]
-pub struct ImportPlan {
-    /// The digest of the plan. An import with this digest does exactly that, or is refused.
-    pub hash: String,
-    pub counts: Counts,
-    /// The first rows, in the form of the query `import_rows`.
-    pub rows: Vec<Value>,
-    /// The number of the first data row that is not in `rows`; `None` if all rows are there. A preview has no
-    /// further pages; the query `import_rows` shows all rows after the import.
-    pub next: Option<u64>,
-    pub attention: Attention,
-    /// Warnings about the whole file. The counts include them.
-    pub warnings: Vec<Problem>,
-    /// Why no person would be invited, although the command wants invitations.
-    pub not_invited: Option<Problem>,
-    /// The version of the company when the plan was made.
-    version: u64,
+pub use plan::{Attention, ImportPlan};
+
+/// Plans imports and undos on copies of their companies.
+#[derive(Debug)]
+pub(crate) struct ImportPlanner {
+    context: Arc<EngineContext>,
+    companies: Arc<Companies>,
+    /// Limits the plans that are made at once: each holds a copy of a company in memory.
+    permits: Semaphore,
 }
 
-/// The first rows of each kind of problem, from the whole file.
-#[derive(Clone, PartialEq, Default)]
-pub struct Attention {
-    pub invalid: Vec<Value>,
-    pub duplicate: Vec<Value>,
-    pub skipped: Vec<Value>,
-    /// Rows whose person would be imported without the phone.
-    pub phone_refused: Vec<Value>,
-}
-
-impl ImportPlan {
-    /// The `result` of an accepted preview.
-    pub fn result(&self) -> Value {
-        let mut result = json!({
-            "plan_hash": self.hash,
-            "counts": self.counts,
-            "rows": self.rows,
-            "next": self.next,
-        });
-        if let (Some(problem), Some(fields)) = (&self.not_invited, result.as_object_mut()) {
-            fields.insert("not_invited".to_owned(), json!(problem.code));
-        }
-        result
-    }
-}
-
-/// Never shows the rows, which contain personal data.
-impl fmt::Debug for ImportPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { hash, counts, version, .. } = self;
-        f.debug_struct("Plan")
-            .field("hash", hash)
-            .field("counts", counts)
-            .field("version", version)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Attention {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Attention(***)")
-    }
-}
-
-impl Engine {
-    /// Plans an `ImportFile`, whatever its `mode`. It appends nothing.
-    ///
-    /// # Errors
-    /// The refusal or failure that the command would get.
-    pub async fn preview(
-        &self,
-        company: &CompanyId,
-        mut envelope: Envelope,
-        authority: Authority,
-    ) -> Result<ImportPlan, Answer> {
-        let id = envelope.id;
-        if let Value::Object(fields) = &mut envelope.body {
-            fields.insert("mode".to_owned(), json!("preview"));
-        }
-        let prepared = self.prepare(company, "ImportFile", &envelope, authority).await;
-        let rejected = |reply| answer(id, reply);
-        let PreparedCommand { command, body, kept, .. } = prepared.map_err(rejected)?;
-        let (Command::ImportFile(import), Some(files)) = (command, kept) else {
-            return Err(rejected(Reply::Refused(Code::EnvelopeMalformed.into())));
-        };
-        let submission = Submission { company: company.clone(), body, envelope, authority };
-        let planned = self.plan(&submission, &import, &files).await;
-        planned.map(|(plan, _)| plan).map_err(rejected)
+impl ImportPlanner {
+    pub(crate) fn new(context: Arc<EngineContext>, companies: Arc<Companies>) -> Self {
+        Self { context, companies, permits: Semaphore::new(PLANS_AT_ONCE) }
     }
 
     /// Returns the plan, or imports exactly what the plan says. With `on_error: reject_file`, the file is imported
@@ -136,7 +64,7 @@ impl Engine {
                 return Reply::Refused(Refusal::new(Code::ImportPlanChanged).with(details));
             }
             let (command, facts) = (Command::ImportFile(import.clone()), Facts::Files(contents));
-            match self.submit_prepared(submission, command, facts, Some(plan.version)).await {
+            match self.submit(submission, command, facts, Some(plan.version)).await {
                 Reply::Refused(refusal) if refusal.code == Code::ImportPlanChanged => {}
                 reply => return reply,
             }
@@ -157,15 +85,15 @@ impl Engine {
     }
 
     /// Makes a plan on a blocking thread. Returns it with the content of the files.
-    async fn plan(
+    pub(crate) async fn plan(
         &self,
         submission: &Submission,
         import: &ImportFile,
         files: &[FileRef],
     ) -> Result<(ImportPlan, FileContents), Reply> {
         // The held actor prevents eviction, which would write the snapshot that is read here.
-        let _handle = self.actor(&submission.company).await;
-        let _turn = self.plan_permits.acquire().await.map_err(|_| crate::actor::stopped())?;
+        let _handle = self.companies.actor(&submission.company).await;
+        let _turn = self.permits.acquire().await.map_err(|_| Reply::stopped())?;
         let (context, submission) = (Arc::clone(&self.context), submission.clone());
         let (import, files) = (import.clone(), files.to_vec());
         let planning = tokio::task::spawn_blocking(move || {
@@ -174,5 +102,34 @@ impl Engine {
         planning.await.unwrap_or_else(|error| {
             Err(Reply::Failed { code: Code::Unavailable, why: error.to_string() })
         })
+    }
+
+    /// Returns what an undo would do. It appends nothing.
+    pub(crate) async fn preview_undo(&self, submission: &Submission, undo: UndoImport) -> Reply {
+        let command = Command::UndoImport(undo.clone());
+        let asked = self.submit(submission, command, Facts::None, None).await;
+        if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
+            return asked;
+        }
+        // The held actor prevents eviction, which would write the snapshot that is read here.
+        let _handle = self.companies.actor(&submission.company).await;
+        let Ok(_turn) = self.permits.acquire().await else { return Reply::stopped() };
+        let (context, submission) = (Arc::clone(&self.context), submission.clone());
+        let looking =
+            tokio::task::spawn_blocking(move || undo::foresee(&context, &submission, undo));
+        looking
+            .await
+            .unwrap_or_else(|error| Err(undo::failed(&error)))
+            .unwrap_or_else(|reply| reply)
+    }
+
+    async fn submit(
+        &self,
+        submission: &Submission,
+        command: Command,
+        facts: Facts,
+        planned_at: Option<u64>,
+    ) -> Reply {
+        submission.submit(&self.context, &self.companies, command, facts, planned_at).await
     }
 }

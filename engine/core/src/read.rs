@@ -1,7 +1,7 @@
-//! The read side: the projector, the store of rows, queries, verification and snapshots.
+//! The read side: the projector, the store of rows, verification and snapshots.
 
+pub(crate) mod effects;
 pub mod projector;
-pub mod queries;
-pub mod snapshots;
+pub(crate) mod snapshots;
 pub mod store;
 pub mod verification;

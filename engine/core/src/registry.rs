@@ -2,20 +2,66 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use boarding_commands::values::{CompanyId, Time};
 use tokio::sync::{Mutex, Notify};
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 
 use crate::actor::ActorHandle;
 use crate::context::EngineContext;
 use crate::limits::{CLOSE_SECONDS_MAX, LOADED_COMPANIES_MAX, TIMER_SECONDS_MAX};
 use crate::process::ProcessManagers;
 
+/// The companies of an engine: their actors, and the timer that loads evicted ones when they are due.
+pub(crate) struct Companies {
+    registry: Arc<CompanyRegistry>,
+    /// The first use of a company starts it.
+    timer: OnceLock<AbortHandle>,
+}
+
+impl Companies {
+    pub(crate) fn new(context: Arc<EngineContext>) -> Self {
+        Self { registry: Arc::new(CompanyRegistry::new(context)), timer: OnceLock::new() }
+    }
+
+    /// Returns the actor of the company; starts it on demand. A held handle keeps the company in memory.
+    pub(crate) async fn actor(&self, company: &CompanyId) -> ActorHandle {
+        self.timer.get_or_init(|| {
+            let registry = Arc::clone(&self.registry);
+            tokio::spawn(async move { registry.load_when_due().await }).abort_handle()
+        });
+        self.registry.actor(company).await
+    }
+
+    /// Starts process managers of acquired companies and stops those of lost ones.
+    pub(crate) async fn follow_ownership(&self) {
+        self.registry.follow_ownership().await;
+    }
+
+    /// Stops the timer and all companies. Mails in flight get some seconds to finish.
+    pub(crate) async fn close(&self) {
+        self.stop_timer();
+        self.registry.close().await;
+    }
+
+    fn stop_timer(&self) {
+        if let Some(timer) = self.timer.get() {
+            timer.abort();
+        }
+    }
+}
+
+// The timer holds the registry, which holds the folder: without this, a dropped engine would keep the folder locked.
+impl Drop for Companies {
+    fn drop(&mut self) {
+        self.stop_timer();
+    }
+}
+
 /// The loaded companies, and the due times of evicted ones.
-pub(crate) struct CompanyRegistry {
+struct CompanyRegistry {
     context: Arc<EngineContext>,
     all: Mutex<Registered>,
     /// Notified when a company is evicted.
@@ -41,12 +87,12 @@ struct LoadedCompany {
 }
 
 impl CompanyRegistry {
-    pub(crate) fn new(context: Arc<EngineContext>) -> Self {
+    fn new(context: Arc<EngineContext>) -> Self {
         Self { context, all: Mutex::default(), evictions: Notify::new() }
     }
 
     /// Returns the actor of the company; starts it on demand. At the limit it evicts an idle company.
-    pub(crate) async fn actor(&self, company: &CompanyId) -> ActorHandle {
+    async fn actor(&self, company: &CompanyId) -> ActorHandle {
         let mut all = self.all.lock().await;
         all.uses += 1;
         let used = all.uses;
@@ -71,7 +117,7 @@ impl CompanyRegistry {
 
     /// Starts process managers of acquired companies and stops those of lost ones. Stopped managers must end
     /// before new ones of the same company start.
-    pub(crate) async fn follow_ownership(&self) {
+    async fn follow_ownership(&self) {
         let mut all = self.all.lock().await;
         for (company, loaded) in &mut all.loaded {
             let mine = self.context.works_for(company);
@@ -109,7 +155,7 @@ impl CompanyRegistry {
     }
 
     /// Loads evicted companies when their timers are due, without end.
-    pub(crate) async fn load_when_due(&self) {
+    async fn load_when_due(&self) {
         loop {
             let next = self.all.lock().await.evicted.values().min().copied();
             let now = self.context.clock.now();
@@ -131,7 +177,7 @@ impl CompanyRegistry {
     }
 
     /// Stops all companies. Mails in flight get some seconds to finish.
-    pub(crate) async fn close(&self) {
+    async fn close(&self) {
         self.context.closing.send_replace(true);
         let loaded = std::mem::take(&mut self.all.lock().await.loaded);
         let time_limit = Duration::from_secs(CLOSE_SECONDS_MAX);
@@ -148,8 +194,8 @@ impl CompanyRegistry {
     }
 }
 
-impl fmt::Debug for CompanyRegistry {
+impl fmt::Debug for Companies {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Companies").field("core", &self.context).finish_non_exhaustive()
+        f.debug_struct("Companies").field("core", &self.registry.context).finish_non_exhaustive()
     }
 }

@@ -18,7 +18,7 @@ pub const QUEUE_STREAM: &str = "BOARDING_QUEUE";
 /// The stream of work for channel workers outside the engine.
 pub const WORK_STREAM: &str = "BOARDING_WORK";
 
-pub use boarding_core::intake::objects::FILES_BUCKET;
+pub use boarding_core::object_store::FILES_BUCKET;
 
 /// The bucket with the leases of engines.
 pub const ENGINES_BUCKET: &str = "BOARDING_ENGINES";

@@ -15,9 +15,8 @@ use tokio::sync::Semaphore;
 
 use super::names::FILES_BUCKET;
 use crate::limits::{OBJECT_SILENCE_SECONDS_MAX, OBJECTS_AT_ONCE_MAX, OBJECTS_KEPT_DAYS};
-use boarding_core::intake::files::Files;
-use boarding_core::intake::objects::{FetchFuture, FetchedObject, Objects};
-use boarding_core::intake::refused;
+use boarding_core::files::Files;
+use boarding_core::object_store::{FetchFuture, FetchedObject, Objects};
 
 /// The bucket `BOARDING_FILES` of the contract.
 #[derive(Debug)]
@@ -90,7 +89,7 @@ impl ObjectBucket {
             };
             kept.map_err(|error| match wrong_digest(&error) {
                 true => Refusal::new(Code::ImportChecksumMismatch),
-                false => refused(&error),
+                false => error.refusal(),
             })
         };
         let kept =

@@ -11,7 +11,7 @@ use super::names::ROOT;
 use super::wire::{Encoding, WireResponse, header, id_in};
 use crate::limits::{ANSWER_HEADER_BYTES, NATS_SUMMARY_BYTES_MAX};
 use boarding_core::engine::Engine;
-use boarding_core::read::queries::{QueryAnswer, QueryCaller};
+use boarding_core::queries::{QueryAnswer, QueryCaller};
 
 /// A message with a command or a query.
 #[derive(Debug, Clone, Copy)]

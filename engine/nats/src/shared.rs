@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use super::names::{KEPT_BUCKET, SECRETS_BUCKET};
 use crate::limits::OBJECT_SILENCE_SECONDS_MAX;
 use boarding_core::data_dir::{SECRET_BYTES, Secret};
-use boarding_core::intake::files::SharedFiles;
+use boarding_core::files::SharedFiles;
 use boarding_log::connect::with_retry;
 
 /// Why shared data is unavailable.

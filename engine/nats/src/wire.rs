@@ -10,7 +10,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 
 use crate::limits::REQUEST_LEVELS_MAX;
-use boarding_core::read::queries::QueryFailure;
+use boarding_core::queries::QueryFailure;
 
 const CONTENT_TYPE: &str = "Content-Type";
 const CSV: &str = "text/csv; charset=utf-8";

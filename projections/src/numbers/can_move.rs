@@ -13,14 +13,14 @@ use serde_json::json;
 
 use super::accounts::AccountStatus;
 use super::counts::PoolCounts;
-use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, shape_of};
+use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, shape_of};
 use crate::rows::Rows;
 use crate::tables::org_units;
 use crate::tables::settings::settings;
 
 pub(super) const CAN_MOVE: Query = Query {
     name: "can_move",
-    permission: Some(Permission::Accounts),
+    access: Access::Permission(Permission::Accounts),
     params: &[
         Param::list("accounts", MAX_ACCOUNTS).required().aliases(&["ids"]),
         Param::text("dest").required(),

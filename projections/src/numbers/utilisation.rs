@@ -9,13 +9,13 @@ use serde_json::json;
 
 use super::counts::{OwnerCounts, PoolCounts};
 use crate::projection::Projection;
-use crate::query::{Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
 use crate::rows::{Rows, Table};
 use crate::tables::settings::settings;
 
 pub(super) const UTILISATION: Query = Query {
     name: "number_utilisation",
-    permission: Some(Permission::Accounts),
+    access: Access::Permission(Permission::Accounts),
     params: &[Param::text("org_unit")],
     paged: true,
     row: shape_of::<Utilisation>,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use boarding_commands::decide::Authority;
-use boarding_core::read::queries::{QueryAnswer, QueryCaller, QueryFailure};
+use boarding_core::queries::{QueryAnswer, QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
 use super::{EngineHarness, HEADER, company_id, object, ok};

@@ -47,68 +47,6 @@ async fn state(harness: &EngineHarness, number: &str) -> Value {
     harness.rows("numbers", json!({"search": number})).await[0]["state"].clone()
 }
 
-/// ML-04, ML-05, ML-09, ML-15, ML-16: "Select Import to add the users without sending them invitations".
-#[tokio::test]
-async fn accounts_are_imported_first_and_invited_later() {
-    let harness = EngineHarness::meridian().await;
-    let rows = [
-        "Ann,Lee,ann@meridian.example,Yes,+1 212 555 0001,auto,on,,true,German",
-        "Bob,Ray,bob@meridian.example,No,,off,off,4411,,",
-    ];
-    let result = import(&harness, &rows, "EMEA").await;
-    assert_eq!((&result["created"], harness.outbox().len()), (&json!(2), 0));
-    let ann = harness.row("user", json!({"user": "ann@meridian.example"})).await;
-    assert_eq!(ann["org_unit"], "EMEA");
-    let expected = json!({
-        "social_messaging": "Yes", "monitor_calls": "auto", "monitor_sms": "on", "language": "German",
-        "restrict_incoming_social_messaging": "true", "permission_group": "Traders",
-    });
-    assert_eq!(ann["attributes"], expected);
-    assert_eq!(state(&harness, "+12125550001").await, "assigned");
-    let outcomes = invite(&harness, &["ann@meridian.example", "bob@meridian.example"]).await;
-    assert!(outcomes.iter().all(|(_, code)| code.is_null()), "{outcomes:?}");
-    let mails = harness.outbox();
-    let ann = mails.iter().find(|mail| mail.contains("ann@meridian.example")).unwrap();
-    assert!(ann.contains("********001"), "the masked number is missing: {ann}");
-    assert!(
-        mails.iter().any(|mail| mail.contains("bob@meridian.example")),
-        "an account without a number was not invited"
-    );
-    // "end-users will have the option to select from a short list of available numbers during activation".
-    let short = json!({"org_unit": "EMEA", "limit": 2});
-    let list = harness.rows("number_suggestions", short).await;
-    assert_eq!(list, [json!({"number": "+12125550002"}), json!({"number": "+12125550003"})]);
-    let chosen = json!({"number": list[0]["number"], "user": "bob@meridian.example"});
-    ok(&harness.submit("AssignNumber", chosen).await);
-    for user in ["ann@meridian.example", "bob@meridian.example"] {
-        ok(&harness.submit("LinkCompleted", json!({"user": user, "channel": "whatsapp"})).await);
-    }
-    let emea = utilisation(&harness, "EMEA").await;
-    let counts =
-        ["total", "available", "reserved", "assigned", "registered", "pending_without_number"];
-    assert_eq!(counts.map(|name| emea[name].as_u64().unwrap()), [10, 7, 1, 0, 2, 0]);
-}
-
-/// ML-12, ML-13: "a record is created in Batch Operation Reports", and the report can be downloaded.
-#[tokio::test]
-async fn every_batch_has_a_record_and_a_report() {
-    let harness = EngineHarness::meridian().await;
-    let rows = [
-        ",,ann@meridian.example,No,+12125550001,off,off,,,",
-        ",,bob@meridian.example,Maybe,,off,off,,,",
-    ];
-    let import = import(&harness, &rows, "EMEA").await["import"].clone();
-    let records = harness.rows("batch_operation_reports", json!({})).await;
-    assert_eq!((records.len(), &records[0]["import"]), (1, &import));
-    let counts = ["total", "success", "failed"].map(|name| records[0][name].as_u64().unwrap());
-    assert_eq!(counts, [2, 1, 1]);
-    let csv =
-        harness.csv("batch_operation_report", json!({"import": import, "format": "csv"})).await;
-    let lines: Vec<_> = csv.lines().collect();
-    assert!(lines[1].starts_with("1,ann@meridian.example,Success,"), "{csv}");
-    assert!(lines[2].starts_with("2,bob@meridian.example,Failed,field.not_allowed,"), "{csv}");
-}
-
 /// ML-06: "Sending an invitation requires there to be an Available or Reserved number".
 #[tokio::test]
 async fn users_are_invited_only_while_numbers_are_free() {

@@ -9,7 +9,6 @@ use super::{EngineHarness, ok, refused};
 use crate::support::mail_text::link_token;
 
 /// The files of the vendor's guide, with seven and eight columns.
-const SEVEN: &str = include_str!("../../../fixtures/officechat/published-7.csv");
 const EIGHT: &str = include_str!("../../../fixtures/officechat/published-8.csv");
 /// Creates Johnny Depp, active.
 const STAFF: &str = include_str!("../../../fixtures/officechat/staff.csv");
@@ -73,47 +72,6 @@ async fn steps_of_the_guide_work_with_the_published_file() {
         rows(&harness, &import).await.iter().map(|row| row["invite"].clone()).collect();
     assert_eq!(shown, [json!("success"), json!(null)]);
     assert!(harness.rows("phone_list", json!({})).await.is_empty());
-}
-
-/// OC-10, OC-11, A13, OC-14: `skip` changes no existing user. Without `auto_invite` no mail is sent.
-#[tokio::test]
-async fn existing_users_are_skipped_and_no_one_is_invited() {
-    let harness = EngineHarness::acme(None).await;
-    import_now(&harness, STAFF, json!({})).await;
-    let import = import_now(&harness, EIGHT, json!({"existing": "skip"})).await;
-    assert_eq!((&import["created"], &import["skipped"]), (&json!(1), &json!(1)));
-    let johnny = user(&harness, "johnny_depp@yahoo.com").await;
-    assert_eq!(
-        (&johnny["state"], &johnny["attributes"]["title"]),
-        (&json!("active"), &json!("Clerk"))
-    );
-    let import = import_now(&harness, SEVEN, json!({"existing": "update"})).await;
-    assert_eq!(import["unchanged"], 1, "the file has no manager column, and its title is blank");
-    // "No emails will be sent out to the imported users."
-    assert!(harness.outbox().is_empty());
-    assert!(harness.rows("runs", json!({})).await.is_empty());
-    // A later run invites them.
-    let run = harness.start_run().await;
-    harness.settle().await;
-    assert_eq!(harness.row("run", json!({"run": run})).await["passed"], 1);
-}
-
-/// OC-16: a login that is not an address creates a user whose invitation fails.
-#[tokio::test]
-async fn login_without_address_is_created_but_not_invited() {
-    let harness = EngineHarness::acme(None).await;
-    let text = "name,email/login\nAnn,ann.login\nBob,bob@people.example\n";
-    let import =
-        import_now(&harness, text, json!({"auto_invite": true, "channel": "whatsapp"})).await;
-    assert_eq!(import["created"], 2);
-    let log = harness.rows("integration_log", json!({"run": import["run"]})).await;
-    let outcomes: Vec<_> =
-        log.iter().map(|row| (row["username"].clone(), row["code"].clone())).collect();
-    let expected = [
-        (json!("ann.login"), json!("recipient.email_missing")),
-        (json!("bob@people.example"), json!(null)),
-    ];
-    assert_eq!(outcomes, expected);
 }
 
 /// A file of several commits. The first row's manager is the user of the last row.

@@ -3,7 +3,7 @@
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
-use boarding_core::read::queries::{QueryCaller, QueryFailure};
+use boarding_core::queries::{QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
 use super::{

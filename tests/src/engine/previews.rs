@@ -4,7 +4,7 @@ use boarding_commands::decide::{Authority, Command, Facts};
 use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::step::Request;
 use boarding_commands::values::Code;
-use boarding_core::actor::Reply;
+use boarding_core::Reply;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

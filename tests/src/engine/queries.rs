@@ -1,7 +1,7 @@
 //! Queries: `min_position`, pages, `as_of`, CSV formats, templates, failed rows.
 
 use boarding_commands::values::Code;
-use boarding_core::read::queries::QueryFailure;
+use boarding_core::queries::QueryFailure;
 use serde_json::{Value, json};
 
 use super::{EngineHarness, import_body, numbered_rows, ok, people_rows};

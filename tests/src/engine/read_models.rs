@@ -244,7 +244,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
             }
         })
     };
-    let caller = boarding_core::read::queries::QueryCaller {
+    let caller = boarding_core::queries::QueryCaller {
         actor: "admin".to_owned(),
         authority: boarding_commands::decide::Authority::All,
     };
@@ -257,7 +257,7 @@ async fn tables_are_rebuilt_while_they_are_read() {
                 .query(&company_id("acme"), name, super::object(json!({"limit": 500})), &caller)
                 .await
                 .unwrap();
-            let boarding_core::read::queries::QueryAnswer::Json(answer) = answer else { panic!() };
+            let boarding_core::queries::QueryAnswer::Json(answer) = answer else { panic!() };
             assert_eq!(answer["rows"].as_array().unwrap().len(), count, "{name}");
             queries += 1;
         }

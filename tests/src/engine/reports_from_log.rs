@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use boarding_core::read::queries::QueryAnswer as Found;
+use boarding_core::queries::QueryAnswer as Found;
 use boarding_log::EventLog as _;
 use boarding_log::file::{FileLog, Options};
 use boarding_projections::csv_export::CsvFormat;

@@ -21,12 +21,14 @@ use super::serve_process::ServeProcess;
 use crate::support::nats::{Cluster, Server};
 use crate::support::wait::{Stopwatch, eventually};
 
-/// Enough people in a run that a fault can interrupt it.
-const PEOPLE: usize = 1_500;
-
 /// How often each fault is tried.
 fn faults() -> usize {
     std::env::var("BOARDING_FAULTS").ok().and_then(|n| n.parse().ok()).unwrap_or(2)
+}
+
+/// How many people are in a run: enough that a fault interrupts it. A debug build invites about a hundred per second.
+fn people() -> usize {
+    if faults() > 2 { 1_500 } else { 600 }
 }
 
 /// How many runs are queued before each fault: enough that some are not completed when it happens.
@@ -37,6 +39,11 @@ fn runs() -> usize {
 /// How long an outage lasts, in seconds: longer when `BOARDING_FAULTS` asks for many.
 fn outage_seconds() -> u64 {
     if faults() > 2 { 30 } else { 7 }
+}
+
+/// How many people of the first run have an outcome when the fault happens: another number for each trial.
+fn outcomes_before_fault(trial: usize) -> u64 {
+    (50 + trial * 97 % (people() * 3 / 5)) as u64
 }
 
 /// Waits for the length of an outage.
@@ -91,14 +98,14 @@ async fn check_faults(
     repair: impl AsyncFn(&mut Site, usize),
 ) {
     let mut site = site;
-    site.import_people(PEOPLE).await;
+    site.import_people(people()).await;
     let load = Load::start(&site.caller, "load-");
     for trial in 0..faults() {
         let mut queued = Vec::new();
         for _ in 0..runs() {
             queued.push(site.start_run().await);
         }
-        let before = site.wait_for_outcomes(&queued[0], 50 + (trial as u64 * 97) % 900).await;
+        let before = site.wait_for_outcomes(&queued[0], outcomes_before_fault(trial)).await;
         break_it(&mut site, trial).await;
         if during_fault == DuringFault::NothingWorks {
             wait_during_outage().await;

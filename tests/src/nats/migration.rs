@@ -12,7 +12,7 @@ use std::time::Duration;
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Code;
 use boarding_core::engine::{EngineError, LogChoice};
-use boarding_core::read::queries::{QueryAnswer as Found, QueryFailure};
+use boarding_core::queries::{QueryAnswer as Found, QueryFailure};
 use boarding_log::contract::sample;
 use boarding_log::file::{FileLog, Options as FileOptions};
 use boarding_log::jetstream::{JetStreamLog, OpenError, Options};

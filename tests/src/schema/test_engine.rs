@@ -8,7 +8,7 @@ use boarding_commands::envelope::{Answer, Envelope};
 use boarding_commands::values::{CompanyId, Time};
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
-use boarding_core::read::queries::{QueryAnswer, QueryCaller, QueryFailure};
+use boarding_core::queries::{QueryAnswer, QueryCaller, QueryFailure};
 use serde_json::{Value, json};
 
 /// The time at which the clock starts, in milliseconds since 1970.

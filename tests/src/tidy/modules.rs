@@ -20,9 +20,6 @@ use self::layers::Tables;
 use self::tree::{SourceFile, Tree};
 use super::{Breach, Crate, assert_tidy, members, root, sources};
 
-/// Where modules still make circles, by the start of a crate's folder. This list only ever gets shorter.
-const TOLERATED: [&str; 1] = ["engine/core"];
-
 /// Checks the modules of one crate against its tables.
 fn check(folder: &str) -> Vec<Breach> {
     let files: Vec<_> = sources::read_folder(&root().join(folder).join("src"))
@@ -42,11 +39,9 @@ fn check(folder: &str) -> Vec<Breach> {
 #[test]
 fn modules_use_each_other_one_way_only() {
     let crates = members();
-    let is_tolerated = |folder: &str| TOLERATED.iter().any(|start| folder.starts_with(start));
-    let checked = crates.iter().filter(|found| !is_tolerated(&found.folder));
     let breaches: Vec<_> = thread::scope(|scope| {
         let threads: Vec<_> =
-            checked.map(|Crate { folder, .. }| scope.spawn(move || check(folder))).collect();
+            crates.iter().map(|Crate { folder, .. }| scope.spawn(move || check(folder))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     assert_tidy(&breaches);

@@ -8,8 +8,8 @@ use boarding_commands::values::CommandId;
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use super::Reply;
 use crate::limits::BATCH_COMMANDS_MAX;
+use crate::reply::Reply;
 use boarding_log::codec::{COMMIT_BYTES_MAX, COMMIT_EVENTS_MAX, Encoded};
 use boarding_log::{APPEND_POSITIONS_MAX, Appended};
 

@@ -6,9 +6,9 @@ use boarding_commands::step::{Outcome, Purpose, Request, step};
 use boarding_commands::values::{Code, Digest, Refusal};
 use serde_json::{Value, json};
 
-use super::Reply;
 use crate::context::EngineContext;
 use crate::read::snapshots::{self, Loaded};
+use crate::reply::Reply;
 use boarding_log::codec::{EncodeError, Encoded};
 use boarding_log::{EventLog, Head, ReadError};
 
@@ -104,7 +104,7 @@ pub(super) fn decide(context: &EngineContext, state: &mut State, request: &Reque
             Outcome::Answer(result) => answer(context, state, false, result),
             Outcome::Repeat(result) => answer(context, state, true, result),
             Outcome::Refused(refusal) => Reply::Refused(refusal),
-            Outcome::NotEncoded(error) => not_encoded(&error),
+            Outcome::NotEncoded(error) => Reply::not_encoded(&error),
         },
     };
     Decided::Reply(Box::new(reply))
@@ -120,13 +120,4 @@ fn first_reply(context: &EngineContext, state: &State, request: &Request) -> Opt
 fn answer(context: &EngineContext, state: &State, duplicate: bool, result: Value) -> Reply {
     let (version, position) = (state.company.version, context.log.end());
     Reply::Accepted { duplicate, version, position, result, events: Vec::new() }
-}
-
-/// The reply for a commit that cannot be encoded.
-pub(crate) fn not_encoded(error: &EncodeError) -> Reply {
-    if error.is_too_large() {
-        Reply::TooLarge
-    } else {
-        Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
-    }
 }

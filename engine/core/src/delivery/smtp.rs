@@ -3,43 +3,21 @@
 mod pool;
 mod relay;
 mod talk;
+mod timeouts;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use boarding_commands::decide::outcome::MailOutcome;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 pub use relay::RelayError;
+pub use timeouts::Timeouts;
 
 use self::pool::Pool;
 use self::relay::Relay;
 use super::{Channel, ChannelAnswer, DeliveryFuture};
 use crate::delivery::mail::Mail;
-
-/// The time limits of an SMTP session.
-#[derive(Debug, Clone, Copy)]
-pub struct Timeouts {
-    /// DNS, connection, greeting, TLS and log-in together.
-    pub connect: Duration,
-    /// One command and its reply. RFC 5321 allows minutes, but a healthy relay needs seconds.
-    pub command: Duration,
-    /// The content and the reply to its last dot: ten minutes as in RFC 5321, 4.5.3.2.6, because a time-out here
-    /// makes the outcome uncertain.
-    pub data: Duration,
-}
-
-impl Default for Timeouts {
-    /// The sum is less than the recipient deadline of 15 minutes.
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(30),
-            command: Duration::from_secs(60),
-            data: Duration::from_secs(600),
-        }
-    }
-}
 
 /// Claims per connection: one is sent while the next is ready, so that connections do not wait for the log.
 const CLAIMS_PER_CONNECTION: usize = 2;

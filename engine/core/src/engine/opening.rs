@@ -3,21 +3,18 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
-use super::Engine;
 use crate::clock::Clock;
 use crate::context::EngineContext;
 use crate::data_dir::{DataDir, DataDirError, Secret};
 use crate::delivery::Channel;
 use crate::delivery::outbox::Outbox;
 use crate::delivery::token::Tokens;
-use crate::intake::files::{self, Files};
-use crate::limits::PLANS_AT_ONCE;
-use crate::process::BlockedImports;
+use crate::files::{self, Files};
+use crate::pending_work::BlockedImports;
 use crate::read::projector::{ProjectError, ReadModels};
 use crate::read::store::{self, Store, StoreError};
-use crate::registry::CompanyRegistry;
 use boarding_log::EventLog;
 use boarding_log::file::{self as file_log, FileLog, OpenError, TornTail};
 use boarding_log::jetstream::{self, JetStreamLog};
@@ -103,60 +100,48 @@ impl EngineError {
     }
 }
 
-impl Engine {
-    /// Opens a data folder. Blocks on the disk and the network: it checks the whole log.
-    ///
-    /// # Errors
-    /// When the folder is in use, has a newer format or is damaged, or when the NATS servers are not safe. The
-    /// message says what to do.
-    pub fn open(options: Options) -> Result<Self, EngineError> {
-        let folder = DataDir::open(&options.data)?;
-        check_place(&options.log, &folder)?;
-        let files = folder.files();
-        files::sweep(&files)
-            .map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
-        let (store, opened) = Store::open(&folder.derived())?;
-        let indexed_up_to = store.read_meta()?.position;
-        let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
-        let read_models = ReadModels::follow(Arc::clone(&log), store.clone())?;
-        let channel = match options.channel {
-            Some(channel) => channel,
-            None => {
-                let outbox = folder.outbox();
-                let opened = Outbox::open(&outbox);
-                Arc::new(opened.map_err(|source| EngineError::Outbox { folder: outbox, source })?)
-            }
-        };
-        let set_aside = match opened {
-            store::Opened::Empty { set_aside } => set_aside,
-            store::Opened::Kept => None,
-        };
-        let context = EngineContext {
-            log,
-            store,
-            read_models,
-            clock: options.clock,
-            files: Files::new(files),
-            tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
-            channel,
-            adopt_runs: options.adopt_runs,
-            blocked: BlockedImports::default(),
-            ownership: OnceLock::new(),
-            objects: OnceLock::new(),
-            closing: watch::Sender::new(false),
-            folder,
-        };
-        let report = OpeningReport { torn_tail, set_aside };
-        let context = Arc::new(context);
-        let companies = Arc::new(CompanyRegistry::new(Arc::clone(&context)));
-        Ok(Self {
-            context,
-            companies,
-            timer: OnceLock::new(),
-            report,
-            plan_permits: Semaphore::new(PLANS_AT_ONCE),
-        })
-    }
+/// Opens a data folder. Blocks on the disk and the network: it checks the whole log.
+///
+/// # Errors
+/// When the folder is in use, has a newer format or is damaged, or when the NATS servers are not safe. The
+/// message says what to do.
+pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), EngineError> {
+    let folder = DataDir::open(&options.data)?;
+    check_place(&options.log, &folder)?;
+    let files = folder.files();
+    files::sweep(&files).map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
+    let (store, opened) = Store::open(&folder.derived())?;
+    let indexed_up_to = store.read_meta()?.position;
+    let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
+    let read_models = ReadModels::follow(Arc::clone(&log), store.clone())?;
+    let channel = match options.channel {
+        Some(channel) => channel,
+        None => {
+            let outbox = folder.outbox();
+            let opened = Outbox::open(&outbox);
+            Arc::new(opened.map_err(|source| EngineError::Outbox { folder: outbox, source })?)
+        }
+    };
+    let set_aside = match opened {
+        store::Opened::Empty { set_aside } => set_aside,
+        store::Opened::Kept => None,
+    };
+    let context = EngineContext {
+        log,
+        store,
+        read_models,
+        clock: options.clock,
+        files: Files::new(files),
+        tokens: Tokens::new(*options.secret.as_ref().unwrap_or(folder.secret()).bytes()),
+        channel,
+        adopt_runs: options.adopt_runs,
+        blocked: BlockedImports::default(),
+        ownership: OnceLock::new(),
+        objects: OnceLock::new(),
+        closing: watch::Sender::new(false),
+        folder,
+    };
+    Ok((context, OpeningReport { torn_tail, set_aside }))
 }
 
 /// Checks that the log is where the options say, before any file is opened or created.

@@ -4,13 +4,12 @@ use std::io::BufReader;
 
 use boarding_commands::dialect::Dialect;
 use boarding_commands::event::FileRef;
-use boarding_commands::user_file::refusal;
+use boarding_commands::user_file::{FileError, refusal};
 use boarding_commands::values::{Code, Problem, Refusal};
 use boarding_csv::{Limits, Options, StartReader, assign_parts};
 use serde_json::{Value, json};
 
-use super::{is_csv_by_name, unreadable};
-use crate::intake::files::Files;
+use crate::files::Files;
 
 /// The stored files in the order of the dialect, with warnings about the companion files.
 ///
@@ -72,4 +71,19 @@ pub(super) fn naming(mut refusal: Refusal, name: &str) -> Refusal {
     details.insert("file".to_owned(), json!(name));
     refusal.details = Value::Object(details);
     refusal.saying(name)
+}
+
+/// Rejects a file name with another extension than CSV. A name without an extension is accepted.
+fn is_csv_by_name(name: &str) -> bool {
+    match name.rsplit_once('.') {
+        Some((_, extension)) => ["csv", "gz"].iter().any(|one| extension.eq_ignore_ascii_case(one)),
+        None => true,
+    }
+}
+
+pub(super) fn unreadable(error: FileError) -> Refusal {
+    match error {
+        FileError::Refused(refusal) => refusal,
+        FileError::Io(error) => Refusal::new(Code::Unavailable).saying(&error.to_string()),
+    }
 }

@@ -1,9 +1,5 @@
 //! Files from an object store: fetched by name and stored like other files.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-
 use base64::Engine as _;
 use base64::alphabet::{STANDARD, URL_SAFE};
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
@@ -14,107 +10,85 @@ use boarding_csv::clean_name;
 use serde_json::json;
 
 use crate::context::EngineContext;
-use crate::intake::files::Files;
-
-/// The bucket for files that are too large for a command.
-pub const FILES_BUCKET: &str = "BOARDING_FILES";
-
-/// The future of a fetch.
-pub type FetchFuture<'a> =
-    Pin<Box<dyn Future<Output = Result<FetchedObject, Refusal>> + Send + 'a>>;
-
-/// A fetched file.
-#[derive(Debug)]
-pub struct FetchedObject {
-    pub kept: FileRef,
-    /// The digest according to the object store, in its notation.
-    pub digest: Option<String>,
-}
-
-/// The source of files that commands only name.
-///
-/// * A file is stored completely or not at all.
-/// * Errors: `import.object_not_found`, `import.too_large`, or `unavailable` for a temporary fault.
-pub trait Objects: Send + Sync + fmt::Debug {
-    /// Fetches the file and stores it under its digest. `name` is the file name in the command.
-    fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> FetchFuture<'a>;
-}
+use crate::object_store::FILES_BUCKET;
 
 fn malformed(why: &str) -> Refusal {
     Refusal::new(Code::EnvelopeMalformed).saying(&format!("files: {why}"))
 }
 
-impl EngineContext {
-    /// Fetches a file that the command names. It must belong to the company and match its description.
-    pub(super) async fn keep_object(
-        &self,
-        company: &CompanyId,
-        body: &FileBody,
-        object: &ObjectRef,
-    ) -> Result<FileRef, Refusal> {
-        if body.text.is_some() || body.base64.is_some() {
-            return Err(malformed("give one of text, base64 and object"));
-        }
-        check_place(company, object)?;
-        let announced = announced(body, object)?;
-        let objects = self.objects.get().ok_or_else(|| {
-            malformed("there is no object store here; send the file as text or base64")
-        })?;
-        let fetched = objects.fetch(&object.name, &body.name, &self.files).await?;
-        let own = match &fetched.digest {
-            Some(digest) if announced.is_empty() => vec![hex_of(digest)?],
-            _ => Vec::new(),
-        };
-        match announced.iter().chain(&own).find(|digest| **digest != fetched.kept.sha256) {
-            None => Ok(fetched.kept),
-            Some(announced) => {
-                let details = json!({"announced": announced, "actual": fetched.kept.sha256});
-                Err(Refusal::new(Code::ImportChecksumMismatch).with(details))
-            }
+/// Fetches a file that the command names. It must belong to the company and match its description.
+pub(super) async fn keep_object(
+    context: &EngineContext,
+    company: &CompanyId,
+    body: &FileBody,
+    object: &ObjectRef,
+) -> Result<FileRef, Refusal> {
+    if body.text.is_some() || body.base64.is_some() {
+        return Err(malformed("give one of text, base64 and object"));
+    }
+    check_place(company, object)?;
+    let announced = announced(body, object)?;
+    let objects = context.objects.get().ok_or_else(|| {
+        malformed("there is no object store here; send the file as text or base64")
+    })?;
+    let fetched = objects.fetch(&object.name, &body.name, &context.files).await?;
+    let own = match &fetched.digest {
+        Some(digest) if announced.is_empty() => vec![hex_of(digest)?],
+        _ => Vec::new(),
+    };
+    match announced.iter().chain(&own).find(|digest| **digest != fetched.kept.sha256) {
+        None => Ok(fetched.kept),
+        Some(announced) => {
+            let details = json!({"announced": announced, "actual": fetched.kept.sha256});
+            Err(Refusal::new(Code::ImportChecksumMismatch).with(details))
         }
     }
+}
 
-    /// The stored files of an accepted command that named them in an object store, where they may be gone now.
-    /// `None` if the files must be fetched again.
-    pub(crate) fn recall(
-        &self,
-        company: &CompanyId,
-        id: CommandId,
-        bodies: &[FileBody],
-    ) -> Result<Option<Vec<FileRef>>, Refusal> {
-        if !bodies.iter().all(|body| body.object.is_some()) {
-            return Ok(None);
-        }
-        // The stored order is that of the dialect, not that of the command.
-        let mut first = self.first_files(company, id)?;
-        let known = |body: &FileBody| {
-            let object = body.object.as_ref()?;
-            check_place(company, object).ok()?;
-            let name = clean_name(&body.name);
-            let place = first.iter().position(|file| file.name == name).unwrap_or_default();
-            let FileRef { sha256, bytes, .. } = first.get(place)?.clone();
-            first.remove(place);
-            let sha256 = announced(body, object).ok()?.pop().unwrap_or(sha256);
-            Some(FileRef { name, sha256, bytes })
-        };
-        Ok(bodies.iter().map(known).collect::<Option<Vec<_>>>())
+/// The stored files of an accepted command that named them in an object store, where they may be gone now.
+/// `None` if the files must be fetched again.
+pub(crate) fn recall(
+    context: &EngineContext,
+    company: &CompanyId,
+    id: CommandId,
+    bodies: &[FileBody],
+) -> Result<Option<Vec<FileRef>>, Refusal> {
+    if !bodies.iter().all(|body| body.object.is_some()) {
+        return Ok(None);
     }
+    // The stored order is that of the dialect, not that of the command.
+    let mut first = first_files(context, company, id)?;
+    let known = |body: &FileBody| {
+        let object = body.object.as_ref()?;
+        check_place(company, object).ok()?;
+        let name = clean_name(&body.name);
+        let place = first.iter().position(|file| file.name == name).unwrap_or_default();
+        let FileRef { sha256, bytes, .. } = first.get(place)?.clone();
+        first.remove(place);
+        let sha256 = announced(body, object).ok()?.pop().unwrap_or(sha256);
+        Some(FileRef { name, sha256, bytes })
+    };
+    Ok(bodies.iter().map(known).collect::<Option<Vec<_>>>())
+}
 
-    fn first_files(&self, company: &CompanyId, id: CommandId) -> Result<Vec<FileRef>, Refusal> {
-        let unavailable = |why: String| Refusal::new(Code::Unavailable).saying(&why);
-        let Some(place) = self.location_of(company, id).map_err(unavailable)? else {
-            return Ok(Vec::new());
-        };
-        let read = self.log.read_at(place);
-        let events =
-            read.map_err(|error| unavailable(boarding_log::error_chain(&error)))?.commit.events;
-        let files = events.into_iter().find_map(|event| match event {
-            Event::ImportAccepted { files, .. } => Some(files),
-            Event::PicturesImported { file, .. } => Some(vec![file]),
-            _ => None,
-        });
-        Ok(files.unwrap_or_default())
-    }
+fn first_files(
+    context: &EngineContext,
+    company: &CompanyId,
+    id: CommandId,
+) -> Result<Vec<FileRef>, Refusal> {
+    let unavailable = |why: String| Refusal::new(Code::Unavailable).saying(&why);
+    let Some(place) = context.location_of(company, id).map_err(unavailable)? else {
+        return Ok(Vec::new());
+    };
+    let read = context.log.read_at(place);
+    let events =
+        read.map_err(|error| unavailable(boarding_log::error_chain(&error)))?.commit.events;
+    let files = events.into_iter().find_map(|event| match event {
+        Event::ImportAccepted { files, .. } => Some(files),
+        Event::PicturesImported { file, .. } => Some(vec![file]),
+        _ => None,
+    });
+    Ok(files.unwrap_or_default())
 }
 
 /// Checks that the object belongs to the company: its name must begin with the company id.

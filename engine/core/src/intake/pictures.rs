@@ -7,76 +7,73 @@ use std::slice;
 
 use boarding_commands::decide::facts::{ArchiveContents, ArchivePicture, StoredPicture};
 use boarding_commands::decide::{Authority, ImportPictures};
-use boarding_commands::envelope::Envelope;
 use boarding_commands::event::{FileRef, Permission, PictureFormat};
-use boarding_commands::values::{Code, CompanyId, Digest, Personal, Refusal};
+use boarding_commands::values::{Code, Digest, Personal, Refusal};
 use boarding_csv::{clean_name, has_invisible};
 use serde_json::{Value, json};
 
 use archive::{Archive, ArchiveEntry, ArchiveError, EntryError};
 
-use crate::actor::Reply;
-use crate::engine::{Engine, rejected};
-use crate::intake::files::{Files, KeepError};
+use super::{ReceivedCommand, keep_all, objects};
+use crate::context::EngineContext;
+use crate::files::{Files, KeepError};
 use crate::limits::{
     ARCHIVE_ENTRIES_MAX, PICTURE_BYTES_BELOW, PICTURE_NAME_CHARS_MAX, PICTURES_BYTES_MAX,
     PICTURES_FREE_BYTES, PICTURES_PER_ARCHIVE_MAX, PICTURES_RATIO_MAX,
 };
+use crate::registry::Companies;
+use crate::reply::Reply;
 
-impl Engine {
-    /// Stores an archive and its pictures, if the actor may import. A repeated command is detected before reading.
-    pub(crate) async fn prepare_pictures(
-        &self,
-        company: &CompanyId,
-        pictures: &ImportPictures,
-        body: &Value,
-        envelope: &Envelope,
-        authority: Authority,
-    ) -> Result<(Digest, ArchiveContents), Reply> {
-        let known = self.context.knows(company, envelope.id);
-        if authority == Authority::Granted && !known {
-            self.may(company, envelope, Permission::BulkImportUsers).await?;
-        }
-        let bodies = slice::from_ref(&pictures.file);
-        let recalled = match known {
-            true => self.context.recall(company, envelope.id, bodies).map_err(rejected)?,
-            false => None,
-        };
-        let files = match recalled {
-            Some(files) => files,
-            None => self.context.keep(company, bodies, authority).await.map_err(rejected)?,
-        };
-        let file =
-            files.into_iter().next().ok_or_else(|| rejected(Code::EnvelopeMalformed.into()))?;
-        let mut fields = body.as_object().cloned().unwrap_or_default();
-        fields.remove("zip");
-        fields.insert("file".to_owned(), json!({"name": file.name, "sha256": file.sha256}));
-        let digest = Digest::of_body("ImportPictures", &Value::Object(fields));
-        if let Some(first) = self.context.first_answer(company, envelope.id, digest) {
-            return Err(first);
-        }
-        let files = self.context.files.clone();
-        let reading = tokio::task::spawn_blocking(move || read(&files, file)).await;
-        let read = reading.unwrap_or_else(|error| Err(unavailable(&error)));
-        Ok((digest, read.map_err(rejected)?))
+/// Stores an archive and its pictures, if the actor may import. A repeated command is detected before reading.
+pub(super) async fn prepare(
+    context: &EngineContext,
+    companies: &Companies,
+    received: &ReceivedCommand<'_>,
+    pictures: &ImportPictures,
+) -> Result<(Digest, ArchiveContents), Reply> {
+    let ReceivedCommand { company, body, envelope, authority } = *received;
+    let known = context.knows(company, envelope.id);
+    if authority == Authority::Granted && !known {
+        check_permission(companies, received, Permission::BulkImportUsers).await?;
     }
+    let bodies = slice::from_ref(&pictures.file);
+    let recalled = match known {
+        true => objects::recall(context, company, envelope.id, bodies).map_err(Reply::rejected)?,
+        false => None,
+    };
+    let files = match recalled {
+        Some(files) => files,
+        None => keep_all(context, company, bodies, authority).await.map_err(Reply::rejected)?,
+    };
+    let file =
+        files.into_iter().next().ok_or_else(|| Reply::rejected(Code::EnvelopeMalformed.into()))?;
+    let mut fields = body.as_object().cloned().unwrap_or_default();
+    fields.remove("zip");
+    fields.insert("file".to_owned(), json!({"name": file.name, "sha256": file.sha256}));
+    let digest = Digest::of_body("ImportPictures", &Value::Object(fields));
+    if let Some(first) = context.first_answer(company, envelope.id, digest) {
+        return Err(first);
+    }
+    let files = context.files.clone();
+    let reading = tokio::task::spawn_blocking(move || read(&files, file)).await;
+    let read = reading.unwrap_or_else(|error| Err(unavailable(&error)));
+    Ok((digest, read.map_err(Reply::rejected)?))
+}
 
-    /// Rejects an actor without the permission, before any file is stored.
-    async fn may(
-        &self,
-        company: &CompanyId,
-        envelope: &Envelope,
-        needed: Permission,
-    ) -> Result<(), Reply> {
-        let actor = envelope.actor.clone().unwrap_or_default();
-        let handle = self.actor(company).await;
-        let inspection = handle.inspect(move |company| company.grants.allows(&actor, needed));
-        if inspection.await.ok_or_else(crate::actor::stopped)? {
-            return Ok(());
-        }
-        let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
-        Err(rejected(refusal.with(json!({"permission": needed.as_str()}))))
+/// Refuses an actor without the permission, before anything is kept.
+async fn check_permission(
+    companies: &Companies,
+    received: &ReceivedCommand<'_>,
+    needed: Permission,
+) -> Result<(), Reply> {
+    let actor = received.envelope.actor.clone().unwrap_or_default();
+    let handle = companies.actor(received.company).await;
+    let inspection = handle.inspect(move |company| company.grants.allows(&actor, needed));
+    if inspection.await.ok_or_else(Reply::stopped)? {
+        return Ok(());
     }
+    let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
+    Err(Reply::rejected(refusal.with(json!({"permission": needed.as_str()}))))
 }
 
 /// Reads a stored archive and stores each picture.

@@ -11,16 +11,15 @@ use boarding_projections::import_preview::ImportPreview;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Attention, ImportPlan};
-use crate::actor::Reply;
-use crate::actor::decide_step::{State, not_encoded};
-use crate::context::EngineContext;
-use crate::engine::{Submission, rejected};
+use super::plan::{Attention, ImportPlan};
+use crate::actor::decide_step::State;
+use crate::context::{ENGINE, EngineContext};
+use crate::import_portions::{BoxError, FileChunks, Portions, ResumePoint};
 use crate::intake::{self, CompanySays};
 use crate::limits::{PREVIEW_ATTENTION_ROWS, PREVIEW_ROWS};
-use crate::process::ENGINE;
-use crate::process::portions::{BoxError, FileChunks, Portions, ResumePoint};
 use crate::read::snapshots;
+use crate::reply::Reply;
+use crate::submission::Submission;
 use boarding_log::codec::Encoded;
 
 /// Plans an import of stored files. It blocks: it reads the log and the file.
@@ -39,7 +38,7 @@ pub(super) fn plan(
         .map_err(|error| failed(&boarding_log::error_chain(&error)))?;
     let version = loaded.company.version;
     let says = CompanySays::of(&loaded.company, &import.dialect);
-    let contents = intake::read(&context.files, &import, files, says).map_err(rejected)?;
+    let contents = intake::read(&context.files, &import, files, says).map_err(Reply::rejected)?;
     let (command, facts) = (import.clone(), Facts::Files(contents.clone()));
     let request = submission.request(Command::ImportFile(import), facts, context.clock.now());
     let mut dry_run = DryRun { state: State::of(loaded), tally: Tally::default() };
@@ -92,7 +91,7 @@ impl DryRun {
         let fault = |fault: BoxError| failed(&boarding_log::error_chain(&*fault));
         for rows in FileChunks::open(&context.files, &resume_point).map_err(fault)? {
             if *context.closing.borrow() {
-                return Err(crate::actor::stopped());
+                return Err(Reply::stopped());
             }
             let mut portions = Portions::of(rows.map_err(fault)?);
             while let Some(rows) = portions.next() {
@@ -121,7 +120,7 @@ impl DryRun {
             Outcome::Commit(encoded) => self.tally.note(&encoded),
             Outcome::Answer(_) | Outcome::Repeat(_) => {}
             Outcome::Refused(refusal) => return Err(Box::new(Reply::Refused(refusal))),
-            Outcome::NotEncoded(error) => return Err(Box::new(not_encoded(&error))),
+            Outcome::NotEncoded(error) => return Err(Box::new(Reply::not_encoded(&error))),
         }
         Ok(())
     }

@@ -2,67 +2,24 @@
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 
 use boarding_commands::commit::Commit;
-use boarding_commands::company::{Company, Effects, RowEffect, Undo};
+use boarding_commands::company::{Company, Undo};
 use boarding_commands::decide::imports::undo_import::foreseen;
 use boarding_commands::decide::{Authority, Command, Facts, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
 use boarding_commands::step::{Outcome, Purpose, Request, step};
-use boarding_commands::values::{Code, CompanyId, ImportId};
+use boarding_commands::values::{Code, ImportId};
 
-use crate::actor::Reply;
 use crate::actor::decide_step::State;
-use crate::context::EngineContext;
-use crate::engine::{Engine, Submission};
-use crate::process::ENGINE;
+use crate::context::{ENGINE, EngineContext};
+use crate::read::effects::read_effects;
 use crate::read::snapshots;
-use boarding_log::{EventLog, ReadError};
-
-/// Reads the effects of an import from the log: for each commit, the rows that changed something. Stops when the
-/// receiver breaks. It blocks, and costs a replay of the company up to the end of the import.
-///
-/// # Errors
-/// When the log cannot be read.
-pub(crate) fn effects(
-    log: &dyn EventLog,
-    company: CompanyId,
-    import: ImportId,
-    each: &mut dyn FnMut(Vec<RowEffect>) -> ControlFlow<()>,
-) -> Result<(), ReadError> {
-    let mut reader = log.read_company(&company, 1);
-    let mut effects = Effects::new(company, import);
-    while !effects.is_over()
-        && let Some(entry) = reader.next()?
-    {
-        if each(effects.take(&entry.recorded.commit)).is_break() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-impl Engine {
-    /// Returns what an undo would do. It appends nothing.
-    pub(crate) async fn preview_undo(&self, submission: &Submission, undo: UndoImport) -> Reply {
-        let asked = self
-            .submit_prepared(submission, Command::UndoImport(undo.clone()), Facts::None, None)
-            .await;
-        if !matches!(asked, Reply::Accepted { duplicate: false, .. }) {
-            return asked;
-        }
-        // The held actor prevents eviction, which would write the snapshot that is read here.
-        let _handle = self.actor(&submission.company).await;
-        let Ok(_turn) = self.plan_permits.acquire().await else { return crate::actor::stopped() };
-        let (context, submission) = (Arc::clone(&self.context), submission.clone());
-        let looking = tokio::task::spawn_blocking(move || foresee(&context, &submission, undo));
-        looking.await.unwrap_or_else(|error| Err(failed(&error))).unwrap_or_else(|reply| reply)
-    }
-}
+use crate::reply::Reply;
+use crate::submission::Submission;
 
 /// Undoes the import on a temporary copy of its company.
-fn foresee(
+pub(super) fn foresee(
     context: &EngineContext,
     submission: &Submission,
     undo: UndoImport,
@@ -78,7 +35,7 @@ fn foresee(
     let mut refused = None;
     let mut take = |rows| {
         if *context.closing.borrow() {
-            refused = Some(crate::actor::stopped());
+            refused = Some(Reply::stopped());
             return ControlFlow::Break(());
         }
         let request = Request {
@@ -95,7 +52,7 @@ fn foresee(
             }
         }
     };
-    effects(&*context.log, company, import, &mut take).map_err(|error| failed(&error))?;
+    read_effects(&*context.log, company, import, &mut take).map_err(|error| failed(&error))?;
     if let Some(reply) = refused {
         return Err(reply);
     }
@@ -121,6 +78,6 @@ fn counts(company: &Company, import: ImportId) -> UndoCounts {
     }
 }
 
-fn failed(error: &(dyn std::error::Error + 'static)) -> Reply {
+pub(super) fn failed(error: &(dyn std::error::Error + 'static)) -> Reply {
     Reply::Failed { code: Code::Unavailable, why: boarding_log::error_chain(error) }
 }

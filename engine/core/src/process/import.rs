@@ -7,13 +7,12 @@ use boarding_commands::decide::ImportRows;
 use boarding_commands::values::ImportId;
 use tokio::sync::{mpsc, watch};
 
-use super::{ManagerContext, PendingWork, pause};
-use crate::actor::Reply;
+use super::manager::{ManagerContext, pause};
 use crate::limits::TIMER_SECONDS_MAX;
+use crate::pending_work::PendingWork;
+use crate::reply::Reply;
 
-pub(crate) mod portions;
-
-use portions::{BoxError, FileChunks, Portions, ResumePoint};
+use crate::import_portions::{BoxError, FileChunks, Portions, ResumePoint};
 
 /// The chunks that are read ahead: one is decided while the next is read.
 const CHUNKS_AHEAD: usize = 2;

@@ -7,8 +7,8 @@ use boarding_commands::event::{Channel, Event};
 use boarding_commands::template::{MailTemplate, Renderer};
 use boarding_commands::values::{Code, Time};
 
-use super::ManagerContext;
 use super::drafts::{DispatchedMail, Draft};
+use super::manager::ManagerContext;
 use crate::delivery::ChannelAnswer;
 use crate::delivery::mail::Mail;
 
@@ -18,80 +18,77 @@ struct Renderers(HashMap<(TemplateKindKey, String), (MailTemplate, Renderer)>);
 
 type TemplateKindKey = u8;
 
-impl ManagerContext {
-    /// Renders and sends the mails of the claims in these events. Returns their reports in order; `None` if an
-    /// external worker will report.
-    pub(super) async fn send(
-        &self,
-        events: &[Event],
-        channel: Channel,
-    ) -> Vec<Option<MailOutcome>> {
-        let claims = events.iter().filter_map(|event| DispatchedMail::of(event, channel)).collect();
-        let (mut renderers, at) = (Renderers::default(), self.context.clock.now());
-        let (mut reports, mut mails) = (Vec::new(), Vec::new());
-        for draft in self.drafts(claims).await {
-            let rendered = match &draft {
-                Some(draft) => self.render(draft, &mut renderers, at),
-                None => Err((Code::TemplateInvalid, "no template was found".to_owned())),
-            };
-            // `None` is a placeholder until the channel has returned its outcome.
-            reports.push(match rendered {
-                Ok(mail) => {
-                    mails.push(mail);
-                    None
-                }
-                Err((code, detail)) => Some(MailOutcome::Failed { code, detail: Some(detail) }),
-            });
-        }
-        let mut sent = self.context.channel.send_batch(mails).await.into_iter();
-        let answered = |known: Option<MailOutcome>| {
-            known.or_else(|| match sent.next() {
-                Some(ChannelAnswer::Outcome(outcome)) => Some(outcome),
-                Some(ChannelAnswer::HandedOver) => None,
-                None => Some(MailOutcome::uncertain("the channel returned no outcome")),
-            })
+/// Renders and sends the mails of the claims in these events. Returns their reports in order; `None` if an
+/// external worker will report.
+pub(super) async fn send(
+    manager: &ManagerContext,
+    events: &[Event],
+    channel: Channel,
+) -> Vec<Option<MailOutcome>> {
+    let claims = events.iter().filter_map(|event| DispatchedMail::of(event, channel)).collect();
+    let (mut renderers, at) = (Renderers::default(), manager.context.clock.now());
+    let (mut reports, mut mails) = (Vec::new(), Vec::new());
+    for draft in drafts(manager, claims).await {
+        let rendered = match &draft {
+            Some(draft) => render(manager, draft, &mut renderers, at),
+            None => Err((Code::TemplateInvalid, "no template was found".to_owned())),
         };
-        reports.into_iter().map(answered).collect()
-    }
-
-    /// Reads the content of the mails from the company, in the order of the claims.
-    async fn drafts(&self, claims: Vec<DispatchedMail>) -> Vec<Option<Draft>> {
-        let count = claims.len();
-        let drafts = self.inspect(move |company| {
-            claims.into_iter().map(|claim| claim.draft(company)).collect::<Vec<_>>()
+        // `None` is a placeholder until the channel has returned its outcome.
+        reports.push(match rendered {
+            Ok(mail) => {
+                mails.push(mail);
+                None
+            }
+            Err((code, detail)) => Some(MailOutcome::Failed { code, detail: Some(detail) }),
         });
-        drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())
     }
-
-    /// Renders one mail.
-    ///
-    /// # Errors
-    /// A code and a text, when the template of the company cannot be rendered.
-    fn render(
-        &self,
-        draft: &Draft,
-        renderers: &mut Renderers,
-        at: Time,
-    ) -> Result<Mail, (Code, String)> {
-        let link_url = draft.link(&self.company, &self.context.tokens);
-        let renderer = renderers.of(draft).map_err(|error| (Code::TemplateInvalid, error))?;
-        let values = draft.values(&link_url, at);
-        let content =
-            renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
-        let to_name =
-            [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
-        Ok(Mail {
-            company: self.company.clone(),
-            purpose: draft.purpose,
-            message_id: draft.message_id.clone(),
-            from: draft.from.clone(),
-            to: draft.to.clone(),
-            to_name,
-            date: at,
-            content,
-            claim: draft.claim(&link_url, values.expires_at),
+    let mut sent = manager.context.channel.send_batch(mails).await.into_iter();
+    let answered = |known: Option<MailOutcome>| {
+        known.or_else(|| match sent.next() {
+            Some(ChannelAnswer::Outcome(outcome)) => Some(outcome),
+            Some(ChannelAnswer::HandedOver) => None,
+            None => Some(MailOutcome::uncertain("the channel returned no outcome")),
         })
-    }
+    };
+    reports.into_iter().map(answered).collect()
+}
+
+/// Reads the content of the mails from the company, in the order of the claims.
+async fn drafts(manager: &ManagerContext, claims: Vec<DispatchedMail>) -> Vec<Option<Draft>> {
+    let count = claims.len();
+    let drafts = manager.inspect(move |company| {
+        claims.into_iter().map(|claim| claim.draft(company)).collect::<Vec<_>>()
+    });
+    drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())
+}
+
+/// Renders one mail.
+///
+/// # Errors
+/// A code and a text, when the template of the company cannot be rendered.
+fn render(
+    manager: &ManagerContext,
+    draft: &Draft,
+    renderers: &mut Renderers,
+    at: Time,
+) -> Result<Mail, (Code, String)> {
+    let link_url = draft.link(&manager.company, &manager.context.tokens);
+    let renderer = renderers.of(draft).map_err(|error| (Code::TemplateInvalid, error))?;
+    let values = draft.values(&link_url, at);
+    let content =
+        renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
+    let to_name = [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
+    Ok(Mail {
+        company: manager.company.clone(),
+        purpose: draft.purpose,
+        message_id: draft.message_id.clone(),
+        from: draft.from.clone(),
+        to: draft.to.clone(),
+        to_name,
+        date: at,
+        content,
+        claim: draft.claim(&link_url, values.expires_at),
+    })
 }
 
 impl Renderers {

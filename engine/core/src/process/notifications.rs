@@ -7,10 +7,11 @@ use boarding_commands::event::{Channel, Event};
 use boarding_commands::values::Code;
 use ulid::Ulid;
 
-use super::{ManagerContext, pause};
-use crate::actor::Reply;
+use super::mails;
+use super::manager::{ManagerContext, pause};
 use crate::delivery::mail::Purpose;
 use crate::limits::WELCOME_CLAIM_MAX;
+use crate::reply::Reply;
 
 pub(super) async fn manage(manager: ManagerContext) {
     recover(&manager).await;
@@ -53,7 +54,7 @@ fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
 }
 
 async fn send(manager: &ManagerContext, events: &[Event]) {
-    let sent = manager.send(events, Channel::Whatsapp).await;
+    let sent = mails::send(manager, events, Channel::Whatsapp).await;
     // No external worker reports on notifications, so one without an outcome counts as uncertain.
     let uncertain_report = || MailOutcome::failed(Code::DeliveryUncertain);
     let sent = sent.into_iter().map(|report| report.unwrap_or_else(uncertain_report));

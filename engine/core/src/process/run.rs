@@ -7,10 +7,12 @@ use boarding_commands::event::{Channel, Event, Who};
 use boarding_commands::values::{Code, RunId};
 use tokio::task::JoinSet;
 
-use super::{ManagerContext, pause};
-use crate::actor::Reply;
+use super::mails;
+use super::manager::{ManagerContext, pause};
 use crate::delivery::mail::Purpose;
 use crate::limits::CLAIM_MAX;
+use crate::pending_work::PendingWork;
+use crate::reply::Reply;
 
 /// The most batches in flight: one is claimed while another is sent.
 const BATCHES: usize = 2;
@@ -145,7 +147,7 @@ impl RunWork {
         if claims.is_empty() {
             return;
         }
-        let sent = self.manager.send(&events, self.channel).await;
+        let sent = mails::send(&self.manager, &events, self.channel).await;
         let reports = claims.into_iter().zip(sent);
         let reports: Vec<_> = reports
             .filter_map(|((user, attempt), report)| Some((user, attempt, report?)))
@@ -190,7 +192,7 @@ impl RunWork {
     }
 
     /// Waits until a recipient may be claimed, or the run has ended.
-    async fn wait(&self, pending: &mut tokio::sync::watch::Receiver<super::PendingWork>) {
+    async fn wait(&self, pending: &mut tokio::sync::watch::Receiver<PendingWork>) {
         // Reading with `borrow` does not mark the value as seen, so a change since then ends the wait at once.
         let retry_at = pending.borrow().retry_at;
         let now = self.manager.context.clock.now();

@@ -8,10 +8,10 @@ use boarding_commands::decide::UndoRows;
 use boarding_commands::values::{Code, ImportId};
 use tokio::sync::mpsc;
 
-use super::import::portions::BoxError;
-use super::{ManagerContext, pause};
-use crate::actor::Reply;
-use crate::preview::undo;
+use super::manager::{ManagerContext, pause};
+use crate::import_portions::BoxError;
+use crate::read::effects::read_effects;
+use crate::reply::Reply;
 
 /// The commits of the import that are read ahead: one is undone while the next is read.
 const COMMITS_AHEAD: usize = 2;
@@ -36,7 +36,7 @@ async fn undo_rest(manager: &ManagerContext, import: ImportId) -> Result<(), Box
     let (found, mut effects) = mpsc::channel(COMMITS_AHEAD);
     let (context, company) = (Arc::clone(&manager.context), manager.company.clone());
     let reading = tokio::task::spawn_blocking(move || {
-        undo::effects(&*context.log, company, import, &mut |mut rows| {
+        read_effects(&*context.log, company, import, &mut |mut rows| {
             rows.retain(|effect| effect.row > rows_done);
             if rows.is_empty() || found.blocking_send(rows).is_ok() {
                 ControlFlow::Continue(())

@@ -25,7 +25,7 @@ struct Snapshot {
 
 /// A loaded company, the hash of its last commit, and the number of replayed events.
 #[derive(Debug)]
-pub struct Loaded {
+pub(crate) struct Loaded {
     pub company: Company,
     pub hash: Digest,
     pub replayed: u64,
@@ -35,7 +35,7 @@ pub struct Loaded {
 ///
 /// # Errors
 /// When the log cannot be read. An unusable snapshot is ignored.
-pub fn load(
+pub(crate) fn load(
     log: &dyn EventLog,
     store: Option<&Store>,
     id: &CompanyId,
@@ -53,7 +53,7 @@ pub fn load(
 ///
 /// # Errors
 /// When the log cannot be read.
-pub fn catch_up(
+pub(crate) fn catch_up(
     log: &dyn EventLog,
     company: &mut Company,
     hash: &mut Digest,
@@ -77,7 +77,7 @@ pub fn catch_up(
 }
 
 /// Whether a snapshot saves more than it costs: there are many events compared to its size.
-pub fn worth_it(company: &Company, tail: u64) -> bool {
+pub(crate) fn worth_it(company: &Company, tail: u64) -> bool {
     tail > SNAPSHOT_AFTER_EVENTS.max(2 * company.users.len() as u64)
 }
 
@@ -113,7 +113,7 @@ fn read(store: &Store, id: &CompanyId) -> Option<Snapshot> {
 ///
 /// # Errors
 /// When the store cannot be written. That loses no data.
-pub fn write(store: &Store, company: &Company, hash: Digest) -> Result<(), StoreError> {
+pub(crate) fn write(store: &Store, company: &Company, hash: Digest) -> Result<(), StoreError> {
     let mut old = Vec::new();
     let mut collect = |key: &[u8], _: &[u8]| {
         old.push(key.to_vec());

@@ -8,8 +8,8 @@ use boarding_commands::values::CompanyId;
 use boarding_projections::projection::ProjectionError;
 use boarding_projections::rows::{MemoryRows, Rows, RowsError, Table};
 
-use crate::engine::Engine;
-use boarding_log::ReadError;
+use crate::read::projector::ReadModels;
+use boarding_log::{EventLog, ReadError};
 
 /// The result of a verification without differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -73,46 +73,51 @@ pub enum VerifyError {
     AtWork,
 }
 
-impl Engine {
-    /// Replays each company into empty tables and compares them with the rows of queries. No commands may run:
-    /// call [`Engine::settle`] and [`Engine::caught_up`] before. It blocks while it reads the whole log, and holds
-    /// the rows of one company in memory.
-    ///
-    /// # Errors
-    /// The first difference, or a failed read.
-    pub fn verify_read_models(&self) -> Result<Verified, VerifyError> {
-        let position = self.context.log.end();
-        let live = self.context.read_models.view();
-        let companies = self.companies();
-        let mut verified = Verified {
-            companies: companies.len() as u64,
-            tables: Table::ALL.len() as u64,
-            position,
-            ..Verified::default()
-        };
-        for company in companies {
-            let (replayed, events) = self.replay(&company, position)?;
-            verified.events += events;
-            verified.rows += compare(&company, &replayed, &live)?;
-        }
-        if self.context.log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
+/// Replays each company into empty tables and compares them with the rows of queries. No commands may run:
+/// call `Engine::settle` and `Engine::caught_up` before. It blocks while it reads the whole log, and holds
+/// the rows of one company in memory.
+///
+/// # Errors
+/// The first difference, or a failed read.
+pub(crate) fn verify(
+    log: &dyn EventLog,
+    read_models: &ReadModels,
+) -> Result<Verified, VerifyError> {
+    let position = log.end();
+    let live = read_models.view();
+    let companies = log.companies();
+    let mut verified = Verified {
+        companies: companies.len() as u64,
+        tables: Table::ALL.len() as u64,
+        position,
+        ..Verified::default()
+    };
+    for company in companies {
+        let (replayed, events) = replay(log, &company, position)?;
+        verified.events += events;
+        verified.rows += compare(&company, &replayed, &live)?;
     }
+    if log.end() == position { Ok(verified) } else { Err(VerifyError::AtWork) }
+}
 
-    /// The rows of a company from a replay, and the number of its events.
-    fn replay(&self, company: &CompanyId, end: u64) -> Result<(MemoryRows, u64), VerifyError> {
-        let (mut rows, mut events) = (MemoryRows::default(), 0);
-        let mut reader = self.context.log.read_company(company, 1);
-        while let Some(entry) = reader.next()? {
-            if entry.recorded.position > end {
-                break;
-            }
-            for fact in entry.recorded.facts() {
-                boarding_projections::apply(&fact, &mut rows)?;
-                events += 1;
-            }
+/// The rows of a company from a replay, and the number of its events.
+fn replay(
+    log: &dyn EventLog,
+    company: &CompanyId,
+    end: u64,
+) -> Result<(MemoryRows, u64), VerifyError> {
+    let (mut rows, mut events) = (MemoryRows::default(), 0);
+    let mut reader = log.read_company(company, 1);
+    while let Some(entry) = reader.next()? {
+        if entry.recorded.position > end {
+            break;
         }
-        Ok((rows, events))
+        for fact in entry.recorded.facts() {
+            boarding_projections::apply(&fact, &mut rows)?;
+            events += 1;
+        }
     }
+    Ok((rows, events))
 }
 
 /// Compares the rows of a company. Returns their number.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::{definitions, plain};
 use crate::names;
-use boarding_core::read::queries::query_schemas;
+use boarding_core::queries::query_schemas;
 
 mod headers;
 

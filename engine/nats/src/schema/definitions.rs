@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::plain;
 use crate::worker_queue::WorkItem;
-use boarding_core::read::queries::{self, ResponseKind};
+use boarding_core::queries::{self, ResponseKind};
 
 /// Definitions by name.
 pub(super) type Parts = BTreeMap<String, Value>;

@@ -5,7 +5,7 @@ use boarding_commands::values::Refusal;
 use serde_json::{Value, json};
 
 use boarding_core::engine::EngineError;
-use boarding_core::read::queries::QueryFailure;
+use boarding_core::queries::QueryFailure;
 
 /// The result of a verb.
 pub(super) type CliResult = Result<Done, Failure>;

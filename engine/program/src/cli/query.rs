@@ -7,7 +7,7 @@ use super::failure::{CliResult, Done, Failure};
 use super::fields;
 use super::session::Session;
 use super::words;
-use boarding_core::read::queries::QueryAnswer;
+use boarding_core::queries::QueryAnswer;
 
 /// Sends any query of the contract by its name, and prints its JSON answer
 #[derive(Debug, Args)]

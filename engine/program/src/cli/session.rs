@@ -18,7 +18,7 @@ use super::words::quoted;
 use boarding_core::clock::Clock;
 use boarding_core::engine::{Engine, LogChoice, Options};
 use boarding_core::preview::ImportPlan;
-use boarding_core::read::queries::{QueryAnswer, QueryCaller};
+use boarding_core::queries::{QueryAnswer, QueryCaller};
 
 /// The operator who can open the data folder has all permissions.
 const AUTHORITY: Authority = Authority::All;

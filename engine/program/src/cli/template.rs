@@ -10,7 +10,7 @@ use super::common::{Common, one_of_the_dialects};
 use super::failure::{CliResult, Done, Failure};
 use super::output::Out;
 use super::session::Session;
-use boarding_core::read::queries;
+use boarding_core::queries;
 
 /// Prints a file to fill in: a dialect's columns with an example
 #[derive(Debug, Args)]

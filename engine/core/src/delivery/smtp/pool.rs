@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 
-use super::Timeouts;
 use super::relay::Relay;
 use super::talk;
+use super::timeouts::Timeouts;
 
 /// The most mails per connection: relays behind one name balance new connections.
 const MAILS_PER_CONNECTION: u32 = 100;

@@ -20,8 +20,8 @@ use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailBodyParameter, MailParameter};
 use tokio::time::timeout;
 
-use super::Timeouts;
 use super::relay::Relay;
+use super::timeouts::Timeouts;
 use crate::delivery::mail::EncodedMail;
 
 /// The most stored characters of a server reply.

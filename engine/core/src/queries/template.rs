@@ -2,29 +2,39 @@
 
 use boarding_commands::dialect;
 use boarding_commands::settings::Settings;
-use boarding_commands::values::{Code, CompanyId, Refusal};
-use boarding_projections::rows::Rows;
+use boarding_commands::values::{Code, Refusal};
+use boarding_projections::query::{Access, Param};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{QueryAnswer, QueryFailure, malformed, unavailable};
+use super::engine_query::{EngineQuery, EngineQueryRequest};
+use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
+use super::query_schema::{QuerySchema, ResponseKind};
 
 /// A template file: its name and text.
 #[derive(Serialize, JsonSchema)]
-pub(super) struct Template {
+struct Template {
     dialect: &'static str,
     file_name: String,
     text: String,
 }
 
+pub(super) const QUERY: EngineQuery = EngineQuery {
+    schema: QuerySchema {
+        name: "template",
+        params: &[Param::text("dialect").required(), Param::text("file")],
+        paged: false,
+        has_csv: false,
+        response: ResponseKind::Row(Template::json_schema),
+    },
+    access: |_| Ok(Access::Everyone),
+    answer: template,
+};
+
 /// Answers the query.
-pub(super) fn template(
-    company: &CompanyId,
-    params: &Value,
-    rows: &dyn Rows,
-    position: u64,
-) -> Result<QueryAnswer, QueryFailure> {
+fn template(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
+    let EngineQueryRequest { company, params, rows, position, .. } = *request;
     let text = |name: &str| match params.get(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use boarding_commands::event::FileRef;
+use boarding_commands::values::{Code, Refusal};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 /// The folder of stored files. A file is written once and never changed.
@@ -43,6 +45,20 @@ pub enum KeepError {
     TooLarge { limit: u64 },
     #[error("store a file in {}", folder.display())]
     Io { folder: PathBuf, source: io::Error },
+}
+
+impl KeepError {
+    /// The refusal of a command whose file could not be kept.
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::TooLarge { limit } => {
+                Refusal::new(Code::ImportTooLarge).with(json!({"limit": limit}))
+            }
+            Self::Io { .. } => {
+                Refusal::new(Code::Unavailable).saying(&boarding_log::error_chain(self))
+            }
+        }
+    }
 }
 
 impl Files {

@@ -8,16 +8,16 @@ use boarding_commands::values::{CompanyId, ImportId};
 
 /// The blocked imports with their errors, in memory only: the next start retries them.
 #[derive(Debug, Default)]
-pub struct BlockedImports(Mutex<BTreeMap<(CompanyId, ImportId), String>>);
+pub(crate) struct BlockedImports(Mutex<BTreeMap<(CompanyId, ImportId), String>>);
 
 impl BlockedImports {
     /// Marks an import as blocked.
-    pub(super) fn hold(&self, company: &CompanyId, import: ImportId, why: String) {
+    pub(crate) fn hold(&self, company: &CompanyId, import: ImportId, why: String) {
         self.all().insert((company.clone(), import), why);
     }
 
     /// Removes the mark before a retry.
-    pub(super) fn release(&self, company: &CompanyId, import: ImportId) {
+    pub(crate) fn release(&self, company: &CompanyId, import: ImportId) {
         self.all().remove(&(company.clone(), import));
     }
 

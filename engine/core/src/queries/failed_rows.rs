@@ -9,13 +9,16 @@ use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal};
 use boarding_csv::Limits;
 use boarding_projections::csv_export::csv_line;
-use boarding_projections::query::{self, RowsAnswer};
+use boarding_projections::query::{self, Access, Param, RowsAnswer};
 use boarding_projections::rows::Rows;
 use serde_json::{Value, json};
 
-use super::{QueryFailure, malformed, unavailable};
+use super::engine_query::{EngineQuery, EngineQueryRequest};
+use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
+use super::log_facts::read_versions;
+use super::query_schema::{QuerySchema, ResponseKind};
 use crate::context::EngineContext;
-use crate::process::portions::reading_options;
+use crate::import_portions::reading_options;
 
 /// The added columns. An import ignores columns that begin with `_`.
 const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
@@ -23,73 +26,79 @@ const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
 /// The outcomes of rejected rows.
 const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 
-impl EngineContext {
-    pub(super) fn failed_rows(
-        &self,
-        company: &CompanyId,
-        rows: &dyn Rows,
-        params: &Value,
-    ) -> Result<Vec<u8>, QueryFailure> {
-        let id: ImportId = params
-            .get("import")
-            .and_then(Value::as_str)
-            .and_then(|id| id.parse().ok())
-            .ok_or_else(|| malformed("import", "expected an import's id"))?;
-        let mut refused = refused_rows(company, rows, id)?;
-        let options = self.options_of(company, id)?;
-        let dialect = dialect::find(&options.1.dialect)
-            .ok_or(Code::ImportUnknownDialect)
-            .map_err(Refusal::from)?;
-        let lost = |why| QueryFailure::Failed { code: Code::ImportFileLost, why };
-        let file = self.files.open_whole(&options.0).map_err(lost)?;
-        let parsed = user_file::rows(
-            BufReader::new(file),
-            dialect,
-            &reading_options(&options.1),
-            &Limits::default(),
-        );
-        let parsed = parsed.map_err(unreadable)?;
-        for why in refused.values_mut() {
-            // The person who corrects the file knows the names of its own columns.
-            let own = why.columns.split("; ").map(|one| parsed.own_name(one).unwrap_or(one));
-            why.columns = own.collect::<Vec<_>>().join("; ");
-        }
-        let mut out = Mending::of(parsed.header(), &options.1);
-        for row in parsed {
-            let row = row.map_err(unreadable)?;
-            if let Some(why) = refused.get(&row.row) {
-                out.add(&row, why);
-            }
-        }
-        Ok(out.finish())
-    }
+pub(super) const QUERY: EngineQuery = EngineQuery {
+    schema: QuerySchema {
+        name: "failed_rows",
+        params: &[Param::id("import").required().aliases(&["import_id"])],
+        paged: false,
+        has_csv: false,
+        response: ResponseKind::Csv,
+    },
+    access: |_| Ok(Access::ImportOutcome),
+    answer: failed_rows,
+};
 
-    /// The digest and the read options of the file, from the first event of the import.
-    fn options_of(
-        &self,
-        company: &CompanyId,
-        id: ImportId,
-    ) -> Result<(String, ImportOptions), QueryFailure> {
-        let entity = boarding_projections::history::Entity::Import(id);
-        let view = self.read_models.view();
-        let ranges = boarding_projections::history::versions(&view, company, &entity);
-        let first = ranges.map_err(|error| unavailable(&error))?.into_iter().next();
-        let mut found = None;
-        if let Some(versions) = first {
-            let mut look = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
-                boarding_commands::event::Event::ImportAccepted {
-                    import, files, options, ..
-                } if *import == id => {
-                    found = files.first().map(|file| (file.sha256.clone(), options.clone()));
-                    false
-                }
-                _ => true,
-            };
-            self.read_versions(company, versions, &mut look)
-                .map_err(|error| unavailable(&error))?;
-        }
-        found.ok_or_else(|| Refusal::new(Code::ImportNotFound).into())
+fn failed_rows(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
+    let EngineQueryRequest { context, company, params, rows, .. } = *request;
+    let id: ImportId = params
+        .get("import")
+        .and_then(Value::as_str)
+        .and_then(|id| id.parse().ok())
+        .ok_or_else(|| malformed("import", "expected an import's id"))?;
+    let mut refused = refused_rows(company, rows, id)?;
+    let options = options_of(context, company, id)?;
+    let dialect = dialect::find(&options.1.dialect)
+        .ok_or(Code::ImportUnknownDialect)
+        .map_err(Refusal::from)?;
+    let lost = |why| QueryFailure::Failed { code: Code::ImportFileLost, why };
+    let file = context.files.open_whole(&options.0).map_err(lost)?;
+    let parsed = user_file::rows(
+        BufReader::new(file),
+        dialect,
+        &reading_options(&options.1),
+        &Limits::default(),
+    );
+    let parsed = parsed.map_err(unreadable)?;
+    for why in refused.values_mut() {
+        // The person who corrects the file knows the names of its own columns.
+        let own = why.columns.split("; ").map(|one| parsed.own_name(one).unwrap_or(one));
+        why.columns = own.collect::<Vec<_>>().join("; ");
     }
+    let mut out = Mending::of(parsed.header(), &options.1);
+    for row in parsed {
+        let row = row.map_err(unreadable)?;
+        if let Some(why) = refused.get(&row.row) {
+            out.add(&row, why);
+        }
+    }
+    Ok(QueryAnswer::Csv(out.finish()))
+}
+
+/// The digest and the read options of the file, from the first event of the import.
+fn options_of(
+    context: &EngineContext,
+    company: &CompanyId,
+    id: ImportId,
+) -> Result<(String, ImportOptions), QueryFailure> {
+    let entity = boarding_projections::history::Entity::Import(id);
+    let view = context.read_models.view();
+    let ranges = boarding_projections::history::versions(&view, company, &entity);
+    let first = ranges.map_err(|error| unavailable(&error))?.into_iter().next();
+    let mut found = None;
+    if let Some(versions) = first {
+        let mut look = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
+            boarding_commands::event::Event::ImportAccepted { import, files, options, .. }
+                if *import == id =>
+            {
+                found = files.first().map(|file| (file.sha256.clone(), options.clone()));
+                false
+            }
+            _ => true,
+        };
+        read_versions(&*context.log, company, versions, &mut look)
+            .map_err(|error| unavailable(&error))?;
+    }
+    found.ok_or_else(|| Refusal::new(Code::ImportNotFound).into())
 }
 
 /// Writes the file to correct. It can be imported with the options of the first file.

@@ -1,23 +1,18 @@
 //! The parameters and answers of all queries, for JSON Schema and AsyncAPI.
 
-use boarding_commands::values::Refusal;
-use boarding_projections::history::PublishedEvent;
 use boarding_projections::query::{DEFAULT_LIMIT_ROWS, MAX_LIMIT_ROWS, Param};
 use schemars::{JsonSchema as _, Schema, SchemaGenerator};
 use serde_json::{Map, Value, json};
-
-use super::malformed;
-use super::template::Template;
 
 /// A query as the contract describes it.
 #[derive(Debug, Clone, Copy)]
 pub struct QuerySchema {
     pub name: &'static str,
-    params: &'static [Param],
+    pub(super) params: &'static [Param],
     /// Whether the answer has pages.
-    paged: bool,
+    pub(super) paged: bool,
     /// Whether CSV is available too.
-    has_csv: bool,
+    pub(super) has_csv: bool,
     pub response: ResponseKind,
 }
 
@@ -28,78 +23,6 @@ pub enum ResponseKind {
     Row(fn(&mut SchemaGenerator) -> Schema),
     /// A file, in any requested format.
     Csv,
-}
-
-/// `run:<id>`, `import:<id>`, `user:<key>`, `phone:<E.164>`.
-const ENTITY: &str =
-    "^((run|import):[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}|user:.*\\S.*|phone:.*[0-9].*)$";
-
-/// The queries that are not answered from rows.
-const OWN: [QuerySchema; 3] = [
-    QuerySchema {
-        name: "history",
-        params: &[Param::pattern("entity", ENTITY)],
-        paged: true,
-        has_csv: false,
-        response: ResponseKind::Rows(PublishedEvent::json_schema),
-    },
-    QuerySchema {
-        name: "failed_rows",
-        params: &[Param::id("import").required().aliases(&["import_id"])],
-        paged: false,
-        has_csv: false,
-        response: ResponseKind::Csv,
-    },
-    QuerySchema {
-        name: "template",
-        params: &[Param::text("dialect").required(), Param::text("file")],
-        paged: false,
-        has_csv: false,
-        response: ResponseKind::Row(Template::json_schema),
-    },
-];
-
-/// Rejects unknown parameters of a query that is not answered from rows. They are never ignored.
-pub(super) fn check_own(query: &str, params: &Value) -> Result<(), Refusal> {
-    let Some(own) = OWN.iter().find(|own| own.name == query) else { return Ok(()) };
-    let takes = |name: &str| {
-        let of_pages = own.paged && matches!(name, "limit" | "cursor");
-        of_pages || own.params.iter().any(|param| param.name == name)
-    };
-    match params.as_object().into_iter().flat_map(Map::keys).find(|name| !takes(name)) {
-        Some(unknown) => Err(malformed(unknown, &format!("{query} takes no such parameter"))),
-        None => Ok(()),
-    }
-}
-
-/// Renames parameters to their primary names. Parameters of an unknown query stay as they are.
-///
-/// # Errors
-/// `query.malformed` if a parameter is given under two names.
-pub(super) fn own_names(
-    query: &str,
-    given: Map<String, Value>,
-) -> Result<Map<String, Value>, Refusal> {
-    match query_schemas().into_iter().find(|shape| shape.name == query) {
-        Some(shape) => Param::replace_aliases(shape.params, given),
-        None => Ok(given),
-    }
-}
-
-/// All queries.
-pub fn query_schemas() -> Vec<QuerySchema> {
-    let of_rows = boarding_projections::queries().map(|query| QuerySchema {
-        name: query.name,
-        params: query.params,
-        paged: query.paged,
-        has_csv: query.csv.is_some(),
-        response: if query.paged {
-            ResponseKind::Rows(query.row)
-        } else {
-            ResponseKind::Row(query.row)
-        },
-    });
-    of_rows.chain(OWN).collect()
 }
 
 impl QuerySchema {

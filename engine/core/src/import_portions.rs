@@ -10,7 +10,7 @@ use boarding_commands::user_file::{self, FileError, ParsedRow};
 use boarding_commands::values::Code;
 use boarding_csv::{Limits, Options};
 
-use crate::intake::files::{Files, going_on};
+use crate::files::{Files, going_on};
 use crate::limits::{IMPORT_BYTES_PER_COMMAND, IMPORT_ROWS_PER_COMMAND};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

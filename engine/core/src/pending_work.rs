@@ -1,0 +1,76 @@
+//! The pending background work of a company.
+
+mod blocked_imports;
+
+use boarding_commands::company::Company;
+use boarding_commands::decide::{AT_ONCE, next_turn};
+use boarding_commands::values::{ImportId, RunId, Time};
+
+pub(crate) use blocked_imports::BlockedImports;
+
+/// The background work of a company after its last commit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PendingWork {
+    /// Accepted imports with rows that are not applied yet.
+    pub imports: Vec<ImportId>,
+    /// Those imports that are blocked, with the error. Callers do not wait for them.
+    pub blocked: Vec<(ImportId, String)>,
+    /// Imports that are being undone.
+    pub undoing: Vec<ImportId>,
+    /// Runs whose list of recipients is not complete yet.
+    pub listing: Vec<RunId>,
+    /// The run that holds the lock, and its fence.
+    pub run: Option<(RunId, u64)>,
+    /// The channel of the running run, if this engine has another one. The run then waits for an engine with its
+    /// channel: switching in the middle needs the consent of an operator.
+    pub other_channel: Option<String>,
+    /// Recipients without an outcome. A change of this number wakes the run worker.
+    pub remaining: u64,
+    /// The first time at which a deferred recipient may be tried again.
+    pub retry_at: Option<Time>,
+    /// Whether notifications wait.
+    pub welcome: bool,
+    /// Notifications that wait or are in flight.
+    pub welcome_open: usize,
+    /// The time of the next timer.
+    pub tick_at: Option<Time>,
+}
+
+impl PendingWork {
+    /// The pending work of a company. `continues` says whether this engine continues a run that started with
+    /// the channel of that name.
+    pub(crate) fn of(
+        company: &Company,
+        blocked: &BlockedImports,
+        continues: impl Fn(&str) -> bool,
+    ) -> Self {
+        let held = company.lock.holder();
+        let running = held.and_then(|holder| company.runs.get(&holder.run));
+        let via = running.and_then(|run| run.via.as_deref());
+        let other_channel = via.filter(|via| !continues(via));
+        let holder = held.filter(|_| other_channel.is_none());
+        Self {
+            imports: company.open_imports.iter().copied().collect(),
+            blocked: blocked.among(company),
+            undoing: company.undoing.iter().copied().collect(),
+            listing: company.listing.iter().copied().collect(),
+            run: holder.map(|holder| (holder.run, holder.fence)),
+            other_channel: other_channel.map(str::to_owned),
+            remaining: running.map_or(0, |run| run.remaining()),
+            retry_at: running.and_then(|run| run.deferred.values().min().copied()),
+            welcome: company.notifications.values().any(|one| !one.dispatched),
+            welcome_open: company.notifications.len(),
+            tick_at: next_turn(company),
+        }
+    }
+
+    /// Whether no background work is left. The command line waits for this before it exits.
+    pub fn is_idle(&self) -> bool {
+        self.imports.len() == self.blocked.len()
+            && self.undoing.is_empty()
+            && self.listing.is_empty()
+            && self.run.is_none()
+            && self.welcome_open == 0
+            && self.tick_at != Some(AT_ONCE)
+    }
+}

@@ -1,0 +1,71 @@
+//! The plan of an import: its counts, its first rows, and the digest that identifies it.
+
+use std::fmt;
+
+use boarding_commands::event::Counts;
+use boarding_commands::values::Problem;
+use serde_json::{Value, json};
+
+/// What an import would do in the current state of the company.
+#[derive(Clone, PartialEq)]
+pub struct ImportPlan {
+    /// The digest of the plan. An import with this digest does exactly that, or is refused.
+    pub hash: String,
+    pub counts: Counts,
+    /// The first rows, in the form of the query `import_rows`.
+    pub rows: Vec<Value>,
+    /// The number of the first data row that is not in `rows`; `None` if all rows are there. A preview has no
+    /// further pages; the query `import_rows` shows all rows after the import.
+    pub next: Option<u64>,
+    pub attention: Attention,
+    /// Warnings about the whole file. The counts include them.
+    pub warnings: Vec<Problem>,
+    /// Why no person would be invited, although the command wants invitations.
+    pub not_invited: Option<Problem>,
+    /// The version of the company when the plan was made.
+    pub(super) version: u64,
+}
+
+/// The first rows of each kind of problem, from the whole file.
+#[derive(Clone, PartialEq, Default)]
+pub struct Attention {
+    pub invalid: Vec<Value>,
+    pub duplicate: Vec<Value>,
+    pub skipped: Vec<Value>,
+    /// Rows whose person would be imported without the phone.
+    pub phone_refused: Vec<Value>,
+}
+
+impl ImportPlan {
+    /// The `result` of an accepted preview.
+    pub fn result(&self) -> Value {
+        let mut result = json!({
+            "plan_hash": self.hash,
+            "counts": self.counts,
+            "rows": self.rows,
+            "next": self.next,
+        });
+        if let (Some(problem), Some(fields)) = (&self.not_invited, result.as_object_mut()) {
+            fields.insert("not_invited".to_owned(), json!(problem.code));
+        }
+        result
+    }
+}
+
+/// Never shows the rows, which contain personal data.
+impl fmt::Debug for ImportPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hash, counts, version, .. } = self;
+        f.debug_struct("Plan")
+            .field("hash", hash)
+            .field("counts", counts)
+            .field("version", version)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Attention {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Attention(***)")
+    }
+}

@@ -1,0 +1,281 @@
+//! Queries on the current rows, on earlier rows, or on the log.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use boarding_commands::company::Company;
+use boarding_commands::decide::Authority;
+use boarding_commands::decide::imports::import_file::needed;
+use boarding_commands::event::Permission;
+use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, Time};
+use boarding_projections::csv_export::CsvFormat;
+use boarding_projections::query::{Access, MAX_LIMIT_ROWS, Query, RowsAnswer};
+use boarding_projections::rows::{MemoryRows, Rows};
+use serde_json::{Map, Value, json};
+
+use crate::context::EngineContext;
+use crate::limits::VISIBLE_SECONDS_MAX;
+use crate::registry::Companies;
+
+mod common_params;
+mod engine_query;
+mod failed_rows;
+mod failure;
+mod history;
+mod list;
+mod log_facts;
+mod query_schema;
+mod template;
+
+use common_params::{AsOf, CommonParams};
+use engine_query::EngineQueryRequest;
+use failure::unavailable;
+use list::ListedQuery;
+
+pub use failure::{QueryAnswer, QueryFailure};
+pub use list::query_schemas;
+pub use query_schema::{QuerySchema, ResponseKind};
+pub use template::template_row;
+
+/// The caller of a query and its authority.
+#[derive(Debug, Clone)]
+pub struct QueryCaller {
+    pub actor: String,
+    pub authority: Authority,
+}
+
+/// Answers queries, and waits until the read models have reached a position.
+#[derive(Debug)]
+pub(crate) struct Queries {
+    context: Arc<EngineContext>,
+    /// The companies, whose grants say what an actor may see.
+    companies: Arc<Companies>,
+}
+
+impl Queries {
+    pub(crate) fn new(context: Arc<EngineContext>, companies: Arc<Companies>) -> Self {
+        Self { context, companies }
+    }
+
+    /// Answers a query by its contract name.
+    ///
+    /// # Errors
+    /// `query.*`, `auth.permission_denied`, `not_yet_visible`, `unavailable`.
+    pub(crate) async fn query(
+        &self,
+        company: &CompanyId,
+        name: &str,
+        params: Map<String, Value>,
+        asker: &QueryCaller,
+    ) -> Result<QueryAnswer, QueryFailure> {
+        let query = list::find(name)?;
+        let common = CommonParams::take(query.own_names(params)?)?;
+        self.check_permission(company, query, &common.rest, asker).await?;
+        if let Some(position) = common.min_position {
+            self.visible(position).await?;
+        }
+        let (context, company) = (Arc::clone(&self.context), company.clone());
+        let answering =
+            tokio::task::spawn_blocking(move || answer(&context, &company, query, &common));
+        answering.await.map_err(|error| unavailable(&error))?
+    }
+
+    /// Waits until the read models have applied a position, at most five seconds.
+    ///
+    /// # Errors
+    /// `not_yet_visible`, or `unavailable` when they have stopped.
+    pub(crate) async fn visible(&self, position: u64) -> Result<(), QueryFailure> {
+        let mut seen = self.context.read_models.seen();
+        self.context.read_models.refresh();
+        let arrived = seen.wait_for(|seen| seen.as_ref().map_or(true, |seen| *seen >= position));
+        match tokio::time::timeout(Duration::from_secs(VISIBLE_SECONDS_MAX), arrived).await {
+            Ok(Ok(seen)) => match &*seen {
+                Ok(_) => Ok(()),
+                Err(why) => {
+                    Err(QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() })
+                }
+            },
+            _ => {
+                let why =
+                    format!("position {position} was not applied within {VISIBLE_SECONDS_MAX} s");
+                Err(QueryFailure::Failed { code: Code::NotYetVisible, why })
+            }
+        }
+    }
+
+    /// Waits without limit until the read models have applied all current events.
+    ///
+    /// # Errors
+    /// `unavailable` when they have stopped.
+    pub(crate) async fn caught_up(&self) -> Result<(), QueryFailure> {
+        let end = self.context.log.end();
+        while let Err(no) = self.visible(end).await {
+            if !matches!(no, QueryFailure::Failed { code: Code::NotYetVisible, .. }) {
+                return Err(no);
+            }
+        }
+        Ok(())
+    }
+
+    async fn check_permission(
+        &self,
+        company: &CompanyId,
+        query: ListedQuery,
+        params: &Value,
+        asker: &QueryCaller,
+    ) -> Result<(), QueryFailure> {
+        if asker.authority == Authority::All {
+            return Ok(());
+        }
+        let needed = match query.access(params)? {
+            Access::Everyone => None,
+            Access::Permission(permission) => Some(permission),
+            Access::ImportFile => Some(self.needed_to_import(company, params).await),
+            // An actor who may import a file may see its outcome, and so may an actor who imports users.
+            Access::ImportOutcome => {
+                match self.allowed(company, asker, Permission::BulkImportUsers).await? {
+                    true => None,
+                    false => Some(self.needed_to_import(company, params).await),
+                }
+            }
+        };
+        let Some(needed) = needed else { return Ok(()) };
+        if self.allowed(company, asker, needed).await? {
+            return Ok(());
+        }
+        let refusal = Refusal::new(Code::AuthPermissionDenied).saying(needed.as_str());
+        Err(refusal.with(json!({"permission": needed.as_str()})).into())
+    }
+
+    async fn allowed(
+        &self,
+        company: &CompanyId,
+        asker: &QueryCaller,
+        permission: Permission,
+    ) -> Result<bool, QueryFailure> {
+        let actor = asker.actor.clone();
+        let look = move |company: &Company| company.grants.allows(&actor, permission);
+        let allowed = self.companies.actor(company).await.inspect(look).await;
+        allowed.ok_or_else(|| QueryFailure::Failed {
+            code: Code::Unavailable,
+            why: "the engine is stopping".to_owned(),
+        })
+    }
+
+    /// The permission for importing this file. It also permits to see the outcome.
+    async fn needed_to_import(&self, company: &CompanyId, params: &Value) -> Permission {
+        let import = params.get("import").and_then(Value::as_str);
+        let import: Option<ImportId> = import.and_then(|text| text.parse().ok());
+        let dialect = move |company: &Company| {
+            let import = company.imports.get(&import?)?;
+            Some(import.options.dialect.clone())
+        };
+        let dialect = self.companies.actor(company).await.inspect(dialect).await.flatten();
+        needed(&dialect.unwrap_or_default())
+    }
+}
+
+fn answer(
+    context: &EngineContext,
+    company: &CompanyId,
+    query: ListedQuery,
+    common: &CommonParams,
+) -> Result<QueryAnswer, QueryFailure> {
+    let past = common.as_of.map(|as_of| rows_as_of(context, company, as_of)).transpose()?;
+    let view = context.read_models.view();
+    let (position, past) = match past {
+        Some((position, rows)) => (position, Some(rows)),
+        None => {
+            check_following(context)?;
+            (view.position(), None)
+        }
+    };
+    let rows: &dyn Rows = past.as_ref().map_or(&view, |rows| rows);
+    let now = match common.as_of {
+        None => Some(context.clock.now()),
+        Some(AsOf::Time(time)) => Some(time),
+        Some(AsOf::Position(_)) => None,
+    };
+    let params = &common.rest;
+    match (query, common.format) {
+        (ListedQuery::Engine(query), _) => {
+            query.answer(&EngineQueryRequest { context, company, params, rows, position })
+        }
+        (ListedQuery::Rows(query), Some(format)) => {
+            csv(now, company, query, params, rows, format).map(QueryAnswer::Csv)
+        }
+        (ListedQuery::Rows(query), None) => {
+            let answer = query.answer_at(now, company, params, rows)?;
+            Ok(QueryAnswer::Json(match answer {
+                RowsAnswer::Rows { rows, next } => {
+                    json!({"position": position, "rows": rows, "next": next})
+                }
+                RowsAnswer::Row(row) => json!({"position": position, "row": row}),
+            }))
+        }
+    }
+}
+
+/// Fails if the read models have stopped, so that stale rows are not shown as current.
+fn check_following(context: &EngineContext) -> Result<(), QueryFailure> {
+    let failed =
+        |why: &Arc<str>| QueryFailure::Failed { code: Code::Unavailable, why: why.to_string() };
+    context.read_models.seen().borrow().as_ref().map(|_| ()).map_err(failed)
+}
+
+/// The rows of a company at an earlier moment, from a replay.
+fn rows_as_of(
+    context: &EngineContext,
+    company: &CompanyId,
+    as_of: AsOf,
+) -> Result<(u64, MemoryRows), QueryFailure> {
+    let mut rows = MemoryRows::default();
+    let mut position = 0;
+    let mut reader = context.log.read_company(company, 1);
+    while let Some(entry) = reader.next().map_err(|error| unavailable(&error))? {
+        let before = match as_of {
+            AsOf::Time(time) => entry.recorded.commit.at <= time,
+            AsOf::Position(end) => entry.recorded.position <= end,
+        };
+        if !before {
+            break;
+        }
+        for fact in entry.recorded.facts() {
+            if matches!(as_of, AsOf::Position(end) if fact.position > end) {
+                break;
+            }
+            boarding_projections::apply(&fact, &mut rows).map_err(|error| unavailable(&error))?;
+            position = fact.position;
+        }
+    }
+    Ok((position, rows))
+}
+
+/// All pages of a query as one CSV file.
+fn csv(
+    now: Option<Time>,
+    company: &CompanyId,
+    query: &Query,
+    params: &Value,
+    rows: &dyn Rows,
+    format: CsvFormat,
+) -> Result<Vec<u8>, QueryFailure> {
+    let export = query.csv_export(format)?;
+    let mut out = export.header();
+    let mut params = params.as_object().cloned().unwrap_or_default();
+    params.insert("limit".to_owned(), json!(MAX_LIMIT_ROWS));
+    params.remove("cursor");
+    loop {
+        match query.answer_at(now, company, &Value::Object(params.clone()), rows)? {
+            RowsAnswer::Row(row) => {
+                out.extend(export.lines(&[row]));
+                return Ok(out);
+            }
+            RowsAnswer::Rows { rows, next } => {
+                out.extend(export.lines(&rows));
+                let Some(next) = next else { return Ok(out) };
+                params.insert("cursor".to_owned(), json!(next));
+            }
+        }
+    }
+}

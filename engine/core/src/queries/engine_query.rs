@@ -1,0 +1,55 @@
+//! A query that the engine answers itself, because the rows alone do not hold the answer.
+
+use boarding_commands::values::{CompanyId, Refusal};
+use boarding_projections::query::Access;
+use boarding_projections::rows::Rows;
+use serde_json::{Map, Value};
+
+use super::failure::{QueryAnswer, QueryFailure, malformed};
+use super::query_schema::QuerySchema;
+use crate::context::EngineContext;
+
+/// A query with its name, parameters, permission and answer.
+pub(super) struct EngineQuery {
+    pub(super) schema: QuerySchema,
+    /// Who may call the query with these parameters.
+    pub(super) access: fn(&Value) -> Result<Access, Refusal>,
+    pub(super) answer: fn(&EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure>,
+}
+
+/// What a query is answered from.
+#[derive(Clone, Copy)]
+pub(super) struct EngineQueryRequest<'a> {
+    pub(super) context: &'a EngineContext,
+    pub(super) company: &'a CompanyId,
+    pub(super) params: &'a Value,
+    pub(super) rows: &'a dyn Rows,
+    /// The position that the rows have reached.
+    pub(super) position: u64,
+}
+
+impl EngineQuery {
+    /// Answers the query.
+    ///
+    /// # Errors
+    /// `query.malformed` for an unknown parameter; others are the query's own.
+    pub(super) fn answer(
+        &self,
+        request: &EngineQueryRequest<'_>,
+    ) -> Result<QueryAnswer, QueryFailure> {
+        self.check_names(request.params)?;
+        (self.answer)(request)
+    }
+
+    fn check_names(&self, params: &Value) -> Result<(), Refusal> {
+        let QuerySchema { name, params: own, paged, .. } = self.schema;
+        let takes = |name: &str| {
+            let of_pages = paged && matches!(name, "limit" | "cursor");
+            of_pages || own.iter().any(|param| param.name == name)
+        };
+        match params.as_object().into_iter().flat_map(Map::keys).find(|name| !takes(name)) {
+            Some(unknown) => Err(malformed(unknown, &format!("{name} takes no such parameter"))),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The query `history`: events from the log, located by the rows.
+
+use boarding_commands::commit::Fact;
+use boarding_commands::values::Refusal;
+use boarding_projections::history::{self, Entity, PublishedEvent};
+use boarding_projections::query::{self, Access, Param};
+use schemars::JsonSchema as _;
+use serde_json::{Value, json};
+
+use super::engine_query::{EngineQuery, EngineQueryRequest};
+use super::failure::{QueryAnswer, QueryFailure, malformed, unavailable};
+use super::log_facts::read_versions;
+use super::query_schema::{QuerySchema, ResponseKind};
+
+/// `run:<id>`, `import:<id>`, `user:<key>`, `phone:<E.164>`.
+const ENTITY: &str =
+    "^((run|import):[0-7][0-9A-HJKMNP-TV-Za-hjkmnp-tv-z]{25}|user:.*\\S.*|phone:.*[0-9].*)$";
+
+pub(super) const QUERY: EngineQuery = EngineQuery {
+    schema: QuerySchema {
+        name: "history",
+        params: &[Param::pattern("entity", ENTITY)],
+        paged: true,
+        has_csv: false,
+        response: ResponseKind::Rows(PublishedEvent::json_schema),
+    },
+    access: |params| Ok(Access::Permission(history::permission(entity_of(params)?.as_ref()))),
+    answer: history,
+};
+
+/// Events, oldest first, of one entity or of the whole company.
+fn history(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFailure> {
+    let EngineQueryRequest { context, company, params, rows, position } = *request;
+    let page = Page::of(params)?;
+    let entity = entity_of(params)?;
+    let mut shown = Vec::new();
+    let mut next = None;
+    let mut show = |fact: &Fact<'_>| {
+        let belongs = entity.as_ref().is_none_or(|entity| entity.concerns(fact.event));
+        if fact.version < page.from || fact.position > position || !belongs {
+            return true;
+        }
+        if shown.len() == page.limit {
+            next = Some(fact.version.to_string());
+            return false;
+        }
+        shown.push(history::event_json(fact));
+        true
+    };
+    let failed = |error| unavailable(&error);
+    match &entity {
+        None => read_versions(&*context.log, company, page.from..=u64::MAX, &mut show)
+            .map(|_| ())
+            .map_err(failed)?,
+        Some(entity) => {
+            let ranges =
+                history::versions(rows, company, entity).map_err(|error| unavailable(&error))?;
+            for versions in ranges.into_iter().filter(|versions| *versions.end() >= page.from) {
+                if !read_versions(&*context.log, company, versions, &mut show).map_err(failed)? {
+                    break;
+                }
+            }
+        }
+    }
+    Ok(QueryAnswer::Json(json!({"position": position, "rows": shown, "next": next})))
+}
+
+fn entity_of(params: &Value) -> Result<Option<Entity>, Refusal> {
+    match params.get("entity") {
+        None | Some(Value::Null) => Ok(None),
+        Some(entity) => entity.as_str().unwrap_or_default().parse().map(Some),
+    }
+}
+
+/// A page of the history: cursors are versions.
+struct Page {
+    from: u64,
+    limit: usize,
+}
+
+impl Page {
+    fn of(params: &Value) -> Result<Self, Refusal> {
+        let malformed = |name: &str| malformed(name, "expected a whole number in its range");
+        let number = |name: &str, unset: u64| match params.get(name) {
+            None | Some(Value::Null) => Ok(unset),
+            Some(value) => value
+                .as_u64()
+                .or_else(|| value.as_str()?.parse().ok())
+                .ok_or_else(|| malformed(name)),
+        };
+        let limit = number("limit", query::DEFAULT_LIMIT_ROWS as u64)?;
+        let limit =
+            usize::try_from(limit).ok().filter(|limit| (1..=query::MAX_LIMIT_ROWS).contains(limit));
+        Ok(Self { from: number("cursor", 1)?, limit: limit.ok_or_else(|| malformed("limit"))? })
+    }
+}

@@ -1,0 +1,79 @@
+//! The one list of all queries: those on rows, and those that the engine answers itself.
+
+use boarding_commands::values::Refusal;
+use boarding_projections::query::{Access, Param, Query};
+use serde_json::{Map, Value};
+
+use super::engine_query::EngineQuery;
+use super::query_schema::{QuerySchema, ResponseKind};
+use super::{failed_rows, history, template};
+
+/// The queries that the engine answers itself. The queries on rows are listed with their read models.
+const ENGINE_QUERIES: [&EngineQuery; 3] = [&history::QUERY, &failed_rows::QUERY, &template::QUERY];
+
+/// A query of the contract.
+#[derive(Clone, Copy)]
+pub(super) enum ListedQuery {
+    Rows(&'static Query),
+    Engine(&'static EngineQuery),
+}
+
+/// The query of that name.
+///
+/// # Errors
+/// `query.unknown`.
+pub(super) fn find(name: &str) -> Result<ListedQuery, Refusal> {
+    match ENGINE_QUERIES.iter().find(|query| query.schema.name == name) {
+        Some(query) => Ok(ListedQuery::Engine(query)),
+        None => boarding_projections::find_query(name).map(ListedQuery::Rows),
+    }
+}
+
+/// The schemas of all queries.
+pub fn query_schemas() -> Vec<QuerySchema> {
+    let of_rows = boarding_projections::queries().map(schema_of_rows);
+    of_rows.chain(ENGINE_QUERIES.iter().map(|query| query.schema)).collect()
+}
+
+fn schema_of_rows(query: &'static Query) -> QuerySchema {
+    let response =
+        if query.paged { ResponseKind::Rows(query.row) } else { ResponseKind::Row(query.row) };
+    QuerySchema {
+        name: query.name,
+        params: query.params,
+        paged: query.paged,
+        has_csv: query.csv.is_some(),
+        response,
+    }
+}
+
+impl ListedQuery {
+    fn params(self) -> &'static [Param] {
+        match self {
+            Self::Rows(query) => query.params,
+            Self::Engine(query) => query.schema.params,
+        }
+    }
+
+    /// The given parameters by their own names instead of their aliases.
+    ///
+    /// # Errors
+    /// `query.malformed` where one parameter is given under two names.
+    pub(super) fn own_names(
+        self,
+        given: Map<String, Value>,
+    ) -> Result<Map<String, Value>, Refusal> {
+        Param::replace_aliases(self.params(), given)
+    }
+
+    /// Who may call the query with these parameters.
+    ///
+    /// # Errors
+    /// `query.malformed` where the permission depends on a parameter that cannot be read.
+    pub(super) fn access(self, params: &Value) -> Result<Access, Refusal> {
+        match self {
+            Self::Engine(query) => (query.access)(params),
+            Self::Rows(query) => Ok(query.access),
+        }
+    }
+}
