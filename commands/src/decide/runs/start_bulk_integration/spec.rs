@@ -1,0 +1,215 @@
+//! Examples of starting a run: previews, confirmations, limits, permissions.
+
+use super::*;
+use crate::decide::testing::{
+    NOW, a_running_run, channel_enabled, given, phone_added, run_id, run_queued, run_started,
+    user_created, who,
+};
+use crate::decide::{Authority, Command};
+
+fn for_users(users: &[&str], mode: &str) -> serde_json::Value {
+    json!({"source": {"users": users}, "channel": "WhatsApp Native", "mode": mode})
+}
+
+fn a_company() -> Vec<Event> {
+    vec![
+        channel_enabled(),
+        user_created("ann"),
+        phone_added("ann", 1),
+        user_created("bob"),
+        phone_added("bob", 2),
+    ]
+}
+
+fn define(org_unit: &str, parent: Option<&str>, roles: &[&str]) -> Event {
+    Event::OrgUnitDefined {
+        org_unit: org_unit.to_owned(),
+        parent: parent.map(str::to_owned),
+        level: None,
+        roles: roles.iter().map(|role| (*role).to_owned()).collect(),
+    }
+}
+
+fn role() -> Event {
+    let permissions = vec![crate::company::BULK_INTEGRATION.to_owned()];
+    Event::RoleDefined { role: "Adviser".to_owned(), permissions }
+}
+
+fn member(key: &str, unit: &str) -> Event {
+    match user_created(key) {
+        Event::UserCreated { user, person, roles, active, row, .. } => {
+            Event::UserCreated { user, person, org_unit: Some(unit.to_owned()), roles, active, row }
+        }
+        other => other,
+    }
+}
+
+/// LX-20, A8: the preview counts people, each once, and leaves no trace.
+#[test]
+fn a_preview_tells_the_number_and_changes_nothing() {
+    let then = given(a_company())
+        .when_json("StartBulkIntegration", for_users(&["ann", "bob", "ANN"], "preview"));
+    let decision = then.0.unwrap();
+    assert!(!decision.is_append() && decision.events().is_empty());
+    assert_eq!(decision.result()["recipient_count"], 2);
+    assert_eq!(decision.result()["duplicates_removed"], 1);
+}
+
+/// LX-33: with a free lock the run starts in the commit that confirms it.
+#[test]
+fn a_confirmed_run_starts_at_once_when_the_lock_is_free() {
+    let then =
+        given(a_company()).when_json("StartBulkIntegration", for_users(&["ann"], "confirmed"));
+    assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunQueued", "RunStarted"]);
+    assert_eq!(then.result()["state"], "running");
+}
+
+/// LX-34, LX-35: while one runs, the next waits, whoever asked for it.
+#[test]
+fn a_second_run_waits_with_its_place() {
+    let mut events = a_running_run();
+    events.extend(run_queued(run_id(2), &["ann"]));
+    let then = given(events).when_json("StartBulkIntegration", for_users(&["bob"], "confirmed"));
+    assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunQueued"]);
+    let result = then.result();
+    assert_eq!((&result["state"], &result["queue_place"]), (&json!("pending"), &json!(2)));
+}
+
+/// LX-20, P16: what was shown is what is confirmed.
+#[test]
+fn a_changed_plan_is_refused() {
+    let mut body = for_users(&["ann", "bob"], "confirmed");
+    body["expected_recipients"] = json!(3);
+    let refusal = given(a_company())
+        .when_json("StartBulkIntegration", body)
+        .then_refused(Code::RunPlanChanged);
+    assert_eq!(refusal.details["actual"], 2);
+    let mut body = for_users(&["ann"], "confirmed");
+    body["plan_hash"] = json!("another");
+    given(a_company()).when_json("StartBulkIntegration", body).then_refused(Code::RunPlanChanged);
+}
+
+/// LX-07, P9: exactly at the limit passes, one more is refused and nothing is done.
+#[test]
+fn the_limit_counts_recipients() {
+    let mut events = a_company();
+    let setting = "bulk_integration_max_records".to_owned();
+    events.push(Event::CompanyConfigChanged { setting, value: json!(1) });
+    let refusal = given(events.clone())
+        .when_json("StartBulkIntegration", for_users(&["ann", "bob"], "preview"))
+        .then_refused(Code::RunTooManyRecipients);
+    assert_eq!(refusal.details, json!({"limit": 1, "actual": 2, "legacy_code": 20001}));
+    assert!(
+        given(events).when_json("StartBulkIntegration", for_users(&["ann"], "confirmed")).0.is_ok()
+    );
+}
+
+/// LX-05, LX-19: an unknown channel and one that is not enabled are told apart.
+#[test]
+fn the_channel_must_be_known_and_enabled() {
+    let mut body = for_users(&["ann"], "preview");
+    body["channel"] = json!("telegram");
+    given(a_company())
+        .when_json("StartBulkIntegration", body.clone())
+        .then_refused(Code::ChannelUnknown);
+    body["channel"] = json!("iMessage Native");
+    given(a_company())
+        .when_json("StartBulkIntegration", body)
+        .then_refused(Code::ChannelNotEnabled);
+}
+
+/// LX-15, LX-16: the latest import, or one by its id.
+#[test]
+fn an_import_must_exist() {
+    for (import, code) in [
+        ("latest", Code::ImportNoneAvailable),
+        ("01JD0000000000000000000000", Code::ImportNotFound),
+    ] {
+        let body = json!({"source": {"import": import}, "channel": "whatsapp", "mode": "preview"});
+        given(a_company()).when_json("StartBulkIntegration", body).then_refused(code);
+    }
+}
+
+/// LX-17, A9: one or more org units, with those below only when asked.
+#[test]
+fn org_units_select_their_people() {
+    let events = [
+        channel_enabled(),
+        role(),
+        define("Desk", None, &["Adviser"]),
+        define("Team", Some("Desk"), &["Adviser"]),
+    ];
+    let events: Vec<_> =
+        events.into_iter().chain([member("ann", "Desk"), member("bob", "Team")]).collect();
+    let count = |source: serde_json::Value| {
+        let body = json!({"source": source, "channel": "whatsapp", "mode": "preview"});
+        given(events.clone())
+            .when_json("StartBulkIntegration", body)
+            .0
+            .map(|decision| decision.result()["recipient_count"].clone())
+    };
+    assert_eq!(count(json!({"org_units": ["Desk"]})), Ok(json!(1)));
+    assert_eq!(count(json!({"org_units": ["Desk"], "include_descendants": true})), Ok(json!(2)));
+    assert_eq!(count(json!({"org_units": ["Desk", "Team", "Desk"]})), Ok(json!(2)));
+    assert_eq!(count(json!({"org_units": []})).unwrap_err().code, Code::RunEmptySelection);
+    let refusal = count(json!({"org_units": ["desk"]})).unwrap_err();
+    assert_eq!(
+        (refusal.code, refusal.details),
+        (Code::OrgUnitNotFound, json!({"org_units": ["desk"]}))
+    );
+}
+
+/// LX-18, A10: a unit without a role that may integrate refuses the whole run, by name.
+#[test]
+fn an_org_unit_without_the_role_is_refused() {
+    let events =
+        [channel_enabled(), role(), define("Desk", None, &["Adviser"]), define("Attic", None, &[])];
+    let body = json!({"source": {"org_units": ["Desk", "Attic"]}, "channel": "whatsapp", "mode": "confirmed"});
+    let refusal = given(events)
+        .when_json("StartBulkIntegration", body)
+        .then_refused(Code::OrgUnitRoleLacksPermission);
+    assert_eq!(refusal.details, json!({"org_units": ["Attic"]}));
+}
+
+/// LX-01, LX-03: both permissions are asked for, and named.
+#[test]
+fn permissions_are_enforced_from_the_first_grant_on() {
+    let granted = |permissions: Vec<Permission>| {
+        let actor = Personal("jane@acme.example".to_owned());
+        let grant = Event::PermissionsGranted { actor, permissions };
+        given(a_company().into_iter().chain([grant]))
+    };
+    let refusal = granted(vec![Permission::BulkImportUsers])
+        .when_json("StartBulkIntegration", for_users(&["ann"], "preview"))
+        .then_refused(Code::AuthPermissionDenied);
+    assert_eq!(refusal.details, json!({"permission": "bulk_integrate_users"}));
+    let body = json!({"source": {"org_units": ["Desk"]}, "channel": "whatsapp", "mode": "preview"});
+    let refusal = granted(vec![Permission::BulkIntegrateUsers])
+        .when_json("StartBulkIntegration", body.clone())
+        .then_refused(Code::AuthPermissionDenied);
+    assert_eq!(refusal.details, json!({"permission": "view_org_units"}));
+    let command = Command::read("StartBulkIntegration", body).unwrap();
+    granted(vec![Permission::Administer])
+        .when_asked_by("root@local", Authority::All, NOW, &command)
+        .then_refused(Code::OrgUnitNotFound);
+}
+
+/// P2: a run with a time waits for it outside the queue.
+#[test]
+fn a_run_for_later_is_scheduled() {
+    let mut body = for_users(&["ann"], "confirmed");
+    body["not_before"] = json!("2026-12-01T08:00:00.000Z");
+    let then = given(a_company()).when_json("StartBulkIntegration", body);
+    assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunScheduled"]);
+}
+
+#[test]
+fn one_id_names_one_run() {
+    let mut body = for_users(&["ann"], "confirmed");
+    body["run"] = json!(run_id(1));
+    given(a_running_run())
+        .when_json("StartBulkIntegration", body)
+        .then_refused(Code::RunAlreadyExists);
+    let events = [channel_enabled()].into_iter().chain(run_started(run_id(9), &["nobody"]));
+    assert!(given(events).0.users.created(who("nobody").as_str()).is_none());
+}
