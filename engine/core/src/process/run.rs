@@ -182,7 +182,7 @@ impl RunWork {
                 Reply::TooLarge
                     if reports.iter_mut().any(|(_, _, outcome)| outcome.drop_detail()) =>
                 {
-                    waiting.push(reports)
+                    waiting.push(reports);
                 }
                 Reply::TooLarge => {
                     tracing::error!(company = %self.manager.company, run = %self.run, "report of one recipient does not fit in a commit, dropped");

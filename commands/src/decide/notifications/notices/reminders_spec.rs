@@ -49,7 +49,7 @@ fn reminders_repeat_the_live_link_after_days_and_at_most_so_often() {
     }
     let expiry = next_turn(&company.0).unwrap();
     assert_eq!(expiry, NOW.plus_seconds(9 * DAY_SECONDS), "nothing but the links' end is left");
-    assert!(kinds(tick(&company, 9)).is_empty(), "nobody is reminded of a link that has ended");
+    assert!(kinds(&tick(&company, 9)).is_empty(), "nobody is reminded of a link that has ended");
 }
 
 /// Catalogue 3.1: time is data. Ticks that run ahead of the clock remind as far apart as the company wants,
@@ -59,15 +59,15 @@ fn reminders_and_digests_go_by_the_time_of_the_ticks() {
     let hour = |hour: u64| Tick { now: NOW.plus_seconds(3600 * hour) };
     let company = reminding(2).after(hour(49));
     assert_eq!(company.0.reminders.next(&company.0.settings), Some(hour(96).now));
-    assert!(kinds(company.when(hour(50))).is_empty() && kinds(company.when(hour(95))).is_empty());
-    assert_eq!(kinds(company.when(hour(96))), [TemplateKind::Reminder; 2]);
+    assert!(kinds(&company.when(hour(50))).is_empty() && kinds(&company.when(hour(95))).is_empty());
+    assert_eq!(kinds(&company.when(hour(96))), [TemplateKind::Reminder; 2]);
 
     let settings =
         json!({"notify.expired_digest": true, "designated_admin_emails": ["una@acme.example"]});
     let company = self::company(settings, a_running_run());
     let company = sent(company).after(hour(25));
-    assert!(kinds(company.when(hour(26))).is_empty());
-    assert_eq!(kinds(company.when(hour(48))), [TemplateKind::ExpiredDigest]);
+    assert!(kinds(&company.when(hour(26))).is_empty());
+    assert_eq!(kinds(&company.when(hour(48))), [TemplateKind::ExpiredDigest]);
 }
 
 /// What ends an invitation, and its events.
@@ -177,11 +177,11 @@ fn reminders_are_not_sent_for_links_that_die_before_the_claim() {
 fn reminders_are_off_unless_a_company_wants_them() {
     let ttl = json!({"invitation_ttl_hours.whatsapp": 24 * 9});
     let mut company = sent(company(ttl, a_running_run()));
-    assert!(kinds(tick(&company, 5)).is_empty());
+    assert!(kinds(&tick(&company, 5)).is_empty());
     company.append(NOW, "jane", &[setting("reminder_after_days", json!(3))]);
-    assert_eq!(kinds(tick(&company, 3)), [TemplateKind::Reminder; 2]);
+    assert_eq!(kinds(&tick(&company, 3)), [TemplateKind::Reminder; 2]);
     company.append(NOW, "jane", &[setting("reminder_after_days", json!(0))]);
-    assert!(kinds(tick(&company, 5)).is_empty());
+    assert!(kinds(&tick(&company, 5)).is_empty());
     assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(9 * DAY_SECONDS)));
 }
 

@@ -87,8 +87,8 @@ pub(super) fn requested_mails(then: &Then) -> Vec<(TemplateKind, String, MailTo,
     mails.collect()
 }
 
-pub(super) fn kinds(then: Then) -> Vec<TemplateKind> {
-    requested_mails(&then).into_iter().map(|(kind, ..)| kind).collect()
+pub(super) fn kinds(then: &Then) -> Vec<TemplateKind> {
+    requested_mails(then).into_iter().map(|(kind, ..)| kind).collect()
 }
 
 pub(super) fn tick(company: &Given, days: u64) -> Then {
@@ -171,7 +171,7 @@ fn only_an_address_is_told_and_a_scheduled_run_is_told_of_when_it_begins() {
         let command = Command::read("StartBulkIntegration", body.clone()).unwrap();
         let asked = company.when_asked_by(actor, Authority::All, NOW, &command);
         company.append(NOW, actor, &asked.events());
-        kinds(tick(&company, 1))
+        kinds(&tick(&company, 1))
     };
     assert_eq!(begun("jane@acme.example"), [TemplateKind::RunStarted]);
     for nobody in ["jane", "engine", "jane@local", "jane@acme.example\r\nBcc: b@acme.example"] {
