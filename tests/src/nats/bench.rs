@@ -92,6 +92,9 @@ async fn bench_refuses_unsafe_servers_and_servers_with_streams() {
     jetstream::new(client).create_stream(config).await.unwrap();
     let output = bench(&server, &["--accept-unknown-sync"]);
     let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && stderr.contains("BOARDING_EVENTS is there"), "{stderr}");
+    assert!(
+        !output.status.success() && stderr.contains("have the stream BOARDING_EVENTS"),
+        "{stderr}"
+    );
     assert_eq!(streams(&server).await, ["BOARDING_EVENTS"]);
 }

@@ -168,7 +168,7 @@ async fn queued_command_is_retried_until_its_file_is_readable() {
     let subject = caller.subject("queue", "ImportFile");
     jetstream.publish_with_headers(subject, headers, bytes.into()).await.unwrap().await.unwrap();
     eventually("the command was retried", async || {
-        serving.log().contains("is tried again").then_some(())
+        serving.log().contains("queued command failed, retrying").then_some(())
     })
     .await;
     let metadata = ObjectMetadata { name: "acme/people.csv".to_owned(), ..Default::default() };

@@ -127,7 +127,7 @@ async fn engine_reconnects_after_an_outage_of_nats() {
     caller.send_command("SetCompanyConfig", &envelope).await.accepted();
     server.kill();
     eventually("the loss is logged", async || {
-        serving.log().contains("the connection to NATS is lost").then_some(())
+        serving.log().contains("connection to NATS lost, reconnecting").then_some(())
     })
     .await;
     server.restart();
@@ -193,7 +193,7 @@ fn serve_prints_a_ready_line_or_why_it_cannot_start() {
     let second = ServeProcess::not_started(&server);
     let (status, log) = start_failure(&second, &[]);
     assert_eq!(status, 4, "{log}");
-    assert!(log.contains("another engine serves here"), "{log}");
+    assert!(log.contains("another engine with its own log serves on this NATS"), "{log}");
     serving.kill();
     serving.restart(&[]);
     assert!(serving.ready.starts_with(&format!("ready: {}", server.url())), "{}", serving.ready);
