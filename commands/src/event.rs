@@ -155,7 +155,7 @@ events! {
         ImportInvitesRequested: neutral {
             import: ImportId,
             channel: Channel,
-            /// Only those whom the import creates (OC-13).
+            /// Only the people that the import creates.
             created_only: bool,
         }
         /// Why no run was requested when the import was over.

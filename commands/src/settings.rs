@@ -34,7 +34,7 @@ pub struct Settings {
     pub channels: Channels,
     /// How long a link lives, in hours (the vendor's mails: 24 for WhatsApp, 48 for iMessage).
     pub invitation_ttl_hours: PerChannel,
-    /// What a run does to somebody whose earlier link still lives (A11).
+    /// What a run does with a person who has a valid link.
     pub live_invitation: LiveInvitation,
     /// Reads a phone number without a plus sign as if it had one (N58).
     pub assume_plus: bool,
@@ -56,7 +56,7 @@ pub struct Settings {
     pub recipient_deadline_seconds: u64,
     /// The most runs that may wait, in runs.
     pub max_pending_runs: u64,
-    /// Whom a row of a file may refer to as a supervisor (A23).
+    /// The people that a row may name as a supervisor.
     pub reference_resolution: ReferenceResolution,
     /// What LAN IDs and Agent IDs may hold beside letters and digits: ASCII punctuation marks (OCM-04).
     pub id_extra_characters: Option<String>,
@@ -68,36 +68,36 @@ pub struct Settings {
     pub allowed_email_domains: Vec<String>,
     /// Whether one number may be promised to several pending invitations (A19).
     pub number_overbooking: bool,
-    /// How long a released number rests before somebody else gets it, in seconds.
+    /// How long a released number is not assigned again, in seconds.
     pub number_cooling_seconds: u64,
     /// The share of an organization's numbers in use from which it is to be warned, in percent.
     pub number_threshold_percent: u64,
-    /// Who is told of every completed import, with a link that invites its people: an address (OC-14).
+    /// The address that is notified of every completed import, with a link that invites its people.
     pub network_admin_email: Option<String>,
     /// How long that link lives, in hours.
     pub import_link_ttl_hours: u64,
-    /// The most data rows of an imported file, in rows, whatever its dialect (N45).
+    /// The most data rows of an imported file, for all dialects.
     pub import_max_rows: u64,
-    /// The administrators who are told what happens in the company: addresses (ML-14).
+    /// The addresses of administrators who are notified of events in the company.
     pub designated_admin_emails: Vec<String>,
-    /// Which mails are sent beside those that are asked for one by one.
+    /// The optional notifications.
     pub notify: Notify,
     /// How long after its last mail somebody is reminded of an invitation that is still open, in days; 0 is
     /// never. A link that lives no longer than that is never reminded of.
     pub reminder_after_days: u64,
     /// The most reminders of one link, in mails.
     pub reminder_max: u64,
-    /// How long expired invitations are gathered before administrators are told of them, in hours.
+    /// How long expired invitations are collected before administrators are notified, in hours.
     pub expired_digest_hours: u64,
 }
 
-/// Whom a row of a file may refer to.
+/// The people that a row may refer to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ReferenceResolution {
-    /// Those whom no row of the same file created.
+    /// People that no row of the same file created.
     Strict,
-    /// Also those whom an earlier row of the file created.
+    /// Also people that an earlier row of the file created.
     FileOrder,
     /// Also those whom a later row of the file names, if nothing is wrong with that row in itself: the file is
     /// read for them before its rows are applied in their order.
@@ -118,7 +118,7 @@ pub struct PerChannel {
     pub imessage: u64,
 }
 
-/// What a run does to somebody whose earlier link still lives.
+/// What a run does with a person who has a valid link.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum LiveInvitation {
@@ -191,7 +191,7 @@ impl Settings {
         self.reminder_after_days > 0
     }
 
-    /// How long after its last mail somebody is reminded, in seconds; 0 is never.
+    /// How long after the last mail a person is reminded, in seconds; 0 means never.
     pub fn reminder_after_seconds(&self) -> u64 {
         const DAY_SECONDS: u64 = 86_400;
         self.reminder_after_days.saturating_mul(DAY_SECONDS)

@@ -235,7 +235,7 @@ mod tests {
         assign_parts(&THREE_FILES, &files)
     }
 
-    /// OCM-01, A29: whatever the files' names and order are.
+    /// OCM-01, A29: files are recognized with any names and in any order.
     #[test]
     fn a_file_is_recognised_by_its_header() {
         let files = [("a.csv", CHANNELS), ("userdetails.csv", FEATURES), ("c.csv", PEOPLE)];

@@ -14,7 +14,7 @@ pub struct FileFormat {
     pub columns: &'static [Column],
     /// A file needs at least one of these columns, by index. Empty if `required` says it all.
     pub key_columns: &'static [usize],
-    /// The most data rows of one file, where the product has a limit of its own.
+    /// The most data rows of one file, if the product has a limit.
     pub row_limit: Option<u64>,
     /// How a bare quote within a value is judged.
     pub stray_quote: QuoteRule,
@@ -29,7 +29,7 @@ pub struct FileFormat {
 }
 
 impl FileFormat {
-    /// A format of one file, without notes and without limits of its own.
+    /// A format of one file, without notes and without a row limit.
     pub const fn new(columns: &'static [Column]) -> Self {
         Self {
             columns,
@@ -54,7 +54,7 @@ impl FileFormat {
 pub struct NoteRows {
     /// Whether a row begins as instructions do.
     pub looks_like_note: fn(&mut dyn Iterator<Item = &str>) -> bool,
-    /// Whether a row that looks like a note is data all the same.
+    /// Whether a row that looks like a note is data nevertheless.
     pub is_data: fn(&Row<'_>) -> bool,
 }
 

@@ -1,4 +1,4 @@
-//! Reads CSV text that nobody can trust: records, cells and their defects, within limits.
+//! Reads untrusted CSV text: records, cells and their defects, within limits.
 //!
 //! ```text
 //! source ──► text ──► record ──► header, row
@@ -6,7 +6,7 @@
 //! bytes      lines    repaired   the format's columns
 //! ```
 //! The crate knows no user and no company. A [`FileFormat`] names the columns; the caller decides what a cell means.
-//! A reader holds one record at a time, whatever the bytes are.
+//! A reader holds one record in memory at a time, for any input.
 
 mod characters;
 mod column;

@@ -22,7 +22,7 @@ pub struct Options {
     pub withheld: Vec<String>,
 }
 
-/// The limits of reading. They keep memory small, whatever the bytes are.
+/// The limits of reading. They bound the memory for any input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// The whole file, in bytes, compressed or not. A million rows of 250 bytes fit.
@@ -37,7 +37,7 @@ pub struct Limits {
     pub rows: u64,
     /// How many times larger a gzip file may become. Lists of users pack 5 to 20 times, gzip bombs 1000 times.
     pub decompression_ratio: u64,
-    /// Unpacked bytes that are allowed whatever the ratio: too few to fill the memory.
+    /// The unpacked size that is allowed at any ratio, in bytes: too small to fill the memory.
     pub decompression_free_bytes: u64,
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::defect::{DefectKind, ReadError, over_limit, refused};
 use crate::options::Limits;
 use crate::quotes::{Normaliser, OddQuote};
-use crate::text::{Ending, Text};
+use crate::text::{LineEnd, Text};
 
 /// One record: the text of its fields in one string.
 #[derive(Clone, Default)]
@@ -77,7 +77,7 @@ impl<R: Read> Records<R> {
         self.normaliser.begin();
         loop {
             self.line.clear();
-            let Some(ending) = self.text.next_line(&mut self.line, self.limits.record_bytes)?
+            let Some(line_end) = self.text.next_line(&mut self.line, self.limits.record_bytes)?
             else {
                 return if self.normaliser.is_open() {
                     Err(self.unterminated())
@@ -94,11 +94,11 @@ impl<R: Read> Records<R> {
                 self.record.line = self.text.line();
             }
             self.normaliser.line(&self.line, &mut self.framed);
-            self.check_size(ending)?;
+            self.check_size(line_end)?;
             if !self.normaliser.is_open() {
                 break;
             }
-            self.framed.extend_from_slice(ending.bytes());
+            self.framed.extend_from_slice(line_end.bytes());
         }
         self.framed.push(b'\n');
         self.split()?;
@@ -123,7 +123,7 @@ impl<R: Read> Records<R> {
         &self.text
     }
 
-    fn check_size(&self, ending: Ending) -> Result<(), ReadError> {
+    fn check_size(&self, line_end: LineEnd) -> Result<(), ReadError> {
         let limit = self.limits.columns;
         if self.normaliser.fields() > limit {
             let line = self.record.line;
@@ -132,7 +132,7 @@ impl<R: Read> Records<R> {
             return Err(refused(DefectKind::TooManyColumns, &words, details));
         }
         let limit = self.limits.record_bytes;
-        if ending != Ending::TooLong && self.framed.len() <= limit {
+        if line_end != LineEnd::TooLong && self.framed.len() <= limit {
             return Ok(());
         }
         let line = self.record.line;

@@ -1,4 +1,4 @@
-//! What is wrong with a row whatever its values: field count, field size, quotes.
+//! Checks the shape of a row: field count, field size, quotes.
 
 use crate::column::Column;
 use crate::defect::{Defect, DefectKind};

@@ -19,7 +19,7 @@ const CTRL_Z: u8 = 0x1a;
 
 /// How a line ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ending {
+pub(crate) enum LineEnd {
     Lf,
     CrLf,
     Cr,
@@ -29,7 +29,7 @@ pub(crate) enum Ending {
     TooLong,
 }
 
-impl Ending {
+impl LineEnd {
     pub(crate) fn bytes(self) -> &'static [u8] {
         match self {
             Self::Lf => b"\n",
@@ -130,14 +130,14 @@ impl<R: Read> Text<R> {
 
     /// Appends the next line to `line`, without the line break. Returns none at the end of the file.
     ///
-    /// A line longer than `cap` bytes ends at most one block later, as [`Ending::TooLong`].
+    /// A line longer than `cap` bytes ends at most one block later, as [`LineEnd::TooLong`].
     pub(crate) fn next_line(
         &mut self,
         line: &mut Vec<u8>,
         cap: usize,
-    ) -> Result<Option<Ending>, ReadError> {
+    ) -> Result<Option<LineEnd>, ReadError> {
         let before = line.len();
-        let ending = self.any_line(line, cap)?;
+        let line_end = self.any_line(line, cap)?;
         let own = line.get(before..).unwrap_or_default();
         let may_be_the_end = !own.is_empty() && own.iter().all(|&b| b == CTRL_Z);
         if may_be_the_end && self.nothing_follows()? {
@@ -145,7 +145,7 @@ impl<R: Read> Text<R> {
             self.at = self.text.len();
             return Ok(None);
         }
-        Ok(ending)
+        Ok(line_end)
     }
 
     /// Whether only line breaks and end-of-file marks follow, and at most 16 KiB of them.
@@ -163,7 +163,7 @@ impl<R: Read> Text<R> {
         }
     }
 
-    fn any_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<Ending>, ReadError> {
+    fn any_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<LineEnd>, ReadError> {
         let before = line.len();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
@@ -172,10 +172,10 @@ impl<R: Read> Text<R> {
             self.at += end.unwrap_or(rest.len());
             match (rest.get(end.unwrap_or(rest.len())..), end) {
                 (Some([b'\r']), Some(_)) if !self.ended && self.bad_byte.is_none() => {}
-                (Some([b'\r', b'\n', ..]), Some(_)) => return Ok(self.ends(2, Ending::CrLf)),
-                (Some([b'\r', ..]), Some(_)) => return Ok(self.ends(1, Ending::Cr)),
-                (_, Some(_)) => return Ok(self.ends(1, Ending::Lf)),
-                (_, None) if line.len() - before > cap => return Ok(self.ends(0, Ending::TooLong)),
+                (Some([b'\r', b'\n', ..]), Some(_)) => return Ok(self.ends(2, LineEnd::CrLf)),
+                (Some([b'\r', ..]), Some(_)) => return Ok(self.ends(1, LineEnd::Cr)),
+                (_, Some(_)) => return Ok(self.ends(1, LineEnd::Lf)),
+                (_, None) if line.len() - before > cap => return Ok(self.ends(0, LineEnd::TooLong)),
                 (_, None) => {
                     if let Some(bad) = &self.bad_byte {
                         return Err(self.refusal(bad));
@@ -189,17 +189,17 @@ impl<R: Read> Text<R> {
         }
     }
 
-    fn ends(&mut self, break_bytes: usize, ending: Ending) -> Option<Ending> {
+    fn ends(&mut self, break_bytes: usize, line_end: LineEnd) -> Option<LineEnd> {
         self.at += break_bytes;
         self.line += 1;
-        Some(ending)
+        Some(line_end)
     }
 
-    fn last(&mut self, line: &mut Vec<u8>, before: usize) -> Option<Ending> {
+    fn last(&mut self, line: &mut Vec<u8>, before: usize) -> Option<LineEnd> {
         while line.len() > before && line.last() == Some(&CTRL_Z) {
             line.pop();
         }
-        if line.len() == before { None } else { self.ends(0, Ending::File) }
+        if line.len() == before { None } else { self.ends(0, LineEnd::File) }
     }
 
     /// Decodes one more block after the text that is not yet read.

@@ -10,7 +10,7 @@ use crate::values::{Code, CompanyId, ImportId, Phone, UserKey};
 /// How a person stands, as far as an import or what follows it changes that.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct UserSnapshot {
-    /// None for somebody who is not there.
+    /// `None` for a person who does not exist.
     pub state: Option<UserState>,
     pub person: Person,
     pub org_unit: Option<String>,
@@ -78,11 +78,11 @@ pub struct Effects {
 enum EventRole<'a> {
     /// It tells the outcome of a row.
     Row(u64, &'a UserKey),
-    /// It changes the values of a person whose row is told by the event after it.
+    /// It changes the values of a person; the next event has the row.
     Values(&'a UserKey),
     /// It gives a number to the person of the row told before: a corporate phone, or one of the pool.
     Phone(&'a UserKey),
-    /// It archives somebody: the person of a row, if that row was told just before.
+    /// It archives a person: the one of the row, if the previous event has it.
     Leaving(&'a UserKey),
     /// It takes a number out of the company's own stock for that person's organization.
     Stock,
@@ -119,7 +119,7 @@ struct Walk<'c> {
     /// The person whose values the last event changed, and how the person stood before.
     values: Option<(&'c UserKey, UserSnapshot)>,
     /// The person of the row that the last event told.
-    told: Option<&'c UserKey>,
+    row_user: Option<&'c UserKey>,
     over: bool,
 }
 
@@ -140,10 +140,10 @@ impl<'c> Observer<'c> for Walk<'c> {
     fn after(&mut self, company: &Company, _: &'c Event) {
         let (part, before) =
             std::mem::replace(&mut self.next, (EventRole::Other, UserSnapshot::default()));
-        let (earlier, just_told) = (self.values.take(), self.told.take());
+        let (earlier, previous_row_user) = (self.values.take(), self.row_user.take());
         match part {
             EventRole::Row(row, user) => {
-                self.told = Some(user);
+                self.row_user = Some(user);
                 let earlier = earlier.filter(|(key, _)| key.folded() == user.folded());
                 let before = earlier.map_or(before, |(_, before)| before);
                 let after = UserSnapshot::of(company, user);
@@ -157,7 +157,8 @@ impl<'c> Observer<'c> for Walk<'c> {
                 }
             }
             EventRole::Leaving(user) => {
-                let of_row = just_told.is_some_and(|told| told.folded() == user.folded());
+                let of_row =
+                    previous_row_user.is_some_and(|previous| previous.folded() == user.folded());
                 if let Some(last) = self.rows.last_mut().filter(|_| of_row) {
                     last.after = UserSnapshot::of(company, user);
                 }
@@ -176,7 +177,7 @@ impl<'c> Observer<'c> for Walk<'c> {
 impl<'c> Walk<'c> {
     fn new(import: ImportId) -> Self {
         let next = (EventRole::Other, UserSnapshot::default());
-        Self { import, rows: Vec::new(), next, values: None, told: None, over: false }
+        Self { import, rows: Vec::new(), next, values: None, row_user: None, over: false }
     }
 
     fn part(&self, event: &'c Event) -> EventRole<'c> {
@@ -276,7 +277,7 @@ mod tests {
         Effects::new("acme".parse().unwrap(), import_id())
     }
 
-    /// P23: what stood before a row is found again, whatever the row did, and rows that did nothing are left out.
+    /// P23: the state before each row is found, and rows without a change are left out.
     #[test]
     fn p23_each_row_is_told_with_what_stood_before_it() {
         let mut effects = effects();
@@ -311,7 +312,7 @@ mod tests {
         assert_eq!((rows[3].before.listed.len(), rows[3].after.listed.len()), (0, 1));
     }
 
-    /// P23: rows in several commits, with others' changes in between, are told each with its own before.
+    /// P23: rows in several commits, with other changes in between, have the right state before each.
     #[test]
     fn p23_what_others_did_in_between_is_nothing_of_the_import() {
         let mut effects = effects();

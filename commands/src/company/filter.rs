@@ -1,4 +1,4 @@
-//! Whom a filter means: the people that the query `users` shows for the same words.
+//! Filters of people: the same people as in the query `users`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -87,7 +87,7 @@ mod tests {
     use crate::decide::testing::{given, user_created, who};
     use crate::event::Event;
 
-    /// OCM-21: search, org unit and state together; who was never created is nobody.
+    /// OCM-21: search, org unit and state combined; people who were never created do not match.
     #[test]
     fn ocm_21_a_filter_means_whom_all_of_it_fits() {
         let unit = Event::OrgUnitDefined {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::Permission;
 use crate::values::fold;
 
-/// Who may do what. As long as nobody was granted anything, everybody may do everything.
+/// The permissions of actors. Before the first grant every actor may do everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Grants {
     enforced: bool,

@@ -12,7 +12,7 @@ pub(crate) fn is_unique(attribute: &str) -> bool {
     dialect::ALL.iter().any(|one| one.unique().contains(&attribute))
 }
 
-/// The values of a person that nobody else of the company may have, with their attributes.
+/// The values of a person that must be unique in the company, with their attributes.
 pub(crate) fn unique(person: &Person) -> impl Iterator<Item = (&str, &str)> {
     let values = person.attributes.iter().filter(|(name, _)| is_unique(name));
     values.map(|(name, value)| (name.as_str(), value.as_str()))
@@ -71,7 +71,7 @@ mod tests {
         Event::UserUpdated { user, person, org_unit: None, roles: vec![], changed, row: None }
     }
 
-    /// P17: a value is somebody's from their creation on until they get another one; archived or not.
+    /// P17: a person holds a value from creation until it changes, also while archived.
     #[test]
     fn p17_a_value_is_held_until_it_is_changed() {
         let archived = Event::UserArchived { user: who("ann") };
@@ -87,7 +87,7 @@ mod tests {
         assert_eq!(holder(&company, "7").as_deref(), Some("bob"));
     }
 
-    /// P17, P23: whoever an undo removes has nothing any more: the value is free, also in what is kept.
+    /// P17, P23: an undo that removes a person frees the value, also in snapshots.
     #[test]
     fn p23_a_value_is_free_once_its_holder_is_removed() {
         let removed = Event::UserRemoved { user: who("ann") };

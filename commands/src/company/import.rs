@@ -23,19 +23,19 @@ pub struct ImportState {
     pub counts: Counts,
     /// The people its rows name, in the order of the rows, each once; created or not.
     pub members: Vec<UserId>,
-    /// While it goes on: its people whom another import has named since, and the row that did so first here.
+    /// While it is open: its people that another import has named since, with the first row here.
     pub named_since: BTreeMap<UserId, u32>,
-    /// While it goes on and references are strict: whom its rows have created.
+    /// While it is open and references are strict: the people that its rows have created.
     pub created: BTreeSet<UserId>,
-    /// Whom to invite once it is over, if that was asked: until the run for them is, or there is none.
+    /// The invitations to request when it ends; `None` after that or if none are wanted.
     pub invites: Option<Invites>,
-    /// Whom its rows created, in their order: until then, where only these are to be invited.
+    /// The people that its rows created, in order, if only these will be invited.
     pub invitees: Vec<UserId>,
     /// Where all its people belong, if the command says so.
     pub placing: Option<Placing>,
     /// The link in the mail to the administrator, if one went out.
     pub link: Option<ImportLink>,
-    /// The address of whoever asked for it, if that is one.
+    /// The address of the actor who requested it, if the actor is an address.
     pub starter: Option<Box<str>>,
 }
 
@@ -50,7 +50,7 @@ pub struct ImportLink {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invites {
     pub channel: Channel,
-    /// Only those whom the import creates (OC-13).
+    /// Only the people that the import creates.
     pub created_only: bool,
 }
 
@@ -62,13 +62,13 @@ pub struct Placing {
 }
 
 impl ImportState {
-    /// The run for its people is asked for, or there is none.
+    /// Ends the request for invitations: the run is requested, or there is none.
     pub(crate) fn settle_invites(&mut self) {
         self.invites = None;
         self.invitees = Vec::new();
     }
 
-    /// Takes note of a row's outcome: whom it created is the person it has just named.
+    /// Records the outcome of a row. A created person is the last member.
     pub(crate) fn note_created(&mut self, outcome: RowOutcome) {
         if outcome == RowOutcome::Created && self.invites.is_some_and(|one| one.created_only) {
             self.invitees.extend(self.members.last());
@@ -86,7 +86,7 @@ impl ImportState {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Undo {
-    /// Nobody asked for it: the import stands.
+    /// No undo was requested.
     #[default]
     No,
     /// The number of the last row that has an outcome, and the counts so far.

@@ -23,7 +23,7 @@ pub struct Notice {
     pub about: Topic,
 }
 
-/// Invitations that expired, gathered until they are told of.
+/// Expired invitations, collected until administrators are notified.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Expired {
     /// When the first of them did.
@@ -40,11 +40,11 @@ impl Expired {
     }
 }
 
-/// Whom a mail is for.
+/// The recipient of a mail.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Addressee {
     User(UserId),
-    /// An administrator, who may be nobody's user: the address.
+    /// The address of an administrator, who need not be a user.
     Admin(Box<str>),
 }
 

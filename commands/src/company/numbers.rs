@@ -27,7 +27,7 @@ pub struct Numbers {
     accounts: BTreeSet<UserId>,
     /// Accounts with a pending invitation and no number, by their organization.
     waiting: BTreeMap<UserId, NumberOwner>,
-    /// Rises when somebody begins or ceases to wait: what an import may take has changed.
+    /// Increases when a person starts or stops waiting: then the numbers for imports change.
     turns: u64,
     /// The company's setting.
     threshold_percent: u64,
@@ -49,11 +49,11 @@ pub enum NumberState {
     Reserved {
         tag: String,
     },
-    /// Somebody's who is not on board yet.
+    /// Assigned to a person who has not linked yet.
     Assigned {
         user: UserId,
     },
-    /// Somebody's who is.
+    /// Assigned to a person who has linked.
     Registered {
         user: UserId,
     },
@@ -158,7 +158,7 @@ impl Numbers {
         self.waiting.contains_key(&user)
     }
 
-    /// Changes whenever somebody begins or ceases to wait.
+    /// Changes whenever a person starts or stops waiting.
     pub fn turns(&self) -> u64 {
         self.turns
     }
@@ -180,7 +180,7 @@ impl Numbers {
         self.stock.keys().for_each(|owner| self.alarms.change(owner));
     }
 
-    /// Takes note that administrators were told of an owner.
+    /// Records that administrators were notified about an owner.
     pub(crate) fn tell(&mut self, kind: TemplateKind, org_unit: Option<&str>) {
         let owner = self.owner(org_unit);
         match kind {

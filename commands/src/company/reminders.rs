@@ -1,4 +1,4 @@
-//! Whom to remind of an invitation that is still open, and when: in the order of their last mails.
+//! Reminders of open invitations, in the order of their last mails.
 
 use std::collections::BTreeSet;
 
@@ -48,7 +48,7 @@ impl Reminders {
         counts.flat_map(of).map(|(_, _, id)| *id)
     }
 
-    /// When somebody's turn comes next.
+    /// When the next reminder is due.
     pub fn next(&self, settings: &Settings) -> Option<Time> {
         let first = |count| {
             let first = self.0.range(least(count)..).next().filter(|entry| entry.0 == count)?;
@@ -58,7 +58,7 @@ impl Reminders {
     }
 }
 
-/// How many reminders somebody may have had who gets another.
+/// The number of reminders after which a person gets no further one.
 fn counts(settings: &Settings) -> std::ops::Range<u8> {
     let most = if settings.reminds() { settings.reminder_max } else { 0 };
     0..u8::try_from(most).unwrap_or(u8::MAX)

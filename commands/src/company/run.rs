@@ -13,12 +13,12 @@ use crate::values::{Time, fold};
 pub struct Run {
     pub channel: Channel,
     pub state: RunState,
-    /// How many people were shown and confirmed; stays for ever.
+    /// The number of people that was shown and confirmed. It never changes.
     pub total: u64,
     pub not_before: Option<Time>,
-    /// A resend supersedes a link that still lives, whatever the setting.
+    /// A resend supersedes a valid link, independent of the setting.
     pub resend: bool,
-    /// The address of whoever asked for it, if that is one.
+    /// The address of the actor who requested it, if the actor is an address.
     pub starter: Option<Box<str>>,
     /// The channel that its claims were handed to; the run stays with it.
     pub via: Option<Box<str>>,
@@ -61,7 +61,7 @@ pub struct Recipient {
     pub attempt: u32,
     /// The invitation's generation that was claimed last; 0 before.
     pub generation: u32,
-    /// Where the mail of the last claim goes: a bounce is about this address, whatever is on record by then.
+    /// The address of the last claim: a bounce concerns this address, even if the person has another one now.
     pub mailed_to: Option<AddressMark>,
 }
 
@@ -210,7 +210,7 @@ impl Run {
             RecipientState::Failed => self.failed += 1,
             RecipientState::Queued | RecipientState::Dispatching => {}
         }
-        // A worker outside may report anybody: whoever was passed over still has a turn.
+        // An external worker may report any recipient, so skipped ones still have a turn.
         while self.recipients.get(self.untouched as usize).is_some_and(|one| !one.is_untouched()) {
             self.untouched += 1;
         }

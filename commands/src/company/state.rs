@@ -59,13 +59,13 @@ pub struct Company {
     /// Marks of the addresses that bounced for good or complained.
     pub suppressed: BTreeSet<AddressMark>,
     pub notifications: BTreeMap<String, Notification>,
-    /// Whom to remind of an open invitation, and when.
+    /// The people to remind of an open invitation, and when.
     pub reminders: Reminders,
-    /// Invitations that expired and are to be told of.
+    /// Expired invitations that administrators will be notified of.
     pub expired: Option<Expired>,
     /// Archives of pictures that were imported.
     pub picture_imports: BTreeSet<ImportId>,
-    /// How often somebody was given a picture.
+    /// How many pictures each user was given.
     pub(crate) pictures: BTreeMap<UserId, u32>,
     /// Who has a value that no two people share.
     pub(crate) holders: BTreeMap<ValueMark, UserId>,
@@ -135,7 +135,7 @@ impl Company {
         self.dialect_of(user).is_none_or(|dialect| dialect.needs_corporate_phone())
     }
 
-    /// Whether somebody whose link still lives is sent another, and the link before it dies (A11).
+    /// Whether a person with a valid link gets a new one, which ends the old link.
     pub fn supersedes_live_invitation(&self, user: &User) -> bool {
         match self.settings.live_invitation {
             LiveInvitation::Supersede => true,

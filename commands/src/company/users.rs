@@ -254,7 +254,7 @@ impl Users {
         self.slots.get(id.0 as usize)
     }
 
-    /// The person of this key, in whatever spelling; created or not.
+    /// The person with this key, in any spelling, created or not.
     pub fn find(&self, key: &str) -> Option<(UserId, &User)> {
         let folded = fold(key);
         let slot = *self.index.find(hash(&folded), |&slot| self.is(slot, &folded))?;

@@ -1,4 +1,4 @@
-//! The wording of mails: which is in force for whom, and those that mails under way were claimed with.
+//! The wording of mails: the current one per language, and those of mails in flight.
 
 use super::own_template::{OwnTemplate, TemplateText};
 use super::run::RunState;

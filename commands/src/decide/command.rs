@@ -39,7 +39,7 @@ macro_rules! commands {
         /// The names that may be asked from outside.
         pub const NAMES: &[&str] = &[$(stringify!($name)),*];
 
-        /// Describes every command that may be asked from outside: bodies as they are read, results as they are told.
+        /// The schemas of all external commands: bodies as input, results as output.
         pub fn schemas(bodies: &mut SchemaGenerator, results: &mut SchemaGenerator) -> Vec<CommandSchema> {
             vec![$(CommandSchema {
                 name: stringify!($name),
@@ -145,11 +145,11 @@ commands! {
         runs::list_recipients::ListRecipients,
         /// The next recipients of a run, judged and claimed.
         runs::claim_recipients::ClaimRecipients,
-        /// What became of claimed recipients.
+        /// The outcomes of claimed recipients.
         runs::report_recipients::ReportRecipients,
         /// A welcome mail, claimed.
         notifications::claim_notification::ClaimNotification,
-        /// What became of it.
+        /// The outcome of a notification.
         notifications::report_notification::ReportNotification,
     }
 }

@@ -63,7 +63,7 @@ const COLUMNS: [Column; 16] = [
     column("Enabled", &[], "TRUE"),
 ];
 
-/// What tells people apart beside their key: nobody shares it.
+/// The unique attributes besides the key.
 const ID_ATTRIBUTE: &str = "employee_id";
 /// The longest employee ID, in characters.
 const MAX_ID_CHARS: usize = 64;
@@ -131,7 +131,7 @@ impl Dialect for Mangoapps {
 }
 
 impl ImportRules for Mangoapps {
-    /// A row without an address or login means whoever has its employee ID.
+    /// A row without an address or login means the person with its employee ID.
     fn known_as(&self, row: &RowValues, known: &dyn Known) -> Option<UserKey> {
         let Some(CellValue::Value(id)) = row.attributes.get(ID_ATTRIBUTE) else { return None };
         let named_by_it = row.user.as_ref()?.folded() == UserKey::new(id).folded();
@@ -203,15 +203,15 @@ mod tests {
     /// N67, N68: three words in any case, blank says nothing, and others are refused.
     #[test]
     fn n67_deleted_is_a_word_too() {
-        let told = |word: &str| {
+        let parsed = |word: &str| {
             let row = read(&format!("email/login,Enabled\nann,{word}\n")).remove(0);
             (row.values.enabled, row.values.archived, row.problems.len())
         };
-        assert_eq!(told("true"), (Some(true), false, 0));
-        assert_eq!(told("FALSE"), (Some(false), false, 0));
-        assert_eq!(told("Deleted "), (None, true, 0));
-        assert_eq!(told(""), (None, false, 0));
-        assert_eq!(told("gone"), (None, false, 1));
+        assert_eq!(parsed("true"), (Some(true), false, 0));
+        assert_eq!(parsed("FALSE"), (Some(false), false, 0));
+        assert_eq!(parsed("Deleted "), (None, true, 0));
+        assert_eq!(parsed(""), (None, false, 0));
+        assert_eq!(parsed("gone"), (None, false, 1));
     }
 
     /// The same person by address and by employee ID, in the same commit and a later one.
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!(problems[0].column.as_deref(), Some("employee id"));
     }
 
-    /// `DELETED` archives who is there, whatever else the row says, and creates nobody.
+    /// `DELETED` archives an existing person, ignores other values, and creates no one.
     #[test]
     fn deleted_people_are_archived() {
         let header = "email/login,title,Enabled\n";

@@ -1,4 +1,4 @@
-//! What cannot be read is refused by the name of the key; the value that was sent is never told again (P31).
+//! Refusals of malformed input: they name the key and never repeat the value.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -15,21 +15,23 @@ pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
         return Err(Refusal::new(Code::EnvelopeMalformed).saying("expected a JSON object"));
     }
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let told = without_values(&error.inner().to_string());
+        let message = without_values(&error.inner().to_string());
         let refusal = Refusal::new(Code::EnvelopeMalformed);
-        match part(error.path(), &told) {
-            None => refusal.saying(&told),
-            Some(part) if told.contains(&format!("`{part}`")) => {
-                refusal.saying(&told).with(json!({"field": part}))
+        match part(error.path(), &message) {
+            None => refusal.saying(&message),
+            Some(part) if message.contains(&format!("`{part}`")) => {
+                refusal.saying(&message).with(json!({"field": part}))
             }
-            Some(part) => refusal.saying(&format!("{part}: {told}")).with(json!({"field": part})),
+            Some(part) => {
+                refusal.saying(&format!("{part}: {message}")).with(json!({"field": part}))
+            }
         }
     })
 }
 
 /// Where in what was sent it is: keys and places in lists, with dots between them. None for the whole of it.
-fn part(path: &Path, told: &str) -> Option<String> {
-    let missing = told.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
+fn part(path: &Path, message: &str) -> Option<String> {
+    let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
     let steps =
         path.iter().map(ToString::to_string).chain(missing.map(|(name, _)| name.to_owned()));
     let shown = steps.map(|step| if is_personal(&step) { "***".to_owned() } else { step });
@@ -37,17 +39,17 @@ fn part(path: &Path, told: &str) -> Option<String> {
     (!part.is_empty()).then_some(part)
 }
 
-/// The longest run of digits that may be told: what is longer may be a phone number.
+/// The longest run of digits that a message may contain: a longer one may be a phone number.
 const MAX_DIGITS_TOLD: usize = 6;
 
 /// The words before a value, as serde writes them, and the marks the value stands between.
 const VALUES: [(&str, char); 4] =
     [("string \"", '"'), ("integer `", '`'), ("floating point `", '`'), ("unknown variant `", '`')];
 
-fn without_values(told: &str) -> String {
-    let mut text = told.to_owned();
+fn without_values(message: &str) -> String {
+    let mut text = message.to_owned();
     for (before, end) in VALUES {
-        let Some((head, rest)) = told.split_once(before) else { continue };
+        let Some((head, rest)) = message.split_once(before) else { continue };
         // The value itself may hold the mark: what follows begins after the last one before "expected".
         let (value, expected) = rest.rsplit_once(", expected").unwrap_or((rest, ""));
         let tail = value.rsplit_once(end).map_or("", |(_, tail)| tail);
@@ -55,9 +57,9 @@ fn without_values(told: &str) -> String {
         text = format!("{head}{what}{tail}, expected{expected}");
         break;
     }
-    let told: Vec<&str> =
+    let message: Vec<&str> =
         text.split(' ').map(|word| if is_personal(word) { "***" } else { word }).collect();
-    told.join(" ")
+    message.join(" ")
 }
 
 fn is_personal(word: &str) -> bool {
@@ -72,7 +74,7 @@ mod tests {
     use crate::decide::Command;
     use crate::envelope::Envelope;
 
-    /// Contract, section 2: what is asked has keys; nothing is read by its place in a list.
+    /// Contract, section 2: input has keys; a list is rejected.
     #[test]
     fn a_list_is_no_command_and_no_envelope() {
         let envelope = json!(["01JD0000000000000000000000", "a", null, null, null, null, null, {}]);
@@ -86,7 +88,7 @@ mod tests {
         }
     }
 
-    /// Contract, section 2: whatever cannot be read is named, in the message and in the details.
+    /// Contract, section 2: the message and the details name the malformed key.
     #[test]
     fn the_part_that_cannot_be_read_is_named() {
         let run = "01JD0000000000000000000000";

@@ -73,7 +73,7 @@ pub struct Wording {
     pub version: u64,
 }
 
-/// Whom a mail is for.
+/// The recipient of a mail.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MailTo {
@@ -93,7 +93,7 @@ pub enum Topic {
     Numbers {
         org_unit: Option<String>,
         total: u64,
-        /// Those that are somebody's.
+        /// The assigned numbers.
         used: u64,
         /// Those that invitations may still be sent on.
         available: u64,

@@ -85,7 +85,7 @@ fn are_addresses(list: &[Value]) -> bool {
     })
 }
 
-/// Whether addresses can be of it: what stands behind the sign, and no more.
+/// Whether the text is a valid domain of an address, without the sign `@`.
 fn is_domain(domain: &Value) -> bool {
     let address = domain.as_str().map(|domain| format!("a@{domain}"));
     address.is_some_and(|address| email::check(&address).is_ok())

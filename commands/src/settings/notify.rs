@@ -1,4 +1,4 @@
-//! Which mails a company sends beside those that are asked for one by one.
+//! The settings of optional notifications.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

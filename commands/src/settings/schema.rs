@@ -35,7 +35,7 @@ pub(crate) fn change_schema() -> Schema {
     })
 }
 
-/// What one setting takes, and what it is when nobody set it.
+/// The schema of one setting with its default.
 fn setting(path: &str, today: &Value) -> Value {
     let mut schema = match (allowed::words(path), today) {
         (Some(words), _) => json!({"type": "string", "enum": words}),

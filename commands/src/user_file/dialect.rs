@@ -50,7 +50,7 @@ pub trait Dialect: ImportRules {
 
 /// The rules of a dialect's imports: who is the same user, which rows are valid, what happens after.
 pub trait ImportRules: Sync + Send + Debug {
-    /// The key of the user whom a row identifies by another value than the key.
+    /// The key of the user that a row identifies by another value.
     fn known_as(&self, _row: &RowValues, _known: &dyn Known) -> Option<UserKey> {
         None
     }
@@ -80,7 +80,7 @@ pub trait ImportRules: Sync + Send + Debug {
         false
     }
 
-    /// Whether a row may refer to a user whom a later row creates.
+    /// Whether a row may refer to a user that a later row creates.
     fn refers_ahead(&self) -> bool {
         false
     }

@@ -21,11 +21,11 @@ pub struct RowValues {
     pub roles: CellValue<Vec<String>>,
     /// Whether the person is to be active; none where the file does not say (N68).
     pub enabled: Option<bool>,
-    /// Whether the person leaves; what else the row says of somebody who does is passed over.
+    /// Whether the person leaves. Then the other values of the row are ignored.
     pub archived: bool,
-    /// Whom the row names as the person's manager, where that is looked up; the text is an attribute.
+    /// The manager of the person, if it must be resolved; the text is also an attribute.
     pub manager: Option<UserRef>,
-    /// Whom the row names as somebody who must be there (A23); the text is an attribute.
+    /// A person that the row refers to and that must exist; the text is also an attribute.
     pub supervisor: Option<UserRef>,
     /// The number of the pool that the person is to get.
     pub number: CellValue<Phone>,
@@ -33,7 +33,7 @@ pub struct RowValues {
     pub attributes: BTreeMap<String, CellValue<String>>,
 }
 
-/// Somebody whom a row refers to.
+/// A person that a row refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UserRef {
     pub key: UserKey,

@@ -252,7 +252,7 @@ impl Code {
         STATUSES.iter().find(of).map_or(400, |(status, _)| *status)
     }
 
-    /// Whether a mail that failed with it may have reached somebody all the same.
+    /// Whether a mail with this failure may have reached the person nevertheless.
     pub fn leaves_delivery_open(self) -> bool {
         matches!(self, Self::DeliveryUncertain | Self::DeliveryTimeout)
     }
@@ -391,7 +391,7 @@ mod tests {
             let classes = STATUSES.iter().filter(|(_, codes)| codes.contains(&code)).count();
             assert!(classes <= 1, "{code} is of {classes} classes");
             let name = code.as_str();
-            let told = match name.rsplit('.').next().unwrap() {
+            let expected = match name.rsplit('.').next().unwrap() {
                 "permission_denied" => 403,
                 "already_exists" | "plan_changed" | "stale_fence" | "already_terminal" => 409,
                 "exists" | "already_provisioned" | "duplicate_conflict" | "version_conflict" => 409,
@@ -402,7 +402,7 @@ mod tests {
                 "unavailable" | "not_yet_visible" => 503,
                 _ => 400,
             };
-            assert_eq!(code.status(), told, "{code}");
+            assert_eq!(code.status(), expected, "{code}");
         }
     }
 }

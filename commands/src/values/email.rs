@@ -5,7 +5,7 @@ use email_address::{EmailAddress, Options};
 
 /// The longest address, in bytes (RFC 5321: a path of 256 with its angle brackets).
 const MAX_BYTES: usize = 254;
-/// Templates use addresses of this domain; nobody has one.
+/// Templates use addresses of this domain, which no person can have.
 const EXAMPLE_DOMAIN: &str = "example.invalid";
 
 const SHAPE: Options =

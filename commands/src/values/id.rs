@@ -8,7 +8,7 @@ use ulid::Ulid;
 
 use crate::schema::{json_schema, scalar, ulid};
 
-/// The text is not an id of the kind that was asked for.
+/// The text is not an id of the expected kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IdError {
     /// What was expected, in words for the asker.

@@ -1,4 +1,4 @@
-//! Personal data: a type of its own from the first stored byte, so that it can be sealed and erased later.
+//! Personal data: a separate type, so that it can be encrypted and erased later.
 
 use std::borrow::Cow;
 use std::fmt;

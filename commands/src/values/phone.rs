@@ -80,7 +80,7 @@ impl Phone {
     }
 }
 
-/// A number as somebody typed it: its digits in ASCII, and whether a plus or `00` stands before them.
+/// A number as it was typed: its digits in ASCII, and whether it begins with a plus or `00`.
 struct Typed {
     digits: String,
     plus: bool,

@@ -41,7 +41,7 @@ impl Company {
         }
     }
 
-    /// What was told is not told again.
+    /// Records that a notice was sent, so that it is not repeated.
     fn note_told(&mut self, at: Time, kind: TemplateKind, to: &MailTo, about: &Topic) {
         match (about, to) {
             (Topic::Numbers { org_unit, .. }, _) => {
@@ -63,7 +63,7 @@ impl Company {
         }
     }
 
-    /// Takes note of an invitation that expired, where administrators are told of these.
+    /// Records an expired invitation, if administrators are notified of these.
     pub(super) fn note_expired(&mut self, at: Time, event: &Event) {
         let Event::InvitationExpired { user, channel, invitation, .. } = event else { return };
         if !self.settings.notify.expired_digest {
@@ -111,8 +111,8 @@ impl Company {
         }
     }
 
-    /// Takes note of who asked for an import or a run, where that is an address that can be told. The run
-    /// that an import asks for is its asker's, whoever applied the last row.
+    /// Records the actor who requested an import or a run, if the actor is an address. A run that an import requests
+    /// belongs to the actor of the import.
     pub(crate) fn note_starter(&mut self, actor: &str, event: &Event) {
         let address = || email::check(actor).is_ok().then(|| Box::from(actor));
         match event {

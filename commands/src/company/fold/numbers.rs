@@ -61,7 +61,7 @@ impl Company {
     }
 }
 
-/// Whom an event is about that may change whether an account waits.
+/// The person of an event that may change whether an account waits for a number.
 fn of_account(event: &Event) -> Option<&Who> {
     match event {
         Event::UserUpdated { user, .. }

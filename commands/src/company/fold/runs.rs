@@ -115,7 +115,7 @@ impl Company {
                 {
                     self.foreign_messages.insert(message_id.clone(), (*run, place));
                 }
-                // What was revoked or used while the mail was on its way stays so.
+                // An invitation that was revoked or used while its mail was in flight stays so.
                 self.change_invitation(user, channel, |invitation| {
                     if invitation.is_claimed_by(&recipient) {
                         invitation.state = InvitationState::Sent;
@@ -133,8 +133,7 @@ impl Company {
         }
     }
 
-    /// Ends a recipient without a mail, as far as anybody knows: if one has gone all the same, its link
-    /// lives as long as any other, and if none has, nobody holds it.
+    /// Ends a recipient without a known mail. If a mail was sent nevertheless, its link has the usual lifetime.
     pub(super) fn end_recipient(
         &mut self,
         at: Time,

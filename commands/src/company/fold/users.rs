@@ -81,7 +81,7 @@ impl Company {
         id
     }
 
-    /// Under strict references, rows to come may not refer to whom this one created (A23).
+    /// With strict references, later rows must not refer to people that this row created.
     fn note_created(&mut self, id: UserId, row: Option<&RowRef>) {
         let strict = self.settings.reference_resolution == ReferenceResolution::Strict;
         let import = row.filter(|_| strict).and_then(|row| self.imports.get_mut(&row.import));

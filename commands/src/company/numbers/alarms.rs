@@ -1,4 +1,4 @@
-//! Which organizations' numbers run short, and who was told: each time it begins is told once.
+//! Alarms for organizations with few numbers: each shortage is notified once.
 
 use std::collections::BTreeSet;
 
@@ -20,10 +20,10 @@ pub struct Alarms {
 /// One of the two.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Alarm {
-    /// The owners of whom it is true and was not told since it began.
+    /// The owners with a shortage that was not notified yet.
     untold: BTreeSet<NumberOwner>,
-    /// Those of whom it was told.
-    told: BTreeSet<NumberOwner>,
+    /// The owners with a notified shortage.
+    notified: BTreeSet<NumberOwner>,
 }
 
 impl Alarm {
@@ -37,15 +37,15 @@ impl Alarm {
 
     pub(crate) fn tell(&mut self, owner: &NumberOwner) {
         if self.untold.remove(owner) {
-            self.told.insert(owner.clone());
+            self.notified.insert(owner.clone());
         }
     }
 
     fn look(&mut self, owner: &NumberOwner, holds: bool) {
         if !holds {
             self.untold.remove(owner);
-            self.told.remove(owner);
-        } else if !self.told.contains(owner) {
+            self.notified.remove(owner);
+        } else if !self.notified.contains(owner) {
             self.untold.insert(owner.clone());
         }
     }

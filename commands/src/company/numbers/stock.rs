@@ -11,7 +11,7 @@ pub type NumberOwner = Option<Arc<str>>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Stock {
     pub total: u64,
-    /// Those that are somebody's.
+    /// The assigned numbers.
     pub used: u64,
     pub available: u64,
     pub reserved: u64,
@@ -25,7 +25,7 @@ impl Stock {
         self.available + self.reserved
     }
 
-    /// How many of all are somebody's, in percent.
+    /// The share of assigned numbers, in percent.
     pub fn used_percent(self) -> u64 {
         (100 * self.used).checked_div(self.total).unwrap_or(0)
     }
@@ -34,7 +34,7 @@ impl Stock {
         self.total > 0 && self.used_percent() >= threshold_percent
     }
 
-    /// Numbers that are promised to nobody (A19). With overbooking, one number may be promised to many.
+    /// The numbers without a promise. With overbooking, one number may be promised to several people.
     pub fn spare(self, overbooking: bool) -> u64 {
         if overbooking { self.free() } else { self.free().saturating_sub(self.waiting) }
     }

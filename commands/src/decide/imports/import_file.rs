@@ -182,9 +182,10 @@ impl Decide for ImportFile {
         let completed = counts.done() == total;
         let mut refusal = None;
         if completed {
-            let ending = Ending { company, import, known: None, invites, counts, at: context.at };
-            // The rows are applied, whatever becomes of the run: it can be asked for again.
-            refusal = ending.tell(&mut events).err();
+            let completion =
+                Ending { company, import, known: None, invites, counts, at: context.at };
+            // The rows are applied even if the run is refused: the run can be requested again.
+            refusal = completion.add_events(&mut events).err();
             events.extend(refusal.clone().map(|refusal| refused(import, refusal)));
         }
         let run = invites.filter(|_| completed && refusal.is_none()).map(|_| run_of(import));

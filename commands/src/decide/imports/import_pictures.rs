@@ -159,8 +159,8 @@ mod tests {
         Input { command, facts: Facts::Archive(ArchiveContents { file, pictures }) }
     }
 
-    /// What became of each picture: the user it is now of, or the code.
-    fn told(
+    /// The outcome of each picture: its user, or the code.
+    fn outcomes(
         company: &Given,
         read: &[(&str, Result<StoredPicture, Code>)],
     ) -> Vec<Result<String, Code>> {
@@ -177,7 +177,7 @@ mod tests {
         given([agent("john", "johndoe22"), agent("jane", "janedoe1")])
     }
 
-    /// OCM-16, OCM-18, N83: the stem is an Agent ID, in whatever case, of somebody who exists.
+    /// OCM-16, OCM-18, N83: the file name is the Agent ID of an existing person, in any case.
     #[test]
     fn ocm_18_a_name_is_an_agent_id() {
         let read = [
@@ -190,7 +190,7 @@ mod tests {
         let john = Ok("john".to_owned());
         let (lost, none) = (Err(Code::PictureUserNotFound), Err(Code::PictureNoMatch));
         assert_eq!(
-            told(&company(), &read),
+            outcomes(&company(), &read),
             [john, lost, none.clone(), none, Ok("jane".to_owned())]
         );
     }
@@ -200,7 +200,7 @@ mod tests {
     fn ocm_18_who_is_there_is_found_whatever_marks_are_taken_by_now() {
         let company = given([agent("john", "john.doe")]);
         let read = [good("John.Doe.png"), good("jane.doe.png")];
-        assert_eq!(told(&company, &read), [Ok("john".to_owned()), Err(Code::PictureNoMatch)]);
+        assert_eq!(outcomes(&company, &read), [Ok("john".to_owned()), Err(Code::PictureNoMatch)]);
     }
 
     /// OCM-16, OCM-18: the archive is called `zip` as well, and the attribute is written as the product writes it.
@@ -223,7 +223,7 @@ mod tests {
             Ok("jane".to_owned()),
             Err(Code::PictureDuplicateForUser),
         ];
-        assert_eq!(told(&company(), &read), expected);
+        assert_eq!(outcomes(&company(), &read), expected);
     }
 
     /// A27, OCM-20: another archive replaces the picture; its counts add up.

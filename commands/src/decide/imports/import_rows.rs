@@ -17,7 +17,7 @@ pub struct ImportRows {
     pub rows: Vec<ParsedRow>,
 }
 
-/// The most rows of one commit, in rows: each leads to at most three events.
+/// The most rows of one commit: each has at most three events.
 pub const ROWS_PER_COMMIT: usize = 500;
 
 impl Decide for ImportRows {
@@ -37,7 +37,7 @@ impl Decide for ImportRows {
         let counts = counted(import.counts, &events);
         if counts.done() >= counts.total {
             let (id, invites) = (self.import, import.invites);
-            let ending = Ending {
+            let completion = Ending {
                 company,
                 import: id,
                 known: Some(import),
@@ -45,8 +45,8 @@ impl Decide for ImportRows {
                 counts,
                 at: context.at,
             };
-            // The rows are applied, whatever becomes of the run.
-            if let Err(refusal) = ending.tell(&mut events) {
+            // The rows are applied even if the run is refused.
+            if let Err(refusal) = completion.add_events(&mut events) {
                 events.push(refused(id, refusal));
             }
         }

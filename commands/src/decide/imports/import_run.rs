@@ -31,7 +31,7 @@ impl Ending<'_> {
     ///
     /// # Errors
     /// `run.*` and `channel.not_enabled`, if there can be no run; the import is over all the same.
-    pub(crate) fn tell(&self, events: &mut Vec<Event>) -> Result<(), Refusal> {
+    pub(crate) fn add_events(&self, events: &mut Vec<Event>) -> Result<(), Refusal> {
         let people = self.people(events);
         let (import, counts) = (self.import, self.counts);
         events.push(Event::ImportCompleted { import, counts });

@@ -197,7 +197,7 @@ pub(crate) fn outcome_without_mail(
     if company.is_suppressed(email) {
         return failed(Code::DeliverySuppressed);
     }
-    // A failed attempt of this run left an invitation that nobody received.
+    // A failed attempt of this run left an invitation that was not received.
     let own = run.recipient(id).map(|(_, recipient)| recipient);
     let live = link.invitation.is_some_and(|invitation| {
         invitation.is_live(now) && !own.is_some_and(|own| invitation.is_claimed_by(&own))

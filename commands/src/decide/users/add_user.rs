@@ -128,7 +128,7 @@ pub(crate) fn check_references(
     Ok(())
 }
 
-/// Refuses a value that somebody else has and no two people may share (P17).
+/// Rejects a unique value that another person has.
 fn check_unique(company: &Company, person: &Person) -> Result<(), Refusal> {
     let taken = unique(person).find(|(name, value)| company.holder(name, value).is_some());
     match taken {

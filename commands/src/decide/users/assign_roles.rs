@@ -110,13 +110,13 @@ impl AssignRoles {
     }
 
     fn one(&self, company: &Company, key: &Who) -> (OneUser, Option<Event>) {
-        let told = |outcome: RolesOutcome, code: Option<Code>| OneUser {
+        let outcome_of = |outcome: RolesOutcome, code: Option<Code>| OneUser {
             user: key.clone(),
             outcome,
             code,
         };
         let Some((_, user)) = company.users.created(key.as_str()) else {
-            return (told(RolesOutcome::Failed, Some(Code::RecipientUserNotCreated)), None);
+            return (outcome_of(RolesOutcome::Failed, Some(Code::RecipientUserNotCreated)), None);
         };
         let held = |role: &&String| user.roles.iter().any(|one| **one == ***role);
         let asked = distinct(&self.roles);
@@ -124,10 +124,10 @@ impl AssignRoles {
             asked.iter().filter(|role| held(role) == self.remove).cloned().collect();
         if roles.is_empty() {
             let code = if self.remove { Code::RoleNotAssigned } else { Code::RoleAlreadyAssigned };
-            return (told(RolesOutcome::Skipped, Some(code)), None);
+            return (outcome_of(RolesOutcome::Skipped, Some(code)), None);
         }
         let outcome = if self.remove { RolesOutcome::Removed } else { RolesOutcome::Assigned };
-        (told(outcome, None), Some(self.event(user, roles)))
+        (outcome_of(outcome, None), Some(self.event(user, roles)))
     }
 
     fn event(&self, user: &User, roles: Vec<String>) -> Event {

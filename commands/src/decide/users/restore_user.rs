@@ -23,7 +23,7 @@ impl Decide for RestoreUser {
     fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let (id, user) = company.users.created(&self.user).ok_or(Code::UserNotFound)?;
         match user.state {
-            // Whoever is still invited waits for a number again, and there must be one (P19).
+            // A person with an open invitation waits for a number again, so one must be available.
             UserState::Archived
                 if waits_once_restored(company, id, user)
                     && spare(company, &user.org_unit) == 0 =>

@@ -13,7 +13,7 @@ pub struct BadRows {
 }
 
 impl BadRows {
-    /// How many problems are told one by one, in problems: a pattern shows, and the answer stays small.
+    /// The most problems in the answer: enough to show a pattern, and the answer stays small.
     pub const TOLD_PROBLEMS_MAX: usize = 20;
     /// How many of them the message repeats, in problems: what is read at a glance.
     const SAID_PROBLEMS_MAX: usize = 3;
@@ -98,10 +98,10 @@ mod tests {
         let refusal = BadRows::among(&rows).check(2_000).unwrap_err();
         assert_eq!(refusal.code, Code::ImportInvalidRows);
         assert_eq!(refusal.details["invalid"], json!(1_000));
-        let told = refusal.details["problems"].as_array().unwrap();
-        assert_eq!(told.len(), BadRows::TOLD_PROBLEMS_MAX);
+        let listed = refusal.details["problems"].as_array().unwrap();
+        assert_eq!(listed.len(), BadRows::TOLD_PROBLEMS_MAX);
         let first = json!({"row": 1, "line": 2, "column": "email", "code": "field.invalid_email"});
-        assert_eq!((&told[0], &told[19]["row"]), (&first, &json!(10)));
+        assert_eq!((&listed[0], &listed[19]["row"]), (&first, &json!(10)));
         let said = "(1000 of 2000 rows: row 1, email: field.invalid_email; row 1: csv.stray_quote; \
                     row 2, email: field.invalid_email; …)";
         assert!(refusal.message.ends_with(said), "{}", refusal.message);
