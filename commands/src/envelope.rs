@@ -65,11 +65,11 @@ impl Envelope {
     }
 }
 
-/// What the asker is told.
+/// The answer to a command.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Answer {
-    /// Durable before it is told.
+    /// The events are durable.
     Accepted {
         command: CommandId,
         /// Whether it was accepted before, and this is the first answer again.

@@ -142,7 +142,7 @@ events! {
         WelcomeEmailRequested: neutral { user: Who, import: ImportId, row: u64 }
         ImportCompleted: affects_imports { import: ImportId, counts: Counts }
         ImportUndoStarted: affects_imports { import: ImportId }
-        /// What came of undoing a row that had changed something; `code` says why it was not reversed.
+        /// The outcome of undoing a row; `code` says why it was not reversed.
         RowUndone: affects_imports {
             import: ImportId,
             row: u64,
@@ -166,7 +166,7 @@ events! {
             organization: String,
             permission_group: String,
         }
-        /// The network's administrator is to be told of the import, with a link that invites its people (OC-14).
+        /// A notice of the import to the administrator of the network was requested, with a link that invites its people.
         ImportNotificationRequested: neutral {
             import: ImportId,
             email: Personal<String>,
@@ -179,7 +179,7 @@ events! {
 
     /// Profile pictures.
     Picture(PictureEvent) {
-        /// An archive of pictures; what became of each follows.
+        /// An archive of pictures was imported; the outcome of each picture follows.
         PicturesImported: neutral {
             import: ImportId,
             file: FileRef,

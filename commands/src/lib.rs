@@ -1,8 +1,8 @@
-//! What may be asked, what then happened, and the rule between: pure, without IO, clock or async.
+//! Commands, events and the rules between them: pure, without IO, clock or async.
 //!
 //! ```text
-//! command ── decide ──► events ── evolve ──► Company
-//! decide.rs   decide/    event.rs  evolve.rs  company.rs
+//! command ── decide ──► events ── apply ──► Company
+//! decide.rs   decide/    event.rs   company/fold   company.rs
 //! ```
 //! Source of the names and codes: the product's contract, version 1.
 

@@ -82,8 +82,8 @@ pub struct Settings {
     pub designated_admin_emails: Vec<String>,
     /// The optional notifications.
     pub notify: Notify,
-    /// How long after its last mail somebody is reminded of an invitation that is still open, in days; 0 is
-    /// never. A link that lives no longer than that is never reminded of.
+    /// How long after the last mail a person is reminded of an open invitation, in days; 0 means never. A link with a
+    /// shorter lifetime has no reminder.
     pub reminder_after_days: u64,
     /// The most reminders of one link, in mails.
     pub reminder_max: u64,
@@ -99,8 +99,7 @@ pub enum ReferenceResolution {
     Strict,
     /// Also people that an earlier row of the file created.
     FileOrder,
-    /// Also those whom a later row of the file names, if nothing is wrong with that row in itself: the file is
-    /// read for them before its rows are applied in their order.
+    /// Also people of later rows, if those rows are valid: the file is read for them before its rows are applied.
     TwoPass,
 }
 

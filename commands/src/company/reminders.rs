@@ -16,8 +16,8 @@ type Entry = (u8, Time, InvitationId);
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Reminders(BTreeSet<Entry>);
 
-/// The entry of an invitation: nobody is reminded of one that was used, revoked, bounced or ended otherwise,
-/// nor of one whose mail may never have arrived.
+/// The entry of an invitation. `None` if it was used, revoked, has bounced or ended otherwise, or if its mail may
+/// never have arrived.
 fn entry(invitation: &Invitation) -> Option<Entry> {
     let open = matches!(invitation.state, InvitationState::Sent | InvitationState::Delivered);
     open.then_some((invitation.reminders, invitation.mailed_at, invitation.id))

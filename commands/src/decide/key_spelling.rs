@@ -21,8 +21,7 @@ const KEYS: [&str; 10] = [
 /// The keys under which a body names them one level deeper.
 const WITHIN: [&str; 2] = ["filter", "source"];
 
-/// The body with its names composed and without blanks around them: how letters are coded and what stands at
-/// the ends of a name is nothing that anybody sees (OCM-09, OCM-11).
+/// Normalizes the names in the body: composed letters, no surrounding blanks. Readers cannot see these differences.
 pub(super) fn alike(mut body: Value) -> Value {
     spell(&mut body);
     for key in WITHIN {
@@ -101,8 +100,8 @@ mod tests {
         assert_eq!(Command::read("UndoImport", both).unwrap_err().code, Code::EnvelopeMalformed);
     }
 
-    /// OCM-09, OCM-11, ML-04: a name is one name, whether its letters are composed or not and whatever blanks
-    /// stand around it; when it is defined as when it is called.
+    /// OCM-09, OCM-11, ML-04: names are equal with composed or decomposed letters and with any surrounding blanks, in
+    /// definitions and in references.
     #[test]
     fn ocm_09_ocm_11_a_name_is_spelled_alike_wherever_it_comes_from() {
         let company = given([]);
@@ -141,7 +140,7 @@ mod tests {
         company
             .when_json("DefineRole", json!({"role": " \u{200b}"}))
             .then_refused(Code::FieldRequired);
-        // A line break is no blank: it is told, not taken away.
+        // A line break is not a blank: it is rejected, not removed.
         company
             .when_json("DefineRole", json!({"role": "King\n"}))
             .then_refused(Code::FieldControlCharacter);

@@ -14,7 +14,7 @@ pub enum MailOutcome {
     Skipped { code: Code, detail: Option<String> },
     /// The mail was certainly not accepted; a retry may help.
     Retry { code: Code, detail: Option<String> },
-    /// The mail was not accepted, or nobody knows whether it was. There is no retry.
+    /// The mail was not accepted, or its outcome is unknown. There is no retry.
     Failed { code: Code, detail: Option<String> },
 }
 

@@ -1,8 +1,7 @@
 //! MangoApps, the form Office Chat has grown into: more columns, people known by an employee ID, and some who leave.
 //!
-//! Built of the vendor's public help, on what the model has: `DELETED` archives, and nobody comes back by a
-//! file. Left out is what the model has no place for: rows that wait for an approval, files that are fetched,
-//! and what the further columns mean to the product; their values are kept as they are written.
+//! It follows the public help of the vendor: `DELETED` archives a person, and a file never restores one. Approval of
+//! rows and fetched files are not supported. Values of further columns are stored as attributes.
 
 use std::collections::BTreeMap;
 

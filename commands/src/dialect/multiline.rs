@@ -153,7 +153,7 @@ fn looks_like_note(cells: &mut dyn Iterator<Item = &str>) -> bool {
     head.is_some_and(|head| head.eq_ignore_ascii_case("note"))
 }
 
-/// Whether every mandatory cell of a row is valid. Then a row that begins with "note" is an account all the same.
+/// Whether every mandatory cell of a row is valid. Then a row that begins with "note" is an account nevertheless.
 fn is_account(row: &Row<'_>) -> bool {
     // A device may have lost its plus sign. The row is an account, and its problem says what is wrong.
     let mut cells = Cells::new(*row, true);

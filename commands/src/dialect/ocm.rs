@@ -139,7 +139,7 @@ impl ImportRules for Ocm {
             Some(CellValue::Value(value)) => Some(value.as_str()),
             _ => None,
         };
-        // One that stands for a blank cell is judged as the LAN ID it is.
+        // An Agent ID that replaces a blank cell is checked as a LAN ID.
         let same_as_key = |id: &str| row.user.as_ref().is_some_and(|key| key.folded() == fold(id));
         if attribute("agent_id").is_some_and(|id| !same_as_key(id) && !known.takes_id(id)) {
             problems.push(special_characters(AGENT_ID));
@@ -194,8 +194,8 @@ fn login(cells: &mut Cells<'_>, column: usize) -> CellValue<String> {
     }
 }
 
-/// A number that is a name: compared as text, so that 007 is not 7; of whatever width (N76). A superscript or a
-/// digit in a circle is none.
+/// A number that is used as a name: compared as text, so that 007 is not 7. Full-width digits are accepted;
+/// superscript and circled digits are not.
 fn number(cells: &mut Cells<'_>, column: usize) -> CellValue<String> {
     let narrow = |c: char| match c {
         '\u{ff10}'..='\u{ff19}' => c.nfkc().collect(),
@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(lan(&"j".repeat(64)), vec![]);
         // Whether a mark is taken is the company's to say, so it is not said here.
         assert_eq!(lan("john.doe"), vec![]);
-        // Whom a cell refers to is a key like any (N51).
+        // The referenced person is a key like any other.
         let supervisor = problems("john,J,D,,1,agent,ja\u{200b}ne1,T,R,,,");
         assert_eq!(supervisor, one("Supervisor", Code::FieldInvisibleCharacter));
         let agent = problems("john,J,D,jöhn,1,agent,x,T,R,,,");

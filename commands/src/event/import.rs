@@ -15,12 +15,12 @@ pub struct RowRef {
     pub row: u64,
     /// The physical line of the file on which the row begins, from 1.
     pub line: u64,
-    /// What became of the row's phone, where phones were to be added.
+    /// The outcome of the phone of the row, if phones are added.
     pub phone: Option<PhoneOutcome>,
     pub warnings: Vec<Problem>,
 }
 
-/// What became of a row's phone number.
+/// The outcome of the phone of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PhoneOutcome {
@@ -29,7 +29,7 @@ pub enum PhoneOutcome {
     Rejected(Code),
 }
 
-/// What became of a row: exactly one of these.
+/// The outcome of a row.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]
@@ -97,7 +97,7 @@ impl Counts {
     }
 }
 
-/// What came of undoing a row: exactly one of these.
+/// The outcome of undoing a row.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
 )]

@@ -16,13 +16,13 @@ use crate::values::{ImportId, InvitationId, Personal, RunId, Time};
 pub enum TemplateKind {
     ChannelInvitation,
     Welcome,
-    /// To an administrator, with the link that invites an import's people (OC-14).
+    /// To an administrator, with the link that invites the people of an import.
     ImportCompleted,
-    /// What an import came to, to the designated administrators (ML-14).
+    /// The report of an import, to the designated administrators.
     BatchReport,
-    /// A run that had to wait has begun, to whoever asked for it.
+    /// A waiting run has started, to the actor who requested it.
     RunStarted,
-    /// What a run came to, to whoever asked for it.
+    /// A run has completed, to the actor who requested it.
     RunCompleted,
     /// An organization's numbers are running out, to the designated administrators.
     NumberThreshold,

@@ -20,7 +20,7 @@ pub enum Channel {
 impl Channel {
     pub const ALL: [Self; 2] = [Self::Whatsapp, Self::Imessage];
 
-    /// The spellings that askers are told of; [`Channel::read`] is not fussy about case and spaces.
+    /// The documented spellings; [`Channel::read`] ignores case and spaces.
     pub const SPELLINGS: &[&str] =
         &["whatsapp", "imessage", "WhatsApp", "WhatsApp Native", "iMessage", "iMessage Native"];
 
@@ -42,7 +42,7 @@ impl Channel {
     }
 }
 
-/// Whom a run is for, as it was asked.
+/// The source of recipients of a run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
@@ -59,7 +59,7 @@ pub enum Source {
     },
 }
 
-/// Whom a resend without names is for.
+/// The filter of a resend without names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ResendFilter {
@@ -68,7 +68,7 @@ pub enum ResendFilter {
     NotInvited,
 }
 
-/// What became of a mail after it was handed over; an overlay, never an outcome.
+/// The delivery of a sent mail. It does not change the outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Delivery {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct Notify {
     /// What an import came to, to the designated administrators (ML-14).
     pub batch_report: bool,
-    /// That a run which had to wait has begun, to whoever asked for it.
+    /// A waiting run has started, to the actor who requested it.
     pub run_started: bool,
-    /// What a run came to, to whoever asked for it.
+    /// A run has completed, to the actor who requested it.
     pub run_completed: bool,
     /// That an organization's numbers are running out, to the designated administrators.
     pub number_threshold: bool,

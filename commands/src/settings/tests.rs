@@ -97,7 +97,7 @@ fn what_was_set_before_still_stands() {
 }
 
 /// ML-14: the designated administrators are plain addresses, each named once, and nothing that could
-/// make a header of its own.
+/// add a header.
 #[test]
 fn ml_14_designated_administrators_are_addresses_each_once() {
     let check = |value: Value| check(&json!({"designated_admin_emails": value}));

@@ -19,7 +19,7 @@ const MAX_SOURCE_BYTES: usize = 64 * 1024;
 /// Checks a template before a company may use it.
 ///
 /// A required variable must be visible in the finished mail. The check fills in the template twice: for a person whose
-/// values are all known, and for a person of whom only the user name is known.
+/// values are all known, and for a person with only a user name.
 ///
 /// # Errors
 /// `template.invalid` with `part` and `line` for a syntax error or an unknown variable.
@@ -253,7 +253,7 @@ mod tests {
         }
     }
 
-    /// N56: whatever the kind, a subject with a line break is refused.
+    /// N56: for every kind, a subject with a line break is refused.
     #[test]
     fn n56_no_kind_takes_a_subject_of_two_lines() {
         for kind in TemplateKind::ALL {

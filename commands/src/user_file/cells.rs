@@ -134,8 +134,8 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// A phone number. One that cannot be read is a warning, as the person is created all the same (LX-12);
-    /// control characters are a problem here as everywhere.
+    /// Reads a phone number. An invalid one is only a warning, because the person is created nevertheless. Control
+    /// characters are a problem.
     pub fn phone(&mut self, column: usize) -> CellValue<Result<Phone, Code>> {
         let text = match self.raw(column) {
             CellValue::Absent => return CellValue::Absent,
@@ -260,7 +260,7 @@ impl<'a> Cells<'a> {
                 self.warn_of_scripts(column, &kept);
                 CellValue::Value(kept)
             }
-            // All that was there is what nobody sees.
+            // The cell had invisible characters only.
             Err(Code::FieldRequired) => CellValue::Blank,
             Err(code) => {
                 self.problem_of(column, code, MAX_TEXT_CHARS);

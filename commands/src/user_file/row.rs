@@ -15,7 +15,7 @@ pub struct RowValues {
     pub first_name: CellValue<String>,
     pub last_name: CellValue<String>,
     pub email: CellValue<String>,
-    /// A bad phone does not make the row invalid: it is told in the warnings (LX-12).
+    /// An invalid phone does not make the row invalid: it is a warning.
     pub phone: CellValue<Result<Phone, Code>>,
     pub org_unit: CellValue<String>,
     pub roles: CellValue<Vec<String>>,

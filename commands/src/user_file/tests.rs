@@ -22,7 +22,7 @@ fn parsed(input: impl Read, dialect: &str) -> Vec<ParsedRow> {
     read.map(Result::unwrap).collect()
 }
 
-/// N45: for each dialect without a limit of its own. The refusal has both numbers, and no file is held in memory.
+/// N45: for each dialect without a row limit. The refusal has both numbers, and no file is held in memory.
 #[test]
 fn a_million_rows_pass_and_one_more_is_refused() {
     for dialect in dialect::ALL.iter().filter(|one| one.format().row_limit.is_none()) {

@@ -138,7 +138,7 @@ impl Engine {
         reply.into_answer(id)
     }
 
-    /// Plans an `ImportFile`, whatever its `mode`. It appends nothing.
+    /// Plans an `ImportFile` in any `mode`. It appends nothing.
     ///
     /// # Errors
     /// The refusal or failure that the command would get.

@@ -30,8 +30,7 @@ use boarding_core::delivery::mail::{Mail, Purpose};
 /// One piece of work, as JSON: invite this person on this channel, and report.
 ///
 /// The report is the command `InviteSent`, `UserSkipped` or `InviteFailed` with the `run`, `user`,
-/// `attempt` and `fence` given here. After the `deadline` nobody waits for it any more: work that is
-/// taken later is left alone.
+/// `attempt` and `fence` given here. After the `deadline` the worker must not start the work.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkItem {
     pub company: CompanyId,
@@ -55,7 +54,7 @@ pub struct WorkItem {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// The person's own link; whoever has it can link.
+    /// The personal link. Every holder of the link can use it.
     pub link: String,
     /// When the link ends, if it is sent now.
     pub expires_at: Time,

@@ -13,6 +13,7 @@ use boarding_projections::rows::{MemoryRows, Rows, Table};
 use serde_json::{Value, json};
 
 use super::{EngineHarness, company_id, ok, people_rows};
+use crate::support::wait::eventually;
 
 /// An engine with rows in every table.
 async fn with_rows_in_every_table() -> EngineHarness {
@@ -206,21 +207,28 @@ async fn rows_of_another_projection_version_are_rebuilt() {
     let mut harness = with_rows_in_every_table().await;
     harness.close().await;
     let live = stored(&harness);
+    let tree = open_tree(&harness).await;
     for &table in Table::ALL {
-        change_version(&harness, table);
+        change_version(&tree, table);
     }
+    drop(tree);
     harness.open().await;
     harness.engine().caught_up().await.unwrap();
     harness.close().await;
     assert_eq!(stored(&harness), live);
-    let tree = sled::open(harness.data().join("derived")).unwrap();
+    let tree = open_tree(&harness).await;
     let junk = tree.iter().values().any(|row| row.unwrap() == "junk".as_bytes());
     assert!(!junk, "a row of the old version was not removed");
 }
 
+/// Opens the folder of the read models. The threads of a closed tree hold its lock for a moment.
+async fn open_tree(harness: &EngineHarness) -> sled::Db {
+    let folder = harness.data().join("derived");
+    eventually("the lock of the read models is free", async || sled::open(&folder).ok()).await
+}
+
 /// Sets the version of the table to 0 and adds an invalid row.
-fn change_version(harness: &EngineHarness, table: Table) {
-    let tree = sled::open(harness.data().join("derived")).unwrap();
+fn change_version(tree: &sled::Db, table: Table) {
     let key = b"\0meta";
     let (position, mut builds): (u64, std::collections::BTreeMap<u8, (u8, u32)>) =
         rmp_serde::from_slice(&tree.get(key).unwrap().unwrap()).unwrap();

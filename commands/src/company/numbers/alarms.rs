@@ -58,8 +58,8 @@ impl Alarms {
         }
     }
 
-    /// Looks at the owners that have changed: once a commit, for a number that is allocated and assigned in
-    /// one breath is no way down and up again.
+    /// Checks the owners that have changed, once per commit. So a number that is allocated and assigned in one
+    /// commit does not look like a crossing in both directions.
     pub(super) fn look(&mut self, threshold_percent: u64, stock: impl Fn(&NumberOwner) -> Stock) {
         for owner in std::mem::take(&mut self.changed) {
             let stock = stock(&owner);

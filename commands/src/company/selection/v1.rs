@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(listed(company(), resend(Some(ResendFilter::Bounced))), (vec![], 0));
     }
 
-    /// A3: the run of an import lists its people, or only those whom the import created.
+    /// A3: the run of an import lists its people, or only the created ones.
     #[test]
     fn stored_runs_of_an_import_keep_the_list_of_version_1() {
         use crate::decide::ImportRows;

@@ -48,7 +48,7 @@ mod tests {
     use super::*;
     use crate::decide::testing::given;
 
-    /// LX-01, LX-02, LX-03: nobody is shut out before the first grant, everybody without one after it.
+    /// LX-01, LX-02, LX-03: permissions are enforced from the first grant on, and not before.
     #[test]
     fn the_first_grant_turns_enforcement_on() {
         let grant = |permission| GrantPermissions {

@@ -91,7 +91,7 @@ impl Tick {
         }
     }
 
-    /// Reminders, numbers that run short, invitations that expired: whoever is to know is told.
+    /// Requests due reminders and the notices about numbers and expired invitations.
     fn tell(self, company: &Company, events: &mut Vec<Event>) {
         // What has no room now waits for the next tick.
         let room = MAX_EVENTS.saturating_sub(events.len());

@@ -110,7 +110,7 @@ impl ImportPictures {
             Err(code) => return refused(*code),
         };
         let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem).trim();
-        // Who is there has an Agent ID, whatever marks the company takes in new ones by now.
+        // An existing person has a valid Agent ID, even if the settings allow fewer characters now.
         let Some((id, user)) = company.holder(self.match_attribute.attribute(), stem) else {
             let is_one = !stem.is_empty() && company.settings.takes_id(stem);
             return refused(if is_one { Code::PictureUserNotFound } else { Code::PictureNoMatch });
@@ -229,7 +229,7 @@ mod tests {
     /// A27, OCM-20: another archive replaces the picture; its counts add up.
     #[test]
     fn a27_a_second_archive_replaces_and_counts() {
-        let mut again = pictures(&[good("johndoe22.png"), good("nobody.png")]);
+        let mut again = pictures(&[good("johndoe22.png"), good("unknown.png")]);
         let company = company().after(pictures(&[good("johndoe22.jpg")]));
         company.when(again.clone()).then_refused(Code::ImportAlreadyExists);
         let Command::ImportPictures(command) = &mut again.command else { panic!() };

@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(import.members.len(), 2);
     }
 
-    /// LX-09, LX-11, N63: the user and the phone are two facts; a number of somebody else is only not added.
+    /// LX-09, LX-11, N63: a user is created even if the phone belongs to another person and is not added.
     #[test]
     fn n63_two_rows_with_one_phone_create_two_users() {
         let company = given([accepted(2, true, Existing::Skip)]);
@@ -166,7 +166,7 @@ mod tests {
         );
     }
 
-    /// P15: the same rows again create nobody (skip), and change nothing (update).
+    /// P15: repeated rows create no one (skip) and change nothing (update).
     #[test]
     fn p15_the_same_rows_again_change_nothing() {
         let again = |existing| {

@@ -26,11 +26,10 @@ pub(crate) struct Ending<'a> {
 }
 
 impl Ending<'_> {
-    /// Adds the end of the import, and the run for its people where one was asked for. The events before it
-    /// are those of its last rows.
+    /// Adds the end of the import, and its run if one was requested. `events` has the events of the last rows.
     ///
     /// # Errors
-    /// `run.*` and `channel.not_enabled`, if there can be no run; the import is over all the same.
+    /// `run.*` and `channel.not_enabled`, if the run is refused. The end of the import is added nevertheless.
     pub(crate) fn add_events(&self, events: &mut Vec<Event>) -> Result<(), Refusal> {
         let people = self.people(events);
         let (import, counts) = (self.import, self.counts);
@@ -44,14 +43,13 @@ impl Ending<'_> {
         let request = Request { run: run_of(import), channel, source };
         request.check_id(self.company)?;
         request.check_size(self.company, people)?;
-        // The list goes on in commits of its own: this one holds rows already.
+        // The list is in further commits, because this one has rows already.
         let run = request.enter(self.company, (people, again), vec![], None);
         events.extend(run.into_events());
         Ok(())
     }
 
-    /// OC-14, A15, ML-14: whether people are invited at once or not, the administrators are told, if there
-    /// are any.
+    /// Requests the notices to administrators about the end of the import, with or without invitations.
     fn tell_admins(&self, events: &mut Vec<Event>) {
         let settings = &self.company.settings;
         let hours = settings.import_link_ttl_hours;
@@ -82,7 +80,7 @@ impl Ending<'_> {
     }
 }
 
-/// Why nobody is invited, for whoever looks at the import.
+/// The event that records why no one is invited.
 pub(crate) fn refused(import: ImportId, refusal: Refusal) -> Event {
     let problem = Problem { column: None, code: refusal.code, message: refusal.message };
     Event::ImportInvitesRefused { import, problem }

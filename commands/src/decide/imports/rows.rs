@@ -183,7 +183,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Why a row leaves somebody who exists as they are, if so.
+    /// The reason why a row does not change an existing person, if there is one.
     fn refusal(
         &mut self,
         id: UserId,
@@ -207,7 +207,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// A row that names somebody who exists.
+    /// A row of an existing person.
     fn meet(&mut self, folded: &str, user: &User, row: &ParsedRow, mut row_ref: RowRef) {
         if row.values.archived {
             return self.archive(user, row_ref);
@@ -265,7 +265,7 @@ impl<'a> Rows<'a> {
         self.events.push(Event::UserArchived { user: who });
     }
 
-    /// OC-15: a manager whom neither the company nor the file knows is worth a word, and no more.
+    /// Adds a warning for a manager that is neither in the company nor in the file.
     fn warn_of_manager(&self, values: &RowValues, row: &mut RowRef) {
         let Some(manager) = values.manager.as_ref().filter(|manager| !manager.in_file) else {
             return;
@@ -283,7 +283,7 @@ impl<'a> Rows<'a> {
         let phone = match values.phone {
             CellValue::Value(Ok(phone)) => phone,
             CellValue::Value(Err(code)) => {
-                // The phone has an outcome of its own: the warning would say the same again.
+                // The outcome of the phone has the same information, so the warning is dropped.
                 row.warnings.retain(|warning| warning.code != code);
                 row.phone = Some(PhoneOutcome::Rejected(code));
                 return None;

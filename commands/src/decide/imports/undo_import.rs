@@ -11,7 +11,7 @@ use crate::event::{Event, Permission, UndoCounts};
 use crate::values::{Code, ImportId, Refusal};
 
 /// Takes back what an import did, row by row: people it created go, old values come back, numbers it listed
-/// are taken off the list. Whoever something has happened to since is left as is, and the row says why.
+/// are taken off the list. A person who has changed since is left as is, and the row says why.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoImport {
@@ -114,7 +114,7 @@ mod tests {
         given(events).when(undo).then_refused(Code::ImportAlreadyUndone);
     }
 
-    /// ML-01: whoever may import such a file may take it back, and nobody else.
+    /// ML-01: the permission to import such a file is the permission to undo it.
     #[test]
     fn ml_01_undoing_takes_what_importing_took() {
         let granted = |dialect: &str, permission| {

@@ -19,8 +19,8 @@ pub(crate) struct Reversals<'a> {
     import: &'a ImportState,
     at: Time,
     /// The other imports that were not undone, by ordinal.
-    standing: HashSet<u32>,
-    /// The people of the later ones among them; told only if somebody asks.
+    not_undone: HashSet<u32>,
+    /// The people of the later ones among them, computed on demand.
     later_members: OnceCell<HashSet<UserId>>,
     /// Who waits for a number and goes back to another organization in this commit, by where to.
     moved: HashMap<NumberOwner, u64>,
@@ -34,10 +34,10 @@ impl<'a> Reversals<'a> {
         import: &'a ImportState,
         at: Time,
     ) -> Self {
-        let standing = company.imports.values().filter(|one| one.undo == Undo::No);
-        let standing = standing.map(|one| one.ordinal).collect();
+        let not_undone = company.imports.values().filter(|one| one.undo == Undo::No);
+        let not_undone = not_undone.map(|one| one.ordinal).collect();
         let (later_members, moved, events) = (OnceCell::new(), HashMap::new(), Vec::new());
-        Self { company, id, import, at, standing, later_members, moved, events }
+        Self { company, id, import, at, not_undone, later_members, moved, events }
     }
 
     /// Undoes the next row: exactly one event tells its outcome.
@@ -88,7 +88,7 @@ impl<'a> Reversals<'a> {
         if ordinal == self.import.ordinal {
             return false;
         }
-        self.standing.contains(&ordinal) || self.later_members().contains(&id)
+        self.not_undone.contains(&ordinal) || self.later_members().contains(&id)
     }
 
     fn later_members(&self) -> &HashSet<UserId> {
@@ -100,7 +100,7 @@ impl<'a> Reversals<'a> {
         })
     }
 
-    /// Whoever waits for a number goes back only where there is one to come (P19).
+    /// A waiting person moves back only if a number is available there.
     fn no_number(&mut self, effect: &RowEffect, id: UserId) -> Option<(UndoOutcome, Code)> {
         let RowEffect { before, after, .. } = effect;
         let numbers = &self.company.numbers;
@@ -167,7 +167,7 @@ impl<'a> Reversals<'a> {
         }
     }
 
-    /// The number of the pool that the row assigned is nobody's again, and where it came from.
+    /// Releases the number that the row assigned, and returns it to its origin.
     fn give_back_number(&mut self, effect: &RowEffect, user: &User) {
         let Some(number) = effect.after.number.filter(|_| effect.before.number.is_none()) else {
             return;

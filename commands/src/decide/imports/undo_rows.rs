@@ -65,7 +65,7 @@ mod tests {
     use crate::user_file::ParsedRow;
     use crate::values::{Personal, Problem};
 
-    /// A company and everything that happened in it, so that effects can be told from it.
+    /// A company with all its events, to compute the effects of imports.
     struct Story(Vec<Event>);
 
     impl Story {
@@ -113,7 +113,7 @@ mod tests {
             effects.take(&crate::company::effects::testing::commit(self.0.clone()))
         }
 
-        /// The story after the import was undone, and what came of its rows.
+        /// The company after the undo of the import, and the outcomes of its rows.
         fn undone(self, import: ImportId) -> (Self, Vec<(u64, UndoOutcome, Option<Code>)>) {
             let asked = UndoImport { import, mode: ImportMode::Commit };
             let started = self.company().when(asked).events();
@@ -164,7 +164,7 @@ mod tests {
         vec![created, updated, activated, with_phone(row(4, "dee"), 4), row(5, "ann"), bad]
     }
 
-    fn standing(company: &Given) -> Vec<crate::company::UserSnapshot> {
+    fn snapshots(company: &Given) -> Vec<crate::company::UserSnapshot> {
         ["ann", "bob", "cid", "dee"]
             .map(|key| {
                 crate::company::UserSnapshot::of(&company.0, &crate::values::UserKey::new(key))
@@ -175,13 +175,13 @@ mod tests {
     /// P23: everybody stands as before the import; rows that had changed nothing have no outcome.
     #[test]
     fn p23_what_an_import_did_is_taken_back() {
-        let was = standing(&before().company());
+        let was = snapshots(&before().company());
         let story = before().imported(import_id(), rows());
-        assert_ne!(standing(&story.company()), was);
+        assert_ne!(snapshots(&story.company()), was);
         let (story, outcomes) = story.undone(import_id());
         assert_eq!(outcomes, [1, 2, 3, 4].map(reversed));
         let company = story.company();
-        assert_eq!(standing(&company), was);
+        assert_eq!(snapshots(&company), was);
         assert!(company.0.phones.is_empty() && company.0.undoing.is_empty());
         assert_eq!(company.0.imports[&import_id()].undo, Undo::Done);
         let Some(Event::ImportUndone { counts, .. }) = story.0.last() else { panic!() };
@@ -202,11 +202,11 @@ mod tests {
         );
         let (story, outcomes) = again.undone(ImportId(Ulid(45)));
         assert_eq!(outcomes, [1, 2, 3, 4].map(reversed));
-        assert_eq!(standing(&story.company()), standing(&before().company()));
+        assert_eq!(snapshots(&story.company()), snapshots(&before().company()));
     }
 
-    /// P23: who left with a row comes back as they stood, active or not; who had left before is not touched, and
-    /// nobody is created to leave.
+    /// P23: a person that a row archived is restored to the former state. A person who was archived before is not
+    /// changed, and no one is created.
     #[test]
     fn p23_whoever_left_with_a_row_comes_back() {
         let leaving = |at: u64, key: &str| {
@@ -216,7 +216,7 @@ mod tests {
         };
         let left = Event::UserArchived { user: who("dee") };
         let story = before().then([left]);
-        let was = standing(&story.company());
+        let was = snapshots(&story.company());
         let rows = vec![leaving(1, "bob"), leaving(2, "cid"), leaving(3, "dee"), leaving(4, "ann")];
         let story = story.imported(import_id(), rows);
         let company = story.company();
@@ -234,10 +234,10 @@ mod tests {
         );
         let (story, outcomes) = story.undone(import_id());
         assert_eq!(outcomes, [1, 2].map(reversed));
-        assert_eq!(standing(&story.company()), was);
+        assert_eq!(snapshots(&story.company()), was);
     }
 
-    /// P23: whoever was touched since stays as they are, and the row says why.
+    /// P23: a person who has changed since is left as is, and the row has the reason.
     #[test]
     fn p23_whoever_was_touched_since_is_kept() {
         let linked =
@@ -257,7 +257,7 @@ mod tests {
         let rows = rows().into_iter().chain([row(7, "fay")]).collect();
         let since = [linked, role, archived, number, pictured];
         let story = before().imported(import_id(), rows).then(since);
-        let as_is = standing(&story.company());
+        let as_is = snapshots(&story.company());
         let (story, outcomes) = story.undone(import_id());
         let expected = [
             kept(1, Code::RowChangedSince),
@@ -267,14 +267,14 @@ mod tests {
             kept(7, Code::RowChangedSince),
         ];
         assert_eq!(outcomes, expected);
-        assert_eq!(standing(&story.company()), as_is);
+        assert_eq!(snapshots(&story.company()), as_is);
     }
 
-    /// P23: whom a later import names stays, until that one is undone: imports are taken back last first.
+    /// P23: a person in a later import is kept until that import is undone.
     #[test]
     fn p23_later_imports_are_undone_first() {
         let [second, third] = [45, 46].map(|n| ImportId(Ulid(n)));
-        let was = standing(&before().company());
+        let was = snapshots(&before().company());
         let named_again = vec![named(row(1, "bob"), "Robert"), row(2, "ann")];
         let story = before().imported(import_id(), rows()).imported(second, named_again);
         let story = story.imported(third, vec![row(1, "ann")]);
@@ -283,17 +283,17 @@ mod tests {
         assert_eq!(outcomes, [named_since(1), named_since(2), reversed(3), reversed(4)]);
 
         let (story, outcomes) = story.undone(third);
-        assert_eq!(outcomes, [], "it changed nobody");
+        assert_eq!(outcomes, [], "it changed no one");
         let (_, outcomes) = Story(story.0.clone()).undone(import_id());
         assert_eq!(outcomes[0], named_since(1), "the second one still names ann");
         let (story, outcomes) = story.undone(second);
         assert_eq!(outcomes, [reversed(1)]);
         let (story, outcomes) = story.undone(import_id());
         assert_eq!(outcomes, [1, 2, 3, 4].map(reversed));
-        assert_eq!(standing(&story.company()), was);
+        assert_eq!(snapshots(&story.company()), was);
     }
 
-    /// P27: asked twice, a row is undone once; what does not fit a commit is told, and left as it is.
+    /// P27: a repeated row is undone once; a row that does not fit in a commit is reported and kept.
     #[test]
     fn p27_rows_are_undone_once_and_in_their_order() {
         let story = before().imported(import_id(), rows());
@@ -323,8 +323,7 @@ mod tests {
         assert!(!company.after(rest.clone()).when(rest).0.unwrap().is_append());
     }
 
-    /// P18, P23: the numbers that an import gave are nobody's again, each where it came from, and whoever is
-    /// removed is no account.
+    /// P18, P23: the numbers that an import assigned return to their origin, and a removed person has no account.
     #[test]
     fn p23_numbers_that_an_import_gave_go_back() {
         let asks = |row: ParsedRow, n: u64| {
@@ -364,8 +363,8 @@ mod tests {
         assert_eq!(company.numbers.get(number(1)).unwrap().state.as_str(), "cooling");
     }
 
-    /// P18, P19: an import takes nobody away from their number, nor to where there is none for who waits for
-    /// one; its undo takes nobody back to where there is none by then.
+    /// P18, P19: an import moves no one away from an assigned number, and no waiting person to an organization without
+    /// numbers. The undo moves no one back to an organization without numbers.
     #[test]
     fn p19_who_waits_for_a_number_goes_only_where_there_is_one() {
         let invited = Event::InviteDispatched {
@@ -435,7 +434,7 @@ mod tests {
         assert_eq!(left.then([withdrawn]).undone(import_id()).1, [errored]);
     }
 
-    /// LX-14: nobody who was taken out again gets a log-in mail.
+    /// LX-14: a removed person gets no log-in mail.
     #[test]
     fn lx_14_a_welcome_mail_that_waits_is_not_sent_to_whom_the_undo_removes() {
         let story = before().imported(import_id(), rows());

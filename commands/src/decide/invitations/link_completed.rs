@@ -1,4 +1,4 @@
-//! `LinkCompleted`: somebody followed the link to its end; the channel is linked.
+//! `LinkCompleted`: a person used the link; the channel is linked.
 
 use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
@@ -26,7 +26,7 @@ fn either_way(schema: &mut Schema) {
 }
 
 impl Decide for LinkCompleted {
-    // Whoever holds a token may use it; without one the rule asks for a permission.
+    // A valid token needs no permission; without a token the rule requires one.
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
@@ -96,7 +96,7 @@ pub(crate) fn why_not_live(invitation: &Invitation, now: Time) -> Option<Code> {
         InvitationState::Linked => Some(Code::InvitationAlreadyUsed),
         InvitationState::Revoked => Some(Code::InvitationRevoked),
         InvitationState::Expired => Some(Code::InvitationExpired),
-        // A bounced mail may have been read elsewhere all the same: the link itself is still good.
+        // A bounced mail may have been read elsewhere, so its link stays valid.
         InvitationState::Created
         | InvitationState::Sent
         | InvitationState::Delivered
@@ -164,7 +164,7 @@ mod tests {
         given(events).when_asked_by("link", Authority::Granted, now, follow(generation))
     }
 
-    /// P18: the number of whoever comes on board is registered, and stays when other invitations end.
+    /// P18: linking registers the number, which stays when other invitations end.
     #[test]
     fn p18_with_the_link_the_number_is_registered() {
         use crate::decide::numbers::pool::testing::{assigned, number_added};

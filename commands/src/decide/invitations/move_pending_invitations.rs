@@ -64,7 +64,7 @@ impl Decide for MovePendingInvitations {
 }
 
 impl MovePendingInvitations {
-    /// Those who are not there yet, each once. No refusal repeats a key: it may be somebody's phone number.
+    /// The people who are not in the destination yet, each once. Refusals never repeat a key: it may be a phone number.
     fn movers<'a>(&self, company: &'a Company) -> Result<Vec<(UserId, &'a User)>, Refusal> {
         let (mut movers, mut named) = (Vec::new(), BTreeSet::new());
         for (key, place) in self.accounts.iter().zip(1..) {
@@ -143,7 +143,7 @@ mod tests {
         given(events)
     }
 
-    /// ML-17, P20: too few numbers move nobody; the message is the product's own, word for word.
+    /// ML-17, P20: with too few numbers no one is moved, and the message is that of the product.
     #[test]
     fn ml_17_too_few_numbers_in_the_destination_move_nobody() {
         let refusal = company(1)
@@ -204,7 +204,7 @@ mod tests {
         company(5).when(nowhere).then_refused(Code::OrgUnitNotFound);
     }
 
-    /// The destination's own permissions hold for whoever is moved.
+    /// Moved people get the permissions of the destination.
     #[test]
     fn who_moves_leaves_the_permission_group_behind() {
         let mut company = company(1);

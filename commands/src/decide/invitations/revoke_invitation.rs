@@ -51,7 +51,7 @@ mod tests {
     use crate::decide::invitations::link_completed::testing::invited;
     use crate::decide::testing::given;
 
-    /// P18: the number of somebody who is not on board is free again with the invitation.
+    /// P18: revoking releases the number of a person who has not linked.
     #[test]
     fn p18_with_the_invitation_goes_the_number_that_came_with_it() {
         use crate::decide::numbers::pool::testing::{assigned, number, number_added};
@@ -63,8 +63,7 @@ mod tests {
         assert_eq!(company.0.numbers.get(number(1)).unwrap().state.as_str(), "available");
     }
 
-    /// ML-01, ML-10: whoever may import accounts may invite them again and take invitations back, and nobody
-    /// else's.
+    /// ML-01, ML-10: the permission for accounts allows to resend and revoke invitations of accounts only.
     #[test]
     fn ml_01_the_invitations_of_accounts_are_theirs_who_import_accounts() {
         use crate::decide::numbers::pool::testing::{account, unit, user_of};
@@ -84,7 +83,7 @@ mod tests {
         let filter = json!({"filter": "not_invited", "channel": "whatsapp"});
         for (name, body) in [
             ("RevokeInvitation", revoke("zoe")),
-            ("RevokeInvitation", revoke("nobody")),
+            ("RevokeInvitation", revoke("unknown")),
             ("ResendInvitation", resend(&["ann", "zoe"])),
             ("ResendInvitation", resend(&[])),
             ("ResendInvitation", filter),
@@ -107,7 +106,7 @@ mod tests {
         assert_eq!(company.when(revoke()).names(), ["InvitationRevoked"]);
         let company = company.after(revoke());
         company.when(revoke()).then_refused(Code::InvitationRevoked);
-        let nobody = json!({"user": "zoe", "channel": "whatsapp"});
-        company.when_json("RevokeInvitation", nobody).then_refused(Code::UserNotFound);
+        let unknown_user = json!({"user": "zoe", "channel": "whatsapp"});
+        company.when_json("RevokeInvitation", unknown_user).then_refused(Code::UserNotFound);
     }
 }

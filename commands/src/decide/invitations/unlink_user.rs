@@ -30,7 +30,7 @@ impl Decide for UnlinkUser {
         if !user.link(channel).linked {
             return Err(Code::UserInvalidTransition.into());
         }
-        // Whoever is invited elsewhere waits for a number again, and there must be one (P19).
+        // A person with another invitation waits for a number again, so one must be available.
         let waits = company.numbers.is_account(id)
             && company.numbers.of(id).is_none()
             && pending_without(user, channel).next().is_some();
@@ -60,7 +60,7 @@ mod tests {
         company.after(unlink()).when(unlink()).then_refused(Code::UserInvalidTransition);
     }
 
-    /// P19: whoever is still invited elsewhere waits for a number again, which must be there.
+    /// P19: a person with another invitation waits for a number again, which must be available.
     #[test]
     fn p19_nobody_is_made_to_wait_for_a_number_that_is_not_there() {
         let (run, user) = (RunId(ulid::Ulid(1)), who("ann"));

@@ -6,7 +6,7 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, Personal, Refusal, Time, UserKey};
 
-/// Claims up to `most` mails: welcome mails (LX-14), those to administrators (OC-14, ML-14) and all others. Whoever cannot be written to is reported at once.
+/// Claims up to `most` notifications. One without a usable address is reported at once.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimNotification {
     pub most: usize,
@@ -29,7 +29,7 @@ impl Decide for ClaimNotification {
     }
 }
 
-/// P8: nobody who was shut out is written to, and no address that bounced; nor is anybody reminded in vain.
+/// Why a notification is not sent: the person left, the address has bounced, or the reminder is obsolete.
 fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey, String), Code> {
     let (key, email) = recipient(company, &mail.to).ok_or(Code::RecipientUserNotCreated)?;
     if let Addressee::User(id) = mail.to
@@ -68,8 +68,8 @@ fn dispatched(company: &Company, key: &str, (user, email): (UserKey, String)) ->
     }
 }
 
-/// Whom a mail is for, by key and address on record: an administrator's key is the address. None for a user
-/// who was not created.
+/// The key and address of the recipient; the key of an administrator is the address. `None` for a user who was not
+/// created.
 fn recipient(company: &Company, to: &Addressee) -> Option<(UserKey, String)> {
     match to {
         Addressee::User(id) => {

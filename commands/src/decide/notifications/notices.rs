@@ -1,4 +1,4 @@
-//! Who is told what: the mails of a company beside invitations and welcome mails, each asked for once.
+//! Requests notices: mails besides invitations and welcome mails, each requested once.
 
 #[cfg(test)]
 mod alarms_spec;
@@ -13,7 +13,7 @@ use crate::company::{Addressee, Company, Invitation, InvitationState, Run};
 use crate::event::{Event, MailTo, TemplateKind, Topic};
 use crate::values::{Code, ImportId, Personal, RunId, Time};
 
-/// ML-14: what an import came to, for each of the designated administrators.
+/// The report of a completed import to each designated administrator.
 pub(crate) fn batch_report(company: &Company, import: ImportId) -> Vec<Event> {
     if !company.settings.notify.batch_report {
         return Vec::new();
@@ -22,13 +22,13 @@ pub(crate) fn batch_report(company: &Company, import: ImportId) -> Vec<Event> {
     to_admins(company, TemplateKind::BatchReport, &key, &Topic::Import(import))
 }
 
-/// That a run which had to wait has begun, for whoever asked for it.
+/// The notice that a waiting run has started, to the actor who requested it.
 pub(crate) fn run_started(company: &Company, id: RunId) -> Option<Event> {
     let run = company.runs.get(&id).filter(|_| company.settings.notify.run_started)?;
     to_starter(TemplateKind::RunStarted, id, run)
 }
 
-/// What a run came to, for whoever asked for it.
+/// The notice that a run has completed, to the actor who requested it.
 pub(crate) fn run_completed(company: &Company, id: RunId, run: &Run) -> Option<Event> {
     let run = Some(run).filter(|_| company.settings.notify.run_completed)?;
     to_starter(TemplateKind::RunCompleted, id, run)
@@ -43,16 +43,16 @@ fn to_starter(kind: TemplateKind, id: RunId, run: &Run) -> Option<Event> {
 /// One mail to each of the designated administrators.
 fn to_admins(company: &Company, kind: TemplateKind, key: &str, about: &Topic) -> Vec<Event> {
     let admins = company.settings.designated_admin_emails.iter().zip(1..);
-    let told = admins.map(|(email, n)| Event::NotificationRequested {
+    let notices = admins.map(|(email, n)| Event::NotificationRequested {
         kind,
         key: format!("{key}.{n}"),
         to: MailTo::Address(Personal(email.clone())),
         about: about.clone(),
     });
-    told.collect()
+    notices.collect()
 }
 
-/// The two alarms that are on, with what there is to tell.
+/// The enabled alarms with their kinds.
 fn alarms(company: &Company) -> impl Iterator<Item = (TemplateKind, &Alarm)> {
     let (notify, alarms) = (&company.settings.notify, company.numbers.alarms());
     let all = [
@@ -92,7 +92,7 @@ fn numbers(company: &Company, owner: &NumberOwner) -> Topic {
     }
 }
 
-/// When expired invitations are told of that were gathered so far, if anybody is.
+/// When the digest of the collected expired invitations is due, if there are administrators.
 fn digest_at(company: &Company) -> Option<(Time, &Expired)> {
     let expired = company.expired.as_ref().filter(|_| has_admins(company))?;
     let hours = company.settings.expired_digest_hours;
@@ -138,7 +138,7 @@ pub(crate) fn reminders(company: &Company, now: Time, most: usize) -> Vec<Event>
 /// The time of what is due already, and waits for nothing but the next tick.
 pub const AT_ONCE: Time = Time(0);
 
-/// The next time at which there is something to tell by itself.
+/// The time of the next notice.
 pub(crate) fn next_notice(company: &Company) -> Option<Time> {
     let alarm = alarms(company).any(|(_, alarm)| alarm.is_due()).then_some(AT_ONCE);
     let digest = digest_at(company).map(|(at, _)| at);
@@ -146,8 +146,7 @@ pub(crate) fn next_notice(company: &Company) -> Option<Time> {
     [alarm, digest, reminder].into_iter().flatten().min()
 }
 
-/// Why a mail that was asked for is not sent after all: whoever was to be reminded has used the link since,
-/// or it is of no use any more.
+/// Why a requested notice is not sent: the person has used the link since, or the notice is obsolete.
 pub(crate) fn obsolete(
     company: &Company,
     to: &Addressee,

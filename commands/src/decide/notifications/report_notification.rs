@@ -1,4 +1,4 @@
-//! `ReportNotification`: what became of claimed mails that are not invitations.
+//! `ReportNotification`: records the outcomes of claimed notifications.
 
 use crate::company::Company;
 use crate::decide::outcome::MailOutcome;
@@ -8,7 +8,7 @@ use crate::values::Refusal;
 
 #[derive(Debug, Clone)]
 pub struct ReportNotification {
-    /// The keys of the claims, and what became of each.
+    /// The keys and outcomes of the claims.
     pub reports: Vec<(String, MailOutcome)>,
 }
 

@@ -45,9 +45,9 @@ impl Decide for AddNumbers {
             org_unit: self.org_unit.clone(),
         });
         let events: Vec<_> = added.collect();
-        let told =
+        let result =
             NumbersAdded { added: events.len(), already_there: numbers.len() - events.len() };
-        Ok(Decision::append(events).with_result(json!(told)))
+        Ok(Decision::append(events).with_result(json!(result)))
     }
 }
 

@@ -68,8 +68,8 @@ impl Decide for AllocateNumbers {
             org_unit: self.org_unit.clone(),
         });
         let events: Vec<_> = allocated.collect();
-        let told = json!(Allocated { allocated: events.len() });
-        Ok(Decision::append(events).with_result(told))
+        let result = json!(Allocated { allocated: events.len() });
+        Ok(Decision::append(events).with_result(result))
     }
 }
 

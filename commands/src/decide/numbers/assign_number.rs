@@ -104,7 +104,7 @@ mod tests {
         company.when(assign(2, "ann")).then_refused(Code::NumberAllocatedToOtherOrg);
     }
 
-    /// A20: a reserved number goes to whoever names its tag.
+    /// A20: a reserved number can be assigned only with its tag.
     #[test]
     fn a20_a_reserved_number_takes_its_tag() {
         let reserved = Event::NumberReserved { number: Personal(number(1)), tag: "VIP".to_owned() };

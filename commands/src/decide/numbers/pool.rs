@@ -83,7 +83,7 @@ pub(crate) fn above(company: &Company, org_unit: &str) -> Vec<NumberOwner> {
     owners
 }
 
-/// How many numbers an owner has that are promised to nobody.
+/// The number of unpromised numbers of an owner.
 pub(crate) fn spare(company: &Company, owner: &NumberOwner) -> u64 {
     company.numbers.stock(owner).spare(company.settings.number_overbooking)
 }
@@ -174,8 +174,8 @@ pub(crate) fn released(company: &Company, number: Phone, user: &User, at: Time) 
     Event::NumberReleased { number: Personal(number), user: Personal(user.key()), cooling_until }
 }
 
-/// What the end of invitations does to the number of somebody who is not on board: it is free again, unless
-/// the person is still invited elsewhere.
+/// Releases the number of a person who has not linked, when invitations end. It stays if the person has another
+/// open invitation.
 pub(crate) fn released_with(
     company: &Company,
     id: UserId,
@@ -190,7 +190,7 @@ pub(crate) fn released_with(
     goes.then(|| released(company, number, user, at))
 }
 
-/// Whether somebody who has left waits for a number again, once restored.
+/// Whether an archived person waits for a number again once restored.
 pub(crate) fn waits_once_restored(company: &Company, id: UserId, user: &User) -> bool {
     let numbers = &company.numbers;
     let is_open = pending_once_restored(user).next().is_some();

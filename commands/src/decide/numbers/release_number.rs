@@ -29,7 +29,7 @@ impl Decide for ReleaseNumber {
             return Ok(Decision::append(vec![]));
         };
         let event = released(company, number, user, context.at);
-        // Whoever is still invited waits for another number from now on, and there must be one (P19).
+        // A person with an open invitation waits for another number, so one must be available.
         let rests = matches!(event, Event::NumberReleased { cooling_until: Some(_), .. });
         let waits = company.numbers.is_account(id) && pending(user).next().is_some();
         let left =
@@ -77,7 +77,7 @@ mod tests {
         given([]).when(release()).then_refused(Code::NumberNotInPool);
     }
 
-    /// P18: a number that rests is nobody's, and available when its time has come.
+    /// P18: a released number is not assigned during its rest time, and is available after it.
     #[test]
     fn p18_a_number_cools_down_before_somebody_else_gets_it() {
         let rest = setting("number_cooling_seconds", json!(60));
@@ -93,8 +93,8 @@ mod tests {
         assert_eq!((company.0.numbers.stock(&None).available, next_turn(&company.0)), (1, None));
     }
 
-    /// P18, ML-06, ML-15: whose rest is over is available to whatever is asked before the next tick, and the
-    /// commit says so first; a refusal says nothing.
+    /// P18, ML-06, ML-15: after its rest time a number is available to commands before the next tick. Their commit
+    /// records that first; a refusal records nothing.
     #[test]
     fn p18_what_has_rested_is_available_before_the_tick_says_so() {
         let rest = setting("number_cooling_seconds", json!(60));
@@ -116,7 +116,7 @@ mod tests {
             assert_eq!(refusal.details["state"], "cooling", "{name}");
             assert_eq!(asked(until, name, body).names(), ["NumberCooled", done], "{name}");
         }
-        let elsewhere = json!({"org_unit": "APAC", "numbers": [number]});
-        asked(until, "AllocateNumbers", elsewhere).then_refused(Code::NumberAllocatedToOtherOrg);
+        let other_owner = json!({"org_unit": "APAC", "numbers": [number]});
+        asked(until, "AllocateNumbers", other_owner).then_refused(Code::NumberAllocatedToOtherOrg);
     }
 }

@@ -1,4 +1,4 @@
-//! `ReserveNumber`: a number is kept back for whoever knows the tag.
+//! `ReserveNumber`: reserves a number under a tag.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission};
 use crate::values::{Personal, Refusal};
 
-/// A number is kept back for whoever knows the tag.
+/// Reserves a number under a tag.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ReserveNumber {

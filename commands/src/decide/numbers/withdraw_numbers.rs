@@ -57,8 +57,8 @@ impl Decide for WithdrawNumbers {
             let org_unit = unit.and_then(|unit| unit.parent.clone());
             events.push(Event::NumberWithdrawn { number: Personal(number), org_unit });
         }
-        let told = json!(Withdrawn { withdrawn: events.len() });
-        Ok(Decision::append(events).with_result(told))
+        let result = json!(Withdrawn { withdrawn: events.len() });
+        Ok(Decision::append(events).with_result(result))
     }
 }
 

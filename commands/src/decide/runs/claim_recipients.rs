@@ -11,7 +11,7 @@ use crate::decide::runs::recipients::{Found, dispatched, outcome_without_mail, r
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
-/// Claims are durable before anything is sent: whoever was claimed is never claimed again without a report.
+/// Claims are durable before a mail is sent. A claimed recipient is not claimed again without a report.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRecipients {
     pub run: RunId,
@@ -70,7 +70,7 @@ mod tests {
         ClaimRecipients { run: run_id(1), fence, most, via: "outbox" }
     }
 
-    /// A running run for `ann` alone after these events, and what claiming her leads to.
+    /// A running run for `ann` alone after these events, and the result of claiming her.
     #[track_caller]
     fn verdict(events: Vec<Event>) -> Event {
         let events: Vec<_> = events.into_iter().chain(run_started(run_id(1), &["ann"])).collect();
@@ -176,7 +176,7 @@ mod tests {
         fails(events, Code::DeliverySuppressed);
     }
 
-    /// ML-06, A19: an account needs no corporate phone, but a number that is promised to nobody else.
+    /// ML-06, A19: an account needs no corporate phone, but an unpromised number.
     #[test]
     fn ml_06_as_many_accounts_are_invited_as_there_are_numbers() {
         let people = ["ann", "bob", "cid"];
@@ -209,7 +209,7 @@ mod tests {
         assert_eq!(company.0.numbers.stock(&company.0.numbers.owner(Some("EMEA"))).spare(false), 0);
     }
 
-    /// A19: with overbooking, one number is promised to all; without any number, to nobody.
+    /// A19: with overbooking, one number may be promised to all; without a number there is no promise.
     #[test]
     fn a19_with_overbooking_one_number_does_for_all() {
         let with = |numbers: Vec<Event>| {
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(with(vec![]), ["InviteFailed", "InviteFailed", "RunCompleted"]);
     }
 
-    /// P3: when nobody remains, the run ends and the next starts, in one commit.
+    /// P3: after the last outcome the run ends and the next one starts, in one commit.
     #[test]
     fn p3_the_last_outcome_ends_the_run_and_starts_the_next() {
         let mut events = vec![channel_enabled()];

@@ -5,7 +5,7 @@ use crate::decide::notifications::notices::{next_notice, run_completed, run_star
 use crate::event::Event;
 use crate::values::{RunId, Time};
 
-/// Adds what follows from outcomes of a run: its end once nobody remains, and with it the next run's start.
+/// Adds the end of the run after its last outcome, and with it the start of the next run.
 pub(crate) fn end_if_done(company: &Company, id: RunId, run: &Run, events: &mut Vec<Event>) {
     let (mut passed, mut skipped, mut failed) = (run.passed, run.skipped, run.failed);
     for event in events.iter() {
@@ -26,7 +26,7 @@ pub(crate) fn end_if_done(company: &Company, id: RunId, run: &Run, events: &mut 
     }
 }
 
-/// A run enters the queue; it starts at once if nobody holds the lock or waits for it.
+/// Adds a run to the queue. It starts at once if the lock is free and no run waits.
 pub(crate) fn enter_queue(company: &Company, run: RunId, events: &mut Vec<Event>) {
     let started = events.iter().any(|event| matches!(event, Event::RunStarted { .. }));
     let ended = events.iter().any(|event| matches!(event, Event::RunCompleted { .. }));
@@ -36,7 +36,7 @@ pub(crate) fn enter_queue(company: &Company, run: RunId, events: &mut Vec<Event>
     }
 }
 
-/// The next time at which the company has something to do by itself: a `Tick` is due then.
+/// The time of the next `Tick` that the company needs.
 pub fn next_turn(company: &Company) -> Option<Time> {
     let scheduled = company.scheduled.iter().filter_map(|run| company.runs.get(run)?.not_before);
     let running = company.lock.holder().and_then(|holder| company.runs.get(&holder.run));

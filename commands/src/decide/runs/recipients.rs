@@ -1,4 +1,4 @@
-//! What is true of every recipient: who may be invited when the turn comes, and what a report leads to.
+//! The rules of recipients: who may be invited at the claim, and the events of a report.
 
 #[cfg(test)]
 mod spec;

@@ -1,4 +1,4 @@
-//! `RecordDelivery`: what became of a mail after it was handed over. Never changes an outcome.
+//! `RecordDelivery`: records the delivery of a sent mail. It never changes an outcome.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use crate::event::recipient_of;
 use crate::event::{Delivery, Event, Permission};
 use crate::values::{Code, Personal, Refusal};
 
-/// What became of a mail after it was handed over. Never changes an outcome.
+/// The delivery of a sent mail. It never changes an outcome.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RecordDelivery {

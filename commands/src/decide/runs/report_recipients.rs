@@ -10,8 +10,8 @@ use crate::decide::runs::recipients::{find, report_events};
 use crate::event::{Permission, Who};
 use crate::values::{Code, Refusal, RunId};
 
-/// Reports of one worker about one run: who, which attempt, what became of it. Those about recipients with
-/// an outcome, or about another attempt than the one under way, change nothing: a report may come twice.
+/// Reports of a worker on recipients of one run. Reports on recipients with an outcome, or on another attempt than
+/// the open one, change nothing, because a report may be repeated.
 #[derive(Debug, Clone)]
 pub struct ReportRecipients {
     pub run: RunId,

@@ -97,7 +97,7 @@ enum ConfirmedState {
 }
 
 impl Decide for StartBulkIntegration {
-    // Whoever holds a link's token may use it; without one the rule asks for the permission.
+    // A valid token needs no permission; without a token the rule requires one.
     const NEEDS: Option<Permission> = None;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -231,7 +231,7 @@ pub(crate) fn keys(users: &[String]) -> Vec<Personal<UserKey>> {
     named.map(|key| Personal(UserKey::new(key))).collect()
 }
 
-/// A run that is asked for, whether by this command or by a resend.
+/// A requested run, by this command or by a resend.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub run: RunId,
@@ -291,8 +291,8 @@ impl Request {
         self.enter(company, people, listed, not_before)
     }
 
-    /// Enters the queue, or waits for its time: with so many people, named so often again, of whom the first
-    /// are `listed`; the others are in further commits.
+    /// Adds the run to the queue or schedules it. The counts are the people and the removed duplicates. The first
+    /// people are `listed`; the others are in further commits.
     pub(crate) fn enter(
         self,
         company: &Company,
@@ -344,7 +344,7 @@ fn recipient_queued(company: &Company, run: RunId, pick: &Pick) -> Event {
     Event::RecipientQueued { run, user: Personal(company.key_of(pick)) }
 }
 
-/// The digest of whom the run is for and where: what was shown is what is confirmed.
+/// The digest of the recipients and the channel: a confirmed run equals the shown one.
 fn plan_hash(company: &Company, channel: Channel, selection: &Selection) -> String {
     let mut hasher = blake3::Hasher::new();
     hasher.update(channel.as_str().as_bytes());

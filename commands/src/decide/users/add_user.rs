@@ -183,7 +183,7 @@ mod tests {
         given([user_created("José")]).when_json("AddUser", again).then_refused(Code::UserExists);
     }
 
-    /// P17: an Agent ID or PBX ID is nobody else's, however a person comes in.
+    /// P17: Agent ID and PBX ID are unique, for every way of adding a person.
     #[test]
     fn p17_a_value_that_somebody_has_is_refused() {
         let with_pbx = |user: &str, pbx: &str| json!({"user": user, "attributes": {"pbx_id": pbx}});

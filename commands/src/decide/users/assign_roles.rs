@@ -1,4 +1,4 @@
-//! `AssignRoles`: gives roles to people, or takes them away; each person has an outcome of its own.
+//! `AssignRoles`: adds or removes roles of people, with one outcome per person.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -13,7 +13,7 @@ use crate::event::{Event, Permission, Who};
 use crate::schema::exactly_one_of;
 use crate::values::{Code, Personal, Refusal};
 
-/// Gives roles to people, or takes them away; each person has an outcome of its own.
+/// Adds or removes roles of people, with one outcome per person.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(transform = either_way)]
@@ -21,7 +21,7 @@ pub struct AssignRoles {
     /// Either these people …
     #[schemars(length(min = 1, max = MAX_NAMED_USERS))]
     pub users: Option<Vec<String>>,
-    /// … or those whom the filter means, 1000 at most.
+    /// … or the people that match the filter, 1000 at most.
     pub filter: Option<UserFilter>,
     #[schemars(length(min = 1))]
     pub roles: Vec<String>,
@@ -30,20 +30,20 @@ pub struct AssignRoles {
     pub remove: bool,
 }
 
-/// The most people that a filter may mean, in people: what becomes of each fits in one commit.
+/// The most people that a filter may match: their outcomes fit in one commit.
 const MAX_FILTERED_USERS: usize = 1_000;
 
 fn either_way(schema: &mut Schema) {
     exactly_one_of(schema, &[&["users"], &["filter"]]);
 }
 
-/// What became of each of the people, in the order they were named.
+/// The outcomes of the people, in the order of the command.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Assigned {
     users: Vec<OneUser>,
 }
 
-/// What became of one of them.
+/// The outcome of one person.
 #[derive(Debug, Serialize, JsonSchema)]
 struct OneUser {
     user: Who,
@@ -183,7 +183,7 @@ mod tests {
         );
     }
 
-    /// OCM-21: those whom a filter means instead of a list; never everybody by an oversight, nor too many.
+    /// OCM-21: a filter instead of a list must have a condition and must not match too many people.
     #[test]
     fn ocm_21_a_filter_may_stand_for_the_users() {
         let role = Event::RoleDefined { role: "Adviser".to_owned(), permissions: vec![] };

@@ -165,7 +165,7 @@ fn a18_two_names_for_one_number_must_agree() {
     assert_eq!(codes(&file("12", "")), [(MULTILINE_NUMBER.to_owned(), Code::PhoneInvalid)]);
 }
 
-/// ML-08, N39, A17: a Note is passed over wherever it stands; somebody called Note is somebody.
+/// ML-08, N39, A17: a Note is skipped at any position; a person named Note is imported.
 #[test]
 fn ml_08_a_note_is_no_account_and_an_account_no_note() {
     let account = "Noteboom,Ann,ann@acme.com,No,,off,off,,,\n";

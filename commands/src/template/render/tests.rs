@@ -105,7 +105,7 @@ fn n66_the_button_escapes_its_link() {
     assert!(!mail.html.contains("<script>"), "{}", mail.html);
 }
 
-/// N56: no value brings a line break into the subject or a line of its own into the text.
+/// N56: no value can add a line break to the subject or a line to the text.
 #[test]
 fn n56_line_breaks_in_values_become_spaces() {
     let values = MailValues { first_name: "Jane\r\nBcc: all@acme.example\u{2028}x", ..values() };
@@ -126,7 +126,7 @@ fn a_template_that_never_ends_runs_out_of_fuel() {
 
 #[test]
 fn an_unknown_variable_fails_with_its_line() {
-    let error = render(INVITATION, &template("s", "a\n{{ nobody }}", "h"), &values()).unwrap_err();
+    let error = render(INVITATION, &template("s", "a\n{{ unknown }}", "h"), &values()).unwrap_err();
     assert_eq!((error.part, error.line), ("text", Some(2)));
 }
 
@@ -179,7 +179,7 @@ fn ml_14_the_batch_report_tells_its_summary() {
             }
         }
         assert!(mail.html.contains("<td>4615</td>"), "{language}: {}", mail.html);
-        // Every dialect's import is told of: what it names is where every import's rows are.
+        // Imports of every dialect have this notice, so its command works for all of them.
         let whole = mail.text.lines().find(|line| line.contains(&import.import.to_string()));
         if *language == "en" {
             let expected = format!("found under the import number {}.", import.import);

@@ -60,7 +60,7 @@ fn failed_rows(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFai
     );
     let parsed = parsed.map_err(unreadable)?;
     for why in refused.values_mut() {
-        // The person who corrects the file knows the names of its own columns.
+        // The person who corrects the file knows the column names of the file.
         let own = why.columns.split("; ").map(|one| parsed.own_name(one).unwrap_or(one));
         why.columns = own.collect::<Vec<_>>().join("; ");
     }

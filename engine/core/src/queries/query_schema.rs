@@ -59,7 +59,7 @@ impl QuerySchema {
 
     /// The schema of its answer, with a reference to the schema of its rows.
     pub fn answer(&self, row: &Value) -> Value {
-        let position = json!({"type": "integer", "minimum": 0, "description": "The position of the log that the answer stands for."});
+        let position = json!({"type": "integer", "minimum": 0, "description": "The position of the log that the answer is valid for."});
         match self.response {
             ResponseKind::Csv => json!({"type": "string", "contentMediaType": "text/csv"}),
             ResponseKind::Row(_) => json!({

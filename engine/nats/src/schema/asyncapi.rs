@@ -35,7 +35,7 @@ pub fn asyncapi() -> Value {
         "id": "urn:boarding:v1",
         "info": {"title": "Boarding", "version": "1.0.0", "description": ABOUT, "license": {"name": "Apache-2.0"}},
         "defaultContentType": "application/json",
-        "servers": {"nats": {"host": "127.0.0.1:4222", "protocol": "nats", "description": "The NATS server that the engine is told of."}},
+        "servers": {"nats": {"host": "127.0.0.1:4222", "protocol": "nats", "description": "The NATS server of the engine."}},
         "channels": wire.channels,
         "operations": wire.operations,
         "components": {

@@ -178,15 +178,15 @@ mod tests {
                 assert_eq!(refusal.details["field"], field);
             }
         }
-        let nobody = json!({"permission_group": "Nobody"});
-        import(company(), ann(), &nobody).then_refused(Code::PermissionGroupNotFound);
+        let unknown_group = json!({"permission_group": "Nobody"});
+        import(company(), ann(), &unknown_group).then_refused(Code::PermissionGroupNotFound);
         import(company(), ann(), &json!({"dialect": "leapxpert"}))
             .then_refused(Code::EnvelopeMalformed);
         import(company(), ann(), &json!({"existing": "update"}))
             .then_refused(Code::EnvelopeMalformed);
     }
 
-    /// ML-01: accounts are uploaded by whoever has the privilege "Accounts", and by nobody else.
+    /// ML-01: only actors with the privilege "Accounts" may upload accounts.
     #[test]
     fn ml_01_uploading_accounts_needs_the_privilege_accounts() {
         let granted = |permission| {
@@ -238,7 +238,7 @@ mod tests {
         assert_eq!(refused_rows(&then), [(RowOutcome::Skipped, "row.user_exists")]);
     }
 
-    /// LX-28: an account is invited without a corporate phone, whatever file names it later; others are not.
+    /// LX-28: an account needs no corporate phone for an invitation, even if another file names it later.
     #[test]
     fn lx_28_an_account_needs_no_corporate_phone_whatever_names_it_later() {
         let opened = Event::AccountOpened { user: who("ann"), import: None };

@@ -1,4 +1,4 @@
-//! Whom an import invites, and on which channel, as the command asks for it.
+//! The invitations that an import requests: for which people and on which channel.
 
 use super::{Action, ImportFile};
 use crate::company::{Company, Invites};
@@ -26,8 +26,8 @@ impl ImportFile {
         Ok(invites)
     }
 
-    /// Whether an import that was accepted before invites the same people to the same place. One that was to
-    /// invite and could not does not: whoever asks again is not told that it does.
+    /// Whether an earlier import invites the same people on the same channel. An import whose invitations were refused
+    /// does not.
     pub(crate) fn invites_as(
         &self,
         company: &Company,

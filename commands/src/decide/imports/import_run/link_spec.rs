@@ -1,4 +1,4 @@
-//! The mail to the administrator, and its link: told of every import, good once and for a while (OC-14).
+//! Tests of the mail to the administrator (OC-14): one per import, with a link that works once.
 
 use serde_json::json;
 
@@ -24,17 +24,20 @@ fn oc_14_the_network_admin_is_told_of_every_import() {
         let names = then.names();
         assert_eq!(names.contains(&"RunRequested"), invites);
         let events = then.events();
-        let told = events.iter().find_map(|event| match event {
+        let notice = events.iter().find_map(|event| match event {
             Event::ImportNotificationRequested { import, email, expires_at } => {
                 Some((*import, email.as_str(), *expires_at))
             }
             _ => None,
         });
         let end = crate::decide::testing::NOW.plus_seconds(7 * 24 * 3600);
-        assert_eq!(told, Some((import_id(), "admin@acme.example", end)));
+        assert_eq!(notice, Some((import_id(), "admin@acme.example", end)));
     }
     let names = import(with_ann(), vec![row(1, "bob")], &auto()).names();
-    assert!(!names.contains(&"ImportNotificationRequested"), "without an address nobody is told");
+    assert!(
+        !names.contains(&"ImportNotificationRequested"),
+        "without an address there is no notice"
+    );
 }
 
 /// OC-14: the mail is claimed once, for the address, though no user has it.
@@ -52,8 +55,8 @@ fn oc_14_the_mail_to_the_admin_is_claimed_once() {
     assert!(!company.after(claim()).when(claim()).0.unwrap().is_append());
 }
 
-/// An import that the administrator was told of, and the link of the mail, as the engine reads it.
-fn told() -> (Before, impl Fn(&str) -> Input) {
+/// An import with a notice to the administrator, and a function that follows the link of the mail.
+fn notified_import() -> (Before, impl Fn(&str) -> Input) {
     let before = with_ann().into_iter().chain([admin()]);
     let company = given(before).after(asked(2, vec![row(1, "ann"), row(2, "bob")], &json!({})));
     let follow = |mode: &str| {
@@ -67,7 +70,7 @@ fn told() -> (Before, impl Fn(&str) -> Input) {
 /// OC-14, P21: following the link starts a run of the import's people, once; a look at it uses nothing up.
 #[test]
 fn oc_14_following_the_link_starts_the_run_once() {
-    let (company, follow) = told();
+    let (company, follow) = notified_import();
     let shown = company.when(follow("preview")).0.unwrap();
     assert_eq!((shown.is_append(), &shown.result()["recipient_count"]), (false, &json!(2)));
     let then = company.when(follow("confirmed"));
@@ -90,7 +93,7 @@ fn oc_14_following_the_link_starts_the_run_once() {
 fn oc_14_a_link_is_good_for_a_while_and_for_its_import_only() {
     use crate::decide::Authority;
     use crate::decide::testing::NOW;
-    let (mut company, follow) = told();
+    let (mut company, follow) = notified_import();
     let late = follow("confirmed");
     let end = NOW.plus_seconds(7 * 24 * 3600);
     company
@@ -109,10 +112,10 @@ fn oc_14_a_link_is_good_for_a_while_and_for_its_import_only() {
     assert!(company.when_asked_by("link", Authority::Granted, NOW, late).0.is_ok());
 }
 
-/// OC-14, P23: nobody is told of an import that was undone first, and a link that was sent invites nobody then.
+/// OC-14, P23: after an undo no notice is sent, and a link that was sent before invites no one.
 #[test]
 fn oc_14_the_link_of_an_import_that_was_undone_invites_nobody() {
-    let (company, follow) = told();
+    let (company, follow) = notified_import();
     assert_eq!(company.0.notifications.len(), 1);
     let mode = crate::decide::imports::import_file::ImportMode::Commit;
     let company = company.after(crate::decide::UndoImport { import: import_id(), mode });

@@ -1,4 +1,4 @@
-//! Inviting with the import: who, where to, and what stands in the way.
+//! Tests of invitations with an import: people, channel and refusals.
 
 use boarding_csv::CellValue;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ fn recipients(company: Before) -> Vec<UserKey> {
     listed.map(|one| company.users.get(one.user).unwrap().key()).collect()
 }
 
-/// OC-13: the commit that ends the import requests a run, which starts if nobody holds the lock.
+/// OC-13: the commit that ends the import requests a run, which starts if the lock is free.
 #[test]
 fn oc_13_the_last_rows_commit_requests_the_run() {
     let then = import(with_ann(), vec![row(1, "ann"), row(2, "bob")], &auto());
@@ -80,7 +80,7 @@ fn oc_13_the_last_rows_commit_requests_the_run() {
     assert_eq!(then.result()["run"], json!(import_id()));
 }
 
-/// OC-13: only whom the rows created, never whom they updated, activated or left alone.
+/// OC-13: only created people are invited, not updated, activated or unchanged ones.
 #[test]
 fn oc_13_only_created_people_are_invited() {
     let mut activated = row(3, "cid");
@@ -104,7 +104,10 @@ fn lx_16_a_run_that_is_asked_for_later_is_for_everybody_of_the_import() {
     let shown = company.when_json("StartBulkIntegration", body).result();
     assert_eq!(shown["recipient_count"], 2);
     let none = given(with_ann()).after(asked(1, vec![row(1, "ann")], &auto())).0;
-    assert!(none.imports[&import_id()].invites.is_none(), "nobody was new, and that is settled");
+    assert!(
+        none.imports[&import_id()].invites.is_none(),
+        "no one is new, so there is no request left"
+    );
 }
 
 /// `import_and_invite`: everybody the file names, each once; those who cannot be invited fail in the run.
@@ -148,7 +151,7 @@ fn the_run_of_an_import_waits_for_the_lock_like_any_other() {
     assert_eq!(names.last(), Some(&"RunQueued"));
 }
 
-/// OC-13: with nobody new there is no run, and the import says why.
+/// OC-13: without new people there is no run, and the import has the reason.
 #[test]
 fn oc_13_where_nobody_is_new_the_import_says_so() {
     let then = import(with_ann(), vec![row(1, "ann")], &auto());
@@ -193,8 +196,8 @@ fn lx_01_an_import_that_invites_needs_both_permissions() {
     assert_eq!(refusal.details, json!({"permission": "bulk_integrate_users"}));
 }
 
-/// A2, LX-34: the rows are applied, whatever becomes of the run, and the import says why there is none: in one
-/// commit or in several, with too many people or a full queue.
+/// A2, LX-34: the rows are applied even if the run is refused, and the import has the reason. The import may need
+/// one commit or several; the reason may be too many people or a full queue.
 #[test]
 fn a_file_is_imported_though_its_run_is_refused() {
     let refused = |then: Then, why, words: &str| {
@@ -213,8 +216,8 @@ fn a_file_is_imported_though_its_run_is_refused() {
     for extra in [auto(), all()] {
         let limited = vec![channel_enabled(), number("bulk_integration_max_records", 1)];
         let (why, words) = (Code::RunTooManyRecipients, "2 people, the limit is 1");
-        let told = refused(import(limited.clone(), rows(), &extra), why, words);
-        assert_eq!(told, (Value::Null, json!("run.too_many_recipients")));
+        let answer = refused(import(limited.clone(), rows(), &extra), why, words);
+        assert_eq!(answer, (Value::Null, json!("run.too_many_recipients")));
         let company = given(limited).after(asked(2, vec![], &extra));
         refused(company.when(ImportRows { import: import_id(), rows: rows() }), why, words);
 
@@ -272,7 +275,7 @@ fn outcome(dialect: &str, key: &str, email: Option<&str>) -> Event {
     company.when(claim).events().remove(0)
 }
 
-/// OC-13, LX-28: Office Chat has no corporate phones, so nobody lacks one; elsewhere it is asked for.
+/// OC-13, LX-28: Office Chat needs no corporate phone; other products do.
 #[test]
 fn oc_13_people_of_office_chat_need_no_corporate_phone() {
     let of = |dialect| outcome(dialect, "bob", Some("bob@acme.example"));
@@ -318,7 +321,7 @@ fn oc_15_a_manager_whom_nobody_knows_is_a_warning() {
     assert_eq!((counts.created, counts.warnings), (3, 1));
 }
 
-/// A13: in the mode that skips, a row of somebody who exists changes nothing, their state least of all.
+/// A13: with `skip`, a row of an existing person changes nothing, not even the state.
 #[test]
 fn oc_11_skipping_leaves_the_state_alone() {
     let mut shut = row(1, "ann");
@@ -347,7 +350,7 @@ fn oc_08_to_oc_12_enabled_moves_people_and_blank_leaves_them() {
     assert_eq!(of(vec![], Some(false)), "RowRefused");
 }
 
-/// The run of an import is for the channel that was asked for.
+/// The run of an import uses the requested channel.
 #[test]
 fn the_run_is_on_the_channel_that_was_asked_for() {
     let then = import(with_ann(), vec![row(1, "bob")], &auto());

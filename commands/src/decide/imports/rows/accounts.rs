@@ -60,8 +60,8 @@ impl Rows<'_> {
         })
     }
 
-    /// Why somebody cannot go to the org unit that the row names, if so: a number stays with its organization
-    /// (P18), and whoever waits for one needs one there (P19).
+    /// Why a person cannot move to the org unit of the row, if so. A number stays with its organization, and a waiting
+    /// person needs an available number there.
     pub(super) fn move_problem(
         &mut self,
         id: UserId,
@@ -91,7 +91,7 @@ impl Rows<'_> {
         None
     }
 
-    /// Opens the account of somebody who was just created, with the number of the row.
+    /// Opens the account of a person who was just created, with the number of the row.
     pub(super) fn open_account(&mut self, user: &Who, values: &RowValues) {
         let Some(placing) = self.placing else { return };
         let import = Some(self.id);

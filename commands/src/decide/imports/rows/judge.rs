@@ -40,7 +40,7 @@ impl Rows<'_> {
         Problem::in_column(self.dialect.map_or(name, |one| one.spelling(name)), code)
     }
 
-    /// Values that somebody else has, in the company or by an earlier row (P17).
+    /// Unique values that another person has, in the company or by an earlier row.
     pub(super) fn check_unique(&self, values: &RowValues, folded: &str) -> Vec<Problem> {
         let names = self.dialect.map_or(&[][..], |one| one.unique());
         let taken = |name: &&&'static str| match values.attributes.get(**name) {
@@ -129,10 +129,10 @@ mod tests {
         ImportRows { import: import_id(), rows }
     }
 
-    type Told = (RowOutcome, Vec<(String, Code)>);
+    type RowResult = (RowOutcome, Vec<(String, Code)>);
 
-    /// What became of each row, with the column and code of what is wrong with it.
-    fn told(events: &[Event]) -> Vec<Told> {
+    /// The outcome of each row, with the columns and codes of its problems.
+    fn outcomes_of(events: &[Event]) -> Vec<RowResult> {
         let one = |event: &Event| {
             let (outcome, _) = event.row()?;
             let problems = match event {
@@ -146,19 +146,19 @@ mod tests {
     }
 
     #[track_caller]
-    fn of(company: &Given, lines: &[&str]) -> Vec<Told> {
-        told(&company.when(import(parsed(lines))).events())
+    fn of(company: &Given, lines: &[&str]) -> Vec<RowResult> {
+        outcomes_of(&company.when(import(parsed(lines))).events())
     }
 
-    fn invalid(column: &str, code: Code) -> Told {
+    fn invalid(column: &str, code: Code) -> RowResult {
         (RowOutcome::Invalid, vec![(column.to_owned(), code)])
     }
 
-    fn created() -> Told {
+    fn created() -> RowResult {
         (RowOutcome::Created, vec![])
     }
 
-    fn duplicate(code: Code) -> Told {
+    fn duplicate(code: Code) -> RowResult {
         (RowOutcome::Duplicate, vec![(String::new(), code)])
     }
 
@@ -168,10 +168,10 @@ mod tests {
 
     const BOSS: &str = "boss,Bo,Ss,,1,supervisor,,Desk,Agent,";
 
-    /// OCM-08, A23: an earlier row's supervisor exists; a later one, oneself and nobody do not.
+    /// OCM-08, A23: a supervisor must be in an earlier row; a later row, the same person and an unknown one are invalid.
     #[test]
     fn ocm_08_a_supervisor_exists_before_the_row() {
-        let told = of(
+        let outcomes = of(
             &given(company(4)),
             &[
                 "early,E,E,,2,agent,boss,Team A,Agent,",
@@ -181,11 +181,11 @@ mod tests {
             ],
         );
         let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
-        assert_eq!(told, [lost(), created(), created(), lost()]);
+        assert_eq!(outcomes, [lost(), created(), created(), lost()]);
     }
 
-    /// A23: under strict references nobody whom the same file created counts, in whatever commit; who was
-    /// there before does, though a row of the file names them again.
+    /// A23: with strict references, people that the same file created do not count, in any commit. People who existed
+    /// before count, even if a row names them again.
     #[test]
     fn a23_strict_references_are_to_people_of_before() {
         let mut events = company(5);
@@ -194,19 +194,19 @@ mod tests {
         let first = [BOSS, "ann,A,A,,2,agent,boss,Team A,Agent,", "OLD,,,,,,,,,"];
         let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
         let before = given(events);
-        let told = of(&before, &first);
-        assert_eq!(told, [created(), lost(), duplicate(Code::RowUserExists)]);
+        let outcomes = of(&before, &first);
+        assert_eq!(outcomes, [created(), lost(), duplicate(Code::RowUserExists)]);
         let all = [
             &first[..],
             &["bob,B,B,,3,agent,boss,Team A,Agent,", "cid,C,C,,4,agent,old,Team A,Agent,"],
         ]
         .concat();
-        let told = of(&before.after(import(parsed(&first))), &all);
-        assert_eq!(told, [lost(), created()]);
+        let outcomes = of(&before.after(import(parsed(&first))), &all);
+        assert_eq!(outcomes, [lost(), created()]);
     }
 
-    /// A23: in two passes a supervisor may stand in a later row, also of a later commit; not in one that
-    /// is bad in itself, nor may anybody be their own or nobody's.
+    /// A23: with two passes a supervisor may be in a later row, also of a later commit. An invalid row, the same person
+    /// and an unknown person do not count.
     #[test]
     fn a23_two_passes_find_a_supervisor_of_any_row() {
         let mut events = company(6);
@@ -215,7 +215,7 @@ mod tests {
             "early,E,E,,2,agent,BOSS,Team A,Agent,",
             "own,O,O,,4,agent,own,Team A,Agent,",
             "bad,B,B,,5,agent,broken,Team A,Agent,",
-            "none,N,N,,6,agent,nobody,Team A,Agent,",
+            "none,N,N,,6,agent,unknown,Team A,Agent,",
             BOSS,
             "broken,B,B,,x7,supervisor,,Desk,Agent,",
         ];
@@ -225,7 +225,7 @@ mod tests {
         assert_eq!(of(&given(events.clone()), &lines), all);
         let rows = parsed(&lines);
         let before = given(events).after(import(rows[..2].to_vec()));
-        let rest = told(&before.when(import(rows)).events());
+        let rest = outcomes_of(&before.when(import(rows)).events());
         assert_eq!(rest, all[2..]);
     }
 
@@ -236,20 +236,20 @@ mod tests {
         let mut events = company(9);
         events.insert(0, crate::decide::testing::user_created("ann"));
         let lines = [
-            "ANN,,,,x,king,nobody,No Team,No Role,",
+            "ANN,,,,x,king,unknown,No Team,No Role,",
             "an n,,,,1,agent,,Team A,Agent,",
             BOSS,
             "Boss,,,,,,,,,",
         ];
         let then = given(events).when(import(parsed(&lines)));
         assert_eq!(then.names(), ["RowRefused", "RowRefused", "UserCreated", "RowRefused"]);
-        let told = told(&then.events());
-        assert_eq!(told[0], duplicate(Code::RowUserExists));
+        let outcomes = outcomes_of(&then.events());
+        assert_eq!(outcomes[0], duplicate(Code::RowUserExists));
         assert_eq!(
-            (told[1].0, told[1].1[0].1),
+            (outcomes[1].0, outcomes[1].1[0].1),
             (RowOutcome::Invalid, Code::FieldSpecialCharacters)
         );
-        assert_eq!(told[3], duplicate(Code::RowDuplicateInFile));
+        assert_eq!(outcomes[3], duplicate(Code::RowDuplicateInFile));
     }
 
     /// OCM-04: a mark in a LAN ID or Agent ID makes the row invalid until the company allows it.
@@ -264,7 +264,7 @@ mod tests {
         assert_eq!(of(&given(events), &lines), [created(), created()]);
     }
 
-    /// OCM-05, OCM-06, P17: Agent ID and PBX ID are nobody else's: in a commit, and in those before it.
+    /// OCM-05, OCM-06, P17: Agent ID and PBX ID are unique, within a commit and across commits.
     #[test]
     fn ocm_06_agent_id_and_pbx_id_are_unique() {
         let first =
@@ -278,14 +278,14 @@ mod tests {
             "eve,E,E,,01,supervisor,,Desk,Agent,",
         ];
         let all = [&first[..], &rest[..]].concat();
-        let told = of(&before.after(import(parsed(&first))), &all);
-        assert_eq!(told, [taken("Agent ID"), taken("PBX ID"), created()]);
+        let outcomes = of(&before.after(import(parsed(&first))), &all);
+        assert_eq!(outcomes, [taken("Agent ID"), taken("PBX ID"), created()]);
     }
 
     /// OCM-09, OCM-10, OCM-11, N75: the unit exactly, of the lowest level for an agent; roles that exist.
     #[test]
     fn ocm_10_an_agent_belongs_to_a_team() {
-        let told = of(
+        let outcomes = of(
             &given(company(9)),
             &[
                 BOSS,
@@ -304,7 +304,7 @@ mod tests {
             invalid("Access Role", Code::ReferenceRoleNotFound),
             created(),
         ];
-        assert_eq!(told, expected);
+        assert_eq!(outcomes, expected);
     }
 
     /// OCM-03: the product's own columns are kept with the person.

@@ -10,7 +10,7 @@ use crate::decide::numbers::pool::testing::{
 use crate::decide::testing::{NOW, channel_enabled, given, run_id, run_started, who};
 use crate::decide::{ClaimRecipients, next_turn};
 
-/// An organization with so many numbers, of which the first are somebody's.
+/// An organization with this many numbers, the first of them assigned.
 fn pool(total: u64, used: u64) -> Vec<Event> {
     let mut events = vec![unit("EMEA", None)];
     events.extend((1..=total).map(|n| number_added(n, Some("EMEA"))));
@@ -33,8 +33,11 @@ fn alarmed(percent: u64) -> Value {
 fn number_threshold_is_told_once_a_crossing() {
     assert!(!tick(&company(alarmed(80), pool(10, 7)), 0).0.unwrap().is_append());
     assert!(!tick(&given(pool(10, 10)), 0).0.unwrap().is_append());
-    let nobody = company(json!({"notify.number_threshold": true}), pool(10, 10));
-    assert_eq!((next_turn(&nobody.0), tick(&nobody, 0).0.unwrap().is_append()), (None, false));
+    let without_admins = company(json!({"notify.number_threshold": true}), pool(10, 10));
+    assert_eq!(
+        (next_turn(&without_admins.0), tick(&without_admins, 0).0.unwrap().is_append()),
+        (None, false)
+    );
     let over = company(alarmed(80), pool(10, 8));
     assert!(next_turn(&over.0).is_some_and(|next| next <= NOW));
     let events = requested_mails(&tick(&over, 0));
@@ -47,7 +50,7 @@ fn number_threshold_is_told_once_a_crossing() {
         needed: 0,
     };
     assert!(events.iter().all(|mail| mail.0 == TemplateKind::NumberThreshold && mail.3 == about));
-    assert_ne!(events[0].1, events[1].1, "each mail has a key of its own");
+    assert_ne!(events[0].1, events[1].1, "each mail has another key");
     let first = events[0].1.clone();
     // Told: not again, however much more are used; down and up again: once more.
     let over = ticked(over, 0);
@@ -75,7 +78,7 @@ fn number_threshold_is_told_once_a_crossing() {
     assert_eq!(requested_mails(&tick(&lowered, 0)).len(), 2);
 }
 
-/// Catalogue 3.6: a number that is allocated and assigned in one commit is no crossing of its own.
+/// Catalogue 3.6: a number that is allocated and assigned in one commit is not a separate crossing.
 #[test]
 fn number_threshold_is_looked_at_once_a_commit() {
     let over = company(alarmed(80), pool(5, 4).into_iter().chain([number_added(9, None)]));

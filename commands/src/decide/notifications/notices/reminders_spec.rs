@@ -49,7 +49,7 @@ fn reminders_repeat_the_live_link_after_days_and_at_most_so_often() {
     }
     let expiry = next_turn(&company.0).unwrap();
     assert_eq!(expiry, NOW.plus_seconds(9 * DAY_SECONDS), "nothing but the links' end is left");
-    assert!(kinds(&tick(&company, 9)).is_empty(), "nobody is reminded of a link that has ended");
+    assert!(kinds(&tick(&company, 9)).is_empty(), "there is no reminder of a link that has ended");
 }
 
 /// Catalogue 3.1: time is data. Ticks that run ahead of the clock remind as far apart as the company wants,

@@ -1,4 +1,4 @@
-//! Who is told what and when, and who is not.
+//! Tests of notices: their recipients and times.
 
 use serde_json::{Value, json};
 
@@ -36,8 +36,8 @@ fn reports(then: &Then) -> Vec<(String, MailTo)> {
     report.collect()
 }
 
-/// ML-14: each designated administrator is told of a finished batch, each by a mail of its own key;
-/// where none is designated, or the mail is switched off, nobody is.
+/// ML-14: each designated administrator gets one mail about a completed batch. Without administrators, or with the
+/// mail switched off, none is requested.
 #[test]
 fn ml_14_each_designated_administrator_is_told_of_a_finished_batch() {
     let (company, rows) = finished(vec![admins()]);
@@ -52,7 +52,7 @@ fn ml_14_each_designated_administrator_is_told_of_a_finished_batch() {
     assert!(reports(&company.when(rows)).is_empty());
 }
 
-/// ML-14: while rows are left nobody is told; then each is claimed once, and nobody who bounced.
+/// ML-14: the mails are requested after the last row and claimed once, except for addresses that bounced.
 #[test]
 fn ml_14_a_report_is_asked_for_at_the_end_and_claimed_once() {
     let (company, rows) = finished(vec![admins()]);
@@ -112,9 +112,8 @@ pub(super) fn sent(company: Given) -> Given {
     company.after(ReportRecipients { run, fence, reports: vec![one("ann"), one("bob")] })
 }
 
-/// Catalogue 3.6, run_completed and run_started: whoever asked for a run is told what it came to, and that
-/// one which had to wait has begun; each only where the company wants it, and one that starts at once is
-/// not told of.
+/// Catalogue 3.6, run_completed and run_started: the requester is notified when a run completes and when a waiting
+/// run starts, if the settings say so. A run that starts at once has no start notice.
 #[test]
 fn whoever_asked_for_a_run_is_told_how_it_goes() {
     let all = json!({"notify.run_started": true, "notify.run_completed": true});
@@ -159,7 +158,7 @@ fn whoever_asked_for_a_run_is_told_how_it_goes() {
     assert!(then.names().contains(&"RunStarted") && requested_mails(&then).is_empty());
 }
 
-/// Catalogue 3.6: an actor who is no address is told nothing; a scheduled run that begins is told of.
+/// Catalogue 3.6: an actor without an address gets no notice; the start of a scheduled run is notified.
 #[test]
 fn only_an_address_is_told_and_a_scheduled_run_is_told_of_when_it_begins() {
     let not_before = NOW.plus_seconds(DAY_SECONDS);
@@ -174,8 +173,8 @@ fn only_an_address_is_told_and_a_scheduled_run_is_told_of_when_it_begins() {
         kinds(&tick(&company, 1))
     };
     assert_eq!(begun("jane@acme.example"), [TemplateKind::RunStarted]);
-    for nobody in ["jane", "engine", "jane@local", "jane@acme.example\r\nBcc: b@acme.example"] {
-        assert!(begun(nobody).is_empty(), "{nobody}");
+    for no_address in ["jane", "engine", "jane@local", "jane@acme.example\r\nBcc: b@acme.example"] {
+        assert!(begun(no_address).is_empty(), "{no_address}");
     }
 }
 

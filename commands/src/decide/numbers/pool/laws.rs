@@ -105,7 +105,7 @@ impl World {
         self.take("ClaimRecipients", &Value::Null, &command.into());
     }
 
-    /// What becomes of the mail to whoever was claimed first.
+    /// The outcome of the mail to the first claimed recipient.
     fn report(&mut self, detail: u8) {
         let Some(holder) = self.given.0.lock.holder() else { return };
         let run = &self.given.0.runs[&holder.run];
@@ -143,7 +143,7 @@ impl World {
         self.holds();
     }
 
-    /// P18: withdrawing never takes a number that is in use, nor does giving it to somebody else.
+    /// P18: a number in use is never withdrawn and never assigned to another person.
     fn unused_only(&self, event: &Event) {
         let state = |number: Phone| self.given.0.numbers.get(number).map(|known| &known.state);
         match event {
@@ -225,10 +225,11 @@ proptest! {
 #[test]
 fn the_histories_come_to_every_command() {
     let mut world = World::new(false);
-    let mut dice: u64 = 7;
+    let mut random: u64 = 7;
     for _ in 0..6_000 {
-        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let [.., step, detail] = (dice >> 33).to_be_bytes();
+        random =
+            random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let [.., step, detail] = (random >> 33).to_be_bytes();
         world.step(step, detail);
     }
     for name in [

@@ -57,7 +57,7 @@ fn p21_a_retry_after_a_revocation_has_a_link_of_its_own() {
     );
 }
 
-/// P21: a report of the mail does not bring back a link that was revoked while it was on its way.
+/// P21: a report does not restore a link that was revoked while the mail was in flight.
 #[test]
 fn p21_a_revoked_link_stays_dead_when_its_mail_arrives() {
     let revoke = RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };

@@ -64,7 +64,7 @@ fn a_confirmed_run_starts_at_once_when_the_lock_is_free() {
     assert_eq!(then.result()["state"], "running");
 }
 
-/// LX-34, LX-35: while one runs, the next waits, whoever asked for it.
+/// LX-34, LX-35: while one run is running, the next waits, for any requester.
 #[test]
 fn a_second_run_waits_with_its_place() {
     let mut events = a_running_run();
@@ -104,7 +104,7 @@ fn the_limit_counts_recipients() {
     );
 }
 
-/// LX-05, LX-19: an unknown channel and one that is not enabled are told apart.
+/// LX-05, LX-19: an unknown channel and a disabled one have different codes.
 #[test]
 fn the_channel_must_be_known_and_enabled() {
     let mut body = for_users(&["ann"], "preview");
@@ -152,10 +152,10 @@ fn org_units_select_their_people() {
     assert_eq!(count(json!({"org_units": ["Desk"], "include_descendants": true})), Ok(json!(2)));
     assert_eq!(count(json!({"org_units": ["Desk", "Team", "Desk"]})), Ok(json!(2)));
     assert_eq!(count(json!({"org_units": []})).unwrap_err().code, Code::RunEmptySelection);
-    let refusal = count(json!({"org_units": ["desk"]})).unwrap_err();
+    let refusal = count(json!({"org_units": ["unknown"]})).unwrap_err();
     assert_eq!(
         (refusal.code, refusal.details),
-        (Code::OrgUnitNotFound, json!({"org_units": ["desk"]}))
+        (Code::OrgUnitNotFound, json!({"org_units": ["unknown"]}))
     );
 }
 
@@ -171,7 +171,7 @@ fn an_org_unit_without_the_role_is_refused() {
     assert_eq!(refusal.details, json!({"org_units": ["Attic"]}));
 }
 
-/// LX-01, LX-03: both permissions are asked for, and named.
+/// LX-01, LX-03: both permissions are required, and refusals name them.
 #[test]
 fn permissions_are_enforced_from_the_first_grant_on() {
     let granted = |permissions: Vec<Permission>| {

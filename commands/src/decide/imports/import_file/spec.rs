@@ -1,0 +1,171 @@
+//! Tests of `ImportFile`.
+
+use serde_json::Value;
+
+use super::testing::{accepted, import_id, row};
+use super::*;
+use crate::decide::Command;
+use crate::decide::facts::{Facts, FileContents};
+use crate::decide::testing::{Input, Then, given};
+use crate::user_file::ParsedRow;
+use crate::values::Personal;
+
+fn import(
+    events: impl IntoIterator<Item = Event>,
+    total: u64,
+    rows: Vec<ParsedRow>,
+    extra: &Value,
+) -> Then {
+    let mut body = json!({"dialect": "leapxpert", "files": [{"name": "people.csv", "text": ""}]});
+    body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    let command = Command::read("ImportFile", body).unwrap();
+    let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
+    let summary =
+        FileSummary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+    let facts = Facts::Files(FileContents { files, summary, rows });
+    given(events).when(Input { command, facts })
+}
+
+/// LX-08, LX-10: a small file is one command, one commit, one answer with the counts.
+#[test]
+fn lx_10_a_small_file_is_over_at_once() {
+    let then = import([], 2, vec![row(1, "ann"), row(2, "bob")], &json!({}));
+    assert_eq!(then.names(), ["ImportAccepted", "UserCreated", "UserCreated", "ImportCompleted"]);
+    let result = then.result();
+    assert_eq!((&result["state"], &result["created"]), (&json!("completed"), &json!(2)));
+}
+
+/// P16: a preview decides what a commit decides, and records none of it; what refuses the one refuses
+/// the other.
+#[test]
+fn p16_a_preview_decides_the_same_and_records_nothing() {
+    let rows = || vec![row(1, "ann"), row(2, "ann")];
+    let shown = import([], 2, rows(), &json!({"mode": "preview"})).0.unwrap();
+    let done = import([], 2, rows(), &json!({})).0.unwrap();
+    assert_eq!((shown.is_append(), done.is_append()), (false, true));
+    assert_eq!(shown.events(), done.events());
+    import([], 101, vec![], &json!({"mode": "preview"})).then_refused(Code::ImportTooManyRows);
+}
+
+/// One invalid row rejects the whole file; a skipped row does not.
+#[test]
+fn a_bad_row_rejects_the_file_where_that_is_asked() {
+    let asked = json!({"on_error": "reject_file"});
+    let mut bad = row(2, "bob");
+    bad.problems = vec![Problem::in_column("email", Code::FieldInvalidEmail)];
+    let rows = vec![row(1, "ann"), bad, row(3, "ann")];
+    let refusal = import([], 3, rows.clone(), &asked).then_refused(Code::ImportInvalidRows);
+    let first = json!({"row": 2, "line": 3, "column": "email", "code": "field.invalid_email"});
+    assert_eq!(refusal.details, json!({"invalid": 1, "total": 3, "problems": [first]}));
+    assert!(import([], 3, rows, &json!({"on_error": "continue"})).0.is_ok());
+    let left_out = vec![row(1, "ann"), row(2, "ann")];
+    assert!(import([crate::decide::testing::user_created("ann")], 2, left_out, &asked).0.is_ok());
+}
+
+/// N45: a big file is accepted and goes on in the background.
+#[test]
+fn a_big_file_goes_on_in_the_background() {
+    let setting = "bulk_integration_max_records".to_owned();
+    let raised = Event::CompanyConfigChanged { setting, value: json!(5_000) };
+    let then = import([raised], 5_000, vec![], &json!({}));
+    assert_eq!(then.names(), ["ImportAccepted"]);
+    assert_eq!(then.result()["state"], "processing");
+}
+
+/// LX-07, A1, N43: one row over the limit refuses the whole file, with both numbers.
+#[test]
+fn lx_07_a_file_over_the_limit_is_refused_whole() {
+    assert!(import([], 100, vec![], &json!({})).0.is_ok());
+    let refusal = import([], 101, vec![], &json!({})).then_refused(Code::ImportTooManyRows);
+    assert_eq!(refusal.details, json!({"limit": 100, "actual": 101, "legacy_code": 20001}));
+    let setting = "enforce_run_limit_at_import".to_owned();
+    let off = Event::CompanyConfigChanged { setting, value: json!(false) };
+    assert!(import([off], 101, vec![], &json!({})).0.is_ok());
+}
+
+/// LX-14: log-in mails are requested for created users only, and only with the option.
+#[test]
+fn lx_14_welcome_mails_are_for_created_users_only() {
+    let known = crate::decide::testing::user_created("ann");
+    let rows = || vec![row(1, "ann"), row(2, "bob")];
+    let then = import([known.clone()], 2, rows(), &json!({"send_welcome_email": true}));
+    let expected =
+        ["ImportAccepted", "RowRefused", "UserCreated", "WelcomeEmailRequested", "ImportCompleted"];
+    assert_eq!(then.names(), expected);
+    assert!(!import([known], 2, rows(), &json!({})).names().contains(&"WelcomeEmailRequested"));
+}
+
+/// N81: the same content again is a new import with a warning that names the first.
+#[test]
+fn n81_the_same_content_again_warns() {
+    let then = import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], &json!({}));
+    let events = then.events();
+    let Event::ImportAccepted { warnings, .. } = &events[0] else { panic!() };
+    assert_eq!(warnings[0].code, Code::ImportSameContent);
+    assert!(warnings[0].message.contains(&import_id().to_string()));
+}
+
+/// LX-02: importing needs its permission.
+#[test]
+fn lx_02_importing_needs_its_permission() {
+    let actor = Personal("jane@acme.example".to_owned());
+    let granted =
+        Event::PermissionsGranted { actor, permissions: vec![Permission::BulkIntegrateUsers] };
+    let refusal = import([granted], 1, vec![row(1, "ann")], &json!({}))
+        .then_refused(Code::AuthPermissionDenied);
+    assert_eq!(refusal.details, json!({"permission": "bulk_import_users"}));
+}
+
+/// OCM-15: a product without updates is not asked for one.
+#[test]
+fn ocm_15_no_update_is_asked_of_ocm() {
+    let ocm = |extra: &Value| {
+        let mut body = json!({"dialect": "ocm"});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        import([], 1, vec![row(1, "ann")], &body)
+    };
+    ocm(&json!({"existing": "update"})).then_refused(Code::EnvelopeMalformed);
+    assert!(ocm(&json!({"existing": "skip"})).0.is_ok() && ocm(&json!({})).0.is_ok());
+}
+
+/// Catalogue 3.7: OCM has no invitations and no phones; options for them are refused.
+#[test]
+fn ocm_neither_invites_nor_lists_phones() {
+    for (extra, words) in [
+        (
+            json!({"auto_invite": true, "channel": "whatsapp"}),
+            "auto_invite: ocm knows no invitation",
+        ),
+        (
+            json!({"action": "import_and_invite", "channel": "whatsapp"}),
+            "action: ocm knows no invitation",
+        ),
+        (json!({"add_to_corporate_phones": true}), "add_to_corporate_phones: ocm knows no phone"),
+    ] {
+        let mut body = json!({"dialect": "ocm"});
+        body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+        let refusal =
+            import([], 1, vec![row(1, "ann")], &body).then_refused(Code::EnvelopeMalformed);
+        assert!(refusal.message.contains(words), "{}", refusal.message);
+    }
+    let off = json!({"dialect": "ocm", "auto_invite": false, "action": "import", "add_to_corporate_phones": false});
+    assert!(import([], 1, vec![row(1, "ann")], &off).0.is_ok());
+}
+
+/// N81: the same content is the same import, in any state of that import.
+#[test]
+fn one_id_names_one_import() {
+    let taken = json!({"import": import_id()});
+    let file = FileRef { name: "Archive.zip".to_owned(), sha256: "ab".repeat(32), bytes: 10 };
+    let (import_id, match_attribute) = (import_id(), "agent_id".to_owned());
+    let (inserted, invalid) = (0, 0);
+    let pictures =
+        Event::PicturesImported { import: import_id, file, match_attribute, inserted, invalid };
+    let ann = || vec![row(1, "ann")];
+    let update = json!({"import": import_id, "existing": "update"});
+    for (first, extra) in [(accepted(1, false, Existing::Skip), &update), (pictures, &taken)] {
+        import([first], 1, ann(), extra).then_refused(Code::ImportAlreadyExists);
+    }
+    let again = import([accepted(1, false, Existing::Skip)], 1, ann(), &taken).0.unwrap();
+    assert!(matches!(again, Decision::Repeat { .. }));
+}
