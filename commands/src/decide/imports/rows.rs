@@ -267,7 +267,7 @@ impl<'a> Rows<'a> {
         self.values.extend(values);
     }
 
-    /// Archives the user of a row. The recorded outcome is `Deactivated`, because there is no outcome for archiving.
+    /// Archives the user of a row. The outcome of the row is `Deactivated`: no outcome `Archived` exists.
     fn archive(&mut self, user: &User, row: RowRef) {
         let who = Personal(user.key());
         if user.state == UserState::Archived {
