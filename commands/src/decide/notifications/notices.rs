@@ -135,7 +135,7 @@ pub(crate) fn reminders(company: &Company, now: Time, most: usize) -> Vec<Event>
     reminder.take(most).collect()
 }
 
-/// The time of what is due already, and waits for nothing but the next tick.
+/// The time of work that is due at once: the next tick does it.
 pub const AT_ONCE: Time = Time(0);
 
 /// The time of the next notice.
