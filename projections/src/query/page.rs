@@ -53,7 +53,7 @@ impl PageBuilder {
         shown: impl IntoIterator<Item = Option<Value>>,
         skipped: u8,
     ) -> ControlFlow<()> {
-        // The cursor holds `n` in one byte. No stored row shows that many rows.
+        // The cursor holds `n` in one byte. That is enough for the largest stored row: a queue of 100 runs.
         for (n, value) in (1..=u8::MAX).zip(shown) {
             let Some(value) = value.filter(|_| n > skipped) else { continue };
             if self.rows.len() == self.limit {
