@@ -1,4 +1,4 @@
-//! Who has a value that no two people of a company share: an Agent ID, a PBX ID (P17).
+//! The holders of values that no two people of a company share: Agent IDs, PBX IDs.
 
 use super::state::Company;
 use super::user_id::UserId;

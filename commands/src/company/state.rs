@@ -125,9 +125,9 @@ impl Company {
         own.or_else(|| user.listed().first().copied())
     }
 
-    /// Whether the person can be invited only with a corporate phone (LX-28): the product says so whose file
-    /// named the person last, and without one it is so. An account has a number of the pool instead, now or
-    /// once it is activated.
+    /// Whether the person can be invited only with a corporate phone. The product of the last file that
+    /// named the person decides. A person of no file needs a phone. An account needs none: it has a number
+    /// of the pool, or gets one when it is activated.
     pub fn needs_corporate_phone(&self, id: UserId, user: &User) -> bool {
         if self.numbers.is_account(id) {
             return false;
@@ -159,7 +159,7 @@ impl Company {
         self.suppressed.contains(&AddressMark::of(email))
     }
 
-    /// Whether a role that the org unit includes carries `bulk_integration` (LX-18).
+    /// Whether a role of the org unit has the permission `bulk_integration`.
     pub fn may_integrate(&self, unit: &OrgUnit) -> bool {
         let carries = |role: &String| {
             self.roles.get(role).is_some_and(|held| held.iter().any(|one| one == BULK_INTEGRATION))

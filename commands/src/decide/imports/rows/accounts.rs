@@ -13,7 +13,7 @@ use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, Personal, Problem};
 
 impl Rows<'_> {
-    /// The row with what the command says of all its people (ML-04, ML-05).
+    /// The row with the organization and the permission group that the command names.
     pub(super) fn placed<'r>(&self, row: &'r ParsedRow) -> Cow<'r, ParsedRow> {
         let Some(placing) = self.placing else { return Cow::Borrowed(row) };
         let mut row = row.clone();
@@ -39,7 +39,7 @@ impl Rows<'_> {
         }
     }
 
-    /// Why a new account cannot have the number that its row names, if so (ML-16, N72).
+    /// Why a new account cannot have the number that its row names: not in the pool, or not available.
     pub(super) fn number_problem(&self, values: &RowValues) -> Option<Problem> {
         let CellValue::Value(number) = values.number else { return None };
         let Some(owner) = self.company.numbers.get(number).map(|known| &known.owner) else {
