@@ -7,10 +7,9 @@ use std::collections::{HashMap, HashSet};
 
 use boarding_csv::{CellValue, Near};
 
-use crate::company::holders::unique;
 use crate::company::numbers::NumberOwner;
 use crate::company::{Company, ImportState, Placing, User, UserId, UserState, ValueMark};
-use crate::dialect::{self, Dialect};
+use crate::dialect::{self, Dialect, unique_values};
 use crate::event::{
     BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
 };
@@ -251,7 +250,8 @@ impl<'a> Rows<'a> {
 
     /// Later rows of the commit find whose these values are.
     fn note_values(&mut self, key: &UserKey, person: &Person) {
-        let values = unique(person).map(|(name, value)| (ValueMark::of(name, value), key.clone()));
+        let values =
+            unique_values(person).map(|(name, value)| (ValueMark::of(name, value), key.clone()));
         self.values.extend(values);
     }
 

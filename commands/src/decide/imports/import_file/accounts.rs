@@ -68,6 +68,7 @@ mod tests {
     use boarding_csv::CellValue;
     use serde_json::{Value, json};
 
+    use crate::decide::dialect_rules::needs_corporate_phone;
     use crate::decide::facts::{Facts, FileContents};
     use crate::decide::imports::import_file::testing::{accepted, import_id, row};
     use crate::decide::numbers::pool::testing::{
@@ -248,7 +249,7 @@ mod tests {
         let company = company.after(ImportRows { import: import_id(), rows }).0;
         let needs = |key: &str| {
             let (id, user) = company.users.find(key).unwrap();
-            company.needs_corporate_phone(id, user)
+            needs_corporate_phone(&company, id, user)
         };
         assert_eq!(["ann", "bob"].map(needs), [false, true]);
     }
