@@ -240,8 +240,8 @@ events! {
             /// The channel it was handed to, by name; empty where a worker outside had no claim of ours.
             #[serde(default)]
             via: String,
-            /// The wording in force at the claim, which is that of the mail (ML-03); none where a worker outside
-            /// had no claim of ours.
+            /// The template that is valid at the claim; the mail uses it. None if an external worker had no
+            /// claim.
             #[serde(default)]
             template: Option<Wording>,
         }

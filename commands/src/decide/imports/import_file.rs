@@ -62,9 +62,9 @@ pub struct ImportFile {
     /// The hash from a preview: the file is refused if the plan has changed. The engine compares the plans
     /// before the rule runs.
     pub plan_hash: Option<String>,
-    /// The organization that the people of a MultiLine file belong to (ML-05).
+    /// The organization that the people of a MultiLine file belong to.
     pub organization: Option<String>,
-    /// The group of user permissions that they get (ML-04).
+    /// The group of user permissions that they get.
     pub permission_group: Option<String>,
 }
 
@@ -252,8 +252,7 @@ impl ImportFile {
         })
     }
 
-    /// A product is not asked for what it does not have: an update of those who exist (OCM-15, A22), people to
-    /// invite, a column of phones.
+    /// Rejects an option that the product lacks: to update existing people, to invite, to add phones.
     fn check_taken(&self) -> Result<(), Refusal> {
         let Some(dialect) = dialect::find(&self.dialect) else { return Ok(()) };
         let never_updates = dialect.existing_is_duplicate() || dialect.opens_accounts();
@@ -274,7 +273,7 @@ impl ImportFile {
         Err(Refusal::new(Code::EnvelopeMalformed).saying(&words))
     }
 
-    /// LX-07, by its literal text: a file with more people than a run may have is not imported (A1).
+    /// Rejects a file with more people than a run may have, where the product and the settings ask for it.
     fn check_limit(&self, company: &Company, rows: u64) -> Result<(), Refusal> {
         let limit = company.settings.bulk_integration_max_records;
         let held =
@@ -321,7 +320,7 @@ fn digests(files: &[FileRef]) -> Vec<&str> {
     files.iter().map(|file| file.sha256.as_str()).collect()
 }
 
-/// N81: the same content was imported before.
+/// A warning that names the first import of the same content.
 fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
     let asked = digests(files);
     let same = |import: &&ImportState| digests(&import.files) == asked;

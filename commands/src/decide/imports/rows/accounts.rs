@@ -13,7 +13,7 @@ use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, Personal, Problem};
 
 impl Rows<'_> {
-    /// The row with the organization and permission group that the command names for all rows (ML-04, ML-05).
+    /// The row with the organization and permission group that the command names for all rows.
     pub(super) fn placed<'r>(&self, row: &'r ParsedRow) -> Cow<'r, ParsedRow> {
         let Some(placing) = self.placing else { return Cow::Borrowed(row) };
         let mut row = row.clone();
@@ -39,7 +39,7 @@ impl Rows<'_> {
         }
     }
 
-    /// The problem if a new account cannot have the number in its row (ML-16, N72).
+    /// The problem if a new account cannot have the number in its row: it is not in the pool, or not available.
     pub(super) fn number_problem(&self, values: &RowValues) -> Option<Problem> {
         let CellValue::Value(number) = values.number else { return None };
         let Some(owner) = self.company.numbers.get(number).map(|known| &known.owner) else {
