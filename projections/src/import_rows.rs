@@ -118,8 +118,10 @@ mod tests {
                     "message": Code::FieldInvalidEmail.text()}],
                 "warnings": [{"column": null, "code": "phone.plus_assumed",
                     "message": Code::PhonePlusAssumed.text()}],
-                "phone": null, "number": null, "invite": null, "undo": null})
+                "phone": null, "phone_problem": null, "number": null, "invite": null, "undo": null})
         );
+        assert_eq!(rows[1]["phone_problem"]["message"], Code::PhoneInvalid.text());
+        assert_eq!(rows[1]["warnings"], json!([]), "a phone that was lost is not a warning too");
     }
 
     #[test]
