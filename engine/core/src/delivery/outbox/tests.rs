@@ -21,7 +21,7 @@ fn mail(message_id: &str) -> Mail {
             text: "first".to_owned(),
             html: "<p>h</p>".to_owned(),
         },
-        claim: None,
+        invitation: None,
     }
 }
 
