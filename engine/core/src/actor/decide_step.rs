@@ -53,15 +53,15 @@ impl State {
         request: &Request,
         purpose: Purpose,
     ) -> Outcome<Encoded, EncodeError> {
-        let turns = self.company.numbers.turns();
+        let waiting_changes = self.company.numbers.waiting_changes();
         let outcome = step(&mut self.company, self.hash, request, purpose, Encoded::of);
         if let Outcome::Commit(encoded) = &outcome {
             let events = &encoded.commit().events;
             self.hash = encoded.hash();
             self.tail += events.len() as u64;
-            // An import may get other numbers once a person starts or stops waiting for one.
-            let moved = self.company.numbers.turns() != turns;
-            if moved || events.iter().any(Event::affects_imports) {
+            // An import may get other numbers when a person starts or stops waiting for one.
+            let waiting_changed = self.company.numbers.waiting_changes() != waiting_changes;
+            if waiting_changed || events.iter().any(Event::affects_imports) {
                 self.plans_hold_from = self.company.version;
             }
         }

@@ -144,7 +144,7 @@ impl Tally {
         let commit = encoded.commit();
         for (event, version) in commit.events.iter().zip(commit.first_version..) {
             // Shown values do not depend on the position, so the version stands in for it.
-            self.bad.note(event);
+            self.bad.add(event);
             let fact = Fact { position: version, version, event, commit, hash: encoded.hash() };
             if let Event::ImportAccepted { files, options, warnings, .. } = event {
                 self.digest.accepted(files, options, warnings);
