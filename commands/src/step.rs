@@ -44,7 +44,7 @@ pub enum Outcome<E, F> {
     Commit(E),
     /// An answer without a commit.
     Answer(Value),
-    /// An earlier command with another id did the same; its answer.
+    /// A command with another id did the same before; this is its answer. A repeated id is found before the step.
     Repeat(Value),
     Refused(Refusal),
     /// The commit cannot be encoded. The company is unchanged.

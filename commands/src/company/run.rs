@@ -27,7 +27,7 @@ pub struct Run {
     pub recipients: Vec<Recipient>,
     /// A person's place in `recipients`.
     places: BTreeMap<UserId, u32>,
-    /// Everybody before this place has been claimed or reported at least once.
+    /// The first place that may still be untouched: everybody before it was claimed or reported.
     pub untouched: u32,
     /// Claimed recipients without a report, and when they were claimed.
     pub in_flight: BTreeMap<u32, Time>,
@@ -210,7 +210,8 @@ impl Run {
             RecipientState::Failed => self.failed += 1,
             RecipientState::Queued | RecipientState::Dispatching => {}
         }
-        // An external worker may report any recipient, so skipped ones still have a turn.
+        // An external worker may report out of order. The place moves over touched recipients only, so that the
+        // others keep their turn.
         while self.recipients.get(self.untouched as usize).is_some_and(|one| !one.is_untouched()) {
             self.untouched += 1;
         }

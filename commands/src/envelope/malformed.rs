@@ -50,7 +50,7 @@ fn without_values(message: &str) -> String {
     let mut text = message.to_owned();
     for (before, end) in VALUES {
         let Some((head, rest)) = message.split_once(before) else { continue };
-        // The value itself may hold the mark: what follows begins after the last one before "expected".
+        // The value itself may contain the mark: the rest begins after the last mark before ", expected".
         let (value, expected) = rest.rsplit_once(", expected").unwrap_or((rest, ""));
         let tail = value.rsplit_once(end).map_or("", |(_, tail)| tail);
         let what = before.trim_end_matches(end).trim_end();

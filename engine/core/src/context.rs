@@ -112,8 +112,8 @@ impl EngineContext {
         matches!(self.location_of(company, id), Ok(Some(_)))
     }
 
-    // The order matters: first the recent commands of the log, then the index. A command leaves the former only
-    // when it is in the latter.
+    // The order matters: first the recent commands of the log, then the index. A command leaves the recent
+    // ones only when it is in the index.
     pub(crate) fn location_of(
         &self,
         company: &CompanyId,

@@ -17,7 +17,7 @@ use crate::event::{
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 
-/// Rows of one commit: what earlier rows of it have done to the company is remembered here.
+/// Applies the rows of one commit. Remembers what earlier rows of the commit changed.
 #[derive(Debug)]
 pub(crate) struct Rows<'a> {
     company: &'a Company,
@@ -34,7 +34,7 @@ pub(crate) struct Rows<'a> {
     placing: Option<&'a Placing>,
     /// Numbers given to rows of this commit, and whose each was.
     numbers: HashMap<Phone, NumberOwner>,
-    /// Who waits for a number and went to another organization by a row of this commit, by where to.
+    /// By target organization: how many people who wait for a number were moved there by rows of this commit.
     moved: HashMap<NumberOwner, u64>,
     /// The company's org units, once a row names one that is none of them.
     near_units: Option<KnownNames<'a>>,
@@ -256,7 +256,7 @@ impl<'a> Rows<'a> {
         self.values.extend(values);
     }
 
-    /// A row whose person leaves: the outcome is that the person is deactivated, and what follows is for good.
+    /// A row whose person leaves. The row's outcome is `UserDeactivated`; the `UserArchived` after it is final.
     fn archive(&mut self, user: &User, row: RowRef) {
         let who = Personal(user.key());
         if user.state == UserState::Archived {

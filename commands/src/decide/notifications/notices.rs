@@ -139,7 +139,7 @@ pub(crate) fn reminders(company: &Company, now: Time, most: usize) -> Vec<Event>
     reminder.take(most).collect()
 }
 
-/// The time of a notice that is due now: the next tick requests it.
+/// The time of work that is due at once: the next tick does it.
 pub const AT_ONCE: Time = Time(0);
 
 /// The time of the next notice.

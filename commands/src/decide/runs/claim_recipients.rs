@@ -11,7 +11,8 @@ use crate::decide::runs::recipients::{Found, dispatched, outcome_without_mail, r
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
-/// Claims are durable before a mail is sent. A claimed recipient is not claimed again without a report.
+/// Claims are durable before a mail is sent. A claimed recipient is claimed again only
+/// after a report that asks for a retry.
 #[derive(Debug, Clone, Copy)]
 pub struct ClaimRecipients {
     pub run: RunId,

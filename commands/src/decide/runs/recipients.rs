@@ -25,7 +25,7 @@ pub struct Found<'a> {
 }
 
 impl Found<'_> {
-    /// Whether the failure of this attempt has been reported before, or given up: a later one was claimed.
+    /// Whether this attempt is over: it was reported, or a later attempt was claimed.
     pub(crate) fn knows_of(&self, attempt: u32) -> bool {
         match self.recipient.state {
             RecipientState::Dispatching => attempt < self.recipient.attempt,
@@ -79,7 +79,7 @@ pub fn report(company: &Company, found: &Found<'_>, outcome: &MailOutcome, at: T
     events
 }
 
-/// The events of one report, without what follows: several reports share their end.
+/// The events of one report, without the end of the run, which is added once for several reports.
 pub(crate) fn report_events(
     company: &Company,
     found: &Found<'_>,
@@ -197,7 +197,7 @@ pub(crate) fn outcome_without_mail(
     if company.is_suppressed(email) {
         return failed(Code::DeliverySuppressed);
     }
-    // A failed attempt of this run left an invitation that was not received.
+    // A live invitation of this run's own failed attempt does not count: nobody received it.
     let own = run.recipient(id).map(|(_, recipient)| recipient);
     let live = link.invitation.is_some_and(|invitation| {
         invitation.is_live(now) && !own.is_some_and(|own| invitation.is_claimed_by(&own))

@@ -172,7 +172,7 @@ impl ReadModels {
         if let Err(error) = self.shared.store.close() {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
-                "closing the store failed, read models will be rebuilt"
+                "closing the read models failed, they are rebuilt after a restart of the machine"
             );
         }
     }

@@ -88,7 +88,7 @@ fn list(folder: &Path) -> Result<Vec<(u64, PathBuf)>, OpenError> {
 #[derive(Debug)]
 struct Scan<'a> {
     heads: Option<&'a Heads>,
-    /// The difference from the heads file, once the log was read up to its position.
+    /// `None` until the log was read up to the position of the heads file. Then the difference from it, if any.
     heads_seen: Option<Option<String>>,
     depth: Depth,
     index: Index,

@@ -159,7 +159,8 @@ impl Attempt<'_> {
         }
     }
 
-    /// Reads the last message of the company: our own, one of another writer, or none yet.
+    /// Reads the last message of the company. `None` is not known yet; `Some(None)` is another writer's message;
+    /// `Some(Some(sequence))` is our own.
     async fn look(&mut self) -> Result<Option<Option<u64>>, AppendError> {
         let last = match self.inner.api.last(&self.subject).await {
             Ok(last) => last,

@@ -41,7 +41,7 @@ impl CsvExport {
     }
 }
 
-/// Refuses options of the list in front of another verb, which would ignore them.
+/// Refuses list options in front of a verb that would ignore them.
 pub(super) fn check_place<L: Default + PartialEq>(verb: bool, list: &L) -> Result<(), Failure> {
     if verb && *list != L::default() {
         let text = "put the options of the list after the word list, for example: users list --search TEXT";

@@ -24,7 +24,7 @@ impl Rows<'_> {
         usable.then_some(key)
     }
 
-    /// Why a row of this key is one too many, if it is.
+    /// Why a row with this key is a duplicate, if it is.
     pub(super) fn duplicate(&self, folded: &str) -> Option<Problem> {
         if let Some(first_row) = self.first_row(folded) {
             let words = format!("row {first_row}");
