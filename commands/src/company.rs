@@ -6,7 +6,7 @@ pub mod effects;
 pub mod filter;
 mod fold;
 mod grants;
-pub mod holders;
+pub(crate) mod holders;
 mod import;
 pub mod notification;
 pub mod numbers;

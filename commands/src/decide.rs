@@ -2,6 +2,7 @@
 
 mod command;
 pub mod company;
+mod dialect_rules;
 pub mod facts;
 pub mod imports;
 pub mod invitations;

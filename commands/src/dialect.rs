@@ -6,6 +6,7 @@ mod multiline;
 mod ocm;
 mod officechat;
 
+use crate::event::Person;
 use crate::schema::{json_schema, scalar};
 pub use crate::user_file::{Dialect, ImportRules, Known};
 
@@ -38,6 +39,17 @@ pub fn find(name: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.name() == name)
 }
 
+/// Whether the values of this attribute are unique within a company: one dialect is enough.
+pub(crate) fn is_unique(attribute: &str) -> bool {
+    ALL.iter().any(|one| one.unique().contains(&attribute))
+}
+
+/// The values of a person that are unique within a company, with their attributes.
+pub(crate) fn unique_values(person: &Person) -> impl Iterator<Item = (&str, &str)> {
+    let values = person.attributes.iter().filter(|(name, _)| is_unique(name));
+    values.map(|(name, value)| (name.as_str(), value.as_str()))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -65,6 +77,17 @@ mod tests {
                     let plain: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
                     assert!(seen.insert(plain.to_lowercase()), "{}: {name}", dialect.name());
                 }
+            }
+        }
+    }
+
+    /// P17: the rule finds the holder of a unique value only if the fold indexes the attribute.
+    #[test]
+    fn the_fold_indexes_every_unique_attribute() {
+        for dialect in ALL {
+            for attribute in dialect.unique() {
+                let is_indexed = crate::company::holders::INDEXED.contains(attribute);
+                assert!(is_indexed, "{}: {attribute}", dialect.name());
             }
         }
     }

@@ -41,7 +41,7 @@ pub struct Number {
     pub state: NumberState,
 }
 
-/// The state of a number.
+/// The state of a number: it has exactly one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NumberState {

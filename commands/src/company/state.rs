@@ -12,12 +12,11 @@ use super::own_template::OwnTemplate;
 use super::reminders::Reminders;
 use super::run::{AddressMark, Run};
 use super::user_id::UserId;
-use super::users::{User, Users};
+use super::users::Users;
 use super::value_mark::ValueMark;
-use crate::dialect::{self, Dialect};
 use crate::event::{Channel, TemplateKind};
 use crate::lock::Lock;
-use crate::settings::{LiveInvitation, Settings};
+use crate::settings::Settings;
 use crate::values::{CompanyId, ImportId, InvitationId, Phone, RunId, Time};
 
 /// One company as its events left it. Made by [`Company::apply`] only; never edited by a rule.
@@ -125,41 +124,12 @@ impl Company {
         own.or_else(|| user.listed().first().copied())
     }
 
-    /// Whether the person can be invited only with a corporate phone (LX-28): the product says so whose file
-    /// named the person last, and without one it is so. An account has a number of the pool instead, now or
-    /// once it is activated.
-    pub fn needs_corporate_phone(&self, id: UserId, user: &User) -> bool {
-        if self.numbers.is_account(id) {
-            return false;
-        }
-        self.dialect_of(user).is_none_or(|dialect| dialect.needs_corporate_phone())
-    }
-
-    /// Whether a person with a valid link gets a new one, which ends the old link.
-    pub fn supersedes_live_invitation(&self, user: &User) -> bool {
-        match self.settings.live_invitation {
-            LiveInvitation::Supersede => true,
-            LiveInvitation::Skip => false,
-            LiveInvitation::ByDialect => {
-                self.dialect_of(user).is_none_or(|dialect| dialect.supersedes_live_invitation())
-            }
-        }
-    }
-
-    /// The dialect of the file that named the person last.
-    fn dialect_of(&self, user: &User) -> Option<&'static dyn Dialect> {
-        // It is most often among the newest.
-        let mut newest = self.imports.values().rev();
-        let last = newest.find(|import| import.ordinal == user.seen.0)?;
-        dialect::find(&last.options.dialect)
-    }
-
     /// Whether mail to this address bounced for good or was complained about.
     pub fn is_suppressed(&self, email: &str) -> bool {
         self.suppressed.contains(&AddressMark::of(email))
     }
 
-    /// Whether a role that the org unit includes carries `bulk_integration` (LX-18).
+    /// Whether a role of the org unit has the permission `bulk_integration`.
     pub fn may_integrate(&self, unit: &OrgUnit) -> bool {
         let carries = |role: &String| {
             self.roles.get(role).is_some_and(|held| held.iter().any(|one| one == BULK_INTEGRATION))

@@ -57,7 +57,7 @@ impl Decide for Tick {
 }
 
 impl Tick {
-    /// A7: ends claims after their deadline. The mail may have been sent or not.
+    /// Fails each claimed recipient after its deadline, so that every run ends. The mail may have been sent.
     fn time_out(self, company: &Company, events: &mut Vec<Event>) {
         let Some(holder) = company.lock.holder() else { return };
         let Some(run) = company.runs.get(&holder.run) else { return };
@@ -74,7 +74,7 @@ impl Tick {
         end_if_done(company, holder.run, run, events);
     }
 
-    /// P2: a scheduled run enters the queue when its time has come, the earliest first.
+    /// Adds each scheduled run to the queue when its time has come, the earliest first.
     fn start_scheduled(self, company: &Company, events: &mut Vec<Event>) {
         let times = company
             .scheduled

@@ -62,9 +62,9 @@ pub struct ImportFile {
     /// The hash from a preview: the file is refused if the plan has changed. The engine compares the plans
     /// before the rule runs.
     pub plan_hash: Option<String>,
-    /// The organization that the people of a MultiLine file belong to (ML-05).
+    /// The organization that the people of a MultiLine file belong to.
     pub organization: Option<String>,
-    /// The permission group of these people (ML-04).
+    /// The permission group of these people.
     pub permission_group: Option<String>,
 }
 
@@ -158,7 +158,7 @@ impl Decide for ImportFile {
             warnings: warnings.len() as u64,
             ..Counts::default()
         };
-        let mut rows = Rows::new(company, import, &options, None).placing(placing.as_ref());
+        let mut rows = Rows::new(company, import, &options, None).with_placing(placing.as_ref());
         if read.rows.len() as u64 == read.summary.rows {
             read.rows.iter().for_each(|row| rows.apply(row));
         }
@@ -251,8 +251,7 @@ impl ImportFile {
         })
     }
 
-    /// Refuses options that the dialect does not support: updates of existing people (OCM-15, A22), invitations,
-    /// phones.
+    /// Refuses options that the dialect does not support: updates of existing people, invitations, phones.
     fn check_options(&self) -> Result<(), Refusal> {
         let Some(dialect) = dialect::find(&self.dialect) else { return Ok(()) };
         let never_updates = dialect.existing_is_duplicate() || dialect.opens_accounts();
@@ -275,7 +274,7 @@ impl ImportFile {
         Err(Refusal::new(Code::EnvelopeMalformed).saying(&words))
     }
 
-    /// LX-07, by its literal text: a file with more people than a run may have is not imported (A1).
+    /// Rejects a file with more people than a run may have, where the product and the settings ask for it.
     fn check_limit(&self, company: &Company, rows: u64) -> Result<(), Refusal> {
         let limit = company.settings.bulk_integration_max_records;
         let is_limited =
@@ -322,7 +321,7 @@ fn digests(files: &[FileRef]) -> Vec<&str> {
     files.iter().map(|file| file.sha256.as_str()).collect()
 }
 
-/// N81: warns about files whose content was imported before.
+/// A warning that names the first import of the same content.
 fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
     let content = digests(files);
     let same = |import: &&ImportState| digests(&import.files) == content;

@@ -1,4 +1,4 @@
-//! Inviting with the import (OC-13): asked for with the file; the commit that ends it requests a run of its people.
+//! Invites the people of an import: the commit that ends the import requests a run.
 
 use std::collections::HashSet;
 

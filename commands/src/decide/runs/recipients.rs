@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::company::{
     AddressMark, Company, Recipient, RecipientState, Run, RunState, User, UserId, UserState,
 };
+use crate::decide::dialect_rules::{needs_corporate_phone, supersedes_live_invitation};
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
@@ -161,7 +162,7 @@ pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
     }
 }
 
-/// The wording in force for a person's invitation (ML-03).
+/// The template of a person's invitation that is valid now.
 fn wording(company: &Company, user: &User) -> Option<Wording> {
     let person = user.person();
     let language = person.attributes.get("language").map(String::as_str);
@@ -187,7 +188,7 @@ pub(crate) fn outcome_without_mail(
     if link.linked {
         return Some(MailOutcome::skipped(Code::RecipientAlreadyLinked));
     }
-    if user.listed().is_empty() && company.needs_corporate_phone(id, user) {
+    if user.listed().is_empty() && needs_corporate_phone(company, id, user) {
         return failed(Code::RecipientCorporatePhoneMissing);
     }
     let Some(email) = user.email().filter(|email| crate::values::email::check(email).is_ok())
@@ -202,7 +203,7 @@ pub(crate) fn outcome_without_mail(
     let live = link.invitation.is_some_and(|invitation| {
         invitation.is_live(now) && !own.is_some_and(|own| invitation.is_claimed_by(&own))
     });
-    if live && !run.resend && !company.supersedes_live_invitation(user) {
+    if live && !run.resend && !supersedes_live_invitation(company, user) {
         return Some(MailOutcome::skipped(Code::RecipientInvitationAlreadyLive));
     }
     None

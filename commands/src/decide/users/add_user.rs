@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::company::Company;
-use crate::company::holders::{is_unique, unique};
 use crate::decide::rule::{Context, Decide, Decision, MAX_TEXT_CHARS};
+use crate::dialect::{is_unique, unique_values};
 use crate::event::{Event, Permission, Person};
 use crate::values::text::{exact, free};
 use crate::values::{Code, Personal, Phone, Refusal, UserKey};
@@ -130,7 +130,7 @@ pub(crate) fn check_references(
 
 /// Rejects a unique value that another person has.
 fn check_unique(company: &Company, person: &Person) -> Result<(), Refusal> {
-    let taken = unique(person).find(|(name, value)| company.holder(name, value).is_some());
+    let taken = unique_values(person).find(|(name, value)| company.holder(name, value).is_some());
     match taken {
         Some((name, _)) => {
             Err(Refusal::new(Code::FieldNotUnique).saying(name).with(json!({"field": name})))

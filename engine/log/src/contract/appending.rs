@@ -124,7 +124,7 @@ pub async fn an_append_may_hold_commits_that_follow_each_other(backend: &impl Ba
     assert_eq!(drain(&mut *log.read_all(0)).len(), 3);
 }
 
-/// P13: commits of other companies do not change the stream of a company.
+/// Commits of other companies do not change the stream of a company.
 pub async fn interleaved_companies_keep_their_own_versions_and_chains(backend: &impl Backend) {
     let log = backend.open().await;
     let companies: Vec<_> = (0..7).map(|n| sample::company(&format!("c-{n}"))).collect();
@@ -254,7 +254,7 @@ fn chained(company: &CompanyId, ballast: usize, count: usize) -> Vec<Encoded> {
     (0..count).map(|_| next()).collect()
 }
 
-/// P29: the hash of a commit is the hash of its canonical bytes, and each commit names the previous hash.
+/// The hash of a commit is the hash of its canonical bytes, and each commit names the previous hash.
 pub async fn the_hash_chain_verifies(backend: &impl Backend) {
     let log = backend.open().await;
     let acme = sample::company("acme");
