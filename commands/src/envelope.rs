@@ -24,7 +24,7 @@ pub struct Envelope {
     pub correlation: Option<Ulid>,
     pub expected_version: Option<u64>,
     pub traceparent: Option<String>,
-    /// The version of the contract, if given: 1 (LX-04).
+    /// The version of the contract, if given: 1.
     #[schemars(extend("enum" = [API_VERSION, null]))]
     pub api_version: Option<u16>,
     #[serde(default)]
@@ -52,7 +52,7 @@ impl Envelope {
     /// Reads an envelope.
     ///
     /// # Errors
-    /// `envelope.malformed`, naming the key; `envelope.unsupported_version` (LX-04).
+    /// `envelope.malformed`, naming the key; `envelope.unsupported_version`.
     pub fn read(value: Value) -> Result<Self, Refusal> {
         let envelope: Self = read(value)?;
         match envelope.api_version {

@@ -24,23 +24,23 @@ use crate::values::fold;
 pub struct Settings {
     /// The name people know the company by; shown in mails.
     pub company_name: Option<String>,
-    /// The most recipients of one run, in people (LX-06; the vendor's default).
+    /// The most recipients of one run, in people. The default is the vendor's.
     pub bulk_integration_max_records: u64,
-    /// Whether the limit above also holds for the rows of an imported `leapxpert` file (A1).
+    /// Whether the limit above also holds for the rows of an imported `leapxpert` file.
     pub enforce_run_limit_at_import: bool,
-    /// Whether a run that waits may be withdrawn (A6).
+    /// Whether a run that waits may be withdrawn. A running run cannot.
     pub allow_withdraw_pending: bool,
-    /// Channels people may be invited to; none until an administrator enables it (LX-05).
+    /// Channels people may be invited to; none until an administrator enables it.
     pub channels: Channels,
     /// How long a link lives, in hours (the vendor's mails: 24 for WhatsApp, 48 for iMessage).
     pub invitation_ttl_hours: PerChannel,
     /// What a run does with a person who has a valid link.
     pub live_invitation: LiveInvitation,
-    /// Reads a phone number without a plus sign as if it had one (N58).
+    /// Reads a phone number without a plus sign as if it had one.
     pub assume_plus: bool,
-    /// What a blank cell does in an update (A14).
+    /// Whether a blank cell keeps or clears the old value in an update.
     pub blank_means: BlankMeans,
-    /// Whether gzip-compressed files are taken (N79).
+    /// Whether gzip-compressed files are accepted.
     pub accept_gzip: bool,
     /// The language of mails to people who have none set: a BCP 47 tag.
     pub language: String,
@@ -52,21 +52,21 @@ pub struct Settings {
     pub max_attempts: u32,
     /// The wait before the second attempt, in seconds; it doubles from there.
     pub retry_backoff_seconds: u64,
-    /// How long a claimed recipient may stay without a report, in seconds (A7).
+    /// How long a claimed recipient may stay without a report, in seconds. Then the recipient fails.
     pub recipient_deadline_seconds: u64,
     /// The most runs that may wait, in runs.
     pub max_pending_runs: u64,
     /// The people that a row may name as a supervisor.
     pub reference_resolution: ReferenceResolution,
-    /// What LAN IDs and Agent IDs may hold beside letters and digits: ASCII punctuation marks (OCM-04).
+    /// What LAN IDs and Agent IDs may hold beside letters and digits: ASCII punctuation marks.
     pub id_extra_characters: Option<String>,
-    /// Whether accounts' data is offloaded by SMTP: they then need an e-mail address (ML-16).
+    /// Whether accounts' data is offloaded by SMTP: they then need an e-mail address.
     pub smtp_offload: bool,
-    /// Whether accounts may use social messaging: WhatsApp, WeChat and LINE (ML-16).
+    /// Whether accounts may use social messaging: WhatsApp, WeChat and LINE.
     pub social_messaging: bool,
     /// The domains of people's e-mail addresses; none means all.
     pub allowed_email_domains: Vec<String>,
-    /// Whether one number may be promised to several pending invitations (A19).
+    /// Whether one number may be promised to several pending invitations.
     pub number_overbooking: bool,
     /// How long a released number is not assigned again, in seconds.
     pub number_cooling_seconds: u64,

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use pool::{NumberProjection, NumberShown, NumberStatus};
@@ -36,7 +36,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 Param::one_of::<NumberStatus>("state"),
             ],
             paged: true,
-            row: shape_of::<NumberShown>,
+            row: schema_of::<NumberShown>,
             csv: None,
             answer: numbers,
         },
@@ -49,7 +49,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 Param::text("limit").aliases(&["n"]),
             ],
             paged: true,
-            row: shape_of::<Suggestion>,
+            row: schema_of::<Suggestion>,
             csv: None,
             answer: suggestions,
         },
@@ -60,7 +60,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
 
 fn numbers(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
-    let org_unit = request.name("org_unit")?;
+    let org_unit = request.org_unit("org_unit")?;
     let state = request.one_of::<NumberStatus>("state")?;
     page::<NumberProjection, _>(request, rows, &[], |_, number| {
         let number = number.at(request.now);
@@ -79,7 +79,7 @@ struct Suggestion<'a> {
 
 /// The numbers that an account may pick on activation, at most `limit`.
 fn suggestions(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let org_unit = request.name("org_unit")?;
+    let org_unit = request.org_unit("org_unit")?;
     page::<NumberProjection, _>(request, rows, &[], |_, number| {
         let number = number.at(request.now);
         let fits = number.state == NumberStatus::Available && number.org_unit == org_unit;

@@ -54,7 +54,7 @@ pub struct Invites {
     pub created_only: bool,
 }
 
-/// Where all people of an import belong (ML-04, ML-05).
+/// The organization and the permission group of all people of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placing {
     pub organization: String,

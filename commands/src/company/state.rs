@@ -129,7 +129,7 @@ impl Company {
         self.suppressed.contains(&AddressMark::of(email))
     }
 
-    /// Whether a role that the org unit includes carries `bulk_integration` (LX-18).
+    /// Whether a role of the org unit has the permission `bulk_integration`.
     pub fn may_integrate(&self, unit: &OrgUnit) -> bool {
         let carries = |role: &String| {
             self.roles.get(role).is_some_and(|held| held.iter().any(|one| one == BULK_INTEGRATION))

@@ -101,12 +101,12 @@ impl Dialect for Leapxpert {
 }
 
 impl ImportRules for Leapxpert {
-    /// LX-07, by its literal text: what is imported is to be invited.
+    /// The vendor's text applies the limit of a run to imports too, because imported people are then invited.
     fn is_held_to_run_limit(&self) -> bool {
         true
     }
 
-    /// A11: only who is linked already is named as one who is skipped.
+    /// The vendor skips only people who are linked already. A person with a valid link gets a new link.
     fn supersedes_live_invitation(&self) -> bool {
         true
     }

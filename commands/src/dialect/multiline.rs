@@ -1,4 +1,4 @@
-//! MultiLine: one row an account, keyed by e-mail address or device; columns as the vendor's table has them (ML-16).
+//! MultiLine: one row per account, keyed by e-mail address or device, with the vendor's columns.
 
 use std::collections::BTreeMap;
 
@@ -32,12 +32,12 @@ const ACCOUNT_ADDRESS: &str = "email address or device";
 const MULTILINE_NUMBER: &str = "multiline_number";
 const RESTRICT_NAME: &str = "restrict_incoming_social_messaging";
 
-/// The most accounts of one file (ML-02).
+/// The most accounts of one file; a longer file is rejected whole.
 const ACCOUNTS_MAX: u64 = 1_000;
 /// A forwarding number with its country code, in digits.
 const FORWARDING_DIGITS: std::ops::RangeInclusive<usize> = 4..=18;
 
-/// The instructions of the template; a row that begins so is passed over (ML-08).
+/// The Note row of the template: instructions. A Note row left in a file is ignored with a warning.
 const NOTE: &str = "Note: delete this row before uploading. Fill in one row for each account, at most 1000. \
     social_messaging is Yes or No, monitor_calls auto or off, monitor_sms on or off.";
 
@@ -59,7 +59,7 @@ const COLUMNS: [Column; 11] = [
     Column { aliases: &["forward number"], ..column("forwarding_number", false, "") },
     column(RESTRICT_NAME, false, ""),
     column("Language", false, "English"),
-    // The text beside the vendor's table calls the same thing so (A18).
+    // The text beside the vendor's table uses this name for `multiline_number`.
     column("primary_number", false, ""),
 ];
 
@@ -124,7 +124,7 @@ impl Dialect for Multiline {
         if settings.social_messaging { Vec::new() } else { vec![RESTRICT_NAME] }
     }
 
-    /// ML-07: the header and the Note row, beside the example.
+    /// The header, the Note row and an example row.
     fn template_for(&self, settings: &Settings) -> String {
         let withheld = self.withheld(settings);
         let shown =
@@ -198,7 +198,7 @@ fn address(
     }
 }
 
-/// The number asked for, under either of its names (A18).
+/// The requested number, from either of its two columns. Two different values are a conflict.
 fn number(cells: &mut Cells<'_>) -> CellValue<Phone> {
     let mut read = |column: usize| match cells.exact_phone(column) {
         CellValue::Value(Ok(number)) => CellValue::Value(number),

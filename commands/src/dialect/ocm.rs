@@ -26,9 +26,9 @@ const ACCESS_ROLE: usize = 9;
 const CRM_NAME: usize = 10;
 const GREETING: usize = 11;
 
-/// OCM-03, in this order.
+/// The vendor's twelve columns, in the vendor's order.
 const COLUMNS: [Column; 12] = [
-    // No setting lets a blank into a LAN ID, so that the example is never imported (N40).
+    // No setting allows a blank in a LAN ID, so that the example row is never imported.
     Column { name: "LAN ID", aliases: &[], required: true, example: "johndoe22 (example)" },
     Column { name: "First Name", aliases: &["given name"], required: true, example: "John" },
     Column { name: "Last Name", aliases: &["surname"], required: true, example: "Doe" },
@@ -53,11 +53,12 @@ const COLUMNS: [Column; 12] = [
     },
 ];
 
-/// OCM-05 … OCM-11 name what may be left blank; the rest may not. Who supervises has no supervisor (A24).
+/// The columns that need a value in each row. The supervisor is not here: only agents need one.
 const NEVER_BLANK: [usize; 5] = [FIRST_NAME, LAST_NAME, PBX_ID, ORG_UNIT, ROLE];
 
-/// OCM-01: both families of names. What the vendor's two other templates have in them is not known: these
-/// headers are ours, and a file that has another one is known by its name (A29).
+/// The three files of an import, recognised by their headers first and by their names second. The vendor names
+/// them in two ways; `word` is in both. The contents of the vendor's two other templates are not known: these
+/// headers are ours.
 const PARTS: [FilePart; 3] = [
     FilePart { name: "userdetails", word: "userdetail", header: &[] },
     FilePart { name: "featuredetails", word: "feature", header: &["LAN ID", "Feature", "Enabled"] },
@@ -68,13 +69,13 @@ const PARTS: [FilePart; 3] = [
     },
 ];
 
-/// The longest LAN ID, Agent ID or PBX ID, in characters (OCM-04).
+/// The longest LAN ID, Agent ID or PBX ID, in characters.
 const MAX_ID_CHARS: usize = 64;
 
 const AGENT: &str = "agent";
 const PROFILES: [&str; 2] = [AGENT, "supervisor"];
 
-/// The level of the org units that agents belong to: the lowest (OCM-10).
+/// The lowest level of org units. Agents belong to units of this level only.
 const TEAM: &str = "team";
 
 static FORMAT: FileFormat = FileFormat { parts: &PARTS, ..user_format(&COLUMNS) };
@@ -168,7 +169,7 @@ impl ImportRules for Ocm {
         true
     }
 
-    /// A23: a company may let a supervisor stand in a later row.
+    /// A setting allows a supervisor in a later row.
     fn refers_ahead(&self) -> bool {
         true
     }

@@ -1,4 +1,4 @@
-//! Office Chat: one row a person, keyed by e-mail address or login (OC-01 … OC-16).
+//! Office Chat: one row per person, keyed by e-mail address or login.
 
 use boarding_csv::{Column, FileFormat, QuoteRule};
 
@@ -18,7 +18,7 @@ const MOBILE: usize = 5;
 const MANAGER: usize = 6;
 const ENABLED: usize = 7;
 
-/// The vendor's longer form (OC-03); its shorter one lacks the manager (OC-02).
+/// The vendor's form of eight columns; the form of seven columns lacks the manager.
 const COLUMNS: [Column; 8] = [
     Column {
         name: "name",
@@ -100,7 +100,7 @@ impl Dialect for Officechat {
 }
 
 impl ImportRules for Officechat {
-    /// OC-15: a manager may stand in a later row.
+    /// A manager may be in a later row: the vendor's sample has such rows.
     fn refers_ahead(&self) -> bool {
         true
     }

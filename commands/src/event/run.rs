@@ -31,7 +31,7 @@ impl Channel {
         }
     }
 
-    /// Reads the channel's name in any of the spellings the products use (LX-19).
+    /// Reads the channel's name in any of the spellings the products use.
     pub fn read(text: &str) -> Option<Self> {
         let plain: String = text.chars().filter(char::is_ascii_alphanumeric).collect();
         match plain.to_ascii_lowercase().as_str() {

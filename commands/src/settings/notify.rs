@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 /// Which mails are sent; those to the designated administrators only where there are any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Notify {
-    /// What an import came to, to the designated administrators (ML-14).
+    /// The summary of an import, to each designated administrator.
     pub batch_report: bool,
     /// A waiting run has started, to the actor who requested it.
     pub run_started: bool,

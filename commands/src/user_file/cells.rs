@@ -72,7 +72,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// The person's key where that is an e-mail address or, for those who have none, a login (OC-16).
+    /// The person's key: an e-mail address, or a login for people without an address.
     pub fn email_or_login(&mut self, column: usize) -> (Option<UserKey>, CellValue<String>) {
         let text = self.raw(column).value().unwrap_or_default();
         if text.contains('@') && text.chars().count() > UserKey::MAX_CHARS {
@@ -217,7 +217,7 @@ impl<'a> Cells<'a> {
         self.raw(column).map(|text| check_visible(text).and_then(|()| Phone::digits(text)))
     }
 
-    /// TRUE or FALSE; none where the file does not say, so that the person's state is left alone (N67, N68).
+    /// TRUE or FALSE. None for a blank cell or a missing column: the person keeps the state.
     pub fn enabled(&mut self, column: usize) -> Option<bool> {
         self.one_of(column, &["TRUE", "FALSE"]).value().map(|word| word == "TRUE")
     }
@@ -303,7 +303,7 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// What no phone number may hold (N51).
+/// Rejects control characters and invisible characters in a phone number.
 fn check_visible(text: &str) -> Result<(), Code> {
     if has_control(text) {
         return Err(Code::FieldControlCharacter);

@@ -19,7 +19,7 @@ pub struct RowValues {
     pub phone: CellValue<Result<Phone, Code>>,
     pub org_unit: CellValue<String>,
     pub roles: CellValue<Vec<String>>,
-    /// Whether the person is to be active; none where the file does not say (N68).
+    /// Whether the person is to be active; none for a blank cell or a missing column.
     pub enabled: Option<bool>,
     /// Whether the person leaves. Then the other values of the row are ignored.
     pub archived: bool,

@@ -30,11 +30,6 @@ impl Line<'_> {
         }
     }
 
-    /// The comment of the line.
-    pub(super) fn comment(&self) -> &str {
-        self.comment_start().map_or("", |start| &self.text[start..])
-    }
-
     fn comment_start(&self) -> Option<usize> {
         let indent = indent(self.text);
         if self.text[indent..].starts_with("//") {

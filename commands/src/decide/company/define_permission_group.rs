@@ -1,4 +1,4 @@
-//! `DefinePermissionGroup`: a group of user permissions, which accounts are uploaded into (ML-04).
+//! `DefinePermissionGroup`: a group of user permissions that an import of accounts names.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

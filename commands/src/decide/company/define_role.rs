@@ -13,7 +13,7 @@ use crate::values::Refusal;
 #[serde(deny_unknown_fields)]
 pub struct DefineRole {
     pub role: String,
-    /// For example `bulk_integration`, which LX-18 asks of a selected org unit's roles.
+    /// For example `bulk_integration`: an org unit can be selected for a run only if one of its roles has it.
     #[serde(default)]
     pub permissions: Vec<String>,
 }

@@ -15,7 +15,7 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
 use crate::values::{Code, ImportId, Personal, Refusal};
 
-/// The profile pictures of an archive, each matched to the person its name tells (OCM-16).
+/// The profile pictures of an archive. The name of each picture says which existing person it belongs to.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ImportPictures {
@@ -28,7 +28,7 @@ pub struct ImportPictures {
     pub match_attribute: MatchAttribute,
 }
 
-/// What a picture's name is compared with (OCM-18).
+/// What a picture's name is compared with, without its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum MatchAttribute {
@@ -54,7 +54,7 @@ impl MatchAttribute {
     }
 }
 
-/// The `result` of pictures: how many came to what (OCM-20).
+/// The `result` of pictures: how many were inserted and how many are invalid.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Imported {
     import: ImportId,
@@ -93,7 +93,7 @@ impl Decide for ImportPictures {
 }
 
 impl ImportPictures {
-    /// What becomes of one picture: it takes the place of the one that the person had (A27).
+    /// The outcome of one picture. A new picture replaces the person's old one and counts as inserted.
     fn one(
         &self,
         company: &Company,

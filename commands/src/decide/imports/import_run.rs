@@ -1,4 +1,4 @@
-//! Inviting with the import (OC-13): asked for with the file; the commit that ends it requests a run of its people.
+//! Invites the people of an import: the commit that ends the import requests a run.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use crate::decide::runs::start_bulk_integration::{Request, read_channel};
 use crate::event::{Counts, Event, Source, Who};
 use crate::values::{ImportId, Personal, Problem, Refusal, RunId, Time};
 
-/// The run that an import asks for bears the import's id.
+/// The run that an import requests. It has the id of the import.
 pub(crate) fn run_of(import: ImportId) -> RunId {
     RunId(import.0)
 }

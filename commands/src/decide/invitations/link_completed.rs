@@ -90,7 +90,7 @@ fn is_assigned(company: &Company, number: Phone) -> bool {
     matches!(state, Some(NumberState::Assigned { .. }))
 }
 
-/// Why the link of an invitation cannot be used (any more), if so (P21).
+/// Why the link of an invitation cannot be used: it was used before, was revoked or has expired.
 pub(crate) fn why_not_live(invitation: &Invitation, now: Time) -> Option<Code> {
     match invitation.state {
         InvitationState::Linked => Some(Code::InvitationAlreadyUsed),

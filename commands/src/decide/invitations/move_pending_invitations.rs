@@ -1,4 +1,4 @@
-//! `MovePendingInvitations`: accounts with a pending invitation go to another organization (ML-17, ML-18).
+//! `MovePendingInvitations`: moves accounts with a pending invitation to another organization.
 
 use std::collections::BTreeSet;
 

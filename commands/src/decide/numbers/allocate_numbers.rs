@@ -73,7 +73,7 @@ impl Decide for AllocateNumbers {
     }
 }
 
-/// So many numbers, the nearest owner's first. What is promised to pending invitations stays (P19).
+/// The requested quantity of numbers, the nearest owner's first. Numbers promised to pending invitations stay.
 fn some(company: &Company, owners: &[NumberOwner], quantity: u64) -> Result<Vec<Phone>, Refusal> {
     if quantity == 0 || quantity > MAX_NUMBERS as u64 {
         return Err(Refusal::new(Code::EnvelopeMalformed).saying("quantity: 1 to 1000"));

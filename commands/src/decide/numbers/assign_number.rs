@@ -1,4 +1,4 @@
-//! `AssignNumber`: an account gets a number: from an administrator, or picked on activation (ML-15).
+//! `AssignNumber`: an administrator assigns a number, or a person chooses one on activation.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,7 +15,7 @@ use crate::values::{Code, Personal, Refusal};
 pub struct AssignNumber {
     pub number: Personal<String>,
     pub user: String,
-    /// What the number is reserved for, if it is (A20).
+    /// The tag of a reserved number: a reserved number is assigned only with its tag.
     pub tag: Option<String>,
 }
 

@@ -90,8 +90,8 @@ pub(crate) fn spare(company: &Company, owner: &NumberOwner) -> u64 {
 
 /// Why an account may not have this number, if so; `taken` were taken from its owner before, in the same breath.
 ///
-/// A number of the company's own stock goes over to the account's organization; one that is promised to a
-/// pending invitation stays (P19), unless it is this account's.
+/// A number of the company's own stock goes over to the account's organization. A number that is promised to
+/// the pending invitation of another account is not assigned.
 pub(crate) fn why_not(
     company: &Company,
     number: Phone,
@@ -202,8 +202,8 @@ pub(crate) fn waits_once_restored(company: &Company, id: UserId, user: &User) ->
 pub(crate) struct Promises(BTreeMap<NumberOwner, u64>);
 
 impl Promises {
-    /// Promises an account a number of its organization, for when it is activated (ML-06, ML-15). Who has one,
-    /// or waits for one already, needs no other (A19); who is no account needs none.
+    /// Promises an account a number of its organization, to be chosen when the account is activated. Nothing
+    /// is promised to an account that has a number or a promise, or to a person without an account.
     ///
     /// # Errors
     /// `number.none_available`, as what a recipient fails with.
@@ -223,11 +223,11 @@ impl Promises {
     }
 }
 
-/// What is said where accounts cannot be moved, in the product's own words (ML-18).
+/// The vendor's message for accounts that cannot be moved.
 pub const CANNOT_MOVE: &str = "Unable to move account(s). You do not have enough numbers available in the selected organization";
 
-/// Why accounts cannot be moved into an organization with this stock, if so: `needed` of them are pending
-/// without a number (ML-17, ML-18).
+/// Why accounts cannot be moved into an organization with this stock, if so. `needed` is the number of pending
+/// invitations without a number; all accounts move or none.
 pub fn too_few(needed: u64, stock: Stock, overbooking: bool) -> Option<Refusal> {
     let available = stock.spare(overbooking);
     let details = json!({"needed": needed, "available": available});

@@ -46,7 +46,7 @@ impl Decide for InviteSent {
     }
 }
 
-/// What a claim would have seen to: that there is such a person, and a number for an account (P19).
+/// Checks what a claim would have checked: the person exists, and an account has a number or can get one.
 fn check_unclaimed(company: &Company, found: &Found<'_>) -> Result<(), Refusal> {
     if !found.user.is_created() {
         return Err(Code::RecipientUserNotCreated.into());

@@ -162,7 +162,7 @@ pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
     }
 }
 
-/// The wording in force for a person's invitation (ML-03).
+/// The template of a person's invitation that is valid now.
 fn wording(company: &Company, user: &User) -> Option<Wording> {
     let person = user.person();
     let language = person.attributes.get("language").map(String::as_str);

@@ -21,7 +21,7 @@ pub struct StartBulkIntegration {
     #[serde(alias = "run_id")]
     pub run: Option<RunId>,
     pub source: SourceBody,
-    /// `whatsapp` or `imessage`, in any of the spellings the products use (LX-19).
+    /// `whatsapp` or `imessage`, in any of the spellings the products use.
     #[schemars(with = "ChannelName")]
     pub channel: String,
     pub mode: Mode,
@@ -44,7 +44,7 @@ pub struct SourceBody {
     pub org_units: Option<Vec<String>>,
     pub include_descendants: Option<bool>,
     pub users: Option<Vec<String>>,
-    /// That of the link in an administrator's mail: the people of its import, once (OC-14).
+    /// The token of the link in an administrator's mail: it selects the people of its import, once.
     pub token: Option<Personal<String>>,
 }
 
@@ -142,7 +142,7 @@ impl Decide for StartBulkIntegration {
     }
 }
 
-/// Reads a channel's name and refuses one that is not enabled (LX-05, LX-19).
+/// Reads a channel's name and rejects a channel that is not enabled.
 ///
 /// # Errors
 /// `channel.unknown`, `channel.not_enabled`.
@@ -330,10 +330,10 @@ impl Request {
     }
 }
 
-/// The vendor's number for "exceeds max records size limit" (LX-07).
+/// The vendor's number for "exceeds max records size limit".
 pub(crate) const LEGACY_LIMIT_CODE: u32 = 20001;
 
-/// `run.too_many_recipients` (LX-07).
+/// `run.too_many_recipients`: a run over the limit is rejected whole.
 pub(crate) fn too_many(limit: u64, actual: u64) -> Refusal {
     let details = json!({"limit": limit, "actual": actual, "legacy_code": LEGACY_LIMIT_CODE});
     let more = format!("{actual} people, the limit is {limit}");

@@ -1,4 +1,4 @@
-//! The content of a mail, read from the company when it is claimed.
+//! The content of a claimed mail, read from the company.
 
 use boarding_commands::company::{Company, InvitationClaim, Notice, Run};
 use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic};
@@ -10,7 +10,7 @@ use boarding_commands::values::{CompanyId, ImportId, InvitationId, Personal, Tim
 use crate::delivery::mail::{OpenInvitation, Purpose};
 use crate::delivery::token::Tokens;
 
-/// The values and the wording of a mail.
+/// Everything a mail shows: its values and its wording.
 #[derive(Debug)]
 pub(super) struct Draft {
     user: UserKey,
@@ -18,9 +18,9 @@ pub(super) struct Draft {
     pub last_name: String,
     masked_phone: String,
     pub template: MailTemplate,
-    /// The channel of an invitation; WhatsApp for other mails.
+    /// The channel of the invitation or run. Other mails have WhatsApp here, and do not show it.
     channel: Channel,
-    token: Option<LinkTarget>,
+    link_target: Option<LinkTarget>,
     company_name: String,
     pub from: String,
     link_base_url: String,
@@ -30,7 +30,7 @@ pub(super) struct Draft {
     pub purpose: Purpose,
     pub kind: TemplateKind,
     claim: Option<InvitationClaim>,
-    subject: MailSubject,
+    topic: MailTopic,
 }
 
 /// The target of a link.
@@ -40,24 +40,24 @@ enum LinkTarget {
     Import(ImportId),
 }
 
-/// The subject of a mail, with values from the company.
+/// What a mail is about, with the values from the company.
 #[derive(Debug)]
-enum MailSubject {
+enum MailTopic {
     Nothing,
     Import {
         import: ImportId,
         file_name: String,
         counts: Counts,
-        /// When the link to it expires, if there is one.
+        /// When the link to invite the people of the import expires; none without a link.
         expires_at: Option<Time>,
     },
     Run(RunValues),
     Numbers {
         org_unit: String,
-        /// All values except the name, which is in `org_unit`.
+        /// All values except the name of the organization, which must be owned: it is in `org_unit`.
         values: NumberValues<'static>,
     },
-    /// An invitation of the person, with its expiry.
+    /// An invitation of the recipient, with the time of its expiry.
     Invitation(Time),
     Expired {
         since: Time,
@@ -68,7 +68,7 @@ enum MailSubject {
     },
 }
 
-impl MailSubject {
+impl MailTopic {
     fn of(company: &Company, about: &Topic) -> Option<Self> {
         match about {
             Topic::Import(id) => {
@@ -124,7 +124,7 @@ impl MailSubject {
         }
     }
 
-    /// When the link of the mail expires, if that is fixed.
+    /// When the link of the mail expires. None if that depends on the time of sending.
     fn expires_at(&self) -> Option<Time> {
         match self {
             Self::Import { expires_at, .. } => *expires_at,
@@ -134,18 +134,18 @@ impl MailSubject {
     }
 }
 
-/// The content of a claimed mail that depends on the company.
+/// The parts of a mail that depend on its kind.
 struct DraftContent {
     kind: TemplateKind,
     purpose: Purpose,
     channel: Channel,
-    token: Option<LinkTarget>,
-    subject: MailSubject,
+    link_target: Option<LinkTarget>,
+    topic: MailTopic,
 }
 
 impl Draft {
-    /// Reads the content of the mail that this event claims. `None` for any other event, and if the company has no
-    /// record of the mail any more.
+    /// The content of the mail that this event claims. None for another event, and if the company has lost the
+    /// user, the topic or the template since.
     pub(super) fn of(company: &Company, event: &Event) -> Option<Self> {
         let (user, to, message_id, wording) = match event {
             Event::InviteDispatched { user, email, message_id, template, .. } => {
@@ -158,12 +158,13 @@ impl Draft {
         };
         let content = DraftContent::of(company, event)?;
         let known = company.users.find(user.as_str());
-        // An administrator who gets a notice need not be a user of the company.
+        // A notice may go to an administrator who is no user of the company.
         if known.is_none() && content.purpose != Purpose::Notice {
             return None;
         }
         let person = known.map(|(_, user)| user.person()).unwrap_or_default();
         let language = person.attributes.get("language").map(String::as_str);
+        // A mail keeps the wording of its claim, also when it is sent again after a restart.
         let claimed = wording.and_then(|wording| company.worded(content.kind, wording));
         let in_force = || {
             let wording = company.wording(content.kind, language)?;
@@ -180,7 +181,7 @@ impl Draft {
             first_name: person.first_name.unwrap_or_default(),
             last_name: person.last_name.unwrap_or_default(),
             channel: content.channel,
-            token: content.token,
+            link_target: content.link_target,
             company_name: settings.company_name.clone().unwrap_or_default(),
             from: settings.mail_from.clone(),
             link_base_url: settings.link_base_url.clone(),
@@ -190,7 +191,7 @@ impl Draft {
             purpose: content.purpose,
             kind: content.kind,
             claim: company.open_claim(event),
-            subject: content.subject,
+            topic: content.topic,
         })
     }
 }
@@ -202,8 +203,8 @@ impl DraftContent {
                 kind: TemplateKind::ChannelInvitation,
                 purpose: Purpose::Run(*run),
                 channel: company.runs.get(run)?.channel,
-                token: Some(LinkTarget::Invitation(*invitation, *generation)),
-                subject: MailSubject::Nothing,
+                link_target: Some(LinkTarget::Invitation(*invitation, *generation)),
+                topic: MailTopic::Nothing,
             }),
             Event::NotificationDispatched { key, .. } => {
                 match company.notifications.get(key)?.notice.as_deref() {
@@ -212,8 +213,8 @@ impl DraftContent {
                         kind: TemplateKind::Welcome,
                         purpose: Purpose::Welcome,
                         channel: Channel::Whatsapp,
-                        token: None,
-                        subject: MailSubject::Nothing,
+                        link_target: None,
+                        topic: MailTopic::Nothing,
                     }),
                 }
             }
@@ -222,7 +223,7 @@ impl DraftContent {
     }
 
     fn of_notice(company: &Company, notice: &Notice) -> Option<Self> {
-        let token = match (notice.kind, &notice.about) {
+        let link_target = match (notice.kind, &notice.about) {
             (TemplateKind::ImportCompleted, Topic::Import(import)) => {
                 Some(LinkTarget::Import(*import))
             }
@@ -240,16 +241,16 @@ impl DraftContent {
             kind: notice.kind,
             purpose: Purpose::Notice,
             channel: channel.unwrap_or(Channel::Whatsapp),
-            token,
-            subject: MailSubject::of(company, &notice.about)?,
+            link_target,
+            topic: MailTopic::of(company, &notice.about)?,
         })
     }
 }
 
 impl Draft {
-    /// The template values of the mail with this link, if it is sent at this time.
+    /// The values for the template, if the mail has this link and is sent at this time.
     pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> MailValues<'a> {
-        let lives = at.plus_seconds(self.expires_hours * 3600);
+        let expires_after_sending = at.plus_seconds(self.expires_hours * 3600);
         MailValues {
             first_name: &self.first_name,
             last_name: &self.last_name,
@@ -259,8 +260,8 @@ impl Draft {
             masked_phone: &self.masked_phone,
             link_url,
             expires_hours: self.expires_hours,
-            expires_at: self.subject.expires_at().unwrap_or(lives),
-            about: self.subject.values(),
+            expires_at: self.topic.expires_at().unwrap_or(expires_after_sending),
+            about: self.topic.values(),
         }
     }
 
@@ -275,8 +276,9 @@ impl Draft {
         })
     }
 
+    /// The address of the link; only the base address if the mail has no link target.
     pub(super) fn link(&self, company: &CompanyId, tokens: &Tokens) -> String {
-        let token = self.token.map(|token| match token {
+        let token = self.link_target.map(|target| match target {
             LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
             LinkTarget::Import(import) => tokens.import_token(company, import),
         });

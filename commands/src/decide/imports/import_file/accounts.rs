@@ -8,8 +8,7 @@ use crate::dialect;
 use crate::event::Permission;
 use crate::values::{Code, Refusal};
 
-/// What it takes to import a file of this dialect, or to take it back: the privilege "Accounts" for MultiLine
-/// (ML-01).
+/// The permission to import or undo a file of this dialect; for MultiLine the privilege "Accounts".
 pub fn needed(dialect: &str) -> Permission {
     if is_of_accounts(dialect) { Permission::Accounts } else { Permission::BulkImportUsers }
 }
@@ -29,7 +28,7 @@ impl ImportFile {
         is_of_accounts(&self.dialect)
     }
 
-    /// Where the people of the file belong: one organization, one group of permissions (ML-04, ML-05).
+    /// The organization and the permission group of all people of the file; none for other dialects.
     pub(super) fn placing(&self, company: &Company) -> Result<Option<Placing>, Refusal> {
         let named =
             [("organization", &self.organization), ("permission_group", &self.permission_group)];

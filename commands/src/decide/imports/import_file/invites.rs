@@ -58,9 +58,9 @@ impl ImportFile {
             _ => {}
         }
         let channel = channel_of(company, self.channel.as_deref())?;
-        // Who is an account already keeps the organization it is in, and its row has failed (A22).
+        // The row of an account that existed before fails, so only created accounts are invited.
         let created_only = self.auto_invite || self.opens_accounts();
-        // The privilege "Accounts" is for inviting them too (ML-01).
+        // The privilege "Accounts" also covers the invitation of accounts.
         let needed = if self.opens_accounts() {
             Permission::Accounts
         } else {
