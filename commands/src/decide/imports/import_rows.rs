@@ -88,16 +88,16 @@ mod tests {
 
     /// P14: every row has one outcome, and the last row's commit completes the import.
     #[test]
-    fn p14_the_last_row_completes_the_import() {
+    fn last_row_completes_the_import() {
         let company = given([accepted(3, true, Existing::Skip)]);
         let company = company.after(rows(vec![row(1, "ann"), row(2, "bob")]));
         let then = company.when(rows(vec![row(2, "bob"), row(3, "carl")]));
         assert_eq!(then.names(), ["UserCreated", "ImportCompleted"], "row 2 is not applied again");
     }
 
-    /// N46: the first row of a key wins, in the same commit or an earlier one.
+    /// N46: the first row of a key counts, in the same commit or an earlier one.
     #[test]
-    fn n46_a_key_that_comes_again_is_a_duplicate() {
+    fn second_row_of_a_key_is_a_duplicate() {
         let company = given([accepted(3, true, Existing::Update)]).after(rows(vec![row(1, "Ann")]));
         let events = company.when(rows(vec![row(2, "ann"), row(3, " ANN ")])).events();
         assert_eq!(outcomes(&events), [(RowOutcome::Duplicate, None); 2]);
@@ -105,9 +105,9 @@ mod tests {
         assert!(problems[0].message.contains("row 1"));
     }
 
-    /// N46, P4: two imports side by side that name one person: neither lists the person twice.
+    /// N46, P4: two imports at the same time name one person. Neither import lists the person twice.
     #[test]
-    fn n46_a_key_is_a_duplicate_though_another_import_named_it_in_between() {
+    fn key_is_a_duplicate_after_another_import_named_it() {
         let other = Ulid(77);
         let Event::ImportAccepted { files, options, warnings, .. } =
             accepted(1, true, Existing::Skip)
@@ -127,9 +127,9 @@ mod tests {
         assert_eq!(import.members.len(), 2);
     }
 
-    /// LX-09, LX-11, N63: a user is created even if the phone belongs to another person and is not added.
+    /// LX-09, LX-11, N63: the second user is created, and the phone stays with the first.
     #[test]
-    fn n63_two_rows_with_one_phone_create_two_users() {
+    fn two_rows_with_one_phone_create_two_users() {
         let company = given([accepted(2, true, Existing::Skip)]);
         let then =
             company.when(rows(vec![with_phone(row(1, "ann"), 1), with_phone(row(2, "bob"), 1)]));
@@ -146,17 +146,17 @@ mod tests {
         assert_eq!((counts.created, counts.phones_added, counts.phones_failed), (2, 1, 1));
     }
 
-    /// LX-09: with the toggle off no phone is added.
+    /// LX-09: with the option off no phone is added.
     #[test]
-    fn lx_09_without_the_toggle_no_phone_is_added() {
+    fn no_phone_is_added_without_the_option() {
         let company = given([accepted(1, false, Existing::Skip)]);
         let then = company.when(rows(vec![with_phone(row(1, "ann"), 1)]));
         assert_eq!(then.names(), ["UserCreated", "ImportCompleted"]);
     }
 
-    /// LX-12: a bad phone does not undo the user, and says why it was not added.
+    /// LX-12: the user is created without the phone, and the outcome says why the phone was not added.
     #[test]
-    fn lx_12_a_bad_phone_does_not_undo_the_user() {
+    fn user_is_created_when_the_phone_is_invalid() {
         let mut bad = row(1, "ann");
         bad.values.phone = CellValue::Value(Err(Code::PhoneInvalid));
         let events = given([accepted(1, true, Existing::Skip)]).when(rows(vec![bad])).events();
@@ -168,7 +168,7 @@ mod tests {
 
     /// P15: repeated rows create no one (skip) and change nothing (update).
     #[test]
-    fn p15_the_same_rows_again_change_nothing() {
+    fn same_rows_again_change_nothing() {
         let again = |existing| {
             let company =
                 given([user_created("ann"), phone_added("ann", 1), accepted(1, true, existing)]);

@@ -94,7 +94,7 @@ mod tests {
 
     /// P23: an import is undone once, and not before it is completed.
     #[test]
-    fn p23_a_completed_import_is_undone_once() {
+    fn completed_import_is_undone_once() {
         let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
         given([]).when(undo.clone()).then_refused(Code::ImportNotFound);
         given([accepted(1, true, Existing::Skip)])
@@ -116,7 +116,7 @@ mod tests {
 
     /// ML-01: the permission to import such a file is the permission to undo it.
     #[test]
-    fn ml_01_undoing_takes_what_importing_took() {
+    fn undo_needs_the_permission_of_the_import() {
         let granted = |dialect: &str, permission| {
             let mut events = imported();
             if let Some(Event::ImportAccepted { options, .. }) = events.first_mut() {
@@ -146,9 +146,9 @@ mod tests {
             .then_refused(Code::EnvelopeMalformed);
     }
 
-    /// LX-13: an import that was undone is no source of a run, and not the latest either.
+    /// LX-13: an undone import is no source of a run and is not the newest import.
     #[test]
-    fn lx_13_nobody_is_invited_from_an_import_that_was_undone() {
+    fn undone_import_is_no_source_of_a_run() {
         let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
         let company = given(imported().into_iter().chain([channel_enabled()])).after(undo);
         assert_eq!(company.0.latest_import, None);

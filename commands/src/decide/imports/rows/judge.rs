@@ -170,7 +170,7 @@ mod tests {
 
     /// OCM-08, A23: a supervisor must be in an earlier row; a later row, the same person and an unknown one are invalid.
     #[test]
-    fn ocm_08_a_supervisor_exists_before_the_row() {
+    fn supervisor_must_be_in_an_earlier_row() {
         let outcomes = of(
             &given(company(4)),
             &[
@@ -187,7 +187,7 @@ mod tests {
     /// A23: with strict references, people that the same file created do not count, in any commit. People who existed
     /// before count, even if a row names them again.
     #[test]
-    fn a23_strict_references_are_to_people_of_before() {
+    fn strict_references_reject_people_of_the_same_file() {
         let mut events = company(5);
         events.insert(0, set("reference_resolution", json!("strict")));
         events.insert(0, crate::decide::testing::user_created("old"));
@@ -208,7 +208,7 @@ mod tests {
     /// A23: with two passes a supervisor may be in a later row, also of a later commit. An invalid row, the same person
     /// and an unknown person do not count.
     #[test]
-    fn a23_two_passes_find_a_supervisor_of_any_row() {
+    fn two_passes_accept_a_supervisor_of_any_row() {
         let mut events = company(6);
         events.insert(0, set("reference_resolution", json!("two_pass")));
         let lines = [
@@ -229,10 +229,10 @@ mod tests {
         assert_eq!(rest, all[2..]);
     }
 
-    /// OCM-13, OCM-15, A25: first whether the LAN ID can be used, then whether it exists, then the rest;
-    /// a duplicate changes nothing.
+    /// OCM-13, OCM-15, A25: first whether the LAN ID can be used, then whether it exists, then the rest. A
+    /// duplicate changes nothing.
     #[test]
-    fn a25_a_row_is_unusable_then_duplicate_then_invalid() {
+    fn unusable_key_is_judged_before_duplicates_and_other_problems() {
         let mut events = company(9);
         events.insert(0, crate::decide::testing::user_created("ann"));
         let lines = [
@@ -252,9 +252,9 @@ mod tests {
         assert_eq!(outcomes[3], duplicate(Code::RowDuplicateInFile));
     }
 
-    /// OCM-04: a mark in a LAN ID or Agent ID makes the row invalid until the company allows it.
+    /// OCM-04: a punctuation mark in a LAN ID or Agent ID makes the row invalid until the settings allow it.
     #[test]
-    fn ocm_04_marks_are_the_companys_to_allow() {
+    fn marks_in_ids_are_invalid_until_the_settings_allow_them() {
         let lines =
             ["jo.hn,J,D,,2,supervisor,,Desk,Agent,", "jane,J,D,ja-ne,3,supervisor,,Desk,Agent,"];
         let special = |column| invalid(column, Code::FieldSpecialCharacters);
@@ -266,7 +266,7 @@ mod tests {
 
     /// OCM-05, OCM-06, P17: Agent ID and PBX ID are unique, within a commit and across commits.
     #[test]
-    fn ocm_06_agent_id_and_pbx_id_are_unique() {
+    fn agent_id_and_pbx_id_must_be_unique() {
         let first =
             [BOSS, "ann,A,A,BOSS,2,supervisor,,Desk,Agent,", "bob,B,B,,1,supervisor,,Desk,Agent,"];
         let taken = |column| invalid(column, Code::FieldNotUnique);
@@ -282,9 +282,10 @@ mod tests {
         assert_eq!(outcomes, [taken("Agent ID"), taken("PBX ID"), created()]);
     }
 
-    /// OCM-09, OCM-10, OCM-11, N75: the unit exactly, of the lowest level for an agent; roles that exist.
+    /// OCM-09, OCM-10, OCM-11, N75: the unit exists with this spelling, is of the lowest level for an agent,
+    /// and the roles exist.
     #[test]
-    fn ocm_10_an_agent_belongs_to_a_team() {
+    fn agent_must_belong_to_an_existing_team() {
         let outcomes = of(
             &given(company(9)),
             &[
@@ -307,9 +308,9 @@ mod tests {
         assert_eq!(outcomes, expected);
     }
 
-    /// OCM-03: the product's own columns are kept with the person.
+    /// OCM-03: the product's own columns become attributes of the person.
     #[test]
-    fn ocm_03_columns_are_kept_as_attributes() {
+    fn product_columns_are_kept_as_attributes() {
         let company = given(company(1)).after(import(parsed(&[BOSS])));
         let person = company.0.users.find("boss").unwrap().1.person();
         let kept: Vec<_> =
