@@ -154,7 +154,7 @@ impl NotificationRow {
     }
 }
 
-/// The key of the mail that an event is about. Undoing an import is about the mails of the import.
+/// The key of the mail that an event changes. An undo of an import changes the mails of that import.
 fn key(event: &Event) -> Option<String> {
     match event {
         Event::WelcomeEmailRequested { import, row, .. }
@@ -272,7 +272,7 @@ mod tests {
 
     /// ML-14: each mail shows its recipient, its state and the reason of a failure.
     #[test]
-    fn each_mail_is_shown_from_request_to_end() {
+    fn query_shows_each_mail_with_its_state_and_reason() {
         let welcome_key = welcome_key(import(1), 2);
         let failed = Event::NotificationFailed {
             key: "batch_report.1.2".to_owned(),
@@ -296,10 +296,10 @@ mod tests {
                 "state": "sent", "code": null, "reason": null, "requested_at": at(0), "at": at(3)}),
         ];
         assert_eq!(rows, expected);
-        let kinds = |params: Value| column(&company.query("notifications", &params), "key").len();
-        assert_eq!(kinds(json!({"kind": "batch_report"})), 2);
-        assert_eq!(kinds(json!({"kind": "batch_report", "state": "failed"})), 1);
-        assert_eq!(kinds(json!({"state": "sending"})), 0);
+        let count = |params: Value| column(&company.query("notifications", &params), "key").len();
+        assert_eq!(count(json!({"kind": "batch_report"})), 2);
+        assert_eq!(count(json!({"kind": "batch_report", "state": "failed"})), 1);
+        assert_eq!(count(json!({"state": "sending"})), 0);
         assert_eq!(
             company.refusal("notifications", &json!({"kind": "telegram"})),
             "query.malformed"

@@ -1,9 +1,9 @@
-//! A read model: its projections and its queries.
+//! The definition of a read model.
 
 use crate::projection::Projector;
 use crate::query::Query;
 
-/// What a read model adds: projections that write its tables, queries that read them.
+/// A read model: the projections that write its tables, and the queries that read them.
 #[derive(Debug)]
 pub struct ReadModel {
     pub projectors: &'static [Projector],

@@ -102,7 +102,7 @@ struct UserShown<'a> {
 
 fn users(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let search = request.search()?;
-    let org_unit = request.name("org_unit")?;
+    let org_unit = request.org_unit("org_unit")?;
     let state = request.one_of::<UserStatus>("state")?;
     let mut channels = RunChannels::new(rows, request.company);
     page::<UserProjection, _>(request, rows, &[], |_, user| {

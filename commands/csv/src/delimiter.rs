@@ -1,4 +1,4 @@
-//! Finds the delimiter of a file that was read with another one.
+//! Finds the delimiter of a file whose columns are not separated by commas.
 
 use crate::defect::{Defect, DefectKind};
 use crate::header::ColumnNames;
@@ -6,12 +6,15 @@ use crate::options::{Limits, Options};
 use crate::record::Records;
 use crate::text::Text;
 
-/// What spreadsheets write instead of commas, with the word for messages.
+/// The delimiters that spreadsheets write instead of commas, each with its name in messages.
 const OTHERS: [(u8, &str); 3] = [(b';', ";"), (b'\t', "tab"), (b'|', "|")];
-/// How many records are compared: enough to see whether each has as many fields as the first.
-const RECORDS: usize = 50;
+/// The most records that are compared. They are enough to see whether all have as many fields as the first.
+const RECORDS_MAX: usize = 50;
 
-/// The byte of the caller's delimiter; a comma if there is none.
+/// The byte of the caller's delimiter; a comma if the caller names none.
+///
+/// # Errors
+/// `WrongDelimiter` for any other character than ASCII punctuation or a tab, and for a quote.
 pub(crate) fn byte(delimiter: Option<char>) -> Result<u8, Defect> {
     let Some(delimiter) = delimiter else { return Ok(b',') };
     match u8::try_from(delimiter) {
@@ -22,33 +25,33 @@ pub(crate) fn byte(delimiter: Option<char>) -> Result<u8, Defect> {
     }
 }
 
-/// The word for a delimiter that fits the beginning of the file better than a comma does.
+/// The name of the delimiter that fits the start of the file best. None if no other one fits better than a comma.
 pub(crate) fn other(head: &[u8], names: &ColumnNames, limits: &Limits) -> Option<&'static str> {
     let comma = score(head, b',', names, limits);
-    let best = OTHERS.map(|(byte, words)| (score(head, byte, names, limits), words));
-    let (score, words) = best.into_iter().max_by_key(|(score, _)| *score)?;
-    (score > comma).then_some(words)
+    let scores = OTHERS.map(|(byte, name)| (score(head, byte, names, limits), name));
+    let (best, name) = scores.into_iter().max_by_key(|(score, _)| *score)?;
+    (best > comma).then_some(name)
 }
 
-/// How well a delimiter fits: the known names in the first record, then the fields of each record if all are equal.
+/// How well a delimiter fits: first the number of known names in the first record, then the number of fields.
 ///
-/// A file of one column gives no delimiter a score for its fields.
+/// The fields count only if at least two records were compared, and all have the same number of fields, above one.
 fn score(head: &[u8], delimiter: u8, names: &ColumnNames, limits: &Limits) -> (usize, usize) {
     let Ok(text) = Text::open(head, &Options::default(), limits) else { return (0, 0) };
     let mut records = Records::new(text, delimiter, limits);
-    let (mut known, mut fields, mut equal, mut seen) = (0, 0, 0, 0);
-    while seen < RECORDS && matches!(records.advance(), Ok(true)) {
+    let (mut known, mut fields, mut equal, mut compared) = (0, 0, 0, 0);
+    while compared < RECORDS_MAX && matches!(records.advance(), Ok(true)) {
         let record = records.record();
         if record.is_blank() {
             continue;
         }
-        if seen == 0 {
+        if compared == 0 {
             known = record.cells().filter(|cell| names.find(cell).is_some()).count();
             fields = record.len();
         }
         equal += usize::from(record.len() == fields);
-        seen += 1;
+        compared += 1;
     }
-    let even = fields > 1 && seen > 1 && equal == seen;
-    (known, if even { fields } else { 0 })
+    let is_regular = fields > 1 && compared > 1 && equal == compared;
+    (known, if is_regular { fields } else { 0 })
 }

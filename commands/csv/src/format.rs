@@ -1,4 +1,4 @@
-//! What a file of one product looks like: its columns, its notes, its quotes, the files beside it.
+//! The file format of one product: columns, notes, quotes and companion files.
 
 use std::fmt;
 
@@ -12,17 +12,17 @@ use crate::row::Row;
 pub struct FileFormat {
     /// The columns, in the template's order.
     pub columns: &'static [Column],
-    /// A file needs at least one of these columns, by index. Empty if `required` says it all.
+    /// Indexes of columns; a file needs at least one of them. Empty if the product has no such rule.
     pub key_columns: &'static [usize],
     /// The most data rows of one file, if the product has a limit.
     pub row_limit: Option<u64>,
-    /// How a bare quote within a value is judged.
+    /// The rule for a bare quote within a value.
     pub stray_quote: QuoteRule,
-    /// How a doubled quote within a quoted value is judged.
+    /// The rule for a doubled quote within a quoted value.
     pub quote_in_value: QuoteRule,
-    /// Rows of instructions, which are skipped.
+    /// How rows of instructions are recognised. They are skipped. None if the product has no such rows.
     pub notes: Option<NoteRows>,
-    /// Whether a text can only be a value. A first line with such a text is not a header.
+    /// Whether a text can only be a value, never a column name. A first line with such a text is not a header.
     pub is_value: fn(&str) -> bool,
     /// The files that are imported together, the main file first. Empty if one file is the whole import.
     pub parts: &'static [FilePart],
@@ -52,9 +52,9 @@ impl FileFormat {
 /// How a format recognises rows of instructions.
 #[derive(Clone, Copy)]
 pub struct NoteRows {
-    /// Whether a row begins as instructions do.
+    /// Whether a row with these cells begins like a row of instructions.
     pub looks_like_note: fn(&mut dyn Iterator<Item = &str>) -> bool,
-    /// Whether a row that looks like a note is data nevertheless.
+    /// Whether a row is data although it looks like a note.
     pub is_data: fn(&Row<'_>) -> bool,
 }
 
@@ -69,16 +69,19 @@ impl fmt::Debug for NoteRows {
 pub struct FilePart {
     /// The part's name in messages and events.
     pub name: &'static str,
-    /// A word of the file's name, without blanks and punctuation.
+    /// A word by which the file's name shows the part, in small letters, without blanks and punctuation.
     pub word: &'static str,
     /// The part's columns in template order. Empty for the main file, which has the format's columns.
     pub header: &'static [&'static str],
 }
 
-/// How a quote in a value is judged.
+/// What a quote in a value does to the row. The quote itself is always kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum QuoteRule {
+    /// Nothing.
     Fine,
+    /// The row gets a warning.
     Warning,
+    /// The row is invalid.
     Problem,
 }

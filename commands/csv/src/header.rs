@@ -1,4 +1,4 @@
-//! The header: matches the file's columns to the format's, and finds every defect of it.
+//! The header: matches the columns of a file to those of its format.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -10,18 +10,23 @@ use crate::record::Record;
 use serde_json::{Map, Value, json};
 
 /// The most characters of a file's own column name that a message shows.
-const SHOWN_CHARS: usize = 64;
+const SHOWN_CHARS_MAX: usize = 64;
 
-/// A format's columns by each of their names.
+/// The names by which the columns of a format are found.
 #[derive(Debug)]
 pub(crate) struct ColumnNames {
     columns: &'static [Column],
+    /// The format's names and aliases, made plain, with the index of the column.
     by_name: HashMap<String, usize>,
+    /// The names in the caller's mapping, made plain, with the index of the column.
     mapped: HashMap<String, usize>,
 }
 
 impl ColumnNames {
-    /// The format's names, and the caller's own names for its columns. The caller's names win.
+    /// The format's names, and the caller's names for its columns. The caller's names take precedence.
+    ///
+    /// # Errors
+    /// `MissingColumn` for a mapping to a column that the format does not have.
     pub(crate) fn new(
         columns: &'static [Column],
         mapping: &BTreeMap<String, String>,
@@ -32,39 +37,43 @@ impl ColumnNames {
             by_name.extend(column.aliases.iter().map(|alias| (plain(alias), index)));
         }
         let mut mapped = HashMap::new();
-        for (ours, theirs) in mapping {
-            let Some(&index) = by_name.get(&plain(theirs)) else {
-                let wanted: Vec<_> = columns.iter().map(|column| column.name).collect();
+        for (file_name, format_name) in mapping {
+            let Some(&index) = by_name.get(&plain(format_name)) else {
+                let known: Vec<_> = columns.iter().map(|column| column.name).collect();
                 return Err(Defect::new(DefectKind::MissingColumn)
-                    .saying("a column is mapped to one that this dialect does not have")
-                    .with(json!({"known": wanted})));
+                    .saying("the mapping names a column that this dialect does not have")
+                    .with(json!({"known": known})));
             };
-            mapped.insert(plain(ours), index);
+            mapped.insert(plain(file_name), index);
         }
         Ok(Self { columns, by_name, mapped })
     }
 
-    /// The format's column of this name. Case, blanks and punctuation do not count.
+    /// The index of the column of this name. Case, blanks and punctuation are ignored.
     pub(crate) fn find(&self, name: &str) -> Option<usize> {
         let name = plain(name);
         self.mapped.get(&name).or_else(|| self.by_name.get(&name)).copied()
     }
 
-    /// Refuses a mapping of a column that the file does not have. A typing error would silently lose the column.
+    /// Refuses a mapping that names a column of the file which the file does not have. Without this check, a typing
+    /// error in the mapping would silently lose the column.
     fn check_mapped(&self, record: &Record) -> Result<(), Defect> {
-        let there: HashSet<String> = record.cells().map(plain).collect();
-        let lost = self.mapped.iter().filter(|(name, _)| !there.contains(*name));
-        let mut lost: Vec<&str> =
-            lost.filter_map(|(_, &index)| Some(self.columns.get(index)?.name)).collect();
-        lost.sort_unstable();
-        if lost.is_empty() {
+        let present: HashSet<String> = record.cells().map(plain).collect();
+        let missing = self.mapped.iter().filter(|(name, _)| !present.contains(*name));
+        let mut missing: Vec<&str> =
+            missing.filter_map(|(_, &index)| Some(self.columns.get(index)?.name)).collect();
+        // The order of a hash map is random; the message must always be the same.
+        missing.sort_unstable();
+        if missing.is_empty() {
             return Ok(());
         }
+        let names = missing.join(", ");
         Err(Defect::new(DefectKind::MissingColumn)
-            .saying(&format!("the file has no such column as is mapped to {}", lost.join(", ")))
-            .with(json!({"columns": lost, "line": record.line})))
+            .saying(&format!("the mapping for {names} names a column that the file does not have"))
+            .with(json!({"columns": missing, "line": record.line})))
     }
 
+    /// The format's name of the column whose name or alias is the most similar; none if no name is similar enough.
     fn nearest(&self, name: &str) -> Option<&'static str> {
         let name = plain(name);
         let similarity = |known: &str| strsim::normalized_damerau_levenshtein(&name, known);
@@ -72,32 +81,33 @@ impl ColumnNames {
             .by_name
             .iter()
             .map(|(known, &index)| (similarity(known), index))
+            // Of equally similar names the first column wins, whatever the order of the hash map is.
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
         let column = self.columns.get(best.1)?;
         (best.0 >= SIMILARITY_MIN).then_some(column.name)
     }
 }
 
-/// The file's header, matched.
+/// A file's header, with its columns matched to those of the format.
 #[derive(Debug)]
 pub(crate) struct Header {
     /// The names as in the file.
     pub(crate) names: Vec<String>,
     /// The physical line of the header.
     pub(crate) line: u64,
-    /// For each column of the format, the file's column that is read for it.
+    /// For each column of the format, the index of the file's column that holds its values.
     pub(crate) places: Vec<Option<usize>>,
-    /// The file's columns without a name.
+    /// The indexes of the file's columns without a name.
     pub(crate) unnamed: Vec<usize>,
     /// One warning for each unknown column. Unknown columns are ignored.
     pub(crate) warnings: Vec<Defect>,
 }
 
 impl Header {
-    /// Matches the first record.
+    /// Matches the columns that the first record names.
     ///
     /// # Errors
-    /// One defect that names every column concerned.
+    /// The first defect of the header. It names all columns that have this defect.
     pub(crate) fn read(
         record: &Record,
         names: &ColumnNames,
@@ -111,56 +121,52 @@ impl Header {
             warnings: Vec::new(),
         };
         let mut unknown = Vec::new();
-        let mut twice = Vec::new();
+        let mut duplicates = Vec::new();
         for (place, cell) in record.cells().enumerate() {
             let name = characters::trim(cell);
             if name.is_empty() {
                 header.unnamed.push(place);
             } else if !name.starts_with('_') {
+                // Columns that begin with `_` were added by an export of this program, so they are ignored.
                 match names
                     .find(name)
                     .and_then(|index| Some((index, header.places.get_mut(index)?)))
                 {
                     Some((_, free @ None)) => *free = Some(place),
-                    Some((index, Some(_))) => twice.push(index),
+                    Some((index, Some(_))) => duplicates.push(index),
                     None => unknown.push(name),
                 }
             }
         }
         names.check_mapped(record)?;
-        header.check(names, is_value, &unknown, &twice)?;
+        header.check_columns(names, is_value, &unknown, &duplicates)?;
         header.warnings = unknown.into_iter().map(|name| unknown_column(name, names)).collect();
         Ok(header)
     }
 
     /// Refuses a file that has none of the key columns.
     pub(crate) fn check_keys(&self, names: &ColumnNames, keys: &[usize]) -> Result<(), Defect> {
-        let is_there = |key: &usize| self.places.get(*key).is_some_and(Option::is_some);
-        if keys.is_empty() || keys.iter().any(is_there) {
+        let is_present = |key: &usize| self.places.get(*key).is_some_and(Option::is_some);
+        if keys.is_empty() || keys.iter().any(is_present) {
             return Ok(());
         }
         let columns: Vec<_> =
             keys.iter().filter_map(|key| Some(names.columns.get(*key)?.name)).collect();
-        let unknown: Vec<&str> =
-            self.warnings.iter().filter_map(|warning| warning.column.as_deref()).collect();
-        let meant = did_you_mean(&unknown, names);
-        let mut details = json!({"columns": columns, "line": self.line});
-        if let Some(details) = details.as_object_mut().filter(|_| !meant.is_empty()) {
-            details.insert("did_you_mean".to_owned(), Value::Object(meant));
-        }
+        let suggestions = did_you_mean(&self.unknown_columns(), names);
+        let details = self.details(&columns, suggestions);
         let words = format!("one of {}", columns.join(", "));
         Err(Defect::new(DefectKind::MissingColumn).saying(&words).with(details))
     }
 
-    /// Refuses a file with a column that the caller withholds.
+    /// Refuses a file with a column that the caller does not allow.
     pub(crate) fn check_withheld(
         &self,
         columns: &'static [Column],
         withheld: &[String],
     ) -> Result<(), Defect> {
-        let there = columns.iter().zip(&self.places).filter(|(_, place)| place.is_some());
-        let there = there.map(|(column, _)| column.name);
-        let found: Vec<_> = there.filter(|name| withheld.iter().any(|one| one == name)).collect();
+        let present = columns.iter().zip(&self.places).filter(|(_, place)| place.is_some());
+        let names = present.map(|(column, _)| column.name);
+        let found: Vec<_> = names.filter(|name| withheld.iter().any(|one| one == name)).collect();
         if found.is_empty() {
             return Ok(());
         }
@@ -169,7 +175,7 @@ impl Header {
             .with(json!({"columns": found, "line": self.line})))
     }
 
-    /// The format's name of a file's column; otherwise the file's own name; otherwise the column's number.
+    /// The name of a file's column in messages: the format's name, or else the file's own name, or else its number.
     pub(crate) fn label(&self, place: usize, columns: &'static [Column]) -> String {
         let index = self.places.iter().position(|found| *found == Some(place));
         if let Some(column) = index.and_then(|index| columns.get(index)) {
@@ -179,10 +185,11 @@ impl Header {
         own.unwrap_or_else(|| format!("column {}", place + 1))
     }
 
-    /// Whether the first line is a data row: the file has no header.
+    /// Whether the first record is a data row, so that the file has no header.
     ///
-    /// A text that can only be a value decides. Otherwise a number decides, if the first required column is missing
-    /// and fewer than half of the names are known or similar to a known one.
+    /// It is one if any text can only be a value. It is also one if three things are true together: the first required
+    /// column is missing, fewer than half of the names are known or similar to a known name, and one text is a number.
+    /// `similar` is how many unknown names are similar to a known name.
     fn is_data(&self, names: &ColumnNames, is_value: fn(&str) -> bool, similar: usize) -> bool {
         if self.names.iter().any(|name| is_value(name)) {
             return true;
@@ -190,80 +197,86 @@ impl Header {
         let key = names.columns.iter().position(|column| column.required);
         let lacks_key = key.is_some_and(|key| self.places.get(key).is_none_or(Option::is_none));
         let is_number = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
-        let written = self.names.len() - self.unnamed.len();
+        let named = self.names.len() - self.unnamed.len();
         let known = self.places.iter().flatten().count() + similar;
         lacks_key
-            && 2 * known < written
+            && 2 * known < named
             && self.names.iter().any(|name| is_number(characters::trim(name)))
     }
 
     /// Refuses unknown columns.
     pub(crate) fn check_known(&self, names: &ColumnNames) -> Result<(), Defect> {
-        let unknown: Vec<&str> =
-            self.warnings.iter().filter_map(|warning| warning.column.as_deref()).collect();
+        let unknown = self.unknown_columns();
         if unknown.is_empty() {
             return Ok(());
         }
-        let meant = did_you_mean(&unknown, names);
-        let mut details = json!({"columns": unknown, "line": self.line});
-        if let Some(details) = details.as_object_mut().filter(|_| !meant.is_empty()) {
-            details.insert("did_you_mean".to_owned(), Value::Object(meant));
-        }
+        let details = self.details(&unknown, did_you_mean(&unknown, names));
         Err(Defect::detailed(DefectKind::UnknownColumns, &unknown.join(", "), details))
     }
 
-    fn check(
+    /// The unknown columns, named as in messages.
+    fn unknown_columns(&self) -> Vec<&str> {
+        self.warnings.iter().filter_map(|warning| warning.column.as_deref()).collect()
+    }
+
+    /// The details of a defect of these columns, with suggestions for misspelt names if there are any.
+    fn details(&self, columns: &[&str], suggestions: Map<String, Value>) -> Value {
+        let mut details = Map::new();
+        details.insert("columns".to_owned(), json!(columns));
+        details.insert("line".to_owned(), json!(self.line));
+        if !suggestions.is_empty() {
+            details.insert("did_you_mean".to_owned(), Value::Object(suggestions));
+        }
+        Value::Object(details)
+    }
+
+    /// Refuses a file that has no header, has a column twice, or lacks a required column.
+    fn check_columns(
         &self,
         names: &ColumnNames,
         is_value: fn(&str) -> bool,
         unknown: &[&str],
-        twice: &[usize],
+        duplicates: &[usize],
     ) -> Result<(), Defect> {
-        let list = |wanted: &dyn Fn(usize, &Column) -> bool| -> Vec<&'static str> {
+        let names_of = |is_listed: &dyn Fn(usize, &Column) -> bool| -> Vec<&'static str> {
             let columns = names.columns.iter().enumerate();
             columns
-                .filter(|(i, column)| wanted(*i, column))
+                .filter(|(index, column)| is_listed(*index, column))
                 .map(|(_, column)| column.name)
                 .collect()
         };
-        let line = self.line;
-        let missing =
-            list(&|i, column| column.required && self.places.get(i).is_none_or(Option::is_none));
-        let meant = did_you_mean(unknown, names);
+        let is_absent = |index: usize| self.places.get(index).is_none_or(Option::is_none);
+        let missing = names_of(&|index, column| column.required && is_absent(index));
+        let suggestions = did_you_mean(unknown, names);
         let nothing_known = self.places.iter().all(Option::is_none);
-        if self.is_data(names, is_value, meant.len()) || (nothing_known && meant.is_empty()) {
-            let columns = list(&|_, _| true);
+        let is_data = self.is_data(names, is_value, suggestions.len());
+        if is_data || (nothing_known && suggestions.is_empty()) {
+            let columns = names_of(&|_, _| true);
             return Err(Defect::new(DefectKind::MissingHeader)
                 .saying(&format!("the columns are {}", columns.join(", ")))
-                .with(json!({"columns": columns, "line": line})));
+                .with(self.details(&columns, Map::new())));
         }
-        if !twice.is_empty() {
-            let columns = list(&|index, _| twice.contains(&index));
+        if !duplicates.is_empty() {
+            let columns = names_of(&|index, _| duplicates.contains(&index));
             return Err(Defect::new(DefectKind::DuplicateColumn)
                 .saying(&columns.join(", "))
-                .with(json!({"columns": columns, "line": line})));
+                .with(self.details(&columns, Map::new())));
         }
+        // Some formats require no column. Even then a header without any known column is refused.
         if missing.is_empty() && !nothing_known {
             return Ok(());
         }
-        let mut details = Map::new();
-        details.insert("columns".to_owned(), json!(missing));
-        details.insert("line".to_owned(), json!(line));
-        if !meant.is_empty() {
-            details.insert("did_you_mean".to_owned(), Value::Object(meant));
-        }
-        Err(Defect::new(DefectKind::MissingColumn)
-            .saying(&missing.join(", "))
-            .with(Value::Object(details)))
+        let details = self.details(&missing, suggestions);
+        Err(Defect::new(DefectKind::MissingColumn).saying(&missing.join(", ")).with(details))
     }
 }
 
-/// A column name of the file, short and without invisible characters.
+/// A column name of the file for a message: shortened, without invisible characters.
 fn shown(name: &str) -> String {
     let clean = characters::trim(name)
         .chars()
         .filter(|&c| !characters::is_control(c) && !characters::is_invisible(c));
-    clean.take(SHOWN_CHARS).collect()
+    clean.take(SHOWN_CHARS_MAX).collect()
 }
 
 fn unknown_column(name: &str, names: &ColumnNames) -> Defect {
@@ -274,10 +287,9 @@ fn unknown_column(name: &str, names: &ColumnNames) -> Defect {
     }
 }
 
-/// The unknown names that are similar to a known one, each with that one.
+/// Each unknown name that is similar to a known name, with that known name.
 ///
-/// Other names are not repeated: in a file without a header they are personal data.
+/// Other unknown names are left out, because in a file without a header they are personal data.
 fn did_you_mean(unknown: &[&str], names: &ColumnNames) -> Map<String, Value> {
-    let near = unknown.iter().filter_map(|name| Some((shown(name), names.nearest(name)?.into())));
-    near.collect()
+    unknown.iter().filter_map(|name| Some((shown(name), names.nearest(name)?.into()))).collect()
 }

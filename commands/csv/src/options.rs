@@ -1,4 +1,4 @@
-//! What the caller says about a file, and the limits of every file.
+//! The caller's options for a file, and the limits of every file.
 
 use std::collections::BTreeMap;
 
@@ -12,13 +12,13 @@ pub struct Options {
     pub encoding: Option<String>,
     /// The delimiter; a comma if none.
     pub delimiter: Option<char>,
-    /// The file's name of a column → the format's name of the column it is read as.
+    /// The mapping of columns: a column's name in the file → the format's name of the column.
     pub columns: BTreeMap<String, String>,
     /// Whether gzip files are unpacked. Otherwise they are refused.
     pub accept_gzip: bool,
     /// Whether an unknown column refuses the file. Otherwise it is ignored with a warning.
     pub known_columns_only: bool,
-    /// Columns of the format that this file may not have.
+    /// Names of the format's columns that the caller does not allow in this file.
     pub withheld: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ pub struct Options {
 pub struct Limits {
     /// The whole file, in bytes, compressed or not. A million rows of 250 bytes fit.
     pub file_bytes: u64,
-    /// One record, in decoded bytes. An open quote ends here, before it takes in the rest of the file.
+    /// One record, in decoded bytes. The limit stops an open quote before it reads the rest of the file.
     pub record_bytes: usize,
     /// One value, in bytes. Names, addresses and lists of roles are far shorter. Only the row is refused.
     pub field_bytes: usize,

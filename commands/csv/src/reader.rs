@@ -172,7 +172,7 @@ impl<R: Read> Reader<R> {
         looks_like_note(self.format, record) && !(notes.is_data)(&self.row_of(record))
     }
 
-    /// The warnings about the part of the file that was read.
+    /// The warnings about the file, as far as it was read.
     fn warnings(&self) -> Vec<Defect> {
         let mut warnings = Vec::new();
         if self.records.text().bom() {

@@ -13,13 +13,13 @@ use crate::record::Record;
 pub struct RowDefects {
     /// What makes the row invalid.
     pub problems: Vec<Defect>,
-    /// What is worth saying though the row is valid.
+    /// What the importing person should see although the row is valid.
     pub warnings: Vec<Defect>,
-    /// Whether the cells cannot be matched to columns, so that no value of the row may be used.
+    /// Whether no value of the row may be used: it has too few or too many cells, or a cell is too large.
     pub is_misshapen: bool,
 }
 
-/// The defects of a record's shape.
+/// Returns the defects of a record's shape.
 pub(crate) fn defects(
     record: &Record,
     header: &Header,
@@ -32,28 +32,34 @@ pub(crate) fn defects(
         let words = format!("{actual} instead of {expected}");
         found.problems.push(Defect::new(DefectKind::FieldCountMismatch).saying(&words));
     }
-    let defect = |place, kind| in_place(header, format.columns, place, kind);
-    for (place, cell) in record.cells().enumerate() {
+    let defect_of = |cell, kind| cell_defect(header, format.columns, cell, kind);
+    for (index, cell) in record.cells().enumerate() {
         if cell.len() > limits.field_bytes {
             let words = format!("the limit is {} bytes", limits.field_bytes);
-            found.problems.push(defect(place, DefectKind::FieldTooLarge).saying(&words));
+            found.problems.push(defect_of(index, DefectKind::FieldTooLarge).saying(&words));
         }
     }
+    // Quotes are checked after this: a row with odd quotes still has its cells in the right columns.
     found.is_misshapen = !found.problems.is_empty();
-    for &(place, quote) in &record.quotes {
+    for &(index, quote) in &record.quotes {
         let (kind, rule) = match quote {
             OddQuote::Stray => (DefectKind::StrayQuote, format.stray_quote),
             OddQuote::Doubled => (DefectKind::QuoteInValue, format.quote_in_value),
         };
         match rule {
             QuoteRule::Fine => {}
-            QuoteRule::Warning => found.warnings.push(defect(place, kind)),
-            QuoteRule::Problem => found.problems.push(defect(place, kind)),
+            QuoteRule::Warning => found.warnings.push(defect_of(index, kind)),
+            QuoteRule::Problem => found.problems.push(defect_of(index, kind)),
         }
     }
     found
 }
 
-fn in_place(header: &Header, columns: &'static [Column], place: usize, kind: DefectKind) -> Defect {
-    Defect::new(kind).in_column(&header.label(place, columns))
+fn cell_defect(
+    header: &Header,
+    columns: &'static [Column],
+    index: usize,
+    kind: DefectKind,
+) -> Defect {
+    Defect::new(kind).in_column(&header.label(index, columns))
 }

@@ -1,4 +1,4 @@
-//! What no fixture file can show: huge and odd inputs, limits, failing readers.
+//! Tests with inputs that no fixture file can hold: huge files, odd bytes, small limits, failing readers.
 
 use std::io::{self, Cursor, Read, Write as _, repeat};
 
@@ -21,7 +21,7 @@ static PLAIN: FileFormat = FileFormat::new(&[
     column("phone_number", false),
 ]);
 
-/// A row with the text of each cell and the defects of its shape.
+/// A copy of a row: its place in the file, the text of each cell, and the defects of its shape.
 #[derive(Debug, PartialEq)]
 struct OwnedRow {
     number: u64,
@@ -30,7 +30,7 @@ struct OwnedRow {
     defects: RowDefects,
 }
 
-/// Every row up to the end or the first error.
+/// Reads all rows. Returns the first error instead, if there is one.
 fn read(
     input: impl Read,
     format: &'static FileFormat,
@@ -64,50 +64,62 @@ fn parsed(input: impl Read, format: &'static FileFormat) -> Vec<OwnedRow> {
     read(input, format, &Options::default(), &Limits::default()).unwrap()
 }
 
-/// Counts the bytes that are read from it.
-struct Counted<R>(R, u64);
+/// A reader that counts the bytes that were read from it.
+struct CountingReader<R> {
+    input: R,
+    bytes: u64,
+}
 
-impl<R: Read> Read for Counted<R> {
+impl<R: Read> Read for CountingReader<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let n = self.0.read(buffer)?;
-        self.1 += n as u64;
+        let n = self.input.read(buffer)?;
+        self.bytes += n as u64;
         Ok(n)
     }
 }
 
-/// Returns one byte per read, and an interruption before each.
-struct OneByOne<'a>(&'a [u8], bool);
+/// A reader that returns one byte per read. Before each byte it fails once with `Interrupted`.
+struct OneByteReader<'a> {
+    bytes: &'a [u8],
+    was_interrupted: bool,
+}
 
-impl Read for OneByOne<'_> {
+impl<'a> OneByteReader<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, was_interrupted: false }
+    }
+}
+
+impl Read for OneByteReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.1 = !self.1;
-        if self.1 {
+        self.was_interrupted = !self.was_interrupted;
+        if self.was_interrupted {
             return Err(io::ErrorKind::Interrupted.into());
         }
-        let mut one = self.0.take(1);
-        let n = one.read(buffer)?;
-        self.0 = &self.0[n..];
+        let n = self.bytes.take(1).read(buffer)?;
+        self.bytes = &self.bytes[n..];
         Ok(n)
     }
 }
 
-/// N18: one line of a gigabyte.
+/// N18: the line is one gigabyte long.
 #[test]
-fn an_open_quote_ends_reading_after_one_mebibyte() {
+fn open_quote_stops_reading_after_one_mebibyte() {
     let start = Cursor::new(format!("{HEADER}jane,\""));
-    let mut input = Counted(start.chain(repeat(b'a').take(1 << 30)), 0);
+    let mut input = CountingReader { input: start.chain(repeat(b'a').take(1 << 30)), bytes: 0 };
     let defect = refused(scanned(&mut input));
     assert_eq!((defect.kind, &defect.details["line"]), (DefectKind::RecordTooLarge, &2.into()));
-    assert!(input.1 < 2 * 1024 * 1024, "{} bytes were read", input.1);
+    assert!(input.bytes < 2 * 1024 * 1024, "{} bytes were read", input.bytes);
 }
 
 /// N18
 #[test]
-fn an_open_quote_over_many_lines_ends_after_one_mebibyte() {
+fn open_quote_over_many_lines_stops_reading_after_one_mebibyte() {
     let lines = "bob,bob@acme.example,\n".repeat(100_000);
-    let mut input = Counted(Cursor::new(format!("{HEADER}jane,\"\n{lines}")), 0);
+    let start = Cursor::new(format!("{HEADER}jane,\"\n{lines}"));
+    let mut input = CountingReader { input: start, bytes: 0 };
     assert_eq!(refused(scanned(&mut input)).kind, DefectKind::RecordTooLarge);
-    assert!(input.1 < 2 * 1024 * 1024, "{} bytes were read", input.1);
+    assert!(input.bytes < 2 * 1024 * 1024, "{} bytes were read", input.bytes);
 }
 
 /// N42
@@ -118,7 +130,7 @@ fn five_million_commas_are_too_many_columns() {
 }
 
 #[test]
-fn a_file_over_its_size_is_too_large() {
+fn file_above_the_size_limit_is_refused() {
     let limits = Limits { file_bytes: 100, ..Limits::default() };
     let body = HEADER.to_owned() + &"jane,,\n".repeat(100);
     let result = scan(body.as_bytes(), &PLAIN, &Options::default(), &limits);
@@ -127,31 +139,32 @@ fn a_file_over_its_size_is_too_large() {
 
 /// N43, N45
 #[test]
-fn one_row_above_the_limit_is_refused_with_both_numbers() {
+fn one_row_too_many_is_refused_with_limit_and_count() {
     let limits = Limits { rows: 3, ..Limits::default() };
     let file = |rows: usize| HEADER.to_owned() + &"jane,,\n\n".repeat(rows);
-    let ask = |rows| scan(file(rows).as_bytes(), &PLAIN, &Options::default(), &limits);
-    assert_eq!(ask(3).unwrap().rows, 3);
-    let defect = refused(ask(4));
+    let scan_rows = |rows| scan(file(rows).as_bytes(), &PLAIN, &Options::default(), &limits);
+    assert_eq!(scan_rows(3).unwrap().rows, 3);
+    let defect = refused(scan_rows(4));
     assert_eq!(defect.kind, DefectKind::TooManyRows);
     assert_eq!(defect.details, serde_json::json!({"limit": 3, "actual": 4}));
 }
 
 /// N41
 #[test]
-fn a_record_above_one_mebibyte_refuses_the_file() {
+fn file_with_a_record_above_one_mebibyte_is_refused() {
     let wide = format!("{HEADER}jane,\"{}\",\n", "a".repeat(1024 * 1024));
     assert_eq!(refused(scanned(wide.as_bytes())).kind, DefectKind::RecordTooLarge);
 }
 
 #[test]
-fn a_failing_reader_is_an_error_and_not_a_defect() {
+fn failure_of_the_input_is_an_io_error_and_no_defect() {
     struct Failing;
     impl Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
             Err(io::ErrorKind::ConnectionReset.into())
         }
     }
+    // Scattered numbers compress badly, so the packed text is longer than the cuts below.
     let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
     (0..4000u32).for_each(|n| write!(packed, "{},", n.wrapping_mul(2_654_435_761)).unwrap());
     let packed = packed.finish().unwrap();
@@ -159,24 +172,24 @@ fn a_failing_reader_is_an_error_and_not_a_defect() {
         let options = Options { accept_gzip: true, ..Options::default() };
         match scan(Cursor::new(start).chain(Failing), &PLAIN, &options, &Limits::default()) {
             Err(ReadError::Io(error)) => assert_eq!(error.kind(), io::ErrorKind::ConnectionReset),
-            other => panic!("expected a fault, not {other:?}"),
+            other => panic!("expected an IO error, not {other:?}"),
         }
     }
 }
 
-/// N11: a block may end between CR and LF, or within a character.
+/// N11: a read may end between CR and LF, or within a character.
 #[test]
-fn block_ends_do_not_change_the_rows() {
+fn rows_are_the_same_when_read_byte_by_byte() {
     let file = "\u{feff}username,first_name\r\njane,\"Zoë\r\n\"\r\rbob,“Bo, b”\n\r\nann,王\u{1a}";
     let whole = parsed(file.as_bytes(), &PLAIN);
-    assert_eq!(parsed(OneByOne(file.as_bytes(), false), &PLAIN), whole);
-    let places: Vec<_> = whole.iter().map(|row| (row.number, row.line)).collect();
-    assert_eq!(places, [(1, 2), (2, 5), (3, 7)]);
+    assert_eq!(parsed(OneByteReader::of(file.as_bytes()), &PLAIN), whole);
+    let numbers_and_lines: Vec<_> = whole.iter().map(|row| (row.number, row.line)).collect();
+    assert_eq!(numbers_and_lines, [(1, 2), (2, 5), (3, 7)]);
 }
 
-/// N34, N35: columns that begin with `_` are our own, and always allowed.
+/// N34, N35: columns that begin with `_` come from an export of this program, and are always allowed.
 #[test]
-fn unknown_column_refuses_when_only_known_ones_are_allowed() {
+fn unknown_column_is_refused_when_only_known_columns_are_allowed() {
     let options = Options { known_columns_only: true, ..Options::default() };
     let strict = |text: &str| scan(text.as_bytes(), &PLAIN, &options, &Limits::default());
     let defect = refused(strict("username,emial,shoe size\nann,a@b.example,9\n"));
@@ -191,13 +204,13 @@ fn unknown_column_refuses_when_only_known_ones_are_allowed() {
 }
 
 #[test]
-fn an_export_of_refused_rows_is_read_without_warnings() {
+fn export_of_refused_rows_is_read_without_warnings() {
     let file = "username,email,phone_number,_row,_column,_code,_reason\njane,,,3,email,x,y\n";
     let summary = scanned(file.as_bytes()).unwrap();
     assert_eq!((summary.rows, summary.warnings), (1, Vec::new()));
 }
 
-/// Two columns, notes, a row limit of two, strict quotes.
+/// A format with two columns, notes, a limit of two rows, and strict rules for quotes.
 static STRICT: FileFormat = FileFormat {
     row_limit: Some(2),
     stray_quote: QuoteRule::Problem,
@@ -218,9 +231,9 @@ fn notes_and_blank_rows_are_skipped_and_not_counted() {
     let codes: Vec<_> = summary.warnings.iter().map(|warning| warning.kind).collect();
     assert_eq!(summary.rows, 2);
     assert_eq!(codes, [DefectKind::BlankRowIgnored, DefectKind::NoteRowIgnored]);
-    let places: Vec<_> =
-        parsed(file.as_bytes(), &STRICT).iter().map(|r| (r.number, r.line)).collect();
-    assert_eq!(places, [(1, 7), (2, 9)]);
+    let rows = parsed(file.as_bytes(), &STRICT);
+    let numbers_and_lines: Vec<_> = rows.iter().map(|row| (row.number, row.line)).collect();
+    assert_eq!(numbers_and_lines, [(1, 7), (2, 9)]);
     let longer = format!("{file}c@x.co,\n");
     let result = scan(longer.as_bytes(), &STRICT, &Options::default(), &limits);
     assert_eq!(refused(result).details, serde_json::json!({"limit": 2, "actual": 3}));
@@ -228,7 +241,7 @@ fn notes_and_blank_rows_are_skipped_and_not_counted() {
 
 /// N19, N20
 #[test]
-fn a_format_may_be_strict_about_quotes() {
+fn strict_format_reports_quotes_in_values() {
     let file = "email/login,Enabled\na \"b\" c,\n\"a \"\"b\"\" c\",\n";
     let rows = parsed(file.as_bytes(), &STRICT);
     assert_eq!(rows[0].defects.problems[0].kind, DefectKind::StrayQuote);
@@ -236,7 +249,7 @@ fn a_format_may_be_strict_about_quotes() {
     assert_eq!(rows[1].defects.warnings[0].kind, DefectKind::QuoteInValue);
 }
 
-/// Pieces that meet the borders between decoding, lines and quotes more often than random bytes do.
+/// Files of pieces that decoding, line ends and quotes depend on. Random bytes would rarely hold such pieces.
 fn odd_bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         prop::sample::select(vec![
@@ -274,8 +287,8 @@ fn odd_bytes() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     /// P26: any bytes are read without a panic, and scan and reader agree.
     #[test]
-    fn any_bytes_are_read_or_refused(bytes in odd_bytes(), headed in any::<bool>(), accept_gzip in any::<bool>()) {
-        let start: &[u8] = if headed { b"username,email\n" } else { b"" };
+    fn any_bytes_are_read_or_refused(bytes in odd_bytes(), has_header in any::<bool>(), accept_gzip in any::<bool>()) {
+        let start: &[u8] = if has_header { b"username,email\n" } else { b"" };
         let file = [start, &bytes].concat();
         let options = Options { accept_gzip, ..Options::default() };
         let limits = Limits { field_bytes: 16, record_bytes: 64, columns: 6, ..Limits::default() };
@@ -287,15 +300,17 @@ proptest! {
             prop_assert!(read.iter().zip(1..).all(|(row, n)| row.number == n));
             prop_assert!(read.windows(2).all(|pair| pair[0].line < pair[1].line));
         } else if let Ok(read) = read {
+            // Only a scan refuses a file without rows or with too many.
             prop_assert!(read.len() <= file.len());
         }
     }
 
-    /// P26: a block may end at any byte.
+    /// P26: a read may end at any byte.
     #[test]
-    fn block_ends_do_not_change_the_result_of_a_scan(bytes in odd_bytes()) {
+    fn scan_gives_the_same_result_when_read_byte_by_byte(bytes in odd_bytes()) {
         let file = [b"username,email\n", bytes.as_slice()].concat();
-        let say = |result: Result<Scan, ReadError>| format!("{result:?}");
-        prop_assert_eq!(say(scanned(OneByOne(&file, false))), say(scanned(file.as_slice())));
+        // `ReadError` cannot be compared, so the texts are.
+        let text = |result: Result<Scan, ReadError>| format!("{result:?}");
+        prop_assert_eq!(text(scanned(OneByteReader::of(&file))), text(scanned(file.as_slice())));
     }
 }

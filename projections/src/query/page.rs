@@ -13,9 +13,9 @@ use crate::rows::{Rows, RowsError, Table};
 
 /// Answers with one page of the stored rows under `prefix`, in key order.
 ///
-/// `show` turns a stored row into the rows of the answer. It returns none for each row that the
-/// filters exclude, because the cursor counts excluded rows too. The answer has a cursor only if
-/// another row follows.
+/// `show` turns a stored row into the rows of the answer. For a row that the filters exclude it
+/// returns `None` and does not omit it, because the cursor counts excluded rows too. The answer has
+/// a cursor only if another row follows.
 pub(crate) fn page<P: Projection, I>(
     request: &QueryRequest<'_>,
     rows: &dyn Rows,
@@ -53,6 +53,7 @@ impl PageBuilder {
         shown: impl IntoIterator<Item = Option<Value>>,
         skipped: u8,
     ) -> ControlFlow<()> {
+        // The cursor holds `n` in one byte. That is enough for the largest stored row: a queue of 100 runs.
         for (n, value) in (1..=u8::MAX).zip(shown) {
             let Some(value) = value.filter(|_| n > skipped) else { continue };
             if self.rows.len() == self.limit {
@@ -84,13 +85,14 @@ impl PageCursor {
             Some([id, shown, key @ ..]) if *id == table.id() && key.starts_with(prefix) => {
                 Ok(Self { key: key.to_vec(), shown: *shown })
             }
-            _ => Err(malformed("cursor", "expected the `next` of this query's page before")),
+            _ => Err(malformed("cursor", "expected `next` of the previous page of the same query")),
         }
     }
 
     fn to_text(&self, table: Table) -> String {
         let bytes = [table.id(), self.shown].into_iter().chain(self.key.iter().copied());
         bytes.fold(String::with_capacity(2 * self.key.len() + 4), |mut text, byte| {
+            // Writing to a string cannot fail.
             let _ = write!(text, "{byte:02x}");
             text
         })

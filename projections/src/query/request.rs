@@ -1,4 +1,4 @@
-//! A query's request: the company and the parameters, each read and checked by name.
+//! The request of a query: the company and the parameters, which are checked when read.
 
 use std::str::FromStr;
 
@@ -19,7 +19,7 @@ pub const MAX_LIMIT_ROWS: usize = 500;
 #[derive(Debug)]
 pub struct QueryRequest<'a> {
     pub company: &'a CompanyId,
-    /// The time of the answer. If none, the answer shows only what events have recorded.
+    /// The time for which the query is answered. If none, the answer shows only what events have recorded.
     pub now: Option<Time>,
     params: &'a Map<String, Value>,
 }
@@ -46,7 +46,9 @@ impl<'a> QueryRequest<'a> {
         let is_paging = |name: &str| paged && matches!(name, "limit" | "cursor");
         let is_own = |name: &str| own.iter().any(|param| param.name == name);
         match self.params.keys().find(|name| !is_own(name) && !is_paging(name)) {
-            Some(unknown) => Err(malformed(unknown, &format!("{query} takes no such parameter"))),
+            Some(unknown) => {
+                Err(malformed(unknown, &format!("the query {query} has no such parameter")))
+            }
             None => Ok(()),
         }
     }
@@ -61,8 +63,8 @@ impl<'a> QueryRequest<'a> {
         }
     }
 
-    /// The name of an organizational unit, normalised as imports and commands normalise it.
-    pub(crate) fn name(&self, name: &str) -> Result<Option<String>, Refusal> {
+    /// The name of an org unit, normalised in the same way as by imports and commands; none if it is missing.
+    pub(crate) fn org_unit(&self, name: &str) -> Result<Option<String>, Refusal> {
         Ok(self.text(name)?.map(spelled))
     }
 
@@ -71,7 +73,7 @@ impl<'a> QueryRequest<'a> {
         self.text(name)?.ok_or_else(|| malformed(name, "it is required"))
     }
 
-    /// A required list of 1 to `most` texts: an array, or one text with commas.
+    /// A required list of 1 to `most` texts: an array, or one text with the items separated by commas.
     pub(crate) fn list(&self, name: &str, most: usize) -> Result<Vec<&'a str>, Refusal> {
         let texts: Option<Vec<&str>> = match self.params.get(name) {
             Some(Value::String(text)) => Some(text.split(',').map(str::trim).collect()),

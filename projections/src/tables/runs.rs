@@ -23,7 +23,7 @@ wire_enum! {
     }
 }
 
-/// A run and its counts. All recipients are counted here, so no query has to scan them.
+/// A run with the counts of its recipients. So no query has to scan the recipients to count them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct RunRow {
     pub run: RunId,
@@ -40,7 +40,7 @@ pub(crate) struct RunRow {
 }
 
 impl RunRow {
-    /// A run is pending from its request on. It has no queue place until it is queued.
+    /// A run is pending as soon as it is requested. It gets a place in the queue later.
     fn requested(run: RunId, channel: Channel, total: u64, fact: &Fact<'_>) -> Self {
         Self {
             run,

@@ -159,7 +159,7 @@ impl Decide for ImportFile {
             warnings: warnings.len() as u64,
             ..Counts::default()
         };
-        let mut rows = Rows::new(company, import, &options, None).placing(placing.as_ref());
+        let mut rows = Rows::new(company, import, &options, None).with_placing(placing.as_ref());
         if read.rows.len() as u64 == read.summary.rows {
             read.rows.iter().for_each(|row| rows.apply(row));
         }

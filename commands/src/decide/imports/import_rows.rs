@@ -1,4 +1,4 @@
-//! `ImportRows`: the engine goes on with an accepted file, some rows at a time.
+//! `ImportRows`: applies the next rows of an accepted file.
 
 use serde_json::json;
 
@@ -10,14 +10,14 @@ use crate::event::{Counts, Event, Permission};
 use crate::user_file::ParsedRow;
 use crate::values::{Code, ImportId, Refusal};
 
-/// The next rows of a file. Rows that were applied before are left out, so that it may be asked twice.
+/// Applies the next rows of an accepted file. It skips rows that were applied before, so it can be repeated.
 #[derive(Debug, Clone)]
 pub struct ImportRows {
     pub import: ImportId,
     pub rows: Vec<ParsedRow>,
 }
 
-/// The most rows of one commit: each has at most three events.
+/// The most rows that one commit applies. The engine applies fewer if their events would not fit in a commit.
 pub const ROWS_PER_COMMIT: usize = 500;
 
 impl Decide for ImportRows {
@@ -97,7 +97,7 @@ mod tests {
 
     /// N46: the first row of a key counts, in the same commit or an earlier one.
     #[test]
-    fn second_row_of_a_key_is_a_duplicate() {
+    fn repeated_key_is_a_duplicate() {
         let company = given([accepted(3, true, Existing::Update)]).after(rows(vec![row(1, "Ann")]));
         let events = company.when(rows(vec![row(2, "ann"), row(3, " ANN ")])).events();
         assert_eq!(outcomes(&events), [(RowOutcome::Duplicate, None); 2]);
@@ -105,7 +105,7 @@ mod tests {
         assert!(problems[0].message.contains("row 1"));
     }
 
-    /// N46, P4: two imports at the same time name one person. Neither import lists the person twice.
+    /// N46, P4: two imports that run side by side and name one user: neither counts the user twice.
     #[test]
     fn key_is_a_duplicate_after_another_import_named_it() {
         let other = Ulid(77);
@@ -127,7 +127,7 @@ mod tests {
         assert_eq!(import.members.len(), 2);
     }
 
-    /// LX-09, LX-11, N63: the second user is created, and the phone stays with the first.
+    /// LX-09, LX-11, N63: a user is created although the phone belongs to another user. The phone is not added.
     #[test]
     fn two_rows_with_one_phone_create_two_users() {
         let company = given([accepted(2, true, Existing::Skip)]);
@@ -146,17 +146,17 @@ mod tests {
         assert_eq!((counts.created, counts.phones_added, counts.phones_failed), (2, 1, 1));
     }
 
-    /// LX-09: with the option off no phone is added.
+    /// LX-09: no phone is added unless the command asks for it.
     #[test]
-    fn no_phone_is_added_without_the_option() {
+    fn phones_are_added_only_if_the_command_says_so() {
         let company = given([accepted(1, false, Existing::Skip)]);
         let then = company.when(rows(vec![with_phone(row(1, "ann"), 1)]));
         assert_eq!(then.names(), ["UserCreated", "ImportCompleted"]);
     }
 
-    /// LX-12: the user is created without the phone, and the outcome says why the phone was not added.
+    /// LX-12: a user with an invalid phone is created. The outcome gives the reason why the phone was not added.
     #[test]
-    fn user_is_created_when_the_phone_is_invalid() {
+    fn user_with_an_invalid_phone_is_created() {
         let mut bad = row(1, "ann");
         bad.values.phone = CellValue::Value(Err(Code::PhoneInvalid));
         let events = given([accepted(1, true, Existing::Skip)]).when(rows(vec![bad])).events();
@@ -166,23 +166,23 @@ mod tests {
         );
     }
 
-    /// P15: repeated rows create no one (skip) and change nothing (update).
+    /// P15: a repeated row creates no user again, and changes nothing when users are updated.
     #[test]
-    fn same_rows_again_change_nothing() {
-        let again = |existing| {
+    fn repeated_row_changes_nothing() {
+        let outcomes_with = |existing| {
             let company =
                 given([user_created("ann"), phone_added("ann", 1), accepted(1, true, existing)]);
             let mut same = with_phone(row(1, "ANN"), 1);
             same.values.phone = CellValue::Absent;
             outcomes(&company.when(rows(vec![same])).events())
         };
-        assert_eq!(again(Existing::Skip), [(RowOutcome::Skipped, None)]);
-        assert_eq!(again(Existing::Update), [(RowOutcome::Unchanged, None)]);
+        assert_eq!(outcomes_with(Existing::Skip), [(RowOutcome::Skipped, None)]);
+        assert_eq!(outcomes_with(Existing::Update), [(RowOutcome::Unchanged, None)]);
     }
 
     /// A14: a blank cell keeps the old value.
     #[test]
-    fn an_update_takes_values_and_keeps_what_is_blank() {
+    fn update_sets_values_and_keeps_those_of_blank_cells() {
         let mut changed = row(1, "ann");
         changed.values = RowValues {
             user: changed.values.user,
@@ -197,20 +197,20 @@ mod tests {
         assert_eq!(person.email.as_deref(), Some("ann@acme.example"));
     }
 
-    /// A row naming an org unit or role the company does not know is invalid, with a hint at a near miss.
+    /// A row with an unknown org unit or role is invalid. The message suggests an org unit with a similar name.
     #[test]
-    fn unknown_references_make_a_row_invalid() {
+    fn row_with_unknown_references_is_invalid() {
         let unit = Event::OrgUnitDefined {
             org_unit: "Team A".to_owned(),
             parent: None,
             level: None,
             roles: vec![],
         };
-        let mut lost = row(1, "ann");
-        lost.values.org_unit = CellValue::Value("team\u{a0}–a".to_owned());
-        lost.values.roles = CellValue::Value(vec!["King".to_owned()]);
+        let mut unknown = row(1, "ann");
+        unknown.values.org_unit = CellValue::Value("team\u{a0}–a".to_owned());
+        unknown.values.roles = CellValue::Value(vec!["King".to_owned()]);
         let events =
-            given([unit, accepted(1, true, Existing::Skip)]).when(rows(vec![lost])).events();
+            given([unit, accepted(1, true, Existing::Skip)]).when(rows(vec![unknown])).events();
         let Event::RowRefused { user, outcome, problems, .. } = &events[0] else { panic!() };
         assert_eq!((user, outcome), (&Some(who("ann")), &RowOutcome::Invalid));
         let codes: Vec<_> = problems.iter().map(|problem| problem.code).collect();

@@ -1,4 +1,4 @@
-//! The rule for one row of a file: what becomes of the user, and of the phone.
+//! Applies the rows of a file: each row creates or changes a user, or is refused.
 
 mod accounts;
 mod judge;
@@ -16,26 +16,31 @@ use crate::event::{
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 
-/// Applies the rows of one commit. Remembers what earlier rows of the commit changed.
+/// Applies the rows of one commit. It remembers what earlier rows of the commit change, because `company` is the state
+/// before the commit.
 #[derive(Debug)]
 pub(crate) struct Rows<'a> {
     company: &'a Company,
     id: ImportId,
     options: &'a ImportOptions,
     dialect: Option<&'static dyn Dialect>,
-    /// The import, once it is accepted.
+    /// The import; none if this commit accepts it.
     accepted: Option<&'a ImportState>,
+    /// The folded keys in the rows of this commit, each with its first row.
     seen: HashMap<String, u64>,
+    /// The folded keys of the users that this commit creates.
     created: HashSet<String>,
+    /// The corporate phones that this commit adds, each with the folded key of its user.
     phones: HashMap<Phone, String>,
+    /// The unique values that this commit sets, each with its user.
     values: HashMap<ValueMark, UserKey>,
-    /// Where the people of the file belong, if the command says so.
+    /// The organization and permission group of all users of the file, if the command names them.
     placing: Option<&'a Placing>,
-    /// Numbers given to rows of this commit, and whose each was.
+    /// The numbers of the pool that this commit assigns, each with the organization that owned it before.
     numbers: HashMap<Phone, NumberOwner>,
-    /// By target organization: how many people who wait for a number were moved there by rows of this commit.
+    /// How many users who wait for a number this commit moves to each organization.
     moved: HashMap<NumberOwner, u64>,
-    /// The company's org units, once a row names one that is none of them.
+    /// The names of the org units, prepared for hints when a row names an unknown one.
     near_units: Option<Near<'a>>,
     pub(crate) events: Vec<Event>,
 }
@@ -65,12 +70,12 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Says where the people of a file belong that is only being accepted.
-    pub(crate) fn placing(self, placing: Option<&'a Placing>) -> Self {
+    /// Sets the placing of a file that this commit accepts: the company does not have it yet.
+    pub(crate) fn with_placing(self, placing: Option<&'a Placing>) -> Self {
         Self { placing, ..self }
     }
 
-    /// Applies the next row: exactly one event tells its outcome.
+    /// Applies the next row. Exactly one of its events records the outcome.
     pub(crate) fn apply(&mut self, row: &ParsedRow) {
         let row = &*self.placed(row);
         let row_ref = RowRef {
@@ -89,9 +94,12 @@ impl<'a> Rows<'a> {
         };
         let folded = key.folded();
         let duplicate = self.duplicate(&folded);
+        // Only now, because a row is not a duplicate of itself.
         self.seen.entry(folded.clone()).or_insert(row.row);
+        // A row with problems is invalid, even if it is a duplicate too. Some dialects report the duplicate first.
         if let Some(problem) = duplicate
-            && (problems.is_empty() || self.dialect.is_some_and(|one| one.existing_is_duplicate()))
+            && (problems.is_empty()
+                || self.dialect.is_some_and(|dialect| dialect.existing_is_duplicate()))
         {
             return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }
@@ -105,18 +113,19 @@ impl<'a> Rows<'a> {
                 Some((outcome, problem)) => {
                     self.refuse(Some(key), row_ref, outcome, vec![problem]);
                 }
-                None => self.meet(&folded, user, row, row_ref),
+                None => self.update(&folded, user, row, row_ref),
             },
         }
     }
 
-    /// The row of the file that named this key before, in this commit or an earlier one.
+    /// The first row of the file with this key, in this commit or an earlier one. None if no row had it yet.
     fn first_row(&self, folded: &str) -> Option<u64> {
         let known = self.company.users.find(folded);
         let earlier = known.and_then(|(id, user)| self.accepted?.row_of(id, user)).map(u64::from);
         earlier.or_else(|| self.seen.get(folded).copied())
     }
 
+    /// Adds a problem for each reference to an org unit, role or person that the company does not have.
     fn check_references(&mut self, values: &RowValues, problems: &mut Vec<Problem>) {
         if let CellValue::Value(unit) = &values.org_unit
             && !self.company.org_units.contains_key(unit)
@@ -136,7 +145,8 @@ impl<'a> Rows<'a> {
         {
             problems.push(self.in_column("role", Code::ReferenceRoleNotFound));
         }
-        problems.extend(self.dialect.map(|one| one.check(values, self)).unwrap_or_default());
+        problems
+            .extend(self.dialect.map(|dialect| dialect.check(values, self)).unwrap_or_default());
     }
 
     fn refuse(
@@ -159,10 +169,10 @@ impl<'a> Rows<'a> {
             return self.refuse(Some(key.clone()), row_ref, RowOutcome::Invalid, vec![problem]);
         }
         self.warn_of_manager(values, &mut row_ref);
-        let listed = self.judge_phone(values, folded, &mut row_ref);
+        let new_phone = self.phone_to_add(values, folded, &mut row_ref);
         let user = Personal(key.clone());
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
-        self.note_values(key, &person);
+        self.remember_values(key, &person);
         self.created.insert(folded.to_owned());
         let (org_unit, roles) = (value(&values.org_unit), value(&values.roles).unwrap_or_default());
         let row = Some(row_ref);
@@ -175,30 +185,31 @@ impl<'a> Rows<'a> {
             row,
         });
         self.open_account(&user, values);
-        self.list_phone(listed, &user, folded);
+        self.add_phone(new_phone, &user, folded);
         if self.options.send_welcome_email {
             let (import, row) = (self.id, row_number(&self.events));
             self.events.push(Event::WelcomeEmailRequested { user, import, row });
         }
     }
 
-    /// The reason why a row does not change an existing person, if there is one.
+    /// The outcome and the problem of a row that must not change its existing user. None if the row may be applied.
     fn refusal(
         &mut self,
         id: UserId,
         user: &User,
         row: &ParsedRow,
     ) -> Option<(RowOutcome, Problem)> {
-        let leaves = row.values.archived;
+        let archives = row.values.archived;
         let skipped = match (user.state, self.options.existing) {
-            (UserState::Archived, Existing::Update) if leaves => None,
+            (UserState::Archived, Existing::Update) if archives => None,
             (UserState::Archived, _) => Some(Code::UserArchived),
             (_, Existing::Skip) => Some(Code::RowUserExists),
             (_, Existing::Update) => None,
         };
         match skipped {
             Some(code) => Some((RowOutcome::Skipped, Problem::new(code))),
-            None if leaves => None,
+            // The org unit of such a row is ignored, as all its values are.
+            None if archives => None,
             None => {
                 let problem = self.move_problem(id, user, &row.values);
                 problem.map(|problem| (RowOutcome::Invalid, problem))
@@ -206,13 +217,13 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// A row of an existing person.
-    fn meet(&mut self, folded: &str, user: &User, row: &ParsedRow, mut row_ref: RowRef) {
+    /// Applies a row to an existing user.
+    fn update(&mut self, folded: &str, user: &User, row: &ParsedRow, mut row_ref: RowRef) {
         if row.values.archived {
             return self.archive(user, row_ref);
         }
         self.warn_of_manager(&row.values, &mut row_ref);
-        let listed = self.judge_phone(&row.values, folded, &mut row_ref);
+        let new_phone = self.phone_to_add(&row.values, folded, &mut row_ref);
         let who = Personal(user.key());
         let changes = Changes::of(user, &row.values, self.options.blank_means);
         let state = match (row.values.enabled, user.state) {
@@ -222,8 +233,9 @@ impl<'a> Rows<'a> {
         };
         if !changes.changed.is_empty() {
             let Changes { person, org_unit, roles, changed } = changes;
+            // Only one event may record the outcome: the change of state, if there is one.
             let row = state.is_none().then(|| row_ref.clone());
-            self.note_values(&who.0, &person);
+            self.remember_values(&who.0, &person);
             let person = Personal(person);
             self.events.push(Event::UserUpdated {
                 user: who.clone(),
@@ -245,17 +257,17 @@ impl<'a> Rows<'a> {
             }
             None => {}
         }
-        self.list_phone(listed, &who, folded);
+        self.add_phone(new_phone, &who, folded);
     }
 
-    /// Later rows of the commit find whose these values are.
-    fn note_values(&mut self, key: &UserKey, person: &Person) {
+    /// Remembers the unique values of a user, so that later rows of the commit find them.
+    fn remember_values(&mut self, key: &UserKey, person: &Person) {
         let values =
             unique_values(person).map(|(name, value)| (ValueMark::of(name, value), key.clone()));
         self.values.extend(values);
     }
 
-    /// A row whose person leaves. The row's outcome is `UserDeactivated`; the `UserArchived` after it is final.
+    /// Archives the user of a row. The outcome of the row is `Deactivated`: no outcome `Archived` exists.
     fn archive(&mut self, user: &User, row: RowRef) {
         let who = Personal(user.key());
         if user.state == UserState::Archived {
@@ -265,7 +277,7 @@ impl<'a> Rows<'a> {
         self.events.push(Event::UserArchived { user: who });
     }
 
-    /// Adds a warning for a manager that is neither in the company nor in the file.
+    /// Adds a warning if the manager is neither in the company nor in the file.
     fn warn_of_manager(&self, values: &RowValues, row: &mut RowRef) {
         let Some(manager) = values.manager.as_ref().filter(|manager| !manager.in_file) else {
             return;
@@ -275,8 +287,8 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Tells what becomes of the row's phone; the number to list, if it is to be listed.
-    fn judge_phone(&self, values: &RowValues, folded: &str, row: &mut RowRef) -> Option<Phone> {
+    /// Sets the outcome of the row's phone. Returns the phone if it must be added to the corporate phones.
+    fn phone_to_add(&self, values: &RowValues, folded: &str, row: &mut RowRef) -> Option<Phone> {
         if !self.options.add_to_corporate_phones {
             return None;
         }
@@ -294,16 +306,16 @@ impl<'a> Rows<'a> {
             self.company.phones.get(&phone).and_then(|owner| self.company.users.get(*owner));
         let owner =
             self.phones.get(&phone).cloned().or_else(|| listed.map(|owner| owner.key().folded()));
-        let (outcome, to_list) = match owner {
+        let (outcome, to_add) = match owner {
             Some(owner) if owner == folded => (PhoneOutcome::AlreadyPresent, None),
             Some(_) => (PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned), None),
             None => (PhoneOutcome::Added, Some(phone)),
         };
         row.phone = Some(outcome);
-        to_list
+        to_add
     }
 
-    fn list_phone(&mut self, phone: Option<Phone>, user: &Personal<UserKey>, folded: &str) {
+    fn add_phone(&mut self, phone: Option<Phone>, user: &Personal<UserKey>, folded: &str) {
         let Some(phone) = phone else { return };
         self.phones.insert(phone, folded.to_owned());
         let (user, import) = (user.clone(), Some(self.id));
@@ -311,27 +323,33 @@ impl<'a> Rows<'a> {
     }
 }
 
-/// The number of the row that the events are about: the last one that names a row.
+/// The number of the last row that has its outcome in these events.
 fn row_number(events: &[Event]) -> u64 {
     events.iter().rev().find_map(|event| event.row().map(|(_, row)| row.row)).unwrap_or_default()
 }
 
-fn value<T: Clone>(given: &CellValue<T>) -> Option<T> {
-    match given {
+/// The value of a cell; none if the cell is absent or blank.
+fn value<T: Clone>(cell: &CellValue<T>) -> Option<T> {
+    match cell {
         CellValue::Value(value) => Some(value.clone()),
         CellValue::Absent | CellValue::Blank => None,
     }
 }
 
-/// What a row makes of a value that stands already.
-fn over<T: Clone>(old: Option<T>, given: &CellValue<T>, blank_means: BlankMeans) -> Option<T> {
-    match (given, blank_means) {
+/// The value after a row: that of the cell, none if the cell is blank and blank cells clear, otherwise the old value.
+fn merged_value<T: Clone>(
+    old: Option<T>,
+    cell: &CellValue<T>,
+    blank_means: BlankMeans,
+) -> Option<T> {
+    match (cell, blank_means) {
         (CellValue::Value(new), _) => Some(new.clone()),
         (CellValue::Blank, BlankMeans::Clear) => None,
         (CellValue::Absent | CellValue::Blank, _) => old,
     }
 }
 
+/// The values of a person after a row. An invalid phone keeps the old phone.
 fn merged(old: Person, values: &RowValues, blank_means: BlankMeans) -> Person {
     let phone = match &values.phone {
         CellValue::Value(Ok(phone)) => CellValue::Value(*phone),
@@ -339,22 +357,22 @@ fn merged(old: Person, values: &RowValues, blank_means: BlankMeans) -> Person {
         CellValue::Blank => CellValue::Blank,
     };
     let mut attributes = old.attributes;
-    for (name, given) in &values.attributes {
-        match over(attributes.remove(name), given, blank_means) {
+    for (name, cell) in &values.attributes {
+        match merged_value(attributes.remove(name), cell, blank_means) {
             Some(value) => attributes.insert(name.clone(), value),
             None => None,
         };
     }
     Person {
-        first_name: over(old.first_name, &values.first_name, blank_means),
-        last_name: over(old.last_name, &values.last_name, blank_means),
-        email: over(old.email, &values.email, blank_means),
-        phone: over(old.phone, &phone, blank_means),
+        first_name: merged_value(old.first_name, &values.first_name, blank_means),
+        last_name: merged_value(old.last_name, &values.last_name, blank_means),
+        email: merged_value(old.email, &values.email, blank_means),
+        phone: merged_value(old.phone, &phone, blank_means),
         attributes,
     }
 }
 
-/// A user's values after a row, and the names of those that differ.
+/// A user's values after a row, and the names of the values that the row changes.
 #[derive(Debug)]
 struct Changes {
     person: Person,
@@ -369,8 +387,9 @@ impl Changes {
         let old_unit = user.org_unit.as_deref().map(str::to_owned);
         let old_roles: Vec<String> = user.roles.iter().map(|role| role.to_string()).collect();
         let person = merged(old.clone(), values, blank_means);
-        let org_unit = over(old_unit.clone(), &values.org_unit, blank_means);
-        let roles = over(Some(old_roles.clone()), &values.roles, blank_means).unwrap_or_default();
+        let org_unit = merged_value(old_unit.clone(), &values.org_unit, blank_means);
+        let roles =
+            merged_value(Some(old_roles.clone()), &values.roles, blank_means).unwrap_or_default();
         let differs = [
             ("first_name", old.first_name != person.first_name),
             ("last_name", old.last_name != person.last_name),

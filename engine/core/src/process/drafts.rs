@@ -1,4 +1,4 @@
-//! The content of a mail, read from the company when it is claimed.
+//! The content of a claimed mail, read from the company.
 
 use boarding_commands::company::{Company, Notice, Run, UserId};
 use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
@@ -12,7 +12,7 @@ use boarding_commands::values::{
 use crate::delivery::mail::{InvitationClaim, Purpose};
 use crate::delivery::token::Tokens;
 
-/// The values and the wording of a mail.
+/// Everything a mail shows: its values and its wording.
 #[derive(Debug)]
 pub(super) struct Draft {
     user: UserKey,
@@ -20,9 +20,9 @@ pub(super) struct Draft {
     pub last_name: String,
     masked_phone: String,
     pub template: MailTemplate,
-    /// The channel of an invitation; WhatsApp for other mails.
+    /// The channel of the invitation or run. Other mails have WhatsApp here, and do not show it.
     channel: Channel,
-    token: Option<LinkTarget>,
+    link_target: Option<LinkTarget>,
     company_name: String,
     pub from: String,
     link_base_url: String,
@@ -31,8 +31,9 @@ pub(super) struct Draft {
     pub to: String,
     pub purpose: Purpose,
     pub kind: TemplateKind,
-    open: Option<OpenClaim>,
-    subject: MailSubject,
+    /// The claim; none for a mail that no run sends.
+    claim: Option<RecipientClaim>,
+    topic: MailTopic,
 }
 
 /// The target of a link.
@@ -42,24 +43,24 @@ enum LinkTarget {
     Import(ImportId),
 }
 
-/// The subject of a mail, with values from the company.
+/// What a mail is about, with the values from the company.
 #[derive(Debug)]
-enum MailSubject {
+enum MailTopic {
     Nothing,
     Import {
         import: ImportId,
         file_name: String,
         counts: Counts,
-        /// When the link to it expires, if there is one.
+        /// When the link to invite the people of the import expires; none without a link.
         expires_at: Option<Time>,
     },
     Run(RunValues),
     Numbers {
         org_unit: String,
-        /// All values except the name, which is in `org_unit`.
+        /// All values except the name of the organization, which must be owned: it is in `org_unit`.
         values: NumberValues<'static>,
     },
-    /// An invitation of the person, with its expiry.
+    /// An invitation of the recipient, with the time of its expiry.
     Invitation(Time),
     Expired {
         since: Time,
@@ -70,7 +71,7 @@ enum MailSubject {
     },
 }
 
-impl MailSubject {
+impl MailTopic {
     fn of(company: &Company, about: &Topic) -> Option<Self> {
         match about {
             Topic::Import(id) => {
@@ -126,7 +127,7 @@ impl MailSubject {
         }
     }
 
-    /// When the link of the mail expires, if that is fixed.
+    /// When the link of the mail expires. None if that depends on the time of sending.
     fn expires_at(&self) -> Option<Time> {
         match self {
             Self::Import { expires_at, .. } => *expires_at,
@@ -136,21 +137,21 @@ impl MailSubject {
     }
 }
 
-/// The open claim of a recipient, from the state of the company.
+/// The claim by which a run sends a mail to a recipient. It has no report yet.
 #[derive(Debug, Clone, Copy)]
-struct OpenClaim {
+struct RecipientClaim {
     attempt: u32,
     fence: u64,
     deadline: Time,
 }
 
-impl OpenClaim {
+impl RecipientClaim {
     fn of(company: &Company, id: RunId, user: UserId) -> Option<Self> {
         let holder = company.lock.holder().filter(|holder| holder.run == id)?;
         let run = company.runs.get(&id)?;
-        let (place, recipient) = run.recipient(user)?;
+        let (index, recipient) = run.recipient(user)?;
         let deadline = company.settings.recipient_deadline_seconds;
-        let since = run.in_flight.get(&place)?;
+        let since = run.in_flight.get(&index)?;
         let (attempt, fence) = (recipient.attempt, holder.fence);
         Some(Self { attempt, fence, deadline: since.plus_seconds(deadline) })
     }
@@ -163,7 +164,7 @@ pub(super) struct DispatchedMail {
     to: String,
     message_id: String,
     what: DispatchKind,
-    /// The wording at the time of the claim.
+    /// The wording that the claim recorded. None for the current wording.
     wording: Option<Wording>,
 }
 
@@ -172,19 +173,19 @@ enum DispatchKind {
     Invitation {
         run: RunId,
         channel: Channel,
-        token: LinkTarget,
+        link_target: LinkTarget,
     },
     /// The notification of this key.
     Notification(String),
 }
 
-/// The content of a claimed mail that depends on the company.
+/// The parts of a mail that depend on its kind.
 struct DraftContent {
     kind: TemplateKind,
     purpose: Purpose,
     channel: Channel,
-    token: Option<LinkTarget>,
-    subject: MailSubject,
+    link_target: Option<LinkTarget>,
+    topic: MailTopic,
 }
 
 impl DispatchedMail {
@@ -207,7 +208,7 @@ impl DispatchedMail {
                 what: DispatchKind::Invitation {
                     run: *run,
                     channel,
-                    token: LinkTarget::Invitation(*invitation, *generation),
+                    link_target: LinkTarget::Invitation(*invitation, *generation),
                 },
                 wording: template.clone(),
             }),
@@ -222,23 +223,25 @@ impl DispatchedMail {
         }
     }
 
+    /// The content of the mail; none if the company has lost its user, its topic or its template since.
     pub(super) fn draft(self, company: &Company) -> Option<Draft> {
         let content = self.what.content(company)?;
         let known = company.users.find(self.user.as_str());
-        // An administrator who gets a notice need not be a user of the company.
+        // A notice may go to an administrator who is no user of the company.
         if known.is_none() && content.purpose != Purpose::Notice {
             return None;
         }
         let person = known.map(|(_, user)| user.person()).unwrap_or_default();
         let language = person.attributes.get("language").map(String::as_str);
+        // A mail keeps the wording of its claim, also when it is sent again after a restart.
         let claimed = self.wording.and_then(|wording| company.worded(content.kind, &wording));
         let in_force = || {
             let wording = company.wording(content.kind, language)?;
             company.worded(content.kind, &wording)
         };
         let settings = &company.settings;
-        let open = match content.purpose {
-            Purpose::Run(run) => known.and_then(|(id, _)| OpenClaim::of(company, run, id)),
+        let claim = match content.purpose {
+            Purpose::Run(run) => known.and_then(|(id, _)| RecipientClaim::of(company, run, id)),
             Purpose::Welcome | Purpose::Notice => None,
         };
         Some(Draft {
@@ -251,7 +254,7 @@ impl DispatchedMail {
             first_name: person.first_name.unwrap_or_default(),
             last_name: person.last_name.unwrap_or_default(),
             channel: content.channel,
-            token: content.token,
+            link_target: content.link_target,
             company_name: settings.company_name.clone().unwrap_or_default(),
             from: settings.mail_from.clone(),
             link_base_url: settings.link_base_url.clone(),
@@ -260,22 +263,22 @@ impl DispatchedMail {
             to: self.to,
             purpose: content.purpose,
             kind: content.kind,
-            open,
-            subject: content.subject,
+            claim,
+            topic: content.topic,
         })
     }
 }
 
 impl DispatchKind {
-    /// `None` if the company has no record of it any more.
+    /// `None` if the company has no longer any record of the mail.
     fn content(&self, company: &Company) -> Option<DraftContent> {
         match self {
-            Self::Invitation { run, channel, token } => Some(DraftContent {
+            Self::Invitation { run, channel, link_target } => Some(DraftContent {
                 kind: TemplateKind::ChannelInvitation,
                 purpose: Purpose::Run(*run),
                 channel: *channel,
-                token: Some(*token),
-                subject: MailSubject::Nothing,
+                link_target: Some(*link_target),
+                topic: MailTopic::Nothing,
             }),
             Self::Notification(key) => match company.notifications.get(key)?.notice.as_deref() {
                 Some(notice) => DraftContent::of(company, notice),
@@ -283,8 +286,8 @@ impl DispatchKind {
                     kind: TemplateKind::Welcome,
                     purpose: Purpose::Welcome,
                     channel: Channel::Whatsapp,
-                    token: None,
-                    subject: MailSubject::Nothing,
+                    link_target: None,
+                    topic: MailTopic::Nothing,
                 }),
             },
         }
@@ -293,7 +296,7 @@ impl DispatchKind {
 
 impl DraftContent {
     fn of(company: &Company, notice: &Notice) -> Option<Self> {
-        let token = match (notice.kind, &notice.about) {
+        let link_target = match (notice.kind, &notice.about) {
             (TemplateKind::ImportCompleted, Topic::Import(import)) => {
                 Some(LinkTarget::Import(*import))
             }
@@ -311,16 +314,16 @@ impl DraftContent {
             kind: notice.kind,
             purpose: Purpose::Notice,
             channel: channel.unwrap_or(Channel::Whatsapp),
-            token,
-            subject: MailSubject::of(company, &notice.about)?,
+            link_target,
+            topic: MailTopic::of(company, &notice.about)?,
         })
     }
 }
 
 impl Draft {
-    /// The template values of the mail with this link, if it is sent at this time.
+    /// The values for the template, if the mail has this link and is sent at this time.
     pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> MailValues<'a> {
-        let lives = at.plus_seconds(self.expires_hours * 3600);
+        let expires_after_sending = at.plus_seconds(self.expires_hours * 3600);
         MailValues {
             first_name: &self.first_name,
             last_name: &self.last_name,
@@ -330,17 +333,17 @@ impl Draft {
             masked_phone: &self.masked_phone,
             link_url,
             expires_hours: self.expires_hours,
-            expires_at: self.subject.expires_at().unwrap_or(lives),
-            about: self.subject.values(),
+            expires_at: self.topic.expires_at().unwrap_or(expires_after_sending),
+            about: self.topic.values(),
         }
     }
 
-    /// The claim that an external worker needs to send the invitation.
+    /// The claim for an external worker that sends the invitation. None for other mails.
     pub(super) fn claim(&self, link: &str, expires_at: Time) -> Option<InvitationClaim> {
         let (
-            OpenClaim { attempt, fence, deadline },
+            RecipientClaim { attempt, fence, deadline },
             LinkTarget::Invitation(invitation, generation),
-        ) = (self.open?, self.token?)
+        ) = (self.claim?, self.link_target?)
         else {
             return None;
         };
@@ -359,8 +362,9 @@ impl Draft {
         })
     }
 
+    /// The address of the link; only the base address if the mail has no link target.
     pub(super) fn link(&self, company: &CompanyId, tokens: &Tokens) -> String {
-        let token = self.token.map(|token| match token {
+        let token = self.link_target.map(|target| match target {
             LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
             LinkTarget::Import(import) => tokens.import_token(company, import),
         });

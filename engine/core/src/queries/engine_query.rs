@@ -48,7 +48,9 @@ impl EngineQuery {
             of_pages || own.iter().any(|param| param.name == name)
         };
         match params.as_object().into_iter().flat_map(Map::keys).find(|name| !takes(name)) {
-            Some(unknown) => Err(malformed(unknown, &format!("{name} takes no such parameter"))),
+            Some(unknown) => {
+                Err(malformed(unknown, &format!("the query {name} has no such parameter")))
+            }
             None => Ok(()),
         }
     }

@@ -1,10 +1,10 @@
-//! What a row of a file of accounts means beyond its columns: where the account belongs, and its number.
+//! Rows of a file of accounts: the organization and the number of each account.
 
 use std::borrow::Cow;
 
 use boarding_csv::CellValue;
 
-use super::{Rows, over, value};
+use super::{Rows, merged_value, value};
 use crate::company::{User, UserId};
 use crate::decide::numbers::pool::{assigned, too_few, why_not};
 use crate::dialect::PERMISSION_GROUP;
@@ -13,7 +13,7 @@ use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, Personal, Problem};
 
 impl Rows<'_> {
-    /// The row with the organization and the permission group that the command names.
+    /// The row with the organization and permission group that the command names for all rows.
     pub(super) fn placed<'r>(&self, row: &'r ParsedRow) -> Cow<'r, ParsedRow> {
         let Some(placing) = self.placing else { return Cow::Borrowed(row) };
         let mut row = row.clone();
@@ -23,7 +23,7 @@ impl Rows<'_> {
         Cow::Owned(row)
     }
 
-    /// What the company's settings ask of an address.
+    /// Adds a problem for an e-mail address that the company's settings do not allow, or that they require.
     pub(super) fn check_address(&self, values: &RowValues, problems: &mut Vec<Problem>) {
         let settings = &self.company.settings;
         match &values.email {
@@ -39,7 +39,7 @@ impl Rows<'_> {
         }
     }
 
-    /// Why a new account cannot have the number that its row names: not in the pool, or not available.
+    /// The problem if a new account cannot have the number in its row: it is not in the pool, or not available.
     pub(super) fn number_problem(&self, values: &RowValues) -> Option<Problem> {
         let CellValue::Value(number) = values.number else { return None };
         let Some(owner) = self.company.numbers.get(number).map(|known| &known.owner) else {
@@ -60,8 +60,8 @@ impl Rows<'_> {
         })
     }
 
-    /// Why a person cannot move to the org unit of the row, if so. A number stays with its organization, and a waiting
-    /// person needs an available number there.
+    /// The problem if a user cannot move to the org unit of the row. A user with a number cannot move, because the number
+    /// stays in its organization. A user who waits for a number needs an available one in the new organization.
     pub(super) fn move_problem(
         &mut self,
         id: UserId,
@@ -69,9 +69,9 @@ impl Rows<'_> {
         values: &RowValues,
     ) -> Option<Problem> {
         let numbers = &self.company.numbers;
-        let asked = values.org_unit.as_ref().map(String::as_str);
-        let there = over(user.org_unit.as_deref(), &asked, self.options.blank_means);
-        if there == user.org_unit.as_deref() {
+        let unit = values.org_unit.as_ref().map(String::as_str);
+        let new_unit = merged_value(user.org_unit.as_deref(), &unit, self.options.blank_means);
+        if new_unit == user.org_unit.as_deref() {
             return None;
         }
         if numbers.of(id).is_some() {
@@ -80,7 +80,7 @@ impl Rows<'_> {
         if !numbers.is_waiting(id) {
             return None;
         }
-        let owner = numbers.owner(there);
+        let owner = numbers.owner(new_unit);
         let stock = numbers.stock(&owner);
         let overbooking = self.company.settings.number_overbooking;
         let moved = self.moved.get(&owner).copied().unwrap_or_default();
@@ -91,7 +91,7 @@ impl Rows<'_> {
         None
     }
 
-    /// Opens the account of a person who was just created, with the number of the row.
+    /// Opens the account of a user that the row created, with the number of the row.
     pub(super) fn open_account(&mut self, user: &Who, values: &RowValues) {
         let Some(placing) = self.placing else { return };
         let import = Some(self.id);

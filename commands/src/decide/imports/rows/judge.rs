@@ -1,4 +1,4 @@
-//! What makes a row invalid or a duplicate by its dialect's own rules: its key, its references, its unique values.
+//! Checks a row by the rules of its dialect: key, duplicates, references and unique values.
 
 use boarding_csv::CellValue;
 
@@ -10,39 +10,41 @@ use crate::user_file::{RowValues, UserRef};
 use crate::values::{Code, Problem, UserKey};
 
 impl Rows<'_> {
-    /// The row's key, if the company's settings let it be one.
+    /// The key of the row's user. None if the row has none, or with a problem if the company does not allow the key.
     pub(super) fn usable_key(
         &self,
         values: &RowValues,
         problems: &mut Vec<Problem>,
     ) -> Option<UserKey> {
-        let known_as = self.dialect.and_then(|one| one.known_as(values, self));
+        // Some dialects identify a known user by another value than the key, such as an employee id.
+        let known_as = self.dialect.and_then(|dialect| dialect.known_as(values, self));
         let key = known_as.or_else(|| values.user.clone())?;
-        let problem = self.dialect.and_then(|one| one.check_key(&key, &self.company.settings));
-        let usable = problem.is_none();
+        let settings = &self.company.settings;
+        let problem = self.dialect.and_then(|dialect| dialect.check_key(&key, settings));
+        let is_usable = problem.is_none();
         problems.extend(problem);
-        usable.then_some(key)
+        is_usable.then_some(key)
     }
 
-    /// Why a row with this key is a duplicate, if it is.
+    /// The problem if an earlier row has this key, or if the user exists and the dialect does not update users.
     pub(super) fn duplicate(&self, folded: &str) -> Option<Problem> {
         if let Some(first_row) = self.first_row(folded) {
             let words = format!("row {first_row}");
             return Some(Problem::new(Code::RowDuplicateInFile).saying(&words));
         }
-        let counts = self.dialect.is_some_and(|one| one.existing_is_duplicate());
-        let exists = counts && self.company.users.created(folded).is_some();
-        exists.then(|| Problem::new(Code::RowUserExists))
+        let never_updates = self.dialect.is_some_and(|dialect| dialect.existing_is_duplicate());
+        let exists = self.company.users.created(folded).is_some();
+        (never_updates && exists).then(|| Problem::new(Code::RowUserExists))
     }
 
-    /// A problem of one of the model's columns, as the dialect spells it.
+    /// A problem in a column. `name` is the model's name; the problem shows the dialect's name of the column.
     pub(super) fn in_column(&self, name: &'static str, code: Code) -> Problem {
-        Problem::in_column(self.dialect.map_or(name, |one| one.spelling(name)), code)
+        Problem::in_column(self.dialect.map_or(name, |dialect| dialect.spelling(name)), code)
     }
 
-    /// Unique values that another person has, in the company or by an earlier row.
+    /// The problems of values that must be unique and belong to another user, of the company or of an earlier row.
     pub(super) fn check_unique(&self, values: &RowValues, folded: &str) -> Vec<Problem> {
-        let names = self.dialect.map_or(&[][..], |one| one.unique());
+        let names = self.dialect.map_or(&[][..], |dialect| dialect.unique());
         let taken = |name: &&&'static str| match values.attributes.get(**name) {
             Some(CellValue::Value(value)) => {
                 self.holder(name, value).is_some_and(|key| key.folded() != folded)
@@ -61,11 +63,12 @@ impl Known for Rows<'_> {
     }
 
     fn may_refer_to(&self, other: &UserRef) -> bool {
-        let of_this_file = |id| self.accepted.is_some_and(|import| import.created.contains(&id));
+        let is_of_this_file = |id| self.accepted.is_some_and(|import| import.created.contains(&id));
         let exists = self.company.users.created(other.key.as_str());
         let earlier = || self.created.contains(&other.key.folded());
         match self.company.settings.reference_resolution {
-            ReferenceResolution::Strict => exists.is_some_and(|(id, _)| !of_this_file(id)),
+            // Users that this file created do not count, in whatever commit.
+            ReferenceResolution::Strict => exists.is_some_and(|(id, _)| !is_of_this_file(id)),
             ReferenceResolution::FileOrder => exists.is_some() || earlier(),
             ReferenceResolution::TwoPass => exists.is_some() || earlier() || other.in_file,
         }
@@ -99,7 +102,7 @@ mod tests {
     const HEADER: &str =
         "LAN ID,First Name,Last Name,Agent ID,PBX ID,Profile,Supervisor,Org Unit,Role,Access Role";
 
-    /// A company with a desk above a team, and an accepted file of so many rows.
+    /// A company with the org unit `Desk`, its team `Team A`, the role `Agent`, and an accepted file of `total` rows.
     fn company(total: u64) -> Vec<Event> {
         let unit = |name: &str, parent: Option<&str>, level: &str| Event::OrgUnitDefined {
             org_unit: name.to_owned(),
@@ -146,7 +149,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn of(company: &Given, lines: &[&str]) -> Vec<RowResult> {
+    fn outcomes_when(company: &Given, lines: &[&str]) -> Vec<RowResult> {
         outcomes_of(&company.when(import(parsed(lines))).events())
     }
 
@@ -166,12 +169,13 @@ mod tests {
         Event::CompanyConfigChanged { setting: setting.to_owned(), value }
     }
 
+    /// The row of a supervisor.
     const BOSS: &str = "boss,Bo,Ss,,1,supervisor,,Desk,Agent,";
 
     /// OCM-08, A23: a supervisor must be in an earlier row; a later row, the same person and an unknown one are invalid.
     #[test]
-    fn supervisor_must_be_in_an_earlier_row() {
-        let outcomes = of(
+    fn supervisor_must_exist_before_the_row() {
+        let outcomes = outcomes_when(
             &given(company(4)),
             &[
                 "early,E,E,,2,agent,boss,Team A,Agent,",
@@ -180,35 +184,35 @@ mod tests {
                 "own,O,O,,4,agent,own,Team A,Agent,",
             ],
         );
-        let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
-        assert_eq!(outcomes, [lost(), created(), created(), lost()]);
+        let not_found = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
+        assert_eq!(outcomes, [not_found(), created(), created(), not_found()]);
     }
 
     /// A23: with strict references, people that the same file created do not count, in any commit. People who existed
     /// before count, even if a row names them again.
     #[test]
-    fn strict_references_reject_people_of_the_same_file() {
+    fn strict_reference_finds_only_users_from_before_the_file() {
         let mut events = company(5);
         events.insert(0, set("reference_resolution", json!("strict")));
         events.insert(0, crate::decide::testing::user_created("old"));
         let first = [BOSS, "ann,A,A,,2,agent,boss,Team A,Agent,", "OLD,,,,,,,,,"];
-        let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
+        let not_found = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
         let before = given(events);
-        let outcomes = of(&before, &first);
-        assert_eq!(outcomes, [created(), lost(), duplicate(Code::RowUserExists)]);
+        let outcomes = outcomes_when(&before, &first);
+        assert_eq!(outcomes, [created(), not_found(), duplicate(Code::RowUserExists)]);
         let all = [
             &first[..],
             &["bob,B,B,,3,agent,boss,Team A,Agent,", "cid,C,C,,4,agent,old,Team A,Agent,"],
         ]
         .concat();
-        let outcomes = of(&before.after(import(parsed(&first))), &all);
-        assert_eq!(outcomes, [lost(), created()]);
+        let outcomes = outcomes_when(&before.after(import(parsed(&first))), &all);
+        assert_eq!(outcomes, [not_found(), created()]);
     }
 
     /// A23: with two passes a supervisor may be in a later row, also of a later commit. An invalid row, the same person
     /// and an unknown person do not count.
     #[test]
-    fn two_passes_accept_a_supervisor_of_any_row() {
+    fn two_passes_find_a_supervisor_in_any_row() {
         let mut events = company(6);
         events.insert(0, set("reference_resolution", json!("two_pass")));
         let lines = [
@@ -219,20 +223,20 @@ mod tests {
             BOSS,
             "broken,B,B,,x7,supervisor,,Desk,Agent,",
         ];
-        let lost = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
+        let not_found = || invalid("Supervisor", Code::ReferenceSupervisorNotFound);
         let last = invalid("PBX ID", Code::FieldNotNumber);
-        let all = [created(), lost(), lost(), lost(), created(), last];
-        assert_eq!(of(&given(events.clone()), &lines), all);
+        let all = [created(), not_found(), not_found(), not_found(), created(), last];
+        assert_eq!(outcomes_when(&given(events.clone()), &lines), all);
         let rows = parsed(&lines);
         let before = given(events).after(import(rows[..2].to_vec()));
         let rest = outcomes_of(&before.when(import(rows)).events());
         assert_eq!(rest, all[2..]);
     }
 
-    /// OCM-13, OCM-15, A25: first whether the LAN ID can be used, then whether it exists, then the rest. A
-    /// duplicate changes nothing.
+    /// OCM-13, OCM-15, A25: the LAN ID is checked first, then whether the user exists, then the other values.
+    /// A duplicate changes nothing.
     #[test]
-    fn unusable_key_is_judged_before_duplicates_and_other_problems() {
+    fn key_is_checked_before_duplicate_and_other_values() {
         let mut events = company(9);
         events.insert(0, crate::decide::testing::user_created("ann"));
         let lines = [
@@ -252,41 +256,44 @@ mod tests {
         assert_eq!(outcomes[3], duplicate(Code::RowDuplicateInFile));
     }
 
-    /// OCM-04: a punctuation mark in a LAN ID or Agent ID makes the row invalid until the settings allow it.
+    /// OCM-04: punctuation in a LAN ID or Agent ID makes the row invalid until the company allows it.
     #[test]
-    fn marks_in_ids_are_invalid_until_the_settings_allow_them() {
+    fn punctuation_in_an_id_is_invalid_until_allowed() {
         let lines =
             ["jo.hn,J,D,,2,supervisor,,Desk,Agent,", "jane,J,D,ja-ne,3,supervisor,,Desk,Agent,"];
         let special = |column| invalid(column, Code::FieldSpecialCharacters);
-        assert_eq!(of(&given(company(2)), &lines), [special("LAN ID"), special("Agent ID")]);
+        assert_eq!(
+            outcomes_when(&given(company(2)), &lines),
+            [special("LAN ID"), special("Agent ID")]
+        );
         let mut events = company(2);
         events.insert(0, set("id_extra_characters", json!(".-")));
-        assert_eq!(of(&given(events), &lines), [created(), created()]);
+        assert_eq!(outcomes_when(&given(events), &lines), [created(), created()]);
     }
 
     /// OCM-05, OCM-06, P17: Agent ID and PBX ID are unique, within a commit and across commits.
     #[test]
-    fn agent_id_and_pbx_id_must_be_unique() {
+    fn agent_id_and_pbx_id_are_unique() {
         let first =
             [BOSS, "ann,A,A,BOSS,2,supervisor,,Desk,Agent,", "bob,B,B,,1,supervisor,,Desk,Agent,"];
         let taken = |column| invalid(column, Code::FieldNotUnique);
         let before = given(company(9));
-        assert_eq!(of(&before, &first), [created(), taken("Agent ID"), taken("PBX ID")]);
+        assert_eq!(outcomes_when(&before, &first), [created(), taken("Agent ID"), taken("PBX ID")]);
         let rest = [
             "cid,C,C,Boss,3,supervisor,,Desk,Agent,",
             "dan,D,D,,１,supervisor,,Desk,Agent,",
             "eve,E,E,,01,supervisor,,Desk,Agent,",
         ];
         let all = [&first[..], &rest[..]].concat();
-        let outcomes = of(&before.after(import(parsed(&first))), &all);
+        let outcomes = outcomes_when(&before.after(import(parsed(&first))), &all);
         assert_eq!(outcomes, [taken("Agent ID"), taken("PBX ID"), created()]);
     }
 
-    /// OCM-09, OCM-10, OCM-11, N75: the unit exists with this spelling, is of the lowest level for an agent,
-    /// and the roles exist.
+    /// OCM-09, OCM-10, OCM-11, N75: the org unit must have exactly this name. An agent's unit must be a team. The roles
+    /// must exist.
     #[test]
-    fn agent_must_belong_to_an_existing_team() {
-        let outcomes = of(
+    fn agent_needs_a_team_and_roles_that_exist() {
+        let outcomes = outcomes_when(
             &given(company(9)),
             &[
                 BOSS,
@@ -308,9 +315,9 @@ mod tests {
         assert_eq!(outcomes, expected);
     }
 
-    /// OCM-03: the product's own columns become attributes of the person.
+    /// OCM-03: the columns that only this product has are stored as attributes of the user.
     #[test]
-    fn product_columns_are_kept_as_attributes() {
+    fn columns_of_the_dialect_become_attributes() {
         let company = given(company(1)).after(import(parsed(&[BOSS])));
         let person = company.0.users.find("boss").unwrap().1.person();
         let kept: Vec<_> =
