@@ -6,14 +6,12 @@ mod phones;
 
 use std::collections::{HashMap, HashSet};
 
-use boarding_csv::{CellValue, Near};
+use boarding_csv::{CellValue, KnownNames};
 
 use crate::company::numbers::NumberOwner;
 use crate::company::{Company, ImportState, Placing, User, UserId, UserState, ValueMark};
 use crate::dialect::{self, Dialect, unique_values};
-use crate::event::{
-    BlankMeans, Event, Existing, ImportOptions, Person, RowOutcome, RowRef,
-};
+use crate::event::{BlankMeans, Event, Existing, ImportOptions, Person, RowOutcome, RowRef};
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 
@@ -42,7 +40,7 @@ pub(crate) struct Rows<'a> {
     /// How many users who wait for a number this commit moves to each organization.
     moved: HashMap<NumberOwner, u64>,
     /// The names of the org units, prepared for hints when a row names an unknown one.
-    near_units: Option<Near<'a>>,
+    near_units: Option<KnownNames<'a>>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -132,9 +130,10 @@ impl<'a> Rows<'a> {
             && !self.company.org_units.contains_key(unit)
         {
             let units = &self.company.org_units;
-            let near =
-                self.near_units.get_or_insert_with(|| Near::of(units.keys().map(String::as_str)));
-            let near = near.find(unit);
+            let known = self
+                .near_units
+                .get_or_insert_with(|| KnownNames::new(units.keys().map(String::as_str)));
+            let near = known.find_similar(unit);
             let problem = self.in_column("org_unit", Code::ReferenceOrgUnitNotFound);
             problems.push(match near {
                 Some(near) => problem.saying(&format!("did you mean {near}?")),
