@@ -169,6 +169,7 @@ codes! {
     RunPlanChanged "run.plan_changed" "The number of people changed since it was shown; look at a new preview."
     RunNotFound "run.not_found" "The company has no such run."
     RunAlreadyExists "run.already_exists" "A run of this id exists already; choose another id."
+    RunPeopleInUnfinishedRun "run.people_in_unfinished_run" "People of this selection are in a run that has not ended, and would get a second mail."
     RunNotRunning "run.not_running" "The run is not running."
     RunCannotBeStopped "run.cannot_be_stopped" "A run that has started cannot be stopped."
     RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; nothing is left to withdraw."
@@ -201,7 +202,7 @@ codes! {
 
     // The engine itself.
     Overloaded "overloaded" "Too much is waiting for this company; try again shortly."
-    Unavailable "unavailable" "The log cannot be written just now; try again."
+    Unavailable "unavailable" "This cannot be done at the moment."
     Internal "internal" "Something went wrong inside, and was logged; the same command may be sent again."
     NotYetVisible "not_yet_visible" "The read model has not seen this position yet; ask again."
     QueryUnknown "query.unknown" "No such query is known."
