@@ -10,7 +10,7 @@ use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
     Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    shape_of,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -30,7 +30,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             Param::text("search"),
         ],
         paged: true,
-        row: shape_of::<RecipientShown>,
+        row: schema_of::<RecipientShown>,
         csv: Some(CsvLayout::report(&[
             ExportColumn { title: "Username", field: "/username" },
             ExportColumn { title: "Email", field: "/email" },

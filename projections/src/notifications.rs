@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load, newest_first};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page, shape_of,
-    wire_enum,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page,
+    schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -28,7 +28,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::Permission(Permission::Administer),
         params: &[Param::one_of::<MailKind>("kind"), Param::one_of::<NotificationStatus>("state")],
         paged: true,
-        row: shape_of::<NotificationShown>,
+        row: schema_of::<NotificationShown>,
         csv: Some(CsvLayout::report(&[
             ExportColumn { title: "Key", field: "/key" },
             ExportColumn { title: "Kind", field: "/kind" },

@@ -83,7 +83,7 @@ async fn open_on(runtime: Handle, options: Options) -> Result<Arc<Inner>, OpenEr
         view: RwLock::new(view),
         end: watch::Sender::new(0),
         append_bytes_max,
-        turns: Mutex::default(),
+        append_locks: Mutex::default(),
         damage: OnceLock::new(),
     });
     follow::read_up_to(&inner, 1, state.last_sequence).await?;

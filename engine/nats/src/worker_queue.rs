@@ -117,7 +117,7 @@ impl WorkItem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandOver {
     /// The item is or was in the queue, or its deadline has passed.
-    Over,
+    Done,
     /// The item exceeds the largest message of the server.
     TooLarge,
 }
@@ -164,9 +164,9 @@ impl WorkQueue {
         loop {
             let left = item.deadline.0.saturating_sub(self.clock.now().0);
             let Some(seconds) = u64::try_from(left).ok().filter(|left| *left > 0) else {
-                return HandOver::Over;
+                return HandOver::Done;
             };
-            match self.try_to(item, &payload, seconds.div_ceil(1000)).await {
+            match self.try_once(item, &payload, seconds.div_ceil(1000)).await {
                 Ok(handed) => return handed,
                 Err(error) => {
                     self.opened().clear();
@@ -179,7 +179,7 @@ impl WorkQueue {
         }
     }
 
-    async fn try_to(
+    async fn try_once(
         &self,
         item: &WorkItem,
         payload: &[u8],
@@ -208,15 +208,16 @@ impl WorkQueue {
         }
         let answer = serde_json::from_slice::<Response<PublishAck>>(&answer.payload);
         match answer.map_err(|error| HandOverError::Send(error.into()))? {
-            Response::Ok(_) => Ok(HandOver::Over),
+            Response::Ok(_) => Ok(HandOver::Done),
             Response::Err { error } if ALREADY_RECORDED.contains(&error.error_code()) => {
-                Ok(HandOver::Over)
+                Ok(HandOver::Done)
             }
             Response::Err { error } => Err(HandOverError::Send(error.into())),
         }
     }
 
-    /// The headers of the memory and of the work: a batch of two that the server takes whole or not at all.
+    /// The headers of the attempt's record and of the work item: a batch that the server stores completely or not at
+    /// all.
     fn headers(&self, item: &WorkItem, seconds: u64) -> (HeaderMap, HeaderMap) {
         let batch = self.clock.id().to_string();
         let mut record = HeaderMap::new();

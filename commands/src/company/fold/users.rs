@@ -39,7 +39,7 @@ impl Company {
             UserEvent::UserRemoved { user } => {
                 let id = self.users.enter(user.as_str());
                 self.set_person(id, &Person::default());
-                self.numbers.close(id);
+                self.numbers.close_account(id);
                 self.pictures.remove(&id);
                 if let Some(user) = self.users.get_mut(id) {
                     user.state = UserState::NotCreated;

@@ -8,7 +8,7 @@ use crate::decide::runs::start_bulk_integration::{Request, read_channel};
 use crate::event::{Counts, Event, Source, Who};
 use crate::values::{ImportId, Personal, Problem, Refusal, RunId, Time};
 
-/// The run that an import asks for bears the import's id.
+/// The run that an import requests. It has the id of the import.
 pub(crate) fn run_of(import: ImportId) -> RunId {
     RunId(import.0)
 }

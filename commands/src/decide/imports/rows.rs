@@ -5,7 +5,7 @@ mod judge;
 
 use std::collections::{HashMap, HashSet};
 
-use boarding_csv::{CellValue, Near};
+use boarding_csv::{CellValue, KnownNames};
 
 use crate::company::numbers::NumberOwner;
 use crate::company::{Company, ImportState, Placing, User, UserId, UserState, ValueMark};
@@ -41,7 +41,7 @@ pub(crate) struct Rows<'a> {
     /// How many users who wait for a number this commit moves to each organization.
     moved: HashMap<NumberOwner, u64>,
     /// The names of the org units, prepared for hints when a row names an unknown one.
-    near_units: Option<Near<'a>>,
+    near_units: Option<KnownNames<'a>>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -131,9 +131,10 @@ impl<'a> Rows<'a> {
             && !self.company.org_units.contains_key(unit)
         {
             let units = &self.company.org_units;
-            let near =
-                self.near_units.get_or_insert_with(|| Near::of(units.keys().map(String::as_str)));
-            let near = near.find(unit);
+            let known = self
+                .near_units
+                .get_or_insert_with(|| KnownNames::new(units.keys().map(String::as_str)));
+            let near = known.find_similar(unit);
             let problem = self.in_column("org_unit", Code::ReferenceOrgUnitNotFound);
             problems.push(match near {
                 Some(near) => problem.saying(&format!("did you mean {near}?")),

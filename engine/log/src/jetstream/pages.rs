@@ -178,7 +178,7 @@ async fn fetch_message(
     match api.get(sequence, subject).await {
         Ok(Some(message)) => FetchResult::Found(message),
         Ok(None) => FetchResult::Gone(format!(
-            "it is missing, although the stream goes on to message {last}"
+            "it is missing, although the stream continues to message {last}"
         )),
         Err(why) => FetchResult::NoAnswer(why),
     }

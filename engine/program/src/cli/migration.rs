@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure};
-use super::nats_options::{NatsOptions, of_connection};
+use super::nats_options::{NatsOptions, connection_failure};
 use super::output::{Out, Progress as Bar};
 use super::words::counted;
 use crate::migration::folder::{Direction, FolderError, Moved, Options, move_folder};
@@ -168,7 +168,7 @@ fn failure(error: FolderError) -> Failure {
         FolderError::Folder(error) => EngineError::Folder(error).into(),
         FolderError::Files(error) => EngineError::Log(error).into(),
         FolderError::JetStream(boarding_log::jetstream::OpenError::Connect(error))
-        | FolderError::Connect(error) => of_connection(&error),
+        | FolderError::Connect(error) => connection_failure(&error),
         FolderError::JetStream(error) => EngineError::JetStream(error).into(),
         FolderError::MovedAlready { .. } => refused("move.moved_already", text),
         FolderError::OwnLog { .. } => refused("move.own_log", text),
