@@ -123,9 +123,9 @@ mod tests {
         assert!(refusal.message.contains("issued_at: expected a time such as"), "{refusal}");
     }
 
-    /// P31: the key or the expected shape is named, the value is not.
+    /// P31: a rejection names the key or the expected shape, never the value.
     #[test]
-    fn p31_a_refusal_never_repeats_a_value() {
+    fn rejection_never_repeats_a_value() {
         let bodies = [
             (
                 "AddCorporatePhone",

@@ -44,10 +44,10 @@ mod tests {
     use crate::settings::Settings;
     use crate::values::Code;
 
-    /// LX-30: a sender that no mail can name is refused when it is set, not by every mail of a later run; so
-    /// are a place that no link can lead to and a language that no wording is of.
+    /// LX-30: an invalid sender, link address or language is rejected when it is set, not with every mail of
+    /// a later run.
     #[test]
-    fn lx_30_sender_link_and_language_are_read_when_they_are_set() {
+    fn invalid_sender_link_or_language_is_rejected_when_set() {
         let good = json!({
             "mail_from": ["onboarding@acme.example", "Acme <on@acme.example>", "<on@acme.example>",
                 "\"Acme, Inc.\" <on@acme.example>", "Acme Ünboarding Inc. <on@acme.example>"],

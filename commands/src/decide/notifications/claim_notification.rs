@@ -93,7 +93,7 @@ mod tests {
 
     /// LX-14: a welcome mail is claimed once.
     #[test]
-    fn lx_14_a_welcome_mail_is_claimed_once() {
+    fn welcome_mail_is_claimed_once() {
         let import = ImportId(ulid::Ulid(4));
         let asked = Event::WelcomeEmailRequested { user: who("ann"), import, row: 1 };
         let company = given([user_created("ann"), asked]);

@@ -185,7 +185,7 @@ mod tests {
 
     /// OCM-21: a filter instead of a list must have a condition and must not match too many people.
     #[test]
-    fn ocm_21_a_filter_may_stand_for_the_users() {
+    fn filter_selects_the_users() {
         let role = Event::RoleDefined { role: "Adviser".to_owned(), permissions: vec![] };
         let company = given([user_created("ann"), user_created("bob"), role.clone()]);
         let body = |who: serde_json::Value| {
