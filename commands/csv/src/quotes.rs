@@ -276,9 +276,9 @@ mod tests {
         assert_eq!(normalise(text, b','), expected);
     }
 
-    /// N22
+    /// N22: a value in typographic quotes is read as a value in plain quotes.
     #[test]
-    fn typographic_quotes_around_values_become_plain() {
+    fn typographic_quotes_around_a_value_become_plain_quotes() {
         becomes("“name”,”firstname”", "\"name\",\"firstname\"");
         becomes("”(+91)1234123411″, “TRUE”", "\"(+91)1234123411\",\"TRUE\"");
         becomes("＂a＂,«b»,”” ,„c“", "\"a\",\"b\",\"\",\"c\"");
@@ -287,9 +287,9 @@ mod tests {
         becomes("“say \"hi\" now”", "\"say \"\"hi\"\" now\"");
     }
 
-    /// N23
+    /// N23: typographic quotes inside a value are part of the value.
     #[test]
-    fn typographic_quotes_within_a_value_stay() {
+    fn typographic_quotes_inside_a_value_are_kept() {
         for text in [
             "Head of “Ops” team,5″",
             "\"say “hi”\",x",
@@ -307,7 +307,7 @@ mod tests {
         becomes("a, \"b\"\u{a0},\t“c”", "a,\"b\",\"c\"");
     }
 
-    /// P24: no byte of it changes.
+    /// P24: text with plain quotes stays the same, byte for byte.
     #[test]
     fn plain_text_passes_unchanged() {
         let text = "a,\"b \"\"c\"\"\",\"d\r\ne\nf\"\r\n,,\r\n\"\",x\r\n";
@@ -324,15 +324,15 @@ mod tests {
     }
 
     proptest! {
-        /// P24
+        /// P24: any CSV of ASCII characters by RFC 4180 stays the same.
         #[test]
-        fn rfc_4180_ascii_passes_unchanged(text in rfc4180()) {
+        fn ascii_csv_passes_unchanged(text in rfc4180()) {
             prop_assert_eq!(normalise(&text, b','), text);
         }
 
-        /// P24
+        /// P24: a second pass changes nothing.
         #[test]
-        fn normalising_twice_is_normalising_once(text in "[ab,\"“”″« \t\u{a0}\r\n]{0,40}") {
+        fn normalising_twice_gives_the_same_as_normalising_once(text in "[ab,\"“”″« \t\u{a0}\r\n]{0,40}") {
             let once = normalise(&text, b',');
             prop_assert_eq!(normalise(&once, b','), once);
         }

@@ -166,9 +166,9 @@ mod tests {
         assert!(!company.when(Tick { now: end }).0.unwrap().is_append());
     }
 
-    /// P18: a number that was assigned with an invitation is free again when that expires, once.
+    /// P18: a number that was assigned with an invitation is released when the invitation expires, once.
     #[test]
-    fn p18_with_the_link_expires_the_hold_on_the_number() {
+    fn assigned_number_is_released_when_the_invitation_expires() {
         use crate::decide::numbers::pool::testing::{assigned, number_added};
         let company =
             given(invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]));

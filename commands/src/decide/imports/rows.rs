@@ -16,7 +16,7 @@ use crate::event::{
 };
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
-use changes::{Changes, merged, value};
+use changes::{Changes, merged};
 
 /// Applies the rows of one commit. It remembers what earlier rows of the commit change, because `company` is the state
 /// before the commit.
@@ -329,4 +329,12 @@ impl<'a> Rows<'a> {
 /// The number of the last row that has its outcome in these events.
 fn row_number(events: &[Event]) -> u64 {
     events.iter().rev().find_map(|event| event.row().map(|(_, row)| row.row)).unwrap_or_default()
+}
+
+/// The value of a cell; none if the cell is absent or blank.
+fn value<T: Clone>(cell: &CellValue<T>) -> Option<T> {
+    match cell {
+        CellValue::Value(value) => Some(value.clone()),
+        CellValue::Absent | CellValue::Blank => None,
+    }
 }

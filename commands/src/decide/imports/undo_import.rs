@@ -146,9 +146,9 @@ mod tests {
             .then_refused(Code::EnvelopeMalformed);
     }
 
-    /// LX-13: an import that was undone is no source of a run, and not the latest either.
+    /// LX-13: an undone import is no source of a run and is not the newest import.
     #[test]
-    fn lx_13_nobody_is_invited_from_an_import_that_was_undone() {
+    fn undone_import_is_no_source_of_a_run() {
         let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
         let company = given(imported().into_iter().chain([channel_enabled()])).after(undo);
         assert_eq!(company.0.latest_import, None);

@@ -1,15 +1,13 @@
 //! The content of a claimed mail, read from the company.
 
-use boarding_commands::company::{Company, Notice, Run, UserId};
-use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
+use boarding_commands::company::{Company, InvitationClaim, Notice, Run};
+use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic};
 use boarding_commands::template::{
     ExpiredValues, ImportValues, MailTemplate, MailValues, NumberValues, RunValues, TopicValues,
 };
-use boarding_commands::values::{
-    CompanyId, ImportId, InvitationId, Personal, RunId, Time, UserKey,
-};
+use boarding_commands::values::{CompanyId, ImportId, InvitationId, Personal, Time, UserKey};
 
-use crate::delivery::mail::{InvitationClaim, Purpose};
+use crate::delivery::mail::{OpenInvitation, Purpose};
 use crate::delivery::token::Tokens;
 
 /// Everything a mail shows: its values and its wording.
@@ -31,8 +29,7 @@ pub(super) struct Draft {
     pub to: String,
     pub purpose: Purpose,
     pub kind: TemplateKind,
-    /// The claim; none for a mail that no run sends.
-    claim: Option<RecipientClaim>,
+    claim: Option<InvitationClaim>,
     topic: MailTopic,
 }
 
@@ -137,48 +134,6 @@ impl MailTopic {
     }
 }
 
-/// The claim by which a run sends a mail to a recipient. It has no report yet.
-#[derive(Debug, Clone, Copy)]
-struct RecipientClaim {
-    attempt: u32,
-    fence: u64,
-    deadline: Time,
-}
-
-impl RecipientClaim {
-    fn of(company: &Company, id: RunId, user: UserId) -> Option<Self> {
-        let holder = company.lock.holder().filter(|holder| holder.run == id)?;
-        let run = company.runs.get(&id)?;
-        let (index, recipient) = run.recipient(user)?;
-        let deadline = company.settings.recipient_deadline_seconds;
-        let since = run.in_flight.get(&index)?;
-        let (attempt, fence) = (recipient.attempt, holder.fence);
-        Some(Self { attempt, fence, deadline: since.plus_seconds(deadline) })
-    }
-}
-
-/// A claimed mail: the user, the address and the kind.
-#[derive(Clone)]
-pub(super) struct DispatchedMail {
-    user: UserKey,
-    to: String,
-    message_id: String,
-    what: DispatchKind,
-    /// The wording that the claim recorded. None for the current wording.
-    wording: Option<Wording>,
-}
-
-#[derive(Clone)]
-enum DispatchKind {
-    Invitation {
-        run: RunId,
-        channel: Channel,
-        link_target: LinkTarget,
-    },
-    /// The notification of this key.
-    Notification(String),
-}
-
 /// The parts of a mail that depend on its kind.
 struct DraftContent {
     kind: TemplateKind,
@@ -188,45 +143,21 @@ struct DraftContent {
     topic: MailTopic,
 }
 
-impl DispatchedMail {
-    /// The claimed mail in an event, if it has one.
-    pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
-        match event {
-            Event::InviteDispatched {
-                run,
-                user,
-                invitation,
-                generation,
-                email,
-                message_id,
-                template,
-                ..
-            } => Some(Self {
-                user: user.0.clone(),
-                to: email.0.clone(),
-                message_id: message_id.clone(),
-                what: DispatchKind::Invitation {
-                    run: *run,
-                    channel,
-                    link_target: LinkTarget::Invitation(*invitation, *generation),
-                },
-                wording: template.clone(),
-            }),
-            Event::NotificationDispatched { key, user, email, message_id } => Some(Self {
-                user: user.0.clone(),
-                to: email.0.clone(),
-                message_id: message_id.clone(),
-                what: DispatchKind::Notification(key.clone()),
-                wording: None,
-            }),
-            _ => None,
-        }
-    }
-
-    /// The content of the mail; none if the company has lost its user, its topic or its template since.
-    pub(super) fn draft(self, company: &Company) -> Option<Draft> {
-        let content = self.what.content(company)?;
-        let known = company.users.find(self.user.as_str());
+impl Draft {
+    /// The content of the mail that this event claims. None for another event, and if the company has lost the
+    /// user, the topic or the template since.
+    pub(super) fn of(company: &Company, event: &Event) -> Option<Self> {
+        let (user, to, message_id, wording) = match event {
+            Event::InviteDispatched { user, email, message_id, template, .. } => {
+                (user, email, message_id, template.as_ref())
+            }
+            Event::NotificationDispatched { user, email, message_id, .. } => {
+                (user, email, message_id, None)
+            }
+            _ => return None,
+        };
+        let content = DraftContent::of(company, event)?;
+        let known = company.users.find(user.as_str());
         // A notice may go to an administrator who is no user of the company.
         if known.is_none() && content.purpose != Purpose::Notice {
             return None;
@@ -234,23 +165,19 @@ impl DispatchedMail {
         let person = known.map(|(_, user)| user.person()).unwrap_or_default();
         let language = person.attributes.get("language").map(String::as_str);
         // A mail keeps the wording of its claim, also when it is sent again after a restart.
-        let claimed = self.wording.and_then(|wording| company.worded(content.kind, &wording));
+        let claimed = wording.and_then(|wording| company.worded(content.kind, wording));
         let in_force = || {
             let wording = company.wording(content.kind, language)?;
             company.worded(content.kind, &wording)
         };
         let settings = &company.settings;
-        let claim = match content.purpose {
-            Purpose::Run(run) => known.and_then(|(id, _)| RecipientClaim::of(company, run, id)),
-            Purpose::Welcome | Purpose::Notice => None,
-        };
-        Some(Draft {
+        Some(Self {
             masked_phone: known
                 .and_then(|(id, _)| company.corporate_phone(id).or_else(|| company.numbers.of(id)))
                 .map(|phone| phone.masked())
                 .unwrap_or_default(),
             template: claimed.or_else(in_force)?,
-            user: known.map_or_else(|| self.user.clone(), |(_, user)| user.key()),
+            user: known.map_or_else(|| user.0.clone(), |(_, user)| user.key()),
             first_name: person.first_name.unwrap_or_default(),
             last_name: person.last_name.unwrap_or_default(),
             channel: content.channel,
@@ -259,43 +186,43 @@ impl DispatchedMail {
             from: settings.mail_from.clone(),
             link_base_url: settings.link_base_url.clone(),
             expires_hours: settings.invitation_ttl_seconds(content.channel) / 3600,
-            message_id: self.message_id,
-            to: self.to,
+            message_id: message_id.clone(),
+            to: to.0.clone(),
             purpose: content.purpose,
             kind: content.kind,
-            claim,
+            claim: company.open_claim(event),
             topic: content.topic,
         })
     }
 }
 
-impl DispatchKind {
-    /// `None` if the company has no longer any record of the mail.
-    fn content(&self, company: &Company) -> Option<DraftContent> {
-        match self {
-            Self::Invitation { run, channel, link_target } => Some(DraftContent {
+impl DraftContent {
+    fn of(company: &Company, event: &Event) -> Option<Self> {
+        match event {
+            Event::InviteDispatched { run, invitation, generation, .. } => Some(Self {
                 kind: TemplateKind::ChannelInvitation,
                 purpose: Purpose::Run(*run),
-                channel: *channel,
-                link_target: Some(*link_target),
+                channel: company.runs.get(run)?.channel,
+                link_target: Some(LinkTarget::Invitation(*invitation, *generation)),
                 topic: MailTopic::Nothing,
             }),
-            Self::Notification(key) => match company.notifications.get(key)?.notice.as_deref() {
-                Some(notice) => DraftContent::of(company, notice),
-                None => Some(DraftContent {
-                    kind: TemplateKind::Welcome,
-                    purpose: Purpose::Welcome,
-                    channel: Channel::Whatsapp,
-                    link_target: None,
-                    topic: MailTopic::Nothing,
-                }),
-            },
+            Event::NotificationDispatched { key, .. } => {
+                match company.notifications.get(key)?.notice.as_deref() {
+                    Some(notice) => Self::of_notice(company, notice),
+                    None => Some(Self {
+                        kind: TemplateKind::Welcome,
+                        purpose: Purpose::Welcome,
+                        channel: Channel::Whatsapp,
+                        link_target: None,
+                        topic: MailTopic::Nothing,
+                    }),
+                }
+            }
+            _ => None,
         }
     }
-}
 
-impl DraftContent {
-    fn of(company: &Company, notice: &Notice) -> Option<Self> {
+    fn of_notice(company: &Company, notice: &Notice) -> Option<Self> {
         let link_target = match (notice.kind, &notice.about) {
             (TemplateKind::ImportCompleted, Topic::Import(import)) => {
                 Some(LinkTarget::Import(*import))
@@ -338,26 +265,13 @@ impl Draft {
         }
     }
 
-    /// The claim for an external worker that sends the invitation. None for other mails.
-    pub(super) fn claim(&self, link: &str, expires_at: Time) -> Option<InvitationClaim> {
-        let (
-            RecipientClaim { attempt, fence, deadline },
-            LinkTarget::Invitation(invitation, generation),
-        ) = (self.claim?, self.link_target?)
-        else {
-            return None;
-        };
-        Some(InvitationClaim {
-            user: Personal(self.user.clone()),
-            attempt,
-            fence,
-            channel: self.channel,
-            invitation,
-            generation,
-            deadline,
-            masked_phone: self.masked_phone.clone(),
+    /// The invitation as an external worker needs it. `None` once the claim has a report.
+    pub(super) fn invitation(&mut self, link: String, expires_at: Time) -> Option<OpenInvitation> {
+        Some(OpenInvitation {
+            claim: self.claim.take()?,
+            phone: self.masked_phone.clone(),
             language: self.template.language.clone(),
-            link: Personal(link.to_owned()),
+            link: Personal(link),
             expires_at,
         })
     }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use boarding_csv::CellValue;
 
-use super::Rows;
-use super::changes::{merged_value, value};
+use super::changes::merged_value;
+use super::{Rows, value};
 use crate::company::{User, UserId};
 use crate::decide::numbers::pool::{assigned, too_few, why_not};
 use crate::dialect::PERMISSION_GROUP;

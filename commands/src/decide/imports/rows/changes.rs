@@ -1,18 +1,10 @@
-//! The values of a user after a row: each cell sets, clears or keeps a value.
+//! The values of a user after a row, and what the row changes.
 
 use boarding_csv::CellValue;
 
 use crate::company::User;
 use crate::event::{BlankMeans, Person};
 use crate::user_file::RowValues;
-
-/// The value of a cell; none if the cell is absent or blank.
-pub(super) fn value<T: Clone>(cell: &CellValue<T>) -> Option<T> {
-    match cell {
-        CellValue::Value(value) => Some(value.clone()),
-        CellValue::Absent | CellValue::Blank => None,
-    }
-}
 
 /// The value after a row: that of the cell, none if the cell is blank and blank cells clear, otherwise the old value.
 pub(super) fn merged_value<T: Clone>(
@@ -53,10 +45,10 @@ pub(super) fn merged(old: Person, values: &RowValues, blank_means: BlankMeans) -
 /// A user's values after a row, and the names of the values that the row changes.
 #[derive(Debug)]
 pub(super) struct Changes {
-    pub(super) person: Person,
-    pub(super) org_unit: Option<String>,
-    pub(super) roles: Vec<String>,
-    pub(super) changed: Vec<String>,
+    pub person: Person,
+    pub org_unit: Option<String>,
+    pub roles: Vec<String>,
+    pub changed: Vec<String>,
 }
 
 impl Changes {
