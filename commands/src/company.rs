@@ -2,6 +2,7 @@
 //!
 //! `state` is the data, `fold` changes it, and the other modules answer questions about it.
 
+mod claim;
 pub mod effects;
 pub mod filter;
 mod fold;
@@ -20,6 +21,7 @@ pub mod users;
 mod value_mark;
 mod wording;
 
+pub use claim::InvitationClaim;
 pub use effects::{Effects, RowEffect, UserSnapshot};
 pub use grants::Grants;
 pub use import::{ImportLink, ImportState, Invites, Placing, Undo};

@@ -92,9 +92,9 @@ mod tests {
         }
     }
 
-    /// N40: the template is a good file, but its example person is never created.
+    /// N40: each template is a valid file, but its example person is never created.
     #[test]
-    fn n40_every_template_reads_well_and_its_example_row_is_refused() {
+    fn example_row_of_every_template_is_rejected() {
         let (options, limits) = (ReadOptions::default(), Limits::default());
         for dialect in ALL {
             let template = dialect.template();

@@ -121,9 +121,9 @@ mod tests {
         all
     }
 
-    /// LX-04: another version of the contract is refused, naming the one that is served.
+    /// LX-04: another version of the contract is rejected, and the answer names the supported one.
     #[test]
-    fn lx_04_another_version_is_refused() {
+    fn other_version_is_rejected() {
         assert!(Envelope::read(envelope(&json!({"api_version": 1}))).is_ok());
         for version in [0, 2] {
             let refusal = Envelope::read(envelope(&json!({"api_version": version}))).unwrap_err();

@@ -86,7 +86,7 @@ events! {
         UserRestored: affects_imports { user: Who }
         RolesAssigned: affects_imports { user: Who, roles: Vec<String> }
         RolesRemoved: affects_imports { user: Who, roles: Vec<String> }
-        /// The person was taken out as if never created: the import that did it was undone.
+        /// The person was removed, because the import that created the person was undone.
         UserRemoved: affects_imports { user: Who }
         CorporatePhoneAdded: affects_imports {
             phone: Personal<Phone>,
@@ -102,7 +102,7 @@ events! {
         NumberReserved: affects_imports { number: Personal<Phone>, tag: String }
         NumberUnreserved: affects_imports { number: Personal<Phone> }
         NumberAllocated: affects_imports { number: Personal<Phone>, org_unit: String }
-        /// Back to the organization above.
+        /// The number went back to the parent organization; none is the company's own stock.
         NumberWithdrawn: affects_imports { number: Personal<Phone>, org_unit: Option<String> }
         NumberAssigned: affects_imports {
             number: Personal<Phone>,
@@ -111,14 +111,14 @@ events! {
         }
         /// The account of the number was activated.
         NumberRegistered: affects_imports { number: Personal<Phone>, user: Who }
-        /// Available again, at once or when it has cooled down.
+        /// The number is available again, at once or after `cooling_until`.
         NumberReleased: affects_imports {
             number: Personal<Phone>,
             user: Who,
             cooling_until: Option<Time>,
         }
         NumberCooled: affects_imports { number: Personal<Phone> }
-        /// The user is an account that takes its number from the pool.
+        /// The user is an account that gets its number from the pool.
         AccountOpened: affects_imports { user: Who, import: Option<ImportId> }
     }
 
@@ -132,7 +132,7 @@ events! {
             warnings: Vec<Problem>,
         }
         RowUnchanged: affects_imports { user: Who, row: RowRef }
-        /// A row that changed nothing because of `problems`; its key where it has one.
+        /// A row that changed nothing, because of `problems`. `user` is none if the row has no usable key.
         RowRefused: affects_imports {
             user: Option<Who>,
             row: RowRef,
@@ -151,7 +151,7 @@ events! {
             code: Option<Code>,
         }
         ImportUndone: affects_imports { import: ImportId, counts: UndoCounts }
-        /// The people of the import are to be invited once its last row is applied: by a run of the import's id.
+        /// After its last row, the import requests a run for its people. The run has the id of the import.
         ImportInvitesRequested: neutral {
             import: ImportId,
             channel: Channel,
@@ -160,20 +160,20 @@ events! {
         }
         /// Why no run was requested when the import was over.
         ImportInvitesRefused: neutral { import: ImportId, problem: Problem }
-        /// Where the people of an import belong: chosen in the command, not in the file.
+        /// The organization and permission group of the import's people, chosen in the command.
         ImportPlaced: affects_imports {
             import: ImportId,
             organization: String,
             permission_group: String,
         }
-        /// A notice of the import to the administrator of the network was requested, with a link that invites its people.
+        /// A mail about the import to the administrator of the network was requested. Its link invites the import's people.
         ImportNotificationRequested: neutral {
             import: ImportId,
             email: Personal<String>,
-            /// When the link ends.
+            /// When the link expires.
             expires_at: Time,
         }
-        /// The link was followed: it has asked for this run, and is used up.
+        /// The link was used and requested this run. It cannot be used again.
         ImportLinkUsed: neutral { import: ImportId, run: RunId }
     }
 
@@ -188,14 +188,14 @@ events! {
             inserted: u64,
             invalid: u64,
         }
-        /// It takes the place of the picture that the person had.
+        /// The picture replaces the earlier picture of the person.
         PictureInserted: neutral {
             import: ImportId,
             /// The picture's number in its archive, from 1.
             number: u64,
             name: Personal<String>,
             user: Who,
-            /// SHA-256 of the picture, 64 hexadecimal digits: it is kept under it.
+            /// SHA-256 of the picture, 64 hexadecimal digits. The picture is stored under it.
             sha256: String,
             bytes: u64,
             format: PictureFormat,
@@ -228,7 +228,7 @@ events! {
 
     /// Recipients of a run.
     Recipient(RecipientEvent) {
-        /// The claim, durable before anything is sent.
+        /// The claim of a recipient. It is durable before the invitation is sent.
         InviteDispatched: neutral {
             run: RunId,
             user: Who,
@@ -237,11 +237,10 @@ events! {
             generation: u32,
             email: Personal<String>,
             message_id: String,
-            /// The channel it was handed to, by name; empty where a worker outside had no claim of ours.
+            /// The name of the channel that got the invitation; empty if an external worker reported without a claim.
             #[serde(default)]
             via: String,
-            /// The template that is valid at the claim; the mail uses it. None if an external worker had no
-            /// claim.
+            /// The template of the mail at the time of the claim; none if an external worker reported without a claim.
             #[serde(default)]
             template: Option<Wording>,
         }
@@ -306,7 +305,7 @@ events! {
         }
         NotificationSent: neutral { key: String }
         NotificationFailed: neutral { key: String, code: Code, detail: Option<String> }
-        /// The company's own wording of a mail that is neither an invitation nor a welcome mail.
+        /// The company's own template of a mail that is neither an invitation nor a welcome mail.
         NoticeTemplateSet: neutral {
             kind: TemplateKind,
             language: String,
@@ -314,13 +313,13 @@ events! {
             text: String,
             html: String,
         }
-        /// Such a mail is to go out, once.
+        /// A mail was requested. It is sent once.
         NotificationRequested: neutral { kind: TemplateKind, key: String, to: MailTo, about: Topic }
     }
 }
 
 impl Event {
-    /// The row whose outcome the event is, and the outcome. Each row has exactly one such event.
+    /// The outcome of a row and the row, if the event is one. Each row has exactly one such event.
     pub fn row(&self) -> Option<(RowOutcome, &RowRef)> {
         match self {
             Self::UserCreated { row, .. } => Some((RowOutcome::Created, row.as_ref()?)),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, not_found, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, not_found, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
@@ -25,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Permission(Permission::Accounts),
             params: &[],
             paged: true,
-            row: shape_of::<ReportShown>,
+            row: schema_of::<ReportShown>,
             csv: Some(CsvLayout::report(&[
                 ExportColumn { title: "Report", field: "/import" },
                 ExportColumn { title: "File Name", field: "/file_name" },
@@ -43,7 +43,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Permission(Permission::Accounts),
             params: &[Param::id("import").required().aliases(&["import_id"])],
             paged: true,
-            row: shape_of::<AccountShown>,
+            row: schema_of::<AccountShown>,
             csv: Some(CsvLayout::report(&[
                 ExportColumn { title: "Row", field: "/row" },
                 ExportColumn { title: "Account", field: "/account" },

@@ -1,10 +1,10 @@
-//! The company's settings, defaults included (query `config`).
+//! The company's settings, with the defaults of unchanged ones (query `config`).
 
 use boarding_commands::settings::Settings;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::settings::{SettingsProjection, settings};
@@ -16,7 +16,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::Everyone,
         params: &[],
         paged: false,
-        row: shape_of::<Settings>,
+        row: schema_of::<Settings>,
         csv: None,
         answer: config,
     }],
@@ -49,11 +49,11 @@ mod tests {
         let row = TestCompany::new("acme")
             .commit([changed("channels.whatsapp", json!(true))])
             .commit([changed("bulk_integration_max_records", json!(7))])
-            .commit([changed("long_gone", json!(1)), changed("language", json!(3))])
+            .commit([changed("removed_setting", json!(1)), changed("language", json!(3))])
             .query_row("config", &json!({}));
         assert_eq!(row["channels"], json!({"whatsapp": true, "imessage": false}));
         assert_eq!(row["bulk_integration_max_records"], 7);
         assert_eq!(row["language"], "en");
-        assert!(row.get("long_gone").is_none());
+        assert!(row.get("removed_setting").is_none());
     }
 }

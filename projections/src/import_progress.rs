@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -19,7 +19,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::ImportFile,
         params: &[Param::id("import").required().aliases(&["import_id"])],
         paged: false,
-        row: shape_of::<ImportProgressShown>,
+        row: schema_of::<ImportProgressShown>,
         csv: None,
         answer: import_progress,
     }],

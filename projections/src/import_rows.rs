@@ -6,7 +6,8 @@ use boarding_commands::values::ImportId;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projector, load};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, not_found, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, not_found, page,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -24,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             Param::one_of::<UndoOutcome>("undo"),
         ],
         paged: true,
-        row: shape_of::<FileRowShown>,
+        row: schema_of::<FileRowShown>,
         csv: Some(CsvLayout::report(&[
             ExportColumn { title: "Row", field: "/row" },
             ExportColumn { title: "Line", field: "/line" },

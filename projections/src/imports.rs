@@ -1,4 +1,4 @@
-//! Imports: each file, its reading options and its counts (queries `imports`, `import`).
+//! Imports: the file, state and counts of each (queries `imports`, `import`).
 
 use boarding_commands::event::{Counts, Permission, UndoCounts};
 use boarding_commands::values::{ImportId, Personal, Problem, RunId, Time};
@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -24,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Permission(Permission::BulkImportUsers),
             params: &[],
             paged: true,
-            row: shape_of::<ImportShown>,
+            row: schema_of::<ImportShown>,
             csv: None,
             answer: imports,
         },
@@ -33,7 +34,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::ImportOutcome,
             params: &[Param::id("import").required().aliases(&["import_id"])],
             paged: false,
-            row: shape_of::<ImportShown>,
+            row: schema_of::<ImportShown>,
             csv: None,
             answer: import,
         },
@@ -69,12 +70,12 @@ struct ImportShown<'a> {
     state: WireName<ImportStatus>,
     #[serde(flatten)]
     counts: Counts,
-    /// Counts of undone rows, from the start of the undo.
+    /// The counts of undone rows; null until an undo starts.
     undo: Option<UndoCounts>,
     requested_by: &'a Personal<String>,
     started_at: Time,
     ended_at: Option<Time>,
-    /// The run that the import has requested for its people.
+    /// The run that the import requested for its people.
     run: Option<RunId>,
     /// Why the requested run was refused.
     not_invited: Option<&'a Problem>,
@@ -156,10 +157,11 @@ mod tests {
             let company = TestCompany::new("acme").commit([accepted(1, 1), requested(2, 1), event]);
             company.query_row("import", &json!({"import": import(1)}))
         };
+        // The run that an import requests has the id of the import.
         let run = RunId(import(1).0);
         let source = Source::Import(import(1));
         let (channel, not_before) = (Channel::Whatsapp, None);
-        let asked = shown(Event::RunRequested {
+        let with_run = shown(Event::RunRequested {
             run,
             channel,
             source,
@@ -167,7 +169,7 @@ mod tests {
             duplicates_removed: 0,
             not_before,
         });
-        assert_eq!((&asked["run"], &asked["not_invited"]), (&json!(run), &json!(null)));
+        assert_eq!((&with_run["run"], &with_run["not_invited"]), (&json!(run), &json!(null)));
         let problem = Problem::new(Code::RunEmptySelection);
         let refused = shown(Event::ImportInvitesRefused { import: import(1), problem });
         assert_eq!(refused["not_invited"]["code"], "run.empty_selection");

@@ -10,7 +10,7 @@ use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
     Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    shape_of,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -30,7 +30,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             Param::text("search"),
         ],
         paged: true,
-        row: shape_of::<RecipientShown>,
+        row: schema_of::<RecipientShown>,
         csv: Some(CsvLayout::report(&[
             ExportColumn { title: "Username", field: "/username" },
             ExportColumn { title: "Email", field: "/email" },
@@ -184,7 +184,7 @@ mod tests {
         let row = &log(&company)[0];
         assert_eq!(row["status"], "queued");
         assert_eq!(row["code"], "delivery.temporary_failure");
-        assert!(row["reason"].as_str().unwrap().ends_with("just now. (451 4.7.1)"));
+        assert!(row["reason"].as_str().unwrap().ends_with("if it stays failed. (451 4.7.1)"));
         let company = company.commit([dispatched(1, "ann", 2, 1)]).commit([sent(1, "ann", 2)]);
         let row = &log(&company)[0];
         assert_eq!(

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -22,7 +22,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::Permission(Permission::BulkIntegrateUsers),
         params: &[Param::one_of::<InvitationStatus>("state"), Param::text("user")],
         paged: true,
-        row: shape_of::<InvitationShown>,
+        row: schema_of::<InvitationShown>,
         csv: None,
         answer: invitations,
     }],

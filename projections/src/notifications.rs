@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load, newest_first};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page, shape_of,
-    wire_enum,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireEnum, WireName, page,
+    schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::reason::reason;
@@ -28,7 +28,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::Permission(Permission::Administer),
         params: &[Param::one_of::<MailKind>("kind"), Param::one_of::<NotificationStatus>("state")],
         paged: true,
-        row: shape_of::<NotificationShown>,
+        row: schema_of::<NotificationShown>,
         csv: Some(CsvLayout::report(&[
             ExportColumn { title: "Key", field: "/key" },
             ExportColumn { title: "Kind", field: "/kind" },
@@ -288,7 +288,7 @@ mod tests {
         let expected = [
             json!({"key": "batch_report.1.2", "kind": "batch_report", "user": null, "to": "admin2@acme.example",
                 "state": "failed", "code": "delivery.refused",
-                "reason": "The mail server refused the mail for good. (550)",
+                "reason": "The mail server rejected the mail permanently; check the address and the mail settings. (550)",
                 "requested_at": at(0), "at": at(3)}),
             json!({"key": "batch_report.1.1", "kind": "batch_report", "user": null, "to": "admin1@acme.example",
                 "state": "waiting", "code": null, "reason": null, "requested_at": at(0), "at": at(0)}),

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use pool::{NumberProjection, NumberShown, NumberStatus};
@@ -36,7 +36,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 Param::one_of::<NumberStatus>("state"),
             ],
             paged: true,
-            row: shape_of::<NumberShown>,
+            row: schema_of::<NumberShown>,
             csv: None,
             answer: numbers,
         },
@@ -49,7 +49,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 Param::text("limit").aliases(&["n"]),
             ],
             paged: true,
-            row: shape_of::<Suggestion>,
+            row: schema_of::<Suggestion>,
             csv: None,
             answer: suggestions,
         },

@@ -4,7 +4,7 @@ use boarding_commands::event::Permission;
 use serde_json::json;
 
 use crate::projection::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
 use crate::tables::org_units::{OrgUnitProjection, OrgUnitRow};
@@ -16,7 +16,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::Permission(Permission::ViewOrgUnits),
         params: &[],
         paged: true,
-        row: shape_of::<OrgUnitRow>,
+        row: schema_of::<OrgUnitRow>,
         csv: None,
         answer: org_units,
     }],

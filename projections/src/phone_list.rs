@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load};
 use crate::query::{
-    Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of,
+    Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError, Table};
@@ -25,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::Everyone,
         params: &[Param::text("search"), Param::id("import")],
         paged: true,
-        row: shape_of::<PhoneShown>,
+        row: schema_of::<PhoneShown>,
         csv: Some(CsvLayout::report(&[
             ExportColumn { title: "Phone Number", field: "/phone" },
             ExportColumn { title: "Username", field: "/user" },

@@ -11,7 +11,7 @@ use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::{Projection, Projector, load};
 use crate::query::{
     Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    shape_of, wire_enum,
+    schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
@@ -25,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Permission(Permission::BulkImportUsers),
             params: &[Param::id("import").required()],
             paged: false,
-            row: shape_of::<ArchiveShown>,
+            row: schema_of::<ArchiveShown>,
             csv: None,
             answer: picture_import,
         },
@@ -34,7 +34,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Permission(Permission::BulkImportUsers),
             params: &[Param::id("import").required(), Param::one_of::<PictureOutcome>("outcome")],
             paged: true,
-            row: shape_of::<PictureShown>,
+            row: schema_of::<PictureShown>,
             csv: Some(CsvLayout::report(&[
                 ExportColumn { title: "Number", field: "/number" },
                 ExportColumn { title: "Name", field: "/name" },

@@ -47,7 +47,7 @@ pub struct Query {
     pub paged: bool,
     /// The JSON schema of a row.
     pub row: fn(&mut SchemaGenerator) -> Schema,
-    /// The columns of the CSV export, where the contract has one.
+    /// The columns of the CSV export; none if the query has no export.
     pub csv: Option<CsvLayout>,
     pub answer: fn(&QueryRequest<'_>, &dyn Rows) -> Result<RowsAnswer, QueryError>,
 }
@@ -84,7 +84,7 @@ impl Query {
     pub fn csv_export(&self, format: CsvFormat) -> Result<CsvExport, Refusal> {
         let layout = self.csv.ok_or_else(|| {
             Refusal::new(Code::QueryMalformed)
-                .saying(&format!("format: {} is not given as CSV", self.name))
+                .saying(&format!("format: {} has no CSV export", self.name))
                 .with(json!({"parameter": "format"}))
         })?;
         Ok(CsvExport::new(layout, format))
@@ -142,7 +142,7 @@ impl From<RowsError> for QueryError {
 }
 
 /// The JSON schema of a row type, for [`Query::row`].
-pub(crate) fn shape_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
+pub(crate) fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
     T::json_schema(generator)
 }
 

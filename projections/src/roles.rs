@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::projection::{Projection, Projector};
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -18,7 +18,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::Everyone,
         params: &[],
         paged: true,
-        row: shape_of::<RoleRow>,
+        row: schema_of::<RoleRow>,
         csv: None,
         answer: roles,
     }],

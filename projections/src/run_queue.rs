@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::projection::Projector;
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, RowsError};
 use crate::tables::run_queue::{RunQueue, RunQueueProjection};
@@ -20,7 +20,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         access: Access::Permission(Permission::BulkIntegrateUsers),
         params: &[],
         paged: true,
-        row: shape_of::<WaitingShown>,
+        row: schema_of::<WaitingShown>,
         csv: None,
         answer: queue,
     }],

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::projection::Projector;
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page, shape_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -23,7 +24,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Permission(Permission::BulkIntegrateUsers),
             params: &[Param::one_of::<RunStatus>("state")],
             paged: true,
-            row: shape_of::<RunShown>,
+            row: schema_of::<RunShown>,
             csv: None,
             answer: runs,
         },
@@ -32,7 +33,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Permission(Permission::BulkIntegrateUsers),
             params: &[Param::id("run").required()],
             paged: false,
-            row: shape_of::<RunShown>,
+            row: schema_of::<RunShown>,
             csv: None,
             answer: run,
         },

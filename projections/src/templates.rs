@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::projection::{Projection, Projector};
-use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::read_model::ReadModel;
 use crate::rows::{Rows, Table};
 
@@ -20,7 +20,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Everyone,
             params: &[],
             paged: true,
-            row: shape_of::<FirstTemplateShown>,
+            row: schema_of::<FirstTemplateShown>,
             csv: None,
             answer: templates,
         },
@@ -29,7 +29,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Everyone,
             params: &[],
             paged: true,
-            row: shape_of::<TemplateRow>,
+            row: schema_of::<TemplateRow>,
             csv: None,
             answer: mail_templates,
         },
@@ -44,7 +44,7 @@ pub(crate) struct TemplateRow {
     pub subject: String,
     pub text: String,
     pub html: String,
-    /// How often the template was set: the `template_version` of an invitation.
+    /// How often the template was set. An invitation has this number as `template_version`.
     pub version: u64,
 }
 
@@ -57,7 +57,7 @@ struct FirstTemplateShown<'a> {
     subject: &'a str,
     text: &'a str,
     html: &'a str,
-    /// How often the template was set: the `template_version` of an invitation.
+    /// How often the template was set. An invitation has this number as `template_version`.
     version: u64,
 }
 
@@ -74,7 +74,8 @@ impl Projection for TemplateProjection {
         match fact.event {
             Event::TemplateSet { kind, language, .. }
             | Event::NoticeTemplateSet { kind, language, .. } => {
-                // Kinds are only added at the end of the list, so the keys of stored rows stay valid.
+                // Kinds are only added at the end of the list, and the first has the key 1. So the keys of stored
+                // rows stay valid.
                 Some([&[*kind as u8 + 1], language.as_bytes()].concat())
             }
             _ => None,
@@ -103,9 +104,10 @@ fn templates(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, 
     page::<TemplateProjection, _>(request, rows, &[], |_, template| {
         let TemplateRow { kind, language, subject, text, html, version } = &template;
         let (kind, version) = (*kind, *version);
-        let first = matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome);
+        // The query promises only these two kinds, because its first clients knew no others.
+        let is_first_kind = matches!(kind, TemplateKind::ChannelInvitation | TemplateKind::Welcome);
         let shown = json!(FirstTemplateShown { kind, language, subject, text, html, version });
-        Ok([first.then_some(shown)])
+        Ok([is_first_kind.then_some(shown)])
     })
 }
 

@@ -12,7 +12,7 @@ use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
     Access, Needle, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
-    shape_of,
+    schema_of,
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
@@ -32,7 +32,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 Param::one_of::<UserStatus>("state"),
             ],
             paged: true,
-            row: shape_of::<UserShown>,
+            row: schema_of::<UserShown>,
             // The columns of the dialect `leapxpert`, so that the list can be imported as it is. The
             // import ignores `_state`.
             csv: Some(CsvLayout::importable(&[
@@ -52,7 +52,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             access: Access::Everyone,
             params: &[Param::text("user").required()],
             paged: false,
-            row: shape_of::<UserShown>,
+            row: schema_of::<UserShown>,
             csv: None,
             answer: user,
         },

@@ -8,8 +8,10 @@ use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quic
 ///
 /// Line breaks stay. A later check rejects them as control characters.
 pub fn trim(text: &str) -> &str {
-    let edge = |b: Option<&u8>| b.is_some_and(|&b| b == b' ' || b == b'\t' || !b.is_ascii());
-    if edge(text.as_bytes().first()) || edge(text.as_bytes().last()) {
+    // Most cells have no blanks around them. Their first and last byte show it, without decoding characters.
+    let may_be_blank =
+        |b: Option<&u8>| b.is_some_and(|&b| b == b' ' || b == b'\t' || !b.is_ascii());
+    if may_be_blank(text.as_bytes().first()) || may_be_blank(text.as_bytes().last()) {
         text.trim_matches(is_blank)
     } else {
         text
@@ -21,7 +23,8 @@ pub(crate) fn is_empty(text: &str) -> bool {
     text.chars().all(char::is_whitespace)
 }
 
-/// Whether this is a control character or a line separator. No value may hold one: it would end a mail header.
+/// Whether this is a control character or a line separator. No value may hold one: in a mail header it would begin
+/// another header.
 pub fn is_control(c: char) -> bool {
     c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
@@ -35,7 +38,9 @@ pub fn has_control(text: &str) -> bool {
     }
 }
 
-/// Whether the character takes no room or changes the writing direction. Two keys may look equal and differ by it.
+/// Whether the character has no width or changes the writing direction. Two keys that differ only in it look equal.
+///
+/// These are the characters of Unicode's Default_Ignorable_Code_Point, and the annotation marks U+FFF9 to U+FFFB.
 pub fn is_invisible(c: char) -> bool {
     matches!(
         u32::from(c),
@@ -75,7 +80,7 @@ pub fn without_invisible(text: &str) -> Cow<'_, str> {
     if kept == text { Cow::Borrowed(text) } else { Cow::Owned(kept) }
 }
 
-/// The text in Unicode NFC: one form for each character that looks the same, as keyboards type it.
+/// The text in Unicode NFC: a letter and its accent are one character, as keyboards type them.
 pub fn composed(text: &str) -> String {
     if text.is_ascii() || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         text.to_owned()
@@ -84,10 +89,12 @@ pub fn composed(text: &str) -> String {
     }
 }
 
+/// Whether the character is a space of any width or a tab, but no line break.
 fn is_blank(c: char) -> bool {
-    c == ' ' || c == '\t' || (c.is_whitespace() && !c.is_control() && !is_control(c))
+    c == '\t' || (c.is_whitespace() && !is_control(c))
 }
 
+/// Whether the character is of an Arabic or Indic script, in which joiners are part of the spelling.
 fn takes_joiners(c: char) -> bool {
     matches!(u32::from(c), 0x600..=0x8ff | 0x900..=0xdff | 0xfb50..=0xfdff | 0xfe70..=0xfefc)
 }

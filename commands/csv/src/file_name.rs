@@ -2,7 +2,7 @@
 
 use crate::characters::{composed, is_control, is_invisible, trim};
 
-/// The longest file name, in characters. File systems allow no more.
+/// The longest file name, in characters: most file systems allow no more.
 const MAX_CHARS: usize = 255;
 /// The longest extension that is kept when a name is cut, in characters.
 const MAX_EXTENSION_CHARS: usize = 16;
@@ -11,11 +11,12 @@ const UNNAMED: &str = "unnamed.csv";
 
 /// The file's name without folders, control characters and invisible characters.
 ///
-/// A longer name is cut to 255 characters and keeps its extension.
+/// A name of more than 255 characters is cut, but keeps its extension.
 pub fn clean_name(name: &str) -> String {
+    // The client may run on Windows, so a backslash also separates folders.
     let base = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let seen: String = base.chars().filter(|&c| !is_control(c) && !is_invisible(c)).collect();
-    let clean = composed(trim(&seen));
+    let visible: String = base.chars().filter(|&c| !is_control(c) && !is_invisible(c)).collect();
+    let clean = composed(trim(&visible));
     match clean.as_str() {
         "" | "." | ".." => UNNAMED.to_owned(),
         _ => cut(&clean),

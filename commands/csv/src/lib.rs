@@ -40,7 +40,7 @@ pub use defect::{Defect, DefectKind, ReadError};
 pub use file_name::clean_name;
 pub use format::{FileFormat, FilePart, NoteRows, QuoteRule};
 pub use formula_guard::{escaped, guarded};
-pub use names::{Near, same_name};
+pub use names::{KnownNames, same_name};
 pub use options::{Limits, Options, ROWS_MAX};
 pub use quotes::{is_typographic, normalise};
 pub use reader::{Reader, Scan, scan};

@@ -1,67 +1,69 @@
-//! ColumnNames that people spell differently: what counts as equal, and which known name is the nearest.
+//! Compares names that people spell differently, and finds the most similar known name.
 
 use std::collections::{BTreeMap, HashMap};
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The least similarity for a "did you mean" hint: one wrong letter in five passes.
+/// The least similarity for a "did you mean" hint: it allows one wrong letter in four, but not one in three.
 pub(crate) const SIMILARITY_MIN: f64 = 0.7;
 
-/// The most known names that are compared letter by letter. Each row of a file may hold another unknown name, so
-/// the work is rows times names.
+/// The most known names that are compared letter by letter. Each row of a file may hold a different unknown name,
+/// and each is compared with all known names.
 const COMPARED_MAX: usize = 200;
 
-/// The known names, prepared for looking up near ones.
+/// The known names, for finding the one that a person meant.
 #[derive(Debug)]
-pub struct Near<'n> {
-    names: BTreeMap<String, &'n str>,
-    /// The answers so far, by plain name.
-    found: HashMap<String, Option<&'n str>>,
+pub struct KnownNames<'n> {
+    by_plain_name: BTreeMap<String, &'n str>,
+    /// The results of earlier searches, by plain name: many rows hold the same wrong name.
+    searched: HashMap<String, Option<&'n str>>,
 }
 
-impl<'n> Near<'n> {
-    /// Of several names that are equal when plain, the first is found.
-    pub fn of(names: impl Iterator<Item = &'n str>) -> Self {
-        let mut by_plain = BTreeMap::new();
+impl<'n> KnownNames<'n> {
+    /// Keeps the first of several names with the same plain form.
+    pub fn new(names: impl Iterator<Item = &'n str>) -> Self {
+        let mut by_plain_name = BTreeMap::new();
         for name in names {
-            by_plain.entry(plain(name)).or_insert(name);
+            by_plain_name.entry(plain(name)).or_insert(name);
         }
-        Self { names: by_plain, found: HashMap::new() }
+        Self { by_plain_name, searched: HashMap::new() }
     }
 
-    /// The known name that equals `name` but for case, blanks, punctuation and width; otherwise the most similar one.
-    pub fn find(&mut self, name: &str) -> Option<&'n str> {
+    /// The known name with the same plain form as `name`; otherwise the most similar known name.
+    ///
+    /// If there are more than [`COMPARED_MAX`] known names, only the same plain form is found.
+    pub fn find_similar(&mut self, name: &str) -> Option<&'n str> {
         let name = plain(name);
         if name.is_empty() {
             return None;
         }
-        let same = self.names.get(&name).copied();
-        if same.is_some() || self.names.len() > COMPARED_MAX {
+        let same = self.by_plain_name.get(&name).copied();
+        if same.is_some() || self.by_plain_name.len() > COMPARED_MAX {
             return same;
         }
-        if let Some(known) = self.found.get(&name) {
+        if let Some(known) = self.searched.get(&name) {
             return *known;
         }
         let mut best: Option<(f64, &'n str)> = None;
-        for (plain, known) in &self.names {
+        for (plain, known) in &self.by_plain_name {
             let similarity = strsim::normalized_damerau_levenshtein(&name, plain);
             if similarity >= SIMILARITY_MIN && best.is_none_or(|(most, _)| similarity > most) {
                 best = Some((similarity, known));
             }
         }
         let best = best.map(|(_, known)| known);
-        self.found.insert(name, best);
+        self.searched.insert(name, best);
         best
     }
 }
 
-/// A name without what people write differently: case, blanks, punctuation, width.
+/// The plain form of a name: its letters and digits in lower case. Full-width letters become ordinary ones.
 pub(crate) fn plain(name: &str) -> String {
     let letters = name.nfkc().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()
 }
 
-/// Whether two names are equal but for case, blanks, punctuation and width.
+/// Whether two names differ only in case, blanks, punctuation and the width of letters.
 pub fn same_name(a: &str, b: &str) -> bool {
     plain(a) == plain(b)
 }
@@ -70,10 +72,10 @@ pub fn same_name(a: &str, b: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// OCM-09, N75: other spellings and typing errors are found; a different name is not guessed at.
+    /// OCM-09, N75: other spellings and typing errors find the known name; an unrelated name finds none.
     #[test]
-    fn near_name_is_found_for_a_typing_error() {
-        let mut near = Near::of(["Team A", "Ärzte Süd", "Fixed Income"].into_iter());
+    fn known_name_is_found_for_a_typing_error() {
+        let mut known = KnownNames::new(["Team A", "Ärzte Süd", "Fixed Income"].into_iter());
         for (written, meant) in [
             ("team  a", Some("Team A")),
             ("Team\u{a0}A", Some("Team A")),
@@ -86,10 +88,11 @@ mod tests {
             ("Facilities", None),
             ("—", None),
         ] {
-            assert_eq!(near.find(written), meant, "{written:?}");
+            assert_eq!(known.find_similar(written), meant, "{written:?}");
         }
         let many: Vec<_> = (0..=COMPARED_MAX).map(|n| format!("Unit {n}")).collect();
-        let mut near = Near::of(many.iter().map(String::as_str));
-        assert_eq!((near.find("unit-7"), near.find("Unti 7")), (Some("Unit 7"), None));
+        let mut known = KnownNames::new(many.iter().map(String::as_str));
+        let found = (known.find_similar("unit-7"), known.find_similar("Unti 7"));
+        assert_eq!(found, (Some("Unit 7"), None));
     }
 }

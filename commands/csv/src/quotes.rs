@@ -1,35 +1,35 @@
-//! Quotes as people's programs write them, made plain: a state machine that works line by line.
+//! Replaces typographic quotes around values by plain ones, line by line.
 
-/// Quotes that word processors put where a plain one is meant.
+/// Quotes that word processors write instead of plain ones.
 const TYPOGRAPHIC: &[char] = &[
     '\u{201c}', '\u{201d}', '\u{201e}', '\u{201f}', '\u{2033}', '\u{2036}', '\u{ff02}', '\u{ab}',
     '\u{bb}', '\u{301d}', '\u{301e}', '\u{301f}', '\u{275d}', '\u{275e}',
 ];
 
-/// Whether a quote that word processors write: at the beginning of a value it is taken for a plain one, unless
-/// the value stands in plain quotes.
+/// Whether word processors write this quote instead of a plain one. Around a value it counts as a plain quote, unless
+/// the value is in plain quotes.
 pub fn is_typographic(c: char) -> bool {
     TYPOGRAPHIC.contains(&c)
 }
 
-/// Quotes that tell by their shape which end they stand at. Others are used at both.
+/// Opening quotes with their closing quotes. All other quotes are used on both sides of a value.
 const PAIRS: [(&str, &str); 2] = [("\u{201c}", "\u{201d}"), ("\u{ab}", "\u{bb}")];
 
-/// A quote where RFC 4180 has none, or one that it has doubled.
+/// A plain quote within a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum OddQuote {
-    /// A bare `"` within a value; it is kept.
+    /// A single `"`, which RFC 4180 does not allow. It is kept.
     Stray,
-    /// A `""` within a quoted value: one quote, kept.
+    /// A `""` within a quoted value. It means one quote.
     Doubled,
 }
 
-/// The whole text with its quotes made plain; everything else stays as it is.
+/// The text with plain quotes around its values.
 ///
-/// * Plain RFC 4180 text passes unchanged, and so does what this returns.
-/// * A typographic quote counts at the beginning of a field, if the field ends with one on the same
+/// * RFC 4180 text with plain quotes stays unchanged. So does the result of this function.
+/// * A typographic quote becomes a plain one at the beginning of a field that also ends with a quote on the same
 ///   line. Within a value it is kept.
-/// * Blanks before an opening quote are dropped: readers take the quote for part of the value otherwise.
+/// * Blanks before an opening quote are removed. Otherwise CSV readers would read the quote as part of the value.
 pub fn normalise(text: &str, delimiter: u8) -> String {
     let mut normaliser = Normaliser::new(delimiter);
     let mut out = Vec::with_capacity(text.len());
@@ -44,14 +44,15 @@ pub fn normalise(text: &str, delimiter: u8) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
-/// The state between two lines, and what was seen in the record so far.
+/// The state between two lines, and the fields and quotes of the record so far.
 #[derive(Debug)]
 pub(crate) struct Normaliser {
     delimiter: u8,
-    /// A plain quote was opened and not yet closed.
+    /// Whether a plain quote is open.
     open: bool,
-    /// Lines of this record before the one on which a quote was opened last.
-    opened: u64,
+    /// The line of the last opening quote, counted from the first line of the record.
+    opened_on: u64,
+    /// The number of lines of the record so far.
     lines: u64,
     fields: usize,
     quotes: Vec<(usize, OddQuote)>,
@@ -63,7 +64,7 @@ impl Normaliser {
         Self {
             delimiter,
             open: false,
-            opened: 0,
+            opened_on: 0,
             lines: 0,
             fields: 0,
             quotes: Vec::new(),
@@ -79,31 +80,31 @@ impl Normaliser {
         self.quotes.clear();
     }
 
-    /// Whether the record goes on in the next line.
+    /// Whether the record continues on the next line.
     pub(crate) fn is_open(&self) -> bool {
         self.open
     }
 
-    /// How many lines after the record's first the quote stands that was opened last.
-    pub(crate) fn opened(&self) -> u64 {
-        self.opened
+    /// The line of the last opening quote, counted from the first line of the record, which is 0.
+    pub(crate) fn opened_on(&self) -> u64 {
+        self.opened_on
     }
 
     pub(crate) fn fields(&self) -> usize {
         self.fields
     }
 
-    /// The odd quotes of the record, each with its field from 0; at most one of a kind a field.
+    /// The odd quotes of the record, each with its field, from 0. Equal quotes of one field are listed once.
     pub(crate) fn quotes(&self) -> &[(usize, OddQuote)] {
         &self.quotes
     }
 
-    /// How many typographic quotes were made plain since the beginning of the file.
+    /// The number of replaced typographic quotes since the beginning of the file.
     pub(crate) fn replaced(&self) -> u64 {
         self.replaced
     }
 
-    /// Takes one line, without its break, and appends it to `out` with plain quotes.
+    /// Appends one line to `out`, with plain quotes around its values. The line has no line break.
     pub(crate) fn line(&mut self, line: &[u8], out: &mut Vec<u8>) {
         let mut at =
             if self.open { self.rest_of_quoted(line, 0, out) } else { self.field(line, 0, out) };
@@ -114,7 +115,7 @@ impl Normaliser {
         self.lines += 1;
     }
 
-    /// A field from its beginning; returns where its delimiter stands.
+    /// Reads a field that begins at `at`. Returns the position of the delimiter after it.
     fn field(&mut self, line: &[u8], at: usize, out: &mut Vec<u8>) -> usize {
         self.fields += 1;
         let first = self.skip_blanks(line, at);
@@ -122,7 +123,7 @@ impl Normaliser {
             Some(b'"') => {
                 out.push(b'"');
                 self.open = true;
-                self.opened = self.lines;
+                self.opened_on = self.lines;
                 return self.rest_of_quoted(line, first + 1, out);
             }
             Some(byte) if !byte.is_ascii() => {
@@ -140,13 +141,13 @@ impl Normaliser {
         let len = rest.iter().position(|&b| b == self.delimiter).unwrap_or(rest.len());
         let value = rest.get(..len).unwrap_or_default();
         if value.contains(&b'"') {
-            self.note(OddQuote::Stray);
+            self.add_odd(OddQuote::Stray);
         }
         out.extend_from_slice(value);
         at + len
     }
 
-    /// The rest of a field that a plain quote opened, to its delimiter or the line's end.
+    /// Reads the rest of a field in plain quotes, to its delimiter or the end of the line. Returns that position.
     fn rest_of_quoted(&mut self, line: &[u8], mut at: usize, out: &mut Vec<u8>) -> usize {
         loop {
             let rest = line.get(at..).unwrap_or_default();
@@ -161,18 +162,19 @@ impl Normaliser {
             }
             out.push(b'"');
             at += 1;
-            self.note(OddQuote::Doubled);
+            self.add_odd(OddQuote::Doubled);
         }
         self.open = false;
         let after = self.skip_blanks(line, at);
         if self.is_end(line, after) {
             return after;
         }
-        self.note(OddQuote::Stray);
+        // Text after the closing quote is part of the value, as in `"Ops" team`.
+        self.add_odd(OddQuote::Stray);
         self.unquoted(line, at, out)
     }
 
-    /// A field between typographic quotes, if that is what begins here.
+    /// Reads a field in typographic quotes. Returns the position after it, or none for any other field.
     fn typographic(&mut self, line: &[u8], first: usize, out: &mut Vec<u8>) -> Option<usize> {
         let opening = typographic_at(line, first)?;
         let inside = first + opening;
@@ -181,7 +183,7 @@ impl Normaliser {
         for &byte in line.get(inside..close).unwrap_or_default() {
             if byte == b'"' {
                 out.push(b'"');
-                self.note(OddQuote::Doubled);
+                self.add_odd(OddQuote::Doubled);
             }
             out.push(byte);
         }
@@ -190,16 +192,18 @@ impl Normaliser {
         Some(end)
     }
 
-    /// The first quote of any kind with the field's end behind it: where it is, how long, and that end.
-    /// None if another quoted field begins before: then the first quote was only a character.
-    /// None also if it was closed before, as in `“Ops” team`.
+    /// The closing quote of a field: its position, its length, and the end of the field.
+    ///
+    /// It is the first quote of any kind that the end of the field follows. There is none if another quoted field
+    /// begins before it, or if the opening quote was closed before it, as in `“Ops” team`.
     fn closing(&self, line: &[u8], first: usize, mut at: usize) -> Option<(usize, usize, usize)> {
         let opening = line.get(first..at)?;
-        let partner = PAIRS.iter().find(|(left, _)| left.as_bytes() == opening);
+        let pair = PAIRS.iter().find(|(left, _)| left.as_bytes() == opening);
         let mut depth = 1;
         while let Some(&byte) = line.get(at) {
             if byte == self.delimiter {
                 let next = self.skip_blanks(line, at + 1);
+                // The next field is quoted, so the first quote of this field is an ordinary character.
                 if quote_at(line, next).is_some() {
                     return None;
                 }
@@ -208,7 +212,7 @@ impl Normaliser {
                 if self.is_end(line, end) {
                     return Some((at, len, end));
                 }
-                if let Some((left, right)) = partner {
+                if let Some((left, right)) = pair {
                     let quote = line.get(at..at + len)?;
                     depth += i32::from(quote == left.as_bytes());
                     depth -= i32::from(quote == right.as_bytes());
@@ -226,7 +230,7 @@ impl Normaliser {
         line.get(at).is_none_or(|&byte| byte == self.delimiter)
     }
 
-    /// Blanks are spaces, tabs and no-break spaces, but never the delimiter.
+    /// The position after the blanks: spaces, tabs and no-break spaces. The delimiter is no blank, even if it is a tab.
     fn skip_blanks(&self, line: &[u8], mut at: usize) -> usize {
         loop {
             match line.get(at) {
@@ -238,7 +242,7 @@ impl Normaliser {
         }
     }
 
-    fn note(&mut self, quote: OddQuote) {
+    fn add_odd(&mut self, quote: OddQuote) {
         let seen = (self.fields.saturating_sub(1), quote);
         if self.quotes.last() != Some(&seen) {
             self.quotes.push(seen);
@@ -246,7 +250,7 @@ impl Normaliser {
     }
 }
 
-/// The length of the quote of any kind that stands here.
+/// The length of the plain or typographic quote at this position, in bytes.
 fn quote_at(line: &[u8], at: usize) -> Option<usize> {
     if line.get(at) == Some(&b'"') { Some(1) } else { typographic_at(line, at) }
 }
@@ -272,8 +276,9 @@ mod tests {
         assert_eq!(normalise(text, b','), expected);
     }
 
+    /// N22: a value in typographic quotes is read as a value in plain quotes.
     #[test]
-    fn n22_typographic_quotes_around_values_become_plain() {
+    fn typographic_quotes_around_a_value_become_plain_quotes() {
         becomes("“name”,”firstname”", "\"name\",\"firstname\"");
         becomes("”(+91)1234123411″, “TRUE”", "\"(+91)1234123411\",\"TRUE\"");
         becomes("＂a＂,«b»,”” ,„c“", "\"a\",\"b\",\"\",\"c\"");
@@ -282,8 +287,9 @@ mod tests {
         becomes("“say \"hi\" now”", "\"say \"\"hi\"\" now\"");
     }
 
+    /// N23: typographic quotes inside a value are part of the value.
     #[test]
-    fn n23_typographic_quotes_within_a_value_stay() {
+    fn typographic_quotes_inside_a_value_are_kept() {
         for text in [
             "Head of “Ops” team,5″",
             "\"say “hi”\",x",
@@ -301,14 +307,14 @@ mod tests {
         becomes("a, \"b\"\u{a0},\t“c”", "a,\"b\",\"c\"");
     }
 
-    /// P24: what is plain stays byte for byte.
+    /// P24: text with plain quotes stays the same, byte for byte.
     #[test]
-    fn p24_plain_text_passes_unchanged() {
+    fn plain_text_passes_unchanged() {
         let text = "a,\"b \"\"c\"\"\",\"d\r\ne\nf\"\r\n,,\r\n\"\",x\r\n";
         becomes(text, text);
     }
 
-    /// Fields of RFC 4180: bare text, or anything between quotes with its quotes doubled.
+    /// Fields of RFC 4180: text without quotes, or any text in quotes with each of its own quotes doubled.
     fn rfc4180() -> impl Strategy<Value = String> {
         let bare = "[ !#-+\\--~]{0,6}";
         let quoted = "[ -~\r\n]{0,8}".prop_map(|s| format!("\"{}\"", s.replace('"', "\"\"")));
@@ -318,13 +324,15 @@ mod tests {
     }
 
     proptest! {
+        /// P24: any CSV of ASCII characters by RFC 4180 stays the same.
         #[test]
-        fn p24_rfc_4180_ascii_passes_unchanged(text in rfc4180()) {
+        fn ascii_csv_passes_unchanged(text in rfc4180()) {
             prop_assert_eq!(normalise(&text, b','), text);
         }
 
+        /// P24: a second pass changes nothing.
         #[test]
-        fn p24_normalising_twice_is_normalising_once(text in "[ab,\"“”″« \t\u{a0}\r\n]{0,40}") {
+        fn normalising_twice_gives_the_same_as_normalising_once(text in "[ab,\"“”″« \t\u{a0}\r\n]{0,40}") {
             let once = normalise(&text, b',');
             prop_assert_eq!(normalise(&once, b','), once);
         }

@@ -1,4 +1,4 @@
-//! Records of fields, each with its first line's number, none larger than the limits.
+//! Splits the text into records of fields, within the limits.
 
 use std::io::Read;
 
@@ -43,14 +43,15 @@ impl Record {
     }
 }
 
-/// Reads record by record and holds one at a time.
+/// Reads the records one by one and keeps only the current one in memory.
 pub(crate) struct Records<R> {
     text: Text<R>,
     normaliser: Normaliser,
     core: csv_core::Reader,
     limits: Limits,
     line: Vec<u8>,
-    framed: Vec<u8>,
+    /// The lines of the current record with plain quotes: the input of `csv_core`.
+    lines: Vec<u8>,
     record: Record,
     blank_lines: u64,
 }
@@ -65,7 +66,7 @@ impl<R: Read> Records<R> {
             core,
             limits: limits.clone(),
             line: Vec::new(),
-            framed: Vec::new(),
+            lines: Vec::new(),
             record: Record::default(),
             blank_lines: 0,
         }
@@ -73,7 +74,7 @@ impl<R: Read> Records<R> {
 
     /// Goes to the next record. Returns false at the end. Empty lines are skipped and counted.
     pub(crate) fn advance(&mut self) -> Result<bool, ReadError> {
-        self.framed.clear();
+        self.lines.clear();
         self.normaliser.begin();
         loop {
             self.line.clear();
@@ -85,7 +86,7 @@ impl<R: Read> Records<R> {
                     Ok(false)
                 };
             };
-            let first = self.framed.is_empty() && !self.normaliser.is_open();
+            let first = self.lines.is_empty() && !self.normaliser.is_open();
             if first {
                 if self.line.is_empty() {
                     self.blank_lines += 1;
@@ -93,14 +94,14 @@ impl<R: Read> Records<R> {
                 }
                 self.record.line = self.text.line();
             }
-            self.normaliser.line(&self.line, &mut self.framed);
+            self.normaliser.line(&self.line, &mut self.lines);
             self.check_size(line_end)?;
             if !self.normaliser.is_open() {
                 break;
             }
-            self.framed.extend_from_slice(line_end.bytes());
+            self.lines.extend_from_slice(line_end.bytes());
         }
-        self.framed.push(b'\n');
+        self.lines.push(b'\n');
         self.split()?;
         Ok(true)
     }
@@ -132,7 +133,7 @@ impl<R: Read> Records<R> {
             return Err(refused(DefectKind::TooManyColumns, &words, details));
         }
         let limit = self.limits.record_bytes;
-        if line_end != LineEnd::TooLong && self.framed.len() <= limit {
+        if line_end != LineEnd::TooLong && self.lines.len() <= limit {
             return Ok(());
         }
         let line = self.record.line;
@@ -141,20 +142,20 @@ impl<R: Read> Records<R> {
     }
 
     fn unterminated(&self) -> ReadError {
-        let line = self.record.line + self.normaliser.opened();
+        let line = self.record.line + self.normaliser.opened_on();
         refused(DefectKind::UnterminatedQuote, &format!("line {line}"), json!({"line": line}))
     }
 
     fn split(&mut self) -> Result<(), ReadError> {
         let record = &mut self.record;
         let mut out = std::mem::take(&mut record.text).into_bytes();
-        out.resize(self.framed.len(), 0);
+        out.resize(self.lines.len(), 0);
         record.ends.resize(self.normaliser.fields() + 1, 0);
         let (result, read, written, fields) =
-            self.core.read_record(&self.framed, &mut out, &mut record.ends);
+            self.core.read_record(&self.lines, &mut out, &mut record.ends);
         debug_assert_eq!(
             read,
-            self.framed.len(),
+            self.lines.len(),
             "the quote normaliser and csv-core see the same record"
         );
         if !matches!(result, ReadRecordResult::Record) {

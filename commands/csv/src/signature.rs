@@ -3,7 +3,7 @@
 /// The first bytes of a gzip file.
 pub(crate) const GZIP: &[u8] = &[0x1f, 0x8b];
 
-/// First bytes that no CSV file has, and the kind of file.
+/// First bytes that no CSV file begins with, and the kind of file that does.
 const SIGNATURES: [(&[u8], &str); 17] = [
     (b"PK\x03\x04", "zip or xlsx"),
     (b"PK\x05\x06", "zip or xlsx"),
@@ -30,29 +30,35 @@ pub(crate) fn detect(head: &[u8]) -> Option<&'static str> {
     if let Some((_, kind)) = signature {
         return Some(kind);
     }
+    // These two kinds have their signature after a length, so it is not at the beginning.
     if head.get(4..8) == Some(b"ftyp") {
         return Some("heic or mp4");
     }
     if head.starts_with(b"RIFF") && head.get(8..12) == Some(b"WEBP") {
         return Some("webp");
     }
-    markup(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start())
+    // Programs may write a byte order mark or blank lines before markup.
+    text_kind(head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start())
 }
 
-/// Whether the bytes look like UTF-16 without a byte order mark: nearly every second byte is NUL.
+/// Whether the bytes look like UTF-16 without a byte order mark: one byte of most pairs is NUL.
 pub(crate) fn looks_like_utf16(head: &[u8]) -> bool {
-    let nuls = |first: usize| head.iter().skip(first).step_by(2).filter(|&&b| b == 0).count();
+    let nuls_from = |first: usize| head.iter().skip(first).step_by(2).filter(|&&b| b == 0).count();
     let pairs = head.len() / 2;
-    let (even, odd) = (nuls(0), nuls(1));
+    let (even, odd) = (nuls_from(0), nuls_from(1));
+    // In Latin text one byte of each pair is NUL; letters of other scripts have none, so more than half is enough.
+    // The other byte is rarely NUL. If it often is, the file is binary.
     pairs > 0 && even.max(odd) * 2 > pairs && even.min(odd) * 8 <= pairs
 }
 
-fn markup(text: &[u8]) -> Option<&'static str> {
+/// The kind of a text that begins like a web page, XML or JSON.
+fn text_kind(text: &[u8]) -> Option<&'static str> {
     let begins = |prefix: &[u8]| {
         text.get(..prefix.len()).is_some_and(|head| head.eq_ignore_ascii_case(prefix))
     };
     let (first, rest) = text.split_first()?;
     let next = rest.trim_ascii_start().first();
+    // A header of a CSV file may also begin with `<`, `{` or `[`, so the next character counts too.
     match first {
         b'<' if begins(b"<?xml") => Some("xml"),
         b'<' if next.is_some_and(|&b| b == b'!' || b.is_ascii_alphabetic()) => Some("html"),

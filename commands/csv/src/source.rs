@@ -1,4 +1,4 @@
-//! The file's bytes: the kind of file is detected, gzip is unpacked, the size limits hold.
+//! The file's bytes: detects the kind of file, unpacks gzip and checks the size limits.
 
 use std::io::{self, Read};
 
@@ -9,7 +9,7 @@ use crate::defect::{DefectKind, ReadError, over_limit, refused};
 use crate::options::{Limits, Options};
 use crate::signature;
 
-/// First bytes that are kept to detect the kind of file: more than any signature needs.
+/// The first bytes that are kept to detect the kind of file: more than any signature needs.
 const HEAD_BYTES: usize = 1024;
 
 /// The bytes of a file before decoding: plain, or unpacked from gzip.
@@ -37,7 +37,7 @@ struct Raw<R> {
     failure: Option<InputFailure>,
 }
 
-/// Why the input failed, in contrast to the gzip data in it.
+/// Why reading the input failed. A fault of the gzip data in it is no such failure.
 enum InputFailure {
     TooLarge,
     Io(io::Error),
@@ -125,7 +125,7 @@ impl<R> Raw<R> {
         }
     }
 
-    /// The error of unpacking: the input's own failure, else damaged or incomplete gzip data.
+    /// The error of unpacking: the failure of the input, if there is one; otherwise the gzip data is damaged.
     fn gzip_error(&mut self, error: io::Error) -> ReadError {
         if self.failure.is_some() {
             return self.read_error(error);
@@ -161,7 +161,7 @@ impl<R: Read> Read for Raw<R> {
     }
 }
 
-/// Copies first bytes that were not yet read.
+/// Copies those of the first bytes that were not read yet. Returns their number.
 fn serve(head: &[u8], served: &mut usize, buffer: &mut [u8]) -> usize {
     let rest = head.get(*served..).unwrap_or_default();
     let n = rest.len().min(buffer.len());

@@ -10,9 +10,9 @@ use crate::options::{Limits, Options};
 use crate::signature;
 use crate::source::Source;
 
-/// Bytes per read: enough to make calls cheap, few enough to hold twice.
+/// The bytes of one read: large enough for few calls, small enough to keep two blocks in memory.
 const BLOCK_BYTES: usize = 64 * 1024;
-/// Bytes of decoded text that are kept for finding the delimiter: about fifty ordinary rows.
+/// The bytes of decoded text from which the delimiter is detected: about fifty ordinary rows.
 const HEAD_BYTES: usize = 16 * 1024;
 /// The end-of-file mark of DOS programs.
 const CTRL_Z: u8 = 0x1a;
@@ -47,14 +47,16 @@ pub(crate) struct Text<R> {
     decoder: Decoder,
     encoding: &'static Encoding,
     bom: bool,
+    /// The bytes of the last read, before decoding.
     block: Vec<u8>,
+    /// Decoded text; the part before `at` is already read.
     text: Vec<u8>,
     at: usize,
     /// The position of the next undecoded byte in the file.
     offset: u64,
-    /// Bytes decoded so far, the byte order mark included.
+    /// The size of the text decoded so far and the byte order mark, in bytes. In UTF-8 it is a position in the file.
     decoded: u64,
-    /// The first bad byte after the decoded text. It is reported when a reader comes to it.
+    /// The first bad byte after the decoded text. It is reported when the text before it has been read.
     bad_byte: Option<BadByte>,
     ended: bool,
     line: u64,
@@ -62,22 +64,22 @@ pub(crate) struct Text<R> {
 
 #[derive(Debug)]
 enum BadByte {
-    /// `byte` is its position; none where decoding does not keep positions.
-    Nul {
-        byte: Option<u64>,
-    },
+    /// `byte` is its position in the file. It is known for UTF-8 only, because decoding changes positions.
+    Nul { byte: Option<u64> },
     Malformed {
         byte: u64,
+        /// Whether it looks like a letter in an encoding of one byte per letter, such as windows-1252.
         single_byte: bool,
     },
 }
 
 impl<R: Read> Text<R> {
-    /// Opens the file. The encoding is the byte order mark's, else the caller's, else UTF-8. It is never guessed.
+    /// Opens the file. The byte order mark decides the encoding, otherwise the caller does, otherwise it is UTF-8.
+    /// The encoding is never guessed.
     pub(crate) fn open(input: R, options: &Options, limits: &Limits) -> Result<Self, ReadError> {
         let mut source = Source::open(input, options, limits)?;
-        let label = options.encoding.as_deref().map(by_label).transpose()?;
-        let mark = mark(source.head())?;
+        let label = options.encoding.as_deref().map(encoding_by_label).transpose()?;
+        let mark = byte_order_mark(source.head())?;
         if mark.is_none() && label.is_none() && signature::looks_like_utf16(source.head()) {
             return Err(DefectKind::Utf16WithoutBom.into());
         }
@@ -114,7 +116,7 @@ impl<R: Read> Text<R> {
         self.line
     }
 
-    /// The beginning of the text without consuming it: whole lines, if there are any.
+    /// The beginning of the text, without consuming it. An incomplete last line is left out, unless it is the only line.
     pub(crate) fn head(&mut self) -> Result<Vec<u8>, ReadError> {
         while self.text.len() < HEAD_BYTES && !self.ended && self.bad_byte.is_none() {
             self.fill()?;
@@ -130,16 +132,17 @@ impl<R: Read> Text<R> {
 
     /// Appends the next line to `line`, without the line break. Returns none at the end of the file.
     ///
-    /// A line longer than `cap` bytes ends at most one block later, as [`LineEnd::TooLong`].
+    /// Of a line longer than `cap` bytes it appends at most one block more, and returns [`LineEnd::TooLong`].
     pub(crate) fn next_line(
         &mut self,
         line: &mut Vec<u8>,
         cap: usize,
     ) -> Result<Option<LineEnd>, ReadError> {
         let before = line.len();
-        let line_end = self.any_line(line, cap)?;
-        let own = line.get(before..).unwrap_or_default();
-        let may_be_the_end = !own.is_empty() && own.iter().all(|&b| b == CTRL_Z);
+        let line_end = self.read_line(line, cap)?;
+        let appended = line.get(before..).unwrap_or_default();
+        // Inside of a file the character is text, so it is removed only at the end.
+        let may_be_the_end = !appended.is_empty() && appended.iter().all(|&b| b == CTRL_Z);
         if may_be_the_end && self.nothing_follows()? {
             line.truncate(before);
             self.at = self.text.len();
@@ -148,12 +151,12 @@ impl<R: Read> Text<R> {
         Ok(line_end)
     }
 
-    /// Whether only line breaks and end-of-file marks follow, and at most 16 KiB of them.
+    /// Whether only line breaks and end-of-file marks follow, and at most 16 KiB of them: more would use memory.
     fn nothing_follows(&mut self) -> Result<bool, ReadError> {
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
-            let is_filling = |&b: &u8| is_break(b) || b == CTRL_Z;
-            if rest.len() > HEAD_BYTES || self.bad_byte.is_some() || !rest.iter().all(is_filling) {
+            let is_padding = |&b: &u8| is_break(b) || b == CTRL_Z;
+            if rest.len() > HEAD_BYTES || self.bad_byte.is_some() || !rest.iter().all(is_padding) {
                 return Ok(false);
             }
             if self.ended {
@@ -163,7 +166,8 @@ impl<R: Read> Text<R> {
         }
     }
 
-    fn any_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<LineEnd>, ReadError> {
+    /// Like [`Text::next_line`], but end-of-file marks before the last line are text.
+    fn read_line(&mut self, line: &mut Vec<u8>, cap: usize) -> Result<Option<LineEnd>, ReadError> {
         let before = line.len();
         loop {
             let rest = self.text.get(self.at..).unwrap_or_default();
@@ -171,17 +175,20 @@ impl<R: Read> Text<R> {
             line.extend_from_slice(rest.get(..end.unwrap_or(rest.len())).unwrap_or_default());
             self.at += end.unwrap_or(rest.len());
             match (rest.get(end.unwrap_or(rest.len())..), end) {
+                // The next block may begin with the other half of CRLF.
                 (Some([b'\r']), Some(_)) if !self.ended && self.bad_byte.is_none() => {}
-                (Some([b'\r', b'\n', ..]), Some(_)) => return Ok(self.ends(2, LineEnd::CrLf)),
-                (Some([b'\r', ..]), Some(_)) => return Ok(self.ends(1, LineEnd::Cr)),
-                (_, Some(_)) => return Ok(self.ends(1, LineEnd::Lf)),
-                (_, None) if line.len() - before > cap => return Ok(self.ends(0, LineEnd::TooLong)),
+                (Some([b'\r', b'\n', ..]), Some(_)) => return Ok(self.end_line(2, LineEnd::CrLf)),
+                (Some([b'\r', ..]), Some(_)) => return Ok(self.end_line(1, LineEnd::Cr)),
+                (_, Some(_)) => return Ok(self.end_line(1, LineEnd::Lf)),
+                (_, None) if line.len() - before > cap => {
+                    return Ok(self.end_line(0, LineEnd::TooLong));
+                }
                 (_, None) => {
                     if let Some(bad) = &self.bad_byte {
                         return Err(self.refusal(bad));
                     }
                     if self.ended {
-                        return Ok(self.last(line, before));
+                        return Ok(self.last_line(line, before));
                     }
                 }
             }
@@ -189,20 +196,23 @@ impl<R: Read> Text<R> {
         }
     }
 
-    fn ends(&mut self, break_bytes: usize, line_end: LineEnd) -> Option<LineEnd> {
+    fn end_line(&mut self, break_bytes: usize, line_end: LineEnd) -> Option<LineEnd> {
         self.at += break_bytes;
         self.line += 1;
         Some(line_end)
     }
 
-    fn last(&mut self, line: &mut Vec<u8>, before: usize) -> Option<LineEnd> {
+    /// Ends the file. The rest is a line, unless it is empty or only end-of-file marks.
+    fn last_line(&mut self, line: &mut Vec<u8>, before: usize) -> Option<LineEnd> {
         while line.len() > before && line.last() == Some(&CTRL_Z) {
             line.pop();
         }
-        if line.len() == before { None } else { self.ends(0, LineEnd::File) }
+        if line.len() == before { None } else { self.end_line(0, LineEnd::File) }
     }
 
-    /// Decodes one more block after the text that is not yet read.
+    /// Reads and decodes one more block.
+    ///
+    /// Decoding stops at a bad byte and drops the rest of the block. Nothing reads past a bad byte.
     fn fill(&mut self) -> Result<(), ReadError> {
         self.text.drain(..self.at);
         self.at = 0;
@@ -211,21 +221,26 @@ impl<R: Read> Text<R> {
         let raw = self.block.get(..n).unwrap_or_default();
         let kept = self.text.len();
         let room = self.decoder.max_utf8_buffer_length_without_replacement(n).unwrap_or(n * 3);
+        // Four bytes more than the decoder asks for. It must not stop for lack of room: the rest of the block
+        // would be lost.
         self.text.resize(kept + room + 4, 0);
         let out = self.text.get_mut(kept..).unwrap_or_default();
         let (result, read, written) =
             self.decoder.decode_to_utf8_without_replacement(raw, out, self.ended);
         self.text.truncate(kept + written);
         let fresh = self.text.get(kept..).unwrap_or_default();
+        // Almost no file has NUL, and `contains` is much faster than `position`.
         if let Some(nul) = fresh.contains(&0).then(|| fresh.iter().position(|&b| b == 0)).flatten()
         {
             let byte = (self.encoding == UTF_8).then_some(self.decoded + nul as u64);
             self.text.truncate(kept + nul);
             self.bad_byte = Some(BadByte::Nul { byte });
         } else if let DecoderResult::Malformed(bad, after) = result {
-            let back = u64::from(bad) + u64::from(after);
-            let byte = (self.offset + read as u64).saturating_sub(back);
+            // The decoder has also read `after` bytes behind the `bad` malformed bytes.
+            let distance = u64::from(bad) + u64::from(after);
+            let byte = (self.offset + read as u64).saturating_sub(distance);
             let next = raw.get(read - usize::from(after).min(read)..).and_then(<[u8]>::first);
+            // A byte above 0x7f without a second one like it is no UTF-8, but a letter in windows-1252.
             let single_byte = self.encoding == UTF_8
                 && bad == 1
                 && next.is_none_or(|b| !(0x80..0xc0).contains(b));
@@ -261,16 +276,17 @@ fn is_break(byte: u8) -> bool {
     byte == b'\n' || byte == b'\r'
 }
 
-fn by_label(label: &str) -> Result<&'static Encoding, ReadError> {
+fn encoding_by_label(label: &str) -> Result<&'static Encoding, ReadError> {
     let known = Encoding::for_label_no_replacement(label.as_bytes());
     known.ok_or_else(|| {
-        let words = "the encoding that was asked for is not known";
+        let words = "the requested encoding is unknown";
         refused(DefectKind::InvalidEncoding, words, json!({"unknown": true}))
     })
 }
 
-/// The encoding of the byte order mark, and the mark's length in bytes. UTF-32 is refused: browsers do not decode it.
-fn mark(head: &[u8]) -> Result<Option<(&'static Encoding, usize)>, ReadError> {
+/// The encoding of the byte order mark, and the mark's length in bytes. UTF-32 is refused: the decoder does not know it.
+fn byte_order_mark(head: &[u8]) -> Result<Option<(&'static Encoding, usize)>, ReadError> {
+    // This check must be first: the mark of UTF-32 begins like the mark of UTF-16.
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {
         let details = json!({"line": 1, "byte": 0, "encoding": "UTF-32"});
         return Err(refused(

@@ -279,7 +279,7 @@ mod tests {
 
     /// P23: the state before each row is found, and rows without a change are left out.
     #[test]
-    fn p23_each_row_is_told_with_what_stood_before_it() {
+    fn each_changed_row_has_the_state_before_it() {
         let mut effects = effects();
         let known = ["bob", "cid", "dee"].map(user_created).into_iter();
         let off = Event::UserDeactivated { user: who("cid"), row: None };
@@ -314,7 +314,7 @@ mod tests {
 
     /// P23: rows in several commits, with other changes in between, have the right state before each.
     #[test]
-    fn p23_what_others_did_in_between_is_nothing_of_the_import() {
+    fn changes_of_other_commands_are_not_effects_of_the_import() {
         let mut effects = effects();
         let first = vec![accepted(2, true, Existing::Update), created("ann", 1)];
         assert_eq!(effects.take(&commit(first)).len(), 1);

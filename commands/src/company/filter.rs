@@ -89,7 +89,7 @@ mod tests {
 
     /// OCM-21: search, org unit and state combined; people who were never created do not match.
     #[test]
-    fn ocm_21_a_filter_means_whom_all_of_it_fits() {
+    fn people_match_a_filter_when_all_conditions_hold() {
         let unit = Event::OrgUnitDefined {
             org_unit: "Team A".to_owned(),
             parent: None,

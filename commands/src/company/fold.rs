@@ -32,7 +32,7 @@ impl Company {
         self.fold(commit.at, &commit.actor, &commit.events, &mut Unobserved);
     }
 
-    /// Folds the next commit, and shows the state before and after each of its events.
+    /// Folds the next commit, and passes the state before and after each event to the observer.
     pub(crate) fn apply_observed<'c>(
         &mut self,
         commit: &'c Commit,
@@ -41,7 +41,7 @@ impl Company {
         self.fold(commit.at, &commit.actor, &commit.events, observer);
     }
 
-    /// A copy of the company, changed by the events of a commit that does not exist.
+    /// A copy of the company, changed by events that are not appended yet.
     pub(crate) fn after(&self, at: Time, actor: &str, events: &[Event]) -> Self {
         let mut company = self.clone();
         company.fold(at, actor, events, &mut Unobserved);
@@ -61,10 +61,10 @@ impl Company {
             self.note_starter(actor, event);
             observer.after(self, event);
         }
-        self.numbers.look();
+        self.numbers.check_alarms();
     }
 
-    /// Takes note of the next event. `at` is its commit's time.
+    /// Folds the next event into the state. `at` is the time of its commit.
     pub(crate) fn evolve(&mut self, at: Time, event: &Event) {
         self.version += 1;
         self.lock.evolve(self.version, event);
@@ -79,7 +79,7 @@ impl Company {
             ByTheme::Invitation(event) => self.evolve_invitation(event),
             ByTheme::Notification(event) => self.evolve_notification(at, event),
         }
-        self.reckon(event);
+        self.update_waiting(event);
         self.note_expired(at, event);
         if let Some((outcome, row)) = event.row()
             && let Some(import) = self.imports.get_mut(&row.import)

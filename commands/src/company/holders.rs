@@ -78,7 +78,7 @@ mod tests {
 
     /// P17: a person holds a value from creation until it changes, also while archived.
     #[test]
-    fn p17_a_value_is_held_until_it_is_changed() {
+    fn unique_value_is_held_until_it_changes() {
         let archived = Event::UserArchived { user: who("ann") };
         let company = given([created("ann", "7"), archived]).0;
         let holder = |company: &Company, value: &str| {
@@ -94,7 +94,7 @@ mod tests {
 
     /// P17, P23: an undo that removes a person frees the value, also in snapshots.
     #[test]
-    fn p23_a_value_is_free_once_its_holder_is_removed() {
+    fn unique_value_is_free_when_its_holder_is_removed() {
         let removed = Event::UserRemoved { user: who("ann") };
         let company = given([created("ann", "7"), removed]).0;
         assert!(company.holders.is_empty() && company.holder("pbx_id", "7").is_none());

@@ -1,4 +1,4 @@
-//! The number pool: each number in one state and of one owner, whose it is, and who waits for one.
+//! The number pool: the state, owner and user of each number, and the accounts without one.
 
 mod alarms;
 mod stock;
@@ -16,20 +16,20 @@ use crate::values::{Phone, Time};
 pub use alarms::{Alarm, Alarms};
 pub use stock::{NumberOwner, Stock};
 
-/// Every number of the company, and the accounts that draw on them.
+/// The numbers of the company, and the accounts that get one from the pool.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Numbers {
     all: BTreeMap<Phone, Number>,
     by_user: BTreeMap<UserId, Phone>,
     stock: BTreeMap<NumberOwner, Stock>,
     cooling: BTreeSet<(Time, Phone)>,
-    /// Those who take their number from the pool: people of a MultiLine file.
+    /// The people who get their number from the pool: those of a MultiLine file.
     accounts: BTreeSet<UserId>,
     /// Accounts with a pending invitation and no number, by their organization.
     waiting: BTreeMap<UserId, NumberOwner>,
-    /// Increases when a person starts or stops waiting: then the numbers for imports change.
-    turns: u64,
-    /// The company's setting.
+    /// Increases when a person starts or stops waiting: an import may then get other numbers.
+    waiting_changes: u64,
+    /// The setting `number_threshold_percent`.
     threshold_percent: u64,
     alarms: Alarms,
 }
@@ -73,7 +73,7 @@ impl NumberState {
         }
     }
 
-    /// Whose it is.
+    /// The person who has the number.
     pub fn user(&self) -> Option<UserId> {
         match self {
             Self::Assigned { user } | Self::Registered { user } => Some(*user),
@@ -82,31 +82,31 @@ impl NumberState {
     }
 }
 
-/// The invitations by which a person who is not on board yet may still come. Who has left comes by none.
+/// The open invitations of a person who is not linked to any channel. An archived person has none.
 pub fn pending(user: &User) -> impl Iterator<Item = Invitation> {
-    let on_board = Channel::ALL.iter().any(|channel| user.link(*channel).linked);
-    open(user).filter(move |_| !on_board)
+    let is_linked = Channel::ALL.iter().any(|channel| user.link(*channel).linked);
+    open_unless_archived(user).filter(move |_| !is_linked)
 }
 
-/// The same once the person is not linked to this channel any more.
+/// The pending invitations of a person after the link to this channel is removed.
 pub fn pending_without(user: &User, channel: Channel) -> impl Iterator<Item = Invitation> {
     let mut others = Channel::ALL.iter().filter(|other| **other != channel);
-    let on_board = others.any(|other| user.link(*other).linked);
-    open(user).filter(move |_| !on_board)
+    let is_linked = others.any(|other| user.link(*other).linked);
+    open_unless_archived(user).filter(move |_| !is_linked)
 }
 
-/// The invitations by which a person would come again, were the person to be restored.
+/// The pending invitations of an archived person after the person is restored.
 pub fn pending_once_restored(user: &User) -> impl Iterator<Item = Invitation> {
-    let on_board = Channel::ALL.iter().any(|channel| user.link(*channel).linked);
-    still_open(user).filter(move |_| !on_board)
+    let is_linked = Channel::ALL.iter().any(|channel| user.link(*channel).linked);
+    open_on_channels(user).filter(move |_| !is_linked)
 }
 
-fn open(user: &User) -> impl Iterator<Item = Invitation> {
-    let has_left = user.state == UserState::Archived;
-    still_open(user).filter(move |_| !has_left)
+fn open_unless_archived(user: &User) -> impl Iterator<Item = Invitation> {
+    let is_archived = user.state == UserState::Archived;
+    open_on_channels(user).filter(move |_| !is_archived)
 }
 
-fn still_open(user: &User) -> impl Iterator<Item = Invitation> {
+fn open_on_channels(user: &User) -> impl Iterator<Item = Invitation> {
     let is_open = |invitation: &Invitation| {
         matches!(
             invitation.state,
@@ -139,12 +139,12 @@ impl Numbers {
         self.stock.get(owner).copied().unwrap_or_default()
     }
 
-    /// Numbers that become available by themselves, by the time at which they do.
+    /// The cooling numbers, each with the time at which it becomes available.
     pub fn cooling(&self) -> impl Iterator<Item = (Time, Phone)> + '_ {
         self.cooling.iter().copied()
     }
 
-    /// Whether the person takes a number from the pool, instead of having a corporate phone.
+    /// Whether the person gets a number from the pool instead of a corporate phone.
     pub fn is_account(&self, user: UserId) -> bool {
         self.accounts.contains(&user)
     }
@@ -158,49 +158,49 @@ impl Numbers {
         self.waiting.contains_key(&user)
     }
 
-    /// Changes whenever a person starts or stops waiting.
-    pub fn turns(&self) -> u64 {
-        self.turns
+    /// Increases when a person starts or stops waiting.
+    pub fn waiting_changes(&self) -> u64 {
+        self.waiting_changes
     }
 
-    /// Owners whose numbers run short.
+    /// The alarms of owners with few free numbers.
     pub fn alarms(&self) -> &Alarms {
         &self.alarms
     }
 
-    /// Looks whose numbers run short, at the end of a commit.
-    pub(crate) fn look(&mut self) {
+    /// Finds the owners with few free numbers, at the end of a commit.
+    pub(crate) fn check_alarms(&mut self) {
         let stock = &self.stock;
         let of = |owner: &NumberOwner| stock.get(owner).copied().unwrap_or_default();
-        self.alarms.look(self.threshold_percent, of);
+        self.alarms.check(self.threshold_percent, of);
     }
 
     pub(crate) fn set_threshold(&mut self, percent: u64) {
         self.threshold_percent = percent;
-        self.stock.keys().for_each(|owner| self.alarms.change(owner));
+        self.stock.keys().for_each(|owner| self.alarms.mark_changed(owner));
     }
 
     /// Records that administrators were notified about an owner.
-    pub(crate) fn tell(&mut self, kind: TemplateKind, org_unit: Option<&str>) {
+    pub(crate) fn mark_notified(&mut self, kind: TemplateKind, org_unit: Option<&str>) {
         let owner = self.owner(org_unit);
         match kind {
-            TemplateKind::NumberThreshold => self.alarms.threshold.tell(&owner),
-            TemplateKind::InvitationsExceedNumbers => self.alarms.demand.tell(&owner),
+            TemplateKind::NumberThreshold => self.alarms.threshold.mark_notified(&owner),
+            TemplateKind::InvitationsExceedNumbers => self.alarms.demand.mark_notified(&owner),
             _ => {}
         }
     }
 
-    pub(crate) fn open(&mut self, user: UserId) {
+    pub(crate) fn open_account(&mut self, user: UserId) {
         self.accounts.insert(user);
     }
 
-    /// Who is no person of the company any more takes no number and waits for none.
-    pub(crate) fn close(&mut self, user: UserId) {
+    /// Removes the account of a removed person, who gets no number any more.
+    pub(crate) fn close_account(&mut self, user: UserId) {
         self.accounts.remove(&user);
-        self.wait(user, None);
+        self.set_waiting(user, None);
     }
 
-    /// The owner of that name, kept once however many numbers it has.
+    /// The owner with this name. All its numbers share one text, to save memory.
     pub(crate) fn owner(&self, name: Option<&str>) -> NumberOwner {
         let owner: NumberOwner = name.map(Arc::from);
         self.stock.get_key_value(&owner).map_or(owner, |(known, _)| known.clone())
@@ -208,33 +208,33 @@ impl Numbers {
 
     pub(crate) fn add(&mut self, number: Phone, owner: NumberOwner) {
         if !self.all.contains_key(&number) {
-            self.put(number, Number { owner, state: NumberState::Available });
+            self.replace(number, Number { owner, state: NumberState::Available });
         }
     }
 
-    pub(crate) fn give(&mut self, number: Phone, owner: NumberOwner) {
+    pub(crate) fn set_owner(&mut self, number: Phone, owner: NumberOwner) {
         if let Some(known) = self.all.get(&number) {
             let state = known.state.clone();
-            self.put(number, Number { owner, state });
+            self.replace(number, Number { owner, state });
         }
     }
 
-    pub(crate) fn set(&mut self, number: Phone, state: NumberState) {
+    pub(crate) fn set_state(&mut self, number: Phone, state: NumberState) {
         if let Some(known) = self.all.get(&number) {
             let owner = known.owner.clone();
-            self.put(number, Number { owner, state });
+            self.replace(number, Number { owner, state });
         }
     }
 
-    /// Notes whether an account waits, and of which organization it is.
-    pub(crate) fn wait(&mut self, user: UserId, org_unit: Option<NumberOwner>) {
-        let before = self.waiting.get(&user).cloned();
-        if before == org_unit {
+    /// Records the organization for whose number an account waits; none if it does not wait.
+    pub(crate) fn set_waiting(&mut self, user: UserId, org_unit: Option<NumberOwner>) {
+        let old = self.waiting.get(&user).cloned();
+        if old == org_unit {
             return;
         }
-        self.turns += 1;
-        before.iter().chain(&org_unit).for_each(|owner| self.alarms.change(owner));
-        if let Some(owner) = before {
+        self.waiting_changes += 1;
+        old.iter().chain(&org_unit).for_each(|owner| self.alarms.mark_changed(owner));
+        if let Some(owner) = old {
             let stock = self.stock.entry(owner).or_default();
             stock.waiting = stock.waiting.saturating_sub(1);
         }
@@ -247,10 +247,10 @@ impl Numbers {
         }
     }
 
-    /// Puts a number in the place of what it was, and keeps the counts and indexes.
-    fn put(&mut self, number: Phone, new: Number) {
+    /// Adds or replaces a number, and updates the counts and indexes.
+    fn replace(&mut self, number: Phone, new: Number) {
         if let Some(old) = self.all.remove(&number) {
-            self.alarms.change(&old.owner);
+            self.alarms.mark_changed(&old.owner);
             let stock = self.stock.entry(old.owner.clone()).or_default();
             stock.total = stock.total.saturating_sub(1);
             stock.used = stock.used.saturating_sub(old.state.user().map_or(0, |_| 1));
@@ -264,7 +264,7 @@ impl Numbers {
                 self.by_user.remove(&user);
             }
         }
-        self.alarms.change(&new.owner);
+        self.alarms.mark_changed(&new.owner);
         let stock = self.stock.entry(new.owner.clone()).or_default();
         stock.total += 1;
         stock.used += new.state.user().map_or(0, |_| 1);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::user_id::UserId;
-use crate::event::{Channel, Wording};
+use crate::event::{Channel, RecipientEvent, Wording};
 use crate::values::{Time, fold};
 
 /// One bulk run.
@@ -85,16 +85,6 @@ pub enum RecipientState {
     Sent,
     Skipped,
     Failed,
-}
-
-/// What a claim says.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Claim<'a> {
-    pub attempt: u32,
-    pub generation: u32,
-    pub email: &'a str,
-    pub via: &'a str,
-    pub template: Option<&'a Wording>,
 }
 
 impl Recipient {
@@ -177,18 +167,24 @@ impl Run {
         self.places.insert(user, place);
     }
 
-    pub(crate) fn claim(&mut self, user: UserId, claim: Claim<'_>, at: Time) {
-        let Some(place) = self.set(user, RecipientState::Dispatching, Some(claim.attempt)) else {
+    /// Records the claim of a recipient. A recipient with an outcome is not changed.
+    pub(crate) fn claim(&mut self, user: UserId, event: RecipientEvent<'_>, at: Time) {
+        let RecipientEvent::InviteDispatched { attempt, generation, email, via, template, .. } =
+            event
+        else {
+            return;
+        };
+        let Some(place) = self.set(user, RecipientState::Dispatching, Some(*attempt)) else {
             return;
         };
         self.in_flight.insert(place, at);
-        self.wordings.extend(claim.template.map(|wording| (place, wording.clone())));
-        if !claim.via.is_empty() {
-            self.via = Some(claim.via.into());
+        self.wordings.extend(template.iter().map(|wording| (place, wording.clone())));
+        if !via.is_empty() {
+            self.via = Some(via.as_str().into());
         }
         if let Some(recipient) = self.recipients.get_mut(place as usize) {
-            recipient.generation = claim.generation;
-            recipient.mailed_to = Some(AddressMark::of(claim.email));
+            recipient.generation = *generation;
+            recipient.mailed_to = Some(AddressMark::of(email));
         }
     }
 

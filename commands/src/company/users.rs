@@ -361,9 +361,9 @@ mod tests {
 
     use super::*;
 
-    /// N47, N48: one key in any spelling is one person; another key is another, however alike.
+    /// N47, N48: a key in another case or with blanks is the same person; a key with a tag is another person.
     #[test]
-    fn n47_n48_a_key_is_compared_folded_and_whole() {
+    fn keys_are_compared_without_case_and_blanks() {
         let mut users = Users::default();
         let id = users.enter("A@X.example");
         assert_eq!(users.enter(" a@x.EXAMPLE "), id);

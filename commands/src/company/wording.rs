@@ -103,9 +103,10 @@ mod tests {
         assert_eq!(chosen(Some("Spanish"), "fr"), "es");
     }
 
-    /// ML-03: the company's own wording comes before ours in the same language, and its versions count up.
+    /// ML-03: the company's template comes before the built-in one of the same language. Its versions count
+    /// up.
     #[test]
-    fn ml_03_the_wording_in_force_is_the_one_that_was_set_last() {
+    fn newest_template_of_the_company_is_used() {
         let company = company("en", vec![set("de", "eins"), set("de", "zwei")]);
         assert_eq!(chosen(&company, Some("de-CH")), ("de".to_owned(), 2));
         assert_eq!(chosen(&company, Some("fr")), ("fr".to_owned(), 0));
@@ -116,10 +117,10 @@ mod tests {
         assert_eq!((of(2).as_deref(), of(1), of(3)), (Some("zwei"), None, None));
     }
 
-    /// ML-03: the claim records the wording in force; one that is set while the mail is under way is for
-    /// the next, and the earlier one is kept until the run is over.
+    /// ML-03: the claim records the template. A template set later is for the next claim, and the earlier one
+    /// is kept until the run is over.
     #[test]
-    fn ml_03_a_mail_under_way_keeps_the_wording_it_was_claimed_with() {
+    fn claimed_mail_keeps_its_template_after_a_change() {
         use crate::decide::outcome::MailOutcome;
         use crate::decide::runs::recipients::open_claims;
         use crate::decide::testing::{NOW, a_running_run, run_id, who};
@@ -158,9 +159,9 @@ mod tests {
         );
     }
 
-    /// ML-03: each person's mail is of the wording in their own language.
+    /// ML-03: each person gets the template of his or her language.
     #[test]
-    fn ml_03_the_language_is_the_persons() {
+    fn invitation_uses_the_language_of_the_person() {
         use crate::decide::ClaimRecipients;
         use crate::decide::testing::{channel_enabled, phone_added, run_id, run_started, who};
         use crate::event::Person;

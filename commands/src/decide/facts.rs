@@ -4,7 +4,7 @@ use crate::event::{FileRef, PictureFormat};
 use crate::user_file::{FileSummary, ParsedRow};
 use crate::values::{Code, ImportId, InvitationId, Personal};
 
-/// The facts for one command. They stand beside the command and never come from a client.
+/// The facts for one command. The rule gets them beside the command, and they never come from a client.
 #[derive(Debug, Clone, Default)]
 pub enum Facts {
     /// The command needs no facts, or the engine found none.
@@ -39,8 +39,9 @@ pub struct ArchiveContents {
 /// One picture of an archive, in the order of the archive.
 #[derive(Debug, Clone)]
 pub struct ArchivePicture {
-    /// Its file name without folders.
+    /// The file name of the picture, without folders.
     pub name: Personal<String>,
+    /// The stored picture, or the reason why it is refused.
     pub content: Result<StoredPicture, Code>,
 }
 

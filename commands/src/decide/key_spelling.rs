@@ -103,7 +103,7 @@ mod tests {
     /// OCM-09, OCM-11, ML-04: names are equal with composed or decomposed letters and with any surrounding blanks, in
     /// definitions and in references.
     #[test]
-    fn ocm_09_ocm_11_a_name_is_spelled_alike_wherever_it_comes_from() {
+    fn names_are_equal_in_composed_and_decomposed_spelling() {
         let company = given([]);
         let unit = json!({"org_unit": "\u{a0}Zu\u{308}rich ", "level": "team "});
         let defined = company.when_json("DefineOrgUnit", unit.clone());

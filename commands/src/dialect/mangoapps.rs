@@ -199,9 +199,9 @@ mod tests {
         ImportRows { import: import_id(), rows: read(text) }
     }
 
-    /// N67, N68: three words in any case, blank says nothing, and others are refused.
+    /// N67, N68: Enabled is one of three words, in any case. Blank says nothing, and other words are invalid.
     #[test]
-    fn n67_deleted_is_a_word_too() {
+    fn enabled_column_accepts_deleted() {
         let parsed = |word: &str| {
             let row = read(&format!("email/login,Enabled\nann,{word}\n")).remove(0);
             (row.values.enabled, row.values.archived, row.problems.len())

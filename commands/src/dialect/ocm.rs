@@ -245,15 +245,15 @@ mod tests {
         vec![(column.to_owned(), code)]
     }
 
-    /// OCM-03: the header of the template is the twelve columns in the order named.
+    /// OCM-03: the header of the template is the vendor's twelve columns in their order.
     #[test]
-    fn ocm_03_the_template_has_the_twelve_columns_in_order() {
+    fn template_has_the_twelve_columns_in_order() {
         assert_eq!(Ocm.template().lines().next(), Some(HEADER));
     }
 
-    /// OCM-05, OCM-11: what may be blank; the Agent ID is then the LAN ID.
+    /// OCM-05, OCM-11: some cells may be blank; a blank Agent ID is the LAN ID.
     #[test]
-    fn ocm_05_a_blank_agent_id_is_the_lan_id() {
+    fn blank_agent_id_is_the_lan_id() {
         let row = read("johndoe22,John,Doe,,4711,Agent,jane1,Team A,Agent,,,");
         assert_eq!((&row.problems, row.values.user.unwrap().as_str()), (&vec![], "johndoe22"));
         let attribute = |name: &str| row.values.attributes[name].clone().value();
@@ -266,7 +266,7 @@ mod tests {
 
     /// OCM-04, N74: no blanks, no letters beyond ASCII, at most 64 characters, never empty.
     #[test]
-    fn ocm_04_a_lan_id_without_special_characters() {
+    fn lan_id_with_special_characters_is_invalid() {
         let lan = |id: &str| problems(&format!("{id},J,D,,1,agent,x,T,R,,,"));
         for bad in ["jöhn", "john doe", "ｊｏｈｎ", "john\u{2019}s"] {
             assert_eq!(lan(bad), one("LAN ID", Code::FieldSpecialCharacters), "{bad}");
@@ -286,7 +286,7 @@ mod tests {
 
     /// OCM-06, N76: digits only, folded in width and compared as text.
     #[test]
-    fn ocm_06_a_pbx_id_is_digits() {
+    fn pbx_id_must_be_digits() {
         let pbx = |id: &str| read(&format!("john,J,D,,{id},agent,x,T,R,,,"));
         for (written, kept) in [("007", "007"), ("7", "7"), ("７", "7")] {
             let value = pbx(written).values.attributes["pbx_id"].clone().value();
@@ -298,9 +298,9 @@ mod tests {
         assert_eq!(problems("john,J,D,,,agent,x,T,R,,,"), one("PBX ID", Code::FieldRequired));
     }
 
-    /// OCM-07, A24: one of two words; who is no supervisor has one.
+    /// OCM-07, A24: a profile is one of two words; an agent needs a supervisor.
     #[test]
-    fn ocm_07_a_profile_is_agent_or_supervisor() {
+    fn profile_is_agent_or_supervisor() {
         let row = |profile: &str, supervisor: &str| {
             problems(&format!("john,J,D,,1,{profile},{supervisor},T,R,,,"))
         };
@@ -310,9 +310,9 @@ mod tests {
         assert_eq!(row("Supervisor", ""), vec![]);
     }
 
-    /// OCM-11: the last three may be blank, the names, the org unit and the role may not.
+    /// OCM-11: the last three cells may be blank; the names, the org unit and the role may not.
     #[test]
-    fn ocm_11_what_must_not_be_blank_is_said_at_once() {
+    fn all_blank_mandatory_cells_are_named_at_once() {
         let columns: Vec<_> =
             problems("john,,,,1,agent,x,,,,,").into_iter().map(|(c, _)| c).collect();
         assert_eq!(columns, ["First Name", "Last Name", "Org Unit", "Role"]);

@@ -1,9 +1,9 @@
-//! Builds everything that follows from the list of events: the enum, names, themes, what each is about.
+//! The macro that declares `Event` and its names, themes and subjects from one list.
 
-/// Declares `Event` and the view of each theme.
+/// Declares `Event`, and for each theme an enum of its events with borrowed fields.
 ///
-/// The list names, for each theme, its events: the event's name, whether it affects the plans of imports, and its
-/// fields in stored order.
+/// The list names the events of each theme. For each event it gives the name, the word `affects_imports` or
+/// `neutral`, and the fields in stored order.
 macro_rules! events {
     ($(
         $(#[$theme_doc:meta])*
@@ -36,7 +36,7 @@ macro_rules! events {
             }
         )*
 
-        /// An event as the event of its theme.
+        /// An event, sorted by its theme.
         #[derive(Debug, Clone, Copy)]
         pub enum ByTheme<'e> {
             $( $(#[$theme_doc])* $theme($view<'e>), )*
@@ -53,7 +53,7 @@ macro_rules! events {
                 }
             }
 
-            /// The event as one of its theme, so that a `match` can name every event of the theme.
+            /// The event within its theme. So a `match` can list all events of one theme without a catch-all arm.
             pub fn by_theme(&self) -> ByTheme<'_> {
                 match self {
                     $($( Self::$name { $( $field, )* } => {
@@ -62,7 +62,7 @@ macro_rules! events {
                 }
             }
 
-            /// Whether the event may change what the rows of an accepted import lead to. A preview of an import is
+            /// Whether the event may change the outcomes of an import's rows. A plan or preview of an import is
             /// outdated after such an event.
             pub fn affects_imports(&self) -> bool {
                 match self {
@@ -75,6 +75,7 @@ macro_rules! events {
                 let mut found = Subjects::default();
                 match self {
                     $($( Self::$name { $( $field, )* } => {
+                        // Every field is visited; only fields that name a subject add it.
                         $( $field.subject(stringify!($field), &mut found); )*
                     } )*)*
                 }
@@ -84,7 +85,7 @@ macro_rules! events {
     };
 }
 
-/// The word in the list for what an event does to the plans of imports.
+/// Translates the word in the list to the value of `Event::affects_imports`.
 macro_rules! effect {
     (affects_imports) => {
         true

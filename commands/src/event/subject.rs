@@ -1,4 +1,4 @@
-//! What an event is about: the user, run, import, number and phone that its fields name.
+//! The subjects of an event: the user, run, import, number and phone in its fields.
 
 use super::import::{
     BlankMeans, Counts, Existing, FileRef, ImportOptions, PictureFormat, RowOutcome, RowRef,
@@ -10,12 +10,12 @@ use super::person::Person;
 use super::run::{Channel, Delivery, Source};
 use crate::values::{Code, ImportId, InvitationId, Personal, Phone, Problem, RunId, Time, UserKey};
 
-/// What an event is about, each at most once.
+/// The subjects of an event, at most one of each kind.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Subjects<'e> {
     pub user: Option<&'e UserKey>,
     pub import: Option<ImportId>,
-    /// The run. An event of an import may name the run that the import asked for; it is about the import only.
+    /// The run. It is none for an event of an import, which may name the run that the import requested.
     pub run: Option<RunId>,
     /// The number of the pool.
     pub number: Option<Phone>,
@@ -23,9 +23,9 @@ pub struct Subjects<'e> {
     pub phone: Option<Phone>,
 }
 
-/// A field's value, as far as it names a subject of its event.
+/// The value of an event's field, which may be a subject of the event.
 pub(super) trait Subject {
-    /// Adds the subject to `found`. `field` is the field's name.
+    /// Adds the subject to `found`, if the value is one. `field` is the name of the field.
     fn subject<'e>(&'e self, _field: &str, _found: &mut Subjects<'e>) {}
 }
 
@@ -38,6 +38,7 @@ impl Subject for UserKey {
 impl Subject for ImportId {
     fn subject<'e>(&'e self, _: &str, found: &mut Subjects<'e>) {
         found.import = Some(*self);
+        // The run may come first. See `Subjects::run`.
         found.run = None;
     }
 }
@@ -111,5 +112,5 @@ no_subject! {
     Problem BlankMeans Existing FileRef ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
 }
 
-// The users and problems of a list are part of what happened, not what the event is about.
+// Users in a list are only details of the event, not its subject.
 impl<T> Subject for Vec<T> {}

@@ -183,8 +183,9 @@ mod tests {
         }
     }
 
+    /// LX-30: the HTML part has the button and the link, the text part has the link.
     #[test]
-    fn lx_30_an_invitation_must_show_its_button_and_its_link() {
+    fn invitation_without_button_or_link_is_rejected() {
         assert_eq!(check(INVITATION, "s", TEXT, HTML), Ok(()));
         missing("hello", HTML, &["text: link_url"]);
         missing(TEXT, "{{ link_button }}", &["html: link_url"]);
@@ -192,8 +193,9 @@ mod tests {
         missing("", "", &["html: link_button", "html: link_url", "text: link_url"]);
     }
 
+    /// LX-30: a link in a comment or in a condition does not count.
     #[test]
-    fn lx_30_a_link_that_nobody_sees_does_not_count() {
+    fn link_that_is_never_shown_does_not_count() {
         missing("{# {{ link_url }} #}", HTML, &["text: link_url"]);
         missing("{% if false %}{{ link_url }}{% endif %}", HTML, &["text: link_url"]);
         missing("{% if company_name %}{{ link_url }}{% endif %}", HTML, &["text: link_url"]);
@@ -206,9 +208,9 @@ mod tests {
         assert_eq!(refusal.code, Code::TemplateInvalid);
     }
 
-    /// ML-14: a company's own wording of the report must tell how many succeeded and how many failed.
+    /// ML-14: the company's own template of the report must show how many rows succeeded and how many failed.
     #[test]
-    fn ml_14_a_batch_report_must_show_its_summary() {
+    fn batch_report_without_its_summary_is_rejected() {
         let report =
             |text: &str| check(TemplateKind::BatchReport, "s", text, "{{ success }}{{ failed }}");
         assert_eq!(report("{{ failed }} of {{ total }} failed, {{ success }} did not"), Ok(()));
@@ -219,7 +221,7 @@ mod tests {
         assert_eq!(refusal.code, Code::TemplateInvalid);
     }
 
-    /// A company's own wording of a notice must show what it is for, and nothing that it does not know of.
+    /// A company's own template of a notice must show its purpose, and no variable of another kind of mail.
     #[test]
     fn each_notice_must_show_what_it_is_for() {
         use TemplateKind as K;
@@ -253,9 +255,9 @@ mod tests {
         }
     }
 
-    /// N56: for every kind, a subject with a line break is refused.
+    /// N56: for every kind, a subject with a line break is rejected.
     #[test]
-    fn n56_no_kind_takes_a_subject_of_two_lines() {
+    fn subject_of_two_lines_is_rejected_for_every_kind() {
         for kind in TemplateKind::ALL {
             let ours = builtin(kind, "en").unwrap();
             for bad in ["\r\nBcc: b@acme.example", "\n", "\r"] {
@@ -290,8 +292,9 @@ mod tests {
         invalid("s", "{{ link_url }}{% for a in range(90000) %}x{% endfor %}", HTML);
     }
 
+    /// N56: a subject is one line, never empty and at most 255 characters.
     #[test]
-    fn n56_a_subject_is_one_line() {
+    fn subject_must_be_one_line() {
         invalid("a\r\nBcc: b@acme.example", TEXT, HTML);
         invalid("a\nb", TEXT, HTML);
         invalid("", TEXT, HTML);

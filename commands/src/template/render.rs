@@ -3,6 +3,8 @@
 use std::fmt;
 
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::mail_template::MailTemplate;
 use super::part::MailPart;
@@ -19,7 +21,7 @@ const RECURSION_LIMIT_CALLS: usize = 16;
 const MAX_PART_BYTES: usize = 256 * 1024;
 
 /// A finished mail. The subject has no line break.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Rendered {
     pub subject: String,
     pub text: String,

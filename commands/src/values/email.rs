@@ -47,8 +47,8 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether the text is one sender as mails name it: an address, or a name and the address in angle brackets.
-/// A name with a comma or another mark stands in quotes.
+/// Whether the text is one sender: an address, or a name and the address in angle brackets. A name with a comma or
+/// another mark must be in quotes.
 pub fn is_mailbox(text: &str) -> bool {
     let Some((name, rest)) = text.rsplit_once('<') else { return check(text).is_ok() };
     let address = rest.strip_suffix('>').is_some_and(|address| check(address).is_ok());
@@ -61,7 +61,7 @@ pub fn is_mailbox(text: &str) -> bool {
     address && readable && !has_control(name)
 }
 
-/// What a name may hold that stands in no quotes (RFC 5322, 3.2.3).
+/// Whether a name without quotes may contain the character (RFC 5322, 3.2.3).
 fn in_plain_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || !c.is_ascii() || " .!#$%&'*+-/=?^_`{|}~".contains(c)
 }
@@ -89,8 +89,9 @@ mod tests {
         }
     }
 
+    /// N53: malformed addresses are invalid.
     #[test]
-    fn n53_what_is_no_address_is_refused() {
+    fn malformed_address_is_invalid() {
         let long = format!("{}@x.com", "a".repeat(249));
         for bad in [
             "a@b",
@@ -118,8 +119,9 @@ mod tests {
         }
     }
 
+    /// N54, N55: several addresses, `mailto:` and a name around an address are invalid, with a hint.
     #[test]
-    fn n54_n55_lists_and_decorations_get_a_hint() {
+    fn several_or_decorated_addresses_get_a_hint() {
         assert_eq!(check("a@x.com; b@x.com"), Err("write one address only"));
         assert_eq!(check("a@x.com,b@x.com"), Err("write one address only"));
         for text in ["mailto:a@x.com", "Will <a@x.com>", "MAILTO:a@x.com"] {
@@ -130,8 +132,9 @@ mod tests {
         }
     }
 
+    /// N40: the reserved address of a template's example row is invalid.
     #[test]
-    fn n40_the_templates_own_addresses_are_refused() {
+    fn reserved_address_of_the_template_is_invalid() {
         assert!(check("jane.doe@example.invalid").unwrap_err().contains("template"));
         assert!(check("jane.doe@EXAMPLE.invalid").is_err());
         assert_eq!(check("jane@myexample.invalid"), Ok(()));

@@ -187,8 +187,9 @@ mod tests {
         assert_eq!(reading.phone.to_string(), "+84923448071", "{text}");
     }
 
+    /// N57: one phone in many spellings is one number.
     #[test]
-    fn n57_one_number_in_many_spellings() {
+    fn many_spellings_give_one_number() {
         for text in [
             "+84923448071",
             "+84 923 448 071",
@@ -204,14 +205,17 @@ mod tests {
         }
     }
 
+    /// N58: a phone without its plus is invalid, unless the setting assumes one.
     #[test]
-    fn n58_a_lost_plus_is_assumed_only_when_asked() {
+    fn missing_plus_is_assumed_only_with_the_setting() {
         assert_eq!(Phone::read("84923448071", false), Err(Code::PhoneInvalid));
         assert!(Phone::read("84923448071", true).unwrap().plus_assumed);
     }
 
+    /// N59, N61, N62: scientific notation has its own code; letters, two numbers and wrong lengths are
+    /// invalid.
     #[test]
-    fn n59_n61_n62_what_is_no_phone_is_refused() {
+    fn malformed_phone_is_invalid() {
         assert_eq!(Phone::read("8.4923E+10", true), Err(Code::PhoneScientificNotation));
         for text in [
             "+84 (0) 923448071",

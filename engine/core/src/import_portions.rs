@@ -102,7 +102,7 @@ fn fault(error: FileError) -> BoxError {
 /// Rows to apply, in the order of the file.
 #[derive(Debug)]
 pub(crate) struct Portions {
-    /// A stack: the last portion is next.
+    /// A stack: the last portion is the next one.
     waiting: Vec<Vec<ParsedRow>>,
 }
 
@@ -116,25 +116,31 @@ impl Portions {
         self.waiting.pop()
     }
 
-    /// Puts rows back that could not be applied now.
+    /// Returns rows that could not be applied now. They are the next portion again.
     pub(crate) fn put_back(&mut self, rows: Vec<ParsedRow>) {
         self.waiting.push(rows);
     }
 
-    /// Splits rows whose events do not fit in one commit. A single such row becomes an invalid row, so that the
-    /// others are still applied.
+    /// Splits rows whose events do not fit in one commit. A single row that does not fit becomes invalid, so that the
+    /// rows after it are still applied.
     ///
     /// # Errors
-    /// When even the invalid row does not fit. The limits of a row prevent this; the row is never skipped.
+    /// When even the invalid row does not fit. The row is not skipped then. The limits of a row should prevent this.
     pub(crate) fn split(&mut self, mut rows: Vec<ParsedRow>) -> Result<(), BoxError> {
         if rows.len() > 1 {
             let rest = rows.split_off(rows.len() / 2);
+            // The first half is pushed last, so it comes off the stack first.
             self.waiting.extend([rest, rows]);
             return Ok(());
         }
+        // At most one row is left here.
         for row in rows {
             if row.problems.iter().any(|problem| problem.code == Code::CsvRecordTooLarge) {
-                return Err(format!("row {} is too large even for its error", row.row).into());
+                return Err(format!(
+                    "row {} is too large: even the event of its refusal does not fit in a commit",
+                    row.row
+                )
+                .into());
             }
             self.waiting.push(vec![row.as_too_large()]);
         }
@@ -156,8 +162,8 @@ mod tests {
         rows.iter().map(|row| row.row).collect()
     }
 
-    /// P14: halves keep the order of the file. A row that does not fit alone becomes invalid; if that does not
-    /// fit either, the split fails.
+    /// P14: halves keep the order of the file. A row that does not fit alone becomes invalid. If the invalid row
+    /// does not fit either, the split fails.
     #[test]
     fn split_rows_keep_their_order() {
         let mut portions = Portions::of((1..=3).map(row).collect());
@@ -170,7 +176,10 @@ mod tests {
         assert_eq!(numbers(&refused), [1]);
         assert_eq!(refused[0].problems[0].code, Code::CsvRecordTooLarge);
         let error = portions.split(refused).unwrap_err();
-        assert_eq!(error.to_string(), "row 1 is too large even for its error");
+        assert_eq!(
+            error.to_string(),
+            "row 1 is too large: even the event of its refusal does not fit in a commit"
+        );
         assert_eq!(numbers(&portions.next().unwrap()), [2, 3]);
         assert!(portions.next().is_none());
     }

@@ -162,7 +162,9 @@ pub(crate) fn read(
 ) -> Result<FileContents, Refusal> {
     let dialect = dialect::find(&import.dialect).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
+        Refusal::new(Code::ImportUnknownDialect)
+            .saying(&known.join(", "))
+            .with(json!({"known": known}))
     })?;
     let csv = Options {
         encoding: import.encoding.clone(),
@@ -180,8 +182,9 @@ pub(crate) fn read(
     let mut summary = open()
         .and_then(|input| user_file::scan(input, dialect, &options, &limits))
         .map_err(|error| match kept.as_slice() {
+        // With one file, its name would add nothing.
         [_] => companion_files::unreadable(error),
-        _ => companion_files::naming(companion_files::unreadable(error), &file.name),
+        _ => companion_files::with_file_name(companion_files::unreadable(error), &file.name),
     })?;
     summary.warnings.extend(said);
     let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;

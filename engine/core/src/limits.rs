@@ -1,22 +1,22 @@
 //! The limits of the engine, each with its unit and reason.
 
-/// The most queued commands of one company: the work of one second. More get `overloaded`.
+/// The most queued commands of one company: the work of one second. Further commands are answered `overloaded`.
 pub const INBOX_COMMANDS_MAX: usize = 1_024;
 
 /// The most commands of one batch: half an inbox, so that replies are not delayed.
 pub const BATCH_COMMANDS_MAX: usize = 512;
 
-/// The most bytes of one batch, if the log allows as many: more would delay replies.
+/// The most bytes of one batch, unless the log allows only fewer. Larger batches would delay replies.
 pub const BATCH_BYTES_MAX: usize = 1024 * 1024;
 
-/// How often commands are decided again after conflicts: two writers for one company occur only during a
-/// takeover.
+/// How often commands are decided again after conflicts. A few times are enough, because a company has two writers
+/// only during a takeover.
 pub const CONFLICTS_MAX: usize = 5;
 
-/// The most companies in memory.
+/// The companies in memory from which on idle ones are evicted: a million users need about 200 MB, so few are kept.
 pub const LOADED_COMPANIES_MAX: usize = 64;
 
-/// A company gets a snapshot when it has this many events since the last one: they replay in about 50 ms.
+/// A company gets a new snapshot after this many events. Replaying them takes about 50 ms.
 pub const SNAPSHOT_AFTER_EVENTS: u64 = 20_000;
 
 /// The size of one snapshot part, in bytes: sled stores small rows well and large ones badly.
@@ -26,21 +26,21 @@ pub const SNAPSHOT_PART_BYTES: usize = 4 * 1024;
 /// a million people has 200 MB.
 pub const SNAPSHOT_FLUSH_PARTS: u32 = 256;
 
-/// The most events that read models apply in one batch.
+/// The most events that read models apply in one batch: few batches, of a few MB in memory.
 pub const PROJECT_EVENTS_MAX: u64 = 2_000;
 
-/// How often read models poll the log for appends of other engines, in milliseconds. Their own engine notifies
-/// them at once, also before a query that waits for a position.
+/// How often read models poll the log for appends of other engines, in milliseconds. Appends of the same engine
+/// notify them at once.
 pub const POLL_LOG_MILLIS: u64 = 200;
 
 /// How often read models are flushed while they catch up, in batches: unflushed data uses memory, which grows
 /// on a slow disk.
 pub const FLUSH_AFTER_BATCHES: u32 = 8;
 
-/// The cache size of the store, in bytes.
+/// The cache size of the store, in bytes: small, because an engine with a million users must fit in 512 MiB.
 pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 
-/// The flush interval of the store, in milliseconds; it reclaims space only then.
+/// The flush interval of the store, in milliseconds. The store frees disk space only when it flushes.
 pub const STORE_FLUSH_MILLIS: u64 = 500;
 
 /// The longest wait of a query for `min_position`, in seconds (contract, section 3).
@@ -68,14 +68,14 @@ pub const ARCHIVE_ENTRIES_MAX: usize = 10_000;
 /// The largest directory of an archive, in bytes: the most entries with long names.
 pub const ARCHIVE_DIRECTORY_BYTES_MAX: u64 = 8 * 1024 * 1024;
 
-/// The largest unpacked size of one archive, in bytes: a thousand pictures of one mebibyte.
+/// The largest unpacked size of one archive, in bytes: a thousand pictures of 1 MiB.
 pub const PICTURES_BYTES_MAX: u64 = 1024 * 1024 * 1024;
 
 /// The largest compression ratio of an archive: pictures hardly compress, archive bombs do a thousandfold.
 pub const PICTURES_RATIO_MAX: u64 = 100;
 
-/// The unpacked size that is allowed at any ratio, in bytes: a dozen of the largest pictures. So a plain
-/// picture, which compresses well, is accepted.
+/// The unpacked size that is allowed at any ratio, in bytes: a dozen of the largest pictures. So an archive with a
+/// few pictures that compress well is accepted.
 pub const PICTURES_FREE_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The longest stored name of a picture, in characters: an Agent ID has at most 64.
@@ -84,7 +84,7 @@ pub const PICTURE_NAME_CHARS_MAX: usize = 100;
 /// The most rows that a preview shows (contract, section 2).
 pub const PREVIEW_ROWS: usize = 100;
 
-/// The most rows per kind of problem that a preview shows in addition: they fit on a screen beside the counts.
+/// The most additional rows of each kind of problem in a preview: they fit on a screen with the counts.
 pub const PREVIEW_ATTENTION_ROWS: usize = 10;
 
 /// The most import plans at once: each holds a copy of its company in memory.
@@ -93,18 +93,18 @@ pub const PLANS_AT_ONCE: usize = 2;
 /// How often an import is planned again because its company has changed. After that the client must retry.
 pub const PLANS_PER_COMMAND: usize = 4;
 
-/// The most recipients of one claim, for any channel.
+/// The most recipients of one claim, for any channel: their events must fit in a commit of 256 KiB.
 pub const CLAIM_MAX: usize = 500;
 
 /// The most notifications of one claim.
 pub const WELCOME_CLAIM_MAX: usize = 64;
 
-/// How long a closing engine waits for mails in flight, in seconds: a stop may take ten, and answers come
-/// first.
+/// How long a closing engine waits for mails in flight, in seconds. A stop may take ten seconds, and open requests
+/// are answered before.
 pub const CLOSE_SECONDS_MAX: u64 = 7;
 
-/// The longest sleep before the clock is read again, in seconds: an operator may have set it.
+/// The longest sleep before the clock is read again, in seconds: an operator may have changed the clock.
 pub const TIMER_SECONDS_MAX: u64 = 60;
 
-/// The wait of a process manager before a retry after a temporary fault, in milliseconds.
+/// The wait before a retry after a temporary fault, in milliseconds: five attempts a second are no load.
 pub const RETRY_MILLIS: u64 = 200;

@@ -116,7 +116,7 @@ impl ImportPlanner {
         let Ok(_turn) = self.permits.acquire().await else { return Reply::stopped() };
         let (context, submission) = (Arc::clone(&self.context), submission.clone());
         let looking =
-            tokio::task::spawn_blocking(move || undo::foresee(&context, &submission, undo));
+            tokio::task::spawn_blocking(move || undo::preview(&context, &submission, undo));
         looking
             .await
             .unwrap_or_else(|error| Err(undo::failed(&error)))

@@ -48,12 +48,12 @@ impl ProcessManagers {
         tasks.spawn(undo::manage(manager.clone()));
         tasks.spawn(run::manage(manager.clone()));
         tasks.spawn(notifications::manage(manager.clone()));
-        tasks.spawn(list(manager.clone()));
+        tasks.spawn(list_recipients(manager.clone()));
         tasks.spawn(tick(manager));
         Self { stop, tasks }
     }
 
-    /// Stops new work. Mails in flight are still reported.
+    /// Starts no new work from now on. The results of mails in flight are still reported.
     pub(crate) fn stop(&self) {
         self.stop.send_replace(true);
     }
@@ -68,7 +68,7 @@ impl ProcessManagers {
         self.tasks.is_empty()
     }
 
-    /// Stops all managers and aborts those that exceed the time limit.
+    /// Stops all managers and waits for their end. Aborts those that exceed the time limit.
     pub(crate) async fn end(mut self, time_limit: Duration) {
         self.stop();
         let ended = async { while self.tasks.join_next().await.is_some() {} };
@@ -78,8 +78,8 @@ impl ProcessManagers {
     }
 }
 
-/// Continues lists of recipients that were too long for one commit.
-async fn list(manager: ManagerContext) {
+/// Continues lists of recipients that are too long for one commit.
+async fn list_recipients(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
     while let Some(run) =
         manager.until(&mut pending, |pending| pending.listing.first().copied()).await
@@ -91,17 +91,19 @@ async fn list(manager: ManagerContext) {
     }
 }
 
-/// Submits `Tick` when a timer is due: time enters the history only as data.
+/// Submits `Tick` when a timer is due. The command carries the time, so a replay needs no clock.
 async fn tick(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
     while let Some(due) = manager.until(&mut pending, |pending| pending.tick_at).await {
         let now = manager.context.clock.now();
+        // A negative difference means that the timer is overdue.
         let wait = u64::try_from(due.0 - now.0).unwrap_or(0);
         if wait > 0 {
             manager.wait(&mut pending, wait).await;
             if manager.handle.has_stopped() {
                 return;
             }
+            // The wait also ends when the timers change, so the next due time is read again.
             continue;
         }
         if !matches!(manager.submit(Tick { now }, Ulid::nil()).await, Reply::Accepted { .. }) {

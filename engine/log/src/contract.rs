@@ -51,7 +51,7 @@ macro_rules! event_log_contract {
             a_commit_without_events_takes_a_position_and_no_version,
             an_empty_append_changes_nothing,
             an_append_of_too_many_commits_is_refused_whole,
-            an_append_takes_as_many_bytes_as_it_says,
+            an_append_may_have_as_many_bytes_as_the_log_says,
             the_hash_chain_verifies,
             a_reader_goes_on_at_the_tail,
             reading_starts_at_any_position,

@@ -92,7 +92,7 @@ pub enum ReadError {
     DamagedStream { stream: String, sequence: u64, what: String },
     #[error("read the commit at position {position}")]
     Decode { position: u64, source: DecodeError },
-    #[error("read the log at place {}: there is no commit at this place", location.0)]
+    #[error("read the log at location {}: there is no commit at this location", location.0)]
     NoSuchLocation { location: Location },
 }
 

@@ -44,7 +44,7 @@ pub use options::{Options, SEGMENT_BYTES, Step, Steps};
 #[derive(Debug)]
 pub struct FileLog {
     inner: Arc<Inner>,
-    /// `Some` until the log is dropped.
+    /// Sends appends to the writer. `None` only while the log is dropped.
     calls: Option<mpsc::Sender<Call>>,
     writer: Option<JoinHandle<()>>,
 }
@@ -101,9 +101,10 @@ impl EventLog for FileLog {
         let found = self.inner.index().commands.find(company, command);
         let Some(location) = found else { return Ok(None) };
         let Recorded { position, commit, .. } = self.read_at(location)?;
-        let is_it = commit.company == *company && commit.command == command;
+        // The index stores only a hash of the key, so another command may have been found.
+        let is_same = commit.company == *company && commit.command == command;
         let (first_version, body) = (commit.first_version, commit.body);
-        Ok(is_it.then_some(CommandLocation { first_version, body, position, location }))
+        Ok(is_same.then_some(CommandLocation { first_version, body, position, location }))
     }
 
     fn forget_commands_up_to(&self, position: u64) {
@@ -113,6 +114,7 @@ impl EventLog for FileLog {
 
 impl Drop for FileLog {
     fn drop(&mut self) {
+        // The writer ends when the channel of its calls is closed and empty.
         self.calls = None;
         if let Some(writer) = self.writer.take()
             && writer.join().is_err()

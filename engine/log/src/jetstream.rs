@@ -39,11 +39,11 @@ pub use frame::encode as payload;
 pub use open::config as stream_config;
 pub use options::Options;
 
-/// The log in a stream. Dropping it leaves the outcome of running appends unknown.
+/// The log in a stream. When it is dropped, the outcome of appends in flight is unknown.
 #[derive(Debug)]
 pub struct JetStreamLog {
     inner: Arc<Inner>,
-    /// `Some` until the log is dropped.
+    /// `Some` until the log is dropped: `drop` must own it to shut it down.
     runtime: Option<Runtime>,
 }
 
@@ -62,11 +62,11 @@ impl JetStreamLog {
             .map_err(OpenError::Threads)?;
         let handle = runtime.handle().clone();
         let opening = open_on(handle.clone(), options);
-        let stopped = || OpenError::Threads(std::io::Error::other("they have stopped"));
+        let stopped = || OpenError::Threads(std::io::Error::other("the thread has stopped"));
         match wait_on(&handle, opening).ok_or_else(stopped).flatten() {
             Ok(inner) => Ok(Self { inner, runtime: Some(runtime) }),
             Err(error) => {
-                // Waiting for a runtime to stop panics inside async code.
+                // The caller may be async code. There, dropping a runtime panics, because it waits for the threads.
                 runtime.shutdown_background();
                 Err(error)
             }
@@ -83,11 +83,12 @@ async fn open_on(runtime: Handle, options: Options) -> Result<Arc<Inner>, OpenEr
         view: RwLock::new(view),
         end: watch::Sender::new(0),
         append_bytes_max,
-        turns: Mutex::default(),
+        append_locks: Mutex::default(),
         damage: OnceLock::new(),
     });
     follow::read_up_to(&inner, 1, state.last_sequence).await?;
     let (end, seen) = (inner.view().end, options.indexed_up_to);
+    // The indexes of this data folder know more commits than the stream holds.
     if end < seen {
         return Err(OpenError::Behind { stream: options.stream, seen, end });
     }
@@ -96,7 +97,7 @@ async fn open_on(runtime: Handle, options: Options) -> Result<Arc<Inner>, OpenEr
 }
 
 impl EventLog for JetStreamLog {
-    /// Continues when the future is dropped, so that the acknowledgement of the server is not lost.
+    /// The append continues after its future is dropped. Otherwise the acknowledgement of the server could be lost.
     fn append(&self, commits: Vec<Encoded>) -> AppendFuture<'_> {
         let inner = Arc::clone(&self.inner);
         Box::pin(async move {
@@ -146,9 +147,10 @@ impl EventLog for JetStreamLog {
         let Some(location) = found else { return Ok(None) };
         reader::stored_at(&self.inner, location, |stored| {
             let Stored { position, envelope, .. } = stored;
-            let is_it = envelope.company == company.as_str() && envelope.command == command;
+            // The index holds only hashes, so the commit may be that of another command.
+            let is_same = envelope.company == company.as_str() && envelope.command == command;
             let (first_version, body) = (envelope.first_version, envelope.body);
-            Ok(is_it.then_some(CommandLocation {
+            Ok(is_same.then_some(CommandLocation {
                 first_version,
                 body,
                 position: *position,
@@ -163,7 +165,7 @@ impl EventLog for JetStreamLog {
 }
 
 impl Drop for JetStreamLog {
-    // As in `open`: waiting for a runtime to stop panics inside async code.
+    // As in `open`: dropping the runtime itself would panic inside async code.
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

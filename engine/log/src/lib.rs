@@ -86,10 +86,10 @@ pub trait EventLog: Send + Sync + fmt::Debug {
     /// Reads one company from the commit that holds `version` (0 and 1 both mean the start).
     fn read_company(&self, company: &CompanyId, version: u64) -> Box<dyn Reader>;
 
-    /// Reads again the commit that a reader yielded with this place.
+    /// Reads again the commit that a reader returned with this location.
     ///
     /// # Errors
-    /// When there is no commit at this place, or it cannot be read.
+    /// When there is no commit at this location, or it cannot be read.
     fn read_at(&self, location: Location) -> Result<Recorded, ReadError>;
 
     /// Finds the commit of a command among those after the position last given to
@@ -112,7 +112,7 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 pub type AppendFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Vec<Appended>, AppendError>> + Send + 'a>>;
 
-/// Yields commits in order and remembers where it is.
+/// Returns commits in order and keeps its position.
 pub trait Reader: Send + fmt::Debug {
     /// The next commit, or `None` at the end of the log. A later call sees newer commits.
     ///

@@ -30,7 +30,7 @@ struct Shared {
 #[derive(Debug, Default)]
 struct Stream {
     head: Head,
-    /// The indexes of its commits among all commits.
+    /// The company's commits, as indexes of [`Shared::commits`].
     commits: Vec<usize>,
 }
 
@@ -153,6 +153,8 @@ impl EventLog for MemoryLog {
 }
 
 /// Whether a reader that starts at `version` skips this commit.
+///
+/// A commit without events has a last version before its first one, so both are compared.
 fn is_before(recorded: &Recorded, version: u64) -> bool {
     let commit = &recorded.commit;
     commit.first_version < version && commit.last_version() < version
@@ -163,6 +165,7 @@ struct MemoryReader {
     shared: Arc<RwLock<Shared>>,
     /// The company to read; `None` reads all companies.
     company: Option<CompanyId>,
+    /// The index of the next commit: among the company's commits, or among all.
     next: usize,
 }
 
@@ -181,8 +184,8 @@ impl Reader for MemoryReader {
     }
 }
 
-// A panic cannot leave the state half changed, since only pushes that cannot fail change it. So a poisoned
-// lock is used on.
+// A poisoned lock is still usable: a panic cannot leave the state half changed, because the code that changes it
+// cannot panic.
 fn read(shared: &RwLock<Shared>) -> RwLockReadGuard<'_, Shared> {
     shared.read().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,10 +1,10 @@
-//! Where commits are in the log: positions, versions and places of storage.
+//! Where commits are in the log: positions, versions and storage locations.
 
 use boarding_commands::commit::Recorded;
 use boarding_commands::values::Digest;
 use serde::{Deserialize, Serialize};
 
-/// A commit in the log, and the place where it is stored.
+/// A commit in the log, and its storage location.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
     pub location: Location,

@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 
-/// Random bytes of the operating system.
+/// Returns random bytes from the operating system.
 ///
 /// # Errors
-/// When the system's source of random bytes cannot be read.
+/// When `/dev/urandom` cannot be read.
 pub fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     File::open("/dev/urandom")?.read_exact(&mut bytes)?;

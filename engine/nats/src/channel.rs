@@ -1,4 +1,4 @@
-//! The channel `nats`: gives invitations to external workers; other mails go by mail.
+//! The channel `nats`: queues invitations for external workers, and sends other mails by mail.
 
 use std::sync::Arc;
 
@@ -11,11 +11,11 @@ use crate::worker_queue::{HandOver, WorkItem, WorkQueue};
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::{Channel, ChannelAnswer, DeliveryFuture};
 
-/// Gives invitations to external workers. Each attempt is queued once, also after retries.
+/// Queues invitations for external workers. Each attempt is queued once, also after retries.
 #[derive(Debug)]
 pub struct NatsChannel {
     work: WorkQueue,
-    /// For mails that are not invitations.
+    /// The channel of mails that are not invitations.
     mail: Arc<dyn Channel>,
 }
 
@@ -24,12 +24,13 @@ impl NatsChannel {
         Self { work, mail }
     }
 
-    /// Queues one invitation. A fault needs no report: retries go on until the deadline of the recipient.
+    /// Queues one invitation. The queue retries after faults until the deadline of the recipient, so no fault is
+    /// reported here.
     async fn hand_over(&self, mail: Mail) -> ChannelAnswer {
-        // Without a claim the attempt has ended: there is nothing to queue.
+        // A mail without a claim needs no work: its attempt has ended.
         let Some(item) = WorkItem::of(mail) else { return ChannelAnswer::HandedOver };
         match self.work.hand_over(&item).await {
-            HandOver::Over => ChannelAnswer::HandedOver,
+            HandOver::Done => ChannelAnswer::HandedOver,
             HandOver::TooLarge => {
                 let detail = "the invitation is larger than a message may be; shorten the template";
                 let detail = Some(detail.to_owned());
@@ -45,6 +46,7 @@ impl Channel for NatsChannel {
     }
 
     fn deduplicates(&self) -> bool {
+        // The worker queue records each attempt and rejects a second one.
         true
     }
 
@@ -73,8 +75,9 @@ impl Channel for NatsChannel {
             if mails.first().is_some_and(|mail| !matches!(mail.purpose, Purpose::Run(_))) {
                 return self.mail.send_batch(mails).await;
             }
-            let handing = stream::iter(mails).map(|mail| self.hand_over(mail));
-            handing.buffered(WORK_IN_FLIGHT).collect().await
+            let answers = stream::iter(mails).map(|mail| self.hand_over(mail));
+            // `buffered` keeps the order of the mails, as the contract of a channel requires.
+            answers.buffered(WORK_IN_FLIGHT).collect().await
         })
     }
 }

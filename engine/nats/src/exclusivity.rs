@@ -48,7 +48,7 @@ impl ExclusivityCheck {
     /// # Errors
     /// Which engine runs, or why the check failed.
     pub async fn check_idle(&self) -> Result<(), ExclusivityError> {
-        if let Some(id) = micro::another(&self.0).await {
+        if let Some(id) = micro::other_engine(&self.0).await {
             return Err(ExclusivityError::Serves { id });
         }
         match with_retry(&self.0, async || engine(&self.0).await).await? {

@@ -103,7 +103,7 @@ impl Feeder {
             let before = self.sender.borrow().published;
             let Err(error) = self.follow().await;
             tracing::debug!(error = boarding_log::error_chain(&error), "feed interrupted");
-            if matches!(error, FeedError::Ending) {
+            if matches!(error, FeedError::Stopping) {
                 return;
             }
             if error.is_conflict() {
@@ -127,11 +127,11 @@ impl Feeder {
         let max_bytes = self.context.client().server_info().max_payload;
         tracing::debug!(sequence = last.sequence, "end of the event stream read");
         let after = source::Source::after(self.log.clone(), last.event, max_bytes).await?;
-        tracing::debug!(position = after.given(), "feed continues");
+        tracing::debug!(position = after.position(), "feed continues");
         self.publish(after, last.sequence).await
     }
 
-    /// Tells how far it is, now that nothing is in the way.
+    /// Reports the position of the last published event. The feed has no trouble then.
     fn report_published(&self, published: u64) {
         self.sender.send_if_modified(|state| {
             let now = State { published: published.max(state.published), trouble: None };

@@ -19,15 +19,16 @@ pub(super) const NAME: &str = "boarding";
 /// The discovery verbs that every service answers.
 const VERBS: [&str; 3] = ["PING", "INFO", "STATS"];
 
-/// How long to wait for the answer of another engine, in milliseconds. If there is none, the server reports
-/// that at once.
-const ANOTHER_MILLIS_MAX: u64 = 2_000;
+/// The longest wait for the answer of another engine, in milliseconds. If no engine is connected, the server
+/// reports that at once.
+const OTHER_ENGINE_MILLIS_MAX: u64 = 2_000;
 
-/// The id of another engine on these servers, if there is one. Engines with separate logs must not share a
-/// NATS: the server would distribute requests between them.
-pub(super) async fn another(client: &Client) -> Option<String> {
-    let asked = client.request(format!("$SRV.PING.{NAME}"), "".into());
-    let answer = tokio::time::timeout(Duration::from_millis(ANOTHER_MILLIS_MAX), asked).await;
+/// The id of another engine on these servers, if there is one. Engines with separate logs must not use the
+/// same servers, because these would distribute the requests between the engines.
+pub(super) async fn other_engine(client: &Client) -> Option<String> {
+    let request = client.request(format!("$SRV.PING.{NAME}"), "".into());
+    let answer =
+        tokio::time::timeout(Duration::from_millis(OTHER_ENGINE_MILLIS_MAX), request).await;
     let ping: PingResponse = serde_json::from_slice(&answer.ok()?.ok()?.payload).ok()?;
     Some(ping.id)
 }
@@ -43,15 +44,16 @@ pub(super) struct Service {
 #[derive(Debug)]
 struct Endpoint {
     info: endpoint::Info,
-    done: Mutex<Done>,
+    counts: Mutex<RequestCounts>,
 }
 
 #[derive(Debug, Clone, Default)]
-struct Done {
+struct RequestCounts {
     requests: usize,
     errors: usize,
     millis: u64,
-    last: Option<Code>,
+    /// The code of the last refusal or failure.
+    last_error: Option<Code>,
 }
 
 impl Service {
@@ -67,7 +69,7 @@ impl Service {
             queue_group: NAME.to_owned(),
             metadata: owned(metadata),
         };
-        self.endpoints.push(Endpoint { info, done: Mutex::default() });
+        self.endpoints.push(Endpoint { info, counts: Mutex::default() });
         self.endpoints.len() - 1
     }
 
@@ -79,14 +81,14 @@ impl Service {
     /// Counts a response: its duration in milliseconds, and the code of a refusal or failure.
     pub(super) fn count(&self, endpoint: usize, millis: u64, code: Option<Code>) {
         let Some(endpoint) = self.endpoints.get(endpoint) else { return };
-        let mut done = endpoint.done.lock().unwrap_or_else(PoisonError::into_inner);
-        done.requests += 1;
-        done.millis += millis;
-        done.errors += usize::from(code.is_some());
-        done.last = code.or(done.last);
+        let mut counts = endpoint.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        counts.requests += 1;
+        counts.millis += millis;
+        counts.errors += usize::from(code.is_some());
+        counts.last_error = code.or(counts.last_error);
     }
 
-    /// The discovery subjects: of all services, of those with this name, and of this instance.
+    /// The subjects of discovery requests: to all services, to services of this name, and to this instance.
     pub(super) fn discovery_subjects(&self) -> impl Iterator<Item = String> {
         let one = format!("{NAME}.{}", self.id);
         let scopes = [String::new(), format!(".{NAME}"), format!(".{one}")];
@@ -94,19 +96,19 @@ impl Service {
     }
 
     /// Answers a discovery request.
-    pub(super) async fn answer(&self, client: &Client, question: Message) {
-        let Some(reply) = question.reply else { return };
-        let verb = question.subject.split('.').nth(1).unwrap_or_default();
+    pub(super) async fn answer(&self, client: &Client, request: Message) {
+        let Some(reply) = request.reply else { return };
+        let verb = request.subject.split('.').nth(1).unwrap_or_default();
         let answer = match verb {
-            "PING" => written(&self.ping()),
-            "INFO" => written(&self.info()),
-            _ => self.stats().map_or_else(Vec::new, |stats| written(&stats)),
+            "PING" => to_json(&self.ping()),
+            "INFO" => to_json(&self.info()),
+            _ => self.stats().map_or_else(Vec::new, |stats| to_json(&stats)),
         };
         if let Err(error) = client.publish(reply, answer.into()).await {
             tracing::warn!(
                 error = &error as &dyn std::error::Error,
                 verb,
-                "sending a discovery answer failed"
+                "sending a discovery response failed"
             );
         }
     }
@@ -148,16 +150,17 @@ impl Service {
 
 impl Endpoint {
     fn stats(&self) -> endpoint::Stats {
-        let done = self.done.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let average = done.millis * 1_000_000 / u64::try_from(done.requests).unwrap_or(1).max(1);
+        let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let average =
+            counts.millis * 1_000_000 / u64::try_from(counts.requests).unwrap_or(1).max(1);
         endpoint::Stats {
             name: self.info.name.clone(),
             subject: self.info.subject.clone(),
-            requests: done.requests,
-            errors: done.errors,
-            processing_time: Duration::from_millis(done.millis),
+            requests: counts.requests,
+            errors: counts.errors,
+            processing_time: Duration::from_millis(counts.millis),
             average_processing_time: Duration::from_nanos(average),
-            last_error: done.last.map(|code| error::Error {
+            last_error: counts.last_error.map(|code| error::Error {
                 code: usize::from(code.status()),
                 status: code.as_str().to_owned(),
             }),
@@ -175,7 +178,7 @@ fn owned(pairs: &[(&str, &str)]) -> HashMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-fn written(answer: &impl Serialize) -> Vec<u8> {
+fn to_json(answer: &impl Serialize) -> Vec<u8> {
     // Maps of texts and numbers can always be encoded.
     serde_json::to_vec(answer).unwrap_or_default()
 }

@@ -24,6 +24,7 @@ pub(super) struct ObjectBucket {
     jetstream: Context,
     /// The number of replicas of a new bucket.
     copies: usize,
+    /// Limits the fetches that run at the same time.
     fetches: Semaphore,
 }
 
@@ -58,21 +59,22 @@ impl ObjectBucket {
                 unavailable(&error)
             }
         })?;
-        // A link points to another name, perhaps of another company, so links are rejected.
+        // An object may be a link to another object, perhaps of another company. So links are rejected.
         if object.info().name != name || object.info().bucket != FILES_BUCKET {
             return Err(Refusal::new(Code::ImportObjectNotFound));
         }
         Ok(object)
     }
 
-    async fn keep(
+    /// Copies an object to the stored files, where the file gets the name `file_name`.
+    async fn store(
         &self,
-        name: &str,
-        called: &str,
+        object_name: &str,
+        file_name: &str,
         files: &Files,
     ) -> Result<FetchedObject, Refusal> {
         let _permit = self.fetches.acquire().await;
-        let object = self.get(name).await?;
+        let object = self.get(object_name).await?;
         let limit = Limits::default().file_bytes;
         let size = object.info().size as u64;
         if size > limit {
@@ -80,12 +82,13 @@ impl ObjectBucket {
             return Err(Refusal::new(Code::ImportTooLarge).with(details));
         }
         let digest = object.info().digest.clone();
-        let (files, called, runtime) = (files.clone(), called.to_owned(), Handle::current());
-        let keeping = move || -> Result<FileRef, Refusal> {
+        let (files, name, runtime) = (files.clone(), file_name.to_owned(), Handle::current());
+        let copy = move || -> Result<FileRef, Refusal> {
+            // An empty object may have no chunk in the store, so a reader could wait for one in vain.
             let kept = if size == 0 {
-                files.keep(&called, io::empty(), limit)
+                files.keep(&name, io::empty(), limit)
             } else {
-                files.keep(&called, ObjectReader { object, runtime }, limit)
+                files.keep(&name, ObjectReader { object, runtime }, limit)
             };
             kept.map_err(|error| match wrong_digest(&error) {
                 true => Refusal::new(Code::ImportChecksumMismatch),
@@ -93,29 +96,29 @@ impl ObjectBucket {
             })
         };
         let kept =
-            tokio::task::spawn_blocking(keeping).await.map_err(|error| unavailable(&error))??;
+            tokio::task::spawn_blocking(copy).await.map_err(|error| unavailable(&error))??;
         Ok(FetchedObject { kept, digest })
     }
 }
 
 impl Objects for ObjectBucket {
     fn fetch<'a>(&'a self, object: &'a str, name: &'a str, files: &'a Files) -> FetchFuture<'a> {
-        Box::pin(self.keep(object, name, files))
+        Box::pin(self.store(object, name, files))
     }
 }
 
 fn unavailable(error: &dyn std::error::Error) -> Refusal {
-    let why = format!("the object store: {}", boarding_log::error_chain(error));
+    let why = format!("the object store failed: {}", boarding_log::error_chain(error));
     Refusal::new(Code::Unavailable).saying(&why)
 }
 
-/// Whether the store reported that the file does not match its digest.
+/// Whether the object's bytes did not match its digest. The client library reports this as invalid data.
 fn wrong_digest(error: &dyn std::error::Error) -> bool {
     let source = error.source().and_then(|source| source.downcast_ref::<io::Error>());
     source.is_some_and(|source| source.kind() == io::ErrorKind::InvalidData)
 }
 
-/// Reads an object on a blocking thread.
+/// Reads an object on a blocking thread. A read fails if the store sends nothing for too long.
 struct ObjectReader {
     object: Object,
     runtime: Handle,

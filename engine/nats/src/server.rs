@@ -78,7 +78,7 @@ impl NatsServer {
             // The log is shared: this engine resumes a company when it acquires it.
             Some(owners) => engine.share(Arc::new(owners.clone())),
             None => {
-                if let Some(id) = micro::another(&client).await {
+                if let Some(id) = micro::other_engine(&client).await {
                     return Err(ServeError::Another { id });
                 }
                 engine.resume().await;

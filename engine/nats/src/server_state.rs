@@ -1,4 +1,4 @@
-//! The state that all tasks of the server share, and how a request is executed.
+//! The state that all tasks of the server share, and the execution of requests.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -37,8 +37,10 @@ pub(super) struct ServerState {
     pub(super) copies: usize,
     pub(super) phase: watch::Receiver<Phase>,
     pub(super) service: Service,
+    /// The index of the service's endpoint for commands.
     pub(super) commands: usize,
     pub(super) admission: Admission,
+    /// The ownership of companies; none if this is the only engine of the log.
     pub(super) owners: Option<CompanyOwners>,
 }
 
@@ -51,6 +53,7 @@ impl ServerState {
     /// Executes a command from a request or from the queue.
     pub(super) async fn command(&self, request: Request<'_>) -> WireResponse {
         if request.forwarded {
+            // It is executed here in any case: two engines must not forward it to each other without end.
             self.guarded(request, requests::command(&self.engine, request)).await
         } else {
             self.guarded(
@@ -61,7 +64,7 @@ impl ServerState {
         }
     }
 
-    /// Runs the work and always returns a response, also after a panic or at shutdown.
+    /// Runs `work` and returns its response. Returns a failure after a panic, and when the shutdown takes too long.
     pub(super) async fn guarded(
         &self,
         request: Request<'_>,
@@ -69,6 +72,7 @@ impl ServerState {
     ) -> WireResponse {
         let mut phase = self.phase.clone();
         tokio::select! {
+            // A response that is ready is sent, even if the time for it is over.
             biased;
             response = AssertUnwindSafe(work).catch_unwind() => response.unwrap_or_else(|_| {
                 tracing::error!(subject = request.subject, "request panicked");
@@ -86,7 +90,7 @@ impl ServerState {
         let sent =
             self.client.publish_with_headers(to.to_owned(), headers, response.body.into()).await;
         if let Err(error) = sent {
-            tracing::warn!(error = &error as &dyn std::error::Error, "sending an answer failed");
+            tracing::warn!(error = &error as &dyn std::error::Error, "sending a response failed");
         }
     }
 }

@@ -15,8 +15,10 @@ use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream::{Config, RetentionPolicy, StorageType};
 use async_nats::jetstream::{self, ErrorCode};
 use async_nats::{Client, HeaderMap, Request, StatusCode};
+use boarding_commands::company::InvitationClaim;
 use boarding_commands::event::Channel;
-use boarding_commands::values::{CompanyId, Digest, InvitationId, RunId, Time, UserKey};
+use boarding_commands::template::Rendered;
+use boarding_commands::values::{CompanyId, Digest, Time};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -25,7 +27,7 @@ use crate::limits::{
     WORK_ACK_SECONDS_MAX, WORK_REMEMBERED_SECONDS, WORK_RETRY_MILLIS, WORK_RETRY_MILLIS_MAX,
 };
 use boarding_core::clock::Clock;
-use boarding_core::delivery::mail::{Mail, Purpose};
+use boarding_core::delivery::mail::{Mail, OpenInvitation};
 
 /// One piece of work, as JSON: invite this person on this channel, and report.
 ///
@@ -33,27 +35,16 @@ use boarding_core::delivery::mail::{Mail, Purpose};
 /// `attempt` and `fence` given here. After the `deadline` the worker must not start the work.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WorkItem {
-    pub company: CompanyId,
-    pub run: RunId,
-    pub user: UserKey,
-    /// Counts the claims of this recipient, from 1.
-    pub attempt: u32,
-    pub fence: u64,
-    pub channel: Channel,
-    /// The same at every attempt.
-    pub message_id: String,
-    pub invitation: InvitationId,
-    pub generation: u32,
-    pub deadline: Time,
+    #[serde(flatten)]
+    pub claim: InvitationClaim,
     /// Where the company's mail for this person goes.
     pub to: Address,
     /// The person's corporate phone, all but its last digits hidden.
     pub phone: String,
     /// The language of the wording: a BCP 47 tag.
     pub language: String,
-    pub subject: String,
-    pub text: String,
-    pub html: String,
+    #[serde(flatten)]
+    pub content: Rendered,
     /// The personal link. Every holder of the link can use it.
     pub link: String,
     /// When the link ends, if it is sent now.
@@ -70,7 +61,7 @@ pub struct Address {
 
 impl fmt::Debug for WorkItem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WorkItem({} of {}, attempt {})", self.message_id, self.company, self.attempt)
+        f.debug_tuple("WorkItem").field(&self.claim).finish()
     }
 }
 
@@ -83,33 +74,21 @@ impl fmt::Debug for Address {
 impl WorkItem {
     /// The work item of an invitation; `None` if its claim has ended.
     pub fn of(mail: Mail) -> Option<Self> {
-        let Purpose::Run(run) = mail.purpose else { return None };
-        let claim = mail.claim?;
+        let OpenInvitation { claim, phone, language, link, expires_at } = mail.invitation?;
         Some(Self {
-            company: mail.company,
-            run,
-            user: claim.user.into_inner(),
-            attempt: claim.attempt,
-            fence: claim.fence,
-            channel: claim.channel,
-            message_id: mail.message_id,
-            invitation: claim.invitation,
-            generation: claim.generation,
-            deadline: claim.deadline,
+            claim,
             to: Address { address: mail.to, name: mail.to_name },
-            phone: claim.masked_phone,
-            language: claim.language,
-            subject: mail.content.subject,
-            text: mail.content.text,
-            html: mail.content.html,
-            link: claim.link.into_inner(),
-            expires_at: claim.expires_at,
+            phone,
+            language,
+            content: mail.content,
+            link: link.into_inner(),
+            expires_at,
         })
     }
 
     /// A hash of the Message-ID that is valid in a subject.
     fn message_hash(&self) -> String {
-        Digest::of(self.message_id.as_bytes()).to_string().chars().take(32).collect()
+        Digest::of(self.claim.message_id.as_bytes()).to_string().chars().take(32).collect()
     }
 }
 
@@ -117,7 +96,7 @@ impl WorkItem {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HandOver {
     /// The item is or was in the queue, or its deadline has passed.
-    Over,
+    Done,
     /// The item exceeds the largest message of the server.
     TooLarge,
 }
@@ -162,16 +141,16 @@ impl WorkQueue {
         let Ok(payload) = serde_json::to_vec(item) else { return HandOver::TooLarge };
         let mut wait_millis = WORK_RETRY_MILLIS;
         loop {
-            let left = item.deadline.0.saturating_sub(self.clock.now().0);
+            let left = item.claim.deadline.0.saturating_sub(self.clock.now().0);
             let Some(seconds) = u64::try_from(left).ok().filter(|left| *left > 0) else {
-                return HandOver::Over;
+                return HandOver::Done;
             };
-            match self.try_to(item, &payload, seconds.div_ceil(1000)).await {
+            match self.try_once(item, &payload, seconds.div_ceil(1000)).await {
                 Ok(handed) => return handed,
                 Err(error) => {
                     self.opened().clear();
                     let error = boarding_log::error_chain(&error);
-                    tracing::warn!(company = %item.company, run = %item.run, %error, "queueing work failed, retrying");
+                    tracing::warn!(company = %item.claim.company, run = %item.claim.run, %error, "queueing work failed, retrying");
                 }
             }
             tokio::time::sleep(Duration::from_millis(wait_millis)).await;
@@ -179,28 +158,28 @@ impl WorkQueue {
         }
     }
 
-    async fn try_to(
+    async fn try_once(
         &self,
         item: &WorkItem,
         payload: &[u8],
         seconds: u64,
     ) -> Result<HandOver, HandOverError> {
-        if !self.opened().contains(&item.company) {
-            self.open(&item.company).await?;
-            self.opened().insert(item.company.clone());
+        if !self.opened().contains(&item.claim.company) {
+            self.open(&item.claim.company).await?;
+            self.opened().insert(item.claim.company.clone());
         }
         let (record, work) = self.headers(item, seconds);
         if payload.len() + HEADERS_BYTES > self.client.server_info().max_payload {
             return Ok(HandOver::TooLarge);
         }
-        let subject = names::handed(&item.company, &item.message_hash(), item.attempt);
+        let subject = names::handed(&item.claim.company, &item.message_hash(), item.claim.attempt);
         let sent = self.client.publish_with_headers(subject, record, Vec::new().into()).await;
         sent.map_err(|error| HandOverError::Send(error.into()))?;
         let request = Request::new()
             .headers(work)
             .payload(payload.to_vec().into())
             .timeout(Some(Duration::from_secs(WORK_ACK_SECONDS_MAX)));
-        let subject = names::work(&item.company, item.channel.as_str());
+        let subject = names::work(&item.claim.company, item.claim.channel.as_str());
         let answer = self.client.send_request(subject, request).await;
         let answer = answer.map_err(|error| HandOverError::Send(error.into()))?;
         if answer.status == Some(StatusCode::NO_RESPONDERS) {
@@ -208,15 +187,16 @@ impl WorkQueue {
         }
         let answer = serde_json::from_slice::<Response<PublishAck>>(&answer.payload);
         match answer.map_err(|error| HandOverError::Send(error.into()))? {
-            Response::Ok(_) => Ok(HandOver::Over),
+            Response::Ok(_) => Ok(HandOver::Done),
             Response::Err { error } if ALREADY_RECORDED.contains(&error.error_code()) => {
-                Ok(HandOver::Over)
+                Ok(HandOver::Done)
             }
             Response::Err { error } => Err(HandOverError::Send(error.into())),
         }
     }
 
-    /// The headers of the memory and of the work: a batch of two that the server takes whole or not at all.
+    /// The headers of the attempt's record and of the work item: a batch that the server stores completely or not at
+    /// all.
     fn headers(&self, item: &WorkItem, seconds: u64) -> (HeaderMap, HeaderMap) {
         let batch = self.clock.id().to_string();
         let mut record = HeaderMap::new();
@@ -227,7 +207,7 @@ impl WorkQueue {
         work.insert(NATS_BATCH_ID, batch.as_str());
         work.insert(NATS_BATCH_SEQUENCE, "2");
         work.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-        work.insert(NATS_MESSAGE_ID, format!("{}-{}", item.message_id, item.attempt));
+        work.insert(NATS_MESSAGE_ID, format!("{}-{}", item.claim.message_id, item.claim.attempt));
         // After the deadline no worker may do the work, so the message expires with it.
         work.insert(NATS_MESSAGE_TTL, format!("{seconds}s"));
         work.insert("Content-Type", "application/json");
@@ -308,4 +288,34 @@ fn check(config: &Config) -> Result<(), HandOverError> {
         return Err(HandOverError::Unsuitable("it removes records of attempts too early"));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The JSON of a work item is a contract with workers, down to the order of the keys.
+    const JSON: &str = concat!(
+        r#"{"company":"acme","run":"00000000000000000000000001","user":"ann","attempt":2,"fence":7,"#,
+        r#""channel":"whatsapp","message_id":"m@acme.boarding.invalid","#,
+        r#""invitation":"00000000000000000000000002","generation":3,"#,
+        r#""deadline":"1970-01-01T00:00:01.000Z","#,
+        r#""to":{"address":"ann@acme.example","name":"Ann"},"phone":"********071","language":"en","#,
+        r#""subject":"Link","text":"Please link","html":"<p>Please link</p>","#,
+        r#""link":"https://link.example/t","expires_at":"1970-01-01T00:00:02.000Z"}"#,
+    );
+
+    #[test]
+    fn a_work_item_keeps_its_json() {
+        let item: WorkItem = serde_json::from_str(JSON).unwrap();
+        assert_eq!((item.claim.attempt, item.content.subject.as_str()), (2, "Link"));
+        assert_eq!(serde_json::to_string(&item).unwrap(), JSON);
+    }
+
+    #[test]
+    fn debug_shows_no_person() {
+        let item: WorkItem = serde_json::from_str(JSON).unwrap();
+        let shown = format!("{item:?} {:?}", item.to);
+        assert!(!shown.contains("ann") && !shown.contains("Ann"), "{shown}");
+    }
 }

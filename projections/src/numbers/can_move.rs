@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::accounts::AccountStatus;
 use super::counts::PoolCounts;
-use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, shape_of};
+use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, schema_of};
 use crate::rows::Rows;
 use crate::tables::org_units;
 use crate::tables::settings::settings;
@@ -26,7 +26,7 @@ pub(super) const CAN_MOVE: Query = Query {
         Param::text("dest").required(),
     ],
     paged: false,
-    row: shape_of::<CanMove>,
+    row: schema_of::<CanMove>,
     csv: None,
     answer: can_move,
 };

@@ -1,4 +1,4 @@
-//! The pool counted: numbers by owner and state, and accounts without a number.
+//! Counts the number pool: numbers by owner and state, and accounts without a number.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -20,7 +20,7 @@ pub(super) struct OwnerCounts {
     pub assigned: u64,
     pub registered: u64,
     pub cooling: u64,
-    /// The numbers of all organizations below this one.
+    /// The total of all organizations below this one.
     pub below: u64,
 }
 
@@ -34,7 +34,7 @@ impl OwnerCounts {
     }
 }
 
-/// The numbers of every owner; the owner none is the company's own stock.
+/// The numbers of each owner; `None` is the company's own stock.
 #[derive(Debug, Default)]
 pub(super) struct PoolCounts(BTreeMap<Option<String>, OwnerCounts>);
 
@@ -61,15 +61,18 @@ impl PoolCounts {
         Ok(counts)
     }
 
+    /// The counts of one owner; zero for an owner without numbers.
     pub(super) fn of(&self, org_unit: Option<&str>) -> OwnerCounts {
         self.0.get(&org_unit.map(str::to_owned)).copied().unwrap_or_default()
     }
 
     /// Adds the total of each owner to `below` of all its parents.
     fn add_to_parents(&mut self, rows: &dyn Rows, company: &CompanyId) -> Result<(), RowsError> {
+        // The totals are collected first, because the loop adds parents to the map.
         let totals: Vec<_> =
             self.0.iter().map(|(owner, counts)| (owner.clone(), counts.total())).collect();
         for (mut owner, total) in totals {
+            // The parent of the highest organization is `None`, the company's own stock.
             while let Some(name) = owner {
                 owner = org_units::find(rows, company, &name)?.and_then(|unit| unit.parent);
                 self.0.entry(owner.clone()).or_default().below += total;

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::counts::{OwnerCounts, PoolCounts};
 use crate::projection::Projection;
-use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, shape_of};
+use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, page, schema_of};
 use crate::rows::{Rows, Table};
 use crate::tables::settings::settings;
 
@@ -18,7 +18,7 @@ pub(super) const UTILISATION: Query = Query {
     access: Access::Permission(Permission::Accounts),
     params: &[Param::text("org_unit")],
     paged: true,
-    row: shape_of::<Utilisation>,
+    row: schema_of::<Utilisation>,
     csv: None,
     answer: utilisation,
 };

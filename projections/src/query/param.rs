@@ -26,7 +26,7 @@ enum ParamKind {
     Pattern(&'static str),
     /// A ULID.
     Id,
-    /// An array of texts or one text with commas, of at most this many texts.
+    /// At most this many texts: an array, or one text with commas.
     List(usize),
     /// One of these texts.
     OneOf(fn() -> Vec<&'static str>),
@@ -52,9 +52,9 @@ impl Param {
         Self::new(name, ParamKind::Id)
     }
 
-    /// At most `most` texts: an array, or one text with commas.
-    pub const fn list(name: &'static str, most: usize) -> Self {
-        Self::new(name, ParamKind::List(most))
+    /// At most `max` texts: an array, or one text with commas.
+    pub const fn list(name: &'static str, max: usize) -> Self {
+        Self::new(name, ParamKind::List(max))
     }
 
     /// The name of a variant of `E`.
@@ -88,7 +88,10 @@ impl Param {
                 if given.insert(param.name.to_owned(), value).is_some() {
                     return Err(malformed(
                         alias,
-                        &format!("it is {} under another name", param.name),
+                        &format!(
+                            "it is another name of {}, which the request also has",
+                            param.name
+                        ),
                     ));
                 }
             }
@@ -96,27 +99,27 @@ impl Param {
         Ok(given)
     }
 
-    /// The JSON schema of the values. An optional parameter also accepts null, and the empty text
-    /// unless it has a pattern.
+    /// The JSON schema of the values. An optional parameter also accepts null. If it has no pattern, it also accepts
+    /// the empty text.
     pub fn schema(&self, generator: &mut SchemaGenerator) -> Schema {
         let null = (!self.required).then_some("null");
         let text: Vec<_> = std::iter::once("string").chain(null).collect();
-        let required = match self.kind {
+        let schema = match self.kind {
             ParamKind::Text if self.required => {
                 return json_schema!({"type": text, "minLength": 1});
             }
             ParamKind::Text => return json_schema!({"type": text}),
             ParamKind::Pattern(pattern) => return json_schema!({"type": text, "pattern": pattern}),
-            ParamKind::List(most) => json_schema!({"anyOf": [
-                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": most},
+            ParamKind::List(max) => json_schema!({"anyOf": [
+                {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": max},
                 {"type": "string", "minLength": 1, "description": "With commas between them."},
             ]}),
             ParamKind::Id => AnyId::json_schema(generator),
             ParamKind::OneOf(names) => json_schema!({"type": "string", "enum": names()}),
         };
         match null {
-            None => required,
-            Some(_) => json_schema!({"anyOf": [required, {"enum": [null, ""]}]}),
+            None => schema,
+            Some(_) => json_schema!({"anyOf": [schema, {"enum": [null, ""]}]}),
         }
     }
 }
@@ -134,15 +137,15 @@ mod tests {
 
     /// ML-12, ML-18: the requirements name some parameters differently.
     #[test]
-    fn alias_replaces_the_name_but_not_beside_it() {
+    fn alias_is_replaced_but_refused_beside_its_name() {
         let params = [Param::list("accounts", 9).required().aliases(&["ids"]), Param::text("dest")];
-        let named =
+        let replaced =
             |given: Value| Param::replace_aliases(&params, given.as_object().cloned().unwrap());
         let own = json!({"accounts": ["ann"], "dest": "EMEA", "colour": "red"});
         let given = json!({"ids": ["ann"], "dest": "EMEA", "colour": "red"});
-        assert_eq!(named(given).map(Value::Object), Ok(own.clone()));
-        assert_eq!(named(own.clone()).map(Value::Object), Ok(own));
-        let twice = named(json!({"ids": ["ann"], "accounts": ["bob"]})).unwrap_err();
+        assert_eq!(replaced(given).map(Value::Object), Ok(own.clone()));
+        assert_eq!(replaced(own.clone()).map(Value::Object), Ok(own));
+        let twice = replaced(json!({"ids": ["ann"], "accounts": ["bob"]})).unwrap_err();
         assert_eq!(twice.details, json!({"parameter": "ids"}));
     }
 }

@@ -50,7 +50,7 @@ async fn worker_reads_work_and_nothing_else() {
     let message = consumer.messages().await.unwrap().next().await.unwrap().unwrap();
     message.double_ack().await.unwrap();
     let item: WorkItem = serde_json::from_slice(&message.payload).unwrap();
-    assert_eq!(item.run.to_string(), run);
+    assert_eq!(item.claim.run.to_string(), run);
 
     for subject in [
         "$JS.API.STREAM.MSG.GET.BOARDING_EVENTS",

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_nats::Client;
 use async_nats::jetstream;
 use async_nats::jetstream::consumer::pull;
+use boarding_commands::company::InvitationClaim;
 use boarding_commands::values::Code;
 use boarding_core::delivery::mail::{Mail, Purpose};
 use boarding_core::delivery::outbox::Outbox;
@@ -78,7 +79,7 @@ impl Worker {
         while items.len() < count {
             items.push(self.receive().await);
         }
-        items.sort_by_key(|item| item.user.as_str().to_owned());
+        items.sort_by_key(|item| item.claim.user.as_str().to_owned());
         items
     }
 }
@@ -92,8 +93,8 @@ async fn queued_items(server: &Server) -> u64 {
 
 /// The body of a report on a work item, with more fields.
 fn report(item: &WorkItem, more: &Value) -> Value {
-    let mut body =
-        json!({"run": item.run, "user": item.user, "attempt": item.attempt, "fence": item.fence});
+    let InvitationClaim { run, user, attempt, fence, .. } = &item.claim;
+    let mut body = json!({"run": run, "user": user, "attempt": attempt, "fence": fence});
     let fields = body.as_object_mut().unwrap();
     fields.extend(more.as_object().unwrap().clone());
     body
@@ -123,14 +124,21 @@ async fn worker_reports_every_kind_of_outcome() {
     let mut worker = Worker::start(&server).await;
     let items = worker.receive_many(4).await;
     let [ann, bob, cid, dan] = &items[..] else { panic!("{items:?}") };
-    assert_eq!((ann.attempt, ann.company.as_str(), ann.run.to_string()), (1, "acme", run.clone()));
+    assert_eq!(
+        (ann.claim.attempt, ann.claim.company.as_str(), ann.claim.run.to_string()),
+        (1, "acme", run.clone())
+    );
     assert_eq!(
         (ann.to.address.as_str(), ann.to.name.as_str()),
         ("ann@people.example", "First Last")
     );
-    assert!(ann.text.contains(&ann.link) && ann.html.contains(&ann.link), "{}", ann.text);
+    assert!(
+        ann.content.text.contains(&ann.link) && ann.content.html.contains(&ann.link),
+        "{}",
+        ann.content.text
+    );
     assert!(ann.phone.ends_with("000") && !ann.phone.contains("912345"), "{}", ann.phone);
-    assert_eq!(ann.deadline, harness.now().plus_seconds(900));
+    assert_eq!(ann.claim.deadline, harness.now().plus_seconds(900));
     assert_eq!(ann.expires_at, harness.now().plus_seconds(24 * 3600));
     report_sent(&harness, ann).await;
     let mut skipped = report(bob, &json!({"code": "recipient.already_linked"}));
@@ -145,7 +153,7 @@ async fn worker_reports_every_kind_of_outcome() {
     assert_eq!(counts(&harness, &run).await, [4, 1, 1, 1, 1]);
     harness.advance_clock(2);
     let second = worker.receive().await;
-    assert_eq!((second.attempt, &second.message_id), (2, &dan.message_id));
+    assert_eq!((second.claim.attempt, &second.claim.message_id), (2, &dan.claim.message_id));
     assert_eq!(second.link, dan.link, "the second attempt has another link");
     // P28: A late report on the first attempt has no effect.
     ok(&harness.submit("InviteSent", report(dan, &json!({}))).await);
@@ -174,11 +182,11 @@ async fn run_of_a_silent_worker_ends_at_the_deadline() {
     assert_eq!(counts(&harness, &first).await, [2, 0, 0, 2, 0]);
     assert_eq!(code_of(&harness, &first, "ann").await, "delivery.timeout");
     let fresh = worker.receive_many(2).await;
-    assert!(fresh.iter().all(|item| item.run.to_string() == second));
+    assert!(fresh.iter().all(|item| item.claim.run.to_string() == second));
     let late = harness.submit("InviteSent", report(&silent[0], &json!({}))).await;
     refused(&late, Code::RecipientAlreadyTerminal);
     let mut stale = report(&fresh[0], &json!({}));
-    stale["fence"] = json!(silent[0].fence);
+    stale["fence"] = json!(silent[0].claim.fence);
     refused(&harness.submit("InviteSent", stale).await, Code::RunStaleFence);
     assert_eq!(counts(&harness, &first).await, [2, 0, 0, 2, 0]);
     assert_eq!(counts(&harness, &second).await, [2, 0, 0, 0, 2]);
@@ -269,7 +277,7 @@ async fn crash_around_queueing_makes_one_work_item_each() {
         harness.open().await;
         let mut worker = Worker::start(&server).await;
         for item in worker.receive_many(10).await {
-            assert_eq!(item.attempt, 1);
+            assert_eq!(item.claim.attempt, 1);
             report_sent(&harness, &item).await;
         }
         harness.settle().await;
@@ -299,8 +307,8 @@ async fn acknowledged_work_is_not_queued_again_after_restarts() {
     harness.advance_clock(2);
     let next = worker.receive().await;
     assert_eq!(
-        (&next.user, next.attempt),
-        (&taken[0].user, 2),
+        (&next.claim.user, next.claim.attempt),
+        (&taken[0].claim.user, 2),
         "a work item of the first attempt was queued"
     );
     report_sent(&harness, &next).await;
@@ -374,7 +382,7 @@ async fn workers_get_the_work_of_their_company_only() {
     }
     for (company, person) in [("umbrella", "zoe"), ("acme", "ann")] {
         let item = Worker::of(company, &server).await.receive().await;
-        assert_eq!((item.company.as_str(), item.user.as_str()), (company, person));
+        assert_eq!((item.claim.company.as_str(), item.claim.user.as_str()), (company, person));
         let sent = harness.submit_to(company, "InviteSent", report(&item, &json!({}))).await;
         ok(&sent);
     }

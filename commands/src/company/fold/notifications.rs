@@ -1,23 +1,23 @@
-//! How events change what there is to tell: mails that wait, reminders, alarms, expired invitations, starters.
+//! How events change notifications: waiting mails, reminders, alarms, the digest of expired invitations.
 
 use crate::company::notification::Expired;
 use crate::company::{Addressee, Company, Notification, TemplateText};
 use crate::event::{Channel, Event, MailTo, NotificationEvent, Source, TemplateKind, Topic};
 use crate::values::{Time, email};
 
-/// How many people an expiry digest names, in people: what a mail can show at a glance.
+/// The most people that a digest of expired invitations names: a reader sees them at a glance.
 const NAMED_PEOPLE: usize = 20;
 
 impl Company {
     pub(super) fn evolve_notification(&mut self, at: Time, event: NotificationEvent<'_>) {
         match event {
             NotificationEvent::NotificationRequested { kind, key, to, about } => {
-                self.note_told(at, *kind, to, about);
+                self.mark_notified(at, *kind, to, about);
                 let to = match to {
                     MailTo::User(user) => Addressee::User(self.users.enter(user.as_str())),
                     MailTo::Address(email) => Addressee::Admin(email.as_str().into()),
                 };
-                // Asked for twice, it is sent once.
+                // A notification that is requested twice is sent once.
                 let mail = || Notification::new(to, *kind, about.clone());
                 self.notifications.entry(key.clone()).or_insert_with(mail);
             }
@@ -42,10 +42,10 @@ impl Company {
     }
 
     /// Records that a notice was sent, so that it is not repeated.
-    fn note_told(&mut self, at: Time, kind: TemplateKind, to: &MailTo, about: &Topic) {
+    fn mark_notified(&mut self, at: Time, kind: TemplateKind, to: &MailTo, about: &Topic) {
         match (about, to) {
             (Topic::Numbers { org_unit, .. }, _) => {
-                self.numbers.tell(kind, org_unit.as_deref());
+                self.numbers.mark_notified(kind, org_unit.as_deref());
             }
             (Topic::Expired { .. }, _) => self.expired = None,
             (Topic::Invitation { channel, generation, .. }, MailTo::User(user)) => {
@@ -54,7 +54,7 @@ impl Company {
                 self.change_invitation(user, *channel, |invitation| {
                     if invitation.generation == *generation {
                         invitation.reminders = invitation.reminders.saturating_add(1);
-                        // Time is data: a tick may be ahead of the clock that the event was written by.
+                        // The tick's time may be later than the clock's, by which the commit was written.
                         invitation.mailed_at = at.max(invitation.mailed_at.plus_seconds(wait));
                     }
                 });
@@ -73,7 +73,7 @@ impl Company {
         let newest = self.users.get(user).and_then(|user| user.link(*channel).invitation);
         let end =
             newest.filter(|newest| newest.id == *invitation).and_then(|newest| newest.expires_at);
-        // Time is data: a tick may be ahead of the clock that the event was written by.
+        // The tick's time may be later than the clock's, by which the commit was written.
         let since = end.map_or(at, |end| at.max(end));
         let expired = self.expired.get_or_insert_with(|| Expired::since(since));
         match channel {
@@ -85,7 +85,7 @@ impl Company {
         }
     }
 
-    /// Takes note of what a setting that was changed means for what there is to tell.
+    /// Updates the notifications after a setting was changed.
     pub(super) fn note_setting(&mut self, setting: &str) {
         match setting {
             "number_threshold_percent" => {

@@ -1,4 +1,4 @@
-//! How events change the number pool, and who waits for a number.
+//! How events change the number pool and the accounts that wait for a number.
 
 use crate::company::numbers::pending;
 use crate::company::{Company, NumberState};
@@ -12,40 +12,40 @@ impl Company {
                 self.numbers.add(**number, owner);
             }
             NumberEvent::NumberReserved { number, tag } => {
-                self.numbers.set(**number, NumberState::Reserved { tag: tag.clone() });
+                self.numbers.set_state(**number, NumberState::Reserved { tag: tag.clone() });
             }
             NumberEvent::NumberUnreserved { number } | NumberEvent::NumberCooled { number } => {
-                self.numbers.set(**number, NumberState::Available);
+                self.numbers.set_state(**number, NumberState::Available);
             }
             NumberEvent::NumberAllocated { number, org_unit } => {
                 let owner = self.numbers.owner(Some(org_unit));
-                self.numbers.give(**number, owner);
+                self.numbers.set_owner(**number, owner);
             }
             NumberEvent::NumberWithdrawn { number, org_unit } => {
                 let owner = self.numbers.owner(org_unit.as_deref());
-                self.numbers.give(**number, owner);
+                self.numbers.set_owner(**number, owner);
             }
             NumberEvent::NumberAssigned { number, user, .. } => {
                 let user = self.users.enter(user.as_str());
-                self.numbers.set(**number, NumberState::Assigned { user });
+                self.numbers.set_state(**number, NumberState::Assigned { user });
             }
             NumberEvent::NumberRegistered { number, user } => {
                 let user = self.users.enter(user.as_str());
-                self.numbers.set(**number, NumberState::Registered { user });
+                self.numbers.set_state(**number, NumberState::Registered { user });
             }
             NumberEvent::NumberReleased { number, cooling_until, .. } => {
                 let cooling = cooling_until.map(|until| NumberState::Cooling { until });
-                self.numbers.set(**number, cooling.unwrap_or(NumberState::Available));
+                self.numbers.set_state(**number, cooling.unwrap_or(NumberState::Available));
             }
             NumberEvent::AccountOpened { user, .. } => {
                 let user = self.users.enter(user.as_str());
-                self.numbers.open(user);
+                self.numbers.open_account(user);
             }
         }
     }
 
-    /// Notes whether the account that the event is about waits for a number now.
-    pub(super) fn reckon(&mut self, event: &Event) {
+    /// Updates whether the account that the event is about waits for a number.
+    pub(super) fn update_waiting(&mut self, event: &Event) {
         if !self.numbers.has_accounts() {
             return;
         }
@@ -56,7 +56,7 @@ impl Company {
         if self.numbers.is_account(id) {
             let waits = self.numbers.of(id).is_none() && pending(user).next().is_some();
             let org_unit = waits.then(|| user.org_unit.clone());
-            self.numbers.wait(id, org_unit);
+            self.numbers.set_waiting(id, org_unit);
         }
     }
 }

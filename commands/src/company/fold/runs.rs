@@ -1,6 +1,5 @@
 //! How events change runs and their recipients.
 
-use crate::company::run::Claim;
 use crate::company::selection::{Pick, SelectionVersion};
 use crate::company::{Company, Invitation, InvitationState, RecipientState, Run, RunState, UserId};
 use crate::event::{Channel, RecipientEvent, RunEvent, Source, recipient_of};
@@ -78,24 +77,12 @@ impl Company {
 
     pub(super) fn evolve_recipient(&mut self, at: Time, event: RecipientEvent<'_>) {
         match event {
-            RecipientEvent::InviteDispatched {
-                run,
-                user,
-                attempt,
-                invitation,
-                generation,
-                email,
-                via,
-                template,
-                ..
-            } => {
+            RecipientEvent::InviteDispatched { run, user, invitation, generation, .. } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
-                let (attempt, generation) = (*attempt, *generation);
-                let template = template.as_ref();
-                run.claim(user, Claim { attempt, generation, email, via, template }, at);
+                run.claim(user, event, at);
                 let channel = run.channel;
-                self.invite(user, channel, *invitation, generation);
+                self.invite(user, channel, *invitation, *generation);
             }
             RecipientEvent::InviteDeferred { run, user, attempt, retry_at, .. } => {
                 let user = self.users.enter(user.as_str());

@@ -1,4 +1,4 @@
-//! Alarms for organizations with few numbers: each shortage is notified once.
+//! Alarms when an organization has few free numbers: each shortage is notified once.
 
 use std::collections::BTreeSet;
 
@@ -6,65 +6,66 @@ use serde::{Deserialize, Serialize};
 
 use super::stock::{NumberOwner, Stock};
 
-/// What there is to say about numbers.
+/// The alarms of all owners of numbers.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Alarms {
-    /// As many numbers are in use as the company's threshold says, or more.
+    /// The share of assigned numbers has reached the company's threshold.
     pub threshold: Alarm,
-    /// Pending invitations need more numbers than there are.
+    /// Pending invitations need more numbers than are free.
     pub demand: Alarm,
-    /// The owners whose numbers have changed since the last look.
+    /// The owners whose numbers have changed since the last check.
     changed: BTreeSet<NumberOwner>,
 }
 
-/// One of the two.
+/// One kind of alarm: the owners that have it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Alarm {
-    /// The owners with a shortage that was not notified yet.
-    untold: BTreeSet<NumberOwner>,
+    /// The owners with a shortage that is not notified yet.
+    due: BTreeSet<NumberOwner>,
     /// The owners with a notified shortage.
     notified: BTreeSet<NumberOwner>,
 }
 
 impl Alarm {
-    pub fn untold(&self) -> impl Iterator<Item = &NumberOwner> {
-        self.untold.iter()
+    /// The owners with a shortage that is not notified yet.
+    pub fn due(&self) -> impl Iterator<Item = &NumberOwner> {
+        self.due.iter()
     }
 
     pub fn is_due(&self) -> bool {
-        !self.untold.is_empty()
+        !self.due.is_empty()
     }
 
-    pub(crate) fn tell(&mut self, owner: &NumberOwner) {
-        if self.untold.remove(owner) {
+    pub(crate) fn mark_notified(&mut self, owner: &NumberOwner) {
+        if self.due.remove(owner) {
             self.notified.insert(owner.clone());
         }
     }
 
-    fn look(&mut self, owner: &NumberOwner, holds: bool) {
-        if !holds {
-            self.untold.remove(owner);
+    fn update(&mut self, owner: &NumberOwner, is_short: bool) {
+        if !is_short {
+            self.due.remove(owner);
             self.notified.remove(owner);
         } else if !self.notified.contains(owner) {
-            self.untold.insert(owner.clone());
+            self.due.insert(owner.clone());
         }
     }
 }
 
 impl Alarms {
-    pub(super) fn change(&mut self, owner: &NumberOwner) {
+    pub(super) fn mark_changed(&mut self, owner: &NumberOwner) {
         if !self.changed.contains(owner) {
             self.changed.insert(owner.clone());
         }
     }
 
-    /// Checks the owners that have changed, once per commit. So a number that is allocated and assigned in one
-    /// commit does not look like a crossing in both directions.
-    pub(super) fn look(&mut self, threshold_percent: u64, stock: impl Fn(&NumberOwner) -> Stock) {
+    /// Checks the owners whose numbers have changed. It runs once per commit, because the events of one commit may
+    /// end a shortage and begin it again. That is no new shortage.
+    pub(super) fn check(&mut self, threshold_percent: u64, stock: impl Fn(&NumberOwner) -> Stock) {
         for owner in std::mem::take(&mut self.changed) {
             let stock = stock(&owner);
-            self.threshold.look(&owner, stock.is_over(threshold_percent));
-            self.demand.look(&owner, stock.waiting > stock.free());
+            self.threshold.update(&owner, stock.is_over(threshold_percent));
+            self.demand.update(&owner, stock.waiting > stock.free());
         }
     }
 }

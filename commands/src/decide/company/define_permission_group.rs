@@ -41,9 +41,9 @@ mod tests {
     use crate::decide::testing::given;
     use crate::values::Code;
 
-    /// ML-04: a group is defined before it is uploaded into.
+    /// ML-04: a group is defined before an import names it. A second identical definition changes nothing.
     #[test]
-    fn ml_04_the_same_definition_again_changes_nothing() {
+    fn same_permission_group_again_changes_nothing() {
         let body = json!({"permission_group": "Traders", "permissions": ["voice", "sms"]});
         let company = given([]);
         assert_eq!(

@@ -88,9 +88,9 @@ mod tests {
         }
     }
 
-    /// LX-30: without the link as button and as text a template is refused.
+    /// LX-30: a template without the link as button and as text is rejected.
     #[test]
-    fn lx_30_the_link_must_be_there() {
+    fn template_without_the_link_is_rejected() {
         let mut body = json!({
             "kind": "channel_invitation", "language": "en", "subject": "Link your account",
             "text": "Open {{ link_url }}", "html": "<p>{{ link_button }} or {{ link_url }}</p>",

@@ -25,11 +25,10 @@ pub struct Tick {
     pub now: Time,
 }
 
-/// The most things one tick lets happen, in events; the rest waits for the next.
+/// The most events of each kind in one tick, to keep its commit small. The next tick continues.
 const MAX_EVENTS: usize = 500;
 
-/// The most organizations whose numbers one tick tells of: to each of twenty administrators, that is four
-/// hundred events at most.
+/// The most owners of each alarm in one tick: two alarms to twenty administrators are four hundred events.
 const MAX_OWNERS: usize = 10;
 
 /// Whether something is due right away: the next tick should not wait.
@@ -51,7 +50,7 @@ impl Decide for Tick {
         self.start_scheduled(company, &mut events);
         self.expire(company, &mut events);
         self.cool(company, &mut events);
-        self.tell(company, &mut events);
+        self.notify(company, &mut events);
         let due = next_turn(company).is_some_and(|next| next <= self.now);
         Ok(Decision::append_if_any(events).with_result(json!(Ticked { due })))
     }
@@ -92,8 +91,8 @@ impl Tick {
     }
 
     /// Requests due reminders and the notices about numbers and expired invitations.
-    fn tell(self, company: &Company, events: &mut Vec<Event>) {
-        // What has no room now waits for the next tick.
+    fn notify(self, company: &Company, events: &mut Vec<Event>) {
+        // Notices that have no room in this commit wait for the next tick.
         let room = MAX_EVENTS.saturating_sub(events.len());
         if room == 0 {
             return;
@@ -125,7 +124,7 @@ impl Tick {
         }
     }
 
-    /// A number that has rested long enough is available again.
+    /// Makes numbers available again that have cooled down.
     fn cool(self, company: &Company, events: &mut Vec<Event>) {
         events.extend(cooled(company, self.now));
     }
@@ -167,9 +166,9 @@ mod tests {
         assert!(!company.when(Tick { now: end }).0.unwrap().is_append());
     }
 
-    /// P18: a number that was assigned with an invitation is free again when that expires, once.
+    /// P18: a number that was assigned with an invitation is released when the invitation expires, once.
     #[test]
-    fn p18_with_the_link_expires_the_hold_on_the_number() {
+    fn assigned_number_is_released_when_the_invitation_expires() {
         use crate::decide::numbers::pool::testing::{assigned, number_added};
         let company =
             given(invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]));

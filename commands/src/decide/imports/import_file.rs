@@ -34,23 +34,23 @@ pub struct ImportFile {
     #[schemars(with = "DialectName")]
     pub dialect: String,
     pub files: Vec<FileBody>,
-    /// What happens to users who exist; the dialect's own rule unless given.
+    /// What happens to existing users. If none, the rule of the dialect applies.
     pub existing: Option<Existing>,
     #[serde(default)]
     pub add_to_corporate_phones: bool,
     #[serde(default)]
     pub send_welcome_email: bool,
     pub blank_means: Option<BlankMeans>,
-    /// The WHATWG name of the file's encoding; otherwise it must be UTF-8, or carry a mark.
+    /// The WHATWG name of the file's encoding. If none, the byte order mark decides, otherwise it is UTF-8.
     pub encoding: Option<String>,
     pub delimiter: Option<char>,
     /// The file's column names → the dialect's.
     #[serde(default, alias = "column_map")]
     pub columns: BTreeMap<String, String>,
-    /// Invites the people that the file creates, and no others.
+    /// Whether the import invites the people that it creates, and no others.
     #[serde(default)]
     pub auto_invite: bool,
-    /// Where to, for an import that invites; the only channel that is enabled, unless given.
+    /// The channel of the invitations. If none, it is the only enabled channel.
     #[schemars(with = "Option<ChannelName>")]
     pub channel: Option<String>,
     #[serde(default)]
@@ -64,12 +64,11 @@ pub struct ImportFile {
     pub plan_hash: Option<String>,
     /// The organization that the people of a MultiLine file belong to.
     pub organization: Option<String>,
-    /// The group of user permissions that they get.
+    /// The permission group of these people.
     pub permission_group: Option<String>,
 }
 
-/// A file as a command brings it: by its content, by where it was put, or by the digest of one that is
-/// there already.
+/// A file of a command: its content, its place in an object store, or the digest of a file that is already stored.
 #[derive(Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FileBody {
@@ -77,7 +76,7 @@ pub struct FileBody {
     pub text: Option<String>,
     pub base64: Option<String>,
     pub object: Option<ObjectRef>,
-    /// Checked against the content; hexadecimal.
+    /// The SHA-256 of the content in hexadecimal. It must match the content.
     pub sha256: Option<String>,
 }
 
@@ -93,28 +92,28 @@ impl std::fmt::Debug for FileBody {
 pub struct ObjectRef {
     pub bucket: String,
     pub name: String,
-    /// `SHA-256=` and the digest in base64url, as object stores write it; the object's own unless given.
+    /// `SHA-256=` and the digest in base64url. If none, it is the digest in the object's metadata.
     pub digest: Option<String>,
 }
 
-/// What follows the import.
+/// What happens after the import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Action {
     #[default]
     Import,
-    /// A run for everybody the file names.
+    /// A run for all people in the file.
     ImportAndInvite,
 }
 
-/// What a bad row does to the others.
+/// What happens to the file if a row is invalid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OnError {
-    /// Nothing.
+    /// The other rows are applied.
     #[default]
     Continue,
-    /// The whole file is refused and changes no one.
+    /// The whole file is refused and changes nothing.
     RejectFile,
 }
 
@@ -124,12 +123,12 @@ pub enum OnError {
 pub enum ImportMode {
     #[default]
     Commit,
-    /// What it would come to is shown, and nothing is recorded.
+    /// The outcomes are shown, and nothing is recorded.
     Preview,
 }
 
 impl Decide for ImportFile {
-    // Which one depends on the dialect: the rule asks for it.
+    // The permission depends on the dialect, so the rule checks it.
     const NEEDS: Option<Permission> = None;
     const TAKES_NUMBERS: bool = true;
 
@@ -142,14 +141,14 @@ impl Decide for ImportFile {
         let import = ImportId(self.import.map_or(context.id.0, |import| import.0));
         let read = context.facts.files().ok_or(Code::ImportUnexpectedFile)?;
         if let Some(known) = company.imports.get(&import) {
-            return self.again(company, context, import, known);
+            return self.repeat(company, context, import, known);
         }
         if company.picture_imports.contains(&import) {
             return Err(Code::ImportAlreadyExists.into());
         }
         let placing = self.placing(company)?;
         self.check_limit(company, read.summary.rows)?;
-        self.check_taken()?;
+        self.check_options()?;
         let invites = self.invites(company, context, import)?;
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
@@ -201,7 +200,7 @@ impl Decide for ImportFile {
 }
 
 impl ImportFile {
-    /// Whether it is to be known what the whole file would come to, before anything is decided.
+    /// Whether the outcomes of the whole file must be known before the rule decides.
     pub fn is_planned(&self) -> bool {
         self.mode == ImportMode::Preview
             || self.plan_hash.is_some()
@@ -225,7 +224,7 @@ impl ImportFile {
 
     /// The earlier import with this id, if the file and all options are the same and it was not undone. A repeated id
     /// with other content is refused.
-    fn again(
+    fn repeat(
         &self,
         company: &Company,
         context: &Context<'_>,
@@ -252,11 +251,11 @@ impl ImportFile {
         })
     }
 
-    /// Rejects an option that the product lacks: to update existing people, to invite, to add phones.
-    fn check_taken(&self) -> Result<(), Refusal> {
+    /// Refuses options that the dialect does not support: updates of existing people, invitations, phones.
+    fn check_options(&self) -> Result<(), Refusal> {
         let Some(dialect) = dialect::find(&self.dialect) else { return Ok(()) };
         let never_updates = dialect.existing_is_duplicate() || dialect.opens_accounts();
-        let asked = [
+        let options = [
             ("existing", never_updates && self.existing == Some(Existing::Update), "update"),
             ("auto_invite", !dialect.invites() && self.auto_invite, "invitation"),
             ("action", !dialect.invites() && self.action == Action::ImportAndInvite, "invitation"),
@@ -266,7 +265,9 @@ impl ImportFile {
                 "phone",
             ),
         ];
-        let Some((option, _, what)) = asked.into_iter().find(|(_, is_asked, _)| *is_asked) else {
+        let Some((option, _, what)) =
+            options.into_iter().find(|(_, is_unsupported, _)| *is_unsupported)
+        else {
             return Ok(());
         };
         let words = format!("{option}: {} knows no {what}", self.dialect);
@@ -276,9 +277,9 @@ impl ImportFile {
     /// Rejects a file with more people than a run may have, where the product and the settings ask for it.
     fn check_limit(&self, company: &Company, rows: u64) -> Result<(), Refusal> {
         let limit = company.settings.bulk_integration_max_records;
-        let held =
+        let is_limited =
             dialect::find(&self.dialect).is_some_and(|dialect| dialect.is_held_to_run_limit());
-        if held && company.settings.enforce_run_limit_at_import && rows > limit {
+        if is_limited && company.settings.enforce_run_limit_at_import && rows > limit {
             let legacy_code = crate::decide::runs::start_bulk_integration::LEGACY_LIMIT_CODE;
             let details = json!({"limit": limit, "actual": rows, "legacy_code": legacy_code});
             let more = format!("{rows} rows, the limit is {limit}");
@@ -288,22 +289,22 @@ impl ImportFile {
     }
 }
 
-/// The `result` of an import: its id and state, and the counts once it is over.
+/// The `result` of an import: its id and state, and the counts after its end.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Accepted {
     import: ImportId,
     state: Progress,
     #[serde(flatten)]
     counts: Option<Counts>,
-    /// The run that invites its people, once it is over.
+    /// The run that invites the people of the import, after its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     run: Option<RunId>,
-    /// Why there is no run although one was requested, once the import has ended.
+    /// Why the import ended without the requested run.
     #[serde(skip_serializing_if = "Option::is_none")]
     not_invited: Option<Code>,
 }
 
-/// How far an import is.
+/// The state of an import.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Progress {
@@ -322,8 +323,8 @@ fn digests(files: &[FileRef]) -> Vec<&str> {
 
 /// A warning that names the first import of the same content.
 fn same_content(company: &Company, files: &[FileRef]) -> Option<Problem> {
-    let asked = digests(files);
-    let same = |import: &&ImportState| digests(&import.files) == asked;
+    let content = digests(files);
+    let same = |import: &&ImportState| digests(&import.files) == content;
     let (earlier, _) = company
         .imports
         .iter()

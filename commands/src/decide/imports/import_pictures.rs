@@ -179,7 +179,7 @@ mod tests {
 
     /// OCM-16, OCM-18, N83: the file name is the Agent ID of an existing person, in any case.
     #[test]
-    fn ocm_18_a_name_is_an_agent_id() {
+    fn picture_is_matched_by_agent_id() {
         let read = [
             good("JOHNDOE22.JPG"),
             good("john.jpg"),
@@ -195,17 +195,18 @@ mod tests {
         );
     }
 
-    /// OCM-18: who has an Agent ID with a mark in it is found by it, also when the company takes the mark no more.
+    /// OCM-18: an existing Agent ID with a punctuation mark matches, also when the settings no longer allow
+    /// the mark.
     #[test]
-    fn ocm_18_who_is_there_is_found_whatever_marks_are_taken_by_now() {
+    fn existing_agent_id_matches_after_its_marks_are_forbidden() {
         let company = given([agent("john", "john.doe")]);
         let read = [good("John.Doe.png"), good("jane.doe.png")];
         assert_eq!(outcomes(&company, &read), [Ok("john".to_owned()), Err(Code::PictureNoMatch)]);
     }
 
-    /// OCM-16, OCM-18: the archive is called `zip` as well, and the attribute is written as the product writes it.
+    /// OCM-16, OCM-18: `zip` is another name of `file`. The attribute is read in the product's spellings.
     #[test]
-    fn ocm_18_the_attribute_is_written_in_many_ways() {
+    fn match_attribute_is_read_in_many_spellings() {
         for attribute in ["agent_id", "agent id", "Agent ID", "AGENT_ID", "AgentId"] {
             let body = json!({"zip": {"name": "a.zip", "text": ""}, "match_attribute": attribute});
             let command = Command::read("ImportPictures", body);
@@ -213,9 +214,9 @@ mod tests {
         }
     }
 
-    /// A28: the first picture of a person in the archive counts, if it is one; the next are too many.
+    /// A28: the first valid picture of a person is inserted; the later ones are invalid.
     #[test]
-    fn a28_the_first_good_picture_of_a_person_counts() {
+    fn first_valid_picture_of_a_person_is_inserted() {
         let bad = ("janedoe1.gif", Err(Code::PictureUnsupportedFormat));
         let read = [bad, good("janedoe1.jpg"), good("janedoe1.png")];
         let expected = [
@@ -226,9 +227,9 @@ mod tests {
         assert_eq!(outcomes(&company(), &read), expected);
     }
 
-    /// A27, OCM-20: another archive replaces the picture; its counts add up.
+    /// A27, OCM-20: a second archive replaces the picture, which counts as inserted.
     #[test]
-    fn a27_a_second_archive_replaces_and_counts() {
+    fn second_archive_replaces_the_picture() {
         let mut again = pictures(&[good("johndoe22.png"), good("unknown.png")]);
         let company = company().after(pictures(&[good("johndoe22.jpg")]));
         company.when(again.clone()).then_refused(Code::ImportAlreadyExists);
@@ -243,9 +244,9 @@ mod tests {
         );
     }
 
-    /// OCM-18: an attribute that is none is refused.
+    /// OCM-18: an unknown attribute is rejected.
     #[test]
-    fn ocm_18_the_attribute_is_one_of_a_list() {
+    fn unknown_match_attribute_is_rejected() {
         let body = json!({"file": {"name": "a.zip", "text": ""}, "match_attribute": "shoe_size"});
         company().when_json("ImportPictures", body).then_refused(Code::EnvelopeMalformed);
     }

@@ -95,7 +95,7 @@ mod tests {
         assert_eq!(then.names(), ["UserCreated", "ImportCompleted"], "row 2 is not applied again");
     }
 
-    /// N46: the first row of a key wins, in the same commit or an earlier one.
+    /// N46: the first row of a key counts, in the same commit or an earlier one.
     #[test]
     fn repeated_key_is_a_duplicate() {
         let company = given([accepted(3, true, Existing::Update)]).after(rows(vec![row(1, "Ann")]));

@@ -8,7 +8,7 @@ use crate::decide::runs::start_bulk_integration::{Request, read_channel};
 use crate::event::{Counts, Event, Source, Who};
 use crate::values::{ImportId, Personal, Problem, Refusal, RunId, Time};
 
-/// The run that an import asks for bears the import's id.
+/// The run that an import requests. It has the id of the import.
 pub(crate) fn run_of(import: ImportId) -> RunId {
     RunId(import.0)
 }
@@ -86,7 +86,7 @@ pub(crate) fn refused(import: ImportId, refusal: Refusal) -> Event {
     Event::ImportInvitesRefused { import, problem }
 }
 
-/// The key in the event that tells a row's outcome, if the row has one.
+/// The user key in the event of a row's outcome, if the row has a key.
 fn named_by_row(event: &Event) -> Option<&Who> {
     event.row()?;
     match event {

@@ -1,4 +1,4 @@
-//! `UndoImport`: takes back what an import did, as far as nothing has happened to its people since.
+//! `UndoImport`: undoes an import, except for people who were changed since.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Deserialize, Serialize};
@@ -10,8 +10,8 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission, UndoCounts};
 use crate::values::{Code, ImportId, Refusal};
 
-/// Takes back what an import did, row by row: people it created go, old values come back, numbers it listed
-/// are taken off the list. A person who has changed since is left as is, and the row says why.
+/// Undoes an import row by row: removes the people that it created, restores old values, and removes the phones that
+/// it listed. A person who was changed since is kept, and the row has the reason.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct UndoImport {
@@ -22,7 +22,7 @@ pub struct UndoImport {
 }
 
 impl Decide for UndoImport {
-    // Which one depends on the import: the rule asks for it.
+    // The permission depends on the import, so the rule checks it.
     const NEEDS: Option<Permission> = None;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
@@ -50,11 +50,11 @@ impl Decide for UndoImport {
 }
 
 /// The `result` of a preview.
-pub fn foreseen(import: ImportId, counts: UndoCounts) -> Value {
+pub fn preview_result(import: ImportId, counts: UndoCounts) -> Value {
     json!(Undoing { import, state: State::Completed, counts: Some(counts) })
 }
 
-/// The `result` of an undo, which goes on in the background; of a preview, what it would come to.
+/// The `result` of an undo or its preview. The undo continues in the background; only a preview has counts.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Undoing {
     import: ImportId,
@@ -63,11 +63,11 @@ struct Undoing {
     counts: Option<UndoCounts>,
 }
 
-/// Where the import stands after the answer.
+/// The state of the import after the answer.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum State {
-    /// As before: a preview changes nothing.
+    /// Unchanged, because it was a preview.
     Completed,
     Undoing,
 }
@@ -94,7 +94,7 @@ mod tests {
 
     /// P23: an import is undone once, and not before it is completed.
     #[test]
-    fn p23_a_completed_import_is_undone_once() {
+    fn a_completed_import_is_undone_once() {
         let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
         given([]).when(undo.clone()).then_refused(Code::ImportNotFound);
         given([accepted(1, true, Existing::Skip)])
@@ -116,7 +116,7 @@ mod tests {
 
     /// ML-01: the permission to import such a file is the permission to undo it.
     #[test]
-    fn ml_01_undoing_takes_what_importing_took() {
+    fn undoing_needs_the_permission_to_import() {
         let granted = |dialect: &str, permission| {
             let mut events = imported();
             if let Some(Event::ImportAccepted { options, .. }) = events.first_mut() {
@@ -146,9 +146,9 @@ mod tests {
             .then_refused(Code::EnvelopeMalformed);
     }
 
-    /// LX-13: an import that was undone is no source of a run, and not the latest either.
+    /// LX-13: an undone import is no source of a run and is not the newest import.
     #[test]
-    fn lx_13_nobody_is_invited_from_an_import_that_was_undone() {
+    fn undone_import_is_no_source_of_a_run() {
         let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
         let company = given(imported().into_iter().chain([channel_enabled()])).after(undo);
         assert_eq!(company.0.latest_import, None);

@@ -1,4 +1,4 @@
-//! `UndoRows`: the engine goes on with undoing an import, some rows at a time.
+//! `UndoRows`: the engine continues the undo of an import, some rows at a time.
 
 use serde_json::json;
 
@@ -172,9 +172,9 @@ mod tests {
             .into()
     }
 
-    /// P23: everybody stands as before the import; rows that had changed nothing have no outcome.
+    /// P23: after an undo everyone is as before the import. Rows that changed nothing have no outcome.
     #[test]
-    fn p23_what_an_import_did_is_taken_back() {
+    fn undo_restores_the_state_before_the_import() {
         let was = snapshots(&before().company());
         let story = before().imported(import_id(), rows());
         assert_ne!(snapshots(&story.company()), was);
@@ -188,9 +188,9 @@ mod tests {
         assert_eq!(*counts, UndoCounts { reversed: 4, ..UndoCounts::default() });
     }
 
-    /// P15, P23: after its undo a file comes in as it did the first time.
+    /// P15, P23: after an undo the file gives the same counts as the first time.
     #[test]
-    fn p23_an_undone_file_can_be_imported_again() {
+    fn undone_file_can_be_imported_again() {
         let first = before().imported(import_id(), rows());
         let (story, _) = first.undone(import_id());
         let again = story.imported(ImportId(Ulid(45)), rows());
@@ -208,7 +208,7 @@ mod tests {
     /// P23: a person that a row archived is restored to the former state. A person who was archived before is not
     /// changed, and no one is created.
     #[test]
-    fn p23_whoever_left_with_a_row_comes_back() {
+    fn undo_restores_people_that_the_import_archived() {
         let leaving = |at: u64, key: &str| {
             let mut parsed = named(row(at, key), "Gone");
             parsed.values.archived = true;
@@ -239,7 +239,7 @@ mod tests {
 
     /// P23: a person who has changed since is left as is, and the row has the reason.
     #[test]
-    fn p23_whoever_was_touched_since_is_kept() {
+    fn undo_keeps_people_who_changed_since() {
         let linked =
             Event::UserLinked { user: who("bob"), channel: Channel::Whatsapp, invitation: None };
         let role = Event::RolesAssigned { user: who("ann"), roles: vec!["Agent".to_owned()] };
@@ -272,7 +272,7 @@ mod tests {
 
     /// P23: a person in a later import is kept until that import is undone.
     #[test]
-    fn p23_later_imports_are_undone_first() {
+    fn undo_keeps_people_named_by_a_later_import() {
         let [second, third] = [45, 46].map(|n| ImportId(Ulid(n)));
         let was = snapshots(&before().company());
         let named_again = vec![named(row(1, "bob"), "Robert"), row(2, "ann")];
@@ -295,7 +295,7 @@ mod tests {
 
     /// P27: a repeated row is undone once; a row that does not fit in a commit is reported and kept.
     #[test]
-    fn p27_rows_are_undone_once_and_in_their_order() {
+    fn repeated_rows_are_undone_once() {
         let story = before().imported(import_id(), rows());
         let effects = story.effects(import_id());
         let started = Event::ImportUndoStarted { import: import_id() };
@@ -325,7 +325,7 @@ mod tests {
 
     /// P18, P23: the numbers that an import assigned return to their origin, and a removed person has no account.
     #[test]
-    fn p23_numbers_that_an_import_gave_go_back() {
+    fn undo_returns_the_numbers_that_the_import_assigned() {
         let asks = |row: ParsedRow, n: u64| {
             let values =
                 crate::user_file::RowValues { number: Cell::Value(number(n)), ..row.values };
@@ -349,9 +349,9 @@ mod tests {
         assert_eq!(story.company().0.numbers, was);
     }
 
-    /// P18: a number that an undo gives back rests as any other does.
+    /// P18: a number that an undo returns cools down as any other released number.
     #[test]
-    fn p18_a_number_that_an_undo_gives_back_cools_down() {
+    fn number_cools_down_when_an_undo_returns_it() {
         let rest =
             crate::decide::numbers::pool::testing::setting("number_cooling_seconds", json!(60));
         let mut ann = row(1, "ann");
@@ -366,7 +366,7 @@ mod tests {
     /// P18, P19: an import moves no one away from an assigned number, and no waiting person to an organization without
     /// numbers. The undo moves no one back to an organization without numbers.
     #[test]
-    fn p19_who_waits_for_a_number_goes_only_where_there_is_one() {
+    fn waiting_person_moves_only_where_a_number_is_available() {
         let invited = Event::InviteDispatched {
             run: crate::decide::testing::run_id(1),
             user: who("ann"),
@@ -436,7 +436,7 @@ mod tests {
 
     /// LX-14: a removed person gets no log-in mail.
     #[test]
-    fn lx_14_a_welcome_mail_that_waits_is_not_sent_to_whom_the_undo_removes() {
+    fn removed_person_gets_no_pending_welcome_mail() {
         let story = before().imported(import_id(), rows());
         let welcome =
             Event::WelcomeEmailRequested { user: who("ann"), import: import_id(), row: 1 };

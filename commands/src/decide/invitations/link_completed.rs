@@ -166,16 +166,16 @@ mod tests {
 
     /// P18: linking registers the number, which stays when other invitations end.
     #[test]
-    fn p18_with_the_link_the_number_is_registered() {
+    fn number_is_registered_when_its_person_links() {
         use crate::decide::numbers::pool::testing::{assigned, number_added};
         let events: Vec<_> =
             invited().into_iter().chain([number_added(1, None), assigned(1, "ann")]).collect();
         assert_eq!(at(events, 1, NOW).names(), ["UserLinked", "NumberRegistered"]);
     }
 
-    /// LX-31: following the link to its end links the user.
+    /// LX-31: following a live link links the user; a second time is rejected.
     #[test]
-    fn lx_31_a_live_link_links_the_user_once() {
+    fn live_link_links_the_user_once() {
         at(invited(), 1, NOW).then([Event::UserLinked {
             user: who("ann"),
             channel: Channel::Whatsapp,
@@ -187,7 +187,7 @@ mod tests {
 
     /// P21: an expired, superseded or revoked link never links.
     #[test]
-    fn p21_a_dead_link_never_links() {
+    fn dead_link_never_links() {
         at(invited(), 1, NOW.plus_seconds(24 * 3600)).then_refused(Code::InvitationExpired);
         let resent: Vec<_> = invited().into_iter().chain(sent(2)).collect();
         at(resent.clone(), 1, NOW).then_refused(Code::InvitationSuperseded);

@@ -28,7 +28,7 @@ pub struct MovePendingInvitations {
     pub dest: String,
 }
 
-/// How many accounts moved; those that were there already did not.
+/// The number of moved accounts, without those that were in the organization before.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Moved {
     moved: usize,
@@ -131,7 +131,7 @@ mod tests {
         MovePendingInvitations { accounts, dest: "APAC".to_owned() }
     }
 
-    /// Ann and Bob are pending without a number, Cid with one; APAC has so many numbers.
+    /// Ann and Bob are pending without a number, Cid with one; APAC has `numbers` numbers.
     fn company(numbers: u64) -> Given {
         let mut events = vec![unit("EMEA", None), unit("APAC", None)];
         events.extend((1..=3).map(|n| number_added(n, Some("EMEA"))));
@@ -143,9 +143,9 @@ mod tests {
         given(events)
     }
 
-    /// ML-17, P20: with too few numbers no one is moved, and the message is that of the product.
+    /// ML-17, P20: with too few numbers no account is moved, and the message is the product's.
     #[test]
-    fn ml_17_too_few_numbers_in_the_destination_move_nobody() {
+    fn move_is_rejected_when_the_destination_has_too_few_numbers() {
         let refusal = company(1)
             .when(to_apac(&["ann", "bob", "cid"]))
             .then_refused(Code::NumberInsufficientInDestination);
@@ -157,9 +157,9 @@ mod tests {
         assert_eq!(company(2).when(to_apac(&["ann", "bob", "cid"])).result(), json!({"moved": 3}));
     }
 
-    /// ML-18: only invitations without a number count; a number goes with its account.
+    /// ML-18: only invitations without a number count; an account takes its number along.
     #[test]
-    fn ml_18_an_account_with_a_number_needs_none_there() {
+    fn account_with_a_number_moves_with_it() {
         let then = company(0).when(to_apac(&["cid", "CID"]));
         assert_eq!(then.names(), ["UserUpdated", "NumberAllocated"]);
         let company = company(0).after(to_apac(&["cid"]));
@@ -167,9 +167,9 @@ mod tests {
         company.when(to_apac(&["cid"])).then([]);
     }
 
-    /// P19: those who are moved wait in the destination from then on, and leave their place behind.
+    /// P19: a moved account waits for a number in the destination, and no longer in its former organization.
     #[test]
-    fn p19_who_moves_waits_in_the_destination() {
+    fn moved_account_waits_in_the_destination() {
         let company = company(2);
         let stock = |company: &Given, name: &str| {
             company.0.numbers.stock(&company.0.numbers.owner(Some(name)))
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(stock(&company, "APAC").spare(false), 0);
     }
 
-    /// With overbooking only the numbers count, not those who wait for them.
+    /// With overbooking, a number counts as free although accounts wait for it.
     #[test]
     fn with_overbooking_one_number_may_be_promised_twice() {
         let mut company = company(1).after(to_apac(&["ann"]));

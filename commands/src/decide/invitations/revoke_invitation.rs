@@ -24,7 +24,7 @@ pub struct RevokeInvitation {
 }
 
 impl Decide for RevokeInvitation {
-    // It depends on who is named.
+    // The permission depends on the user, so the rule checks it.
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
@@ -53,7 +53,7 @@ mod tests {
 
     /// P18: revoking releases the number of a person who has not linked.
     #[test]
-    fn p18_with_the_invitation_goes_the_number_that_came_with_it() {
+    fn revoked_invitation_releases_its_number() {
         use crate::decide::numbers::pool::testing::{assigned, number, number_added};
         let revoke = || RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
         let company =
@@ -65,7 +65,7 @@ mod tests {
 
     /// ML-01, ML-10: the permission for accounts allows to resend and revoke invitations of accounts only.
     #[test]
-    fn ml_01_the_invitations_of_accounts_are_theirs_who_import_accounts() {
+    fn permission_for_accounts_covers_invitations_of_accounts_only() {
         use crate::decide::numbers::pool::testing::{account, unit, user_of};
         use crate::decide::testing::channel_enabled;
         let company = |permission| {

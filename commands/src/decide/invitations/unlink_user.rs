@@ -62,7 +62,7 @@ mod tests {
 
     /// P19: a person with another invitation waits for a number again, which must be available.
     #[test]
-    fn p19_nobody_is_made_to_wait_for_a_number_that_is_not_there() {
+    fn unlink_is_rejected_when_no_number_is_available() {
         let (run, user) = (RunId(ulid::Ulid(1)), who("ann"));
         let company = |numbers: u64| {
             let requested = Event::RunRequested {

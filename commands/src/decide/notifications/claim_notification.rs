@@ -48,8 +48,8 @@ fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey
     obsolete.map_or(Ok((key, email)), Err)
 }
 
-/// The claims that an earlier process left open, by key, and as their `NotificationDispatched` told them
-/// where the mail may still be sent.
+/// The open claims of an earlier process, by key. A claim has its `NotificationDispatched` event if the mail may still
+/// be sent.
 pub fn open_claims(company: &Company, now: Time) -> Vec<(String, Option<Event>)> {
     let open = company.notifications.iter().filter(|(_, mail)| mail.dispatched);
     let claim = |(key, mail): (&String, &Notification)| {
@@ -93,7 +93,7 @@ mod tests {
 
     /// LX-14: a welcome mail is claimed once.
     #[test]
-    fn lx_14_a_welcome_mail_is_claimed_once() {
+    fn welcome_mail_is_claimed_once() {
         let import = ImportId(ulid::Ulid(4));
         let asked = Event::WelcomeEmailRequested { user: who("ann"), import, row: 1 };
         let company = given([user_created("ann"), asked]);

@@ -59,20 +59,22 @@ fn alarms(company: &Company) -> impl Iterator<Item = (TemplateKind, &Alarm)> {
         (notify.number_threshold, TemplateKind::NumberThreshold, &alarms.threshold),
         (notify.invitations_exceed_numbers, TemplateKind::InvitationsExceedNumbers, &alarms.demand),
     ];
-    let heard = has_admins(company);
-    all.into_iter().filter(move |(on, ..)| *on && heard).map(|(_, kind, alarm)| (kind, alarm))
+    let has_admins = has_admins(company);
+    all.into_iter().filter(move |(on, ..)| *on && has_admins).map(|(_, kind, alarm)| (kind, alarm))
 }
 
 fn has_admins(company: &Company) -> bool {
     !company.settings.designated_admin_emails.is_empty()
 }
 
-/// The owners whose numbers have begun to run short, for the designated administrators; at most so many.
+/// The notices about owners with few free numbers, for the designated administrators.
+///
+/// `most` is the most owners. `before` is the number of earlier events of the commit.
 pub(crate) fn numbers_running_short(company: &Company, most: usize, before: usize) -> Vec<Event> {
     let mut events = Vec::new();
     for (kind, alarm) in alarms(company) {
-        for owner in alarm.untold().take(most) {
-            // The version that the first of the mails will have: no two have the same.
+        for owner in alarm.due().take(most) {
+            // The version that the first notice will have makes the key unique.
             let version = company.version + (before + events.len()) as u64 + 1;
             let key = format!("{}.{version}", kind.as_str());
             events.extend(to_admins(company, kind, &key, &numbers(company, owner)));
@@ -99,7 +101,9 @@ fn digest_at(company: &Company) -> Option<(Time, &Expired)> {
     Some((expired.since.plus_seconds(3600 * hours), expired))
 }
 
-/// The invitations that expired, for the designated administrators, once they were gathered long enough.
+/// The digest of expired invitations for the designated administrators, if it is due.
+///
+/// `before` is the number of earlier events of the commit.
 pub(crate) fn expired_digest(company: &Company, now: Time, before: usize) -> Vec<Event> {
     let Some((_, expired)) = digest_at(company).filter(|(at, _)| *at <= now) else {
         return Vec::new();
@@ -116,7 +120,7 @@ pub(crate) fn expired_digest(company: &Company, now: Time, before: usize) -> Vec
     to_admins(company, TemplateKind::ExpiredDigest, &key, &about)
 }
 
-/// Reminders of invitations that are still open, at most so many.
+/// The due reminders of live invitations, at most `most`.
 pub(crate) fn reminders(company: &Company, now: Time, most: usize) -> Vec<Event> {
     let due = company.reminders.due(&company.settings, now);
     let reminder = due.filter_map(|id| {
@@ -160,12 +164,12 @@ pub(crate) fn obsolete(
         return Some(Code::RecipientAlreadyLinked);
     }
     match link.invitation {
-        Some(newest) if newest.generation == *generation => dead(&newest, now),
+        Some(newest) if newest.generation == *generation => why_not_live(&newest, now),
         _ => Some(Code::InvitationSuperseded),
     }
 }
 
-fn dead(invitation: &Invitation, now: Time) -> Option<Code> {
+fn why_not_live(invitation: &Invitation, now: Time) -> Option<Code> {
     match invitation.state {
         InvitationState::Created | InvitationState::Sent | InvitationState::Delivered => {
             (!invitation.is_live(now)).then_some(Code::InvitationExpired)

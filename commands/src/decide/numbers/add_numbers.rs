@@ -62,9 +62,9 @@ mod tests {
         AddNumbers { numbers: texts(ns), org_unit: org_unit.map(str::to_owned) }
     }
 
-    /// P18: a number enters the pool once, however often it is named.
+    /// P18: a number enters the pool once, even if it is named twice.
     #[test]
-    fn p18_a_number_enters_the_pool_once() {
+    fn number_enters_the_pool_once() {
         let company = given([unit("EMEA", None), number_added(1, None)]);
         let result =
             company.when(add(&[1, 2, 2], Some("EMEA"))).then([number_added(2, Some("EMEA"))]);

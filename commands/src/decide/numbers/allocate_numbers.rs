@@ -1,4 +1,4 @@
-//! `AllocateNumbers`: available numbers of an owner above go to an organization: these, or so many.
+//! `AllocateNumbers`: gives available numbers of parent owners to an organization, by number or by quantity.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::values::{Code, Personal, Phone, Refusal};
 pub struct AllocateNumbers {
     #[serde(alias = "org")]
     pub org_unit: String,
-    /// Either so many, from the nearest owner first and in numerical order …
+    /// Either this many numbers, from the nearest owner first and in numerical order …
     #[schemars(range(min = 1, max = MAX_NUMBERS))]
     #[serde(alias = "qty")]
     pub quantity: Option<u64>,
@@ -160,7 +160,7 @@ mod tests {
 
     /// P18: numbers go down the organization, the nearest owner's first.
     #[test]
-    fn p18_so_many_numbers_come_from_the_nearest_owner_above() {
+    fn numbers_are_allocated_from_the_nearest_owner_above() {
         company().when(so_many("Paris", 3)).then([3, 4, 1].map(|n| allocated(n, "Paris")));
         company().when(so_many("APAC", 2)).then([1, 2].map(|n| allocated(n, "APAC")));
         let refusal = company().when(so_many("APAC", 3)).then_refused(Code::NumberNoneAvailable);
@@ -168,9 +168,9 @@ mod tests {
         company().when(so_many("APAC", 0)).then_refused(Code::EnvelopeMalformed);
     }
 
-    /// P18: what is named changes hands, all of it or nothing; what is there already stays.
+    /// P18: named numbers are allocated all or none; numbers that the unit owns already stay.
     #[test]
-    fn p18_named_numbers_change_hands_or_none_does() {
+    fn named_numbers_are_allocated_all_or_none() {
         company().when(these("EMEA", &[1, 3])).then([allocated(1, "EMEA")]);
         let refusal =
             company().when(these("APAC", &[1, 3])).then_refused(Code::NumberAllocatedToOtherOrg);

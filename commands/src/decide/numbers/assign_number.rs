@@ -71,9 +71,9 @@ mod tests {
         Event::NumberAssigned { number: Personal(number(n)), user: who(user), import: None }
     }
 
-    /// P18: an account has one number, and a number one account.
+    /// P18: an account has at most one number, and a number at most one account.
     #[test]
-    fn p18_no_number_is_on_two_accounts() {
+    fn number_cannot_be_assigned_to_two_accounts() {
         let company = given([
             number_added(1, None),
             number_added(2, None),
@@ -88,9 +88,10 @@ mod tests {
         assert_eq!(refusal.details, json!({"state": "assigned"}));
     }
 
-    /// P18: a number of the company's own stock becomes the organization's with its account; another's does not.
+    /// P18: a number of the company's own stock moves to the organization of its account. A number of another
+    /// organization is rejected.
     #[test]
-    fn p18_a_number_is_its_accounts_organizations() {
+    fn assigned_number_moves_to_the_organization_of_its_account() {
         let company = given([
             unit("EMEA", None),
             unit("APAC", None),
@@ -106,7 +107,7 @@ mod tests {
 
     /// A20: a reserved number can be assigned only with its tag.
     #[test]
-    fn a20_a_reserved_number_takes_its_tag() {
+    fn reserved_number_is_assigned_only_with_its_tag() {
         let reserved = Event::NumberReserved { number: Personal(number(1)), tag: "VIP".to_owned() };
         let company = given([number_added(1, None), reserved, user_created("ann")]);
         company.when(assign(1, "ann")).then_refused(Code::NumberNotAvailable);
@@ -115,9 +116,9 @@ mod tests {
         company.when(tagged("VIP")).then([event(1, "ann")]);
     }
 
-    /// ML-15: who is on board already picks a number, and has it registered at once.
+    /// ML-15: a person who is linked already chooses a number, which is registered at once.
     #[test]
-    fn ml_15_a_number_that_is_picked_on_activation_is_registered() {
+    fn number_chosen_on_activation_is_registered_at_once() {
         let linked =
             Event::UserLinked { user: who("ann"), channel: Channel::Whatsapp, invitation: None };
         let company = given([number_added(1, None), user_created("ann"), linked]);

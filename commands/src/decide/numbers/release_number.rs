@@ -79,7 +79,7 @@ mod tests {
 
     /// P18: a released number is not assigned during its rest time, and is available after it.
     #[test]
-    fn p18_a_number_cools_down_before_somebody_else_gets_it() {
+    fn released_number_cools_down_before_it_is_available() {
         let rest = setting("number_cooling_seconds", json!(60));
         let company = given(held().into_iter().chain([rest])).after(release());
         let until = NOW.plus_seconds(60);
@@ -96,7 +96,7 @@ mod tests {
     /// P18, ML-06, ML-15: after its rest time a number is available to commands before the next tick. Their commit
     /// records that first; a refusal records nothing.
     #[test]
-    fn p18_what_has_rested_is_available_before_the_tick_says_so() {
+    fn cooled_number_is_available_before_the_next_tick() {
         let rest = setting("number_cooling_seconds", json!(60));
         let emea = [unit("EMEA", None), unit("APAC", None), rest, number_added(1, Some("EMEA"))];
         let held = emea.into_iter().chain([user_of("ann", "EMEA"), assigned(1, "ann")]);

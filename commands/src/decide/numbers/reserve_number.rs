@@ -48,9 +48,9 @@ mod tests {
         ReserveNumber { number: Personal(number(1).to_string()), tag: tag.to_owned() }
     }
 
-    /// A20: an available number is kept back; one that is not available is not.
+    /// A20: an available number can be reserved; any other number cannot.
     #[test]
-    fn a20_only_an_available_number_is_reserved() {
+    fn only_an_available_number_can_be_reserved() {
         let company = given([number_added(1, None)]);
         assert_eq!(company.when(reserve("VIP")).names(), ["NumberReserved"]);
         let company = company.after(reserve("VIP"));

@@ -81,7 +81,7 @@ mod tests {
 
     /// P18: only unused numbers go, each to the organization above its owner.
     #[test]
-    fn p18_unused_numbers_go_back_up_and_used_ones_never() {
+    fn only_unused_numbers_can_be_withdrawn() {
         let registered = Event::NumberRegistered { number: Personal(number(5)), user: who("bob") };
         let reserved = Event::NumberReserved { number: Personal(number(6)), tag: "VIP".to_owned() };
         let company = given([

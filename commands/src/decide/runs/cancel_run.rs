@@ -38,9 +38,9 @@ mod tests {
     use super::*;
     use crate::decide::testing::{a_running_run, given, run_id, run_queued};
 
-    /// LX-32: a started run cannot be stopped, nor one that is over.
+    /// LX-32: neither a running run nor a completed one can be stopped.
     #[test]
-    fn lx_32_a_started_run_cannot_be_stopped() {
+    fn started_run_cannot_be_stopped() {
         let running = given(a_running_run());
         running.when(CancelRun { run: run_id(1) }).then_refused(Code::RunCannotBeStopped);
         let done = Event::RunCompleted { run: run_id(1), passed: 2, skipped: 0, failed: 0 };

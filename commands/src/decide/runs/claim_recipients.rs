@@ -107,30 +107,30 @@ mod tests {
         given(a_running_run()).when(claim(9, 3)).then_refused(Code::RunStaleFence);
     }
 
-    /// LX-26: failed if not created.
+    /// LX-26: a person who was never created fails.
     #[test]
-    fn lx_26_a_user_who_was_not_created_fails() {
+    fn recipient_fails_when_never_created() {
         fails(vec![channel_enabled()], Code::RecipientUserNotCreated);
     }
 
-    /// LX-26, A4, P8, N85: failed if archived, even if that happened after the confirmation.
+    /// LX-26, A4, P8, N85: an archived person fails, even if archived after the confirmation.
     #[test]
-    fn lx_26_an_archived_user_fails_though_linked() {
+    fn recipient_fails_when_archived() {
         let archived = Event::UserArchived { user: who("ann") };
         fails(ann().into_iter().chain([archived]).collect(), Code::RecipientUserArchived);
         let deactivated = Event::UserDeactivated { user: who("ann"), row: None };
         fails(ann().into_iter().chain([deactivated]).collect(), Code::RecipientUserArchived);
     }
 
-    /// LX-28: failed if no corporate phone is listed.
+    /// LX-28: a person without a listed corporate phone fails.
     #[test]
-    fn lx_28_without_a_corporate_phone_it_fails() {
+    fn recipient_fails_without_a_corporate_phone() {
         fails(vec![channel_enabled(), user_created("ann")], Code::RecipientCorporatePhoneMissing);
     }
 
-    /// LX-27: failed if there is no address on record, or a malformed one.
+    /// LX-27: a person without an address, or with a malformed one, fails.
     #[test]
-    fn lx_27_without_a_valid_address_it_fails() {
+    fn recipient_fails_without_a_valid_address() {
         for email in [None, Some("ann@acme"), Some("ann")] {
             let person = Personal(Person { email: email.map(str::to_owned), ..Person::default() });
             let created = Event::UserCreated {
@@ -148,9 +148,9 @@ mod tests {
         }
     }
 
-    /// LX-29: skipped if already linked on that channel; no mail is claimed.
+    /// LX-29: a person who is linked on the channel is skipped; no mail is claimed.
     #[test]
-    fn lx_29_a_linked_user_is_skipped() {
+    fn linked_recipient_is_skipped() {
         let linked = |channel| Event::UserLinked { user: who("ann"), channel, invitation: None };
         let events: Vec<_> = ann().into_iter().chain([linked(Channel::Whatsapp)]).collect();
         assert!(matches!(
@@ -179,7 +179,7 @@ mod tests {
 
     /// ML-06, A19: an account needs no corporate phone, but an unpromised number.
     #[test]
-    fn ml_06_as_many_accounts_are_invited_as_there_are_numbers() {
+    fn no_more_accounts_are_invited_than_numbers_are_available() {
         let people = ["ann", "bob", "cid"];
         let mut events = vec![
             channel_enabled(),
@@ -212,7 +212,7 @@ mod tests {
 
     /// A19: with overbooking, one number may be promised to all; without a number there is no promise.
     #[test]
-    fn a19_with_overbooking_one_number_does_for_all() {
+    fn overbooking_promises_one_number_to_several_accounts() {
         let with = |numbers: Vec<Event>| {
             let mut events = vec![
                 channel_enabled(),
@@ -234,7 +234,7 @@ mod tests {
 
     /// P3: after the last outcome the run ends and the next one starts, in one commit.
     #[test]
-    fn p3_the_last_outcome_ends_the_run_and_starts_the_next() {
+    fn last_outcome_ends_the_run_and_starts_the_next() {
         let mut events = vec![channel_enabled()];
         events.extend(run_started(run_id(1), &["ann", "bob"]));
         let fence = events.len() as u64;

@@ -68,9 +68,9 @@ mod tests {
     };
     use crate::event::Event;
 
-    /// N86: each wrong moment has its own code, and changes nothing.
+    /// N86: each wrong moment has its own code, and the report changes nothing.
     #[test]
-    fn n86_a_report_out_of_place_is_refused() {
+    fn report_at_a_wrong_moment_is_rejected() {
         let sent = |n: u128, user: &str| json!({"run": run_id(n), "user": user});
         let waiting = given(
             [channel_enabled(), user_created("ann")]
@@ -93,9 +93,10 @@ mod tests {
             .then_refused(Code::RecipientAlreadyTerminal);
     }
 
-    /// P19, ML-06: what was sent without a claim needs a number as any other invitation does; LX-26: and a person.
+    /// LX-26, ML-06, P19: a mail that was sent without a claim needs an existing person and an available
+    /// number.
     #[test]
-    fn p19_a_mail_without_a_claim_takes_no_number_that_is_not_there() {
+    fn mail_without_a_claim_needs_a_person_and_a_number() {
         let sent = |user: &str| json!({"run": run_id(1), "user": user});
         let company = |numbers: u64| {
             let pool = (0..numbers).map(|n| number_added(n, Some("EMEA")));
@@ -121,9 +122,9 @@ mod tests {
         company(2).when_json("InviteSent", sent("zoe")).then_refused(Code::RecipientUserNotCreated);
     }
 
-    /// P4: an outcome after the end of the run is refused as settled.
+    /// P4: an outcome after the end of the run is rejected.
     #[test]
-    fn p4_nothing_is_recorded_after_the_end() {
+    fn outcome_after_the_end_is_rejected() {
         let fence = a_running_run().len() as u64;
         let claim = ClaimRecipients { run: run_id(1), fence, most: 9, via: "outbox" };
         let sent = |user: &str| InviteSent {
@@ -138,9 +139,10 @@ mod tests {
         ended.when(sent("ann")).then_refused(Code::RecipientAlreadyTerminal);
     }
 
-    /// P28: who was reported to have failed is tried again; then nothing more is heard of the first attempt.
+    /// P28: after a failed attempt the recipient is tried again. Later reports of the first attempt change
+    /// nothing.
     #[test]
-    fn p28_a_report_of_an_earlier_attempt_changes_nothing() {
+    fn report_of_an_earlier_attempt_is_ignored() {
         let fence = a_running_run().len() as u64;
         let claimed = given(a_running_run()).after(ClaimRecipients {
             run: run_id(1),

@@ -68,9 +68,9 @@ mod tests {
         given(a_running_run()).after(claim).after(sent("ann")).after(sent("bob"))
     }
 
-    /// P22, A5: a late bounce is an overlay; the run's totals and outcomes stay.
+    /// P22, A5: a late bounce is shown beside the outcome; the run's totals and outcomes stay.
     #[test]
-    fn p22_a_late_bounce_changes_no_outcome() {
+    fn late_bounce_changes_no_outcome() {
         let message_id = format!("<{}.0@acme.boarding.invalid>", run_id(1));
         let bounced = RecordDelivery {
             message_id,

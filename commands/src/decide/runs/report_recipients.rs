@@ -1,4 +1,4 @@
-//! `ReportRecipients`: the run worker tells what a channel made of the recipients it claimed.
+//! `ReportRecipients`: the run worker reports the outcomes of its claimed recipients.
 
 use std::collections::BTreeSet;
 
@@ -73,9 +73,9 @@ mod tests {
         assert_eq!(then.names(), ["InviteSent", "InviteFailed", "RunCompleted"]);
     }
 
-    /// P7: a report that comes twice does not give back a later attempt, which may be in the mail already.
+    /// P7: a repeated report does not end a later attempt, whose mail may be sent already.
     #[test]
-    fn p7_a_report_of_an_earlier_attempt_changes_nothing() {
+    fn repeated_report_changes_nothing() {
         let (company, fence) = claimed();
         let temporary = MailOutcome::Retry { code: Code::DeliveryTemporaryFailure, detail: None };
         let report =
@@ -90,7 +90,7 @@ mod tests {
 
     /// P28: reports with a stale fence change nothing.
     #[test]
-    fn p28_a_stale_fence_changes_nothing() {
+    fn report_with_a_stale_fence_is_rejected() {
         let reports = vec![(who("ann"), 1, MailOutcome::SENT)];
         given(a_running_run())
             .when(ReportRecipients { run: run_id(1), fence: 2, reports })

@@ -58,9 +58,9 @@ mod tests {
         }]);
     }
 
-    /// N87: after an outcome there is no other.
+    /// N87: a recipient with an outcome gets no other.
     #[test]
-    fn n87_a_skip_after_an_outcome_is_refused() {
+    fn skip_after_an_outcome_is_rejected() {
         let failed = Event::InviteFailed {
             run: run_id(1),
             user: who("ann"),

@@ -52,21 +52,21 @@ mod tests {
         AddCorporatePhone { phone: Personal(phone(n).to_string()), user: user.to_owned() }
     }
 
-    /// LX-12: a number that was not added by the import is added later.
+    /// LX-12: a phone that the import did not add can be added later.
     #[test]
-    fn lx_12_a_phone_is_listed_for_its_user() {
+    fn phone_is_added_to_the_list_of_its_user() {
         given([user_created("ann")]).when(add(1, "Ann")).then([phone_added("ann", 1)]);
     }
 
     /// N64: the same pair again is accepted and changes nothing.
     #[test]
-    fn n64_the_same_pair_again_changes_nothing() {
+    fn same_phone_of_the_same_user_changes_nothing() {
         given([user_created("ann"), phone_added("ann", 1)]).when(add(1, "ann")).then([]);
     }
 
     /// P17: a phone belongs to one user.
     #[test]
-    fn p17_a_phone_of_somebody_else_is_refused() {
+    fn phone_of_another_user_is_rejected() {
         let company = given([user_created("ann"), user_created("bob"), phone_added("ann", 1)]);
         let refusal = company.when(add(1, "bob")).then_refused(Code::PhoneAlreadyProvisioned);
         assert_eq!(refusal.details, json!({"to": "ann"}));

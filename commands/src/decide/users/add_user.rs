@@ -151,9 +151,9 @@ mod tests {
         given([user_created("ann")]).when_json("AddUser", ann).then_refused(Code::UserExists);
     }
 
-    /// P25: a role is held once, so that a list of people written out reads back as it was.
+    /// P25: a role is held once, so that exported people can be imported unchanged.
     #[test]
-    fn p25_a_role_named_twice_is_held_once() {
+    fn role_named_twice_is_held_once() {
         let role = Event::RoleDefined { role: "Agent".to_owned(), permissions: vec![] };
         let body = json!({"user": "ann", "roles": ["Agent", "Agent"]});
         let decision = given([role]).when_json("AddUser", body).0.unwrap();
@@ -162,9 +162,9 @@ mod tests {
         );
     }
 
-    /// P24, P25, N51: a person who comes without a file is kept as one of a file would be.
+    /// P24, P25, N51: the values of a person added by command are normalised like those of a file.
     #[test]
-    fn p25_a_person_is_kept_as_a_file_would_have_it() {
+    fn added_person_is_normalised_like_a_row() {
         let body = json!({
             "user": " Jose\u{301} ", "first_name": "Jo\u{200b}se\u{301} ", "last_name": "\u{a0}Smith",
             "email": " jose@acme.example ", "attributes": {"title": " Cle\u{301}rk ", "pbx_id": " 7 "},
@@ -185,7 +185,7 @@ mod tests {
 
     /// P17: Agent ID and PBX ID are unique, for every way of adding a person.
     #[test]
-    fn p17_a_value_that_somebody_has_is_refused() {
+    fn value_of_another_person_is_rejected() {
         let with_pbx = |user: &str, pbx: &str| json!({"user": user, "attributes": {"pbx_id": pbx}});
         let read = |body| crate::decide::Command::read("AddUser", body).unwrap();
         let company = given([]).after(read(with_pbx("ann", "7")));

@@ -52,7 +52,7 @@ struct OneUser {
     code: Option<Code>,
 }
 
-/// Skipped is who has (or has not) all of the roles already; failed is who is not there.
+/// The outcome of one user: `skipped` if nothing changes, `failed` if the user does not exist.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RolesOutcome {
@@ -185,7 +185,7 @@ mod tests {
 
     /// OCM-21: a filter instead of a list must have a condition and must not match too many people.
     #[test]
-    fn ocm_21_a_filter_may_stand_for_the_users() {
+    fn filter_selects_the_users() {
         let role = Event::RoleDefined { role: "Adviser".to_owned(), permissions: vec![] };
         let company = given([user_created("ann"), user_created("bob"), role.clone()]);
         let body = |who: serde_json::Value| {

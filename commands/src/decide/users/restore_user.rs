@@ -62,10 +62,10 @@ mod tests {
         company.when(asked()).then([Event::UserRestored { user: who("ann") }]);
     }
 
-    /// ML-06, A19, P19: who has left claims no number; who comes back does again, as long as the invitation
-    /// is open, and there must be one.
+    /// ML-06, A19, P19: an archived person waits for no number. A restored person with an open invitation
+    /// waits again, and a number must be available.
     #[test]
-    fn a19_who_has_left_claims_no_number_until_restored() {
+    fn archived_person_waits_for_no_number_until_restored() {
         let archive = || ArchiveUser { user: "ann".to_owned() };
         let pool = [channel_enabled(), unit("EMEA", None), number_added(1, Some("EMEA"))];
         let run = run_started(run_id(1), &["ann"]);

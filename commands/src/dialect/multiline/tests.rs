@@ -29,9 +29,9 @@ fn wrong(cells: &str, column: &str, code: Code) {
     assert_eq!(codes(&row(cells)), [(column.to_owned(), code)], "{cells}");
 }
 
-/// ML-16: every value of the table, in its canonical form (A21).
+/// ML-16, A21: every value of the vendor's table is read in its canonical form.
 #[test]
-fn ml_16_a_whole_row_is_read() {
+fn values_of_a_row_are_read_in_canonical_form() {
     let row =
         row("Jane,Doe,Jane.Doe@Acme.com, YES ,+1 212 555 0001,AUTO,On,+49 30 1234,TRUE,german");
     assert_eq!((codes(&row), row.warnings.len()), (vec![], 0));
@@ -50,9 +50,9 @@ fn ml_16_a_whole_row_is_read() {
     assert_eq!(attribute("language"), "German");
 }
 
-/// ML-16: a device is known by its number, however that is spelled.
+/// ML-16: a device is identified by its number, in any spelling.
 #[test]
-fn ml_16_a_device_is_its_phone_number() {
+fn device_is_identified_by_its_phone_number() {
     for spelling in ["+84 923 448 071", "0084923448071", "(+84)923-448-071"] {
         let row = row(&format!(",,{spelling},No,,off,off,,,"));
         assert_eq!(codes(&row), [], "{spelling}");
@@ -61,9 +61,9 @@ fn ml_16_a_device_is_its_phone_number() {
     }
 }
 
-/// ML-16: what is neither an address nor a number is no account.
+/// ML-16: a key that is neither an address nor a phone number is invalid.
 #[test]
-fn ml_16_what_is_neither_address_nor_phone_is_refused() {
+fn key_that_is_neither_address_nor_phone_is_invalid() {
     for bad in ["jane", "jane@acme", "a@x.com; b@x.com", "12", "84923448071"] {
         wrong(&format!(",,{bad},No,,off,off,,,"), ACCOUNT_ADDRESS, Code::FieldNotEmailOrPhone);
     }
@@ -71,9 +71,9 @@ fn ml_16_what_is_neither_address_nor_phone_is_refused() {
     wrong(",,8.4923E+10,No,,off,off,,,", ACCOUNT_ADDRESS, Code::PhoneScientificNotation);
 }
 
-/// ML-16, N70, N73: mandatory words are mandatory, and other words are named.
+/// ML-16, N70, N73: mandatory words are mandatory, and each word that is not allowed is named.
 #[test]
-fn n70_n73_words_that_are_not_allowed_are_refused_each() {
+fn each_word_that_is_not_allowed_is_named() {
     let bad = row(",,j@acme.com,y,,on,auto,,maybe,Deutsch");
     let columns = [
         "social_messaging",
@@ -94,9 +94,9 @@ fn n70_n73_words_that_are_not_allowed_are_refused_each() {
     wrong(",,j@acme.com,No,,off,off,,,de", "Language", Code::FieldNotAllowed);
 }
 
-/// ML-16, N62: 4 to 18 digits, not those of a phone number.
+/// ML-16, N62: a forwarding number has 4 to 18 digits, unlike a phone number.
 #[test]
-fn ml_16_a_forwarding_number_has_4_to_18_digits() {
+fn forwarding_number_has_4_to_18_digits() {
     for good in ["4411", "+441", "123456789012345678"] {
         let row = row(&format!(",,j@acme.com,No,,off,off,{good},,"));
         let expected: &[Code] = if good == "+441" { &[Code::FieldLength] } else { &[] };
@@ -107,9 +107,9 @@ fn ml_16_a_forwarding_number_has_4_to_18_digits() {
     wrong(",,j@acme.com,No,,off,off,4.4E+11,,", "forwarding_number", Code::PhoneScientificNotation);
 }
 
-/// ML-16, N51, N57, N61, N62: it is spelled as other phones are, and judged without its prefix.
+/// ML-16, N51, N57, N61, N62: it has the spellings of a phone; its length counts without the prefix.
 #[test]
-fn ml_16_a_forwarding_number_is_spelled_like_a_phone() {
+fn forwarding_number_accepts_the_spellings_of_a_phone() {
     for (spelled, number) in [
         ("0044 20 7946 0958", "+442079460958"),
         ("tel:+44-20-7946-0958", "+442079460958"),
@@ -136,7 +136,7 @@ fn ml_16_a_forwarding_number_is_spelled_like_a_phone() {
 
 /// ML-16: the restriction applies to social messaging only.
 #[test]
-fn ml_16_a_restriction_of_what_is_off_is_ignored_and_said() {
+fn restriction_without_social_messaging_is_ignored_with_a_warning() {
     let row = row(",,j@acme.com,No,,off,off,,true,");
     assert_eq!((codes(&row), row.warnings[0].code), (vec![], Code::FieldIgnoredNotApplicable));
     assert!(!row.values.attributes.contains_key("restrict_incoming_social_messaging"));
@@ -144,7 +144,7 @@ fn ml_16_a_restriction_of_what_is_off_is_ignored_and_said() {
 
 /// A18: `primary_number` is another name of `multiline_number`; two values are a conflict.
 #[test]
-fn a18_two_names_for_one_number_must_agree() {
+fn different_values_of_both_number_columns_are_a_conflict() {
     let file = |number: &str, primary: &str| {
         read(&format!(
             "email address or device,social_messaging,monitor_calls,monitor_sms,multiline_number,primary_number\n\
@@ -165,9 +165,9 @@ fn a18_two_names_for_one_number_must_agree() {
     assert_eq!(codes(&file("12", "")), [(MULTILINE_NUMBER.to_owned(), Code::PhoneInvalid)]);
 }
 
-/// ML-08, N39, A17: a Note is skipped at any position; a person named Note is imported.
+/// ML-08, N39, A17: a Note row is ignored at any position; a person named Note is imported.
 #[test]
-fn ml_08_a_note_is_no_account_and_an_account_no_note() {
+fn note_row_is_ignored_at_any_position() {
     let account = "Noteboom,Ann,ann@acme.com,No,,off,off,,,\n";
     for file in [
         format!("Note: fill this in\n{HEADER}{account}"),
@@ -195,9 +195,9 @@ fn ml_08_a_note_is_no_account_and_an_account_no_note() {
     assert_eq!(called.values.user, Some(UserKey::new("bok@acme.com")));
 }
 
-/// ML-02: 1000 accounts pass, 1001 do not; notes and blank rows do not count (N44).
+/// ML-02, N44: a file of 1000 accounts passes, of 1001 it does not. Notes and blank rows do not count.
 #[test]
-fn ml_02_a_file_holds_a_thousand_accounts() {
+fn file_of_1001_accounts_is_rejected() {
     let file = |count: usize| {
         let rows: Vec<_> =
             (0..count).map(|n| format!(",,u{n}@acme.com,No,,off,off,,,\n")).collect();
@@ -212,9 +212,9 @@ fn ml_02_a_file_holds_a_thousand_accounts() {
     assert_eq!(refusal.details, serde_json::json!({"limit": 1000, "actual": 1001}));
 }
 
-/// N71: the column of a feature that the company does not have refuses the file.
+/// N71: the column of a feature that the company does not have rejects the file.
 #[test]
-fn n71_a_column_that_is_not_enabled_refuses_the_file() {
+fn column_of_a_disabled_feature_rejects_the_file() {
     let withheld = Multiline.withheld(&Settings::default());
     let csv = Options {
         withheld: withheld.iter().map(|name| (*name).to_owned()).collect(),

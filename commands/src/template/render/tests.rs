@@ -85,9 +85,9 @@ fn somebody_without_a_name_is_greeted_by_user_name() {
     assert!(mail.text.starts_with("Dear janeuser115,"), "{}", mail.text);
 }
 
-/// N66: a name is shown, not run.
+/// N66: markup and placeholders in a name are shown as text, not run.
 #[test]
-fn n66_a_hostile_name_stays_text() {
+fn hostile_name_is_shown_as_text() {
     let hostile = "<script>x</script>{{ link_url }}{% for i in range(9) %}";
     let values = MailValues { first_name: hostile, last_name: "", ..values() };
     let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
@@ -97,9 +97,9 @@ fn n66_a_hostile_name_stays_text() {
     assert_eq!(mail.text.matches("https://link.example").count(), 1, "{}", mail.text);
 }
 
-/// N66: a link that tries to leave its attribute.
+/// N66: a link cannot end its attribute.
 #[test]
-fn n66_the_button_escapes_its_link() {
+fn button_escapes_its_link() {
     let values = MailValues { link_url: "https://x.example/\"><script>", ..values() };
     let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
     assert!(!mail.html.contains("<script>"), "{}", mail.html);
@@ -107,7 +107,7 @@ fn n66_the_button_escapes_its_link() {
 
 /// N56: no value can add a line break to the subject or a line to the text.
 #[test]
-fn n56_line_breaks_in_values_become_spaces() {
+fn line_breaks_in_values_become_spaces() {
     let values = MailValues { first_name: "Jane\r\nBcc: all@acme.example\u{2028}x", ..values() };
     let own =
         template("Hello {{ first_name }}", "{{ first_name }}{{ link_url }}", "{{ first_name }}");
@@ -130,9 +130,9 @@ fn an_unknown_variable_fails_with_its_line() {
     assert_eq!((error.part, error.line), ("text", Some(2)));
 }
 
-/// OC-13: who has no corporate phone is invited without a word about one, and nothing else is missing.
+/// OC-13: the invitation of a person without a corporate phone does not mention one; the rest is the same.
 #[test]
-fn oc_13_without_a_phone_the_invitation_does_not_speak_of_one() {
+fn invitation_without_a_phone_does_not_mention_one() {
     for language in LANGUAGES {
         let template = builtin(INVITATION, language).unwrap();
         let with = render(INVITATION, &template, &values()).unwrap();
@@ -146,9 +146,9 @@ fn oc_13_without_a_phone_the_invitation_does_not_speak_of_one() {
     }
 }
 
-/// OC-14: the administrator's mail tells what the import came to, and has the link twice.
+/// OC-14: the administrator's mail shows the counts of the import, and the link twice.
 #[test]
-fn oc_14_the_mail_about_an_import_tells_its_counts_and_shows_its_link() {
+fn import_mail_shows_its_counts_and_its_link() {
     let kind = TemplateKind::ImportCompleted;
     for language in LANGUAGES {
         let mail = render(kind, &builtin(kind, language).unwrap(), &values()).unwrap();
@@ -163,9 +163,9 @@ fn oc_14_the_mail_about_an_import_tells_its_counts_and_shows_its_link() {
     }
 }
 
-/// ML-14: the report tells the summary of the batch in every language, in both parts.
+/// ML-14: the report shows the summary of the batch in every language, in both parts.
 #[test]
-fn ml_14_the_batch_report_tells_its_summary() {
+fn batch_report_shows_its_summary() {
     let kind = TemplateKind::BatchReport;
     let counts = Counts { total: 4_711, created: 815, invalid: 96, ..Counts::default() };
     let import = ImportValues { import: ImportId(Ulid(1)), file_name: "a\r\nBcc: b.csv", counts };

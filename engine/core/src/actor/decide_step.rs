@@ -20,15 +20,15 @@ pub(crate) struct State {
     pub hash: Digest,
     /// The number of events since the last snapshot.
     pub tail: u64,
-    /// The version of the last event that makes import plans stale. After loading it is the loaded version,
-    /// because the exact one is unknown.
-    plans_hold_from: u64,
+    /// The version of the last event that makes import plans stale: plans from this version on are valid. After
+    /// loading it is the loaded version, because the exact one is unknown.
+    plans_valid_from: u64,
 }
 
 impl State {
     pub(crate) fn of(loaded: Loaded) -> Self {
         let Loaded { company, hash, replayed } = loaded;
-        Self { plans_hold_from: company.version, company, hash, tail: replayed }
+        Self { plans_valid_from: company.version, company, hash, tail: replayed }
     }
 
     /// Whether the state contains all commits up to this head.
@@ -43,7 +43,7 @@ impl State {
     /// When the log cannot be read.
     pub(crate) fn caught_up(mut self, log: &dyn EventLog) -> Result<Self, ReadError> {
         self.tail += snapshots::catch_up(log, &mut self.company, &mut self.hash)?;
-        self.plans_hold_from = self.company.version;
+        self.plans_valid_from = self.company.version;
         Ok(self)
     }
 
@@ -53,16 +53,16 @@ impl State {
         request: &Request,
         purpose: Purpose,
     ) -> Outcome<Encoded, EncodeError> {
-        let turns = self.company.numbers.turns();
+        let waiting_changes = self.company.numbers.waiting_changes();
         let outcome = step(&mut self.company, self.hash, request, purpose, Encoded::of);
         if let Outcome::Commit(encoded) = &outcome {
             let events = &encoded.commit().events;
             self.hash = encoded.hash();
             self.tail += events.len() as u64;
-            // An import may get other numbers once a person starts or stops waiting for one.
-            let moved = self.company.numbers.turns() != turns;
-            if moved || events.iter().any(Event::affects_imports) {
-                self.plans_hold_from = self.company.version;
+            // An import may get other numbers when a person starts or stops waiting for one.
+            let waiting_changed = self.company.numbers.waiting_changes() != waiting_changes;
+            if waiting_changed || events.iter().any(Event::affects_imports) {
+                self.plans_valid_from = self.company.version;
             }
         }
         outcome
@@ -71,7 +71,7 @@ impl State {
     /// Checks that the company is at the version that the caller expects.
     ///
     /// # Errors
-    /// `stream.version_conflict`, or `import.plan_changed` if a plan was overtaken.
+    /// `stream.version_conflict`, or `import.plan_changed` if an event has made the plan of an import stale.
     pub(crate) fn check_version(&self, request: &Request) -> Result<(), Refusal> {
         let actual = self.company.version;
         if let Some(expected) = request.expected_version.filter(|expected| *expected != actual) {
@@ -79,7 +79,7 @@ impl State {
             return Err(Refusal::new(Code::StreamVersionConflict).with(details));
         }
         match request.planned_at {
-            Some(planned_at) if planned_at < self.plans_hold_from => {
+            Some(planned_at) if planned_at < self.plans_valid_from => {
                 Err(Code::ImportPlanChanged.into())
             }
             _ => Ok(()),
@@ -112,6 +112,7 @@ pub(super) fn decide(context: &EngineContext, state: &mut State, request: &Reque
 
 /// The reply to a repeated command, or the refusal of an unexpected version.
 fn first_reply(context: &EngineContext, state: &State, request: &Request) -> Option<Reply> {
+    // A repeated command gets its first answer again, even if the company has another version now.
     let repeated =
         request.body.and_then(|body| context.first_answer(&state.company.id, request.id, body));
     repeated.or_else(|| state.check_version(request).err().map(Reply::Refused))

@@ -3,11 +3,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime};
 
-use boarding_commands::event::Channel;
+use boarding_commands::company::InvitationClaim;
 use boarding_commands::template::Rendered;
-use boarding_commands::values::{
-    Code, CompanyId, Digest, InvitationId, Personal, RunId, Time, UserKey,
-};
+use boarding_commands::values::{Code, CompanyId, Digest, Personal, RunId, Time};
 use lettre::Address;
 use lettre::message::{
     Mailbox, Message, MultiPart, SinglePart, header::HeaderName, header::HeaderValue,
@@ -54,24 +52,16 @@ pub struct Mail {
     pub to_name: String,
     pub date: Time,
     pub content: Rendered,
-    /// The claim of an invitation, for external workers; `None` once it is reported.
-    pub claim: Option<InvitationClaim>,
+    /// Set for an invitation, until its claim has a report.
+    pub invitation: Option<OpenInvitation>,
 }
 
-/// The claim of an invitation with the values of its wording.
+/// An invitation whose claim has no report, for external workers.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvitationClaim {
-    pub user: Personal<UserKey>,
-    pub attempt: u32,
-    /// The version of the start of the run. Reports must contain it.
-    pub fence: u64,
-    pub channel: Channel,
-    pub invitation: InvitationId,
-    pub generation: u32,
-    /// The deadline of the recipient.
-    pub deadline: Time,
+pub struct OpenInvitation {
+    pub claim: InvitationClaim,
     /// The phone with all but the last digits hidden.
-    pub masked_phone: String,
+    pub phone: String,
     /// A BCP 47 tag.
     pub language: String,
     pub link: Personal<String>,
@@ -211,7 +201,7 @@ mod tests {
                 text: "Guten Tag\n.\n日本\n".to_owned(),
                 html: "<p>Guten Tag</p>".to_owned(),
             },
-            claim: None,
+            invitation: None,
         }
     }
 

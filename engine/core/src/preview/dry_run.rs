@@ -45,7 +45,7 @@ pub(super) fn plan(
     dry_run.state.check_version(&request).map_err(Reply::Refused)?;
     dry_run.accept(request.clone())?;
     let id = ImportId(command.import.map_or(request.id.0, |import| import.0));
-    dry_run.go_on(context, &request, id)?;
+    dry_run.apply_rows(context, &request, id)?;
     if command.on_error == OnError::RejectFile {
         let total = dry_run.tally.preview.counts().total;
         std::mem::take(&mut dry_run.tally.bad).check(total).map_err(Reply::Refused)?;
@@ -67,19 +67,19 @@ struct DryRun {
 impl DryRun {
     /// Accepts the file. If its rows do not fit in the same commit, it accepts the file without rows.
     fn accept(&mut self, mut request: Request) -> Result<(), Reply> {
-        let reply = match self.take(&request) {
+        let reply = match self.execute(&request) {
             Ok(()) => return Ok(()),
             Err(reply) => reply,
         };
         if let (Reply::TooLarge, Facts::Files(contents)) = (&*reply, &mut request.facts) {
             contents.rows.clear();
-            return self.take(&request).map_err(|reply| *reply);
+            return self.execute(&request).map_err(|reply| *reply);
         }
         Err(*reply)
     }
 
     /// Applies the remaining rows in the same portions as the import worker.
-    fn go_on(
+    fn apply_rows(
         &mut self,
         context: &EngineContext,
         accepted: &Request,
@@ -105,7 +105,7 @@ impl DryRun {
                     traceparent: None,
                     ..accepted.clone()
                 };
-                match self.take(&request).map_err(|reply| *reply) {
+                match self.execute(&request).map_err(|reply| *reply) {
                     Err(Reply::TooLarge) => portions.split(rows).map_err(fault)?,
                     other => other?,
                 }
@@ -115,7 +115,7 @@ impl DryRun {
     }
 
     /// Executes the same step as the actor, without appending.
-    fn take(&mut self, request: &Request) -> Result<(), Box<Reply>> {
+    fn execute(&mut self, request: &Request) -> Result<(), Box<Reply>> {
         match self.state.step(request, Purpose::DryRun) {
             Outcome::Commit(encoded) => self.tally.note(&encoded),
             Outcome::Answer(_) | Outcome::Repeat(_) => {}
@@ -144,7 +144,7 @@ impl Tally {
         let commit = encoded.commit();
         for (event, version) in commit.events.iter().zip(commit.first_version..) {
             // Shown values do not depend on the position, so the version stands in for it.
-            self.bad.note(event);
+            self.bad.add(event);
             let fact = Fact { position: version, version, event, commit, hash: encoded.hash() };
             if let Event::ImportAccepted { files, options, warnings, .. } = event {
                 self.digest.accepted(files, options, warnings);

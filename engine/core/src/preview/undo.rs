@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use boarding_commands::commit::Commit;
 use boarding_commands::company::{Company, Undo};
-use boarding_commands::decide::imports::undo_import::foreseen;
+use boarding_commands::decide::imports::undo_import::preview_result;
 use boarding_commands::decide::{Authority, Command, Facts, UndoImport, UndoRows};
 use boarding_commands::event::UndoCounts;
 use boarding_commands::step::{Outcome, Purpose, Request, step};
@@ -18,8 +18,8 @@ use crate::read::snapshots;
 use crate::reply::Reply;
 use crate::submission::Submission;
 
-/// Undoes the import on a temporary copy of its company.
-pub(super) fn foresee(
+/// Undoes the import on a temporary copy of its company. Returns the counts that the undo would have.
+pub(super) fn preview(
     context: &EngineContext,
     submission: &Submission,
     undo: UndoImport,
@@ -31,40 +31,41 @@ pub(super) fn foresee(
     let facts = Facts::None;
     let started = submission.request(Command::UndoImport(undo), facts, context.clock.now());
     state.check_version(&started).map_err(Reply::Refused)?;
-    fold(&mut state, &started)?;
-    let mut refused = None;
-    let mut take = |rows| {
+    execute(&mut state, &started)?;
+    let mut failure = None;
+    let mut undo_rows = |rows| {
         if *context.closing.borrow() {
-            refused = Some(Reply::stopped());
+            failure = Some(Reply::stopped());
             return ControlFlow::Break(());
         }
+        // `last` would complete the undo, and its counts would no longer be in the state.
         let request = Request {
             command: UndoRows { import, rows, last: false }.into(),
             actor: ENGINE.to_owned(),
             authority: Authority::All,
             ..started.clone()
         };
-        match fold(&mut state, &request) {
+        match execute(&mut state, &request) {
             Ok(()) => ControlFlow::Continue(()),
             Err(reply) => {
-                refused = Some(reply);
+                failure = Some(reply);
                 ControlFlow::Break(())
             }
         }
     };
-    read_effects(&*context.log, company, import, &mut take).map_err(|error| failed(&error))?;
-    if let Some(reply) = refused {
+    read_effects(&*context.log, company, import, &mut undo_rows).map_err(|error| failed(&error))?;
+    if let Some(reply) = failure {
         return Err(reply);
     }
-    let result = foreseen(import, counts(&state.company, import));
+    let result = preview_result(import, counts(&state.company, import));
     let position = context.log.end();
     Ok(Reply::Accepted { duplicate: false, version, position, result, events: Vec::new() })
 }
 
 /// Executes one step on the copy. The commit is not encoded, so an undo of any size can be shown.
-fn fold(state: &mut State, request: &Request) -> Result<(), Reply> {
-    let unencoded = Ok::<Commit, Infallible>;
-    match step(&mut state.company, state.hash, request, Purpose::DryRun, unencoded) {
+fn execute(state: &mut State, request: &Request) -> Result<(), Reply> {
+    let not_encoded = Ok::<Commit, Infallible>;
+    match step(&mut state.company, state.hash, request, Purpose::DryRun, not_encoded) {
         Outcome::Commit(_) | Outcome::Answer(_) | Outcome::Repeat(_) => Ok(()),
         Outcome::Refused(refusal) => Err(Reply::Refused(refusal)),
         Outcome::NotEncoded(never) => match never {},

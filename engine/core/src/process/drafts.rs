@@ -1,18 +1,16 @@
-//! The content of a mail, read from the company when it is claimed.
+//! The content of a claimed mail, read from the company.
 
-use boarding_commands::company::{Company, Notice, Run, UserId};
-use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic, Wording};
+use boarding_commands::company::{Company, InvitationClaim, Notice, Run};
+use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic};
 use boarding_commands::template::{
     ExpiredValues, ImportValues, MailTemplate, MailValues, NumberValues, RunValues, TopicValues,
 };
-use boarding_commands::values::{
-    CompanyId, ImportId, InvitationId, Personal, RunId, Time, UserKey,
-};
+use boarding_commands::values::{CompanyId, ImportId, InvitationId, Personal, Time, UserKey};
 
-use crate::delivery::mail::{InvitationClaim, Purpose};
+use crate::delivery::mail::{OpenInvitation, Purpose};
 use crate::delivery::token::Tokens;
 
-/// The values and the wording of a mail.
+/// Everything a mail shows: its values and its wording.
 #[derive(Debug)]
 pub(super) struct Draft {
     user: UserKey,
@@ -20,9 +18,9 @@ pub(super) struct Draft {
     pub last_name: String,
     masked_phone: String,
     pub template: MailTemplate,
-    /// The channel of an invitation; WhatsApp for other mails.
+    /// The channel of the invitation or run. Other mails have WhatsApp here, and do not show it.
     channel: Channel,
-    token: Option<LinkTarget>,
+    link_target: Option<LinkTarget>,
     company_name: String,
     pub from: String,
     link_base_url: String,
@@ -31,8 +29,8 @@ pub(super) struct Draft {
     pub to: String,
     pub purpose: Purpose,
     pub kind: TemplateKind,
-    open: Option<OpenClaim>,
-    subject: MailSubject,
+    claim: Option<InvitationClaim>,
+    topic: MailTopic,
 }
 
 /// The target of a link.
@@ -42,24 +40,24 @@ enum LinkTarget {
     Import(ImportId),
 }
 
-/// The subject of a mail, with values from the company.
+/// What a mail is about, with the values from the company.
 #[derive(Debug)]
-enum MailSubject {
+enum MailTopic {
     Nothing,
     Import {
         import: ImportId,
         file_name: String,
         counts: Counts,
-        /// When the link to it expires, if there is one.
+        /// When the link to invite the people of the import expires; none without a link.
         expires_at: Option<Time>,
     },
     Run(RunValues),
     Numbers {
         org_unit: String,
-        /// All values except the name, which is in `org_unit`.
+        /// All values except the name of the organization, which must be owned: it is in `org_unit`.
         values: NumberValues<'static>,
     },
-    /// An invitation of the person, with its expiry.
+    /// An invitation of the recipient, with the time of its expiry.
     Invitation(Time),
     Expired {
         since: Time,
@@ -70,7 +68,7 @@ enum MailSubject {
     },
 }
 
-impl MailSubject {
+impl MailTopic {
     fn of(company: &Company, about: &Topic) -> Option<Self> {
         match about {
             Topic::Import(id) => {
@@ -126,7 +124,7 @@ impl MailSubject {
         }
     }
 
-    /// When the link of the mail expires, if that is fixed.
+    /// When the link of the mail expires. None if that depends on the time of sending.
     fn expires_at(&self) -> Option<Time> {
         match self {
             Self::Import { expires_at, .. } => *expires_at,
@@ -136,164 +134,96 @@ impl MailSubject {
     }
 }
 
-/// The open claim of a recipient, from the state of the company.
-#[derive(Debug, Clone, Copy)]
-struct OpenClaim {
-    attempt: u32,
-    fence: u64,
-    deadline: Time,
-}
-
-impl OpenClaim {
-    fn of(company: &Company, id: RunId, user: UserId) -> Option<Self> {
-        let holder = company.lock.holder().filter(|holder| holder.run == id)?;
-        let run = company.runs.get(&id)?;
-        let (place, recipient) = run.recipient(user)?;
-        let deadline = company.settings.recipient_deadline_seconds;
-        let since = run.in_flight.get(&place)?;
-        let (attempt, fence) = (recipient.attempt, holder.fence);
-        Some(Self { attempt, fence, deadline: since.plus_seconds(deadline) })
-    }
-}
-
-/// A claimed mail: the user, the address and the kind.
-#[derive(Clone)]
-pub(super) struct DispatchedMail {
-    user: UserKey,
-    to: String,
-    message_id: String,
-    what: DispatchKind,
-    /// The wording at the time of the claim.
-    wording: Option<Wording>,
-}
-
-#[derive(Clone)]
-enum DispatchKind {
-    Invitation {
-        run: RunId,
-        channel: Channel,
-        token: LinkTarget,
-    },
-    /// The notification of this key.
-    Notification(String),
-}
-
-/// The content of a claimed mail that depends on the company.
+/// The parts of a mail that depend on its kind.
 struct DraftContent {
     kind: TemplateKind,
     purpose: Purpose,
     channel: Channel,
-    token: Option<LinkTarget>,
-    subject: MailSubject,
+    link_target: Option<LinkTarget>,
+    topic: MailTopic,
 }
 
-impl DispatchedMail {
-    /// The claimed mail in an event, if it has one.
-    pub(super) fn of(event: &Event, channel: Channel) -> Option<Self> {
-        match event {
-            Event::InviteDispatched {
-                run,
-                user,
-                invitation,
-                generation,
-                email,
-                message_id,
-                template,
-                ..
-            } => Some(Self {
-                user: user.0.clone(),
-                to: email.0.clone(),
-                message_id: message_id.clone(),
-                what: DispatchKind::Invitation {
-                    run: *run,
-                    channel,
-                    token: LinkTarget::Invitation(*invitation, *generation),
-                },
-                wording: template.clone(),
-            }),
-            Event::NotificationDispatched { key, user, email, message_id } => Some(Self {
-                user: user.0.clone(),
-                to: email.0.clone(),
-                message_id: message_id.clone(),
-                what: DispatchKind::Notification(key.clone()),
-                wording: None,
-            }),
-            _ => None,
-        }
-    }
-
-    pub(super) fn draft(self, company: &Company) -> Option<Draft> {
-        let content = self.what.content(company)?;
-        let known = company.users.find(self.user.as_str());
-        // An administrator who gets a notice need not be a user of the company.
+impl Draft {
+    /// The content of the mail that this event claims. None for another event, and if the company has lost the
+    /// user, the topic or the template since.
+    pub(super) fn of(company: &Company, event: &Event) -> Option<Self> {
+        let (user, to, message_id, wording) = match event {
+            Event::InviteDispatched { user, email, message_id, template, .. } => {
+                (user, email, message_id, template.as_ref())
+            }
+            Event::NotificationDispatched { user, email, message_id, .. } => {
+                (user, email, message_id, None)
+            }
+            _ => return None,
+        };
+        let content = DraftContent::of(company, event)?;
+        let known = company.users.find(user.as_str());
+        // A notice may go to an administrator who is no user of the company.
         if known.is_none() && content.purpose != Purpose::Notice {
             return None;
         }
         let person = known.map(|(_, user)| user.person()).unwrap_or_default();
         let language = person.attributes.get("language").map(String::as_str);
-        let claimed = self.wording.and_then(|wording| company.worded(content.kind, &wording));
+        // A mail keeps the wording of its claim, also when it is sent again after a restart.
+        let claimed = wording.and_then(|wording| company.worded(content.kind, wording));
         let in_force = || {
             let wording = company.wording(content.kind, language)?;
             company.worded(content.kind, &wording)
         };
         let settings = &company.settings;
-        let open = match content.purpose {
-            Purpose::Run(run) => known.and_then(|(id, _)| OpenClaim::of(company, run, id)),
-            Purpose::Welcome | Purpose::Notice => None,
-        };
-        Some(Draft {
+        Some(Self {
             masked_phone: known
                 .and_then(|(id, _)| company.corporate_phone(id).or_else(|| company.numbers.of(id)))
                 .map(|phone| phone.masked())
                 .unwrap_or_default(),
             template: claimed.or_else(in_force)?,
-            user: known.map_or_else(|| self.user.clone(), |(_, user)| user.key()),
+            user: known.map_or_else(|| user.0.clone(), |(_, user)| user.key()),
             first_name: person.first_name.unwrap_or_default(),
             last_name: person.last_name.unwrap_or_default(),
             channel: content.channel,
-            token: content.token,
+            link_target: content.link_target,
             company_name: settings.company_name.clone().unwrap_or_default(),
             from: settings.mail_from.clone(),
             link_base_url: settings.link_base_url.clone(),
             expires_hours: settings.invitation_ttl_seconds(content.channel) / 3600,
-            message_id: self.message_id,
-            to: self.to,
+            message_id: message_id.clone(),
+            to: to.0.clone(),
             purpose: content.purpose,
             kind: content.kind,
-            open,
-            subject: content.subject,
+            claim: company.open_claim(event),
+            topic: content.topic,
         })
     }
 }
 
-impl DispatchKind {
-    /// `None` if the company has no record of it any more.
-    fn content(&self, company: &Company) -> Option<DraftContent> {
-        match self {
-            Self::Invitation { run, channel, token } => Some(DraftContent {
+impl DraftContent {
+    fn of(company: &Company, event: &Event) -> Option<Self> {
+        match event {
+            Event::InviteDispatched { run, invitation, generation, .. } => Some(Self {
                 kind: TemplateKind::ChannelInvitation,
                 purpose: Purpose::Run(*run),
-                channel: *channel,
-                token: Some(*token),
-                subject: MailSubject::Nothing,
+                channel: company.runs.get(run)?.channel,
+                link_target: Some(LinkTarget::Invitation(*invitation, *generation)),
+                topic: MailTopic::Nothing,
             }),
-            Self::Notification(key) => match company.notifications.get(key)?.notice.as_deref() {
-                Some(notice) => DraftContent::of(company, notice),
-                None => Some(DraftContent {
-                    kind: TemplateKind::Welcome,
-                    purpose: Purpose::Welcome,
-                    channel: Channel::Whatsapp,
-                    token: None,
-                    subject: MailSubject::Nothing,
-                }),
-            },
+            Event::NotificationDispatched { key, .. } => {
+                match company.notifications.get(key)?.notice.as_deref() {
+                    Some(notice) => Self::of_notice(company, notice),
+                    None => Some(Self {
+                        kind: TemplateKind::Welcome,
+                        purpose: Purpose::Welcome,
+                        channel: Channel::Whatsapp,
+                        link_target: None,
+                        topic: MailTopic::Nothing,
+                    }),
+                }
+            }
+            _ => None,
         }
     }
-}
 
-impl DraftContent {
-    fn of(company: &Company, notice: &Notice) -> Option<Self> {
-        let token = match (notice.kind, &notice.about) {
+    fn of_notice(company: &Company, notice: &Notice) -> Option<Self> {
+        let link_target = match (notice.kind, &notice.about) {
             (TemplateKind::ImportCompleted, Topic::Import(import)) => {
                 Some(LinkTarget::Import(*import))
             }
@@ -311,16 +241,16 @@ impl DraftContent {
             kind: notice.kind,
             purpose: Purpose::Notice,
             channel: channel.unwrap_or(Channel::Whatsapp),
-            token,
-            subject: MailSubject::of(company, &notice.about)?,
+            link_target,
+            topic: MailTopic::of(company, &notice.about)?,
         })
     }
 }
 
 impl Draft {
-    /// The template values of the mail with this link, if it is sent at this time.
+    /// The values for the template, if the mail has this link and is sent at this time.
     pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> MailValues<'a> {
-        let lives = at.plus_seconds(self.expires_hours * 3600);
+        let expires_after_sending = at.plus_seconds(self.expires_hours * 3600);
         MailValues {
             first_name: &self.first_name,
             last_name: &self.last_name,
@@ -330,37 +260,25 @@ impl Draft {
             masked_phone: &self.masked_phone,
             link_url,
             expires_hours: self.expires_hours,
-            expires_at: self.subject.expires_at().unwrap_or(lives),
-            about: self.subject.values(),
+            expires_at: self.topic.expires_at().unwrap_or(expires_after_sending),
+            about: self.topic.values(),
         }
     }
 
-    /// The claim that an external worker needs to send the invitation.
-    pub(super) fn claim(&self, link: &str, expires_at: Time) -> Option<InvitationClaim> {
-        let (
-            OpenClaim { attempt, fence, deadline },
-            LinkTarget::Invitation(invitation, generation),
-        ) = (self.open?, self.token?)
-        else {
-            return None;
-        };
-        Some(InvitationClaim {
-            user: Personal(self.user.clone()),
-            attempt,
-            fence,
-            channel: self.channel,
-            invitation,
-            generation,
-            deadline,
-            masked_phone: self.masked_phone.clone(),
+    /// The invitation as an external worker needs it. `None` once the claim has a report.
+    pub(super) fn invitation(&mut self, link: String, expires_at: Time) -> Option<OpenInvitation> {
+        Some(OpenInvitation {
+            claim: self.claim.take()?,
+            phone: self.masked_phone.clone(),
             language: self.template.language.clone(),
-            link: Personal(link.to_owned()),
+            link: Personal(link),
             expires_at,
         })
     }
 
+    /// The address of the link; only the base address if the mail has no link target.
     pub(super) fn link(&self, company: &CompanyId, tokens: &Tokens) -> String {
-        let token = self.token.map(|token| match token {
+        let token = self.link_target.map(|target| match target {
             LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
             LinkTarget::Import(import) => tokens.import_token(company, import),
         });

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use boarding_commands::decide::outcome::MailOutcome;
-use boarding_commands::event::{Channel, Event};
+use boarding_commands::event::Event;
 use boarding_commands::template::{MailTemplate, Renderer};
 use boarding_commands::values::{Code, Time};
 
-use super::drafts::{DispatchedMail, Draft};
+use super::drafts::Draft;
 use super::manager::ManagerContext;
 use crate::delivery::ChannelAnswer;
 use crate::delivery::mail::Mail;
@@ -20,16 +20,12 @@ type TemplateKindKey = u8;
 
 /// Renders and sends the mails of the claims in these events. Returns their reports in order; `None` if an
 /// external worker will report.
-pub(super) async fn send(
-    manager: &ManagerContext,
-    events: &[Event],
-    channel: Channel,
-) -> Vec<Option<MailOutcome>> {
-    let claims = events.iter().filter_map(|event| DispatchedMail::of(event, channel)).collect();
+pub(super) async fn send(manager: &ManagerContext, events: &[Event]) -> Vec<Option<MailOutcome>> {
+    let claims = events.iter().filter(|event| is_claim(event)).cloned().collect();
     let (mut renderers, at) = (Renderers::default(), manager.context.clock.now());
     let (mut reports, mut mails) = (Vec::new(), Vec::new());
     for draft in drafts(manager, claims).await {
-        let rendered = match &draft {
+        let rendered = match draft {
             Some(draft) => render(manager, draft, &mut renderers, at),
             None => Err((Code::TemplateInvalid, "no template was found".to_owned())),
         };
@@ -53,11 +49,16 @@ pub(super) async fn send(
     reports.into_iter().map(answered).collect()
 }
 
+/// Whether the event is the claim of a mail.
+fn is_claim(event: &Event) -> bool {
+    matches!(event, Event::InviteDispatched { .. } | Event::NotificationDispatched { .. })
+}
+
 /// Reads the content of the mails from the company, in the order of the claims.
-async fn drafts(manager: &ManagerContext, claims: Vec<DispatchedMail>) -> Vec<Option<Draft>> {
+async fn drafts(manager: &ManagerContext, claims: Vec<Event>) -> Vec<Option<Draft>> {
     let count = claims.len();
     let drafts = manager.inspect(move |company| {
-        claims.into_iter().map(|claim| claim.draft(company)).collect::<Vec<_>>()
+        claims.iter().map(|claim| Draft::of(company, claim)).collect::<Vec<_>>()
     });
     drafts.await.unwrap_or_else(|| (0..count).map(|_| None).collect())
 }
@@ -68,26 +69,27 @@ async fn drafts(manager: &ManagerContext, claims: Vec<DispatchedMail>) -> Vec<Op
 /// A code and a text, when the template of the company cannot be rendered.
 fn render(
     manager: &ManagerContext,
-    draft: &Draft,
+    mut draft: Draft,
     renderers: &mut Renderers,
     at: Time,
 ) -> Result<Mail, (Code, String)> {
     let link_url = draft.link(&manager.company, &manager.context.tokens);
-    let renderer = renderers.of(draft).map_err(|error| (Code::TemplateInvalid, error))?;
+    let renderer = renderers.of(&draft).map_err(|error| (Code::TemplateInvalid, error))?;
     let values = draft.values(&link_url, at);
     let content =
         renderer.render(&values).map_err(|error| (Code::TemplateInvalid, error.to_string()))?;
+    let expires_at = values.expires_at;
     let to_name = [draft.first_name.as_str(), draft.last_name.as_str()].join(" ").trim().to_owned();
     Ok(Mail {
         company: manager.company.clone(),
         purpose: draft.purpose,
-        message_id: draft.message_id.clone(),
-        from: draft.from.clone(),
-        to: draft.to.clone(),
+        invitation: draft.invitation(link_url, expires_at),
+        message_id: draft.message_id,
+        from: draft.from,
+        to: draft.to,
         to_name,
         date: at,
         content,
-        claim: draft.claim(&link_url, values.expires_at),
     })
 }
 

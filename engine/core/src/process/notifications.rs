@@ -3,7 +3,7 @@
 use boarding_commands::decide::notifications::claim_notification;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::{ClaimNotification, ReportNotification};
-use boarding_commands::event::{Channel, Event};
+use boarding_commands::event::Event;
 use boarding_commands::values::Code;
 use ulid::Ulid;
 
@@ -54,7 +54,7 @@ fn keys(events: &[Event]) -> impl Iterator<Item = String> + '_ {
 }
 
 async fn send(manager: &ManagerContext, events: &[Event]) {
-    let sent = mails::send(manager, events, Channel::Whatsapp).await;
+    let sent = mails::send(manager, events).await;
     // No external worker reports on notifications, so one without an outcome counts as uncertain.
     let uncertain_report = || MailOutcome::failed(Code::DeliveryUncertain);
     let sent = sent.into_iter().map(|report| report.unwrap_or_else(uncertain_report));

@@ -3,7 +3,7 @@
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::runs::recipients::{OpenClaim, open_claims};
 use boarding_commands::decide::{ClaimRecipients, ReportRecipients};
-use boarding_commands::event::{Channel, Event, Who};
+use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{Code, RunId};
 use tokio::task::JoinSet;
 
@@ -21,9 +21,10 @@ pub(super) async fn manage(manager: ManagerContext) {
     let mut pending = manager.handle.pending_work();
     let mut recovered = None;
     while let Some((run, fence)) = manager.until(&mut pending, |pending| pending.run).await {
-        let channel = manager.inspect(move |company| company.runs.get(&run).map(|run| run.channel));
-        let Some(channel) = channel.await.flatten() else { return };
-        let work = RunWork { manager: manager.clone(), run, fence, channel };
+        if manager.handle.has_stopped() {
+            return;
+        }
+        let work = RunWork { manager: manager.clone(), run, fence };
         if recovered != Some((run, fence)) {
             work.recover().await;
             recovered = Some((run, fence));
@@ -39,7 +40,6 @@ struct RunWork {
     manager: ManagerContext,
     run: RunId,
     fence: u64,
-    channel: Channel,
 }
 
 impl RunWork {
@@ -147,7 +147,7 @@ impl RunWork {
         if claims.is_empty() {
             return;
         }
-        let sent = mails::send(&self.manager, &events, self.channel).await;
+        let sent = mails::send(&self.manager, &events).await;
         let reports = claims.into_iter().zip(sent);
         let reports: Vec<_> = reports
             .filter_map(|((user, attempt), report)| Some((user, attempt, report?)))

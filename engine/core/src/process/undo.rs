@@ -98,7 +98,11 @@ fn split(mut rows: Vec<RowEffect>) -> Result<Vec<Vec<RowEffect>>, BoxError> {
     }
     for row in &mut rows {
         if row.errored.replace(Code::CsvRecordTooLarge).is_some() {
-            return Err(format!("row {} is too large even for its error", row.row).into());
+            return Err(format!(
+                "row {} is too large: even the event of its refusal does not fit in a commit",
+                row.row
+            )
+            .into());
         }
     }
     Ok(vec![rows])
@@ -134,6 +138,9 @@ mod tests {
         let single = split(vec![effect(1)]).unwrap();
         assert_eq!(single[0][0].errored, Some(Code::CsvRecordTooLarge));
         let error = split(single[0].clone()).unwrap_err();
-        assert_eq!(error.to_string(), "row 1 is too large even for its error");
+        assert_eq!(
+            error.to_string(),
+            "row 1 is too large: even the event of its refusal does not fit in a commit"
+        );
     }
 }

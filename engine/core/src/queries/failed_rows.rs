@@ -1,4 +1,4 @@
-//! The query `failed_rows`: invalid rows with their columns and errors, to correct and import again.
+//! The query `failed_rows`: a CSV file of the refused rows, to correct and import again.
 
 use std::collections::BTreeMap;
 use std::io::BufReader;
@@ -23,7 +23,7 @@ use crate::import_portions::reading_options;
 /// The added columns. An import ignores columns that begin with `_`.
 const ADDED: [&str; 4] = ["_row", "_column", "_code", "_reason"];
 
-/// The outcomes of rejected rows.
+/// The outcomes of refused rows.
 const REFUSED: [&str; 3] = ["invalid", "duplicate", "skipped"];
 
 pub(super) const QUERY: EngineQuery = EngineQuery {
@@ -46,36 +46,36 @@ fn failed_rows(request: &EngineQueryRequest<'_>) -> Result<QueryAnswer, QueryFai
         .and_then(|id| id.parse().ok())
         .ok_or_else(|| malformed("import", "expected an import's id"))?;
     let mut refused = refused_rows(company, rows, id)?;
-    let options = options_of(context, company, id)?;
-    let dialect = dialect::find(&options.1.dialect)
-        .ok_or(Code::ImportUnknownDialect)
-        .map_err(Refusal::from)?;
+    let (sha256, options) = file_and_options(context, company, id)?;
+    let dialect =
+        dialect::find(&options.dialect).ok_or(Code::ImportUnknownDialect).map_err(Refusal::from)?;
     let lost = |why| QueryFailure::Failed { code: Code::ImportFileLost, why };
-    let file = context.files.open_whole(&options.0).map_err(lost)?;
+    let file = context.files.open_whole(&sha256).map_err(lost)?;
     let parsed = user_file::rows(
         BufReader::new(file),
         dialect,
-        &reading_options(&options.1),
+        &reading_options(&options),
         &Limits::default(),
     );
     let parsed = parsed.map_err(unreadable)?;
-    for why in refused.values_mut() {
-        // The person who corrects the file knows the column names of the file.
-        let own = why.columns.split("; ").map(|one| parsed.own_name(one).unwrap_or(one));
-        why.columns = own.collect::<Vec<_>>().join("; ");
+    for problems in refused.values_mut() {
+        // The columns have the names of the file, because its author may not know those of the dialect.
+        let columns = problems.columns.split("; ");
+        let own = columns.map(|column| parsed.own_name(column).unwrap_or(column));
+        problems.columns = own.collect::<Vec<_>>().join("; ");
     }
-    let mut out = Mending::of(parsed.header(), &options.1);
+    let mut correction = CorrectionFile::of(parsed.header(), &options);
     for row in parsed {
         let row = row.map_err(unreadable)?;
-        if let Some(why) = refused.get(&row.row) {
-            out.add(&row, why);
+        if let Some(problems) = refused.get(&row.row) {
+            correction.add(&row, problems);
         }
     }
-    Ok(QueryAnswer::Csv(out.finish()))
+    Ok(QueryAnswer::Csv(correction.finish()))
 }
 
 /// The digest and the read options of the file, from the first event of the import.
-fn options_of(
+fn file_and_options(
     context: &EngineContext,
     company: &CompanyId,
     id: ImportId,
@@ -86,7 +86,8 @@ fn options_of(
     let first = ranges.map_err(|error| unavailable(&error))?.into_iter().next();
     let mut found = None;
     if let Some(versions) = first {
-        let mut look = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
+        // Returns whether to read on.
+        let mut find = |fact: &boarding_commands::commit::Fact<'_>| match fact.event {
             boarding_commands::event::Event::ImportAccepted { import, files, options, .. }
                 if *import == id =>
             {
@@ -95,14 +96,14 @@ fn options_of(
             }
             _ => true,
         };
-        read_versions(&*context.log, company, versions, &mut look)
+        read_versions(&*context.log, company, versions, &mut find)
             .map_err(|error| unavailable(&error))?;
     }
     found.ok_or_else(|| Refusal::new(Code::ImportNotFound).into())
 }
 
-/// Writes the file to correct. It can be imported with the options of the first file.
-struct Mending {
+/// The file to correct. It can be imported with the same options as the original file.
+struct CorrectionFile {
     text: Vec<u8>,
     /// The indexes of the original columns, without those that an earlier export added.
     own: Vec<usize>,
@@ -113,16 +114,16 @@ struct Mending {
     is_utf8: bool,
 }
 
-impl Mending {
+impl CorrectionFile {
     fn of(header: &[String], options: &ImportOptions) -> Self {
         let is_own = |(_, name): &(usize, &String)| !ADDED.contains(&name.trim());
         let own = header.iter().enumerate().filter(is_own);
         let (own, names): (Vec<usize>, Vec<&str>) = own.map(|(at, name)| (at, &**name)).unzip();
         let is_utf8 = options.encoding == "UTF-8";
         let (width, delimiter) = (header.len(), options.delimiter);
-        let mut mending = Self { text: Vec::new(), own, width, delimiter, is_utf8 };
-        mending.text = mending.line(names.into_iter().chain(ADDED));
-        mending
+        let mut file = Self { text: Vec::new(), own, width, delimiter, is_utf8 };
+        file.text = file.line(names.into_iter().chain(ADDED));
+        file
     }
 
     fn line<'c>(&self, cells: impl Iterator<Item = &'c str>) -> Vec<u8> {
@@ -130,43 +131,45 @@ impl Mending {
         csv_line(cells.map(str::to_owned), delimiter)
     }
 
-    /// The complete file. It has a byte order mark if it could be mistaken for another encoding. On import the mark
-    /// overrides a named encoding.
+    /// The complete file, in UTF-8. A byte order mark says so if the original had another encoding, or if the text is
+    /// not plain ASCII. On import the mark overrides the encoding in the options.
     fn finish(self) -> Vec<u8> {
         let text = self.text;
         let mark: &[u8] = if self.is_utf8 && text.is_ascii() { b"" } else { "\u{feff}".as_bytes() };
         [mark, &text].concat()
     }
 
-    fn add(&mut self, row: &ParsedRow, why: &Why) {
+    fn add(&mut self, row: &ParsedRow, problems: &RowProblems) {
         let beyond = row.cells.get(self.width..).filter(|beyond| !beyond.is_empty());
-        // Cells beyond the last column cannot have a column, so the reason lists them.
+        // Cells beyond the last column have no place in the file, so the reason lists them.
         let reason = match beyond {
             Some(beyond) => {
-                format!("{} (beyond: {})", why.reasons, beyond.join(&self.delimiter.to_string()))
+                let beyond = beyond.join(&self.delimiter.to_string());
+                format!("{} (beyond: {beyond})", problems.reasons)
             }
-            None => why.reasons.clone(),
+            None => problems.reasons.clone(),
         };
         let number = row.row.to_string();
-        let added = [number.as_str(), &why.columns, &why.codes, &reason];
+        let added = [number.as_str(), &problems.columns, &problems.codes, &reason];
         let cells = self.own.iter().map(|&at| row.cells.get(at).map_or("", String::as_str));
         let line = self.line(cells.chain(added));
         self.text.extend(line);
     }
 }
 
-/// The reasons of a rejected row, joined by `; `.
-struct Why {
+/// The problems of a refused row. Each text joins those of all problems by `; `.
+struct RowProblems {
     columns: String,
     codes: String,
     reasons: String,
 }
 
+/// The problems of each refused row, by the number of the row.
 fn refused_rows(
     company: &CompanyId,
     rows: &dyn Rows,
     id: ImportId,
-) -> Result<BTreeMap<u64, Why>, QueryFailure> {
+) -> Result<BTreeMap<u64, RowProblems>, QueryFailure> {
     let mut refused = BTreeMap::new();
     for outcome in REFUSED {
         let mut cursor = Value::Null;
@@ -177,8 +180,8 @@ fn refused_rows(
             else {
                 break;
             };
-            refused
-                .extend(rows.iter().filter_map(|row| Some((row.get("row")?.as_u64()?, why(row)))));
+            let numbered = |row: &Value| Some((row.get("row")?.as_u64()?, problems_of(row)));
+            refused.extend(rows.iter().filter_map(numbered));
             let Some(next) = next else { break };
             cursor = json!(next);
         }
@@ -186,13 +189,13 @@ fn refused_rows(
     Ok(refused)
 }
 
-fn why(row: &Value) -> Why {
-    let part = |name: &str| {
+fn problems_of(row: &Value) -> RowProblems {
+    let joined = |name: &str| {
         let problems = row.get("problems").and_then(Value::as_array).into_iter().flatten();
         let parts: Vec<_> = problems.filter_map(|problem| problem.get(name)?.as_str()).collect();
         parts.join("; ")
     };
-    Why { columns: part("column"), codes: part("code"), reasons: part("message") }
+    RowProblems { columns: joined("column"), codes: joined("code"), reasons: joined("message") }
 }
 
 fn unreadable(error: FileError) -> QueryFailure {

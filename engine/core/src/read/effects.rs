@@ -6,8 +6,10 @@ use boarding_commands::company::{Effects, RowEffect};
 use boarding_commands::values::{CompanyId, ImportId};
 use boarding_log::{EventLog, ReadError};
 
-/// Reads the effects of an import from the log: for each commit, the rows that changed something. Stops when the
-/// receiver breaks. It blocks, and costs a replay of the company up to the end of the import.
+/// Reads the effects of an import from the log, and calls `each` with the changing rows of each commit. Stops when
+/// `each` returns `Break`.
+///
+/// The call blocks, and replays the company up to the end of the import.
 ///
 /// # Errors
 /// When the log cannot be read.

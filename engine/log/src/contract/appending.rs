@@ -9,17 +9,18 @@ use crate::{APPEND_COMMITS_MAX, AppendError, Head};
 pub async fn commits_are_read_back_as_they_were_appended(backend: &impl Backend) {
     let log = backend.open().await;
     let acme = sample::company("acme");
-    let mut given = Vec::new();
+    let mut all_appended = Vec::new();
     for events in [1, 3, 2] {
         let commit = sample::next(&*log, &acme, events);
         let appended = log.append(vec![commit.clone()]).await.unwrap()[0];
         assert_eq!(appended.hash, commit.hash());
-        given.push((appended, commit.into_commit()));
+        all_appended.push((appended, commit.into_commit()));
     }
     for entries in [drain(&mut *log.read_all(1)), drain(&mut *log.read_company(&acme, 1))] {
         let read: Vec<_> = entries.iter().map(|e| e.recorded.commit.clone()).collect();
-        assert_eq!(read, given.iter().map(|(_, commit)| commit.clone()).collect::<Vec<_>>());
-        for (entry, (appended, _)) in entries.iter().zip(&given) {
+        let commits: Vec<_> = all_appended.iter().map(|(_, commit)| commit.clone()).collect();
+        assert_eq!(read, commits);
+        for (entry, (appended, _)) in entries.iter().zip(&all_appended) {
             assert_eq!(
                 (entry.location, entry.recorded.position),
                 (appended.location, appended.position)
@@ -71,7 +72,7 @@ pub async fn an_append_with_a_wrong_previous_hash_is_a_conflict(backend: &impl B
     assert_eq!(log.end(), end);
 }
 
-/// Several concurrent appends expect one version: one succeeds, the others get a conflict.
+/// Two concurrent appends expect the same version: one succeeds, the other gets a conflict.
 pub async fn of_two_appends_at_one_version_exactly_one_wins(backend: &impl Backend) {
     let log = backend.open().await;
     let acme = sample::company("acme");
@@ -167,7 +168,7 @@ pub async fn positions_rise_and_have_no_gaps_within_an_append(backend: &impl Bac
         last = appended[1].last_position;
         assert_eq!(log.end(), last);
     }
-    assert!(last < 1 << 53, "JSON would not hold it");
+    assert!(last < 1 << 53, "JSON numbers are exact only below 2^53");
     let entries = drain(&mut *log.read_all(1));
     assert_eq!(entries.len(), 24);
     for (one, next) in entries.iter().zip(&entries[1..]) {
@@ -175,7 +176,7 @@ pub async fn positions_rise_and_have_no_gaps_within_an_append(backend: &impl Bac
     }
 }
 
-/// Stronger than the contract: only for backends without gaps.
+/// More than the contract promises: only some backends have no gaps.
 pub async fn positions_have_no_gaps(backend: &impl Backend) {
     let log = backend.open().await;
     let companies = [sample::company("acme"), sample::company("zeta")];
@@ -224,11 +225,12 @@ pub async fn an_append_of_too_many_commits_is_refused_whole(backend: &impl Backe
     assert_eq!(log.end(), appended.last().unwrap().last_position);
 }
 
-pub async fn an_append_takes_as_many_bytes_as_it_says(backend: &impl Backend) {
+pub async fn an_append_may_have_as_many_bytes_as_the_log_says(backend: &impl Backend) {
     let log = backend.open().await;
     let acme = sample::company("acme");
     assert!(log.append_bytes_max() >= codec::COMMIT_BYTES_MAX);
     let large = codec::COMMIT_BYTES_MAX - 1_024;
+    // As many commits of the maximum size as fit, although these commits are a bit smaller.
     let fit = log.append_bytes_max() / codec::COMMIT_BYTES_MAX;
     let mut commits = chained(&acme, large, log.append_bytes_max() / large + 1);
     let error = log.append(commits.clone()).await.unwrap_err();
@@ -241,12 +243,12 @@ pub async fn an_append_takes_as_many_bytes_as_it_says(backend: &impl Backend) {
     assert_eq!(log.read_at(appended[fit - 1].location).unwrap(), entries[fit - 1].recorded);
 }
 
-/// Chained commits of one event from the first version on, each with this many extra bytes.
-fn chained(company: &CompanyId, ballast: usize, count: usize) -> Vec<Encoded> {
+/// The first `count` commits of a company, each with one event and `extra_bytes` more bytes.
+fn chained(company: &CompanyId, extra_bytes: usize, count: usize) -> Vec<Encoded> {
     let mut head = Head::default();
     let mut next = || {
         let mut commit = sample::commit(company, head.version + 1, head.hash, 1);
-        commit.traceparent = Some("x".repeat(ballast));
+        commit.traceparent = Some("x".repeat(extra_bytes));
         let commit = encoded(commit);
         head = Head { version: commit.commit().last_version(), hash: commit.hash() };
         commit

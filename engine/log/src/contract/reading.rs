@@ -1,4 +1,4 @@
-//! The contract of reading: order, places, the tail, the watch, and reopening.
+//! The contract of reading: order, locations, the tail, the watch, and reopening.
 
 use boarding_commands::values::CommandId;
 use ulid::Ulid;

@@ -1,4 +1,4 @@
-//! The index of the log in memory: heads, places, segments. Rebuilt each time the log is opened.
+//! The index of the log in memory: heads, locations, segments. Rebuilt each time the log is opened.
 
 use std::collections::HashMap;
 
@@ -9,17 +9,17 @@ use crate::commands::RecentCommands;
 use crate::{Head, Location};
 
 /// The distance between two indexed frames, in bytes. A read from a position skips at most this many
-/// bytes and one frame; a segment of 64 MiB costs 16 KiB of memory.
+/// bytes and one frame. The marks of a segment of 64 MiB need 16 KiB of memory.
 const MARK_EVERY_BYTES: u64 = 64 * 1024;
 
-/// The index holds only durable commits. A commit costs 16 bytes, and more while it is in
+/// The index holds only durable commits. A commit needs 16 bytes, and 29 more while it is in
 /// [`RecentCommands`].
 #[derive(Debug, Default)]
 pub(super) struct Index {
     pub(super) streams: HashMap<CompanyId, Stream>,
     pub(super) segments: Vec<Segment>,
     pub(super) commands: RecentCommands,
-    /// RecentCommands up to here are not kept.
+    /// Commands up to this position are not kept in `commands`.
     pub(super) commands_from: u64,
     /// The last position.
     pub(super) end: u64,
@@ -29,7 +29,7 @@ pub(super) struct Index {
 #[derive(Debug, Default)]
 pub(super) struct Stream {
     pub(super) head: Head,
-    /// The first version and the place of each commit, in order.
+    /// The first version and the location of each commit, in order.
     pub(super) commits: Vec<(u64, Location)>,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct Segment {
     pub(super) first_position: u64,
     /// The byte after its last frame.
     pub(super) end: u64,
-    /// The positions and offsets of some frames.
+    /// The positions and offsets of some frames, for [`Index::locate`].
     marks: Vec<(u64, u64)>,
 }
 
@@ -48,7 +48,7 @@ impl Segment {
         Self { first_position, end: SEGMENT_HEADER as u64, marks: Vec::new() }
     }
 
-    /// Adds the frame that is now the last of the segment.
+    /// Adds a frame at the end of the segment.
     pub(super) fn add_frame(&mut self, position: u64, offset: u64, end: u64) {
         if self.marks.last().is_none_or(|(_, mark)| offset - mark >= MARK_EVERY_BYTES) {
             self.marks.push((position, offset));
@@ -90,7 +90,8 @@ impl Index {
         self.commands.forget_up_to(position);
     }
 
-    /// The segment and offset of a frame at or before the one that holds the position.
+    /// The segment and offset of the last marked frame that is not after the position. A reader starts there and
+    /// skips the frames before the position.
     pub(super) fn locate(&self, position: u64) -> (u32, u64) {
         let after = self.segments.partition_point(|segment| segment.first_position <= position);
         let ordinal = after.saturating_sub(1);
@@ -98,38 +99,39 @@ impl Index {
             let after = segment.marks.partition_point(|(first, _)| *first <= position);
             segment.marks.get(after.checked_sub(1)?).map(|(_, offset)| *offset)
         });
-        (number(ordinal), offset.unwrap_or(SEGMENT_HEADER as u64))
+        (to_ordinal(ordinal), offset.unwrap_or(SEGMENT_HEADER as u64))
     }
 
-    /// The index, among the commits of the company, of the commit that holds the version.
+    /// The commit that holds the version, as an index of [`Stream::commits`].
     pub(super) fn locate_version(&self, company: &CompanyId, version: u64) -> usize {
         let Some(stream) = self.streams.get(company) else { return 0 };
         let commits = &stream.commits;
         let at = commits.partition_point(|(first, _)| *first < version);
+        // If no commit begins at the version, the commit before holds it. A version after the head has no commit.
         let next = commits.get(at).map_or(stream.head.version + 1, |(first, _)| *first);
         at - usize::from(at > 0 && next > version)
     }
 
     /// The end of a segment, if it exists, and whether another segment follows.
-    pub(super) fn limits(&self, ordinal: u32) -> Option<(u64, bool)> {
+    pub(super) fn segment_end(&self, ordinal: u32) -> Option<(u64, bool)> {
         let segment = self.segments.get(ordinal as usize)?;
         Some((segment.end, self.segments.len() > ordinal as usize + 1))
     }
 }
 
-/// The place of a record: the segment number in the upper 32 bits, the offset in the lower.
+/// The location of a record: the segment number in the upper 32 bits, the offset in the lower.
 pub(super) fn location(ordinal: u32, offset: u64) -> Location {
     Location(u64::from(ordinal) << 32 | offset & u64::from(u32::MAX))
 }
 
-/// The segment number and the offset of a place.
+/// The segment number and the offset of a location.
 pub(super) fn parts(location: Location) -> (u32, u64) {
     (
-        number(usize::try_from(location.0 >> 32).unwrap_or(usize::MAX)),
+        to_ordinal(usize::try_from(location.0 >> 32).unwrap_or(usize::MAX)),
         location.0 & u64::from(u32::MAX),
     )
 }
 
-fn number(ordinal: usize) -> u32 {
+fn to_ordinal(ordinal: usize) -> u32 {
     u32::try_from(ordinal).unwrap_or(u32::MAX)
 }

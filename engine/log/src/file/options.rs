@@ -17,7 +17,7 @@ pub struct Options {
     pub segment_bytes: u64,
     /// The creation time that is stored in a new log.
     pub created: Time,
-    /// RecentCommands up to this position are not kept in memory: the caller has an index of them.
+    /// Commands up to this position are not kept in memory, because the caller has an index of them.
     pub commands_indexed_up_to: u64,
     /// Called before each step of the writer, to observe or to fail it.
     pub steps: Steps,

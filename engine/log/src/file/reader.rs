@@ -1,4 +1,4 @@
-//! Readers of durable commits: the whole log, one company, one place.
+//! Readers of durable commits: of the whole log, of one company, of one location.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -18,10 +18,10 @@ use crate::{Entry, Location, ReadError, Reader};
 /// The read size of a reader of the whole log, in bytes: large enough that system calls do not matter,
 /// small enough that a hundred readers need 25 MiB.
 const CHUNK_ALL_BYTES: usize = 256 * 1024;
-/// The read size of a reader of one company, in bytes: its next commit is often near, and often not.
+/// The read size of a reader of one company, in bytes. It is small, because commits of other companies lie between.
 const CHUNK_COMPANY_BYTES: usize = 16 * 1024;
-/// The read size for one place, in bytes: it holds most commits.
-const CHUNK_PLACE_BYTES: usize = 4 * 1024;
+/// The read size for one commit, in bytes: most commits fit.
+const CHUNK_SINGLE_BYTES: usize = 4 * 1024;
 
 /// A buffered part of a segment.
 #[derive(Debug)]
@@ -38,17 +38,17 @@ impl Window {
     }
 
     /// Returns `length` bytes of a segment. Bytes from `end` on must not be read.
-    fn get(&mut self, inner: &Inner, spot: At, length: usize) -> Result<&[u8], ReadError> {
-        let At { segment, offset, end } = spot;
+    fn get(&mut self, inner: &Inner, at: At, length: usize) -> Result<&[u8], ReadError> {
+        let At { segment, offset, end } = at;
         if offset.saturating_add(length as u64) > end {
-            return Err(spot.damaged(inner, "a frame is longer than the segment"));
+            return Err(at.damaged(inner, "a frame is longer than the segment"));
         }
         if self.held(segment, offset, length).is_none() {
             let room = usize::try_from(end - offset).unwrap_or(usize::MAX);
-            self.fill(inner, spot, length.max(self.chunk).min(room))?;
+            self.fill(inner, at, length.max(self.chunk).min(room))?;
         }
         self.held(segment, offset, length)
-            .ok_or_else(|| spot.damaged(inner, "the segment has become shorter"))
+            .ok_or_else(|| at.damaged(inner, "the segment has become shorter"))
     }
 
     fn held(&self, segment: u32, offset: u64, length: usize) -> Option<&[u8]> {
@@ -57,19 +57,19 @@ impl Window {
         self.bytes.get(from..from.checked_add(length)?)
     }
 
-    fn fill(&mut self, inner: &Inner, spot: At, length: usize) -> Result<(), ReadError> {
+    fn fill(&mut self, inner: &Inner, at: At, length: usize) -> Result<(), ReadError> {
         let file = match self.file.take() {
-            Some((segment, file)) if segment == spot.segment => file,
-            _ => inner.open_segment(spot.segment)?,
+            Some((segment, file)) if segment == at.segment => file,
+            _ => inner.open_segment(at.segment)?,
         };
-        self.start = spot.offset;
+        self.start = at.offset;
         self.bytes.resize(length, 0);
-        match file.read_exact_at(&mut self.bytes, spot.offset) {
-            Ok(()) => self.file = Some((spot.segment, file)),
+        match file.read_exact_at(&mut self.bytes, at.offset) {
+            Ok(()) => self.file = Some((at.segment, file)),
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
-                return Err(spot.damaged(inner, "the segment has become shorter"));
+                return Err(at.damaged(inner, "the segment has become shorter"));
             }
-            Err(source) => return Err(inner.read_error(spot.segment, source)),
+            Err(source) => return Err(inner.read_error(at.segment, source)),
         }
         Ok(())
     }
@@ -105,16 +105,16 @@ impl At {
     }
 }
 
-/// Reads the commit at a place.
+/// Reads the commit at a location.
 pub(super) fn read_at(inner: &Inner, wanted: Location) -> Result<Recorded, ReadError> {
     let (segment, offset) = parts(wanted);
     let no_such = ReadError::NoSuchLocation { location: wanted };
-    let Some((end, _)) = inner.index().limits(segment) else { return Err(no_such) };
+    let Some((end, _)) = inner.index().segment_end(segment) else { return Err(no_such) };
     if offset.saturating_add(RECORD_HEADER as u64) > end {
         return Err(no_such);
     }
     let at = At { segment, offset, end };
-    Ok(Window::new(CHUNK_PLACE_BYTES).entry(inner, at)?.0.recorded)
+    Ok(Window::new(CHUNK_SINGLE_BYTES).entry(inner, at)?.0.recorded)
 }
 
 /// Reads everything from a position.
@@ -138,8 +138,8 @@ impl AllReader {
 
     fn step(&mut self) -> Result<Option<Entry>, ReadError> {
         while self.left == 0 {
-            let limits = self.inner.index().limits(self.segment);
-            let Some((end, is_followed)) = limits else { return Ok(None) };
+            let segment_end = self.inner.index().segment_end(self.segment);
+            let Some((end, is_followed)) = segment_end else { return Ok(None) };
             if self.offset < end {
                 self.enter_frame(end)?;
             } else if is_followed {
@@ -149,8 +149,8 @@ impl AllReader {
                 return Ok(None);
             }
         }
-        let limits = self.inner.index().limits(self.segment);
-        let end = limits.map_or(0, |(end, _)| end);
+        let segment_end = self.inner.index().segment_end(self.segment);
+        let end = segment_end.map_or(0, |(end, _)| end);
         let at = At { segment: self.segment, offset: self.offset, end };
         let (entry, total) = self.window.entry(&self.inner, at)?;
         self.left -= 1;
@@ -205,7 +205,7 @@ impl CompanyReader {
         let index = self.inner.index();
         let (_, location) = index.streams.get(&self.company)?.commits.get(self.next)?;
         let (segment, offset) = parts(*location);
-        let (end, _) = index.limits(segment)?;
+        let (end, _) = index.segment_end(segment)?;
         Some(At { segment, offset, end })
     }
 }

@@ -17,36 +17,37 @@ use crate::limits::{NATS_PAGE_BYTES, NATS_PAGE_MESSAGES, NATS_POLL_SECONDS, RETR
 /// When a message cannot be read, or differs from the appended one.
 pub(super) async fn read_up_to(inner: &Inner, from: u64, target: u64) -> Result<(), ReadError> {
     let mut pages = Pages::at(None, from);
-    let mut sure = false;
+    let mut from_leader = false;
     while pages.next <= target {
-        for message in pages.page(&inner.api, target, sure).await? {
+        for message in pages.page(&inner.api, target, from_leader).await? {
             let (stream, sequence) = (inner.api.name.clone(), message.sequence);
             match inner.apply(&message) {
                 Ok(()) => pages.next = sequence + 1,
-                Err(_) if !sure => {
-                    sure = true;
+                // A consumer may deliver other messages than the leader holds. Only the leader proves damage.
+                Err(_) if !from_leader => {
+                    from_leader = true;
                     break;
                 }
                 Err(what) => return Err(ReadError::DamagedStream { stream, sequence, what }),
             }
-            sure = false;
+            from_leader = false;
         }
     }
     Ok(())
 }
 
-/// Applies the messages after `seen` until the log is dropped. It stops when the stream is damaged; appends
-/// are rejected from then on.
+/// Applies the messages after `seen` until the log is dropped, or until the stream is damaged. After damage, all
+/// appends are rejected.
 pub(super) async fn follow(inner: Arc<Inner>, mut seen: u64) {
     loop {
         match check_and_read(&inner, &mut seen).await {
             Ok(()) => seen = wait_for_more(&inner, seen).await,
             Err(Interruption::Temporary(why)) => {
-                tracing::debug!(stream = inner.api.name, %why, "stream of the log does not respond, retrying");
+                tracing::debug!(stream = inner.api.name, %why, "checking the log stream failed, retrying");
                 tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
             }
             Err(Interruption::Damage(what)) => {
-                tracing::error!(stream = inner.api.name, %what, "stream of the log is damaged, appends rejected");
+                tracing::error!(stream = inner.api.name, %what, "log stream is damaged, rejecting appends");
                 inner.damaged(what);
                 return;
             }
@@ -65,6 +66,7 @@ async fn check_and_read(inner: &Inner, seen: &mut u64) -> Result<(), Interruptio
     let state = inner.api.info().await.map_err(Interruption::Temporary)?.state;
     super::open::check_whole(&state).map_err(Interruption::Damage)?;
     let read = if state.last_sequence < *seen {
+        // A deposed leader may report an old end. Messages are lost only if the leader cannot return message `seen`.
         read_from_leader(&inner.api, *seen, None, *seen).await.map(drop)
     } else {
         read_up_to(inner, *seen + 1, state.last_sequence).await
@@ -81,8 +83,8 @@ async fn check_and_read(inner: &Inner, seen: &mut u64) -> Result<(), Interruptio
     }
 }
 
-/// Waits for messages after `seen` and applies them as they arrive. Returns the last applied sequence when
-/// the wait is over. Any fault ends the wait; the caller then checks the stream.
+/// Waits for messages after `seen` and applies them as they arrive. Returns the last applied sequence when no
+/// message arrives for a while, or after any fault. The caller then checks the stream.
 async fn wait_for_more(inner: &Inner, mut seen: u64) -> u64 {
     let Ok(consumer) = inner.api.consumer(seen + 1, None).await else {
         tokio::time::sleep(Duration::from_millis(RETRY_MILLIS)).await;
@@ -95,7 +97,7 @@ async fn wait_for_more(inner: &Inner, mut seen: u64) -> u64 {
             .max_bytes(NATS_PAGE_BYTES)
             .expires(Duration::from_secs(NATS_POLL_SECONDS));
         let Ok(mut batch) = batch.messages().await else { return seen };
-        let mut came = 0;
+        let mut received = 0;
         while let Some(message) = batch.next().await {
             let Ok(message) = message else { return seen };
             let Ok(sequence) = message.info().map(|info| info.stream_sequence) else { return seen };
@@ -104,9 +106,9 @@ async fn wait_for_more(inner: &Inner, mut seen: u64) -> u64 {
             if sequence != seen + 1 || inner.apply(&message).is_err() {
                 return seen;
             }
-            (seen, came) = (sequence, came + 1);
+            (seen, received) = (sequence, received + 1);
         }
-        if came == 0 {
+        if received == 0 {
             return seen;
         }
     }

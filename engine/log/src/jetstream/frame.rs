@@ -75,12 +75,12 @@ pub(super) fn position(sequence: u64, offset: u64) -> u64 {
     sequence << OFFSET_BITS | offset
 }
 
-/// The place of the commit at this index of a message.
+/// The location of the commit at this index of a message.
 pub(super) fn location(sequence: u64, index: u64) -> Location {
     Location(sequence << OFFSET_BITS | index)
 }
 
-/// The message that holds a position or place, and the rest of it.
+/// The sequence of the message that holds a position or location, and the offset or index in the message.
 pub(super) fn parts(position: u64) -> (u64, u64) {
     (position >> OFFSET_BITS, position & (APPEND_POSITIONS_MAX - 1))
 }
@@ -101,7 +101,7 @@ impl Message {
         if digest(&self.payload) != Some(Digest::of(body)) {
             return Err("its bytes are not those that were appended".to_owned());
         }
-        let commits = cut(body).ok_or("its commits are cut off")?;
+        let commits = split_commits(body).ok_or("its commits are cut off")?;
         let mut stored: Vec<Stored<'_>> = Vec::with_capacity(commits.len());
         let mut offset = 0;
         for (bytes, index) in commits.into_iter().zip(0..) {
@@ -133,8 +133,8 @@ impl Message {
     }
 }
 
-/// Iterates over the bytes of the commits.
-fn cut(mut body: &[u8]) -> Option<Vec<&[u8]>> {
+/// The bytes of each commit. Returns `None` if the last one is incomplete.
+fn split_commits(mut body: &[u8]) -> Option<Vec<&[u8]>> {
     let mut commits = Vec::new();
     while !body.is_empty() {
         let (length, rest) = body.split_first_chunk::<LENGTH_BYTES>()?;

@@ -1,4 +1,4 @@
-//! Reads messages in order: many from a consumer, few or doubtful ones from the leader.
+//! Reads messages in order: many from a consumer, a few from the leader.
 
 use std::time::Duration;
 
@@ -37,7 +37,7 @@ impl Pages {
     }
 
     /// Returns the next messages, at least one. A message up to `target` must exist. The caller advances
-    /// `next`. With `sure`, the message comes from the leader and not from a consumer.
+    /// `next`. With `from_leader`, one message is read from the leader, and no consumer is used.
     ///
     /// # Errors
     /// When the server does not respond, or a message that existed is missing.
@@ -45,26 +45,26 @@ impl Pages {
         &mut self,
         api: &Api,
         target: u64,
-        sure: bool,
+        from_leader: bool,
     ) -> Result<Vec<Message>, ReadError> {
         let few = match self.subject {
             None => target - self.next < u64::from(NATS_SINGLE_READS),
             Some(_) => self.consumer.is_none() && self.singles < NATS_SINGLE_READS,
         };
-        if !sure && !few {
-            let page = self.handed_out(api).await;
+        if !from_leader && !few {
+            let page = self.read_from_consumer(api).await;
             if !page.is_empty() {
                 return Ok(page);
             }
         }
         self.consumer = None;
         self.singles += 1;
-        let one = read_from_leader(api, self.next, self.subject.as_deref(), target).await?;
-        Ok(vec![one])
+        let message = read_from_leader(api, self.next, self.subject.as_deref(), target).await?;
+        Ok(vec![message])
     }
 
     /// Reads the next messages from a consumer. Returns none after any fault.
-    async fn handed_out(&mut self, api: &Api) -> Vec<Message> {
+    async fn read_from_consumer(&mut self, api: &Api) -> Vec<Message> {
         let known = self.consumer.take().filter(|cursor| cursor.next == self.next);
         let mut cursor = match known {
             Some(cursor) => cursor,
@@ -116,7 +116,7 @@ pub(super) async fn read_from_leader(
     target: u64,
 ) -> Result<Message, ReadError> {
     let (mut why, mut shorter) = ("no answer".to_owned(), None);
-    let asking = async {
+    let reading = async {
         loop {
             shorter = None;
             match fetch_message(api, sequence, subject, target).await {
@@ -132,7 +132,7 @@ pub(super) async fn read_from_leader(
         }
     };
     let limit = Duration::from_secs(NATS_READ_SECONDS_MAX);
-    let read = tokio::time::timeout(limit, asking).await;
+    let read = tokio::time::timeout(limit, reading).await;
     let stream = api.name.clone();
     match (read, shorter) {
         (Ok(read), _) => read,
@@ -178,7 +178,7 @@ async fn fetch_message(
     match api.get(sequence, subject).await {
         Ok(Some(message)) => FetchResult::Found(message),
         Ok(None) => FetchResult::Gone(format!(
-            "it is missing, although the stream goes on to message {last}"
+            "it is missing, although the stream continues to message {last}"
         )),
         Err(why) => FetchResult::NoAnswer(why),
     }

@@ -23,7 +23,7 @@ pub(super) async fn append(
     let Some(company) = one_company(&commits)? else { return Ok(Vec::new()) };
     let turn = inner.append_lock(&company);
     let _turn = turn.lock().await;
-    inner.check_whole()?;
+    inner.check_undamaged()?;
     let company_head = inner.view().company_head(&company);
     check_chain(&commits, |_| company_head.head)?;
     inner.check_room()?;

@@ -1,4 +1,4 @@
-//! Readers: read whole messages and yield their commits, each checked against the previous one.
+//! Readers: they read whole messages and return their commits, each checked against the previous one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -16,25 +16,27 @@ use crate::{Entry, Head, Location, ReadError, Reader};
 #[derive(Debug)]
 pub(super) struct StreamReader {
     inner: Arc<Inner>,
-    of: Scope,
+    scope: Scope,
     pages: Pages,
+    /// The commits that were read and not returned yet.
     ready: VecDeque<Entry>,
-    /// Whether a consumer delivered an unexpected message: then the leader is read.
-    doubt: bool,
+    /// Whether the next message is read from the leader, because a consumer delivered an unexpected one.
+    from_leader: bool,
     /// Whether the reader has reached the end once.
-    follows: bool,
+    reached_end: bool,
 }
 
 #[derive(Debug)]
 enum Scope {
-    /// From this position on.
+    /// All companies from this position on.
     All { position: u64 },
+    /// One company from this version on.
     Company {
         company: CompanyId,
         version: u64,
         /// The head of the company after the last message; `None` before the first.
         head: Option<Head>,
-        /// Whether the message of the version was found.
+        /// Whether `pages.next` is the message that holds the version.
         found: bool,
     },
 }
@@ -47,46 +49,49 @@ impl StreamReader {
 
     pub(super) fn company(inner: Arc<Inner>, company: CompanyId, version: u64) -> Self {
         let pages = Pages::at(Some(inner.api.subject(&company)), 1);
-        let of = Scope::Company { company, version, head: None, found: version <= 1 };
-        Self::at(inner, of, pages)
+        let scope = Scope::Company { company, version, head: None, found: version <= 1 };
+        Self::at(inner, scope, pages)
     }
 
-    fn at(inner: Arc<Inner>, of: Scope, pages: Pages) -> Self {
-        Self { inner, of, pages, ready: VecDeque::new(), doubt: false, follows: false }
+    fn at(inner: Arc<Inner>, scope: Scope, pages: Pages) -> Self {
+        let ready = VecDeque::new();
+        Self { inner, scope, pages, ready, from_leader: false, reached_end: false }
     }
 
     /// The sequence of the last message to read.
     fn target(&self) -> u64 {
         let view = self.inner.view();
-        match &self.of {
+        match &self.scope {
             Scope::All { .. } => view.sequence,
             Scope::Company { company, .. } => view.company_head(company).sequence,
         }
     }
 
-    /// The next messages from the cache, for a reader at the end of the stream. A reader of older history gets
-    /// the messages that the stream holds now.
+    /// The next messages from the cache, if the reader of all companies has reached the end. Readers of older history
+    /// read the stream itself, so that they find damage in it.
     fn cached(&self) -> Vec<Message> {
-        match self.of {
-            Scope::All { .. } if self.follows && !self.doubt => {
+        match self.scope {
+            Scope::All { .. } if self.reached_end && !self.from_leader => {
                 self.inner.view().recent.run(self.pages.next, NATS_PAGE_MESSAGES)
             }
             _ => Vec::new(),
         }
     }
 
-    /// Reads at least one message.
-    fn read_on(&mut self, target: u64) -> Result<(), ReadError> {
+    /// Reads and accepts at least one message, or marks it to be read from the leader.
+    fn read_page(&mut self, target: u64) -> Result<(), ReadError> {
         let cached = self.cached();
         if !cached.is_empty() {
             return self.accept_all(cached, target);
         }
         let next = self.pages.next;
+        // The future runs on another thread, so it owns the pages. If the log is closed meanwhile, only the subject
+        // and `next` are kept.
         let mut pages = std::mem::replace(&mut self.pages, Pages::at(None, next));
         let subject = pages.subject.clone();
-        let (inner, sure) = (Arc::clone(&self.inner), self.doubt);
+        let (inner, from_leader) = (Arc::clone(&self.inner), self.from_leader);
         let reading = async move {
-            let page = pages.page(&inner.api, target, sure).await;
+            let page = pages.page(&inner.api, target, from_leader).await;
             (pages, page)
         };
         let read = self.inner.wait(next, reading);
@@ -95,18 +100,20 @@ impl StreamReader {
         self.accept_all(page?, target)
     }
 
-    /// Nothing behind `target`: what the log has not taken note of yet, its commands are not found of either,
-    /// and who decided from it would refuse as new what was done before.
+    /// Accepts the messages of a page up to `target`, and leaves later ones for the next call.
+    ///
+    /// The view has not applied later messages yet, so `find_command` does not find their commands. An actor that
+    /// loaded such a message would decide a repeated command as a new one.
     fn accept_all(&mut self, page: Vec<Message>, target: u64) -> Result<(), ReadError> {
-        for (location, message) in page.into_iter().enumerate() {
-            // The first one stands there up to `target`; if it does not, that is for it to tell.
-            if location > 0 && message.sequence > target {
+        for (index, message) in page.into_iter().enumerate() {
+            // A message up to `target` exists. If the first one is later, `accept` finds the gap and reports it.
+            if index > 0 && message.sequence > target {
                 break;
             }
             match self.accept(&message) {
                 Ok(()) => self.pages.next = message.sequence + 1,
-                Err(ReadFailure::Damage(_)) if !self.doubt => {
-                    self.doubt = true;
+                Err(ReadFailure::Damage(_)) if !self.from_leader => {
+                    self.from_leader = true;
                     return Ok(());
                 }
                 Err(ReadFailure::Damage(what)) => {
@@ -116,53 +123,55 @@ impl StreamReader {
                 Err(ReadFailure::Read(error)) => return Err(error),
             }
         }
-        self.doubt = false;
+        self.from_leader = false;
         Ok(())
     }
 
-    /// Makes a message's commits ready, if it is the one that should come.
+    /// Adds the commits of a message to `ready`, if the message is the expected one.
     fn accept(&mut self, message: &Message) -> Result<(), ReadFailure> {
         let stored = message.stored().map_err(ReadFailure::Damage)?;
         let mut next_head = None;
-        if let Scope::Company { head, version, .. } = &self.of
+        if let Scope::Company { head, version, .. } = &self.scope
             && let (Some(first), Some(last)) = (stored.first(), stored.last())
         {
             check_next(*head, *version, first).map_err(ReadFailure::Damage)?;
             next_head = Some(Head { version: last.envelope.last_version(), hash: last.hash });
         }
-        let wanted = stored.iter().filter(|one| !self.of.is_before(one));
+        let wanted = stored.iter().filter(|one| !self.scope.is_before(one));
         let entries: Result<Vec<Entry>, ReadError> = wanted
             .map(|one| Ok(Entry { location: one.location, recorded: one.recorded()? }))
             .collect();
         self.ready.extend(entries.map_err(ReadFailure::Read)?);
-        if let Scope::Company { head, .. } = &mut self.of {
+        if let Scope::Company { head, .. } = &mut self.scope {
             *head = next_head;
         }
         Ok(())
     }
 
-    /// Finds the message to begin with: the company's first one that does not end before the version.
+    /// Moves to the first message of the company that does not end before the version.
     fn find(&mut self, target: u64) -> Result<(), ReadError> {
-        let Scope::Company { version, found: false, .. } = self.of else { return Ok(()) };
+        let Scope::Company { version, found: false, .. } = self.scope else { return Ok(()) };
         let (inner, subject) = (Arc::clone(&self.inner), self.pages.subject.clone());
         let next = self.pages.next;
         let finding =
             async move { find_version(&inner, subject.as_deref(), version, target).await };
         self.pages.next = self.inner.wait(next, finding)??;
-        if let Scope::Company { found, .. } = &mut self.of {
+        if let Scope::Company { found, .. } = &mut self.scope {
             *found = true;
         }
         Ok(())
     }
 }
 
+/// Why a message is not accepted.
 enum ReadFailure {
+    /// The message is not the expected one. The leader may have the right one.
     Damage(String),
     Read(ReadError),
 }
 
 impl Scope {
-    /// Whether a reader passes over this commit.
+    /// Whether the reader skips this commit, because it ends before the start of the scope.
     fn is_before(&self, stored: &Stored<'_>) -> bool {
         match self {
             Self::All { position } => stored.last_position() < *position,
@@ -171,17 +180,19 @@ impl Scope {
     }
 }
 
+/// Whether a commit ends before the version. A commit without events has a last version before its first one, so both
+/// are compared.
 fn ends_before(stored: &Stored<'_>, version: u64) -> bool {
     stored.envelope.first_version < version && stored.envelope.last_version() < version
 }
 
-/// Whether a message's first commit may come next: what is between is gone otherwise.
+/// Checks that no commit is missing between the head, or the requested version, and the first commit of a message.
 fn check_next(head: Option<Head>, version: u64, first: &Stored<'_>) -> Result<(), String> {
     match head {
         Some(head) => check_follows(head, first),
         None if first.envelope.first_version <= version.max(1) => Ok(()),
         None => Err(format!(
-            "it begins at version {} of company {}: those before are gone",
+            "it begins at version {} of company {}, and earlier commits are missing",
             first.envelope.first_version, first.envelope.company
         )),
     }
@@ -195,19 +206,20 @@ impl Reader for StreamReader {
             }
             let target = self.target();
             if self.pages.next > target {
-                self.follows = true;
+                self.reached_end = true;
                 return Ok(None);
             }
             self.find(target)?;
             if self.pages.next <= target {
-                self.read_on(target)?;
+                self.read_page(target)?;
             }
         }
     }
 }
 
-/// The company's first message that does not end before the version: halving what is left, since versions
-/// rise with the sequence. Without one, the message behind `target`.
+/// The sequence of the company's first message that does not end before the version; `target + 1` if there is none.
+///
+/// It is a binary search, because versions rise with the sequence.
 async fn find_version(
     inner: &Inner,
     subject: Option<&str>,
@@ -232,27 +244,27 @@ async fn find_version(
     Ok(low)
 }
 
-/// Reads one commit again: from the cache, or else from the leader.
+/// Reads one commit again, from the cache or from the leader.
 pub(super) fn stored_at<T>(
     inner: &Arc<Inner>,
     at: Location,
-    look: impl FnOnce(&Stored<'_>) -> Result<T, ReadError>,
+    read: impl FnOnce(&Stored<'_>) -> Result<T, ReadError>,
 ) -> Result<T, ReadError> {
     let (sequence, index) = frame::parts(at.0);
-    let nothing = ReadError::NoSuchLocation { location: at };
+    let missing = ReadError::NoSuchLocation { location: at };
     let (last, recent) = {
         let view = inner.view();
         (view.sequence, view.recent.get(sequence))
     };
     if sequence == 0 || sequence > last {
-        return Err(nothing);
+        return Err(missing);
     }
     let message = match recent {
         Some(message) => message,
         None => {
-            let asked = Arc::clone(inner);
+            let shared = Arc::clone(inner);
             let reading =
-                async move { read_from_leader(&asked.api, sequence, None, sequence).await };
+                async move { read_from_leader(&shared.api, sequence, None, sequence).await };
             inner.wait(sequence, reading)??
         }
     };
@@ -260,5 +272,5 @@ pub(super) fn stored_at<T>(
     let stored = message.stored();
     let stored = stored.map_err(|what| ReadError::DamagedStream { stream, sequence, what })?;
     let found = usize::try_from(index).ok().and_then(|index| stored.get(index));
-    look(found.ok_or(nothing)?)
+    read(found.ok_or(missing)?)
 }

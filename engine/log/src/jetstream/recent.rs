@@ -41,11 +41,11 @@ impl Recent {
         self.messages.get(&sequence).cloned()
     }
 
-    /// The cached messages from `next` on without a gap, at most `most` of them.
-    pub(super) fn run(&self, next: u64, most: usize) -> Vec<Message> {
+    /// The cached messages from `next` on, up to the first gap, at most `max`.
+    pub(super) fn run(&self, next: u64, max: usize) -> Vec<Message> {
         let ahead = self.messages.range(next..).zip(next..);
         let run = ahead.take_while(|((sequence, _), wanted)| *sequence == wanted);
-        run.take(most).map(|((_, message), _)| message.clone()).collect()
+        run.take(max).map(|((_, message), _)| message.clone()).collect()
     }
 }
 

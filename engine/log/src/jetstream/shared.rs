@@ -25,14 +25,14 @@ pub(super) struct Inner {
     pub(super) end: watch::Sender<u64>,
     pub(super) append_bytes_max: usize,
     /// One lock per company: appends of a company run one after the other.
-    pub(super) turns: Mutex<HashMap<CompanyId, Arc<tokio::sync::Mutex<()>>>>,
-    /// The damage of the stream, once it is found. Appends are rejected from then on.
+    pub(super) append_locks: Mutex<HashMap<CompanyId, Arc<tokio::sync::Mutex<()>>>>,
+    /// The first damage found in the stream. Appends are rejected after it is found.
     pub(super) damage: OnceLock<String>,
 }
 
 impl Inner {
-    // A panic cannot leave the view half changed, since only inserts that cannot fail change it. So a
-    // poisoned lock is used on.
+    // A poisoned lock is still usable: a panic cannot leave the view half changed, because the code that changes it
+    // cannot panic.
     pub(super) fn view(&self) -> RwLockReadGuard<'_, View> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -56,8 +56,8 @@ impl Inner {
 
     /// The lock that serializes the appends of a company.
     pub(super) fn append_lock(&self, company: &CompanyId) -> Arc<tokio::sync::Mutex<()>> {
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(turns.entry(company.clone()).or_default())
+        let mut locks = self.append_locks.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(locks.entry(company.clone()).or_default())
     }
 
     /// Records that the stream is damaged.
@@ -66,7 +66,7 @@ impl Inner {
         AppendError::Damaged { stream: self.api.name.clone(), what }
     }
 
-    pub(super) fn check_whole(&self) -> Result<(), AppendError> {
+    pub(super) fn check_undamaged(&self) -> Result<(), AppendError> {
         match self.damage.get() {
             None => Ok(()),
             Some(what) => Err(self.damaged(what.clone())),
@@ -77,10 +77,10 @@ impl Inner {
     pub(super) fn wait<T: Send + 'static>(
         &self,
         sequence: u64,
-        asking: impl Future<Output = T> + Send + 'static,
+        request: impl Future<Output = T> + Send + 'static,
     ) -> Result<T, ReadError> {
         let stream = || self.api.name.clone();
-        wait_on(&self.runtime, asking).ok_or_else(|| ReadError::Unavailable {
+        wait_on(&self.runtime, request).ok_or_else(|| ReadError::Unavailable {
             stream: stream(),
             sequence,
             why: "the log is closed".to_owned(),
@@ -92,11 +92,11 @@ impl Inner {
 /// stopped. On a multi-threaded runtime of the caller, other tasks continue.
 pub(super) fn wait_on<T: Send + 'static>(
     runtime: &Handle,
-    asking: impl Future<Output = T> + Send + 'static,
+    request: impl Future<Output = T> + Send + 'static,
 ) -> Option<T> {
     let (sender, receiver) = mpsc::sync_channel(1);
     runtime.spawn(async move {
-        let _ = sender.send(asking.await);
+        let _ = sender.send(request.await);
     });
     let has_threads = |here: Handle| here.runtime_flavor() == RuntimeFlavor::MultiThread;
     if Handle::try_current().is_ok_and(has_threads) {

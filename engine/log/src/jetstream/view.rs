@@ -1,4 +1,4 @@
-//! The state of the stream in memory: heads, newest commands, end. Rebuilt at each opening.
+//! The state of the stream in memory: heads, newest commands, end. Rebuilt each time the log is opened.
 
 use std::collections::BTreeMap;
 
@@ -9,17 +9,17 @@ use super::recent::Recent;
 use crate::Head;
 use crate::commands::RecentCommands;
 
-/// The view holds only durable commits. It grows with the companies and with the commands that no index
-/// has yet.
+/// The view holds only durable commits. Its size grows with the number of companies, and of commands that are not in
+/// the caller's index yet.
 #[derive(Debug, Default)]
 pub(super) struct View {
     pub(super) companies: BTreeMap<CompanyId, CompanyHead>,
     pub(super) commands: RecentCommands,
-    /// RecentCommands up to this position are not kept.
+    /// Commands up to this position are not kept in `commands`.
     pub(super) commands_from: u64,
     /// The last position.
     pub(super) end: u64,
-    /// The last message.
+    /// The sequence of the last message.
     pub(super) sequence: u64,
     pub(super) recent: Recent,
 }
@@ -36,11 +36,11 @@ impl View {
         self.companies.get(company).copied().unwrap_or_default()
     }
 
-    /// Applies a message. Messages of one company arrive in order. A message of this engine arrives twice,
-    /// since the server sends it back.
+    /// Applies a message. Messages of one company arrive in order. A message of this engine arrives twice: after the
+    /// append, and again from the server.
     ///
     /// # Errors
-    /// When it does not follow the head of its company.
+    /// When the message does not follow the head of its company.
     pub(super) fn apply(&mut self, message: &Message) -> Result<(), String> {
         if self.recent.holds(message) {
             return Ok(());
@@ -51,7 +51,7 @@ impl View {
         let company_head = self.company_head(&company);
         if message.sequence > company_head.sequence {
             check_follows(company_head.head, first)?;
-            self.note_commands(&company, &stored);
+            self.index_commands(&company, &stored);
             let head = Head { version: last.envelope.last_version(), hash: last.hash };
             self.companies.insert(company, CompanyHead { head, sequence: message.sequence });
             self.recent.keep(message);
@@ -61,7 +61,7 @@ impl View {
         Ok(())
     }
 
-    fn note_commands(&mut self, company: &CompanyId, stored: &[Stored<'_>]) {
+    fn index_commands(&mut self, company: &CompanyId, stored: &[Stored<'_>]) {
         for one in stored.iter().filter(|one| one.position > self.commands_from) {
             self.commands.insert(company, one.envelope.command, one.position, one.location);
         }
@@ -80,7 +80,7 @@ pub(super) fn check_follows(head: Head, next: &Stored<'_>) -> Result<(), String>
         return Ok(());
     }
     Err(format!(
-        "version {} of company {} does not follow version {}: commits are missing, or the history is another one",
+        "version {} of company {} does not follow version {}: commits are missing, or the stream has another history",
         envelope.first_version, envelope.company, head.version
     ))
 }

@@ -1,4 +1,4 @@
-//! Errors of the feed: what was done, to which stream or event, and what to do.
+//! Errors of the feed: the failed operation, its stream or event, and the remedy.
 
 use async_nats::jetstream::ErrorCode;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
@@ -22,7 +22,8 @@ pub enum FeedError {
         "read message {sequence} of the events: it was not published by this program ({what}); remove the stream, then the engine creates it again"
     )]
     NotOurs { sequence: u64, what: &'static str },
-    /// The log does not have the last published event: it is not read yet, or an older log was restored.
+    /// The log does not have the last published event. Either this engine has not read it yet, or the log was restored
+    /// from an older backup.
     #[error(
         "continue after event {version} of company {company}: it was published, but the log ends before it; restore the log, or remove the stream if the log is right"
     )]
@@ -40,11 +41,11 @@ pub enum FeedError {
     )]
     Misplaced { position: u64 },
     #[error("read the log for the feed: the engine is stopping")]
-    Ending,
+    Stopping,
 }
 
 impl FeedError {
-    /// Whether another engine published first: the known end of the stream is out of date.
+    /// Whether another engine has published first. Then the known end of the stream is out of date.
     pub(super) fn is_conflict(&self) -> bool {
         match self {
             Self::Publish { source, .. } => {
@@ -60,5 +61,5 @@ impl FeedError {
 fn is_in_flight(error: &PublishError) -> bool {
     let source = std::error::Error::source(error);
     let answer = source.and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
-    answer.is_some_and(|no| no.error_code() == ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT)
+    answer.is_some_and(|error| error.error_code() == ErrorCode::STREAM_DUPLICATE_MESSAGE_CONFLICT)
 }

@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 
 use crate::names;
 
-/// The headers of an event, by their names on the wire; those of CloudEvents 1.0 among them.
+/// The headers of an event, with their names on the wire. They include those of CloudEvents 1.0.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Headers {
-    /// `<company>-<version>`: the event's id. A repeat has the same.
+    /// `<company>-<version>`: the event's id. A message that is published again has the same id.
     #[serde(rename = "Nats-Msg-Id")]
     pub message_id: String,
     #[serde(rename = "ce-specversion")]
     pub spec_version: String,
-    /// The event's id, once more.
+    /// The event's id, as in `message_id`.
     #[serde(rename = "ce-id")]
     pub id: String,
     /// `boarding.v1.<EventName>`.
@@ -29,22 +29,22 @@ pub struct Headers {
     /// When the command was accepted, RFC 3339.
     #[serde(rename = "ce-time")]
     pub time: String,
-    /// `run:<id>` or `import:<id>`, which the query `history` takes as `entity`. None where an event is
-    /// about a person alone: no header names people.
+    /// `run:<id>` or `import:<id>`, as the parameter `entity` of the query `history`. An event that is only about a
+    /// person has none, because headers hold no personal data.
     #[serde(rename = "ce-subject", default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// Where the whole event is, if it is larger than a message may be; then `data` is null.
+    /// The path of the whole event, if the event is too large for a message. Then `data` is null.
     #[serde(rename = "ce-dataref", default, skip_serializing_if = "Option::is_none")]
     pub data_ref: Option<String>,
-    /// The trace that the command came with.
+    /// The trace of the command, if the client sent one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub traceparent: Option<String>,
     #[serde(rename = "Content-Type")]
     pub content_type: String,
-    /// The event's place in the whole log, a number in decimal digits.
+    /// The event's position in the whole log, in decimal digits.
     #[serde(rename = "Boarding-Position")]
     pub position: String,
-    /// The company's version, a number in decimal digits.
+    /// The company's version after the event, in decimal digits.
     #[serde(rename = "Boarding-Version")]
     pub version: String,
 }
@@ -68,33 +68,33 @@ pub struct Message {
 }
 
 impl Message {
-    /// The message of an event, at most `max_bytes`. If the data does not fit, the message links to it.
+    /// The message of an event, of at most `max_bytes`. If the event does not fit, the message has a link to it.
     pub fn of(fact: &Fact<'_>, max_bytes: usize) -> Self {
         let company = &fact.commit.company;
         let mut headers = Headers::of(fact);
         let mut row = history::event_json(fact);
         let mut payload = row.to_string().into_bytes();
-        let mut sent = headers.to_map();
-        if payload.len() + bytes(&sent) + FRAMING_BYTES > max_bytes {
+        let mut map = headers.to_map();
+        if payload.len() + header_bytes(&map) + FRAMING_BYTES > max_bytes {
             if let Some(data) = row.get_mut("data") {
                 *data = Value::Null;
             }
             let version = fact.version;
             headers.data_ref = Some(format!("/v1/{company}/history?cursor={version}&limit=1"));
             payload = row.to_string().into_bytes();
-            sent = headers.to_map();
+            map = headers.to_map();
         }
         let subject = names::event(company, fact.event.name());
-        Self { position: fact.position, subject, headers: sent, payload }
+        Self { position: fact.position, subject, headers: map, payload }
     }
 
     /// The size on the wire, in bytes.
     pub fn bytes(&self) -> usize {
-        self.payload.len() + bytes(&self.headers) + FRAMING_BYTES
+        self.payload.len() + header_bytes(&self.headers) + FRAMING_BYTES
     }
 }
 
-fn bytes(headers: &HeaderMap) -> usize {
+fn header_bytes(headers: &HeaderMap) -> usize {
     let line = |name: usize, value: &HeaderValue| name + value.as_str().len() + ": \r\n".len();
     let each = headers.iter().map(|(name, values)| {
         values.iter().map(|value| line(AsRef::<str>::as_ref(name).len(), value)).sum::<usize>()
@@ -107,7 +107,8 @@ impl Headers {
         let company = &fact.commit.company;
         let id = format!("{company}-{}", fact.version);
         let trace = fact.commit.traceparent.clone();
-        let is_header = |text: &String| {
+        // The trace comes from a client, so only short, printable text becomes a header.
+        let is_safe = |text: &String| {
             text.len() <= TRACEPARENT_CHARS_MAX && text.bytes().all(|b| b.is_ascii_graphic())
         };
         Self {
@@ -119,7 +120,7 @@ impl Headers {
             time: fact.commit.at.to_string(),
             subject: Entity::of_process(fact.event).map(|entity| entity.to_string()),
             data_ref: None,
-            traceparent: trace.filter(is_header),
+            traceparent: trace.filter(is_safe),
             content_type: "application/json".to_owned(),
             position: fact.position.to_string(),
             version: fact.version.to_string(),
@@ -183,7 +184,7 @@ mod tests {
 
     /// A trace from a client cannot inject headers.
     #[test]
-    fn a_trace_with_a_line_break_is_left_out() {
+    fn an_unsafe_trace_is_left_out() {
         for evil in ["a\r\nNats-Msg-Id: x", "a\nb", "a b", "ü", &"x".repeat(999)] {
             let recorded = recorded(|it| it.commit.traceparent = Some(evil.to_owned()));
             let headers = Headers::of(&recorded.facts().next().unwrap());
@@ -191,7 +192,7 @@ mod tests {
         }
     }
 
-    /// Control characters need six times their bytes in JSON, so a valid event can exceed the largest message.
+    /// A control character needs six bytes in JSON, so a valid event can exceed the largest message.
     #[test]
     fn a_too_large_event_is_linked_instead_of_sent() {
         let evil = "\u{1}".repeat(100_000);

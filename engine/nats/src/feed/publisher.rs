@@ -13,10 +13,10 @@ use super::source::Source;
 use crate::limits::{FEED_IN_FLIGHT_BYTES, FEED_IN_FLIGHT_EVENTS};
 use crate::names::EVENT_STREAM;
 
-/// An event without acknowledgement yet.
+/// A published event that is not acknowledged yet.
 struct InFlight {
     position: u64,
-    /// The sequence that it must get.
+    /// The sequence that the server must give to it.
     sequence: u64,
     bytes: usize,
     ack: PublishAckFuture,
@@ -30,7 +30,7 @@ struct InFlightEvents {
 }
 
 impl InFlightEvents {
-    /// Whether this many bytes may be sent now; one message may always be sent.
+    /// Whether a message of this size may be sent now. A single message may have any size.
     fn has_room(&self, bytes: usize) -> bool {
         self.events.is_empty()
             || self.events.len() < FEED_IN_FLIGHT_EVENTS
@@ -39,7 +39,7 @@ impl InFlightEvents {
 }
 
 impl Feeder {
-    /// Publishes events from this sequence on, until a fault.
+    /// Publishes events after this sequence, until a fault.
     ///
     /// A message without acknowledgement may arrive after this function has returned. That is harmless: it names
     /// the sequence that it must follow, and every engine publishes the same event there.
@@ -48,13 +48,13 @@ impl Feeder {
         mut source: Source,
         mut sequence: u64,
     ) -> Result<Infallible, FeedError> {
-        let mut grown = self.log.watch();
+        let mut log_end = self.log.watch();
         let (mut ready, mut in_flight) = (VecDeque::<Message>::new(), InFlightEvents::default());
         let mut at_end = false;
         loop {
-            if ready.is_empty() && (!at_end || grown.has_changed().unwrap_or(true)) {
-                // Marked as seen before reading: an append during the read wakes this loop again.
-                grown.borrow_and_update();
+            if ready.is_empty() && (!at_end || log_end.has_changed().unwrap_or(true)) {
+                // The change is marked as seen before the read, so that an append during the read wakes this loop.
+                log_end.borrow_and_update();
                 ready.extend(source.more().await?);
                 at_end = ready.is_empty();
             }
@@ -71,8 +71,9 @@ impl Feeder {
                 acknowledged(first).await?;
                 self.report_published(position);
             } else if ready.is_empty() && at_end {
-                self.report_published(source.given());
-                grown.changed().await.map_err(|_| FeedError::Ending)?;
+                // The position may be beyond the last event: a commit without events has a position too.
+                self.report_published(source.position());
+                log_end.changed().await.map_err(|_| FeedError::Stopping)?;
                 at_end = false;
             }
         }

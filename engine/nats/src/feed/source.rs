@@ -25,7 +25,7 @@ pub(super) struct Source {
     /// `None` while a blocking thread reads.
     reader: Option<Box<dyn Reader>>,
     /// All events up to this position were returned by [`Source::more`] or published before.
-    given: u64,
+    position: u64,
     /// The largest message of this server, in bytes.
     max_bytes: usize,
 }
@@ -34,7 +34,7 @@ impl Source {
     /// The events after the last published one; all events if there is none.
     ///
     /// # Errors
-    /// When the log does not hold that event: it is another or an older log.
+    /// When the log does not hold the last published event, because it is another or an older log.
     pub(super) async fn after(
         log: EngineLog,
         last: Option<Last>,
@@ -42,48 +42,50 @@ impl Source {
     ) -> Result<Self, FeedError> {
         blocking(move || {
             let Some(last) = last else {
-                return Ok(Self { reader: Some(log.read_all(0)), given: 0, max_bytes });
+                return Ok(Self { reader: Some(log.read_all(0)), position: 0, max_bytes });
             };
-            let position = place_of(&*log, &last)?;
+            let position = find_position(&*log, &last)?;
             // The rest of its commit may not be published yet, so that commit is read again.
             let reader = Some(log.read_all(position));
-            Ok(Self { reader, given: position, max_bytes })
+            Ok(Self { reader, position, max_bytes })
         })
         .await
     }
 
     /// The position up to which all events were returned.
-    pub(super) fn given(&self) -> u64 {
-        self.given
+    pub(super) fn position(&self) -> u64 {
+        self.position
     }
 
     /// The next events; none at the end of the log.
     pub(super) async fn more(&mut self) -> Result<Vec<Message>, FeedError> {
-        let mut reader = self.reader.take().ok_or(FeedError::Ending)?;
-        let (after, max_bytes) = (self.given, self.max_bytes);
-        let (reader, given, messages) = blocking(move || {
-            let (mut given, mut messages) = (after, Vec::new());
+        let mut reader = self.reader.take().ok_or(FeedError::Stopping)?;
+        let (after, max_bytes) = (self.position, self.max_bytes);
+        let (reader, position, messages) = blocking(move || {
+            let (mut position, mut messages) = (after, Vec::new());
             while messages.len() < FEED_READ_EVENTS
                 && let Some(entry) = reader.next().map_err(FeedError::Log)?
             {
                 let fresh = entry.recorded.facts().filter(|fact| fact.position > after);
                 messages.extend(fresh.map(|fact| Message::of(&fact, max_bytes)));
-                given = given.max(entry.recorded.last_position());
+                position = position.max(entry.recorded.last_position());
             }
-            Ok((reader, given, messages))
+            Ok((reader, position, messages))
         })
         .await?;
         self.reader = Some(reader);
-        self.given = given;
+        self.position = position;
         Ok(messages)
     }
 }
 
 /// The position of an event in the log. A moved log has new positions but the same order, so the event is then
 /// found by its version.
-fn place_of(log: &dyn EventLog, last: &Last) -> Result<u64, FeedError> {
-    let at_its_place = log.read_all(last.position).next().map_err(FeedError::Log)?;
-    if at_its_place.is_some_and(|entry| position_in(&entry.recorded, last) == Some(last.position)) {
+fn find_position(log: &dyn EventLog, last: &Last) -> Result<u64, FeedError> {
+    let at_old_position = log.read_all(last.position).next().map_err(FeedError::Log)?;
+    if at_old_position
+        .is_some_and(|entry| position_in(&entry.recorded, last) == Some(last.position))
+    {
         return Ok(last.position);
     }
     let (company, version) = (last.company.clone(), last.version);
@@ -97,8 +99,8 @@ fn place_of(log: &dyn EventLog, last: &Last) -> Result<u64, FeedError> {
 
 /// The position of the event, if it belongs to this commit.
 fn position_in(recorded: &Recorded, last: &Last) -> Option<u64> {
-    let is_it = recorded.hash == last.hash && recorded.commit.company == last.company;
-    let mut facts = recorded.facts().filter(|_| is_it);
+    let is_same = recorded.hash == last.hash && recorded.commit.company == last.company;
+    let mut facts = recorded.facts().filter(|_| is_same);
     facts.find(|fact| fact.version == last.version).map(|fact| fact.position)
 }
 
@@ -106,5 +108,5 @@ fn position_in(recorded: &Recorded, last: &Last) -> Option<u64> {
 async fn blocking<T: Send + 'static>(
     read: impl FnOnce() -> Result<T, FeedError> + Send + 'static,
 ) -> Result<T, FeedError> {
-    tokio::task::spawn_blocking(read).await.map_err(|_| FeedError::Ending)?
+    tokio::task::spawn_blocking(read).await.map_err(|_| FeedError::Stopping)?
 }

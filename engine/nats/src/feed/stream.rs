@@ -39,14 +39,14 @@ pub(super) struct End {
     pub event: Option<Last>,
 }
 
-/// Opens the stream, or creates it.
+/// Opens the stream, or creates it. Also creates the copy of the last event, if old events are removed.
 pub(super) async fn open(context: &Context, options: Options) -> Result<Stream, FeedError> {
     let events = config(options);
-    let forgets = events.max_age > Duration::ZERO;
+    let removes_old_events = events.max_age > Duration::ZERO;
     let stream = context.get_or_create_stream(events).await;
     let stream = stream.map_err(|error| failed("open", EVENT_STREAM, error))?;
     check(&stream.cached_info().config)?;
-    if forgets {
+    if removes_old_events {
         let last = context.get_or_create_stream(config_of_last(options)).await;
         last.map_err(|error| failed("open", LAST_EVENT_STREAM, error))?;
     }
@@ -68,8 +68,8 @@ fn config(options: Options) -> Config {
     }
 }
 
-/// A copy of the last event, kept when old events are removed. Without it the feed could not find its place
-/// after a long time without events.
+/// The stream with a copy of the last event. It is needed if old events are removed: after a long time without
+/// events, the event stream is empty, and the feed could not find out where to continue.
 fn config_of_last(options: Options) -> Config {
     Config {
         name: LAST_EVENT_STREAM.to_owned(),
@@ -84,45 +84,52 @@ fn config_of_last(options: Options) -> Config {
     }
 }
 
-/// A stream that loses events, or does not acknowledge them, is not used.
+/// Rejects a stream that does not acknowledge events, or that removes them for another reason than their age.
 fn check(config: &Config) -> Result<(), FeedError> {
     let unsuitable = |what| Err(FeedError::Unsuitable { stream: EVENT_STREAM, what });
     if config.subjects != [names::all_events()] {
         return unsuitable("its subjects are not boarding.v1.*.event.*");
     }
     if config.no_ack || config.sealed {
-        return unsuitable("it does not acknowledge what it is given");
+        return unsuitable("it is sealed or does not acknowledge events");
     }
     if config.retention != RetentionPolicy::Limits {
         return unsuitable("it removes acknowledged events");
     }
     if config.max_messages > 0 || config.max_messages_per_subject > 0 || config.max_bytes > 0 {
-        return unsuitable("it forgets events by their number or size");
+        return unsuitable(
+            "it limits the number or the size of its events, and removes the oldest",
+        );
     }
     Ok(())
 }
 
-/// What the stream holds last. Asked of its leader: a copy may be behind.
+/// Reads the end of the stream from its leader, because a replica may lack the newest events.
 pub(super) async fn last(context: &Context, stream: &Stream) -> Result<End, FeedError> {
-    let info = stream.get_info().await.map_err(|error| failed("look at", EVENT_STREAM, error))?;
+    let info = stream
+        .get_info()
+        .await
+        .map_err(|error| failed("read the state of", EVENT_STREAM, error))?;
     let sequence = info.state.last_sequence;
     if sequence == 0 {
         return Ok(End { sequence, event: None });
     }
     let message = match stream.get_raw_message(sequence).await {
         Ok(message) => Some(message),
-        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => kept(context).await?,
+        Err(error) if error.kind() == RawMessageErrorKind::NoMessageFound => {
+            copy_of_last(context).await?
+        }
         Err(error) => return Err(failed("read the end of", EVENT_STREAM, error)),
     };
     if message.is_none() {
-        tracing::warn!("progress of the event feed unknown, starting at the beginning of the log");
+        tracing::warn!("last published event not found, publishing from the beginning of the log");
     }
-    let event = message.as_ref().map(read).transpose()?;
+    let event = message.as_ref().map(parse_last).transpose()?;
     Ok(End { sequence, event })
 }
 
-/// The last event, where the stream itself has forgotten it.
-async fn kept(context: &Context) -> Result<Option<StreamMessage>, FeedError> {
+/// Reads the copy of the last event, which the event stream has removed.
+async fn copy_of_last(context: &Context) -> Result<Option<StreamMessage>, FeedError> {
     let stream = match context.get_stream_no_info(LAST_EVENT_STREAM).await {
         Ok(stream) => stream,
         Err(error) => return Err(failed("open", LAST_EVENT_STREAM, error)),
@@ -141,7 +148,11 @@ async fn kept(context: &Context) -> Result<Option<StreamMessage>, FeedError> {
     }
 }
 
-fn read(message: &StreamMessage) -> Result<Last, FeedError> {
+/// Reads what the feed must know of the last event.
+///
+/// # Errors
+/// [`FeedError::NotOurs`], with the missing part, if this program did not publish the message.
+fn parse_last(message: &StreamMessage) -> Result<Last, FeedError> {
     let not_ours = |what| FeedError::NotOurs { sequence: message.sequence, what };
     let headers = Headers::read(&message.headers).ok_or_else(|| not_ours("its headers"))?;
     let company = headers.company().and_then(|company| company.parse().ok());

@@ -1,4 +1,4 @@
-//! Extracts one definition or channel from a document, with everything it references.
+//! Extracts one definition or channel from a schema document, with everything that it references.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub fn names(document: &Value) -> Vec<&str> {
     parts.map(|(name, _)| name.as_str()).collect()
 }
 
-/// Extracts the part with this name. The channel of a command is also found by the name of the command.
+/// The part with this name; `None` if there is none. The name of a command also finds the channel of the command.
 pub fn part(document: &Value, name: &str) -> Option<Value> {
     if let Some(all) = document.get("$defs") {
         return definition(document, all, name);
@@ -43,19 +43,20 @@ fn definition(document: &Value, all: &Value, name: &str) -> Option<Value> {
 
 /// The document with the operations of this channel only, and what they reference.
 fn channel(document: &Value, name: &str) -> Value {
-    let here = json!(format!("#/channels/{name}"));
+    let reference = json!(format!("#/channels/{name}"));
     let operations = document.get("operations").and_then(Value::as_object).into_iter().flatten();
     let operations: Map<_, _> = operations
-        .filter(|(_, operation)| operation.pointer("/channel/$ref") == Some(&here))
+        .filter(|(_, operation)| operation.pointer("/channel/$ref") == Some(&reference))
         .map(|(name, operation)| (name.clone(), operation.clone()))
         .collect();
-    let needed = reachable(document, &json!([operations, {"$ref": here}]));
+    let needed = reachable(document, &json!([operations, {"$ref": reference}]));
     let mut part = document.clone();
     for section in ["/channels", "/components/messages", "/components/schemas"] {
         if let Some(Value::Object(all)) = part.pointer_mut(section) {
             all.retain(|name, _| {
-                let place = format!("{section}/{name}");
-                needed.iter().any(|one| *one == place || one.starts_with(&format!("{place}/")))
+                let pointer = format!("{section}/{name}");
+                let inner = format!("{pointer}/");
+                needed.iter().any(|needed| *needed == pointer || needed.starts_with(&inner))
             });
         }
     }
@@ -65,21 +66,22 @@ fn channel(document: &Value, name: &str) -> Value {
     part
 }
 
-/// The pointers of everything that a value references, directly or not.
+/// The JSON pointers of all values that a value references, directly or through others.
 fn reachable(document: &Value, from: &Value) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    let mut open = vec![from];
-    while let Some(value) = open.pop() {
+    let mut pending = vec![from];
+    while let Some(value) = pending.pop() {
         match value {
             Value::Object(fields) => {
-                open.extend(fields.values());
+                pending.extend(fields.values());
                 let to = fields.get("$ref").and_then(Value::as_str);
                 let Some(pointer) = to.and_then(|to| to.strip_prefix('#')) else { continue };
+                // Each reference is followed once, because definitions may refer to each other in a circle.
                 if found.insert(pointer.to_owned()) {
-                    open.extend(document.pointer(pointer));
+                    pending.extend(document.pointer(pointer));
                 }
             }
-            Value::Array(items) => open.extend(items),
+            Value::Array(items) => pending.extend(items),
             _ => {}
         }
     }

@@ -27,7 +27,7 @@ pub struct Job<'a> {
     pub add_phones: bool,
     /// Whether a run follows the import.
     pub run: bool,
-    /// The channel of the run, or none for the outbox in the data folder.
+    /// The channel of the run; without one it is the outbox in the data folder.
     pub channel: Option<Arc<dyn Channel>>,
 }
 

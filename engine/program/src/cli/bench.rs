@@ -35,7 +35,7 @@ pub(super) struct Bench {
 enum Verb {
     /// Measures durable appends to the log, compared with a raw file on the same disk
     Log {
-        /// The number of events that each measurement appends at most
+        /// The most events that one measurement appends
         #[arg(long, default_value_t = 30_000, value_name = "EVENTS")]
         events: usize,
     },
@@ -60,8 +60,8 @@ enum Verb {
     /// Measures the log and the service on NATS, compared with publishing to JetStream alone
     #[command(after_help = "\
 The servers must be free of engines: the bench creates and removes their streams. Clients send commands and
-queries over NATS concurrently. \"beside raw\" is the rate as a share of the rate of a program that publishes the
-same bytes to JetStream, equally concurrently, and waits until each message is durable.")]
+queries over NATS concurrently. \"beside raw\" compares the rate with a program that only publishes the same bytes
+to JetStream, with the same concurrency, and waits until each message is durable.")]
     Nats(Box<nats::Nats>),
 }
 
@@ -86,19 +86,18 @@ impl Bench {
             Verb::Run { people, channel } => {
                 let folder = folder(common)?;
                 if channel != RunChannel::Outbox {
-                    let null_channel: Arc<dyn Channel> = Arc::new(NullChannel);
                     out.say("a channel that does nothing:");
-                    measure_job(&folder, people, true, Some(Some(null_channel)), out).await?;
+                    measure_job(&folder, people, true, JobRun::Null, out).await?;
                 }
                 if channel != RunChannel::Null {
                     out.say("the outbox:");
-                    measure_job(&folder, people, true, Some(None), out).await?;
+                    measure_job(&folder, people, true, JobRun::Outbox, out).await?;
                 }
                 measure_disk(&folder, out)
             }
             Verb::Import { rows, add_phones } => {
                 let folder = folder(common)?;
-                measure_job(&folder, rows, add_phones, None, out).await?;
+                measure_job(&folder, rows, add_phones, JobRun::None, out).await?;
                 measure_disk(&folder, out)
             }
             Verb::Nats(verb) => verb.run(&folder(common)?, out).await,
@@ -131,25 +130,40 @@ async fn measure_log(folder: &Path, events: usize, out: &Out) -> CliResult {
     Ok(Done::Completely)
 }
 
-/// Measures an import in a new data folder, and a run if `run` is given. The inner option is its channel; none
-/// is the outbox.
+/// The run that a measurement adds to its import.
+#[derive(Debug, Clone, Copy)]
+enum JobRun {
+    None,
+    /// A run over a channel that does nothing.
+    Null,
+    /// A run over the outbox.
+    Outbox,
+}
+
+impl JobRun {
+    /// Whether there is a run, and the channel of the engine. Without a channel the engine has its outbox.
+    fn options(self) -> (bool, Option<Arc<dyn Channel>>) {
+        match self {
+            Self::None => (false, None),
+            Self::Null => (true, Some(Arc::new(NullChannel))),
+            Self::Outbox => (true, None),
+        }
+    }
+}
+
+/// Measures an import in a new data folder, and the run after it, if there is one.
 async fn measure_job(
     folder: &Path,
     people: u64,
     add_phones: bool,
-    run: Option<Option<Arc<dyn Channel>>>,
+    run: JobRun,
     out: &Out,
 ) -> CliResult {
     let data = folder.join(format!("job-{}", std::process::id()));
-    let job = Job {
-        data: &data,
-        log: LogChoice::Files,
-        people,
-        add_phones,
-        run: run.is_some(),
-        channel: run.flatten(),
-    };
+    let (run, channel) = run.options();
+    let job = Job { data: &data, log: LogChoice::Files, people, add_phones, run, channel };
     let measured = onboarding::measure(job).await;
+    // A folder that cannot be removed does not change the result.
     let _ = std::fs::remove_dir_all(&data);
     let measured =
         measured.map_err(|error| Failure::Unavailable(boarding_log::error_chain(&error)))?;
@@ -161,7 +175,7 @@ async fn measure_job(
     Ok(Done::Completely)
 }
 
-/// Measures plain writes to the same disk, for comparison: ratios vary less than absolute figures.
+/// Measures plain writes to the same disk. Their ratio to the results varies less than the results.
 fn measure_disk(folder: &Path, out: &Out) -> CliResult {
     let disk = onboarding::DiskSpeed::measure(folder).map_err(|error| {
         Failure::Unavailable(format!("cannot measure in {}: {error}", folder.display()))

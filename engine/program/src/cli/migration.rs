@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure};
-use super::nats_options::{NatsOptions, of_connection};
+use super::nats_options::{NatsOptions, connection_failure};
 use super::output::{Out, Progress as Bar};
 use super::words::counted;
 use crate::migration::folder::{Direction, FolderError, Moved, Options, move_folder};
@@ -33,10 +33,10 @@ After a move to JetStream the folder keeps the old files of the log, and its fil
 of the log. The program refuses to use the old files until the log is moved back."
 )]
 pub(super) struct Move {
-    /// Moves the log there
+    /// Moves the log from the data folder to this storage
     #[arg(long, value_enum, value_name = "LOG")]
     to: Option<Storage>,
-    /// Moves the log back from there
+    /// Moves the log back from this storage to the data folder
     #[arg(long, value_enum, value_name = "LOG")]
     from: Option<Storage>,
     #[command(flatten)]
@@ -70,7 +70,7 @@ impl Move {
     }
 }
 
-/// The progress of the move, then of the verification.
+/// The progress bar of the move, then of the verification.
 struct ProgressOutput<'a> {
     out: &'a Out,
     bar: Bar,
@@ -96,7 +96,8 @@ impl<'a> ProgressOutput<'a> {
     }
 }
 
-/// The estimated number of all commits: the log tells its last position but not the number of its commits.
+/// The estimated number of all commits. It is an estimate because a log knows its last position, but not how many
+/// commits it has.
 fn expected(commits: u64, position: u64, end: u64) -> u64 {
     let all = u128::from(commits) * u128::from(end);
     let all = all.checked_div(u128::from(position)).unwrap_or_default();
@@ -109,9 +110,12 @@ fn print(out: &Out, common: &Common, direction: Direction, moved: &Moved) {
     let Moved { progress, companies, stream, servers, .. } = moved;
     let to_copy = to_copy(direction, moved);
     if out.is_json() {
-        let place = |way_is: Direction| if direction == way_is { "jetstream" } else { "files" };
+        let (from, to) = match direction {
+            Direction::ToJetStream => ("files", "jetstream"),
+            Direction::FromJetStream => ("jetstream", "files"),
+        };
         out.document(&json!({
-            "from": place(Direction::FromJetStream), "to": place(Direction::ToJetStream),
+            "from": from, "to": to,
             "data": data, "stream": stream, "nats": servers,
             "commits": progress.verified, "events": progress.events, "companies": companies,
             "found": progress.found, "moved": progress.moved, "verified": true,
@@ -146,7 +150,7 @@ fn print(out: &Out, common: &Common, direction: Direction, moved: &Moved) {
     }
 }
 
-/// The parts of the folder that other engines need, each with the reason.
+/// The parts of the folder that engines on other machines need, each with the reason.
 fn to_copy(direction: Direction, moved: &Moved) -> Vec<(&'static str, &'static str)> {
     let mut to_copy = Vec::new();
     if direction == Direction::ToJetStream {
@@ -164,7 +168,7 @@ fn failure(error: FolderError) -> Failure {
         FolderError::Folder(error) => EngineError::Folder(error).into(),
         FolderError::Files(error) => EngineError::Log(error).into(),
         FolderError::JetStream(boarding_log::jetstream::OpenError::Connect(error))
-        | FolderError::Connect(error) => of_connection(&error),
+        | FolderError::Connect(error) => connection_failure(&error),
         FolderError::JetStream(error) => EngineError::JetStream(error).into(),
         FolderError::MovedAlready { .. } => refused("move.moved_already", text),
         FolderError::OwnLog { .. } => refused("move.own_log", text),

@@ -87,8 +87,8 @@ fn is_prefix(text: &str) -> bool {
     text.split('.').all(|token| !token.is_empty() && token.chars().all(plain))
 }
 
-/// A wrong address is a usage failure. A server that does not answer may be up again later.
-pub(super) fn of_connection(error: &ConnectError) -> Failure {
+/// The failure of a connection. A wrong address is a usage failure; a server that does not answer is unavailable.
+pub(super) fn connection_failure(error: &ConnectError) -> Failure {
     let text = boarding_log::error_chain(error);
     match error {
         ConnectError::Address(_) => Failure::Usage(format!("--nats: {text}")),

@@ -85,7 +85,7 @@ enum Verb {
         /// Numbers of this organization, by its exact name [default: of the company's stock]
         #[arg(long, value_name = "NAME")]
         org_unit: Option<String>,
-        /// The largest number of suggestions
+        /// The most suggestions to show
         #[arg(long, value_name = "NUMBERS", default_value_t = 5)]
         limit: usize,
     },
@@ -132,12 +132,13 @@ struct Allocate {
     /// The numbers
     #[arg(required_unless_present = "quantity", value_name = "NUMBER")]
     numbers: Vec<String>,
-    /// This many numbers, from the nearest parent first
+    /// Allocates this many numbers; those of the nearest parent organization come first
     #[arg(long, value_name = "NUMBERS", conflicts_with = "numbers")]
     quantity: Option<u64>,
 }
 
 impl Numbers {
+    /// Checks the arguments before an engine is opened.
     pub(super) fn check(&self) -> Result<(), Failure> {
         list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
@@ -192,6 +193,7 @@ async fn change(session: &Session<'_>, verb: Verb) -> CliResult {
         Verb::Release { number } => {
             ("ReleaseNumber", json!({"number": number}), format!("{number} is released"))
         }
+        // `run` has handled these verbs, which change nothing.
         Verb::List(_) | Verb::Suggest { .. } | Verb::Utilisation { .. } => {
             return Ok(Done::Completely);
         }
@@ -207,6 +209,7 @@ impl Add {
                 let text = std::io::read_to_string(input::open(file)?).map_err(|error| {
                     Failure::Usage(format!("cannot read {}: {error}", file.display()))
                 })?;
+                // Programs on Windows may begin a text with a byte order mark.
                 let lines =
                     text.lines().map(|line| line.trim_matches(['\u{feff}', ' ', '\t', '\r']));
                 lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
@@ -236,11 +239,12 @@ impl Allocate {
     }
 }
 
+/// A count with its unit, such as `1 number`.
 fn numbers_of(count: u64) -> String {
     counted(count, "number", "numbers")
 }
 
-/// Submits a command, waits until all that follows from it is done, and prints a text about its result.
+/// Submits a command, waits until the engine has no more work from it, and prints a text about its result.
 async fn submit_and_print(
     session: &Session<'_>,
     command: &str,

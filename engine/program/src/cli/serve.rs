@@ -1,4 +1,4 @@
-//! `boarding serve`: runs an engine as a service on NATS until it gets a signal.
+//! `boarding serve`: runs an engine as a service on NATS until a signal stops it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::common::Common;
 use super::failure::{CliResult, Done, Failure};
-use super::nats_options::{NatsOptions, of_connection};
+use super::nats_options::{NatsOptions, connection_failure};
 use super::output::Out;
 use super::session::{self, open_engine};
 use boarding_core::clock::Clock;
@@ -48,8 +48,8 @@ environment override it:
   nats-credentials = \"engine.creds\"
   smtp = \"smtps://mail.example\"
 
-When the engine is ready it prints one line with its addresses. SIGTERM and SIGINT signals it: it answers all
-requests it has received and waits some seconds for mails in flight. The next start continues the rest.")]
+When the engine is ready it prints one line with its addresses. SIGTERM and SIGINT stop it: it answers all
+requests it has received and waits some seconds for mails in flight. The next start sends the remaining mails.")]
 pub(super) struct Serve {
     #[command(flatten)]
     nats: NatsOptions,
@@ -70,8 +70,8 @@ impl Serve {
         let mut signals = StopSignals::listen()?;
         let starting = Box::pin(self.start(common.clone(), out));
         let server = tokio::select! {
-        server = starting => server?,
-        () = signals.received() => return Ok(Done::Completely),
+            server = starting => server?,
+            () = signals.received() => return Ok(Done::Completely),
         };
         signals.received().await;
         tracing::info!("stopping");
@@ -89,8 +89,9 @@ impl Serve {
         settings.fill(&mut common);
         self.fill(&mut settings);
         let address = self.nats.server()?;
-        let shown = address.shown().map_err(|error| of_connection(&error))?;
-        let client = address.connect("boarding").await.map_err(|error| of_connection(&error))?;
+        let shown = address.shown().map_err(|error| connection_failure(&error))?;
+        let client =
+            address.connect("boarding").await.map_err(|error| connection_failure(&error))?;
         let server = match self.log {
             Some(Log::Jetstream) => self.open_shared(&common, out, client).await?,
             _ => self.open_alone(&common, out, client).await?,
@@ -105,7 +106,7 @@ impl Serve {
         Ok(server)
     }
 
-    /// An engine whose log is in the files of its data folder.
+    /// Opens an engine whose log is in the files of its data folder.
     async fn open_alone(
         &self,
         common: &Common,
@@ -120,7 +121,7 @@ impl Serve {
         open_server(engine, client, options).await
     }
 
-    /// An engine whose log is in JetStream and may be shared with other engines.
+    /// Opens an engine whose log is in JetStream. Other engines may share this log.
     async fn open_shared(
         &self,
         common: &Common,
@@ -129,26 +130,27 @@ impl Serve {
     ) -> Result<NatsServer, Failure> {
         let (context, copies) = (async_nats::jetstream::new(client.clone()), self.copies(&client));
         let mut options = session::options(common)?;
-        // The folder is opened here for its secret only and closed at once, because the engine locks it below.
+        // The folder is opened only to read its secret. It is closed at once, because the engine locks it below.
         let own_secret = DataDir::open(common.data()).map_err(EngineError::from)?.secret().clone();
         let secret =
             shared::secret(&context, &own_secret, copies).await.map_err(|e| unavailable(&e))?;
         options.secret = Some(secret);
         options.log = LogChoice::JetStream(self.nats.log()?);
         options.channel = self.channel(options.channel, &client, &options.clock, common)?;
-        let me = options.clock.id().0;
+        let engine_id = options.clock.id().0;
         let engine = open_engine(options, out).await?;
         let files = with_retry(&client, async || KeptFiles::open(&context, copies).await).await;
         let files = files.map_err(|e| unavailable(&e))?;
         engine.share_files(Arc::new(files));
         let owners =
-            with_retry(&client, async || CompanyOwners::join(&context, me, copies).await).await;
+            with_retry(&client, async || CompanyOwners::join(&context, engine_id, copies).await)
+                .await;
         let owners = owners.map_err(|e| unavailable(&e))?;
         let options = self.server_options(Some(owners), copies);
         open_server(engine, client, options).await
     }
 
-    /// The channel of invitations: with `--workers` the worker queue, which sends other mails by `mail`.
+    /// The channel of mails. With `--workers` it is the worker queue for invitations, and `mail` for other mails.
     fn channel(
         &self,
         mail: Option<Arc<dyn Channel>>,
@@ -178,12 +180,12 @@ impl Serve {
         server::Options { owners, feed, copies: Some(copies), ..Default::default() }
     }
 
-    /// The number of copies of streams and buckets other than the log.
+    /// The number of copies of all streams and buckets except the log.
     fn copies(&self, client: &Client) -> usize {
         self.nats.replicas.map_or_else(|| usual_copies(client), usize::from)
     }
 
-    /// Fills in options from the file that neither the command line nor the environment gives.
+    /// Takes options from the file if neither the command line nor the environment has them.
     fn fill(&mut self, settings: &mut Settings) {
         self.log = self.log.or(settings.log);
         self.workers |= settings.workers.unwrap_or(false);

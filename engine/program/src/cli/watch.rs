@@ -22,6 +22,7 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
         if text(&row, "state") != "processing" {
             return Ok(());
         }
+        // Such an import stays in `processing`, so waiting for it would never end.
         let blocked_imports = session.blocked_imports().await;
         if let Some((id, why)) = blocked_imports.iter().find(|(id, _)| id.to_string() == import) {
             return Err(blocked(&id.to_string(), why));
@@ -30,7 +31,7 @@ pub(super) async fn import(session: &Session<'_>, import: &str) -> Result<(), Fa
     }
 }
 
-/// The failure for an import that cannot continue without the operator.
+/// The failure of an import that cannot continue until the operator has done something.
 pub(super) fn blocked(import: &str, why: &str) -> Failure {
     Failure::Unavailable(format!("import {import} cannot continue: {why}"))
 }

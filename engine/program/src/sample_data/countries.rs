@@ -1,14 +1,15 @@
 //! Names and phone ranges of the sample people, by country.
 
-/// A name in its own script, and in the Latin letters of a user name.
+/// A name in its own script, and its Latin form for the user name.
 pub(super) type Name = (&'static str, &'static str);
 
 /// The names and phones of one country.
 pub(super) struct Country {
-    /// The pattern of a mobile phone in E.164; `#` is a free digit. It is an unassigned range if one is known.
+    /// The pattern of a mobile phone in E.164, in which `#` is any digit. If an unassigned range is known, it is that
+    /// range, so the number belongs to no person.
     pub(super) phones: &'static str,
     /// The range that the country's regulator reserves for films and examples, if there is one. It is small, so only
-    /// the first people of a seed get a phone of it.
+    /// the first people of a sample get a phone from it.
     pub(super) fiction: Option<&'static str>,
     pub(super) first_names: [Name; 8],
     pub(super) last_names: [Name; 8],

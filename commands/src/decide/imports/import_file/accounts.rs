@@ -131,10 +131,10 @@ mod tests {
         events.iter().filter_map(of).collect()
     }
 
-    /// ML-01, ML-09, A22: the privilege "Accounts" is enough to invite the accounts that the file adds; one that
-    /// was there already stays where it is, and is not invited with them.
+    /// ML-01, ML-09, A22: the privilege "Accounts" is enough to invite the accounts that the file adds. An
+    /// account that existed before is neither changed nor invited.
     #[test]
-    fn ml_09_only_the_accounts_that_the_file_adds_are_invited() {
+    fn only_accounts_that_the_file_adds_are_invited() {
         let enabled = crate::decide::testing::channel_enabled();
         let actor = Personal("jane@acme.example".to_owned());
         let granted = Event::PermissionsGranted { actor, permissions: vec![Permission::Accounts] };
@@ -152,9 +152,9 @@ mod tests {
         assert!(events.iter().any(asked));
     }
 
-    /// ML-04, ML-05: every account of the file is of the organization and group that the command names.
+    /// ML-04, ML-05: every account of the file gets the organization and the group that the command names.
     #[test]
-    fn ml_05_a_file_is_of_one_organization_and_one_group() {
+    fn accounts_get_the_organization_and_group_of_the_command() {
         let then = import(company(), vec![row(1, "ann")], &json!({}));
         let expected =
             ["ImportAccepted", "ImportPlaced", "UserCreated", "AccountOpened", "ImportCompleted"];
@@ -165,9 +165,10 @@ mod tests {
         assert_eq!(person.attributes["permission_group"], "Traders");
     }
 
-    /// ML-04, ML-05: what the command names must be there, and nothing of it is meant for other dialects.
+    /// ML-04, ML-05: the organization and the group that the command names must exist. Other dialects accept
+    /// neither.
     #[test]
-    fn ml_04_ml_05_an_unknown_organization_or_group_refuses_the_file() {
+    fn unknown_or_missing_organization_or_group_rejects_the_file() {
         let ann = || vec![row(1, "ann")];
         let nowhere = json!({"organization": "Nowhere"});
         import(company(), ann(), &nowhere).then_refused(Code::OrgUnitNotFound);
@@ -188,7 +189,7 @@ mod tests {
 
     /// ML-01: only actors with the privilege "Accounts" may upload accounts.
     #[test]
-    fn ml_01_uploading_accounts_needs_the_privilege_accounts() {
+    fn import_of_accounts_needs_the_privilege_accounts() {
         let granted = |permission| {
             let actor = Personal("jane@acme.example".to_owned());
             let mut events = company();
@@ -202,7 +203,7 @@ mod tests {
 
     /// ML-16, N72: the number must be in the pool, available, and not another organization's.
     #[test]
-    fn ml_16_a_number_is_assigned_with_the_row_or_the_row_is_invalid() {
+    fn row_is_invalid_when_its_number_cannot_be_assigned() {
         let mut events = company();
         events.extend([user_created("zoe"), number_added(4, None), assigned(4, "zoe")]);
         let rows = vec![
@@ -229,9 +230,9 @@ mod tests {
         assert_eq!(refused_rows(&then), codes.map(|code| (RowOutcome::Invalid, code)));
     }
 
-    /// A22: an account that exists is left as it is, and its number with it.
+    /// A22: an existing account keeps its values and its number.
     #[test]
-    fn a22_an_account_that_exists_is_left_as_it_is() {
+    fn row_for_an_existing_account_changes_nothing() {
         let mut events = company();
         events.extend([user_of("ann", "EMEA"), assigned(1, "ann")]);
         let then = import(events, vec![with_number(1, "ANN", 1)], &json!({}));
@@ -240,7 +241,7 @@ mod tests {
 
     /// LX-28: an account needs no corporate phone for an invitation, even if another file names it later.
     #[test]
-    fn lx_28_an_account_needs_no_corporate_phone_whatever_names_it_later() {
+    fn account_needs_no_corporate_phone() {
         let opened = Event::AccountOpened { user: who("ann"), import: None };
         let later = [accepted(2, false, Existing::Skip)];
         let known = [user_of("ann", "EMEA"), user_of("bob", "EMEA"), opened];
@@ -254,9 +255,10 @@ mod tests {
         assert_eq!(["ann", "bob"].map(needs), [false, true]);
     }
 
-    /// ML-16: with SMTP offload a device is no account; a domain that is not allowed is none either.
+    /// ML-16: with SMTP offload a row with a phone instead of an address is invalid. So is an address of a
+    /// domain that is not allowed.
     #[test]
-    fn ml_16_settings_of_the_company_hold_for_every_row() {
+    fn address_rules_of_the_settings_apply_to_every_row() {
         let mut device = row(1, "+84923448071");
         device.values.email = CellValue::Absent;
         let mut events = company();

@@ -28,17 +28,16 @@ fn import(
 
 /// LX-08, LX-10: a small file is one command, one commit, one answer with the counts.
 #[test]
-fn lx_10_a_small_file_is_over_at_once() {
+fn small_file_is_imported_in_one_commit() {
     let then = import([], 2, vec![row(1, "ann"), row(2, "bob")], &json!({}));
     assert_eq!(then.names(), ["ImportAccepted", "UserCreated", "UserCreated", "ImportCompleted"]);
     let result = then.result();
     assert_eq!((&result["state"], &result["created"]), (&json!("completed"), &json!(2)));
 }
 
-/// P16: a preview decides what a commit decides, and records none of it; what refuses the one refuses
-/// the other.
+/// P16: a preview decides what a commit decides, and records nothing. Both are rejected for the same reason.
 #[test]
-fn p16_a_preview_decides_the_same_and_records_nothing() {
+fn preview_decides_as_a_commit_and_records_nothing() {
     let rows = || vec![row(1, "ann"), row(2, "ann")];
     let shown = import([], 2, rows(), &json!({"mode": "preview"})).0.unwrap();
     let done = import([], 2, rows(), &json!({})).0.unwrap();
@@ -72,9 +71,9 @@ fn a_big_file_goes_on_in_the_background() {
     assert_eq!(then.result()["state"], "processing");
 }
 
-/// LX-07, A1, N43: one row over the limit refuses the whole file, with both numbers.
+/// LX-07, A1, N43: a file with one row over the limit is rejected whole, with both numbers.
 #[test]
-fn lx_07_a_file_over_the_limit_is_refused_whole() {
+fn file_over_the_limit_is_rejected_whole() {
     assert!(import([], 100, vec![], &json!({})).0.is_ok());
     let refusal = import([], 101, vec![], &json!({})).then_refused(Code::ImportTooManyRows);
     assert_eq!(refusal.details, json!({"limit": 100, "actual": 101, "legacy_code": 20001}));
@@ -85,7 +84,7 @@ fn lx_07_a_file_over_the_limit_is_refused_whole() {
 
 /// LX-14: log-in mails are requested for created users only, and only with the option.
 #[test]
-fn lx_14_welcome_mails_are_for_created_users_only() {
+fn welcome_mails_are_requested_for_created_users_only() {
     let known = crate::decide::testing::user_created("ann");
     let rows = || vec![row(1, "ann"), row(2, "bob")];
     let then = import([known.clone()], 2, rows(), &json!({"send_welcome_email": true}));
@@ -97,7 +96,7 @@ fn lx_14_welcome_mails_are_for_created_users_only() {
 
 /// N81: the same content again is a new import with a warning that names the first.
 #[test]
-fn n81_the_same_content_again_warns() {
+fn same_content_again_gives_a_warning() {
     let then = import([accepted(1, false, Existing::Skip)], 1, vec![row(1, "ann")], &json!({}));
     let events = then.events();
     let Event::ImportAccepted { warnings, .. } = &events[0] else { panic!() };
@@ -105,9 +104,9 @@ fn n81_the_same_content_again_warns() {
     assert!(warnings[0].message.contains(&import_id().to_string()));
 }
 
-/// LX-02: importing needs its permission.
+/// LX-02: an import needs the permission to import.
 #[test]
-fn lx_02_importing_needs_its_permission() {
+fn import_is_rejected_without_its_permission() {
     let actor = Personal("jane@acme.example".to_owned());
     let granted =
         Event::PermissionsGranted { actor, permissions: vec![Permission::BulkIntegrateUsers] };
@@ -116,9 +115,9 @@ fn lx_02_importing_needs_its_permission() {
     assert_eq!(refusal.details, json!({"permission": "bulk_import_users"}));
 }
 
-/// OCM-15: a product without updates is not asked for one.
+/// OCM-15: OCM has no updates, so the mode is rejected.
 #[test]
-fn ocm_15_no_update_is_asked_of_ocm() {
+fn update_mode_is_rejected_for_ocm() {
     let ocm = |extra: &Value| {
         let mut body = json!({"dialect": "ocm"});
         body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());

@@ -15,9 +15,9 @@ fn admin() -> Event {
     Event::CompanyConfigChanged { setting, value: json!("admin@acme.example") }
 }
 
-/// OC-14, A15: with a network administrator, every import ends with a mail to them, whether it invites or not.
+/// OC-14, A15: the network administrator gets a mail for every import, whether it invites people or not.
 #[test]
-fn oc_14_the_network_admin_is_told_of_every_import() {
+fn network_admin_gets_a_mail_for_every_import() {
     for (extra, invites) in [(json!({}), false), (auto(), true)] {
         let before = with_ann().into_iter().chain([admin()]);
         let then = import(before, vec![row(1, "bob")], &extra);
@@ -40,9 +40,9 @@ fn oc_14_the_network_admin_is_told_of_every_import() {
     );
 }
 
-/// OC-14: the mail is claimed once, for the address, though no user has it.
+/// OC-14: the mail is claimed once for the address, although no user has it.
 #[test]
-fn oc_14_the_mail_to_the_admin_is_claimed_once() {
+fn mail_to_the_network_admin_is_claimed_once() {
     let before = with_ann().into_iter().chain([admin()]);
     let company = given(before).after(asked(1, vec![row(1, "bob")], &json!({})));
     let claim = || crate::decide::ClaimNotification { most: 9 };
@@ -67,9 +67,9 @@ fn notified_import() -> (Before, impl Fn(&str) -> Input) {
     (company, follow)
 }
 
-/// OC-14, P21: following the link starts a run of the import's people, once; a look at it uses nothing up.
+/// OC-14, P21: following the link starts one run of the import's people. A preview does not use the link up.
 #[test]
-fn oc_14_following_the_link_starts_the_run_once() {
+fn link_of_an_import_starts_one_run() {
     let (company, follow) = notified_import();
     let shown = company.when(follow("preview")).0.unwrap();
     assert_eq!((shown.is_append(), &shown.result()["recipient_count"]), (false, &json!(2)));
@@ -88,9 +88,9 @@ fn oc_14_following_the_link_starts_the_run_once() {
     company.when(follow("preview")).then_refused(Code::InvitationAlreadyUsed);
 }
 
-/// OC-14: the link ends, is of no use where it was not made, and needs no permission where it was.
+/// OC-14: the link expires, is valid for its own import only, and needs no permission.
 #[test]
-fn oc_14_a_link_is_good_for_a_while_and_for_its_import_only() {
+fn link_of_an_import_is_rejected_when_expired_or_foreign() {
     use crate::decide::Authority;
     use crate::decide::testing::NOW;
     let (mut company, follow) = notified_import();
@@ -114,7 +114,7 @@ fn oc_14_a_link_is_good_for_a_while_and_for_its_import_only() {
 
 /// OC-14, P23: after an undo no notice is sent, and a link that was sent before invites no one.
 #[test]
-fn oc_14_the_link_of_an_import_that_was_undone_invites_nobody() {
+fn link_of_an_undone_import_invites_no_one() {
     let (company, follow) = notified_import();
     assert_eq!(company.0.notifications.len(), 1);
     let mode = crate::decide::imports::import_file::ImportMode::Commit;

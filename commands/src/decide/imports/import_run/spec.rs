@@ -64,7 +64,7 @@ fn recipients(company: Before) -> Vec<UserKey> {
 
 /// OC-13: the commit that ends the import requests a run, which starts if the lock is free.
 #[test]
-fn oc_13_the_last_rows_commit_requests_the_run() {
+fn last_commit_of_the_import_requests_the_run() {
     let then = import(with_ann(), vec![row(1, "ann"), row(2, "bob")], &auto());
     let expected = [
         "ImportAccepted",
@@ -82,7 +82,7 @@ fn oc_13_the_last_rows_commit_requests_the_run() {
 
 /// OC-13: only created people are invited, not updated, activated or unchanged ones.
 #[test]
-fn oc_13_only_created_people_are_invited() {
+fn only_created_people_are_invited() {
     let mut activated = row(3, "cid");
     activated.values.enabled = Some(true);
     let before = with_ann()
@@ -96,9 +96,9 @@ fn oc_13_only_created_people_are_invited() {
     assert_eq!(recipients(company), [UserKey::new("bob"), UserKey::new("dan")]);
 }
 
-/// LX-16: a later run for the same import is for all of its people, as ever.
+/// LX-16: a later run for the same import includes all of its people.
 #[test]
-fn lx_16_a_run_that_is_asked_for_later_is_for_everybody_of_the_import() {
+fn later_run_includes_all_people_of_the_import() {
     let company = given(with_ann()).after(asked(2, vec![row(1, "ann"), row(2, "bob")], &auto()));
     let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "preview"});
     let shown = company.when_json("StartBulkIntegration", body).result();
@@ -153,7 +153,7 @@ fn the_run_of_an_import_waits_for_the_lock_like_any_other() {
 
 /// OC-13: without new people there is no run, and the import has the reason.
 #[test]
-fn oc_13_where_nobody_is_new_the_import_says_so() {
+fn import_without_new_people_requests_no_run() {
     let then = import(with_ann(), vec![row(1, "ann")], &auto());
     let decision = then.0.unwrap();
     let Some(Event::ImportInvitesRefused { problem, .. }) = decision.events().last() else {
@@ -183,9 +183,9 @@ fn what_stands_in_the_way_is_refused_before_anything_is_done() {
     refused(with_ann().into_iter().chain(taken).collect(), &auto(), Code::RunAlreadyExists);
 }
 
-/// LX-01: who may import may not invite for that alone.
+/// LX-01: the permission to import does not include the permission to invite.
 #[test]
-fn lx_01_an_import_that_invites_needs_both_permissions() {
+fn import_that_invites_needs_both_permissions() {
     let actor = Personal("jane@acme.example".to_owned());
     let granted =
         Event::PermissionsGranted { actor, permissions: vec![Permission::BulkImportUsers] };
@@ -277,23 +277,24 @@ fn outcome(dialect: &str, key: &str, email: Option<&str>) -> Event {
 
 /// OC-13, LX-28: Office Chat needs no corporate phone; other products do.
 #[test]
-fn oc_13_people_of_office_chat_need_no_corporate_phone() {
+fn people_of_office_chat_need_no_corporate_phone() {
     let of = |dialect| outcome(dialect, "bob", Some("bob@acme.example"));
     assert!(matches!(of("officechat"), Event::InviteDispatched { .. }));
     let lacks = Code::RecipientCorporatePhoneMissing;
     assert!(matches!(of("leapxpert"), Event::InviteFailed { code, .. } if code == lacks));
 }
 
-/// OC-16: who has only a login is created, and cannot be invited.
+/// OC-16: a person with only a login is created and cannot be invited.
 #[test]
-fn oc_16_a_login_without_an_address_cannot_be_invited() {
+fn person_with_only_a_login_cannot_be_invited() {
     let failed = outcome("officechat", "bob", None);
     assert!(matches!(failed, Event::InviteFailed { code: Code::RecipientEmailMissing, .. }));
 }
 
-/// OC-15: a manager is known if the company has the person or the file creates one; else it is a warning.
+/// OC-15: a manager is known if the company has the person or the file creates one; otherwise the row has a
+/// warning.
 #[test]
-fn oc_15_a_manager_whom_nobody_knows_is_a_warning() {
+fn unknown_manager_gives_a_warning() {
     let of = |number, key, manager: &str, in_file| {
         let mut row = row(number, key);
         row.values.manager = Some(UserRef { key: UserKey::new(manager), in_file });
@@ -321,18 +322,18 @@ fn oc_15_a_manager_whom_nobody_knows_is_a_warning() {
     assert_eq!((counts.created, counts.warnings), (3, 1));
 }
 
-/// A13: with `skip`, a row of an existing person changes nothing, not even the state.
+/// OC-11, A13: with `skip`, a row of an existing person changes nothing, not even the state.
 #[test]
-fn oc_11_skipping_leaves_the_state_alone() {
+fn skip_mode_does_not_change_the_state() {
     let mut shut = row(1, "ann");
     shut.values.enabled = Some(false);
     let then = import(with_ann(), vec![shut], &json!({"existing": "skip"}));
     assert_eq!(then.names(), ["ImportAccepted", "RowRefused", "ImportCompleted"]);
 }
 
-/// OC-08, OC-09, OC-10, OC-12, A12: what Enabled does to people who are there, and to those who are not.
+/// OC-08, OC-09, OC-10, OC-12, A12: each value of Enabled, for people who exist and for new ones.
 #[test]
-fn oc_08_to_oc_12_enabled_moves_people_and_blank_leaves_them() {
+fn enabled_changes_the_state_and_blank_keeps_it() {
     let shut = || [user_created("ann"), Event::UserDeactivated { user: who("ann"), row: None }];
     let of = |before: Vec<Event>, enabled| {
         let values = RowValues { user: Some(UserKey::new("ann")), enabled, ..RowValues::default() };

@@ -39,7 +39,7 @@ fn reports(then: &Then) -> Vec<(String, MailTo)> {
 /// ML-14: each designated administrator gets one mail about a completed batch. Without administrators, or with the
 /// mail switched off, none is requested.
 #[test]
-fn ml_14_each_designated_administrator_is_told_of_a_finished_batch() {
+fn each_designated_administrator_gets_a_mail_about_a_completed_batch() {
     let (company, rows) = finished(vec![admins()]);
     let to = |email: &str| MailTo::Address(Personal(email.to_owned()));
     let key = |n: u32| format!("batch_report.{}.{n}", import_id());
@@ -54,7 +54,7 @@ fn ml_14_each_designated_administrator_is_told_of_a_finished_batch() {
 
 /// ML-14: the mails are requested after the last row and claimed once, except for addresses that bounced.
 #[test]
-fn ml_14_a_report_is_asked_for_at_the_end_and_claimed_once() {
+fn batch_report_is_requested_at_the_end_and_claimed_once() {
     let (company, rows) = finished(vec![admins()]);
     let first = ImportRows { rows: rows.rows[..1].to_vec(), ..rows.clone() };
     assert!(reports(&company.when(first.clone())).is_empty());

@@ -206,16 +206,16 @@ fn steps() -> impl Strategy<Value = Vec<(u8, u8)>> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// P18, P19, P20: after every command of any history.
+    /// P18, P19, P20: the laws hold after every command of any history.
     #[test]
-    fn p18_p19_p20_the_pool_keeps_its_laws(steps in steps()) {
+    fn pool_keeps_its_laws_after_every_command(steps in steps()) {
         let mut world = World::new(false);
         steps.into_iter().for_each(|(step, detail)| world.step(step, detail));
     }
 
-    /// P18, P20: with overbooking too.
+    /// P18, P20: the laws hold with overbooking too.
     #[test]
-    fn p18_p20_with_overbooking_too(steps in steps()) {
+    fn pool_keeps_its_laws_with_overbooking(steps in steps()) {
         let mut world = World::new(true);
         steps.into_iter().for_each(|(step, detail)| world.step(step, detail));
     }

@@ -23,9 +23,9 @@ fn claim() -> ClaimRecipients {
     ClaimRecipients { run: run_id(1), fence: a_running_run().len() as u64, most: 9, via: "outbox" }
 }
 
-/// P30: a worker outside that reports the last recipient first leaves the others their turn.
+/// P30: an external worker reports the last recipient first. The other recipients keep their turn.
 #[test]
-fn p30_whoever_was_passed_over_by_a_report_still_has_a_turn() {
+fn earlier_recipients_keep_their_turn_after_a_report() {
     let company = given(a_running_run()).after(report("bob", true));
     assert_eq!(company.when(claim()).names(), ["InviteDispatched"]);
 }
@@ -44,9 +44,9 @@ fn a_retry_is_not_skipped_for_its_own_claim() {
     assert_eq!(then.names(), ["InviteDispatched", "InviteDispatched"]);
 }
 
-/// P21: a link that was revoked while its mail waited is not given out by the next attempt.
+/// P21: a link that was revoked while its mail waited is not used by the next attempt.
 #[test]
-fn p21_a_retry_after_a_revocation_has_a_link_of_its_own() {
+fn retry_after_a_revocation_has_a_new_link() {
     let revoke = RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
     let company = given(a_running_run()).after(claim()).after(report("ann", false)).after(revoke);
     let later = NOW.plus_seconds(company.0.settings.retry_backoff_seconds);
@@ -59,7 +59,7 @@ fn p21_a_retry_after_a_revocation_has_a_link_of_its_own() {
 
 /// P21: a report does not restore a link that was revoked while the mail was in flight.
 #[test]
-fn p21_a_revoked_link_stays_dead_when_its_mail_arrives() {
+fn revoked_link_stays_revoked_when_its_mail_arrives() {
     let revoke = RevokeInvitation { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
     let sent = InviteSent {
         run: run_id(1),
@@ -72,9 +72,9 @@ fn p21_a_revoked_link_stays_dead_when_its_mail_arrives() {
     company.when(revoke).then_refused(Code::InvitationRevoked);
 }
 
-/// P21: the link of a mail that may have arrived ends like any other.
+/// P21: the link of a mail that may have arrived expires as any other.
 #[test]
-fn p21_the_link_of_an_uncertain_mail_expires() {
+fn link_of_an_uncertain_mail_expires() {
     let mut uncertain = report("ann", true);
     uncertain.code = Code::DeliveryUncertain;
     let company = given(a_running_run()).after(claim()).after(uncertain);
@@ -83,9 +83,9 @@ fn p21_the_link_of_an_uncertain_mail_expires() {
     assert_eq!(names, ["InviteFailed", "RunCompleted", "InvitationExpired"]);
 }
 
-/// P7: an old failure that comes in late does not take back a later attempt.
+/// P7: a late failure of an earlier attempt does not change a later attempt.
 #[test]
-fn p7_news_of_an_earlier_attempt_change_nothing() {
+fn late_failure_of_an_earlier_attempt_changes_nothing() {
     let company = given(a_running_run()).after(claim()).after(report("ann", false));
     let old = InviteFailed { attempt: Some(1), ..report("ann", false) };
     company.when(old.clone()).then([]);
@@ -93,9 +93,9 @@ fn p7_news_of_an_earlier_attempt_change_nothing() {
     company.after_at(later, claim()).when(old).then([]);
 }
 
-/// P8: a bounce is about the address the mail went to, not about the one that was mended since.
+/// P8: a bounce suppresses the address that the mail was sent to, not the person's new address.
 #[test]
-fn p8_a_bounce_suppresses_the_address_it_came_from() {
+fn bounce_suppresses_the_address_of_the_mail() {
     let mended = Event::UserUpdated {
         user: crate::decide::testing::who("ann"),
         person: crate::values::Personal(crate::event::Person {

@@ -21,7 +21,7 @@ fn mail(message_id: &str) -> Mail {
             text: "first".to_owned(),
             html: "<p>h</p>".to_owned(),
         },
-        claim: None,
+        invitation: None,
     }
 }
 
@@ -54,7 +54,7 @@ async fn a_batch_is_one_file_a_mail_and_nothing_unfinished() {
 
 /// P7: one Message-ID has one mail; a second mail with the same id is ignored.
 #[tokio::test]
-async fn p7_a_repeat_leaves_the_file_alone_and_counts_as_sent() {
+async fn repeated_mail_keeps_the_file_and_counts_as_sent() {
     let dir = tempfile::tempdir().unwrap();
     let outbox = Outbox::open(dir.path()).unwrap();
     let first = mail("1@x");
@@ -68,9 +68,9 @@ async fn p7_a_repeat_leaves_the_file_alone_and_counts_as_sent() {
     assert_eq!(fs::read(outbox.path(&first)).unwrap(), first.letter().unwrap().bytes);
 }
 
-/// N56, N66: hostile values choose no place in the file system.
+/// N56, N66: a hostile Message-ID never selects a path outside of the outbox.
 #[tokio::test]
-async fn n66_no_file_leaves_the_outbox() {
+async fn hostile_message_id_stays_inside_the_outbox() {
     let dir = tempfile::tempdir().unwrap();
     let outbox = Outbox::open(&dir.path().join("outbox")).unwrap();
     let long = "x".repeat(2000);

@@ -45,7 +45,7 @@ fn many(count: usize) -> Vec<Packed> {
 
 /// OCM-17, N83: JPEG and PNG are recognized by their first bytes, with any name; others are rejected.
 #[test]
-fn ocm_17_a_picture_is_known_by_its_bytes() {
+fn picture_format_is_read_from_its_bytes() {
     assert_eq!(one(stored("a.jpg", JPEG)), Ok(PictureFormat::Jpeg));
     assert_eq!(one(stored("a.jpg", PNG)), Ok(PictureFormat::Png));
     assert_eq!(one(deflated("a.png", PNG)), Ok(PictureFormat::Png));
@@ -59,7 +59,7 @@ fn ocm_17_a_picture_is_known_by_its_bytes() {
 
 /// OCM-17, A26: 5 MiB is too large and one byte less is not, for any declared size.
 #[test]
-fn ocm_17_a_picture_is_smaller_than_5_mib() {
+fn picture_of_5_mib_is_rejected() {
     let sized = |bytes: usize| [PNG, &vec![7; bytes - PNG.len()]].concat();
     let limit = usize::try_from(PICTURE_BYTES_BELOW).unwrap();
     assert_eq!(one(stored("a.png", &sized(limit - 1))), Ok(PictureFormat::Png));
@@ -79,9 +79,10 @@ fn ocm_17_a_picture_is_smaller_than_5_mib() {
     }
 }
 
-/// N83: less than a hundredth of what it unpacks to, and more than a dozen pictures: the rest is given up.
+/// N83: an archive that unpacks to more than a hundred times its size, and to more than a dozen pictures, is
+/// read only up to the limit.
 #[test]
-fn n83_a_bomb_is_given_up() {
+fn archive_bomb_is_stopped_at_the_limit() {
     let bytes = usize::try_from(PICTURE_BYTES_BELOW).unwrap() - 1;
     let fit = usize::try_from(PICTURES_FREE_BYTES).unwrap() / bytes;
     let path = |n: usize| -> &'static str { Box::leak(format!("{n}.png").into_boxed_str()) };
@@ -99,9 +100,9 @@ fn n83_a_bomb_is_given_up() {
     assert_eq!(one(lies), Err(Code::PictureUnsupportedFormat));
 }
 
-/// OCM-19, N83: what systems leave in archives is no picture; folders are looked into.
+/// OCM-19, N83: files that systems add to archives are ignored; pictures in folders are read.
 #[test]
-fn ocm_19_leftovers_and_folders_are_passed_over() {
+fn system_files_are_ignored_and_folders_are_read() {
     let names = [
         "faces/",
         "__MACOSX/faces/._a.jpg",
@@ -116,10 +117,10 @@ fn ocm_19_leftovers_and_folders_are_passed_over() {
     assert_eq!(names, ["a.jpg", "b.jpg"]);
 }
 
-/// OCM-19: "Windows (compressed folder), macOS (Archive.zip)": both as those systems write them, and archives
-/// whose numbers have 64 bits, as tools write them that do not know how large a file will be.
+/// OCM-19: archives are read as Windows and macOS write them. Archives with 64-bit sizes are read too: tools
+/// write them when they do not know the size of a file beforehand.
 #[test]
-fn ocm_19_archives_are_read_as_each_system_makes_them() {
+fn archives_of_windows_macos_and_zip64_are_read() {
     let mac = |path: &'static str, content: &[u8], mode: u32| {
         let file = if content.is_empty() { stored(path, content) } else { deflated(path, content) };
         let form = if content.is_empty() { Form::Plain } else { Form::Streamed };
@@ -151,9 +152,9 @@ fn ocm_19_archives_are_read_as_each_system_makes_them() {
     assert_eq!(outcomes(&[utf8])[0].0, "Zoë.png");
 }
 
-/// N83: paths that lead out, links and encrypted files are refused one by one.
+/// N83: paths that lead out of the archive, links and encrypted files are rejected one by one.
 #[test]
-fn n83_tricks_with_paths_and_passwords_are_refused() {
+fn unsafe_path_link_or_encrypted_file_is_rejected() {
     for path in ["../x.png", "faces/../../x.png", "/x.png", "\\x.png", "C:x.png", "x\0.png"] {
         assert_eq!(one(stored(path, PNG)), Err(Code::ZipUnsafePath), "{path:?}");
     }
@@ -167,9 +168,9 @@ fn n83_tricks_with_paths_and_passwords_are_refused() {
     assert_eq!(one(encrypted), Err(Code::ZipEncrypted));
 }
 
-/// N83: an archive of too many files, one that is none and one that is cut short are refused whole.
+/// N83: an archive of too many files, one that is no archive and one that is cut short are rejected whole.
 #[test]
-fn n83_an_archive_is_refused_as_a_whole() {
+fn malformed_or_too_large_archive_is_rejected_whole() {
     assert_eq!(outcomes(&many(PICTURES_PER_ARCHIVE_MAX)).len(), PICTURES_PER_ARCHIVE_MAX);
     // Which of the two limits it is, is said.
     let too_many = |count: usize| {
@@ -191,9 +192,9 @@ fn n83_an_archive_is_refused_as_a_whole() {
     assert_eq!(told_of(&behind_a_stub).unwrap()[0].1, Ok(PictureFormat::Png));
 }
 
-/// N83: a directory so long that it would fill the memory is given up while it is read.
+/// N83: a directory that would fill the memory is rejected while it is read.
 #[test]
-fn n83_a_directory_is_not_read_for_ever() {
+fn endless_directory_is_rejected_early() {
     let mut listed = Vec::new();
     for _ in 0..200_000 {
         listed.extend(b"PK\x01\x02");
@@ -209,7 +210,7 @@ fn n83_a_directory_is_not_read_for_ever() {
 
 /// OCM-18, N51: a name with an invisible character differs from the name without it.
 #[test]
-fn ocm_18_a_name_hides_nothing() {
+fn name_with_an_invisible_character_does_not_match() {
     assert_eq!(
         one(Packed { flags: 1 << 11, ..stored("john\u{200b}22.png", PNG) }),
         Err(Code::PictureNoMatch)
@@ -218,10 +219,10 @@ fn ocm_18_a_name_hides_nothing() {
     assert_eq!(one(folder), Ok(PictureFormat::Png));
 }
 
-/// N83: two files of one path are one too many: which of them is meant depends on who reads, and that is said.
-/// What the directory lists is what counts, not how many it says, nor what a file's own head calls it.
+/// N83: two files of one path are rejected, because two programs could read different ones. The entries of
+/// the directory count, not its stated count and not the path in the file's own header.
 #[test]
-fn n83_two_readers_would_see_the_same() {
+fn ambiguous_archive_is_rejected() {
     let twice = zip(&[stored("a.png", PNG), stored("a.png", JPEG)]);
     let refusal = told_of(&twice).unwrap_err();
     assert_eq!(refusal.code, Code::ImportUnsupportedFileType);
@@ -234,9 +235,9 @@ fn n83_two_readers_would_see_the_same() {
     assert_eq!(outcomes(&[other]), [("a.png".to_owned(), Ok(PictureFormat::Png))]);
 }
 
-/// N83: files that share their bytes, as bombs do to be small, are unpacked once.
+/// N83: files that share their bytes, as in bombs, are unpacked once.
 #[test]
-fn n83_bytes_belong_to_one_file() {
+fn shared_bytes_are_unpacked_once() {
     let shared = Packed { shares: true, ..stored("b.png", PNG) };
     let all = outcomes(&[stored("a.png", PNG), shared, stored("c.png", PNG)]);
     let all: Vec<_> = all.into_iter().map(|(_, outcomes)| outcomes).collect();
@@ -246,7 +247,7 @@ fn n83_bytes_belong_to_one_file() {
 
 /// P26: reading any bytes ends with a result.
 #[test]
-fn p26_a_changed_byte_never_ends_in_a_panic() {
+fn changed_byte_never_causes_a_panic() {
     let wide = |file: Packed| Packed { form: Form::Wide, ..file };
     let streamed = Packed { form: Form::Streamed, ..deflated("b.png", JPEG) };
     let archives = [

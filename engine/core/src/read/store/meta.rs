@@ -1,4 +1,4 @@
-//! The metadata of the store: the applied position and the build of each table.
+//! The metadata of the store: the applied position, and the current build of each table.
 
 use std::collections::BTreeMap;
 
@@ -18,17 +18,18 @@ pub struct Meta {
 /// One build of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
-    /// A part of the keys: a rebuild writes new rows beside the current ones.
+    /// The number of the build. It is part of each row's key, so that a rebuild writes its rows beside the current ones.
     pub number: u8,
-    /// The version of the projection that wrote it.
+    /// The version of the projection that wrote the rows.
     pub version: u32,
 }
 
 impl Meta {
     /// The metadata of an empty store with the current projections.
     pub fn empty() -> Self {
-        let builds =
-            projectors().map(|one| (one.table.id(), Build { number: 0, version: one.version }));
+        let builds = projectors().map(|projector| {
+            (projector.table.id(), Build { number: 0, version: projector.version })
+        });
         Self { position: 0, builds: builds.collect() }
     }
 
@@ -41,16 +42,20 @@ impl Meta {
         let current = |table: Table, version| {
             self.builds.get(&table.id()).is_some_and(|b| b.version == version)
         };
-        projectors().filter(|one| !current(one.table, one.version)).map(|one| one.table).collect()
+        let outdated =
+            projectors().filter(|projector| !current(projector.table, projector.version));
+        outdated.map(|projector| projector.table).collect()
     }
 
     /// A copy with new builds for these tables.
     #[must_use]
     pub(crate) fn rebuilt(&self, tables: &[Table]) -> Self {
         let mut meta = self.clone();
-        for one in projectors().filter(|one| tables.contains(&one.table)) {
-            let number = self.build(one.table).wrapping_add(1);
-            meta.builds.insert(one.table.id(), Build { number, version: one.version });
+        for projector in projectors().filter(|projector| tables.contains(&projector.table)) {
+            let (table, version) = (projector.table, projector.version);
+            // The old build is removed after the rebuild, so its number may be used again.
+            let number = self.build(table).wrapping_add(1);
+            meta.builds.insert(table.id(), Build { number, version });
         }
         meta
     }

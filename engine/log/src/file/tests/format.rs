@@ -1,4 +1,4 @@
-//! The example in `FORMAT.md` equals the bytes that the program writes.
+//! Tests that the example in `FORMAT.md` equals the bytes that the program writes.
 
 use std::fmt::Write as _;
 
@@ -10,6 +10,7 @@ use ulid::Ulid;
 
 const FORMAT_MD: &str = include_str!("../../../FORMAT.md");
 
+/// The bytes of the example: a segment with one commit. Ids and times are fixed, so the bytes never change.
 fn example() -> Vec<u8> {
     let log: LogId = *b"an-example-log-1";
     let created = Time(1_795_248_000_000);

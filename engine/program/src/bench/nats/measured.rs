@@ -8,47 +8,49 @@ use tokio::task::JoinSet;
 
 use super::job::BenchError;
 
-/// The durations of many requests, and of all together.
+/// The duration of each of many requests, and of the whole measurement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timed {
     pub elapsed: Duration,
-    /// Sorted.
-    each: Vec<Duration>,
+    /// The durations of the requests, shortest first.
+    durations: Vec<Duration>,
 }
 
 impl Timed {
-    pub(super) fn new(elapsed: Duration, mut each: Vec<Duration>) -> Self {
-        each.sort_unstable();
-        Self { elapsed, each }
+    pub(super) fn new(elapsed: Duration, mut durations: Vec<Duration>) -> Self {
+        durations.sort_unstable();
+        Self { elapsed, durations }
     }
 
-    /// Waits for the tasks and collects their durations.
+    /// Waits until all tasks have ended, and collects their durations.
     pub(super) async fn joined(
         started: Instant,
         mut tasks: JoinSet<Result<Vec<Duration>, BenchError>>,
     ) -> Result<Self, BenchError> {
-        let mut each = Vec::new();
+        let mut durations = Vec::new();
         while let Some(done) = tasks.join_next().await {
-            each.extend(done??);
+            durations.extend(done??);
         }
-        Ok(Self::new(started.elapsed(), each))
+        Ok(Self::new(started.elapsed(), durations))
     }
 
-    /// The round with the median rate.
+    /// The round whose rate is the median of all rounds.
     pub(super) fn median(mut rounds: Vec<Self>) -> Self {
         rounds.sort_unstable_by(|a, b| a.per_second().total_cmp(&b.per_second()));
         let middle = rounds.len() / 2;
         rounds.into_iter().nth(middle).unwrap_or_else(|| Self::new(Duration::ZERO, Vec::new()))
     }
 
+    /// The number of requests per second.
     pub fn per_second(&self) -> f64 {
-        self.each.len() as f64 / self.elapsed.as_secs_f64().max(1e-9)
+        self.durations.len() as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
 
     /// The duration that this percentage of the requests did not exceed.
     pub fn percentile(&self, percent: usize) -> Duration {
-        let at = (self.each.len() * percent / 100).min(self.each.len().saturating_sub(1));
-        self.each.get(at).copied().unwrap_or_default()
+        let index =
+            (self.durations.len() * percent / 100).min(self.durations.len().saturating_sub(1));
+        self.durations.get(index).copied().unwrap_or_default()
     }
 }
 
@@ -74,13 +76,13 @@ impl Line {
     /// The result as JSON.
     pub fn as_json(&self) -> Value {
         json!({
-        "what": self.what,
-                "in_flight": self.in_flight,
-                "per_second": self.timed.per_second(),
-                "p50_millis": millis(self.timed.percentile(50)),
-                "p99_millis": millis(self.timed.percentile(99)),
-                "ratio": self.ratio,
-            })
+            "what": self.what,
+            "in_flight": self.in_flight,
+            "per_second": self.timed.per_second(),
+            "p50_millis": millis(self.timed.percentile(50)),
+            "p99_millis": millis(self.timed.percentile(99)),
+            "ratio": self.ratio,
+        })
     }
 }
 
@@ -144,8 +146,8 @@ mod tests {
     use super::*;
 
     fn timed(seconds: u64, millis: &[u64]) -> Timed {
-        let each = millis.iter().map(|millis| Duration::from_millis(*millis)).collect();
-        Timed::new(Duration::from_secs(seconds), each)
+        let durations = millis.iter().map(|millis| Duration::from_millis(*millis)).collect();
+        Timed::new(Duration::from_secs(seconds), durations)
     }
 
     #[test]

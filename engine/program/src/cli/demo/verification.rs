@@ -1,4 +1,4 @@
-//! The demo's last step: verifies that the read models are those of the log.
+//! The last step of the demo: compares the read models with a replay of the log.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! `boarding imports undo`: shows what an undo would do, asks, and undoes the import.
+//! `boarding imports undo`: shows the outcome of an undo, asks for confirmation, and undoes the import.
 
 use clap::Args;
 use serde_json::{Value, json};
@@ -11,13 +11,13 @@ use crate::cli::list;
 use crate::cli::session::Session;
 use crate::cli::words::counted;
 
-/// How many kept rows are shown: they fit on a screen.
+/// The most kept rows that are shown: they fit on a screen.
 const SHOWN_ROWS: usize = 10;
 
-/// Undoes an import: shows what would change, and asks
+/// Undoes an import, after showing what would change and asking for confirmation
 ///
 /// Removes the people that the import created, restores old values, and removes the phones that it added. Rows
-/// of people who were changed, invited or imported since are kept, and say why.
+/// of people who were changed, invited or imported since are kept, with the reason.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -46,7 +46,7 @@ impl Undo {
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         let import = latest::import(session, self.id.clone()).await?;
-        if !is_repeat(session, &import).await && !self.is_confirmed(session, &import).await? {
+        if !is_repeat(session, &import).await && !self.confirm(session, &import).await? {
             session.out.line("nothing was undone");
             return Ok(Done::Completely);
         }
@@ -62,9 +62,10 @@ impl Undo {
         Ok(Done::with_failures(count(&row, "errored")))
     }
 
-    /// Shows what the undo would do and asks.
-    async fn is_confirmed(&self, session: &Session<'_>, import: &str) -> Result<bool, Failure> {
+    /// Shows what the undo would do, and asks for confirmation unless `--yes` is given.
+    async fn confirm(&self, session: &Session<'_>, import: &str) -> Result<bool, Failure> {
         let body = json!({"import": import, "mode": "preview"});
+        // The preview has a new id, because `--id` is the id of the undo.
         let shown = session.submit_new("UndoImport", body).await?.result;
         let [reversed, kept, errored] =
             ["reversed", "kept", "errored"].map(|name| number(&shown, name));
@@ -81,7 +82,7 @@ impl Undo {
     }
 }
 
-/// Whether the command repeats an accepted one, whose answer is printed again without asking.
+/// Whether an undo was already accepted and `--id` may repeat it. Then the answer is printed again without asking.
 async fn is_repeat(session: &Session<'_>, import: &str) -> bool {
     if session.given_id().is_none() {
         return false;
