@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_welcome_mail_needs_no_link_and_may_not_ask_for_one() {
+    fn welcome_mail_with_a_link_is_rejected() {
         assert_eq!(check(TemplateKind::Welcome, "s", "{{ username }}", "h"), Ok(()));
         let refusal = check(TemplateKind::Welcome, "s", "{{ link_url }}", "h").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateInvalid);
@@ -221,7 +221,7 @@ mod tests {
         assert_eq!(refusal.code, Code::TemplateInvalid);
     }
 
-    /// A company's own wording of a notice must show what it is for, and nothing that it does not know of.
+    /// A company's own template of a notice must show its purpose, and no variable of another kind of mail.
     #[test]
     fn each_notice_must_show_what_it_is_for() {
         use TemplateKind as K;
