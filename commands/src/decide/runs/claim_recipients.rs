@@ -36,6 +36,8 @@ impl Decide for ClaimRecipients {
         if holder.is_none_or(|holder| holder.fence != self.fence) {
             return Err(Refusal::new(Code::RunStaleFence).with(json!({"given": self.fence})));
         }
+        // The run may have been confirmed before its mails left by a mail server.
+        context.require_mail_settings(company)?;
         let mut events = Vec::new();
         let mut promises = Promises::default();
         for (place, recipient) in run.due(context.at, self.most) {

@@ -2,6 +2,7 @@
 
 use boarding_commands::company::{Company, InvitationClaim, Notice, Run};
 use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic};
+use boarding_commands::settings::link_address;
 use boarding_commands::template::{
     ExpiredValues, ImportValues, MailTemplate, MailValues, NumberValues, RunValues, TopicValues,
 };
@@ -282,6 +283,6 @@ impl Draft {
             LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
             LinkTarget::Import(import) => tokens.import_token(company, import),
         });
-        format!("{}{}", self.link_base_url, token.unwrap_or_default())
+        link_address(&self.link_base_url, &token.unwrap_or_default())
     }
 }
