@@ -150,6 +150,13 @@ mod tests {
         }
     }
 
+    /// LX-05: a person fails when the channel was disabled after the confirmation.
+    #[test]
+    fn recipient_fails_when_the_channel_was_disabled() {
+        let disabled = setting("channels.whatsapp", json!(false));
+        fails(ann().into_iter().chain([disabled]).collect(), Code::ChannelNotEnabled);
+    }
+
     /// LX-29: a person who is linked on the channel is skipped; no mail is claimed.
     #[test]
     fn linked_recipient_is_skipped() {
