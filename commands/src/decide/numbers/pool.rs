@@ -1,4 +1,4 @@
-//! What the commands of the number pool share: how numbers and organizations are named, and who may take which.
+//! The rules that the commands of the number pool share: reading, owners, assignment, release.
 
 #[cfg(test)]
 mod laws;
@@ -13,10 +13,10 @@ use crate::decide::rule::{Context, Decision};
 use crate::event::Event;
 use crate::values::{Code, InvitationId, Personal, Phone, Refusal, Time};
 
-/// The most numbers that one command may name, in numbers: each is an event, and one commit holds 1,600.
+/// The most numbers that one command may name. Each becomes an event, and a commit has room for 1,600 of them.
 pub const MAX_NUMBERS: usize = 1_000;
 
-/// Numbers as people write them, each once, in the order given.
+/// Reads numbers as people write them. Returns each number once, in their order.
 ///
 /// # Errors
 /// `envelope.malformed` for none or too many; `phone.*` with the place in the list, from 1.
@@ -37,7 +37,7 @@ pub(crate) fn read(company: &Company, texts: &[Personal<String>]) -> Result<Vec<
     Ok(numbers)
 }
 
-/// A number as people write it.
+/// Reads a number as people write it.
 ///
 /// # Errors
 /// `phone.*`.
@@ -52,14 +52,18 @@ pub(crate) fn at(place: usize, refusal: Refusal) -> Refusal {
     refusal.with(details.into())
 }
 
+/// The state of a number in the pool.
+///
 /// # Errors
 /// `number.not_in_pool`.
 pub(crate) fn find(company: &Company, number: Phone) -> Result<&Number, Refusal> {
     company.numbers.get(number).ok_or_else(|| Code::NumberNotInPool.into())
 }
 
+/// Checks that the company has this org unit.
+///
 /// # Errors
-/// `org_unit.not_found`, naming it.
+/// `org_unit.not_found`, with the name.
 pub(crate) fn check_org_unit(company: &Company, name: &str) -> Result<(), Refusal> {
     if company.org_units.contains_key(name) {
         return Ok(());
@@ -67,7 +71,7 @@ pub(crate) fn check_org_unit(company: &Company, name: &str) -> Result<(), Refusa
     Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [name]})))
 }
 
-/// `number.not_available`, with the state that it is in.
+/// The refusal `number.not_available`, with the state of the number.
 pub(crate) fn not_available(state: &NumberState) -> Refusal {
     let state = state.as_str();
     Refusal::new(Code::NumberNotAvailable).saying(state).with(json!({"state": state}))
@@ -88,10 +92,10 @@ pub(crate) fn spare(company: &Company, owner: &NumberOwner) -> u64 {
     company.numbers.stock(owner).spare(company.settings.number_overbooking)
 }
 
-/// Why an account may not have this number, if so; `taken` were taken from its owner before, in the same breath.
+/// The refusal if an account may not have this number. `taken` numbers of its owner were assigned before in this commit.
 ///
-/// A number of the company's own stock goes over to the account's organization. A number that is promised to
-/// the pending invitation of another account is not assigned.
+/// A number of the company's own stock may be assigned, and is then allocated to the account's organization. As many
+/// numbers as are promised to pending invitations of other accounts must stay.
 pub(crate) fn why_not(
     company: &Company,
     number: Phone,
@@ -122,7 +126,7 @@ pub(crate) fn why_not(
     (left <= taken).then(|| Code::NumberNoneAvailable.into())
 }
 
-/// The events that give an account a number: of the company's own stock, it is the organization's from now on.
+/// The events that assign a number. A number of the company's own stock is first allocated to the organization.
 pub(crate) fn assigned(
     company: &Company,
     number: Phone,
