@@ -54,12 +54,12 @@ impl Commit {
     }
 }
 
-/// A commit as it stands in the log.
+/// A commit in the log, with its position and hash.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recorded {
-    /// The position of its first event in the whole log. The n-th event stands at `position + n`.
+    /// The position of its first event in the whole log. The event with the index n has `position + n`.
     pub position: u64,
-    /// The BLAKE3 hash of its canonical bytes, which hold the previous one's.
+    /// The BLAKE3 hash of its canonical bytes. These contain the hash of the previous commit.
     pub hash: Digest,
     pub commit: Commit,
 }
@@ -82,7 +82,7 @@ impl Recorded {
     }
 }
 
-/// One event where it stands: what a projection sees.
+/// One event with its position, version and commit: the input of a projection.
 #[derive(Debug, Clone, Copy)]
 pub struct Fact<'a> {
     pub position: u64,

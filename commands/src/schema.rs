@@ -31,7 +31,7 @@ fn generator_settings() -> SchemaSettings {
     SchemaSettings::draft2020_12().with(|settings| settings.definitions_path = DEFINITIONS.into())
 }
 
-/// The answer of a command that has nothing to tell beyond that it was accepted.
+/// The result of a command that only reports that it was accepted.
 #[derive(Debug, Clone, Copy, JsonSchema)]
 #[schemars(inline)]
 pub struct Nothing {}

@@ -46,7 +46,7 @@ pub struct ImportLink {
     pub used: bool,
 }
 
-/// Who is to be invited with an import, and where to.
+/// The invitations that follow an import: the channel and the people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invites {
     pub channel: Channel,

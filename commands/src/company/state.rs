@@ -42,10 +42,10 @@ pub struct Company {
     pub open_imports: BTreeSet<ImportId>,
     /// Imports that are being undone.
     pub undoing: BTreeSet<ImportId>,
-    /// The import that was completed last, of those that were not undone.
+    /// The last completed import that was not undone.
     pub latest_import: Option<ImportId>,
     pub runs: BTreeMap<RunId, Run>,
-    /// Runs whose list of recipients goes on in further commits.
+    /// Runs whose list of recipients is not complete yet: further commits continue it.
     pub listing: BTreeSet<RunId>,
     pub lock: Lock,
     /// Runs that wait for their time, not for the lock.

@@ -69,7 +69,7 @@ macro_rules! commands {
                 }
             }
 
-            /// Decides the command against the company as it stands.
+            /// Decides the command against the current state of the company.
             ///
             /// # Errors
             /// The rule that is broken, with its stable code.

@@ -6,7 +6,7 @@ use serde_path_to_error::Path;
 
 use crate::values::{Code, Refusal};
 
-/// Reads what was sent.
+/// Reads the value of a request.
 ///
 /// # Errors
 /// `envelope.malformed`, naming the part that does not have its shape, as `field` in the details too.
@@ -29,7 +29,7 @@ pub(crate) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
     })
 }
 
-/// Where in what was sent it is: keys and places in lists, with dots between them. None for the whole of it.
+/// The malformed part of the request: its keys and list indexes, separated by dots. `None` is the whole request.
 fn part(path: &Path, message: &str) -> Option<String> {
     let missing = message.strip_prefix("missing field `").and_then(|rest| rest.split_once('`'));
     let steps =
@@ -40,9 +40,9 @@ fn part(path: &Path, message: &str) -> Option<String> {
 }
 
 /// The longest run of digits that a message may contain: a longer one may be a phone number.
-const MAX_DIGITS_TOLD: usize = 6;
+const MAX_DIGITS_SHOWN: usize = 6;
 
-/// The words before a value, as serde writes them, and the marks the value stands between.
+/// The words before a value in the messages of serde, and the mark at the end of the value.
 const VALUES: [(&str, char); 4] =
     [("string \"", '"'), ("integer `", '`'), ("floating point `", '`'), ("unknown variant `", '`')];
 
@@ -64,7 +64,7 @@ fn without_values(message: &str) -> String {
 
 fn is_personal(word: &str) -> bool {
     let longest = word.split(|c: char| !c.is_numeric()).map(|run| run.chars().count()).max();
-    word.contains('@') || longest.unwrap_or(0) > MAX_DIGITS_TOLD
+    word.contains('@') || longest.unwrap_or(0) > MAX_DIGITS_SHOWN
 }
 
 #[cfg(test)]

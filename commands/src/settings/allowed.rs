@@ -9,18 +9,18 @@ use serde_json::Value;
 use super::texts;
 use crate::values::{email, fold};
 
-/// The most rows that any file may have: an import of them stays within the engine's memory and a few minutes.
+/// The most rows of any file: an import of these needs a few minutes and fits in the engine's memory.
 pub const IMPORT_ROWS_MAX: u64 = boarding_csv::ROWS_MAX;
-/// The largest number any setting takes: far above every use, far below every overflow.
+/// The largest number of any setting: far above every use, and far from an overflow.
 pub(super) const MAX_NUMBER: u64 = 10_000_000;
 /// The most domains: more than any company has.
 const MAX_DOMAINS: usize = 100;
-/// The most administrators: as many mails as the commit that ends an import has room for beside its rows.
+/// The most administrators: each gets a mail, and these must fit in the last commit of an import beside its rows.
 const MAX_ADMINS: usize = 20;
-/// The longest text a setting takes, in characters.
+/// The longest text of a setting, in characters.
 pub(super) const MAX_TEXT_CHARS: usize = 255;
 
-/// The words that a setting takes, where it takes nothing else.
+/// The allowed words of a setting; `None` if it accepts other values.
 pub(super) fn words(name: &str) -> Option<&'static [&'static str]> {
     match name {
         "live_invitation" => Some(&["by_dialect", "supersede", "skip"]),
@@ -30,12 +30,12 @@ pub(super) fn words(name: &str) -> Option<&'static [&'static str]> {
     }
 }
 
-/// The most entries that a setting takes, where it takes a list.
+/// The most entries of a setting that is a list.
 pub(super) fn most(name: &str) -> usize {
     if name == ADMINS { MAX_ADMINS } else { MAX_DOMAINS }
 }
 
-/// The numbers that a setting takes.
+/// The allowed numbers of a setting.
 pub(super) fn range(name: &str) -> RangeInclusive<u64> {
     match name {
         "number_cooling_seconds" => 0..=MAX_NUMBER,
@@ -48,10 +48,10 @@ pub(super) fn range(name: &str) -> RangeInclusive<u64> {
     }
 }
 
-/// What a setting takes, in words for a message.
-pub(super) fn takes(name: &str, today: &Value) -> String {
+/// The description of a setting's allowed values, for refusals. `current` is its value now, which shows the type.
+pub(super) fn description(name: &str, current: &Value) -> String {
     let range = range(name);
-    match (words(name), today) {
+    match (words(name), current) {
         (Some(words), _) => words.join(" or "),
         (_, Value::Bool(_)) => "true or false".to_owned(),
         (_, Value::Number(_)) => {
@@ -63,7 +63,7 @@ pub(super) fn takes(name: &str, today: &Value) -> String {
         (_, Value::Array(_)) => format!("a list of up to {MAX_DOMAINS} domains such as acme.com"),
         _ if name == EXTRA_CHARACTERS => "ASCII punctuation marks, or null for none".to_owned(),
         _ if name == "network_admin_email" => "one plain e-mail address, or null".to_owned(),
-        _ => texts::takes(name).map_or_else(any_text, str::to_owned),
+        _ => texts::expected(name).map_or_else(any_text, str::to_owned),
     }
 }
 
@@ -76,7 +76,7 @@ const NULLABLE: [&str; 3] = ["company_name", EXTRA_CHARACTERS, "network_admin_em
 const EXTRA_CHARACTERS: &str = "id_extra_characters";
 const ADMINS: &str = "designated_admin_emails";
 
-/// Whether these are plain addresses, and no two the same.
+/// Whether these are different plain addresses.
 fn are_addresses(list: &[Value]) -> bool {
     let mut folded = BTreeSet::new();
     list.iter().all(|address| {
@@ -91,11 +91,11 @@ fn is_domain(domain: &Value) -> bool {
     address.is_some_and(|address| email::check(&address).is_ok())
 }
 
-/// Whether a setting takes this value. `today` is its value now, which shows the kind.
-pub(super) fn fits(name: &str, today: &Value, value: &Value) -> bool {
+/// Whether a setting accepts this value. `current` is its value now, which shows the type.
+pub(super) fn fits(name: &str, current: &Value, value: &Value) -> bool {
     let text =
         |text: &str| (1..=MAX_TEXT_CHARS).contains(&text.chars().count()) && !has_control(text);
-    match (today, value) {
+    match (current, value) {
         (Value::Bool(_), Value::Bool(_)) => true,
         (Value::Number(_), Value::Number(number)) => {
             number.as_u64().is_some_and(|number| range(name).contains(&number))

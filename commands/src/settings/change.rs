@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::Settings;
-use super::allowed::{fits, takes};
+use super::allowed::{description, fits};
 use crate::values::{Code, Refusal};
 
 /// A vendor's key for one of our settings.
@@ -22,13 +22,13 @@ impl Settings {
         out
     }
 
-    /// The single settings that an asker's object names, checked: path and value of each.
+    /// The checked settings of a request: the path and value of each.
     ///
     /// # Errors
-    /// `config.unknown_setting` and `config.invalid_value`, naming the setting and what it takes.
-    pub fn check(&self, asked: &Map<String, Value>) -> Result<Vec<(String, Value)>, Refusal> {
+    /// `config.unknown_setting` and `config.invalid_value`, with the setting and its allowed values.
+    pub fn check(&self, requested: &Map<String, Value>) -> Result<Vec<(String, Value)>, Refusal> {
         let mut changes = Vec::new();
-        for (name, value) in asked {
+        for (name, value) in requested {
             let name = ALIASES
                 .iter()
                 .find(|(alias, _)| alias == name)
@@ -38,12 +38,12 @@ impl Settings {
         let known = self.flat();
         let mut after = self.clone();
         for (name, value) in &changes {
-            let refuse = |code: Code, takes: &str| {
+            let refuse = |code: Code, expected: &str| {
                 Refusal::new(code)
-                    .saying(&format!("{name}: {takes}"))
-                    .with(json!({"setting": name, "takes": takes}))
+                    .saying(&format!("{name}: {expected}"))
+                    .with(json!({"setting": name, "takes": expected}))
             };
-            let Some((_, today)) = known.iter().find(|(known, _)| known == name) else {
+            let Some((_, current)) = known.iter().find(|(known, _)| known == name) else {
                 let nearest = known
                     .iter()
                     .max_by(|a, b| likeness(name, &a.0).total_cmp(&likeness(name, &b.0)));
@@ -51,16 +51,16 @@ impl Settings {
                     nearest.map(|(near, _)| format!("did you mean {near}?")).unwrap_or_default();
                 return Err(refuse(Code::ConfigUnknownSetting, &hint));
             };
-            let takes = takes(name, today);
-            if !fits(name, today, value) || after.set(name, value).is_none() {
-                return Err(refuse(Code::ConfigInvalidValue, &takes));
+            let expected = description(name, current);
+            if !fits(name, current, value) || after.set(name, value).is_none() {
+                return Err(refuse(Code::ConfigInvalidValue, &expected));
             }
         }
         Ok(changes)
     }
 
-    /// Sets one setting by its path. None, and nothing changed, if the value does not fit: history is
-    /// never refused, so a value that an older program accepted is kept out rather than failed on.
+    /// Sets one setting by its path. Returns `None` and changes nothing if the setting or the type of its value is
+    /// unknown. The fold ignores that, because history is never refused.
     pub fn set(&mut self, path: &str, value: &Value) -> Option<()> {
         let mut all = serde_json::to_value(&*self).ok()?;
         let pointer = format!("/{}", path.replace('.', "/"));

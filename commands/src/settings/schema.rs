@@ -63,7 +63,7 @@ fn setting(path: &str, today: &Value) -> Value {
 mod tests {
     use super::*;
 
-    /// A setting takes what its schema says: its example and, where it names words, each of them.
+    /// A setting accepts the example and each allowed word of its schema.
     #[test]
     fn settings_take_what_their_schemas_say() {
         let schema = change_schema();

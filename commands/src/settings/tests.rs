@@ -89,9 +89,9 @@ fn network_admin_is_one_address_or_none() {
     }
 }
 
-/// History is not refused: a sender that was set before it was read still stands.
+/// History is not refused: an invalid sender in an old event is still the company's setting.
 #[test]
-fn what_was_set_before_still_stands() {
+fn settings_of_old_events_are_kept_unchecked() {
     let mut settings = Settings::default();
     settings.set("mail_from", &json!("x")).unwrap();
     assert_eq!(settings.mail_from, "x");

@@ -1,10 +1,10 @@
-//! The settings whose text is read by something else later: a sender, the beginning of a link, a language.
+//! Checks the settings whose text must have a form: the sender, the address of links, the language.
 
 use crate::template::is_language_tag;
 use crate::values::email;
 
-/// What such a setting takes, in words.
-pub(super) fn takes(name: &str) -> Option<&'static str> {
+/// The description of the form, for refusals; `None` for a setting that accepts any text.
+pub(super) fn expected(name: &str) -> Option<&'static str> {
     Some(match name {
         "mail_from" => "one address such as onboarding@acme.com, or Name <onboarding@acme.com>",
         "link_base_url" => "an address such as https://link.acme.com/, without spaces and quotes",
@@ -13,7 +13,7 @@ pub(super) fn takes(name: &str) -> Option<&'static str> {
     })
 }
 
-/// Whether the text can be read as what it is for. Every other setting takes any text.
+/// Whether the text has the form of its setting. Other settings accept any text.
 pub(super) fn fits(name: &str, text: &str) -> bool {
     match name {
         "mail_from" => email::is_mailbox(text),
@@ -23,7 +23,7 @@ pub(super) fn fits(name: &str, text: &str) -> bool {
     }
 }
 
-/// Whether a link can begin with it: nothing in it ends an address or an attribute of HTML.
+/// Whether a link can begin with the text: it has no character that ends an address or an HTML attribute.
 fn is_web_address(text: &str) -> bool {
     const NEVER: &[char] = &['"', '\'', '`', '<', '>', '\\', '{', '}', '|', '^'];
     let scheme =

@@ -47,8 +47,8 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Whether the text is one sender as mails name it: an address, or a name and the address in angle brackets.
-/// A name with a comma or another mark stands in quotes.
+/// Whether the text is one sender: an address, or a name and the address in angle brackets. A name with a comma or
+/// another mark must be in quotes.
 pub fn is_mailbox(text: &str) -> bool {
     let Some((name, rest)) = text.rsplit_once('<') else { return check(text).is_ok() };
     let address = rest.strip_suffix('>').is_some_and(|address| check(address).is_ok());
@@ -61,7 +61,7 @@ pub fn is_mailbox(text: &str) -> bool {
     address && readable && !has_control(name)
 }
 
-/// What a name may hold that stands in no quotes (RFC 5322, 3.2.3).
+/// Whether a name without quotes may contain the character (RFC 5322, 3.2.3).
 fn in_plain_name(c: char) -> bool {
     c.is_ascii_alphanumeric() || !c.is_ascii() || " .!#$%&'*+-/=?^_`{|}~".contains(c)
 }

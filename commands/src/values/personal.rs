@@ -14,9 +14,9 @@ use crate::schema::PERSONAL;
 ///
 /// * `Debug` never shows it, so that no log line or panic carries it.
 /// * In a human-readable form (JSON) it is the bare value.
-/// * In the stored form it is the pair `[0, value]`. The first number says how the value is kept:
-///   0 is "in the clear"; sealing under a per-person key will take 1. What is stored is what is
-///   hashed, so that shredding a key will not break the chain.
+/// * In the stored form it is the pair `[0, value]`. The number is the form of the value: 0 is plain text; 1 is
+///   reserved for values encrypted with a key of the person. Hashes cover the stored form, so deleting a key will not
+///   break the hash chain.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Personal<T>(pub T);
 

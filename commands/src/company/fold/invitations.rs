@@ -5,7 +5,7 @@ use crate::event::{Channel, Delivery, InvitationEvent};
 use crate::values::{RunId, Time, UserKey};
 
 impl Company {
-    /// Changes the newest invitation, and keeps the indexes of those that will expire or be reminded of.
+    /// Changes the newest invitation, and updates the indexes of expiring invitations and of reminders.
     pub(super) fn change_invitation(
         &mut self,
         user: UserId,

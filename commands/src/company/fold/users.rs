@@ -70,7 +70,7 @@ impl Company {
             &mut user.seen,
             (import.ordinal, u32::try_from(row.row).unwrap_or(u32::MAX)),
         );
-        // An import that still goes on must know the person again, though this one came between.
+        // An import in progress must still know that its file named the person before this import did.
         for open in &self.open_imports {
             if let Some(open) = self.imports.get_mut(open)
                 && open.ordinal == before.0

@@ -68,7 +68,7 @@ pub(crate) fn refused(import: ImportId, refusal: Refusal) -> Event {
     Event::ImportInvitesRefused { import, problem }
 }
 
-/// The key in the event that tells a row's outcome, if the row has one.
+/// The user key in the event of a row's outcome, if the row has a key.
 fn named_by_row(event: &Event) -> Option<&Who> {
     event.row()?;
     match event {

@@ -40,7 +40,7 @@ impl<'a> Reversals<'a> {
         Self { company, id, import, at, not_undone, later_members, moved, events }
     }
 
-    /// Undoes the next row: exactly one event tells its outcome.
+    /// Undoes the next row. Exactly one event records its outcome.
     pub(crate) fn undo(&mut self, effect: &RowEffect) {
         let known = self.company.users.created(effect.user.as_str());
         let (outcome, code) = match known {
@@ -82,7 +82,7 @@ impl<'a> Reversals<'a> {
         (now != effect.after).then_some(Code::RowChangedSince)
     }
 
-    /// Whether a later import that stands names the person, be it only to find nothing to change.
+    /// Whether a later import that is not undone names the person, even if it changed nothing.
     fn is_named_since(&self, id: UserId, user: &User) -> bool {
         let (ordinal, _) = user.seen;
         if ordinal == self.import.ordinal {
@@ -181,7 +181,7 @@ impl<'a> Reversals<'a> {
     }
 }
 
-/// The names of the values that differ, as `UserUpdated` tells them.
+/// The names of the values that differ, as in `UserUpdated`.
 fn differing(before: &UserSnapshot, after: &UserSnapshot) -> Vec<String> {
     let (old, new) = (&before.person, &after.person);
     let differs = [

@@ -1,4 +1,4 @@
-//! `UndoRows`: the engine goes on with undoing an import, some rows at a time.
+//! `UndoRows`: the engine continues the undo of an import, some rows at a time.
 
 use serde_json::json;
 

@@ -28,7 +28,7 @@ pub struct MovePendingInvitations {
     pub dest: String,
 }
 
-/// How many accounts moved; those that were there already did not.
+/// The number of moved accounts, without those that were in the organization before.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Moved {
     moved: usize,
@@ -131,7 +131,7 @@ mod tests {
         MovePendingInvitations { accounts, dest: "APAC".to_owned() }
     }
 
-    /// Ann and Bob are pending without a number, Cid with one; APAC has so many numbers.
+    /// Ann and Bob are pending without a number, Cid with one; APAC has `numbers` numbers.
     fn company(numbers: u64) -> Given {
         let mut events = vec![unit("EMEA", None), unit("APAC", None)];
         events.extend((1..=3).map(|n| number_added(n, Some("EMEA"))));
@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(stock(&company, "APAC").spare(false), 0);
     }
 
-    /// With overbooking only the numbers count, not those who wait for them.
+    /// With overbooking, a number counts as free although accounts wait for it.
     #[test]
     fn with_overbooking_one_number_may_be_promised_twice() {
         let mut company = company(1).after(to_apac(&["ann"]));

@@ -24,7 +24,7 @@ pub struct RevokeInvitation {
 }
 
 impl Decide for RevokeInvitation {
-    // It depends on who is named.
+    // The permission depends on the user, so the rule checks it.
     const NEEDS: Option<Permission> = None;
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {

@@ -48,8 +48,8 @@ fn address(company: &Company, mail: &Notification, now: Time) -> Result<(UserKey
     obsolete.map_or(Ok((key, email)), Err)
 }
 
-/// The claims that an earlier process left open, by key, and as their `NotificationDispatched` told them
-/// where the mail may still be sent.
+/// The open claims of an earlier process, by key. A claim has its `NotificationDispatched` event if the mail may still
+/// be sent.
 pub fn open_claims(company: &Company, now: Time) -> Vec<(String, Option<Event>)> {
     let open = company.notifications.iter().filter(|(_, mail)| mail.dispatched);
     let claim = |(key, mail): (&String, &Notification)| {

@@ -1,4 +1,4 @@
-//! `AllocateNumbers`: available numbers of an owner above go to an organization: these, or so many.
+//! `AllocateNumbers`: gives available numbers of parent owners to an organization, by number or by quantity.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ use crate::values::{Code, Personal, Phone, Refusal};
 pub struct AllocateNumbers {
     #[serde(alias = "org")]
     pub org_unit: String,
-    /// Either so many, from the nearest owner first and in numerical order …
+    /// Either this many numbers, from the nearest owner first and in numerical order …
     #[schemars(range(min = 1, max = MAX_NUMBERS))]
     #[serde(alias = "qty")]
     pub quantity: Option<u64>,

@@ -45,7 +45,7 @@ pub(crate) fn read_one(company: &Company, text: &str) -> Result<Phone, Refusal> 
     Ok(Phone::read(text, company.settings.assume_plus)?.phone)
 }
 
-/// Says where in a list the number stands that a refusal is about, counted from 1: never which it is.
+/// Adds the place of the refused number in its list, from 1. The number itself is personal data and is left out.
 pub(crate) fn at(place: usize, refusal: Refusal) -> Refusal {
     let mut details = refusal.details.as_object().cloned().unwrap_or_default();
     details.insert("place".to_owned(), json!(place));
@@ -138,10 +138,10 @@ pub(crate) fn assigned(
     moved.into_iter().chain([event]).collect()
 }
 
-/// The most numbers whose rest is over that one commit says so of, in numbers.
+/// The most numbers that one commit makes available again after cooling.
 pub(crate) const MAX_COOLED: usize = 500;
 
-/// Numbers that have rested long enough, and are available again.
+/// The events that make cooled numbers available again.
 pub(crate) fn cooled(company: &Company, now: Time) -> Vec<Event> {
     let over = company.numbers.cooling().take_while(|(until, _)| *until <= now);
     over.take(MAX_COOLED)
@@ -149,8 +149,8 @@ pub(crate) fn cooled(company: &Company, now: Time) -> Vec<Event> {
         .collect()
 }
 
-/// Decides as after the next `Tick`: numbers whose cooling time is over are available, and the commit begins with
-/// these events.
+/// Decides as if a `Tick` came before: numbers whose cooling time is over are available. The commit begins with the
+/// events that make them available.
 pub(crate) fn with_cooled(
     company: &Company,
     context: &Context<'_>,
@@ -185,9 +185,9 @@ pub(crate) fn released_with(
 ) -> Option<Event> {
     let number = company.numbers.of(id)?;
     let state = &company.numbers.get(number)?.state;
-    let goes_on = pending(user).any(|invitation| !ended.contains(&invitation.id));
-    let goes = matches!(state, NumberState::Assigned { .. }) && !goes_on;
-    goes.then(|| released(company, number, user, at))
+    let has_other = pending(user).any(|invitation| !ended.contains(&invitation.id));
+    let is_released = matches!(state, NumberState::Assigned { .. }) && !has_other;
+    is_released.then(|| released(company, number, user, at))
 }
 
 /// Whether an archived person waits for a number again once restored.
@@ -197,7 +197,7 @@ pub(crate) fn waits_once_restored(company: &Company, id: UserId, user: &User) ->
     numbers.is_account(id) && numbers.of(id).is_none() && is_open
 }
 
-/// Numbers that invitations of one commit are promised: what each owner has must do for all of them.
+/// The numbers promised to invitations of one commit. Each owner must have enough for all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Promises(BTreeMap<NumberOwner, u64>);
 

@@ -1,4 +1,4 @@
-//! `ListRecipients`: the engine goes on with a list of recipients that is too long for one commit.
+//! `ListRecipients`: the engine continues a list of recipients that is too long for one commit.
 
 use crate::company::Company;
 use crate::decide::rule::{Context, Decide, Decision};

@@ -1,4 +1,4 @@
-//! `ReportRecipients`: the run worker tells what a channel made of the recipients it claimed.
+//! `ReportRecipients`: the run worker reports the outcomes of its claimed recipients.
 
 use std::collections::BTreeSet;
 

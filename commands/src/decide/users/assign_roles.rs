@@ -52,7 +52,7 @@ struct OneUser {
     code: Option<Code>,
 }
 
-/// Skipped is who has (or has not) all of the roles already; failed is who is not there.
+/// The outcome of one user: `skipped` if nothing changes, `failed` if the user does not exist.
 #[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RolesOutcome {

@@ -9,7 +9,7 @@ use crate::event::Permission;
 use crate::values::{Code, ImportId, Refusal};
 
 impl ImportFile {
-    /// Who is to be invited and where to, as far as it can be judged before the rows are.
+    /// The invitations that the command requests, if any. It checks what can be checked before the rows.
     ///
     /// # Errors
     /// `envelope.malformed`, `field.required`, `auth.permission_denied`, `channel.*`, `run.already_exists`.

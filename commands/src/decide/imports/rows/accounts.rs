@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use boarding_csv::CellValue;
 
-use super::{Rows, merged_value, value};
+use super::changes::merged_value;
+use super::{Rows, value};
 use crate::company::{User, UserId};
 use crate::decide::numbers::pool::{assigned, too_few, why_not};
 use crate::dialect::PERMISSION_GROUP;
@@ -75,7 +76,8 @@ impl Rows<'_> {
             return None;
         }
         if numbers.of(id).is_some() {
-            return Some(self.in_column("org_unit", Code::NumberInUse));
+            let problem = self.in_column("org_unit", Code::NumberInUse);
+            return Some(problem.saying("the number stays in its organization"));
         }
         if !numbers.is_waiting(id) {
             return None;
