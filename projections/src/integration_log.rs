@@ -184,7 +184,7 @@ mod tests {
         let row = &log(&company)[0];
         assert_eq!(row["status"], "queued");
         assert_eq!(row["code"], "delivery.temporary_failure");
-        assert!(row["reason"].as_str().unwrap().ends_with("just now. (451 4.7.1)"));
+        assert!(row["reason"].as_str().unwrap().ends_with("if it stays failed. (451 4.7.1)"));
         let company = company.commit([dispatched(1, "ann", 2, 1)]).commit([sent(1, "ann", 2)]);
         let row = &log(&company)[0];
         assert_eq!(

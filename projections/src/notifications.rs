@@ -288,7 +288,7 @@ mod tests {
         let expected = [
             json!({"key": "batch_report.1.2", "kind": "batch_report", "user": null, "to": "admin2@acme.example",
                 "state": "failed", "code": "delivery.refused",
-                "reason": "The mail server refused the mail for good. (550)",
+                "reason": "The mail server rejected the mail permanently; check the address and the mail settings. (550)",
                 "requested_at": at(0), "at": at(3)}),
             json!({"key": "batch_report.1.1", "kind": "batch_report", "user": null, "to": "admin1@acme.example",
                 "state": "waiting", "code": null, "reason": null, "requested_at": at(0), "at": at(0)}),

@@ -53,10 +53,13 @@ pub fn refusal(defect: Defect) -> Refusal {
     let Defect { kind, words, details, .. } = defect;
     let refusal = Refusal::new(code(kind)).with(details);
     match words {
-        // The code's text is for the warning: it says that the column was ignored.
-        Some(words) if kind == DefectKind::UnknownColumns => {
-            Refusal { message: format!("Columns are not known: {words}."), ..refusal }
-        }
+        // The text of the code is for a warning, when the column is ignored.
+        Some(words) if kind == DefectKind::UnknownColumns => Refusal {
+            message: format!(
+                "The file has columns that the dialect does not have; rename, map or remove them. ({words})"
+            ),
+            ..refusal
+        },
         Some(words) => refusal.saying(&words),
         None => refusal,
     }

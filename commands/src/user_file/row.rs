@@ -60,17 +60,17 @@ pub struct ParsedRow {
     pub values: RowValues,
     /// What makes the row invalid; the row is good if there is none.
     pub problems: Vec<Problem>,
-    /// What is worth saying though the row is good.
+    /// What the importing person should see although the row is valid.
     pub warnings: Vec<Problem>,
 }
 
 impl ParsedRow {
-    /// The row without its values, to be refused: with what the person has already, it makes more than one
-    /// commit holds.
+    /// The row as an invalid row without values. It replaces a row whose events do not fit in one commit.
     #[must_use]
     pub fn as_too_large(self) -> Self {
-        let problem = Problem::new(Code::CsvRecordTooLarge)
-            .saying("together with what is known of the person, more than one commit holds");
+        let problem = Problem::new(Code::CsvRecordTooLarge).saying(
+            "with the values that the user has already, the row does not fit in one commit",
+        );
         let values = RowValues { user: self.values.user, ..RowValues::default() };
         Self { values, problems: vec![problem], warnings: Vec::new(), ..self }
     }

@@ -1,4 +1,4 @@
-//! The stable codes of every "no": machines branch on the code, people read the text beside it.
+//! The stable codes of refusals, problems and failures, each with its text for people.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,25 +11,25 @@ use crate::schema::growing_list;
 
 macro_rules! codes {
     ($($variant:ident $code:literal $text:literal)*) => {
-        /// A stable code. Once released it keeps its spelling; its text may change.
+        /// A stable code. A released code keeps its spelling; its text may change.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Code { $($variant),* }
 
         impl Code {
-            /// Every code there is, in the order of this file.
+            /// All codes, in the order of this file.
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
-            /// The code as it is written on the wire.
+            /// The code as in messages and events.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $code),* }
             }
 
-            /// What it means and what to do, for a person.
+            /// The text for people: what is wrong, and what to do where something can be done.
             pub fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text),* }
             }
 
-            /// The code of that spelling, if there is one.
+            /// The code with this spelling, if there is one.
             pub fn find(code: &str) -> Option<Self> {
                 match code { $($code => Some(Self::$variant),)* _ => None }
             }
@@ -38,182 +38,182 @@ macro_rules! codes {
 }
 
 codes! {
-    // Who may ask, and how.
-    AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission this needs; an administrator can grant it."
-    EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not served; send version 1."
-    EnvelopeMalformed "envelope.malformed" "The command could not be read; mend the part that is named and send it again."
-    EnvelopeUnsupportedContentType "envelope.unsupported_content_type" "Only application/json and application/msgpack are understood; name one of them as Content-Type, or none for JSON."
-    CommandDuplicateConflict "command.duplicate_conflict" "A command of this id was accepted before with another body; use a new id."
-    StreamVersionConflict "stream.version_conflict" "The company has moved on since the version you expected; look again and decide anew."
+    // Permissions and requests.
+    AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission for this; ask an administrator to grant it."
+    EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
+    EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
+    EnvelopeUnsupportedContentType "envelope.unsupported_content_type" "The content type is not supported; send application/json or application/msgpack, or no Content-Type for JSON."
+    CommandDuplicateConflict "command.duplicate_conflict" "An earlier command with this id had another body; use a new id."
+    StreamVersionConflict "stream.version_conflict" "The company has changed since the version that you expected; read it again and send the command with the new version."
 
     // Files as a whole.
     ImportEmptyFile "import.empty_file" "The file is empty; export it again."
     ImportHeaderOnly "import.header_only" "The file has a header and no rows; add at least one person."
-    ImportTooManyRows "import.too_many_rows" "The file has more rows than the limit allows; split it, or raise the limit. Nothing was imported."
-    ImportTooLarge "import.too_large" "The file is larger than the limit; split it."
+    ImportTooManyRows "import.too_many_rows" "The file has more rows than the limit allows; split it into smaller files. Nothing was imported."
+    ImportTooLarge "import.too_large" "The file is larger than the limit; split it into smaller files."
     ImportUnsupportedFileType "import.unsupported_file_type" "This is not a CSV file; save it as CSV and import that."
-    ImportChecksumMismatch "import.checksum_mismatch" "The file is not the one that was announced, or it is cut short; send it again."
-    ImportMissingCompanionFile "import.missing_companion_file" "This dialect takes several files together and one is missing."
-    ImportUnexpectedFile "import.unexpected_file" "The command names a file that this dialect does not take."
-    ImportUnknownDialect "import.unknown_dialect" "No such dialect is known here."
-    ImportNotFound "import.not_found" "The company has no such import."
-    ImportNotCompleted "import.not_completed" "The import is still going on; wait for its end."
+    ImportChecksumMismatch "import.checksum_mismatch" "The file is damaged or incomplete, or differs from its digest; send it again."
+    ImportMissingCompanionFile "import.missing_companion_file" "A file of the import is missing; send all files that the dialect needs together."
+    ImportUnexpectedFile "import.unexpected_file" "The file does not belong to this import; leave it out."
+    ImportUnknownDialect "import.unknown_dialect" "There is no dialect of this name; use one that the program knows."
+    ImportNotFound "import.not_found" "The company has no import with this id; check the id."
+    ImportNotCompleted "import.not_completed" "The import is not completed yet; wait until it is, then try again."
     ImportNoneAvailable "import.none_available" "The company has no completed import yet; import a file first."
-    ImportInvalidRows "import.invalid_rows" "The file has invalid rows and was to be refused for any; mend them and import it again. Nothing was imported."
-    ImportPlanChanged "import.plan_changed" "Something changed since the preview; look at a new preview."
-    ImportAlreadyExists "import.already_exists" "An import of this id exists already; choose another id."
-    ImportAlreadyUndone "import.already_undone" "The import was undone already, or is being undone."
-    ImportDecompressionLimit "import.decompression_limit" "The compressed file grows beyond the limit; send it uncompressed or split it."
-    ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload it first, then name it."
-    ImportFileLost "import.file_lost" "The file that the import kept is gone, or is not what it was; put it back from a copy of the data."
-    ImportSameContent "import.same_content" "The same file was imported before."
-    OcmCompanionNotEmpty "ocm.companion_not_empty" "This companion file has rows; they were ignored."
-    OcmCompanionHeader "ocm.companion_header" "The header of this companion file is not the template's; the file was taken by its name and ignored."
+    ImportInvalidRows "import.invalid_rows" "The file has invalid rows; correct them and import the file again. Nothing was imported."
+    ImportPlanChanged "import.plan_changed" "The result of the import has changed since the preview; make a new preview and check it."
+    ImportAlreadyExists "import.already_exists" "An import with this id exists already; use another id."
+    ImportAlreadyUndone "import.already_undone" "The import was undone already, or is being undone; to use its rows, import the file again."
+    ImportDecompressionLimit "import.decompression_limit" "The file is too large when unpacked; send it uncompressed, or split it."
+    ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload the file first."
+    ImportFileLost "import.file_lost" "The stored file of the import is missing or damaged; restore it from a backup of the data folder."
+    ImportSameContent "import.same_content" "The same file was imported before; check that this is intended."
+    OcmCompanionNotEmpty "ocm.companion_not_empty" "The rows of this companion file were ignored; only the rows of the user file are imported."
+    OcmCompanionHeader "ocm.companion_header" "The header of this companion file differs from the template; the file was recognised by its name and ignored."
 
     // Reading CSV.
     CsvInvalidEncoding "csv.invalid_encoding" "The file is not valid text in its encoding; name the encoding it was saved in, for example windows-1252."
-    CsvUtf16WithoutBom "csv.utf16_without_bom" "The file looks like UTF-16 without its mark; save it as UTF-8."
-    CsvNulByte "csv.nul_byte" "The file holds a NUL byte, which no text has; export it again."
-    CsvMissingHeader "csv.missing_header" "The first line must name the columns."
-    CsvMissingColumn "csv.missing_column" "Columns that this dialect needs are missing."
-    CsvDuplicateColumn "csv.duplicate_column" "Two columns have the same name; remove one."
-    CsvUnknownColumn "csv.unknown_column" "This column is not known and was ignored."
-    CsvColumnNotEnabled "csv.column_not_enabled" "This column belongs to a feature that is not enabled."
-    CsvWrongDelimiter "csv.wrong_delimiter" "The columns are not separated by commas; save with commas or name the delimiter."
-    CsvFieldCountMismatch "csv.field_count_mismatch" "The row does not have as many fields as the header."
-    CsvUnterminatedQuote "csv.unterminated_quote" "A quote was opened and never closed; close it at the line that is named."
-    CsvStrayQuote "csv.stray_quote" "There is a quote inside a value."
-    CsvQuoteInValue "csv.quote_in_value" "The value holds a quote; it was kept."
-    CsvRecordTooLarge "csv.record_too_large" "One record is larger than the limit; a quote is probably left open."
+    CsvUtf16WithoutBom "csv.utf16_without_bom" "The file looks like UTF-16 without a byte order mark; save it as UTF-8."
+    CsvNulByte "csv.nul_byte" "The file contains a NUL byte, so it is not a text file; export it again as CSV."
+    CsvMissingHeader "csv.missing_header" "The header is missing or incomplete; name every column in the first line."
+    CsvMissingColumn "csv.missing_column" "The columns do not fit the dialect; add the missing columns, or correct the mapping of columns."
+    CsvDuplicateColumn "csv.duplicate_column" "The file has two columns for the same value; remove one of them."
+    CsvUnknownColumn "csv.unknown_column" "The dialect does not have this column, so it was ignored; rename or map it if it is needed."
+    CsvColumnNotEnabled "csv.column_not_enabled" "This column belongs to a feature that is not enabled; remove the column, or enable the feature in the settings."
+    CsvWrongDelimiter "csv.wrong_delimiter" "The delimiter is wrong; save the file with commas, or name its delimiter."
+    CsvFieldCountMismatch "csv.field_count_mismatch" "The row has more or fewer fields than the header; check its commas and quotes."
+    CsvUnterminatedQuote "csv.unterminated_quote" "A quote was opened but never closed; close it on the line that is named."
+    CsvStrayQuote "csv.stray_quote" "A value contains a quote; write it twice within a quoted value, or remove it."
+    CsvQuoteInValue "csv.quote_in_value" "The value contains a quote, which was kept; remove it if it does not belong there."
+    CsvRecordTooLarge "csv.record_too_large" "One record is larger than the limit; close a quote that was left open, or shorten the values."
     CsvFieldTooLarge "csv.field_too_large" "One value is larger than the limit; shorten it."
-    CsvTooManyColumns "csv.too_many_columns" "The file has more columns than the limit allows."
-    CsvNoteRowIgnored "csv.note_row_ignored" "A row of instructions was ignored."
-    CsvQuotesNormalised "csv.quotes_normalised" "Typographic quotes around values were read as plain ones."
+    CsvTooManyColumns "csv.too_many_columns" "The file has more columns than the limit allows; remove columns that are not needed."
+    CsvNoteRowIgnored "csv.note_row_ignored" "Rows of instructions were ignored."
+    CsvQuotesNormalised "csv.quotes_normalised" "Typographic quotes around values were read as plain quotes."
     CsvBomRemoved "csv.bom_removed" "The byte order mark at the start was removed."
     CsvBlankRowIgnored "csv.blank_row_ignored" "Blank rows were ignored."
 
     // Values in a row.
-    FieldRequired "field.required" "The value is required."
-    FieldNotAllowed "field.not_allowed" "The value is not one of those allowed."
-    FieldLength "field.length" "The value is too short or too long."
-    FieldNotNumber "field.not_number" "The value must be a number."
-    FieldNotUnique "field.not_unique" "Another user has this value already."
-    FieldNotEmailOrPhone "field.not_email_or_phone" "The value is neither an e-mail address nor a phone number."
-    FieldEmailRequiredSmtpOffload "field.email_required_smtp_offload" "Data is offloaded by SMTP, so this must be an e-mail address."
-    FieldInvalidEmail "field.invalid_email" "The value is not one plain e-mail address."
-    FieldSpecialCharacters "field.special_characters" "The value may hold letters and digits only."
-    FieldInvisibleCharacter "field.invisible_character" "The value holds invisible characters; type it anew."
-    FieldControlCharacter "field.control_character" "The value holds a line break or another control character; remove it."
-    FieldConflict "field.conflict" "Two columns give different values for the same thing."
-    FieldIgnoredNotApplicable "field.ignored_not_applicable" "The value does not apply here and was ignored."
-    FieldMixedScript "field.mixed_script" "The value mixes letters of different scripts that look alike."
-    RowUserExists "row.user_exists" "The user exists already and was left as is."
-    RowDuplicateInFile "row.duplicate_in_file" "An earlier row of the file names the same user."
-    RowDisabledNewUser "row.disabled_new_user" "The row disables a user who does not exist."
-    RowManagerNotFound "row.manager_not_found" "The manager is not known."
-    RowChangedSince "row.changed_since" "The user was changed after the import, and was left as is."
-    RowNamedSince "row.named_since" "A later import names the user, who was left as is; undo that import first."
-    RowInvitedSince "row.invited_since" "The user was invited or linked after the import, and was left as is."
-    ReferenceOrgUnitNotFound "reference.org_unit_not_found" "The company has no organizational unit of exactly this name."
-    ReferenceOrgUnitNotTeamLevel "reference.org_unit_not_team_level" "Agents belong to an organizational unit of the level team."
-    ReferenceSupervisorNotFound "reference.supervisor_not_found" "No supervisor of this LAN ID exists; create the supervisor first."
-    ReferenceRoleNotFound "reference.role_not_found" "The company has no role of this name."
+    FieldRequired "field.required" "A value is required here; enter one."
+    FieldNotAllowed "field.not_allowed" "The value is not allowed; use one of the allowed values."
+    FieldLength "field.length" "The value is too short or too long; correct its length."
+    FieldNotNumber "field.not_number" "The value is not a number; enter digits only."
+    FieldNotUnique "field.not_unique" "Another user has this value already; enter a different value."
+    FieldNotEmailOrPhone "field.not_email_or_phone" "The value is neither an e-mail address nor a phone number; enter one of them."
+    FieldEmailRequiredSmtpOffload "field.email_required_smtp_offload" "The company offloads data by SMTP, so an e-mail address is required; enter one."
+    FieldInvalidEmail "field.invalid_email" "The value is not a single plain e-mail address; write it as name@example.com."
+    FieldSpecialCharacters "field.special_characters" "The value contains special characters; use only letters A to Z, digits, and characters that the company allows."
+    FieldInvisibleCharacter "field.invisible_character" "The value contains invisible characters; type it again."
+    FieldControlCharacter "field.control_character" "The value contains a line break or another control character; remove it."
+    FieldConflict "field.conflict" "Two columns give different values for the same thing; correct one of them, or leave it blank."
+    FieldIgnoredNotApplicable "field.ignored_not_applicable" "The value does not apply to this row, so it was ignored; leave it blank."
+    FieldMixedScript "field.mixed_script" "The value mixes letters of different alphabets that look alike; type it again if that is a mistake."
+    RowUserExists "row.user_exists" "The user exists already, so the row changed nothing."
+    RowDuplicateInFile "row.duplicate_in_file" "An earlier row of the file names the same user; remove one of the two rows."
+    RowDisabledNewUser "row.disabled_new_user" "The row disables or archives a user who does not exist, so no user was created."
+    RowManagerNotFound "row.manager_not_found" "The manager is neither in the company nor in the file; correct the value, or import the manager."
+    RowChangedSince "row.changed_since" "The user was changed after the import, so the row was not undone; change the user yourself if needed."
+    RowNamedSince "row.named_since" "A later import names the user, so the row was not undone; undo the later import first."
+    RowInvitedSince "row.invited_since" "The user was invited or linked after the import, so the row was not undone."
+    ReferenceOrgUnitNotFound "reference.org_unit_not_found" "The company has no organizational unit with exactly this name; correct the name, or define the unit first."
+    ReferenceOrgUnitNotTeamLevel "reference.org_unit_not_team_level" "An agent must belong to an organizational unit of the level team; enter such a unit."
+    ReferenceSupervisorNotFound "reference.supervisor_not_found" "There is no supervisor with this LAN ID; import the supervisor first."
+    ReferenceRoleNotFound "reference.role_not_found" "The company has no role of this name; correct the name, or define the role first."
 
     // Profile pictures.
-    PictureUnsupportedFormat "picture.unsupported_format" "This is not a JPEG or PNG picture, or it is damaged."
-    PictureTooLarge "picture.too_large" "A picture must be smaller than 5 MiB."
-    PictureNoMatch "picture.no_match" "The picture's name is not one that a user's Agent ID can be."
-    PictureUserNotFound "picture.user_not_found" "No user has the Agent ID that the picture is named after; import the user first."
-    PictureDuplicateForUser "picture.duplicate_for_user" "An earlier picture of the archive is of the same user."
-    ZipUnsafePath "zip.unsafe_path" "The archive names a file outside itself, or a link; such a file is not taken."
-    ZipEncrypted "zip.encrypted" "The picture is encrypted; make the archive without a password."
-    ZipTooManyEntries "zip.too_many_entries" "The archive holds more files than the limit allows; split it."
+    PictureUnsupportedFormat "picture.unsupported_format" "This is not a JPEG or PNG picture, or it is damaged; save it again as JPEG or PNG."
+    PictureTooLarge "picture.too_large" "The picture is too large; make it smaller than 5 MiB."
+    PictureNoMatch "picture.no_match" "The name of the picture cannot be an Agent ID; rename the picture to the Agent ID of its user."
+    PictureUserNotFound "picture.user_not_found" "No user has the Agent ID in the picture's name; import the user first, or rename the picture."
+    PictureDuplicateForUser "picture.duplicate_for_user" "An earlier picture of the archive belongs to the same user; remove one of them."
+    ZipUnsafePath "zip.unsafe_path" "The entry is a link, or its path leads out of the archive, so it was not used; add the picture itself to the archive."
+    ZipEncrypted "zip.encrypted" "The picture is encrypted; create the archive without a password."
+    ZipTooManyEntries "zip.too_many_entries" "The archive contains more files than the limit allows; split it into smaller archives."
 
     // Phones and users.
     PhoneInvalid "phone.invalid" "This is not a phone number in international form; write it as +84923448071."
-    PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into 8.4E+10; format the column as text."
-    PhonePlusAssumed "phone.plus_assumed" "The phone number had no plus sign; one was assumed."
-    PhoneAlreadyProvisioned "phone.already_provisioned" "The phone number is already in the list for another user."
-    PhoneNotFound "phone.not_found" "The phone number is not in the list."
-    UserNotFound "user.not_found" "The company has no such user."
+    PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into a form like 8.4E+10; format the column as text and enter the number again."
+    PhonePlusAssumed "phone.plus_assumed" "The phone number had no plus sign, so one was added; check the number."
+    PhoneAlreadyProvisioned "phone.already_provisioned" "The phone number is already listed for another user; use another number, or remove it from that user."
+    PhoneNotFound "phone.not_found" "The phone number is not in the list of corporate phones; check the number."
+    UserNotFound "user.not_found" "The company has no such user; check the spelling, or import the user first."
     UserArchived "user.archived" "The user is archived; restore the user first."
-    UserExists "user.exists" "A user of this key exists already."
-    UserInvalidTransition "user.invalid_transition" "The user's state does not allow this."
+    UserExists "user.exists" "A user with this key exists already; use another key."
+    UserInvalidTransition "user.invalid_transition" "The user's current state does not allow this; check the state first."
 
-    EmailDomainNotAllowed "email.domain_not_allowed" "The company does not allow e-mail addresses of this domain."
+    EmailDomainNotAllowed "email.domain_not_allowed" "The company does not allow e-mail addresses of this domain; use another address, or allow the domain in the settings."
 
     // The number pool.
     NumberNotInPool "number.not_in_pool" "The number is not in the company's pool; add it first."
-    NumberNotAvailable "number.not_available" "The number is not available."
-    NumberAllocatedToOtherOrg "number.allocated_to_other_org" "The number is allocated to another organization."
-    NumberNoneAvailable "number.none_available" "The organization has no number left to give; allocate more."
-    NumberInsufficientInDestination "number.insufficient_in_destination" "The organization has too few numbers for these accounts; allocate more."
-    NumberInUse "number.in_use" "An account has a number; release it first."
+    NumberNotAvailable "number.not_available" "The number is not available; use another number, or make this one available first."
+    NumberAllocatedToOtherOrg "number.allocated_to_other_org" "The number belongs to another organization; use another number, or withdraw this one from that organization."
+    NumberNoneAvailable "number.none_available" "The organization has no available number; allocate numbers to it first."
+    NumberInsufficientInDestination "number.insufficient_in_destination" "The organization has too few available numbers for these accounts; allocate more numbers to it."
+    NumberInUse "number.in_use" "An account has the number; release the number first."
 
     // Company settings.
-    ChannelUnknown "channel.unknown" "No such channel is known; use whatsapp or imessage."
+    ChannelUnknown "channel.unknown" "There is no such channel; use whatsapp or imessage."
     ChannelNotEnabled "channel.not_enabled" "The channel is not enabled for the company; enable it in the settings."
-    OrgUnitNotFound "org_unit.not_found" "The company has no such organizational unit."
-    OrgUnitRoleLacksPermission "org_unit.role_lacks_permission" "The organizational unit includes no role with the permission bulk_integration."
+    OrgUnitNotFound "org_unit.not_found" "The company has no such organizational unit; check the name, or define the unit first."
+    OrgUnitRoleLacksPermission "org_unit.role_lacks_permission" "No role of the organizational unit has the permission bulk_integration; add it to one of the roles."
     PermissionGroupNotFound "permission_group.not_found" "The company has no such group of user permissions; define it first."
-    ConfigInvalidValue "config.invalid_value" "The setting does not take this value."
-    ConfigUnknownSetting "config.unknown_setting" "No such setting is known."
-    TemplateMissingRequiredVariable "template.missing_required_variable" "The mail does not show all that it must; show each variable that is named."
-    TemplateInvalid "template.invalid" "The template could not be read."
-    RoleAlreadyAssigned "role.already_assigned" "The user has this role already."
-    RoleNotAssigned "role.not_assigned" "The user does not have this role."
+    ConfigInvalidValue "config.invalid_value" "The value is not valid here; use a different value."
+    ConfigUnknownSetting "config.unknown_setting" "There is no setting of this name; check the name."
+    TemplateMissingRequiredVariable "template.missing_required_variable" "The template lacks required variables; add each variable that is named."
+    TemplateInvalid "template.invalid" "The template is not valid; correct it."
+    RoleAlreadyAssigned "role.already_assigned" "The user has this role already; nothing was changed."
+    RoleNotAssigned "role.not_assigned" "The user does not have this role; nothing was changed."
 
     // Runs.
     RunTooManyRecipients "run.too_many_recipients" "Bulk integration invitation exceeds max records size limit; select fewer people, or raise the limit."
-    RunEmptySelection "run.empty_selection" "The selection holds nobody."
-    RunPlanChanged "run.plan_changed" "The number of people changed since it was shown; look at a new preview."
-    RunNotFound "run.not_found" "The company has no such run."
-    RunAlreadyExists "run.already_exists" "A run of this id exists already; choose another id."
-    RunNotRunning "run.not_running" "The run is not running."
+    RunEmptySelection "run.empty_selection" "The selection contains nobody; select at least one person."
+    RunPlanChanged "run.plan_changed" "The number of people has changed since the preview; make a new preview and check it."
+    RunNotFound "run.not_found" "The company has no run with this id; check the id."
+    RunAlreadyExists "run.already_exists" "A run with this id exists already; use another id."
+    RunNotRunning "run.not_running" "The run is not running at this time; nothing was recorded."
     RunCannotBeStopped "run.cannot_be_stopped" "A run that has started cannot be stopped."
-    RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; nothing is left to withdraw."
-    RunAlreadyCompleted "run.already_completed" "The run is over."
-    RunStaleFence "run.stale_fence" "The report belongs to an earlier start of the run; it changes nothing."
+    RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; there is nothing left to withdraw."
+    RunAlreadyCompleted "run.already_completed" "The run is completed; nothing was recorded."
+    RunStaleFence "run.stale_fence" "The fence belongs to an earlier start of the run, so nothing was recorded; use the fence of a current claim."
     RunQueueFull "run.queue_full" "Too many runs are waiting for this company; wait for one to end."
 
     // Recipients of a run.
-    RecipientUnknown "recipient.unknown" "The run has no such recipient."
-    RecipientAlreadyTerminal "recipient.already_terminal" "The recipient has an outcome already; it stays."
-    RecipientUserNotCreated "recipient.user_not_created" "The user has not been created; mend the row and import it again."
-    RecipientUserArchived "recipient.user_archived" "The user is archived or deactivated."
-    RecipientAlreadyLinked "recipient.already_linked" "The user is already linked on this channel."
+    RecipientUnknown "recipient.unknown" "The run has no such recipient; check the user."
+    RecipientAlreadyTerminal "recipient.already_terminal" "The recipient has an outcome already, and it does not change."
+    RecipientUserNotCreated "recipient.user_not_created" "The user was not created; correct the row and import it again."
+    RecipientUserArchived "recipient.user_archived" "The user is archived or deactivated; restore or reactivate the user first."
+    RecipientAlreadyLinked "recipient.already_linked" "The user is already linked on this channel, so no invitation is needed."
     RecipientCorporatePhoneMissing "recipient.corporate_phone_missing" "No corporate phone number is listed for the user; add one."
-    RecipientEmailMissing "recipient.email_missing" "The user has no valid e-mail address on record."
-    RecipientEmailUndeliverable "recipient.email_undeliverable" "The mail server refused the e-mail address for good."
-    RecipientInvitationAlreadyLive "recipient.invitation_already_live" "An earlier invitation of the user is still valid."
-    DeliveryTimeout "delivery.timeout" "No answer about the mail came within the deadline."
-    DeliveryUncertain "delivery.uncertain" "The mail may or may not have been sent before an interruption; it was not sent again. Resend it if need be."
-    DeliverySuppressed "delivery.suppressed" "Mail to this address bounced or was complained about; correct the address first."
-    DeliveryTemporaryFailure "delivery.temporary_failure" "The mail server could not take the mail just now."
-    DeliveryRefused "delivery.refused" "The mail server refused the mail for good."
+    RecipientEmailMissing "recipient.email_missing" "The user has no valid e-mail address; add one."
+    RecipientEmailUndeliverable "recipient.email_undeliverable" "The mail server rejected the e-mail address permanently; correct the address."
+    RecipientInvitationAlreadyLive "recipient.invitation_already_live" "An earlier invitation of the user is still valid; resend it if the user needs it again."
+    DeliveryTimeout "delivery.timeout" "The result of the mail was not reported in time, so the mail may have been sent; resend it if needed."
+    DeliveryUncertain "delivery.uncertain" "The engine was interrupted while it sent the mail, so the mail may have been sent; resend it if needed."
+    DeliverySuppressed "delivery.suppressed" "An earlier mail to this address bounced or was reported as spam; correct the address first."
+    DeliveryTemporaryFailure "delivery.temporary_failure" "The mail server rejected the mail for now; resend the mail if it stays failed."
+    DeliveryRefused "delivery.refused" "The mail server rejected the mail permanently; check the address and the mail settings."
 
     // Invitations.
     InvitationExpired "invitation.expired" "The link has expired; ask your administrator for a new one."
-    InvitationRevoked "invitation.revoked" "The link was revoked."
-    InvitationSuperseded "invitation.superseded" "A newer invitation replaced this link."
+    InvitationRevoked "invitation.revoked" "The link was revoked; ask your administrator for a new one."
+    InvitationSuperseded "invitation.superseded" "A newer invitation replaced this link; use the link in the newest mail."
     InvitationAlreadyUsed "invitation.already_used" "The link has been used already and cannot be reused."
-    InvitationNotFound "invitation.not_found" "There is no such invitation."
+    InvitationNotFound "invitation.not_found" "There is no such invitation; check the link, the user or the id."
 
     // The engine itself.
-    Overloaded "overloaded" "Too much is waiting for this company; try again shortly."
-    Unavailable "unavailable" "The log cannot be written just now; try again."
-    Internal "internal" "Something went wrong inside, and was logged; the same command may be sent again."
-    NotYetVisible "not_yet_visible" "The read model has not seen this position yet; ask again."
-    QueryUnknown "query.unknown" "No such query is known."
-    QueryMalformed "query.malformed" "The query could not be read; mend the part that is named."
-    QueryTooLarge "query.too_large" "The answer is larger than one message may be; ask for fewer rows at a time."
-    QueryNotFound "query.not_found" "Nothing of this id is known."
+    Overloaded "overloaded" "Too many requests are waiting; try again in a moment."
+    Unavailable "unavailable" "The engine cannot do this at the moment; try again."
+    Internal "internal" "The engine failed and logged the error; the same command may be sent again."
+    NotYetVisible "not_yet_visible" "The read models have not reached this position yet; repeat the query."
+    QueryUnknown "query.unknown" "There is no query of this name; check the name."
+    QueryMalformed "query.malformed" "The query is malformed; correct the named part."
+    QueryTooLarge "query.too_large" "The answer is too large for one message; request fewer rows."
+    QueryNotFound "query.not_found" "There is nothing with this id; check the id."
 }
 
-/// The class that a code is of where it is not 400: a number that services on NATS and HTTP share.
+/// The status of each code that does not have the status 400. NATS services and HTTP use the same numbers.
 const STATUSES: [(u16, &[Code]); 6] = [
     (403, &[Code::AuthPermissionDenied]),
-    // Something is there already, or has moved on.
+    // The thing exists already, or has changed.
     (
         409,
         &[
@@ -245,14 +245,14 @@ const STATUSES: [(u16, &[Code]); 6] = [
 ];
 
 impl Code {
-    /// The number of its class: 400 refused, 403 permission, 409 conflict, 413 too large, 429 overload, 500
-    /// and 503 faults (contract, section 2).
+    /// The status of the code: 400 refused, 403 permission, 409 conflict, 413 too large, 429 overload, 500 and 503
+    /// failures (contract, section 2).
     pub fn status(self) -> u16 {
         let of = |(_, codes): &&(u16, &[Self])| codes.contains(&self);
         STATUSES.iter().find(of).map_or(400, |(status, _)| *status)
     }
 
-    /// Whether a mail with this failure may have reached the person nevertheless.
+    /// Whether a mail that failed with this code may have arrived.
     pub fn leaves_delivery_open(self) -> bool {
         matches!(self, Self::DeliveryUncertain | Self::DeliveryTimeout)
     }
@@ -277,7 +277,7 @@ impl<'de> Deserialize<'de> for Code {
     }
 }
 
-/// A request must give a code of the list; an answer may give one that was added later.
+/// A request must have a code of the list. An answer may have a code that was added later.
 impl JsonSchema for Code {
     fn schema_name() -> Cow<'static, str> {
         "Code".into()
@@ -290,15 +290,15 @@ impl JsonSchema for Code {
             &codes,
             "^[a-z0-9_]+(\\.[a-z0-9_]+)*$",
             "A stable code: machines branch on it.",
-            "The list grows: take one you do not know as a plain no.",
+            "The list grows: treat a code that you do not know as a plain refusal.",
         )
     }
 }
 
-/// What is wrong with (or worth saying about) one row or one file. Its message never carries the value.
+/// A problem or a warning about one row or one file. The message never contains the value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Problem {
-    /// The column as the dialect names it; none where the row or file as a whole is meant.
+    /// The dialect's name of the column; none if the problem concerns the whole row or file.
     pub column: Option<String>,
     pub code: Code,
     pub message: String,
@@ -315,7 +315,7 @@ impl Problem {
         Self { column: Some(column.to_owned()), ..Self::new(code) }
     }
 
-    /// Says more than the code's own text: the limit, the expected values, a hint.
+    /// Adds to the text of the code in brackets: the limit, the expected values, a hint.
     #[must_use]
     pub fn saying(mut self, more: &str) -> Self {
         self.message = format!("{} ({more})", self.message);
@@ -323,12 +323,12 @@ impl Problem {
     }
 }
 
-/// A rule is broken: an answer with a stable code, not a fault.
+/// The answer if a rule was broken. It has a stable code, and is not a fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal {
     pub code: Code,
     pub message: String,
-    /// The numbers and names behind it, as the contract's `details`; an object, or null.
+    /// The numbers and names for programs, as `details` of the answer: an object, or null.
     pub details: serde_json::Value,
 }
 
@@ -337,14 +337,14 @@ impl Refusal {
         Self { code, message: code.text().to_owned(), details: serde_json::Value::Null }
     }
 
-    /// Adds the numbers and names behind the refusal.
+    /// Sets the numbers and names for programs.
     #[must_use]
     pub fn with(mut self, details: serde_json::Value) -> Self {
         self.details = details;
         self
     }
 
-    /// Says more than the code's own text.
+    /// Adds to the text of the code in brackets.
     #[must_use]
     pub fn saying(mut self, more: &str) -> Self {
         self.message = format!("{} ({more})", self.message);
@@ -369,7 +369,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_found_by_its_spelling_and_says_what_to_do() {
+    fn every_code_is_found_by_its_spelling_and_has_a_sentence() {
         for &code in Code::ALL {
             assert_eq!(Code::find(code.as_str()), Some(code));
             assert!(code.text().ends_with('.'), "{code} has no sentence");
@@ -384,12 +384,12 @@ mod tests {
         assert_eq!(spellings.len(), Code::ALL.len());
     }
 
-    /// Contract, section 2: the class follows from what a code says, for every code there is.
+    /// Contract, section 2: the status of every code follows from its spelling.
     #[test]
-    fn every_code_is_of_one_class() {
+    fn status_follows_from_the_code() {
         for &code in Code::ALL {
-            let classes = STATUSES.iter().filter(|(_, codes)| codes.contains(&code)).count();
-            assert!(classes <= 1, "{code} is of {classes} classes");
+            let listed = STATUSES.iter().filter(|(_, codes)| codes.contains(&code)).count();
+            assert!(listed <= 1, "{code} has {listed} statuses");
             let name = code.as_str();
             let expected = match name.rsplit('.').next().unwrap() {
                 "permission_denied" => 403,

@@ -162,7 +162,9 @@ pub(crate) fn read(
 ) -> Result<FileContents, Refusal> {
     let dialect = dialect::find(&import.dialect).ok_or_else(|| {
         let known: Vec<_> = dialect::ALL.iter().map(|dialect| dialect.name()).collect();
-        Refusal::new(Code::ImportUnknownDialect).with(json!({"known": known}))
+        Refusal::new(Code::ImportUnknownDialect)
+            .saying(&known.join(", "))
+            .with(json!({"known": known}))
     })?;
     let csv = Options {
         encoding: import.encoding.clone(),

@@ -57,7 +57,10 @@ fn row() -> RowRef {
         row: 17,
         line: 19,
         phone: Some(PhoneOutcome::Rejected(Code::PhoneInvalid)),
-        warnings: vec![Problem::in_column("phone", Code::PhonePlusAssumed)],
+        warnings: vec![Problem {
+            message: text("The phone number had no plus sign; one was assumed."),
+            ..Problem::in_column("phone", Code::PhonePlusAssumed)
+        }],
     }
 }
 
@@ -198,14 +201,20 @@ fn phones_and_imports() -> Vec<Event> {
             }],
             options: import_options(),
             total: 300,
-            warnings: vec![Problem::new(Code::CsvBomRemoved).saying("UTF-8")],
+            warnings: vec![Problem {
+                message: text("The byte order mark at the start was removed. (UTF-8)"),
+                ..Problem::new(Code::CsvBomRemoved)
+            }],
         },
         Event::RowUnchanged { user: who(), row: RowRef { phone: None, warnings: vec![], ..row() } },
         Event::RowRefused {
             user: Some(who()),
             row: RowRef { phone: Some(PhoneOutcome::AlreadyPresent), ..row() },
             outcome: RowOutcome::Invalid,
-            problems: vec![Problem::in_column("email", Code::FieldInvalidEmail)],
+            problems: vec![Problem {
+                message: text("The value is not one plain e-mail address."),
+                ..Problem::in_column("email", Code::FieldInvalidEmail)
+            }],
         },
         Event::WelcomeEmailRequested { user: who(), import: IMPORT, row: 17 },
         Event::ImportInvitesRequested {
@@ -215,7 +224,12 @@ fn phones_and_imports() -> Vec<Event> {
         },
         Event::ImportInvitesRefused {
             import: IMPORT,
-            problem: Problem::new(Code::RunQueueFull).saying("1 waits"),
+            problem: Problem {
+                message: text(
+                    "Too many runs are waiting for this company; wait for one to end. (1 waits)",
+                ),
+                ..Problem::new(Code::RunQueueFull)
+            },
         },
         Event::ImportNotificationRequested {
             import: IMPORT,

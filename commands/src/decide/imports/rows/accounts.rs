@@ -76,7 +76,8 @@ impl Rows<'_> {
             return None;
         }
         if numbers.of(id).is_some() {
-            return Some(self.in_column("org_unit", Code::NumberInUse));
+            let problem = self.in_column("org_unit", Code::NumberInUse);
+            return Some(problem.saying("the number stays in its organization"));
         }
         if !numbers.is_waiting(id) {
             return None;
