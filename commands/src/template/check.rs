@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_welcome_mail_needs_no_link_and_may_not_ask_for_one() {
+    fn welcome_mail_with_a_link_is_rejected() {
         assert_eq!(check(TemplateKind::Welcome, "s", "{{ username }}", "h"), Ok(()));
         let refusal = check(TemplateKind::Welcome, "s", "{{ link_url }}", "h").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateInvalid);

@@ -246,7 +246,7 @@ const STATUSES: [(u16, &[Code]); 6] = [
 
 impl Code {
     /// The status of the code: 400 refused, 403 permission, 409 conflict, 413 too large, 429 overload, 500 and 503
-    /// failures (contract, section 2).
+    /// failures.
     pub fn status(self) -> u16 {
         let of = |(_, codes): &&(u16, &[Self])| codes.contains(&self);
         STATUSES.iter().find(of).map_or(400, |(status, _)| *status)
@@ -369,7 +369,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_found_by_its_spelling_and_has_a_sentence() {
+    fn every_code_is_found_by_spelling_and_has_a_sentence() {
         for &code in Code::ALL {
             assert_eq!(Code::find(code.as_str()), Some(code));
             assert!(code.text().ends_with('.'), "{code} has no sentence");
@@ -384,7 +384,7 @@ mod tests {
         assert_eq!(spellings.len(), Code::ALL.len());
     }
 
-    /// Contract, section 2: the status of every code follows from its spelling.
+    /// The status of every code follows from its spelling.
     #[test]
     fn status_follows_from_the_code() {
         for &code in Code::ALL {

@@ -229,7 +229,7 @@ mod tests {
 
     /// An option of a verb with the id of a common option would get that option's value.
     #[test]
-    fn no_argument_of_a_verb_has_the_id_of_a_common_option() {
+    fn no_argument_has_the_id_of_a_common_option() {
         fn check(command: &clap::Command, common: &[String]) {
             for verb in command.get_subcommands() {
                 let clash =

@@ -184,7 +184,7 @@ async fn two_companies() -> EngineHarness {
     harness
 }
 
-/// Contract section 4: The stream has each event of an import and a run with its headers, and the events from
+/// The stream has each event of an import and a run with its headers, and the events from
 /// before the feed started.
 #[tokio::test]
 async fn stream_has_the_history_of_each_company() {
@@ -417,7 +417,7 @@ fn long_template() -> Value {
 
 /// An event larger than a message of the server is published without data and with a reference to the history.
 #[tokio::test]
-async fn event_too_large_for_the_server_is_published_as_a_reference() {
+async fn event_too_large_for_the_server_becomes_a_reference() {
     let server = Server::with(
         "max_payload: 4096\njetstream { store_dir: \"STORE\", sync_interval: always }",
     );

@@ -62,8 +62,7 @@ mod tests {
     use crate::decide::Command;
     use crate::decide::testing::given;
 
-    /// ML-14, catalogue 3.6: every mail can be worded in any language, and is then worded so; the same
-    /// wording again changes nothing.
+    /// ML-14: the template of every mail can be set in any language. The same template again changes nothing.
     #[test]
     fn every_kind_of_mail_can_be_worded() {
         for kind in TemplateKind::ALL {

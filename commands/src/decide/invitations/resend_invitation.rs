@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_to_resend_to_is_an_empty_selection() {
+    fn resend_without_recipients_is_rejected() {
         given([channel_enabled(), user_created("ann")])
             .when_json("ResendInvitation", json!({"channel": "whatsapp", "filter": "expired"}))
             .then_refused(Code::RunEmptySelection);

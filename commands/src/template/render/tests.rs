@@ -79,7 +79,7 @@ fn the_welcome_mail_names_the_user_in_every_language() {
 }
 
 #[test]
-fn somebody_without_a_name_is_greeted_by_user_name() {
+fn person_without_a_name_is_greeted_by_user_name() {
     let values = MailValues { first_name: "", last_name: " ", ..values() };
     let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
     assert!(mail.text.starts_with("Dear janeuser115,"), "{}", mail.text);

@@ -1,4 +1,4 @@
-//! Results of verbs, with their exit statuses (contract section 5).
+//! Results of verbs, with their exit statuses.
 
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Refusal;
