@@ -169,6 +169,7 @@ codes! {
     RunPlanChanged "run.plan_changed" "The number of people has changed since the preview; make a new preview and check it."
     RunNotFound "run.not_found" "The company has no run with this id; check the id."
     RunAlreadyExists "run.already_exists" "A run with this id exists already; use another id."
+    RunPeopleInUnfinishedRun "run.people_in_unfinished_run" "Some of these people are in a run that has not ended, and would get a second mail."
     RunNotRunning "run.not_running" "The run is not running at this time; nothing was recorded."
     RunCannotBeStopped "run.cannot_be_stopped" "A run that has started cannot be stopped."
     RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; there is nothing left to withdraw."
@@ -201,7 +202,7 @@ codes! {
 
     // The engine itself.
     Overloaded "overloaded" "Too many requests are waiting; try again in a moment."
-    Unavailable "unavailable" "The engine cannot do this at the moment; try again."
+    Unavailable "unavailable" "The engine cannot do this at the moment."
     Internal "internal" "The engine failed and logged the error; the same command may be sent again."
     NotYetVisible "not_yet_visible" "The read models have not reached this position yet; repeat the query."
     QueryUnknown "query.unknown" "There is no query of this name; check the name."

@@ -12,6 +12,7 @@ mod command;
 mod common;
 mod completions;
 mod config;
+mod consent;
 mod demo;
 mod did_you_mean;
 mod exit_counts;
