@@ -3,10 +3,9 @@
 use std::collections::HashSet;
 
 use crate::company::{Company, ImportState, Invites};
-use crate::decide::notifications::notices::batch_report;
 use crate::decide::runs::start_bulk_integration::{Request, read_channel};
 use crate::event::{Counts, Event, Source, Who};
-use crate::values::{ImportId, Personal, Problem, Refusal, RunId, Time};
+use crate::values::{ImportId, Problem, Refusal, RunId};
 
 /// The run that an import requests. It has the id of the import.
 pub(crate) fn run_of(import: ImportId) -> RunId {
@@ -22,7 +21,6 @@ pub(crate) struct Ending<'a> {
     pub known: Option<&'a ImportState>,
     pub invites: Option<Invites>,
     pub counts: Counts,
-    pub at: Time,
 }
 
 impl Ending<'_> {
@@ -34,7 +32,6 @@ impl Ending<'_> {
         let people = self.people(events);
         let (import, counts) = (self.import, self.counts);
         events.push(Event::ImportCompleted { import, counts });
-        self.add_notices(events);
         let Some(invites) = self.invites else { return Ok(()) };
         // The fold takes the recipients from the import, so the event need not list them.
         let source = Source::Import(import);
@@ -47,21 +44,6 @@ impl Ending<'_> {
         let run = request.enter(self.company, (people, again), vec![], None);
         events.extend(run.into_events());
         Ok(())
-    }
-
-    /// Requests the notices to administrators about the end of the import, with or without invitations.
-    fn add_notices(&self, events: &mut Vec<Event>) {
-        let settings = &self.company.settings;
-        let hours = settings.import_link_ttl_hours;
-        events.extend(settings.network_admin_email.clone().map(|email| {
-            let expires_at = self.at.plus_seconds(3600 * hours);
-            Event::ImportNotificationRequested {
-                import: self.import,
-                email: Personal(email),
-                expires_at,
-            }
-        }));
-        events.extend(batch_report(self.company, self.import));
     }
 
     /// The number of recipients of the run. It equals the number that the fold finds after these events.

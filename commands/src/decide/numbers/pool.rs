@@ -240,7 +240,7 @@ pub fn too_few(needed: u64, stock: Stock, overbooking: bool) -> Option<Refusal> 
 }
 
 #[cfg(test)]
-pub(in crate::decide) mod testing {
+pub(crate) mod testing {
     use serde_json::Value;
 
     use crate::event::{Event, Person};
@@ -248,33 +248,33 @@ pub(in crate::decide) mod testing {
 
     use crate::decide::testing::who;
 
-    pub(in crate::decide) fn number(n: u64) -> Phone {
+    pub(crate) fn number(n: u64) -> Phone {
         Phone::parse(&format!("+1212555{n:04}")).unwrap()
     }
 
-    pub(in crate::decide) fn texts(ns: &[u64]) -> Vec<Personal<String>> {
+    pub(crate) fn texts(ns: &[u64]) -> Vec<Personal<String>> {
         ns.iter().map(|n| Personal(number(*n).to_string())).collect()
     }
 
-    pub(in crate::decide) fn number_added(n: u64, org_unit: Option<&str>) -> Event {
+    pub(crate) fn number_added(n: u64, org_unit: Option<&str>) -> Event {
         Event::NumberAdded { number: Personal(number(n)), org_unit: org_unit.map(str::to_owned) }
     }
 
-    pub(in crate::decide) fn assigned(n: u64, user: &str) -> Event {
+    pub(crate) fn assigned(n: u64, user: &str) -> Event {
         Event::NumberAssigned { number: Personal(number(n)), user: who(user), import: None }
     }
 
-    pub(in crate::decide) fn unit(name: &str, parent: Option<&str>) -> Event {
+    pub(crate) fn unit(name: &str, parent: Option<&str>) -> Event {
         let parent = parent.map(str::to_owned);
         Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
     }
 
-    pub(in crate::decide) fn setting(name: &str, value: Value) -> Event {
+    pub(crate) fn setting(name: &str, value: Value) -> Event {
         Event::CompanyConfigChanged { setting: name.to_owned(), value }
     }
 
     /// An active user of an organization.
-    pub(in crate::decide) fn user_of(key: &str, org_unit: &str) -> Event {
+    pub(crate) fn user_of(key: &str, org_unit: &str) -> Event {
         let email = Some(format!("{key}@acme.example"));
         Event::UserCreated {
             user: who(key),
@@ -287,7 +287,7 @@ pub(in crate::decide) mod testing {
     }
 
     /// An account of an organization.
-    pub(in crate::decide) fn account(key: &str, org_unit: &str) -> [Event; 2] {
+    pub(crate) fn account(key: &str, org_unit: &str) -> [Event; 2] {
         [user_of(key, org_unit), Event::AccountOpened { user: who(key), import: None }]
     }
 }
