@@ -9,6 +9,7 @@ use crate::company::selection::{Pick, Selection};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::enter_queue;
 use crate::decide::runs::selection::select;
+use crate::decide::runs::unfinished;
 use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission, Source};
 use crate::schema::exactly_one_of;
@@ -31,6 +32,9 @@ pub struct StartBulkIntegration {
     pub expected_recipients: Option<u64>,
     /// The run waits until then before it enters the queue.
     pub not_before: Option<Time>,
+    /// `false` refuses the run if an unfinished run on the channel has some of the people already. By default they
+    /// are invited again.
+    pub again: Option<bool>,
 }
 
 /// Exactly one of `import`, `org_units`, `users` and `token`.
@@ -135,6 +139,7 @@ impl Decide for StartBulkIntegration {
             let details = json!({"expected": self.expected_recipients, "actual": actual, "plan_hash": plan_hash});
             return Err(Refusal::new(Code::RunPlanChanged).with(details));
         }
+        unfinished::check(company, &selection, channel, self.again)?;
         let wait_until = self.not_before.filter(|not_before| *not_before > context.at);
         let run = request.run;
         let decision = request.confirm(company, &selection, wait_until);

@@ -52,9 +52,9 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
         }
         if let Some(channel) = session.other_channel().await {
             return Err(Failure::Unavailable(format!(
-                "a run of the company was started with the channel {channel} and waits for it: repeat the \
-        command {option}, or add --adopt-runs to continue it with this channel (no mail is sent twice)",
-                option = if channel == "smtp" { "with --smtp URL" } else { "without --smtp" },
+                "a run of the company was started with the channel {channel} and waits for it: \
+        boarding runs resume{option}, or add --adopt-runs to continue it with this channel (no mail is sent twice)",
+                option = if channel == "smtp" { " --smtp URL" } else { " without --smtp" },
             )));
         }
         pause().await;
