@@ -85,10 +85,18 @@ impl Decision {
     /// Adds events at the end of the commit.
     #[must_use]
     pub fn with_events(mut self, more: impl IntoIterator<Item = Event>) -> Self {
-        if let Self::Append { events, .. } | Self::Preview { events, .. } = &mut self {
+        if let Some(events) = self.events_mut() {
             events.extend(more);
         }
         self
+    }
+
+    /// The events to append, or those of a preview. `None` for an answer without a commit.
+    pub(crate) fn events_mut(&mut self) -> Option<&mut Vec<Event>> {
+        match self {
+            Self::Append { events, .. } | Self::Preview { events, .. } => Some(events),
+            Self::Answer { .. } | Self::Repeat { .. } => None,
+        }
     }
 
     /// The events to append, or those of a preview.

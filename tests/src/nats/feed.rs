@@ -376,7 +376,7 @@ async fn stream_that_drops_events_is_refused() {
     let feed = feed(&harness, &server.url()).await;
     let mut state = feed.state();
     let trouble = state.wait_for(|state| state.trouble.is_some()).await.unwrap().trouble.clone();
-    assert!(trouble.unwrap().contains("forgets events by their number"));
+    assert!(trouble.unwrap().contains("limits the number or the size of its events"));
 }
 
 /// The feed continues after the last event even if the stream has expired all events.

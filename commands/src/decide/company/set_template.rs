@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::company::{Company, TemplateText};
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission, TemplateKind};
+use crate::mail_kinds;
 use crate::template;
 use crate::values::{Code, Refusal};
 
@@ -37,7 +38,8 @@ impl Decide for SetTemplate {
                 "language is a tag such as pt-BR; text and html hold at most 64 KiB each",
             ));
         }
-        template::check(self.kind, &self.subject, &self.text, &self.html)?;
+        let kind = mail_kinds::of(self.kind);
+        template::check(kind.facts(), &kind.sample(), &self.subject, &self.text, &self.html)?;
         let Self { kind, language, subject, text, html } = self.clone();
         let template = TemplateText { subject, text, html };
         let own = company.templates.get(&(kind, language.clone()));

@@ -24,7 +24,7 @@ impl Decide for ImportRows {
     const NEEDS: Option<Permission> = None;
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
         if import.completed {
             return Ok(Decision::Answer { result: json!({}) });
@@ -37,14 +37,7 @@ impl Decide for ImportRows {
         let counts = counted(import.counts, &events);
         if counts.done() >= counts.total {
             let (id, invites) = (self.import, import.invites);
-            let completion = Ending {
-                company,
-                import: id,
-                known: Some(import),
-                invites,
-                counts,
-                at: context.at,
-            };
+            let completion = Ending { company, import: id, known: Some(import), invites, counts };
             // The rows are applied even if the run is refused.
             if let Err(refusal) = completion.add_events(&mut events) {
                 events.push(refused(id, refusal));

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::*;
 use crate::decide::imports::import_file::testing::{accepted, import_id, row};
 use crate::decide::numbers::pool::testing::setting;
 use crate::decide::outcome::MailOutcome;
@@ -12,7 +11,8 @@ use crate::decide::testing::{
 use crate::decide::{
     Authority, ClaimNotification, ClaimRecipients, Command, ImportRows, ReportRecipients, Tick,
 };
-use crate::event::{Channel, Existing};
+use crate::event::{Channel, Event, Existing, MailTo, TemplateKind, Topic};
+use crate::values::{Code, Personal};
 
 fn admins() -> Event {
     setting("designated_admin_emails", json!(["una@acme.example", "uwe@acme.example"]))

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::spec::{company, requested_mails, tick, ticked};
-use super::*;
 use crate::decide::numbers::pool::testing::{
     account, assigned, number, number_added, setting, unit,
 };
 use crate::decide::testing::{NOW, channel_enabled, given, run_id, run_started, who};
 use crate::decide::{ClaimRecipients, next_turn};
+use crate::event::{Event, TemplateKind, Topic};
+use crate::values::Personal;
 
 /// An organization with this many numbers, the first of them assigned.
 fn pool(total: u64, used: u64) -> Vec<Event> {

@@ -3,12 +3,11 @@
 use serde_json::json;
 
 use super::spec::{DAY_SECONDS, company, kinds, requested_mails, sent, tick, ticked};
-use super::*;
 use crate::decide::numbers::pool::testing::setting;
 use crate::decide::testing::{Given, NOW, Then, a_running_run, given, run_id, run_started, who};
 use crate::decide::{Authority, ClaimNotification, ClaimRecipients, Tick, next_turn};
-use crate::event::{Channel, Delivery};
-use crate::values::InvitationId;
+use crate::event::{Channel, Delivery, Event, MailTo, TemplateKind, Topic};
+use crate::values::{Code, InvitationId};
 
 fn reminding(most: u64) -> Given {
     let settings = json!({
