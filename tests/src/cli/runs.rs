@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::mail_server::MailServer;
+use crate::support::mail_text::decoded;
 use crate::support::paths::fixture;
 use crate::support::program::Cli;
 
@@ -164,6 +166,42 @@ fn terminal_asks_for_confirmation_of_a_run() {
         assert!(screen.contains("emails to 3 users") && screen.contains("[y/N]"), "{screen}");
         assert_eq!(cli.rows(&["runs"]).len(), runs, "{answer:?}: {screen}");
     }
+}
+
+/// LX-30: A mail server gets no mail with a dead link. The outbox may hold such mails, and the program says so.
+#[test]
+fn run_by_smtp_with_a_placeholder_link_is_refused() {
+    let server = MailServer::start(&[]);
+    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let cli = Cli::new();
+    for words in [
+        &["config", "set", "channels.whatsapp", "true"][..],
+        &["users", "add", "ann", "--email", "ann@people.example"],
+        &["phones", "add", "+84923448071", "ann"],
+    ] {
+        cli.run(words).expect_status(0);
+    }
+    let start = ["runs", "start", "--channel", "whatsapp", "--user", "ann", "--yes"];
+    let by_smtp = [&start[..], &["--smtp", &smtp]].concat();
+    let refused = cli.refused(&by_smtp);
+    assert_eq!(refused["code"], "config.link_base_url_unset");
+    for setting in ["link_base_url", "mail_from"] {
+        let command = format!("boarding config set {setting} ");
+        assert!(refused["message"].as_str().unwrap().contains(&command), "{refused}");
+    }
+    assert_eq!(cli.rows(&["runs"]), Vec::<Value>::new());
+
+    let in_files = cli.run(&[&start[..], &["--json"]].concat()).expect_status(0);
+    assert!(in_files.stderr.contains("placeholder"), "{}", in_files.stderr);
+    let settings = ["link_base_url", "https://acme.example/link", "mail_from", "on@acme.example"];
+    cli.run(&[&["config", "set"][..], &settings].concat()).expect_status(0);
+    let output = cli.run(&by_smtp).expect_status(0);
+    assert!(!output.stderr.contains("placeholder"), "{}", output.stderr);
+    let received = server.received();
+    assert_eq!(received.len(), 1, "only the run with a real link was sent");
+    let mail = decoded(&received[0].data);
+    let (_, token) = mail.split_once("https://acme.example/link/").unwrap();
+    assert!(token.starts_with(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c)), "{mail}");
 }
 
 /// LX-32: A scheduled run can be withdrawn. A run that has started cannot be stopped.

@@ -150,6 +150,9 @@ impl Decide for ImportFile {
         self.check_limit(company, read.summary.rows)?;
         self.check_options()?;
         let invites = self.invites(company, context, import)?;
+        if invites.is_some() || self.send_welcome_email {
+            context.require_mail_settings(company)?;
+        }
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));

@@ -56,6 +56,7 @@ impl Decide for ResendInvitation {
             return Err(malformed("too many users are named"));
         }
         let channel = channel_of(company, self.channel.as_deref())?;
+        context.require_mail_settings(company)?;
         let source = Source::Resend { users: keys(named), filter: self.filter };
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
         let request = Request { run, channel, source };

@@ -118,6 +118,7 @@ impl Decide for StartBulkIntegration {
             context.require(company, Permission::ViewOrgUnits)?;
         }
         let channel = read_channel(company, &self.channel)?;
+        context.require_mail_settings(company)?;
         let source = self.source.read(company, context)?;
         let request =
             Request { run: RunId(self.run.map_or(context.id.0, |run| run.0)), channel, source };

@@ -3,6 +3,7 @@
 use boarding_commands::company::{Company, InvitationClaim, Notice};
 use boarding_commands::event::{Channel, Event, TemplateKind};
 use boarding_commands::mail_kinds::{self, LinkTarget, TopicFacts};
+use boarding_commands::settings::link_address;
 use boarding_commands::template::{Link, MailTemplate, MailValues};
 use boarding_commands::values::{CompanyId, Personal, Time, UserKey};
 
@@ -163,6 +164,6 @@ impl Draft {
             LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
             LinkTarget::Import(import) => tokens.import_token(company, import),
         });
-        format!("{}{}", self.link_base_url, token.unwrap_or_default())
+        link_address(&self.link_base_url, &token.unwrap_or_default())
     }
 }
