@@ -8,3 +8,5 @@ pub(crate) mod rows;
 pub mod undo_import;
 pub(crate) mod undo_row;
 pub mod undo_rows;
+
+pub use rows::{Allotment, Claims};

@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::company::{Company, ImportState, Invites, Placing, Undo};
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
-use crate::decide::imports::rows::Rows;
+use crate::decide::imports::rows::{Claims, Rows};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect;
 use crate::dialect::DialectName;
@@ -161,7 +161,10 @@ impl Decide for ImportFile {
             warnings: warnings.len() as u64,
             ..Counts::default()
         };
-        let mut rows = Rows::new(company, import, &options, None).with_placing(placing.as_ref());
+        let allotment = Claims::allot_all(company, import, &options, placing.as_ref(), &read.rows);
+        let mut rows = Rows::new(company, import, &options, None)
+            .with_placing(placing.as_ref())
+            .with_allotment(&allotment);
         if read.rows.len() as u64 == read.summary.rows {
             read.rows.iter().for_each(|row| rows.apply(row));
         }
