@@ -181,8 +181,15 @@ impl Decide for ImportFile {
         let completed = counts.done() == total;
         let mut refusal = None;
         if completed {
-            let completion =
-                Ending { company, import, known: None, invites, counts, at: context.at };
+            let completion = Ending {
+                company,
+                import,
+                known: None,
+                invites,
+                dialect: &self.dialect,
+                counts,
+                at: context.at,
+            };
             // The rows are applied even if the run is refused: the run can be requested again.
             refusal = completion.add_events(&mut events).err();
             events.extend(refusal.clone().map(|refusal| refused(import, refusal)));

@@ -42,6 +42,7 @@ impl Decide for ImportRows {
                 import: id,
                 known: Some(import),
                 invites,
+                dialect: &import.options.dialect,
                 counts,
                 at: context.at,
             };
