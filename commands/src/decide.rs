@@ -18,6 +18,7 @@ pub mod users;
 
 pub use command::*;
 pub use facts::Facts;
-pub use notifications::notices::AT_ONCE;
-pub use rule::{Authority, Context, Decide, Decision, MAX_TEXT_CHARS, check_text};
+pub use rule::{
+    Authority, Context, Decide, Decision, MAX_TEXT_CHARS, check_mail_settings, check_text,
+};
 pub use runs::queue::next_turn;

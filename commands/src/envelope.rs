@@ -1,4 +1,4 @@
-//! The envelope that commands come in, and the answers that go back: contract, section 2.
+//! The envelope of a command, and its answer.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

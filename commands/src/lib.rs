@@ -13,6 +13,7 @@ pub mod dialect;
 pub mod envelope;
 pub mod event;
 pub mod lock;
+pub mod mail_kinds;
 pub mod schema;
 pub mod search;
 pub mod settings;

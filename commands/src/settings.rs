@@ -15,9 +15,15 @@ use serde::{Deserialize, Serialize};
 pub use allowed::IMPORT_ROWS_MAX;
 pub use notify::Notify;
 pub(crate) use schema::change_schema;
+pub use texts::link_address;
 
 use crate::event::{BlankMeans, Channel};
 use crate::values::fold;
+
+/// The link page until one is set: a domain that never exists, so that no link of a trial leads to a stranger.
+const LINK_BASE_URL_PLACEHOLDER: &str = "https://boarding.invalid/link/";
+/// The sender until one is set.
+const MAIL_FROM_PLACEHOLDER: &str = "Boarding <onboarding@boarding.invalid>";
 
 /// What a company may set with `SetCompanyConfig`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -44,7 +50,7 @@ pub struct Settings {
     pub accept_gzip: bool,
     /// The language of mails to people who have none set: a BCP 47 tag.
     pub language: String,
-    /// Where links lead: the token is appended.
+    /// Where links lead: the token is appended, after a slash unless the address has a query or a fragment.
     pub link_base_url: String,
     /// The sender's address of the company's mails.
     pub mail_from: String,
@@ -143,8 +149,8 @@ impl Default for Settings {
             blank_means: BlankMeans::Keep,
             accept_gzip: true,
             language: "en".to_owned(),
-            link_base_url: "https://boarding.invalid/link/".to_owned(),
-            mail_from: "Boarding <onboarding@boarding.invalid>".to_owned(),
+            link_base_url: LINK_BASE_URL_PLACEHOLDER.to_owned(),
+            mail_from: MAIL_FROM_PLACEHOLDER.to_owned(),
             max_attempts: 3,
             retry_backoff_seconds: 10,
             recipient_deadline_seconds: 900,
@@ -175,6 +181,21 @@ impl Settings {
             Channel::Whatsapp => self.channels.whatsapp,
             Channel::Imessage => self.channels.imessage,
         }
+    }
+
+    /// The settings of mails that still have a placeholder, each with an example of its value for a shell.
+    pub fn mail_placeholders(&self) -> Vec<(&'static str, &'static str)> {
+        let unset = [
+            (
+                self.link_base_url == LINK_BASE_URL_PLACEHOLDER,
+                ("link_base_url", "https://link.example.com/"),
+            ),
+            (
+                self.mail_from == MAIL_FROM_PLACEHOLDER,
+                ("mail_from", "'Onboarding <onboarding@example.com>'"),
+            ),
+        ];
+        unset.into_iter().filter(|(is_unset, _)| *is_unset).map(|(_, setting)| setting).collect()
     }
 
     /// How long a link of the channel lives, in seconds.

@@ -22,6 +22,8 @@ pub struct Request {
     pub at: Time,
     pub correlation: Option<Ulid>,
     pub traceparent: Option<String>,
+    /// Whether the engine sends its mails by a mail server, as opposed to files or workers.
+    pub by_mail_server: bool,
     /// The version that the client expects. The owner of the state checks it before the step.
     pub expected_version: Option<u64>,
     /// The version at which an import was planned. The owner of the state checks it before the step.
@@ -62,8 +64,9 @@ pub fn step<E: AsRef<Commit>, F>(
     purpose: Purpose,
     encode: impl FnOnce(Commit) -> Result<E, F>,
 ) -> Outcome<E, F> {
-    let Request { id, actor, authority, at, facts, .. } = request;
-    let context = Context { id: *id, actor, authority: *authority, at: *at, facts };
+    let Request { id, actor, authority, at, facts, by_mail_server, .. } = request;
+    let by_mail_server = *by_mail_server;
+    let context = Context { id: *id, actor, authority: *authority, at: *at, facts, by_mail_server };
     let (events, result) = match request.command.decide(company, &context) {
         Ok(Decision::Append { events, result }) => (events, result),
         Ok(Decision::Preview { events, result }) if purpose == Purpose::DryRun => (events, result),

@@ -2,7 +2,7 @@
 
 mod builtin;
 mod check;
-mod kinds;
+mod facts;
 mod labels;
 mod language;
 mod mail_template;
@@ -10,13 +10,14 @@ mod notices;
 mod part;
 mod render;
 mod text;
-mod topic;
+mod topic_variables;
 mod variables;
 
 pub use builtin::{LANGUAGES, builtin};
 pub use check::check;
+pub use facts::{Link, MailFacts};
 pub use language::{LAST_LANGUAGE, candidates, is_language_tag};
 pub use mail_template::MailTemplate;
 pub use render::{RenderError, Rendered, Renderer, render};
-pub use topic::{ExpiredValues, ImportValues, NumberValues, RunValues, TopicValues};
+pub use topic_variables::TopicVariables;
 pub use variables::MailValues;

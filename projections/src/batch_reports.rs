@@ -272,7 +272,7 @@ mod tests {
         }
     }
 
-    /// ML-12, catalogue 3.5, requirements 1.3: the product's own words; a resend after the run of the import
+    /// ML-12: the product's own words; a resend after the run of the import
     /// does not change the report.
     #[test]
     fn report_shows_whether_each_account_was_invited() {

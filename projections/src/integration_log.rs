@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn log_is_filtered_by_status_and_searched_by_name_and_address() {
+    fn log_is_filtered_by_status_and_by_search() {
         let company = company().commit([dispatched(1, "bob", 1, 1), sent(1, "bob", 1)]);
         let users = |params: Value| column(&company.query("integration_log", &params), "username");
         assert_eq!(users(json!({"run": run(1), "status": "success"})), [json!("bob")]);

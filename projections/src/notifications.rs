@@ -26,7 +26,10 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[Query {
         name: "notifications",
         access: Access::Permission(Permission::Administer),
-        params: &[Param::one_of::<MailKind>("kind"), Param::one_of::<NotificationStatus>("state")],
+        params: &[
+            Param::one_of::<NotificationKind>("kind"),
+            Param::one_of::<NotificationStatus>("state"),
+        ],
         paged: true,
         row: schema_of::<NotificationShown>,
         csv: Some(CsvLayout::report(&[
@@ -57,9 +60,9 @@ wire_enum! {
 
 /// A kind of mail other than an invitation, as a parameter of the query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct MailKind(TemplateKind);
+struct NotificationKind(TemplateKind);
 
-impl WireEnum for MailKind {
+impl WireEnum for NotificationKind {
     fn all() -> impl Iterator<Item = Self> {
         let is_listed = |kind: &TemplateKind| *kind != TemplateKind::ChannelInvitation;
         TemplateKind::ALL.into_iter().filter(is_listed).map(Self)
@@ -232,7 +235,7 @@ impl Projection for NotificationOrderProjection {
 }
 
 fn notifications(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
-    let kind = request.one_of::<MailKind>("kind")?;
+    let kind = request.one_of::<NotificationKind>("kind")?;
     let state = request.one_of::<NotificationStatus>("state")?;
     page::<NotificationOrderProjection, _>(request, rows, &[], |_, key| {
         let mail = load::<NotificationProjection>(rows, request.company, key.as_bytes())?;

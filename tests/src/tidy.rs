@@ -4,6 +4,7 @@ mod crates;
 mod files;
 mod ids;
 mod modules;
+mod names;
 mod sources;
 
 use std::fs;

@@ -31,7 +31,7 @@ impl<'n> KnownNames<'n> {
 
     /// The known name with the same plain form as `name`; otherwise the most similar known name.
     ///
-    /// If there are more than [`COMPARED_MAX`] known names, only the same plain form is found.
+    /// If there are more than `COMPARED_MAX` known names, only the same plain form is found.
     pub fn find_similar(&mut self, name: &str) -> Option<&'n str> {
         let name = plain(name);
         if name.is_empty() {

@@ -314,7 +314,7 @@ mod tests {
         becomes(text, text);
     }
 
-    /// Fields of RFC 4180: text without quotes, or any text in quotes with each of its own quotes doubled.
+    /// Fields of RFC 4180: text without quotes, or any text in quotes with each quote in it doubled.
     fn rfc4180() -> impl Strategy<Value = String> {
         let bare = "[ !#-+\\--~]{0,6}";
         let quoted = "[ -~\r\n]{0,8}".prop_map(|s| format!("\"{}\"", s.replace('"', "\"\"")));

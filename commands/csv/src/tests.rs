@@ -157,7 +157,7 @@ fn file_with_a_record_above_one_mebibyte_is_refused() {
 }
 
 #[test]
-fn failure_of_the_input_is_an_io_error_and_no_defect() {
+fn input_failure_is_an_io_error() {
     struct Failing;
     impl Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {

@@ -116,7 +116,8 @@ impl<R: Read> Text<R> {
         self.line
     }
 
-    /// The beginning of the text, without consuming it. An incomplete last line is left out, unless it is the only line.
+    /// The beginning of the text, without consuming it. An incomplete last line is left out, unless it is the only
+    /// line.
     pub(crate) fn head(&mut self) -> Result<Vec<u8>, ReadError> {
         while self.text.len() < HEAD_BYTES && !self.ended && self.bad_byte.is_none() {
             self.fill()?;
@@ -284,7 +285,8 @@ fn encoding_by_label(label: &str) -> Result<&'static Encoding, ReadError> {
     })
 }
 
-/// The encoding of the byte order mark, and the mark's length in bytes. UTF-32 is refused: the decoder does not know it.
+/// The encoding of the byte order mark, and the mark's length in bytes. UTF-32 is refused: the decoder does not know
+/// it.
 fn byte_order_mark(head: &[u8]) -> Result<Option<(&'static Encoding, usize)>, ReadError> {
     // This check must be first: the mark of UTF-32 begins like the mark of UTF-16.
     if head.starts_with(b"\xff\xfe\0\0") || head.starts_with(b"\0\0\xfe\xff") {

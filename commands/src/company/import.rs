@@ -1,4 +1,4 @@
-//! One import: its file, its options, how far it is, and what follows when it is over.
+//! The state of an import: its file and options, its progress, and the invitations after its end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +9,10 @@ use super::users::User;
 use crate::event::{Channel, Counts, FileRef, ImportOptions, RowOutcome, UndoCounts};
 use crate::values::Time;
 
-/// One import: processing until its last row is applied.
+/// The state of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportState {
-    /// 1 for the company's first import: the mark by which a user knows the import it was last seen in.
+    /// The number of the import in the company, from 1. A user stores the number of the last import that named it.
     pub ordinal: u32,
     pub files: Vec<FileRef>,
     pub options: ImportOptions,
@@ -21,25 +21,25 @@ pub struct ImportState {
     /// The number of the last data row that has an outcome.
     pub rows_done: u64,
     pub counts: Counts,
-    /// The people its rows name, in the order of the rows, each once; created or not.
+    /// The people that the rows name, in the order of the rows. Each person is listed once, also if not created.
     pub members: Vec<UserId>,
-    /// While it is open: its people that another import has named since, with the first row here.
+    /// While the import is open: its people that another import named later, each with its first row in this import.
     pub named_since: BTreeMap<UserId, u32>,
-    /// While it is open and references are strict: the people that its rows have created.
+    /// The people that its rows created. Recorded only while the import is open, and only with strict references.
     pub created: BTreeSet<UserId>,
-    /// The invitations to request when it ends; `None` after that or if none are wanted.
+    /// The invitations to request at the end of the import. None after that, or if no invitations are requested.
     pub invites: Option<Invites>,
     /// The people that its rows created, in order, if only these will be invited.
     pub invitees: Vec<UserId>,
-    /// Where all its people belong, if the command says so.
+    /// The organization and permission group of all its people, if the command names them.
     pub placing: Option<Placing>,
-    /// The link in the mail to the administrator, if one went out.
+    /// The link in the mail to the administrator, if such a mail was requested.
     pub link: Option<ImportLink>,
-    /// The address of the actor who requested it, if the actor is an address.
+    /// The actor who requested the import, if the actor is an e-mail address.
     pub starter: Option<Box<str>>,
 }
 
-/// The link that invites the people of an import: good once, for a while.
+/// The link that invites the people of an import. It works once, until it expires.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportLink {
     pub expires_at: Time,
@@ -62,13 +62,13 @@ pub struct Placing {
 }
 
 impl ImportState {
-    /// Ends the request for invitations: the run is requested, or there is none.
+    /// Forgets the requested invitations, because their run was requested or refused.
     pub(crate) fn settle_invites(&mut self) {
         self.invites = None;
         self.invitees = Vec::new();
     }
 
-    /// Records the outcome of a row. A created person is the last member.
+    /// Adds the person of a row to the people to invite, if the row created the person. This person is the last member.
     pub(crate) fn note_created(&mut self, outcome: RowOutcome) {
         if outcome == RowOutcome::Created && self.invites.is_some_and(|one| one.created_only) {
             self.invitees.extend(self.members.last());
@@ -82,7 +82,7 @@ impl ImportState {
     }
 }
 
-/// How far the undoing of an import is.
+/// The progress of the undo of an import.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Undo {

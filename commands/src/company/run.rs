@@ -1,6 +1,6 @@
 //! A run and its recipients: who waits, who is claimed, who is done.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -137,6 +137,11 @@ impl Run {
     pub fn recipient(&self, user: UserId) -> Option<(u32, Recipient)> {
         let place = *self.places.get(&user)?;
         Some((place, *self.recipients.get(place as usize)?))
+    }
+
+    /// Everybody on the list, listed already or still to come.
+    pub fn people(&self) -> BTreeSet<UserId> {
+        self.places.keys().chain(&self.unlisted).copied().collect()
     }
 
     /// The recipients whose turn it is, at most `most` of them: those deferred whose wait is over, then

@@ -376,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_person_is_found_in_any_spelling_and_unpacks_as_packed() {
+    fn person_is_found_in_any_spelling_of_the_key() {
         let mut users = Users::default();
         let id = users.enter("Jane.Doe");
         assert_eq!(users.enter(" jane.DOE "), id);

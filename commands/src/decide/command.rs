@@ -8,6 +8,7 @@ use crate::decide::key_spelling;
 use crate::decide::numbers::pool;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::envelope::read;
+use crate::mail_kinds;
 use crate::values::{Code, Refusal};
 
 /// A command that may be asked from outside, as the contract describes it.
@@ -73,10 +74,15 @@ macro_rules! commands {
             /// # Errors
             /// The rule that is broken, with its stable code.
             pub fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
-                if !self.takes_numbers() {
-                    return self.rule(company, context);
+                let mut decision = if self.takes_numbers() {
+                    pool::with_cooled(company, context, |company| self.rule(company, context))?
+                } else {
+                    self.rule(company, context)?
+                };
+                if let Some(events) = decision.events_mut() {
+                    mail_kinds::add_requests(company, events, context.at);
                 }
-                pool::with_cooled(company, context, |company| self.rule(company, context))
+                Ok(decision)
             }
 
             fn takes_numbers(&self) -> bool {

@@ -57,9 +57,9 @@ mod tests {
     use crate::event::Event;
     use crate::values::Code;
 
-    /// Catalogue 3.2: a key goes by the name that it has there, too.
+    /// Some keys have a second name, such as `run_id` for `run`.
     #[test]
-    fn commands_take_the_keys_of_the_catalogue() {
+    fn commands_accept_the_alternative_spellings_of_keys() {
         let id = "01JD0000000000000000000000";
         let file = json!({"name": "a.csv", "text": ""});
         let report = json!({"run_id": id, "recipient_id": "ann"});

@@ -1,5 +1,4 @@
 //! Mails about imports, runs, numbers and invitations.
 
 pub mod claim_notification;
-pub mod notices;
 pub mod report_notification;

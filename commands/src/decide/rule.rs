@@ -37,6 +37,8 @@ pub struct Context<'a> {
     pub authority: Authority,
     pub at: Time,
     pub facts: &'a Facts,
+    /// Whether the engine sends its mails by a mail server.
+    pub by_mail_server: bool,
 }
 
 /// The source of an actor's permissions.
@@ -85,10 +87,18 @@ impl Decision {
     /// Adds events at the end of the commit.
     #[must_use]
     pub fn with_events(mut self, more: impl IntoIterator<Item = Event>) -> Self {
-        if let Self::Append { events, .. } | Self::Preview { events, .. } = &mut self {
+        if let Some(events) = self.events_mut() {
             events.extend(more);
         }
         self
+    }
+
+    /// The events to append, or those of a preview. `None` for an answer without a commit.
+    pub(crate) fn events_mut(&mut self) -> Option<&mut Vec<Event>> {
+        match self {
+            Self::Append { events, .. } | Self::Preview { events, .. } => Some(events),
+            Self::Answer { .. } | Self::Repeat { .. } => None,
+        }
     }
 
     /// The events to append, or those of a preview.
@@ -133,6 +143,14 @@ impl Context<'_> {
         Err(Refusal::new(Code::AuthPermissionDenied).saying(name).with(json!({"permission": name})))
     }
 
+    /// Refuses to invite by a mail server while the link or the sender is a placeholder: every link would be dead.
+    ///
+    /// # Errors
+    /// `config.link_base_url_unset`, with the commands that set both.
+    pub(crate) fn require_mail_settings(&self, company: &Company) -> Result<(), Refusal> {
+        if self.by_mail_server { check_mail_settings(company) } else { Ok(()) }
+    }
+
     /// Refuses an actor who may not invite these people. The permission to import accounts is enough to invite
     /// accounts.
     ///
@@ -152,6 +170,23 @@ impl Context<'_> {
         }
         self.require(company, Permission::BulkIntegrateUsers)
     }
+}
+
+/// Checks that the link and the sender of mails are no placeholders.
+///
+/// # Errors
+/// `config.link_base_url_unset`, with the commands that set both.
+pub fn check_mail_settings(company: &Company) -> Result<(), Refusal> {
+    let command = |(setting, example)| {
+        format!("boarding config set {setting} {example} --company {}", company.id)
+    };
+    let unset = company.settings.mail_placeholders().into_iter();
+    let commands: Vec<String> = unset.map(command).collect();
+    if commands.is_empty() {
+        return Ok(());
+    }
+    let details = json!({"commands": commands});
+    Err(Refusal::new(Code::ConfigLinkBaseUrlUnset).saying(&commands.join("; ")).with(details))
 }
 
 /// The maximum length of a name, title or other single-line text, in characters.

@@ -11,4 +11,5 @@ pub mod record_delivery;
 pub mod report_recipients;
 pub(crate) mod selection;
 pub mod start_bulk_integration;
+pub(crate) mod unfinished;
 pub mod user_skipped;

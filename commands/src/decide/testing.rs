@@ -11,9 +11,9 @@ use crate::values::{Code, CommandId, CompanyId, Personal, Phone, Refusal, RunId,
 /// The time at which specs ask: 2026-11-21T08:00:00Z.
 pub const NOW: Time = Time(1_795_248_000_000);
 
-/// A company with a history.
+/// A company with a history, and whether its mails leave by a mail server.
 #[derive(Debug)]
-pub struct Given(pub Company);
+pub struct Given(pub Company, bool);
 
 /// The decision on a command.
 #[derive(Debug)]
@@ -42,10 +42,15 @@ impl From<&Self> for Command {
 pub fn given(events: impl IntoIterator<Item = Event>) -> Given {
     let company = Company::new("acme".parse::<CompanyId>().unwrap());
     let events: Vec<_> = events.into_iter().collect();
-    Given(company.after(Time(NOW.0 - 3_600_000), "jane@acme.example", &events))
+    Given(company.after(Time(NOW.0 - 3_600_000), "jane@acme.example", &events), false)
 }
 
 impl Given {
+    /// The same company on an engine that sends its mails by a mail server.
+    pub fn by_mail_server(self) -> Self {
+        Self(self.0, true)
+    }
+
     #[track_caller]
     pub fn when(&self, input: impl Into<Input>) -> Then {
         self.when_asked_by("jane@acme.example", Authority::Granted, NOW, input)
@@ -69,7 +74,14 @@ impl Given {
         input: impl Into<Input>,
     ) -> Then {
         let Input { command, facts } = input.into();
-        let context = Context { id: CommandId(Ulid(7)), actor, authority, at, facts: &facts };
+        let context = Context {
+            id: CommandId(Ulid(7)),
+            actor,
+            authority,
+            at,
+            facts: &facts,
+            by_mail_server: self.1,
+        };
         Then(command.decide(&self.0, &context))
     }
 

@@ -221,7 +221,7 @@ mod tests {
 
     /// The same person by address and by employee ID, in the same commit and a later one.
     #[test]
-    fn an_employee_id_means_whoever_has_it() {
+    fn employee_id_names_the_person_who_has_it() {
         let header = "email/login,employee id,title,Enabled\n";
         let first = format!("{header}ann@acme.example,E1,Clerk,TRUE\n,e1,Boss,\n,E2,Clerk,\n");
         let events = company(4).when(import(&first)).events();

@@ -74,7 +74,7 @@ mod tests {
     use crate::decide::Command;
     use crate::envelope::Envelope;
 
-    /// Contract, section 2: input has keys; a list is rejected.
+    /// Input has keys; a list is rejected.
     #[test]
     fn a_list_is_no_command_and_no_envelope() {
         let envelope = json!(["01JD0000000000000000000000", "a", null, null, null, null, null, {}]);
@@ -88,7 +88,7 @@ mod tests {
         }
     }
 
-    /// Contract, section 2: the message and the details name the malformed key.
+    /// The message and the details name the malformed key.
     #[test]
     fn the_part_that_cannot_be_read_is_named() {
         let run = "01JD0000000000000000000000";

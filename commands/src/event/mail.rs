@@ -10,58 +10,46 @@ use super::run::Channel;
 use crate::schema::{growing_list, json_schema, scalar};
 use crate::values::{ImportId, InvitationId, Personal, RunId, Time};
 
-/// The mails a company may word itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TemplateKind {
-    ChannelInvitation,
-    Welcome,
-    /// To an administrator, with the link that invites the people of an import.
-    ImportCompleted,
-    /// The report of an import, to the designated administrators.
-    BatchReport,
-    /// A waiting run has started, to the actor who requested it.
-    RunStarted,
-    /// A run has completed, to the actor who requested it.
-    RunCompleted,
-    /// An organization's numbers are running out, to the designated administrators.
-    NumberThreshold,
-    /// Pending invitations need more numbers than there are, to the designated administrators.
-    InvitationsExceedNumbers,
-    /// An invitation is still open, to the person invited.
-    Reminder,
-    /// Invitations came to nothing, to the designated administrators.
-    ExpiredDigest,
+/// Declares the kinds of mails with their stored names, in the order of the contract.
+macro_rules! template_kinds {
+    ($( $(#[$doc:meta])* $kind:ident $name:literal )*) => {
+        /// The mails a company may word itself.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum TemplateKind {
+            $( $(#[$doc])* #[serde(rename = $name)] $kind, )*
+        }
+
+        impl TemplateKind {
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
+
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $( Self::$kind => $name, )*
+                }
+            }
+        }
+    };
 }
 
-impl TemplateKind {
-    pub const ALL: [Self; 10] = [
-        Self::ChannelInvitation,
-        Self::Welcome,
-        Self::ImportCompleted,
-        Self::BatchReport,
-        Self::RunStarted,
-        Self::RunCompleted,
-        Self::NumberThreshold,
-        Self::InvitationsExceedNumbers,
-        Self::Reminder,
-        Self::ExpiredDigest,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ChannelInvitation => "channel_invitation",
-            Self::Welcome => "welcome",
-            Self::ImportCompleted => "import_completed",
-            Self::BatchReport => "batch_report",
-            Self::RunStarted => "run_started",
-            Self::RunCompleted => "run_completed",
-            Self::NumberThreshold => "number_threshold",
-            Self::InvitationsExceedNumbers => "invitations_exceed_numbers",
-            Self::Reminder => "reminder",
-            Self::ExpiredDigest => "expired_digest",
-        }
-    }
+template_kinds! {
+    ChannelInvitation "channel_invitation"
+    Welcome "welcome"
+    /// To an administrator, with the link that invites the people of an import.
+    ImportCompleted "import_completed"
+    /// The report of an import, to the designated administrators.
+    BatchReport "batch_report"
+    /// A waiting run has started, to the actor who requested it.
+    RunStarted "run_started"
+    /// A run has completed, to the actor who requested it.
+    RunCompleted "run_completed"
+    /// An organization's numbers are running out, to the designated administrators.
+    NumberThreshold "number_threshold"
+    /// Pending invitations need more numbers than there are, to the designated administrators.
+    InvitationsExceedNumbers "invitations_exceed_numbers"
+    /// An invitation is still open, to the person invited.
+    Reminder "reminder"
+    /// Invitations came to nothing, to the designated administrators.
+    ExpiredDigest "expired_digest"
 }
 
 /// Which wording of a mail.

@@ -57,7 +57,7 @@ fn the_vendors_keys_are_understood() {
 }
 
 #[test]
-fn a_name_that_was_set_can_be_unset_and_nothing_else_can() {
+fn only_the_company_name_can_be_unset() {
     let named = Settings { company_name: Some("Acme".to_owned()), ..Settings::default() };
     let check = |asked: &Value| named.check(asked.as_object().unwrap());
     assert!(check(&json!({"company_name": null})).is_ok());

@@ -23,6 +23,15 @@ pub(super) fn fits(name: &str, text: &str) -> bool {
     }
 }
 
+/// The address of a link with this token. A base with a query or a fragment gets the token at its end. Another base
+/// gets the token as the next part of its path, with one slash between.
+pub fn link_address(base: &str, token: &str) -> String {
+    if token.is_empty() || base.contains(['?', '#']) {
+        return format!("{base}{token}");
+    }
+    format!("{}/{token}", base.trim_end_matches('/'))
+}
+
 /// Whether a link can begin with the text: it has no character that ends an address or an HTML attribute.
 fn is_web_address(text: &str) -> bool {
     const NEVER: &[char] = &['"', '\'', '`', '<', '>', '\\', '{', '}', '|', '^'];
@@ -41,8 +50,25 @@ fn is_web_address(text: &str) -> bool {
 mod tests {
     use serde_json::json;
 
+    use super::link_address;
     use crate::settings::Settings;
     use crate::values::Code;
+
+    /// LX-30: base and token are joined by one slash, whether the base ends with a slash or not.
+    #[test]
+    fn base_and_token_are_joined_with_one_slash() {
+        for (base, expected) in [
+            ("https://acme.example", "https://acme.example/tok"),
+            ("https://acme.example/", "https://acme.example/tok"),
+            ("https://acme.example/link", "https://acme.example/link/tok"),
+            ("https://acme.example/link//", "https://acme.example/link/tok"),
+            ("https://acme.example/l?token=", "https://acme.example/l?token=tok"),
+            ("https://[::1]/#/", "https://[::1]/#/tok"),
+        ] {
+            assert_eq!(link_address(base, "tok"), expected);
+        }
+        assert_eq!(link_address("https://acme.example/link", ""), "https://acme.example/link");
+    }
 
     /// LX-30: an invalid sender, link address or language is rejected when it is set, not with every mail of
     /// a later run.

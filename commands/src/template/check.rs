@@ -2,13 +2,14 @@
 
 use serde_json::json;
 
-use super::kinds::MailFacts;
+use super::facts::MailFacts;
 use super::language::LAST_LANGUAGE;
 use super::mail_template::MailTemplate;
 use super::part::MailPart;
 use super::render::{RenderError, environment, render};
+use super::topic_variables::TopicVariables;
 use super::variables::{MailValues, known_values};
-use crate::event::{Channel, TemplateKind};
+use crate::event::Channel;
 use crate::values::{Code, Refusal, Time};
 
 /// The longest subject, in characters: one header line of RFC 5322 with room for its name.
@@ -24,11 +25,18 @@ const MAX_SOURCE_BYTES: usize = 64 * 1024;
 /// # Errors
 /// `template.invalid` with `part` and `line` for a syntax error or an unknown variable.
 /// `template.missing_required_variable` with `missing: ["text: link_url", …]`.
-pub fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Result<(), Refusal> {
+pub fn check(
+    facts: &'static MailFacts,
+    about: &TopicVariables,
+    subject: &str,
+    text: &str,
+    html: &str,
+) -> Result<(), Refusal> {
+    let samples = samples(about);
     let parts = [(MailPart::Subject, subject), (MailPart::Text, text), (MailPart::Html, html)];
     for (part, source) in parts {
         check_size(part, source)?;
-        check_names(kind, part, source)?;
+        check_names(facts, part, source, &samples[0])?;
     }
     let template = MailTemplate {
         language: LAST_LANGUAGE.to_owned(),
@@ -37,13 +45,13 @@ pub fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Resul
         html: html.to_owned(),
     };
     let mut missing = Vec::new();
-    for sample in samples(kind) {
-        let mail = render(kind, &template, &sample).map_err(|error| invalid(&error))?;
+    for sample in &samples {
+        let mail = render(facts, &template, sample).map_err(|error| invalid(&error))?;
         if mail.subject.is_empty() {
             return Err(refuse(MailPart::Subject, None, "the subject is empty"));
         }
         for (part, shown) in [(MailPart::Text, &mail.text), (MailPart::Html, &mail.html)] {
-            missing.extend(unseen(kind, part, shown, &sample));
+            missing.extend(unseen(facts, part, shown, sample));
         }
     }
     missing.sort();
@@ -75,13 +83,17 @@ fn check_size(part: MailPart, source: &str) -> Result<(), Refusal> {
 }
 
 /// Every variable that is used must be known. A name in a comment is not used.
-fn check_names(kind: TemplateKind, part: MailPart, source: &str) -> Result<(), Refusal> {
+fn check_names(
+    facts: &MailFacts,
+    part: MailPart,
+    source: &str,
+    sample: &MailValues<'_>,
+) -> Result<(), Refusal> {
     let environment = environment(part, source).map_err(|error| invalid(&error))?;
     let template = environment
         .get_template(part.name())
         .map_err(|error| invalid(&RenderError::of(part, &error)))?;
-    let [sample, _] = samples(kind);
-    let known = known_values(kind, part, LAST_LANGUAGE, &sample);
+    let known = known_values(facts, part, LAST_LANGUAGE, sample);
     let is_global = |name: &str| environment.globals().any(|(global, _)| global == name);
     let used = template.undeclared_variables(false);
     let mut unknown: Vec<_> =
@@ -100,16 +112,16 @@ fn line_of(source: &str, name: &str) -> Option<usize> {
 }
 
 /// The required variables that are not visible in a finished part.
-fn unseen(kind: TemplateKind, part: MailPart, shown: &str, sample: &MailValues<'_>) -> Vec<String> {
+fn unseen(facts: &MailFacts, part: MailPart, shown: &str, sample: &MailValues<'_>) -> Vec<String> {
     let button = format!("href=\"{}\"", sample.link_url);
-    let known = known_values(kind, part, LAST_LANGUAGE, sample);
+    let known = known_values(facts, part, LAST_LANGUAGE, sample);
     let is_seen = |name: &&str| match *name {
         "link_button" => shown.contains(&button),
         // The button holds the link too. The link must also be visible as text.
         "link_url" => shown.replace(&button, "").contains(sample.link_url),
         name => known.get(name).is_some_and(|value| shown.contains(&value.to_string())),
     };
-    let required = MailFacts::of(kind).required_in(part);
+    let required = facts.required_in(part);
     required
         .iter()
         .filter(|name| !is_seen(name))
@@ -118,7 +130,7 @@ fn unseen(kind: TemplateKind, part: MailPart, shown: &str, sample: &MailValues<'
 }
 
 /// Two sets of values for the check: a person whose values are all known, and one with a user name only.
-fn samples(kind: TemplateKind) -> [MailValues<'static>; 2] {
+fn samples(about: &TopicVariables) -> [MailValues<'_>; 2] {
     let full = MailValues {
         first_name: "Jane",
         last_name: "Hudson",
@@ -129,7 +141,7 @@ fn samples(kind: TemplateKind) -> [MailValues<'static>; 2] {
         link_url: "https:sample-link",
         expires_hours: 24,
         expires_at: Time(0),
-        about: MailFacts::of(kind).sample,
+        about,
     };
     let bare = MailValues { first_name: "", last_name: "", company_name: "", ..full };
     [full, MailValues { channel: Channel::Imessage, ..bare }]
@@ -149,11 +161,18 @@ fn refuse(part: MailPart, line: Option<usize>, message: &str) -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::TemplateKind;
+    use crate::mail_kinds;
     use crate::template::{LANGUAGES, builtin};
 
     const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
     const TEXT: &str = "{{ link_url }}";
     const HTML: &str = "{{ link_button }} {{ link_url }}";
+
+    fn check(kind: TemplateKind, subject: &str, text: &str, html: &str) -> Result<(), Refusal> {
+        let kind = mail_kinds::of(kind);
+        super::check(kind.facts(), &kind.sample(), subject, text, html)
+    }
 
     #[track_caller]
     fn missing(text: &str, html: &str, expected: &[&str]) {
@@ -202,7 +221,7 @@ mod tests {
     }
 
     #[test]
-    fn a_welcome_mail_needs_no_link_and_may_not_ask_for_one() {
+    fn welcome_mail_with_a_link_is_rejected() {
         assert_eq!(check(TemplateKind::Welcome, "s", "{{ username }}", "h"), Ok(()));
         let refusal = check(TemplateKind::Welcome, "s", "{{ link_url }}", "h").unwrap_err();
         assert_eq!(refusal.code, Code::TemplateInvalid);

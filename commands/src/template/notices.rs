@@ -63,7 +63,7 @@ mod tests {
         It is\nover.\n\nTotal : {{ total }}\nGood: {{ success }}\n\n{{ link_url }}\n";
 
     #[test]
-    fn a_mail_is_found_by_its_kind_and_made_into_html() {
+    fn mail_is_found_by_kind_and_rendered_as_html() {
         let mail = find(FILE, "xx", TemplateKind::BatchReport).unwrap();
         assert_eq!(mail.subject, "Done: {{ file_name }}");
         let text = "It is\nover.\n\nTotal : {{ total }}\nGood: {{ success }}\n\n{{ link_url }}\n";

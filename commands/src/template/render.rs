@@ -6,11 +6,11 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::facts::MailFacts;
 use super::mail_template::MailTemplate;
 use super::part::MailPart;
 use super::text::one_line;
 use super::variables::{MailValues, known_values};
-use crate::event::TemplateKind;
 
 /// The most work for one part of a mail, in MiniJinja instructions: a hundred times what the longest built-in mail
 /// needs, and stopped within two milliseconds.
@@ -68,7 +68,7 @@ impl RenderError {
 /// A template that is parsed once and filled in for many people.
 #[derive(Debug)]
 pub struct Renderer {
-    kind: TemplateKind,
+    facts: &'static MailFacts,
     language: String,
     subject: Environment<'static>,
     text: Environment<'static>,
@@ -80,9 +80,9 @@ impl Renderer {
     ///
     /// # Errors
     /// The part, line and cause of the first syntax error.
-    pub fn new(kind: TemplateKind, template: &MailTemplate) -> Result<Self, RenderError> {
+    pub fn new(facts: &'static MailFacts, template: &MailTemplate) -> Result<Self, RenderError> {
         Ok(Self {
-            kind,
+            facts,
             language: template.language.clone(),
             subject: environment(MailPart::Subject, &template.subject)?,
             text: environment(MailPart::Text, &template.text)?,
@@ -108,7 +108,7 @@ impl Renderer {
         environment: &Environment<'static>,
         values: &MailValues<'_>,
     ) -> Result<String, RenderError> {
-        let known = known_values(self.kind, part, &self.language, values);
+        let known = known_values(self.facts, part, &self.language, values);
         let filled = environment
             .get_template(part.name())
             .and_then(|ready| ready.render(known))
@@ -126,11 +126,11 @@ impl Renderer {
 /// # Errors
 /// As [`Renderer::new`] and [`Renderer::render`].
 pub fn render(
-    kind: TemplateKind,
+    facts: &'static MailFacts,
     template: &MailTemplate,
     values: &MailValues<'_>,
 ) -> Result<Rendered, RenderError> {
-    Renderer::new(kind, template)?.render(values)
+    Renderer::new(facts, template)?.render(values)
 }
 
 /// The parsed part: unknown variables fail, HTML is escaped, nothing is included from outside.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use minijinja::Value;
 
-use super::kinds::{Link, MailFacts};
+use super::facts::{Link, MailFacts};
 use super::labels::{button_label, channel_name, invite_label};
 use super::part::MailPart;
 use super::text::{escaped, one_line, shown_time};
-use super::topic::TopicValues;
-use crate::event::{Channel, TemplateKind};
+use super::topic_variables::TopicVariables;
+use crate::event::Channel;
 use crate::values::Time;
 
 /// The values that fill in a template. A value is shown as it is; template syntax in it has no effect.
@@ -26,17 +26,16 @@ pub struct MailValues<'a> {
     pub link_url: &'a str,
     pub expires_hours: u64,
     pub expires_at: Time,
-    pub about: TopicValues<'a>,
+    pub about: &'a TopicVariables,
 }
 
 /// The variables that a part may use, with their values.
 pub(super) fn known_values(
-    kind: TemplateKind,
+    facts: &MailFacts,
     part: MailPart,
     language: &str,
     values: &MailValues<'_>,
 ) -> BTreeMap<&'static str, Value> {
-    let facts = MailFacts::of(kind);
     let mut known = values.about.known();
     known.insert("company_name", one_line(values.company_name).into());
     if facts.names_person {

@@ -1,4 +1,4 @@
-//! A row as it was read: the values it gives, and what is wrong with or worth saying about it.
+//! A parsed row: its values, problems and warnings.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -7,7 +7,7 @@ use boarding_csv::CellValue;
 
 use crate::values::{Code, Phone, Problem, UserKey};
 
-/// The values of a row, in the words of the model.
+/// The values of a row, by the names of the model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RowValues {
     /// The company's key for the person; none only if the row has a problem.
@@ -21,7 +21,7 @@ pub struct RowValues {
     pub roles: CellValue<Vec<String>>,
     /// Whether the person is to be active; none for a blank cell or a missing column.
     pub enabled: Option<bool>,
-    /// Whether the person leaves. Then the other values of the row are ignored.
+    /// Whether the person is to be archived. Then the other values of the row are ignored.
     pub archived: bool,
     /// The manager of the person, if it must be resolved; the text is also an attribute.
     pub manager: Option<UserRef>,
@@ -29,7 +29,7 @@ pub struct RowValues {
     pub supervisor: Option<UserRef>,
     /// The number of the pool that the person is to get.
     pub number: CellValue<Phone>,
-    /// The dialect's own columns, by the dialect's names.
+    /// The values that only this dialect has, by attribute name.
     pub attributes: BTreeMap<String, CellValue<String>>,
 }
 
@@ -42,7 +42,7 @@ pub struct UserRef {
 }
 
 impl UserRef {
-    /// As the row alone tells it.
+    /// A reference whose person is not yet looked for in the rest of the file.
     pub fn named(key: UserKey) -> Self {
         Self { key, in_file: false }
     }
@@ -55,10 +55,10 @@ pub struct ParsedRow {
     pub row: u64,
     /// The physical line on which it begins, from 1.
     pub line: u64,
-    /// The cells as in the file, so that a refused row can be given back.
+    /// The cells as in the file, so that a refused row can be exported.
     pub cells: Vec<String>,
     pub values: RowValues,
-    /// What makes the row invalid; the row is good if there is none.
+    /// The problems that make the row invalid; the row is valid if there is none.
     pub problems: Vec<Problem>,
     /// What the importing person should see although the row is valid.
     pub warnings: Vec<Problem>,

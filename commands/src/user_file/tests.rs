@@ -86,7 +86,7 @@ fn control_character_in_a_fixed_word_is_a_problem() {
 
 /// N53
 #[test]
-fn a_key_with_an_at_sign_is_checked_as_an_address() {
+fn key_with_an_at_sign_is_validated_as_address() {
     for (local, code) in [(242, Code::FieldInvalidEmail), (243, Code::FieldInvalidEmail)] {
         let text = format!("email/login\n{}@example.com\n", "a".repeat(local));
         assert_eq!(parsed(text.as_bytes(), "officechat")[0].problems[0].code, code, "{local}");

@@ -158,6 +158,7 @@ codes! {
     OrgUnitRoleLacksPermission "org_unit.role_lacks_permission" "No role of the organizational unit has the permission bulk_integration; add it to one of the roles."
     PermissionGroupNotFound "permission_group.not_found" "The company has no such group of user permissions; define it first."
     ConfigInvalidValue "config.invalid_value" "The value is not valid here; use a different value."
+    ConfigLinkBaseUrlUnset "config.link_base_url_unset" "The mails would have a dead link or a sender that does not exist; set your link page and your sender first."
     ConfigUnknownSetting "config.unknown_setting" "There is no setting of this name; check the name."
     TemplateMissingRequiredVariable "template.missing_required_variable" "The template lacks required variables; add each variable that is named."
     TemplateInvalid "template.invalid" "The template is not valid; correct it."
@@ -170,6 +171,7 @@ codes! {
     RunPlanChanged "run.plan_changed" "The number of people has changed since the preview; make a new preview and check it."
     RunNotFound "run.not_found" "The company has no run with this id; check the id."
     RunAlreadyExists "run.already_exists" "A run with this id exists already; use another id."
+    RunPeopleInUnfinishedRun "run.people_in_unfinished_run" "Some of these people are in a run that has not ended, and would get a second mail."
     RunNotRunning "run.not_running" "The run is not running at this time; nothing was recorded."
     RunCannotBeStopped "run.cannot_be_stopped" "A run that has started cannot be stopped."
     RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; there is nothing left to withdraw."
@@ -203,7 +205,7 @@ codes! {
 
     // The engine itself.
     Overloaded "overloaded" "Too many requests are waiting; try again in a moment."
-    Unavailable "unavailable" "The engine cannot do this at the moment; try again."
+    Unavailable "unavailable" "The engine cannot do this at the moment."
     Internal "internal" "The engine failed and logged the error; the same command may be sent again."
     NotYetVisible "not_yet_visible" "The read models have not reached this position yet; repeat the query."
     QueryUnknown "query.unknown" "There is no query of this name; check the name."
@@ -248,7 +250,7 @@ const STATUSES: [(u16, &[Code]); 6] = [
 
 impl Code {
     /// The status of the code: 400 refused, 403 permission, 409 conflict, 413 too large, 429 overload, 500 and 503
-    /// failures (contract, section 2).
+    /// failures.
     pub fn status(self) -> u16 {
         let of = |(_, codes): &&(u16, &[Self])| codes.contains(&self);
         STATUSES.iter().find(of).map_or(400, |(status, _)| *status)
@@ -371,7 +373,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_is_found_by_its_spelling_and_has_a_sentence() {
+    fn every_code_is_found_by_spelling_and_has_a_sentence() {
         for &code in Code::ALL {
             assert_eq!(Code::find(code.as_str()), Some(code));
             assert!(code.text().ends_with('.'), "{code} has no sentence");
@@ -386,7 +388,7 @@ mod tests {
         assert_eq!(spellings.len(), Code::ALL.len());
     }
 
-    /// Contract, section 2: the status of every code follows from its spelling.
+    /// The status of every code follows from its spelling.
     #[test]
     fn status_follows_from_the_code() {
         for &code in Code::ALL {

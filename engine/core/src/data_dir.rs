@@ -242,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_folder_is_made_with_its_parts_for_its_owner_alone() {
+    fn new_folder_is_accessible_to_its_owner_only() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/data");
         let data = DataDir::open(&path).unwrap();
@@ -268,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_in_use_is_refused_with_the_number_of_the_process() {
+    fn folder_in_use_is_rejected_with_the_process_number() {
         let folder = tempfile::tempdir().unwrap();
         let first = DataDir::open(folder.path()).unwrap();
         let error = DataDir::open(folder.path()).unwrap_err();
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_of_a_newer_format_is_refused_by_both_numbers() {
+    fn folder_of_a_newer_format_is_rejected() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("FORMAT"), "boarding data folder, format 2\n").unwrap();
         let error = DataDir::open(folder.path()).unwrap_err();
@@ -300,7 +300,7 @@ mod tests {
         }
     }
 
-    /// Fault 38: a secret that others can read, or a part of one, is rejected.
+    /// A secret that others can read, or a part of one, is rejected.
     #[test]
     fn an_exposed_or_damaged_secret_is_refused() {
         let folder = tempfile::tempdir().unwrap();

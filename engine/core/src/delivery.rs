@@ -57,6 +57,11 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// Whether a repeated Message-ID never reaches the person twice.
     fn deduplicates(&self) -> bool;
 
+    /// Whether it sends mails by a mail server. Then a placeholder as link or sender is refused.
+    fn is_mail_server(&self) -> bool {
+        false
+    }
+
     /// How long after its claim a mail may be sent again with its Message-ID, in seconds; 0 means never.
     fn repeats_within_seconds(&self, _: Purpose) -> u64 {
         if self.deduplicates() { u64::MAX } else { 0 }

@@ -104,6 +104,11 @@ impl Engine {
         EngineLog(Arc::clone(&self.context))
     }
 
+    /// Whether mails leave by a mail server, as opposed to files or workers.
+    pub fn sends_by_mail_server(&self) -> bool {
+        self.context.channel.is_mail_server()
+    }
+
     /// The companies that have a history.
     pub fn companies(&self) -> Vec<CompanyId> {
         self.context.log.companies()
@@ -123,7 +128,9 @@ impl Engine {
             Err(reply) => return reply.into_answer(id),
         };
         let PreparedCommand { command, facts, body, kept } = prepared;
-        let submission = Submission { company: company.clone(), body, envelope, authority };
+        let by_mail_server = self.context.channel.is_mail_server();
+        let company = company.clone();
+        let submission = Submission { company, body, envelope, authority, by_mail_server };
         let reply = match (command, kept) {
             (Command::ImportFile(import), Some(files)) => {
                 self.planner.import_as_planned(&submission, import, files).await
@@ -158,7 +165,9 @@ impl Engine {
         let (Command::ImportFile(import), Some(files)) = (command, kept) else {
             return Err(rejected(Reply::Refused(Code::EnvelopeMalformed.into())));
         };
-        let submission = Submission { company: company.clone(), body, envelope, authority };
+        let by_mail_server = self.context.channel.is_mail_server();
+        let company = company.clone();
+        let submission = Submission { company, body, envelope, authority, by_mail_server };
         let planned = self.planner.plan(&submission, &import, &files).await;
         planned.map(|(plan, _)| plan).map_err(rejected)
     }

@@ -43,10 +43,10 @@ pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 /// The flush interval of the store, in milliseconds. The store frees disk space only when it flushes.
 pub const STORE_FLUSH_MILLIS: u64 = 500;
 
-/// The longest wait of a query for `min_position`, in seconds (contract, section 3).
+/// The longest wait of a query for `min_position`, in seconds.
 pub const VISIBLE_SECONDS_MAX: u64 = 5;
 
-/// The largest file that a command may carry inline, in bytes (contract, section 2).
+/// The largest file that a command may carry inline, in bytes.
 pub const INLINE_FILE_BYTES_MAX: usize = 512 * 1024;
 
 /// The most rows that one command applies.
@@ -81,7 +81,7 @@ pub const PICTURES_FREE_BYTES: u64 = 64 * 1024 * 1024;
 /// The longest stored name of a picture, in characters: an Agent ID has at most 64.
 pub const PICTURE_NAME_CHARS_MAX: usize = 100;
 
-/// The most rows that a preview shows (contract, section 2).
+/// The most rows that a preview shows.
 pub const PREVIEW_ROWS: usize = 100;
 
 /// The most additional rows of each kind of problem in a preview: they fit on a screen with the counts.

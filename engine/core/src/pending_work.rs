@@ -3,7 +3,8 @@
 mod blocked_imports;
 
 use boarding_commands::company::Company;
-use boarding_commands::decide::{AT_ONCE, next_turn};
+use boarding_commands::decide::next_turn;
+use boarding_commands::mail_kinds::AT_ONCE;
 use boarding_commands::values::{ImportId, RunId, Time};
 
 pub(crate) use blocked_imports::BlockedImports;

@@ -17,6 +17,8 @@ pub(crate) struct Submission {
     pub body: Digest,
     pub envelope: Envelope,
     pub authority: Authority,
+    /// Whether the engine sends its mails by a mail server.
+    pub by_mail_server: bool,
 }
 
 impl Submission {
@@ -32,6 +34,7 @@ impl Submission {
             at,
             correlation: envelope.correlation,
             traceparent: envelope.traceparent.clone(),
+            by_mail_server: self.by_mail_server,
             expected_version: envelope.expected_version,
             planned_at: None,
         }

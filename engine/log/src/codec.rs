@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_of_a_newer_schema_is_refused_by_its_number() {
+    fn commit_of_a_newer_schema_is_rejected() {
         let company: CompanyId = "acme".parse().unwrap();
         let mut commit = sample::commit(&company, 1, Digest::default(), 1);
         commit.schema = SCHEMA + 1;
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_commit_larger_than_the_limit_is_refused_before_it_is_stored() {
+    fn commit_over_the_limit_is_rejected() {
         let company: CompanyId = "acme".parse().unwrap();
         let mut commit = sample::commit(&company, 1, Digest::default(), 1);
         commit.traceparent = Some("x".repeat(COMMIT_BYTES_MAX));

@@ -195,7 +195,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answer_goes_to_no_subject_of_the_engine_or_the_server() {
+    fn reply_subject_of_engine_or_server_is_rejected() {
         assert!(may_answer("_INBOX.publisher.abc.1"));
         assert!(may_answer("answers.for.me"));
         for subject in [

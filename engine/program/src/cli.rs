@@ -12,6 +12,7 @@ mod command;
 mod common;
 mod completions;
 mod config;
+mod consent;
 mod demo;
 mod did_you_mean;
 mod exit_counts;
@@ -229,7 +230,7 @@ mod tests {
 
     /// An option of a verb with the id of a common option would get that option's value.
     #[test]
-    fn no_argument_of_a_verb_has_the_id_of_a_common_option() {
+    fn no_argument_has_the_id_of_a_common_option() {
         fn check(command: &clap::Command, common: &[String]) {
             for verb in command.get_subcommands() {
                 let clash =

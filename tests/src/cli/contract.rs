@@ -1,4 +1,4 @@
-//! Contract section 5, for all verbs: exit statuses, JSON, ids.
+//! Rules for all verbs: exit statuses, JSON, ids.
 
 use serde_json::{Value, json};
 
@@ -214,7 +214,6 @@ fn import_and_run_repeated_under_their_ids_are_done_once() {
     assert_eq!(std::fs::read_dir(cli.outbox().join(run)).unwrap().count(), 5);
 }
 
-/// Contract section 3.
 #[test]
 fn rows_have_the_keys_of_the_contract() {
     let cli = Cli::with_company();
@@ -364,7 +363,7 @@ fn command_accepts_a_body_or_an_envelope_on_stdin() {
     assert_eq!(cli.rows(&["history"])[2]["actor"], json!("kim@acme.example"));
 }
 
-/// Contract section 5: Invalid rows and failed recipients end with status 5, for the verb `command` too.
+/// Invalid rows and failed recipients end with status 5, for the verb `command` too.
 #[test]
 fn command_with_failed_rows_or_people_ends_with_5() {
     let cli = Cli::with_company();

@@ -68,7 +68,7 @@ fn failed_rows_are_corrected_and_imported_again() {
     assert_eq!(cli.refused(&["phones", "remove", "+84923448073"])["code"], "phone.not_found");
 }
 
-/// Contract section 5: Failed rows are a CSV file. `--json` is refused unless `-o` names a file.
+/// Failed rows are a CSV file. `--json` is refused unless `-o` names a file.
 #[test]
 fn failed_rows_cannot_be_printed_as_json() {
     let cli = Cli::with_company();

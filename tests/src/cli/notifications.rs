@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::program::Cli;
 
-/// ML-14, catalogue 3.6: Settings switch the mails on, and the verb shows the state of each.
+/// ML-14: settings switch the mails on, and the verb shows the state of each.
 #[test]
 fn settings_switch_notifications_on_and_a_verb_lists_them() {
     let cli = Cli::with_company();

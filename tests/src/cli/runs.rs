@@ -6,6 +6,8 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::support::mail_server::MailServer;
+use crate::support::mail_text::decoded;
 use crate::support::paths::fixture;
 use crate::support::program::Cli;
 
@@ -166,6 +168,42 @@ fn terminal_asks_for_confirmation_of_a_run() {
     }
 }
 
+/// LX-30: A mail server gets no mail with a dead link. The outbox may hold such mails, and the program says so.
+#[test]
+fn run_by_smtp_with_a_placeholder_link_is_refused() {
+    let server = MailServer::start(&[]);
+    let smtp = format!("smtp://127.0.0.1:{}", server.port);
+    let cli = Cli::new();
+    for words in [
+        &["config", "set", "channels.whatsapp", "true"][..],
+        &["users", "add", "ann", "--email", "ann@people.example"],
+        &["phones", "add", "+84923448071", "ann"],
+    ] {
+        cli.run(words).expect_status(0);
+    }
+    let start = ["runs", "start", "--channel", "whatsapp", "--user", "ann", "--yes"];
+    let by_smtp = [&start[..], &["--smtp", &smtp]].concat();
+    let refused = cli.refused(&by_smtp);
+    assert_eq!(refused["code"], "config.link_base_url_unset");
+    for setting in ["link_base_url", "mail_from"] {
+        let command = format!("boarding config set {setting} ");
+        assert!(refused["message"].as_str().unwrap().contains(&command), "{refused}");
+    }
+    assert_eq!(cli.rows(&["runs"]), Vec::<Value>::new());
+
+    let in_files = cli.run(&[&start[..], &["--json"]].concat()).expect_status(0);
+    assert!(in_files.stderr.contains("placeholder"), "{}", in_files.stderr);
+    let settings = ["link_base_url", "https://acme.example/link", "mail_from", "on@acme.example"];
+    cli.run(&[&["config", "set"][..], &settings].concat()).expect_status(0);
+    let output = cli.run(&by_smtp).expect_status(0);
+    assert!(!output.stderr.contains("placeholder"), "{}", output.stderr);
+    let received = server.received();
+    assert_eq!(received.len(), 1, "only the run with a real link was sent");
+    let mail = decoded(&received[0].data);
+    let (_, token) = mail.split_once("https://acme.example/link/").unwrap();
+    assert!(token.starts_with(|c: char| c.is_ascii_alphanumeric() || "-_".contains(c)), "{mail}");
+}
+
 /// LX-32: A scheduled run can be withdrawn. A run that has started cannot be stopped.
 #[test]
 fn started_run_cannot_be_stopped() {
@@ -252,4 +290,106 @@ fn interrupted_run_continues_with_the_next_start() {
     );
     let mails = std::fs::read_dir(cli.outbox().join(run["run"].as_str().unwrap())).unwrap();
     assert_eq!(mails.count(), 10_000);
+}
+
+/// The command that starts a run of the last import. It must not be repeated while the run goes on.
+const START: [&str; 7] = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes"];
+
+/// The number of mails of each run.
+fn mails_by_run(cli: &Cli) -> Vec<usize> {
+    let runs = std::fs::read_dir(cli.outbox()).unwrap().map(|run| run.unwrap().path());
+    runs.map(|run| std::fs::read_dir(run).unwrap().count()).collect()
+}
+
+/// P7: The same command after a kill in the middle of a run is refused: it would send all mails a second time.
+#[test]
+fn same_command_after_a_kill_sends_no_second_mail() {
+    let cli = Cli::with_company();
+    cli.run(&["config", "set", "bulk_integration_max_records", "2000"]).expect_status(0);
+    let people: Vec<_> = (0..2_000).map(|n| (format!("u{n}"), format!("+1212200{n:04}"))).collect();
+    let people: Vec<_> = people.iter().map(|(user, phone)| (&**user, &**phone)).collect();
+    cli.import(&cli.people("many.csv", &people));
+    let mut child = cli.command(&START).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+    assert!(line.starts_with("inviting"), "{line}");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(mails_by_run(&cli)[0] < 2_000);
+
+    let refusal = cli.refused(&START);
+    assert_eq!(refusal["code"], "run.people_in_unfinished_run");
+    let runs = cli.rows(&["runs"]);
+    assert_eq!(runs.len(), 1, "{runs:?}");
+    let run = json!({"run": runs[0]["run"], "state": "running", "people": 2_000});
+    assert_eq!(refusal["details"]["runs"], json!([run]));
+    let refused = cli.run(&START).expect_status(1);
+    assert!(refused.stderr.contains("boarding runs resume"), "{}", refused.stderr);
+    let everybody = ["invitations", "resend", "--channel", "whatsapp", "--filter", "not_invited"];
+    let refusal = cli.refused(&[&everybody[..], &["--yes"]].concat());
+    assert_eq!(refusal["code"], "run.people_in_unfinished_run");
+    cli.run(&["runs", "resume"]).expect_status(0);
+    assert_eq!(mails_by_run(&cli), [2_000]);
+}
+
+/// A scheduled run has its people too. With `--yes-again` they get a second mail.
+#[test]
+fn people_of_a_scheduled_run_need_a_second_consent() {
+    let cli = with_three_people();
+    cli.start(&["--import", "latest", "--not-before", "2999-01-01T00:00:00Z"]);
+    assert_eq!(cli.refused(&START)["code"], "run.people_in_unfinished_run");
+    let again = ["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes-again"];
+    cli.run(&again).expect_status(0);
+    assert_eq!(mails_by_run(&cli), [3]);
+}
+
+/// A failure after the acceptance of a run says that the run is accepted, and never asks for a repeat.
+#[test]
+fn failure_after_acceptance_asks_for_no_repeat() {
+    let cli = with_three_people();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", silent.local_addr().unwrap());
+    let start = |user| ["runs", "start", "--channel", "whatsapp", "--user", user, "--yes"];
+    let mut child = cli.command(&[&start("ann")[..], &["--smtp", &url]].concat()).spawn().unwrap();
+    // A connection shows that the first run sends.
+    let _connection = silent.accept().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let failed = cli.run(&[&start("bob")[..], &["--json"]].concat()).expect_status(4);
+    let answer = failed.json();
+    let accepted = format!("run {} is accepted", answer["result"]["run"].as_str().unwrap());
+    assert_eq!(answer["outcome"], "accepted", "{answer}");
+    for text in [&accepted, "boarding runs resume", "do not repeat the command", "--smtp URL"] {
+        assert!(failed.stderr.contains(text), "{text}: {}", failed.stderr);
+    }
+    assert!(!failed.stderr.contains("try again"), "{}", failed.stderr);
+    assert_eq!(cli.rows(&["runs"]).len(), 2);
+}
+
+/// Import & Invite: The same command after a kill asks for consent too.
+#[test]
+fn same_import_after_a_kill_invites_nobody_again() {
+    let cli = with_three_people();
+    let file = cli.people("four.csv", &[("dora", "+84923448074")]);
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("smtp://{}", silent.local_addr().unwrap());
+    let import = [
+        "import",
+        &file,
+        "--dialect",
+        "leapxpert",
+        "--add-phones",
+        "--invite",
+        "--channel",
+        "whatsapp",
+    ];
+    let mut child = cli.command(&[&import[..], &["--smtp", &url]].concat()).spawn().unwrap();
+    let _connection = silent.accept().unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let refusal = cli.run(&[&import[..], &["--json"]].concat()).expect_status(1).json();
+    assert_eq!(refusal["code"], "run.people_in_unfinished_run");
+    assert_eq!(cli.rows(&["imports"]).len(), 2);
 }

@@ -13,7 +13,7 @@ const ROWS: usize = 20_000;
 /// P14, P27: The program names the missing file and processes other imports. When the file is back, the next
 /// start completes the import.
 #[test]
-fn import_without_its_file_fails_and_resumes_when_it_is_back() {
+fn import_resumes_when_its_missing_file_is_back() {
     let mut rng = SeededRandom::from_environment();
     let sample = SampleFolder::with_company();
     let file = sample.file("people.csv", (0..ROWS).map(|user| Row { user, is_valid: true }));

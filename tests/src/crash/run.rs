@@ -13,9 +13,10 @@ use crate::support::random::SeededRandom;
 /// Enough people that the run lasts longer than opening the folder.
 const PEOPLE: usize = 300;
 
-/// The arguments that start a run of all people under this id. A repeat is the same run.
+/// The arguments that start a run of all people under this id, even while another run has them. A repeat is the
+/// same run.
 pub(super) fn start(run: &str) -> Vec<&str> {
-    vec!["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes", "--id", run]
+    vec!["runs", "start", "--channel", "whatsapp", "--import", "latest", "--yes-again", "--id", run]
 }
 
 /// P3, P4, P7, P27, LX-34: The program continues the run after each kill. Each recipient gets one mail and one

@@ -36,6 +36,10 @@ impl SampleFolder {
                 "true",
                 "bulk_integration_max_records",
                 "2000000",
+                "link_base_url",
+                "https://link.acme.example/",
+                "mail_from",
+                "Acme <onboarding@acme.example>",
             ],
             0,
         );

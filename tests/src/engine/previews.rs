@@ -308,6 +308,7 @@ async fn commit_with_outdated_plan_is_refused() {
             at: harness.now(),
             correlation: None,
             traceparent: None,
+            by_mail_server: false,
             expected_version: None,
             planned_at: Some(version),
         };

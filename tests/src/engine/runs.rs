@@ -129,6 +129,26 @@ async fn scheduled_run_starts_in_time_after_restart() {
     assert_eq!(harness.outbox().len(), 1);
 }
 
+/// LX-05: a run sends nothing on a channel that was disabled after its confirmation.
+#[tokio::test]
+async fn scheduled_run_sends_nothing_on_a_disabled_channel() {
+    let mut harness = EngineHarness::acme(None).await;
+    harness.import(&people_rows(&["ann"])).await;
+    let not_before = harness.now().plus_seconds(3600);
+    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
+    let run = ok(&harness.submit("StartBulkIntegration", body).await)["run"].clone();
+    ok(&harness.submit("SetCompanyConfig", json!({"channels.whatsapp": false})).await);
+    harness.crash().await;
+    harness.advance_clock(3600);
+    harness.open().await;
+    let actor = harness.engine().actor(&company_id("acme")).await;
+    actor.pending_work().wait_for(|pending| pending.tick_at.is_none()).await.unwrap();
+    harness.settle().await;
+    let row = &harness.rows("integration_log", json!({"run": run})).await[0];
+    assert_eq!((&row["status"], &row["code"]), (&json!("failed"), &json!("channel.not_enabled")));
+    assert!(harness.outbox().is_empty());
+}
+
 /// N85, A3: the engine checks each recipient at her claim, not at the start of the run. The total stays the same.
 #[tokio::test]
 async fn recipients_are_checked_at_their_claim() {

@@ -190,7 +190,7 @@ async fn make_consumer(clients: &Clients, caller: &Caller) {
     clients.start("operator", "follow", &["acme"]).exits_with(0).await;
 }
 
-/// Contract section 4: After kills, a torn file and repeated delivery, a follower has each event once and in order.
+/// After kills, a torn file and repeated delivery, a follower has each event once and in order.
 #[tokio::test]
 async fn follower_has_every_event_once_after_restarts() {
     for language in Language::ALL {
@@ -254,7 +254,7 @@ fn done(worker: &ChildProcess) -> Vec<Value> {
     worker.stdout().lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Contract section 4, LX-24, P10: The engine is down when the worker reports first. The worker repeats its
+/// LX-24, P10: The engine is down when the worker reports first. The worker repeats its
 /// reports, and the run completes with exact counts.
 #[tokio::test]
 async fn worker_repeats_its_reports_until_they_are_accepted() {

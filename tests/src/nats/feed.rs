@@ -184,7 +184,7 @@ async fn two_companies() -> EngineHarness {
     harness
 }
 
-/// Contract section 4: The stream has each event of an import and a run with its headers, and the events from
+/// The stream has each event of an import and a run with its headers, and the events from
 /// before the feed started.
 #[tokio::test]
 async fn stream_has_the_history_of_each_company() {
@@ -376,7 +376,7 @@ async fn stream_that_drops_events_is_refused() {
     let feed = feed(&harness, &server.url()).await;
     let mut state = feed.state();
     let trouble = state.wait_for(|state| state.trouble.is_some()).await.unwrap().trouble.clone();
-    assert!(trouble.unwrap().contains("forgets events by their number"));
+    assert!(trouble.unwrap().contains("limits the number or the size of its events"));
 }
 
 /// The feed continues after the last event even if the stream has expired all events.
@@ -417,7 +417,7 @@ fn long_template() -> Value {
 
 /// An event larger than a message of the server is published without data and with a reference to the history.
 #[tokio::test]
-async fn event_too_large_for_the_server_is_published_as_a_reference() {
+async fn event_too_large_for_the_server_becomes_a_reference() {
     let server = Server::with(
         "max_payload: 4096\njetstream { store_dir: \"STORE\", sync_interval: always }",
     );

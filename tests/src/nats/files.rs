@@ -146,7 +146,7 @@ async fn forge(caller: &Caller, store: &ObjectStore, name: &str, change: impl Fn
     sent.await.unwrap();
 }
 
-/// Contract section 4: A queued command is retried until its file can be read.
+/// A queued command is retried until its file can be read.
 #[tokio::test]
 async fn queued_command_is_retried_until_its_file_is_readable() {
     let server = Server::start();

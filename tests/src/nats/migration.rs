@@ -311,7 +311,7 @@ async fn check_second_migration(harness: &mut EngineHarness, server: &Server, ba
     assert_eq!((&again["found"], &again["moved"]), (&back["commits"], &json!(1)), "{again}");
 }
 
-/// Contract section 4: The event stream has each event once and in order after migrations.
+/// The event stream has each event once and in order after migrations.
 #[tokio::test(flavor = "multi_thread")]
 async fn event_stream_is_complete_after_migrations() {
     let server = Server::start();

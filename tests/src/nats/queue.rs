@@ -70,7 +70,7 @@ impl QueueClient {
     }
 }
 
-/// Contract section 4: Commands that were queued while no engine was up are done and answered after the start.
+/// Commands that were queued while no engine was up are done and answered after the start.
 #[tokio::test]
 async fn commands_queued_without_an_engine_are_done_after_the_start() {
     let server = Server::start();
@@ -155,7 +155,7 @@ async fn killed_engine_does_every_queued_command_once() {
     assert_eq!(last["version"], queued.len() + 1, "a command was done twice");
 }
 
-/// Contract section 4 needs JetStream; sections 2 and 3 do not.
+/// Only the event stream and the queues need JetStream; commands and queries do not.
 #[tokio::test]
 async fn requests_are_answered_without_jetstream() {
     let server = Server::with("");

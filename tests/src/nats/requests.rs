@@ -174,7 +174,7 @@ async fn repeat_gets_the_first_answer_and_another_body_a_conflict() {
     assert_eq!(answer.error("command.duplicate_conflict", 409)["command"], envelope["id"]);
 }
 
-/// Contract section 1: Versions have no gaps when 64 clients send commands concurrently.
+/// Versions have no gaps when 64 clients send commands concurrently.
 #[tokio::test]
 async fn versions_of_concurrent_commands_have_no_gap() {
     let server = Server::start();
@@ -328,7 +328,7 @@ async fn service_answers_discovery_requests() {
     assert_eq!(stats["type"], "io.nats.micro.v1.stats_response");
 }
 
-/// Contract section 3: An answer larger than a message is refused with a hint to lower the limit.
+/// An answer larger than a message is refused with a hint to lower the limit.
 #[tokio::test]
 async fn answer_larger_than_a_message_is_refused() {
     let server = Server::with(

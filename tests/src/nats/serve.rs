@@ -17,7 +17,7 @@ fn start_failure(serving: &ServeProcess, options: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), serving.log()[before..].to_owned())
 }
 
-/// Contract section 5: A stop takes less than ten seconds and loses no answered command.
+/// A stop takes less than ten seconds and loses no answered command.
 #[tokio::test(flavor = "multi_thread")]
 async fn stop_under_load_loses_no_answered_command() {
     let server = Server::start();
@@ -166,7 +166,7 @@ async fn engine_reconnects_after_an_outage_of_nats() {
     assert_eq!(ended.await.expect("the process stops within ten seconds").code(), Some(0));
 }
 
-/// Contract section 5: exit statuses, the ready line, and no password in the output.
+/// Exit statuses, the ready line, and no password in the output.
 #[test]
 fn serve_prints_a_ready_line_or_why_it_cannot_start() {
     let server = Server::start();

@@ -114,7 +114,7 @@ async fn code_of(harness: &EngineHarness, run: &str, user: &str) -> Value {
     rows[0]["code"].clone()
 }
 
-/// Contract section 4, LX-24 to LX-29: A worker reports each kind of outcome, and the run ends with exact counts.
+/// LX-24 to LX-29: A worker reports each kind of outcome, and the run ends with exact counts.
 #[tokio::test]
 async fn worker_reports_every_kind_of_outcome() {
     let server = Server::start();

@@ -129,7 +129,7 @@ fn addresses_are_the_subjects_of_the_engine() {
     assert_eq!(found, expected);
 }
 
-/// Contract sections 2 and 4: Requests have both encodings, answers have error headers, events have CloudEvents.
+/// Requests have both encodings, answers have error headers, events have CloudEvents.
 #[test]
 fn messages_have_the_headers_of_the_contract() {
     let document = document();

@@ -28,7 +28,7 @@ fn committed(name: &str) -> Option<Value> {
     Some(serde_json::from_str(&text).unwrap())
 }
 
-/// Contract section 4: The contract may be extended but not broken.
+/// The contract may be extended but not broken.
 #[test]
 fn printed_contract_does_not_break_the_committed_one() {
     for (name, words, compare) in COPIES {

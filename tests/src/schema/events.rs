@@ -24,7 +24,7 @@ fn rows(hex: &str) -> Vec<Value> {
     recorded.facts().map(|fact| history::event_json(&fact)).collect()
 }
 
-/// Contract section 4: Each event has a schema and is valid by it.
+/// Each event has a schema and is valid by it.
 #[test]
 fn golden_events_are_valid_by_their_schemas() {
     let mut validator = SchemaValidator::new();

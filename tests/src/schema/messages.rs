@@ -339,7 +339,7 @@ impl Session {
     }
 }
 
-/// LX-04, and contract sections 2 to 4.
+/// LX-04: commands, answers and events of a session match the schemas of this API version.
 #[tokio::test]
 async fn all_messages_of_a_session_are_valid_by_their_schemas() {
     let mut session = Session::new().await;

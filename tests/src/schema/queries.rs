@@ -20,7 +20,7 @@ fn is_readable(answer: &Result<Value, Value>, parameter: &str) -> bool {
     refusal["code"] != json!("query.malformed") || !refusal.to_string().contains(parameter)
 }
 
-/// Contract section 3.
+/// The engine and the schema accept the same parameters of each query.
 #[tokio::test]
 async fn query_accepts_exactly_the_parameters_of_its_schema() {
     let engine = TestEngine::new().await;

@@ -176,6 +176,7 @@ impl SimulatedCompany {
             at: env.now,
             correlation: None,
             traceparent: None,
+            by_mail_server: false,
             expected_version: None,
             planned_at: None,
         };

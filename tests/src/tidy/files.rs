@@ -1,6 +1,6 @@
 //! Rules for every source file: its first line, its name, its size, and what its code must not do.
 
-use super::sources::{Line, Source, TestFiles, sources};
+use super::sources::{Source, TestFiles, check_lines, sources};
 use super::{Breach, PURE, assert_tidy};
 
 /// The most lines of a file, its tests included.
@@ -34,25 +34,8 @@ const CLOCK_ALLOWED: [(&str, &str); 3] = [
 /// Modules of the standard library that a pure crate must not use.
 const IO_MODULES: [&str; 5] = ["fs", "net", "process", "env", "thread"];
 
-/// Checks each line of each file: the advice for the line, or none.
-fn check_lines<'a>(
-    files: &'a [Source],
-    mut advise: impl FnMut(&'a Source, &Line<'a>) -> Option<String>,
-) -> Vec<Breach> {
-    let tests = TestFiles::of(files);
-    let mut breaches = Vec::new();
-    for file in files {
-        for line in file.lines(&tests) {
-            if let Some(advice) = advise(file, &line) {
-                breaches.push(Breach { place: format!("{}:{}", file.path, line.number), advice });
-            }
-        }
-    }
-    breaches
-}
-
 #[test]
-fn every_file_says_in_its_first_line_what_it_is_for() {
+fn first_line_of_every_file_says_its_purpose() {
     let is_silent = |source: &&Source| {
         let first = source.text.lines().next().unwrap_or_default();
         first.strip_prefix("//! ").is_none_or(|words| words.trim().is_empty())

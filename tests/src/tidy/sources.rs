@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use super::root;
+use super::{Breach, root};
 
 /// A source file: its path from the root, and its text.
 #[derive(Debug)]
@@ -146,6 +146,23 @@ pub(super) fn read_folder(folder: &Path) -> Vec<Source> {
         }
     }
     found
+}
+
+/// Checks each line of each file: the advice for the line, or none.
+pub(super) fn check_lines<'a>(
+    files: &'a [Source],
+    mut advise: impl FnMut(&'a Source, &Line<'a>) -> Option<String>,
+) -> Vec<Breach> {
+    let tests = TestFiles::of(files);
+    let mut breaches = Vec::new();
+    for file in files {
+        for line in file.lines(&tests) {
+            if let Some(advice) = advise(file, &line) {
+                breaches.push(Breach { place: format!("{}:{}", file.path, line.number), advice });
+            }
+        }
+    }
+    breaches
 }
 
 #[cfg(test)]

@@ -164,7 +164,7 @@ mod tests {
 
     /// A3: the run of an import lists its people, or only the created ones.
     #[test]
-    fn stored_runs_of_an_import_keep_the_list_of_version_1() {
+    fn stored_run_of_an_import_keeps_its_list() {
         use crate::decide::ImportRows;
         use crate::decide::imports::import_file::testing::{accepted, row};
         let import = import_id();

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_unit_hangs_below_one_that_exists_and_never_below_itself() {
+    fn parent_of_a_unit_must_exist_and_be_no_descendant() {
         given([]).when(unit("Team", Some("Desk"))).then_refused(Code::OrgUnitNotFound);
         let company = given([]).after(unit("Desk", None)).after(unit("Team", Some("Desk")));
         company.when(unit("Desk", Some("Team"))).then_refused(Code::ConfigInvalidValue);

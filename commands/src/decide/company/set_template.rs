@@ -6,6 +6,7 @@ use serde::Deserialize;
 use crate::company::{Company, TemplateText};
 use crate::decide::rule::{Context, Decide, Decision, check_text};
 use crate::event::{Event, Permission, TemplateKind};
+use crate::mail_kinds;
 use crate::template;
 use crate::values::{Code, Refusal};
 
@@ -37,7 +38,8 @@ impl Decide for SetTemplate {
                 "language is a tag such as pt-BR; text and html hold at most 64 KiB each",
             ));
         }
-        template::check(self.kind, &self.subject, &self.text, &self.html)?;
+        let kind = mail_kinds::of(self.kind);
+        template::check(kind.facts(), &kind.sample(), &self.subject, &self.text, &self.html)?;
         let Self { kind, language, subject, text, html } = self.clone();
         let template = TemplateText { subject, text, html };
         let own = company.templates.get(&(kind, language.clone()));
@@ -62,8 +64,7 @@ mod tests {
     use crate::decide::Command;
     use crate::decide::testing::given;
 
-    /// ML-14, catalogue 3.6: every mail can be worded in any language, and is then worded so; the same
-    /// wording again changes nothing.
+    /// ML-14: the template of every mail can be set in any language. The same template again changes nothing.
     #[test]
     fn every_kind_of_mail_can_be_worded() {
         for kind in TemplateKind::ALL {

@@ -7,15 +7,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::company::Company;
-use crate::decide::notifications::notices::{
-    expired_digest, numbers_running_short, reminders, run_started,
-};
 use crate::decide::numbers::pool::{cooled, released_with};
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::{end_if_done, enter_queue, next_turn};
 use crate::decide::runs::recipients::{Found, report_events};
 use crate::event::{Event, Permission};
+use crate::mail_kinds::{self, Turn};
 use crate::values::{Code, Personal, Refusal, Time};
 
 /// Time comes in as data. What is due happens: scheduled runs, deadlines, expiry.
@@ -27,9 +25,6 @@ pub struct Tick {
 
 /// The most events of each kind in one tick, to keep its commit small. The next tick continues.
 const MAX_EVENTS: usize = 500;
-
-/// The most owners of each alarm in one tick: two alarms to twenty administrators are four hundred events.
-const MAX_OWNERS: usize = 10;
 
 /// Whether something is due right away: the next tick should not wait.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -50,7 +45,7 @@ impl Decide for Tick {
         self.start_scheduled(company, &mut events);
         self.expire(company, &mut events);
         self.cool(company, &mut events);
-        self.notify(company, &mut events);
+        self.request_mails(company, &mut events);
         let due = next_turn(company).is_some_and(|next| next <= self.now);
         Ok(Decision::append_if_any(events).with_result(json!(Ticked { due })))
     }
@@ -84,22 +79,18 @@ impl Tick {
         due.sort_unstable();
         for (_, run) in due.into_iter().take(MAX_EVENTS) {
             enter_queue(company, run, events);
-            if matches!(events.last(), Some(Event::RunStarted { .. })) {
-                events.extend(run_started(company, run));
-            }
         }
     }
 
-    /// Requests due reminders and the notices about numbers and expired invitations.
-    fn notify(self, company: &Company, events: &mut Vec<Event>) {
-        // Notices that have no room in this commit wait for the next tick.
-        let room = MAX_EVENTS.saturating_sub(events.len());
-        if room == 0 {
-            return;
+    /// Requests the mails that are due.
+    fn request_mails(self, company: &Company, events: &mut Vec<Event>) {
+        // The commit will also have the mails that its events request.
+        let before = events.len() + mail_kinds::requests(company, events, self.now).count();
+        // What does not fit now waits for the next tick.
+        let room = MAX_EVENTS.saturating_sub(before);
+        if room > 0 {
+            events.extend(mail_kinds::due(company, Turn { now: self.now, before, room }));
         }
-        events.extend(reminders(company, self.now, room));
-        events.extend(numbers_running_short(company, MAX_OWNERS, events.len()));
-        events.extend(expired_digest(company, self.now, events.len()));
     }
 
     fn expire(self, company: &Company, events: &mut Vec<Event>) {

@@ -150,6 +150,9 @@ impl Decide for ImportFile {
         self.check_limit(company, read.summary.rows)?;
         self.check_options()?;
         let invites = self.invites(company, context, import)?;
+        if invites.is_some() || self.send_welcome_email {
+            context.require_mail_settings(company)?;
+        }
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));
@@ -181,15 +184,8 @@ impl Decide for ImportFile {
         let completed = counts.done() == total;
         let mut refusal = None;
         if completed {
-            let completion = Ending {
-                company,
-                import,
-                known: None,
-                invites,
-                dialect: &self.dialect,
-                counts,
-                at: context.at,
-            };
+            let completion =
+                Ending { company, import, known: None, invites, dialect: &self.dialect, counts };
             // The rows are applied even if the run is refused: the run can be requested again.
             refusal = completion.add_events(&mut events).err();
             events.extend(refusal.clone().map(|refusal| refused(import, refusal)));

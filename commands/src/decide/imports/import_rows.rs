@@ -24,7 +24,7 @@ impl Decide for ImportRows {
     const NEEDS: Option<Permission> = None;
     const TAKES_NUMBERS: bool = true;
 
-    fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
+    fn decide(&self, company: &Company, _: &Context<'_>) -> Result<Decision, Refusal> {
         let import = company.imports.get(&self.import).ok_or(Code::ImportNotFound)?;
         if import.completed {
             return Ok(Decision::Answer { result: json!({}) });
@@ -44,7 +44,6 @@ impl Decide for ImportRows {
                 invites,
                 dialect: &import.options.dialect,
                 counts,
-                at: context.at,
             };
             // The rows are applied even if the run is refused.
             if let Err(refusal) = completion.add_events(&mut events) {

@@ -4,10 +4,9 @@ use std::collections::HashSet;
 
 use crate::company::{Company, ImportState, Invites};
 use crate::decide::dialect_rules::run_limit;
-use crate::decide::notifications::notices::batch_report;
 use crate::decide::runs::start_bulk_integration::{Request, read_channel};
 use crate::event::{Counts, Event, Source, Who};
-use crate::values::{ImportId, Personal, Problem, Refusal, RunId, Time};
+use crate::values::{ImportId, Problem, Refusal, RunId};
 
 /// The run that an import requests. It has the id of the import.
 pub(crate) fn run_of(import: ImportId) -> RunId {
@@ -19,13 +18,12 @@ pub(crate) fn run_of(import: ImportId) -> RunId {
 pub(crate) struct Ending<'a> {
     pub company: &'a Company,
     pub import: ImportId,
-    /// As the company knows it, if it was accepted by an earlier commit.
+    /// The state of the import; none if this commit accepts it.
     pub known: Option<&'a ImportState>,
     pub invites: Option<Invites>,
     /// The dialect of its files.
     pub dialect: &'a str,
     pub counts: Counts,
-    pub at: Time,
 }
 
 impl Ending<'_> {
@@ -37,9 +35,8 @@ impl Ending<'_> {
         let people = self.people(events);
         let (import, counts) = (self.import, self.counts);
         events.push(Event::ImportCompleted { import, counts });
-        self.tell_admins(events);
         let Some(invites) = self.invites else { return Ok(()) };
-        // Which of its people these are, the import knows: the fold freezes their list.
+        // The fold takes the recipients from the import, so the event need not list them.
         let source = Source::Import(import);
         let again = if invites.created_only { 0 } else { counts.duplicate };
         let channel = read_channel(self.company, invites.channel.as_str())?;
@@ -52,22 +49,7 @@ impl Ending<'_> {
         Ok(())
     }
 
-    /// Requests the notices to administrators about the end of the import, with or without invitations.
-    fn tell_admins(&self, events: &mut Vec<Event>) {
-        let settings = &self.company.settings;
-        let hours = settings.import_link_ttl_hours;
-        events.extend(settings.network_admin_email.clone().map(|email| {
-            let expires_at = self.at.plus_seconds(3600 * hours);
-            Event::ImportNotificationRequested {
-                import: self.import,
-                email: Personal(email),
-                expires_at,
-            }
-        }));
-        events.extend(batch_report(self.company, self.import));
-    }
-
-    /// How many people the run is for: as many as its source will pick once these events are history.
+    /// The number of recipients of the run. It equals the number that the fold finds after these events.
     fn people(&self, events: &[Event]) -> u64 {
         if self.invites.is_some_and(|invites| invites.created_only) {
             return self.counts.created;
@@ -83,7 +65,7 @@ impl Ending<'_> {
     }
 }
 
-/// The event that records why no one is invited.
+/// The event that records why the run for the import was refused.
 pub(crate) fn refused(import: ImportId, refusal: Refusal) -> Event {
     let problem = Problem { column: None, code: refusal.code, message: refusal.message };
     Event::ImportInvitesRefused { import, problem }

@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn a_preview_leaves_no_trace_and_is_refused_as_the_undo_would_be() {
+    fn preview_of_an_undo_records_nothing() {
         assert!(
             !given(imported()).when_json("UndoImport", asked("preview")).0.unwrap().is_append()
         );

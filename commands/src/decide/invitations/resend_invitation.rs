@@ -8,6 +8,7 @@ use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::start_bulk_integration::{
     Confirmed, MAX_NAMED_USERS, Request, channel_of, keys,
 };
+use crate::decide::runs::unfinished;
 use crate::event::ChannelName;
 use crate::event::{Permission, ResendFilter, Source};
 use crate::schema::exactly_one_of;
@@ -27,6 +28,9 @@ pub struct ResendInvitation {
     pub users: Option<Vec<String>>,
     /// … or those in this state.
     pub filter: Option<ResendFilter>,
+    /// `false` refuses the run if an unfinished run on the channel has some of the people already. By default they
+    /// are invited again.
+    pub again: Option<bool>,
 }
 
 fn either_way(schema: &mut Schema) {
@@ -52,10 +56,12 @@ impl Decide for ResendInvitation {
             return Err(malformed("too many users are named"));
         }
         let channel = channel_of(company, self.channel.as_deref())?;
+        context.require_mail_settings(company)?;
         let source = Source::Resend { users: keys(named), filter: self.filter };
         let run = RunId(self.run.map_or(context.id.0, |run| run.0));
         let request = Request { run, channel, source };
         let selection = request.check(company)?;
+        unfinished::check(company, &selection, channel, self.again)?;
         Ok(request.confirm(company, &selection, None))
     }
 }
@@ -80,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_to_resend_to_is_an_empty_selection() {
+    fn resend_without_recipients_is_rejected() {
         given([channel_enabled(), user_created("ann")])
             .when_json("ResendInvitation", json!({"channel": "whatsapp", "filter": "expired"}))
             .then_refused(Code::RunEmptySelection);

@@ -48,9 +48,9 @@ mod tests {
     use crate::decide::testing::{given, user_created, who};
     use crate::values::{InvitationId, RunId};
 
-    /// Catalogue 3.3: only what is linked can be unlinked.
+    /// A channel that is not linked cannot be unlinked.
     #[test]
-    fn only_what_is_linked_is_unlinked() {
+    fn unlink_is_rejected_when_not_linked() {
         let unlink = || UnlinkUser { user: "ann".to_owned(), channel: "whatsapp".to_owned() };
         given([user_created("ann")]).when(unlink()).then_refused(Code::UserInvalidTransition);
         let linked =

@@ -1,9 +1,9 @@
 //! `ClaimNotification`: a mail that is not an invitation is claimed before it is sent.
 
 use crate::company::{Addressee, Company, Notification, UserState};
-use crate::decide::notifications::notices::obsolete;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Event, Permission};
+use crate::mail_kinds::obsolete;
 use crate::values::{Code, Personal, Refusal, Time, UserKey};
 
 /// Claims up to `most` notifications. One without a usable address is reported at once.

@@ -1,4 +1,4 @@
-//! What the commands of the number pool share: how numbers and organizations are named, and who may take which.
+//! The rules that the commands of the number pool share: reading, owners, assignment, release.
 
 #[cfg(test)]
 mod laws;
@@ -13,10 +13,10 @@ use crate::decide::rule::{Context, Decision};
 use crate::event::Event;
 use crate::values::{Code, InvitationId, Personal, Phone, Refusal, Time};
 
-/// The most numbers that one command may name, in numbers: each is an event, and one commit holds 1,600.
+/// The most numbers that one command may name. Each becomes an event, and a commit has room for 1,600 of them.
 pub const MAX_NUMBERS: usize = 1_000;
 
-/// Numbers as people write them, each once, in the order given.
+/// Reads numbers as people write them. Returns each number once, in their order.
 ///
 /// # Errors
 /// `envelope.malformed` for none or too many; `phone.*` with the place in the list, from 1.
@@ -37,7 +37,7 @@ pub(crate) fn read(company: &Company, texts: &[Personal<String>]) -> Result<Vec<
     Ok(numbers)
 }
 
-/// A number as people write it.
+/// Reads a number as people write it.
 ///
 /// # Errors
 /// `phone.*`.
@@ -52,14 +52,18 @@ pub(crate) fn at(place: usize, refusal: Refusal) -> Refusal {
     refusal.with(details.into())
 }
 
+/// The state of a number in the pool.
+///
 /// # Errors
 /// `number.not_in_pool`.
 pub(crate) fn find(company: &Company, number: Phone) -> Result<&Number, Refusal> {
     company.numbers.get(number).ok_or_else(|| Code::NumberNotInPool.into())
 }
 
+/// Checks that the company has this org unit.
+///
 /// # Errors
-/// `org_unit.not_found`, naming it.
+/// `org_unit.not_found`, with the name.
 pub(crate) fn check_org_unit(company: &Company, name: &str) -> Result<(), Refusal> {
     if company.org_units.contains_key(name) {
         return Ok(());
@@ -67,7 +71,7 @@ pub(crate) fn check_org_unit(company: &Company, name: &str) -> Result<(), Refusa
     Err(Refusal::new(Code::OrgUnitNotFound).with(json!({"org_units": [name]})))
 }
 
-/// `number.not_available`, with the state that it is in.
+/// The refusal `number.not_available`, with the state of the number.
 pub(crate) fn not_available(state: &NumberState) -> Refusal {
     let state = state.as_str();
     Refusal::new(Code::NumberNotAvailable).saying(state).with(json!({"state": state}))
@@ -88,10 +92,10 @@ pub(crate) fn spare(company: &Company, owner: &NumberOwner) -> u64 {
     company.numbers.stock(owner).spare(company.settings.number_overbooking)
 }
 
-/// Why an account may not have this number, if so; `taken` were taken from its owner before, in the same breath.
+/// The refusal if an account may not have this number. `taken` numbers of its owner were assigned before in this commit.
 ///
-/// A number of the company's own stock goes over to the account's organization. A number that is promised to
-/// the pending invitation of another account is not assigned.
+/// A number of the company's own stock may be assigned, and is then allocated to the account's organization. As many
+/// numbers as are promised to pending invitations of other accounts must stay.
 pub(crate) fn why_not(
     company: &Company,
     number: Phone,
@@ -122,7 +126,7 @@ pub(crate) fn why_not(
     (left <= taken).then(|| Code::NumberNoneAvailable.into())
 }
 
-/// The events that give an account a number: of the company's own stock, it is the organization's from now on.
+/// The events that assign a number. A number of the company's own stock is first allocated to the organization.
 pub(crate) fn assigned(
     company: &Company,
     number: Phone,
@@ -236,7 +240,7 @@ pub fn too_few(needed: u64, stock: Stock, overbooking: bool) -> Option<Refusal> 
 }
 
 #[cfg(test)]
-pub(in crate::decide) mod testing {
+pub(crate) mod testing {
     use serde_json::Value;
 
     use crate::event::{Event, Person};
@@ -244,33 +248,33 @@ pub(in crate::decide) mod testing {
 
     use crate::decide::testing::who;
 
-    pub(in crate::decide) fn number(n: u64) -> Phone {
+    pub(crate) fn number(n: u64) -> Phone {
         Phone::parse(&format!("+1212555{n:04}")).unwrap()
     }
 
-    pub(in crate::decide) fn texts(ns: &[u64]) -> Vec<Personal<String>> {
+    pub(crate) fn texts(ns: &[u64]) -> Vec<Personal<String>> {
         ns.iter().map(|n| Personal(number(*n).to_string())).collect()
     }
 
-    pub(in crate::decide) fn number_added(n: u64, org_unit: Option<&str>) -> Event {
+    pub(crate) fn number_added(n: u64, org_unit: Option<&str>) -> Event {
         Event::NumberAdded { number: Personal(number(n)), org_unit: org_unit.map(str::to_owned) }
     }
 
-    pub(in crate::decide) fn assigned(n: u64, user: &str) -> Event {
+    pub(crate) fn assigned(n: u64, user: &str) -> Event {
         Event::NumberAssigned { number: Personal(number(n)), user: who(user), import: None }
     }
 
-    pub(in crate::decide) fn unit(name: &str, parent: Option<&str>) -> Event {
+    pub(crate) fn unit(name: &str, parent: Option<&str>) -> Event {
         let parent = parent.map(str::to_owned);
         Event::OrgUnitDefined { org_unit: name.to_owned(), parent, level: None, roles: vec![] }
     }
 
-    pub(in crate::decide) fn setting(name: &str, value: Value) -> Event {
+    pub(crate) fn setting(name: &str, value: Value) -> Event {
         Event::CompanyConfigChanged { setting: name.to_owned(), value }
     }
 
     /// An active user of an organization.
-    pub(in crate::decide) fn user_of(key: &str, org_unit: &str) -> Event {
+    pub(crate) fn user_of(key: &str, org_unit: &str) -> Event {
         let email = Some(format!("{key}@acme.example"));
         Event::UserCreated {
             user: who(key),
@@ -283,7 +287,7 @@ pub(in crate::decide) mod testing {
     }
 
     /// An account of an organization.
-    pub(in crate::decide) fn account(key: &str, org_unit: &str) -> [Event; 2] {
+    pub(crate) fn account(key: &str, org_unit: &str) -> [Event; 2] {
         [user_of(key, org_unit), Event::AccountOpened { user: who(key), import: None }]
     }
 }

@@ -48,7 +48,7 @@ mod tests {
         over.when(CancelRun { run: run_id(1) }).then_refused(Code::RunCannotBeStopped);
     }
 
-    /// A6, catalogue 3.3: a run that waits may be withdrawn, and one that is withdrawn cannot be once more.
+    /// A6: a waiting run may be withdrawn, but only once.
     #[test]
     fn a_pending_run_is_withdrawn_once() {
         let waiting = given(a_running_run().into_iter().chain(run_queued(run_id(2), &["ann"])));

@@ -36,6 +36,8 @@ impl Decide for ClaimRecipients {
         if holder.is_none_or(|holder| holder.fence != self.fence) {
             return Err(Refusal::new(Code::RunStaleFence).with(json!({"given": self.fence})));
         }
+        // The run may have been confirmed before its mails left by a mail server.
+        context.require_mail_settings(company)?;
         let mut events = Vec::new();
         let mut promises = Promises::default();
         for (place, recipient) in run.due(context.at, self.most) {
@@ -146,6 +148,13 @@ mod tests {
                 Code::RecipientEmailMissing,
             );
         }
+    }
+
+    /// LX-05: a person fails when the channel was disabled after the confirmation.
+    #[test]
+    fn recipient_fails_when_the_channel_was_disabled() {
+        let disabled = setting("channels.whatsapp", json!(false));
+        fails(ann().into_iter().chain([disabled]).collect(), Code::ChannelNotEnabled);
     }
 
     /// LX-29: a person who is linked on the channel is skipped; no mail is claimed.

@@ -1,8 +1,8 @@
 //! Whose turn it is: the end of a run and the start of the next belong to one commit.
 
 use crate::company::{Company, Run, RunState};
-use crate::decide::notifications::notices::{next_notice, run_completed, run_started};
 use crate::event::Event;
+use crate::mail_kinds;
 use crate::values::{RunId, Time};
 
 /// Adds the end of the run after its last outcome, and with it the start of the next run.
@@ -18,10 +18,8 @@ pub(crate) fn end_if_done(company: &Company, id: RunId, run: &Run, events: &mut 
     }
     if run.state == RunState::Running && passed + skipped + failed >= run.total {
         events.push(Event::RunCompleted { run: id, passed, skipped, failed });
-        events.extend(run_completed(company, id, run));
         if let Some(run) = company.lock.next() {
             events.push(Event::RunStarted { run });
-            events.extend(run_started(company, run));
         }
     }
 }
@@ -46,5 +44,5 @@ pub fn next_turn(company: &Company) -> Option<Time> {
     let claimed = claimed.map(|since| since.plus_seconds(deadline));
     let expiring = company.expiring.first().map(|(end, _)| *end);
     let cooling = company.numbers.cooling().next().map(|(until, _)| until);
-    scheduled.chain(claimed).chain(expiring).chain(cooling).chain(next_notice(company)).min()
+    scheduled.chain(claimed).chain(expiring).chain(cooling).chain(mail_kinds::next(company)).min()
 }

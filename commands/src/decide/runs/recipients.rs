@@ -188,6 +188,10 @@ pub(crate) fn outcome_without_mail(
     if link.linked {
         return Some(MailOutcome::skipped(Code::RecipientAlreadyLinked));
     }
+    // The channel was enabled when the run was confirmed. An administrator may have disabled it since.
+    if !company.settings.channel_enabled(run.channel) {
+        return failed(Code::ChannelNotEnabled);
+    }
     if user.listed().is_empty() && needs_corporate_phone(company, id, user) {
         return failed(Code::RecipientCorporatePhoneMissing);
     }

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_nobody_sent_is_unknown() {
+    fn delivery_of_an_unknown_mail_is_rejected() {
         for message_id in ["", "x", "01JD0000000000000000000000.0@acme"] {
             let delivery = RecordDelivery {
                 message_id: message_id.to_owned(),

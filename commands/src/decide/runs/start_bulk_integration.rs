@@ -10,6 +10,7 @@ use crate::decide::dialect_rules::people_by_limit;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::enter_queue;
 use crate::decide::runs::selection::select;
+use crate::decide::runs::unfinished;
 use crate::dialect::RunLimit;
 use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission, Source};
@@ -33,6 +34,9 @@ pub struct StartBulkIntegration {
     pub expected_recipients: Option<u64>,
     /// The run waits until then before it enters the queue.
     pub not_before: Option<Time>,
+    /// `false` refuses the run if an unfinished run on the channel has some of the people already. By default they
+    /// are invited again.
+    pub again: Option<bool>,
 }
 
 /// Exactly one of `import`, `org_units`, `users` and `token`.
@@ -119,6 +123,7 @@ impl Decide for StartBulkIntegration {
             context.require(company, Permission::ViewOrgUnits)?;
         }
         let channel = read_channel(company, &self.channel)?;
+        context.require_mail_settings(company)?;
         let source = self.source.read(company, context)?;
         let request =
             Request { run: RunId(self.run.map_or(context.id.0, |run| run.0)), channel, source };
@@ -139,6 +144,7 @@ impl Decide for StartBulkIntegration {
             let details = json!({"expected": self.expected_recipients, "actual": actual, "plan_hash": plan_hash});
             return Err(Refusal::new(Code::RunPlanChanged).with(details));
         }
+        unfinished::check(company, &selection, channel, self.again)?;
         let wait_until = self.wait_until(context.at)?;
         let run = request.run;
         let decision = request.confirm(company, &selection, wait_until);

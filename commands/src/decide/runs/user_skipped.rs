@@ -18,7 +18,7 @@ pub struct UserSkipped {
     pub run: RunId,
     #[serde(alias = "recipient_id")]
     pub user: String,
-    /// A code of the catalogue, `recipient.already_linked` in the first place.
+    /// The reason, usually `recipient.already_linked`.
     #[serde(alias = "reason_code")]
     pub code: Code,
     pub detail: Option<String>,
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_nobody_knows_is_refused() {
+    fn unknown_code_is_rejected() {
         let body = json!({"run": run_id(1), "user": "ann", "code": "because"});
         given(a_running_run()).when_json("UserSkipped", body).then_refused(Code::EnvelopeMalformed);
     }

@@ -1,13 +1,29 @@
 //! What a filled-in mail shows, and what a hostile value cannot do to it.
 
+use std::sync::LazyLock;
+
 use ulid::Ulid;
 
 use super::*;
-use crate::event::{Channel, Counts};
-use crate::template::{ImportValues, LANGUAGES, TopicValues, builtin};
+use crate::event::{Channel, Counts, TemplateKind};
+use crate::mail_kinds::{self, topics::import};
+use crate::template::{LANGUAGES, TopicVariables, builtin};
 use crate::values::{ImportId, Time};
 
 const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
+
+static IMPORT: LazyLock<TopicVariables> = LazyLock::new(|| {
+    let counts = Counts { total: 4_711, created: 815, ..Counts::default() };
+    import::variables(ImportId(Ulid(1)), "people.csv", counts)
+});
+
+fn render(
+    kind: TemplateKind,
+    template: &MailTemplate,
+    values: &MailValues<'_>,
+) -> Result<Rendered, RenderError> {
+    super::render(mail_kinds::of(kind).facts(), template, values)
+}
 
 fn values() -> MailValues<'static> {
     MailValues {
@@ -20,11 +36,7 @@ fn values() -> MailValues<'static> {
         link_url: "https://link.example/l?a=1&t=abc",
         expires_hours: 24,
         expires_at: Time(1_763_800_000_000),
-        about: TopicValues::Import(ImportValues {
-            import: ImportId(Ulid(1)),
-            file_name: "people.csv",
-            counts: Counts { total: 4_711, created: 815, ..Counts::default() },
-        }),
+        about: &IMPORT,
     }
 }
 
@@ -79,7 +91,7 @@ fn the_welcome_mail_names_the_user_in_every_language() {
 }
 
 #[test]
-fn somebody_without_a_name_is_greeted_by_user_name() {
+fn person_without_a_name_is_greeted_by_user_name() {
     let values = MailValues { first_name: "", last_name: " ", ..values() };
     let mail = render(INVITATION, &builtin(INVITATION, "en").unwrap(), &values).unwrap();
     assert!(mail.text.starts_with("Dear janeuser115,"), "{}", mail.text);
@@ -168,21 +180,22 @@ fn import_mail_shows_its_counts_and_its_link() {
 fn batch_report_shows_its_summary() {
     let kind = TemplateKind::BatchReport;
     let counts = Counts { total: 4_711, created: 815, invalid: 96, ..Counts::default() };
-    let import = ImportValues { import: ImportId(Ulid(1)), file_name: "a\r\nBcc: b.csv", counts };
+    let import = ImportId(Ulid(1));
+    let about = import::variables(import, "a\r\nBcc: b.csv", counts);
     for language in LANGUAGES {
-        let values = MailValues { about: TopicValues::Import(import), ..values() };
+        let values = MailValues { about: &about, ..values() };
         let mail = render(kind, &builtin(kind, language).unwrap(), &values).unwrap();
         assert!(mail.subject.contains("a  Bcc: b.csv"), "{language}: {}", mail.subject);
         for part in [&mail.text, &mail.html] {
-            for shown in ["4711", "4615", "96", "815", "Acme", &import.import.to_string()] {
+            for shown in ["4711", "4615", "96", "815", "Acme", &import.to_string()] {
                 assert!(part.contains(shown), "{language}: {shown}: {part}");
             }
         }
         assert!(mail.html.contains("<td>4615</td>"), "{language}: {}", mail.html);
         // Imports of every dialect have this notice, so its command works for all of them.
-        let whole = mail.text.lines().find(|line| line.contains(&import.import.to_string()));
+        let whole = mail.text.lines().find(|line| line.contains(&import.to_string()));
         if *language == "en" {
-            let expected = format!("found under the import number {}.", import.import);
+            let expected = format!("found under the import number {import}.");
             assert!(whole.unwrap().ends_with(&expected), "{}", mail.text);
         }
     }

@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_knows_where_its_log_is_and_forgets_what_was_derived_from_another() {
+    fn moved_folder_keeps_its_target_and_drops_derived_data() {
         let folder = tempfile::tempdir().unwrap();
         let data = DataDir::open(folder.path()).unwrap();
         assert_eq!(data.moved_to().unwrap(), None);

@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_has_its_headers_and_both_parts_in_seven_bits() {
+    fn mail_has_its_headers_and_both_parts_in_ascii() {
         let text = text(&mail());
         assert!(text.is_ascii(), "{text}");
         assert!(text.contains("Message-ID: <01JD.abc@boarding.invalid>\r\n"), "{text}");

@@ -79,6 +79,10 @@ impl Channel for SmtpChannel {
         false
     }
 
+    fn is_mail_server(&self) -> bool {
+        true
+    }
+
     fn in_flight(&self) -> usize {
         self.inner.connections * CLAIMS_PER_CONNECTION
     }

@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn a_digest_is_read_with_and_without_padding_in_both_alphabets() {
+    fn digest_is_read_in_both_alphabets_and_without_padding() {
         let hex = "fb".repeat(32);
         for text in [
             "-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_v7-_s=",

@@ -1,11 +1,11 @@
 //! The content of a claimed mail, read from the company.
 
-use boarding_commands::company::{Company, InvitationClaim, Notice, Run};
-use boarding_commands::event::{Channel, Counts, Event, TemplateKind, Topic};
-use boarding_commands::template::{
-    ExpiredValues, ImportValues, MailTemplate, MailValues, NumberValues, RunValues, TopicValues,
-};
-use boarding_commands::values::{CompanyId, ImportId, InvitationId, Personal, Time, UserKey};
+use boarding_commands::company::{Company, InvitationClaim, Notice};
+use boarding_commands::event::{Channel, Event, TemplateKind};
+use boarding_commands::mail_kinds::{self, LinkTarget, TopicFacts};
+use boarding_commands::settings::link_address;
+use boarding_commands::template::{Link, MailTemplate, MailValues};
+use boarding_commands::values::{CompanyId, Personal, Time, UserKey};
 
 use crate::delivery::mail::{OpenInvitation, Purpose};
 use crate::delivery::token::Tokens;
@@ -20,7 +20,6 @@ pub(super) struct Draft {
     pub template: MailTemplate,
     /// The channel of the invitation or run. Other mails have WhatsApp here, and do not show it.
     channel: Channel,
-    link_target: Option<LinkTarget>,
     company_name: String,
     pub from: String,
     link_base_url: String,
@@ -30,117 +29,14 @@ pub(super) struct Draft {
     pub purpose: Purpose,
     pub kind: TemplateKind,
     claim: Option<InvitationClaim>,
-    topic: MailTopic,
-}
-
-/// The target of a link.
-#[derive(Debug, Clone, Copy)]
-enum LinkTarget {
-    Invitation(InvitationId, u32),
-    Import(ImportId),
-}
-
-/// What a mail is about, with the values from the company.
-#[derive(Debug)]
-enum MailTopic {
-    Nothing,
-    Import {
-        import: ImportId,
-        file_name: String,
-        counts: Counts,
-        /// When the link to invite the people of the import expires; none without a link.
-        expires_at: Option<Time>,
-    },
-    Run(RunValues),
-    Numbers {
-        org_unit: String,
-        /// All values except the name of the organization, which must be owned: it is in `org_unit`.
-        values: NumberValues<'static>,
-    },
-    /// An invitation of the recipient, with the time of its expiry.
-    Invitation(Time),
-    Expired {
-        since: Time,
-        until: Time,
-        whatsapp: u64,
-        imessage: u64,
-        people: Vec<String>,
-    },
-}
-
-impl MailTopic {
-    fn of(company: &Company, about: &Topic) -> Option<Self> {
-        match about {
-            Topic::Import(id) => {
-                let import = company.imports.get(id)?;
-                let file = import.files.first();
-                Some(Self::Import {
-                    import: *id,
-                    file_name: file.map(|file| file.name.clone()).unwrap_or_default(),
-                    counts: import.counts,
-                    expires_at: import.link.map(|link| link.expires_at),
-                })
-            }
-            Topic::Run(id) => {
-                let Run { total, passed, skipped, failed, .. } = *company.runs.get(id)?;
-                Some(Self::Run(RunValues { run: *id, total, passed, skipped, failed }))
-            }
-            Topic::Numbers { org_unit, total, used, available, needed } => {
-                let (total, used, available, needed) = (*total, *used, *available, *needed);
-                let threshold = company.settings.number_threshold_percent;
-                let values =
-                    NumberValues { org_unit: "", total, used, available, needed, threshold };
-                Some(Self::Numbers { org_unit: org_unit.clone().unwrap_or_default(), values })
-            }
-            Topic::Invitation { channel, invitation, .. } => {
-                let (user, _) = company.invitations.get(invitation)?;
-                let newest = company.users.get(*user)?.link(*channel).invitation?;
-                newest.expires_at.map(Self::Invitation)
-            }
-            Topic::Expired { since, until, whatsapp, imessage, people } => Some(Self::Expired {
-                since: *since,
-                until: *until,
-                whatsapp: *whatsapp,
-                imessage: *imessage,
-                people: people.iter().map(|user| user.as_str().to_owned()).collect(),
-            }),
-        }
-    }
-
-    fn values(&self) -> TopicValues<'_> {
-        match self {
-            Self::Nothing | Self::Invitation(_) => TopicValues::Nothing,
-            Self::Import { import, file_name, counts, .. } => {
-                TopicValues::Import(ImportValues { import: *import, file_name, counts: *counts })
-            }
-            Self::Run(run) => TopicValues::Run(*run),
-            Self::Numbers { org_unit, values } => {
-                TopicValues::Numbers(NumberValues { org_unit, ..*values })
-            }
-            Self::Expired { since, until, whatsapp, imessage, people } => {
-                let (since, until, whatsapp, imessage) = (*since, *until, *whatsapp, *imessage);
-                TopicValues::Expired(ExpiredValues { since, until, whatsapp, imessage, people })
-            }
-        }
-    }
-
-    /// When the link of the mail expires. None if that depends on the time of sending.
-    fn expires_at(&self) -> Option<Time> {
-        match self {
-            Self::Import { expires_at, .. } => *expires_at,
-            Self::Invitation(expires_at) => Some(*expires_at),
-            Self::Nothing | Self::Run(_) | Self::Numbers { .. } | Self::Expired { .. } => None,
-        }
-    }
+    topic: TopicFacts,
 }
 
 /// The parts of a mail that depend on its kind.
 struct DraftContent {
     kind: TemplateKind,
     purpose: Purpose,
-    channel: Channel,
-    link_target: Option<LinkTarget>,
-    topic: MailTopic,
+    topic: TopicFacts,
 }
 
 impl Draft {
@@ -171,6 +67,7 @@ impl Draft {
             company.worded(content.kind, &wording)
         };
         let settings = &company.settings;
+        let channel = content.topic.channel.unwrap_or(Channel::Whatsapp);
         Some(Self {
             masked_phone: known
                 .and_then(|(id, _)| company.corporate_phone(id).or_else(|| company.numbers.of(id)))
@@ -180,12 +77,11 @@ impl Draft {
             user: known.map_or_else(|| user.0.clone(), |(_, user)| user.key()),
             first_name: person.first_name.unwrap_or_default(),
             last_name: person.last_name.unwrap_or_default(),
-            channel: content.channel,
-            link_target: content.link_target,
+            channel,
             company_name: settings.company_name.clone().unwrap_or_default(),
             from: settings.mail_from.clone(),
             link_base_url: settings.link_base_url.clone(),
-            expires_hours: settings.invitation_ttl_seconds(content.channel) / 3600,
+            expires_hours: settings.invitation_ttl_seconds(channel) / 3600,
             message_id: message_id.clone(),
             to: to.0.clone(),
             purpose: content.purpose,
@@ -202,9 +98,11 @@ impl DraftContent {
             Event::InviteDispatched { run, invitation, generation, .. } => Some(Self {
                 kind: TemplateKind::ChannelInvitation,
                 purpose: Purpose::Run(*run),
-                channel: company.runs.get(run)?.channel,
-                link_target: Some(LinkTarget::Invitation(*invitation, *generation)),
-                topic: MailTopic::Nothing,
+                topic: TopicFacts {
+                    channel: Some(company.runs.get(run)?.channel),
+                    link: Some(LinkTarget::Invitation(*invitation, *generation)),
+                    ..TopicFacts::default()
+                },
             }),
             Event::NotificationDispatched { key, .. } => {
                 match company.notifications.get(key)?.notice.as_deref() {
@@ -212,9 +110,7 @@ impl DraftContent {
                     None => Some(Self {
                         kind: TemplateKind::Welcome,
                         purpose: Purpose::Welcome,
-                        channel: Channel::Whatsapp,
-                        link_target: None,
-                        topic: MailTopic::Nothing,
+                        topic: TopicFacts::default(),
                     }),
                 }
             }
@@ -223,26 +119,10 @@ impl DraftContent {
     }
 
     fn of_notice(company: &Company, notice: &Notice) -> Option<Self> {
-        let link_target = match (notice.kind, &notice.about) {
-            (TemplateKind::ImportCompleted, Topic::Import(import)) => {
-                Some(LinkTarget::Import(*import))
-            }
-            (_, Topic::Invitation { invitation, generation, .. }) => {
-                Some(LinkTarget::Invitation(*invitation, *generation))
-            }
-            _ => None,
-        };
-        let channel = match &notice.about {
-            Topic::Invitation { channel, .. } => Some(*channel),
-            Topic::Run(run) => company.runs.get(run).map(|run| run.channel),
-            Topic::Import(_) | Topic::Numbers { .. } | Topic::Expired { .. } => None,
-        };
         Some(Self {
             kind: notice.kind,
             purpose: Purpose::Notice,
-            channel: channel.unwrap_or(Channel::Whatsapp),
-            link_target,
-            topic: MailTopic::of(company, &notice.about)?,
+            topic: mail_kinds::topic_facts(company, &notice.about)?,
         })
     }
 }
@@ -260,8 +140,8 @@ impl Draft {
             masked_phone: &self.masked_phone,
             link_url,
             expires_hours: self.expires_hours,
-            expires_at: self.topic.expires_at().unwrap_or(expires_after_sending),
-            about: self.topic.values(),
+            expires_at: self.topic.expires_at.unwrap_or(expires_after_sending),
+            about: &self.topic.variables,
         }
     }
 
@@ -278,10 +158,12 @@ impl Draft {
 
     /// The address of the link; only the base address if the mail has no link target.
     pub(super) fn link(&self, company: &CompanyId, tokens: &Tokens) -> String {
-        let token = self.link_target.map(|target| match target {
+        let shows_link = mail_kinds::of(self.kind).facts().link != Link::None;
+        let target = self.topic.link.filter(|_| shows_link);
+        let token = target.map(|target| match target {
             LinkTarget::Invitation(id, generation) => tokens.token(company, id, generation),
             LinkTarget::Import(import) => tokens.import_token(company, import),
         });
-        format!("{}{}", self.link_base_url, token.unwrap_or_default())
+        link_address(&self.link_base_url, &token.unwrap_or_default())
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::Event;
+use boarding_commands::mail_kinds;
 use boarding_commands::template::{MailTemplate, Renderer};
 use boarding_commands::values::{Code, Time};
 
@@ -98,8 +99,8 @@ impl Renderers {
         let key = (draft.kind as TemplateKindKey, draft.template.language.clone());
         let known = self.0.get(&key).is_some_and(|(template, _)| *template == draft.template);
         if !known {
-            let renderer =
-                Renderer::new(draft.kind, &draft.template).map_err(|error| error.to_string())?;
+            let renderer = Renderer::new(mail_kinds::of(draft.kind).facts(), &draft.template)
+                .map_err(|error| error.to_string())?;
             self.0.insert(key.clone(), (draft.template.clone(), renderer));
         }
         self.0.get(&key).map(|(_, renderer)| renderer).ok_or_else(|| "no template".to_owned())

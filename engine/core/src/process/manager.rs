@@ -39,6 +39,7 @@ impl ManagerContext {
             at: self.context.clock.now(),
             correlation: Some(correlation),
             traceparent: None,
+            by_mail_server: self.context.channel.is_mail_server(),
             expected_version: None,
             planned_at: None,
         };

@@ -2,7 +2,7 @@
 
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::runs::recipients::{OpenClaim, open_claims};
-use boarding_commands::decide::{ClaimRecipients, ReportRecipients};
+use boarding_commands::decide::{ClaimRecipients, ReportRecipients, check_mail_settings};
 use boarding_commands::event::{Event, Who};
 use boarding_commands::values::{Code, RunId};
 use tokio::task::JoinSet;
@@ -26,6 +26,7 @@ pub(super) async fn manage(manager: ManagerContext) {
         }
         let work = RunWork { manager: manager.clone(), run, fence };
         if recovered != Some((run, fence)) {
+            work.report_placeholders().await;
             work.recover().await;
             recovered = Some((run, fence));
         }
@@ -43,6 +44,14 @@ struct RunWork {
 }
 
 impl RunWork {
+    /// Logs that the mails of the run show a placeholder as link or sender.
+    async fn report_placeholders(&self) {
+        let checked = self.manager.inspect(check_mail_settings).await;
+        if let Some(Err(refusal)) = checked {
+            tracing::info!(company = %self.manager.company, run = %self.run, %refusal, "mails show a placeholder");
+        }
+    }
+
     /// Handles open claims of an earlier process: it is unknown whether their mails were sent. They are sent
     /// again only if the channel deduplicates, within its time limit, and if the person may still be invited.
     /// All others are reported as uncertain and never sent again.
@@ -99,7 +108,10 @@ impl RunWork {
                 Reply::Accepted { events, .. } => {
                     sending.spawn(self.clone().send(events));
                 }
-                Reply::Refused(_) => break,
+                Reply::Refused(refusal) => {
+                    tracing::warn!(company = %self.manager.company, run = %self.run, %refusal, "claim refused");
+                    break;
+                }
                 Reply::Failed { why, .. } => {
                     tracing::warn!(company = %self.manager.company, run = %self.run, %why, "claim failed, retrying");
                     // The claim may be in the log although it failed. Then only the recovery finds it.

@@ -34,23 +34,29 @@ impl QuerySchema {
         }
         all.insert(
             "min_position".to_owned(),
-            number("Waits until the read model has seen this position, at most 5 s.", 0, None),
+            number(
+                "Waits until the read models have reached this position, for at most 5 s.",
+                0,
+                None,
+            ),
         );
         all.insert("as_of".to_owned(), as_of(generator));
         if self.paged {
-            let said = format!("How many rows at most; {DEFAULT_LIMIT_ROWS} unless given.");
-            all.insert("limit".to_owned(), number(&said, 1, Some(MAX_LIMIT_ROWS)));
-            let said = "Where the page begins: the `next` of the page before.";
+            let description =
+                format!("The maximum number of rows; {DEFAULT_LIMIT_ROWS} if it is not given.");
+            all.insert("limit".to_owned(), number(&description, 1, Some(MAX_LIMIT_ROWS)));
+            let description = "The start of the page: the `next` of the previous page.";
             all.insert(
                 "cursor".to_owned(),
-                json!({"type": ["string", "null"], "description": said}),
+                json!({"type": ["string", "null"], "description": description}),
             );
         }
         if self.has_csv {
-            let said = "CSV for a program, or for a spreadsheet with a guard against formulas.";
+            let description =
+                "CSV for a program, or for a spreadsheet with a guard against formulas.";
             let formats = ["json", "csv", "spreadsheet"].map(Value::from);
             let formats: Vec<_> = formats.into_iter().chain([Value::Null]).collect();
-            all.insert("format".to_owned(), json!({"enum": formats, "description": said}));
+            all.insert("format".to_owned(), json!({"enum": formats, "description": description}));
         }
         let required: Vec<_> =
             self.params.iter().filter(|param| param.required).map(|param| param.name).collect();
@@ -81,13 +87,13 @@ impl QuerySchema {
 }
 
 /// A whole number; in a query string it is a text.
-fn number(said: &str, min: usize, max: Option<usize>) -> Value {
+fn number(description: &str, min: usize, max: Option<usize>) -> Value {
     let mut number = json!({"type": "integer", "minimum": min});
     if let (Some(number), Some(max)) = (number.as_object_mut(), max) {
         number.insert("maximum".to_owned(), max.into());
     }
     let text = json!({"type": "string", "pattern": "^[0-9]+$"});
-    json!({"anyOf": [number, text, {"type": "null"}], "description": said})
+    json!({"anyOf": [number, text, {"type": "null"}], "description": description})
 }
 
 fn as_of(generator: &mut SchemaGenerator) -> Value {
@@ -95,5 +101,5 @@ fn as_of(generator: &mut SchemaGenerator) -> Value {
     let time = boarding_commands::values::Time::json_schema(generator);
     let ways = position.get("anyOf").and_then(Value::as_array).cloned().unwrap_or_default();
     let ways: Vec<_> = ways.into_iter().chain([time.into()]).collect();
-    json!({"anyOf": ways, "description": "How it was then: at a position of the log, or at a time."})
+    json!({"anyOf": ways, "description": "Answers with the state at a position of the log, or at a time."})
 }

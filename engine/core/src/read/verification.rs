@@ -187,7 +187,7 @@ mod tests {
 
     /// P12: every kind of difference is detected.
     #[test]
-    fn a_row_that_is_missing_added_or_changed_is_a_difference() {
+    fn missing_added_or_changed_row_is_a_difference() {
         let ann_and_bob = [("ann", "1"), ("bob", "2")];
         assert_eq!(kind(&ann_and_bob, &ann_and_bob), Ok(2));
         assert_eq!(kind(&ann_and_bob, &[("ann", "1")]), Err(DifferenceKind::Missing));

@@ -12,30 +12,30 @@ pub enum OpenError {
     #[error("start the threads of the log")]
     Threads(#[source] std::io::Error),
     #[error(
-        "open the log: nats-server {server} is of version {version}, and older than {}.{} they lose what they acknowledged; use nats-server {0}.{1} or newer",
+        "open the log: nats-server {server} has version {version}, and versions before {}.{} can lose acknowledged messages; use nats-server {0}.{1} or newer",
         OLDEST_SERVER.0, OLDEST_SERVER.1
     )]
     OldServer { server: String, version: String },
     #[error(
-        "open the log: the server takes messages of {max_payload} bytes and a commit needs {needed}; set `max_payload: 1MB` in its configuration"
+        "open the log: the server allows messages of at most {max_payload} bytes, and a commit needs {needed}; set `max_payload: 1MB` in its configuration"
     )]
     SmallMessages { max_payload: usize, needed: usize },
     #[error(
         "open the log: the server has no JetStream ({why}); add `jetstream {{ store_dir: \"…\", sync_interval: always }}` to its configuration"
     )]
     NoJetStream { why: String },
-    #[error("open the log: get or make stream {stream}: {why}")]
+    #[error("open the log: open or create stream {stream}: {why}")]
     Stream { stream: String, why: String },
     #[error(
-        "open the log: stream {stream} may lose or change messages: {problems}; if nothing is lost yet, mend it with `nats stream edit`, otherwise restore it from a backup"
+        "open the log: stream {stream} may lose or change messages: {problems}; if no messages are lost yet, correct it with `nats stream edit`; otherwise restore it from a backup"
     )]
     Config { stream: String, problems: String },
     #[error(
-        "open the log: stream {stream} has one copy in a cluster, and goes with its server; give it three (`nats stream edit {stream} --replicas 3`), or say that one copy is enough"
+        "open the log: stream {stream} has only one replica in a cluster, and is lost with its server; give it three (`nats stream edit {stream} --replicas 3`), or accept it with --accept-one-copy"
     )]
     OneCopy { stream: String },
     #[error(
-        "open the log: nats-server {server} acknowledges messages that a loss of power takes back (it syncs every {seconds} s); set `sync_interval: always` in its jetstream block"
+        "open the log: nats-server {server} can lose acknowledged messages at a power failure, because it syncs only every {seconds} s; set `sync_interval: always` in its jetstream block"
     )]
     UnsafeSync { server: String, seconds: u64 },
     #[error(
@@ -48,7 +48,7 @@ pub enum OpenError {
     #[error("open the log: stream {stream} is damaged: {what}; restore it from a backup")]
     Damaged { stream: String, what: String },
     #[error(
-        "open the log: stream {stream} ends at position {end} and position {seen} was seen before: it has lost its end, or is another one; restore it from a backup, or use the data folder that belongs to it"
+        "open the log: stream {stream} ends at position {end}, but this data folder has seen position {seen}: the stream has lost messages, or it is another stream; restore it from a backup, or use the data folder that belongs to it"
     )]
     Behind { stream: String, seen: u64, end: u64 },
     #[error("open the log")]

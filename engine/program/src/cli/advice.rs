@@ -30,6 +30,9 @@ fn fixed(code: &str) -> Option<&'static str> {
         "run.plan_changed" => {
             "check the number of people again: repeat the command without --id, or with a new id"
         }
+        "run.people_in_unfinished_run" => {
+            "go on with that run: boarding runs resume; to send a second mail nevertheless: repeat the command with --yes-again"
+        }
         "run.not_found" => "list the runs: boarding runs list",
         "run.cannot_be_stopped" => {
             "a started run cannot be stopped; follow it: boarding runs show ID"

@@ -1,4 +1,4 @@
-//! Results of verbs, with their exit statuses (contract section 5).
+//! Results of verbs, with their exit statuses.
 
 use boarding_commands::envelope::Answer;
 use boarding_commands::values::Refusal;
@@ -44,6 +44,8 @@ pub(super) enum Failure {
     Unavailable(String),
     /// As `Unavailable`, with the answer of the engine.
     Failed { document: Value, message: String },
+    /// A command was accepted and something failed afterwards: the answer with the failure in it.
+    AfterAcceptance { document: Value, message: String },
     /// The operator pressed Ctrl-C.
     Interrupted(String),
 }
@@ -54,7 +56,7 @@ impl Failure {
             Self::Refused { .. } => 1,
             Self::Usage(_) => 2,
             Self::Damaged(_) => 3,
-            Self::Unavailable(_) | Self::Failed { .. } => 4,
+            Self::Unavailable(_) | Self::Failed { .. } | Self::AfterAcceptance { .. } => 4,
             Self::Interrupted(_) => 130,
         }
     }
@@ -62,7 +64,9 @@ impl Failure {
     /// The answer of the engine, if there is one.
     pub(super) fn document(&self) -> Option<&Value> {
         match self {
-            Self::Refused { document, .. } | Self::Failed { document, .. } => Some(document),
+            Self::Refused { document, .. }
+            | Self::Failed { document, .. }
+            | Self::AfterAcceptance { document, .. } => Some(document),
             _ => None,
         }
     }
@@ -74,6 +78,7 @@ impl Failure {
             | Self::Damaged(text)
             | Self::Unavailable(text)
             | Self::Failed { message: text, .. }
+            | Self::AfterAcceptance { message: text, .. }
             | Self::Interrupted(text) => text.clone(),
         }
     }

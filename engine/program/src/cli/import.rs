@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::advice;
 use super::common::one_of_the_dialects;
+use super::consent::Consent;
 use super::exit_counts;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, text};
@@ -78,6 +79,9 @@ pub(super) struct Import {
     /// Invites all people of the file after the import
     #[arg(long)]
     invite: bool,
+    /// Invites them although a run of the same file has not ended: they get a second mail
+    #[arg(long, requires = "invite")]
+    yes_again: bool,
     /// The channel of invitations: whatsapp or imessage [default: the only enabled channel]
     #[arg(long, value_name = "CHANNEL")]
     channel: Option<String>,
@@ -114,9 +118,17 @@ impl Import {
             let file = tokio::task::block_in_place(store)?;
             stored.push(json!({"name": file.name, "sha256": file.sha256}));
         }
+        let digest = stored.first().map(|file| text(file, "sha256").to_owned()).unwrap_or_default();
         let body = self.body(stored)?;
         if self.preview {
             return preview::show(session, &self.arguments(), body).await;
+        }
+        if self.invite && session.given_id().is_none() {
+            let consent = Consent { yes: false, yes_again: self.yes_again };
+            if !consent.to_import(session, &digest).await? {
+                session.out.line("nothing was imported");
+                return Ok(Done::Completely);
+            }
         }
         let accepted = session.submit("ImportFile", body).await?;
         let row = wait(session, &accepted).await?;

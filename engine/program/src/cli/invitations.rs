@@ -4,6 +4,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
 use super::columns::INVITATIONS;
+use super::consent::Consent;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::list::{self, Limit};
@@ -64,9 +65,12 @@ struct Resend {
     channel: Option<String>,
     #[command(flatten)]
     people: People,
-    /// Sends without asking
+    /// Sends without asking; people of a run that has not ended need --yes-again
     #[arg(short, long)]
     yes: bool,
+    /// Also sends without asking if some people are in a run that has not ended: they get a second mail
+    #[arg(long)]
+    yes_again: bool,
 }
 
 /// The people to invite: named users or a filter.
@@ -107,7 +111,9 @@ impl Invitations {
     pub(super) fn check(&self) -> Result<(), Failure> {
         list::check_place(self.verb.is_some(), &self.list)?;
         match &self.verb {
-            Some(Verb::Resend(resend)) => start::check_can_ask("invitations resend", resend.yes),
+            Some(Verb::Resend(resend)) => {
+                start::check_can_ask("invitations resend", resend.consent().yes())
+            }
             _ => Ok(()),
         }
     }
@@ -131,7 +137,7 @@ impl Invitations {
 
 impl Resend {
     async fn run(self, session: &Session<'_>) -> CliResult {
-        let (mut body, people) = (json!({}), self.people.text());
+        let (mut body, people, consent) = (json!({}), self.people.text(), self.consent());
         if let Some(channel) = self.channel {
             set(&mut body, "channel", channel);
         }
@@ -140,14 +146,23 @@ impl Resend {
             None => set(&mut body, "users", self.people.users),
         }
         let question = format!("You're about to send invitation emails to {people}.");
-        if self.yes {
+        if consent.yes() {
             session.out.say(&question);
         } else if session.out.confirm(&format!("{question} Proceed?")).await != Some(true) {
             session.out.line("no invitations were sent");
             return Ok(Done::Completely);
         }
-        let accepted = session.submit("ResendInvitation", body).await?;
-        start::finish(session, &accepted).await
+        match consent.submit(session, "ResendInvitation", body).await? {
+            Some(accepted) => start::finish(session, &accepted).await,
+            None => {
+                session.out.line("no invitations were sent");
+                Ok(Done::Completely)
+            }
+        }
+    }
+
+    fn consent(&self) -> Consent {
+        Consent { yes: self.yes, yes_again: self.yes_again }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `boarding notifications`: lists the mails other than invitations.
 
+use boarding_commands::event::TemplateKind;
 use clap::Args;
 use serde_json::json;
 
@@ -18,9 +19,7 @@ Examples:
   boarding config set designated_admin_emails '[\"una@acme.example\"]' --company acme
   boarding config set notify.run_completed true --company acme")]
 pub(super) struct Notifications {
-    /// Only mails of this kind: welcome, import_completed, batch_report, run_started, run_completed,
-    /// number_threshold, invitations_exceed_numbers, reminder, expired_digest
-    #[arg(long, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", help = kind_help())]
     kind: Option<String>,
     /// Only mails in this state: waiting, sending, sent, failed, dropped
     #[arg(long, value_name = "STATE")]
@@ -29,6 +28,14 @@ pub(super) struct Notifications {
     limit: Limit,
     #[command(flatten)]
     export: CsvExport,
+}
+
+/// Lists the kinds of mails other than invitations.
+fn kind_help() -> String {
+    let kinds =
+        TemplateKind::ALL.into_iter().filter(|kind| *kind != TemplateKind::ChannelInvitation);
+    let names: Vec<_> = kinds.map(TemplateKind::as_str).collect();
+    format!("Only mails of this kind: {}", names.join(", "))
 }
 
 impl Notifications {

@@ -101,6 +101,13 @@ impl Out {
         }
     }
 
+    /// Prints a remark on a result to stderr, also with `--json`: not with `--quiet`.
+    pub(super) fn remark(&self, text: &str) {
+        if !self.quiet {
+            self.warn(text);
+        }
+    }
+
     /// Prints a line to stderr in any case.
     pub(super) fn warn(&self, text: &str) {
         // A failed write to stderr cannot be reported.

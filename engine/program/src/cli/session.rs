@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
@@ -12,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::common::{Common, DEFAULT_DATA};
 use super::failure::{CliResult, Failure};
-use super::fields::set;
+use super::fields::{set, text};
 use super::output::Out;
 use super::words::quoted;
 use boarding_core::clock::Clock;
@@ -33,6 +34,8 @@ pub(super) struct Session<'a> {
     as_of: Option<String>,
     /// Whether a command was submitted, so that work may be in progress.
     has_submitted: AtomicBool,
+    /// The last command that was accepted and recorded.
+    accepted: Mutex<Option<Accepted>>,
 }
 
 /// A command that was accepted.
@@ -74,6 +77,7 @@ impl<'a> Session<'a> {
             id: common.command_id,
             as_of: common.as_of.clone(),
             has_submitted: AtomicBool::new(false),
+            accepted: Mutex::new(None),
         };
         session.engine.caught_up().await?;
         Ok(session)
@@ -83,8 +87,19 @@ impl<'a> Session<'a> {
     pub(super) async fn run(&self, work: impl Future<Output = CliResult>) -> CliResult {
         let work = Box::pin(work);
         tokio::select! {
-            result = work => result,
+            result = work => result.map_err(|failure| self.with_acceptance(failure)),
             _ = tokio::signal::ctrl_c() => Err(self.interrupted().await),
+        }
+    }
+
+    /// A failure after an accepted command says so: a repeat under a new id could send all mails a second time.
+    fn with_acceptance(&self, failure: Failure) -> Failure {
+        let accepted = self.accepted.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (accepted, failure) {
+            (Some(accepted), failure @ (Failure::Unavailable(_) | Failure::Failed { .. })) => {
+                after_acceptance(&accepted, &failure)
+            }
+            (_, failure) => failure,
         }
     }
 
@@ -158,12 +173,26 @@ impl<'a> Session<'a> {
         self.check_now()?;
         self.has_submitted.store(true, Ordering::Relaxed);
         envelope.actor.get_or_insert_with(|| self.caller.actor.clone());
+        // A preview is accepted as well, but records nothing.
+        let records = text(&envelope.body, "mode") != "preview";
+        let id = envelope.id;
         let answer = self.engine.submit(&self.company, name, envelope, AUTHORITY).await;
         match &answer {
             Answer::Accepted { result, .. } => {
-                Ok(Accepted { document: json!(answer), result: result.clone() })
+                let accepted = Accepted { document: json!(answer), result: result.clone() };
+                if records {
+                    let known = Some(accepted.clone());
+                    *self.accepted.lock().unwrap_or_else(PoisonError::into_inner) = known;
+                }
+                Ok(accepted)
             }
-            _ => Err(Failure::of_answer(&answer)),
+            _ => Err(match Failure::of_answer(&answer) {
+                Failure::Failed { document, message } if records => {
+                    let message = format!("{message}\n  {}", repeat(name, id));
+                    Failure::Failed { document, message }
+                }
+                failure => failure,
+            }),
         }
     }
 
@@ -260,6 +289,30 @@ impl<'a> Session<'a> {
         let mut all = Vec::new();
         self.pages(name, params, limit, |rows| all.extend(rows)).await?;
         Ok(all)
+    }
+}
+
+/// The failure after an accepted command: what was accepted, what goes on with it, and what failed.
+fn after_acceptance(accepted: &Accepted, failure: &Failure) -> Failure {
+    let (run, import) = (accepted.id("run"), accepted.id("import"));
+    let what = match (run.as_str(), import.as_str()) {
+        ("", "") => format!("command {} is accepted", text(&accepted.document, "command")),
+        ("", import) => format!("import {import} is accepted; `boarding runs resume` goes on"),
+        (run, _) => format!("run {run} is accepted; `boarding runs resume` goes on"),
+    };
+    let message = format!("{what}; do not repeat the command\n  {}", failure.text());
+    let mut document = accepted.document.clone();
+    set(&mut document, "message", message.clone());
+    Failure::AfterAcceptance { document, message }
+}
+
+/// How to go on after a failed command. It may be stored nevertheless, and under a new id it would be done twice.
+fn repeat(name: &str, id: CommandId) -> String {
+    match name {
+        "StartBulkIntegration" | "ResendInvitation" => format!(
+            "first look whether the run was stored: boarding runs show {id}; if it was, boarding runs resume goes on"
+        ),
+        _ => format!("repeat it with --id {id}: if it was stored, it is not done twice"),
     }
 }
 

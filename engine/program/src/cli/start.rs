@@ -4,6 +4,7 @@ use boarding_commands::values::{RunId, Time};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::consent::Consent;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
 use super::list;
@@ -29,9 +30,12 @@ pub(super) struct Start {
     /// Also invites the people of sub-units
     #[arg(long, requires = "org_units")]
     include_descendants: bool,
-    /// Starts without asking
+    /// Starts without asking; people of a run that has not ended need --yes-again
     #[arg(short, long)]
     yes: bool,
+    /// Also starts without asking if some people are in a run that has not ended: they get a second mail
+    #[arg(long)]
+    yes_again: bool,
     /// The id of the run [default: the id of the command]
     #[arg(long, value_name = "ULID")]
     run: Option<RunId>,
@@ -57,23 +61,29 @@ struct Source {
 
 impl Start {
     pub(super) fn check(&self) -> Result<(), Failure> {
-        check_can_ask("runs start", self.yes)
+        check_can_ask("runs start", self.consent().yes())
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
-        let accepted = match self.repeated_total(session).await? {
-            Some(total) => {
-                session.submit("StartBulkIntegration", self.confirmed_for(total)).await?
-            }
-            None => match self.preview(session).await? {
-                Some(body) => session.submit("StartBulkIntegration", body).await?,
-                None => {
-                    session.out.line("no run was started");
-                    return Ok(Done::Completely);
-                }
-            },
+        let body = match self.repeated_total(session).await? {
+            Some(total) => Some(self.confirmed_for(total)),
+            None => self.preview(session).await?,
         };
-        finish(session, &accepted).await
+        let accepted = match body {
+            Some(body) => self.consent().submit(session, "StartBulkIntegration", body).await?,
+            None => None,
+        };
+        match accepted {
+            Some(accepted) => finish(session, &accepted).await,
+            None => {
+                session.out.line("no run was started");
+                Ok(Done::Completely)
+            }
+        }
+    }
+
+    fn consent(&self) -> Consent {
+        Consent { yes: self.yes, yes_again: self.yes_again }
     }
 
     /// Shows the number of people and asks. Returns the confirmed body if the answer is yes.
@@ -81,7 +91,7 @@ impl Start {
         let preview = session.submit_new("StartBulkIntegration", self.body("preview")).await?;
         let count = number(&preview.result, "recipient_count");
         let question = announcement(count, number(&preview.result, "duplicates_removed"));
-        if self.yes {
+        if self.consent().yes() {
             session.out.say(&question);
         } else {
             let Some(true) = session.out.confirm(&format!("{question} Proceed?")).await else {

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
+use boarding_commands::decide::check_mail_settings;
 use serde_json::{Value, json};
 
+use super::columns::text_of;
 use super::failure::Failure;
 use super::fields::{number, text};
 use super::session::Session;
@@ -39,6 +41,7 @@ pub(super) fn blocked(import: &str, why: &str) -> Failure {
 /// Waits until a run is completed, withdrawn or scheduled, and returns its row.
 pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failure> {
     session.engine.caught_up().await?;
+    placeholders(session).await?;
     let mut progress = session.out.progress("inviting");
     loop {
         let row = session.row("run", json!({"run": run})).await?;
@@ -49,13 +52,30 @@ pub(super) async fn run(session: &Session<'_>, run: &str) -> Result<Value, Failu
         }
         if let Some(channel) = session.other_channel().await {
             return Err(Failure::Unavailable(format!(
-                "a run of the company was started with the channel {channel} and waits for it: repeat the \
-        command {option}, or add --adopt-runs to continue it with this channel (no mail is sent twice)",
-                option = if channel == "smtp" { "with --smtp URL" } else { "without --smtp" },
+                "a run of the company was started with the channel {channel} and waits for it: \
+        boarding runs resume{option}, or add --adopt-runs to continue it with this channel (no mail is sent twice)",
+                option = if channel == "smtp" { " --smtp URL" } else { " without --smtp" },
             )));
         }
         pause().await;
     }
+}
+
+/// Says that the mails of a run show a placeholder as link or sender. By a mail server such a run sends nothing.
+///
+/// # Errors
+/// `config.link_base_url_unset`, if the mails would leave by a mail server.
+pub(super) async fn placeholders(session: &Session<'_>) -> Result<(), Failure> {
+    let actor = session.engine.actor(&session.company).await;
+    let Some(Err(refusal)) = actor.inspect(check_mail_settings).await else { return Ok(()) };
+    if session.engine.sends_by_mail_server() {
+        return Err(refusal.into());
+    }
+    let commands = refusal.details.get("commands").map(text_of).unwrap_or_default();
+    session.out.remark(&format!(
+        "note: link or sender of these mails is a placeholder (boarding.invalid), good for a trial only; set: {commands}"
+    ));
+    Ok(())
 }
 
 /// The counts of a run, or its place in the queue.

@@ -44,7 +44,7 @@ async fn different_logs_are_never_merged() {
 
 /// The stream is newer than an old copy of the folder.
 #[tokio::test(flavor = "multi_thread")]
-async fn old_copy_of_a_log_does_not_replace_a_newer_one() {
+async fn old_copy_of_a_log_replaces_no_newer_one() {
     let server = Server::start();
     let folder = folder_of(&["acme"]).await;
     let copy_of = folder.path().with_extension("copy");
@@ -93,7 +93,7 @@ async fn migration_is_refused_while_an_engine_runs() {
     run_move(folder.path(), &server, &TO).expect_status(0);
 }
 
-/// Contract section 5: The exit status tells wrong arguments, damage, and unavailable servers apart.
+/// The exit status tells wrong arguments, damage, and unavailable servers apart.
 #[tokio::test(flavor = "multi_thread")]
 async fn failed_migration_ends_with_the_status_of_its_cause() {
     let server = Server::start();

@@ -62,7 +62,7 @@ fn an_arrow_against_the_table_is_refused() {
 }
 
 #[test]
-fn modules_of_one_layer_may_not_use_each_other_unless_named() {
+fn modules_of_one_layer_are_independent_unless_named() {
     let files = [ROOT, ("a.rs", "use crate::b::B;"), ("b.rs", "")];
     let one_layer = "[src]\nlayers = [\"a b\"]";
     assert_breach(&files, one_layer, "made/src/a.rs:1", &["a may not use b"]);
@@ -134,7 +134,7 @@ fn a_child_and_its_parent_may_not_use_each_other() {
 }
 
 #[test]
-fn a_name_that_the_parent_re_exports_means_the_module_that_defines_it() {
+fn re_exported_name_counts_for_its_defining_module() {
     let parent = "mod base;\nmod user;\npub use base::{Base, *};\nfn f() { user::run() }";
     let files = [
         FOLDER,
@@ -149,7 +149,7 @@ fn a_name_that_the_parent_re_exports_means_the_module_that_defines_it() {
 }
 
 #[test]
-fn a_re_exported_name_that_its_module_uses_is_an_arrow() {
+fn use_of_a_re_exported_name_is_an_arrow() {
     let parent = "mod child;\npub use child::{Part, part};\nfn f(part: Part) {}\nfn g() { part() }";
     let child = ("foo/child.rs", "pub struct Part;\npub fn part() { super::f() }");
     let words = ["self -> child: `Part` at made/src/foo.rs:3 and at 1 more"];
@@ -185,7 +185,7 @@ fn a_table_names_each_module_once_and_no_other() {
 }
 
 #[test]
-fn a_star_means_all_modules_that_the_table_does_not_name() {
+fn star_stands_for_all_unnamed_modules() {
     let files = [ROOT, ("a.rs", "use crate::b::B;"), ("b.rs", "")];
     assert_clean(&files, "[src]\nlayers = [\"*\", \"b\"]");
     assert_breach(
@@ -197,7 +197,7 @@ fn a_star_means_all_modules_that_the_table_does_not_name() {
 }
 
 #[test]
-fn a_large_folder_without_a_table_is_told_its_layers() {
+fn error_lists_the_layers_of_a_large_folder() {
     let root = ("lib.rs", "mod a; mod b; mod c; mod d; mod e;");
     let files = [
         root,

@@ -127,7 +127,7 @@ fn update_mode_is_rejected_for_ocm() {
     assert!(ocm(&json!({"existing": "skip"})).0.is_ok() && ocm(&json!({})).0.is_ok());
 }
 
-/// Catalogue 3.7: OCM has no invitations and no phones; options for them are refused.
+/// OCM has no invitations and no phones; options for them are rejected.
 #[test]
 fn ocm_neither_invites_nor_lists_phones() {
     for (extra, words) in [

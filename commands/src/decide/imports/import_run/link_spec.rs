@@ -8,7 +8,7 @@ use crate::decide::imports::import_file::testing::{import_id, row};
 use crate::decide::testing::{Given as Before, Input, given};
 use crate::decide::{Command, Facts};
 use crate::event::Permission;
-use crate::values::Code;
+use crate::values::{Code, Personal};
 
 fn admin() -> Event {
     let setting = "network_admin_email".to_owned();

@@ -146,7 +146,7 @@ fn a_file_of_many_commits_invites_all_of_it() {
 
 /// LX-34: while another run holds the lock, the import's run waits for its turn.
 #[test]
-fn the_run_of_an_import_waits_for_the_lock_like_any_other() {
+fn run_of_an_import_waits_for_the_lock() {
     let names = import(a_running_run(), vec![row(1, "zoe")], &auto()).names();
     assert_eq!(names.last(), Some(&"RunQueued"));
 }
@@ -165,7 +165,7 @@ fn import_without_new_people_requests_no_run() {
 
 /// What has nothing to do with the rows refuses the file before anything is done.
 #[test]
-fn what_stands_in_the_way_is_refused_before_anything_is_done() {
+fn invalid_invitation_options_reject_the_file() {
     let refused = |before: Vec<Event>, extra: &Value, code| {
         import(before, vec![row(1, "bob"), row(2, "cid")], extra).then_refused(code)
     };

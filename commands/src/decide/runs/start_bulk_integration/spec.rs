@@ -57,7 +57,7 @@ fn a_preview_tells_the_number_and_changes_nothing() {
 
 /// LX-33: with a free lock the run starts in the commit that confirms it.
 #[test]
-fn a_confirmed_run_starts_at_once_when_the_lock_is_free() {
+fn confirmed_run_starts_at_once_when_lock_is_free() {
     let then =
         given(a_company()).when_json("StartBulkIntegration", for_users(&["ann"], "confirmed"));
     assert_eq!(then.names(), ["RunRequested", "RecipientQueued", "RunQueued", "RunStarted"]);

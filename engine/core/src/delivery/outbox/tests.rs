@@ -105,7 +105,7 @@ async fn one_bad_mail_does_not_hold_up_the_others() {
 }
 
 #[tokio::test]
-async fn a_folder_that_cannot_be_written_is_a_temporary_failure_that_says_so() {
+async fn unwritable_folder_is_a_temporary_failure_with_a_detail() {
     let dir = tempfile::tempdir().unwrap();
     let outbox = Outbox::open(dir.path()).unwrap();
     // A file stands where the company's folder should be: refused for every user, root too.

@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn a_url_that_cannot_be_meant_is_refused_with_the_reason() {
+    fn invalid_url_is_rejected_with_the_reason() {
         for (url, reason) in [
             ("mail.example", "write it as"),
             ("http://mail.example", "begins with"),

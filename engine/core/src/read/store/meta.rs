@@ -18,7 +18,8 @@ pub struct Meta {
 /// One build of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Build {
-    /// The number of the build. It is part of each row's key, so that a rebuild writes its rows beside the current ones.
+    /// The number of the build. It is part of each row's key, so that a rebuild writes its rows beside the current
+    /// ones.
     pub number: u8,
     /// The version of the projection that wrote the rows.
     pub version: u32,

@@ -17,9 +17,9 @@ fn open_failing(folder: &Path, step: Step, nth: usize, kind: io::ErrorKind) -> F
     FileLog::open(folder, options).unwrap().log
 }
 
-/// Fault 8: after a failed write or sync no append is acknowledged, even if the disk works again.
+/// After a failed write or sync no append is acknowledged, even if the disk works again.
 #[tokio::test]
-async fn a_failed_write_or_sync_stops_the_log_until_it_is_opened_again() {
+async fn failed_write_or_sync_stops_the_log_until_reopened() {
     for step in [Step::Write, Step::Sync] {
         let folder = tempfile::tempdir().unwrap();
         drop(open(folder.path(), 900));
@@ -43,7 +43,7 @@ async fn a_failed_write_or_sync_stops_the_log_until_it_is_opened_again() {
     }
 }
 
-/// Fault 6: a full disk rejects the append; it succeeds when there is space again.
+/// A full disk rejects the append; it succeeds when there is space again.
 #[tokio::test]
 async fn appends_succeed_again_after_a_full_disk() {
     let folder = tempfile::tempdir().unwrap();
@@ -108,7 +108,7 @@ async fn sealed_segments_hold_no_unused_space() {
     assert!(was.iter().any(|entry| Some(entry.recorded.position) == first_of_last));
 }
 
-/// Fault 2: temporary files of an interrupted creation do not disturb the next opening.
+/// Temporary files of an interrupted creation do not disturb the next opening.
 #[tokio::test]
 async fn unfinished_files_are_removed_on_opening() {
     let folder = tempfile::tempdir().unwrap();

@@ -1,4 +1,4 @@
-//! The headers of messages on NATS (contract, sections 2 and 4).
+//! The headers of messages on NATS.
 
 use boarding_commands::values::CompanyId;
 use serde_json::{Value, json};

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::*;
 use crate::decide::imports::import_file::testing::{accepted, import_id, row};
 use crate::decide::numbers::pool::testing::setting;
 use crate::decide::outcome::MailOutcome;
@@ -12,7 +11,8 @@ use crate::decide::testing::{
 use crate::decide::{
     Authority, ClaimNotification, ClaimRecipients, Command, ImportRows, ReportRecipients, Tick,
 };
-use crate::event::{Channel, Existing};
+use crate::event::{Channel, Event, Existing, MailTo, TemplateKind, Topic};
+use crate::values::{Code, Personal};
 
 fn admins() -> Event {
     setting("designated_admin_emails", json!(["una@acme.example", "uwe@acme.example"]))
@@ -112,10 +112,10 @@ pub(super) fn sent(company: Given) -> Given {
     company.after(ReportRecipients { run, fence, reports: vec![one("ann"), one("bob")] })
 }
 
-/// Catalogue 3.6, run_completed and run_started: the requester is notified when a run completes and when a waiting
+/// The requester is notified when a run completes and when a waiting
 /// run starts, if the settings say so. A run that starts at once has no start notice.
 #[test]
-fn whoever_asked_for_a_run_is_told_how_it_goes() {
+fn requester_is_notified_of_start_and_end_of_a_run() {
     let all = json!({"notify.run_started": true, "notify.run_completed": true});
     let second = || run_queued(run_id(2), &["zoe"]);
     let company = company(all, a_running_run().into_iter().chain(second()));
@@ -158,9 +158,9 @@ fn whoever_asked_for_a_run_is_told_how_it_goes() {
     assert!(then.names().contains(&"RunStarted") && requested_mails(&then).is_empty());
 }
 
-/// Catalogue 3.6: an actor without an address gets no notice; the start of a scheduled run is notified.
+/// An actor without an address gets no notice; the start of a scheduled run is notified.
 #[test]
-fn only_an_address_is_told_and_a_scheduled_run_is_told_of_when_it_begins() {
+fn actor_without_an_address_gets_no_notice() {
     let not_before = NOW.plus_seconds(DAY_SECONDS);
     let body = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
     let begun = |actor: &str| {
@@ -178,9 +178,9 @@ fn only_an_address_is_told_and_a_scheduled_run_is_told_of_when_it_begins() {
     }
 }
 
-/// OC-13, catalogue 3.6: the run that an import asks for is its asker's, though the engine applies the rows.
+/// OC-13: the actor of the import is notified of its run, although the engine applies the rows.
 #[test]
-fn the_run_of_an_import_is_told_to_whoever_imported() {
+fn importing_actor_is_notified_of_the_run() {
     let invites = Event::ImportInvitesRequested {
         import: import_id(),
         channel: Channel::Whatsapp,

@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::spec::{company, requested_mails, tick, ticked};
-use super::*;
 use crate::decide::numbers::pool::testing::{
     account, assigned, number, number_added, setting, unit,
 };
 use crate::decide::testing::{NOW, channel_enabled, given, run_id, run_started, who};
 use crate::decide::{ClaimRecipients, next_turn};
+use crate::event::{Event, TemplateKind, Topic};
+use crate::values::Personal;
 
 /// An organization with this many numbers, the first of them assigned.
 fn pool(total: u64, used: u64) -> Vec<Event> {
@@ -27,10 +28,10 @@ fn alarmed(percent: u64) -> Value {
     json!({"designated_admin_emails": admins, "notify.number_threshold": true, "number_threshold_percent": percent})
 }
 
-/// MOV, catalogue 3.6: each time the share of numbers in use crosses the threshold, each administrator is
+/// Each time the share of numbers in use crosses the threshold, each administrator is
 /// notified once. Below it, when off, or without administrators, no mail is requested.
 #[test]
-fn number_threshold_is_told_once_a_crossing() {
+fn number_threshold_is_notified_once_per_crossing() {
     assert!(!tick(&company(alarmed(80), pool(10, 7)), 0).0.unwrap().is_append());
     assert!(!tick(&given(pool(10, 10)), 0).0.unwrap().is_append());
     let without_admins = company(json!({"notify.number_threshold": true}), pool(10, 10));
@@ -78,7 +79,7 @@ fn number_threshold_is_told_once_a_crossing() {
     assert_eq!(requested_mails(&tick(&lowered, 0)).len(), 2);
 }
 
-/// Catalogue 3.6: a number that is allocated and assigned in one commit is not a separate crossing.
+/// A number that is allocated and assigned in one commit is not a separate crossing.
 #[test]
 fn number_threshold_is_looked_at_once_a_commit() {
     let over = company(alarmed(80), pool(5, 4).into_iter().chain([number_added(9, None)]));
@@ -89,9 +90,9 @@ fn number_threshold_is_looked_at_once_a_commit() {
     assert!(!tick(&over, 0).0.unwrap().is_append(), "4 of 5, and then 5 of 6");
 }
 
-/// MOV: "Threshold exceeded for invitations", when pending invitations need more numbers than there are.
+/// The administrators are notified when pending invitations need more numbers than are available.
 #[test]
-fn invitations_exceed_numbers_is_told_once() {
+fn shortage_of_numbers_is_notified_once() {
     let settings = json!({
         "designated_admin_emails": ["una@acme.example"], "notify.invitations_exceed_numbers": true,
         "number_overbooking": true,

@@ -3,12 +3,11 @@
 use serde_json::json;
 
 use super::spec::{DAY_SECONDS, company, kinds, requested_mails, sent, tick, ticked};
-use super::*;
 use crate::decide::numbers::pool::testing::setting;
 use crate::decide::testing::{Given, NOW, Then, a_running_run, given, run_id, run_started, who};
 use crate::decide::{Authority, ClaimNotification, ClaimRecipients, Tick, next_turn};
-use crate::event::{Channel, Delivery};
-use crate::values::InvitationId;
+use crate::event::{Channel, Delivery, Event, MailTo, TemplateKind, Topic};
+use crate::values::{Code, InvitationId};
 
 fn reminding(most: u64) -> Given {
     let settings = json!({
@@ -17,9 +16,9 @@ fn reminding(most: u64) -> Given {
     sent(company(settings, a_running_run()))
 }
 
-/// Catalogue 3.6: after so many days, and at most so often, by the link that is out there already.
+/// A reminder with the live link is sent every `reminder_after_days` days, at most `reminder_max` times.
 #[test]
-fn reminders_repeat_the_live_link_after_days_and_at_most_so_often() {
+fn reminders_repeat_the_live_link_up_to_their_limit() {
     let mut company = reminding(2);
     for day in 0..9 {
         let expected = if matches!(day, 2 | 4) { 2 } else { 0 };
@@ -52,8 +51,7 @@ fn reminders_repeat_the_live_link_after_days_and_at_most_so_often() {
     assert!(kinds(&tick(&company, 9)).is_empty(), "there is no reminder of a link that has ended");
 }
 
-/// Catalogue 3.1: time is data. Ticks that run ahead of the clock remind as far apart as the company wants,
-/// and what they let expire is gathered as long as it is to be.
+/// The time of the tick counts, not the clock: ticks ahead of the clock keep the settings' distances.
 #[test]
 fn reminders_and_digests_go_by_the_time_of_the_ticks() {
     let hour = |hour: u64| Tick { now: NOW.plus_seconds(3600 * hour) };
@@ -88,7 +86,7 @@ fn bounced(delivery: Delivery) -> Event {
     }
 }
 
-/// Catalogue 3.6: never after link, revoke, bounce, supersede or expiry.
+/// No reminder is sent after link, revoke, bounce, supersede or expiry.
 #[test]
 fn reminders_are_not_sent_for_links_that_are_dead() {
     let ends: [End; 4] = [
@@ -140,9 +138,9 @@ fn reminders_are_not_sent_for_links_that_are_dead() {
     }
 }
 
-/// Catalogue 3.6: a reminder is not sent if its link dies between the request and the claim.
+/// A reminder is not sent if its link dies between the request and the claim.
 #[test]
-fn reminders_are_not_sent_for_links_that_die_before_the_claim() {
+fn reminder_is_not_sent_when_its_link_dies_first() {
     let (channel, generation) = (Channel::Whatsapp, 1);
     let after = |end: Vec<Event>| {
         let mut company = ticked(reminding(1), 2);
@@ -185,9 +183,9 @@ fn reminders_are_off_unless_a_company_wants_them() {
     assert_eq!(next_turn(&company.0), Some(NOW.plus_seconds(9 * DAY_SECONDS)));
 }
 
-/// Catalogue 3.6: the invitations that expired in a day are in one mail to each administrator.
+/// The invitations that expired in a day are in one mail to each administrator.
 #[test]
-fn expired_digest_is_told_once_it_was_gathered_for_a_day() {
+fn expired_digest_is_requested_after_a_day() {
     let settings =
         json!({"notify.expired_digest": true, "designated_admin_emails": ["una@acme.example"]});
     let company = ticked(sent(company(settings, a_running_run())), 1);

@@ -1,0 +1,99 @@
+//! The kinds of mails. One file per kind says what the mail shows, who gets it and when it is due.
+//!
+//! To add a kind: a file here with its `impl MailKind`, an arm in [`of`], a variant in `event/mail.rs`, and its
+//! section in each `template/notices.<language>.txt`.
+
+mod batch_report;
+mod channel_invitation;
+mod expired_digest;
+mod import_completed;
+mod invitations_exceed_numbers;
+mod kind;
+mod number_threshold;
+mod reminder;
+mod requests;
+mod run_completed;
+mod run_started;
+pub(crate) mod topics;
+mod welcome;
+
+#[cfg(test)]
+mod alarms_spec;
+#[cfg(test)]
+mod reminders_spec;
+#[cfg(test)]
+mod spec;
+
+pub use kind::{AT_ONCE, MailKind, Turn};
+pub use topics::{LinkTarget, TopicFacts, topic_facts};
+
+use crate::company::{Addressee, Company, Notice};
+use crate::event::{Event, TemplateKind};
+use crate::values::{Code, Time};
+
+/// The declaration of a kind.
+pub fn of(kind: TemplateKind) -> &'static dyn MailKind {
+    match kind {
+        TemplateKind::ChannelInvitation => &channel_invitation::ChannelInvitation,
+        TemplateKind::Welcome => &welcome::Welcome,
+        TemplateKind::ImportCompleted => &import_completed::ImportCompleted,
+        TemplateKind::BatchReport => &batch_report::BatchReport,
+        TemplateKind::RunStarted => &run_started::RunStarted,
+        TemplateKind::RunCompleted => &run_completed::RunCompleted,
+        TemplateKind::NumberThreshold => &number_threshold::NumberThreshold,
+        TemplateKind::InvitationsExceedNumbers => {
+            &invitations_exceed_numbers::InvitationsExceedNumbers
+        }
+        TemplateKind::Reminder => &reminder::Reminder,
+        TemplateKind::ExpiredDigest => &expired_digest::ExpiredDigest,
+    }
+}
+
+fn all() -> impl Iterator<Item = &'static dyn MailKind> {
+    TemplateKind::ALL.into_iter().map(of)
+}
+
+/// The mails that the events of a commit request, each with the index of its event.
+pub(crate) fn requests<'a>(
+    company: &'a Company,
+    events: &'a [Event],
+    at: Time,
+) -> impl Iterator<Item = (usize, Event)> + 'a {
+    events.iter().enumerate().flat_map(move |(index, event)| {
+        all().flat_map(move |kind| kind.after(company, event, at)).map(move |mail| (index, mail))
+    })
+}
+
+/// Adds to a commit the mails that its events request, each right after its event.
+pub(crate) fn add_requests(company: &Company, events: &mut Vec<Event>, at: Time) {
+    let requests: Vec<_> = requests(company, events, at).collect();
+    // From the end, so that the other indices stay right.
+    for (index, mail) in requests.into_iter().rev() {
+        events.insert(index + 1, mail);
+    }
+}
+
+/// The mails that time alone makes due. Mails to users come before those to administrators.
+pub(crate) fn due(company: &Company, turn: Turn) -> Vec<Event> {
+    let (users, admins): (Vec<_>, Vec<_>) = all().partition(|kind| kind.facts().names_person);
+    let mut events = Vec::new();
+    for kind in users.into_iter().chain(admins) {
+        events.extend(kind.due(company, Turn { before: turn.before + events.len(), ..turn }));
+    }
+    events
+}
+
+/// When the next mail is due by time alone.
+pub(crate) fn next(company: &Company) -> Option<Time> {
+    all().filter_map(|kind| kind.next(company)).min()
+}
+
+/// Why a requested mail is not sent any more.
+pub(crate) fn obsolete(
+    company: &Company,
+    to: &Addressee,
+    notice: &Notice,
+    now: Time,
+) -> Option<Code> {
+    of(notice.kind).obsolete(company, to, &notice.about, now)
+}

@@ -1,0 +1,32 @@
+//! `batch_report`: the counts of a completed import, to the designated administrators.
+
+use super::requests::to_admins;
+use super::{MailKind, topics};
+use crate::company::Company;
+use crate::event::{Event, TemplateKind, Topic};
+use crate::template::{MailFacts, TopicVariables};
+use crate::values::Time;
+
+#[derive(Debug)]
+pub(super) struct BatchReport;
+
+impl MailKind for BatchReport {
+    fn facts(&self) -> &'static MailFacts {
+        const FACTS: MailFacts = MailFacts { required: &["success", "failed"], ..MailFacts::PLAIN };
+        &FACTS
+    }
+
+    fn sample(&self) -> TopicVariables {
+        topics::import::sample()
+    }
+
+    fn after(&self, company: &Company, event: &Event, _at: Time) -> Vec<Event> {
+        match event {
+            Event::ImportCompleted { import, .. } if company.settings.notify.batch_report => {
+                let key = format!("batch_report.{import}");
+                to_admins(company, TemplateKind::BatchReport, &key, &Topic::Import(*import))
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,21 @@
+//! `channel_invitation`: the invitation with its link, to a recipient of a run. The claim of the recipient requests it.
+
+use super::MailKind;
+use crate::template::{Link, MailFacts};
+
+#[derive(Debug)]
+pub(super) struct ChannelInvitation;
+
+impl MailKind for ChannelInvitation {
+    fn facts(&self) -> &'static MailFacts {
+        const FACTS: MailFacts = MailFacts {
+            link: Link::Account,
+            names_person: true,
+            names_channel: true,
+            shows_phone: true,
+            shows_lifetime: true,
+            ..MailFacts::PLAIN
+        };
+        &FACTS
+    }
+}

@@ -1,0 +1,78 @@
+//! `reminder`: an invitation is still open, to the person invited, with the same link.
+
+use super::{MailKind, Turn};
+use crate::company::{Addressee, Company, Invitation, InvitationState};
+use crate::event::{Event, MailTo, TemplateKind, Topic};
+use crate::template::{Link, MailFacts};
+use crate::values::{Code, Personal, Time};
+
+#[derive(Debug)]
+pub(super) struct Reminder;
+
+impl MailKind for Reminder {
+    fn facts(&self) -> &'static MailFacts {
+        const FACTS: MailFacts = MailFacts {
+            link: Link::Account,
+            names_person: true,
+            names_channel: true,
+            shows_phone: true,
+            ..MailFacts::PLAIN
+        };
+        &FACTS
+    }
+
+    fn due(&self, company: &Company, turn: Turn) -> Vec<Event> {
+        let due = company.reminders.due(&company.settings, turn.now);
+        let reminder = due.filter_map(|id| {
+            let (user, channel) = company.invitations.get(&id)?;
+            let user = company.users.get(*user)?;
+            let invitation = user.link(*channel).invitation.filter(|one| one.is_live(turn.now))?;
+            let (channel, generation) = (*channel, invitation.generation);
+            let reminder = u32::from(invitation.reminders) + 1;
+            Some(Event::NotificationRequested {
+                kind: TemplateKind::Reminder,
+                key: format!("reminder.{id}.{generation}.{reminder}"),
+                to: MailTo::User(Personal(user.key())),
+                about: Topic::Invitation { channel, invitation: id, generation, reminder },
+            })
+        });
+        reminder.take(turn.room).collect()
+    }
+
+    fn next(&self, company: &Company) -> Option<Time> {
+        company.reminders.next(&company.settings)
+    }
+
+    /// The person has used the link since, or the link does not work any more.
+    fn obsolete(
+        &self,
+        company: &Company,
+        to: &Addressee,
+        about: &Topic,
+        now: Time,
+    ) -> Option<Code> {
+        let Topic::Invitation { channel, generation, .. } = about else { return None };
+        let Addressee::User(id) = to else { return None };
+        let link = company.users.get(*id)?.link(*channel);
+        if link.linked {
+            return Some(Code::RecipientAlreadyLinked);
+        }
+        match link.invitation {
+            Some(newest) if newest.generation == *generation => why_not_live(&newest, now),
+            _ => Some(Code::InvitationSuperseded),
+        }
+    }
+}
+
+fn why_not_live(invitation: &Invitation, now: Time) -> Option<Code> {
+    match invitation.state {
+        InvitationState::Created | InvitationState::Sent | InvitationState::Delivered => {
+            (!invitation.is_live(now)).then_some(Code::InvitationExpired)
+        }
+        InvitationState::Deferred => Some(Code::DeliveryTemporaryFailure),
+        InvitationState::Bounced => Some(Code::DeliverySuppressed),
+        InvitationState::Linked => Some(Code::InvitationAlreadyUsed),
+        InvitationState::Expired => Some(Code::InvitationExpired),
+        InvitationState::Revoked => Some(Code::InvitationRevoked),
+    }
+}

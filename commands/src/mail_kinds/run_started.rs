@@ -1,0 +1,33 @@
+//! `run_started`: a waiting run has started, to the actor who requested it.
+
+use super::requests::to_starter;
+use super::{MailKind, topics};
+use crate::company::Company;
+use crate::event::{Event, TemplateKind};
+use crate::template::{MailFacts, TopicVariables};
+use crate::values::Time;
+
+#[derive(Debug)]
+pub(super) struct RunStarted;
+
+impl MailKind for RunStarted {
+    fn facts(&self) -> &'static MailFacts {
+        const FACTS: MailFacts =
+            MailFacts { required: &["total"], names_channel: true, ..MailFacts::PLAIN };
+        &FACTS
+    }
+
+    fn sample(&self) -> TopicVariables {
+        topics::run::sample()
+    }
+
+    /// A run that starts in the commit of its request has not waited: the company does not know it yet.
+    fn after(&self, company: &Company, event: &Event, _at: Time) -> Vec<Event> {
+        match event {
+            Event::RunStarted { run } if company.settings.notify.run_started => {
+                to_starter(company, TemplateKind::RunStarted, *run).into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

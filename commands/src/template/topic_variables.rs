@@ -1,0 +1,45 @@
+//! The variables of the thing that a mail is about, with their values.
+
+use std::collections::BTreeMap;
+
+use minijinja::Value;
+
+use super::text::{one_line, shown_time};
+use crate::values::Time;
+
+/// The variables of the thing that a mail is about. A text is shown in one line, a time in UTC.
+#[derive(Debug, Clone, Default)]
+pub struct TopicVariables(BTreeMap<&'static str, Value>);
+
+impl TopicVariables {
+    #[must_use]
+    pub fn text(self, name: &'static str, text: &str) -> Self {
+        self.with(name, one_line(text).into())
+    }
+
+    #[must_use]
+    pub fn number(self, name: &'static str, number: u64) -> Self {
+        self.with(name, number.into())
+    }
+
+    #[must_use]
+    pub fn time(self, name: &'static str, time: Time) -> Self {
+        self.with(name, shown_time(time).into())
+    }
+
+    #[must_use]
+    pub fn texts<'a>(self, name: &'static str, texts: impl Iterator<Item = &'a str>) -> Self {
+        let texts: Vec<Value> = texts.map(|text| one_line(text).into()).collect();
+        self.with(name, texts.into())
+    }
+
+    fn with(mut self, name: &'static str, value: Value) -> Self {
+        self.0.insert(name, value);
+        self
+    }
+
+    /// The variables and their values.
+    pub(super) fn known(&self) -> BTreeMap<&'static str, Value> {
+        self.0.clone()
+    }
+}

@@ -1,0 +1,93 @@
+//! The consent of the operator to a run, and to a second mail for people of an unfinished run.
+
+use boarding_commands::values::{Code, Refusal};
+use serde_json::{Value, json};
+
+use super::failure::Failure;
+use super::fields::{set, text};
+use super::session::{Accepted, Session};
+
+/// How many of the newest imports are compared with a file that is imported again.
+const IMPORTS_COMPARED: usize = 100;
+
+/// The options `--yes` and `--yes-again` of a verb that sends mails.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Consent {
+    pub(super) yes: bool,
+    pub(super) yes_again: bool,
+}
+
+impl Consent {
+    /// Whether the verb sends without asking.
+    pub(super) fn yes(self) -> bool {
+        self.yes || self.yes_again
+    }
+
+    /// Submits a command that requests a run. If an unfinished run has some of the people already, asks a second
+    /// time, or refuses without `--yes-again`. Returns nothing if the answer is no.
+    pub(super) async fn submit(
+        self,
+        session: &Session<'_>,
+        name: &str,
+        mut body: Value,
+    ) -> Result<Option<Accepted>, Failure> {
+        if self.yes_again {
+            return session.submit(name, body).await.map(Some);
+        }
+        // The key is there in any case: with --id a repeat must have the same body.
+        set(&mut body, "again", false);
+        match session.submit(name, body.clone()).await {
+            Err(Failure::Refused { code, message, .. })
+                if code == Code::RunPeopleInUnfinishedRun.as_str() && !self.yes =>
+            {
+                let question = format!("{message} Send a second mail to them?");
+                if session.out.confirm(&question).await != Some(true) {
+                    return Ok(None);
+                }
+                set(&mut body, "again", true);
+                session.submit(name, body).await.map(Some)
+            }
+            answer => answer.map(Some),
+        }
+    }
+
+    /// Checks that no unfinished import or run of the same file sends mails already. Asks otherwise, or refuses
+    /// without `--yes-again`. Returns whether the file may be imported and its people invited.
+    pub(super) async fn to_import(
+        self,
+        session: &Session<'_>,
+        sha256: &str,
+    ) -> Result<bool, Failure> {
+        if self.yes_again {
+            return Ok(true);
+        }
+        let Some(unfinished) = unfinished_import(session, sha256).await? else { return Ok(true) };
+        let refusal = Refusal::new(Code::RunPeopleInUnfinishedRun).saying(&unfinished);
+        let question = format!("{} Send a second mail to them?", refusal.message);
+        match session.out.confirm(&question).await {
+            Some(answer) => Ok(answer),
+            None => Err(refusal.into()),
+        }
+    }
+}
+
+/// The import of this file that is not over, or whose run is not, as a text.
+async fn unfinished_import(session: &Session<'_>, sha256: &str) -> Result<Option<String>, Failure> {
+    let imports = session.rows("imports", json!({}), Some(IMPORTS_COMPARED)).await?;
+    for import in imports.iter().filter(|import| text(import, "sha256") == sha256) {
+        let id = text(import, "import");
+        if text(import, "state") == "processing" {
+            return Ok(Some(format!("import {id} of the same file is processing")));
+        }
+        let run = text(import, "run");
+        if run.is_empty() {
+            continue;
+        }
+        let row = session.row("run", json!({"run": run})).await?;
+        let state = text(&row, "state");
+        if matches!(state, "scheduled" | "pending" | "running") {
+            return Ok(Some(format!("run {run} of the same file is {state}")));
+        }
+    }
+    Ok(None)
+}
