@@ -8,6 +8,7 @@ mod acknowledged;
 mod damage;
 mod history;
 mod import;
+mod log_failure;
 mod mails;
 mod missing_file;
 mod opening;

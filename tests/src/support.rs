@@ -1,6 +1,7 @@
 //! Helpers that several modules share.
 
 pub(crate) mod clients;
+pub(crate) mod disk;
 pub(crate) mod mail_server;
 pub(crate) mod mail_text;
 pub(crate) mod nats;

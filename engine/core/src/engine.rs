@@ -186,6 +186,13 @@ impl Engine {
         self.queries.query(company, name, params, caller).await
     }
 
+    /// Completes with a text when the log rejects all appends until it is opened again. Never completes while the
+    /// log works. The process should end then: the next start opens the log again.
+    pub async fn log_failed(&self) -> String {
+        let error = self.context.log.failed().await;
+        boarding_log::error_chain(&error)
+    }
+
     /// Waits until the read models have applied a position, at most five seconds.
     ///
     /// # Errors
@@ -273,8 +280,14 @@ impl Engine {
         self.context.closing.send_replace(true);
     }
 
-    /// Closes the engine: appends decided commands, then closes the read models.
+    /// Closes the engine: appends decided commands, then closes the read models. Returns at once if the log has
+    /// failed, because then nothing can be appended.
     pub async fn close(self) {
+        tokio::select! {
+            biased;
+            _ = self.context.log.failed() => return,
+            () = std::future::ready(()) => {}
+        }
         self.companies.close().await;
         let read_models = self.context.read_models.clone();
         let _ = tokio::task::spawn_blocking(move || read_models.stop()).await;

@@ -29,8 +29,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 use super::check::check_size;
 use super::{
-    AppendError, AppendFuture, CommandLocation, Encoded, EventLog, Head, Location, ReadError,
-    Reader,
+    AppendError, AppendFuture, CommandLocation, Encoded, EventLog, FailureFuture, Head, Location,
+    ReadError, Reader,
 };
 use reader::{AllReader, CompanyReader};
 use shared::Inner;
@@ -58,8 +58,11 @@ impl EventLog for FileLog {
             }
             let calls = self.calls.as_ref().ok_or(AppendError::Closed)?;
             let (answer, outcome) = oneshot::channel();
-            calls.send(Call { commits, answer }).await.map_err(|_| AppendError::Closed)?;
-            outcome.await.map_err(|_| AppendError::Closed)?
+            let sent = calls.send(Call { commits, answer }).await;
+            // The writer ends before the log is dropped only if it panicked.
+            let ended = || self.inner.fail(AppendError::Closed);
+            sent.map_err(|_| ended())?;
+            outcome.await.map_err(|_| ended())?
         })
     }
 
@@ -105,6 +108,17 @@ impl EventLog for FileLog {
         let is_same = commit.company == *company && commit.command == command;
         let (first_version, body) = (commit.first_version, commit.body);
         Ok(is_same.then_some(CommandLocation { first_version, body, position, location }))
+    }
+
+    fn failed(&self) -> FailureFuture<'_> {
+        let mut failure = self.inner.failure.subscribe();
+        Box::pin(async move {
+            let failed = failure.wait_for(Option::is_some).await.ok().and_then(|it| it.clone());
+            match failed {
+                Some(error) => error,
+                None => std::future::pending().await,
+            }
+        })
     }
 
     fn forget_commands_up_to(&self, position: u64) {

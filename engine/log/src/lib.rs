@@ -103,6 +103,12 @@ pub trait EventLog: Send + Sync + fmt::Debug {
         command: CommandId,
     ) -> Result<Option<CommandLocation>, ReadError>;
 
+    /// Completes with the error when the log rejects all appends until it is opened again. Never completes
+    /// while the log works.
+    fn failed(&self) -> FailureFuture<'_> {
+        Box::pin(std::future::pending())
+    }
+
     /// Frees the memory that [`EventLog::find_command`] uses for commits up to this position. The
     /// caller must have them in its own index. The log may free fewer commits, never more.
     fn forget_commands_up_to(&self, position: u64);
@@ -111,6 +117,9 @@ pub trait EventLog: Send + Sync + fmt::Debug {
 /// The future of [`EventLog::append`]: one entry for each commit, in the order given.
 pub type AppendFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Vec<Appended>, AppendError>> + Send + 'a>>;
+
+/// The future of [`EventLog::failed`].
+pub type FailureFuture<'a> = Pin<Box<dyn Future<Output = AppendError> + Send + 'a>>;
 
 /// Returns commits in order and keeps its position.
 pub trait Reader: Send + fmt::Debug {

@@ -96,6 +96,10 @@ pub const ANSWER_HEADER_BYTES: usize = 1_024;
 /// seconds that a stop may take.
 pub const DRAIN_MILLIS_MAX: u64 = 1_200;
 
+/// How long an engine whose log has failed sends its last answers, in milliseconds: a supervisor restarts it
+/// within a second.
+pub const ABORT_MILLIS_MAX: u64 = 300;
+
 /// How long sending the last answers may take after that, in milliseconds.
 pub const LAST_ANSWERS_MILLIS_MAX: u64 = 400;
 

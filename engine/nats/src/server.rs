@@ -21,7 +21,9 @@ use super::requests::{self, Request, may_answer};
 use super::server_state::{Phase, ServerState};
 use super::takeover;
 use super::wire::WireResponse;
-use crate::limits::{DRAIN_MILLIS_MAX, LAST_ANSWERS_MILLIS_MAX, OVERLOAD_REPLY_MILLIS_MAX};
+use crate::limits::{
+    ABORT_MILLIS_MAX, DRAIN_MILLIS_MAX, LAST_ANSWERS_MILLIS_MAX, OVERLOAD_REPLY_MILLIS_MAX,
+};
 use boarding_core::engine::Engine;
 use boarding_log::connect::usual_copies;
 
@@ -116,6 +118,21 @@ impl NatsServer {
         start_others(&mut tasks, &state).await;
         state.client.flush().await?;
         Ok(Self { state, phase, tasks, feed })
+    }
+
+    /// Completes with a text when the log has failed; see [`Engine::log_failed`].
+    pub async fn log_failed(&self) -> String {
+        self.state.engine.log_failed().await
+    }
+
+    /// Stops at once: sends the last answers, and does not wait for mails in flight.
+    pub async fn abort(mut self) {
+        self.phase.send_replace(Phase::Late);
+        let last_answers = async {
+            all_ended(&mut self.tasks).await;
+            let _ = self.state.client.flush().await;
+        };
+        let _ = tokio::time::timeout(Duration::from_millis(ABORT_MILLIS_MAX), last_answers).await;
     }
 
     /// Stops accepting requests, answers the accepted ones, and closes the engine, within ten seconds.

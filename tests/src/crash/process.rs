@@ -58,6 +58,10 @@ impl Process {
         Self { child, stdout: receiver, stderr }
     }
 
+    pub(super) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Kills the process with SIGKILL after this time, unless it has ended before.
     pub(super) fn kill_after(mut self, time: Duration) -> Output {
         let stdout = match self.stdout.recv_timeout(time) {

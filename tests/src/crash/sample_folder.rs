@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::process::{Output, Process, program};
+use crate::support::disk::with_write_errors;
 
 /// A data folder that is removed when the test ends.
 #[derive(Debug)]
@@ -104,6 +105,11 @@ impl SampleFolder {
 
     pub(super) fn start(&self, words: &[&str]) -> Process {
         Process::start(self.command(words))
+    }
+
+    /// Starts the program in a way that `forbid_writes` can make its writes fail.
+    pub(super) fn start_with_write_errors(&self, words: &[&str]) -> Process {
+        Process::start(with_write_errors(&self.command(words)))
     }
 
     /// Runs the program to its end.

@@ -1,11 +1,14 @@
 //! `boarding serve`: start, stop, lost connections, configuration.
 
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::caller::{Caller, people};
 use super::serve_process::ServeProcess;
+use crate::support::disk::{forbid_writes, with_write_errors};
 use crate::support::nats::Server;
 use crate::support::wait::eventually;
 
@@ -236,6 +239,36 @@ async fn permissions_of_nats_conf_suffice() {
     );
     assert!(!serving.log().contains("ermissions"), "{}", serving.log());
     assert!(!serving.log().contains(":engine@"), "{}", serving.log());
+}
+
+/// Fault 8: After a failed write of the log the engine answers, says what failed, and ends with status 4. The next
+/// start opens the log again.
+#[tokio::test]
+async fn engine_ends_when_its_log_cannot_be_written() {
+    let server = Server::start();
+    let mut serving = ServeProcess::not_started(&server);
+    let mut command = with_write_errors(&serving.command(&[]));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let caller = Caller::connect(&server.url()).await;
+    let envelope = caller.envelope(&json!({"company_name": "Acme"}));
+    let mut first = caller.send_command("SetCompanyConfig", &envelope).await.accepted();
+    forbid_writes(child.id());
+    let other = caller.envelope(&json!({"company_name": "Globex"}));
+    let failed = caller.send_command("SetCompanyConfig", &other).await.error("unavailable", 503);
+    assert_eq!(failed["retry"], true, "{failed}");
+
+    let status = eventually("the process has ended", async || child.try_wait().unwrap()).await;
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert_eq!(status.code(), Some(4), "{log}");
+    assert!(log.contains("the log cannot be written") && log.contains(".log"), "{log}");
+    serving.restart(&[]);
+    first["duplicate"] = json!(true);
+    assert_eq!(caller.send_command("SetCompanyConfig", &envelope).await.accepted(), first);
+    caller.send_command("SetCompanyConfig", &other).await.accepted();
 }
 
 /// Options may come from a file. An unknown key is reported with its line.

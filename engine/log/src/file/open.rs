@@ -211,6 +211,7 @@ fn start(
         index: RwLock::new(index),
         files: super::files::Files::default(),
         end: watch::Sender::new(position),
+        failure: watch::Sender::new(None),
     });
     let writer = Writer {
         inner: Arc::clone(&inner),

@@ -214,7 +214,7 @@ impl Writer {
         tracing::error!(error = %source, operation, segment = %path.display(), "write failed, log rejects all appends until restart");
         let error = AppendError::Broken { operation, path, source: Arc::new(source) };
         self.broken = Some(error.clone());
-        error
+        self.inner.fail(error)
     }
 
     /// Writes the heads file. It only serves to detect truncation, so a failure does not stop the log.

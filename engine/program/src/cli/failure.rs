@@ -98,6 +98,13 @@ impl Failure {
     }
 }
 
+/// The failure of a process whose log has failed.
+pub(super) fn of_log(why: &str) -> Failure {
+    Failure::Unavailable(format!(
+        "the log cannot be written, so the program ends: {why}\n  the next start opens the log again; no mail is sent twice"
+    ))
+}
+
 impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         let Refusal { code, message, details } = refusal;

@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::common::Common;
-use super::failure::{CliResult, Done, Failure};
+use super::failure::{self, CliResult, Done, Failure};
 use super::nats_options::{NatsOptions, connection_failure};
 use super::output::Out;
 use super::session::{self, open_engine};
@@ -73,7 +73,14 @@ impl Serve {
             server = starting => server?,
             () = signals.received() => return Ok(Done::Completely),
         };
-        signals.received().await;
+        let failed = tokio::select! {
+            () = signals.received() => None,
+            why = server.log_failed() => Some(why),
+        };
+        if let Some(why) = failed {
+            server.abort().await;
+            return Err(failure::of_log(&why));
+        }
         tracing::info!("stopping");
         server.close().await;
         tracing::info!("stopped");

@@ -4,6 +4,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use boarding_commands::decide::Authority;
 use boarding_commands::envelope::{Answer, Envelope};
@@ -12,7 +13,7 @@ use boarding_projections::query::MAX_LIMIT_ROWS;
 use serde_json::{Map, Value, json};
 
 use super::common::{Common, DEFAULT_DATA};
-use super::failure::{CliResult, Failure};
+use super::failure::{self, CliResult, Failure};
 use super::fields::{set, text};
 use super::output::Out;
 use super::words::quoted;
@@ -23,6 +24,9 @@ use boarding_core::queries::{QueryAnswer, QueryCaller};
 
 /// The operator who can open the data folder has all permissions.
 const AUTHORITY: Authority = Authority::All;
+
+/// How long a verb may take to end after the log has failed, in milliseconds: the program ends within a second.
+const LAST_WORDS_MILLIS: u64 = 200;
 
 pub(super) struct Session<'a> {
     pub engine: Engine,
@@ -85,11 +89,18 @@ impl<'a> Session<'a> {
 
     /// Waits until the work ends or the operator presses Ctrl-C.
     pub(super) async fn run(&self, work: impl Future<Output = CliResult>) -> CliResult {
-        let work = Box::pin(work);
-        tokio::select! {
-            result = work => result.map_err(|failure| self.with_acceptance(failure)),
-            _ = tokio::signal::ctrl_c() => Err(self.interrupted().await),
-        }
+        let mut work = Box::pin(work);
+        let result = tokio::select! {
+            result = &mut work => result,
+            _ = tokio::signal::ctrl_c() => return Err(self.interrupted().await),
+            why = self.engine.log_failed() => {
+                // The command that has met the failure knows more about it.
+                let soon = Duration::from_millis(LAST_WORDS_MILLIS);
+                let ended = tokio::time::timeout(soon, work).await;
+                ended.unwrap_or_else(|_| Err(failure::of_log(&why)))
+            }
+        };
+        result.map_err(|failure| self.with_acceptance(failure))
     }
 
     /// A failure after an accepted command says so: a repeat under a new id could send all mails a second time.

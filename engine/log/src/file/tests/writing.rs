@@ -30,6 +30,8 @@ async fn failed_write_or_sync_stops_the_log_until_reopened() {
             kept += 1;
         }
         assert!(kept > 0);
+        let failed = log.failed().await.to_string();
+        assert!(failed.contains("segment") && failed.contains(".log"), "{failed}");
         for company in [&acme, &zeta] {
             let error = log.append(vec![sample::next(&log, company, 1)]).await.unwrap_err();
             assert!(matches!(error, AppendError::Broken { .. }), "{error}");
