@@ -6,7 +6,7 @@ use boarding_csv::{CellValue, Column, FileFormat, NoteRows, Row};
 
 use crate::settings::Settings;
 use crate::user_file::{
-    Cells, Dialect, ImportRules, RowValues, quoted, template_line, user_format,
+    Cells, Dialect, ImportRules, RowValues, RunLimit, quoted, template_line, user_format,
 };
 use crate::values::{Code, Phone, UserKey, email};
 
@@ -141,6 +141,10 @@ impl Dialect for Multiline {
 }
 
 impl ImportRules for Multiline {
+    fn run_limit(&self) -> RunLimit {
+        RunLimit::Product(ACCOUNTS_MAX)
+    }
+
     fn opens_accounts(&self) -> bool {
         true
     }

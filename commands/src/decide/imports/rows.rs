@@ -320,7 +320,7 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// Archives the user of a row. The outcome of the row is `Deactivated`: no outcome `Archived` exists.
+    /// Archives the user of a row. The row reports `Deactivated`, because `RowOutcome` has no `Archived`.
     fn archive(&mut self, user: &User, row: RowRef) {
         let who = Personal(user.key());
         if user.state == UserState::Archived {

@@ -353,8 +353,8 @@ fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), Pr
     if is_same { Ok(()) } else { Err(other) }
 }
 
-/// Reads commits of about one batch up to this position. Commits before a fault are returned; the next call
-/// meets the fault again.
+/// Reads commits of about one batch up to this position. Returns the commits before a fault. The
+/// next call then returns the fault.
 fn next_entries(reader: &mut dyn Reader, end: u64) -> Result<Vec<Entry>, ReadError> {
     let (mut entries, mut events) = (Vec::new(), 0);
     while events < PROJECT_EVENTS_MAX {

@@ -298,8 +298,8 @@ fn drop_half_written(folder: &Path) -> io::Result<()> {
 /// The content of the mark after a clean close.
 const CLOSED: &str = "closed";
 
-/// Whether the store is usable: it was closed cleanly, or the machine has not restarted since. In the latter
-/// case everything that sled wrote is still in the memory of the kernel or on the disk.
+/// Whether the store is usable: it was closed cleanly, or the machine has not restarted since. Without a
+/// restart of the machine nothing that was written is lost, even if the process was killed.
 fn is_trusted(folder: &Path) -> bool {
     let mark = fs::read_to_string(folder.join(MARK)).unwrap_or_default();
     mark == CLOSED || (!mark.is_empty() && mark == boot_id())
