@@ -7,9 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::company::{Company, ImportState, Invites, Placing, Undo};
+use crate::decide::imports::claims::Claims;
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
-use crate::decide::imports::rows::{Claims, Rows};
+use crate::decide::imports::rows::Rows;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect;
 use crate::dialect::DialectName;

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use crate::company::Company;
+use crate::decide::imports::claims::Claims;
 use crate::decide::imports::import_run::{Ending, refused};
-use crate::decide::imports::rows::{Allotment, Claims, Rows};
+use crate::decide::imports::rows::{Allotment, Rows};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Counts, Event, Permission};
 use crate::user_file::ParsedRow;

@@ -1,10 +1,8 @@
 //! Applies the rows of a file: each row creates or changes a user, or is refused.
 
 mod accounts;
+mod allotment;
 mod changes;
-mod claims;
-#[cfg(test)]
-mod claims_spec;
 mod judge;
 mod phones;
 
@@ -18,9 +16,9 @@ use crate::dialect::{self, Dialect, unique_values};
 use crate::event::{BlankMeans, Event, Existing, ImportOptions, Person, RowOutcome, RowRef};
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
+pub use allotment::Allotment;
+pub(crate) use allotment::{former_phones, phone_mark};
 use changes::{Changes, merged};
-pub(crate) use claims::phone_mark;
-pub use claims::{Allotment, Claims};
 
 /// Applies the rows of one commit. It remembers what earlier rows of the commit change, because `company` is the state
 /// before the commit.
@@ -33,13 +31,13 @@ pub(crate) struct Rows<'a> {
     /// The import; none if this commit accepts it.
     accepted: Option<&'a ImportState>,
     /// The folded keys in the rows of this commit, each with its first row.
-    seen: HashMap<String, u64>,
+    pub(super) seen: HashMap<String, u64>,
     /// The folded keys of the users that this commit creates.
-    created: HashSet<String>,
+    pub(super) created: HashSet<String>,
     /// The corporate phones that this commit adds or removes, each with its user, if it has one now.
     phones: HashMap<Phone, Option<UserKey>>,
     /// The unique values that this commit sets or releases, each with its user, if it has one now.
-    values: HashMap<ValueMark, Option<UserKey>>,
+    pub(super) values: HashMap<ValueMark, Option<UserKey>>,
     /// Users of later rows whose values rows of this commit took, as they are now.
     stripped: HashMap<UserId, Person>,
     /// Which row gets which unique value. None while that is being found out: then every value is free.

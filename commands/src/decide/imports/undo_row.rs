@@ -26,6 +26,8 @@ pub(crate) struct Reversals<'a> {
     later_members: OnceCell<HashSet<UserId>>,
     /// Who waits for a number and goes back to another organization in this commit, by where to.
     moved: HashMap<NumberOwner, u64>,
+    /// The last row of this commit.
+    last_row: u64,
     /// Who gives values back in this commit.
     reversing: HashSet<UserId>,
     /// The corporate phones and ids that this commit has moved, each with its user now.
@@ -54,6 +56,7 @@ impl<'a> Reversals<'a> {
             not_undone,
             later_members,
             moved,
+            last_row: 0,
             reversing,
             placed,
             reversed,
@@ -101,7 +104,8 @@ impl<'a> Reversals<'a> {
         if now.contact != effect.after.contact {
             return Some(Code::RowInvitedSince);
         }
-        (now != effect.after).then_some(Code::RowChangedSince)
+        let expected = self.without_returned(effect, &now, id);
+        (now != expected).then_some(Code::RowChangedSince)
     }
 
     /// Whether a later import that is not undone names the person, even if it changed nothing.
@@ -156,7 +160,8 @@ impl<'a> Reversals<'a> {
         let who = Personal(user.key());
         let RowEffect { before, after, .. } = effect;
         for phone in after.listed.iter().filter(|phone| !before.listed.contains(phone)) {
-            if !self.placed.contains_key(&phone_mark(*phone)) {
+            let is_own = self.company.phones.get(phone) == Some(&id);
+            if is_own && !self.placed.contains_key(&phone_mark(*phone)) {
                 let (phone, user) = (Personal(*phone), who.clone());
                 self.events.push(Event::CorporatePhoneRemoved { phone, user });
             }
@@ -193,8 +198,34 @@ impl<'a> Reversals<'a> {
         }
     }
 
+    /// The state after the row, without the values that an undone row has taken back since.
+    fn without_returned(&self, effect: &RowEffect, now: &UserSnapshot, id: UserId) -> UserSnapshot {
+        let mut expected = effect.after.clone();
+        let is_others = |holder: Option<UserId>| holder.is_some_and(|holder| holder != id);
+        expected.listed.retain(|phone| {
+            now.listed.contains(phone) || !is_others(self.company.phones.get(phone).copied())
+        });
+        let gone: Vec<String> = unique_values(&effect.after.person)
+            .filter(|(name, _)| !now.person.attributes.contains_key(*name))
+            .filter(|(name, value)| {
+                is_others(self.company.holder(name, value).map(|(holder, _)| holder))
+            })
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        gone.iter().for_each(|name| drop(expected.person.attributes.remove(name)));
+        expected
+    }
+
+    /// Whether a later commit of this undo comes to the user's row.
+    fn comes_later(&self, id: UserId) -> bool {
+        let user = self.company.users.get(id);
+        let row = user.and_then(|user| self.import.row_of(id, user));
+        row.is_some_and(|row| u64::from(row) > self.last_row)
+    }
+
     /// Notes which of these rows will be reversed: their users give back what they took from each other.
     pub(crate) fn foresee(&mut self, effects: &[&RowEffect]) {
+        self.last_row = effects.iter().map(|effect| effect.row).max().unwrap_or_default();
         let known = |effect: &&RowEffect| self.company.users.created(effect.user.as_str());
         let untouched = |effect: &&RowEffect| {
             let (id, user) = known(effect)?;
@@ -217,7 +248,9 @@ impl<'a> Reversals<'a> {
 
     /// Why a value cannot return to the user: another user has it and keeps it.
     fn taken_since(&self, effect: &RowEffect, id: UserId) -> Option<Code> {
-        let keeps = |holder: UserId| holder != id && !self.reversing.contains(&holder);
+        let keeps = |holder: UserId| {
+            holder != id && !self.reversing.contains(&holder) && !self.comes_later(holder)
+        };
         let phone = |phone: &Phone| self.company.phones.get(phone).copied().is_some_and(keeps);
         if released_phones(effect).any(|one| phone(&one)) {
             return Some(Code::PhoneAlreadyProvisioned);

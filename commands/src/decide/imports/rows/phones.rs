@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use boarding_csv::CellValue;
 
 use super::Rows;
-use super::claims::{former_phones, phone_mark};
+use super::allotment::{former_phones, phone_mark};
 use crate::company::{User, UserId};
 use crate::event::{BlankMeans, Event, PhoneOutcome, RowRef};
 use crate::user_file::RowValues;
@@ -81,7 +81,7 @@ impl Rows<'_> {
     ///
     /// # Errors
     /// The problem if another row or another user keeps the phone.
-    fn source_of(&self, phone: Phone, row: &mut RowRef) -> Result<Option<UserKey>, Problem> {
+    fn source_of(&self, phone: Phone, row: &RowRef) -> Result<Option<UserKey>, Problem> {
         let taken = |by: &str| {
             Err(self.in_column("mobile", Code::PhoneAlreadyProvisioned).saying(&format!("by {by}")))
         };
@@ -98,14 +98,7 @@ impl Rows<'_> {
         let holder = holder.and_then(|id| Some((id, self.company.users.get(id)?.key())));
         match holder {
             Some((id, key)) if !allotment.is_move(row.row, mark, id) => taken(key.as_str()),
-            holder => {
-                if let Some(other) = allotment.won_from(row.row, mark) {
-                    let words = format!("row {other} has it too and does not get it");
-                    row.warnings
-                        .push(self.in_column("mobile", Code::PhoneClaimedTwice).saying(&words));
-                }
-                Ok(holder.map(|(_, key)| key))
-            }
+            holder => Ok(holder.map(|(_, key)| key)),
         }
     }
 

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use boarding_csv::CellValue;
 
-use super::Rows;
 use crate::company::{Company, Placing, User, UserId, ValueMark};
+use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
 use crate::dialect::{self, unique_values};
 use crate::event::{BlankMeans, Event, ImportOptions, Person};
 use crate::user_file::ParsedRow;
@@ -42,39 +42,6 @@ struct Take {
 enum Part {
     Ids,
     Phone,
-}
-
-/// Which row gets which value.
-#[derive(Debug, Default)]
-pub struct Allotment {
-    /// Values that a row does not get, because another row takes them too, with that row.
-    lost: HashMap<(u64, ValueMark), u64>,
-    /// Values that a row gets although another row takes them too, with that row.
-    contested: HashMap<(u64, ValueMark), u64>,
-    /// Values that a row gets from a user whose own row releases them.
-    moves: HashMap<(u64, ValueMark), UserId>,
-}
-
-impl Allotment {
-    /// The other row that takes the value, if this row does not get it for that reason.
-    pub(super) fn lost_to(&self, row: u64, mark: ValueMark) -> Option<u64> {
-        self.lost.get(&(row, mark)).copied()
-    }
-
-    /// The other row that takes the value, if this row gets it nevertheless.
-    pub(super) fn won_from(&self, row: u64, mark: ValueMark) -> Option<u64> {
-        self.contested.get(&(row, mark)).copied()
-    }
-
-    /// Whether the row gets the value from this user.
-    pub(super) fn is_move(&self, row: u64, mark: ValueMark, from: UserId) -> bool {
-        self.moves.get(&(row, mark)) == Some(&from)
-    }
-}
-
-/// The mark of a corporate phone. No attribute has this name.
-pub(crate) fn phone_mark(phone: Phone) -> ValueMark {
-    ValueMark::of("corporate phone", &phone.to_string())
 }
 
 impl Claims {
@@ -284,10 +251,8 @@ fn share(takes: &[&Take], allotment: &mut Allotment) -> Vec<(u64, Part)> {
     let mut refused = Vec::new();
     for take in takes {
         let is_first = take.row == first.row;
-        let rival = if is_first { other } else { first.row };
-        if take.part == Part::Phone && is_first {
-            allotment.contested.insert((take.row, take.mark), rival);
-        } else {
+        if take.part == Part::Ids || !is_first {
+            let rival = if is_first { other } else { first.row };
             allotment.lost.insert((take.row, take.mark), rival);
             refused.push((take.row, take.part));
         }
@@ -295,12 +260,5 @@ fn share(takes: &[&Take], allotment: &mut Allotment) -> Vec<(u64, Part)> {
     refused
 }
 
-/// The listed phones of a user that leave the list when the file gives this phone: all but those added by hand.
-pub(super) fn former_phones<'l>(
-    company: &'l Company,
-    listed: &'l [Phone],
-    new: Option<Phone>,
-) -> impl Iterator<Item = Phone> + 'l {
-    let is_former = move |phone: &Phone| Some(*phone) != new && !company.by_hand.contains(phone);
-    listed.iter().copied().filter(is_former)
-}
+#[cfg(test)]
+mod spec;
