@@ -42,20 +42,37 @@ impl Plan {
         hasher.finalize().to_hex().to_string()
     }
 
-    /// Checks that the plan which was shown is this one.
+    /// Checks that the plan, or the number of people, is the one that was shown.
     ///
     /// # Errors
     /// `run.already_confirmed` with the run that the plan started; `run.plan_changed`.
-    pub(crate) fn check(&self, shown: &str) -> Result<(), Refusal> {
-        if shown == self.hash() {
-            return Ok(());
+    pub(crate) fn check(
+        &self,
+        shown: Option<&str>,
+        expected: Option<u64>,
+        actual: u64,
+    ) -> Result<(), Refusal> {
+        let other = shown.filter(|shown| *shown != self.hash());
+        if let Some(run) = other.and_then(|shown| self.started_by(shown)) {
+            return Err(Refusal::new(Code::RunAlreadyConfirmed)
+                .saying(&format!("run {run}"))
+                .with(json!({"run": run})));
         }
-        let earlier = self.same.iter().enumerate();
-        let run = earlier.rev().find(|(runs, _)| self.hash_after(*runs) == shown);
-        let Some((_, run)) = run else { return Err(Code::RunPlanChanged.into()) };
-        Err(Refusal::new(Code::RunAlreadyConfirmed)
-            .saying(&format!("run {run}"))
-            .with(json!({"run": run})))
+        let changed = match expected.filter(|expected| *expected != actual) {
+            Some(expected) => format!("{expected} people were shown, and there are {actual} now"),
+            None if other.is_some() => {
+                format!("{actual} people now, and not the ones that were shown")
+            }
+            None => return Ok(()),
+        };
+        let details = json!({"expected": expected, "actual": actual, "plan_hash": self.hash()});
+        Err(Refusal::new(Code::RunPlanChanged).saying(&changed).with(details))
+    }
+
+    /// The run that was confirmed with this hash.
+    fn started_by(&self, shown: &str) -> Option<RunId> {
+        let mut earlier = self.same.iter().enumerate();
+        earlier.find(|(runs, _)| self.hash_after(*runs) == shown).map(|(_, run)| *run)
     }
 }
 

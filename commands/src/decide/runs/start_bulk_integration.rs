@@ -143,7 +143,7 @@ impl Decide for StartBulkIntegration {
             return Ok(Decision::Answer { result });
         }
         let actual = selection.picks.len() as u64;
-        self.check_shown(&plan, actual)?;
+        plan.check(self.plan_hash.as_deref(), self.expected_recipients, actual)?;
         unfinished::check(company, &selection, channel, self.again)?;
         let wait_until = self.wait_until(context.at)?;
         let run = request.run;
@@ -154,25 +154,6 @@ impl Decide for StartBulkIntegration {
 }
 
 impl StartBulkIntegration {
-    /// Checks that the people are those that were shown.
-    ///
-    /// # Errors
-    /// `run.plan_changed`, `run.already_confirmed`.
-    fn check_shown(&self, plan: &Plan, actual: u64) -> Result<(), Refusal> {
-        let count = self.expected_recipients.filter(|expected| *expected != actual);
-        let shown = self.plan_hash.as_ref().map_or(Ok(()), |shown| plan.check(shown));
-        let changed = match (count, shown) {
-            (None, Ok(())) => return Ok(()),
-            (_, Err(refusal)) if refusal.code == Code::RunAlreadyConfirmed => return Err(refusal),
-            (Some(expected), _) => {
-                format!("{expected} people were shown, and there are {actual} now")
-            }
-            (None, Err(_)) => format!("{actual} people now, and not all of them were shown"),
-        };
-        let details = json!({"expected": self.expected_recipients, "actual": actual, "plan_hash": plan.hash()});
-        Err(Refusal::new(Code::RunPlanChanged).saying(&changed).with(details))
-    }
-
     /// When the run may enter the queue, if that is later than now.
     ///
     /// # Errors

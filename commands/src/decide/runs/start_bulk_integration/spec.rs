@@ -105,8 +105,9 @@ fn plan_that_was_confirmed_is_refused_with_its_run() {
         .when_json("StartBulkIntegration", body.clone())
         .then_refused(Code::RunAlreadyConfirmed);
     assert_eq!(refusal.details, json!({"run": run}));
-    let again =
-        company.when_json("StartBulkIntegration", for_users(&["ann", "bob"], "preview")).result();
+    let mut preview = for_users(&["ann", "bob"], "preview");
+    preview["run"] = json!(run_id(77));
+    let again = company.when_json("StartBulkIntegration", preview).result();
     assert_ne!(again["plan_hash"], shown["plan_hash"]);
     body["plan_hash"] = again["plan_hash"].clone();
     body["run"] = json!(run_id(77));
