@@ -8,7 +8,7 @@ mod officechat;
 
 use crate::event::Person;
 use crate::schema::{json_schema, scalar};
-pub use crate::user_file::{Dialect, ImportRules, Known};
+pub use crate::user_file::{Dialect, ImportRules, Known, RunLimit};
 
 /// Every dialect, in the order in which people see them. A new dialect comes last.
 pub const ALL: &[&dyn Dialect] = &[

@@ -1,7 +1,7 @@
 //! The kinds of mails. One file per kind says what the mail shows, who gets it and when it is due.
 //!
-//! To add a kind: a file here with its `impl MailKind`, an arm in [`of`], a variant in `event/mail.rs`, and its
-//! section in each `template/notices.<language>.txt`.
+//! To add a kind: a file here with its `impl MailKind`, its `mod` and an arm in [`of`], a line in `event/mail.rs`, its
+//! section in each `template/notices.<language>.txt`, and a row in the manual's page on mails.
 
 mod batch_report;
 mod channel_invitation;

@@ -16,7 +16,7 @@ mod tests;
 pub use cells::Cells;
 pub use created_keys::CreatedKeys;
 pub use defects::{FileError, refusal};
-pub use dialect::{Dialect, ImportRules, Known};
+pub use dialect::{Dialect, ImportRules, Known, RunLimit};
 pub(crate) use dialect::{quoted, template_line, user_format};
 pub use read::{FileRows, FileSummary, ReadOptions, created_keys, rows, scan};
 pub use row::{ParsedRow, RowValues, UserRef};

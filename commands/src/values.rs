@@ -13,5 +13,5 @@ pub use code::{Code, Problem, Refusal};
 pub use digest::Digest;
 pub use id::{CommandId, CompanyId, IdError, ImportId, InvitationId, RunId, UserKey, fold};
 pub use personal::Personal;
-pub use phone::{Phone, Reading};
+pub use phone::{NotPhone, Phone, Reading};
 pub use time::Time;

@@ -84,7 +84,13 @@ mod tests {
         TestCompany::new("acme")
             .commit([accepted(1, 300)])
             .commit([created_by_row("Ann", Some(with_phone(1, PhoneOutcome::Added)))])
-            .commit([created_by_row("bob", Some(with_phone(2, rejected)))])
+            .commit([created_by_row(
+                "bob",
+                Some(RowRef {
+                    warnings: vec![Problem::new(Code::PhoneInvalid)],
+                    ..with_phone(2, rejected)
+                }),
+            )])
             .commit([Event::RowUnchanged {
                 user: who("cid"),
                 row: with_phone(256, PhoneOutcome::AlreadyPresent),
@@ -119,8 +125,10 @@ mod tests {
                     "message": Code::FieldInvalidEmail.text()}],
                 "warnings": [{"column": null, "code": "phone.plus_assumed",
                     "message": Code::PhonePlusAssumed.text()}],
-                "phone": null, "number": null, "invite": null, "undo": null})
+                "phone": null, "phone_problem": null, "number": null, "invite": null, "undo": null})
         );
+        assert_eq!(rows[1]["phone_problem"]["message"], Code::PhoneInvalid.text());
+        assert_eq!(rows[1]["warnings"], json!([]), "a phone that was lost is not a warning too");
     }
 
     #[test]

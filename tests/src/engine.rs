@@ -197,9 +197,12 @@ impl EngineHarness {
         self.engine().submit(&company_id("acme"), name, envelope, Authority::Granted).await
     }
 
+    /// Grants a permission. The first grant of a company has an administrator.
     async fn grant(&self, actor: &str, permission: &str) {
-        let body = json!({"actor": actor, "permissions": [permission]});
-        ok(&self.submit("GrantPermissions", body).await);
+        for (actor, permission) in [("admin", "administer"), (actor, permission)] {
+            let body = json!({"actor": actor, "permissions": [permission]});
+            ok(&self.submit("GrantPermissions", body).await);
+        }
     }
 
     /// Imports these LeapXpert rows with their phones. The rows have no header.

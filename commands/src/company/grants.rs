@@ -25,6 +25,14 @@ impl Grants {
         self.enforced
     }
 
+    /// Whether an actor other than this one may administer the company.
+    pub fn has_other_administrator(&self, actor: &str) -> bool {
+        let actor = fold(actor);
+        self.by_actor
+            .iter()
+            .any(|(other, held)| *other != actor && held.contains(&Permission::Administer))
+    }
+
     pub fn held(&self, actor: &str) -> impl Iterator<Item = Permission> + '_ {
         self.by_actor.get(&fold(actor)).into_iter().flatten().copied()
     }

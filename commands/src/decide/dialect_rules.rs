@@ -1,7 +1,11 @@
 //! What the dialect of the file that named a user last says about the user.
 
+use std::collections::BTreeMap;
+
+use crate::company::selection::Pick;
 use crate::company::{Company, User, UserId};
-use crate::dialect::{self, Dialect};
+use crate::dialect::{self, Dialect, RunLimit};
+use crate::event::Source;
 use crate::settings::LiveInvitation;
 
 /// Whether the user can be invited only with a corporate phone. Without a file the answer is yes. An account
@@ -22,6 +26,37 @@ pub(super) fn supersedes_live_invitation(company: &Company, user: &User) -> bool
             last_dialect(company, user).is_none_or(|dialect| dialect.supersedes_live_invitation())
         }
     }
+}
+
+/// How many of these people fall under each limit. The people of an import have the limit of its product, all others
+/// that of the product whose file named them last.
+pub(super) fn people_by_limit(
+    company: &Company,
+    source: &Source,
+    picks: &[Pick],
+) -> BTreeMap<RunLimit, u64> {
+    if let Source::Import(import) = source {
+        let dialect = company.imports.get(import).map(|import| import.options.dialect.as_str());
+        return BTreeMap::from([(run_limit(dialect.unwrap_or_default()), picks.len() as u64)]);
+    }
+    let imports = company.imports.values();
+    let by_ordinal: BTreeMap<u32, RunLimit> =
+        imports.map(|import| (import.ordinal, run_limit(&import.options.dialect))).collect();
+    let mut people = BTreeMap::new();
+    for pick in picks {
+        let ordinal = match pick {
+            Pick::Known(id) => company.users.get(*id).map(|user| user.seen.0),
+            Pick::New(_) => None,
+        };
+        let limit = ordinal.and_then(|ordinal| by_ordinal.get(&ordinal).copied());
+        *people.entry(limit.unwrap_or(RunLimit::Setting)).or_default() += 1;
+    }
+    people
+}
+
+/// The limit of a dialect's runs, by the dialect's name.
+pub(super) fn run_limit(dialect: &str) -> RunLimit {
+    dialect::find(dialect).map_or(RunLimit::Setting, |dialect| dialect.run_limit())
 }
 
 /// The dialect of the file that named the user last.

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 
 use boarding_csv::{CellValue, Column, FileFormat, QuoteRule};
 
-use crate::user_file::{Cells, Dialect, ImportRules, Known, RowValues, UserRef, user_format};
+use crate::user_file::{
+    Cells, Dialect, ImportRules, Known, RowValues, RunLimit, UserRef, user_format,
+};
 use crate::values::{Code, UserKey};
 
 /// The dialect `mangoapps`.
@@ -130,6 +132,10 @@ impl Dialect for Mangoapps {
 }
 
 impl ImportRules for Mangoapps {
+    fn run_limit(&self) -> RunLimit {
+        RunLimit::Unlimited
+    }
+
     /// A row without an address or login means the person with its employee ID.
     fn known_as(&self, row: &RowValues, known: &dyn Known) -> Option<UserKey> {
         let Some(CellValue::Value(id)) = row.attributes.get(ID_ATTRIBUTE) else { return None };

@@ -6,7 +6,7 @@ use boarding_csv::{CellValue, Column, FileFormat, NoteRows, Row};
 
 use crate::settings::Settings;
 use crate::user_file::{
-    Cells, Dialect, ImportRules, RowValues, quoted, template_line, user_format,
+    Cells, Dialect, ImportRules, RowValues, RunLimit, quoted, template_line, user_format,
 };
 use crate::values::{Code, Phone, UserKey, email};
 
@@ -114,7 +114,7 @@ impl Dialect for Multiline {
 
     fn spelling(&self, name: &'static str) -> &'static str {
         match name {
-            "email" => ACCOUNT_ADDRESS,
+            "email" | "mobile" => ACCOUNT_ADDRESS,
             "number" => MULTILINE_NUMBER,
             other => other,
         }
@@ -141,6 +141,10 @@ impl Dialect for Multiline {
 }
 
 impl ImportRules for Multiline {
+    fn run_limit(&self) -> RunLimit {
+        RunLimit::Product(ACCOUNTS_MAX)
+    }
+
     fn opens_accounts(&self) -> bool {
         true
     }
@@ -183,12 +187,12 @@ fn address(
         CellValue::Value(Ok(phone)) => {
             (Some(UserKey::new(&phone.to_string())), CellValue::Absent, CellValue::Value(Ok(phone)))
         }
-        CellValue::Value(Err(Code::PhoneInvalid)) => {
-            cells.problem(ADDRESS, Code::FieldNotEmailOrPhone);
-            none
-        }
-        CellValue::Value(Err(code)) => {
-            cells.problem(ADDRESS, code);
+        CellValue::Value(Err(not)) => {
+            let code = match not.code {
+                Code::PhoneInvalid => Code::FieldNotEmailOrPhone,
+                other => other,
+            };
+            cells.phone_problem(ADDRESS, not, code);
             none
         }
         CellValue::Blank | CellValue::Absent => {
@@ -202,8 +206,8 @@ fn address(
 fn number(cells: &mut Cells<'_>) -> CellValue<Phone> {
     let mut read = |column: usize| match cells.exact_phone(column) {
         CellValue::Value(Ok(number)) => CellValue::Value(number),
-        CellValue::Value(Err(code)) => {
-            cells.problem(column, code);
+        CellValue::Value(Err(not)) => {
+            cells.phone_problem(column, not, not.code);
             CellValue::Absent
         }
         CellValue::Blank => CellValue::Blank,
@@ -232,7 +236,7 @@ fn forwarding_number(cells: &mut Cells<'_>) -> CellValue<String> {
         CellValue::Value(Ok(_)) => {
             cells.problem_saying(FORWARDING_NUMBER, Code::FieldLength, "4 to 18 digits");
         }
-        CellValue::Value(Err(code)) => cells.problem(FORWARDING_NUMBER, code),
+        CellValue::Value(Err(not)) => cells.phone_problem(FORWARDING_NUMBER, not, not.code),
     }
     CellValue::Absent
 }

@@ -2,7 +2,7 @@
 
 use boarding_csv::{Column, FileFormat, QuoteRule};
 
-use crate::user_file::{Cells, Dialect, ImportRules, RowValues, UserRef, user_format};
+use crate::user_file::{Cells, Dialect, ImportRules, RowValues, RunLimit, UserRef, user_format};
 use crate::values::UserKey;
 
 /// The dialect `officechat`.
@@ -100,6 +100,10 @@ impl Dialect for Officechat {
 }
 
 impl ImportRules for Officechat {
+    fn run_limit(&self) -> RunLimit {
+        RunLimit::Unlimited
+    }
+
     /// A manager may be in a later row: the vendor's sample has such rows.
     fn refers_ahead(&self) -> bool {
         true

@@ -17,7 +17,30 @@ pub struct RowRef {
     pub line: u64,
     /// The outcome of the phone of the row, if phones are added.
     pub phone: Option<PhoneOutcome>,
+    /// The warnings. The reason of a rejected phone is the last of them.
     pub warnings: Vec<Problem>,
+}
+
+impl RowRef {
+    /// Why the phone was rejected, in words. None for events of versions that recorded the code only.
+    pub fn phone_problem(&self) -> Option<&Problem> {
+        let Some(PhoneOutcome::Rejected(code)) = self.phone else { return None };
+        self.warnings.last().filter(|last| last.code == code)
+    }
+
+    /// The warnings without the reason of a rejected phone, which is counted as a phone.
+    pub fn other_warnings(&self) -> &[Problem] {
+        match (self.phone_problem(), self.warnings.as_slice()) {
+            (Some(_), [others @ .., _]) => others,
+            (_, all) => all,
+        }
+    }
+
+    /// Rejects the phone of the row for this reason.
+    pub(crate) fn reject_phone(&mut self, problem: Problem) {
+        self.phone = Some(PhoneOutcome::Rejected(problem.code));
+        self.warnings.push(problem);
+    }
 }
 
 /// The outcome of the phone of a row.
@@ -76,7 +99,7 @@ impl Counts {
             RowOutcome::Duplicate => &mut self.duplicate,
             RowOutcome::Invalid => &mut self.invalid,
         } += 1;
-        self.warnings += row.warnings.len() as u64;
+        self.warnings += row.other_warnings().len() as u64;
         match row.phone {
             Some(PhoneOutcome::Added) => self.phones_added += 1,
             Some(PhoneOutcome::Rejected(_)) => self.phones_failed += 1,

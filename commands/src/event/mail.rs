@@ -67,7 +67,7 @@ pub struct Wording {
 pub enum MailTo {
     /// At the address on record when it goes out.
     User(Who),
-    /// Who need not be one of the company's people.
+    /// An address, which need not belong to a user of the company.
     Address(Personal<String>),
 }
 

@@ -31,7 +31,7 @@ pub(super) fn has_admins(company: &Company) -> bool {
     !company.settings.designated_admin_emails.is_empty()
 }
 
-/// A mail to the actor who requested the run. None for a new run, and if the actor is no address.
+/// A mail to the actor who requested the run. `None` if the run is not known yet, or if its actor is not an email address.
 pub(super) fn to_starter(company: &Company, kind: TemplateKind, id: RunId) -> Option<Event> {
     let email = company.runs.get(&id)?.starter.as_deref()?.to_owned();
     let (key, about) = (format!("{}.{id}", kind.as_str()), Topic::Run(id));

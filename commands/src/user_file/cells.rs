@@ -5,10 +5,12 @@ use boarding_csv::{
 };
 
 use crate::user_file::defects::problem;
-use crate::values::{Code, Phone, Problem, UserKey, email, text};
+use crate::values::{Code, NotPhone, Phone, Problem, UserKey, email, text};
 
 /// The longest name, org unit, role or other text, in characters: what the products' forms take.
 const MAX_TEXT_CHARS: usize = 255;
+/// The longest cell that a message about a phone number shows, in characters: a number with blanks and words.
+const MAX_SHOWN_CHARS: usize = 40;
 
 /// The cells of one row. Each check that fails adds a problem or a warning.
 ///
@@ -146,7 +148,7 @@ impl<'a> Cells<'a> {
             return CellValue::Value(Err(Code::FieldControlCharacter));
         }
         let read = if has_invisible(text) {
-            Err(Code::FieldInvisibleCharacter)
+            Err(NotPhone::new(Code::FieldInvisibleCharacter))
         } else {
             Phone::read(text, self.assume_plus)
         };
@@ -157,9 +159,9 @@ impl<'a> Cells<'a> {
                 }
                 CellValue::Value(Ok(reading.phone))
             }
-            Err(code) => {
-                self.warn_of_phone(column, text, code);
-                CellValue::Value(Err(code))
+            Err(not) => {
+                self.warnings.push(self.not_phone(column, text, not));
+                CellValue::Value(Err(not.code))
             }
         }
     }
@@ -201,7 +203,7 @@ impl<'a> Cells<'a> {
     }
 
     /// A phone number that the row cannot do without: nothing is noted, that is the dialect's to do.
-    pub fn exact_phone(&mut self, column: usize) -> CellValue<Result<Phone, Code>> {
+    pub fn exact_phone(&mut self, column: usize) -> CellValue<Result<Phone, NotPhone>> {
         self.raw(column).map(|text| {
             check_visible(text)?;
             let reading = Phone::read(text, self.assume_plus)?;
@@ -213,7 +215,7 @@ impl<'a> Cells<'a> {
     }
 
     /// The digits of a number of any length: nothing is noted, that is the dialect's to do.
-    pub fn digits(&self, column: usize) -> CellValue<Result<String, Code>> {
+    pub fn digits(&self, column: usize) -> CellValue<Result<String, NotPhone>> {
         self.raw(column).map(|text| check_visible(text).and_then(|()| Phone::digits(text)))
     }
 
@@ -225,6 +227,14 @@ impl<'a> Cells<'a> {
     /// Notes what makes the row invalid.
     pub fn problem(&mut self, column: usize, code: Code) {
         self.problems.push(Problem::in_column(self.name(column), code));
+    }
+
+    /// Notes that a number makes the row invalid, under this code, with the text of the cell.
+    pub fn phone_problem(&mut self, column: usize, not: NotPhone, code: Code) {
+        let text = self.raw(column).value().unwrap_or_default();
+        let problem = self.not_phone(column, text, not);
+        let message = problem.message.replacen(not.code.text(), code.text(), 1);
+        self.problems.push(Problem { code, message, ..problem });
     }
 
     /// Notes what makes the row invalid, and says more than the code does.
@@ -292,24 +302,30 @@ impl<'a> Cells<'a> {
         }
     }
 
-    fn warn_of_phone(&mut self, column: usize, text: &str, code: Code) {
-        let warning = Problem::in_column(self.name(column), code);
-        let lost_plus = code == Code::PhoneInvalid && Phone::read(text, true).is_ok();
-        self.warnings.push(if lost_plus {
-            warning.saying("a spreadsheet may have removed the plus sign")
-        } else {
-            warning
-        });
+    /// What is wrong with a phone number, with the text of the cell.
+    fn not_phone(&self, column: usize, text: &str, not: NotPhone) -> Problem {
+        let problem = Problem::in_column(self.name(column), not.code);
+        // A text with a plus sign or an at sign may be the number or address of a person, so it is not repeated.
+        let may_show = not.code == Code::PhoneInvalid
+            && not != NotPhone::LOST_PLUS
+            && !text.contains(['+', '@', '\u{ff0b}'])
+            && text.chars().count() <= MAX_SHOWN_CHARS;
+        match (not.why, may_show) {
+            (Some(why), true) => problem.saying(&format!("{why}: {text}")),
+            (Some(why), false) => problem.saying(why),
+            (None, true) => problem.saying(&format!("the cell has {text}")),
+            (None, false) => problem,
+        }
     }
 }
 
 /// Rejects control characters and invisible characters in a phone number.
-fn check_visible(text: &str) -> Result<(), Code> {
+fn check_visible(text: &str) -> Result<(), NotPhone> {
     if has_control(text) {
-        return Err(Code::FieldControlCharacter);
+        return Err(NotPhone::new(Code::FieldControlCharacter));
     }
     if has_invisible(text) {
-        return Err(Code::FieldInvisibleCharacter);
+        return Err(NotPhone::new(Code::FieldInvisibleCharacter));
     }
     Ok(())
 }

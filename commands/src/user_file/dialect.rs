@@ -48,6 +48,17 @@ pub trait Dialect: ImportRules {
     }
 }
 
+/// How many people one run may invite.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RunLimit {
+    /// As many as the company's setting `bulk_integration_max_records` says.
+    Setting,
+    /// As many as the product allows, in people.
+    Product(u64),
+    /// As many as an import may have.
+    Unlimited,
+}
+
 /// The rules of a dialect's imports: who is the same user, which rows are valid, what happens after.
 pub trait ImportRules: Sync + Send + Debug {
     /// The key of the user that a row identifies by another value.
@@ -73,6 +84,11 @@ pub trait ImportRules: Sync + Send + Debug {
     /// Whether every row of an existing user is a duplicate. Otherwise the import's options decide.
     fn existing_is_duplicate(&self) -> bool {
         false
+    }
+
+    /// How many users of this product one run may invite.
+    fn run_limit(&self) -> RunLimit {
+        RunLimit::Setting
     }
 
     /// Whether a file may have at most as many users as one run of the company.

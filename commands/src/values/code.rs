@@ -40,6 +40,7 @@ macro_rules! codes {
 codes! {
     // Permissions and requests.
     AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission for this; ask an administrator to grant it."
+    AuthNoAdministrator "auth.no_administrator" "Nobody would be an administrator of the company; grant administer to somebody first."
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
     EnvelopeUnsupportedContentType "envelope.unsupported_content_type" "The content type is not supported; send application/json or application/msgpack, or no Content-Type for JSON."
@@ -176,6 +177,7 @@ codes! {
     RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; there is nothing left to withdraw."
     RunAlreadyCompleted "run.already_completed" "The run is completed; nothing was recorded."
     RunStaleFence "run.stale_fence" "The fence belongs to an earlier start of the run, so nothing was recorded; use the fence of a current claim."
+    RunNotBeforeInPast "run.not_before_in_past" "The start of the run is in the past; give a later time, or none to start now."
     RunQueueFull "run.queue_full" "Too many runs are waiting for this company; wait for one to end."
 
     // Recipients of a run.

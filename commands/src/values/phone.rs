@@ -5,10 +5,14 @@ use std::num::NonZeroU64;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use unicode_normalization::UnicodeNormalization as _;
 
 use super::code::Code;
 use crate::schema::{json_schema, scalar};
+
+mod typed;
+
+pub use typed::NotPhone;
+use typed::Typed;
 
 /// An E.164 number: 7 to 15 digits, the first not 0. Kept as the number itself, shown as `+digits`.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -27,33 +31,33 @@ impl Phone {
     /// The most digits, country code included (E.164, 6.2.1).
     pub const MAX_DIGITS: usize = 15;
 
-    /// Reads `+84 923 448 071`, `(+91)1234123411`, `0084…`, `tel:+84…`, full-width and Arabic-Indic digits.
+    /// Reads one number in any of the spellings that `typed` lists: `+84 923 448 071`, `(+91)1234123411`, `0084…`.
     ///
     /// Only the shape is judged, not the number plan: the products' own samples hold numbers that no
     /// plan knows. `assume_plus` reads a number that lost its plus sign (spreadsheets eat it).
     ///
     /// # Errors
-    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::PhoneInvalid`] for anything else.
-    pub fn read(text: &str, assume_plus: bool) -> Result<Reading, Code> {
+    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::PhoneInvalid`] for anything else, with the reason.
+    pub fn read(text: &str, assume_plus: bool) -> Result<Reading, NotPhone> {
+        const INVALID: NotPhone = NotPhone::new(Code::PhoneInvalid);
         let Typed { digits, plus } = Typed::read(text, Code::PhoneInvalid)?;
-        if !plus && !assume_plus {
-            return Err(Code::PhoneInvalid);
-        }
         let fits = (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&digits.len());
-        match digits.parse::<NonZeroU64>() {
-            Ok(number) if fits && !digits.starts_with('0') => {
-                Ok(Reading { phone: Self(number), plus_assumed: !plus })
-            }
-            _ => Err(Code::PhoneInvalid),
+        let number = digits.parse::<NonZeroU64>().map_err(|_| INVALID)?;
+        if !fits || digits.starts_with('0') {
+            return Err(INVALID);
         }
+        if !plus && !assume_plus {
+            return Err(NotPhone::LOST_PLUS);
+        }
+        Ok(Reading { phone: Self(number), plus_assumed: !plus })
     }
 
     /// The digits of a number of any length behind its plus or `00`, without what people put between them.
     ///
     /// # Errors
-    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::PhoneInvalid`] for `+44 (0) 20`,
-    /// [`Code::FieldNotNumber`] for anything else.
-    pub fn digits(text: &str) -> Result<String, Code> {
+    /// [`Code::PhoneScientificNotation`] for `8.4923E+10`, [`Code::PhoneInvalid`] for a text that may be more or less
+    /// than one number, [`Code::FieldNotNumber`] for anything else.
+    pub fn digits(text: &str) -> Result<String, NotPhone> {
         Typed::read(text, Code::FieldNotNumber).map(|typed| typed.digits)
     }
 
@@ -61,8 +65,15 @@ impl Phone {
     ///
     /// # Errors
     /// [`Code::PhoneInvalid`] when the text is not `+` and 7 to 15 digits.
-    pub fn parse(text: &str) -> Result<Self, Code> {
+    pub fn parse(text: &str) -> Result<Self, NotPhone> {
         Self::read(text, false).map(|reading| reading.phone)
+    }
+
+    /// The phone with these digits, if there are 7 to 15.
+    pub fn of_number(number: u64) -> Option<Self> {
+        let digits = number.checked_ilog10()? as usize + 1;
+        let fits = (Self::MIN_DIGITS..=Self::MAX_DIGITS).contains(&digits);
+        NonZeroU64::new(number).filter(|_| fits).map(Self)
     }
 
     /// The digits as one number, for keys.
@@ -78,66 +89,6 @@ impl Phone {
         out.push_str(digits.get(shown..).unwrap_or(""));
         out
     }
-}
-
-/// A number as it was typed: its digits in ASCII, and whether it begins with a plus or `00`.
-struct Typed {
-    digits: String,
-    plus: bool,
-}
-
-impl Typed {
-    /// `other` is what a text with anything but digits in it comes to.
-    fn read(text: &str, other: Code) -> Result<Self, Code> {
-        let folded: String = text.nfkc().collect();
-        let trimmed = folded.trim();
-        if is_scientific(trimmed) {
-            return Err(Code::PhoneScientificNotation);
-        }
-        let bare = trimmed
-            .get(..4)
-            .filter(|head| head.eq_ignore_ascii_case("tel:"))
-            .map_or(trimmed, |_| trimmed.get(4..).unwrap_or(""));
-        let mut digits = String::with_capacity(bare.len());
-        let mut plus = false;
-        for c in bare.chars() {
-            match c {
-                '+' if digits.is_empty() && !plus => plus = true,
-                c if c.is_whitespace() || BETWEEN_DIGITS.contains(c) => {}
-                c => digits.push(decimal(c).ok_or(other)?),
-            }
-        }
-        if bare.contains("(0)") {
-            return Err(Code::PhoneInvalid);
-        }
-        if !plus && let Some(rest) = digits.strip_prefix("00") {
-            digits = rest.to_owned();
-            plus = true;
-        }
-        Ok(Self { digits, plus })
-    }
-}
-
-/// What people write between the digits of a number, beside blanks.
-const BETWEEN_DIGITS: &str = "()-./\u{2010}\u{2011}\u{2012}\u{2013}\u{2212}";
-
-fn is_scientific(text: &str) -> bool {
-    let lower = text.to_ascii_lowercase();
-    let Some((mantissa, exponent)) = lower.split_once('e') else { return false };
-    let numeric = |part: &str| {
-        !part.is_empty()
-            && part.chars().all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | '+' | '-'))
-    };
-    numeric(mantissa) && numeric(exponent)
-}
-
-/// A decimal digit of any of the scripts phones are typed in, as its ASCII character.
-fn decimal(c: char) -> Option<char> {
-    let zeros = ['0', '\u{660}', '\u{6f0}', '\u{966}', '\u{9e6}', '\u{e50}', '\u{ff10}'];
-    zeros.iter().find_map(|&zero| {
-        let offset = u32::from(c).checked_sub(u32::from(zero))?;
-        char::from_digit(offset, 10)
-    })
 }
 
 impl fmt::Display for Phone {
@@ -181,42 +132,65 @@ scalar! {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn reads(text: &str) {
-        let reading = Phone::read(text, false).unwrap_or_else(|code| panic!("{text}: {code}"));
-        assert_eq!(reading.phone.to_string(), "+84923448071", "{text}");
+    fn code(text: &str, assume_plus: bool) -> Option<Code> {
+        Phone::read(text, assume_plus).err().map(|not| not.code)
     }
 
-    /// N57: one phone in many spellings is one number.
+    /// N57: one number in every accepted spelling.
     #[test]
-    fn many_spellings_give_one_number() {
+    fn one_number_has_many_spellings() {
         for text in [
             "+84923448071",
             "+84 923 448 071",
             "+84-923-448-071",
+            "+84 - 923 - 448 - 071",
             "(+84)923448071",
+            "(+84) 923 448 071",
+            "+84 (923) 448071",
+            "0084 (923) 448071",
             "0084923448071",
             "tel:+84923448071",
+            "+84,923,448,071",
+            "+84.92.344.80.71",
             "＋８４９２３４４８０７１",
+            "（＋８４）９２３　４４８　０７１",
             "+٨٤٩٢٣٤٤٨٠٧١",
             "+84\u{a0}923.448/071",
         ] {
-            reads(text);
+            let reading = Phone::read(text, false).unwrap_or_else(|not| panic!("{text}: {not:?}"));
+            assert_eq!(reading.phone.to_string(), "+84923448071", "{text}");
+        }
+        // One number each, as the countries write them.
+        for text in [
+            "+1 212 555-0001",
+            "+7 (912) 345-67-89",
+            "+380 44 123-45-67",
+            "+44 20 1234-5678",
+            "+86 138-1234-5678",
+            "+62 8123-4567-8901",
+            "+49 30 12345-67",
+            "+49 30/123456",
+            "+33 6.12.34.56.78",
+            "+49 30 12345678",
+        ] {
+            assert_eq!(code(text, false), None, "{text}");
         }
     }
 
-    /// N58: a phone without its plus is invalid, unless the setting assumes one.
+    /// N58: a lost plus is assumed only when the company says so.
     #[test]
-    fn missing_plus_is_assumed_only_with_the_setting() {
-        assert_eq!(Phone::read("84923448071", false), Err(Code::PhoneInvalid));
-        assert!(Phone::read("84923448071", true).unwrap().plus_assumed);
+    fn lost_plus_is_assumed_only_when_asked() {
+        assert_eq!(code("84923448071", false), Some(Code::PhoneInvalid));
+        for text in ["84923448071", "84,923,448,071", "84 923 448 071", "84.923.448.071"] {
+            let reading = Phone::read(text, true).unwrap_or_else(|not| panic!("{text}: {not:?}"));
+            assert!(reading.plus_assumed && reading.phone.number() == 84_923_448_071, "{text}");
+        }
     }
 
-    /// N59, N61, N62: scientific notation has its own code; letters, two numbers and wrong lengths are
-    /// invalid.
+    /// N59, N61, N62: a text that is no number.
     #[test]
-    fn malformed_phone_is_invalid() {
-        assert_eq!(Phone::read("8.4923E+10", true), Err(Code::PhoneScientificNotation));
+    fn text_that_is_no_number_is_refused() {
+        assert_eq!(code("8.4923E+10", true), Some(Code::PhoneScientificNotation));
         for text in [
             "+84 (0) 923448071",
             "1-800-FLOWERS",
@@ -228,8 +202,44 @@ mod tests {
             "",
             "+",
             "++84923448071",
+            "+8492344807²",
+            "-84923448071",
+            "+84923448071-",
+            "+84--923448071",
+            "+84923448071..75",
         ] {
-            assert_eq!(Phone::read(text, true), Err(Code::PhoneInvalid), "{text}");
+            assert_eq!(code(text, true), Some(Code::PhoneInvalid), "{text}");
+        }
+    }
+
+    /// N90: what is more or less than one number is refused, with the reason, even if a plus sign is assumed.
+    #[test]
+    fn text_that_is_not_one_number_is_refused() {
+        for (text, why) in [
+            ("84923448071.0", "decimal"),
+            ("+84923448071.0", "decimal"),
+            ("84923448071,00", "decimal"),
+            ("84,923,448,071.00", "decimal"),
+            ("12345.678", "decimal"),
+            ("2026-11-28", "date"),
+            ("28.11.2026", "date"),
+            ("11/28/2026", "date"),
+            ("192.168.10.20", "IP address"),
+            ("+1 212 555 0001-0005", "range"),
+            ("+1-212-555-0001-0005", "range"),
+            ("+1 212 555 0001–0005", "range"),
+            ("+84923448071-79", "range"),
+            ("+84923448071 - 84923448079", "more than one"),
+            ("+84923448071/72", "range"),
+            ("+1234567 7654321", "more than one"),
+            ("+1234567/7654321", "more than one"),
+            ("+84923448071 (12)", "parentheses"),
+            ("+1 212 555 0001 (4)", "parentheses"),
+            ("(+84", "parentheses"),
+        ] {
+            let not = Phone::read(text, true).expect_err(text);
+            assert_eq!(not.code, Code::PhoneInvalid, "{text}");
+            assert!(not.why.is_some_and(|said| said.contains(why)), "{text}: {not:?}");
         }
     }
 

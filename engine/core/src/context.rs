@@ -96,8 +96,8 @@ impl EngineContext {
         self.ownership.get().is_none_or(|ownership| ownership.is_mine(company))
     }
 
-    /// How long after its claim an unreported mail of an earlier process may be sent again, in seconds; 0 means
-    /// never. The earlier process may have been another engine with another outbox.
+    /// How long after its claim an unreported mail of an earlier process may be sent again, in seconds. 0 means
+    /// never: then another engine with another outbox may have sent it.
     pub(crate) fn repeats_within_seconds(&self, purpose: Purpose) -> u64 {
         let alone = self.ownership.get().is_none();
         if alone || self.channel.remembers_for_all_engines(purpose) {
@@ -112,8 +112,8 @@ impl EngineContext {
         matches!(self.location_of(company, id), Ok(Some(_)))
     }
 
-    // The order matters: first the recent commands of the log, then the index. A command leaves the recent
-    // ones only when it is in the index.
+    // The order matters: first the recent commands of the log, then the index, which never forgets. A command leaves
+    // the recent ones only after the index has it.
     pub(crate) fn location_of(
         &self,
         company: &CompanyId,

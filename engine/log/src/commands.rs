@@ -6,8 +6,8 @@ use boarding_commands::values::{CommandId, CompanyId};
 
 use crate::Location;
 
-/// The commits of one table: seven eighths of 2^16, which fills a hash table of 2^16 slots
-/// exactly. A table takes 1.6 MB, 29 bytes per commit, and is freed as a whole.
+/// The commits per table: 7/8 of 2^16, the most that a table of 2^16 slots holds before it grows.
+/// A table takes 1.6 MB, 29 bytes per commit, and is freed as a whole.
 const GENERATION_COMMITS: usize = 57_344;
 
 /// Finds a commit by its command. Keys are 128 bits of a hash, so the caller must compare the commit.

@@ -265,8 +265,8 @@ impl Shared {
         Some(engines)
     }
 
-    /// Adds new engines to the view. Only the renewal loop removes engines: it knows when no engine could
-    /// renew.
+    /// Adds new engines to the view. Only `keep_alive` removes engines: it alone can tell a dead engine from
+    /// a bucket in which nobody can renew.
     async fn read_engines(&self) {
         let Some(living) = self.living().await else { return };
         if !living.is_subset(&self.read().engines) {

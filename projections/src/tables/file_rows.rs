@@ -23,6 +23,7 @@ pub(crate) struct FileRow {
     pub problems: Vec<Problem>,
     pub warnings: Vec<Problem>,
     pub phone: Option<PhoneOutcome>,
+    pub phone_problem: Option<Problem>,
     /// Whether the account got the number that the row asked for.
     pub number: bool,
 }
@@ -38,6 +39,7 @@ impl FileRow {
             problems: &self.problems,
             warnings: &self.warnings,
             phone: self.phone.map(phone_text),
+            phone_problem: self.phone_problem.as_ref(),
             number: self.number.then_some("assigned"),
             invite: invite.map(str::to_owned),
             undo: undone.map(UndoneRow::text),
@@ -58,6 +60,8 @@ pub(crate) struct FileRowShown<'a> {
     warnings: &'a [Problem],
     /// `added`, `already_present`, or `rejected:` and the code; null if the row adds no phone.
     phone: Option<String>,
+    /// Why the phone was rejected; null otherwise, and for imports of versions that did not record it.
+    phone_problem: Option<&'a Problem>,
     /// `assigned` if the row got a number of the pool. A row whose number cannot be assigned is invalid.
     number: Option<&'static str>,
     /// The status in the integration log of the import's run; null if the import has no run.
@@ -81,7 +85,7 @@ pub(crate) struct FileRowProjection;
 
 impl Projection for FileRowProjection {
     const TABLE: Table = Table::ImportRows;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     const READS: bool = false;
     type Row = FileRow;
 
@@ -102,8 +106,9 @@ impl Projection for FileRowProjection {
             key: fact.event.subjects().user.cloned().map(Personal),
             outcome,
             problems,
-            warnings: row.warnings.clone(),
+            warnings: row.other_warnings().to_vec(),
             phone: row.phone,
+            phone_problem: row.phone_problem().cloned(),
             number: assigns_number(fact),
         })
     }

@@ -52,10 +52,12 @@ fn people_file(name: &str) -> Value {
     import_body("people.csv", &people_rows(&[name]))
 }
 
-/// Root grants a permission. Before the first grant she needs none for this.
+/// Root becomes the administrator, if she is not yet, and grants a permission.
 async fn grant_as_root(harness: &EngineHarness, actor: &str, permission: &str) {
-    let body = json!({"actor": actor, "permissions": [permission]});
-    ok(&harness.submit_as("root", "GrantPermissions", body).await);
+    for (actor, permission) in [("root", "administer"), (actor, permission)] {
+        let body = json!({"actor": actor, "permissions": [permission]});
+        ok(&harness.submit_as("root", "GrantPermissions", body).await);
+    }
 }
 
 /// The permission that the actor lacks for a command. Panics if the command is accepted.

@@ -354,7 +354,7 @@ async fn repeated_commit_with_plan_gets_the_first_answer() {
 async fn preview_is_refused_like_its_commit() {
     let harness = EngineHarness::acme(None).await;
     ok(&harness
-        .submit("GrantPermissions", json!({"actor": "jane", "permissions": ["accounts"]}))
+        .submit("GrantPermissions", json!({"actor": "root", "permissions": ["administer"]}))
         .await);
     let mut too_many: String = people_rows(&["ann"]);
     (0..100).for_each(|n| too_many += &format!("user{n},,,u{n}@people.example,,,\n"));

@@ -184,7 +184,7 @@ async fn undo_needs_permission_and_its_repeat_gets_the_same_answer() {
     let first = import(&harness, &rows(3)).await;
     let body = json!({"import": first});
     ok(&harness
-        .submit("GrantPermissions", json!({"actor": "jane", "permissions": ["accounts"]}))
+        .submit("GrantPermissions", json!({"actor": "root", "permissions": ["administer"]}))
         .await);
     for mode in ["preview", "commit"] {
         let body = json!({"import": first, "mode": mode});

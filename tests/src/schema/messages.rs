@@ -90,8 +90,9 @@ impl Session {
         self.accepted("SetCompanyConfig", settings).await;
         let permissions =
             json!({"actor": "kim", "permissions": ["bulk_integrate_users", "administer"]});
-        self.accepted("GrantPermissions", permissions.clone()).await;
-        self.accepted("RevokePermissions", permissions).await;
+        self.accepted("GrantPermissions", permissions).await;
+        let revoked = json!({"actor": "kim", "permissions": ["bulk_integrate_users"]});
+        self.accepted("RevokePermissions", revoked).await;
         let html = "<a href=\"{{ link }}\">{{ link }}</a>";
         let template = json!({"kind": "channel_invitation", "language": "pt-BR", "subject": "Olá", "text": "{{ link }}", "html": html});
         self.command("SetTemplate", template).await;

@@ -223,7 +223,7 @@ fn import_permitted(
     let mut grant = request(
         rng,
         "GrantPermissions",
-        json!({"actor": "jane", "permissions": ["bulk_import_users", "accounts"]}),
+        json!({"actor": "jane", "permissions": ["administer", "bulk_import_users", "accounts"]}),
     );
     grant.actor = "jane";
     company.submit(env, &grant)?;

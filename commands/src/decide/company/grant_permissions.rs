@@ -29,6 +29,10 @@ impl Decide for GrantPermissions {
                 Refusal::new(Code::EnvelopeMalformed).saying("name at least one permission")
             );
         }
+        if !company.grants.enforced() && !self.permissions.contains(&Permission::Administer) {
+            return Err(Refusal::new(Code::AuthNoAdministrator)
+                .saying("the first grant of a company includes administer"));
+        }
         let held: BTreeSet<Permission> = company.grants.held(&self.actor).collect();
         let asked: BTreeSet<Permission> = self.permissions.iter().copied().collect();
         let permissions: Vec<_> =
@@ -48,18 +52,33 @@ mod tests {
     use super::*;
     use crate::decide::testing::given;
 
+    /// The actor of the commands in tests.
+    const ACTOR: &str = "Jane@acme.example";
+
+    fn grant(actor: &str, permission: Permission) -> GrantPermissions {
+        GrantPermissions { actor: Personal(actor.to_owned()), permissions: vec![permission] }
+    }
+
     /// LX-01, LX-02, LX-03: permissions are enforced from the first grant on, and not before.
     #[test]
     fn the_first_grant_turns_enforcement_on() {
-        let grant = |permission| GrantPermissions {
-            actor: Personal("Jane@acme.example".to_owned()),
-            permissions: vec![permission],
-        };
-        let company = given([]).after(grant(Permission::BulkImportUsers));
-        let refusal =
-            company.when(grant(Permission::Administer)).then_refused(Code::AuthPermissionDenied);
+        let company = given([]).after(grant("joe@acme.example", Permission::Administer));
+        let refusal = company
+            .when(grant("joe@acme.example", Permission::BulkImportUsers))
+            .then_refused(Code::AuthPermissionDenied);
         assert_eq!(refusal.details["permission"], "administer");
-        let administered = given([]).after(grant(Permission::Administer));
-        administered.when(grant(Permission::Administer)).then([]);
+        let administered = given([]).after(grant(ACTOR, Permission::Administer));
+        administered.when(grant(ACTOR, Permission::Administer)).then([]);
+    }
+
+    /// A45: nobody is locked out by the first grant.
+    #[test]
+    fn first_grant_makes_somebody_administrator() {
+        given([])
+            .when(grant("joe@acme.example", Permission::BulkImportUsers))
+            .then_refused(Code::AuthNoAdministrator);
+        let both = vec![Permission::BulkImportUsers, Permission::Administer];
+        let both = GrantPermissions { actor: Personal("joe".to_owned()), permissions: both };
+        given([]).after(both);
     }
 }

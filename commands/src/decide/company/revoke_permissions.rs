@@ -36,6 +36,11 @@ impl Decide for RevokePermissions {
         if permissions.is_empty() {
             return Ok(Decision::append(vec![]));
         }
+        let is_last = permissions.contains(&Permission::Administer)
+            && !company.grants.has_other_administrator(&self.actor);
+        if is_last {
+            return Err(Code::AuthNoAdministrator.into());
+        }
         Ok(Decision::append(vec![Event::PermissionsRevoked {
             actor: self.actor.clone(),
             permissions,
@@ -49,16 +54,40 @@ mod tests {
     use crate::decide::GrantPermissions;
     use crate::decide::testing::given;
 
+    fn grant(actor: &str, permissions: Vec<Permission>) -> GrantPermissions {
+        GrantPermissions { actor: Personal(actor.to_owned()), permissions }
+    }
+
+    fn revoke(actor: &str, permissions: Vec<Permission>) -> RevokePermissions {
+        RevokePermissions { actor: Personal(actor.to_owned()), permissions }
+    }
+
     #[test]
-    fn a_permission_taken_is_gone() {
-        let actor = || Personal("jane@acme.example".to_owned());
-        let permissions = vec![Permission::Administer];
+    fn revoked_permission_is_not_held_any_more() {
+        let company = given([])
+            .after(grant("Jane@acme.example", vec![Permission::Administer]))
+            .after(grant("joe", vec![Permission::Administer, Permission::BulkImportUsers]))
+            .after(revoke("joe", vec![Permission::Administer, Permission::BulkImportUsers]));
+        let held = company.0.grants.held("joe").count();
+        assert_eq!(
+            (held, company.0.grants.allows("Jane@acme.example", Permission::Administer)),
+            (0, true)
+        );
+    }
+
+    /// A45: somebody can always administer the company.
+    #[test]
+    fn last_administrator_cannot_be_revoked() {
+        use Permission::{Administer, BulkImportUsers};
         let company =
-            given([]).after(GrantPermissions { actor: actor(), permissions: permissions.clone() });
-        let company =
-            company.after(RevokePermissions { actor: actor(), permissions: permissions.clone() });
-        company
-            .when(RevokePermissions { actor: actor(), permissions })
-            .then_refused(Code::AuthPermissionDenied);
+            given([]).after(grant("Jane@acme.example", vec![Administer, BulkImportUsers]));
+        for permissions in [vec![Administer], vec![BulkImportUsers, Administer]] {
+            company
+                .when(revoke("JANE@acme.example", permissions))
+                .then_refused(Code::AuthNoAdministrator);
+        }
+        let company = company.after(revoke("Jane@acme.example", vec![BulkImportUsers]));
+        let company = company.after(grant("joe", vec![Administer]));
+        company.after(revoke("Jane@acme.example", vec![Administer]));
     }
 }

@@ -184,7 +184,8 @@ impl Decide for ImportFile {
         let completed = counts.done() == total;
         let mut refusal = None;
         if completed {
-            let completion = Ending { company, import, known: None, invites, counts };
+            let completion =
+                Ending { company, import, known: None, invites, dialect: &self.dialect, counts };
             // The rows are applied even if the run is refused: the run can be requested again.
             refusal = completion.add_events(&mut events).err();
             events.extend(refusal.clone().map(|refusal| refused(import, refusal)));

@@ -37,7 +37,14 @@ impl Decide for ImportRows {
         let counts = counted(import.counts, &events);
         if counts.done() >= counts.total {
             let (id, invites) = (self.import, import.invites);
-            let completion = Ending { company, import: id, known: Some(import), invites, counts };
+            let completion = Ending {
+                company,
+                import: id,
+                known: Some(import),
+                invites,
+                dialect: &import.options.dialect,
+                counts,
+            };
             // The rows are applied even if the run is refused.
             if let Err(refusal) = completion.add_events(&mut events) {
                 events.push(refused(id, refusal));

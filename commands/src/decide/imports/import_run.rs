@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::company::{Company, ImportState, Invites};
+use crate::decide::dialect_rules::run_limit;
 use crate::decide::runs::start_bulk_integration::{Request, read_channel};
 use crate::event::{Counts, Event, Source, Who};
 use crate::values::{ImportId, Problem, Refusal, RunId};
@@ -20,6 +21,8 @@ pub(crate) struct Ending<'a> {
     /// The state of the import; none if this commit accepts it.
     pub known: Option<&'a ImportState>,
     pub invites: Option<Invites>,
+    /// The dialect of its files.
+    pub dialect: &'a str,
     pub counts: Counts,
 }
 
@@ -39,7 +42,7 @@ impl Ending<'_> {
         let channel = read_channel(self.company, invites.channel.as_str())?;
         let request = Request { run: run_of(import), channel, source };
         request.check_id(self.company)?;
-        request.check_size(self.company, people)?;
+        request.check_size(self.company, [(run_limit(self.dialect), people)])?;
         // The list is in further commits, because this one has rows already.
         let run = request.enter(self.company, (people, again), vec![], None);
         events.extend(run.into_events());

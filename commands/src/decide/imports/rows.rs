@@ -3,6 +3,7 @@
 mod accounts;
 mod changes;
 mod judge;
+mod phones;
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,9 +12,7 @@ use boarding_csv::{CellValue, KnownNames};
 use crate::company::numbers::NumberOwner;
 use crate::company::{Company, ImportState, Placing, User, UserId, UserState, ValueMark};
 use crate::dialect::{self, Dialect, unique_values};
-use crate::event::{
-    BlankMeans, Event, Existing, ImportOptions, Person, PhoneOutcome, RowOutcome, RowRef,
-};
+use crate::event::{BlankMeans, Event, Existing, ImportOptions, Person, RowOutcome, RowRef};
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 use changes::{Changes, merged};
@@ -270,7 +269,7 @@ impl<'a> Rows<'a> {
         self.values.extend(values);
     }
 
-    /// Archives the user of a row. The outcome of the row is `Deactivated`: no outcome `Archived` exists.
+    /// Archives the user of a row. The row reports `Deactivated`, because `RowOutcome` has no `Archived`.
     fn archive(&mut self, user: &User, row: RowRef) {
         let who = Personal(user.key());
         if user.state == UserState::Archived {
@@ -288,41 +287,6 @@ impl<'a> Rows<'a> {
         if self.company.users.created(manager.key.as_str()).is_none() {
             row.warnings.push(self.in_column("manager", Code::RowManagerNotFound));
         }
-    }
-
-    /// Sets the outcome of the row's phone. Returns the phone if it must be added to the corporate phones.
-    fn phone_to_add(&self, values: &RowValues, folded: &str, row: &mut RowRef) -> Option<Phone> {
-        if !self.options.add_to_corporate_phones {
-            return None;
-        }
-        let phone = match values.phone {
-            CellValue::Value(Ok(phone)) => phone,
-            CellValue::Value(Err(code)) => {
-                // The outcome of the phone has the same information, so the warning is dropped.
-                row.warnings.retain(|warning| warning.code != code);
-                row.phone = Some(PhoneOutcome::Rejected(code));
-                return None;
-            }
-            CellValue::Absent | CellValue::Blank => return None,
-        };
-        let listed =
-            self.company.phones.get(&phone).and_then(|owner| self.company.users.get(*owner));
-        let owner =
-            self.phones.get(&phone).cloned().or_else(|| listed.map(|owner| owner.key().folded()));
-        let (outcome, to_add) = match owner {
-            Some(owner) if owner == folded => (PhoneOutcome::AlreadyPresent, None),
-            Some(_) => (PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned), None),
-            None => (PhoneOutcome::Added, Some(phone)),
-        };
-        row.phone = Some(outcome);
-        to_add
-    }
-
-    fn add_phone(&mut self, phone: Option<Phone>, user: &Personal<UserKey>, folded: &str) {
-        let Some(phone) = phone else { return };
-        self.phones.insert(phone, folded.to_owned());
-        let (user, import) = (user.clone(), Some(self.id));
-        self.events.push(Event::CorporatePhoneAdded { phone: Personal(phone), user, import });
     }
 }
 

@@ -139,13 +139,13 @@ fn backoff_seconds(first: u64, attempt: u32) -> u64 {
     first.saturating_mul(doubled).min(MAX_BACKOFF_SECONDS)
 }
 
-/// The claim of a recipient: a new generation of the invitation, unless an attempt of it is repeated.
+/// Claims a recipient. A retry keeps the invitation's generation; every other claim gets a new one.
 pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Time) -> Event {
     let Found { id: run, run: known, place, recipient, user } = *found;
     let current = user.link(known.channel).invitation;
     let invitation =
         current.map_or_else(|| invitation_id(company, user, known.channel, at), |one| one.id);
-    // A link that was used, revoked or never made is not given out (again) by another attempt.
+    // A retry reuses the link only if it still belongs to this recipient's last claim.
     let repeated = current.filter(|one| one.is_claimed_by(&recipient));
     let newest = current.map_or(0, |one| one.generation);
     let generation = repeated.map_or(newest + 1, |one| one.generation);
@@ -254,7 +254,8 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
     run.in_flight.iter().filter_map(open).collect()
 }
 
-/// The id of a person's invitation to a channel: made of what it is for, so that a rule needs no chance.
+/// The id of a person's invitation to a channel: derived from company, user, channel and time, so that
+/// the rule stays deterministic.
 fn invitation_id(company: &Company, user: &User, channel: Channel, at: Time) -> InvitationId {
     let mut hasher = blake3::Hasher::new();
     for part in [company.id.as_str(), &user.key().folded(), channel.as_str()] {

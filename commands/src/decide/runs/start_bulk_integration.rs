@@ -6,10 +6,12 @@ use serde_json::json;
 
 use crate::company::Company;
 use crate::company::selection::{Pick, Selection};
+use crate::decide::dialect_rules::people_by_limit;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::enter_queue;
 use crate::decide::runs::selection::select;
 use crate::decide::runs::unfinished;
+use crate::dialect::RunLimit;
 use crate::event::ChannelName;
 use crate::event::{Channel, Event, Permission, Source};
 use crate::schema::exactly_one_of;
@@ -63,6 +65,9 @@ pub enum Mode {
     Preview,
     Confirmed,
 }
+
+/// How far in the past a start may be and count as now, in seconds: the time that a person needs to send the command.
+const NOT_BEFORE_GRACE_SECONDS: u64 = 60;
 
 /// The most people that one command may name, in people: their keys travel in one commit.
 pub const MAX_NAMED_USERS: usize = 5_000;
@@ -140,11 +145,27 @@ impl Decide for StartBulkIntegration {
             return Err(Refusal::new(Code::RunPlanChanged).with(details));
         }
         unfinished::check(company, &selection, channel, self.again)?;
-        let wait_until = self.not_before.filter(|not_before| *not_before > context.at);
+        let wait_until = self.wait_until(context.at)?;
         let run = request.run;
         let decision = request.confirm(company, &selection, wait_until);
         let link = self.source.token.as_ref().and(context.facts.import());
         Ok(decision.with_events(link.map(|import| Event::ImportLinkUsed { import, run })))
+    }
+}
+
+impl StartBulkIntegration {
+    /// When the run may enter the queue, if that is later than now.
+    ///
+    /// # Errors
+    /// `run.not_before_in_past`, if the time was over before the command could be sent.
+    fn wait_until(&self, now: Time) -> Result<Option<Time>, Refusal> {
+        let Some(not_before) = self.not_before else { return Ok(None) };
+        if not_before.plus_seconds(NOT_BEFORE_GRACE_SECONDS) < now {
+            let more = format!("{not_before}, and it is {now} now");
+            let details = json!({"not_before": not_before, "now": now});
+            return Err(Refusal::new(Code::RunNotBeforeInPast).saying(&more).with(details));
+        }
+        Ok((not_before > now).then_some(not_before))
     }
 }
 
@@ -253,7 +274,8 @@ impl Request {
     pub(crate) fn check(&self, company: &Company) -> Result<Selection, Refusal> {
         self.check_id(company)?;
         let selection = select(company, &self.source, self.channel)?;
-        self.check_size(company, selection.picks.len() as u64)?;
+        let people = people_by_limit(company, &self.source, &selection.picks);
+        self.check_size(company, people)?;
         Ok(selection)
     }
 
@@ -264,17 +286,29 @@ impl Request {
         if taken { Err(Code::RunAlreadyExists.into()) } else { Ok(()) }
     }
 
-    /// Whether there may be a run for so many people now.
+    /// Whether there may be a run for so many people of each limit now.
     ///
     /// # Errors
     /// `run.empty_selection`, `run.too_many_recipients`, `run.queue_full`.
-    pub(crate) fn check_size(&self, company: &Company, actual: u64) -> Result<(), Refusal> {
-        let limit = company.settings.bulk_integration_max_records;
-        if actual == 0 {
-            return Err(Code::RunEmptySelection.into());
+    pub(crate) fn check_size(
+        &self,
+        company: &Company,
+        people: impl IntoIterator<Item = (RunLimit, u64)>,
+    ) -> Result<(), Refusal> {
+        let mut is_empty = true;
+        for (limit, actual) in people {
+            is_empty &= actual == 0;
+            let limit = match limit {
+                RunLimit::Setting => company.settings.bulk_integration_max_records,
+                RunLimit::Product(limit) => limit,
+                RunLimit::Unlimited => continue,
+            };
+            if actual > limit {
+                return Err(too_many(limit, actual));
+            }
         }
-        if actual > limit {
-            return Err(too_many(limit, actual));
+        if is_empty {
+            return Err(Code::RunEmptySelection.into());
         }
         let waiting = company.lock.queue().len() + company.scheduled.len();
         if waiting as u64 >= company.settings.max_pending_runs {

@@ -20,7 +20,7 @@ pub(crate) struct State {
     pub hash: Digest,
     /// The number of events since the last snapshot.
     pub tail: u64,
-    /// The version of the last event that makes import plans stale: plans from this version on are valid. After
+    /// Plans made at this version or later are valid. Earlier ones are stale. After
     /// loading it is the loaded version, because the exact one is unknown.
     plans_valid_from: u64,
 }

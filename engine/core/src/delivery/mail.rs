@@ -24,7 +24,7 @@ pub enum Purpose {
     Run(RunId),
     /// A log-in mail to a new user.
     Welcome,
-    /// A notice to an administrator.
+    /// Any other mail: a notice to an administrator or a reminder to a user.
     Notice,
 }
 
@@ -85,7 +85,7 @@ pub struct EncodedMail {
 
 impl fmt::Debug for EncodedMail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Letter({} bytes)", self.bytes.len())
+        write!(f, "EncodedMail({} bytes)", self.bytes.len())
     }
 }
 
@@ -137,7 +137,7 @@ impl Mail {
             .from(from.clone())
             .to(Mailbox::new(name, to.clone()))
             .subject(content.subject.clone())
-            .raw_header(answered_by_nobody())
+            .raw_header(auto_submitted_header())
             .multipart(parts)
             .map_err(|_| MailError::Unbuildable)?;
         Ok(EncodedMail { from: from.email, to, bytes: letter.formatted() })
@@ -173,7 +173,7 @@ impl Mail {
 }
 
 /// Prevents automatic replies (RFC 3834).
-fn answered_by_nobody() -> HeaderValue {
+fn auto_submitted_header() -> HeaderValue {
     let name = HeaderName::new_from_ascii_str("Auto-Submitted");
     HeaderValue::new(name, "auto-generated".to_owned())
 }

@@ -1,10 +1,10 @@
 //! Distinguishes a torn tail from damage.
 //!
-//! The writer writes and syncs one frame at a time, into space that reads as zeros. If the last write was
-//! interrupted, its frame is the last one in the log and a part of it is missing: the bytes after some
-//! point, or whole sectors in any order. The missing part reads as zeros or lies beyond the end of the
-//! file. A complete frame with a wrong checksum was changed later: that is damage. Bad bytes that are
-//! followed by a frame of this log are damage too.
+//! Torn means: it is the last frame of the log, and a part of it was never written. Everything else is damage, such
+//! as a complete frame with a wrong checksum, or bad bytes before another frame of this log.
+//!
+//! The writer writes and syncs one frame at a time, into space that reads as zeros. An interrupted write lacks the
+//! bytes after some point, or whole sectors in any order. These read as zeros or lie beyond the end of the file.
 
 use super::frame::{FRAME_HEADER, FRAME_MAGIC, FrameHeader, LogId};
 

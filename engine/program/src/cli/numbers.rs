@@ -20,6 +20,7 @@ Examples:
   boarding numbers --company acme
   boarding numbers list --org-unit EMEA --state available --company acme
   boarding numbers add '+1 212 555 0001' '+1 212 555 0002' --company acme
+  boarding numbers add --from '+1 212 555 0001' --to '+1 212 555 0020' --company acme
   boarding numbers add --file numbers.txt --org-unit EMEA --company acme
   boarding numbers allocate EMEA --quantity 20 --company acme
   boarding numbers reserve '+1 212 555 0010' --tag Board --company acme
@@ -115,11 +116,17 @@ struct List {
 #[derive(Debug, Args)]
 struct Add {
     /// The numbers, with their country codes
-    #[arg(required_unless_present = "file", value_name = "NUMBER")]
+    #[arg(required_unless_present_any = ["file", "from"], value_name = "NUMBER")]
     numbers: Vec<String>,
     /// Reads the numbers from this file, one per line; - reads the standard input
     #[arg(long, value_name = "FILE", conflicts_with = "numbers")]
     file: Option<PathBuf>,
+    /// Adds all numbers of a range: the first of them
+    #[arg(long, value_name = "NUMBER", requires = "to", conflicts_with_all = ["numbers", "file"])]
+    from: Option<String>,
+    /// The last number of the range
+    #[arg(long, value_name = "NUMBER", requires = "from")]
+    to: Option<String>,
     /// The organization that gets the numbers, by its exact name [default: the company's stock]
     #[arg(long, value_name = "NAME")]
     org_unit: Option<String>,
@@ -177,7 +184,8 @@ async fn change(session: &Session<'_>, verb: Verb) -> CliResult {
             let text =
                 |result: &Value| format!("{} withdrawn", numbers_of(number(result, "withdrawn")));
             let body = json!({"numbers": numbers});
-            return submit_and_print(session, "WithdrawNumbers", body, text).await;
+            let done = submit_and_print(session, "WithdrawNumbers", body, text).await;
+            return done.map_err(|failure| naming(failure, &numbers));
         }
         Verb::Reserve { number, tag } => {
             let done = format!("{number} is reserved for {tag}");
@@ -215,12 +223,15 @@ impl Add {
                 lines.filter(|line| !line.is_empty()).map(str::to_owned).collect()
             }
         };
-        let body = json!({"numbers": numbers, "org_unit": self.org_unit});
-        submit_and_print(session, "AddNumbers", body, |result| {
+        let body = match (&self.from, &self.to) {
+            (Some(from), Some(to)) => json!({"from": from, "to": to, "org_unit": self.org_unit}),
+            _ => json!({"numbers": numbers, "org_unit": self.org_unit}),
+        };
+        let done = submit_and_print(session, "AddNumbers", body, |result| {
             let [added, present] = ["added", "already_there"].map(|name| number(result, name));
             format!("{} added, {present} already in the pool", numbers_of(added))
-        })
-        .await
+        });
+        done.await.map_err(|failure| naming(failure, &numbers))
     }
 }
 
@@ -229,14 +240,29 @@ impl Allocate {
         let mut body = json!({"org_unit": self.org_unit});
         match self.quantity {
             Some(quantity) => set(&mut body, "quantity", quantity),
-            None => set(&mut body, "numbers", self.numbers),
+            None => set(&mut body, "numbers", self.numbers.as_slice()),
         }
         let org_unit = self.org_unit;
-        submit_and_print(session, "AllocateNumbers", body, |result| {
+        let done = submit_and_print(session, "AllocateNumbers", body, |result| {
             format!("{} allocated to {org_unit}", numbers_of(number(result, "allocated")))
-        })
-        .await
+        });
+        done.await.map_err(|failure| naming(failure, &self.numbers))
     }
+}
+
+/// Names the argument that a refusal is about: the engine says only its place in the list.
+fn naming(failure: Failure, given: &[String]) -> Failure {
+    let Failure::Refused { document, code, message } = failure else { return failure };
+    let place = document.pointer("/details/place").and_then(Value::as_u64);
+    let place = place.and_then(|place| usize::try_from(place).ok()?.checked_sub(1));
+    let message = match place.and_then(|place| given.get(place)) {
+        Some(argument) if message.contains("range") => {
+            format!("{argument}: {message} To add a range: --from NUMBER --to NUMBER")
+        }
+        Some(argument) => format!("{argument}: {message}"),
+        None => message,
+    };
+    Failure::Refused { document, code, message }
 }
 
 /// A count with its unit, such as `1 number`.

@@ -2,18 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use boarding_commands::event::{Channel, Event, Who};
-use boarding_commands::values::{RunId, Time};
+use boarding_commands::event::{Channel, Event, Source, Who};
+use boarding_commands::values::{ImportId, RunId, Time};
 use serde_json::{Value, json};
 
 use super::super::violation::{CheckResult, ensure};
+
+/// The products whose runs `bulk_integration_max_records` does not bound.
+const OTHER_LIMIT: [&str; 3] = ["officechat", "mangoapps", "multiline"];
 
 /// The runs of one company, derived from its events.
 #[derive(Debug, Clone)]
 pub(crate) struct RunChecker {
     runs: BTreeMap<RunId, RunState>,
     queue: VecDeque<RunId>,
+    /// The limit of LeapXpert's runs.
     limit: u64,
+    /// The dialect of each import.
+    dialects: BTreeMap<ImportId, String>,
+    /// The users whose last file has another limit than LeapXpert's.
+    others: BTreeSet<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +49,13 @@ pub(crate) struct RunState {
 
 impl Default for RunChecker {
     fn default() -> Self {
-        Self { runs: BTreeMap::new(), queue: VecDeque::new(), limit: 100 }
+        Self {
+            runs: BTreeMap::new(),
+            queue: VecDeque::new(),
+            limit: 100,
+            dialects: BTreeMap::new(),
+            others: BTreeSet::new(),
+        }
     }
 }
 
@@ -66,7 +80,11 @@ impl RunChecker {
             {
                 self.limit = value.as_u64().ok_or("LX-06 the limit is not a number")?;
             }
-            Event::RunRequested { run, channel, total, .. } => {
+            Event::ImportAccepted { import, options, .. } => {
+                self.dialects.insert(*import, options.dialect.clone());
+            }
+            Event::RunRequested { run, channel, total, source, .. } => {
+                self.check_limit(source, *total)?;
                 self.requested(*run, *channel, *total)?;
             }
             Event::RecipientQueued { run, user } => self.listed(*run, user)?,
@@ -85,8 +103,35 @@ impl RunChecker {
             Event::InviteSent { run, user, .. } => self.outcome(*run, user, 0)?,
             Event::UserSkipped { run, user, .. } => self.outcome(*run, user, 1)?,
             Event::InviteFailed { run, user, .. } => self.outcome(*run, user, 2)?,
-            _ => {}
+            _ => self.observe_row(event),
         }
+        Ok(())
+    }
+
+    fn observe_row(&mut self, event: &Event) {
+        let (Some((_, row)), Some(user)) = (event.row(), event.subjects().user) else { return };
+        let dialect = self.dialects.get(&row.import).map_or("", String::as_str);
+        if OTHER_LIMIT.contains(&dialect) {
+            self.others.insert(user.folded());
+        } else {
+            self.others.remove(&user.folded());
+        }
+    }
+
+    /// P9: the people of LeapXpert in a run are within its limit.
+    fn check_limit(&self, source: &Source, total: u64) -> CheckResult {
+        let others = match source {
+            Source::Import(import) => match self.dialects.get(import) {
+                Some(dialect) if OTHER_LIMIT.contains(&dialect.as_str()) => total,
+                _ => 0,
+            },
+            _ => self.others.len() as u64,
+        };
+        ensure!(
+            total > 0 && total.saturating_sub(others) <= self.limit,
+            "P9 {total} recipients, the limit is {}",
+            self.limit
+        );
         Ok(())
     }
 
@@ -106,11 +151,6 @@ impl RunChecker {
     }
 
     fn requested(&mut self, run: RunId, channel: Channel, total: u64) -> CheckResult {
-        ensure!(
-            total <= self.limit && total > 0,
-            "P9 {total} recipients, the limit is {}",
-            self.limit
-        );
         let state = RunState {
             stage: Stage::Waiting,
             channel,

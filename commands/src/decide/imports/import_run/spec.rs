@@ -214,11 +214,18 @@ fn a_file_is_imported_though_its_run_is_refused() {
     };
     let rows = || vec![row(1, "bob"), row(2, "cid")];
     for extra in [auto(), all()] {
-        let limited = vec![channel_enabled(), number("bulk_integration_max_records", 1)];
+        let may_import = Event::CompanyConfigChanged {
+            setting: "enforce_run_limit_at_import".to_owned(),
+            value: json!(false),
+        };
+        let limit = number("bulk_integration_max_records", 1);
+        let limited = vec![channel_enabled(), limit, may_import];
         let (why, words) = (Code::RunTooManyRecipients, "2 people, the limit is 1");
-        let answer = refused(import(limited.clone(), rows(), &extra), why, words);
+        let mut leapxpert = extra.clone();
+        leapxpert["dialect"] = json!("leapxpert");
+        let answer = refused(import(limited.clone(), rows(), &leapxpert), why, words);
         assert_eq!(answer, (Value::Null, json!("run.too_many_recipients")));
-        let company = given(limited).after(asked(2, vec![], &extra));
+        let company = given(limited).after(asked(2, vec![], &leapxpert));
         refused(company.when(ImportRows { import: import_id(), rows: rows() }), why, words);
 
         let full = [channel_enabled(), number("max_pending_runs", 1)];
@@ -230,6 +237,14 @@ fn a_file_is_imported_though_its_run_is_refused() {
             "",
         );
     }
+}
+
+/// A35: the limit of LeapXpert's runs does not bound those of Office Chat.
+#[test]
+fn office_chat_invites_more_people_than_leapxpert_allows() {
+    let limited = vec![channel_enabled(), number("bulk_integration_max_records", 1)];
+    let then = import(limited, vec![row(1, "bob"), row(2, "cid")], &auto());
+    assert!(then.names().contains(&"RunStarted"), "{:?}", then.names());
 }
 
 /// Where one channel is enabled it need not be named; where two are, it must.

@@ -104,6 +104,20 @@ fn the_limit_counts_recipients() {
     );
 }
 
+/// A38: a start in the past is a mistake, except within a minute.
+#[test]
+fn start_in_the_past_is_refused() {
+    let mut body = for_users(&["ann"], "confirmed");
+    body["not_before"] = json!(Time(NOW.0 - 61_000));
+    let company = given(a_company());
+    let refusal = company
+        .when_json("StartBulkIntegration", body.clone())
+        .then_refused(Code::RunNotBeforeInPast);
+    assert_eq!(refusal.details["now"], json!(NOW));
+    body["not_before"] = json!(Time(NOW.0 - 60_000));
+    assert_eq!(company.when_json("StartBulkIntegration", body).result()["state"], "running");
+}
+
 /// LX-05, LX-19: an unknown channel and a disabled one have different codes.
 #[test]
 fn the_channel_must_be_known_and_enabled() {

@@ -154,15 +154,13 @@ fn line(row: &Value, problem: &Value) -> Value {
     })
 }
 
-/// The reason of a rejected phone: the warning of the row, or the text of the code.
+/// The reason of a rejected phone, as the row says it or as the code says it.
 fn phone_problem(row: &Value) -> Value {
-    let code = text(row, "phone").trim_start_matches("rejected:").to_owned();
-    let warnings = row.get("warnings").and_then(Value::as_array);
-    let warning = warnings.and_then(|all| all.iter().find(|one| text(one, "code") == code));
-    match warning {
-        Some(problem) => line(row, problem),
-        None => {
-            let message = boarding_commands::values::Code::find(&code).map(|code| code.text());
+    match row.get("phone_problem") {
+        Some(problem) if problem.is_object() => line(row, problem),
+        _ => {
+            let code = text(row, "phone").trim_start_matches("rejected:");
+            let message = boarding_commands::values::Code::find(code).map(|code| code.text());
             line(row, &json!({"column": "phone_number", "code": code, "message": message}))
         }
     }
