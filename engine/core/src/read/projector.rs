@@ -11,7 +11,8 @@ use boarding_projections::rows::Table;
 use tokio::sync::watch;
 
 use crate::limits::{FLUSH_AFTER_BATCHES, POLL_LOG_MILLIS, RETRY_MILLIS};
-use crate::read::store::{Meta, Store, StoreError, View, command_key};
+use crate::read::store::view::View;
+use crate::read::store::{Meta, Store, StoreError, command_key};
 use boarding_log::{EventLog, Location, Reader, RecentCommands};
 
 mod error;

@@ -15,7 +15,7 @@ mod folder;
 mod keys;
 mod meta;
 mod tree;
-mod view;
+pub mod view;
 
 use folder::Trust;
 use tree::StoreCause;
@@ -25,7 +25,6 @@ pub(crate) use keys::{
 };
 pub use meta::{Build, Meta};
 pub use tree::Remedy;
-pub use view::View;
 
 /// A failure of the store.
 #[derive(Debug, thiserror::Error)]
@@ -336,10 +335,5 @@ impl Store {
             self.apply(batch)?;
         }
         Ok(())
-    }
-
-    /// A view of the current rows, each table in its current build. The lease keeps these builds.
-    pub fn view(&self, meta: Meta, lease: &Arc<()>) -> View {
-        View::new(self.clone(), meta, lease)
     }
 }

@@ -6,7 +6,8 @@ use boarding_projections::rows::{StagedRows, Table};
 
 use super::ProjectError;
 use crate::limits::PROJECT_EVENTS_MAX;
-use crate::read::store::{Store, View, command_key};
+use crate::read::store::view::View;
+use crate::read::store::{Store, command_key};
 
 /// Checks that the rows belong to this log.
 ///

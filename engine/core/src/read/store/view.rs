@@ -15,11 +15,14 @@ pub struct View {
     _lease: Arc<()>,
 }
 
-impl View {
-    pub(super) fn new(store: Store, meta: Meta, lease: &Arc<()>) -> Self {
-        Self { store, meta, _lease: Arc::clone(lease) }
+impl Store {
+    /// A view of the current rows, each table in its current build. The lease keeps these builds.
+    pub fn view(&self, meta: Meta, lease: &Arc<()>) -> View {
+        View { store: self.clone(), meta, _lease: Arc::clone(lease) }
     }
+}
 
+impl View {
     /// The applied position when the view was created; the rows may be newer.
     pub fn position(&self) -> u64 {
         self.meta.position
