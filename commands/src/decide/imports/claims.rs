@@ -1,7 +1,7 @@
 //! Which row of a file gets which unique value, judged as if all rows were applied at once.
 //!
 //! A value that one row releases may be taken by another row, before or after it. Of two rows that take one value,
-//! none gets an id. A phone goes to the row with the smaller key, so that the order of the rows does not matter.
+//! none gets an id, and the first one gets a phone.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -33,8 +33,6 @@ struct Take {
     part: Part,
     /// The other user who has the value.
     holder: Option<UserId>,
-    /// The folded key of the row's user, for values that one of several rows gets.
-    key: Box<str>,
 }
 
 /// The part of a row that is refused alone: an id refuses the row, a phone only the phone.
@@ -121,7 +119,7 @@ impl Claims {
         }
         let Some(key) = key else { return };
         let known = company.users.created(key.as_str());
-        let claimant = Claimant { company, row: row.row, key: key.folded(), known };
+        let claimant = Claimant { company, row: row.row, known };
         if let Some(after) = after {
             self.note_ids(&claimant, after);
         }
@@ -178,8 +176,7 @@ impl Claims {
     ) {
         let own = claimant.known.map(|(id, _)| id);
         let holder = holder.filter(|holder| Some(*holder) != own);
-        let key = claimant.key.as_str().into();
-        self.takes.push(Take { mark, row: claimant.row, part, holder, key });
+        self.takes.push(Take { mark, row: claimant.row, part, holder });
     }
 
     /// Decides which row gets which value.
@@ -238,15 +235,14 @@ impl Claims {
 struct Claimant<'a> {
     company: &'a Company,
     row: u64,
-    key: String,
     known: Option<(UserId, &'a User)>,
 }
 
 /// The parts of these rows that do not get the value that all of them take.
 fn share(takes: &[&Take], allotment: &mut Allotment) -> Vec<(u64, Part)> {
-    let first = takes.iter().min_by_key(|take| &take.key);
+    let first = takes.iter().min_by_key(|take| take.row);
     let (Some(first), true) = (first, takes.len() > 1) else { return Vec::new() };
-    let second = takes.iter().filter(|take| take.row != first.row).min_by_key(|take| &take.key);
+    let second = takes.iter().filter(|take| take.row != first.row).min_by_key(|take| take.row);
     let other = second.map_or(first.row, |take| take.row);
     let mut refused = Vec::new();
     for take in takes {

@@ -211,7 +211,11 @@ fn lines() -> impl Strategy<Value = Vec<Line>> {
         let line = |(nth, (id, n)): (usize, (Option<usize>, Option<usize>))| {
             (nth, id, n.map(|n| n as u64))
         };
-        cells.into_iter().enumerate().map(line).collect::<Vec<Line>>()
+        let lines: Vec<Line> = cells.into_iter().enumerate().map(line).collect();
+        // Of two rows with one phone the first gets it: there the order matters.
+        let is_taken = |n: Option<u64>| lines.iter().filter(|line| line.2 == n).count() > 1;
+        let alone = |&(nth, id, n): &Line| (nth, id, n.filter(|n| !is_taken(Some(*n))));
+        lines.iter().map(alone).collect::<Vec<Line>>()
     });
     lines.prop_shuffle()
 }
