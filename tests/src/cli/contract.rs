@@ -252,7 +252,16 @@ fn rows_have_the_keys_of_the_contract() {
         (
             &["imports", "rows", "latest"],
             &[
-                "invite", "key", "line", "number", "outcome", "phone", "problems", "row", "undo",
+                "invite",
+                "key",
+                "line",
+                "number",
+                "outcome",
+                "phone",
+                "phone_problem",
+                "problems",
+                "row",
+                "undo",
                 "warnings",
             ],
         ),
