@@ -8,6 +8,7 @@ Prints "listening PORT" and runs until it is killed. Writes each accepted mail a
     ok            250 at every step
     r451 r550 …   that code at RCPT           r550-5.1.1 adds the enhanced code
     d451 d554 …   that code after the content
+    g2 g4 …       greylisting: 450 at RCPT, so many times
     bye           421 at RCPT, then the connection is closed
     cut           the connection is reset at DATA, before the content
     lost          the mail is accepted, then the connection is reset without an answer
@@ -22,6 +23,10 @@ import ssl
 import sys
 
 from aiosmtpd.smtp import AuthResult, SMTP, syntax
+
+
+# How often each recipient was refused by greylisting.
+GREYLISTED = {}
 
 
 def behaviour(address):
@@ -41,6 +46,10 @@ class Sink:
         word, answer = behaviour(address)
         if word[0] == "r" and word[1:4].isdigit():
             return answer
+        if word[0] == "g" and word[1:].isdigit():
+            GREYLISTED[address] = GREYLISTED.get(address, 0) + 1
+            if GREYLISTED[address] <= int(word[1:]):
+                return "450 4.2.0 greylisted, try later"
         if word == "bye":
             await server.push("421 closing")
             server.transport.close()

@@ -54,8 +54,11 @@ pub struct Settings {
     pub link_base_url: String,
     /// The sender's address of the company's mails.
     pub mail_from: String,
-    /// How often one mail is tried in all, in attempts.
+    /// The most attempts to send one mail. `delivery_retry_minutes` ends the attempts earlier, unless this is set low.
     pub max_attempts: u32,
+    /// How long a mail that is refused for now is tried again, in minutes: four hours outlast greylisting and a full
+    /// mailbox that is cleared within a working day.
+    pub delivery_retry_minutes: u64,
     /// The wait before the second attempt, in seconds; it doubles from there.
     pub retry_backoff_seconds: u64,
     /// How long a claimed recipient may stay without a report, in seconds. Then the recipient fails.
@@ -151,7 +154,8 @@ impl Default for Settings {
             language: "en".to_owned(),
             link_base_url: LINK_BASE_URL_PLACEHOLDER.to_owned(),
             mail_from: MAIL_FROM_PLACEHOLDER.to_owned(),
-            max_attempts: 3,
+            max_attempts: 1_000,
+            delivery_retry_minutes: 240,
             retry_backoff_seconds: 10,
             recipient_deadline_seconds: 900,
             max_pending_runs: 100,

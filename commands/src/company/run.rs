@@ -35,6 +35,8 @@ pub struct Run {
     pub(crate) wordings: BTreeMap<u32, Wording>,
     /// Deferred recipients and the time they may be claimed again.
     pub deferred: BTreeMap<u32, Time>,
+    /// How often each recipient without an outcome was refused for now.
+    pub(crate) refusals: BTreeMap<u32, u32>,
     pub passed: u64,
     pub skipped: u64,
     pub failed: u64,
@@ -122,6 +124,7 @@ impl Run {
             in_flight: BTreeMap::new(),
             wordings: BTreeMap::new(),
             deferred: BTreeMap::new(),
+            refusals: BTreeMap::new(),
             passed: 0,
             skipped: 0,
             failed: 0,
@@ -188,6 +191,14 @@ impl Run {
         }
     }
 
+    /// Records that a recipient was refused for now and may be claimed again at a time.
+    pub(crate) fn defer(&mut self, user: UserId, attempt: u32, retry_at: Time) {
+        if let Some(place) = self.set(user, RecipientState::Queued, Some(attempt)) {
+            self.deferred.insert(place, retry_at);
+            *self.refusals.entry(place).or_default() += 1;
+        }
+    }
+
     /// Moves a recipient to a state; counts it if that is an outcome. An outcome is never moved.
     pub(crate) fn set(
         &mut self,
@@ -205,6 +216,9 @@ impl Run {
         self.deferred.remove(&place);
         self.in_flight.remove(&place);
         self.wordings.remove(&place);
+        if state.is_terminal() {
+            self.refusals.remove(&place);
+        }
         match state {
             RecipientState::Sent => self.passed += 1,
             RecipientState::Skipped => self.skipped += 1,

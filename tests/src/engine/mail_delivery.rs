@@ -117,6 +117,39 @@ async fn temporary_rejection_is_retried_and_then_fails() {
     assert_eq!(sink.received().len(), 1);
 }
 
+/// A31: a greylisted person is tried again until the mail is accepted. The others do not wait for this.
+#[tokio::test]
+async fn greylisted_person_is_invited_after_many_attempts() {
+    let sink = MailServer::start(&[]);
+    let mut harness = EngineHarness::acme(Some(smtp(&sink))).await;
+    harness.import(&people_rows(&["g9.ann", "ok.bob"])).await;
+    let run = harness.start_run().await;
+    loop {
+        let mut pending = harness.engine().actor(&company_id("acme")).await.pending_work();
+        let now = harness.now();
+        let next = pending
+            .wait_for(|pending| {
+                pending.run.is_none() || pending.retry_at.is_some_and(|at| at > now)
+            })
+            .await
+            .map(|pending| pending.run);
+        if next.unwrap().is_none() {
+            break;
+        }
+        drop(pending);
+        assert_eq!(sink.received().len(), 1, "bob does not wait for ann");
+        harness.crash().await;
+        harness.advance_clock(3600);
+        harness.open().await;
+    }
+    harness.settle().await;
+    let row = harness.row("run", json!({"run": run})).await;
+    assert_eq!((&row["passed"], &row["failed"]), (&json!(2), &json!(0)), "{row}");
+    let deferred = harness.events().await.into_iter().filter(|name| name == "InviteDeferred");
+    assert!(deferred.count() > 3, "she is tried more than three times");
+    assert_eq!(sink.received().len(), 2);
+}
+
 /// P7: the engine does not retry a mail that may have arrived, also not after a restart.
 #[tokio::test]
 async fn uncertain_mail_is_not_sent_again() {

@@ -87,9 +87,7 @@ impl Company {
             RecipientEvent::InviteDeferred { run, user, attempt, retry_at, .. } => {
                 let user = self.users.enter(user.as_str());
                 let Some(run) = self.runs.get_mut(run) else { return };
-                if let Some(place) = run.set(user, RecipientState::Queued, Some(*attempt)) {
-                    run.deferred.insert(place, *retry_at);
-                }
+                run.defer(user, *attempt, *retry_at);
             }
             RecipientEvent::InviteSent { run, user, attempt, message_id, expires_at } => {
                 let user = self.users.enter(user.as_str());

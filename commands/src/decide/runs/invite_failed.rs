@@ -54,6 +54,7 @@ mod tests {
     use super::*;
     use crate::company::RecipientState;
     use crate::decide::ClaimRecipients;
+    use crate::decide::numbers::pool::testing::setting;
     use crate::decide::testing::{Given, NOW, a_running_run, given, run_id};
     use crate::decide::{Authority, Command};
     use crate::event::Event;
@@ -87,11 +88,14 @@ mod tests {
         assert_eq!(claimed.when(failed(true)).names(), ["InviteFailed"]);
     }
 
+    /// A31: the pauses grow, and together they last as long as the setting says.
     #[test]
-    fn a_temporary_failure_waits_longer_each_time_and_then_fails() {
+    fn temporary_refusals_are_retried_for_the_set_time() {
+        let retry_for_a_minute = setting("delivery_retry_minutes", 1.into());
         let mut company = given(a_running_run());
+        company.append(NOW, "jane", &[retry_for_a_minute]);
         let mut at = NOW;
-        for wait_seconds in [10, 20] {
+        for wait_seconds in [10, 20, 30] {
             company = claim_at(company, at);
             let decision = company.when(failed(false)).0.unwrap();
             let [Event::InviteDeferred { retry_at, .. }] = decision.events() else {

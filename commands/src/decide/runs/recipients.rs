@@ -13,6 +13,7 @@ use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
 use crate::event::{Channel, Event, TemplateKind, Wording};
+use crate::settings::Settings;
 use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time};
 
 /// A recipient that a report is about.
@@ -111,12 +112,14 @@ pub(crate) fn report_events(
         MailOutcome::Retry { code, detail } => {
             let attempt = recipient.attempt.max(1);
             let (code, detail) = (*code, detail.clone());
-            if attempt >= company.settings.max_attempts {
-                return vec![Event::InviteFailed { run, user: who, attempt, code, detail }];
+            let refusals = known.refusals.get(&found.place).copied().unwrap_or_default();
+            match pause_seconds(&company.settings, refusals) {
+                Some(pause) => {
+                    let retry_at = at.plus_seconds(pause);
+                    vec![Event::InviteDeferred { run, user: who, attempt, code, detail, retry_at }]
+                }
+                None => vec![Event::InviteFailed { run, user: who, attempt, code, detail }],
             }
-            let retry_at =
-                at.plus_seconds(backoff_seconds(company.settings.retry_backoff_seconds, attempt));
-            vec![Event::InviteDeferred { run, user: who, attempt, code, detail, retry_at }]
         }
         MailOutcome::Failed { code, detail } => {
             let attempt = recipient.attempt;
@@ -133,6 +136,22 @@ pub(crate) fn report_events(
 
 /// The longest wait between two attempts, in seconds: an hour, so that a run ends within the day.
 const MAX_BACKOFF_SECONDS: u64 = 3600;
+
+/// The pause before the next attempt for a recipient who was refused so many times before, in seconds. None if the
+/// time for attempts is over: it is the sum of the pauses, so a run that rests uses up nobody's time.
+fn pause_seconds(settings: &Settings, refusals: u32) -> Option<u64> {
+    let time = settings.delivery_retry_minutes.saturating_mul(60);
+    let pause = |attempt| backoff_seconds(settings.retry_backoff_seconds, attempt);
+    let mut waited = 0u64;
+    for attempt in 1..=refusals {
+        waited = waited.saturating_add(pause(attempt));
+        if waited >= time {
+            return None;
+        }
+    }
+    let attempts_left = refusals.saturating_add(1) < settings.max_attempts;
+    attempts_left.then(|| pause(refusals.saturating_add(1)).min(time - waited))
+}
 
 fn backoff_seconds(first: u64, attempt: u32) -> u64 {
     let doubled = 1u64.checked_shl(attempt.saturating_sub(1)).unwrap_or(u64::MAX);
