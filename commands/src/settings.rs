@@ -18,7 +18,7 @@ pub(crate) use schema::change_schema;
 pub use texts::link_address;
 
 use crate::event::{BlankMeans, Channel};
-use crate::values::fold;
+use crate::values::email::ascii_domain;
 
 /// The link page until one is set: a domain that never exists, so that no link of a trial leads to a stranger.
 const LINK_BASE_URL_PLACEHOLDER: &str = "https://boarding.invalid/link/";
@@ -229,8 +229,11 @@ impl Settings {
 
     /// Whether people may have an address of this domain.
     pub fn allows_domain_of(&self, email: &str) -> bool {
-        let domain = email.rsplit('@').next().unwrap_or_default();
         let allowed = &self.allowed_email_domains;
-        allowed.is_empty() || allowed.iter().any(|one| fold(one) == fold(domain))
+        if allowed.is_empty() {
+            return true;
+        }
+        let domain = ascii_domain(email.rsplit('@').next().unwrap_or_default());
+        allowed.iter().any(|one| ascii_domain(one) == domain)
     }
 }

@@ -211,6 +211,24 @@ async fn address_beyond_ascii_needs_smtputf8() {
     assert_eq!(without.received().len(), 0);
 }
 
+/// A domain beyond ASCII goes out in A-labels, so only letters before the `@` need SMTPUTF8.
+#[tokio::test]
+async fn domain_beyond_ascii_needs_no_smtputf8() {
+    let server = MailServer::start(&["--plain-addresses"]);
+    let to = |to: &str| Mail { to: to.to_owned(), ..mail("ok") };
+    let mails =
+        ["ok.a@münchen.example", "ok.b@xn--mnchen-3ya.example", "ok.jürgen@exämple.example"];
+    let from = "Acme <onboarding@münchen.example>".to_owned();
+    let mails = mails.map(|address| Mail { from: from.clone(), ..to(address) });
+    let sent = channel(&server, LONG_TIMEOUTS).send_batch(mails.into()).await;
+    assert_eq!(sent[..2], [ChannelAnswer::SENT, ChannelAnswer::SENT]);
+    is_permanent(&sent[2], Code::RecipientEmailUndeliverable);
+    assert!(format!("{:?}", sent[2]).contains("before the @"), "{sent:?}");
+    let mut received: Vec<_> = server.received().into_iter().flat_map(|mail| mail.to).collect();
+    received.sort();
+    assert_eq!(received, ["ok.a@xn--mnchen-3ya.example", "ok.b@xn--mnchen-3ya.example"]);
+}
+
 /// A server with TLS that requires a login.
 fn secure_server() -> MailServer {
     let file = |name: &str| tests_folder().join("smtp_sink").join(name).display().to_string();

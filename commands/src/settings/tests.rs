@@ -44,6 +44,17 @@ fn domains_percent_and_seconds_are_held_to_their_bounds() {
     assert!(Settings::default().allows_domain_of("jane@globex.example"));
 }
 
+/// ML-16: domains are compared as DNS knows them, so both spellings of a domain beyond ASCII are one.
+#[test]
+fn allowed_domains_are_compared_in_a_labels() {
+    let allowed_email_domains = vec!["ACME.example".to_owned(), "münchen.example".to_owned()];
+    let settings = Settings { allowed_email_domains, ..Settings::default() };
+    for good in ["a@acme.example", "a@xn--mnchen-3ya.example", "a@MÜNCHEN.example"] {
+        assert!(settings.allows_domain_of(good), "{good}");
+    }
+    assert!(!settings.allows_domain_of("a@sub.acme.example"));
+}
+
 /// LX-05: the vendor's keys, in both spellings, are ours under another name.
 #[test]
 fn the_vendors_keys_are_understood() {

@@ -47,6 +47,22 @@ pub fn check(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
+/// A domain as DNS knows it: in A-labels (RFC 5890) and lower case. A text that is no domain is only put in lower case.
+pub fn ascii_domain(domain: &str) -> String {
+    idna::domain_to_ascii(domain).unwrap_or_else(|_| domain.to_lowercase())
+}
+
+/// The address with its domain in A-labels, which every mail server accepts. An address with other letters than ASCII
+/// before the `@` stays as it is: a mail server accepts it as a whole or not at all.
+pub fn with_ascii_domain(address: &str) -> String {
+    match address.rsplit_once('@') {
+        Some((local, domain)) if local.is_ascii() && !domain.is_ascii() => {
+            format!("{local}@{}", ascii_domain(domain))
+        }
+        _ => address.to_owned(),
+    }
+}
+
 /// Whether the text is one sender: an address, or a name and the address in angle brackets. A name with a comma or
 /// another mark must be in quotes.
 pub fn is_mailbox(text: &str) -> bool {
@@ -129,6 +145,14 @@ mod tests {
                 check(text).unwrap_err().starts_with("did you mean the address alone"),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn domain_beyond_ascii_is_written_in_a_labels() {
+        assert_eq!(with_ascii_domain("a@München.example"), "a@xn--mnchen-3ya.example");
+        for same in ["a@ACME.example", "jürgen@exämple.example", "a@xn--mnchen-3ya.example"] {
+            assert_eq!(with_ascii_domain(same), same);
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use boarding_commands::company::InvitationClaim;
 use boarding_commands::template::Rendered;
+use boarding_commands::values::email::with_ascii_domain;
 use boarding_commands::values::{Code, CompanyId, Digest, Personal, RunId, Time};
 use lettre::Address;
 use lettre::message::{
@@ -123,8 +124,10 @@ impl Mail {
     /// Which part is invalid, for example a control character in a header.
     pub fn letter(&self) -> Result<EncodedMail, MailError> {
         self.check()?;
-        let from: Mailbox = self.from.parse().map_err(|_| MailError::From)?;
-        let to: Address = self.to.parse().map_err(|_| MailError::To)?;
+        let mut from: Mailbox = self.from.parse().map_err(|_| MailError::From)?;
+        let sender = with_ascii_domain(from.email.as_ref());
+        from.email = sender.parse().map_err(|_| MailError::From)?;
+        let to: Address = with_ascii_domain(&self.to).parse().map_err(|_| MailError::To)?;
         let name = Some(self.to_name.trim().to_owned()).filter(|name| !name.is_empty());
         let content = &self.content;
         let parts = MultiPart::alternative()

@@ -165,13 +165,15 @@ fn parameters(
         let eight_bits = MailParameter::Body(MailBodyParameter::EightBitMime);
         return Ok(vec![MailParameter::SmtpUtfEight, eight_bits]);
     }
-    let code = if is_ascii(&letter.to) {
-        Code::DeliveryRefused
+    // Domains are in A-labels, so the letters beyond ASCII are before the sign.
+    let (code, detail) = if is_ascii(&letter.to) {
+        let detail = "the sender's address has letters beyond ASCII before the @, which the mail server does not accept; correct the setting mail_from";
+        (Code::DeliveryRefused, detail)
     } else {
-        Code::RecipientEmailUndeliverable
+        let detail = "the address has letters beyond ASCII before the @, which the mail server does not accept (it has no SMTPUTF8)";
+        (Code::RecipientEmailUndeliverable, detail)
     };
-    let detail = "the mail server accepts only ASCII addresses".to_owned();
-    Err(MailOutcome::Failed { code, detail: Some(detail) })
+    Err(MailOutcome::Failed { code, detail: Some(detail.to_owned()) })
 }
 
 fn is_ascii(address: &Address) -> bool {
