@@ -10,10 +10,10 @@ use crate::user_file::RowValues;
 use crate::values::{Code, Problem};
 
 impl Rows<'_> {
-    /// Counts the phone as lost if phones are added and the person ends without one. `user` is an existing person.
+    /// Counts the phone as lost if phones are added and the person ends without one, or warns of a blank cell.
+    /// `user` is an existing person.
     ///
-    /// A blank cell also gets a warning. A rejected phone has its outcome, and a file without the column has one
-    /// warning.
+    /// A rejected phone has its outcome, and a file without the column has one warning.
     pub(super) fn note_phone_loss(
         &self,
         values: &RowValues,
@@ -33,9 +33,11 @@ impl Rows<'_> {
                 if is_listed() {
                     return;
                 }
-                row.lost += 1;
+                // A blank cell loses nothing, but the person cannot be invited.
                 if values.phone == CellValue::Blank {
                     row.warnings.push(Problem::in_column(column, Code::PhoneMissing));
+                } else {
+                    row.lost += 1;
                 }
             }
             (CellValue::Value(Ok(_)), _) => {}
