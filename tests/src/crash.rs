@@ -13,6 +13,7 @@ mod mails;
 mod missing_file;
 mod opening;
 mod process;
+mod read_models;
 mod run;
 mod sample_folder;
 mod smtp;

@@ -2,6 +2,7 @@
 
 mod data_folder;
 mod dialects;
+mod full_disk;
 mod generators;
 mod held_channel;
 mod idempotency;

@@ -2,9 +2,11 @@
 
 pub mod cancel_run;
 pub mod claim_recipients;
+mod expected;
 pub mod invite_failed;
 pub mod invite_sent;
 pub mod list_recipients;
+mod plan;
 pub mod queue;
 pub mod recipients;
 pub mod record_delivery;

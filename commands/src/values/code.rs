@@ -173,7 +173,8 @@ codes! {
     // Runs.
     RunTooManyRecipients "run.too_many_recipients" "Bulk integration invitation exceeds max records size limit; select fewer people, or raise the limit."
     RunEmptySelection "run.empty_selection" "The selection contains nobody; select at least one person."
-    RunPlanChanged "run.plan_changed" "The number of people has changed since the preview; make a new preview and check it."
+    RunAlreadyConfirmed "run.already_confirmed" "This plan was confirmed already and has started a run; make a new preview to invite the people again."
+    RunPlanChanged "run.plan_changed" "The people of the run have changed since the preview; make a new preview and check it."
     RunNotFound "run.not_found" "The company has no run with this id; check the id."
     RunAlreadyExists "run.already_exists" "A run with this id exists already; use another id."
     RunPeopleInUnfinishedRun "run.people_in_unfinished_run" "Some of these people are in a run that has not ended, and would get a second mail."

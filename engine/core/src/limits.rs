@@ -37,6 +37,13 @@ pub const POLL_LOG_MILLIS: u64 = 200;
 /// on a slow disk.
 pub const FLUSH_AFTER_BATCHES: u32 = 8;
 
+/// How often the store is tried again while it cannot be opened, in milliseconds: a full disk may get free space
+/// at any time.
+pub const REPAIR_MILLIS: u64 = 1_000;
+
+/// How often one process rebuilds damaged read models: more often the disk itself is broken.
+pub const REPAIRS_MAX: u32 = 5;
+
 /// The cache size of the store, in bytes: small, because an engine with a million users must fit in 512 MiB.
 pub const STORE_CACHE_BYTES: u64 = 16 * 1024 * 1024;
 

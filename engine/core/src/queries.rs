@@ -9,8 +9,8 @@ use boarding_commands::decide::imports::import_file::needed;
 use boarding_commands::event::Permission;
 use boarding_commands::values::{Code, CompanyId, ImportId, Refusal, Time};
 use boarding_projections::csv_export::CsvFormat;
-use boarding_projections::query::{Access, MAX_LIMIT_ROWS, Query, RowsAnswer};
-use boarding_projections::rows::{MemoryRows, Rows};
+use boarding_projections::query::{Access, MAX_LIMIT_ROWS, Query, QueryError, RowsAnswer};
+use boarding_projections::rows::{MemoryRows, Rows, RowsError};
 use serde_json::{Map, Value, json};
 
 use crate::context::EngineContext;
@@ -71,6 +71,9 @@ impl Queries {
         let query = list::find(name)?;
         let common = CommonParams::take(query.own_names(params)?)?;
         self.check_permission(company, query, &common.rest, asker).await?;
+        if common.as_of.is_none() {
+            self.up_to_date().await?;
+        }
         if let Some(position) = common.min_position {
             self.visible(position).await?;
         }
@@ -78,6 +81,29 @@ impl Queries {
         let answering =
             tokio::task::spawn_blocking(move || answer(&context, &company, query, &common));
         answering.await.map_err(|error| unavailable(&error))?
+    }
+
+    /// Waits until the read models have applied the log as it was at the start, at most five seconds: before, they
+    /// would show the past as the present.
+    ///
+    /// # Errors
+    /// `not_yet_visible` with the progress, or `unavailable` when they cannot be used.
+    async fn up_to_date(&self) -> Result<(), QueryFailure> {
+        let target = self.context.read_models.target();
+        let seen = || self.context.read_models.seen().borrow().clone();
+        if seen().is_ok_and(|seen| seen >= target) {
+            return Ok(());
+        }
+        self.visible(target).await.map_err(|failure| match (failure, seen()) {
+            (QueryFailure::Failed { code: Code::NotYetVisible, .. }, Ok(seen)) => {
+                let percent = (seen * 100).checked_div(target).unwrap_or(100);
+                let why = format!(
+                    "the read models are being rebuilt from the log: position {seen} of {target}, {percent} %"
+                );
+                QueryFailure::Failed { code: Code::NotYetVisible, why }
+            }
+            (failure, _) => failure,
+        })
     }
 
     /// Waits until the read models have applied a position, at most five seconds.
@@ -205,7 +231,8 @@ fn answer(
             csv(now, company, query, params, rows, format).map(QueryAnswer::Csv)
         }
         (ListedQuery::Rows(query), None) => {
-            let answer = query.answer_at(now, company, params, rows)?;
+            let answer = query.answer_at(now, company, params, rows);
+            let answer = answer.inspect_err(|error| report_damage(context, error))?;
             Ok(QueryAnswer::Json(match answer {
                 RowsAnswer::Rows { rows, next } => {
                     json!({"position": position, "rows": rows, "next": next})
@@ -213,6 +240,13 @@ fn answer(
                 RowsAnswer::Row(row) => json!({"position": position, "row": row}),
             }))
         }
+    }
+}
+
+/// Rows that cannot be decoded are damaged, so they are rebuilt.
+fn report_damage(context: &EngineContext, error: &QueryError) {
+    if matches!(error, QueryError::Failed(RowsError::Undecodable { .. })) {
+        context.read_models.report_damage();
     }
 }
 

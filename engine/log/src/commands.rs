@@ -12,7 +12,7 @@ const GENERATION_COMMITS: usize = 57_344;
 
 /// Finds a commit by its command. Keys are 128 bits of a hash, so the caller must compare the commit.
 #[derive(Debug, Default)]
-pub(super) struct RecentCommands {
+pub struct RecentCommands {
     generations: VecDeque<Generation>,
 }
 
@@ -25,13 +25,8 @@ struct Generation {
 type Key = [u64; 2];
 
 impl RecentCommands {
-    pub(super) fn insert(
-        &mut self,
-        company: &CompanyId,
-        command: CommandId,
-        position: u64,
-        at: Location,
-    ) {
+    /// Adds the commit of a command.
+    pub fn insert(&mut self, company: &CompanyId, command: CommandId, position: u64, at: Location) {
         if self.generations.back().is_none_or(|newest| newest.locations.len() >= GENERATION_COMMITS)
         {
             self.generations.push_back(Generation { last_position: 0, locations: HashMap::new() });
@@ -43,7 +38,8 @@ impl RecentCommands {
         }
     }
 
-    pub(super) fn find(&self, company: &CompanyId, command: CommandId) -> Option<Location> {
+    /// The location of the commit of a command.
+    pub fn find(&self, company: &CompanyId, command: CommandId) -> Option<Location> {
         let key = key(company, command);
         self.generations.iter().rev().find_map(|generation| generation.locations.get(&key)).copied()
     }

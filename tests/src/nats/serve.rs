@@ -290,7 +290,7 @@ async fn options_are_read_from_a_file() {
     let mut child = command.spawn().unwrap();
     let mut line = String::new();
     let out = child.stdout.take().unwrap();
-    std::io::BufRead::read_line(&mut std::io::BufReader::new(out), &mut line).unwrap();
+    BufReader::new(out).read_line(&mut line).unwrap();
     let caller = Caller::connect(&server.url()).await;
     caller.command("SetCompanyConfig", json!({"company_name": "Acme"})).await.accepted();
     let pid = child.id().to_string();

@@ -7,7 +7,9 @@ use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::decide::runs::queue::end_if_done;
-use crate::decide::runs::recipients::{Found, dispatched, outcome_without_mail, report_events};
+use crate::decide::runs::recipients::{
+    Found, InviteRules, dispatched, outcome_without_mail, report_events,
+};
 use crate::event::Permission;
 use crate::values::{Code, Refusal, RunId};
 
@@ -43,7 +45,12 @@ impl Decide for ClaimRecipients {
         for (place, recipient) in run.due(context.at, self.most) {
             let Some(user) = company.users.get(recipient.user) else { continue };
             let found = Found { id: self.run, run, place, recipient, user };
-            let outcome = outcome_without_mail(company, run, recipient.user, context.at);
+            let outcome = outcome_without_mail(
+                company,
+                &InviteRules::of(run, recipient.user),
+                recipient.user,
+                context.at,
+            );
             let outcome = outcome
                 .or_else(|| promises.make(company, recipient.user).err().map(MailOutcome::failed));
             match outcome {

@@ -169,10 +169,28 @@ fn wording(company: &Company, user: &User) -> Option<Wording> {
     company.wording(TemplateKind::ChannelInvitation, language)
 }
 
+/// What a run says about whether a person is invited.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InviteRules {
+    pub channel: Channel,
+    /// Whether a valid link is replaced, independent of the settings.
+    pub resend: bool,
+    /// The person as a recipient of the run; none before the run lists her.
+    pub own: Option<Recipient>,
+}
+
+impl InviteRules {
+    /// The rules of a run for this person.
+    pub(crate) fn of(run: &Run, id: UserId) -> Self {
+        let own = run.recipient(id).map(|(_, recipient)| recipient);
+        Self { channel: run.channel, resend: run.resend, own }
+    }
+}
+
 /// The outcome of a recipient who may not be invited now; the first reason counts.
 pub(crate) fn outcome_without_mail(
     company: &Company,
-    run: &Run,
+    rules: &InviteRules,
     id: UserId,
     now: Time,
 ) -> Option<MailOutcome> {
@@ -184,12 +202,12 @@ pub(crate) fn outcome_without_mail(
     if matches!(user.state, UserState::Archived | UserState::Deactivated) {
         return failed(Code::RecipientUserArchived);
     }
-    let link = user.link(run.channel);
+    let link = user.link(rules.channel);
     if link.linked {
         return Some(MailOutcome::skipped(Code::RecipientAlreadyLinked));
     }
     // The channel was enabled when the run was confirmed. An administrator may have disabled it since.
-    if !company.settings.channel_enabled(run.channel) {
+    if !company.settings.channel_enabled(rules.channel) {
         return failed(Code::ChannelNotEnabled);
     }
     if user.listed().is_empty() && needs_corporate_phone(company, id, user) {
@@ -203,11 +221,10 @@ pub(crate) fn outcome_without_mail(
         return failed(Code::DeliverySuppressed);
     }
     // A live invitation of this run's own failed attempt does not count: nobody received it.
-    let own = run.recipient(id).map(|(_, recipient)| recipient);
     let live = link.invitation.is_some_and(|invitation| {
-        invitation.is_live(now) && !own.is_some_and(|own| invitation.is_claimed_by(&own))
+        invitation.is_live(now) && !rules.own.is_some_and(|own| invitation.is_claimed_by(&own))
     });
-    if live && !run.resend && !supersedes_live_invitation(company, user) {
+    if live && !rules.resend && !supersedes_live_invitation(company, user) {
         return Some(MailOutcome::skipped(Code::RecipientInvitationAlreadyLive));
     }
     None
@@ -248,7 +265,13 @@ pub fn open_claims(company: &Company, id: RunId, via: &str, now: Time) -> Vec<Op
         let same_channel = run.via.as_deref() == Some(via);
         let may_go_on = same_channel
             && same_address
-            && outcome_without_mail(company, run, recipient.user, now).is_none();
+            && outcome_without_mail(
+                company,
+                &InviteRules::of(run, recipient.user),
+                recipient.user,
+                now,
+            )
+            .is_none();
         Some(OpenClaim { claim, may_go_on, since })
     };
     run.in_flight.iter().filter_map(open).collect()

@@ -8,6 +8,8 @@ use crate::company::Company;
 use crate::company::selection::{Pick, Selection};
 use crate::decide::dialect_rules::people_by_limit;
 use crate::decide::rule::{Context, Decide, Decision};
+use crate::decide::runs::expected::Parts;
+use crate::decide::runs::plan::Plan;
 use crate::decide::runs::queue::enter_queue;
 use crate::decide::runs::selection::select;
 use crate::decide::runs::unfinished;
@@ -82,6 +84,8 @@ struct Preview {
     plan_hash: String,
     recipient_count: u64,
     duplicates_removed: u64,
+    #[serde(flatten)]
+    parts: Parts,
 }
 
 /// The `result` of a run that was confirmed.
@@ -128,22 +132,18 @@ impl Decide for StartBulkIntegration {
         let request =
             Request { run: RunId(self.run.map_or(context.id.0, |run| run.0)), channel, source };
         let selection = request.check(company)?;
-        let plan_hash = plan_hash(company, channel, &selection);
+        let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
             let result = json!(Preview {
-                plan_hash,
+                plan_hash: plan.hash(),
                 recipient_count: selection.picks.len() as u64,
                 duplicates_removed: selection.duplicates_removed,
+                parts: Parts::of(company, &selection, channel, context.at),
             });
             return Ok(Decision::Answer { result });
         }
         let actual = selection.picks.len() as u64;
-        let count_differs = self.expected_recipients.is_some_and(|expected| expected != actual);
-        let plan_differs = self.plan_hash.as_ref().is_some_and(|expected| *expected != plan_hash);
-        if count_differs || plan_differs {
-            let details = json!({"expected": self.expected_recipients, "actual": actual, "plan_hash": plan_hash});
-            return Err(Refusal::new(Code::RunPlanChanged).with(details));
-        }
+        plan.check(self.plan_hash.as_deref(), self.expected_recipients, actual)?;
         unfinished::check(company, &selection, channel, self.again)?;
         let wait_until = self.wait_until(context.at)?;
         let run = request.run;
@@ -382,17 +382,6 @@ pub(crate) fn too_many(limit: u64, actual: u64) -> Refusal {
 
 fn recipient_queued(company: &Company, run: RunId, pick: &Pick) -> Event {
     Event::RecipientQueued { run, user: Personal(company.key_of(pick)) }
-}
-
-/// The digest of the recipients and the channel: a confirmed run equals the shown one.
-fn plan_hash(company: &Company, channel: Channel, selection: &Selection) -> String {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(channel.as_str().as_bytes());
-    for pick in &selection.picks {
-        hasher.update(&[0]);
-        hasher.update(company.key_of(pick).folded().as_bytes());
-    }
-    hasher.finalize().to_hex().to_string()
 }
 
 #[cfg(test)]

@@ -111,7 +111,8 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     let files = folder.files();
     files::sweep(&files).map_err(|source| EngineError::Sweep { folder: files.clone(), source })?;
     let (store, opened) = Store::open(&folder.derived())?;
-    let indexed_up_to = store.read_meta()?.position;
+    // Without a store the log keeps all commands in memory.
+    let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
     let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
     let read_models = ReadModels::follow(Arc::clone(&log), store.clone())?;
     let channel = match options.channel {
@@ -124,7 +125,7 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     };
     let set_aside = match opened {
         store::Opened::Empty { set_aside } => set_aside,
-        store::Opened::Kept => None,
+        store::Opened::Kept | store::Opened::Waiting => None,
     };
     let context = EngineContext {
         log,

@@ -1,54 +1,26 @@
 //! The projector: a thread that applies the log to read models, in atomic batches.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, Weak, mpsc};
 use std::thread;
 use std::time::Duration;
 
 use boarding_commands::values::{CommandId, CompanyId};
-use boarding_projections::projection::ProjectionError;
 use boarding_projections::projectors;
-use boarding_projections::rows::{StagedRows, Table};
+use boarding_projections::rows::Table;
 use tokio::sync::watch;
 
-use crate::limits::{FLUSH_AFTER_BATCHES, POLL_LOG_MILLIS, PROJECT_EVENTS_MAX, RETRY_MILLIS};
-use crate::read::store::{Meta, Store, StoreError, View, command_key};
-use boarding_log::{Entry, EventLog, Location, ReadError, Reader};
+use crate::limits::{FLUSH_AFTER_BATCHES, POLL_LOG_MILLIS, RETRY_MILLIS};
+use crate::read::store::view::View;
+use crate::read::store::{Meta, Store, StoreError, command_key};
+use boarding_log::{EventLog, Location, Reader, RecentCommands};
 
-/// Why the read models have stopped. Commands still work; queries fail with this text.
-#[derive(Debug, thiserror::Error)]
-pub enum ProjectError {
-    #[error("read the log for the read models")]
-    Log(#[source] ReadError),
-    #[error("keep the read models")]
-    Store(#[source] StoreError),
-    #[error("start the thread of the read models")]
-    Thread(#[source] std::io::Error),
-    #[error("project an event")]
-    Stopped(#[source] ProjectionError),
-    /// The rows contain events that the log lacks: the log was truncated or replaced.
-    #[error(
-        "the read models have seen position {seen} and the log ends at {end}: the log has lost its end; restore it from a backup"
-    )]
-    LogIsShorter { seen: u64, end: u64 },
-    /// The last applied commit differs from the log.
-    #[error(
-        "the read models end at position {seen} with another commit than the log: they belong to another log; use the data folder that belongs to it"
-    )]
-    OtherLog { seen: u64 },
-}
+mod error;
+mod log_batch;
+mod repair;
 
-impl From<ReadError> for ProjectError {
-    fn from(error: ReadError) -> Self {
-        Self::Log(error)
-    }
-}
-
-impl From<StoreError> for ProjectError {
-    fn from(error: StoreError) -> Self {
-        Self::Store(error)
-    }
-}
+pub use error::ProjectError;
+use log_batch::{check_log, next_entries, stage};
 
 /// A handle of the read models.
 #[derive(Debug, Clone)]
@@ -60,7 +32,11 @@ pub struct ReadModels {
 struct Shared {
     store: Store,
     view: RwLock<View>,
-    /// The last applied position, or an error text once the thread has stopped.
+    /// The position that rows must reach before queries are answered: the end of the log at the start.
+    target: AtomicU64,
+    /// The commands of the log while the store is repaired and filled again.
+    recalled: RwLock<Option<RecentCommands>>,
+    /// The last applied position, or an error text while the rows cannot be used.
     seen: watch::Sender<Result<u64, Arc<str>>>,
     requests: mpsc::Sender<ProjectorRequest>,
     /// Whether a notification is pending already: one is enough.
@@ -84,25 +60,35 @@ impl ReadModels {
     /// # Errors
     /// When the rows are ahead of the log, or the store fails.
     pub fn follow(log: Arc<dyn EventLog>, store: Store) -> Result<Self, ProjectError> {
-        let meta = store.read_meta()?;
-        if meta.position > log.end() {
-            return Err(ProjectError::LogIsShorter { seen: meta.position, end: log.end() });
-        }
-        check_same_log(&*log, &store, meta.position)?;
+        // A store that cannot be opened at the moment is opened by the thread.
+        let is_open = store.is_open();
+        let meta = if is_open { store.read_meta()? } else { Meta::empty() };
+        check_log(&*log, &store, meta.position)?;
         log.forget_commands_up_to(meta.position);
         let (requests, received) = mpsc::channel();
         let lease = Arc::new(());
         let shared = Arc::new(Shared {
             view: RwLock::new(store.view(meta.clone(), &lease)),
+            target: AtomicU64::new(log.end()),
+            recalled: RwLock::new((!is_open).then(RecentCommands::default)),
             seen: watch::Sender::new(Ok(meta.position)),
             store,
             requests,
             notified: AtomicBool::new(false),
             thread: std::sync::Mutex::new(None),
         });
-        let (retired, unflushed) = (Vec::new(), 0);
-        let follower =
-            Follower { log, shared: Arc::clone(&shared), meta, lease, retired, unflushed };
+        let (retired, unflushed, indexed, repairs) = (Vec::new(), 0, meta.position, 0);
+        let follower = Follower {
+            log,
+            shared: Arc::clone(&shared),
+            meta,
+            lease,
+            retired,
+            unflushed,
+            indexed,
+            repairs,
+            has_swept: false,
+        };
         let thread = thread::Builder::new()
             .name("projector".to_owned())
             .spawn(move || follower.run(&received))
@@ -119,6 +105,17 @@ impl ReadModels {
     /// The last applied position, as it changes, or an error text once the thread has stopped.
     pub fn seen(&self) -> watch::Receiver<Result<u64, Arc<str>>> {
         self.shared.seen.subscribe()
+    }
+
+    /// The position that rows must reach before queries are answered. Until then rows are of the past.
+    pub fn target(&self) -> u64 {
+        self.shared.target.load(Ordering::Acquire)
+    }
+
+    /// Reports a row that cannot be decoded: the rows are rebuilt.
+    pub(crate) fn report_damage(&self) {
+        let _ = self.shared.store.damage();
+        self.refresh();
     }
 
     /// Notifies the thread that the log has grown.
@@ -151,6 +148,11 @@ impl ReadModels {
         company: &CompanyId,
         command: CommandId,
     ) -> Result<Option<Location>, StoreError> {
+        let recalled = self.shared.recalled.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(recalled) = &*recalled {
+            return Ok(recalled.find(company, command));
+        }
+        drop(recalled);
         let bytes = self.shared.store.get_raw(&command_key(company, command))?;
         Ok(bytes
             .and_then(|bytes| bytes.try_into().ok())
@@ -195,14 +197,28 @@ struct Follower {
     lease: Arc<()>,
     /// Replaced builds, and the lease of the views that may still read them.
     retired: Vec<Retired>,
+    /// The highest position whose commands the log may have forgotten.
+    indexed: u64,
+    /// How often damaged rows were rebuilt.
+    repairs: u32,
+    /// Whether folders that were set aside are removed already.
+    has_swept: bool,
 }
 
 impl Follower {
     fn run(mut self, received: &mpsc::Receiver<ProjectorRequest>) {
-        if let Err(error) = self.work(received) {
-            let text = boarding_log::error_chain(&error);
-            tracing::error!(%text, "read models stopped");
-            drop(self.shared.seen.send_replace(Err(text.into())));
+        let mut worked = self.work(received);
+        while let Err(error) = worked {
+            worked = match self.repair(&error, received) {
+                Some(Ok(())) => self.work(received),
+                Some(Err(error)) => Err(error),
+                None => {
+                    let text = boarding_log::error_chain(&error);
+                    tracing::error!(%text, "read models stopped");
+                    drop(self.shared.seen.send_replace(Err(text.into())));
+                    return;
+                }
+            };
         }
     }
 
@@ -217,7 +233,7 @@ impl Follower {
         let mut reader = self.log.read_all(self.meta.position + 1);
         loop {
             let notified = match self.catch_up(&mut *reader) {
-                Ok(()) => Some(self.rest(received)),
+                Ok(()) => Some(self.rest(received)?),
                 // A log on the network may be unreachable for a while.
                 Err(ProjectError::Log(error)) if error.is_transient() => {
                     let text = boarding_log::error_chain(&error);
@@ -236,7 +252,12 @@ impl Follower {
                 }
                 Some(ProjectorRequest::Rebuild(tables, done)) => {
                     let rebuilt = self.rebuild(&tables);
-                    let _ = done.send(rebuilt.map_err(|error| boarding_log::error_chain(&error)));
+                    let text = rebuilt.as_ref().map_err(|error| boarding_log::error_chain(error));
+                    let _ = done.send(text.copied());
+                    rebuilt.or_else(|error| match error {
+                        ProjectError::Store(_) => Err(error),
+                        _ => Ok(()),
+                    })?;
                 }
                 Some(ProjectorRequest::Stop) | None => return Ok(()),
             }
@@ -244,13 +265,22 @@ impl Follower {
     }
 
     /// Waits for a message, or until another writer has appended.
-    fn rest(&self, received: &mpsc::Receiver<ProjectorRequest>) -> ProjectorRequest {
+    ///
+    /// # Errors
+    /// When a query has found damage.
+    fn rest(
+        &self,
+        received: &mpsc::Receiver<ProjectorRequest>,
+    ) -> Result<ProjectorRequest, ProjectError> {
         loop {
+            if let Some(error) = self.shared.store.failure() {
+                return Err(error.into());
+            }
             match received.recv_timeout(Duration::from_millis(POLL_LOG_MILLIS)) {
-                Ok(requests) => return requests,
-                Err(mpsc::RecvTimeoutError::Disconnected) => return ProjectorRequest::Stop,
+                Ok(requests) => return Ok(requests),
+                Err(mpsc::RecvTimeoutError::Disconnected) => return Ok(ProjectorRequest::Stop),
                 Err(mpsc::RecvTimeoutError::Timeout) if self.log.end() > self.meta.position => {
-                    return ProjectorRequest::Refresh;
+                    return Ok(ProjectorRequest::Refresh);
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
@@ -260,6 +290,10 @@ impl Follower {
     /// Applies the rest of the log and removes unused builds.
     fn catch_up(&mut self, reader: &mut dyn Reader) -> Result<(), ProjectError> {
         while self.batch(reader)? {}
+        if !self.has_swept {
+            self.shared.store.remove_older_aside();
+            self.has_swept = true;
+        }
         self.sweep()
     }
 
@@ -286,7 +320,12 @@ impl Follower {
             self.unflushed = 0;
         }
         self.log.forget_commands_up_to(meta.position);
+        self.indexed = self.indexed.max(meta.position);
+        let is_indexed = meta.position >= self.indexed;
         self.adopt(meta);
+        if is_indexed {
+            *self.shared.recalled.write().unwrap_or_else(PoisonError::into_inner) = None;
+        }
         Ok(true)
     }
 
@@ -337,52 +376,4 @@ impl Follower {
         }
         Ok(())
     }
-}
-
-/// Whether the log has the last applied commit at the same location.
-fn check_same_log(log: &dyn EventLog, store: &Store, seen: u64) -> Result<(), ProjectError> {
-    if seen == 0 {
-        return Ok(());
-    }
-    let other = ProjectError::OtherLog { seen };
-    let Some(Entry { location, recorded }) = log.read_all(seen).next()? else { return Err(other) };
-    let key = command_key(&recorded.commit.company, recorded.commit.command);
-    let known = store.get_raw(&key)?;
-    let is_same = recorded.last_position() == seen
-        && known.is_some_and(|known| known.as_slice() == location.0.to_be_bytes());
-    if is_same { Ok(()) } else { Err(other) }
-}
-
-/// Reads commits of about one batch up to this position. Returns the commits before a fault. The
-/// next call then returns the fault.
-fn next_entries(reader: &mut dyn Reader, end: u64) -> Result<Vec<Entry>, ReadError> {
-    let (mut entries, mut events) = (Vec::new(), 0);
-    while events < PROJECT_EVENTS_MAX {
-        match reader.next() {
-            Ok(Some(entry)) if entry.recorded.position <= end => {
-                events += entry.recorded.commit.span();
-                entries.push(entry);
-            }
-            Err(error) if entries.is_empty() => return Err(error),
-            _ => break,
-        }
-    }
-    Ok(entries)
-}
-
-fn stage(
-    view: &View,
-    entries: &[Entry],
-    tables: &[Table],
-    batch: &mut sled::Batch,
-) -> Result<(), ProjectError> {
-    let mut staged = StagedRows::over(view);
-    let projectors: Vec<_> = projectors().filter(|one| tables.contains(&one.table)).collect();
-    for fact in entries.iter().flat_map(|entry| entry.recorded.facts()) {
-        for projector in &projectors {
-            projector.apply(&fact, &mut staged).map_err(ProjectError::Stopped)?;
-        }
-    }
-    view.stage(staged.into_changes(), batch);
-    Ok(())
 }

@@ -1,34 +1,45 @@
-//! The store of derived data in sled. A replay of the log can rebuild all of it.
+//! The store of derived data. A replay of the log can rebuild all of it.
 //!
-//! After any error or panic of sled, the folder is moved aside and rebuilt from the log.
+//! After damage the folder is moved aside and rebuilt from the log, also while the engine runs. A full disk stops
+//! the store only while it is full.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::fmt;
+use std::io;
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use boarding_commands::values::CompanyId;
-use boarding_projections::rows::{RowChange, Rows, RowsError, Table, Visit};
+use boarding_projections::rows::{Table, Visit};
 
-use crate::limits::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS};
-
+mod folder;
 mod keys;
 mod meta;
+mod tree;
+pub mod view;
+
+use folder::Trust;
+use tree::StoreCause;
 
 pub(crate) use keys::{
     command as command_key, snapshot as snapshot_key, snapshots as snapshots_prefix,
 };
 pub use meta::{Build, Meta};
+pub use tree::Remedy;
 
-/// A failure of the store. The remedy is always a rebuild.
+/// A failure of the store.
 #[derive(Debug, thiserror::Error)]
 #[error("{operation} the read models in {}", path.display())]
 pub struct StoreError {
     operation: &'static str,
     path: PathBuf,
-    source: Box<dyn std::error::Error + Send + Sync>,
+    source: StoreCause,
+}
+
+impl StoreError {
+    /// What helps against it.
+    pub fn remedy(&self) -> Remedy {
+        self.source.remedy()
+    }
 }
 
 /// The result of opening the store.
@@ -38,50 +49,166 @@ pub enum Opened {
     Kept,
     /// There was no usable store: it starts empty, and a replay fills it.
     Empty { set_aside: Option<PathBuf> },
+    /// It cannot be opened at the moment, because the disk is full. [`Store::reopen`] tries again.
+    Waiting,
 }
 
-/// One sled tree; the first byte of a key says the kind of data.
+/// One tree of keys; the first byte of a key says the kind of data.
 #[derive(Debug, Clone)]
 pub struct Store {
-    tree: sled::Db,
-    folder: PathBuf,
+    inner: Arc<Inner>,
 }
 
-/// The file that records a clean close, or the boot id of the machine while the store is open.
-const MARK: &str = "MARK";
+struct Inner {
+    folder: PathBuf,
+    /// `None` while the store is being repaired.
+    tree: RwLock<Option<sled::Db>>,
+    /// What helps against the first failure since the tree was opened.
+    failure: Mutex<Option<Remedy>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Store({})", self.folder.display())
+    }
+}
+
+impl fmt::Display for Store {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.folder.display().fmt(f)
+    }
+}
+
+impl Drop for Inner {
+    // The library writes when the last handle is dropped, and may fail.
+    fn drop(&mut self) {
+        self.close_tree();
+    }
+}
+
+impl Inner {
+    fn close_tree(&self) {
+        let tree = self.tree.write().unwrap_or_else(PoisonError::into_inner).take();
+        let _ = tree::quietly(|| {
+            drop(tree);
+            Ok(())
+        });
+    }
+}
 
 impl Store {
     /// Opens the folder, or moves it aside and creates an empty store.
     ///
     /// # Errors
-    /// When not even an empty store can be created.
+    /// When not even an empty store can be created, except on a full disk.
     pub fn open(folder: &Path) -> Result<(Self, Opened), StoreError> {
-        let failed = |operation: &'static str, source: io::Error| StoreError {
-            operation,
-            path: folder.to_owned(),
-            source: source.into(),
-        };
-        let fresh = !folder.join("db").exists();
-        if !fresh && is_trusted(folder) {
-            drop_half_written(folder).map_err(|error| failed("clean up", error))?;
-            if let Ok(tree) = open_tree(folder) {
-                let store = Self { tree, folder: folder.to_owned() };
-                if store.read_meta().is_ok() {
-                    mark(folder, &boot_id()).map_err(|error| failed("mark", error))?;
-                    return Ok((store, Opened::Kept));
+        let (tree, failure) = (RwLock::new(None), Mutex::new(None));
+        let store = Self { inner: Arc::new(Inner { folder: folder.to_owned(), tree, failure }) };
+        let mut set_aside = None;
+        match store.open_trusted() {
+            Ok(true) => return Ok((store, Opened::Kept)),
+            Ok(false) => {}
+            Err(error) if error.remedy() == Remedy::Wait => return Ok((store, Opened::Waiting)),
+            Err(_) => {}
+        }
+        match store.start_anew(&mut set_aside) {
+            Ok(()) => Ok((store, Opened::Empty { set_aside })),
+            Err(error) if error.remedy() == Remedy::Wait => Ok((store, Opened::Waiting)),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Opens a store that was closed or used in this run of the machine. Returns whether there is one.
+    fn open_trusted(&self) -> Result<bool, StoreError> {
+        match folder::trust(&self.inner.folder) {
+            Trust::New | Trust::Distrusted => Ok(false),
+            Trust::Trusted { position } => {
+                self.reopen()?;
+                let meta = self.read_meta()?;
+                if position.is_some_and(|position| position != meta.position) {
+                    return Ok(false);
                 }
+                folder::mark_open(&self.inner.folder).map_err(|error| self.error("mark", error))?;
+                Ok(true)
             }
         }
-        let set_aside =
-            if fresh { None } else { Some(set_aside(folder).map_err(|e| failed("set aside", e))?) };
-        fs::create_dir_all(folder).map_err(|error| failed("make a folder for", error))?;
-        let tree = open_tree(folder).map_err(|source| StoreError {
-            operation: "open",
-            path: folder.to_owned(),
-            source,
-        })?;
-        mark(folder, &boot_id()).map_err(|error| failed("mark", error))?;
-        Ok((Self { tree, folder: folder.to_owned() }, Opened::Empty { set_aside }))
+    }
+
+    /// Opens the same folder again.
+    ///
+    /// # Errors
+    /// When it cannot be opened.
+    pub(crate) fn reopen(&self) -> Result<(), StoreError> {
+        self.inner.close_tree();
+        folder::drop_half_written(&self.inner.folder)
+            .map_err(|error| self.error("clean up", error))?;
+        self.open_tree()
+    }
+
+    /// Moves the folder aside and opens an empty store. A repeated call moves nothing aside again.
+    ///
+    /// # Errors
+    /// When no empty store can be created.
+    pub(crate) fn start_anew(&self, set_aside: &mut Option<PathBuf>) -> Result<(), StoreError> {
+        self.inner.close_tree();
+        let folder = &self.inner.folder;
+        let failed = |operation| move |error: io::Error| self.error(operation, error);
+        if set_aside.is_none() && folder::trust(folder) != Trust::New {
+            *set_aside = Some(folder::set_aside(folder).map_err(failed("set aside"))?);
+        }
+        folder::make_empty(folder).map_err(failed("make a folder for"))?;
+        self.open_tree()?;
+        folder::mark_open(folder).map_err(failed("mark"))
+    }
+
+    fn open_tree(&self) -> Result<(), StoreError> {
+        let tree = tree::open(&self.inner.folder).map_err(|cause| self.error("open", cause))?;
+        *self.inner.tree.write().unwrap_or_else(PoisonError::into_inner) = Some(tree);
+        *self.failure_slot() = None;
+        Ok(())
+    }
+
+    /// Marks the store as usable again after a repair.
+    pub(crate) fn mark_repaired(&self) -> Result<(), StoreError> {
+        folder::mark_open(&self.inner.folder).map_err(|error| self.error("mark", error))
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.inner.tree.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// The failure of an operation since the tree was opened, for example of a query.
+    pub(crate) fn failure(&self) -> Option<StoreError> {
+        let cause = match (*self.failure_slot())? {
+            Remedy::Wait => StoreCause::Io(io::ErrorKind::StorageFull.into()),
+            Remedy::Rebuild => StoreCause::Damaged,
+        };
+        Some(self.error("keep", cause))
+    }
+
+    /// The failure of damage that was found in a row.
+    pub(crate) fn damage(&self) -> StoreError {
+        self.fail(Remedy::Rebuild);
+        self.error("read", StoreCause::Damaged)
+    }
+
+    fn fail(&self, remedy: Remedy) {
+        let mut known = self.failure_slot();
+        if known.is_none() {
+            *known = Some(remedy);
+            folder::mark_failed(&self.inner.folder);
+        }
+    }
+
+    fn failure_slot(&self) -> MutexGuard<'_, Option<Remedy>> {
+        self.inner.failure.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Removes the folders that were set aside, but the last one.
+    pub(crate) fn remove_older_aside(&self) {
+        if let Err(error) = folder::remove_older_aside(&self.inner.folder) {
+            tracing::warn!(%error, "removing old read models that were set aside failed");
+        }
     }
 
     /// Flushes to the disk. This only limits memory; it is not needed for safety.
@@ -94,8 +221,12 @@ impl Store {
     /// # Errors
     /// When the flush fails. Then the next opening rebuilds if the machine has restarted in between.
     pub fn close(&self) -> Result<(), StoreError> {
+        if self.failure().is_some() || !self.is_open() {
+            return Ok(());
+        }
+        let position = self.read_meta()?.position;
         self.flush()?;
-        mark(&self.folder, CLOSED).map_err(|source| self.error("mark", source))
+        folder::mark_closed(&self.inner.folder, position).map_err(|error| self.error("mark", error))
     }
 
     pub(crate) fn get_raw(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
@@ -130,18 +261,22 @@ impl Store {
         operation: &'static str,
         work: impl FnOnce(&sled::Db) -> sled::Result<T>,
     ) -> Result<T, StoreError> {
-        match catch_unwind(AssertUnwindSafe(|| work(&self.tree))) {
-            Ok(done) => done.map_err(|source| self.error(operation, source)),
-            Err(_) => Err(self.error(operation, "sled panicked")),
-        }
+        let tree = self.inner.tree.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let tree = tree.ok_or_else(|| self.error(operation, StoreCause::Closed))?;
+        let done = tree::quietly(move || {
+            let done = work(&tree);
+            // The last handle of a tree may fail when it is dropped.
+            drop(tree);
+            Ok(done?)
+        });
+        done.map_err(|cause| {
+            self.fail(cause.remedy());
+            self.error(operation, cause)
+        })
     }
 
-    fn error(
-        &self,
-        operation: &'static str,
-        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-    ) -> StoreError {
-        StoreError { operation, path: self.folder.clone(), source: source.into() }
+    fn error(&self, operation: &'static str, source: impl Into<StoreCause>) -> StoreError {
+        StoreError { operation, path: self.inner.folder.clone(), source: source.into() }
     }
 
     /// Reads the metadata; that of an empty store if there is none.
@@ -151,9 +286,7 @@ impl Store {
     pub fn read_meta(&self) -> Result<Meta, StoreError> {
         match self.get_raw(keys::META)? {
             None => Ok(Meta::empty()),
-            Some(bytes) => {
-                rmp_serde::from_slice(&bytes).map_err(|error| self.error("decode", error))
-            }
+            Some(bytes) => rmp_serde::from_slice(&bytes).map_err(|_| self.damage()),
         }
     }
 
@@ -162,7 +295,8 @@ impl Store {
         meta: &Meta,
         batch: &mut sled::Batch,
     ) -> Result<(), StoreError> {
-        let bytes = rmp_serde::to_vec(meta).map_err(|error| self.error("encode", error))?;
+        let encoded = rmp_serde::to_vec(meta);
+        let bytes = encoded.map_err(|error| self.error("encode", io::Error::other(error)))?;
         batch.insert(keys::META, bytes);
         Ok(())
     }
@@ -202,130 +336,4 @@ impl Store {
         }
         Ok(())
     }
-
-    /// A view of the current rows, each table in its current build. The lease keeps these builds.
-    pub fn view(&self, meta: Meta, lease: &Arc<()>) -> View {
-        View { store: self.clone(), meta, _lease: Arc::clone(lease) }
-    }
-}
-
-/// The rows of one build of each table.
-#[derive(Debug, Clone)]
-pub struct View {
-    store: Store,
-    meta: Meta,
-    _lease: Arc<()>,
-}
-
-impl View {
-    /// The applied position when the view was created; the rows may be newer.
-    pub fn position(&self) -> u64 {
-        self.meta.position
-    }
-
-    /// Adds changes of rows to a batch.
-    pub(crate) fn stage(&self, changes: impl Iterator<Item = RowChange>, batch: &mut sled::Batch) {
-        for change in changes {
-            let key = keys::row(
-                change.table,
-                self.meta.build(change.table),
-                &change.company,
-                &change.key,
-            );
-            match change.row {
-                Some(row) => batch.insert(key, row),
-                None => batch.remove(key),
-            }
-        }
-    }
-}
-
-impl Rows for View {
-    fn get(
-        &self,
-        table: Table,
-        company: &CompanyId,
-        key: &[u8],
-    ) -> Result<Option<Vec<u8>>, RowsError> {
-        let key = keys::row(table, self.meta.build(table), company, key);
-        self.store.get_raw(&key).map_err(|cause| RowsError::Store { table, cause: cause.into() })
-    }
-
-    fn scan(
-        &self,
-        table: Table,
-        company: &CompanyId,
-        prefix: &[u8],
-        from: &[u8],
-        visit: &mut Visit<'_>,
-    ) -> Result<(), RowsError> {
-        let build = self.meta.build(table);
-        let base = keys::row(table, build, company, &[]);
-        let (prefix, from) =
-            (keys::row(table, build, company, prefix), keys::row(table, build, company, from));
-        let mut visit =
-            |key: &[u8], row: &[u8]| visit(key.get(base.len()..).unwrap_or_default(), row);
-        self.store
-            .scan_raw(&prefix, &from, &mut visit)
-            .map_err(|cause| RowsError::Store { table, cause: cause.into() })
-    }
-}
-
-fn open_tree(folder: &Path) -> Result<sled::Db, Box<dyn std::error::Error + Send + Sync>> {
-    let config = sled::Config::new()
-        .path(folder)
-        .cache_capacity(STORE_CACHE_BYTES)
-        .mode(sled::Mode::LowSpace)
-        .flush_every_ms(Some(STORE_FLUSH_MILLIS));
-    match catch_unwind(AssertUnwindSafe(|| config.open())) {
-        Ok(Ok(tree)) => Ok(tree),
-        Ok(Err(error)) => Err(error.into()),
-        Err(_) => Err("sled panicked".into()),
-    }
-}
-
-/// Removes unfinished snapshot files of sled: they are never needed, and opening fails with them.
-fn drop_half_written(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "generating") {
-            fs::remove_file(path)?;
-        }
-    }
-    Ok(())
-}
-
-/// The content of the mark after a clean close.
-const CLOSED: &str = "closed";
-
-/// Whether the store is usable: it was closed cleanly, or the machine has not restarted since. Without a
-/// restart of the machine nothing that was written is lost, even if the process was killed.
-fn is_trusted(folder: &Path) -> bool {
-    let mark = fs::read_to_string(folder.join(MARK)).unwrap_or_default();
-    mark == CLOSED || (!mark.is_empty() && mark == boot_id())
-}
-
-fn mark(folder: &Path, text: &str) -> io::Result<()> {
-    let mut file = fs::File::create(folder.join(MARK))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
-}
-
-fn boot_id() -> String {
-    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    format!("open since {}", id.trim())
-}
-
-/// Moves the folder to the first free name `….set-aside-N`, so that an operator can examine it.
-fn set_aside(folder: &Path) -> io::Result<PathBuf> {
-    for n in 1..1_000 {
-        let mut name = folder.as_os_str().to_owned();
-        name.push(format!(".set-aside-{n}"));
-        let target = PathBuf::from(name);
-        if !target.exists() {
-            fs::rename(folder, &target)?;
-            return Ok(target);
-        }
-    }
-    Err(io::Error::other("too many folders were set aside; remove them"))
 }

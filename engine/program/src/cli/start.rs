@@ -91,6 +91,7 @@ impl Start {
         let preview = session.submit_new("StartBulkIntegration", self.body("preview")).await?;
         let count = number(&preview.result, "recipient_count");
         let question = announcement(count, number(&preview.result, "duplicates_removed"));
+        let question = [question, parts(&preview.result)].join(" ").trim_end().to_owned();
         if self.consent().yes() {
             session.out.say(&question);
         } else {
@@ -172,6 +173,32 @@ pub(super) fn announcement(count: u64, duplicates_removed: u64) -> String {
     format!(
         "You're about to send invitation emails to {count} {people} for them to link their messaging account{again}."
     )
+}
+
+/// The parts of the number of people in a preview. Empty if all of them will be invited, for the first time today.
+fn parts(preview: &Value) -> String {
+    let expected = preview.get("expected").cloned().unwrap_or_default();
+    let (invite, skip) = (number(&expected, "invite"), number(&expected, "skip"));
+    let fail = expected.get("fail").and_then(Value::as_object).cloned().unwrap_or_default();
+    let fail = fail.iter().map(|(code, count)| format!("{count} will fail with {code}"));
+    let mut sentences = Vec::new();
+    let mut all = vec![format!("{invite} will be invited")];
+    if skip > 0 {
+        all.push(format!("{skip} will be skipped"));
+    }
+    all.extend(fail);
+    if all.len() > 1 {
+        sentences.push(format!("Of them, {}.", all.join(", ")));
+    }
+    let (recent, waiting) =
+        (number(preview, "invited_within_24h"), number(preview, "in_waiting_runs"));
+    if recent > 0 {
+        sentences.push(format!("Invited within the last 24 hours: {recent}."));
+    }
+    if waiting > 0 {
+        sentences.push(format!("In a run that waits: {waiting}."));
+    }
+    sentences.join(" ")
 }
 
 /// Waits until a run and the runs before it are completed, and prints the result.

@@ -89,6 +89,50 @@ fn a_changed_plan_is_refused() {
     given(a_company()).when_json("StartBulkIntegration", body).then_refused(Code::RunPlanChanged);
 }
 
+/// A39: a plan starts one run; a new preview allows another.
+#[test]
+fn plan_that_was_confirmed_is_refused_with_its_run() {
+    let mut body = for_users(&["ann", "bob"], "preview");
+    let company = given(a_company());
+    let shown = company.when_json("StartBulkIntegration", body.clone()).result();
+    body["mode"] = json!("confirmed");
+    body["plan_hash"] = shown["plan_hash"].clone();
+    let first = company.when_json("StartBulkIntegration", body.clone());
+    let run = first.result()["run"].clone();
+    let company = given(a_company().into_iter().chain(first.events()));
+    body["run"] = json!(run_id(76));
+    let refusal = company
+        .when_json("StartBulkIntegration", body.clone())
+        .then_refused(Code::RunAlreadyConfirmed);
+    assert_eq!(refusal.details, json!({"run": run}));
+    let mut preview = for_users(&["ann", "bob"], "preview");
+    preview["run"] = json!(run_id(77));
+    let again = company.when_json("StartBulkIntegration", preview).result();
+    assert_ne!(again["plan_hash"], shown["plan_hash"]);
+    body["plan_hash"] = again["plan_hash"].clone();
+    body["run"] = json!(run_id(77));
+    assert!(company.when_json("StartBulkIntegration", body).0.is_ok());
+}
+
+/// A40: the number of people has parts, so that nobody is mailed by surprise.
+#[test]
+fn preview_says_what_would_become_of_the_people() {
+    let mut events = a_company();
+    events.extend([user_created("cid"), Event::UserArchived { user: who("ann") }]);
+    events.extend(run_started(run_id(4), &["bob"]));
+    events.extend(run_queued(run_id(5), &["bob"]));
+    let named = ["ann", "bob", "cid", "nobody"];
+    let result =
+        given(events).when_json("StartBulkIntegration", for_users(&named, "preview")).result();
+    let fail = json!({
+        "recipient.user_archived": 1,
+        "recipient.corporate_phone_missing": 1,
+        "recipient.user_not_created": 1,
+    });
+    assert_eq!(result["expected"], json!({"invite": 1, "skip": 0, "fail": fail}));
+    assert_eq!((&result["in_waiting_runs"], &result["invited_within_24h"]), (&json!(1), &json!(0)));
+}
+
 /// LX-07, P9: exactly at the limit passes, one more is refused and nothing is done.
 #[test]
 fn the_limit_counts_recipients() {

@@ -1,0 +1,99 @@
+//! The tree of the store: opened, used and closed so that no panic and no word of the library gets out.
+
+use std::cell::Cell;
+use std::io;
+use std::panic::{self, AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Once;
+
+use crate::limits::{STORE_CACHE_BYTES, STORE_FLUSH_MILLIS};
+
+/// Why the store failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StoreCause {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error("they are damaged")]
+    Damaged,
+    #[error("they are being repaired")]
+    Closed,
+}
+
+/// What helps against a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remedy {
+    /// Wait: nothing can be written at the moment.
+    Wait,
+    /// Rebuild the rows from the log.
+    Rebuild,
+}
+
+impl StoreCause {
+    pub(super) fn remedy(&self) -> Remedy {
+        match self {
+            Self::Io(error) => match error.kind() {
+                io::ErrorKind::StorageFull
+                | io::ErrorKind::QuotaExceeded
+                | io::ErrorKind::FileTooLarge
+                | io::ErrorKind::ReadOnlyFilesystem
+                // A query still uses the file, which is locked.
+                | io::ErrorKind::Other => Remedy::Wait,
+                _ => Remedy::Rebuild,
+            },
+            Self::Damaged => Remedy::Rebuild,
+            Self::Closed => Remedy::Wait,
+        }
+    }
+}
+
+impl From<sled::Error> for StoreCause {
+    fn from(error: sled::Error) -> Self {
+        match error {
+            sled::Error::Io(error) => Self::Io(error.raw_os_error().map_or_else(
+                // A repeated error has only its kind; its text is not for people.
+                || error.kind().into(),
+                io::Error::from_raw_os_error,
+            )),
+            _ => Self::Damaged,
+        }
+    }
+}
+
+/// Opens the tree in a folder, or creates it.
+pub(super) fn open(folder: &Path) -> Result<sled::Db, StoreCause> {
+    let config = sled::Config::new()
+        .path(folder)
+        .cache_capacity(STORE_CACHE_BYTES)
+        .mode(sled::Mode::LowSpace)
+        .flush_every_ms(Some(STORE_FLUSH_MILLIS));
+    quietly(|| config.open().map_err(StoreCause::from))
+}
+
+thread_local! {
+    /// Whether this thread is inside the library: its panics are failures of the store.
+    static INSIDE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs work of the library. A panic in it is damage, and is not printed.
+pub(super) fn quietly<T>(work: impl FnOnce() -> Result<T, StoreCause>) -> Result<T, StoreCause> {
+    hide_panics();
+    let outside = INSIDE.replace(true);
+    let done = catch_unwind(AssertUnwindSafe(work));
+    INSIDE.set(outside);
+    done.unwrap_or(Err(StoreCause::Damaged))
+}
+
+/// Hides the panics of the library, in this thread's work and in the library's own threads.
+fn hide_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let others = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            let of_library =
+                info.location().is_some_and(|location| location.file().contains("/sled-"));
+            if !of_library && !INSIDE.get() {
+                others(info);
+            }
+        }));
+    });
+}

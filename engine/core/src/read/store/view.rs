@@ -1,0 +1,77 @@
+//! A view of the current rows, each table in its current build.
+
+use std::sync::Arc;
+
+use boarding_commands::values::CompanyId;
+use boarding_projections::rows::{RowChange, Rows, RowsError, Table, Visit};
+
+use super::{Meta, Store, keys};
+
+/// The rows of one build of each table.
+#[derive(Debug, Clone)]
+pub struct View {
+    store: Store,
+    meta: Meta,
+    _lease: Arc<()>,
+}
+
+impl Store {
+    /// A view of the current rows, each table in its current build. The lease keeps these builds.
+    pub fn view(&self, meta: Meta, lease: &Arc<()>) -> View {
+        View { store: self.clone(), meta, _lease: Arc::clone(lease) }
+    }
+}
+
+impl View {
+    /// The applied position when the view was created; the rows may be newer.
+    pub fn position(&self) -> u64 {
+        self.meta.position
+    }
+
+    /// Adds changes of rows to a batch.
+    pub(crate) fn stage(&self, changes: impl Iterator<Item = RowChange>, batch: &mut sled::Batch) {
+        for change in changes {
+            let key = keys::row(
+                change.table,
+                self.meta.build(change.table),
+                &change.company,
+                &change.key,
+            );
+            match change.row {
+                Some(row) => batch.insert(key, row),
+                None => batch.remove(key),
+            }
+        }
+    }
+}
+
+impl Rows for View {
+    fn get(
+        &self,
+        table: Table,
+        company: &CompanyId,
+        key: &[u8],
+    ) -> Result<Option<Vec<u8>>, RowsError> {
+        let key = keys::row(table, self.meta.build(table), company, key);
+        self.store.get_raw(&key).map_err(|cause| RowsError::Store { table, cause: cause.into() })
+    }
+
+    fn scan(
+        &self,
+        table: Table,
+        company: &CompanyId,
+        prefix: &[u8],
+        from: &[u8],
+        visit: &mut Visit<'_>,
+    ) -> Result<(), RowsError> {
+        let build = self.meta.build(table);
+        let base = keys::row(table, build, company, &[]);
+        let (prefix, from) =
+            (keys::row(table, build, company, prefix), keys::row(table, build, company, from));
+        let mut visit =
+            |key: &[u8], row: &[u8]| visit(key.get(base.len()..).unwrap_or_default(), row);
+        self.store
+            .scan_raw(&prefix, &from, &mut visit)
+            .map_err(|cause| RowsError::Store { table, cause: cause.into() })
+    }
+}
