@@ -6,6 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::Stdio;
 
+use boarding_commands::event::TemplateKind;
 use boarding_commands::settings::Settings;
 use boarding_commands::values::Code;
 use serde_json::json;
@@ -303,6 +304,17 @@ fn settings_in_manual_exist() {
     assert!(named.len() > 10, "{named:?}");
     for name in named.into_iter().filter(|name| !name.starts_with('.')) {
         assert!(known.contains(name), "there is no setting {name}");
+    }
+}
+
+#[test]
+fn every_kind_of_mail_is_in_manual() {
+    let page = read("engine/manual/mails.md");
+    for kind in
+        TemplateKind::ALL.into_iter().filter(|kind| *kind != TemplateKind::ChannelInvitation)
+    {
+        let row = format!("\n| `{}` | ", kind.as_str());
+        assert!(page.contains(&row), "{} has no row", kind.as_str());
     }
 }
 

@@ -1,5 +1,7 @@
 //! What an import did to each person, told from its events: how the person stood before the row, and after it.
 
+use std::collections::HashMap;
+
 use super::fold::Observer;
 use super::state::Company;
 use super::users::UserState;
@@ -72,6 +74,8 @@ pub struct Effects {
     import: ImportId,
     company: Company,
     over: bool,
+    /// People from whom a row took a value before their own row came: how they stood before that, by folded key.
+    released: HashMap<String, UserSnapshot>,
 }
 
 /// What an event is to the import.
@@ -80,6 +84,8 @@ enum EventRole<'a> {
     Row(u64, &'a UserKey),
     /// It changes the values of a person; the next event has the row.
     Values(&'a UserKey),
+    /// It takes a corporate phone off the list: of the person of the row told before, or of another person.
+    Unlisting(&'a UserKey),
     /// It gives a number to the person of the row told before: a corporate phone, or one of the pool.
     Phone(&'a UserKey),
     /// It archives a person: the one of the row, if the previous event has it.
@@ -92,7 +98,7 @@ enum EventRole<'a> {
 
 impl Effects {
     pub fn new(company: CompanyId, import: ImportId) -> Self {
-        Self { import, company: Company::new(company), over: false }
+        Self { import, company: Company::new(company), over: false, released: HashMap::new() }
     }
 
     /// Whether all rows were seen.
@@ -102,32 +108,36 @@ impl Effects {
 
     /// Folds the company's next commit; returns the rows in it that changed something, in their order.
     pub fn take(&mut self, commit: &Commit) -> Vec<RowEffect> {
-        let mut walk = Walk::new(self.import);
+        let mut walk = Walk::new(self.import, &mut self.released);
         self.company.apply_observed(commit, &mut walk);
         self.over |= walk.over;
-        walk.rows.retain(|row| row.before != row.after);
-        walk.rows
+        let mut rows = walk.rows;
+        rows.retain(|row| row.before != row.after);
+        rows
     }
 }
 
 /// The rows of the import that were found in one commit.
-struct Walk<'c> {
+struct Walk<'c, 'r> {
     import: ImportId,
+    released: &'r mut HashMap<String, UserSnapshot>,
     rows: Vec<RowEffect>,
     /// What the next event is to the import, and how its person stood before.
     next: (EventRole<'c>, UserSnapshot),
-    /// The person whose values the last event changed, and how the person stood before.
-    values: Option<(&'c UserKey, UserSnapshot)>,
+    /// The people whose values the last events changed, and how each stood before.
+    values: Vec<(&'c UserKey, UserSnapshot)>,
     /// The person of the row that the last event told.
     row_user: Option<&'c UserKey>,
     over: bool,
 }
 
-impl<'c> Observer<'c> for Walk<'c> {
+impl<'c> Observer<'c> for Walk<'c, '_> {
     fn before(&mut self, company: &Company, event: &'c Event) {
         let part = self.part(event);
         let before = match &part {
-            EventRole::Row(_, user) | EventRole::Values(user) => UserSnapshot::of(company, user),
+            EventRole::Row(_, user) | EventRole::Values(user) | EventRole::Unlisting(user) => {
+                UserSnapshot::of(company, user)
+            }
             EventRole::Phone(_)
             | EventRole::Leaving(_)
             | EventRole::Stock
@@ -140,17 +150,29 @@ impl<'c> Observer<'c> for Walk<'c> {
     fn after(&mut self, company: &Company, _: &'c Event) {
         let (part, before) =
             std::mem::replace(&mut self.next, (EventRole::Other, UserSnapshot::default()));
-        let (earlier, previous_row_user) = (self.values.take(), self.row_user.take());
+        let (earlier, previous_row_user) = (std::mem::take(&mut self.values), self.row_user.take());
         match part {
             EventRole::Row(row, user) => {
                 self.row_user = Some(user);
-                let earlier = earlier.filter(|(key, _)| key.folded() == user.folded());
-                let before = earlier.map_or(before, |(_, before)| before);
+                for (key, before) in earlier {
+                    self.released.entry(key.folded()).or_insert(before);
+                }
+                let before = self.released.remove(&user.folded()).unwrap_or(before);
                 let after = UserSnapshot::of(company, user);
                 let (user, from_stock) = (user.clone(), false);
                 self.rows.push(RowEffect { row, user, before, after, from_stock, errored: None });
             }
-            EventRole::Values(user) => self.values = Some((user, before)),
+            EventRole::Values(user) => {
+                self.values = earlier;
+                self.values.push((user, before));
+            }
+            EventRole::Unlisting(user) => match self.rows.last_mut() {
+                Some(last) if last.user.folded() == user.folded() => {
+                    last.after = UserSnapshot::of(company, user);
+                }
+                Some(_) => drop(self.released.entry(user.folded()).or_insert(before)),
+                None => {}
+            },
             EventRole::Phone(user) => {
                 if let Some(last) = self.rows.last_mut() {
                     last.after = UserSnapshot::of(company, user);
@@ -174,10 +196,11 @@ impl<'c> Observer<'c> for Walk<'c> {
     }
 }
 
-impl<'c> Walk<'c> {
-    fn new(import: ImportId) -> Self {
+impl<'c, 'r> Walk<'c, 'r> {
+    fn new(import: ImportId, released: &'r mut HashMap<String, UserSnapshot>) -> Self {
         let next = (EventRole::Other, UserSnapshot::default());
-        Self { import, rows: Vec::new(), next, values: None, row_user: None, over: false }
+        let (rows, values) = (Vec::new(), Vec::new());
+        Self { import, released, rows, next, values, row_user: None, over: false }
     }
 
     fn part(&self, event: &'c Event) -> EventRole<'c> {
@@ -197,6 +220,7 @@ impl<'c> Walk<'c> {
             {
                 EventRole::Phone(user)
             }
+            Event::CorporatePhoneRemoved { user, .. } => EventRole::Unlisting(user),
             Event::UserArchived { user } => EventRole::Leaving(user),
             Event::NumberAllocated { .. } => EventRole::Stock,
             Event::ImportCompleted { import, .. } if *import == self.import => EventRole::End,

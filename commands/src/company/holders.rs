@@ -100,7 +100,7 @@ mod tests {
         assert!(company.holders.is_empty() && company.holder("pbx_id", "7").is_none());
     }
 
-    /// P17: stored events give the same index for ever. Add names to this list; never remove one.
+    /// P17: stored events always give the same index. Add names to this list; never remove one.
     #[test]
     fn indexed_attributes_are_those_of_stored_history() {
         for name in ["agent_id", "employee_id", "pbx_id"] {

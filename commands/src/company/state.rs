@@ -36,6 +36,8 @@ pub struct Company {
     pub users: Users,
     /// Corporate phone → its user.
     pub phones: BTreeMap<Phone, UserId>,
+    /// The corporate phones that no file added.
+    pub by_hand: BTreeSet<Phone>,
     pub numbers: Numbers,
     pub imports: BTreeMap<ImportId, ImportState>,
     /// Imports that were accepted and have rows to come.
@@ -95,6 +97,7 @@ impl Company {
             grants: Grants::default(),
             users: Users::default(),
             phones: BTreeMap::new(),
+            by_hand: BTreeSet::new(),
             numbers,
             imports: BTreeMap::new(),
             open_imports: BTreeSet::new(),

@@ -1,5 +1,6 @@
 //! Imports of files and pictures, and their undo.
 
+pub(crate) mod claims;
 pub mod import_file;
 pub mod import_pictures;
 pub mod import_rows;
@@ -8,3 +9,6 @@ pub(crate) mod rows;
 pub mod undo_import;
 pub(crate) mod undo_row;
 pub mod undo_rows;
+
+pub use claims::Claims;
+pub use rows::Allotment;

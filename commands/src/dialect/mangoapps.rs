@@ -207,7 +207,7 @@ mod tests {
     }
 
     fn import(text: &str) -> ImportRows {
-        ImportRows { import: import_id(), rows: read(text) }
+        ImportRows::alone(import_id(), read(text))
     }
 
     /// N67, N68: Enabled is one of three words, in any case. Blank says nothing, and other words are invalid.

@@ -19,7 +19,7 @@ impl MailKind for ImportCompleted {
         topics::import::sample()
     }
 
-    /// This mail has an event of its own, because its link expires.
+    /// Another event requests this mail, because its link expires.
     fn after(&self, company: &Company, event: &Event, at: Time) -> Vec<Event> {
         let Event::ImportCompleted { import, .. } = event else { return Vec::new() };
         let settings = &company.settings;

@@ -21,7 +21,7 @@ fn admins() -> Event {
 /// The last rows of a file of two, in a company with these settings.
 fn finished(settings: Vec<Event>) -> (Given, ImportRows) {
     let company = given(settings.into_iter().chain([accepted(2, false, Existing::Skip)]));
-    (company, ImportRows { import: import_id(), rows: vec![row(1, "ann"), row(2, "bob")] })
+    (company, ImportRows::alone(import_id(), vec![row(1, "ann"), row(2, "bob")]))
 }
 
 fn reports(then: &Then) -> Vec<(String, MailTo)> {
@@ -188,7 +188,7 @@ fn importing_actor_is_notified_of_the_run() {
     };
     let before = [channel_enabled(), accepted(1, false, Existing::Skip), invites];
     let mut company = given(before);
-    let last = ImportRows { import: import_id(), rows: vec![row(1, "ann")] };
+    let last = ImportRows::alone(import_id(), vec![row(1, "ann")]);
     let asked = company.when_asked_by("engine", Authority::All, NOW, last);
     company.append(NOW, "engine", &asked.events());
     let run = company.0.runs.values().next().unwrap();

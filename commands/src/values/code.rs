@@ -138,6 +138,7 @@ codes! {
     PhoneInvalid "phone.invalid" "This is not a phone number in international form; write it as +84923448071."
     PhoneScientificNotation "phone.scientific_notation" "A spreadsheet turned the phone number into a form like 8.4E+10; format the column as text and enter the number again."
     PhonePlusAssumed "phone.plus_assumed" "The phone number had no plus sign, so one was added; check the number."
+    PhoneKept "phone.kept" "A number that was added by hand stays on the list beside the file's; remove it if it is no longer used."
     PhoneAlreadyProvisioned "phone.already_provisioned" "The phone number is already listed for another user; use another number, or remove it from that user."
     PhoneMissing "phone.missing" "The row has no phone number, so none was added to the corporate phone list; add one for the user."
     PhoneNotFound "phone.not_found" "The phone number is not in the list of corporate phones; check the number."

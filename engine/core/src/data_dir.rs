@@ -27,7 +27,7 @@ const OTHERS: u32 = 0o077;
 pub struct DataDir {
     path: PathBuf,
     secret: Secret,
-    _lock: File,
+    _lock: [File; 2],
 }
 
 /// The server secret for invitation links. It is never shown.
@@ -142,9 +142,19 @@ fn sync(folder: &Path) -> Result<(), DataDirError> {
 }
 
 /// Locks the folder and stores the process id for the error message of a second process.
-fn lock(folder: &Path) -> Result<File, DataDirError> {
+///
+/// The folder itself is locked too, because the lock file may be removed by hand.
+fn lock(folder: &Path) -> Result<[File; 2], DataDirError> {
     let path = folder.join("LOCK");
     let error = |source| failed("lock", &path, source);
+    let directory = File::open(folder).map_err(error)?;
+    match directory.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            return Err(in_use(folder, &fs::read_to_string(&path).unwrap_or_default()));
+        }
+        // Some file systems cannot lock a folder. Then only the file protects it.
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
     let options = OpenOptions::new()
         .read(true)
         .write(true)
@@ -158,15 +168,19 @@ fn lock(folder: &Path) -> Result<File, DataDirError> {
         Err(TryLockError::WouldBlock) => {
             let mut holder = String::new();
             file.read_to_string(&mut holder).map_err(error)?;
-            let holder = holder.trim();
-            let process = if holder.is_empty() { "(unknown)" } else { holder }.to_owned();
-            return Err(DataDirError::InUse { path: folder.to_owned(), process });
+            return Err(in_use(folder, &holder));
         }
         Err(TryLockError::Error(source)) => return Err(error(source)),
     }
     file.set_len(0).map_err(error)?;
     writeln!(file, "{}", std::process::id()).map_err(error)?;
-    Ok(file)
+    Ok([file, directory])
+}
+
+fn in_use(folder: &Path, holder: &str) -> DataDirError {
+    let holder = holder.trim();
+    let process = if holder.is_empty() { "(unknown)" } else { holder }.to_owned();
+    DataDirError::InUse { path: folder.to_owned(), process }
 }
 
 /// Checks the format of the folder, or writes it into a new one.
@@ -275,6 +289,9 @@ mod tests {
         let expected = format!("it is in use by process {}", std::process::id());
         assert!(error.to_string().ends_with(&expected), "{error}");
         assert!(error.is_transient());
+        fs::remove_file(folder.path().join("LOCK")).unwrap();
+        let error = DataDir::open(folder.path()).unwrap_err();
+        assert!(error.is_transient(), "a lock file removed by hand lets nobody in: {error}");
         drop(first);
         DataDir::open(folder.path()).unwrap();
     }

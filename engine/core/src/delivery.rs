@@ -81,6 +81,9 @@ pub trait Channel: Send + Sync + fmt::Debug {
     /// The most open claims at once, in mails: more would only wait.
     fn in_flight(&self) -> usize;
 
+    /// Starts nothing new: mails that have not reached a connection are reported as not sent.
+    fn wind_down(&self) {}
+
     /// Sends mails and returns one outcome per mail.
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_>;
 }

@@ -19,7 +19,7 @@ pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 #[derive(Debug)]
 pub(crate) struct ResumePoint {
     sha256: String,
-    options: ImportOptions,
+    pub(crate) options: ImportOptions,
     pub(crate) rows_done: u64,
 }
 
@@ -27,6 +27,11 @@ impl ResumePoint {
     pub(crate) fn of(import: &ImportState) -> Option<Self> {
         let sha256 = import.files.first()?.sha256.clone();
         Some(Self { sha256, options: import.options.clone(), rows_done: import.rows_done })
+    }
+
+    /// The same file from its first row.
+    pub(crate) fn from_first_row(&self) -> Self {
+        Self { sha256: self.sha256.clone(), options: self.options.clone(), rows_done: 0 }
     }
 }
 

@@ -69,6 +69,10 @@ impl Channel for NatsChannel {
         WORK_OPEN_MAX
     }
 
+    fn wind_down(&self) {
+        self.mail.wind_down();
+    }
+
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
         Box::pin(async move {
             // A batch holds invitations of one run, or only other mails.

@@ -57,3 +57,48 @@ fn range_of_numbers_has_its_own_spelling() {
     assert!(output.stdout.starts_with("5 numbers added"), "{}", output.stdout);
     assert_eq!(cli.rows(&["numbers"]).len(), 5);
 }
+
+/// A32: Two people swap their employee ids in one file of MangoApps.
+#[test]
+fn two_people_swap_their_employee_ids_in_one_file() {
+    let cli = company();
+    let import = |file: &str, options: &[&str]| {
+        let file = fixture(&format!("field/{file}"));
+        let words = ["import", &file, "--dialect", "mangoapps", "--json"];
+        cli.run(&[&words, options].concat()).expect_status(0).json()
+    };
+    import("53-mango-1.csv", &[]);
+    let swapped = import("53-mango-swap.csv", &["--existing", "update"]);
+    assert_eq!((&swapped["updated"], &swapped["invalid"]), (&json!(2), &json!(0)));
+    let ids: Vec<_> =
+        cli.rows(&["users"]).iter().map(|one| one["attributes"]["employee_id"].clone()).collect();
+    assert_eq!(ids, ["E2", "E1"]);
+}
+
+/// A32: Swapped phones far apart, in different commits of the import, end as those in one commit.
+#[test]
+fn phones_are_swapped_however_far_apart_the_rows_are() {
+    let cli = company();
+    cli.run(&["config", "set", "bulk_integration_max_records", "5000"]).expect_status(0);
+    let phone = |n: usize| format!("+84923{n:06}");
+    let person = |n: usize, of: usize| (format!("u{n:04}"), phone(of));
+    let import = |people: Vec<(String, String)>, options: &[&str]| {
+        let people: Vec<_> =
+            people.iter().map(|(key, phone)| (key.as_str(), phone.as_str())).collect();
+        let text = cli.people("people.csv", &people);
+        let content = std::fs::read_to_string(&text).unwrap().replace("Fixed Income Desk", "Sales");
+        let file = cli.file("people.csv", &content);
+        let words = ["import", &file, "--dialect", "leapxpert", "--add-phones", "--json"];
+        cli.run(&[&words, options].concat()).json()
+    };
+    import((0..1_100).map(|n| person(n, n)).collect(), &[]);
+    let shifted = (0..1_100).map(|n| person(n, (n + 1) % 1_100)).collect();
+    let changed = import(shifted, &["--existing", "update"]);
+    assert_eq!((&changed["updated"], &changed["phones_added"]), (&json!(1_100), &json!(1_100)));
+    let listed = cli.rows(&["phones"]);
+    assert_eq!(listed.len(), 1_100);
+    for row in listed {
+        let n: usize = row["user"].as_str().unwrap()[1..].parse().unwrap();
+        assert_eq!(row["phone"], json!(phone((n + 1) % 1_100)));
+    }
+}

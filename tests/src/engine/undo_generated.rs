@@ -154,7 +154,7 @@ async fn check_undo(generator: &FileGenerator, file: usize, rows: usize) {
     let before = state(&harness).await;
     let (first, imported) = import(&harness, &body).await;
     let effective = imported.iter().filter(|row| has_effect(row)).count();
-    assert!(effective * 3 > rows, "{what}: only {effective} rows have an effect");
+    assert!(effective * 4 > rows, "{what}: only {effective} rows have an effect");
     assert_ne!(state(&harness).await["company"].0, before["company"].0, "{what}");
 
     let counts = undo(&harness, &first).await;

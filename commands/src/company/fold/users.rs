@@ -46,8 +46,14 @@ impl Company {
                 }
                 self.place(id, None, &[]);
             }
-            UserEvent::CorporatePhoneAdded { phone, user, .. } => self.list_phone(**phone, user),
+            UserEvent::CorporatePhoneAdded { phone, user, import } => {
+                self.list_phone(**phone, user);
+                if import.is_none() {
+                    self.by_hand.insert(**phone);
+                }
+            }
             UserEvent::CorporatePhoneRemoved { phone, .. } => {
+                self.by_hand.remove(&**phone);
                 let owner = self.phones.remove(&**phone).and_then(|id| self.users.get_mut(id));
                 if let Some(user) = owner {
                     user.unlist(**phone);

@@ -170,7 +170,7 @@ mod tests {
         let import = import_id();
         let before = [user_created("ann"), accepted(2, true, Existing::Update)];
         let rows = vec![row(1, "ann"), row(2, "bob")];
-        let all = given(before.clone()).after(ImportRows { import, rows });
+        let all = given(before.clone()).after(ImportRows::alone(import, rows));
         assert_eq!(listed(all, Source::Import(import)), (keys(&["ann", "bob"]), 0));
         let created_only = Event::ImportInvitesRequested {
             import,

@@ -1,10 +1,13 @@
 //! `ImportRows`: applies the next rows of an accepted file.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use crate::company::Company;
+use crate::decide::imports::claims::Claims;
 use crate::decide::imports::import_run::{Ending, refused};
-use crate::decide::imports::rows::Rows;
+use crate::decide::imports::rows::{Allotment, Rows};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::event::{Counts, Event, Permission};
 use crate::user_file::ParsedRow;
@@ -15,6 +18,15 @@ use crate::values::{Code, ImportId, Refusal};
 pub struct ImportRows {
     pub import: ImportId,
     pub rows: Vec<ParsedRow>,
+    /// Which row of the whole file gets which unique value. If none, these rows are all that count.
+    pub allotment: Option<Arc<Allotment>>,
+}
+
+impl ImportRows {
+    /// Applies these rows as if the file had no others.
+    pub fn alone(import: ImportId, rows: Vec<ParsedRow>) -> Self {
+        Self { import, rows, allotment: None }
+    }
 }
 
 /// The most rows that one commit applies. The engine applies fewer if their events would not fit in a commit.
@@ -29,7 +41,13 @@ impl Decide for ImportRows {
         if import.completed {
             return Ok(Decision::Answer { result: json!({}) });
         }
-        let mut rows = Rows::new(company, self.import, &import.options, Some(import));
+        let allotment = self.allotment.clone().unwrap_or_else(|| {
+            let Self { import: id, rows, .. } = self;
+            let (options, placing) = (&import.options, import.placing.as_ref());
+            Arc::new(Claims::allot_all(company, *id, options, placing, rows))
+        });
+        let mut rows = Rows::new(company, self.import, &import.options, Some(import))
+            .with_allotment(&allotment);
         for row in self.rows.iter().filter(|row| row.row > import.rows_done) {
             rows.apply(row);
         }
@@ -75,7 +93,7 @@ mod tests {
     use crate::values::Problem;
 
     fn rows(rows: Vec<ParsedRow>) -> ImportRows {
-        ImportRows { import: import_id(), rows }
+        ImportRows::alone(import_id(), rows)
     }
 
     fn with_phone(mut parsed: ParsedRow, n: u64) -> ParsedRow {
@@ -148,8 +166,7 @@ mod tests {
         let short = accepted_as(ImportId(other), 1, Existing::Skip);
         let company =
             given([accepted(3, true, Existing::Update), short]).after(rows(vec![row(1, "ann")]));
-        let company =
-            company.after(ImportRows { import: ImportId(other), rows: vec![row(1, "ann")] });
+        let company = company.after(ImportRows::alone(ImportId(other), vec![row(1, "ann")]));
         let last = rows(vec![row(2, "ANN"), row(3, "bob")]);
         let events = company.when(last.clone()).events();
         assert_eq!(outcomes(&events)[0], (RowOutcome::Duplicate, None));

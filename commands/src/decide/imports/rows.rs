@@ -1,6 +1,7 @@
 //! Applies the rows of a file: each row creates or changes a user, or is refused.
 
 mod accounts;
+mod allotment;
 mod changes;
 mod judge;
 mod losses;
@@ -18,6 +19,8 @@ use crate::dialect::{self, Dialect, unique_values};
 use crate::event::{BlankMeans, Event, Existing, ImportOptions, Person, RowOutcome, RowRef};
 use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
+pub use allotment::Allotment;
+pub(crate) use allotment::{former_phones, phone_mark};
 use changes::{Changes, merged};
 
 /// Applies the rows of one commit. It remembers what earlier rows of the commit change, because `company` is the state
@@ -31,13 +34,17 @@ pub(crate) struct Rows<'a> {
     /// The import; none if this commit accepts it.
     accepted: Option<&'a ImportState>,
     /// The folded keys in the rows of this commit, each with its first row.
-    seen: HashMap<String, u64>,
+    pub(super) seen: HashMap<String, u64>,
     /// The folded keys of the users that this commit creates.
-    created: HashSet<String>,
-    /// The corporate phones that this commit adds, each with the folded key of its user.
-    phones: HashMap<Phone, String>,
-    /// The unique values that this commit sets, each with its user.
-    values: HashMap<ValueMark, UserKey>,
+    pub(super) created: HashSet<String>,
+    /// The corporate phones that this commit adds or removes, each with its user, if it has one now.
+    phones: HashMap<Phone, Option<UserKey>>,
+    /// The unique values that this commit sets or releases, each with its user, if it has one now.
+    pub(super) values: HashMap<ValueMark, Option<UserKey>>,
+    /// Users of later rows whose values rows of this commit took, as they are now.
+    stripped: HashMap<UserId, Person>,
+    /// Which row gets which unique value. None while that is being found out: then every value is free.
+    allotment: Option<&'a Allotment>,
     /// The organization and permission group of all users of the file, if the command names them.
     placing: Option<&'a Placing>,
     /// The numbers of the pool that this commit assigns, each with the organization that owned it before.
@@ -66,6 +73,8 @@ impl<'a> Rows<'a> {
             created: HashSet::new(),
             phones: HashMap::new(),
             values: HashMap::new(),
+            stripped: HashMap::new(),
+            allotment: None,
             placing: accepted.and_then(|import| import.placing.as_ref()),
             numbers: HashMap::new(),
             moved: HashMap::new(),
@@ -77,6 +86,11 @@ impl<'a> Rows<'a> {
     /// Sets the placing of a file that this commit accepts: the company does not have it yet.
     pub(crate) fn with_placing(self, placing: Option<&'a Placing>) -> Self {
         Self { placing, ..self }
+    }
+
+    /// Gives each row the unique values that it gets.
+    pub(crate) fn with_allotment(self, allotment: &'a Allotment) -> Self {
+        Self { allotment: Some(allotment), ..self }
     }
 
     /// Applies the next row. Exactly one of its events records the outcome.
@@ -120,7 +134,7 @@ impl<'a> Rows<'a> {
         {
             return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }
-        problems.extend(self.check_unique(&row.values, folded));
+        problems.extend(self.check_unique(row, folded));
         if !problems.is_empty() {
             return self.refuse(Some(key), row_ref, RowOutcome::Invalid, problems);
         }
@@ -130,7 +144,7 @@ impl<'a> Rows<'a> {
                 Some((outcome, problem)) => {
                     self.refuse(Some(key), row_ref, outcome, vec![problem]);
                 }
-                None => self.update(folded, user, row, row_ref),
+                None => self.update((id, user), row, row_ref),
             },
         }
     }
@@ -192,11 +206,13 @@ impl<'a> Rows<'a> {
             return self.refuse(Some(key.clone()), row_ref, RowOutcome::Invalid, vec![problem]);
         }
         self.warn_of_manager(values, &mut row_ref);
-        let new_phone = self.phone_to_add(values, folded, &mut row_ref);
+        let phone_change = self.phone_change(values, None, &mut row_ref);
         self.note_phone_loss(values, None, &mut row_ref);
+        let values = &*phone_change.recorded(values);
         let user = Personal(key.clone());
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
-        self.remember_values(key, &person);
+        self.release_for(row.row, &person);
+        self.remember_values(key, &Person::default(), &person);
         self.created.insert(folded.to_owned());
         let (org_unit, roles) = (value(&values.org_unit), value(&values.roles).unwrap_or_default());
         let row = Some(row_ref);
@@ -209,7 +225,7 @@ impl<'a> Rows<'a> {
             row,
         });
         self.open_account(&user, values);
-        self.add_phone(new_phone, &user, folded);
+        self.change_phones(phone_change, &user);
         if self.options.send_welcome_email {
             let (import, row) = (self.id, row_number(&self.events));
             self.events.push(Event::WelcomeEmailRequested { user, import, row });
@@ -242,15 +258,17 @@ impl<'a> Rows<'a> {
     }
 
     /// Applies a row to an existing user.
-    fn update(&mut self, folded: &str, user: &User, row: &ParsedRow, mut row_ref: RowRef) {
+    fn update(&mut self, known: (UserId, &User), row: &ParsedRow, mut row_ref: RowRef) {
+        let (_, user) = known;
         if row.values.archived {
             return self.archive(user, row_ref);
         }
         self.warn_of_manager(&row.values, &mut row_ref);
-        let new_phone = self.phone_to_add(&row.values, folded, &mut row_ref);
+        let phone_change = self.phone_change(&row.values, Some(known), &mut row_ref);
         self.note_phone_loss(&row.values, Some(user), &mut row_ref);
         let who = Personal(user.key());
-        let changes = Changes::of(user, &row.values, self.options.blank_means);
+        let values = phone_change.recorded(&row.values);
+        let changes = Changes::of(user, &values, self.options.blank_means);
         let state = match (row.values.enabled, user.state) {
             (Some(true), UserState::Deactivated) => Some(RowOutcome::Activated),
             (Some(false), UserState::Active) => Some(RowOutcome::Deactivated),
@@ -259,8 +277,9 @@ impl<'a> Rows<'a> {
         if !changes.changed.is_empty() {
             let Changes { person, org_unit, roles, changed } = changes;
             // Only one event may record the outcome: the change of state, if there is one.
+            self.release_for(row.row, &person);
             let row = state.is_none().then(|| row_ref.clone());
-            self.remember_values(&who.0, &person);
+            self.remember_values(&who.0, &user.person(), &person);
             let person = Personal(person);
             self.events.push(Event::UserUpdated {
                 user: who.clone(),
@@ -282,14 +301,44 @@ impl<'a> Rows<'a> {
             }
             None => {}
         }
-        self.add_phone(new_phone, &who, folded);
+        self.change_phones(phone_change, &who);
     }
 
-    /// Remembers the unique values of a user, so that later rows of the commit find them.
-    fn remember_values(&mut self, key: &UserKey, person: &Person) {
-        let values =
-            unique_values(person).map(|(name, value)| (ValueMark::of(name, value), key.clone()));
-        self.values.extend(values);
+    /// Remembers the unique values that a user gets and releases, so that later rows of the commit find them.
+    fn remember_values(&mut self, key: &UserKey, before: &Person, after: &Person) {
+        let released = unique_values(before).map(|(name, value)| ValueMark::of(name, value));
+        for mark in released {
+            if self.values.get(&mark).is_none_or(|user| user.as_ref() == Some(key)) {
+                self.values.insert(mark, None);
+            }
+        }
+        let taken = unique_values(after);
+        let taken = taken.map(|(name, value)| (ValueMark::of(name, value), Some(key.clone())));
+        self.values.extend(taken);
+    }
+
+    /// Takes the values that the row gets from their present holders, so that no value ever has two.
+    fn release_for(&mut self, row: u64, person: &Person) {
+        let Some(allotment) = self.allotment else { return };
+        for (name, value) in unique_values(person) {
+            let mark = ValueMark::of(name, value);
+            let Some((id, holder)) = self.company.holder(name, value) else { continue };
+            if self.values.contains_key(&mark) || !allotment.is_move(row, mark, id) {
+                continue;
+            }
+            self.values.insert(mark, None);
+            let mut rest = self.stripped.get(&id).cloned().unwrap_or_else(|| holder.person());
+            rest.attributes.remove(name);
+            self.stripped.insert(id, rest.clone());
+            self.events.push(Event::UserUpdated {
+                user: Personal(holder.key()),
+                person: Personal(rest),
+                org_unit: holder.org_unit.as_deref().map(str::to_owned),
+                roles: holder.roles.iter().map(|role| role.to_string()).collect(),
+                changed: vec!["attributes".to_owned()],
+                row: None,
+            });
+        }
     }
 
     /// Archives the user of a row. The row reports `Deactivated`, because `RowOutcome` has no `Archived`.

@@ -5,11 +5,13 @@ use std::collections::{HashMap, HashSet};
 
 use crate::company::numbers::NumberOwner;
 use crate::company::{
-    Company, ImportState, RowEffect, Undo, User, UserId, UserSnapshot, UserState,
+    Company, ImportState, RowEffect, Undo, User, UserId, UserSnapshot, UserState, ValueMark,
 };
+use crate::decide::imports::rows::phone_mark;
 use crate::decide::numbers::pool::{released, too_few, waits_once_restored};
+use crate::dialect::unique_values;
 use crate::event::{Event, UndoOutcome};
-use crate::values::{Code, ImportId, Personal, Time};
+use crate::values::{Code, ImportId, Personal, Phone, Time, UserKey};
 
 /// Rows of one commit that are undone.
 #[derive(Debug)]
@@ -24,6 +26,14 @@ pub(crate) struct Reversals<'a> {
     later_members: OnceCell<HashSet<UserId>>,
     /// Who waits for a number and goes back to another organization in this commit, by where to.
     moved: HashMap<NumberOwner, u64>,
+    /// The last row of this commit.
+    last_row: u64,
+    /// Who gives values back in this commit.
+    reversing: HashSet<UserId>,
+    /// The corporate phones and ids that this commit has moved, each with its user now.
+    placed: HashMap<ValueMark, UserId>,
+    /// Whose rows this commit has reversed: `company` shows the values that they had before.
+    reversed: HashSet<UserId>,
     pub(crate) events: Vec<Event>,
 }
 
@@ -37,7 +47,21 @@ impl<'a> Reversals<'a> {
         let not_undone = company.imports.values().filter(|one| one.undo == Undo::No);
         let not_undone = not_undone.map(|one| one.ordinal).collect();
         let (later_members, moved, events) = (OnceCell::new(), HashMap::new(), Vec::new());
-        Self { company, id, import, at, not_undone, later_members, moved, events }
+        let (reversing, placed, reversed) = (HashSet::new(), HashMap::new(), HashSet::new());
+        Self {
+            company,
+            id,
+            import,
+            at,
+            not_undone,
+            later_members,
+            moved,
+            last_row: 0,
+            reversing,
+            placed,
+            reversed,
+            events,
+        }
     }
 
     /// Undoes the next row. Exactly one event records its outcome.
@@ -47,14 +71,15 @@ impl<'a> Reversals<'a> {
             None => (UndoOutcome::Errored, Some(effect.errored.unwrap_or(Code::UserNotFound))),
             Some(_) if effect.errored.is_some() => (UndoOutcome::Errored, effect.errored),
             Some((id, user)) => {
-                let kept = self.touched_since(effect, id, user);
+                let kept =
+                    self.touched_since(effect, id, user).or_else(|| self.taken_since(effect, id));
                 match kept.map_or_else(
                     || self.no_number(effect, id),
                     |code| Some((UndoOutcome::Kept, code)),
                 ) {
                     Some((outcome, code)) => (outcome, Some(code)),
                     None => {
-                        self.reverse(effect, user);
+                        self.reverse(effect, id, user);
                         (UndoOutcome::Reversed, None)
                     }
                 }
@@ -79,7 +104,8 @@ impl<'a> Reversals<'a> {
         if now.contact != effect.after.contact {
             return Some(Code::RowInvitedSince);
         }
-        (now != effect.after).then_some(Code::RowChangedSince)
+        let expected = self.without_returned(effect, &now, id);
+        (now != expected).then_some(Code::RowChangedSince)
     }
 
     /// Whether a later import that is not undone names the person, even if it changed nothing.
@@ -130,13 +156,18 @@ impl<'a> Reversals<'a> {
         None
     }
 
-    fn reverse(&mut self, effect: &RowEffect, user: &User) {
+    fn reverse(&mut self, effect: &RowEffect, id: UserId, user: &User) {
         let who = Personal(user.key());
         let RowEffect { before, after, .. } = effect;
         for phone in after.listed.iter().filter(|phone| !before.listed.contains(phone)) {
-            let (phone, user) = (Personal(*phone), who.clone());
-            self.events.push(Event::CorporatePhoneRemoved { phone, user });
+            let is_own = self.company.phones.get(phone) == Some(&id);
+            if is_own && !self.placed.contains_key(&phone_mark(*phone)) {
+                let (phone, user) = (Personal(*phone), who.clone());
+                self.events.push(Event::CorporatePhoneRemoved { phone, user });
+            }
         }
+        self.take_back(effect, id, &who);
+        self.reversed.insert(id);
         self.give_back_number(effect, user);
         if before.state.is_none() {
             return self.events.push(Event::UserRemoved { user: who });
@@ -167,6 +198,110 @@ impl<'a> Reversals<'a> {
         }
     }
 
+    /// The state after the row, without the values that an undone row has taken back since.
+    fn without_returned(&self, effect: &RowEffect, now: &UserSnapshot, id: UserId) -> UserSnapshot {
+        let mut expected = effect.after.clone();
+        let is_others = |holder: Option<UserId>| holder.is_some_and(|holder| holder != id);
+        expected.listed.retain(|phone| {
+            now.listed.contains(phone) || !is_others(self.company.phones.get(phone).copied())
+        });
+        let gone: Vec<String> = unique_values(&effect.after.person)
+            .filter(|(name, _)| !now.person.attributes.contains_key(*name))
+            .filter(|(name, value)| {
+                is_others(self.company.holder(name, value).map(|(holder, _)| holder))
+            })
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        gone.iter().for_each(|name| drop(expected.person.attributes.remove(name)));
+        expected
+    }
+
+    /// Whether a later commit of this undo comes to the user's row.
+    fn comes_later(&self, id: UserId) -> bool {
+        let user = self.company.users.get(id);
+        let row = user.and_then(|user| self.import.row_of(id, user));
+        row.is_some_and(|row| u64::from(row) > self.last_row)
+    }
+
+    /// Notes which of these rows will be reversed: their users give back what they took from each other.
+    pub(crate) fn foresee(&mut self, effects: &[&RowEffect]) {
+        self.last_row = effects.iter().map(|effect| effect.row).max().unwrap_or_default();
+        let known = |effect: &&RowEffect| self.company.users.created(effect.user.as_str());
+        let untouched = |effect: &&RowEffect| {
+            let (id, user) = known(effect)?;
+            self.touched_since(effect, id, user).is_none().then_some(id)
+        };
+        self.reversing = effects.iter().filter_map(untouched).collect();
+        loop {
+            let kept = |effect: &&RowEffect| {
+                let (id, _) = known(effect)?;
+                self.taken_since(effect, id).map(|_| id)
+            };
+            let kept: HashSet<_> = effects.iter().filter_map(kept).collect();
+            let before = self.reversing.len();
+            self.reversing = self.reversing.difference(&kept).copied().collect();
+            if self.reversing.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Why a value cannot return to the user: another user has it and keeps it.
+    fn taken_since(&self, effect: &RowEffect, id: UserId) -> Option<Code> {
+        let keeps = |holder: UserId| {
+            holder != id && !self.reversing.contains(&holder) && !self.comes_later(holder)
+        };
+        let phone = |phone: &Phone| self.company.phones.get(phone).copied().is_some_and(keeps);
+        if released_phones(effect).any(|one| phone(&one)) {
+            return Some(Code::PhoneAlreadyProvisioned);
+        }
+        let holder = |name, value| self.company.holder(name, value).map(|(holder, _)| holder);
+        let taken =
+            released_ids(effect).any(|(name, value)| holder(name, value).is_some_and(keeps));
+        taken.then_some(Code::FieldNotUnique)
+    }
+
+    /// Whether the row of the phone's user, as `company` shows it, is reversed already.
+    fn has_reversed(&self, phone: Phone) -> bool {
+        self.company.phones.get(&phone).is_some_and(|id| self.reversed.contains(id))
+    }
+
+    /// Takes the values that return to the user from their present holders.
+    fn take_back(&mut self, effect: &RowEffect, id: UserId, who: &Personal<UserKey>) {
+        for phone in released_phones(effect) {
+            let holder = self.company.phones.get(&phone).and_then(|id| self.company.users.get(*id));
+            if let Some(holder) = holder.filter(|_| !self.has_reversed(phone)) {
+                let user = Personal(holder.key());
+                self.events.push(Event::CorporatePhoneRemoved { phone: Personal(phone), user });
+            }
+            self.placed.insert(phone_mark(phone), id);
+            let (phone, user, import) = (Personal(phone), who.clone(), Some(self.id));
+            self.events.push(Event::CorporatePhoneAdded { phone, user, import });
+        }
+        for (name, value) in released_ids(effect) {
+            let mark = ValueMark::of(name, value);
+            let Some((holder_id, holder)) = self.company.holder(name, value) else { continue };
+            if holder_id == id
+                || self.reversed.contains(&holder_id)
+                || self.placed.insert(mark, id).is_some()
+            {
+                continue;
+            }
+            let mut person = holder.person();
+            person
+                .attributes
+                .retain(|name, value| !self.placed.contains_key(&ValueMark::of(name, value)));
+            self.events.push(Event::UserUpdated {
+                user: Personal(holder.key()),
+                person: Personal(person),
+                org_unit: holder.org_unit.as_deref().map(str::to_owned),
+                roles: holder.roles.iter().map(|role| role.to_string()).collect(),
+                changed: vec!["attributes".to_owned()],
+                row: None,
+            });
+        }
+    }
+
     /// Releases the number that the row assigned, and returns it to its origin.
     fn give_back_number(&mut self, effect: &RowEffect, user: &User) {
         let Some(number) = effect.after.number.filter(|_| effect.before.number.is_none()) else {
@@ -179,6 +314,20 @@ impl<'a> Reversals<'a> {
             self.events.push(Event::NumberWithdrawn { number, org_unit });
         }
     }
+}
+
+/// The corporate phones that the row took off the list.
+fn released_phones(effect: &RowEffect) -> impl Iterator<Item = Phone> {
+    let RowEffect { before, after, .. } = effect;
+    before.listed.iter().copied().filter(|phone| !after.listed.contains(phone))
+}
+
+/// The unique values that the row took from its user.
+fn released_ids(effect: &RowEffect) -> impl Iterator<Item = (&str, &str)> {
+    let after = &effect.after.person.attributes;
+    let released =
+        |(name, value): &(&str, &str)| after.get(*name).map(String::as_str) != Some(*value);
+    unique_values(&effect.before.person).filter(released)
 }
 
 /// The names of the values that differ, as in `UserUpdated`.

@@ -27,7 +27,9 @@ impl Decide for UndoRows {
             return Ok(Decision::Answer { result: json!({}) });
         };
         let mut reversals = Reversals::new(company, self.import, import, context.at);
-        for row in self.rows.iter().filter(|row| row.row > rows_done) {
+        let rows: Vec<_> = self.rows.iter().filter(|row| row.row > rows_done).collect();
+        reversals.foresee(&rows);
+        for row in rows {
             reversals.undo(row);
         }
         let mut events = reversals.events;
@@ -98,7 +100,7 @@ mod tests {
 
         fn with_rows(self, import: ImportId, rows: Vec<ParsedRow>) -> Self {
             let story = self;
-            let events = story.company().when(ImportRows { import, rows }).events();
+            let events = story.company().when(ImportRows::alone(import, rows)).events();
             story.then(events)
         }
 

@@ -8,7 +8,7 @@ mod timeouts;
 use std::sync::Arc;
 
 use boarding_commands::decide::outcome::MailOutcome;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 pub use relay::RelayError;
@@ -36,6 +36,8 @@ struct Inner {
     pool: Pool,
     permits: Semaphore,
     connections: usize,
+    /// Whether the program stops.
+    closing: watch::Sender<bool>,
 }
 
 impl SmtpChannel {
@@ -65,6 +67,7 @@ impl SmtpChannel {
             pool: Pool::new(relay, timeouts),
             permits: Semaphore::new(connections),
             connections,
+            closing: watch::Sender::new(false),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -85,6 +88,10 @@ impl Channel for SmtpChannel {
 
     fn in_flight(&self) -> usize {
         self.inner.connections * CLAIMS_PER_CONNECTION
+    }
+
+    fn wind_down(&self) {
+        self.inner.closing.send_replace(true);
     }
 
     fn send_batch(&self, mails: Vec<Mail>) -> DeliveryFuture<'_> {
@@ -114,11 +121,18 @@ impl Inner {
             Ok(letter) => letter,
             Err(error) => return error.into(),
         };
-        let Ok(_permit) = self.permits.acquire().await else {
-            return MailOutcome::retry("the channel is closed");
+        let connecting = async {
+            let permit = self.permits.acquire().await.map_err(|error| error.to_string())?;
+            Ok::<_, String>((permit, self.pool.take().await?))
         };
-        let mut connection = match self.pool.take().await {
-            Ok(connection) => connection,
+        let mut closing = self.closing.subscribe();
+        let connected = tokio::select! {
+            biased;
+            _ = closing.wait_for(|closing| *closing) => Err("the program stops".to_owned()),
+            connected = connecting => connected,
+        };
+        let (_permit, mut connection) = match connected {
+            Ok(connected) => connected,
             // A failure before the mail was sent says nothing about the mail, so it is temporary.
             Err(detail) => return MailOutcome::retry(detail),
         };

@@ -114,6 +114,10 @@ pub(super) fn open(options: Options) -> Result<(EngineContext, OpeningReport), E
     // Without a store the log keeps all commands in memory.
     let indexed_up_to = store.read_meta().map_or(0, |meta| meta.position);
     let (log, torn_tail) = open_log(options.log, &folder, &options.clock, indexed_up_to)?;
+    // The time of the log never goes back, even if the machine's clock did.
+    if let Ok(Some(last)) = log.read_all(log.end()).next() {
+        options.clock.not_before(last.recorded.commit.at);
+    }
     let read_models = ReadModels::follow(Arc::clone(&log), store.clone())?;
     let channel = match options.channel {
         Some(channel) => channel,

@@ -1,7 +1,10 @@
 //! Dry run: applies a whole import to a temporary copy of the company.
 
+use std::sync::Arc;
+
 use boarding_commands::commit::Fact;
 use boarding_commands::decide::facts::{Facts, FileContents};
+use boarding_commands::decide::imports::Claims;
 use boarding_commands::decide::imports::import_file::{BadRows, OnError};
 use boarding_commands::decide::{Authority, Command, ImportFile, ImportRows};
 use boarding_commands::event::{Event, FileRef, ImportOptions};
@@ -89,6 +92,14 @@ impl DryRun {
         let Some(import) = import.filter(|import| !import.completed) else { return Ok(()) };
         let Some(resume_point) = ResumePoint::of(import) else { return Ok(()) };
         let fault = |fault: BoxError| failed(&boarding_log::error_chain(&*fault));
+        let mut claims = Claims::default();
+        if Claims::are_needed(&resume_point.options) {
+            let start = resume_point.from_first_row();
+            for rows in FileChunks::open(&context.files, &start).map_err(fault)? {
+                claims.add(&self.state.company, id, &rows.map_err(fault)?);
+            }
+        }
+        let allotment = Arc::new(claims.allot());
         for rows in FileChunks::open(&context.files, &resume_point).map_err(fault)? {
             if *context.closing.borrow() {
                 return Err(Reply::stopped());
@@ -96,7 +107,12 @@ impl DryRun {
             let mut portions = Portions::of(rows.map_err(fault)?);
             while let Some(rows) = portions.next() {
                 let request = Request {
-                    command: ImportRows { import: id, rows: rows.clone() }.into(),
+                    command: ImportRows {
+                        import: id,
+                        rows: rows.clone(),
+                        allotment: Some(Arc::clone(&allotment)),
+                    }
+                    .into(),
                     facts: Facts::None,
                     body: None,
                     actor: ENGINE.to_owned(),

@@ -1,9 +1,12 @@
 //! The import worker: applies the rows of accepted files after the last applied row.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use boarding_commands::company::Company;
 use boarding_commands::decide::ImportRows;
+use boarding_commands::decide::imports::{Allotment, Claims};
 use boarding_commands::values::ImportId;
 use tokio::sync::{mpsc, watch};
 
@@ -66,6 +69,9 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<u64, B
         manager.inspect(move |company| company.imports.get(&import).and_then(ResumePoint::of));
     let Some(resume_point) = resume_point.await.flatten() else { return Ok(u64::MAX) };
     let rows_done = resume_point.rows_done;
+    let Some(allotment) = allot(manager, import, &resume_point).await? else {
+        return Ok(u64::MAX);
+    };
     let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);
     let files = manager.context.files.clone();
     let reading = tokio::task::spawn_blocking(move || {
@@ -78,7 +84,7 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<u64, B
     });
     let mut applied = Ok(());
     while let Some(rows) = chunk.recv().await {
-        applied = apply(manager, import, Portions::of(rows)).await;
+        applied = apply(manager, import, &allotment, Portions::of(rows)).await;
         if applied.is_err() || manager.is_closing() {
             break;
         }
@@ -88,14 +94,54 @@ async fn apply_rest(manager: &ManagerContext, import: ImportId) -> Result<u64, B
     applied.map(|()| rows_done)
 }
 
+/// Reads the whole file to find which row gets which unique value. `None` when the company's actor has stopped.
+///
+/// Rows that are applied already are read too: a later row may take a value that one of them takes.
+async fn allot(
+    manager: &ManagerContext,
+    import: ImportId,
+    resume_point: &ResumePoint,
+) -> Result<Option<Arc<Allotment>>, BoxError> {
+    if !Claims::are_needed(&resume_point.options) {
+        return Ok(Some(Arc::default()));
+    }
+    let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);
+    let (files, start) = (manager.context.files.clone(), resume_point.from_first_row());
+    let reading = tokio::task::spawn_blocking(move || {
+        for rows in FileChunks::open(&files, &start)? {
+            if chunks.blocking_send(rows?).is_err() {
+                break;
+            }
+        }
+        Ok::<_, BoxError>(())
+    });
+    let claims = Arc::new(Mutex::new(Claims::default()));
+    while let Some(rows) = chunk.recv().await {
+        let (shared, rows) = (Arc::clone(&claims), Arc::new(rows));
+        let add = move |company: &Company| {
+            let mut claims = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            claims.add(company, import, &rows);
+        };
+        if manager.inspect(add).await.is_none() || manager.is_closing() {
+            return Ok(None);
+        }
+    }
+    reading.await??;
+    let mut claims = claims.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(Some(Arc::new(std::mem::take(&mut *claims).allot())))
+}
+
 /// Applies rows in portions that fit in one commit.
 async fn apply(
     manager: &ManagerContext,
     import: ImportId,
+    allotment: &Arc<Allotment>,
     mut portions: Portions,
 ) -> Result<(), BoxError> {
     while let Some(rows) = portions.next() {
-        match manager.submit(ImportRows { import, rows: rows.clone() }, import.0).await {
+        let allotment = Some(Arc::clone(allotment));
+        let command = ImportRows { import, rows: rows.clone(), allotment };
+        match manager.submit(command, import.0).await {
             Reply::TooLarge => portions.split(rows)?,
             Reply::Failed { why, .. } => {
                 tracing::warn!(company = %manager.company, %import, %why, "append failed, retrying import rows");

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FallocateFlags, fallocate};
@@ -73,6 +73,16 @@ impl SegmentFile {
 
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Fails if another file has the name of the segment: then a write would go into a file that nobody reads.
+    pub(super) fn check_in_place(&self) -> io::Result<()> {
+        let id = |file: fs::Metadata| (file.dev(), file.ino());
+        let named = fs::metadata(&self.path).map(id)?;
+        if self.file.metadata().map(id)? == named {
+            return Ok(());
+        }
+        Err(io::Error::other("the file was replaced while the program runs"))
     }
 
     pub(super) fn write(&self, bytes: &[u8], offset: u64) -> io::Result<()> {

@@ -147,6 +147,8 @@ impl Writer {
     fn commit(&mut self, draft: Draft) -> Result<(), AppendError> {
         let first = self.position + 1;
         let (bytes, checksum) = draft.frame.finish(&self.inner.log, first, self.previous);
+        let in_place = self.file.check_in_place();
+        in_place.map_err(|error| self.broken("find segment", error))?;
         let written = self.file.write(&bytes, self.offset);
         written.map_err(|error| self.broken("write to segment", error))?;
         let synced = self.file.sync();

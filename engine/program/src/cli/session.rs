@@ -94,13 +94,30 @@ impl<'a> Session<'a> {
             result = &mut work => result,
             _ = tokio::signal::ctrl_c() => return Err(self.interrupted().await),
             why = self.engine.log_failed() => {
-                // The command that has met the failure knows more about it.
+                // The command that has met the failure says how it can be repeated.
                 let soon = Duration::from_millis(LAST_WORDS_MILLIS);
-                let ended = tokio::time::timeout(soon, work).await;
-                ended.unwrap_or_else(|_| Err(failure::of_log(&why)))
+                match tokio::time::timeout(soon, work).await {
+                    Ok(ended) => ended,
+                    Err(_) => return Err(self.with_acceptance(failure::of_log(&why))),
+                }
             }
         };
+        let result = match (result, self.log_failure().await) {
+            (Err(failure), Some(why)) if failure.status() == failure::of_log(&why).status() => {
+                Err(failure::of_log(&format!("{why}\n  {}", failure.text())))
+            }
+            (result, _) => result,
+        };
         result.map_err(|failure| self.with_acceptance(failure))
+    }
+
+    /// Why the log cannot be written, if it has failed.
+    async fn log_failure(&self) -> Option<String> {
+        tokio::select! {
+            biased;
+            why = self.engine.log_failed() => Some(why),
+            () = std::future::ready(()) => None,
+        }
     }
 
     /// A failure after an accepted command says so: a repeat under a new id could send all mails a second time.

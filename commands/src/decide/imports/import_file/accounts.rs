@@ -242,7 +242,7 @@ mod tests {
         let known = [user_of("ann", "EMEA"), user_of("bob", "EMEA"), opened];
         let company = given(company().into_iter().chain(known).chain(later));
         let rows = vec![row(1, "ann"), row(2, "bob")];
-        let company = company.after(ImportRows { import: import_id(), rows }).0;
+        let company = company.after(ImportRows::alone(import_id(), rows)).0;
         let needs = |key: &str| {
             let (id, user) = company.users.find(key).unwrap();
             needs_corporate_phone(&company, id, user)

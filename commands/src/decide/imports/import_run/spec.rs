@@ -125,7 +125,7 @@ fn import_and_invite_invites_everybody_the_file_names() {
 fn a_file_of_many_commits_invites_all_of_it() {
     for (extra, expected) in [(all(), vec!["ann", "bob", "cid"]), (auto(), vec!["bob", "cid"])] {
         let company = given(with_ann()).after(asked(4, vec![], &extra));
-        let rows = |rows| ImportRows { import: import_id(), rows };
+        let rows = |rows| ImportRows::alone(import_id(), rows);
         let company = company.after(rows(vec![row(1, "ann"), row(2, "bob")]));
         let then = company.when(rows(vec![row(3, "bob"), row(4, "cid")]));
         let expected_events = [
@@ -225,7 +225,7 @@ fn a_file_is_imported_though_its_run_is_refused() {
         let answer = refused(import(limited.clone(), rows(), &leapxpert), why, words);
         assert_eq!(answer, (Value::Null, json!("run.too_many_recipients")));
         let company = given(limited).after(asked(2, vec![], &leapxpert));
-        refused(company.when(ImportRows { import: import_id(), rows: rows() }), why, words);
+        refused(company.when(ImportRows::alone(import_id(), rows())), why, words);
 
         let full = [channel_enabled(), number("max_pending_runs", 1)];
         let waiting = a_running_run().into_iter().chain(full);
@@ -271,7 +271,7 @@ fn a_channel_that_was_disabled_meanwhile_is_not_used() {
     let setting = "channels.whatsapp".to_owned();
     let disabled = Event::CompanyConfigChanged { setting, value: json!(false) };
     company.append(crate::decide::testing::NOW, "jane", &[disabled]);
-    let then = company.when(ImportRows { import: import_id(), rows: vec![row(1, "bob")] });
+    let then = company.when(ImportRows::alone(import_id(), vec![row(1, "bob")]));
     let Some(Event::ImportInvitesRefused { problem, .. }) = then.events().pop() else { panic!() };
     assert_eq!(problem.code, Code::ChannelNotEnabled);
 }
@@ -321,7 +321,7 @@ fn unknown_manager_gives_a_warning() {
     ];
     let import = ImportId(Ulid(77));
     let begun = accepted_as(import, 3, Existing::Skip);
-    let then = given([user_created("ann"), begun]).when(ImportRows { import, rows });
+    let then = given([user_created("ann"), begun]).when(ImportRows::alone(import, rows));
     let events = then.events();
     let codes = |event: &Event| {
         event.row().map(|(_, row)| row.warnings.iter().map(|one| one.code).collect())

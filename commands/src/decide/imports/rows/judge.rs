@@ -42,17 +42,30 @@ impl Rows<'_> {
         Problem::in_column(self.dialect.map_or(name, |dialect| dialect.spelling(name)), code)
     }
 
-    /// The problems of values that must be unique and belong to another user, of the company or of an earlier row.
-    pub(super) fn check_unique(&self, values: &RowValues, folded: &str) -> Vec<Problem> {
+    /// The problems of values that must be unique and that another row or another user keeps.
+    pub(super) fn check_unique(&self, row: &ParsedRow, folded: &str) -> Vec<Problem> {
+        let Some(allotment) = self.allotment else { return Vec::new() };
         let names = self.dialect.map_or(&[][..], |dialect| dialect.unique());
-        let taken = |name: &&&'static str| match values.attributes.get(**name) {
-            Some(CellValue::Value(value)) => {
-                self.holder(name, value).is_some_and(|key| key.folded() != folded)
+        let keeper = |name: &str| {
+            let CellValue::Value(value) = row.values.attributes.get(name)? else { return None };
+            let mark = ValueMark::of(name, value);
+            if let Some(other) = allotment.lost_to(row.row, mark) {
+                return Some(format!("row {other} has it too"));
             }
-            _ => false,
+            let key = match self.values.get(&mark) {
+                Some(holder) => holder.clone()?,
+                None => {
+                    let (id, holder) = self.company.holder(name, value)?;
+                    (!allotment.is_move(row.row, mark, id)).then(|| holder.key())?
+                }
+            };
+            (key.folded() != folded).then(|| format!("{} has it", key.as_str()))
         };
-        let names = names.iter().filter(taken);
-        names.map(|name| self.in_column(name, Code::FieldNotUnique)).collect()
+        let problem = |name: &&'static str| {
+            let words = keeper(name)?;
+            Some(self.in_column(name, Code::FieldNotUnique).saying(&words))
+        };
+        names.iter().filter_map(problem).collect()
     }
 }
 
@@ -71,8 +84,10 @@ fn compared(row: &ParsedRow, first: u64) -> String {
 
 impl Known for Rows<'_> {
     fn holder(&self, attribute: &str, value: &str) -> Option<UserKey> {
-        let earlier = self.values.get(&ValueMark::of(attribute, value)).cloned();
-        earlier.or_else(|| Some(self.company.holder(attribute, value)?.1.key()))
+        match self.values.get(&ValueMark::of(attribute, value)) {
+            Some(holder) => holder.clone(),
+            None => Some(self.company.holder(attribute, value)?.1.key()),
+        }
     }
 
     fn may_refer_to(&self, other: &UserRef) -> bool {
@@ -141,7 +156,7 @@ mod tests {
     }
 
     fn import(rows: Vec<ParsedRow>) -> ImportRows {
-        ImportRows { import: import_id(), rows }
+        ImportRows::alone(import_id(), rows)
     }
 
     type RowResult = (RowOutcome, Vec<(String, Code)>);
@@ -283,21 +298,24 @@ mod tests {
         assert_eq!(outcomes_when(&given(events), &lines), [created(), created()]);
     }
 
-    /// OCM-05, OCM-06, P17: Agent ID and PBX ID are unique, within a commit and across commits.
+    /// OCM-05, OCM-06, P17, A32: Agent ID and PBX ID are unique. Of two rows with one value both are refused, and a value
+    /// that a user has stays with that user.
     #[test]
     fn agent_id_and_pbx_id_are_unique() {
         let first =
             [BOSS, "ann,A,A,BOSS,2,supervisor,,Desk,Agent,", "bob,B,B,,1,supervisor,,Desk,Agent,"];
         let taken = |column| invalid(column, Code::FieldNotUnique);
         let before = given(company(9));
-        assert_eq!(outcomes_when(&before, &first), [created(), taken("Agent ID"), taken("PBX ID")]);
+        let mut both = taken("Agent ID");
+        both.1.extend(taken("PBX ID").1);
+        assert_eq!(outcomes_when(&before, &first), [both, taken("Agent ID"), taken("PBX ID")]);
         let rest = [
             "cid,C,C,Boss,3,supervisor,,Desk,Agent,",
             "dan,D,D,,１,supervisor,,Desk,Agent,",
             "eve,E,E,,01,supervisor,,Desk,Agent,",
         ];
-        let all = [&first[..], &rest[..]].concat();
-        let outcomes = outcomes_when(&before.after(import(parsed(&first))), &all);
+        let all = [&first[..1], &rest[..]].concat();
+        let outcomes = outcomes_when(&before.after(import(parsed(&first[..1]))), &all);
         assert_eq!(outcomes, [taken("Agent ID"), taken("PBX ID"), created()]);
     }
 

@@ -1,57 +1,134 @@
-//! What becomes of the phone of a row: listed for its person, or rejected with the reason.
+//! What becomes of the phone of a row: listed for its user, or rejected with the reason.
+
+use std::borrow::Cow;
 
 use boarding_csv::CellValue;
 
 use super::Rows;
-use crate::event::{Event, PhoneOutcome, RowRef};
+use super::allotment::{former_phones, phone_mark};
+use crate::company::{User, UserId};
+use crate::event::{BlankMeans, Event, PhoneOutcome, RowRef};
 use crate::user_file::RowValues;
 use crate::values::{Code, Personal, Phone, Problem, UserKey};
 
+/// How a row changes the list of corporate phones.
+#[derive(Debug, Default)]
+pub(super) struct PhoneChange {
+    /// The phone to add, and the user from whom it is taken.
+    add: Option<(Phone, Option<UserKey>)>,
+    /// The phones of the row's user that leave the list.
+    former: Vec<Phone>,
+    is_rejected: bool,
+}
+
+impl PhoneChange {
+    /// The values of the row that are recorded. A rejected phone is not, so that record and list agree.
+    pub(super) fn recorded<'v>(&self, values: &'v RowValues) -> Cow<'v, RowValues> {
+        if self.is_rejected {
+            Cow::Owned(RowValues { phone: CellValue::Absent, ..values.clone() })
+        } else {
+            Cow::Borrowed(values)
+        }
+    }
+}
+
 impl Rows<'_> {
-    /// Sets the outcome of the row's phone. Returns the phone if it must be added to the corporate phones.
-    pub(super) fn phone_to_add(
+    /// Sets the outcome of the row's phone. Returns what changes on the list of corporate phones.
+    pub(super) fn phone_change(
         &self,
         values: &RowValues,
-        folded: &str,
+        user: Option<(UserId, &User)>,
         row: &mut RowRef,
-    ) -> Option<Phone> {
-        if !self.options.add_to_corporate_phones {
-            return None;
+    ) -> PhoneChange {
+        if !self.options.add_to_corporate_phones || self.allotment.is_none() {
+            return PhoneChange::default();
         }
-        let phone = match values.phone {
-            CellValue::Value(Ok(phone)) => phone,
+        let listed = user.map(|(_, user)| user.listed()).unwrap_or_default();
+        let former = |new| former_phones(self.company, listed, new).collect::<Vec<_>>();
+        match values.phone {
+            CellValue::Value(Ok(phone)) if listed.contains(&phone) => {
+                row.phone = Some(PhoneOutcome::AlreadyPresent);
+                PhoneChange { former: former(Some(phone)), ..PhoneChange::default() }
+            }
+            CellValue::Value(Ok(phone)) => match self.source_of(phone, row) {
+                Ok(source) => {
+                    row.phone = Some(PhoneOutcome::Added);
+                    self.warn_of_phones_by_hand(listed, row);
+                    let former = former(Some(phone));
+                    PhoneChange { add: Some((phone, source)), former, is_rejected: false }
+                }
+                Err(problem) => {
+                    row.reject_phone(problem);
+                    PhoneChange { is_rejected: true, ..PhoneChange::default() }
+                }
+            },
             CellValue::Value(Err(code)) => {
                 let column = self.in_column("mobile", code).column;
                 let own = |warning: &Problem| warning.code == code && warning.column == column;
                 let own = row.warnings.iter().position(own);
                 let problem = own.map(|own| row.warnings.remove(own));
                 row.reject_phone(problem.unwrap_or_else(|| Problem::new(code)));
-                return None;
+                PhoneChange::default()
             }
-            CellValue::Absent | CellValue::Blank => return None,
-        };
-        let listed =
-            self.company.phones.get(&phone).and_then(|owner| self.company.users.get(*owner));
-        let owner =
-            self.phones.get(&phone).cloned().or_else(|| listed.map(|owner| owner.key().folded()));
-        let (outcome, to_add) = match owner {
-            Some(owner) if owner == folded => (PhoneOutcome::AlreadyPresent, None),
-            Some(_) => (PhoneOutcome::Rejected(Code::PhoneAlreadyProvisioned), None),
-            None => (PhoneOutcome::Added, Some(phone)),
-        };
-        row.phone = Some(outcome);
-        to_add
+            CellValue::Blank if self.options.blank_means == BlankMeans::Clear => {
+                PhoneChange { former: former(None), ..PhoneChange::default() }
+            }
+            CellValue::Absent | CellValue::Blank => PhoneChange::default(),
+        }
     }
 
-    pub(super) fn add_phone(
-        &mut self,
-        phone: Option<Phone>,
-        user: &Personal<UserKey>,
-        folded: &str,
-    ) {
-        let Some(phone) = phone else { return };
-        self.phones.insert(phone, folded.to_owned());
-        let (user, import) = (user.clone(), Some(self.id));
-        self.events.push(Event::CorporatePhoneAdded { phone: Personal(phone), user, import });
+    /// The user from whom the row takes the phone, if anybody has it.
+    ///
+    /// # Errors
+    /// The problem if another row or another user keeps the phone.
+    fn source_of(&self, phone: Phone, row: &RowRef) -> Result<Option<UserKey>, Problem> {
+        let taken = |by: &str| {
+            Err(self.in_column("mobile", Code::PhoneAlreadyProvisioned).saying(&format!("by {by}")))
+        };
+        let Some(allotment) = self.allotment else { return Ok(None) };
+        let mark = phone_mark(phone);
+        if let Some(other) = allotment.lost_to(row.row, mark) {
+            return taken(&format!("row {other}"));
+        }
+        let holder = match self.phones.get(&phone) {
+            Some(Some(key)) => return taken(key.as_str()),
+            Some(None) => None,
+            None => self.company.phones.get(&phone).copied(),
+        };
+        let holder = holder.and_then(|id| Some((id, self.company.users.get(id)?.key())));
+        match holder {
+            Some((id, key)) if !allotment.is_move(row.row, mark, id) => taken(key.as_str()),
+            holder => Ok(holder.map(|(_, key)| key)),
+        }
+    }
+
+    /// Adds a warning if the user keeps phones beside the new one, because they were added by hand.
+    fn warn_of_phones_by_hand(&self, listed: &[Phone], row: &mut RowRef) {
+        if listed.iter().any(|phone| self.company.by_hand.contains(phone)) {
+            row.warnings.push(self.in_column("mobile", Code::PhoneKept));
+        }
+    }
+
+    /// Changes the list: the former phones leave it, and the new phone is added.
+    pub(super) fn change_phones(&mut self, change: PhoneChange, user: &Personal<UserKey>) {
+        for phone in change.former {
+            // An earlier row of the commit may have taken it.
+            if !self.phones.contains_key(&phone) {
+                self.remove_phone(phone, user.clone());
+            }
+        }
+        if let Some((phone, source)) = change.add {
+            if let Some(source) = source {
+                self.remove_phone(phone, Personal(source));
+            }
+            self.phones.insert(phone, Some(user.0.clone()));
+            let (user, import) = (user.clone(), Some(self.id));
+            self.events.push(Event::CorporatePhoneAdded { phone: Personal(phone), user, import });
+        }
+    }
+
+    fn remove_phone(&mut self, phone: Phone, user: Personal<UserKey>) {
+        self.phones.insert(phone, None);
+        self.events.push(Event::CorporatePhoneRemoved { phone: Personal(phone), user });
     }
 }

@@ -171,3 +171,18 @@ async fn bytes_damaged_while_open_are_an_error() {
     let head = Head { version: 4, hash: was[2].recorded.hash };
     assert_eq!(log.head(&sample::company("acme")), head);
 }
+
+/// A folder that is replaced under a running process takes no further commit: they would be lost.
+#[tokio::test]
+async fn replaced_segment_takes_no_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = open(folder.path(), 4_096).unwrap().log;
+    let acme = sample::company("acme");
+    log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap();
+    let segment = segments(folder.path()).pop().unwrap();
+    let copy = segment.with_extension("copy");
+    fs::copy(&segment, &copy).unwrap();
+    fs::rename(&copy, &segment).unwrap();
+    let error = log.append(vec![sample::next(&log, &acme, 1)]).await.unwrap_err();
+    assert!(matches!(error, AppendError::Broken { .. }), "{error}");
+}

@@ -1,0 +1,260 @@
+//! Which row of a file gets which unique value, judged as if all rows were applied at once.
+//!
+//! A value that one row releases may be taken by another row, before or after it. Of two rows that take one value,
+//! none gets an id, and the first one gets a phone.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use boarding_csv::CellValue;
+
+use crate::company::{Company, Placing, User, UserId, ValueMark};
+use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
+use crate::dialect::{self, unique_values};
+use crate::event::{BlankMeans, Event, ImportOptions, Person};
+use crate::user_file::ParsedRow;
+use crate::values::{ImportId, Phone, UserKey};
+
+/// The values that the rows of a file take and release. Rows are added in the order of the file.
+#[derive(Debug, Default)]
+pub struct Claims {
+    last_row: u64,
+    seen: HashMap<String, u64>,
+    created: HashSet<String>,
+    values: HashMap<ValueMark, Option<UserKey>>,
+    takes: Vec<Take>,
+    releases: HashMap<ValueMark, (u64, Part)>,
+}
+
+/// A row whose user gets a value that the user does not have yet.
+#[derive(Debug)]
+struct Take {
+    mark: ValueMark,
+    row: u64,
+    part: Part,
+    /// The other user who has the value.
+    holder: Option<UserId>,
+}
+
+/// The part of a row that is refused alone: an id refuses the row, a phone only the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Part {
+    Ids,
+    Phone,
+}
+
+impl Claims {
+    /// Whether the rows of such a file can take values from each other.
+    pub fn are_needed(options: &ImportOptions) -> bool {
+        let has_ids = dialect::find(&options.dialect).is_some_and(|one| !one.unique().is_empty());
+        has_ids || options.add_to_corporate_phones
+    }
+
+    /// The values that all rows of a file get.
+    pub(crate) fn allot_all(
+        company: &Company,
+        import: ImportId,
+        options: &ImportOptions,
+        placing: Option<&Placing>,
+        rows: &[ParsedRow],
+    ) -> Allotment {
+        let mut claims = Self::default();
+        if Self::are_needed(options) {
+            claims.add_rows(company, import, options, placing, rows);
+        }
+        claims.allot()
+    }
+
+    /// Adds the next rows of an accepted file, as they would change the company.
+    pub fn add(&mut self, company: &Company, import: ImportId, rows: &[ParsedRow]) {
+        let Some(accepted) = company.imports.get(&import) else { return };
+        self.add_rows(company, import, &accepted.options, accepted.placing.as_ref(), rows);
+    }
+
+    fn add_rows(
+        &mut self,
+        company: &Company,
+        import: ImportId,
+        options: &ImportOptions,
+        placing: Option<&Placing>,
+        rows: &[ParsedRow],
+    ) {
+        let mut rules = Rows::new(company, import, options, None).with_placing(placing);
+        rules.seen = std::mem::take(&mut self.seen);
+        rules.created = std::mem::take(&mut self.created);
+        rules.values = std::mem::take(&mut self.values);
+        let done = self.last_row;
+        for row in rows.iter().filter(|row| row.row > done) {
+            rules.events.clear();
+            rules.apply(row);
+            self.last_row = row.row;
+            self.note(company, options, row, &rules.events);
+        }
+        self.seen = std::mem::take(&mut rules.seen);
+        self.created = std::mem::take(&mut rules.created);
+        self.values = std::mem::take(&mut rules.values);
+    }
+
+    /// Notes what the row does to unique values, if it is applied.
+    fn note(
+        &mut self,
+        company: &Company,
+        options: &ImportOptions,
+        row: &ParsedRow,
+        events: &[Event],
+    ) {
+        let mut after: Option<&Person> = None;
+        let mut key = None;
+        for event in events {
+            match event {
+                Event::RowRefused { .. } | Event::UserArchived { .. } => return,
+                Event::UserCreated { user, person, .. }
+                | Event::UserUpdated { user, person, .. } => {
+                    (key, after) = (Some(user), Some(&**person))
+                }
+                Event::RowUnchanged { user, .. }
+                | Event::UserActivated { user, .. }
+                | Event::UserDeactivated { user, .. } => key = Some(user),
+                _ => {}
+            }
+        }
+        let Some(key) = key else { return };
+        let known = company.users.created(key.as_str());
+        let claimant = Claimant { company, row: row.row, known };
+        if let Some(after) = after {
+            self.note_ids(&claimant, after);
+        }
+        if options.add_to_corporate_phones {
+            self.note_phone(&claimant, &row.values.phone.as_ref().map(|one| one.ok()), options);
+        }
+    }
+
+    fn note_ids(&mut self, claimant: &Claimant<'_>, after: &Person) {
+        let before = claimant.known.map(|(_, user)| user.person()).unwrap_or_default();
+        let marks = |person: &Person| -> BTreeMap<ValueMark, (String, String)> {
+            let of = |(name, value): (&str, &str)| {
+                (ValueMark::of(name, value), (name.to_owned(), value.to_owned()))
+            };
+            unique_values(person).map(of).collect()
+        };
+        let (before, after) = (marks(&before), marks(after));
+        for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
+            let holder = claimant.company.holder(name, value).map(|(id, _)| id);
+            self.take(claimant, *mark, Part::Ids, holder);
+        }
+        for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
+            self.releases.insert(*mark, (claimant.row, Part::Ids));
+        }
+    }
+
+    fn note_phone(
+        &mut self,
+        claimant: &Claimant<'_>,
+        phone: &CellValue<Option<Phone>>,
+        options: &ImportOptions,
+    ) {
+        let listed = claimant.known.map(|(_, user)| user.listed()).unwrap_or_default();
+        let new = match (phone, options.blank_means) {
+            (CellValue::Value(Some(phone)), _) => Some(*phone),
+            (CellValue::Blank, BlankMeans::Clear) => None,
+            _ => return,
+        };
+        if let Some(phone) = new.filter(|phone| !listed.contains(phone)) {
+            let holder = claimant.company.phones.get(&phone).copied();
+            self.take(claimant, phone_mark(phone), Part::Phone, holder);
+        }
+        let former = former_phones(claimant.company, listed, new);
+        let releases = former.map(|phone| (phone_mark(phone), (claimant.row, Part::Phone)));
+        self.releases.extend(releases);
+    }
+
+    fn take(
+        &mut self,
+        claimant: &Claimant<'_>,
+        mark: ValueMark,
+        part: Part,
+        holder: Option<UserId>,
+    ) {
+        let own = claimant.known.map(|(id, _)| id);
+        let holder = holder.filter(|holder| Some(*holder) != own);
+        self.takes.push(Take { mark, row: claimant.row, part, holder });
+    }
+
+    /// Decides which row gets which value.
+    pub fn allot(self) -> Allotment {
+        let mut allotment = Allotment::default();
+        let mut by_mark: HashMap<ValueMark, Vec<&Take>> = HashMap::new();
+        self.takes.iter().for_each(|take| by_mark.entry(take.mark).or_default().push(take));
+        let mut refused = Vec::new();
+        for takes in by_mark.values() {
+            refused.extend(share(takes, &mut allotment));
+        }
+        // A value stays where it is, if nothing releases it.
+        let stays = |take: &&Take| take.holder.is_some() && !self.releases.contains_key(&take.mark);
+        refused.extend(self.takes.iter().filter(stays).map(|take| (take.row, take.part)));
+        let refused = self.with_dependents(refused, &by_mark);
+        for take in &self.takes {
+            let is_refused = refused.contains(&(take.row, take.part));
+            if let Some(holder) = take.holder.filter(|_| !is_refused) {
+                allotment.moves.insert((take.row, take.mark), holder);
+            }
+        }
+        allotment
+    }
+
+    /// The refused parts, and the parts that need a value which a refused part would have released.
+    fn with_dependents(
+        &self,
+        mut open: Vec<(u64, Part)>,
+        by_mark: &HashMap<ValueMark, Vec<&Take>>,
+    ) -> HashSet<(u64, Part)> {
+        let mut released: HashMap<(u64, Part), Vec<ValueMark>> = HashMap::new();
+        for (mark, by) in &self.releases {
+            released.entry(*by).or_default().push(*mark);
+        }
+        let mut refused = HashSet::new();
+        while let Some((row, part)) = open.pop() {
+            if !refused.insert((row, part)) {
+                continue;
+            }
+            if part == Part::Ids {
+                // The row is not applied at all.
+                open.push((row, Part::Phone));
+            }
+            let marks = released.get(&(row, part)).into_iter().flatten();
+            for take in marks.filter_map(|mark| by_mark.get(mark)).flatten() {
+                if take.holder.is_some() {
+                    open.push((take.row, take.part));
+                }
+            }
+        }
+        refused
+    }
+}
+
+/// The user of a row, and the state before the row.
+struct Claimant<'a> {
+    company: &'a Company,
+    row: u64,
+    known: Option<(UserId, &'a User)>,
+}
+
+/// The parts of these rows that do not get the value that all of them take.
+fn share(takes: &[&Take], allotment: &mut Allotment) -> Vec<(u64, Part)> {
+    let first = takes.iter().min_by_key(|take| take.row);
+    let (Some(first), true) = (first, takes.len() > 1) else { return Vec::new() };
+    let second = takes.iter().filter(|take| take.row != first.row).min_by_key(|take| take.row);
+    let other = second.map_or(first.row, |take| take.row);
+    let mut refused = Vec::new();
+    for take in takes {
+        let is_first = take.row == first.row;
+        if take.part == Part::Ids || !is_first {
+            let rival = if is_first { other } else { first.row };
+            allotment.lost.insert((take.row, take.mark), rival);
+            refused.push((take.row, take.part));
+        }
+    }
+    refused
+}
+
+#[cfg(test)]
+mod spec;

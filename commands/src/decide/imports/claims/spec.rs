@@ -1,0 +1,252 @@
+//! Files whose rows take unique values from each other, in any order and in any commits.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use boarding_csv::{CellValue, Limits};
+use proptest::prelude::*;
+
+use super::Claims;
+use crate::company::{Company, Effects, UserSnapshot};
+use crate::decide::imports::import_file::ImportMode;
+use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+use crate::decide::testing::{Given, given, phone, phone_added, user_created};
+use crate::decide::{ImportRows, UndoImport, UndoRows};
+use crate::event::{Event, Existing, Person, PhoneOutcome, RowOutcome};
+use crate::user_file::{ParsedRow, ReadOptions, rows};
+use crate::values::{Code, Personal, UserKey};
+
+const NAMES: [&str; 6] = ["ann", "bob", "cid", "dee", "eve", "fay"];
+
+/// A person with an employee id and a listed phone of the same number.
+fn person(nth: usize) -> [Event; 2] {
+    let Event::UserCreated { user, person, org_unit, roles, active, row } =
+        user_created(NAMES[nth])
+    else {
+        panic!()
+    };
+    let attributes = BTreeMap::from([("employee_id".to_owned(), format!("E{nth}"))]);
+    let person = Person { attributes, phone: Some(phone(nth as u64)), ..person.0 };
+    let person = Personal(person);
+    let Event::CorporatePhoneAdded { phone, user: owner, .. } = phone_added(NAMES[nth], nth as u64)
+    else {
+        panic!()
+    };
+    let listed = Event::CorporatePhoneAdded { phone, user: owner, import: Some(import_id()) };
+    [Event::UserCreated { user, person, org_unit, roles, active, row }, listed]
+}
+
+/// An update of so many rows, with phones.
+fn file(total: u64) -> Event {
+    let mut file = accepted(total, true, Existing::Update);
+    if let Event::ImportAccepted { options, .. } = &mut file {
+        options.dialect = "mangoapps".to_owned();
+    }
+    file
+}
+
+fn company(total: u64) -> Given {
+    given((0..4).flat_map(person).chain([file(total)]))
+}
+
+/// Rows that give each named person this id and this phone.
+fn parsed(lines: &[(usize, Option<usize>, Option<u64>)]) -> Vec<ParsedRow> {
+    let one = |(number, (nth, id, n)): (u64, &(usize, Option<usize>, Option<u64>))| {
+        let mut parsed = row(number, NAMES[*nth]);
+        if let Some(id) = id {
+            let id = CellValue::Value(format!("E{id}"));
+            parsed.values.attributes.insert("employee_id".to_owned(), id);
+        }
+        parsed.values.phone = n.map_or(CellValue::Absent, |n| CellValue::Value(Ok(phone(n))));
+        parsed
+    };
+    (1..).zip(lines).map(one).collect()
+}
+
+/// Imports the rows in commits of so many, each with the whole file known, and returns all events.
+fn imported(mut company: Given, rows: &[ParsedRow], per_commit: usize) -> (Given, Vec<Event>) {
+    let mut all = Vec::new();
+    for chunk in rows.chunks(per_commit) {
+        // The claims are collected anew for every commit, as after a restart.
+        let mut claims = Claims::default();
+        claims.add(&company.0, import_id(), rows);
+        let allotment = Some(Arc::new(claims.allot()));
+        let command = ImportRows { import: import_id(), rows: chunk.to_vec(), allotment };
+        all.extend(company.when(command.clone()).events());
+        company = company.after(command);
+    }
+    (company, all)
+}
+
+/// Each person's id, phone on record and listed phones.
+fn people(company: &Company) -> Vec<String> {
+    let one = |name: &&str| {
+        let UserSnapshot { person, listed, .. } = UserSnapshot::of(company, &UserKey::new(name));
+        let id = person.attributes.get("employee_id").cloned().unwrap_or_default();
+        let phone = person.phone.map(|phone| phone.to_string()).unwrap_or_default();
+        let listed: Vec<_> = listed.iter().map(ToString::to_string).collect();
+        format!("{name} {id} {phone} {listed:?}")
+    };
+    NAMES.iter().map(one).collect()
+}
+
+/// The outcome of each person's row and of its phone.
+fn outcomes(events: &[Event]) -> BTreeMap<String, (RowOutcome, Option<PhoneOutcome>)> {
+    let one = |event: &Event| {
+        let (outcome, row) = event.row()?;
+        Some((event.subjects().user?.as_str().to_owned(), (outcome, row.phone)))
+    };
+    events.iter().filter_map(one).collect()
+}
+
+/// No two people have one id or one phone, and a listed phone is the one on record.
+fn assert_laws(company: &Company) {
+    let mut ids = BTreeMap::new();
+    for name in NAMES {
+        let Some((id, user)) = company.users.created(name) else { continue };
+        let person = user.person();
+        if let Some(held) = person.attributes.get("employee_id") {
+            assert_eq!(ids.insert(held.clone(), name), None, "two people have {held}");
+            assert_eq!(company.holder("employee_id", held).map(|(id, _)| id), Some(id));
+        }
+        assert!(user.listed().iter().all(|phone| company.phones.get(phone) == Some(&id)));
+        assert!(user.listed().len() <= 1, "{name} has a number of the past on the list");
+        assert_eq!(user.listed().first().copied(), person.phone, "record and list of {name}");
+    }
+}
+
+/// A32: two people swap ids and phones, and a third takes over from a fourth, in one commit or in several.
+#[test]
+fn swaps_and_chains_work_in_any_commits() {
+    let lines = [
+        (0, Some(1), Some(1)),
+        (1, Some(0), Some(0)),
+        (2, Some(3), Some(3)),
+        (3, Some(7), Some(7)),
+        (4, Some(2), Some(2)),
+    ];
+    let rows = parsed(&lines);
+    for per_commit in [5, 2, 1] {
+        let (after, events) = imported(company(5), &rows, per_commit);
+        let outcomes: Vec<_> = outcomes(&events).into_values().collect();
+        let (updated, added) = (RowOutcome::Updated, Some(PhoneOutcome::Added));
+        let mut expected = vec![(updated, added); 4];
+        expected.push((RowOutcome::Created, added));
+        assert_eq!(outcomes, expected, "{per_commit} rows a commit");
+        assert_laws(&after.0);
+        assert_eq!(after.0.holder("employee_id", "E2").unwrap().1.key().as_str(), "eve");
+    }
+}
+
+/// A32: of two rows that take one id both are refused, and each names the other.
+#[test]
+fn rows_that_take_one_id_are_both_named() {
+    let rows = parsed(&[(0, Some(9), None), (1, None, None), (2, Some(9), None)]);
+    for per_commit in [3, 1] {
+        let (_, events) = imported(company(3), &rows, per_commit);
+        let words = |event: &Event| match event {
+            Event::RowRefused { problems, .. } => {
+                Some((problems[0].code, problems[0].message.clone()))
+            }
+            _ => None,
+        };
+        let refused: Vec<_> = events.iter().filter_map(words).collect();
+        assert_eq!(refused.len(), 2, "{per_commit} rows a commit");
+        for ((code, message), other) in refused.iter().zip(["row 3", "row 1"]) {
+            assert_eq!(*code, Code::FieldNotUnique);
+            assert!(message.contains(other), "{message}");
+        }
+    }
+}
+
+/// A32: whoever keeps a value is named, also if the row that was to release it is refused.
+#[test]
+fn value_that_is_not_released_stays_with_its_holder() {
+    let mut rows = parsed(&[(0, Some(1), Some(1)), (1, Some(8), Some(8))]);
+    rows[1].problems.push(crate::values::Problem::new(Code::CsvStrayQuote));
+    for per_commit in [2, 1] {
+        let (after, events) = imported(company(2), &rows, per_commit);
+        let Some(Event::RowRefused { problems, .. }) = events.first() else { panic!("{events:?}") };
+        assert!(problems[0].message.contains("bob has it"), "{}", problems[0].message);
+        assert_eq!(people(&after.0), people(&company(2).0));
+    }
+}
+
+/// A33: a new number replaces the former one on the list; a number that was added by hand stays, with a warning.
+#[test]
+fn list_follows_the_file_except_for_numbers_added_by_hand() {
+    let by_hand = phone_added("ann", 50);
+    let company = given(person(0).into_iter().chain([by_hand, file(1)]));
+    let (after, events) = imported(company, &parsed(&[(0, None, Some(60))]), 1);
+    let listed = after.0.users.created("ann").unwrap().1.listed().to_vec();
+    assert_eq!(listed, [phone(50), phone(60)]);
+    let warned = events.iter().filter_map(Event::row).flat_map(|(_, row)| row.warnings.clone());
+    assert_eq!(warned.map(|one| one.code).collect::<Vec<_>>(), [Code::PhoneKept]);
+}
+
+/// A32, P23: an undo gives the swapped values back.
+#[test]
+fn undo_gives_swapped_values_back() {
+    let rows = parsed(&[(0, Some(1), Some(1)), (1, Some(0), Some(0))]);
+    let start: Vec<_> = (0..4).flat_map(person).chain([file(2)]).collect();
+    let before = given(start.clone());
+    let events = before.when(ImportRows::alone(import_id(), rows)).events();
+    let all: Vec<_> = start.into_iter().chain(events).collect();
+    let mut effects = Effects::new("acme".parse().unwrap(), import_id());
+    let effects = effects.take(&crate::company::effects::testing::commit(all.clone()));
+    assert_eq!(effects.len(), 2);
+    let undo = UndoImport { import: import_id(), mode: ImportMode::Commit };
+    let undone = given(all).after(undo);
+    let undone = undone.after(UndoRows { import: import_id(), rows: effects, last: true });
+    assert_eq!(people(&undone.0), people(&before.0));
+    assert_laws(&undone.0);
+}
+
+type Line = (usize, Option<usize>, Option<u64>);
+
+fn lines() -> impl Strategy<Value = Vec<Line>> {
+    let cell = || proptest::option::weighted(0.8, 0usize..7);
+    let cells = proptest::collection::vec((cell(), cell()), NAMES.len());
+    let lines = cells.prop_map(|cells| {
+        let line = |(nth, (id, n)): (usize, (Option<usize>, Option<usize>))| {
+            (nth, id, n.map(|n| n as u64))
+        };
+        let lines: Vec<Line> = cells.into_iter().enumerate().map(line).collect();
+        // Of two rows with one phone the first gets it: there the order matters.
+        let is_taken = |n: Option<u64>| lines.iter().filter(|line| line.2 == n).count() > 1;
+        let alone = |&(nth, id, n): &Line| (nth, id, n.filter(|n| !is_taken(Some(*n))));
+        lines.iter().map(alone).collect::<Vec<Line>>()
+    });
+    lines.prop_shuffle()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    /// A32, A33, P17: the result depends neither on the order of the rows nor on the bounds of the commits.
+    #[test]
+    fn result_does_not_depend_on_order_or_commits(lines in lines(), per_commit in 1usize..7) {
+        let mut sorted = lines.clone();
+        sorted.sort_unstable();
+        let (one, events) = imported(company(6), &parsed(&sorted), NAMES.len());
+        let (other, in_parts) = imported(company(6), &parsed(&lines), per_commit);
+        prop_assert_eq!(people(&one.0), people(&other.0));
+        prop_assert_eq!(outcomes(&events), outcomes(&in_parts));
+        assert_laws(&one.0);
+        assert_laws(&other.0);
+    }
+}
+
+/// A32: the field case: two people of a file of MangoApps swap their employee ids.
+#[test]
+fn field_case_of_swapped_employee_ids_works() {
+    let read = |text: &str| -> Vec<ParsedRow> {
+        let dialect = crate::dialect::find("mangoapps").unwrap();
+        let (options, limits) = (ReadOptions::default(), Limits::default());
+        rows(text.as_bytes(), dialect, &options, &limits).unwrap().map(Result::unwrap).collect()
+    };
+    let swap = read("email/login,employee id\nann,E1\nbob,E0\n");
+    let (after, events) = imported(company(2), &swap, 1);
+    assert!(events.iter().filter_map(Event::row).all(|(one, _)| one == RowOutcome::Updated));
+    assert_eq!(after.0.holder("employee_id", "E1").unwrap().1.key().as_str(), "ann");
+}

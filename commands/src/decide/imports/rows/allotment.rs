@@ -1,0 +1,42 @@
+//! Which row of a file gets which unique value, and which phones leave the list for it.
+
+use std::collections::HashMap;
+
+use crate::company::{Company, UserId, ValueMark};
+use crate::values::Phone;
+
+/// Which row gets which value.
+#[derive(Debug, Default)]
+pub struct Allotment {
+    /// Values that a row does not get, because another row takes them too, with that row.
+    pub(crate) lost: HashMap<(u64, ValueMark), u64>,
+    /// Values that a row gets from a user whose own row releases them.
+    pub(crate) moves: HashMap<(u64, ValueMark), UserId>,
+}
+
+impl Allotment {
+    /// The other row that takes the value, if this row does not get it for that reason.
+    pub(super) fn lost_to(&self, row: u64, mark: ValueMark) -> Option<u64> {
+        self.lost.get(&(row, mark)).copied()
+    }
+
+    /// Whether the row gets the value from this user.
+    pub(super) fn is_move(&self, row: u64, mark: ValueMark, from: UserId) -> bool {
+        self.moves.get(&(row, mark)) == Some(&from)
+    }
+}
+
+/// The mark of a corporate phone. No attribute has this name.
+pub(crate) fn phone_mark(phone: Phone) -> ValueMark {
+    ValueMark::of("corporate phone", &phone.to_string())
+}
+
+/// The listed phones of a user that leave the list when the file gives this phone: all but those added by hand.
+pub(crate) fn former_phones<'l>(
+    company: &'l Company,
+    listed: &'l [Phone],
+    new: Option<Phone>,
+) -> impl Iterator<Item = Phone> + 'l {
+    let is_former = move |phone: &Phone| Some(*phone) != new && !company.by_hand.contains(phone);
+    listed.iter().copied().filter(is_former)
+}
