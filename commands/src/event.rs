@@ -12,8 +12,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use import::{
-    BlankMeans, Counts, Existing, FileRef, ImportOptions, PhoneOutcome, PictureFormat, RowOutcome,
-    RowRef, UndoCounts, UndoOutcome,
+    BlankMeans, Counts, Existing, FileRef, IgnoredRows, ImportOptions, PhoneOutcome, PictureFormat,
+    RowOutcome, RowRef, UndoCounts, UndoOutcome,
 };
 pub use mail::{
     FirstMail, MailTo, TemplateKind, Topic, Wording, import_completed_key, message_id,
@@ -130,6 +130,9 @@ events! {
             options: ImportOptions,
             total: u64,
             warnings: Vec<Problem>,
+            /// Rows without an outcome. Absent in older events.
+            #[serde(default, skip_serializing_if = "IgnoredRows::is_none")]
+            ignored: IgnoredRows,
         }
         RowUnchanged: affects_imports { user: Who, row: RowRef }
         /// A row that changed nothing, because of `problems`. `user` is none if the row has no usable key.

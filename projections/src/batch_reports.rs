@@ -212,12 +212,11 @@ mod tests {
     use boarding_commands::values::Problem;
 
     fn batch(n: u128, total: u64) -> Event {
-        let Event::ImportAccepted { import, files, mut options, warnings, .. } = accepted(n, total)
-        else {
-            panic!()
-        };
-        options.dialect = "multiline".to_owned();
-        Event::ImportAccepted { import, files, options, total, warnings }
+        let mut event = accepted(n, total);
+        if let Event::ImportAccepted { options, .. } = &mut event {
+            options.dialect = "multiline".to_owned();
+        }
+        event
     }
 
     fn company() -> TestCompany {

@@ -11,7 +11,9 @@ use crate::query::{
 };
 use crate::read_model::ReadModel;
 use crate::rows::Rows;
-use crate::tables::file_rows::{self, FileRowProjection, FileRowShown, UndoneRowProjection};
+use crate::tables::file_rows::{
+    self, FileRowProjection, FileRowShown, RowWith, UndoneRowProjection,
+};
 use crate::tables::{imports, recipients};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
@@ -23,6 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             Param::id("import").required().aliases(&["import_id"]),
             Param::one_of::<RowOutcome>("outcome").aliases(&["bucket"]),
             Param::one_of::<UndoOutcome>("undo"),
+            Param::one_of::<RowWith>("with"),
         ],
         paged: true,
         row: schema_of::<FileRowShown>,
@@ -46,10 +49,13 @@ fn import_rows(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer
     let id: ImportId = request.required_id("import")?;
     let outcome = request.one_of::<RowOutcome>("outcome")?;
     let undo = request.one_of::<UndoOutcome>("undo")?;
+    let with = request.one_of::<RowWith>("with")?;
     let company = request.company;
     let import = imports::find(rows, company, id)?.ok_or_else(|| not_found("import", &id))?;
     page::<FileRowProjection, _>(request, rows, &imports::key(id), |_, row| {
-        if outcome.is_some_and(|outcome| row.outcome != outcome) {
+        if outcome.is_some_and(|outcome| row.outcome != outcome)
+            || with.is_some_and(|with| !with.is_of(&row))
+        {
             return Ok([None]);
         }
         // Reads the second table only for an import with an undo: a file may have a million rows.
@@ -125,7 +131,7 @@ mod tests {
                     "message": Code::FieldInvalidEmail.text()}],
                 "warnings": [{"column": null, "code": "phone.plus_assumed",
                     "message": Code::PhonePlusAssumed.text()}],
-                "phone": null, "phone_problem": null, "number": null, "invite": null, "undo": null})
+                "phone": null, "phone_problem": null, "number": null, "lost": 0, "invite": null, "undo": null})
         );
         assert_eq!(rows[1]["phone_problem"]["message"], Code::PhoneInvalid.text());
         assert_eq!(rows[1]["warnings"], json!([]), "a phone that was lost is not a warning too");

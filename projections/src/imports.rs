@@ -133,6 +133,7 @@ mod tests {
                 "dialect": "leapxpert", "state": "processing", "total": 4, "created": 2,
                 "updated": 0, "unchanged": 0, "activated": 0, "deactivated": 0, "skipped": 0,
                 "duplicate": 0, "invalid": 1, "warnings": 1, "phones_added": 1, "phones_failed": 1,
+                "lost": 0, "notes": 0, "blank_rows": 0,
                 "undo": null, "requested_by": "jane@acme.example", "started_at": at(0), "ended_at": null,
                 "run": null, "not_invited": null,
             })

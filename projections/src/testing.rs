@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use boarding_commands::commit::{Commit, Fact, Recorded, SCHEMA};
 use boarding_commands::event::{
-    BlankMeans, Channel, Counts, Event, Existing, FileRef, ImportOptions, Person, RowRef, Source,
-    Who, Wording,
+    BlankMeans, Channel, Counts, Event, Existing, FileRef, IgnoredRows, ImportOptions, Person,
+    RowRef, Source, Who, Wording,
 };
 use boarding_commands::values::{
     CommandId, CompanyId, Digest, ImportId, InvitationId, Personal, Phone, RunId, Time, UserKey,
@@ -173,7 +173,7 @@ pub(crate) fn created_by_row(user: &str, row: Option<RowRef>) -> Event {
 }
 
 pub(crate) fn row(import_number: u128, row: u64) -> RowRef {
-    RowRef { import: import(import_number), row, line: row + 1, phone: None, warnings: vec![] }
+    RowRef::new(import(import_number), row, row + 1)
 }
 
 pub(crate) fn accepted(n: u128, total: u64) -> Event {
@@ -193,6 +193,7 @@ pub(crate) fn accepted(n: u128, total: u64) -> Event {
         },
         total,
         warnings: vec![],
+        ignored: IgnoredRows::default(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod contract;
 mod demo;
+mod field_files;
 mod field_values;
 mod imports;
 mod notifications;

@@ -103,29 +103,42 @@ fn outcome(file: &Path, dialect: &dyn Dialect) -> Value {
         }
         Err(FileError::Io(error)) => panic!("{}: {error}", file.display()),
     };
+    let facts = user_file::facts(bytes.as_slice(), dialect, &options, &limits).unwrap();
     let rows = user_file::rows(bytes.as_slice(), dialect, &options, &limits).unwrap();
+    let rows = rows.with_facts(facts);
     let header = rows.header().to_vec();
     let rows: Vec<_> = rows.map(|row| row_json(&row.unwrap())).collect();
     assert_eq!(rows.len() as u64, summary.rows, "scan and rows count different numbers of rows");
-    let read = json!({
+    let mut read = json!({
         "encoding": summary.encoding,
         "delimiter": summary.delimiter,
         "warnings": summary.warnings,
         "rows": summary.rows,
     });
+    put_if_some(&mut read, "notes", summary.ignored.notes);
+    put_if_some(&mut read, "blank_rows", summary.ignored.blank);
     json!({"read": read, "header": header, "rows": rows})
 }
 
 fn row_json(row: &ParsedRow) -> Value {
     let cells: Vec<_> = row.cells.iter().map(|cell| shortened(cell)).collect();
-    json!({
+    let mut shown = json!({
         "row": row.row,
         "line": row.line,
         "cells": cells,
         "values": values(&row.values),
         "problems": row.problems,
         "warnings": row.warnings,
-    })
+    });
+    put_if_some(&mut shown, "lost", row.lost);
+    shown
+}
+
+/// Adds a count that is not 0, so that the expected files stay small.
+fn put_if_some(shown: &mut Value, name: &str, count: u64) {
+    if count > 0 {
+        shown[name] = json!(count);
+    }
 }
 
 /// The text of a cell, or the size of a large cell, so that the expected files stay small.

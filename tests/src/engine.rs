@@ -25,6 +25,7 @@ mod read_models;
 mod reject_file;
 mod reports_from_log;
 mod restart;
+mod rows_add_up;
 mod runs;
 mod undo;
 mod undo_generated;

@@ -10,6 +10,7 @@ use crate::format::{FileFormat, FilePart};
 use crate::header::ColumnNames;
 use crate::names::plain;
 use crate::options::{Limits, Options};
+use crate::preamble;
 use crate::record::Records;
 use crate::text::Text;
 
@@ -100,13 +101,18 @@ fn start<R: Read>(
     options: &Options,
     limits: &Limits,
 ) -> Result<(Vec<String>, bool), ReadError> {
-    let delimiter = delimiter::byte(options.delimiter)?;
-    let mut records = Records::new(Text::open(input, options, limits)?, delimiter, limits);
+    let mut text = Text::open(input, options, limits)?;
+    let named = preamble::delimiter(&text.head()?);
+    let delimiter = delimiter::chosen(options.delimiter, named)?;
+    let mut records = Records::new(text, delimiter, limits);
+    if named.is_some() {
+        records.advance()?;
+    }
     loop {
         if !records.advance()? {
             return Err(DefectKind::EmptyFile.into());
         }
-        if !records.record().is_blank() {
+        if !records.record().is_blank() && !preamble::is_version(records.record()) {
             break;
         }
     }

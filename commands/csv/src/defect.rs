@@ -40,6 +40,7 @@ pub enum DefectKind {
     // Warnings about the file.
     UnknownColumn,
     NoteRowIgnored,
+    RepeatedHeaderIgnored,
     BlankRowIgnored,
     QuotesNormalised,
     BomRemoved,

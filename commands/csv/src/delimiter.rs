@@ -15,13 +15,21 @@ const RECORDS_MAX: usize = 50;
 ///
 /// # Errors
 /// `WrongDelimiter` for any other character than ASCII punctuation or a tab, and for a quote.
-pub(crate) fn byte(delimiter: Option<char>) -> Result<u8, Defect> {
+fn byte(delimiter: Option<char>) -> Result<u8, Defect> {
     let Some(delimiter) = delimiter else { return Ok(b',') };
     match u8::try_from(delimiter) {
         Ok(b'\t') => Ok(b'\t'),
         Ok(byte) if byte.is_ascii_punctuation() && byte != b'"' => Ok(byte),
         _ => Err(Defect::new(DefectKind::WrongDelimiter)
             .saying("a delimiter is one ASCII punctuation mark or a tab")),
+    }
+}
+
+/// The delimiter to read a file with: the caller's, else the one that the file names, else a comma.
+pub(crate) fn chosen(asked: Option<char>, named: Option<u8>) -> Result<u8, Defect> {
+    match (asked, named) {
+        (None, Some(named)) => Ok(named),
+        (asked, _) => byte(asked),
     }
 }
 

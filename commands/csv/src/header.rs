@@ -158,14 +158,27 @@ impl Header {
         Err(Defect::new(DefectKind::MissingColumn).saying(&words).with(details))
     }
 
+    /// The format's columns that the file has.
+    pub(crate) fn known(&self, columns: &'static [Column]) -> Vec<&'static str> {
+        let present = columns.iter().zip(&self.places).filter(|(_, place)| place.is_some());
+        present.map(|(column, _)| column.name).collect()
+    }
+
+    /// Whether a record has the header's names again, as in files that were pasted together.
+    pub(crate) fn is_repeated_by(&self, record: &Record) -> bool {
+        record.len() == self.names.len()
+            && self.names.iter().zip(record.cells()).all(|(name, cell)| {
+                characters::trim(name).eq_ignore_ascii_case(characters::trim(cell))
+            })
+    }
+
     /// Refuses a file with a column that the caller does not allow.
     pub(crate) fn check_withheld(
         &self,
         columns: &'static [Column],
         withheld: &[String],
     ) -> Result<(), Defect> {
-        let present = columns.iter().zip(&self.places).filter(|(_, place)| place.is_some());
-        let names = present.map(|(column, _)| column.name);
+        let names = self.known(columns).into_iter();
         let found: Vec<_> = names.filter(|name| withheld.iter().any(|one| one == name)).collect();
         if found.is_empty() {
             return Ok(());

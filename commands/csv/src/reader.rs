@@ -10,7 +10,9 @@ use crate::defect::{Defect, DefectKind, ReadError};
 use crate::delimiter;
 use crate::format::FileFormat;
 use crate::header::{ColumnNames, Header};
+use crate::lines::Lines;
 use crate::options::{Limits, Options};
+use crate::preamble;
 use crate::record::{Record, Records};
 use crate::row::Row;
 use crate::shape::{self, RowDefects};
@@ -21,6 +23,11 @@ use crate::text::Text;
 pub struct Scan {
     /// Data rows. Blank and note rows are not counted.
     pub rows: u64,
+    /// Rows that are nobody's: notes, repeated headers, lines about the file itself.
+    pub note_rows: u64,
+    pub blank_rows: u64,
+    /// The format's columns that the file has.
+    pub columns: Vec<&'static str>,
     /// The encoding's name, such as `UTF-8`.
     pub encoding: String,
     pub delimiter: char,
@@ -48,6 +55,9 @@ pub fn scan<R: Read>(
         }
         rows => Ok(Scan {
             rows,
+            note_rows: reader.note_rows.count() + reader.repeated_headers.count(),
+            blank_rows: reader.blank_rows(),
+            columns: reader.header.known(format.columns),
             encoding: reader.encoding().to_owned(),
             delimiter: char::from(reader.delimiter),
             warnings: reader.warnings(),
@@ -64,7 +74,8 @@ pub struct Reader<R> {
     delimiter: u8,
     rows: u64,
     blank_rows: u64,
-    note_rows: u64,
+    note_rows: Lines,
+    repeated_headers: Lines,
 }
 
 impl<R: Read> Reader<R> {
@@ -79,11 +90,15 @@ impl<R: Read> Reader<R> {
         limits: &Limits,
     ) -> Result<Self, ReadError> {
         let names = ColumnNames::new(format.columns, &options.columns)?;
-        let delimiter = delimiter::byte(options.delimiter)?;
         let mut text = Text::open(input, options, limits)?;
         let head = text.head()?;
+        let named = preamble::delimiter(&head);
+        let delimiter = delimiter::chosen(options.delimiter, named)?;
         let mut records = Records::new(text, delimiter, limits);
-        let (mut blank_rows, mut note_rows) = (0, 0);
+        let (mut blank_rows, mut note_rows) = (0, Lines::default());
+        if named.is_some() && records.advance()? {
+            note_rows.add(records.record().line);
+        }
         let header = loop {
             if !records.advance()? {
                 return Err(DefectKind::EmptyFile.into());
@@ -96,7 +111,9 @@ impl<R: Read> Reader<R> {
             match Header::read(record, &names, format.is_value) {
                 Ok(header) => break header,
                 // A note may come before the header. A header may begin like a note.
-                Err(_) if looks_like_note(format, record) => note_rows += 1,
+                Err(_) if looks_like_note(format, record) || preamble::is_version(record) => {
+                    note_rows.add(record.line);
+                }
                 Err(defect) => {
                     return Err(wrong_delimiter(&head, &names, options, limits)
                         .unwrap_or(defect)
@@ -110,7 +127,18 @@ impl<R: Read> Reader<R> {
         }
         header.check_withheld(format.columns, &options.withheld)?;
         let limits = limits.clone();
-        Ok(Self { records, header, format, limits, delimiter, rows: 0, blank_rows, note_rows })
+        let repeated_headers = Lines::default();
+        Ok(Self {
+            records,
+            header,
+            format,
+            limits,
+            delimiter,
+            rows: 0,
+            blank_rows,
+            note_rows,
+            repeated_headers,
+        })
     }
 
     /// Goes to the next data row. Returns false at the end of the file.
@@ -123,7 +151,9 @@ impl<R: Read> Reader<R> {
             if record.is_blank() {
                 self.blank_rows += 1;
             } else if self.is_note(record) {
-                self.note_rows += 1;
+                self.note_rows.add(record.line);
+            } else if self.header.is_repeated_by(record) {
+                self.repeated_headers.add(record.line);
             } else {
                 self.rows += 1;
                 self.check_unnamed()?;
@@ -167,6 +197,11 @@ impl<R: Read> Reader<R> {
         Row::new(record, &self.header, self.format.columns)
     }
 
+    /// Empty lines and rows of blank cells.
+    fn blank_rows(&self) -> u64 {
+        self.blank_rows + self.records.blank_lines()
+    }
+
     fn is_note(&self, record: &Record) -> bool {
         let Some(notes) = &self.format.notes else { return false };
         looks_like_note(self.format, record) && !(notes.is_data)(&self.row_of(record))
@@ -180,11 +215,16 @@ impl<R: Read> Reader<R> {
         }
         let counted = [
             (self.records.quotes_replaced(), "quotes", DefectKind::QuotesNormalised),
-            (self.blank_rows + self.records.blank_lines(), "rows", DefectKind::BlankRowIgnored),
-            (self.note_rows, "rows", DefectKind::NoteRowIgnored),
+            (self.blank_rows(), "rows", DefectKind::BlankRowIgnored),
         ];
         for (count, unit, kind) in counted.into_iter().filter(|(count, ..)| *count > 0) {
             warnings.push(Defect::new(kind).saying(&format!("{unit}: {count}")));
+        }
+        for (lines, kind) in [
+            (&self.note_rows, DefectKind::NoteRowIgnored),
+            (&self.repeated_headers, DefectKind::RepeatedHeaderIgnored),
+        ] {
+            warnings.extend(lines.words().map(|words| Defect::new(kind).saying(&words)));
         }
         warnings.extend(self.header.warnings.iter().cloned());
         warnings

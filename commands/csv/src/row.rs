@@ -89,6 +89,11 @@ impl<'a> Row<'a> {
         }
     }
 
+    /// The number of the format's columns.
+    pub fn columns(&self) -> usize {
+        self.columns.len()
+    }
+
     /// The format's name of a column.
     pub fn column_name(&self, column: usize) -> &'static str {
         self.columns.get(column).map_or("", |column| column.name)

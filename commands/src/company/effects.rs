@@ -267,7 +267,7 @@ mod tests {
     use crate::values::Personal;
 
     fn row(row: u64) -> RowRef {
-        RowRef { import: import_id(), row, line: row + 1, phone: None, warnings: vec![] }
+        RowRef::new(import_id(), row, row + 1)
     }
 
     fn updated(user: &str, name: &str, row: Option<RowRef>) -> Event {

@@ -3,7 +3,7 @@
 use super::own_template::TemplateText;
 use super::state::{Company, OrgUnit};
 use crate::commit::Commit;
-use crate::event::{ByTheme, CompanyEvent, Event, PictureEvent};
+use crate::event::{ByTheme, CompanyEvent, Event, PictureEvent, RowOutcome};
 use crate::values::Time;
 
 mod imports;
@@ -84,6 +84,12 @@ impl Company {
         if let Some((outcome, row)) = event.row()
             && let Some(import) = self.imports.get_mut(&row.import)
         {
+            if (outcome == RowOutcome::Invalid || !import.claims.is_empty())
+                && let Some(key) = event.subjects().user
+                && let Some((id, user)) = self.users.find(key.as_str())
+            {
+                import.note_claim(id, user, outcome, row.row);
+            }
             import.counts.add(outcome, row);
             import.rows_done = import.rows_done.max(row.row);
             import.note_created(outcome);

@@ -25,6 +25,8 @@ pub struct ImportState {
     pub members: Vec<UserId>,
     /// While the import is open: its people that another import named later, each with its first row in this import.
     pub named_since: BTreeMap<UserId, u32>,
+    /// While the import is open: its people whose first row was invalid, each with the row that took the key later.
+    pub claims: BTreeMap<UserId, Option<u32>>,
     /// The people that its rows created. Recorded only while the import is open, and only with strict references.
     pub created: BTreeSet<UserId>,
     /// The invitations to request at the end of the import. None after that, or if no invitations are requested.
@@ -73,6 +75,23 @@ impl ImportState {
         if outcome == RowOutcome::Created && self.invites.is_some_and(|one| one.created_only) {
             self.invitees.extend(self.members.last());
         }
+    }
+
+    /// Records which row takes the key of a person: the first one that is valid.
+    pub(crate) fn note_claim(&mut self, id: UserId, user: &User, outcome: RowOutcome, row: u64) {
+        let row = u32::try_from(row).unwrap_or(u32::MAX);
+        if outcome != RowOutcome::Invalid {
+            if let Some(claim @ None) = self.claims.get_mut(&id) {
+                *claim = Some(row);
+            }
+        } else if self.row_of(id, user) == Some(row) {
+            self.claims.insert(id, None);
+        }
+    }
+
+    /// The row that took the key of the person, if one did. Invalid rows take no key.
+    pub fn claimed_by(&self, id: UserId, user: &User) -> Option<u32> {
+        self.claims.get(&id).copied().unwrap_or_else(|| self.row_of(id, user))
     }
 
     /// The row that named the person first, if one did.

@@ -102,6 +102,11 @@ impl Dialect for Mangoapps {
         &FORMAT
     }
 
+    /// The column "phone" is the phone of the office.
+    fn phone_column(&self) -> Option<&'static str> {
+        COLUMNS.get(MOBILE).map(|column| column.name)
+    }
+
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
         let employee_id = cells.id(EMPLOYEE_ID, MAX_ID_CHARS);
         let (user, email) = who(cells, &employee_id);

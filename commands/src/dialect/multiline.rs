@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use boarding_csv::{CellValue, Column, FileFormat, NoteRows, Row};
+use boarding_csv::{CellValue, Column, FileFormat, NoteRows, Row, trim};
 
 use crate::settings::Settings;
 use crate::user_file::{
@@ -70,7 +70,7 @@ const ON_OFF: [&str; 2] = ["on", "off"];
 
 static FORMAT: FileFormat = FileFormat {
     row_limit: Some(ACCOUNTS_MAX),
-    notes: Some(NoteRows { looks_like_note, is_data: is_account }),
+    notes: Some(NoteRows { looks_like_note, is_data: is_device }),
     ..user_format(&COLUMNS)
 };
 
@@ -150,21 +150,22 @@ impl ImportRules for Multiline {
     }
 }
 
-/// Whether a row begins with "note".
+/// Whether the first cell is the word "note", alone or before a colon or a blank, and no cell is an address.
 fn looks_like_note(cells: &mut dyn Iterator<Item = &str>) -> bool {
-    let first = cells.map(str::trim).find(|cell| !cell.is_empty());
-    let head = first.and_then(|cell| cell.get(..4));
-    head.is_some_and(|head| head.eq_ignore_ascii_case("note"))
+    let mut cells = cells.map(trim);
+    let first = cells.next().unwrap_or_default();
+    let is_word = first.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("note"));
+    let behind = first.get(4..).and_then(|rest| rest.chars().next());
+    is_word
+        && behind.is_none_or(|c| matches!(c, ':' | '：') || c.is_whitespace())
+        && cells.all(|cell| email::check(cell).is_err())
 }
 
-/// Whether every mandatory cell of a row is valid. Then a row that begins with "note" is an account nevertheless.
-fn is_account(row: &Row<'_>) -> bool {
+/// Whether the account is a device. Then a row that begins like a note is an account nevertheless.
+fn is_device(row: &Row<'_>) -> bool {
     // A device may have lost its plus sign. The row is an account, and its problem says what is wrong.
     let mut cells = Cells::new(*row, true);
-    address(&mut cells).0.is_some()
-        && cells.word(SOCIAL_MESSAGING, &YES_NO).is_some()
-        && cells.word(MONITOR_CALLS, &AUTO_OFF).is_some()
-        && cells.word(MONITOR_SMS, &ON_OFF).is_some()
+    matches!(cells.exact_phone(ADDRESS), CellValue::Value(Ok(_)))
 }
 
 /// Who the account is: an e-mail address, or the phone number of the device, in one spelling.

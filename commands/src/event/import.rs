@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::ser::SerializeStruct as _;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::values::{Code, ImportId, Problem};
 
@@ -19,6 +20,36 @@ pub struct RowRef {
     pub phone: Option<PhoneOutcome>,
     /// The warnings. The reason of a rejected phone is the last of them.
     pub warnings: Vec<Problem>,
+    /// Cells and phones of the row that were lost though the row was applied. Absent in older events.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub lost: u64,
+}
+
+impl RowRef {
+    /// A row without anything to say about it.
+    pub fn new(import: ImportId, row: u64, line: u64) -> Self {
+        Self { import, row, line, phone: None, warnings: Vec::new(), lost: 0 }
+    }
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
+}
+
+/// The rows of a file that have no outcome, because they name no person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct IgnoredRows {
+    /// Rows of instructions, repeated headers, lines about the file itself.
+    pub notes: u64,
+    /// Empty lines and rows of blank cells.
+    pub blank: u64,
+}
+
+impl IgnoredRows {
+    /// Whether every row of the file has an outcome.
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl RowRef {
@@ -69,7 +100,9 @@ pub enum RowOutcome {
 }
 
 /// How many rows came to which outcome; the outcomes add up to `total` once an import is over.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+///
+/// The rows of the file are `total`, `notes` and `blank_rows`: every row is in one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 pub struct Counts {
     pub total: u64,
     pub created: u64,
@@ -84,9 +117,63 @@ pub struct Counts {
     pub warnings: u64,
     pub phones_added: u64,
     pub phones_failed: u64,
+    /// Cells, phones and rows of the file that were not taken over: each is a reason to look at the file again.
+    #[serde(default)]
+    pub lost: u64,
+    /// Rows of the file that name no person: instructions, repeated headers.
+    #[serde(default)]
+    pub notes: u64,
+    #[serde(default)]
+    pub blank_rows: u64,
+}
+
+/// Stored counts leave out the last three fields if all are zero, as they were stored before these fields existed.
+impl Serialize for Counts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let all = self.named();
+        let later = Self::LATER_FIELDS;
+        let is_short = !serializer.is_human_readable()
+            && all.iter().rev().take(later).all(|(_, count)| *count == 0);
+        let written = all.len() - if is_short { later } else { 0 };
+        let mut fields = serializer.serialize_struct("Counts", written)?;
+        for (name, count) in all.iter().take(written) {
+            fields.serialize_field(name, count)?;
+        }
+        fields.end()
+    }
 }
 
 impl Counts {
+    /// Fields that were added after the first release: the last ones.
+    const LATER_FIELDS: usize = 3;
+
+    /// Each count with its name, in stored order.
+    fn named(&self) -> [(&'static str, u64); 15] {
+        [
+            ("total", self.total),
+            ("created", self.created),
+            ("updated", self.updated),
+            ("unchanged", self.unchanged),
+            ("activated", self.activated),
+            ("deactivated", self.deactivated),
+            ("skipped", self.skipped),
+            ("duplicate", self.duplicate),
+            ("invalid", self.invalid),
+            ("warnings", self.warnings),
+            ("phones_added", self.phones_added),
+            ("phones_failed", self.phones_failed),
+            ("lost", self.lost),
+            ("notes", self.notes),
+            ("blank_rows", self.blank_rows),
+        ]
+    }
+
+    /// The counts of a file whose rows have no outcome yet.
+    pub fn of_file(total: u64, ignored: IgnoredRows, warnings: usize) -> Self {
+        let IgnoredRows { notes, blank } = ignored;
+        Self { total, notes, blank_rows: blank, warnings: warnings as u64, ..Self::default() }
+    }
+
     /// Counts one row with this outcome.
     pub fn add(&mut self, outcome: RowOutcome, row: &RowRef) {
         *match outcome {
@@ -100,6 +187,7 @@ impl Counts {
             RowOutcome::Invalid => &mut self.invalid,
         } += 1;
         self.warnings += row.other_warnings().len() as u64;
+        self.lost += row.lost;
         match row.phone {
             Some(PhoneOutcome::Added) => self.phones_added += 1,
             Some(PhoneOutcome::Rejected(_)) => self.phones_failed += 1,

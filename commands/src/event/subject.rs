@@ -1,8 +1,8 @@
 //! The subjects of an event: the user, run, import, number and phone in its fields.
 
 use super::import::{
-    BlankMeans, Counts, Existing, FileRef, ImportOptions, PictureFormat, RowOutcome, RowRef,
-    UndoCounts, UndoOutcome,
+    BlankMeans, Counts, Existing, FileRef, IgnoredRows, ImportOptions, PictureFormat, RowOutcome,
+    RowRef, UndoCounts, UndoOutcome,
 };
 use super::mail::{MailTo, TemplateKind, Topic, Wording};
 use super::permission::Permission;
@@ -109,7 +109,7 @@ no_subject! {
     bool u32 u64 String serde_json::Value
     Code InvitationId Time
     Person Permission Channel Source Delivery TemplateKind Wording
-    Problem BlankMeans Existing FileRef ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
+    Problem BlankMeans Existing FileRef IgnoredRows ImportOptions PictureFormat RowOutcome Counts UndoOutcome UndoCounts
 }
 
 // Users in a list are only details of the event, not its subject.

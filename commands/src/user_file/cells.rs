@@ -21,12 +21,24 @@ pub struct Cells<'a> {
     assume_plus: bool,
     problems: Vec<Problem>,
     warnings: Vec<Problem>,
+    lost: u64,
+}
+
+/// What the checks of a row's cells found.
+#[derive(Debug, Default)]
+pub(super) struct CellProblems {
+    /// What makes the row invalid.
+    pub(super) problems: Vec<Problem>,
+    /// What is worth saying though the row is good.
+    pub(super) warnings: Vec<Problem>,
+    /// Cells whose text is not taken over though the row is good.
+    pub(super) lost: u64,
 }
 
 impl<'a> Cells<'a> {
     /// The cells of a row. `assume_plus` reads phone numbers without a plus sign.
     pub fn new(row: Row<'a>, assume_plus: bool) -> Self {
-        Self { row, assume_plus, problems: Vec::new(), warnings: Vec::new() }
+        Self { row, assume_plus, problems: Vec::new(), warnings: Vec::new(), lost: 0 }
     }
 
     /// The same cells, with the defects of the row's shape as problems and warnings.
@@ -37,8 +49,9 @@ impl<'a> Cells<'a> {
     }
 
     /// The problems and the warnings so far.
-    pub(super) fn into_problems(self) -> (Vec<Problem>, Vec<Problem>) {
-        (self.problems, self.warnings)
+    pub(super) fn into_problems(self) -> CellProblems {
+        let Self { problems, warnings, lost, .. } = self;
+        CellProblems { problems, warnings, lost }
     }
 
     /// The cell without blanks around the text and without a formula guard, otherwise unchecked.
@@ -160,6 +173,7 @@ impl<'a> Cells<'a> {
                 CellValue::Value(Ok(reading.phone))
             }
             Err(not) => {
+                self.lost += 1;
                 self.warnings.push(self.not_phone(column, text, not));
                 CellValue::Value(Err(not.code))
             }

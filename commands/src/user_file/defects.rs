@@ -100,6 +100,7 @@ fn code(kind: DefectKind) -> Code {
         DefectKind::StrayQuote => Code::CsvStrayQuote,
         DefectKind::QuoteInValue => Code::CsvQuoteInValue,
         DefectKind::NoteRowIgnored => Code::CsvNoteRowIgnored,
+        DefectKind::RepeatedHeaderIgnored => Code::CsvRepeatedHeaderIgnored,
         DefectKind::BlankRowIgnored => Code::CsvBlankRowIgnored,
         DefectKind::QuotesNormalised => Code::CsvQuotesNormalised,
         DefectKind::BomRemoved => Code::CsvBomRemoved,

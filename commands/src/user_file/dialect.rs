@@ -29,6 +29,12 @@ pub trait Dialect: ImportRules {
         self.format().columns.iter().find(has_name).map_or(name, |column| column.name)
     }
 
+    /// The column of the phones that go to the corporate phone list, if the files have one.
+    fn phone_column(&self) -> Option<&'static str> {
+        let name = self.spelling("phone");
+        self.format().column(name).map(|_| name)
+    }
+
     /// Columns of a feature that the company has not enabled. A file with such a column is refused.
     fn withheld(&self, _settings: &Settings) -> Vec<&'static str> {
         Vec::new()

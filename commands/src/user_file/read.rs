@@ -5,12 +5,14 @@ use std::io::Read;
 
 use boarding_csv::{Limits, Options, Reader};
 
-use super::cells::Cells;
-use super::created_keys::CreatedKeys;
+use super::cells::{CellProblems, Cells};
 use super::defects::{FileError, problem};
 use super::dialect::Dialect;
+use super::file_facts::{FactCollector, FileFacts};
 use super::row::{ParsedRow, RowValues};
-use crate::values::Problem;
+use super::same_key::EarlierRows;
+use crate::event::IgnoredRows;
+use crate::values::{Code, Problem, UserKey};
 
 /// What the caller says about a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,11 +27,30 @@ pub struct ReadOptions {
 pub struct FileSummary {
     /// Data rows. Blank and note rows are not counted.
     pub rows: u64,
+    /// Rows that name no person.
+    pub ignored: IgnoredRows,
+    /// The dialect's columns that the file has, by the dialect's names.
+    pub columns: Vec<&'static str>,
     /// The encoding's name, such as `UTF-8`.
     pub encoding: String,
     pub delimiter: char,
     /// Warnings about the file as a whole.
     pub warnings: Vec<Problem>,
+}
+
+#[cfg(test)]
+impl FileSummary {
+    /// A file of these many rows, without warnings.
+    pub(crate) fn plain(rows: u64) -> Self {
+        Self {
+            rows,
+            ignored: IgnoredRows::default(),
+            columns: vec!["username", "phone_number"],
+            encoding: "UTF-8".to_owned(),
+            delimiter: ',',
+            warnings: vec![],
+        }
+    }
 }
 
 /// Reads the whole file and finds every reason to refuse it as a whole, before anything is imported.
@@ -45,6 +66,8 @@ pub fn scan<R: Read>(
     let scan = boarding_csv::scan(input, dialect.format(), &options.csv, limits)?;
     Ok(FileSummary {
         rows: scan.rows,
+        ignored: IgnoredRows { notes: scan.note_rows, blank: scan.blank_rows },
+        columns: scan.columns,
         encoding: scan.encoding,
         delimiter: scan.delimiter,
         warnings: scan.warnings.into_iter().map(problem).collect(),
@@ -62,27 +85,31 @@ pub fn rows<'d, R: Read>(
     limits: &Limits,
 ) -> Result<FileRows<'d, R>, FileError> {
     let reader = Reader::open(input, dialect.format(), &options.csv, limits)?;
-    let (assume_plus, created) = (options.assume_plus, CreatedKeys::default());
-    Ok(FileRows { reader, dialect, assume_plus, created, is_over: false })
+    Ok(FileRows {
+        reader,
+        dialect,
+        assume_plus: options.assume_plus,
+        facts: FileFacts::default(),
+        earlier: EarlierRows::default(),
+        is_over: false,
+    })
 }
 
-/// Reads which users a file creates. Does not read the file if no row of the dialect refers to another row.
+/// Reads what the rows of a file say about each other.
 ///
 /// # Errors
 /// The same as of [`scan`].
-pub fn created_keys<R: Read>(
+pub fn facts<R: Read>(
     input: R,
     dialect: &dyn Dialect,
     options: &ReadOptions,
     limits: &Limits,
-) -> Result<CreatedKeys, FileError> {
-    let mut created = CreatedKeys::default();
-    if dialect.refers_ahead() {
-        for row in rows(input, dialect, options, limits)? {
-            created.add(&row?);
-        }
+) -> Result<FileFacts, FileError> {
+    let mut facts = FactCollector::default();
+    for row in rows(input, dialect, options, limits)? {
+        facts.add(&row?, dialect.refers_ahead());
     }
-    Ok(created)
+    Ok(facts.finish())
 }
 
 /// The rows of a file, in its order. The first error for the file as a whole ends them.
@@ -90,16 +117,16 @@ pub struct FileRows<'d, R> {
     reader: Reader<R>,
     dialect: &'d dyn Dialect,
     assume_plus: bool,
-    created: CreatedKeys,
+    facts: FileFacts,
+    earlier: EarlierRows,
     is_over: bool,
 }
 
 impl<R: Read> FileRows<'_, R> {
-    /// The same rows. A reference to a user knows whether the file creates that user.
+    /// The same rows, each with what it has to do with other rows.
     #[must_use]
-    pub fn with_created_keys(mut self, created: CreatedKeys) -> Self {
-        self.created = created;
-        self
+    pub fn with_facts(self, facts: FileFacts) -> Self {
+        Self { facts, ..self }
     }
 
     /// The column names as in the file.
@@ -112,7 +139,7 @@ impl<R: Read> FileRows<'_, R> {
         self.reader.own_name(column)
     }
 
-    fn parse(&self) -> ParsedRow {
+    fn parse(&mut self) -> ParsedRow {
         let row = self.reader.row();
         let defects = self.reader.row_defects();
         let is_misshapen = defects.is_misshapen;
@@ -120,9 +147,16 @@ impl<R: Read> FileRows<'_, R> {
         let mut values =
             if is_misshapen { RowValues::default() } else { self.dialect.read(&mut cells) };
         for other in [&mut values.manager, &mut values.supervisor].into_iter().flatten() {
-            other.in_file = self.created.contains(&other.key);
+            other.in_file = self.facts.created.contains(&other.key);
         }
-        let (problems, warnings) = cells.into_problems();
+        let CellProblems { problems, mut warnings, lost } = cells.into_problems();
+        let mut same_key = Vec::new();
+        if let Some(key) = &values.user {
+            if self.facts.is_repeated(key) {
+                same_key = self.earlier.compare(key, self.reader.row_number(), &row);
+            }
+            warnings.extend(self.warnings_of_others(key, &values, row.line()));
+        }
         ParsedRow {
             row: self.reader.row_number(),
             line: row.line(),
@@ -130,7 +164,21 @@ impl<R: Read> FileRows<'_, R> {
             values,
             problems,
             warnings,
+            lost,
+            same_key,
         }
+    }
+
+    /// Warnings that other rows of the file give reason for.
+    fn warnings_of_others(&self, key: &UserKey, values: &RowValues, line: u64) -> Vec<Problem> {
+        let alike = self.facts.alike(key, line);
+        let alike = alike.map(|lines| Problem::new(Code::KeyLooksAlike).saying(&lines));
+        let email = values.email.as_ref().value();
+        let shared = email.and_then(|email| self.facts.shared(email, line)).map(|lines| {
+            let column = self.dialect.spelling("email");
+            Problem::in_column(column, Code::EmailShared).saying(&lines)
+        });
+        alike.into_iter().chain(shared).collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 
 use boarding_csv::CellValue;
 
+use super::same_key::SameKey;
 use crate::values::{Code, Phone, Problem, UserKey};
 
 /// The values of a row, by the names of the model.
@@ -62,6 +63,10 @@ pub struct ParsedRow {
     pub problems: Vec<Problem>,
     /// What the importing person should see although the row is valid.
     pub warnings: Vec<Problem>,
+    /// Cells whose text is not taken over though the row is good. Each has a warning.
+    pub lost: u64,
+    /// The earlier rows of the file with the same key, as far as they are known.
+    pub same_key: Vec<SameKey>,
 }
 
 impl ParsedRow {
@@ -72,7 +77,14 @@ impl ParsedRow {
             "with the values that the user has already, the row does not fit in one commit",
         );
         let values = RowValues { user: self.values.user, ..RowValues::default() };
-        Self { values, problems: vec![problem], warnings: Vec::new(), ..self }
+        Self {
+            values,
+            problems: vec![problem],
+            warnings: Vec::new(),
+            lost: 0,
+            same_key: Vec::new(),
+            ..self
+        }
     }
 }
 

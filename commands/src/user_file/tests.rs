@@ -22,6 +22,14 @@ fn parsed(input: impl Read, dialect: &str) -> Vec<ParsedRow> {
     read.map(Result::unwrap).collect()
 }
 
+fn with_facts(text: &str, dialect: &str) -> Vec<ParsedRow> {
+    let dialect = dialect::find(dialect).unwrap();
+    let (options, limits) = (ReadOptions::default(), Limits::default());
+    let facts = facts(text.as_bytes(), dialect, &options, &limits).unwrap();
+    let rows = rows(text.as_bytes(), dialect, &options, &limits).unwrap().with_facts(facts);
+    rows.map(Result::unwrap).collect()
+}
+
 /// N45: for each dialect without a row limit. The refusal has both numbers, and no file is held in memory.
 #[test]
 fn a_million_rows_pass_and_one_more_is_refused() {
@@ -75,6 +83,28 @@ fn enabled_is_true_false_or_blank() {
         assert!(rows[0].problems[0].message.contains("TRUE, FALSE or blank"));
     }
     assert_eq!(parsed(&b"email/login\na\n"[..], "officechat")[0].values.enabled, None);
+}
+
+/// A42, N46: a row of a repeated key knows the earlier rows and the columns that differ.
+#[test]
+fn row_is_compared_with_earlier_rows_of_its_key() {
+    let text = "username,first_name,role\nkim,Kim,A\nlea,Lea,A\n Kim ,Kim,B\nkim,Kim,A\n";
+    let rows = with_facts(text, "leapxpert");
+    let same = |row: &ParsedRow| {
+        row.same_key.iter().map(|one| (one.line, one.differing.clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(same(&rows[0]), []);
+    assert_eq!(same(&rows[1]), []);
+    assert_eq!(same(&rows[2]), [(2, vec!["username", "role"])]);
+    assert_eq!(same(&rows[3]), [(2, vec![]), (4, vec!["username", "role"])]);
+}
+
+/// P14: a key of a hundred thousand rows is compared with few of them.
+#[test]
+fn comparing_rows_of_one_key_is_bounded() {
+    let text = format!("username\n{}", "kim\n".repeat(1_000));
+    let rows = with_facts(&text, "leapxpert");
+    assert!(rows.iter().all(|row| row.same_key.len() <= 8));
 }
 
 /// N29

@@ -52,14 +52,11 @@ impl FileChunks {
         let whole = files.open_whole(&resume_point.sha256).map_err(|lost| going_on(&lost))?;
         let open = || files.open(&resume_point.sha256).map(BufReader::<File>::new);
         let (options, limits) = (reading_options(&resume_point.options), Limits::default());
-        // The keys come from the whole file, also from applied rows: later rows may refer to those people.
+        // The facts come from the whole file, also from applied rows: later rows may refer to those people.
         let whole = BufReader::new(whole);
-        let created = user_file::created_keys(whole, dialect, &options, &limits).map_err(fault)?;
+        let facts = user_file::facts(whole, dialect, &options, &limits).map_err(fault)?;
         let rows = user_file::rows(open()?, dialect, &options, &limits).map_err(fault)?;
-        Ok(Self {
-            rows: Box::new(rows.with_created_keys(created)),
-            rows_done: resume_point.rows_done,
-        })
+        Ok(Self { rows: Box::new(rows.with_facts(facts)), rows_done: resume_point.rows_done })
     }
 }
 
@@ -160,7 +157,16 @@ mod tests {
     fn row(row: u64) -> ParsedRow {
         let (problems, warnings) = (vec![], vec![]);
         let values = user_file::RowValues::default();
-        ParsedRow { row, line: row + 1, cells: vec![], values, problems, warnings }
+        ParsedRow {
+            row,
+            line: row + 1,
+            cells: vec![],
+            values,
+            problems,
+            warnings,
+            lost: 0,
+            same_key: vec![],
+        }
     }
 
     fn numbers(rows: &[ParsedRow]) -> Vec<u64> {

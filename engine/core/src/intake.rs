@@ -189,11 +189,10 @@ pub(crate) fn read(
     summary.warnings.extend(said);
     let small = fits_one_commit(summary.rows) && file.bytes <= IMPORT_BYTES_PER_COMMAND as u64;
     let rows = if small {
-        let created =
-            open().and_then(|input| user_file::created_keys(input, dialect, &options, &limits));
-        let created = created.map_err(companion_files::unreadable)?;
+        let facts = open().and_then(|input| user_file::facts(input, dialect, &options, &limits));
+        let facts = facts.map_err(companion_files::unreadable)?;
         let rows = open().and_then(|input| {
-            user_file::rows(input, dialect, &options, &limits)?.with_created_keys(created).collect()
+            user_file::rows(input, dialect, &options, &limits)?.with_facts(facts).collect()
         });
         rows.map_err(companion_files::unreadable)?
     } else {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::imports;
 use crate::projection::Projection;
-use crate::query::WireEnum;
+use crate::query::{WireEnum, wire_enum};
 use crate::rows::Table;
 
 /// A row of an imported file and its outcome.
@@ -26,6 +26,8 @@ pub(crate) struct FileRow {
     pub phone_problem: Option<Problem>,
     /// Whether the account got the number that the row asked for.
     pub number: bool,
+    /// Cells and phones that were lost; 1 for a row of a taken key.
+    pub lost: u64,
 }
 
 impl FileRow {
@@ -41,6 +43,7 @@ impl FileRow {
             phone: self.phone.map(phone_text),
             phone_problem: self.phone_problem.as_ref(),
             number: self.number.then_some("assigned"),
+            lost: self.lost,
             invite: invite.map(str::to_owned),
             undo: undone.map(UndoneRow::text),
         })
@@ -64,6 +67,8 @@ pub(crate) struct FileRowShown<'a> {
     phone_problem: Option<&'a Problem>,
     /// `assigned` if the row got a number of the pool. A row whose number cannot be assigned is invalid.
     number: Option<&'static str>,
+    /// Cells and phones of the row that were not taken over though the row was; 1 for a row whose key another row has.
+    lost: u64,
     /// The status in the integration log of the import's run; null if the import has no run.
     invite: Option<String>,
     /// `reversed`, or `kept:` or `errored:` and the code; null if the row was not undone.
@@ -110,7 +115,25 @@ impl Projection for FileRowProjection {
             phone: row.phone,
             phone_problem: row.phone_problem().cloned(),
             number: assigns_number(fact),
+            lost: row.lost,
         })
+    }
+}
+
+wire_enum! {
+    /// What a row may have beside its outcome.
+    RowWith {
+        Warnings "warnings"
+        Losses "losses"
+    }
+}
+
+impl RowWith {
+    pub(crate) fn is_of(self, row: &FileRow) -> bool {
+        match self {
+            Self::Warnings => !row.warnings.is_empty(),
+            Self::Losses => row.lost > 0,
+        }
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct ImportProjection;
 
 impl Projection for ImportProjection {
     const TABLE: Table = Table::Imports;
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
     type Row = ImportRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -64,14 +64,15 @@ impl Projection for ImportProjection {
     }
 
     fn evolve(row: Option<ImportRow>, fact: &Fact<'_>) -> Option<ImportRow> {
-        if let Event::ImportAccepted { import, files, options, total, warnings } = fact.event {
-            let warnings = warnings.len() as u64;
+        if let Event::ImportAccepted { import, files, options, total, warnings, ignored } =
+            fact.event
+        {
             return Some(ImportRow {
                 import: *import,
                 file: files.first().cloned(),
                 dialect: options.dialect.clone(),
                 state: ImportStatus::Processing,
-                counts: Counts { total: *total, warnings, ..Counts::default() },
+                counts: Counts::of_file(*total, *ignored, warnings.len()),
                 undo: None,
                 requested_by: fact.commit.actor.clone(),
                 started_at: fact.commit.at,

@@ -20,8 +20,9 @@ const RUN_KEYS: [&str; 13] = [
     "state",
     "total",
 ];
-const IMPORT_KEYS: [&str; 22] = [
+const IMPORT_KEYS: [&str; 25] = [
     "activated",
+    "blank_rows",
     "created",
     "deactivated",
     "dialect",
@@ -30,7 +31,9 @@ const IMPORT_KEYS: [&str; 22] = [
     "file_name",
     "import",
     "invalid",
+    "lost",
     "not_invited",
+    "notes",
     "phones_added",
     "phones_failed",
     "requested_by",
@@ -255,6 +258,7 @@ fn rows_have_the_keys_of_the_contract() {
                 "invite",
                 "key",
                 "line",
+                "lost",
                 "number",
                 "outcome",
                 "phone",

@@ -7,12 +7,15 @@ use serde_json::{Value, json};
 use crate::support::paths::fixture;
 use crate::support::program::{Cli, keys};
 
-const COUNTS: [&str; 12] = [
+const COUNTS: [&str; 15] = [
     "activated",
+    "blank_rows",
     "created",
     "deactivated",
     "duplicate",
     "invalid",
+    "lost",
+    "notes",
     "phones_added",
     "phones_failed",
     "skipped",
@@ -73,7 +76,7 @@ fn command_suggested_by_a_preview_imports_exactly_its_rows() {
         assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
     }
     let document = cli.run(&[&preview[..], &["--json"]].concat()).expect_status(5).json();
-    assert_eq!(keys(&document), ["counts", "next", "plan_hash", "rows"]);
+    assert_eq!(keys(&document), ["counts", "next", "plan_hash", "rows", "warnings"]);
     assert_eq!(keys(&document["counts"]), COUNTS);
     assert_eq!(document["rows"].as_array().unwrap().len(), 5);
     assert!(log_bytes(&cli) == before, "a preview changed the log");

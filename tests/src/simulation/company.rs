@@ -301,13 +301,11 @@ impl SimulatedCompany {
     pub(super) fn rows(&self, dialect: &str, text: &str) -> Vec<ParsedRow> {
         let Some(dialect) = dialect::find(dialect) else { return Vec::new() };
         let (options, limits) = (self.options(dialect), Limits::default());
-        let rows = user_file::created_keys(text.as_bytes(), dialect, &options, &limits).and_then(
-            |created| {
-                user_file::rows(text.as_bytes(), dialect, &options, &limits)?
-                    .with_created_keys(created)
-                    .collect()
-            },
-        );
+        let rows =
+            user_file::facts(text.as_bytes(), dialect, &options, &limits).and_then(|facts| {
+                let rows = user_file::rows(text.as_bytes(), dialect, &options, &limits)?;
+                rows.with_facts(facts).collect()
+            });
         rows.unwrap_or_default()
     }
 

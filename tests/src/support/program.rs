@@ -83,9 +83,14 @@ impl Cli {
     ///
     /// The engine in this process defines it: one process for each command would take most of the test's time.
     pub(crate) fn with_company() -> Self {
+        Self::with_company_of("company/acme.json")
+    }
+
+    /// A data folder with the company that this fixture defines.
+    pub(crate) fn with_company_of(commands: &str) -> Self {
         let cli = Self::new();
         let runtime = tokio::runtime::Runtime::new().unwrap();
-        runtime.block_on(define_company(cli.data()));
+        runtime.block_on(define_company(cli.data(), commands));
         cli
     }
 
@@ -180,8 +185,8 @@ impl Cli {
     }
 }
 
-async fn define_company(data: PathBuf) {
-    let commands = std::fs::read_to_string(fixture("company/acme.json")).unwrap();
+async fn define_company(data: PathBuf, commands: &str) {
+    let commands = std::fs::read_to_string(fixture(commands)).unwrap();
     let commands: Vec<Value> = serde_json::from_str(&commands).unwrap();
     let engine = Engine::open(Options {
         data,

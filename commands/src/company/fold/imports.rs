@@ -14,9 +14,8 @@ use crate::values::ImportId;
 impl Company {
     pub(super) fn evolve_import(&mut self, event: ImportEvent<'_>) {
         match event {
-            ImportEvent::ImportAccepted { import, files, options, total, warnings } => {
-                let counts =
-                    Counts { total: *total, warnings: warnings.len() as u64, ..Counts::default() };
+            ImportEvent::ImportAccepted { import, files, options, total, warnings, ignored } => {
+                let counts = Counts::of_file(*total, *ignored, warnings.len());
                 self.accept_import(*import, files, options, counts);
             }
             ImportEvent::ImportInvitesRequested { import, channel, created_only } => {
@@ -67,6 +66,7 @@ impl Company {
                 if let Some(done) = self.imports.get_mut(import) {
                     done.completed = true;
                     done.named_since = BTreeMap::new();
+                    done.claims = BTreeMap::new();
                     done.created = BTreeSet::new();
                     self.latest_import = Some(*import);
                 }
@@ -100,6 +100,7 @@ impl Company {
                 counts,
                 members: Vec::new(),
                 named_since: BTreeMap::new(),
+                claims: BTreeMap::new(),
                 created: BTreeSet::new(),
                 invites: None,
                 invitees: Vec::new(),

@@ -184,13 +184,7 @@ mod tests {
             org_unit: None,
             roles: vec![],
             active: true,
-            row: Some(crate::event::RowRef {
-                import,
-                row: 1,
-                line: 2,
-                phone: None,
-                warnings: vec![],
-            }),
+            row: Some(crate::event::RowRef::new(import, 1, 2)),
         };
         let counts = Counts::default();
         let end = Event::ImportCompleted { import, counts };

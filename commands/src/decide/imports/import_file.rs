@@ -10,7 +10,7 @@ use crate::company::{Company, ImportState, Invites, Placing, Undo};
 use crate::decide::imports::claims::Claims;
 use crate::decide::imports::import_rows::{ROWS_PER_COMMIT, counted};
 use crate::decide::imports::import_run::{Ending, refused, run_of};
-use crate::decide::imports::rows::Rows;
+use crate::decide::imports::rows::{Rows, needed_phone};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect;
 use crate::dialect::DialectName;
@@ -157,11 +157,9 @@ impl Decide for ImportFile {
         let options = self.options(company, &read.summary);
         let mut warnings = read.summary.warnings.clone();
         warnings.extend(same_content(company, &read.files));
-        let counts = Counts {
-            total: read.summary.rows,
-            warnings: warnings.len() as u64,
-            ..Counts::default()
-        };
+        warnings.extend(self.missing_phones(&read.summary));
+        let ignored = read.summary.ignored;
+        let counts = Counts::of_file(read.summary.rows, ignored, warnings.len());
         let allotment = Claims::allot_all(company, import, &options, placing.as_ref(), &read.rows);
         let mut rows = Rows::new(company, import, &options, None)
             .with_placing(placing.as_ref())
@@ -176,7 +174,8 @@ impl Decide for ImportFile {
         let counts = counted(counts, &row_events);
         let files = read.files.clone();
         let total = read.summary.rows;
-        let mut events = vec![Event::ImportAccepted { import, files, options, total, warnings }];
+        let mut events =
+            vec![Event::ImportAccepted { import, files, options, total, warnings, ignored }];
         events.extend(invites.map(|Invites { channel, created_only }| {
             Event::ImportInvitesRequested { import, channel, created_only }
         }));
@@ -256,6 +255,13 @@ impl ImportFile {
         Ok(Decision::Repeat {
             result: json!(Accepted { import, state, counts, run, not_invited: None }),
         })
+    }
+
+    /// Warns that phones are to be added and the file has no column of phones.
+    fn missing_phones(&self, summary: &FileSummary) -> Option<Problem> {
+        let column = needed_phone(dialect::find(&self.dialect)?)?;
+        let is_missing = self.add_to_corporate_phones && !summary.columns.contains(&column);
+        is_missing.then(|| Problem::in_column(column, Code::CsvMissingPhoneColumn))
     }
 
     /// Refuses options that the dialect does not support: updates of existing people, invitations, phones.
@@ -345,6 +351,7 @@ pub(crate) mod testing {
     use boarding_csv::CellValue;
 
     use super::*;
+    use crate::event::IgnoredRows;
     use crate::user_file::{ParsedRow, RowValues};
     use crate::values::UserKey;
 
@@ -359,7 +366,17 @@ pub(crate) mod testing {
             ..RowValues::default()
         };
         let (problems, warnings) = (vec![], vec![]);
-        ParsedRow { row: number, line: number + 1, cells: vec![], values, problems, warnings }
+        let (row, line, cells) = (number, number + 1, vec![]);
+        ParsedRow { row, line, cells, values, problems, warnings, lost: 0, same_key: vec![] }
+    }
+
+    /// The same file as another import, with its phones.
+    pub(crate) fn accepted_as(id: ImportId, total: u64, existing: Existing) -> Event {
+        let mut event = accepted(total, true, existing);
+        if let Event::ImportAccepted { import, .. } = &mut event {
+            *import = id;
+        }
+        event
     }
 
     pub(crate) fn accepted(total: u64, phones: bool, existing: Existing) -> Event {
@@ -376,7 +393,8 @@ pub(crate) mod testing {
             delimiter: ',',
             columns: BTreeMap::new(),
         };
-        Event::ImportAccepted { import: import_id(), files, options, total, warnings: vec![] }
+        let (import, warnings, ignored) = (import_id(), vec![], IgnoredRows::default());
+        Event::ImportAccepted { import, files, options, total, warnings, ignored }
     }
 }
 

@@ -86,10 +86,11 @@ mod tests {
     use boarding_csv::CellValue;
     use ulid::Ulid;
 
-    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::imports::import_file::testing::{accepted, accepted_as, import_id, row};
     use crate::decide::testing::{given, phone, phone_added, user_created, who};
     use crate::event::{Existing, PhoneOutcome, RowOutcome};
-    use crate::user_file::RowValues;
+    use crate::user_file::{RowValues, SameKey};
+    use crate::values::Problem;
 
     fn rows(rows: Vec<ParsedRow>) -> ImportRows {
         ImportRows::alone(import_id(), rows)
@@ -123,17 +124,46 @@ mod tests {
         assert!(problems[0].message.contains("row 1"));
     }
 
+    /// A42: an invalid row takes no key, in one commit or several. Later rows of a taken key are lost.
+    #[test]
+    fn first_valid_row_takes_the_key() {
+        let mut bad = row(1, "ann");
+        bad.problems = vec![Problem::in_column("email", Code::FieldInvalidEmail)];
+        let same = |row| SameKey { row, line: row + 1, differing: vec!["role"] };
+        let again = ParsedRow { same_key: vec![same(1), same(2)], ..row(3, "ann") };
+        let all = [bad, row(2, "Ann"), again, row(4, "bob")];
+        for commits in [vec![&all[..]], all.chunks(1).collect(), all.chunks(2).collect()] {
+            let mut company = given([accepted(4, true, Existing::Skip)]);
+            let mut events = Vec::new();
+            for commit in commits {
+                let one = rows(commit.to_vec());
+                events.extend(company.when(one.clone()).events());
+                company = company.after(one);
+            }
+            let found: Vec<_> = outcomes(&events).into_iter().map(|(outcome, _)| outcome).collect();
+            use RowOutcome::{Created, Duplicate, Invalid};
+            assert_eq!(found, [Invalid, Created, Duplicate, Created]);
+            let duplicate = events.iter().find_map(|event| match event {
+                Event::RowRefused { row, outcome: Duplicate, problems, .. } => {
+                    Some((row, problems))
+                }
+                _ => None,
+            });
+            let (row, problems) = duplicate.unwrap();
+            let message = &problems[0].message;
+            assert!(message.contains("line 3: it has other values in role"), "{message}");
+            assert_eq!(row.lost, 1);
+            let Some(Event::ImportCompleted { counts, .. }) = events.last() else { panic!() };
+            // Two rows also have no phone.
+            assert_eq!((counts.invalid, counts.duplicate, counts.lost), (1, 1, 3));
+        }
+    }
+
     /// N46, P4: two imports that run side by side and name one user: neither counts the user twice.
     #[test]
     fn key_is_a_duplicate_after_another_import_named_it() {
         let other = Ulid(77);
-        let Event::ImportAccepted { files, options, warnings, .. } =
-            accepted(1, true, Existing::Skip)
-        else {
-            panic!()
-        };
-        let short =
-            Event::ImportAccepted { import: ImportId(other), files, options, total: 1, warnings };
+        let short = accepted_as(ImportId(other), 1, Existing::Skip);
         let company =
             given([accepted(3, true, Existing::Update), short]).after(rows(vec![row(1, "ann")]));
         let company = company.after(ImportRows::alone(ImportId(other), vec![row(1, "ann")]));

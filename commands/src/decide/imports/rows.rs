@@ -4,7 +4,10 @@ mod accounts;
 mod allotment;
 mod changes;
 mod judge;
+mod losses;
 mod phones;
+
+pub(crate) use losses::needed_phone;
 
 use std::collections::{HashMap, HashSet};
 
@@ -94,11 +97,9 @@ impl<'a> Rows<'a> {
     pub(crate) fn apply(&mut self, row: &ParsedRow) {
         let row = &*self.placed(row);
         let row_ref = RowRef {
-            import: self.id,
-            row: row.row,
-            line: row.line,
-            phone: None,
             warnings: row.warnings.clone(),
+            lost: row.lost,
+            ..RowRef::new(self.id, row.row, row.line)
         };
         let mut problems = row.problems.clone();
         let key = self.usable_key(&row.values, &mut problems);
@@ -108,22 +109,37 @@ impl<'a> Rows<'a> {
             return self.refuse(None, row_ref, RowOutcome::Invalid, problems);
         };
         let folded = key.folded();
-        let duplicate = self.duplicate(&folded);
-        // Only now, because a row is not a duplicate of itself.
-        self.seen.entry(folded.clone()).or_insert(row.row);
+        let before = self.events.len();
+        self.apply_keyed(key, &folded, row, row_ref, problems);
+        let mut outcomes = self.events.iter().skip(before).filter_map(Event::row);
+        // An invalid row takes no key: a later row may name the person validly.
+        if outcomes.all(|(outcome, _)| outcome != RowOutcome::Invalid) {
+            self.seen.entry(folded).or_insert(row.row);
+        }
+    }
+
+    /// Applies a row whose key is usable.
+    fn apply_keyed(
+        &mut self,
+        key: UserKey,
+        folded: &str,
+        row: &ParsedRow,
+        row_ref: RowRef,
+        mut problems: Vec<Problem>,
+    ) {
         // A row with problems is invalid, even if it is a duplicate too. Some dialects report the duplicate first.
-        if let Some(problem) = duplicate
+        if let Some(problem) = self.duplicate(folded, row)
             && (problems.is_empty()
                 || self.dialect.is_some_and(|dialect| dialect.existing_is_duplicate()))
         {
             return self.refuse(Some(key), row_ref, RowOutcome::Duplicate, vec![problem]);
         }
-        problems.extend(self.check_unique(row, &folded));
+        problems.extend(self.check_unique(row, folded));
         if !problems.is_empty() {
             return self.refuse(Some(key), row_ref, RowOutcome::Invalid, problems);
         }
-        match self.company.users.created(&folded) {
-            None => self.create(&key, &folded, row, row_ref),
+        match self.company.users.created(folded) {
+            None => self.create(&key, folded, row, row_ref),
             Some((id, user)) => match self.refusal(id, user, row) {
                 Some((outcome, problem)) => {
                     self.refuse(Some(key), row_ref, outcome, vec![problem]);
@@ -133,10 +149,11 @@ impl<'a> Rows<'a> {
         }
     }
 
-    /// The first row of the file with this key, in this commit or an earlier one. None if no row had it yet.
-    fn first_row(&self, folded: &str) -> Option<u64> {
+    /// The row of the file that took this key, in this commit or an earlier one. None if no row took it yet.
+    fn taken_by(&self, folded: &str) -> Option<u64> {
         let known = self.company.users.find(folded);
-        let earlier = known.and_then(|(id, user)| self.accepted?.row_of(id, user)).map(u64::from);
+        let earlier =
+            known.and_then(|(id, user)| self.accepted?.claimed_by(id, user)).map(u64::from);
         earlier.or_else(|| self.seen.get(folded).copied())
     }
 
@@ -172,6 +189,10 @@ impl<'a> Rows<'a> {
         outcome: RowOutcome,
         problems: Vec<Problem>,
     ) {
+        // Nothing of a refused row was lost by itself: the outcome says that the row was not applied.
+        let lost =
+            problems.iter().filter(|one| one.code == Code::RowDuplicateInFile).count() as u64;
+        let row = RowRef { lost, ..row };
         self.events.push(Event::RowRefused { user: user.map(Personal), row, outcome, problems });
     }
 
@@ -186,6 +207,7 @@ impl<'a> Rows<'a> {
         }
         self.warn_of_manager(values, &mut row_ref);
         let phone_change = self.phone_change(values, None, &mut row_ref);
+        self.note_phone_loss(values, None, &mut row_ref);
         let values = &*phone_change.recorded(values);
         let user = Personal(key.clone());
         let person = Personal(merged(Person::default(), values, BlankMeans::Keep));
@@ -243,6 +265,7 @@ impl<'a> Rows<'a> {
         }
         self.warn_of_manager(&row.values, &mut row_ref);
         let phone_change = self.phone_change(&row.values, Some(known), &mut row_ref);
+        self.note_phone_loss(&row.values, Some(user), &mut row_ref);
         let who = Personal(user.key());
         let values = phone_change.recorded(&row.values);
         let changes = Changes::of(user, &values, self.options.blank_means);

@@ -59,7 +59,7 @@ mod tests {
 
     use crate::company::{Effects, UserState};
     use crate::decide::imports::import_file::ImportMode;
-    use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+    use crate::decide::imports::import_file::testing::{accepted, accepted_as, import_id, row};
     use crate::decide::numbers::pool::testing::{account, number, number_added, unit};
     use crate::decide::testing::{Given, given, phone, user_created, who};
     use crate::decide::{ImportRows, UndoImport};
@@ -81,14 +81,8 @@ mod tests {
         }
 
         fn imported(self, import: ImportId, rows: Vec<ParsedRow>) -> Self {
-            let Event::ImportAccepted { files, options, warnings, .. } =
-                accepted(0, true, Existing::Update)
-            else {
-                panic!()
-            };
-            let total = rows.len() as u64;
-            let story =
-                self.then([Event::ImportAccepted { import, files, options, total, warnings }]);
+            let file = accepted_as(import, rows.len() as u64, Existing::Update);
+            let story = self.then([file]);
             story.with_rows(import, rows)
         }
 

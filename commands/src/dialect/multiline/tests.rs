@@ -165,21 +165,20 @@ fn different_values_of_both_number_columns_are_a_conflict() {
     assert_eq!(codes(&file("12", "")), [(MULTILINE_NUMBER.to_owned(), Code::PhoneInvalid)]);
 }
 
-/// ML-08, N39, A17: a Note row is ignored at any position; a person named Note is imported.
+/// ML-08, N39, A17, A34: a Note is ignored at any position. A row with an address, or of another word, is an account.
 #[test]
-fn note_row_is_ignored_at_any_position() {
+fn note_row_has_the_word_note_and_no_address() {
     let account = "Noteboom,Ann,ann@acme.com,No,,off,off,,,\n";
     for file in [
         format!("Note: fill this in\n{HEADER}{account}"),
         format!("{HEADER}\"NOTE:\nmonitor_calls is\nauto or off\",,,,,,,,,\n{account}"),
-        format!("{HEADER},,note that a row is an account\n{account}"),
+        format!("{HEADER}note that a row is an account\n{account}"),
         format!("Note: mandatory,social_messaging,monitor_calls,monitor_sms\n{HEADER}{account}"),
         format!(
             "{HEADER}Note: mandatory are email, social_messaging, monitor_calls, monitor_sms\n{account}"
         ),
         format!("{HEADER}Note: fill in Yes, No, auto, off\n{account}"),
-        // One `off` is not two: a mandatory cell is blank.
-        format!("{HEADER}Note,Bok,bok@acme.com,No,,off,,,,\n{account}"),
+        format!("{HEADER}Note,Bok,bok at acme,No,,off,,,,\n{account}"),
     ] {
         let summary =
             scan(file.as_bytes(), &Multiline, &ReadOptions::default(), &Limits::default()).unwrap();
@@ -191,8 +190,18 @@ fn note_row_is_ignored_at_any_position() {
     }
     let named = format!("Notes,{HEADER}x,{account}");
     assert_eq!(read(&named)[0].values.user, Some(UserKey::new("ann@acme.com")));
-    let called = row("Note,Bok,bok@acme.com,No,,off,off,,,");
-    assert_eq!(called.values.user, Some(UserKey::new("bok@acme.com")));
+    for (cells, key) in [
+        ("Note,Bok,bok@acme.com,No,,off,off,,,", "bok@acme.com"),
+        // Its mandatory cells are wrong: the row is invalid, and does not vanish.
+        ("Noteboom,Bok,bok@acme.com,No,,on,,,,", "bok@acme.com"),
+        ("Note,Bok,bok@acme.com,No,,on,off,,,", "bok@acme.com"),
+        ("Note,Bok,+84923448071,No,,on,off,,,", "+84923448071"),
+    ] {
+        assert_eq!(row(cells).values.user, Some(UserKey::new(key)), "{cells}");
+    }
+    for cells in ["Noteboom,Bok,nobody,No,,off,off,,,", ",note,,,,,,,,", "Notes: x,,,,,,,,,"] {
+        assert!(!row(cells).problems.is_empty(), "{cells}");
+    }
 }
 
 /// ML-02, N44: a file of 1000 accounts passes, of 1001 it does not. Notes and blank rows do not count.

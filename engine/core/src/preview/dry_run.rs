@@ -210,6 +210,13 @@ impl Attention {
             "duplicate" => &mut self.duplicate,
             "skipped" => &mut self.skipped,
             _ if text("phone").starts_with("rejected") => &mut self.phone_refused,
+            _ if row
+                .get("warnings")
+                .and_then(Value::as_array)
+                .is_some_and(|all| !all.is_empty()) =>
+            {
+                &mut self.warned
+            }
             _ => return,
         };
         if kind.len() < PREVIEW_ATTENTION_ROWS {

@@ -34,6 +34,8 @@ pub struct Attention {
     pub skipped: Vec<Value>,
     /// Rows whose person would be imported without the phone.
     pub phone_refused: Vec<Value>,
+    /// Rows that would be imported with warnings.
+    pub warned: Vec<Value>,
 }
 
 impl ImportPlan {
@@ -44,6 +46,7 @@ impl ImportPlan {
             "counts": self.counts,
             "rows": self.rows,
             "next": self.next,
+            "warnings": self.warnings,
         });
         if let (Some(problem), Some(fields)) = (&self.not_invited, result.as_object_mut()) {
             fields.insert("not_invited".to_owned(), json!(problem.code));

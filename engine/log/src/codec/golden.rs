@@ -14,7 +14,7 @@ use boarding_commands::values::{CommandId, Digest, Time};
 use serde_json::json;
 use ulid::Ulid;
 
-use super::golden_events::events;
+use super::golden_events::{events, later_forms, of};
 use super::{Encoded, decode, hash};
 
 const BYTES_A_LINE: usize = 32;
@@ -97,6 +97,9 @@ fn every_event_is_stored_in_its_golden_bytes() {
         let name = event.name();
         check(name, &commit(vec![event]));
     }
+    for (name, event) in later_forms() {
+        check(name, &commit(vec![event]));
+    }
     check("without-events", &bare());
 }
 
@@ -110,8 +113,9 @@ fn no_event_is_without_golden_bytes() {
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .filter_map(|name| name.strip_suffix(".v1.hex").map(str::to_owned))
         .collect();
-    let expected = Event::NAMES.iter().copied().chain(["without-events"]).map(str::to_owned);
-    assert_eq!(files, expected.collect());
+    let later = later_forms().into_iter().map(|(name, _)| name);
+    let expected = Event::NAMES.iter().copied().chain(later).chain(["without-events"]);
+    assert_eq!(files, expected.map(str::to_owned).collect());
 }
 
 /// Fields are only added at the end of an event, so commits without them can still be read. The files in
@@ -122,7 +126,6 @@ fn what_was_stored_before_a_field_was_added_still_reads() {
         let path = folder().join(format!("../log_before/{name}.hex"));
         decode(&from_hex(&fs::read_to_string(path).unwrap())).unwrap().events
     };
-    let of = |name: &str| events().into_iter().find(|event| event.name() == name).unwrap();
     let mut dispatched = of("InviteDispatched");
     if let Event::InviteDispatched { template, .. } = &mut dispatched {
         *template = None;

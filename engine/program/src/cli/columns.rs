@@ -129,6 +129,9 @@ pub(super) const COUNTS: &[Column] = &[
     column("WARNINGS", "/warnings"),
     column("PHONES ADDED", "/phones_added"),
     column("PHONES REJECTED", "/phones_failed"),
+    column("LOST", "/lost"),
+    column("NOTES", "/notes"),
+    column("BLANK ROWS", "/blank_rows"),
 ];
 
 pub(super) const IMPORT_ROWS: &[Column] = &[

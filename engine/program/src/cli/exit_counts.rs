@@ -32,11 +32,13 @@ pub(super) async fn of(
     Ok(people_failed + rows_failed + of_run(session, text(result, "run")).await?)
 }
 
-/// The number of invalid rows of an import, plus one if a requested run was refused. A run without people does
-/// not count.
+/// The number of invalid rows and lost cells of an import, plus one if a requested run was refused. A run without
+/// people does not count.
 pub(super) fn of_import(row: &Value) -> u64 {
     let why = row.pointer("/not_invited/code").and_then(Value::as_str);
-    number(row, "invalid") + u64::from(why.is_some_and(|code| code != "run.empty_selection"))
+    number(row, "invalid")
+        + number(row, "lost")
+        + u64::from(why.is_some_and(|code| code != "run.empty_selection"))
 }
 
 /// The number of failed people of a run, or 0 without a run.

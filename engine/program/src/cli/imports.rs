@@ -75,6 +75,9 @@ struct Rows {
     /// Only rows with this outcome of the undo: reversed, kept, errored
     #[arg(long, value_name = "OUTCOME")]
     undo: Option<String>,
+    /// Only rows with warnings, or with losses: cells and phones that were not taken over
+    #[arg(long, value_name = "WHAT", value_parser = ["warnings", "losses"])]
+    with: Option<String>,
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
@@ -129,7 +132,8 @@ impl Imports {
 impl Rows {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let id = latest::import(session, self.id).await?;
-        let params = json!({"import": id, "outcome": self.outcome, "undo": self.undo});
+        let params =
+            json!({"import": id, "outcome": self.outcome, "undo": self.undo, "with": self.with});
         let columns = if self.undo.is_some() { columns::UNDONE } else { columns::IMPORT_ROWS };
         let Some(phone) = self.phone else {
             return list::show_or_write(

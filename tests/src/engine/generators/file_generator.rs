@@ -16,7 +16,7 @@ pub(in crate::engine) struct FileGenerator {
     pub(super) company: &'static str,
     /// The commands before the first generated file. They create the existing users.
     pub(super) set_up_commands: fn() -> Vec<(&'static str, Value)>,
-    pub(super) header: &'static str,
+    pub(in crate::engine) header: &'static str,
     /// The number of rows of each file.
     pub(in crate::engine) sizes: &'static [usize],
     /// A random line with its line end.
@@ -90,9 +90,23 @@ impl FileGenerator {
         if !settings.is_null() {
             ok(&harness.submit("SetCompanyConfig", settings).await);
         }
+        self.import_of_lines(harness, file, &self.lines(file, rows).concat())
+    }
+
+    /// The first rows of the file of this number: a line for each row.
+    pub(in crate::engine) fn lines(&self, file: usize, rows: usize) -> Vec<String> {
         let mut rng = SeededRandom::new(4_711 + file as u64);
-        let lines = (0..rows).map(|row| (self.row)(&mut rng, RowPosition { file, row }));
-        let text = format!("{}\n{}", self.header, lines.collect::<String>());
+        (0..rows).map(|row| (self.row)(&mut rng, RowPosition { file, row })).collect()
+    }
+
+    /// The body that imports these lines with the options for the file of this number.
+    pub(in crate::engine) fn import_of_lines(
+        &self,
+        harness: &EngineHarness,
+        file: usize,
+        lines: &str,
+    ) -> Value {
+        let text = format!("{}\n{lines}", self.header);
         let kept = harness.engine().keep_file("userdetails.csv", text.as_bytes()).unwrap();
         self.import(&json!({"name": kept.name, "sha256": kept.sha256}), &(self.options)(file))
     }

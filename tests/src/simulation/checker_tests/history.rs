@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use boarding_commands::commit::{Commit, Recorded, SCHEMA};
 use boarding_commands::event::{
-    BlankMeans, Channel, Counts, Event, Existing, ImportOptions, Person, RowOutcome, RowRef,
-    Source, UndoOutcome, Who,
+    BlankMeans, Channel, Counts, Event, Existing, IgnoredRows, ImportOptions, Person, RowOutcome,
+    RowRef, Source, UndoOutcome, Who,
 };
 use boarding_commands::values::{
     Code, CommandId, Digest, ImportId, InvitationId, Personal, Phone, RunId, Time, UserKey,
@@ -187,11 +187,13 @@ pub(super) fn import_accepted(dialect: &str, total: u64) -> Event {
         delimiter: ',',
         columns: BTreeMap::new(),
     };
-    Event::ImportAccepted { import: import_id(), files: vec![], options, total, warnings: vec![] }
+    let ignored = IgnoredRows::default();
+    let (import, files, warnings) = (import_id(), vec![], vec![]);
+    Event::ImportAccepted { import, files, options, total, warnings, ignored }
 }
 
 pub(super) fn row_ref(row: u64) -> RowRef {
-    RowRef { import: import_id(), row, line: row + 1, phone: None, warnings: vec![] }
+    RowRef::new(import_id(), row, row + 1)
 }
 
 pub(super) fn row_refused(n: u64) -> Event {

@@ -103,12 +103,7 @@ mod tests {
         let files =
             vec![FileRef { name: "accounts.csv".to_owned(), sha256: "cd".repeat(32), bytes: 10 }];
         let total = rows.len() as u64;
-        let summary = FileSummary {
-            rows: total,
-            encoding: "UTF-8".to_owned(),
-            delimiter: ',',
-            warnings: vec![],
-        };
+        let summary = FileSummary::plain(total);
         let facts = Facts::Files(FileContents { files, summary, rows });
         given(events).when(Input { command, facts })
     }

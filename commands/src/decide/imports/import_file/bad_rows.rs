@@ -72,7 +72,7 @@ mod tests {
     use crate::values::Problem;
 
     fn refused(row: u64, outcome: RowOutcome, problems: Vec<Problem>) -> Event {
-        let row = RowRef { import: import_id(), row, line: row + 1, phone: None, warnings: vec![] };
+        let row = RowRef::new(import_id(), row, row + 1);
         Event::RowRefused { user: None, row, outcome, problems }
     }
 

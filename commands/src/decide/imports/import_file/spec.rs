@@ -20,8 +20,7 @@ fn import(
     body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     let command = Command::read("ImportFile", body).unwrap();
     let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
-    let summary =
-        FileSummary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+    let summary = FileSummary::plain(total);
     let facts = Facts::Files(FileContents { files, summary, rows });
     given(events).when(Input { command, facts })
 }

@@ -6,7 +6,7 @@ use ulid::Ulid;
 
 use super::*;
 use crate::decide::facts::{Facts, FileContents};
-use crate::decide::imports::import_file::testing::{accepted, import_id, row};
+use crate::decide::imports::import_file::testing::{accepted_as, import_id, row};
 use crate::decide::testing::{
     Given as Before, Input, Then, a_running_run, channel_enabled, given, user_created, who,
 };
@@ -23,8 +23,7 @@ pub(super) fn asked(total: u64, rows: Vec<ParsedRow>, extra: &Value) -> Input {
     body.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
     let command = Command::read("ImportFile", body).unwrap();
     let files = vec![FileRef { name: "people.csv".to_owned(), sha256: "ab".repeat(32), bytes: 10 }];
-    let summary =
-        FileSummary { rows: total, encoding: "UTF-8".to_owned(), delimiter: ',', warnings: vec![] };
+    let summary = FileSummary::plain(total);
     Input { command, facts: Facts::Files(FileContents { files, summary, rows }) }
 }
 
@@ -320,12 +319,8 @@ fn unknown_manager_gives_a_warning() {
         of(2, "cid", "zoe", true),
         of(3, "dan", "nobody", false),
     ];
-    let Event::ImportAccepted { files, options, warnings, .. } = accepted(3, false, Existing::Skip)
-    else {
-        panic!()
-    };
     let import = ImportId(Ulid(77));
-    let begun = Event::ImportAccepted { import, files, options, total: 3, warnings };
+    let begun = accepted_as(import, 3, Existing::Skip);
     let then = given([user_created("ann"), begun]).when(ImportRows::alone(import, rows));
     let events = then.events();
     let codes = |event: &Event| {

@@ -6,7 +6,7 @@ use super::Rows;
 use crate::company::ValueMark;
 use crate::dialect::Known;
 use crate::settings::ReferenceResolution;
-use crate::user_file::{ParsedRow, RowValues, UserRef};
+use crate::user_file::{ParsedRow, RowValues, SameKey, UserRef};
 use crate::values::{Code, Problem, UserKey};
 
 impl Rows<'_> {
@@ -27,9 +27,9 @@ impl Rows<'_> {
     }
 
     /// The problem if an earlier row has this key, or if the user exists and the dialect does not update users.
-    pub(super) fn duplicate(&self, folded: &str) -> Option<Problem> {
-        if let Some(first_row) = self.first_row(folded) {
-            let words = format!("row {first_row}");
+    pub(super) fn duplicate(&self, folded: &str, row: &ParsedRow) -> Option<Problem> {
+        if let Some(first) = self.taken_by(folded) {
+            let words = compared(row, first);
             return Some(Problem::new(Code::RowDuplicateInFile).saying(&words));
         }
         let never_updates = self.dialect.is_some_and(|dialect| dialect.existing_is_duplicate());
@@ -66,6 +66,19 @@ impl Rows<'_> {
             Some(self.in_column(name, Code::FieldNotUnique).saying(&words))
         };
         names.iter().filter_map(problem).collect()
+    }
+}
+
+/// How a row differs from the one that took its key.
+fn compared(row: &ParsedRow, first: u64) -> String {
+    match row.same_key.iter().find(|same| same.row == first) {
+        None => format!("row {first}"),
+        Some(SameKey { line, differing, .. }) if differing.is_empty() => {
+            format!("row {first}, line {line}: it has the same values")
+        }
+        Some(SameKey { line, differing, .. }) => {
+            format!("row {first}, line {line}: it has other values in {}", differing.join(", "))
+        }
     }
 }
 
@@ -111,7 +124,7 @@ mod tests {
     use crate::decide::imports::import_file::testing::{accepted, import_id};
     use crate::decide::testing::{Given, given};
     use crate::event::{Event, Existing, RowOutcome};
-    use crate::user_file::{ParsedRow, ReadOptions, created_keys, rows};
+    use crate::user_file::{ParsedRow, ReadOptions, facts, rows};
     use crate::values::Code;
 
     const HEADER: &str =
@@ -137,9 +150,8 @@ mod tests {
         let text = format!("{HEADER}\n{}\n", lines.join("\n"));
         let ocm = crate::dialect::find("ocm").unwrap();
         let (options, limits) = (ReadOptions::default(), Limits::default());
-        let created = created_keys(text.as_bytes(), ocm, &options, &limits).unwrap();
-        let rows =
-            rows(text.as_bytes(), ocm, &options, &limits).unwrap().with_created_keys(created);
+        let facts = facts(text.as_bytes(), ocm, &options, &limits).unwrap();
+        let rows = rows(text.as_bytes(), ocm, &options, &limits).unwrap().with_facts(facts);
         rows.map(Result::unwrap).collect()
     }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::report::{print_phones, print_rows};
+use super::report::{print_phones, print_rows, print_warned};
 use crate::cli::columns::{COUNTS, text_of};
 use crate::cli::failure::{CliResult, Done};
 use crate::cli::session::Session;
@@ -17,7 +17,7 @@ pub(super) async fn show(session: &Session<'_>, arguments: &str, body: Value) ->
     } else {
         print(session, arguments, &plan);
     }
-    Ok(Done::with_failures(plan.counts.invalid))
+    Ok(Done::with_failures(plan.counts.invalid + plan.counts.lost))
 }
 
 fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
@@ -40,6 +40,7 @@ fn print(session: &Session<'_>, arguments: &str, plan: &ImportPlan) {
         let title = "imported without a phone:";
         print_phones(out, title, plan.counts.phones_failed, &attention.phone_refused);
     }
+    print_warned(out, &attention.warned);
     if let Some(problem) = &plan.not_invited {
         out.line(&format!("no invitations would be sent: {}", problem.message));
     }

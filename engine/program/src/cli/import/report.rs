@@ -17,11 +17,21 @@ const SHOWN_ROWS: usize = 10;
 pub(in crate::cli) async fn print(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
     session.out.line(&counts(row));
-    for warning in warnings(session, import).await? {
-        session.out.line(&format!("warning: {}", text_of(&warning)));
+    let about_the_file = warnings(session, import).await?;
+    for warning in &about_the_file {
+        session.out.line(&format!("warning: {}", text_of(warning)));
     }
     print_failed_rows(session, row, import).await?;
     print_rejected_phones(session, row, import).await?;
+    if number(row, "warnings") > about_the_file.len() as u64 {
+        let params = json!({"import": import, "with": "warnings"});
+        let rows = session.rows("import_rows", params, Some(SHOWN_ROWS)).await?;
+        print_warned(session.out, &rows);
+        session.out.note(&format!(
+            "to list all warnings: boarding imports rows {import} --with warnings {}",
+            session.location_options()
+        ));
+    }
     let failed = ["invalid", "duplicate", "skipped"].map(|outcome| number(row, outcome));
     if failed.iter().sum::<u64>() > 0 {
         let options = session.location_options();
@@ -62,12 +72,23 @@ fn counts(row: &Value) -> String {
         .map(|(count, verb)| format!("{} {verb}", counted(count, "phone", "phones")));
     let phones = phones.collect::<Vec<_>>().join(", ");
     let phones = if phones.is_empty() { phones } else { format!("; {phones}") };
+    let others = [
+        ("warnings", "warning", "warnings"),
+        ("lost", "cell, phone or row was lost", "cells, phones or rows were lost"),
+        ("notes", "row of instructions", "rows of instructions"),
+        ("blank_rows", "blank row", "blank rows"),
+    ];
+    let others = others.map(|(name, one, many)| match number(row, name) {
+        0 => String::new(),
+        count => format!("; {}", counted(count, one, many)),
+    });
     format!(
-        "import {} of {}: {}: {}{phones}",
+        "import {} of {}: {}: {}{phones}{}",
         text(row, "import"),
         text(row, "file_name"),
         counted(number(row, "total"), "row", "rows"),
         list(&outcomes),
+        others.concat(),
     )
 }
 
@@ -120,12 +141,21 @@ async fn print_rejected_phones(
 
 /// Prints the first of `count` rows with an outcome, with a line for each problem.
 pub(super) fn print_rows(out: &Out, outcome: &str, count: u64, rows: &[Value]) {
-    let problems: Vec<Value> = rows.iter().flat_map(problems_of).collect();
+    let problems: Vec<Value> = rows.iter().flat_map(|row| listed(row, "problems")).collect();
     out.line(&format!("\n{outcome} rows:"));
     out.table(PROBLEMS, &problems);
     let more = count.saturating_sub(rows.len() as u64);
     if more > 0 {
         out.line(&format!("… and {more} more {outcome} rows"));
+    }
+}
+
+/// Prints the warnings of rows that were imported.
+pub(super) fn print_warned(out: &Out, rows: &[Value]) {
+    let warnings: Vec<Value> = rows.iter().flat_map(|row| listed(row, "warnings")).collect();
+    if !warnings.is_empty() {
+        out.line("\nwarnings:");
+        out.table(PROBLEMS, &warnings);
     }
 }
 
@@ -140,9 +170,9 @@ pub(super) fn print_phones(out: &Out, title: &str, count: u64, rows: &[Value]) {
     }
 }
 
-/// A row of the table for each problem of a row.
-fn problems_of(row: &Value) -> Vec<Value> {
-    let problems = row.get("problems").and_then(Value::as_array).cloned().unwrap_or_default();
+/// A row of the table for each problem or warning of a row.
+fn listed(row: &Value, field: &str) -> Vec<Value> {
+    let problems = row.get(field).and_then(Value::as_array).cloned().unwrap_or_default();
     problems.iter().map(|problem| line(row, problem)).collect()
 }
 

@@ -1,0 +1,145 @@
+//! What the rows of a file say about each other: created users, repeated keys, keys that look alike, shared addresses.
+
+use std::collections::{HashMap, HashSet};
+
+use boarding_csv::CellValue;
+use unicode_normalization::UnicodeNormalization as _;
+
+use super::created_keys::CreatedKeys;
+use super::row::ParsedRow;
+use super::same_key::hash;
+use crate::values::{UserKey, fold};
+
+/// The most lines that a warning about several rows names.
+const LINES_MAX: usize = 4;
+
+/// What the rows of a file say about each other. Its size depends on the repeated keys, not on the rows.
+#[derive(Debug, Default)]
+pub struct FileFacts {
+    pub(super) created: CreatedKeys,
+    /// The looks of the keys of several rows.
+    repeated: HashSet<u64>,
+    /// The lines of keys that look the same, and of addresses that several people have.
+    alike: HashMap<u64, Vec<u32>>,
+    shared: HashMap<u64, Vec<u32>>,
+}
+
+impl FileFacts {
+    /// Whether several rows have this key.
+    pub(super) fn is_repeated(&self, key: &UserKey) -> bool {
+        !self.repeated.is_empty() && self.repeated.contains(&looks(key))
+    }
+
+    /// The lines of other keys that look like this one, as words. `line` is the row's own line.
+    pub(super) fn alike(&self, key: &UserKey, line: u64) -> Option<String> {
+        if self.alike.is_empty() {
+            return None;
+        }
+        other_lines(self.alike.get(&looks(key))?, line)
+    }
+
+    /// The lines of other people with this address, as words. `line` is the row's own line.
+    pub(super) fn shared(&self, email: &str, line: u64) -> Option<String> {
+        if self.shared.is_empty() {
+            return None;
+        }
+        other_lines(self.shared.get(&hash(&fold(email)))?, line)
+    }
+}
+
+/// Collects the facts of a file, row by row: about 60 bytes for a row.
+#[derive(Debug, Default)]
+pub(super) struct FactCollector {
+    /// The hash of each key with a valid row, and whether that row creates the user.
+    created: Vec<(u64, bool)>,
+    keys: Vec<Mention>,
+    emails: Vec<Mention>,
+}
+
+/// A row that mentions a value. Rows of one group have the same value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Mention {
+    group: u64,
+    line: u32,
+    /// The hash of the row's key, cut to 32 bits: enough to tell the few keys of one group apart.
+    key: u32,
+}
+
+impl FactCollector {
+    pub(super) fn add(&mut self, row: &ParsedRow, refers_ahead: bool) {
+        let Some(user) = &row.values.user else { return };
+        let folded = user.folded();
+        let own = hash(&folded);
+        let line = u32::try_from(row.line).unwrap_or(u32::MAX);
+        self.keys.push(Mention { group: looks(user), line, key: cut(own) });
+        if !row.problems.is_empty() {
+            return;
+        }
+        if refers_ahead {
+            let creates = row.values.enabled != Some(false) && !row.values.archived;
+            self.created.push((own, creates));
+        }
+        if let CellValue::Value(email) = &row.values.email
+            && fold(email) != folded
+        {
+            self.emails.push(Mention { group: hash(&fold(email)), line, key: cut(own) });
+        }
+    }
+
+    pub(super) fn finish(self) -> FileFacts {
+        let created = CreatedKeys::of(self.created);
+        let (repeated, alike) = key_facts(self.keys);
+        FileFacts { created, repeated, alike, shared: lines_of_shared(self.emails) }
+    }
+}
+
+/// The keys of several rows, and the lines of keys that look alike.
+fn key_facts(mut keys: Vec<Mention>) -> (HashSet<u64>, HashMap<u64, Vec<u32>>) {
+    keys.sort_unstable();
+    let mut repeated = HashSet::new();
+    for group in keys.chunk_by(|a, b| a.group == b.group).filter(|group| group.len() > 1) {
+        repeated.extend(group.first().map(|one| one.group));
+    }
+    let alike = lines_of_shared(keys);
+    (repeated, alike)
+}
+
+/// For each group with several keys, the first line of each key.
+fn lines_of_shared(mut mentions: Vec<Mention>) -> HashMap<u64, Vec<u32>> {
+    mentions.sort_unstable();
+    let mut lines = HashMap::new();
+    for group in mentions.chunk_by(|a, b| a.group == b.group) {
+        let Some(first) = group.first().filter(|one| group.iter().any(|b| b.key != one.key)) else {
+            continue;
+        };
+        let mut seen = HashSet::new();
+        let firsts = group.iter().filter(|one| seen.insert(one.key)).map(|one| one.line);
+        lines.insert(first.group, firsts.take(LINES_MAX + 1).collect());
+    }
+    lines
+}
+
+/// `line 3`, or `lines 3, 5`: the lines without the row's own one.
+fn other_lines(lines: &[u32], own: u64) -> Option<String> {
+    let others: Vec<_> = lines.iter().filter(|line| u64::from(**line) != own).collect();
+    let named = others.iter().take(LINES_MAX).map(ToString::to_string).collect::<Vec<_>>();
+    let more = if others.len() > LINES_MAX { ", …" } else { "" };
+    match named.len() {
+        0 => None,
+        1 => Some(format!("line {}", named.concat())),
+        _ => Some(format!("lines {}{more}", named.join(", "))),
+    }
+}
+
+/// The hash of what people see of a key: without case, and with one form for characters of another width.
+fn looks(key: &UserKey) -> u64 {
+    let folded = key.folded();
+    if folded.is_ascii() {
+        return hash(&folded);
+    }
+    hash(&fold(&folded.nfkc().collect::<String>()))
+}
+
+fn cut(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or_default()
+}
