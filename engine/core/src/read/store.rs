@@ -49,7 +49,7 @@ pub enum Opened {
     Kept,
     /// There was no usable store: it starts empty, and a replay fills it.
     Empty { set_aside: Option<PathBuf> },
-    /// It cannot be opened at the moment, because the disk is full. [`Store::reopen`] tries again.
+    /// It cannot be opened at the moment, because the disk is full. `Store::reopen` tries again.
     Waiting,
 }
 
