@@ -151,14 +151,21 @@ impl ImportRules for Multiline {
 }
 
 /// Whether the first cell is the word "note", alone or before a colon or a blank, and no cell is an address.
+///
+/// A sentence that begins so may also be the only filled cell of the row, in any column. The word alone may be a name.
 fn looks_like_note(cells: &mut dyn Iterator<Item = &str>) -> bool {
-    let mut cells = cells.map(trim);
-    let first = cells.next().unwrap_or_default();
+    let mut filled = cells.map(trim).enumerate().filter(|(_, cell)| !cell.is_empty());
+    let Some((column, first)) = filled.next() else { return false };
     let is_word = first.get(..4).is_some_and(|head| head.eq_ignore_ascii_case("note"));
     let behind = first.get(4..).and_then(|rest| rest.chars().next());
-    is_word
-        && behind.is_none_or(|c| matches!(c, ':' | '：') || c.is_whitespace())
-        && cells.all(|cell| email::check(cell).is_err())
+    let is_sentence = behind.is_some_and(|c| matches!(c, ':' | '：') || c.is_whitespace());
+    let others: Vec<&str> = filled.map(|(_, cell)| cell).collect();
+    let at_its_place = if column == 0 {
+        is_sentence || behind.is_none()
+    } else {
+        is_sentence && others.is_empty()
+    };
+    is_word && at_its_place && others.iter().all(|cell| email::check(cell).is_err())
 }
 
 /// Whether the account is a device. Then a row that begins like a note is an account nevertheless.
