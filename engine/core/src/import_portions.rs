@@ -30,7 +30,7 @@ impl ResumePoint {
     }
 
     /// The same file from its first row.
-    pub(crate) fn from_first_row(&self) -> Self {
+    pub(crate) fn restarted(&self) -> Self {
         Self { sha256: self.sha256.clone(), options: self.options.clone(), rows_done: 0 }
     }
 }

@@ -109,7 +109,7 @@ impl Claims {
                 Event::RowRefused { .. } | Event::UserArchived { .. } => return,
                 Event::UserCreated { user, person, .. }
                 | Event::UserUpdated { user, person, .. } => {
-                    (key, after) = (Some(user), Some(&**person))
+                    (key, after) = (Some(user), Some(&**person));
                 }
                 Event::RowUnchanged { user, .. }
                 | Event::UserActivated { user, .. }

@@ -94,7 +94,7 @@ impl DryRun {
         let fault = |fault: BoxError| failed(&boarding_log::error_chain(&*fault));
         let mut claims = Claims::default();
         if Claims::are_needed(&resume_point.options) {
-            let start = resume_point.from_first_row();
+            let start = resume_point.restarted();
             for rows in FileChunks::open(&context.files, &start).map_err(fault)? {
                 claims.add(&self.state.company, id, &rows.map_err(fault)?);
             }

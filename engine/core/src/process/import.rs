@@ -106,7 +106,7 @@ async fn allot(
         return Ok(Some(Arc::default()));
     }
     let (chunks, mut chunk) = mpsc::channel(CHUNKS_AHEAD);
-    let (files, start) = (manager.context.files.clone(), resume_point.from_first_row());
+    let (files, start) = (manager.context.files.clone(), resume_point.restarted());
     let reading = tokio::task::spawn_blocking(move || {
         for rows in FileChunks::open(&files, &start)? {
             if chunks.blocking_send(rows?).is_err() {
