@@ -128,6 +128,7 @@ impl Decide for StartBulkIntegration {
         }
         let channel = read_channel(company, &self.channel)?;
         context.require_mail_settings(company)?;
+        let wait_until = self.wait_until(context.at)?;
         let source = self.source.read(company, context)?;
         let request =
             Request { run: RunId(self.run.map_or(context.id.0, |run| run.0)), channel, source };
@@ -145,7 +146,6 @@ impl Decide for StartBulkIntegration {
         let actual = selection.picks.len() as u64;
         plan.check(self.plan_hash.as_deref(), self.expected_recipients, actual)?;
         unfinished::check(company, &selection, channel, self.again)?;
-        let wait_until = self.wait_until(context.at)?;
         let run = request.run;
         let decision = request.confirm(company, &selection, wait_until);
         let link = self.source.token.as_ref().and(context.facts.import());

@@ -114,7 +114,7 @@ fn plan_that_was_confirmed_is_refused_with_its_run() {
     assert!(company.when_json("StartBulkIntegration", body).0.is_ok());
 }
 
-/// A40: the number of people has parts, so that nobody is mailed by surprise.
+/// A40: the number of people has parts, so that the operator knows who will get a mail.
 #[test]
 fn preview_says_what_would_become_of_the_people() {
     let mut events = a_company();
@@ -151,13 +151,15 @@ fn the_limit_counts_recipients() {
 /// A38: a start in the past is a mistake, except within a minute.
 #[test]
 fn start_in_the_past_is_refused() {
-    let mut body = for_users(&["ann"], "confirmed");
-    body["not_before"] = json!(Time(NOW.0 - 61_000));
     let company = given(a_company());
-    let refusal = company
-        .when_json("StartBulkIntegration", body.clone())
-        .then_refused(Code::RunNotBeforeInPast);
-    assert_eq!(refusal.details["now"], json!(NOW));
+    for mode in ["preview", "confirmed"] {
+        let mut body = for_users(&["ann"], mode);
+        body["not_before"] = json!(Time(NOW.0 - 61_000));
+        let then = company.when_json("StartBulkIntegration", body);
+        let refusal = then.then_refused(Code::RunNotBeforeInPast);
+        assert_eq!(refusal.details["now"], json!(NOW));
+    }
+    let mut body = for_users(&["ann"], "confirmed");
     body["not_before"] = json!(Time(NOW.0 - 60_000));
     assert_eq!(company.when_json("StartBulkIntegration", body).result()["state"], "running");
 }
