@@ -168,7 +168,8 @@ pub(super) fn announcement(count: u64, duplicates_removed: u64) -> String {
     let people = if count == 1 { "user" } else { "users" };
     let again = match duplicates_removed {
         0 => String::new(),
-        times => format!(" ({times} duplicates are counted once)"),
+        1 => " (1 duplicate is not counted)".to_owned(),
+        times => format!(" ({times} duplicates are not counted)"),
     };
     format!(
         "You're about to send invitation emails to {count} {people} for them to link their messaging account{again}."
