@@ -347,6 +347,18 @@ pub(crate) fn import_body(name: &str, rows: &str) -> Value {
     })
 }
 
+/// The outcomes of rows, as the counts of an import name them.
+const ROW_OUTCOMES: [&str; 8] = [
+    "created",
+    "updated",
+    "unchanged",
+    "activated",
+    "deactivated",
+    "skipped",
+    "duplicate",
+    "invalid",
+];
+
 /// One LeapXpert row per name. The local part of the address is the name, to which the mail server reacts.
 pub(crate) fn people_rows<T: AsRef<str>>(names: &[T]) -> String {
     let row = |(at, name): (usize, &T)| {

@@ -58,13 +58,13 @@ impl MailKind for Reminder {
             return Some(Code::RecipientAlreadyLinked);
         }
         match link.invitation {
-            Some(newest) if newest.generation == *generation => why_not_live(&newest, now),
+            Some(newest) if newest.generation == *generation => why_no_reminder(&newest, now),
             _ => Some(Code::InvitationSuperseded),
         }
     }
 }
 
-fn why_not_live(invitation: &Invitation, now: Time) -> Option<Code> {
+fn why_no_reminder(invitation: &Invitation, now: Time) -> Option<Code> {
     match invitation.state {
         InvitationState::Created | InvitationState::Sent | InvitationState::Delivered => {
             (!invitation.is_live(now)).then_some(Code::InvitationExpired)

@@ -87,26 +87,26 @@ impl FactCollector {
     }
 
     pub(super) fn finish(self) -> FileFacts {
-        let created = CreatedKeys::of(self.created);
-        let (repeated, alike) = key_facts(self.keys);
-        FileFacts { created, repeated, alike, shared: lines_of_shared(self.emails) }
+        let Self { created, mut keys, mut emails } = self;
+        keys.sort_unstable();
+        emails.sort_unstable();
+        FileFacts {
+            created: CreatedKeys::of(created),
+            repeated: repeated(&keys),
+            alike: lines_of_shared(&keys),
+            shared: lines_of_shared(&emails),
+        }
     }
 }
 
-/// The keys of several rows, and the lines of keys that look alike.
-fn key_facts(mut keys: Vec<Mention>) -> (HashSet<u64>, HashMap<u64, Vec<u32>>) {
-    keys.sort_unstable();
-    let mut repeated = HashSet::new();
-    for group in keys.chunk_by(|a, b| a.group == b.group).filter(|group| group.len() > 1) {
-        repeated.extend(group.first().map(|one| one.group));
-    }
-    let alike = lines_of_shared(keys);
-    (repeated, alike)
+/// The groups of several rows. The keys are sorted.
+fn repeated(keys: &[Mention]) -> HashSet<u64> {
+    let groups = keys.chunk_by(|a, b| a.group == b.group).filter(|group| group.len() > 1);
+    groups.filter_map(|group| group.first().map(|one| one.group)).collect()
 }
 
-/// For each group with several keys, the first line of each key.
-fn lines_of_shared(mut mentions: Vec<Mention>) -> HashMap<u64, Vec<u32>> {
-    mentions.sort_unstable();
+/// For each group with several keys, the first line of each key. The mentions are sorted.
+fn lines_of_shared(mentions: &[Mention]) -> HashMap<u64, Vec<u32>> {
     let mut lines = HashMap::new();
     for group in mentions.chunk_by(|a, b| a.group == b.group) {
         let Some(first) = group.first().filter(|one| group.iter().any(|b| b.key != one.key)) else {

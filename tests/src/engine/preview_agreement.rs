@@ -7,7 +7,7 @@ use boarding_commands::values::ImportId;
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
-use super::{EngineHarness, company_id, ok};
+use super::{EngineHarness, ROW_OUTCOMES, company_id, ok};
 
 /// The number of rows in the answer to a preview.
 const PREVIEW_ROWS: usize = 100;
@@ -57,16 +57,7 @@ fn counts_of(rows: &[Value], file_warnings: u64) -> Value {
         "total": rows.len(), "warnings": warnings as u64 + file_warnings,
         "phones_added": phones("added"), "phones_failed": phones("rejected"),
     });
-    for name in [
-        "created",
-        "updated",
-        "unchanged",
-        "activated",
-        "deactivated",
-        "skipped",
-        "duplicate",
-        "invalid",
-    ] {
+    for name in ROW_OUTCOMES {
         counts[name] = json!(outcome(name));
     }
     counts

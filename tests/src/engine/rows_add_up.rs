@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::generators::{self, FileGenerator};
-use super::{EngineHarness, ok};
+use super::{EngineHarness, ROW_OUTCOMES, ok};
 use crate::support::random::SeededRandom;
 
 /// The number of generated rows: more than one commit holds.
@@ -46,17 +46,7 @@ async fn every_row_of_a_file_is_counted_once() {
         let import = ok(&harness.submit("ImportFile", body).await)["import"].clone();
         harness.settle().await;
         let row = harness.row("import", json!({"import": import})).await;
-        let outcomes = [
-            "created",
-            "updated",
-            "unchanged",
-            "activated",
-            "deactivated",
-            "skipped",
-            "duplicate",
-            "invalid",
-        ];
-        assert_eq!(sum(&row, &outcomes), sum(&row, &["total"]), "{}: {row}", generator.dialect);
+        assert_eq!(sum(&row, &ROW_OUTCOMES), sum(&row, &["total"]), "{}: {row}", generator.dialect);
         let read = sum(&row, &["total", "notes", "blank_rows"]);
         assert_eq!(read, lines.len() as u64, "{}: {row}", generator.dialect);
     }

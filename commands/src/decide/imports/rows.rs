@@ -21,6 +21,7 @@ use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 pub use allotment::Allotment;
 pub(crate) use allotment::{former_phones, phone_mark};
+pub(crate) use changes::attributes_changed;
 use changes::{Changes, merged};
 
 /// Applies the rows of one commit. It remembers what earlier rows of the commit change, because `company` is the state
@@ -189,7 +190,7 @@ impl<'a> Rows<'a> {
         outcome: RowOutcome,
         problems: Vec<Problem>,
     ) {
-        // Nothing of a refused row was lost by itself: the outcome says that the row was not applied.
+        // The outcome says that the row was not applied. So its cells do not count as lost as well.
         let lost =
             problems.iter().filter(|one| one.code == Code::RowDuplicateInFile).count() as u64;
         let row = RowRef { lost, ..row };
@@ -330,14 +331,7 @@ impl<'a> Rows<'a> {
             let mut rest = self.stripped.get(&id).cloned().unwrap_or_else(|| holder.person());
             rest.attributes.remove(name);
             self.stripped.insert(id, rest.clone());
-            self.events.push(Event::UserUpdated {
-                user: Personal(holder.key()),
-                person: Personal(rest),
-                org_unit: holder.org_unit.as_deref().map(str::to_owned),
-                roles: holder.roles.iter().map(|role| role.to_string()).collect(),
-                changed: vec!["attributes".to_owned()],
-                row: None,
-            });
+            self.events.push(attributes_changed(holder, rest));
         }
     }
 

@@ -7,7 +7,7 @@ use crate::company::numbers::NumberOwner;
 use crate::company::{
     Company, ImportState, RowEffect, Undo, User, UserId, UserSnapshot, UserState, ValueMark,
 };
-use crate::decide::imports::rows::phone_mark;
+use crate::decide::imports::rows::{attributes_changed, phone_mark};
 use crate::decide::numbers::pool::{released, too_few, waits_once_restored};
 use crate::dialect::unique_values;
 use crate::event::{Event, UndoOutcome};
@@ -291,14 +291,7 @@ impl<'a> Reversals<'a> {
             person
                 .attributes
                 .retain(|name, value| !self.placed.contains_key(&ValueMark::of(name, value)));
-            self.events.push(Event::UserUpdated {
-                user: Personal(holder.key()),
-                person: Personal(person),
-                org_unit: holder.org_unit.as_deref().map(str::to_owned),
-                roles: holder.roles.iter().map(|role| role.to_string()).collect(),
-                changed: vec!["attributes".to_owned()],
-                row: None,
-            });
+            self.events.push(attributes_changed(holder, person));
         }
     }
 

@@ -1,15 +1,16 @@
 //! What a preview says about the people of a run: who would be invited, and who not and why.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::company::selection::{Pick, Selection};
-use crate::company::{Company, RunState, UserId};
+use crate::company::{Company, UserId};
 use crate::decide::numbers::pool::Promises;
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::recipients::{InviteRules, outcome_without_mail};
+use crate::decide::runs::unfinished::waiting;
 use crate::event::Channel;
 use crate::values::{Code, Time};
 
@@ -19,7 +20,7 @@ const RECENT_SECONDS: u64 = 24 * 3600;
 /// The parts of the number of people, as things stand now.
 #[derive(Debug, Default, Serialize, JsonSchema)]
 pub(crate) struct Parts {
-    /// What would become of the people if the run started now.
+    /// The outcomes of the people if the run started now.
     expected: Expected,
     /// How many of the people were mailed an invitation to this channel within the last 24 hours.
     invited_within_24h: u64,
@@ -45,11 +46,11 @@ impl Parts {
     ) -> Self {
         let rules = InviteRules { channel, resend: false, own: None };
         let (mut parts, mut promises) = (Self::default(), Promises::default());
-        let waiting = waiting_people(company, channel);
+        let waiting = waiting(company).filter(|(_, run)| run.channel == channel);
+        let waiting: BTreeSet<UserId> = waiting.flat_map(|(_, run)| run.people()).collect();
         for pick in &selection.picks {
             let Pick::Known(id) = *pick else {
-                *parts.expected.fail.entry(Code::RecipientUserNotCreated.as_str()).or_default() +=
-                    1;
+                parts.expected.fail(Code::RecipientUserNotCreated);
                 continue;
             };
             let outcome = outcome_without_mail(company, &rules, id, now)
@@ -57,28 +58,26 @@ impl Parts {
             match outcome {
                 None => parts.expected.invite += 1,
                 Some(MailOutcome::Failed { code, .. } | MailOutcome::Retry { code, .. }) => {
-                    *parts.expected.fail.entry(code.as_str()).or_default() += 1;
+                    parts.expected.fail(code);
                 }
                 Some(MailOutcome::Skipped { .. } | MailOutcome::Sent { .. }) => {
                     parts.expected.skip += 1;
                 }
             }
             parts.invited_within_24h += u64::from(was_mailed_recently(company, id, channel, now));
-            parts.in_waiting_runs += u64::from(waiting.iter().any(|people| people.contains(&id)));
+            parts.in_waiting_runs += u64::from(waiting.contains(&id));
         }
         parts
+    }
+}
+
+impl Expected {
+    fn fail(&mut self, code: Code) {
+        *self.fail.entry(code.as_str()).or_default() += 1;
     }
 }
 
 fn was_mailed_recently(company: &Company, id: UserId, channel: Channel, now: Time) -> bool {
     let invitation = company.users.get(id).and_then(|user| user.link(channel).invitation);
     invitation.is_some_and(|invitation| invitation.mailed_at.plus_seconds(RECENT_SECONDS) > now)
-}
-
-/// The people of each run on the channel that waits for its turn or its time.
-fn waiting_people(company: &Company, channel: Channel) -> Vec<std::collections::BTreeSet<UserId>> {
-    let waits = |state| matches!(state, RunState::Pending | RunState::Scheduled);
-    let ids = company.lock.queue().chain(company.scheduled.iter().copied());
-    let runs = ids.filter_map(|id| company.runs.get(&id));
-    runs.filter(|run| run.channel == channel && waits(run.state)).map(|run| run.people()).collect()
 }

@@ -1,4 +1,4 @@
-//! The people of a new run who are in a run that has not ended: a second mail needs a second consent.
+//! Runs that have not ended, and the people of a new run who are in one: a second mail needs a second consent.
 
 use std::collections::BTreeSet;
 
@@ -47,11 +47,16 @@ pub(crate) fn check(
     Err(Refusal::new(Code::RunPeopleInUnfinishedRun).saying(&texts.join("; ")).with(details))
 }
 
-/// The runs that hold the lock, wait for it, or wait for their time.
+/// The run that holds the lock, and those that wait.
 fn unfinished(company: &Company) -> impl Iterator<Item = (RunId, &Run)> {
     let holder = company.lock.holder().map(|holder| holder.run);
-    let ids = holder.into_iter().chain(company.lock.queue());
-    let ids = ids.chain(company.scheduled.iter().copied());
+    let running = holder.and_then(|id| Some((id, company.runs.get(&id)?)));
+    running.into_iter().chain(waiting(company))
+}
+
+/// The runs that wait for the lock or for their time.
+pub(crate) fn waiting(company: &Company) -> impl Iterator<Item = (RunId, &Run)> {
+    let ids = company.lock.queue().chain(company.scheduled.iter().copied());
     ids.filter_map(|id| Some((id, company.runs.get(&id)?)))
 }
 

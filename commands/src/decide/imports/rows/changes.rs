@@ -3,8 +3,9 @@
 use boarding_csv::CellValue;
 
 use crate::company::User;
-use crate::event::{BlankMeans, Person};
+use crate::event::{BlankMeans, Event, Person};
 use crate::user_file::RowValues;
+use crate::values::Personal;
 
 /// The value after a row: that of the cell, none if the cell is blank and blank cells clear, otherwise the old value.
 pub(super) fn merged_value<T: Clone>(
@@ -39,6 +40,18 @@ pub(super) fn merged(old: Person, values: &RowValues, blank_means: BlankMeans) -
         email: merged_value(old.email, &values.email, blank_means),
         phone: merged_value(old.phone, &phone, blank_means),
         attributes,
+    }
+}
+
+/// The change of a user whose unique value a row of another user takes. No row of a file records it.
+pub(crate) fn attributes_changed(user: &User, person: Person) -> Event {
+    Event::UserUpdated {
+        user: Personal(user.key()),
+        person: Personal(person),
+        org_unit: user.org_unit.as_deref().map(str::to_owned),
+        roles: user.roles.iter().map(|role| role.to_string()).collect(),
+        changed: vec!["attributes".to_owned()],
+        row: None,
     }
 }
 
