@@ -20,7 +20,7 @@ pub use texts::link_address;
 use crate::event::{BlankMeans, Channel};
 use crate::values::email::ascii_domain;
 
-/// The link page until one is set: a domain that never exists, so that no link of a trial leads to a stranger.
+/// The link page until one is set: a domain that never exists, so that a link of a trial opens no other site.
 const LINK_BASE_URL_PLACEHOLDER: &str = "https://boarding.invalid/link/";
 /// The sender until one is set.
 const MAIL_FROM_PLACEHOLDER: &str = "Boarding <onboarding@boarding.invalid>";

@@ -81,7 +81,7 @@ impl ColumnNames {
             .by_name
             .iter()
             .map(|(known, &index)| (similarity(known), index))
-            // Of equally similar names the first column wins, whatever the order of the hash map is.
+            // Of equally similar names the first column wins, so that the order of the hash map does not matter.
             .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
         let column = self.columns.get(best.1)?;
         (best.0 >= SIMILARITY_MIN).then_some(column.name)

@@ -23,7 +23,7 @@ use crate::text::Text;
 pub struct Scan {
     /// Data rows. Blank and note rows are not counted.
     pub rows: u64,
-    /// Rows that are nobody's: notes, repeated headers, lines about the file itself.
+    /// Rows about no user: notes, repeated headers, lines about the file itself.
     pub note_rows: u64,
     pub blank_rows: u64,
     /// The format's columns that the file has.

@@ -74,7 +74,7 @@ pub struct Effects {
     import: ImportId,
     company: Company,
     over: bool,
-    /// People from whom a row took a value before their own row came: how they stood before that, by folded key.
+    /// People who lost a value to a row before their own row came: their state before that, by folded key.
     released: HashMap<String, UserSnapshot>,
 }
 

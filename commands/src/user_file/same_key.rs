@@ -58,7 +58,7 @@ impl EarlierRows {
     }
 }
 
-/// A short mark of a cell, by which another text is told apart. A blank cell is like a missing one.
+/// A short mark of a cell: other texts have other marks. A blank cell has the mark of a missing one.
 fn mark(cell: CellValue<&str>) -> u32 {
     cell.value().map_or(0, |text| u32::try_from(hash(text) >> 32).unwrap_or_default())
 }

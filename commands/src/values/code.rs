@@ -40,7 +40,7 @@ macro_rules! codes {
 codes! {
     // Permissions and requests.
     AuthPermissionDenied "auth.permission_denied" "The actor lacks the permission for this; ask an administrator to grant it."
-    AuthNoAdministrator "auth.no_administrator" "Nobody would be an administrator of the company; grant administer to somebody first."
+    AuthNoAdministrator "auth.no_administrator" "The company would have no administrator; grant administer to an actor first."
     EnvelopeUnsupportedVersion "envelope.unsupported_version" "This version of the contract is not supported; send version 1."
     EnvelopeMalformed "envelope.malformed" "The command is malformed; correct the named part and send it again."
     EnvelopeUnsupportedContentType "envelope.unsupported_content_type" "The content type is not supported; send application/json or application/msgpack, or no Content-Type for JSON."

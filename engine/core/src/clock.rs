@@ -22,7 +22,7 @@ pub struct Clock(Arc<Inner>);
 
 struct Inner {
     read: Box<dyn Fn() -> Time + Send + Sync>,
-    /// How long the machine runs, in microseconds. Nobody can set it, so it shows when the time jumps.
+    /// How long the machine runs, in microseconds. It cannot be set, so it shows when the time jumps.
     uptime: Option<Box<dyn Fn() -> i64 + Send + Sync>>,
     last: Mutex<Last>,
 }

@@ -291,7 +291,7 @@ mod tests {
         assert!(error.is_transient());
         fs::remove_file(folder.path().join("LOCK")).unwrap();
         let error = DataDir::open(folder.path()).unwrap_err();
-        assert!(error.is_transient(), "a lock file removed by hand lets nobody in: {error}");
+        assert!(error.is_transient(), "the folder stays locked without its lock file: {error}");
         drop(first);
         DataDir::open(folder.path()).unwrap();
     }

@@ -266,7 +266,7 @@ impl Shared {
     }
 
     /// Adds new engines to the view. Only `keep_alive` removes engines: it alone can tell a dead engine from
-    /// a bucket in which nobody can renew.
+    /// a bucket in which no engine can renew.
     async fn read_engines(&self) {
         let Some(living) = self.living().await else { return };
         if !living.is_subset(&self.read().engines) {

@@ -42,7 +42,7 @@ fn cell_that_is_not_one_number_is_rejected_and_shown() {
     assert_eq!(json!(listed), json!([["+84923448072", "f2"], ["+84923448073", "f3"]]));
 }
 
-/// N90: A range in one argument is refused by name. A range has options of its own.
+/// N90: A range in one argument is refused by name. A range has the options `--from` and `--to`.
 #[test]
 fn range_of_numbers_has_its_own_spelling() {
     let cli = company();

@@ -71,7 +71,7 @@ mod tests {
         administered.when(grant(ACTOR, Permission::Administer)).then([]);
     }
 
-    /// A45: nobody is locked out by the first grant.
+    /// A45: the first grant leaves the company with an administrator.
     #[test]
     fn first_grant_makes_somebody_administrator() {
         given([])

@@ -75,7 +75,7 @@ mod tests {
         );
     }
 
-    /// A45: somebody can always administer the company.
+    /// A45: the company always has an administrator.
     #[test]
     fn last_administrator_cannot_be_revoked() {
         use Permission::{Administer, BulkImportUsers};

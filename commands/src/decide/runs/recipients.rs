@@ -138,7 +138,7 @@ pub(crate) fn report_events(
 const MAX_BACKOFF_SECONDS: u64 = 3600;
 
 /// The pause before the next attempt for a recipient who was refused so many times before, in seconds. None if the
-/// time for attempts is over: it is the sum of the pauses, so a run that rests uses up nobody's time.
+/// time for attempts is over: it is the sum of the pauses, so the time of a suspended run does not count.
 fn pause_seconds(settings: &Settings, refusals: u32) -> Option<u64> {
     let time = settings.delivery_retry_minutes.saturating_mul(60);
     let pause = |attempt| backoff_seconds(settings.retry_backoff_seconds, attempt);
@@ -239,7 +239,7 @@ pub(crate) fn outcome_without_mail(
     if company.is_suppressed(email) {
         return failed(Code::DeliverySuppressed);
     }
-    // A live invitation of this run's own failed attempt does not count: nobody received it.
+    // A live invitation of this run's own failed attempt does not count: it was not received.
     let live = link.invitation.is_some_and(|invitation| {
         invitation.is_live(now) && !rules.own.is_some_and(|own| invitation.is_claimed_by(&own))
     });

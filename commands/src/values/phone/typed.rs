@@ -107,7 +107,7 @@ impl Typed {
     }
 }
 
-/// Groups of digits, and what stands between each two: a mark, or blanks only.
+/// Groups of digits, and the mark between each two. `None` if there are only blanks.
 struct Groups {
     groups: Vec<String>,
     marks: Vec<Option<char>>,

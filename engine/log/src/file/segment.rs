@@ -75,7 +75,7 @@ impl SegmentFile {
         &self.path
     }
 
-    /// Fails if another file has the name of the segment: then a write would go into a file that nobody reads.
+    /// Fails if another file has the name of the segment: then a write would go into a file that is not read again.
     pub(super) fn check_in_place(&self) -> io::Result<()> {
         let id = |file: fs::Metadata| (file.dev(), file.ino());
         let named = fs::metadata(&self.path).map(id)?;

@@ -159,7 +159,7 @@ fn rows_that_take_one_id_are_both_named() {
     }
 }
 
-/// A32: whoever keeps a value is named, also if the row that was to release it is refused.
+/// A32: the user who keeps a value is named, also if the row that was to release it is refused.
 #[test]
 fn value_that_is_not_released_stays_with_its_holder() {
     let mut rows = parsed(&[(0, Some(1), Some(1)), (1, Some(8), Some(8))]);

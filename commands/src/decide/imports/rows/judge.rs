@@ -95,7 +95,7 @@ impl Known for Rows<'_> {
         let exists = self.company.users.created(other.key.as_str());
         let earlier = || self.created.contains(&other.key.folded());
         match self.company.settings.reference_resolution {
-            // Users that this file created do not count, in whatever commit.
+            // Users that this file created do not count, in this commit or an earlier one.
             ReferenceResolution::Strict => exists.is_some_and(|(id, _)| !is_of_this_file(id)),
             ReferenceResolution::FileOrder => exists.is_some() || earlier(),
             ReferenceResolution::TwoPass => exists.is_some() || earlier() || other.in_file,

@@ -1,4 +1,4 @@
-//! What becomes of the phone of a row: listed for its user, or rejected with the reason.
+//! The phone of a row: it is listed for its user, or rejected with the reason.
 
 use std::borrow::Cow;
 
