@@ -34,6 +34,7 @@ mod notifications;
 mod numbers;
 mod org_units;
 mod output;
+mod permissions;
 mod phones;
 mod pictures;
 mod query;
@@ -46,6 +47,7 @@ mod serve;
 mod session;
 mod start;
 mod template;
+mod templates;
 mod users;
 mod watch;
 mod words;
@@ -101,6 +103,8 @@ enum OfCompany {
     Roles(roles::Roles),
     OrgUnits(org_units::OrgUnits),
     PermissionGroups(org_units::PermissionGroups),
+    Permissions(permissions::Permissions),
+    Templates(templates::Templates),
     Numbers(numbers::Numbers),
     Imports(imports::Imports),
     Reports(reports::Reports),
@@ -168,6 +172,8 @@ impl OfCompany {
             Self::Roles(verb) => verb.check(),
             Self::OrgUnits(verb) => verb.check(),
             Self::PermissionGroups(verb) => verb.check(),
+            Self::Permissions(verb) => verb.check(),
+            Self::Templates(verb) => verb.check(),
             Self::Numbers(verb) => verb.check(),
             Self::Reports(verb) => verb.check(),
             Self::Invitations(verb) => verb.check(),
@@ -185,6 +191,8 @@ impl OfCompany {
             Self::Roles(verb) => verb.run(session).await,
             Self::OrgUnits(verb) => verb.run(session).await,
             Self::PermissionGroups(verb) => verb.run(session).await,
+            Self::Permissions(verb) => verb.run(session).await,
+            Self::Templates(verb) => verb.run(session).await,
             Self::Numbers(verb) => verb.run(session).await,
             Self::Reports(verb) => verb.run(session).await,
             Self::Invitations(verb) => verb.run(session).await,
