@@ -52,6 +52,7 @@ pub(super) const RUNS: &[Column] = &[
     column("SKIPPED", "/skipped"),
     column("FAILED", "/failed"),
     column("REMAINING", "/remaining"),
+    column("WAITING FOR", "/waiting_for/what"),
     column("REQUESTED BY", "/requested_by"),
     column("REQUESTED AT", "/requested_at"),
 ];

@@ -59,21 +59,30 @@ impl Accepted {
 }
 
 impl<'a> Session<'a> {
-    /// Opens the data folder and waits until its read models have reached the end of the log.
-    pub(super) async fn open(common: &Common, out: &'a Out) -> Result<Self, Failure> {
+    /// Opens the data folder and waits until its read models have reached the end of the log. Runs are carried on, or
+    /// rest as they are.
+    pub(super) async fn open(
+        common: &Common,
+        out: &'a Out,
+        carries_runs: bool,
+    ) -> Result<Self, Failure> {
         common.company()?;
         let data = common.data();
         if !data.exists() {
             out.note(&format!("creating the data folder {}", data.display()));
         }
-        Self::open_new(common, out).await
+        Self::open_with(Options { carries_runs, ..options(common)? }, common, out).await
     }
 
     /// As [`Session::open`], without the note about a new folder.
     pub(super) async fn open_new(common: &Common, out: &'a Out) -> Result<Self, Failure> {
+        Self::open_with(options(common)?, common, out).await
+    }
+
+    async fn open_with(options: Options, common: &Common, out: &'a Out) -> Result<Self, Failure> {
         let company = common.company()?;
         let session = Self {
-            engine: open_engine(options(common)?, out).await?,
+            engine: open_engine(options, out).await?,
             company,
             out,
             data: common.data(),
@@ -361,6 +370,7 @@ pub(super) fn options(common: &Common) -> Result<Options, Failure> {
         log: LogChoice::Files,
         channel: common.channel()?,
         adopt_runs: common.adopt_runs,
+        carries_runs: true,
         secret: None,
         clock: Clock::system(),
     })
