@@ -138,9 +138,10 @@ impl AccountInvitation {
         Ok(Some(recipient.map_or((Self::NotInvited, None), |recipient| match recipient.status {
             RecipientStatus::Success => (Self::Invited, None),
             RecipientStatus::Failed => (Self::Failed, recipient.code),
-            RecipientStatus::Skipped | RecipientStatus::Queued | RecipientStatus::Dispatching => {
-                (Self::NotInvited, recipient.code)
-            }
+            RecipientStatus::Skipped
+            | RecipientStatus::Queued
+            | RecipientStatus::Dispatching
+            | RecipientStatus::Withdrawn => (Self::NotInvited, recipient.code),
         })))
     }
 }
