@@ -55,6 +55,7 @@ impl Projection for ImportProjection {
             | Event::ImportUndoStarted { import }
             | Event::RowUndone { import, .. }
             | Event::ImportUndone { import, .. }
+            | Event::ImportUndoKept { import, .. }
             | Event::ImportInvitesRefused { import, .. } => Some(key(*import).into()),
             Event::RunRequested { run, source, .. } => {
                 requesting_import(*run, source).map(|id| key(id).into())
@@ -95,6 +96,7 @@ impl Projection for ImportProjection {
             Event::RowUndone { outcome, .. } => {
                 import.undo.get_or_insert_default().add(*outcome);
             }
+            Event::ImportUndoKept { counts, .. } => import.undo = Some(*counts),
             Event::ImportUndone { counts, .. } => {
                 import.undo = Some(*counts);
                 import.state = ImportStatus::Undone;
