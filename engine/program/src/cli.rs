@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+mod accounts;
 mod advice;
 mod bench;
 mod columns;
@@ -101,6 +102,7 @@ enum OfCompany {
     Roles(roles::Roles),
     OrgUnits(org_units::OrgUnits),
     PermissionGroups(org_units::PermissionGroups),
+    Accounts(accounts::Accounts),
     Numbers(numbers::Numbers),
     Imports(imports::Imports),
     Reports(reports::Reports),
@@ -168,6 +170,7 @@ impl OfCompany {
             Self::Roles(verb) => verb.check(),
             Self::OrgUnits(verb) => verb.check(),
             Self::PermissionGroups(verb) => verb.check(),
+            Self::Accounts(verb) => verb.check(),
             Self::Numbers(verb) => verb.check(),
             Self::Reports(verb) => verb.check(),
             Self::Invitations(verb) => verb.check(),
@@ -185,6 +188,7 @@ impl OfCompany {
             Self::Roles(verb) => verb.run(session).await,
             Self::OrgUnits(verb) => verb.run(session).await,
             Self::PermissionGroups(verb) => verb.run(session).await,
+            Self::Accounts(verb) => verb.run(session).await,
             Self::Numbers(verb) => verb.run(session).await,
             Self::Reports(verb) => verb.run(session).await,
             Self::Invitations(verb) => verb.run(session).await,
