@@ -25,6 +25,7 @@ mod notifications;
 mod numbers;
 mod org_units;
 mod permission_groups;
+mod permissions;
 mod phone_list;
 mod pictures;
 pub mod projection;
@@ -70,6 +71,7 @@ pub const READ_MODELS: &[ReadModel] = &[
     numbers::MODEL,
     org_units::MODEL,
     permission_groups::MODEL,
+    permissions::MODEL,
     phone_list::MODEL,
     pictures::MODEL,
     roles::MODEL,
@@ -211,7 +213,9 @@ mod tests {
             assert_eq!(access(name), Access::ImportOutcome, "{name}");
         }
         assert_eq!(access("org_units"), Access::Permission(Permission::ViewOrgUnits));
-        assert_eq!(access("notifications"), Access::Permission(Permission::Administer));
+        for name in ["notifications", "permissions"] {
+            assert_eq!(access(name), Access::Permission(Permission::Administer), "{name}");
+        }
         for name in [
             "phone_list",
             "users",

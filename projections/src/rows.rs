@@ -61,6 +61,7 @@ tables! {
     Notifications 40 "notifications"
     NotificationOrder 41 "notification_order"
     PermissionGroups 42 "permission_groups"
+    Permissions 50 "permissions"
 }
 
 impl fmt::Display for Table {

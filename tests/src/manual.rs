@@ -27,7 +27,7 @@ fn run_page(page: &str, expected: &[&str]) -> Printed {
 
 #[test]
 fn start_page_runs() {
-    run_page("start", &["Acme Onboarding", "1 invited, 0 skipped, 0 failed", ".eml", "accepted"]);
+    run_page("start", &["Acme Onboarding", "1 invited, 0 skipped, 0 failed", ".eml", "has lost"]);
 }
 
 /// LX-08, LX-09, LX-12, LX-17, LX-22, LX-24: import, correct rows, add a phone, invite, log, undo.

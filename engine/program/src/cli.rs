@@ -35,6 +35,7 @@ mod notifications;
 mod numbers;
 mod org_units;
 mod output;
+mod permissions;
 mod phones;
 mod pictures;
 mod query;
@@ -47,6 +48,7 @@ mod serve;
 mod session;
 mod start;
 mod template;
+mod templates;
 mod users;
 mod watch;
 mod words;
@@ -103,6 +105,8 @@ enum OfCompany {
     OrgUnits(org_units::OrgUnits),
     PermissionGroups(org_units::PermissionGroups),
     Accounts(accounts::Accounts),
+    Permissions(permissions::Permissions),
+    Templates(templates::Templates),
     Numbers(numbers::Numbers),
     Imports(imports::Imports),
     Reports(reports::Reports),
@@ -171,6 +175,8 @@ impl OfCompany {
             Self::OrgUnits(verb) => verb.check(),
             Self::PermissionGroups(verb) => verb.check(),
             Self::Accounts(verb) => verb.check(),
+            Self::Permissions(verb) => verb.check(),
+            Self::Templates(verb) => verb.check(),
             Self::Numbers(verb) => verb.check(),
             Self::Reports(verb) => verb.check(),
             Self::Invitations(verb) => verb.check(),
@@ -189,6 +195,8 @@ impl OfCompany {
             Self::OrgUnits(verb) => verb.run(session).await,
             Self::PermissionGroups(verb) => verb.run(session).await,
             Self::Accounts(verb) => verb.run(session).await,
+            Self::Permissions(verb) => verb.run(session).await,
+            Self::Templates(verb) => verb.run(session).await,
             Self::Numbers(verb) => verb.run(session).await,
             Self::Reports(verb) => verb.run(session).await,
             Self::Invitations(verb) => verb.run(session).await,

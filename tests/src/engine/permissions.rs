@@ -23,7 +23,7 @@ async fn denied(harness: &EngineHarness, actor: &str, name: &str, params: Value)
 }
 
 /// Queries and the permission that each needs.
-fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 14] {
+fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 15] {
     let of_run = json!({"run": run});
     let of_import = json!({"import": import});
     [
@@ -37,6 +37,7 @@ fn queries(run: &str, import: &Value) -> [(&'static str, Value, &'static str); 1
         ("failed_rows", of_import, "bulk_import_users"),
         ("org_units", json!({}), "view_org_units"),
         ("notifications", json!({}), "administer"),
+        ("permissions", json!({}), "administer"),
         ("history", json!({}), "administer"),
         ("history", json!({"entity": format!("run:{run}")}), "bulk_integrate_users"),
         (

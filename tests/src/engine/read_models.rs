@@ -49,6 +49,8 @@ async fn with_rows_in_every_table() -> EngineHarness {
     ok(&harness.submit("ImportFile", invited).await);
     ok(&harness.submit("ImportFile", agents()).await);
     assert_eq!(ok(&harness.submit("ImportPictures", archive()).await)["inserted"], 1);
+    let administrator = json!({"actor": "root", "permissions": ["administer"]});
+    ok(&harness.submit("GrantPermissions", administrator).await);
     harness.settle().await;
     harness.set_up("umbrella").await;
     harness.engine().caught_up().await.unwrap();

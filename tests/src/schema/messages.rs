@@ -302,6 +302,7 @@ impl Session {
             ("org_units", json!({"min_position": 1}), 5),
             ("roles", json!({"as_of": Time(START)}), 3),
             ("permission_groups", json!({}), 1),
+            ("permissions", json!({}), 1),
             ("templates", json!({}), 0),
             ("mail_templates", json!({}), 1),
             ("notifications", json!({}), 4),

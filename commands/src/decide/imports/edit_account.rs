@@ -1,5 +1,6 @@
 //! `EditAccount`: one account gets other values, judged as a row of a file of accounts is.
 
+use boarding_csv::CellValue;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -57,7 +58,7 @@ impl Decide for EditAccount {
         let mut row = self.row(company, user)?;
         self.check_address(company, id, &row)?;
         if let Some(group) = group {
-            let group = boarding_csv::CellValue::Value(group);
+            let group = CellValue::Value(group);
             row.values.attributes.insert(PERMISSION_GROUP.to_owned(), group);
         }
         let changes = Changes::of(user, &row.values, BlankMeans::Clear);
@@ -141,11 +142,10 @@ impl EditAccount {
         };
         let problem = |code| Problem::in_column(ADDRESS, code);
         match &row.values.email {
-            boarding_csv::CellValue::Value(email) => {
-                if !company.settings.allows_domain_of(email) {
-                    return Err(refused(problem(Code::EmailDomainNotAllowed)));
-                }
+            CellValue::Value(email) if !company.settings.allows_domain_of(email) => {
+                return Err(refused(problem(Code::EmailDomainNotAllowed)));
             }
+            CellValue::Value(_) => {}
             _ if company.settings.smtp_offload => {
                 return Err(refused(problem(Code::FieldEmailRequiredSmtpOffload)));
             }

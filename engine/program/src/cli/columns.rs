@@ -235,6 +235,21 @@ pub(super) const ORG_UNITS: &[Column] = &[
 pub(super) const PERMISSION_GROUPS: &[Column] =
     &[column("PERMISSION GROUP", "/permission_group"), column("PERMISSIONS", "/permissions")];
 
+pub(super) const PERMISSIONS: &[Column] = &[
+    column("ACTOR", "/actor"),
+    column("PERMISSIONS", "/permissions"),
+    column("GRANTED BY", "/granted_by"),
+    column("GRANTED AT", "/granted_at"),
+];
+
+/// The company's own wordings of mails.
+pub(super) const TEMPLATES: &[Column] = &[
+    column("MAIL", "/kind"),
+    column("LANGUAGE", "/language"),
+    column("SUBJECT", "/subject"),
+    column("VERSION", "/version"),
+];
+
 pub(super) const REPORTS: &[Column] = &[
     column("REPORT", "/import"),
     column("FILE", "/file_name"),

@@ -232,6 +232,16 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    /// Refuses `--as-of` for a verb that shows the current state only.
+    pub(super) fn check_current(&self, verb: &str) -> Result<(), Failure> {
+        match &self.as_of {
+            None => Ok(()),
+            Some(_) => Err(Failure::Usage(format!(
+                "{verb} shows the current state only; leave out --as-of"
+            ))),
+        }
+    }
+
     /// The company's imports that cannot continue, with reasons.
     pub(super) async fn blocked_imports(&self) -> Vec<(ImportId, String)> {
         self.engine.actor(&self.company).await.pending_work().borrow().blocked.clone()

@@ -1,4 +1,4 @@
-//! `boarding users`: lists, shows, adds, archives and deactivates users.
+//! `boarding users`: lists, shows, adds, archives, deactivates, links and unlinks users.
 
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::failure::{CliResult, Failure};
 use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 
-/// Lists, shows, adds, archives and deactivates users
+/// Lists, shows, adds, archives, deactivates, links and unlinks users
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -17,7 +17,8 @@ Examples:
   boarding users show janeuser115 --company acme
   boarding users add janeuser115 --first-name Jane --last-name Hudson \\
       --email jane@acme.example --org-unit 'Fixed Income Desk' --company acme
-  boarding users archive janeuser115 --company acme")]
+  boarding users archive janeuser115 --company acme
+  boarding users unlink janeuser115 --channel whatsapp --company acme")]
 pub(super) struct Users {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -41,6 +42,16 @@ enum Verb {
     Deactivate { user: String },
     /// Reactivates a deactivated user
     Reactivate { user: String },
+    /// Marks a user's messaging account as linked, as the link in the mail does
+    #[command(
+        after_help = "Example:\n  boarding users link janeuser115 --channel whatsapp --company acme"
+    )]
+    Link(Account),
+    /// Marks a user's messaging account as not linked: the user can be invited again
+    #[command(
+        after_help = "Example:\n  boarding users unlink janeuser115 --channel whatsapp --company acme"
+    )]
+    Unlink(Account),
 }
 
 #[derive(Debug, Default, PartialEq, Args)]
@@ -78,6 +89,23 @@ struct Add {
     /// A role; may be given several times
     #[arg(long = "role", value_name = "NAME")]
     roles: Vec<String>,
+}
+
+/// A messaging account of a user.
+#[derive(Debug, Args)]
+struct Account {
+    user: String,
+    /// whatsapp or imessage
+    #[arg(long, value_name = "CHANNEL")]
+    channel: String,
+}
+
+impl Account {
+    async fn submit(self, session: &Session<'_>, command: &str, verb: &str) -> CliResult {
+        let done = format!("the {} account of {} is {verb}", self.channel, self.user);
+        let body = json!({"user": self.user, "channel": self.channel});
+        list::submit_and_print(session, command, body, &done).await
+    }
 }
 
 impl Add {
@@ -123,6 +151,10 @@ impl Users {
             Verb::Add(add) => {
                 let done = format!("{} is added", add.user);
                 return list::submit_and_print(session, "AddUser", add.body(), &done).await;
+            }
+            Verb::Link(account) => return account.submit(session, "LinkCompleted", "linked").await,
+            Verb::Unlink(account) => {
+                return account.submit(session, "UnlinkUser", "not linked any more").await;
             }
             Verb::Archive { user } => ("ArchiveUser", user, "archived"),
             Verb::Restore { user } => ("RestoreUser", user, "restored"),

@@ -1,0 +1,281 @@
+//! `boarding templates`: shows, previews and sets the wording of mails.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use boarding_commands::company::Company;
+use boarding_commands::event::{Channel, TemplateKind};
+use boarding_commands::mail_kinds;
+use boarding_commands::template::{self, MailTemplate, MailValues};
+use boarding_commands::values::{Code, Refusal};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::columns::TEMPLATES;
+use super::did_you_mean::nearest;
+use super::failure::{CliResult, Done, Failure};
+use super::fields::{self, text};
+use super::input;
+use super::list::{self, Limit};
+use super::session::Session;
+
+/// The start of a text file: its first line is the subject.
+const SUBJECT: &str = "Subject: ";
+/// How long the link of a previewed mail works, in hours: LeapXpert's links to WhatsApp work so long.
+const SAMPLE_HOURS: u64 = 24;
+
+/// Shows, previews and sets the wording of mails
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding templates --company acme                                  lists your own wordings
+  boarding templates show channel_invitation --company acme          prints the wording in force
+  boarding templates show welcome --language de -o mails --company acme
+  boarding templates preview welcome --text mails/welcome.de.txt --html mails/welcome.de.html --company acme
+  boarding templates set welcome --language de \\
+      --text mails/welcome.de.txt --html mails/welcome.de.html --company acme
+
+The text file starts with the line `Subject: …` and an empty line, as `show -o` writes it.")]
+pub(super) struct Templates {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    limit: Limit,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Lists the company's own wordings
+    #[command(after_help = "Example:\n  boarding templates list --company acme")]
+    List(Limit),
+    Show(Show),
+    Preview(Preview),
+    Set(Set),
+}
+
+/// The mail and its language.
+#[derive(Debug, Args)]
+struct Mail {
+    #[arg(help = kind_help())]
+    kind: String,
+    /// The language, for example de or pt-BR [default: the company's setting `language`]
+    #[arg(long, value_name = "TAG")]
+    language: Option<String>,
+}
+
+/// Prints the wording that a person with this language gets, or writes it into two files
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding templates show run_completed --company acme
+  boarding templates show welcome --language de -o mails --company acme")]
+struct Show {
+    #[command(flatten)]
+    mail: Mail,
+    /// Writes KIND.LANGUAGE.txt and KIND.LANGUAGE.html into this folder
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+}
+
+/// Prints a mail with sample values: the wording in force, or that of the files
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding templates preview channel_invitation --company acme
+  boarding templates preview welcome --text welcome.en.txt --html welcome.en.html --company acme")]
+struct Preview {
+    #[command(flatten)]
+    mail: Mail,
+    /// The file of the text part, with the subject in its first line
+    #[arg(long, value_name = "FILE", requires = "html")]
+    text: Option<PathBuf>,
+    /// The file of the HTML part
+    #[arg(long, value_name = "FILE", requires = "text")]
+    html: Option<PathBuf>,
+}
+
+/// Sets the company's own wording of a mail in one language
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Example:
+  boarding templates set welcome --language en --text welcome.en.txt --html welcome.en.html --company acme")]
+struct Set {
+    #[command(flatten)]
+    mail: Mail,
+    /// The file of the text part, with the subject in its first line
+    #[arg(long, value_name = "FILE")]
+    text: PathBuf,
+    /// The file of the HTML part
+    #[arg(long, value_name = "FILE")]
+    html: PathBuf,
+}
+
+impl Templates {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        list::check_place(self.verb.is_some(), &self.limit)?;
+        match &self.verb {
+            Some(Verb::Set(Set { mail, text, html })) => {
+                mail.kind()?;
+                read_mail(text, html).map(drop)
+            }
+            Some(Verb::Show(Show { mail, .. })) => mail.kind().map(drop),
+            Some(Verb::Preview(Preview { mail, text, html })) => {
+                mail.kind()?;
+                let files = text.as_ref().zip(html.as_ref());
+                files.map_or(Ok(()), |(text, html)| read_mail(text, html).map(drop))
+            }
+            Some(Verb::List(_)) | None => Ok(()),
+        }
+    }
+
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        match self.verb.unwrap_or(Verb::List(self.limit)) {
+            Verb::List(limit) => {
+                list::show(session, "mail_templates", json!({}), limit, TEMPLATES).await
+            }
+            Verb::Show(verb) => verb.run(session).await,
+            Verb::Preview(verb) => verb.run(session).await,
+            Verb::Set(verb) => verb.run(session).await,
+        }
+    }
+}
+
+impl Mail {
+    fn kind(&self) -> Result<TemplateKind, Failure> {
+        let found = TemplateKind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
+        found.ok_or_else(|| {
+            let known: Vec<_> = TemplateKind::ALL.into_iter().map(TemplateKind::as_str).collect();
+            let near = nearest(&self.kind, known.iter().copied());
+            let near = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
+            let (kind, known) = (&self.kind, known.join(", "));
+            Failure::Usage(format!("there is no mail {kind}{near}; the mails are {known}"))
+        })
+    }
+
+    /// The wording that a person with this language gets, and how often the company has set it: 0 is ours.
+    async fn in_force(&self, session: &Session<'_>) -> Result<(MailTemplate, u64), Failure> {
+        session.check_current("templates")?;
+        let (kind, language) = (self.kind()?, self.language.clone());
+        let find = move |company: &Company| {
+            let wording = company.wording(kind, language.as_deref())?;
+            Some((company.worded(kind, &wording)?, wording.version))
+        };
+        let found = session.engine.actor(&session.company).await.inspect(find).await.flatten();
+        found.ok_or_else(|| Failure::Unavailable("the engine is stopping".to_owned()))
+    }
+
+    /// The language of `--language`, or the company's.
+    async fn language(&self, session: &Session<'_>) -> Result<String, Failure> {
+        match &self.language {
+            Some(language) => Ok(language.clone()),
+            None => Ok(text(&session.row("config", json!({})).await?, "language").to_owned()),
+        }
+    }
+}
+
+impl Show {
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let out = session.out;
+        let (mail, version) = self.mail.in_force(session).await?;
+        let MailTemplate { language, subject, text, html } = &mail;
+        let kind = &self.mail.kind;
+        if let Some(folder) = &self.output {
+            let path = |extension| folder.join(format!("{kind}.{language}.{extension}"));
+            std::fs::create_dir_all(folder).map_err(|error| {
+                Failure::Unavailable(format!("cannot create {}: {error}", folder.display()))
+            })?;
+            let with_subject = format!("{SUBJECT}{subject}\n\n{text}");
+            out.file(with_subject.as_bytes(), Some(&path("txt")))?;
+            out.file(html.as_bytes(), Some(&path("html")))?;
+        } else if out.is_json() {
+            let row = json!({"kind": kind, "language": language, "subject": subject, "text": text, "html": html, "version": version});
+            out.document(&row);
+        } else {
+            out.line(&format!("{SUBJECT}{subject}\n\n{text}\n{html}"));
+        }
+        match version {
+            0 => out.note(&format!("this is the built-in wording in the language {language}")),
+            _ => out.note(&format!("this is your own wording in the language {language}")),
+        }
+        Ok(Done::Completely)
+    }
+}
+
+impl Preview {
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let (kind, out) = (self.mail.kind()?, session.out);
+        let template = match self.text.as_ref().zip(self.html.as_ref()) {
+            None => self.mail.in_force(session).await?.0,
+            Some((text, html)) => {
+                let language = self.mail.language(session).await?;
+                MailTemplate { language, ..read_mail(text, html)? }
+            }
+        };
+        let declared = mail_kinds::of(kind);
+        let (facts, about) = (declared.facts(), declared.sample());
+        let MailTemplate { subject, text, html, .. } = &template;
+        template::check(facts, &about, subject, text, html)?;
+        let config = session.row("config", json!({})).await?;
+        let link_url = format!("{}/SAMPLE", fields::text(&config, "link_base_url"));
+        let values = MailValues {
+            first_name: "Jane",
+            last_name: "Hudson",
+            username: "jane.hudson",
+            company_name: fields::text(&config, "company_name"),
+            channel: Channel::Whatsapp,
+            masked_phone: "********071",
+            link_url: &link_url,
+            expires_hours: SAMPLE_HOURS,
+            expires_at: session.engine.clock().now().plus_seconds(3600 * SAMPLE_HOURS),
+            about: &about,
+        };
+        let mail = template::render(facts, &template, &values)
+            .map_err(|error| Refusal::new(Code::TemplateInvalid).saying(&error.to_string()))?;
+        if out.is_json() {
+            out.document(&json!(mail));
+        } else {
+            out.line(&format!("{SUBJECT}{}\n\n{}\n{}", mail.subject, mail.text, mail.html));
+        }
+        Ok(Done::Completely)
+    }
+}
+
+impl Set {
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let MailTemplate { subject, text, html, .. } = read_mail(&self.text, &self.html)?;
+        let (kind, language) = (&self.mail.kind, self.mail.language(session).await?);
+        let done = format!("{kind} has your own wording in the language {language}");
+        let body = json!({"kind": kind, "language": language, "subject": subject, "text": text, "html": html});
+        list::submit_and_print(session, "SetTemplate", body, &done).await
+    }
+}
+
+/// Reads the parts of a mail. The text file has the subject in its first line.
+fn read_mail(text: &Path, html: &Path) -> Result<MailTemplate, Failure> {
+    let [text_part, html] = [text, html].map(read_text);
+    let text_part = text_part?.replace("\r\n", "\n");
+    let first = text_part.strip_prefix(SUBJECT).and_then(|rest| rest.split_once('\n'));
+    let Some((subject, text_part)) = first else {
+        let file = text.display();
+        return Err(Failure::Usage(format!(
+            "{file} does not start with the line `{SUBJECT}…`; `boarding templates show KIND -o DIR` writes such a file"
+        )));
+    };
+    let text_part = text_part.strip_prefix('\n').unwrap_or(text_part).to_owned();
+    let subject = subject.trim().to_owned();
+    Ok(MailTemplate { language: String::new(), subject, text: text_part, html: html? })
+}
+
+fn read_text(file: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    input::open(file)?
+        .read_to_string(&mut text)
+        .map_err(|error| Failure::Usage(format!("cannot read {}: {error}", file.display())))?;
+    Ok(text)
+}
+
+/// Lists the kinds of mails.
+fn kind_help() -> String {
+    let names: Vec<_> = TemplateKind::ALL.into_iter().map(TemplateKind::as_str).collect();
+    format!("The mail: {}", names.join(", "))
+}

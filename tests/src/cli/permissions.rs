@@ -1,0 +1,44 @@
+//! The verbs that say who may do what, and who has linked an account.
+
+use serde_json::json;
+
+use crate::support::program::Cli;
+
+/// A45: The verb shows who holds what. Everybody who was granted something is listed, and nobody else.
+#[test]
+fn permissions_are_granted_listed_and_revoked() {
+    let cli = Cli::new();
+    let first = cli.refused(&["permissions", "grant", "joe", "accounts"]);
+    assert_eq!(first["code"], "auth.no_administrator");
+    cli.run(&["permissions", "grant", "una@acme.example", "administer", "accounts"])
+        .expect_status(0);
+    cli.run(&["permissions", "grant", "joe", "bulk_import_users"]).expect_status(0);
+    let rows = cli.rows(&["permissions"]);
+    let held: Vec<_> = rows.iter().map(|row| (&row["actor"], &row["permissions"])).collect();
+    let (una, joe) = (json!("una@acme.example"), json!("joe"));
+    let both = json!(["accounts", "administer"]);
+    assert_eq!(held, [(&joe, &json!(["bulk_import_users"])), (&una, &both)]);
+    assert_eq!(rows[0]["granted_by"], "olga@local");
+    assert!(rows[0]["granted_at"].is_string(), "{rows:?}");
+    cli.run(&["permissions", "revoke", "joe", "bulk_import_users"]).expect_status(0);
+    let table = cli.run(&["permissions", "list"]).expect_status(0).stdout;
+    assert!(table.contains("una@acme.example") && !table.contains("joe"), "{table}");
+    let last = cli.refused(&["permissions", "revoke", "una@acme.example", "administer"]);
+    assert_eq!(last["code"], "auth.no_administrator");
+    cli.refused(&["permissions", "grant", "joe", "fly"]);
+}
+
+/// A link that was made or lost outside of the mail is recorded by a verb.
+#[test]
+fn account_of_user_is_linked_and_unlinked() {
+    let cli = Cli::with_company();
+    let people = cli.people("people.csv", &[("ann", "+84912345001")]);
+    cli.import(&people);
+    let state = || cli.rows(&["phones"])[0]["channels"]["whatsapp"].clone();
+    let link = |verb| ["users", verb, "ann", "--channel", "whatsapp"];
+    cli.run(&link("link")).expect_status(0);
+    assert_eq!(state(), "linked");
+    cli.run(&link("unlink")).expect_status(0);
+    assert_eq!(state(), "not_linked");
+    assert_eq!(cli.refused(&link("unlink"))["code"], "user.invalid_transition");
+}
