@@ -79,7 +79,7 @@ impl AccountState {
         }
         let Some(invited) = invited else { return Self::NotInvited };
         let is_live = |one: &LatestInvitation| {
-            one.is_live() && !one.expires_at.is_some_and(|end| now.is_some_and(|now| end <= now))
+            one.is_live() && one.expires_at.is_none_or(|end| now.is_none_or(|now| now < end))
         };
         let bounced = |one: &LatestInvitation| one.state == InvitationStatus::Bounced;
         if !invited.linked.is_empty() {
