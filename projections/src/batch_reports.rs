@@ -193,9 +193,10 @@ impl Invited {
         let (invitation, code) = match recipient.status {
             RecipientStatus::Success => (A::Invited, None),
             RecipientStatus::Failed => (A::Failed, recipient.code),
-            RecipientStatus::Skipped | RecipientStatus::Queued | RecipientStatus::Dispatching => {
-                (A::NotInvited, recipient.code)
-            }
+            RecipientStatus::Skipped
+            | RecipientStatus::Queued
+            | RecipientStatus::Dispatching
+            | RecipientStatus::Withdrawn => (A::NotInvited, recipient.code),
         };
         Ok(Some(Self::because(invitation, code, recipient.detail.as_deref())))
     }
