@@ -37,6 +37,9 @@ pub(crate) struct ImportRow {
     pub run: Option<RunId>,
     /// Why the requested run was refused.
     pub not_invited: Option<Problem>,
+    /// The organization and permission group of all rows, if the command chose them.
+    pub organization: Option<String>,
+    pub permission_group: Option<String>,
 }
 
 /// Imports by id.
@@ -45,7 +48,7 @@ pub(crate) struct ImportProjection;
 
 impl Projection for ImportProjection {
     const TABLE: Table = Table::Imports;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = ImportRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -56,7 +59,8 @@ impl Projection for ImportProjection {
             | Event::RowUndone { import, .. }
             | Event::ImportUndone { import, .. }
             | Event::ImportUndoKept { import, .. }
-            | Event::ImportInvitesRefused { import, .. } => Some(key(*import).into()),
+            | Event::ImportInvitesRefused { import, .. }
+            | Event::ImportPlaced { import, .. } => Some(key(*import).into()),
             Event::RunRequested { run, source, .. } => {
                 requesting_import(*run, source).map(|id| key(id).into())
             }
@@ -80,6 +84,8 @@ impl Projection for ImportProjection {
                 ended_at: None,
                 run: None,
                 not_invited: None,
+                organization: None,
+                permission_group: None,
             });
         }
         let mut import = row?;
@@ -104,6 +110,10 @@ impl Projection for ImportProjection {
             Event::RunRequested { run, .. } => import.run = Some(*run),
             Event::ImportInvitesRefused { problem, .. } => {
                 import.not_invited = Some(problem.clone());
+            }
+            Event::ImportPlaced { organization, permission_group, .. } => {
+                import.organization = Some(organization.clone());
+                import.permission_group = Some(permission_group.clone());
             }
             _ => {}
         }

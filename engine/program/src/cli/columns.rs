@@ -214,6 +214,16 @@ pub(super) const USERS: &[Column] = &[
     column("STATE", "/state"),
 ];
 
+pub(super) const ACCOUNTS: &[Column] = &[
+    column("ACCOUNT", "/user"),
+    column("NAME", "/name"),
+    column("STATUS", "/status"),
+    column("NUMBER", "/number"),
+    column("ORGANIZATION", "/organization"),
+    column("PERMISSION GROUP", "/permission_group"),
+    column("INVITED AT", "/invited_at"),
+];
+
 pub(super) const NUMBERS: &[Column] = &[
     column("NUMBER", "/number"),
     column("ORG UNIT", "/org_unit"),
@@ -279,8 +289,9 @@ pub(super) const REPORTS: &[Column] = &[
     column("TOTAL", "/total"),
     column("SUCCESS", "/success"),
     column("FAILED", "/failed"),
-    column("REQUESTED BY", "/requested_by"),
-    column("STARTED AT", "/started_at"),
+    column("INVITED", "/invited"),
+    column("NOT INVITED", "/not_invited"),
+    column("ORGANIZATION", "/organization"),
     column("ENDED AT", "/ended_at"),
 ];
 
@@ -288,10 +299,14 @@ pub(super) const REPORTS: &[Column] = &[
 pub(super) const REPORT: &[Column] = &[
     column("ROW", "/row"),
     column("ACCOUNT", "/account"),
+    column("NAME", "/name"),
     column("STATUS", "/status"),
-    column("NUMBER", "/number"),
-    column("CODE", "/code"),
     column("REASON", "/reason"),
+    column("NUMBER", "/number"),
+    column("INVITATION", "/invitation"),
+    column("WHY NOT INVITED", "/invitation_reason"),
+    column("ORGANIZATION", "/organization"),
+    column("GROUP", "/permission_group"),
 ];
 
 pub(super) const INVITATIONS: &[Column] = &[
@@ -302,6 +317,10 @@ pub(super) const INVITATIONS: &[Column] = &[
     column("SENT AT", "/sent_at"),
     column("EXPIRES AT", "/expires_at"),
 ];
+
+/// Accounts that were moved to another organization.
+pub(super) const MOVED: &[Column] =
+    &[column("ACCOUNT", "/account"), column("PERMISSION GROUP", "/permission_group")];
 
 pub(super) const HISTORY: &[Column] = &[
     column("POSITION", "/position"),
