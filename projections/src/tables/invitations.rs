@@ -2,7 +2,7 @@
 
 use boarding_commands::commit::Fact;
 use boarding_commands::event::{Channel, Delivery, Event, Who};
-use boarding_commands::values::{CompanyId, InvitationId, RunId, Time};
+use boarding_commands::values::{Code, CompanyId, InvitationId, RunId, Time};
 use serde::{Deserialize, Serialize};
 
 use crate::projection::{Projection, load};
@@ -58,11 +58,13 @@ pub(crate) struct UserInvitations {
     pub user: Who,
     pub invitations: Vec<LatestInvitation>,
     pub linked: Vec<Channel>,
+    /// Why the last attempt to invite the user failed; none if it did not.
+    pub failure: Option<Code>,
 }
 
 impl UserInvitations {
     fn new(user: &Who) -> Self {
-        Self { user: user.clone(), invitations: Vec::new(), linked: Vec::new() }
+        Self { user: user.clone(), invitations: Vec::new(), linked: Vec::new(), failure: None }
     }
 
     /// Whether the user has no link yet and has an open invitation.
@@ -84,6 +86,7 @@ impl UserInvitations {
     }
 
     fn dispatch(&mut self, run: RunId, id: InvitationId, generation: u32) {
+        self.failure = None;
         self.invitations.retain(|invitation| invitation.invitation != id);
         self.invitations.push(LatestInvitation {
             invitation: id,
@@ -105,6 +108,9 @@ impl UserInvitations {
 
     /// Applies a report about the mail.
     fn report(&mut self, event: &Event, now: Time) {
+        if let Event::InviteFailed { code, .. } = event {
+            self.failure = Some(*code);
+        }
         let (run, state) = match event {
             Event::InviteSent { run, .. } => (*run, InvitationStatus::Sent),
             Event::InviteDeferred { run, .. } => (*run, InvitationStatus::Deferred),
@@ -137,7 +143,7 @@ pub(crate) struct InvitationProjection;
 
 impl Projection for InvitationProjection {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = UserInvitations;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -158,9 +164,12 @@ impl Projection for InvitationProjection {
     fn evolve(row: Option<UserInvitations>, fact: &Fact<'_>) -> Option<UserInvitations> {
         let mut user = match (row, fact.event) {
             (Some(user), _) => user,
-            (None, Event::InviteDispatched { user, .. } | Event::UserLinked { user, .. }) => {
-                UserInvitations::new(user)
-            }
+            (
+                None,
+                Event::InviteDispatched { user, .. }
+                | Event::InviteFailed { user, .. }
+                | Event::UserLinked { user, .. },
+            ) => UserInvitations::new(user),
             (None, _) => return None,
         };
         match fact.event {

@@ -1,26 +1,23 @@
 //! The run worker: claims recipients of the running run, sends their invitations, and reports.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod waiting;
 
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::decide::runs::recipients::{OpenClaim, open_claims};
-use boarding_commands::decide::runs::record_wait::RunWait;
-use boarding_commands::decide::{
-    ClaimRecipients, EndWaitingRun, RecordWait, ReportRecipients, check_mail_settings,
-};
+use boarding_commands::decide::{ClaimRecipients, ReportRecipients, check_mail_settings};
 use boarding_commands::event::{Event, Who};
-use boarding_commands::values::{Code, RunId, Time};
+use boarding_commands::values::{Code, RunId};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::waiting::{Obstacle, RunChannel};
 use super::mails::{self, is_claim};
 use super::manager::{ManagerContext, pause};
-use super::relay::{self, ChannelHealth};
+use super::relay;
 use crate::delivery::mail::Purpose;
-use crate::limits::{CHANNEL_PAUSE_SECONDS, CHANNEL_PAUSE_SECONDS_MAX, CLAIM_MAX};
+use crate::limits::CLAIM_MAX;
 use crate::pending_work::PendingWork;
 use crate::reply::Reply;
-use crate::waiting::LatestTry;
 
 /// The most batches in flight: one is claimed while another is sent.
 const BATCHES: usize = 2;
@@ -45,44 +42,14 @@ pub(super) async fn manage(manager: ManagerContext) {
         };
         match work.claim_and_send().await {
             Ok(()) => {
-                work.stop_waiting().await;
+                work.channel.stop_waiting().await;
                 work.wait(&mut pending).await;
             }
-            Err(obstacle) => work.wait_for(obstacle, &mut pending).await,
+            Err(obstacle) => work.channel.wait_for(obstacle, &mut pending).await,
         }
         current = Some(work);
     }
     manager.context.waiting.clear(&manager.company);
-}
-
-/// Why no mail of the run can be sent now.
-#[derive(Debug, Clone)]
-struct Obstacle {
-    /// What the run waits for, in words for people.
-    what: &'static str,
-    /// The last words of the server, or the cause.
-    last_words: String,
-}
-
-/// Since when the run waits, and how often this process has tried in vain.
-#[derive(Debug, Clone, Copy)]
-struct Wait {
-    since: Time,
-    tries: u32,
-}
-
-impl Wait {
-    fn from(since: Time) -> Self {
-        Self { since, tries: 0 }
-    }
-
-    /// When the longest wait is over. `started` is the time since when this process works on the run: a wait that was
-    /// over before starts again, because no process has tried since.
-    fn end(self, minutes: u64, started: Time) -> Time {
-        let longest = |since: Time| since.plus_seconds(minutes.saturating_mul(60));
-        let end = longest(self.since);
-        if end > started { end } else { longest(started) }
-    }
 }
 
 /// The answer to a claim.
@@ -96,37 +63,19 @@ enum Claimed {
     TooLarge,
 }
 
-/// The recipients with whom a waiting run tries the channel. More each time, because the first may be refused for
-/// reasons of their own.
-fn trial_size(tries: u32) -> usize {
-    1usize.checked_shl(tries.saturating_sub(1)).unwrap_or(CLAIM_MAX).clamp(1, CLAIM_MAX)
-}
-
-/// The pause after so many tries in vain, in seconds.
-fn pause_seconds(tries: u32) -> u64 {
-    let doubled = 1u64.checked_shl(tries).unwrap_or(u64::MAX);
-    CHANNEL_PAUSE_SECONDS.saturating_mul(doubled).min(CHANNEL_PAUSE_SECONDS_MAX)
-}
-
 /// The work on one run under one fence.
 #[derive(Debug, Clone)]
 struct RunWork {
     manager: ManagerContext,
     run: RunId,
     fence: u64,
-    health: Arc<Mutex<ChannelHealth>>,
-    /// Set while the run waits.
-    wait: Option<Wait>,
-    /// Since when this process works on the run.
-    started: Time,
+    channel: RunChannel,
 }
 
 impl RunWork {
     async fn new(manager: ManagerContext, run: RunId, fence: u64) -> Self {
-        let since = manager.inspect(move |company| company.runs.get(&run)?.waits_since).await;
-        let wait = since.flatten().map(Wait::from);
-        let started = manager.context.clock.now();
-        Self { manager, run, fence, health: Arc::default(), wait, started }
+        let channel = RunChannel::of(manager.clone(), run, fence).await;
+        Self { manager, run, fence, channel }
     }
 
     /// Logs that the mails of the run show a placeholder as link or sender.
@@ -174,14 +123,14 @@ impl RunWork {
     /// Why no mail can be sent now. A run that waits tries with few recipients first.
     async fn claim_and_send(&mut self) -> Result<(), Obstacle> {
         let given_up = self.manager.handle.pending_work().borrow().given_up;
-        if !given_up {
-            self.check_channel().await?;
+        if !given_up && !self.channel.is_first_try {
+            self.channel.check().await?;
         }
         let mut sending = JoinSet::new();
         let mut result = Ok(());
         let mut fits = self.claim_size();
         while result.is_ok() && !self.manager.is_closing() {
-            let trial = self.wait.filter(|_| !given_up).map(|wait| trial_size(wait.tries));
+            let trial = self.channel.trial_size().filter(|_| !given_up);
             let most = fits.min(self.room().await).min(trial.unwrap_or(usize::MAX));
             if most == 0 {
                 break;
@@ -192,7 +141,11 @@ impl RunWork {
                     has_mails = events.iter().any(is_claim);
                     sending.spawn(self.clone().send(events));
                 }
-                Claimed::Nothing if trial.is_some() && sending.is_empty() => return self.untried(),
+                Claimed::Nothing
+                    if self.channel.is_waiting() && sending.is_empty() && !given_up =>
+                {
+                    return self.channel.untried();
+                }
                 Claimed::Nothing => break,
                 Claimed::Refused(obstacle) => result = Err(obstacle),
                 Claimed::Unknown => {
@@ -210,8 +163,11 @@ impl RunWork {
             while sending.len() >= batches && result.is_ok() {
                 result = sending.join_next().await.and_then(Result::ok).unwrap_or(Ok(()));
             }
-            if trial.is_some() && has_mails && result.is_ok() {
-                self.stop_waiting().await;
+            if trial.is_some() && has_mails {
+                self.channel.is_first_try = false;
+                if result.is_ok() {
+                    self.channel.stop_waiting().await;
+                }
             }
         }
         while let Some(sent) = sending.join_next().await {
@@ -241,21 +197,6 @@ impl RunWork {
                 Claimed::Nothing
             }
         }
-    }
-
-    /// Nobody is due while the run waits, so the channel could not be tried.
-    fn untried(&self) -> Result<(), Obstacle> {
-        let health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-        Err(self.obstacle(health.last_words()))
-    }
-
-    fn obstacle(&self, last_words: String) -> Obstacle {
-        Obstacle { what: self.manager.context.channel.resource(), last_words }
-    }
-
-    async fn check_channel(&self) -> Result<(), Obstacle> {
-        let ready = self.manager.context.channel.ready().await;
-        ready.map_err(|last_words| self.obstacle(last_words))
     }
 
     /// How many more claims may be open. Only a channel with external workers has this limit; other channels are
@@ -299,103 +240,13 @@ impl RunWork {
         }
         // While the program stops, mails are refused by the program and not by the channel.
         let closing = self.manager.is_closing();
-        let judged = if closing { Ok(()) } else { self.judge(&reports).await };
+        let judged = if closing { Ok(()) } else { self.channel.judge(&reports).await };
         let counts = judged.is_ok() && !closing;
         let reports = reports
             .into_iter()
             .map(|(user, attempt, outcome)| (user, attempt, relay::counted(outcome, counts)));
         self.report(reports.collect()).await;
         judged
-    }
-
-    /// Judges from these outcomes whether the channel can send further mails.
-    async fn judge(&self, reports: &[(Who, u32, MailOutcome)]) -> Result<(), Obstacle> {
-        let run = self.run;
-        let remaining = self
-            .manager
-            .inspect(move |company| company.runs.get(&run).map_or(0, |run| run.remaining()));
-        let remaining = remaining.await.unwrap_or_default();
-        let (refuses, last_words) = {
-            let mut health = self.health.lock().unwrap_or_else(PoisonError::into_inner);
-            for (user, _, outcome) in reports {
-                health.note(user, outcome);
-            }
-            (health.refuses_everybody(remaining), health.last_words())
-        };
-        let in_vain = |(_, _, outcome): &(Who, u32, MailOutcome)| match outcome {
-            MailOutcome::Retry { .. } => true,
-            MailOutcome::Failed { code, .. } => code.leaves_delivery_open(),
-            MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } => false,
-        };
-        if refuses || (self.wait.is_some() && reports.iter().all(in_vain)) {
-            return Err(self.obstacle(last_words));
-        }
-        let broke = |(_, _, outcome): &(Who, u32, MailOutcome)| match outcome {
-            MailOutcome::Retry { code, .. } => *code == Code::DeliveryServerUnavailable,
-            MailOutcome::Failed { code, .. } => code.leaves_delivery_open(),
-            MailOutcome::Sent { .. } | MailOutcome::Skipped { .. } => false,
-        };
-        if reports.iter().any(broke) { self.check_channel().await } else { Ok(()) }
-    }
-
-    /// Waits for the channel, or ends the run after the longest wait of the company.
-    async fn wait_for(&mut self, obstacle: Obstacle, pending: &mut watch::Receiver<PendingWork>) {
-        if self.manager.is_closing() {
-            return;
-        }
-        let minutes = self.manager.inspect(|company| company.settings.relay_wait_minutes).await;
-        let Some(minutes) = minutes else { return };
-        let now = self.manager.context.clock.now();
-        let is_new = self.wait.is_none();
-        let wait = self.wait.get_or_insert(Wait::from(now));
-        let end = wait.end(minutes, self.started);
-        let seconds = pause_seconds(wait.tries);
-        wait.tries = wait.tries.saturating_add(1);
-        let Obstacle { what, last_words } = obstacle;
-        if now >= end && self.end_wait(what, &last_words).await {
-            return;
-        }
-        let next_try = now.plus_seconds(seconds);
-        if is_new {
-            tracing::warn!(company = %self.manager.company, run = %self.run, what, %last_words, "run waits");
-            let via = self.manager.context.channel.name();
-            let last_words = last_words.clone();
-            self.record(Some(RunWait { via, what, last_words, next_try })).await;
-        }
-        let latest = LatestTry { run: self.run, last_words, next_try };
-        self.manager.context.waiting.set(&self.manager.company, latest);
-        let current = Some((self.run, self.fence));
-        self.manager
-            .rest(pending, seconds, |pending| pending.given_up || pending.run != current)
-            .await;
-    }
-
-    /// Ends a wait that has lasted too long. Returns whether that is stored.
-    async fn end_wait(&self, what: &str, last_words: &str) -> bool {
-        tracing::warn!(company = %self.manager.company, run = %self.run, what, %last_words, "run has waited too long, failing the rest");
-        let command = EndWaitingRun { run: self.run, fence: self.fence };
-        matches!(self.manager.submit(command, self.run.0).await, Reply::Accepted { .. })
-    }
-
-    async fn stop_waiting(&mut self) {
-        if let Some(wait) = self.wait.take() {
-            tracing::info!(company = %self.manager.company, run = %self.run, since = %wait.since, "run goes on");
-            self.manager.context.waiting.clear(&self.manager.company);
-            self.record(None).await;
-        }
-    }
-
-    /// Stores the start or the end of a wait, with retries: the log shows why a run took long.
-    async fn record(&self, wait: Option<RunWait>) {
-        let command = RecordWait { run: self.run, fence: self.fence, wait };
-        while let Reply::Failed { why, .. } = self.manager.submit(command.clone(), self.run.0).await
-        {
-            if self.manager.handle.has_stopped() || self.manager.is_closing() {
-                return;
-            }
-            tracing::warn!(company = %self.manager.company, run = %self.run, %why, "append failed, retrying the wait of a run");
-            pause().await;
-        }
     }
 
     /// Appends reports, with retries without end: the outcome of a sent mail must not be lost. Reports that do
