@@ -58,6 +58,7 @@ impl Projection for ImportProjection {
             | Event::ImportUndoStarted { import }
             | Event::RowUndone { import, .. }
             | Event::ImportUndone { import, .. }
+            | Event::ImportUndoKept { import, .. }
             | Event::ImportInvitesRefused { import, .. }
             | Event::ImportPlaced { import, .. } => Some(key(*import).into()),
             Event::RunRequested { run, source, .. } => {
@@ -101,6 +102,7 @@ impl Projection for ImportProjection {
             Event::RowUndone { outcome, .. } => {
                 import.undo.get_or_insert_default().add(*outcome);
             }
+            Event::ImportUndoKept { counts, .. } => import.undo = Some(*counts),
             Event::ImportUndone { counts, .. } => {
                 import.undo = Some(*counts);
                 import.state = ImportStatus::Undone;
