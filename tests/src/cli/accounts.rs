@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::support::mail_text::decoded;
 use crate::support::program::Cli;
 
 fn meridian() -> Cli {
@@ -82,4 +83,52 @@ fn report_names_who_was_not_invited_and_why() {
     let list = cli.rows(&["reports", "--organization", "EMEA"]);
     assert_eq!((&list[0]["invited"], &list[0]["not_invited"]), (&json!(1), &json!(1)));
     assert!(cli.rows(&["reports", "--organization", "APAC"]).is_empty());
+}
+
+/// A43: the invitation of an account activates MultiLine. It shows the link as a button, as text and as a QR code.
+#[test]
+fn invitation_of_an_account_activates_multiline() {
+    let cli = meridian();
+    let app = "https://www.meridian.example/app";
+    cli.run(&["config", "set", "app_download_link", app]).expect_status(0);
+    let options = ["--language", "German", "--number", "+1 212 555 0001", "--invite"];
+    cli.run(&add("ann@meridian.example", &options)).expect_status(0);
+    let runs: Vec<_> =
+        std::fs::read_dir(cli.outbox()).unwrap().map(|one| one.unwrap().path()).collect();
+    let mails: Vec<_> =
+        std::fs::read_dir(&runs[0]).unwrap().map(|one| one.unwrap().path()).collect();
+    assert_eq!((runs.len(), mails.len()), (1, 1));
+    let mail = decoded(&std::fs::read_to_string(&mails[0]).unwrap());
+    assert!(!mail.contains("WhatsApp"), "{mail}");
+    for part in ["Aktivieren Sie Ihr MultiLine-Konto", app, "cid:qr-code", "MultiLine aktivieren"] {
+        assert!(mail.contains(part), "{part}: {mail}");
+    }
+    assert!(mail.contains("Content-Type: image/png"), "{mail}");
+}
+
+/// A43: an active account whose social messaging is off has no channel to link, and gets no second invitation.
+#[test]
+fn active_account_without_social_messaging_is_not_asked_to_link() {
+    let cli = meridian();
+    cli.run(&["config", "set", "channels.imessage", "true"]).expect_status(0);
+    let channel = ["--channel", "whatsapp", "--number", "+1 212 555 0001", "--invite"];
+    cli.run(&add("ann@meridian.example", &channel)).expect_status(0);
+    let linked = json!({"user": "ann@meridian.example", "channel": "whatsapp"}).to_string();
+    cli.run(&["command", "LinkCompleted", &linked]).expect_status(0);
+    let resend = [
+        "invitations",
+        "resend",
+        "--user",
+        "ann@meridian.example",
+        "--channel",
+        "imessage",
+        "--yes",
+    ];
+    cli.run(&resend);
+    let log = cli.rows(&["log", "latest"]);
+    assert_eq!(log[0]["code"], "recipient.social_messaging_off");
+    let on = ["accounts", "edit", "ann@meridian.example", "--social-messaging", "Yes"];
+    cli.run(&on).expect_status(0);
+    cli.run(&resend).expect_status(0);
+    assert_eq!(cli.rows(&["log", "latest"])[0]["status"], "success");
 }
