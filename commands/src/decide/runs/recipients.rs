@@ -12,7 +12,7 @@ use crate::decide::dialect_rules::{needs_corporate_phone, supersedes_live_invita
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
-use crate::event::{Channel, Event, TemplateKind, Wording};
+use crate::event::{Channel, Event, Wording};
 use crate::settings::Settings;
 use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time};
 
