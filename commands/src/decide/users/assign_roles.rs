@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn filter_selects_the_users() {
         let role = Event::RoleDefined { role: "Adviser".to_owned(), permissions: vec![] };
-        let company = given([user_created("ann"), user_created("bob"), role.clone()]);
+        let company = given([user_created("ann"), user_created("bob"), role]);
         let body = |who: serde_json::Value| {
             let mut body = json!({"roles": ["Adviser"]});
             body.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
