@@ -80,6 +80,10 @@ pub struct Settings {
     pub reference_resolution: ReferenceResolution,
     /// What LAN IDs and Agent IDs may hold beside letters and digits: ASCII punctuation marks.
     pub id_extra_characters: Option<String>,
+    /// The CRM names that a row may have; none means that they are not checked.
+    pub crm_names: Vec<String>,
+    /// The greeting templates of text chats that a row may name; none means that they are not checked.
+    pub greeting_templates: Vec<String>,
     /// Whether accounts' data is offloaded by SMTP: they then need an e-mail address.
     pub smtp_offload: bool,
     /// Whether accounts may use social messaging: WhatsApp, WeChat and LINE.
@@ -177,6 +181,8 @@ impl Default for Settings {
             max_pending_runs: 100,
             reference_resolution: ReferenceResolution::FileOrder,
             id_extra_characters: None,
+            crm_names: Vec::new(),
+            greeting_templates: Vec::new(),
             smtp_offload: false,
             social_messaging: false,
             allowed_email_domains: Vec::new(),

@@ -123,7 +123,9 @@ codes! {
     RowInvitedSince "row.invited_since" "The user was invited or linked after the import, so the row was not undone."
     ReferenceOrgUnitNotFound "reference.org_unit_not_found" "The company has no organizational unit with exactly this name; correct the name, or define the unit first."
     ReferenceOrgUnitNotTeamLevel "reference.org_unit_not_team_level" "An agent must belong to an organizational unit of the level team; enter such a unit."
-    ReferenceSupervisorNotFound "reference.supervisor_not_found" "There is no supervisor with this LAN ID; import the supervisor first."
+    ReferenceCrmNameNotFound "reference.crm_name_not_found" "The company has no CRM name of this spelling; correct it, or add it to the setting crm_names."
+    ReferenceGreetingTemplateNotFound "reference.greeting_template_not_found" "The company has no greeting template of this name; correct it, or add it to the setting greeting_templates."
+    ReferenceSupervisorNotFound "reference.supervisor_not_found" "There is no supervisor with this LAN ID, or the person is an agent or archived; import the supervisor first, or name another."
     ReferenceRoleNotFound "reference.role_not_found" "The company has no role of this name; correct the name, or define the role first."
 
     // Profile pictures.
