@@ -25,7 +25,7 @@ pub use claim::InvitationClaim;
 pub use effects::{Effects, RowEffect, UserSnapshot};
 pub use grants::Grants;
 pub use import::{ImportLink, ImportState, Invites, Placing, Undo};
-pub use notification::{Addressee, Expired, Notice, Notification};
+pub use notification::{Addressee, DeferredNotifications, Expired, Notice, Notification};
 pub use numbers::{Alarm, Alarms, Number, NumberOwner, NumberState, Numbers, Stock};
 pub use own_template::{OwnTemplate, TemplateText};
 pub use reminders::Reminders;

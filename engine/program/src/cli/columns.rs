@@ -118,6 +118,7 @@ pub(super) const LOG: &[Column] = &[
 ];
 
 pub(super) const NOTIFICATIONS: &[Column] = &[
+    column("KEY", "/key"),
     column("KIND", "/kind"),
     column("TO", "/to"),
     column("USER", "/user"),
