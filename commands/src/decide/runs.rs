@@ -6,7 +6,7 @@ mod expected;
 pub mod invite_failed;
 pub mod invite_sent;
 pub mod list_recipients;
-mod plan;
+pub(crate) mod plan;
 pub mod queue;
 pub mod recipients;
 pub mod record_delivery;

@@ -81,12 +81,24 @@ pub const RECIPIENTS_PER_COMMIT: usize = 500;
 /// The `result` of a preview: what a confirmation may hold the run to.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "RunPreview")]
-struct Preview {
+pub(crate) struct Preview {
     plan_hash: String,
     recipient_count: u64,
     duplicates_removed: u64,
     #[serde(flatten)]
     parts: Parts,
+}
+
+impl Preview {
+    /// The preview of a run for this selection.
+    pub(crate) fn of(company: &Company, channel: Channel, selection: &Selection, at: Time) -> Self {
+        Self {
+            plan_hash: Plan::of(company, channel, selection).hash(),
+            recipient_count: selection.picks.len() as u64,
+            duplicates_removed: selection.duplicates_removed,
+            parts: Parts::of(company, selection, channel, at),
+        }
+    }
 }
 
 /// The `result` of a run that was confirmed.
@@ -136,12 +148,7 @@ impl Decide for StartBulkIntegration {
         let selection = request.check(company)?;
         let plan = Plan::of(company, channel, &selection);
         if self.mode == Mode::Preview {
-            let result = json!(Preview {
-                plan_hash: plan.hash(),
-                recipient_count: selection.picks.len() as u64,
-                duplicates_removed: selection.duplicates_removed,
-                parts: Parts::of(company, &selection, channel, context.at),
-            });
+            let result = json!(Preview::of(company, channel, &selection, context.at));
             return Ok(Decision::Answer { result });
         }
         // The link of an administrator's mail works once and for one import, so it needs no preview.
