@@ -67,6 +67,9 @@ pub struct Settings {
     /// How long a mail that is refused for now is tried again, in minutes: four hours outlast greylisting and a full
     /// mailbox that is cleared within a working day.
     pub delivery_retry_minutes: u64,
+    /// How long a run waits for a mail server that cannot be used, in minutes: a day, so that an administrator notices
+    /// an outage of the night.
+    pub relay_wait_minutes: u64,
     /// The wait before the second attempt, in seconds; it doubles from there.
     pub retry_backoff_seconds: u64,
     /// How long a claimed recipient may stay without a report, in seconds. Then the recipient fails.
@@ -172,6 +175,7 @@ impl Default for Settings {
             market_code: None,
             max_attempts: 1_000,
             delivery_retry_minutes: 240,
+            relay_wait_minutes: 1_440,
             retry_backoff_seconds: 10,
             recipient_deadline_seconds: 900,
             max_pending_runs: 100,

@@ -51,7 +51,7 @@ pub(super) fn range(name: &str) -> RangeInclusive<u64> {
         "reminder_max" => 1..=10,
         "expired_digest_hours" => 1..=720,
         // A week: who was refused for so long needs help, not another attempt.
-        "delivery_retry_minutes" => 1..=10_080,
+        "delivery_retry_minutes" | "relay_wait_minutes" => 1..=10_080,
         _ => 1..=MAX_NUMBER,
     }
 }

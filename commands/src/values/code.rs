@@ -188,6 +188,7 @@ codes! {
     RunInvalidTransition "run.invalid_transition" "The run was withdrawn already; there is nothing left to withdraw."
     RunAlreadyCompleted "run.already_completed" "The run is completed; nothing was recorded."
     RunStaleFence "run.stale_fence" "The fence belongs to an earlier start of the run, so nothing was recorded; use the fence of a current claim."
+    RunGivenUp "run.given_up" "The run waited for the mail server, and an administrator ended it before this mail was sent; invite the person again."
     RunNotBeforeInPast "run.not_before_in_past" "The start of the run is in the past; give a later time, or none to start now."
     RunQueueFull "run.queue_full" "Too many runs are waiting for this company; wait for one to end."
 
@@ -206,6 +207,7 @@ codes! {
     DeliveryUncertain "delivery.uncertain" "The engine was interrupted while it sent the mail, so the mail may have been sent; resend it if needed."
     DeliverySuppressed "delivery.suppressed" "An earlier mail to this address bounced or was reported as spam; correct the address first."
     DeliveryTemporaryFailure "delivery.temporary_failure" "The mail server rejected the mail for now; resend the mail if it stays failed."
+    DeliveryServerUnavailable "delivery.server_unavailable" "The mail server could not be used, so the mail was not sent; check the mail server, then invite the person again."
     DeliveryRefused "delivery.refused" "The mail server rejected the mail permanently; check the address and the mail settings."
 
     // Invitations.
