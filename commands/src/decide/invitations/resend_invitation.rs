@@ -1,7 +1,7 @@
 //! `ResendInvitation`: a run for people named, or for those whose last invitation came to nothing.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::company::Company;
@@ -14,7 +14,7 @@ use crate::decide::runs::start_bulk_integration::{
 use crate::decide::runs::unfinished;
 use crate::event::ChannelName;
 use crate::event::{Permission, ResendFilter, Source};
-use crate::schema::{exactly_one_of, json_schema};
+use crate::schema::exactly_one_of;
 use crate::values::{Code, Refusal, RunId};
 
 /// A resend goes through the lock and the log like any run; the links before it die.
@@ -40,6 +40,16 @@ pub struct ResendInvitation {
     pub plan_hash: Option<String>,
 }
 
+/// The run; a preview says which it would be.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Resent {
+    #[serde(flatten)]
+    run: Confirmed,
+    /// Only in a preview: the number of people and its parts.
+    #[serde(flatten)]
+    preview: Option<Preview>,
+}
+
 fn either_way(schema: &mut Schema) {
     exactly_one_of(schema, &[&["users"], &["filter"]]);
 }
@@ -49,9 +59,7 @@ impl Decide for ResendInvitation {
     const NEEDS: Option<Permission> = None;
 
     fn result_schema(generator: &mut SchemaGenerator) -> Schema {
-        let (confirmed, preview) =
-            (generator.subschema_for::<Confirmed>(), generator.subschema_for::<Preview>());
-        json_schema!({"anyOf": [confirmed, preview]})
+        Resent::json_schema(generator)
     }
 
     fn decide(&self, company: &Company, context: &Context<'_>) -> Result<Decision, Refusal> {
@@ -81,8 +89,9 @@ impl Decide for ResendInvitation {
             context.require(company, Permission::BulkIntegrateUsers)?;
         }
         if self.mode == Some(Mode::Preview) {
-            let result = json!(Preview::of(company, channel, &selection, context.at));
-            return Ok(Decision::Answer { result });
+            let preview = Some(Preview::of(company, channel, &selection, context.at));
+            let run = request.confirmed(company, &selection);
+            return Ok(Decision::Answer { result: json!(Resent { run, preview }) });
         }
         if let Some(hash) = &self.plan_hash {
             Plan::of(company, channel, &selection).check(Some(hash), None)?;

@@ -331,6 +331,18 @@ impl Request {
         Ok(())
     }
 
+    /// The run as it would be confirmed now.
+    pub(crate) fn confirmed(&self, company: &Company, selection: &Selection) -> Confirmed {
+        let waits = company.lock.holder().is_some();
+        let place = company.lock.queue().len() as u64 + 1;
+        Confirmed {
+            run: self.run,
+            state: if waits { ConfirmedState::Pending } else { ConfirmedState::Running },
+            queue_place: waits.then_some(place),
+            total: selection.picks.len() as u64,
+        }
+    }
+
     /// Freezes the list and enters the queue, or waits for its time.
     pub(crate) fn confirm(
         self,
