@@ -7,9 +7,10 @@ use serde_json::json;
 use crate::company::Company;
 use crate::company::selection::Pick;
 use crate::decide::rule::{Context, Decide, Decision};
+use crate::decide::runs::expected::Preview;
 use crate::decide::runs::plan::Plan;
 use crate::decide::runs::start_bulk_integration::{
-    Confirmed, MAX_NAMED_USERS, Mode, Preview, Request, channel_of, keys,
+    Confirmed, MAX_NAMED_USERS, Mode, Request, channel_of, keys,
 };
 use crate::decide::runs::unfinished;
 use crate::event::ChannelName;

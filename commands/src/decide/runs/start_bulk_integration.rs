@@ -8,7 +8,7 @@ use crate::company::Company;
 use crate::company::selection::{Pick, Selection};
 use crate::decide::dialect_rules::people_by_limit;
 use crate::decide::rule::{Context, Decide, Decision};
-use crate::decide::runs::expected::Parts;
+use crate::decide::runs::expected::Preview;
 use crate::decide::runs::plan::Plan;
 use crate::decide::runs::queue::enter_queue;
 use crate::decide::runs::selection::select;
@@ -77,29 +77,6 @@ pub const MAX_NAMED_USERS: usize = 5_000;
 
 /// The most recipients that one commit lists, in people; a longer list goes on in further commits.
 pub const RECIPIENTS_PER_COMMIT: usize = 500;
-
-/// The `result` of a preview: what a confirmation may hold the run to.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "RunPreview")]
-pub(crate) struct Preview {
-    plan_hash: String,
-    recipient_count: u64,
-    duplicates_removed: u64,
-    #[serde(flatten)]
-    parts: Parts,
-}
-
-impl Preview {
-    /// The preview of a run for this selection.
-    pub(crate) fn of(company: &Company, channel: Channel, selection: &Selection, at: Time) -> Self {
-        Self {
-            plan_hash: Plan::of(company, channel, selection).hash(),
-            recipient_count: selection.picks.len() as u64,
-            duplicates_removed: selection.duplicates_removed,
-            parts: Parts::of(company, selection, channel, at),
-        }
-    }
-}
 
 /// The `result` of a run that was confirmed.
 #[derive(Debug, Serialize, JsonSchema)]
