@@ -15,3 +15,4 @@ mod roles;
 mod runs;
 mod schema;
 mod templates;
+mod terminal;
