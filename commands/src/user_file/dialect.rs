@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use boarding_csv::{Column, FileFormat, same_name};
 
 use super::cells::Cells;
+use super::header_words::HEADER_WORDS;
 use super::row::{RowValues, UserRef};
 use crate::settings::Settings;
 use crate::values::{Phone, Problem, UserKey};
@@ -148,6 +149,12 @@ pub trait Known {
     /// Whether the company has a role of this name.
     fn has_role(&self, role: &str) -> bool;
 
+    /// Whether the company's settings allow this CRM name.
+    fn takes_crm_name(&self, name: &str) -> bool;
+
+    /// Whether the company's settings allow this greeting template.
+    fn takes_greeting_template(&self, name: &str) -> bool;
+
     /// The level of the org unit of this name; none if there is no such unit.
     fn org_unit_level(&self, org_unit: &str) -> Option<Option<&str>>;
 }
@@ -155,6 +162,7 @@ pub trait Known {
 /// The format of a file of users. Only a value has an at sign or is a phone number, never a column's name.
 pub(crate) const fn user_format(columns: &'static [Column]) -> FileFormat {
     FileFormat {
+        words: HEADER_WORDS,
         is_value: |text| text.contains('@') || Phone::read(text, false).is_ok(),
         ..FileFormat::new(columns)
     }

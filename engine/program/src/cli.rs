@@ -34,6 +34,7 @@ mod migration;
 mod nats_options;
 mod notifications;
 mod numbers;
+mod opening;
 mod org_units;
 mod output;
 mod permissions;
@@ -201,7 +202,7 @@ async fn run(cli: Cli, reads: bool, out: &Out) -> CliResult {
             if reads {
                 common.check_data_exists()?;
             }
-            let session = Session::open(&common, out).await?;
+            let session = Session::open(&common, out, verb.carries_runs()).await?;
             let result = session.run(verb.work(&session)).await;
             session.close().await;
             result
@@ -233,6 +234,11 @@ impl OfCompany {
             Self::Imports(verb) => verb.check(),
             Self::Log(_) | Self::Notifications(_) | Self::History(_) => Ok(()),
         }
+    }
+
+    /// Whether the verb carries on runs that were interrupted or wait.
+    fn carries_runs(&self) -> bool {
+        !matches!(self, Self::Runs(verb) if !verb.carries_runs())
     }
 
     async fn work(self, session: &Session<'_>) -> CliResult {

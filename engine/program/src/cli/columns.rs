@@ -85,6 +85,7 @@ pub(super) const RUNS: &[Column] = &[
     column("SKIPPED", "/skipped"),
     column("FAILED", "/failed"),
     minor("REMAINING", "/remaining"),
+    minor("WAITING FOR", "/waiting_for/what"),
     minor("SOURCE", "/source"),
     minor("REQUESTED BY", "/requested_by"),
     minor("REQUESTED AT", "/requested_at"),
