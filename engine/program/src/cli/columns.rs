@@ -119,7 +119,7 @@ pub(super) const LOG: &[Column] = &[
     minor("CHANNEL", "/channel"),
     column("STATUS", "/status"),
     minor("DELIVERY", "/delivery"),
-    column("CODE", "/code"),
+    minor("CODE", "/code"),
     column("REASON", "/reason"),
 ];
 
@@ -137,7 +137,7 @@ pub(super) const NOTIFICATIONS: &[Column] = &[
 pub(super) const UNREACHED: &[Column] = &[
     column("USERNAME", "/username"),
     column("STATUS", "/status"),
-    column("CODE", "/code"),
+    minor("CODE", "/code"),
     column("REASON", "/reason"),
 ];
 
