@@ -123,6 +123,7 @@ mod tests {
             message_id: "m".to_owned(),
             via: "outbox".to_owned(),
             template: None,
+            sent_on: None,
         }
     }
 

@@ -268,6 +268,7 @@ pub(super) const INVITATIONS: &[Column] = &[
     column("GENERATION", "/generation"),
     column("SENT AT", "/sent_at"),
     column("EXPIRES AT", "/expires_at"),
+    column("CODE", "/code"),
 ];
 
 pub(super) const HISTORY: &[Column] = &[

@@ -47,7 +47,8 @@ enum Verb {
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
-    /// Only invitations in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked
+    /// Only invitations in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked,
+    /// ended
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Only invitations of this user, by the exact name
@@ -57,7 +58,7 @@ struct List {
     limit: Limit,
 }
 
-/// Sends invitations again, as a run, and waits for its end; earlier links stop working
+/// Sends invitations again, as a run, and waits for its end; a sent mail ends the link of the one before
 #[derive(Debug, Args)]
 struct Resend {
     /// whatsapp or imessage [default: the only enabled channel]
