@@ -6,9 +6,13 @@ mod multiline;
 mod ocm;
 mod officechat;
 
+use boarding_csv::Limits;
+
 use crate::event::Person;
 use crate::schema::{json_schema, scalar};
 pub use crate::user_file::{Dialect, ImportRules, Known, RunLimit};
+use crate::user_file::{FileError, ParsedRow, ReadOptions, rows, template_line};
+use crate::values::{Code, Refusal};
 
 /// Every dialect, in the order in which people see them. A new dialect comes last.
 pub const ALL: &[&dyn Dialect] = &[
@@ -20,7 +24,7 @@ pub const ALL: &[&dyn Dialect] = &[
 ];
 
 /// The attribute of an account that names its group of permissions.
-pub(crate) const PERMISSION_GROUP: &str = "permission_group";
+pub const PERMISSION_GROUP: &str = "permission_group";
 
 /// The name of a dialect, in the contract's JSON Schema.
 #[derive(Debug, Clone, Copy)]
@@ -39,6 +43,34 @@ pub fn find(name: &str) -> Option<&'static dyn Dialect> {
     ALL.iter().copied().find(|dialect| dialect.name() == name)
 }
 
+/// Reads one row of a dialect from its cells, as a file with these columns would be read.
+///
+/// # Errors
+/// The refusal of such a file.
+pub(crate) fn read_one(
+    dialect: &dyn Dialect,
+    cells: &[(&str, &str)],
+    assume_plus: bool,
+) -> Result<ParsedRow, Refusal> {
+    let names = template_line(cells.iter().map(|(name, _)| *name));
+    let values = template_line(cells.iter().map(|(_, value)| *value));
+    let text = format!("{names}\n{values}\n");
+    let options = ReadOptions { assume_plus, ..ReadOptions::default() };
+    let mut read = rows(text.as_bytes(), dialect, &options, &Limits::default()).map_err(refused)?;
+    match read.next() {
+        Some(row) => row.map_err(refused),
+        None => Err(Code::ImportHeaderOnly.into()),
+    }
+}
+
+fn refused(error: FileError) -> Refusal {
+    match error {
+        FileError::Refused(refusal) => refusal,
+        // A text in memory is always readable.
+        FileError::Io(error) => Refusal::new(Code::EnvelopeMalformed).saying(&error.to_string()),
+    }
+}
+
 /// Whether the values of this attribute are unique within a company: one dialect is enough.
 pub(crate) fn is_unique(attribute: &str) -> bool {
     ALL.iter().any(|one| one.unique().contains(&attribute))
@@ -54,11 +86,8 @@ pub(crate) fn unique_values(person: &Person) -> impl Iterator<Item = (&str, &str
 mod tests {
     use std::collections::HashSet;
 
-    use boarding_csv::Limits;
-
     use super::*;
-    use crate::user_file::{ReadOptions, rows, scan};
-    use crate::values::Code;
+    use crate::user_file::scan;
 
     #[test]
     fn every_dialect_is_found_by_its_name() {

@@ -154,6 +154,8 @@ events! {
             code: Option<Code>,
         }
         ImportUndone: affects_imports { import: ImportId, counts: UndoCounts }
+        /// The undo reversed no row, so the import was not undone. It may be undone later.
+        ImportUndoKept: affects_imports { import: ImportId, counts: UndoCounts }
         /// After its last row, the import requests a run for its people. The run has the id of the import.
         ImportInvitesRequested: neutral {
             import: ImportId,

@@ -3,6 +3,7 @@
 //! To add a kind: a file here with its `impl MailKind`, its `mod` and an arm in [`of`], a line in `event/mail.rs`, its
 //! section in each `template/notices.<language>.txt`, and a row in the manual's page on mails.
 
+mod account_invitation;
 mod batch_report;
 mod channel_invitation;
 mod expired_digest;
@@ -46,6 +47,7 @@ pub fn of(kind: TemplateKind) -> &'static dyn MailKind {
         }
         TemplateKind::Reminder => &reminder::Reminder,
         TemplateKind::ExpiredDigest => &expired_digest::ExpiredDigest,
+        TemplateKind::AccountInvitation => &account_invitation::AccountInvitation,
     }
 }
 

@@ -54,6 +54,14 @@ pub struct Settings {
     pub link_base_url: String,
     /// The sender's address of the company's mails.
     pub mail_from: String,
+    /// Where the app of accounts is found: shown in the invitation of an account.
+    pub app_download_link: Option<String>,
+    /// Where the app runs in a browser: a variable for your own wording of that invitation.
+    pub web_app_link: Option<String>,
+    /// The address of the logo: a variable for your own wording of that invitation.
+    pub logo_url: Option<String>,
+    /// The code of the market that the app asks for: a variable for your own wording of that invitation.
+    pub market_code: Option<String>,
     /// The most attempts to send one mail. `delivery_retry_minutes` ends the attempts earlier, unless this is set low.
     pub max_attempts: u32,
     /// How long a mail that is refused for now is tried again, in minutes: four hours outlast greylisting and a full
@@ -154,6 +162,10 @@ impl Default for Settings {
             language: "en".to_owned(),
             link_base_url: LINK_BASE_URL_PLACEHOLDER.to_owned(),
             mail_from: MAIL_FROM_PLACEHOLDER.to_owned(),
+            app_download_link: None,
+            web_app_link: None,
+            logo_url: None,
+            market_code: None,
             max_attempts: 1_000,
             delivery_retry_minutes: 240,
             retry_backoff_seconds: 10,

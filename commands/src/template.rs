@@ -20,4 +20,4 @@ pub use language::{LAST_LANGUAGE, candidates, is_language_tag};
 pub use mail_template::MailTemplate;
 pub use render::{RenderError, Rendered, Renderer, render};
 pub use topic_variables::TopicVariables;
-pub use variables::MailValues;
+pub use variables::{AppAddresses, MailValues, QR_CODE_ID};

@@ -1,21 +1,24 @@
 //! Batch operation reports: finished imports of accounts, and the outcome of each account.
 
-use boarding_commands::dialect;
+use boarding_commands::dialect::{self, PERMISSION_GROUP};
 use boarding_commands::event::{Permission, RowOutcome, Who};
-use boarding_commands::values::{Code, CompanyId, ImportId, Personal, Time};
+use boarding_commands::values::{Code, CompanyId, ImportId, Personal, Phone, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::query::{
-    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, not_found, page, schema_of,
+    Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
+    schema_of, wire_enum,
 };
 use crate::read_model::ReadModel;
+use crate::reason::reason;
 use crate::rows::{Rows, RowsError};
 use crate::tables::file_rows::{FileRow, FileRowProjection};
 use crate::tables::imports::{self, ImportOrderProjection, ImportRow, ImportStatus};
 use crate::tables::recipients::{self, RecipientStatus};
+use crate::tables::{accounts, runs, users};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[],
@@ -23,7 +26,10 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "batch_operation_reports",
             access: Access::Permission(Permission::Accounts),
-            params: &[],
+            params: &[
+                Param::text("organization").aliases(&["org_unit"]),
+                Param::text("permission_group").aliases(&["group"]),
+            ],
             paged: true,
             row: schema_of::<ReportShown>,
             csv: Some(CsvLayout::report(&[
@@ -32,6 +38,10 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 ExportColumn { title: "Total", field: "/total" },
                 ExportColumn { title: "Success", field: "/success" },
                 ExportColumn { title: "Failed", field: "/failed" },
+                ExportColumn { title: "Invited", field: "/invited" },
+                ExportColumn { title: "Not Invited", field: "/not_invited" },
+                ExportColumn { title: "Organization", field: "/organization" },
+                ExportColumn { title: "Permission Group", field: "/permission_group" },
                 ExportColumn { title: "Requested By", field: "/requested_by" },
                 ExportColumn { title: "Start Time", field: "/started_at" },
                 ExportColumn { title: "End Time", field: "/ended_at" },
@@ -41,7 +51,10 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         Query {
             name: "batch_operation_report",
             access: Access::Permission(Permission::Accounts),
-            params: &[Param::id("import").required().aliases(&["import_id"])],
+            params: &[
+                Param::id("import").required().aliases(&["import_id"]),
+                Param::one_of::<AccountInvitation>("invitation"),
+            ],
             paged: true,
             row: schema_of::<AccountShown>,
             csv: Some(CsvLayout::report(&[
@@ -53,6 +66,10 @@ pub(crate) const MODEL: ReadModel = ReadModel {
                 ExportColumn { title: "Number", field: "/number" },
                 ExportColumn { title: "Invitation", field: "/invitation" },
                 ExportColumn { title: "Invitation Code", field: "/invitation_code" },
+                ExportColumn { title: "Invitation Reason", field: "/invitation_reason" },
+                ExportColumn { title: "Name", field: "/name" },
+                ExportColumn { title: "Organization", field: "/organization" },
+                ExportColumn { title: "Permission Group", field: "/permission_group" },
             ])),
             answer: report,
         },
@@ -67,21 +84,33 @@ struct ReportShown<'a> {
     total: u64,
     success: u64,
     failed: u64,
+    /// The accounts whose invitation was sent by the import's run; null if the import sends no invitations.
+    invited: Option<u64>,
+    /// The accounts of the file that have no invitation of the run, or not yet; null if the import sends none.
+    not_invited: Option<u64>,
+    organization: Option<&'a str>,
+    permission_group: Option<&'a str>,
     requested_by: &'a Personal<String>,
     started_at: Time,
     ended_at: Option<Time>,
 }
 
 impl<'a> ReportShown<'a> {
-    fn of(import: &'a ImportRow) -> Self {
+    /// `invited` is the number of invitations that the import's run has sent.
+    fn of(import: &'a ImportRow, invited: Option<u64>) -> Self {
         let counts = import.counts;
         let failed = counts.skipped + counts.duplicate + counts.invalid;
+        let success = counts.total.saturating_sub(failed);
         Self {
             import: import.import,
             file_name: import.file.as_ref().map(|file| file.name.as_str()),
             total: counts.total,
-            success: counts.total.saturating_sub(failed),
+            success,
             failed,
+            invited,
+            not_invited: invited.map(|invited| success.saturating_sub(invited)),
+            organization: import.organization.as_deref(),
+            permission_group: import.permission_group.as_deref(),
             requested_by: &import.requested_by,
             started_at: import.started_at,
             ended_at: import.ended_at,
@@ -99,26 +128,45 @@ struct AccountShown<'a> {
     code: Option<Code>,
     /// All problems as one text.
     reason: Option<String>,
-    number: Option<&'static str>,
+    /// The number that the account has now.
+    number: Option<Personal<Phone>>,
     /// The account's invitation; null if the import sends no invitations or the row failed.
-    invitation: Option<AccountInvitation>,
+    invitation: Option<WireName<AccountInvitation>>,
     /// Why the account was not invited, or why the invitation failed.
     invitation_code: Option<Code>,
+    /// The code in words, with what is known besides.
+    invitation_reason: Option<String>,
+    name: Option<Personal<String>>,
+    organization: Option<String>,
+    permission_group: Option<String>,
 }
 
-/// The product's word for the invitation of an account.
-#[derive(Debug, Clone, Copy, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-#[schemars(rename = "Invitation")]
-enum AccountInvitation {
-    Invited,
-    #[serde(rename = "invitation_failed")]
-    Failed,
-    NotInvited,
+wire_enum! {
+    /// The product's word for the invitation of an account.
+    AccountInvitation {
+        Invited "invited"
+        Failed "invitation_failed"
+        NotInvited "not_invited"
+    }
 }
 
-impl AccountInvitation {
-    /// The invitation of a row's account in the run of the import, and the code of its failure.
+/// What the run of an import did for an account, and why it was not invited.
+#[derive(Debug)]
+struct Invited {
+    invitation: AccountInvitation,
+    code: Option<Code>,
+    reason: Option<String>,
+}
+
+impl Invited {
+    fn because(invitation: AccountInvitation, code: Option<Code>, detail: Option<&str>) -> Self {
+        let reason = code.map(|code| reason(code, detail));
+        Self { invitation, code, reason }
+    }
+}
+
+impl Invited {
+    /// The invitation of a row's account in the run of the import.
     ///
     /// None if the row has failed or the import sends no invitations.
     fn load(
@@ -126,22 +174,31 @@ impl AccountInvitation {
         company: &CompanyId,
         import: &ImportRow,
         row: &FileRow,
-    ) -> Result<Option<(Self, Option<Code>)>, RowsError> {
+    ) -> Result<Option<Self>, RowsError> {
+        use AccountInvitation as A;
         if failed(row) {
             return Ok(None);
         }
         let Some(run) = import.run else {
             let refused = import.not_invited.as_ref();
-            return Ok(refused.map(|problem| (Self::NotInvited, Some(problem.code))));
+            return Ok(refused.map(|problem| Self {
+                invitation: A::NotInvited,
+                code: Some(problem.code),
+                reason: Some(problem.message.clone()),
+            }));
         };
-        let recipient = recipients::find_for_row(rows, company, run, row)?;
-        Ok(Some(recipient.map_or((Self::NotInvited, None), |recipient| match recipient.status {
-            RecipientStatus::Success => (Self::Invited, None),
-            RecipientStatus::Failed => (Self::Failed, recipient.code),
-            RecipientStatus::Skipped | RecipientStatus::Queued | RecipientStatus::Dispatching => {
-                (Self::NotInvited, recipient.code)
-            }
-        })))
+        let Some(recipient) = recipients::find_for_row(rows, company, run, row)? else {
+            return Ok(Some(Self::because(A::NotInvited, None, None)));
+        };
+        let (invitation, code) = match recipient.status {
+            RecipientStatus::Success => (A::Invited, None),
+            RecipientStatus::Failed => (A::Failed, recipient.code),
+            RecipientStatus::Skipped
+            | RecipientStatus::Queued
+            | RecipientStatus::Dispatching
+            | RecipientStatus::Withdrawn => (A::NotInvited, recipient.code),
+        };
+        Ok(Some(Self::because(invitation, code, recipient.detail.as_deref())))
     }
 }
 
@@ -154,22 +211,38 @@ enum BatchStatus {
 }
 
 impl<'a> AccountShown<'a> {
-    fn of(row: &'a FileRow, invited: Option<(AccountInvitation, Option<Code>)>) -> Self {
+    fn load(
+        rows: &dyn Rows,
+        company: &CompanyId,
+        import: &'a ImportRow,
+        row: &'a FileRow,
+    ) -> Result<Self, RowsError> {
         let failed = failed(row);
+        let invited = Invited::load(rows, company, import, row)?;
+        // A refused row may name the account of another import.
+        let key = row.key.as_ref().filter(|_| !failed).map(|key| key.folded());
+        let user = key.as_ref().map(|key| users::find(rows, company, key)).transpose()?.flatten();
+        let number = key.as_ref().map(|key| accounts::number(rows, company, key)).transpose()?;
         let problems = row.problems.iter().map(|problem| match &problem.column {
             Some(column) => format!("{column}: {}", problem.message),
             None => problem.message.clone(),
         });
-        Self {
+        Ok(Self {
             row: row.row,
             account: row.key.as_ref(),
             status: if failed { BatchStatus::Failed } else { BatchStatus::Success },
             code: row.problems.first().map(|problem| problem.code),
             reason: failed.then(|| problems.collect::<Vec<_>>().join(" ")),
-            number: row.number.then_some("assigned"),
-            invitation: invited.map(|(invitation, _)| invitation),
-            invitation_code: invited.and_then(|(_, code)| code),
-        }
+            number: number.flatten(),
+            invitation: invited.as_ref().map(|invited| WireName(invited.invitation)),
+            invitation_code: invited.as_ref().and_then(|invited| invited.code),
+            invitation_reason: invited.and_then(|invited| invited.reason),
+            name: user.as_ref().map(|user| Personal(user.person.full_name())),
+            permission_group: user
+                .as_ref()
+                .and_then(|user| user.person.attributes.get(PERMISSION_GROUP).cloned()),
+            organization: user.and_then(|user| user.org_unit),
+        })
     }
 }
 
@@ -184,28 +257,48 @@ fn is_finished(import: &ImportRow) -> bool {
 }
 
 fn reports(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
+    let organization = request.org_unit("organization")?;
+    let group = request.text("permission_group")?;
     page::<ImportOrderProjection, _>(request, rows, &[], |_, id| {
-        let import = imports::find(rows, request.company, id)?.filter(is_finished);
-        Ok([import.map(|import| json!(ReportShown::of(&import)))])
+        let wanted = |import: &ImportRow| {
+            is_finished(import)
+                && organization
+                    .as_ref()
+                    .is_none_or(|name| import.organization.as_ref() == Some(name))
+                && group.is_none_or(|name| import.permission_group.as_deref() == Some(name))
+        };
+        let Some(import) = imports::find(rows, request.company, id)?.filter(wanted) else {
+            return Ok([None]);
+        };
+        let invited = match import.run {
+            Some(run) => runs::find(rows, request.company, run)?.map(|run| run.passed),
+            None => import.not_invited.as_ref().map(|_| 0),
+        };
+        Ok([Some(json!(ReportShown::of(&import, invited)))])
     })
 }
 
 fn report(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
     let id: ImportId = request.required_id("import")?;
+    let invitation = request.one_of::<AccountInvitation>("invitation")?;
     let import = imports::find(rows, request.company, id)?.filter(is_finished);
     let import = import.ok_or_else(|| not_found("import", &id))?;
     page::<FileRowProjection, _>(request, rows, &imports::key(id), |_, row| {
-        let invited = AccountInvitation::load(rows, request.company, &import, &row)?;
-        Ok([Some::<Value>(json!(AccountShown::of(&row, invited)))])
+        let shown = AccountShown::load(rows, request.company, &import, &row)?;
+        let wanted = invitation
+            .is_none_or(|one| shown.invitation.is_some_and(|invitation| invitation.0 == one));
+        Ok([wanted.then(|| json!(shown))])
     })
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
     use crate::csv_export::CsvFormat;
     use crate::testing::{
-        TestCompany, accepted, at, created_by_row, csv_export, dispatched, import,
+        TestCompany, accepted, at, column, created_by_row, csv_export, dispatched, import,
         import_completed, number, recipient, requested, row, run, sent, who,
     };
     use boarding_commands::event::{Counts, Event};
@@ -231,11 +324,18 @@ mod tests {
             problems,
         };
         let number = number(1);
+        let opened = Event::AccountOpened { user: who("ann"), import: Some(import(1)) };
         let assigned = Event::NumberAssigned { number, user: who("ann"), import: Some(import(1)) };
         let counts = Counts { total: 2, created: 1, invalid: 1, ..Counts::default() };
         TestCompany::new("acme")
             .commit([accepted(2, 1), batch(3, 1)])
-            .commit([batch(1, 2), created_by_row("ann", Some(row(1, 1))), assigned, refused])
+            .commit([
+                batch(1, 2),
+                created_by_row("ann", Some(row(1, 1))),
+                opened,
+                assigned,
+                refused,
+            ])
             .commit([import_completed(1, counts)])
     }
 
@@ -246,6 +346,7 @@ mod tests {
             company().query("batch_operation_reports", &json!({})),
             [
                 json!({"import": import(1), "file_name": "people.csv", "total": 2, "success": 1, "failed": 1,
+                "invited": null, "not_invited": null, "organization": null, "permission_group": null,
                 "requested_by": "jane@acme.example", "started_at": at(1), "ended_at": at(2)})
             ]
         );
@@ -258,11 +359,14 @@ mod tests {
         let export = csv_export("batch_operation_report", CsvFormat::Csv);
         let text = String::from_utf8([export.header(), export.lines(&rows)].concat()).unwrap();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[0], "Row,Account,Status,Code,Reason,Number,Invitation,Invitation Code");
+        let header = "Row,Account,Status,Code,Reason,Number,Invitation,Invitation Code,Invitation Reason,Name,\
+            Organization,Permission Group";
+        assert_eq!(lines[0], header);
         assert!(
-            lines[1].starts_with("1,ann,Success,") && lines[1].ends_with(",assigned,,"),
+            lines[1].starts_with("1,ann,Success,") && lines[1].ends_with(",ANN Hudson,Sales,"),
             "{text}"
         );
+        assert!(lines[1].contains(",+12125550001,"), "{text}");
         assert!(lines[2].starts_with("2,bob,Failed,field.not_allowed,"), "{text}");
         assert!(lines[2].contains("social_messaging: ") && lines[2].contains("quote"), "{text}");
         for other in [2, 3] {
@@ -329,6 +433,12 @@ mod tests {
             null(),
         ];
         assert_eq!(invitations(&company), expected);
+        let list = company.query("batch_operation_reports", &json!({}));
+        assert_eq!((&list[0]["invited"], &list[0]["not_invited"]), (&json!(1), &json!(3)));
+        let params = json!({"import": import(1), "invitation": "invitation_failed"});
+        let failed = company.query("batch_operation_report", &params);
+        assert_eq!(column(&failed, "account"), [json!("bob")]);
+        assert!(failed[0]["invitation_reason"].as_str().is_some_and(|why| why.contains("number")));
         let again = [requested(2, 1), recipient(2, "bob"), dispatched(2, "bob", 1, 1)];
         assert_eq!(invitations(&company.commit(again).commit([sent(2, "bob", 1)])), expected);
     }

@@ -198,11 +198,11 @@ mod tests {
 
     #[test]
     fn only_the_queries_of_the_contract_have_csv_exports() {
-        for name in ["integration_log", "import_rows", "phone_list", "users"] {
+        for name in ["integration_log", "import_rows", "phone_list", "users", "runs"] {
             assert!(find_query(name).unwrap().csv_export(CsvFormat::Csv).is_ok(), "{name}");
         }
         assert_eq!(
-            find_query("runs").unwrap().csv_export(CsvFormat::Csv).unwrap_err().code,
+            find_query("queue").unwrap().csv_export(CsvFormat::Csv).unwrap_err().code,
             Code::QueryMalformed
         );
         assert_eq!(find_query("no_such_query").unwrap_err().code, Code::QueryUnknown);

@@ -16,7 +16,7 @@ use crate::read_model::ReadModel;
 use crate::reason::reason;
 use crate::rows::Rows;
 use crate::tables::recipients::{RecipientProjection, RecipientRow, RecipientStatus};
-use crate::tables::runs;
+use crate::tables::runs::{self, RunRow};
 use crate::tables::users::{self, UserRow};
 
 pub(crate) const MODEL: ReadModel = ReadModel {
@@ -47,6 +47,9 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     }],
 };
 
+/// The reason of a recipient whose run was withdrawn.
+const WITHDRAWN: &str = "The run was withdrawn before it started.";
+
 /// A recipient of a run, with its status and the reason.
 #[derive(Serialize, JsonSchema)]
 struct RecipientShown<'a> {
@@ -66,6 +69,14 @@ struct RecipientShown<'a> {
 }
 
 impl RecipientRow {
+    /// The row as the state of its run makes it: nobody waits for a run that was withdrawn.
+    fn of_run(mut self, run: &RunRow) -> Self {
+        if let Some(withdrawal) = &run.withdrawn {
+            (self.status, self.at) = (RecipientStatus::Withdrawn, withdrawal.at);
+        }
+        self
+    }
+
     fn show(&self, user: Option<&UserRow>, channel: Channel) -> Value {
         json!(RecipientShown {
             username: user.map_or(&self.user, |user| &user.user),
@@ -75,9 +86,11 @@ impl RecipientRow {
             status: WireName(self.status),
             code: self.code,
             // The product shows `-` if there is no reason.
-            reason: self
-                .code
-                .map_or_else(|| "-".to_owned(), |code| reason(code, self.detail.as_deref()),),
+            reason: match (self.status, self.code) {
+                (RecipientStatus::Withdrawn, _) => WITHDRAWN.to_owned(),
+                (_, None) => "-".to_owned(),
+                (_, Some(code)) => reason(code, self.detail.as_deref()),
+            },
             attempt: self.attempt,
             delivery: self.delivery,
             at: self.at,
@@ -102,6 +115,7 @@ fn integration_log(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAn
     let search = request.search()?;
     let run = runs::find(rows, request.company, id)?.ok_or_else(|| not_found("run", &id))?;
     page::<RecipientProjection, _>(request, rows, &runs::key(id), |_, recipient| {
+        let recipient = recipient.of_run(&run);
         if status.is_some_and(|status| recipient.status != status) {
             return Ok([None]);
         }
@@ -227,6 +241,19 @@ mod tests {
         assert_eq!(users(json!({"run": run(1), "search": "aNN"})), [json!("Ann")]);
         assert_eq!(users(json!({"run": run(1), "search": "zoe"})), Vec::<Value>::new());
         assert_eq!(company.refusal("integration_log", &json!({"run": run(2)})), "query.not_found");
+    }
+
+    #[test]
+    fn recipients_of_withdrawn_run_wait_no_more() {
+        let company = company()
+            .commit([requested(2, 1), recipient(2, "ann")])
+            .commit([Event::RunWithdrawn { run: run(2) }]);
+        let of_run = |params: Value| company.query("integration_log", &params);
+        let rows = of_run(json!({"run": run(2), "status": "withdrawn"}));
+        assert_eq!(column(&rows, "at"), [json!(at(5))]);
+        assert_eq!(column(&rows, "reason"), [json!(WITHDRAWN)]);
+        assert!(of_run(json!({"run": run(2), "status": "queued"})).is_empty());
+        assert_eq!(log(&company)[0]["status"], "queued");
     }
 
     /// LX-24.

@@ -72,7 +72,7 @@ fn assert_counts(company: &TestCompany, rows: &MemoryRows, before: &[Value]) -> 
         assert_eq!(shown["passed"], count(&["success"]));
         assert_eq!(shown["skipped"], count(&["skipped"]));
         assert_eq!(shown["failed"], count(&["failed"]));
-        assert_eq!(shown["remaining"], count(&["queued", "dispatching"]));
+        assert_eq!(shown["remaining"], count(&["queued", "dispatching", "withdrawn"]));
         assert_eq!(shown["remaining"] == 0, shown["state"] == "completed", "{shown}");
         assert_eq!(shown["state"] == "completed", !shown["ended_at"].is_null());
         let earlier = before.iter().find(|earlier| earlier["run"] == shown["run"]);

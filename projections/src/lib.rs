@@ -10,6 +10,7 @@
 //! To add a read model, write its file. Add its `mod` line and its line in [`READ_MODELS`] here, its
 //! table in `rows.rs` and its name in `layers.toml`.
 
+mod accounts;
 mod batch_reports;
 mod config;
 pub mod csv_export;
@@ -57,6 +58,7 @@ pub use tables::settings::settings;
 
 /// Every read model.
 pub const READ_MODELS: &[ReadModel] = &[
+    accounts::MODEL,
     batch_reports::MODEL,
     config::MODEL,
     history::MODEL,

@@ -64,7 +64,7 @@ struct NotificationKind(TemplateKind);
 
 impl WireEnum for NotificationKind {
     fn all() -> impl Iterator<Item = Self> {
-        let is_listed = |kind: &TemplateKind| *kind != TemplateKind::ChannelInvitation;
+        let is_listed = |kind: &TemplateKind| !kind.is_invitation();
         TemplateKind::ALL.into_iter().filter(is_listed).map(Self)
     }
 

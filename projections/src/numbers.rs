@@ -1,6 +1,5 @@
 //! The number pool: each number with owner, state and user (queries `numbers`, `number_suggestions`).
 
-mod accounts;
 mod can_move;
 mod counts;
 mod pool;
@@ -24,7 +23,6 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[
         Projector::of::<NumberProjection>(),
         Projector::of::<utilisation::NumberOwnerProjection>(),
-        Projector::of::<accounts::AccountProjection>(),
     ],
     queries: &[
         Query {

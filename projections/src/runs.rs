@@ -1,11 +1,12 @@
 //! Runs with their state, counts and queue place (queries `runs`, `run`).
 
-use boarding_commands::event::{Channel, Permission};
+use boarding_commands::event::{Channel, Permission, Source};
 use boarding_commands::values::{Personal, RunId, Time};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::csv_export::{CsvLayout, ExportColumn};
 use crate::projection::Projector;
 use crate::query::{
     Access, Param, Query, QueryError, QueryRequest, RowsAnswer, WireName, not_found, page,
@@ -25,7 +26,24 @@ pub(crate) const MODEL: ReadModel = ReadModel {
             params: &[Param::one_of::<RunStatus>("state")],
             paged: true,
             row: schema_of::<RunShown>,
-            csv: None,
+            csv: Some(CsvLayout::report(&[
+                ExportColumn { title: "Run", field: "/run" },
+                ExportColumn { title: "Channel", field: "/channel" },
+                ExportColumn { title: "State", field: "/state" },
+                ExportColumn { title: "Source", field: "/source" },
+                ExportColumn { title: "Total", field: "/total" },
+                ExportColumn { title: "Passed", field: "/passed" },
+                ExportColumn { title: "Skipped", field: "/skipped" },
+                ExportColumn { title: "Failed", field: "/failed" },
+                ExportColumn { title: "Remaining", field: "/remaining" },
+                ExportColumn { title: "Requested By", field: "/requested_by" },
+                ExportColumn { title: "Requested At", field: "/requested_at" },
+                ExportColumn { title: "Scheduled For", field: "/not_before" },
+                ExportColumn { title: "Started At", field: "/started_at" },
+                ExportColumn { title: "Ended At", field: "/ended_at" },
+                ExportColumn { title: "Withdrawn By", field: "/withdrawn_by" },
+                ExportColumn { title: "Withdrawn At", field: "/withdrawn_at" },
+            ])),
             answer: runs,
         },
         Query {
@@ -57,6 +75,10 @@ impl RunRow {
             requested_at: self.requested_at,
             started_at: self.started_at,
             ended_at: self.ended_at,
+            source: &self.source,
+            not_before: self.not_before,
+            withdrawn_by: self.withdrawn.as_ref().map(|withdrawal| &withdrawal.by),
+            withdrawn_at: self.withdrawn.as_ref().map(|withdrawal| withdrawal.at),
         })
     }
 }
@@ -79,6 +101,12 @@ struct RunShown<'a> {
     requested_at: Time,
     started_at: Option<Time>,
     ended_at: Option<Time>,
+    /// Of many names the first 20; `total` is the number of recipients.
+    source: &'a Source,
+    /// The run waits for this time.
+    not_before: Option<Time>,
+    withdrawn_by: Option<&'a Personal<String>>,
+    withdrawn_at: Option<Time>,
 }
 
 fn runs(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryError> {
@@ -101,7 +129,8 @@ fn run(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer, QueryE
 mod tests {
     use super::*;
     use crate::testing::{
-        TestCompany, at, column, completed, queued, recipient, requested, run, sent, started, who,
+        TestCompany, at, column, completed, import, queued, recipient, requested, run, sent,
+        started, who,
     };
     use boarding_commands::event::Event;
     use boarding_commands::values::Code;
@@ -120,7 +149,8 @@ mod tests {
                 "run": run(1), "channel": "whatsapp", "state": "running", "queue_place": null,
                 "total": 3, "passed": 1, "skipped": 1, "failed": 0, "remaining": 1,
                 "requested_by": "jane@acme.example", "requested_at": at(0),
-                "started_at": at(0), "ended_at": null,
+                "started_at": at(0), "ended_at": null, "source": {"import": import(1)},
+                "not_before": null, "withdrawn_by": null, "withdrawn_at": null,
             })
         );
         let over = company.commit([failed("cid"), completed(1, 1, 1, 1)]);
@@ -154,7 +184,29 @@ mod tests {
             .commit([completed(9, 0, 0, 0), started(7)]);
         let withdrawn = company.query("runs", &json!({"state": "withdrawn"}));
         assert_eq!(column(&withdrawn, "run"), [json!(run(5))]);
+        let row = &withdrawn[0];
+        assert_eq!(
+            (&row["withdrawn_by"], &row["withdrawn_at"], &row["ended_at"]),
+            (&json!("jane@acme.example"), &json!(at(5)), &json!(null))
+        );
         assert_eq!(company.query_row("run", &json!({"run": run(7)}))["state"], "running");
+    }
+
+    /// The row of a run is written for each recipient, so it does not hold all their names.
+    #[test]
+    fn source_of_many_names_is_shortened() {
+        let users: Vec<_> = (0..100).map(|n| who(&format!("user{n}"))).collect();
+        let Event::RunRequested { run, channel, total, duplicates_removed, .. } = requested(1, 100)
+        else {
+            panic!()
+        };
+        let (source, not_before) = (Source::Users(users), Some(at(99)));
+        let requested =
+            Event::RunRequested { run, channel, source, total, duplicates_removed, not_before };
+        let row =
+            TestCompany::new("acme").commit([requested]).query_row("run", &json!({"run": run}));
+        assert_eq!(row["source"]["users"].as_array().unwrap().len(), runs::SOURCE_NAMES_MAX);
+        assert_eq!((&row["total"], &row["not_before"]), (&json!(100), &json!(at(99))));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Rows that several read models need: each with its projection and its lookup.
 
+pub(crate) mod accounts;
 pub(crate) mod file_rows;
 pub(crate) mod imports;
 pub(crate) mod invitations;

@@ -1,5 +1,6 @@
 //! The program as an operator runs it: exit statuses, JSON shapes, and whole tasks.
 
+mod accounts;
 mod contract;
 mod demo;
 mod field_files;

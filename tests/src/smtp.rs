@@ -35,6 +35,7 @@ fn mail(recipient: &str) -> Mail {
             text: "Guten Tag\n.\n..zwei\nEnde".to_owned(),
             html: "<p>Guten Tag</p>".to_owned(),
         },
+        coded_link: None,
         invitation: None,
     }
 }

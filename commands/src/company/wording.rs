@@ -3,7 +3,9 @@
 use super::own_template::{OwnTemplate, TemplateText};
 use super::run::RunState;
 use super::state::Company;
-use crate::event::{TemplateKind, Wording};
+use super::user_id::UserId;
+use super::users::User;
+use crate::event::{Channel, TemplateKind, Wording};
 use crate::template::{self, MailTemplate};
 
 impl Company {
@@ -20,6 +22,30 @@ impl Company {
             let ours = template::LANGUAGES.contains(&language.as_str());
             ours.then_some(Wording { language, version: 0 })
         })
+    }
+
+    /// Whether the person has an account that is not activated yet.
+    pub(crate) fn is_to_activate(&self, id: UserId, user: &User) -> bool {
+        let is_on_board = Channel::ALL.iter().any(|channel| user.link(*channel).linked);
+        self.numbers.is_account(id) && !is_on_board
+    }
+
+    /// The kind of a person's next invitation: it activates an account, or links a channel.
+    ///
+    /// A company that words only the invitation to channels has worded it for its accounts as well: accounts had no
+    /// invitation of their own before.
+    pub fn invitation_kind(&self, id: UserId, user: &User) -> TemplateKind {
+        if !self.is_to_activate(id, user) {
+            return TemplateKind::ChannelInvitation;
+        }
+        let person = user.person();
+        let language = person.attributes.get("language").map(String::as_str);
+        let is_own = |kind| self.wording(kind, language).is_some_and(|wording| wording.version > 0);
+        if is_own(TemplateKind::ChannelInvitation) && !is_own(TemplateKind::AccountInvitation) {
+            TemplateKind::ChannelInvitation
+        } else {
+            TemplateKind::AccountInvitation
+        }
     }
 
     /// The mail of this wording; none where it is neither in force nor needed by a mail under way.

@@ -107,6 +107,7 @@ macro_rules! commands {
 commands! {
     public {
         imports::import_file::ImportFile,
+        imports::edit_account::EditAccount,
         imports::import_pictures::ImportPictures,
         users::add_corporate_phone::AddCorporatePhone,
         users::remove_corporate_phone::RemoveCorporatePhone,

@@ -1,6 +1,7 @@
 //! Imports of files and pictures, and their undo.
 
 pub(crate) mod claims;
+pub mod edit_account;
 pub mod import_file;
 pub mod import_pictures;
 pub mod import_rows;

@@ -50,6 +50,15 @@ template_kinds! {
     Reminder "reminder"
     /// Invitations came to nothing, to the designated administrators.
     ExpiredDigest "expired_digest"
+    /// The invitation of an account of MultiLine: its link activates the account.
+    AccountInvitation "account_invitation"
+}
+
+impl TemplateKind {
+    /// Whether recipients of runs get the mail. All other mails are notifications.
+    pub fn is_invitation(self) -> bool {
+        matches!(self, Self::ChannelInvitation | Self::AccountInvitation)
+    }
 }
 
 /// Which wording of a mail.

@@ -74,7 +74,15 @@ fn any_text() -> String {
 }
 
 /// The settings that may be unset.
-const NULLABLE: [&str; 3] = ["company_name", EXTRA_CHARACTERS, "network_admin_email"];
+const NULLABLE: [&str; 7] = [
+    "company_name",
+    EXTRA_CHARACTERS,
+    "network_admin_email",
+    "app_download_link",
+    "web_app_link",
+    "logo_url",
+    "market_code",
+];
 const EXTRA_CHARACTERS: &str = "id_extra_characters";
 const ADMINS: &str = "designated_admin_emails";
 

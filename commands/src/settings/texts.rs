@@ -7,6 +7,9 @@ use crate::values::email;
 pub(super) fn expected(name: &str) -> Option<&'static str> {
     Some(match name {
         "mail_from" => "one address such as onboarding@acme.com, or Name <onboarding@acme.com>",
+        "app_download_link" | "web_app_link" | "logo_url" => {
+            "an address such as https://www.acme.com/app, without spaces and quotes, or null"
+        }
         "link_base_url" => "an address such as https://link.acme.com/, without spaces and quotes",
         "language" => "a language tag such as pt-BR",
         _ => return None,
@@ -17,7 +20,7 @@ pub(super) fn expected(name: &str) -> Option<&'static str> {
 pub(super) fn fits(name: &str, text: &str) -> bool {
     match name {
         "mail_from" => email::is_mailbox(text),
-        "link_base_url" => is_web_address(text),
+        "link_base_url" | "app_download_link" | "web_app_link" | "logo_url" => is_web_address(text),
         "language" => is_language_tag(text),
         _ => true,
     }

@@ -8,7 +8,7 @@ use super::mail_template::MailTemplate;
 use super::part::MailPart;
 use super::render::{RenderError, environment, render};
 use super::topic_variables::TopicVariables;
-use super::variables::{MailValues, known_values};
+use super::variables::{AppAddresses, MailValues, known_values};
 use crate::event::Channel;
 use crate::values::{Code, Refusal, Time};
 
@@ -141,9 +141,11 @@ fn samples(about: &TopicVariables) -> [MailValues<'_>; 2] {
         link_url: "https:sample-link",
         expires_hours: 24,
         expires_at: Time(0),
+        app: AppAddresses { download_link: "https:sample-app", ..AppAddresses::default() },
         about,
     };
-    let bare = MailValues { first_name: "", last_name: "", company_name: "", ..full };
+    let bare = MailValues { app: AppAddresses::default(), ..full };
+    let bare = MailValues { first_name: "", last_name: "", company_name: "", ..bare };
     [full, MailValues { channel: Channel::Imessage, ..bare }]
 }
 

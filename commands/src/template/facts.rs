@@ -8,6 +8,8 @@ pub enum Link {
     None,
     /// Links the person's account on a channel.
     Account,
+    /// Activates the person's account of the product.
+    Activation,
     /// Invites the users of an import.
     Invite,
 }
@@ -24,6 +26,8 @@ pub struct MailFacts {
     pub shows_phone: bool,
     /// Whether the mail may show how many hours the link is valid.
     pub shows_lifetime: bool,
+    /// Whether the mail may show the addresses of the product's app, and the link as a QR code.
+    pub shows_app: bool,
 }
 
 impl MailFacts {
@@ -35,6 +39,7 @@ impl MailFacts {
         names_channel: false,
         shows_phone: false,
         shows_lifetime: false,
+        shows_app: false,
     };
 
     /// The variables that this part must show.
@@ -42,8 +47,8 @@ impl MailFacts {
         let link: &[&str] = match (self.link, part) {
             (_, MailPart::Subject) => return Vec::new(),
             (Link::None, _) => &[],
-            (Link::Account | Link::Invite, MailPart::Text) => &["link_url"],
-            (Link::Account | Link::Invite, MailPart::Html) => &["link_button", "link_url"],
+            (_, MailPart::Text) => &["link_url"],
+            (_, MailPart::Html) => &["link_button", "link_url"],
         };
         self.required.iter().chain(link).copied().collect()
     }

@@ -17,6 +17,20 @@ pub(super) fn button_label(language: &str, channel: Channel) -> String {
     }
 }
 
+/// The label of the button that activates an account.
+pub(super) fn activation_label(language: &str) -> &'static str {
+    match language.split('-').next().unwrap_or_default() {
+        "de" => "MultiLine aktivieren",
+        "fr" => "Activer MultiLine",
+        "es" => "Activar MultiLine",
+        "it" => "Attivare MultiLine",
+        "pt" => "Ativar o MultiLine",
+        "vi" => "Kích hoạt MultiLine",
+        "ja" => "MultiLineを有効にする",
+        _ => "Activate MultiLine",
+    }
+}
+
 /// The label of the button that invites the users of an import.
 pub(super) fn invite_label(language: &str) -> &'static str {
     match language.split('-').next().unwrap_or_default() {

@@ -6,6 +6,9 @@ use crate::event::TemplateKind;
 /// The mark before the wording of a kind, at the beginning of a line.
 const HEAD: &str = "=== ";
 
+/// The mark of a link that HTML also shows as a QR code. In text it is a comment.
+const QR_CODE: &str = "{# qr_code #}";
+
 /// The mail of this kind in a language's file.
 pub(super) fn find(file: &str, language: &str, kind: TemplateKind) -> Option<MailTemplate> {
     let mut mails = file.split(HEAD).filter_map(|mail| mail.split_once('\n'));
@@ -32,9 +35,10 @@ fn html(language: &str, subject: &str, text: &str) -> String {
 }
 
 fn block(block: &str) -> String {
-    if block == "{{ link_url }}" {
+    if let Some(rest) = block.strip_prefix("{{ link_url }}") {
         let copyable = "<p style=\"word-break:break-all\">{{ link_url }}</p>";
-        return format!("<p>{{{{ link_button }}}}</p>\n{copyable}\n");
+        let code = if rest == QR_CODE { "<p>{{ qr_code_img }}</p>\n" } else { "" };
+        return format!("<p>{{{{ link_button }}}}</p>\n{copyable}\n{code}");
     }
     let cells: Option<Vec<_>> = block.lines().map(cells).collect();
     let Some(cells) = cells else {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::Value;
 
 use super::facts::{Link, MailFacts};
-use super::labels::{button_label, channel_name, invite_label};
+use super::labels::{activation_label, button_label, channel_name, invite_label};
 use super::part::MailPart;
 use super::text::{escaped, one_line, shown_time};
 use super::topic_variables::TopicVariables;
@@ -26,8 +26,21 @@ pub struct MailValues<'a> {
     pub link_url: &'a str,
     pub expires_hours: u64,
     pub expires_at: Time,
+    pub app: AppAddresses<'a>,
     pub about: &'a TopicVariables,
 }
+
+/// The addresses of the product's app, from the settings. Each is empty if it is not set.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AppAddresses<'a> {
+    pub download_link: &'a str,
+    pub web_link: &'a str,
+    pub logo: &'a str,
+    pub market_code: &'a str,
+}
+
+/// The Content-ID of the image that shows the link as a QR code. A mail whose HTML names it must carry the image.
+pub const QR_CODE_ID: &str = "qr-code";
 
 /// The variables that a part may use, with their values.
 pub(super) fn known_values(
@@ -53,6 +66,7 @@ pub(super) fn known_values(
     let label = match facts.link {
         Link::None => return known,
         Link::Account => button_label(language, values.channel),
+        Link::Activation => activation_label(language).to_owned(),
         Link::Invite => invite_label(language).to_owned(),
     };
     known.insert("link_url", link(part, values.link_url));
@@ -60,8 +74,46 @@ pub(super) fn known_values(
     if part == MailPart::Html {
         known.insert("link_button", button(&label, values));
     }
+    if facts.shows_app {
+        add_app(&mut known, part, &label, values);
+    }
     known
 }
+
+/// Adds the product's own names: of the person, of the link, and of the app's addresses.
+fn add_app(
+    known: &mut BTreeMap<&'static str, Value>,
+    part: MailPart,
+    label: &str,
+    values: &MailValues<'_>,
+) {
+    let same = [("f_name", "first_name"), ("l_name", "last_name"), ("u_name", "username")];
+    for (name, ours) in same {
+        let value = known.get(ours).cloned().unwrap_or_default();
+        known.insert(name, value);
+    }
+    known.insert("app_download_link", link(part, values.app.download_link));
+    known.insert("web_app_link", link(part, values.app.web_link));
+    known.insert("market_code", one_line(values.app.market_code).into());
+    if part == MailPart::Html {
+        let image = |source: &str, width: u32, text: &str| {
+            let (source, text) = (escaped(&one_line(source)), escaped(&one_line(text)));
+            let image = format!("<img src=\"{source}\" alt=\"{text}\" width=\"{width}\">");
+            Value::from_safe_string(image)
+        };
+        known.insert("sign_in_btn", button(label, values));
+        known.insert("qr_code_img", image(&format!("cid:{QR_CODE_ID}"), QR_CODE_WIDTH, label));
+        let logo = match values.app.logo {
+            "" => Value::from(""),
+            logo => image(logo, LOGO_WIDTH, values.company_name),
+        };
+        known.insert("logo_img", logo);
+    }
+}
+
+/// How wide mails show the QR code and the logo, in CSS pixels: a phone reads the code from a screen at this size.
+const QR_CODE_WIDTH: u32 = 185;
+const LOGO_WIDTH: u32 = 160;
 
 fn add_person(known: &mut BTreeMap<&'static str, Value>, values: &MailValues<'_>) {
     let plain = |text: &str| Value::from(one_line(text));

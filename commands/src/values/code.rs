@@ -196,6 +196,7 @@ codes! {
     RecipientCorporatePhoneMissing "recipient.corporate_phone_missing" "No corporate phone number is listed for the user; add one."
     RecipientEmailMissing "recipient.email_missing" "The user has no valid e-mail address; add one."
     RecipientEmailUndeliverable "recipient.email_undeliverable" "The mail server rejected the e-mail address permanently; correct the address."
+    RecipientSocialMessagingOff "recipient.social_messaging_off" "The account is active and its social messaging is off, so there is no channel to link; switch it on for the account first."
     RecipientInvitationAlreadyLive "recipient.invitation_already_live" "An earlier invitation of the user is still valid; resend it if the user needs it again."
     DeliveryTimeout "delivery.timeout" "The result of the mail was not reported in time, so the mail may have been sent; resend it if needed."
     DeliveryUncertain "delivery.uncertain" "The engine was interrupted while it sent the mail, so the mail may have been sent; resend it if needed."

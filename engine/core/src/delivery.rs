@@ -11,6 +11,7 @@ use crate::delivery::mail::{Mail, MailError, Purpose};
 pub mod mail;
 pub mod null;
 pub mod outbox;
+mod qr_code;
 pub mod smtp;
 pub mod token;
 

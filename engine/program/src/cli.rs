@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, Parser, Subcommand};
 use tracing_subscriber::EnvFilter;
 
+mod accounts;
 mod advice;
 mod bench;
 mod columns;
@@ -103,6 +104,7 @@ enum OfCompany {
     Roles(roles::Roles),
     OrgUnits(org_units::OrgUnits),
     PermissionGroups(org_units::PermissionGroups),
+    Accounts(accounts::Accounts),
     Permissions(permissions::Permissions),
     Templates(templates::Templates),
     Numbers(numbers::Numbers),
@@ -172,6 +174,7 @@ impl OfCompany {
             Self::Roles(verb) => verb.check(),
             Self::OrgUnits(verb) => verb.check(),
             Self::PermissionGroups(verb) => verb.check(),
+            Self::Accounts(verb) => verb.check(),
             Self::Permissions(verb) => verb.check(),
             Self::Templates(verb) => verb.check(),
             Self::Numbers(verb) => verb.check(),
@@ -191,6 +194,7 @@ impl OfCompany {
             Self::Roles(verb) => verb.run(session).await,
             Self::OrgUnits(verb) => verb.run(session).await,
             Self::PermissionGroups(verb) => verb.run(session).await,
+            Self::Accounts(verb) => verb.run(session).await,
             Self::Permissions(verb) => verb.run(session).await,
             Self::Templates(verb) => verb.run(session).await,
             Self::Numbers(verb) => verb.run(session).await,

@@ -11,10 +11,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 
-use super::accounts::AccountStatus;
 use super::counts::PoolCounts;
 use crate::query::{Access, Param, Query, QueryError, QueryRequest, RowsAnswer, schema_of};
 use crate::rows::Rows;
+use crate::tables::accounts::AccountStatus;
 use crate::tables::org_units;
 use crate::tables::settings::settings;
 

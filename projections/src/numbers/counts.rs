@@ -6,11 +6,11 @@ use std::ops::ControlFlow;
 use boarding_commands::company::Stock;
 use boarding_commands::values::CompanyId;
 
-use super::accounts::pending_without_number;
 use super::pool::{NumberProjection, NumberStatus};
 use crate::projection::scan;
 use crate::query::QueryRequest;
 use crate::rows::{Rows, RowsError};
+use crate::tables::accounts::pending_without_number;
 use crate::tables::org_units;
 
 /// The numbers of one owner.

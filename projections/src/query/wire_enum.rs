@@ -44,10 +44,10 @@ pub(crate) fn wire_names<E: WireEnum>() -> Vec<&'static str> {
 
 /// Declares an enum together with its names on the wire.
 macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident $wire_name:literal)* }) => {
+    ($(#[$doc:meta])* $name:ident { $($(#[$note:meta])* $variant:ident $wire_name:literal)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-        pub(crate) enum $name { $($variant),* }
+        pub(crate) enum $name { $($(#[$note])* $variant),* }
 
         impl $crate::query::WireEnum for $name {
             fn all() -> impl Iterator<Item = Self> {

@@ -37,6 +37,9 @@ pub(crate) struct ImportRow {
     pub run: Option<RunId>,
     /// Why the requested run was refused.
     pub not_invited: Option<Problem>,
+    /// The organization and permission group of all rows, if the command chose them.
+    pub organization: Option<String>,
+    pub permission_group: Option<String>,
 }
 
 /// Imports by id.
@@ -45,7 +48,7 @@ pub(crate) struct ImportProjection;
 
 impl Projection for ImportProjection {
     const TABLE: Table = Table::Imports;
-    const VERSION: u32 = 3;
+    const VERSION: u32 = 4;
     type Row = ImportRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -55,7 +58,9 @@ impl Projection for ImportProjection {
             | Event::ImportUndoStarted { import }
             | Event::RowUndone { import, .. }
             | Event::ImportUndone { import, .. }
-            | Event::ImportInvitesRefused { import, .. } => Some(key(*import).into()),
+            | Event::ImportUndoKept { import, .. }
+            | Event::ImportInvitesRefused { import, .. }
+            | Event::ImportPlaced { import, .. } => Some(key(*import).into()),
             Event::RunRequested { run, source, .. } => {
                 requesting_import(*run, source).map(|id| key(id).into())
             }
@@ -79,6 +84,8 @@ impl Projection for ImportProjection {
                 ended_at: None,
                 run: None,
                 not_invited: None,
+                organization: None,
+                permission_group: None,
             });
         }
         let mut import = row?;
@@ -95,6 +102,7 @@ impl Projection for ImportProjection {
             Event::RowUndone { outcome, .. } => {
                 import.undo.get_or_insert_default().add(*outcome);
             }
+            Event::ImportUndoKept { counts, .. } => import.undo = Some(*counts),
             Event::ImportUndone { counts, .. } => {
                 import.undo = Some(*counts);
                 import.state = ImportStatus::Undone;
@@ -102,6 +110,10 @@ impl Projection for ImportProjection {
             Event::RunRequested { run, .. } => import.run = Some(*run),
             Event::ImportInvitesRefused { problem, .. } => {
                 import.not_invited = Some(problem.clone());
+            }
+            Event::ImportPlaced { organization, permission_group, .. } => {
+                import.organization = Some(organization.clone());
+                import.permission_group = Some(permission_group.clone());
             }
             _ => {}
         }

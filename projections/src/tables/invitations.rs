@@ -20,14 +20,13 @@ wire_enum! {
         Linked "linked"
         Expired "expired"
         Revoked "revoked"
-        Ended "ended"
     }
 }
 
 impl InvitationStatus {
     /// Whether the state is final: a later report about the mail does not change it.
     fn is_final(self) -> bool {
-        matches!(self, Self::Bounced | Self::Linked | Self::Expired | Self::Revoked | Self::Ended)
+        matches!(self, Self::Bounced | Self::Linked | Self::Expired | Self::Revoked)
     }
 }
 
@@ -41,7 +40,7 @@ pub(crate) struct LatestInvitation {
     pub state: InvitationStatus,
     pub sent_at: Option<Time>,
     pub expires_at: Option<Time>,
-    /// What has ended the link, if its reason did.
+    /// What has ended the link, if nobody revoked it but its reason was lost.
     pub code: Option<Code>,
 }
 
@@ -67,8 +66,7 @@ impl LatestInvitation {
         match self.state {
             InvitationStatus::Linked => Some(Code::InvitationAlreadyUsed),
             InvitationStatus::Expired => Some(Code::InvitationExpired),
-            InvitationStatus::Revoked => Some(Code::InvitationRevoked),
-            InvitationStatus::Ended => self.code,
+            InvitationStatus::Revoked => self.code.or(Some(Code::InvitationRevoked)),
             InvitationStatus::Created
             | InvitationStatus::Sent
             | InvitationStatus::Delivered
@@ -95,12 +93,14 @@ pub(crate) struct UserInvitations {
     /// Earlier generations whose links live on until the next mail is sent, oldest first.
     pub older: Vec<LatestInvitation>,
     pub linked: Vec<Channel>,
+    /// Why the last attempt to invite the user failed; none if it did not.
+    pub failure: Option<Code>,
 }
 
 impl UserInvitations {
     fn new(user: &Who) -> Self {
         let (invitations, older, linked) = (Vec::new(), Vec::new(), Vec::new());
-        Self { user: user.clone(), invitations, older, linked }
+        Self { user: user.clone(), invitations, older, linked, failure: None }
     }
 
     /// Whether the user has no link yet and has an open invitation.
@@ -119,6 +119,7 @@ impl UserInvitations {
 
     /// Adds a generation. `keeps_older` tells whether the links before it live on until its mail is sent.
     fn dispatch(&mut self, run: RunId, id: InvitationId, generation: u32, keeps_older: bool) {
+        self.failure = None;
         let before = self.invitations.iter().position(|one| one.invitation == id);
         let before = before.map(|place| self.invitations.remove(place));
         self.older.retain(|one| one.invitation != id || (keeps_older && one.may_be_used()));
@@ -188,6 +189,9 @@ impl UserInvitations {
 
     /// Applies a report about the mail.
     fn report(&mut self, event: &Event, now: Time) {
+        if let Event::InviteFailed { code, .. } = event {
+            self.failure = Some(*code);
+        }
         let (run, state) = match event {
             Event::InviteSent { run, .. } => (*run, InvitationStatus::Sent),
             Event::InviteDeferred { run, .. } => (*run, InvitationStatus::Deferred),
@@ -226,7 +230,7 @@ pub(crate) struct InvitationProjection;
 
 impl Projection for InvitationProjection {
     const TABLE: Table = Table::Invitations;
-    const VERSION: u32 = 4;
+    const VERSION: u32 = 5;
     type Row = UserInvitations;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -248,9 +252,12 @@ impl Projection for InvitationProjection {
     fn evolve(row: Option<UserInvitations>, fact: &Fact<'_>) -> Option<UserInvitations> {
         let mut user = match (row, fact.event) {
             (Some(user), _) => user,
-            (None, Event::InviteDispatched { user, .. } | Event::UserLinked { user, .. }) => {
-                UserInvitations::new(user)
-            }
+            (
+                None,
+                Event::InviteDispatched { user, .. }
+                | Event::InviteFailed { user, .. }
+                | Event::UserLinked { user, .. },
+            ) => UserInvitations::new(user),
             (None, _) => return None,
         };
         match fact.event {
@@ -275,7 +282,7 @@ impl Projection for InvitationProjection {
                 user.end(*invitation, *generation, InvitationStatus::Revoked, None);
             }
             Event::InvitationEnded { invitation, generation, code, .. } => {
-                user.end(*invitation, *generation, InvitationStatus::Ended, Some(*code));
+                user.end(*invitation, *generation, InvitationStatus::Revoked, Some(*code));
             }
             event => user.report(event, fact.commit.at),
         }

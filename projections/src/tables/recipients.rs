@@ -12,13 +12,15 @@ use crate::query::wire_enum;
 use crate::rows::{Rows, RowsError, Table};
 
 wire_enum! {
-    /// The status of a recipient. The last three are final.
+    /// The status of a recipient. Success, skipped and failed are final.
     RecipientStatus {
         Queued "queued"
         Dispatching "dispatching"
         Success "success"
         Skipped "skipped"
         Failed "failed"
+        /// The run was withdrawn before it started. Rows of this state are stored as queued.
+        Withdrawn "withdrawn"
     }
 }
 

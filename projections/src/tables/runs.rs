@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use boarding_commands::commit::Fact;
-use boarding_commands::event::{Channel, Event};
+use boarding_commands::event::{Channel, Event, Source};
 use boarding_commands::values::{CompanyId, ImportId, Personal, RunId, Time};
 use serde::{Deserialize, Serialize};
 
@@ -37,16 +37,32 @@ pub(crate) struct RunRow {
     pub requested_at: Time,
     pub started_at: Option<Time>,
     pub ended_at: Option<Time>,
+    pub source: Source,
+    pub not_before: Option<Time>,
+    pub withdrawn: Option<Withdrawal>,
 }
+
+/// Who withdrew a run, and when.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Withdrawal {
+    pub by: Personal<String>,
+    pub at: Time,
+}
+
+/// The most names in the source of a run, in people. The row is written again for each recipient, so it stays small.
+pub(crate) const SOURCE_NAMES_MAX: usize = 20;
 
 impl RunRow {
     /// A run is pending as soon as it is requested. It gets a place in the queue later.
-    fn requested(run: RunId, channel: Channel, total: u64, fact: &Fact<'_>) -> Self {
+    fn requested(run: RunId, channel: Channel, source: &Source, fact: &Fact<'_>) -> Self {
         Self {
             run,
             channel,
+            source: shortened(source),
+            not_before: None,
+            withdrawn: None,
             state: RunStatus::Pending,
-            total,
+            total: 0,
             passed: 0,
             skipped: 0,
             failed: 0,
@@ -69,7 +85,7 @@ pub(crate) struct RunProjection;
 
 impl Projection for RunProjection {
     const TABLE: Table = Table::Runs;
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
     type Row = RunRow;
 
     fn key(fact: &Fact<'_>) -> Option<Vec<u8>> {
@@ -88,15 +104,19 @@ impl Projection for RunProjection {
     }
 
     fn evolve(row: Option<RunRow>, fact: &Fact<'_>) -> Option<RunRow> {
-        if let Event::RunRequested { run, channel, total, .. } = fact.event {
-            return Some(RunRow::requested(*run, *channel, *total, fact));
+        if let Event::RunRequested { run, channel, source, total, not_before, .. } = fact.event {
+            let requested = RunRow::requested(*run, *channel, source, fact);
+            return Some(RunRow { total: *total, not_before: *not_before, ..requested });
         }
         let mut run = row?;
         let now = fact.commit.at;
         match fact.event {
             Event::RunScheduled { .. } => run.state = RunStatus::Scheduled,
             Event::RunQueued { .. } => run.state = RunStatus::Pending,
-            Event::RunWithdrawn { .. } => run.state = RunStatus::Withdrawn,
+            Event::RunWithdrawn { .. } => {
+                run.state = RunStatus::Withdrawn;
+                run.withdrawn = Some(Withdrawal { by: fact.commit.actor.clone(), at: now });
+            }
             Event::RunStarted { .. } => {
                 run.state = RunStatus::Running;
                 run.started_at = Some(now);
@@ -112,6 +132,15 @@ impl Projection for RunProjection {
         }
         Some(run)
     }
+}
+
+/// The source with the first [`SOURCE_NAMES_MAX`] of its names.
+fn shortened(source: &Source) -> Source {
+    let mut source = source.clone();
+    if let Source::Users(users) | Source::Resend { users, .. } = &mut source {
+        users.truncate(SOURCE_NAMES_MAX);
+    }
+    source
 }
 
 /// Run ids, newest first. Ids cannot give this order, because clients may choose them.

@@ -5,10 +5,11 @@ use serde_json::{Value, json};
 use crate::support::paths::fixture;
 use crate::support::program::{Cli, keys};
 
-const RUN_KEYS: [&str; 13] = [
+const RUN_KEYS: [&str; 17] = [
     "channel",
     "ended_at",
     "failed",
+    "not_before",
     "passed",
     "queue_place",
     "remaining",
@@ -16,9 +17,12 @@ const RUN_KEYS: [&str; 13] = [
     "requested_by",
     "run",
     "skipped",
+    "source",
     "started_at",
     "state",
     "total",
+    "withdrawn_at",
+    "withdrawn_by",
 ];
 const IMPORT_KEYS: [&str; 25] = [
     "activated",

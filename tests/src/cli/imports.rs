@@ -204,6 +204,21 @@ fn undo_reverses_an_import_and_lists_kept_rows() {
     assert_eq!(cli.rows(&["imports"]).len(), 2);
 }
 
+/// P23: An undo that reverses nothing leaves the import as it was: a source of runs, and not undone.
+#[test]
+fn import_whose_rows_are_all_kept_stays() {
+    let cli = Cli::with_company();
+    let file = cli.people("people.csv", &[("ann", "+84923448071"), ("bob", "+84923448072")]);
+    cli.import(&file);
+    cli.run(&["roles", "assign", "Team Lead", "--user", "ann", "--user", "bob"]).expect_status(0);
+    for _ in 0..2 {
+        let undo = cli.run(&["imports", "undo", "latest", "--yes"]).expect_status(0).stdout;
+        assert!(undo.contains("nothing was undone, so the import stays"), "{undo}");
+        assert!(undo.contains("is completed: 0 rows reversed, 2 kept"), "{undo}");
+    }
+    assert_eq!(cli.start(&["--import", "latest"])["passed"], 2);
+}
+
 /// LX-07: A file with one person over the limit imports nothing. A file at the limit is imported.
 #[test]
 fn file_over_the_limit_imports_nothing() {

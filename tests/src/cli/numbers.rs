@@ -188,7 +188,10 @@ fn invitations_are_resent_moved_and_revoked() {
     let check = cli.run(&[&moving[..], &["--check"]].concat()).expect_status(0).stdout;
     assert_eq!(check, "the accounts can be moved\n");
     let stdout = cli.run(&moving).expect_status(0).stdout;
-    assert_eq!(stdout, "1 account moved to APAC\n");
+    assert!(
+        stdout.starts_with("1 account moved to APAC\n") && stdout.contains("Traders"),
+        "{stdout}"
+    );
     cli.run(&["invitations", "revoke", ann, "--channel", "whatsapp"]).expect_status(0);
     let revoked = cli.rows(&["invitations", "--state", "revoked"]);
     assert_eq!(revoked[0]["user"], ann);

@@ -214,8 +214,22 @@ fn started_run_cannot_be_stopped() {
     let scheduled = cli.start(&["--import", "latest", "--not-before", "2999-01-01T00:00:00Z"]);
     assert_eq!(scheduled["state"], "scheduled");
     let id = scheduled["run"].as_str().unwrap();
-    cli.run(&["runs", "withdraw", id]).expect_status(0);
-    assert_eq!(cli.json(&["runs", "show", id])["state"], "withdrawn");
+    cli.run(&["runs", "withdraw", "latest"]).expect_status(0);
+    let row = cli.json(&["runs", "show", id]);
+    assert_eq!((&row["state"], &row["withdrawn_by"]), (&json!("withdrawn"), &json!("olga@local")));
+    assert_eq!(row["not_before"], "2999-01-01T00:00:00.000Z");
+    assert!(row["withdrawn_at"].is_string() && row["source"]["import"].is_string(), "{row}");
+    let statuses: Vec<_> = cli.rows(&["log", id]).iter().map(|row| row["status"].clone()).collect();
+    assert_eq!(statuses, ["withdrawn"; 3]);
+    let csv = cli.run(&["runs", "--csv"]).expect_status(0).stdout;
+    let title = csv.lines().next().unwrap();
+    assert!(
+        title.ends_with("Scheduled For,Started At,Ended At,Withdrawn By,Withdrawn At"),
+        "{csv}"
+    );
+    assert!(csv.contains("2999-01-01T00:00:00.000Z,,,olga@local,"), "{csv}");
+    let table = cli.run(&["runs"]).expect_status(0).stdout;
+    assert!(table.contains("ENDED AT") && table.contains(" import 0"), "{table}");
     assert_eq!(cli.rows(&["runs", "--state", "withdrawn"]).len(), 1);
     assert_eq!(cli.rows(&["runs", "queue"]), Vec::<Value>::new());
 }

@@ -99,7 +99,7 @@ async fn link_ends_with_its_reason_and_says_why() {
         ok(&harness.submit(command, body).await);
         harness.settle().await;
         refused(&follow(&harness, &token).await, code);
-        assert_eq!(shown(&harness).await, json!([1, "ended", code]), "{command}");
+        assert_eq!(shown(&harness).await, json!([1, "revoked", code]), "{command}");
         let user = harness.row("user", json!({"user": "ann"})).await;
         assert_eq!(user["link_ends"]["whatsapp"], json!(code), "{command}");
         let history = harness.rows("history", json!({"entity": "user:ann"})).await;

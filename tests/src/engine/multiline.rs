@@ -96,11 +96,15 @@ async fn pending_invitations_move_only_with_enough_numbers() {
     assert_eq!((message.as_str(), harness.log_bytes()), (MESSAGE, before));
     let allowed = harness.row("can_move", body(2)).await;
     assert_eq!((&allowed["allowed"], &allowed["message"]), (&json!(true), &Value::Null));
-    assert_eq!(ok(&harness.submit("MovePendingInvitations", body(2)).await), json!({"moved": 2}));
+    let moved = ok(&harness.submit("MovePendingInvitations", body(2)).await);
+    assert_eq!(
+        (&moved["moved"], &moved["accounts"][0]["permission_group"]),
+        (&json!(2), &json!("Traders"))
+    );
     let moved = harness.row("user", json!({"user": keys[0]})).await;
     assert_eq!(
-        (&moved["org_unit"], moved["attributes"].get("permission_group")),
-        (&json!("APAC"), None)
+        (&moved["org_unit"], &moved["attributes"]["permission_group"]),
+        (&json!("APAC"), &json!("Traders"))
     );
     let emea = utilisation(&harness, "EMEA").await;
     let apac = utilisation(&harness, "APAC").await;

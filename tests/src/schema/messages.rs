@@ -249,7 +249,12 @@ impl Session {
         });
         let import = self.accepted("ImportFile", accounts).await["import"].clone();
         self.rows("import_rows", json!({"import": import})).await;
-        self.rows("batch_operation_reports", json!({})).await;
+        self.rows("accounts", json!({"status": "not_invited"})).await;
+        self.answer("account", json!({"user": "una@acme.example"})).await;
+        let edited =
+            json!({"account": "uwe@acme.example", "language": "German", "first_name": "Uwe"});
+        self.accepted("EditAccount", edited).await;
+        self.rows("batch_operation_reports", json!({"organization": "Europe"})).await;
         self.rows("batch_operation_report", json!({"import": import})).await;
         let users = ["una@acme.example", "uwe@acme.example"];
         let invite = json!({"users": users, "channel": "whatsapp"});

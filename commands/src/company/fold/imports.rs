@@ -75,7 +75,11 @@ impl Company {
             ImportEvent::RowUndone { import, row, outcome, .. } => {
                 self.undo_row(*import, *row, *outcome);
             }
-            ImportEvent::ImportUndone { import, .. } => self.end_undo(*import),
+            ImportEvent::ImportUndone { import, .. } => self.end_undo(*import, Undo::Done),
+            ImportEvent::ImportUndoKept { import, .. } => {
+                self.end_undo(*import, Undo::No);
+                self.latest_import = self.newest_import();
+            }
         }
     }
 
@@ -134,10 +138,10 @@ impl Company {
         }
     }
 
-    fn end_undo(&mut self, import: ImportId) {
+    fn end_undo(&mut self, import: ImportId, undo: Undo) {
         self.undoing.remove(&import);
-        if let Some(done) = self.imports.get_mut(&import) {
-            done.undo = Undo::Done;
+        if let Some(ended) = self.imports.get_mut(&import) {
+            ended.undo = undo;
         }
     }
 

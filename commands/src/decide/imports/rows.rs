@@ -21,8 +21,9 @@ use crate::user_file::{ParsedRow, RowValues};
 use crate::values::{Code, ImportId, Personal, Phone, Problem, UserKey};
 pub use allotment::Allotment;
 pub(crate) use allotment::{former_phones, phone_mark};
+pub(in crate::decide::imports) use changes::Changes;
 pub(crate) use changes::attributes_changed;
-use changes::{Changes, merged};
+use changes::merged;
 
 /// Applies the rows of one commit. It remembers what earlier rows of the commit change, because `company` is the state
 /// before the commit.

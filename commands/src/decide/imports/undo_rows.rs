@@ -34,8 +34,13 @@ impl Decide for UndoRows {
         }
         let mut events = reversals.events;
         if self.last {
-            let counts = counted(counts, &events);
-            events.push(Event::ImportUndone { import: self.import, counts });
+            let (import, counts) = (self.import, counted(counts, &events));
+            // An import whose rows all stand is still there: it is no undone import.
+            let stands = counts.reversed == 0 && counts.kept + counts.errored > 0;
+            events.push(match stands {
+                true => Event::ImportUndoKept { import, counts },
+                false => Event::ImportUndone { import, counts },
+            });
         }
         Ok(Decision::append_if_any(events))
     }
@@ -264,6 +269,10 @@ mod tests {
         ];
         assert_eq!(outcomes, expected);
         assert_eq!(snapshots(&story.company()), as_is);
+        assert_eq!(story.0.last().map(Event::name), Some("ImportUndoKept"));
+        let company = story.company();
+        assert_eq!(company.0.latest_import, Some(import_id()), "it is a source of runs as before");
+        company.after(UndoImport { import: import_id(), mode: ImportMode::Commit });
     }
 
     /// P23: a person in a later import is kept until that import is undone.

@@ -11,14 +11,14 @@ use crate::company::{Company, User, UserId};
 use crate::decide::numbers::pool::{at, check_org_unit, too_few};
 use crate::decide::rule::{Context, Decide, Decision};
 use crate::dialect::PERMISSION_GROUP;
-use crate::event::{Event, Permission};
+use crate::event::{Event, Permission, Person, Who};
 use crate::values::{Code, Personal, Refusal};
 
 /// The most accounts moved at once, in accounts: each is one person's values in one commit.
 pub const MAX_ACCOUNTS: usize = 500;
 
 /// Accounts with a pending invitation go to another organization: all of them, or none. A number that was
-/// assigned goes with its account; the permissions are the destination's own from then on.
+/// assigned goes with its account, and so does its permission group, unless another one is named.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MovePendingInvitations {
@@ -26,12 +26,22 @@ pub struct MovePendingInvitations {
     pub accounts: Vec<String>,
     /// The organization they go to.
     pub dest: String,
+    /// The permission group they get; without it each keeps its own.
+    pub permission_group: Option<String>,
 }
 
-/// The number of moved accounts, without those that were in the organization before.
+/// The moved accounts, without those that were in the organization before.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Moved {
     moved: usize,
+    accounts: Vec<MovedAccount>,
+}
+
+/// A moved account with its permission group in the new organization.
+#[derive(Debug, Serialize, JsonSchema)]
+struct MovedAccount {
+    account: Who,
+    permission_group: Option<String>,
 }
 
 impl Decide for MovePendingInvitations {
@@ -50,6 +60,12 @@ impl Decide for MovePendingInvitations {
                 .with(details));
         }
         check_org_unit(company, &self.dest)?;
+        if let Some(group) = &self.permission_group
+            && !company.permission_groups.contains_key(group)
+        {
+            let details = json!({"permission_group": group});
+            return Err(Refusal::new(Code::PermissionGroupNotFound).with(details));
+        }
         let movers = self.movers(company)?;
         let without_number = movers.iter().filter(|(id, _)| company.numbers.of(*id).is_none());
         let dest = company.numbers.stock(&company.numbers.owner(Some(&self.dest)));
@@ -59,7 +75,12 @@ impl Decide for MovePendingInvitations {
             return Err(refusal);
         }
         let events = movers.iter().flat_map(|(id, user)| self.moved(company, *id, user)).collect();
-        Ok(Decision::append(events).with_result(json!(Moved { moved: movers.len() })))
+        let accounts = movers.iter().map(|(_, user)| MovedAccount {
+            account: Personal(user.key()),
+            permission_group: self.group_after(&user.person()),
+        });
+        let moved = Moved { moved: movers.len(), accounts: accounts.collect() };
+        Ok(Decision::append(events).with_result(json!(moved)))
     }
 }
 
@@ -81,11 +102,18 @@ impl MovePendingInvitations {
         Ok(movers)
     }
 
+    /// The permission group of a person after the move.
+    fn group_after(&self, person: &Person) -> Option<String> {
+        self.permission_group.clone().or_else(|| person.attributes.get(PERMISSION_GROUP).cloned())
+    }
+
     fn moved(&self, company: &Company, id: UserId, user: &User) -> Vec<Event> {
         let mut person = user.person();
         let mut changed = vec!["org_unit".to_owned()];
-        if person.attributes.remove(PERMISSION_GROUP).is_some() {
+        let group = self.group_after(&person);
+        if person.attributes.get(PERMISSION_GROUP) != group.as_ref() {
             changed.push("attributes".to_owned());
+            person.attributes.extend(group.map(|group| (PERMISSION_GROUP.to_owned(), group)));
         }
         let updated = Event::UserUpdated {
             user: Personal(user.key()),
@@ -129,7 +157,7 @@ mod tests {
 
     fn to_apac(accounts: &[&str]) -> MovePendingInvitations {
         let accounts = accounts.iter().map(|key| (*key).to_owned()).collect();
-        MovePendingInvitations { accounts, dest: "APAC".to_owned() }
+        MovePendingInvitations { accounts, dest: "APAC".to_owned(), permission_group: None }
     }
 
     /// Ann and Bob are pending without a number, Cid with one; APAC has `numbers` numbers.
@@ -155,7 +183,7 @@ mod tests {
             refusal.message,
             "Unable to move account(s). You do not have enough numbers available in the selected organization"
         );
-        assert_eq!(company(2).when(to_apac(&["ann", "bob", "cid"])).result(), json!({"moved": 3}));
+        assert_eq!(company(2).when(to_apac(&["ann", "bob", "cid"])).result()["moved"], 3);
     }
 
     /// ML-18: only invitations without a number count; an account takes its number along.
@@ -205,9 +233,9 @@ mod tests {
         company(5).when(nowhere).then_refused(Code::OrgUnitNotFound);
     }
 
-    /// Moved people get the permissions of the destination.
+    /// A moved account keeps its permission group or gets the one that is named, and the answer says which.
     #[test]
-    fn who_moves_leaves_the_permission_group_behind() {
+    fn moved_account_keeps_its_permission_group_or_gets_another() {
         let mut company = company(1);
         let mut person = company.0.users.find("ann").unwrap().1.person();
         person.attributes.insert(PERMISSION_GROUP.to_owned(), "Traders".to_owned());
@@ -219,9 +247,24 @@ mod tests {
             changed: vec![],
             row: None,
         };
-        company.append(crate::decide::testing::NOW, "jane", &[updated]);
-        let company = company.after(to_apac(&["ann"]));
-        let user = company.0.users.find("ann").unwrap().1;
-        assert_eq!((user.person().attributes.len(), user.org_unit.as_deref()), (0, Some("APAC")));
+        let (permission_group, permissions) = ("Brokers".to_owned(), vec![]);
+        let defined = Event::PermissionGroupDefined { permission_group, permissions };
+        company.append(crate::decide::testing::NOW, "jane", &[updated, defined]);
+        let group = |command: MovePendingInvitations| {
+            let then = company.when(command);
+            let Event::UserUpdated { person, org_unit, .. } = &then.events()[0] else { panic!() };
+            assert_eq!(org_unit.as_deref(), Some("APAC"));
+            let group = person.attributes[PERMISSION_GROUP].clone();
+            let told = json!([{"account": "ann", "permission_group": group}]);
+            assert_eq!(then.result()["accounts"], told);
+            group
+        };
+        assert_eq!(group(to_apac(&["ann"])), "Traders");
+        let named = |name: &str| MovePendingInvitations {
+            permission_group: Some(name.to_owned()),
+            ..to_apac(&["ann"])
+        };
+        assert_eq!(group(named("Brokers")), "Brokers");
+        company.when(named("Pirates")).then_refused(Code::PermissionGroupNotFound);
     }
 }

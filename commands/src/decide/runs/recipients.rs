@@ -13,7 +13,7 @@ use crate::decide::dialect_rules::{needs_corporate_phone, supersedes_live_invita
 use crate::decide::outcome::MailOutcome;
 use crate::decide::runs::queue::end_if_done;
 use crate::event::message_id;
-use crate::event::{Channel, Event, SentOn, TemplateKind, Wording};
+use crate::event::{Channel, Event, SentOn, Wording};
 use crate::settings::Settings;
 use crate::values::{Code, InvitationId, Personal, Refusal, RunId, Time};
 
@@ -180,16 +180,16 @@ pub(crate) fn dispatched(company: &Company, found: &Found<'_>, via: &str, at: Ti
         email: Personal(user.email().unwrap_or_default().to_owned()),
         message_id: own_message_id(company, run, place),
         via: via.to_owned(),
-        template: wording(company, user).filter(|_| !via.is_empty()),
+        template: wording(company, recipient.user, user).filter(|_| !via.is_empty()),
         sent_on: Some(SentOn { phone: phone.map(Personal), on_record }),
     }
 }
 
 /// The template of a person's invitation that is valid now.
-fn wording(company: &Company, user: &User) -> Option<Wording> {
+fn wording(company: &Company, id: UserId, user: &User) -> Option<Wording> {
     let person = user.person();
     let language = person.attributes.get("language").map(String::as_str);
-    company.wording(TemplateKind::ChannelInvitation, language)
+    company.wording(company.invitation_kind(id, user), language)
 }
 
 /// What a run says about whether a person is invited.
@@ -229,6 +229,9 @@ pub(crate) fn outcome_without_mail(
     if link.linked {
         return Some(MailOutcome::skipped(Code::RecipientAlreadyLinked));
     }
+    if is_without_social_messaging(company, id, user) {
+        return Some(MailOutcome::skipped(Code::RecipientSocialMessagingOff));
+    }
     // The channel was enabled when the run was confirmed. An administrator may have disabled it since.
     if !company.settings.channel_enabled(rules.channel) {
         return failed(Code::ChannelNotEnabled);
@@ -252,6 +255,13 @@ pub(crate) fn outcome_without_mail(
         return Some(MailOutcome::skipped(Code::RecipientInvitationAlreadyLive));
     }
     None
+}
+
+/// Whether the person has an account that is activated and may link no channel.
+fn is_without_social_messaging(company: &Company, id: UserId, user: &User) -> bool {
+    let is_on_board = !company.is_to_activate(id, user);
+    let setting = || user.person().attributes.get("social_messaging").is_some_and(|on| on == "No");
+    company.numbers.is_account(id) && is_on_board && setting()
 }
 
 /// A claim without a report that an earlier process left.

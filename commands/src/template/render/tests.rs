@@ -7,7 +7,7 @@ use ulid::Ulid;
 use super::*;
 use crate::event::{Channel, Counts, TemplateKind};
 use crate::mail_kinds::{self, topics::import};
-use crate::template::{LANGUAGES, TopicVariables, builtin};
+use crate::template::{AppAddresses, LANGUAGES, TopicVariables, builtin};
 use crate::values::{ImportId, Time};
 
 const INVITATION: TemplateKind = TemplateKind::ChannelInvitation;
@@ -36,6 +36,7 @@ fn values() -> MailValues<'static> {
         link_url: "https://link.example/l?a=1&t=abc",
         expires_hours: 24,
         expires_at: Time(1_763_800_000_000),
+        app: AppAddresses { download_link: "https://app.example/get", ..AppAddresses::default() },
         about: &IMPORT,
     }
 }

@@ -4,14 +4,15 @@ use std::fmt;
 use std::time::{Duration, SystemTime};
 
 use boarding_commands::company::InvitationClaim;
-use boarding_commands::template::Rendered;
+use boarding_commands::template::{QR_CODE_ID, Rendered};
 use boarding_commands::values::email::with_ascii_domain;
 use boarding_commands::values::{Code, CompanyId, Digest, Personal, RunId, Time};
 use lettre::Address;
-use lettre::message::{
-    Mailbox, Message, MultiPart, SinglePart, header::HeaderName, header::HeaderValue,
-};
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart};
 use thiserror::Error;
+
+use super::qr_code;
 
 /// The longest Message-ID, in characters: it fits in one header line of RFC 5322.
 const MAX_MESSAGE_ID_CHARS: usize = 250;
@@ -53,6 +54,8 @@ pub struct Mail {
     pub to_name: String,
     pub date: Time,
     pub content: Rendered,
+    /// The link that the HTML shows as a QR code, if it does.
+    pub coded_link: Option<Personal<String>>,
     /// Set for an invitation, until its claim has a report.
     pub invitation: Option<OpenInvitation>,
 }
@@ -130,10 +133,22 @@ impl Mail {
         let to: Address = with_ascii_domain(&self.to).parse().map_err(|_| MailError::To)?;
         let name = Some(self.to_name.trim().to_owned()).filter(|name| !name.is_empty());
         let content = &self.content;
+        let html = SinglePart::html(content.html.clone());
         let parts = MultiPart::alternative()
-            .boundary(self.boundary())
-            .singlepart(SinglePart::plain(content.text.clone()))
-            .singlepart(SinglePart::html(content.html.clone()));
+            .boundary(self.boundary("text"))
+            .singlepart(SinglePart::plain(content.text.clone()));
+        let code = self.coded_link.as_ref().and_then(|link| qr_code::png(link));
+        let parts = match code {
+            None => parts.singlepart(html),
+            Some(image) => {
+                let image = Attachment::new_inline(QR_CODE_ID.to_owned()).body(
+                    image,
+                    ContentType::parse("image/png").map_err(|_| MailError::Unbuildable)?,
+                );
+                let related = MultiPart::related().boundary(self.boundary("image"));
+                parts.multipart(related.singlepart(html).singlepart(image))
+            }
+        };
         let letter = Message::builder()
             .message_id(Some(format!("<{}>", self.message_id)))
             .date(date(self.date))
@@ -169,9 +184,10 @@ impl Mail {
         }
     }
 
-    /// The MIME boundary. It is derived from the Message-ID, so that a repeated mail has the same bytes.
-    fn boundary(&self) -> String {
-        format!("boarding-{}", Digest::of(self.message_id.as_bytes())).chars().take(60).collect()
+    /// A MIME boundary. It is derived from the Message-ID, so that a repeated mail has the same bytes.
+    fn boundary(&self, of: &str) -> String {
+        let digest = Digest::of(self.message_id.as_bytes());
+        format!("boarding-{of}-{digest}").chars().take(60).collect()
     }
 }
 
@@ -204,6 +220,7 @@ mod tests {
                 text: "Guten Tag\n.\n日本\n".to_owned(),
                 html: "<p>Guten Tag</p>".to_owned(),
             },
+            coded_link: None,
             invitation: None,
         }
     }
@@ -216,7 +233,16 @@ mod tests {
     fn equal_mails_have_equal_bytes() {
         assert_eq!(mail().letter().unwrap().bytes, mail().letter().unwrap().bytes);
         let other = Mail { message_id: "other@boarding.invalid".to_owned(), ..mail() };
-        assert_ne!(mail().boundary(), other.boundary());
+        assert_ne!(mail().boundary("text"), other.boundary("text"));
+    }
+
+    #[test]
+    fn coded_link_is_an_image_beside_the_html() {
+        let link = "https://link.acme.example/abc".to_owned();
+        let text = text(&Mail { coded_link: Some(Personal(link)), ..mail() });
+        assert!(text.contains("multipart/related"), "{text}");
+        assert!(text.contains("Content-ID: <qr-code>\r\n"), "{text}");
+        assert!(text.contains("Content-Type: image/png\r\n"), "{text}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use boarding_commands::company::{Company, InvitationClaim, Notice};
 use boarding_commands::event::{Channel, Event, TemplateKind};
 use boarding_commands::mail_kinds::{self, LinkTarget, TopicFacts};
 use boarding_commands::settings::link_address;
-use boarding_commands::template::{Link, MailTemplate, MailValues};
+use boarding_commands::template::{AppAddresses, Link, MailTemplate, MailValues};
 use boarding_commands::values::{CompanyId, Personal, Time, UserKey};
 
 use crate::delivery::mail::{OpenInvitation, Purpose};
@@ -23,6 +23,7 @@ pub(super) struct Draft {
     company_name: String,
     pub from: String,
     link_base_url: String,
+    app: [Option<String>; 4],
     expires_hours: u64,
     pub message_id: String,
     pub to: String,
@@ -81,6 +82,12 @@ impl Draft {
             company_name: settings.company_name.clone().unwrap_or_default(),
             from: settings.mail_from.clone(),
             link_base_url: settings.link_base_url.clone(),
+            app: [
+                settings.app_download_link.clone(),
+                settings.web_app_link.clone(),
+                settings.logo_url.clone(),
+                settings.market_code.clone(),
+            ],
             expires_hours: settings.invitation_ttl_seconds(channel) / 3600,
             message_id: message_id.clone(),
             to: to.0.clone(),
@@ -95,8 +102,13 @@ impl Draft {
 impl DraftContent {
     fn of(company: &Company, event: &Event) -> Option<Self> {
         match event {
-            Event::InviteDispatched { run, invitation, generation, .. } => Some(Self {
-                kind: TemplateKind::ChannelInvitation,
+            Event::InviteDispatched { run, user, invitation, generation, .. } => Some(Self {
+                kind: company
+                    .users
+                    .find(user.as_str())
+                    .map_or(TemplateKind::ChannelInvitation, |(id, user)| {
+                        company.invitation_kind(id, user)
+                    }),
                 purpose: Purpose::Run(*run),
                 topic: TopicFacts {
                     channel: Some(company.runs.get(run)?.channel),
@@ -130,6 +142,8 @@ impl DraftContent {
 impl Draft {
     /// The values for the template, if the mail has this link and is sent at this time.
     pub(super) fn values<'a>(&'a self, link_url: &'a str, at: Time) -> MailValues<'a> {
+        let [download_link, web_link, logo, market_code] =
+            self.app.each_ref().map(|text| text.as_deref().unwrap_or_default());
         let expires_after_sending = at.plus_seconds(self.expires_hours * 3600);
         MailValues {
             first_name: &self.first_name,
@@ -141,6 +155,7 @@ impl Draft {
             link_url,
             expires_hours: self.expires_hours,
             expires_at: self.topic.expires_at.unwrap_or(expires_after_sending),
+            app: AppAddresses { download_link, web_link, logo, market_code },
             about: &self.topic.variables,
         }
     }

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use boarding_commands::decide::outcome::MailOutcome;
 use boarding_commands::event::Event;
 use boarding_commands::mail_kinds;
-use boarding_commands::template::{MailTemplate, Renderer};
-use boarding_commands::values::{Code, Time};
+use boarding_commands::template::{MailTemplate, QR_CODE_ID, Renderer};
+use boarding_commands::values::{Code, Personal, Time};
 
 use super::drafts::Draft;
 use super::manager::ManagerContext;
@@ -84,6 +84,10 @@ fn render(
     Ok(Mail {
         company: manager.company.clone(),
         purpose: draft.purpose,
+        coded_link: content
+            .html
+            .contains(&format!("\"cid:{QR_CODE_ID}\""))
+            .then(|| Personal(link_url.clone())),
         invitation: draft.invitation(link_url, expires_at),
         message_id: draft.message_id,
         from: draft.from,

@@ -284,6 +284,10 @@ fn phones_and_imports() -> Vec<Event> {
             import: IMPORT,
             counts: UndoCounts { reversed: 290, kept: 9, errored: 1 },
         },
+        Event::ImportUndoKept {
+            import: IMPORT,
+            counts: UndoCounts { reversed: 0, kept: 299, errored: 1 },
+        },
     ]
 }
 

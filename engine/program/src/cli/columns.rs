@@ -1,6 +1,6 @@
 //! The columns of tables, and the text of JSON values.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A column of a table.
 #[derive(Debug, Clone, Copy)]
@@ -16,7 +16,34 @@ const fn column(title: &'static str, field: &'static str) -> Column {
 
 impl Column {
     pub(super) fn cell(&self, row: &Value) -> String {
-        row.pointer(self.field).map(text_of).unwrap_or_default()
+        let name = self.field.trim_start_matches('/');
+        row.pointer(self.field).map(|value| text_of_field(name, value)).unwrap_or_default()
+    }
+}
+
+/// The text of a field for people.
+pub(super) fn text_of_field(name: &str, value: &Value) -> String {
+    match (name, value) {
+        ("source", Value::Object(source)) => text_of_source(source),
+        _ => text_of(value),
+    }
+}
+
+/// The source of a run: `import 01J…`, `org units Sales, Europe`, `users ann, bob`, `resend expired`.
+fn text_of_source(source: &Map<String, Value>) -> String {
+    let Some((kind, given)) = source.iter().next() else { return String::new() };
+    let list = |name: &str| given.get(name).map(text_of).unwrap_or_default();
+    match kind.as_str() {
+        "org_units" => {
+            let deep = given.get("include_descendants") == Some(&Value::Bool(true));
+            let below = if deep { " with sub-units" } else { "" };
+            format!("org units {}{below}", list("org_units"))
+        }
+        "resend" => match given.get("filter") {
+            Some(Value::String(filter)) => format!("resend {filter}"),
+            _ => format!("resend {}", list("users")),
+        },
+        _ => format!("{kind} {}", text_of(given)),
     }
 }
 
@@ -52,8 +79,14 @@ pub(super) const RUNS: &[Column] = &[
     column("SKIPPED", "/skipped"),
     column("FAILED", "/failed"),
     column("REMAINING", "/remaining"),
+    column("SOURCE", "/source"),
     column("REQUESTED BY", "/requested_by"),
     column("REQUESTED AT", "/requested_at"),
+    column("NOT BEFORE", "/not_before"),
+    column("STARTED AT", "/started_at"),
+    column("ENDED AT", "/ended_at"),
+    column("WITHDRAWN BY", "/withdrawn_by"),
+    column("WITHDRAWN AT", "/withdrawn_at"),
 ];
 
 pub(super) const PICTURES: &[Column] = &[
@@ -181,6 +214,16 @@ pub(super) const USERS: &[Column] = &[
     column("STATE", "/state"),
 ];
 
+pub(super) const ACCOUNTS: &[Column] = &[
+    column("ACCOUNT", "/user"),
+    column("NAME", "/name"),
+    column("STATUS", "/status"),
+    column("NUMBER", "/number"),
+    column("ORGANIZATION", "/organization"),
+    column("PERMISSION GROUP", "/permission_group"),
+    column("INVITED AT", "/invited_at"),
+];
+
 pub(super) const NUMBERS: &[Column] = &[
     column("NUMBER", "/number"),
     column("ORG UNIT", "/org_unit"),
@@ -246,8 +289,9 @@ pub(super) const REPORTS: &[Column] = &[
     column("TOTAL", "/total"),
     column("SUCCESS", "/success"),
     column("FAILED", "/failed"),
-    column("REQUESTED BY", "/requested_by"),
-    column("STARTED AT", "/started_at"),
+    column("INVITED", "/invited"),
+    column("NOT INVITED", "/not_invited"),
+    column("ORGANIZATION", "/organization"),
     column("ENDED AT", "/ended_at"),
 ];
 
@@ -255,10 +299,14 @@ pub(super) const REPORTS: &[Column] = &[
 pub(super) const REPORT: &[Column] = &[
     column("ROW", "/row"),
     column("ACCOUNT", "/account"),
+    column("NAME", "/name"),
     column("STATUS", "/status"),
-    column("NUMBER", "/number"),
-    column("CODE", "/code"),
     column("REASON", "/reason"),
+    column("NUMBER", "/number"),
+    column("INVITATION", "/invitation"),
+    column("WHY NOT INVITED", "/invitation_reason"),
+    column("ORGANIZATION", "/organization"),
+    column("GROUP", "/permission_group"),
 ];
 
 pub(super) const INVITATIONS: &[Column] = &[
@@ -270,6 +318,10 @@ pub(super) const INVITATIONS: &[Column] = &[
     column("EXPIRES AT", "/expires_at"),
     column("CODE", "/code"),
 ];
+
+/// Accounts that were moved to another organization.
+pub(super) const MOVED: &[Column] =
+    &[column("ACCOUNT", "/account"), column("PERMISSION GROUP", "/permission_group")];
 
 pub(super) const HISTORY: &[Column] = &[
     column("POSITION", "/position"),
@@ -292,5 +344,16 @@ mod tests {
         assert_eq!(text_of(&json!([problem])), "email: Fill it in. [field.required]");
         assert_eq!(text_of(&json!({"whatsapp": "invited"})), "whatsapp: invited");
         assert_eq!(text_of(&json!([null, 1, "a"])), "-, 1, a");
+    }
+
+    #[test]
+    fn source_of_run_has_a_text() {
+        let text = |source: Value| text_of_field("source", &source);
+        assert_eq!(text(json!({"import": "01JD"})), "import 01JD");
+        assert_eq!(text(json!({"users": ["ann", "bob"]})), "users ann, bob");
+        let units = json!({"org_units": ["Sales"], "include_descendants": true});
+        assert_eq!(text(json!({"org_units": units})), "org units Sales with sub-units");
+        let resend = json!({"users": [], "filter": "expired"});
+        assert_eq!(text(json!({"resend": resend})), "resend expired");
     }
 }

@@ -3,7 +3,7 @@
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::columns::INVITATIONS;
+use super::columns::{INVITATIONS, MOVED};
 use super::consent::Consent;
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, set, text};
@@ -47,8 +47,7 @@ enum Verb {
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
-    /// Only invitations in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked,
-    /// ended
+    /// Only invitations in this state: created, sent, delivered, deferred, bounced, linked, expired, revoked
     #[arg(long, value_name = "STATE")]
     state: Option<String>,
     /// Only invitations of this user, by the exact name
@@ -103,6 +102,9 @@ struct Move {
     /// The new organization, by its exact name
     #[arg(long = "to", value_name = "NAME")]
     dest: String,
+    /// The permission group they get, by its exact name [default: each keeps its own]
+    #[arg(long, value_name = "NAME")]
+    permission_group: Option<String>,
     /// Checks whether the accounts can be moved, and moves nothing
     #[arg(long)]
     check: bool,
@@ -188,11 +190,19 @@ impl Move {
     async fn run(self, session: &Session<'_>) -> CliResult {
         let body = json!({"accounts": self.accounts, "dest": self.dest});
         if !self.check {
+            let mut body = body;
+            if let Some(group) = self.permission_group {
+                set(&mut body, "permission_group", group);
+            }
             let accepted = session.submit("MovePendingInvitations", body).await?;
             session.settle().await?;
             let moved = number(&accepted.result, "moved");
             let done = format!("{} moved to {}", counted(moved, "account", "accounts"), self.dest);
             list::print_accepted(session.out, &accepted, &done);
+            if !session.out.is_json() {
+                let accounts = accepted.result.get("accounts").and_then(Value::as_array);
+                session.out.table(MOVED, accounts.map(Vec::as_slice).unwrap_or_default());
+            }
             return Ok(Done::Completely);
         }
         let row = session.row("can_move", body).await?;

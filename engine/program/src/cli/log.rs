@@ -19,7 +19,7 @@ Examples:
 pub(super) struct Log {
     /// The run's id, or `latest`
     run: String,
-    /// Only people with this status: queued, dispatching, success, skipped, failed
+    /// Only people with this status: queued, dispatching, success, skipped, failed, withdrawn
     #[arg(long, value_name = "STATUS")]
     status: Option<String>,
     /// Only people with this text in the user name or email address

@@ -32,8 +32,7 @@ pub(super) struct Notifications {
 
 /// Lists the kinds of mails other than invitations.
 fn kind_help() -> String {
-    let kinds =
-        TemplateKind::ALL.into_iter().filter(|kind| *kind != TemplateKind::ChannelInvitation);
+    let kinds = TemplateKind::ALL.into_iter().filter(|kind| !kind.is_invitation());
     let names: Vec<_> = kinds.map(TemplateKind::as_str).collect();
     format!("Only mails of this kind: {}", names.join(", "))
 }

@@ -9,7 +9,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::Value;
 
 use super::advice;
-use super::columns::{Column, text_of};
+use super::columns::{Column, text_of, text_of_field};
 use super::failure::{CliResult, Failure};
 
 mod progress;
@@ -90,7 +90,7 @@ impl Out {
         let fields = row.as_object().into_iter().flatten();
         let width = fields.clone().map(|(name, _)| name.len()).max().unwrap_or(0);
         for (name, value) in fields {
-            self.line(&format!("{name:width$}  {}", text_of(value)));
+            self.line(&format!("{name:width$}  {}", text_of_field(name, value)));
         }
     }
 

@@ -15,7 +15,9 @@ use super::session::Session;
 Examples:
   boarding reports --company acme
   boarding reports --spreadsheet -o batches.csv --company acme
+  boarding reports --organization EMEA --company acme
   boarding reports show latest --company acme
+  boarding reports show latest --invitation invitation_failed --company acme
   boarding reports show 01JD0000000000000000000000 --csv -o report.csv --company acme")]
 pub(super) struct Reports {
     #[command(subcommand)]
@@ -32,13 +34,24 @@ enum Verb {
     Show {
         /// The import's id, or `latest`
         id: String,
+        /// Only accounts with this invitation: invited, not_invited, invitation_failed
+        #[arg(long, value_name = "INVITATION")]
+        invitation: Option<String>,
         #[command(flatten)]
-        list: List,
+        limit: Limit,
+        #[command(flatten)]
+        export: CsvExport,
     },
 }
 
 #[derive(Debug, Default, PartialEq, Args)]
 struct List {
+    /// Only reports of this organization, by its exact name
+    #[arg(long, value_name = "NAME")]
+    organization: Option<String>,
+    /// Only reports of this permission group, by its exact name
+    #[arg(long, value_name = "NAME")]
+    permission_group: Option<String>,
     #[command(flatten)]
     limit: Limit,
     #[command(flatten)]
@@ -51,13 +64,19 @@ impl Reports {
     }
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
-        let (query, params, list, columns) = match self.verb.unwrap_or(Verb::List(self.list)) {
-            Verb::List(list) => ("batch_operation_reports", json!({}), list, REPORTS),
-            Verb::Show { id, list } => {
-                let id = latest::report(session, id).await?;
-                ("batch_operation_report", json!({"import": id}), list, REPORT)
+        match self.verb.unwrap_or(Verb::List(self.list)) {
+            Verb::List(List { organization, permission_group, limit, export }) => {
+                let params =
+                    json!({"organization": organization, "permission_group": permission_group});
+                let query = "batch_operation_reports";
+                list::show_or_write(session, query, params, limit, REPORTS, &export).await
             }
-        };
-        list::show_or_write(session, query, params, list.limit, columns, &list.export).await
+            Verb::Show { id, invitation, limit, export } => {
+                let id = latest::report(session, id).await?;
+                let params = json!({"import": id, "invitation": invitation});
+                let query = "batch_operation_report";
+                list::show_or_write(session, query, params, limit, REPORT, &export).await
+            }
+        }
     }
 }

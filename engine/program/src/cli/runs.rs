@@ -6,7 +6,7 @@ use serde_json::json;
 use super::columns::{QUEUE, RUNS};
 use super::failure::{CliResult, Done, Failure};
 use super::fields::{number, text};
-use super::list::{self, Limit};
+use super::list::{self, CsvExport, Limit};
 use super::session::Session;
 use super::start::Start;
 use super::watch;
@@ -21,6 +21,7 @@ Examples:
   boarding runs start --company acme --channel whatsapp --org-unit 'Europe' --include-descendants
   boarding runs start --company acme --channel imessage --user jane --user ann --yes
   boarding runs queue --company acme
+  boarding runs --spreadsheet -o runs.csv --company acme
   boarding runs withdraw 01JD0000000000000000000000 --company acme")]
 pub(super) struct Runs {
     #[command(subcommand)]
@@ -43,7 +44,7 @@ enum Verb {
     Start(Box<Start>),
     /// Withdraws a run that has not started
     Withdraw {
-        /// The run's id
+        /// The run's id, or `latest`
         id: String,
     },
     /// Continues interrupted imports and runs, and starts waiting runs
@@ -57,6 +58,8 @@ struct List {
     state: Option<String>,
     #[command(flatten)]
     limit: Limit,
+    #[command(flatten)]
+    export: CsvExport,
 }
 
 impl Runs {
@@ -70,8 +73,9 @@ impl Runs {
 
     pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
         match self.verb.unwrap_or(Verb::List(self.list)) {
-            Verb::List(List { state, limit }) => {
-                list::show(session, "runs", json!({"state": state}), limit, RUNS).await
+            Verb::List(List { state, limit, export }) => {
+                let params = json!({"state": state});
+                list::show_or_write(session, "runs", params, limit, RUNS, &export).await
             }
             Verb::Show { id } => {
                 let run = latest::run(session, id).await?;
@@ -81,6 +85,7 @@ impl Runs {
             Verb::Queue(limit) => list::show(session, "queue", json!({}), limit, QUEUE).await,
             Verb::Start(start) => start.run(session).await,
             Verb::Withdraw { id } => {
+                let id = latest::run(session, id).await?;
                 let done = format!("run {id} is withdrawn");
                 list::submit_and_print(session, "CancelRun", json!({"run": id}), &done).await
             }

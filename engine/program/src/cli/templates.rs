@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use boarding_commands::company::Company;
 use boarding_commands::event::{Channel, TemplateKind};
 use boarding_commands::mail_kinds;
-use boarding_commands::template::{self, MailTemplate, MailValues};
+use boarding_commands::template::{self, AppAddresses, MailTemplate, MailValues};
 use boarding_commands::values::{Code, Refusal};
 use clap::{Args, Subcommand};
 use serde_json::json;
@@ -227,6 +227,12 @@ impl Preview {
             link_url: &link_url,
             expires_hours: SAMPLE_HOURS,
             expires_at: session.engine.clock().now().plus_seconds(3600 * SAMPLE_HOURS),
+            app: AppAddresses {
+                download_link: fields::text(&config, "app_download_link"),
+                web_link: fields::text(&config, "web_app_link"),
+                logo: fields::text(&config, "logo_url"),
+                market_code: fields::text(&config, "market_code"),
+            },
             about: &about,
         };
         let mail = template::render(facts, &template, &values)

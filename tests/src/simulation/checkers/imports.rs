@@ -24,6 +24,8 @@ struct ImportState {
     completed: bool,
     /// The rows that created a user and that no undo has reached yet.
     created: BTreeSet<u64>,
+    /// As `created`, at the start of the undo.
+    created_before: BTreeSet<u64>,
     /// Since the start of an undo: the last undone row, and the counts.
     undo: Option<(u64, UndoCounts)>,
     undone: bool,
@@ -41,6 +43,7 @@ impl ImportChecker {
                 self.row_undone(*import, *row, user, *outcome, *code)?;
             }
             Event::ImportUndone { import, counts } => self.undo_completed(*import, counts)?,
+            Event::ImportUndoKept { import, counts } => self.undo_kept(*import, counts)?,
             Event::UserRemoved { user } => {
                 self.removed.insert(user.folded());
             }
@@ -61,6 +64,7 @@ impl ImportChecker {
             counts: Counts { total, warnings, ..Counts::default() },
             completed: false,
             created: BTreeSet::new(),
+            created_before: BTreeSet::new(),
             undo: None,
             undone: false,
         };
@@ -92,6 +96,7 @@ impl ImportChecker {
         let Some(state) = state else {
             return Err("P23 an undo started before its import was completed".to_owned());
         };
+        state.created_before.clone_from(&state.created);
         let before = state.undo.replace((0, UndoCounts::default()));
         ensure!(before.is_none(), "P23 import {import} is undone twice");
         Ok(())
@@ -140,6 +145,17 @@ impl ImportChecker {
         );
         ensure!(created.is_empty(), "P23 rows that created users have no undo outcome");
         ensure!(!std::mem::replace(undone, true), "P23 an undo was completed twice");
+        Ok(())
+    }
+
+    /// An undo that has reversed nothing leaves the import as it was: it may be undone later.
+    fn undo_kept(&mut self, import: ImportId, counts: &UndoCounts) -> CheckResult {
+        self.undo_completed(import, counts)?;
+        ensure!(counts.reversed == 0, "P23 import {import} is kept, but rows are reversed");
+        if let Some(state) = self.imports.get_mut(&import) {
+            (state.undo, state.undone) = (None, false);
+            state.created.clone_from(&state.created_before);
+        }
         Ok(())
     }
 

@@ -57,7 +57,7 @@ pub(crate) fn attributes_changed(user: &User, person: Person) -> Event {
 
 /// A user's values after a row, and the names of the values that the row changes.
 #[derive(Debug)]
-pub(super) struct Changes {
+pub(in crate::decide::imports) struct Changes {
     pub person: Person,
     pub org_unit: Option<String>,
     pub roles: Vec<String>,
@@ -65,7 +65,11 @@ pub(super) struct Changes {
 }
 
 impl Changes {
-    pub(super) fn of(user: &User, values: &RowValues, blank_means: BlankMeans) -> Self {
+    pub(in crate::decide::imports) fn of(
+        user: &User,
+        values: &RowValues,
+        blank_means: BlankMeans,
+    ) -> Self {
         let old = user.person();
         let old_unit = user.org_unit.as_deref().map(str::to_owned);
         let old_roles: Vec<String> = user.roles.iter().map(|role| role.to_string()).collect();

@@ -21,6 +21,7 @@ fn mail(message_id: &str) -> Mail {
             text: "first".to_owned(),
             html: "<p>h</p>".to_owned(),
         },
+        coded_link: None,
         invitation: None,
     }
 }

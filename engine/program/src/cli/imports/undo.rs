@@ -88,7 +88,7 @@ async fn is_repeat(session: &Session<'_>, import: &str) -> bool {
         return false;
     }
     let row = session.row("import", json!({"import": import})).await;
-    row.is_ok_and(|row| row.get("undo").is_some_and(|undo| !undo.is_null()))
+    row.is_ok_and(|row| text(&row, "state") == "undone")
 }
 
 fn count(row: &Value, outcome: &str) -> u64 {
@@ -98,6 +98,9 @@ fn count(row: &Value, outcome: &str) -> u64 {
 async fn report(session: &Session<'_>, row: &Value) -> Result<(), Failure> {
     let import = text(row, "import");
     let [reversed, kept, errored] = ["reversed", "kept", "errored"].map(|name| count(row, name));
+    if text(row, "state") != "undone" {
+        session.out.line("nothing was undone, so the import stays and its people can be invited");
+    }
     session.out.line(&format!(
         "import {import} of {} is {}: {} reversed, {kept} kept, {errored} errored",
         text(row, "file_name"),

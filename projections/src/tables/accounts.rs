@@ -14,14 +14,14 @@ use crate::tables::{invitations, users};
 
 /// An account and its number. Its organization and invitations are in the tables of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct AccountRow {
+pub(crate) struct AccountRow {
     pub user: Who,
     pub number: Option<Personal<Phone>>,
 }
 
 /// Accounts by folded user key.
 #[derive(Debug)]
-pub(super) struct AccountProjection;
+pub(crate) struct AccountProjection;
 
 impl Projection for AccountProjection {
     const TABLE: Table = Table::Accounts;
@@ -55,9 +55,19 @@ impl Projection for AccountProjection {
     }
 }
 
+/// The number that the account of that folded key has now.
+pub(crate) fn number(
+    rows: &dyn Rows,
+    company: &CompanyId,
+    folded: &str,
+) -> Result<Option<Personal<Phone>>, RowsError> {
+    let account = load::<AccountProjection>(rows, company, folded.as_bytes())?;
+    Ok(account.and_then(|account| account.number))
+}
+
 /// What a move of an account depends on.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct AccountStatus {
+pub(crate) struct AccountStatus {
     pub org_unit: Option<String>,
     pub has_number: bool,
     /// Whether the account has an open invitation and no link.
@@ -66,7 +76,7 @@ pub(super) struct AccountStatus {
 
 impl AccountStatus {
     /// The account of that folded key; none if the user has no account.
-    pub(super) fn find(
+    pub(crate) fn find(
         rows: &dyn Rows,
         company: &CompanyId,
         folded: &str,
@@ -92,7 +102,7 @@ impl AccountStatus {
 }
 
 /// The organization of each account that is pending and has no number, one entry for each account.
-pub(super) fn pending_without_number(
+pub(crate) fn pending_without_number(
     rows: &dyn Rows,
     company: &CompanyId,
 ) -> Result<Vec<Option<String>>, RowsError> {

@@ -1,0 +1,268 @@
+//! `boarding accounts`: lists, shows, adds and edits accounts.
+
+use clap::{Args, Subcommand};
+use serde_json::{Map, Value, json};
+
+use super::columns::{ACCOUNTS, text_of};
+use super::failure::{CliResult, Done, Failure};
+use super::fields::text;
+use super::import;
+use super::list::{self, CsvExport, Limit};
+use super::session::Session;
+
+/// Lists, shows, adds and edits accounts of MultiLine
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding accounts --company acme
+  boarding accounts list --status invitation_failed --company acme
+  boarding accounts show ann@acme.example --company acme
+  boarding accounts add ann@acme.example --organization EMEA --permission-group Traders \\
+      --first-name Ann --number '+1 212 555 0001' --company acme
+  boarding accounts edit ann@acme.example --address ann.lee@acme.example --company acme")]
+pub(super) struct Accounts {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    list: List,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Lists the accounts
+    #[command(after_help = "\
+Example:
+  boarding accounts list --organization EMEA --status not_invited --company acme")]
+    List(List),
+    /// Shows an account with its settings
+    #[command(after_help = "\
+Example:
+  boarding accounts show ann@acme.example --company acme")]
+    Show {
+        /// The address or device of the account
+        account: String,
+    },
+    Add(Add),
+    Edit(Edit),
+}
+
+#[derive(Debug, Default, PartialEq, Args)]
+struct List {
+    /// Only accounts with this text in the address, name or number
+    #[arg(long, value_name = "TEXT")]
+    search: Option<String>,
+    /// Only accounts of this organization, by its exact name
+    #[arg(long, value_name = "NAME", alias = "org-unit")]
+    organization: Option<String>,
+    /// Only accounts of this permission group, by its exact name
+    #[arg(long, value_name = "NAME")]
+    permission_group: Option<String>,
+    /// Only accounts in this status: active, invited, not_invited, invitation_failed, suspended
+    #[arg(long, value_name = "STATUS")]
+    status: Option<String>,
+    #[command(flatten)]
+    limit: Limit,
+    #[command(flatten)]
+    export: CsvExport,
+}
+
+/// Adds an account, as a file with one row would
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding accounts add ann@acme.example --organization EMEA --permission-group Traders --company acme
+  boarding accounts add '+84 923 448 071' --organization EMEA --permission-group Traders --invite --company acme")]
+struct Add {
+    /// The e-mail address, or the phone number of a device
+    address: String,
+    /// The organization, by its exact name
+    #[arg(long, value_name = "NAME")]
+    organization: String,
+    /// The permission group, by its exact name
+    #[arg(long, value_name = "NAME")]
+    permission_group: String,
+    #[command(flatten)]
+    values: Values,
+    /// A number of the pool that is available
+    #[arg(long, value_name = "NUMBER")]
+    number: Option<String>,
+    /// Invites the account at once
+    #[arg(long)]
+    invite: bool,
+    /// The channel of the invitation [default: the only enabled channel]
+    #[arg(long, value_name = "CHANNEL")]
+    channel: Option<String>,
+}
+
+/// Changes the named values of an account; an empty text removes a value that is not required
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  boarding accounts edit ann@acme.example --address ann.lee@acme.example --company acme
+  boarding accounts edit ann@acme.example --permission-group Advisers --language German --company acme")]
+struct Edit {
+    /// The address or device by which the account is known
+    account: String,
+    /// The new e-mail address, or the new phone number of the device; the account keeps its name
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<String>,
+    /// The permission group, by its exact name
+    #[arg(long, value_name = "NAME")]
+    permission_group: Option<String>,
+    #[command(flatten)]
+    values: Values,
+}
+
+/// What an account has beside its address, organization and group.
+#[derive(Debug, Default, Args)]
+struct Values {
+    #[arg(long, value_name = "NAME")]
+    first_name: Option<String>,
+    #[arg(long, value_name = "NAME")]
+    last_name: Option<String>,
+    /// Yes or No
+    #[arg(long, value_name = "WORD")]
+    social_messaging: Option<String>,
+    /// auto or off
+    #[arg(long, value_name = "WORD")]
+    monitor_calls: Option<String>,
+    /// on or off
+    #[arg(long, value_name = "WORD")]
+    monitor_sms: Option<String>,
+    /// 4 to 18 digits with the country code
+    #[arg(long, value_name = "NUMBER")]
+    forwarding_number: Option<String>,
+    /// true or false; only with the setting social_messaging
+    #[arg(long, value_name = "WORD")]
+    restrict_incoming_social_messaging: Option<String>,
+    /// English, Italian, German, French or Spanish
+    #[arg(long, value_name = "NAME")]
+    language: Option<String>,
+}
+
+impl Values {
+    /// The values by the names of the command; the columns of a file have the same names but for three.
+    fn named(self) -> [(&'static str, Option<String>); 8] {
+        [
+            ("first_name", self.first_name),
+            ("last_name", self.last_name),
+            ("social_messaging", self.social_messaging),
+            ("monitor_calls", self.monitor_calls),
+            ("monitor_sms", self.monitor_sms),
+            ("forwarding_number", self.forwarding_number),
+            ("restrict_incoming_social_messaging", self.restrict_incoming_social_messaging),
+            ("language", self.language),
+        ]
+    }
+}
+
+impl Accounts {
+    pub(super) fn check(&self) -> Result<(), Failure> {
+        list::check_place(self.verb.is_some(), &self.list)
+    }
+
+    pub(super) async fn run(self, session: &Session<'_>) -> CliResult {
+        match self.verb.unwrap_or(Verb::List(self.list)) {
+            Verb::List(list) => {
+                let params = json!({
+                    "search": list.search, "org_unit": list.organization, "status": list.status,
+                    "permission_group": list.permission_group,
+                });
+                let export = &list.export;
+                list::show_or_write(session, "accounts", params, list.limit, ACCOUNTS, export).await
+            }
+            Verb::Show { account } => {
+                let row = session.row("account", json!({"user": account})).await?;
+                list::show_row(session.out, &row)
+            }
+            Verb::Add(add) => add.run(session).await,
+            Verb::Edit(edit) => edit.run(session).await,
+        }
+    }
+}
+
+impl Add {
+    /// The file with the account's row.
+    fn file(&self, values: [(&'static str, Option<String>); 8]) -> String {
+        let column = |name: &'static str| match name {
+            "first_name" => "firstname",
+            "last_name" => "lastname",
+            "language" => "Language",
+            other => other,
+        };
+        let required = |name: &str| match name {
+            "social_messaging" => Some("No"),
+            "monitor_calls" | "monitor_sms" => Some("off"),
+            _ => None,
+        };
+        let mut cells = vec![("email address or device", self.address.clone())];
+        cells.extend(self.number.clone().map(|number| ("multiline_number", number)));
+        for (name, given) in values {
+            let given = given.or_else(|| required(name).map(str::to_owned));
+            cells.extend(given.map(|text| (column(name), text)));
+        }
+        let line = |cells: Vec<String>| {
+            let quoted = cells.iter().map(|cell| format!("\"{}\"", cell.replace('"', "\"\"")));
+            quoted.collect::<Vec<_>>().join(",")
+        };
+        let names = line(cells.iter().map(|(name, _)| (*name).to_owned()).collect());
+        let values = line(cells.into_iter().map(|(_, text)| text).collect());
+        format!("{names}\n{values}\n")
+    }
+
+    async fn run(mut self, session: &Session<'_>) -> CliResult {
+        let values = std::mem::take(&mut self.values).named();
+        let file = self.file(values);
+        let mut body = json!({
+            "dialect": "multiline", "files": [{"name": "account.csv", "text": file}],
+            "organization": self.organization, "permission_group": self.permission_group,
+            "action": if self.invite { "import_and_invite" } else { "import" },
+        });
+        if let (Some(channel), Some(fields)) = (&self.channel, body.as_object_mut()) {
+            fields.insert("channel".to_owned(), json!(channel));
+        }
+        let accepted = session.submit("ImportFile", body).await?;
+        let import = import::wait(session, &accepted).await?;
+        let params = json!({"import": text(&import, "import")});
+        let rows = session.rows("import_rows", params, Some(1)).await?;
+        let row = rows.first().cloned().unwrap_or_default();
+        if text(&row, "outcome") != "created" {
+            let problem = row.pointer("/problems/0").map(text_of).unwrap_or_default();
+            session.out.note(&format!("{} is not added: {problem}", self.address));
+            if session.out.is_json() {
+                session.out.document(&row);
+            }
+            return Ok(Done::WithFailures);
+        }
+        let account = session.row("account", json!({"user": text(&row, "key")})).await?;
+        list::show_row(session.out, &account)?;
+        let invited = !self.invite || text(&account, "status") == "invited";
+        if !invited {
+            session
+                .out
+                .note(&format!("no invitation was sent: {}", not_invited(&import, &account)));
+        }
+        Ok(Done::with_failures(u64::from(!invited)))
+    }
+}
+
+/// Why the account of this import has no invitation.
+fn not_invited(import: &Value, account: &Value) -> String {
+    let refused = import.get("not_invited").filter(|problem| problem.is_object());
+    refused.or(account.get("code")).map(text_of).unwrap_or_default()
+}
+
+impl Edit {
+    async fn run(self, session: &Session<'_>) -> CliResult {
+        let done = format!("{} is changed", self.account);
+        let mut body = Map::from_iter([("account".to_owned(), json!(self.account))]);
+        let own = [("address", self.address), ("permission_group", self.permission_group)];
+        for (name, value) in own.into_iter().chain(self.values.named()) {
+            body.extend(value.map(|value| (name.to_owned(), json!(value))));
+        }
+        if body.len() == 1 {
+            return Err(Failure::Usage("name at least one value to change".to_owned()));
+        }
+        list::submit_and_print(session, "EditAccount", Value::Object(body), &done).await
+    }
+}

@@ -1,0 +1,134 @@
+//! Single accounts: added as a file with one row, listed with their status, edited.
+
+use serde_json::{Value, json};
+
+use crate::support::mail_text::decoded;
+use crate::support::program::Cli;
+
+fn meridian() -> Cli {
+    let cli = Cli::new();
+    cli.run(&["config", "set", "channels.whatsapp", "true"]).expect_status(0);
+    cli.run(&["org-units", "define", "EMEA"]).expect_status(0);
+    for group in ["Traders", "Brokers"] {
+        cli.run(&["permission-groups", "define", group]).expect_status(0);
+    }
+    cli.run(&["numbers", "add", "+1 212 555 0001", "--org-unit", "EMEA"]).expect_status(0);
+    cli
+}
+
+fn add<'a>(address: &'a str, options: &[&'a str]) -> Vec<&'a str> {
+    let place = ["--organization", "EMEA", "--permission-group", "Traders"];
+    [&["accounts", "add", address], &place[..], options].concat()
+}
+
+/// ML-06, ML-10: a single account is invited like one of a file, and its status says what came of it.
+#[test]
+fn account_added_alone_is_invited_and_shows_its_status() {
+    let cli = meridian();
+    let ann = ["--first-name", "Ann", "--number", "+1 212 555 0001", "--invite", "--json"];
+    let account = cli.run(&add("ann@meridian.example", &ann)).expect_status(0).json();
+    let shown = ["name", "status", "number", "organization", "permission_group", "code"];
+    assert_eq!(
+        json!(shown.map(|name| account[name].clone())),
+        json!(["Ann", "invited", "+12125550001", "EMEA", "Traders", null])
+    );
+    let output = cli.run(&add("bob@meridian.example", &["--invite"])).expect_status(5);
+    assert!(output.stderr.contains("no invitation was sent: "), "{}", output.stderr);
+    let output = cli.run(&add("ann@meridian.example", &[])).expect_status(5);
+    assert!(output.stderr.contains("row.user_exists"), "{}", output.stderr);
+    let list = cli.rows(&["accounts", "list", "--status", "invitation_failed"]);
+    assert_eq!((list.len(), &list[0]["code"]), (1, &json!("number.none_available")));
+    let table = cli.run(&["accounts"]).expect_status(0).stdout;
+    assert!(table.contains("bob@meridian.example"), "{table}");
+}
+
+/// ML-10: the address of an account is corrected, so that it can be invited again.
+#[test]
+fn edited_address_is_where_the_next_invitation_goes() {
+    let cli = meridian();
+    cli.run(&add("ann@meridian.example", &[])).expect_status(0);
+    let address = ["--address", "ann.lee@meridian.example", "--permission-group", "Brokers"];
+    let edit = [&["accounts", "edit", "ann@meridian.example"], &address[..]].concat();
+    cli.run(&edit).expect_status(0);
+    let resend = ["invitations", "resend", "--user", "ann@meridian.example", "--yes"];
+    cli.run(&resend).expect_status(0);
+    let log = cli.rows(&["log", "latest"]);
+    assert_eq!(log[0]["email"], "ann.lee@meridian.example");
+    let account = cli.run(&["accounts", "show", "ann@meridian.example", "--json"]).json();
+    assert_eq!(
+        (&account["permission_group"], &account["status"]),
+        (&json!("Brokers"), &json!("invited"))
+    );
+    let wrong = ["accounts", "edit", "ann@meridian.example", "--monitor-calls", "perhaps"];
+    let refusal: Value = cli.refused(&wrong);
+    assert_eq!(
+        (&refusal["code"], &refusal["details"]["field"]),
+        (&json!("field.not_allowed"), &json!("monitor_calls"))
+    );
+}
+
+/// ML-12: the report names everybody who was not invited, with the reason.
+#[test]
+fn report_names_who_was_not_invited_and_why() {
+    let cli = meridian();
+    let text = "firstname,lastname,email address or device,social_messaging,monitor_calls,monitor_sms\n\
+        Ann,Lee,ann@meridian.example,No,off,off\nBob,Ray,bob@meridian.example,No,off,off\n";
+    let file = cli.file("accounts.csv", text);
+    let place =
+        ["--dialect", "multiline", "--organization", "EMEA", "--permission-group", "Traders"];
+    cli.run(&[&["import", &file], &place[..], &["--invite"]].concat()).expect_status(5);
+    let failed = cli.rows(&["reports", "show", "latest", "--invitation", "invitation_failed"]);
+    assert_eq!((failed.len(), &failed[0]["name"]), (1, &json!("Bob Ray")));
+    assert!(failed[0]["invitation_reason"].as_str().is_some_and(|why| why.contains("number")));
+    let list = cli.rows(&["reports", "--organization", "EMEA"]);
+    assert_eq!((&list[0]["invited"], &list[0]["not_invited"]), (&json!(1), &json!(1)));
+    assert!(cli.rows(&["reports", "--organization", "APAC"]).is_empty());
+}
+
+/// A43: the invitation of an account activates MultiLine. It shows the link as a button, as text and as a QR code.
+#[test]
+fn invitation_of_an_account_activates_multiline() {
+    let cli = meridian();
+    let app = "https://www.meridian.example/app";
+    cli.run(&["config", "set", "app_download_link", app]).expect_status(0);
+    let options = ["--language", "German", "--number", "+1 212 555 0001", "--invite"];
+    cli.run(&add("ann@meridian.example", &options)).expect_status(0);
+    let runs: Vec<_> =
+        std::fs::read_dir(cli.outbox()).unwrap().map(|one| one.unwrap().path()).collect();
+    let mails: Vec<_> =
+        std::fs::read_dir(&runs[0]).unwrap().map(|one| one.unwrap().path()).collect();
+    assert_eq!((runs.len(), mails.len()), (1, 1));
+    let mail = decoded(&std::fs::read_to_string(&mails[0]).unwrap());
+    assert!(!mail.contains("WhatsApp"), "{mail}");
+    for part in ["Aktivieren Sie Ihr MultiLine-Konto", app, "cid:qr-code", "MultiLine aktivieren"] {
+        assert!(mail.contains(part), "{part}: {mail}");
+    }
+    assert!(mail.contains("Content-Type: image/png"), "{mail}");
+}
+
+/// A43: an active account whose social messaging is off has no channel to link, and gets no second invitation.
+#[test]
+fn active_account_without_social_messaging_is_not_asked_to_link() {
+    let cli = meridian();
+    cli.run(&["config", "set", "channels.imessage", "true"]).expect_status(0);
+    let channel = ["--channel", "whatsapp", "--number", "+1 212 555 0001", "--invite"];
+    cli.run(&add("ann@meridian.example", &channel)).expect_status(0);
+    let linked = json!({"user": "ann@meridian.example", "channel": "whatsapp"}).to_string();
+    cli.run(&["command", "LinkCompleted", &linked]).expect_status(0);
+    let resend = [
+        "invitations",
+        "resend",
+        "--user",
+        "ann@meridian.example",
+        "--channel",
+        "imessage",
+        "--yes",
+    ];
+    cli.run(&resend);
+    let log = cli.rows(&["log", "latest"]);
+    assert_eq!(log[0]["code"], "recipient.social_messaging_off");
+    let on = ["accounts", "edit", "ann@meridian.example", "--social-messaging", "Yes"];
+    cli.run(&on).expect_status(0);
+    cli.run(&resend).expect_status(0);
+    assert_eq!(cli.rows(&["log", "latest"])[0]["status"], "success");
+}
