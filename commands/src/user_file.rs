@@ -8,6 +8,7 @@ mod created_keys;
 mod defects;
 mod dialect;
 mod file_facts;
+mod header_words;
 mod read;
 mod row;
 mod same_key;

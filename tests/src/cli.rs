@@ -4,6 +4,7 @@ mod accounts;
 mod contract;
 mod demo;
 mod field_files;
+mod field_headers;
 mod field_values;
 mod imports;
 mod notifications;

@@ -231,10 +231,19 @@ impl EngineHarness {
     }
 
     pub(crate) async fn start_run_in(&self, company: &str) -> String {
-        let body =
-            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+        let body = json!({"source": {"import": "latest"}, "channel": "whatsapp"});
+        let body = self.as_shown(company, body).await;
         let result = ok(&self.submit_to(company, "StartBulkIntegration", body).await);
         result["run"].as_str().unwrap().to_owned()
+    }
+
+    /// The body that confirms a run as its preview shows it.
+    pub(crate) async fn as_shown(&self, company: &str, mut body: Value) -> Value {
+        body["mode"] = json!("preview");
+        let shown = ok(&self.submit_to(company, "StartBulkIntegration", body.clone()).await);
+        body["mode"] = json!("confirmed");
+        body["plan_hash"] = shown["plan_hash"].clone();
+        body
     }
 
     /// Waits until `acme` has no pending work and the read models are up to date.

@@ -12,3 +12,12 @@ pub struct Column {
     /// The cell in the template's example row.
     pub example: &'static str,
 }
+
+/// Words that headers of other languages or products use for a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeaderWords {
+    /// Names of columns, of several formats. The first that the format has is meant.
+    pub columns: &'static [&'static str],
+    /// The words, with semicolons between them. Case, blanks, punctuation and accents do not matter.
+    pub words: &'static str,
+}

@@ -4,10 +4,10 @@ use std::io::{self, Read};
 
 use serde_json::json;
 
+use crate::column_names::ColumnNames;
 use crate::defect::{Defect, DefectKind, ReadError};
 use crate::delimiter;
 use crate::format::{FileFormat, FilePart};
-use crate::header::ColumnNames;
 use crate::names::plain;
 use crate::options::{Limits, Options};
 use crate::preamble;
@@ -42,7 +42,7 @@ impl<'o> StartReader<'o> {
         options: &'o Options,
         limits: &'o Limits,
     ) -> Result<Self, Defect> {
-        let names = ColumnNames::new(format.columns, &options.columns)?;
+        let names = ColumnNames::new(format.columns, format.words, &options.columns)?;
         let is_special = options.delimiter.is_some() || options.encoding.is_some();
         let without = || Options { delimiter: None, encoding: None, ..options.clone() };
         Ok(Self { format, names, options, plain_options: is_special.then(without), limits })

@@ -39,6 +39,8 @@ pub enum DefectKind {
 
     // Warnings about the file.
     UnknownColumn,
+    ColumnNotChosen,
+    UnnamedColumnsIgnored,
     NoteRowIgnored,
     RepeatedHeaderIgnored,
     BlankRowIgnored,

@@ -1,9 +1,9 @@
 //! Finds the delimiter of a file whose columns are not separated by commas.
 
+use crate::column_names::ColumnNames;
 use crate::defect::{Defect, DefectKind};
-use crate::header::ColumnNames;
 use crate::options::{Limits, Options};
-use crate::record::Records;
+use crate::record::{Record, Records};
 use crate::text::Text;
 
 /// The delimiters that spreadsheets write instead of commas, each with its name in messages.
@@ -33,12 +33,28 @@ pub(crate) fn chosen(asked: Option<char>, named: Option<u8>) -> Result<u8, Defec
     }
 }
 
-/// The name of the delimiter that fits the start of the file best. None if no other one fits better than a comma.
-pub(crate) fn other(head: &[u8], names: &ColumnNames, limits: &Limits) -> Option<&'static str> {
+/// The delimiter that fits the start of the file best, with its name. None if no other one fits better than a comma.
+pub(crate) fn other(
+    head: &[u8],
+    names: &ColumnNames,
+    limits: &Limits,
+) -> Option<(u8, &'static str)> {
     let comma = score(head, b',', names, limits);
-    let scores = OTHERS.map(|(byte, name)| (score(head, byte, names, limits), name));
-    let (best, name) = scores.into_iter().max_by_key(|(score, _)| *score)?;
-    (best > comma).then_some(name)
+    let scores = OTHERS.map(|one| (score(head, one.0, names, limits), one));
+    let (best, found) = scores.into_iter().max_by_key(|(score, _)| *score)?;
+    (best > comma).then_some(found)
+}
+
+/// The first record that is not blank, with this delimiter.
+pub(crate) fn first_record(head: &[u8], delimiter: u8, limits: &Limits) -> Option<Record> {
+    let text = Text::open(head, &Options::default(), limits).ok()?;
+    let mut records = Records::new(text, delimiter, limits);
+    while matches!(records.advance(), Ok(true)) {
+        if !records.record().is_blank() {
+            return Some(records.record().clone());
+        }
+    }
+    None
 }
 
 /// How well a delimiter fits: first the number of known names in the first record, then the number of fields.
@@ -54,7 +70,7 @@ fn score(head: &[u8], delimiter: u8, names: &ColumnNames, limits: &Limits) -> (u
             continue;
         }
         if compared == 0 {
-            known = record.cells().filter(|cell| names.find(cell).is_some()).count();
+            known = record.cells().filter(|cell| names.knows(cell)).count();
             fields = record.len();
         }
         equal += usize::from(record.len() == fields);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::column::Column;
+use crate::column::{Column, HeaderWords};
 use crate::row::Row;
 
 /// How the files of one product are read.
@@ -24,6 +24,8 @@ pub struct FileFormat {
     pub notes: Option<NoteRows>,
     /// Whether a text can only be a value, never a column name. A first line with such a text is not a header.
     pub is_value: fn(&str) -> bool,
+    /// Words of other languages and products for columns. They are suggested, and never match by themselves.
+    pub words: &'static [HeaderWords],
     /// The files that are imported together, the main file first. Empty if one file is the whole import.
     pub parts: &'static [FilePart],
 }
@@ -39,6 +41,7 @@ impl FileFormat {
             quote_in_value: QuoteRule::Fine,
             notes: None,
             is_value: |_| false,
+            words: &[],
             parts: &[],
         }
     }

@@ -1,105 +1,29 @@
 //! The header: matches the columns of a file to those of its format.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-
 use crate::characters;
 use crate::column::Column;
+use crate::column_names::ColumnNames;
 use crate::defect::{Defect, DefectKind};
-use crate::names::{SIMILARITY_MIN, plain};
 use crate::record::Record;
 use serde_json::{Map, Value, json};
 
 /// The most characters of a file's own column name that a message shows.
 const SHOWN_CHARS_MAX: usize = 64;
 
-/// The names by which the columns of a format are found.
-#[derive(Debug)]
-pub(crate) struct ColumnNames {
-    columns: &'static [Column],
-    /// The format's names and aliases, made plain, with the index of the column.
-    by_name: HashMap<String, usize>,
-    /// The names in the caller's mapping, made plain, with the index of the column.
-    mapped: HashMap<String, usize>,
-}
-
-impl ColumnNames {
-    /// The format's names, and the caller's names for its columns. The caller's names take precedence.
-    ///
-    /// # Errors
-    /// `MissingColumn` for a mapping to a column that the format does not have.
-    pub(crate) fn new(
-        columns: &'static [Column],
-        mapping: &BTreeMap<String, String>,
-    ) -> Result<Self, Defect> {
-        let mut by_name = HashMap::new();
-        for (index, column) in columns.iter().enumerate() {
-            by_name.insert(plain(column.name), index);
-            by_name.extend(column.aliases.iter().map(|alias| (plain(alias), index)));
-        }
-        let mut mapped = HashMap::new();
-        for (file_name, format_name) in mapping {
-            let Some(&index) = by_name.get(&plain(format_name)) else {
-                let known: Vec<_> = columns.iter().map(|column| column.name).collect();
-                return Err(Defect::new(DefectKind::MissingColumn)
-                    .saying("the mapping names a column that this dialect does not have")
-                    .with(json!({"known": known})));
-            };
-            mapped.insert(plain(file_name), index);
-        }
-        Ok(Self { columns, by_name, mapped })
-    }
-
-    /// The index of the column of this name. Case, blanks and punctuation are ignored.
-    pub(crate) fn find(&self, name: &str) -> Option<usize> {
-        let name = plain(name);
-        self.mapped.get(&name).or_else(|| self.by_name.get(&name)).copied()
-    }
-
-    /// Refuses a mapping that names a column of the file which the file does not have. Without this check, a typing
-    /// error in the mapping would silently lose the column.
-    fn check_mapped(&self, record: &Record) -> Result<(), Defect> {
-        let present: HashSet<String> = record.cells().map(plain).collect();
-        let missing = self.mapped.iter().filter(|(name, _)| !present.contains(*name));
-        let mut missing: Vec<&str> =
-            missing.filter_map(|(_, &index)| Some(self.columns.get(index)?.name)).collect();
-        // The order of a hash map is random; the message must always be the same.
-        missing.sort_unstable();
-        if missing.is_empty() {
-            return Ok(());
-        }
-        let names = missing.join(", ");
-        Err(Defect::new(DefectKind::MissingColumn)
-            .saying(&format!("the mapping for {names} names a column that the file does not have"))
-            .with(json!({"columns": missing, "line": record.line})))
-    }
-
-    /// The format's name of the column whose name or alias is the most similar; none if no name is similar enough.
-    fn nearest(&self, name: &str) -> Option<&'static str> {
-        let name = plain(name);
-        let similarity = |known: &str| strsim::normalized_damerau_levenshtein(&name, known);
-        let best = self
-            .by_name
-            .iter()
-            .map(|(known, &index)| (similarity(known), index))
-            // Of equally similar names the first column wins, so that the order of the hash map does not matter.
-            .max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
-        let column = self.columns.get(best.1)?;
-        (best.0 >= SIMILARITY_MIN).then_some(column.name)
-    }
-}
-
 /// A file's header, with its columns matched to those of the format.
 #[derive(Debug)]
 pub(crate) struct Header {
-    /// The names as in the file.
+    /// The names as in the file, without columns at its end that have no name.
     pub(crate) names: Vec<String>,
+    /// The number of columns, with those at the end that have no name.
+    pub(crate) fields: usize,
     /// The physical line of the header.
     pub(crate) line: u64,
     /// For each column of the format, the index of the file's column that holds its values.
     pub(crate) places: Vec<Option<usize>>,
     /// The indexes of the file's columns without a name.
     pub(crate) unnamed: Vec<usize>,
-    /// One warning for each unknown column. Unknown columns are ignored.
+    /// One warning for each column that is ignored: unknown ones, and those for which the caller chose another.
     pub(crate) warnings: Vec<Defect>,
 }
 
@@ -114,33 +38,44 @@ impl Header {
         is_value: fn(&str) -> bool,
     ) -> Result<Self, Defect> {
         let mut header = Self {
-            names: record.cells().map(str::to_owned).collect(),
+            names: header_names(record),
+            fields: record.len(),
             line: record.line,
             places: vec![None; names.columns.len()],
             unnamed: Vec::new(),
             warnings: Vec::new(),
         };
-        let mut unknown = Vec::new();
-        let mut duplicates = Vec::new();
+        let (mut unknown, mut duplicates, mut not_chosen) = (Vec::new(), Vec::new(), Vec::new());
         for (place, cell) in record.cells().enumerate() {
             let name = characters::trim(cell);
             if name.is_empty() {
                 header.unnamed.push(place);
             } else if !name.starts_with('_') {
                 // Columns that begin with `_` were added by an export of this program, so they are ignored.
-                match names
-                    .find(name)
-                    .and_then(|index| Some((index, header.places.get_mut(index)?)))
-                {
-                    Some((_, free @ None)) => *free = Some(place),
-                    Some((index, Some(_))) => duplicates.push(index),
-                    None => unknown.push(name),
+                let Some(index) = names.find(name) else {
+                    unknown.push(name);
+                    continue;
+                };
+                if names.is_chosen(index) && !names.is_mapped(name) {
+                    not_chosen.push((name, index));
+                } else if let Some(free @ None) = header.places.get_mut(index) {
+                    *free = Some(place);
+                } else {
+                    duplicates.push(index);
                 }
             }
         }
         names.check_mapped(record)?;
         header.check_columns(names, is_value, &unknown, &duplicates)?;
-        header.warnings = unknown.into_iter().map(|name| unknown_column(name, names)).collect();
+        let unknown = unknown.into_iter().map(|name| unknown_column(name, names, &header));
+        let not_chosen = not_chosen.into_iter().map(|(name, index)| {
+            let place = header.places.get(index).copied().flatten();
+            let chosen = place.and_then(|place| header.names.get(place));
+            let column = names.columns.get(index).map_or("", |column| column.name);
+            let words = format!("{} is used for {column}", shown(chosen.map_or("", |name| name)));
+            Defect::new(DefectKind::ColumnNotChosen).in_column(&shown(name)).saying(&words)
+        });
+        header.warnings = unknown.chain(not_chosen).chain(unnamed_columns(&header)).collect();
         Ok(header)
     }
 
@@ -152,7 +87,7 @@ impl Header {
         }
         let columns: Vec<_> =
             keys.iter().filter_map(|key| Some(names.columns.get(*key)?.name)).collect();
-        let suggestions = did_you_mean(&self.unknown_columns(), names);
+        let suggestions = self.did_you_mean(&self.unknown_columns(), names);
         let details = self.details(&columns, suggestions);
         let words = format!("one of {}", columns.join(", "));
         Err(Defect::new(DefectKind::MissingColumn).saying(&words).with(details))
@@ -210,7 +145,7 @@ impl Header {
         let key = names.columns.iter().position(|column| column.required);
         let lacks_key = key.is_some_and(|key| self.places.get(key).is_none_or(Option::is_none));
         let is_number = |name: &str| !name.is_empty() && name.bytes().all(|b| b.is_ascii_digit());
-        let named = self.names.len() - self.unnamed.len();
+        let named = self.fields - self.unnamed.len();
         let known = self.places.iter().flatten().count() + similar;
         lacks_key
             && 2 * known < named
@@ -223,13 +158,27 @@ impl Header {
         if unknown.is_empty() {
             return Ok(());
         }
-        let details = self.details(&unknown, did_you_mean(&unknown, names));
+        let details = self.details(&unknown, self.did_you_mean(&unknown, names));
         Err(Defect::detailed(DefectKind::UnknownColumns, &unknown.join(", "), details))
     }
 
     /// The unknown columns, named as in messages.
     fn unknown_columns(&self) -> Vec<&str> {
-        self.warnings.iter().filter_map(|warning| warning.column.as_deref()).collect()
+        let unknown = self.warnings.iter().filter(|one| one.kind == DefectKind::UnknownColumn);
+        unknown.filter_map(|warning| warning.column.as_deref()).collect()
+    }
+
+    /// Each unknown name that means a known column, with the name of that column.
+    ///
+    /// Other unknown names are left out, because in a file without a header they are personal data.
+    fn did_you_mean(&self, unknown: &[&str], names: &ColumnNames) -> Map<String, Value> {
+        let near = |name: &&str| Some((shown(name), self.nearest(name, names)?.into()));
+        unknown.iter().filter_map(near).collect()
+    }
+
+    /// The column that an unknown name means. A column that the file has is never suggested.
+    fn nearest(&self, name: &str, names: &ColumnNames) -> Option<&'static str> {
+        names.nearest(name, |index| self.places.get(index).is_some_and(Option::is_none))
     }
 
     /// The details of a defect of these columns, with suggestions for misspelt names if there are any.
@@ -260,7 +209,7 @@ impl Header {
         };
         let is_absent = |index: usize| self.places.get(index).is_none_or(Option::is_none);
         let missing = names_of(&|index, column| column.required && is_absent(index));
-        let suggestions = did_you_mean(unknown, names);
+        let suggestions = self.did_you_mean(unknown, names);
         let nothing_known = self.places.iter().all(Option::is_none);
         let is_data = self.is_data(names, is_value, suggestions.len());
         if is_data || (nothing_known && suggestions.is_empty()) {
@@ -271,8 +220,13 @@ impl Header {
         }
         if !duplicates.is_empty() {
             let columns = names_of(&|index, _| duplicates.contains(&index));
+            let own = self
+                .names
+                .iter()
+                .filter(|name| names.find(name).is_some_and(|index| duplicates.contains(&index)));
+            let own: Vec<_> = own.map(|name| shown(name)).collect();
             return Err(Defect::new(DefectKind::DuplicateColumn)
-                .saying(&columns.join(", "))
+                .saying(&format!("{}: {}", columns.join(", "), own.join(", ")))
                 .with(self.details(&columns, Map::new())));
         }
         // Some formats require no column. Even then a header without any known column is refused.
@@ -292,17 +246,36 @@ fn shown(name: &str) -> String {
     clean.take(SHOWN_CHARS_MAX).collect()
 }
 
-fn unknown_column(name: &str, names: &ColumnNames) -> Defect {
+fn unknown_column(name: &str, names: &ColumnNames, header: &Header) -> Defect {
     let problem = Defect::new(DefectKind::UnknownColumn).in_column(&shown(name));
-    match names.nearest(name) {
+    match header.nearest(name, names) {
         Some(near) => problem.saying(&format!("did you mean {near}?")),
         None => problem,
     }
 }
 
-/// Each unknown name that is similar to a known name, with that known name.
-///
-/// Other unknown names are left out, because in a file without a header they are personal data.
-fn did_you_mean(unknown: &[&str], names: &ColumnNames) -> Map<String, Value> {
-    unknown.iter().filter_map(|name| Some((shown(name), names.nearest(name)?.into()))).collect()
+/// One warning for all columns without a name.
+fn unnamed_columns(header: &Header) -> Option<Defect> {
+    let count = header.unnamed.len();
+    let words = format!("columns: {count}");
+    (count > 0).then(|| Defect::new(DefectKind::UnnamedColumnsIgnored).saying(&words))
+}
+
+/// The names of a header, without the columns at its end that have no name.
+fn header_names(record: &Record) -> Vec<String> {
+    let mut names: Vec<_> = record.cells().map(str::to_owned).collect();
+    let end = names.iter().rposition(|name| !characters::trim(name).is_empty());
+    names.truncate(end.map_or(0, |last| last + 1));
+    names
+}
+
+/// Each name of a header that means a column although it is not its name, with the name of that column. Empty if
+/// most names mean no column: a file without a header has personal data in its first record.
+pub(crate) fn did_you_mean_all(record: &Record, names: &ColumnNames) -> Map<String, Value> {
+    let cells = record.cells().map(characters::trim).filter(|name| !name.is_empty());
+    let (known, other): (Vec<_>, Vec<_>) = cells.partition(|name| names.find(name).is_some());
+    let near = |name: &&str| Some((shown(name), names.nearest(name, |_| true)?.into()));
+    let meant: Map<_, _> = other.iter().filter_map(near).collect();
+    let are_most = 2 * (known.len() + meant.len()) > known.len() + other.len();
+    if are_most { meant } else { Map::new() }
 }

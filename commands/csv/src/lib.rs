@@ -10,7 +10,9 @@
 
 mod characters;
 mod column;
+mod column_names;
 mod companions;
+mod decoration;
 mod defect;
 mod delimiter;
 mod file_name;
@@ -36,7 +38,7 @@ mod tests;
 pub use characters::{
     composed, has_control, has_invisible, is_control, is_invisible, trim, without_invisible,
 };
-pub use column::Column;
+pub use column::{Column, HeaderWords};
 pub use companions::{FileStart, StartReader, assign_parts};
 pub use defect::{Defect, DefectKind, ReadError};
 pub use file_name::clean_name;

@@ -6,10 +6,11 @@ use std::io::Read;
 use serde_json::json;
 
 use crate::characters::{is_empty, trim};
+use crate::column_names::ColumnNames;
 use crate::defect::{Defect, DefectKind, ReadError};
 use crate::delimiter;
 use crate::format::FileFormat;
-use crate::header::{ColumnNames, Header};
+use crate::header::{Header, did_you_mean_all};
 use crate::lines::Lines;
 use crate::options::{Limits, Options};
 use crate::preamble;
@@ -89,7 +90,7 @@ impl<R: Read> Reader<R> {
         options: &Options,
         limits: &Limits,
     ) -> Result<Self, ReadError> {
-        let names = ColumnNames::new(format.columns, &options.columns)?;
+        let names = ColumnNames::new(format.columns, format.words, &options.columns)?;
         let mut text = Text::open(input, options, limits)?;
         let head = text.head()?;
         let named = preamble::delimiter(&head);
@@ -121,6 +122,7 @@ impl<R: Read> Reader<R> {
                 }
             }
         };
+        records.check_header_size()?;
         header.check_keys(&names, format.key_columns)?;
         if options.known_columns_only {
             header.check_known(&names)?;
@@ -147,6 +149,7 @@ impl<R: Read> Reader<R> {
     /// A defect for which the file as a whole is refused, or the error of reading.
     pub fn advance(&mut self) -> Result<bool, ReadError> {
         while self.records.advance()? {
+            self.records.drop_blank_end(self.header.names.len(), self.header.fields);
             let record = self.records.record();
             if record.is_blank() {
                 self.blank_rows += 1;
@@ -234,7 +237,10 @@ impl<R: Read> Reader<R> {
     fn check_unnamed(&self) -> Result<(), Defect> {
         let record = self.records.record();
         let used = self.header.unnamed.iter().find(|&&place| !is_empty(record.cell(place)));
-        let Some(place) = used.filter(|_| record.len() == self.header.names.len()) else {
+        let Some(place) = used.filter(|_| {
+            // Blank cells at the end are dropped already.
+            record.len() == self.header.fields || record.len() == self.header.names.len()
+        }) else {
             return Ok(());
         };
         let (column, line) = (place + 1, record.line);
@@ -264,7 +270,13 @@ fn wrong_delimiter(
     if options.delimiter.is_some() {
         return None;
     }
-    let found = delimiter::other(head, names, limits)?;
-    let words = format!("found {found}");
-    Some(Defect::detailed(DefectKind::WrongDelimiter, &words, json!({"found": found})))
+    let (byte, found) = delimiter::other(head, names, limits)?;
+    let mut details = json!({"found": found});
+    // The header may have a second defect. Both are said at once.
+    let header = delimiter::first_record(head, byte, limits);
+    let suggested = header.map(|record| did_you_mean_all(&record, names)).unwrap_or_default();
+    if let (false, Some(details)) = (suggested.is_empty(), details.as_object_mut()) {
+        details.insert("did_you_mean".to_owned(), suggested.into());
+    }
+    Some(Defect::detailed(DefectKind::WrongDelimiter, &format!("found {found}"), details))
 }

@@ -5,6 +5,7 @@ use std::io::Read;
 use csv_core::{ReadRecordResult, ReaderBuilder, Terminator};
 use serde_json::json;
 
+use crate::characters::is_empty;
 use crate::defect::{DefectKind, ReadError, over_limit, refused};
 use crate::options::Limits;
 use crate::quotes::{Normaliser, OddQuote};
@@ -54,6 +55,8 @@ pub(crate) struct Records<R> {
     lines: Vec<u8>,
     record: Record,
     blank_lines: u64,
+    /// The most fields of a record. Before the header is known, only the size of a record limits them.
+    fields_max: usize,
 }
 
 impl<R: Read> Records<R> {
@@ -69,6 +72,7 @@ impl<R: Read> Records<R> {
             lines: Vec::new(),
             record: Record::default(),
             blank_lines: 0,
+            fields_max: usize::MAX,
         }
     }
 
@@ -125,20 +129,46 @@ impl<R: Read> Records<R> {
     }
 
     fn check_size(&self, line_end: LineEnd) -> Result<(), ReadError> {
-        let limit = self.limits.columns;
-        if self.normaliser.fields() > limit {
-            let line = self.record.line;
-            let words = format!("line {line}; the limit is {limit}");
-            let details = json!({"limit": limit, "line": line});
-            return Err(refused(DefectKind::TooManyColumns, &words, details));
-        }
         let limit = self.limits.record_bytes;
-        if line_end != LineEnd::TooLong && self.lines.len() <= limit {
+        let is_too_large = line_end == LineEnd::TooLong || self.lines.len() > limit;
+        let fields = self.normaliser.fields();
+        if fields > self.fields_max || (is_too_large && fields > self.limits.columns) {
+            return Err(self.too_many_columns());
+        }
+        if !is_too_large {
             return Ok(());
         }
         let line = self.record.line;
         let words = format!("the record that begins on line {line}; the limit is {limit} bytes");
         Err(refused(DefectKind::RecordTooLarge, &words, json!({"limit": limit, "line": line})))
+    }
+
+    /// Refuses the header if more columns have a name than the limit allows. A later record may have as many fields as
+    /// the header, but not more than the limit allows.
+    pub(crate) fn check_header_size(&mut self) -> Result<(), ReadError> {
+        let named = self.record.cells().filter(|cell| !is_empty(cell)).count();
+        if named > self.limits.columns {
+            return Err(self.too_many_columns());
+        }
+        self.fields_max = self.limits.columns.max(self.record.len());
+        Ok(())
+    }
+
+    /// Drops the fields after the first `kept`, if all of them are blank and the record has at most `most` fields.
+    pub(crate) fn drop_blank_end(&mut self, kept: usize, most: usize) {
+        let record = &mut self.record;
+        if record.len() > kept
+            && record.len() <= most
+            && (kept..record.len()).all(|place| is_empty(record.cell(place)))
+        {
+            record.ends.truncate(kept);
+        }
+    }
+
+    fn too_many_columns(&self) -> ReadError {
+        let (line, limit) = (self.record.line, self.limits.columns);
+        let words = format!("line {line}; the limit is {limit}");
+        refused(DefectKind::TooManyColumns, &words, json!({"limit": limit, "line": line}))
     }
 
     fn unterminated(&self) -> ReadError {

@@ -143,7 +143,7 @@ fn requester_is_notified_of_start_and_end_of_a_run() {
         (started.0, started.1, to, Topic::Run(run_id(2))),
     ];
     assert_eq!(requested_mails(&then), expected);
-    let start = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed"});
+    let start = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1});
     let idle =
         given([channel_enabled(), setting("notify.run_started", json!(true)), user_created("ann")]);
     let names = idle.when_json("StartBulkIntegration", start).names();
@@ -162,7 +162,7 @@ fn requester_is_notified_of_start_and_end_of_a_run() {
 #[test]
 fn actor_without_an_address_gets_no_notice() {
     let not_before = NOW.plus_seconds(DAY_SECONDS);
-    let body = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
+    let body = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": not_before});
     let begun = |actor: &str| {
         let before =
             [channel_enabled(), setting("notify.run_started", json!(true)), user_created("ann")];

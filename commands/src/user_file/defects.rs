@@ -89,6 +89,8 @@ fn code(kind: DefectKind) -> Code {
         DefectKind::MissingHeader => Code::CsvMissingHeader,
         DefectKind::MissingColumn => Code::CsvMissingColumn,
         DefectKind::DuplicateColumn => Code::CsvDuplicateColumn,
+        DefectKind::ColumnNotChosen => Code::CsvColumnNotChosen,
+        DefectKind::UnnamedColumnsIgnored => Code::CsvUnnamedColumnsIgnored,
         DefectKind::UnknownColumns | DefectKind::UnknownColumn => Code::CsvUnknownColumn,
         DefectKind::ColumnNotEnabled => Code::CsvColumnNotEnabled,
         DefectKind::WrongDelimiter => Code::CsvWrongDelimiter,

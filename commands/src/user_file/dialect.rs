@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use boarding_csv::{Column, FileFormat, same_name};
 
 use super::cells::Cells;
+use super::header_words::HEADER_WORDS;
 use super::row::{RowValues, UserRef};
 use crate::settings::Settings;
 use crate::values::{Phone, Problem, UserKey};
@@ -155,6 +156,7 @@ pub trait Known {
 /// The format of a file of users. Only a value has an at sign or is a phone number, never a column's name.
 pub(crate) const fn user_format(columns: &'static [Column]) -> FileFormat {
     FileFormat {
+        words: HEADER_WORDS,
         is_value: |text| text.contains('@') || Phone::read(text, false).is_ok(),
         ..FileFormat::new(columns)
     }

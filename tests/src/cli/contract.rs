@@ -393,7 +393,7 @@ fn command_with_failed_rows_or_people_ends_with_5() {
     import("name,email/login\nAnn,ann\n", json!({})).expect_status(0);
     import("name,email/login\nBob,bob@@\n", json!({})).expect_status(5);
     // A login without an email address cannot be invited.
-    let run = r#"{"source":{"users":["ann"]},"channel":"whatsapp","mode":"confirmed"}"#;
+    let run = r#"{"source":{"users":["ann"]},"channel":"whatsapp","mode":"confirmed","expected_recipients":1}"#;
     cli.run(&["command", "StartBulkIntegration", run]).expect_status(5);
     // The file creates more people than a run may invite, so the automatic run is refused.
     let many: String = (0..101).map(|n| format!("N,n{n}@people.example\n")).collect();

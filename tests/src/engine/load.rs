@@ -118,7 +118,7 @@ async fn scheduled_run_of_an_evicted_company_starts_in_time() {
     let harness = EngineHarness::acme(Some(channel.clone())).await;
     harness.import(&people_rows(&["ann"])).await;
     let not_before = harness.now().plus_seconds(1);
-    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
+    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": not_before});
     ok(&harness.submit("StartBulkIntegration", body).await);
     for n in 0..=LOADED_COMPANIES_MAX {
         ok(&harness.submit_to(&company(n), "AddUser", json!({"user": "ann"})).await);

@@ -52,8 +52,7 @@ async fn every_outcome_is_in_the_log_with_its_reason() {
         "mailless",
         "ghost",
     ];
-    let body =
-        json!({"source": {"users": users}, "channel": "WhatsApp Native", "mode": "confirmed"});
+    let body = json!({"source": {"users": users}, "channel": "WhatsApp Native", "mode": "confirmed", "expected_recipients": 9});
     let run = ok(&harness.submit("StartBulkIntegration", body).await)["run"].clone();
     harness.settle().await;
     let expected = [

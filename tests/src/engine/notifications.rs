@@ -168,7 +168,7 @@ async fn submit_as_jane(harness: &EngineHarness, name: &str, body: Value) -> Val
 }
 
 fn run_body(user: &str) -> Value {
-    json!({"source": {"users": [user]}, "channel": "whatsapp", "mode": "confirmed"})
+    json!({"source": {"users": [user]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1})
 }
 
 /// `run_completed` notifies the actor who requested the run. `run_started` does so if the run had to wait.

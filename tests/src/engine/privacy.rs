@@ -89,7 +89,7 @@ async fn logs_and_refusals_contain_no_personal_data() {
     ok(&harness
         .submit(
             "StartBulkIntegration",
-            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"}),
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 2}),
         )
         .await);
     channel.wait_for_mails(2).await;

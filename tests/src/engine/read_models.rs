@@ -28,7 +28,7 @@ async fn with_rows_in_every_table() -> EngineHarness {
     ok(&harness.submit("ArchiveUser", json!({"user": "bob"})).await);
     let own = json!({"kind": "channel_invitation", "language": "en", "subject": "Hello", "text": "{{ link_url }}", "html": "{{ link_button }} {{ link_url }}"});
     ok(&harness.submit("SetTemplate", own).await);
-    let later = json!({"source": {"users": ["cid"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": harness.now().plus_seconds(3600)});
+    let later = json!({"source": {"users": ["cid"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": harness.now().plus_seconds(3600)});
     ok(&harness.submit("StartBulkIntegration", later).await);
     let undone = harness.import(&people_rows(&["eve"])).await["import"].clone();
     harness.undo_import(&undone).await;

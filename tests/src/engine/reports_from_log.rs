@@ -230,9 +230,9 @@ async fn leapxpert_counters_are_recalculated_from_the_log() {
     let body = generator.import_body(&harness, 0, 700).await;
     let import = import_and_record(&mut answers, &harness, body).await;
     let users: Vec<_> = (0..40).map(|n| format!("known{n}")).collect();
-    let waiting = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed"});
+    let waiting = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 40});
     let users: Vec<_> = (10..130).map(|n| format!("known{n}")).collect();
-    let body = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed"});
+    let body = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 120});
     let run = ok(&harness.submit("StartBulkIntegration", body).await)["run"].clone();
     let second = ok(&harness.submit("StartBulkIntegration", waiting).await)["run"].clone();
     for turn in 0..2 {

@@ -26,7 +26,7 @@ async fn second_run_starts_in_the_commit_that_ends_the_first() {
     harness.import(&people_rows(&["ann", "bob"])).await;
     harness.start_run().await;
     channel.wait_for_mails(2).await;
-    let second = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed"});
+    let second = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1});
     let result = ok(&harness.submit("StartBulkIntegration", second).await);
     assert_eq!((&result["state"], &result["queue_place"]), (&json!("pending"), &json!(1)));
     assert_eq!(
@@ -67,7 +67,7 @@ async fn run_of_one_company_does_not_block_another() {
         .submit_to(
             "umbrella",
             "StartBulkIntegration",
-            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"}),
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1}),
         )
         .await);
     assert_eq!(result["state"], "running");
@@ -108,7 +108,7 @@ async fn scheduled_run_starts_in_time_after_restart() {
     let mut harness = EngineHarness::acme(None).await;
     harness.import(&people_rows(&["ann"])).await;
     let not_before = harness.now().plus_seconds(3600);
-    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
+    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": not_before});
     let result = ok(&harness.submit("StartBulkIntegration", body).await);
     assert_eq!(result["state"], "scheduled");
     harness.restart().await;
@@ -135,7 +135,7 @@ async fn scheduled_run_sends_nothing_on_a_disabled_channel() {
     let mut harness = EngineHarness::acme(None).await;
     harness.import(&people_rows(&["ann"])).await;
     let not_before = harness.now().plus_seconds(3600);
-    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "not_before": not_before});
+    let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": not_before});
     let run = ok(&harness.submit("StartBulkIntegration", body).await)["run"].clone();
     ok(&harness.submit("SetCompanyConfig", json!({"channels.whatsapp": false})).await);
     harness.crash().await;

@@ -104,7 +104,7 @@ async fn undo_keeps_users_who_changed_since() {
     ok(&harness
         .submit("AssignRoles", json!({"users": ["u1"], "roles": ["Account Manager"]}))
         .await);
-    let invite = json!({"source": {"users": ["u2"]}, "channel": "whatsapp", "mode": "confirmed"});
+    let invite = json!({"source": {"users": ["u2"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1});
     ok(&harness.submit("StartBulkIntegration", invite).await);
     harness.settle().await;
     import(&harness, "u4,New,L,u4@people.example,,,\n").await;

@@ -266,8 +266,7 @@ async fn worker_repeats_its_reports_until_they_are_accepted() {
         caller.define_company().await;
         caller.command("SetCompanyConfig", json!({"retry_backoff_seconds": 1})).await.accepted();
         import(&caller, &(HEADER.to_owned() + EVERY_OUTCOME)).await;
-        let run =
-            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+        let run = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 4});
         let run =
             caller.command("StartBulkIntegration", run).await.accepted()["result"]["run"].clone();
         let engine = client(&server, "engine").await;

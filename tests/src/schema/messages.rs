@@ -170,12 +170,15 @@ impl Session {
         let shown = self.accepted("StartBulkIntegration", preview).await;
         let confirmed = json!({"source": users, "channel": "whatsapp", "mode": "confirmed", "plan_hash": shown["plan_hash"]});
         let run = self.accepted("StartBulkIntegration", confirmed).await["run"].clone();
-        let imports = json!({"source": {"import": "latest"}, "channel": "iMessage", "mode": "confirmed", "run": null});
+        let mut imports = json!({"source": {"import": "latest"}, "channel": "iMessage", "mode": "preview", "run": null});
+        let shown = self.accepted("StartBulkIntegration", imports.clone()).await;
+        imports["mode"] = json!("confirmed");
+        imports["expected_recipients"] = shown["recipient_count"].clone();
         self.accepted("StartBulkIntegration", imports).await;
-        let units = json!({"source": {"org_units": ["Sales"], "include_descendants": true}, "channel": "whatsapp", "mode": "confirmed"});
+        let units = json!({"source": {"org_units": ["Sales"], "include_descendants": true}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 300});
         self.command("StartBulkIntegration", units).await;
         let later = Time(START + 86_400_000);
-        let scheduled = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "not_before": later});
+        let scheduled = json!({"source": {"users": ["ann"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 1, "not_before": later});
         let waiting = self.accepted("StartBulkIntegration", scheduled).await["run"].clone();
         self.accepted("CancelRun", json!({"run": waiting})).await;
         for (name, body) in [

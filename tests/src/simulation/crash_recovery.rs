@@ -21,7 +21,7 @@ fn run_scenario(
     let (company, rng) = (&mut companies[0], &mut SeededRandom::new(4));
     steps::set_up(company, env)?;
     for users in [json!(["ann", "bob", "cid", "nobody"]), json!(["cid", "dee.x", "ann"])] {
-        let body = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed"});
+        let body = json!({"source": {"users": users}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": users.as_array().map(Vec::len)});
         let reply = company.submit(env, &request(rng, "StartBulkIntegration", body))?;
         assert!(reply.code().is_none(), "{reply:?}");
     }

@@ -30,9 +30,10 @@ pub struct StartBulkIntegration {
     #[schemars(with = "ChannelName")]
     pub channel: String,
     pub mode: Mode,
-    /// What the preview answered: the run is refused if the list has changed since.
+    /// What the preview answered: the run is refused if the list has changed since. Confirmed runs need this or
+    /// `expected_recipients`.
     pub plan_hash: Option<String>,
-    /// The number that was shown: the run is refused if it is no longer right.
+    /// The number that was shown: the run is refused if it is no longer right. Confirmed runs need this or `plan_hash`.
     pub expected_recipients: Option<u64>,
     /// The run waits until then before it enters the queue.
     pub not_before: Option<Time>,
@@ -143,8 +144,13 @@ impl Decide for StartBulkIntegration {
             });
             return Ok(Decision::Answer { result });
         }
-        let actual = selection.picks.len() as u64;
-        plan.check(self.plan_hash.as_deref(), self.expected_recipients, actual)?;
+        // The link of an administrator's mail works once and for one import, so it needs no preview.
+        if self.source.token.is_none()
+            || self.plan_hash.is_some()
+            || self.expected_recipients.is_some()
+        {
+            plan.check(self.plan_hash.as_deref(), self.expected_recipients)?;
+        }
         unfinished::check(company, &selection, channel, self.again)?;
         let run = request.run;
         let decision = request.confirm(company, &selection, wait_until);

@@ -88,7 +88,7 @@ mod tests {
     /// Field cases 58 and 73: a second run of people who are in an unfinished run needs a second consent.
     #[test]
     fn people_of_an_unfinished_run_are_refused_with_the_runs() {
-        let body = json!({"source": {"users": ["ann", "bob", "cid"]}, "channel": "whatsapp", "mode": "confirmed", "again": false});
+        let body = json!({"source": {"users": ["ann", "bob", "cid"]}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": 3, "again": false});
         let refusal = given(history())
             .when_json("StartBulkIntegration", body.clone())
             .then_refused(Code::RunPeopleInUnfinishedRun);

@@ -100,8 +100,7 @@ pub async fn measure(job: Job<'_>) -> Result<Measured, BenchError> {
     let (mut run, mut run_visible, mut outcome) = (None, None, None);
     if job.run {
         let started = Instant::now();
-        let body =
-            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+        let body = json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": job.people});
         let confirmed = submit(&engine, &company, "StartBulkIntegration", body).await?;
         engine.settle(&company).await;
         run = Some(started.elapsed());

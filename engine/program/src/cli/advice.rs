@@ -9,8 +9,17 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         ("channel.not_enabled", Some(channel), _) => {
             format!("enable it: boarding config set channels.{channel} true")
         }
-        ("csv.wrong_delimiter", _, Some("tab")) => "add --delimiter tab".to_owned(),
-        ("csv.wrong_delimiter", _, Some(found)) => format!("add --delimiter '{found}'"),
+        ("csv.wrong_delimiter", _, Some("tab")) => {
+            format!("add --delimiter tab{}", column_options(details))
+        }
+        ("csv.wrong_delimiter", _, Some(found)) => {
+            format!("add --delimiter '{found}'{}", column_options(details))
+        }
+        ("csv.missing_column" | "csv.unknown_column", ..)
+            if details.get("did_you_mean").is_some() =>
+        {
+            format!("if the columns are meant so, add{}", column_options(details))
+        }
         // A refusal by the company's setting has the vendor's code. The limits of the products cannot be raised.
         ("import.too_many_rows", ..) if details.get("legacy_code").is_some() => {
             "split the file, or raise the limit: boarding config set bulk_integration_max_records NUMBER"
@@ -18,6 +27,18 @@ pub(super) fn on(code: &str, details: &Value) -> Option<String> {
         }
         _ => fixed(code)?.to_owned(),
     })
+}
+
+/// The options that map each column of the file to the one that it means, each with a blank before it.
+fn column_options(details: &Value) -> String {
+    let suggested = details.get("did_you_mean").and_then(Value::as_object);
+    let pairs = suggested.into_iter().flatten();
+    let option = |(own, column): (&String, &Value)| {
+        // A quote ends the quoted word of a shell, so it is written between two words.
+        let own = own.replace('\'', "'\\''");
+        format!(" --column '{own}={}'", column.as_str().unwrap_or_default())
+    };
+    pairs.map(option).collect()
 }
 
 fn fixed(code: &str) -> Option<&'static str> {
@@ -52,6 +73,9 @@ fn fixed(code: &str) -> Option<&'static str> {
         "import.unknown_dialect" => "print the columns of a dialect: boarding template leapxpert",
         "csv.missing_column" | "csv.missing_header" | "csv.unknown_column" => {
             "map the file's columns with --column 'FILE COLUMN=DIALECT COLUMN'; print the dialect's columns: boarding template DIALECT"
+        }
+        "csv.duplicate_column" => {
+            "choose one of the columns with --column 'FILE COLUMN=DIALECT COLUMN'"
         }
         "import.missing_companion_file" => {
             "import all three files together; print the template of one: boarding template ocm --file NAME"
@@ -100,6 +124,9 @@ mod tests {
         let on = |code, details| on(code, &details).unwrap();
         assert!(on("csv.wrong_delimiter", json!({"found": "tab"})).ends_with("--delimiter tab"));
         assert!(on("csv.wrong_delimiter", json!({"found": "|"})).ends_with("--delimiter '|'"));
+        let meant = json!({"did_you_mean": {"Nom d'utilisateur": "username"}});
+        let advice = on("csv.missing_column", meant);
+        assert!(advice.ends_with(r"add --column 'Nom d'\''utilisateur=username'"), "{advice}");
         let not_enabled = on("channel.not_enabled", json!({"channel": "imessage"}));
         assert!(not_enabled.ends_with("channels.imessage true"));
         let (own, product) = (json!({"legacy_code": 20001}), json!({"limit": 1000}));

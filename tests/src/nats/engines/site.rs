@@ -118,8 +118,12 @@ impl Site {
 
     /// Starts a run of all people and returns its id.
     pub(super) async fn start_run(&self) -> String {
-        let body =
-            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "confirmed"});
+        let mut body =
+            json!({"source": {"import": "latest"}, "channel": "whatsapp", "mode": "preview"});
+        let shown =
+            command_until_accepted(&self.caller, "StartBulkIntegration", body.clone()).await;
+        body["mode"] = json!("confirmed");
+        body["expected_recipients"] = shown["result"]["recipient_count"].clone();
         let started = command_until_accepted(&self.caller, "StartBulkIntegration", body).await;
         started["result"]["run"].as_str().unwrap().to_owned()
     }

@@ -8,7 +8,22 @@ use crate::decide::testing::{
 use crate::decide::{Authority, Command};
 
 fn for_users(users: &[&str], mode: &str) -> serde_json::Value {
-    json!({"source": {"users": users}, "channel": "WhatsApp Native", "mode": mode})
+    let mut body = json!({"source": {"users": users}, "channel": "WhatsApp Native", "mode": mode});
+    if mode == "confirmed" {
+        body["expected_recipients"] = json!(users.len());
+    }
+    body
+}
+
+/// LX-20: a run is confirmed with what was shown; without it nothing is sent.
+#[test]
+fn confirmation_without_plan_is_refused() {
+    let mut body = for_users(&["ann"], "confirmed");
+    body["expected_recipients"] = json!(null);
+    let refusal = given(a_company())
+        .when_json("StartBulkIntegration", body)
+        .then_refused(Code::FieldRequired);
+    assert_eq!(refusal.details, json!({"field": "plan_hash"}));
 }
 
 fn a_company() -> Vec<Event> {

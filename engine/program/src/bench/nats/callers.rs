@@ -195,8 +195,7 @@ impl Callers {
         let file = json!({"name": "people.csv", "text": String::from_utf8_lossy(&file)});
         let body = json!({"dialect": "leapxpert", "files": [file]});
         let import = self.completed(company, "ImportFile", body, "import").await?;
-        let body =
-            json!({"source": {"import": import}, "channel": "whatsapp", "mode": "confirmed"});
+        let body = json!({"source": {"import": import}, "channel": "whatsapp", "mode": "confirmed", "expected_recipients": PEOPLE});
         self.completed(company, "StartBulkIntegration", body, "run").await
     }
 

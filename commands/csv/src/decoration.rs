@@ -1,0 +1,150 @@
+//! Decorations of column names: marks of mandatory columns, technical names in brackets, numbers in front.
+
+use crate::names::plain;
+
+/// Words that say whether a column must have a value, made plain. They are no part of its name.
+const DUTY_WORDS: [&str; 35] = [
+    "required",
+    "requiredfield",
+    "mandatory",
+    "mandatoryfield",
+    "optional",
+    "ifany",
+    "pflicht",
+    "pflichtfeld",
+    "pflichtangabe",
+    "erforderlich",
+    "freiwillig",
+    "obligatoire",
+    "requis",
+    "facultatif",
+    "facultative",
+    "optionnel",
+    "obligatorio",
+    "obligatoria",
+    "requerido",
+    "requerida",
+    "opcional",
+    "obbligatorio",
+    "obbligatoria",
+    "richiesto",
+    "facoltativo",
+    "facoltativa",
+    "opzionale",
+    "obrigatório",
+    "obrigatória",
+    "必須",
+    "必須項目",
+    "任意",
+    "任意項目",
+    "yesno",
+    "truefalse",
+];
+
+/// A column name without its decorations.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Undecorated {
+    /// The name without brackets, marks and words of duty.
+    pub(crate) name: String,
+    /// The names within square brackets: tools write their technical name of the column there.
+    pub(crate) technical: Vec<String>,
+    /// Other words in round brackets. They may change the meaning, as in `Phone (private)`.
+    pub(crate) qualifiers: Vec<String>,
+}
+
+/// Removes the decorations of a column name.
+pub(crate) fn removed(name: &str) -> Undecorated {
+    let (mut rest, mut technical, mut qualifiers) = (String::new(), Vec::new(), Vec::new());
+    for (text, bracket) in pieces(name) {
+        match bracket {
+            None => {
+                rest.push(' ');
+                rest.push_str(text);
+            }
+            Some(_) if is_duty(text) || plain(text).is_empty() => {}
+            Some('[') => technical.push(text.to_owned()),
+            Some(_) => qualifiers.push(text.to_owned()),
+        }
+    }
+    Undecorated { name: without_duty(without_number(rest.trim())), technical, qualifiers }
+}
+
+/// The pieces of a name outside and inside of brackets. Each piece in brackets has the kind of its bracket.
+fn pieces(name: &str) -> Vec<(&str, Option<char>)> {
+    let mut pieces = Vec::new();
+    let mut rest = name;
+    while let Some(open) = rest.find(['(', '[', '{', '<', '（', '［', '【']) {
+        let (before, from) = rest.split_at(open);
+        pieces.push((before, None));
+        let mut inside = from.chars();
+        let kind = match inside.next() {
+            Some('[' | '［') => '[',
+            _ => '(',
+        };
+        let inside = inside.as_str();
+        let Some(end) = inside.find([')', ']', '}', '>', '）', '］', '】']) else {
+            pieces.push((inside, None));
+            return pieces;
+        };
+        let (within, after) = inside.split_at(end);
+        pieces.push((within, Some(kind)));
+        rest = after.get(after.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
+    }
+    pieces.push((rest, None));
+    pieces
+}
+
+fn is_duty(text: &str) -> bool {
+    DUTY_WORDS.contains(&plain(text).as_str())
+}
+
+/// The name without a number in front, as in `1. Username`.
+fn without_number(name: &str) -> &str {
+    let rest = name.trim_start_matches(|c: char| c.is_ascii_digit());
+    match rest.strip_prefix(['.', ')', ':']) {
+        Some(after) if rest.len() < name.len() => after.trim(),
+        _ => name,
+    }
+}
+
+/// The name without words of duty at its start and end.
+fn without_duty(name: &str) -> String {
+    let is_break = |c: char| !c.is_alphanumeric();
+    let mut words: Vec<&str> = name.split(is_break).filter(|word| !word.is_empty()).collect();
+    while words.len() > 1 && words.last().is_some_and(|word| is_duty(word)) {
+        words.pop();
+    }
+    while words.len() > 1 && words.first().is_some_and(|word| is_duty(word)) {
+        words.remove(0);
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// N95: marks of duty, technical names and numbers are decorations. Other words in round brackets are not.
+    #[test]
+    fn decorations_of_a_column_name_are_removed() {
+        for (name, bare) in [
+            ("User name [username] Required", "User name"),
+            ("First Name [Required]", "First Name"),
+            ("E-Mail *", "E Mail"),
+            ("*Username", "Username"),
+            ("Phone Number (optional)", "Phone Number"),
+            ("email_required", "email"),
+            ("Required: Username", "Username"),
+            ("E-Mail (Pflichtfeld)", "E Mail"),
+            ("氏名（必須）", "氏名"),
+            ("2. Last Name", "Last Name"),
+            ("Block sign in (Yes/No) [accountEnabled] Required", "Block sign in"),
+            ("Required", "Required"),
+        ] {
+            let removed = removed(name);
+            assert_eq!((removed.name.as_str(), removed.qualifiers.len()), (bare, 0));
+        }
+        assert_eq!(removed("Phone (private)").qualifiers, ["private"]);
+        assert_eq!(removed("Name [displayName]").technical, ["displayName"]);
+    }
+}
