@@ -22,8 +22,8 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     projectors: &[Projector::of::<PhoneListProjection>()],
     queries: &[Query {
         name: "phone_list",
-        access: Access::Everyone,
-        params: &[Param::text("search"), Param::id("import")],
+        access: Access::AnyPermission,
+        params: &[Param::text("search"), Param::id_or_latest("import")],
         paged: true,
         row: schema_of::<PhoneShown>,
         csv: Some(CsvLayout::report(&[

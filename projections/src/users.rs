@@ -25,7 +25,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
     queries: &[
         Query {
             name: "users",
-            access: Access::Everyone,
+            access: Access::AnyPermission,
             params: &[
                 Param::text("search"),
                 Param::text("org_unit"),
@@ -49,7 +49,7 @@ pub(crate) const MODEL: ReadModel = ReadModel {
         },
         Query {
             name: "user",
-            access: Access::Everyone,
+            access: Access::AnyPermission,
             params: &[Param::text("user").required()],
             paged: false,
             row: schema_of::<UserShown>,
