@@ -137,7 +137,7 @@ fn phone_list(request: &QueryRequest<'_>, rows: &dyn Rows) -> Result<RowsAnswer,
         if search.as_ref().is_some_and(|needle| !phone.matches(user.as_ref(), needle)) {
             return Ok([None]);
         }
-        let links = Links::load(rows, request.company, &folded, &mut channels)?;
+        let links = Links::load(rows, request.company, &folded, request.now, &mut channels)?;
         Ok([Some(phone.show(user.as_ref(), &links))])
     })
 }

@@ -214,6 +214,10 @@ codes! {
     InvitationExpired "invitation.expired" "The link has expired; ask your administrator for a new one."
     InvitationRevoked "invitation.revoked" "The link was revoked; ask your administrator for a new one."
     InvitationSuperseded "invitation.superseded" "A newer invitation replaced this link; use the link in the newest mail."
+    InvitationUserInactive "invitation.user_inactive" "The link ended because the person was deactivated, archived or removed; ask your administrator."
+    InvitationAddressChanged "invitation.address_changed" "The link ended because the person's e-mail address was changed; ask your administrator for a new one."
+    InvitationPhoneChanged "invitation.phone_changed" "The link ended because the phone number it was sent for is no longer the person's; ask your administrator for a new one."
+    InvitationChannelDisabled "invitation.channel_disabled" "The link does not work because the channel is not enabled for the company; ask your administrator."
     InvitationAlreadyUsed "invitation.already_used" "The link has been used already and cannot be reused."
     InvitationNotFound "invitation.not_found" "There is no such invitation; check the link, the user or the id."
 

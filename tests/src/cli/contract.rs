@@ -249,6 +249,7 @@ fn rows_have_the_keys_of_the_contract() {
                 "email",
                 "first_name",
                 "last_name",
+                "link_ends",
                 "links",
                 "org_unit",
                 "phone",

@@ -323,6 +323,7 @@ pub(super) const INVITATIONS: &[Column] = &[
     minor("GENERATION", "/generation"),
     column("SENT AT", "/sent_at"),
     column("EXPIRES AT", "/expires_at"),
+    column("CODE", "/code"),
 ];
 
 /// Accounts that were moved to another organization.
