@@ -16,3 +16,4 @@ mod roles;
 mod runs;
 mod schema;
 mod templates;
+mod terminal;
