@@ -15,6 +15,7 @@ mod companions;
 mod decoration;
 mod defect;
 mod delimiter;
+mod encodings;
 mod file_name;
 mod format;
 mod formula_guard;
@@ -41,6 +42,7 @@ pub use characters::{
 pub use column::{Column, HeaderWords};
 pub use companions::{FileStart, StartReader, assign_parts};
 pub use defect::{Defect, DefectKind, ReadError};
+pub use encodings::looks_double_encoded;
 pub use file_name::clean_name;
 pub use format::{FileFormat, FilePart, NoteRows, QuoteRule};
 pub use formula_guard::{escaped, guarded};

@@ -92,6 +92,7 @@ impl Dialect for Ocm {
     fn read(&self, cells: &mut Cells<'_>) -> RowValues {
         cells.require(LAN_ID);
         let lan_id = login(cells, LAN_ID);
+        let lan_id = if cells.refuse_null_word(LAN_ID) { CellValue::Absent } else { lan_id };
         let agent_id = match cells.raw(AGENT_ID) {
             CellValue::Value(_) => login(cells, AGENT_ID),
             CellValue::Absent | CellValue::Blank => lan_id.clone(),
