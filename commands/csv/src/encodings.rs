@@ -8,9 +8,26 @@ use encoding_rs::{
 
 /// The encodings that spreadsheets and old programs write, the most usual first. Of equal readings the first is named.
 static CANDIDATES: [&Encoding; 20] = [
-    WINDOWS_1252, WINDOWS_1250, ISO_8859_2, WINDOWS_1251, SHIFT_JIS, GBK, BIG5, EUC_KR, EUC_JP,
-    KOI8_R, IBM866, WINDOWS_1253, WINDOWS_1254, WINDOWS_1255, WINDOWS_1256, WINDOWS_1257,
-    WINDOWS_1258, WINDOWS_874, MACINTOSH, encoding_rs::ISO_8859_15,
+    WINDOWS_1252,
+    WINDOWS_1250,
+    ISO_8859_2,
+    WINDOWS_1251,
+    EUC_KR,
+    SHIFT_JIS,
+    GBK,
+    BIG5,
+    EUC_JP,
+    KOI8_R,
+    IBM866,
+    WINDOWS_1253,
+    WINDOWS_1254,
+    WINDOWS_1255,
+    WINDOWS_1256,
+    WINDOWS_1257,
+    WINDOWS_1258,
+    WINDOWS_874,
+    MACINTOSH,
+    encoding_rs::ISO_8859_15,
 ];
 /// The most encodings that an advice names.
 const NAMED_MAX: usize = 6;
@@ -18,6 +35,11 @@ const NAMED_MAX: usize = 6;
 const CELLS_MAX: usize = 200;
 /// The longest text of a cell that a message shows, in characters.
 const SHOWN_CHARS_MAX: usize = 40;
+
+/// Vowels of Cyrillic and Greek.
+const VOWELS: &str = "аеёиоуыэюяіїєαεηιουωάέήίόύώϊϋΐΰ";
+/// The most consonants in a row of an ordinary name.
+const CONSONANTS_MAX: usize = 3;
 
 /// An encoding that turns the file into words of one script.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +154,14 @@ fn oddity_of_word(word: &str, script: Script) -> u32 {
     let only_accents = script == Script::Latin && accents > 2 && 2 * accents > letters.len();
     let half_width = letters.iter().any(|c| matches!(u32::from(*c), 0xff66..=0xff9f));
     let foreign = script == Script::Latin && letters.iter().any(|c| "ÐðÞþ×÷".contains(*c));
-    3 * u32::from(is_mixed)
+    let consonants = letters
+        .split(|c| VOWELS.contains(c.to_lowercase().next().unwrap_or(*c)))
+        .map(<[char]>::len)
+        .max();
+    let has_vowels = matches!(script, Script::Cyrillic | Script::Greek);
+    let hard_to_say = has_vowels && consonants.is_some_and(|run| run > CONSONANTS_MAX);
+    u32::from(hard_to_say)
+        + 3 * u32::from(is_mixed)
         + 3 * u32::from(only_accents)
         + 3 * u32::from(half_width)
         + u32::from(foreign)
@@ -229,7 +258,8 @@ mod tests {
         let (twice, ..) = WINDOWS_1251.decode("Иван".as_bytes());
         assert!(looks_double_encoded(&twice), "{twice}");
         assert!(looks_double_encoded("voilÃ"));
-        for fine in ["José", "Ângela", "Nguyễn", "Łukasz Żółć", "Иван Сёмин", "太郎", "ÅÄÖ", "Ã"] {
+        for fine in ["José", "Ângela", "Nguyễn", "Łukasz Żółć", "Иван Сёмин", "太郎", "ÅÄÖ", "Ã"]
+        {
             assert!(!looks_double_encoded(fine), "{fine}");
         }
     }

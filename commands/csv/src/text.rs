@@ -5,8 +5,8 @@ use std::io::Read;
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use serde_json::json;
 
-use crate::encodings::{self, Reading};
 use crate::defect::{DefectKind, ReadError, refused};
+use crate::encodings::{self, Reading};
 use crate::options::{Limits, Options};
 use crate::signature;
 use crate::source::Source;
@@ -269,13 +269,14 @@ impl<R: Read> Text<R> {
                 let mut details = json!({"line": line, "byte": byte, "encoding": encoding});
                 if let (Some(first), Some(fields)) = (readings.first(), details.as_object_mut()) {
                     fields.insert("hint".to_owned(), json!({"encoding": label(first.encoding)}));
-                    let all = readings.iter().map(
-                        |one| json!({"encoding": label(one.encoding), "shown": one.shown}),
-                    );
+                    let all = readings
+                        .iter()
+                        .map(|one| json!({"encoding": label(one.encoding), "shown": one.shown}));
                     fields.insert("readings".to_owned(), all.collect());
                 }
                 let words = format!("line {line}, byte {byte}, read as {encoding}");
-                let shown = readings.iter().map(|one| format!("{}: {}", label(one.encoding), one.shown));
+                let shown =
+                    readings.iter().map(|one| format!("{}: {}", label(one.encoding), one.shown));
                 let shown = shown.collect::<Vec<_>>().join(", ");
                 let words = match readings.as_slice() {
                     [] => words,

@@ -203,7 +203,10 @@ fn number(cells: &mut Cells<'_>, column: usize) -> CellValue<String> {
         '\u{ff10}'..='\u{ff19}' => c.nfkc().collect(),
         _ => String::from(c),
     };
-    match cells.id(column, MAX_ID_CHARS).map(|text| text.chars().map(narrow).collect::<String>()) {
+    match cells
+        .number_id(column, MAX_ID_CHARS)
+        .map(|text| text.chars().map(narrow).collect::<String>())
+    {
         CellValue::Value(text) if !text.bytes().all(|byte| byte.is_ascii_digit()) => {
             cells.problem(column, Code::FieldNotNumber);
             CellValue::Absent

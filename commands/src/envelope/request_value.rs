@@ -96,7 +96,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_none<E>(self) -> Result<RequestValue, E> {
-        self.visit_unit()
+        Ok(RequestValue::plain(Value::Null))
     }
 
     fn visit_some<D: Deserializer<'de>>(self, value: D) -> Result<RequestValue, D::Error> {
@@ -144,7 +144,10 @@ mod tests {
             (r#"{"a@acme.example": 1, "a@acme.example": 2}"#, "***"),
         ] {
             let refusal = read(text).unwrap_err();
-            assert_eq!((refusal.code, &refusal.details["field"]), (Code::EnvelopeMalformed, &field.into()));
+            assert_eq!(
+                (refusal.code, &refusal.details["field"]),
+                (Code::EnvelopeMalformed, &field.into())
+            );
         }
         let plain = r#"{"a":[1,-2,3.5,null,true,"x"],"b":{"a":{}}}"#;
         assert_eq!(read(plain).unwrap(), serde_json::from_str::<Value>(plain).unwrap());

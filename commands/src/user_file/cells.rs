@@ -1,7 +1,7 @@
 //! The cells of one row, each checked as the kind of value that its column holds.
 
 use boarding_csv::{
-    CellValue, Row, RowDefects, has_control, has_invisible, looks_double_encoded, trim,
+    CellValue, Row, RowDefects, has_control, has_invisible, list_items, looks_double_encoded,
     without_invisible,
 };
 
@@ -89,9 +89,10 @@ impl<'a> Cells<'a> {
         let problem = Problem::in_column(self.name(column), Code::TextSpreadsheetError);
         let problem = problem.saying(&format!("the cell has {text}"));
         let name = self.name(column);
-        let required = self.problems.iter_mut().find(|one| {
-            one.column.as_deref() == Some(name) && one.code == Code::FieldRequired
-        });
+        let required = self
+            .problems
+            .iter_mut()
+            .find(|one| one.column.as_deref() == Some(name) && one.code == Code::FieldRequired);
         match required {
             Some(required) => *required = problem,
             None => {
@@ -131,9 +132,16 @@ impl<'a> Cells<'a> {
     /// An id beside the key: kept as it is spelled, like the key itself.
     pub fn id(&mut self, column: usize, max_chars: usize) -> CellValue<String> {
         match self.raw(column) {
+            CellValue::Value(text) if self.is_scientific(column, text) => CellValue::Absent,
+            _ => self.number_id(column, max_chars),
+        }
+    }
+
+    /// An id of digits: the dialect says what is wrong with other texts.
+    pub fn number_id(&mut self, column: usize, max_chars: usize) -> CellValue<String> {
+        match self.raw(column) {
             CellValue::Absent => CellValue::Absent,
             CellValue::Blank => CellValue::Blank,
-            CellValue::Value(text) if self.is_scientific(column, text) => CellValue::Absent,
             CellValue::Value(text) => {
                 self.exact(column, text, max_chars).map_or(CellValue::Absent, CellValue::Value)
             }
@@ -184,15 +192,23 @@ impl<'a> Cells<'a> {
 
     /// Several texts in one cell, each once.
     pub fn list(&mut self, column: usize, separators: &[char]) -> CellValue<Vec<String>> {
+        // The first separator is the usual one.
+        if let (CellValue::Value(text), Some(separator)) = (self.raw(column), separators.first())
+            && text.contains(['\n', '\r'])
+        {
+            let more = format!("separate several values with {separator} instead of a line break");
+            self.problem_saying(column, Code::FieldControlCharacter, &more);
+            return CellValue::Absent;
+        }
         let whole = match self.text(column) {
             CellValue::Absent => return CellValue::Absent,
             CellValue::Blank => return CellValue::Blank,
             CellValue::Value(whole) => whole,
         };
         let mut items: Vec<String> = Vec::new();
-        for item in whole.split(separators).map(trim).filter(|item| !item.is_empty()) {
-            if !items.iter().any(|earlier| earlier == item) {
-                items.push(item.to_owned());
+        for item in list_items(&whole, separators) {
+            if !items.contains(&item) {
+                items.push(item);
             }
         }
         if items.is_empty() { CellValue::Blank } else { CellValue::Value(items) }

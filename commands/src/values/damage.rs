@@ -62,9 +62,28 @@ const TOTALS: [&str; 37] = [
 ];
 /// Words for what a report counts, in small letters.
 const COUNTED: [&str; 22] = [
-    "row", "rows", "record", "records", "user", "users", "people", "persons", "entries", "lines",
-    "accounts", "datensätze", "zeilen", "benutzer", "lignes", "utilisateurs", "registros",
-    "usuarios", "righe", "utenti", "linhas", "件",
+    "row",
+    "rows",
+    "record",
+    "records",
+    "user",
+    "users",
+    "people",
+    "persons",
+    "entries",
+    "lines",
+    "accounts",
+    "datensätze",
+    "zeilen",
+    "benutzer",
+    "lignes",
+    "utilisateurs",
+    "registros",
+    "usuarios",
+    "righe",
+    "utenti",
+    "linhas",
+    "件",
 ];
 
 /// Whether a cell holds an error of a spreadsheet, such as `#N/A`, `#WERT!` or `####`.
@@ -208,7 +227,8 @@ mod tests {
         ] {
             assert!(looks_like_total(line.iter().copied()), "{line:?}");
         }
-        for person in [&["total", "Tom", "Otal"][..], &["kim", ""], &["summer"], &["3com"], &["totality"]]
+        for person in
+            [&["total", "Tom", "Otal"][..], &["kim", ""], &["summer"], &["3com"], &["totality"]]
         {
             assert!(!looks_like_total(person.iter().copied()), "{person:?}");
         }

@@ -176,9 +176,11 @@ impl<'a> Rows<'a> {
             });
         }
         if let CellValue::Value(roles) = &values.roles
-            && roles.iter().any(|role| !self.company.roles.contains_key(role))
+            && let Some(role) = roles.iter().find(|role| !self.company.roles.contains_key(*role))
         {
-            problems.push(self.in_column("role", Code::ReferenceRoleNotFound));
+            let problem = self.in_column("role", Code::ReferenceRoleNotFound);
+            let hint = self.role_hint(role);
+            problems.push(hint.iter().fold(problem, |problem, hint| problem.saying(hint)));
         }
         problems
             .extend(self.dialect.map(|dialect| dialect.check(values, self)).unwrap_or_default());

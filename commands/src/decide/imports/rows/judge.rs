@@ -1,6 +1,6 @@
 //! Checks a row by the rules of its dialect: key, duplicates, references and unique values.
 
-use boarding_csv::CellValue;
+use boarding_csv::{CellValue, same_name};
 
 use super::Rows;
 use crate::company::ValueMark;
@@ -8,6 +8,20 @@ use crate::dialect::Known;
 use crate::settings::ReferenceResolution;
 use crate::user_file::{ParsedRow, RowValues, SameKey, UserRef};
 use crate::values::{Code, Problem, UserKey};
+
+/// What people write between roles instead of a semicolon, and its name in messages.
+const ROLE_SEPARATORS: [(&str, &str); 10] = [
+    (",", "a comma"),
+    ("/", "/"),
+    ("\\", "\\"),
+    ("+", "+"),
+    ("&", "&"),
+    (" and ", "and"),
+    ("\t", "a tab"),
+    ("、", "、"),
+    ("；", "the wide ；"),
+    ("，", "the wide ，"),
+];
 
 impl Rows<'_> {
     /// The key of the row's user. None if the row has none, or with a problem if the company does not allow the key.
@@ -40,6 +54,19 @@ impl Rows<'_> {
     /// A problem in a column. `name` is the model's name; the problem shows the dialect's name of the column.
     pub(super) fn in_column(&self, name: &'static str, code: Code) -> Problem {
         Problem::in_column(self.dialect.map_or(name, |dialect| dialect.spelling(name)), code)
+    }
+
+    /// What an unknown role may mean: several roles with another separator, or a role in another spelling.
+    pub(super) fn role_hint(&self, text: &str) -> Option<String> {
+        let is_role = |name: &str| self.company.roles.keys().any(|role| same_name(role, name));
+        for (separator, shown) in ROLE_SEPARATORS {
+            let parts: Vec<_> = text.split(separator).map(str::trim).collect();
+            if parts.len() > 1 && parts.iter().all(|part| part.is_empty() || is_role(part)) {
+                return Some(format!("separate several roles with ; instead of {shown}"));
+            }
+        }
+        let same = self.company.roles.keys().find(|role| same_name(role, text));
+        same.map(|role| format!("did you mean {role}?"))
     }
 
     /// The problems of values that must be unique and that another row or another user keeps.
