@@ -2,7 +2,7 @@
 
 pub mod cancel_run;
 pub mod claim_recipients;
-mod expected;
+pub(crate) mod expected;
 pub mod invite_failed;
 pub mod invite_sent;
 pub mod list_recipients;

@@ -67,6 +67,8 @@ codes! {
     ImportDecompressionLimit "import.decompression_limit" "The file is too large when unpacked; send it uncompressed, or split it."
     ImportObjectNotFound "import.object_not_found" "The object store has no file of this name; upload the file first."
     ImportFileLost "import.file_lost" "The stored file of the import is missing or damaged; restore it from a backup of the data folder."
+    ImportValuesMoved "import.values_moved" "Values would move between people of the file; check that no column has slipped by some rows."
+    ImportNumbersShort "import.numbers_short" "The organization has too few available numbers for the accounts of the file; allocate more numbers to it."
     ImportSameContent "import.same_content" "The same file was imported before; check that this is intended."
     OcmCompanionNotEmpty "ocm.companion_not_empty" "The rows of this companion file were ignored; only the rows of the user file are imported."
     OcmCompanionHeader "ocm.companion_header" "The header of this companion file differs from the template; the file was recognised by its name and ignored."

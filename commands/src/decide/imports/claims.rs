@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use boarding_csv::CellValue;
 
-use crate::company::{Company, Placing, User, UserId, ValueMark};
+use crate::company::{Company, Placing, User, UserId, UserState, ValueMark};
 use crate::decide::imports::rows::{Allotment, Rows, former_phones, phone_mark};
 use crate::dialect::{self, unique_values};
 use crate::event::{BlankMeans, Event, ImportOptions, Person};
@@ -33,6 +33,8 @@ struct Take {
     part: Part,
     /// The other user who has the value.
     holder: Option<UserId>,
+    /// Whether that user is archived, so that the value is free.
+    is_free: bool,
 }
 
 /// The part of a row that is refused alone: an id refuses the row, a phone only the phone.
@@ -106,7 +108,8 @@ impl Claims {
         let mut key = None;
         for event in events {
             match event {
-                Event::RowRefused { .. } | Event::UserArchived { .. } => return,
+                Event::RowRefused { .. } => return,
+                Event::UserArchived { user } => return self.note_leaver(company, user, row.row),
                 Event::UserCreated { user, person, .. }
                 | Event::UserUpdated { user, person, .. } => {
                     (key, after) = (Some(user), Some(&**person));
@@ -128,6 +131,16 @@ impl Claims {
         }
     }
 
+    /// Notes that the values of a user are free, because the row archives the user.
+    fn note_leaver(&mut self, company: &Company, user: &UserKey, row: u64) {
+        let Some((_, user)) = company.users.created(user.as_str()) else { return };
+        let person = user.person();
+        let ids = unique_values(&person).map(|(name, value)| ValueMark::of(name, value));
+        self.releases.extend(ids.map(|mark| (mark, (row, Part::Ids))));
+        let phones = user.listed().iter().map(|phone| (phone_mark(*phone), (row, Part::Phone)));
+        self.releases.extend(phones);
+    }
+
     fn note_ids(&mut self, claimant: &Claimant<'_>, after: &Person) {
         let before = claimant.known.map(|(_, user)| user.person()).unwrap_or_default();
         let marks = |person: &Person| -> BTreeMap<ValueMark, (String, String)> {
@@ -138,7 +151,7 @@ impl Claims {
         };
         let (before, after) = (marks(&before), marks(after));
         for (mark, (name, value)) in after.iter().filter(|(mark, _)| !before.contains_key(mark)) {
-            let holder = claimant.company.holder(name, value).map(|(id, _)| id);
+            let holder = claimant.company.keeper(name, value).map(|(id, _)| id);
             self.take(claimant, *mark, Part::Ids, holder);
         }
         for mark in before.keys().filter(|mark| !after.contains_key(mark)) {
@@ -176,7 +189,9 @@ impl Claims {
     ) {
         let own = claimant.known.map(|(id, _)| id);
         let holder = holder.filter(|holder| Some(*holder) != own);
-        self.takes.push(Take { mark, row: claimant.row, part, holder });
+        let holder_of = holder.and_then(|id| claimant.company.users.get(id));
+        let is_free = holder_of.is_some_and(|user| user.state == UserState::Archived);
+        self.takes.push(Take { mark, row: claimant.row, part, holder, is_free });
     }
 
     /// Decides which row gets which value.
@@ -189,7 +204,9 @@ impl Claims {
             refused.extend(share(takes, &mut allotment));
         }
         // A value stays where it is, if nothing releases it.
-        let stays = |take: &&Take| take.holder.is_some() && !self.releases.contains_key(&take.mark);
+        let stays = |take: &&Take| {
+            take.holder.is_some() && !take.is_free && !self.releases.contains_key(&take.mark)
+        };
         refused.extend(self.takes.iter().filter(stays).map(|take| (take.row, take.part)));
         let refused = self.with_dependents(refused, &by_mark);
         for take in &self.takes {

@@ -346,6 +346,7 @@ impl<'a> Rows<'a> {
         }
         self.events.push(Event::UserDeactivated { user: who.clone(), row: Some(row) });
         self.events.push(Event::UserArchived { user: who });
+        // The values stay on record, and other people may take them.
     }
 
     /// Adds a warning if the manager is neither in the company nor in the file.

@@ -315,11 +315,14 @@ fn released_phones(effect: &RowEffect) -> impl Iterator<Item = Phone> {
     before.listed.iter().copied().filter(|phone| !after.listed.contains(phone))
 }
 
-/// The unique values that the row took from its user.
+/// The unique values that the row took from its user. An archived user keeps them on record, and others may take them.
 fn released_ids(effect: &RowEffect) -> impl Iterator<Item = (&str, &str)> {
     let after = &effect.after.person.attributes;
-    let released =
-        |(name, value): &(&str, &str)| after.get(*name).map(String::as_str) != Some(*value);
+    let archived = Some(UserState::Archived);
+    let archives = effect.after.state == archived && effect.before.state != archived;
+    let released = move |(name, value): &(&str, &str)| {
+        archives || after.get(*name).map(String::as_str) != Some(*value)
+    };
     unique_values(&effect.before.person).filter(released)
 }
 

@@ -82,7 +82,7 @@ impl Rows<'_> {
             let key = match self.values.get(&mark) {
                 Some(holder) => holder.clone()?,
                 None => {
-                    let (id, holder) = self.company.holder(name, value)?;
+                    let (id, holder) = self.company.keeper(name, value)?;
                     (!allotment.is_move(row.row, mark, id)).then(|| holder.key())?
                 }
             };
