@@ -275,9 +275,16 @@ impl<R: Read> Text<R> {
                     fields.insert("readings".to_owned(), all.collect());
                 }
                 let words = format!("line {line}, byte {byte}, read as {encoding}");
-                let shown =
-                    readings.iter().map(|one| format!("{}: {}", label(one.encoding), one.shown));
-                let shown = shown.collect::<Vec<_>>().join(", ");
+                // Encodings that read the cell alike are named once.
+                let mut texts: Vec<&str> = Vec::new();
+                let mut shown = Vec::new();
+                for one in readings {
+                    if !texts.contains(&one.shown.as_str()) {
+                        texts.push(&one.shown);
+                        shown.push(format!("{}: {}", label(one.encoding), one.shown));
+                    }
+                }
+                let shown = shown.join(", ");
                 let words = match readings.as_slice() {
                     [] => words,
                     _ => format!("{words}; the cell reads with {shown}"),

@@ -1,9 +1,10 @@
 //! The cells of one row, each checked as the kind of value that its column holds.
 
 use boarding_csv::{
-    CellValue, Row, RowDefects, has_control, has_invisible, list_items, looks_double_encoded,
-    without_invisible,
+    CellValue, Row, RowDefects, has_control, has_invisible, list_items, without_invisible,
 };
+
+mod damaged;
 
 use crate::user_file::defects::problem;
 use crate::values::{Code, NotPhone, Phone, Problem, UserKey, damage, email, text};
@@ -65,57 +66,6 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Notes what spreadsheets, databases and wrong encodings did to the cells. The dialect has read them before.
-    pub(super) fn check_damage(&mut self) {
-        for column in 0..self.row.columns() {
-            let CellValue::Value(text) = self.row.cell(column) else { continue };
-            if damage::is_spreadsheet_error(text) {
-                self.note_spreadsheet_error(column, text);
-            }
-            if damage::is_null_word(text) && !self.has_problem(column) {
-                self.warning(column, Code::TextNullWord);
-            }
-            if looks_double_encoded(text) {
-                self.warning(column, Code::TextLooksDoubleEncoded);
-            }
-            if damage::has_replacement(text) {
-                self.warning(column, Code::TextReplacementCharacter);
-            }
-        }
-    }
-
-    /// Notes an error of a spreadsheet: a problem where a value is required, otherwise a lost cell.
-    fn note_spreadsheet_error(&mut self, column: usize, text: &str) {
-        let problem = Problem::in_column(self.name(column), Code::TextSpreadsheetError);
-        let problem = problem.saying(&format!("the cell has {text}"));
-        let name = self.name(column);
-        let required = self
-            .problems
-            .iter_mut()
-            .find(|one| one.column.as_deref() == Some(name) && one.code == Code::FieldRequired);
-        match required {
-            Some(required) => *required = problem,
-            None => {
-                self.lost += 1;
-                self.warnings.push(problem);
-            }
-        }
-    }
-
-    fn has_problem(&self, column: usize) -> bool {
-        let name = self.name(column);
-        self.problems.iter().chain(&self.warnings).any(|one| one.column.as_deref() == Some(name))
-    }
-
-    /// Notes a key that programs write for an empty value. Several rows without a key would be one person.
-    pub fn refuse_null_word(&mut self, column: usize) -> bool {
-        let is_null = self.raw(column).value().is_some_and(damage::is_null_word);
-        if is_null {
-            self.problem(column, Code::TextNullWord);
-        }
-        is_null
-    }
-
     /// The person's key: required, kept as it is spelled.
     pub fn key(&mut self, column: usize) -> Option<UserKey> {
         let CellValue::Value(text) = self.raw(column) else {
@@ -146,17 +96,6 @@ impl<'a> Cells<'a> {
                 self.exact(column, text, max_chars).map_or(CellValue::Absent, CellValue::Value)
             }
         }
-    }
-
-    /// Whether a spreadsheet turned a key into scientific notation. That is noted with the text of the cell.
-    fn is_scientific(&mut self, column: usize, text: &str) -> bool {
-        let is_scientific = damage::is_scientific(text);
-        if is_scientific {
-            let problem = Problem::in_column(self.name(column), Code::KeyScientificNotation);
-            let message = problem.message.replacen("a form like 1.23457E+11", text, 1);
-            self.problems.push(Problem { message, ..problem });
-        }
-        is_scientific
     }
 
     /// Notes if the cell is blank.
@@ -342,11 +281,6 @@ impl<'a> Cells<'a> {
     /// Notes what makes the row invalid, and says more than the code does.
     pub fn problem_saying(&mut self, column: usize, code: Code, more: &str) {
         self.problems.push(Problem::in_column(self.name(column), code).saying(more));
-    }
-
-    /// Notes that the row as a whole is invalid.
-    pub(super) fn refuse_row(&mut self, code: Code) {
-        self.problems.push(Problem::new(code));
     }
 
     /// Notes what is worth saying though the row is good.

@@ -39,9 +39,9 @@ impl Decide for AddCorporatePhone {
                     return Err(Refusal::new(Code::PhoneAlreadyProvisioned).with(details));
                 }
                 // An archived person has released the phone.
-                let (phone, owner) = (Personal(phone), Personal(owner.key()));
-                let removed = Event::CorporatePhoneRemoved { phone, user: owner };
-                Ok(Decision::append(vec![removed, added(*phone, user)]))
+                let owner = Personal(owner.key());
+                let removed = Event::CorporatePhoneRemoved { phone: Personal(phone), user: owner };
+                Ok(Decision::append(vec![removed, added(phone, user)]))
             }
             None => Ok(Decision::append(vec![added(phone, user)])),
         }
